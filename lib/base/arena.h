@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_ARENA_H
+#define IGT_BASE_ARENA_H
+
+/* Memory that is freed all at once. One arena belongs to one result; not thread-safe. */
+
+#include <stddef.h>
+
+typedef struct igt__arena igt__arena;
+
+igt__arena *igt__arena_new(size_t first_block); /* 0: a small default; NULL when no memory */
+void igt__arena_free(igt__arena *arena);
+void *igt__arena_alloc(igt__arena *arena, size_t size);  /* aligned for any type, not zeroed */
+void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size);
+char *igt__arena_strdup(igt__arena *arena, const char *s);
+char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n);
+char *igt__arena_printf(igt__arena *arena, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Forgets what is in it and keeps the largest block for what comes: for streams. */
+void igt__arena_reset(igt__arena *arena);
+size_t igt__arena_used(const igt__arena *arena);
+
+#endif

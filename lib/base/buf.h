@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_BUF_H
+#define IGT_BASE_BUF_H
+
+/* A growing byte buffer with a maximum that is set at birth. The content is always followed
+ * by a NUL that does not count, so data is a C string too. After a failure the buffer is in
+ * state `failed` and further appends do nothing and fail again: check once at the end. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct igt__buf {
+  char *data; /* never NULL: "" when empty */
+  size_t len;
+  size_t cap;
+  size_t max;
+  bool failed;   /* no memory, or past max */
+  bool too_long; /* failed because of max */
+} igt__buf;
+
+void igt__buf_init(igt__buf *buf, size_t max);
+void igt__buf_finish(igt__buf *buf);      /* frees; the buffer is empty again */
+void igt__buf_finish_wipe(igt__buf *buf); /* for secrets; also wiped when it grows */
+void igt__buf_clear(igt__buf *buf);       /* len 0, memory kept, failed reset */
+bool igt__buf_append(igt__buf *buf, const void *data, size_t n);
+bool igt__buf_puts(igt__buf *buf, const char *s);
+bool igt__buf_putc(igt__buf *buf, char c);
+bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool igt__buf_reserve(igt__buf *buf, size_t more);
+char *igt__buf_take(igt__buf *buf); /* the caller's to igt__free; NULL if failed */
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_CLOCK_H
+#define IGT_BASE_CLOCK_H
+
+/* The clocks, sleep and the jitter of back-off, in one interface that tests replace. */
+
+#include <stdint.h>
+
+typedef struct igt__clock_hooks {
+  int64_t (*wall)(void);      /* microseconds since 1970-01-01 UTC */
+  int64_t (*monotonic)(void); /* microseconds since some moment */
+  void (*sleep)(int64_t microseconds);
+  uint64_t (*jitter)(void); /* evenly spread 64 bits; not for secrets (crypto has those) */
+} igt__clock_hooks;
+
+void igt__clock_set_hooks(const igt__clock_hooks *hooks); /* NULL: the system's */
+int64_t igt__wall_us(void);
+int64_t igt__wall_seconds(void);
+int64_t igt__mono_us(void);
+void igt__sleep_us(int64_t microseconds);
+uint64_t igt__jitter(void);
+
+#endif

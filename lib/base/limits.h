@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_LIMITS_H
+#define IGT_BASE_LIMITS_H
+
+/* All bounds on what a server or a file may make us hold, each with its reason. */
+
+/* A single JSON value (one study, one file entry): the largest real study is some 20 KB. */
+#define IGT__MAX_JSON_ELEMENT (8u * 1024 * 1024)
+/* A whole JSON answer that is not streamed. 1 GB answers end here. */
+#define IGT__MAX_JSON_BODY (64u * 1024 * 1024)
+/* Objects in objects; the API's deepest is 6. */
+#define IGT__MAX_JSON_DEPTH 64
+/* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */
+#define IGT__MAX_LIST_BODY (16ull * 1024 * 1024 * 1024)
+/* S3's XML: ListParts of 1,000 parts is 250 KB. */
+#define IGT__MAX_XML_BODY (4u * 1024 * 1024)
+#define IGT__MAX_XML_DEPTH 32
+/* An error's body; what is behind it cannot matter to a person. */
+#define IGT__MAX_ERROR_BODY (64u * 1024)
+/* All header lines of one answer, and their number. */
+#define IGT__MAX_HEADER_BYTES (256u * 1024)
+#define IGT__MAX_HEADER_COUNT 256
+/* A token: the token file holds 20,480 bytes of base64. */
+#define IGT__MAX_TOKEN (16u * 1024)
+#define IGT__TOKEN_FILE_SIZE (5u * 4096)
+#define IGT__MAX_KEY_FILE (64u * 1024)
+/* A study.json next to data; larger is not one. */
+#define IGT__MAX_STUDY_JSON (8u * 1024 * 1024)
+/* A path in all, and one component of it (Linux PATH_MAX and NAME_MAX). */
+#define IGT__MAX_PATH 4000
+#define IGT__MAX_NAME 255
+/* S3: parts in one upload, the smallest part but the last, the largest single PUT and object. */
+#define IGT__S3_MAX_PARTS 10000
+#define IGT__S3_MIN_PART (5u * 1024 * 1024)
+#define IGT__S3_MAX_OBJECT (5ull * 1024 * 1024 * 1024 * 1024)
+
+#endif

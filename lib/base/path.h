@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_PATH_H
+#define IGT_BASE_PATH_H
+
+/* Names that a server chose, and folders below a root that nothing may lead out of. */
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "error.h"
+
+/* Checks a relative path of '/'-separated components: not empty, not absolute, no NUL within
+ * len, no "." or "..", no empty component, no control character, valid UTF-8, each component
+ * at most 255 bytes, the whole at most 4,000. `what` names the thing in the sentence. A
+ * backslash is an ordinary byte on POSIX. */
+igt_status igt__path_check(const char *path, size_t len, const char *what, igt_error *err);
+/* The same for one component ('/' refused): an institute's or project's name. */
+igt_status igt__name_check(const char *name, const char *what, igt_error *err);
+
+/* A directory that things are opened below, component by component, following no link
+ * (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS semantics; openat with O_NOFOLLOW for each
+ * component where the kernel lacks it). The root itself may be reached by links: the user
+ * named it. Thread-safe after _open. Keeps a small cache of directory handles. */
+typedef struct igt__root igt__root;
+
+/* create: mkdir -p of the root first. */
+igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err);
+void igt__root_close(igt__root *root);
+const char *igt__root_path(const igt__root *root); /* absolute, for the journal and messages */
+int igt__root_fd(const igt__root *root);
+/* True when names that differ in case alone are one file here; probed once, on demand. */
+bool igt__root_folds_case(igt__root *root);
+
+/* open(2) of root/path with flags and mode; make_dirs makes missing folders (0777 & ~umask).
+ * *fd >= 0 on success. A link anywhere on the way is IGT_E_UNSAFE_NAME; a file where a folder
+ * must be is IGT_E_COLLISION; the sentence names the component. */
+igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
+                               bool make_dirs, int *fd, igt_error *err);
+igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
+/* lstat; IGT_E_NO_FILE when there is nothing (not an error worth a log). */
+igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
+/* Both below the root; replaces `to` atomically. */
+igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
+igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
+
+/* Writes root/path whole: hidden temporary file beside it, write, fsync, rename. */
+igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
+                                mode_t mode, igt_error *err);
+
+/* The hidden name beside `path` under which it is built: "dir/.name.igtpart"; a name too long
+ * for that gets a digest of itself. `salt` ("" for none) tells two apart. out: igt__free. */
+char *igt__path_partial(const char *path, const char *salt);
+
+/* Reads a whole small file; past max is IGT_E_LIMIT. *data is NUL-terminated, igt__free it. */
+igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err);
+
+char *igt__path_join(const char *a, const char *b); /* one '/' between; igt__free */
+const char *igt__path_base(const char *path);       /* behind the last '/' */
+char *igt__path_absolute(const char *path); /* cwd + path, not resolved; igt__free */
+
+/* Walks folders below a local root, depth first, entries sorted by name so that plans repeat.
+ * follow_links: links to files and folders are followed (a loop is an error of that entry). */
+typedef enum igt__walk_kind {
+  IGT__WALK_FILE,
+  IGT__WALK_DIR,       /* before what is in it */
+  IGT__WALK_LINK,      /* not followed */
+  IGT__WALK_SPECIAL,   /* device, socket, fifo */
+  IGT__WALK_UNREADABLE /* errno in os_error */
+} igt__walk_kind;
+typedef struct igt__walk_entry {
+  igt__walk_kind kind;
+  const char *path; /* below the walk's root */
+  const char *name;
+  struct stat st;
+  int os_error;
+} igt__walk_entry;
+/* 0 goes on; 1 (for a DIR) goes on without descending; anything else ends the walk with it. */
+typedef int (*igt__walk_fn)(void *payload, const igt__walk_entry *entry);
+igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void *payload,
+                     int *ended_with, igt_error *err);
+
+#endif
