@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_SERVER_H
+#define SANDBOX_SERVER_H
+
+/* What the rooms of the sandbox share: its options and parts, and S3 credentials, which the
+ * REST side hands out and the S3 side checks. Paths below /api/ are REST, /__* is the sandbox's
+ * own, everything else is S3. */
+
+#include "http.h"
+#include "store.h"
+
+#define SBX_BUCKET "igtcloud"
+#define SBX_REGION "eu-central-1"
+
+typedef struct sbx_server {
+  sbx_store *store;
+  sbx_http *http;
+  const char *data_dir;
+  const char *base_url;   /* "http://127.0.0.1:PORT" */
+  int token_lifetime;     /* seconds a JWT lives */
+  int s3_lifetime;        /* seconds S3 credentials live */
+} sbx_server;
+
+extern const sbx_handler sbx_rest_handler; /* rest/rest.c */
+extern const sbx_handler sbx_s3_handler;   /* s3/s3.c */
+
+/* rest/seed.c: "demo" or a file's path. Does nothing on a store that was seeded before.
+ * Writes the service's key to DIR/<service_id>.pem (0600). */
+bool sbx_seed(sbx_server *server, const char *seed, char *error, size_t error_cap);
+
+/* ---- S3 credentials (s3/credentials.c, kept in the store, so they survive a restart) ---- */
+typedef struct sbx_credentials {
+  char access_key[24];   /* "ASIA" + 16 */
+  char secret_key[44];
+  char session_token[512]; /* "" for the root account of tests */
+  char bucket[64];
+  char prefix[1024];     /* keys must start with it; "" for all */
+  char action[8];        /* "GET" (get, head, list), "PUT" (put, multipart, abort) or "*" */
+  int64_t expires;       /* seconds; 0: never */
+} sbx_credentials;
+bool sbx_credentials_issue(sbx_server *server, const char *action, const char *prefix,
+                           sbx_credentials *out);
+bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_credentials *out);
+
+#endif

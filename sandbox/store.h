@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_STORE_H
+#define SANDBOX_STORE_H
+
+/* What the sandbox remembers: rows in SQLite (DIR/sandbox.db) and one file for each object's
+ * bytes (DIR/objects). SQLite is named in store*.c alone. All calls are thread-safe. What was
+ * acknowledged survives kill -9: an object's file is in place and its row committed before the
+ * answer goes out.
+ *
+ * Entities of the REST API are kept as JSON documents: a kind ("project", "institute", "study",
+ * "series", "user", "service", "application", …), an id, a parent id (an institute's project, a
+ * study's institute) and the document. Registered files are rows of their own, because there
+ * can be a million. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/json.h"
+
+typedef struct sbx_store sbx_store;
+
+sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap);
+void sbx_store_close(sbx_store *store);
+const char *sbx_store_dir(const sbx_store *store);
+
+/* ---- documents ---- */
+/* Adds or replaces. Insertion order is kept for lists. */
+bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char *parent,
+                 const igt__json *doc);
+igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id); /* caller frees */
+bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id);
+/* Every document of a kind (parent NULL: all), as stored text, in order of insertion. Reads
+ * ahead in pages, so a list of 100,000 needs no memory to speak of and writers go on. The
+ * callback returns false to end. */
+bool sbx_doc_each(sbx_store *store, const char *kind, const char *parent,
+                  bool (*fn)(void *payload, const char *id, const char *doc, size_t n),
+                  void *payload);
+/* The same as a cursor, for answers that are made piece by piece. */
+typedef struct sbx_cursor sbx_cursor;
+sbx_cursor *sbx_doc_cursor(sbx_store *store, const char *kind, const char *parent);
+bool sbx_cursor_next(sbx_cursor *cursor, const char **id, const char **doc, size_t *n);
+void sbx_cursor_free(sbx_cursor *cursor);
+int64_t sbx_doc_count(sbx_store *store, const char *kind, const char *parent);
+/* Several writes as one: begin, puts, commit. Only one at a time; nested is an error. */
+bool sbx_store_begin(sbx_store *store);
+bool sbx_store_commit(sbx_store *store);
+void sbx_store_rollback(sbx_store *store);
+
+/* ---- small values that are no documents: sessions, secrets, counters; expires 0: never ---- */
+bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char *value,
+                int64_t expires);
+char *sbx_kv_get(sbx_store *store, const char *kind, const char *key); /* igt__free; NULL */
+bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key);
+
+/* ---- registered files of studies and projects ---- */
+typedef struct sbx_file {
+  const char *key; /* the whole object key */
+  int64_t size;    /* as registered */
+  bool completed;  /* an object of that size is there, or the client said so */
+} sbx_file;
+bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
+                  bool completed);
+bool sbx_file_get(sbx_store *store, const char *owner, const char *key, int64_t *size,
+                  bool *completed);
+bool sbx_file_delete(sbx_store *store, const char *owner, const char *key);
+bool sbx_file_each(sbx_store *store, const char *owner,
+                   bool (*fn)(void *payload, const sbx_file *file), void *payload);
+
+/* ---- objects ---- */
+typedef struct sbx_object {
+  char *key;
+  uint64_t size;
+  char etag[80];          /* without quotes; "…-N" for multipart */
+  int64_t modified;       /* seconds */
+  char *content_type;     /* NULL: none given */
+  char *metadata;         /* x-amz-meta-* and the checksums as a JSON object's text; NULL */
+  char sse[16];           /* "AES256" or "" */
+} sbx_object;
+void sbx_object_finish(sbx_object *object);
+
+/* A body on its way in: bytes go to a temporary file below DIR, the caller hashes. */
+typedef struct sbx_incoming sbx_incoming;
+sbx_incoming *sbx_incoming_new(sbx_store *store);
+bool sbx_incoming_write(sbx_incoming *in, const void *data, size_t n);
+void sbx_incoming_discard(sbx_incoming *in);
+/* Makes it the object `object->key` of `bucket` (file first, then the row), or one part. */
+bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
+                       const sbx_object *object);
+bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out);
+/* The bytes; -1 when it is gone. */
+int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out);
+bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key);
+/* Keys > after with the prefix, in UTF-8 binary order. */
+bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, const char *after,
+                     bool (*fn)(void *payload, const sbx_object *object), void *payload);
+
+#endif
