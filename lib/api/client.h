@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_API_CLIENT_H
+#define IGT_API_CLIENT_H
+
+/* What the rooms below see of a client. */
+
+#include "auth/session.h"
+#include "base/cancel.h"
+#include "http/http.h"
+#include "igtcloud/client.h"
+#include "model/operation.h"
+
+igt__http *igt__client_http(igt_client *client);
+igt__session *igt__client_session(igt_client *client);
+igt__cancel *igt__client_cancel(igt_client *client);
+const char *igt__client_origin(const igt_client *client);
+unsigned igt__client_max_connections(const igt_client *client);
+
+#endif

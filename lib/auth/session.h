@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_AUTH_SESSION_H
+#define IGT_AUTH_SESSION_H
+
+/* A session: who is signed in, the tokens, and how to renew them. Thread-safe; renewing is done
+ * once for all threads that need it (single flight). */
+
+#include "http/http.h"
+#include "igtcloud/client.h"
+
+typedef struct igt__session igt__session;
+
+typedef struct igt__session_options {
+  igt__http *http;          /* borrowed */
+  const char *origin;       /* "https://host[:port]", from igt__url_origin */
+  const char *user;         /* as in igt_client_options, and so on */
+  const char *service_file;
+  const char *token_file;
+  bool no_token_file;
+  bool no_environment;
+  igt_prompt_fn prompt;
+  void *prompt_payload;
+  igt__cancel *cancel;
+} igt__session_options;
+
+igt_status igt__session_new(const igt__session_options *options, igt__session **out,
+                            igt_error *err);
+void igt__session_free(igt__session *session); /* wipes; does not sign out */
+
+/* Signs in unless signed in. own_only: by key or password alone (igtcloud login). */
+igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err);
+igt_status igt__session_sign_out(igt__session *session, igt_error *err);
+/* Makes sure that the token lives for another while (renews when due) and adds X-JWT and
+ * X-CSRF-TOKEN. *generation tells which token it was. Blocking: may sign in or renew. */
+igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
+                                  unsigned *generation, igt_error *err);
+/* After a 401 on `generation`: renews unless somebody did already. */
+igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err);
+void igt__session_identity(igt__session *session, igt_identity *out);
+/* igt_login_hold's work. */
+igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
+                             igt_error *err);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_S3_H
+#define IGT_S3_H
+
+/* Objects in S3: where it is, signing, and requests for objects and multipart uploads. Requests
+ * are asynchronous: they run on the loops of the http room. expat is named in this room alone. */
+
+#include "base/error.h"
+#include "crypto/crypto.h"
+#include "http/http.h"
+
+/* ---- SigV4 (sigv4.h has the pure functions) ---- */
+
+/* Temporary credentials for one action on one prefix; reference counted, because parts in
+ * flight sign with what they began with. Secrets are wiped at the end. */
+typedef struct igt__s3_credentials {
+  int refs;
+  igt__secret *access_key;
+  igt__secret *secret_key;
+  igt__secret *session_token;
+  char bucket[256];
+  char endpoint[512]; /* from the credential answer; "" : not given */
+  char region[64];    /* the same */
+  int64_t expires;    /* seconds UTC; 0: not known */
+  int64_t issued;
+} igt__s3_credentials;
+igt__s3_credentials *igt__s3_credentials_new(void);
+igt__s3_credentials *igt__s3_credentials_ref(igt__s3_credentials *c); /* atomic */
+void igt__s3_credentials_unref(igt__s3_credentials *c);
+/* wire.md, `expires`: ISO with T or space, fraction, Z, offset or none (then UTC). 0: unreadable. */
+int64_t igt__s3_expires_parse(const char *text);
+
+/* A grant: the credentials of one action and prefix, fetched when first needed and again ahead of
+ * their end (a tenth of their life, at least 1 s, at most 5 min) or after ExpiredToken; once for
+ * all waiters. The fetch function is the caller's (it asks the API) and is run by the caller's
+ * workers, not on a loop. */
+typedef struct igt__s3_grant igt__s3_grant;
+typedef igt_status (*igt__s3_fetch_fn)(void *payload, igt__s3_credentials **out, igt_error *err);
+typedef struct igt__s3_grant_options {
+  igt__s3_fetch_fn fetch; /* blocking */
+  void *payload;
+  /* Runs task(arg) soon, on a thread that may block. */
+  void (*defer)(void *defer_payload, void (*task)(void *arg), void *arg);
+  void *defer_payload;
+} igt__s3_grant_options;
+igt__s3_grant *igt__s3_grant_new(const igt__s3_grant_options *options);
+igt__s3_grant *igt__s3_grant_ref(igt__s3_grant *grant);
+void igt__s3_grant_unref(igt__s3_grant *grant);
+
+/* ---- the store ---- */
+
+/* What is shared by all requests: http, learnt regions a bucket, the server's clock. */
+typedef struct igt__s3 igt__s3;
+igt_status igt__s3_new(igt__http *http, igt__s3 **out, igt_error *err); /* http is borrowed */
+void igt__s3_free(igt__s3 *s3);
+/* Seconds that the server's clock is ahead of ours, learnt from Date when S3 said
+ * RequestTimeTooSkewed; said once in the log. */
+int64_t igt__s3_clock_offset(const igt__s3 *s3);
+
+typedef enum igt__s3_op {
+  IGT__S3_GET,
+  IGT__S3_HEAD,
+  IGT__S3_PUT,
+  IGT__S3_CREATE_MULTIPART,
+  IGT__S3_UPLOAD_PART,
+  IGT__S3_COMPLETE_MULTIPART,
+  IGT__S3_ABORT_MULTIPART,
+  IGT__S3_LIST_PARTS,
+  IGT__S3_LIST_OBJECTS
+} igt__s3_op;
+
+typedef struct igt__s3_part {
+  unsigned number; /* from 1 */
+  uint64_t size;
+  char etag[80];   /* without quotes */
+  unsigned char sha256[32]; /* of our own parts; zero when not known */
+} igt__s3_part;
+
+typedef struct igt__s3_request igt__s3_request;
+struct igt__s3_request {
+  /* ---- set by the caller ---- */
+  igt__s3_op op;
+  igt__s3_grant *grant;     /* borrowed until done */
+  const char *key;          /* borrowed */
+  /* GET: bytes first to last; whole object when !ranged. part_number > 0 asks for that part
+   * (GET, HEAD) or names it (UPLOAD_PART). */
+  bool ranged;
+  uint64_t first, last;
+  unsigned part_number;
+  const char *if_match;     /* an ETag without quotes, NULL: none */
+  const char *upload_id;
+  /* Bodies: the digest of every byte is known before the request is signed; the store checks
+   * x-amz-content-sha256, Content-MD5 and x-amz-checksum-sha256. */
+  const void *body;
+  int body_fd;              /* -1: body is in memory */
+  uint64_t body_offset, body_len;
+  unsigned char sha256[32];
+  unsigned char md5[16];
+  const igt__s3_part *parts; /* COMPLETE: all of them, in order */
+  size_t part_count;
+  const char *prefix, *after; /* LIST_OBJECTS */
+  unsigned marker;            /* LIST_PARTS: behind this number */
+  igt__cancel *cancel;
+  void *payload;
+  igt_status (*on_headers)(igt__s3_request *req, igt_error *err);
+  igt_status (*on_data)(igt__s3_request *req, const char *data, size_t n, igt_error *err);
+  igt_status (*on_restart)(igt__s3_request *req, igt_error *err);
+  void (*on_progress)(igt__s3_request *req, uint64_t up, uint64_t down);
+  void (*on_done)(igt__s3_request *req, igt_status status, const igt_error *err);
+
+  /* ---- answer ---- */
+  int http_status;
+  char etag[80];            /* without quotes */
+  int64_t content_length;   /* of this answer's body */
+  uint64_t object_size;     /* of the whole object: Content-Range or Content-Length */
+  int64_t last_modified;    /* seconds; 0: not given */
+  unsigned parts_count;     /* x-amz-mp-parts-count; 0: not given */
+  char checksum_alg[16];    /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */
+  char checksum[64];        /* base64, with "-N" when composite */
+  char sse[32];             /* x-amz-server-side-encryption */
+  char new_upload_id[1024]; /* CREATE_MULTIPART */
+  igt__s3_part *listed;     /* LIST_PARTS; igt__free by _finish */
+  size_t listed_count;
+  bool truncated;
+  unsigned next_marker;
+  /* private */
+  igt__http_request http;
+  struct igt__s3_request_private *priv;
+};
+igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err);
+void igt__s3_request_finish(igt__s3_request *req);
+/* Any thread. on_done is called exactly once, on the loop's thread. A CompleteMultipartUpload
+ * that answers 200 with an <Error> is a failure; an ExpiredToken renews the grant and goes on;
+ * a region's mistake (301, 400 AuthorizationHeaderMalformed) is learnt and repeated. */
+void igt__s3_submit(igt__s3 *s3, unsigned loop, igt__s3_request *req);
+/* Blocking form. */
+igt_status igt__s3_perform(igt__s3 *s3, igt__s3_request *req, igt_error *err);
+
+/* ---- where it is ---- */
+
+/* The credential's endpoint and region; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; AWS_REGION,
+ * AWS_DEFAULT_REGION; else AWS. Path style for IP addresses and localhost, and for bucket names
+ * with dots. https or loopback only. url gets scheme://host[:port]/[bucket/]key, encoded. */
+igt_status igt__s3_locate(igt__s3 *s3, const igt__s3_credentials *c, const char *key,
+                          igt__buf *url, char region[64], igt_error *err);
+
+/* ---- S3's XML ---- */
+void igt__s3_error_parse(const char *xml, size_t n, igt_error *err); /* code, text, request id */
+
+#endif
