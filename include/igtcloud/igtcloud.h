@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGTCLOUD_IGTCLOUD_H
+#define IGTCLOUD_IGTCLOUD_H
+
+/** @file Everything that a user of libigtcloud may call. */
+
+#include "client.h"
+#include "error.h"
+#include "field.h"
+#include "log.h"
+#include "model.h"
+#include "models.h"
+#include "operations.h"
+#include "transfer.h"
+#include "version.h"
+
+#endif

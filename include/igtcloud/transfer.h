@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGTCLOUD_TRANSFER_H
+#define IGTCLOUD_TRANSFER_H
+
+/**
+ * @file
+ * Moving studies: download, upload, and the list as CSV.
+ *
+ * Each call blocks until all is done, and calls back on the calling thread only, so callbacks
+ * may print without a lock. They must not call back into the library, except igt_cancel_set().
+ * Structures handed to a callback are valid during that call.
+ *
+ * A call returns IGT_OK when everything that was asked for is there; IGT_E_SOME_FAILED when
+ * single studies or files failed (each was reported to on_item); any other status ended the
+ * whole call. The summary is filled in every case.
+ */
+
+#include <stdint.h>
+
+#include "client.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum igt_structure {
+  IGT_FLAT = 0,     /**< INSTITUTE/patient---study */
+  IGT_HIERARCHICAL  /**< INSTITUTE/patient/study */
+} igt_structure;
+
+/** Categories of a study's files; several may be joined. */
+typedef enum igt_category {
+  IGT_CATEGORY_FILES = 1,
+  IGT_CATEGORY_DICOM = 2,
+  IGT_CATEGORY_ANNOTATIONS = 4
+} igt_category;
+
+typedef enum igt_result {
+  IGT_RESULT_DONE = 1, /**< moved and, where `verified` says so, checked */
+  IGT_RESULT_SKIPPED,  /**< was there already */
+  IGT_RESULT_FAILED,   /**< see error */
+  IGT_RESULT_PLANNED,  /**< dry run: would be moved */
+  IGT_RESULT_IGNORED   /**< left out on purpose: text says why */
+} igt_result;
+
+typedef enum igt_item_kind {
+  IGT_ITEM_FILE = 1, /**< a file of a study, a project or an import */
+  IGT_ITEM_STUDY,    /**< all files of a study are settled, or the study itself failed */
+  IGT_ITEM_OTHER     /**< something met on the way: a stray file, an unknown folder */
+} igt_item_kind;
+
+/** What became of one thing. Strings are never NULL; "" where there is nothing to say. */
+typedef struct igt_item {
+  igt_item_kind kind;
+  igt_result result;
+  const char *institute;   /**< its name; "" for a project's own files */
+  const char *study;       /**< "patient/study"; "" for a project's own files */
+  const char *study_id;    /**< studyDatabaseId */
+  const char *path;        /**< below the study; for IGT_ITEM_OTHER as the user would find it */
+  const char *local_path;  /**< absolute */
+  const char *key;         /**< of the object */
+  uint64_t size;           /**< bytes; of a study: all its files */
+  uint64_t moved;          /**< bytes that went over the wire for it */
+  const char *digest;      /**< "sha256:…" or "md5:…" of the content; "" when not known */
+  const char *verified;    /**< by what: "sha256", "crc32c", "md5", "etag-parts", "store" (the
+                                store checked what we sent); "" when nothing could be checked */
+  const char *text;        /**< why it was ignored or skipped */
+  const igt_error *error;  /**< of a failed one, else NULL */
+} igt_item;
+
+/** A study (or the project's files) that is being moved. */
+typedef struct igt_running {
+  const char *name; /**< "institute: patient/study" */
+  uint64_t files, files_settled;
+  uint64_t bytes, bytes_moved;
+} igt_running;
+
+#define IGT_RUNNING_MAX 16
+
+typedef struct igt_progress {
+  bool listing;             /**< more may still be found: totals grow */
+  uint64_t studies, studies_settled;
+  uint64_t files, files_settled, files_failed, files_skipped;
+  uint64_t bytes, bytes_settled; /**< of the files that need moving; settled counts moved bytes */
+  double bytes_per_second;  /**< over the last seconds */
+  int64_t seconds_left;     /**< -1: not known */
+  int64_t milliseconds;     /**< since the start */
+  size_t running_count;     /**< of running[] that are filled */
+  size_t running_more;      /**< running beyond those */
+  igt_running running[IGT_RUNNING_MAX];
+} igt_progress;
+
+typedef struct igt_callbacks {
+  void (*on_item)(void *payload, const igt_item *item); /**< NULL: not wanted, so the others */
+  void (*on_progress)(void *payload, const igt_progress *progress);
+  /** Sentences for a person: what was found, which host is used, what is odd. */
+  void (*on_message)(void *payload, igt_status status, const char *text);
+  void *payload;
+  unsigned progress_ms; /**< between on_progress calls; 0: 100 */
+} igt_callbacks;
+
+typedef struct igt_summary {
+  uint64_t institutes;
+  uint64_t studies, studies_failed;
+  uint64_t studies_undated;   /**< passed a date filter because they have no date */
+  uint64_t studies_created;
+  uint64_t files_done, files_skipped, files_failed, files_ignored;
+  uint64_t files_incomplete;  /**< in the cloud, but not completed: not downloaded */
+  uint64_t files_unverified;  /**< done, but there was nothing to check them with */
+  uint64_t bytes_done;        /**< content of the files_done */
+  uint64_t bytes_moved;       /**< over the wire, this run */
+  uint64_t bytes_skipped;
+  uint64_t requests;          /**< sent in all */
+  double seconds;
+} igt_summary;
+
+/** Options that download and upload share. Zero means the default. */
+typedef struct igt_transfer_options {
+  igt_structure structure;     /**< default IGT_FLAT */
+  unsigned concurrent_studies; /**< studies at once; 0: as many as keep the connections busy */
+  unsigned concurrent_files;   /**< files at once in one study; 0: no cap but the connections */
+  const char *const *include;  /**< globs on the path below the study; NULL: all */
+  size_t include_count;
+  const char *const *exclude;
+  size_t exclude_count;
+  bool checksum;      /**< what is there counts only if its content is the same */
+  bool overwrite;     /**< nothing counts as there already */
+  bool dry_run;       /**< list and compare only; nothing is written anywhere */
+  unsigned shard;     /**< 1 to shards: only this share of the studies */
+  unsigned shards;    /**< 0: no sharding */
+  const char *journal; /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
+  bool no_journal;    /**< remember nothing: no resume of large files across runs */
+  bool follow_links;  /**< upload: follow links in the tree */
+} igt_transfer_options;
+
+/** One project, one institute or all of them, and which studies. */
+typedef struct igt_selection {
+  const char *project;   /**< required: its name, exactly */
+  const char *institute; /**< NULL or "*": all of the project */
+  const char *start;     /**< YYYY-MM-DD, inclusive; NULL: from the beginning */
+  const char *end;       /**< YYYY-MM-DD, inclusive; NULL: to the end */
+  const char *ext;       /**< ".txt": compared with the file's type, without case; NULL: all */
+} igt_selection;
+
+typedef struct igt_download_options {
+  igt_transfer_options transfer;
+  igt_selection selection;
+  const char *target;    /**< required: a folder, made when missing */
+  unsigned categories;   /**< igt_category bits; 0: files */
+  bool project_files;    /**< only the project's own files, to target/files */
+  bool include_modified_date; /**< local time = the object's last-modified time */
+} igt_download_options;
+#define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false}
+
+/**
+ * Downloads. A file appears under its final name only when it is whole and verified.
+ * Errors besides IGT_E_SOME_FAILED: IGT_E_NOT_FOUND (project or institute), IGT_E_AMBIGUOUS,
+ * IGT_E_INVALID (dates, shard), IGT_E_NO_SPACE, IGT_E_READ_ONLY, those of signing in.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_download(igt_client *client,
+                                                const igt_download_options *options,
+                                                const igt_callbacks *callbacks,
+                                                igt_summary *summary, igt_error *err);
+
+typedef struct igt_upload_options {
+  igt_transfer_options transfer;
+  igt_selection selection; /**< project and institute; the rest is ignored */
+  const char *source;      /**< required: LOCAL_FOLDER */
+  unsigned category;       /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
+                                IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
+  const char *submit_password; /**< not NULL: each study whose files are all there is submitted */
+} igt_upload_options;
+#define IGT_UPLOAD_OPTIONS_INIT                                                                    \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL}
+
+/**
+ * Uploads a folder. Errors as for igt_download; IGT_E_NO_FILE when source is no folder.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client,
+                                              const igt_upload_options *options,
+                                              const igt_callbacks *callbacks,
+                                              igt_summary *summary, igt_error *err);
+
+/** Takes bytes; anything but IGT_OK ends the call with it. */
+typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
+
+typedef struct igt_csv_options {
+  igt_selection selection;
+  bool files;             /**< a row a file */
+  const char *target;     /**< folder for cloud_<project>.csv; ignored when write is set */
+  bool append;            /**< add to the file that is there, by its header */
+  igt_write_fn write;     /**< takes the CSV instead of a file; on the calling thread */
+  void *write_payload;
+  unsigned concurrency;   /**< listings of files at once; 0: the client's connections */
+  unsigned shard, shards;
+} igt_csv_options;
+#define IGT_CSV_OPTIONS_INIT                                                                       \
+  {{NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0}
+
+typedef struct igt_csv_summary {
+  uint64_t institutes, studies, studies_undated, studies_failed, files, rows;
+  uint64_t fields_left_out; /**< values whose column is not in the file */
+  char path[4096];          /**< of the file; "" when write was set */
+  double seconds;
+} igt_csv_summary;
+
+/** Lists studies (or files) as CSV. The file is replaced in one step, or not at all. */
+IGT_EXTERN IGT_MUST_USE igt_status igt_csv(igt_client *client, const igt_csv_options *options,
+                                           const igt_callbacks *callbacks,
+                                           igt_csv_summary *summary, igt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
