@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#define JOURNAL_VERSION 1
+/* A commit costs an fsync: gather what comes within a second, but lose little at a kill. */
+#define COMMIT_AFTER_US 1000000
+#define COMMIT_AFTER_WRITES 512
+
+enum statement {
+  FIND_FILE,
+  PUT_FILE,
+  FIND_DOWNLOAD,
+  PUT_DOWNLOAD,
+  DROP_DOWNLOAD,
+  FIND_UPLOAD,
+  PUT_UPLOAD,
+  DROP_UPLOAD,
+  PUT_PART,
+  DROP_PARTS,
+  LIST_PARTS,
+  STATEMENT_COUNT
+};
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [FIND_FILE] = "SELECT size, mtime, etag, digest, verified FROM file"
+                  " WHERE origin=?1 AND key=?2 AND local=?3",
+    [PUT_FILE] = "INSERT OR REPLACE INTO file(origin, key, local, size, mtime, etag, digest,"
+                 " verified) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count FROM download"
+                      " WHERE local=?1 AND key=?2",
+    [PUT_DOWNLOAD] = "INSERT OR REPLACE INTO download(local, key, size, range_size, etag, ranges,"
+                     " count) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [DROP_DOWNLOAD] = "DELETE FROM download WHERE local=?1",
+    [FIND_UPLOAD] = "SELECT size, mtime, inode, part_size, upload_id FROM upload"
+                    " WHERE origin=?1 AND key=?2 AND local=?3",
+    [PUT_UPLOAD] = "INSERT OR REPLACE INTO upload(origin, key, local, size, mtime, inode,"
+                   " part_size, upload_id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [DROP_UPLOAD] = "DELETE FROM upload WHERE origin=?1 AND key=?2",
+    [PUT_PART] = "INSERT OR REPLACE INTO part(origin, key, number, etag, sha256)"
+                 " VALUES(?1,?2,?3,?4,?5)",
+    [DROP_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2",
+    [LIST_PARTS] = "SELECT number, etag, sha256 FROM part WHERE origin=?1 AND key=?2"
+                   " ORDER BY number",
+};
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS file(origin TEXT NOT NULL, key TEXT NOT NULL,"
+    " local TEXT NOT NULL, size INTEGER, mtime INTEGER, etag TEXT, digest TEXT, verified TEXT,"
+    " PRIMARY KEY(origin, key, local)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
+    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
+    " local TEXT NOT NULL, size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER,"
+    " upload_id TEXT, PRIMARY KEY(origin, key)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS part(origin TEXT NOT NULL, key TEXT NOT NULL,"
+    " number INTEGER NOT NULL, etag TEXT, sha256 BLOB, PRIMARY KEY(origin, key, number))"
+    " WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
+
+struct igt__journal {
+  pthread_mutex_t lock;
+  sqlite3 *db;
+  sqlite3_stmt *stmt[STATEMENT_COUNT];
+  bool open_batch;
+  unsigned batch_writes;
+  int64_t batch_began_us;
+  bool said_broken;
+};
+
+/* ---- opening ---- */
+
+static igt_status default_path(char **out, igt_error *err) {
+  const char *state = getenv("XDG_STATE_HOME");
+  const char *home = getenv("HOME");
+  char *base = NULL;
+
+  if (state && state[0] == '/')
+    base = igt__strdup(state);
+  else if (home && home[0] == '/')
+    base = igt__path_join(home, ".local/state");
+  else
+    return igt__fail(err, IGT_E_NO_FILE,
+                     "there is no folder for the journal: set HOME or XDG_STATE_HOME");
+  *out = base ? igt__path_join(base, "igtcloud/journal.db") : NULL;
+  igt__free(base);
+  return *out ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status make_folder(const char *path, igt_error *err) {
+  char *folder = igt__strdup(path);
+  igt_status status = IGT_OK;
+
+  if (!folder)
+    return igt__fail_memory(err);
+  for (char *p = strchr(folder + 1, '/'); p && status == IGT_OK; p = strchr(p + 1, '/')) {
+    *p = '\0';
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST && errno != EISDIR)
+      status = igt__fail_errno(err, errno, "the journal's folder %s cannot be made", folder);
+    *p = '/';
+  }
+  igt__free(folder);
+  return status;
+}
+
+static igt_status sqlite_fail(igt__journal *journal, int rc, const char *path, igt_error *err) {
+  const char *why = journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(rc);
+
+  if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT)
+    return igt__fail(err, IGT_E_PARSE, "the journal %s is damaged: %s", path, why);
+  if (rc == SQLITE_FULL)
+    return igt__fail(err, IGT_E_NO_SPACE, "the journal %s cannot be written: %s", path, why);
+  return igt__fail(err, IGT_E_IO, "the journal %s cannot be used: %s", path, why);
+}
+
+static igt_status check_version(igt__journal *journal, const char *path, igt_error *err) {
+  sqlite3_stmt *stmt = NULL;
+  int version = 0;
+  int rc = sqlite3_prepare_v2(journal->db, "PRAGMA user_version", -1, &stmt, NULL);
+
+  if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    version = sqlite3_column_int(stmt, 0);
+    rc = SQLITE_OK;
+  }
+  sqlite3_finalize(stmt);
+  if (rc != SQLITE_OK)
+    return sqlite_fail(journal, rc, path, err);
+  if (version > JOURNAL_VERSION)
+    return igt__fail(err, IGT_E_UNSUPPORTED,
+                     "the journal %s was written by a newer igtcloud (format %d, this one knows "
+                     "%d): use that one, or name another with --journal",
+                     path, version, JOURNAL_VERSION);
+  return IGT_OK;
+}
+
+static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
+  mode_t mask = umask(0077);
+  int rc = sqlite3_open_v2(path, &journal->db,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+                           NULL);
+  igt_status status;
+
+  umask(mask);
+  if (rc != SQLITE_OK)
+    return sqlite_fail(journal, rc, path, err);
+  (void)sqlite3_busy_timeout(journal->db, 10000);
+  status = check_version(journal, path, err);
+  if (status != IGT_OK)
+    return status;
+  /* WAL: two processes may share the journal, and a commit is one write. */
+  rc = sqlite3_exec(journal->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", NULL, NULL,
+                    NULL);
+  if (rc == SQLITE_OK)
+    rc = sqlite3_exec(journal->db, schema, NULL, NULL, NULL);
+  for (int i = 0; rc == SQLITE_OK && i < STATEMENT_COUNT; i++)
+    rc = sqlite3_prepare_v3(journal->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &journal->stmt[i],
+                            NULL);
+  return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
+}
+
+static void shut(igt__journal *journal) {
+  for (int i = 0; i < STATEMENT_COUNT; i++) {
+    sqlite3_finalize(journal->stmt[i]);
+    journal->stmt[i] = NULL;
+  }
+  sqlite3_close(journal->db);
+  journal->db = NULL;
+}
+
+static bool move_aside(const char *path) {
+  static const char *const tails[] = {"", "-wal", "-shm"};
+  bool moved = false;
+
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    char from[IGT_ERROR_TEXT_MAX * 4], to[sizeof from + 16];
+    if (snprintf(from, sizeof from, "%s%s", path, tails[i]) >= (int)sizeof from)
+      return false;
+    (void)snprintf(to, sizeof to, "%s.damaged%s", path, tails[i]);
+    if (rename(from, to) == 0 && i == 0)
+      moved = true;
+  }
+  return moved;
+}
+
+igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
+                             igt_error *err) {
+  igt__journal *journal = igt__calloc(1, sizeof *journal);
+  char *own = NULL;
+  igt_status status = IGT_OK;
+
+  *out = NULL;
+  *moved_aside = false;
+  if (!journal)
+    return igt__fail_memory(err);
+  (void)pthread_mutex_init(&journal->lock, NULL);
+  if (!path && (status = default_path(&own, err)) == IGT_OK)
+    path = own;
+  if (status == IGT_OK)
+    status = make_folder(path, err);
+  if (status == IGT_OK)
+    status = open_at(journal, path, err);
+  if (status == IGT_E_PARSE) {
+    shut(journal);
+    if (move_aside(path)) {
+      *moved_aside = true;
+      status = open_at(journal, path, err);
+    }
+  }
+  if (status == IGT_OK)
+    *out = journal;
+  else
+    igt__journal_close(journal);
+  igt__free(own);
+  return status;
+}
+
+/* ---- batches ---- */
+
+static void note_broken_locked(igt__journal *journal, const char *what) {
+  if (journal->said_broken)
+    return;
+  journal->said_broken = true;
+  igt__log(IGT_LOG_WARNING, IGT_LOG_JOURNAL,
+           "the journal cannot be written (%s: %s): this run cannot be resumed from where it is",
+           what, sqlite3_errmsg(journal->db));
+}
+
+static int commit_locked(igt__journal *journal) {
+  int rc = SQLITE_OK;
+
+  if (!journal->open_batch)
+    return rc;
+  rc = sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
+  if (rc != SQLITE_OK) {
+    note_broken_locked(journal, "commit");
+    (void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+  }
+  journal->open_batch = false;
+  return rc;
+}
+
+static bool begin_locked(igt__journal *journal) {
+  if (journal->open_batch)
+    return true;
+  /* DEFERRED would fail busy in the middle when another process writes. */
+  if (sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+    note_broken_locked(journal, "begin");
+    return false;
+  }
+  journal->open_batch = true;
+  journal->batch_writes = 0;
+  journal->batch_began_us = igt__mono_us();
+  return true;
+}
+
+static void write_locked(igt__journal *journal, enum statement which) {
+  sqlite3_stmt *stmt = journal->stmt[which];
+
+  if (begin_locked(journal)) {
+    if (sqlite3_step(stmt) != SQLITE_DONE)
+      note_broken_locked(journal, "write");
+    journal->batch_writes++;
+  }
+  (void)sqlite3_reset(stmt);
+  if (journal->batch_writes >= COMMIT_AFTER_WRITES ||
+      igt__mono_us() - journal->batch_began_us >= COMMIT_AFTER_US)
+    (void)commit_locked(journal);
+}
+
+igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
+  int rc;
+
+  if (!journal)
+    return IGT_OK;
+  pthread_mutex_lock(&journal->lock);
+  rc = commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+  return rc == SQLITE_OK ? IGT_OK : igt__fail(err, IGT_E_IO, "the journal cannot be written");
+}
+
+void igt__journal_close(igt__journal *journal) {
+  if (!journal)
+    return;
+  if (journal->db)
+    (void)commit_locked(journal);
+  shut(journal);
+  (void)pthread_mutex_destroy(&journal->lock);
+  igt__free(journal);
+}
+
+/* ---- values ---- */
+
+static void bind_text(sqlite3_stmt *stmt, int at, const char *text) {
+  (void)sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+}
+
+static void bind_int(sqlite3_stmt *stmt, int at, uint64_t v) {
+  (void)sqlite3_bind_int64(stmt, at, (sqlite3_int64)v);
+}
+
+static void column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
+  const unsigned char *text = sqlite3_column_text(stmt, at);
+  (void)snprintf(out, cap, "%s", text ? (const char *)text : "");
+}
+
+/* origin and key stand first in every statement that has them. */
+static sqlite3_stmt *start_locked(igt__journal *journal, enum statement which, const char *first,
+                                  const char *second) {
+  sqlite3_stmt *stmt = journal->stmt[which];
+  bind_text(stmt, 1, first);
+  if (second)
+    bind_text(stmt, 2, second);
+  return stmt;
+}
+
+/* ---- finished files ---- */
+
+bool igt__journal_find_file(igt__journal *journal, const char *origin, const char *key,
+                            const char *local, igt__journal_file *out) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  memset(out, 0, sizeof *out);
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, FIND_FILE, origin, key);
+  bind_text(stmt, 3, local);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found) {
+    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    out->mtime_ns = sqlite3_column_int64(stmt, 1);
+    column_text(stmt, 2, out->etag, sizeof out->etag);
+    column_text(stmt, 3, out->digest, sizeof out->digest);
+    column_text(stmt, 4, out->verified, sizeof out->verified);
+  }
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_file(igt__journal *journal, const char *origin, const char *key,
+                           const char *local, const igt__journal_file *file) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, PUT_FILE, origin, key);
+  bind_text(stmt, 3, local);
+  bind_int(stmt, 4, file->size);
+  bind_int(stmt, 5, (uint64_t)file->mtime_ns);
+  bind_text(stmt, 6, file->etag);
+  bind_text(stmt, 7, file->digest);
+  bind_text(stmt, 8, file->verified);
+  write_locked(journal, PUT_FILE);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- downloads ---- */
+
+bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
+                                igt__journal_download *out) {
+  sqlite3_stmt *stmt;
+  bool found = false;
+
+  memset(out, 0, sizeof *out);
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, FIND_DOWNLOAD, local, key);
+  if (sqlite3_step(stmt) == SQLITE_ROW) {
+    size_t bytes = (size_t)sqlite3_column_bytes(stmt, 3);
+    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    out->range_size = (uint64_t)sqlite3_column_int64(stmt, 1);
+    column_text(stmt, 2, out->etag, sizeof out->etag);
+    out->range_count = (size_t)sqlite3_column_int64(stmt, 4);
+    out->ranges = bytes == (out->range_count + 7) / 8 && bytes ? igt__malloc(bytes) : NULL;
+    if (out->ranges) {
+      memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
+      found = true;
+    }
+  }
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
+                               const igt__journal_download *download) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, PUT_DOWNLOAD, local, key);
+  bind_int(stmt, 3, download->size);
+  bind_int(stmt, 4, download->range_size);
+  bind_text(stmt, 5, download->etag);
+  (void)sqlite3_bind_blob(stmt, 6, download->ranges, (int)((download->range_count + 7) / 8),
+                          SQLITE_STATIC);
+  bind_int(stmt, 7, download->range_count);
+  write_locked(journal, PUT_DOWNLOAD);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_drop_download(igt__journal *journal, const char *local) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  (void)start_locked(journal, DROP_DOWNLOAD, local, NULL);
+  write_locked(journal, DROP_DOWNLOAD);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- uploads ---- */
+
+bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *local, igt__journal_upload *out) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  memset(out, 0, sizeof *out);
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, FIND_UPLOAD, origin, key);
+  bind_text(stmt, 3, local);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found) {
+    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    out->mtime_ns = sqlite3_column_int64(stmt, 1);
+    out->inode = (uint64_t)sqlite3_column_int64(stmt, 2);
+    out->part_size = (uint64_t)sqlite3_column_int64(stmt, 3);
+    column_text(stmt, 4, out->upload_id, sizeof out->upload_id);
+  }
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_upload(igt__journal *journal, const char *origin, const char *key,
+                             const char *local, const igt__journal_upload *upload) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, PUT_UPLOAD, origin, key);
+  bind_text(stmt, 3, local);
+  bind_int(stmt, 4, upload->size);
+  bind_int(stmt, 5, (uint64_t)upload->mtime_ns);
+  bind_int(stmt, 6, upload->inode);
+  bind_int(stmt, 7, upload->part_size);
+  bind_text(stmt, 8, upload->upload_id);
+  write_locked(journal, PUT_UPLOAD);
+  (void)start_locked(journal, DROP_PARTS, origin, key);
+  write_locked(journal, DROP_PARTS);
+  /* An upload id that is forgotten costs money until somebody finds it. */
+  (void)commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  (void)start_locked(journal, DROP_UPLOAD, origin, key);
+  write_locked(journal, DROP_UPLOAD);
+  (void)start_locked(journal, DROP_PARTS, origin, key);
+  write_locked(journal, DROP_PARTS);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
+                           const igt__journal_part *part) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, PUT_PART, origin, key);
+  bind_int(stmt, 3, part->number);
+  bind_text(stmt, 4, part->etag);
+  (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
+  write_locked(journal, PUT_PART);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt) {
+  igt__journal_part *grown = *list;
+
+  if ((count & (count - 1)) == 0) {
+    grown = igt__realloc(*list, (count ? count * 2 : 1) * sizeof *grown);
+    if (!grown)
+      return false;
+    *list = grown;
+  }
+  memset(&grown[count], 0, sizeof *grown);
+  grown[count].number = (unsigned)sqlite3_column_int(stmt, 0);
+  column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
+  if (sqlite3_column_bytes(stmt, 2) == (int)sizeof grown[count].sha256)
+    memcpy(grown[count].sha256, sqlite3_column_blob(stmt, 2), sizeof grown[count].sha256);
+  return true;
+}
+
+size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
+                          igt__journal_part **out) {
+  sqlite3_stmt *stmt;
+  size_t count = 0;
+
+  *out = NULL;
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, LIST_PARTS, origin, key);
+  while (sqlite3_step(stmt) == SQLITE_ROW && push_part(out, count, stmt))
+    count++;
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return count;
+}

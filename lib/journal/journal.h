@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_JOURNAL_H
+#define IGT_JOURNAL_H
+
+/* What is half done and what was verified; see README.md. Thread-safe. Every function accepts a
+ * NULL journal: it then remembers nothing and finds nothing. */
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct igt__journal igt__journal;
+
+/* path NULL: $XDG_STATE_HOME/igtcloud/journal.db, else ~/.local/state/igtcloud/journal.db. The
+ * folder is made (0700), the file too (0600). IGT_E_UNSUPPORTED: it is of a newer version.
+ * A damaged file is moved aside (".damaged") and begun anew; *moved_aside says so. */
+igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
+                             igt_error *err);
+void igt__journal_close(igt__journal *journal); /* commits */
+igt_status igt__journal_flush(igt__journal *journal, igt_error *err);
+
+/* A finished and verified file. `origin` is the cloud ("https://host"), `key` its object. The
+ * local side is told by absolute path, size and modification time. */
+typedef struct igt__journal_file {
+  uint64_t size;
+  int64_t mtime_ns;
+  char etag[80];
+  char digest[80]; /* "sha256:…" */
+  char verified[16];
+} igt__journal_file;
+bool igt__journal_find_file(igt__journal *journal, const char *origin, const char *key,
+                            const char *local, igt__journal_file *out);
+void igt__journal_put_file(igt__journal *journal, const char *origin, const char *key,
+                           const char *local, const igt__journal_file *file);
+
+/* A download in ranges of one size; bit i of `ranges` says that range i is in the partial file. */
+typedef struct igt__journal_download {
+  uint64_t size;
+  uint64_t range_size;
+  char etag[80];
+  unsigned char *ranges; /* igt__free; (count + 7) / 8 bytes */
+  size_t range_count;
+} igt__journal_download;
+bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
+                                igt__journal_download *out);
+void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
+                               const igt__journal_download *download);
+void igt__journal_drop_download(igt__journal *journal, const char *local);
+
+/* A multipart upload. */
+typedef struct igt__journal_upload {
+  uint64_t size;
+  int64_t mtime_ns;
+  uint64_t inode;
+  uint64_t part_size;
+  char upload_id[1024];
+} igt__journal_upload;
+bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *local, igt__journal_upload *out);
+void igt__journal_put_upload(igt__journal *journal, const char *origin, const char *key,
+                             const char *local, const igt__journal_upload *upload);
+void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key);
+/* One stored part of it. */
+typedef struct igt__journal_part {
+  unsigned number;
+  char etag[80];
+  unsigned char sha256[32];
+} igt__journal_part;
+void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
+                           const igt__journal_part *part);
+/* All of them, ordered; *out is igt__free'd by the caller. */
+size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
+                          igt__journal_part **out);
+
+#endif
