@@ -27,7 +27,8 @@ typedef struct igt__s3_credentials {
 igt__s3_credentials *igt__s3_credentials_new(void);
 igt__s3_credentials *igt__s3_credentials_ref(igt__s3_credentials *c); /* atomic */
 void igt__s3_credentials_unref(igt__s3_credentials *c);
-/* wire.md, `expires`: ISO with T or space, fraction, Z, offset or none (then UTC). 0: unreadable. */
+/* wire.md, `expires`: ISO with T or space, fraction, Z, offset or none (then UTC). 0: unreadable.
+ */
 int64_t igt__s3_expires_parse(const char *text);
 
 /* A grant: the credentials of one action and prefix, fetched when first needed and again ahead of
@@ -72,27 +73,35 @@ typedef enum igt__s3_op {
 typedef struct igt__s3_part {
   unsigned number; /* from 1 */
   uint64_t size;
-  char etag[80];   /* without quotes */
+  char etag[80];            /* without quotes */
   unsigned char sha256[32]; /* of our own parts; zero when not known */
 } igt__s3_part;
+
+/* One of LIST_OBJECTS. */
+typedef struct igt__s3_object {
+  char *key;
+  uint64_t size;
+  int64_t last_modified; /* seconds; 0: not given */
+  char etag[80];         /* without quotes */
+} igt__s3_object;
 
 typedef struct igt__s3_request igt__s3_request;
 struct igt__s3_request {
   /* ---- set by the caller ---- */
   igt__s3_op op;
-  igt__s3_grant *grant;     /* borrowed until done */
-  const char *key;          /* borrowed */
+  igt__s3_grant *grant; /* borrowed until done */
+  const char *key;      /* borrowed */
   /* GET: bytes first to last; whole object when !ranged. part_number > 0 asks for that part
    * (GET, HEAD) or names it (UPLOAD_PART). */
   bool ranged;
   uint64_t first, last;
   unsigned part_number;
-  const char *if_match;     /* an ETag without quotes, NULL: none */
+  const char *if_match; /* an ETag without quotes, NULL: none */
   const char *upload_id;
   /* Bodies: the digest of every byte is known before the request is signed; the store checks
    * x-amz-content-sha256, Content-MD5 and x-amz-checksum-sha256. */
   const void *body;
-  int body_fd;              /* -1: body is in memory */
+  int body_fd; /* -1: body is in memory */
   uint64_t body_offset, body_len;
   unsigned char sha256[32];
   unsigned char md5[16];
@@ -121,7 +130,9 @@ struct igt__s3_request {
   char new_upload_id[1024]; /* CREATE_MULTIPART */
   igt__s3_part *listed;     /* LIST_PARTS; igt__free by _finish */
   size_t listed_count;
-  bool truncated;
+  igt__s3_object *objects; /* LIST_OBJECTS, in the store's order; freed by _finish */
+  size_t object_count;
+  bool truncated; /* ask again: marker = next_marker, or after = the last key */
   unsigned next_marker;
   /* private */
   igt__http_request http;
@@ -141,8 +152,8 @@ igt_status igt__s3_perform(igt__s3 *s3, igt__s3_request *req, igt_error *err);
 /* The credential's endpoint and region; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; AWS_REGION,
  * AWS_DEFAULT_REGION; else AWS. Path style for IP addresses and localhost, and for bucket names
  * with dots. https or loopback only. url gets scheme://host[:port]/[bucket/]key, encoded. */
-igt_status igt__s3_locate(igt__s3 *s3, const igt__s3_credentials *c, const char *key,
-                          igt__buf *url, char region[64], igt_error *err);
+igt_status igt__s3_locate(igt__s3 *s3, const igt__s3_credentials *c, const char *key, igt__buf *url,
+                          char region[64], igt_error *err);
 
 /* ---- S3's XML ---- */
 void igt__s3_error_parse(const char *xml, size_t n, igt_error *err); /* code, text, request id */

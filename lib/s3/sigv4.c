@@ -73,14 +73,12 @@ static bool encode_params(const char *query, igt__buf *encoded, size_t *count) {
   size_t n = 0;
 
   igt__buf_init(&plain, strlen(query) + 1);
-  for (const char *p = query; ok && *p; n++) {
+  for (const char *p = query; ok && *p;) {
     size_t len = strcspn(p, "&");
     size_t name_len = strcspn(p, "=&");
     const char *value = name_len < len ? p + name_len + 1 : p + len;
-    if (len == 0 || is_signature(p, name_len))
-      n--;
-    else
-      ok = n < MAX_PARAMS && recode(encoded, &plain, p, name_len) &&
+    if (len > 0 && !is_signature(p, name_len))
+      ok = n++ < MAX_PARAMS && recode(encoded, &plain, p, name_len) &&
            recode(encoded, &plain, value, (size_t)(p + len - value));
     p += len;
     p += *p == '&';
@@ -227,9 +225,8 @@ bool igt__sigv4_sign(const igt__sigv4_key *key, const igt__sigv4_request *req,
   if (!igt__sigv4_canonical_request(req, scratch))
     return false;
   canonical_len = scratch->len;
-  /* Room first: the canonical text is read while the string to sign is written behind it. */
-  if (!igt__buf_reserve(scratch, 512 + strlen(region) + strlen(service)) ||
-      !igt__sigv4_string_to_sign(timestamp, region, service, scratch->data, canonical_len, scratch))
+  /* The canonical text is digested before the string to sign is written behind it. */
+  if (!igt__sigv4_string_to_sign(timestamp, region, service, scratch->data, canonical_len, scratch))
     return false;
   igt__hmac_sha256(key->bytes, sizeof key->bytes, scratch->data + canonical_len,
                    scratch->len - canonical_len, mac);
@@ -251,10 +248,9 @@ static bool put_param(igt__buf *out, const char *name, const char *value) {
          igt__buf_putc(out, '=') && igt__uri_encode(out, value, strlen(value), false);
 }
 
-bool igt__sigv4_presign_query(const char *query, const char *access_key,
-                              const char *session_token, const char *timestamp,
-                              const char *region, const char *service, unsigned expires_seconds,
-                              const char *signed_headers, igt__buf *out) {
+bool igt__sigv4_presign_query(const char *query, const char *access_key, const char *session_token,
+                              const char *timestamp, const char *region, const char *service,
+                              unsigned expires_seconds, const char *signed_headers, igt__buf *out) {
   char expires[16];
   igt__buf credential;
   bool ok;

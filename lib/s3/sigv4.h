@@ -65,9 +65,8 @@ bool igt__sigv4_authorization(const char *access_key, const char *timestamp, con
 /* The query string of a presigned URL: `query` (may be NULL) and the X-Amz-* parameters, without
  * X-Amz-Signature: sign this with payload_hash IGT__SIGV4_UNSIGNED, then append
  * "&X-Amz-Signature=" and the signature. session_token: NULL for none. */
-bool igt__sigv4_presign_query(const char *query, const char *access_key,
-                              const char *session_token, const char *timestamp,
-                              const char *region, const char *service, unsigned expires_seconds,
-                              const char *signed_headers, igt__buf *out);
+bool igt__sigv4_presign_query(const char *query, const char *access_key, const char *session_token,
+                              const char *timestamp, const char *region, const char *service,
+                              unsigned expires_seconds, const char *signed_headers, igt__buf *out);
 
 #endif

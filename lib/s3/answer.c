@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* What S3 answered: headers into fields, errors into statuses, and what an error teaches. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "s3/internal.h"
+
+static const char *header(const igt__s3_request *req, const char *name) {
+  const char *value = igt__http_answer_header(&req->http, name, 0);
+  return value ? value : "";
+}
+
+/* "" when it does not fit: half an identifier is none. */
+static void copy_header(const igt__s3_request *req, const char *name, char *out, size_t cap) {
+  const char *value = header(req, name);
+  size_t n = strlen(value);
+
+  if (n >= cap)
+    n = 0;
+  memcpy(out, value, n);
+  out[n] = '\0';
+}
+
+static bool is_redirect(int http_status) {
+  return http_status >= 300 && http_status < 400;
+}
+
+/* ---- headers ---- */
+
+static void read_checksum(igt__s3_request *req) {
+  /* The strongest first; a store sends one, rarely two. */
+  static const char *const names[] = {"x-amz-checksum-sha256", "x-amz-checksum-crc64nvme",
+                                      "x-amz-checksum-crc32c", "x-amz-checksum-crc32",
+                                      "x-amz-checksum-sha1"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    copy_header(req, names[i], req->checksum, sizeof req->checksum);
+    if (req->checksum[0]) {
+      strcpy(req->checksum_alg, names[i] + strlen("x-amz-checksum-"));
+      break;
+    }
+  }
+  /* A checksum of checksums that does not show it by "-N" cannot be told from one of bytes. */
+  if (strcmp(header(req, "x-amz-checksum-type"), "COMPOSITE") == 0 && !strchr(req->checksum, '-'))
+    req->checksum_alg[0] = req->checksum[0] = '\0';
+}
+
+static void read_fields(igt__s3_request *req) {
+  uint64_t parts;
+  int64_t date;
+
+  req->content_length = req->http.content_length;
+  if (req->content_length >= 0)
+    req->object_size = (uint64_t)req->content_length;
+  if (!igt__s3_etag_copy(req->etag, sizeof req->etag, header(req, "ETag")))
+    req->etag[0] = '\0';
+  if (igt__http_date_parse(header(req, "Last-Modified"), &date))
+    req->last_modified = date;
+  if (igt__str_to_uint64(header(req, "x-amz-mp-parts-count"), &parts) && parts <= IGT__S3_MAX_PARTS)
+    req->parts_count = (unsigned)parts;
+  copy_header(req, "x-amz-server-side-encryption", req->sse, sizeof req->sse);
+  read_checksum(req);
+}
+
+/* "bytes FIRST-LAST/TOTAL" (RFC 9110, 14.4); S3 always knows the total. */
+static bool read_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *total) {
+  char copy[80];
+  char *dash, *slash;
+
+  if (!igt__str_starts_nocase(text, "bytes ") || strlen(text) >= sizeof copy)
+    return false;
+  strcpy(copy, text + 6);
+  dash = strchr(copy, '-');
+  slash = strchr(copy, '/');
+  if (!dash || !slash || slash < dash)
+    return false;
+  *dash = *slash = '\0';
+  return igt__str_to_uint64(copy, first) && igt__str_to_uint64(dash + 1, last) &&
+         igt__str_to_uint64(slash + 1, total) && *first <= *last && *last < *total;
+}
+
+/* Bytes of another range under the right name are the worst that a cache can do to us. */
+static igt_status check_range(igt__s3_request *req, igt_error *err) {
+  uint64_t first, last, total;
+  const char *text = header(req, "Content-Range");
+
+  if (req->http_status == 200) {
+    if (req->first > 0 || req->content_length < 0 || (uint64_t)req->content_length > req->last + 1)
+      return igt__fail(err, IGT_E_PROTOCOL,
+                       "S3 sent the whole object where bytes %llu to %llu were asked for",
+                       (unsigned long long)req->first, (unsigned long long)req->last);
+    return IGT_OK;
+  }
+  if (!read_content_range(text, &first, &last, &total))
+    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent a part without saying which");
+  req->object_size = total;
+  req->priv->expected = last - first + 1;
+  if (req->ranged && (first != req->first || last != (req->last < total ? req->last : total - 1)))
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "S3 sent bytes %llu to %llu where %llu to %llu were asked for",
+                     (unsigned long long)first, (unsigned long long)last,
+                     (unsigned long long)req->first, (unsigned long long)req->last);
+  if (req->content_length >= 0 && (uint64_t)req->content_length != req->priv->expected)
+    return igt__fail(err, IGT_E_PROTOCOL, "S3's Content-Length and Content-Range disagree");
+  return IGT_OK;
+}
+
+static bool has_etag(const igt__s3_request *req) {
+  return req->op == IGT__S3_GET || req->op == IGT__S3_HEAD || req->op == IGT__S3_PUT ||
+         req->op == IGT__S3_UPLOAD_PART;
+}
+
+igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
+  igt__s3_request *req = http->payload;
+  struct igt__s3_request_private *priv = req->priv;
+  igt_status status = IGT_OK;
+
+  req->http_status = http->http_status;
+  priv->received = 0;
+  priv->expected = UINT64_MAX;
+  if (is_redirect(http->http_status)) { /* the body may say where to: see conclude_redirect */
+    priv->expected = IGT__MAX_ERROR_BODY;
+    return IGT_OK;
+  }
+  read_fields(req);
+  if (has_etag(req) && !req->etag[0])
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "the request was answered by something that is not S3 (no ETag): a proxy or "
+                     "captive portal?");
+  if (req->op == IGT__S3_GET) {
+    if (http->content_length >= 0)
+      priv->expected = (uint64_t)http->content_length;
+  }
+  if ((req->op == IGT__S3_GET && req->ranged) || http->http_status == 206)
+    status = check_range(req, err);
+  if (!status && req->on_headers)
+    status = req->on_headers(req, err);
+  return status;
+}
+
+/* ---- body ---- */
+
+igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err) {
+  igt__s3_request *req = http->payload;
+  struct igt__s3_request_private *priv = req->priv;
+
+  if (n > priv->expected - priv->received)
+    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than it announced");
+  priv->received += n;
+  if (!is_redirect(http->http_status))
+    return req->on_data(req, data, n, err);
+  return igt__buf_append(&priv->scratch, data, n) ? IGT_OK : igt__fail_memory(err);
+}
+
+igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err) {
+  igt__s3_request *req = http->payload;
+
+  igt__buf_clear(&req->priv->scratch);
+  if (req->on_restart)
+    return req->on_restart(req, err);
+  if (req->on_data && req->priv->received > 0)
+    return igt__fail(err, IGT_E_NETWORK, "the connection broke in the middle of the object");
+  return IGT_OK;
+}
+
+/* ---- errors ---- */
+
+static bool looks_like_html(const igt__s3_request *req) {
+  const char *body = req->http.answer.data;
+
+  body += strspn(body, " \t\r\n");
+  return igt__str_starts_nocase(body, "<!doctype") || igt__str_starts_nocase(body, "<html") ||
+         igt__str_starts_nocase(header(req, "Content-Type"), "text/html");
+}
+
+/* Not in S3's words. 5xx stay what they are: a load balancer's page is as passing as S3's own. */
+static void explain_foreign(igt__s3_request *req, igt_error *err) {
+  int http_status = err->http_status;
+  bool nothing = req->http.answer.len == 0;
+
+  if (http_status == 407 || http_status == 429 || http_status == 408)
+    return;
+  if (!nothing && http_status < 500 &&
+      (looks_like_html(req) || !header(req, "x-amz-request-id")[0])) {
+    igt__fail(err, IGT_E_PROTOCOL,
+              "the request was answered by something that is not S3 (HTTP %d%s): a proxy?",
+              http_status, looks_like_html(req) ? ", a web page" : "");
+    err->http_status = http_status;
+    return;
+  }
+  snprintf(err->text, sizeof err->text, "S3 answered HTTP %d%s: %s", http_status,
+           nothing ? " without saying why" : "", igt_status_text(err->status));
+}
+
+void igt__s3_on_error_answer(igt__http_request *http, igt_error *err) {
+  igt__s3_request *req = http->payload;
+  igt__s3_error_details details = {.is_error = false};
+
+  req->http_status = http->http_status;
+  igt__s3_error_read(http->answer.data, http->answer.len, &details, err);
+  if (!details.is_error)
+    explain_foreign(req, err);
+  if (header(req, "x-amz-request-id")[0])
+    copy_header(req, "x-amz-request-id", err->request_id, sizeof err->request_id);
+  igt__s3_decide_again(req, &details, err);
+}
+
+/* ---- what an error teaches ---- */
+
+static bool code_in(const char *code, const char *const *list, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(code, list[i]) == 0)
+      return true;
+  return false;
+}
+
+/* Stores say it in several ways once a session has run out; only ExpiredToken says it for sure.
+ * HEAD has no body to say it in. */
+static bool wants_credentials(const igt__s3_request *req, const igt_error *err) {
+  static const char *const maybe[] = {"AccessDenied", "InvalidToken", "InvalidAccessKeyId",
+                                      "SignatureDoesNotMatch"};
+  bool head = req->op == IGT__S3_HEAD && !err->code[0] &&
+              (err->http_status == 400 || err->http_status == 403);
+
+  if (err->status == IGT_E_EXPIRED)
+    return true;
+  if (head && err->http_status == 400) /* what S3 answers to HEAD for an ExpiredToken */
+    return true;
+  return (head || code_in(err->code, maybe, sizeof maybe / sizeof *maybe)) &&
+         igt__s3_grant_is_due(req->grant, req->priv->used);
+}
+
+static bool learn_region(igt__s3_request *req, const igt__s3_error_details *details,
+                         const igt_error *err) {
+  static const char *const region_codes[] = {"PermanentRedirect", "AuthorizationHeaderMalformed",
+                                             "IllegalLocationConstraintException",
+                                             "TemporaryRedirect"};
+  char region[64];
+  struct igt__s3_request_private *priv = req->priv;
+
+  if (err->code[0] && !code_in(err->code, region_codes, sizeof region_codes / sizeof *region_codes))
+    return false;
+  copy_header(req, "x-amz-bucket-region", region, sizeof region);
+  if (!region[0])
+    strcpy(region, details->region);
+  if (!region[0] && !igt__s3_region_of_endpoint(details->endpoint, region))
+    return false;
+  if (!igt__s3_learn_region(priv->s3, priv->used->bucket, region, priv->used_region))
+    return false;
+  IGT__INFO(IGT_LOG_S3, "the bucket is in region %s", region);
+  return true;
+}
+
+/* S3 refuses what is more than 15 minutes off. */
+static bool learn_clock(igt__s3_request *req) {
+  struct igt__s3_request_private *priv = req->priv;
+  int64_t date = req->http.server_date, offset;
+
+  if (date == 0)
+    return false;
+  offset = date - igt__wall_seconds();
+  if (llabs(offset - priv->used_offset) < 60)
+    return false; /* signing with it would change nothing */
+  atomic_store(&priv->s3->clock_offset, offset);
+  if (!atomic_exchange(&priv->s3->skew_logged, true))
+    IGT__WARN(IGT_LOG_S3,
+              "this computer's clock is %lld seconds %s of the server's; going on by the server's",
+              llabs((long long)offset), offset < 0 ? "ahead" : "behind");
+  return true;
+}
+
+static bool minds_checksums(const igt__s3_request *req, const igt_error *err) {
+  if (!req->priv->sent_checksums || req->op == IGT__S3_COMPLETE_MULTIPART)
+    return false;
+  if (err->http_status == 501)
+    return true;
+  return err->http_status == 400 &&
+         (strstr(err->text, "checksum") || strstr(err->text, "Checksum") ||
+          strcmp(err->code, "NotImplemented") == 0) &&
+         err->status != IGT_E_CHECKSUM;
+}
+
+void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
+                          const igt_error *err) {
+  struct igt__s3_request_private *priv = req->priv;
+
+  if (!priv->used)
+    return;
+  if (learn_region(req, details, err))
+    priv->again = IGT__S3_AGAIN_REGION;
+  else if (strcmp(err->code, "RequestTimeTooSkewed") == 0)
+    priv->again = learn_clock(req) ? IGT__S3_AGAIN_CLOCK : IGT__S3_AGAIN_NO;
+  else if (wants_credentials(req, err)) {
+    igt__s3_grant_refuse(req->grant, priv->used);
+    priv->again = IGT__S3_AGAIN_CREDENTIALS;
+  } else if (minds_checksums(req, err)) {
+    priv->without_checksums = true;
+    priv->again = IGT__S3_AGAIN_CHECKSUMS;
+  }
+}
+
+/* ---- the result ---- */
+
+static igt_status conclude_redirect(igt__s3_request *req, igt_error *err) {
+  struct igt__s3_request_private *priv = req->priv;
+  const igt__buf *body = priv->scratch.len ? &priv->scratch : &req->http.answer;
+  igt__s3_error_details details;
+
+  igt__fail(err, IGT_E_PROTOCOL, "S3 redirects to another place that it does not name");
+  err->http_status = req->http.http_status;
+  igt__s3_error_read(body->data, body->len, &details, err);
+  copy_header(req, "x-amz-request-id", err->request_id, sizeof err->request_id);
+  err->status = IGT_E_PROTOCOL;
+  igt__s3_decide_again(req, &details, err);
+  return err->status;
+}
+
+/* Until DNS knows a new bucket, S3 sends requests on by 307 with a Location. */
+static void read_location(igt__s3_request *req) {
+  struct igt__s3_request_private *priv = req->priv;
+
+  if (req->http.http_status == 307 && priv->used && priv->again == IGT__S3_AGAIN_NO &&
+      igt__s3_redirect_allowed(header(req, "Location"), priv->used->bucket, priv->redirect,
+                               sizeof priv->redirect))
+    priv->again = IGT__S3_AGAIN_REDIRECT;
+}
+
+static bool is_md5(const char *etag) {
+  return strlen(etag) == 32 && strspn(etag, "0123456789abcdefABCDEF") == 32;
+}
+
+/* An ETag is the MD5 unless the object is multipart or its encryption's key is not S3's own. */
+static igt_status check_stored(const igt__s3_request *req, igt_error *err) {
+  unsigned char md5[16];
+
+  if (igt__str_starts(req->sse, "aws:") || !is_md5(req->etag) || !igt__unhex(req->etag, 32, md5))
+    return IGT_OK;
+  if (memcmp(md5, req->md5, sizeof md5) == 0)
+    return IGT_OK;
+  igt__fail(err, IGT_E_CHECKSUM, "S3 stored other bytes than were sent (ETag %s)", req->etag);
+  err->retryable = true;
+  return IGT_E_CHECKSUM;
+}
+
+static igt_status check_received(const igt__s3_request *req, igt_error *err) {
+  const struct igt__s3_request_private *priv = req->priv;
+  uint64_t received = req->on_data ? priv->received : req->http.answer.len;
+
+  if (priv->expected == UINT64_MAX || received == priv->expected)
+    return IGT_OK;
+  igt__fail(err, IGT_E_NETWORK, "S3 sent %llu of %llu bytes", (unsigned long long)received,
+            (unsigned long long)priv->expected);
+  err->retryable = true;
+  return IGT_E_NETWORK;
+}
+
+static igt_status read_result(igt__s3_request *req, igt_error *err) {
+  const char *xml = req->http.answer.data;
+  size_t n = req->http.answer.len;
+
+  switch (req->op) {
+  case IGT__S3_GET:
+    return check_received(req, err);
+  case IGT__S3_PUT:
+  case IGT__S3_UPLOAD_PART:
+    return check_stored(req, err);
+  case IGT__S3_CREATE_MULTIPART:
+    return igt__s3_create_parse(xml, n, req->new_upload_id, sizeof req->new_upload_id, err);
+  case IGT__S3_COMPLETE_MULTIPART:
+    return igt__s3_complete_parse(xml, n, req->etag, err);
+  case IGT__S3_LIST_PARTS:
+    return igt__s3_parts_parse(xml, n, req, err);
+  case IGT__S3_LIST_OBJECTS:
+    return igt__s3_objects_parse(xml, n, req, err);
+  case IGT__S3_HEAD:
+  case IGT__S3_ABORT_MULTIPART:
+    return IGT_OK;
+  }
+  return igt__fail(err, IGT_E_INTERNAL, "an S3 operation without a name");
+}
+
+/* Whether the store may have put the object together although we do not know it. */
+static bool is_unclear(const igt__s3_request *req, const igt_error *err) {
+  switch ((int)err->status) {
+  case IGT_E_NETWORK:
+  case IGT_E_TIMEOUT:
+  case IGT_E_PARSE:
+  case IGT_E_PROTOCOL:
+  case IGT_E_LIMIT:
+    return err->http_status < 300; /* nothing, or half an answer */
+  case IGT_E_SERVER:
+    return err->http_status >= 500 && err->http_status != 503;
+  case IGT_E_NOT_FOUND: /* an earlier attempt may have ended the upload */
+    return strcmp(err->code, "NoSuchUpload") == 0 &&
+           (req->http.attempts > 1 || req->priv->repeats[IGT__S3_AGAIN_COMPLETE] > 0);
+  default:
+    return false;
+  }
+}
+
+static void conclude_complete(igt__s3_request *req, igt_error *err) {
+  if (is_unclear(req, err)) {
+    strcpy(err->code, "CompletionUnclear");
+    err->retryable = false;
+    igt__error_prefix(err, "it is not known whether the upload was completed");
+  } else if (req->http_status == 200 &&
+             (err->status == IGT_E_SERVER || err->status == IGT_E_THROTTLED)) {
+    /* An <Error> in a 200: S3 began, and says that it failed. It may be asked again. */
+    req->priv->again = IGT__S3_AGAIN_COMPLETE;
+  }
+}
+
+igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *err) {
+  struct igt__s3_request_private *priv = req->priv;
+
+  if (is_redirect(req->http.http_status)) {
+    if (!status)
+      status = conclude_redirect(req, err);
+    read_location(req);
+  } else if (!status) {
+    status = read_result(req, err);
+    if (status && err->http_status == 0 && req->op != IGT__S3_COMPLETE_MULTIPART)
+      err->http_status = req->http_status;
+  }
+  if (!status && priv->without_checksums && !atomic_exchange(&priv->s3->no_checksums, true))
+    IGT__INFO(IGT_LOG_S3, "the store does not know x-amz-checksum headers; going on with "
+                          "Content-MD5 and x-amz-content-sha256");
+  if (status && req->op == IGT__S3_COMPLETE_MULTIPART && priv->again == IGT__S3_AGAIN_NO)
+    conclude_complete(req, err);
+  if (status == IGT_E_NOT_FOUND && req->op == IGT__S3_ABORT_MULTIPART &&
+      strcmp(err->code, "NoSuchUpload") == 0)
+    status = IGT_OK; /* it is gone, as was wanted */
+  return status;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_S3_INTERNAL_H
+#define IGT_S3_INTERNAL_H
+
+/* Shared by the files of this room. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/str.h"
+#include "s3/s3.h"
+#include "s3/sigv4.h"
+#include "s3/xml.h"
+
+/* ---- credentials.c ---- */
+
+/* The signing key of the day and region, derived once: four HMACs are a third of what signing
+ * costs, and 20,000 small files ask for it 20,000 times. Any thread. */
+void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const char *region,
+                         igt__sigv4_key *out);
+
+/* ---- grant.c ---- */
+
+/* Waits in line for credentials; part of the request, so that waiting allocates nothing. done is
+ * called once, on the thread of the fetch, without a lock held. */
+typedef struct igt__s3_waiter {
+  struct igt__s3_waiter *next;
+  void (*done)(struct igt__s3_waiter *waiter, igt_status status, const igt_error *err);
+} igt__s3_waiter;
+
+/* Credentials that are good for a request now, or NULL when there are none: then the waiter is in
+ * line and will be called, and a fetch runs. Starts a fetch ahead of their end. Never blocks. */
+igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *waiter);
+/* The newest there are, good or not; NULL when never fetched. */
+igt__s3_credentials *igt__s3_grant_peek(igt__s3_grant *grant);
+/* The store refused c as expired: it is not handed out again. */
+void igt__s3_grant_refuse(igt__s3_grant *grant, const igt__s3_credentials *c);
+/* By our clock c should have ended, or is about to. */
+bool igt__s3_grant_is_due(igt__s3_grant *grant, const igt__s3_credentials *c);
+
+/* ---- store.c, locate.c ---- */
+
+/* What was learnt of a bucket. Only grows; entries live until igt__s3_free. */
+typedef struct igt__s3_bucket {
+  char region[64];
+} igt__s3_bucket;
+
+struct igt__s3 {
+  igt__http *http;
+  char env_endpoint[512]; /* "" : none */
+  char env_region[64];
+  _Atomic int64_t clock_offset; /* seconds */
+  atomic_bool skew_logged;
+  atomic_bool no_checksums; /* the store does not know x-amz-checksum-* */
+  pthread_mutex_t lock;
+  igt__map *buckets; /* by lock */
+};
+
+bool igt__s3_region_valid(const char *region);
+/* Remembers the region of a bucket. False when nothing changed by it: repeating is no use. */
+bool igt__s3_learn_region(igt__s3 *s3, const char *bucket, const char *region,
+                          const char *was_region);
+/* A region out of ENDPOINT, such as "bucket.s3.eu-central-1.amazonaws.com". */
+bool igt__s3_region_of_endpoint(const char *endpoint, char region[64]);
+/* Whether a redirect of a request for bucket may go to this URL: https, and an S3 host of AWS
+ * that names the bucket. origin gets scheme and host. */
+bool igt__s3_redirect_allowed(const char *location, const char *bucket, char *origin, size_t cap);
+
+/* ---- request.c, sign.c, answer.c ---- */
+
+/* Why a request that failed is sent again at once. */
+typedef enum igt__s3_again {
+  IGT__S3_AGAIN_NO,
+  IGT__S3_AGAIN_CREDENTIALS, /* new ones first */
+  IGT__S3_AGAIN_REGION,
+  IGT__S3_AGAIN_REDIRECT,
+  IGT__S3_AGAIN_CLOCK,
+  IGT__S3_AGAIN_CHECKSUMS, /* without them */
+  IGT__S3_AGAIN_COMPLETE,  /* after a pause */
+  IGT__S3_AGAIN_COUNT
+} igt__s3_again;
+
+struct igt__s3_request_private {
+  igt__s3_waiter waiter; /* first: the private part is found from it */
+  igt__s3_request *req;
+  igt__s3 *s3;
+  unsigned loop;
+  void *blocking;            /* of igt__s3_perform; NULL: on_done is called */
+  igt__s3_credentials *used; /* what the last attempt was signed with */
+  int64_t used_offset;       /* clock offset of the last attempt */
+  char used_region[64];
+  igt__s3_again again; /* decided while the answer is read */
+  unsigned char repeats[IGT__S3_AGAIN_COUNT];
+  bool sent_checksums, without_checksums;
+  uint64_t expected; /* bytes of the body that may come; UINT64_MAX: not known */
+  uint64_t received;
+  char redirect[300];                         /* origin of a temporary redirect; "": none */
+  igt__buf complete;                          /* the body of COMPLETE */
+  igt__buf url, query, scratch, names, value; /* kept between attempts */
+  igt_error err;                              /* what a waiter that failed reports */
+};
+
+/* sign.c: url and headers of one attempt. */
+igt_status igt__s3_prepare(igt__http_request *http, igt_error *err);
+/* answer.c: what came back. */
+igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err);
+igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err);
+igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err);
+void igt__s3_on_error_answer(igt__http_request *http, igt_error *err);
+/* An <Error> or header says how a repetition could succeed: sets again. */
+void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
+                          const igt_error *err);
+/* The result of a finished exchange: reads XML answers, compares digests. */
+igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *err);
+
+#endif
