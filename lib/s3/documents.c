@@ -147,7 +147,8 @@ void igt__s3_error_read(const char *xml, size_t n, igt__s3_error_details *detail
     return;
   memcpy(operation, err->operation, sizeof operation);
   memcpy(request_id, err->request_id, sizeof request_id);
-  status = status_of(doc.code, err->status ? err->status : IGT_E_PROTOCOL);
+  /* An <Error> in a 200 (CompleteMultipartUpload) has no HTTP status to go by. */
+  status = status_of(doc.code, err->status ? err->status : IGT_E_BAD_REQUEST);
   igt__fail(err, status, "S3 says: %s%s%s%s", doc.message[0] ? doc.message : doc.code,
             doc.message[0] ? " (" : "", doc.message[0] ? doc.code : "", doc.message[0] ? ")" : "");
   err->http_status = http_status;

@@ -110,6 +110,7 @@ static void multipart_results(void **state) {
   static const char completed[] = "<CompleteMultipartUploadResult><ETag>&quot;abc-2&quot;</ETag>"
                                   "</CompleteMultipartUploadResult>";
   static const char failed[] = "<Error><Code>InternalError</Code><Message>again</Message></Error>";
+  static const char refused[] = "<Error><Code>InvalidPart</Code></Error>";
   char id[16], etag[80];
   igt_error err = IGT_ERROR_INIT;
   (void)state;
@@ -121,6 +122,9 @@ static void multipart_results(void **state) {
   assert_string_equal(etag, "abc-2");
   assert_int_equal(igt__s3_complete_parse(failed, sizeof failed - 1, etag, &err), IGT_E_SERVER);
   assert_string_equal(err.code, "InternalError");
+  /* A refusal is no unclear end, although its HTTP status was 200. */
+  assert_int_equal(igt__s3_complete_parse(refused, sizeof refused - 1, etag, &err),
+                   IGT_E_BAD_REQUEST);
   assert_int_equal(igt__s3_complete_parse("<html/>", 7, etag, NULL), IGT_E_PROTOCOL);
 }
 
