@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Starts and stops igtcloud-sandbox for tests.
+
+    with Sandbox(seed="demo") as sandbox:
+        boto = sandbox.boto3()          # S3 as the root account
+        urllib.request.urlopen(sandbox.url + "/api/...")
+
+The program is $IGTCLOUD_SANDBOX_BIN, or build/igtcloud-sandbox of this checkout. Each instance has
+its own temporary folder and a port that the system picked.
+"""
+
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUCKET = "igtcloud"
+REGION = "eu-central-1"
+
+
+def program():
+    return os.environ.get("IGTCLOUD_SANDBOX_BIN") or str(ROOT / "build" / "igtcloud-sandbox")
+
+
+class SandboxError(Exception):
+    pass
+
+
+class Sandbox:
+    """One sandbox; `data` is kept over restart() and removed by close()."""
+
+    def __init__(self, seed=None, data=None, port=0, latency=None, token_lifetime=None,
+                 s3_lifetime=None, extra=(), start=True):
+        self.own_data = data is None
+        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="igtcloud-sandbox-"))
+        self.options = ["--data", str(self.data)]
+        for name, value in (("--seed", seed), ("--latency", latency),
+                            ("--token-lifetime", token_lifetime), ("--s3-lifetime", s3_lifetime)):
+            if value is not None:
+                self.options += [name, str(value)]
+        self.options += [str(x) for x in extra]
+        self.port = port
+        self.process = None
+        self.url = None
+        self.log_path = self.data.parent / (self.data.name + ".log")
+        if start:
+            self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- the process ----
+
+    def start(self, timeout=30):
+        assert self.process is None, "the sandbox runs already"
+        command = [program(), *self.options, "--port", str(self.port)]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=log)
+        line = self._first_line(timeout)
+        prefix = "listening on "
+        if not line.startswith(prefix):
+            self.kill()
+            raise SandboxError(f"the sandbox did not start: {line!r}\n{self.log()}")
+        self.url = line[len(prefix):].strip()
+        self.port = int(self.url.rsplit(":", 1)[1])  # a restart keeps it
+        return self
+
+    def _first_line(self, timeout):
+        """The first line of its standard output, without waiting longer than timeout."""
+        fd, line = self.process.stdout.fileno(), b""
+        end = time.monotonic() + timeout
+        while not line.endswith(b"\n"):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                break
+            piece = os.read(fd, 4096)
+            if not piece:
+                break
+            line += piece
+        return line.decode("utf-8", "replace")
+
+    def stop(self, timeout=30):
+        """SIGTERM; the exit status."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self._reap(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self):
+        """SIGKILL, as a crash would be."""
+        if self.process is not None:
+            self.process.kill()
+            self._reap(30)
+
+    def _reap(self, timeout):
+        status = self.process.wait(timeout)
+        self.process.stdout.close()
+        self.process = None
+        return status
+
+    def restart(self):
+        """Stops it when it runs, and starts it on the same data and port."""
+        self.stop()
+        return self.start()
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            if self.own_data:
+                shutil.rmtree(self.data, ignore_errors=True)
+                self.log_path.unlink(missing_ok=True)
+
+    def log(self):
+        return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
+
+    # ---- S3 ----
+
+    def root_credentials(self):
+        """accessKey, secretKey, endpoint, region and bucket of the account with all rights."""
+        return json.loads((self.data / "root-credentials.json").read_text("utf-8"))
+
+    def s3_environment(self):
+        """Variables for awscli and other clients, without the person's own AWS set-up."""
+        root = self.root_credentials()
+        env = {k: v for k, v in os.environ.items() if not k.upper().startswith("AWS_")}
+        env.update(AWS_ACCESS_KEY_ID=root["accessKey"], AWS_SECRET_ACCESS_KEY=root["secretKey"],
+                   AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true",
+                   AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+                   AWS_ENDPOINT_URL=self.url, NO_PROXY="127.0.0.1,localhost",
+                   no_proxy="127.0.0.1,localhost")
+        return env
+
+    def boto3(self, access_key=None, secret_key=None, session_token=None, region=REGION,
+              **config):
+        """A boto3 client of this S3; the root account unless keys are given."""
+        import boto3
+        from botocore.config import Config
+        root = self.root_credentials()
+        config.setdefault("s3", {"addressing_style": "path"})
+        config.setdefault("proxies", {})
+        config.setdefault("retries", {"max_attempts": 0})
+        session = boto3.session.Session()
+        return session.client(
+            "s3", endpoint_url=self.url, region_name=region,
+            aws_access_key_id=access_key or root["accessKey"],
+            aws_secret_access_key=secret_key or root["secretKey"],
+            aws_session_token=session_token, config=Config(**config))
