@@ -63,6 +63,9 @@ struct igt__http_request {
   bool idempotent;          /* may be sent again after an unclear end (a lost answer); else only
                                failures before anything was sent, and 429/503, are retried */
   size_t max_body;          /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
+  bool compressed;          /* offers gzip and deflate; the body arrives decoded */
+  bool http2;               /* may be HTTP/2, several requests on one connection (https alone) */
+  bool redirects_are_answers; /* 3xx is an answer < 400 like any other: S3's carry a document */
   bool collect_error_body;  /* default true by _init: answers >= 400 are collected (64 KiB) even
                                when on_data is set, which then does not see them */
   igt__cancel *cancel;      /* borrowed, may be NULL */
@@ -81,11 +84,13 @@ struct igt__http_request {
    * status and http_status already. NULL: a generic sentence. */
   void (*on_error_answer)(igt__http_request *req, igt_error *err);
   /* After each failed attempt that may be repeated; may change the decision (*retry). To wait
-   * for new credentials return true: the request then rests until igt__http_resume. */
+   * for new credentials return true: the request then rests until igt__http_resume, cancelled
+   * or not. Without it IGT__RETRY_CREDENTIALS is not repeated. */
   bool (*on_retry)(igt__http_request *req, const igt_error *err, igt__retry *retry);
   /* Once, last. err is valid during the call. The request may be freed or submitted again. */
   void (*on_done)(igt__http_request *req, igt_status status, const igt_error *err);
-  /* Bytes sent or received, as they move, for progress; may be NULL. */
+  /* Body bytes sent and received since the last call, for progress; may be NULL. What an attempt
+   * that failed had moved is not taken back. */
   void (*on_progress)(igt__http_request *req, uint64_t up, uint64_t down);
 
   /* ---- answer ---- */
@@ -117,7 +122,8 @@ void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req);
 /* Wakes a request that on_retry put to rest. status != IGT_OK ends it with err. Any thread. */
 void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status,
                       const igt_error *err);
-/* Runs fn on a loop's thread, at once or after a delay. Any thread. */
+/* Runs fn on a loop's thread, at once or after a delay. Any thread. igt__http_free runs what is
+ * still waiting without its delay. */
 void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload);
 void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
                           void *payload);

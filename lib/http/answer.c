@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Header lines and body of an answer as they come, within the bounds of limits.h. */
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "http/internal.h"
+
+void igt__answer_reset(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+
+  priv->answering = priv->cut = false;
+  priv->dropped = 0;
+  priv->header_bytes = priv->header_count = 0;
+  igt__buf_clear(&priv->answer_head);
+  igt__buf_clear(&req->answer);
+  req->http_status = 0;
+  req->content_length = -1;
+  req->server_date = 0;
+}
+
+bool igt__answer_is_redirect(const struct igt__http_private *priv) {
+  int s = priv->req->http_status;
+
+  return !priv->req->redirects_are_answers &&
+         (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) &&
+         igt__http_answer_header(priv->req, "Location", 0);
+}
+
+bool igt__answer_is_error(const struct igt__http_private *priv) {
+  return priv->req->http_status >= 400 || igt__answer_is_redirect(priv);
+}
+
+/* ---- header lines ---- */
+
+static bool too_much(struct igt__http_private *priv, const char *what) {
+  igt__fail(&priv->err, IGT_E_LIMIT, "%s: the answer has %s than any real one", priv->host, what);
+  return false;
+}
+
+/* "HTTP/1.1 200 OK": begins the lines anew, after 100 Continue for instance. */
+static bool read_status_line(struct igt__http_private *priv, const char *line, size_t n) {
+  const char *space = memchr(line, ' ', n);
+  int value = 0;
+
+  igt__buf_clear(&priv->answer_head);
+  if (space && n - (size_t)(space - line) >= 4)
+    for (int i = 1; i <= 3; i++)
+      value = value * 10 + (space[i] - '0');
+  if (value < 100 || value > 599) {
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: the answer's status line makes no sense",
+              priv->host);
+    return false;
+  }
+  priv->req->http_status = value;
+  return true;
+}
+
+static bool keep_line(struct igt__http_private *priv, const char *line, size_t n) {
+  const char *colon = memchr(line, ':', n), *value;
+  igt__buf *head = &priv->answer_head;
+
+  if (!colon || colon == line || *line == ' ' || *line == '\t')
+    return true; /* no header, or the folded rest of one (obsolete, RFC 9112 5.2) */
+  value = colon + 1;
+  n -= (size_t)(value - line);
+  while (n > 0 && (*value == ' ' || *value == '\t'))
+    value++, n--;
+  while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+    n--;
+  if (memchr(line, '\0', (size_t)(colon - line)) || memchr(value, '\0', n)) {
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: a NUL in the answer's header", priv->host);
+    return false;
+  }
+  igt__buf_append(head, line, (size_t)(colon - line));
+  igt__buf_putc(head, '\0');
+  igt__buf_append(head, value, n);
+  if (igt__buf_putc(head, '\0'))
+    return true;
+  igt__fail_memory(&priv->err);
+  return false;
+}
+
+static igt_status check_length(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+
+  if (req->on_data || priv->stream || req->content_length < 0 || strcmp(req->method, "HEAD") == 0 ||
+      (uint64_t)req->content_length <= req->answer.max)
+    return IGT_OK;
+  return igt__fail(&priv->err, IGT_E_LIMIT,
+                   "%s: the answer is announced with %lld bytes, more than "
+                   "the %zu that are read",
+                   priv->host, (long long)req->content_length, req->answer.max);
+}
+
+/* The empty line behind the header of the answer itself (not of a 1xx before it). */
+static bool end_header(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  const char *length = igt__http_answer_header(req, "Content-Length", 0);
+  const char *date = igt__http_answer_header(req, "Date", 0);
+  igt_status status = IGT_OK;
+
+  if (req->http_status < 200)
+    return true;
+  priv->answering = true;
+  if (!length || !igt__str_to_int64(length, &req->content_length) || req->content_length < 0)
+    req->content_length = -1;
+  if (date)
+    igt__http_date_parse(date, &req->server_date);
+  req->answer.max = req->max_body ? req->max_body : IGT__MAX_JSON_BODY;
+  if (igt__answer_is_error(priv)) {
+    req->answer.max = IGT__MAX_ERROR_BODY;
+    return true;
+  }
+  status = check_length(priv);
+  if (!status && req->on_headers)
+    status = req->on_headers(req, &priv->err);
+  if (!status && priv->stream)
+    igt__stream_opened_loop(priv->stream);
+  if (status)
+    priv->err.status = status;
+  return status == IGT_OK;
+}
+
+bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n) {
+  priv->header_bytes += n;
+  priv->header_count++;
+  if (priv->header_bytes > IGT__MAX_HEADER_BYTES)
+    return too_much(priv, "longer header lines");
+  if (priv->header_count > IGT__MAX_HEADER_COUNT)
+    return too_much(priv, "more header lines");
+  while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+    n--;
+  if (priv->answering)
+    return true; /* trailers of a chunked body: counted, not believed */
+  if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
+    return read_status_line(priv, line, n);
+  return n == 0 ? end_header(priv) : keep_line(priv, line, n);
+}
+
+/* ---- body ---- */
+
+static bool collect(struct igt__http_private *priv, const char *data, size_t n) {
+  igt__buf *answer = &priv->req->answer;
+
+  if (igt__buf_append(answer, data, n))
+    return true;
+  if (answer->too_long)
+    igt__fail(&priv->err, IGT_E_LIMIT, "%s: the answer does not end within %zu bytes", priv->host,
+              answer->max);
+  else
+    igt__fail_memory(&priv->err);
+  return false;
+}
+
+/* The beginning of an error's page is enough, and an endless one must not hold the connection. */
+static bool collect_error(struct igt__http_private *priv, const char *data, size_t n) {
+  igt__buf *answer = &priv->req->answer;
+  size_t room = IGT__MAX_ERROR_BODY - answer->len;
+
+  if (!priv->req->collect_error_body || igt__answer_is_redirect(priv))
+    room = 0;
+  priv->dropped += n > room ? n - room : 0;
+  if (!igt__buf_append(answer, data, n < room ? n : room)) {
+    igt__fail_memory(&priv->err);
+    return false;
+  }
+  priv->cut = priv->dropped > IGT__MAX_ERROR_BODY;
+  return !priv->cut;
+}
+
+bool igt__answer_data(struct igt__http_private *priv, const char *data, size_t n) {
+  igt__http_request *req = priv->req;
+  igt_status status;
+
+  if (igt__answer_is_error(priv))
+    return collect_error(priv, data, n);
+  if (priv->stream)
+    status = igt__stream_push_loop(priv->stream, data, n, &priv->err);
+  else if (req->on_data)
+    status = req->on_data(req, data, n, &priv->err);
+  else
+    return collect(priv, data, n);
+  priv->delivered = true;
+  if (status)
+    priv->err.status = status;
+  return status == IGT_OK;
+}

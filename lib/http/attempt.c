@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* One exchange: curl's settings, and what curl calls while it runs. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http/internal.h"
+
+/* Buffers of each connection that moves data. Measured on loopback: 128 KiB takes 8 % less CPU a
+ * byte than 16 KiB, 512 KiB no less than that, and 64 connections hold 16 MiB. */
+#define RECEIVE_BUFFER (128L * 1024)
+#define SEND_BUFFER (128L * 1024)
+/* A body up to this leaves in one piece with the header lines: one system call, one packet. */
+#define WHOLE_BODY (64u * 1024)
+/* Load balancers of AWS drop idle connections after 60 s; a request must not meet that. */
+#define REUSE_MOST_S 50L
+
+/* ---- curl calls ---- */
+
+static size_t on_header(char *line, size_t size, size_t n, void *arg) {
+  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+
+  n *= size;
+  priv->down += n;
+  return igt__answer_line(priv, line, n) ? n : 0;
+}
+
+static bool must_pause(struct igt__http_private *priv, igt__way way, size_t n) {
+  int64_t wait = igt__rate_take(&priv->http->rate, way, n, igt__mono_us());
+
+  if (wait == 0)
+    return false;
+  priv->paused |= way == IGT__UP ? CURLPAUSE_SEND : CURLPAUSE_RECV;
+  igt__loop_pause(priv->loop, priv, wait);
+  return true;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg) {
+  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+
+  n *= size;
+  if (must_pause(priv, IGT__DOWN, n))
+    return CURL_WRITEFUNC_PAUSE;
+  priv->down += n;
+  if (!igt__answer_data(priv, data, n))
+    return n + 1; /* anything but n ends the transfer */
+  if (priv->req->on_progress && !igt__answer_is_error(priv))
+    priv->req->on_progress(priv->req, 0, n);
+  return n;
+}
+
+/* Fewer than n only at an error. */
+static ssize_t read_file(struct igt__http_private *priv, char *out, size_t n) {
+  const igt__http_request *req = priv->req;
+  ssize_t got;
+
+  do
+    got = pread(req->body_fd, out, n, (off_t)(req->body_offset + priv->body_pos));
+  while (got < 0 && errno == EINTR);
+  if (got < 0)
+    igt__fail_errno(&priv->err, errno, "the file could not be read");
+  else if (got == 0)
+    igt__fail(&priv->err, IGT_E_CHANGED, "the file became shorter while it was sent");
+  return got;
+}
+
+/* Under a low rate whole buffers would go in bursts, with silences that servers do not wait for. */
+static size_t rate_piece(const struct igt__http_private *priv, size_t n) {
+  uint64_t most = atomic_load_explicit(&priv->http->rate.limit, memory_order_relaxed) / 20;
+
+  if (most == 0)
+    return n;
+  if (most < 1024)
+    most = 1024;
+  return n < most ? n : (size_t)most;
+}
+
+static size_t on_send(char *out, size_t size, size_t n, void *arg) {
+  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+  igt__http_request *req = priv->req;
+  uint64_t left = req->body_len - priv->body_pos;
+
+  n *= size;
+  n = rate_piece(priv, n);
+  if (n > left)
+    n = (size_t)left;
+  if (n == 0)
+    return 0;
+  if (must_pause(priv, IGT__UP, n))
+    return CURL_READFUNC_PAUSE;
+  if (req->body) {
+    memcpy(out, (const char *)req->body + priv->body_pos, n);
+  } else {
+    ssize_t got = read_file(priv, out, n);
+    if (got <= 0)
+      return CURL_READFUNC_ABORT;
+    n = (size_t)got;
+  }
+  priv->body_pos += n;
+  priv->up += n;
+  req->bytes_sent = priv->body_pos;
+  if (req->on_progress)
+    req->on_progress(req, n, 0);
+  return n;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin) {
+  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+
+  if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > priv->req->body_len)
+    return CURL_SEEKFUNC_FAIL;
+  priv->body_pos = (uint64_t)offset;
+  return CURL_SEEKFUNC_OK;
+}
+
+/* A connection is there, the request is about to leave. curl comes here again when a connection
+ * that it used before turns out to be dead: it then repeats the request by itself, whatever the
+ * method, though the server may have had the first one (RFC 9110 9.2.2). */
+static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_port) {
+  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  if (priv->sent && !priv->req->idempotent) {
+    priv->refused_repeat = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  priv->sent = true;
+  priv->mark_at = igt__mono_us();
+  return CURL_PREREQFUNC_OK;
+}
+
+/* ---- settings that stay ---- */
+
+static void set_callbacks(igt__slot *slot) {
+  CURL *easy = slot->easy;
+
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send);
+  curl_easy_setopt(easy, CURLOPT_READDATA, slot);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, slot);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->why);
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+}
+
+static CURLcode set_trust(CURL *easy, const char *ca_file) {
+  CURLcode code = CURLE_OK;
+
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  if (!ca_file)
+    return code;
+  code = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file);
+  /* The system's folder would be trusted beside the file. */
+  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+  return code;
+}
+
+igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err) {
+  CURL *easy = slot->easy = curl_easy_init();
+  CURLcode code;
+
+  if (!easy)
+    return igt__fail_memory(err);
+  set_callbacks(slot);
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  /* Without it, leaving while getaddrinfo hangs would stop the loop until it returns. */
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, REUSE_MOST_S);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
+  code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_NOPROXY, http->proxies.none);
+  if (!code)
+    code = set_trust(easy, http->ca_file);
+  return code ? igt__fail(err, IGT_E_NO_MEMORY, "libcurl refuses a setting: %s",
+                          curl_easy_strerror(code))
+              : IGT_OK;
+}
+
+void igt__slot_close(igt__slot *slot) {
+  curl_easy_cleanup(slot->easy);
+  slot->easy = NULL;
+}
+
+/* ---- settings of one attempt ---- */
+
+static bool has_header(const struct igt__http_private *priv, const char *name) {
+  const char *line = priv->head.data;
+  size_t n = strlen(name);
+
+  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
+    if (igt__str_starts_nocase(line, name) && (line[n] == ':' || line[n] == ';'))
+      return true;
+  return false;
+}
+
+/* curl's list, laid over our lines; curl only reads it. */
+static bool link_lines(struct igt__http_private *priv) {
+  /* curl asks for leave to send large bodies, waits a second for an answer that some servers
+   * never give, and labels whole bodies as forms. "Name:" takes its line out. */
+  static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
+  size_t most = priv->head_count + 2, n = 0;
+  char *line = priv->head.data;
+
+  if (most > priv->line_cap) {
+    struct curl_slist *lines = igt__realloc(priv->lines, most * 2 * sizeof *lines);
+    if (!lines)
+      return false;
+    priv->lines = lines;
+    priv->line_cap = most * 2;
+  }
+  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
+    priv->lines[n++].data = line;
+  priv->lines[n++].data = no_expect;
+  if (!has_header(priv, "Content-Type"))
+    priv->lines[n++].data = no_type;
+  for (size_t i = 0; i < n; i++)
+    priv->lines[i].next = i + 1 < n ? &priv->lines[i + 1] : NULL;
+  return true;
+}
+
+static bool has_body(const igt__http_request *req) {
+  return req->body_len > 0 || strcmp(req->method, "PUT") == 0 || strcmp(req->method, "POST") == 0 ||
+         strcmp(req->method, "PATCH") == 0;
+}
+
+static CURLcode set_body(struct igt__http_private *priv, CURL *easy) {
+  const igt__http_request *req = priv->req;
+
+  /* Under a rate the body has to come in pieces that can wait. */
+  priv->whole_body = (req->body || req->body_len == 0) && req->body_len <= WHOLE_BODY &&
+                     atomic_load(&priv->http->rate.limit) == 0;
+  if (priv->whole_body) {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, req->body ? req->body : "");
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->body_len);
+  }
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
+  const igt__http_request *req = priv->req;
+
+  priv->whole_body = false;
+  curl_easy_setopt(easy, CURLOPT_NOBODY, 0L); /* what the last attempt here was */
+  curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
+  curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+  if (strcmp(req->method, "GET") == 0 && req->body_len == 0)
+    return CURLE_OK;
+  if (strcmp(req->method, "HEAD") == 0)
+    return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  if (has_body(req))
+    return set_body(priv, easy);
+  return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
+}
+
+static long http_version(const igt__http_request *req, const igt__url *origin) {
+  /* On one connection objects would share one window and one TCP loss: S3 goes faster on many. */
+  bool http2 = req->http2 && origin->scheme[4];
+  return http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+}
+
+static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
+  const igt__http_request *req = priv->req;
+  const igt__proxies *proxies = &priv->http->proxies;
+  const char *proxy = priv->origin.scheme[4] ? proxies->https : proxies->http;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, priv->url.data);
+
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+  if (!code)
+    code =
+        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, req->compressed ? "gzip, deflate" : NULL);
+  if (!code)
+    code = set_method(priv, easy);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(req, &priv->origin));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, priv->lines);
+  return code;
+}
+
+static void reset(struct igt__http_private *priv) {
+  priv->sent = priv->refused_repeat = false;
+  priv->paused = 0;
+  priv->body_pos = 0;
+  priv->up = priv->down = priv->marked = 0;
+  priv->began_at = priv->mark_at = igt__mono_us();
+  priv->req->bytes_sent = 0;
+  igt__error_clear(&priv->err);
+  igt__answer_reset(priv);
+}
+
+igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err) {
+  CURLcode code;
+  igt_status status;
+
+  reset(priv);
+  status = igt__url_origin_of(priv->url.data, &priv->origin, err);
+  if (status)
+    return status;
+  igt__url_label(&priv->origin, priv->host, sizeof priv->host);
+  if (priv->head.failed || !link_lines(priv))
+    return igt__fail_memory(err);
+  slot->why[0] = '\0';
+  code = set_attempt(priv, slot->easy);
+  if (code)
+    return igt__fail(err, code == CURLE_OUT_OF_MEMORY ? IGT_E_NO_MEMORY : IGT_E_INVALID, "%s: %s",
+                     priv->host, curl_easy_strerror(code));
+  return IGT_OK;
+}
+
+/* ---- silence ---- */
+
+/* Bytes that the kernel holds for a slow line have not gone anywhere yet, but their number falls.
+ */
+static uint64_t unsent(const struct igt__http_private *priv) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  int n = 0;
+
+  if (priv->up == 0 ||
+      curl_easy_getinfo(priv->slot->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+      fd == CURL_SOCKET_BAD || ioctl(fd, TIOCOUTQ, &n) != 0 || n < 0)
+    return 0;
+  return (uint64_t)n < priv->up ? (uint64_t)n : priv->up;
+}
+
+bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
+  uint64_t moved = priv->up + priv->down - unsent(priv);
+  int64_t passed = now - priv->mark_at;
+
+  /* Before, the connect timeout rules; a pause by the rate is ours. */
+  if (!priv->sent || priv->paused) {
+    priv->mark_at = now;
+    return false;
+  }
+  if (moved > priv->marked && (moved - priv->marked) * 1000000 >= (uint64_t)passed) {
+    priv->marked = moved;
+    priv->mark_at = now;
+    return false;
+  }
+  return passed >= (int64_t)priv->http->idle_timeout_ms * 1000;
+}

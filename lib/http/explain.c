@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* What went wrong, in sentences: which host, what, what to do. Never a query string, which may be
+ * a signature, and never a proxy's password. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "http/internal.h"
+
+typedef struct failure {
+  struct igt__http_private *priv;
+  igt_error *err;
+  const char *host;
+  char proxy[300]; /* label; "": none applies */
+  const char *why; /* curl's words */
+} failure;
+
+static void name_proxy(failure *f) {
+  const igt__proxies *proxies = &f->priv->http->proxies;
+  const char *proxy = f->priv->origin.scheme[4] ? proxies->https : proxies->http;
+
+  f->proxy[0] = '\0';
+  if (*proxy)
+    igt__proxy_label(proxy, f->proxy, sizeof f->proxy);
+}
+
+/* curl's sentence names the host that it could not reach: the proxy, or the target because
+ * no_proxy applied. */
+static bool is_about_proxy(const failure *f) {
+  char name[300];
+
+  snprintf(name, sizeof name, "%s", f->proxy);
+  name[strcspn(name, ":")] = '\0';
+  return name[0] && strcmp(name, f->priv->origin.host) != 0 && strstr(f->why, name);
+}
+
+static igt_status explain_proxy_answer(failure *f, int http_status) {
+  const char *proxy = f->proxy[0] ? f->proxy : "the network's own";
+
+  if (http_status == 407)
+    igt__fail(f->err, IGT_E_PROXY,
+              "%s: the proxy (%s) wants another user name or password (407): write them into the "
+              "proxy's URL in https_proxy, as http://user:password@host:port",
+              f->host, proxy);
+  else
+    igt__fail(f->err, IGT_E_PROXY, "%s: the proxy (%s) refuses the connection (HTTP %d)", f->host,
+              proxy, http_status);
+  f->err->http_status = http_status;
+  return IGT_E_PROXY;
+}
+
+static igt_status explain_connect(failure *f) {
+  long os_error = 0;
+
+  curl_easy_getinfo(f->priv->slot->easy, CURLINFO_OS_ERRNO, &os_error);
+  if (is_about_proxy(f))
+    igt__fail(f->err, IGT_E_PROXY,
+              "%s: no connection to the proxy %s%s%s (it comes from https_proxy or http_proxy)",
+              f->host, f->proxy, os_error ? ": " : "", os_error ? strerror((int)os_error) : "");
+  else
+    igt__fail(f->err, IGT_E_CONNECT, "%s: no connection%s%s", f->host, os_error ? ": " : "",
+              os_error ? strerror((int)os_error) : "");
+  f->err->os_error = (int)os_error;
+  return f->err->status;
+}
+
+static igt_status explain_timeout(failure *f) {
+  unsigned seconds = (f->priv->http->connect_timeout_ms + 999) / 1000;
+
+  if (is_about_proxy(f))
+    return igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s within %u s", f->host,
+                     f->proxy, seconds);
+  return igt__fail(f->err, IGT_E_TIMEOUT,
+                   "%s: no connection within %u s: is a firewall, or a proxy that is not set, in "
+                   "between?",
+                   f->host, seconds);
+}
+
+igt_status igt__explain_idle(struct igt__http_private *priv) {
+  return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: no %s for %g s", priv->host,
+                   priv->answering ? "more data" : "answer",
+                   (double)priv->http->idle_timeout_ms / 1000);
+}
+
+/* The connection ended inside the handshake: a matter of the link, not of certificates. */
+static bool is_broken_handshake(const char *why) {
+  return strstr(why, "SSL_ERROR_SYSCALL") || strstr(why, "Connection reset") ||
+         strstr(why, "unexpected eof") || strstr(why, "Broken pipe");
+}
+
+static igt_status explain_tls(failure *f, CURLcode code) {
+  const char *ca_file = f->priv->http->ca_file, *why = f->why;
+
+  if (igt__str_starts(why, "SSL certificate problem: "))
+    why += strlen("SSL certificate problem: ");
+  if (code == CURLE_SSL_CACERT_BADFILE)
+    return igt__fail(f->err, IGT_E_TLS, "%s: the file of trusted certificates (%s) cannot be used",
+                     f->host, ca_file ? ca_file : "the system's");
+  if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(why))
+    return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke during the TLS handshake",
+                     f->host);
+  if (code != CURLE_PEER_FAILED_VERIFICATION)
+    return igt__fail(f->err, IGT_E_TLS, "%s: no secure connection (%s)", f->host, why);
+  return igt__fail(f->err, IGT_E_TLS,
+                   "%s: its certificate is not trusted (%s): if your network inspects TLS, pass "
+                   "its certificate with --ca-file",
+                   f->host, why);
+}
+
+static igt_status explain_broken(failure *f) {
+  const igt__http_request *req = f->priv->req;
+
+  if (!f->priv->sent)
+    return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the request was sent",
+                     f->host);
+  if (!f->priv->answering)
+    return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the answer", f->host);
+  if (req->content_length >= 0)
+    return igt__fail(f->err, IGT_E_NETWORK,
+                     "%s: the connection broke within the answer of %lld bytes", f->host,
+                     (long long)req->content_length);
+  return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke within the answer", f->host);
+}
+
+static igt_status explain_memory(failure *f) {
+  /* curl's own bound of one header line, 100 KB, looks like a lack of memory. */
+  if (f->priv->sent && !f->priv->answering)
+    return igt__fail(f->err, IGT_E_LIMIT, "%s: the answer's header is longer than any real one",
+                     f->host);
+  return igt__fail_memory(f->err);
+}
+
+static igt_status explain_code(failure *f, CURLcode code) {
+  switch ((int)code) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+    return igt__fail(f->err, IGT_E_RESOLVE,
+                     "%s: no such host name is known: is it spelt right, and is there a network?",
+                     f->host);
+  case CURLE_COULDNT_RESOLVE_PROXY:
+    return igt__fail(f->err, IGT_E_PROXY,
+                     "%s: the host name of the proxy %s is not known (it comes from https_proxy or "
+                     "http_proxy)",
+                     f->host, f->proxy);
+  case CURLE_COULDNT_CONNECT:
+    return explain_connect(f);
+  case CURLE_OPERATION_TIMEDOUT:
+    return explain_timeout(f);
+  case CURLE_PROXY:
+    return igt__fail(f->err, IGT_E_PROXY, "%s: the proxy %s failed (%s)", f->host, f->proxy,
+                     f->why);
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_PEER_FAILED_VERIFICATION:
+    return explain_tls(f, code);
+  case CURLE_OUT_OF_MEMORY:
+    return explain_memory(f);
+  case CURLE_URL_MALFORMAT:
+    return igt__fail(f->err, IGT_E_INVALID, "%s: the request's URL cannot be used", f->host);
+  case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without any header: HTTP/0.9 */
+  case CURLE_WEIRD_SERVER_REPLY:
+    return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer is not HTTP", f->host);
+  case CURLE_BAD_CONTENT_ENCODING:
+    return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer's compression is damaged", f->host);
+  default: /* reset, cut off, HTTP/2 streams that were refused, and what curl may add */
+    return explain_broken(f);
+  }
+}
+
+igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code) {
+  failure f = {.priv = priv, .err = &priv->err, .host = priv->host, .why = priv->slot->why};
+  long connect_code = 0;
+
+  if (priv->err.status) /* one of our calls said no, and why */
+    return priv->err.status;
+  name_proxy(&f);
+  if (!*f.why)
+    f.why = curl_easy_strerror(code);
+  curl_easy_getinfo(priv->slot->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
+  if (!priv->sent && connect_code >= 300)
+    return explain_proxy_answer(&f, (int)connect_code);
+  return explain_code(&f, code);
+}
+
+/* ---- answers ---- */
+
+static igt_status explain_redirect(struct igt__http_private *priv) {
+  char *url = NULL, label[300] = "another place";
+  igt__url to;
+
+  curl_easy_getinfo(priv->slot->easy, CURLINFO_REDIRECT_URL, &url);
+  if (url && igt__url_origin_of(url, &to, NULL) == IGT_OK)
+    igt__url_origin(&to, label, sizeof label);
+  if (priv->redirects > 0 && url && igt__url_same_origin(&to, &priv->origin))
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: redirects without end", priv->host);
+  else
+    igt__fail(&priv->err, IGT_E_PROTOCOL,
+              "%s: it answers with a redirect (HTTP %d) to %s, which is not followed because "
+              "credentials stay with their host: is the address right, or a sign-in page of the "
+              "network in between?",
+              priv->host, priv->req->http_status, label);
+  priv->err.http_status = priv->req->http_status;
+  return priv->err.status;
+}
+
+igt_status igt__explain_answer(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  igt_error *err = &priv->err;
+  failure f = {.priv = priv, .err = err, .host = priv->host};
+  igt_status status = igt__status_from_http(req->http_status);
+  int retry_after =
+      igt__retry_after(igt__http_answer_header(req, "Retry-After", 0), req->server_date);
+
+  if (igt__answer_is_redirect(priv))
+    return explain_redirect(priv);
+  name_proxy(&f);
+  if (req->http_status == 407)
+    return explain_proxy_answer(&f, 407);
+  igt__fail(err, status, "%s: it answers HTTP %d (%s)", priv->host, req->http_status,
+            igt_status_text(status));
+  err->http_status = req->http_status;
+  err->retry_after = retry_after;
+  if (req->on_error_answer)
+    req->on_error_answer(req, err);
+  if (!err->status) /* it is a failure all the same */
+    err->status = status;
+  if (!err->http_status)
+    err->http_status = req->http_status;
+  if (err->retry_after < 0)
+    err->retry_after = retry_after;
+  return err->status;
+}

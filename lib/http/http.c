@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "http/internal.h"
+
+#define LOOPS 2
+#define LOOPS_MOST 64
+#define CONNECT_TIMEOUT_MS 10000
+#define IDLE_TIMEOUT_MS 30000
+#define RETRIES 5
+#define CONNECTIONS 64
+
+/* Never undone: a program that uses curl beside us would lose it. */
+static void init_curl(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static unsigned or_default(unsigned value, unsigned otherwise) {
+  return value ? value : otherwise;
+}
+
+static igt_status copy_options(igt__http *http, const igt__http_options *options, igt_error *err) {
+  http->connect_timeout_ms = or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+  http->idle_timeout_ms = or_default(options->idle_timeout_ms, IDLE_TIMEOUT_MS);
+  http->retries = options->retries == UINT_MAX ? 0 : or_default(options->retries, RETRIES);
+  http->user_agent = igt__strdup(options->user_agent);
+  http->ca_file = igt__strdup(options->ca_file);
+  if (!http->user_agent || (options->ca_file && !http->ca_file))
+    return igt__fail_memory(err);
+  if (http->ca_file && access(http->ca_file, R_OK) != 0)
+    return igt__fail_errno(err, errno, "the file of trusted certificates, %s", http->ca_file);
+  return igt__proxies_read(&http->proxies, err);
+}
+
+static igt_status start_loops(igt__http *http, const igt__http_options *options, igt_error *err) {
+  unsigned connections = or_default(options->max_connections, CONNECTIONS);
+  unsigned n = or_default(options->loops, LOOPS);
+  igt_status status = IGT_OK;
+
+  if (n > LOOPS_MOST)
+    n = LOOPS_MOST;
+  if (n > connections)
+    n = connections;
+  http->loops = igt__calloc(n, sizeof *http->loops);
+  if (!http->loops)
+    return igt__fail_memory(err);
+  http->loop_count = n;
+  for (unsigned i = 0; i < n && !status; i++)
+    status = igt__loop_start(http, &http->loops[i], connections / n + (i < connections % n), err);
+  return status;
+}
+
+igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_error *err) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  igt__http *http = igt__calloc(1, sizeof *http);
+  igt_status status;
+
+  *out = NULL;
+  pthread_once(&once, init_curl);
+  if (!http)
+    return igt__fail_memory(err);
+  igt__rate_init(&http->rate, options->bytes_per_second);
+  status = copy_options(http, options, err);
+  if (!status)
+    status = start_loops(http, options, err);
+  if (status)
+    igt__http_free(http);
+  else
+    *out = http;
+  return status;
+}
+
+void igt__http_free(igt__http *http) {
+  if (!http)
+    return;
+  assert(!igt__loop_is_current(http));
+  for (unsigned i = 0; i < http->loop_count; i++)
+    igt__loop_stop(&http->loops[i]);
+  igt__free(http->loops);
+  igt__proxies_finish(&http->proxies);
+  igt__rate_finish(&http->rate);
+  igt__free(http->user_agent);
+  igt__free(http->ca_file);
+  igt__free(http);
+}
+
+unsigned igt__http_loops(const igt__http *http) {
+  return http->loop_count;
+}
+
+void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second) {
+  igt__rate_set(&http->rate, bytes_per_second);
+  for (unsigned i = 0; i < http->loop_count; i++)
+    igt__http_post(http, i, igt__loop_unpause, &http->loops[i]);
+}
+
+void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
+  struct igt__http_private *priv = req->priv;
+
+  priv->http = http;
+  priv->loop = &http->loops[loop % http->loop_count];
+  priv->resumed = false;
+  igt__loop_enqueue(priv->loop, priv);
+}
+
+void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status,
+                      const igt_error *err) {
+  struct igt__http_private *priv = req->priv;
+
+  (void)http;
+  priv->resume_status = status;
+  if (status && err)
+    priv->err = *err;
+  priv->resumed = true;
+  igt__loop_enqueue(priv->loop, priv);
+}
+
+/* ---- functions for a loop ---- */
+
+void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
+                          void *payload) {
+  igt__post *post;
+
+  /* The caller counts on fn, so there is no failing here: wait until there is memory. */
+  while ((post = igt__calloc(1, sizeof *post)) == NULL)
+    igt__sleep_us(1000);
+  post->fn = fn;
+  post->payload = payload;
+  post->ms = ms;
+  igt__loop_post(&http->loops[loop % http->loop_count], post);
+}
+
+void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload) {
+  igt__http_post_after(http, loop, 0, fn, payload);
+}
+
+/* ---- blocking ---- */
+
+unsigned igt__http_any_loop(const igt__http *http) {
+  static _Atomic unsigned turn;
+
+  return atomic_fetch_add(&turn, 1) % http->loop_count;
+}
+
+igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err) {
+  igt__http_waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                             .changed = PTHREAD_COND_INITIALIZER};
+
+  assert(!igt__loop_is_current(http));
+  req->priv->waiter = &waiter;
+  igt__http_submit(http, igt__http_any_loop(http), req);
+  pthread_mutex_lock(&waiter.lock);
+  while (!waiter.done)
+    pthread_cond_wait(&waiter.changed, &waiter.lock);
+  pthread_mutex_unlock(&waiter.lock);
+  pthread_mutex_destroy(&waiter.lock);
+  pthread_cond_destroy(&waiter.changed);
+  req->priv->waiter = NULL;
+  if (waiter.status && err)
+    *err = waiter.err;
+  return waiter.status;
+}

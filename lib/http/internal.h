@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_HTTP_INTERNAL_H
+#define IGT_HTTP_INTERNAL_H
+
+/* Shared by the files of this room. A function named _loop runs on the loop's thread alone. */
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/http.h"
+
+/* ---- url.c ---- */
+
+/* The origin of a request's whole URL: scheme given, query allowed, no user info, no fragment,
+ * plain http to loopback alone. out->path stays "". */
+igt_status igt__url_origin_of(const char *url, igt__url *out, igt_error *err);
+/* "host" or "host:port" for sentences, the port only where it is not the scheme's default. */
+void igt__url_label(const igt__url *url, char *out, size_t cap);
+
+/* ---- proxy.c ---- */
+
+/* The usual variables, read once when the igt__http is made; "" is none. */
+typedef struct igt__proxies {
+  char *http, *https, *none;
+} igt__proxies;
+
+igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err);
+void igt__proxies_finish(igt__proxies *proxies);
+/* "host:port" of a proxy's URL, without user name and password, for sentences. */
+void igt__proxy_label(const char *proxy, char *out, size_t cap);
+
+/* ---- rate.c ---- */
+
+typedef enum igt__way { IGT__UP, IGT__DOWN, IGT__WAYS } igt__way;
+
+typedef struct igt__rate {
+  _Atomic uint64_t limit; /* bytes per second each way; 0: none */
+  pthread_mutex_t lock;
+  struct {
+    int64_t tokens; /* millionths of a byte; below zero: a debt that must pass before the next */
+    int64_t at;     /* igt__mono_us of the last count */
+  } way[IGT__WAYS];
+} igt__rate;
+
+void igt__rate_init(igt__rate *rate, uint64_t limit);
+void igt__rate_finish(igt__rate *rate);
+void igt__rate_set(igt__rate *rate, uint64_t limit);
+/* Takes n bytes and returns 0, or takes none and returns the microseconds to wait first. n may
+ * be more than there is: the debt is paid by whoever asks next. */
+int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now);
+
+/* ---- retry.c ---- */
+
+#define IGT__RETRY_AFTER_MAX 300 /* seconds; a server that asks for more is not waited for longer  \
+                                  */
+
+/* What is left to spend on repetitions, a host: when most requests fail, repeating them all only
+ * keeps the server down. As in aws-c-io: 500, a transient failure takes 10, a throttled one 5, a
+ * success gives back what its request took, or 1. */
+typedef struct igt__budget {
+  struct igt__budget *next;
+  int tokens;
+  char host[];
+} igt__budget;
+
+igt__budget *igt__budget_of(igt__budget **list, const char *host); /* NULL without memory */
+void igt__budgets_free(igt__budget *list);
+bool igt__budget_take(igt__budget *budget, igt__retry retry, int *taken);
+void igt__budget_give(igt__budget *budget, int *taken);
+
+/* Back-off before the n-th repetition, from 1. retry_after < 0: not given. */
+int64_t igt__retry_delay_us(unsigned n, int retry_after);
+/* Retry-After: seconds or a date (RFC 9110 10.2.3), which is compared with the server's own Date
+ * where there is one. -1: absent or not to be understood. */
+int igt__retry_after(const char *value, int64_t server_date);
+
+/* ---- loop.c ---- */
+
+typedef struct igt__loop igt__loop;
+
+/* In a list sorted by due; belongs to who embeds it. */
+typedef struct igt__timer {
+  struct igt__timer *next, **prev; /* prev NULL: not set */
+  int64_t due;                     /* igt__mono_us */
+  void (*fn)(struct igt__timer *timer);
+} igt__timer;
+
+typedef struct igt__post {
+  igt__timer timer; /* first */
+  struct igt__post *next;
+  igt__loop *loop;
+  unsigned ms;
+  void (*fn)(void *payload);
+  void *payload;
+} igt__post;
+
+/* An easy handle and its settings, used by one attempt after the other. */
+typedef struct igt__slot {
+  struct igt__slot *next; /* free ones */
+  CURL *easy;
+  struct igt__http_private *priv; /* NULL: free */
+  char why[CURL_ERROR_SIZE];
+} igt__slot;
+
+typedef struct igt__queue {
+  struct igt__http_private *first, **last;
+} igt__queue;
+
+struct igt__loop {
+  igt__http *http;
+  pthread_t thread;
+  bool started;
+  int wake[2];
+
+  pthread_mutex_t lock;
+  /* guarded by lock */
+  igt__queue inbox;
+  igt__post *posts, **posts_last;
+  bool sleeping; /* in poll: a write to wake[1] is needed */
+  bool woken;    /* and was made */
+  bool stop;
+
+  atomic_bool sweep_now;
+
+  /* the thread's own */
+  CURLM *multi;
+  struct pollfd *fds; /* [0] is wake[0] */
+  size_t fd_count, fd_cap;
+  struct pollfd *ready_fds; /* same capacity */
+  int64_t curl_due;         /* when curl wants CURL_SOCKET_TIMEOUT; -1: not */
+  int64_t sweep_due;
+  igt__timer *timers;
+  igt__timer rate_timer;
+  igt__queue ready;                 /* wait for a slot */
+  struct igt__http_private *all;    /* every request between submit and done */
+  size_t cancellable;               /* of them have a cancel */
+  struct igt__http_private *paused; /* by the rate, first come first served */
+  igt__slot *slots, *free_slots;
+  size_t slot_count, running;
+  igt__budget *budgets;
+  bool stopping;
+};
+
+igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_error *err);
+void igt__loop_stop(igt__loop *loop); /* joins */
+void igt__loop_wake(igt__loop *loop, bool sweep);
+void igt__loop_enqueue(igt__loop *loop, struct igt__http_private *priv);
+void igt__loop_post(igt__loop *loop, igt__post *post);
+bool igt__loop_is_current(const igt__http *http); /* of any of http's loops */
+void igt__timer_set_loop(igt__loop *loop, igt__timer *timer, int64_t due);
+void igt__timer_clear(igt__timer *timer);
+/* A transfer was paused by the rate: goes on after `wait` microseconds. */
+void igt__loop_pause(igt__loop *loop, struct igt__http_private *priv, int64_t wait);
+void igt__loop_unpause(void *loop); /* those that may; on the loop's thread */
+
+/* ---- http.c ---- */
+
+struct igt__http {
+  igt__loop *loops;
+  unsigned loop_count;
+  char *user_agent, *ca_file;
+  unsigned connect_timeout_ms, idle_timeout_ms, retries;
+  igt__proxies proxies;
+  igt__rate rate;
+};
+
+/* Loops in turn, for callers who do not mind. */
+unsigned igt__http_any_loop(const igt__http *http);
+
+/* ---- request.c ---- */
+
+typedef enum igt__http_state {
+  IGT__HTTP_IDLE,    /* the caller's */
+  IGT__HTTP_READY,   /* waits for a slot */
+  IGT__HTTP_RUNNING, /* has one */
+  IGT__HTTP_WAITING, /* for the end of a back-off */
+  IGT__HTTP_RESTING  /* for igt__http_resume */
+} igt__http_state;
+
+struct igt__http_private {
+  igt__http_request *req;
+  igt__http *http;
+  igt__loop *loop;
+  struct igt__http_private *queue_next; /* inbox (by the loop's lock), or ready */
+  struct igt__http_private *all_next, **all_prev;
+  struct igt__http_private *pause_next;
+  igt__http_state state;
+  igt__timer timer;
+
+  /* what is sent */
+  igt__buf url;
+  igt__buf head; /* lines "Name: value", each with its NUL */
+  size_t head_count;
+  struct curl_slist *lines; /* array of line_cap nodes over head */
+  size_t line_cap;
+
+  /* one attempt */
+  igt__slot *slot;
+  igt__url origin;
+  char host[300];      /* label of origin */
+  bool sent;           /* a connection was there and the request began to leave */
+  bool whole_body;     /* curl has the body at once, instead of asking for pieces */
+  bool answering;      /* the final header lines are complete */
+  bool cut;            /* enough of an error's body was seen; curl was told to stop */
+  bool refused_repeat; /* curl wanted to repeat what may not be sent twice */
+  unsigned paused;     /* CURLPAUSE_ bits, by the rate */
+  uint64_t body_pos;
+  uint64_t up, down; /* bytes moved, headers of the answer too */
+  uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */
+  int64_t mark_at;
+  uint64_t dropped;     /* of a body that nobody wants */
+  igt__buf answer_head; /* "name\0value\0"... */
+  size_t header_bytes, header_count;
+  int64_t began_at;
+  igt_error err;
+
+  /* all attempts */
+  bool delivered; /* body bytes went to on_data since the last on_restart */
+  bool renewed;   /* credentials, once */
+  unsigned repeats, redirects;
+  int taken; /* from the budget, by the last repetition */
+  bool resumed;
+  igt_status resume_status;
+
+  atomic_bool abort; /* igt__http_close */
+  struct igt__http_waiter *waiter;
+  igt__http_stream *stream;
+};
+
+typedef struct igt__http_waiter {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool done;
+  igt_status status;
+  igt_error err;
+} igt__http_waiter;
+
+/* The request enters or leaves its loop. */
+void igt__request_accept_loop(struct igt__http_private *priv);
+void igt__request_resume_loop(struct igt__http_private *priv);
+void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot);
+void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code);
+/* Ends it now, whatever it does; not while it rests unless the loop stops. */
+void igt__request_end_loop(struct igt__http_private *priv, igt_status status);
+bool igt__request_is_cancelled(const struct igt__http_private *priv);
+
+/* ---- attempt.c: one exchange with curl ---- */
+
+igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err);
+void igt__slot_close(igt__slot *slot);
+igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err);
+/* Less than 1 byte/s, either way, for as long as the idle timeout. */
+bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now);
+
+/* ---- answer.c: header lines and body as they come ---- */
+
+void igt__answer_reset(struct igt__http_private *priv);
+/* False: the attempt has failed with priv->err, or (priv->cut) enough was seen. */
+bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n);
+bool igt__answer_data(struct igt__http_private *priv, const char *data, size_t n);
+/* 3xx that is neither followed by us nor wanted by the caller, and >= 400. */
+bool igt__answer_is_error(const struct igt__http_private *priv);
+/* 3xx with a Location that this room deals with. */
+bool igt__answer_is_redirect(const struct igt__http_private *priv);
+
+/* ---- explain.c: sentences ---- */
+
+igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code);
+igt_status igt__explain_idle(struct igt__http_private *priv);
+igt_status igt__explain_answer(struct igt__http_private *priv);
+
+/* ---- stream.c ---- */
+
+igt_status igt__stream_push_loop(igt__http_stream *stream, const char *data, size_t n,
+                                 igt_error *err);
+void igt__stream_opened_loop(igt__http_stream *stream);
+bool igt__stream_is_open(const igt__http_stream *stream);
+void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const igt_error *err);
+
+#endif

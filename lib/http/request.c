@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* A request's life on its loop: ready, running, waiting, done. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http/internal.h"
+
+#define MAX_URL (64u * 1024)
+#define MAX_REQUEST_HEAD (256u * 1024)
+#define MAX_REDIRECTS 5
+
+/* ---- before and after ---- */
+
+igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
+  struct igt__http_private *priv = igt__calloc(1, sizeof *priv);
+
+  memset(req, 0, sizeof *req);
+  req->method = "GET";
+  req->operation = "";
+  req->body_fd = -1;
+  req->content_length = -1;
+  req->collect_error_body = true;
+  igt__buf_init(&req->answer, IGT__MAX_JSON_BODY);
+  if (!priv)
+    return igt__fail_memory(err);
+  priv->req = req;
+  atomic_init(&priv->abort, false);
+  igt__buf_init(&priv->url, MAX_URL);
+  igt__buf_init(&priv->head, MAX_REQUEST_HEAD);
+  igt__buf_init(&priv->answer_head, 2 * IGT__MAX_HEADER_BYTES);
+  req->priv = priv;
+  return IGT_OK;
+}
+
+void igt__http_request_finish(igt__http_request *req) {
+  struct igt__http_private *priv = req->priv;
+
+  igt__buf_finish_wipe(&req->answer); /* may be a sign-in's */
+  if (!priv)
+    return;
+  igt__buf_finish_wipe(&priv->url); /* may be signed */
+  igt__buf_finish_wipe(&priv->head);
+  igt__buf_finish_wipe(&priv->answer_head);
+  igt__free(priv->lines);
+  igt__free(priv);
+  req->priv = NULL;
+}
+
+igt_status igt__http_set_url(igt__http_request *req, const char *url) {
+  igt__buf *out = &req->priv->url;
+
+  igt__buf_clear(out);
+  if (igt__buf_puts(out, url))
+    return IGT_OK;
+  return out->too_long ? IGT_E_INVALID : IGT_E_NO_MEMORY;
+}
+
+const char *igt__http_url(const igt__http_request *req) {
+  return req->priv->url.data;
+}
+
+void igt__http_clear_headers(igt__http_request *req) {
+  igt__buf_clear(&req->priv->head);
+  req->priv->head_count = 0;
+}
+
+/* A "token" of RFC 9110 5.6.2, nearly. */
+static bool is_header_name(const char *name) {
+  if (!*name)
+    return false;
+  for (; *name; name++)
+    if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f ||
+        strchr("()<>@,;:\\\"/[]?={}", *name))
+      return false;
+  return true;
+}
+
+static bool is_header_value(const char *value) {
+  for (; *value; value++)
+    if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+      return false;
+  return true;
+}
+
+igt_status igt__http_add_header(igt__http_request *req, const char *name, const char *value) {
+  struct igt__http_private *priv = req->priv;
+  igt__buf *head = &priv->head;
+
+  if (!is_header_name(name) || !is_header_value(value))
+    return IGT_E_INVALID;
+  /* curl's way to send an empty one is "Name;". */
+  igt__buf_puts(head, name);
+  igt__buf_puts(head, *value ? ": " : ";");
+  igt__buf_puts(head, value);
+  if (igt__buf_putc(head, '\0')) {
+    priv->head_count++;
+    return IGT_OK;
+  }
+  return head->too_long ? IGT_E_INVALID : IGT_E_NO_MEMORY;
+}
+
+const char *igt__http_answer_header(const igt__http_request *req, const char *name, size_t nth) {
+  const igt__buf *head = &req->priv->answer_head;
+  const char *p = head->data, *end = head->data + head->len;
+
+  while (p < end) {
+    const char *value = p + strlen(p) + 1;
+    if (igt__str_eq_nocase(p, name) && nth-- == 0)
+      return value;
+    p = value + strlen(value) + 1;
+  }
+  return NULL;
+}
+
+bool igt__request_is_cancelled(const struct igt__http_private *priv) {
+  return igt__cancel_is_set(priv->req->cancel) || atomic_load(&priv->abort);
+}
+
+/* ---- onto the loop and off it ---- */
+
+static void link_all(igt__loop *loop, struct igt__http_private *priv) {
+  priv->all_next = loop->all;
+  priv->all_prev = &loop->all;
+  if (loop->all)
+    loop->all->all_prev = &priv->all_next;
+  loop->all = priv;
+  if (priv->req->cancel || priv->stream)
+    loop->cancellable++;
+}
+
+static void unlink_all(igt__loop *loop, struct igt__http_private *priv) {
+  *priv->all_prev = priv->all_next;
+  if (priv->all_next)
+    priv->all_next->all_prev = priv->all_prev;
+  if (priv->req->cancel || priv->stream)
+    loop->cancellable--;
+}
+
+static void make_ready(struct igt__http_private *priv) {
+  igt__queue *ready = &priv->loop->ready;
+
+  priv->state = IGT__HTTP_READY;
+  priv->queue_next = NULL;
+  *ready->last = priv;
+  ready->last = &priv->queue_next;
+}
+
+static void leave_ready(struct igt__http_private *priv) {
+  igt__queue *ready = &priv->loop->ready;
+  struct igt__http_private **at = &ready->first;
+
+  while (*at != priv)
+    at = &(*at)->queue_next;
+  *at = priv->queue_next;
+  if (ready->last == &priv->queue_next)
+    ready->last = at;
+}
+
+static void leave_paused(struct igt__http_private *priv) {
+  struct igt__http_private **at = &priv->loop->paused;
+
+  while (*at && *at != priv)
+    at = &(*at)->pause_next;
+  if (*at)
+    *at = priv->pause_next;
+  priv->paused = 0;
+}
+
+static void release_slot(struct igt__http_private *priv) {
+  igt__loop *loop = priv->loop;
+  igt__slot *slot = priv->slot;
+
+  if (!slot)
+    return;
+  leave_paused(priv);
+  curl_multi_remove_handle(loop->multi, slot->easy);
+  slot->priv = NULL;
+  slot->next = loop->free_slots;
+  loop->free_slots = slot;
+  loop->running--;
+  priv->slot = NULL;
+}
+
+/* The request is its caller's again, and may be gone when this returns. */
+static void hand_back(struct igt__http_private *priv, igt_status status) {
+  static const igt_error fine = IGT_ERROR_INIT;
+  igt__http_request *req = priv->req;
+  igt__http_waiter *waiter = priv->waiter;
+  igt_error err;
+
+  unlink_all(priv->loop, priv);
+  priv->state = IGT__HTTP_IDLE;
+  if (status) {
+    err = priv->err;
+    err.status = status;
+  }
+  if (priv->stream) {
+    igt__stream_done_loop(priv->stream, status, status ? &err : &fine);
+  } else if (waiter) {
+    pthread_mutex_lock(&waiter->lock);
+    waiter->status = status;
+    if (status)
+      waiter->err = err;
+    waiter->done = true;
+    pthread_cond_signal(&waiter->changed);
+    pthread_mutex_unlock(&waiter->lock);
+  } else if (req->on_done) {
+    req->on_done(req, status, status ? &err : &fine);
+  }
+}
+
+static void name_operation(struct igt__http_private *priv) {
+  igt_error *err = &priv->err;
+
+  if (!err->operation[0])
+    snprintf(err->operation, sizeof err->operation, "%s", priv->req->operation);
+}
+
+void igt__request_end_loop(struct igt__http_private *priv, igt_status status) {
+  switch (priv->state) {
+  case IGT__HTTP_READY:
+    leave_ready(priv);
+    break;
+  case IGT__HTTP_WAITING:
+    igt__timer_clear(&priv->timer);
+    break;
+  case IGT__HTTP_RUNNING:
+    release_slot(priv);
+    break;
+  case IGT__HTTP_IDLE:
+  case IGT__HTTP_RESTING:
+    break;
+  }
+  if (status == IGT_E_CANCELLED)
+    igt__fail(&priv->err, status, "cancelled");
+  if (status)
+    name_operation(priv);
+  hand_back(priv, status);
+}
+
+void igt__request_accept_loop(struct igt__http_private *priv) {
+  igt__error_clear(&priv->err);
+  igt__answer_reset(priv);
+  priv->req->attempts = 0;
+  priv->repeats = priv->redirects = 0;
+  priv->taken = 0;
+  priv->delivered = priv->renewed = priv->resumed = false;
+  link_all(priv->loop, priv);
+  make_ready(priv);
+  if (priv->loop->stopping || igt__request_is_cancelled(priv))
+    igt__request_end_loop(priv, IGT_E_CANCELLED);
+}
+
+/* ---- after an attempt ---- */
+
+/* Whether sending it again cannot do anything twice. */
+static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
+  int http_status = priv->err.http_status;
+
+  if (priv->stream && igt__stream_is_open(priv->stream))
+    return false;
+  switch (retry) {
+  case IGT__RETRY_NEVER:
+    return false;
+  case IGT__RETRY_CREDENTIALS: /* refused, so not done */
+    return !priv->renewed && priv->req->on_retry;
+  case IGT__RETRY_TRANSIENT:
+  case IGT__RETRY_THROTTLED:
+    return priv->repeats < priv->http->retries &&
+           (priv->req->idempotent || !priv->sent || http_status == 429 || http_status == 503);
+  }
+  return false;
+}
+
+static void on_backed_off(igt__timer *timer) {
+  struct igt__http_private *priv =
+      (struct igt__http_private *)((char *)timer - offsetof(struct igt__http_private, timer));
+
+  make_ready(priv);
+}
+
+static void back_off(struct igt__http_private *priv) {
+  int64_t delay = igt__retry_delay_us(priv->repeats, priv->err.retry_after);
+
+  IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
+             priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
+  priv->state = IGT__HTTP_WAITING;
+  priv->timer.fn = on_backed_off;
+  igt__timer_set_loop(priv->loop, &priv->timer, igt__mono_us() + delay);
+}
+
+static void give_up(struct igt__http_private *priv, igt__retry retry) {
+  igt_error *err = &priv->err;
+  bool lost =
+      priv->sent && !priv->req->idempotent && err->http_status != 429 && err->http_status != 503;
+
+  /* What may have been done must be looked up, not repeated. */
+  err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;
+  if (priv->req->attempts > 1)
+    igt__error_append(err, "; given up after %u attempts", priv->req->attempts);
+  igt__request_end_loop(priv, err->status);
+}
+
+static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
+  return igt__budget_take(igt__budget_of(&priv->loop->budgets, priv->origin.host), retry,
+                          &priv->taken);
+}
+
+/* The attempt is over and has failed with priv->err; the slot is released. */
+static void decide(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  igt__retry retry = igt__retry_class(&priv->err), asked = retry;
+  bool rest = false;
+
+  name_operation(priv);
+  priv->state = IGT__HTTP_IDLE;
+  if (priv->loop->stopping || !may_repeat(priv, retry)) {
+    give_up(priv, retry);
+    return;
+  }
+  if (req->on_retry)
+    rest = req->on_retry(req, &priv->err, &retry);
+  if (!rest && !may_repeat(priv, retry)) {
+    give_up(priv, retry == IGT__RETRY_NEVER ? asked : retry);
+  } else if (rest || retry == IGT__RETRY_CREDENTIALS) {
+    priv->renewed = true;
+    if (rest)
+      priv->state = IGT__HTTP_RESTING;
+    else
+      make_ready(priv);
+  } else if (may_spend(priv, retry)) {
+    priv->repeats++;
+    back_off(priv);
+  } else {
+    igt__error_append(&priv->err, "; too many requests to this host fail");
+    give_up(priv, retry);
+  }
+}
+
+void igt__request_resume_loop(struct igt__http_private *priv) {
+  priv->resumed = false;
+  if (priv->state != IGT__HTTP_RESTING)
+    return;
+  if (priv->loop->stopping || igt__request_is_cancelled(priv))
+    igt__request_end_loop(priv, IGT_E_CANCELLED);
+  else if (priv->resume_status)
+    igt__request_end_loop(priv, priv->resume_status);
+  else
+    make_ready(priv);
+}
+
+/* ---- an attempt ---- */
+
+static void fail_start(struct igt__http_private *priv, igt_status status) {
+  priv->err.status = status;
+  if (!priv->err.text[0])
+    igt__fail(&priv->err, status, "the request could not be built: %s", igt_status_text(status));
+  decide(priv);
+}
+
+static igt_status prepare(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  igt_status status = IGT_OK;
+
+  priv->sent = false;
+  igt__error_clear(&priv->err);
+  if (priv->delivered && req->on_restart && !priv->stream)
+    status = req->on_restart(req, &priv->err);
+  if (status)
+    return status;
+  priv->delivered = false;
+  /* A redirect within the origin goes to its own URL with the headers that are there. */
+  if (req->prepare && priv->redirects == 0)
+    status = req->prepare(req, &priv->err);
+  return status;
+}
+
+void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
+  igt__loop *loop = priv->loop;
+  igt_status status;
+
+  leave_ready(priv);
+  priv->state = IGT__HTTP_IDLE;
+  priv->req->attempts++;
+  status = prepare(priv);
+  if (!status)
+    status = igt__attempt_begin(priv, slot, &priv->err);
+  if (!status && curl_multi_add_handle(loop->multi, slot->easy) != CURLM_OK)
+    status = igt__fail_memory(&priv->err);
+  if (status) {
+    slot->next = loop->free_slots;
+    loop->free_slots = slot;
+    fail_start(priv, status);
+    return;
+  }
+  slot->priv = priv;
+  priv->slot = slot;
+  priv->state = IGT__HTTP_RUNNING;
+  loop->running++;
+}
+
+static bool follow(struct igt__http_private *priv) {
+  const char *method = priv->req->method;
+  const char *found = NULL;
+  char *url = NULL;
+  igt__url to;
+  bool ok;
+
+  if ((strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) ||
+      priv->redirects >= MAX_REDIRECTS)
+    return false;
+  curl_easy_getinfo(priv->slot->easy, CURLINFO_REDIRECT_URL, &found);
+  url = found ? igt__strndup(found, strcspn(found, "#")) : NULL;
+  ok = url && igt__url_origin_of(url, &to, NULL) == IGT_OK &&
+       igt__url_same_origin(&to, &priv->origin) && igt__http_set_url(priv->req, url) == IGT_OK;
+  igt__free(url);
+  priv->redirects += ok;
+  return ok;
+}
+
+static void note_whole_body(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  curl_off_t sent = 0;
+
+  if (!priv->whole_body ||
+      curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent <= 0)
+    return;
+  req->bytes_sent = (uint64_t)sent < req->body_len ? (uint64_t)sent : req->body_len;
+  if (req->on_progress && req->bytes_sent > 0)
+    req->on_progress(req, req->bytes_sent, 0);
+}
+
+static void log_attempt(const struct igt__http_private *priv, CURLcode code) {
+  IGT__DEBUG(IGT_LOG_HTTP, "%s %s: %d%s%s after %lld ms, attempt %u", priv->req->operation,
+             priv->host, priv->req->http_status, code ? ", " : "",
+             code ? curl_easy_strerror(code) : "",
+             (long long)(igt__mono_us() - priv->began_at) / 1000, priv->req->attempts);
+}
+
+static void succeed(struct igt__http_private *priv) {
+  igt__budget_give(igt__budget_of(&priv->loop->budgets, priv->origin.host), &priv->taken);
+  release_slot(priv);
+  priv->state = IGT__HTTP_IDLE;
+  igt__request_end_loop(priv, IGT_OK);
+}
+
+void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
+  bool error = priv->answering && igt__answer_is_error(priv) && !priv->err.status;
+
+  log_attempt(priv, code);
+  note_whole_body(priv);
+  if (error && igt__answer_is_redirect(priv) && follow(priv)) {
+    release_slot(priv);
+    priv->req->attempts--; /* one attempt, in several places */
+    make_ready(priv);
+    return;
+  }
+  if (error)
+    igt__explain_answer(priv);
+  else if (code)
+    igt__explain_curl(priv, code);
+  else {
+    succeed(priv);
+    return;
+  }
+  release_slot(priv);
+  priv->redirects = 0;
+  decide(priv);
+}

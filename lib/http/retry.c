@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Which failures are worth another attempt, when, and how many in all. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "http/internal.h"
+
+#define BASE_US 500000
+#define MOST_US 20000000
+#define BUDGET 500
+#define COST_TRANSIENT 10
+#define COST_THROTTLED 5
+
+/* ---- the table ---- */
+
+/* The server's own code says more than its HTTP status: S3 answers 400 to an expired token and
+ * 403 to a clock that is wrong. */
+static const struct {
+  const char *code;
+  igt__retry retry;
+} codes[] = {
+    {"InternalError", IGT__RETRY_TRANSIENT},
+    {"OperationAborted", IGT__RETRY_TRANSIENT},
+    {"RequestTimeout", IGT__RETRY_TRANSIENT},
+    {"RequestTimeoutException", IGT__RETRY_TRANSIENT},
+    {"BandwidthLimitExceeded", IGT__RETRY_THROTTLED},
+    {"RequestLimitExceeded", IGT__RETRY_THROTTLED},
+    {"RequestThrottled", IGT__RETRY_THROTTLED},
+    {"ServiceUnavailable", IGT__RETRY_THROTTLED},
+    {"SlowDown", IGT__RETRY_THROTTLED},
+    {"Throttling", IGT__RETRY_THROTTLED},
+    {"ThrottlingException", IGT__RETRY_THROTTLED},
+    {"TooManyRequests", IGT__RETRY_THROTTLED},
+    {"ExpiredToken", IGT__RETRY_CREDENTIALS},
+    {"ExpiredTokenException", IGT__RETRY_CREDENTIALS},
+    {"RequestExpired", IGT__RETRY_CREDENTIALS},
+    {"RequestTimeTooSkewed", IGT__RETRY_CREDENTIALS},
+    {"TokenRefreshRequired", IGT__RETRY_CREDENTIALS},
+};
+
+static bool class_of_code(const char *code, igt__retry *out) {
+  if (!code[0])
+    return false;
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    if (strcmp(code, codes[i].code) == 0) {
+      *out = codes[i].retry;
+      return true;
+    }
+  return false;
+}
+
+static igt__retry class_of_http(int http_status) {
+  switch (http_status) {
+  case 401:
+    return IGT__RETRY_CREDENTIALS;
+  case 408: /* the server waited for us: a slow line, not a wrong request */
+  case 500:
+  case 502:
+  case 504:
+    return IGT__RETRY_TRANSIENT;
+  case 429:
+  case 503:
+    return IGT__RETRY_THROTTLED;
+  default:
+    return IGT__RETRY_NEVER;
+  }
+}
+
+static igt__retry class_of_status(igt_status status) {
+  switch ((int)status) {
+  case IGT_E_RESOLVE: /* resolvers flap with the links of hospitals */
+  case IGT_E_CONNECT:
+  case IGT_E_TIMEOUT:
+  case IGT_E_PROXY:
+  case IGT_E_NETWORK:
+  case IGT_E_SERVER:
+    return IGT__RETRY_TRANSIENT;
+  case IGT_E_THROTTLED:
+    return IGT__RETRY_THROTTLED;
+  case IGT_E_EXPIRED:
+  case IGT_E_UNAUTHORIZED:
+    return IGT__RETRY_CREDENTIALS;
+  default: /* a wrong certificate stays wrong; the rest is about the request or this machine */
+    return IGT__RETRY_NEVER;
+  }
+}
+
+igt__retry igt__retry_class(const igt_error *err) {
+  igt__retry retry = IGT__RETRY_NEVER;
+
+  if (err->status == IGT_OK || err->status == IGT_E_CANCELLED)
+    return IGT__RETRY_NEVER;
+  if (class_of_code(err->code, &retry))
+    return retry;
+  if (err->http_status >= 400)
+    return class_of_http(err->http_status);
+  return class_of_status(err->status);
+}
+
+/* ---- when ---- */
+
+int64_t igt__retry_delay_us(unsigned n, int retry_after) {
+  int64_t most = n > 6 ? MOST_US : (int64_t)BASE_US << (n ? n - 1 : 0);
+  int64_t delay, floor;
+
+  if (most > MOST_US)
+    most = MOST_US;
+  delay = (int64_t)(igt__jitter() % (uint64_t)(most + 1));
+  if (retry_after > IGT__RETRY_AFTER_MAX)
+    retry_after = IGT__RETRY_AFTER_MAX;
+  floor = (int64_t)retry_after * 1000000;
+  return delay > floor ? delay : floor;
+}
+
+int igt__retry_after(const char *value, int64_t server_date) {
+  int64_t n = -1;
+
+  if (!value)
+    return -1;
+  if (!igt__str_to_int64(value, &n)) {
+    if (!igt__http_date_parse(value, &n))
+      return -1;
+    n -= server_date ? server_date : igt__wall_seconds();
+    if (n < 0)
+      n = 0;
+  }
+  return n < 0 ? -1 : n > INT32_MAX ? INT32_MAX : (int)n;
+}
+
+/* ---- how many ---- */
+
+igt__budget *igt__budget_of(igt__budget **list, const char *host) {
+  igt__budget *budget;
+
+  for (budget = *list; budget; budget = budget->next)
+    if (strcmp(budget->host, host) == 0)
+      return budget;
+  budget = igt__malloc(sizeof *budget + strlen(host) + 1);
+  if (!budget)
+    return NULL;
+  strcpy(budget->host, host);
+  budget->tokens = BUDGET;
+  budget->next = *list;
+  *list = budget;
+  return budget;
+}
+
+void igt__budgets_free(igt__budget *list) {
+  while (list) {
+    igt__budget *next = list->next;
+    igt__free(list);
+    list = next;
+  }
+}
+
+bool igt__budget_take(igt__budget *budget, igt__retry retry, int *taken) {
+  int cost = retry == IGT__RETRY_THROTTLED ? COST_THROTTLED : COST_TRANSIENT;
+
+  if (!budget)
+    return true;
+  if (budget->tokens < cost)
+    return false;
+  budget->tokens -= cost;
+  *taken = cost;
+  return true;
+}
+
+void igt__budget_give(igt__budget *budget, int *taken) {
+  if (!budget)
+    return;
+  budget->tokens += *taken ? *taken : 1;
+  if (budget->tokens > BUDGET)
+    budget->tokens = BUDGET;
+  *taken = 0;
+}

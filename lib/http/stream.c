@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* An answer that a blocking caller reads at its own pace. A connection that nobody reads is closed
+ * by servers and proxies after a minute or so; so nothing is ever paused: what the reader has not
+ * taken goes to memory, then to an unlinked file. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "http/internal.h"
+
+#define MEMORY (1024u * 1024)
+
+/* Older bytes are in memory, newer ones in the file; as long as the file has unread bytes, what
+ * arrives goes behind them. */
+struct igt__http_stream {
+  igt__http_request *req;
+  uint64_t max, total;
+  int fd;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  /* guarded by lock */
+  igt__buf memory;
+  size_t taken; /* of memory */
+  uint64_t file_read, file_written;
+  bool open, done;
+  igt_status status;
+  igt_error err;
+};
+
+/* ---- the loop's side ---- */
+
+static igt_status open_file(igt__http_stream *stream, igt_error *err) {
+  const char *dir = getenv("TMPDIR");
+  char name[4096];
+  int n;
+
+  if (!dir || !*dir)
+    dir = "/tmp";
+  stream->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (stream->fd >= 0)
+    return IGT_OK;
+  n = snprintf(name, sizeof name, "%s/igtcloud-XXXXXX", dir);
+  if (n < (int)sizeof name)
+    stream->fd = mkostemp(name, O_CLOEXEC);
+  if (stream->fd < 0)
+    return igt__fail_errno(err, errno, "a temporary file in %s for an answer", dir);
+  unlink(name);
+  return IGT_OK;
+}
+
+static igt_status write_file(igt__http_stream *stream, const char *data, size_t n, uint64_t at,
+                             igt_error *err) {
+  while (n > 0) {
+    ssize_t wrote = pwrite(stream->fd, data, n, (off_t)at);
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote <= 0)
+      return igt__fail_errno(err, wrote < 0 ? errno : ENOSPC,
+                             "a temporary file for an answer (see TMPDIR)");
+    data += wrote;
+    at += (uint64_t)wrote;
+    n -= (size_t)wrote;
+  }
+  return IGT_OK;
+}
+
+static bool take_in_memory_locked(igt__http_stream *stream, const char *data, size_t n) {
+  igt__buf *memory = &stream->memory;
+
+  if (stream->file_read < stream->file_written)
+    return false;
+  if (stream->taken == memory->len) {
+    igt__buf_clear(memory);
+    stream->taken = 0;
+  }
+  return n <= memory->max - memory->len && igt__buf_append(memory, data, n);
+}
+
+static igt_status take_in_file_locked(igt__http_stream *stream, const char *data, size_t n,
+                                      igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (stream->fd < 0)
+    status = open_file(stream, err);
+  if (status)
+    return status;
+  if (stream->file_written > 0 && stream->file_read == stream->file_written) {
+    stream->file_read = stream->file_written = 0; /* gives the space back */
+    if (ftruncate(stream->fd, 0) != 0)
+      return igt__fail_errno(err, errno, "a temporary file for an answer");
+  }
+  status = write_file(stream, data, n, stream->file_written, err);
+  if (!status)
+    stream->file_written += n;
+  return status;
+}
+
+igt_status igt__stream_push_loop(igt__http_stream *stream, const char *data, size_t n,
+                                 igt_error *err) {
+  igt_status status = IGT_OK;
+
+  stream->total += n;
+  if (stream->total > stream->max)
+    return igt__fail(err, IGT_E_LIMIT, "%s: the answer does not end within %llu bytes",
+                     stream->req->priv->host, (unsigned long long)stream->max);
+  pthread_mutex_lock(&stream->lock);
+  if (!take_in_memory_locked(stream, data, n))
+    status = take_in_file_locked(stream, data, n, err);
+  pthread_cond_signal(&stream->changed);
+  pthread_mutex_unlock(&stream->lock);
+  return status;
+}
+
+void igt__stream_opened_loop(igt__http_stream *stream) {
+  pthread_mutex_lock(&stream->lock);
+  stream->open = true;
+  pthread_cond_signal(&stream->changed);
+  pthread_mutex_unlock(&stream->lock);
+}
+
+bool igt__stream_is_open(const igt__http_stream *stream) {
+  return stream->open; /* written by the loop alone, which is who asks */
+}
+
+void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const igt_error *err) {
+  pthread_mutex_lock(&stream->lock);
+  stream->done = true;
+  stream->status = status;
+  if (status)
+    stream->err = *err;
+  pthread_cond_signal(&stream->changed);
+  pthread_mutex_unlock(&stream->lock);
+}
+
+/* ---- the reader's side ---- */
+
+static void free_stream(igt__http_stream *stream) {
+  stream->req->priv->stream = NULL;
+  igt__buf_finish(&stream->memory);
+  if (stream->fd >= 0)
+    close(stream->fd);
+  pthread_mutex_destroy(&stream->lock);
+  pthread_cond_destroy(&stream->changed);
+  igt__free(stream);
+}
+
+static igt__http_stream *new_stream(igt__http_request *req, uint64_t max) {
+  igt__http_stream *stream = igt__calloc(1, sizeof *stream);
+
+  if (!stream)
+    return NULL;
+  stream->req = req;
+  stream->max = max;
+  stream->fd = -1;
+  igt__buf_init(&stream->memory, MEMORY);
+  pthread_mutex_init(&stream->lock, NULL);
+  pthread_cond_init(&stream->changed, NULL);
+  req->priv->stream = stream;
+  return stream;
+}
+
+igt_status igt__http_open(igt__http *http, igt__http_request *req, uint64_t max_bytes,
+                          igt__http_stream **out, igt_error *err) {
+  igt__http_stream *stream = new_stream(req, max_bytes);
+  igt_status status = IGT_OK;
+
+  *out = NULL;
+  if (!stream)
+    return igt__fail_memory(err);
+  assert(!igt__loop_is_current(http));
+  atomic_store(&req->priv->abort, false);
+  igt__http_submit(http, igt__http_any_loop(http), req);
+  pthread_mutex_lock(&stream->lock);
+  while (!stream->open && !stream->done)
+    pthread_cond_wait(&stream->changed, &stream->lock);
+  if (!stream->open) {
+    status = stream->status;
+    if (err)
+      *err = stream->err;
+  }
+  pthread_mutex_unlock(&stream->lock);
+  if (status)
+    free_stream(stream);
+  else
+    *out = stream;
+  return status;
+}
+
+static size_t read_memory_locked(igt__http_stream *stream, char *data, size_t cap) {
+  size_t n = stream->memory.len - stream->taken;
+
+  if (n > cap)
+    n = cap;
+  memcpy(data, stream->memory.data + stream->taken, n);
+  stream->taken += n;
+  return n;
+}
+
+static igt_status read_file_locked(igt__http_stream *stream, char *data, size_t cap, size_t *n,
+                                   igt_error *err) {
+  uint64_t left = stream->file_written - stream->file_read;
+  ssize_t got;
+
+  if (cap > left)
+    cap = (size_t)left;
+  do
+    got = pread(stream->fd, data, cap, (off_t)stream->file_read);
+  while (got < 0 && errno == EINTR);
+  if (got <= 0)
+    return igt__fail_errno(err, got < 0 ? errno : EIO, "a temporary file for an answer");
+  stream->file_read += (uint64_t)got;
+  *n = (size_t)got;
+  return IGT_OK;
+}
+
+igt_status igt__http_read(igt__http_stream *stream, char *data, size_t cap, size_t *n,
+                          igt_error *err) {
+  igt_status status = IGT_OK;
+
+  *n = 0;
+  if (cap == 0)
+    return IGT_OK;
+  pthread_mutex_lock(&stream->lock);
+  while (stream->taken == stream->memory.len && stream->file_read == stream->file_written &&
+         !stream->done)
+    pthread_cond_wait(&stream->changed, &stream->lock);
+  if (stream->taken < stream->memory.len) {
+    *n = read_memory_locked(stream, data, cap);
+  } else if (stream->file_read < stream->file_written) {
+    status = read_file_locked(stream, data, cap, n, err);
+  } else {
+    status = stream->status;
+    if (status && err)
+      *err = stream->err;
+  }
+  pthread_mutex_unlock(&stream->lock);
+  return status;
+}
+
+void igt__http_close(igt__http_stream *stream) {
+  struct igt__http_private *priv;
+
+  if (!stream)
+    return;
+  priv = stream->req->priv;
+  pthread_mutex_lock(&stream->lock);
+  if (!stream->done) {
+    atomic_store(&priv->abort, true);
+    igt__loop_wake(priv->loop, true);
+  }
+  while (!stream->done)
+    pthread_cond_wait(&stream->changed, &stream->lock);
+  pthread_mutex_unlock(&stream->lock);
+  atomic_store(&priv->abort, false);
+  free_stream(stream);
+}
