@@ -14,6 +14,8 @@ static bool is_host_char(char c) {
 static bool is_host_name(const char *host) {
   size_t label = 0;
 
+  if (*host == '.')
+    return false;
   for (; *host; host++) {
     if (!is_host_char(*host))
       return false;
