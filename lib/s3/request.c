@@ -259,6 +259,7 @@ static void set_http(igt__s3_request *req) {
   http->method = ops[req->op].method;
   http->operation = ops[req->op].name;
   http->idempotent = ops[req->op].idempotent;
+  http->redirects_are_answers = true; /* a 301 names the bucket's region in its document */
   http->cancel = req->cancel;
   http->payload = req;
   http->prepare = igt__s3_prepare;
