@@ -51,6 +51,8 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
 /* Sends n bytes of fd from offset (sendfile where the system can); takes the fd over. */
 void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd,
                     uint64_t offset, uint64_t n);
+/* Answers a HEAD: no body, but the Content-Length of what a GET would send. */
+void sbx_respond_head(sbx_request *req, int status, const char *content_type, uint64_t n);
 /* Sends what next() makes, chunked, until it returns 0 (end) or <0 (cut off): for long lists.
  * release(payload) is called at the end in every case. */
 void sbx_respond_stream(sbx_request *req, int status, const char *content_type,

@@ -84,15 +84,66 @@ typedef struct sbx_incoming sbx_incoming;
 sbx_incoming *sbx_incoming_new(sbx_store *store);
 bool sbx_incoming_write(sbx_incoming *in, const void *data, size_t n);
 void sbx_incoming_discard(sbx_incoming *in);
-/* Makes it the object `object->key` of `bucket` (file first, then the row), or one part. */
+/* Makes it the object `object->key` of `bucket` (file first, then the row). Takes `in` over in
+ * any case. */
 bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
                        const sbx_object *object);
 bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out);
-/* The bytes; -1 when it is gone. */
+/* The bytes, and the row they belong to; -1 when it is gone. */
 int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out);
 bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key);
 /* Keys > after with the prefix, in UTF-8 binary order. */
 bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, const char *after,
                      bool (*fn)(void *payload, const sbx_object *object), void *payload);
+
+/* ---- parts of multipart objects, and multipart uploads ---- */
+typedef struct sbx_part {
+  unsigned number; /* from 1 */
+  uint64_t size;
+  uint64_t offset; /* within the object; of sbx_object_part alone */
+  char etag[36];
+  char checksum[64]; /* base64; "" : none */
+  int64_t modified;
+} sbx_part;
+/* The n-th part of the object that has this ETag; false: no such part (or no multipart). */
+bool sbx_object_part(sbx_store *store, const char *bucket, const char *key, const char *etag,
+                     unsigned number, sbx_part *out);
+
+typedef struct sbx_upload {
+  char id[36];
+  char *key;
+  int64_t initiated;
+  char *content_type;
+  char *metadata;         /* as of sbx_object */
+  char sse[16];
+  char checksum[32];      /* "crc32c composite", "": none asked for */
+} sbx_upload;
+void sbx_upload_finish(sbx_upload *upload);
+/* Sets upload->id. */
+bool sbx_upload_new(sbx_store *store, const char *bucket, sbx_upload *upload);
+bool sbx_upload_get(sbx_store *store, const char *bucket, const char *key, const char *id,
+                    sbx_upload *out);
+/* Forgets the upload and its parts. */
+bool sbx_upload_abort(sbx_store *store, const char *id);
+/* In order of key and id, behind (after_key, after_id). */
+bool sbx_upload_each(sbx_store *store, const char *bucket, const char *prefix,
+                     const char *after_key, const char *after_id,
+                     bool (*fn)(void *payload, const sbx_upload *upload), void *payload);
+/* Adds or replaces one part. False also when the upload is gone. Takes `in` over in any case. */
+bool sbx_part_commit(sbx_store *store, const char *upload_id, sbx_incoming *in,
+                     const sbx_part *part);
+bool sbx_part_get(sbx_store *store, const char *upload_id, unsigned number, sbx_part *out);
+bool sbx_part_each(sbx_store *store, const char *upload_id, unsigned after,
+                   bool (*fn)(void *payload, const sbx_part *part), void *payload);
+/* The parts' bytes, one behind the other, as a new body; tee (or NULL) sees all of them. */
+sbx_incoming *sbx_upload_assemble(sbx_store *store, const char *upload_id, const unsigned *numbers,
+                                  size_t count,
+                                  void (*tee)(void *payload, const void *data, size_t n),
+                                  void *payload);
+/* Makes it the object, remembers where its parts are, and forgets the upload, as one. False also
+ * when the upload is gone. Takes `in` over in any case. */
+bool sbx_upload_commit(sbx_store *store, const char *bucket, const char *upload_id,
+                       const unsigned *numbers, size_t count, sbx_incoming *in,
+                       const sbx_object *object);
 
 #endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_REST_REST_H
+#define SANDBOX_REST_REST_H
+
+/* What the files of the REST room share. One rest_call is one request: its identity, its decoded
+ * path parameters and its parsed body. Functions that answer take the call; a function that
+ * returns false has answered already. */
+
+#include "../server.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "model/json.h"
+
+/* What an identity may do; its roles say which of these (people.c). */
+#define REST_DOWNLOAD 1u /* credentials to read objects */
+#define REST_UPLOAD 2u   /* create studies, register files, credentials to write objects */
+#define REST_MANAGE 4u   /* projects, institutes, users */
+#define REST_SERVICES 8u /* create and delete service identities */
+
+typedef struct rest_identity {
+  const char *sub;     /* login id or service id */
+  const char *uid;
+  const char *session; /* key of its row */
+  igt__json *account;  /* the user's or service's document */
+  bool is_service;
+  unsigned rights;
+  int64_t expires; /* of the JWT */
+} rest_identity;
+
+#define REST_ARGS 4
+struct rest_route;
+
+typedef struct rest_call {
+  sbx_server *server;
+  sbx_request *req;
+  const struct rest_route *route;
+  igt__arena *arena;
+  const char *args[REST_ARGS]; /* decoded path parameters, in their order */
+  rest_identity who;           /* zeroed when the route is open to all */
+  igt__buf body;
+  igt__json *json; /* the body, checked against the route's model; NULL when there is none */
+} rest_call;
+
+typedef struct rest_route {
+  const char *method;
+  const char *path;   /* "{}" stands for one path parameter */
+  const char *model;  /* of the body (fields.h), "[]File" for a list; NULL: no body is read */
+  unsigned flags;
+  unsigned rights;    /* needed, all of them */
+  void (*run)(rest_call *call);
+} rest_route;
+#define REST_OPEN 1u     /* no token */
+#define REST_NO_CSRF 2u  /* a token, but its CSRF token may be absent */
+#define REST_BODY_OPT 4u /* the body may be absent */
+
+/* ---- answers (reply.c) ---- */
+void rest_fail(rest_call *call, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Takes the value over; NULL (no memory) becomes a 500. */
+void rest_answer(rest_call *call, int status, igt__json *value);
+/* Sends the buffer without copying it; it is empty afterwards. */
+void rest_answer_text(rest_call *call, int status, igt__buf *text);
+void rest_answer_empty(rest_call *call, int status);
+/* A JSON array of documents, piece by piece. keep (may be NULL) says whether a document belongs
+ * in it; payload is freed by release (both may be NULL). */
+void rest_answer_docs(rest_call *call, const char *kind, const char *parent,
+                      bool (*keep)(void *payload, const igt__json *doc),
+                      void (*release)(void *payload), void *payload);
+
+/* ---- documents (documents.c) ---- */
+/* A document, its text copied into the call's answer, or an answer of 404 that names `what`. */
+igt__json *rest_find(rest_call *call, const char *kind, const char *id, const char *what);
+bool rest_exists(rest_call *call, const char *kind, const char *id, const char *what);
+/* Stores and answers 500 when that fails. */
+bool rest_store(rest_call *call, const char *kind, const char *id, const char *parent,
+                const igt__json *doc);
+/* Now, as the API writes times. out: 40 bytes. */
+void rest_now(char *out);
+/* "true", "True", "1" */
+bool rest_query_bool(const rest_call *call, const char *name);
+/* Copies text into the call's memory; NULL stays NULL. */
+const char *rest_keep(rest_call *call, const char *text);
+
+/* ---- people (people.c): users, services, roles, passwords ---- */
+unsigned rest_rights_of(const igt__json *roles);
+bool rest_role_known(const char *role);
+bool rest_password_set(sbx_server *server, const char *login, const char *password);
+bool rest_password_matches(sbx_server *server, const char *login, const char *password);
+/* A user's document as the API shows it, with its roles; the caller frees it. */
+igt__json *rest_user_new(const char *login, const igt__json *roles);
+/* Makes a service with a new key pair unless public_pem is given. private_pem may be NULL. */
+igt__json *rest_service_new(sbx_server *server, const char *organization, const char *name,
+                            const char *service_id, const char *public_pem, igt__buf *private_pem,
+                            igt_error *err);
+
+/* ---- sessions and tokens (session.c) ---- */
+#define REST_AUDIENCE "https://igtcloud-sandbox.invalid/oauth2/access_token"
+/* Reads X-JWT and X-CSRF-TOKEN into call->who; false: answered. */
+bool rest_session_check(rest_call *call);
+/* A new session (session NULL) or a new token of one that runs; answers LoginResponse. */
+void rest_session_answer(rest_call *call, const char *sub, bool is_service, const char *session);
+bool rest_session_end(sbx_server *server, const char *session);
+/* The service identity that the assertion proves; NULL: answered. The caller frees it. */
+igt__json *rest_assertion_check(rest_call *call, const char *assertion);
+
+/* ---- object keys (prefix.c) ---- */
+/* False when no project, institute or study owns keys below `prefix`. */
+bool rest_prefix_known(sbx_server *server, const char *prefix);
+bool rest_prefix_remember(sbx_server *server, const char *prefix);
+
+/* ---- studies, institutes, projects as documents (entities.c) ---- */
+igt__json *rest_project_new(const igt__json *body, const char *id);
+igt__json *rest_institute_new(const igt__json *project, const igt__json *body, const char *id);
+/* Completes a study that passed its check with what the server sets. Members that begin with the
+ * server are replaced. id NULL: a new one. old: the study that it replaces, or NULL. */
+igt__json *rest_study_new(sbx_server *server, const igt__json *institute, const igt__json *body,
+                          const char *id, const igt__json *old, const char *user);
+const char *rest_study_type_of(const char *project_type);
+
+/* ---- files (files.c) ---- */
+typedef enum rest_category { REST_FILES, REST_DICOM, REST_ANNOTATIONS, REST_PATHIS } rest_category;
+#define REST_CATEGORIES 4
+extern const char *const rest_category_names[REST_CATEGORIES];
+extern const char *const rest_category_folders[REST_CATEGORIES]; /* "files/", "0/", … */
+
+/* ---- endpoints, one function each ---- */
+#define REST_ENDPOINT(name) void rest_##name(rest_call *call);
+#include "endpoints.h"
+#undef REST_ENDPOINT
+
+/* A canned answer (canned.c): true when it was given. */
+bool rest_canned_answer(sbx_server *server, sbx_request *req);
+
+#endif

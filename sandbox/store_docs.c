@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_internal.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* Rows that a cursor reads ahead. Between pages it holds nothing of the database, so that a slow
+ * reader of a long list keeps neither writers nor the write-ahead log. */
+#define PAGE 128
+
+/* ---- documents ---- */
+
+bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char *parent,
+                 const igt__json *doc) {
+  store_query q;
+  igt__buf text;
+  bool ok = false;
+  igt__buf_init(&text, INT_MAX);
+  if (igt__json_write(&text, doc, IGT__JSON_COMPACT) &&
+      sbx__query_begin(&q, store, STMT_DOC_PUT)) {
+    sbx__query_text(&q, 1, kind);
+    sbx__query_text(&q, 2, id);
+    sbx__query_text(&q, 3, parent);
+    sqlite3_bind_text(q.stmt, 4, text.data, (int)text.len, SQLITE_STATIC);
+    ok = sbx__query_done(&q);
+    sbx__query_end(&q);
+  }
+  igt__buf_finish(&text);
+  return ok;
+}
+
+igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
+  store_query q;
+  igt__json *doc = NULL;
+  if (!sbx__query_begin(&q, store, STMT_DOC_GET))
+    return NULL;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, id);
+  if (sbx__query_row(&q)) {
+    const char *text = sbx__query_column(&q, 0);
+    if (igt__json_parse(text, (size_t)sqlite3_column_bytes(q.stmt, 0), kind, &doc, NULL) != IGT_OK)
+      doc = NULL;
+  }
+  sbx__query_end(&q);
+  return doc;
+}
+
+/* A write with two text arguments; true when it changed a row. */
+static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const char *b) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, id))
+    return false;
+  sbx__query_text(&q, 1, a);
+  sbx__query_text(&q, 2, b);
+  bool ok = sbx__query_done(&q) && sqlite3_changes(q.conn->db) > 0;
+  sbx__query_end(&q);
+  return ok;
+}
+
+bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id) {
+  return delete_by_two(store, STMT_DOC_DELETE, kind, id);
+}
+
+int64_t sbx_doc_count(sbx_store *store, const char *kind, const char *parent) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, parent ? STMT_DOC_COUNT_PARENT : STMT_DOC_COUNT))
+    return 0;
+  sbx__query_text(&q, 1, kind);
+  if (parent)
+    sbx__query_text(&q, 2, parent);
+  int64_t count = sbx__query_row(&q) ? sqlite3_column_int64(q.stmt, 0) : 0;
+  sbx__query_end(&q);
+  return count;
+}
+
+struct sbx_cursor {
+  sbx_store *store;
+  char *kind;
+  char *parent;
+  int64_t seq; /* of the last row read */
+  igt__buf text; /* id NUL doc NUL ... of the page */
+  struct {
+    size_t id, doc, len;
+  } rows[PAGE];
+  size_t count, at;
+  bool last; /* there is no page behind this one */
+};
+
+sbx_cursor *sbx_doc_cursor(sbx_store *store, const char *kind, const char *parent) {
+  sbx_cursor *cursor = igt__calloc(1, sizeof *cursor);
+  if (!cursor)
+    return NULL;
+  igt__buf_init(&cursor->text, INT_MAX);
+  cursor->store = store;
+  cursor->kind = igt__strdup(kind);
+  cursor->parent = igt__strdup(parent);
+  if (!cursor->kind || (parent && !cursor->parent)) {
+    sbx_cursor_free(cursor);
+    return NULL;
+  }
+  return cursor;
+}
+
+void sbx_cursor_free(sbx_cursor *cursor) {
+  if (!cursor)
+    return;
+  igt__buf_finish(&cursor->text);
+  igt__free(cursor->kind);
+  igt__free(cursor->parent);
+  igt__free(cursor);
+}
+
+static bool cursor_add(sbx_cursor *cursor, store_query *q) {
+  size_t id_len = (size_t)sqlite3_column_bytes(q->stmt, 1);
+  size_t doc_len = (size_t)sqlite3_column_bytes(q->stmt, 2);
+  size_t at = cursor->text.len;
+  cursor->rows[cursor->count].id = at;
+  cursor->rows[cursor->count].doc = at + id_len + 1;
+  cursor->rows[cursor->count].len = doc_len;
+  if (!igt__buf_append(&cursor->text, sbx__query_column(q, 1), id_len) ||
+      !igt__buf_putc(&cursor->text, '\0') ||
+      !igt__buf_append(&cursor->text, sbx__query_column(q, 2), doc_len) ||
+      !igt__buf_putc(&cursor->text, '\0'))
+    return false;
+  cursor->seq = sqlite3_column_int64(q->stmt, 0);
+  cursor->count++;
+  return true;
+}
+
+static bool cursor_page(sbx_cursor *cursor) {
+  store_query q;
+  cursor->count = cursor->at = 0;
+  igt__buf_clear(&cursor->text);
+  if (cursor->last || !sbx__query_begin(&q, cursor->store,
+                                        cursor->parent ? STMT_DOC_PAGE_PARENT : STMT_DOC_PAGE))
+    return false;
+  sbx__query_text(&q, 1, cursor->kind);
+  sbx__query_int(&q, 2, cursor->seq);
+  sbx__query_int(&q, 3, PAGE);
+  if (cursor->parent)
+    sbx__query_text(&q, 4, cursor->parent);
+  bool ok = true;
+  while (ok && cursor->count < PAGE && sbx__query_row(&q))
+    ok = cursor_add(cursor, &q);
+  sbx__query_end(&q);
+  cursor->last = cursor->count < PAGE;
+  return ok && cursor->count > 0;
+}
+
+bool sbx_cursor_next(sbx_cursor *cursor, const char **id, const char **doc, size_t *n) {
+  if (cursor->at == cursor->count && !cursor_page(cursor))
+    return false;
+  *id = cursor->text.data + cursor->rows[cursor->at].id;
+  *doc = cursor->text.data + cursor->rows[cursor->at].doc;
+  *n = cursor->rows[cursor->at].len;
+  cursor->at++;
+  return true;
+}
+
+bool sbx_doc_each(sbx_store *store, const char *kind, const char *parent,
+                  bool (*fn)(void *payload, const char *id, const char *doc, size_t n),
+                  void *payload) {
+  const char *id, *doc;
+  size_t n;
+  sbx_cursor *cursor = sbx_doc_cursor(store, kind, parent);
+  if (!cursor)
+    return false;
+  while (sbx_cursor_next(cursor, &id, &doc, &n) && fn(payload, id, doc, n)) {
+  }
+  sbx_cursor_free(cursor);
+  return true;
+}
+
+/* ---- small values ---- */
+
+bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char *value,
+                int64_t expires) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_KV_PUT))
+    return false;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, key);
+  sbx__query_text(&q, 3, value);
+  sbx__query_int(&q, 4, expires);
+  bool ok = sbx__query_done(&q);
+  sbx__query_end(&q);
+  return ok;
+}
+
+char *sbx_kv_get(sbx_store *store, const char *kind, const char *key) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_KV_GET))
+    return NULL;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, key);
+  sbx__query_int(&q, 3, igt__wall_seconds());
+  char *value = sbx__query_row(&q) ? igt__strdup(sbx__query_column(&q, 0)) : NULL;
+  sbx__query_end(&q);
+  return value;
+}
+
+bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
+  return delete_by_two(store, STMT_KV_DELETE, kind, key);
+}
+
+/* ---- registered files ---- */
+
+bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
+                  bool completed) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_FILE_PUT))
+    return false;
+  sbx__query_text(&q, 1, owner);
+  sbx__query_text(&q, 2, key);
+  sbx__query_int(&q, 3, size);
+  sbx__query_int(&q, 4, completed);
+  bool ok = sbx__query_done(&q);
+  sbx__query_end(&q);
+  return ok;
+}
+
+bool sbx_file_get(sbx_store *store, const char *owner, const char *key, int64_t *size,
+                  bool *completed) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_FILE_GET))
+    return false;
+  sbx__query_text(&q, 1, owner);
+  sbx__query_text(&q, 2, key);
+  bool found = sbx__query_row(&q);
+  if (found && size)
+    *size = sqlite3_column_int64(q.stmt, 0);
+  if (found && completed)
+    *completed = sqlite3_column_int(q.stmt, 1) != 0;
+  sbx__query_end(&q);
+  return found;
+}
+
+bool sbx_file_delete(sbx_store *store, const char *owner, const char *key) {
+  return delete_by_two(store, STMT_FILE_DELETE, owner, key);
+}
+
+bool sbx_file_each(sbx_store *store, const char *owner,
+                   bool (*fn)(void *payload, const sbx_file *file), void *payload) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_FILE_EACH))
+    return false;
+  sbx__query_text(&q, 1, owner);
+  while (sbx__query_row(&q)) {
+    sbx_file file = {.key = sbx__query_column(&q, 0),
+                     .size = sqlite3_column_int64(q.stmt, 1),
+                     .completed = sqlite3_column_int(q.stmt, 2) != 0};
+    if (!fn(payload, &file))
+      break;
+  }
+  sbx__query_end(&q);
+  return true;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_STORE_INTERNAL_H
+#define SANDBOX_STORE_INTERNAL_H
+
+/* What the files of the store share: connections, prepared statements, transactions, and the
+ * files whose fate hangs on a transaction. */
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "store.h"
+
+/* Name, whether it writes, SQL. */
+#define SBX_STATEMENTS(X)                                                                          \
+  X(BEGIN, true, "BEGIN IMMEDIATE")                                                                \
+  X(COMMIT, true, "COMMIT")                                                                        \
+  X(ROLLBACK, true, "ROLLBACK")                                                                    \
+  X(DOC_PUT, true,                                                                                 \
+    "INSERT INTO docs(kind, id, parent, doc) VALUES(?1, ?2, ?3, ?4) "                              \
+    "ON CONFLICT(kind, id) DO UPDATE SET parent = ?3, doc = ?4")                                   \
+  X(DOC_GET, false, "SELECT doc FROM docs WHERE kind = ?1 AND id = ?2")                            \
+  X(DOC_DELETE, true, "DELETE FROM docs WHERE kind = ?1 AND id = ?2")                              \
+  X(DOC_PAGE, false,                                                                               \
+    "SELECT seq, id, doc FROM docs WHERE kind = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")            \
+  X(DOC_PAGE_PARENT, false,                                                                        \
+    "SELECT seq, id, doc FROM docs WHERE kind = ?1 AND parent = ?4 AND seq > ?2 "                  \
+    "ORDER BY seq LIMIT ?3")                                                                       \
+  X(DOC_COUNT, false, "SELECT count(*) FROM docs WHERE kind = ?1")                                 \
+  X(DOC_COUNT_PARENT, false, "SELECT count(*) FROM docs WHERE kind = ?1 AND parent = ?2")          \
+  X(KV_PUT, true, "INSERT OR REPLACE INTO kv(kind, key, value, expires) VALUES(?1, ?2, ?3, ?4)")   \
+  X(KV_GET, false,                                                                                 \
+    "SELECT value FROM kv WHERE kind = ?1 AND key = ?2 AND (expires = 0 OR expires > ?3)")         \
+  X(KV_DELETE, true, "DELETE FROM kv WHERE kind = ?1 AND key = ?2")                                \
+  X(FILE_PUT, true,                                                                                \
+    "INSERT INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, ?4) "                       \
+    "ON CONFLICT(owner, key) DO UPDATE SET size = ?3, completed = ?4")                             \
+  X(FILE_GET, false, "SELECT size, completed FROM files WHERE owner = ?1 AND key = ?2")            \
+  X(FILE_DELETE, true, "DELETE FROM files WHERE owner = ?1 AND key = ?2")                          \
+  X(FILE_EACH, false, "SELECT key, size, completed FROM files WHERE owner = ?1 ORDER BY seq")      \
+  X(OBJECT_FILE, false, "SELECT file FROM objects WHERE bucket = ?1 AND key = ?2")                 \
+  X(OBJECT_PUT, true,                                                                              \
+    "INSERT OR REPLACE INTO objects(bucket, key, file, size, etag, modified, content_type, "       \
+    "metadata, sse) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                   \
+  X(OBJECT_GET, false,                                                                             \
+    "SELECT key, size, etag, modified, content_type, metadata, sse, file FROM objects "            \
+    "WHERE bucket = ?1 AND key = ?2")                                                              \
+  X(OBJECT_DELETE, true, "DELETE FROM objects WHERE bucket = ?1 AND key = ?2")                     \
+  X(OBJECT_EACH, false,                                                                            \
+    "SELECT key, size, etag, modified, content_type, metadata, sse, file FROM objects "            \
+    "WHERE bucket = ?1 AND key > ?2 AND key >= ?3 ORDER BY key")                                   \
+  X(OBJECT_PARTS_DELETE, true, "DELETE FROM object_parts WHERE file = ?1")                         \
+  X(OBJECT_PART_PUT, true,                                                                         \
+    "INSERT INTO object_parts(file, number, start, size, checksum) VALUES(?1, ?2, ?3, ?4, ?5)")    \
+  X(OBJECT_PART, false,                                                                            \
+    "SELECT p.number, p.size, p.start, '', p.checksum, o.modified FROM objects o "                 \
+    "JOIN object_parts p ON p.file = o.file "                                                      \
+    "WHERE o.bucket = ?1 AND o.key = ?2 AND o.etag = ?3 AND p.number = ?4")                        \
+  X(UPLOAD_PUT, true,                                                                              \
+    "INSERT INTO uploads(id, bucket, key, initiated, content_type, metadata, sse, checksum) "      \
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                      \
+  X(UPLOAD_GET, false,                                                                             \
+    "SELECT id, key, initiated, content_type, metadata, sse, checksum FROM uploads "               \
+    "WHERE bucket = ?1 AND key = ?2 AND id = ?3")                                                  \
+  X(UPLOAD_HAS, false, "SELECT 1 FROM uploads WHERE id = ?1")                                      \
+  X(UPLOAD_DELETE, true, "DELETE FROM uploads WHERE id = ?1")                                      \
+  X(UPLOAD_EACH, false,                                                                            \
+    "SELECT id, key, initiated, content_type, metadata, sse, checksum FROM uploads "               \
+    "WHERE bucket = ?1 AND (key, id) > (?2, ?3) AND key >= ?4 ORDER BY key, id")                   \
+  X(PART_PUT, true,                                                                                \
+    "INSERT OR REPLACE INTO parts(upload, number, file, size, etag, checksum, modified) "          \
+    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                          \
+  X(PART_GET, false,                                                                               \
+    "SELECT number, size, 0, etag, checksum, modified, file FROM parts "                           \
+    "WHERE upload = ?1 AND number = ?2")                                                           \
+  X(PART_EACH, false,                                                                              \
+    "SELECT number, size, 0, etag, checksum, modified, file FROM parts "                           \
+    "WHERE upload = ?1 AND number > ?2 ORDER BY number")                                           \
+  X(PARTS_DELETE, true, "DELETE FROM parts WHERE upload = ?1")                                     \
+  X(FILE_KNOWN, false,                                                                             \
+    "SELECT 1 FROM objects WHERE file = ?1 UNION ALL SELECT 1 FROM parts WHERE file = ?1 "         \
+    "LIMIT 1")
+
+typedef enum store_stmt {
+#define X(name, writes, sql) STMT_##name,
+  SBX_STATEMENTS(X)
+#undef X
+      STMT_COUNT
+} store_stmt;
+
+typedef struct store_conn {
+  sqlite3 *db;
+  sqlite3_stmt *stmts[STMT_COUNT]; /* kept while nobody runs them */
+  struct store_conn *next;
+} store_conn;
+
+/* Ids of object files, whose end depends on how the transaction ends. */
+typedef struct store_doomed {
+  char (*ids)[33];
+  size_t count, cap;
+} store_doomed;
+
+struct sbx_store {
+  char *dir;
+  int dir_fd;
+  int lock_fd;
+
+  pthread_mutex_t write_lock; /* guards the writer and what belongs to its transaction */
+  store_conn *writer;
+  store_doomed on_commit;   /* replaced or deleted: to unlink when it is sure */
+  store_doomed on_rollback; /* put in place for rows that will not be */
+
+  pthread_mutex_t pool_lock;
+  store_conn *readers; /* those that nobody uses now */
+};
+
+/* One run of one statement: on the writer, with its lock held, when it writes or when this
+ * thread has a transaction; else on a connection for reading. */
+typedef struct store_query {
+  sbx_store *store;
+  store_conn *conn;
+  sqlite3_stmt *stmt;
+  store_stmt id;
+  bool locked;
+  bool pooled;
+} store_query;
+
+/* The statement, with its text arguments bound (NULL binds null); NULL: failed, nothing to end. */
+bool sbx__query_begin(store_query *q, sbx_store *store, store_stmt id);
+void sbx__query_text(store_query *q, int i, const char *text);
+void sbx__query_int(store_query *q, int i, int64_t value);
+bool sbx__query_row(store_query *q); /* true: there is a row */
+bool sbx__query_done(store_query *q); /* runs a write: true when it went well */
+void sbx__query_end(store_query *q);
+const char *sbx__query_column(store_query *q, int i); /* NULL: null */
+
+/* A transaction, or a place in the one that this thread has. */
+typedef struct store_scope {
+  sbx_store *store;
+  bool own;
+} store_scope;
+bool sbx__scope_enter(store_scope *scope, sbx_store *store);
+/* ok false: rolls back (its own one). True when it is committed. */
+bool sbx__scope_leave(store_scope *scope, bool ok);
+
+/* Below DIR: "objects/ab/abcd…" and "incoming/…". path: at least 48 bytes. */
+void sbx__object_path(const char *id, char *path);
+void sbx__doom_on_commit(sbx_store *store, const char *id);
+void sbx__doom_on_rollback(sbx_store *store, const char *id);
+
+/* Puts the bytes in place under an id of their own, within a scope. id: 33 bytes. */
+bool sbx__incoming_place(sbx_incoming *in, char *id);
+bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, uint64_t size,
+                        const sbx_object *object);
+uint64_t sbx__incoming_size(const sbx_incoming *in);
+
+#endif

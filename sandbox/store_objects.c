@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "crypto/crypto.h"
+
+/* Bodies up to this size reach the disk by one write; most of a study's files are smaller. */
+#define INCOMING_BUFFER (64u * 1024)
+
+struct sbx_incoming {
+  sbx_store *store;
+  char id[33];
+  int fd; /* -1 until the buffer ran over for the first time */
+  bool failed;
+  uint64_t size;
+  size_t held;
+  unsigned char buffer[INCOMING_BUFFER];
+};
+
+/* ---- bodies ---- */
+
+sbx_incoming *sbx_incoming_new(sbx_store *store) {
+  unsigned char random[16];
+  sbx_incoming *in = igt__malloc(sizeof *in);
+  if (!in || !igt__random(random, sizeof random)) {
+    igt__free(in);
+    return NULL;
+  }
+  in->store = store;
+  in->fd = -1;
+  in->failed = false;
+  in->size = 0;
+  in->held = 0;
+  igt__hex(random, sizeof random, in->id);
+  return in;
+}
+
+static void incoming_path(const sbx_incoming *in, char *path) {
+  snprintf(path, 48, "incoming/%s", in->id);
+}
+
+static bool write_all(int fd, const unsigned char *data, size_t n) {
+  while (n > 0) {
+    ssize_t done = write(fd, data, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return false;
+    data += done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+static bool incoming_flush(sbx_incoming *in, const void *data, size_t n) {
+  if (in->fd < 0) {
+    char path[48];
+    incoming_path(in, path);
+    in->fd = openat(in->store->dir_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (in->fd < 0)
+      return false;
+  }
+  bool ok = write_all(in->fd, in->buffer, in->held) && write_all(in->fd, data, n);
+  in->held = 0;
+  return ok;
+}
+
+bool sbx_incoming_write(sbx_incoming *in, const void *data, size_t n) {
+  in->size += n;
+  if (in->failed)
+    return false;
+  if (n <= sizeof in->buffer - in->held) {
+    memcpy(in->buffer + in->held, data, n);
+    in->held += n;
+    return true;
+  }
+  in->failed = !incoming_flush(in, data, n);
+  return !in->failed;
+}
+
+void sbx_incoming_discard(sbx_incoming *in) {
+  if (!in)
+    return;
+  if (in->fd >= 0) {
+    char path[48];
+    incoming_path(in, path);
+    close(in->fd);
+    unlinkat(in->store->dir_fd, path, 0);
+  }
+  igt__free(in);
+}
+
+uint64_t sbx__incoming_size(const sbx_incoming *in) {
+  return in->size;
+}
+
+bool sbx__incoming_place(sbx_incoming *in, char *id) {
+  char from[48], to[48];
+  if (in->failed || !incoming_flush(in, "", 0))
+    return false;
+  int closed = close(in->fd);
+  in->fd = -1;
+  incoming_path(in, from);
+  sbx__object_path(in->id, to);
+  if (closed != 0 || renameat(in->store->dir_fd, from, in->store->dir_fd, to) != 0) {
+    unlinkat(in->store->dir_fd, from, 0);
+    return false;
+  }
+  memcpy(id, in->id, sizeof in->id);
+  sbx__doom_on_rollback(in->store, id);
+  return true;
+}
+
+/* ---- objects ---- */
+
+void sbx_object_finish(sbx_object *object) {
+  if (!object)
+    return;
+  igt__free(object->key);
+  igt__free(object->content_type);
+  igt__free(object->metadata);
+  *object = (sbx_object){0};
+}
+
+/* Dooms the file that the key has now, if any. */
+static bool object_drop_file(sbx_store *store, const char *bucket, const char *key) {
+  store_query q;
+  char id[33] = "";
+  if (!sbx__query_begin(&q, store, STMT_OBJECT_FILE))
+    return false;
+  sbx__query_text(&q, 1, bucket);
+  sbx__query_text(&q, 2, key);
+  if (sbx__query_row(&q))
+    snprintf(id, sizeof id, "%s", sbx__query_column(&q, 0));
+  sbx__query_end(&q);
+  if (id[0] == '\0')
+    return true;
+  sbx__doom_on_commit(store, id);
+  if (!sbx__query_begin(&q, store, STMT_OBJECT_PARTS_DELETE))
+    return false;
+  sbx__query_text(&q, 1, id);
+  bool ok = sbx__query_done(&q);
+  sbx__query_end(&q);
+  return ok;
+}
+
+bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, uint64_t size,
+                        const sbx_object *object) {
+  store_query q;
+  if (!object_drop_file(store, bucket, object->key) ||
+      !sbx__query_begin(&q, store, STMT_OBJECT_PUT))
+    return false;
+  sbx__query_text(&q, 1, bucket);
+  sbx__query_text(&q, 2, object->key);
+  sbx__query_text(&q, 3, id);
+  sbx__query_int(&q, 4, (int64_t)size);
+  sbx__query_text(&q, 5, object->etag);
+  sbx__query_int(&q, 6, object->modified);
+  sbx__query_text(&q, 7, object->content_type);
+  sbx__query_text(&q, 8, object->metadata);
+  sbx__query_text(&q, 9, object->sse);
+  bool ok = sbx__query_done(&q);
+  sbx__query_end(&q);
+  return ok;
+}
+
+bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
+                       const sbx_object *object) {
+  store_scope scope;
+  char id[33];
+  bool ok = false;
+  if (sbx__scope_enter(&scope, store)) {
+    ok = sbx__incoming_place(in, id) && sbx__object_insert(store, bucket, id, in->size, object);
+    ok = sbx__scope_leave(&scope, ok);
+  }
+  sbx_incoming_discard(in);
+  return ok;
+}
+
+/* The row's strings as they are in SQLite, valid until the next step. */
+static void object_view(store_query *q, sbx_object *out) {
+  const char *etag = sbx__query_column(q, 2), *sse = sbx__query_column(q, 6);
+  *out = (sbx_object){.size = (uint64_t)sqlite3_column_int64(q->stmt, 1),
+                      .modified = sqlite3_column_int64(q->stmt, 3)};
+  snprintf(out->etag, sizeof out->etag, "%s", etag ? etag : "");
+  snprintf(out->sse, sizeof out->sse, "%s", sse ? sse : "");
+}
+
+static bool object_copy(store_query *q, sbx_object *out) {
+  const char *type = sbx__query_column(q, 4), *metadata = sbx__query_column(q, 5);
+  object_view(q, out);
+  out->key = igt__strdup(sbx__query_column(q, 0));
+  out->content_type = igt__strdup(type);
+  out->metadata = igt__strdup(metadata);
+  if (out->key && (!type || out->content_type) && (!metadata || out->metadata))
+    return true;
+  sbx_object_finish(out);
+  return false;
+}
+
+/* id: NULL or 33 bytes for the file. */
+static bool object_row(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
+                       char *id) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_OBJECT_GET))
+    return false;
+  sbx__query_text(&q, 1, bucket);
+  sbx__query_text(&q, 2, key);
+  bool found = sbx__query_row(&q) && object_copy(&q, out);
+  if (found && id)
+    snprintf(id, 33, "%s", sbx__query_column(&q, 7));
+  sbx__query_end(&q);
+  return found;
+}
+
+bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
+  return object_row(store, bucket, key, out, NULL);
+}
+
+int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
+  /* A writer may replace the object between the row and its file; then the row is another. */
+  for (int attempt = 0; attempt < 8; attempt++) {
+    char id[33], path[48];
+    if (!object_row(store, bucket, key, out, id))
+      return -1;
+    sbx__object_path(id, path);
+    int fd = openat(store->dir_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+      return fd;
+    sbx_object_finish(out);
+    if (errno != ENOENT)
+      return -1;
+  }
+  return -1;
+}
+
+bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key) {
+  store_scope scope;
+  store_query q;
+  if (!sbx__scope_enter(&scope, store))
+    return false;
+  bool ok = object_drop_file(store, bucket, key) && sbx__query_begin(&q, store, STMT_OBJECT_DELETE);
+  if (ok) {
+    sbx__query_text(&q, 1, bucket);
+    sbx__query_text(&q, 2, key);
+    ok = sbx__query_done(&q);
+    sbx__query_end(&q);
+  }
+  return sbx__scope_leave(&scope, ok);
+}
+
+bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, const char *after,
+                     bool (*fn)(void *payload, const sbx_object *object), void *payload) {
+  store_query q;
+  size_t n = strlen(prefix);
+  if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
+    return false;
+  sbx__query_text(&q, 1, bucket);
+  sbx__query_text(&q, 2, after);
+  sbx__query_text(&q, 3, prefix);
+  while (sbx__query_row(&q)) {
+    sbx_object object;
+    object_view(&q, &object);
+    /* sbx_object owns its strings elsewhere, so its members are not const. */
+    object.key = (char *)(uintptr_t)sbx__query_column(&q, 0);
+    object.content_type = (char *)(uintptr_t)sbx__query_column(&q, 4);
+    object.metadata = (char *)(uintptr_t)sbx__query_column(&q, 5);
+    if (strncmp(object.key, prefix, n) != 0 || !fn(payload, &object))
+      break;
+  }
+  sbx__query_end(&q);
+  return true;
+}
+
+bool sbx_object_part(sbx_store *store, const char *bucket, const char *key, const char *etag,
+                     unsigned number, sbx_part *out) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_OBJECT_PART))
+    return false;
+  sbx__query_text(&q, 1, bucket);
+  sbx__query_text(&q, 2, key);
+  sbx__query_text(&q, 3, etag);
+  sbx__query_int(&q, 4, number);
+  bool found = sbx__query_row(&q);
+  if (found) {
+    const char *checksum = sbx__query_column(&q, 4);
+    *out = (sbx_part){.number = number,
+                      .size = (uint64_t)sqlite3_column_int64(q.stmt, 1),
+                      .offset = (uint64_t)sqlite3_column_int64(q.stmt, 2)};
+    snprintf(out->checksum, sizeof out->checksum, "%s", checksum ? checksum : "");
+  }
+  sbx__query_end(&q);
+  return found;
+}
