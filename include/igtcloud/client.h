@@ -29,6 +29,12 @@ IGT_EXTERN void igt_cancel_free(igt_cancel *cancel);
 /** Any thread, and safe in a signal handler. Calls end with IGT_E_CANCELLED within 2 s. */
 IGT_EXTERN void igt_cancel_set(igt_cancel *cancel);
 
+/**
+ * Takes bytes as they come: a file that a server sends, or CSV. Called on the caller's thread;
+ * IGT_OK goes on, anything else ends the call with it.
+ */
+typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
+
 /** What a program is asked for when the library needs it. */
 typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_prompt;
 

@@ -184,9 +184,6 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client,
                                               const igt_callbacks *callbacks,
                                               igt_summary *summary, igt_error *err);
 
-/** Takes bytes; anything but IGT_OK ends the call with it. */
-typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
-
 typedef struct igt_csv_options {
   igt_selection selection;
   bool files;             /**< a row a file */

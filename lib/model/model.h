@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_MODEL_MODEL_H
+#define IGT_MODEL_MODEL_H
+
+/* Models: made, read from JSON, written as JSON, and walked field by field. */
+
+#include "model/json.h"
+#include "model/type.h"
+
+/* In an arena of its own; the field that names the type is set. NULL: no memory. */
+igt_model *igt__model_new(const igt_type *type);
+igt_model *igt__model_copy(const igt_model *model);
+/* Memory that lives as long as the model; zeroed. The model comes from _new or a call. */
+void *igt__model_alloc(igt_model *owner, size_t size);
+char *igt__model_strdup(igt_model *owner, const char *s); /* NULL for NULL */
+
+/* Strict JSON to a model of `type`, or of the type below it that the discriminator names; an
+ * unknown name gives `type` itself with the name in its field. Unknown fields are kept, of
+ * duplicate ones the last. A value of another type than described is IGT_E_TYPE naming `what`
+ * and the field. Required fields may be missing. */
+igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
+                             igt_model **out, igt_error *err);
+
+/* The same, into memory of the caller: what it makes lives until the arena is freed or reset. */
+igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json,
+                                size_t n, const char *what, igt_model **out, igt_error *err);
+
+enum {
+  IGT__WRITE_ALL = 0,         /* everything that is set or null */
+  IGT__WRITE_FOR_SENDING = 1, /* without what the server sets */
+  IGT__WRITE_ISO_DATES = 2    /* dates as study.json has them: +00:00 for Z, fractions of six
+                                 digits; what is no date-time stays */
+};
+/* The field that names the type first, then the server's order, then fields that a program set,
+ * then unknown ones. False: no memory, or past the buffer's maximum. */
+bool igt__model_write(igt__buf *out, const igt_model *model, igt__json_style style,
+                      unsigned flags);
+/* Several in a JSON array. */
+bool igt__model_write_list(igt__buf *out, const igt_model *const *models, size_t count,
+                           const igt_type *type, igt__json_style style, unsigned flags);
+/* Before sending: of `type`, required fields there, strings UTF-8, JSON fields JSON. */
+igt_status igt__model_check(const igt_model *model, const igt_type *type, const char *what,
+                            igt_error *err);
+
+/* One field of a walk. */
+typedef struct igt__field_view {
+  const char *name; /* in JSON */
+  igt_presence is;
+  igt__kind kind;       /* JSON for unknown fields */
+  const igt_type *type; /* of MODEL and MODEL_LIST */
+  const void *field;    /* igt_string_field and so on, by kind */
+  bool known;           /* the description has it */
+  bool read_only;
+} igt__field_view;
+typedef igt_status (*igt__field_fn)(void *payload, const igt__field_view *field);
+/* In the order of igt__model_write, then the absent fields as described, then unknown ones.
+ * Ends with the first status that is not IGT_OK. */
+igt_status igt__model_each_field(const igt_model *model, igt__field_fn fn, void *payload);
+/* The fields of a type, as if a model had none of them: for the head of a table. */
+igt_status igt__type_each_field(const igt_type *type, igt__field_fn fn, void *payload);
+
+/* ---- lists that do not fit in memory ---- */
+
+/* An element, valid during the call. list: the member of the answer that it is in, NULL when the
+ * answer itself is the list. */
+typedef igt_status (*igt__element_fn)(void *payload, const char *list, igt_model *element);
+
+typedef struct igt__model_stream igt__model_stream;
+/* type: a LIST, or an object whose members are lists of models. what: copied not. */
+igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__element_fn fn,
+                                 void *payload, igt__model_stream **out, igt_error *err);
+void igt__model_stream_free(igt__model_stream *stream);
+/* Room for the next bytes: at least *cap > 0 of them at the pointer; NULL: no memory. */
+char *igt__model_stream_room(igt__model_stream *stream, size_t *cap);
+/* n bytes were put there: hands out the elements that are whole. */
+igt_status igt__model_stream_filled(igt__model_stream *stream, size_t n, igt_error *err);
+/* The bytes have ended. */
+igt_status igt__model_stream_end(igt__model_stream *stream, igt_error *err);
+
+#endif
