@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "arena.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mem.h"
+
+#define DEFAULT_BLOCK ((size_t)4096)
+#define LARGEST_STEP ((size_t)1024 * 1024)
+#define ALIGNMENT _Alignof(max_align_t)
+
+typedef struct block {
+  struct block *next; /* older ones */
+  size_t cap;
+  size_t used;
+  _Alignas(max_align_t) unsigned char data[];
+} block;
+
+struct igt__arena {
+  block *top;
+  size_t next_cap;
+  size_t used;
+};
+
+static block *block_new(size_t cap)
+{
+  if (cap > SIZE_MAX - sizeof(block))
+    return NULL;
+  block *b = igt__malloc(sizeof(block) + cap);
+  if (!b)
+    return NULL;
+  b->next = NULL;
+  b->cap = cap;
+  b->used = 0;
+  return b;
+}
+
+igt__arena *igt__arena_new(size_t first_block)
+{
+  igt__arena *arena = igt__calloc(1, sizeof *arena);
+  if (!arena)
+    return NULL;
+  arena->next_cap = first_block ? first_block : DEFAULT_BLOCK;
+  return arena;
+}
+
+static void free_blocks(block *b)
+{
+  while (b) {
+    block *next = b->next;
+    igt__free(b);
+    b = next;
+  }
+}
+
+void igt__arena_free(igt__arena *arena)
+{
+  if (!arena)
+    return;
+  free_blocks(arena->top);
+  igt__free(arena);
+}
+
+static bool add_block(igt__arena *arena, size_t size)
+{
+  size_t cap = size > arena->next_cap ? size : arena->next_cap;
+  block *b = block_new(cap);
+  if (!b)
+    return false;
+  if (arena->next_cap < LARGEST_STEP)
+    arena->next_cap *= 2;
+  b->next = arena->top;
+  arena->top = b;
+  return true;
+}
+
+void *igt__arena_alloc(igt__arena *arena, size_t size)
+{
+  if (size > SIZE_MAX - ALIGNMENT)
+    return NULL;
+  size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+  if (!arena->top || arena->top->cap - arena->top->used < size) {
+    if (!add_block(arena, size))
+      return NULL;
+  }
+  void *p = arena->top->data + arena->top->used;
+  arena->top->used += size;
+  arena->used += size;
+  return p;
+}
+
+void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size)
+{
+  size_t total;
+  if (__builtin_mul_overflow(count, size, &total))
+    return NULL;
+  void *p = igt__arena_alloc(arena, total);
+  if (p)
+    memset(p, 0, total);
+  return p;
+}
+
+char *igt__arena_strdup(igt__arena *arena, const char *s)
+{
+  return s ? igt__arena_strndup(arena, s, strlen(s)) : NULL;
+}
+
+char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n)
+{
+  n = strnlen(s, n);
+  char *copy = igt__arena_alloc(arena, n + 1);
+  if (!copy)
+    return NULL;
+  memcpy(copy, s, n);
+  copy[n] = '\0';
+  return copy;
+}
+
+char *igt__arena_printf(igt__arena *arena, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  int n = vsnprintf(NULL, 0, fmt, args);
+  va_end(args);
+  char *out = n < 0 ? NULL : igt__arena_alloc(arena, (size_t)n + 1);
+  if (!out)
+    return NULL;
+  va_start(args, fmt);
+  vsnprintf(out, (size_t)n + 1, fmt, args);
+  va_end(args);
+  return out;
+}
+
+void igt__arena_reset(igt__arena *arena)
+{
+  block *largest = NULL;
+  for (block *b = arena->top, *next; b; b = next) {
+    next = b->next;
+    if (!largest || b->cap > largest->cap) {
+      igt__free(largest);
+      largest = b;
+    } else {
+      igt__free(b);
+    }
+  }
+  if (largest) {
+    largest->next = NULL;
+    largest->used = 0;
+  }
+  arena->top = largest;
+  arena->used = 0;
+}
+
+size_t igt__arena_used(const igt__arena *arena)
+{
+  return arena->used;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mem.h"
+
+/* What data points to while nothing is allocated. Never written to: cap is 0 then. */
+static char empty[1];
+
+void igt__buf_init(igt__buf *buf, size_t max)
+{
+  *buf = (igt__buf){.data = empty, .max = max};
+}
+
+static void release(igt__buf *buf)
+{
+  if (buf->data != empty)
+    igt__free(buf->data);
+  igt__buf_init(buf, buf->max);
+}
+
+void igt__buf_finish(igt__buf *buf)
+{
+  release(buf);
+}
+
+void igt__buf_finish_wipe(igt__buf *buf)
+{
+  if (buf->cap)
+    igt__wipe(buf->data, buf->cap);
+  release(buf);
+}
+
+void igt__buf_clear(igt__buf *buf)
+{
+  buf->len = 0;
+  buf->failed = false;
+  buf->too_long = false;
+  if (buf->cap)
+    buf->data[0] = '\0';
+}
+
+static bool fail(igt__buf *buf, bool too_long)
+{
+  buf->failed = true;
+  buf->too_long = too_long;
+  return false;
+}
+
+/* Not realloc: the old block may hold a secret that it would leave behind. */
+static bool grow(igt__buf *buf, size_t cap)
+{
+  char *data = igt__malloc(cap);
+  if (!data)
+    return fail(buf, false);
+  memcpy(data, buf->data, buf->len);
+  data[buf->len] = '\0';
+  if (buf->cap) {
+    igt__wipe(buf->data, buf->len);
+    igt__free(buf->data);
+  }
+  buf->data = data;
+  buf->cap = cap;
+  return true;
+}
+
+bool igt__buf_reserve(igt__buf *buf, size_t more)
+{
+  if (buf->failed)
+    return false;
+  if (more > buf->max - buf->len || more > SIZE_MAX - buf->len - 1)
+    return fail(buf, true);
+  size_t need = buf->len + more + 1;
+  if (need <= buf->cap)
+    return true;
+  size_t cap = buf->cap ? buf->cap : 64;
+  while (cap < need)
+    cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  return grow(buf, cap);
+}
+
+bool igt__buf_append(igt__buf *buf, const void *data, size_t n)
+{
+  if (!igt__buf_reserve(buf, n))
+    return false;
+  if (n)
+    memcpy(buf->data + buf->len, data, n);
+  buf->len += n;
+  buf->data[buf->len] = '\0';
+  return true;
+}
+
+bool igt__buf_puts(igt__buf *buf, const char *s)
+{
+  return igt__buf_append(buf, s, strlen(s));
+}
+
+bool igt__buf_putc(igt__buf *buf, char c)
+{
+  return igt__buf_append(buf, &c, 1);
+}
+
+bool igt__buf_printf(igt__buf *buf, const char *fmt, ...)
+{
+  va_list args;
+  va_start(args, fmt);
+  int n = vsnprintf(NULL, 0, fmt, args);
+  va_end(args);
+  if (n < 0)
+    return fail(buf, false);
+  if (!igt__buf_reserve(buf, (size_t)n))
+    return false;
+  va_start(args, fmt);
+  vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, args);
+  va_end(args);
+  buf->len += (size_t)n;
+  return true;
+}
+
+char *igt__buf_take(igt__buf *buf)
+{
+  if (buf->failed || !igt__buf_reserve(buf, 0)) {
+    igt__buf_finish(buf);
+    return NULL;
+  }
+  char *data = buf->data;
+  igt__buf_init(buf, buf->max);
+  return data;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "limits.h"
+#include "mem.h"
+#include "str.h"
+
+#define PARTIAL_SUFFIX ".igtpart"
+
+static igt_status unsafe(igt_error *err, const char *what, const char *path, const char *why)
+{
+  return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' is not used as a name here: %s", what, path,
+                   why);
+}
+
+static const char *component_trouble(const char *s, size_t n)
+{
+  if (n == 0)
+    return "a part of it is empty";
+  if ((n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
+    return "it would lead to another folder";
+  if (n > IGT__MAX_NAME)
+    return "a part of it is longer than 255 bytes";
+  for (size_t i = 0; i < n; i++) {
+    if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+      return "it has control characters";
+  }
+  return NULL;
+}
+
+igt_status igt__path_check(const char *path, size_t len, const char *what, igt_error *err)
+{
+  if (len == 0)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "%s is empty", what);
+  if (strnlen(path, len) != len)
+    return unsafe(err, what, path, "it has a NUL byte");
+  if (path[0] == '/')
+    return unsafe(err, what, path, "it is absolute");
+  if (len > IGT__MAX_PATH)
+    return unsafe(err, what, path, "it is longer than 4,000 bytes");
+  if (!igt__utf8_valid(path, len))
+    return unsafe(err, what, path, "it is not valid UTF-8");
+  for (const char *p = path;; p++) {
+    size_t n = strcspn(p, "/");
+    const char *why = component_trouble(p, n);
+    if (why)
+      return unsafe(err, what, path, why);
+    p += n;
+    if (!*p)
+      return IGT_OK;
+  }
+}
+
+igt_status igt__name_check(const char *name, const char *what, igt_error *err)
+{
+  if (name && strchr(name, '/'))
+    return unsafe(err, what, name, "it has a slash");
+  return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
+}
+
+char *igt__path_join(const char *a, const char *b)
+{
+  size_t n = strlen(a);
+  const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";
+  igt__buf out;
+  igt__buf_init(&out, SIZE_MAX);
+  igt__buf_printf(&out, "%s%s%s", a, slash, b);
+  return igt__buf_take(&out);
+}
+
+const char *igt__path_base(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+char *igt__path_absolute(const char *path)
+{
+  if (path[0] == '/')
+    return igt__strdup(path);
+  char cwd[PATH_MAX];
+  return getcwd(cwd, sizeof cwd) ? igt__path_join(cwd, path) : NULL;
+}
+
+static uint64_t fnv(const char *s)
+{
+  uint64_t h = 14695981039346656037u;
+  for (; *s; s++)
+    h = (h ^ (unsigned char)*s) * 1099511628211u;
+  return h;
+}
+
+char *igt__path_partial(const char *path, const char *salt)
+{
+  const char *base = igt__path_base(path);
+  const char *dot = *salt ? "." : "";
+  igt__buf out;
+  igt__buf_init(&out, SIZE_MAX);
+  igt__buf_append(&out, path, (size_t)(base - path));
+  size_t n = strlen(base) + strlen(salt) + strlen(dot) + 1 + strlen(PARTIAL_SUFFIX);
+  if (n <= IGT__MAX_NAME)
+    igt__buf_printf(&out, ".%s%s%s" PARTIAL_SUFFIX, base, dot, salt);
+  else
+    igt__buf_printf(&out, ".%016" PRIx64 "%s%s" PARTIAL_SUFFIX, fnv(base), dot, salt);
+  return igt__buf_take(&out);
+}
+
+static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, igt_error *err)
+{
+  char piece[16384];
+  for (;;) {
+    ssize_t n = read(fd, piece, sizeof piece);
+    if (n < 0 && errno == EINTR)
+      continue;
+    igt_status status = IGT_OK;
+    if (n < 0)
+      status = igt__fail_errno(err, errno, "cannot read '%s'", path);
+    else if (!igt__buf_append(out, piece, (size_t)n))
+      status = out->too_long ? igt__fail(err, IGT_E_LIMIT, "'%s' is larger than %zu bytes", path, max)
+                             : igt__fail_memory(err);
+    if (status != IGT_OK || n == 0) {
+      igt__wipe(piece, sizeof piece); /* it may have been a key */
+      return status;
+    }
+  }
+}
+
+igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err)
+{
+  *data = NULL;
+  *len = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0)
+    return igt__fail_errno(err, errno, "cannot open '%s'", path);
+  igt__buf out;
+  igt__buf_init(&out, max);
+  igt_status status = read_all(fd, path, max, &out, err);
+  close(fd);
+  if (status == IGT_OK) {
+    *len = out.len;
+    *data = igt__buf_take(&out);
+    if (!*data)
+      status = igt__fail_memory(err);
+  }
+  igt__buf_finish_wipe(&out);
+  return status;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "limits.h"
+#include "mem.h"
+#include "path.h"
+#include "str.h"
+
+#define CACHED_FOLDERS 32
+#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* An open folder below the root. path "" is the root itself. */
+typedef struct folder {
+  char *path;
+  int fd;
+  unsigned users;
+  uint64_t used_at;
+  bool cached;
+} folder;
+
+struct igt__root {
+  char *path;
+  int fd;
+  pthread_mutex_t lock;
+  folder *cache[CACHED_FOLDERS];
+  uint64_t clock;
+  int folds_case; /* -1: not probed yet */
+};
+
+/* ---- opening one component after the other ---- */
+
+static igt_status not_a_folder(int parent, const char *name, const char *path, igt_error *err)
+{
+  struct stat st;
+  if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+    return igt__fail(err, IGT_E_UNSAFE_NAME,
+                     "'%s' is not used: '%s' on the way is a link, and links are not followed",
+                     path, name);
+  return igt__fail(err, IGT_E_COLLISION,
+                   "'%s' cannot be made: '%s' on the way is a file, and must be a folder", path,
+                   name);
+}
+
+static igt_status open_component(int parent, const char *name, bool make, const char *path,
+                                 int *fd, igt_error *err)
+{
+  *fd = openat(parent, name, FOLDER_FLAGS);
+  if (*fd < 0 && errno == ENOENT && make) {
+    if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
+      return igt__fail_errno(err, errno, "cannot make the folder '%s' of '%s'", name, path);
+    *fd = openat(parent, name, FOLDER_FLAGS);
+  }
+  if (*fd >= 0)
+    return IGT_OK;
+  if (errno == ENOTDIR || errno == ELOOP)
+    return not_a_folder(parent, name, path, err);
+  return igt__fail_errno(err, errno, "cannot open the folder '%s' of '%s'", name, path);
+}
+
+/* Copies the next component of *path to name and moves on; false at the end. */
+static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_status *status,
+                           igt_error *err)
+{
+  size_t n = strcspn(*path, "/");
+  if (n == 0 && !**path)
+    return false;
+  bool dots = (n == 1 && **path == '.') || (n == 2 && (*path)[0] == '.' && (*path)[1] == '.');
+  if (n == 0 || n > IGT__MAX_NAME || dots) {
+    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", *path);
+    return false;
+  }
+  memcpy(name, *path, n);
+  name[n] = '\0';
+  *path += n + ((*path)[n] == '/');
+  return true;
+}
+
+static igt_status walk_down(igt__root *root, const char *path, bool make, int *out,
+                            igt_error *err)
+{
+  char name[IGT__MAX_NAME + 1];
+  const char *rest = path;
+  igt_status status = IGT_OK;
+  int fd = openat(root->fd, ".", FOLDER_FLAGS);
+  if (fd < 0)
+    return igt__fail_errno(err, errno, "cannot open the folder '%s'", root->path);
+  while (next_component(&rest, name, &status, err)) {
+    int next;
+    status = open_component(fd, name, make, path, &next, err);
+    close(fd);
+    if (status != IGT_OK)
+      return status;
+    fd = next;
+  }
+  if (status != IGT_OK) {
+    close(fd);
+    return status;
+  }
+  *out = fd;
+  return IGT_OK;
+}
+
+/* ---- the cache of open folders ---- */
+
+static void folder_free(folder *f)
+{
+  close(f->fd);
+  igt__free(f->path);
+  igt__free(f);
+}
+
+static folder *cache_find(igt__root *root, const char *path)
+{
+  for (size_t i = 0; i < CACHED_FOLDERS; i++) {
+    folder *f = root->cache[i];
+    if (f && strcmp(f->path, path) == 0) {
+      f->users++;
+      f->used_at = ++root->clock;
+      return f;
+    }
+  }
+  return NULL;
+}
+
+/* In place of the one that was not used for longest; not at all when all are in use. */
+static void cache_add(igt__root *root, folder *f)
+{
+  size_t best = CACHED_FOLDERS;
+  for (size_t i = 0; i < CACHED_FOLDERS; i++) {
+    folder *c = root->cache[i];
+    if (c && c->users)
+      continue;
+    if (best == CACHED_FOLDERS || !c || (root->cache[best] && c->used_at < root->cache[best]->used_at))
+      best = i;
+    if (!c)
+      break;
+  }
+  if (best == CACHED_FOLDERS)
+    return;
+  if (root->cache[best])
+    folder_free(root->cache[best]);
+  root->cache[best] = f;
+  f->cached = true;
+  f->used_at = ++root->clock;
+}
+
+static void cache_remove(igt__root *root, const folder *f)
+{
+  for (size_t i = 0; i < CACHED_FOLDERS; i++) {
+    if (root->cache[i] == f) {
+      root->cache[i]->cached = false;
+      root->cache[i] = NULL;
+    }
+  }
+}
+
+static void folder_put(igt__root *root, folder *f, bool forget)
+{
+  pthread_mutex_lock(&root->lock);
+  if (forget)
+    cache_remove(root, f);
+  bool last = --f->users == 0 && !f->cached;
+  pthread_mutex_unlock(&root->lock);
+  if (last)
+    folder_free(f);
+}
+
+static igt_status folder_get(igt__root *root, const char *path, bool make, folder **out,
+                             igt_error *err)
+{
+  pthread_mutex_lock(&root->lock);
+  folder *f = cache_find(root, path);
+  pthread_mutex_unlock(&root->lock);
+  if (f) {
+    *out = f;
+    return IGT_OK;
+  }
+  int fd = -1;
+  igt_status status = walk_down(root, path, make, &fd, err);
+  if (status != IGT_OK)
+    return status;
+  f = igt__calloc(1, sizeof *f);
+  char *copy = f ? igt__strdup(path) : NULL;
+  if (!copy) {
+    igt__free(f);
+    close(fd);
+    return igt__fail_memory(err);
+  }
+  *f = (folder){.path = copy, .fd = fd, .users = 1};
+  pthread_mutex_lock(&root->lock);
+  cache_add(root, f);
+  pthread_mutex_unlock(&root->lock);
+  *out = f;
+  return IGT_OK;
+}
+
+/* The folder that path's last component is in. */
+static igt_status parent_get(igt__root *root, const char *path, bool make, folder **out,
+                             const char **base, igt_error *err)
+{
+  *base = igt__path_base(path);
+  if (!**base || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
+  if (*base == path)
+    return folder_get(root, "", make, out, err);
+  char *parent = igt__strndup(path, (size_t)(*base - path) - 1);
+  if (!parent)
+    return igt__fail_memory(err);
+  igt_status status = folder_get(root, parent, make, out, err);
+  igt__free(parent);
+  return status;
+}
+
+/* ---- the root ---- */
+
+static igt_status make_root(const char *path, igt_error *err)
+{
+  char *copy = igt__strdup(path);
+  if (!copy)
+    return igt__fail_memory(err);
+  int failed = 0;
+  for (char *p = copy + 1; *copy && *p && !failed; p++) {
+    if (*p != '/')
+      continue;
+    *p = '\0';
+    if (mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR)
+      failed = errno;
+    *p = '/';
+  }
+  if (!failed && mkdir(copy, 0777) != 0 && errno != EEXIST)
+    failed = errno;
+  igt__free(copy);
+  /* On the way a folder may be there although it must not be written to. */
+  if (failed && access(path, F_OK) != 0)
+    return igt__fail_errno(err, failed, "cannot make the folder '%s'", path);
+  return IGT_OK;
+}
+
+igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err)
+{
+  *out = NULL;
+  igt__root *root = igt__calloc(1, sizeof *root);
+  if (!root)
+    return igt__fail_memory(err);
+  root->fd = -1;
+  root->folds_case = -1;
+  pthread_mutex_init(&root->lock, NULL);
+  igt_status status = create ? make_root(path, err) : IGT_OK;
+  root->path = igt__path_absolute(path);
+  if (status == IGT_OK && !root->path)
+    status = igt__fail_memory(err);
+  if (status == IGT_OK) {
+    root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root->fd < 0 && errno == ENOTDIR)
+      status = igt__fail(err, IGT_E_COLLISION, "'%s' is not a folder", path);
+    else if (root->fd < 0)
+      status = igt__fail_errno(err, errno, "cannot open the folder '%s'", path);
+  }
+  if (status != IGT_OK) {
+    igt__root_close(root);
+    return status;
+  }
+  *out = root;
+  return IGT_OK;
+}
+
+void igt__root_close(igt__root *root)
+{
+  if (!root)
+    return;
+  for (size_t i = 0; i < CACHED_FOLDERS; i++) {
+    if (root->cache[i])
+      folder_free(root->cache[i]);
+  }
+  if (root->fd >= 0)
+    close(root->fd);
+  pthread_mutex_destroy(&root->lock);
+  igt__free(root->path);
+  igt__free(root);
+}
+
+const char *igt__root_path(const igt__root *root)
+{
+  return root->path;
+}
+
+int igt__root_fd(const igt__root *root)
+{
+  return root->fd;
+}
+
+static int probe_case(const igt__root *root)
+{
+  char lower[64], upper[64];
+  unsigned long long n = (unsigned long long)igt__jitter();
+  snprintf(lower, sizeof lower, ".igtcloud-probe-%016llx-a", n);
+  snprintf(upper, sizeof upper, ".igtcloud-probe-%016llx-A", n);
+  int fd = openat(root->fd, lower, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return 0;
+  close(fd);
+  struct stat st;
+  int folds = fstatat(root->fd, upper, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  unlinkat(root->fd, lower, 0);
+  return folds;
+}
+
+bool igt__root_folds_case(igt__root *root)
+{
+  pthread_mutex_lock(&root->lock);
+  if (root->folds_case < 0)
+    root->folds_case = probe_case(root);
+  int folds = root->folds_case;
+  pthread_mutex_unlock(&root->lock);
+  return folds > 0;
+}
+
+/* ---- what is below it ---- */
+
+static igt_status open_failed(const char *path, int os_error, igt_error *err)
+{
+  if (os_error == ELOOP)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is a link, and links are not followed", path);
+  if (os_error == EISDIR)
+    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
+  return igt__fail_errno(err, os_error, "cannot open '%s'", path);
+}
+
+igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
+                               bool make_dirs, int *fd, igt_error *err)
+{
+  *fd = -1;
+  for (int attempt = 0;; attempt++) {
+    folder *f;
+    const char *base;
+    igt_status status = parent_get(root, path, make_dirs, &f, &base, err);
+    if (status != IGT_OK)
+      return status;
+    *fd = openat(f->fd, base, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+    int os_error = *fd < 0 ? errno : 0;
+    /* A cached folder may have been removed and made anew by someone else. */
+    bool stale = os_error == ENOENT && (flags & O_CREAT);
+    folder_put(root, f, stale);
+    if (*fd >= 0)
+      return IGT_OK;
+    if (!stale || attempt > 0)
+      return open_failed(path, os_error, err);
+  }
+}
+
+igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err)
+{
+  folder *f;
+  igt_status status = folder_get(root, path, true, &f, err);
+  if (status == IGT_OK)
+    folder_put(root, f, false);
+  return status;
+}
+
+igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err)
+{
+  folder *f;
+  const char *base;
+  igt_status status = parent_get(root, path, false, &f, &base, err);
+  if (status != IGT_OK)
+    return status;
+  int os_error = fstatat(f->fd, base, st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+  folder_put(root, f, os_error == ENOENT);
+  return os_error ? igt__fail_errno(err, os_error, "cannot look at '%s'", path) : IGT_OK;
+}
+
+igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err)
+{
+  folder *f = NULL, *t = NULL;
+  const char *from_base, *to_base;
+  igt_status status = parent_get(root, from, false, &f, &from_base, err);
+  if (status != IGT_OK)
+    return status;
+  status = parent_get(root, to, true, &t, &to_base, err);
+  if (status == IGT_OK) {
+    if (renameat(f->fd, from_base, t->fd, to_base) != 0) {
+      int os_error = errno;
+      if (os_error == EISDIR || os_error == ENOTEMPTY)
+        status = open_failed(to, EISDIR, err);
+      else
+        status = igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
+    }
+    folder_put(root, t, status != IGT_OK);
+  }
+  folder_put(root, f, status != IGT_OK);
+  return status;
+}
+
+igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err)
+{
+  folder *f;
+  const char *base;
+  igt_status status = parent_get(root, path, false, &f, &base, err);
+  if (status != IGT_OK)
+    return status;
+  if (unlinkat(f->fd, base, 0) != 0)
+    status = igt__fail_errno(err, errno, "cannot remove '%s'", path);
+  folder_put(root, f, false);
+  return status;
+}
+
+static igt_status write_all(int fd, const char *data, size_t len, const char *path, igt_error *err)
+{
+  while (len > 0) {
+    ssize_t n = write(fd, data, len);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return igt__fail_errno(err, errno, "cannot write '%s'", path);
+    data += n;
+    len -= (size_t)n;
+  }
+  if (fsync(fd) != 0)
+    return igt__fail_errno(err, errno, "cannot write '%s'", path);
+  return IGT_OK;
+}
+
+igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
+                                mode_t mode, igt_error *err)
+{
+  char salt[24];
+  snprintf(salt, sizeof salt, "%016llx", (unsigned long long)igt__jitter());
+  char *temporary = igt__path_partial(path, salt);
+  if (!temporary)
+    return igt__fail_memory(err);
+  int fd;
+  igt_status status =
+    igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
+  if (status == IGT_OK) {
+    status = write_all(fd, data, len, path, err);
+    if (close(fd) != 0 && status == IGT_OK)
+      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
+    if (status == IGT_OK)
+      status = igt__root_rename(root, temporary, path, err);
+    if (status != IGT_OK)
+      (void)igt__root_unlink(root, temporary, NULL);
+  }
+  igt__free(temporary);
+  return status;
+}

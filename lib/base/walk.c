@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "mem.h"
+#include "path.h"
+#include "str.h"
+
+/* Each level keeps a folder open; a process has 1,024 handles. */
+#define MAX_DEPTH 256
+
+typedef struct level {
+  const struct level *above;
+  dev_t device;
+  ino_t inode;
+  unsigned depth;
+} level;
+
+typedef struct walk {
+  bool follow_links;
+  igt__walk_fn fn;
+  void *payload;
+  igt__buf path; /* of the entry, below the root */
+  int ended_with;
+} walk;
+
+typedef struct names {
+  char **v;
+  size_t count, cap;
+} names;
+
+static void names_free(names *n)
+{
+  for (size_t i = 0; i < n->count; i++)
+    igt__free(n->v[i]);
+  igt__free(n->v);
+}
+
+static bool names_add(names *n, const char *name)
+{
+  if (n->count == n->cap) {
+    size_t cap = n->cap ? n->cap * 2 : 64;
+    char **v = igt__realloc(n->v, cap * sizeof *v);
+    if (!v)
+      return false;
+    n->v = v;
+    n->cap = cap;
+  }
+  char *copy = igt__strdup(name);
+  if (!copy)
+    return false;
+  n->v[n->count++] = copy;
+  return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* 0 or an errno. fd stays the caller's. */
+static int read_names(int fd, names *out)
+{
+  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+  if (!dir) {
+    int os_error = errno;
+    if (copy >= 0)
+      close(copy);
+    return os_error;
+  }
+  int os_error = 0;
+  for (;;) {
+    errno = 0;
+    const struct dirent *entry = readdir(dir);
+    if (!entry) {
+      os_error = errno;
+      break;
+    }
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (!names_add(out, entry->d_name)) {
+      os_error = ENOMEM;
+      break;
+    }
+  }
+  closedir(dir);
+  if (out->count)
+    qsort(out->v, out->count, sizeof *out->v, by_name);
+  return os_error;
+}
+
+static bool is_loop(const level *above, const struct stat *st)
+{
+  for (; above; above = above->above) {
+    if (above->device == st->st_dev && above->inode == st->st_ino)
+      return true;
+  }
+  return false;
+}
+
+static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err);
+
+/* Tells about what the entry is; *go on is false when the walk has ended. */
+static bool report(walk *w, igt__walk_entry *entry)
+{
+  w->ended_with = w->fn(w->payload, entry);
+  return w->ended_with == 0;
+}
+
+static bool report_unreadable(walk *w, igt__walk_entry *entry, int os_error)
+{
+  entry->kind = IGT__WALK_UNREADABLE;
+  entry->os_error = os_error;
+  return report(w, entry);
+}
+
+static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const level *above,
+                            igt_error *err)
+{
+  level here = {above, entry->st.st_dev, entry->st.st_ino, above->depth + 1};
+  if (is_loop(above, &entry->st) || here.depth > MAX_DEPTH) {
+    report_unreadable(w, entry, ELOOP);
+    return IGT_OK;
+  }
+  int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow_links ? 0 : O_NOFOLLOW);
+  int fd = openat(parent, entry->name, flags);
+  if (fd < 0) {
+    report_unreadable(w, entry, errno);
+    return IGT_OK;
+  }
+  entry->kind = IGT__WALK_DIR;
+  igt_status status = IGT_OK;
+  if (report(w, entry))
+    status = walk_folder(w, fd, &here, err);
+  else if (w->ended_with == 1)
+    w->ended_with = 0;
+  close(fd);
+  return status;
+}
+
+static igt_status walk_entry(walk *w, int parent, const char *name, const level *here,
+                             igt_error *err)
+{
+  igt__walk_entry entry = {.path = w->path.data, .name = name};
+  if (fstatat(parent, name, &entry.st, w->follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT && !w->follow_links)
+      return IGT_OK; /* it went away meanwhile */
+    report_unreadable(w, &entry, errno);
+    return IGT_OK;
+  }
+  if (S_ISDIR(entry.st.st_mode))
+    return walk_into(w, parent, &entry, here, err);
+  entry.kind = S_ISREG(entry.st.st_mode)   ? IGT__WALK_FILE
+               : S_ISLNK(entry.st.st_mode) ? IGT__WALK_LINK
+                                           : IGT__WALK_SPECIAL;
+  report(w, &entry);
+  return IGT_OK;
+}
+
+static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err)
+{
+  names list = {0};
+  igt_status status = IGT_OK;
+  int os_error = read_names(fd, &list);
+  size_t length = w->path.len;
+  if (os_error == ENOMEM)
+    status = igt__fail_memory(err);
+  else if (os_error && length == 0)
+    status = igt__fail_errno(err, os_error, "cannot read the folder");
+  else if (os_error)
+    report_unreadable(w, &(igt__walk_entry){.path = w->path.data,
+                                            .name = igt__path_base(w->path.data)}, os_error);
+  for (size_t i = 0; i < list.count && status == IGT_OK && w->ended_with == 0; i++) {
+    if (length)
+      igt__buf_putc(&w->path, '/');
+    if (!igt__buf_puts(&w->path, list.v[i]))
+      status = igt__fail_memory(err);
+    else
+      status = walk_entry(w, fd, list.v[i], here, err);
+    w->path.len = length;
+    w->path.data[length] = '\0';
+  }
+  names_free(&list);
+  return status;
+}
+
+igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void *payload,
+                     int *ended_with, igt_error *err)
+{
+  if (ended_with)
+    *ended_with = 0;
+  walk w = {.follow_links = follow_links, .fn = fn, .payload = payload};
+  int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", root);
+  igt__buf_init(&w.path, SIZE_MAX);
+  igt__buf_reserve(&w.path, 256);
+  struct stat st;
+  igt_status status = fstat(fd, &st) == 0 ? IGT_OK
+                                          : igt__fail_errno(err, errno, "cannot read '%s'", root);
+  level top = {NULL, st.st_dev, st.st_ino, 0};
+  if (status == IGT_OK)
+    status = walk_folder(&w, fd, &top, err);
+  if (status == IGT_OK && ended_with)
+    *ended_with = w.ended_with;
+  igt__buf_finish(&w.path);
+  close(fd);
+  return status;
+}
