@@ -10,6 +10,8 @@
 #define IGT__MAX_JSON_BODY (64u * 1024 * 1024)
 /* Objects in objects; the API's deepest is 6. */
 #define IGT__MAX_JSON_DEPTH 64
+/* Members of one object; the API's largest has 60. Members are reached by counting. */
+#define IGT__MAX_JSON_MEMBERS 10000
 /* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */
 #define IGT__MAX_LIST_BODY (16ull * 1024 * 1024 * 1024)
 /* S3's XML: ListParts of 1,000 parts is 250 KB. */
