@@ -15,6 +15,7 @@ import re
 import sys
 
 WIDTH = 100
+MAX_FIELDS = 256  # IGT__MAX_FIELDS of lib/model/walk.h
 METHODS = ('get', 'put', 'post', 'delete', 'patch')
 # Say nothing about the form of what is sent.
 PROSE = {'description', 'summary', 'example', 'title', 'default', 'tags', 'externalDocs'}
@@ -240,6 +241,8 @@ class Api:
                     raise SpecError(model.place, 'the discriminator is no property')
             names = [field.name for _, field in model.line()]
             twice = {name for name in names if names.count(name) > 1}
+            if len(names) > MAX_FIELDS:
+                raise SpecError(model.place, f'more than {MAX_FIELDS} fields')
             if twice:
                 raise SpecError(model.place, f'{twice.pop()} is inherited and has its own form')
 
@@ -497,7 +500,7 @@ def models_h(api):
     text += '\n'.join(struct(model) for model in models) + '\n'
     text += '\n'.join(list_struct(model) for model in list_models(api))
     about = '/** @file The models of the API. See model.h for how they are used. */\n\n'
-    return guard('MODELS', about + '#include "model.h"\n', text)
+    return guard('MODELS', about + '#include "igtcloud/model.h"\n', text)
 
 
 def field_row(model, path, field):
@@ -673,8 +676,8 @@ def operations_h(api):
  * and of the network; what the server said; IGT_E_PARSE, IGT_E_TYPE, IGT_E_LIMIT of its answer.
  */
 
-#include "client.h"
-#include "models.h"
+#include "igtcloud/client.h"
+#include "igtcloud/models.h"
 '''
     text = fn_typedefs(api) + '\n'
     text += '\n'.join(prototypes(operation) for operation in api.operations.values())

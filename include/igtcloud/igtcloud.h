@@ -8,9 +8,9 @@
 #include "error.h"
 #include "field.h"
 #include "log.h"
-#include "model.h"
-#include "models.h"
-#include "operations.h"
+#include "igtcloud/model.h"
+#include "igtcloud/models.h"
+#include "igtcloud/operations.h"
 #include "transfer.h"
 #include "version.h"
 

@@ -78,7 +78,11 @@ static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_
   }
   memcpy(name, *path, n);
   name[n] = '\0';
-  *path += n + ((*path)[n] == '/');
+  *path += n;
+  if (**path == '/' && *++*path == '\0') {
+    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s/' is not used as a name here", name);
+    return false;
+  }
   return true;
 }
 

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "igtcloud/client.h"
+
+static unsigned allocations_left;
+
+static void *alloc_some(size_t n)
+{
+  return allocations_left-- > 0 ? malloc(n) : NULL;
+}
+
+static void *resize_none(void *p, size_t n)
+{
+  (void)p, (void)n;
+  return NULL;
+}
+
+static const igt__mem_hooks failing = {alloc_some, resize_none, free};
+
+static void test_memory(void **state)
+{
+  (void)state;
+  assert_null(igt__calloc(SIZE_MAX / 2, 3));
+  assert_null(igt__strdup(NULL));
+  char *s = igt__strndup("abc\0def", 7);
+  assert_string_equal(s, "abc");
+  igt__free(s);
+  allocations_left = 0;
+  igt__mem_set_hooks(&failing);
+  assert_null(igt__malloc(1));
+  igt__mem_set_hooks(NULL);
+  void *p = igt__malloc(0);
+  assert_non_null(p);
+  igt__free(p);
+  char secret[4] = "key";
+  igt__wipe(secret, sizeof secret);
+  assert_memory_equal(secret, "\0\0\0\0", 4);
+}
+
+static void test_arena(void **state)
+{
+  (void)state;
+  igt__arena *a = igt__arena_new(32);
+  char *first = igt__arena_strdup(a, "first");
+  for (size_t i = 1; i < 5000; i++) {
+    unsigned char *p = igt__arena_calloc(a, i, 1);
+    assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+    assert_int_equal(p[i - 1], 0);
+    memset(p, 0xff, i);
+  }
+  assert_string_equal(first, "first");
+  assert_string_equal(igt__arena_printf(a, "%d-%s", 7, "x"), "7-x");
+  assert_null(igt__arena_alloc(a, SIZE_MAX));
+  assert_true(igt__arena_used(a) > 0);
+  igt__arena_reset(a);
+  assert_int_equal(igt__arena_used(a), 0);
+  assert_string_equal(igt__arena_strndup(a, "again", 3), "aga");
+  igt__arena_free(a);
+  igt__arena_free(NULL);
+}
+
+static void test_buffer(void **state)
+{
+  (void)state;
+  igt__buf b;
+  igt__buf_init(&b, 10);
+  assert_string_equal(b.data, "");
+  assert_true(igt__buf_puts(&b, "12345"));
+  assert_true(igt__buf_printf(&b, "%d", 67890));
+  assert_string_equal(b.data, "1234567890");
+  assert_false(igt__buf_putc(&b, 'x'));
+  assert_true(b.failed && b.too_long);
+  assert_false(igt__buf_append(&b, "", 0)); /* it stays failed */
+  assert_string_equal(b.data, "1234567890");
+  assert_null(igt__buf_take(&b));
+  igt__buf_init(&b, SIZE_MAX);
+  char *empty = igt__buf_take(&b);
+  assert_string_equal(empty, "");
+  igt__free(empty);
+  allocations_left = 0;
+  igt__mem_set_hooks(&failing);
+  assert_false(igt__buf_puts(&b, "x"));
+  igt__mem_set_hooks(NULL);
+  assert_true(b.failed && !b.too_long);
+  igt__buf_clear(&b);
+  assert_true(igt__buf_puts(&b, "x"));
+  igt__buf_finish_wipe(&b);
+}
+
+static void test_errors(void **state)
+{
+  (void)state;
+  igt_error err = IGT_ERROR_INIT;
+  assert_int_equal(igt__fail(NULL, IGT_E_IO, "x"), IGT_E_IO);
+  assert_int_equal(igt__fail_errno(&err, ENOSPC, "cannot write '%s'", "a\033[2J"), IGT_E_NO_SPACE);
+  assert_string_equal(err.text, "cannot write 'a?[2J': No space left on device");
+  assert_int_equal(err.os_error, ENOSPC);
+  assert_int_equal(err.retry_after, -1);
+  igt__error_prefix(&err, "study '%s'", "s1");
+  assert_string_equal(err.text, "study 's1': cannot write 'a?[2J': No space left on device");
+  assert_int_equal(err.status, IGT_E_NO_SPACE);
+  igt__fail(&err, IGT_E_TIMEOUT, "%s, again", err.text); /* an argument that is overwritten */
+  assert_true(strncmp(err.text, "study 's1'", 10) == 0);
+  assert_true(err.retryable);
+  assert_int_equal(err.os_error, 0);
+  char longer[3000];
+  memset(longer, 'a', sizeof longer);
+  longer[sizeof longer - 1] = '\0';
+  igt__fail(&err, IGT_E_IO, "%s", longer);
+  size_t n = strlen(err.text);
+  assert_true(n < sizeof err.text && n > 1000);
+  assert_string_equal(err.text + n - 4, "a\xe2\x80\xa6");
+  igt__error_clear(&err);
+  assert_int_equal(err.status, IGT_OK);
+  assert_string_equal(igt_status_name(IGT_E_GONE), "IGT_E_GONE");
+  assert_string_equal(igt_status_name((igt_status)-999), "IGT_E_UNKNOWN");
+  assert_int_equal(igt__status_from_http(404), IGT_E_NOT_FOUND);
+  assert_int_equal(igt__status_from_http(418), IGT_E_BAD_REQUEST);
+  assert_int_equal(igt__status_from_http(599), IGT_E_SERVER);
+  assert_int_equal(igt__status_from_http(302), IGT_E_PROTOCOL);
+}
+
+static void test_numbers(void **state)
+{
+  (void)state;
+  int64_t i;
+  uint64_t u;
+  assert_true(igt__str_to_int64("-9223372036854775808", &i) && i == INT64_MIN);
+  assert_false(igt__str_to_int64("9223372036854775808", &i));
+  assert_true(igt__str_to_uint64("18446744073709551615", &u) && u == UINT64_MAX);
+  static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "0x1", "1.0", NULL};
+  for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+    assert_false(igt__str_to_int64(bad[k], &i));
+    assert_false(igt__str_to_uint64(bad[k], &u));
+  }
+  assert_false(igt__str_to_uint64("-1", &u));
+}
+
+static void test_strings(void **state)
+{
+  (void)state;
+  assert_true(igt__str_eq(NULL, NULL) && !igt__str_eq("", NULL));
+  assert_true(igt__str_eq_nocase(".DCM", ".dcm") && !igt__str_eq_nocase(".dc", ".dcm"));
+  assert_true(igt__str_starts("abc", "") && !igt__str_starts("ab", "abc"));
+  assert_true(igt__str_ends("a.dcm", ".dcm") && !igt__str_ends("m", ".dcm"));
+  char out[16];
+  igt__format_bytes(0, out, sizeof out);
+  assert_string_equal(out, "0 B");
+  igt__format_bytes(1024 * 1024 - 1, out, sizeof out);
+  assert_string_equal(out, "1.0 MiB");
+  igt__format_bytes(UINT64_MAX, out, sizeof out);
+  assert_string_equal(out, "16.0 EiB");
+}
+
+static void test_utf8(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *s;
+    bool valid;
+  } cases[] = {
+    {"", true}, {"a\xc3\xa4", true}, {"\xf0\x9f\x98\x80", true}, {"\xef\xbf\xbf", true},
+    {"\xc0\xaf", false},         /* overlong */
+    {"\xe0\x80\xaf", false},     /* overlong */
+    {"\xed\xa0\x80", false},     /* surrogate */
+    {"\xf4\x90\x80\x80", false}, /* above U+10FFFF */
+    {"\xc3", false}, {"\x80", false}, {"\xe2\x82", false}, {"\xff", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    assert_int_equal(igt__utf8_valid(cases[i].s, strlen(cases[i].s)), cases[i].valid);
+}
+
+static void test_uri(void **state)
+{
+  (void)state;
+  igt__buf b;
+  igt__buf_init(&b, 1000);
+  assert_true(igt__uri_encode(&b, "a b/\xc3\xa4+~", 8, true));
+  assert_string_equal(b.data, "a%20b/%C3%A4%2B~");
+  igt__buf_clear(&b);
+  assert_true(igt__uri_encode(&b, "/", 1, false));
+  assert_string_equal(b.data, "%2F");
+  igt__buf_clear(&b);
+  assert_true(igt__uri_decode(&b, "a%2fb+c%00", 10, false));
+  assert_int_equal(b.len, 6);
+  assert_memory_equal(b.data, "a/b+c\0", 6);
+  igt__buf_clear(&b);
+  assert_true(igt__uri_decode(&b, "a+b", 3, true));
+  assert_string_equal(b.data, "a b");
+  static const char *const bad[] = {"%", "%1", "a%zz", "%%41"};
+  for (size_t i = 0; i < 4; i++)
+    assert_false(igt__uri_decode(&b, bad[i], strlen(bad[i]), false));
+  igt__buf_finish(&b);
+}
+
+static void test_glob(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *pattern, *path;
+    bool match;
+  } cases[] = {
+    {"*.dcm", "a/b/c.dcm", true},
+    {"*.dcm", "a.dcm/c.txt", false},
+    {"a/*.dcm", "a/b/c.dcm", false},
+    {"a/**/*.dcm", "a/b/c/d.dcm", true},
+    {"a/**/*.dcm", "a/d.dcm", true},
+    {"a/**/b", "a/xb", false},
+    {"**/b", "b", true},
+    {"a/**", "a/b/c", true},
+    {"a/?/c", "a/b/c", true},
+    {"a?c/x", "a/c/x", false},
+    {"[a-c]x", "bx", true},
+    {"[!a-c]x", "bx", false},
+    {"[]]x", "]x", true},
+    {"[x", "[x", true},
+    {"\\*", "*", true},
+    {"\\*", "a", false},
+    {"/top/*", "top/x", true},
+    {"*a*a*a*a*a*a*a*ab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+    {"", "", true},
+    {"*", "", true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    if (igt__glob_match(cases[i].pattern, cases[i].path) != cases[i].match)
+      fail_msg("%s on %s", cases[i].pattern, cases[i].path);
+  }
+}
+
+static void test_map(void **state)
+{
+  (void)state;
+  igt__map *map = igt__map_new();
+  assert_null(igt__map_get(map, "x"));
+  assert_null(igt__map_get(NULL, "x"));
+  char key[16];
+  for (uintptr_t i = 0; i < 3000; i++) {
+    snprintf(key, sizeof key, "k%u", (unsigned)i);
+    assert_true(igt__map_set(map, key, (void *)(i + 1)));
+  }
+  assert_true(igt__map_set(map, "k7", NULL));
+  assert_int_equal(igt__map_count(map), 3000);
+  assert_ptr_equal(igt__map_get(map, "k2999"), (void *)3000);
+  assert_true(igt__map_has(map, "k7") && !igt__map_get(map, "k7"));
+  assert_false(igt__map_has(map, "k3000"));
+  const char *name;
+  void *value;
+  assert_true(igt__map_at(map, 42, &name, &value));
+  assert_string_equal(name, "k42");
+  assert_false(igt__map_at(map, 3000, &name, &value));
+  igt__map_free(map);
+}
+
+static void test_cancel(void **state)
+{
+  (void)state;
+  igt_cancel *cancel = igt_cancel_new();
+  igt__cancel *again = igt__cancel_ref(cancel);
+  assert_false(igt__cancel_is_set(again));
+  igt_cancel_set(cancel);
+  igt_cancel_free(cancel);
+  assert_true(igt__cancel_is_set(again));
+  igt__cancel_unref(again);
+  assert_false(igt__cancel_is_set(NULL));
+}
+
+typedef struct heard {
+  int lines;
+  char last[200];
+} heard;
+
+static void hear(void *payload, igt_log_level level, igt_log_subject subject, const char *text)
+{
+  (void)level, (void)subject;
+  heard *h = payload;
+  h->lines++;
+  snprintf(h->last, sizeof h->last, "%s", text);
+}
+
+static void test_log(void **state)
+{
+  (void)state;
+  heard h = {0};
+  igt__log(IGT_LOG_ERROR, IGT_LOG_HTTP, "nobody listens");
+  igt_log_set(hear, &h, IGT_LOG_INFO);
+  IGT__DEBUG(IGT_LOG_HTTP, "not wanted");
+  IGT__INFO(IGT_LOG_HTTP, "line\nwith %s", "\033[1mcolour");
+  assert_int_equal(h.lines, 1);
+  assert_string_equal(h.last, "line?with ?[1mcolour");
+  igt_log_set_subject(IGT_LOG_S3, IGT_LOG_DEBUG);
+  IGT__DEBUG(IGT_LOG_S3, "wanted");
+  assert_int_equal(h.lines, 2);
+  igt_log_set(NULL, NULL, IGT_LOG_TRACE);
+  IGT__WARN(IGT_LOG_S3, "gone");
+  assert_int_equal(h.lines, 2);
+  assert_string_equal(igt_log_subject_name(IGT_LOG_S3), "s3");
+}
+
+static int64_t fixed(void)
+{
+  return 1234567890123456;
+}
+
+static void test_clock(void **state)
+{
+  (void)state;
+  int64_t before = igt__mono_us();
+  igt__sleep_us(1000);
+  assert_true(igt__mono_us() - before >= 1000);
+  assert_true(igt__jitter() != igt__jitter());
+  igt__clock_hooks hooks = {fixed, fixed, NULL, NULL};
+  igt__clock_set_hooks(&hooks);
+  assert_int_equal(igt__wall_seconds(), 1234567890);
+  igt__clock_set_hooks(NULL);
+  assert_true(igt__wall_seconds() > 1700000000);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_memory),  cmocka_unit_test(test_arena), cmocka_unit_test(test_buffer),
+    cmocka_unit_test(test_errors),  cmocka_unit_test(test_numbers),
+    cmocka_unit_test(test_strings), cmocka_unit_test(test_utf8),  cmocka_unit_test(test_uri),
+    cmocka_unit_test(test_glob),    cmocka_unit_test(test_map),   cmocka_unit_test(test_cancel),
+    cmocka_unit_test(test_log),     cmocka_unit_test(test_clock),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
