@@ -19,6 +19,7 @@ typedef struct sbx_server {
   const char *base_url;   /* "http://127.0.0.1:PORT" */
   int token_lifetime;     /* seconds a JWT lives */
   int s3_lifetime;        /* seconds S3 credentials live */
+  struct sbx_s3 *s3;      /* s3/s3.h; NULL: nothing is kept between S3 requests */
 } sbx_server;
 
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/time.h"
+
+/* ---- conditions ---- */
+
+/* A list of entity tags, with or without quotes (clients differ), or "*". */
+static bool etag_listed(const char *list, const char *etag) {
+  size_t len = strlen(etag);
+  while (*list) {
+    list += strspn(list, " ,");
+    size_t n = strcspn(list, ",");
+    const char *s = list;
+    list += n;
+    while (n > 0 && s[n - 1] == ' ')
+      n--;
+    if (n > 2 && memcmp(s, "W/", 2) == 0) {
+      s += 2;
+      n -= 2;
+    }
+    if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
+      s++;
+      n -= 2;
+    }
+    if ((n == 1 && *s == '*') || (n == len && memcmp(s, etag, n) == 0))
+      return true;
+  }
+  return false;
+}
+
+typedef enum verdict { GO_ON, NOT_MODIFIED, FAILED } verdict;
+
+typedef struct conditions {
+  const char *match, *none_match, *modified, *unmodified;
+} conditions;
+
+/* The order of RFC 9110 13.2.2. */
+static verdict judge(const conditions *c, const sbx_object *object) {
+  int64_t since = 0;
+  if (c->match) {
+    if (!etag_listed(c->match, object->etag))
+      return FAILED;
+  } else if (c->unmodified && igt__http_date_parse(c->unmodified, &since) &&
+             object->modified > since) {
+    return FAILED;
+  }
+  if (c->none_match)
+    return etag_listed(c->none_match, object->etag) ? NOT_MODIFIED : GO_ON;
+  if (c->modified && igt__http_date_parse(c->modified, &since) && object->modified <= since)
+    return NOT_MODIFIED;
+  return GO_ON;
+}
+
+bool s3_check_read(s3_call *call, const sbx_object *object) {
+  const conditions c = {sbx_header(call->req, "If-Match"), sbx_header(call->req, "If-None-Match"),
+                        sbx_header(call->req, "If-Modified-Since"),
+                        sbx_header(call->req, "If-Unmodified-Since")};
+  char date[40];
+  switch (judge(&c, object)) {
+  case GO_ON:
+    return true;
+  case NOT_MODIFIED:
+    igt__time_format_http(object->modified, date, sizeof date);
+    s3_add_etag(call, object->etag);
+    sbx_add_header(call->req, "Last-Modified", date);
+    sbx_respond(call->req, 304, NULL, NULL, 0);
+    return false;
+  case FAILED:
+    s3_fail_with(call, S3_PRECONDITION, "Condition", c.match ? "If-Match" : "If-Unmodified-Since",
+                 NULL);
+    return false;
+  }
+  return false;
+}
+
+bool s3_check_copy(s3_call *call, const sbx_object *source) {
+  const conditions c = {sbx_header(call->req, "x-amz-copy-source-if-match"),
+                        sbx_header(call->req, "x-amz-copy-source-if-none-match"),
+                        sbx_header(call->req, "x-amz-copy-source-if-modified-since"),
+                        sbx_header(call->req, "x-amz-copy-source-if-unmodified-since")};
+  if (judge(&c, source) == GO_ON)
+    return true;
+  s3_fail(call, S3_PRECONDITION, NULL);
+  return false;
+}
+
+bool s3_has_write_condition(const s3_call *call) {
+  return sbx_header(call->req, "If-Match") || sbx_header(call->req, "If-None-Match");
+}
+
+bool s3_check_write(s3_call *call) {
+  const char *match = sbx_header(call->req, "If-Match");
+  const char *none_match = sbx_header(call->req, "If-None-Match");
+  sbx_object object = {0};
+  if (!match && !none_match)
+    return true;
+  if (none_match && strcmp(none_match, "*") != 0) {
+    s3_fail(call, S3_NOT_IMPLEMENTED, NULL); /* S3 takes "*" alone here */
+    return false;
+  }
+  bool found = sbx_object_get(call->server->store, call->bucket, call->key, &object);
+  bool ok = false;
+  if (none_match && found)
+    s3_fail_with(call, S3_PRECONDITION, "Condition", "If-None-Match", NULL);
+  else if (match && !found)
+    s3_fail(call, S3_NO_SUCH_KEY, NULL);
+  else if (match && !etag_listed(match, object.etag))
+    s3_fail_with(call, S3_PRECONDITION, "Condition", "If-Match", NULL);
+  else
+    ok = true;
+  sbx_object_finish(&object);
+  return ok;
+}
+
+/* ---- ranges ---- */
+
+/* RFC 9110 14.1.2. Several ranges, which S3 does not serve, and what is no range are ignored. */
+int s3_range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *count) {
+  char first[24], last[24];
+  uint64_t a = 0, b = 0;
+  if (!igt__str_starts_nocase(text, "bytes="))
+    return 0;
+  text += 6;
+  const char *dash = strchr(text, '-');
+  if (!dash || (size_t)(dash - text) >= sizeof first || strlen(dash + 1) >= sizeof last)
+    return 0;
+  snprintf(first, sizeof first, "%.*s", (int)(dash - text), text);
+  snprintf(last, sizeof last, "%s", dash + 1);
+  if ((first[0] && !igt__str_to_uint64(first, &a)) || (last[0] && !igt__str_to_uint64(last, &b)) ||
+      (!first[0] && !last[0]))
+    return 0;
+  if (!first[0]) { /* the last b bytes */
+    if (b == 0 || size == 0)
+      return -1;
+    *count = b < size ? b : size;
+    *from = size - *count;
+    return 1;
+  }
+  if (last[0] && b < a)
+    return 0;
+  if (a >= size)
+    return -1;
+  *from = a;
+  *count = last[0] && b < size ? b - a + 1 : size - a;
+  return 1;
+}
+
+/* "…-5": made of five parts; 0: of none. */
+static unsigned part_count(const char *etag) {
+  const char *dash = strrchr(etag, '-');
+  uint64_t n = 0;
+  return dash && igt__str_to_uint64(dash + 1, &n) ? (unsigned)n : 0;
+}
+
+static bool select_part(s3_call *call, const sbx_object *object, s3_range *out) {
+  int64_t number = s3_query_int(call, "partNumber", -1, -1);
+  sbx_part part;
+  if (number < 1 || number > 10000) {
+    s3_fail(call, S3_INVALID_ARGUMENT,
+            "Part number must be an integer between 1 and 10000, inclusive");
+    return false;
+  }
+  out->parts = part_count(object->etag);
+  if (out->parts == 0 && number == 1) {
+    out->partial = true;
+    return true;
+  }
+  if (!sbx_object_part(call->server->store, call->bucket, call->key, object->etag,
+                       (unsigned)number, &part)) {
+    s3_fail(call, S3_INVALID_PART_NUMBER, NULL);
+    return false;
+  }
+  *out = (s3_range){.from = part.offset, .size = part.size, .partial = true, .parts = out->parts};
+  snprintf(out->checksum, sizeof out->checksum, "%s", part.checksum);
+  return true;
+}
+
+bool s3_select_range(s3_call *call, const sbx_object *object, s3_range *out) {
+  const char *text = sbx_header(call->req, "Range"), *tag = sbx_header(call->req, "If-Range");
+  *out = (s3_range){.size = object->size};
+  if (sbx_query_has(call->req, "partNumber")) {
+    if (!text)
+      return select_part(call, object, out);
+    s3_fail(call, S3_INVALID_REQUEST,
+            "Cannot specify both Range header and partNumber query parameter");
+    return false;
+  }
+  if (!text || (tag && !etag_listed(tag, object->etag)))
+    return true;
+  int kind = s3_range_parse(text, object->size, &out->from, &out->size);
+  if (kind < 0) {
+    char whole[40], size[24];
+    snprintf(size, sizeof size, "%llu", (unsigned long long)object->size);
+    snprintf(whole, sizeof whole, "bytes */%s", size);
+    sbx_add_header(call->req, "Content-Range", whole);
+    s3_fail_with(call, S3_INVALID_RANGE, "ActualObjectSize", size, NULL);
+    return false;
+  }
+  out->partial = kind > 0;
+  return true;
+}
