@@ -35,12 +35,18 @@ enum {
  * then unknown ones. False: no memory, or past the buffer's maximum. */
 bool igt__model_write(igt__buf *out, const igt_model *model, igt__json_style style,
                       unsigned flags);
-/* Several in a JSON array. */
-bool igt__model_write_list(igt__buf *out, const igt_model *const *models, size_t count,
-                           const igt_type *type, igt__json_style style, unsigned flags);
+/* type: what a model without a type is. */
+bool igt__model_write_as(igt__buf *out, const igt_model *model, const igt_type *type,
+                         igt__json_style style, unsigned flags);
+/* Several in a JSON array; models: an array of count pointers to them. */
+bool igt__model_write_list(igt__buf *out, const void *models, size_t count, const igt_type *type,
+                           igt__json_style style, unsigned flags);
 /* Before sending: of `type`, required fields there, strings UTF-8, JSON fields JSON. */
 igt_status igt__model_check(const igt_model *model, const igt_type *type, const char *what,
                             igt_error *err);
+/* The same, but what is required may be missing. */
+igt_status igt__model_check_values(const igt_model *model, const igt_type *type,
+                                   const char *what, igt_error *err);
 
 /* One field of a walk. */
 typedef struct igt__field_view {
