@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/request.h"
+#include "auth/answer.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Longer URLs are refused by most servers; the longest of ours deletes files by their keys. */
+#define MAX_URL (64u * 1024)
+#define PIECE (128u * 1024)
+
+/* One call while it runs: what is sent, which may be sent twice, and what is done with the
+ * answer. */
+typedef struct igt__running {
+  igt_client *client;
+  const igt__call *call;
+  igt__buf url;
+  igt__buf body;
+  unsigned generation; /* of the token that was sent */
+  igt_status (*run)(struct igt__running *running, igt__http_request *req, igt_error *err);
+
+  igt_model **out;    /* of a whole answer */
+  igt__element_fn fn; /* of a list */
+  igt_write_fn write; /* of a file */
+  void *payload;
+} igt__running;
+
+static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err);
+
+/* ---- sending ---- */
+
+static igt_status prepare(igt__running *running, igt__http_request *req, igt_error *err)
+{
+  const igt__operation *operation = running->call->operation;
+  igt_status status;
+
+  req->method = operation->method;
+  req->operation = operation->id;
+  req->idempotent = operation->idempotent;
+  req->compressed = true;
+  req->http2 = true;
+  req->cancel = igt__client_cancel(running->client);
+  req->on_error_answer = igt__answer_error;
+  if (operation->body) {
+    req->body = running->body.data;
+    req->body_len = running->body.len;
+  }
+  status = igt__http_set_url(req, running->url.data);
+  if (status != IGT_OK)
+    return igt__fail_memory(err);
+  status = igt__call_headers(running->call, req, err);
+  if (status != IGT_OK || operation->open)
+    return status;
+  return igt__session_authorize(igt__client_session(running->client), req, &running->generation,
+                                err);
+}
+
+/* What an answer held may be credentials. */
+static void finish_request(igt__http_request *req)
+{
+  if (req->answer.len > 0)
+    igt__wipe(req->answer.data, req->answer.len);
+  igt__http_request_finish(req);
+}
+
+static igt_status attempt(igt__running *running, igt_error *err)
+{
+  igt__http_request req;
+  igt_status status = igt__http_request_init(&req, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = prepare(running, &req, err);
+  if (status == IGT_OK)
+    status = running->run(running, &req, err);
+  finish_request(&req);
+  return status;
+}
+
+/* A session may have ended on the server before its time: renewed once, then it is an error. */
+static igt_status attempt_twice(igt__running *running, igt_error *err)
+{
+  igt__session *session = igt__client_session(running->client);
+  igt_status status = attempt(running, err);
+
+  if (status != IGT_E_UNAUTHORIZED || running->call->operation->open)
+    return status;
+  IGT__DEBUG(IGT_LOG_API, "%s: status 401, renewing the session",
+             running->call->operation->id);
+  status = igt__session_renew(session, running->generation, err);
+  return status == IGT_OK ? attempt(running, err) : status;
+}
+
+static igt_status name_operation(const igt__running *running, igt_status status, igt_error *err)
+{
+  if (err && status != IGT_OK && !err->operation[0])
+    snprintf(err->operation, sizeof err->operation, "%s", running->call->operation->id);
+  return status;
+}
+
+static igt_status start(igt__running *running, igt_error *err)
+{
+  igt_status status;
+
+  igt__error_clear(err);
+  igt__buf_init(&running->url, MAX_URL);
+  igt__buf_init(&running->body, IGT__MAX_JSON_BODY);
+  if (!running->client || (running->run != run_whole && !running->fn && !running->write))
+    status = igt__fail(err, IGT_E_INVALID, "%s: there is no %s", running->call->operation->id,
+                       running->client ? "callback" : "client");
+  else
+    status = igt__call_url(running->call, igt__client_origin(running->client), &running->url,
+                           err);
+  if (status == IGT_OK)
+    status = igt__call_body(running->call, &running->body, err);
+  if (status == IGT_OK)
+    status = attempt_twice(running, err);
+  igt__buf_finish_wipe(&running->body); /* it may hold a password */
+  igt__buf_finish(&running->url);
+  return name_operation(running, status, err);
+}
+
+/* ---- whole answers ---- */
+
+static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err)
+{
+  const igt__operation *operation = running->call->operation;
+  igt_status status = igt__http_perform(igt__client_http(running->client), req, err);
+
+  if (status != IGT_OK || !running->out || !operation->answer)
+    return status;
+  if (operation->answer != &igt__raw_type)
+    status = igt__answer_expect_json(req, err);
+  if (status != IGT_OK)
+    return status;
+  status = igt__model_decode(operation->answer, req->answer.data, req->answer.len, operation->id,
+                             running->out, err);
+  if (status != IGT_OK && err)
+    err->http_status = req->http_status;
+  return status;
+}
+
+igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
+                         igt_error *err)
+{
+  igt__running running = {.client = client, .call = call, .run = run_whole, .out = out};
+
+  if (out)
+    *out = NULL;
+  return start(&running, err);
+}
+
+/* ---- lists ---- */
+
+/* Tells the program's own refusal from ours. */
+typedef struct igt__element_call {
+  igt__running *running;
+  bool ended;
+} igt__element_call;
+
+static igt_status on_element(void *payload, const char *list, igt_model *element)
+{
+  igt__element_call *each = payload;
+  igt_status status = each->running->fn(each->running->payload, list, element);
+
+  each->ended = status != IGT_OK;
+  return status;
+}
+
+static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream, igt_error *err)
+{
+  for (;;) {
+    size_t cap = 0, n = 0;
+    char *room = igt__model_stream_room(stream, &cap);
+    igt_status status = room ? igt__http_read(answer, room, cap, &n, err) : igt__fail_memory(err);
+
+    if (status == IGT_OK && n == 0)
+      return igt__model_stream_end(stream, err);
+    if (status == IGT_OK)
+      status = igt__model_stream_filled(stream, n, err);
+    if (status != IGT_OK)
+      return status;
+  }
+}
+
+static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err)
+{
+  const igt__operation *operation = running->call->operation;
+  igt__element_call each = {.running = running};
+  igt__model_stream *stream = NULL;
+  igt__http_stream *answer = NULL;
+  igt_status status;
+
+  status = igt__model_stream_new(operation->answer, operation->id, on_element, &each, &stream,
+                                 err);
+  if (status == IGT_OK)
+    status = igt__http_open(igt__client_http(running->client), req, IGT__MAX_LIST_BODY, &answer,
+                            err);
+  if (status == IGT_OK)
+    status = igt__answer_expect_json(req, err);
+  if (status == IGT_OK)
+    status = read_list(answer, stream, err);
+  if (each.ended)
+    igt__fail(err, status, "%s: ended by the program", operation->id);
+  igt__http_close(answer);
+  igt__model_stream_free(stream);
+  return status;
+}
+
+igt_status igt__call_each(igt_client *client, const igt__call *call, igt__element_fn fn,
+                          void *payload, igt_error *err)
+{
+  igt__running running = {
+      .client = client, .call = call, .run = run_list, .fn = fn, .payload = payload};
+
+  return start(&running, err);
+}
+
+/* ---- files ---- */
+
+static igt_status read_file(igt__running *running, igt__http_stream *answer, igt_error *err)
+{
+  char *piece = igt__malloc(PIECE);
+  igt_status status = piece ? IGT_OK : igt__fail_memory(err);
+  size_t n = 1;
+
+  while (status == IGT_OK && n > 0) {
+    status = igt__http_read(answer, piece, PIECE, &n, err);
+    if (status == IGT_OK && n > 0) {
+      status = running->write(running->payload, piece, n);
+      if (status != IGT_OK)
+        igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
+    }
+  }
+  igt__free(piece);
+  return status;
+}
+
+static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err)
+{
+  igt__http_stream *answer = NULL;
+  igt_status status;
+
+  req->compressed = false; /* archives and images are */
+  status = igt__http_open(igt__client_http(running->client), req, UINT64_MAX, &answer, err);
+  if (status == IGT_OK)
+    status = read_file(running, answer, err);
+  igt__http_close(answer);
+  return status;
+}
+
+igt_status igt__call_file(igt_client *client, const igt__call *call, igt_write_fn write,
+                          void *payload, igt_error *err)
+{
+  igt__running running = {
+      .client = client, .call = call, .run = run_file, .write = write, .payload = payload};
+
+  return start(&running, err);
+}

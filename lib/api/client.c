@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/client.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "igtcloud/version.h"
+
+/* To S3 at once, unless the program says otherwise: what fills a line of 1 Gbit/s from afar. */
+#define DEFAULT_CONNECTIONS 16
+
+struct igt_client {
+  igt__http *http;
+  igt__session *session;
+  igt__cancel *cancel;
+  unsigned max_connections;
+  char origin[300];
+};
+
+const char *igt_version(void)
+{
+  return IGT__VERSION;
+}
+
+/* ---- making one ---- */
+
+static igt_status set_origin(igt_client *client, const char *domain, igt_error *err)
+{
+  igt__url url;
+  igt_status status;
+
+  if (!domain || !*domain)
+    return igt__fail(err, IGT_E_INVALID, "no domain is given");
+  status = igt__url_parse(domain, "the domain", &url, err);
+  if (status != IGT_OK)
+    return status;
+  if (url.path[0] && strcmp(url.path, "/") != 0)
+    return igt__fail(err, IGT_E_INVALID, "the domain %s must not have a path", domain);
+  igt__url_origin(&url, client->origin, sizeof client->origin);
+  return IGT_OK;
+}
+
+static unsigned retries(int wanted)
+{
+  return wanted < 0 ? UINT_MAX : (unsigned)wanted;
+}
+
+static igt_status make_http(igt_client *client, const igt_client_options *options,
+                            igt_error *err)
+{
+  char agent[256];
+  igt__http_options http = {.user_agent = agent,
+                            .ca_file = options->ca_file,
+                            .connect_timeout_ms = options->connect_timeout_ms,
+                            .idle_timeout_ms = options->idle_timeout_ms,
+                            .retries = retries(options->retries),
+                            .bytes_per_second = options->bytes_per_second};
+
+  snprintf(agent, sizeof agent, "%.200s%sigtcloud/%s", options->user_agent ? options->user_agent : "",
+           options->user_agent && *options->user_agent ? " " : "", igt_version());
+  return igt__http_new(&http, &client->http, err);
+}
+
+static igt_status make_session(igt_client *client, const igt_client_options *options,
+                               igt_error *err)
+{
+  igt__session_options session = {.http = client->http,
+                                  .origin = client->origin,
+                                  .user = options->user,
+                                  .service_file = options->service_file,
+                                  .token_file = options->token_file,
+                                  .no_token_file = options->no_token_file,
+                                  .no_environment = options->no_environment,
+                                  .prompt = options->prompt,
+                                  .prompt_payload = options->prompt_payload,
+                                  .cancel = client->cancel};
+
+  return igt__session_new(&session, &client->session, err);
+}
+
+igt_status igt_client_new(const igt_client_options *options, igt_client **out, igt_error *err)
+{
+  igt_client *client;
+  igt_status status;
+
+  igt__error_clear(err);
+  *out = NULL;
+  if (!options)
+    return igt__fail(err, IGT_E_INVALID, "no options are given");
+  client = igt__calloc(1, sizeof *client);
+  if (!client)
+    return igt__fail_memory(err);
+  client->cancel = igt__cancel_ref(options->cancel);
+  client->max_connections =
+      options->max_connections ? options->max_connections : DEFAULT_CONNECTIONS;
+  status = set_origin(client, options->domain, err);
+  if (status == IGT_OK)
+    status = make_http(client, options, err);
+  if (status == IGT_OK)
+    status = make_session(client, options, err);
+  if (status != IGT_OK) {
+    igt_client_free(client);
+    return status;
+  }
+  *out = client;
+  return IGT_OK;
+}
+
+void igt_client_free(igt_client *client)
+{
+  if (!client)
+    return;
+  igt__session_free(client->session);
+  igt__http_free(client->http);
+  igt__cancel_unref(client->cancel);
+  igt__free(client);
+}
+
+/* ---- the session ---- */
+
+static igt_status need_client(const igt_client *client, igt_error *err)
+{
+  igt__error_clear(err);
+  return client ? IGT_OK : igt__fail(err, IGT_E_INVALID, "there is no client");
+}
+
+igt_status igt_client_sign_in(igt_client *client, igt_error *err)
+{
+  igt_status status = need_client(client, err);
+
+  return status == IGT_OK ? igt__session_sign_in(client->session, false, err) : status;
+}
+
+igt_status igt_client_sign_out(igt_client *client, igt_error *err)
+{
+  igt_status status = need_client(client, err);
+
+  return status == IGT_OK ? igt__session_sign_out(client->session, err) : status;
+}
+
+igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error *err)
+{
+  igt_status status = need_client(client, err);
+
+  memset(out, 0, sizeof *out);
+  if (status != IGT_OK)
+    return status;
+  igt__session_identity(client->session, out);
+  if (out->source == IGT_SESSION_NONE)
+    return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in at %s", client->origin);
+  return IGT_OK;
+}
+
+igt_status igt_login_hold(igt_client *client, igt_login_fn fn, void *payload, igt_error *err)
+{
+  igt_status status = need_client(client, err);
+
+  return status == IGT_OK ? igt__session_hold(client->session, fn, payload, err) : status;
+}
+
+const char *igt_client_domain(const igt_client *client)
+{
+  return client ? client->origin : "";
+}
+
+/* ---- for the rooms below ---- */
+
+igt__http *igt__client_http(igt_client *client)
+{
+  return client->http;
+}
+
+igt__session *igt__client_session(igt_client *client)
+{
+  return client->session;
+}
+
+igt__cancel *igt__client_cancel(igt_client *client)
+{
+  return client->cancel;
+}
+
+const char *igt__client_origin(const igt_client *client)
+{
+  return client->origin;
+}
+
+unsigned igt__client_max_connections(const igt_client *client)
+{
+  return client->max_connections;
+}

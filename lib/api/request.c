@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+
+/* ---- the path ---- */
+
+static bool is_dots(const char *s)
+{
+  return strcmp(s, ".") == 0 || strcmp(s, "..") == 0;
+}
+
+/* at: behind the '{' of the n-th parameter. */
+static igt_status put_argument(const igt__call *call, size_t n, const char *at, igt__buf *out,
+                               igt_error *err)
+{
+  const igt__operation *operation = call->operation;
+  const char *text = call->path[n].text;
+  char number[24];
+
+  if (operation->integers >> n & 1) {
+    snprintf(number, sizeof number, "%lld", (long long)call->path[n].number);
+    text = number;
+  }
+  if (!text || !*text || is_dots(text))
+    return igt__fail(err, IGT_E_INVALID, "%s: the argument %.*s is %s", operation->id,
+                     (int)strcspn(at, "}"), at, text && *text ? "no id" : "missing");
+  igt__uri_encode(out, text, strlen(text), false);
+  return IGT_OK;
+}
+
+static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err)
+{
+  igt_status status = IGT_OK;
+  size_t n = 0;
+
+  for (const char *at = call->operation->path; *at && status == IGT_OK;) {
+    size_t plain = strcspn(at, "{");
+
+    igt__buf_append(out, at, plain);
+    at += plain;
+    if (*at) {
+      status = put_argument(call, n++, at + 1, out, err);
+      at += strcspn(at, "}") + 1;
+    }
+  }
+  return status;
+}
+
+/* ---- options ---- */
+
+/* One value of an option; *present false: there is none. scratch: at least 24 bytes. */
+static const char *option_text(const igt__param *param, const void *at, char *scratch,
+                               bool *present)
+{
+  const igt_integer_field *integer = at;
+  const igt_boolean_field *boolean = at;
+  const char *text = NULL;
+
+  switch ((igt__param_kind)param->kind) {
+  case IGT__PARAM_STRING:
+    text = igt__pointer_get(at);
+    break;
+  case IGT__PARAM_INTEGER:
+    snprintf(scratch, 24, "%lld", (long long)integer->v);
+    text = integer->is == IGT_SET ? scratch : NULL;
+    break;
+  case IGT__PARAM_BOOLEAN:
+    text = boolean->is != IGT_SET ? NULL : boolean->v ? "true" : "false";
+    break;
+  case IGT__PARAM_STRING_LIST:
+    break; /* several: put_list */
+  }
+  *present = text != NULL;
+  return text;
+}
+
+static void put_pair(igt__buf *out, const char *name, const char *value, bool *first)
+{
+  igt__buf_putc(out, *first ? '?' : '&');
+  *first = false;
+  igt__uri_encode(out, name, strlen(name), false);
+  igt__buf_putc(out, '=');
+  igt__uri_encode(out, value, strlen(value), false);
+}
+
+/* The name once for each value ("multi" in Swagger). The number of them. */
+static size_t put_list(const igt__param *param, const char *options, igt__buf *out, bool *first)
+{
+  const char *const *list = igt__pointer_get(options + param->offset);
+  size_t count;
+
+  memcpy(&count, options + param->count_offset, sizeof count);
+  for (size_t i = 0; list && i < count; i++)
+    if (list[i])
+      put_pair(out, param->name, list[i], first);
+  return list ? count : 0;
+}
+
+static igt_status check_required(const igt__call *call, const igt__param *param, bool present,
+                                 igt_error *err)
+{
+  if (present || !param->required)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_REQUIRED, "%s: the option %s is required", call->operation->id,
+                   param->name);
+}
+
+static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err)
+{
+  const igt__operation *operation = call->operation;
+  const char *options = call->options;
+  igt_status status = IGT_OK;
+  bool first = true;
+
+  for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
+    const igt__param *param = &operation->params[i];
+    char scratch[24];
+    bool present = false;
+
+    if (param->is_header)
+      continue;
+    if (options && param->kind == IGT__PARAM_STRING_LIST) {
+      present = put_list(param, options, out, &first) > 0;
+    } else if (options) {
+      const char *text = option_text(param, options + param->offset, scratch, &present);
+
+      if (present)
+        put_pair(out, param->name, text, &first);
+    }
+    status = check_required(call, param, present, err);
+  }
+  return status;
+}
+
+igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *out,
+                         igt_error *err)
+{
+  igt_status status;
+
+  igt__buf_puts(out, origin);
+  status = put_path(call, out, err);
+  if (status == IGT_OK)
+    status = put_query(call, out, err);
+  if (status == IGT_OK && out->failed)
+    return out->too_long ? igt__fail(err, IGT_E_LIMIT, "%s: the arguments are too long",
+                                     call->operation->id)
+                         : igt__fail_memory(err);
+  return status;
+}
+
+/* ---- the rest ---- */
+
+igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_error *err)
+{
+  const igt__operation *operation = call->operation;
+  const char *options = call->options;
+  igt_status status = igt__http_add_header(req, "Accept", operation->accept);
+
+  /* The services want a Content-Type with every request, as their other client sends it. */
+  if (status == IGT_OK)
+    status = igt__http_add_header(req, "Content-Type", "application/json");
+  for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
+    const igt__param *param = &operation->params[i];
+    char scratch[24];
+    bool present = false;
+    const char *text = NULL;
+
+    if (!param->is_header)
+      continue;
+    if (options)
+      text = option_text(param, options + param->offset, scratch, &present);
+    if (check_required(call, param, present, err) != IGT_OK)
+      return IGT_E_REQUIRED;
+    if (present)
+      status = igt__http_add_header(req, param->name, text);
+  }
+  if (status == IGT_E_INVALID)
+    return igt__fail(err, status, "%s: an option holds a line break", operation->id);
+  return status == IGT_OK ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status check_body(const igt__call *call, igt_error *err)
+{
+  const igt__operation *operation = call->operation;
+  igt_status status = IGT_OK;
+
+  if (!call->body)
+    return operation->body_is_list && !call->body_count
+               ? IGT_OK
+               : igt__fail(err, IGT_E_REQUIRED, "%s: a body is required", operation->id);
+  if (!operation->body_is_list)
+    return igt__model_check(call->body, operation->body, operation->id, err);
+  for (size_t i = 0; i < call->body_count && status == IGT_OK; i++) {
+    const igt_model *model = igt__pointer_get((const char *)call->body + i * sizeof(void *));
+
+    status = model ? igt__model_check(model, operation->body, operation->id, err)
+                   : igt__fail(err, IGT_E_INVALID, "%s: element %zu of the body is NULL",
+                               operation->id, i);
+  }
+  return status;
+}
+
+igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err)
+{
+  const igt__operation *operation = call->operation;
+  igt_status status;
+  bool ok;
+
+  if (!operation->body)
+    return IGT_OK;
+  status = check_body(call, err);
+  if (status != IGT_OK)
+    return status;
+  if (operation->body_is_list)
+    ok = igt__model_write_list(out, call->body, call->body_count, operation->body,
+                               IGT__JSON_COMPACT, IGT__WRITE_FOR_SENDING);
+  else
+    ok = igt__model_write_as(out, call->body, operation->body, IGT__JSON_COMPACT,
+                             IGT__WRITE_FOR_SENDING);
+  if (ok)
+    return IGT_OK;
+  return out->too_long
+             ? igt__fail(err, IGT_E_LIMIT, "%s: the body is too large", operation->id)
+             : igt__fail_memory(err);
+}
