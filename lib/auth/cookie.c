@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/cookie.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+/* Longer lives than this (ten years) are cut: arithmetic on them stays far from overflow. */
+#define MAX_AGE_CAP (10LL * 366 * 24 * 3600)
+
+typedef struct slice {
+  const char *s;
+  size_t n;
+} slice;
+
+static bool is_space(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+static slice trim(const char *s, size_t n)
+{
+  while (n > 0 && is_space(s[0])) {
+    s++;
+    n--;
+  }
+  while (n > 0 && is_space(s[n - 1]))
+    n--;
+  return (slice){s, n};
+}
+
+/* Cuts the part up to `end`, a ';' or the text's end, at its first '='. */
+static bool split(const char *s, const char *end, slice *name, slice *value)
+{
+  const char *eq = memchr(s, '=', (size_t)(end - s));
+
+  *name = trim(s, (size_t)((eq ? eq : end) - s));
+  *value = eq ? trim(eq + 1, (size_t)(end - eq - 1)) : (slice){end, 0};
+  return eq != NULL;
+}
+
+/* RFC 6265 5.2.2: digits with an optional '-'; anything else and the attribute is ignored. */
+static bool parse_max_age(slice text, int64_t *out)
+{
+  bool negative = text.n > 0 && text.s[0] == '-';
+  int64_t seconds = 0;
+
+  if (text.n == (negative ? 1u : 0u))
+    return false;
+  for (size_t i = negative ? 1 : 0; i < text.n; i++) {
+    if (text.s[i] < '0' || text.s[i] > '9')
+      return false;
+    if (seconds < MAX_AGE_CAP)
+      seconds = seconds * 10 + (text.s[i] - '0');
+  }
+  if (seconds > MAX_AGE_CAP)
+    seconds = MAX_AGE_CAP;
+  *out = negative ? 0 : seconds;
+  return true;
+}
+
+static bool equal_nocase(slice text, const char *word)
+{
+  if (text.n != strlen(word))
+    return false;
+  for (size_t i = 0; i < text.n; i++)
+    if (igt__ascii_lower(text.s[i]) != word[i])
+      return false;
+  return true;
+}
+
+bool igt__cookie_parse(const char *header, igt__cookie *out)
+{
+  const char *end = header + strcspn(header, ";");
+  slice name, value;
+
+  if (!split(header, end, &name, &value) || name.n == 0)
+    return false;
+  /* Some servers quote values; a JWT never holds quotes of its own. */
+  if (value.n >= 2 && value.s[0] == '"' && value.s[value.n - 1] == '"')
+    value = (slice){value.s + 1, value.n - 2};
+  *out = (igt__cookie){name.s, name.n, value.s, value.n, -1};
+  while (*end == ';') {
+    const char *s = end + 1;
+
+    end = s + strcspn(s, ";");
+    split(s, end, &name, &value);
+    if (equal_nocase(name, "max-age"))
+      parse_max_age(value, &out->max_age);
+  }
+  return true;
+}
+
+bool igt__cookie_is(const igt__cookie *cookie, const char *name)
+{
+  return cookie->name_len == strlen(name) && memcmp(cookie->name, name, cookie->name_len) == 0;
+}

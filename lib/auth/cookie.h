@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_AUTH_COOKIE_H
+#define IGT_AUTH_COOKIE_H
+
+/* One Set-Cookie header, read as RFC 6265 section 5.2 says. Nothing is copied: the slices point
+ * into the header's text. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct igt__cookie {
+  const char *name;
+  size_t name_len;
+  const char *value;
+  size_t value_len;
+  int64_t max_age; /* seconds, 0 or more; -1 when there is no valid Max-Age */
+} igt__cookie;
+
+/* False when the header is no cookie: no '=' in its first part, or no name before it. */
+bool igt__cookie_parse(const char *header, igt__cookie *out);
+bool igt__cookie_is(const igt__cookie *cookie, const char *name); /* names differ by case */
+
+#endif

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/login.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/answer.h"
+#include "auth/cookie.h"
+#include "auth/jwt.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* A smaller difference is the way of the answer and careless clocks; no token is that short. */
+#define SKEW_MIN_S 60
+#define ASSERTION_LIFE_S 3600
+/* What a program that was told to end may still spend on signing out. */
+#define LOGOUT_MAX_MS 3000
+
+void igt__grant_finish(igt__grant *grant)
+{
+  igt__secret_free(grant->jwt);
+  igt__secret_free(grant->csrf);
+  igt__json_free(grant->claims);
+  igt__wipe(grant, sizeof *grant);
+}
+
+/* ---- requests ---- */
+
+static igt_status add_tokens(igt__http_request *req, const igt__grant *grant)
+{
+  igt_status status = igt__http_add_header(req, "X-JWT", igt__secret_text(grant->jwt));
+
+  if (status == IGT_OK)
+    status = igt__http_add_header(req, "X-CSRF-TOKEN", igt__secret_text(grant->csrf));
+  return status;
+}
+
+static igt_status set_up(igt__http_request *req, const igt__auth_server *server, const char *path,
+                         const igt__grant *grant)
+{
+  char url[512];
+  igt_status status;
+
+  snprintf(url, sizeof url, "%s/api/auth/%s", server->origin, path);
+  status = igt__http_set_url(req, url);
+  if (status == IGT_OK)
+    status = igt__http_add_header(req, "Accept", "application/json");
+  if (status == IGT_OK)
+    status = igt__http_add_header(req, "Content-Type", "application/json");
+  if (status == IGT_OK && grant)
+    status = add_tokens(req, grant);
+  req->cancel = server->cancel;
+  req->on_error_answer = igt__answer_error;
+  req->max_body = IGT__MAX_TOKEN * 4;
+  return status;
+}
+
+static void learn_skew(igt__auth_server *server, const igt__http_request *req)
+{
+  int64_t skew = req->server_date ? req->server_date - igt__wall_seconds() : 0;
+
+  if (!req->server_date)
+    return;
+  if (skew >= -SKEW_MIN_S && skew <= SKEW_MIN_S)
+    skew = 0;
+  if (skew && !server->skew)
+    IGT__WARN(IGT_LOG_AUTH,
+              "this computer's clock differs from the server's by %" PRId64
+              " s; the server's is used for tokens",
+              -skew);
+  server->skew = skew;
+}
+
+/* Sends one request; what it answers stays in req, which is the caller's to finish. */
+static igt_status exchange(igt__auth_server *server, igt__http_request *req, const char *method,
+                           const char *operation, const char *path, const igt__buf *body,
+                           const igt__grant *grant, igt_error *err)
+{
+  igt_status status = igt__http_request_init(req, err);
+
+  if (status != IGT_OK)
+    return status;
+  req->method = method;
+  req->operation = operation;
+  req->body = body ? body->data : NULL;
+  req->body_len = body ? body->len : 0;
+  req->idempotent = strcmp(method, "GET") == 0;
+  status = set_up(req, server, path, grant);
+  if (status != IGT_OK)
+    return igt__fail(err, status, "%s: the request could not be built", operation);
+  status = igt__http_perform(server->http, req, err);
+  learn_skew(server, req);
+  return status;
+}
+
+/* ---- answers of login and refresh ---- */
+
+/* RFC 6265: each cookie in its own Set-Cookie line, in any order. */
+static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out)
+{
+  const char *line;
+
+  for (size_t i = 0; (line = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
+    if (igt__cookie_parse(line, out) && igt__cookie_is(out, name) && out->value_len > 0)
+      return true;
+  return false;
+}
+
+static igt_status join_jwt(const igt__http_request *req, igt__grant *grant, int64_t *max_age,
+                           igt_error *err)
+{
+  igt__cookie head, signature;
+  igt_status status = IGT_OK;
+  igt__buf jwt;
+
+  if (!find_cookie(req, "jwt_header_payload", &head) ||
+      !find_cookie(req, "jwt_signature", &signature))
+    return igt__fail(err, IGT_E_PROTOCOL, "%s: the answer lacks the session's cookies",
+                     req->operation);
+  *max_age = head.max_age;
+  igt__buf_init(&jwt, IGT__MAX_TOKEN);
+  if (igt__buf_append(&jwt, head.value, head.value_len) && igt__buf_putc(&jwt, '.') &&
+      igt__buf_append(&jwt, signature.value, signature.value_len)) {
+    grant->jwt = igt__secret_new(jwt.data, jwt.len);
+    if (!grant->jwt)
+      status = igt__fail_memory(err);
+  } else if (jwt.too_long) {
+    status = igt__fail(err, IGT_E_LIMIT, "%s: the token is larger than %u bytes", req->operation,
+                       IGT__MAX_TOKEN);
+  } else {
+    status = igt__fail_memory(err);
+  }
+  igt__buf_finish_wipe(&jwt);
+  return status;
+}
+
+/* The claims, and from them and Max-Age (-1: none) how long it lives. */
+static igt_status read_claims(const igt__auth_server *server, igt__grant *grant, int64_t max_age,
+                              igt_error *err)
+{
+  int64_t now = igt__wall_seconds() + server->skew;
+  igt_status status = igt__jwt_claims(igt__secret_text(grant->jwt), &grant->claims, err);
+
+  if (status != IGT_OK)
+    return status;
+  grant->has_refresh = igt__json_get_str(grant->claims, "refresh_token") != NULL;
+  grant->expires = igt__json_int(igt__json_get(grant->claims, "exp"));
+  if (grant->expires <= 0 && max_age < 0)
+    return igt__fail(err, IGT_E_PROTOCOL, "the session's token does not say when it ends");
+  if (grant->expires <= 0)
+    grant->expires = now + max_age;
+  grant->life = max_age >= 0 ? max_age : grant->expires - now;
+  return IGT_OK;
+}
+
+/* A header line's value: a token with a line break in it would be another header. */
+static bool is_header_safe(const char *s)
+{
+  for (; *s; s++)
+    if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
+      return false;
+  return true;
+}
+
+static igt_status read_body(const igt__http_request *req, const igt__json *body, const char *user,
+                            igt__grant *grant, igt_error *err)
+{
+  const char *csrf = igt__json_get_str(body, "CSRFToken");
+  const char *sub = igt__json_get_str(body, "sub");
+
+  if (!csrf || !*csrf || !is_header_safe(csrf))
+    return igt__fail(err, IGT_E_PROTOCOL, "%s: the answer has no CSRFToken", req->operation);
+  grant->csrf = igt__secret_new(csrf, strlen(csrf));
+  snprintf(grant->user, sizeof grant->user, "%s", sub && *sub ? sub : user);
+  return grant->csrf ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status read_grant(const igt__auth_server *server, const igt__http_request *req,
+                             const char *user, igt__grant *out, igt_error *err)
+{
+  igt__grant grant = {0};
+  igt__json *body = NULL;
+  int64_t max_age = -1;
+  igt_status status = igt__answer_parse(req, &body, err);
+
+  if (status == IGT_OK)
+    status = read_body(req, body, user, &grant, err);
+  if (status == IGT_OK)
+    status = join_jwt(req, &grant, &max_age, err);
+  if (status == IGT_OK)
+    status = read_claims(server, &grant, max_age, err);
+  if (status == IGT_OK)
+    *out = grant;
+  else
+    igt__grant_finish(&grant);
+  igt__json_free(body);
+  return status;
+}
+
+/* ---- ways in ---- */
+
+/* What the server says to a wrong password or key; other failures stay what they are. */
+static igt_status as_refusal(igt_status status, igt_status refusal, const char *sentence,
+                             igt_error *err)
+{
+  if (status != IGT_E_BAD_REQUEST && status != IGT_E_UNAUTHORIZED && status != IGT_E_FORBIDDEN)
+    return status;
+  if (err) {
+    err->status = refusal;
+    err->retryable = false;
+  }
+  igt__error_prefix(err, "%s", sentence);
+  return refusal;
+}
+
+static igt_status send_login(igt__auth_server *server, const igt__json *body, const char *user,
+                             igt__grant *out, igt_error *err)
+{
+  igt__http_request req = {0};
+  igt__buf text;
+  igt_status status = IGT_OK;
+
+  igt__buf_init(&text, IGT__MAX_TOKEN * 2);
+  if (!igt__json_write(&text, body, IGT__JSON_COMPACT)) {
+    igt__buf_finish_wipe(&text);
+    return igt__fail_memory(err);
+  }
+  status = exchange(server, &req, "POST", "login", "login", &text, NULL, err);
+  if (status == IGT_OK)
+    status = read_grant(server, &req, user, out, err);
+  igt__http_request_finish(&req);
+  igt__buf_finish_wipe(&text);
+  return status;
+}
+
+igt_status igt__login_password(igt__auth_server *server, const char *user, const char *password,
+                               igt__grant *out, igt_error *err)
+{
+  igt__json *body = igt__json_new_object();
+  char sentence[400];
+  igt_status status;
+
+  if (body && igt__json_set_str(body, "grantType", "password") &&
+      igt__json_set_str(body, "username", user) && igt__json_set_str(body, "password", password))
+    status = send_login(server, body, user, out, err);
+  else
+    status = igt__fail_memory(err);
+  igt__json_free(body);
+  snprintf(sentence, sizeof sentence, "the user name %.200s or its password was not accepted",
+           user);
+  return as_refusal(status, IGT_E_LOGIN, sentence, err);
+}
+
+static igt_status send_assertion(igt__auth_server *server, const igt__buf *assertion,
+                                 const char *id, igt__grant *out, igt_error *err)
+{
+  igt__json *body = igt__json_new_object();
+  igt_status status;
+
+  if (body && igt__json_set_str(body, "grantType", "jwt-key") &&
+      igt__json_set_str(body, "assertion", assertion->data) &&
+      igt__json_set_str(body, "hospitalOrgId", ""))
+    status = send_login(server, body, id, out, err);
+  else
+    status = igt__fail_memory(err);
+  igt__json_free(body);
+  return status;
+}
+
+igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *audience,
+                          const char *id, igt__grant *out, igt_error *err)
+{
+  int64_t expires = igt__wall_seconds() + server->skew + ASSERTION_LIFE_S;
+  char sentence[400];
+  igt__buf assertion;
+  igt_status status;
+
+  igt__buf_init(&assertion, IGT__MAX_TOKEN);
+  status = igt__jwt_assertion(key, audience, id, expires, &assertion, err);
+  if (status == IGT_OK)
+    status = send_assertion(server, &assertion, id, out, err);
+  if (status == IGT_OK)
+    out->is_service = true;
+  igt__buf_finish_wipe(&assertion);
+  snprintf(sentence, sizeof sentence, "the key of the service %.200s was not accepted", id);
+  return as_refusal(status, IGT_E_LOGIN, sentence, err);
+}
+
+igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err)
+{
+  igt__http_request req = {0};
+  igt__json *body = NULL;
+  igt_status status =
+      exchange(server, &req, "GET", "login audience", "login/$aud", NULL, NULL, err);
+
+  if (status == IGT_OK)
+    status = igt__answer_parse(&req, &body, err);
+  if (status == IGT_OK && !igt__json_str(body))
+    status = igt__fail(err, IGT_E_PROTOCOL, "login audience: the answer is no string");
+  if (status == IGT_OK) {
+    *out = igt__strdup(igt__json_str(body));
+    if (!*out)
+      status = igt__fail_memory(err);
+  }
+  igt__json_free(body);
+  igt__http_request_finish(&req);
+  return status;
+}
+
+igt_status igt__login_refresh(igt__auth_server *server, const igt__grant *old, igt__grant *out,
+                              igt_error *err)
+{
+  igt__http_request req = {0};
+  igt__grant grant = {0};
+  igt_status status = exchange(server, &req, "POST", "refresh", "refresh", NULL, old, err);
+
+  if (status == IGT_OK)
+    status = read_grant(server, &req, old->user, &grant, err);
+  if (status == IGT_OK) {
+    igt__secret_free(grant.csrf);
+    grant.csrf = igt__secret_new(igt__secret_text(old->csrf), igt__secret_len(old->csrf));
+    if (!grant.csrf)
+      status = igt__fail_memory(err);
+  }
+  if (status == IGT_OK) {
+    grant.is_service = old->is_service;
+    *out = grant;
+  } else {
+    igt__grant_finish(&grant);
+  }
+  igt__http_request_finish(&req);
+  return as_refusal(status, IGT_E_EXPIRED, "the session could not be renewed", err);
+}
+
+/* ---- a session that was handed in ---- */
+
+static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *grant,
+                                 igt_error *err)
+{
+  if (!is_header_safe(jwt) || !is_header_safe(csrf))
+    return igt__fail(err, IGT_E_LOGIN,
+                     "CLOUD_JWT_TOKEN or CLOUD_CSRF_TOKEN holds spaces or line breaks");
+  grant->jwt = igt__secret_new(jwt, strlen(jwt));
+  grant->csrf = igt__secret_new(csrf, strlen(csrf));
+  return grant->jwt && grant->csrf ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, igt_error *err)
+{
+  igt__http_request req = {0};
+  igt__json *body = NULL;
+  const char *who;
+  igt_status status = exchange(server, &req, "GET", "introspect", "introspect", NULL, grant, err);
+
+  if (status == IGT_OK)
+    status = igt__answer_parse(&req, &body, err);
+  if (status == IGT_OK && igt__json_typeof(igt__json_get(body, "active")) == IGT__JSON_BOOL &&
+      !igt__json_bool(igt__json_get(body, "active")))
+    status = igt__fail(err, IGT_E_UNAUTHORIZED, "introspect: the session is no longer active");
+  if (status == IGT_OK) {
+    who = igt__json_get_str(body, "sub");
+    snprintf(grant->user, sizeof grant->user, "%s", who ? who : "");
+    who = igt__json_get_str(body, "identity_type");
+    grant->is_service = igt__str_eq_nocase(who, "Service");
+    grant->expires = igt__json_int(igt__json_get(body, "exp"));
+    grant->life = grant->expires - (igt__wall_seconds() + server->skew);
+  }
+  igt__json_free(body);
+  igt__http_request_finish(&req);
+  return status;
+}
+
+igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
+                                 igt__grant *out, igt_error *err)
+{
+  igt__grant grant = {0};
+  igt_status status = fill_handed_in(jwt, csrf, &grant, err);
+
+  if (status == IGT_OK)
+    status = ask_introspect(server, &grant, err);
+  if (status == IGT_OK)
+    *out = grant;
+  else
+    igt__grant_finish(&grant);
+  return as_refusal(status, IGT_E_EXPIRED,
+                    "the session in CLOUD_JWT_TOKEN and CLOUD_CSRF_TOKEN is not accepted", err);
+}
+
+/* ---- signing out ---- */
+
+/* A request with an end in time; http knows only silence. */
+typedef struct timed {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool done;
+  igt_status status;
+  igt_error err;
+} timed;
+
+static void on_timed_done(igt__http_request *req, igt_status status, const igt_error *err)
+{
+  timed *t = req->payload;
+
+  pthread_mutex_lock(&t->lock);
+  t->done = true;
+  t->status = status;
+  if (err)
+    t->err = *err;
+  pthread_cond_signal(&t->changed);
+  pthread_mutex_unlock(&t->lock);
+}
+
+static void wait_done_locked(timed *t, igt__cancel *cancel)
+{
+  struct timespec until;
+
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += LOGOUT_MAX_MS / 1000;
+  while (!t->done)
+    if (pthread_cond_timedwait(&t->changed, &t->lock, &until) != 0)
+      break;
+  if (!t->done)
+    igt__cancel_set(cancel);
+  while (!t->done) /* a cancelled request ends soon */
+    pthread_cond_wait(&t->changed, &t->lock);
+}
+
+static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_error *err)
+{
+  timed t = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, IGT_OK, IGT_ERROR_INIT};
+
+  req->cancel = igt__cancel_new();
+  if (!req->cancel)
+    return igt__fail_memory(err);
+  req->payload = &t;
+  req->on_done = on_timed_done;
+  igt__http_submit(http, 0, req);
+  pthread_mutex_lock(&t.lock);
+  wait_done_locked(&t, req->cancel);
+  pthread_mutex_unlock(&t.lock);
+  igt__cancel_unref(req->cancel);
+  req->cancel = NULL;
+  if (t.status != IGT_OK && err)
+    *err = t.err;
+  pthread_mutex_destroy(&t.lock);
+  pthread_cond_destroy(&t.changed);
+  return t.status;
+}
+
+igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err)
+{
+  igt__http_request req = {0};
+  igt_status status = igt__http_request_init(&req, err);
+
+  if (status != IGT_OK)
+    return status;
+  req.method = "POST";
+  req.operation = "logout";
+  status = set_up(&req, server, "logout", grant);
+  if (status == IGT_OK)
+    status = perform_timed(server->http, &req, err);
+  else
+    igt__fail(err, status, "logout: the request could not be built");
+  igt__http_request_finish(&req);
+  return status;
+}

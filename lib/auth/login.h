@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_AUTH_LOGIN_H
+#define IGT_AUTH_LOGIN_H
+
+/* The requests of the auth service, one function each. Nothing here remembers a session. */
+
+#include "crypto/crypto.h"
+#include "http/http.h"
+#include "model/json.h"
+
+/* Where to sign in. */
+typedef struct igt__auth_server {
+  igt__http *http;
+  const char *origin; /* "https://host[:port]" */
+  igt__cancel *cancel; /* may be NULL */
+  int64_t skew;       /* seconds that the server's clock is ahead, when more than 60; learnt */
+} igt__auth_server;
+
+/* What the server gave. Zeroed is empty. */
+typedef struct igt__grant {
+  char user[256];
+  igt__secret *jwt;
+  igt__secret *csrf;
+  igt__json *claims;  /* the JWT's payload */
+  int64_t expires;    /* seconds since 1970 by the server's clock */
+  int64_t life;       /* seconds from its receipt */
+  bool has_refresh;   /* the JWT holds a refresh token */
+  bool is_service;
+} igt__grant;
+void igt__grant_finish(igt__grant *grant);
+
+/* The three ways in. A refusal is IGT_E_LOGIN, of introspect IGT_E_EXPIRED. */
+igt_status igt__login_password(igt__auth_server *server, const char *user, const char *password,
+                               igt__grant *out, igt_error *err);
+/* audience: from igt__login_audience. */
+igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *audience,
+                          const char *id, igt__grant *out, igt_error *err);
+igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
+                                 igt__grant *out, igt_error *err);
+
+/* What assertions must be addressed to. *out: igt__free. */
+igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err);
+/* A new JWT for an old one; the CSRF token of the login stays the valid one. */
+igt_status igt__login_refresh(igt__auth_server *server, const igt__grant *old, igt__grant *out,
+                              igt_error *err);
+/* Ends a session. Ignores cancel, since it is what a cancelled program does last, but takes
+ * no more than some seconds. */
+igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err);
+
+#endif

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/token_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/jwt.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#define FILE_NAME "igtcloud_auth_mmap"
+/* A writer replaces five pages in some microseconds; one that was put to sleep by the scheduler
+ * in the middle is back within a few of these waits. */
+#define TORN_TRIES 8
+#define TORN_WAIT_US 10000
+/* Two logins that start and end at one moment may take the file from under one another. */
+#define OPEN_TRIES 8
+
+bool igt_token_default_path(char *out, size_t cap)
+{
+  const char *path = getenv("CLOUD_TOKEN_MMAP");
+  const char *dir = getenv("TMPDIR");
+  int n;
+
+  if (path && *path)
+    n = snprintf(out, cap, "%s", path);
+  else
+    n = snprintf(out, cap, "%s/" FILE_NAME, dir && *dir ? dir : "/tmp");
+  return n >= 0 && (size_t)n < cap;
+}
+
+static igt_status copy_default_path(const char *path, char *out, size_t cap, igt_error *err)
+{
+  if (path ? (size_t)snprintf(out, cap, "%s", path) < cap : igt_token_default_path(out, cap))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_INVALID, "the token file's path is longer than %zu bytes", cap - 1);
+}
+
+/* ---- trust ---- */
+
+/* What is in a shared folder may be somebody else's trap: his file, a link of his, or a file of
+ * ours that he can read. */
+static igt_status check_trust(const char *path, const struct stat *st, igt_error *err)
+{
+  if (!S_ISREG(st->st_mode))
+    return igt__fail(err, IGT_E_TOKEN_FILE,
+                     "the token file %s is not a regular file, so it is not used", path);
+  if (st->st_uid != geteuid())
+    return igt__fail(err, IGT_E_TOKEN_FILE,
+                     "the token file %s belongs to another user (uid %lu), so it is not used; "
+                     "CLOUD_TOKEN_MMAP names another path",
+                     path, (unsigned long)st->st_uid);
+  if (st->st_mode & 077)
+    return igt__fail(err, IGT_E_TOKEN_FILE,
+                     "the token file %s can be used by others (mode %04o), so it is not used; "
+                     "sign out there, or make it private with: chmod 600 %s",
+                     path, (unsigned)(st->st_mode & 07777), path);
+  return IGT_OK;
+}
+
+/* O_NONBLOCK: a planted fifo must not hold us up. */
+static igt_status open_trusted(const char *path, int flags, int *fd, struct stat *st,
+                               igt_error *err)
+{
+  igt_status status;
+
+  *fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (*fd < 0 && errno == ELOOP)
+    return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is a link, so it is not used",
+                     path);
+  if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    return igt__fail(err, IGT_E_NO_SESSION,
+                     "nobody is signed in: there is no token file %s (see `igtcloud login`)",
+                     path);
+  if (*fd < 0) {
+    int os_error = errno;
+
+    igt__fail_errno(err, os_error, "the token file %s cannot be opened", path);
+    if (err)
+      err->status = IGT_E_TOKEN_FILE;
+    return IGT_E_TOKEN_FILE;
+  }
+  if (fstat(*fd, st) != 0)
+    status = igt__fail_errno(err, errno, "the token file %s", path);
+  else
+    status = check_trust(path, st, err);
+  if (status != IGT_OK) {
+    close(*fd);
+    *fd = -1;
+  }
+  return status;
+}
+
+/* The process with the record lock; asking leaves no trace, as trying the lock would. */
+static int64_t find_holder(int fd)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+  if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0)
+    return 0;
+  return lock.l_pid;
+}
+
+/* ---- the content ---- */
+
+static const char *text_of(const igt__json *object, const char *key)
+{
+  const char *s = igt__json_get_str(object, key);
+
+  return s && strlen(s) == igt__json_str_len(igt__json_get(object, key)) ? s : NULL;
+}
+
+/* Both halves of a torn read can be good base64 and good JSON. The JWT stands in the file
+ * twice, as itself and decoded, and every new JWT differs in one of these. */
+static bool claims_agree(const igt__json *a, const igt__json *b)
+{
+  return igt__json_int(igt__json_get(a, "exp")) == igt__json_int(igt__json_get(b, "exp")) &&
+         igt__str_eq(text_of(a, "access_token"), text_of(b, "access_token")) &&
+         igt__str_eq(text_of(a, "refresh_token"), text_of(b, "refresh_token"));
+}
+
+static bool copy_text(char *out, size_t cap, const char *s)
+{
+  int n = snprintf(out, cap, "%s", s);
+
+  return n >= 0 && (size_t)n < cap;
+}
+
+static igt_status fill_token(igt_token *token, const igt__json *root, const igt__json *claims,
+                             igt_error *err)
+{
+  const char *jwt = text_of(root, "jwt"), *csrf = text_of(root, "csrf");
+  const char *access = text_of(claims, "access_token");
+  const char *user = text_of(root, "sub"), *domain = text_of(root, "domain");
+
+  if (!csrf || !domain || !igt__json_get(claims, "exp"))
+    return igt__fail(err, IGT_E_PARSE, "a field is missing");
+  if (!copy_text(token->user, sizeof token->user, user ? user : "") ||
+      !copy_text(token->domain, sizeof token->domain, domain))
+    return igt__fail(err, IGT_E_PARSE, "a field is too long");
+  token->jwt = igt__secret_new(jwt, strlen(jwt));
+  token->csrf = igt__secret_new(csrf, strlen(csrf));
+  token->access = access ? igt__secret_new(access, strlen(access)) : NULL;
+  if (!token->jwt || !token->csrf || (access && !token->access))
+    return igt__fail_memory(err);
+  token->expires = igt__json_int(igt__json_get(claims, "exp"));
+  token->has_refresh = text_of(claims, "refresh_token") != NULL;
+  return IGT_OK;
+}
+
+static igt_status token_from_json(const igt__json *root, igt_token **out, igt_error *err)
+{
+  const char *jwt = text_of(root, "jwt");
+  igt_token *token = NULL;
+  igt__json *claims = NULL;
+  igt_status status = jwt ? igt__jwt_claims(jwt, &claims, err)
+                          : igt__fail(err, IGT_E_PARSE, "it holds no token");
+
+  if (status != IGT_OK)
+    goto out;
+  if (!claims_agree(claims, igt__json_get(root, "jwt_data"))) {
+    status = igt__fail(err, IGT_E_PARSE, "its parts do not belong together");
+    goto out;
+  }
+  token = igt__calloc(1, sizeof *token);
+  status = token ? fill_token(token, root, claims, err) : igt__fail_memory(err);
+  if (status == IGT_OK) {
+    *out = token;
+    token = NULL;
+  }
+out:
+  igt_token_free(token);
+  igt__json_free(claims);
+  return status;
+}
+
+igt_status igt__token_parse(const char *data, size_t n, igt_token **out, igt_error *err)
+{
+  igt__buf text;
+  igt__json *root = NULL;
+  igt_status status = IGT_OK;
+  size_t len = 0;
+
+  igt__buf_init(&text, IGT__TOKEN_FILE_SIZE);
+  while (len < n && data[len] != '\0' && data[len] != '\n' && data[len] != '\r')
+    len++;
+  if (len == 0) {
+    status = igt__fail(err, IGT_E_NO_SESSION, "it is empty");
+    goto out;
+  }
+  if (!igt__base64_decode(&text, data, len)) {
+    status = igt__fail(err, IGT_E_PARSE, "it is not base64");
+    goto out;
+  }
+  status = igt__json_parse(text.data, text.len, "its content", &root, err);
+  if (status == IGT_OK)
+    status = token_from_json(root, out, err);
+out:
+  igt__json_free(root);
+  igt__buf_finish_wipe(&text);
+  return status;
+}
+
+static igt_status read_page(int fd, char *page, size_t *n, igt_error *err)
+{
+  ssize_t got = 0;
+
+  *n = 0;
+  do {
+    got = pread(fd, page + *n, IGT__TOKEN_FILE_SIZE - *n, (off_t)*n);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return igt__fail_errno(err, errno, "it cannot be read");
+    *n += (size_t)got;
+  } while (got != 0 && *n < IGT__TOKEN_FILE_SIZE);
+  return IGT_OK;
+}
+
+/* Good is what was read twice in the same way and decodes. */
+static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_error *err)
+{
+  size_t n = 0, m = 0;
+  igt_status status = IGT_OK;
+
+  for (int try = 0; try < TORN_TRIES; try++) {
+    if (try > 0)
+      igt__sleep_us(TORN_WAIT_US);
+    status = read_page(fd, a, &n, err);
+    if (status == IGT_OK)
+      status = read_page(fd, b, &m, err);
+    if (status != IGT_OK)
+      return status;
+    if (n != m || memcmp(a, b, n) != 0) {
+      status = igt__fail(err, IGT_E_PARSE, "it changes all the time");
+      continue;
+    }
+    status = igt__token_parse(a, n, out, err);
+    if (status == IGT_OK || status == IGT_E_NO_SESSION || status == IGT_E_NO_MEMORY)
+      return status;
+  }
+  return status;
+}
+
+static igt_status explain(const char *path, igt_status status, igt_error *err)
+{
+  igt_error cause = IGT_ERROR_INIT;
+
+  if (status == IGT_OK || status == IGT_E_NO_MEMORY)
+    return status;
+  if (status == IGT_E_NO_SESSION)
+    return igt__fail(err, status, "nobody is signed in: the token file %s is empty", path);
+  if (err)
+    cause = *err;
+  return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is damaged: %s", path, cause.text);
+}
+
+igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *err)
+{
+  int fd = -1;
+  struct stat st;
+  char *pages = NULL;
+  igt_status status = open_trusted(path, O_RDONLY, &fd, &st, err);
+
+  if (status != IGT_OK)
+    return status;
+  pages = igt__calloc(2, IGT__TOKEN_FILE_SIZE);
+  status = pages ? read_settled(fd, pages, pages + IGT__TOKEN_FILE_SIZE, out, err)
+                 : igt__fail_memory(err);
+  status = explain(path, status, err);
+  if (status == IGT_OK)
+    (*out)->holder = find_holder(fd);
+  if (pages)
+    igt__wipe(pages, 2 * IGT__TOKEN_FILE_SIZE);
+  igt__free(pages);
+  close(fd);
+  return status;
+}
+
+igt_status igt_token_read(const char *path, igt_token **out, igt_error *err)
+{
+  char chosen[PATH_MAX];
+  igt_token *token = NULL;
+  igt_status status = copy_default_path(path, chosen, sizeof chosen, err);
+
+  *out = NULL;
+  if (status == IGT_OK)
+    status = igt__token_file_read(chosen, &token, err);
+  if (status != IGT_OK)
+    return status;
+  if (token->expires <= igt__wall_seconds()) {
+    igt_token_free(token);
+    return igt__fail(err, IGT_E_NO_SESSION,
+                     "nobody is signed in: the token in %s has expired (see `igtcloud login`)",
+                     chosen);
+  }
+  *out = token;
+  return IGT_OK;
+}
+
+void igt_token_free(igt_token *token)
+{
+  if (!token)
+    return;
+  igt__secret_free(token->jwt);
+  igt__secret_free(token->csrf);
+  igt__secret_free(token->access);
+  igt__free(token);
+}
+
+const char *igt_token_user(const igt_token *token)
+{
+  return token->user;
+}
+
+const char *igt_token_domain(const igt_token *token)
+{
+  return token->domain;
+}
+
+const char *igt_token_jwt(const igt_token *token)
+{
+  return igt__secret_text(token->jwt);
+}
+
+const char *igt_token_csrf(const igt_token *token)
+{
+  return igt__secret_text(token->csrf);
+}
+
+const char *igt_token_access(const igt_token *token)
+{
+  return igt__secret_text(token->access);
+}
+
+int64_t igt_token_expires(const igt_token *token)
+{
+  return token->expires;
+}
+
+int64_t igt_token_holder(const igt_token *token)
+{
+  return token->holder;
+}
+
+/* ---- writing ---- */
+
+static igt__json *token_json(const char *user, const char *jwt, const igt__json *claims,
+                             const char *csrf, const char *domain)
+{
+  igt__json *root = igt__json_new_object();
+
+  if (root && igt__json_set_str(root, "sub", user) && igt__json_set_str(root, "jwt", jwt) &&
+      igt__json_set(root, "jwt_data", igt__json_copy(claims)) &&
+      igt__json_set_str(root, "csrf", csrf) && igt__json_set_str(root, "domain", domain))
+    return root;
+  igt__json_free(root);
+  return NULL;
+}
+
+igt_status igt__token_encode(const char *user, const char *jwt, const igt__json *claims,
+                             const char *csrf, const char *domain, char *page, igt_error *err)
+{
+  igt__json *root = token_json(user, jwt, claims, csrf, domain);
+  igt_status status = IGT_OK;
+  igt__buf text, encoded;
+
+  igt__buf_init(&text, 4 * IGT__MAX_TOKEN);
+  igt__buf_init(&encoded, 8 * IGT__MAX_TOKEN);
+  if (root && igt__json_write(&text, root, IGT__JSON_COMPACT))
+    igt__base64_encode(&encoded, text.data, text.len);
+  if (!root || ((text.failed || encoded.failed) && !text.too_long && !encoded.too_long))
+    status = igt__fail_memory(err);
+  else if (text.too_long || encoded.too_long || encoded.len >= IGT__TOKEN_FILE_SIZE)
+    status = igt__fail(err, IGT_E_LIMIT,
+                       "the token that the server gave is too large for the token file, which "
+                       "holds %u bytes",
+                       IGT__TOKEN_FILE_SIZE);
+  if (status == IGT_OK) {
+    memcpy(page, encoded.data, encoded.len);
+    memset(page + encoded.len, 0, IGT__TOKEN_FILE_SIZE - encoded.len);
+  }
+  igt__buf_finish_wipe(&encoded);
+  igt__buf_finish_wipe(&text);
+  igt__json_free(root);
+  return status;
+}
+
+struct igt__token_holder {
+  int fd;
+  struct stat st; /* which file it is */
+  char path[PATH_MAX];
+};
+
+/* One call for all of it: the old token's tail goes with its head, and a reader in between
+ * meets as little of both as the system allows. */
+igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err)
+{
+  size_t done = 0;
+
+  while (done < IGT__TOKEN_FILE_SIZE) {
+    ssize_t n = pwrite(holder->fd, page + done, IGT__TOKEN_FILE_SIZE - done, (off_t)done);
+
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return igt__fail_errno(err, errno, "the token file %s cannot be written", holder->path);
+    done += (size_t)n;
+  }
+  return IGT_OK;
+}
+
+static igt_status empty_file(igt__token_holder *holder, igt_error *err)
+{
+  static const char zeros[IGT__TOKEN_FILE_SIZE];
+
+  return igt__token_holder_write(holder, zeros, err);
+}
+
+/* Missing folders on the way to a path that the user chose are made. */
+static void make_folder(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  char *dir = slash && slash != path ? igt__strndup(path, (size_t)(slash - path)) : NULL;
+  igt__root *root = NULL;
+
+  if (dir && igt__root_open(dir, true, &root, NULL) == IGT_OK)
+    igt__root_close(root);
+  igt__free(dir);
+}
+
+static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error *err)
+{
+  *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (*fd < 0 && errno == ENOENT) {
+    make_folder(path);
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  }
+  if (*fd < 0 && errno == EEXIST)
+    return open_trusted(path, O_RDWR, fd, st, err);
+  if (*fd < 0)
+    return igt__fail_errno(err, errno, "the token file %s cannot be made", path);
+  if (fstat(*fd, st) != 0) {
+    igt__fail_errno(err, errno, "the token file %s", path);
+    close(*fd);
+    *fd = -1;
+    return IGT_E_IO;
+  }
+  return IGT_OK;
+}
+
+/* Two locks: flock stays with this descriptor whatever else the process closes, and the record
+ * lock tells others which process holds it. */
+static igt_status lock_file(int fd, const char *path, igt_error *err)
+{
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    int os_error = errno;
+    long long holder = (long long)find_holder(fd);
+
+    if (os_error != EWOULDBLOCK)
+      return igt__fail_errno(err, os_error, "the token file %s cannot be locked", path);
+    if (holder > 0)
+      return igt__fail(err, IGT_E_LOCKED,
+                       "a login is already running (process %lld); it holds the token file %s",
+                       holder, path);
+    return igt__fail(err, IGT_E_LOCKED, "a login is already running; it holds the token file %s",
+                     path);
+  }
+  if (fcntl(fd, F_SETLK, &lock) != 0)
+    IGT__DEBUG(IGT_LOG_AUTH, "no record lock on %s: others cannot see this process's number", path);
+  return IGT_OK;
+}
+
+static bool is_same_file(const char *path, const struct stat *st)
+{
+  struct stat now;
+
+  return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+}
+
+/* A file that nobody holds is what a killed login left; or a Python client runs, which takes no
+ * locks: then the later one has the name. Read by our own descriptor: closing another one of
+ * this file would drop the record lock. */
+static void warn_if_live(const igt__token_holder *holder)
+{
+  char *page = igt__calloc(1, IGT__TOKEN_FILE_SIZE);
+  igt_token *token = NULL;
+  size_t n = 0;
+
+  if (page && read_page(holder->fd, page, &n, NULL) == IGT_OK &&
+      igt__token_parse(page, n, &token, NULL) == IGT_OK && token->expires > igt__wall_seconds())
+    IGT__WARN(IGT_LOG_AUTH,
+              "taking over the token file %s, whose token is still alive but held by no login",
+              holder->path);
+  igt_token_free(token);
+  if (page)
+    igt__wipe(page, IGT__TOKEN_FILE_SIZE);
+  igt__free(page);
+}
+
+static igt_status open_locked(igt__token_holder *holder, igt_error *err)
+{
+  igt_status status = IGT_OK;
+
+  for (int try = 0; try < OPEN_TRIES; try++) {
+    status = open_own(holder->path, &holder->fd, &holder->st, err);
+    if (status == IGT_E_NO_SESSION) /* removed since it was found */
+      continue;
+    if (status == IGT_OK)
+      status = lock_file(holder->fd, holder->path, err);
+    if (status != IGT_OK)
+      return status;
+    if (is_same_file(holder->path, &holder->st))
+      return IGT_OK;
+    close(holder->fd); /* its former holder removed it while we waited for its lock */
+    holder->fd = -1;
+  }
+  return igt__fail(err, IGT_E_LOCKED, "the token file %s is made and removed all the time",
+                   holder->path);
+}
+
+igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt_error *err)
+{
+  igt__token_holder *holder = igt__calloc(1, sizeof *holder);
+  igt_status status;
+
+  *out = NULL;
+  if (!holder)
+    return igt__fail_memory(err);
+  holder->fd = -1;
+  status = copy_default_path(path, holder->path, sizeof holder->path, err);
+  if (status == IGT_OK)
+    status = open_locked(holder, err);
+  if (status == IGT_OK) {
+    if (holder->st.st_size > 0)
+      warn_if_live(holder);
+    status = empty_file(holder, err);
+    if (status != IGT_OK)
+      unlink(holder->path);
+  }
+  if (status != IGT_OK) {
+    if (holder->fd >= 0)
+      close(holder->fd);
+    igt__free(holder);
+    return status;
+  }
+  *out = holder;
+  return IGT_OK;
+}
+
+void igt__token_holder_close(igt__token_holder *holder)
+{
+  if (!holder)
+    return;
+  /* Programs that still map it must not go on with a token that was signed out. */
+  if (empty_file(holder, NULL) != IGT_OK)
+    IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be emptied", holder->path);
+  if (is_same_file(holder->path, &holder->st) && unlink(holder->path) != 0)
+    IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be removed", holder->path);
+  close(holder->fd);
+  igt__free(holder);
+}
