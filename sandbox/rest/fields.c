@@ -13,23 +13,18 @@ typedef struct model {
 } model;
 
 static const model models[] = {
-    {"AnnotationState", NULL,
-     "annotationState:string"},
+    {"AnnotationState", NULL, "annotationState:string"},
     {"AuditTrail", NULL,
      "eventAction:string eventOutcome:string eventSubtype:string eventType:string "
      "applicationName:string applicationVersion:string componentName:string "
      "arguments:string objectType:string objectLifecycle:string environment:string"},
-    {"CaseLabel", NULL,
-     "caseLabels:string[]"},
-    {"ElectronicRecordState", NULL,
-     "username:string password:string electronicRecordState:string"},
-    {"EpdSite", NULL,
-     "id:int- name:string"},
+    {"CaseLabel", NULL, "caseLabels:string[]"},
+    {"ElectronicRecordState", NULL, "username:string password:string electronicRecordState:string"},
+    {"EpdSite", NULL, "id:int- name:string"},
     {"File", NULL,
      "key:string! fileName:string- isCompleted:bool- isNew:bool- uploadId:string- "
      "progressPercentage:int- type:string- fileSize:int! progressInBytes:int-"},
-    {"FileUploadCompleted", NULL,
-     "uploadedPath:string! triggerAction:bool"},
+    {"FileUploadCompleted", NULL, "uploadedPath:string! triggerAction:bool"},
     {"Institute", NULL,
      "id:string- name:string description:string parentId:string- hasSeries:bool- "
      "projectTypeName:string- studyType:string- s3Prefix:string- studies:any-"},
@@ -39,10 +34,8 @@ static const model models[] = {
      "lastUpdatedOn:time- lastUpdatedBy:string- maxRetentionDate:time "
      "legalBasis:string[] legalBasisOther:string purpose:string[] purposeOther:string "
      "electronicRecordState:string s3Prefix:string- studyType:string!"},
-    {"LatestAnnotations", NULL,
-     "latestAnnotations:time"},
-    {"LoginModel", NULL,
-     "grantType:string username:string password:string assertion:string"},
+    {"LatestAnnotations", NULL, "latestAnnotations:time"},
+    {"LoginModel", NULL, "grantType:string username:string password:string assertion:string"},
     {"PreprocessingRequest", NULL,
      "uploadedPath:string hospitalId:string patientId:string studyId:string"},
     {"Project", NULL,
@@ -59,22 +52,16 @@ static const model models[] = {
      "applicationId:string- defaultScopes:string[]- expiresOn:string- id:string- "
      "name:string organizationId:string- privateKey:string- scopes:string[]- "
      "serviceId:string-"},
-    {"StudyComments", NULL,
-     "studyComments:string"},
-    {"StudyStickyNote", NULL,
-     "hasStickyNote:bool"},
-    {"TaskCompleted", NULL,
-     "status:string message:string"},
-    {"UpdateDatabaseRequest", NULL,
-     "uploadedPath:string hospitalId:string isPrefix:bool"},
-    {"UserActivationRequest", NULL,
-     "loginId:string"},
+    {"StudyComments", NULL, "studyComments:string"},
+    {"StudyStickyNote", NULL, "hasStickyNote:bool"},
+    {"TaskCompleted", NULL, "status:string message:string"},
+    {"UpdateDatabaseRequest", NULL, "uploadedPath:string hospitalId:string isPrefix:bool"},
+    {"UserActivationRequest", NULL, "loginId:string"},
     {"UserRequest", NULL,
      "givenName:string! familyName:string! email:string! loginId:string! "
      "istLevel:string preferredLanguage:string trainingStartDate:time "
      "trainingEndDate:time"},
-    {"UsersGroups", NULL,
-     "userId:string groupIds:string[]"},
+    {"UsersGroups", NULL, "userId:string groupIds:string[]"},
     {"CoreLabsStudy", "BaseStudy",
      "isPhilipsData:string studyName:string applicationType:string operator:string "
      "cathlabnr:string usedMaterials:string studyStartDateTime:time "
@@ -88,8 +75,7 @@ static const model models[] = {
      "familyName:string middleName:string nameSuffix:string namePrefix:string "
      "dateOfBirth:time gender:string patientIdIssuer:string patientIdValue:string "
      "s3Prefix:string-"},
-    {"Study", "BaseStudy",
-     ""},
+    {"Study", "BaseStudy", ""},
     {"EpdStudy", "RootStudy",
      "age:string gender:string diseaseTypes:string[] diseaseTypesOther:string "
      "datetime:time site:string subsite:string procedureTypes:string[] "
@@ -105,8 +91,7 @@ static const model models[] = {
      "hasStickyNote:bool"},
     {"IGuideUStudy", "RootStudy",
      "hospitalId:string subjectId:string visitName:string procedureDate:time"},
-    {"WeTrustStudy", "BaseStudy",
-     "subjectId:string corelabId:string classification:string"},
+    {"WeTrustStudy", "BaseStudy", "subjectId:string corelabId:string classification:string"},
     {"EchoNavStudy", "BaseStudy",
      "subjectId:string xRaySystem:string xRaySoftwareRelease:string "
      "xRayConfiguration:string xRayDetector:string xRayTable:string "

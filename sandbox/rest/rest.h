@@ -18,7 +18,7 @@
 #define REST_SERVICES 8u /* create and delete service identities */
 
 typedef struct rest_identity {
-  const char *sub;     /* login id or service id */
+  const char *sub; /* login id or service id */
   const char *uid;
   const char *session; /* key of its row */
   igt__json *account;  /* the user's or service's document */
@@ -43,10 +43,10 @@ typedef struct rest_call {
 
 typedef struct rest_route {
   const char *method;
-  const char *path;   /* "{}" stands for one path parameter */
-  const char *model;  /* of the body (fields.h), "[]File" for a list; NULL: no body is read */
+  const char *path;  /* "{}" stands for one path parameter */
+  const char *model; /* of the body (fields.h), "[]File" for a list; NULL: no body is read */
   unsigned flags;
-  unsigned rights;    /* needed, all of them */
+  unsigned rights; /* needed, all of them */
   void (*run)(rest_call *call);
 } rest_route;
 #define REST_OPEN 1u     /* no token */

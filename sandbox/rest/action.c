@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "dicom_import.h"
+
+/* ---- update-database: DICOM that lies below Import/ becomes studies ---- */
+
+static bool path_said(rest_call *call, const char **path) {
+  *path = igt__json_get_str(call->json, "uploadedPath");
+  if (*path && **path && **path != '/' && !strstr(*path, ".."))
+    return true;
+  rest_fail(call, 400, "uploadedPath is required and stands below the institute's Import/");
+  return false;
+}
+
+void rest_update_database(rest_call *call) {
+  const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
+  bool is_prefix = igt__json_bool(igt__json_get(call->json, "isPrefix"));
+  igt__json *institute;
+  igt__buf key;
+  if (!path_said(call, &path))
+    return;
+  if (!id) {
+    rest_fail(call, 400, "hospitalId is required");
+    return;
+  }
+  institute = rest_find(call, "institute", id, "Institute");
+  if (!institute)
+    return;
+  igt__buf_init(&key, 16 * 1024);
+  igt__buf_printf(&key, "%sImport/%s", igt__json_get_str(institute, "s3Prefix"), path);
+  rest_import result =
+      rest_dicom_import(call->server, institute, key.data, is_prefix, call->who.sub);
+  if (result == REST_IMPORT_NOTHING)
+    rest_fail(call, 400, "There is no object at %.200s", key.data);
+  else if (result == REST_IMPORT_FAILED)
+    rest_fail(call, 500, "The import could not be stored");
+  else
+    rest_answer(call, 200, igt__json_new_object());
+  igt__buf_finish(&key);
+  igt__json_free(institute);
+}
+
+void rest_preprocess_file(rest_call *call) {
+  const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
+  if (!path_said(call, &path))
+    return;
+  if (!id)
+    rest_fail(call, 400, "hospitalId is required");
+  else if (rest_exists(call, "institute", id, "Institute"))
+    rest_answer(call, 200, igt__json_new_object());
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/time.h"
+
+/* ---- login ---- */
+
+static void login_password(rest_call *call) {
+  const char *user = igt__json_get_str(call->json, "username");
+  const char *password = igt__json_get_str(call->json, "password");
+  if (!user || !password || !*user || !*password) {
+    rest_fail(call, 400, "username and password are required");
+    return;
+  }
+  if (rest_password_matches(call->server, user, password))
+    rest_session_answer(call, user, false, NULL);
+  else
+    rest_fail(call, 401, "The user name or the password is not right");
+}
+
+static void login_key(rest_call *call) {
+  const char *assertion = igt__json_get_str(call->json, "assertion");
+  if (!assertion || !*assertion) {
+    rest_fail(call, 400, "assertion is required");
+    return;
+  }
+  igt__json *service = rest_assertion_check(call, assertion);
+  if (service)
+    rest_session_answer(call, igt__json_get_str(service, "serviceId"), true, NULL);
+  igt__json_free(service);
+}
+
+void rest_login(rest_call *call) {
+  const char *grant = igt__json_get_str(call->json, "grantType");
+  if (igt__str_eq(grant, "password"))
+    login_password(call);
+  else if (igt__str_eq(grant, "jwt-key"))
+    login_key(call);
+  else
+    rest_fail(call, 400, "grantType must be password or jwt-key");
+}
+
+void rest_login_audience(rest_call *call) {
+  rest_answer(call, 200, igt__json_new_str(REST_AUDIENCE));
+}
+
+void rest_refresh(rest_call *call) {
+  if (call->who.is_service)
+    rest_fail(call, 400, "A service identity has no refresh token: sign in again with its key");
+  else
+    rest_session_answer(call, call->who.sub, false, call->who.session);
+}
+
+void rest_logout(rest_call *call) {
+  igt__json *answer = igt__json_new_object();
+  rest_session_end(call->server, call->who.session);
+  igt__json_set_bool(answer, "success", true);
+  rest_answer(call, 200, answer);
+}
+
+/* ---- what a token says ---- */
+
+static const struct {
+  unsigned right;
+  const char *name;
+} permissions[] = {{REST_DOWNLOAD, "DOWNLOAD"},
+                   {REST_UPLOAD, "UPLOAD"},
+                   {REST_MANAGE, "MANAGE"},
+                   {REST_SERVICES, "MANAGE_SERVICES"}};
+
+static igt__json *permission_list(unsigned rights) {
+  igt__json *list = igt__json_new_array();
+  for (size_t i = 0; i < sizeof permissions / sizeof permissions[0]; i++) {
+    if (rights & permissions[i].right)
+      igt__json_push(list, igt__json_new_str(permissions[i].name));
+  }
+  return list;
+}
+
+static igt__json *roles_of(const rest_call *call) {
+  igt__json *list;
+  if (!call->who.is_service)
+    return igt__json_copy(igt__json_get(igt__json_get(call->who.account, "profile"), "roles"));
+  list = igt__json_new_array();
+  igt__json_push(list, igt__json_new_str("SERVICE"));
+  return list;
+}
+
+void rest_introspect(rest_call *call) {
+  igt__json *answer = igt__json_new_object();
+  igt__json_set_bool(answer, "active", true);
+  igt__json_set_str(answer, "scope", call->who.is_service ? "upload" : "upload download");
+  if (!call->who.is_service)
+    igt__json_set_str(answer, "user", call->who.sub);
+  igt__json_set_int(answer, "exp", call->who.expires);
+  igt__json_set_str(answer, "sub", call->who.sub);
+  igt__json_set_str(answer, "iss", "igtcloud-sandbox");
+  igt__json_set_str(answer, "client_id", "igtcloud-sandbox");
+  igt__json_set_str(answer, "token_type", "Bearer");
+  igt__json_set_str(answer, "identity_type", call->who.is_service ? "Service" : "User");
+  igt__json_set(answer, "roles", roles_of(call));
+  rest_answer(call, 200, answer);
+}
+
+void rest_permissions(rest_call *call) {
+  igt__json *answer = igt__json_new_object();
+  igt__json_set(answer, "permissions", permission_list(call->who.rights));
+  rest_answer(call, 200, answer);
+}
+
+void rest_audit(rest_call *call) {
+  rest_answer(call, 200, igt__json_new_object());
+}
+
+/* ---- credentials for S3 ---- */
+
+static igt__json *action_list(const char *action) {
+  static const char *const get[] = {"GetObject", "HeadObject", "ListBucket"};
+  static const char *const put[] = {"PutObject", "AbortMultipartUpload", "ListParts"};
+  const char *const *names = strcmp(action, "GET") == 0 ? get : put;
+  igt__json *list = igt__json_new_array();
+  for (size_t i = 0; i < 3; i++)
+    igt__json_push(list, igt__json_new_str(names[i]));
+  return list;
+}
+
+/* Without an offset, in UTC, as the cloud is seen to do (docs/sandbox.md). */
+static void expires_write(int64_t seconds, char *out, size_t cap) {
+  igt_time t = {.seconds = seconds};
+  igt__time_format(&t, 'T', out, cap);
+}
+
+static igt__json *credentials_json(const sbx_server *server, const sbx_credentials *c) {
+  char expires[40];
+  igt__json *out = igt__json_new_object();
+  expires_write(c->expires, expires, sizeof expires);
+  igt__json_set_str(out, "accessKey", c->access_key);
+  igt__json_set_str(out, "secretKey", c->secret_key);
+  igt__json_set_str(out, "sessionToken", c->session_token);
+  igt__json_set_str(out, "bucket", c->bucket);
+  igt__json_set_str(out, "expires", expires);
+  igt__json_set_str(out, "endpoint", server->base_url);
+  igt__json_set_str(out, "region", SBX_REGION);
+  return out;
+}
+
+static igt__json *policy_json(const sbx_server *server, const sbx_credentials *c) {
+  igt__json *policy = igt__json_new_object(), *allowed = igt__json_new_object();
+  igt__json *resources = igt__json_new_array();
+  char resource[sizeof c->prefix + 2];
+  snprintf(resource, sizeof resource, "%s*", c->prefix);
+  igt__json_push(resources, igt__json_new_str(resource));
+  igt__json_set(allowed, "resources", resources);
+  igt__json_set(allowed, "actions", action_list(c->action));
+  igt__json_set(policy, "allowed", allowed);
+  igt__json_set(policy, "credentials", credentials_json(server, c));
+  igt__json_set_str(policy, "resourceType", "S3");
+  return policy;
+}
+
+static bool credentials_allowed(rest_call *call, const char *action, const char *prefix) {
+  bool get = igt__str_eq(action, "GET"), put = igt__str_eq(action, "PUT");
+  if (!get && !put) {
+    rest_fail(call, 400, "action is required: GET or PUT");
+  } else if (!prefix || !*prefix || strlen(prefix) >= sizeof((sbx_credentials *)0)->prefix) {
+    rest_fail(call, 400, "prefix is required, and shorter than 1,024 bytes");
+  } else if (get && !(call->who.rights & REST_DOWNLOAD)) {
+    rest_fail(call, 403, "%s is not allowed to download%s", call->who.sub,
+              call->who.is_service ? ": a service identity can upload only" : "");
+  } else if (put && !(call->who.rights & REST_UPLOAD)) {
+    rest_fail(call, 403, "%s is not allowed to upload", call->who.sub);
+  } else if (!rest_prefix_known(call->server, prefix)) {
+    rest_fail(call, 400, "The prefix %.200s belongs to no project, institute or study", prefix);
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void rest_s3_credentials(rest_call *call) {
+  const char *action = sbx_query(call->req, "action", 0);
+  const char *prefix = sbx_query(call->req, "prefix", 0);
+  sbx_credentials c = {0};
+  if (!credentials_allowed(call, action, prefix))
+    return;
+  if (!sbx_credentials_issue(call->server, action, prefix, &c)) {
+    rest_fail(call, 500, "The credentials could not be stored");
+    return;
+  }
+  igt__json *answer = igt__json_new_object(), *list = igt__json_new_array();
+  igt__json_push(list, policy_json(call->server, &c));
+  igt__json_set(answer, "policyCredentials", list);
+  sbx_add_header(call->req, "Cache-Control", "no-store");
+  rest_answer(call, 200, answer);
+}

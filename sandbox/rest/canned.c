@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "crypto/crypto.h"
+
+/* Answers of the seed that are given in place of the real ones, for tests of clients against a
+ * server that misbehaves. Documents of kind "canned", the first that fits counts. */
+
+#define MAX_CANNED_BODY (64u * 1024 * 1024)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- finding ---- */
+
+static bool fits(const igt__json *canned, const sbx_request *req) {
+  const char *method = igt__json_get_str(canned, "method");
+  const char *path = igt__json_get_str(canned, "path");
+  const char *query = igt__json_get_str(canned, "query");
+  return (!method || strcmp(method, req->method) == 0) &&
+         (!path || igt__glob_match(path, req->path)) && (!query || strstr(req->query, query));
+}
+
+typedef struct search {
+  const sbx_request *req;
+  igt__json *found;
+  char id[40];
+} search;
+
+static bool look(void *payload, const char *id, const char *doc, size_t n) {
+  search *s = payload;
+  igt__json *canned = NULL;
+  if (igt__json_parse(doc, n, "a canned answer", &canned, NULL) != IGT_OK)
+    return true;
+  if (fits(canned, s->req)) {
+    s->found = canned;
+    snprintf(s->id, sizeof s->id, "%s", id);
+    return false;
+  }
+  igt__json_free(canned);
+  return true;
+}
+
+/* Counts one use: "skip" lets the first through, "times" (0: always) ends it. */
+static bool use_locked(sbx_server *server, const search *s) {
+  int64_t skip = igt__json_int(igt__json_get(s->found, "skip"));
+  int64_t times = igt__json_int(igt__json_get(s->found, "times"));
+  if (skip > 0)
+    igt__json_set_int(s->found, "skip", skip - 1);
+  else if (times > 1)
+    igt__json_set_int(s->found, "times", times - 1);
+  if (skip <= 0 && times == 1)
+    sbx_doc_delete(server->store, "canned", s->id);
+  else if (skip > 0 || times > 0)
+    sbx_doc_put(server->store, "canned", s->id, NULL, s->found);
+  return skip <= 0;
+}
+
+/* ---- giving ---- */
+
+/* A body of head, then count times text, then tail; cut: the connection breaks behind it. */
+typedef struct canned_body {
+  igt__buf parts[3];
+  uint64_t counts[3];
+  size_t part, sent;
+  bool cut;
+} canned_body;
+
+static int64_t body_next(void *payload, char *out, size_t cap) {
+  canned_body *b = payload;
+  size_t used = 0;
+  while (used < cap && b->part < 3) {
+    const igt__buf *text = &b->parts[b->part];
+    if (text->len == 0 || b->counts[b->part] == 0) {
+      b->part++;
+      continue;
+    }
+    size_t n = text->len - b->sent < cap - used ? text->len - b->sent : cap - used;
+    memcpy(out + used, text->data + b->sent, n);
+    used += n;
+    b->sent += n;
+    if (b->sent == text->len) {
+      b->sent = 0;
+      b->counts[b->part]--;
+    }
+  }
+  return used == 0 && b->cut ? -1 : (int64_t)used;
+}
+
+static void body_release(void *payload) {
+  canned_body *b = payload;
+  for (size_t i = 0; i < 3; i++)
+    igt__buf_finish(&b->parts[i]);
+  igt__free(b);
+}
+
+static bool body_fill(canned_body *b, const igt__json *canned) {
+  const igt__json *plain = igt__json_get(canned, "body"), *rep = igt__json_get(canned, "repeat");
+  const char *base64 = igt__json_get_str(canned, "body_base64");
+  const char *head = igt__json_get_str(rep, "head"), *tail = igt__json_get_str(rep, "tail");
+  const char *text = igt__json_get_str(rep, "text");
+  b->cut = igt__json_bool(igt__json_get(canned, "cut"));
+  b->counts[0] = b->counts[2] = 1;
+  b->counts[1] = (uint64_t)igt__json_int(igt__json_get(rep, "count"));
+  if (base64)
+    return igt__base64_decode(&b->parts[0], base64, strlen(base64));
+  if (igt__json_typeof(plain) == IGT__JSON_STRING)
+    return igt__buf_append(&b->parts[0], igt__json_str(plain), igt__json_str_len(plain));
+  if (plain)
+    return igt__json_write(&b->parts[0], plain, IGT__JSON_COMPACT);
+  return igt__buf_puts(&b->parts[0], head ? head : "") &&
+         igt__buf_puts(&b->parts[1], text ? text : "") &&
+         igt__buf_puts(&b->parts[2], tail ? tail : "");
+}
+
+static void add_headers(sbx_request *req, const igt__json *headers) {
+  const char *name;
+  igt__json *value;
+  for (size_t i = 0; igt__json_member(headers, i, &name, &value); i++) {
+    if (strcmp(name, "Content-Type") != 0 && igt__json_str(value))
+      sbx_add_header(req, name, igt__json_str(value));
+  }
+}
+
+static void give(sbx_request *req, const igt__json *canned) {
+  const igt__json *headers = igt__json_get(canned, "headers");
+  const igt__json *status = igt__json_get(canned, "status");
+  const char *type = igt__json_get_str(headers, "Content-Type");
+  canned_body *b = igt__calloc(1, sizeof *b);
+  int code = status ? (int)igt__json_int(status) : 200;
+  if (!b) {
+    sbx_respond(req, 500, NULL, NULL, 0);
+    return;
+  }
+  for (size_t i = 0; i < 3; i++)
+    igt__buf_init(&b->parts[i], MAX_CANNED_BODY);
+  if (!body_fill(b, canned)) {
+    body_release(b);
+    sbx_respond(req, 500, NULL, NULL, 0);
+    return;
+  }
+  add_headers(req, headers);
+  type = type ? type : "application/json";
+  if (!b->cut && b->counts[1] == 0) {
+    sbx_respond(req, code, type, b->parts[0].data, b->parts[0].len);
+    body_release(b);
+  } else {
+    sbx_respond_stream(req, code, type, body_next, body_release, b);
+  }
+}
+
+bool rest_canned_answer(sbx_server *server, sbx_request *req) {
+  search s = {.req = req};
+  bool use = false;
+  pthread_mutex_lock(&lock);
+  if (sbx_doc_each(server->store, "canned", NULL, look, &s) && s.found)
+    use = use_locked(server, &s);
+  pthread_mutex_unlock(&lock);
+  if (use)
+    give(req, s.found);
+  igt__json_free(s.found);
+  return use;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "dicom_import.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "crypto/crypto.h"
+#include "dicom.h"
+#include "fields.h"
+#include "rest.h"
+
+/* What the fields wanted are expected in: they stand before the pixel data. */
+#define HEAD (256u * 1024)
+#define COPY (256u * 1024)
+
+/* One import at a time: two that meet the same new study would make it twice. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The import of one call. */
+typedef struct import {
+  sbx_server *server;
+  const igt__json *institute;
+  const char *user;
+  unsigned char *buffer; /* HEAD or COPY bytes */
+} import;
+
+/* ---- which study ---- */
+
+static bool is_date(const char *s) {
+  return strlen(s) == 8 && strspn(s, "0123456789") == 8;
+}
+
+/* "20200131", "101500" to "2020-01-31T10:15:00+00:00". */
+static void set_time(igt__json *object, const char *key, const char *date, const char *time) {
+  char out[40];
+  bool timed = strlen(time) >= 6 && strspn(time, "0123456789.") == strlen(time);
+  if (!is_date(date))
+    return;
+  snprintf(out, sizeof out, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s+00:00", date, date + 4, date + 6,
+           timed ? time : "00", timed ? time + 2 : "00", timed ? time + 4 : "00");
+  igt__json_set_str(object, key, out);
+}
+
+static igt__json *patient_body(const rest_dicom *d) {
+  igt__json *patient = igt__json_new_object();
+  igt__json_set_str(patient, "patientId", d->patient_id);
+  igt__json_set_str(patient, "patientName", d->patient_name[0] ? d->patient_name : d->patient_id);
+  set_time(patient, "dateOfBirth", d->birth_date, "");
+  if (d->sex[0])
+    igt__json_set_str(patient, "gender", d->sex);
+  return patient;
+}
+
+static igt__json *study_body(const char *type, const rest_dicom *d) {
+  igt__json *body = igt__json_new_object();
+  const char *name = d->patient_name[0] ? d->patient_name : d->patient_id;
+  igt__json_set_str(body, "studyType", type);
+  if (!rest_model_is(type, "BaseStudy")) {
+    igt__json_set_str(body, rest_model_is(type, "EpdStudy") ? "name" : "subjectId", name);
+    return body;
+  }
+  igt__json_set_str(body, "studyId", d->study_id[0] ? d->study_id : d->study_uid);
+  igt__json_set_str(body, "instanceUid", d->study_uid);
+  igt__json_set_str(body, "description", d->description);
+  set_time(body, "studyDate", d->study_date, d->study_time);
+  igt__json_set_str(body, "accessionNumber", d->accession);
+  igt__json_set(body, "patient", patient_body(d));
+  return body;
+}
+
+/* The id known under scope/uid in `kind`, or NULL. */
+static char *known_id(import *i, const char *kind, const char *scope, const char *uid) {
+  char key[256];
+  snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
+  return sbx_kv_get(i->server->store, kind, key);
+}
+
+static bool remember_id(import *i, const char *kind, const char *scope, const char *uid,
+                        const char *id) {
+  char key[256];
+  snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
+  return sbx_kv_put(i->server->store, kind, key, id, 0);
+}
+
+static igt__json *study_make(import *i, const rest_dicom *d) {
+  const char *institute = igt__json_get_str(i->institute, "id");
+  igt__json *body = study_body(igt__json_get_str(i->institute, "studyType"), d);
+  igt__json *study = rest_study_new(i->server, i->institute, body, NULL, NULL, i->user);
+  const char *id = igt__json_get_str(study, "studyDatabaseId");
+  igt__json_free(body);
+  if (study && sbx_doc_put(i->server->store, "study", id, institute, study) &&
+      remember_id(i, "study-uid", institute, d->study_uid, id))
+    return study;
+  igt__json_free(study);
+  return NULL;
+}
+
+static igt__json *study_for(import *i, const rest_dicom *d) {
+  char *id = known_id(i, "study-uid", igt__json_get_str(i->institute, "id"), d->study_uid);
+  igt__json *study = id ? sbx_doc_get(i->server->store, "study", id) : NULL;
+  igt__free(id);
+  return study ? study : study_make(i, d);
+}
+
+/* ---- its series ---- */
+
+static const char *series_type(const char *study_type) {
+  static const char *const pairs[][2] = {
+      {"AnnotationStudy", "AnnotationSeries"},
+      {"CoreLabsStudy", "CoreLabsSeries"},
+      {"EchoNavStudy", "EchoNavSeries"},
+      {"MarvelStudy", "MarvelSeries"},
+      {"WeTrustStudy", "WeTrustSeries"},
+      {"ClinicalImageLibraryStudy", "ClinicalImageLibrarySeries"}};
+  for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++) {
+    if (igt__str_eq(pairs[k][0], study_type))
+      return pairs[k][1];
+  }
+  return "IgtCloudSeries";
+}
+
+static bool series_ensure(import *i, const igt__json *study, const rest_dicom *d) {
+  const char *study_id = igt__json_get_str(study, "studyDatabaseId");
+  char uuid[37], now[40];
+  char *known = known_id(i, "series-uid", study_id, d->series_uid);
+  igt__free(known);
+  if (known || !d->series_uid[0])
+    return true;
+  if (!igt__uuid(uuid))
+    return false;
+  rest_now(now);
+  igt__json *series = igt__json_new_object();
+  igt__json_set_str(series, "seriesDatabaseId", uuid);
+  igt__json_set_str(series, "createdOn", now);
+  igt__json_set_str(series, "createdBy", i->user);
+  igt__json_set_str(series, "instanceUid", d->series_uid);
+  igt__json_set_str(series, "modality", d->modality);
+  igt__json_set_str(series, "s3Prefix", igt__json_get_str(study, "s3Prefix"));
+  igt__json_set_str(series, "studyDatabaseId", study_id);
+  igt__json_set_str(series, "hospitalId", igt__json_get_str(i->institute, "id"));
+  igt__json_set_str(series, "seriesType", series_type(igt__json_get_str(study, "studyType")));
+  bool ok = sbx_doc_put(i->server->store, "series", uuid, study_id, series) &&
+            remember_id(i, "series-uid", study_id, d->series_uid, uuid);
+  igt__json_free(series);
+  return ok;
+}
+
+/* ---- the objects ---- */
+
+static bool copy_bytes(import *i, int fd, sbx_incoming *in) {
+  ssize_t n;
+  off_t at = 0;
+  while ((n = pread(fd, i->buffer, COPY, at)) > 0) {
+    if (!sbx_incoming_write(in, i->buffer, (size_t)n))
+      return false;
+    at += n;
+  }
+  return n == 0;
+}
+
+/* Takes the name from the source's key. */
+static bool target_key(const igt__json *study, const rest_dicom *d, const char *from,
+                       igt__buf *out) {
+  const char *base = strrchr(from, '/');
+  igt__buf_printf(out, "%s%s", igt__json_get_str(study, "s3Prefix"),
+                  rest_category_folders[REST_DICOM]);
+  if (d->series_uid[0])
+    igt__buf_printf(out, "%s/", d->series_uid);
+  return igt__buf_puts(out, base ? base + 1 : from);
+}
+
+static bool move_object(import *i, int fd, sbx_object *object, const char *key) {
+  char *from = object->key;
+  sbx_incoming *in = sbx_incoming_new(i->server->store);
+  bool ok = in && copy_bytes(i, fd, in);
+  if (!ok) {
+    sbx_incoming_discard(in);
+    return false;
+  }
+  object->key = (char *)(uintptr_t)key;
+  ok = sbx_object_commit(i->server->store, SBX_BUCKET, in, object);
+  object->key = from;
+  return ok && sbx_object_delete(i->server->store, SBX_BUCKET, from);
+}
+
+static bool import_one(import *i, const char *key) {
+  rest_dicom d;
+  sbx_object object = {0};
+  igt__json *study = NULL;
+  igt__buf to;
+  bool ok = true;
+  int fd = sbx_object_open(i->server->store, SBX_BUCKET, key, &object);
+  if (fd < 0)
+    return true; /* deleted meanwhile */
+  igt__buf_init(&to, 64 * 1024);
+  ssize_t n = pread(fd, i->buffer, HEAD, 0);
+  if (n > 0 && rest_dicom_read(i->buffer, (size_t)n, &d)) {
+    study = study_for(i, &d);
+    ok = study && series_ensure(i, study, &d) && target_key(study, &d, key, &to) &&
+         move_object(i, fd, &object, to.data);
+  }
+  close(fd);
+  igt__buf_finish(&to);
+  igt__json_free(study);
+  sbx_object_finish(&object);
+  return ok;
+}
+
+typedef struct key_search {
+  igt__json *keys;
+  const char *key;
+  bool is_prefix;
+} key_search;
+
+static bool collect(void *payload, const sbx_object *object) {
+  key_search *s = payload;
+  size_t n = strlen(s->key);
+  const char *rest = object->key + n;
+  bool below = n > 0 && (s->key[n - 1] == '/' || *rest == '/');
+  if (*rest == '\0' || (s->is_prefix && below))
+    igt__json_push(s->keys, igt__json_new_str(object->key));
+  return true;
+}
+
+rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, const char *key,
+                              bool is_prefix, const char *user) {
+import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY) };
+  key_search search = {igt__json_new_array(), key, is_prefix};
+  rest_import result = REST_IMPORT_DONE;
+  pthread_mutex_lock(&lock);
+  if (i.buffer && search.keys)
+    sbx_object_each(server->store, SBX_BUCKET, key, "", collect, &search);
+  else
+    result = REST_IMPORT_FAILED;
+  size_t count = igt__json_count(search.keys);
+  if (result == REST_IMPORT_DONE && count == 0)
+    result = REST_IMPORT_NOTHING;
+  for (size_t k = 0; result == REST_IMPORT_DONE && k < count; k++) {
+    if (!import_one(&i, igt__json_str(igt__json_at(search.keys, k))))
+      result = REST_IMPORT_FAILED;
+  }
+  pthread_mutex_unlock(&lock);
+  igt__json_free(search.keys);
+  igt__free(i.buffer);
+  return result;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Registered files are rows (owner: the study or the project); what lies in the other folders of
+ * a study is known by its objects alone. */
+
+const char *const rest_category_names[REST_CATEGORIES] = {"files", "dicom", "annotations",
+                                                          "pathis"};
+const char *const rest_category_folders[REST_CATEGORIES] = {"files/", "0/", "annotations/",
+                                                            "pathis/"};
+
+/* S3 counts key bytes up to this. */
+#define MAX_KEY 1024
+
+/* The study or project that owns files. */
+typedef struct file_owner {
+  const char *id;
+  char *prefix; /* of the files' keys */
+  bool study;
+} file_owner;
+
+static bool owner_find(rest_call *call, bool study, file_owner *out) {
+  igt__json *doc;
+  igt__buf prefix;
+  *out = (file_owner){.id = call->args[study ? 1 : 0], .study = study};
+  if (study && !rest_exists(call, "institute", call->args[0], "Institute"))
+    return false;
+  doc = rest_find(call, study ? "study" : "project", out->id, study ? "Study" : "Project");
+  if (!doc)
+    return false;
+  if (study && !igt__str_eq(igt__json_get_str(doc, "instituteId"), call->args[0])) {
+    rest_fail(call, 404, "Study %.100s does not exist in this institute", out->id);
+  } else {
+    const char *own = igt__json_get_str(doc, "s3Prefix");
+    igt__buf_init(&prefix, 4096);
+    igt__buf_printf(&prefix, "%s%s", own ? own : "", study ? "files/" : "");
+    out->prefix = igt__buf_take(&prefix);
+    if (!out->prefix)
+      rest_fail(call, 500, "out of memory");
+  }
+  igt__json_free(doc);
+  return out->prefix != NULL;
+}
+
+/* ---- one file as the API shows it ---- */
+
+typedef struct file_view {
+  const char *key;
+  const char *name; /* the key below the category's folder */
+  int64_t size;
+  bool completed;
+  bool is_new;
+} file_view;
+
+static igt__json *file_json(const file_view *view) {
+  const char *base = strrchr(view->name, '/');
+  const char *dot = strrchr(base ? base + 1 : view->name, '.');
+  int64_t progress = view->completed ? view->size : 0;
+  igt__json *file = igt__json_new_object();
+  igt__json_set_str(file, "key", view->key);
+  igt__json_set_str(file, "fileName", view->name);
+  igt__json_set_int(file, "fileSize", view->size);
+  igt__json_set_bool(file, "isCompleted", view->completed);
+  igt__json_set_bool(file, "isNew", view->is_new);
+  igt__json_set_str(file, "type", dot ? dot : "");
+  igt__json_set_int(file, "progressInBytes", progress);
+  igt__json_set_int(file, "progressPercentage", view->completed ? 100 : 0);
+  igt__json_set_str(file, "uploadId", "");
+  return file;
+}
+
+/* A list as text: a million files have no place as a tree. */
+typedef struct file_list {
+  rest_call *call;
+  const file_owner *owner;
+  const char *folder; /* keys are shown without it */
+  igt__buf text;
+  bool any;
+  bool completed_only;
+  bool has_raw; /* a seed overrides members of some files */
+} file_list;
+
+static void raw_merge(file_list *list, const char *key, igt__json *file) {
+  igt__json *raw = list->has_raw ? sbx_doc_get(list->call->server->store, "file-raw", key) : NULL;
+  const char *name;
+  igt__json *value;
+  for (size_t i = 0; igt__json_member(raw, i, &name, &value); i++)
+    igt__json_set(file, name, igt__json_copy(value));
+  igt__json_free(raw);
+}
+
+static bool list_add(file_list *list, const char *key, int64_t size, bool completed) {
+  size_t n = strlen(list->folder);
+  file_view view = {.key = key,
+                    .name = strncmp(key, list->folder, n) == 0 ? key + n : key,
+                    .size = size,
+                    .completed = completed};
+  igt__json *file = file_json(&view);
+  raw_merge(list, key, file);
+  if (list->any)
+    igt__buf_putc(&list->text, ',');
+  list->any = true;
+  bool ok = igt__json_write(&list->text, file, IGT__JSON_COMPACT);
+  igt__json_free(file);
+  return ok;
+}
+
+/* Is there an object of the registered size? */
+static bool object_is_there(sbx_store *store, const char *key, int64_t size) {
+  sbx_object object = {0};
+  bool there = sbx_object_get(store, SBX_BUCKET, key, &object) && (int64_t)object.size == size;
+  sbx_object_finish(&object);
+  return there;
+}
+
+static bool add_registered(void *payload, const sbx_file *file) {
+  file_list *list = payload;
+  bool completed = file->completed;
+  /* A project's files have no call that completes them: the object itself does. */
+  if (!completed && !list->owner->study)
+    completed = object_is_there(list->call->server->store, file->key, file->size);
+  return (!completed && list->completed_only) || list_add(list, file->key, file->size, completed);
+}
+
+static bool add_object(void *payload, const sbx_object *object) {
+  return list_add(payload, object->key, (int64_t)object->size, true);
+}
+
+static void list_begin(file_list *list, const char *name) {
+  igt__buf_printf(&list->text, "%s\"%s\":[", list->text.len > 1 ? "," : "", name);
+  list->any = false;
+}
+
+static void list_registered(file_list *list) {
+  list_begin(list, "files");
+  list->folder = list->owner->prefix;
+  sbx_file_each(list->call->server->store, list->owner->id, add_registered, list);
+  igt__buf_putc(&list->text, ']');
+}
+
+static void list_objects(file_list *list, rest_category category) {
+  igt__buf folder;
+  size_t own = strlen(list->owner->prefix) - strlen(rest_category_folders[REST_FILES]);
+  igt__buf_init(&folder, 4096);
+  igt__buf_append(&folder, list->owner->prefix, own);
+  igt__buf_puts(&folder, rest_category_folders[category]);
+  list_begin(list, rest_category_names[category]);
+  list->folder = folder.data;
+  sbx_object_each(list->call->server->store, SBX_BUCKET, folder.data, "", add_object, list);
+  igt__buf_putc(&list->text, ']');
+  igt__buf_finish(&folder);
+}
+
+static void files_answer(rest_call *call, const file_owner *owner, bool auxiliary, bool completed) {
+  file_list list = {.call = call, .owner = owner, .completed_only = completed};
+  list.has_raw = sbx_doc_count(call->server->store, "file-raw", owner->id) > 0;
+  igt__buf_init(&list.text, INT_MAX);
+  igt__buf_putc(&list.text, '{');
+  list_registered(&list);
+  for (rest_category c = REST_DICOM; auxiliary && c < REST_CATEGORIES; c++)
+    list_objects(&list, c);
+  igt__buf_puts(&list.text, "}\n");
+  rest_answer_text(call, 200, &list.text);
+}
+
+void rest_study_files_get(rest_call *call) {
+  file_owner owner;
+  if (owner_find(call, true, &owner))
+    files_answer(call, &owner, rest_query_bool(call, "auxiliary"),
+                 rest_query_bool(call, "completed"));
+  igt__free(owner.prefix);
+}
+
+void rest_project_files_get(rest_call *call) {
+  file_owner owner;
+  if (owner_find(call, false, &owner))
+    files_answer(call, &owner, false, false);
+  igt__free(owner.prefix);
+}
+
+/* ---- registering ---- */
+
+static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *file) {
+  const igt__json *value = igt__json_get(file, "key");
+  const char *key = igt__json_str(value);
+  size_t n = strlen(owner->prefix), len = strlen(key);
+  if (len != igt__json_str_len(value) || len > MAX_KEY)
+    rest_fail(call, 400, "A key is longer than %d bytes or holds a NUL", MAX_KEY);
+  else if (strncmp(key, owner->prefix, n) != 0 || len == n || key[len - 1] == '/')
+    rest_fail(call, 400, "The key %.200s is not one of a file below %.200s", key, owner->prefix);
+  else if (igt__json_int(igt__json_get(file, "fileSize")) < 0 ||
+           igt__json_int(igt__json_get(file, "fileSize")) > (int64_t)IGT__S3_MAX_OBJECT)
+    rest_fail(call, 400, "The fileSize of %.200s is not one that an object can have", key);
+  else
+    return true;
+  return false;
+}
+
+/* A key that is there keeps its state as long as its size is the same. */
+static bool register_one(rest_call *call, const file_owner *owner, const igt__json *file,
+                         igt__json *answer) {
+  sbx_store *store = call->server->store;
+  int64_t size = igt__json_int(igt__json_get(file, "fileSize")), known_size = -1;
+  const char *key = igt__json_get_str(file, "key");
+  bool completed = false;
+  bool known = sbx_file_get(store, owner->id, key, &known_size, &completed);
+  if (known && known_size != size)
+    completed = false;
+  if ((!known || known_size != size) && !sbx_file_put(store, owner->id, key, size, completed))
+    return false;
+  file_view view = {.key = key,
+                    .name = key + strlen(owner->prefix),
+                    .size = size,
+                    .completed = completed,
+                    .is_new = !known};
+  return igt__json_push(answer, file_json(&view));
+}
+
+static void register_files(rest_call *call, bool study) {
+  file_owner owner;
+  sbx_store *store = call->server->store;
+  igt__json *files = igt__json_new_array(), *answer = NULL;
+  bool ok = owner_find(call, study, &owner);
+  for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
+    ok = key_ok(call, &owner, igt__json_at(call->json, i));
+  if (!ok)
+    goto out;
+  if ((ok = sbx_store_begin(store))) {
+    for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
+      ok = register_one(call, &owner, igt__json_at(call->json, i), files);
+    if (!ok)
+      sbx_store_rollback(store);
+    ok = ok && sbx_store_commit(store);
+  }
+  if (ok) {
+    answer = igt__json_new_object();
+    igt__json_set(answer, "files", files);
+    files = NULL;
+    rest_answer(call, 200, answer);
+  } else {
+    rest_fail(call, 500, "The files could not be registered");
+  }
+out:
+  igt__json_free(files);
+  igt__free(owner.prefix);
+}
+
+void rest_study_files_post(rest_call *call) {
+  register_files(call, true);
+}
+
+void rest_project_files_post(rest_call *call) {
+  register_files(call, false);
+}
+
+/* ---- deleting ---- */
+
+static void delete_files(rest_call *call, bool study) {
+  file_owner owner;
+  sbx_store *store = call->server->store;
+  const char *key;
+  bool ok = owner_find(call, study, &owner);
+  if (ok && !sbx_query_has(call->req, "keys")) {
+    rest_fail(call, 400, "keys is required");
+    ok = false;
+  }
+  for (size_t i = 0; ok && (key = sbx_query(call->req, "keys", i)); i++) {
+    if (!sbx_file_get(store, owner.id, key, NULL, NULL)) {
+      rest_fail(call, 404, "File %.200s does not exist", key);
+      ok = false;
+    }
+  }
+  for (size_t i = 0; ok && (key = sbx_query(call->req, "keys", i)); i++) {
+    sbx_file_delete(store, owner.id, key);
+    sbx_object_delete(store, SBX_BUCKET, key);
+  }
+  if (ok)
+    rest_answer_empty(call, 204);
+  igt__free(owner.prefix);
+}
+
+void rest_study_files_delete(rest_call *call) {
+  delete_files(call, true);
+}
+
+void rest_project_files_delete(rest_call *call) {
+  delete_files(call, false);
+}
+
+static bool add_key(void *payload, const sbx_object *object) {
+  return igt__json_push(payload, igt__json_new_str(object->key));
+}
+
+void rest_study_annotations_delete(rest_call *call) {
+  file_owner owner;
+  igt__json *keys = igt__json_new_array();
+  igt__buf folder;
+  igt__buf_init(&folder, 4096);
+  if (!owner_find(call, true, &owner))
+    goto out;
+  if (!sbx_query_has(call->req, "patientId")) {
+    rest_fail(call, 400, "patientId is required");
+    goto out;
+  }
+  igt__buf_append(&folder, owner.prefix, strlen(owner.prefix) - strlen("files/"));
+  igt__buf_puts(&folder, rest_category_folders[REST_ANNOTATIONS]);
+  sbx_object_each(call->server->store, SBX_BUCKET, folder.data, "", add_key, keys);
+  for (size_t i = 0; i < igt__json_count(keys); i++)
+    sbx_object_delete(call->server->store, SBX_BUCKET, igt__json_str(igt__json_at(keys, i)));
+  rest_answer_empty(call, 204);
+out:
+  igt__buf_finish(&folder);
+  igt__json_free(keys);
+  igt__free(owner.prefix);
+}
+
+/* ---- completing ---- */
+
+/* The size of the object; -1 when there is none. */
+static int64_t object_size(sbx_store *store, const char *key) {
+  sbx_object object = {0};
+  int64_t size = -1;
+  if (sbx_object_get(store, SBX_BUCKET, key, &object))
+    size = (int64_t)object.size;
+  sbx_object_finish(&object);
+  return size;
+}
+
+/* A file that was complete before may come again with another size: the key is not registered
+ * twice. One that was never complete must be what was registered. */
+static void complete(rest_call *call, const file_owner *owner, const char *key) {
+  sbx_store *store = call->server->store;
+  int64_t registered, size = object_size(store, key);
+  bool completed;
+  if (!sbx_file_get(store, owner->id, key, &registered, &completed))
+    rest_fail(call, 404, "File %.200s is not registered", key);
+  else if (size < 0)
+    rest_fail(call, 400, "There is no object at %.200s", key);
+  else if (size != registered && !completed)
+    rest_fail(call, 400, "The object at %.200s has %lld bytes, %lld were registered", key,
+              (long long)size, (long long)registered);
+  else if (!sbx_file_put(store, owner->id, key, size, true))
+    rest_fail(call, 500, "The file could not be stored");
+  else
+    rest_answer_empty(call, 204);
+}
+
+void rest_study_file_completed(rest_call *call) {
+  file_owner owner;
+  igt__buf key;
+  igt__buf_init(&key, 16 * 1024);
+  if (owner_find(call, true, &owner)) {
+    igt__buf_printf(&key, "%s%s", owner.prefix, igt__json_get_str(call->json, "uploadedPath"));
+    complete(call, &owner, key.data);
+  }
+  igt__buf_finish(&key);
+  igt__free(owner.prefix);
+}
+
+void rest_project_file_content(rest_call *call) {
+  file_owner owner;
+  igt__buf key;
+  sbx_object object = {0};
+  int fd = -1;
+  igt__buf_init(&key, 16 * 1024);
+  if (owner_find(call, false, &owner)) {
+    igt__buf_printf(&key, "%s%s", owner.prefix, call->args[1]);
+    fd = sbx_object_open(call->server->store, SBX_BUCKET, key.data, &object);
+    if (fd >= 0)
+      sbx_respond_fd(call->req, 200, "application/octet-stream", fd, 0, object.size);
+    else
+      rest_fail(call, 404, "File %.200s does not exist", call->args[1]);
+  }
+  sbx_object_finish(&object);
+  igt__buf_finish(&key);
+  igt__free(owner.prefix);
+}

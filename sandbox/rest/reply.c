@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define JSON_TYPE "application/json"
+
+void rest_fail(rest_call *call, int status, const char *fmt, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  igt__json *message = igt__json_new_object();
+  igt__json_set_str(message, "message", text);
+  rest_answer(call, status, message);
+}
+
+void rest_answer(rest_call *call, int status, igt__json *value) {
+  igt__buf text;
+  igt__buf_init(&text, INT_MAX);
+  if (value && igt__json_write(&text, value, IGT__JSON_COMPACT) && igt__buf_putc(&text, '\n'))
+    sbx_respond(call->req, status, JSON_TYPE, text.data, text.len);
+  else
+    sbx_respond(call->req, 500, NULL, NULL, 0);
+  igt__buf_finish(&text);
+  igt__json_free(value);
+}
+
+void rest_answer_empty(rest_call *call, int status) {
+  sbx_respond(call->req, status, NULL, NULL, 0);
+}
+
+/* ---- one large text ---- */
+
+typedef struct text_stream {
+  igt__buf text;
+  size_t sent;
+} text_stream;
+
+static int64_t text_next(void *payload, char *out, size_t cap) {
+  text_stream *s = payload;
+  size_t n = s->text.len - s->sent;
+  if (n > cap)
+    n = cap;
+  memcpy(out, s->text.data + s->sent, n);
+  s->sent += n;
+  return (int64_t)n;
+}
+
+static void text_release(void *payload) {
+  text_stream *s = payload;
+  igt__buf_finish(&s->text);
+  igt__free(s);
+}
+
+void rest_answer_text(rest_call *call, int status, igt__buf *text) {
+  text_stream *s = text->failed ? NULL : igt__malloc(sizeof *s);
+  if (!s) {
+    rest_fail(call, 500, "out of memory");
+    igt__buf_finish(text);
+    return;
+  }
+  *s = (text_stream){.text = *text};
+  igt__buf_init(text, 0); /* what it held belongs to the stream now */
+  sbx_respond_stream(call->req, status, JSON_TYPE, text_next, text_release, s);
+}
+
+/* ---- lists of documents ---- */
+
+typedef struct doc_stream {
+  sbx_cursor *cursor;
+  bool (*keep)(void *payload, const igt__json *doc);
+  void (*release)(void *payload);
+  void *payload;
+  const char *doc; /* what is being sent, and how much of it was */
+  size_t n, sent;
+  enum { LIST_BEGIN, LIST_FIRST, LIST_MORE, LIST_END } at;
+} doc_stream;
+
+static bool doc_wanted(doc_stream *s, const char *doc, size_t n) {
+  igt__json *value = NULL;
+  if (!s->keep)
+    return true;
+  bool wanted =
+      igt__json_parse(doc, n, "a document", &value, NULL) == IGT_OK && s->keep(s->payload, value);
+  igt__json_free(value);
+  return wanted;
+}
+
+static bool doc_advance(doc_stream *s) {
+  const char *id;
+  while (sbx_cursor_next(s->cursor, &id, &s->doc, &s->n)) {
+    if (doc_wanted(s, s->doc, s->n))
+      return true;
+  }
+  s->doc = NULL;
+  return false;
+}
+
+/* The next byte of punctuation, or 0 when text is to be sent. */
+static char doc_punctuation(doc_stream *s) {
+  if (s->at == LIST_BEGIN) {
+    s->at = LIST_FIRST;
+    return '[';
+  }
+  if (s->doc && s->sent < s->n)
+    return 0;
+  s->sent = 0;
+  if (!doc_advance(s)) {
+    s->at = LIST_END;
+    return ']';
+  }
+  bool first = s->at == LIST_FIRST;
+  s->at = LIST_MORE;
+  return first ? 0 : ',';
+}
+
+static int64_t doc_next(void *payload, char *out, size_t cap) {
+  doc_stream *s = payload;
+  size_t used = 0;
+  while (used < cap && s->at != LIST_END) {
+    char c = doc_punctuation(s);
+    if (c) {
+      out[used++] = c;
+      continue;
+    }
+    size_t n = s->n - s->sent < cap - used ? s->n - s->sent : cap - used;
+    memcpy(out + used, s->doc + s->sent, n);
+    s->sent += n;
+    used += n;
+  }
+  return (int64_t)used;
+}
+
+static void doc_release(void *payload) {
+  doc_stream *s = payload;
+  sbx_cursor_free(s->cursor);
+  if (s->release)
+    s->release(s->payload);
+  igt__free(s);
+}
+
+void rest_answer_docs(rest_call *call, const char *kind, const char *parent,
+                      bool (*keep)(void *payload, const igt__json *doc),
+                      void (*release)(void *payload), void *payload) {
+  doc_stream *s = igt__calloc(1, sizeof *s);
+  sbx_cursor *cursor = sbx_doc_cursor(call->server->store, kind, parent);
+  if (!s || !cursor) {
+    sbx_cursor_free(cursor);
+    igt__free(s);
+    if (release)
+      release(payload);
+    rest_fail(call, 500, "out of memory");
+    return;
+  }
+  s->cursor = cursor;
+  s->keep = keep;
+  s->release = release;
+  s->payload = payload;
+  sbx_respond_stream(call->req, 200, JSON_TYPE, doc_next, doc_release, s);
+}

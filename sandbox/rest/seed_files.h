@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_REST_SEED_FILES_H
+#define SANDBOX_REST_SEED_FILES_H
+
+#include "rest.h"
+
+/* Makes one object with its row. spec: the bytes (text, base64, or size with fill), category,
+ * "completed", "object", "raw". owner: the study or project that registers it. prefix: of the
+ * study or project. False: a sentence is in err. */
+bool rest_seed_file(sbx_server *server, const char *owner, bool study, const char *prefix,
+                    const igt__json *spec, igt_error *err);
+
+/* An object of `size` bytes that no other key has, below the study's files. */
+bool rest_seed_bulk_file(sbx_server *server, const char *owner, const char *prefix,
+                         const char *path, uint64_t size, igt_error *err);
+
+#endif
