@@ -71,8 +71,8 @@ typedef struct igt_string_list {
  * of no described name are kept.
  * Errors: IGT_E_PARSE, IGT_E_TYPE, IGT_E_LIMIT, IGT_E_NO_MEMORY.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_model_parse(const igt_type *type, const char *json,
-                                                   size_t n, igt_model **out, igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_model_parse(const igt_type *type, const char *json, size_t n,
+                                                   igt_model **out, igt_error *err);
 
 /** Writes a model as compact JSON with everything that it holds. Free: &(*out)->model. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_model_encode(const igt_model *model, igt_text **out,

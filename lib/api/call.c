@@ -34,8 +34,7 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
 
 /* ---- sending ---- */
 
-static igt_status prepare(igt__running *running, igt__http_request *req, igt_error *err)
-{
+static igt_status prepare(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status;
 
@@ -61,15 +60,13 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
 }
 
 /* What an answer held may be credentials. */
-static void finish_request(igt__http_request *req)
-{
+static void finish_request(igt__http_request *req) {
   if (req->answer.len > 0)
     igt__wipe(req->answer.data, req->answer.len);
   igt__http_request_finish(req);
 }
 
-static igt_status attempt(igt__running *running, igt_error *err)
-{
+static igt_status attempt(igt__running *running, igt_error *err) {
   igt__http_request req;
   igt_status status = igt__http_request_init(&req, err);
 
@@ -83,28 +80,24 @@ static igt_status attempt(igt__running *running, igt_error *err)
 }
 
 /* A session may have ended on the server before its time: renewed once, then it is an error. */
-static igt_status attempt_twice(igt__running *running, igt_error *err)
-{
+static igt_status attempt_twice(igt__running *running, igt_error *err) {
   igt__session *session = igt__client_session(running->client);
   igt_status status = attempt(running, err);
 
   if (status != IGT_E_UNAUTHORIZED || running->call->operation->open)
     return status;
-  IGT__DEBUG(IGT_LOG_API, "%s: status 401, renewing the session",
-             running->call->operation->id);
+  IGT__DEBUG(IGT_LOG_API, "%s: status 401, renewing the session", running->call->operation->id);
   status = igt__session_renew(session, running->generation, err);
   return status == IGT_OK ? attempt(running, err) : status;
 }
 
-static igt_status name_operation(const igt__running *running, igt_status status, igt_error *err)
-{
+static igt_status name_operation(const igt__running *running, igt_status status, igt_error *err) {
   if (err && status != IGT_OK && !err->operation[0])
     snprintf(err->operation, sizeof err->operation, "%s", running->call->operation->id);
   return status;
 }
 
-static igt_status start(igt__running *running, igt_error *err)
-{
+static igt_status start(igt__running *running, igt_error *err) {
   igt_status status;
 
   igt__error_clear(err);
@@ -114,8 +107,7 @@ static igt_status start(igt__running *running, igt_error *err)
     status = igt__fail(err, IGT_E_INVALID, "%s: there is no %s", running->call->operation->id,
                        running->client ? "callback" : "client");
   else
-    status = igt__call_url(running->call, igt__client_origin(running->client), &running->url,
-                           err);
+    status = igt__call_url(running->call, igt__client_origin(running->client), &running->url, err);
   if (status == IGT_OK)
     status = igt__call_body(running->call, &running->body, err);
   if (status == IGT_OK)
@@ -127,8 +119,7 @@ static igt_status start(igt__running *running, igt_error *err)
 
 /* ---- whole answers ---- */
 
-static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err)
-{
+static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status = igt__http_perform(igt__client_http(running->client), req, err);
 
@@ -146,8 +137,7 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
 }
 
 igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
-                         igt_error *err)
-{
+                         igt_error *err) {
   igt__running running = {.client = client, .call = call, .run = run_whole, .out = out};
 
   if (out)
@@ -163,8 +153,7 @@ typedef struct igt__element_call {
   bool ended;
 } igt__element_call;
 
-static igt_status on_element(void *payload, const char *list, igt_model *element)
-{
+static igt_status on_element(void *payload, const char *list, igt_model *element) {
   igt__element_call *each = payload;
   igt_status status = each->running->fn(each->running->payload, list, element);
 
@@ -172,8 +161,7 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
   return status;
 }
 
-static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream, igt_error *err)
-{
+static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream, igt_error *err) {
   for (;;) {
     size_t cap = 0, n = 0;
     char *room = igt__model_stream_room(stream, &cap);
@@ -188,19 +176,17 @@ static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream,
   }
 }
 
-static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err)
-{
+static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt__element_call each = {.running = running};
   igt__model_stream *stream = NULL;
   igt__http_stream *answer = NULL;
   igt_status status;
 
-  status = igt__model_stream_new(operation->answer, operation->id, on_element, &each, &stream,
-                                 err);
+  status = igt__model_stream_new(operation->answer, operation->id, on_element, &each, &stream, err);
   if (status == IGT_OK)
-    status = igt__http_open(igt__client_http(running->client), req, IGT__MAX_LIST_BODY, &answer,
-                            err);
+    status =
+        igt__http_open(igt__client_http(running->client), req, IGT__MAX_LIST_BODY, &answer, err);
   if (status == IGT_OK)
     status = igt__answer_expect_json(req, err);
   if (status == IGT_OK)
@@ -213,8 +199,7 @@ static igt_status run_list(igt__running *running, igt__http_request *req, igt_er
 }
 
 igt_status igt__call_each(igt_client *client, const igt__call *call, igt__element_fn fn,
-                          void *payload, igt_error *err)
-{
+                          void *payload, igt_error *err) {
   igt__running running = {
       .client = client, .call = call, .run = run_list, .fn = fn, .payload = payload};
 
@@ -223,8 +208,7 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
 
 /* ---- files ---- */
 
-static igt_status read_file(igt__running *running, igt__http_stream *answer, igt_error *err)
-{
+static igt_status read_file(igt__running *running, igt__http_stream *answer, igt_error *err) {
   char *piece = igt__malloc(PIECE);
   igt_status status = piece ? IGT_OK : igt__fail_memory(err);
   size_t n = 1;
@@ -241,8 +225,7 @@ static igt_status read_file(igt__running *running, igt__http_stream *answer, igt
   return status;
 }
 
-static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err)
-{
+static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err) {
   igt__http_stream *answer = NULL;
   igt_status status;
 
@@ -255,8 +238,7 @@ static igt_status run_file(igt__running *running, igt__http_request *req, igt_er
 }
 
 igt_status igt__call_file(igt_client *client, const igt__call *call, igt_write_fn write,
-                          void *payload, igt_error *err)
-{
+                          void *payload, igt_error *err) {
   igt__running running = {
       .client = client, .call = call, .run = run_file, .write = write, .payload = payload};
 

@@ -19,15 +19,13 @@ struct igt_client {
   char origin[300];
 };
 
-const char *igt_version(void)
-{
+const char *igt_version(void) {
   return IGT__VERSION;
 }
 
 /* ---- making one ---- */
 
-static igt_status set_origin(igt_client *client, const char *domain, igt_error *err)
-{
+static igt_status set_origin(igt_client *client, const char *domain, igt_error *err) {
   igt__url url;
   igt_status status;
 
@@ -42,14 +40,11 @@ static igt_status set_origin(igt_client *client, const char *domain, igt_error *
   return IGT_OK;
 }
 
-static unsigned retries(int wanted)
-{
+static unsigned retries(int wanted) {
   return wanted < 0 ? UINT_MAX : (unsigned)wanted;
 }
 
-static igt_status make_http(igt_client *client, const igt_client_options *options,
-                            igt_error *err)
-{
+static igt_status make_http(igt_client *client, const igt_client_options *options, igt_error *err) {
   char agent[256];
   igt__http_options http = {.user_agent = agent,
                             .ca_file = options->ca_file,
@@ -58,14 +53,14 @@ static igt_status make_http(igt_client *client, const igt_client_options *option
                             .retries = retries(options->retries),
                             .bytes_per_second = options->bytes_per_second};
 
-  snprintf(agent, sizeof agent, "%.200s%sigtcloud/%s", options->user_agent ? options->user_agent : "",
+  snprintf(agent, sizeof agent, "%.200s%sigtcloud/%s",
+           options->user_agent ? options->user_agent : "",
            options->user_agent && *options->user_agent ? " " : "", igt_version());
   return igt__http_new(&http, &client->http, err);
 }
 
 static igt_status make_session(igt_client *client, const igt_client_options *options,
-                               igt_error *err)
-{
+                               igt_error *err) {
   igt__session_options session = {.http = client->http,
                                   .origin = client->origin,
                                   .user = options->user,
@@ -80,8 +75,7 @@ static igt_status make_session(igt_client *client, const igt_client_options *opt
   return igt__session_new(&session, &client->session, err);
 }
 
-igt_status igt_client_new(const igt_client_options *options, igt_client **out, igt_error *err)
-{
+igt_status igt_client_new(const igt_client_options *options, igt_client **out, igt_error *err) {
   igt_client *client;
   igt_status status;
 
@@ -108,8 +102,7 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
   return IGT_OK;
 }
 
-void igt_client_free(igt_client *client)
-{
+void igt_client_free(igt_client *client) {
   if (!client)
     return;
   igt__session_free(client->session);
@@ -120,28 +113,24 @@ void igt_client_free(igt_client *client)
 
 /* ---- the session ---- */
 
-static igt_status need_client(const igt_client *client, igt_error *err)
-{
+static igt_status need_client(const igt_client *client, igt_error *err) {
   igt__error_clear(err);
   return client ? IGT_OK : igt__fail(err, IGT_E_INVALID, "there is no client");
 }
 
-igt_status igt_client_sign_in(igt_client *client, igt_error *err)
-{
+igt_status igt_client_sign_in(igt_client *client, igt_error *err) {
   igt_status status = need_client(client, err);
 
   return status == IGT_OK ? igt__session_sign_in(client->session, false, err) : status;
 }
 
-igt_status igt_client_sign_out(igt_client *client, igt_error *err)
-{
+igt_status igt_client_sign_out(igt_client *client, igt_error *err) {
   igt_status status = need_client(client, err);
 
   return status == IGT_OK ? igt__session_sign_out(client->session, err) : status;
 }
 
-igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error *err)
-{
+igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error *err) {
   igt_status status = need_client(client, err);
 
   memset(out, 0, sizeof *out);
@@ -153,41 +142,34 @@ igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error 
   return IGT_OK;
 }
 
-igt_status igt_login_hold(igt_client *client, igt_login_fn fn, void *payload, igt_error *err)
-{
+igt_status igt_login_hold(igt_client *client, igt_login_fn fn, void *payload, igt_error *err) {
   igt_status status = need_client(client, err);
 
   return status == IGT_OK ? igt__session_hold(client->session, fn, payload, err) : status;
 }
 
-const char *igt_client_domain(const igt_client *client)
-{
+const char *igt_client_domain(const igt_client *client) {
   return client ? client->origin : "";
 }
 
 /* ---- for the rooms below ---- */
 
-igt__http *igt__client_http(igt_client *client)
-{
+igt__http *igt__client_http(igt_client *client) {
   return client->http;
 }
 
-igt__session *igt__client_session(igt_client *client)
-{
+igt__session *igt__client_session(igt_client *client) {
   return client->session;
 }
 
-igt__cancel *igt__client_cancel(igt_client *client)
-{
+igt__cancel *igt__client_cancel(igt_client *client) {
   return client->cancel;
 }
 
-const char *igt__client_origin(const igt_client *client)
-{
+const char *igt__client_origin(const igt_client *client) {
   return client->origin;
 }
 
-unsigned igt__client_max_connections(const igt_client *client)
-{
+unsigned igt__client_max_connections(const igt_client *client) {
   return client->max_connections;
 }

@@ -9,15 +9,13 @@
 
 /* ---- the path ---- */
 
-static bool is_dots(const char *s)
-{
+static bool is_dots(const char *s) {
   return strcmp(s, ".") == 0 || strcmp(s, "..") == 0;
 }
 
 /* at: behind the '{' of the n-th parameter. */
 static igt_status put_argument(const igt__call *call, size_t n, const char *at, igt__buf *out,
-                               igt_error *err)
-{
+                               igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *text = call->path[n].text;
   char number[24];
@@ -33,8 +31,7 @@ static igt_status put_argument(const igt__call *call, size_t n, const char *at, 
   return IGT_OK;
 }
 
-static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err)
-{
+static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err) {
   igt_status status = IGT_OK;
   size_t n = 0;
 
@@ -55,8 +52,7 @@ static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err)
 
 /* One value of an option; *present false: there is none. scratch: at least 24 bytes. */
 static const char *option_text(const igt__param *param, const void *at, char *scratch,
-                               bool *present)
-{
+                               bool *present) {
   const igt_integer_field *integer = at;
   const igt_boolean_field *boolean = at;
   const char *text = NULL;
@@ -79,8 +75,7 @@ static const char *option_text(const igt__param *param, const void *at, char *sc
   return text;
 }
 
-static void put_pair(igt__buf *out, const char *name, const char *value, bool *first)
-{
+static void put_pair(igt__buf *out, const char *name, const char *value, bool *first) {
   igt__buf_putc(out, *first ? '?' : '&');
   *first = false;
   igt__uri_encode(out, name, strlen(name), false);
@@ -89,8 +84,7 @@ static void put_pair(igt__buf *out, const char *name, const char *value, bool *f
 }
 
 /* The name once for each value ("multi" in Swagger). The number of them. */
-static size_t put_list(const igt__param *param, const char *options, igt__buf *out, bool *first)
-{
+static size_t put_list(const igt__param *param, const char *options, igt__buf *out, bool *first) {
   const char *const *list = igt__pointer_get(options + param->offset);
   size_t count;
 
@@ -102,16 +96,14 @@ static size_t put_list(const igt__param *param, const char *options, igt__buf *o
 }
 
 static igt_status check_required(const igt__call *call, const igt__param *param, bool present,
-                                 igt_error *err)
-{
+                                 igt_error *err) {
   if (present || !param->required)
     return IGT_OK;
   return igt__fail(err, IGT_E_REQUIRED, "%s: the option %s is required", call->operation->id,
                    param->name);
 }
 
-static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err)
-{
+static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *options = call->options;
   igt_status status = IGT_OK;
@@ -137,9 +129,7 @@ static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err
   return status;
 }
 
-igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *out,
-                         igt_error *err)
-{
+igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *out, igt_error *err) {
   igt_status status;
 
   igt__buf_puts(out, origin);
@@ -147,16 +137,15 @@ igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *ou
   if (status == IGT_OK)
     status = put_query(call, out, err);
   if (status == IGT_OK && out->failed)
-    return out->too_long ? igt__fail(err, IGT_E_LIMIT, "%s: the arguments are too long",
-                                     call->operation->id)
-                         : igt__fail_memory(err);
+    return out->too_long
+               ? igt__fail(err, IGT_E_LIMIT, "%s: the arguments are too long", call->operation->id)
+               : igt__fail_memory(err);
   return status;
 }
 
 /* ---- the rest ---- */
 
-igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_error *err)
-{
+igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *options = call->options;
   igt_status status = igt__http_add_header(req, "Accept", operation->accept);
@@ -184,8 +173,7 @@ igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_
   return status == IGT_OK ? IGT_OK : igt__fail_memory(err);
 }
 
-static igt_status check_body(const igt__call *call, igt_error *err)
-{
+static igt_status check_body(const igt__call *call, igt_error *err) {
   const igt__operation *operation = call->operation;
   igt_status status = IGT_OK;
 
@@ -205,8 +193,7 @@ static igt_status check_body(const igt__call *call, igt_error *err)
   return status;
 }
 
-igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err)
-{
+igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err) {
   const igt__operation *operation = call->operation;
   igt_status status;
   bool ok;
@@ -224,7 +211,6 @@ igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err)
                              IGT__WRITE_FOR_SENDING);
   if (ok)
     return IGT_OK;
-  return out->too_long
-             ? igt__fail(err, IGT_E_LIMIT, "%s: the body is too large", operation->id)
-             : igt__fail_memory(err);
+  return out->too_long ? igt__fail(err, IGT_E_LIMIT, "%s: the body is too large", operation->id)
+                       : igt__fail_memory(err);
 }

@@ -18,13 +18,11 @@ typedef struct igt__checker {
 
 static igt_status check_object(igt__checker *c, const igt_model *model, const igt_type *declared);
 
-static igt_status refuse(const igt__checker *c, const char *field, const char *problem)
-{
+static igt_status refuse(const igt__checker *c, const char *field, const char *problem) {
   return igt__fail(c->err, IGT_E_INVALID, "%s: the field %s %s", c->what, field, problem);
 }
 
-static igt_status check_text(const igt__checker *c, const char *field, const char *text)
-{
+static igt_status check_text(const igt__checker *c, const char *field, const char *text) {
   if (!text)
     return refuse(c, field, "is set but has no value");
   if (!igt__utf8_valid(text, strlen(text)))
@@ -32,8 +30,7 @@ static igt_status check_text(const igt__checker *c, const char *field, const cha
   return IGT_OK;
 }
 
-static igt_status check_json(const igt__checker *c, const char *field, const char *text)
-{
+static igt_status check_json(const igt__checker *c, const char *field, const char *text) {
   igt_status status = check_text(c, field, text);
   igt__scan scan;
 
@@ -46,8 +43,7 @@ static igt_status check_json(const igt__checker *c, const char *field, const cha
 }
 
 static igt_status check_strings(const igt__checker *c, const char *field,
-                                const igt_string_list_field *list)
-{
+                                const igt_string_list_field *list) {
   igt_status status = IGT_OK;
 
   if (list->count && !list->v)
@@ -58,8 +54,7 @@ static igt_status check_strings(const igt__checker *c, const char *field,
   return status;
 }
 
-static igt_status check_models(igt__checker *c, const igt__field *field, const void *at)
-{
+static igt_status check_models(igt__checker *c, const igt__field *field, const void *at) {
   const igt__model_list_field *list = at;
   const char *v = igt__pointer_get((const char *)at + offsetof(igt__model_list_field, v));
   igt_status status = IGT_OK;
@@ -75,8 +70,7 @@ static igt_status check_models(igt__checker *c, const igt__field *field, const v
   return status;
 }
 
-static igt_status check_value(igt__checker *c, const igt__field *field, const void *at)
-{
+static igt_status check_value(igt__checker *c, const igt__field *field, const void *at) {
   switch ((igt__kind)field->kind) {
   case IGT__KIND_STRING:
     return check_text(c, field->name, ((const igt_string_field *)at)->v);
@@ -99,8 +93,7 @@ static igt_status check_value(igt__checker *c, const igt__field *field, const vo
     return v - v == 0 ? IGT_OK : refuse(c, field->name, "is not a finite number");
   }
   case IGT__KIND_MODEL: {
-    const igt_model *model =
-        igt__pointer_get((const char *)at + offsetof(igt__model_field, v));
+    const igt_model *model = igt__pointer_get((const char *)at + offsetof(igt__model_field, v));
 
     if (!model)
       return refuse(c, field->name, "is set but has no value");
@@ -116,8 +109,7 @@ static igt_status check_value(igt__checker *c, const igt__field *field, const vo
 }
 
 static igt_status check_field(igt__checker *c, const igt_model *model, const igt_type *type,
-                              size_t i)
-{
+                              size_t i) {
   const igt__field *field = &type->fields[i];
   igt_presence is = igt__field_presence(model, field);
   bool is_named = type->discriminator == (int)i && type->base;
@@ -127,13 +119,11 @@ static igt_status check_field(igt__checker *c, const igt_model *model, const igt
   if (is == IGT_SET)
     return check_value(c, field, igt__field_at(model, field));
   if (c->required && field->flags & IGT__FIELD_REQUIRED && !is_named)
-    return igt__fail(c->err, IGT_E_REQUIRED, "%s: the field %s is required", c->what,
-                     field->name);
+    return igt__fail(c->err, IGT_E_REQUIRED, "%s: the field %s is required", c->what, field->name);
   return IGT_OK;
 }
 
-static igt_status check_object(igt__checker *c, const igt_model *model, const igt_type *declared)
-{
+static igt_status check_object(igt__checker *c, const igt_model *model, const igt_type *declared) {
   const igt_type *type = model->type ? model->type : declared;
   igt_status status = IGT_OK;
 
@@ -150,16 +140,14 @@ static igt_status check_object(igt__checker *c, const igt_model *model, const ig
 }
 
 igt_status igt__model_check(const igt_model *model, const igt_type *type, const char *what,
-                            igt_error *err)
-{
+                            igt_error *err) {
   igt__checker c = {.what = what, .required = true, .err = err};
 
   return check_object(&c, model, type);
 }
 
-igt_status igt__model_check_values(const igt_model *model, const igt_type *type,
-                                   const char *what, igt_error *err)
-{
+igt_status igt__model_check_values(const igt_model *model, const igt_type *type, const char *what,
+                                   igt_error *err) {
   igt__checker c = {.what = what, .err = err};
 
   return check_object(&c, model, type);

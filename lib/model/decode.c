@@ -32,20 +32,17 @@ static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out)
 
 /* ---- failing ---- */
 
-static bool fail(igt__decoder *d, igt_status status)
-{
+static bool fail(igt__decoder *d, igt_status status) {
   if (d->status == IGT_OK)
     d->status = status;
   return false;
 }
 
-static bool fail_parse(igt__decoder *d)
-{
+static bool fail_parse(igt__decoder *d) {
   return fail(d, d->scan.too_deep ? IGT_E_LIMIT : IGT_E_PARSE);
 }
 
-static const char *kind_found(char c)
-{
+static const char *kind_found(char c) {
   switch (c) {
   case '{':
     return "an object";
@@ -64,8 +61,7 @@ static const char *kind_found(char c)
 }
 
 /* A value of another type; one that is no JSON at all is an error of its own. */
-static bool fail_type(igt__decoder *d, const char *wanted)
-{
+static bool fail_type(igt__decoder *d, const char *wanted) {
   char c = igt__scan_peek(&d->scan);
 
   if (!igt__scan_skip(&d->scan))
@@ -76,8 +72,7 @@ static bool fail_type(igt__decoder *d, const char *wanted)
 }
 
 /* "patient.dateOfBirth", "events[3].isMaster" */
-static void write_path(const igt__decoder *d, char *out, size_t cap)
-{
+static void write_path(const igt__decoder *d, char *out, size_t cap) {
   size_t len = 0;
 
   out[0] = '\0';
@@ -93,8 +88,7 @@ static void write_path(const igt__decoder *d, char *out, size_t cap)
   }
 }
 
-static igt_status explain(const igt__decoder *d, igt_error *err)
-{
+static igt_status explain(const igt__decoder *d, igt_error *err) {
   char path[256];
 
   write_path(d, path, sizeof path);
@@ -122,8 +116,7 @@ static igt_status explain(const igt__decoder *d, igt_error *err)
 
 /* ---- memory ---- */
 
-static void *get(igt__decoder *d, size_t count, size_t size)
-{
+static void *get(igt__decoder *d, size_t count, size_t size) {
   void *p = igt__arena_calloc(d->arena, count ? count : 1, size);
 
   if (!p)
@@ -132,8 +125,7 @@ static void *get(igt__decoder *d, size_t count, size_t size)
 }
 
 /* Room for one more element behind count; lists double, so no more than half is waste. */
-static void *grow(igt__decoder *d, void *list, size_t count, size_t *cap, size_t size)
-{
+static void *grow(igt__decoder *d, void *list, size_t count, size_t *cap, size_t size) {
   void *larger;
 
   if (count < *cap)
@@ -147,8 +139,7 @@ static void *grow(igt__decoder *d, void *list, size_t count, size_t *cap, size_t
   return larger;
 }
 
-static char *keep(igt__decoder *d, const igt__slice *string, size_t *len)
-{
+static char *keep(igt__decoder *d, const igt__slice *string, size_t *len) {
   char *s = igt__arena_alloc(d->arena, string->len + 1);
 
   if (s)
@@ -160,8 +151,7 @@ static char *keep(igt__decoder *d, const igt__slice *string, size_t *len)
 
 /* ---- single values ---- */
 
-static bool decode_text(igt__decoder *d, const char **out, size_t *len)
-{
+static bool decode_text(igt__decoder *d, const char **out, size_t *len) {
   igt__slice string;
   char *s;
 
@@ -175,8 +165,7 @@ static bool decode_text(igt__decoder *d, const char **out, size_t *len)
 }
 
 /* A field's text ends at its NUL, so it can hold none. */
-static bool decode_string(igt__decoder *d, const char **out)
-{
+static bool decode_string(igt__decoder *d, const char **out) {
   size_t len = 0;
 
   if (!decode_text(d, out, &len))
@@ -189,8 +178,7 @@ static bool decode_string(igt__decoder *d, const char **out)
   return true;
 }
 
-static bool decode_time(igt__decoder *d, igt_time_field *field)
-{
+static bool decode_time(igt__decoder *d, igt_time_field *field) {
   if (!decode_string(d, &field->text))
     return false;
   field->valid = igt__time_parse(field->text, &field->v);
@@ -199,15 +187,13 @@ static bool decode_time(igt__decoder *d, igt_time_field *field)
   return true;
 }
 
-static bool is_number(igt__decoder *d)
-{
+static bool is_number(igt__decoder *d) {
   char c = igt__scan_peek(&d->scan);
 
   return c == '-' || (c >= '0' && c <= '9');
 }
 
-static bool decode_integer(igt__decoder *d, int64_t *out)
-{
+static bool decode_integer(igt__decoder *d, int64_t *out) {
   igt__slice number;
   bool is_integer;
 
@@ -222,8 +208,7 @@ static bool decode_integer(igt__decoder *d, int64_t *out)
   return fail(d, IGT_E_TYPE);
 }
 
-static bool decode_number(igt__decoder *d, double *out)
-{
+static bool decode_number(igt__decoder *d, double *out) {
   igt__slice number;
   igt__json *json = NULL;
   bool is_integer;
@@ -240,8 +225,7 @@ static bool decode_number(igt__decoder *d, double *out)
   return true;
 }
 
-static bool decode_boolean(igt__decoder *d, bool *out)
-{
+static bool decode_boolean(igt__decoder *d, bool *out) {
   char c = igt__scan_peek(&d->scan);
 
   if (c != 't' && c != 'f')
@@ -251,8 +235,7 @@ static bool decode_boolean(igt__decoder *d, bool *out)
 }
 
 /* Any value, kept as compact text. */
-static bool decode_json(igt__decoder *d, const char **out)
-{
+static bool decode_json(igt__decoder *d, const char **out) {
   const char *begin;
   igt__buf buf;
   bool ok;
@@ -270,8 +253,7 @@ static bool decode_json(igt__decoder *d, const char **out)
 
 /* ---- lists ---- */
 
-static bool decode_string_list(igt__decoder *d, size_t *count, const char *const **out)
-{
+static bool decode_string_list(igt__decoder *d, size_t *count, const char *const **out) {
   const char **list = NULL;
   size_t cap = 0;
   bool first = true;
@@ -294,8 +276,7 @@ static bool decode_string_list(igt__decoder *d, size_t *count, const char *const
   return !d->scan.problem || fail_parse(d);
 }
 
-static bool decode_integer_list(igt__decoder *d, igt_integer_list_field *field)
-{
+static bool decode_integer_list(igt__decoder *d, igt_integer_list_field *field) {
   int64_t *list = NULL;
   size_t cap = 0;
   bool first = true;
@@ -315,9 +296,8 @@ static bool decode_integer_list(igt__decoder *d, igt_integer_list_field *field)
 }
 
 /* step: where the elements' index stands in the path; NULL: the list is the whole. */
-static bool decode_model_list(igt__decoder *d, const igt_type *type, igt__step *step,
-                              size_t *count, void *v)
-{
+static bool decode_model_list(igt__decoder *d, const igt_type *type, igt__step *step, size_t *count,
+                              void *v) {
   igt_model **list = NULL;
   size_t cap = 0;
   bool first = true;
@@ -340,8 +320,7 @@ static bool decode_model_list(igt__decoder *d, const igt_type *type, igt__step *
 
 /* ---- objects ---- */
 
-static bool decode_value(igt__decoder *d, const igt__field *field, void *at)
-{
+static bool decode_value(igt__decoder *d, const igt__field *field, void *at) {
   igt__step *step = &d->path[d->steps - 1];
 
   switch ((igt__kind)field->kind) {
@@ -378,8 +357,7 @@ static bool decode_value(igt__decoder *d, const igt__field *field, void *at)
 }
 
 /* All field structs begin with their presence. */
-static bool decode_field(igt__decoder *d, const igt__field *field, char *at)
-{
+static bool decode_field(igt__decoder *d, const igt__field *field, char *at) {
   igt_presence *is = (igt_presence *)(void *)at;
   bool ok = true;
 
@@ -398,8 +376,7 @@ static bool decode_field(igt__decoder *d, const igt__field *field, char *at)
 
 /* The names of one object's fields come mostly in the order of the one before: look behind the
  * last hit first. Returns field_count for an unknown name. */
-static size_t find_field(const igt_type *type, const char *name, size_t len, size_t hint)
-{
+static size_t find_field(const igt_type *type, const char *name, size_t len, size_t hint) {
   for (size_t i = 0; i < type->field_count; i++) {
     size_t at = hint + i < type->field_count ? hint + i : hint + i - type->field_count;
     const igt__field *field = &type->fields[at];
@@ -411,8 +388,7 @@ static size_t find_field(const igt_type *type, const char *name, size_t len, siz
 }
 
 /* A key's text; one with escapes is undone into the arena. */
-static const char *key_text(igt__decoder *d, const igt__slice *key, size_t *len)
-{
+static const char *key_text(igt__decoder *d, const igt__slice *key, size_t *len) {
   *len = key->len;
   return key->escaped ? keep(d, key, len) : key->at;
 }
@@ -425,8 +401,7 @@ typedef struct igt__members {
   size_t unknown_count, unknown_cap;
 } igt__members;
 
-static bool decode_unknown(igt__decoder *d, igt__members *m, const char *name, size_t len)
-{
+static bool decode_unknown(igt__decoder *d, igt__members *m, const char *name, size_t len) {
   igt__extra *extra = NULL;
 
   for (size_t i = 0; i < m->unknown_count && !extra; i++)
@@ -446,8 +421,7 @@ static bool decode_unknown(igt__decoder *d, igt__members *m, const char *name, s
   return decode_json(d, &extra->json);
 }
 
-static bool decode_members(igt__decoder *d, const igt_type *type, char *model, igt__members *m)
-{
+static bool decode_members(igt__decoder *d, const igt_type *type, char *model, igt__members *m) {
   igt__slice key;
   size_t len, at, next = 0;
   bool first = true;
@@ -480,8 +454,7 @@ static bool decode_members(igt__decoder *d, const igt_type *type, char *model, i
 }
 
 /* What the struct itself has no place for. */
-static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *m)
-{
+static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *m) {
   unsigned short *order;
 
   if (!m->reordered && !m->unknown_count)
@@ -502,8 +475,7 @@ static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *
   return true;
 }
 
-static const igt_type *named_type(const igt_type *type, const char *name, size_t len)
-{
+static const igt_type *named_type(const igt_type *type, const char *name, size_t len) {
   for (size_t i = 0; i < type->derived_count; i++)
     if (strlen(type->derived[i]->name) == len && memcmp(type->derived[i]->name, name, len) == 0)
       return type->derived[i];
@@ -512,8 +484,7 @@ static const igt_type *named_type(const igt_type *type, const char *name, size_t
 
 /* The type that the object at scan names: its members are read ahead, as the field may be the
  * last. A type's name has no need of escapes. */
-static const igt_type *concrete_type(const igt__decoder *d, const igt_type *type)
-{
+static const igt_type *concrete_type(const igt__decoder *d, const igt_type *type) {
   const igt_type *found = type;
   const igt__field *tag;
   igt__scan scan = d->scan;
@@ -537,8 +508,7 @@ static const igt_type *concrete_type(const igt__decoder *d, const igt_type *type
   return found;
 }
 
-static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt__members members;
   igt_model *model;
 
@@ -560,8 +530,7 @@ static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out)
 
 /* ---- the whole ---- */
 
-static bool decode_whole_text(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_whole_text(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt_text *text = get(d, 1, sizeof *text);
 
   if (!text)
@@ -571,8 +540,7 @@ static bool decode_whole_text(igt__decoder *d, const igt_type *type, igt_model *
   return decode_text(d, &text->v, &text->len);
 }
 
-static bool decode_raw(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_raw(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt_text *text = get(d, 1, sizeof *text);
   size_t n = (size_t)(d->scan.end - d->scan.at);
   char *copy = text ? igt__arena_alloc(d->arena, n + 1) : NULL;
@@ -587,8 +555,7 @@ static bool decode_raw(igt__decoder *d, const igt_type *type, igt_model **out)
   return true;
 }
 
-static bool decode_strings(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_strings(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt_string_list *list = get(d, 1, sizeof *list);
   const char *const *v = NULL;
 
@@ -600,8 +567,7 @@ static bool decode_strings(igt__decoder *d, const igt_type *type, igt_model **ou
   return true;
 }
 
-static bool decode_list(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_list(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt__model_list *list = get(d, 1, type->size);
   igt__step *step = &d->path[d->steps++];
 
@@ -616,8 +582,7 @@ static bool decode_list(igt__decoder *d, const igt_type *type, igt_model **out)
   return true;
 }
 
-static bool decode_any(igt__decoder *d, const igt_type *type, igt_model **out)
-{
+static bool decode_any(igt__decoder *d, const igt_type *type, igt_model **out) {
   switch (type->kind) {
   case IGT__TYPE_OBJECT:
     return decode_model(d, type, out);
@@ -633,8 +598,7 @@ static bool decode_any(igt__decoder *d, const igt_type *type, igt_model **out)
   return fail(d, IGT_E_INTERNAL);
 }
 
-static bool own(igt__decoder *d, igt_model *model)
-{
+static bool own(igt__decoder *d, igt_model *model) {
   if (!model->extras)
     model->extras = get(d, 1, sizeof *model->extras);
   if (!model->extras)
@@ -643,9 +607,8 @@ static bool own(igt__decoder *d, igt_model *model)
   return true;
 }
 
-igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json,
-                                size_t n, const char *what, igt_model **out, igt_error *err)
-{
+igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
+                                const char *what, igt_model **out, igt_error *err) {
   igt__decoder d = {.arena = arena};
   igt_model *model = NULL;
   igt_status status;
@@ -664,8 +627,7 @@ igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const c
 }
 
 igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
-                             igt_model **out, igt_error *err)
-{
+                             igt_model **out, igt_error *err) {
   igt__arena *arena = igt__arena_new(0);
   igt_status status;
 

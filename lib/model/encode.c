@@ -19,8 +19,7 @@ static void write_model(igt__writer *w, const igt_model *model, const igt_type *
 
 /* ---- layout ---- */
 
-static void new_line(igt__writer *w)
-{
+static void new_line(igt__writer *w) {
   if (w->style != IGT__JSON_INDENT4)
     return;
   igt__buf_putc(w->out, '\n');
@@ -28,38 +27,33 @@ static void new_line(igt__writer *w)
     igt__buf_puts(w->out, "    ");
 }
 
-static void open_bracket(igt__writer *w, char bracket)
-{
+static void open_bracket(igt__writer *w, char bracket) {
   igt__buf_putc(w->out, bracket);
   w->depth++;
 }
 
 /* any: something stands between the brackets. */
-static void close_bracket(igt__writer *w, char bracket, bool any)
-{
+static void close_bracket(igt__writer *w, char bracket, bool any) {
   w->depth--;
   if (any)
     new_line(w);
   igt__buf_putc(w->out, bracket);
 }
 
-static void next_element(igt__writer *w, bool first)
-{
+static void next_element(igt__writer *w, bool first) {
   if (!first)
     igt__buf_putc(w->out, ',');
   new_line(w);
 }
 
-static void write_string(igt__writer *w, const char *s)
-{
+static void write_string(igt__writer *w, const char *s) {
   if (s)
     igt__json_write_string(w->out, s, strlen(s), w->style);
   else
     igt__buf_puts(w->out, "null");
 }
 
-static void write_name(igt__writer *w, const char *name, bool first)
-{
+static void write_name(igt__writer *w, const char *name, bool first) {
   next_element(w, first);
   write_string(w, name);
   igt__buf_puts(w->out, w->style == IGT__JSON_INDENT4 ? ": " : ":");
@@ -67,8 +61,7 @@ static void write_name(igt__writer *w, const char *name, bool first)
 
 /* ---- values ---- */
 
-static void write_time(igt__writer *w, const igt_time_field *field)
-{
+static void write_time(igt__writer *w, const igt_time_field *field) {
   char text[48];
 
   if (field->text && !(w->flags & IGT__WRITE_ISO_DATES && field->valid)) {
@@ -80,8 +73,7 @@ static void write_time(igt__writer *w, const igt_time_field *field)
 }
 
 /* The C library's own conversions follow the program's locale. */
-static void write_number(igt__writer *w, double v)
-{
+static void write_number(igt__writer *w, double v) {
   igt__json *json = igt__json_new_double(v);
 
   if (!json || !igt__json_write(w->out, json, IGT__JSON_COMPACT))
@@ -89,16 +81,14 @@ static void write_number(igt__writer *w, double v)
   igt__json_free(json);
 }
 
-static void write_json(igt__writer *w, const char *text)
-{
+static void write_json(igt__writer *w, const char *text) {
   if (text && !igt__scan_rewrite(w->out, text, strlen(text), w->style, w->depth))
     w->out->failed = true;
   else if (!text)
     igt__buf_puts(w->out, "null");
 }
 
-static void write_strings(igt__writer *w, const char *const *v, size_t count)
-{
+static void write_strings(igt__writer *w, const char *const *v, size_t count) {
   open_bracket(w, '[');
   for (size_t i = 0; i < count; i++) {
     next_element(w, i == 0);
@@ -107,8 +97,7 @@ static void write_strings(igt__writer *w, const char *const *v, size_t count)
   close_bracket(w, ']', count > 0);
 }
 
-static void write_integers(igt__writer *w, const igt_integer_list_field *field)
-{
+static void write_integers(igt__writer *w, const igt_integer_list_field *field) {
   open_bracket(w, '[');
   for (size_t i = 0; i < field->count; i++) {
     next_element(w, i == 0);
@@ -118,13 +107,11 @@ static void write_integers(igt__writer *w, const igt_integer_list_field *field)
 }
 
 /* v: an array of pointers to models of any one type. */
-static const igt_model *element(const void *v, size_t i)
-{
+static const igt_model *element(const void *v, size_t i) {
   return igt__pointer_get((const char *)v + i * sizeof(void *));
 }
 
-static void write_models(igt__writer *w, const void *v, size_t count, const igt_type *type)
-{
+static void write_models(igt__writer *w, const void *v, size_t count, const igt_type *type) {
   open_bracket(w, '[');
   for (size_t i = 0; i < count; i++) {
     next_element(w, i == 0);
@@ -133,8 +120,7 @@ static void write_models(igt__writer *w, const void *v, size_t count, const igt_
   close_bracket(w, ']', count > 0);
 }
 
-static void write_value(igt__writer *w, const igt__field *field, const void *at)
-{
+static void write_value(igt__writer *w, const igt__field *field, const void *at) {
   switch ((igt__kind)field->kind) {
   case IGT__KIND_STRING:
     write_string(w, ((const igt_string_field *)at)->v);
@@ -162,8 +148,7 @@ static void write_value(igt__writer *w, const igt__field *field, const void *at)
     write_integers(w, at);
     break;
   case IGT__KIND_MODEL:
-    write_model(w, igt__pointer_get((const char *)at + offsetof(igt__model_field, v)),
-                field->type);
+    write_model(w, igt__pointer_get((const char *)at + offsetof(igt__model_field, v)), field->type);
     break;
   case IGT__KIND_MODEL_LIST:
     write_models(w, igt__pointer_get((const char *)at + offsetof(igt__model_list_field, v)),
@@ -174,14 +159,12 @@ static void write_value(igt__writer *w, const igt__field *field, const void *at)
 
 /* ---- objects ---- */
 
-static bool is_left_out(const igt__writer *w, const igt__field *field)
-{
+static bool is_left_out(const igt__writer *w, const igt__field *field) {
   return w->flags & IGT__WRITE_FOR_SENDING && field->flags & IGT__FIELD_READ_ONLY;
 }
 
 /* A zeroed model of a type that has a name on the wire gets it. */
-static bool write_missing_tag(igt__writer *w, const igt_model *model, const igt_type *type)
-{
+static bool write_missing_tag(igt__writer *w, const igt_model *model, const igt_type *type) {
   const igt__field *tag;
 
   if (type->discriminator < 0 || !type->base || !(w->flags & IGT__WRITE_FOR_SENDING))
@@ -194,8 +177,7 @@ static bool write_missing_tag(igt__writer *w, const igt_model *model, const igt_
   return true;
 }
 
-static bool write_fields(igt__writer *w, const igt_model *model, const igt_type *type)
-{
+static bool write_fields(igt__writer *w, const igt_model *model, const igt_type *type) {
   unsigned short order[IGT__MAX_FIELDS];
   size_t count = igt__present_fields(model, type, order);
   bool any = write_missing_tag(w, model, type);
@@ -215,8 +197,7 @@ static bool write_fields(igt__writer *w, const igt_model *model, const igt_type 
   return any;
 }
 
-static void write_object(igt__writer *w, const igt_model *model, const igt_type *type)
-{
+static void write_object(igt__writer *w, const igt_model *model, const igt_type *type) {
   bool any;
 
   open_bracket(w, '{');
@@ -229,8 +210,7 @@ static void write_object(igt__writer *w, const igt_model *model, const igt_type 
   close_bracket(w, '}', any);
 }
 
-static void write_model(igt__writer *w, const igt_model *model, const igt_type *declared)
-{
+static void write_model(igt__writer *w, const igt_model *model, const igt_type *declared) {
   const igt_type *type = model && model->type ? model->type : declared;
 
   if (w->depth > IGT__MAX_JSON_DEPTH)
@@ -264,8 +244,7 @@ static void write_model(igt__writer *w, const igt_model *model, const igt_type *
 }
 
 static bool write_typed(igt__buf *out, const igt_model *model, const igt_type *type,
-                        igt__json_style style, unsigned flags)
-{
+                        igt__json_style style, unsigned flags) {
   igt__writer w = {.out = out, .style = style, .flags = flags};
 
   write_model(&w, model, type);
@@ -273,20 +252,17 @@ static bool write_typed(igt__buf *out, const igt_model *model, const igt_type *t
 }
 
 bool igt__model_write(igt__buf *out, const igt_model *model, igt__json_style style,
-                      unsigned flags)
-{
+                      unsigned flags) {
   return write_typed(out, model, model->type, style, flags);
 }
 
 bool igt__model_write_as(igt__buf *out, const igt_model *model, const igt_type *type,
-                         igt__json_style style, unsigned flags)
-{
+                         igt__json_style style, unsigned flags) {
   return write_typed(out, model, type, style, flags);
 }
 
 bool igt__model_write_list(igt__buf *out, const void *models, size_t count, const igt_type *type,
-                           igt__json_style style, unsigned flags)
-{
+                           igt__json_style style, unsigned flags) {
   igt__writer w = {.out = out, .style = style, .flags = flags};
 
   write_models(&w, models, count, type);

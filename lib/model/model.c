@@ -16,26 +16,22 @@ const igt_type igt__string_list_type = {.name = "list of strings",
 
 /* Pointers to models of all types are stored through these, as C lets no pointer of one type be
  * read as one of another. */
-const void *igt__pointer_get(const void *at)
-{
+const void *igt__pointer_get(const void *at) {
   const void *pointer;
 
   memcpy(&pointer, at, sizeof pointer);
   return pointer;
 }
 
-void igt__pointer_set(void *at, void *pointer)
-{
+void igt__pointer_set(void *at, void *pointer) {
   memcpy(at, &pointer, sizeof pointer);
 }
 
-const char *igt_type_name(const igt_type *type)
-{
+const char *igt_type_name(const igt_type *type) {
   return type ? type->name : "";
 }
 
-bool igt_model_is(const igt_model *model, const igt_type *type)
-{
+bool igt_model_is(const igt_model *model, const igt_type *type) {
   const igt_type *at = model ? model->type : NULL;
 
   while (at && at != type)
@@ -44,8 +40,7 @@ bool igt_model_is(const igt_model *model, const igt_type *type)
 }
 
 /* An empty model that owns the arena it is in. */
-static igt_model *new_in_own_arena(const igt_type *type)
-{
+static igt_model *new_in_own_arena(const igt_type *type) {
   igt__arena *arena = igt__arena_new(0);
   igt_model *model = arena ? igt__arena_calloc(arena, 1, type->size) : NULL;
   struct igt__extras *extras = model ? igt__arena_calloc(arena, 1, sizeof *extras) : NULL;
@@ -59,13 +54,11 @@ static igt_model *new_in_own_arena(const igt_type *type)
   return model;
 }
 
-igt_model *igt__model_new(const igt_type *type)
-{
+igt_model *igt__model_new(const igt_type *type) {
   igt_model *model = new_in_own_arena(type);
 
   if (model && type->base && type->discriminator >= 0) {
-    igt_string_field *tag =
-        (void *)((char *)model + type->fields[type->discriminator].offset);
+    igt_string_field *tag = (void *)((char *)model + type->fields[type->discriminator].offset);
 
     *tag = (igt_string_field){IGT_SET, type->name};
   }
@@ -73,8 +66,7 @@ igt_model *igt__model_new(const igt_type *type)
 }
 
 /* By way of JSON: one walk for reading, one for writing, none for this alone. */
-igt_model *igt__model_copy(const igt_model *model)
-{
+igt_model *igt__model_copy(const igt_model *model) {
   igt_model *copy = NULL;
   igt__buf buf;
 
@@ -88,39 +80,33 @@ igt_model *igt__model_copy(const igt_model *model)
   return copy;
 }
 
-void *igt__model_alloc(igt_model *owner, size_t size)
-{
+void *igt__model_alloc(igt_model *owner, size_t size) {
   if (!owner->extras || !owner->extras->arena)
     return NULL;
   return igt__arena_calloc(owner->extras->arena, 1, size ? size : 1);
 }
 
-char *igt__model_strdup(igt_model *owner, const char *s)
-{
+char *igt__model_strdup(igt_model *owner, const char *s) {
   if (!s || !owner->extras || !owner->extras->arena)
     return NULL;
   return igt__arena_strdup(owner->extras->arena, s);
 }
 
-igt_model *igt_model_new(const igt_type *type)
-{
+igt_model *igt_model_new(const igt_type *type) {
   return type ? igt__model_new(type) : NULL;
 }
 
-igt_model *igt_model_copy(const igt_model *model)
-{
+igt_model *igt_model_copy(const igt_model *model) {
   return igt__model_copy(model);
 }
 
-void igt_model_free(igt_model *model)
-{
+void igt_model_free(igt_model *model) {
   if (model && model->extras && model->extras->owns_arena)
     igt__arena_free(model->extras->arena);
 }
 
 igt_status igt_model_parse(const igt_type *type, const char *json, size_t n, igt_model **out,
-                           igt_error *err)
-{
+                           igt_error *err) {
   igt__error_clear(err);
   *out = NULL;
   if (!type || !json)
@@ -130,8 +116,7 @@ igt_status igt_model_parse(const igt_type *type, const char *json, size_t n, igt
   return igt__model_decode(type, json, n, type->name, out, err);
 }
 
-igt_status igt_model_encode(const igt_model *model, igt_text **out, igt_error *err)
-{
+igt_status igt_model_encode(const igt_model *model, igt_text **out, igt_error *err) {
   igt_model *text = NULL;
   igt_status status;
   igt__buf buf;

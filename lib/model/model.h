@@ -22,8 +22,8 @@ igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, c
                              igt_model **out, igt_error *err);
 
 /* The same, into memory of the caller: what it makes lives until the arena is freed or reset. */
-igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json,
-                                size_t n, const char *what, igt_model **out, igt_error *err);
+igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
+                                const char *what, igt_model **out, igt_error *err);
 
 enum {
   IGT__WRITE_ALL = 0,         /* everything that is set or null */
@@ -33,8 +33,7 @@ enum {
 };
 /* The field that names the type first, then the server's order, then fields that a program set,
  * then unknown ones. False: no memory, or past the buffer's maximum. */
-bool igt__model_write(igt__buf *out, const igt_model *model, igt__json_style style,
-                      unsigned flags);
+bool igt__model_write(igt__buf *out, const igt_model *model, igt__json_style style, unsigned flags);
 /* type: what a model without a type is. */
 bool igt__model_write_as(igt__buf *out, const igt_model *model, const igt_type *type,
                          igt__json_style style, unsigned flags);
@@ -45,8 +44,8 @@ bool igt__model_write_list(igt__buf *out, const void *models, size_t count, cons
 igt_status igt__model_check(const igt_model *model, const igt_type *type, const char *what,
                             igt_error *err);
 /* The same, but what is required may be missing. */
-igt_status igt__model_check_values(const igt_model *model, const igt_type *type,
-                                   const char *what, igt_error *err);
+igt_status igt__model_check_values(const igt_model *model, const igt_type *type, const char *what,
+                                   igt_error *err);
 
 /* One field of a walk. */
 typedef struct igt__field_view {

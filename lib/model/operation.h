@@ -19,7 +19,7 @@ typedef struct igt__param {
   unsigned char kind;
   bool is_header; /* else of the query */
   bool required;
-  unsigned short offset; /* in the options */
+  unsigned short offset;       /* in the options */
   unsigned short count_offset; /* of a STRING_LIST's number */
 } igt__param;
 

@@ -6,8 +6,7 @@
 /* ---- strings ---- */
 
 /* One character of valid UTF-8 at s; *n: its bytes. */
-static unsigned utf8_char(const char *s, size_t *n)
-{
+static unsigned utf8_char(const char *s, size_t *n) {
   unsigned char c = (unsigned char)*s;
   unsigned v;
 
@@ -18,8 +17,7 @@ static unsigned utf8_char(const char *s, size_t *n)
   return v;
 }
 
-static void write_u(igt__buf *out, unsigned c)
-{
+static void write_u(igt__buf *out, unsigned c) {
   if (c > 0xFFFF)
     igt__buf_printf(out, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
                     0xDC00 + ((c - 0x10000) & 0x3FF));
@@ -27,8 +25,7 @@ static void write_u(igt__buf *out, unsigned c)
     igt__buf_printf(out, "\\u%04x", c);
 }
 
-static void write_special(igt__buf *out, unsigned c)
-{
+static void write_special(igt__buf *out, unsigned c) {
   static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
   const char *found = c && c < 0x80 ? strchr(from, (int)c) : NULL;
 
@@ -41,8 +38,7 @@ static void write_special(igt__buf *out, unsigned c)
 }
 
 /* How far s can be written as it stands. Python escapes DEL in its ASCII form, too. */
-static size_t plain_length(const char *s, size_t n, igt__json_style style)
-{
+static size_t plain_length(const char *s, size_t n, igt__json_style style) {
   size_t i;
 
   for (i = 0; i < n; i++) {
@@ -54,8 +50,7 @@ static size_t plain_length(const char *s, size_t n, igt__json_style style)
   return i;
 }
 
-bool igt__json_write_string(igt__buf *out, const char *s, size_t n, igt__json_style style)
-{
+bool igt__json_write_string(igt__buf *out, const char *s, size_t n, igt__json_style style) {
   igt__buf_putc(out, '"');
   while (n > 0) {
     size_t plain = plain_length(s, n, style), used = 0;
@@ -72,8 +67,7 @@ bool igt__json_write_string(igt__buf *out, const char *s, size_t n, igt__json_st
 
 /* ---- whole values ---- */
 
-static bool rewrite_string(igt__buf *out, igt__scan *scan, igt__json_style style)
-{
+static bool rewrite_string(igt__buf *out, igt__scan *scan, igt__json_style style) {
   igt__slice string;
   igt__buf plain;
 
@@ -93,8 +87,7 @@ static bool rewrite_string(igt__buf *out, igt__scan *scan, igt__json_style style
   return !out->failed;
 }
 
-static void new_line(igt__buf *out, igt__json_style style, unsigned depth)
-{
+static void new_line(igt__buf *out, igt__json_style style, unsigned depth) {
   if (style != IGT__JSON_INDENT4)
     return;
   igt__buf_putc(out, '\n');
@@ -104,8 +97,7 @@ static void new_line(igt__buf *out, igt__json_style style, unsigned depth)
 
 static bool rewrite_value(igt__buf *out, igt__scan *scan, igt__json_style style, unsigned depth);
 
-static bool rewrite_many(igt__buf *out, igt__scan *scan, igt__json_style style, unsigned depth)
-{
+static bool rewrite_many(igt__buf *out, igt__scan *scan, igt__json_style style, unsigned depth) {
   char bracket = *scan->at, closing = bracket == '[' ? ']' : '}';
   bool first = true, any = false;
 
@@ -130,8 +122,7 @@ static bool rewrite_many(igt__buf *out, igt__scan *scan, igt__json_style style, 
   return igt__buf_putc(out, closing) && !scan->problem;
 }
 
-static bool rewrite_value(igt__buf *out, igt__scan *scan, igt__json_style style, unsigned depth)
-{
+static bool rewrite_value(igt__buf *out, igt__scan *scan, igt__json_style style, unsigned depth) {
   char c = igt__scan_peek(scan);
   const char *begin = scan->at;
 
@@ -143,8 +134,7 @@ static bool rewrite_value(igt__buf *out, igt__scan *scan, igt__json_style style,
 }
 
 bool igt__scan_rewrite(igt__buf *out, const char *text, size_t n, igt__json_style style,
-                       unsigned depth)
-{
+                       unsigned depth) {
   igt__scan scan;
 
   igt__scan_init(&scan, text, n);

@@ -6,20 +6,17 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-void igt__scan_init(igt__scan *scan, const char *text, size_t n)
-{
+void igt__scan_init(igt__scan *scan, const char *text, size_t n) {
   *scan = (igt__scan){.begin = text, .at = text, .end = text + n};
 }
 
-bool igt__scan_fail(igt__scan *scan, const char *problem)
-{
+bool igt__scan_fail(igt__scan *scan, const char *problem) {
   if (!scan->problem)
     scan->problem = problem;
   return false;
 }
 
-void igt__scan_space(igt__scan *scan)
-{
+void igt__scan_space(igt__scan *scan) {
   const char *at = scan->at;
 
   while (at < scan->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
@@ -27,14 +24,12 @@ void igt__scan_space(igt__scan *scan)
   scan->at = at;
 }
 
-char igt__scan_peek(igt__scan *scan)
-{
+char igt__scan_peek(igt__scan *scan) {
   igt__scan_space(scan);
   return scan->at < scan->end ? *scan->at : '\0';
 }
 
-bool igt__scan_take(igt__scan *scan, char c)
-{
+bool igt__scan_take(igt__scan *scan, char c) {
   igt__scan_space(scan);
   if (scan->at == scan->end || *scan->at != c)
     return false;
@@ -44,14 +39,12 @@ bool igt__scan_take(igt__scan *scan, char c)
 
 /* ---- strings ---- */
 
-static bool is_hex(char c)
-{
+static bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 /* at is behind the backslash; NULL: no escape. */
-static const char *escape_end(const char *at, const char *end)
-{
+static const char *escape_end(const char *at, const char *end) {
   if (at == end)
     return NULL;
   if (*at != 'u')
@@ -65,13 +58,11 @@ static const char *escape_end(const char *at, const char *end)
 }
 
 /* Bytes of a string that need no look: printable ASCII but '"' and '\'. */
-static bool is_plain(unsigned char c)
-{
+static bool is_plain(unsigned char c) {
   return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-bool igt__scan_string(igt__scan *scan, igt__slice *out)
-{
+bool igt__scan_string(igt__scan *scan, igt__slice *out) {
   bool ascii = true;
   const char *at;
 
@@ -104,8 +95,7 @@ bool igt__scan_string(igt__scan *scan, igt__slice *out)
   return true;
 }
 
-static unsigned hex4(const char *at)
-{
+static unsigned hex4(const char *at) {
   unsigned v = 0;
 
   for (int i = 0; i < 4; i++) {
@@ -116,8 +106,7 @@ static unsigned hex4(const char *at)
   return v;
 }
 
-static char *put_utf8(char *out, unsigned c)
-{
+static char *put_utf8(char *out, unsigned c) {
   if (c < 0x80) {
     *out++ = (char)c;
   } else if (c < 0x800) {
@@ -137,8 +126,7 @@ static char *put_utf8(char *out, unsigned c)
 }
 
 /* at: the four digits of an escape; *next: behind what was read (RFC 8259 section 7). */
-static unsigned escaped_char(const char *at, const char *end, const char **next)
-{
+static unsigned escaped_char(const char *at, const char *end, const char **next) {
   unsigned high = hex4(at), low;
 
   *next = at + 4;
@@ -153,8 +141,7 @@ static unsigned escaped_char(const char *at, const char *end, const char **next)
   return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
 }
 
-size_t igt__slice_unescape(const igt__slice *string, char *out)
-{
+size_t igt__slice_unescape(const igt__slice *string, char *out) {
   static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
   const char *at = string->at, *end = at + string->len;
   char *begin = out;
@@ -181,16 +168,14 @@ size_t igt__slice_unescape(const igt__slice *string, char *out)
 
 /* ---- numbers and words ---- */
 
-static const char *digits(const char *at, const char *end)
-{
+static const char *digits(const char *at, const char *end) {
   while (at < end && *at >= '0' && *at <= '9')
     at++;
   return at;
 }
 
 /* The end of a number by RFC 8259 section 6; NULL when it is none. */
-static const char *number_end(const char *at, const char *end, bool *is_integer)
-{
+static const char *number_end(const char *at, const char *end, bool *is_integer) {
   const char *begin;
 
   *is_integer = true;
@@ -220,8 +205,7 @@ static const char *number_end(const char *at, const char *end, bool *is_integer)
   return at;
 }
 
-bool igt__scan_number(igt__scan *scan, igt__slice *out, bool *is_integer)
-{
+bool igt__scan_number(igt__scan *scan, igt__slice *out, bool *is_integer) {
   const char *end;
 
   igt__scan_space(scan);
@@ -233,8 +217,7 @@ bool igt__scan_number(igt__scan *scan, igt__slice *out, bool *is_integer)
   return true;
 }
 
-bool igt__slice_to_int64(const igt__slice *number, int64_t *out)
-{
+bool igt__slice_to_int64(const igt__slice *number, int64_t *out) {
   char text[32];
   double v;
   igt__json *json = NULL;
@@ -256,8 +239,7 @@ bool igt__slice_to_int64(const igt__slice *number, int64_t *out)
   return true;
 }
 
-bool igt__scan_word(igt__scan *scan, const char *word)
-{
+bool igt__scan_word(igt__scan *scan, const char *word) {
   size_t n = strlen(word);
 
   igt__scan_space(scan);
@@ -269,8 +251,7 @@ bool igt__scan_word(igt__scan *scan, const char *word)
 
 /* ---- what holds values ---- */
 
-bool igt__scan_open(igt__scan *scan, char bracket)
-{
+bool igt__scan_open(igt__scan *scan, char bracket) {
   if (!igt__scan_take(scan, bracket))
     return igt__scan_fail(scan, bracket == '[' ? "an array is expected" : "an object is expected");
   if (++scan->depth > IGT__MAX_JSON_DEPTH) {
@@ -280,8 +261,7 @@ bool igt__scan_open(igt__scan *scan, char bracket)
   return true;
 }
 
-bool igt__scan_more(igt__scan *scan, char closing, bool *first)
-{
+bool igt__scan_more(igt__scan *scan, char closing, bool *first) {
   if (scan->problem)
     return false;
   if (igt__scan_take(scan, closing)) {
@@ -294,15 +274,13 @@ bool igt__scan_more(igt__scan *scan, char closing, bool *first)
   return true;
 }
 
-bool igt__scan_key(igt__scan *scan, igt__slice *key)
-{
+bool igt__scan_key(igt__scan *scan, igt__slice *key) {
   if (!igt__scan_string(scan, key))
     return false;
   return igt__scan_take(scan, ':') || igt__scan_fail(scan, "a colon is expected");
 }
 
-static bool skip_many(igt__scan *scan, char bracket)
-{
+static bool skip_many(igt__scan *scan, char bracket) {
   igt__slice key;
   bool first = true;
 
@@ -315,8 +293,7 @@ static bool skip_many(igt__scan *scan, char bracket)
 }
 
 /* Calls itself through skip_many, as deep as IGT__MAX_JSON_DEPTH. */
-bool igt__scan_skip(igt__scan *scan)
-{
+bool igt__scan_skip(igt__scan *scan) {
   char c = igt__scan_peek(scan);
   igt__slice slice;
   bool is_integer;

@@ -15,8 +15,8 @@
 typedef struct igt__scan {
   const char *begin;
   const char *at;
-  const char *end; /* no NUL needed behind it */
-  unsigned depth;  /* arrays and objects that are open */
+  const char *end;     /* no NUL needed behind it */
+  unsigned depth;      /* arrays and objects that are open */
   const char *problem; /* what is wrong, for people; set by the first failure */
   bool too_deep;
 } igt__scan;

@@ -14,12 +14,12 @@
 #define ROOM (128u * 1024)
 
 typedef enum igt__stream_state {
-  IGT__STREAM_BEGIN,   /* before the answer's bracket */
-  IGT__STREAM_KEY,     /* an object: before a name, or its end */
+  IGT__STREAM_BEGIN, /* before the answer's bracket */
+  IGT__STREAM_KEY,   /* an object: before a name, or its end */
   IGT__STREAM_COLON,
-  IGT__STREAM_MEMBER,  /* before a member's value */
-  IGT__STREAM_NEXT_KEY, /* before a comma, or the object's end */
-  IGT__STREAM_ELEMENT, /* a list: before an element, or its end */
+  IGT__STREAM_MEMBER,       /* before a member's value */
+  IGT__STREAM_NEXT_KEY,     /* before a comma, or the object's end */
+  IGT__STREAM_ELEMENT,      /* a list: before an element, or its end */
   IGT__STREAM_NEXT_ELEMENT, /* before a comma, or the list's end */
   IGT__STREAM_END
 } igt__stream_state;
@@ -42,15 +42,14 @@ struct igt__model_stream {
   size_t at, len, cap;
   uint64_t passed; /* bytes before data */
   igt__stream_state state;
-  bool first;     /* nothing was in this bracket yet */
+  bool first; /* nothing was in this bracket yet */
   igt__border border;
   const igt__field *list; /* of an object: which member the elements are of */
   size_t index;           /* of the element in its list */
 };
 
 igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__element_fn fn,
-                                 void *payload, igt__model_stream **out, igt_error *err)
-{
+                                 void *payload, igt__model_stream **out, igt_error *err) {
   igt__model_stream *stream = igt__calloc(1, sizeof *stream);
 
   *out = NULL;
@@ -69,8 +68,7 @@ igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__el
   return IGT_OK;
 }
 
-void igt__model_stream_free(igt__model_stream *stream)
-{
+void igt__model_stream_free(igt__model_stream *stream) {
   if (!stream)
     return;
   igt__arena_free(stream->arena);
@@ -79,8 +77,7 @@ void igt__model_stream_free(igt__model_stream *stream)
 }
 
 /* Moves what is not done to the front; grows only for an element that does not fit. */
-char *igt__model_stream_room(igt__model_stream *stream, size_t *cap)
-{
+char *igt__model_stream_room(igt__model_stream *stream, size_t *cap) {
   size_t keep = stream->len - stream->at;
 
   if (stream->at > 0 && keep > 0)
@@ -104,8 +101,7 @@ char *igt__model_stream_room(igt__model_stream *stream, size_t *cap)
 /* ---- where a value ends ---- */
 
 /* In a string: past the bytes at hand, or past its closing quote. */
-static const char *pass_string(igt__border *b, const char *at, const char *end)
-{
+static const char *pass_string(igt__border *b, const char *at, const char *end) {
   while (at < end) {
     char c = *at++;
 
@@ -123,8 +119,7 @@ static const char *pass_string(igt__border *b, const char *at, const char *end)
 
 /* The value's length; 0 when its end is not among the bytes yet. A number's or word's end is
  * the byte behind it. Whether it is JSON is for the decoder to say. */
-static size_t find_border(igt__border *b, const char *begin, const char *end)
-{
+static size_t find_border(igt__border *b, const char *begin, const char *end) {
   const char *at = begin + b->seen;
 
   while (at < end) {
@@ -168,19 +163,17 @@ static size_t find_border(igt__border *b, const char *begin, const char *end)
 
 /* ---- steps ---- */
 
-static igt_status broken(igt__model_stream *s, const char *problem, igt_error *err)
-{
+static igt_status broken(igt__model_stream *s, const char *problem, igt_error *err) {
   return igt__fail(err, IGT_E_PARSE, "%s: not JSON at byte %llu: %s", s->what,
                    (unsigned long long)(s->passed + s->at), problem);
 }
 
 /* *n: the value's length, 0 when more bytes are needed. */
-static igt_status whole_value(igt__model_stream *s, size_t *n, igt_error *err)
-{
+static igt_status whole_value(igt__model_stream *s, size_t *n, igt_error *err) {
   *n = find_border(&s->border, s->data + s->at, s->data + s->len);
   if (*n > IGT__MAX_JSON_ELEMENT || (*n == 0 && s->border.seen > IGT__MAX_JSON_ELEMENT))
-    return igt__fail(err, IGT_E_LIMIT, "%s: element %zu is larger than %u bytes", s->what,
-                     s->index, IGT__MAX_JSON_ELEMENT);
+    return igt__fail(err, IGT_E_LIMIT, "%s: element %zu is larger than %u bytes", s->what, s->index,
+                     IGT__MAX_JSON_ELEMENT);
   if (*n == 0 && s->border.seen == 0)
     return broken(s, "a value is missing", err);
   if (*n > 0)
@@ -189,8 +182,7 @@ static igt_status whole_value(igt__model_stream *s, size_t *n, igt_error *err)
 }
 
 /* Puts the element's number before what is wrong with it. */
-static igt_status name_element(const igt__model_stream *s, igt_status status, igt_error *err)
-{
+static igt_status name_element(const igt__model_stream *s, igt_status status, igt_error *err) {
   if (s->list)
     igt__error_prefix(err, "%s: element %zu of %s", s->what, s->index, s->list->name);
   else
@@ -198,8 +190,7 @@ static igt_status name_element(const igt__model_stream *s, igt_status status, ig
   return status;
 }
 
-static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err)
-{
+static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err) {
   const igt_type *type = s->list ? s->list->type : s->type->element;
   igt_model *model = NULL;
   igt_status status;
@@ -215,23 +206,20 @@ static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err)
   return status;
 }
 
-static void begin_list(igt__model_stream *s)
-{
+static void begin_list(igt__model_stream *s) {
   s->at++;
   s->index = 0;
   s->first = true;
   s->state = IGT__STREAM_ELEMENT;
 }
 
-static void end_list(igt__model_stream *s)
-{
+static void end_list(igt__model_stream *s) {
   s->at++;
   s->first = false;
   s->state = s->list ? IGT__STREAM_NEXT_KEY : IGT__STREAM_END;
 }
 
-static igt_status step_begin(igt__model_stream *s, char c, igt_error *err)
-{
+static igt_status step_begin(igt__model_stream *s, char c, igt_error *err) {
   if (s->type->element && c == '[') {
     begin_list(s);
     return IGT_OK;
@@ -244,13 +232,12 @@ static igt_status step_begin(igt__model_stream *s, char c, igt_error *err)
   }
   if (!strchr("[{\"-0123456789tfn", c))
     return broken(s, "a value is expected", err);
-  return igt__fail(err, IGT_E_TYPE, "%s: %s is expected but the answer is something else",
-                   s->what, s->type->element ? "a list" : "an object");
+  return igt__fail(err, IGT_E_TYPE, "%s: %s is expected but the answer is something else", s->what,
+                   s->type->element ? "a list" : "an object");
 }
 
 /* A name of an object's member, whole with its quotes. */
-static igt_status take_key(igt__model_stream *s, size_t n, igt_error *err)
-{
+static igt_status take_key(igt__model_stream *s, size_t n, igt_error *err) {
   igt__scan scan;
   igt__slice key;
 
@@ -271,8 +258,7 @@ static igt_status take_key(igt__model_stream *s, size_t n, igt_error *err)
 }
 
 /* A member that is not one of the lists, or a list that is null. */
-static igt_status take_member(igt__model_stream *s, size_t n, igt_error *err)
-{
+static igt_status take_member(igt__model_stream *s, size_t n, igt_error *err) {
   igt__scan scan;
 
   igt__scan_init(&scan, s->data + s->at, n);
@@ -287,8 +273,7 @@ static igt_status take_member(igt__model_stream *s, size_t n, igt_error *err)
 }
 
 /* What a bracket may hold next: its end, or what `state` stands before. */
-static igt_status step_comma(igt__model_stream *s, char c, igt__stream_state next, igt_error *err)
-{
+static igt_status step_comma(igt__model_stream *s, char c, igt__stream_state next, igt_error *err) {
   if (c != ',')
     return broken(s, "a comma or a closing bracket is expected", err);
   s->at++;
@@ -300,8 +285,7 @@ static igt_status step_comma(igt__model_stream *s, char c, igt__stream_state nex
 typedef igt_status (*igt__take_fn)(igt__model_stream *s, size_t n, igt_error *err);
 
 /* *more: the value goes on in the next bytes. */
-static igt_status step_value(igt__model_stream *s, igt__take_fn take, bool *more, igt_error *err)
-{
+static igt_status step_value(igt__model_stream *s, igt__take_fn take, bool *more, igt_error *err) {
   size_t n = 0;
   igt_status status = whole_value(s, &n, err);
 
@@ -309,8 +293,7 @@ static igt_status step_value(igt__model_stream *s, igt__take_fn take, bool *more
   return status == IGT_OK && n > 0 ? take(s, n, err) : status;
 }
 
-static igt_status step(igt__model_stream *s, bool *more, igt_error *err)
-{
+static igt_status step(igt__model_stream *s, bool *more, igt_error *err) {
   char c = s->data[s->at];
 
   switch (s->state) {
@@ -358,15 +341,13 @@ static igt_status step(igt__model_stream *s, bool *more, igt_error *err)
   return igt__fail(err, IGT_E_INTERNAL, "%s: no such state", s->what);
 }
 
-static bool pass_space(igt__model_stream *s)
-{
+static bool pass_space(igt__model_stream *s) {
   while (s->at < s->len && strchr(" \t\r\n", s->data[s->at]) && s->data[s->at])
     s->at++;
   return s->at < s->len;
 }
 
-igt_status igt__model_stream_filled(igt__model_stream *stream, size_t n, igt_error *err)
-{
+igt_status igt__model_stream_filled(igt__model_stream *stream, size_t n, igt_error *err) {
   igt_status status = IGT_OK;
   bool more = false;
 
@@ -376,8 +357,7 @@ igt_status igt__model_stream_filled(igt__model_stream *stream, size_t n, igt_err
   return status;
 }
 
-igt_status igt__model_stream_end(igt__model_stream *stream, igt_error *err)
-{
+igt_status igt__model_stream_end(igt__model_stream *stream, igt_error *err) {
   if (stream->state == IGT__STREAM_END)
     return IGT_OK;
   stream->at = stream->len;

@@ -47,8 +47,8 @@ struct igt_type {
   const igt_type *base;     /* that it extends; NULL: none */
   const igt__field *fields; /* those of base first */
   size_t field_count;
-  int discriminator;               /* index of the field that names the type; -1: none */
-  const igt_type *const *derived;  /* types that extend it, however far; for the discriminator */
+  int discriminator;              /* index of the field that names the type; -1: none */
+  const igt_type *const *derived; /* types that extend it, however far; for the discriminator */
   size_t derived_count;
   const igt_type *element; /* of a LIST */
 };

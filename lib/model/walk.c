@@ -3,14 +3,12 @@
 
 #include "model/model.h"
 
-const void *igt__field_at(const igt_model *model, const igt__field *field)
-{
+const void *igt__field_at(const igt_model *model, const igt__field *field) {
   return (const char *)model + field->offset;
 }
 
 /* All field structs begin with it. */
-igt_presence igt__field_presence(const igt_model *model, const igt__field *field)
-{
+igt_presence igt__field_presence(const igt_model *model, const igt__field *field) {
   return *(const igt_presence *)igt__field_at(model, field);
 }
 
@@ -20,8 +18,7 @@ typedef struct igt__order {
   bool seen[IGT__MAX_FIELDS];
 } igt__order;
 
-static void add(igt__order *order, const igt_model *model, const igt_type *type, size_t i)
-{
+static void add(igt__order *order, const igt_model *model, const igt_type *type, size_t i) {
   if (i >= type->field_count || i >= IGT__MAX_FIELDS || order->seen[i] ||
       igt__field_presence(model, &type->fields[i]) == IGT_ABSENT)
     return;
@@ -30,8 +27,7 @@ static void add(igt__order *order, const igt_model *model, const igt_type *type,
 }
 
 size_t igt__present_fields(const igt_model *model, const igt_type *type,
-                           unsigned short out[IGT__MAX_FIELDS])
-{
+                           unsigned short out[IGT__MAX_FIELDS]) {
   const struct igt__extras *extras = model->extras;
   igt__order order = {.at = out};
 
@@ -44,8 +40,7 @@ size_t igt__present_fields(const igt_model *model, const igt_type *type,
   return order.count;
 }
 
-static igt__field_view view_of(const igt__field *field)
-{
+static igt__field_view view_of(const igt__field *field) {
   return (igt__field_view){.name = field->name,
                            .kind = (igt__kind)field->kind,
                            .type = field->type,
@@ -53,8 +48,7 @@ static igt__field_view view_of(const igt__field *field)
                            .read_only = field->flags & IGT__FIELD_READ_ONLY};
 }
 
-static igt_status show_absent(const igt_model *model, igt__field_fn fn, void *payload)
-{
+static igt_status show_absent(const igt_model *model, igt__field_fn fn, void *payload) {
   const igt_type *type = model->type;
   igt_status status = IGT_OK;
 
@@ -68,24 +62,20 @@ static igt_status show_absent(const igt_model *model, igt__field_fn fn, void *pa
   return status;
 }
 
-static igt_status show_unknown(const struct igt__extras *extras, igt__field_fn fn, void *payload)
-{
+static igt_status show_unknown(const struct igt__extras *extras, igt__field_fn fn, void *payload) {
   igt_status status = IGT_OK;
 
   for (size_t i = 0; extras && i < extras->unknown_count && status == IGT_OK; i++) {
     igt_json_field field = {IGT_SET, extras->unknown[i].json};
-    igt__field_view view = {.name = extras->unknown[i].name,
-                            .is = IGT_SET,
-                            .kind = IGT__KIND_JSON,
-                            .field = &field};
+    igt__field_view view = {
+        .name = extras->unknown[i].name, .is = IGT_SET, .kind = IGT__KIND_JSON, .field = &field};
 
     status = fn(payload, &view);
   }
   return status;
 }
 
-igt_status igt__model_each_field(const igt_model *model, igt__field_fn fn, void *payload)
-{
+igt_status igt__model_each_field(const igt_model *model, igt__field_fn fn, void *payload) {
   unsigned short order[IGT__MAX_FIELDS];
   size_t count = igt__present_fields(model, model->type, order);
   igt_status status = IGT_OK;
@@ -105,8 +95,7 @@ igt_status igt__model_each_field(const igt_model *model, igt__field_fn fn, void 
   return status;
 }
 
-igt_status igt__type_each_field(const igt_type *type, igt__field_fn fn, void *payload)
-{
+igt_status igt__type_each_field(const igt_type *type, igt__field_fn fn, void *payload) {
   igt_status status = IGT_OK;
 
   for (size_t i = 0; i < type->field_count && status == IGT_OK; i++) {
