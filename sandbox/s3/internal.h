@@ -127,6 +127,7 @@ typedef struct s3_operation {
   bool (*begin)(s3_call *call);
   /* After the body, which was verified; answers. */
   void (*run)(s3_call *call);
+  bool foreign_checksum; /* x-amz-checksum-* headers do not speak of this request's body */
 } s3_operation;
 
 typedef enum s3_payload_mode {
@@ -260,9 +261,15 @@ const s3_checksum *s3_metadata_checksum(const char *metadata, char *value, char 
 void s3_attributes_add(s3_call *call, const sbx_object *object, bool checksums);
 void s3_add_etag(s3_call *call, const char *etag);
 
-/* ---- commit with the conditions of the request as one (object.c) ---- */
-/* Takes call->in over. False: it has answered. */
+/* ---- shared by operations ---- */
+/* Takes call->in over, and holds the conditions of the request and the write together as one.
+ * False: it has answered. (object.c) */
 bool s3_commit_object(s3_call *call, const sbx_object *object);
+/* The upload that the query names, into call->upload. False: it has answered. (multipart.c) */
+bool s3_find_upload(s3_call *call);
+bool s3_read_part_number(s3_call *call);
+/* "CRC32C COMPOSITE" of an upload; NULL: it has none. (multipart.c) */
+const s3_checksum *s3_upload_checksum(const sbx_upload *upload, bool *full);
 int64_t s3_query_int(const s3_call *call, const char *name, int64_t missing, int64_t bad);
 
 /* ---- operations ---- */
