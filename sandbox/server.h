@@ -19,7 +19,7 @@ typedef struct sbx_server {
   const char *base_url;   /* "http://127.0.0.1:PORT" */
   int token_lifetime;     /* seconds a JWT lives */
   int s3_lifetime;        /* seconds S3 credentials live */
-  struct sbx_s3 *s3;      /* s3/s3.h; NULL: nothing is kept between S3 requests */
+  struct sbx_s3 *s3;      /* see below; NULL: nothing is kept between S3 requests */
 } sbx_server;
 
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */
@@ -42,5 +42,14 @@ typedef struct sbx_credentials {
 bool sbx_credentials_issue(sbx_server *server, const char *action, const char *prefix,
                            sbx_credentials *out);
 bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_credentials *out);
+
+/* What S3 requests would else look up and derive each time anew; one a server. */
+typedef struct sbx_s3 sbx_s3;
+sbx_s3 *sbx_s3_new(void);
+void sbx_s3_free(sbx_s3 *s3);
+
+/* The account with all rights, for tests and people: made once and kept in the store. Writes
+ * DIR/root-credentials.json (0600) with today's endpoint. */
+bool sbx_s3_root_write(sbx_server *server, char *error, size_t error_cap);
 
 #endif

@@ -41,8 +41,7 @@ static bool set_encoding(igt__json *doc, const char *value) {
     while (len > 0 && value[len - 1] == ' ')
       len--;
     if (len > 0 && !(len == 11 && igt__str_starts_nocase(value, "aws-chunked"))) {
-      ok = ok && (kept.len == 0 || igt__buf_putc(&kept, ',')) &&
-           igt__buf_append(&kept, value, len);
+      ok = ok && (kept.len == 0 || igt__buf_putc(&kept, ',')) && igt__buf_append(&kept, value, len);
     }
     value += n;
   }
@@ -202,7 +201,7 @@ void s3_add_etag(s3_call *call, const char *etag) {
 }
 
 /* response-cache-control=… of a query replaces what the object says. */
-static const char *override(const s3_call *call, const char *header) {
+static const char * override(const s3_call *call, const char *header) {
   char name[64];
   int n = snprintf(name, sizeof name, "response-%s", header);
   for (int i = 0; i < n && i < (int)sizeof name - 1; i++)

@@ -128,9 +128,10 @@ static bool read_claim(s3_call *call, claim *out) {
   const char *authorization = sbx_header(call->req, "Authorization");
   bool query = sbx_query_has(call->req, "X-Amz-Algorithm");
   if (authorization && query) {
-    s3_fail(call, S3_INVALID_ARGUMENT, "Only one auth mechanism allowed; only the X-Amz-Algorithm "
-                                       "query parameter, Signature query string parameter or the "
-                                       "Authorization header should be specified");
+    s3_fail(call, S3_INVALID_ARGUMENT,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm "
+            "query parameter, Signature query string parameter or the "
+            "Authorization header should be specified");
     return false;
   }
   if (authorization)
@@ -171,8 +172,8 @@ static bool parse_basic(const char *text, int64_t *seconds) {
 }
 
 static bool read_time(s3_call *call, int64_t *seconds) {
-  const char *text = call->presigned ? sbx_query(call->req, "X-Amz-Date", 0)
-                                     : sbx_header(call->req, "x-amz-date");
+  const char *text =
+      call->presigned ? sbx_query(call->req, "X-Amz-Date", 0) : sbx_header(call->req, "x-amz-date");
   const char *date = call->presigned || text ? NULL : sbx_header(call->req, "Date");
   if (!(text && parse_basic(text, seconds)) && !(date && igt__http_date_parse(date, seconds)) &&
       !(date && parse_basic(date, seconds))) {
@@ -210,8 +211,9 @@ static bool check_time(s3_call *call, const claim *claimed) {
   if (!read_time(call, &signed_at))
     return false;
   if (strncmp(call->timestamp, claimed->day, 8) != 0 || strlen(claimed->day) != 8) {
-    s3_fail(call, malformed(call), "Invalid credential date \"%s\". This date is not the same as "
-                                   "X-Amz-Date: \"%.8s\".",
+    s3_fail(call, malformed(call),
+            "Invalid credential date \"%s\". This date is not the same as "
+            "X-Amz-Date: \"%.8s\".",
             claimed->day, call->timestamp);
     return false;
   }
@@ -235,8 +237,8 @@ static bool check_account(s3_call *call) {
   size_t n = strlen(account->session_token);
   if (!token && n > 0) /* what S3 says of temporary keys that come alone */
     s3_fail(call, S3_INVALID_ACCESS_KEY, NULL);
-  else if (token && (strlen(token) != n ||
-                     !igt__equal_constant_time(token, account->session_token, n)))
+  else if (token &&
+           (strlen(token) != n || !igt__equal_constant_time(token, account->session_token, n)))
     s3_fail(call, S3_INVALID_TOKEN, NULL);
   else
     return true;

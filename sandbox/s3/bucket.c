@@ -31,9 +31,9 @@ static void head_run(s3_call *call) {
 }
 
 static void location_run(s3_call *call) {
-  static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                            "<LocationConstraint xmlns=\"" S3_NAMESPACE "\">" SBX_REGION
-                            "</LocationConstraint>";
+  static const char xml[] =
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<LocationConstraint xmlns=\"" S3_NAMESPACE "\">" SBX_REGION "</LocationConstraint>";
   sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
 }
 

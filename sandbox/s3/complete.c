@@ -179,10 +179,11 @@ static bool check_size(completion *c) {
   uint64_t size = 0;
   if (!text || (igt__str_to_uint64(text, &size) && size == c->size))
     return true;
-  s3_fail(c->call, S3_INVALID_REQUEST,
-          "The provided 'x-amz-mp-object-size' header value %.24s does not match what was computed: "
-          "%llu",
-          text, (unsigned long long)c->size);
+  s3_fail(
+      c->call, S3_INVALID_REQUEST,
+      "The provided 'x-amz-mp-object-size' header value %.24s does not match what was computed: "
+      "%llu",
+      text, (unsigned long long)c->size);
   return false;
 }
 

@@ -171,8 +171,8 @@ static bool select_part(s3_call *call, const sbx_object *object, s3_range *out) 
     out->partial = true;
     return true;
   }
-  if (!sbx_object_part(call->server->store, call->bucket, call->key, object->etag,
-                       (unsigned)number, &part)) {
+  if (!sbx_object_part(call->server->store, call->bucket, call->key, object->etag, (unsigned)number,
+                       &part)) {
     s3_fail(call, S3_INVALID_PART_NUMBER, NULL);
     return false;
   }

@@ -42,8 +42,9 @@ static bool read_place(s3_call *call, source *src) {
   if (slash && !ours)
     s3_fail(call, S3_NO_SUCH_BUCKET, NULL);
   else
-    s3_fail(call, S3_INVALID_ARGUMENT, "Copy Source must mention the source bucket and key: "
-                                       "sourcebucket/sourcekey");
+    s3_fail(call, S3_INVALID_ARGUMENT,
+            "Copy Source must mention the source bucket and key: "
+            "sourcebucket/sourcekey");
   return false;
 }
 
@@ -184,9 +185,10 @@ static bool select_bytes(s3_call *call, source *src) {
   const char *text = sbx_header(call->req, "x-amz-copy-source-range");
   if (!text || s3_range_parse(text, src->object.size, &src->from, &src->size) > 0)
     return true;
-  s3_fail(call, S3_INVALID_ARGUMENT, "The x-amz-copy-source-range value must be of the form "
-                                     "bytes=first-last where first and last are the zero-based "
-                                     "offsets of the first and last bytes to copy");
+  s3_fail(call, S3_INVALID_ARGUMENT,
+          "The x-amz-copy-source-range value must be of the form "
+          "bytes=first-last where first and last are the zero-based "
+          "offsets of the first and last bytes to copy");
   return false;
 }
 

@@ -100,15 +100,14 @@ static bool save(sbx_store *store, const sbx_credentials *c) {
   igt__buf text;
   igt__json *doc = igt__json_new_object();
   igt__buf_init(&text, 16 * 1024);
-  bool ok = doc && igt__json_set_str(doc, "secretKey", c->secret_key) &&
-            igt__json_set_str(doc, "sessionToken", c->session_token) &&
-            igt__json_set_str(doc, "bucket", c->bucket) &&
-            igt__json_set_str(doc, "prefix", c->prefix) &&
-            igt__json_set_str(doc, "action", c->action) &&
-            igt__json_set_int(doc, "expires", c->expires) &&
-            igt__json_write(&text, doc, IGT__JSON_COMPACT) &&
-            sbx_kv_put(store, KIND, c->access_key, text.data,
-                       c->expires ? c->expires + REMEMBERED : 0);
+  bool ok =
+      doc && igt__json_set_str(doc, "secretKey", c->secret_key) &&
+      igt__json_set_str(doc, "sessionToken", c->session_token) &&
+      igt__json_set_str(doc, "bucket", c->bucket) && igt__json_set_str(doc, "prefix", c->prefix) &&
+      igt__json_set_str(doc, "action", c->action) &&
+      igt__json_set_int(doc, "expires", c->expires) &&
+      igt__json_write(&text, doc, IGT__JSON_COMPACT) &&
+      sbx_kv_put(store, KIND, c->access_key, text.data, c->expires ? c->expires + REMEMBERED : 0);
   igt__json_free(doc);
   igt__buf_finish_wipe(&text);
   return ok;

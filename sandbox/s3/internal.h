@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "crypto/crypto.h"
 #include "model/json.h"
-#include "s3.h"
 #include "s3/sigv4.h"
+#include "server.h"
 
 /* ---- errors: name, HTTP status, code, sentence ---- */
 
@@ -42,8 +42,7 @@
   X(INVALID_PART, 400, "InvalidPart",                                                              \
     "One or more of the specified parts could not be found.  The part may not have been "          \
     "uploaded, or the specified entity tag may not match the part's entity tag.")                  \
-  X(INVALID_PART_NUMBER, 416, "InvalidPartNumber",                                                 \
-    "The requested partnumber is not satisfiable")                                                 \
+  X(INVALID_PART_NUMBER, 416, "InvalidPartNumber", "The requested partnumber is not satisfiable")  \
   X(INVALID_PART_ORDER, 400, "InvalidPartOrder",                                                   \
     "The list of parts was not in ascending order. Parts must be ordered by part number.")         \
   X(INVALID_RANGE, 416, "InvalidRange", "The requested range is not satisfiable")                  \
@@ -161,9 +160,9 @@ typedef struct s3_payload {
 
   igt__digest *md5, *whole, *chunk, *sum;
   unsigned char md5_value[16];
-  char content_md5[32];       /* base64, "": not given */
+  char content_md5[32];        /* base64, "": not given */
   const s3_checksum *checksum; /* NULL: none given */
-  char checksum_value[64];    /* base64 from a header; of a trailer once it has come; then ours */
+  char checksum_value[64];     /* base64 from a header; of a trailer once it has come; then ours */
 } s3_payload;
 
 struct s3_call {
@@ -231,7 +230,7 @@ void s3_add_checksum_header(s3_call *call); /* the payload's, if it had one */
 typedef struct s3_range {
   uint64_t from, size;
   bool partial;
-  unsigned parts; /* of a multipart object that was asked for by part; else 0 */
+  unsigned parts;    /* of a multipart object that was asked for by part; else 0 */
   char checksum[64]; /* of that part, "" where none is known */
 } s3_range;
 /* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since of a GET or HEAD

@@ -22,8 +22,8 @@ typedef struct listing {
 
   igt__buf entries; /* <Contents> and <CommonPrefixes> */
   int64_t count;
-  char *last;  /* the key or common prefix that was put last */
-  bool again;  /* the scan stopped to jump over a common prefix */
+  char *last; /* the key or common prefix that was put last */
+  bool again; /* the scan stopped to jump over a common prefix */
   bool truncated, failed;
 } listing;
 
@@ -159,8 +159,9 @@ static bool read_question(listing *l) {
   if (encoding && strcmp(encoding, "url") != 0)
     s3_fail(call, S3_INVALID_ARGUMENT, "Invalid Encoding Method specified in Request");
   else if (l->max < 0)
-    s3_fail(call, S3_INVALID_ARGUMENT, "Argument max-keys must be an integer between 0 and "
-                                       "2147483647");
+    s3_fail(call, S3_INVALID_ARGUMENT,
+            "Argument max-keys must be an integer between 0 and "
+            "2147483647");
   else if (token && !(l->start = open_token(call, token)))
     s3_fail(call, S3_INVALID_ARGUMENT, "The continuation token provided is incorrect");
   else if (!s3_allowed(call, S3_RIGHT_READ, call->bucket, l->prefix))

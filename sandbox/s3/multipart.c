@@ -224,8 +224,9 @@ static void list_parts_run(s3_call *call) {
   int64_t marker = s3_query_int(call, "part-number-marker", 0, -1);
   igt__buf xml;
   if (l.max < 0 || marker < 0 || marker > INT32_MAX) {
-    s3_fail(call, S3_INVALID_ARGUMENT, "max-parts and part-number-marker must be integers between "
-                                       "0 and 2147483647");
+    s3_fail(call, S3_INVALID_ARGUMENT,
+            "max-parts and part-number-marker must be integers between "
+            "0 and 2147483647");
     return;
   }
   if (!s3_find_upload(call))

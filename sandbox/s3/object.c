@@ -92,8 +92,7 @@ static void add_range_headers(s3_call *call, const sbx_object *object, const s3_
   char text[80];
   if (range->partial && range->size > 0) {
     snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)range->from,
-             (unsigned long long)(range->from + range->size - 1),
-             (unsigned long long)object->size);
+             (unsigned long long)(range->from + range->size - 1), (unsigned long long)object->size);
     sbx_add_header(call->req, "Content-Range", text);
   }
   if (range->parts > 0) {

@@ -127,8 +127,9 @@ static bool read_checksum(s3_call *call) {
     return true;
   sbx_headers_each(call->req, find_sum, &search);
   if (search.count > 1 || (search.count == 1 && trailer && s3_checksum_by_header(trailer))) {
-    s3_fail(call, S3_INVALID_REQUEST, "Expecting a single x-amz-checksum- header. Multiple "
-                                      "checksum Types are not allowed.");
+    s3_fail(call, S3_INVALID_REQUEST,
+            "Expecting a single x-amz-checksum- header. Multiple "
+            "checksum Types are not allowed.");
     return false;
   }
   if (search.count == 1 && !s3_checksum_decode(search.kind, search.value, raw)) {
@@ -139,13 +140,13 @@ static bool read_checksum(s3_call *call) {
   if (search.kind)
     snprintf(p->checksum_value, sizeof p->checksum_value, "%s", search.value);
   if (trailer && !(p->checksum = s3_checksum_by_header(trailer))) {
-    s3_fail(call, S3_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not "
-                                      "supported");
+    s3_fail(call, S3_INVALID_REQUEST,
+            "The value specified in the x-amz-trailer header is not "
+            "supported");
     return false;
   }
   if (algorithm && p->checksum && s3_checksum_by_name(algorithm) != p->checksum) {
-    s3_fail(call, S3_INVALID_REQUEST,
-            "Value for x-amz-sdk-checksum-algorithm header is invalid.");
+    s3_fail(call, S3_INVALID_REQUEST, "Value for x-amz-sdk-checksum-algorithm header is invalid.");
     return false;
   }
   return true;
@@ -320,7 +321,7 @@ static size_t decode(s3_call *call, const char *data, size_t n, bool *ok) {
   case S3_CHUNK_HEADER:
     used = take_line(p, data, n, &whole);
     *ok = p->line.len <= MAX_CHUNK_HEADER && !p->line.failed ? !whole || read_chunk_header(call)
-                                                              : fail_chunk(call);
+                                                             : fail_chunk(call);
     break;
   case S3_CHUNK_DATA:
     used = take_chunk_data(call, data, n, ok);

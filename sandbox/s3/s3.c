@@ -16,13 +16,35 @@
 
 /* Parts of S3 that the sandbox does not have. Without this, "GET key?acl" would answer with the
  * object. */
-static const char *const unsupported[] = {
-    "accelerate", "acl",      "analytics",         "attributes",   "cors",        "encryption",
-    "intelligent-tiering",    "inventory",         "legal-hold",   "lifecycle",   "logging",
-    "metrics",    "notification", "object-lock",   "ownershipControls",           "policy",
-    "policyStatus", "publicAccessBlock",           "replication",  "requestPayment", "restore",
-    "retention",  "select",   "session",           "tagging",      "torrent",     "versions",
-    "website",    "append"};
+static const char *const unsupported[] = {"accelerate",
+                                          "acl",
+                                          "analytics",
+                                          "attributes",
+                                          "cors",
+                                          "encryption",
+                                          "intelligent-tiering",
+                                          "inventory",
+                                          "legal-hold",
+                                          "lifecycle",
+                                          "logging",
+                                          "metrics",
+                                          "notification",
+                                          "object-lock",
+                                          "ownershipControls",
+                                          "policy",
+                                          "policyStatus",
+                                          "publicAccessBlock",
+                                          "replication",
+                                          "requestPayment",
+                                          "restore",
+                                          "retention",
+                                          "select",
+                                          "session",
+                                          "tagging",
+                                          "torrent",
+                                          "versions",
+                                          "website",
+                                          "append"};
 
 static bool is_supported(const s3_call *call) {
   for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++)

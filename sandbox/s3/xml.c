@@ -31,8 +31,8 @@ static void put_escaped(igt__buf *out, const char *text) {
 }
 
 void s3_xml_open(igt__buf *out, const char *root) {
-  igt__buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s xmlns=\"" S3_NAMESPACE "\">",
-                  root);
+  igt__buf_printf(
+      out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s xmlns=\"" S3_NAMESPACE "\">", root);
 }
 
 void s3_xml_text(igt__buf *out, const char *element, const char *text) {

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "server.h"
+
+#define MAX_SECONDS (10 * 365 * 24 * 3600)
+#define MAX_LATENCY 60000
+
+typedef struct options {
+  const char *data, *host, *seed;
+  int port, latency_ms, token_lifetime, s3_lifetime;
+} options;
+
+static const char usage[] =
+    "Usage: igtcloud-sandbox --data DIR [options]\n"
+    "\n"
+    "An IGT Cloud Datalake on your own machine, for development and tests. It is not made to\n"
+    "keep data that matters, nor to be reached by people that you don't trust.\n"
+    "\n"
+    "  --data DIR            keep everything below DIR (made if it is not there)\n"
+    "  --host HOST           the address to listen on (default 127.0.0.1)\n"
+    "  --port N              the port; 0 lets the system pick one (default 0)\n"
+    "  --seed demo|FILE      fill an empty DIR with the demo's content, or with that of a JSON\n"
+    "                        file\n"
+    "  --latency MS          answer each request only after so many milliseconds (default 0)\n"
+    "  --token-lifetime S    seconds that a sign-in is good for (default 3600)\n"
+    "  --s3-lifetime S       seconds that S3 credentials are good for (default 3600)\n"
+    "  --help, --version\n"
+    "\n"
+    "Prints \"listening on http://HOST:PORT\" once it is ready. SIGTERM and SIGINT end it.\n"
+    "DIR/root-credentials.json holds the keys of an S3 account with all rights.\n";
+
+/* ---- options ---- */
+
+enum {
+  OPT_DATA = 256,
+  OPT_HOST,
+  OPT_PORT,
+  OPT_SEED,
+  OPT_LATENCY,
+  OPT_TOKEN,
+  OPT_S3,
+  OPT_HELP,
+  OPT_VERSION
+};
+
+static const struct option long_options[] = {{"data", required_argument, NULL, OPT_DATA},
+                                             {"host", required_argument, NULL, OPT_HOST},
+                                             {"port", required_argument, NULL, OPT_PORT},
+                                             {"seed", required_argument, NULL, OPT_SEED},
+                                             {"latency", required_argument, NULL, OPT_LATENCY},
+                                             {"token-lifetime", required_argument, NULL, OPT_TOKEN},
+                                             {"s3-lifetime", required_argument, NULL, OPT_S3},
+                                             {"help", no_argument, NULL, OPT_HELP},
+                                             {"version", no_argument, NULL, OPT_VERSION},
+                                             {0}};
+
+static bool read_number(const char *name, const char *text, int min, int max, int *out) {
+  int64_t value = 0;
+  if (igt__str_to_int64(text, &value) && value >= min && value <= max) {
+    *out = (int)value;
+    return true;
+  }
+  fprintf(stderr, "igtcloud-sandbox: --%s must be a number from %d to %d, not \"%s\"\n", name, min,
+          max, text);
+  return false;
+}
+
+/* 0: go on; else what main returns, plus one. */
+static int read_option(options *o, int c) {
+  switch (c) {
+  case OPT_DATA:
+    o->data = optarg;
+    return 0;
+  case OPT_HOST:
+    o->host = optarg;
+    return 0;
+  case OPT_SEED:
+    o->seed = optarg;
+    return 0;
+  case OPT_PORT:
+    return read_number("port", optarg, 0, 65535, &o->port) ? 0 : 3;
+  case OPT_LATENCY:
+    return read_number("latency", optarg, 0, MAX_LATENCY, &o->latency_ms) ? 0 : 3;
+  case OPT_TOKEN:
+    return read_number("token-lifetime", optarg, 1, MAX_SECONDS, &o->token_lifetime) ? 0 : 3;
+  case OPT_S3:
+    return read_number("s3-lifetime", optarg, 1, MAX_SECONDS, &o->s3_lifetime) ? 0 : 3;
+  case OPT_HELP:
+    fputs(usage, stdout);
+    return 1;
+  case OPT_VERSION:
+    puts("igtcloud-sandbox " IGT__VERSION);
+    return 1;
+  default: /* getopt has said what is wrong */
+    fputs("Try igtcloud-sandbox --help.\n", stderr);
+    return 3;
+  }
+}
+
+static int read_options(options *o, int argc, char **argv) {
+  for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+    int end = read_option(o, c);
+    if (end)
+      return end;
+  }
+  if (optind < argc) {
+    fprintf(stderr, "igtcloud-sandbox: unexpected argument \"%s\"\n", argv[optind]);
+    return 3;
+  }
+  if (!o->data || !*o->data) {
+    fputs("igtcloud-sandbox: --data DIR is missing\nTry igtcloud-sandbox --help.\n", stderr);
+    return 3;
+  }
+  return 0;
+}
+
+/* ---- which room answers ---- */
+
+/* The port is known only when the server listens; what comes before all is set up waits. */
+static atomic_bool ready;
+
+static void not_ready(void *server, sbx_request *req) {
+  (void)server;
+  sbx_add_header(req, "Retry-After", "1");
+  sbx_respond(req, 503, "text/plain", "The sandbox is starting.\n", 25);
+}
+
+static const sbx_handler starting = {.begin = not_ready};
+
+static const sbx_handler *route(void *server, sbx_request *req) {
+  (void)server;
+  if (!atomic_load(&ready))
+    return &starting;
+  if (igt__str_starts(req->path, "/api/") || igt__str_starts(req->path, "/__"))
+    return &sbx_rest_handler;
+  return &sbx_s3_handler;
+}
+
+/* ---- a run ---- */
+
+static bool listen_on(sbx_server *server, const options *o, char *base_url, size_t cap, char *error,
+                      size_t error_cap) {
+  const sbx_http_options http = {
+      .host = o->host, .port = (uint16_t)o->port, .latency_ms = o->latency_ms};
+  server->http = sbx_http_start(&http, route, server, error, error_cap);
+  if (!server->http)
+    return false;
+  bool brackets = strchr(o->host, ':');
+  snprintf(base_url, cap, "http://%s%s%s:%u", brackets ? "[" : "", o->host, brackets ? "]" : "",
+           sbx_http_port(server->http));
+  server->base_url = base_url;
+  return true;
+}
+
+static void announce(const options *o, const char *base_url) {
+  fprintf(stderr, "igtcloud-sandbox is for development and tests only: don't keep data here that "
+                  "matters.\n");
+  if (strcmp(o->host, "127.0.0.1") != 0 && strcmp(o->host, "localhost") != 0 &&
+      strcmp(o->host, "::1") != 0)
+    fprintf(stderr,
+            "igtcloud-sandbox: others can reach %s; it has well-known passwords and no "
+            "encryption\n",
+            base_url);
+  printf("listening on %s\n", base_url);
+  fflush(stdout);
+}
+
+/* Signals are blocked in all threads, and waited for. */
+static void wait_for_end(const sigset_t *signals) {
+  int signal_number = 0;
+  while (sigwait(signals, &signal_number) != 0)
+    ;
+}
+
+static int run(const options *o, const sigset_t *signals) {
+  char base_url[300], error[512] = "out of memory";
+  int status = 1;
+  sbx_server server = {
+      .data_dir = o->data, .token_lifetime = o->token_lifetime, .s3_lifetime = o->s3_lifetime};
+  server.s3 = sbx_s3_new();
+  server.store = server.s3 ? sbx_store_open(o->data, error, sizeof error) : NULL;
+  if (!server.store || !listen_on(&server, o, base_url, sizeof base_url, error, sizeof error) ||
+      (o->seed && !sbx_seed(&server, o->seed, error, sizeof error)) ||
+      !sbx_s3_root_write(&server, error, sizeof error))
+    goto out;
+  atomic_store(&ready, true);
+  announce(o, base_url);
+  wait_for_end(signals);
+  status = 0;
+
+out:
+  if (status)
+    fprintf(stderr, "igtcloud-sandbox: %s\n", error);
+  sbx_http_stop(server.http);
+  sbx_store_close(server.store);
+  sbx_s3_free(server.s3);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  options o = {.host = "127.0.0.1", .token_lifetime = 3600, .s3_lifetime = 3600};
+  sigset_t signals;
+  int end = read_options(&o, argc, argv);
+  if (end)
+    return end - 1;
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  return run(&o, &signals);
+}
