@@ -53,6 +53,8 @@ void igt__s3_grant_unref(igt__s3_grant *grant) {
   assert(!grant->first && !grant->fetching);
   igt__s3_credentials_unref(grant->current);
   pthread_mutex_destroy(&grant->lock);
+  if (grant->options.release)
+    grant->options.release(grant->options.payload);
   igt__free(grant);
 }
 

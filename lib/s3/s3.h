@@ -43,6 +43,7 @@ typedef struct igt__s3_grant_options {
   /* Runs task(arg) soon, on a thread that may block. */
   void (*defer)(void *defer_payload, void (*task)(void *arg), void *arg);
   void *defer_payload;
+  void (*release)(void *payload); /* with the last reference; NULL: nothing to do */
 } igt__s3_grant_options;
 igt__s3_grant *igt__s3_grant_new(const igt__s3_grant_options *options);
 igt__s3_grant *igt__s3_grant_ref(igt__s3_grant *grant);

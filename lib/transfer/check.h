@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_CHECK_H
+#define IGT_TRANSFER_CHECK_H
+
+/* Checking content against what the store knows of it. In this order: a checksum of the whole
+ * object (x-amz-checksum-*), a checksum of checksums (SHA-256 of a multipart upload), an ETag that
+ * is an MD5, an ETag that is the MD5 of the parts' MD5s. Where there is none of these, the
+ * content's SHA-256 is computed and nothing is claimed.
+ *
+ * ETags: AWS S3 API reference, "Object": the MD5 of the content unless multipart or encrypted with
+ * SSE-C or SSE-KMS. Checksums: S3 user guide, "Checking object integrity". */
+
+#include <stdint.h>
+
+#include "crypto/crypto.h"
+
+typedef struct igt__check {
+  igt__digest *digest;
+  igt__digest *whole;       /* over the parts' digests */
+  igt__digest_alg alg;
+  bool by_parts, known;
+  unsigned parts;           /* that the store counts */
+  uint64_t part_size;       /* set before the first byte when by_parts */
+  uint64_t in_part;
+  unsigned parts_done;
+  bool part_open;
+  char expected[96];        /* hex or base64 as the store writes it, without "-N" */
+  bool expected_base64;
+  const char *verified;     /* "sha256", "md5", "etag-parts", ... or "" */
+} igt__check;
+
+/* What the store says of the object; strings may be "". */
+typedef struct igt__check_facts {
+  const char *etag;         /* without quotes */
+  const char *checksum_alg; /* "sha256", ... */
+  const char *checksum;     /* base64, perhaps with "-N" */
+  const char *sse;          /* x-amz-server-side-encryption */
+} igt__check_facts;
+
+igt_status igt__check_init(igt__check *check, const igt__check_facts *facts, igt_error *err);
+/* True: the size of the first part must be asked for and stored in part_size. 0 there means that
+ * it could not be learnt: then nothing is claimed. */
+bool igt__check_needs_part_size(const igt__check *check);
+igt_status igt__check_set_part_size(igt__check *check, uint64_t part_size, igt_error *err);
+void igt__check_update(igt__check *check, const void *data, size_t n);
+void igt__check_reset(igt__check *check);
+/* digest: "sha256:…" or the like, at least 80 bytes. IGT_E_CHECKSUM when the content differs. */
+igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_error *err);
+void igt__check_finish(igt__check *check);
+
+#endif

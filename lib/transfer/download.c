@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "model/model.h"
+#include "transfer/fetch.h"
+#include "transfer/plan.h"
+
+typedef struct download {
+  igt__run run;
+  const igt_download_options *options;
+  igt__found found;
+  igt__root *root;
+  igt__room room;
+  igt__map *folders; /* study folders of this run, lower case: each may be used once */
+} download;
+
+/* One study (or the project's files) that is being planned. */
+typedef struct plan {
+  download *d;
+  igt_root_study *study;      /* NULL: project files */
+  const igt_institute *institute;
+  igt__group *group;
+  char *folder;               /* below the target: "institute/patient---study" */
+  igt__map *names;            /* paths seen, lower case where the file system folds it */
+  igt__s3_grant *grant;       /* of the category that is being listed */
+  const char *subfolder;      /* of the category, or "" */
+  const char *list;           /* which list of the answer */
+  igt_status status;
+} plan;
+
+/* ---- one file ---- */
+
+static void report(plan *p, const igt_file *file, const char *path, igt_result result,
+                   const char *text, const igt_error *err) {
+  char local[PATH_MAX + 4096];
+  igt_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
+
+  (void)snprintf(local, sizeof local, "%s/%s/%s", igt__root_path(p->d->root), p->folder, path);
+  item.path = path;
+  item.local_path = local;
+  item.key = igt__text_of(&file->key);
+  item.size = file->file_size.is == IGT_SET ? (uint64_t)file->file_size.v : 0;
+  if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
+    igt__group_found(p->group, result == IGT_RESULT_PLANNED ? item.size : 0);
+  igt__group_item(p->group, &item);
+}
+
+/* Two names that one file would have, here or where the copy goes next: the second one fails. */
+static igt_status claim_name(plan *p, const char *path, igt_error *err) {
+  igt__buf key;
+  igt_status status = IGT_OK;
+  bool folds = igt__root_folds_case(p->d->root);
+
+  igt__buf_init(&key, IGT__MAX_PATH + 256);
+  for (const char *c = path; *c; c++)
+    igt__buf_putc(&key, folds ? igt__ascii_lower(*c) : *c);
+  if (igt__map_has(p->names, key.data))
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "the study has another file of this name%s: only the first is fetched",
+                       folds ? " (this file system does not tell upper from lower case)" : "");
+  else if (key.failed || !igt__map_set(p->names, key.data, p))
+    status = igt__fail_memory(err);
+  igt__buf_finish(&key);
+  return status;
+}
+
+static igt_status check_file(plan *p, const igt_file *file, const char *name, igt_error *err) {
+  igt_status status;
+
+  if (file->key.is != IGT_SET || !*file->key.v)
+    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
+  if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
+      (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
+    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
+  status = igt__path_check(name, strlen(name), "the file", err);
+  return status == IGT_OK ? claim_name(p, name, err) : status;
+}
+
+/* What is there already counts by its size; by its content with --checksum. */
+static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, igt_error *err) {
+  struct stat st;
+  char digest[128];
+  const char *verified;
+  igt_status status = igt__root_stat(p->d->root, file->path, &st, err);
+
+  *there = false;
+  if (status == IGT_E_NO_FILE)
+    return IGT_OK;
+  if (status != IGT_OK)
+    return status;
+  if (S_ISDIR(st.st_mode))
+    return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
+  if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->size)
+    return IGT_OK;
+  if (!p->d->run.options.checksum) {
+    *there = true;
+    return IGT_OK;
+  }
+  return igt__fetch_compare(file, there, digest, &verified, err);
+}
+
+static bool passes(plan *p, const igt_file *file, const char *name) {
+  const char *ext = p->d->options->selection.ext;
+  igt__run *run = &p->d->run;
+
+  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
+    pthread_mutex_lock(&run->lock);
+    run->summary.files_incomplete++;
+    pthread_mutex_unlock(&run->lock);
+    return false;
+  }
+  if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
+    return false;
+  return igt__wanted(&run->options, name);
+}
+
+/* The name of a file: the path below its prefix. */
+static const char *name_of(const igt_file *file) {
+  return *igt__text_of(&file->file_name) ? file->file_name.v
+                                         : igt__path_base(igt__text_of(&file->key));
+}
+
+static void add_file(plan *p, const igt_file *file, const char *name, const char *path) {
+  igt__fetch_file fetch = {.group = p->group,
+                           .grant = p->grant,
+                           .root = p->d->root,
+                           .key = file->key.v,
+                           .path = path,
+                           .item_path = name,
+                           .size = (uint64_t)file->file_size.v,
+                           .keep_date = p->d->options->include_modified_date};
+  igt_error err = IGT_ERROR_INIT;
+  bool there = false;
+  igt_status status = is_there(p, &fetch, &there, &err);
+
+  if (status == IGT_OK && there) {
+    report(p, file, name, IGT_RESULT_SKIPPED, "it is there already", NULL);
+  } else if (status == IGT_OK && p->d->run.options.dry_run) {
+    report(p, file, name, IGT_RESULT_PLANNED, "", NULL);
+  } else {
+    if (status == IGT_OK)
+      status = igt__fetch_add(&fetch, &err);
+    if (status != IGT_OK)
+      report(p, file, name, IGT_RESULT_FAILED, "", &err);
+  }
+}
+
+static igt_status each_file(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  const char *name = name_of(file);
+  igt_error err = IGT_ERROR_INIT;
+  igt__buf path;
+
+  if (igt__run_stopping(&p->d->run))
+    return IGT_E_CANCELLED;
+  if (list && strcmp(list, p->list) != 0)
+    return IGT_OK;
+  if (!passes(p, file, name))
+    return IGT_OK;
+  if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
+    report(p, file, name, IGT_RESULT_IGNORED,
+           "its name is that of the file in which the study itself is described", NULL);
+    return IGT_OK;
+  }
+  igt__buf_init(&path, 64 * 1024);
+  igt__buf_printf(&path, "%s/%s%s%s", p->folder, p->subfolder, *p->subfolder ? "/" : "", name);
+  if (check_file(p, file, name, &err) != IGT_OK)
+    report(p, file, name, IGT_RESULT_FAILED, "", &err);
+  else if (path.failed)
+    report(p, file, name, IGT_RESULT_FAILED, "", NULL);
+  else
+    add_file(p, file, name, path.data);
+  igt__buf_finish(&path);
+  igt__run_wait_events(&p->d->run);
+  igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
+  return IGT_OK;
+}
+
+/* ---- one study ---- */
+
+static const struct {
+  unsigned bit;
+  const char *folder, *prefix;
+} categories[] = {
+    {IGT_CATEGORY_FILES, "files", "files/"},
+    {IGT_CATEGORY_DICOM, "dicom", "0/"},
+    {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
+};
+
+static igt_status new_grant(plan *p, const char *below, igt_error *err) {
+  igt__buf prefix;
+
+  igt__s3_grant_unref(p->grant);
+  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_printf(&prefix, "%s%s", p->group->s3_prefix, below);
+  p->grant = prefix.failed ? NULL : igt__run_grant(&p->d->run, "GET", prefix.data);
+  igt__buf_finish(&prefix);
+  return p->grant ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status empty_names(plan *p, igt_error *err) {
+  igt__map_free(p->names);
+  p->names = igt__map_new();
+  return p->names ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt_status status = new_grant(p, categories[c].prefix, err);
+
+  if (status == IGT_OK)
+    status = empty_names(p, err);
+  if (status != IGT_OK)
+    return status;
+  p->subfolder = subfolders ? categories[c].folder : "";
+  p->list = categories[c].folder;
+  if (categories[c].bit != IGT_CATEGORY_FILES)
+    options.auxiliary = "True";
+  return igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
+                                  &options, each_file, p, err);
+}
+
+static bool same_content(igt__root *root, const char *path, const igt__buf *text) {
+  struct stat st;
+  int fd = -1;
+  bool same = false;
+  char *old;
+
+  if (igt__root_open_file(root, path, O_RDONLY, 0, false, &fd, NULL) != IGT_OK)
+    return false;
+  old = igt__malloc(text->len + 1);
+  if (old && fstat(fd, &st) == 0 && (size_t)st.st_size == text->len)
+    same = read(fd, old, text->len + 1) == (ssize_t)text->len &&
+           memcmp(old, text->data, text->len) == 0;
+  igt__free(old);
+  close(fd);
+  return same;
+}
+
+static igt_status write_study_json(plan *p, igt_error *err) {
+  igt__buf text;
+  igt_status status = IGT_OK;
+  char *path = igt__path_join(p->folder, "study.json");
+
+  igt__buf_init(&text, IGT__MAX_STUDY_JSON);
+  if (!path || !igt__model_write(&text, &p->study->model, IGT__JSON_INDENT4, IGT__WRITE_ISO_DATES))
+    status = text.too_long ? igt__fail(err, IGT_E_LIMIT, "the study's fields are too many")
+                           : igt__fail_memory(err);
+  else if (!same_content(p->d->root, path, &text))
+    status = igt__root_write_file(p->d->root, path, text.data, text.len, 0666, err);
+  igt__buf_finish(&text);
+  igt__free(path);
+  return status;
+}
+
+static igt_status plan_files(plan *p, igt_error *err) {
+  unsigned wanted = p->d->options->categories ? p->d->options->categories : IGT_CATEGORY_FILES;
+  bool several = (wanted & (wanted - 1)) != 0;
+  igt_status status = IGT_OK;
+
+  if (!p->d->run.options.dry_run)
+    status = write_study_json(p, err);
+  for (size_t c = 0; c < sizeof categories / sizeof *categories && status == IGT_OK; c++)
+    if (wanted & categories[c].bit)
+      status = list_category(p, c, several, err);
+  return status;
+}
+
+static void plan_free(plan *p) {
+  igt__map_free(p->names);
+  igt__s3_grant_unref(p->grant);
+  igt_model_free(p->study ? &p->study->model : NULL);
+  igt__free(p->folder);
+  igt__free(p);
+}
+
+static void leave_room(igt__group *group) {
+  igt__room_leave(&((download *)group->owner)->room);
+}
+
+static void end_plan(plan *p, igt_status status, const igt_error *err) {
+  igt__run *run = &p->d->run;
+
+  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
+    igt__group_dropped(p->group);
+  else if (status != IGT_OK)
+    igt__group_failed(p->group, err);
+  igt__group_close(p->group);
+  plan_free(p);
+  igt__run_task_end(run);
+}
+
+static void study_task(void *arg) {
+  plan *p = arg;
+  igt_error err = IGT_ERROR_INIT;
+
+  end_plan(p, plan_files(p, &err), &err);
+}
+
+/* "institute/study" below the target, used once. */
+static igt_status choose_folder(download *d, plan *p, const char *human, igt_error *err) {
+  const char *institute = igt__text_of(&p->institute->name);
+  char *study = NULL, *lower;
+  igt_status status = igt__name_check(institute, "the institute", err);
+
+  if (status == IGT_OK)
+    status = igt__study_folder(human, d->run.options.structure, &study, err);
+  p->folder = status == IGT_OK ? igt__path_join(institute, study) : NULL;
+  igt__free(study);
+  if (status != IGT_OK)
+    return status;
+  lower = igt__strdup(p->folder);
+  if (!p->folder || !lower) {
+    igt__free(lower);
+    return igt__fail_memory(err);
+  }
+  for (char *c = lower; *c && igt__root_folds_case(d->root); c++)
+    *c = igt__ascii_lower(*c);
+  if (igt__map_has(d->folders, lower))
+    status = igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
+  else if (!igt__map_set(d->folders, lower, d))
+    status = igt__fail_memory(err);
+  igt__free(lower);
+  return status;
+}
+
+static igt_status open_plan(download *d, const igt_institute *institute,
+                            const igt_root_study *study, plan **out, igt_error *err) {
+  const char *id = igt__text_of(&study->study_database_id);
+  const char *human = igt__text_of(&study->study_id_human_readable);
+  plan *p = igt__calloc(1, sizeof *p);
+
+  *out = p;
+  if (!p)
+    return igt__fail_memory(err);
+  p->d = d;
+  p->institute = institute;
+  p->study = (igt_root_study *)igt_model_copy(&study->model);
+  p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
+                             *human ? human : id, id, igt__text_of(&study->s3_prefix));
+  if (!p->study || !p->group)
+    return igt__fail_memory(err);
+  p->group->owner = d;
+  p->group->on_settled = leave_room;
+  if (!*id)
+    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists a study without an id");
+  return choose_folder(d, p, *human ? human : id, err);
+}
+
+typedef struct institute_walk {
+  download *d;
+  const igt_institute *institute;
+} institute_walk;
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  const institute_walk *w = payload;
+  download *d = w->d;
+  igt_error err = IGT_ERROR_INIT;
+  bool undated;
+  plan *p;
+  igt_status status;
+
+  if (!igt__found_has_day(&d->found, study, &undated) ||
+      !igt__in_shard(igt__text_of(&study->study_database_id), d->run.options.shard,
+                     d->run.options.shards))
+    return IGT_OK;
+  if (!igt__room_enter(&d->room))
+    return IGT_E_CANCELLED;
+  pthread_mutex_lock(&d->run.lock);
+  d->run.summary.studies_undated += undated;
+  pthread_mutex_unlock(&d->run.lock);
+  status = open_plan(d, w->institute, study, &p, &err);
+  if (!p || !p->group) {
+    igt__room_leave(&d->room);
+    if (p)
+      plan_free(p);
+    return status;
+  }
+  igt__run_task_begin(&d->run);
+  if (status == IGT_OK)
+    igt__pool_add(d->run.producers, study_task, p);
+  else
+    end_plan(p, status, &err);
+  return IGT_OK;
+}
+
+/* ---- the whole ---- */
+
+static igt_status list_institute(download *d, const igt_institute *institute, igt_error *err) {
+  institute_walk w = {d, institute};
+  igt_status status = igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL,
+                                           each_study, &w, err);
+
+  if (status != IGT_OK && status != IGT_E_CANCELLED)
+    igt__error_prefix(err, "institute '%s'", igt__text_of(&institute->name));
+  return status;
+}
+
+static void list_studies_task(void *arg) {
+  download *d = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+  const igt_institute_list *list = d->found.institutes;
+
+  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
+    if (!list->v[i] || !igt__found_selects(&d->found, list->v[i]))
+      continue;
+    d->run.summary.institutes++;
+    status = list_institute(d, list->v[i], &err);
+    if (status != IGT_OK && status != IGT_E_CANCELLED && !igt__status_is_fatal(status)) {
+      igt_item item = {.kind = IGT_ITEM_STUDY,
+                       .result = IGT_RESULT_FAILED,
+                       .institute = igt__text_of(&list->v[i]->name),
+                       .error = &err};
+      igt__run_item(&d->run, &item); /* its studies could not be listed; the others go on */
+      status = IGT_OK;
+    }
+  }
+  if (status != IGT_OK && status != IGT_E_CANCELLED)
+    igt__run_fatal(&d->run, &err);
+  igt__run_task_end(&d->run);
+}
+
+static igt_status begin_project_files(download *d, plan **out, igt_error *err) {
+  plan *p = igt__calloc(1, sizeof *p);
+
+  *out = p;
+  if (!p)
+    return igt__fail_memory(err);
+  p->d = d;
+  p->folder = igt__strdup("files");
+  p->subfolder = "";
+  p->list = "files";
+  p->group = igt__group_open(&d->run, "", "", "", "", igt__text_of(&d->found.project->s3_prefix));
+  if (!p->group || !p->folder)
+    return igt__fail_memory(err);
+  return IGT_OK;
+}
+
+static void project_files_task(void *arg) {
+  download *d = arg;
+  igt_error err = IGT_ERROR_INIT;
+  plan *p;
+  igt_status status = begin_project_files(d, &p, &err);
+
+  if (!p || !p->group) {
+    igt__run_fatal(&d->run, &err);
+    if (p)
+      plan_free(p);
+    igt__run_task_end(&d->run);
+    return;
+  }
+  if (status == IGT_OK)
+    status = new_grant(p, "", &err);
+  if (status == IGT_OK)
+    status = empty_names(p, &err);
+  if (status == IGT_OK)
+    status = igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id), NULL,
+                                        each_file, p, &err);
+  end_plan(p, status, &err);
+}
+
+/* One sync of the file system for all files, in place of one for each. */
+static void sync_target(const download *d) {
+  if (!d->run.options.dry_run)
+    (void)syncfs(igt__root_fd(d->root));
+}
+
+static igt_status move(download *d, igt_summary *summary, igt_error *err) {
+  const igt_download_options *o = d->options;
+  igt_status status = igt__find(d->run.client, &o->selection, !o->project_files, &d->found, err);
+
+  if (status == IGT_OK)
+    status = igt__root_open(o->target, !o->transfer.dry_run, &d->root, err);
+  if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* nothing is there: all would be fetched */
+    status = igt__root_open("/", false, &d->root, err);
+  if (status != IGT_OK)
+    return status;
+  d->folders = igt__map_new();
+  if (!d->folders)
+    return igt__fail_memory(err);
+  igt__run_task_begin(&d->run);
+  igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);
+  status = igt__run_wait(&d->run, summary, err);
+  sync_target(d);
+  return status;
+}
+
+static igt_status check_options(const igt_download_options *o, igt_error *err) {
+  if (!o->target || !*o->target)
+    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+  if (o->categories & ~7u)
+    return igt__fail(err, IGT_E_INVALID, "unknown category");
+  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+}
+
+igt_status igt_download(igt_client *client, const igt_download_options *options,
+                        const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
+  igt_summary none;
+  igt_status status = check_options(options, err);
+  download *d;
+
+  if (!summary)
+    summary = &none;
+  memset(summary, 0, sizeof *summary);
+  if (status != IGT_OK)
+    return status;
+  d = igt__calloc(1, sizeof *d);
+  if (!d)
+    return igt__fail_memory(err);
+  d->options = options;
+  status = igt__run_init(&d->run, client, &options->transfer, callbacks, err);
+  igt__room_init(&d->room, &d->run);
+  if (status == IGT_OK)
+    status = move(d, summary, err);
+  igt__run_finish(&d->run);
+  igt__room_finish(&d->room);
+  igt__found_free(&d->found);
+  igt__root_close(d->root);
+  igt__map_free(d->folders);
+  igt__free(d);
+  return status;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/find.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "crypto/crypto.h"
+
+const char *igt__text_of(const igt_string_field *field) {
+  return field->is == IGT_SET && field->v ? field->v : "";
+}
+
+typedef struct search {
+  const char *name;
+  igt_project *found;
+  unsigned count;
+} search;
+
+static igt_status look_at_project(void *payload, igt_project *project) {
+  search *s = payload;
+
+  if (project->name.is != IGT_SET || strcmp(project->name.v, s->name) != 0)
+    return IGT_OK;
+  if (s->count++ == 0)
+    s->found = (igt_project *)igt_model_copy(&project->model);
+  return s->found ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+static igt_status find_project(igt_client *client, const char *name, igt_project **out,
+                               igt_error *err) {
+  search s = {name, NULL, 0};
+  igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
+
+  if (status == IGT_OK && s.count == 0)
+    status = igt__fail(err, IGT_E_NOT_FOUND,
+                       "there is no project '%s' that you may see on %s; names are matched exactly",
+                       name, igt_client_domain(client));
+  if (status == IGT_OK && s.count > 1)
+    status = igt__fail(err, IGT_E_AMBIGUOUS, "%u projects have the name '%s'", s.count, name);
+  if (status != IGT_OK) {
+    igt_model_free(s.found ? &s.found->model : NULL);
+    s.found = NULL;
+  }
+  *out = s.found;
+  return status;
+}
+
+bool igt__found_selects(const igt__found *found, const igt_institute *institute) {
+  return !found->wanted || strcmp(igt__text_of(&institute->name), found->wanted) == 0;
+}
+
+static igt_status find_institutes(igt_client *client, igt__found *found, igt_error *err) {
+  igt_status status =
+      igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes, err);
+
+  if (status != IGT_OK || !found->wanted)
+    return status;
+  for (size_t i = 0; i < found->institutes->count; i++)
+    if (found->institutes->v[i] && igt__found_selects(found, found->institutes->v[i]))
+      return IGT_OK;
+  return igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
+                   igt__text_of(&found->project->name), found->wanted);
+}
+
+static igt_status parse_day(const char *text, const char *what, int64_t *day, igt_error *err) {
+  igt_time t;
+
+  if (!text)
+    return IGT_OK;
+  if (!igt__date_parse(text, &t))
+    return igt__fail(err, IGT_E_INVALID, "%s '%s' is no date: write it as YYYY-MM-DD", what, text);
+  *day = igt__time_day(&t);
+  return IGT_OK;
+}
+
+igt_status igt__find(igt_client *client, const igt_selection *selection, bool with_institutes,
+                     igt__found *out, igt_error *err) {
+  igt_status status;
+
+  memset(out, 0, sizeof *out);
+  out->first_day = INT64_MIN;
+  out->last_day = INT64_MAX;
+  out->by_date = selection->start || selection->end;
+  if (selection->institute && strcmp(selection->institute, "*") != 0)
+    out->wanted = selection->institute;
+  if (!selection->project || !*selection->project)
+    return igt__fail(err, IGT_E_INVALID, "the project's name is missing");
+  status = parse_day(selection->start, "the start", &out->first_day, err);
+  if (status == IGT_OK)
+    status = parse_day(selection->end, "the end", &out->last_day, err);
+  if (status == IGT_OK)
+    status = find_project(client, selection->project, &out->project, err);
+  if (status == IGT_OK && with_institutes)
+    status = find_institutes(client, out, err);
+  if (status != IGT_OK)
+    igt__found_free(out);
+  return status;
+}
+
+void igt__found_free(igt__found *found) {
+  igt_model_free(found->project ? &found->project->model : NULL);
+  igt_model_free(found->institutes ? &found->institutes->model : NULL);
+  memset(found, 0, sizeof *found);
+}
+
+/* Some servers write a bare date where the description has a date-time. */
+static bool day_of(const igt_time_field *field, int64_t *day) {
+  igt_time date;
+
+  if (field->is != IGT_SET)
+    return false;
+  if (field->valid)
+    date = field->v;
+  else if (!field->text || !igt__date_parse(field->text, &date))
+    return false;
+  *day = igt__time_day(&date);
+  return true;
+}
+
+bool igt__study_day(const igt_root_study *study, int64_t *day) {
+  if (igt_model_is(&study->model, &igt_epd_study_type))
+    return day_of(&((const igt_epd_study *)study)->datetime, day);
+  if (igt_model_is(&study->model, &igt_base_study_type))
+    return day_of(&((const igt_base_study *)study)->study_date, day);
+  return false;
+}
+
+bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated) {
+  int64_t day;
+
+  *undated = false;
+  if (!found->by_date)
+    return true;
+  if (!igt__study_day(study, &day)) {
+    *undated = true;
+    return true;
+  }
+  return day >= found->first_day && day <= found->last_day;
+}
+
+igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err) {
+  if (shards && (shard < 1 || shard > shards))
+    return igt__fail(err, IGT_E_INVALID, "there is no shard %u of %u: the first is 1", shard,
+                     shards);
+  return IGT_OK;
+}
+
+bool igt__in_shard(const char *id, unsigned shard, unsigned shards) {
+  unsigned char digest[16];
+
+  if (shards < 2)
+    return true;
+  igt__digest_of(IGT__MD5, id, strlen(id), digest);
+  return ((unsigned)digest[0] << 16 | (unsigned)digest[1] << 8 | digest[2]) % shards == shard - 1;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/plan.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+/* So many keep 16 connections busy, also when a study has one file. */
+#define STUDIES_AT_ONCE 64
+
+void igt__room_init(igt__room *room, igt__run *run) {
+  room->run = run;
+  room->taken = 0;
+  room->limit =
+      run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
+  pthread_mutex_init(&room->lock, NULL);
+  pthread_cond_init(&room->changed, NULL);
+}
+
+void igt__room_finish(igt__room *room) {
+  pthread_cond_destroy(&room->changed);
+  pthread_mutex_destroy(&room->lock);
+}
+
+bool igt__room_enter(igt__room *room) {
+  bool stopping = igt__run_stopping(room->run);
+
+  pthread_mutex_lock(&room->lock);
+  while (room->taken >= room->limit && !stopping) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    pthread_cond_timedwait(&room->changed, &room->lock, &until);
+    pthread_mutex_unlock(&room->lock);
+    stopping = igt__run_stopping(room->run);
+    pthread_mutex_lock(&room->lock);
+  }
+  room->taken += !stopping;
+  pthread_mutex_unlock(&room->lock);
+  return !stopping;
+}
+
+void igt__room_leave(igt__room *room) {
+  pthread_mutex_lock(&room->lock);
+  room->taken--;
+  pthread_cond_signal(&room->changed);
+  pthread_mutex_unlock(&room->lock);
+}
+
+bool igt__wanted(const igt_transfer_options *options, const char *path) {
+  bool wanted = options->include_count == 0;
+
+  for (size_t i = 0; i < options->include_count && !wanted; i++)
+    wanted = igt__glob_match(options->include[i], path);
+  for (size_t i = 0; i < options->exclude_count && wanted; i++)
+    wanted = !igt__glob_match(options->exclude[i], path);
+  return wanted;
+}
+
+igt_status igt__study_folder(const char *human_id, igt_structure structure, char **out,
+                             igt_error *err) {
+  igt__buf folder;
+  igt_status status;
+
+  *out = NULL;
+  igt__buf_init(&folder, 64 * 1024);
+  for (const char *p = human_id; *p; p++) {
+    if (*p == '/' && structure == IGT_FLAT)
+      igt__buf_puts(&folder, "---");
+    else
+      igt__buf_putc(&folder, *p);
+  }
+  status = folder.failed ? igt__fail_memory(err)
+                         : igt__path_check(folder.data, folder.len, "the study's folder", err);
+  if (status == IGT_OK && !(*out = igt__buf_take(&folder)))
+    status = igt__fail_memory(err);
+  igt__buf_finish(&folder);
+  return status;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_PLAN_H
+#define IGT_TRANSFER_PLAN_H
+
+/* What download and upload share in planning: room for studies, patterns, names of folders. */
+
+#include "transfer/find.h"
+#include "transfer/run.h"
+
+/* Studies that are planned or moving at once: bounds memory however large the project is. */
+typedef struct igt__room {
+  igt__run *run;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  unsigned taken, limit;
+} igt__room;
+void igt__room_init(igt__room *room, igt__run *run);
+void igt__room_finish(igt__room *room);
+/* Waits for room; false: the run is stopping. */
+bool igt__room_enter(igt__room *room);
+void igt__room_leave(igt__room *room);
+
+/* Works that wait in the scheduler before a producer pauses. */
+#define IGT__BACKLOG 512
+
+/* include and exclude, on the path below the study. */
+bool igt__wanted(const igt_transfer_options *options, const char *path);
+
+/* "patient/study" as a folder: flat, '/' becomes "---". The caller's to igt__free; checked. */
+igt_status igt__study_folder(const char *human_id, igt_structure structure, char **out,
+                             igt_error *err);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_RUN_H
+#define IGT_TRANSFER_RUN_H
+
+/* One run of igt_download, igt_upload or igt_csv: what its parts share, what it counts, and the
+ * way of its events to the calling thread. */
+
+#include <pthread.h>
+
+#include "api/client.h"
+#include "igtcloud/transfer.h"
+#include "journal/journal.h"
+#include "s3/s3.h"
+#include "transfer/pool.h"
+#include "transfer/sched.h"
+
+typedef struct igt__run igt__run;
+typedef struct igt__group igt__group;
+
+struct igt__run {
+  igt_client *client;
+  igt__http *http;
+  igt__s3 *s3;
+  igt__journal *journal;
+  igt__cancel *cancel;
+  const char *origin;
+  const igt_callbacks *callbacks; /* never NULL, its members may be */
+  igt_transfer_options options;
+  igt__sched *sched;
+  igt__pool *lister;    /* one thread: walks institutes and studies */
+  igt__pool *producers; /* a study's listing and planning; wait for room */
+  igt__pool *helpers;   /* short calls: grants, completions, checks; never wait for room */
+  igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
+  unsigned next_loop;   /* atomic */
+
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  /* guarded by lock */
+  struct igt__event *events, **events_tail;
+  size_t event_count;
+  igt_summary summary;
+  igt_progress totals;
+  igt__group *groups;       /* that are open */
+  size_t group_count;       /* open */
+  unsigned tasks;           /* listers and planners under way */
+  igt_status fatal;         /* first thing that ends the whole run */
+  igt_error fatal_error;
+  int64_t began_us;
+};
+
+/* A study's (or project's) files of one run. */
+struct igt__group {
+  igt__run *run;
+  igt__group *next, **prev; /* in run->groups; guarded by run->lock */
+  igt__lane *lane;
+  char *institute;     /* name; "" for project files */
+  char *institute_id;
+  char *study;         /* "patient/study" or "" */
+  char *study_id;
+  char *s3_prefix;
+  char *label;         /* for people: "institute: patient/study" */
+  void *owner;         /* the command's own */
+  void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
+  igt_running progress;  /* guarded by run->lock, as what follows */
+  uint64_t failed, done_files, skipped;
+  uint64_t dropped; /* files that were not begun because the run ends */
+};
+
+/* Signs in, opens the journal (a journal that cannot be had is a message, not an error), makes the
+ * pools and the scheduler. */
+igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
+                         const igt_callbacks *callbacks, igt_error *err);
+/* Ends the pools, closes the journal. */
+void igt__run_finish(igt__run *run);
+
+/* Counts a task that will add to the run; the run is over when none is left and all groups are
+ * settled. */
+void igt__run_task_begin(igt__run *run);
+void igt__run_task_end(igt__run *run);
+/* On the calling thread: hands events to the callbacks until the run is over. Returns what the
+ * whole came to: fatal, cancelled, some failed or IGT_OK. */
+igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err);
+
+bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
+bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */
+/* Ends the whole run: nothing new is begun. The first one counts. */
+void igt__run_fatal(igt__run *run, const igt_error *err);
+/* Statuses that make going on pointless: no space, read-only, not signed in any more. */
+bool igt__status_is_fatal(igt_status status);
+
+/* Events; copied. Any thread. igt__run_item also counts it into the summary. */
+void igt__run_item(igt__run *run, const igt_item *item);
+void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
+/* Producers wait here while the calling thread is behind. */
+void igt__run_wait_events(igt__run *run);
+
+/* A group; NULL without memory. Strings are copied. */
+igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
+                            const char *study, const char *study_id, const char *s3_prefix);
+/* No more files will come. */
+void igt__group_close(igt__group *group);
+/* Totals: a file that has to be moved was found / bytes moved for it / it is settled. */
+void igt__group_found(igt__group *group, uint64_t size);
+void igt__group_moved(igt__group *group, uint64_t bytes);
+void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes them back */
+/* Fills the item's group fields and reports it. */
+void igt__group_item(igt__group *group, igt_item *item);
+/* A file was not begun because the run ends. */
+void igt__group_dropped(igt__group *group);
+/* The study as a whole failed: reported as an item of kind study. */
+void igt__group_failed(igt__group *group, const igt_error *err);
+
+unsigned igt__run_loop(igt__run *run); /* loops in turn */
+
+/* A grant for one action ("GET", "PUT") on one prefix of this cloud. */
+igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *prefix);
+
+#endif

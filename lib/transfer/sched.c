@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/sched.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "base/mem.h"
+
+struct igt__lane {
+  igt__lane *next; /* in the ring of lanes that have queued work */
+  igt__work *head, **tail;
+  bool in_ring, closed;
+  unsigned active;    /* works begun and not done */
+  size_t outstanding; /* works added and not done */
+  void (*settled)(void *payload);
+  void *payload;
+};
+
+struct igt__sched {
+  pthread_mutex_t lock;
+  pthread_cond_t room;
+  igt__lane *ring, **ring_tail;
+  unsigned slots, running, works_per_lane;
+  size_t backlog;
+  bool pumping, stopped;
+};
+
+igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
+  igt__sched *sched = igt__calloc(1, sizeof *sched);
+
+  if (!sched)
+    return NULL;
+  (void)pthread_mutex_init(&sched->lock, NULL);
+  (void)pthread_cond_init(&sched->room, NULL);
+  sched->ring_tail = &sched->ring;
+  sched->slots = slots;
+  sched->works_per_lane = works_per_lane;
+  return sched;
+}
+
+void igt__sched_free(igt__sched *sched) {
+  if (!sched)
+    return;
+  (void)pthread_cond_destroy(&sched->room);
+  (void)pthread_mutex_destroy(&sched->lock);
+  igt__free(sched);
+}
+
+/* ---- the two queues ---- */
+
+static void ring_add_locked(igt__sched *sched, igt__lane *lane) {
+  if (lane->in_ring || !lane->head)
+    return;
+  lane->in_ring = true;
+  lane->next = NULL;
+  *sched->ring_tail = lane;
+  sched->ring_tail = &lane->next;
+}
+
+static igt__lane *ring_take_locked(igt__sched *sched) {
+  igt__lane *lane = sched->ring;
+
+  if (!lane)
+    return NULL;
+  sched->ring = lane->next;
+  if (!sched->ring)
+    sched->ring_tail = &sched->ring;
+  lane->in_ring = false;
+  return lane;
+}
+
+static void ring_remove_locked(igt__sched *sched, igt__lane *lane) {
+  for (igt__lane **at = &sched->ring; *at && lane->in_ring; at = &(*at)->next)
+    if (*at == lane) {
+      *at = lane->next;
+      if (!*at)
+        sched->ring_tail = at;
+      lane->in_ring = false;
+      return;
+    }
+}
+
+static void queue_locked(igt__lane *lane, igt__work *work) {
+  if (work->queued)
+    return;
+  work->queued = true;
+  work->next = NULL;
+  *lane->tail = work;
+  lane->tail = &work->next;
+}
+
+/* The first work that may have a turn: one that is under way, or a new one under the cap. */
+static igt__work *dequeue_locked(igt__sched *sched, igt__lane *lane) {
+  bool may_begin = sched->works_per_lane == 0 || lane->active < sched->works_per_lane;
+
+  for (igt__work **at = &lane->head; *at; at = &(*at)->next) {
+    igt__work *work = *at;
+    if (!work->begun && !may_begin && !sched->stopped)
+      continue;
+    *at = work->next;
+    if (!*at)
+      lane->tail = at;
+    work->queued = false;
+    return work;
+  }
+  return NULL;
+}
+
+/* ---- giving out pieces ---- */
+
+struct turn {
+  igt__work *work;
+  unsigned piece;
+  bool drop;
+};
+
+static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *turn) {
+  igt__work *work;
+
+  while ((work = dequeue_locked(sched, lane)) != NULL) {
+    bool more = false;
+    if (sched->stopped && !work->begun) {
+      *turn = (struct turn){work, 0, true};
+      return true;
+    }
+    if (!work->take(work, &turn->piece, &more))
+      continue;
+    if (!work->begun) {
+      work->begun = true;
+      lane->active++;
+    }
+    if (more)
+      queue_locked(lane, work);
+    turn->work = work;
+    turn->drop = false;
+    return true;
+  }
+  return false;
+}
+
+static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
+  if (sched->running >= sched->slots && !sched->stopped)
+    return false;
+  for (igt__lane *lane; (lane = ring_take_locked(sched)) != NULL;) {
+    if (!lane_turn_locked(sched, lane, turn))
+      continue; /* comes back with a new work, or when one of its works is done */
+    ring_add_locked(sched, lane);
+    if (!turn->drop)
+      sched->running++;
+    return true;
+  }
+  return false;
+}
+
+/* Starts what can be started. One thread at a time does so; another that frees a slot meanwhile
+ * leaves it to that one, which looks again before it goes. */
+static void pump(igt__sched *sched) {
+  struct turn turn;
+
+  pthread_mutex_lock(&sched->lock);
+  if (!sched->pumping) {
+    sched->pumping = true;
+    while (next_turn_locked(sched, &turn)) {
+      pthread_mutex_unlock(&sched->lock);
+      if (turn.drop)
+        turn.work->drop(turn.work);
+      else
+        turn.work->start(turn.work, turn.piece);
+      pthread_mutex_lock(&sched->lock);
+    }
+    sched->pumping = false;
+  }
+  pthread_mutex_unlock(&sched->lock);
+}
+
+/* ---- lanes and works ---- */
+
+igt__lane *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
+  igt__lane *lane = igt__calloc(1, sizeof *lane);
+
+  (void)sched;
+  if (!lane)
+    return NULL;
+  lane->tail = &lane->head;
+  lane->settled = settled;
+  lane->payload = payload;
+  return lane;
+}
+
+static void settle(igt__lane *lane) {
+  void (*settled)(void *) = lane->settled;
+  void *payload = lane->payload;
+
+  igt__free(lane);
+  settled(payload);
+}
+
+void igt__sched_close(igt__sched *sched, igt__lane *lane) {
+  bool over;
+
+  pthread_mutex_lock(&sched->lock);
+  lane->closed = true;
+  over = lane->outstanding == 0;
+  if (over)
+    ring_remove_locked(sched, lane);
+  pthread_mutex_unlock(&sched->lock);
+  if (over)
+    settle(lane);
+}
+
+void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work) {
+  pthread_mutex_lock(&sched->lock);
+  work->lane = lane;
+  work->begun = false;
+  work->queued = false;
+  lane->outstanding++;
+  sched->backlog++;
+  queue_locked(lane, work);
+  ring_add_locked(sched, lane);
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}
+
+void igt__sched_more(igt__sched *sched, igt__work *work) {
+  pthread_mutex_lock(&sched->lock);
+  queue_locked(work->lane, work);
+  ring_add_locked(sched, work->lane);
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}
+
+void igt__sched_piece_done(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  sched->running--;
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}
+
+static void unqueue_locked(igt__lane *lane, igt__work *work) {
+  for (igt__work **at = &lane->head; *at; at = &(*at)->next)
+    if (*at == work) {
+      *at = work->next;
+      if (!*at)
+        lane->tail = at;
+      work->queued = false;
+      return;
+    }
+}
+
+void igt__sched_work_done(igt__sched *sched, igt__work *work) {
+  igt__lane *lane = work->lane;
+  bool over;
+
+  pthread_mutex_lock(&sched->lock);
+  if (work->queued) /* it failed with pieces left */
+    unqueue_locked(lane, work);
+  if (work->begun)
+    lane->active--;
+  lane->outstanding--;
+  sched->backlog--;
+  over = lane->closed && lane->outstanding == 0;
+  if (over)
+    ring_remove_locked(sched, lane);
+  else
+    ring_add_locked(sched, lane);
+  pthread_cond_broadcast(&sched->room);
+  pthread_mutex_unlock(&sched->lock);
+  if (over)
+    settle(lane);
+  pump(sched);
+}
+
+size_t igt__sched_backlog(igt__sched *sched) {
+  size_t n;
+
+  pthread_mutex_lock(&sched->lock);
+  n = sched->backlog;
+  pthread_mutex_unlock(&sched->lock);
+  return n;
+}
+
+void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg) {
+  pthread_mutex_lock(&sched->lock);
+  while (sched->backlog >= below && !give_up(arg)) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    /* Woken when a work is done; looks at give_up ten times a second. */
+    until.tv_nsec += 100000000;
+    if (until.tv_nsec >= 1000000000) {
+      until.tv_sec++;
+      until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&sched->room, &sched->lock, &until);
+  }
+  pthread_mutex_unlock(&sched->lock);
+}
+
+void igt__sched_stop(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  sched->stopped = true;
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}

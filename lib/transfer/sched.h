@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_SCHED_H
+#define IGT_TRANSFER_SCHED_H
+
+/* The one scheduler of a transfer: it owns the number of connections in all. Work (a file) gives
+ * out pieces (the whole file, or one range or part); groups (studies) get turns round-robin, so
+ * that a large study does not starve small ones, and the works of a group among themselves, so
+ * that a large file does not starve its neighbours. Thread-safe. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct igt__sched igt__sched;
+typedef struct igt__lane igt__lane; /* a group's place in the scheduler */
+typedef struct igt__work igt__work;
+
+struct igt__work {
+  igt__lane *lane;  /* set by igt__sched_add */
+  igt__work *next;  /* the scheduler's */
+  bool queued, begun;
+  /* Under the scheduler's lock: the next piece to start; *more says whether there are others
+   * after it. False: none just now (igt__sched_more brings the work back). */
+  bool (*take)(igt__work *work, unsigned *piece, bool *more);
+  /* Outside the lock, on whatever thread freed the slot; must not block. */
+  void (*start)(igt__work *work, unsigned piece);
+  /* Instead of being begun, after igt__sched_stop: ends with igt__sched_work_done. */
+  void (*drop)(igt__work *work);
+};
+
+/* slots: pieces in flight in all. works_per_lane: files of one group at once, 0: no cap. */
+igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane);
+void igt__sched_free(igt__sched *sched); /* all lanes are gone by then */
+
+/* settled(payload) is called once, when the lane was closed and all its works are done. */
+igt__lane *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload);
+void igt__sched_close(igt__sched *sched, igt__lane *lane);
+
+/* A new work of the lane. */
+void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work);
+/* The work has pieces again. */
+void igt__sched_more(igt__sched *sched, igt__work *work);
+/* A piece ended: its slot is free. */
+void igt__sched_piece_done(igt__sched *sched);
+/* The work ended (no piece of it runs, none is queued); it may be freed afterwards. */
+void igt__sched_work_done(igt__sched *sched, igt__work *work);
+
+/* Works that are queued or under way, in all; producers wait while there are many. */
+size_t igt__sched_backlog(igt__sched *sched);
+void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg);
+/* From now on works that were not begun are dropped, also those that are added later. */
+void igt__sched_stop(igt__sched *sched);
+
+#endif
