@@ -72,7 +72,8 @@ static void all_kinds_are_read(void **state) {
       &igt_root_study_type,
       " { \"studyType\" : \"EpdStudy\", \"createdOn\":\"2020-01-02T03:04:05.5Z\",\n"
       "\"legalBasis\":[\"a\",null,\"\\u00fc\"], \"duration\": -12, \"redo\":true,\t"
-      "\"maxRetentionDate\":\"2020-01-02\", \"events\":[{\"isMaster\":false},{}],\"FCS\":\"f\"}\r\n");
+      "\"maxRetentionDate\":\"2020-01-02\", "
+      "\"events\":[{\"isMaster\":false},{}],\"FCS\":\"f\"}\r\n");
 
   (void)state;
   assert_true(igt_model_is(&s->base.model, &igt_epd_study_type));
@@ -115,8 +116,9 @@ static void an_unknown_type_is_its_base(void **state) {
   (void)state;
   assert_ptr_equal(s->model.type, &igt_root_study_type);
   assert_string_equal(s->study_type.v, "NewStudy");
-  writes(&s->model, IGT__JSON_COMPACT, IGT__WRITE_ALL,
-         "{\"studyType\":\"NewStudy\",\"s3Prefix\":\"p/\",\"site\":\"A\",\"deep\":{\"a\":[1,2.50]}}");
+  writes(
+      &s->model, IGT__JSON_COMPACT, IGT__WRITE_ALL,
+      "{\"studyType\":\"NewStudy\",\"s3Prefix\":\"p/\",\"site\":\"A\",\"deep\":{\"a\":[1,2.50]}}");
   igt_model_free(&s->model);
   /* The type that is declared bounds what may be named. */
   s = (igt_root_study *)parse(&igt_core_labs_study_type, "{\"studyType\":\"EpdStudy\"}");
@@ -132,11 +134,11 @@ static void of_duplicates_the_last_wins(void **state) {
 
 static void escapes_are_undone(void **state) {
   igt_project *p = (igt_project *)parse(
-      &igt_project_type, "{\"n\\u0061me\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20ac\\ud83d\\ude00\\ud83d!\"}");
+      &igt_project_type,
+      "{\"n\\u0061me\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20ac\\ud83d\\ude00\\ud83d!\"}");
 
   (void)state;
-  assert_string_equal(p->name.v,
-                      "\"\\/\b\f\n\r\t\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd!");
+  assert_string_equal(p->name.v, "\"\\/\b\f\n\r\t\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd!");
   igt_model_free(&p->model);
 }
 
@@ -178,20 +180,44 @@ static void other_types_are_refused_by_name(void **state) {
 }
 
 static void what_is_not_json_is_refused(void **state) {
-  static const char *const cases[] = {
-      "",      "{",           "{\"name\"",         "{\"name\":",        "{\"name\":\"",
-      "{}x",   "{}{}",        "{\"name\":nul}",    "{\"name\":\"\\x\"}", "{\"name\":\"\\u12g4\"}",
-      "{,}",   "{\"a\":1,}",  "{\"name\":\"a\nb\"}", "{\"name\":\"\xff\"}", "{\"u\":01}",
-      "{\"u\":+1}", "{\"u\":1.}", "{\"u\":1e}",    "{\"u\":.5}",        "{\"u\":-}",
-      "{\"u\":[1 2]}", "{\"u\":[1,]}", "{\"u\":{\"a\" 1}}", "{u:1}",    "{\"u\":tru}",
-      "{\"u\":\"\xed\xa0\x80\"}", "{\"u\":NaN}", "{\"u\":'a'}", "\xef\xbb\xbf{}", "{\"continents\":[}",
-      "{\"continents\":[\"a\"", "{\"institutes\":[{}"};
+  static const char *const cases[] = {"",
+                                      "{",
+                                      "{\"name\"",
+                                      "{\"name\":",
+                                      "{\"name\":\"",
+                                      "{}x",
+                                      "{}{}",
+                                      "{\"name\":nul}",
+                                      "{\"name\":\"\\x\"}",
+                                      "{\"name\":\"\\u12g4\"}",
+                                      "{,}",
+                                      "{\"a\":1,}",
+                                      "{\"name\":\"a\nb\"}",
+                                      "{\"name\":\"\xff\"}",
+                                      "{\"u\":01}",
+                                      "{\"u\":+1}",
+                                      "{\"u\":1.}",
+                                      "{\"u\":1e}",
+                                      "{\"u\":.5}",
+                                      "{\"u\":-}",
+                                      "{\"u\":[1 2]}",
+                                      "{\"u\":[1,]}",
+                                      "{\"u\":{\"a\" 1}}",
+                                      "{u:1}",
+                                      "{\"u\":tru}",
+                                      "{\"u\":\"\xed\xa0\x80\"}",
+                                      "{\"u\":NaN}",
+                                      "{\"u\":'a'}",
+                                      "\xef\xbb\xbf{}",
+                                      "{\"continents\":[}",
+                                      "{\"continents\":[\"a\"",
+                                      "{\"institutes\":[{}"};
 
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     igt_model *model = NULL;
-    igt_status status = igt__model_decode(&igt_project_type, cases[i], strlen(cases[i]), "test",
-                                          &model, NULL);
+    igt_status status =
+        igt__model_decode(&igt_project_type, cases[i], strlen(cases[i]), "test", &model, NULL);
 
     if (status != IGT_E_PARSE && status != IGT_E_TYPE)
       fail_msg("case %zu (%s): %s", i, cases[i], igt_status_name(status));
@@ -249,8 +275,8 @@ static void unknown_fields_have_a_limit(void **state) {
 }
 
 static void lists_and_texts_are_models(void **state) {
-  igt_project_list *list = (igt_project_list *)parse(&igt_project_list_type,
-                                                     "[{\"id\":\"1\"},{\"id\":\"2\"}]");
+  igt_project_list *list =
+      (igt_project_list *)parse(&igt_project_list_type, "[{\"id\":\"1\"},{\"id\":\"2\"}]");
   igt_string_list *strings;
   igt_text *text;
 
@@ -286,7 +312,8 @@ static void the_servers_order_is_kept(void **state) {
 static void study_json_is_as_python_wrote_it(void **state) {
   igt_model *m = parse(
       &igt_root_study_type,
-      "{\"createdOn\":\"2019-12-31T23:59:59.1234567Z\",\"name\":\"\\u00fc\\u20ac\\ud83d\\ude00\x7f\","
+      "{\"createdOn\":\"2019-12-31T23:59:59.1234567Z\",\"name\":"
+      "\"\\u00fc\\u20ac\\ud83d\\ude00\x7f\","
       "\"maxRetentionDate\":\"1999-12-31 00:00:00\",\"datetime\":\"2020-05-06\","
       "\"studyType\":\"EpdStudy\",\"legalBasis\":[],\"events\":[{}],\"purpose\":[\"a\",\"b\"],"
       "\"redo\":false,\"u\":{\"a\":[{},[ ],1.0],\"\xc3\xbc\":\"\\/\"}}");
@@ -303,7 +330,8 @@ static void study_json_is_as_python_wrote_it(void **state) {
          "    \"events\": [\n        {}\n    ],\n"
          "    \"purpose\": [\n        \"a\",\n        \"b\"\n    ],\n"
          "    \"redo\": false,\n"
-         "    \"u\": {\n        \"a\": [\n            {},\n            [],\n            1.0\n        ],\n"
+         "    \"u\": {\n        \"a\": [\n            {},\n            [],\n            1.0\n      "
+         "  ],\n"
          "        \"\\u00fc\": \"/\"\n    }\n}");
   igt_model_free(m);
 }
@@ -534,8 +562,7 @@ static void the_program_may_end_a_list(void **state) {
 
   (void)state;
   igt__buf_init(&e.text, 1000);
-  assert_int_equal(feed(&igt_project_list_type, "[{},{},{},{", 11, 100, &e, NULL),
-                   IGT_E_CANCELLED);
+  assert_int_equal(feed(&igt_project_list_type, "[{},{},{},{", 11, 100, &e, NULL), IGT_E_CANCELLED);
   assert_int_equal(e.count, 2);
   igt__buf_finish(&e.text);
 }

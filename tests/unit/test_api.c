@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/client.h"
+#include "http_server.h"
+#include "igtcloud/operations.h"
+#include "igtcloud/version.h"
+
+/* ---- a session of our own in place of lib/auth's ---- */
+
+struct igt__session {
+  unsigned generation;
+  unsigned renewals;
+  bool signed_in;
+  bool cannot_renew;
+};
+
+static struct igt__session the_session;
+
+igt_status igt__session_new(const igt__session_options *options, igt__session **out,
+                            igt_error *err) {
+  (void)err;
+  assert_non_null(options->http);
+  assert_non_null(options->origin);
+  the_session = (struct igt__session){.generation = 1};
+  *out = &the_session;
+  return IGT_OK;
+}
+
+void igt__session_free(igt__session *session) {
+  (void)session;
+}
+
+igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err) {
+  (void)err;
+  assert_false(own_only);
+  session->signed_in = true;
+  return IGT_OK;
+}
+
+igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
+  (void)err;
+  session->signed_in = false;
+  return IGT_OK;
+}
+
+igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
+                                  unsigned *generation, igt_error *err) {
+  char token[32];
+
+  (void)err;
+  *generation = session->generation;
+  snprintf(token, sizeof token, "token-%u", session->generation);
+  assert_int_equal(igt__http_add_header(req, "X-JWT", token), IGT_OK);
+  return igt__http_add_header(req, "X-CSRF-TOKEN", "csrf");
+}
+
+igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err) {
+  session->renewals++;
+  if (session->cannot_renew)
+    return igt__fail(err, IGT_E_EXPIRED, "the session has ended");
+  if (session->generation == generation)
+    session->generation++;
+  return IGT_OK;
+}
+
+void igt__session_identity(igt__session *session, igt_identity *out) {
+  if (session->signed_in) {
+    snprintf(out->user, sizeof out->user, "ann");
+    out->source = IGT_SESSION_PASSWORD;
+  }
+}
+
+igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
+                             igt_error *err) {
+  (void)session;
+  (void)fn;
+  (void)payload;
+  return igt__fail(err, IGT_E_LOCKED, "another login holds it");
+}
+
+/* ---- a client and its server ---- */
+
+typedef struct fixture {
+  http_server *server;
+  igt_client *client;
+  igt_error err;
+} fixture;
+
+#define JSON "Content-Type: application/json\r\n"
+
+static int set_up(void **state) {
+  fixture *f = calloc(1, sizeof *f);
+  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
+
+  f->server = http_server_start();
+  options.domain = http_server_url(f->server, "");
+  options.retries = -1;
+  options.user_agent = "test/1";
+  assert_int_equal(igt_client_new(&options, &f->client, &f->err), IGT_OK);
+  *state = f;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *f = *state;
+
+  igt_client_free(f->client);
+  http_server_stop(f->server);
+  free(f);
+  return 0;
+}
+
+static void answer(fixture *f, int status, const char *headers, const char *body) {
+  http_server_add(f->server, (http_answer){.status = status, .headers = headers, .body = body});
+}
+
+static const http_seen *seen(fixture *f, size_t i) {
+  const http_seen *s = http_server_seen(f->server, i);
+
+  assert_non_null(s);
+  return s;
+}
+
+static void ok(fixture *f, igt_status status) {
+  if (status != IGT_OK)
+    fail_msg("%s: %s", igt_status_name(status), f->err.text);
+}
+
+/* ---- whole answers ---- */
+
+static void a_list_is_fetched(void **state) {
+  fixture *f = *state;
+  igt_project_list *list = NULL;
+
+  answer(f, 200, JSON, "[{\"id\":\"1\",\"name\":\"demo\"},{\"id\":\"2\"}]");
+  ok(f, igt_get_projects(f->client, NULL, &list, &f->err));
+  assert_int_equal(list->count, 2);
+  assert_string_equal(list->v[0]->name.v, "demo");
+  igt_model_free(&list->model);
+  assert_string_equal(seen(f, 0)->method, "GET");
+  assert_string_equal(seen(f, 0)->target, "/api/data/projects");
+  assert_non_null(strstr(seen(f, 0)->headers, "X-JWT: token-1\r\n"));
+  assert_non_null(strstr(seen(f, 0)->headers, "X-CSRF-TOKEN: csrf\r\n"));
+  assert_non_null(strstr(seen(f, 0)->headers, "Accept: application/json\r\n"));
+  assert_non_null(strstr(seen(f, 0)->headers, "Content-Type: application/json\r\n"));
+  assert_non_null(strstr(seen(f, 0)->headers, "User-Agent: test/1 igtcloud/"));
+}
+
+static void arguments_are_encoded(void **state) {
+  fixture *f = *state;
+  igt_get_studies_options options = IGT_GET_STUDIES_OPTIONS_INIT;
+  igt_delete_study_files_options keys = IGT_DELETE_STUDY_FILES_OPTIONS_INIT;
+  static const char *const two[] = {"a/b", "c&d=\xc3\xbc"};
+  igt_root_study_list *list = NULL;
+  igt_epd_site *site = NULL;
+
+  options.filter = "a eq 'b/c?'";
+  answer(f, 200, JSON, "[]");
+  ok(f, igt_get_studies(f->client, "x/../y", &options, &list, &f->err));
+  igt_model_free(&list->model);
+  assert_string_equal(seen(f, 0)->target,
+                      "/api/data/hospitals/x%2F..%2Fy/studies?%24filter=a%20eq%20%27b%2Fc%3F%27");
+  keys.keys = two;
+  keys.keys_count = 2;
+  answer(f, 204, NULL, NULL);
+  ok(f, igt_delete_study_files(f->client, "h", "s", &keys, &f->err));
+  assert_string_equal(seen(f, 1)->method, "DELETE");
+  assert_string_equal(seen(f, 1)->target,
+                      "/api/data/hospitals/h/studies/s/files?keys=a%2Fb&keys=c%26d%3D%C3%BC");
+  answer(f, 200, JSON, "{\"id\":-4}");
+  ok(f, igt_get_epd_site_specific(f->client, -4, NULL, &site, &f->err));
+  assert_int_equal(site->id.v, -4);
+  igt_model_free(&site->model);
+  assert_string_equal(seen(f, 2)->target, "/api/data/epd-sites/-4");
+}
+
+static void options_go_where_they_belong(void **state) {
+  fixture *f = *state;
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt_files *files = NULL;
+
+  options.auxiliary = "True";
+  options.completed = (igt_boolean_field){IGT_SET, true};
+  options.x_fields = "files{key}";
+  answer(f, 200, JSON, "{\"dicom\":[{\"key\":\"k\"}]}");
+  ok(f, igt_get_study_files(f->client, "h", "s", &options, &files, &f->err));
+  assert_int_equal(files->files.is, IGT_ABSENT);
+  assert_int_equal(files->dicom.count, 1);
+  igt_model_free(&files->model);
+  assert_string_equal(seen(f, 0)->target,
+                      "/api/data/hospitals/h/studies/s/files?auxiliary=True&completed=true");
+  assert_non_null(strstr(seen(f, 0)->headers, "X-Fields: files{key}\r\n"));
+  options.x_fields = "a\r\nX-Evil: 1";
+  assert_int_equal(igt_get_study_files(f->client, "h", "s", &options, &files, &f->err),
+                   IGT_E_INVALID);
+  assert_null(files);
+  assert_int_equal(http_server_count(f->server), 1);
+}
+
+/* DELETE of "" or of ".." would be that of the collection, or of what is above. */
+static void ids_that_name_something_else_are_refused(void **state) {
+  fixture *f = *state;
+  static const char *const ids[] = {NULL, "", ".", ".."};
+
+  for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    assert_int_equal(igt_delete_project(f->client, ids[i], &f->err), IGT_E_INVALID);
+    assert_non_null(strstr(f->err.text, "delete_project: the argument project_id"));
+    assert_string_equal(f->err.operation, "delete_project");
+  }
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+static void required_options_are_asked_for(void **state) {
+  fixture *f = *state;
+  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_s3_credential_response *out = NULL;
+
+  options.prefix = "p";
+  assert_int_equal(igt_get_s3_credentials_resource(f->client, &options, &out, &f->err),
+                   IGT_E_REQUIRED);
+  assert_int_equal(igt_get_s3_credentials_resource(f->client, NULL, &out, &f->err), IGT_E_REQUIRED);
+  assert_non_null(strstr(f->err.text, "the option action is required"));
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+/* ---- bodies ---- */
+
+static void a_study_is_created(void **state) {
+  fixture *f = *state;
+  igt_epd_study study = {0};
+  igt_root_study *out = NULL;
+
+  study.base.model.type = &igt_epd_study_type;
+  study.name = (igt_string_field){IGT_SET, "P 1"};
+  study.base.s3_prefix = (igt_string_field){IGT_SET, "not to be sent"};
+  answer(f, 201, JSON, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\",\"studyDatabaseId\":\"9\"}");
+  ok(f, igt_post_studies(f->client, "h", &study.base, &out, &f->err));
+  assert_string_equal(out->study_database_id.v, "9");
+  assert_true(igt_model_is(&out->model, &igt_epd_study_type));
+  igt_model_free(&out->model);
+  assert_string_equal(seen(f, 0)->method, "POST");
+  assert_string_equal(seen(f, 0)->body, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\"}");
+}
+
+static void several_files_are_registered(void **state) {
+  fixture *f = *state;
+  igt_file a = {.key = {IGT_SET, "p/a"}, .file_size = {IGT_SET, 1}};
+  igt_file b = {.key = {IGT_SET, "p/b"}, .file_size = {IGT_SET, 0}};
+  const igt_file *const both[] = {&a, &b};
+
+  answer(f, 200, JSON, "{\"files\":[]}");
+  ok(f, igt_post_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err));
+  assert_string_equal(seen(f, 0)->body,
+                      "[{\"key\":\"p/a\",\"fileSize\":1},{\"key\":\"p/b\",\"fileSize\":0}]");
+  b.key.is = IGT_ABSENT;
+  assert_int_equal(igt_post_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err),
+                   IGT_E_REQUIRED);
+  assert_int_equal(igt_post_projects(f->client, NULL, NULL, NULL, &f->err), IGT_E_REQUIRED);
+  assert_int_equal(http_server_count(f->server), 1);
+}
+
+/* ---- what else is answered ---- */
+
+static void texts_are_handed_out(void **state) {
+  fixture *f = *state;
+  igt_text *text = NULL;
+  igt_string_list *list = NULL;
+
+  answer(f, 200, JSON, "\"aud\"\n");
+  ok(f, igt_get_login_aud_resource(f->client, &text, &f->err));
+  assert_string_equal(text->v, "aud");
+  igt_model_free(&text->model);
+  assert_string_equal(seen(f, 0)->target, "/api/auth/login/$aud");
+  assert_null(strstr(seen(f, 0)->headers, "X-JWT"));
+  answer(f, 200, JSON, "[\"a\",\"b\"]");
+  ok(f, igt_get_project_types(f->client, &list, &f->err));
+  assert_int_equal(list->count, 2);
+  igt_model_free(&list->model);
+  answer(f, 200, "Content-Type: text/csv\r\n", "a;b");
+  ok(f, igt_get_project_file_content(f->client, "p", "f.csv", &text, &f->err));
+  assert_string_equal(text->v, "a;b");
+  assert_int_equal(text->len, 3);
+  igt_model_free(&text->model);
+}
+
+typedef struct sink {
+  char data[64];
+  size_t len;
+  igt_status end;
+} sink;
+
+static igt_status take(void *payload, const void *data, size_t n) {
+  sink *s = payload;
+
+  assert_true(s->len + n <= sizeof s->data);
+  memcpy(s->data + s->len, data, n);
+  s->len += n;
+  return s->end;
+}
+
+static void files_are_handed_out_in_pieces(void **state) {
+  fixture *f = *state;
+  sink s = {.end = IGT_OK};
+
+  http_server_add(f->server, (http_answer){.headers = "Content-Type: application/zip\r\n",
+                                           .body = "PK\0\1",
+                                           .body_len = 4});
+  ok(f, igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err));
+  assert_int_equal(s.len, 4);
+  assert_memory_equal(s.data, "PK\0\1", 4);
+  assert_non_null(strstr(seen(f, 0)->headers, "Accept: application/zip\r\n"));
+  s = (sink){.end = IGT_E_NO_SPACE};
+  answer(f, 200, NULL, "bytes");
+  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err),
+                   IGT_E_NO_SPACE);
+  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", NULL, NULL, &f->err),
+                   IGT_E_INVALID);
+}
+
+/* ---- lists, element by element ---- */
+
+typedef struct names {
+  char text[256];
+  size_t count, end_at;
+} names;
+
+static igt_status on_study(void *payload, igt_root_study *study) {
+  names *n = payload;
+
+  snprintf(n->text + strlen(n->text), sizeof n->text - strlen(n->text), "%s ",
+           igt_type_name(study->model.type));
+  return ++n->count == n->end_at ? IGT_E_CANCELLED : IGT_OK;
+}
+
+static igt_status on_file(void *payload, const char *list, igt_file *file) {
+  names *n = payload;
+
+  snprintf(n->text + strlen(n->text), sizeof n->text - strlen(n->text), "%s/%s ", list,
+           file->key.v);
+  return IGT_OK;
+}
+
+static void lists_come_element_by_element(void **state) {
+  fixture *f = *state;
+  names n = {.end_at = 0};
+
+  http_server_add(f->server,
+                  (http_answer){.headers = JSON,
+                                .body = "[{\"studyType\":\"EpdStudy\"},{\"studyType\":\"New\"}]",
+                                .fault = HTTP_BYTEWISE});
+  ok(f, igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err));
+  assert_string_equal(n.text, "EpdStudy RootStudy ");
+  n = (names){.end_at = 0};
+  answer(f, 200, JSON, "{\"files\":[{\"key\":\"1\"}],\"dicom\":[{\"key\":\"2\"}]}");
+  ok(f, igt_get_study_files_each(f->client, "h", "s", NULL, on_file, &n, &f->err));
+  assert_string_equal(n.text, "files/1 dicom/2 ");
+  n = (names){.end_at = 1};
+  answer(f, 200, JSON, "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]");
+  assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err),
+                   IGT_E_CANCELLED);
+  assert_int_equal(n.count, 1);
+  assert_int_equal(f->err.status, IGT_E_CANCELLED);
+}
+
+static void a_list_that_breaks_off_is_an_error(void **state) {
+  fixture *f = *state;
+  names n = {.end_at = 0};
+  static const char body[] = "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]";
+
+  http_server_add(f->server,
+                  (http_answer){.headers = JSON, .body = body, .fault = HTTP_CUT_BODY, .cut = 30});
+  assert_int_not_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err), IGT_OK);
+  assert_true(n.count <= 1);
+  answer(f, 200, JSON, "[{\"studyType\":\"Study\"}");
+  assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err), IGT_E_PARSE);
+  assert_string_equal(f->err.operation, "get_studies");
+  answer(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the hotel</html>");
+  assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err),
+                   IGT_E_PROTOCOL);
+}
+
+/* ---- refusals ---- */
+
+static void the_servers_words_are_told(void **state) {
+  fixture *f = *state;
+  igt_project *project = (igt_project *)1;
+
+  answer(f, 404, JSON, "{\"message\":\"no such project\"}");
+  assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_NOT_FOUND);
+  assert_null(project);
+  assert_int_equal(f->err.http_status, 404);
+  assert_non_null(strstr(f->err.text, "get_project: no such project"));
+  answer(f, 200, JSON, "{\"id\":5}");
+  assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_TYPE);
+  assert_non_null(strstr(f->err.text, "get_project: the field id must be a string"));
+  assert_int_equal(f->err.http_status, 200);
+  answer(f, 200, JSON, "");
+  assert_int_equal(igt_get_project(f->client, "7", NULL, &project, NULL), IGT_E_PARSE);
+}
+
+static void an_ended_session_is_renewed_once(void **state) {
+  fixture *f = *state;
+  igt_project *project = NULL;
+
+  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  answer(f, 200, JSON, "{\"id\":\"7\"}");
+  ok(f, igt_get_project(f->client, "7", NULL, &project, &f->err));
+  igt_model_free(&project->model);
+  assert_int_equal(the_session.renewals, 1);
+  assert_non_null(strstr(seen(f, 1)->headers, "X-JWT: token-2\r\n"));
+
+  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_UNAUTHORIZED);
+  assert_int_equal(the_session.renewals, 2);
+  assert_int_equal(http_server_count(f->server), 4);
+
+  the_session.cannot_renew = true;
+  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_EXPIRED);
+  assert_string_equal(f->err.operation, "get_project");
+}
+
+/* ---- the client ---- */
+
+static void domains_are_checked(void **state) {
+  static const struct {
+    const char *domain, *origin;
+  } cases[] = {
+      {"igt-web.eu1.phsdp.com", "https://igt-web.eu1.phsdp.com"},
+      {"https://Cloud.Example:443/", "https://cloud.example"},
+      {"cloud.example:8443", "https://cloud.example:8443"},
+      {"http://127.0.0.1:80", "http://127.0.0.1"},
+      {"http://cloud.example", NULL},
+      {"https://cloud.example/path", NULL},
+      {"", NULL},
+      {NULL, NULL},
+  };
+
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
+    igt_client *client = NULL;
+    igt_error err = IGT_ERROR_INIT;
+
+    options.domain = cases[i].domain;
+    if (cases[i].origin) {
+      assert_int_equal(igt_client_new(&options, &client, &err), IGT_OK);
+      assert_string_equal(igt_client_domain(client), cases[i].origin);
+      assert_int_equal(igt__client_max_connections(client), 16);
+    } else {
+      assert_int_equal(igt_client_new(&options, &client, &err), IGT_E_INVALID);
+      assert_null(client);
+      assert_true(err.text[0]);
+    }
+    igt_client_free(client);
+  }
+}
+
+static void the_session_is_the_clients(void **state) {
+  fixture *f = *state;
+  igt_identity identity;
+  igt_project_list *list = NULL;
+
+  assert_int_equal(igt_client_identity(f->client, &identity, &f->err), IGT_E_NO_SESSION);
+  ok(f, igt_client_sign_in(f->client, &f->err));
+  ok(f, igt_client_identity(f->client, &identity, &f->err));
+  assert_string_equal(identity.user, "ann");
+  assert_int_equal(igt_login_hold(f->client, NULL, NULL, &f->err), IGT_E_LOCKED);
+  ok(f, igt_client_sign_out(f->client, &f->err));
+  assert_int_equal(igt_client_sign_in(NULL, &f->err), IGT_E_INVALID);
+  assert_int_equal(igt_get_projects(NULL, NULL, &list, &f->err), IGT_E_INVALID);
+  assert_true(strlen(igt_version()) >= 5);
+  igt_client_free(NULL);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CASE(a_list_is_fetched),
+      CASE(arguments_are_encoded),
+      CASE(options_go_where_they_belong),
+      CASE(ids_that_name_something_else_are_refused),
+      CASE(required_options_are_asked_for),
+      CASE(a_study_is_created),
+      CASE(several_files_are_registered),
+      CASE(texts_are_handed_out),
+      CASE(files_are_handed_out_in_pieces),
+      CASE(lists_come_element_by_element),
+      CASE(a_list_that_breaks_off_is_an_error),
+      CASE(the_servers_words_are_told),
+      CASE(an_ended_session_is_renewed_once),
+      cmocka_unit_test(domains_are_checked),
+      CASE(the_session_is_the_clients),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
