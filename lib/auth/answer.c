@@ -8,8 +8,7 @@
 #include "base/str.h"
 
 /* Replaces the sentence and keeps all else that http found out. */
-IGT_PRINTF(2, 3) static void retell(igt_error *err, const char *fmt, ...)
-{
+IGT_PRINTF(2, 3) static void retell(igt_error *err, const char *fmt, ...) {
   char text[IGT_ERROR_TEXT_MAX];
   igt_error kept = *err;
   va_list args;
@@ -22,8 +21,7 @@ IGT_PRINTF(2, 3) static void retell(igt_error *err, const char *fmt, ...)
   *err = kept;
 }
 
-static void copy_request_id(const igt__http_request *req, igt_error *err)
-{
+static void copy_request_id(const igt__http_request *req, igt_error *err) {
   static const char *const names[] = {"X-Request-Id", "X-Amzn-RequestId", "X-Correlation-Id"};
 
   for (size_t i = 0; i < sizeof names / sizeof names[0] && !err->request_id[0]; i++) {
@@ -34,8 +32,7 @@ static void copy_request_id(const igt__http_request *req, igt_error *err)
   }
 }
 
-bool igt__answer_is_json(const igt__http_request *req)
-{
+bool igt__answer_is_json(const igt__http_request *req) {
   const char *type = igt__http_answer_header(req, "Content-Type", 0);
 
   return !type || !*type || igt__str_starts_nocase(type, "application/json") ||
@@ -44,8 +41,7 @@ bool igt__answer_is_json(const igt__http_request *req)
 }
 
 /* The services write "message"; the gateway before them "error_description" or "error". */
-static const char *find_message(const igt__json *body)
-{
+static const char *find_message(const igt__json *body) {
   static const char *const keys[] = {"message", "error_description", "error"};
 
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -57,8 +53,7 @@ static const char *find_message(const igt__json *body)
   return NULL;
 }
 
-void igt__answer_error(igt__http_request *req, igt_error *err)
-{
+void igt__answer_error(igt__http_request *req, igt_error *err) {
   igt__json *body = NULL;
   const char *message = NULL;
 
@@ -81,8 +76,7 @@ void igt__answer_error(igt__http_request *req, igt_error *err)
   igt__json_free(body);
 }
 
-static igt_status name_operation(const igt__http_request *req, igt_status status, igt_error *err)
-{
+static igt_status name_operation(const igt__http_request *req, igt_status status, igt_error *err) {
   if (err) {
     err->http_status = req->http_status;
     snprintf(err->operation, sizeof err->operation, "%s", req->operation);
@@ -90,8 +84,7 @@ static igt_status name_operation(const igt__http_request *req, igt_status status
   return status;
 }
 
-igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err)
-{
+igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err) {
   const char *type = igt__http_answer_header(req, "Content-Type", 0);
   igt_status status;
 
@@ -104,8 +97,7 @@ igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err)
   return name_operation(req, status, err);
 }
 
-igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err)
-{
+igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err) {
   igt_status status = igt__answer_expect_json(req, err);
 
   if (status != IGT_OK)

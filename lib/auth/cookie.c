@@ -13,13 +13,11 @@ typedef struct slice {
   size_t n;
 } slice;
 
-static bool is_space(char c)
-{
+static bool is_space(char c) {
   return c == ' ' || c == '\t';
 }
 
-static slice trim(const char *s, size_t n)
-{
+static slice trim(const char *s, size_t n) {
   while (n > 0 && is_space(s[0])) {
     s++;
     n--;
@@ -30,8 +28,7 @@ static slice trim(const char *s, size_t n)
 }
 
 /* Cuts the part up to `end`, a ';' or the text's end, at its first '='. */
-static bool split(const char *s, const char *end, slice *name, slice *value)
-{
+static bool split(const char *s, const char *end, slice *name, slice *value) {
   const char *eq = memchr(s, '=', (size_t)(end - s));
 
   *name = trim(s, (size_t)((eq ? eq : end) - s));
@@ -40,8 +37,7 @@ static bool split(const char *s, const char *end, slice *name, slice *value)
 }
 
 /* RFC 6265 5.2.2: digits with an optional '-'; anything else and the attribute is ignored. */
-static bool parse_max_age(slice text, int64_t *out)
-{
+static bool parse_max_age(slice text, int64_t *out) {
   bool negative = text.n > 0 && text.s[0] == '-';
   int64_t seconds = 0;
 
@@ -59,8 +55,7 @@ static bool parse_max_age(slice text, int64_t *out)
   return true;
 }
 
-static bool equal_nocase(slice text, const char *word)
-{
+static bool equal_nocase(slice text, const char *word) {
   if (text.n != strlen(word))
     return false;
   for (size_t i = 0; i < text.n; i++)
@@ -69,8 +64,7 @@ static bool equal_nocase(slice text, const char *word)
   return true;
 }
 
-bool igt__cookie_parse(const char *header, igt__cookie *out)
-{
+bool igt__cookie_parse(const char *header, igt__cookie *out) {
   const char *end = header + strcspn(header, ";");
   slice name, value;
 
@@ -91,7 +85,6 @@ bool igt__cookie_parse(const char *header, igt__cookie *out)
   return true;
 }
 
-bool igt__cookie_is(const igt__cookie *cookie, const char *name)
-{
+bool igt__cookie_is(const igt__cookie *cookie, const char *name) {
   return cookie->name_len == strlen(name) && memcmp(cookie->name, name, cookie->name_len) == 0;
 }

@@ -7,8 +7,7 @@
 #include "base/str.h"
 
 /* Of the base64url alphabet alone, so that a token can stand in a header line as it is. */
-static bool is_part(const char *s, size_t n)
-{
+static bool is_part(const char *s, size_t n) {
   static const char alphabet[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=";
 
@@ -16,8 +15,7 @@ static bool is_part(const char *s, size_t n)
 }
 
 /* Header, payload and signature, joined by dots (RFC 7515 section 7.1). */
-static bool find_payload(const char *jwt, const char **payload, size_t *len)
-{
+static bool find_payload(const char *jwt, const char **payload, size_t *len) {
   const char *first = strchr(jwt, '.');
   const char *second = first ? strchr(first + 1, '.') : NULL;
 
@@ -29,8 +27,7 @@ static bool find_payload(const char *jwt, const char **payload, size_t *len)
          is_part(second + 1, strlen(second + 1));
 }
 
-igt_status igt__jwt_claims(const char *jwt, igt__json **out, igt_error *err)
-{
+igt_status igt__jwt_claims(const char *jwt, igt__json **out, igt_error *err) {
   const char *payload = NULL;
   size_t len = 0;
   igt__buf text;
@@ -59,8 +56,7 @@ out:
   return status;
 }
 
-static igt__json *assertion_claims(const char *audience, const char *id, int64_t expires)
-{
+static igt__json *assertion_claims(const char *audience, const char *id, int64_t expires) {
   igt__json *claims = igt__json_new_object();
   igt__json *audiences = igt__json_new_array();
   bool ok = claims && audiences && igt__json_push(audiences, igt__json_new_str(audience));
@@ -79,9 +75,8 @@ static igt__json *assertion_claims(const char *audience, const char *id, int64_t
   return claims;
 }
 
-igt_status igt__jwt_assertion(igt__rsa *key, const char *audience, const char *id,
-                              int64_t expires, igt__buf *out, igt_error *err)
-{
+igt_status igt__jwt_assertion(igt__rsa *key, const char *audience, const char *id, int64_t expires,
+                              igt__buf *out, igt_error *err) {
   static const char header[] = "{\"alg\":\"RS256\",\"typ\":\"JWT\"}";
   igt__json *claims = assertion_claims(audience, id, expires);
   igt__buf payload, signature;

@@ -15,7 +15,7 @@ igt_status igt__jwt_claims(const char *jwt, igt__json **out, igt_error *err);
 
 /* What a service identity signs in with (RFC 7523), by RS256: iss = sub = id, aud the list of
  * `audience`, exp = `expires` (seconds since 1970 by the server's clock). Appends to out. */
-igt_status igt__jwt_assertion(igt__rsa *key, const char *audience, const char *id,
-                              int64_t expires, igt__buf *out, igt_error *err);
+igt_status igt__jwt_assertion(igt__rsa *key, const char *audience, const char *id, int64_t expires,
+                              igt__buf *out, igt_error *err);
 
 #endif

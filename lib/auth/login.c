@@ -22,8 +22,7 @@
 /* What a program that was told to end may still spend on signing out. */
 #define LOGOUT_MAX_MS 3000
 
-void igt__grant_finish(igt__grant *grant)
-{
+void igt__grant_finish(igt__grant *grant) {
   igt__secret_free(grant->jwt);
   igt__secret_free(grant->csrf);
   igt__json_free(grant->claims);
@@ -32,8 +31,7 @@ void igt__grant_finish(igt__grant *grant)
 
 /* ---- requests ---- */
 
-static igt_status add_tokens(igt__http_request *req, const igt__grant *grant)
-{
+static igt_status add_tokens(igt__http_request *req, const igt__grant *grant) {
   igt_status status = igt__http_add_header(req, "X-JWT", igt__secret_text(grant->jwt));
 
   if (status == IGT_OK)
@@ -42,8 +40,7 @@ static igt_status add_tokens(igt__http_request *req, const igt__grant *grant)
 }
 
 static igt_status set_up(igt__http_request *req, const igt__auth_server *server, const char *path,
-                         const igt__grant *grant)
-{
+                         const igt__grant *grant) {
   char url[512];
   igt_status status;
 
@@ -61,8 +58,7 @@ static igt_status set_up(igt__http_request *req, const igt__auth_server *server,
   return status;
 }
 
-static void learn_skew(igt__auth_server *server, const igt__http_request *req)
-{
+static void learn_skew(igt__auth_server *server, const igt__http_request *req) {
   int64_t skew = req->server_date ? req->server_date - igt__wall_seconds() : 0;
 
   if (!req->server_date)
@@ -80,8 +76,7 @@ static void learn_skew(igt__auth_server *server, const igt__http_request *req)
 /* Sends one request; what it answers stays in req, which is the caller's to finish. */
 static igt_status exchange(igt__auth_server *server, igt__http_request *req, const char *method,
                            const char *operation, const char *path, const igt__buf *body,
-                           const igt__grant *grant, igt_error *err)
-{
+                           const igt__grant *grant, igt_error *err) {
   igt_status status = igt__http_request_init(req, err);
 
   if (status != IGT_OK)
@@ -102,8 +97,7 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
 /* ---- answers of login and refresh ---- */
 
 /* RFC 6265: each cookie in its own Set-Cookie line, in any order. */
-static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out)
-{
+static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out) {
   const char *line;
 
   for (size_t i = 0; (line = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
@@ -113,8 +107,7 @@ static bool find_cookie(const igt__http_request *req, const char *name, igt__coo
 }
 
 static igt_status join_jwt(const igt__http_request *req, igt__grant *grant, int64_t *max_age,
-                           igt_error *err)
-{
+                           igt_error *err) {
   igt__cookie head, signature;
   igt_status status = IGT_OK;
   igt__buf jwt;
@@ -142,8 +135,7 @@ static igt_status join_jwt(const igt__http_request *req, igt__grant *grant, int6
 
 /* The claims, and from them and Max-Age (-1: none) how long it lives. */
 static igt_status read_claims(const igt__auth_server *server, igt__grant *grant, int64_t max_age,
-                              igt_error *err)
-{
+                              igt_error *err) {
   int64_t now = igt__wall_seconds() + server->skew;
   igt_status status = igt__jwt_claims(igt__secret_text(grant->jwt), &grant->claims, err);
 
@@ -160,8 +152,7 @@ static igt_status read_claims(const igt__auth_server *server, igt__grant *grant,
 }
 
 /* A header line's value: a token with a line break in it would be another header. */
-static bool is_header_safe(const char *s)
-{
+static bool is_header_safe(const char *s) {
   for (; *s; s++)
     if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
       return false;
@@ -169,8 +160,7 @@ static bool is_header_safe(const char *s)
 }
 
 static igt_status read_body(const igt__http_request *req, const igt__json *body, const char *user,
-                            igt__grant *grant, igt_error *err)
-{
+                            igt__grant *grant, igt_error *err) {
   const char *csrf = igt__json_get_str(body, "CSRFToken");
   const char *sub = igt__json_get_str(body, "sub");
 
@@ -182,8 +172,7 @@ static igt_status read_body(const igt__http_request *req, const igt__json *body,
 }
 
 static igt_status read_grant(const igt__auth_server *server, const igt__http_request *req,
-                             const char *user, igt__grant *out, igt_error *err)
-{
+                             const char *user, igt__grant *out, igt_error *err) {
   igt__grant grant = {0};
   igt__json *body = NULL;
   int64_t max_age = -1;
@@ -207,8 +196,7 @@ static igt_status read_grant(const igt__auth_server *server, const igt__http_req
 
 /* What the server says to a wrong password or key; other failures stay what they are. */
 static igt_status as_refusal(igt_status status, igt_status refusal, const char *sentence,
-                             igt_error *err)
-{
+                             igt_error *err) {
   if (status != IGT_E_BAD_REQUEST && status != IGT_E_UNAUTHORIZED && status != IGT_E_FORBIDDEN)
     return status;
   if (err) {
@@ -220,8 +208,7 @@ static igt_status as_refusal(igt_status status, igt_status refusal, const char *
 }
 
 static igt_status send_login(igt__auth_server *server, const igt__json *body, const char *user,
-                             igt__grant *out, igt_error *err)
-{
+                             igt__grant *out, igt_error *err) {
   igt__http_request req = {0};
   igt__buf text;
   igt_status status = IGT_OK;
@@ -240,8 +227,7 @@ static igt_status send_login(igt__auth_server *server, const igt__json *body, co
 }
 
 igt_status igt__login_password(igt__auth_server *server, const char *user, const char *password,
-                               igt__grant *out, igt_error *err)
-{
+                               igt__grant *out, igt_error *err) {
   igt__json *body = igt__json_new_object();
   char sentence[400];
   igt_status status;
@@ -258,8 +244,7 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
 }
 
 static igt_status send_assertion(igt__auth_server *server, const igt__buf *assertion,
-                                 const char *id, igt__grant *out, igt_error *err)
-{
+                                 const char *id, igt__grant *out, igt_error *err) {
   igt__json *body = igt__json_new_object();
   igt_status status;
 
@@ -274,8 +259,7 @@ static igt_status send_assertion(igt__auth_server *server, const igt__buf *asser
 }
 
 igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *audience,
-                          const char *id, igt__grant *out, igt_error *err)
-{
+                          const char *id, igt__grant *out, igt_error *err) {
   int64_t expires = igt__wall_seconds() + server->skew + ASSERTION_LIFE_S;
   char sentence[400];
   igt__buf assertion;
@@ -292,8 +276,7 @@ igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *a
   return as_refusal(status, IGT_E_LOGIN, sentence, err);
 }
 
-igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err)
-{
+igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err) {
   igt__http_request req = {0};
   igt__json *body = NULL;
   igt_status status =
@@ -314,8 +297,7 @@ igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *
 }
 
 igt_status igt__login_refresh(igt__auth_server *server, const igt__grant *old, igt__grant *out,
-                              igt_error *err)
-{
+                              igt_error *err) {
   igt__http_request req = {0};
   igt__grant grant = {0};
   igt_status status = exchange(server, &req, "POST", "refresh", "refresh", NULL, old, err);
@@ -341,8 +323,7 @@ igt_status igt__login_refresh(igt__auth_server *server, const igt__grant *old, i
 /* ---- a session that was handed in ---- */
 
 static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *grant,
-                                 igt_error *err)
-{
+                                 igt_error *err) {
   if (!is_header_safe(jwt) || !is_header_safe(csrf))
     return igt__fail(err, IGT_E_LOGIN,
                      "CLOUD_JWT_TOKEN or CLOUD_CSRF_TOKEN holds spaces or line breaks");
@@ -351,8 +332,7 @@ static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *
   return grant->jwt && grant->csrf ? IGT_OK : igt__fail_memory(err);
 }
 
-static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, igt_error *err)
-{
+static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, igt_error *err) {
   igt__http_request req = {0};
   igt__json *body = NULL;
   const char *who;
@@ -377,13 +357,15 @@ static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, ig
 }
 
 igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
-                                 igt__grant *out, igt_error *err)
-{
+                                 igt__grant *out, igt_error *err) {
   igt__grant grant = {0};
   igt_status status = fill_handed_in(jwt, csrf, &grant, err);
 
   if (status == IGT_OK)
     status = ask_introspect(server, &grant, err);
+  /* Only to see whether it can be refreshed: what the server takes need not be a JWT of ours. */
+  if (status == IGT_OK && igt__jwt_claims(jwt, &grant.claims, NULL) == IGT_OK)
+    grant.has_refresh = igt__json_get_str(grant.claims, "refresh_token") != NULL;
   if (status == IGT_OK)
     *out = grant;
   else
@@ -403,8 +385,7 @@ typedef struct timed {
   igt_error err;
 } timed;
 
-static void on_timed_done(igt__http_request *req, igt_status status, const igt_error *err)
-{
+static void on_timed_done(igt__http_request *req, igt_status status, const igt_error *err) {
   timed *t = req->payload;
 
   pthread_mutex_lock(&t->lock);
@@ -416,8 +397,7 @@ static void on_timed_done(igt__http_request *req, igt_status status, const igt_e
   pthread_mutex_unlock(&t->lock);
 }
 
-static void wait_done_locked(timed *t, igt__cancel *cancel)
-{
+static void wait_done_locked(timed *t, igt__cancel *cancel) {
   struct timespec until;
 
   clock_gettime(CLOCK_REALTIME, &until);
@@ -431,8 +411,7 @@ static void wait_done_locked(timed *t, igt__cancel *cancel)
     pthread_cond_wait(&t->changed, &t->lock);
 }
 
-static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_error *err)
-{
+static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_error *err) {
   timed t = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, IGT_OK, IGT_ERROR_INIT};
 
   req->cancel = igt__cancel_new();
@@ -453,8 +432,7 @@ static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_err
   return t.status;
 }
 
-igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err)
-{
+igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err) {
   igt__http_request req = {0};
   igt_status status = igt__http_request_init(&req, err);
 

@@ -11,9 +11,9 @@
 /* Where to sign in. */
 typedef struct igt__auth_server {
   igt__http *http;
-  const char *origin; /* "https://host[:port]" */
+  const char *origin;  /* "https://host[:port]" */
   igt__cancel *cancel; /* may be NULL */
-  int64_t skew;       /* seconds that the server's clock is ahead, when more than 60; learnt */
+  int64_t skew;        /* seconds that the server's clock is ahead, when more than 60; learnt */
 } igt__auth_server;
 
 /* What the server gave. Zeroed is empty. */
@@ -21,10 +21,10 @@ typedef struct igt__grant {
   char user[256];
   igt__secret *jwt;
   igt__secret *csrf;
-  igt__json *claims;  /* the JWT's payload */
-  int64_t expires;    /* seconds since 1970 by the server's clock */
-  int64_t life;       /* seconds from its receipt */
-  bool has_refresh;   /* the JWT holds a refresh token */
+  igt__json *claims; /* the JWT's payload */
+  int64_t expires;   /* seconds since 1970 by the server's clock */
+  int64_t life;      /* seconds from its receipt */
+  bool has_refresh;  /* the JWT holds a refresh token */
   bool is_service;
 } igt__grant;
 void igt__grant_finish(igt__grant *grant);

@@ -11,9 +11,9 @@
 typedef struct igt__session igt__session;
 
 typedef struct igt__session_options {
-  igt__http *http;          /* borrowed */
-  const char *origin;       /* "https://host[:port]", from igt__url_origin */
-  const char *user;         /* as in igt_client_options, and so on */
+  igt__http *http;    /* borrowed */
+  const char *origin; /* "https://host[:port]", from igt__url_origin */
+  const char *user;   /* as in igt_client_options, and so on */
   const char *service_file;
   const char *token_file;
   bool no_token_file;
@@ -38,7 +38,6 @@ igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
 igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err);
 void igt__session_identity(igt__session *session, igt_identity *out);
 /* igt_login_hold's work. */
-igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
-                             igt_error *err);
+igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload, igt_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,8 +27,7 @@
 /* Two logins that start and end at one moment may take the file from under one another. */
 #define OPEN_TRIES 8
 
-bool igt_token_default_path(char *out, size_t cap)
-{
+bool igt_token_default_path(char *out, size_t cap) {
   const char *path = getenv("CLOUD_TOKEN_MMAP");
   const char *dir = getenv("TMPDIR");
   int n;
@@ -39,8 +39,7 @@ bool igt_token_default_path(char *out, size_t cap)
   return n >= 0 && (size_t)n < cap;
 }
 
-static igt_status copy_default_path(const char *path, char *out, size_t cap, igt_error *err)
-{
+static igt_status copy_default_path(const char *path, char *out, size_t cap, igt_error *err) {
   if (path ? (size_t)snprintf(out, cap, "%s", path) < cap : igt_token_default_path(out, cap))
     return IGT_OK;
   return igt__fail(err, IGT_E_INVALID, "the token file's path is longer than %zu bytes", cap - 1);
@@ -50,8 +49,7 @@ static igt_status copy_default_path(const char *path, char *out, size_t cap, igt
 
 /* What is in a shared folder may be somebody else's trap: his file, a link of his, or a file of
  * ours that he can read. */
-static igt_status check_trust(const char *path, const struct stat *st, igt_error *err)
-{
+static igt_status check_trust(const char *path, const struct stat *st, igt_error *err) {
   if (!S_ISREG(st->st_mode))
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s is not a regular file, so it is not used", path);
@@ -70,18 +68,15 @@ static igt_status check_trust(const char *path, const struct stat *st, igt_error
 
 /* O_NONBLOCK: a planted fifo must not hold us up. */
 static igt_status open_trusted(const char *path, int flags, int *fd, struct stat *st,
-                               igt_error *err)
-{
+                               igt_error *err) {
   igt_status status;
 
   *fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (*fd < 0 && errno == ELOOP)
-    return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is a link, so it is not used",
-                     path);
+    return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is a link, so it is not used", path);
   if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
     return igt__fail(err, IGT_E_NO_SESSION,
-                     "nobody is signed in: there is no token file %s (see `igtcloud login`)",
-                     path);
+                     "nobody is signed in: there is no token file %s (see `igtcloud login`)", path);
   if (*fd < 0) {
     int os_error = errno;
 
@@ -102,8 +97,7 @@ static igt_status open_trusted(const char *path, int flags, int *fd, struct stat
 }
 
 /* The process with the record lock; asking leaves no trace, as trying the lock would. */
-static int64_t find_holder(int fd)
-{
+static int64_t find_holder(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
   if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0)
@@ -113,8 +107,7 @@ static int64_t find_holder(int fd)
 
 /* ---- the content ---- */
 
-static const char *text_of(const igt__json *object, const char *key)
-{
+static const char *text_of(const igt__json *object, const char *key) {
   const char *s = igt__json_get_str(object, key);
 
   return s && strlen(s) == igt__json_str_len(igt__json_get(object, key)) ? s : NULL;
@@ -122,23 +115,20 @@ static const char *text_of(const igt__json *object, const char *key)
 
 /* Both halves of a torn read can be good base64 and good JSON. The JWT stands in the file
  * twice, as itself and decoded, and every new JWT differs in one of these. */
-static bool claims_agree(const igt__json *a, const igt__json *b)
-{
+static bool claims_agree(const igt__json *a, const igt__json *b) {
   return igt__json_int(igt__json_get(a, "exp")) == igt__json_int(igt__json_get(b, "exp")) &&
          igt__str_eq(text_of(a, "access_token"), text_of(b, "access_token")) &&
          igt__str_eq(text_of(a, "refresh_token"), text_of(b, "refresh_token"));
 }
 
-static bool copy_text(char *out, size_t cap, const char *s)
-{
+static bool copy_text(char *out, size_t cap, const char *s) {
   int n = snprintf(out, cap, "%s", s);
 
   return n >= 0 && (size_t)n < cap;
 }
 
 static igt_status fill_token(igt_token *token, const igt__json *root, const igt__json *claims,
-                             igt_error *err)
-{
+                             igt_error *err) {
   const char *jwt = text_of(root, "jwt"), *csrf = text_of(root, "csrf");
   const char *access = text_of(claims, "access_token");
   const char *user = text_of(root, "sub"), *domain = text_of(root, "domain");
@@ -158,13 +148,12 @@ static igt_status fill_token(igt_token *token, const igt__json *root, const igt_
   return IGT_OK;
 }
 
-static igt_status token_from_json(const igt__json *root, igt_token **out, igt_error *err)
-{
+static igt_status token_from_json(const igt__json *root, igt_token **out, igt_error *err) {
   const char *jwt = text_of(root, "jwt");
   igt_token *token = NULL;
   igt__json *claims = NULL;
-  igt_status status = jwt ? igt__jwt_claims(jwt, &claims, err)
-                          : igt__fail(err, IGT_E_PARSE, "it holds no token");
+  igt_status status =
+      jwt ? igt__jwt_claims(jwt, &claims, err) : igt__fail(err, IGT_E_PARSE, "it holds no token");
 
   if (status != IGT_OK)
     goto out;
@@ -184,8 +173,7 @@ out:
   return status;
 }
 
-igt_status igt__token_parse(const char *data, size_t n, igt_token **out, igt_error *err)
-{
+igt_status igt__token_parse(const char *data, size_t n, igt_token **out, igt_error *err) {
   igt__buf text;
   igt__json *root = NULL;
   igt_status status = IGT_OK;
@@ -211,8 +199,7 @@ out:
   return status;
 }
 
-static igt_status read_page(int fd, char *page, size_t *n, igt_error *err)
-{
+static igt_status read_page(int fd, char *page, size_t *n, igt_error *err) {
   ssize_t got = 0;
 
   *n = 0;
@@ -228,8 +215,7 @@ static igt_status read_page(int fd, char *page, size_t *n, igt_error *err)
 }
 
 /* Good is what was read twice in the same way and decodes. */
-static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_error *err)
-{
+static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_error *err) {
   size_t n = 0, m = 0;
   igt_status status = IGT_OK;
 
@@ -252,8 +238,7 @@ static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_er
   return status;
 }
 
-static igt_status explain(const char *path, igt_status status, igt_error *err)
-{
+static igt_status explain(const char *path, igt_status status, igt_error *err) {
   igt_error cause = IGT_ERROR_INIT;
 
   if (status == IGT_OK || status == IGT_E_NO_MEMORY)
@@ -265,8 +250,7 @@ static igt_status explain(const char *path, igt_status status, igt_error *err)
   return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is damaged: %s", path, cause.text);
 }
 
-igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *err)
-{
+igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *err) {
   int fd = -1;
   struct stat st;
   char *pages = NULL;
@@ -287,8 +271,7 @@ igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *er
   return status;
 }
 
-igt_status igt_token_read(const char *path, igt_token **out, igt_error *err)
-{
+igt_status igt_token_read(const char *path, igt_token **out, igt_error *err) {
   char chosen[PATH_MAX];
   igt_token *token = NULL;
   igt_status status = copy_default_path(path, chosen, sizeof chosen, err);
@@ -308,8 +291,7 @@ igt_status igt_token_read(const char *path, igt_token **out, igt_error *err)
   return IGT_OK;
 }
 
-void igt_token_free(igt_token *token)
-{
+void igt_token_free(igt_token *token) {
   if (!token)
     return;
   igt__secret_free(token->jwt);
@@ -318,46 +300,38 @@ void igt_token_free(igt_token *token)
   igt__free(token);
 }
 
-const char *igt_token_user(const igt_token *token)
-{
+const char *igt_token_user(const igt_token *token) {
   return token->user;
 }
 
-const char *igt_token_domain(const igt_token *token)
-{
+const char *igt_token_domain(const igt_token *token) {
   return token->domain;
 }
 
-const char *igt_token_jwt(const igt_token *token)
-{
+const char *igt_token_jwt(const igt_token *token) {
   return igt__secret_text(token->jwt);
 }
 
-const char *igt_token_csrf(const igt_token *token)
-{
+const char *igt_token_csrf(const igt_token *token) {
   return igt__secret_text(token->csrf);
 }
 
-const char *igt_token_access(const igt_token *token)
-{
+const char *igt_token_access(const igt_token *token) {
   return igt__secret_text(token->access);
 }
 
-int64_t igt_token_expires(const igt_token *token)
-{
+int64_t igt_token_expires(const igt_token *token) {
   return token->expires;
 }
 
-int64_t igt_token_holder(const igt_token *token)
-{
+int64_t igt_token_holder(const igt_token *token) {
   return token->holder;
 }
 
 /* ---- writing ---- */
 
 static igt__json *token_json(const char *user, const char *jwt, const igt__json *claims,
-                             const char *csrf, const char *domain)
-{
+                             const char *csrf, const char *domain) {
   igt__json *root = igt__json_new_object();
 
   if (root && igt__json_set_str(root, "sub", user) && igt__json_set_str(root, "jwt", jwt) &&
@@ -369,8 +343,7 @@ static igt__json *token_json(const char *user, const char *jwt, const igt__json 
 }
 
 igt_status igt__token_encode(const char *user, const char *jwt, const igt__json *claims,
-                             const char *csrf, const char *domain, char *page, igt_error *err)
-{
+                             const char *csrf, const char *domain, char *page, igt_error *err) {
   igt__json *root = token_json(user, jwt, claims, csrf, domain);
   igt_status status = IGT_OK;
   igt__buf text, encoded;
@@ -399,15 +372,16 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
 struct igt__token_holder {
   int fd;
   struct stat st; /* which file it is */
+  bool theirs;    /* holds a live token of somebody else's, not yet written over */
   char path[PATH_MAX];
 };
 
 /* One call for all of it: the old token's tail goes with its head, and a reader in between
  * meets as little of both as the system allows. */
-igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err)
-{
+igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err) {
   size_t done = 0;
 
+  holder->theirs = false;
   while (done < IGT__TOKEN_FILE_SIZE) {
     ssize_t n = pwrite(holder->fd, page + done, IGT__TOKEN_FILE_SIZE - done, (off_t)done);
 
@@ -420,16 +394,14 @@ igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, 
   return IGT_OK;
 }
 
-static igt_status empty_file(igt__token_holder *holder, igt_error *err)
-{
+static igt_status empty_file(igt__token_holder *holder, igt_error *err) {
   static const char zeros[IGT__TOKEN_FILE_SIZE];
 
   return igt__token_holder_write(holder, zeros, err);
 }
 
 /* Missing folders on the way to a path that the user chose are made. */
-static void make_folder(const char *path)
-{
+static void make_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   char *dir = slash && slash != path ? igt__strndup(path, (size_t)(slash - path)) : NULL;
   igt__root *root = NULL;
@@ -439,8 +411,7 @@ static void make_folder(const char *path)
   igt__free(dir);
 }
 
-static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error *err)
-{
+static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error *err) {
   *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (*fd < 0 && errno == ENOENT) {
     make_folder(path);
@@ -461,8 +432,7 @@ static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error
 
 /* Two locks: flock stays with this descriptor whatever else the process closes, and the record
  * lock tells others which process holds it. */
-static igt_status lock_file(int fd, const char *path, igt_error *err)
-{
+static igt_status lock_file(int fd, const char *path, igt_error *err) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -483,24 +453,24 @@ static igt_status lock_file(int fd, const char *path, igt_error *err)
   return IGT_OK;
 }
 
-static bool is_same_file(const char *path, const struct stat *st)
-{
+static bool is_same_file(const char *path, const struct stat *st) {
   struct stat now;
 
   return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
-/* A file that nobody holds is what a killed login left; or a Python client runs, which takes no
- * locks: then the later one has the name. Read by our own descriptor: closing another one of
- * this file would drop the record lock. */
-static void warn_if_live(const igt__token_holder *holder)
-{
+/* A live token in a file that nobody holds is what a killed login left; or a Python client runs,
+ * which takes no locks. It stays until there is a new one to put in its place. Read by our own
+ * descriptor: closing another one of this file would drop the record lock. */
+static bool holds_live_token(const igt__token_holder *holder) {
   char *page = igt__calloc(1, IGT__TOKEN_FILE_SIZE);
   igt_token *token = NULL;
+  bool live;
   size_t n = 0;
 
-  if (page && read_page(holder->fd, page, &n, NULL) == IGT_OK &&
-      igt__token_parse(page, n, &token, NULL) == IGT_OK && token->expires > igt__wall_seconds())
+  live = page && read_page(holder->fd, page, &n, NULL) == IGT_OK &&
+         igt__token_parse(page, n, &token, NULL) == IGT_OK && token->expires > igt__wall_seconds();
+  if (live)
     IGT__WARN(IGT_LOG_AUTH,
               "taking over the token file %s, whose token is still alive but held by no login",
               holder->path);
@@ -508,10 +478,10 @@ static void warn_if_live(const igt__token_holder *holder)
   if (page)
     igt__wipe(page, IGT__TOKEN_FILE_SIZE);
   igt__free(page);
+  return live;
 }
 
-static igt_status open_locked(igt__token_holder *holder, igt_error *err)
-{
+static igt_status open_locked(igt__token_holder *holder, igt_error *err) {
   igt_status status = IGT_OK;
 
   for (int try = 0; try < OPEN_TRIES; try++) {
@@ -531,8 +501,7 @@ static igt_status open_locked(igt__token_holder *holder, igt_error *err)
                    holder->path);
 }
 
-igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt_error *err)
-{
+igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt_error *err) {
   igt__token_holder *holder = igt__calloc(1, sizeof *holder);
   igt_status status;
 
@@ -544,9 +513,9 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
   if (status == IGT_OK)
     status = open_locked(holder, err);
   if (status == IGT_OK) {
-    if (holder->st.st_size > 0)
-      warn_if_live(holder);
-    status = empty_file(holder, err);
+    holder->theirs = holder->st.st_size > 0 && holds_live_token(holder);
+    if (!holder->theirs)
+      status = empty_file(holder, err);
     if (status != IGT_OK)
       unlink(holder->path);
   }
@@ -560,15 +529,19 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
   return IGT_OK;
 }
 
-void igt__token_holder_close(igt__token_holder *holder)
-{
-  if (!holder)
-    return;
-  /* Programs that still map it must not go on with a token that was signed out. */
+/* Programs that still map it must not go on with a token that was signed out. */
+static void remove_file(igt__token_holder *holder) {
   if (empty_file(holder, NULL) != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be emptied", holder->path);
   if (is_same_file(holder->path, &holder->st) && unlink(holder->path) != 0)
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be removed", holder->path);
+}
+
+void igt__token_holder_close(igt__token_holder *holder) {
+  if (!holder)
+    return;
+  if (!holder->theirs)
+    remove_file(holder);
   close(holder->fd);
   igt__free(holder);
 }

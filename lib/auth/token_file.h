@@ -14,12 +14,12 @@
 struct igt_token {
   igt__secret *jwt;
   igt__secret *csrf;
-  igt__secret *access;  /* NULL when the JWT has none */
+  igt__secret *access; /* NULL when the JWT has none */
   char user[256];
   char domain[300];
-  int64_t expires;      /* seconds since 1970 UTC */
-  int64_t holder;       /* process, 0 when nobody holds the file's lock */
-  bool has_refresh;     /* of a person; services have none */
+  int64_t expires;  /* seconds since 1970 UTC */
+  int64_t holder;   /* process, 0 when nobody holds the file's lock */
+  bool has_refresh; /* of a person; services have none */
 };
 
 /* As igt_token_read, but an expired token is read, too. */
@@ -33,7 +33,8 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
 
 /* The writer's side: one a file, for as long as it holds the lock. */
 typedef struct igt__token_holder igt__token_holder;
-/* Makes the file (or takes over one that nobody holds) with nothing in it. */
+/* Makes the file with nothing in it, or takes over one that nobody holds: a live token in that
+ * stays until the first write, and for ever when there is none. */
 igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt_error *err);
 /* page as igt__token_encode made it. */
 igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/session.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/session_internal.h"
+#include "auth/source.h"
+#include "auth/token_file.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define US 1000000LL
+/* Renewal is due that long before the end, or at half of a life that is not twice as long. */
+#define AHEAD_S 180
+/* After a failed renewal ahead of the end the old token serves; all threads ask at every
+ * request, the server is asked that often. */
+#define TRY_AGAIN_US (10 * US)
+#define LOOK_AGAIN_US (2 * US) /* into the token file, which costs nothing */
+/* A login that renews its token needs a moment to write it down, in which the server may have
+ * ended the old one already. */
+#define REREAD_TRIES 10
+#define REREAD_US (US / 10)
+
+/* What takes time is done by one thread without the lock; others wait for it. */
+typedef enum flight { NO_FLIGHT, SIGN_IN, RENEW, SIGN_OUT, FLIGHTS } flight;
+
+struct igt__session {
+  igt__source source; /* the flying thread's */
+  pthread_mutex_t lock;
+  pthread_cond_t landed;
+
+  /* Under the lock. The grant is changed by the flying thread alone, so that one reads it
+   * without the lock, too. */
+  igt__grant grant;
+  igt_session_source kind;
+  unsigned generation;
+  int64_t received_mono; /* microseconds */
+  int64_t received_wall;
+  int64_t next_try_mono; /* to renew ahead of the end */
+  flight flying;
+  unsigned landings;
+  igt_error outcome[FLIGHTS];
+  igt_error refused; /* why no further try is made before an explicit sign-in */
+};
+
+igt_status igt__session_new(const igt__session_options *options, igt__session **out,
+                            igt_error *err) {
+  igt__session *session = igt__calloc(1, sizeof *session);
+  igt_status status;
+
+  *out = NULL;
+  if (!session)
+    return igt__fail_memory(err);
+  status = igt__source_init(&session->source, options, err);
+  if (status != IGT_OK) {
+    igt__source_finish(&session->source);
+    igt__free(session);
+    return status;
+  }
+  pthread_mutex_init(&session->lock, NULL);
+  pthread_cond_init(&session->landed, NULL);
+  *out = session;
+  return IGT_OK;
+}
+
+void igt__session_free(igt__session *session) {
+  if (!session)
+    return;
+  igt__grant_finish(&session->grant);
+  igt__source_finish(&session->source);
+  pthread_cond_destroy(&session->landed);
+  pthread_mutex_destroy(&session->lock);
+  igt__free(session);
+}
+
+/* ---- time ---- */
+
+/* The larger of both clocks: the monotonic one stands still while a laptop sleeps, the wall
+ * clock may be set. Seconds by neither need the server's clock to agree with ours. */
+static int64_t age_us_locked(const igt__session *session) {
+  int64_t mono = igt__mono_us() - session->received_mono;
+  int64_t wall = igt__wall_us() - session->received_wall;
+
+  return mono > wall ? mono : wall;
+}
+
+static bool knows_end_locked(const igt__session *session) {
+  return session->grant.expires > 0 || session->grant.life > 0;
+}
+
+/* At least a second, also of a life of nothing: a server's odd clock is no reason for a storm. */
+static bool is_older_locked(const igt__session *session, int64_t seconds) {
+  return knows_end_locked(session) && age_us_locked(session) >= (seconds > 1 ? seconds : 1) * US;
+}
+
+static bool is_due_locked(const igt__session *session) {
+  int64_t life = session->grant.life;
+
+  return is_older_locked(session, life > 2 * AHEAD_S ? life - AHEAD_S : life / 2);
+}
+
+static bool has_ended_locked(const igt__session *session) {
+  return is_older_locked(session, session->grant.life);
+}
+
+static bool is_usable_locked(const igt__session *session) {
+  return session->kind != IGT_SESSION_NONE && !has_ended_locked(session);
+}
+
+/* ---- flights ---- */
+
+bool igt__session_is_final(igt_status status) {
+  return status == IGT_E_LOGIN || status == IGT_E_EXPIRED || status == IGT_E_KEY;
+}
+
+static bool is_own(igt_session_source kind) {
+  return kind == IGT_SESSION_PASSWORD || kind == IGT_SESSION_SERVICE_KEY;
+}
+
+static igt_status fly_out(igt__session *session, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (is_own(session->kind))
+    status = igt__logout(&session->source.server, &session->grant, err);
+  if (status == IGT_E_UNAUTHORIZED) /* it has ended already */
+    status = IGT_OK;
+  if (status == IGT_OK)
+    igt__error_clear(err);
+  return status;
+}
+
+/* Without the lock. */
+static igt_status fly(igt__session *session, flight what, bool own_only, igt__grant *grant,
+                      igt_session_source *kind, igt_error *err) {
+  switch (what) {
+  case SIGN_IN:
+    return igt__source_begin(&session->source, own_only, grant, kind, err);
+  case RENEW:
+    return igt__source_renew(&session->source, *kind, &session->grant, grant, err);
+  case SIGN_OUT:
+    *kind = IGT_SESSION_NONE;
+    return fly_out(session, err);
+  case NO_FLIGHT:
+  case FLIGHTS:
+    break;
+  }
+  return igt__fail(err, IGT_E_INTERNAL, "a session has no such thing to do");
+}
+
+static void install_locked(igt__session *session, igt__grant *grant, igt_session_source kind) {
+  igt__grant_finish(&session->grant);
+  session->grant = *grant;
+  session->kind = kind;
+  session->generation++;
+  session->received_mono = igt__mono_us();
+  session->received_wall = igt__wall_us();
+  session->next_try_mono = 0;
+}
+
+static void note_failure_locked(igt__session *session, flight what, const igt_error *err) {
+  bool from_file = session->kind == IGT_SESSION_TOKEN_FILE;
+
+  session->next_try_mono = igt__mono_us() + (from_file ? LOOK_AGAIN_US : TRY_AGAIN_US);
+  if (what == RENEW && from_file)
+    return; /* the running login may renew it yet */
+  if (igt__session_is_final(err->status))
+    session->refused = *err;
+  if (what == RENEW && err->status != IGT_E_CANCELLED)
+    IGT__WARN(IGT_LOG_AUTH, "the session was not renewed: %s", err->text);
+}
+
+static void land_locked(igt__session *session, flight what, igt__grant *grant,
+                        igt_session_source kind, const igt_error *err) {
+  session->outcome[what] = *err;
+  if (what == SIGN_OUT || err->status == IGT_OK)
+    install_locked(session, grant, kind);
+  else
+    note_failure_locked(session, what, err);
+  session->flying = NO_FLIGHT;
+  session->landings++;
+  pthread_cond_broadcast(&session->landed);
+}
+
+static igt_status give_locked(const igt_error *outcome, igt_error *err) {
+  if (outcome->status != IGT_OK && err)
+    *err = *outcome;
+  return outcome->status;
+}
+
+/* Waits for the flight that is under way. The outcome of another one than what is wanted is
+ * that one's affair: then IGT_OK, and the caller looks again. */
+static igt_status join_locked(igt__session *session, flight what, igt_error *err) {
+  flight joined = session->flying;
+  unsigned landings = session->landings;
+
+  while (session->landings == landings)
+    pthread_cond_wait(&session->landed, &session->lock);
+  return joined == what ? give_locked(&session->outcome[what], err) : IGT_OK;
+}
+
+/* Lets go of the lock meanwhile. */
+static igt_status fly_locked(igt__session *session, flight what, bool own_only, igt_error *err) {
+  igt_session_source kind = session->kind;
+  igt_error outcome = IGT_ERROR_INIT;
+  igt__grant grant = {0};
+
+  if (session->flying != NO_FLIGHT)
+    return join_locked(session, what, err);
+  if (what != SIGN_OUT && session->refused.status != IGT_OK)
+    return give_locked(&session->refused, err);
+  session->flying = what;
+  pthread_mutex_unlock(&session->lock);
+  outcome.status = fly(session, what, own_only, &grant, &kind, &outcome);
+  pthread_mutex_lock(&session->lock);
+  land_locked(session, what, &grant, kind, &outcome);
+  return give_locked(&outcome, err);
+}
+
+/* ---- signing in and out ---- */
+
+igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  pthread_mutex_lock(&session->lock);
+  if (session->flying == NO_FLIGHT && session->refused.status != IGT_OK) {
+    igt__error_clear(&session->refused);
+    session->kind = IGT_SESSION_NONE; /* what could not be renewed is not worth keeping */
+  }
+  while (status == IGT_OK && (!is_usable_locked(session) || (own_only && !is_own(session->kind))))
+    status = fly_locked(session, SIGN_IN, own_only, err);
+  pthread_mutex_unlock(&session->lock);
+  return status;
+}
+
+igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  pthread_mutex_lock(&session->lock);
+  igt__error_clear(&session->refused);
+  while (status == IGT_OK && session->kind != IGT_SESSION_NONE)
+    status = fly_locked(session, SIGN_OUT, false, err);
+  pthread_mutex_unlock(&session->lock);
+  return status;
+}
+
+/* ---- using and renewing ---- */
+
+/* While the token lives, nobody waits for its successor and a failure to get it is no failure
+ * of the request. */
+static igt_status freshen_locked(igt__session *session, igt_error *err) {
+  igt_status status;
+
+  if (!has_ended_locked(session) &&
+      (session->flying == RENEW || igt__mono_us() < session->next_try_mono))
+    return IGT_OK;
+  status = fly_locked(session, RENEW, false, err);
+  if (status != IGT_OK && status != IGT_E_CANCELLED && is_usable_locked(session)) {
+    igt__error_clear(err);
+    return IGT_OK;
+  }
+  return status;
+}
+
+static igt_status make_usable_locked(igt__session *session, igt_error *err) {
+  for (;;) {
+    igt_status status = IGT_OK;
+
+    if (session->kind == IGT_SESSION_NONE)
+      status = fly_locked(session, SIGN_IN, false, err);
+    else if (is_due_locked(session))
+      status = freshen_locked(session, err);
+    if (status != IGT_OK || is_usable_locked(session))
+      return status;
+  }
+}
+
+igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
+                                  unsigned *generation, igt_error *err) {
+  igt_status status;
+
+  pthread_mutex_lock(&session->lock);
+  status = make_usable_locked(session, err);
+  if (status == IGT_OK) {
+    *generation = session->generation;
+    status = igt__http_add_header(req, "X-JWT", igt__secret_text(session->grant.jwt));
+    if (status == IGT_OK)
+      status = igt__http_add_header(req, "X-CSRF-TOKEN", igt__secret_text(session->grant.csrf));
+    if (status != IGT_OK)
+      igt__fail(err, status, "the session's token cannot be sent");
+  }
+  pthread_mutex_unlock(&session->lock);
+  return status;
+}
+
+static igt_status renew_once(igt__session *session, unsigned generation, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  pthread_mutex_lock(&session->lock);
+  while (status == IGT_OK && session->kind != IGT_SESSION_NONE && session->generation == generation)
+    status = fly_locked(session, RENEW, false, err);
+  if (status == IGT_OK && session->kind == IGT_SESSION_NONE)
+    status = make_usable_locked(session, err);
+  pthread_mutex_unlock(&session->lock);
+  return status;
+}
+
+static bool is_from_file(igt__session *session) {
+  bool from_file;
+
+  pthread_mutex_lock(&session->lock);
+  from_file = session->kind == IGT_SESSION_TOKEN_FILE;
+  pthread_mutex_unlock(&session->lock);
+  return from_file;
+}
+
+igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err) {
+  igt_status status = renew_once(session, generation, err);
+
+  for (int try = 0; try < REREAD_TRIES && status == IGT_E_EXPIRED && is_from_file(session); try++) {
+    if (igt__session_is_cancelled(session))
+      return igt__fail(err, IGT_E_CANCELLED, "cancelled while the session was renewed");
+    igt__sleep_us(REREAD_US);
+    status = renew_once(session, generation, err);
+  }
+  return status;
+}
+
+/* ---- what others see ---- */
+
+void igt__session_identity(igt__session *session, igt_identity *out) {
+  memset(out, 0, sizeof *out);
+  snprintf(out->domain, sizeof out->domain, "%s", session->source.server.origin);
+  pthread_mutex_lock(&session->lock);
+  out->source = session->kind;
+  if (session->kind != IGT_SESSION_NONE) {
+    snprintf(out->user, sizeof out->user, "%s", session->grant.user);
+    out->expires = session->grant.expires;
+    out->is_service = session->grant.is_service;
+  }
+  pthread_mutex_unlock(&session->lock);
+}
+
+void igt__session_times_get(igt__session *session, igt__session_times *out) {
+  pthread_mutex_lock(&session->lock);
+  out->generation = session->generation;
+  out->due = is_due_locked(session);
+  out->ended = !is_usable_locked(session);
+  pthread_mutex_unlock(&session->lock);
+}
+
+igt_status igt__session_encode(igt__session *session, char *page, unsigned *generation,
+                               igt_error *err) {
+  const igt__grant *grant = &session->grant;
+  igt_status status;
+
+  pthread_mutex_lock(&session->lock);
+  *generation = session->generation;
+  status =
+      igt__token_encode(grant->user, igt__secret_text(grant->jwt), grant->claims,
+                        igt__secret_text(grant->csrf), session->source.server.origin, page, err);
+  pthread_mutex_unlock(&session->lock);
+  return status;
+}
+
+const char *igt__session_token_file(const igt__session *session) {
+  return session->source.token_file;
+}
+
+bool igt__session_is_cancelled(const igt__session *session) {
+  return igt__cancel_is_set(session->source.server.cancel);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "auth/token_file.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#define PASSWORD_MAX 1024
+
+static bool copy_option(char **to, const char *from) {
+  *to = from && *from ? igt__strdup(from) : NULL;
+  return *to || !from || !*from;
+}
+
+igt_status igt__source_init(igt__source *source, const igt__session_options *options,
+                            igt_error *err) {
+  char *origin = igt__strdup(options->origin);
+
+  memset(source, 0, sizeof *source);
+  source->server = (igt__auth_server){options->http, origin, options->cancel, 0};
+  source->no_token_file = options->no_token_file;
+  source->no_environment = options->no_environment;
+  source->prompt = options->prompt;
+  source->prompt_payload = options->prompt_payload;
+  if (!origin || !copy_option(&source->user, options->user) ||
+      !copy_option(&source->service_file, options->service_file) ||
+      !copy_option(&source->token_file, options->token_file))
+    return igt__fail_memory(err);
+  igt__cancel_ref(options->cancel);
+  return IGT_OK;
+}
+
+void igt__source_finish(igt__source *source) {
+  igt__cancel_unref(source->server.cancel);
+  igt__free((char *)(uintptr_t)source->server.origin);
+  igt__free(source->user);
+  igt__free(source->service_file);
+  igt__free(source->token_file);
+  igt__rsa_free(source->key);
+}
+
+/* The domain as people write it. */
+static const char *host_of(const igt__source *source) {
+  const char *slashes = strstr(source->server.origin, "://");
+
+  return slashes ? slashes + 3 : source->server.origin;
+}
+
+static const char *from_environment(const igt__source *source, const char *name) {
+  const char *value = source->no_environment ? NULL : getenv(name);
+
+  return value && *value ? value : NULL;
+}
+
+/* ---- by the key of a service ---- */
+
+/* "keys/station-7.pem" belongs to the service "station-7". */
+static igt_status name_service(igt__source *source, igt_error *err) {
+  const char *base = igt__path_base(source->service_file);
+  const char *dot = strrchr(base, '.');
+  int len = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+  int n = source->user ? snprintf(source->service_id, sizeof source->service_id, "%s", source->user)
+                       : snprintf(source->service_id, sizeof source->service_id, "%.*s", len, base);
+
+  if (n <= 0 || (size_t)n >= sizeof source->service_id)
+    return igt__fail(err, IGT_E_INVALID, "the service's id is empty or too long");
+  return IGT_OK;
+}
+
+static void warn_if_readable(const char *path) {
+  struct stat st;
+
+  if (stat(path, &st) == 0 && (st.st_mode & 077))
+    IGT__WARN(IGT_LOG_AUTH,
+              "the key file %s can be used by others (mode %04o); make it private with: "
+              "chmod 600 %s",
+              path, (unsigned)(st.st_mode & 07777), path);
+}
+
+static igt_status load_key(igt__source *source, igt_error *err) {
+  char *pem = NULL;
+  size_t len = 0;
+  igt_status status = igt__file_read(source->service_file, IGT__MAX_KEY_FILE, &pem, &len, err);
+
+  if (status == IGT_OK) {
+    warn_if_readable(source->service_file);
+    status = igt__rsa_private(pem, len, source->service_file, &source->key, err);
+  }
+  if (pem)
+    igt__wipe(pem, len);
+  igt__free(pem);
+  if (status == IGT_OK || status == IGT_E_NO_MEMORY)
+    return status;
+  if (err)
+    err->status = IGT_E_KEY;
+  return IGT_E_KEY;
+}
+
+/* The audience is asked for each time: it may move with the service, and costs one short
+ * answer an hour. */
+static igt_status login_key(igt__source *source, igt__grant *out, igt_error *err) {
+  char *audience = NULL;
+  igt_status status = IGT_OK;
+
+  if (!source->key)
+    status = load_key(source, err);
+  if (status == IGT_OK)
+    status = igt__login_audience(&source->server, &audience, err);
+  if (status == IGT_OK)
+    status = igt__login_key(&source->server, source->key, audience, source->service_id, out, err);
+  igt__free(audience);
+  return status;
+}
+
+static igt_status begin_key(igt__source *source, igt__grant *out, igt_error *err) {
+  igt_status status = name_service(source, err);
+
+  return status == IGT_OK ? login_key(source, out, err) : status;
+}
+
+/* ---- from the token file ---- */
+
+/* Scheme, host and port must be the command's: a token never goes to another server. */
+static bool is_of_domain(const igt__source *source, const char *domain) {
+  igt__url theirs, ours;
+
+  return igt__url_parse(domain, "the token's domain", &theirs, NULL) == IGT_OK &&
+         igt__url_parse(source->server.origin, "the domain", &ours, NULL) == IGT_OK &&
+         igt__url_same_origin(&theirs, &ours);
+}
+
+static void grant_from_token(const igt__source *source, igt_token *token, igt__grant *out) {
+  memset(out, 0, sizeof *out);
+  snprintf(out->user, sizeof out->user, "%s", token->user);
+  out->jwt = token->jwt;
+  out->csrf = token->csrf;
+  token->jwt = token->csrf = NULL;
+  out->expires = token->expires;
+  out->life = token->expires - (igt__wall_seconds() + source->server.skew);
+  out->has_refresh = token->has_refresh;
+  out->is_service = !token->has_refresh; /* the file does not say; persons can refresh */
+}
+
+/* IGT_E_NO_SESSION when the file holds nothing for this domain and user (NULL: any). */
+static igt_status read_token(const igt__source *source, const char *user, igt__grant *out,
+                             igt_error *err) {
+  igt_token *token = NULL;
+  igt_status status = igt_token_read(source->token_file, &token, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (!is_of_domain(source, token->domain))
+    status = igt__fail(err, IGT_E_NO_SESSION, "the running login is for another domain, %s",
+                       token->domain);
+  else if (user && strcmp(user, token->user) != 0)
+    status =
+        igt__fail(err, IGT_E_NO_SESSION, "the running login is of another user, %s", token->user);
+  else
+    grant_from_token(source, token, out);
+  igt_token_free(token);
+  return status;
+}
+
+/* In a shared folder anybody can put something under the default name. That must not keep a
+ * person from signing in, so it is told and passed by; a path that was named must be right. */
+static igt_status begin_token_file(igt__source *source, igt__grant *out, igt_error *untrusted,
+                                   igt_error *err) {
+  igt_status status = read_token(source, source->user, out, err);
+
+  if (status == IGT_E_TOKEN_FILE && !source->token_file && err) {
+    IGT__WARN(IGT_LOG_AUTH, "%s", err->text);
+    *untrusted = *err;
+    return IGT_E_NO_SESSION;
+  }
+  if (status == IGT_E_NO_SESSION && err)
+    IGT__DEBUG(IGT_LOG_AUTH, "%s", err->text);
+  return status;
+}
+
+/* ---- from the environment ---- */
+
+static igt_status begin_environment(igt__source *source, igt__grant *out, igt_error *err) {
+  const char *jwt = from_environment(source, "CLOUD_JWT_TOKEN");
+  const char *csrf = from_environment(source, "CLOUD_CSRF_TOKEN");
+  igt_status status;
+
+  if (!jwt != !csrf)
+    IGT__WARN(IGT_LOG_AUTH, "%s is set without %s, so it is not used",
+              jwt ? "CLOUD_JWT_TOKEN" : "CLOUD_CSRF_TOKEN",
+              jwt ? "CLOUD_CSRF_TOKEN" : "CLOUD_JWT_TOKEN");
+  if (!jwt || !csrf)
+    return igt__fail(err, IGT_E_NO_SESSION, "the environment holds no tokens");
+  status = igt__login_introspect(&source->server, jwt, csrf, out, err);
+  if (status == IGT_OK && source->user && strcmp(source->user, out->user) != 0)
+    IGT__WARN(IGT_LOG_AUTH, "CLOUD_JWT_TOKEN belongs to %s, not to %s", out->user, source->user);
+  return status;
+}
+
+/* ---- by password ---- */
+
+static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
+  if (igt__cancel_is_set(source->server.cancel))
+    return igt__fail(err, IGT_E_CANCELLED, "signing in was cancelled");
+  return igt__fail(err, IGT_E_NO_SESSION,
+                   "nobody is signed in to %s: sign in with `igtcloud login`, or give a user name "
+                   "and a password",
+                   host_of(source));
+}
+
+static bool ask(const igt__source *source, igt_prompt what, const char *question, char *answer,
+                size_t cap) {
+  answer[0] = '\0';
+  return source->prompt && source->prompt(source->prompt_payload, what, question, answer, cap) &&
+         answer[0] != '\0';
+}
+
+static igt_status find_user(const igt__source *source, char *user, size_t cap, igt_error *err) {
+  const char *known = source->user ? source->user : from_environment(source, "CLOUD_USERNAME");
+  char question[600];
+
+  if (known) {
+    if ((size_t)snprintf(user, cap, "%s", known) >= cap)
+      return igt__fail(err, IGT_E_INVALID, "the user name is longer than %zu bytes", cap - 1);
+    return IGT_OK;
+  }
+  snprintf(question, sizeof question, "User name for %s", host_of(source));
+  return ask(source, IGT_PROMPT_USER, question, user, cap) ? IGT_OK : fail_unanswered(source, err);
+}
+
+static igt_status begin_password(igt__source *source, igt__grant *out, igt_error *err) {
+  char user[256], password[PASSWORD_MAX], question[600];
+  igt_status status = find_user(source, user, sizeof user, err);
+
+  if (status != IGT_OK)
+    return status;
+  snprintf(question, sizeof question, "%s@%s's password", user, host_of(source));
+  if (ask(source, IGT_PROMPT_PASSWORD, question, password, sizeof password))
+    status = igt__login_password(&source->server, user, password, out, err);
+  else
+    status = fail_unanswered(source, err);
+  igt__wipe(password, sizeof password);
+  return status;
+}
+
+/* ---- all of them ---- */
+
+/* IGT_E_NO_SESSION: nobody handed one in. */
+static igt_status begin_handed_in(igt__source *source, igt__grant *out, igt_session_source *kind,
+                                  igt_error *untrusted, igt_error *err) {
+  igt_status status = IGT_E_NO_SESSION;
+
+  *kind = IGT_SESSION_TOKEN_FILE;
+  if (!source->no_token_file)
+    status = begin_token_file(source, out, untrusted, err);
+  if (status == IGT_E_NO_SESSION && !source->no_environment) {
+    *kind = IGT_SESSION_ENVIRONMENT;
+    status = begin_environment(source, out, err);
+  }
+  return status;
+}
+
+igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out,
+                             igt_session_source *kind, igt_error *err) {
+  igt_error local = IGT_ERROR_INIT, untrusted = IGT_ERROR_INIT;
+  igt_status status = IGT_E_NO_SESSION;
+
+  if (!err)
+    err = &local;
+  if (source->service_file) {
+    *kind = IGT_SESSION_SERVICE_KEY;
+    return begin_key(source, out, err);
+  }
+  if (!own_only)
+    status = begin_handed_in(source, out, kind, &untrusted, err);
+  if (status == IGT_E_NO_SESSION) {
+    *kind = IGT_SESSION_PASSWORD;
+    status = begin_password(source, out, err);
+  }
+  if (status == IGT_E_NO_SESSION && untrusted.status != IGT_OK)
+    *err = untrusted;
+  if (status == IGT_OK)
+    igt__error_clear(err); /* of the ways that were tried before */
+  return status == IGT_OK ? IGT_OK : err->status;
+}
+
+static igt_status renew_token_file(igt__source *source, const igt__grant *old, igt__grant *out,
+                                   igt_error *err) {
+  igt__grant grant = {0};
+  igt_status status = read_token(source, old->user, &grant, err);
+
+  if (status == IGT_OK && strcmp(igt__secret_text(grant.jwt), igt__secret_text(old->jwt)) == 0) {
+    igt__grant_finish(&grant);
+    status = igt__fail(err, IGT_E_NO_SESSION, "the running login has not renewed it");
+  }
+  if (status == IGT_OK)
+    *out = grant;
+  if (status != IGT_E_NO_SESSION)
+    return status;
+  igt__error_prefix(err, "the session of `igtcloud login` is at its end");
+  if (err)
+    err->status = IGT_E_EXPIRED;
+  return IGT_E_EXPIRED;
+}
+
+igt_status igt__source_renew(igt__source *source, igt_session_source kind, const igt__grant *old,
+                             igt__grant *out, igt_error *err) {
+  switch (kind) {
+  case IGT_SESSION_SERVICE_KEY: /* has no refresh token: signs in anew */
+    return login_key(source, out, err);
+  case IGT_SESSION_TOKEN_FILE:
+    return renew_token_file(source, old, out, err);
+  case IGT_SESSION_ENVIRONMENT:
+    if (!old->has_refresh)
+      return igt__fail(err, IGT_E_EXPIRED,
+                       "the session in CLOUD_JWT_TOKEN is at its end and cannot be renewed");
+    return igt__login_refresh(&source->server, old, out, err);
+  case IGT_SESSION_PASSWORD:
+    return igt__login_refresh(&source->server, old, out, err);
+  case IGT_SESSION_NONE:
+    break;
+  }
+  return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_AUTH_SOURCE_H
+#define IGT_AUTH_SOURCE_H
+
+/* Where a session comes from and how it is renewed: a service's key, the token file of a running
+ * `igtcloud login`, the environment, a person's password. One thread at a time. */
+
+#include "auth/login.h"
+#include "auth/session.h"
+
+typedef struct igt__source {
+  igt__auth_server server;
+  char *user; /* NULL and false as in igt__session_options */
+  char *service_file;
+  char *token_file;
+  bool no_token_file;
+  bool no_environment;
+  igt_prompt_fn prompt;
+  void *prompt_payload;
+  igt__rsa *key; /* read at the first sign-in; a file that is gone later does no harm */
+  char service_id[256];
+} igt__source;
+
+igt_status igt__source_init(igt__source *source, const igt__session_options *options,
+                            igt_error *err);
+void igt__source_finish(igt__source *source); /* also of what _init left half done */
+
+/* Signs in, in the order of igt_client_sign_in; own_only: by key or password alone. */
+igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out,
+                             igt_session_source *kind, igt_error *err);
+
+/* A newer grant for an old one. IGT_E_EXPIRED when there is none: of the token file, that may
+ * be so for some seconds alone. */
+igt_status igt__source_renew(igt__source *source, igt_session_source kind, const igt__grant *old,
+                             igt__grant *out, igt_error *err);
+
+#endif
