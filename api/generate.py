@@ -540,7 +540,7 @@ def model_tables(api, model):
 
 
 def models_c(api):
-    text = BANNER + '#include "models.h"\n\n#include <stddef.h>\n\n#include "model/type.h"\n\n'
+    text = BANNER + '#include "igtcloud/models.h"\n\n#include <stddef.h>\n\n#include "model/type.h"\n\n'
     text += '\n'.join(model_tables(api, model) for model in by_parents(api.models))
     for model in list_models(api):
         text += (f'\nconst igt_type igt_{model.c_name}_list_type = {{\n'
@@ -768,7 +768,7 @@ def adapter(name, element, named):
 
 
 def operations_c(api):
-    text = (BANNER + '#include "operations.h"\n\n#include <stddef.h>\n\n#include "api/call.h"\n\n')
+    text = (BANNER + '#include "igtcloud/operations.h"\n\n#include <stddef.h>\n\n#include "api/call.h"\n\n')
     text += '\n'.join(adapter(n, *v) for n, v in each_types(api).items())
     for operation in api.operations.values():
         text += '\n' + operation_table(operation) + '\n' + whole_function(operation)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The generator: what it makes of the API, and what it refuses."""
+
+import copy
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SPECS = [ROOT / 'api' / name for name in ('auth.json', 'action.json', 'entities.json')]
+sys.path.insert(0, str(ROOT / 'api'))
+
+import generate  # noqa: E402
+
+BASE = {
+    'swagger': '2.0', 'basePath': '/x', 'security': [{'jwt': []}],
+    'paths': {
+        '/things/{thing_id}': {
+            'get': {
+                'operationId': 'get_thing',
+                'parameters': [
+                    {'name': 'thing_id', 'in': 'path', 'required': True, 'type': 'string'},
+                    {'name': '$filter', 'in': 'query', 'type': 'string'}],
+                'responses': {'200': {'schema': {'$ref': '#/definitions/Thing'}}}}}},
+    'definitions': {
+        'Thing': {'type': 'object', 'required': ['kind'], 'discriminator': 'kind',
+                  'properties': {'kind': {'type': 'string'},
+                                 'operator': {'type': 'string'},
+                                 'model': {'type': 'integer'},
+                                 'on': {'type': 'string', 'format': 'date-time'}}},
+        'BigThing': {'allOf': [{'$ref': '#/definitions/Thing'},
+                               {'type': 'object',
+                                'properties': {'parts': {'type': 'array',
+                                                         'items': {'$ref': '#/definitions/Thing'}}}}]}}}
+
+
+def make(tmp_path, spec):
+    path = tmp_path / 'spec.json'
+    path.write_text(json.dumps(spec), encoding='utf-8')
+    return generate.generate([str(path)])
+
+
+def change(where, value):
+    """BASE with one thing set; None removes it."""
+    spec = copy.deepcopy(BASE)
+    node = spec
+    for key in where[:-1]:
+        node = node[key]
+    if value is None:
+        del node[where[-1]]
+    else:
+        node[where[-1]] = value
+    return spec
+
+
+THING = ['definitions', 'Thing']
+GET = ['paths', '/things/{thing_id}', 'get']
+
+
+@pytest.mark.parametrize('where, value, place, problem', [
+    (['swagger'], '3.0', 'spec.json/swagger', 'only Swagger 2.0'),
+    (['webhooks'], {}, 'spec.json/webhooks', 'not known'),
+    (THING + ['anyOf'], [], 'spec.json/definitions/Thing/anyOf', 'not known'),
+    (THING + ['properties', 'kind', 'type'], 'null', 'properties/kind/type', 'not known'),
+    (THING + ['properties', 'kind', 'nullable'], True, 'properties/kind/nullable', 'not known'),
+    (THING + ['properties', 'kind'], {'type': 'array'}, 'properties/kind/items', 'of what'),
+    (THING + ['properties', 'kind'], {'type': 'array', 'items': {'type': 'boolean'}},
+     'properties/kind/items', 'lists of boolean'),
+    (THING + ['properties', 'kind'], {'$ref': '#/definitions/None'}, 'properties/kind',
+     'no definition of None'),
+    (THING + ['properties', 'Kind'], {'type': 'string'}, 'properties/Kind', None),
+    (THING + ['required'], ['nothing'], 'Thing/required', 'nothing is no property'),
+    (THING + ['discriminator'], 'nothing', 'definitions/Thing', 'discriminator'),
+    (['definitions', 'BigThing', 'allOf'], [{'$ref': '#/definitions/Thing'}],
+     'BigThing/allOf', 'one reference and one object'),
+    (['definitions', 'BigThing', 'allOf', 0, '$ref'], '#/definitions/BigThing', 'BigThing',
+     'extend itself'),
+    (['definitions', 'BigThing', 'allOf', 1, 'properties', 'kind'], {'type': 'string'},
+     'BigThing', 'inherited'),
+    (GET + ['operationId'], None, 'things/{thing_id}/get', 'operationId'),
+    (GET + ['callbacks'], {}, 'get/callbacks', 'not known'),
+    (GET + ['parameters', 1, 'in'], 'cookie', 'parameters/1/in', 'not known'),
+    (GET + ['parameters', 1, 'type'], 'number', 'parameters/1/type', 'not known'),
+    (GET + ['parameters', 0, 'name'], 'other', 'things/{thing_id}/get', 'path'),
+    (GET + ['parameters', 1], {'name': 'b', 'in': 'body', 'schema': {'type': 'string'}},
+     'parameters/1/schema', 'a body must be'),
+    (GET + ['responses', '201'], {'schema': {'type': 'string'}}, 'get/responses',
+     'several forms'),
+    (GET + ['responses', '200'], {'schema': {'type': 'number'}}, 'get/responses', 'form'),
+    (['paths', '/things/{thing_id}', 'head'], {}, 'things/{thing_id}/head', 'not known'),
+])
+def test_what_is_not_known_is_refused_by_place(tmp_path, where, value, place, problem):
+    if problem is None:  # two names of one C name: the second gets a "_"
+        text = make(tmp_path, change(where, value))['models.h']
+        assert 'kind;' in text and 'kind_;' in text
+        return
+    with pytest.raises(generate.SpecError) as error:
+        make(tmp_path, change(where, value))
+    assert place in str(error.value)
+    assert problem in str(error.value)
+
+
+def test_names_that_c_or_cpp_keep_get_an_underscore(tmp_path):
+    files = make(tmp_path, BASE)
+    assert 'igt_string_field operator_;' in files['models.h']
+    assert 'igt_integer_field model_;' in files['models.h']
+    assert '"operator", 8, IGT__KIND_STRING' in files['models.c']
+
+
+@pytest.mark.parametrize('name, want', [
+    ('studyDatabaseId', 'study_database_id'), ('CSRFToken', 'csrf_token'), ('$filter', 'filter'),
+    ('userUUID', 'user_uuid'), ('s3Prefix', 's3_prefix'), ('FCS', 'fcs'),
+    ('X-AUTHORIZATION-CODE', 'x_authorization_code'), ('AISuiteProject', 'ai_suite_project'),
+    ('IGuideUStudy', 'i_guide_u_study'), ('4xxMessage', '4xx_message'),
+    ('post_login_resource_/login', 'post_login_resource_login'),
+    ('implant1Manufacturer', 'implant1_manufacturer')])
+def test_names_become_snake_case(name, want):
+    assert generate.snake(name) == want
+
+
+def test_prose_cannot_end_a_comment(tmp_path):
+    spec = change(GET + ['summary'], 'evil */ int x; /* more')
+    assert '*/ int x' not in make(tmp_path, spec)['operations.h']
+
+
+def test_strings_cannot_end_a_literal():
+    assert generate.c_string('a"b\\\n?') == '"a\\042b\\134\\012?"'
+
+
+def test_every_operation_and_model_is_there():
+    files = generate.generate([str(path) for path in SPECS])
+    specs = [json.loads(path.read_text(encoding='utf-8')) for path in SPECS]
+    ids = [operation['operationId'] for spec in specs for item in spec['paths'].values()
+           for method, operation in item.items() if method != 'parameters']
+    assert len(ids) == 103
+    for name in ids:
+        assert re.search(rf'igt_status\s+igt_{generate.snake(name)}\(', files['operations.h'])
+    models = {name for spec in specs for name in spec['definitions']}
+    assert sum(len(spec['definitions']) for spec in specs) == 78
+    for name in models:
+        assert f'struct igt_{generate.snake(name)} {{' in files['models.h']
+
+
+def test_the_same_description_makes_the_same_code():
+    paths = [str(path) for path in SPECS]
+    assert generate.generate(paths) == generate.generate(paths)
+
+
+def test_the_program_tells_what_is_wrong(tmp_path):
+    path = tmp_path / 'spec.json'
+    path.write_text(json.dumps(change(['swagger'], '1.2')), encoding='utf-8')
+    done = subprocess.run([sys.executable, str(ROOT / 'api' / 'generate.py'), str(tmp_path / 'out'),
+                           str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == 'generate.py: spec.json/swagger: only Swagger 2.0 is known\n'
+    assert not (tmp_path / 'out').exists()
+
+
+HEADERS = [('cc', ['-std=c99']), ('c++', ['-std=c++11', '-x', 'c++'])]
+
+
+@pytest.mark.parametrize('compiler, flags', HEADERS)
+def test_the_headers_compile_alone(tmp_path, compiler, flags):
+    if not shutil.which(compiler):
+        pytest.fail(f'{compiler} is needed')
+    (tmp_path / 'igtcloud').mkdir()
+    for name, text in generate.generate([str(path) for path in SPECS]).items():
+        (tmp_path / 'igtcloud' / name).write_text(text, encoding='utf-8')
+    source = tmp_path / 'all.c'
+    source.write_text('#include "igtcloud/igtcloud.h"\nint main(void) { return 0; }\n',
+                      encoding='utf-8')
+    subprocess.run([compiler, *flags, '-pedantic', '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
+                    f'-I{ROOT}/include', f'-I{tmp_path}', str(source)], check=True)
