@@ -48,11 +48,19 @@ igt__arena *igt__arena_new(size_t first_block)
   return arena;
 }
 
+/* Answers hold credentials and what is personal. */
+static void block_free(block *b)
+{
+  if (b)
+    igt__wipe(b->data, b->used);
+  igt__free(b);
+}
+
 static void free_blocks(block *b)
 {
   while (b) {
     block *next = b->next;
-    igt__free(b);
+    block_free(b);
     b = next;
   }
 }
@@ -141,13 +149,14 @@ void igt__arena_reset(igt__arena *arena)
   for (block *b = arena->top, *next; b; b = next) {
     next = b->next;
     if (!largest || b->cap > largest->cap) {
-      igt__free(largest);
+      block_free(largest);
       largest = b;
     } else {
-      igt__free(b);
+      block_free(b);
     }
   }
   if (largest) {
+    igt__wipe(largest->data, largest->used);
     largest->next = NULL;
     largest->used = 0;
   }
