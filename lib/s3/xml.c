@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 /* An upload id is at most 1 KiB, a key 1,024 bytes, an error's message a sentence or two. */
 #define MAX_TEXT (16u * 1024)
@@ -63,7 +64,9 @@ static void XMLCALL on_end(void *payload, const XML_Char *name) {
 
   if (parse->status)
     return;
-  igt_status status = parse->fn(parse->payload, parse->path.data, trim(&parse->text), parse->err);
+  const char *text =
+      igt__str_ends(parse->path.data, "/Key") ? parse->text.data : trim(&parse->text);
+  igt_status status = parse->fn(parse->payload, parse->path.data, text, parse->err);
   if (status)
     stop(parse, status);
   slash = strrchr(parse->path.data, '/');

@@ -10,7 +10,8 @@
 
 /* An element as it ends. path: names from the root, joined by '/', without namespaces and
  * prefixes ("ListPartsResult/Part/ETag"). text: of the element itself, entities resolved, space
- * around it trimmed. Not IGT_OK ends the parse with it. */
+ * around it trimmed but in a <Key>, where it belongs to the name. Not IGT_OK ends the parse with
+ * it. */
 typedef igt_status (*igt__xml_fn)(void *payload, const char *path, const char *text,
                                   igt_error *err);
 igt_status igt__xml_parse(const char *xml, size_t n, igt__xml_fn fn, void *payload, igt_error *err);
