@@ -25,7 +25,7 @@ typedef struct igt__journal_file {
   uint64_t size;
   int64_t mtime_ns;
   char etag[80];
-  char digest[80]; /* "sha256:…" */
+  char digest[128]; /* "sha256:…" */
   char verified[16];
 } igt__journal_file;
 bool igt__journal_find_file(igt__journal *journal, const char *origin, const char *key,

@@ -23,9 +23,8 @@ typedef struct igt__fetch_file {
 /* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
 igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err);
 
-/* --checksum: whether the local file's content is that of the object. Blocking. *same is false
- * when nothing tells. digest and *verified as of an igt_item. */
-igt_status igt__fetch_compare(const igt__fetch_file *file, bool *same, char digest[128],
-                              const char **verified, igt_error *err);
+/* --checksum: whether the content of fd is that of the object. Blocking. *same is false when
+ * nothing tells. Of file: group, grant and key. */
+igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, bool *same, igt_error *err);
 
 #endif

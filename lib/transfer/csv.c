@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/client.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "igtcloud/operations.h"
+#include "transfer/find.h"
+#include "transfer/partial.h"
+#include "transfer/pool.h"
+#include "transfer/table.h"
+
+#define FLUSH_AT ((size_t)128 * 1024)
+#define MAX_HEADER ((size_t)256 * 1024)
+
+typedef struct csv csv;
+
+/* With files: a study whose files are listed on a pool; rows come out in the studies' order. */
+typedef struct job {
+  struct job *next;
+  csv *csv;
+  igt_root_study *study;
+  const char *institute_id;
+  igt__buf rows;
+  uint64_t files, count, left_out;
+  igt_status status;
+  igt_error error;
+  bool done;
+} job;
+
+struct csv {
+  igt_client *client;
+  const igt_csv_options *options;
+  const igt_callbacks *callbacks;
+  igt_csv_summary *summary;
+  igt__cancel *cancel;
+  igt__found found;
+  const igt_institute *institute; /* that is being listed */
+  igt__table *table;
+  bool begun; /* the header is out, columns are fixed */
+  igt__root *root;
+  igt__partial partial;
+  char *name;
+  int fd;
+  igt__buf out;
+  igt__pool *pool;
+  unsigned concurrency, waiting;
+  job *jobs, **jobs_tail;
+  pthread_mutex_t lock;
+  pthread_cond_t job_done;
+  igt_error error; /* of a callback that ended the listing */
+};
+
+/* ---- output ---- */
+
+static igt_status write_out(csv *c, igt_error *err) {
+  const char *p = c->out.data;
+  size_t left = c->out.len;
+  igt_status status = IGT_OK;
+
+  if (c->out.failed)
+    return igt__fail_memory(err);
+  if (c->options->write)
+    status = left ? c->options->write(c->options->write_payload, p, left) : IGT_OK;
+  while (!c->options->write && left > 0 && status == IGT_OK) {
+    ssize_t n = write(c->fd, p, left);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+    p += n > 0 ? n : 0;
+    left -= n > 0 ? (size_t)n : 0;
+  }
+  if (c->options->write && status != IGT_OK)
+    (void)igt__fail(err, status, "the output could not be written");
+  igt__buf_clear(&c->out);
+  return status;
+}
+
+static void say(const csv *c, igt_status status, const char *text) {
+  if (c->callbacks && c->callbacks->on_message)
+    c->callbacks->on_message(c->callbacks->payload, status, text);
+}
+
+/* The columns that are known before the first row: those of the first study, then of all types
+ * that the institutes have. */
+static igt_status begin(csv *c, const igt_root_study *first, igt_error *err) {
+  bool good = true;
+
+  c->begun = true;
+  if (igt__table_columns(c->table)) /* of a file that is added to */
+    return IGT_OK;
+  if (first)
+    good = igt__table_add_study(c->table, first);
+  for (size_t i = 0; i < c->found.institutes->count && good; i++) {
+    const igt_institute *institute = c->found.institutes->v[i];
+    if (institute && igt__found_selects(&c->found, institute))
+      good = igt__table_add_type(c->table, igt__text_of(&institute->study_type));
+  }
+  return good && igt__table_header(c->table, &c->out) ? IGT_OK : igt__fail_memory(err);
+}
+
+/* ---- rows of files ---- */
+
+static igt_status each_file(void *payload, const char *list, igt_file *file) {
+  job *j = payload;
+  const char *ext = j->csv->options->selection.ext;
+
+  if (list && strcmp(list, "files") != 0)
+    return IGT_OK;
+  if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
+    return IGT_OK;
+  j->files++;
+  j->count++;
+  return igt__table_row(j->csv->table, j->study, igt__text_of(&file->file_name),
+                        file->file_size.is == IGT_SET ? file->file_size.v : -1, &j->rows,
+                        &j->left_out)
+             ? IGT_OK
+             : IGT_E_NO_MEMORY;
+}
+
+static void job_task(void *arg) {
+  job *j = arg;
+  csv *c = j->csv;
+
+  j->status = igt_get_study_files_each(c->client, j->institute_id,
+                                       igt__text_of(&j->study->study_database_id), NULL, each_file,
+                                       j, &j->error);
+  if (j->status == IGT_OK && j->count == 0) {
+    j->count = 1;
+    if (!igt__table_row(c->table, j->study, NULL, 0, &j->rows, &j->left_out))
+      j->status = igt__fail_memory(&j->error);
+  }
+  pthread_mutex_lock(&c->lock);
+  j->done = true;
+  pthread_cond_signal(&c->job_done);
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void job_free(job *j) {
+  igt_model_free(j->study ? &j->study->model : NULL);
+  igt__buf_finish(&j->rows);
+  igt__free(j);
+}
+
+static void report_failed(csv *c, const job *j) {
+  igt_item item = {.kind = IGT_ITEM_STUDY,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = "",
+                   .study = igt__text_of(&j->study->study_id_human_readable),
+                   .study_id = igt__text_of(&j->study->study_database_id),
+                   .path = "",
+                   .local_path = "",
+                   .key = "",
+                   .digest = "",
+                   .verified = "",
+                   .text = "",
+                   .error = &j->error};
+
+  c->summary->studies_failed++;
+  if (c->callbacks && c->callbacks->on_item)
+    c->callbacks->on_item(c->callbacks->payload, &item);
+}
+
+/* Waits for the oldest job and writes its rows. */
+static igt_status finish_job(csv *c, igt_error *err) {
+  job *j = c->jobs;
+  igt_status status = IGT_OK;
+
+  pthread_mutex_lock(&c->lock);
+  while (!j->done)
+    pthread_cond_wait(&c->job_done, &c->lock);
+  pthread_mutex_unlock(&c->lock);
+  c->jobs = j->next;
+  if (!c->jobs)
+    c->jobs_tail = &c->jobs;
+  c->waiting--;
+  if (j->status == IGT_OK) {
+    c->summary->files += j->files;
+    c->summary->rows += j->count;
+    c->summary->fields_left_out += j->left_out;
+    igt__buf_append(&c->out, j->rows.data, j->rows.len);
+    if (c->out.len >= FLUSH_AT || c->out.failed)
+      status = write_out(c, err);
+  } else if (j->status == IGT_E_CANCELLED || j->status == IGT_E_NO_MEMORY) {
+    status = j->status;
+    if (err)
+      *err = j->error;
+  } else {
+    report_failed(c, j);
+  }
+  job_free(j);
+  return status;
+}
+
+static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
+  job *j = igt__calloc(1, sizeof *j);
+  igt_status status = IGT_OK;
+
+  if (!j)
+    return igt__fail_memory(err);
+  igt__buf_init(&j->rows, SIZE_MAX);
+  j->csv = c;
+  j->institute_id = igt__text_of(&c->institute->id);
+  j->study = (igt_root_study *)igt_model_copy(&study->model);
+  if (!j->study) {
+    job_free(j);
+    return igt__fail_memory(err);
+  }
+  *c->jobs_tail = j;
+  c->jobs_tail = &j->next;
+  c->waiting++;
+  igt__pool_add(c->pool, job_task, j);
+  while (c->waiting >= c->concurrency * 2 && status == IGT_OK)
+    status = finish_job(c, err);
+  return status;
+}
+
+/* ---- studies ---- */
+
+static igt_status take_study(csv *c, const igt_root_study *study, igt_error *err) {
+  igt_status status = c->begun ? IGT_OK : begin(c, study, err);
+
+  c->summary->studies++;
+  if (status != IGT_OK || c->options->files)
+    return status == IGT_OK ? add_job(c, study, err) : status;
+  c->summary->rows++;
+  if (!igt__table_row(c->table, study, NULL, 0, &c->out, &c->summary->fields_left_out))
+    return igt__fail_memory(err);
+  return c->out.len >= FLUSH_AT ? write_out(c, err) : IGT_OK;
+}
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  csv *c = payload;
+  bool undated;
+
+  if (igt__cancel_is_set(c->cancel))
+    return igt__fail(&c->error, IGT_E_CANCELLED, "interrupted");
+  if (!igt__found_has_day(&c->found, study, &undated) ||
+      !igt__in_shard(igt__text_of(&study->study_database_id), c->options->shard, c->options->shards))
+    return IGT_OK;
+  c->summary->studies_undated += undated;
+  return take_study(c, study, &c->error);
+}
+
+static igt_status list_all(csv *c, igt_error *err) {
+  igt_status status = IGT_OK;
+  const igt_institute_list *list = c->found.institutes;
+
+  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
+    c->institute = list->v[i];
+    if (!c->institute || !igt__found_selects(&c->found, c->institute))
+      continue;
+    c->summary->institutes++;
+    status = igt_get_studies_each(c->client, igt__text_of(&c->institute->id), NULL, each_study, c,
+                                  err);
+    if (c->error.status != IGT_OK) {
+      status = c->error.status;
+      if (err)
+        *err = c->error;
+    }
+  }
+  while (c->jobs) {
+    igt_status one = finish_job(c, status == IGT_OK ? err : NULL);
+    status = status == IGT_OK ? one : status;
+  }
+  if (status == IGT_OK && !c->begun)
+    status = begin(c, NULL, err);
+  return status == IGT_OK ? write_out(c, err) : status;
+}
+
+/* ---- the file ---- */
+
+/* cloud_<project>.csv, or cloud_<institute's id>.csv; what a name cannot hold becomes "_". */
+static char *file_name(const csv *c) {
+  igt__buf out;
+  const char *name = igt__text_of(&c->found.project->name);
+
+  for (size_t i = 0; c->found.wanted && i < c->found.institutes->count; i++)
+    if (c->found.institutes->v[i] && igt__found_selects(&c->found, c->found.institutes->v[i]))
+      name = igt__text_of(&c->found.institutes->v[i]->id);
+  igt__buf_init(&out, 250);
+  igt__buf_puts(&out, "cloud_");
+  for (; *name && out.len < 240; name++)
+    igt__buf_putc(&out, *name == '/' || (unsigned char)*name < 0x20 || *name == 0x7f ? '_' : *name);
+  igt__buf_puts(&out, ".csv");
+  return igt__buf_take(&out);
+}
+
+/* An existing file is added to by its own header. */
+static igt_status open_append(csv *c, bool *there, igt_error *err) {
+  char *text = igt__malloc(MAX_HEADER);
+  ssize_t n;
+  igt_status status = text ? IGT_OK : igt__fail_memory(err);
+
+  *there = false;
+  if (status == IGT_OK)
+    status = igt__root_open_file(c->root, c->name, O_RDWR | O_APPEND, 0, false, &c->fd, err);
+  if (status == IGT_E_NO_FILE) {
+    igt__free(text);
+    return IGT_OK;
+  }
+  n = status == IGT_OK ? pread(c->fd, text, MAX_HEADER, 0) : 0;
+  if (n > 0 && !igt__table_add_header(c->table, text, (size_t)n))
+    status = igt__fail_memory(err);
+  *there = status == IGT_OK;
+  igt__free(text);
+  return status;
+}
+
+static igt_status open_file(csv *c, igt_error *err) {
+  bool appending = false;
+  igt_status status;
+
+  c->name = file_name(c);
+  if (!c->name)
+    return igt__fail_memory(err);
+  status = igt__root_open(c->options->target, true, &c->root, err);
+  if (status == IGT_OK)
+    (void)snprintf(c->summary->path, sizeof c->summary->path, "%s/%s", igt__root_path(c->root),
+                   c->name);
+  if (status == IGT_OK && c->options->append)
+    status = open_append(c, &appending, err);
+  if (status != IGT_OK || appending)
+    return status;
+  status = igt__partial_open(&c->partial, c->root, c->name, err);
+  c->fd = c->partial.fd;
+  if (status == IGT_OK && ftruncate(c->fd, 0) != 0)
+    status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+  return status;
+}
+
+static igt_status close_file(csv *c, igt_status status, igt_error *err) {
+  if (c->partial.name && status == IGT_OK) {
+    if (fsync(c->fd) != 0 && errno != EINVAL)
+      status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+    else
+      return igt__partial_commit(&c->partial, -1, err);
+  }
+  if (c->partial.name)
+    igt__partial_close(&c->partial, false);
+  else if (c->fd >= 0 && close(c->fd) != 0 && status == IGT_OK)
+    status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+  return status;
+}
+
+/* ---- the whole ---- */
+
+static igt_status run(csv *c, igt_error *err) {
+  igt_status status = igt_client_sign_in(c->client, err);
+
+  if (status == IGT_OK)
+    status = igt__find(c->client, &c->options->selection, true, &c->found, err);
+  if (status == IGT_OK && !c->options->write)
+    status = open_file(c, err);
+  if (status == IGT_OK)
+    status = list_all(c, err);
+  status = close_file(c, status, err);
+  if (status == IGT_OK && c->summary->fields_left_out)
+    say(c, IGT_OK, "some values had no column in the file; the summary counts them");
+  if (status == IGT_OK && c->summary->studies_failed)
+    status = igt__fail(err, IGT_E_SOME_FAILED, "the files of %llu studies could not be listed",
+                       (unsigned long long)c->summary->studies_failed);
+  return status;
+}
+
+static void finish(csv *c) {
+  igt__pool_free(c->pool);
+  while (c->jobs) {
+    job *j = c->jobs;
+    c->jobs = j->next;
+    job_free(j);
+  }
+  igt__table_free(c->table);
+  igt__buf_finish(&c->out);
+  igt__found_free(&c->found);
+  igt__root_close(c->root);
+  igt__free(c->name);
+  pthread_cond_destroy(&c->job_done);
+  pthread_mutex_destroy(&c->lock);
+}
+
+igt_status igt_csv(igt_client *client, const igt_csv_options *options,
+                   const igt_callbacks *callbacks, igt_csv_summary *summary, igt_error *err) {
+  igt_csv_summary *own = NULL;
+  csv c = {.client = client, .options = options, .callbacks = callbacks, .fd = -1};
+  int64_t begin_us = igt__mono_us();
+  igt_status status = igt__shard_check(options->shard, options->shards, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (!options->write && (!options->target || !*options->target))
+    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+  if (!summary && !(summary = own = igt__malloc(sizeof *own)))
+    return igt__fail_memory(err);
+  memset(summary, 0, sizeof *summary);
+  c.summary = summary;
+  c.error = (igt_error)IGT_ERROR_INIT;
+  c.partial.fd = -1;
+  c.cancel = igt__client_cancel(client);
+  c.jobs_tail = &c.jobs;
+  c.concurrency = options->concurrency ? options->concurrency : igt__client_max_connections(client);
+  pthread_mutex_init(&c.lock, NULL);
+  pthread_cond_init(&c.job_done, NULL);
+  igt__buf_init(&c.out, SIZE_MAX);
+  c.table = igt__table_new(options->files);
+  c.pool = options->files ? igt__pool_new(c.concurrency) : NULL;
+  if (!c.table || (options->files && !c.pool))
+    status = igt__fail_memory(err);
+  else
+    status = run(&c, err);
+  finish(&c);
+  summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
+  igt__free(own);
+  return status;
+}

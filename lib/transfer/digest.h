@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_DIGEST_H
+#define IGT_TRANSFER_DIGEST_H
+
+/* Digests of what goes up. */
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+
+/* A local file as it was planned; it must stay so until it is sent. */
+typedef struct igt__local {
+  const char *path; /* absolute */
+  uint64_t size;
+  int64_t mtime_ns;
+  uint64_t inode;
+  bool follow_links;
+} igt__local;
+void igt__local_take(igt__local *local, const struct stat *st);
+/* Opens it, and sees that it is the one that was planned. */
+igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
+/* IGT_E_CHANGED unless size and modification time are as planned. */
+igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err);
+
+/* SHA-256 and MD5 of n bytes from offset; md5 may be NULL. */
+igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char sha256[32],
+                             unsigned char md5[16], const igt__cancel *cancel, igt_error *err);
+/* "sha256:…", or for part_size > 0 "sha256-parts-N:…", the digest of the parts' digests. */
+void igt__digest_text(const unsigned char sha256[32], uint64_t part_size, char out[128]);
+/* Whether the file's content has this digest. False also when it cannot be read. */
+bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel);
+
+#endif

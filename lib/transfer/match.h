@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_MATCH_H
+#define IGT_TRANSFER_MATCH_H
+
+/* Which study of an institute a local folder is. The order of the rules: behaviour.md, upload,
+ * "which study a folder is". */
+
+#include "igtcloud/operations.h"
+#include "igtcloud/transfer.h"
+#include "model/json.h"
+
+/* A study that the institute has. */
+typedef struct igt__known {
+  const char *id, *human, *s3_prefix;
+  const char *key; /* the first of name, clinicalStudy, subjectId, patientName, id */
+  bool used;       /* a folder of this run is it */
+} igt__known;
+
+typedef struct igt__studies igt__studies;
+
+/* Reads all of the institute's studies. */
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
+                             igt__studies **out, igt_error *err);
+void igt__studies_free(igt__studies *studies);
+
+/* A folder that is to be found. */
+typedef struct igt__folder {
+  const char *patient;  /* of a hierarchical tree; NULL: flat */
+  const char *name;     /* the study folder's own name */
+  const igt__json *doc; /* its study.json; NULL: none */
+  bool only;            /* of a patient: the only study folder */
+} igt__folder;
+
+/* *out NULL with IGT_OK: there is none, it has to be created. IGT_E_AMBIGUOUS names what matches;
+ * IGT_E_COLLISION: another folder of this run is the same study. */
+igt_status igt__studies_match(igt__studies *studies, const igt__folder *folder, igt__known **out,
+                              igt_error *err);
+/* By patient/study or patient---study alone; NULL: none. For annotations. */
+igt_status igt__studies_by_name(igt__studies *studies, const char *patient, const char *name,
+                                igt__known **out, igt_error *err);
+
+/* The study that a folder becomes. */
+igt_status igt__study_from_folder(const igt_institute *institute, const igt__folder *folder,
+                                  igt_root_study **out, igt_error *err);
+
+#endif

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/send.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "igtcloud/operations.h"
+
+/* As the existing client: one PUT below this size, parts of this size from it on. */
+#define PART_SIZE ((uint64_t)8 * 1024 * 1024)
+
+typedef struct send_work {
+  igt__work work;
+  igt__group *group;
+  igt__run *run;
+  igt__s3_grant *grant;
+  igt__local local;
+  char *path, *key, *item_path;
+  bool complete;
+  int fd;
+  uint64_t moved;
+  char etag[80], digest[128];
+
+  bool large;
+  uint64_t part_size;
+  unsigned part_count;
+  char upload_id[1024];
+  igt__s3_part *parts; /* size 0: not stored yet */
+  pthread_mutex_t lock; /* what follows, and parts */
+  bool busy, ready;
+  unsigned next_part, in_flight, missing; /* next_part from 0 */
+  igt_status status; /* the first failure */
+  igt_error error;
+} send_work;
+
+typedef struct piece {
+  igt__s3_request req;
+  send_work *s;
+  unsigned part; /* from 0 */
+  uint64_t counted;
+} piece;
+
+static void send_free(send_work *s) {
+  if (s->fd >= 0)
+    close(s->fd);
+  igt__s3_grant_unref(s->grant);
+  pthread_mutex_destroy(&s->lock);
+  igt__free(s->parts);
+  igt__free(s->path);
+  igt__free(s->key);
+  igt__free(s->item_path);
+  igt__free(s);
+}
+
+static void end(send_work *s) {
+  igt__sched_work_done(s->run->sched, &s->work);
+  send_free(s);
+}
+
+static igt_item item_of(const send_work *s, igt_result result) {
+  return (igt_item){.kind = IGT_ITEM_FILE,
+                    .result = result,
+                    .path = s->item_path,
+                    .local_path = s->path,
+                    .key = s->key,
+                    .size = s->local.size,
+                    .moved = s->moved};
+}
+
+static void end_failed(send_work *s, igt_status status, igt_error *err) {
+  igt_item item = item_of(s, IGT_RESULT_FAILED);
+
+  if (status == IGT_E_CANCELLED) {
+    igt__group_dropped(s->group);
+  } else {
+    igt__error_prefix(err, "'%s'", s->path);
+    item.error = err;
+    igt__group_item(s->group, &item);
+  }
+  end(s);
+}
+
+static void end_done(send_work *s) {
+  igt_item item = item_of(s, IGT_RESULT_DONE);
+  igt__journal_file remembered = {.size = s->local.size, .mtime_ns = s->local.mtime_ns};
+
+  item.digest = s->digest;
+  item.verified = "store";
+  (void)snprintf(remembered.etag, sizeof remembered.etag, "%s", s->etag);
+  (void)snprintf(remembered.digest, sizeof remembered.digest, "%s", s->digest);
+  (void)snprintf(remembered.verified, sizeof remembered.verified, "store");
+  igt__journal_put_file(s->run->journal, s->run->origin, s->key, s->path, &remembered);
+  igt__group_item(s->group, &item);
+  end(s);
+}
+
+/* ---- telling the cloud ---- */
+
+static igt_status tell(const send_work *s, igt_error *err) {
+  igt_file_upload_completed body = {0};
+
+  body.uploaded_path.is = IGT_SET;
+  body.uploaded_path.v = s->item_path;
+  body.trigger_action.is = IGT_SET;
+  body.trigger_action.v = true;
+  return igt_post_study_files_upload_completed(s->run->client, s->group->institute_id,
+                                               s->group->study_id, &body, err);
+}
+
+static void stored_task(void *arg) {
+  send_work *s = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = s->complete ? tell(s, &err) : IGT_OK;
+
+  if (status == IGT_OK) {
+    end_done(s);
+  } else {
+    igt__error_append(&err, " (the file is stored, but the cloud was not told)");
+    end_failed(s, status, &err);
+  }
+}
+
+/* Its bytes are in the store, all of one state of the file. */
+static void stored(send_work *s) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = igt__local_unchanged(&s->local, s->fd, &err);
+
+  close(s->fd); /* completions may wait in a long row: they hold no handle */
+  s->fd = -1;
+  if (status != IGT_OK)
+    end_failed(s, status, &err);
+  else
+    igt__pool_add(s->run->helpers, stored_task, s);
+}
+
+/* ---- pieces ---- */
+
+static void on_progress(igt__s3_request *req, uint64_t up, uint64_t down) {
+  piece *p = req->payload;
+
+  (void)down;
+  p->counted += up;
+  igt__group_moved(p->s->group, up);
+}
+
+static igt_status on_restart(igt__s3_request *req, igt_error *err) {
+  piece *p = req->payload;
+
+  (void)err;
+  igt__group_unmoved(p->s->group, p->counted);
+  p->counted = 0;
+  return IGT_OK;
+}
+
+static piece *piece_new(send_work *s, igt__s3_op op, igt_error *err) {
+  piece *p = igt__calloc(1, sizeof *p);
+
+  if (!p || igt__s3_request_init(&p->req, op, err) != IGT_OK) {
+    igt__free(p);
+    (void)igt__fail_memory(err);
+    return NULL;
+  }
+  p->s = s;
+  p->req.payload = p;
+  p->req.grant = s->grant;
+  p->req.key = s->key;
+  p->req.cancel = s->run->cancel;
+  p->req.on_progress = on_progress;
+  p->req.on_restart = on_restart;
+  return p;
+}
+
+static void piece_free(piece *p) {
+  igt__s3_request_finish(&p->req);
+  igt__free(p);
+}
+
+/* What is not counted as moved by then, or too much, is made good. */
+static void settle_count(piece *p, bool good, uint64_t size) {
+  if (!good)
+    igt__group_unmoved(p->s->group, p->counted);
+  else if (p->counted < size)
+    igt__group_moved(p->s->group, size - p->counted);
+  else
+    igt__group_unmoved(p->s->group, p->counted - size);
+}
+
+static igt_status open_file(send_work *s, igt_error *err) {
+  return s->fd >= 0 ? IGT_OK : igt__local_open(&s->local, &s->fd, err);
+}
+
+/* ---- one PUT ---- */
+
+static void put_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
+  piece *p = req->payload;
+  send_work *s = p->s;
+  igt__sched *sched = s->run->sched;
+  igt_error err = failure && status != IGT_OK ? *failure : (igt_error)IGT_ERROR_INIT;
+
+  settle_count(p, status == IGT_OK, s->local.size);
+  s->moved = p->counted;
+  (void)snprintf(s->etag, sizeof s->etag, "%s", req->etag);
+  igt__digest_text(req->sha256, 0, s->digest);
+  piece_free(p);
+  if (status == IGT_OK)
+    stored(s);
+  else
+    end_failed(s, status, &err);
+  igt__sched_piece_done(sched);
+}
+
+static void put_task(void *arg) {
+  send_work *s = arg;
+  igt__sched *sched = s->run->sched;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = open_file(s, &err);
+  piece *p = status == IGT_OK ? piece_new(s, IGT__S3_PUT, &err) : NULL;
+
+  if (p)
+    status = igt__digest_range(s->fd, 0, s->local.size, p->req.sha256, p->req.md5, s->run->cancel,
+                               &err);
+  if (!p || status != IGT_OK) {
+    if (p)
+      piece_free(p);
+    end_failed(s, err.status, &err);
+    igt__sched_piece_done(sched);
+    return;
+  }
+  p->req.body_fd = s->fd;
+  p->req.body_len = s->local.size;
+  p->req.on_done = put_done;
+  igt__s3_submit(s->run->s3, igt__run_loop(s->run), &p->req);
+}
+
+/* ---- parts ---- */
+
+static uint64_t part_length(const send_work *s, unsigned i) {
+  uint64_t first = (uint64_t)i * s->part_size;
+
+  return s->local.size - first < s->part_size ? s->local.size - first : s->part_size;
+}
+
+static void count_parts(send_work *s) {
+  s->part_size = PART_SIZE;
+  while ((s->local.size + s->part_size - 1) / s->part_size > IGT__S3_MAX_PARTS)
+    s->part_size *= 2;
+  s->part_count = (unsigned)((s->local.size + s->part_size - 1) / s->part_size);
+}
+
+/* A part counts when the store has it as the journal remembers it: same place, same ETag. */
+static void adopt_parts(send_work *s, const igt__s3_part *listed, size_t n) {
+  igt__journal_part *known = NULL;
+  size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
+
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < count; k++) {
+      unsigned number = known[k].number;
+      if (number != listed[i].number || number < 1 || number > s->part_count ||
+          listed[i].size != part_length(s, number - 1) ||
+          strcmp(known[k].etag, listed[i].etag) != 0)
+        continue;
+      s->parts[number - 1] = listed[i];
+      memcpy(s->parts[number - 1].sha256, known[k].sha256, 32);
+    }
+  }
+  igt__free(known);
+}
+
+static igt_status list_parts(send_work *s, igt_error *err) {
+  unsigned marker = 0;
+  bool truncated = true;
+  igt_status status = IGT_OK;
+
+  while (truncated && status == IGT_OK) {
+    piece *p = piece_new(s, IGT__S3_LIST_PARTS, err);
+    if (!p)
+      return err->status;
+    p->req.upload_id = s->upload_id;
+    p->req.marker = marker;
+    status = igt__s3_perform(s->run->s3, &p->req, err);
+    if (status == IGT_OK)
+      adopt_parts(s, p->req.listed, p->req.listed_count);
+    truncated = p->req.truncated && p->req.next_marker > marker;
+    marker = p->req.next_marker;
+    piece_free(p);
+  }
+  return status;
+}
+
+/* An upload that an earlier run began, of the same file in the same parts. */
+static bool resume(send_work *s) {
+  igt__journal_upload old;
+  igt_error err = IGT_ERROR_INIT;
+
+  if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &old) ||
+      old.size != s->local.size || old.mtime_ns != s->local.mtime_ns ||
+      old.inode != s->local.inode || old.part_size != s->part_size)
+    return false;
+  memcpy(s->upload_id, old.upload_id, sizeof s->upload_id);
+  if (list_parts(s, &err) == IGT_OK)
+    return true;
+  memset(s->parts, 0, s->part_count * sizeof *s->parts); /* the store has forgotten it */
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  return false;
+}
+
+static igt_status create(send_work *s, igt_error *err) {
+  igt__journal_upload now = {.size = s->local.size,
+                             .mtime_ns = s->local.mtime_ns,
+                             .inode = s->local.inode,
+                             .part_size = s->part_size};
+  piece *p = piece_new(s, IGT__S3_CREATE_MULTIPART, err);
+  igt_status status;
+
+  if (!p)
+    return err->status;
+  status = igt__s3_perform(s->run->s3, &p->req, err);
+  if (status == IGT_OK) {
+    (void)snprintf(s->upload_id, sizeof s->upload_id, "%s", p->req.new_upload_id);
+    (void)snprintf(now.upload_id, sizeof now.upload_id, "%s", s->upload_id);
+    igt__journal_put_upload(s->run->journal, s->run->origin, s->key, s->path, &now);
+  }
+  piece_free(p);
+  return status;
+}
+
+static igt_status prepare(send_work *s, igt_error *err) {
+  igt_status status = open_file(s, err);
+
+  if (status != IGT_OK)
+    return status;
+  count_parts(s);
+  s->parts = igt__calloc(s->part_count, sizeof *s->parts);
+  if (!s->parts)
+    return igt__fail_memory(err);
+  if (!resume(s))
+    status = create(s, err);
+  for (unsigned i = 0; i < s->part_count; i++) {
+    if (s->parts[i].size)
+      igt__group_moved(s->group, s->parts[i].size);
+    else
+      s->missing++;
+  }
+  return status;
+}
+
+static void complete_task(void *arg);
+
+static void prepare_task(void *arg) {
+  send_work *s = arg;
+  igt__run *run = s->run;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = prepare(s, &err);
+
+  if (status != IGT_OK) {
+    end_failed(s, status, &err);
+  } else if (s->missing == 0) {
+    igt__pool_add(run->helpers, complete_task, s);
+  } else {
+    pthread_mutex_lock(&s->lock);
+    s->ready = true;
+    pthread_mutex_unlock(&s->lock);
+    igt__sched_more(run->sched, &s->work);
+  }
+  igt__sched_piece_done(run->sched);
+}
+
+/* All of a part's digests: an object's checksum by parts. */
+static void digest_of_parts(send_work *s) {
+  igt__digest *whole = igt__digest_new(IGT__SHA256);
+  unsigned char out[32];
+
+  for (unsigned i = 0; whole && i < s->part_count; i++)
+    igt__digest_update(whole, s->parts[i].sha256, 32);
+  if (whole) {
+    igt__digest_final(whole, out);
+    igt__digest_text(out, s->part_size, s->digest);
+  }
+  igt__digest_free(whole);
+}
+
+static void abort_upload(send_work *s) {
+  piece *p = piece_new(s, IGT__S3_ABORT_MULTIPART, NULL);
+
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  if (!p)
+    return;
+  p->req.upload_id = s->upload_id;
+  (void)igt__s3_perform(s->run->s3, &p->req, NULL); /* the store forgets it in time, too */
+  piece_free(p);
+}
+
+static igt_status complete(send_work *s, igt_error *err) {
+  igt_status status = igt__local_unchanged(&s->local, s->fd, err);
+  piece *p;
+
+  if (status == IGT_E_CHANGED) {
+    abort_upload(s);
+    return status;
+  }
+  p = status == IGT_OK ? piece_new(s, IGT__S3_COMPLETE_MULTIPART, err) : NULL;
+  if (!p)
+    return err->status;
+  p->req.upload_id = s->upload_id;
+  p->req.parts = s->parts;
+  p->req.part_count = s->part_count;
+  status = igt__s3_perform(s->run->s3, &p->req, err);
+  (void)snprintf(s->etag, sizeof s->etag, "%s", p->req.etag);
+  piece_free(p);
+  if (status == IGT_OK)
+    igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  return status;
+}
+
+static void complete_task(void *arg) {
+  send_work *s = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = complete(s, &err);
+
+  if (status != IGT_OK) {
+    end_failed(s, status, &err);
+    return;
+  }
+  digest_of_parts(s);
+  stored(s);
+}
+
+static void parts_failed_task(void *arg) {
+  send_work *s = arg;
+
+  if (s->status == IGT_E_CHANGED)
+    abort_upload(s);
+  end_failed(s, s->status, &s->error);
+}
+
+static void keep_part(send_work *s, unsigned i, const igt__s3_request *req) {
+  igt__journal_part part = {.number = i + 1};
+  igt__s3_part *mine = &s->parts[i];
+
+  mine->number = i + 1;
+  mine->size = part_length(s, i);
+  (void)snprintf(mine->etag, sizeof mine->etag, "%s", req->etag);
+  memcpy(mine->sha256, req->sha256, 32);
+  (void)snprintf(part.etag, sizeof part.etag, "%s", req->etag);
+  memcpy(part.sha256, req->sha256, 32);
+  igt__journal_put_part(s->run->journal, s->run->origin, s->key, &part);
+}
+
+/* A part in flight has ended, one way or the other. */
+static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt_status status,
+                       const igt_error *err) {
+  bool last;
+
+  pthread_mutex_lock(&s->lock);
+  s->in_flight--;
+  if (status == IGT_OK) {
+    keep_part(s, i, req);
+    s->missing--;
+  } else if (s->status == IGT_OK) {
+    s->status = status;
+    s->error = *err;
+  }
+  last = s->in_flight == 0 && (s->status != IGT_OK || s->missing == 0);
+  status = s->status;
+  pthread_mutex_unlock(&s->lock);
+  if (last)
+    igt__pool_add(s->run->helpers, status == IGT_OK ? complete_task : parts_failed_task, s);
+}
+
+static void part_done(igt__s3_request *req, igt_status status, const igt_error *err) {
+  piece *p = req->payload;
+  send_work *s = p->s;
+  igt__sched *sched = s->run->sched;
+
+  settle_count(p, status == IGT_OK, part_length(s, p->part));
+  pthread_mutex_lock(&s->lock);
+  s->moved += p->counted;
+  pthread_mutex_unlock(&s->lock);
+  part_ended(s, p->part, req, status, err);
+  piece_free(p);
+  igt__sched_piece_done(sched);
+}
+
+static void part_task(void *arg) {
+  piece *p = arg;
+  send_work *s = p->s;
+  igt__sched *sched = s->run->sched;
+  igt_error err = IGT_ERROR_INIT;
+  uint64_t at = (uint64_t)p->part * s->part_size, n = part_length(s, p->part);
+  igt_status status =
+      igt__digest_range(s->fd, at, n, p->req.sha256, p->req.md5, s->run->cancel, &err);
+
+  if (status != IGT_OK) {
+    part_ended(s, p->part, NULL, status, &err);
+    piece_free(p);
+    igt__sched_piece_done(sched);
+    return;
+  }
+  p->req.body_fd = s->fd;
+  p->req.body_offset = at;
+  p->req.body_len = n;
+  p->req.upload_id = s->upload_id;
+  p->req.part_number = p->part + 1;
+  p->req.on_done = part_done;
+  igt__s3_submit(s->run->s3, igt__run_loop(s->run), &p->req);
+}
+
+static void part_start(send_work *s, unsigned i) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__sched *sched = s->run->sched;
+  piece *p = piece_new(s, IGT__S3_UPLOAD_PART, &err);
+
+  if (!p) {
+    part_ended(s, i, NULL, IGT_E_NO_MEMORY, &err);
+    igt__sched_piece_done(sched);
+    return;
+  }
+  p->part = i;
+  igt__pool_add(s->run->hashers, part_task, p);
+}
+
+/* ---- the scheduler's side ---- */
+
+static unsigned next_missing(const send_work *s, unsigned from) {
+  while (from < s->part_count && s->parts[from].size)
+    from++;
+  return from;
+}
+
+static bool take(igt__work *work, unsigned *number, bool *more) {
+  send_work *s = (send_work *)work;
+  bool any;
+
+  *more = false;
+  *number = 0;
+  pthread_mutex_lock(&s->lock);
+  if (!s->ready) {
+    any = !s->busy;
+    s->busy = true;
+  } else {
+    s->next_part = next_missing(s, s->next_part);
+    any = s->status == IGT_OK && s->next_part < s->part_count;
+    if (any) {
+      *number = s->next_part++;
+      *more = next_missing(s, s->next_part) < s->part_count;
+      s->in_flight++;
+    }
+  }
+  pthread_mutex_unlock(&s->lock);
+  return any;
+}
+
+static void start(igt__work *work, unsigned number) {
+  send_work *s = (send_work *)work;
+
+  if (!s->large)
+    igt__pool_add(s->run->hashers, put_task, s);
+  else if (!s->ready)
+    igt__pool_add(s->run->helpers, prepare_task, s);
+  else
+    part_start(s, number);
+}
+
+static void drop(igt__work *work) {
+  send_work *s = (send_work *)work;
+
+  igt__group_dropped(s->group);
+  end(s);
+}
+
+igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
+  send_work *s = igt__calloc(1, sizeof *s);
+
+  if (!s)
+    return igt__fail_memory(err);
+  s->group = file->group;
+  s->run = file->group->run;
+  s->grant = igt__s3_grant_ref(file->grant);
+  s->fd = -1;
+  s->local = file->local;
+  s->local.path = s->path = igt__strdup(file->local.path);
+  s->key = igt__strdup(file->key);
+  s->item_path = igt__strdup(file->item_path);
+  s->complete = file->complete;
+  s->large = file->local.size >= PART_SIZE;
+  s->work.take = take;
+  s->work.start = start;
+  s->work.drop = drop;
+  pthread_mutex_init(&s->lock, NULL);
+  if (!s->path || !s->key || !s->item_path) {
+    send_free(s);
+    return igt__fail_memory(err);
+  }
+  igt__group_found(s->group, s->local.size);
+  igt__sched_add(s->run->sched, s->group->lane, &s->work);
+  return IGT_OK;
+}

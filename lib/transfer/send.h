@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_SEND_H
+#define IGT_TRANSFER_SEND_H
+
+/* One file on its way up: a PUT, or a multipart upload that a later run can take up. Every byte's
+ * digest is known before it is signed, so the store checks what arrives. */
+
+#include "transfer/digest.h"
+#include "transfer/run.h"
+
+typedef struct igt__send_file {
+  igt__group *group;
+  igt__s3_grant *grant;  /* a reference is taken */
+  igt__local local;      /* path is copied */
+  const char *key;       /* copied */
+  const char *item_path; /* below the study; copied */
+  bool complete;         /* tell the cloud ($file-upload-completed) when it is stored */
+} igt__send_file;
+
+/* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
+igt_status igt__send_add(const igt__send_file *file, igt_error *err);
+
+#endif
