@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TEST_FAKE_SESSION_H
+#define TEST_FAKE_SESSION_H
+
+/* A session in place of lib/auth's, for tests of what stands on it. It takes the place when a
+ * program is linked, so one file of a program includes this. */
+
+#include <stdio.h>
+
+#include "api/client.h"
+
+struct igt__session {
+  unsigned generation;
+  unsigned renewals;
+  bool signed_in;
+  bool cannot_renew;
+};
+
+static struct igt__session the_session;
+
+igt_status igt__session_new(const igt__session_options *options, igt__session **out,
+                            igt_error *err) {
+  (void)err;
+  assert_non_null(options->http);
+  assert_non_null(options->origin);
+  the_session = (struct igt__session){.generation = 1};
+  *out = &the_session;
+  return IGT_OK;
+}
+
+void igt__session_free(igt__session *session) {
+  (void)session;
+}
+
+igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err) {
+  (void)err;
+  assert_false(own_only);
+  session->signed_in = true;
+  return IGT_OK;
+}
+
+igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
+  (void)err;
+  session->signed_in = false;
+  return IGT_OK;
+}
+
+igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
+                                  unsigned *generation, igt_error *err) {
+  char token[32];
+
+  (void)err;
+  *generation = session->generation;
+  snprintf(token, sizeof token, "token-%u", session->generation);
+  assert_int_equal(igt__http_add_header(req, "X-JWT", token), IGT_OK);
+  return igt__http_add_header(req, "X-CSRF-TOKEN", "csrf");
+}
+
+igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err) {
+  session->renewals++;
+  if (session->cannot_renew)
+    return igt__fail(err, IGT_E_EXPIRED, "the session has ended");
+  if (session->generation == generation)
+    session->generation++;
+  return IGT_OK;
+}
+
+void igt__session_identity(igt__session *session, igt_identity *out) {
+  if (session->signed_in) {
+    snprintf(out->user, sizeof out->user, "ann");
+    out->source = IGT_SESSION_PASSWORD;
+  }
+}
+
+igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
+                             igt_error *err) {
+  (void)session;
+  (void)fn;
+  (void)payload;
+  return igt__fail(err, IGT_E_LOCKED, "another login holds it");
+}
+
+#endif
