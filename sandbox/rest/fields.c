@@ -116,6 +116,13 @@ static const model models[] = {
      "softwareVersion:string interventionalTool:string manufacturer:string "
      "environment:string modalityVersion:string protocolName:string "
      "studyCategory:string"},
+    {"AnnotationSeries", "Series", "study:AnnotationStudy hasStickyNote:bool"},
+    {"CoreLabsSeries", "Series", "study:CoreLabsStudy"},
+    {"EchoNavSeries", "Series", "study:EchoNavStudy"},
+    {"IgtCloudSeries", "Series", "study:Study"},
+    {"MarvelSeries", "Series", "study:MarvelStudy"},
+    {"WeTrustSeries", "Series", "study:WeTrustStudy"},
+    {"ClinicalImageLibrarySeries", "Series", "study:ClinicalImageLibraryStudy"},
 };
 
 static const struct {

@@ -13,7 +13,7 @@
 
 typedef struct rest_field {
   char name[40];
-  char type[24]; /* "string", "time", "int", "bool", "any" or a model's name */
+  char type[32]; /* "string", "time", "int", "bool", "any" or a model's name */
   bool list;
   bool required;
   bool read_only; /* the server sets it: what a client sends in it is left aside */

@@ -202,6 +202,22 @@ def test_submit_needs_the_password(client):
     assert client.ok("POST", path, body)["electronicRecordState"] == "submitted"
 
 
+def test_series(client):
+    study = make_study(client, NORTH, studyId="series")
+    path = studies_path(NORTH, study, "/series")
+    body = {"seriesType": "IgtCloudSeries", "modality": "XA", "instanceUid": "1.2"}
+    made = client.ok("PUT", path + "/s-1", body)
+    assert made["seriesDatabaseId"] == "s-1" and made["modality"] == "XA"
+    client.ok("PUT", path + "/s-2", {**body, "modality": "CT"})
+    query = "?" + urllib.parse.urlencode({"$filter": "modality eq 'CT'"})
+    assert [s["seriesDatabaseId"] for s in client.ok("GET", path + query)] == ["s-2"]
+    assert client.ok("GET", f"/api/data/hospitals/{NORTH}/series/s-1") == made
+    assert client.get("/api/data/hospitals/demo-south/series/s-1").status == 404
+    assert client.request("PUT", path + "/s-3", {"seriesType": "None"}).status == 400
+    client.ok("DELETE", path + "/s-1", status=204)
+    assert [s["seriesDatabaseId"] for s in client.ok("GET", path)] == ["s-2"]
+
+
 # ---- files ----
 
 def register(client, study, files, institute=EPD, status=200):
