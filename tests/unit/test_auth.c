@@ -1,0 +1,1216 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions against a stand-in of the auth service. Time moves only when a test moves it, or by as
+ * much as the code under test sleeps. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "auth/jwt.h"
+#include "auth/session.h"
+#include "auth/token_file.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "crypto/crypto.h"
+#include "http_server.h"
+
+#define US 1000000LL
+#define START (1800000000LL * US)
+
+/* ---- the clock ---- */
+
+static _Atomic int64_t moved;
+static _Atomic bool flows; /* for what is noticed after a while: a cancel */
+
+static int64_t wall(void) {
+  return START + atomic_load(&moved);
+}
+static int64_t monotonic(void) {
+  struct timespec t = {1, 0};
+
+  if (atomic_load(&flows))
+    clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * US + t.tv_nsec / 1000 + atomic_load(&moved);
+}
+static void sleep_moves(int64_t us) {
+  atomic_fetch_add(&moved, us);
+}
+static uint64_t no_jitter(void) {
+  return 0;
+}
+static void pass(int64_t seconds) {
+  atomic_fetch_add(&moved, seconds * US);
+}
+
+/* ---- the service ---- */
+
+typedef struct service {
+  pthread_mutex_t lock;
+  int life;         /* seconds; Max-Age */
+  size_t padding;   /* bytes more in each JWT */
+  bool no_refresh;  /* tokens as services get them */
+  int login_status; /* 0: 200 */
+  int refresh_status;
+  int introspect_status;
+  int logout_status;
+  http_fault login_fault, refresh_fault;
+  unsigned issued; /* JWTs so far */
+  unsigned logins, refreshes, logouts, introspects, audiences;
+  char last_jwt[IGT__MAX_TOKEN * 2];
+  void *texts[400];
+  size_t n_texts;
+} service;
+
+static const char *keep(service *s, char *text) {
+  assert_true(s->n_texts < 400);
+  s->texts[s->n_texts++] = text;
+  return text;
+}
+
+static void issue(service *s, igt__buf *head, igt__buf *payload) {
+  igt__buf text;
+
+  igt__buf_init(&text, 32768);
+  igt__buf_init(head, 32768);
+  igt__buf_init(payload, 1024);
+  igt__buf_printf(&text, "{\"exp\":%lld,\"access_token\":\"access-%u\"",
+                  (long long)(wall() / US + s->life), ++s->issued);
+  if (!s->no_refresh)
+    igt__buf_puts(&text, ",\"refresh_token\":\"r\"");
+  igt__buf_puts(&text, ",\"padding\":\"");
+  for (size_t i = 0; i < s->padding; i++)
+    igt__buf_putc(&text, 'x');
+  igt__buf_puts(&text, "\"}");
+  igt__buf_puts(head, "aGVhZA.");
+  igt__base64url_encode(head, text.data, text.len);
+  igt__buf_printf(payload, "c2ln%04u", s->issued);
+  snprintf(s->last_jwt, sizeof s->last_jwt, "%s.%s", head->data, payload->data);
+  igt__buf_finish(&text);
+}
+
+/* As login and refresh answer; the attributes' order and case differ, as servers' do. */
+static http_answer granted(service *s) {
+  http_answer a = {0};
+  igt__buf head, signature, lines, body;
+
+  issue(s, &head, &signature);
+  igt__buf_init(&lines, 65536);
+  igt__buf_init(&body, 4096);
+  igt__buf_printf(&lines,
+                  "Content-Type: application/json\r\n"
+                  "Set-Cookie: other=1; Path=/; Max-Age=1\r\n"
+                  "Set-Cookie: jwt_signature=%s; HttpOnly; SECURE\r\n"
+                  "set-cookie: jwt_header_payload=%s; Secure; Path=/; max-age=%d\r\n",
+                  signature.data, head.data, s->life);
+  igt__buf_printf(&body, "{\"sub\":\"ann@example.com\",\"CSRFToken\":\"csrf-%u\"}", s->issued);
+  a.headers = keep(s, igt__buf_take(&lines));
+  a.body = keep(s, igt__buf_take(&body));
+  igt__buf_finish(&head);
+  igt__buf_finish(&signature);
+  return a;
+}
+
+static http_answer refused(int status) {
+  return (http_answer){.status = status,
+                       .headers = "Content-Type: application/json\r\n",
+                       .body = "{\"message\":\"no, says the server\"}"};
+}
+
+static http_answer json(const char *body) {
+  return (http_answer){.headers = "Content-Type: application/json\r\n", .body = body};
+}
+
+static http_answer serve_locked(service *s, const http_seen *seen) {
+  http_answer a;
+
+  if (strcmp(seen->target, "/api/auth/login") == 0) {
+    s->logins++;
+    a = s->login_status ? refused(s->login_status) : granted(s);
+    a.fault = s->login_fault;
+    return a;
+  }
+  if (strcmp(seen->target, "/api/auth/refresh") == 0) {
+    s->refreshes++;
+    a = s->refresh_status ? refused(s->refresh_status) : granted(s);
+    a.fault = s->refresh_fault;
+    return a;
+  }
+  if (strcmp(seen->target, "/api/auth/logout") == 0) {
+    s->logouts++;
+    return s->logout_status ? refused(s->logout_status) : json("{}");
+  }
+  if (strcmp(seen->target, "/api/auth/introspect") == 0) {
+    s->introspects++;
+    return s->introspect_status ? refused(s->introspect_status)
+                                : json("{\"sub\":\"env@example.com\",\"exp\":1800003600,"
+                                       "\"active\":true}");
+  }
+  if (strcmp(seen->target, "/api/auth/login/$aud") == 0) {
+    s->audiences++;
+    return json("\"https://aud.example.com\"");
+  }
+  return refused(404);
+}
+
+static http_answer serve(void *payload, const http_seen *seen) {
+  service *s = payload;
+  http_answer a;
+
+  pthread_mutex_lock(&s->lock);
+  a = serve_locked(s, seen);
+  pthread_mutex_unlock(&s->lock);
+  return a;
+}
+
+static unsigned count(service *s, const unsigned *which) {
+  unsigned n;
+
+  pthread_mutex_lock(&s->lock);
+  n = *which;
+  pthread_mutex_unlock(&s->lock);
+  return n;
+}
+
+/* ---- the fixture ---- */
+
+typedef struct fixture {
+  http_server *server;
+  service service;
+  igt__http *http;
+  igt__session *session;
+  igt__session_options options;
+  igt__cancel *cancel;
+  char origin[100];
+  char dir[100];
+  char token_path[200];
+  char key_path[200];
+  igt_error err;
+  unsigned asked_user, asked_password;
+  char question[300];
+} fixture;
+
+static bool answer_prompt(void *payload, igt_prompt what, const char *question, char *answer,
+                          size_t cap) {
+  fixture *f = payload;
+
+  snprintf(f->question, sizeof f->question, "%s", question);
+  if (what == IGT_PROMPT_USER)
+    f->asked_user++;
+  else
+    f->asked_password++;
+  snprintf(answer, cap, "%s", what == IGT_PROMPT_USER ? "ann@example.com" : "hunter2 \"\\\xc3\xa9");
+  return true;
+}
+
+static void make_http(fixture *f) {
+  igt__http_options options = {.user_agent = "test/1", .loops = 1, .retries = UINT32_MAX};
+
+  assert_int_equal(igt__http_new(&options, &f->http, NULL), IGT_OK);
+}
+
+static int set_up(void **state) {
+  static const igt__clock_hooks hooks = {wall, monotonic, sleep_moves, no_jitter};
+  fixture *f = calloc(1, sizeof *f);
+
+  atomic_store(&moved, 0);
+  atomic_store(&flows, false);
+  igt__clock_set_hooks(&hooks);
+  f->err = (igt_error)IGT_ERROR_INIT;
+  pthread_mutex_init(&f->service.lock, NULL);
+  f->service.life = 3600;
+  f->server = http_server_start();
+  http_server_handle(f->server, serve, &f->service);
+  make_http(f);
+  f->cancel = igt__cancel_new();
+  snprintf(f->origin, sizeof f->origin, "http://127.0.0.1:%u", http_server_port(f->server));
+  strcpy(f->dir, "/tmp/igt-auth-XXXXXX");
+  if (!mkdtemp(f->dir))
+    return -1;
+  snprintf(f->token_path, sizeof f->token_path, "%s/token", f->dir);
+  snprintf(f->key_path, sizeof f->key_path, "%s/station-7.key.pem", f->dir);
+  setenv("CLOUD_TOKEN_MMAP", f->token_path, 1);
+  unsetenv("CLOUD_USERNAME");
+  unsetenv("CLOUD_JWT_TOKEN");
+  unsetenv("CLOUD_CSRF_TOKEN");
+  f->options = (igt__session_options){.http = f->http,
+                                      .origin = f->origin,
+                                      .prompt = answer_prompt,
+                                      .prompt_payload = f,
+                                      .cancel = f->cancel};
+  *state = f;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *f = *state;
+
+  igt__session_free(f->session);
+  http_server_release(f->server);
+  igt__http_free(f->http);
+  http_server_stop(f->server);
+  for (size_t i = 0; i < f->service.n_texts; i++)
+    free(f->service.texts[i]);
+  pthread_mutex_destroy(&f->service.lock);
+  igt__cancel_unref(f->cancel);
+  unlink(f->token_path);
+  unlink(f->key_path);
+  rmdir(f->dir);
+  free(f);
+  igt__clock_set_hooks(NULL);
+  return 0;
+}
+
+static void open_session(fixture *f) {
+  igt__session_free(f->session);
+  assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_OK);
+}
+
+static igt_status sign_in(fixture *f) {
+  if (!f->session)
+    open_session(f);
+  return igt__session_sign_in(f->session, false, &f->err);
+}
+
+static igt_identity identity(fixture *f) {
+  igt_identity id;
+
+  igt__session_identity(f->session, &id);
+  return id;
+}
+
+static igt_status authorize_quietly(igt__session *session, unsigned *generation, igt_error *err) {
+  igt__http_request req;
+  igt_status status = igt__http_request_init(&req, err);
+
+  if (status == IGT_OK)
+    status = igt__session_authorize(session, &req, generation, err);
+  igt__http_request_finish(&req);
+  return status;
+}
+
+static igt_status authorize(fixture *f, unsigned *generation) {
+  return authorize_quietly(f->session, generation, &f->err);
+}
+
+/* What a request that was authorized carries. */
+static void send_authorized(fixture *f, char *jwt, size_t jwt_cap, char *csrf, size_t csrf_cap) {
+  igt__http_request req;
+  const http_seen *seen;
+  const char *value;
+  unsigned generation;
+  char url[200];
+
+  snprintf(url, sizeof url, "%s/api/data/projects", f->origin);
+  assert_int_equal(igt__http_request_init(&req, NULL), IGT_OK);
+  req.operation = "get_projects";
+  req.method = "GET";
+  igt__http_set_url(&req, url);
+  assert_int_equal(igt__session_authorize(f->session, &req, &generation, &f->err), IGT_OK);
+  assert_int_equal(igt__http_perform(f->http, &req, NULL), IGT_E_NOT_FOUND);
+  igt__http_request_finish(&req);
+  seen = http_server_seen(f->server, http_server_count(f->server) - 1);
+  value = http_seen_header(seen, "X-JWT");
+  snprintf(jwt, jwt_cap, "%s", value ? value : "(none)");
+  value = http_seen_header(seen, "X-CSRF-TOKEN");
+  snprintf(csrf, csrf_cap, "%s", value ? value : "(none)");
+}
+
+static const http_seen *last_seen(fixture *f, const char *target) {
+  for (size_t i = http_server_count(f->server); i-- > 0;) {
+    const http_seen *seen = http_server_seen(f->server, i);
+
+    if (strcmp(seen->target, target) == 0)
+      return seen;
+  }
+  fail_msg("no request to %s", target);
+  return NULL;
+}
+
+static igt__json *body_of(const http_seen *seen) {
+  igt__json *body = NULL;
+
+  assert_int_equal(igt__json_parse(seen->body, seen->body_len, "body", &body, NULL), IGT_OK);
+  return body;
+}
+
+/* ---- passwords ---- */
+
+static void password(void **state) {
+  fixture *f = *state;
+  char jwt[2000], csrf[100];
+  const http_seen *seen;
+  igt__json *body;
+  igt_identity id;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(f->asked_user, 1);
+  assert_int_equal(f->asked_password, 1);
+  assert_non_null(strstr(f->question, "ann@example.com@127.0.0.1:"));
+  seen = last_seen(f, "/api/auth/login");
+  assert_string_equal(seen->method, "POST");
+  assert_string_equal(http_seen_header(seen, "Accept"), "application/json");
+  assert_string_equal(http_seen_header(seen, "Content-Type"), "application/json");
+  body = body_of(seen);
+  assert_int_equal(igt__json_count(body), 3);
+  assert_string_equal(igt__json_get_str(body, "grantType"), "password");
+  assert_string_equal(igt__json_get_str(body, "username"), "ann@example.com");
+  assert_string_equal(igt__json_get_str(body, "password"), "hunter2 \"\\\xc3\xa9");
+  igt__json_free(body);
+  id = identity(f);
+  assert_string_equal(id.user, "ann@example.com");
+  assert_string_equal(id.domain, f->origin);
+  assert_int_equal(id.source, IGT_SESSION_PASSWORD);
+  assert_int_equal(id.expires, START / US + 3600);
+  assert_false(id.is_service);
+  send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
+  assert_string_equal(jwt, f->service.last_jwt);
+  assert_string_equal(csrf, "csrf-1");
+}
+
+static void known_user_is_not_asked_for(void **state) {
+  fixture *f = *state;
+
+  setenv("CLOUD_USERNAME", "env-user", 1);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(f->asked_user, 0);
+  assert_non_null(strstr(f->question, "env-user@"));
+  f->options.user = "option-user";
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_non_null(strstr(f->question, "option-user@"));
+  f->options.user = NULL;
+  f->options.no_environment = true;
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(f->asked_user, 1);
+}
+
+/* D21: one clear message. And a wrong password is not tried by a hundred requests in turn:
+ * accounts get locked. */
+static void wrong_password(void **state) {
+  fixture *f = *state;
+  unsigned generation;
+
+  f->service.login_status = 401;
+  assert_int_equal(sign_in(f), IGT_E_LOGIN);
+  assert_int_equal(f->err.status, IGT_E_LOGIN);
+  assert_int_equal(f->err.http_status, 401);
+  assert_non_null(strstr(f->err.text, "ann@example.com"));
+  assert_non_null(strstr(f->err.text, "no, says the server"));
+  assert_null(strstr(f->err.text, "hunter2"));
+  assert_int_equal(identity(f).source, IGT_SESSION_NONE);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(authorize(f, &generation), IGT_E_LOGIN);
+  assert_int_equal(count(&f->service, &f->service.logins), 1);
+  f->service.login_status = 0;
+  assert_int_equal(sign_in(f), IGT_OK); /* when a person tries again, it is tried */
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_int_equal(f->asked_password, 2);
+}
+
+static void nobody_to_ask(void **state) {
+  fixture *f = *state;
+
+  f->options.prompt = NULL;
+  assert_int_equal(sign_in(f), IGT_E_NO_SESSION);
+  assert_non_null(strstr(f->err.text, "igtcloud login"));
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+static void answers_that_are_none(void **state) {
+  static const struct {
+    const char *headers, *body;
+  } bad[] = {
+      {"Content-Type: text/html\r\n", "<html>hotel</html>"},
+      {"Content-Type: application/json\r\n", "{\"sub\":\"a\"}"},
+      {"Content-Type: application/json\r\n", "{\"CSRFToken\":\"c\"}"},
+      {"Content-Type: application/json\r\nSet-Cookie: jwt_header_payload=a.e30\r\n",
+       "{\"CSRFToken\":\"c\"}"},
+      {"Set-Cookie: jwt_header_payload=a.e30\r\nSet-Cookie: jwt_signature=c\r\n",
+       "{\"CSRFToken\":\"c\"}"}, /* neither exp nor Max-Age */
+      {"Set-Cookie: jwt_header_payload=a.!!\r\nSet-Cookie: jwt_signature=c\r\n",
+       "{\"CSRFToken\":\"c\"}"},
+      {"Set-Cookie: jwt_header_payload=a.e30; Max-Age=60\r\nSet-Cookie: jwt_signature=c\r\n",
+       "{\"CSRFToken\":\"c\\r\\nX-Admin: 1\"}"},
+      {"Content-Type: application/json\r\n", "[]"},
+      {"Content-Type: application/json\r\n", ""},
+  };
+  fixture *f = *state;
+
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    http_server_add(f->server, (http_answer){.headers = bad[i].headers, .body = bad[i].body});
+    if (sign_in(f) == IGT_OK)
+      fail_msg("taken: answer %zu", i);
+    assert_true(f->err.status == IGT_E_PROTOCOL || f->err.status == IGT_E_PARSE);
+    assert_int_equal(identity(f).source, IGT_SESSION_NONE);
+  }
+}
+
+/* ---- the environment ---- */
+
+static void environment(void **state) {
+  fixture *f = *state;
+  char jwt[100], csrf[100];
+
+  setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
+  setenv("CLOUD_CSRF_TOKEN", "env-csrf", 1);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_ENVIRONMENT);
+  assert_string_equal(identity(f).user, "env@example.com");
+  assert_int_equal(identity(f).expires, 1800003600);
+  send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
+  assert_string_equal(jwt, "aa.e30.cc");
+  assert_string_equal(csrf, "env-csrf");
+  assert_int_equal(igt__session_sign_out(f->session, NULL), IGT_OK); /* D22: not ours to end */
+  assert_int_equal(count(&f->service, &f->service.logouts), 0);
+  assert_int_equal(f->asked_password, 0);
+}
+
+static void environment_is_refused(void **state) {
+  fixture *f = *state;
+
+  setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
+  setenv("CLOUD_CSRF_TOKEN", "env-csrf", 1);
+  f->service.introspect_status = 401;
+  assert_int_equal(sign_in(f), IGT_E_EXPIRED);
+  assert_non_null(strstr(f->err.text, "CLOUD_JWT_TOKEN"));
+  assert_null(strstr(f->err.text, "env-csrf"));
+  assert_int_equal(f->asked_password, 0);
+  setenv("CLOUD_CSRF_TOKEN", "a\r\nX-Admin: 1", 1);
+  assert_int_equal(sign_in(f), IGT_E_LOGIN);
+}
+
+static void environment_by_halves_or_unwanted(void **state) {
+  fixture *f = *state;
+
+  setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+  setenv("CLOUD_CSRF_TOKEN", "c", 1);
+  f->options.no_environment = true;
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+  assert_int_equal(count(&f->service, &f->service.introspects), 0);
+}
+
+/* The Python client refreshes such a session, too. */
+static void environment_with_refresh_token(void **state) {
+  fixture *f = *state;
+  unsigned generation;
+
+  setenv("CLOUD_JWT_TOKEN", "aa.eyJyZWZyZXNoX3Rva2VuIjoiciJ9.cc", 1);
+  setenv("CLOUD_CSRF_TOKEN", "c", 1);
+  assert_int_equal(sign_in(f), IGT_OK);
+  pass(3421);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+}
+
+/* ---- services ---- */
+
+static igt__rsa *write_key(fixture *f, mode_t mode) {
+  igt__buf private_pem, public_pem;
+  igt__rsa *public_key = NULL;
+  FILE *file;
+
+  igt__buf_init(&private_pem, 65536);
+  igt__buf_init(&public_pem, 65536);
+  assert_int_equal(igt__rsa_generate(&private_pem, &public_pem, NULL), IGT_OK);
+  file = fopen(f->key_path, "w");
+  fwrite(private_pem.data, 1, private_pem.len, file);
+  fclose(file);
+  chmod(f->key_path, mode);
+  assert_int_equal(igt__rsa_public(public_pem.data, public_pem.len, "k", &public_key, NULL),
+                   IGT_OK);
+  igt__buf_finish_wipe(&private_pem);
+  igt__buf_finish(&public_pem);
+  f->options.service_file = f->key_path;
+  return public_key;
+}
+
+static void check_assertion(const char *jwt, igt__rsa *key, const char *id) {
+  const char *dot = strrchr(jwt, '.');
+  igt__json *claims = NULL;
+  igt__buf sig;
+
+  igt__buf_init(&sig, 4096);
+  assert_true(igt__base64url_decode(&sig, dot + 1, strlen(dot + 1)));
+  assert_true(igt__rs256_verify(key, jwt, (size_t)(dot - jwt), sig.data, sig.len));
+  assert_int_equal(igt__jwt_claims(jwt, &claims, NULL), IGT_OK);
+  assert_string_equal(igt__json_str(igt__json_at(igt__json_get(claims, "aud"), 0)),
+                      "https://aud.example.com");
+  assert_string_equal(igt__json_get_str(claims, "iss"), id);
+  assert_string_equal(igt__json_get_str(claims, "sub"), id);
+  assert_int_equal(igt__json_int(igt__json_get(claims, "exp")), wall() / US + 3600);
+  igt__json_free(claims);
+  igt__buf_finish(&sig);
+}
+
+static void service_key(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0600);
+  igt__json *body;
+  unsigned generation;
+
+  f->service.no_refresh = true;
+  assert_int_equal(sign_in(f), IGT_OK);
+  body = body_of(last_seen(f, "/api/auth/login"));
+  assert_string_equal(igt__json_get_str(body, "grantType"), "jwt-key");
+  assert_string_equal(igt__json_get_str(body, "hospitalOrgId"), "");
+  check_assertion(igt__json_get_str(body, "assertion"), public_key, "station-7.key");
+  igt__json_free(body);
+  assert_int_equal(identity(f).source, IGT_SESSION_SERVICE_KEY);
+  assert_true(identity(f).is_service);
+  unlink(f->key_path); /* was read once and for all */
+  pass(3421);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 2); /* no refresh token: anew */
+  assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+  assert_int_equal(f->asked_user + f->asked_password, 0);
+  igt__rsa_free(public_key);
+}
+
+static void service_key_of_a_named_user(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0644); /* warned about, used */
+  igt__json *body;
+
+  f->options.user = "other-id";
+  assert_int_equal(sign_in(f), IGT_OK);
+  body = body_of(last_seen(f, "/api/auth/login"));
+  check_assertion(igt__json_get_str(body, "assertion"), public_key, "other-id");
+  igt__json_free(body);
+  igt__rsa_free(public_key);
+}
+
+static void keys_that_are_none(void **state) {
+  fixture *f = *state;
+  FILE *file;
+
+  f->options.service_file = f->key_path;
+  assert_int_equal(sign_in(f), IGT_E_KEY);
+  assert_non_null(strstr(f->err.text, f->key_path));
+  file = fopen(f->key_path, "w");
+  fputs("no key", file);
+  fclose(file);
+  assert_int_equal(sign_in(f), IGT_E_KEY);
+  assert_non_null(strstr(f->err.text, f->key_path));
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+static void refused_key(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0600);
+
+  f->service.login_status = 400;
+  assert_int_equal(sign_in(f), IGT_E_LOGIN);
+  assert_non_null(strstr(f->err.text, "station-7.key"));
+  igt__rsa_free(public_key);
+}
+
+/* ---- renewing ---- */
+
+static void renews_ahead_of_the_end(void **state) {
+  fixture *f = *state;
+  char jwt[2000], csrf[100], old[IGT__MAX_TOKEN * 2];
+  const http_seen *seen;
+  unsigned before, after;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  snprintf(old, sizeof old, "%s", f->service.last_jwt);
+  assert_int_equal(authorize(f, &before), IGT_OK);
+  pass(3600 - 181);
+  assert_int_equal(authorize(f, &after), IGT_OK);
+  assert_int_equal(before, after);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+  pass(1);
+  assert_int_equal(authorize(f, &after), IGT_OK);
+  assert_int_not_equal(before, after);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  seen = last_seen(f, "/api/auth/refresh");
+  assert_string_equal(http_seen_header(seen, "X-JWT"), old);
+  assert_string_equal(http_seen_header(seen, "X-CSRF-TOKEN"), "csrf-1");
+  assert_int_equal(seen->body_len, 0);
+  send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
+  assert_string_equal(jwt, f->service.last_jwt);
+  assert_string_not_equal(jwt, old);
+  assert_string_equal(csrf, "csrf-1"); /* the login's stays the valid one */
+  assert_int_equal(identity(f).expires, wall() / US + 3600);
+}
+
+/* D19: no storm when tokens live for 180 s or less. */
+static void short_lives_are_renewed_at_their_half(void **state) {
+  static const int lives[] = {360, 180, 60, 10, 2, 1, 0};
+  fixture *f = *state;
+  unsigned generation;
+
+  for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
+    int due = lives[i] / 2 > 1 ? lives[i] / 2 : 1;
+
+    f->service.life = lives[i];
+    f->service.refreshes = 0;
+    open_session(f);
+    assert_int_equal(sign_in(f), IGT_OK);
+    for (int k = 0; k < 20; k++)
+      assert_int_equal(authorize(f, &generation), IGT_OK);
+    atomic_fetch_add(&moved, due * US - 1);
+    assert_int_equal(authorize(f, &generation), IGT_OK);
+    assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+    atomic_fetch_add(&moved, 1);
+    assert_int_equal(authorize(f, &generation), IGT_OK);
+    assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  }
+}
+
+static void old_token_serves_while_renewing_fails(void **state) {
+  fixture *f = *state;
+  unsigned before, after;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &before), IGT_OK);
+  f->service.refresh_status = 500;
+  pass(3420);
+  for (int i = 0; i < 10; i++)
+    assert_int_equal(authorize(f, &after), IGT_OK);
+  assert_int_equal(before, after);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1); /* not at each request */
+  pass(11);
+  assert_int_equal(authorize(f, &after), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 2);
+  f->service.refresh_status = 0;
+  pass(11);
+  assert_int_equal(authorize(f, &after), IGT_OK);
+  assert_int_not_equal(before, after);
+}
+
+static void at_the_end_the_failure_is_told(void **state) {
+  fixture *f = *state;
+  unsigned generation;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  f->service.refresh_status = 500;
+  pass(3600);
+  assert_int_equal(authorize(f, &generation), IGT_E_SERVER);
+  f->service.refresh_status = 401;
+  assert_int_equal(authorize(f, &generation), IGT_E_EXPIRED);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(authorize(f, &generation), IGT_E_EXPIRED);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 2); /* a refusal is final */
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 2);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+}
+
+static void renew_after_401(void **state) {
+  fixture *f = *state;
+  unsigned first, second;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &first), IGT_OK);
+  assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK);
+  assert_int_equal(authorize(f, &second), IGT_OK);
+  assert_int_not_equal(first, second);
+  assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK); /* somebody did */
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  f->service.refresh_status = 403;
+  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_EXPIRED);
+  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_EXPIRED);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 2);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 12
+
+typedef struct worker {
+  pthread_t thread;
+  igt__session *session;
+  unsigned generation; /* to renew; 0: authorize */
+  igt_status status;
+  igt_error err;
+} worker;
+
+static void *work(void *payload) {
+  worker *w = payload;
+
+  if (w->generation)
+    w->status = igt__session_renew(w->session, w->generation, &w->err);
+  else
+    w->status = authorize_quietly(w->session, &w->generation, &w->err);
+  return NULL;
+}
+
+static void start_workers(fixture *f, worker *workers, unsigned generation) {
+  for (int i = 0; i < THREADS; i++) {
+    workers[i] =
+        (worker){.session = f->session, .generation = generation, .status = IGT_E_INTERNAL};
+    assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+  }
+}
+
+static void join_workers(worker *workers, igt_status expected) {
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(workers[i].thread, NULL);
+    if (workers[i].status != expected)
+      fail_msg("thread %d: %s", i, workers[i].err.text);
+  }
+}
+
+static void one_login_for_all_threads(void **state) {
+  fixture *f = *state;
+  worker workers[THREADS];
+
+  f->service.login_fault = HTTP_HOLD;
+  open_session(f);
+  start_workers(f, workers, 0);
+  http_server_wait(f->server, 1);
+  http_server_release(f->server);
+  join_workers(workers, IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 1);
+  assert_int_equal(f->asked_password, 1);
+}
+
+static void one_refusal_for_all_threads(void **state) {
+  fixture *f = *state;
+  worker workers[THREADS];
+
+  f->service.login_status = 401;
+  f->service.login_fault = HTTP_HOLD;
+  open_session(f);
+  start_workers(f, workers, 0);
+  http_server_wait(f->server, 1);
+  http_server_release(f->server);
+  join_workers(workers, IGT_E_LOGIN);
+  assert_int_equal(count(&f->service, &f->service.logins), 1);
+}
+
+static void one_refresh_for_all_threads(void **state) {
+  fixture *f = *state;
+  worker workers[THREADS];
+  unsigned generation;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  f->service.refresh_fault = HTTP_HOLD;
+  start_workers(f, workers, generation);
+  http_server_wait(f->server, 2);
+  http_server_release(f->server);
+  join_workers(workers, IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+}
+
+/* While one renews, others go on with what is still good. */
+static void living_token_makes_nobody_wait(void **state) {
+  fixture *f = *state;
+  worker renewing;
+  unsigned first, now;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &first), IGT_OK);
+  f->service.refresh_fault = HTTP_HOLD;
+  pass(3420);
+  renewing = (worker){.session = f->session, .status = IGT_E_INTERNAL};
+  assert_int_equal(pthread_create(&renewing.thread, NULL, work, &renewing), 0);
+  http_server_wait(f->server, 2);
+  assert_int_equal(authorize(f, &now), IGT_OK); /* would hang otherwise */
+  assert_int_equal(first, now);
+  http_server_release(f->server);
+  pthread_join(renewing.thread, NULL);
+  assert_int_equal(renewing.status, IGT_OK);
+  assert_int_not_equal(renewing.generation, first);
+}
+
+static void cancel_ends_a_login(void **state) {
+  fixture *f = *state;
+  worker workers[THREADS];
+
+  atomic_store(&flows, true);
+  f->service.login_fault = HTTP_HOLD;
+  open_session(f);
+  start_workers(f, workers, 0);
+  http_server_wait(f->server, 1);
+  igt__cancel_set(f->cancel);
+  join_workers(workers, IGT_E_CANCELLED);
+}
+
+/* ---- signing out ---- */
+
+static void signs_out(void **state) {
+  fixture *f = *state;
+  const http_seen *seen;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  igt__cancel_set(f->cancel); /* it is what an interrupted program does last */
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK);
+  seen = last_seen(f, "/api/auth/logout");
+  assert_string_equal(seen->method, "POST");
+  assert_string_equal(http_seen_header(seen, "X-JWT"), f->service.last_jwt);
+  assert_int_equal(seen->body_len, 0);
+  assert_int_equal(identity(f).source, IGT_SESSION_NONE);
+  assert_string_equal(identity(f).user, "");
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK); /* nothing more to do */
+  assert_int_equal(count(&f->service, &f->service.logouts), 1);
+}
+
+static void signing_out_of_an_ended_session_is_fine(void **state) {
+  fixture *f = *state;
+
+  f->service.logout_status = 401;
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK);
+  f->service.logout_status = 500;
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_E_SERVER);
+  assert_int_equal(identity(f).source, IGT_SESSION_NONE);
+}
+
+/* ---- the token file of another program ---- */
+
+static igt__token_holder *hold_file(fixture *f, const char *user, const char *domain,
+                                    const char *mark) {
+  igt__token_holder *holder = NULL;
+  char page[IGT__TOKEN_FILE_SIZE], jwt[400];
+  igt__json *claims = igt__json_new_object();
+  igt__buf text, encoded;
+
+  igt__buf_init(&text, 1000);
+  igt__buf_init(&encoded, 1000);
+  igt__json_set_int(claims, "exp", wall() / US + 3600);
+  igt__json_set_str(claims, "access_token", mark);
+  igt__json_set_str(claims, "refresh_token", "r");
+  igt__json_write(&text, claims, IGT__JSON_COMPACT);
+  igt__base64url_encode(&encoded, text.data, text.len);
+  snprintf(jwt, sizeof jwt, "aGVhZA.%s.c2ln", encoded.data);
+  assert_int_equal(igt__token_encode(user, jwt, claims, "file-csrf", domain, page, NULL), IGT_OK);
+  assert_int_equal(igt__token_holder_open(f->token_path, &holder, NULL), IGT_OK);
+  assert_int_equal(igt__token_holder_write(holder, page, NULL), IGT_OK);
+  igt__buf_finish(&text);
+  igt__buf_finish(&encoded);
+  igt__json_free(claims);
+  return holder;
+}
+
+static void token_file(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob@example.com", f->origin, "one");
+  char jwt[400], csrf[100];
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_TOKEN_FILE);
+  assert_string_equal(identity(f).user, "bob@example.com");
+  assert_int_equal(http_server_count(f->server), 0);
+  send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
+  assert_true(strncmp(jwt, "aGVhZA.", 7) == 0);
+  assert_string_equal(csrf, "file-csrf");
+  assert_int_equal(igt__session_sign_out(f->session, NULL), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logouts), 0);
+  assert_int_equal(access(f->token_path, F_OK), 0);
+  igt__token_holder_close(holder);
+}
+
+static void token_file_must_fit(void **state) {
+  static const char *const domains[] = {"https://127.0.0.1", "http://127.0.0.1:1",
+                                        "http://igt.example.com", "https://other.example.com", ""};
+  fixture *f = *state;
+  igt__token_holder *holder;
+
+  for (size_t i = 0; i < sizeof domains / sizeof domains[0]; i++) {
+    holder = hold_file(f, "ann@example.com", domains[i], "one");
+    open_session(f);
+    assert_int_equal(sign_in(f), IGT_OK);
+    assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+    igt__token_holder_close(holder);
+  }
+  holder = hold_file(f, "bob@example.com", f->origin, "one");
+  f->options.user = "ann@example.com";
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+  f->options.user = NULL;
+  f->options.no_token_file = true;
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+  igt__token_holder_close(holder);
+}
+
+static void token_file_is_read_again(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
+  unsigned first, second;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &first), IGT_OK);
+  igt__token_holder_close(holder);
+  holder = hold_file(f, "bob", f->origin, "two");
+  assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK);
+  assert_int_equal(authorize(f, &second), IGT_OK);
+  assert_int_not_equal(first, second);
+  pass(3420); /* due, but the other program has not renewed it yet */
+  assert_int_equal(authorize(f, &first), IGT_OK);
+  assert_int_equal(first, second);
+  igt__token_holder_close(holder);
+  holder = hold_file(f, "bob", f->origin, "three");
+  pass(3);
+  assert_int_equal(authorize(f, &first), IGT_OK);
+  assert_int_not_equal(first, second);
+  igt__token_holder_close(holder);
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+static void token_file_goes_away(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
+  unsigned generation;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  igt__token_holder_close(holder);
+  assert_int_equal(igt__session_renew(f->session, generation, &f->err), IGT_E_EXPIRED);
+  assert_non_null(strstr(f->err.text, "igtcloud login"));
+  holder = hold_file(f, "eve", f->origin, "two"); /* not the user that this program began as */
+  assert_int_equal(igt__session_renew(f->session, generation, &f->err), IGT_E_EXPIRED);
+  igt__token_holder_close(holder);
+  holder = hold_file(f, "bob", f->origin, "three");
+  assert_int_equal(igt__session_renew(f->session, generation, &f->err), IGT_OK);
+  igt__token_holder_close(holder);
+  assert_int_equal(f->asked_password, 0);
+}
+
+/* Anybody can put a file into /tmp: that must not lock others out. A path that was named is
+ * another thing. */
+static void untrusted_token_file(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
+
+  chmod(f->token_path, 0644);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
+  f->options.prompt = NULL;
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE); /* when it is the reason, it is told */
+  f->options.prompt = answer_prompt;
+  f->options.token_file = f->token_path;
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE);
+  igt__token_holder_close(holder);
+}
+
+/* ---- holding ---- */
+
+typedef struct log {
+  fixture *f;
+  igt_login_event events[200];
+  size_t n;
+  size_t renewals; /* to see before the cancel */
+  igt_login_event cancel_at;
+  igt_error trouble;
+  int64_t at; /* when the last event came */
+} log;
+
+static void on_event(void *payload, igt_login_event event, const igt_identity *id,
+                     const igt_error *err) {
+  log *l = payload;
+  igt_token *token = NULL;
+
+  assert_true(l->n < 200);
+  l->events[l->n++] = event;
+  l->at = atomic_load(&moved);
+  if (event == IGT_LOGIN_READY || event == IGT_LOGIN_RENEWED) {
+    struct stat st;
+
+    assert_string_equal(id->user, "ann@example.com");
+    assert_int_equal(igt_token_read(l->f->token_path, &token, NULL), IGT_OK);
+    assert_string_equal(igt_token_jwt(token), l->f->service.last_jwt);
+    assert_string_equal(igt_token_domain(token), l->f->origin);
+    assert_int_equal(stat(l->f->token_path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_size, IGT__TOKEN_FILE_SIZE);
+    igt_token_free(token);
+  }
+  if (event == IGT_LOGIN_TROUBLE)
+    l->trouble = *err;
+  if (event == IGT_LOGIN_ENDED)
+    assert_int_equal(access(l->f->token_path, F_OK), -1);
+  if (event == l->cancel_at && (event != IGT_LOGIN_RENEWED || --l->renewals == 0))
+    igt__cancel_set(l->f->cancel);
+}
+
+static igt_status hold(fixture *f, log *l) {
+  l->f = f;
+  open_session(f);
+  return igt__session_hold(f->session, on_event, l, &f->err);
+}
+
+static void holds_and_renews(void **state) {
+  fixture *f = *state;
+  log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 3};
+
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(l.n, 5);
+  assert_int_equal(l.events[0], IGT_LOGIN_READY);
+  assert_int_equal(l.events[3], IGT_LOGIN_RENEWED);
+  assert_int_equal(l.events[4], IGT_LOGIN_ENDED);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 3);
+  assert_int_equal(count(&f->service, &f->service.logouts), 1);
+  assert_in_range(l.at, 3 * 3420 * US, 3 * 3422 * US);
+}
+
+/* login is by key or password, whatever else is there. */
+static void holds_its_own(void **state) {
+  fixture *f = *state;
+  log l = {.cancel_at = IGT_LOGIN_READY};
+
+  setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
+  setenv("CLOUD_CSRF_TOKEN", "c", 1);
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.introspects), 0);
+  assert_int_equal(f->asked_password, 1);
+  assert_int_equal(count(&f->service, &f->service.logouts), 1);
+}
+
+static void second_hold_leaves_the_first_alone(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
+  igt_token *token = NULL;
+  log l = {0};
+
+  assert_int_equal(hold(f, &l), IGT_E_LOCKED);
+  assert_int_equal(l.n, 0);
+  assert_int_equal(f->asked_password, 0); /* D11: before anybody is asked */
+  assert_int_equal(igt_token_read(f->token_path, &token, NULL), IGT_OK);
+  igt_token_free(token);
+  igt__token_holder_close(holder);
+}
+
+static void failed_hold_leaves_no_file(void **state) {
+  fixture *f = *state;
+  log l = {0};
+
+  f->service.login_status = 401;
+  assert_int_equal(hold(f, &l), IGT_E_LOGIN);
+  assert_int_equal(l.n, 0);
+  assert_int_equal(access(f->token_path, F_OK), -1);
+}
+
+static void token_too_large_for_the_file(void **state) {
+  fixture *f = *state;
+  log l = {0};
+
+  f->service.padding = 8500;
+  assert_int_equal(hold(f, &l), IGT_E_LIMIT);
+  assert_int_equal(count(&f->service, &f->service.logouts), 1); /* what was begun is ended */
+  assert_int_equal(access(f->token_path, F_OK), -1);
+}
+
+static void hold_is_patient(void **state) {
+  fixture *f = *state;
+  log l = {0};
+  size_t troubles = 0;
+
+  f->service.refresh_status = 503;
+  assert_int_equal(hold(f, &l), IGT_E_EXPIRED);
+  assert_non_null(strstr(f->err.text, "no, says the server"));
+  for (size_t i = 0; i < l.n; i++)
+    troubles += l.events[i] == IGT_LOGIN_TROUBLE;
+  assert_in_range(troubles, 8, 20);
+  assert_int_equal(l.events[l.n - 1], IGT_LOGIN_ENDED);
+  assert_int_equal(l.trouble.status, IGT_E_SERVER);
+  assert_in_range(l.at, 3600 * US, 3602 * US); /* 180 s, and the token's real end */
+}
+
+static void hold_recovers(void **state) {
+  fixture *f = *state;
+  log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 1};
+
+  http_server_add(f->server, granted(&f->service));
+  for (int i = 0; i < 3; i++)
+    http_server_add(f->server, refused(500));
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(l.n, 6);
+  assert_int_equal(l.events[3], IGT_LOGIN_TROUBLE);
+  assert_int_equal(l.events[4], IGT_LOGIN_RENEWED);
+}
+
+/* D19: what the server refuses is not asked for again for minutes; the old token serves on. */
+static void hold_is_refused(void **state) {
+  fixture *f = *state;
+  log l = {0};
+
+  f->service.refresh_status = 401;
+  assert_int_equal(hold(f, &l), IGT_E_EXPIRED);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  assert_int_equal(l.n, 3);
+  assert_in_range(l.at, 3600 * US, 3602 * US);
+}
+
+static void hold_of_a_service(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0600);
+  log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 2};
+
+  f->service.no_refresh = true;
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 3);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+  igt__rsa_free(public_key);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CASE(password),
+      CASE(known_user_is_not_asked_for),
+      CASE(wrong_password),
+      CASE(nobody_to_ask),
+      CASE(answers_that_are_none),
+      CASE(environment),
+      CASE(environment_is_refused),
+      CASE(environment_by_halves_or_unwanted),
+      CASE(environment_with_refresh_token),
+      CASE(service_key),
+      CASE(service_key_of_a_named_user),
+      CASE(keys_that_are_none),
+      CASE(refused_key),
+      CASE(renews_ahead_of_the_end),
+      CASE(short_lives_are_renewed_at_their_half),
+      CASE(old_token_serves_while_renewing_fails),
+      CASE(at_the_end_the_failure_is_told),
+      CASE(renew_after_401),
+      CASE(one_login_for_all_threads),
+      CASE(one_refusal_for_all_threads),
+      CASE(one_refresh_for_all_threads),
+      CASE(living_token_makes_nobody_wait),
+      CASE(cancel_ends_a_login),
+      CASE(signs_out),
+      CASE(signing_out_of_an_ended_session_is_fine),
+      CASE(token_file),
+      CASE(token_file_must_fit),
+      CASE(token_file_is_read_again),
+      CASE(token_file_goes_away),
+      CASE(untrusted_token_file),
+      CASE(holds_and_renews),
+      CASE(holds_its_own),
+      CASE(second_hold_leaves_the_first_alone),
+      CASE(failed_hold_leaves_no_file),
+      CASE(token_too_large_for_the_file),
+      CASE(hold_is_patient),
+      CASE(hold_recovers),
+      CASE(hold_is_refused),
+      CASE(hold_of_a_service),
+  };
+
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
