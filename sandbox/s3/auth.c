@@ -145,18 +145,21 @@ static bool read_claim(s3_call *call, claim *out) {
 static bool check_scope(s3_call *call, const claim *claimed) {
   const char *where = call->presigned ? "Error parsing the X-Amz-Credential parameter"
                                       : "The authorization header is malformed";
-  if (strcmp(claimed->service, "s3") != 0)
+  if (strcmp(claimed->service, "s3") != 0) {
     s3_fail(call, malformed(call), "%s; incorrect service \"%s\". This endpoint belongs to \"s3\".",
             where, claimed->service);
-  else if (strcmp(claimed->terminator, "aws4_request") != 0)
+    return false;
+  }
+  if (strcmp(claimed->terminator, "aws4_request") != 0) {
     s3_fail(call, malformed(call), "%s; incorrect terminal \"%s\". Expecting \"aws4_request\".",
             where, claimed->terminator);
-  else if (strcmp(claimed->region, SBX_REGION) != 0)
-    s3_fail_with(call, malformed(call), "Region", SBX_REGION,
-                 "%s; the region '%s' is wrong; expecting '" SBX_REGION "'", where,
-                 claimed->region);
-  else
+    return false;
+  }
+  if (strcmp(claimed->region, SBX_REGION) == 0)
     return true;
+  sbx_add_header(call->req, "x-amz-bucket-region", SBX_REGION); /* all that a HEAD can say */
+  s3_fail_with(call, malformed(call), "Region", SBX_REGION,
+               "%s; the region '%s' is wrong; expecting '" SBX_REGION "'", where, claimed->region);
   return false;
 }
 

@@ -274,7 +274,7 @@ int64_t s3_query_int(const s3_call *call, const char *name, int64_t missing, int
 /* ---- operations ---- */
 extern const s3_operation s3_list_buckets, s3_head_bucket, s3_get_location, s3_get_versioning,
     s3_create_bucket, s3_list_objects, s3_list_objects_v2, s3_list_uploads, s3_delete_objects,
-    s3_get_object, s3_head_object, s3_put_object, s3_delete_object, s3_copy_object,
+    s3_get_object, s3_get_tagging, s3_head_object, s3_put_object, s3_delete_object, s3_copy_object,
     s3_create_upload, s3_upload_part, s3_copy_part, s3_list_parts, s3_complete_upload,
     s3_abort_upload;
 

@@ -160,6 +160,20 @@ static void head_run(s3_call *call) {
 const s3_operation s3_get_object = {S3_RIGHT_READ, S3_BODY_NONE, NULL, get_run};
 const s3_operation s3_head_object = {S3_RIGHT_READ, S3_BODY_NONE, NULL, head_run};
 
+/* awscli asks before it copies. Objects have no tags here, and can't be given any. */
+static void tagging_run(s3_call *call) {
+  static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                            "<Tagging xmlns=\"" S3_NAMESPACE "\"><TagSet/></Tagging>";
+  sbx_object object = {0};
+  if (sbx_object_get(call->server->store, call->bucket, call->key, &object))
+    sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
+  else
+    s3_fail(call, S3_NO_SUCH_KEY, NULL);
+  sbx_object_finish(&object);
+}
+
+const s3_operation s3_get_tagging = {S3_RIGHT_READ, S3_BODY_NONE, NULL, tagging_run};
+
 /* ---- DELETE ---- */
 
 /* What is not there is deleted, too. */

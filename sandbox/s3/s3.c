@@ -40,13 +40,14 @@ static const char *const unsupported[] = {"accelerate",
                                           "retention",
                                           "select",
                                           "session",
-                                          "tagging",
                                           "torrent",
                                           "versions",
                                           "website",
                                           "append"};
 
 static bool is_supported(const s3_call *call) {
+  if (sbx_header(call->req, "x-amz-tagging"))
+    return false;
   for (size_t i = 0; i < sizeof unsupported / sizeof unsupported[0]; i++)
     if (sbx_query_has(call->req, unsupported[i]))
       return false;
@@ -79,6 +80,8 @@ static const s3_operation *bucket_operation(const s3_call *call) {
 static const s3_operation *object_operation(const s3_call *call) {
   const char *method = call->req->method;
   bool upload = has(call, "uploadId");
+  if (has(call, "tagging"))
+    return strcmp(method, "GET") == 0 ? &s3_get_tagging : NULL;
   if (strcmp(method, "GET") == 0)
     return upload ? &s3_list_parts : &s3_get_object;
   if (strcmp(method, "HEAD") == 0)
