@@ -88,6 +88,7 @@ def test_wrong_region_names_the_right_one(raw):
     answer = raw.request("GET", "x")
     assert (answer.status, answer.code) == (400, "AuthorizationHeaderMalformed")
     assert answer.xml.findtext("Region") == "eu-central-1"
+    assert raw.request("HEAD", "x").headers["x-amz-bucket-region"] == "eu-central-1"
 
 
 @pytest.mark.parametrize("name", ["service", "terminator"])
