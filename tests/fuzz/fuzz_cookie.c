@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* A Set-Cookie line. The slices lie inside of it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/cookie.h"
+#include "base/mem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_inside(const char *line, const char *s, size_t n) {
+  return s >= line && s + n <= line + strlen(line);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  char *line = igt__strndup((const char *)data, size);
+  igt__cookie cookie;
+
+  if (!line)
+    return 0;
+  if (igt__cookie_parse(line, &cookie) && (cookie.name_len == 0 || cookie.max_age < -1 ||
+                                           !is_inside(line, cookie.name, cookie.name_len) ||
+                                           !is_inside(line, cookie.value, cookie.value_len)))
+    abort();
+  igt__free(line);
+  return 0;
+}
