@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLI_H
+#define CLI_H
+
+/* What the commands share. The command line uses the public headers alone. */
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "igtcloud/client.h"
+#include "igtcloud/error.h"
+#include "igtcloud/log.h"
+#include "igtcloud/transfer.h"
+
+/* Exit statuses; see README.md. */
+enum {
+  EXIT_DONE = 0,
+  EXIT_FAILED = 1,
+  EXIT_USAGE = 2,
+  EXIT_SOME_FAILED = 3,
+  EXIT_NOT_ALLOWED = 4,
+  EXIT_NOT_FOUND = 5,
+  EXIT_INTERRUPTED = 130,
+  EXIT_TERMINATED = 143
+};
+
+/* Lists of texts, such as all --include. */
+typedef struct texts {
+  const char *v[64];
+  size_t count;
+} texts;
+
+/* What the arguments and options of a command say. Text belongs to argv or the environment. */
+typedef struct settings {
+  const char *arguments[4];
+  size_t argument_count;
+  /* signing in, and the connection */
+  const char *domain, *user, *service_file, *ca_file;
+  bool password_stdin;
+  double timeout;
+  long long retries, connections;
+  const char *bwlimit;
+  /* what is told, and where */
+  bool debug, quiet, json, no_progress, help;
+  const char *log_file, *report;
+  /* what is moved */
+  const char *ext, *start, *end, *shard, *folder_structure, *token_type, *journal;
+  texts category, include, exclude;
+  long long concurrent_studies, concurrent_files;
+  bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
+  bool submit, files, append, background;
+} settings;
+
+typedef enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_LIST, OPTION_NUMBER, OPTION_SECONDS } option_kind;
+
+typedef struct option {
+  const char *name; /* without "--" */
+  char letter;      /* 0: none */
+  option_kind kind;
+  size_t offset;         /* in settings */
+  const char *value;     /* its name in help; NULL for a flag */
+  const char *choices;   /* "a|b"; NULL: any */
+  const char *help;
+} option;
+
+typedef struct command {
+  const char *name;
+  const char *arguments; /* for the usage line */
+  size_t least, most;    /* how many arguments */
+  const char *summary;   /* one line */
+  const char *about;     /* paragraphs for --help and the man page */
+  const option *options; /* ends with a NULL name */
+  bool signs_in;         /* takes the options of signing in */
+  int (*run)(settings *s);
+} command;
+
+extern const command *const commands[]; /* ends with NULL */
+extern const option sign_in_options[], common_options[];
+const command *find_command(const char *name);
+
+/* options.c: fills s from the environment and argv; false: a usage error was printed. */
+bool parse_options(const command *cmd, int argc, char **argv, settings *s);
+void print_help(FILE *out, const command *cmd);
+void print_overview(FILE *out);
+int print_completion(const char *shell);
+int print_man(const command *cmd);
+
+/* session.c */
+igt_client *open_client(const settings *s, const char *environment, int *exit_status);
+/* Signs out, frees. */
+void close_client(igt_client *client);
+bool ask_password(const char *question, char *out, size_t cap);
+/* The institute and environment among optional arguments. False: usage error, printed. */
+bool take_place(const settings *s, const char **institute, const char **environment);
+bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
+
+/* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */
+bool catch_signals(igt_cancel *cancel);
+int caught_signal(void);
+
+/* output.c */
+int exit_status_of(igt_status status);
+/* "igtcloud: sentence" on stderr; the exit status. */
+int fail(const igt_error *err);
+int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
+void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
+/* Names may hold anything: nothing in them moves the cursor. */
+void print_safe(FILE *out, const char *text);
+void json_text(FILE *out, const char *key, const char *value, bool first);
+void open_log(const settings *s);
+
+/* report.c: callbacks of a transfer, its summary. */
+typedef struct report report;
+report *report_open(const settings *s, const char *verb, int *exit_status);
+const igt_callbacks *report_callbacks(report *r);
+/* Prints the summary; the exit status. */
+int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
+
+/* progress.c */
+typedef struct progress progress;
+progress *progress_new(const settings *s, const char *verb);
+void progress_show(progress *p, const igt_progress *now);
+void progress_clear(progress *p); /* before other lines; comes back with the next show */
+void progress_free(progress *p);
+void format_size(unsigned long long n, char *out, size_t cap);
+
+/* The commands. */
+int cmd_login(settings *s);
+int cmd_logout(settings *s);
+int cmd_whoami(settings *s);
+int cmd_get_token(settings *s);
+int cmd_download(settings *s);
+int cmd_upload(settings *s);
+int cmd_csv(settings *s);
+int cmd_version(settings *s);
+int cmd_completion(settings *s);
+int cmd_help(settings *s);
+
+#endif

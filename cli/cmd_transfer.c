@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli.h"
+
+static unsigned category_bit(const char *name) {
+  return strcmp(name, "dicom") == 0         ? IGT_CATEGORY_DICOM
+         : strcmp(name, "annotations") == 0 ? IGT_CATEGORY_ANNOTATIONS
+                                            : IGT_CATEGORY_FILES;
+}
+
+static unsigned categories(const settings *s) {
+  unsigned bits = 0;
+
+  for (size_t i = 0; i < s->category.count; i++)
+    bits |= category_bit(s->category.v[i]);
+  return bits;
+}
+
+static bool transfer_options(const settings *s, igt_transfer_options *o) {
+  o->structure = s->folder_structure && strcmp(s->folder_structure, "hierarchical") == 0
+                     ? IGT_HIERARCHICAL
+                     : IGT_FLAT;
+  o->concurrent_studies = (unsigned)s->concurrent_studies;
+  o->concurrent_files = (unsigned)s->concurrent_files;
+  o->include = s->include.v;
+  o->include_count = s->include.count;
+  o->exclude = s->exclude.v;
+  o->exclude_count = s->exclude.count;
+  o->checksum = s->checksum;
+  o->overwrite = s->overwrite;
+  o->dry_run = s->dry_run;
+  o->journal = s->journal;
+  o->no_journal = s->no_journal;
+  o->follow_links = s->follow_links;
+  return parse_shard(s, &o->shard, &o->shards);
+}
+
+int cmd_download(settings *s) {
+  igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_summary summary;
+  const char *environment;
+  int status = EXIT_USAGE;
+  igt_client *client;
+  report *r;
+
+  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment))
+    return EXIT_USAGE;
+  o.target = s->arguments[0];
+  o.selection.project = s->arguments[1];
+  o.selection.ext = s->ext;
+  if (!s->project_files) {
+    o.selection.start = s->start;
+    o.selection.end = s->end;
+    o.categories = categories(s);
+  }
+  o.project_files = s->project_files;
+  o.include_modified_date = s->include_modified_date;
+  if (!(client = open_client(s, environment, &status)))
+    return status;
+  message(s, "Using %s", igt_client_domain(client));
+  if ((r = report_open(s, "downloaded", &status)) != NULL) {
+    igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
+    status = report_close(r, result, &summary, &err);
+  }
+  close_client(client);
+  return status;
+}
+
+int cmd_upload(settings *s) {
+  igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_summary summary;
+  const char *environment;
+  char password[1024];
+  int status = EXIT_USAGE;
+  igt_client *client;
+  report *r;
+
+  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment))
+    return EXIT_USAGE;
+  if (s->category.count > 1)
+    return usage_error("--category can be given once for an upload");
+  o.source = s->arguments[0];
+  o.selection.project = s->arguments[1];
+  o.category = categories(s);
+  if (!(client = open_client(s, environment, &status)))
+    return status;
+  message(s, "Using %s", igt_client_domain(client));
+  if (igt_client_sign_in(client, &err) != IGT_OK) {
+    status = fail(&err);
+    close_client(client);
+    return status;
+  }
+  if (s->submit) {
+    if (!ask_password("Password again, to submit the studies", password, sizeof password)) {
+      close_client(client);
+      return usage_error("--submit needs the password once more, and there is no terminal to ask");
+    }
+    o.submit_password = password;
+  }
+  if ((r = report_open(s, "uploaded", &status)) != NULL) {
+    igt_status result = igt_upload(client, &o, report_callbacks(r), &summary, &err);
+    status = report_close(r, result, &summary, &err);
+  }
+  explicit_bzero(password, sizeof password);
+  close_client(client);
+  return status;
+}
+
+static igt_status to_stdout(void *payload, const void *data, size_t n) {
+  (void)payload;
+  return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
+}
+
+static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
+  message(s, "listed: %llu studies%s, %llu rows in %.1f s%s%s", (unsigned long long)sum->studies,
+          s->files ? " with their files" : "", (unsigned long long)sum->rows, sum->seconds,
+          *sum->path ? " into " : "", sum->path);
+  if (sum->studies_undated)
+    message(s, "  %llu studies have no date, and passed the filter",
+            (unsigned long long)sum->studies_undated);
+  if (sum->fields_left_out)
+    message(s, "  %llu values have no column in the file", (unsigned long long)sum->fields_left_out);
+  if (sum->studies_failed)
+    message(s, "  %llu studies FAILED", (unsigned long long)sum->studies_failed);
+}
+
+int cmd_csv(settings *s) {
+  igt_csv_options o = IGT_CSV_OPTIONS_INIT;
+  igt_csv_summary summary = {0};
+  igt_error err = IGT_ERROR_INIT;
+  igt_status result;
+  const char *environment;
+  int status = EXIT_USAGE;
+  igt_client *client;
+  report *r;
+
+  if (!parse_shard(s, &o.shard, &o.shards) ||
+      !take_place(s, &o.selection.institute, &environment))
+    return EXIT_USAGE;
+  if (strcmp(s->arguments[0], "-") == 0)
+    o.write = to_stdout;
+  else
+    o.target = s->arguments[0];
+  o.selection.project = s->arguments[1];
+  o.selection.ext = s->ext;
+  o.selection.start = s->start;
+  o.selection.end = s->end;
+  o.files = s->files;
+  o.append = s->append;
+  if (!(client = open_client(s, environment, &status)))
+    return status;
+  settings plain = *s;
+  plain.json = plain.json && !o.write;
+  if ((r = report_open(&plain, "listed", &status)) != NULL) {
+    result = igt_csv(client, &o, report_callbacks(r), &summary, &err);
+    free(r);
+    if (result == IGT_OK || result == IGT_E_SOME_FAILED)
+      print_csv_summary(s, &summary);
+    status = result == IGT_OK ? EXIT_DONE : fail(&err);
+  }
+  close_client(client);
+  return status;
+}

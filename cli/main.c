@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include <locale.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define AT(field) offsetof(settings, field)
+
+const option sign_in_options[] = {
+    {"domain", 'd', OPTION_TEXT, AT(domain), "HOST", NULL, "the cloud, in place of PROD or TEST"},
+    {"user", 'u', OPTION_TEXT, AT(user), "NAME", NULL, "user name, or id of the service"},
+    {"service-file", 's', OPTION_TEXT, AT(service_file), "FILE", NULL,
+     "sign in as a service with this private key (PEM)"},
+    {"password-stdin", 0, OPTION_FLAG, AT(password_stdin), NULL, NULL,
+     "read the password from standard input"},
+    {"ca-file", 0, OPTION_TEXT, AT(ca_file), "FILE", NULL,
+     "trust these certificates (PEM) in place of the system's"},
+    {"timeout", 0, OPTION_SECONDS, AT(timeout), "SECONDS", NULL,
+     "silence on a connection that is an error (default 30)"},
+    {"retries", 0, OPTION_NUMBER, AT(retries), "N", NULL,
+     "tries of a request beyond the first (default 5)"},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+
+const option common_options[] = {
+    {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log what is done, without secrets"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print nothing but errors"},
+    {"json", 0, OPTION_FLAG, AT(json), NULL, NULL, "results as JSON lines on standard output"},
+    {"log-file", 0, OPTION_TEXT, AT(log_file), "FILE", NULL, "append the log to a file"},
+    {"no-progress", 0, OPTION_FLAG, AT(no_progress), NULL, NULL, "no progress on the terminal"},
+    {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "this text"},
+    {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
+
+#define SELECTION                                                                                  \
+  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files of this extension, such as .txt"},    \
+      {"start", 0, OPTION_TEXT, AT(start), "YYYY-MM-DD", NULL, "only studies of this day or later"}, \
+      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this day or earlier"}, \
+      {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"}
+
+#define MOVING                                                                                     \
+  {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,                      \
+   "studies at once (default: what keeps the connections busy)"},                                  \
+      {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,                      \
+       "files at once in one study (default: no cap)"},                                            \
+      {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,                                \
+       "connections to S3 at once (default 16)"},                                                  \
+      {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",      \
+       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                   \
+      {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"}, \
+      {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},   \
+      {"checksum", 0, OPTION_FLAG, AT(checksum), NULL, NULL,                                       \
+       "what is there counts only if its content is the same"},                                    \
+      {"overwrite", 0, OPTION_FLAG, AT(overwrite), NULL, NULL, "nothing counts as there already"}, \
+      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only list what would be moved"},       \
+      {"bwlimit", 0, OPTION_TEXT, AT(bwlimit), "RATE", NULL,                                       \
+       "bytes a second over all connections, such as 20M"},                                        \
+      {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},           \
+      {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
+      {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"}
+
+#define END {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}
+
+static const option download_options[] = {
+    SELECTION,
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "what to download; repeatable, default files"},
+    {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
+     "only the project's own files, to TARGET_FOLDER/files"},
+    {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
+     "local files get the modification date of the cloud's"},
+    MOVING,
+    END};
+
+static const option upload_options[] = {
+    {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
+     "submit each study whose files are all there; asks for the password"},
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
+     "upload annotations, or DICOM to an institute's import"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+    {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"},
+    MOVING,
+    END};
+
+static const option csv_options[] = {
+    SELECTION,
+    {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "a row for each file"},
+    {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "add to the file that is there"},
+    END};
+
+static const option login_options[] = {
+    {"background", 0, OPTION_FLAG, AT(background), NULL, NULL,
+     "go to the background once signed in; `igtcloud logout` ends it"},
+    END};
+
+static const option token_options[] = {
+    {"type", 't', OPTION_TEXT, AT(token_type), "TYPE", "jwt|access|csrf", "which one (default jwt)"},
+    END};
+
+static const option no_options[] = {END};
+
+#define PLACE "PROJECT [INSTITUTE] [PROD|TEST]"
+
+static const command table[] = {
+    {"login", "", 0, 0, "sign in and keep the session for other commands",
+     "Signs in, keeps the session fresh and lets every other command use it, until it is\n"
+     "interrupted (Ctrl-C) or `igtcloud logout` is called. Asks for what is missing.",
+     login_options, true, cmd_login},
+    {"logout", "", 0, 0, "end a login that runs", "Ends the `igtcloud login` that holds the token file.",
+     no_options, false, cmd_logout},
+    {"whoami", "", 0, 0, "who is signed in, where, and for how long",
+     "Prints the user, the cloud and the end of the session that other commands would use.",
+     no_options, true, cmd_whoami},
+    {"get-token", "", 0, 0, "print a token of the running login",
+     "Prints one token and nothing else, for programs that speak to the cloud by themselves.",
+     token_options, false, cmd_get_token},
+    {"download", "TARGET_FOLDER " PLACE, 2, 4, "download studies",
+     "Downloads all studies of an institute (all institutes: *) into\n"
+     "TARGET_FOLDER/INSTITUTE/<patient---study>. A file appears under its name only when it is\n"
+     "whole and checked. Files that are there already are skipped, so the same command again\n"
+     "goes on where it was.",
+     download_options, true, cmd_download},
+    {"upload", "LOCAL_FOLDER " PLACE, 2, 4, "upload studies",
+     "Uploads LOCAL_FOLDER/INSTITUTE/<patient---study>/... to the institutes of a project, and\n"
+     "LOCAL_FOLDER/files/... to the project itself. Files that are there already are skipped.",
+     upload_options, true, cmd_upload},
+    {"csv", "TARGET_FOLDER " PLACE, 2, 4, "list studies as CSV",
+     "Writes TARGET_FOLDER/cloud_<project>.csv, a row for each study; with - as TARGET_FOLDER\n"
+     "to standard output.",
+     csv_options, true, cmd_csv},
+    {"version", "", 0, 0, "print the version", "Prints the version and nothing else.", no_options,
+     false, cmd_version},
+    {"completion", "bash|zsh|fish", 1, 1, "print completions for a shell",
+     "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
+     cmd_completion},
+    {"help", "[COMMAND]", 0, 2, "help on a command", "As igtcloud COMMAND --help.", no_options, false,
+     cmd_help},
+};
+
+const command *const commands[] = {&table[0], &table[1], &table[2], &table[3], &table[4], &table[5],
+                                   &table[6], &table[7], &table[8], &table[9], NULL};
+
+const command *find_command(const char *name) {
+  for (size_t i = 0; commands[i]; i++)
+    if (strcmp(commands[i]->name, name) == 0)
+      return commands[i];
+  return NULL;
+}
+
+int cmd_help(settings *s) {
+  const command *cmd = s->argument_count ? find_command(s->arguments[s->argument_count - 1]) : NULL;
+
+  if (s->argument_count && !cmd)
+    return usage_error("there is no command '%s'", s->arguments[s->argument_count - 1]);
+  if (s->argument_count == 2 && strcmp(s->arguments[0], "man") == 0)
+    return print_man(cmd);
+  if (cmd)
+    print_help(stdout, cmd);
+  else
+    print_overview(stdout);
+  return EXIT_DONE;
+}
+
+int main(int argc, char **argv) {
+  settings s = {.retries = 0};
+  const command *cmd;
+
+  (void)setlocale(LC_CTYPE, "");
+  if (argc < 2) {
+    print_overview(stderr);
+    return EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    print_overview(stdout);
+    return EXIT_DONE;
+  }
+  cmd = find_command(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+  if (!cmd)
+    return usage_error("there is no command '%s'; `igtcloud --help` lists them", argv[1]);
+  if (!parse_options(cmd, argc - 2, argv + 2, &s))
+    return EXIT_USAGE;
+  if (s.help) {
+    print_help(stdout, cmd);
+    return EXIT_DONE;
+  }
+  if (s.debug || s.log_file)
+    open_log(&s);
+  int status = cmd->run(&s);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
+    fprintf(stderr, "igtcloud: the output could not be written\n");
+    status = EXIT_FAILED;
+  }
+  return status;
+}

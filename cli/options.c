@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli.h"
+
+#define ENVIRONMENT_PREFIX "IGTCLOUD_"
+
+/* ---- values ---- */
+
+static bool is_choice(const char *choices, const char *value, const char **exact) {
+  static char found[32];
+  size_t n = strlen(value);
+
+  for (const char *p = choices; *p;) {
+    size_t len = strcspn(p, "|");
+    if (len == n && len < sizeof found && strncasecmp(p, value, n) == 0) {
+      memcpy(found, p, len);
+      found[len] = '\0';
+      *exact = strdup(found);
+      return *exact != NULL;
+    }
+    p += len + (p[len] == '|');
+  }
+  return false;
+}
+
+static bool set_number(const option *o, settings *s, const char *value) {
+  char *end;
+
+  errno = 0;
+  if (o->kind == OPTION_SECONDS) {
+    double v = strtod(value, &end);
+    if (*end || end == value || errno || !(v > 0 && v < 1e6))
+      return false;
+    *(double *)(void *)((char *)s + o->offset) = v;
+    return true;
+  }
+  long long v = strtoll(value, &end, 10);
+  bool zero_is_fine = strcmp(o->name, "retries") == 0;
+  if (*end || end == value || errno || v < (zero_is_fine ? 0 : 1) || v > 100000)
+    return false;
+  *(long long *)(void *)((char *)s + o->offset) = zero_is_fine && v == 0 ? -1 : v;
+  return true;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *set_value(const option *o, settings *s, const char *value) {
+  void *field = (char *)s + o->offset;
+
+  if (o->choices && !is_choice(o->choices, value, &value))
+    return "is none of its choices";
+  switch (o->kind) {
+  case OPTION_FLAG:
+    *(bool *)field = true;
+    return NULL;
+  case OPTION_TEXT:
+    *(const char **)field = value;
+    return NULL;
+  case OPTION_LIST: {
+    texts *list = field;
+    if (list->count == sizeof list->v / sizeof *list->v)
+      return "is one too many";
+    list->v[list->count++] = value;
+    return NULL;
+  }
+  default:
+    return set_number(o, s, value) ? NULL : "is not a number that makes sense here";
+  }
+}
+
+/* ---- the environment: IGTCLOUD_ and the option's name ---- */
+
+static bool is_true(const char *value) {
+  return *value && strcmp(value, "0") != 0 && strcasecmp(value, "false") != 0 &&
+         strcasecmp(value, "no") != 0;
+}
+
+static bool from_environment(const option *options, settings *s) {
+  for (const option *o = options; o->name; o++) {
+    char name[64] = ENVIRONMENT_PREFIX;
+    size_t n = strlen(name);
+    const char *value, *wrong;
+    if (strcmp(o->name, "help") == 0)
+      continue;
+    for (const char *p = o->name; *p && n + 1 < sizeof name; p++)
+      name[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+    name[n] = '\0';
+    value = getenv(name);
+    if (!value || !*value || (o->kind == OPTION_FLAG && !is_true(value)))
+      continue;
+    if ((wrong = set_value(o, s, value)) != NULL) {
+      usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
+                  o->choices ? o->choices : "");
+      return false;
+    }
+  }
+  return true;
+}
+
+/* ---- the arguments ---- */
+
+static const option *in_table(const option *table, const char *name, size_t n, char letter) {
+  for (const option *o = table; o->name; o++)
+    if (letter ? o->letter == letter : strlen(o->name) == n && strncmp(o->name, name, n) == 0)
+      return o;
+  return NULL;
+}
+
+static const option *find_option(const command *cmd, const char *name, size_t n, char letter) {
+  const option *o = in_table(cmd->options, name, n, letter);
+
+  if (!o && cmd->signs_in)
+    o = in_table(sign_in_options, name, n, letter);
+  return o ? o : in_table(common_options, name, n, letter);
+}
+
+/* One option at argv[*i]; what is given replaces what the environment says. */
+static bool take_option(const command *cmd, char **argv, int argc, int *i, settings *s) {
+  const char *arg = argv[*i], *value = NULL, *wrong;
+  bool is_long = arg[1] == '-';
+  size_t n = is_long ? strcspn(arg + 2, "=") : 1;
+  const option *o = is_long ? find_option(cmd, arg + 2, n, 0) : find_option(cmd, NULL, 0, arg[1]);
+
+  if (!o) {
+    usage_error("%s has no option '%s'; `igtcloud %s --help` lists them", cmd->name, arg, cmd->name);
+    return false;
+  }
+  if (is_long && arg[2 + n] == '=')
+    value = arg + 3 + n;
+  else if (!is_long && arg[2])
+    value = arg + 2;
+  if (o->kind == OPTION_FLAG && value) {
+    usage_error("--%s takes no value", o->name);
+    return false;
+  }
+  if (o->kind != OPTION_FLAG && !value) {
+    if (*i + 1 >= argc) {
+      usage_error("--%s needs a value", o->name);
+      return false;
+    }
+    value = argv[++*i];
+  }
+  wrong = set_value(o, s, value ? value : "");
+  if (wrong)
+    usage_error("--%s '%s' %s%s%s", o->name, value, wrong, o->choices ? ": " : "",
+                o->choices ? o->choices : "");
+  return !wrong;
+}
+
+bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
+  bool only_arguments = false;
+
+  if (!from_environment(cmd->options, s) || !from_environment(common_options, s) ||
+      (cmd->signs_in && !from_environment(sign_in_options, s)))
+    return false;
+  for (int i = 0; i < argc; i++) {
+    if (!only_arguments && strcmp(argv[i], "--") == 0) {
+      only_arguments = true;
+    } else if (!only_arguments && argv[i][0] == '-' && argv[i][1]) {
+      if (!take_option(cmd, argv, argc, &i, s))
+        return false;
+    } else if (s->argument_count == cmd->most) {
+      usage_error("%s takes no argument '%s': igtcloud %s %s", cmd->name, argv[i], cmd->name,
+                  cmd->arguments);
+      return false;
+    } else {
+      s->arguments[s->argument_count++] = argv[i];
+    }
+  }
+  if (!s->help && s->argument_count < cmd->least) {
+    usage_error("%s needs more arguments: igtcloud %s %s", cmd->name, cmd->name, cmd->arguments);
+    return false;
+  }
+  return true;
+}
+
+/* ---- help ---- */
+
+static void print_option(FILE *out, const option *o) {
+  char left[80], letter[8] = "    ";
+
+  if (o->letter)
+    snprintf(letter, sizeof letter, "-%c, ", o->letter);
+  snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+           o->choices ? o->choices : o->value ? o->value : "");
+  if (strlen(left) > 30)
+    fprintf(out, "  %s\n  %30s  %s\n", left, "", o->help);
+  else
+    fprintf(out, "  %-30s  %s\n", left, o->help);
+}
+
+static void print_options(FILE *out, const char *title, const option *options) {
+  if (!options->name)
+    return;
+  fprintf(out, "\n%s:\n", title);
+  for (; options->name; options++)
+    print_option(out, options);
+}
+
+void print_help(FILE *out, const command *cmd) {
+  fprintf(out, "Usage: igtcloud %s [options]%s%s\n\n%s\n", cmd->name, *cmd->arguments ? " " : "",
+          cmd->arguments, cmd->about);
+  print_options(out, "Options", cmd->options);
+  if (cmd->signs_in)
+    print_options(out, "Signing in and the connection", sign_in_options);
+  print_options(out, "Everywhere", common_options);
+  fprintf(out, "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
+               "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
+               "not allowed, 5 not found, 130 interrupted.\n");
+}
+
+void print_overview(FILE *out) {
+  fprintf(out, "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
+               "and the IGT Cloud.\n\n");
+  for (size_t i = 0; commands[i]; i++)
+    fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+  fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
+}
+
+/* ---- completions ---- */
+
+static void each_option(const command *cmd, void (*fn)(const command *, const option *)) {
+  const option *tables[] = {cmd->options, cmd->signs_in ? sign_in_options : NULL, common_options};
+
+  for (size_t t = 0; t < 3; t++)
+    for (const option *o = tables[t]; o && o->name; o++)
+      fn(cmd, o);
+}
+
+static void bash_option(const command *cmd, const option *o) {
+  (void)cmd;
+  printf(" --%s", o->name);
+}
+
+static void fish_option(const command *cmd, const option *o) {
+  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cmd->name, o->name,
+         o->value ? " -r" : "");
+  for (const char *p = o->help; *p; p++)
+    printf(*p == '\'' ? "\\'" : "%c", *p);
+  printf("'\n");
+}
+
+static void print_bash(void) {
+  printf("_igtcloud() {\n  local words\n  case \"${COMP_WORDS[1]}\" in\n");
+  for (size_t i = 0; commands[i]; i++) {
+    printf("  %s) words=\"", commands[i]->name);
+    each_option(commands[i], bash_option);
+    printf("\" ;;\n");
+  }
+  printf("  *) words=\"");
+  for (size_t i = 0; commands[i]; i++)
+    printf(" %s", commands[i]->name);
+  printf("\" ;;\n  esac\n  COMPREPLY=()\n"
+         "  if [ \"$COMP_CWORD\" = 1 ] || [[ \"${COMP_WORDS[COMP_CWORD]}\" == -* ]]; then\n"
+         "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n  fi\n}\n"
+         "complete -o default -F _igtcloud igtcloud\n");
+}
+
+int print_completion(const char *shell) {
+  if (strcmp(shell, "bash") == 0) {
+    print_bash();
+  } else if (strcmp(shell, "zsh") == 0) {
+    printf("#compdef igtcloud\nautoload -U +X bashcompinit && bashcompinit\n");
+    print_bash();
+  } else if (strcmp(shell, "fish") == 0) {
+    for (size_t i = 0; commands[i]; i++) {
+      printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d '%s'\n", commands[i]->name,
+             commands[i]->summary);
+      each_option(commands[i], fish_option);
+    }
+  } else {
+    return usage_error("there are completions for bash, zsh and fish, not for '%s'", shell);
+  }
+  return EXIT_DONE;
+}
+
+int cmd_completion(settings *s) {
+  return print_completion(s->arguments[0]);
+}
+
+/* ---- man pages ---- */
+
+static void man_text(const char *text) {
+  for (; *text; text++) {
+    if (*text == '-')
+      printf("\\-");
+    else if (*text == '\\')
+      printf("\\e");
+    else
+      putchar(*text);
+  }
+}
+
+static void man_option(const command *cmd, const option *o) {
+  (void)cmd;
+  printf(".TP\n\\fB");
+  if (o->letter)
+    printf("\\-%c\\fR, \\fB", o->letter);
+  printf("\\-\\-");
+  man_text(o->name);
+  printf("\\fR");
+  if (o->value) {
+    printf(" \\fI");
+    man_text(o->choices ? o->choices : o->value);
+    printf("\\fR");
+  }
+  printf("\n");
+  man_text(o->help);
+  printf("\n");
+}
+
+int print_man(const command *cmd) {
+  printf(".TH igtcloud\\-%s 1\n.SH NAME\nigtcloud\\-%s \\- ", cmd->name, cmd->name);
+  man_text(cmd->summary);
+  printf("\n.SH SYNOPSIS\n.B igtcloud %s\n[options] ", cmd->name);
+  man_text(cmd->arguments);
+  printf("\n.SH DESCRIPTION\n");
+  man_text(cmd->about);
+  printf("\n.SH OPTIONS\n");
+  each_option(cmd, man_option);
+  printf(".SH ENVIRONMENT\nEach option: IGTCLOUD_ and its name in capitals, with _ for \\-.\n"
+         ".SH EXIT STATUS\n0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or "
+         "not allowed, 5 not found, 130 interrupted.\n");
+  return EXIT_DONE;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int exit_status_of(igt_status status) {
+  switch (status) {
+  case IGT_OK:
+    return EXIT_DONE;
+  case IGT_E_INVALID:
+    return EXIT_USAGE;
+  case IGT_E_SOME_FAILED:
+    return EXIT_SOME_FAILED;
+  case IGT_E_UNAUTHORIZED:
+  case IGT_E_FORBIDDEN:
+  case IGT_E_LOGIN:
+  case IGT_E_EXPIRED:
+  case IGT_E_KEY:
+  case IGT_E_TOKEN_FILE:
+  case IGT_E_NO_SESSION:
+    return EXIT_NOT_ALLOWED;
+  case IGT_E_NOT_FOUND:
+    return EXIT_NOT_FOUND;
+  case IGT_E_CANCELLED:
+    return caught_signal() == 15 ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+  default:
+    return EXIT_FAILED;
+  }
+}
+
+void print_safe(FILE *out, const char *text) {
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c < 0x20 || c == 0x7f)
+      fprintf(out, "\\x%02x", c);
+    else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+      fprintf(out, "\\u%04x", (unsigned char)*++text); /* C1 controls */
+    else
+      putc(c, out);
+  }
+}
+
+int fail(const igt_error *err) {
+  fprintf(stderr, "igtcloud: ");
+  print_safe(stderr, *err->text ? err->text : igt_status_text(err->status));
+  if (*err->request_id) {
+    fprintf(stderr, " (request ");
+    print_safe(stderr, err->request_id);
+    fprintf(stderr, ")");
+  }
+  fprintf(stderr, "\n");
+  return exit_status_of(err->status);
+}
+
+int usage_error(const char *fmt, ...) {
+  char text[1024];
+  va_list args;
+
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  fprintf(stderr, "igtcloud: ");
+  print_safe(stderr, text);
+  fprintf(stderr, "\n");
+  return EXIT_USAGE;
+}
+
+void message(const settings *s, const char *fmt, ...) {
+  char text[2048];
+  va_list args;
+
+  if (s->quiet)
+    return;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  print_safe(stderr, text);
+  fprintf(stderr, "\n");
+}
+
+void json_text(FILE *out, const char *key, const char *value, bool first) {
+  fprintf(out, "%s\"%s\":\"", first ? "" : ",", key);
+  for (; *value; value++) {
+    unsigned char c = (unsigned char)*value;
+    if (c == '"' || c == '\\')
+      fprintf(out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f)
+      fprintf(out, "\\u%04x", c);
+    else
+      putc(c, out);
+  }
+  putc('"', out);
+}
+
+/* ---- the log ---- */
+
+static void log_line(void *payload, igt_log_level level, igt_log_subject subject, const char *text) {
+  static const char *const levels[] = {"", "error", "warning", "info", "debug", "trace"};
+  FILE *out = payload;
+  char when[32];
+  time_t now = time(NULL);
+  struct tm tm;
+
+  strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+  fprintf(out, "%s %s %s: %s\n", when, levels[level], igt_log_subject_name(subject), text);
+  fflush(out);
+}
+
+void open_log(const settings *s) {
+  FILE *out = stderr;
+
+  if (s->log_file) {
+    int fd = open(s->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    out = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (!out) {
+      fprintf(stderr, "igtcloud: the log file '%s' cannot be written: %s\n", s->log_file,
+              strerror(errno));
+      exit(EXIT_FAILED);
+    }
+  }
+  igt_log_set(log_line, out, s->debug ? IGT_LOG_DEBUG : IGT_LOG_INFO);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define MAX_LINES 16
+
+struct progress {
+  const char *verb;
+  unsigned shown; /* lines on the screen */
+};
+
+progress *progress_new(const settings *s, const char *verb) {
+  const char *term = getenv("TERM");
+  progress *p;
+
+  if (s->quiet || s->no_progress || s->json || !isatty(STDERR_FILENO) ||
+      (term && strcmp(term, "dumb") == 0))
+    return NULL;
+  p = calloc(1, sizeof *p);
+  if (p)
+    p->verb = verb;
+  return p;
+}
+
+void progress_free(progress *p) {
+  progress_clear(p);
+  free(p);
+}
+
+void format_size(unsigned long long n, char *out, size_t cap) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double v = (double)n;
+  size_t unit = 0;
+
+  while (v >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
+    v /= 1024;
+    unit++;
+  }
+  snprintf(out, cap, unit ? "%.1f %s" : "%.0f %s", v, units[unit]);
+}
+
+static void format_time(long long seconds, char *out, size_t cap) {
+  if (seconds < 0)
+    snprintf(out, cap, "--:--");
+  else if (seconds >= 3600)
+    snprintf(out, cap, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  else
+    snprintf(out, cap, "%lld:%02lld", seconds / 60, seconds % 60);
+}
+
+/* Goes up over what is shown and removes it. */
+void progress_clear(progress *p) {
+  if (!p || !p->shown)
+    return;
+  fprintf(stderr, "\r\033[%uA\033[J", p->shown);
+  p->shown = 0;
+}
+
+static void screen(unsigned *rows, unsigned *columns) {
+  struct winsize size;
+
+  *rows = 24;
+  *columns = 80;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+  }
+}
+
+/* At most `columns` characters of UTF-8 text, then the rest of the line is left. */
+static void put_line(progress *p, const char *text, unsigned columns) {
+  char safe[512];
+  size_t n = 0;
+  unsigned width = 0;
+
+  for (; *text && width + 1 < columns && n + 5 < sizeof safe; text++) {
+    unsigned char c = (unsigned char)*text;
+    bool continues = (c & 0xc0) == 0x80;
+    width += !continues;
+    safe[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+  }
+  while ((*text & 0xc0) == 0x80 && n + 1 < sizeof safe)
+    safe[n++] = *text++;
+  safe[n] = '\0';
+  fprintf(stderr, "%s\n", safe);
+  p->shown++;
+}
+
+static void put_running(progress *p, const igt_running *r, unsigned columns) {
+  char line[600], done[32], all[32];
+  unsigned percent = r->bytes ? (unsigned)(r->bytes_moved * 100 / r->bytes) : 100;
+
+  format_size(r->bytes_moved, done, sizeof done);
+  format_size(r->bytes, all, sizeof all);
+  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.400s", percent > 100 ? 100 : percent,
+           (unsigned long long)r->files_settled, (unsigned long long)r->files, done, all, r->name);
+  put_line(p, line, columns);
+}
+
+static void put_total(progress *p, const igt_progress *now, unsigned columns) {
+  char line[256], done[32], all[32], rate[32], left[32];
+
+  format_size(now->bytes_settled, done, sizeof done);
+  format_size(now->bytes, all, sizeof all);
+  format_size((unsigned long long)now->bytes_per_second, rate, sizeof rate);
+  format_time(now->listing ? -1 : now->seconds_left, left, sizeof left);
+  snprintf(line, sizeof line, "%s %llu/%llu%s studies  %llu/%llu files  %s/%s  %s/s  %s left%s",
+           p->verb, (unsigned long long)now->studies_settled, (unsigned long long)now->studies,
+           now->listing ? "+" : "", (unsigned long long)now->files_settled,
+           (unsigned long long)now->files, done, all, rate, left,
+           now->files_failed ? "  FAILURES" : "");
+  put_line(p, line, columns);
+}
+
+void progress_show(progress *p, const igt_progress *now) {
+  unsigned rows, columns;
+  size_t lines;
+
+  if (!p)
+    return;
+  screen(&rows, &columns);
+  progress_clear(p);
+  lines = rows > 4 ? rows - 3 : 1;
+  if (lines > MAX_LINES)
+    lines = MAX_LINES;
+  for (size_t i = 0; i < now->running_count && i < lines; i++)
+    put_running(p, &now->running[i], columns);
+  put_total(p, now, columns);
+  fflush(stderr);
+}

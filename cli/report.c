@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define FAILURES_SHOWN 1000
+
+struct report {
+  const settings *s;
+  const char *verb;
+  progress *bar;
+  FILE *file; /* --report */
+  igt_callbacks callbacks;
+  unsigned long long failures;
+};
+
+static const char *const kinds[] = {"", "file", "study", "other"};
+static const char *const results[] = {"", "done", "skipped", "failed", "planned", "ignored"};
+
+static void write_item(FILE *out, const igt_item *item) {
+  fprintf(out, "{");
+  json_text(out, "kind", kinds[item->kind], true);
+  json_text(out, "result", results[item->result], false);
+  json_text(out, "institute", item->institute, false);
+  json_text(out, "study", item->study, false);
+  json_text(out, "studyDatabaseId", item->study_id, false);
+  if (item->kind != IGT_ITEM_STUDY) {
+    json_text(out, "path", item->path, false);
+    json_text(out, "local", item->local_path, false);
+    json_text(out, "key", item->key, false);
+    fprintf(out, ",\"size\":%llu,\"moved\":%llu", (unsigned long long)item->size,
+            (unsigned long long)item->moved);
+    json_text(out, "digest", item->digest, false);
+    json_text(out, "verified", item->verified, false);
+  }
+  if (*item->text)
+    json_text(out, "reason", item->text, false);
+  if (item->error) {
+    json_text(out, "status", igt_status_name(item->error->status), false);
+    json_text(out, "error", item->error->text, false);
+  }
+  fprintf(out, "}\n");
+}
+
+/* "institute: patient/study: path" of whatever parts there are. */
+static void print_name(const igt_item *item) {
+  const char *parts[] = {item->institute, item->study, item->path};
+  bool first = true;
+
+  for (size_t i = 0; i < 3; i++) {
+    if (!*parts[i])
+      continue;
+    fprintf(stderr, "%s", first ? "" : ": ");
+    print_safe(stderr, parts[i]);
+    first = false;
+  }
+}
+
+static void print_failed(report *r, const igt_item *item) {
+  if (r->failures++ >= FAILURES_SHOWN)
+    return;
+  progress_clear(r->bar);
+  fprintf(stderr, "failed: ");
+  print_name(item);
+  fprintf(stderr, ": ");
+  print_safe(stderr, item->error ? item->error->text : "unknown reason");
+  fprintf(stderr, "\n");
+}
+
+static void print_other(report *r, const igt_item *item) {
+  if (r->s->quiet)
+    return;
+  progress_clear(r->bar);
+  fprintf(stderr, "%s: ", results[item->result]);
+  print_name(item);
+  if (*item->text) {
+    fprintf(stderr, ": ");
+    print_safe(stderr, item->text);
+  }
+  fprintf(stderr, "\n");
+}
+
+static void on_item(void *payload, const igt_item *item) {
+  report *r = payload;
+
+  if (r->s->json)
+    write_item(stdout, item);
+  if (r->file)
+    write_item(r->file, item);
+  /* A study fails because of its files, and they are named; by itself only without any. */
+  if (item->result == IGT_RESULT_FAILED &&
+      !(item->kind == IGT_ITEM_STUDY && item->error && item->error->status == IGT_E_SOME_FAILED))
+    print_failed(r, item);
+  else if (item->result == IGT_RESULT_IGNORED || item->result == IGT_RESULT_PLANNED)
+    print_other(r, item);
+}
+
+static void on_progress(void *payload, const igt_progress *now) {
+  progress_show(((report *)payload)->bar, now);
+}
+
+static void on_message(void *payload, igt_status status, const char *text) {
+  report *r = payload;
+
+  if (r->s->quiet && status == IGT_OK)
+    return;
+  progress_clear(r->bar);
+  print_safe(stderr, text);
+  fprintf(stderr, "\n");
+}
+
+report *report_open(const settings *s, const char *verb, int *exit_status) {
+  report *r = calloc(1, sizeof *r);
+
+  if (!r) {
+    *exit_status = EXIT_FAILED;
+    return NULL;
+  }
+  r->s = s;
+  r->verb = verb;
+  if (s->report && !(r->file = fopen(s->report, "we"))) {
+    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report, strerror(errno));
+    *exit_status = EXIT_FAILED;
+    free(r);
+    return NULL;
+  }
+  r->bar = progress_new(s, verb);
+  r->callbacks = (igt_callbacks){on_item, r->bar ? on_progress : NULL, on_message, r, 0};
+  return r;
+}
+
+const igt_callbacks *report_callbacks(report *r) {
+  return &r->callbacks;
+}
+
+static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
+  fprintf(out, "{\"kind\":\"summary\"");
+  json_text(out, "status", igt_status_name(status), false);
+  fprintf(out,
+          ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
+          "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
+          "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
+          "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"seconds\":%.3f}\n",
+          (unsigned long long)s->institutes, (unsigned long long)s->studies,
+          (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
+          (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
+          (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
+          (unsigned long long)s->files_ignored, (unsigned long long)s->files_incomplete,
+          (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
+          (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped, s->seconds);
+}
+
+static void note(unsigned long long n, const char *text) {
+  if (n)
+    fprintf(stderr, "  %llu %s\n", n, text);
+}
+
+static void print_summary(const report *r, const igt_summary *s) {
+  char size[32], rate[32];
+
+  format_size(s->bytes_done, size, sizeof size);
+  format_size(s->seconds > 0 ? (unsigned long long)((double)s->bytes_moved / s->seconds) : 0, rate,
+              sizeof rate);
+  fprintf(stderr, "%s: %llu studies, %llu files (%s) in %.1f s, %s/s\n", r->verb,
+          (unsigned long long)s->studies, (unsigned long long)s->files_done, size, s->seconds, rate);
+  note(s->files_skipped, "files were there already");
+  note(s->studies_created, "studies were created");
+  note(s->studies_undated, "studies have no date, and passed the filter");
+  note(s->files_incomplete, "files are not complete in the cloud, and were left");
+  note(s->files_unverified, "files could not be checked: the store knows no digest of them");
+  note(s->files_ignored, "files were left out");
+  note(s->files_failed, "files FAILED");
+  note(s->studies_failed, "studies FAILED");
+}
+
+int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err) {
+  int result = exit_status_of(status);
+
+  progress_free(r->bar);
+  if (r->s->json)
+    write_summary(stdout, summary, status);
+  if (r->file) {
+    write_summary(r->file, summary, status);
+    if (fclose(r->file) != 0 && status == IGT_OK) {
+      fprintf(stderr, "igtcloud: the report '%s' could not be written\n", r->s->report);
+      result = EXIT_FAILED;
+    }
+  }
+  if (r->failures > FAILURES_SHOWN)
+    fprintf(stderr, "... and %llu more failures (--report has all)\n", r->failures - FAILURES_SHOWN);
+  if (!r->s->quiet && (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
+    print_summary(r, summary);
+  if (status != IGT_OK)
+    (void)fail(err);
+  free(r);
+  return result;
+}

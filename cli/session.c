@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define PROD_DOMAIN "igt-web.eu1.phsdp.com"
+#define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
+
+/* ---- asking ---- */
+
+static bool read_line(int fd, char *out, size_t cap) {
+  size_t n = 0;
+
+  for (;;) {
+    char c;
+    ssize_t got = read(fd, &c, 1);
+    if (got < 0 && errno == EINTR && !caught_signal())
+      continue;
+    if (got < 0 || (got == 0 && n == 0))
+      return false;
+    if (got == 0 || c == '\n')
+      break;
+    if (n + 1 >= cap)
+      return false;
+    out[n++] = c;
+  }
+  if (n && out[n - 1] == '\r')
+    n--;
+  out[n] = '\0';
+  return true;
+}
+
+static bool ask(const char *question, bool hidden, char *out, size_t cap) {
+  int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+  struct termios old, quiet;
+  bool restore = false, good;
+
+  if (tty < 0)
+    return false;
+  if (hidden && tcgetattr(tty, &old) == 0) {
+    quiet = old;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    restore = tcsetattr(tty, TCSAFLUSH, &quiet) == 0;
+  }
+  dprintf(tty, "%s: ", question);
+  good = read_line(tty, out, cap);
+  if (restore)
+    tcsetattr(tty, TCSAFLUSH, &old);
+  if (hidden)
+    dprintf(tty, "\n");
+  close(tty);
+  return good;
+}
+
+bool ask_password(const char *question, char *out, size_t cap) {
+  return ask(question, true, out, cap);
+}
+
+static bool prompt(void *payload, igt_prompt what, const char *question, char *answer, size_t cap) {
+  const settings *s = payload;
+
+  if (what == IGT_PROMPT_PASSWORD && s->password_stdin)
+    return read_line(STDIN_FILENO, answer, cap);
+  return ask(question, what == IGT_PROMPT_PASSWORD, answer, cap);
+}
+
+/* ---- the client ---- */
+
+/* "20M", "1.5G", "500k" or plain bytes; 0: wrong. */
+static uint64_t parse_rate(const char *text) {
+  char *end;
+  double v = strtod(text, &end);
+  static const char units[] = "kmgt";
+  const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
+
+  if (unit) {
+    for (const char *u = units; u <= unit; u++)
+      v *= 1024;
+    end++;
+  }
+  if (end == text || *end || !(v >= 1) || v > 1e15)
+    return 0;
+  return (uint64_t)v;
+}
+
+static const char *choose_domain(const settings *s, const char *environment) {
+  const char *domain = s->domain ? s->domain : getenv("CLOUD_DOMAIN");
+
+  if (domain && *domain)
+    return domain;
+  return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
+}
+
+igt_client *open_client(const settings *s, const char *environment, int *exit_status) {
+  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
+  igt_cancel *cancel = igt_cancel_new();
+  igt_client *client = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  union {
+    const settings *from;
+    void *to;
+  } payload = {s};
+
+  o.domain = choose_domain(s, environment);
+  o.user = s->user;
+  o.service_file = s->service_file;
+  o.ca_file = s->ca_file;
+  o.prompt = prompt;
+  o.prompt_payload = payload.to;
+  o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
+  o.retries = (int)s->retries;
+  o.max_connections = (unsigned)s->connections;
+  o.cancel = cancel;
+  if (s->bwlimit && !(o.bytes_per_second = parse_rate(s->bwlimit))) {
+    *exit_status = usage_error("--bwlimit '%s' is no rate such as 20M", s->bwlimit);
+    igt_cancel_free(cancel);
+    return NULL;
+  }
+  catch_signals(cancel);
+  if (igt_client_new(&o, &client, &err) != IGT_OK)
+    *exit_status = fail(&err);
+  /* Never freed before the end: a signal may come at any time. The client holds its own. */
+  return client;
+}
+
+void close_client(igt_client *client) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (igt_client_sign_out(client, &err) != IGT_OK)
+    fprintf(stderr, "igtcloud: signing out failed: %s\n", err.text);
+  igt_client_free(client);
+}
+
+/* ---- arguments that several commands have ---- */
+
+static bool is_environment(const char *text) {
+  return strcasecmp(text, "PROD") == 0 || strcasecmp(text, "TEST") == 0;
+}
+
+bool take_place(const settings *s, const char **institute, const char **environment) {
+  *institute = s->argument_count > 2 ? s->arguments[2] : NULL;
+  *environment = s->argument_count > 3 ? s->arguments[3] : NULL;
+  if (*environment && !is_environment(*environment)) {
+    usage_error("the environment is PROD or TEST, not '%s'", *environment);
+    return false;
+  }
+  return true;
+}
+
+bool parse_shard(const settings *s, unsigned *shard, unsigned *shards) {
+  unsigned i = 0, n = 0;
+  char tail;
+
+  if (!s->shard)
+    return true;
+  if (sscanf(s->shard, "%u/%u%c", &i, &n, &tail) != 2 || n < 1 || i < 1 || i > n) {
+    usage_error("--shard '%s' is no share such as 1/4", s->shard);
+    return false;
+  }
+  *shard = i;
+  *shards = n;
+  return true;
+}
