@@ -21,6 +21,8 @@
  * over at once. The pages are touched when they are used. */
 #define CONNECTION_MEMORY (256u * 1024)
 #define MAX_CONNECTIONS 4096u
+/* Also how long a client that left in the middle may go unnoticed: libmicrohttpd reads edge
+ * triggered and misses an end that comes together with the last bytes. */
 #define IDLE_SECONDS 120u
 /* A body that nobody wants is read up to here before the connection is closed instead: a client
  * that is still sending would lose the answer. */
@@ -394,7 +396,8 @@ static bool resolve(const char *host, uint16_t port, struct sockaddr_storage *ou
 }
 
 static bool start_daemon(sbx_http *http, const struct sockaddr_storage *addr) {
-  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
+  /* Without MHD_USE_ERROR_LOG: it speaks of each client that goes away. */
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
   if (addr->ss_family == AF_INET6)
     flags |= MHD_USE_IPv6;
   if (http->delay)

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/str.h"
 #include "server.h"
@@ -135,9 +136,10 @@ static void not_ready(void *server, sbx_request *req) {
 static const sbx_handler starting = {.begin = not_ready};
 
 static const sbx_handler *route(void *server, sbx_request *req) {
-  (void)server;
   if (!atomic_load(&ready))
     return &starting;
+  if (sbx_canned_take(server, req))
+    return &sbx_canned_handler;
   if (igt__str_starts(req->path, "/api/") || igt__str_starts(req->path, "/__"))
     return &sbx_rest_handler;
   return &sbx_s3_handler;
@@ -170,6 +172,15 @@ static void announce(const options *o, const char *base_url) {
             base_url);
   printf("listening on %s\n", base_url);
   fflush(stdout);
+}
+
+/* A connection is a descriptor, and so is the object that goes over it; 1,024 are usual. */
+static void raise_file_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
 }
 
 /* Signals are blocked in all threads, and waited for. */
@@ -210,6 +221,7 @@ int main(int argc, char **argv) {
   int end = read_options(&o, argc, argv);
   if (end)
     return end - 1;
+  raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

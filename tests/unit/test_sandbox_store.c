@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store.h"
+
+/* Each test has a folder and a store of its own. */
+typedef struct fixture {
+  char dir[64];
+  sbx_store *store;
+} fixture;
+
+static sbx_store *open_store(const char *dir) {
+  char error[256] = "";
+  sbx_store *store = sbx_store_open(dir, error, sizeof error);
+  if (!store)
+    print_error("%s\n", error);
+  assert_non_null(store);
+  return store;
+}
+
+static int set_up(void **state) {
+  fixture *f = test_calloc(1, sizeof *f);
+  snprintf(f->dir, sizeof f->dir, "/tmp/test_sandbox_store.XXXXXX");
+  assert_non_null(mkdtemp(f->dir));
+  f->store = open_store(f->dir);
+  *state = f;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *f = *state;
+  char command[128];
+  sbx_store_close(f->store);
+  snprintf(command, sizeof command, "rm -rf %s", f->dir);
+  assert_int_equal(system(command), 0);
+  test_free(f);
+  return 0;
+}
+
+static void reopen(fixture *f) {
+  sbx_store_close(f->store);
+  f->store = open_store(f->dir);
+}
+
+/* Files below DIR/name, at any depth. */
+static size_t count_files(const fixture *f, const char *name) {
+  char command[160];
+  unsigned long n = 0;
+  snprintf(command, sizeof command, "find %s/%s -type f | wc -l", f->dir, name);
+  FILE *p = popen(command, "r");
+  assert_non_null(p);
+  assert_int_equal(fscanf(p, "%lu", &n), 1);
+  pclose(p);
+  return n;
+}
+
+/* ---- documents ---- */
+
+static void put_doc(sbx_store *store, const char *kind, const char *id, const char *parent, int n) {
+  igt__json *doc = igt__json_new_object();
+  assert_true(igt__json_set_int(doc, "n", n));
+  assert_true(sbx_doc_put(store, kind, id, parent, doc));
+  igt__json_free(doc);
+}
+
+static int64_t doc_number(sbx_store *store, const char *kind, const char *id) {
+  igt__json *doc = sbx_doc_get(store, kind, id);
+  int64_t n = doc ? igt__json_int(igt__json_get(doc, "n")) : -1;
+  igt__json_free(doc);
+  return n;
+}
+
+static bool join_ids(void *payload, const char *id, const char *doc, size_t n) {
+  assert_int_equal(strlen(doc), n);
+  igt__buf_puts(payload, id);
+  return true;
+}
+
+static void assert_ids(sbx_store *store, const char *kind, const char *parent, const char *ids) {
+  igt__buf buf;
+  igt__buf_init(&buf, 1 << 20);
+  assert_true(sbx_doc_each(store, kind, parent, join_ids, &buf));
+  assert_string_equal(buf.data, ids);
+  igt__buf_finish(&buf);
+}
+
+static void documents(void **state) {
+  fixture *f = *state;
+  put_doc(f->store, "study", "c", "x", 1);
+  put_doc(f->store, "study", "a", "y", 2);
+  put_doc(f->store, "study", "b", "x", 3);
+  put_doc(f->store, "other", "a", NULL, 4);
+  assert_int_equal(doc_number(f->store, "study", "a"), 2);
+  assert_int_equal(doc_number(f->store, "other", "a"), 4);
+  assert_int_equal(doc_number(f->store, "study", "z"), -1);
+  put_doc(f->store, "study", "c", "x", 5);
+  assert_int_equal(doc_number(f->store, "study", "c"), 5);
+  assert_ids(f->store, "study", NULL, "cab"); /* in order of insertion, also when replaced */
+  assert_ids(f->store, "study", "x", "cb");
+  assert_int_equal(sbx_doc_count(f->store, "study", NULL), 3);
+  assert_int_equal(sbx_doc_count(f->store, "study", "y"), 1);
+  assert_true(sbx_doc_delete(f->store, "study", "c"));
+  reopen(f);
+  assert_ids(f->store, "study", NULL, "ab");
+}
+
+/* A cursor goes over many pages, and writes between its steps don't disturb it. */
+static void cursor(void **state) {
+  fixture *f = *state;
+  char id[16];
+  size_t seen = 0, n;
+  const char *got, *doc;
+  for (int i = 0; i < 1000; i++) {
+    snprintf(id, sizeof id, "%d", i);
+    put_doc(f->store, "study", id, NULL, i);
+  }
+  sbx_cursor *c = sbx_doc_cursor(f->store, "study", NULL);
+  assert_non_null(c);
+  while (sbx_cursor_next(c, &got, &doc, &n)) {
+    snprintf(id, sizeof id, "%zu", seen++);
+    assert_string_equal(got, id);
+    put_doc(f->store, "other", id, NULL, 1);
+  }
+  sbx_cursor_free(c);
+  assert_int_equal(seen, 1000);
+}
+
+/* ---- values ---- */
+
+static int64_t fake_now = 1000000;
+
+static int64_t fake_wall(void) {
+  return fake_now * 1000000;
+}
+
+static void assert_value(sbx_store *store, const char *key, const char *value) {
+  char *got = sbx_kv_get(store, "session", key);
+  if (value)
+    assert_string_equal(got, value);
+  else
+    assert_null(got);
+  igt__free(got);
+}
+
+static void values(void **state) {
+  fixture *f = *state;
+  static const igt__clock_hooks hooks = {.wall = fake_wall};
+  igt__clock_set_hooks(&hooks);
+  assert_true(sbx_kv_put(f->store, "session", "a", "1", 0));
+  assert_true(sbx_kv_put(f->store, "session", "b", "2", fake_now + 10));
+  assert_value(f->store, "a", "1");
+  assert_value(f->store, "b", "2");
+  fake_now += 10;
+  assert_value(f->store, "a", "1");
+  assert_value(f->store, "b", NULL);
+  assert_true(sbx_kv_put(f->store, "session", "a", "3", 0));
+  reopen(f);
+  assert_value(f->store, "a", "3");
+  assert_true(sbx_kv_delete(f->store, "session", "a"));
+  assert_value(f->store, "a", NULL);
+  igt__clock_set_hooks(NULL);
+}
+
+/* ---- registered files ---- */
+
+static bool join_files(void *payload, const sbx_file *file) {
+  return igt__buf_printf(payload, "%s:%d:%d ", file->key, (int)file->size, file->completed);
+}
+
+static void registered_files(void **state) {
+  fixture *f = *state;
+  int64_t size = 0;
+  bool completed = false;
+  igt__buf buf;
+  igt__buf_init(&buf, 1000);
+  assert_true(sbx_file_put(f->store, "study", "b", 1, false));
+  assert_true(sbx_file_put(f->store, "study", "a", 2, false));
+  assert_true(sbx_file_put(f->store, "other", "a", 3, false));
+  assert_true(sbx_file_put(f->store, "study", "b", 4, true));
+  assert_true(sbx_file_get(f->store, "study", "b", &size, &completed));
+  assert_int_equal(size, 4);
+  assert_true(completed);
+  assert_false(sbx_file_get(f->store, "study", "c", &size, &completed));
+  assert_true(sbx_file_each(f->store, "study", join_files, &buf));
+  assert_string_equal(buf.data, "b:4:1 a:2:0 ");
+  assert_true(sbx_file_delete(f->store, "study", "b"));
+  assert_false(sbx_file_get(f->store, "study", "b", &size, &completed));
+  igt__buf_finish(&buf);
+}
+
+/* ---- objects ---- */
+
+static char *text_of(const char *s) {
+  return (char *)(uintptr_t)s;
+}
+
+static bool put_object(sbx_store *store, const char *key, const char *body, size_t n) {
+  sbx_object object = {.key = text_of(key), .etag = "e", .modified = 5};
+  sbx_incoming *in = sbx_incoming_new(store);
+  assert_non_null(in);
+  assert_true(sbx_incoming_write(in, body, n));
+  return sbx_object_commit(store, "bucket", in, &object);
+}
+
+static void assert_object(sbx_store *store, const char *key, const char *body, size_t n) {
+  sbx_object object = {0};
+  int fd = sbx_object_open(store, "bucket", key, &object);
+  assert_true(fd >= 0);
+  assert_int_equal(object.size, n);
+  char *got = test_malloc(n + 1);
+  assert_int_equal(read(fd, got, n + 1), n);
+  assert_memory_equal(got, body, n);
+  test_free(got);
+  close(fd);
+  sbx_object_finish(&object);
+}
+
+static void objects(void **state) {
+  fixture *f = *state;
+  sbx_object object = {0};
+  assert_true(put_object(f->store, "a", "hello", 5));
+  assert_true(put_object(f->store, "empty", "", 0));
+  assert_object(f->store, "a", "hello", 5);
+  assert_object(f->store, "empty", "", 0);
+  assert_true(put_object(f->store, "a", "other", 5));
+  assert_int_equal(count_files(f, "objects"), 2); /* the replaced file is gone */
+  reopen(f);
+  assert_object(f->store, "a", "other", 5);
+  assert_false(sbx_object_get(f->store, "other", "a", &object));
+  assert_true(sbx_object_delete(f->store, "bucket", "a"));
+  assert_true(sbx_object_delete(f->store, "bucket", "a"));
+  assert_false(sbx_object_get(f->store, "bucket", "a", &object));
+  assert_int_equal(count_files(f, "objects"), 1);
+}
+
+/* Bodies around the size of the buffer, in pieces. */
+static void bodies(void **state) {
+  fixture *f = *state;
+  static char body[200000];
+  for (size_t i = 0; i < sizeof body; i++)
+    body[i] = (char)(i * 7 + i / 251);
+  const size_t sizes[] = {1, 65535, 65536, 65537, 131072, sizeof body};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    for (size_t piece = 1000; piece < 200000; piece *= 9) {
+      sbx_object object = {.key = text_of("x"), .etag = "e"};
+      sbx_incoming *in = sbx_incoming_new(f->store);
+      for (size_t at = 0; at < sizes[i]; at += piece)
+        assert_true(
+            sbx_incoming_write(in, body + at, piece < sizes[i] - at ? piece : sizes[i] - at));
+      assert_true(sbx_object_commit(f->store, "bucket", in, &object));
+      assert_object(f->store, "x", body, sizes[i]);
+    }
+  }
+  assert_int_equal(count_files(f, "objects"), 1);
+  assert_int_equal(count_files(f, "incoming"), 0);
+}
+
+static void discarded_body(void **state) {
+  fixture *f = *state;
+  static char body[100000];
+  sbx_incoming *in = sbx_incoming_new(f->store);
+  assert_true(sbx_incoming_write(in, body, sizeof body));
+  assert_int_equal(count_files(f, "incoming"), 1);
+  sbx_incoming_discard(in);
+  assert_int_equal(count_files(f, "incoming"), 0);
+  sbx_incoming_discard(NULL);
+}
+
+static bool join_keys(void *payload, const sbx_object *object) {
+  igt__buf_printf(payload, "%s ", object->key);
+  return true;
+}
+
+static void assert_keys(sbx_store *store, const char *prefix, const char *after, const char *keys) {
+  igt__buf buf;
+  igt__buf_init(&buf, 1000);
+  assert_true(sbx_object_each(store, "bucket", prefix, after, join_keys, &buf));
+  assert_string_equal(buf.data, keys);
+  igt__buf_finish(&buf);
+}
+
+static void order_of_keys(void **state) {
+  fixture *f = *state;
+  const char *const keys[] = {"b", "a/2", "\xc3\xa4", "a/1", "A", "a0", "a"};
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    assert_true(put_object(f->store, keys[i], "", 0));
+  assert_keys(f->store, "", "", "A a a/1 a/2 a0 b \xc3\xa4 ");
+  assert_keys(f->store, "a", "", "a a/1 a/2 a0 ");
+  assert_keys(f->store, "a/", "", "a/1 a/2 ");
+  assert_keys(f->store, "a/", "a/1", "a/2 ");
+  assert_keys(f->store, "a", "a/\xff", "a0 ");
+  assert_keys(f->store, "c", "", "");
+}
+
+/* ---- transactions ---- */
+
+static void rollback(void **state) {
+  fixture *f = *state;
+  assert_true(put_object(f->store, "a", "old", 3));
+  assert_true(sbx_store_begin(f->store));
+  assert_false(sbx_store_begin(f->store)); /* no transaction in a transaction */
+  assert_true(put_object(f->store, "a", "new", 3));
+  assert_true(put_object(f->store, "b", "new", 3));
+  put_doc(f->store, "study", "a", NULL, 1);
+  assert_object(f->store, "a", "new", 3); /* it sees its own writes */
+  sbx_store_rollback(f->store);
+  assert_object(f->store, "a", "old", 3);
+  assert_int_equal(doc_number(f->store, "study", "a"), -1);
+  assert_int_equal(count_files(f, "objects"), 1);
+}
+
+static void commit(void **state) {
+  fixture *f = *state;
+  assert_true(put_object(f->store, "a", "old", 3));
+  assert_true(sbx_store_begin(f->store));
+  assert_true(put_object(f->store, "a", "new", 3));
+  assert_int_equal(count_files(f, "objects"), 2); /* both, until it is sure */
+  assert_true(sbx_store_commit(f->store));
+  assert_false(sbx_store_commit(f->store));
+  assert_object(f->store, "a", "new", 3);
+  assert_int_equal(count_files(f, "objects"), 1);
+}
+
+/* ---- multipart ---- */
+
+static bool put_part(sbx_store *store, const char *id, unsigned number, const char *body) {
+  sbx_part part = {.number = number, .etag = "e"};
+  sbx_incoming *in = sbx_incoming_new(store);
+  assert_true(sbx_incoming_write(in, body, strlen(body)));
+  return sbx_part_commit(store, id, in, &part);
+}
+
+static bool join_parts(void *payload, const sbx_part *part) {
+  return igt__buf_printf(payload, "%u:%d ", part->number, (int)part->size);
+}
+
+static void feed(void *payload, const void *data, size_t n) {
+  igt__buf_append(payload, data, n);
+}
+
+static void multipart(void **state) {
+  fixture *f = *state;
+  sbx_upload upload = {.key = text_of("x")}, got;
+  sbx_object object = {.key = text_of("x"), .etag = "m-2"};
+  const unsigned numbers[] = {2, 9};
+  sbx_part part;
+  igt__buf buf;
+  igt__buf_init(&buf, 1000);
+  assert_true(sbx_upload_new(f->store, "bucket", &upload));
+  assert_true(put_part(f->store, upload.id, 9, "tail"));
+  assert_true(put_part(f->store, upload.id, 2, "replaced"));
+  assert_true(put_part(f->store, upload.id, 2, "head,"));
+  assert_int_equal(count_files(f, "objects"), 2);
+  assert_true(sbx_part_each(f->store, upload.id, 0, join_parts, &buf));
+  assert_string_equal(buf.data, "2:5 9:4 ");
+  igt__buf_clear(&buf);
+  sbx_incoming *in = sbx_upload_assemble(f->store, upload.id, numbers, 2, feed, &buf);
+  assert_non_null(in);
+  assert_string_equal(buf.data, "head,tail");
+  assert_true(sbx_upload_commit(f->store, "bucket", upload.id, numbers, 2, in, &object));
+  assert_object(f->store, "x", "head,tail", 9);
+  assert_int_equal(count_files(f, "objects"), 1);
+  assert_false(sbx_upload_get(f->store, "bucket", "x", upload.id, &got));
+  assert_false(put_part(f->store, upload.id, 3, "late"));
+  assert_true(sbx_object_part(f->store, "bucket", "x", "m-2", 2, &part));
+  assert_int_equal(part.offset, 5);
+  assert_int_equal(part.size, 4);
+  assert_false(sbx_object_part(f->store, "bucket", "x", "m-2", 3, &part));
+  assert_false(sbx_object_part(f->store, "bucket", "x", "other", 1, &part));
+  igt__buf_finish(&buf);
+}
+
+static void aborted(void **state) {
+  fixture *f = *state;
+  sbx_upload upload = {.key = text_of("x")}, got = {0};
+  assert_true(sbx_upload_new(f->store, "bucket", &upload));
+  assert_true(put_part(f->store, upload.id, 1, "body"));
+  reopen(f);
+  assert_true(sbx_upload_get(f->store, "bucket", "x", upload.id, &got));
+  sbx_upload_finish(&got);
+  assert_false(sbx_upload_get(f->store, "bucket", "y", upload.id, &got));
+  assert_true(sbx_upload_abort(f->store, upload.id));
+  assert_false(sbx_upload_get(f->store, "bucket", "x", upload.id, &got));
+  assert_int_equal(count_files(f, "objects"), 0);
+}
+
+/* ---- ends that nobody planned ---- */
+
+/* A process that dies with objects, a body on its way and a file without a row. */
+static void crash(void **state) {
+  fixture *f = *state;
+  char command[160];
+  sbx_store_close(f->store);
+  f->store = NULL;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    static char body[100000];
+    sbx_store *store = open_store(f->dir);
+    put_object(store, "a", "kept", 4);
+    sbx_incoming_write(sbx_incoming_new(store), body, sizeof body);
+    _exit(0);
+  }
+  int status = 1;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  snprintf(command, sizeof command, "echo x > %s/objects/ab/abcdefabcdefabcdefabcdefabcdefab",
+           f->dir);
+  assert_int_equal(system(command), 0);
+  assert_int_equal(count_files(f, "incoming"), 1);
+  f->store = open_store(f->dir);
+  assert_object(f->store, "a", "kept", 4);
+  assert_int_equal(count_files(f, "incoming"), 0);
+  assert_int_equal(count_files(f, "objects"), 1);
+}
+
+static void one_at_a_time(void **state) {
+  fixture *f = *state;
+  char error[256] = "";
+  assert_null(sbx_store_open(f->dir, error, sizeof error));
+  assert_non_null(strstr(error, "in use by another sandbox"));
+}
+
+/* ---- threads ---- */
+
+#define WRITERS 4
+#define ROUNDS 50
+
+static void *hammer(void *arg) {
+  sbx_store *store = arg;
+  char body[32], key[16];
+  static _Atomic unsigned next;
+  unsigned me = next++;
+  for (unsigned i = 0; i < ROUNDS; i++) {
+    snprintf(key, sizeof key, "%u/%u", me, i);
+    size_t n = (size_t)snprintf(body, sizeof body, "%u-%u", me, i);
+    sbx_object object = {.key = key, .etag = "e"}, got = {0};
+    sbx_incoming *in = sbx_incoming_new(store);
+    if (!in || !sbx_incoming_write(in, body, n) ||
+        !sbx_object_commit(store, "bucket", in, &object) ||
+        !sbx_object_get(store, "bucket", key, &got) || got.size != n)
+      return arg;
+    sbx_object_finish(&got);
+    if (i % 10 == 0 && (!sbx_store_begin(store) || !sbx_kv_put(store, "k", key, "v", 0) ||
+                        !sbx_store_commit(store)))
+      return arg;
+  }
+  return NULL;
+}
+
+static void threads(void **state) {
+  fixture *f = *state;
+  pthread_t ids[WRITERS];
+  for (size_t i = 0; i < WRITERS; i++)
+    assert_int_equal(pthread_create(&ids[i], NULL, hammer, f->store), 0);
+  for (size_t i = 0; i < WRITERS; i++) {
+    void *failed = NULL;
+    pthread_join(ids[i], &failed);
+    assert_null(failed);
+  }
+  assert_int_equal(count_files(f, "objects"), WRITERS * ROUNDS);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(documents),     TEST(cursor),   TEST(values),    TEST(registered_files), TEST(objects),
+      TEST(bodies),        TEST(rollback), TEST(commit),    TEST(discarded_body),   TEST(aborted),
+      TEST(order_of_keys), TEST(crash),    TEST(multipart), TEST(one_at_a_time),    TEST(threads),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
