@@ -25,6 +25,11 @@ typedef struct sbx_server {
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */
 extern const sbx_handler sbx_s3_handler;   /* s3/s3.c */
 
+/* rest/canned.c: true when a canned answer of the seed is to be given to this request, whatever
+ * its path; then the handler is sbx_canned_handler. For the route, once a request. */
+bool sbx_canned_take(sbx_server *server, sbx_request *req);
+extern const sbx_handler sbx_canned_handler;
+
 /* rest/seed.c: "demo" or a file's path. Does nothing on a store that was seeded before.
  * Writes the service's key to DIR/<service_id>.pem (0600). */
 bool sbx_seed(sbx_server *server, const char *seed, char *error, size_t error_cap);

@@ -2,6 +2,7 @@
 #include "rest.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +10,9 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-/* Answers of the seed that are given in place of the real ones, for tests of clients against a
- * server that misbehaves. Documents of kind "canned", the first that fits counts. */
+/* Answers that are given in place of the real ones, of REST and of S3, for tests of clients
+ * against a server that misbehaves. They come from the seed or through /__canned. Documents of
+ * kind "canned", the first that fits counts. */
 
 #define MAX_CANNED_BODY (64u * 1024 * 1024)
 
@@ -156,15 +158,85 @@ static void give(sbx_request *req, const igt__json *canned) {
   }
 }
 
-bool rest_canned_answer(sbx_server *server, sbx_request *req) {
+/* ---- taking, for main.c's route ---- */
+
+/* Most runs have none: then a request costs no look into the store. */
+typedef enum presence { UNKNOWN, NONE, SOME } presence;
+static _Atomic presence present;
+
+static bool any_canned(sbx_server *server) {
+  presence known = UNKNOWN;
+  if (present == UNKNOWN) /* unless another thread adds one meanwhile */
+    atomic_compare_exchange_strong(&present, &known,
+                                   sbx_doc_count(server->store, "canned", NULL) > 0 ? SOME : NONE);
+  return present == SOME;
+}
+
+bool sbx_canned_take(sbx_server *server, sbx_request *req) {
   search s = {.req = req};
   bool use = false;
+  if (!any_canned(server) || igt__str_starts(req->path, "/__"))
+    return false;
   pthread_mutex_lock(&lock);
   if (sbx_doc_each(server->store, "canned", NULL, look, &s) && s.found)
     use = use_locked(server, &s);
   pthread_mutex_unlock(&lock);
   if (use)
-    give(req, s.found);
-  igt__json_free(s.found);
+    req->state = s.found;
+  else
+    igt__json_free(s.found);
   return use;
+}
+
+static void begin(void *server, sbx_request *req) {
+  (void)server;
+  give(req, req->state);
+}
+
+static void done(void *server, sbx_request *req) {
+  (void)server;
+  igt__json_free(req->state);
+}
+
+const sbx_handler sbx_canned_handler = {.begin = begin, .done = done};
+
+/* ---- adding while the sandbox runs ---- */
+
+bool rest_canned_add(sbx_server *server, const igt__json *canned) {
+  char id[37];
+  if (!igt__uuid(id) || !sbx_doc_put(server->store, "canned", id, NULL, canned))
+    return false;
+  present = SOME;
+  return true;
+}
+
+void rest_canned_post(rest_call *call) {
+  for (size_t i = 0; i < igt__json_count(call->json); i++) {
+    if (!rest_canned_add(call->server, igt__json_at(call->json, i))) {
+      rest_fail(call, 500, "The answers could not be stored");
+      return;
+    }
+  }
+  rest_answer_empty(call, 204);
+}
+
+static bool add_id(void *payload, const char *id, const char *doc, size_t n) {
+  (void)doc;
+  (void)n;
+  return igt__json_push(payload, igt__json_new_str(id));
+}
+
+void rest_canned_get(rest_call *call) {
+  rest_answer_docs(call, "canned", NULL, NULL, NULL, NULL);
+}
+
+void rest_canned_delete(rest_call *call) {
+  igt__json *ids = igt__json_new_array();
+  pthread_mutex_lock(&lock);
+  sbx_doc_each(call->server->store, "canned", NULL, add_id, ids);
+  for (size_t i = 0; i < igt__json_count(ids); i++)
+    sbx_doc_delete(call->server->store, "canned", igt__json_str(igt__json_at(ids, i)));
+  pthread_mutex_unlock(&lock);
+  igt__json_free(ids);
+  rest_answer_empty(call, 204);
 }

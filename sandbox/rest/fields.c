@@ -123,6 +123,11 @@ static const model models[] = {
     {"MarvelSeries", "Series", "study:MarvelStudy"},
     {"WeTrustSeries", "Series", "study:WeTrustStudy"},
     {"ClinicalImageLibrarySeries", "Series", "study:ClinicalImageLibraryStudy"},
+    /* Not of the API: canned.c. */
+    {"Canned", NULL,
+     "method:string path:string! query:string status:int headers:any body:any "
+     "body_base64:string repeat:CannedRepeat cut:bool skip:int times:int"},
+    {"CannedRepeat", NULL, "head:string text:string count:int tail:string"},
 };
 
 static const struct {

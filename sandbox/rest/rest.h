@@ -128,7 +128,7 @@ extern const char *const rest_category_folders[REST_CATEGORIES]; /* "files/", "0
 #include "endpoints.h"
 #undef REST_ENDPOINT
 
-/* A canned answer (canned.c): true when it was given. */
-bool rest_canned_answer(sbx_server *server, sbx_request *req);
+/* ---- canned answers (canned.c) ---- */
+bool rest_canned_add(sbx_server *server, const igt__json *canned);
 
 #endif

@@ -8,6 +8,7 @@ import os
 import pathlib
 import stat
 
+import botocore.exceptions
 import pytest
 
 from rest_client import RestClient
@@ -145,7 +146,8 @@ def test_roles(tmp_path):
     (study_seed(age=5), "age"), (study_seed(files=[{"path": "x"}]), "size"),
     (study_seed(files=[{"text": "x"}]), "path"),
     (study_seed(files=[{"path": "x", "text": "", "category": "?"}]), "category"),
-    ({"services": [{"id": "../x"}]}, "service id")])
+    ({"services": [{"id": "../x"}]}, "service id"), ({"canned": [{"status": 500}]}, "path"),
+    ({"canned": [{"path": "/x", "times": "1"}]}, "times")])
 def test_seed_refused(tmp_path, seed, words):
     path = tmp_path / "seed.json"
     path.write_text(seed if isinstance(seed, str) else json.dumps(seed))
@@ -208,6 +210,31 @@ def test_canned_repeat_and_cut(tmp_path):
         assert len(client.get("/api/data/projects").body) == 2 + 2 * 3000000 + 1
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             client.get("/api/data/hospitals")
+
+
+def test_canned_answers_of_a_running_sandbox():
+    with Sandbox(seed="demo") as sandbox:
+        client = RestClient(sandbox.url).login()
+        plain = RestClient(sandbox.url)
+        assert plain.post("/__canned", [{"status": 500}]).status == 400  # no path
+        assert plain.post("/__canned", {"path": "/x"}).status == 400
+        canned = {"path": "/igtcloud/**", "method": "GET", "status": 503, "times": 1,
+                  "headers": {"Content-Type": "application/xml"},
+                  "body": "<Error><Code>SlowDown</Code></Error>"}
+        plain.ok("POST", "/__canned", [canned, {"path": "/api/data/projects", "status": 418}],
+                 status=204)
+        assert len(plain.ok("GET", "/__canned")) == 2
+        institute = client.ok("GET", "/api/data/projects/hospitals/demo-north")
+        study = client.ok("GET", f"/api/data/hospitals/{institute['id']}/studies")[0]
+        s3 = client.s3(sandbox, "GET", study["s3Prefix"])
+        key = study["s3Prefix"] + "files/report.txt"
+        with pytest.raises(botocore.exceptions.ClientError) as error:
+            s3.get_object(Bucket="igtcloud", Key=key)
+        assert error.value.response["Error"]["Code"] == "SlowDown"
+        assert s3.get_object(Bucket="igtcloud", Key=key)["ContentLength"] == 20
+        assert client.get("/api/data/projects").status == 418
+        plain.ok("DELETE", "/__canned", status=204)
+        assert client.get("/api/data/projects").status == 200
 
 
 def test_example_of_the_documentation(tmp_path):
