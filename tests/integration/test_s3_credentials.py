@@ -18,6 +18,7 @@ from sandbox import BUCKET, Sandbox
 def sandbox():
     with Sandbox(seed="demo") as running:
         yield running
+        assert running.stop() == 0, running.log()
 
 
 @pytest.fixture(scope="module")
