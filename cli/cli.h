@@ -107,7 +107,7 @@ void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Names may hold anything: nothing in them moves the cursor. */
 void print_safe(FILE *out, const char *text);
 void json_text(FILE *out, const char *key, const char *value, bool first);
-void open_log(const settings *s);
+void open_log(settings *s);
 
 /* report.c: callbacks of a transfer, its summary. */
 typedef struct report report;

@@ -60,6 +60,8 @@ static void on_login(void *payload, igt_login_event event, const igt_identity *i
     message(h->s, "Renewed until %s", end);
   } else if (event == IGT_LOGIN_TROUBLE) {
     message(h->s, "Renewing failed and is tried again: %s", err ? err->text : "");
+  } else if (err) {
+    message(h->s, "The session was not signed out and ends by itself: %s", err->text);
   } else {
     message(h->s, "Signed out");
   }

@@ -182,8 +182,7 @@ int main(int argc, char **argv) {
     print_help(stdout, cmd);
     return EXIT_DONE;
   }
-  if (s.debug || s.log_file)
-    open_log(&s);
+  open_log(&s);
   int status = cmd->run(&s);
   if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
     fprintf(stderr, "igtcloud: the output could not be written\n");

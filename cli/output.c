@@ -100,7 +100,8 @@ void json_text(FILE *out, const char *key, const char *value, bool first) {
 
 /* ---- the log ---- */
 
-static void log_line(void *payload, igt_log_level level, igt_log_subject subject, const char *text) {
+static void log_line(void *payload, igt_log_level level, igt_log_subject subject,
+                     const char *text) {
   static const char *const levels[] = {"", "error", "warning", "info", "debug", "trace"};
   FILE *out = payload;
   char when[32];
@@ -112,9 +113,21 @@ static void log_line(void *payload, igt_log_level level, igt_log_subject subject
   fflush(out);
 }
 
-void open_log(const settings *s) {
+/* Without --debug and --log-file people see what they have to know, in words alone. */
+static void show_warning(void *payload, igt_log_level level, igt_log_subject subject,
+                         const char *text) {
+  (void)level;
+  (void)subject;
+  message(payload, "igtcloud: warning: %s", text);
+}
+
+void open_log(settings *s) {
   FILE *out = stderr;
 
+  if (!s->debug && !s->log_file) {
+    igt_log_set(show_warning, s, IGT_LOG_WARNING);
+    return;
+  }
   if (s->log_file) {
     int fd = open(s->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     out = fd >= 0 ? fdopen(fd, "a") : NULL;

@@ -144,7 +144,7 @@ typedef enum igt_login_event {
   IGT_LOGIN_READY = 1,  /**< signed in, the file is written */
   IGT_LOGIN_RENEWED,    /**< a new token stands in the file */
   IGT_LOGIN_TROUBLE,    /**< renewing failed and is being retried: err says why */
-  IGT_LOGIN_ENDED       /**< signed out, the file is removed */
+  IGT_LOGIN_ENDED       /**< the file is removed, the session signed out; err: it was not, and why */
 } igt_login_event;
 typedef void (*igt_login_fn)(void *payload, igt_login_event event, const igt_identity *identity,
                              const igt_error *err);

@@ -115,13 +115,15 @@ static igt_status keep_fresh(hold *h, igt_error *err) {
 /* The file first: who reads it must not go on with a token that is about to die. */
 static void end(hold *h, bool was_ready) {
   igt_error err = IGT_ERROR_INIT;
+  igt_status status;
 
   igt__token_holder_close(h->holder);
   h->holder = NULL;
-  if (igt__session_sign_out(h->session, &err) != IGT_OK)
-    IGT__WARN(IGT_LOG_AUTH, "the session was not signed out: %s", err.text);
+  status = igt__session_sign_out(h->session, &err);
   if (was_ready)
-    tell(h, IGT_LOGIN_ENDED, NULL);
+    tell(h, IGT_LOGIN_ENDED, status == IGT_OK ? NULL : &err);
+  else if (status != IGT_OK)
+    IGT__WARN(IGT_LOG_AUTH, "the session was not signed out: %s", err.text);
 }
 
 /* The file is locked before anybody is asked for a password, so that a second login ends at

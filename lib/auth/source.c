@@ -177,7 +177,6 @@ static igt_status begin_token_file(igt__source *source, igt__grant *out, igt_err
   igt_status status = read_token(source, source->user, out, err);
 
   if (status == IGT_E_TOKEN_FILE && !source->token_file && err) {
-    IGT__WARN(IGT_LOG_AUTH, "%s", err->text);
     *untrusted = *err;
     return IGT_E_NO_SESSION;
   }
@@ -287,6 +286,8 @@ igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out
   }
   if (status == IGT_E_NO_SESSION && untrusted.status != IGT_OK)
     *err = untrusted;
+  else if (untrusted.status != IGT_OK)
+    IGT__WARN(IGT_LOG_AUTH, "%s", untrusted.text);
   if (status == IGT_OK)
     igt__error_clear(err); /* of the ways that were tried before */
   return status == IGT_OK ? IGT_OK : err->status;

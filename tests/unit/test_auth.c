@@ -1039,7 +1039,7 @@ static void on_event(void *payload, igt_login_event event, const igt_identity *i
     assert_int_equal(st.st_size, IGT__TOKEN_FILE_SIZE);
     igt_token_free(token);
   }
-  if (event == IGT_LOGIN_TROUBLE)
+  if (err)
     l->trouble = *err;
   if (event == IGT_LOGIN_ENDED)
     assert_int_equal(access(l->f->token_path, F_OK), -1);
@@ -1130,6 +1130,16 @@ static void hold_is_patient(void **state) {
   assert_in_range(l.at, 3600 * US, 3602 * US); /* 180 s, and the token's real end */
 }
 
+static void end_tells_a_failed_sign_out(void **state) {
+  fixture *f = *state;
+  log l = {.cancel_at = IGT_LOGIN_READY};
+
+  f->service.logout_status = 500;
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(l.trouble.status, IGT_E_SERVER);
+  assert_int_equal(access(f->token_path, F_OK), -1);
+}
+
 static void hold_recovers(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 1};
@@ -1207,6 +1217,7 @@ int main(void) {
       CASE(failed_hold_leaves_no_file),
       CASE(token_too_large_for_the_file),
       CASE(hold_is_patient),
+      CASE(end_tells_a_failed_sign_out),
       CASE(hold_recovers),
       CASE(hold_is_refused),
       CASE(hold_of_a_service),
