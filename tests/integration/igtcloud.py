@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Runs the igtcloud program: $IGTCLOUD_BIN, or build/igtcloud of this checkout."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+from sandbox import ROOT
+
+DONE, FAILED, USAGE, SOME_FAILED, DENIED, NOT_FOUND = 0, 1, 2, 3, 4, 5
+USER, PASSWORD = "demo@example.com", "demo"
+
+
+def program():
+    return os.environ.get("IGTCLOUD_BIN") or str(ROOT / "build" / "igtcloud")
+
+
+def environment(home, **more):
+    """Without the person's own sessions, proxies, settings and journal."""
+    private = ("CLOUD_", "IGTCLOUD_", "XDG_")
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(private) and not k.lower().endswith("_proxy")}
+    env.update(HOME=str(home), TMPDIR=str(home), LC_ALL="C.UTF-8")
+    env.update({k: str(v) for k, v in more.items()})
+    return env
+
+
+class Done:
+    """How a run of it ended."""
+
+    def __init__(self, arguments, status, out, err):
+        self.arguments, self.status, self.out, self.err = arguments, status, out, err
+
+    def __repr__(self):
+        return f"igtcloud {' '.join(self.arguments)}: {self.status}\n{self.text}\n{self.err}"
+
+    @property
+    def text(self):
+        return self.out.decode("utf-8")
+
+    @property
+    def items(self):
+        """Of --json: a list for the files and studies."""
+        return [i for i in self.lines if i["kind"] != "summary"]
+
+    @property
+    def summary(self):
+        return next(i for i in self.lines if i["kind"] == "summary")
+
+    @property
+    def lines(self):
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+class Program:
+    """The program against one server; `home` keeps its journal from run to run."""
+
+    def __init__(self, url, home, user=USER, password=PASSWORD):
+        self.url, self.home, self.user, self.password = url, str(home), user, password
+
+    def command(self, name, *arguments, sign_in=True):
+        command = [program(), name, "--no-progress"]
+        if self.url:
+            command += ["--domain", self.url]
+        if sign_in:
+            command += ["--user", self.user, "--password-stdin"]
+        return command + [str(a) for a in arguments]
+
+    def start(self, name, *arguments, sign_in=True, env=None, **options):
+        """Without waiting for its end."""
+        with tempfile.TemporaryFile() as password:
+            password.write(self.password.encode() + b"\n")
+            password.seek(0)
+            return subprocess.Popen(self.command(name, *arguments, sign_in=sign_in),
+                                    stdin=password, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, start_new_session=True,
+                                    env=environment(self.home, **(env or {})), **options)
+
+    def run(self, name, *arguments, status=DONE, timeout=60, **options):
+        """Asserts the exit status, unless it is None."""
+        process = self.start(name, *arguments, **options)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        done = Done([name, *map(str, arguments)], process.returncode, out, err.decode("utf-8"))
+        assert status is None or done.status == status, done
+        return done
+
+
+def tree(folder):
+    """Path: content of every file below, hidden ones and leftovers too."""
+    found = {}
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            with open(path, "rb") as f:
+                found[os.path.relpath(path, folder)] = f.read()
+    return found
