@@ -47,7 +47,7 @@
   X(OBJECT_DELETE, true, "DELETE FROM objects WHERE bucket = ?1 AND key = ?2")                     \
   X(OBJECT_EACH, false,                                                                            \
     "SELECT key, size, etag, modified, content_type, metadata, sse, file FROM objects "            \
-    "WHERE bucket = ?1 AND key > ?2 AND key >= ?3 ORDER BY key")                                   \
+    "WHERE bucket = ?1 AND key >= ?2 ORDER BY key")                                                \
   X(OBJECT_PARTS_DELETE, true, "DELETE FROM object_parts WHERE file = ?1")                         \
   X(OBJECT_PART_PUT, true,                                                                         \
     "INSERT INTO object_parts(file, number, start, size, checksum) VALUES(?1, ?2, ?3, ?4, ?5)")    \
@@ -124,11 +124,11 @@ typedef struct store_query {
   bool pooled;
 } store_query;
 
-/* The statement, with its text arguments bound (NULL binds null); NULL: failed, nothing to end. */
+/* False: failed, there is nothing to end. Text is not copied; NULL binds null. */
 bool sbx__query_begin(store_query *q, sbx_store *store, store_stmt id);
 void sbx__query_text(store_query *q, int i, const char *text);
 void sbx__query_int(store_query *q, int i, int64_t value);
-bool sbx__query_row(store_query *q); /* true: there is a row */
+bool sbx__query_row(store_query *q);  /* true: there is a row */
 bool sbx__query_done(store_query *q); /* runs a write: true when it went well */
 void sbx__query_end(store_query *q);
 const char *sbx__query_column(store_query *q, int i); /* NULL: null */

@@ -262,10 +262,12 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
   if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
     return false;
   sbx__query_text(&q, 1, bucket);
-  sbx__query_text(&q, 2, after);
-  sbx__query_text(&q, 3, prefix);
+  /* One bound, the higher: with two SQLite would seek to the first and read up to the second. */
+  sbx__query_text(&q, 2, strcmp(after, prefix) > 0 ? after : prefix);
   while (sbx__query_row(&q)) {
     sbx_object object;
+    if (strcmp(sbx__query_column(&q, 0), after) == 0)
+      continue;
     object_view(&q, &object);
     /* sbx_object owns its strings elsewhere, so its members are not const. */
     object.key = (char *)(uintptr_t)sbx__query_column(&q, 0);
