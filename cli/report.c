@@ -5,15 +5,12 @@
 
 #include "cli.h"
 
-#define FAILURES_SHOWN 1000
-
 struct report {
   const settings *s;
   const char *verb;
   progress *bar;
   FILE *file; /* --report */
   igt_callbacks callbacks;
-  unsigned long long failures;
 };
 
 static const char *const kinds[] = {"", "file", "study", "other"};
@@ -59,8 +56,6 @@ static void print_name(const igt_item *item) {
 }
 
 static void print_failed(report *r, const igt_item *item) {
-  if (r->failures++ >= FAILURES_SHOWN)
-    return;
   progress_clear(r->bar);
   fprintf(stderr, "failed: ");
   print_name(item);
@@ -188,8 +183,6 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
       result = EXIT_FAILED;
     }
   }
-  if (r->failures > FAILURES_SHOWN)
-    fprintf(stderr, "... and %llu more failures (--report has all)\n", r->failures - FAILURES_SHOWN);
   if (!r->s->quiet && (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
     print_summary(r, summary);
   if (status != IGT_OK)

@@ -20,7 +20,7 @@
 #define SKEW_MIN_S 60
 #define ASSERTION_LIFE_S 3600
 /* What a program that was told to end may still spend on signing out. */
-#define LOGOUT_MAX_MS 3000
+#define LOGOUT_MAX_S 3
 
 void igt__grant_finish(igt__grant *grant) {
   igt__secret_free(grant->jwt);
@@ -397,22 +397,27 @@ static void on_timed_done(igt__http_request *req, igt_status status, const igt_e
   pthread_mutex_unlock(&t->lock);
 }
 
-static void wait_done_locked(timed *t, igt__cancel *cancel) {
+/* False when it took too long and was cancelled. */
+static bool wait_done_locked(timed *t, igt__cancel *cancel) {
   struct timespec until;
+  bool late;
 
   clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += LOGOUT_MAX_MS / 1000;
+  until.tv_sec += LOGOUT_MAX_S;
   while (!t->done)
     if (pthread_cond_timedwait(&t->changed, &t->lock, &until) != 0)
       break;
-  if (!t->done)
+  late = !t->done;
+  if (late)
     igt__cancel_set(cancel);
   while (!t->done) /* a cancelled request ends soon */
     pthread_cond_wait(&t->changed, &t->lock);
+  return !late;
 }
 
 static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_error *err) {
   timed t = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, IGT_OK, IGT_ERROR_INIT};
+  bool in_time;
 
   req->cancel = igt__cancel_new();
   if (!req->cancel)
@@ -421,14 +426,17 @@ static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_err
   req->on_done = on_timed_done;
   igt__http_submit(http, 0, req);
   pthread_mutex_lock(&t.lock);
-  wait_done_locked(&t, req->cancel);
+  in_time = wait_done_locked(&t, req->cancel);
   pthread_mutex_unlock(&t.lock);
   igt__cancel_unref(req->cancel);
   req->cancel = NULL;
-  if (t.status != IGT_OK && err)
-    *err = t.err;
   pthread_mutex_destroy(&t.lock);
   pthread_cond_destroy(&t.changed);
+  if (t.status == IGT_E_CANCELLED && !in_time)
+    return igt__fail(err, IGT_E_TIMEOUT, "%s: no answer within %d seconds", req->operation,
+                     LOGOUT_MAX_S);
+  if (t.status != IGT_OK && err)
+    *err = t.err;
   return t.status;
 }
 

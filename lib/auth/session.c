@@ -169,7 +169,7 @@ static void note_failure_locked(igt__session *session, flight what, const igt_er
   if (igt__session_is_final(err->status))
     session->refused = *err;
   if (what == RENEW && err->status != IGT_E_CANCELLED)
-    IGT__WARN(IGT_LOG_AUTH, "the session was not renewed: %s", err->text);
+    IGT__INFO(IGT_LOG_AUTH, "the session was not renewed: %s", err->text);
 }
 
 static void land_locked(igt__session *session, flight what, igt__grant *grant,

@@ -26,7 +26,7 @@ igt_status igt__source_init(igt__source *source, const igt__session_options *opt
   char *origin = igt__strdup(options->origin);
 
   memset(source, 0, sizeof *source);
-  source->server = (igt__auth_server){options->http, origin, options->cancel, 0};
+  source->server = (igt__auth_server){options->http, origin, igt__cancel_ref(options->cancel), 0};
   source->no_token_file = options->no_token_file;
   source->no_environment = options->no_environment;
   source->prompt = options->prompt;
@@ -35,7 +35,6 @@ igt_status igt__source_init(igt__source *source, const igt__session_options *opt
       !copy_option(&source->service_file, options->service_file) ||
       !copy_option(&source->token_file, options->token_file))
     return igt__fail_memory(err);
-  igt__cancel_ref(options->cancel);
   return IGT_OK;
 }
 

@@ -112,7 +112,9 @@ static void end_done(fetch *f, const char *digest) {
 }
 
 static bool is_interrupted(const fetch *f, igt_status status) {
-  return status == IGT_E_CANCELLED || (igt__run_stopping(f->run) && status == IGT_E_NETWORK);
+  /* When the whole run ends, its reason is told once, and not for each file. */
+  return status == IGT_E_CANCELLED ||
+         (igt__run_stopping(f->run) && (status == IGT_E_NETWORK || status == IGT_E_FORBIDDEN));
 }
 
 static void end_failed(fetch *f, igt_status status, const igt_error *err) {
@@ -128,11 +130,6 @@ static void end_failed(fetch *f, igt_status status, const igt_error *err) {
     igt__group_item(f->group, &item);
   }
   end(f);
-}
-
-static void fail_named(fetch *f, igt_status status, igt_error *err) {
-  igt__error_prefix(err, "'%s'", f->path);
-  end_failed(f, status, err);
 }
 
 /* Verified and put under its name. On any thread. */
@@ -276,7 +273,7 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   } else if (status == IGT_E_CHECKSUM && ++f->restarts <= MAX_RESTARTS) {
     come_back(f, false);
   } else {
-    fail_named(f, status, &err);
+    end_failed(f, status, &err);
   }
   igt__sched_piece_done(sched);
 }
@@ -287,7 +284,7 @@ static void small_start(fetch *f) {
   piece *p = piece_new(f, IGT__S3_GET, &err);
 
   if (!p) {
-    fail_named(f, err.status, &err);
+    end_failed(f, err.status, &err);
     igt__sched_piece_done(sched);
     return;
   }
@@ -404,7 +401,7 @@ static void prepare_task(void *arg) {
   igt_status status = prepare(f, &err);
 
   if (status != IGT_OK) {
-    fail_named(f, status, &err);
+    end_failed(f, status, &err);
   } else if (f->missing == 0) {
     igt__pool_add(run->hashers, verify_task, f);
   } else {
@@ -484,9 +481,9 @@ static void ranges_ended(fetch *f) {
     start_over(f);
   else if (f->status == IGT_E_PRECONDITION) {
     f->status = igt__fail(&f->error, IGT_E_GONE, "the object changes while it is fetched");
-    fail_named(f, f->status, &f->error);
+    end_failed(f, f->status, &f->error);
   } else {
-    fail_named(f, f->status, &f->error);
+    end_failed(f, f->status, &f->error);
   }
 }
 
@@ -591,7 +588,7 @@ static void verify_task(void *arg) {
   else if (status == IGT_E_CHECKSUM && f->restarts < MAX_RESTARTS)
     start_over(f); /* such as pages that a power failure took */
   else
-    fail_named(f, status, &err);
+    end_failed(f, status, &err);
 }
 
 /* ---- the scheduler's side ---- */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
@@ -9,10 +10,16 @@
 #include "transfer/run.h"
 
 typedef struct request {
+  igt__run *run;
   igt_client *client;
   char *prefix;
   char action[8];
+  int64_t refused_until; /* fetches run one at a time, so no lock */
+  igt_error refusal;
 } request;
+
+/* A refusal holds for all files of a study: they don't ask again one by one. */
+#define REFUSED_US 10000000
 
 /* Where the objects are, when the cloud says so in fields of its own: design.md, the sandbox. */
 static igt_status take_extra(void *payload, const igt__field_view *field) {
@@ -61,8 +68,7 @@ static igt_status take(const igt_credentials *from, igt__s3_credentials **out, i
   return IGT_OK;
 }
 
-static igt_status fetch(void *payload, igt__s3_credentials **out, igt_error *err) {
-  const request *r = payload;
+static igt_status ask(const request *r, igt__s3_credentials **out, igt_error *err) {
   igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
   igt_s3_credential_response *answer = NULL;
   igt_status status;
@@ -71,7 +77,17 @@ static igt_status fetch(void *payload, igt__s3_credentials **out, igt_error *err
   options.action = r->action;
   status = igt_get_s3_credentials_resource(r->client, &options, &answer, err);
   if (status == IGT_E_FORBIDDEN && strcmp(r->action, "GET") == 0) {
-    igt__error_append(err, "; a service identity may upload, but not download");
+    igt_identity who;
+    if (igt_client_identity(r->client, &who, NULL) == IGT_OK && who.is_service) {
+      /* It will be so for every study: one sentence, not one a file. */
+      igt_error all = IGT_ERROR_INIT;
+      (void)igt__fail(&all, IGT_E_FORBIDDEN,
+                      "%s is a service identity, which may upload but not download: sign in as a "
+                      "user",
+                      who.user);
+      all.http_status = 403;
+      igt__run_fatal(r->run, &all);
+    }
     return status;
   }
   if (status != IGT_OK)
@@ -82,6 +98,22 @@ static igt_status fetch(void *payload, igt__s3_credentials **out, igt_error *err
   else
     status = take(answer->policy_credentials.v[0]->credentials.v, out, err);
   igt_model_free(&answer->model);
+  return status;
+}
+
+static igt_status fetch(void *payload, igt__s3_credentials **out, igt_error *err) {
+  request *r = payload;
+  igt_status status;
+
+  if (igt__mono_us() < r->refused_until) {
+    *err = r->refusal;
+    return r->refusal.status;
+  }
+  status = ask(r, out, err);
+  if (status == IGT_E_FORBIDDEN) {
+    r->refused_until = igt__mono_us() + REFUSED_US;
+    r->refusal = *err;
+  }
   return status;
 }
 
@@ -103,6 +135,7 @@ igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *pre
 
   if (!r)
     return NULL;
+  r->run = run;
   r->client = run->client;
   r->prefix = igt__strdup(prefix);
   (void)snprintf(r->action, sizeof r->action, "%s", action);

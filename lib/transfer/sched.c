@@ -23,6 +23,7 @@ struct igt__sched {
   igt__lane *ring, **ring_tail;
   unsigned slots, running, works_per_lane;
   size_t backlog;
+  size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
   bool pumping, stopped;
 };
 
@@ -264,7 +265,10 @@ void igt__sched_work_done(igt__sched *sched, igt__work *work) {
     ring_remove_locked(sched, lane);
   else
     ring_add_locked(sched, lane);
-  pthread_cond_broadcast(&sched->room);
+  if (sched->backlog <= sched->low) {
+    sched->low = 0;
+    pthread_cond_broadcast(&sched->room);
+  }
   pthread_mutex_unlock(&sched->lock);
   if (over)
     settle(lane);
@@ -285,6 +289,7 @@ void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(vo
   while (sched->backlog >= below && !give_up(arg)) {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
+    sched->low = below / 2; /* room for many, not one: a dozen producers don't wake for each file */
     /* Woken when a work is done; looks at give_up ten times a second. */
     until.tv_nsec += 100000000;
     if (until.tv_nsec >= 1000000000) {

@@ -70,13 +70,12 @@ static igt_item item_of(const send_work *s, igt_result result) {
                     .moved = s->moved};
 }
 
-static void end_failed(send_work *s, igt_status status, igt_error *err) {
+static void end_failed(send_work *s, igt_status status, const igt_error *err) {
   igt_item item = item_of(s, IGT_RESULT_FAILED);
 
   if (status == IGT_E_CANCELLED) {
     igt__group_dropped(s->group);
   } else {
-    igt__error_prefix(err, "'%s'", s->path);
     item.error = err;
     igt__group_item(s->group, &item);
   }
