@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions against a stand-in of the auth service. Time moves only when a test moves it, or by as
  * much as the code under test sleeps. */
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "crypto/crypto.h"
 #include "http_server.h"
 
@@ -52,6 +54,22 @@ static void pass(int64_t seconds) {
   atomic_fetch_add(&moved, seconds * US);
 }
 
+/* ---- memory ---- */
+
+static _Atomic long allocations_left;
+
+static bool may_allocate(void) {
+  return atomic_fetch_sub(&allocations_left, 1) > 0;
+}
+static void *scarce_alloc(size_t n) {
+  return may_allocate() ? malloc(n) : NULL;
+}
+static void *scarce_resize(void *p, size_t n) {
+  return may_allocate() ? realloc(p, n) : NULL;
+}
+
+static const igt__mem_hooks mem_hooks = {scarce_alloc, scarce_resize, free};
+
 /* ---- the service ---- */
 
 typedef struct service {
@@ -63,8 +81,9 @@ typedef struct service {
   int refresh_status;
   int introspect_status;
   int logout_status;
-  http_fault login_fault, refresh_fault;
-  unsigned issued; /* JWTs so far */
+  http_fault login_fault, refresh_fault, logout_fault;
+  http_answer fixed; /* with a body: what login and refresh answer */
+  unsigned issued;   /* JWTs so far */
   unsigned logins, refreshes, logouts, introspects, audiences;
   char last_jwt[IGT__MAX_TOKEN * 2];
   void *texts[400];
@@ -103,6 +122,8 @@ static http_answer granted(service *s) {
   http_answer a = {0};
   igt__buf head, signature, lines, body;
 
+  if (s->fixed.body)
+    return s->fixed;
   issue(s, &head, &signature);
   igt__buf_init(&lines, 65536);
   igt__buf_init(&body, 4096);
@@ -147,7 +168,9 @@ static http_answer serve_locked(service *s, const http_seen *seen) {
   }
   if (strcmp(seen->target, "/api/auth/logout") == 0) {
     s->logouts++;
-    return s->logout_status ? refused(s->logout_status) : json("{}");
+    a = s->logout_status ? refused(s->logout_status) : json("{}");
+    a.fault = s->logout_fault;
+    return a;
   }
   if (strcmp(seen->target, "/api/auth/introspect") == 0) {
     s->introspects++;
@@ -222,6 +245,9 @@ static int set_up(void **state) {
   static const igt__clock_hooks hooks = {wall, monotonic, sleep_moves, no_jitter};
   fixture *f = calloc(1, sizeof *f);
 
+  /* Before there are threads that allocate. */
+  atomic_store(&allocations_left, LONG_MAX);
+  igt__mem_set_hooks(&mem_hooks);
   atomic_store(&moved, 0);
   atomic_store(&flows, false);
   igt__clock_set_hooks(&hooks);
@@ -875,6 +901,100 @@ static void signing_out_of_an_ended_session_is_fine(void **state) {
   assert_int_equal(identity(f).source, IGT_SESSION_NONE);
 }
 
+/* A server that says nothing holds nobody up for long. */
+static void silent_server_is_left(void **state) {
+  fixture *f = *state;
+  struct timespec before, after;
+
+  atomic_store(&flows, true);
+  f->service.logout_fault = HTTP_HOLD;
+  assert_int_equal(sign_in(f), IGT_OK);
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_E_TIMEOUT);
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  assert_in_range(after.tv_sec - before.tv_sec, 2, 10);
+}
+
+/* ---- lack of memory ---- */
+
+static igt_status sign_in_and_renew(fixture *f) {
+  unsigned generation = 0;
+  igt_status status = igt__session_new(&f->options, &f->session, &f->err);
+
+  if (status == IGT_OK)
+    status = igt__session_sign_in(f->session, false, &f->err);
+  if (status == IGT_OK)
+    status = authorize(f, &generation);
+  if (status == IGT_OK && f->asked_password)
+    status = igt__session_renew(f->session, generation, &f->err);
+  return status;
+}
+
+static void cancel_at_once(void *payload, igt_login_event event, const igt_identity *id,
+                           const igt_error *err) {
+  fixture *f = payload;
+
+  (void)event;
+  (void)id;
+  (void)err;
+  igt__cancel_set(f->cancel);
+}
+
+static void renew_cancel(fixture *f) {
+  igt__cancel_unref(f->cancel);
+  f->cancel = f->options.cancel = igt__cancel_new();
+}
+
+static igt_status hold_once(fixture *f) {
+  igt_status status;
+
+  atomic_fetch_add(&allocations_left, 1);
+  renew_cancel(f);
+  status = igt__session_new(&f->options, &f->session, &f->err);
+  return status == IGT_OK ? igt__session_hold(f->session, cancel_at_once, f, &f->err) : status;
+}
+
+/* Every allocation of a life fails once: an error each time, no crash, no leak (ASan). */
+static void starve(fixture *f, igt_status (*live)(fixture *f)) {
+  igt_status status = IGT_E_NO_MEMORY;
+  long n;
+
+  for (n = 0; n < 5000 && status != IGT_OK; n++) {
+    igt__session_free(f->session);
+    f->session = NULL;
+    f->err = (igt_error)IGT_ERROR_INIT;
+    atomic_store(&allocations_left, n);
+    status = live(f);
+    atomic_store(&allocations_left, LONG_MAX);
+    if (status != f->err.status)
+      fail_msg("allocation %ld: %s, but told %s", n, igt_status_name(status), f->err.text);
+  }
+  assert_int_equal(status, IGT_OK);
+  assert_in_range(n, 5, 4999);
+}
+
+static igt__token_holder *hold_file(fixture *f, const char *user, const char *domain,
+                                    const char *mark);
+
+static void survives_lack_of_memory(void **state) {
+  fixture *f = *state;
+  igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
+
+  f->service.fixed = granted(&f->service);
+  starve(f, sign_in_and_renew);
+  igt__token_holder_close(holder);
+  starve(f, sign_in_and_renew);
+  assert_true(f->asked_password > 0);
+  starve(f, hold_once);
+  renew_cancel(f);
+  assert_int_equal(access(f->token_path, F_OK), -1);
+  f->asked_password = 0;
+  setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
+  setenv("CLOUD_CSRF_TOKEN", "c", 1);
+  starve(f, sign_in_and_renew);
+  assert_int_equal(f->asked_password, 0);
+}
+
 /* ---- the token file of another program ---- */
 
 static igt__token_holder *hold_file(fixture *f, const char *user, const char *domain,
@@ -1206,6 +1326,8 @@ int main(void) {
       CASE(cancel_ends_a_login),
       CASE(signs_out),
       CASE(signing_out_of_an_ended_session_is_fine),
+      CASE(silent_server_is_left),
+      CASE(survives_lack_of_memory),
       CASE(token_file),
       CASE(token_file_must_fit),
       CASE(token_file_is_read_again),
