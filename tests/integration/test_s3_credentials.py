@@ -131,6 +131,11 @@ def test_root_credentials_are_private(sandbox):
     path = sandbox.data / "root-credentials.json"
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert sandbox.root_credentials()["endpoint"] == sandbox.url
+    (sandbox.data / "root-credentials.json.new").write_text("half of")  # from a crash
+    path.chmod(0o644)
+    sandbox.restart()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert sandbox.root_credentials()["endpoint"] == sandbox.url
 
 
 def test_presigned_url_for_anyone(sandbox, rest, s3, area):

@@ -6,6 +6,7 @@ import email.utils
 import hashlib
 import io
 import os
+import socket
 import time
 
 import pytest
@@ -173,13 +174,28 @@ def test_write_conditions(raw, prefix):
 
 
 def test_one_of_many_writers_wins(raw, prefix):
-    def put(i):
-        return raw.request("PUT", prefix + "x", body=b"%d" % i, headers={"if-none-match": "*"})
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(put, range(32)))
-    won = [i for i, answer in enumerate(answers) if answer.status == 200]
-    assert len(won) == 1 and {a.status for a in answers} == {200, 412}
+    """All of them begin while nothing is there (the go-ahead says that a body was admitted)."""
+    waiting, headers = [], {"if-none-match": "*", "content-length": "1", "expect": "100-continue"}
+
+    def begin(method, path, query, headers, body):
+        connection = socket.create_connection(tuple(raw.host.split(":")), timeout=30)
+        lines = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
+        connection.sendall("\r\n".join(lines).encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100")
+        waiting.append(connection)
+    ask, raw.send = raw.send, begin
+    for _ in range(8):
+        raw.request("PUT", prefix + "x", headers=headers, payload="UNSIGNED-PAYLOAD",
+                    unsigned={"content-length", "expect"})
+    raw.send = ask
+    for i, connection in enumerate(waiting):
+        connection.sendall(b"%d" % i)
+    first_lines = [connection.recv(65536).split(b"\r\n")[0] for connection in waiting]
+    won = [i for i, line in enumerate(first_lines) if b" 200 " in line]
+    assert len(won) == 1 and sum(b" 412 " in line for line in first_lines) == 7
     assert raw.request("GET", prefix + "x").body == b"%d" % won[0]
+    for connection in waiting:
+        connection.close()
 
 
 # ---- ranges ----
