@@ -51,15 +51,21 @@ typedef struct settings {
   bool submit, files, append, background;
 } settings;
 
-typedef enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_LIST, OPTION_NUMBER, OPTION_SECONDS } option_kind;
+typedef enum option_kind {
+  OPTION_FLAG,
+  OPTION_TEXT,
+  OPTION_LIST,
+  OPTION_NUMBER,
+  OPTION_SECONDS
+} option_kind;
 
 typedef struct option {
   const char *name; /* without "--" */
   char letter;      /* 0: none */
   option_kind kind;
-  size_t offset;         /* in settings */
-  const char *value;     /* its name in help; NULL for a flag */
-  const char *choices;   /* "a|b"; NULL: any */
+  size_t offset;       /* in settings */
+  const char *value;   /* its name in help; NULL for a flag */
+  const char *choices; /* "a|b"; NULL: any */
   const char *help;
 } option;
 
@@ -92,6 +98,7 @@ void close_client(igt_client *client);
 bool ask_password(const char *question, char *out, size_t cap);
 /* The institute and environment among optional arguments. False: usage error, printed. */
 bool take_place(const settings *s, const char **institute, const char **environment);
+bool check_dates(const settings *s); /* --start, --end */
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
 
 /* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */

@@ -47,7 +47,8 @@ int cmd_download(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment))
+  if (!check_dates(s) || !transfer_options(s, &o.transfer) ||
+      !take_place(s, &o.selection.institute, &environment))
     return EXIT_USAGE;
   o.target = s->arguments[0];
   o.selection.project = s->arguments[1];
@@ -124,7 +125,8 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
     message(s, "  %llu studies have no date, and passed the filter",
             (unsigned long long)sum->studies_undated);
   if (sum->fields_left_out)
-    message(s, "  %llu values have no column in the file", (unsigned long long)sum->fields_left_out);
+    message(s, "  %llu values have no column in the file",
+            (unsigned long long)sum->fields_left_out);
   if (sum->studies_failed)
     message(s, "  %llu studies FAILED", (unsigned long long)sum->studies_failed);
 }
@@ -139,7 +141,7 @@ int cmd_csv(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!parse_shard(s, &o.shard, &o.shards) ||
+  if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) ||
       !take_place(s, &o.selection.institute, &environment))
     return EXIT_USAGE;
   if (strcmp(s->arguments[0], "-") == 0)

@@ -31,34 +31,69 @@ const option common_options[] = {
     {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "this text"},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 
-#define SELECTION                                                                                  \
-  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files of this extension, such as .txt"},    \
+#define SELECTION                                                                                    \
+  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files of this extension, such as .txt"},      \
       {"start", 0, OPTION_TEXT, AT(start), "YYYY-MM-DD", NULL, "only studies of this day or later"}, \
-      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this day or earlier"}, \
-      {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"}
+      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this day or earlier"},   \
+  {                                                                                                  \
+    "shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"      \
+  }
 
-#define MOVING                                                                                     \
-  {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,                      \
-   "studies at once (default: what keeps the connections busy)"},                                  \
-      {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,                      \
-       "files at once in one study (default: no cap)"},                                            \
-      {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,                                \
-       "connections to S3 at once (default 16)"},                                                  \
-      {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",      \
-       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                   \
-      {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"}, \
-      {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},   \
-      {"checksum", 0, OPTION_FLAG, AT(checksum), NULL, NULL,                                       \
-       "what is there counts only if its content is the same"},                                    \
-      {"overwrite", 0, OPTION_FLAG, AT(overwrite), NULL, NULL, "nothing counts as there already"}, \
-      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only list what would be moved"},       \
-      {"bwlimit", 0, OPTION_TEXT, AT(bwlimit), "RATE", NULL,                                       \
-       "bytes a second over all connections, such as 20M"},                                        \
-      {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},           \
+#define MOVING                                                                                       \
+  {"concurrent-studies",                                                                             \
+   0,                                                                                                \
+   OPTION_NUMBER,                                                                                    \
+   AT(concurrent_studies),                                                                           \
+   "N",                                                                                              \
+   NULL,                                                                                             \
+   "studies at once (default: what keeps the connections busy)"},                                    \
+      {"concurrent-files",                                                                           \
+       0,                                                                                            \
+       OPTION_NUMBER,                                                                                \
+       AT(concurrent_files),                                                                         \
+       "N",                                                                                          \
+       NULL,                                                                                         \
+       "files at once in one study (default: no cap)"},                                              \
+      {"connections",                                                                                \
+       0,                                                                                            \
+       OPTION_NUMBER,                                                                                \
+       AT(connections),                                                                              \
+       "N",                                                                                          \
+       NULL,                                                                                         \
+       "connections to S3 at once (default 16)"},                                                    \
+      {"folder-structure",                                                                           \
+       0,                                                                                            \
+       OPTION_TEXT,                                                                                  \
+       AT(folder_structure),                                                                         \
+       "FORM",                                                                                       \
+       "flat|hierarchical",                                                                          \
+       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                     \
+      {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},   \
+      {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},     \
+      {"checksum",                                                                                   \
+       0,                                                                                            \
+       OPTION_FLAG,                                                                                  \
+       AT(checksum),                                                                                 \
+       NULL,                                                                                         \
+       NULL,                                                                                         \
+       "what is there counts only if its content is the same"},                                      \
+      {"overwrite", 0, OPTION_FLAG, AT(overwrite), NULL, NULL, "nothing counts as there already"},   \
+      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only list what would be moved"},         \
+      {"bwlimit",                                                                                    \
+       0,                                                                                            \
+       OPTION_TEXT,                                                                                  \
+       AT(bwlimit),                                                                                  \
+       "RATE",                                                                                       \
+       NULL,                                                                                         \
+       "bytes a second over all connections, such as 20M"},                                          \
+      {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},             \
       {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
-      {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"}
+  {                                                                                                  \
+    "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"                     \
+  }
 
-#define END {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}
+#define END                                                                                        \
+  { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
 
 static const option download_options[] = {
     SELECTION,
@@ -92,9 +127,9 @@ static const option login_options[] = {
      "go to the background once signed in; `igtcloud logout` ends it"},
     END};
 
-static const option token_options[] = {
-    {"type", 't', OPTION_TEXT, AT(token_type), "TYPE", "jwt|access|csrf", "which one (default jwt)"},
-    END};
+static const option token_options[] = {{"type", 't', OPTION_TEXT, AT(token_type), "TYPE",
+                                        "jwt|access|csrf", "which one (default jwt)"},
+                                       END};
 
 static const option no_options[] = {END};
 
@@ -105,8 +140,8 @@ static const command table[] = {
      "Signs in, keeps the session fresh and lets every other command use it, until it is\n"
      "interrupted (Ctrl-C) or `igtcloud logout` is called. Asks for what is missing.",
      login_options, true, cmd_login},
-    {"logout", "", 0, 0, "end a login that runs", "Ends the `igtcloud login` that holds the token file.",
-     no_options, false, cmd_logout},
+    {"logout", "", 0, 0, "end a login that runs",
+     "Ends the `igtcloud login` that holds the token file.", no_options, false, cmd_logout},
     {"whoami", "", 0, 0, "who is signed in, where, and for how long",
      "Prints the user, the cloud and the end of the session that other commands would use.",
      no_options, true, cmd_whoami},
@@ -132,8 +167,8 @@ static const command table[] = {
     {"completion", "bash|zsh|fish", 1, 1, "print completions for a shell",
      "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
      cmd_completion},
-    {"help", "[COMMAND]", 0, 2, "help on a command", "As igtcloud COMMAND --help.", no_options, false,
-     cmd_help},
+    {"help", "[COMMAND]", 0, 2, "help on a command", "As igtcloud COMMAND --help.", no_options,
+     false, cmd_help},
 };
 
 const command *const commands[] = {&table[0], &table[1], &table[2], &table[3], &table[4], &table[5],

@@ -126,7 +126,8 @@ static bool take_option(const command *cmd, char **argv, int argc, int *i, setti
   const option *o = is_long ? find_option(cmd, arg + 2, n, 0) : find_option(cmd, NULL, 0, arg[1]);
 
   if (!o) {
-    usage_error("%s has no option '%s'; `igtcloud %s --help` lists them", cmd->name, arg, cmd->name);
+    usage_error("%s has no option '%s'; `igtcloud %s --help` lists them", cmd->name, arg,
+                cmd->name);
     return false;
   }
   if (is_long && arg[2 + n] == '=')
@@ -186,7 +187,9 @@ static void print_option(FILE *out, const option *o) {
   if (o->letter)
     snprintf(letter, sizeof letter, "-%c, ", o->letter);
   snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
-           o->choices ? o->choices : o->value ? o->value : "");
+           o->choices ? o->choices
+           : o->value ? o->value
+                      : "");
   if (strlen(left) > 30)
     fprintf(out, "  %s\n  %30s  %s\n", left, "", o->help);
   else
@@ -208,14 +211,16 @@ void print_help(FILE *out, const command *cmd) {
   if (cmd->signs_in)
     print_options(out, "Signing in and the connection", sign_in_options);
   print_options(out, "Everywhere", common_options);
-  fprintf(out, "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
-               "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
-               "not allowed, 5 not found, 130 interrupted.\n");
+  fprintf(out,
+          "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
+          "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
+          "not allowed, 5 not found, 130 interrupted.\n");
 }
 
 void print_overview(FILE *out) {
-  fprintf(out, "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
-               "and the IGT Cloud.\n\n");
+  fprintf(out,
+          "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
+          "and the IGT Cloud.\n\n");
   for (size_t i = 0; commands[i]; i++)
     fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
   fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
@@ -237,8 +242,8 @@ static void bash_option(const command *cmd, const option *o) {
 }
 
 static void fish_option(const command *cmd, const option *o) {
-  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cmd->name, o->name,
-         o->value ? " -r" : "");
+  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cmd->name,
+         o->name, o->value ? " -r" : "");
   for (const char *p = o->help; *p; p++)
     printf(*p == '\'' ? "\\'" : "%c", *p);
   printf("'\n");

@@ -109,7 +109,9 @@ static void log_line(void *payload, igt_log_level level, igt_log_subject subject
   struct tm tm;
 
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-  fprintf(out, "%s %s %s: %s\n", when, levels[level], igt_log_subject_name(subject), text);
+  fprintf(out, "%s %s %s: ", when, levels[level], igt_log_subject_name(subject));
+  print_safe(out, text);
+  putc('\n', out);
   fflush(out);
 }
 
@@ -117,7 +119,8 @@ static void log_line(void *payload, igt_log_level level, igt_log_subject subject
 static void show_warning(void *payload, igt_log_level level, igt_log_subject subject,
                          const char *text) {
   (void)level;
-  (void)subject;
+  if (subject == IGT_LOG_TRANSFER) /* the report tells it, with the names */
+    return;
   message(payload, "igtcloud: warning: %s", text);
 }
 

@@ -96,8 +96,9 @@ static void put_running(progress *p, const igt_running *r, unsigned columns) {
 
   format_size(r->bytes_moved, done, sizeof done);
   format_size(r->bytes, all, sizeof all);
-  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.400s", percent > 100 ? 100 : percent,
-           (unsigned long long)r->files_settled, (unsigned long long)r->files, done, all, r->name);
+  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.400s",
+           percent > 100 ? 100 : percent, (unsigned long long)r->files_settled,
+           (unsigned long long)r->files, done, all, r->name);
   put_line(p, line, columns);
 }
 

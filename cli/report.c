@@ -116,7 +116,8 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   r->s = s;
   r->verb = verb;
   if (s->report && !(r->file = fopen(s->report, "we"))) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report, strerror(errno));
+    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report,
+            strerror(errno));
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -159,7 +160,8 @@ static void print_summary(const report *r, const igt_summary *s) {
   format_size(s->seconds > 0 ? (unsigned long long)((double)s->bytes_moved / s->seconds) : 0, rate,
               sizeof rate);
   fprintf(stderr, "%s: %llu studies, %llu files (%s) in %.1f s, %s/s\n", r->verb,
-          (unsigned long long)s->studies, (unsigned long long)s->files_done, size, s->seconds, rate);
+          (unsigned long long)s->studies, (unsigned long long)s->files_done, size, s->seconds,
+          rate);
   note(s->files_skipped, "files were there already");
   note(s->studies_created, "studies were created");
   note(s->studies_undated, "studies have no date, and passed the filter");

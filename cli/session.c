@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -151,6 +152,23 @@ bool take_place(const settings *s, const char **institute, const char **environm
     return false;
   }
   return true;
+}
+
+/* The library checks them, too; here the option can be named, and before anyone signs in. */
+static bool is_date(const char *name, const char *text) {
+  struct tm tm = {0};
+  char again[16];
+  const char *end = text ? strptime(text, "%Y-%m-%d", &tm) : NULL;
+
+  if (!text || (end && !*end && timegm(&tm) != -1 &&
+                strftime(again, sizeof again, "%F", &tm) == 10 && strcmp(again, text) == 0))
+    return true;
+  usage_error("--%s '%s' is no date: write it as YYYY-MM-DD", name, text);
+  return false;
+}
+
+bool check_dates(const settings *s) {
+  return is_date("start", s->start) && is_date("end", s->end);
 }
 
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards) {

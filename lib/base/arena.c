@@ -26,8 +26,7 @@ struct igt__arena {
   size_t used;
 };
 
-static block *block_new(size_t cap)
-{
+static block *block_new(size_t cap) {
   if (cap > SIZE_MAX - sizeof(block))
     return NULL;
   block *b = igt__malloc(sizeof(block) + cap);
@@ -39,8 +38,7 @@ static block *block_new(size_t cap)
   return b;
 }
 
-igt__arena *igt__arena_new(size_t first_block)
-{
+igt__arena *igt__arena_new(size_t first_block) {
   igt__arena *arena = igt__calloc(1, sizeof *arena);
   if (!arena)
     return NULL;
@@ -49,15 +47,13 @@ igt__arena *igt__arena_new(size_t first_block)
 }
 
 /* Answers hold credentials and what is personal. */
-static void block_free(block *b)
-{
+static void block_free(block *b) {
   if (b)
     igt__wipe(b->data, b->used);
   igt__free(b);
 }
 
-static void free_blocks(block *b)
-{
+static void free_blocks(block *b) {
   while (b) {
     block *next = b->next;
     block_free(b);
@@ -65,16 +61,14 @@ static void free_blocks(block *b)
   }
 }
 
-void igt__arena_free(igt__arena *arena)
-{
+void igt__arena_free(igt__arena *arena) {
   if (!arena)
     return;
   free_blocks(arena->top);
   igt__free(arena);
 }
 
-static bool add_block(igt__arena *arena, size_t size)
-{
+static bool add_block(igt__arena *arena, size_t size) {
   size_t cap = size > arena->next_cap ? size : arena->next_cap;
   block *b = block_new(cap);
   if (!b)
@@ -86,8 +80,7 @@ static bool add_block(igt__arena *arena, size_t size)
   return true;
 }
 
-void *igt__arena_alloc(igt__arena *arena, size_t size)
-{
+void *igt__arena_alloc(igt__arena *arena, size_t size) {
   if (size > SIZE_MAX - ALIGNMENT)
     return NULL;
   size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
@@ -101,8 +94,7 @@ void *igt__arena_alloc(igt__arena *arena, size_t size)
   return p;
 }
 
-void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size)
-{
+void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size) {
   size_t total;
   if (__builtin_mul_overflow(count, size, &total))
     return NULL;
@@ -112,13 +104,11 @@ void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size)
   return p;
 }
 
-char *igt__arena_strdup(igt__arena *arena, const char *s)
-{
+char *igt__arena_strdup(igt__arena *arena, const char *s) {
   return s ? igt__arena_strndup(arena, s, strlen(s)) : NULL;
 }
 
-char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n)
-{
+char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n) {
   n = strnlen(s, n);
   char *copy = igt__arena_alloc(arena, n + 1);
   if (!copy)
@@ -128,8 +118,7 @@ char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n)
   return copy;
 }
 
-char *igt__arena_printf(igt__arena *arena, const char *fmt, ...)
-{
+char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
@@ -143,8 +132,7 @@ char *igt__arena_printf(igt__arena *arena, const char *fmt, ...)
   return out;
 }
 
-void igt__arena_reset(igt__arena *arena)
-{
+void igt__arena_reset(igt__arena *arena) {
   block *largest = NULL;
   for (block *b = arena->top, *next; b; b = next) {
     next = b->next;
@@ -164,7 +152,6 @@ void igt__arena_reset(igt__arena *arena)
   arena->used = 0;
 }
 
-size_t igt__arena_used(const igt__arena *arena)
-{
+size_t igt__arena_used(const igt__arena *arena) {
   return arena->used;
 }

@@ -11,32 +11,27 @@
 /* What data points to while nothing is allocated. Never written to: cap is 0 then. */
 static char empty[1];
 
-void igt__buf_init(igt__buf *buf, size_t max)
-{
+void igt__buf_init(igt__buf *buf, size_t max) {
   *buf = (igt__buf){.data = empty, .max = max};
 }
 
-static void release(igt__buf *buf)
-{
+static void release(igt__buf *buf) {
   if (buf->data != empty)
     igt__free(buf->data);
   igt__buf_init(buf, buf->max);
 }
 
-void igt__buf_finish(igt__buf *buf)
-{
+void igt__buf_finish(igt__buf *buf) {
   release(buf);
 }
 
-void igt__buf_finish_wipe(igt__buf *buf)
-{
+void igt__buf_finish_wipe(igt__buf *buf) {
   if (buf->cap)
     igt__wipe(buf->data, buf->cap);
   release(buf);
 }
 
-void igt__buf_clear(igt__buf *buf)
-{
+void igt__buf_clear(igt__buf *buf) {
   buf->len = 0;
   buf->failed = false;
   buf->too_long = false;
@@ -44,16 +39,14 @@ void igt__buf_clear(igt__buf *buf)
     buf->data[0] = '\0';
 }
 
-static bool fail(igt__buf *buf, bool too_long)
-{
+static bool fail(igt__buf *buf, bool too_long) {
   buf->failed = true;
   buf->too_long = too_long;
   return false;
 }
 
 /* Not realloc: the old block may hold a secret that it would leave behind. */
-static bool grow(igt__buf *buf, size_t cap)
-{
+static bool grow(igt__buf *buf, size_t cap) {
   char *data = igt__malloc(cap);
   if (!data)
     return fail(buf, false);
@@ -68,8 +61,7 @@ static bool grow(igt__buf *buf, size_t cap)
   return true;
 }
 
-bool igt__buf_reserve(igt__buf *buf, size_t more)
-{
+bool igt__buf_reserve(igt__buf *buf, size_t more) {
   if (buf->failed)
     return false;
   if (more > buf->max - buf->len || more > SIZE_MAX - buf->len - 1)
@@ -83,8 +75,7 @@ bool igt__buf_reserve(igt__buf *buf, size_t more)
   return grow(buf, cap);
 }
 
-bool igt__buf_append(igt__buf *buf, const void *data, size_t n)
-{
+bool igt__buf_append(igt__buf *buf, const void *data, size_t n) {
   if (!igt__buf_reserve(buf, n))
     return false;
   if (n)
@@ -94,18 +85,15 @@ bool igt__buf_append(igt__buf *buf, const void *data, size_t n)
   return true;
 }
 
-bool igt__buf_puts(igt__buf *buf, const char *s)
-{
+bool igt__buf_puts(igt__buf *buf, const char *s) {
   return igt__buf_append(buf, s, strlen(s));
 }
 
-bool igt__buf_putc(igt__buf *buf, char c)
-{
+bool igt__buf_putc(igt__buf *buf, char c) {
   return igt__buf_append(buf, &c, 1);
 }
 
-bool igt__buf_printf(igt__buf *buf, const char *fmt, ...)
-{
+bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
@@ -121,8 +109,7 @@ bool igt__buf_printf(igt__buf *buf, const char *fmt, ...)
   return true;
 }
 
-char *igt__buf_take(igt__buf *buf)
-{
+char *igt__buf_take(igt__buf *buf) {
   if (buf->failed || !igt__buf_reserve(buf, 0)) {
     igt__buf_finish(buf);
     return NULL;

@@ -7,25 +7,21 @@
 #include <sys/random.h>
 #include <time.h>
 
-static int64_t read_clock(clockid_t id)
-{
+static int64_t read_clock(clockid_t id) {
   struct timespec t;
   clock_gettime(id, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int64_t system_wall(void)
-{
+static int64_t system_wall(void) {
   return read_clock(CLOCK_REALTIME);
 }
 
-static int64_t system_monotonic(void)
-{
+static int64_t system_monotonic(void) {
   return read_clock(CLOCK_MONOTONIC);
 }
 
-static void system_sleep(int64_t microseconds)
-{
+static void system_sleep(int64_t microseconds) {
   struct timespec left = {.tv_sec = (time_t)(microseconds / 1000000),
                           .tv_nsec = (long)(microseconds % 1000000) * 1000};
   while (nanosleep(&left, &left) != 0 && errno == EINTR)
@@ -33,8 +29,7 @@ static void system_sleep(int64_t microseconds)
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014) over a counter: every value differs, all threads share. */
-static uint64_t system_jitter(void)
-{
+static uint64_t system_jitter(void) {
   static _Atomic uint64_t state;
   if (atomic_load(&state) == 0) {
     uint64_t seed = (uint64_t)system_monotonic(), none = 0;
@@ -52,33 +47,27 @@ static const igt__clock_hooks system_hooks = {system_wall, system_monotonic, sys
                                               system_jitter};
 static const igt__clock_hooks *_Atomic hooks = &system_hooks;
 
-void igt__clock_set_hooks(const igt__clock_hooks *replacement)
-{
+void igt__clock_set_hooks(const igt__clock_hooks *replacement) {
   atomic_store(&hooks, replacement ? replacement : &system_hooks);
 }
 
-int64_t igt__wall_us(void)
-{
+int64_t igt__wall_us(void) {
   return atomic_load(&hooks)->wall();
 }
 
-int64_t igt__wall_seconds(void)
-{
+int64_t igt__wall_seconds(void) {
   return igt__wall_us() / 1000000;
 }
 
-int64_t igt__mono_us(void)
-{
+int64_t igt__mono_us(void) {
   return atomic_load(&hooks)->monotonic();
 }
 
-void igt__sleep_us(int64_t microseconds)
-{
+void igt__sleep_us(int64_t microseconds) {
   if (microseconds > 0)
     atomic_load(&hooks)->sleep(microseconds);
 }
 
-uint64_t igt__jitter(void)
-{
+uint64_t igt__jitter(void) {
   return atomic_load(&hooks)->jitter();
 }

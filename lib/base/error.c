@@ -15,57 +15,57 @@ typedef struct status_info {
   bool retryable;
 } status_info;
 
-#define STATUS(s, text, retryable) {s, #s, text, retryable}
+#define STATUS(s, text, retryable)                                                                 \
+  { s, #s, text, retryable }
 static const status_info statuses[] = {
-  STATUS(IGT_OK, "done", false),
-  STATUS(IGT_E_INTERNAL, "a defect in igtcloud", false),
-  STATUS(IGT_E_NO_MEMORY, "out of memory", false),
-  STATUS(IGT_E_INVALID, "wrong argument", false),
-  STATUS(IGT_E_CANCELLED, "cancelled", false),
-  STATUS(IGT_E_UNSUPPORTED, "not supported", false),
-  STATUS(IGT_E_LIMIT, "too large", false),
-  STATUS(IGT_E_IO, "reading or writing failed", false),
-  STATUS(IGT_E_NO_FILE, "no such file or folder", false),
-  STATUS(IGT_E_PERMISSION, "permission denied", false),
-  STATUS(IGT_E_NO_SPACE, "no space left", false),
-  STATUS(IGT_E_UNSAFE_NAME, "unsafe name", false),
-  STATUS(IGT_E_CHANGED, "the file changed while it was read", false),
-  STATUS(IGT_E_COLLISION, "two things want one name", false),
-  STATUS(IGT_E_LOCKED, "in use by another process", false),
-  STATUS(IGT_E_READ_ONLY, "read-only file system", false),
-  STATUS(IGT_E_RESOLVE, "unknown host", true),
-  STATUS(IGT_E_CONNECT, "no connection", true),
-  STATUS(IGT_E_TIMEOUT, "no answer in time", true),
-  STATUS(IGT_E_TLS, "no trusted connection", false),
-  STATUS(IGT_E_PROXY, "the proxy failed", false),
-  STATUS(IGT_E_NETWORK, "the connection broke", true),
-  STATUS(IGT_E_PROTOCOL, "an answer that is none", false),
-  STATUS(IGT_E_BAD_REQUEST, "the server refused the request", false),
-  STATUS(IGT_E_UNAUTHORIZED, "not signed in", false),
-  STATUS(IGT_E_FORBIDDEN, "not allowed", false),
-  STATUS(IGT_E_NOT_FOUND, "not found", false),
-  STATUS(IGT_E_CONFLICT, "conflict with what is there", false),
-  STATUS(IGT_E_PRECONDITION, "the object is another one", false),
-  STATUS(IGT_E_THROTTLED, "the server is busy", true),
-  STATUS(IGT_E_SERVER, "the server failed", true),
-  STATUS(IGT_E_RANGE, "no such range", false),
-  STATUS(IGT_E_PARSE, "unreadable data", false),
-  STATUS(IGT_E_TYPE, "data of another type than described", false),
-  STATUS(IGT_E_REQUIRED, "a required field is missing", false),
-  STATUS(IGT_E_LOGIN, "signing in failed", false),
-  STATUS(IGT_E_EXPIRED, "expired", false),
-  STATUS(IGT_E_KEY, "unusable key", false),
-  STATUS(IGT_E_TOKEN_FILE, "unusable token file", false),
-  STATUS(IGT_E_NO_SESSION, "nobody is signed in", false),
-  STATUS(IGT_E_CHECKSUM, "the bytes differ", true),
-  STATUS(IGT_E_SOME_FAILED, "some failed", false),
-  STATUS(IGT_E_AMBIGUOUS, "more than one matches", false),
-  STATUS(IGT_E_GONE, "changed or gone meanwhile", false),
+    STATUS(IGT_OK, "done", false),
+    STATUS(IGT_E_INTERNAL, "a defect in igtcloud", false),
+    STATUS(IGT_E_NO_MEMORY, "out of memory", false),
+    STATUS(IGT_E_INVALID, "wrong argument", false),
+    STATUS(IGT_E_CANCELLED, "cancelled", false),
+    STATUS(IGT_E_UNSUPPORTED, "not supported", false),
+    STATUS(IGT_E_LIMIT, "too large", false),
+    STATUS(IGT_E_IO, "reading or writing failed", false),
+    STATUS(IGT_E_NO_FILE, "no such file or folder", false),
+    STATUS(IGT_E_PERMISSION, "permission denied", false),
+    STATUS(IGT_E_NO_SPACE, "no space left", false),
+    STATUS(IGT_E_UNSAFE_NAME, "unsafe name", false),
+    STATUS(IGT_E_CHANGED, "the file changed while it was read", false),
+    STATUS(IGT_E_COLLISION, "two things want one name", false),
+    STATUS(IGT_E_LOCKED, "in use by another process", false),
+    STATUS(IGT_E_READ_ONLY, "read-only file system", false),
+    STATUS(IGT_E_RESOLVE, "unknown host", true),
+    STATUS(IGT_E_CONNECT, "no connection", true),
+    STATUS(IGT_E_TIMEOUT, "no answer in time", true),
+    STATUS(IGT_E_TLS, "no trusted connection", false),
+    STATUS(IGT_E_PROXY, "the proxy failed", false),
+    STATUS(IGT_E_NETWORK, "the connection broke", true),
+    STATUS(IGT_E_PROTOCOL, "an answer that is none", false),
+    STATUS(IGT_E_BAD_REQUEST, "the server refused the request", false),
+    STATUS(IGT_E_UNAUTHORIZED, "not signed in", false),
+    STATUS(IGT_E_FORBIDDEN, "not allowed", false),
+    STATUS(IGT_E_NOT_FOUND, "not found", false),
+    STATUS(IGT_E_CONFLICT, "conflict with what is there", false),
+    STATUS(IGT_E_PRECONDITION, "the object is another one", false),
+    STATUS(IGT_E_THROTTLED, "the server is busy", true),
+    STATUS(IGT_E_SERVER, "the server failed", true),
+    STATUS(IGT_E_RANGE, "no such range", false),
+    STATUS(IGT_E_PARSE, "unreadable data", false),
+    STATUS(IGT_E_TYPE, "data of another type than described", false),
+    STATUS(IGT_E_REQUIRED, "a required field is missing", false),
+    STATUS(IGT_E_LOGIN, "signing in failed", false),
+    STATUS(IGT_E_EXPIRED, "expired", false),
+    STATUS(IGT_E_KEY, "unusable key", false),
+    STATUS(IGT_E_TOKEN_FILE, "unusable token file", false),
+    STATUS(IGT_E_NO_SESSION, "nobody is signed in", false),
+    STATUS(IGT_E_CHECKSUM, "the bytes differ", true),
+    STATUS(IGT_E_SOME_FAILED, "some failed", false),
+    STATUS(IGT_E_AMBIGUOUS, "more than one matches", false),
+    STATUS(IGT_E_GONE, "changed or gone meanwhile", false),
 };
 #undef STATUS
 
-static const status_info *find_status(igt_status status)
-{
+static const status_info *find_status(igt_status status) {
   for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
     if (statuses[i].status == status)
       return &statuses[i];
@@ -73,22 +73,19 @@ static const status_info *find_status(igt_status status)
   return NULL;
 }
 
-const char *igt_status_name(igt_status status)
-{
+const char *igt_status_name(igt_status status) {
   const status_info *info = find_status(status);
   return info ? info->name : "IGT_E_UNKNOWN";
 }
 
-const char *igt_status_text(igt_status status)
-{
+const char *igt_status_text(igt_status status) {
   const status_info *info = find_status(status);
   return info ? info->text : "unknown status";
 }
 
 /* Control characters would move a terminal's cursor; an incomplete UTF-8 sequence at the end
  * is what truncation leaves. */
-static void tidy(char *text, bool truncated)
-{
+static void tidy(char *text, bool truncated) {
   for (char *p = text; *p; p++) {
     if ((unsigned char)*p < 0x20 || *p == 0x7f)
       *p = '?';
@@ -104,23 +101,20 @@ static void tidy(char *text, bool truncated)
   memcpy(text + n, ELLIPSIS, sizeof ELLIPSIS);
 }
 
-static void set_text(igt_error *err, size_t at, const char *fmt, va_list args)
-{
+static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
   size_t room = sizeof err->text - at;
   int n = vsnprintf(err->text + at, room, fmt, args);
   tidy(err->text, n < 0 || (size_t)n >= room);
 }
 
-static void begin(igt_error *err, igt_status status)
-{
+static void begin(igt_error *err, igt_status status) {
   const status_info *info = find_status(status);
   *err = (igt_error)IGT_ERROR_INIT;
   err->status = status;
   err->retryable = info && info->retryable;
 }
 
-igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...)
-{
+igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...) {
   if (!err)
     return status;
   char text[sizeof err->text]; /* an argument may be err->text itself */
@@ -134,8 +128,7 @@ igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...)
   return status;
 }
 
-igt_status igt__status_from_errno(int os_error)
-{
+igt_status igt__status_from_errno(int os_error) {
   switch (os_error) {
   case ENOENT:
     return IGT_E_NO_FILE;
@@ -155,8 +148,7 @@ igt_status igt__status_from_errno(int os_error)
   }
 }
 
-igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...)
-{
+igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...) {
   igt_status status = igt__status_from_errno(os_error);
   if (!err)
     return status;
@@ -171,13 +163,11 @@ igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...)
   return status;
 }
 
-igt_status igt__fail_memory(igt_error *err)
-{
+igt_status igt__fail_memory(igt_error *err) {
   return igt__fail(err, IGT_E_NO_MEMORY, "out of memory");
 }
 
-igt_status igt__error_prefix(igt_error *err, const char *fmt, ...)
-{
+igt_status igt__error_prefix(igt_error *err, const char *fmt, ...) {
   if (!err)
     return IGT_E_INTERNAL;
   char old[sizeof err->text];
@@ -190,8 +180,7 @@ igt_status igt__error_prefix(igt_error *err, const char *fmt, ...)
   return err->status;
 }
 
-void igt__error_append(igt_error *err, const char *fmt, ...)
-{
+void igt__error_append(igt_error *err, const char *fmt, ...) {
   if (!err)
     return;
   va_list args;
@@ -200,14 +189,12 @@ void igt__error_append(igt_error *err, const char *fmt, ...)
   va_end(args);
 }
 
-void igt__error_clear(igt_error *err)
-{
+void igt__error_clear(igt_error *err) {
   if (err)
     *err = (igt_error)IGT_ERROR_INIT;
 }
 
-igt_status igt__status_from_http(int http_status)
-{
+igt_status igt__status_from_http(int http_status) {
   switch (http_status) {
   case 401:
     return IGT_E_UNAUTHORIZED;

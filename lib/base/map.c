@@ -16,26 +16,23 @@ struct igt__map {
   entry *entries; /* in order of insertion */
   size_t count;
   size_t entries_cap;
-  uint32_t *slots; /* index into entries + 1; 0: free */
+  uint32_t *slots;  /* index into entries + 1; 0: free */
   size_t slots_cap; /* a power of two */
 };
 
 /* FNV-1a. Names come from a server, but a map never holds more than one study's files. */
-static uint64_t hash_of(const char *key)
-{
+static uint64_t hash_of(const char *key) {
   uint64_t h = 14695981039346656037u;
   for (; *key; key++)
     h = (h ^ (unsigned char)*key) * 1099511628211u;
   return h;
 }
 
-igt__map *igt__map_new(void)
-{
+igt__map *igt__map_new(void) {
   return igt__calloc(1, sizeof(igt__map));
 }
 
-void igt__map_free(igt__map *map)
-{
+void igt__map_free(igt__map *map) {
   if (!map)
     return;
   for (size_t i = 0; i < map->count; i++)
@@ -46,8 +43,7 @@ void igt__map_free(igt__map *map)
 }
 
 /* The slot of key, or the free one where it belongs. */
-static size_t find_slot(const igt__map *map, const char *key, uint64_t hash)
-{
+static size_t find_slot(const igt__map *map, const char *key, uint64_t hash) {
   size_t mask = map->slots_cap - 1, i = (size_t)hash & mask;
   for (; map->slots[i]; i = (i + 1) & mask) {
     const entry *e = &map->entries[map->slots[i] - 1];
@@ -57,27 +53,23 @@ static size_t find_slot(const igt__map *map, const char *key, uint64_t hash)
   return i;
 }
 
-static entry *find(const igt__map *map, const char *key)
-{
+static entry *find(const igt__map *map, const char *key) {
   if (!map || map->count == 0)
     return NULL;
   size_t slot = find_slot(map, key, hash_of(key));
   return map->slots[slot] ? &map->entries[map->slots[slot] - 1] : NULL;
 }
 
-void *igt__map_get(const igt__map *map, const char *key)
-{
+void *igt__map_get(const igt__map *map, const char *key) {
   entry *e = find(map, key);
   return e ? e->value : NULL;
 }
 
-bool igt__map_has(const igt__map *map, const char *key)
-{
+bool igt__map_has(const igt__map *map, const char *key) {
   return find(map, key) != NULL;
 }
 
-static bool grow(igt__map *map)
-{
+static bool grow(igt__map *map) {
   size_t cap = map->slots_cap ? map->slots_cap * 2 : FIRST_SLOTS;
   uint32_t *slots = igt__calloc(cap, sizeof *slots);
   entry *entries = slots ? igt__realloc(map->entries, cap / 2 * sizeof *entries) : NULL;
@@ -95,8 +87,7 @@ static bool grow(igt__map *map)
   return true;
 }
 
-bool igt__map_set(igt__map *map, const char *key, void *value)
-{
+bool igt__map_set(igt__map *map, const char *key, void *value) {
   entry *e = find(map, key);
   if (e) {
     e->value = value;
@@ -114,13 +105,11 @@ bool igt__map_set(igt__map *map, const char *key, void *value)
   return true;
 }
 
-size_t igt__map_count(const igt__map *map)
-{
+size_t igt__map_count(const igt__map *map) {
   return map ? map->count : 0;
 }
 
-bool igt__map_at(const igt__map *map, size_t i, const char **key, void **value)
-{
+bool igt__map_at(const igt__map *map, size_t i, const char **key, void **value) {
   if (!map || i >= map->count)
     return false;
   if (key)

@@ -8,18 +8,15 @@
 static const igt__mem_hooks system_hooks = {malloc, realloc, free};
 static igt__mem_hooks hooks = {malloc, realloc, free};
 
-void igt__mem_set_hooks(const igt__mem_hooks *replacement)
-{
+void igt__mem_set_hooks(const igt__mem_hooks *replacement) {
   hooks = replacement ? *replacement : system_hooks;
 }
 
-void *igt__malloc(size_t size)
-{
+void *igt__malloc(size_t size) {
   return hooks.alloc(size ? size : 1);
 }
 
-void *igt__calloc(size_t count, size_t size)
-{
+void *igt__calloc(size_t count, size_t size) {
   size_t total;
   if (__builtin_mul_overflow(count, size, &total))
     return NULL;
@@ -29,18 +26,15 @@ void *igt__calloc(size_t count, size_t size)
   return p;
 }
 
-void *igt__realloc(void *p, size_t size)
-{
+void *igt__realloc(void *p, size_t size) {
   return hooks.resize(p, size ? size : 1);
 }
 
-char *igt__strdup(const char *s)
-{
+char *igt__strdup(const char *s) {
   return s ? igt__strndup(s, strlen(s)) : NULL;
 }
 
-char *igt__strndup(const char *s, size_t n)
-{
+char *igt__strndup(const char *s, size_t n) {
   n = strnlen(s, n);
   char *copy = igt__malloc(n + 1);
   if (!copy)
@@ -50,14 +44,12 @@ char *igt__strndup(const char *s, size_t n)
   return copy;
 }
 
-void igt__free(void *p)
-{
+void igt__free(void *p) {
   if (p)
     hooks.release(p);
 }
 
-void igt__wipe(void *p, size_t n)
-{
+void igt__wipe(void *p, size_t n) {
   if (p && n)
     explicit_bzero(p, n);
 }

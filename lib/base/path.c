@@ -15,14 +15,12 @@
 
 #define PARTIAL_SUFFIX ".igtpart"
 
-static igt_status unsafe(igt_error *err, const char *what, const char *path, const char *why)
-{
+static igt_status unsafe(igt_error *err, const char *what, const char *path, const char *why) {
   return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' is not used as a name here: %s", what, path,
                    why);
 }
 
-static const char *component_trouble(const char *s, size_t n)
-{
+static const char *component_trouble(const char *s, size_t n) {
   if (n == 0)
     return "a part of it is empty";
   if ((n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
@@ -36,8 +34,7 @@ static const char *component_trouble(const char *s, size_t n)
   return NULL;
 }
 
-igt_status igt__path_check(const char *path, size_t len, const char *what, igt_error *err)
-{
+igt_status igt__path_check(const char *path, size_t len, const char *what, igt_error *err) {
   if (len == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "%s is empty", what);
   if (strnlen(path, len) != len)
@@ -59,15 +56,13 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
   }
 }
 
-igt_status igt__name_check(const char *name, const char *what, igt_error *err)
-{
+igt_status igt__name_check(const char *name, const char *what, igt_error *err) {
   if (name && strchr(name, '/'))
     return unsafe(err, what, name, "it has a slash");
   return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
 }
 
-char *igt__path_join(const char *a, const char *b)
-{
+char *igt__path_join(const char *a, const char *b) {
   size_t n = strlen(a);
   const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";
   igt__buf out;
@@ -76,30 +71,26 @@ char *igt__path_join(const char *a, const char *b)
   return igt__buf_take(&out);
 }
 
-const char *igt__path_base(const char *path)
-{
+const char *igt__path_base(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? slash + 1 : path;
 }
 
-char *igt__path_absolute(const char *path)
-{
+char *igt__path_absolute(const char *path) {
   if (path[0] == '/')
     return igt__strdup(path);
   char cwd[PATH_MAX];
   return getcwd(cwd, sizeof cwd) ? igt__path_join(cwd, path) : NULL;
 }
 
-static uint64_t fnv(const char *s)
-{
+static uint64_t fnv(const char *s) {
   uint64_t h = 14695981039346656037u;
   for (; *s; s++)
     h = (h ^ (unsigned char)*s) * 1099511628211u;
   return h;
 }
 
-char *igt__path_partial(const char *path, const char *salt)
-{
+char *igt__path_partial(const char *path, const char *salt) {
   const char *base = igt__path_base(path);
   const char *dot = *salt ? "." : "";
   igt__buf out;
@@ -113,8 +104,7 @@ char *igt__path_partial(const char *path, const char *salt)
   return igt__buf_take(&out);
 }
 
-static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, igt_error *err)
-{
+static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, igt_error *err) {
   char piece[16384];
   for (;;) {
     ssize_t n = read(fd, piece, sizeof piece);
@@ -124,8 +114,9 @@ static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, 
     if (n < 0)
       status = igt__fail_errno(err, errno, "cannot read '%s'", path);
     else if (!igt__buf_append(out, piece, (size_t)n))
-      status = out->too_long ? igt__fail(err, IGT_E_LIMIT, "'%s' is larger than %zu bytes", path, max)
-                             : igt__fail_memory(err);
+      status = out->too_long
+                   ? igt__fail(err, IGT_E_LIMIT, "'%s' is larger than %zu bytes", path, max)
+                   : igt__fail_memory(err);
     if (status != IGT_OK || n == 0) {
       igt__wipe(piece, sizeof piece); /* it may have been a key */
       return status;
@@ -133,8 +124,7 @@ static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, 
   }
 }
 
-igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err)
-{
+igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err) {
   *data = NULL;
   *len = 0;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -37,8 +37,7 @@ struct igt__root {
 
 /* ---- opening one component after the other ---- */
 
-static igt_status not_a_folder(int parent, const char *name, const char *path, igt_error *err)
-{
+static igt_status not_a_folder(int parent, const char *name, const char *path, igt_error *err) {
   struct stat st;
   if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_UNSAFE_NAME,
@@ -49,9 +48,8 @@ static igt_status not_a_folder(int parent, const char *name, const char *path, i
                    name);
 }
 
-static igt_status open_component(int parent, const char *name, bool make, const char *path,
-                                 int *fd, igt_error *err)
-{
+static igt_status open_component(int parent, const char *name, bool make, const char *path, int *fd,
+                                 igt_error *err) {
   *fd = openat(parent, name, FOLDER_FLAGS);
   if (*fd < 0 && errno == ENOENT && make) {
     if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
@@ -67,8 +65,7 @@ static igt_status open_component(int parent, const char *name, bool make, const 
 
 /* Copies the next component of *path to name and moves on; false at the end. */
 static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_status *status,
-                           igt_error *err)
-{
+                           igt_error *err) {
   size_t n = strcspn(*path, "/");
   if (n == 0 && !**path)
     return false;
@@ -88,8 +85,7 @@ static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_
 }
 
 static igt_status walk_down(igt__root *root, const char *path, bool make, int *out,
-                            igt_error *err)
-{
+                            igt_error *err) {
   char name[IGT__MAX_NAME + 1];
   const char *rest = path;
   igt_status status = IGT_OK;
@@ -114,15 +110,13 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
 
 /* ---- the cache of open folders ---- */
 
-static void folder_free(folder *f)
-{
+static void folder_free(folder *f) {
   close(f->fd);
   igt__free(f->path);
   igt__free(f);
 }
 
-static folder *cache_find(igt__root *root, const char *path)
-{
+static folder *cache_find(igt__root *root, const char *path) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     folder *f = root->cache[i];
     if (f && strcmp(f->path, path) == 0) {
@@ -135,14 +129,14 @@ static folder *cache_find(igt__root *root, const char *path)
 }
 
 /* In place of the one that was not used for longest; not at all when all are in use. */
-static void cache_add(igt__root *root, folder *f)
-{
+static void cache_add(igt__root *root, folder *f) {
   size_t best = CACHED_FOLDERS;
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     folder *c = root->cache[i];
     if (c && c->users)
       continue;
-    if (best == CACHED_FOLDERS || !c || (root->cache[best] && c->used_at < root->cache[best]->used_at))
+    if (best == CACHED_FOLDERS || !c ||
+        (root->cache[best] && c->used_at < root->cache[best]->used_at))
       best = i;
     if (!c)
       break;
@@ -156,8 +150,7 @@ static void cache_add(igt__root *root, folder *f)
   f->used_at = ++root->clock;
 }
 
-static void cache_remove(igt__root *root, const folder *f)
-{
+static void cache_remove(igt__root *root, const folder *f) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     if (root->cache[i] == f) {
       root->cache[i]->cached = false;
@@ -166,8 +159,7 @@ static void cache_remove(igt__root *root, const folder *f)
   }
 }
 
-static void folder_put(igt__root *root, folder *f, bool forget)
-{
+static void folder_put(igt__root *root, folder *f, bool forget) {
   pthread_mutex_lock(&root->lock);
   if (forget)
     cache_remove(root, f);
@@ -178,8 +170,7 @@ static void folder_put(igt__root *root, folder *f, bool forget)
 }
 
 static igt_status folder_get(igt__root *root, const char *path, bool make, folder **out,
-                             igt_error *err)
-{
+                             igt_error *err) {
   pthread_mutex_lock(&root->lock);
   folder *f = cache_find(root, path);
   pthread_mutex_unlock(&root->lock);
@@ -208,8 +199,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
 
 /* The folder that path's last component is in. */
 static igt_status parent_get(igt__root *root, const char *path, bool make, folder **out,
-                             const char **base, igt_error *err)
-{
+                             const char **base, igt_error *err) {
   *base = igt__path_base(path);
   if (!**base || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
@@ -225,8 +215,7 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
 
 /* ---- the root ---- */
 
-static igt_status make_root(const char *path, igt_error *err)
-{
+static igt_status make_root(const char *path, igt_error *err) {
   char *copy = igt__strdup(path);
   if (!copy)
     return igt__fail_memory(err);
@@ -248,8 +237,7 @@ static igt_status make_root(const char *path, igt_error *err)
   return IGT_OK;
 }
 
-igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err)
-{
+igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err) {
   *out = NULL;
   igt__root *root = igt__calloc(1, sizeof *root);
   if (!root)
@@ -276,8 +264,7 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
   return IGT_OK;
 }
 
-void igt__root_close(igt__root *root)
-{
+void igt__root_close(igt__root *root) {
   if (!root)
     return;
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
@@ -291,18 +278,15 @@ void igt__root_close(igt__root *root)
   igt__free(root);
 }
 
-const char *igt__root_path(const igt__root *root)
-{
+const char *igt__root_path(const igt__root *root) {
   return root->path;
 }
 
-int igt__root_fd(const igt__root *root)
-{
+int igt__root_fd(const igt__root *root) {
   return root->fd;
 }
 
-static int probe_case(const igt__root *root)
-{
+static int probe_case(const igt__root *root) {
   char lower[64], upper[64];
   unsigned long long n = (unsigned long long)igt__jitter();
   snprintf(lower, sizeof lower, ".igtcloud-probe-%016llx-a", n);
@@ -317,8 +301,7 @@ static int probe_case(const igt__root *root)
   return folds;
 }
 
-bool igt__root_folds_case(igt__root *root)
-{
+bool igt__root_folds_case(igt__root *root) {
   pthread_mutex_lock(&root->lock);
   if (root->folds_case < 0)
     root->folds_case = probe_case(root);
@@ -329,8 +312,7 @@ bool igt__root_folds_case(igt__root *root)
 
 /* ---- what is below it ---- */
 
-static igt_status open_failed(const char *path, int os_error, igt_error *err)
-{
+static igt_status open_failed(const char *path, int os_error, igt_error *err) {
   if (os_error == ELOOP)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is a link, and links are not followed", path);
   if (os_error == EISDIR)
@@ -339,8 +321,7 @@ static igt_status open_failed(const char *path, int os_error, igt_error *err)
 }
 
 igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
-                               bool make_dirs, int *fd, igt_error *err)
-{
+                               bool make_dirs, int *fd, igt_error *err) {
   *fd = -1;
   for (int attempt = 0;; attempt++) {
     folder *f;
@@ -360,8 +341,7 @@ igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mod
   }
 }
 
-igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err)
-{
+igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err) {
   folder *f;
   igt_status status = folder_get(root, path, true, &f, err);
   if (status == IGT_OK)
@@ -369,8 +349,7 @@ igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err)
   return status;
 }
 
-igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err)
-{
+igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err) {
   folder *f;
   const char *base;
   igt_status status = parent_get(root, path, false, &f, &base, err);
@@ -381,8 +360,7 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
   return os_error ? igt__fail_errno(err, os_error, "cannot look at '%s'", path) : IGT_OK;
 }
 
-igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err)
-{
+igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err) {
   folder *f = NULL, *t = NULL;
   const char *from_base, *to_base;
   igt_status status = parent_get(root, from, false, &f, &from_base, err);
@@ -403,8 +381,7 @@ igt_status igt__root_rename(igt__root *root, const char *from, const char *to, i
   return status;
 }
 
-igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err)
-{
+igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
   folder *f;
   const char *base;
   igt_status status = parent_get(root, path, false, &f, &base, err);
@@ -416,8 +393,8 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err)
   return status;
 }
 
-static igt_status write_all(int fd, const char *data, size_t len, const char *path, igt_error *err)
-{
+static igt_status write_all(int fd, const char *data, size_t len, const char *path,
+                            igt_error *err) {
   while (len > 0) {
     ssize_t n = write(fd, data, len);
     if (n < 0 && errno == EINTR)
@@ -433,8 +410,7 @@ static igt_status write_all(int fd, const char *data, size_t len, const char *pa
 }
 
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
-                                mode_t mode, igt_error *err)
-{
+                                mode_t mode, igt_error *err) {
   char salt[24];
   snprintf(salt, sizeof salt, "%016llx", (unsigned long long)igt__jitter());
   char *temporary = igt__path_partial(path, salt);
@@ -442,7 +418,7 @@ igt_status igt__root_write_file(igt__root *root, const char *path, const void *d
     return igt__fail_memory(err);
   int fd;
   igt_status status =
-    igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
+      igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
   if (status == IGT_OK) {
     status = write_all(fd, data, len, path, err);
     if (close(fd) != 0 && status == IGT_OK)

@@ -7,30 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-char igt__ascii_lower(char c)
-{
+char igt__ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
-bool igt__str_eq(const char *a, const char *b)
-{
+bool igt__str_eq(const char *a, const char *b) {
   return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-bool igt__str_eq_nocase(const char *a, const char *b)
-{
+bool igt__str_eq_nocase(const char *a, const char *b) {
   if (!a || !b)
     return a == b;
   return strlen(a) == strlen(b) && igt__str_starts_nocase(a, b);
 }
 
-bool igt__str_starts(const char *s, const char *prefix)
-{
+bool igt__str_starts(const char *s, const char *prefix) {
   return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-bool igt__str_starts_nocase(const char *s, const char *prefix)
-{
+bool igt__str_starts_nocase(const char *s, const char *prefix) {
   for (; *prefix; s++, prefix++) {
     if (igt__ascii_lower(*s) != igt__ascii_lower(*prefix))
       return false;
@@ -38,14 +33,12 @@ bool igt__str_starts_nocase(const char *s, const char *prefix)
   return true;
 }
 
-bool igt__str_ends(const char *s, const char *suffix)
-{
+bool igt__str_ends(const char *s, const char *suffix) {
   size_t n = strlen(s), m = strlen(suffix);
   return m <= n && memcmp(s + n - m, suffix, m) == 0;
 }
 
-static bool only_digits(const char *s)
-{
+static bool only_digits(const char *s) {
   if (!*s)
     return false;
   for (; *s; s++) {
@@ -55,8 +48,7 @@ static bool only_digits(const char *s)
   return true;
 }
 
-bool igt__str_to_int64(const char *s, int64_t *out)
-{
+bool igt__str_to_int64(const char *s, int64_t *out) {
   if (!s || !only_digits(*s == '-' ? s + 1 : s))
     return false;
   errno = 0;
@@ -67,8 +59,7 @@ bool igt__str_to_int64(const char *s, int64_t *out)
   return true;
 }
 
-bool igt__str_to_uint64(const char *s, uint64_t *out)
-{
+bool igt__str_to_uint64(const char *s, uint64_t *out) {
   if (!s || !only_digits(s))
     return false;
   errno = 0;
@@ -80,8 +71,7 @@ bool igt__str_to_uint64(const char *s, uint64_t *out)
 }
 
 /* The length of the sequence that begins at s, 0 when it is none (RFC 3629, section 4). */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
+static size_t utf8_sequence(const unsigned char *s, size_t n) {
   if (s[0] < 0x80)
     return 1;
   size_t len = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
@@ -100,8 +90,7 @@ static size_t utf8_sequence(const unsigned char *s, size_t n)
   return overlong || surrogate || too_high ? 0 : len;
 }
 
-bool igt__utf8_valid(const char *s, size_t n)
-{
+bool igt__utf8_valid(const char *s, size_t n) {
   for (size_t i = 0; i < n;) {
     size_t len = utf8_sequence((const unsigned char *)s + i, n - i);
     if (len == 0)
@@ -111,14 +100,12 @@ bool igt__utf8_valid(const char *s, size_t n)
   return true;
 }
 
-static bool is_unreserved(unsigned char c)
-{
+static bool is_unreserved(unsigned char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
 }
 
-bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash)
-{
+bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
   static const char digits[] = "0123456789ABCDEF";
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)s[i];
@@ -132,16 +119,14 @@ bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash)
   return !out->failed;
 }
 
-static int hex_digit(char c)
-{
+static int hex_digit(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
   c = igt__ascii_lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space)
-{
+bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space) {
   for (size_t i = 0; i < n; i++) {
     char c = s[i];
     if (c == '%') {
@@ -159,8 +144,7 @@ bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space)
   return !out->failed;
 }
 
-void igt__format_bytes(uint64_t n, char *out, size_t cap)
-{
+void igt__format_bytes(uint64_t n, char *out, size_t cap) {
   static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double v = (double)n;
   size_t unit = 0;
@@ -177,8 +161,7 @@ void igt__format_bytes(uint64_t n, char *out, size_t cap)
 /* ---- patterns ---- */
 
 /* Matches c against the set that begins behind '['; *end is behind ']'. NULL end: no set. */
-static bool match_set(const char *set, char c, const char **end)
-{
+static bool match_set(const char *set, char c, const char **end) {
   bool negated = *set == '!' || *set == '^', found = false;
   const char *p = set + negated;
   *end = NULL;
@@ -196,8 +179,7 @@ static bool match_set(const char *set, char c, const char **end)
 }
 
 /* One pattern element against one byte; *next is the pattern behind the element. */
-static bool match_one(const char *pattern, char c, const char **next)
-{
+static bool match_one(const char *pattern, char c, const char **next) {
   *next = pattern + 1;
   if (*pattern == '?')
     return c != '/';
@@ -217,8 +199,7 @@ static bool match_one(const char *pattern, char c, const char **next)
 }
 
 /* Where a '**' that began at s may end next; NULL: nowhere. */
-static const char *next_start(const char *s, bool whole_folders)
-{
+static const char *next_start(const char *s, bool whole_folders) {
   if (!whole_folders)
     return s + 1;
   const char *slash = strchr(s, '/');
@@ -227,8 +208,7 @@ static const char *next_start(const char *s, bool whole_folders)
 
 /* Iterative with one point to go back to for '*' and one for '**': no input makes it more than
  * quadratic for each of them. */
-static bool match_path(const char *p, const char *s)
-{
+static bool match_path(const char *p, const char *s) {
   const char *star = NULL, *star_s = NULL, *deep = NULL, *deep_s = NULL;
   bool whole_folders = false; /* the last '**' was followed by '/' */
   for (;;) {
@@ -269,8 +249,7 @@ static bool match_path(const char *p, const char *s)
   }
 }
 
-bool igt__glob_match(const char *pattern, const char *path)
-{
+bool igt__glob_match(const char *pattern, const char *path) {
   if (!strchr(pattern, '/')) {
     const char *slash = strrchr(path, '/');
     return match_path(pattern, slash ? slash + 1 : path);

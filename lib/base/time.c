@@ -10,8 +10,7 @@
 
 /* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, by counting years from
  * March, so that the leap day is the last one. */
-static int64_t days_from_civil(int year, int month, int day)
-{
+static int64_t days_from_civil(int year, int month, int day) {
   int64_t y = month <= 2 ? year - 1 : year;
   int64_t era = (y >= 0 ? y : y - 399) / 400;
   int64_t year_of_era = y - era * 400;
@@ -20,13 +19,12 @@ static int64_t days_from_civil(int year, int month, int day)
   return era * 146097 + day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, int *year, int *month, int *day)
-{
+static void civil_from_days(int64_t days, int *year, int *month, int *day) {
   days += 719468;
   int64_t era = (days >= 0 ? days : days - 146096) / 146097;
   int64_t day_of_era = days - era * 146097;
   int64_t year_of_era =
-    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   int64_t m = (5 * day_of_year + 2) / 153;
   *day = (int)(day_of_year - (153 * m + 2) / 5 + 1);
@@ -34,8 +32,7 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day)
   *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
-static bool valid_date(int year, int month, int day)
-{
+static bool valid_date(int year, int month, int day) {
   static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (year < 1 || month < 1 || month > 12 || day < 1)
     return false;
@@ -44,8 +41,7 @@ static bool valid_date(int year, int month, int day)
 }
 
 /* Exactly n digits at *s, which moves on. */
-static bool digits(const char **s, int n, int *out)
-{
+static bool digits(const char **s, int n, int *out) {
   int v = 0;
   for (int i = 0; i < n; i++) {
     char c = (*s)[i];
@@ -58,16 +54,14 @@ static bool digits(const char **s, int n, int *out)
   return true;
 }
 
-static bool literal(const char **s, char c)
-{
+static bool literal(const char **s, char c) {
   if (**s != c)
     return false;
   (*s)++;
   return true;
 }
 
-static bool parse_date(const char **s, int64_t *days)
-{
+static bool parse_date(const char **s, int64_t *days) {
   int year, month, day;
   if (!digits(s, 4, &year) || !literal(s, '-') || !digits(s, 2, &month) || !literal(s, '-') ||
       !digits(s, 2, &day) || !valid_date(year, month, day))
@@ -76,8 +70,7 @@ static bool parse_date(const char **s, int64_t *days)
   return true;
 }
 
-static bool parse_clock(const char **s, int *seconds)
-{
+static bool parse_clock(const char **s, int *seconds) {
   int hour, minute, second;
   if (!digits(s, 2, &hour) || !literal(s, ':') || !digits(s, 2, &minute) || !literal(s, ':') ||
       !digits(s, 2, &second) || hour > 23 || minute > 59 || second > 59)
@@ -86,8 +79,7 @@ static bool parse_clock(const char **s, int *seconds)
   return true;
 }
 
-static bool parse_fraction(const char **s, int32_t *microseconds)
-{
+static bool parse_fraction(const char **s, int32_t *microseconds) {
   *microseconds = 0;
   if (**s != '.')
     return true;
@@ -102,8 +94,7 @@ static bool parse_fraction(const char **s, int32_t *microseconds)
   return n > 0;
 }
 
-static bool parse_offset(const char **s, igt_time *out)
-{
+static bool parse_offset(const char **s, igt_time *out) {
   out->has_offset = true;
   if (literal(s, 'Z') || literal(s, 'z'))
     return true;
@@ -124,8 +115,7 @@ static bool parse_offset(const char **s, igt_time *out)
   return true;
 }
 
-bool igt__time_parse(const char *s, igt_time *out)
-{
+bool igt__time_parse(const char *s, igt_time *out) {
   igt_time t = {0};
   int64_t days;
   int seconds;
@@ -140,8 +130,7 @@ bool igt__time_parse(const char *s, igt_time *out)
   return true;
 }
 
-bool igt__date_parse(const char *s, igt_time *out)
-{
+bool igt__date_parse(const char *s, igt_time *out) {
   int64_t days;
   if (!s || !parse_date(&s, &days) || *s)
     return false;
@@ -153,8 +142,7 @@ static const char *const month_names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Ju
                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 static const char *const day_names[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
 
-static bool parse_month(const char **s, int *month)
-{
+static bool parse_month(const char **s, int *month) {
   for (int i = 0; i < 12; i++) {
     if (strncmp(*s, month_names[i], 3) == 0) {
       *s += 3;
@@ -165,8 +153,7 @@ static bool parse_month(const char **s, int *month)
   return false;
 }
 
-static bool http_result(int year, int month, int day, int seconds, int64_t *out)
-{
+static bool http_result(int year, int month, int day, int seconds, int64_t *out) {
   if (!valid_date(year, month, day))
     return false;
   *out = days_from_civil(year, month, day) * DAY + seconds;
@@ -174,8 +161,7 @@ static bool http_result(int year, int month, int day, int seconds, int64_t *out)
 }
 
 /* "06 Nov 1994 08:49:37 GMT", behind "Sun, ". */
-static bool parse_imf(const char *s, int64_t *out)
-{
+static bool parse_imf(const char *s, int64_t *out) {
   int day, month, year, seconds;
   return digits(&s, 2, &day) && literal(&s, ' ') && parse_month(&s, &month) && literal(&s, ' ') &&
          digits(&s, 4, &year) && literal(&s, ' ') && parse_clock(&s, &seconds) &&
@@ -184,8 +170,7 @@ static bool parse_imf(const char *s, int64_t *out)
 
 /* "06-Nov-94 08:49:37 GMT", behind "Sunday, ". Two digits: RFC 9110 5.6.7 wants the century that
  * is not more than 50 years ahead; 70 is where every server's clock begins. */
-static bool parse_rfc850(const char *s, int64_t *out)
-{
+static bool parse_rfc850(const char *s, int64_t *out) {
   int day, month, year, seconds;
   return digits(&s, 2, &day) && literal(&s, '-') && parse_month(&s, &month) && literal(&s, '-') &&
          digits(&s, 2, &year) && literal(&s, ' ') && parse_clock(&s, &seconds) &&
@@ -194,8 +179,7 @@ static bool parse_rfc850(const char *s, int64_t *out)
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
-static bool parse_asctime(const char *s, int64_t *out)
-{
+static bool parse_asctime(const char *s, int64_t *out) {
   int day, month, year, seconds;
   if (strlen(s) < 4)
     return false;
@@ -208,8 +192,7 @@ static bool parse_asctime(const char *s, int64_t *out)
          http_result(year, month, day, seconds, out);
 }
 
-bool igt__http_date_parse(const char *s, int64_t *out)
-{
+bool igt__http_date_parse(const char *s, int64_t *out) {
   if (!s)
     return false;
   const char *comma = strstr(s, ", ");
@@ -218,8 +201,7 @@ bool igt__http_date_parse(const char *s, int64_t *out)
   return parse_imf(comma + 2, out) || parse_rfc850(comma + 2, out);
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
+static int64_t floor_div(int64_t a, int64_t b) {
   return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
@@ -228,8 +210,7 @@ typedef struct broken_down {
   int64_t days;
 } broken_down;
 
-static broken_down break_down(int64_t seconds)
-{
+static broken_down break_down(int64_t seconds) {
   broken_down b;
   b.days = floor_div(seconds, DAY);
   int rest = (int)(seconds - b.days * DAY);
@@ -240,8 +221,7 @@ static broken_down break_down(int64_t seconds)
   return b;
 }
 
-void igt__time_format(const igt_time *t, char sep, char *out, size_t cap)
-{
+void igt__time_format(const igt_time *t, char sep, char *out, size_t cap) {
   broken_down b = break_down(t->seconds + t->offset * 60);
   char fraction[16] = "", offset[16] = "";
   if (t->microseconds)
@@ -254,22 +234,19 @@ void igt__time_format(const igt_time *t, char sep, char *out, size_t cap)
            b.minute, b.second, fraction, offset);
 }
 
-void igt__time_format_basic(int64_t seconds, char *out, size_t cap)
-{
+void igt__time_format_basic(int64_t seconds, char *out, size_t cap) {
   broken_down b = break_down(seconds);
   snprintf(out, cap, "%04d%02d%02dT%02d%02d%02dZ", b.year, b.month, b.day, b.hour, b.minute,
            b.second);
 }
 
-void igt__time_format_http(int64_t seconds, char *out, size_t cap)
-{
+void igt__time_format_http(int64_t seconds, char *out, size_t cap) {
   broken_down b = break_down(seconds);
   int64_t weekday = b.days - floor_div(b.days, 7) * 7;
   snprintf(out, cap, "%s, %02d %s %04d %02d:%02d:%02d GMT", day_names[weekday], b.day,
            month_names[b.month - 1], b.year, b.hour, b.minute, b.second);
 }
 
-int64_t igt__time_day(const igt_time *t)
-{
+int64_t igt__time_day(const igt_time *t) {
   return floor_div(t->seconds + t->offset * 60, DAY);
 }

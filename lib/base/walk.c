@@ -34,15 +34,13 @@ typedef struct names {
   size_t count, cap;
 } names;
 
-static void names_free(names *n)
-{
+static void names_free(names *n) {
   for (size_t i = 0; i < n->count; i++)
     igt__free(n->v[i]);
   igt__free(n->v);
 }
 
-static bool names_add(names *n, const char *name)
-{
+static bool names_add(names *n, const char *name) {
   if (n->count == n->cap) {
     size_t cap = n->cap ? n->cap * 2 : 64;
     char **v = igt__realloc(n->v, cap * sizeof *v);
@@ -58,14 +56,12 @@ static bool names_add(names *n, const char *name)
   return true;
 }
 
-static int by_name(const void *a, const void *b)
-{
+static int by_name(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* 0 or an errno. fd stays the caller's. */
-static int read_names(int fd, names *out)
-{
+static int read_names(int fd, names *out) {
   int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
   if (!dir) {
@@ -95,8 +91,7 @@ static int read_names(int fd, names *out)
   return os_error;
 }
 
-static bool is_loop(const level *above, const struct stat *st)
-{
+static bool is_loop(const level *above, const struct stat *st) {
   for (; above; above = above->above) {
     if (above->device == st->st_dev && above->inode == st->st_ino)
       return true;
@@ -107,22 +102,19 @@ static bool is_loop(const level *above, const struct stat *st)
 static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err);
 
 /* Tells about what the entry is; *go on is false when the walk has ended. */
-static bool report(walk *w, igt__walk_entry *entry)
-{
+static bool report(walk *w, igt__walk_entry *entry) {
   w->ended_with = w->fn(w->payload, entry);
   return w->ended_with == 0;
 }
 
-static bool report_unreadable(walk *w, igt__walk_entry *entry, int os_error)
-{
+static bool report_unreadable(walk *w, igt__walk_entry *entry, int os_error) {
   entry->kind = IGT__WALK_UNREADABLE;
   entry->os_error = os_error;
   return report(w, entry);
 }
 
 static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const level *above,
-                            igt_error *err)
-{
+                            igt_error *err) {
   level here = {above, entry->st.st_dev, entry->st.st_ino, above->depth + 1};
   if (is_loop(above, &entry->st) || here.depth > MAX_DEPTH) {
     report_unreadable(w, entry, ELOOP);
@@ -145,8 +137,7 @@ static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const l
 }
 
 static igt_status walk_entry(walk *w, int parent, const char *name, const level *here,
-                             igt_error *err)
-{
+                             igt_error *err) {
   igt__walk_entry entry = {.path = w->path.data, .name = name};
   if (fstatat(parent, name, &entry.st, w->follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT && !w->follow_links)
@@ -163,8 +154,7 @@ static igt_status walk_entry(walk *w, int parent, const char *name, const level 
   return IGT_OK;
 }
 
-static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err)
-{
+static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err) {
   names list = {0};
   igt_status status = IGT_OK;
   int os_error = read_names(fd, &list);
@@ -174,8 +164,9 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
   else if (os_error && length == 0)
     status = igt__fail_errno(err, os_error, "cannot read the folder");
   else if (os_error)
-    report_unreadable(w, &(igt__walk_entry){.path = w->path.data,
-                                            .name = igt__path_base(w->path.data)}, os_error);
+    report_unreadable(
+        w, &(igt__walk_entry){.path = w->path.data, .name = igt__path_base(w->path.data)},
+        os_error);
   for (size_t i = 0; i < list.count && status == IGT_OK && w->ended_with == 0; i++) {
     if (length)
       igt__buf_putc(&w->path, '/');
@@ -191,8 +182,7 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
 }
 
 igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void *payload,
-                     int *ended_with, igt_error *err)
-{
+                     int *ended_with, igt_error *err) {
   if (ended_with)
     *ended_with = 0;
   walk w = {.follow_links = follow_links, .fn = fn, .payload = payload};
@@ -202,8 +192,8 @@ igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void 
   igt__buf_init(&w.path, SIZE_MAX);
   igt__buf_reserve(&w.path, 256);
   struct stat st;
-  igt_status status = fstat(fd, &st) == 0 ? IGT_OK
-                                          : igt__fail_errno(err, errno, "cannot read '%s'", root);
+  igt_status status =
+      fstat(fd, &st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read '%s'", root);
   level top = {NULL, st.st_dev, st.st_ino, 0};
   if (status == IGT_OK)
     status = walk_folder(&w, fd, &top, err);

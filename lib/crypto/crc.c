@@ -16,8 +16,7 @@ static crc_table crc32_table = {.polynomial = 0xedb88320u, .ones = 0xffffffffu};
 static crc_table crc32c_table = {.polynomial = 0x82f63b78u, .ones = 0xffffffffu};
 static crc_table crc64_table = {.polynomial = 0x9a6c9329ac4bc9b5u, .ones = UINT64_MAX};
 
-static void fill(crc_table *t)
-{
+static void fill(crc_table *t) {
   for (unsigned i = 0; i < 256; i++) {
     uint64_t c = i;
     for (int bit = 0; bit < 8; bit++)
@@ -32,30 +31,26 @@ static void fill(crc_table *t)
   }
 }
 
-static void fill_all(void)
-{
+static void fill_all(void) {
   fill(&crc32_table);
   fill(&crc32c_table);
   fill(&crc64_table);
 }
 
-static const crc_table *table_of(igt__digest_alg alg)
-{
+static const crc_table *table_of(igt__digest_alg alg) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, fill_all);
   return alg == IGT__CRC32 ? &crc32_table : alg == IGT__CRC32C ? &crc32c_table : &crc64_table;
 }
 
-static uint64_t read_little(const unsigned char *p)
-{
+static uint64_t read_little(const unsigned char *p) {
   uint64_t v = 0;
   for (int i = 7; i >= 0; i--)
     v = v << 8 | p[i];
   return v;
 }
 
-uint64_t igt__crc_update(igt__digest_alg alg, uint64_t crc, const void *data, size_t n)
-{
+uint64_t igt__crc_update(igt__digest_alg alg, uint64_t crc, const void *data, size_t n) {
   const crc_table *t = table_of(alg);
   const unsigned char *p = data;
   uint64_t c = crc ^ t->ones;

@@ -6,8 +6,7 @@
 #include "base/mem.h"
 #include "crypto.h"
 
-void igt__hex(const unsigned char *data, size_t n, char *out)
-{
+void igt__hex(const unsigned char *data, size_t n, char *out) {
   static const char digits[] = "0123456789abcdef";
   for (size_t i = 0; i < n; i++) {
     out[2 * i] = digits[data[i] >> 4];
@@ -16,8 +15,7 @@ void igt__hex(const unsigned char *data, size_t n, char *out)
   out[2 * n] = '\0';
 }
 
-static int hex_digit(char c)
-{
+static int hex_digit(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
   if (c >= 'a' && c <= 'f')
@@ -25,8 +23,7 @@ static int hex_digit(char c)
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool igt__unhex(const char *hex, size_t n_chars, unsigned char *out)
-{
+bool igt__unhex(const char *hex, size_t n_chars, unsigned char *out) {
   if (n_chars % 2)
     return false;
   for (size_t i = 0; i < n_chars / 2; i++) {
@@ -41,10 +38,9 @@ bool igt__unhex(const char *hex, size_t n_chars, unsigned char *out)
 /* RFC 4648, sections 4 and 5. */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_alphabet[] =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static bool encode(igt__buf *out, const unsigned char *p, size_t n, const char *letters, bool pad)
-{
+static bool encode(igt__buf *out, const unsigned char *p, size_t n, const char *letters, bool pad) {
   for (size_t i = 0; i < n; i += 3) {
     size_t left = n - i < 3 ? n - i : 3;
     unsigned v = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) |
@@ -57,24 +53,20 @@ static bool encode(igt__buf *out, const unsigned char *p, size_t n, const char *
   return !out->failed;
 }
 
-bool igt__base64_encode(igt__buf *out, const void *data, size_t n)
-{
+bool igt__base64_encode(igt__buf *out, const void *data, size_t n) {
   return encode(out, data, n, alphabet, true);
 }
 
-bool igt__base64url_encode(igt__buf *out, const void *data, size_t n)
-{
+bool igt__base64url_encode(igt__buf *out, const void *data, size_t n) {
   return encode(out, data, n, url_alphabet, false);
 }
 
-static int letter_value(char c, const char *letters)
-{
+static int letter_value(char c, const char *letters) {
   const char *found = c ? strchr(letters, c) : NULL;
   return found ? (int)(found - letters) : -1;
 }
 
-static bool decode(igt__buf *out, const char *s, size_t n, const char *letters)
-{
+static bool decode(igt__buf *out, const char *s, size_t n, const char *letters) {
   unsigned v = 0;
   int bits = 0;
   for (size_t i = 0; i < n; i++) {
@@ -92,32 +84,27 @@ static bool decode(igt__buf *out, const char *s, size_t n, const char *letters)
   return bits < 6 && v == 0 && !out->failed; /* no bits that belong to nothing */
 }
 
-static size_t without_padding(const char *s, size_t n)
-{
+static size_t without_padding(const char *s, size_t n) {
   size_t m = n;
   while (m > 0 && n - m < 2 && s[m - 1] == '=')
     m--;
   return m;
 }
 
-bool igt__base64_decode(igt__buf *out, const char *s, size_t n)
-{
+bool igt__base64_decode(igt__buf *out, const char *s, size_t n) {
   return n % 4 == 0 && decode(out, s, without_padding(s, n), alphabet);
 }
 
-bool igt__base64url_decode(igt__buf *out, const char *s, size_t n)
-{
+bool igt__base64url_decode(igt__buf *out, const char *s, size_t n) {
   size_t m = without_padding(s, n);
   return (m == n || n % 4 == 0) && decode(out, s, m, url_alphabet);
 }
 
-bool igt__random(void *out, size_t n)
-{
+bool igt__random(void *out, size_t n) {
   return n <= INT32_MAX && RAND_bytes(out, (int)n) == 1;
 }
 
-bool igt__random_token(char *out, size_t n_chars)
-{
+bool igt__random_token(char *out, size_t n_chars) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   for (size_t i = 0; i < n_chars;) {
     unsigned char byte;
@@ -130,8 +117,7 @@ bool igt__random_token(char *out, size_t n_chars)
   return true;
 }
 
-bool igt__uuid(char out[37])
-{
+bool igt__uuid(char out[37]) {
   unsigned char b[16];
   char hex[33];
   if (!igt__random(b, sizeof b))
@@ -151,8 +137,7 @@ bool igt__uuid(char out[37])
   return true;
 }
 
-bool igt__equal_constant_time(const void *a, const void *b, size_t n)
-{
+bool igt__equal_constant_time(const void *a, const void *b, size_t n) {
   return CRYPTO_memcmp(a, b, n) == 0;
 }
 
@@ -161,8 +146,7 @@ struct igt__secret {
   char text[];
 };
 
-igt__secret *igt__secret_new(const char *s, size_t n)
-{
+igt__secret *igt__secret_new(const char *s, size_t n) {
   igt__secret *secret = igt__malloc(sizeof *secret + n + 1);
   if (!secret)
     return NULL;
@@ -172,20 +156,17 @@ igt__secret *igt__secret_new(const char *s, size_t n)
   return secret;
 }
 
-void igt__secret_free(igt__secret *secret)
-{
+void igt__secret_free(igt__secret *secret) {
   if (!secret)
     return;
   igt__wipe(secret->text, secret->len);
   igt__free(secret);
 }
 
-const char *igt__secret_text(const igt__secret *secret)
-{
+const char *igt__secret_text(const igt__secret *secret) {
   return secret ? secret->text : "";
 }
 
-size_t igt__secret_len(const igt__secret *secret)
-{
+size_t igt__secret_len(const igt__secret *secret) {
   return secret ? secret->len : 0;
 }

@@ -20,16 +20,14 @@ struct igt__rsa {
   EVP_PKEY *key;
 };
 
-static igt_status bad_key(igt_error *err, const char *what, const char *why)
-{
+static igt_status bad_key(igt_error *err, const char *what, const char *why) {
   ERR_clear_error();
   return igt__fail(err, IGT_E_KEY, "%s cannot be used: %s", what, why);
 }
 
 /* The base64 between the lines of a PEM (RFC 7468), with all white space left out; false when
  * there is none. *label is behind BEGIN. */
-static bool pem_body(const char *pem, size_t n, const char **label, igt__buf *body)
-{
+static bool pem_body(const char *pem, size_t n, const char **label, igt__buf *body) {
   const char *begin = memmem(pem, n, BEGIN, strlen(BEGIN));
   if (!begin)
     return false;
@@ -50,8 +48,7 @@ static bool pem_body(const char *pem, size_t n, const char **label, igt__buf *bo
 }
 
 static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__buf *der,
-                             igt_error *err)
-{
+                             igt_error *err) {
   igt__buf body;
   igt__buf_init(&body, IGT__MAX_KEY_FILE);
   const char *label = NULL;
@@ -66,8 +63,7 @@ static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__b
   return status;
 }
 
-static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_error *err)
-{
+static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_error *err) {
   const char *why = NULL;
   if (!key)
     why = "it is damaged or no RSA key";
@@ -86,8 +82,7 @@ static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_
 }
 
 igt_status igt__rsa_private(const char *pem, size_t n, const char *what, igt__rsa **out,
-                            igt_error *err)
-{
+                            igt_error *err) {
   *out = NULL;
   igt__buf der;
   igt__buf_init(&der, IGT__MAX_KEY_FILE);
@@ -101,8 +96,7 @@ igt_status igt__rsa_private(const char *pem, size_t n, const char *what, igt__rs
 }
 
 igt_status igt__rsa_public(const char *pem, size_t n, const char *what, igt__rsa **out,
-                           igt_error *err)
-{
+                           igt_error *err) {
   *out = NULL;
   igt__buf der;
   igt__buf_init(&der, IGT__MAX_KEY_FILE);
@@ -115,8 +109,7 @@ igt_status igt__rsa_public(const char *pem, size_t n, const char *what, igt__rsa
   return status;
 }
 
-void igt__rsa_free(igt__rsa *rsa)
-{
+void igt__rsa_free(igt__rsa *rsa) {
   if (!rsa)
     return;
   EVP_PKEY_free(rsa->key);
@@ -124,14 +117,13 @@ void igt__rsa_free(igt__rsa *rsa)
 }
 
 igt_status igt__rs256_sign(igt__rsa *rsa, const void *data, size_t n, igt__buf *signature,
-                           igt_error *err)
-{
+                           igt_error *err) {
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
   size_t len = (size_t)EVP_PKEY_size(rsa->key);
-  bool ok = ctx && igt__buf_reserve(signature, len) &&
-            EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, rsa->key) == 1 &&
-            EVP_DigestSign(ctx, (unsigned char *)signature->data + signature->len, &len, data,
-                           n) == 1;
+  bool ok =
+      ctx && igt__buf_reserve(signature, len) &&
+      EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, rsa->key) == 1 &&
+      EVP_DigestSign(ctx, (unsigned char *)signature->data + signature->len, &len, data, n) == 1;
   EVP_MD_CTX_free(ctx);
   if (!ok)
     return bad_key(err, "the private key", "signing with it failed");
@@ -140,8 +132,7 @@ igt_status igt__rs256_sign(igt__rsa *rsa, const void *data, size_t n, igt__buf *
   return IGT_OK;
 }
 
-bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *sig, size_t sig_len)
-{
+bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *sig, size_t sig_len) {
   EVP_MD_CTX *ctx = EVP_MD_CTX_new();
   bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, rsa->key) == 1 &&
             EVP_DigestVerify(ctx, sig, sig_len, data, n) == 1;
@@ -150,15 +141,13 @@ bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *si
   return ok;
 }
 
-static bool append_bio(igt__buf *out, BIO *bio)
-{
+static bool append_bio(igt__buf *out, BIO *bio) {
   char *data;
   long n = BIO_get_mem_data(bio, &data);
   return n > 0 && igt__buf_append(out, data, (size_t)n);
 }
 
-igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err)
-{
+igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err) {
   EVP_PKEY *key = EVP_RSA_gen(MIN_BITS);
   BIO *private_bio = BIO_new(BIO_s_secmem()), *public_bio = BIO_new(BIO_s_mem());
   bool ok = key && private_bio && public_bio &&

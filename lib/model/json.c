@@ -10,8 +10,7 @@
 
 /* An igt__json is json-c's own value under another name: nothing is copied. JSON null is NULL
  * in json-c, and so it is here. */
-static json_object *jc(const igt__json *v)
-{
+static json_object *jc(const igt__json *v) {
   union {
     const igt__json *ours;
     json_object *theirs; /* its readers take no const */
@@ -19,8 +18,7 @@ static json_object *jc(const igt__json *v)
   return u.theirs;
 }
 
-static igt__json *ours(json_object *v)
-{
+static igt__json *ours(json_object *v) {
   return (igt__json *)v;
 }
 
@@ -28,8 +26,7 @@ static igt__json *ours(json_object *v)
 
 /* json-c takes more than RFC 8259 has (NaN, single quotes), so the text is checked first. Cut off
  * is what fails at its very end. */
-static igt_status check_text(const char *text, size_t n, const char *what, igt_error *err)
-{
+static igt_status check_text(const char *text, size_t n, const char *what, igt_error *err) {
   igt__scan scan;
   igt__scan_init(&scan, text, n);
   bool whole = igt__scan_skip(&scan);
@@ -47,8 +44,7 @@ static igt_status check_text(const char *text, size_t n, const char *what, igt_e
 }
 
 /* Members are reached by counting, so their number is bounded. */
-static bool has_few_members(json_object *v)
-{
+static bool has_few_members(json_object *v) {
   if (json_object_is_type(v, json_type_array)) {
     for (size_t i = 0; i < json_object_array_length(v); i++) {
       if (!has_few_members(json_object_array_get_idx(v, i)))
@@ -65,8 +61,7 @@ static bool has_few_members(json_object *v)
 }
 
 igt_status igt__json_parse(const char *text, size_t n, const char *what, igt__json **out,
-                           igt_error *err)
-{
+                           igt_error *err) {
   *out = NULL;
   if (n > IGT__MAX_JSON_BODY)
     return igt__fail(err, IGT_E_LIMIT, "%s is larger than %u bytes", what, IGT__MAX_JSON_BODY);
@@ -92,20 +87,18 @@ igt_status igt__json_parse(const char *text, size_t n, const char *what, igt__js
   return IGT_OK;
 }
 
-void igt__json_free(igt__json *v)
-{
+void igt__json_free(igt__json *v) {
   json_object_put(jc(v));
 }
 
-igt__json_type igt__json_typeof(const igt__json *v)
-{
+igt__json_type igt__json_typeof(const igt__json *v) {
   switch (json_object_get_type(jc(v))) {
   case json_type_boolean:
     return IGT__JSON_BOOL;
   case json_type_int:
     return json_object_get_uint64(jc(v)) > INT64_MAX && json_object_get_int64(jc(v)) > 0
-             ? IGT__JSON_DOUBLE
-             : IGT__JSON_INT;
+               ? IGT__JSON_DOUBLE
+               : IGT__JSON_INT;
   case json_type_double:
     return IGT__JSON_DOUBLE;
   case json_type_string:
@@ -119,18 +112,15 @@ igt__json_type igt__json_typeof(const igt__json *v)
   }
 }
 
-static bool is(const igt__json *v, json_type type)
-{
+static bool is(const igt__json *v, json_type type) {
   return json_object_is_type(jc(v), type);
 }
 
-bool igt__json_bool(const igt__json *v)
-{
+bool igt__json_bool(const igt__json *v) {
   return is(v, json_type_boolean) && json_object_get_boolean(jc(v));
 }
 
-int64_t igt__json_int(const igt__json *v)
-{
+int64_t igt__json_int(const igt__json *v) {
   if (is(v, json_type_double)) {
     double d = json_object_get_double(jc(v));
     return d >= -9.2e18 && d <= 9.2e18 ? (int64_t)d : 0;
@@ -138,53 +128,44 @@ int64_t igt__json_int(const igt__json *v)
   return is(v, json_type_int) ? json_object_get_int64(jc(v)) : 0;
 }
 
-double igt__json_double(const igt__json *v)
-{
+double igt__json_double(const igt__json *v) {
   return is(v, json_type_int) || is(v, json_type_double) ? json_object_get_double(jc(v)) : 0;
 }
 
-const char *igt__json_str(const igt__json *v)
-{
+const char *igt__json_str(const igt__json *v) {
   return is(v, json_type_string) ? json_object_get_string(jc(v)) : NULL;
 }
 
-size_t igt__json_str_len(const igt__json *v)
-{
+size_t igt__json_str_len(const igt__json *v) {
   return is(v, json_type_string) ? (size_t)json_object_get_string_len(jc(v)) : 0;
 }
 
-size_t igt__json_count(const igt__json *v)
-{
+size_t igt__json_count(const igt__json *v) {
   if (is(v, json_type_array))
     return json_object_array_length(jc(v));
   return is(v, json_type_object) ? (size_t)json_object_object_length(jc(v)) : 0;
 }
 
-igt__json *igt__json_at(const igt__json *array, size_t i)
-{
+igt__json *igt__json_at(const igt__json *array, size_t i) {
   return is(array, json_type_array) ? ours(json_object_array_get_idx(jc(array), i)) : NULL;
 }
 
-igt__json *igt__json_get(const igt__json *object, const char *key)
-{
+igt__json *igt__json_get(const igt__json *object, const char *key) {
   json_object *v = NULL;
   if (!is(object, json_type_object) || !json_object_object_get_ex(jc(object), key, &v))
     return NULL;
   return ours(v);
 }
 
-bool igt__json_has(const igt__json *object, const char *key)
-{
+bool igt__json_has(const igt__json *object, const char *key) {
   return is(object, json_type_object) && json_object_object_get_ex(jc(object), key, NULL);
 }
 
-const char *igt__json_get_str(const igt__json *object, const char *key)
-{
+const char *igt__json_get_str(const igt__json *object, const char *key) {
   return igt__json_str(igt__json_get(object, key));
 }
 
-bool igt__json_member(const igt__json *object, size_t i, const char **key, igt__json **value)
-{
+bool igt__json_member(const igt__json *object, size_t i, const char **key, igt__json **value) {
   if (!is(object, json_type_object))
     return false;
   struct lh_entry *e = json_object_get_object(jc(object))->head;
@@ -199,34 +180,28 @@ bool igt__json_member(const igt__json *object, size_t i, const char **key, igt__
 
 /* ---- making ---- */
 
-igt__json *igt__json_new_object(void)
-{
+igt__json *igt__json_new_object(void) {
   return ours(json_object_new_object());
 }
 
-igt__json *igt__json_new_array(void)
-{
+igt__json *igt__json_new_array(void) {
   return ours(json_object_new_array());
 }
 
-igt__json *igt__json_new_str(const char *s)
-{
+igt__json *igt__json_new_str(const char *s) {
   return s ? igt__json_new_strn(s, strlen(s)) : NULL;
 }
 
-igt__json *igt__json_new_strn(const char *s, size_t n)
-{
+igt__json *igt__json_new_strn(const char *s, size_t n) {
   return n > INT32_MAX ? NULL : ours(json_object_new_string_len(s, (int)n));
 }
 
-igt__json *igt__json_new_int(int64_t v)
-{
+igt__json *igt__json_new_int(int64_t v) {
   return ours(json_object_new_int64(v));
 }
 
 /* The shortest text that reads back as the same number. */
-igt__json *igt__json_new_double(double v)
-{
+igt__json *igt__json_new_double(double v) {
   char text[40];
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, v);
@@ -239,60 +214,51 @@ igt__json *igt__json_new_double(double v)
   return ours(json_object_new_double_s(v, text));
 }
 
-igt__json *igt__json_new_bool(bool v)
-{
+igt__json *igt__json_new_bool(bool v) {
   return ours(json_object_new_boolean(v));
 }
 
-igt__json *igt__json_new_null(void)
-{
+igt__json *igt__json_new_null(void) {
   return NULL;
 }
 
-igt__json *igt__json_copy(const igt__json *v)
-{
+igt__json *igt__json_copy(const igt__json *v) {
   json_object *copy = NULL;
   if (v && json_object_deep_copy(jc(v), &copy, NULL) != 0)
     return NULL;
   return ours(copy);
 }
 
-bool igt__json_set(igt__json *object, const char *key, igt__json *value)
-{
+bool igt__json_set(igt__json *object, const char *key, igt__json *value) {
   if (is(object, json_type_object) && json_object_object_add(jc(object), key, jc(value)) == 0)
     return true;
   json_object_put(jc(value));
   return false;
 }
 
-bool igt__json_set_str(igt__json *object, const char *key, const char *s)
-{
+bool igt__json_set_str(igt__json *object, const char *key, const char *s) {
   igt__json *v = igt__json_new_str(s);
   return (v || !s) && igt__json_set(object, key, v);
 }
 
-bool igt__json_set_int(igt__json *object, const char *key, int64_t v)
-{
+bool igt__json_set_int(igt__json *object, const char *key, int64_t v) {
   igt__json *value = igt__json_new_int(v);
   return value && igt__json_set(object, key, value);
 }
 
-bool igt__json_set_bool(igt__json *object, const char *key, bool v)
-{
+bool igt__json_set_bool(igt__json *object, const char *key, bool v) {
   igt__json *value = igt__json_new_bool(v);
   return value && igt__json_set(object, key, value);
 }
 
-bool igt__json_push(igt__json *array, igt__json *value)
-{
+bool igt__json_push(igt__json *array, igt__json *value) {
   if (is(array, json_type_array) && json_object_array_add(jc(array), jc(value)) == 0)
     return true;
   json_object_put(jc(value));
   return false;
 }
 
-void igt__json_remove(igt__json *object, const char *key)
-{
+void igt__json_remove(igt__json *object, const char *key) {
   if (is(object, json_type_object))
     json_object_object_del(jc(object), key);
 }
@@ -304,8 +270,7 @@ typedef struct writer {
   bool indent; /* and ASCII only */
 } writer;
 
-static void new_line(writer *w, unsigned depth)
-{
+static void new_line(writer *w, unsigned depth) {
   if (!w->indent)
     return;
   igt__buf_putc(w->out, '\n');
@@ -314,8 +279,7 @@ static void new_line(writer *w, unsigned depth)
 }
 
 /* The code point at *s, which is valid UTF-8 (the parser saw to it) or is copied bytewise. */
-static uint32_t code_point(const unsigned char *s, size_t left, size_t *len)
-{
+static uint32_t code_point(const unsigned char *s, size_t left, size_t *len) {
   *len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 1;
   if (*len > left || *len == 1) {
     *len = 1;
@@ -327,8 +291,7 @@ static uint32_t code_point(const unsigned char *s, size_t left, size_t *len)
   return v;
 }
 
-static void write_escape(igt__buf *out, uint32_t v)
-{
+static void write_escape(igt__buf *out, uint32_t v) {
   if (v > 0xffff) {
     v -= 0x10000;
     igt__buf_printf(out, "\\u%04x\\u%04x", 0xd800 + (v >> 10), 0xdc00 + (v & 0x3ff));
@@ -337,8 +300,7 @@ static void write_escape(igt__buf *out, uint32_t v)
   }
 }
 
-static char short_escape(unsigned char c)
-{
+static char short_escape(unsigned char c) {
   switch (c) {
   case '"':
   case '\\':
@@ -358,8 +320,7 @@ static char short_escape(unsigned char c)
   }
 }
 
-static void write_string(writer *w, const char *s, size_t n)
-{
+static void write_string(writer *w, const char *s, size_t n) {
   igt__buf_putc(w->out, '"');
   for (size_t i = 0; i < n;) {
     unsigned char c = (unsigned char)s[i];
@@ -380,8 +341,7 @@ static void write_string(writer *w, const char *s, size_t n)
 
 static void write_value(writer *w, json_object *v, unsigned depth);
 
-static void write_array(writer *w, json_object *v, unsigned depth)
-{
+static void write_array(writer *w, json_object *v, unsigned depth) {
   size_t n = json_object_array_length(v);
   igt__buf_putc(w->out, '[');
   for (size_t i = 0; i < n; i++) {
@@ -395,8 +355,7 @@ static void write_array(writer *w, json_object *v, unsigned depth)
   igt__buf_putc(w->out, ']');
 }
 
-static void write_object(writer *w, json_object *v, unsigned depth)
-{
+static void write_object(writer *w, json_object *v, unsigned depth) {
   struct lh_entry *first = json_object_get_object(v)->head;
   igt__buf_putc(w->out, '{');
   for (struct lh_entry *e = first; e; e = e->next) {
@@ -413,8 +372,7 @@ static void write_object(writer *w, json_object *v, unsigned depth)
   igt__buf_putc(w->out, '}');
 }
 
-static void write_value(writer *w, json_object *v, unsigned depth)
-{
+static void write_value(writer *w, json_object *v, unsigned depth) {
   switch (json_object_get_type(v)) {
   case json_type_string:
     write_string(w, json_object_get_string(v), (size_t)json_object_get_string_len(v));
@@ -431,8 +389,7 @@ static void write_value(writer *w, json_object *v, unsigned depth)
   }
 }
 
-bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style)
-{
+bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style) {
   writer w = {out, style == IGT__JSON_INDENT4};
   write_value(&w, jc(v), 0);
   return !out->failed;

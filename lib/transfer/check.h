@@ -16,17 +16,17 @@
 
 typedef struct igt__check {
   igt__digest *digest;
-  igt__digest *whole;       /* over the parts' digests */
+  igt__digest *whole; /* over the parts' digests */
   igt__digest_alg alg;
   bool by_parts, known;
-  unsigned parts;           /* that the store counts */
-  uint64_t part_size;       /* set before the first byte when by_parts */
+  unsigned parts;     /* that the store counts */
+  uint64_t part_size; /* set before the first byte when by_parts */
   uint64_t in_part;
   unsigned parts_done;
   bool part_open;
-  char expected[96];        /* hex or base64 as the store writes it, without "-N" */
+  char expected[96]; /* hex or base64 as the store writes it, without "-N" */
   bool expected_base64;
-  const char *verified;     /* "sha256", "md5", "etag-parts", ... or "" */
+  const char *verified; /* "sha256", "md5", "etag-parts", ... or "" */
 } igt__check;
 
 /* What the store says of the object; strings may be "". */

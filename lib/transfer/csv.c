@@ -243,7 +243,8 @@ static igt_status each_study(void *payload, igt_root_study *study) {
   if (igt__cancel_is_set(c->cancel))
     return igt__fail(&c->error, IGT_E_CANCELLED, "interrupted");
   if (!igt__found_has_day(&c->found, study, &undated) ||
-      !igt__in_shard(igt__text_of(&study->study_database_id), c->options->shard, c->options->shards))
+      !igt__in_shard(igt__text_of(&study->study_database_id), c->options->shard,
+                     c->options->shards))
     return IGT_OK;
   c->summary->studies_undated += undated;
   return take_study(c, study, &c->error);
@@ -258,8 +259,8 @@ static igt_status list_all(csv *c, igt_error *err) {
     if (!c->institute || !igt__found_selects(&c->found, c->institute))
       continue;
     c->summary->institutes++;
-    status = igt_get_studies_each(c->client, igt__text_of(&c->institute->id), NULL, each_study, c,
-                                  err);
+    status =
+        igt_get_studies_each(c->client, igt__text_of(&c->institute->id), NULL, each_study, c, err);
     if (c->error.status != IGT_OK) {
       status = c->error.status;
       if (err)

@@ -17,7 +17,8 @@ typedef struct download {
   igt__run run;
   const igt_download_options *options;
   igt__found found;
-  igt__root *root;
+  igt__root *root; /* NULL: a dry run, and the target is not there */
+  char *target;    /* absolute */
   igt__room room;
   igt__map *folders; /* study folders of this run, lower case: each may be used once */
 } download;
@@ -25,14 +26,14 @@ typedef struct download {
 /* One study (or the project's files) that is being planned. */
 typedef struct plan {
   download *d;
-  igt_root_study *study;      /* NULL: project files */
+  igt_root_study *study; /* NULL: project files */
   const igt_institute *institute;
   igt__group *group;
-  char *folder;               /* below the target: "institute/patient---study" */
-  igt__map *names;            /* paths seen, lower case where the file system folds it */
-  igt__s3_grant *grant;       /* of the category that is being listed */
-  const char *subfolder;      /* of the category, or "" */
-  const char *list;           /* which list of the answer */
+  char *folder;          /* below the target: "institute/patient---study" */
+  igt__map *names;       /* paths seen, lower case where the file system folds it */
+  igt__s3_grant *grant;  /* of the category that is being listed */
+  const char *subfolder; /* of the category, or "" */
+  const char *list;      /* which list of the answer */
   igt_status status;
 } plan;
 
@@ -43,7 +44,7 @@ static void report(plan *p, const igt_file *file, const char *path, igt_result r
   char local[PATH_MAX + 4096];
   igt_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
 
-  (void)snprintf(local, sizeof local, "%s/%s/%s", igt__root_path(p->d->root), p->folder, path);
+  (void)snprintf(local, sizeof local, "%s/%s/%s", p->d->target, p->folder, path);
   item.path = path;
   item.local_path = local;
   item.key = igt__text_of(&file->key);
@@ -53,11 +54,15 @@ static void report(plan *p, const igt_file *file, const char *path, igt_result r
   igt__group_item(p->group, &item);
 }
 
+static bool folds_case(const download *d) {
+  return d->root && igt__root_folds_case(d->root);
+}
+
 /* Two names that one file would have, here or where the copy goes next: the second one fails. */
 static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   igt__buf key;
   igt_status status = IGT_OK;
-  bool folds = igt__root_folds_case(p->d->root);
+  bool folds = folds_case(p->d);
 
   igt__buf_init(&key, IGT__MAX_PATH + 256);
   for (const char *c = path; *c; c++)
@@ -88,9 +93,12 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ig
 static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, igt_error *err) {
   struct stat st;
   int fd;
-  igt_status status = igt__root_stat(p->d->root, file->path, &st, err);
+  igt_status status;
 
   *there = false;
+  if (!p->d->root)
+    return IGT_OK;
+  status = igt__root_stat(p->d->root, file->path, &st, err);
   if (status == IGT_E_NO_FILE)
     return IGT_OK;
   if (status != IGT_OK)
@@ -326,10 +334,11 @@ static igt_status choose_folder(download *d, plan *p, const char *human, igt_err
     igt__free(lower);
     return igt__fail_memory(err);
   }
-  for (char *c = lower; *c && igt__root_folds_case(d->root); c++)
+  for (char *c = lower; *c && folds_case(d); c++)
     *c = igt__ascii_lower(*c);
   if (igt__map_has(d->folders, lower))
-    status = igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
+    status =
+        igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
   else if (!igt__map_set(d->folders, lower, d))
     status = igt__fail_memory(err);
   igt__free(lower);
@@ -400,8 +409,8 @@ static igt_status each_study(void *payload, igt_root_study *study) {
 
 static igt_status list_institute(download *d, const igt_institute *institute, igt_error *err) {
   institute_walk w = {d, institute};
-  igt_status status = igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL,
-                                           each_study, &w, err);
+  igt_status status =
+      igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
 
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__error_prefix(err, "institute '%s'", igt__text_of(&institute->name));
@@ -485,11 +494,12 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   if (status == IGT_OK)
     status = igt__root_open(o->target, !o->transfer.dry_run, &d->root, err);
   if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* nothing is there: all would be fetched */
-    status = igt__root_open("/", false, &d->root, err);
+    status = IGT_OK;
   if (status != IGT_OK)
     return status;
+  d->target = igt__path_absolute(o->target);
   d->folders = igt__map_new();
-  if (!d->folders)
+  if (!d->folders || !d->target)
     return igt__fail_memory(err);
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);
@@ -530,6 +540,7 @@ igt_status igt_download(igt_client *client, const igt_download_options *options,
   igt__found_free(&d->found);
   igt__root_close(d->root);
   igt__map_free(d->folders);
+  igt__free(d->target);
   igt__free(d);
   return status;
 }

@@ -38,13 +38,13 @@ typedef struct fetch {
   uint64_t moved;
 
   /* Large files. */
-  bool large;        /* ranges are wanted */
-  bool busy;         /* its one GET, or the look at the object, is under way */
-  bool ready;        /* looked at the object: ranges may be given out */
-  bool resumed;      /* some ranges are of an earlier run */
+  bool large;   /* ranges are wanted */
+  bool busy;    /* its one GET, or the look at the object, is under way */
+  bool ready;   /* looked at the object: ranges may be given out */
+  bool resumed; /* some ranges are of an earlier run */
   unsigned restarts;
   size_t range_count, next_range;
-  unsigned char *have; /* a bit for each range */
+  unsigned char *have;  /* a bit for each range */
   pthread_mutex_t lock; /* what follows, and have */
   size_t in_flight, missing;
   igt_status status; /* the first failure */
@@ -54,9 +54,9 @@ typedef struct fetch {
 typedef struct piece {
   igt__s3_request req;
   fetch *file;
-  uint64_t at;       /* where the next byte goes */
+  uint64_t at; /* where the next byte goes */
   uint64_t first;
-  uint64_t counted;  /* into the progress by this attempt */
+  uint64_t counted; /* into the progress by this attempt */
   size_t range;
 } piece;
 
@@ -302,7 +302,7 @@ static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_err
   piece *p = piece_new(f, IGT__S3_HEAD, err);
 
   if (!p)
-    return err->status;
+    return IGT_E_NO_MEMORY;
   p->req.part_number = part_number;
   status = igt__s3_perform(f->run->s3, &p->req, err);
   if (status == IGT_OK && part_number == 0)
@@ -313,6 +313,20 @@ static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_err
   return status;
 }
 
+/* Parts may be of any sizes; their digests can be checked here only when all are as large as the
+ * first. The count rules most others out. Where a check failed, each part is asked for its size. */
+static bool parts_are_alike(fetch *f, uint64_t part_size) {
+  unsigned parts = f->check.parts;
+  uint64_t length;
+
+  if (part_size == 0 || (f->size + part_size - 1) / part_size != parts)
+    return false;
+  for (unsigned i = 2; f->restarts && i < parts; i++)
+    if (head(f, i, &length, NULL) != IGT_OK || length != part_size)
+      return false;
+  return true;
+}
+
 static igt_status look(fetch *f, igt_error *err) {
   uint64_t part_size = 0;
   igt_status status = head(f, 0, NULL, err);
@@ -321,8 +335,8 @@ static igt_status look(fetch *f, igt_error *err) {
     return status;
   if (f->check.parts == 1)
     part_size = f->size ? f->size : 1;
-  else if (head(f, 1, &part_size, NULL) != IGT_OK || part_size >= f->size)
-    part_size = 0; /* the store cannot tell: then nothing is claimed */
+  else if (head(f, 1, &part_size, NULL) != IGT_OK || !parts_are_alike(f, part_size))
+    part_size = 0; /* then nothing is claimed */
   return igt__check_set_part_size(&f->check, part_size, err);
 }
 
@@ -687,7 +701,8 @@ igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, bool *same, i
   igt_status status = f ? look(f, err) : igt__fail_memory(err);
 
   *same = false;
-  if (status == IGT_OK && f->check.known && fstat(fd, &st) == 0 && (uint64_t)st.st_size == f->size) {
+  if (status == IGT_OK && f->check.known && fstat(fd, &st) == 0 &&
+      (uint64_t)st.st_size == f->size) {
     status = hash_file(fd, f->size, &f->check, f->run, err);
     if (status == IGT_OK)
       *same = igt__check_final(&f->check, digest, sizeof digest, NULL) == IGT_OK;

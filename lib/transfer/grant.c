@@ -94,7 +94,8 @@ static igt_status ask(const request *r, igt__s3_credentials **out, igt_error *er
     return status;
   if (answer->policy_credentials.count == 0 || !answer->policy_credentials.v[0] ||
       answer->policy_credentials.v[0]->credentials.is != IGT_SET)
-    status = igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", r->prefix);
+    status =
+        igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", r->prefix);
   else
     status = take(answer->policy_credentials.v[0]->credentials.v, out, err);
   igt_model_free(&answer->model);

@@ -42,7 +42,8 @@ static igt_status look_at_field(void *payload, const igt__field_view *view) {
   } else if (view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type) {
     const igt__model_field *patient = view->field;
     if (patient->is == IGT_SET)
-      w->found[KEY_FIELDS] = igt__text_of(&((const igt_patient *)(const void *)patient->v)->patient_name);
+      w->found[KEY_FIELDS] =
+          igt__text_of(&((const igt_patient *)(const void *)patient->v)->patient_name);
   }
   return IGT_OK;
 }
@@ -104,8 +105,8 @@ static igt_status each_study(void *payload, igt_root_study *study) {
   return IGT_E_NO_MEMORY;
 }
 
-igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             igt__studies **out, igt_error *err) {
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
+                             igt_error *err) {
   igt__studies *s = igt__calloc(1, sizeof *s);
   igt_status status = IGT_OK;
 
@@ -318,7 +319,8 @@ igt_status igt__study_from_folder(const igt_institute *institute, const igt__fol
                            !igt__json_write(&text, doc, IGT__JSON_COMPACT)))
     status = igt__fail_memory(err);
   if (status == IGT_OK)
-    status = igt__model_decode(&igt_root_study_type, text.data, text.len, "study.json", &study, err);
+    status =
+        igt__model_decode(&igt_root_study_type, text.data, text.len, "study.json", &study, err);
   *out = (igt_root_study *)study;
   igt__buf_finish(&text);
   igt__json_free(doc);

@@ -19,8 +19,8 @@ typedef struct igt__known {
 typedef struct igt__studies igt__studies;
 
 /* Reads all of the institute's studies. */
-igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             igt__studies **out, igt_error *err);
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
+                             igt_error *err);
 void igt__studies_free(igt__studies *studies);
 
 /* A folder that is to be found. */

@@ -14,8 +14,7 @@
 void igt__room_init(igt__room *room, igt__run *run) {
   room->run = run;
   room->taken = 0;
-  room->limit =
-      run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
+  room->limit = run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
   pthread_mutex_init(&room->lock, NULL);
   pthread_cond_init(&room->changed, NULL);
 }

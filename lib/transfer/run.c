@@ -39,7 +39,8 @@ static void open_journal(igt__run *run) {
     return;
   if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
     igt__run_message(run, err.status,
-                     "%s; going on without it: an interrupted run starts large files anew", err.text);
+                     "%s; going on without it: an interrupted run starts large files anew",
+                     err.text);
   else if (moved)
     igt__run_message(run, IGT_E_PARSE,
                      "the journal was damaged: it was moved aside (.damaged) and begun anew");
@@ -52,8 +53,8 @@ static unsigned at_most(unsigned a, unsigned b) {
 static igt_status make_pools(igt__run *run, igt_error *err) {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-  run->sched = igt__sched_new(igt__client_max_connections(run->client),
-                              run->options.concurrent_files);
+  run->sched =
+      igt__sched_new(igt__client_max_connections(run->client), run->options.concurrent_files);
   run->lister = igt__pool_new(1);
   run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   run->helpers = igt__pool_new(HELPERS_MAX);
@@ -245,9 +246,9 @@ static void count_item_locked(igt__run *run, const igt_item *item) {
 
 /* The strings of an item, in the order in which they are copied behind its event. */
 static const char **item_string(igt_item *item, unsigned i) {
-  const char **const strings[] = {&item->institute,  &item->study,  &item->study_id,
-                                  &item->path,       &item->local_path, &item->key,
-                                  &item->digest,     &item->verified,   &item->text};
+  const char **const strings[] = {&item->institute, &item->study,      &item->study_id,
+                                  &item->path,      &item->local_path, &item->key,
+                                  &item->digest,    &item->verified,   &item->text};
   return i < sizeof strings / sizeof *strings ? strings[i] : NULL;
 }
 
@@ -585,8 +586,10 @@ void igt__group_unmoved(igt__group *group, uint64_t bytes) {
   igt__run *run = group->run;
 
   pthread_mutex_lock(&run->lock);
-  group->progress.bytes_moved -= bytes < group->progress.bytes_moved ? bytes : group->progress.bytes_moved;
-  run->totals.bytes_settled -= bytes < run->totals.bytes_settled ? bytes : run->totals.bytes_settled;
+  group->progress.bytes_moved -=
+      bytes < group->progress.bytes_moved ? bytes : group->progress.bytes_moved;
+  run->totals.bytes_settled -=
+      bytes < run->totals.bytes_settled ? bytes : run->totals.bytes_settled;
   pthread_mutex_unlock(&run->lock);
 }
 

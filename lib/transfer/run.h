@@ -40,10 +40,10 @@ struct igt__run {
   size_t event_count;
   igt_summary summary;
   igt_progress totals;
-  igt__group *groups;       /* that are open */
-  size_t group_count;       /* open */
-  unsigned tasks;           /* listers and planners under way */
-  igt_status fatal;         /* first thing that ends the whole run */
+  igt__group *groups; /* that are open */
+  size_t group_count; /* open */
+  unsigned tasks;     /* listers and planners under way */
+  igt_status fatal;   /* first thing that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
 };
@@ -53,15 +53,15 @@ struct igt__group {
   igt__run *run;
   igt__group *next, **prev; /* in run->groups; guarded by run->lock */
   igt__lane *lane;
-  char *institute;     /* name; "" for project files */
+  char *institute; /* name; "" for project files */
   char *institute_id;
-  char *study;         /* "patient/study" or "" */
+  char *study; /* "patient/study" or "" */
   char *study_id;
   char *s3_prefix;
-  char *label;         /* for people: "institute: patient/study" */
-  void *owner;         /* the command's own */
+  char *label;                           /* for people: "institute: patient/study" */
+  void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
-  igt_running progress;  /* guarded by run->lock, as what follows */
+  igt_running progress;                  /* guarded by run->lock, as what follows */
   uint64_t failed, done_files, skipped;
   uint64_t dropped; /* files that were not begun because the run ends */
 };

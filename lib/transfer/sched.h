@@ -16,8 +16,8 @@ typedef struct igt__lane igt__lane; /* a group's place in the scheduler */
 typedef struct igt__work igt__work;
 
 struct igt__work {
-  igt__lane *lane;  /* set by igt__sched_add */
-  igt__work *next;  /* the scheduler's */
+  igt__lane *lane; /* set by igt__sched_add */
+  igt__work *next; /* the scheduler's */
   bool queued, begun;
   /* Under the scheduler's lock: the next piece to start; *more says whether there are others
    * after it. False: none just now (igt__sched_more brings the work back). */

@@ -28,11 +28,11 @@ typedef struct send_work {
   uint64_t part_size;
   unsigned part_count;
   char upload_id[1024];
-  igt__s3_part *parts; /* size 0: not stored yet */
+  igt__s3_part *parts;  /* size 0: not stored yet */
   pthread_mutex_t lock; /* what follows, and parts */
   bool busy, ready;
   unsigned next_part, in_flight, missing; /* next_part from 0 */
-  igt_status status; /* the first failure */
+  igt_status status;                      /* the first failure */
   igt_error error;
 } send_work;
 
@@ -219,8 +219,8 @@ static void put_task(void *arg) {
   piece *p = status == IGT_OK ? piece_new(s, IGT__S3_PUT, &err) : NULL;
 
   if (p)
-    status = igt__digest_range(s->fd, 0, s->local.size, p->req.sha256, p->req.md5, s->run->cancel,
-                               &err);
+    status =
+        igt__digest_range(s->fd, 0, s->local.size, p->req.sha256, p->req.md5, s->run->cancel, &err);
   if (!p || status != IGT_OK) {
     if (p)
       piece_free(p);

@@ -231,10 +231,9 @@ static void put_value(igt__buf *out, const igt__field_view *view) {
     break;
   case IGT__KIND_STRING_LIST:
     for (size_t i = 0; i < ((const igt_string_list_field *)f)->count; i++)
-      igt__buf_printf(out, "%s%s", i ? ", " : "",
-                      ((const igt_string_list_field *)f)->v[i]
-                          ? ((const igt_string_list_field *)f)->v[i]
-                          : "");
+      igt__buf_printf(
+          out, "%s%s", i ? ", " : "",
+          ((const igt_string_list_field *)f)->v[i] ? ((const igt_string_list_field *)f)->v[i] : "");
     break;
   case IGT__KIND_INTEGER_LIST:
     for (size_t i = 0; i < ((const igt_integer_list_field *)f)->count; i++)

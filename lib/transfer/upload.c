@@ -36,12 +36,12 @@ typedef struct plan {
   upload *u;
   const igt_institute *institute; /* NULL: project files */
   igt__group *group;
-  char *folder;    /* absolute: what is below it goes up */
-  char *human;     /* "patient/study" as the user has it */
-  char *prefix;    /* of the keys */
+  char *folder;           /* absolute: what is below it goes up */
+  char *human;            /* "patient/study" as the user has it */
+  char *prefix;           /* of the keys */
   igt_root_study *create; /* the study has to be made first */
-  bool registered; /* keys are told to the cloud before, and completed after */
-  bool whole_study; /* a sidecar may lie in the folder */
+  bool registered;        /* keys are told to the cloud before, and completed after */
+  bool whole_study;       /* a sidecar may lie in the folder */
   const char *list; /* of the files that are there: "files" or "annotations"; NULL: none is asked */
   igt__arena *arena;
   igt__map *there; /* key: remote_file */
@@ -124,9 +124,9 @@ static igt_status is_there(plan *p, const char *key, const igt__local *local, bo
     return compare_with_store(p, key, local, there, err);
   *there = true;
   if (igt__journal_find_file(p->u->run.journal, p->u->run.origin, key, local->path, &known))
-    *there = known.size == local->size &&
-             (known.mtime_ns == local->mtime_ns ||
-              igt__digest_matches(local, known.digest, p->u->run.cancel));
+    *there =
+        known.size == local->size && (known.mtime_ns == local->mtime_ns ||
+                                      igt__digest_matches(local, known.digest, p->u->run.cancel));
   return IGT_OK;
 }
 
@@ -307,8 +307,8 @@ static igt_status load_remote(plan *p, igt_error *err) {
   if (!p->list)
     return IGT_OK;
   if (!p->institute)
-    return igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id), NULL,
-                                      each_remote, p, err);
+    return igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
+                                      NULL, each_remote, p, err);
   if (strcmp(p->list, "files") != 0)
     options.auxiliary = "True";
   return igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
@@ -349,8 +349,8 @@ static igt_status find_created(plan *p, igt_root_study **out, igt_error *err) {
 }
 
 static igt_status create_study(plan *p, igt_root_study **out, igt_error *err) {
-  igt_status status = igt_post_studies(p->u->run.client, igt__text_of(&p->institute->id), p->create,
-                                       out, err);
+  igt_status status =
+      igt_post_studies(p->u->run.client, igt__text_of(&p->institute->id), p->create, out, err);
   igt_error first = err ? *err : (igt_error)IGT_ERROR_INIT;
 
   if (status != IGT_E_NETWORK && status != IGT_E_TIMEOUT && status != IGT_E_SERVER)
@@ -491,8 +491,8 @@ static void study_settled(igt__group *group) {
   upload *u = group->owner;
   igt_error err = IGT_ERROR_INIT;
 
-  if (u->options->submit_password && !group->failed && !group->dropped &&
-      !u->run.options.dry_run && submit(u, group, &err) != IGT_OK) {
+  if (u->options->submit_password && !group->failed && !group->dropped && !u->run.options.dry_run &&
+      submit(u, group, &err) != IGT_OK) {
     igt__error_prefix(&err, "all files are there, but the study was not submitted");
     igt__group_failed(group, &err);
   }
@@ -581,8 +581,8 @@ static igt_status read_sidecar(const char *folder, igt__json **doc, igt_error *e
     if (status == IGT_OK)
       status = igt__json_parse(text, n, path, doc, err);
     if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
-      status = igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)",
-                         path);
+      status =
+          igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
   }
   igt__free(text);
   igt__free(path);
@@ -795,8 +795,8 @@ static bool is_patient(const institute_run *ir, const char *name) {
 }
 
 static igt_status upload_studies(institute_run *ir, igt_error *err) {
-  study_fn fn = ir->u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations
-                                                                     : upload_study;
+  study_fn fn =
+      ir->u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations : upload_study;
   names folders;
   igt_status status = igt__studies_load(ir->u->run.client, ir->institute, &ir->studies, err);
 

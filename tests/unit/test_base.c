@@ -21,21 +21,18 @@
 
 static unsigned allocations_left;
 
-static void *alloc_some(size_t n)
-{
+static void *alloc_some(size_t n) {
   return allocations_left-- > 0 ? malloc(n) : NULL;
 }
 
-static void *resize_none(void *p, size_t n)
-{
+static void *resize_none(void *p, size_t n) {
   (void)p, (void)n;
   return NULL;
 }
 
 static const igt__mem_hooks failing = {alloc_some, resize_none, free};
 
-static void test_memory(void **state)
-{
+static void test_memory(void **state) {
   (void)state;
   assert_null(igt__calloc(SIZE_MAX / 2, 3));
   assert_null(igt__strdup(NULL));
@@ -54,8 +51,7 @@ static void test_memory(void **state)
   assert_memory_equal(secret, "\0\0\0\0", 4);
 }
 
-static void test_arena(void **state)
-{
+static void test_arena(void **state) {
   (void)state;
   igt__arena *a = igt__arena_new(32);
   char *first = igt__arena_strdup(a, "first");
@@ -76,8 +72,7 @@ static void test_arena(void **state)
   igt__arena_free(NULL);
 }
 
-static void test_buffer(void **state)
-{
+static void test_buffer(void **state) {
   (void)state;
   igt__buf b;
   igt__buf_init(&b, 10);
@@ -104,8 +99,7 @@ static void test_buffer(void **state)
   igt__buf_finish_wipe(&b);
 }
 
-static void test_errors(void **state)
-{
+static void test_errors(void **state) {
   (void)state;
   igt_error err = IGT_ERROR_INIT;
   assert_int_equal(igt__fail(NULL, IGT_E_IO, "x"), IGT_E_IO);
@@ -137,8 +131,7 @@ static void test_errors(void **state)
   assert_int_equal(igt__status_from_http(302), IGT_E_PROTOCOL);
 }
 
-static void test_numbers(void **state)
-{
+static void test_numbers(void **state) {
   (void)state;
   int64_t i;
   uint64_t u;
@@ -153,8 +146,7 @@ static void test_numbers(void **state)
   assert_false(igt__str_to_uint64("-1", &u));
 }
 
-static void test_strings(void **state)
-{
+static void test_strings(void **state) {
   (void)state;
   assert_true(igt__str_eq(NULL, NULL) && !igt__str_eq("", NULL));
   assert_true(igt__str_eq_nocase(".DCM", ".dcm") && !igt__str_eq_nocase(".dc", ".dcm"));
@@ -169,26 +161,30 @@ static void test_strings(void **state)
   assert_string_equal(out, "16.0 EiB");
 }
 
-static void test_utf8(void **state)
-{
+static void test_utf8(void **state) {
   (void)state;
   static const struct {
     const char *s;
     bool valid;
   } cases[] = {
-    {"", true}, {"a\xc3\xa4", true}, {"\xf0\x9f\x98\x80", true}, {"\xef\xbf\xbf", true},
-    {"\xc0\xaf", false},         /* overlong */
-    {"\xe0\x80\xaf", false},     /* overlong */
-    {"\xed\xa0\x80", false},     /* surrogate */
-    {"\xf4\x90\x80\x80", false}, /* above U+10FFFF */
-    {"\xc3", false}, {"\x80", false}, {"\xe2\x82", false}, {"\xff", false},
+      {"", true},
+      {"a\xc3\xa4", true},
+      {"\xf0\x9f\x98\x80", true},
+      {"\xef\xbf\xbf", true},
+      {"\xc0\xaf", false},         /* overlong */
+      {"\xe0\x80\xaf", false},     /* overlong */
+      {"\xed\xa0\x80", false},     /* surrogate */
+      {"\xf4\x90\x80\x80", false}, /* above U+10FFFF */
+      {"\xc3", false},
+      {"\x80", false},
+      {"\xe2\x82", false},
+      {"\xff", false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     assert_int_equal(igt__utf8_valid(cases[i].s, strlen(cases[i].s)), cases[i].valid);
 }
 
-static void test_uri(void **state)
-{
+static void test_uri(void **state) {
   (void)state;
   igt__buf b;
   igt__buf_init(&b, 1000);
@@ -210,33 +206,32 @@ static void test_uri(void **state)
   igt__buf_finish(&b);
 }
 
-static void test_glob(void **state)
-{
+static void test_glob(void **state) {
   (void)state;
   static const struct {
     const char *pattern, *path;
     bool match;
   } cases[] = {
-    {"*.dcm", "a/b/c.dcm", true},
-    {"*.dcm", "a.dcm/c.txt", false},
-    {"a/*.dcm", "a/b/c.dcm", false},
-    {"a/**/*.dcm", "a/b/c/d.dcm", true},
-    {"a/**/*.dcm", "a/d.dcm", true},
-    {"a/**/b", "a/xb", false},
-    {"**/b", "b", true},
-    {"a/**", "a/b/c", true},
-    {"a/?/c", "a/b/c", true},
-    {"a?c/x", "a/c/x", false},
-    {"[a-c]x", "bx", true},
-    {"[!a-c]x", "bx", false},
-    {"[]]x", "]x", true},
-    {"[x", "[x", true},
-    {"\\*", "*", true},
-    {"\\*", "a", false},
-    {"/top/*", "top/x", true},
-    {"*a*a*a*a*a*a*a*ab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
-    {"", "", true},
-    {"*", "", true},
+      {"*.dcm", "a/b/c.dcm", true},
+      {"*.dcm", "a.dcm/c.txt", false},
+      {"a/*.dcm", "a/b/c.dcm", false},
+      {"a/**/*.dcm", "a/b/c/d.dcm", true},
+      {"a/**/*.dcm", "a/d.dcm", true},
+      {"a/**/b", "a/xb", false},
+      {"**/b", "b", true},
+      {"a/**", "a/b/c", true},
+      {"a/?/c", "a/b/c", true},
+      {"a?c/x", "a/c/x", false},
+      {"[a-c]x", "bx", true},
+      {"[!a-c]x", "bx", false},
+      {"[]]x", "]x", true},
+      {"[x", "[x", true},
+      {"\\*", "*", true},
+      {"\\*", "a", false},
+      {"/top/*", "top/x", true},
+      {"*a*a*a*a*a*a*a*ab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+      {"", "", true},
+      {"*", "", true},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (igt__glob_match(cases[i].pattern, cases[i].path) != cases[i].match)
@@ -244,8 +239,7 @@ static void test_glob(void **state)
   }
 }
 
-static void test_map(void **state)
-{
+static void test_map(void **state) {
   (void)state;
   igt__map *map = igt__map_new();
   assert_null(igt__map_get(map, "x"));
@@ -268,8 +262,7 @@ static void test_map(void **state)
   igt__map_free(map);
 }
 
-static void test_cancel(void **state)
-{
+static void test_cancel(void **state) {
   (void)state;
   igt_cancel *cancel = igt_cancel_new();
   igt__cancel *again = igt__cancel_ref(cancel);
@@ -286,16 +279,14 @@ typedef struct heard {
   char last[200];
 } heard;
 
-static void hear(void *payload, igt_log_level level, igt_log_subject subject, const char *text)
-{
+static void hear(void *payload, igt_log_level level, igt_log_subject subject, const char *text) {
   (void)level, (void)subject;
   heard *h = payload;
   h->lines++;
   snprintf(h->last, sizeof h->last, "%s", text);
 }
 
-static void test_log(void **state)
-{
+static void test_log(void **state) {
   (void)state;
   heard h = {0};
   igt__log(IGT_LOG_ERROR, IGT_LOG_HTTP, "nobody listens");
@@ -313,13 +304,11 @@ static void test_log(void **state)
   assert_string_equal(igt_log_subject_name(IGT_LOG_S3), "s3");
 }
 
-static int64_t fixed(void)
-{
+static int64_t fixed(void) {
   return 1234567890123456;
 }
 
-static void test_clock(void **state)
-{
+static void test_clock(void **state) {
   (void)state;
   int64_t before = igt__mono_us();
   igt__sleep_us(1000);
@@ -332,14 +321,13 @@ static void test_clock(void **state)
   assert_true(igt__wall_seconds() > 1700000000);
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_memory),  cmocka_unit_test(test_arena), cmocka_unit_test(test_buffer),
-    cmocka_unit_test(test_errors),  cmocka_unit_test(test_numbers),
-    cmocka_unit_test(test_strings), cmocka_unit_test(test_utf8),  cmocka_unit_test(test_uri),
-    cmocka_unit_test(test_glob),    cmocka_unit_test(test_map),   cmocka_unit_test(test_cancel),
-    cmocka_unit_test(test_log),     cmocka_unit_test(test_clock),
+      cmocka_unit_test(test_memory), cmocka_unit_test(test_arena),   cmocka_unit_test(test_buffer),
+      cmocka_unit_test(test_errors), cmocka_unit_test(test_numbers), cmocka_unit_test(test_strings),
+      cmocka_unit_test(test_utf8),   cmocka_unit_test(test_uri),     cmocka_unit_test(test_glob),
+      cmocka_unit_test(test_map),    cmocka_unit_test(test_cancel),  cmocka_unit_test(test_log),
+      cmocka_unit_test(test_clock),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

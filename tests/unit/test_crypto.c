@@ -11,8 +11,7 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
-static void check_digest(igt__digest_alg alg, const char *data, size_t n, const char *hex)
-{
+static void check_digest(igt__digest_alg alg, const char *data, size_t n, const char *hex) {
   unsigned char out[IGT__DIGEST_MAX];
   char text[2 * IGT__DIGEST_MAX + 1];
   igt__digest_of(alg, data, n, out);
@@ -32,16 +31,15 @@ static void check_digest(igt__digest_alg alg, const char *data, size_t n, const 
 }
 
 /* The check values of "123456789" (RFC 1321, FIPS 180-4, the CRC catalogue). */
-static void test_digests(void **state)
-{
+static void test_digests(void **state) {
   (void)state;
   static const char *const hex[] = {
-    [IGT__MD5] = "25f9e794323b453885f5181f1b624d0b",
-    [IGT__SHA1] = "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
-    [IGT__SHA256] = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
-    [IGT__CRC32] = "cbf43926",
-    [IGT__CRC32C] = "e3069283",
-    [IGT__CRC64NVME] = "ae8b14860a799888",
+      [IGT__MD5] = "25f9e794323b453885f5181f1b624d0b",
+      [IGT__SHA1] = "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
+      [IGT__SHA256] = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
+      [IGT__CRC32] = "cbf43926",
+      [IGT__CRC32C] = "e3069283",
+      [IGT__CRC64NVME] = "ae8b14860a799888",
   };
   for (size_t i = 0; i < sizeof hex / sizeof *hex; i++)
     check_digest((igt__digest_alg)i, "123456789", 9, hex[i]);
@@ -50,8 +48,7 @@ static void test_digests(void **state)
 }
 
 /* RFC 4231, test case 2; RFC 7914, section 11 has the PBKDF2 value (its first 32 bytes). */
-static void test_keyed(void **state)
-{
+static void test_keyed(void **state) {
   (void)state;
   unsigned char out[32];
   char text[65];
@@ -64,11 +61,11 @@ static void test_keyed(void **state)
 }
 
 /* RFC 4648, section 10. */
-static void test_encodings(void **state)
-{
+static void test_encodings(void **state) {
   (void)state;
-  static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},
-                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"\xfb\xff", "+/8="}};
+  static const char *const pairs[][2] = {
+      {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+      {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xfb\xff", "+/8="}};
   igt__buf b;
   igt__buf_init(&b, 1000);
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -95,8 +92,7 @@ static void test_encodings(void **state)
   assert_false(igt__unhex("0g", 2, raw));
 }
 
-static void test_random(void **state)
-{
+static void test_random(void **state) {
   (void)state;
   char a[37], b[37], token[33];
   assert_true(igt__uuid(a) && igt__uuid(b));
@@ -111,8 +107,7 @@ static void test_random(void **state)
   assert_false(igt__equal_constant_time("abc", "abd", 3));
 }
 
-static void test_secret(void **state)
-{
+static void test_secret(void **state) {
   (void)state;
   igt__secret *s = igt__secret_new("pass\0word", 9);
   assert_int_equal(igt__secret_len(s), 9);
@@ -121,16 +116,14 @@ static void test_secret(void **state)
   assert_string_equal(igt__secret_text(NULL), "");
 }
 
-static void one_line(char *pem, char with)
-{
+static void one_line(char *pem, char with) {
   for (; *pem; pem++) {
     if (*pem == '\n')
       *pem = with;
   }
 }
 
-static void sign_and_verify(const char *pem, igt__rsa *public_key)
-{
+static void sign_and_verify(const char *pem, igt__rsa *public_key) {
   igt__rsa *key;
   igt_error err;
   igt__buf signature;
@@ -146,8 +139,7 @@ static void sign_and_verify(const char *pem, igt__rsa *public_key)
   igt__rsa_free(key);
 }
 
-static void refuse(const char *pem, const char *why)
-{
+static void refuse(const char *pem, const char *why) {
   igt__rsa *key;
   igt_error err;
   assert_int_equal(igt__rsa_private(pem, strlen(pem), "key file 'k.pem'", &key, &err), IGT_E_KEY);
@@ -157,8 +149,7 @@ static void refuse(const char *pem, const char *why)
     fail_msg("%s: %s", why, err.text);
 }
 
-static void test_rsa(void **state)
-{
+static void test_rsa(void **state) {
   (void)state;
   igt__buf private_pem, public_pem;
   igt_error err;
@@ -166,7 +157,8 @@ static void test_rsa(void **state)
   igt__buf_init(&private_pem, 100000);
   igt__buf_init(&public_pem, 100000);
   assert_int_equal(igt__rsa_generate(&private_pem, &public_pem, &err), IGT_OK);
-  assert_int_equal(igt__rsa_public(public_pem.data, public_pem.len, "k", &public_key, &err), IGT_OK);
+  assert_int_equal(igt__rsa_public(public_pem.data, public_pem.len, "k", &public_key, &err),
+                   IGT_OK);
   sign_and_verify(private_pem.data, public_key);
   one_line(private_pem.data, ' ');
   sign_and_verify(private_pem.data, public_key);
@@ -186,11 +178,11 @@ static void test_rsa(void **state)
   igt__buf_finish(&public_pem);
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_digests), cmocka_unit_test(test_keyed), cmocka_unit_test(test_encodings),
-    cmocka_unit_test(test_random),  cmocka_unit_test(test_secret), cmocka_unit_test(test_rsa),
+      cmocka_unit_test(test_digests),   cmocka_unit_test(test_keyed),
+      cmocka_unit_test(test_encodings), cmocka_unit_test(test_random),
+      cmocka_unit_test(test_secret),    cmocka_unit_test(test_rsa),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,7 @@
 #include "base/mem.h"
 #include "model/json.h"
 
-static igt__json *parse(const char *text)
-{
+static igt__json *parse(const char *text) {
   igt__json *v;
   igt_error err;
   if (igt__json_parse(text, strlen(text), "the answer", &v, &err) != IGT_OK)
@@ -20,8 +19,7 @@ static igt__json *parse(const char *text)
   return v;
 }
 
-static void check_text(const char *in, igt__json_style style, const char *expected)
-{
+static void check_text(const char *in, igt__json_style style, const char *expected) {
   igt__json *v = parse(in);
   igt__buf out;
   igt__buf_init(&out, 10000);
@@ -31,8 +29,7 @@ static void check_text(const char *in, igt__json_style style, const char *expect
   igt__json_free(v);
 }
 
-static void test_write(void **state)
-{
+static void test_write(void **state) {
   (void)state;
   const char *in = " {\"b\": [1, -2.50, 1e3, true, null, []], \"a\\u00e4\": \"\\ud83d\\ude00\\n/\","
                    " \"o\": {}}\n";
@@ -46,13 +43,12 @@ static void test_write(void **state)
   check_text("null", IGT__JSON_COMPACT, "null");
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
   (void)state;
   static const char *const bad[] = {
-    "", "  ", "{", "[1,", "{\"a\":}", "{\"a\" 1}", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}",
-    "nul", "NaN", "[Infinity]", "-Infinity", "\"\xff\"", "\"a", "1 2", "{} x", "// c\n1", "tRue",
-    "[1 2]", "\"\\ud800x",
+      "",      "  ",      "{",       "[1,",  "{\"a\":}",   "{\"a\" 1}",  "[1,]",     "{\"a\":1,}",
+      "{a:1}", "{'a':1}", "nul",     "NaN",  "[Infinity]", "-Infinity",  "\"\xff\"", "\"a",
+      "1 2",   "{} x",    "// c\n1", "tRue", "[1 2]",      "\"\\ud800x",
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     igt__json *v;
@@ -65,8 +61,7 @@ static void test_refused(void **state)
   }
 }
 
-static void test_deep(void **state)
-{
+static void test_deep(void **state) {
   (void)state;
   char text[20001];
   memset(text, '[', 20000);
@@ -76,8 +71,7 @@ static void test_deep(void **state)
   assert_int_equal(igt__json_parse(text, 20000, "x", &v, &err), IGT_E_LIMIT);
 }
 
-static void test_read(void **state)
-{
+static void test_read(void **state) {
   (void)state;
   igt__json *v = parse("{\"i\":42,\"d\":1.5,\"s\":\"a\\u0000b\",\"n\":null,\"t\":true,\"l\":[1,2],"
                        "\"i\":43,\"big\":18446744073709551615}");
@@ -101,8 +95,7 @@ static void test_read(void **state)
   igt__json_free(v);
 }
 
-static void test_make(void **state)
-{
+static void test_make(void **state) {
   (void)state;
   igt__json *o = igt__json_new_object(), *a = igt__json_new_array();
   assert_true(igt__json_push(a, igt__json_new_double(0.1)));
@@ -120,17 +113,17 @@ static void test_make(void **state)
   igt__buf out;
   igt__buf_init(&out, 1000);
   assert_true(igt__json_write(&out, copy, IGT__JSON_COMPACT));
-  assert_string_equal(out.data, "{\"a\":[0.1,3.0,false],\"s\":1,\"i\":-9223372036854775808,\"n\":null}");
+  assert_string_equal(out.data,
+                      "{\"a\":[0.1,3.0,false],\"s\":1,\"i\":-9223372036854775808,\"n\":null}");
   igt__buf_finish(&out);
   assert_false(igt__json_push(copy, igt__json_new_int(1))); /* no array: freed, refused */
   igt__json_free(copy);
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_write), cmocka_unit_test(test_refused), cmocka_unit_test(test_deep),
-    cmocka_unit_test(test_read),  cmocka_unit_test(test_make),
+      cmocka_unit_test(test_write), cmocka_unit_test(test_refused), cmocka_unit_test(test_deep),
+      cmocka_unit_test(test_read),  cmocka_unit_test(test_make),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,31 +17,27 @@
 
 static char top[] = "/tmp/igt-path-XXXXXX";
 
-static int make_top(void **state)
-{
+static int make_top(void **state) {
   (void)state;
   strcpy(top, "/tmp/igt-path-XXXXXX");
   return mkdtemp(top) && chdir(top) == 0 ? 0 : -1;
 }
 
-static int remove_top(void **state)
-{
+static int remove_top(void **state) {
   (void)state;
   char command[100];
   snprintf(command, sizeof command, "rm -rf '%s'", top);
   return chdir("/") || system(command);
 }
 
-static void put(const char *path, const char *text)
-{
+static void put(const char *path, const char *text) {
   FILE *f = fopen(path, "w");
   assert_non_null(f);
   fputs(text, f);
   fclose(f);
 }
 
-static void test_check(void **state)
-{
+static void test_check(void **state) {
   (void)state;
   char longer[300], longest[4100];
   memset(longer, 'a', sizeof longer);
@@ -49,8 +45,8 @@ static void test_check(void **state)
   for (size_t i = 0; i < sizeof longest; i++)
     longest[i] = i % 2 ? '/' : 'a';
   longest[4001] = '\0';
-  const char *bad[] = {"", "/a", "a//b", "a/", ".", "..", "a/../b", "a/./b", "a\nb", "a\x7f",
-                       "\xff", longer, longest};
+  const char *bad[] = {"",      "/a",   "a//b",  "a/",   ".",    "..",   "a/../b",
+                       "a/./b", "a\nb", "a\x7f", "\xff", longer, longest};
   igt_error err;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     if (igt__path_check(bad[i], strlen(bad[i]), "the file", &err) != IGT_E_UNSAFE_NAME)
@@ -64,8 +60,7 @@ static void test_check(void **state)
   assert_int_equal(igt__name_check(NULL, "the project", &err), IGT_E_UNSAFE_NAME);
 }
 
-static void test_partial(void **state)
-{
+static void test_partial(void **state) {
   (void)state;
   char *p = igt__path_partial("a/b.dcm", "");
   assert_string_equal(p, "a/.b.dcm.igtpart");
@@ -85,8 +80,7 @@ static void test_partial(void **state)
   igt__free(q);
 }
 
-static void expect_open(igt__root *root, const char *path, int flags, igt_status expected)
-{
+static void expect_open(igt__root *root, const char *path, int flags, igt_status expected) {
   int fd;
   igt_error err;
   igt_status status = igt__root_open_file(root, path, flags, 0666, true, &fd, &err);
@@ -98,8 +92,7 @@ static void expect_open(igt__root *root, const char *path, int flags, igt_status
     assert_int_equal(fd, -1);
 }
 
-static void test_root(void **state)
-{
+static void test_root(void **state) {
   (void)state;
   igt__root *root;
   igt_error err;
@@ -145,8 +138,7 @@ static void test_root(void **state)
   igt__free(text);
 }
 
-static void test_many_folders(void **state)
-{
+static void test_many_folders(void **state) {
   (void)state;
   igt__root *root;
   char path[40];
@@ -160,8 +152,7 @@ static void test_many_folders(void **state)
   igt__root_close(root);
 }
 
-static void test_files(void **state)
-{
+static void test_files(void **state) {
   (void)state;
   igt__root *root;
   igt_error err;
@@ -183,15 +174,13 @@ static void test_files(void **state)
   igt__free(p);
 }
 
-static int note(void *payload, const igt__walk_entry *e)
-{
+static int note(void *payload, const igt__walk_entry *e) {
   static const char letters[] = "FDLSU";
   igt__buf_printf(payload, "%c:%s ", letters[e->kind], e->path);
   return strcmp(e->name, "skip") == 0 ? 1 : strcmp(e->name, "stop") == 0 ? 7 : 0;
 }
 
-static void check_walk(bool follow, const char *expected, int expected_end)
-{
+static void check_walk(bool follow, const char *expected, int expected_end) {
   igt__buf seen;
   igt_error err;
   int ended;
@@ -202,11 +191,11 @@ static void check_walk(bool follow, const char *expected, int expected_end)
   igt__buf_finish(&seen);
 }
 
-static void test_walk(void **state)
-{
+static void test_walk(void **state) {
   (void)state;
   assert_int_equal(system("mkdir -p w/b/c w/skip && touch w/a w/b/c/x w/skip/no && mkfifo w/p && "
-                          "ln -s ../b w/b/loop && ln -s a w/la && ln -s nowhere w/lb"), 0);
+                          "ln -s ../b w/b/loop && ln -s a w/la && ln -s nowhere w/lb"),
+                   0);
   check_walk(false, "F:a D:b D:b/c F:b/c/x L:b/loop L:la L:lb S:p D:skip ", 0);
   check_walk(true, "F:a D:b D:b/c F:b/c/x U:b/loop F:la U:lb S:p D:skip ", 0);
   put("w/b/c/stop", "");
@@ -215,15 +204,14 @@ static void test_walk(void **state)
   assert_int_equal(igt__walk("none", false, note, NULL, NULL, &err), IGT_E_NO_FILE);
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_check),
-    cmocka_unit_test(test_partial),
-    cmocka_unit_test_setup_teardown(test_root, make_top, remove_top),
-    cmocka_unit_test_setup_teardown(test_many_folders, make_top, remove_top),
-    cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
-    cmocka_unit_test_setup_teardown(test_walk, make_top, remove_top),
+      cmocka_unit_test(test_check),
+      cmocka_unit_test(test_partial),
+      cmocka_unit_test_setup_teardown(test_root, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_many_folders, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_walk, make_top, remove_top),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

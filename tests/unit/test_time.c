@@ -8,20 +8,19 @@
 
 #include "base/time.h"
 
-static void test_round_trip(void **state)
-{
+static void test_round_trip(void **state) {
   (void)state;
   static const struct {
     const char *in, *out;
     int64_t seconds;
   } cases[] = {
-    {"1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00", 0},
-    {"2019-12-31 23:59:59.123456789+01:00", "2019-12-31T23:59:59.123456+01:00", 1577833199},
-    {"2020-02-29T12:00:00-0530", "2020-02-29T12:00:00-05:30", 1582997400},
-    {"2020-02-29T12:00:00", "2020-02-29T12:00:00", 1582977600},
-    {"0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", -62135596800},
-    {"9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59.500000+00:00", 253402300799},
-    {"1969-12-31T23:59:59.000001Z", "1969-12-31T23:59:59.000001+00:00", -1},
+      {"1970-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00", 0},
+      {"2019-12-31 23:59:59.123456789+01:00", "2019-12-31T23:59:59.123456+01:00", 1577833199},
+      {"2020-02-29T12:00:00-0530", "2020-02-29T12:00:00-05:30", 1582997400},
+      {"2020-02-29T12:00:00", "2020-02-29T12:00:00", 1582977600},
+      {"0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", -62135596800},
+      {"9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59.500000+00:00", 253402300799},
+      {"1969-12-31T23:59:59.000001Z", "1969-12-31T23:59:59.000001+00:00", -1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     igt_time t;
@@ -33,15 +32,27 @@ static void test_round_trip(void **state)
   }
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
   (void)state;
   static const char *const bad[] = {
-    "", "2020", "2020-01-01", "2020-13-01T00:00:00Z", "2020-02-30T00:00:00Z",
-    "2019-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "0000-01-01T00:00:00Z",
-    "2020-01-01T24:00:00Z", "2020-01-01T23:59:60Z", "2020-01-01T00:00Z",
-    "2020-01-01T00:00:00.Z", "2020-01-01T00:00:00+1", "2020-01-01T00:00:00+24:00",
-    "2020-01-01T00:00:00Zx", "2020-1-1T00:00:00Z", " 2020-01-01T00:00:00Z", "2020-01-01X00:00:00",
+      "",
+      "2020",
+      "2020-01-01",
+      "2020-13-01T00:00:00Z",
+      "2020-02-30T00:00:00Z",
+      "2019-02-29T00:00:00Z",
+      "1900-02-29T00:00:00Z",
+      "0000-01-01T00:00:00Z",
+      "2020-01-01T24:00:00Z",
+      "2020-01-01T23:59:60Z",
+      "2020-01-01T00:00Z",
+      "2020-01-01T00:00:00.Z",
+      "2020-01-01T00:00:00+1",
+      "2020-01-01T00:00:00+24:00",
+      "2020-01-01T00:00:00Zx",
+      "2020-1-1T00:00:00Z",
+      " 2020-01-01T00:00:00Z",
+      "2020-01-01X00:00:00",
   };
   igt_time t;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -51,8 +62,7 @@ static void test_refused(void **state)
   assert_false(igt__time_parse(NULL, &t));
 }
 
-static void test_dates(void **state)
-{
+static void test_dates(void **state) {
   (void)state;
   igt_time t;
   assert_true(igt__date_parse("2026-11-24", &t));
@@ -65,8 +75,7 @@ static void test_dates(void **state)
   assert_int_equal(igt__time_day(&t), 18262); /* its own day, not UTC's */
 }
 
-static void test_http(void **state)
-{
+static void test_http(void **state) {
   (void)state;
   int64_t s;
   char out[40];
@@ -82,13 +91,12 @@ static void test_http(void **state)
   assert_string_equal(out, "20260131T235959Z");
 }
 
-int main(void)
-{
+int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_round_trip),
-    cmocka_unit_test(test_refused),
-    cmocka_unit_test(test_dates),
-    cmocka_unit_test(test_http),
+      cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_dates),
+      cmocka_unit_test(test_http),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "model/model.h"
+#include "transfer/check.h"
+#include "transfer/digest.h"
+#include "transfer/find.h"
+#include "transfer/match.h"
+#include "transfer/partial.h"
+#include "transfer/plan.h"
+#include "transfer/pool.h"
+#include "transfer/sched.h"
+#include "transfer/table.h"
+
+/* ---- the pool ---- */
+
+static atomic_int ran;
+
+static void count_task(void *arg) {
+  igt__pool *pool = arg;
+
+  if (ran++ < 50 && pool)
+    igt__pool_add(pool, count_task, NULL);
+}
+
+static void test_pool(void **state) {
+  (void)state;
+  igt__pool *pool = igt__pool_new(4);
+  ran = 0;
+  for (int i = 0; i < 100; i++)
+    igt__pool_add(pool, count_task, i < 30 ? pool : NULL);
+  igt__pool_free(pool); /* runs all, also what tasks added */
+  assert_true(ran >= 100 && ran <= 150);
+  igt__pool_free(NULL);
+}
+
+/* ---- the scheduler ---- */
+
+typedef struct job {
+  igt__work work;
+  igt__sched *sched;
+  unsigned pieces, given, running, name;
+  bool dropped, done;
+} job;
+
+static char order[100];
+static size_t ordered;
+static unsigned settled;
+static job *started[100];
+static size_t started_count;
+
+static bool job_take(igt__work *work, unsigned *piece, bool *more) {
+  job *j = (job *)work;
+
+  if (j->given == j->pieces)
+    return false;
+  *piece = j->given++;
+  *more = j->given < j->pieces;
+  return true;
+}
+
+static void job_start(igt__work *work, unsigned piece) {
+  job *j = (job *)work;
+
+  (void)piece;
+  j->running++;
+  order[ordered++] = (char)('a' + j->name);
+  order[ordered] = '\0';
+  started[started_count++] = j;
+}
+
+static void job_drop(igt__work *work) {
+  job *j = (job *)work;
+
+  j->dropped = true;
+  igt__sched_work_done(j->sched, work);
+}
+
+static void lane_settled(void *payload) {
+  (*(unsigned *)payload)++;
+}
+
+static job make_job(igt__sched *sched, unsigned name, unsigned pieces) {
+  return (job){.work = {.take = job_take, .start = job_start, .drop = job_drop},
+               .sched = sched,
+               .pieces = pieces,
+               .name = name};
+}
+
+/* Ends what was started, oldest first, until nothing is left. */
+static void run_all(igt__sched *sched) {
+  for (size_t i = 0; i < started_count; i++) {
+    job *j = started[i];
+    j->running--;
+    if (j->running == 0 && j->given == j->pieces && !j->done) {
+      j->done = true;
+      igt__sched_work_done(sched, &j->work);
+    }
+    igt__sched_piece_done(sched);
+  }
+}
+
+static void begin_order(void) {
+  ordered = started_count = 0;
+  order[0] = '\0';
+  settled = 0;
+}
+
+/* A lane with one large file and one with three small ones take turns. */
+static void test_turns(void **state) {
+  (void)state;
+  begin_order();
+  igt__sched *sched = igt__sched_new(2, 0);
+  igt__lane *large = igt__sched_open(sched, lane_settled, &settled);
+  igt__lane *small = igt__sched_open(sched, lane_settled, &settled);
+  job jobs[4];
+  for (unsigned i = 0; i < 4; i++)
+    jobs[i] = make_job(sched, i, i == 0 ? 6 : 1);
+  igt__sched_add(sched, large, &jobs[0].work);
+  assert_string_equal(order, "aa"); /* both slots, as nobody else wants one */
+  for (unsigned i = 1; i < 4; i++)
+    igt__sched_add(sched, small, &jobs[i].work);
+  assert_int_equal(igt__sched_backlog(sched), 4);
+  igt__sched_close(sched, large);
+  igt__sched_close(sched, small);
+  run_all(sched);
+  assert_int_equal(strlen(order), 9);
+  assert_non_null(strchr(order, 'd'));
+  assert_true(strchr(order, 'd') - order < 8); /* not behind all of the large one */
+  assert_int_equal(settled, 2);
+  assert_int_equal(igt__sched_backlog(sched), 0);
+  igt__sched_free(sched);
+}
+
+static void test_cap_in_lane(void **state) {
+  (void)state;
+  begin_order();
+  igt__sched *sched = igt__sched_new(8, 1);
+  igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
+  job jobs[3];
+  for (unsigned i = 0; i < 3; i++) {
+    jobs[i] = make_job(sched, i, 1);
+    igt__sched_add(sched, lane, &jobs[i].work);
+  }
+  assert_string_equal(order, "a"); /* one file of a study at once */
+  igt__sched_close(sched, lane);
+  run_all(sched);
+  assert_string_equal(order, "abc");
+  assert_int_equal(settled, 1);
+  igt__sched_free(sched);
+}
+
+static void test_stop(void **state) {
+  (void)state;
+  begin_order();
+  igt__sched *sched = igt__sched_new(1, 0);
+  igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
+  job jobs[3];
+  for (unsigned i = 0; i < 3; i++) {
+    jobs[i] = make_job(sched, i, 1);
+    igt__sched_add(sched, lane, &jobs[i].work);
+  }
+  igt__sched_close(sched, lane);
+  igt__sched_stop(sched);
+  assert_true(!jobs[0].dropped && jobs[1].dropped && jobs[2].dropped);
+  assert_int_equal(settled, 0); /* the one under way is waited for */
+  run_all(sched);
+  assert_int_equal(settled, 1);
+  igt__sched_free(sched);
+}
+
+/* ---- checking ---- */
+
+static igt_status check_bytes(const igt__check_facts *facts, const char *data, uint64_t part_size,
+                              char digest[128], const char **verified) {
+  igt__check check;
+  igt_error err;
+  assert_int_equal(igt__check_init(&check, facts, &err), IGT_OK);
+  if (igt__check_needs_part_size(&check))
+    assert_int_equal(igt__check_set_part_size(&check, part_size, &err), IGT_OK);
+  igt__check_update(&check, "rubbish", 7);
+  igt__check_reset(&check);
+  for (const char *p = data; *p; p++)
+    igt__check_update(&check, p, 1);
+  igt_status status = igt__check_final(&check, digest, 128, &err);
+  *verified = check.verified;
+  igt__check_finish(&check);
+  return status;
+}
+
+static void test_check(void **state) {
+  (void)state;
+  char digest[128];
+  const char *by;
+  /* MD5 of "hello"; of its parts "hel" and "lo"; SHA-256 and CRC32C as S3 writes them. */
+  igt__check_facts md5 = {"5d41402abc4b2a76b9719d911017c592", "", "", "AES256"};
+  assert_int_equal(check_bytes(&md5, "hello", 0, digest, &by), IGT_OK);
+  assert_string_equal(by, "md5");
+  assert_string_equal(digest, "md5:5d41402abc4b2a76b9719d911017c592");
+  assert_int_equal(check_bytes(&md5, "hullo", 0, digest, &by), IGT_E_CHECKSUM);
+  igt__check_facts crc = {"5d41402abc4b2a76b9719d911017c593", "crc32c", "mnG7TA==", ""};
+  assert_int_equal(check_bytes(&crc, "hello", 0, digest, &by), IGT_OK);
+  assert_string_equal(by, "crc32c");
+  igt__check_facts kms = {"5d41402abc4b2a76b9719d911017c592", "", "", "aws:kms"};
+  assert_int_equal(check_bytes(&kms, "anything", 0, digest, &by), IGT_OK);
+  assert_string_equal(by, ""); /* that ETag is no MD5: nothing is claimed */
+  igt__check_facts parts = {"", "", "", ""};
+  char etag[64];
+  unsigned char sums[32], whole[16];
+  igt__digest_of(IGT__MD5, "hel", 3, sums);
+  igt__digest_of(IGT__MD5, "lo", 2, sums + 16);
+  igt__digest_of(IGT__MD5, sums, 32, whole);
+  igt__hex(whole, 16, etag);
+  strcat(etag, "-2");
+  parts.etag = etag;
+  assert_int_equal(check_bytes(&parts, "hello", 3, digest, &by), IGT_OK);
+  assert_string_equal(by, "etag-parts");
+  assert_int_equal(check_bytes(&parts, "hello", 4, digest, &by), IGT_E_CHECKSUM);
+  assert_int_equal(check_bytes(&parts, "hello", 0, digest, &by), IGT_OK);
+  assert_string_equal(by, ""); /* parts of unknown size */
+}
+
+/* ---- partial files and digests of local files ---- */
+
+static char top[] = "/tmp/igt-transfer-XXXXXX";
+
+static int make_top(void **state) {
+  (void)state;
+  strcpy(top, "/tmp/igt-transfer-XXXXXX");
+  return mkdtemp(top) ? 0 : -1;
+}
+
+static int remove_top(void **state) {
+  (void)state;
+  char command[100];
+  snprintf(command, sizeof command, "rm -rf '%s'", top);
+  return system(command);
+}
+
+static void test_partial(void **state) {
+  (void)state;
+  igt__root *root;
+  igt__partial a, b;
+  igt_error err;
+  struct stat st;
+  assert_int_equal(igt__root_open(top, false, &root, &err), IGT_OK);
+  assert_int_equal(igt__partial_open(&a, root, "d/f", &err), IGT_OK);
+  assert_false(a.existed);
+  assert_int_equal(igt__partial_open(&b, root, "d/f", &err), IGT_OK);
+  assert_string_not_equal(a.name, b.name); /* two processes don't share one */
+  assert_int_equal(write(a.fd, "x", 1), 1);
+  assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_E_NO_FILE);
+  igt__partial_close(&b, false);
+  igt__partial_close(&a, true);
+  assert_int_equal(igt__partial_open(&a, root, "d/f", &err), IGT_OK);
+  assert_true(a.existed);
+  assert_int_equal(igt__partial_commit(&a, 1000000000, &err), IGT_OK);
+  assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_OK);
+  assert_int_equal(st.st_mtime, 1000000000);
+  assert_int_equal(st.st_size, 1);
+  igt__root_close(root);
+}
+
+static void test_local(void **state) {
+  (void)state;
+  char path[100], text[128];
+  unsigned char sha[32], md5[16];
+  igt_error err;
+  struct stat st;
+  igt__local local = {.path = path};
+  snprintf(path, sizeof path, "%s/file", top);
+  FILE *f = fopen(path, "w");
+  fputs("hello", f);
+  fclose(f);
+  assert_int_equal(stat(path, &st), 0);
+  igt__local_take(&local, &st);
+  int fd;
+  assert_int_equal(igt__local_open(&local, &fd, &err), IGT_OK);
+  assert_int_equal(igt__digest_range(fd, 0, 5, sha, md5, NULL, &err), IGT_OK);
+  igt__digest_text(sha, 0, text);
+  assert_string_equal(text,
+                      "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+  assert_true(igt__digest_matches(&local, text, NULL));
+  text[10] = text[10] == '0' ? '1' : '0';
+  assert_false(igt__digest_matches(&local, text, NULL));
+  assert_false(igt__digest_matches(&local, "md5:x", NULL));
+  assert_int_equal(igt__digest_range(fd, 0, 6, sha, md5, NULL, &err), IGT_E_CHANGED);
+  assert_int_equal(igt__local_unchanged(&local, fd, &err), IGT_OK);
+  assert_int_equal(truncate(path, 4), 0);
+  assert_int_equal(igt__local_unchanged(&local, fd, &err), IGT_E_CHANGED);
+  close(fd);
+  assert_int_equal(igt__local_open(&local, &fd, &err), IGT_E_CHANGED);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(symlink("/etc/passwd", path), 0);
+  assert_true(igt__local_open(&local, &fd, &err) != IGT_OK);
+}
+
+/* ---- planning ---- */
+
+static void test_plan(void **state) {
+  (void)state;
+  const char *include[] = {"*.dcm", "waves/**"}, *exclude[] = {"secret*"};
+  igt_transfer_options o = {.include = include, .include_count = 2};
+  igt_error err;
+  char *folder;
+  assert_true(igt__wanted(&o, "a/b.dcm") && igt__wanted(&o, "waves/x/y") && !igt__wanted(&o, "a.txt"));
+  o.exclude = exclude;
+  o.exclude_count = 1;
+  assert_false(igt__wanted(&o, "a/secret.dcm"));
+  assert_int_equal(igt__study_folder("P1/S/1", IGT_FLAT, &folder, &err), IGT_OK);
+  assert_string_equal(folder, "P1---S---1");
+  igt__free(folder);
+  assert_int_equal(igt__study_folder("P1/S1", IGT_HIERARCHICAL, &folder, &err), IGT_OK);
+  assert_string_equal(folder, "P1/S1");
+  igt__free(folder);
+  assert_int_equal(igt__study_folder("../x", IGT_HIERARCHICAL, &folder, &err), IGT_E_UNSAFE_NAME);
+  assert_int_equal(igt__study_folder("", IGT_FLAT, &folder, &err), IGT_E_UNSAFE_NAME);
+}
+
+static igt_root_study *study_of(const char *json) {
+  igt_model *m;
+  igt_error err;
+  if (igt__model_decode(&igt_root_study_type, json, strlen(json), "study", &m, &err) != IGT_OK)
+    fail_msg("%s", err.text);
+  return (igt_root_study *)m;
+}
+
+static void test_days(void **state) {
+  (void)state;
+  igt__found found = {.first_day = 18262, .last_day = 18262, .by_date = true}; /* 2020-01-01 */
+  static const struct {
+    const char *json;
+    bool has, undated;
+  } cases[] = {
+      {"{\"studyType\":\"EpdStudy\",\"datetime\":\"2020-01-01T23:59:59+02:00\"}", true, false},
+      {"{\"studyType\":\"EpdStudy\",\"datetime\":\"2020-01-02T00:00:00Z\"}", false, false},
+      {"{\"studyType\":\"EpdStudy\",\"datetime\":\"2020-01-01\"}", true, false},
+      {"{\"studyType\":\"EpdStudy\"}", true, true},
+      {"{\"studyType\":\"Study\",\"studyDate\":\"2019-12-31T10:00:00\"}", false, false},
+      {"{\"studyType\":\"Study\",\"studyDate\":null}", true, true},
+      {"{\"studyType\":\"Unheard\",\"studyDate\":\"2020-01-01T00:00:00\"}", true, true},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    igt_root_study *study = study_of(cases[i].json);
+    bool undated;
+    assert_int_equal(igt__found_has_day(&found, study, &undated), cases[i].has);
+    assert_int_equal(undated, cases[i].undated);
+    igt_model_free(&study->model);
+  }
+}
+
+static void test_shards(void **state) {
+  (void)state;
+  unsigned counts[3] = {0};
+  char id[20];
+  for (int i = 0; i < 3000; i++) {
+    snprintf(id, sizeof id, "study-%d", i);
+    unsigned in = 0;
+    for (unsigned s = 1; s <= 3; s++)
+      if (igt__in_shard(id, s, 3))
+        counts[s - 1]++, in++;
+    assert_int_equal(in, 1);
+  }
+  assert_true(counts[0] > 800 && counts[1] > 800 && counts[2] > 800);
+  assert_int_equal(igt__shard_check(4, 3, NULL), IGT_E_INVALID);
+  assert_int_equal(igt__shard_check(0, 3, NULL), IGT_E_INVALID);
+  assert_int_equal(igt__shard_check(0, 0, NULL), IGT_OK);
+}
+
+/* ---- what a folder becomes ---- */
+
+static void check_created(const char *type, const igt__folder *folder, const char *json) {
+  igt_institute institute = {0};
+  igt_root_study *study;
+  igt_error err;
+  igt__buf out;
+  institute.study_type.is = IGT_SET;
+  institute.study_type.v = type;
+  if (igt__study_from_folder(&institute, folder, &study, &err) != IGT_OK)
+    fail_msg("%s", err.text);
+  igt__buf_init(&out, 10000);
+  assert_true(igt__model_write(&out, &study->model, IGT__JSON_COMPACT, IGT__WRITE_ALL));
+  assert_string_equal(out.data, json);
+  igt__buf_finish(&out);
+  igt_model_free(&study->model);
+}
+
+static void test_new_study(void **state) {
+  (void)state;
+  check_created("EpdStudy", &(igt__folder){.name = "P1---S", .only = true},
+                "{\"studyType\":\"EpdStudy\",\"name\":\"P1---S\"}");
+  check_created("Study", &(igt__folder){.patient = "P1", .name = "S1"},
+                "{\"studyType\":\"Study\",\"studyId\":\"S1\",\"patient\":{\"patientId\":\"P1\","
+                "\"patientName\":\"P1\"}}");
+  igt__json *doc;
+  assert_int_equal(igt__json_parse("{\"studyType\":\"Other\",\"name\":\"x\"}", 32, "d", &doc, NULL),
+                   IGT_OK);
+  check_created("EpdStudy", &(igt__folder){.name = "f", .doc = doc},
+                "{\"studyType\":\"EpdStudy\",\"name\":\"x\"}");
+  igt__json_free(doc);
+  igt_institute institute = {0};
+  igt_root_study *study;
+  igt_error err;
+  institute.study_type.is = IGT_SET;
+  institute.study_type.v = "EpdStudy";
+  /* It has no studyId: two study folders of a patient would become one study. */
+  igt__folder two = {.patient = "P1", .name = "S1", .only = false};
+  assert_int_equal(igt__study_from_folder(&institute, &two, &study, &err), IGT_E_AMBIGUOUS);
+  assert_null(study);
+}
+
+/* ---- tables ---- */
+
+static void test_table(void **state) {
+  (void)state;
+  igt_root_study *study = study_of(
+      "{\"studyType\":\"Study\",\"studyDatabaseId\":\"1\",\"s3Prefix\":\"p/\",\"legalBasis\":[\"a\","
+      "\"b\"],\"studyDate\":\"2020-01-10T00:00:00Z\",\"patient\":{\"patientId\":\"p,1\","
+      "\"givenName\":\"A \\\"B\\\"\",\"s3Prefix\":\"x\"},\"extra\":true}");
+  igt__table *t = igt__table_new(true);
+  igt__buf out;
+  uint64_t left_out = 0;
+  igt__buf_init(&out, 10000);
+  const char *header = "studyDatabaseId,legalBasis,studyDate,patientId,patientGivenname,"
+                       "patientDateofbirth,extra,filename,filesize\r\n1";
+  assert_true(igt__table_add_header(t, header, strlen(header)));
+  assert_int_equal(igt__table_columns(t), 7);
+  assert_true(igt__table_header(t, &out));
+  assert_string_equal(out.data, "studyDatabaseId,legalBasis,studyDate,patientId,patientGivenname,"
+                                "patientDateofbirth,extra,filename,filesize\r\n");
+  igt__buf_clear(&out);
+  assert_true(igt__table_row(t, study, "d/f\n", 5, &out, &left_out));
+  assert_string_equal(out.data, "1,\"a, b\",2020-01-10 00:00:00+00:00,\"p,1\",\"A \"\"B\"\"\",,True,"
+                                "\"d/f\n\",5\r\n");
+  assert_int_equal(left_out, 0);
+  igt__table_free(t);
+  t = igt__table_new(false);
+  assert_true(igt__table_add_study(t, study));
+  igt__buf_clear(&out);
+  assert_true(igt__table_header(t, &out));
+  assert_true(strncmp(out.data, "studyDatabaseId,legalBasis,studyDate,patientId,patientGivenname,",
+                      64) == 0);
+  assert_null(strcasestr(out.data, "s3prefix"));
+  assert_non_null(strstr(out.data, "patientDateofbirth"));
+  igt__table_free(t);
+  igt__buf_finish(&out);
+  igt_model_free(&study->model);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_pool),
+      cmocka_unit_test(test_turns),
+      cmocka_unit_test(test_cap_in_lane),
+      cmocka_unit_test(test_stop),
+      cmocka_unit_test(test_check),
+      cmocka_unit_test_setup_teardown(test_partial, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
+      cmocka_unit_test(test_plan),
+      cmocka_unit_test(test_days),
+      cmocka_unit_test(test_shards),
+      cmocka_unit_test(test_new_study),
+      cmocka_unit_test(test_table),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
