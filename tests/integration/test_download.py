@@ -1,0 +1,507 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud download` against the sandbox: each option, large objects, what is there already."""
+
+import calendar
+import hashlib
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from igtcloud import Program, SOME_FAILED, USAGE, NOT_FOUND, tree
+from rest_client import RestClient
+from sandbox import BUCKET, Sandbox
+
+MIB = 1024 * 1024
+
+
+def igt_study(patient, study, files, **more):
+    return {"class": "Study", "studyId": study,
+            "patient": {"patientId": patient, "patientName": patient}, "files": files, **more}
+
+
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
+    "projects": [
+        {"name": "trial", "institutes": [
+            {"name": "north", "studies": [
+                igt_study("P1", "A", [
+                    {"path": "notes.txt", "text": "first"},
+                    {"path": "deep/er/film.bin", "size": 100000},
+                    {"path": "Übung 1.TXT", "text": "zwei"},
+                    {"path": "empty", "size": 0},
+                    {"path": "half.txt", "text": "later", "completed": False},
+                    {"path": "1.dcm", "size": 1000, "category": "dicom"},
+                    {"path": "vessel.json", "text": "{}", "category": "annotations"},
+                ], studyDate="2024-03-01T23:30:00+00:00"),
+                igt_study("P1", "B", [{"path": "notes.txt", "text": "second"}],
+                          studyDate="2024-03-02T00:00:00+00:00"),
+                igt_study("P2", "A", [{"path": "notes.txt", "text": "third"}]),
+            ]},
+            {"name": "south", "studies": [
+                igt_study("P1", "A", [{"path": "notes.txt", "text": "south's"}],
+                          studyDate="2024-03-03T12:00:00+00:00")]},
+        ], "files": [{"path": "protocol.txt", "text": "rules"},
+                     {"path": "sub/plan.bin", "size": 5000}]},
+        {"name": "heart", "projectTypeName": "EPD", "institutes": [
+            {"name": "lab", "studies": [
+                {"name": "case", "datetime": "2024-05-06T07:08:09+00:00", "age": "61",
+                 "raw": {"novel": {"x": [1, "ü"]}, "lastUpdatedOn": "2024-05-06T07:08:09.5Z",
+                         "procedureTypes": [], "maxRetentionDate": "2030-01-01",
+                         "comments": None},
+                 "files": [{"path": "map.txt", "text": "map"}]}]}]},
+        {"name": "large", "projectTypeName": "EPD", "institutes": [
+            {"name": "lab", "studies": [
+                {"name": "film", "files": [{"path": "film.bin", "size": 25 * MIB + 1}]},
+                {"name": "parts", "files": [{"path": "film.bin", "size": 20 * MIB + 7}]},
+                {"name": "odd", "files": [{"path": "film.bin", "size": 11 * MIB}]},
+                {"name": "one", "files": [{"path": "small.bin", "size": 6 * MIB}]}]}]},
+        {"name": "many", "projectTypeName": "EPD", "institutes": [
+            {"name": "lab", "generate": {"studies": 60, "files": 3, "size": 1000}}]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    seed = tmp_path_factory.mktemp("seed") / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Program(cloud.url, home)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def files(folder):
+    """Without the descriptions of studies."""
+    return {k: v for k, v in tree(folder).items() if os.path.basename(k) != "study.json"}
+
+
+def rest(cloud):
+    return RestClient(cloud.url).login()
+
+
+def study_of(cloud, project, institute, human):
+    client = rest(cloud)
+    where = client.institute(institute, project)
+    studies = client.ok("GET", f"/api/data/hospitals/{where['id']}/studies")
+    return next(s for s in studies if s["studyIdHumanReadable"] == human)
+
+
+def set_canned(cloud, *answers):
+    RestClient(cloud.url).ok("POST", "/__canned", list(answers), status=204)
+
+
+@pytest.fixture
+def canned(cloud):
+    yield lambda *answers: set_canned(cloud, *answers)
+    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
+
+
+# ---- what goes where ----
+
+def test_whole_project(igtcloud, out):
+    done = igtcloud.run("download", out, "trial")
+    got = files(out)
+    assert set(got) == {
+        "north/P1---A/notes.txt", "north/P1---A/deep/er/film.bin", "north/P1---A/Übung 1.TXT",
+        "north/P1---A/empty", "north/P1---B/notes.txt", "north/P2---A/notes.txt",
+        "south/P1---A/notes.txt"}
+    assert got["north/P1---A/notes.txt"] == b"first" and got["north/P1---A/empty"] == b""
+    assert got["south/P1---A/notes.txt"] == b"south's"
+    assert len(got["north/P1---A/deep/er/film.bin"]) == 100000
+    assert len(tree(out)) == 7 + 4
+    assert done.out == b"" and "4 studies, 7 files" in done.err
+    assert "1 files are not complete" in done.err
+
+
+def test_contents_are_the_stores(cloud, igtcloud, out):
+    igtcloud.run("download", out, "trial", "north")
+    prefix = study_of(cloud, "trial", "north", "P1/A")["s3Prefix"]
+    stored = cloud.boto3().get_object(Bucket=BUCKET, Key=prefix + "files/deep/er/film.bin")
+    assert files(out)["north/P1---A/deep/er/film.bin"] == stored["Body"].read()
+
+
+def test_one_institute_and_everything(igtcloud, out):
+    igtcloud.run("download", out, "trial", "south", "test")
+    assert set(files(out)) == {"south/P1---A/notes.txt"}
+    igtcloud.run("download", out, "trial", "*", "PROD")
+    assert len(files(out)) == 7
+
+
+def test_hierarchical(igtcloud, out):
+    igtcloud.run("download", "--folder-structure", "HIERARCHICAL", out, "trial", "north")
+    assert {"north/P1/A/notes.txt", "north/P1/A/study.json", "north/P1/B/notes.txt",
+            "north/P2/A/notes.txt"} <= set(tree(out))
+
+
+def test_categories(igtcloud, out):
+    igtcloud.run("download", "--category", "dicom", out / "d", "trial", "north")
+    assert set(files(out / "d")) == {"north/P1---A/1.dcm"}
+    igtcloud.run("download", "--category=Annotations", out / "a", "trial", "north")
+    assert files(out / "a") == {"north/P1---A/vessel.json": b"{}"}
+    igtcloud.run("download", *"--category dicom --category files --category annotations".split(),
+                 out / "all", "trial", "north")
+    assert {"north/P1---A/dicom/1.dcm", "north/P1---A/files/deep/er/film.bin",
+            "north/P1---A/annotations/vessel.json", "north/P1---A/study.json",
+            "north/P2---A/files/notes.txt"} <= set(tree(out / "all"))
+    assert len(files(out / "all")) == 8
+
+
+def test_project_files(igtcloud, out):
+    igtcloud.run("download", "--project-files", out, "trial")
+    got = tree(out)
+    assert set(got) == {"files/protocol.txt", "files/sub/plan.bin"}
+    assert got["files/protocol.txt"] == b"rules" and len(got["files/sub/plan.bin"]) == 5000
+
+
+# ---- which ones ----
+
+def test_ext(igtcloud, out):
+    igtcloud.run("download", "--ext", ".txt", out, "trial", "north")
+    assert set(files(out)) == {
+        "north/P1---A/notes.txt", "north/P1---A/Übung 1.TXT", "north/P1---B/notes.txt",
+        "north/P2---A/notes.txt"}
+
+
+@pytest.mark.parametrize("options, studies", [
+    (["--start", "2024-03-02"], {"north/P1---B", "north/P2---A", "south/P1---A"}),
+    (["--end", "2024-03-01"], {"north/P1---A", "north/P2---A"}),
+    (["--start=2024-03-01", "--end=2024-03-02"], {"north/P1---A", "north/P1---B", "north/P2---A"}),
+])
+def test_dates(igtcloud, out, options, studies):
+    done = igtcloud.run("download", *options, out, "trial")
+    assert {os.path.dirname(p) for p in tree(out) if p.endswith("study.json")} == studies
+    assert "1 studies have no date" in done.err
+
+
+def test_date_of_an_epd_study(igtcloud, out):
+    igtcloud.run("download", "--start", "2024-05-06", "--end", "2024-05-06", out, "heart")
+    assert files(out) == {"lab/case/map.txt": b"map"}
+    igtcloud.run("download", "--start", "2024-05-07", out / "none", "heart")
+    assert tree(out / "none") == {}
+
+
+@pytest.mark.parametrize("option", ["--start", "--end"])
+@pytest.mark.parametrize("value", ["2024-13-01", "2024-02-30", "01.02.2024", "2024-1-2", "", "today"])
+def test_dates_that_are_none(igtcloud, out, option, value):
+    done = igtcloud.run("download", option, value, out, "trial", status=USAGE)
+    assert option in done.err and not out.exists()
+
+
+def test_include_exclude(igtcloud, out):
+    igtcloud.run("download", "--include", "*.txt", "--include", "deep/**", "--exclude", "notes*",
+                 out, "trial", "north")
+    assert set(files(out)) == {"north/P1---A/deep/er/film.bin"}
+
+
+def test_shards(igtcloud, out):
+    shards = []
+    for i in (1, 2, 3):
+        igtcloud.run("download", "--shard", f"{i}/3", "--ext", ".none", out / str(i), "many")
+        shards.append(set(tree(out / str(i))))
+    assert all(shards) and len(set.union(*shards)) == 60 == sum(map(len, shards))
+    for wrong in ("0/3", "4/3", "x", "1/0", "1/2/3"):
+        done = igtcloud.run("download", "--shard", wrong, out, "many", status=USAGE)
+        assert "--shard" in done.err
+
+
+@pytest.mark.parametrize("options", [
+    ["--concurrent-studies", "1", "--concurrent-files", "1"],
+    ["--concurrent-studies", "2", "--connections", "1"], ["--connections", "64"],
+    ["--concurrent-files", "2"]])
+def test_concurrency(igtcloud, out, options):
+    done = igtcloud.run("download", *options, out, "many")
+    assert len(files(out)) == 180 and "60 studies, 180 files" in done.err
+
+
+# ---- study.json ----
+
+def test_study_json_to_the_letter(cloud, igtcloud, out):
+    igtcloud.run("download", out, "heart")
+    text = (out / "lab/case/study.json").read_bytes()
+    study = study_of(cloud, "heart", "lab", "case")
+    iso = {"datetime": "2024-05-06T07:08:09+00:00", "lastUpdatedOn": "2024-05-06T07:08:09.500000+00:00"}
+    expected = {"studyType": study.pop("studyType"), **study, **iso}
+    expected["novel"] = expected.pop("novel")  # what is not known comes last
+    assert expected["procedureTypes"] == [] and expected["comments"] is None
+    if expected["createdOn"].endswith("Z"):
+        expected["createdOn"] = expected["createdOn"][:-1] + "+00:00"
+    assert text.decode("ascii") == json.dumps(expected, indent=4)
+
+
+def test_study_json_is_renewed_only_when_it_changed(igtcloud, out):
+    igtcloud.run("download", out, "heart")
+    path = out / "lab/case/study.json"
+    before, text = path.stat().st_ino, path.read_bytes()
+    igtcloud.run("download", out, "heart")
+    assert path.stat().st_ino == before
+    path.write_bytes(b"{}")
+    igtcloud.run("download", out, "heart")
+    assert path.read_bytes() == text
+
+
+# ---- what is there already ----
+
+def test_second_run_moves_nothing(igtcloud, out):
+    igtcloud.run("download", out, "trial")
+    before = {p: os.stat(out / p) for p in tree(out)}
+    done = igtcloud.run("download", "--json", out, "trial")
+    assert {p: os.stat(out / p) for p in tree(out)} == before
+    assert done.summary["filesSkipped"] == 7 and done.summary["bytesMoved"] == 0
+
+
+def test_other_size_is_fetched_same_size_is_not(igtcloud, out):
+    igtcloud.run("download", out, "trial", "north")
+    first, second = out / "north/P1---A/notes.txt", out / "north/P1---B/notes.txt"
+    first.write_text("longer than before")
+    second.write_text("SECOND")
+    done = igtcloud.run("download", "--json", out, "trial", "north")
+    assert first.read_text() == "first" and second.read_text() == "SECOND"
+    assert done.summary["filesDone"] == 1
+
+
+def test_checksum(igtcloud, out):
+    igtcloud.run("download", out, "trial", "north")
+    (out / "north/P1---B/notes.txt").write_text("SECOND")
+    done = igtcloud.run("download", "--json", "--checksum", out, "trial", "north")
+    assert (out / "north/P1---B/notes.txt").read_text() == "second"
+    assert done.summary["filesDone"] == 1 and done.summary["filesSkipped"] == 5
+
+
+def test_overwrite(igtcloud, out):
+    igtcloud.run("download", out, "trial", "south")
+    (out / "south/P1---A/notes.txt").write_text("SOUTH'S")
+    done = igtcloud.run("download", "--json", "--overwrite", out, "trial", "south")
+    assert files(out) == {"south/P1---A/notes.txt": b"south's"}
+    assert done.summary["filesDone"] == 1
+
+
+def test_dry_run(igtcloud, out):
+    done = igtcloud.run("download", "--json", "--dry-run", out, "trial")
+    assert not out.exists()
+    planned = [i for i in done.items if i["kind"] == "file" and i["result"] == "planned"]
+    assert len(planned) == 7 and done.summary["filesDone"] == 0
+    assert str(out / "north/P1---A/notes.txt") in {i["local"] for i in planned}
+    igtcloud.run("download", out, "trial", "south")
+    done = igtcloud.run("download", "--json", "--dry-run", out, "trial", "south")
+    assert not [i for i in done.items if i["result"] == "planned"]
+
+
+def test_modified_date(cloud, igtcloud, out):
+    prefix = study_of(cloud, "trial", "north", "P1/B")["s3Prefix"]
+    key = prefix + "files/notes.txt"
+    stored = cloud.boto3().head_object(Bucket=BUCKET, Key=key)["LastModified"]
+    time.sleep(1.1)  # the store counts in seconds: the local clock must be past it
+    igtcloud.run("download", out / "now", "trial", "north")
+    igtcloud.run("download", "--include-modified-date", out / "then", "trial", "north")
+    name = "north/P1---B/notes.txt"
+    expected = calendar.timegm(stored.utctimetuple())
+    assert (out / "then" / name).stat().st_mtime == expected
+    assert (out / "now" / name).stat().st_mtime > expected
+
+
+# ---- what it says ----
+
+def test_json_and_report(igtcloud, out, tmp_path):
+    report = tmp_path / "report.jsonl"
+    done = igtcloud.run("download", "--json", "--report", report, out, "trial", "south")
+    assert report.read_bytes() == done.out
+    file = next(i for i in done.items if i["kind"] == "file")
+    md5 = hashlib.md5(b"south's").hexdigest()
+    assert file["result"] == "done" and file["path"] == "notes.txt" and file["size"] == 7
+    assert (file["institute"], file["study"]) == ("south", "P1/A")
+    assert file["local"] == str(out / "south/P1---A/notes.txt")
+    assert md5 in file["digest"] and file["verified"] == "md5"
+    assert done.summary["status"] == done.lines[-1]["status"] and done.summary["studies"] == 1
+
+
+def test_quiet_and_log_file(igtcloud, out, tmp_path):
+    log = tmp_path / "log"
+    done = igtcloud.run("download", "--quiet", "--log-file", log, out, "trial", "south")
+    assert done.out == b"" and done.err == ""
+    done = igtcloud.run("download", "--debug", "--overwrite", "--log-file", log, out, "trial",
+                        "south")
+    text = log.read_text() + done.err
+    assert "s3credentials" in text or "projects" in text
+    for secret in ("Password", "\"password\"", "X-JWT: ey", "sessionToken"):
+        assert secret not in text
+
+
+def test_options_from_the_environment(igtcloud, out):
+    igtcloud.run("download", out, "trial", "north",
+                 env={"IGTCLOUD_EXT": ".bin", "IGTCLOUD_FOLDER_STRUCTURE": "hierarchical"})
+    assert set(files(out)) == {"north/P1/A/deep/er/film.bin"}
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["x"], ["x", "trial", "*", "STAGING"], ["x", "trial", "*", "PROD", "more"],
+    ["--category", "movies", "x", "trial"], ["--folder-structure", "round", "x", "trial"],
+    ["--no-such", "x", "trial"], ["--concurrent-files", "0", "x", "trial"],
+    ["--bwlimit", "fast", "x", "trial"], ["--retries", "-1", "x", "trial"], ["--ext"]])
+def test_usage(igtcloud, arguments):
+    done = igtcloud.run("download", *arguments, status=USAGE)
+    assert done.err.startswith("igtcloud: ") and done.err.count("\n") <= 2
+
+
+def test_unknown_names(igtcloud, out):
+    done = igtcloud.run("download", out, "nothing", status=NOT_FOUND)
+    assert "'nothing'" in done.err
+    done = igtcloud.run("download", out, "trial", "nowhere", status=NOT_FOUND)
+    assert "'nowhere'" in done.err and "'trial'" in done.err
+    assert not out.exists()
+
+
+# ---- large objects ----
+
+def replace_in_parts(cloud, study, sizes):
+    """The same bytes again, as an object of several parts."""
+    s3 = cloud.boto3()
+    key = study_of(cloud, "large", "lab", study)["s3Prefix"] + "files/film.bin"
+    data = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key)["UploadId"]
+    parts, at = [], 0
+    for number, size in enumerate(sizes, 1):
+        answer = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=number,
+                                Body=data[at:at + size])
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        at += size
+    assert at == len(data)
+    s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload,
+                                 MultipartUpload={"Parts": parts})
+    return data
+
+
+def test_large_objects_are_verified(cloud, igtcloud, out):
+    expected = replace_in_parts(cloud, "parts", [8 * MIB, 8 * MIB, 4 * MIB + 7])
+    done = igtcloud.run("download", "--json", out, "large")
+    verified = {i["study"]: i["verified"] for i in done.items if i["kind"] == "file"}
+    assert verified["parts"] == "etag-parts" and verified["film"] == verified["one"] == "md5"
+    got = files(out)
+    assert got["lab/parts/film.bin"] == expected
+    s3 = cloud.boto3()
+    for study, name in (("film", "film.bin"), ("one", "small.bin")):
+        key = study_of(cloud, "large", "lab", study)["s3Prefix"] + "files/" + name
+        assert got[f"lab/{study}/{name}"] == s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert done.summary["filesUnverified"] == 0
+
+
+def test_parts_of_an_odd_size(cloud, igtcloud, out):
+    expected = replace_in_parts(cloud, "odd", [5 * MIB + 3, 6 * MIB - 3])
+    done = igtcloud.run("download", "--json", "--include", "film.bin", out, "large")
+    assert files(out)["lab/odd/film.bin"] == expected
+    # Its parts are not all as large as the first: nothing may be claimed, nor may it fail.
+    assert done.summary["filesFailed"] == 0
+
+
+def test_bytes_that_changed_on_the_way(cloud, igtcloud, out, canned):
+    """The store's digest says so, each time: the file fails, and nothing has its name."""
+    prefix = study_of(cloud, "trial", "south", "P1/A")["s3Prefix"]
+    etag = cloud.boto3().head_object(Bucket=BUCKET, Key=prefix + "files/notes.txt")["ETag"]
+    canned({"method": "GET", "path": "/igtcloud/**", "body": "SOUTH'S",
+            "headers": {"ETag": etag, "Content-Type": "application/octet-stream"}})
+    done = igtcloud.run("download", "--json", out, "trial", "south", status=SOME_FAILED)
+    assert files(out) == {}
+    file = next(i for i in done.items if i["kind"] == "file")
+    assert file["result"] == "failed" and "failed" in done.err and "notes.txt" in done.err
+
+
+def test_store_that_is_busy_for_a_while(igtcloud, out, canned):
+    canned({"method": "GET", "path": "/igtcloud/**", "status": 503, "times": 3,
+            "headers": {"Content-Type": "application/xml"},
+            "body": "<Error><Code>SlowDown</Code><Message>later</Message></Error>"})
+    igtcloud.run("download", out, "trial", "south")
+    assert files(out) == {"south/P1---A/notes.txt": b"south's"}
+
+
+def test_one_file_that_is_gone(cloud, igtcloud, out, canned):
+    prefix = study_of(cloud, "trial", "north", "P1/B")["s3Prefix"]
+    canned({"method": "GET", "path": f"/igtcloud/{prefix}**", "status": 404,
+            "headers": {"Content-Type": "application/xml"},
+            "body": "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"})
+    done = igtcloud.run("download", out, "trial", status=SOME_FAILED)
+    assert len(files(out)) == 6 and "north/P1---B/notes.txt" not in files(out)
+    assert "failed: north: P1/B: notes.txt" in done.err and "1 files FAILED" in done.err
+
+
+def test_bwlimit(igtcloud, out):
+    begin = time.monotonic()
+    igtcloud.run("download", "--bwlimit", "4M", "--include", "small.bin", out, "large")
+    assert time.monotonic() - begin > 0.5
+    assert len(files(out)["lab/one/small.bin"]) == 6 * MIB
+
+
+def wait_until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come so far"
+        time.sleep(0.01)
+
+
+def partial_of(folder):
+    found = [os.path.join(w, n) for w, _, names in os.walk(folder) for n in names
+             if n.endswith(".igtpart")]
+    return found[0] if found else None
+
+
+def interrupted(igtcloud, out, with_signal):
+    """A run on the 25 MiB film that ends by a signal when some ranges are there."""
+    target = out / "lab/film/film.bin"
+    journal = os.path.join(igtcloud.home, "journal")
+    process = igtcloud.start("download", "--bwlimit", "12M", "--connections", "1", "--include",
+                             "film.bin", "--journal", journal, "--concurrent-studies", "1", out,
+                             "large")
+    begin = time.monotonic()
+    wait_until(lambda: partial_of(out))
+    wait_until(lambda: time.monotonic() - begin > 1.4)  # a range of 8 MiB takes 0.7 s
+    assert process.poll() is None and not target.exists()
+    process.send_signal(with_signal)
+    process.communicate(timeout=20)
+    return process.returncode, journal
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_goes_on_after(cloud, igtcloud, out, with_signal):
+    status, journal = interrupted(igtcloud, out, with_signal)
+    expected_status = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
+    assert status == expected_status[with_signal]
+    assert not (out / "lab/film/film.bin").exists() and partial_of(out)
+    done = igtcloud.run("download", "--json", "--journal", journal, "--include", "film.bin", out,
+                        "large")
+    film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
+    assert film["verified"] == "md5" and 0 < film["moved"] <= 18 * MIB, film
+    key = study_of(cloud, "large", "lab", "film")["s3Prefix"] + "files/film.bin"
+    stored = cloud.boto3().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert files(out)["lab/film/film.bin"] == stored
+    assert partial_of(out) is None
+
+
+def test_without_a_journal_it_begins_anew(igtcloud, out):
+    interrupted(igtcloud, out, signal.SIGKILL)
+    done = igtcloud.run("download", "--json", "--no-journal", "--include", "film.bin", out, "large")
+    film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
+    assert film["moved"] == 25 * MIB + 1 and partial_of(out) is None
+
+
+def test_what_a_partial_file_lost_is_noticed(igtcloud, out):
+    """Pages that a power failure took: the digest says so, and the file is fetched anew."""
+    _, journal = interrupted(igtcloud, out, signal.SIGKILL)
+    with open(partial_of(out), "r+b") as f:
+        f.write(b"\0" * 4096)
+    done = igtcloud.run("download", "--json", "--journal", journal, "--include", "film.bin", out,
+                        "large")
+    film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
+    assert film["result"] == "done" and film["verified"] == "md5"
