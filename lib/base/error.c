@@ -101,6 +101,7 @@ static void tidy(char *text, bool truncated) {
   memcpy(text + n, ELLIPSIS, sizeof ELLIPSIS);
 }
 
+IGT_PRINTF(3, 0)
 static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
   size_t room = sizeof err->text - at;
   int n = vsnprintf(err->text + at, room, fmt, args);

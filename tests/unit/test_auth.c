@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "crypto/crypto.h"
 #include "http_server.h"
 
@@ -74,7 +75,9 @@ static const igt__mem_hooks mem_hooks = {scarce_alloc, scarce_resize, free};
 
 typedef struct service {
   pthread_mutex_t lock;
-  int life;         /* seconds; Max-Age */
+  int life;  /* seconds; Max-Age */
+  int ahead; /* seconds of its clock, which then stands in Date */
+  bool no_max_age;
   size_t padding;   /* bytes more in each JWT */
   bool no_refresh;  /* tokens as services get them */
   int login_status; /* 0: 200 */
@@ -103,7 +106,7 @@ static void issue(service *s, igt__buf *head, igt__buf *payload) {
   igt__buf_init(head, 32768);
   igt__buf_init(payload, 1024);
   igt__buf_printf(&text, "{\"exp\":%lld,\"access_token\":\"access-%u\"",
-                  (long long)(wall() / US + s->life), ++s->issued);
+                  (long long)(wall() / US + s->ahead + s->life), ++s->issued);
   if (!s->no_refresh)
     igt__buf_puts(&text, ",\"refresh_token\":\"r\"");
   igt__buf_puts(&text, ",\"padding\":\"");
@@ -131,8 +134,17 @@ static http_answer granted(service *s) {
                   "Content-Type: application/json\r\n"
                   "Set-Cookie: other=1; Path=/; Max-Age=1\r\n"
                   "Set-Cookie: jwt_signature=%s; HttpOnly; SECURE\r\n"
-                  "set-cookie: jwt_header_payload=%s; Secure; Path=/; max-age=%d\r\n",
-                  signature.data, head.data, s->life);
+                  "set-cookie: jwt_header_payload=%s; Secure; Path=/",
+                  signature.data, head.data);
+  if (!s->no_max_age)
+    igt__buf_printf(&lines, "; max-age=%d", s->life);
+  igt__buf_puts(&lines, "\r\n");
+  if (s->ahead) {
+    char date[40];
+
+    igt__time_format_http(wall() / US + s->ahead, date, sizeof date);
+    igt__buf_printf(&lines, "Date: %s\r\n", date);
+  }
   igt__buf_printf(&body, "{\"sub\":\"ann@example.com\",\"CSRFToken\":\"csrf-%u\"}", s->issued);
   a.headers = keep(s, igt__buf_take(&lines));
   a.body = keep(s, igt__buf_take(&body));
@@ -149,6 +161,16 @@ static http_answer refused(int status) {
 
 static http_answer json(const char *body) {
   return (http_answer){.headers = "Content-Type: application/json\r\n", .body = body};
+}
+
+static char *dated(int ahead) {
+  char date[40];
+  igt__buf lines;
+
+  igt__time_format_http(wall() / US + ahead, date, sizeof date);
+  igt__buf_init(&lines, 200);
+  igt__buf_printf(&lines, "Content-Type: application/json\r\nDate: %s\r\n", date);
+  return igt__buf_take(&lines);
 }
 
 static http_answer serve_locked(service *s, const http_seen *seen) {
@@ -180,7 +202,10 @@ static http_answer serve_locked(service *s, const http_seen *seen) {
   }
   if (strcmp(seen->target, "/api/auth/login/$aud") == 0) {
     s->audiences++;
-    return json("\"https://aud.example.com\"");
+    a = json("\"https://aud.example.com\"");
+    if (s->ahead)
+      a.headers = keep(s, dated(s->ahead));
+    return a;
   }
   return refused(404);
 }
@@ -677,7 +702,7 @@ static void renews_ahead_of_the_end(void **state) {
 
 /* D19: no storm when tokens live for 180 s or less. */
 static void short_lives_are_renewed_at_their_half(void **state) {
-  static const int lives[] = {360, 180, 60, 10, 2, 1, 0};
+  static const int lives[] = {360, 300, 180, 60, 10, 2, 1, 0};
   fixture *f = *state;
   unsigned generation;
 
@@ -697,6 +722,43 @@ static void short_lives_are_renewed_at_their_half(void **state) {
     assert_int_equal(authorize(f, &generation), IGT_OK);
     assert_int_equal(count(&f->service, &f->service.refreshes), 1);
   }
+}
+
+/* How long a token lives does not depend on whose clock is right. */
+static void clocks_that_differ(void **state) {
+  static const int ahead[] = {7200, -7200, 61, -61};
+  fixture *f = *state;
+  unsigned generation;
+
+  for (size_t i = 0; i < 8; i++) {
+    f->service.ahead = ahead[i % 4];
+    f->service.no_max_age = i >= 4;
+    f->service.refreshes = 0;
+    open_session(f);
+    assert_int_equal(sign_in(f), IGT_OK);
+    assert_int_equal(identity(f).expires, wall() / US + f->service.ahead + 3600);
+    pass(3419);
+    assert_int_equal(authorize(f, &generation), IGT_OK);
+    assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+    pass(1);
+    assert_int_equal(authorize(f, &generation), IGT_OK);
+    assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  }
+}
+
+static void assertions_end_by_the_servers_clock(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0600);
+  igt__json *body, *claims = NULL;
+
+  f->service.ahead = 7200;
+  assert_int_equal(sign_in(f), IGT_OK);
+  body = body_of(last_seen(f, "/api/auth/login"));
+  assert_int_equal(igt__jwt_claims(igt__json_get_str(body, "assertion"), &claims, NULL), IGT_OK);
+  assert_int_equal(igt__json_int(igt__json_get(claims, "exp")), wall() / US + 7200 + 3600);
+  igt__json_free(claims);
+  igt__json_free(body);
+  igt__rsa_free(public_key);
 }
 
 static void old_token_serves_while_renewing_fails(void **state) {
@@ -1316,6 +1378,8 @@ int main(void) {
       CASE(refused_key),
       CASE(renews_ahead_of_the_end),
       CASE(short_lives_are_renewed_at_their_half),
+      CASE(clocks_that_differ),
+      CASE(assertions_end_by_the_servers_clock),
       CASE(old_token_serves_while_renewing_fails),
       CASE(at_the_end_the_failure_is_told),
       CASE(renew_after_401),
