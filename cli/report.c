@@ -159,9 +159,9 @@ static void print_summary(const report *r, const igt_summary *s) {
   format_size(s->bytes_done, size, sizeof size);
   format_size(s->seconds > 0 ? (unsigned long long)((double)s->bytes_moved / s->seconds) : 0, rate,
               sizeof rate);
-  fprintf(stderr, "%s: %llu studies, %llu files (%s) in %.1f s, %s/s\n", r->verb,
-          (unsigned long long)s->studies, (unsigned long long)s->files_done, size, s->seconds,
-          rate);
+  fprintf(stderr, "%s%s: %llu studies, %llu files (%s) in %.1f s, %s/s\n",
+          r->s->dry_run ? "would be " : "", r->verb, (unsigned long long)s->studies,
+          (unsigned long long)s->files_done, size, s->seconds, rate);
   note(s->files_skipped, "files were there already");
   note(s->studies_created, "studies were created");
   note(s->studies_undated, "studies have no date, and passed the filter");

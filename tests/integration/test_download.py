@@ -294,7 +294,8 @@ def test_dry_run(igtcloud, out):
     done = igtcloud.run("download", "--json", "--dry-run", out, "trial")
     assert not out.exists()
     planned = [i for i in done.items if i["kind"] == "file" and i["result"] == "planned"]
-    assert len(planned) == 7 and done.summary["filesDone"] == 0
+    assert len(planned) == 7 and done.summary["bytesMoved"] == 0
+    assert "would be downloaded: 4 studies, 7 files" in done.err
     assert str(out / "north/P1---A/notes.txt") in {i["local"] for i in planned}
     igtcloud.run("download", out, "trial", "south")
     done = igtcloud.run("download", "--json", "--dry-run", out, "trial", "south")
