@@ -72,9 +72,9 @@ class Program:
         with tempfile.TemporaryFile() as password:
             password.write(self.password.encode() + b"\n")
             password.seek(0)
+            options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
             return subprocess.Popen(self.command(name, *arguments, sign_in=sign_in),
-                                    stdin=password, stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, start_new_session=True,
+                                    stdin=password, start_new_session=True,
                                     env=environment(self.home, **(env or {})), **options)
 
     def run(self, name, *arguments, status=DONE, timeout=60, **options):
