@@ -14,6 +14,7 @@ $(BUILD)/build.ninja:
 demo: ; @scripts/demo
 check: ; @scripts/check
 check-long: ; @scripts/check --long
+fuzz: ; @scripts/fuzz $(SECONDS)
 
 install: all
 	meson install -C $(BUILD) --no-rebuild
@@ -30,4 +31,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check check-long install generate format clean
+.PHONY: all demo check check-long fuzz install generate format clean
