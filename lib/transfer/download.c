@@ -86,6 +86,9 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ig
       (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
     return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
   status = igt__path_check(name, strlen(name), "the file", err);
+  if (status == IGT_OK && *igt__path_base(name) == '.' && igt__str_ends(name, ".igtpart"))
+    return igt__fail(err, IGT_E_UNSAFE_NAME,
+                     "'%s' is a name that is kept for files that are not whole yet", name);
   return status == IGT_OK ? claim_name(p, name, err) : status;
 }
 
