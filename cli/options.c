@@ -11,17 +11,25 @@
 
 /* ---- values ---- */
 
+/* A choice as the table spells it; all options together have fewer than there is room for. */
+static const char *keep_choice(const char *text, size_t n) {
+  static char kept[32][32];
+  size_t i = 0;
+
+  while (i < 31 && kept[i][0] && (strncmp(kept[i], text, n) != 0 || kept[i][n]))
+    i++;
+  snprintf(kept[i], sizeof kept[i], "%.*s", (int)n, text);
+  return kept[i];
+}
+
 static bool is_choice(const char *choices, const char *value, const char **exact) {
-  static char found[32];
   size_t n = strlen(value);
 
   for (const char *p = choices; *p;) {
     size_t len = strcspn(p, "|");
-    if (len == n && len < sizeof found && strncasecmp(p, value, n) == 0) {
-      memcpy(found, p, len);
-      found[len] = '\0';
-      *exact = strdup(found);
-      return *exact != NULL;
+    if (len == n && len < 32 && strncasecmp(p, value, n) == 0) {
+      *exact = keep_choice(p, len);
+      return true;
     }
     p += len + (p[len] == '|');
   }
