@@ -493,6 +493,7 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   if (!group)
     return NULL;
   group->run = run;
+  group->own = (igt_error)IGT_ERROR_INIT;
   group->institute = igt__strdup(institute);
   group->institute_id = igt__strdup(institute_id);
   group->study = igt__strdup(study);
@@ -528,9 +529,10 @@ static void report_study(igt__group *group) {
   igt_item item = {.kind = IGT_ITEM_STUDY, .result = IGT_RESULT_DONE};
 
   if (group->failed) {
-    igt_error err = IGT_ERROR_INIT;
-    (void)igt__fail(&err, IGT_E_SOME_FAILED, "%llu of its files failed",
-                    (unsigned long long)group->failed);
+    igt_error err = group->own;
+    if (err.status == IGT_OK)
+      (void)igt__fail(&err, IGT_E_SOME_FAILED, "%llu of its files failed",
+                      (unsigned long long)group->failed);
     item.result = IGT_RESULT_FAILED;
     item.error = &err;
     igt__group_item(group, &item);
@@ -549,7 +551,7 @@ static void group_settled_task(void *arg) {
 
   if (group->on_settled)
     group->on_settled(group);
-  if (*group->study && !group->dropped)
+  if (*group->study && (!group->dropped || group->own.status != IGT_OK))
     report_study(group);
   pthread_mutex_lock(&run->lock);
   *group->prev = group->next;
@@ -623,10 +625,17 @@ void igt__group_dropped(igt__group *group) {
 }
 
 void igt__group_failed(igt__group *group, const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_FILE, .result = IGT_RESULT_FAILED, .error = err};
+  igt_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_FAILED, .error = err};
 
-  igt__group_found(group, 0);
-  igt__group_item(group, &item);
+  pthread_mutex_lock(&group->run->lock);
+  group->failed++;
+  if (group->own.status == IGT_OK)
+    group->own = *err;
+  pthread_mutex_unlock(&group->run->lock);
+  if (!*group->study) /* a project's files have no study that could tell */
+    igt__group_item(group, &item);
+  else if (igt__status_is_fatal(err->status))
+    igt__run_fatal(group->run, err);
 }
 
 unsigned igt__run_loop(igt__run *run) {

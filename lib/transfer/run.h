@@ -63,6 +63,7 @@ struct igt__group {
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
   igt_running progress;                  /* guarded by run->lock, as what follows */
   uint64_t failed, done_files, skipped;
+  igt_error own;    /* why it failed as a whole, beside its files */
   uint64_t dropped; /* files that were not begun because the run ends */
 };
 
@@ -107,7 +108,7 @@ void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes t
 void igt__group_item(igt__group *group, igt_item *item);
 /* A file was not begun because the run ends. */
 void igt__group_dropped(igt__group *group);
-/* The study as a whole failed: reported as an item of kind study. */
+/* The study as a whole failed: its item says why. */
 void igt__group_failed(igt__group *group, const igt_error *err);
 
 unsigned igt__run_loop(igt__run *run); /* loops in turn */
