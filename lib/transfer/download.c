@@ -361,7 +361,10 @@ static igt_status open_plan(download *d, const igt_institute *institute,
   p->institute = institute;
   p->study = (igt_root_study *)igt_model_copy(&study->model);
   p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
-                             *human ? human : id, id, igt__text_of(&study->s3_prefix));
+                             *human ? human
+                             : *id  ? id
+                                    : "?",
+                             id, igt__text_of(&study->s3_prefix));
   if (!p->study || !p->group)
     return igt__fail_memory(err);
   p->group->owner = d;
@@ -412,12 +415,9 @@ static igt_status each_study(void *payload, igt_root_study *study) {
 
 static igt_status list_institute(download *d, const igt_institute *institute, igt_error *err) {
   institute_walk w = {d, institute};
-  igt_status status =
-      igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
 
-  if (status != IGT_OK && status != IGT_E_CANCELLED)
-    igt__error_prefix(err, "institute '%s'", igt__text_of(&institute->name));
-  return status;
+  return igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w,
+                              err);
 }
 
 static void list_studies_task(void *arg) {
