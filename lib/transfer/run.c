@@ -409,6 +409,17 @@ static void wait_changed(igt__run *run, unsigned ms) {
   pthread_mutex_unlock(&run->lock);
 }
 
+static igt_status some_failed(const igt_summary *s, igt_error *err) {
+  unsigned long long files = s->files_failed, studies = s->studies_failed;
+
+  if (!files)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu studies failed; the rest is done", studies);
+  if (!studies)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu files failed; the rest is done", files);
+  return igt__fail(err, IGT_E_SOME_FAILED, "%llu files and %llu studies failed; the rest is done",
+                   files, studies);
+}
+
 static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
   igt_summary *s = &run->summary;
 
@@ -423,8 +434,7 @@ static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
     return igt__fail(err, IGT_E_CANCELLED,
                      "interrupted: run the same command again to go on from here");
   if (s->files_failed || s->studies_failed)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu files and %llu studies failed; the rest is done",
-                     (unsigned long long)s->files_failed, (unsigned long long)s->studies_failed);
+    return some_failed(s, err);
   return IGT_OK;
 }
 
