@@ -506,3 +506,48 @@ def test_what_a_partial_file_lost_is_noticed(igtcloud, out):
                         "large")
     film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
     assert film["result"] == "done" and film["verified"] == "md5"
+
+
+def test_object_that_changed_between_two_runs(cloud, igtcloud, out):
+    """Ranges of the old object are worth nothing."""
+    _, journal = interrupted(igtcloud, out, signal.SIGKILL)
+    key = study_of(cloud, "large", "lab", "film")["s3Prefix"] + "files/film.bin"
+    data = bytes(reversed(range(256))) * (25 * MIB // 256) + b"!"
+    cloud.boto3().put_object(Bucket=BUCKET, Key=key, Body=data)
+    done = igtcloud.run("download", "--json", "--journal", journal, "--include", "film.bin", out,
+                        "large")
+    film = next(i for i in done.items if i["kind"] == "file" and i["study"] == "film")
+    assert film["moved"] == len(data) and files(out)["lab/film/film.bin"] == data
+
+
+def test_object_of_another_size_than_listed(cloud, igtcloud, out):
+    prefix = study_of(cloud, "trial", "south", "P1/A")["s3Prefix"]
+    s3, key = cloud.boto3(), prefix + "files/notes.txt"
+    try:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"south's, and more")
+        done = igtcloud.run("download", out, "trial", "south", status=None)
+        assert done.status in (0, SOME_FAILED) and "notes.txt" in done.err
+        assert files(out) in ({}, {"south/P1---A/notes.txt": b"south's, and more"})
+    finally:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"south's")
+
+
+def test_two_at_once_into_one_folder(igtcloud, out):
+    both = [igtcloud.start("download", "--no-journal", out, "many") for _ in range(2)]
+    ends = [(p.communicate(timeout=30), p.returncode) for p in both]
+    assert [status for _, status in ends] == [0, 0], ends
+    assert len(files(out)) == 180 and all(len(v) == 1000 for v in files(out).values())
+    assert partial_of(out) is None
+
+
+def test_credentials_and_token_that_run_out_on_the_way(tmp_path):
+    """Both are good for two seconds; the download takes nearly four."""
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"users": SEED["users"], "projects": [
+        {"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": f"s{n}", "files": [{"path": "f", "size": MIB}]} for n in range(7)]}]}]}))
+    with Sandbox(seed=seed, token_lifetime=2, s3_lifetime=2) as cloud:
+        igtcloud = Program(cloud.url, tmp_path)
+        igtcloud.run("download", "--bwlimit", "2M", "--concurrent-studies", "2",
+                     tmp_path / "out", "p")
+    assert len(files(tmp_path / "out")) == 7
