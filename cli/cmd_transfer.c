@@ -117,6 +117,18 @@ static igt_status to_stdout(void *payload, const void *data, size_t n) {
   return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
 }
 
+static void write_csv_summary(const igt_csv_summary *sum, igt_status status) {
+  printf("{\"kind\":\"summary\"");
+  json_text(stdout, "status", igt_status_name(status), false);
+  json_text(stdout, "local", sum->path, false);
+  printf(",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
+         "\"files\":%llu,\"rows\":%llu,\"valuesLeftOut\":%llu,\"seconds\":%.3f}\n",
+         (unsigned long long)sum->institutes, (unsigned long long)sum->studies,
+         (unsigned long long)sum->studies_failed, (unsigned long long)sum->studies_undated,
+         (unsigned long long)sum->files, (unsigned long long)sum->rows,
+         (unsigned long long)sum->fields_left_out, sum->seconds);
+}
+
 static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
   message(s, "listed: %llu studies%s, %llu rows in %.1f s%s%s", (unsigned long long)sum->studies,
           s->files ? " with their files" : "", (unsigned long long)sum->rows, sum->seconds,
@@ -161,6 +173,8 @@ int cmd_csv(settings *s) {
   if ((r = report_open(&plain, "listed", &status)) != NULL) {
     result = igt_csv(client, &o, report_callbacks(r), &summary, &err);
     free(r);
+    if (plain.json)
+      write_csv_summary(&summary, result);
     if (result == IGT_OK || result == IGT_E_SOME_FAILED)
       print_csv_summary(s, &summary);
     status = result == IGT_OK ? EXIT_DONE : fail(&err);

@@ -283,3 +283,10 @@ def test_standard_output_that_nobody_reads(igtcloud):
     process.stdout.close()
     process.stderr.read()
     assert process.wait(30) != 0
+
+
+def test_json(igtcloud, out):
+    done = igtcloud.run("csv", "--json", "--files", out, "heart")
+    (summary,) = done.lines
+    assert summary["kind"] == "summary" and summary["local"] == str(out / "cloud_heart.csv")
+    assert (summary["studies"], summary["files"], summary["rows"]) == (4, 4, 6)
