@@ -551,3 +551,13 @@ def test_credentials_and_token_that_run_out_on_the_way(tmp_path):
         igtcloud.run("download", "--bwlimit", "2M", "--concurrent-studies", "2",
                      tmp_path / "out", "p")
     assert len(files(tmp_path / "out")) == 7
+
+
+def test_log_is_free_of_secrets(cloud, igtcloud, out, tmp_path):
+    """The password, tokens and keys that the run had: none is in its log."""
+    log = tmp_path / "log"
+    igtcloud.run("download", "--debug", "--log-file", log, out, "trial")
+    text = log.read_text()
+    assert text.count("\n") > 5
+    for secret in ("eyJ", "Signature=", "jwt_signature=", '"demo"'):
+        assert secret not in text, secret
