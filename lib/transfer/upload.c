@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,10 +14,10 @@
 #include "transfer/match.h"
 #include "transfer/plan.h"
 #include "transfer/send.h"
+#include "transfer/tree.h"
 
 /* Files that are registered by one request. */
 #define BATCH 500
-#define SIDECAR "study.json"
 
 typedef struct upload {
   igt__run run;
@@ -264,7 +261,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 2;
   if (e->kind == IGT__WALK_DIR)
     return 0;
-  if (p->whole_study && strcmp(e->path, SIDECAR) == 0)
+  if (p->whole_study && strcmp(e->path, IGT__SIDECAR) == 0)
     return 0;
   path = igt__path_join(p->folder, e->path);
   if (!path)
@@ -501,68 +498,6 @@ static void study_settled(igt__group *group) {
 
 /* ---- study folders ---- */
 
-static bool is_folder(const char *path, bool follow_links) {
-  struct stat st;
-
-  return (follow_links ? stat(path, &st) : lstat(path, &st)) == 0 && S_ISDIR(st.st_mode);
-}
-
-typedef struct names {
-  char **v;
-  size_t count;
-} names;
-
-static int by_name(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void names_free(names *list) {
-  for (size_t i = 0; i < list->count; i++)
-    igt__free(list->v[i]);
-  igt__free(list->v);
-}
-
-/* The folders in a folder, sorted; files between them are named and left. */
-static igt_status folders_in(upload *u, const char *institute, const char *path, names *out,
-                             igt_error *err) {
-  DIR *dir = opendir(path);
-  const struct dirent *e;
-  size_t cap = 0;
-  igt_status status = IGT_OK;
-
-  memset(out, 0, sizeof *out);
-  if (!dir)
-    return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
-  while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-      continue;
-    char *full = igt__path_join(path, e->d_name);
-    if (full && !is_folder(full, u->run.options.follow_links)) {
-      ignored(u, institute, full, "it is not a folder, and only folders are uploaded from here");
-    } else if (full) {
-      if (out->count == cap) {
-        cap = cap ? cap * 2 : 64;
-        char **v = igt__realloc(out->v, cap * sizeof *v);
-        if (v)
-          out->v = v;
-        else
-          status = igt__fail_memory(err);
-      }
-      if (status == IGT_OK && (out->v[out->count] = igt__strdup(e->d_name)) != NULL)
-        out->count++;
-    } else {
-      status = igt__fail_memory(err);
-    }
-    igt__free(full);
-  }
-  closedir(dir);
-  if (out->count)
-    qsort(out->v, out->count, sizeof *out->v, by_name);
-  if (status != IGT_OK)
-    names_free(out);
-  return status;
-}
-
 typedef struct institute_run {
   upload *u;
   const igt_institute *institute;
@@ -570,37 +505,11 @@ typedef struct institute_run {
   char *path;
 } institute_run;
 
-static igt_status read_sidecar(const char *folder, igt__json **doc, igt_error *err) {
-  char *path = igt__path_join(folder, SIDECAR), *text = NULL;
-  size_t n = 0;
-  igt_status status = path ? IGT_OK : igt__fail_memory(err);
+static void stray(void *payload, const char *path) {
+  const institute_run *ir = payload;
 
-  *doc = NULL;
-  if (status == IGT_OK && access(path, F_OK) == 0) {
-    status = igt__file_read(path, IGT__MAX_STUDY_JSON, &text, &n, err);
-    if (status == IGT_OK)
-      status = igt__json_parse(text, n, path, doc, err);
-    if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
-      status =
-          igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
-  }
-  igt__free(text);
-  igt__free(path);
-  return status;
-}
-
-/* Everything below the folder, or below its "files" when it has "files" or "dicom". */
-static char *content_folder(institute_run *ir, const char *folder, bool *whole) {
-  char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
-  bool has_files = files && is_folder(files, ir->u->run.options.follow_links);
-  bool has_dicom = dicom && is_folder(dicom, ir->u->run.options.follow_links);
-
-  *whole = !has_files && !has_dicom;
-  igt__free(dicom);
-  if (!*whole)
-    return files;
-  igt__free(files);
-  return igt__strdup(folder);
+  ignored(ir->u, ir->institute ? igt__text_of(&ir->institute->name) : "", path,
+          "it is not a folder, and only folders are uploaded from here");
 }
 
 static void begin_plan(plan *p) {
@@ -631,7 +540,7 @@ static igt_status begin_study(institute_run *ir, const char *folder, const char 
   p->create = create;
   p->registered = true;
   p->list = "files";
-  p->folder = content_folder(ir, folder, &p->whole_study);
+  p->folder = igt__content_folder(folder, ir->u->run.options.follow_links, &p->whole_study);
   if (known && open_group(p, known->id, known->s3_prefix, "files/")) {
     p->group->owner = ir->u;
     p->group->on_settled = study_settled;
@@ -665,7 +574,7 @@ static void upload_study(institute_run *ir, const char *path, const char *patien
   igt__known *known = NULL;
   igt_root_study *create = NULL;
   char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
-  igt_status status = human ? read_sidecar(path, &doc, &err) : igt__fail_memory(&err);
+  igt_status status = human ? igt__sidecar_read(path, &doc, &err) : igt__fail_memory(&err);
   igt__folder folder = {patient, name, doc, only};
 
   if (!igt__in_shard(human ? human : "", u->run.options.shard, u->run.options.shards))
@@ -771,10 +680,10 @@ typedef void (*study_fn)(institute_run *ir, const char *path, const char *patien
 
 static void each_patient(institute_run *ir, const char *path, const char *patient, study_fn fn) {
   igt_error err = IGT_ERROR_INIT;
-  names studies;
+  igt__folders studies;
   const char *institute = igt__text_of(&ir->institute->name);
 
-  if (folders_in(ir->u, institute, path, &studies, &err) != IGT_OK) {
+  if (igt__folders_in(path, ir->u->run.options.follow_links, stray, ir, &studies, &err) != IGT_OK) {
     fail_study(ir->u, institute, patient, &err);
     return;
   }
@@ -784,7 +693,7 @@ static void each_patient(institute_run *ir, const char *path, const char *patien
       fn(ir, folder, patient, studies.v[i], studies.count == 1);
     igt__free(folder);
   }
-  names_free(&studies);
+  igt__folders_free(&studies);
 }
 
 /* Annotations take both forms: a folder with "---" is a study, another one a patient. */
@@ -797,11 +706,11 @@ static bool is_patient(const institute_run *ir, const char *name) {
 static igt_status upload_studies(institute_run *ir, igt_error *err) {
   study_fn fn =
       ir->u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations : upload_study;
-  names folders;
+  igt__folders folders;
   igt_status status = igt__studies_load(ir->u->run.client, ir->institute, &ir->studies, err);
 
   if (status == IGT_OK)
-    status = folders_in(ir->u, igt__text_of(&ir->institute->name), ir->path, &folders, err);
+    status = igt__folders_in(ir->path, ir->u->run.options.follow_links, stray, ir, &folders, err);
   if (status != IGT_OK)
     return status;
   for (size_t i = 0; i < folders.count && !igt__run_stopping(&ir->u->run); i++) {
@@ -812,7 +721,7 @@ static igt_status upload_studies(institute_run *ir, igt_error *err) {
       fn(ir, path, NULL, folders.v[i], true);
     igt__free(path);
   }
-  names_free(&folders);
+  igt__folders_free(&folders);
   return IGT_OK;
 }
 
@@ -935,15 +844,17 @@ static void upload_folder(upload *u, const char *name) {
 static void upload_task(void *arg) {
   upload *u = arg;
   igt_error err = IGT_ERROR_INIT;
-  names folders;
-  igt_status status = folders_in(u, "", u->source, &folders, &err);
+  igt__folders folders;
+  institute_run none = {.u = u};
+  igt_status status =
+      igt__folders_in(u->source, u->run.options.follow_links, stray, &none, &folders, &err);
 
   if (status != IGT_OK) {
     igt__run_fatal(&u->run, &err);
   } else {
     for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
       upload_folder(u, folders.v[i]);
-    names_free(&folders);
+    igt__folders_free(&folders);
   }
   igt__run_task_end(&u->run);
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
+bool igt__is_folder(const char *path, bool follow_links) {
+  struct stat st;
+
+  return (follow_links ? stat(path, &st) : lstat(path, &st)) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void igt__folders_free(igt__folders *list) {
+  for (size_t i = 0; i < list->count; i++)
+    igt__free(list->v[i]);
+  igt__free(list->v);
+  list->v = NULL;
+  list->count = 0;
+}
+
+static bool add(igt__folders *list, size_t *cap, const char *name) {
+  if (list->count == *cap) {
+    size_t more = *cap ? *cap * 2 : 64;
+    char **v = igt__realloc(list->v, more * sizeof *v);
+    if (!v)
+      return false;
+    list->v = v;
+    *cap = more;
+  }
+  if (!(list->v[list->count] = igt__strdup(name)))
+    return false;
+  list->count++;
+  return true;
+}
+
+igt_status igt__folders_in(const char *path, bool follow_links,
+                           void (*stray)(void *payload, const char *path), void *payload,
+                           igt__folders *out, igt_error *err) {
+  DIR *dir = opendir(path);
+  const struct dirent *e;
+  size_t cap = 0;
+  igt_status status = IGT_OK;
+
+  memset(out, 0, sizeof *out);
+  if (!dir)
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+      continue;
+    char *full = igt__path_join(path, e->d_name);
+    if (!full)
+      status = igt__fail_memory(err);
+    else if (!igt__is_folder(full, follow_links))
+      stray(payload, full);
+    else if (!add(out, &cap, e->d_name))
+      status = igt__fail_memory(err);
+    igt__free(full);
+  }
+  if (status == IGT_OK && errno)
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  closedir(dir);
+  if (out->count)
+    qsort(out->v, out->count, sizeof *out->v, by_name);
+  if (status != IGT_OK)
+    igt__folders_free(out);
+  return status;
+}
+
+igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err) {
+  char *path = igt__path_join(folder, IGT__SIDECAR), *text = NULL;
+  size_t n = 0;
+  igt_status status = path ? IGT_OK : igt__fail_memory(err);
+
+  *doc = NULL;
+  if (status == IGT_OK && access(path, F_OK) == 0) {
+    status = igt__file_read(path, IGT__MAX_STUDY_JSON, &text, &n, err);
+    if (status == IGT_OK)
+      status = igt__json_parse(text, n, path, doc, err);
+    if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
+      status =
+          igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
+  }
+  igt__free(text);
+  igt__free(path);
+  return status;
+}
+
+char *igt__content_folder(const char *folder, bool follow_links, bool *whole) {
+  char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
+  bool has_files = files && igt__is_folder(files, follow_links);
+  bool has_dicom = dicom && igt__is_folder(dicom, follow_links);
+
+  *whole = !has_files && !has_dicom;
+  igt__free(dicom);
+  if (!*whole)
+    return files;
+  igt__free(files);
+  return igt__strdup(folder);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_TREE_H
+#define IGT_TRANSFER_TREE_H
+
+/* The local tree that is uploaded or verified: LOCAL/INSTITUTE/study folders, their study.json, and
+ * where in a study's folder its files are. */
+
+#include "base/error.h"
+#include "model/json.h"
+
+#define IGT__SIDECAR "study.json"
+
+/* Names of the folders in a folder, sorted. */
+typedef struct igt__folders {
+  char **v;
+  size_t count;
+} igt__folders;
+void igt__folders_free(igt__folders *list);
+
+/* stray is told the path of everything in it that is no folder. */
+igt_status igt__folders_in(const char *path, bool follow_links,
+                           void (*stray)(void *payload, const char *path), void *payload,
+                           igt__folders *out, igt_error *err);
+
+bool igt__is_folder(const char *path, bool follow_links);
+
+/* The folder's study.json; *doc NULL with IGT_OK: it has none. */
+igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err);
+
+/* Everything below the folder, or below its "files" when it has "files" or "dicom". *whole: the
+ * former, so a sidecar may lie in it. igt__free; NULL: no memory. */
+char *igt__content_folder(const char *folder, bool follow_links, bool *whole);
+
+#endif
