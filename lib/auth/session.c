@@ -295,6 +295,13 @@ igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
   return status;
 }
 
+void igt__session_keep(igt__session *session) {
+  pthread_mutex_lock(&session->lock);
+  if (is_usable_locked(session) && is_due_locked(session))
+    (void)freshen_locked(session, NULL);
+  pthread_mutex_unlock(&session->lock);
+}
+
 static igt_status renew_once(igt__session *session, unsigned generation, igt_error *err) {
   igt_status status = IGT_OK;
 

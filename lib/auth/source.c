@@ -45,6 +45,7 @@ void igt__source_finish(igt__source *source) {
   igt__free(source->service_file);
   igt__free(source->token_file);
   igt__rsa_free(source->key);
+  igt__secret_free(source->password);
 }
 
 /* The domain as people write it. */
@@ -234,6 +235,12 @@ static igt_status find_user(const igt__source *source, char *user, size_t cap, i
   return ask(source, IGT_PROMPT_USER, question, user, cap) ? IGT_OK : fail_unanswered(source, err);
 }
 
+/* No memory for it is no failure: then the session ends with its refresh token. */
+static void keep_password(igt__source *source, const char *password) {
+  igt__secret_free(source->password);
+  source->password = igt__secret_new(password, strlen(password));
+}
+
 static igt_status begin_password(igt__source *source, igt__grant *out, igt_error *err) {
   char user[256], password[PASSWORD_MAX], question[600];
   igt_status status = find_user(source, user, sizeof user, err);
@@ -245,6 +252,8 @@ static igt_status begin_password(igt__source *source, igt__grant *out, igt_error
     status = igt__login_password(&source->server, user, password, out, err);
   else
     status = fail_unanswered(source, err);
+  if (status == IGT_OK)
+    keep_password(source, password);
   igt__wipe(password, sizeof password);
   return status;
 }
@@ -311,6 +320,19 @@ static igt_status renew_token_file(igt__source *source, const igt__grant *old, i
   return IGT_E_EXPIRED;
 }
 
+/* A machine that slept, or one file that took longer than the refresh token lives: nobody is
+ * there at night to be asked again. */
+static igt_status renew_password(igt__source *source, const igt__grant *old, igt__grant *out,
+                                 igt_error *err) {
+  igt_status status = igt__login_refresh(&source->server, old, out, err);
+
+  if (status != IGT_E_EXPIRED || !source->password)
+    return status;
+  igt__error_clear(err);
+  return igt__login_password(&source->server, old->user, igt__secret_text(source->password), out,
+                             err);
+}
+
 igt_status igt__source_renew(igt__source *source, igt_session_source kind, const igt__grant *old,
                              igt__grant *out, igt_error *err) {
   switch (kind) {
@@ -324,7 +346,7 @@ igt_status igt__source_renew(igt__source *source, igt_session_source kind, const
                        "the session in CLOUD_JWT_TOKEN is at its end and cannot be renewed");
     return igt__login_refresh(&source->server, old, out, err);
   case IGT_SESSION_PASSWORD:
-    return igt__login_refresh(&source->server, old, out, err);
+    return renew_password(source, old, out, err);
   case IGT_SESSION_NONE:
     break;
   }

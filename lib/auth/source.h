@@ -19,6 +19,7 @@ typedef struct igt__source {
   void *prompt_payload;
   igt__rsa *key; /* read at the first sign-in; a file that is gone later does no harm */
   char service_id[256];
+  igt__secret *password; /* that was accepted, for when the refresh token has ended, too */
 } igt__source;
 
 igt_status igt__source_init(igt__source *source, const igt__session_options *options,

@@ -19,6 +19,7 @@
 #define EVENTS_MAX 4096
 #define PROGRESS_MS 100
 #define JOURNAL_FLUSH_US 1000000
+#define KEEP_SESSION_US 500000
 
 struct igt__event {
   struct igt__event *next;
@@ -438,9 +439,22 @@ static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
   return IGT_OK;
 }
 
+static void keep_session_task(void *arg) {
+  igt__run *run = arg;
+
+  igt__session_keep(igt__client_session(run->client));
+  __atomic_store_n(&run->keeping, false, __ATOMIC_RELEASE);
+}
+
+/* One large file may take longer than a token lives, and asks the REST API nothing meanwhile. */
+static void keep_session(igt__run *run) {
+  if (!__atomic_exchange_n(&run->keeping, true, __ATOMIC_ACQUIRE))
+    igt__pool_add(run->helpers, keep_session_task, run);
+}
+
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
-  int64_t shown = 0, flushed = igt__mono_us();
+  int64_t shown = 0, flushed = igt__mono_us(), kept = flushed;
   struct rate rate = {{0}, {0}, 0};
   bool stopped = false;
 
@@ -462,6 +476,10 @@ igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
     }
     if (done)
       break;
+    if (!stopped && now - kept >= KEEP_SESSION_US) {
+      keep_session(run);
+      kept = now;
+    }
     wait_changed(run, step);
   }
   (void)deliver_all(run);

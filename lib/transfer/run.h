@@ -32,6 +32,7 @@ struct igt__run {
   igt__pool *helpers;   /* short calls: grants, completions, checks; never wait for room */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
   unsigned next_loop;   /* atomic */
+  bool keeping;         /* atomic; a look at the session is under way */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;

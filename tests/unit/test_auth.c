@@ -792,13 +792,41 @@ static void at_the_end_the_failure_is_told(void **state) {
   pass(3600);
   assert_int_equal(authorize(f, &generation), IGT_E_SERVER);
   f->service.refresh_status = 401;
-  assert_int_equal(authorize(f, &generation), IGT_E_EXPIRED);
+  f->service.login_status = 401;
+  assert_int_equal(authorize(f, &generation), IGT_E_LOGIN);
   for (int i = 0; i < 5; i++)
-    assert_int_equal(authorize(f, &generation), IGT_E_EXPIRED);
+    assert_int_equal(authorize(f, &generation), IGT_E_LOGIN);
   assert_int_equal(count(&f->service, &f->service.refreshes), 2); /* a refusal is final */
-  assert_int_equal(sign_in(f), IGT_OK);
   assert_int_equal(count(&f->service, &f->service.logins), 2);
+  f->service.login_status = 0;
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 3);
   assert_int_equal(authorize(f, &generation), IGT_OK);
+}
+
+static void password_again_when_the_refresh_token_has_ended(void **state) {
+  fixture *f = *state;
+  unsigned generation;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  f->service.refresh_status = 401;
+  pass(3600);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  assert_int_equal(count(&f->service, &f->service.logins), 2);
+  assert_int_equal(f->asked_password, 1); /* not again */
+}
+
+static void kept_while_no_request_is_made(void **state) {
+  fixture *f = *state;
+
+  assert_int_equal(sign_in(f), IGT_OK);
+  igt__session_keep(f->session);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+  pass(3420);
+  igt__session_keep(f->session);
+  igt__session_keep(f->session);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
 }
 
 static void renew_after_401(void **state) {
@@ -813,8 +841,9 @@ static void renew_after_401(void **state) {
   assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK); /* somebody did */
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
   f->service.refresh_status = 403;
-  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_EXPIRED);
-  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_EXPIRED);
+  f->service.login_status = 401;
+  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_LOGIN);
+  assert_int_equal(igt__session_renew(f->session, second, &f->err), IGT_E_LOGIN);
   assert_int_equal(count(&f->service, &f->service.refreshes), 2);
 }
 
@@ -1199,7 +1228,8 @@ typedef struct log {
   size_t renewals; /* to see before the cancel */
   igt_login_event cancel_at;
   igt_error trouble;
-  int64_t at; /* when the last event came */
+  int64_t at;         /* when the last event came */
+  bool password_ends; /* after the first login */
 } log;
 
 static void on_event(void *payload, igt_login_event event, const igt_identity *id,
@@ -1210,6 +1240,8 @@ static void on_event(void *payload, igt_login_event event, const igt_identity *i
   assert_true(l->n < 200);
   l->events[l->n++] = event;
   l->at = atomic_load(&moved);
+  if (l->password_ends)
+    l->f->service.login_status = 401;
   if (event == IGT_LOGIN_READY || event == IGT_LOGIN_RENEWED) {
     struct stat st;
 
@@ -1339,19 +1371,31 @@ static void hold_recovers(void **state) {
 /* D19: what the server refuses is not asked for again for minutes; the old token serves on. */
 static void hold_is_refused(void **state) {
   fixture *f = *state;
-  log l = {0};
+  log l = {.password_ends = true};
 
   f->service.refresh_status = 401;
   assert_int_equal(hold(f, &l), IGT_E_EXPIRED);
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  assert_int_equal(count(&f->service, &f->service.logins), 2);
   assert_int_equal(l.n, 3);
   assert_in_range(l.at, 3600 * US, 3602 * US);
 
-  l = (log){0}; /* a short life: its end comes before our patience does */
+  l = (log){.password_ends = true}; /* a short life: its end comes before our patience does */
   atomic_store(&moved, 0);
+  f->service.login_status = 0;
   f->service.life = 60;
   assert_int_equal(hold(f, &l), IGT_E_EXPIRED);
   assert_in_range(l.at, 60 * US, 62 * US);
+}
+
+static void hold_signs_in_again(void **state) {
+  fixture *f = *state;
+  log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 2};
+
+  f->service.refresh_status = 401;
+  assert_int_equal(hold(f, &l), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 3);
+  assert_int_equal(f->asked_password, 1);
 }
 
 static void hold_of_a_service(void **state) {
@@ -1389,6 +1433,8 @@ int main(void) {
       CASE(assertions_end_by_the_servers_clock),
       CASE(old_token_serves_while_renewing_fails),
       CASE(at_the_end_the_failure_is_told),
+      CASE(password_again_when_the_refresh_token_has_ended),
+      CASE(kept_while_no_request_is_made),
       CASE(renew_after_401),
       CASE(one_login_for_all_threads),
       CASE(one_refusal_for_all_threads),
@@ -1413,6 +1459,7 @@ int main(void) {
       CASE(end_tells_a_failed_sign_out),
       CASE(hold_recovers),
       CASE(hold_is_refused),
+      CASE(hold_signs_in_again),
       CASE(hold_of_a_service),
   };
 
