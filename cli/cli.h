@@ -12,7 +12,7 @@
 #include "igtcloud/log.h"
 #include "igtcloud/transfer.h"
 
-/* Exit statuses; see README.md. */
+/* Exit statuses; exit_statuses[] in help.c says what they mean. */
 enum {
   EXIT_DONE = 0,
   EXIT_FAILED = 1,
@@ -80,16 +80,31 @@ typedef struct command {
   int (*run)(settings *s);
 } command;
 
+/* What belongs to no single command; ends with a NULL name. */
+typedef struct fact {
+  const char *name, *text;
+} fact;
+extern const fact exit_statuses[], variables[];
+
 extern const command *const commands[]; /* ends with NULL */
 extern const option sign_in_options[], common_options[];
 const command *find_command(const char *name);
 
 /* options.c: fills s from the environment and argv; false: a usage error was printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
+/* The variable that stands for an option: IGTCLOUD_ and its name. False: it has none. */
+bool variable_of(const option *o, char *out, size_t cap);
+
+/* The tables, told in the forms that people and shells read: help.c, completion.c, man.c. */
+typedef void (*option_fn)(void *payload, const command *cmd, const option *o);
+void each_option(const command *cmd, option_fn fn, void *payload);
+/* One of the names between "|"; the rest in *next, NULL at the end. */
+const char *next_choice(const char *choices, int *length);
 void print_help(FILE *out, const command *cmd);
 void print_overview(FILE *out);
+void print_tables(const command *cmd); /* as JSON; NULL: all */
 int print_completion(const char *shell);
-int print_man(const command *cmd);
+void print_man(const command *cmd); /* NULL: of the program itself */
 
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);

@@ -167,8 +167,10 @@ static const command table[] = {
     {"completion", "bash|zsh|fish", 1, 1, "print completions for a shell",
      "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
      cmd_completion},
-    {"help", "[COMMAND]", 0, 2, "help on a command", "As igtcloud COMMAND --help.", no_options,
-     false, cmd_help},
+    {"help", "[COMMAND]", 0, 2, "help on a command",
+     "As igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page, and --json the\n"
+     "tables of commands and options for programs.",
+     no_options, false, cmd_help},
 };
 
 const command *const commands[] = {&table[0], &table[1], &table[2], &table[3], &table[4], &table[5],
@@ -179,20 +181,6 @@ const command *find_command(const char *name) {
     if (strcmp(commands[i]->name, name) == 0)
       return commands[i];
   return NULL;
-}
-
-int cmd_help(settings *s) {
-  const command *cmd = s->argument_count ? find_command(s->arguments[s->argument_count - 1]) : NULL;
-
-  if (s->argument_count && !cmd)
-    return usage_error("there is no command '%s'", s->arguments[s->argument_count - 1]);
-  if (s->argument_count == 2 && strcmp(s->arguments[0], "man") == 0)
-    return print_man(cmd);
-  if (cmd)
-    print_help(stdout, cmd);
-  else
-    print_overview(stdout);
-  return EXIT_DONE;
 }
 
 int main(int argc, char **argv) {

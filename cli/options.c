@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cli.h"
-
-#define ENVIRONMENT_PREFIX "IGTCLOUD_"
 
 /* ---- values ---- */
 
@@ -89,14 +86,10 @@ static bool is_true(const char *value) {
 
 static bool from_environment(const option *options, settings *s) {
   for (const option *o = options; o->name; o++) {
-    char name[64] = ENVIRONMENT_PREFIX;
-    size_t n = strlen(name);
+    char name[64];
     const char *value, *wrong;
-    if (strcmp(o->name, "help") == 0)
+    if (!variable_of(o, name, sizeof name))
       continue;
-    for (const char *p = o->name; *p && n + 1 < sizeof name; p++)
-      name[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-    name[n] = '\0';
     value = getenv(name);
     if (!value || !*value || (o->kind == OPTION_FLAG && !is_true(value)))
       continue;
@@ -185,158 +178,4 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
     return false;
   }
   return true;
-}
-
-/* ---- help ---- */
-
-static void print_option(FILE *out, const option *o) {
-  char left[80], letter[8] = "    ";
-
-  if (o->letter)
-    snprintf(letter, sizeof letter, "-%c, ", o->letter);
-  snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
-           o->choices ? o->choices
-           : o->value ? o->value
-                      : "");
-  if (strlen(left) > 30)
-    fprintf(out, "  %s\n  %30s  %s\n", left, "", o->help);
-  else
-    fprintf(out, "  %-30s  %s\n", left, o->help);
-}
-
-static void print_options(FILE *out, const char *title, const option *options) {
-  if (!options->name)
-    return;
-  fprintf(out, "\n%s:\n", title);
-  for (; options->name; options++)
-    print_option(out, options);
-}
-
-void print_help(FILE *out, const command *cmd) {
-  fprintf(out, "Usage: igtcloud %s [options]%s%s\n\n%s\n", cmd->name, *cmd->arguments ? " " : "",
-          cmd->arguments, cmd->about);
-  print_options(out, "Options", cmd->options);
-  if (cmd->signs_in)
-    print_options(out, "Signing in and the connection", sign_in_options);
-  print_options(out, "Everywhere", common_options);
-  fprintf(out,
-          "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
-          "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
-          "not allowed, 5 not found, 130 interrupted.\n");
-}
-
-void print_overview(FILE *out) {
-  fprintf(out,
-          "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
-          "and the IGT Cloud.\n\n");
-  for (size_t i = 0; commands[i]; i++)
-    fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
-}
-
-/* ---- completions ---- */
-
-static void each_option(const command *cmd, void (*fn)(const command *, const option *)) {
-  const option *tables[] = {cmd->options, cmd->signs_in ? sign_in_options : NULL, common_options};
-
-  for (size_t t = 0; t < 3; t++)
-    for (const option *o = tables[t]; o && o->name; o++)
-      fn(cmd, o);
-}
-
-static void bash_option(const command *cmd, const option *o) {
-  (void)cmd;
-  printf(" --%s", o->name);
-}
-
-static void fish_option(const command *cmd, const option *o) {
-  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s' -l %s%s -d '", cmd->name,
-         o->name, o->value ? " -r" : "");
-  for (const char *p = o->help; *p; p++)
-    printf(*p == '\'' ? "\\'" : "%c", *p);
-  printf("'\n");
-}
-
-static void print_bash(void) {
-  printf("_igtcloud() {\n  local words\n  case \"${COMP_WORDS[1]}\" in\n");
-  for (size_t i = 0; commands[i]; i++) {
-    printf("  %s) words=\"", commands[i]->name);
-    each_option(commands[i], bash_option);
-    printf("\" ;;\n");
-  }
-  printf("  *) words=\"");
-  for (size_t i = 0; commands[i]; i++)
-    printf(" %s", commands[i]->name);
-  printf("\" ;;\n  esac\n  COMPREPLY=()\n"
-         "  if [ \"$COMP_CWORD\" = 1 ] || [[ \"${COMP_WORDS[COMP_CWORD]}\" == -* ]]; then\n"
-         "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n  fi\n}\n"
-         "complete -o default -F _igtcloud igtcloud\n");
-}
-
-int print_completion(const char *shell) {
-  if (strcmp(shell, "bash") == 0) {
-    print_bash();
-  } else if (strcmp(shell, "zsh") == 0) {
-    printf("#compdef igtcloud\nautoload -U +X bashcompinit && bashcompinit\n");
-    print_bash();
-  } else if (strcmp(shell, "fish") == 0) {
-    for (size_t i = 0; commands[i]; i++) {
-      printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d '%s'\n", commands[i]->name,
-             commands[i]->summary);
-      each_option(commands[i], fish_option);
-    }
-  } else {
-    return usage_error("there are completions for bash, zsh and fish, not for '%s'", shell);
-  }
-  return EXIT_DONE;
-}
-
-int cmd_completion(settings *s) {
-  return print_completion(s->arguments[0]);
-}
-
-/* ---- man pages ---- */
-
-static void man_text(const char *text) {
-  for (; *text; text++) {
-    if (*text == '-')
-      printf("\\-");
-    else if (*text == '\\')
-      printf("\\e");
-    else
-      putchar(*text);
-  }
-}
-
-static void man_option(const command *cmd, const option *o) {
-  (void)cmd;
-  printf(".TP\n\\fB");
-  if (o->letter)
-    printf("\\-%c\\fR, \\fB", o->letter);
-  printf("\\-\\-");
-  man_text(o->name);
-  printf("\\fR");
-  if (o->value) {
-    printf(" \\fI");
-    man_text(o->choices ? o->choices : o->value);
-    printf("\\fR");
-  }
-  printf("\n");
-  man_text(o->help);
-  printf("\n");
-}
-
-int print_man(const command *cmd) {
-  printf(".TH igtcloud\\-%s 1\n.SH NAME\nigtcloud\\-%s \\- ", cmd->name, cmd->name);
-  man_text(cmd->summary);
-  printf("\n.SH SYNOPSIS\n.B igtcloud %s\n[options] ", cmd->name);
-  man_text(cmd->arguments);
-  printf("\n.SH DESCRIPTION\n");
-  man_text(cmd->about);
-  printf("\n.SH OPTIONS\n");
-  each_option(cmd, man_option);
-  printf(".SH ENVIRONMENT\nEach option: IGTCLOUD_ and its name in capitals, with _ for \\-.\n"
-         ".SH EXIT STATUS\n0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or "
-         "not allowed, 5 not found, 130 interrupted.\n");
-  return EXIT_DONE;
 }

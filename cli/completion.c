@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Completions of the tables for bash, zsh and fish. */
+#include <string.h>
+#include <strings.h>
+
+#include "cli.h"
+
+/* ---- what a value or an argument is ---- */
+
+static bool ends_with(const char *text, size_t n, const char *end) {
+  size_t m = strlen(end);
+
+  return n >= m && strncmp(text + n - m, end, m) == 0;
+}
+
+static bool is_folder(const char *name, size_t n) {
+  return ends_with(name, n, "FOLDER") || ends_with(name, n, "DIR");
+}
+
+static bool is_file(const char *name, size_t n) {
+  return ends_with(name, n, "FILE");
+}
+
+/* One argument of a command: "TARGET_FOLDER", "[PROD|TEST]", "GET|PUT". */
+typedef struct argument {
+  char name[64]; /* without brackets and dots */
+  size_t n;
+  bool is_choice, is_command;
+} argument;
+
+/* The next argument in *p; false at the end. */
+static bool next_argument(const char **p, argument *a) {
+  const char *begin = *p + strspn(*p, " ");
+  size_t n = strcspn(begin, " ");
+
+  if (!n)
+    return false;
+  *p = begin + n;
+  a->n = 0;
+  for (size_t i = 0; i < n && a->n + 1 < sizeof a->name; i++)
+    if (!strchr("[].", begin[i]))
+      a->name[a->n++] = begin[i];
+  a->name[a->n] = '\0';
+  a->is_choice = strchr(a->name, '|') != NULL;
+  a->is_command = strcmp(a->name, "COMMAND") == 0;
+  return true;
+}
+
+static void print_choices(const char *choices) {
+  int n;
+
+  for (const char *rest = choices, *c; (c = rest) != NULL;) {
+    rest = next_choice(c, &n);
+    printf("%.*s%s", n, c, rest ? " " : "");
+  }
+}
+
+static void print_commands(void) {
+  for (size_t i = 0; commands[i]; i++)
+    printf("%s%s", i ? " " : "", commands[i]->name);
+}
+
+/* ---- bash ---- */
+
+static void bash_option(void *payload, const command *cmd, const option *o) {
+  (void)payload;
+  (void)cmd;
+  printf(" --%s", o->name);
+  if (o->letter)
+    printf(" -%c", o->letter);
+}
+
+static void bash_takes(void *payload, const command *cmd, const option *o) {
+  (void)payload;
+  (void)cmd;
+  if (!o->value)
+    return;
+  printf(" --%s", o->name);
+  if (o->letter)
+    printf(" -%c", o->letter);
+}
+
+/* A case of "command:--option" that says what its value may be. */
+static void bash_value(void *payload, const command *cmd, const option *o) {
+  size_t n = o->value ? strlen(o->value) : 0;
+
+  (void)payload;
+  if (!o->choices && !is_file(o->value ? o->value : "", n) &&
+      !is_folder(o->value ? o->value : "", n))
+    return;
+  printf("  %s:--%s", cmd->name, o->name);
+  if (o->letter)
+    printf("|%s:-%c", cmd->name, o->letter);
+  printf(") ");
+  if (o->choices) {
+    printf("_igtcloud_words '");
+    print_choices(o->choices);
+    printf("'");
+  } else {
+    printf("compopt -o %s", is_folder(o->value, n) ? "dirnames" : "default");
+  }
+  printf(" ;;\n");
+}
+
+static void bash_arguments(const command *cmd) {
+  const char *p = cmd->arguments;
+  argument a;
+
+  for (unsigned i = 0; next_argument(&p, &a); i++) {
+    if (!a.is_choice && !a.is_command && !is_folder(a.name, a.n) && !is_file(a.name, a.n))
+      continue;
+    printf("  %s:%u) ", cmd->name, i);
+    if (a.is_choice || a.is_command) {
+      printf("_igtcloud_words '");
+      a.is_choice ? print_choices(a.name) : print_commands();
+      printf("'");
+    } else {
+      printf("compopt -o %s", is_folder(a.name, a.n) ? "dirnames" : "default");
+    }
+    printf(" ;;\n");
+  }
+}
+
+static void print_bash(void) {
+  printf("# bash completion of igtcloud, made from its own tables: igtcloud completion bash\n"
+         "_igtcloud_words() {\n"
+         "  COMPREPLY=($(compgen -W \"$1\" -- \"$cur\"))\n"
+         "}\n\n"
+         "_igtcloud() {\n"
+         "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+         "  local command=${COMP_WORDS[1]} options='' takes='' place=0 i\n"
+         "  COMPREPLY=()\n"
+         "  # bash takes --name=value apart\n"
+         "  if [[ $cur == = ]]; then cur=''\n"
+         "  elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+         "  if ((COMP_CWORD == 1)); then\n    _igtcloud_words '");
+  print_commands();
+  printf(" --help --version'\n    return\n  fi\n  case $command in\n");
+  for (size_t i = 0; commands[i]; i++) {
+    printf("  %s)\n    options='", commands[i]->name);
+    each_option(commands[i], bash_option, NULL);
+    printf("'\n    takes='");
+    each_option(commands[i], bash_takes, NULL);
+    printf(" ' ;;\n");
+  }
+  printf("  esac\n  case $command:$prev in\n");
+  for (size_t i = 0; commands[i]; i++)
+    each_option(commands[i], bash_value, NULL);
+  printf("  *)\n"
+         "    if [[ $takes == *\" $prev \"* ]]; then return; fi\n"
+         "    if [[ $cur == -* ]]; then _igtcloud_words \"$options\"; return; fi\n"
+         "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+         "      if [[ $takes == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
+         "        if [[ ${COMP_WORDS[i+1]} == = ]]; then ((i++)); fi\n"
+         "        ((i++))\n"
+         "      elif [[ ${COMP_WORDS[i]} != -?* ]]; then ((place++)); fi\n"
+         "    done\n"
+         "    case $command:$place in\n");
+  for (size_t i = 0; commands[i]; i++)
+    bash_arguments(commands[i]);
+  printf("    esac ;;\n  esac\n}\ncomplete -F _igtcloud igtcloud\n");
+}
+
+/* ---- zsh ---- */
+
+/* Inside '...' and inside [...] of _arguments. */
+static void zsh_text(const char *text) {
+  for (; *text; text++) {
+    if (*text == '\'')
+      printf("'\\''");
+    else if (strchr("[]:\\", *text))
+      printf("\\%c", *text);
+    else
+      putchar(*text);
+  }
+}
+
+static void zsh_action(const char *name, size_t n, const char *choices) {
+  if (choices) {
+    printf("(");
+    print_choices(choices);
+    printf(")");
+  } else if (is_folder(name, n)) {
+    printf("_files -/");
+  } else if (is_file(name, n)) {
+    printf("_files");
+  } else {
+    printf(" ");
+  }
+}
+
+static void zsh_option(void *payload, const command *cmd, const option *o) {
+  const char *star = o->kind == OPTION_LIST ? "*" : "";
+
+  (void)payload;
+  (void)cmd;
+  for (int letter = 0; letter <= (o->letter != 0); letter++) {
+    printf(" \\\n      '");
+    if (o->letter && !*star)
+      printf("(-%c --%s)", o->letter, o->name);
+    if (letter)
+      printf("%s-%c%s[", star, o->letter, o->value ? "+" : "");
+    else
+      printf("%s--%s%s[", star, o->name, o->value ? "=" : "");
+    zsh_text(o->help);
+    printf("]");
+    if (o->value) {
+      printf(":");
+      zsh_text(o->value);
+      printf(":");
+      zsh_action(o->value, strlen(o->value), o->choices);
+    }
+    printf("'");
+  }
+}
+
+static void zsh_arguments(const command *cmd) {
+  const char *p = cmd->arguments;
+  argument a;
+
+  for (unsigned i = 1; next_argument(&p, &a); i++) {
+    printf(" \\\n      '%u:", i);
+    zsh_text(a.name);
+    printf(":");
+    if (a.is_command) {
+      printf("(");
+      print_commands();
+      printf(")");
+    } else {
+      zsh_action(a.name, a.n, a.is_choice ? a.name : NULL);
+    }
+    printf("'");
+  }
+}
+
+static void print_zsh(void) {
+  printf("#compdef igtcloud\n# made from igtcloud's own tables: igtcloud completion zsh\n"
+         "_igtcloud() {\n"
+         "  local -a igtcloud_commands\n"
+         "  if ((CURRENT == 2)); then\n"
+         "    igtcloud_commands=(\n");
+  for (size_t i = 0; commands[i]; i++) {
+    printf("      '%s:", commands[i]->name);
+    zsh_text(commands[i]->summary);
+    printf("'\n");
+  }
+  printf("    )\n    _describe -t commands 'igtcloud command' igtcloud_commands\n    return\n  fi\n"
+         "  shift words\n  ((CURRENT--))\n  case $words[1] in\n");
+  for (size_t i = 0; commands[i]; i++) {
+    printf("  %s)\n    _arguments -s -S :", commands[i]->name);
+    each_option(commands[i], zsh_option, NULL);
+    zsh_arguments(commands[i]);
+    printf(" ;;\n");
+  }
+  printf("  esac\n}\n"
+         "if [ \"$funcstack[1]\" = _igtcloud ]; then _igtcloud \"$@\"; else compdef _igtcloud "
+         "igtcloud; fi\n");
+}
+
+/* ---- fish ---- */
+
+static void fish_text(const char *text) {
+  for (; *text; text++)
+    printf(*text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
+static void fish_begin(const command *cmd) {
+  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s'", cmd->name);
+}
+
+static void fish_option(void *payload, const command *cmd, const option *o) {
+  size_t n = o->value ? strlen(o->value) : 0;
+
+  (void)payload;
+  fish_begin(cmd);
+  printf(" -l %s", o->name);
+  if (o->letter)
+    printf(" -s %c", o->letter);
+  if (o->choices) {
+    printf(" -x -a '");
+    print_choices(o->choices);
+    printf("'");
+  } else if (o->value) {
+    printf(is_file(o->value, n) || is_folder(o->value, n) ? " -r -F" : " -x");
+  }
+  printf(" -d '");
+  fish_text(o->help);
+  printf("'\n");
+}
+
+static void fish_arguments(const command *cmd) {
+  const char *p = cmd->arguments;
+  argument a;
+
+  while (next_argument(&p, &a)) {
+    if (!a.is_choice && !a.is_command && !is_folder(a.name, a.n) && !is_file(a.name, a.n))
+      continue;
+    fish_begin(cmd);
+    if (a.is_choice || a.is_command) {
+      printf(" -a '");
+      a.is_choice ? print_choices(a.name) : print_commands();
+      printf("'\n");
+    } else {
+      printf(" -F\n");
+    }
+  }
+}
+
+static void print_fish(void) {
+  printf("# fish completion of igtcloud, made from its own tables: igtcloud completion fish\n"
+         "complete -c igtcloud -f\n");
+  for (size_t i = 0; commands[i]; i++) {
+    printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d '", commands[i]->name);
+    fish_text(commands[i]->summary);
+    printf("'\n");
+    each_option(commands[i], fish_option, NULL);
+    fish_arguments(commands[i]);
+  }
+}
+
+int print_completion(const char *shell) {
+  if (strcasecmp(shell, "bash") == 0)
+    print_bash();
+  else if (strcasecmp(shell, "zsh") == 0)
+    print_zsh();
+  else if (strcasecmp(shell, "fish") == 0)
+    print_fish();
+  else
+    return usage_error("there are completions for bash, zsh and fish, not for '%s'", shell);
+  return EXIT_DONE;
+}
+
+int cmd_completion(settings *s) {
+  return print_completion(s->arguments[0]);
+}

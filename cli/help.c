@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* What people read of the tables: --help. And the tables that belong to no command. */
+#include <ctype.h>
+#include <string.h>
+
+#include "cli.h"
+
+const fact exit_statuses[] = {
+    {"0", "all done"},
+    {"1", "failed"},
+    {"2", "usage: an argument or option is wrong"},
+    {"3", "some files or studies failed; each is named on standard error"},
+    {"4", "not signed in, or not allowed"},
+    {"5", "the project, institute, study or file was not found"},
+    {"130", "interrupted (SIGINT or SIGHUP)"},
+    {"143", "terminated (SIGTERM)"},
+    {NULL, NULL}};
+
+const fact variables[] = {
+    {"CLOUD_DOMAIN", "the cloud, when there is no --domain"},
+    {"CLOUD_USERNAME", "the user name, when there is no --user"},
+    {"CLOUD_JWT_TOKEN, CLOUD_CSRF_TOKEN",
+     "a session that another program began; it is used and never signed out"},
+    {"CLOUD_TOKEN_MMAP",
+     "the token file (default: igtcloud_auth_mmap in TMPDIR, or in /tmp where that is not set)"},
+    {"AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+     "where S3 is, when the cloud's credentials do not say it (default: AWS)"},
+    {"AWS_REGION, AWS_DEFAULT_REGION",
+     "the first guess at a bucket's region; the store's own answer counts"},
+    {"http_proxy, https_proxy, all_proxy, no_proxy", "proxies, in small or capital letters"},
+    {"XDG_STATE_HOME", "the folder of the journal, igtcloud/journal.db (default: ~/.local/state)"},
+    {NULL, NULL}};
+
+/* ---- walking the tables ---- */
+
+void each_option(const command *cmd, option_fn fn, void *payload) {
+  const option *tables[] = {cmd->options, cmd->signs_in ? sign_in_options : NULL, common_options};
+
+  for (size_t t = 0; t < 3; t++)
+    for (const option *o = tables[t]; o && o->name; o++)
+      fn(payload, cmd, o);
+}
+
+const char *next_choice(const char *choices, int *length) {
+  const char *end = choices + strcspn(choices, "|");
+
+  *length = (int)(end - choices);
+  return *end ? end + 1 : NULL;
+}
+
+bool variable_of(const option *o, char *out, size_t cap) {
+  size_t n = (size_t)snprintf(out, cap, "IGTCLOUD_");
+
+  if (strcmp(o->name, "help") == 0)
+    return false;
+  for (const char *p = o->name; *p && n + 1 < cap; p++)
+    out[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+  out[n] = '\0';
+  return true;
+}
+
+/* ---- --help ---- */
+
+static void print_option(FILE *out, const option *o) {
+  char left[80], letter[8] = "    ";
+
+  if (o->letter)
+    snprintf(letter, sizeof letter, "-%c, ", o->letter);
+  snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+           o->choices ? o->choices
+           : o->value ? o->value
+                      : "");
+  if (strlen(left) > 30)
+    fprintf(out, "  %s\n  %30s  %s\n", left, "", o->help);
+  else
+    fprintf(out, "  %-30s  %s\n", left, o->help);
+}
+
+static void print_options(FILE *out, const char *title, const option *options) {
+  if (!options->name)
+    return;
+  fprintf(out, "\n%s:\n", title);
+  for (; options->name; options++)
+    print_option(out, options);
+}
+
+void print_help(FILE *out, const command *cmd) {
+  fprintf(out, "Usage: igtcloud %s [options]%s%s\n\n%s\n", cmd->name, *cmd->arguments ? " " : "",
+          cmd->arguments, cmd->about);
+  print_options(out, "Options", cmd->options);
+  if (cmd->signs_in)
+    print_options(out, "Signing in and the connection", sign_in_options);
+  print_options(out, "Everywhere", common_options);
+  fprintf(out,
+          "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
+          "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
+          "not allowed, 5 not found, 130 interrupted. `man igtcloud-%s` says more.\n",
+          cmd->name);
+}
+
+void print_overview(FILE *out) {
+  fprintf(out,
+          "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
+          "and the IGT Cloud.\n\n");
+  for (size_t i = 0; commands[i]; i++)
+    fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+  fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
+}
+
+/* ---- help --json: for tests, and for programs that build on this one ---- */
+
+static void print_option_json(void *payload, const command *cmd, const option *o) {
+  static const char *const kinds[] = {"flag", "text", "list", "number", "seconds"};
+  char letter[2] = {o->letter, '\0'}, variable[64];
+  bool *first = payload;
+
+  (void)cmd;
+  printf("%s\n    {", *first ? "" : ",");
+  *first = false;
+  json_text(stdout, "name", o->name, true);
+  json_text(stdout, "kind", kinds[o->kind], false);
+  if (*letter)
+    json_text(stdout, "letter", letter, false);
+  if (o->value)
+    json_text(stdout, "value", o->value, false);
+  if (o->choices)
+    json_text(stdout, "choices", o->choices, false);
+  if (variable_of(o, variable, sizeof variable))
+    json_text(stdout, "variable", variable, false);
+  json_text(stdout, "help", o->help, false);
+  printf("}");
+}
+
+static void print_command_json(const command *cmd) {
+  bool first = true;
+
+  printf("  {");
+  json_text(stdout, "name", cmd->name, true);
+  json_text(stdout, "arguments", cmd->arguments, false);
+  json_text(stdout, "summary", cmd->summary, false);
+  json_text(stdout, "about", cmd->about, false);
+  printf(",\"options\":[");
+  each_option(cmd, print_option_json, &first);
+  printf("]}");
+}
+
+static void print_facts_json(const char *key, const fact *facts) {
+  printf(",\n\"%s\":[", key);
+  for (const fact *f = facts; f->name; f++) {
+    printf("%s\n  {", f == facts ? "" : ",");
+    json_text(stdout, "name", f->name, true);
+    json_text(stdout, "text", f->text, false);
+    printf("}");
+  }
+  printf("]");
+}
+
+void print_tables(const command *cmd) {
+  printf("{\"commands\":[\n");
+  for (size_t i = 0, n = 0; commands[i]; i++) {
+    if (cmd && cmd != commands[i])
+      continue;
+    printf("%s", n++ ? ",\n" : "");
+    print_command_json(commands[i]);
+  }
+  printf("]");
+  print_facts_json("exitStatuses", exit_statuses);
+  print_facts_json("variables", variables);
+  printf("}\n");
+}
+
+int cmd_help(settings *s) {
+  bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
+  const char *name = s->argument_count > (size_t)man ? s->arguments[man] : NULL;
+  const command *cmd = name ? find_command(name) : NULL;
+
+  if (name && !cmd)
+    return usage_error("there is no command '%s'", name);
+  if (s->argument_count == 2 && !man)
+    return usage_error("help on one command at a time: igtcloud help [man] [COMMAND]");
+  if (s->json)
+    print_tables(cmd);
+  else if (man)
+    print_man(cmd);
+  else if (cmd)
+    print_help(stdout, cmd);
+  else
+    print_overview(stdout);
+  return EXIT_DONE;
+}

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""What is told of the tables of commands and options: --help, man pages, completions. Every test
+goes over all that `igtcloud help --json` lists, so a new command is tested as soon as it is there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from igtcloud import program
+
+TABLES = None
+
+
+def igtcloud(*arguments, status=0, **env):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLOUD_", "IGTCLOUD_"))}
+    done = subprocess.run([program(), *arguments], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, env={**clean, "LC_ALL": "C.UTF-8", **env})
+    assert done.returncode == status, done
+    return done.stdout
+
+
+def tables():
+    global TABLES
+    TABLES = TABLES or json.loads(igtcloud("help", "--json"))
+    return TABLES
+
+
+def commands():
+    return {c["name"]: c for c in tables()["commands"]}
+
+
+def shell(name):
+    path = shutil.which(name)
+    assert path, f"{name} is not installed: scripts/install-deps test"
+    return path
+
+
+def run(*command, text=None, **env):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "LC_ALL": "C.UTF-8", **env})
+    assert done.returncode == 0 and not done.stderr, done
+    return done.stdout
+
+
+def spellings(option):
+    return ["--" + option["name"]] + (["-" + option["letter"]] if "letter" in option else [])
+
+
+# ---- help ----
+
+def test_names_and_letters_are_unique():
+    for command in commands().values():
+        given = [s for o in command["options"] for s in spellings(o)]
+        assert len(given) == len(set(given)), command["name"]
+
+
+def test_overview_lists_all():
+    told = igtcloud("--help")
+    for command in commands().values():
+        assert re.search(rf"^  {command['name']} +{re.escape(command['summary'])}$", told, re.M)
+        assert len(command["summary"]) <= 64
+
+
+def test_help_tells_every_option():
+    for command in commands().values():
+        told = igtcloud(command["name"], "--help")
+        assert told == igtcloud("help", command["name"])
+        assert f"igtcloud {command['name']} [options]" in told
+        for option in command["options"]:
+            line = next(l for l in told.splitlines() if re.search(rf"--{option['name']}( |$)", l))
+            assert all(s in line for s in spellings(option))
+            assert option["help"] in told
+
+
+def test_each_option_has_its_variable():
+    """A variable is as good as the option: a value that the option refuses is refused there, too."""
+    for command in commands().values():
+        for option in command["options"]:
+            if "choices" in option:
+                name = option["variable"]
+                done = subprocess.run([program(), command["name"]], capture_output=True, text=True,
+                                      stdin=subprocess.DEVNULL, env={name: "nonsense"})
+                assert done.returncode == 2 and name in done.stderr, done
+
+
+def test_help_on_nothing_that_is():
+    for arguments in (("help", "no-such"), ("help", "man", "no-such"), ("help", "login", "logout")):
+        assert igtcloud(*arguments, status=2) == ""
+
+
+# ---- man pages ----
+
+def plain(page):
+    """As a reader finds it: rendered, without hyphenation and bold."""
+    rendered = run("groff", "-man", "-ww", "-Tutf8", "-P-c", "-rHY=0", "-rLL=200n", text=page)
+    return re.sub(r".\x08", "", rendered).replace("−", "-").replace("‐", "-")
+
+
+@pytest.mark.parametrize("name", ["igtcloud", *sorted(commands())])
+def test_man_page(name):
+    """It stands for all in the table, and groff has nothing to say against it."""
+    if name == "igtcloud":
+        told = plain(igtcloud("help", "man"))
+        for command in commands().values():
+            assert f"igtcloud-{command['name']}(1)" in told
+            assert " ".join(command["summary"].split()) in " ".join(told.split())
+    else:
+        told = plain(igtcloud("help", "man", name))
+        for option in commands()[name]["options"]:
+            left = ", ".join(reversed(spellings(option)))
+            if "value" in option:
+                left += " " + option.get("choices", option["value"])
+            assert re.search(rf"^ +{re.escape(left)}( |$)", told, re.M), left
+            assert option["help"] in " ".join(told.split())
+    for fact in tables()["variables"] + tables()["exitStatuses"]:
+        assert fact["name"] in told and fact["text"] in " ".join(told.split())
+
+
+# ---- completions ----
+
+def completed_bash(tmp_path, *words):
+    """What bash offers for the last word."""
+    (tmp_path / "c").write_text(igtcloud("completion", "bash"))
+    line = " ".join(f"'{w}'" for w in ("igtcloud", *words))
+    script = (f"compopt() {{ COMPREPLY=(\"<$2>\"); }}; . {tmp_path}/c; COMP_WORDS=({line});"
+              f" COMP_CWORD={len(words)}; _igtcloud; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    return run(shell("bash"), "-uc", script).split()
+
+
+def test_bash_completes_every_option(tmp_path):
+    assert set(commands()) <= set(completed_bash(tmp_path, ""))
+    for command in commands().values():
+        every = {s for o in command["options"] for s in spellings(o)}
+        assert set(completed_bash(tmp_path, command["name"], "-")) == every
+        for option in command["options"]:
+            if "value" not in option:
+                continue
+            for before in spellings(option) + ["--" + option["name"] + "\x00="]:
+                offered = completed_bash(tmp_path, command["name"],
+                                         *[w for w in before.split("\x00")], "")
+                if "choices" in option:
+                    assert offered == option["choices"].split("|")
+                elif option["value"] == "FILE":
+                    assert offered == ["<default>"]
+                else:
+                    assert not offered
+
+
+def test_bash_completes_arguments(tmp_path):
+    for given in ((), ("--ext", "--json"), ("--ext", "=", ".txt", "-q"), ("-u", "ann", "--quiet")):
+        assert completed_bash(tmp_path, "download", *given, "") == ["<dirnames>"]
+        assert completed_bash(tmp_path, "download", *given, "there", "p", "i", "") == ["PROD", "TEST"]
+        assert completed_bash(tmp_path, "download", *given, "there", "") == []
+    assert completed_bash(tmp_path, "completion", "") == ["bash", "zsh", "fish"]
+    assert completed_bash(tmp_path, "help", "log") == ["login", "logout"]
+
+
+def test_fish_completes_every_option(tmp_path):
+    """fish itself is asked."""
+    (tmp_path / "c.fish").write_text(igtcloud("completion", "fish"))
+    lines = ["igtcloud "]
+    for command in commands().values():
+        lines.append(f"igtcloud {command['name']} --")
+        lines += [f"igtcloud {command['name']} --{o['name']} " for o in command["options"]
+                  if "choices" in o]
+    script = f"source {tmp_path}/c.fish\n" + "".join(
+        f"echo '= {line}'; complete -C '{line}'\n" for line in lines)
+    told = run(shell("fish"), "--no-config", "-c", script, HOME=str(tmp_path),
+               XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
+    offered = {part.split("\n")[0]: {l.split("\t")[0] for l in part.split("\n")[1:]}
+               for part in ("\n" + told).split("\n= ")}
+    assert set(commands()) <= offered["igtcloud "]
+    for command in commands().values():
+        assert {"--" + o["name"] for o in command["options"]} <= \
+            offered[f"igtcloud {command['name']} --"]
+        for option in command["options"]:
+            if "choices" in option:
+                assert set(option["choices"].split("|")) <= \
+                    offered[f"igtcloud {command['name']} --{option['name']} "]
+
+
+def test_zsh_completes_every_option(tmp_path):
+    """The calls of zsh's own functions are looked at: a completion by zsh needs a terminal."""
+    (tmp_path / "c").write_text(igtcloud("completion", "zsh"))
+    script = (f"compdef() {{ :; }}\n_arguments() {{ print -rl -- \"$@\"; }}\n"
+              f"_describe() {{ print -rl -- \"${{igtcloud_commands[@]}}\"; }}\n. {tmp_path}/c\n"
+              "words=(igtcloud ''); CURRENT=2; _igtcloud\n")
+    for name in commands():
+        script += f"print -r -- '= {name}'; words=(igtcloud {name} ''); CURRENT=3; _igtcloud\n"
+    parts = ("\n" + run(shell("zsh"), "-f", "-c", script)).split("\n= ")
+    listed = [line.split(":")[0] for line in parts[0].splitlines() if line]
+    assert listed == list(commands())
+    for part in parts[1:]:
+        name, *specs = part.splitlines()
+        for option in commands()[name]["options"]:
+            for spelling in spellings(option):
+                spec = next(s for s in specs if re.search(rf"(^|\*|\)){spelling}[=+]?\[", s))
+                assert ("value" in option) == bool(re.search(r"[=+]\[", spec)), spec
+                if "choices" in option:
+                    assert spec.endswith("(" + option["choices"].replace("|", " ") + ")")
+
+
+def test_completion_of_no_such_shell():
+    assert igtcloud("completion", "csh", status=2) == ""
