@@ -66,8 +66,8 @@ static void read_fields(igt__s3_request *req) {
   read_checksum(req);
 }
 
-/* "bytes FIRST-LAST/TOTAL" (RFC 9110, 14.4); S3 always knows the total. */
-static bool read_content_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *total) {
+bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *last,
+                                 uint64_t *total) {
   char copy[80];
   char *dash, *slash;
 
@@ -95,7 +95,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
                        (unsigned long long)req->first, (unsigned long long)req->last);
     return IGT_OK;
   }
-  if (!read_content_range(text, &first, &last, &total))
+  if (!igt__s3_content_range_parse(text, &first, &last, &total))
     return igt__fail(err, IGT_E_PROTOCOL, "S3 sent a part without saying which");
   req->object_size = total;
   req->priv->expected = last - first + 1;

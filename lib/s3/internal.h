@@ -110,6 +110,9 @@ void igt__s3_on_error_answer(igt__http_request *http, igt_error *err);
 /* An <Error> or header says how a repetition could succeed: sets again. */
 void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
                           const igt_error *err);
+/* "bytes FIRST-LAST/TOTAL" (RFC 9110, 14.4); S3 always knows the total. */
+bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *last,
+                                 uint64_t *total);
 /* The result of a finished exchange: reads XML answers, compares digests. */
 igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *err);
 

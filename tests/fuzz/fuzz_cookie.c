@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A Set-Cookie line. The slices lie inside of it. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "auth/cookie.h"
 #include "base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "demand.h"
 
 static bool is_inside(const char *line, const char *s, size_t n) {
   return s >= line && s + n <= line + strlen(line);

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A session's token, as a server or a file gives it. What is taken can stand in a header line. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "auth/jwt.h"
 #include "base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "demand.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *jwt = igt__strndup((const char *)data, size);

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Models from any bytes. Beyond not crashing: what is read is written and read again as the
  * same, a list is the same whole and in pieces, and two parsers agree on what JSON is. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "demand.h"
 #include "igtcloud/models.h"
 #include "model/model.h"
 #include "model/scan.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds) {
-  if (!holds)
-    abort();
-}
 
 static void round_trip(const igt_type *type, const char *json, size_t n) {
   static const igt__json_style styles[] = {IGT__JSON_COMPACT, IGT__JSON_INDENT4};

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The token file's content: the bytes as they are, and as the JSON that would stand in it, so that
  * the fuzzer need not find base64 first. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "auth/token_file.h"
 #include "base/limits.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "demand.h"
 
 static void parse(const char *data, size_t size) {
   igt_token *token = NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every reader of S3's documents on the same bytes. */
+#include "demand.h"
 #include "s3/xml.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *xml = (const char *)data;

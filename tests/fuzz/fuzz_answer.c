@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The header lines and the body of an HTTP answer, within the bounds of limits.h. Lines up to the
+ * first empty one, then the body in pieces. */
+#include "base/limits.h"
+#include "demand.h"
+#include "http/internal.h"
+
+static bool lines(struct igt__http_private *priv, const char **data, const char *end) {
+  while (*data < end && !priv->answering) {
+    const char *line = *data, *lf = memchr(line, '\n', (size_t)(end - line));
+
+    *data = lf ? lf + 1 : end;
+    if (!igt__answer_line(priv, line, (size_t)(*data - line)))
+      return false;
+  }
+  return priv->answering;
+}
+
+static void body(struct igt__http_private *priv, const char *data, const char *end) {
+  for (size_t n = 0; data < end; data += n) {
+    n = 1 + (unsigned char)*data % 97u;
+    if (n > (size_t)(end - data))
+      n = (size_t)(end - data);
+    if (!igt__answer_data(priv, data, n)) {
+      demand(priv->cut || priv->err.status != IGT_OK);
+      return;
+    }
+  }
+  demand(priv->req->answer.len <= IGT__MAX_JSON_BODY);
+}
+
+static void look(const igt__http_request *req) {
+  static const char *const names[] = {"Location", "Date", "ETag", "Retry-After", "Content-Range"};
+  const char *cookie;
+
+  demand(req->http_status >= 100 && req->http_status <= 599);
+  demand(req->content_length >= -1);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    (void)igt__http_answer_header(req, names[i], 0);
+  for (size_t i = 0; (cookie = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
+    demand(i < IGT__MAX_HEADER_COUNT && !strpbrk(cookie, "\n"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const char *at = (const char *)data, *end = at + size;
+  igt__http_request req;
+
+  if (igt__http_request_init(&req, NULL) != IGT_OK)
+    return 0;
+  req.method = "GET";
+  req.operation = "fuzz";
+  req.max_body = 1 << 16;
+  igt__answer_reset(req.priv);
+  if (lines(req.priv, &at, end)) {
+    look(&req);
+    body(req.priv, at, end);
+  }
+  igt__http_request_finish(&req);
+  return 0;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests to the sandbox from somebody who may be anyone: nobody ("none"), a signed-in user
+ * ("user"), S3 credentials of one prefix for reading ("get") or writing ("put"), or the root
+ * account
+ * ("root"): "WHO METHOD TARGET", header lines, an empty line, the body. What is not the root
+ * account's own doing must never show or change an object of another prefix. */
+#include <ftw.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/time.h"
+#include "crypto/crypto.h"
+#include "demand.h"
+#include "http_in_memory.h"
+#include "s3/sigv4.h"
+#include "server.h"
+
+#define OWN "mine/"
+#define OTHERS "others/secret-name"
+#define SECRET "the bytes of somebody else"
+/* Objects of a run pile up; then a new store. */
+#define RUNS_A_STORE 20000
+
+static sbx_server server;
+static sbx_credentials root, put, get;
+static char dir[64], jwt[8192], csrf[256], upload_id[40], study_id[64];
+static unsigned runs;
+
+/* ---- a store with a user, a study and somebody else's object ---- */
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+  (void)st;
+  (void)flag;
+  (void)ftw;
+  return remove(path);
+}
+
+static void take_down(void) {
+  sbx_store_close(server.store);
+  sbx_s3_free(server.s3);
+  if (dir[0])
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  dir[0] = '\0';
+  server.store = NULL;
+  server.s3 = NULL;
+}
+
+static void put_object(const char *key, const char *bytes) {
+  sbx_object object = {.size = strlen(bytes), .modified = 1770000000};
+  sbx_incoming *in = sbx_incoming_new(server.store);
+  unsigned char md5[16];
+
+  object.key = igt__strdup(key);
+  igt__digest_of(IGT__MD5, bytes, strlen(bytes), md5);
+  igt__hex(md5, sizeof md5, object.etag);
+  demand(in && sbx_incoming_write(in, bytes, strlen(bytes)));
+  demand(sbx_object_commit(server.store, SBX_BUCKET, in, &object));
+  sbx_object_finish(&object);
+}
+
+static void cookie(const char *headers, const char *name, char *out, size_t cap) {
+  const char *at = strstr(headers, name);
+
+  demand(at != NULL);
+  at += strlen(name);
+  snprintf(out + strlen(out), cap - strlen(out), "%.*s", (int)strcspn(at, ";\n"), at);
+}
+
+static void sign_in(void) {
+  char text[] =
+      "POST /api/auth/login\nContent-Type: application/json\n\n"
+      "{\"grantType\":\"password\",\"username\":\"demo@example.com\",\"password\":\"demo\"}";
+  fuzz_exchange x = {0};
+  igt__json *answer = NULL;
+
+  demand(fuzz_exchange_read(&x, text, sizeof text - 1));
+  fuzz_exchange_run(&x, &server, &sbx_rest_handler);
+  demand(x.status == 200);
+  jwt[0] = '\0';
+  cookie(x.answer_headers.data, "jwt_header_payload=", jwt, sizeof jwt);
+  strcat(jwt, ".");
+  cookie(x.answer_headers.data, "jwt_signature=", jwt, sizeof jwt);
+  demand(igt__json_parse(x.answer.data, x.answer.len, "login", &answer, NULL) == IGT_OK);
+  snprintf(csrf, sizeof csrf, "%s", igt__json_get_str(answer, "CSRFToken"));
+  igt__json_free(answer);
+  fuzz_exchange_finish(&x);
+}
+
+/* A study and an upload that are there: "{study}" and "{upload}" in a request. */
+static bool first_study(void *payload, const char *id, const char *doc, size_t n) {
+  (void)payload;
+  (void)doc;
+  (void)n;
+  snprintf(study_id, sizeof study_id, "%s", id);
+  return false;
+}
+
+static void begin_upload(void) {
+  sbx_upload upload = {.key = igt__strdup(OWN "big")};
+
+  demand(sbx_upload_new(server.store, SBX_BUCKET, &upload));
+  snprintf(upload_id, sizeof upload_id, "%s", upload.id);
+  sbx_upload_finish(&upload);
+}
+
+static void set_up(void) {
+  char error[512], *key;
+
+  strcpy(dir, "/tmp/fuzz-sandbox-XXXXXX");
+  demand(mkdtemp(dir) != NULL);
+  server = (sbx_server){.data_dir = dir,
+                        .base_url = "http://127.0.0.1:9",
+                        .token_lifetime = 864000,
+                        .s3_lifetime = 864000};
+  server.s3 = sbx_s3_new();
+  server.store = sbx_store_open(dir, error, sizeof error);
+  demand(server.s3 && server.store && sbx_seed(&server, "demo", error, sizeof error) &&
+         sbx_s3_root_write(&server, error, sizeof error));
+  demand(sbx_credentials_issue(&server, "PUT", OWN, &put) &&
+         sbx_credentials_issue(&server, "GET", OWN, &get));
+  key = sbx_kv_get(server.store, "s3root", "accessKey");
+  demand(key && sbx_credentials_find(&server, key, &root));
+  igt__free(key);
+  put_object(OWN "one", "1");
+  put_object(OTHERS, SECRET);
+  demand(sbx_doc_each(server.store, "study", NULL, first_study, NULL));
+  begin_upload();
+  sign_in();
+}
+
+/* ---- who asks ---- */
+
+typedef struct signing {
+  char timestamp[24], authorization[1024], hash[65];
+  igt__buf names, scratch, value;
+} signing;
+
+static void sign(fuzz_exchange *x, const sbx_credentials *who, signing *s) {
+  size_t path_len = strcspn(x->target, "?");
+  char *path = igt__strndup(x->target, path_len);
+  igt__sigv4_header headers[FUZZ_HEADERS];
+  igt__sigv4_key key;
+  char signature[65];
+  igt__buf plain, canonical;
+
+  igt__time_format_basic(igt__wall_seconds(), s->timestamp, sizeof s->timestamp);
+  fuzz_exchange_add(x, "Host", "127.0.0.1:9");
+  fuzz_exchange_add(x, "x-amz-date", s->timestamp);
+  if (who->session_token[0])
+    fuzz_exchange_add(x, "x-amz-security-token", who->session_token);
+  if (!fuzz_exchange_header(x, "x-amz-content-sha256"))
+    fuzz_exchange_add(x, "x-amz-content-sha256", IGT__SIGV4_UNSIGNED);
+  for (size_t i = 0; i < x->header_count; i++)
+    headers[i] = (igt__sigv4_header){x->headers[i].name, x->headers[i].value};
+  igt__buf_init(&plain, 1 << 20);
+  igt__buf_init(&canonical, 1 << 20);
+  if (igt__uri_decode(&plain, path, path_len, false))
+    igt__uri_encode(&canonical, plain.data, plain.len, true);
+  igt__sigv4_request request = {.method = x->method,
+                                .path = canonical.data,
+                                .query = x->target[path_len] ? x->target + path_len + 1 : "",
+                                .headers = headers,
+                                .header_count = x->header_count,
+                                .payload_hash = fuzz_exchange_header(x, "x-amz-content-sha256")};
+  igt__sigv4_key_derive(who->secret_key, strlen(who->secret_key), s->timestamp, SBX_REGION, "s3",
+                        &key);
+  if (igt__sigv4_signed_headers(headers, x->header_count, &s->names)) {
+    request.signed_headers = s->names.data;
+    if (igt__sigv4_sign(&key, &request, s->timestamp, SBX_REGION, "s3", &s->scratch, signature) &&
+        igt__sigv4_authorization(who->access_key, s->timestamp, SBX_REGION, "s3", s->names.data,
+                                 signature, &s->value))
+      fuzz_exchange_add(x, "Authorization", s->value.data);
+  }
+  igt__buf_finish(&plain);
+  igt__buf_finish(&canonical);
+  igt__free(path);
+}
+
+/* ---- what must hold ---- */
+
+static void secret_is_safe(const fuzz_exchange *x, bool named) {
+  sbx_object object = {0};
+
+  demand(sbx_object_get(server.store, SBX_BUCKET, OTHERS, &object));
+  demand(object.size == strlen(SECRET) && object.modified == 1770000000);
+  sbx_object_finish(&object);
+  demand(!memmem(x->answer.data, x->answer.len, SECRET, strlen(SECRET)));
+  /* Who says the name may hear it in the error's Resource. */
+  demand(named || !memmem(x->answer.data, x->answer.len, "secret-name", 11));
+}
+
+static void run(const char *who, fuzz_exchange *x, bool named) {
+  const sbx_credentials *account = strcmp(who, "root") == 0  ? &root
+                                   : strcmp(who, "put") == 0 ? &put
+                                   : strcmp(who, "get") == 0 ? &get
+                                                             : NULL;
+  bool rest = igt__str_starts(x->target, "/api/") || igt__str_starts(x->target, "/__");
+  signing s = {.timestamp = ""};
+
+  igt__buf_init(&s.names, 1 << 20);
+  igt__buf_init(&s.scratch, 1 << 20);
+  igt__buf_init(&s.value, 1 << 20);
+  if (account)
+    sign(x, account, &s);
+  if (strcmp(who, "user") == 0) {
+    fuzz_exchange_add(x, "X-JWT", jwt);
+    fuzz_exchange_add(x, "X-CSRF-TOKEN", csrf);
+  }
+  fuzz_exchange_run(x, &server, rest ? &sbx_rest_handler : &sbx_s3_handler);
+  if (account == &root || strcmp(who, "user") == 0)
+    put_object(OTHERS, SECRET); /* may have been its wish */
+  else
+    secret_is_safe(x, named);
+  if (strcmp(who, "user") == 0 && x->status == 401) /* has signed out, or is no more */
+    runs = RUNS_A_STORE;
+  igt__buf_finish(&s.names);
+  igt__buf_finish(&s.scratch);
+  igt__buf_finish(&s.value);
+}
+
+static void expand(igt__buf *out, const char *data, size_t n) {
+  static const struct {
+    const char *name, *value;
+  } names[] = {{"{upload}", upload_id}, {"{study}", study_id}};
+  const char *end = data + n;
+
+  while (data < end) {
+    size_t taken = 0;
+    for (size_t i = 0; i < 2 && !taken; i++)
+      if (strlen(names[i].name) <= (size_t)(end - data) &&
+          memcmp(data, names[i].name, strlen(names[i].name)) == 0) {
+        igt__buf_puts(out, names[i].value);
+        taken = strlen(names[i].name);
+      }
+    if (!taken) {
+      igt__buf_putc(out, *data);
+      taken = 1;
+    }
+    data += taken;
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  igt__buf text;
+  char *space = NULL;
+  fuzz_exchange x = {0};
+
+  if (size < 5)
+    return 0;
+  if (runs++ == 0)
+    set_up();
+  igt__buf_init(&text, SIZE_MAX / 2);
+  expand(&text, (const char *)data, size);
+  space = text.failed ? NULL : strchr(text.data, ' ');
+  if (space) {
+    *space++ = '\0';
+    if (fuzz_exchange_read(&x, space, text.len - (size_t)(space - text.data)))
+      run(text.data, &x, memmem(data, size, "secret", 6) || memmem(data, size, "%", 1));
+    fuzz_exchange_finish(&x);
+  }
+  igt__buf_finish(&text);
+  if (runs >= RUNS_A_STORE) {
+    take_down();
+    runs = 0;
+  }
+  return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FUZZ_HTTP_IN_MEMORY_H
+#define FUZZ_HTTP_IN_MEMORY_H
+
+/* The sandbox's HTTP server without a network, in place of sandbox/http.c: one request at a time
+ * goes through a handler on the caller's thread. */
+
+#include "base/buf.h"
+#include "http.h"
+
+typedef struct fuzz_header {
+  const char *name;
+  const char *value;
+} fuzz_header;
+
+#define FUZZ_HEADERS 64
+
+/* A request as it comes, and what was answered. */
+typedef struct fuzz_exchange {
+  const char *method;
+  const char *target;
+  fuzz_header headers[FUZZ_HEADERS];
+  size_t header_count;
+  const char *body;
+  size_t body_len;
+  size_t piece; /* bytes handed over at once; 0: all */
+
+  int status;
+  igt__buf answer_headers; /* "name: value\n" lines */
+  igt__buf answer;         /* the body, at most 1 MiB of it */
+} fuzz_exchange;
+
+/* Splits "METHOD TARGET\nName: value\n…\n\nbody" within text, which is changed. False: it is no
+ * request. */
+bool fuzz_exchange_read(fuzz_exchange *x, char *text, size_t n);
+void fuzz_exchange_add(fuzz_exchange *x, const char *name, const char *value);
+const char *fuzz_exchange_header(const fuzz_exchange *x, const char *name);
+/* Runs it; aborts when the handler does not answer exactly once. */
+void fuzz_exchange_run(fuzz_exchange *x, void *server, const sbx_handler *handler);
+void fuzz_exchange_finish(fuzz_exchange *x);
+
+#endif
