@@ -11,6 +11,7 @@
 struct progress {
   const char *verb;
   unsigned shown; /* lines on the screen */
+  FILE *frame;    /* the next picture: the terminal gets it at once, so that it does not flicker */
 };
 
 progress *progress_new(const settings *s, const char *verb) {
@@ -52,7 +53,6 @@ static void format_time(long long seconds, char *out, size_t cap) {
     snprintf(out, cap, "%lld:%02lld", seconds / 60, seconds % 60);
 }
 
-/* Goes up over what is shown and removes it. */
 void progress_clear(progress *p) {
   if (!p || !p->shown)
     return;
@@ -86,7 +86,7 @@ static void put_line(progress *p, const char *text, unsigned columns) {
   while ((*text & 0xc0) == 0x80 && n + 1 < sizeof safe)
     safe[n++] = *text++;
   safe[n] = '\0';
-  fprintf(stderr, "%s\n", safe);
+  fprintf(p->frame, "%s\033[K\n", safe);
   p->shown++;
 }
 
@@ -103,33 +103,47 @@ static void put_running(progress *p, const igt_running *r, unsigned columns) {
 }
 
 static void put_total(progress *p, const igt_progress *now, unsigned columns) {
-  char line[256], done[32], all[32], rate[32], left[32];
+  char line[256], studies[80] = "", done[32], all[32], rate[32], left[32];
 
   format_size(now->bytes_settled, done, sizeof done);
   format_size(now->bytes, all, sizeof all);
   format_size((unsigned long long)now->bytes_per_second, rate, sizeof rate);
   format_time(now->listing ? -1 : now->seconds_left, left, sizeof left);
-  snprintf(line, sizeof line, "%s %llu/%llu%s studies  %llu/%llu files  %s/%s  %s/s  %s left%s",
-           p->verb, (unsigned long long)now->studies_settled, (unsigned long long)now->studies,
-           now->listing ? "+" : "", (unsigned long long)now->files_settled,
-           (unsigned long long)now->files, done, all, rate, left,
-           now->files_failed ? "  FAILURES" : "");
+  if (now->studies || now->listing)
+    snprintf(studies, sizeof studies, " %llu/%llu%s studies ",
+             (unsigned long long)now->studies_settled, (unsigned long long)now->studies,
+             now->listing ? "+" : "");
+  snprintf(line, sizeof line, "%s%s %llu/%llu files  %s/%s  %s/s  %s left%s", p->verb, studies,
+           (unsigned long long)now->files_settled, (unsigned long long)now->files, done, all, rate,
+           left, now->files_failed ? "  FAILURES" : "");
   put_line(p, line, columns);
 }
 
-void progress_show(progress *p, const igt_progress *now) {
+static void put_frame(progress *p, const igt_progress *now) {
   unsigned rows, columns;
   size_t lines;
 
-  if (!p)
-    return;
   screen(&rows, &columns);
-  progress_clear(p);
+  if (p->shown)
+    fprintf(p->frame, "\r\033[%uA", p->shown);
+  p->shown = 0;
   lines = rows > 4 ? rows - 3 : 1;
   if (lines > MAX_LINES)
     lines = MAX_LINES;
   for (size_t i = 0; i < now->running_count && i < lines; i++)
     put_running(p, &now->running[i], columns);
   put_total(p, now, columns);
-  fflush(stderr);
+  fputs("\033[J", p->frame);
+}
+
+void progress_show(progress *p, const igt_progress *now) {
+  char *text = NULL;
+  size_t n = 0;
+
+  if (!p || !(p->frame = open_memstream(&text, &n)))
+    return;
+  put_frame(p, now);
+  if (fclose(p->frame) == 0)
+    fwrite(text, 1, n, stderr);
+  free(text);
 }

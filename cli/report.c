@@ -148,9 +148,10 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
           (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped, s->seconds);
 }
 
-static void note(unsigned long long n, const char *text) {
+/* "1 file was", "2 files were". */
+static void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
   if (n)
-    fprintf(stderr, "  %llu %s\n", n, text);
+    fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
 }
 
 static void print_summary(const report *r, const igt_summary *s) {
@@ -159,17 +160,21 @@ static void print_summary(const report *r, const igt_summary *s) {
   format_size(s->bytes_done, size, sizeof size);
   format_size(s->seconds > 0 ? (unsigned long long)((double)s->bytes_moved / s->seconds) : 0, rate,
               sizeof rate);
-  fprintf(stderr, "%s%s: %llu studies, %llu files (%s) in %.1f s, %s/s\n",
-          r->s->dry_run ? "would be " : "", r->verb, (unsigned long long)s->studies,
-          (unsigned long long)s->files_done, size, s->seconds, rate);
-  note(s->files_skipped, "files were there already");
-  note(s->studies_created, "studies were created");
-  note(s->studies_undated, "studies have no date, and passed the filter");
-  note(s->files_incomplete, "files are not complete in the cloud, and were left");
-  note(s->files_unverified, "files could not be checked: the store knows no digest of them");
-  note(s->files_ignored, "files were left out");
-  note(s->files_failed, "files FAILED");
-  note(s->studies_failed, "studies FAILED");
+  fprintf(stderr, "%s%s: ", r->s->dry_run ? "would be " : "", r->verb);
+  if (s->studies)
+    fprintf(stderr, "%llu %s, ", (unsigned long long)s->studies,
+            s->studies == 1 ? "study" : "studies");
+  fprintf(stderr, "%llu %s (%s) in %.1f s, %s/s\n", (unsigned long long)s->files_done,
+          s->files_done == 1 ? "file" : "files", size, s->seconds, rate);
+  note(s->files_skipped, "file was", "files were", " there already");
+  note(s->studies_created, "study was", "studies were", " created");
+  note(s->studies_undated, "study has", "studies have", " no date, and passed the filter");
+  note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
+  note(s->files_unverified, "file", "files",
+       " could not be checked: the store knows no digest that fits");
+  note(s->files_ignored, "file was", "files were", " left out");
+  note(s->files_failed, "file", "files", " FAILED");
+  note(s->studies_failed, "study", "studies", " FAILED");
 }
 
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err) {

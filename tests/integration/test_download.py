@@ -125,7 +125,7 @@ def test_whole_project(igtcloud, out):
     assert len(got["north/P1---A/deep/er/film.bin"]) == 100000
     assert len(tree(out)) == 7 + 4
     assert done.out == b"" and "4 studies, 7 files" in done.err
-    assert "1 files are not complete" in done.err
+    assert "1 file is not complete" in done.err
 
 
 def test_contents_are_the_stores(cloud, igtcloud, out):
@@ -435,7 +435,7 @@ def test_one_file_that_is_gone(cloud, igtcloud, out, canned):
             "body": "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"})
     done = igtcloud.run("download", out, "trial", status=SOME_FAILED)
     assert len(files(out)) == 6 and "north/P1---B/notes.txt" not in files(out)
-    assert "failed: north: P1/B: notes.txt" in done.err and "1 files FAILED" in done.err
+    assert "failed: north: P1/B: notes.txt" in done.err and "1 file FAILED" in done.err
 
 
 def test_bwlimit(igtcloud, out):
