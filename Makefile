@@ -16,8 +16,15 @@ check: ; @scripts/check
 check-long: ; @scripts/check --long
 fuzz: ; @scripts/fuzz $(SECONDS)
 
-install: all
+# make install [PREFIX=/usr/local] [DESTDIR=folder]; a PREFIX that is given replaces the build's.
+install: $(BUILD)/build.ninja
+	@test "$(origin PREFIX)" = file || meson configure $(BUILD) --prefix=$(PREFIX)
+	ninja -C $(BUILD)
 	meson install -C $(BUILD) --no-rebuild
+
+# Removes what the last install of this build folder put in place.
+uninstall:
+	ninja -C $(BUILD) uninstall
 
 # make generate SPEC=dir: C of other descriptions (auth.json, action.json, entities.json).
 generate:
@@ -31,4 +38,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check check-long fuzz install generate format clean
+.PHONY: all demo check check-long fuzz install uninstall generate format clean

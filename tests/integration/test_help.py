@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from igtcloud import program
+from sandbox import ROOT, program as sandbox_program
 
 TABLES = None
 
@@ -118,6 +119,33 @@ def test_man_page(name):
             assert option["help"] in " ".join(told.split())
     for fact in tables()["variables"] + tables()["exitStatuses"]:
         assert fact["name"] in told and fact["text"] in " ".join(told.split())
+
+
+def make_man(out, by_hand=ROOT / "docs" / "man"):
+    return subprocess.run([ROOT / "scripts/make-man", program(), sandbox_program(), by_hand, out],
+                          capture_output=True, text=True)
+
+
+def test_pages_as_installed(tmp_path):
+    """With the texts that are written by hand; groff has nothing to say against them, either."""
+    assert make_man(tmp_path / "man1").returncode == 0
+    pages = {p.stem: p.read_text() for p in (tmp_path / "man1").iterdir()}
+    assert set(pages) == {"igtcloud", "igtcloud-sandbox", *("igtcloud-" + c for c in commands())}
+    for name, page in pages.items():
+        told = plain(page)
+        assert told.index("\nNAME") < told.index("\nEXIT STATUS"), name
+        by_hand = ROOT / "docs" / "man" / f"{name}.roff"
+        if by_hand.exists():
+            assert by_hand.read_text() in page + "\n"
+    help_text = run(sandbox_program(), "--help")
+    for option in re.findall(r"--[a-z0-9-]+", help_text):
+        assert option in plain(pages["igtcloud-sandbox"])
+
+
+def test_a_text_for_no_command_is_an_error(tmp_path):
+    (tmp_path / "igtcloud-gone.roff").write_text(".SH NOTES\nno\n")
+    done = make_man(tmp_path / "man1", tmp_path)
+    assert done.returncode == 1 and "igtcloud-gone.roff" in done.stderr
 
 
 # ---- completions ----

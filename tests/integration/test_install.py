@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""`make install`: what is installed can be used without the source."""
+
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+
+import pytest
+
+from igtcloud import program
+from sandbox import ROOT
+
+BUILD = pathlib.Path(program()).resolve().parent
+PROGRAM = r"""
+#include <igtcloud/igtcloud.h>
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_client *client = NULL;
+  o.domain = "http://elsewhere.example.com";
+  if (igt_client_new(&o, &client, &err) != IGT_E_INVALID || !strstr(err.text, "elsewhere"))
+    return 1;
+  puts(igt_version());
+  return 0;
+}
+"""
+
+
+def run(*command, **env):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, **{k: str(v) for k, v in env.items()}})
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """DESTDIR, as a packager would have it, and the prefix in it."""
+    destdir = tmp_path_factory.mktemp("destdir")
+    run("make", "-C", ROOT, "install", f"BUILD={BUILD}", f"DESTDIR={destdir}")
+    options = json.loads(run("meson", "introspect", BUILD, "--buildoptions"))
+    return destdir, {o["name"]: o["value"] for o in options}
+
+
+def below(installed, *names):
+    destdir, options = installed
+    return pathlib.Path(f"{destdir}{options['prefix']}", *names)
+
+
+def test_programs_and_their_files(installed):
+    version = run(below(installed, "bin/igtcloud"), "version").strip()
+    assert run(below(installed, "bin/igtcloud-sandbox"), "--version").split()[-1] == version
+    share = below(installed, "share")
+    commands = json.loads(run(below(installed, "bin/igtcloud"), "help", "--json"))["commands"]
+    pages = {p.name for p in (share / "man/man1").iterdir()}
+    assert pages == {"igtcloud.1", "igtcloud-sandbox.1",
+                     *(f"igtcloud-{c['name']}.1" for c in commands)}
+    for shell, path in (("bash", "bash-completion/completions/igtcloud"),
+                        ("zsh", "zsh/site-functions/_igtcloud"),
+                        ("fish", "fish/vendor_completions.d/igtcloud.fish")):
+        assert (share / path).read_text() == run(program(), "completion", shell)
+
+
+def test_a_program_of_the_library(installed, tmp_path):
+    """By pkg-config alone, as C; with the shared library of the installed name."""
+    destdir, options = installed
+    lib = below(installed, options["libdir"])
+    env = {"PKG_CONFIG_PATH": lib / "pkgconfig", "PKG_CONFIG_SYSROOT_DIR": destdir}
+    flags = shlex.split(run("pkg-config", "--cflags", "--libs", "igtcloud", **env))
+    sanitize = options["b_sanitize"]
+    if sanitize != "none":
+        flags.append("-fsanitize=" + sanitize)
+    (tmp_path / "main.c").write_text(PROGRAM)
+    run("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", tmp_path / "main.c",
+        "-o", tmp_path / "main", *flags)
+    told = run(tmp_path / "main", LD_LIBRARY_PATH=lib)
+    assert told.strip() == run("pkg-config", "--modversion", "igtcloud", **env).strip()
+    assert "libigtcloud.so.0" in run("objdump", "-p", tmp_path / "main")
+    assert str(destdir) not in (lib / "pkgconfig/igtcloud.pc").read_text()
