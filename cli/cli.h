@@ -24,6 +24,9 @@ enum {
   EXIT_TERMINATED = 143
 };
 
+/* secrets.c: of what other programs of the same user, and a crash, could see. */
+void keep_secrets(void);
+
 /* Lists of texts, such as all --include. */
 typedef struct texts {
   const char *v[64];

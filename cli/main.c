@@ -187,6 +187,7 @@ int main(int argc, char **argv) {
   settings s = {.retries = 0};
   const command *cmd;
 
+  keep_secrets();
   (void)setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_overview(stderr);

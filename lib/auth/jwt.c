@@ -51,7 +51,7 @@ igt_status igt__jwt_claims(const char *jwt, igt__json **out, igt_error *err) {
   *out = claims;
   claims = NULL;
 out:
-  igt__json_free(claims);
+  igt__json_free_wipe(claims);
   igt__buf_finish_wipe(&text);
   return status;
 }

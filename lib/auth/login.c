@@ -25,7 +25,7 @@
 void igt__grant_finish(igt__grant *grant) {
   igt__secret_free(grant->jwt);
   igt__secret_free(grant->csrf);
-  igt__json_free(grant->claims);
+  igt__json_free_wipe(grant->claims);
   igt__wipe(grant, sizeof *grant);
 }
 
@@ -188,7 +188,7 @@ static igt_status read_grant(const igt__auth_server *server, const igt__http_req
     *out = grant;
   else
     igt__grant_finish(&grant);
-  igt__json_free(body);
+  igt__json_free_wipe(body);
   return status;
 }
 
@@ -237,7 +237,8 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
     status = send_login(server, body, user, out, err);
   else
     status = igt__fail_memory(err);
-  igt__json_free(body);
+  igt__error_hide(err, password);
+  igt__json_free_wipe(body);
   snprintf(sentence, sizeof sentence, "the user name %.200s or its password was not accepted",
            user);
   return as_refusal(status, IGT_E_LOGIN, sentence, err);
@@ -254,7 +255,7 @@ static igt_status send_assertion(igt__auth_server *server, const igt__buf *asser
     status = send_login(server, body, id, out, err);
   else
     status = igt__fail_memory(err);
-  igt__json_free(body);
+  igt__json_free_wipe(body);
   return status;
 }
 
@@ -291,7 +292,7 @@ igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *
     if (!*out)
       status = igt__fail_memory(err);
   }
-  igt__json_free(body);
+  igt__json_free_wipe(body);
   igt__http_request_finish(&req);
   return status;
 }
@@ -351,7 +352,7 @@ static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, ig
     grant->expires = igt__json_int(igt__json_get(body, "exp"));
     grant->life = grant->expires - (igt__wall_seconds() + server->skew);
   }
-  igt__json_free(body);
+  igt__json_free_wipe(body);
   igt__http_request_finish(&req);
   return status;
 }

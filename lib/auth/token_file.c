@@ -169,7 +169,7 @@ static igt_status token_from_json(const igt__json *root, igt_token **out, igt_er
   }
 out:
   igt_token_free(token);
-  igt__json_free(claims);
+  igt__json_free_wipe(claims);
   return status;
 }
 
@@ -194,7 +194,7 @@ igt_status igt__token_parse(const char *data, size_t n, igt_token **out, igt_err
   if (status == IGT_OK)
     status = token_from_json(root, out, err);
 out:
-  igt__json_free(root);
+  igt__json_free_wipe(root);
   igt__buf_finish_wipe(&text);
   return status;
 }
@@ -338,7 +338,7 @@ static igt__json *token_json(const char *user, const char *jwt, const igt__json 
       igt__json_set(root, "jwt_data", igt__json_copy(claims)) &&
       igt__json_set_str(root, "csrf", csrf) && igt__json_set_str(root, "domain", domain))
     return root;
-  igt__json_free(root);
+  igt__json_free_wipe(root);
   return NULL;
 }
 
@@ -365,7 +365,7 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
   }
   igt__buf_finish_wipe(&encoded);
   igt__buf_finish_wipe(&text);
-  igt__json_free(root);
+  igt__json_free_wipe(root);
   return status;
 }
 

@@ -190,6 +190,55 @@ void igt__error_append(igt_error *err, const char *fmt, ...) {
   va_end(args);
 }
 
+#define HIDDEN "(hidden)"
+#define SHORTEST_SECRET 4
+
+/* Where the secret, or at the text's end the beginning of it, stands; *n: how much of it. */
+static char *find_secret(char *text, const char *secret, size_t *n) {
+  size_t len = strlen(secret);
+  char *found = strstr(text, secret);
+
+  *n = len;
+  if (found)
+    return found;
+  for (char *p = strchr(text, *secret); p; p = strchr(p + 1, *secret)) {
+    size_t same = 0;
+    while (p[same] && p[same] == secret[same])
+      same++;
+    *n = same;
+    if (same >= SHORTEST_SECRET && (!p[same] || strcmp(p + same, ELLIPSIS) == 0))
+      return p;
+  }
+  return NULL;
+}
+
+static void hide(char *text, size_t cap, const char *secret) {
+  size_t n = 0;
+  char *found;
+
+  while ((found = find_secret(text, secret, &n)) != NULL) {
+    size_t before = (size_t)(found - text), rest = strlen(found + n);
+    size_t hidden = strlen(HIDDEN);
+    if (before + hidden >= cap)
+      hidden = cap - 1 - before;
+    if (before + hidden + rest >= cap)
+      rest = cap - 1 - before - hidden;
+    memmove(found + hidden, found + n, rest);
+    memcpy(found, HIDDEN, hidden);
+    found[hidden + rest] = '\0';
+    text = found + hidden;
+    cap -= before + hidden;
+  }
+}
+
+void igt__error_hide(igt_error *err, const char *secret) {
+  if (!err || !secret || strlen(secret) < SHORTEST_SECRET)
+    return;
+  hide(err->text, sizeof err->text, secret);
+  hide(err->code, sizeof err->code, secret);
+  hide(err->request_id, sizeof err->request_id, secret);
+}
+
 void igt__error_clear(igt_error *err) {
   if (err)
     *err = (igt_error)IGT_ERROR_INIT;

@@ -25,6 +25,11 @@ igt_status igt__error_prefix(igt_error *err, const char *fmt, ...) IGT_PRINTF(2,
 /* Puts text behind what is there. */
 void igt__error_append(igt_error *err, const char *fmt, ...) IGT_PRINTF(2, 3);
 
+/* Takes a secret out of the text, the code and the request id, also its beginning where the text
+ * was cut off in the middle of it: servers repeat what was sent to them. Secrets of less than 4
+ * bytes stay, as any word has those. */
+void igt__error_hide(igt_error *err, const char *secret);
+
 void igt__error_clear(igt_error *err);
 
 /* errno to status as above. */

@@ -207,6 +207,18 @@ static igt_status explain_redirect(struct igt__http_private *priv) {
   return priv->err.status;
 }
 
+/* Some servers repeat in their error what they were sent; an error is mailed to others. */
+static void hide_secrets(struct igt__http_private *priv) {
+  static const char *const names[] = {
+      "Authorization: ", "X-JWT: ", "X-CSRF-TOKEN: ", "x-amz-security-token: ", "Cookie: "};
+  const char *line = priv->head.data;
+
+  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+      if (igt__str_starts_nocase(line, names[k]))
+        igt__error_hide(&priv->err, line + strlen(names[k]));
+}
+
 igt_status igt__explain_answer(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
   igt_error *err = &priv->err;
@@ -226,6 +238,7 @@ igt_status igt__explain_answer(struct igt__http_private *priv) {
   err->retry_after = retry_after;
   if (req->on_error_answer)
     req->on_error_answer(req, err);
+  hide_secrets(priv);
   if (!err->status) /* it is a failure all the same */
     err->status = status;
   if (!err->http_status)

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Proxies from the environment. libcurl reads http_proxy in lower case alone; people set both. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "http/internal.h"
+
+/* Requests that are not encrypted never leave this machine: igt__url_parse lets them go to a
+ * loopback address alone, and a proxy elsewhere would carry them past that. */
+static bool is_on_this_machine(const char *proxy) {
+  char label[300], url[320];
+  igt__url parsed;
+
+  igt__proxy_label(proxy, label, sizeof label);
+  snprintf(url, sizeof url, "https://%s", label);
+  return igt__url_parse(url, "the proxy", &parsed, NULL) == IGT_OK && parsed.is_loopback;
+}
 
 static const char *variable(const char *lower, const char *upper) {
   const char *value = getenv(lower);
@@ -24,7 +36,9 @@ igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err) {
 
   if (!all)
     all = "";
-  proxies->http = igt__strdup(http ? http : all);
+  if (!http)
+    http = all;
+  proxies->http = igt__strdup(is_on_this_machine(http) ? http : "");
   proxies->https = igt__strdup(https ? https : all);
   proxies->none = igt__strdup(none ? none : "");
   if (!proxies->http || !proxies->https || !proxies->none) {

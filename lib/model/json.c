@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "scan.h"
 
 /* An igt__json is json-c's own value under another name: nothing is copied. JSON null is NULL
@@ -89,6 +90,29 @@ igt_status igt__json_parse(const char *text, size_t n, const char *what, igt__js
 
 void igt__json_free(igt__json *v) {
   json_object_put(jc(v));
+}
+
+static void wipe_strings(json_object *v) {
+  union {
+    const char *theirs; /* json-c gives its own memory */
+    char *writable;
+  } text = {NULL};
+
+  if (json_object_is_type(v, json_type_string)) {
+    text.theirs = json_object_get_string(v);
+    igt__wipe(text.writable, (size_t)json_object_get_string_len(v));
+  } else if (json_object_is_type(v, json_type_array)) {
+    for (size_t i = 0; i < json_object_array_length(v); i++)
+      wipe_strings(json_object_array_get_idx(v, i));
+  } else if (json_object_is_type(v, json_type_object)) {
+    for (struct lh_entry *e = json_object_get_object(v)->head; e; e = e->next)
+      wipe_strings((json_object *)lh_entry_v(e));
+  }
+}
+
+void igt__json_free_wipe(igt__json *v) {
+  wipe_strings(jc(v));
+  igt__json_free(v);
 }
 
 igt__json_type igt__json_typeof(const igt__json *v) {

@@ -29,6 +29,9 @@ typedef enum igt__json_type {
 igt_status igt__json_parse(const char *text, size_t n, const char *what, igt__json **out,
                            igt_error *err);
 void igt__json_free(igt__json *v);
+/* For trees with secrets: strings are overwritten before they are freed. Not for one that shares
+ * values with another (igt__json_copy shares none). */
+void igt__json_free_wipe(igt__json *v);
 
 /* All accessors accept NULL (it reads as JSON null). */
 igt__json_type igt__json_typeof(const igt__json *v);

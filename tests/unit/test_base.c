@@ -321,13 +321,50 @@ static void test_clock(void **state) {
   assert_true(igt__wall_seconds() > 1700000000);
 }
 
+static void test_hide(void **state) {
+  igt_error err;
+  char text[2000];
+
+  (void)state;
+  igt__fail(&err, IGT_E_LOGIN, "user demo, password geheim-1, again geheim-1; geheim no");
+  snprintf(err.code, sizeof err.code, "geheim-1");
+  snprintf(err.request_id, sizeof err.request_id, "x-geheim-1-y");
+  igt__error_hide(&err, "geheim-1");
+  assert_string_equal(err.text, "user demo, password (hidden), again (hidden); geheim no");
+  assert_string_equal(err.code, "(hidden)");
+  assert_string_equal(err.request_id, "x-(hidden)-y");
+  /* A word of three letters is everywhere. */
+  igt__error_hide(&err, "use");
+  igt__error_hide(&err, "");
+  igt__error_hide(&err, NULL);
+  igt__error_hide(NULL, "secret");
+  assert_string_equal(err.text, "user demo, password (hidden), again (hidden); geheim no");
+  /* Cut off in its middle by the end of the text. */
+  memset(text, 'a', sizeof text);
+  memcpy(text + IGT_ERROR_TEXT_MAX - 12, "geheim-1", 8);
+  text[sizeof text - 1] = '\0';
+  igt__fail(&err, IGT_E_LOGIN, "%s", text + 2);
+  assert_non_null(strstr(err.text, "gehei"));
+  igt__error_hide(&err, "geheim-1");
+  assert_null(strstr(err.text, "gehei"));
+  assert_true(strlen(err.text) < sizeof err.text);
+  /* Longer than it was: the text still ends. */
+  for (size_t i = 0; i < 200; i++)
+    memcpy(text + i * 5, "abcd ", 5);
+  text[1000] = '\0';
+  igt__fail(&err, IGT_E_LOGIN, "%s", text);
+  igt__error_hide(&err, "abcd");
+  assert_null(strstr(err.text, "abcd"));
+  assert_true(strlen(err.text) > sizeof err.text - sizeof "(hidden)");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_memory), cmocka_unit_test(test_arena),   cmocka_unit_test(test_buffer),
       cmocka_unit_test(test_errors), cmocka_unit_test(test_numbers), cmocka_unit_test(test_strings),
       cmocka_unit_test(test_utf8),   cmocka_unit_test(test_uri),     cmocka_unit_test(test_glob),
       cmocka_unit_test(test_map),    cmocka_unit_test(test_cancel),  cmocka_unit_test(test_log),
-      cmocka_unit_test(test_clock),
+      cmocka_unit_test(test_clock),  cmocka_unit_test(test_hide),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

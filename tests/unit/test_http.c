@@ -350,6 +350,19 @@ static void test_error_answer(void **state) {
   assert_int_equal(f->err.http_status, 403);
 }
 
+/* It repeats what it was sent. */
+static void test_error_repeats_secrets(void **state) {
+  fixture *f = *state;
+
+  igt__http_add_header(&f->req, "X-JWT", "eyJhbGciOiJub25lIn0.e30.c2ln");
+  igt__http_add_header(&f->req, "x-csrf-token", "csrf-0123456789");
+  f->req.on_error_answer = read_error;
+  http_server_add(
+      f->server,
+      (http_answer){.status = 403, .body = "eyJhbGciOiJub25lIn0.e30.c2ln, csrf-0123456789"});
+  expect_error(f, IGT_E_FORBIDDEN, "server says: (hidden), (hidden)");
+}
+
 static igt_status never_data(igt__http_request *req, const char *data, size_t n, igt_error *err) {
   (void)req, (void)data, (void)n, (void)err;
   fail_msg("an error's body is no data");
@@ -1106,6 +1119,7 @@ int main(void) {
       TEST(test_file_too_short),
       TEST(test_compressed),
       TEST(test_error_answer),
+      TEST(test_error_repeats_secrets),
       TEST(test_error_body),
       TEST(test_transient),
       TEST(test_gives_up),
