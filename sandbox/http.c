@@ -11,8 +11,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/time.h"
 #include "delay.h"
 
 /* Threads that serve; handlers may block on SQLite and on the disk. */
@@ -33,6 +35,7 @@ struct sbx_http {
   void *server;
   sbx_delay *delay;
   int latency_ms;
+  bool own_date;
   uint16_t port;
 };
 
@@ -161,6 +164,12 @@ void sbx_add_header(sbx_request *req, const char *name, const char *value) {
   *last = p;
 }
 
+static void add_date(struct MHD_Response *response) {
+  char date[40];
+  igt__time_format_http(igt__wall_seconds(), date, sizeof date);
+  MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date);
+}
+
 /* response NULL (no memory): the request ends without an answer, which closes the connection. */
 static void set_response(sbx_request *req, int status, const char *content_type,
                          struct MHD_Response *response) {
@@ -176,6 +185,8 @@ static void set_response(sbx_request *req, int status, const char *content_type,
   if (!response)
     return;
   MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "igtcloud-sandbox");
+  if (x->http->own_date)
+    add_date(response);
   if (content_type)
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
   for (const pair *p = x->headers; p; p = p->next)
@@ -424,6 +435,7 @@ sbx_http *sbx_http_start(const sbx_http_options *options,
   http->route = route;
   http->server = server;
   http->latency_ms = options->latency_ms;
+  http->own_date = options->own_date;
   if (!resolve(options->host, options->port, &addr)) {
     snprintf(error, error_cap, "%s is no address of this machine", options->host);
     goto fail;

@@ -63,6 +63,7 @@ typedef struct sbx_http_options {
   const char *host;     /* "127.0.0.1" */
   uint16_t port;        /* 0: the system picks */
   int latency_ms;       /* before each answer; must not hold a thread (suspend and timer) */
+  bool own_date;        /* Date by igt__wall_seconds in place of the system's clock */
 } sbx_http_options;
 typedef struct sbx_http sbx_http;
 /* route: which handler a request belongs to, by its path. */

@@ -7,15 +7,19 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/str.h"
+#include "faults/faults.h"
 #include "server.h"
 
 #define MAX_SECONDS (10 * 365 * 24 * 3600)
 #define MAX_LATENCY 60000
+#define MAX_CLOCK (366 * 24 * 3600)
 
 typedef struct options {
   const char *data, *host, *seed;
-  int port, latency_ms, token_lifetime, s3_lifetime;
+  int port, latency_ms, token_lifetime, s3_lifetime, clock;
+  bool faults;
 } options;
 
 static const char usage[] =
@@ -32,6 +36,10 @@ static const char usage[] =
     "  --latency MS          answer each request only after so many milliseconds (default 0)\n"
     "  --token-lifetime S    seconds that a sign-in is good for (default 3600)\n"
     "  --s3-lifetime S       seconds that S3 credentials are good for (default 3600)\n"
+    "  --clock S             live S seconds ahead of this machine's clock, or behind (default 0)\n"
+    "  --faults              take orders at /__faults to spoil answers, and keep a log of "
+    "requests\n"
+    "                        at /__requests\n"
     "  --help, --version\n"
     "\n"
     "Prints \"listening on http://HOST:PORT\" once it is ready. SIGTERM and SIGINT end it.\n"
@@ -47,6 +55,8 @@ enum {
   OPT_LATENCY,
   OPT_TOKEN,
   OPT_S3,
+  OPT_CLOCK,
+  OPT_FAULTS,
   OPT_HELP,
   OPT_VERSION
 };
@@ -58,6 +68,8 @@ static const struct option long_options[] = {{"data", required_argument, NULL, O
                                              {"latency", required_argument, NULL, OPT_LATENCY},
                                              {"token-lifetime", required_argument, NULL, OPT_TOKEN},
                                              {"s3-lifetime", required_argument, NULL, OPT_S3},
+                                             {"clock", required_argument, NULL, OPT_CLOCK},
+                                             {"faults", no_argument, NULL, OPT_FAULTS},
                                              {"help", no_argument, NULL, OPT_HELP},
                                              {"version", no_argument, NULL, OPT_VERSION},
                                              {0}};
@@ -93,6 +105,11 @@ static int read_option(options *o, int c) {
     return read_number("token-lifetime", optarg, 1, MAX_SECONDS, &o->token_lifetime) ? 0 : 3;
   case OPT_S3:
     return read_number("s3-lifetime", optarg, 1, MAX_SECONDS, &o->s3_lifetime) ? 0 : 3;
+  case OPT_CLOCK:
+    return read_number("clock", optarg, -MAX_CLOCK, MAX_CLOCK, &o->clock) ? 0 : 3;
+  case OPT_FAULTS:
+    o->faults = true;
+    return 0;
   case OPT_HELP:
     fputs(usage, stdout);
     return 1;
@@ -122,6 +139,26 @@ static int read_options(options *o, int argc, char **argv) {
   return 0;
 }
 
+/* ---- the clock ---- */
+
+static int64_t clock_shift;
+static igt__clock_hooks real_clock;
+
+static int64_t shifted_wall(void) {
+  return real_clock.wall() + clock_shift;
+}
+
+static void shift_clock(int seconds) {
+  static igt__clock_hooks shifted;
+
+  if (seconds == 0)
+    return;
+  clock_shift = (int64_t)seconds * 1000000;
+  real_clock = shifted = igt__clock_get_hooks();
+  shifted.wall = shifted_wall;
+  igt__clock_set_hooks(&shifted);
+}
+
 /* ---- which room answers ---- */
 
 /* The port is known only when the server listens; what comes before all is set up waits. */
@@ -147,16 +184,28 @@ static const sbx_handler *route(void *server, sbx_request *req) {
 
 /* ---- a run ---- */
 
+/* With faults the server itself is behind the front, on a port that nobody is told. */
+static bool start_servers(sbx_server *server, const options *o, char *error, size_t error_cap) {
+  const sbx_http_options http = {.host = o->faults ? "127.0.0.1" : o->host,
+                                 .port = o->faults ? 0 : (uint16_t)o->port,
+                                 .latency_ms = o->latency_ms,
+                                 .own_date = o->clock != 0};
+
+  server->http = sbx_http_start(&http, route, server, error, error_cap);
+  if (!server->http || !o->faults)
+    return server->http != NULL;
+  server->front = sbx_front_start(server, o->host, (uint16_t)o->port, sbx_http_port(server->http),
+                                  error, error_cap);
+  return server->front != NULL;
+}
+
 static bool listen_on(sbx_server *server, const options *o, char *base_url, size_t cap, char *error,
                       size_t error_cap) {
-  const sbx_http_options http = {
-      .host = o->host, .port = (uint16_t)o->port, .latency_ms = o->latency_ms};
-  server->http = sbx_http_start(&http, route, server, error, error_cap);
-  if (!server->http)
+  if (!start_servers(server, o, error, error_cap))
     return false;
   bool brackets = strchr(o->host, ':');
   snprintf(base_url, cap, "http://%s%s%s:%u", brackets ? "[" : "", o->host, brackets ? "]" : "",
-           sbx_http_port(server->http));
+           server->front ? sbx_front_port(server->front) : sbx_http_port(server->http));
   server->base_url = base_url;
   return true;
 }
@@ -210,6 +259,7 @@ out:
   if (status)
     fprintf(stderr, "igtcloud-sandbox: %s\n", error);
   sbx_http_stop(server.http);
+  sbx_front_stop(server.front);
   sbx_store_close(server.store);
   sbx_s3_free(server.s3);
   return status;
@@ -221,6 +271,7 @@ int main(int argc, char **argv) {
   int end = read_options(&o, argc, argv);
   if (end)
     return end - 1;
+  shift_clock(o.clock);
   raise_file_limit();
   signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals);

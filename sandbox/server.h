@@ -15,6 +15,7 @@
 typedef struct sbx_server {
   sbx_store *store;
   sbx_http *http;
+  struct sbx_front *front; /* faults/; NULL without --faults */
   const char *data_dir;
   const char *base_url;   /* "http://127.0.0.1:PORT" */
   int token_lifetime;     /* seconds a JWT lives */

@@ -51,6 +51,10 @@ void igt__clock_set_hooks(const igt__clock_hooks *replacement) {
   atomic_store(&hooks, replacement ? replacement : &system_hooks);
 }
 
+igt__clock_hooks igt__clock_get_hooks(void) {
+  return *atomic_load(&hooks);
+}
+
 int64_t igt__wall_us(void) {
   return atomic_load(&hooks)->wall();
 }

@@ -14,6 +14,7 @@ typedef struct igt__clock_hooks {
 } igt__clock_hooks;
 
 void igt__clock_set_hooks(const igt__clock_hooks *hooks); /* NULL: the system's */
+igt__clock_hooks igt__clock_get_hooks(void);              /* to replace some of them */
 int64_t igt__wall_us(void);
 int64_t igt__wall_seconds(void);
 int64_t igt__mono_us(void);

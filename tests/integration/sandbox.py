@@ -9,6 +9,7 @@ The program is $IGTCLOUD_SANDBOX_BIN, or build/igtcloud-sandbox of this checkout
 its own temporary folder and a port that the system picked.
 """
 
+import fnmatch
 import json
 import os
 import pathlib
@@ -18,10 +19,13 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUCKET = "igtcloud"
 REGION = "eu-central-1"
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
 
 
 def program():
@@ -124,6 +128,47 @@ class Sandbox:
             if self.own_data:
                 shutil.rmtree(self.data, ignore_errors=True)
                 self.log_path.unlink(missing_ok=True)
+
+    # ---- faults, with extra=["--faults"] ----
+
+    def _ask(self, method, path, body=None):
+        request = urllib.request.Request(self.url + path, method=method, data=body,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with _direct.open(request, timeout=60) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as e:
+            raise SandboxError(e.read().decode("utf-8", "replace")) from None
+        return json.loads(text) if text else None
+
+    def faults(self, *plan):
+        """Adds to the queue of faults: docs/sandbox.md."""
+        self._ask("POST", "/__faults", json.dumps(plan).encode())
+
+    def planned(self):
+        return self._ask("GET", "/__faults")
+
+    def requests(self, **wanted):
+        """The log, or those entries that have these members, as path="*.bin"."""
+        def fits(value, pattern):
+            return (fnmatch.fnmatchcase(value, pattern) if isinstance(pattern, str) and
+                    isinstance(value, str) else value == pattern)
+        return [r for r in self._ask("GET", "/__requests")
+                if all(fits(r[k], v) for k, v in wanted.items())]
+
+    def clear(self):
+        """Forgets faults and log."""
+        self._ask("DELETE", "/__faults")
+        self._ask("DELETE", "/__requests")
+
+    @staticmethod
+    def wait_for(what, seconds=30):
+        """What it came to, once that is true."""
+        end = time.monotonic() + seconds
+        while not (found := what()):
+            assert time.monotonic() < end, "it did not come so far"
+            time.sleep(0.01)
+        return found
 
     def log(self):
         return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "faults/internal.h"
+
+#define PIECE (32 * 1024)
+
+/* ---- waiting ---- */
+
+bool exchange_pause(connection *c, double seconds) {
+  int64_t until = igt__mono_us() + (int64_t)(seconds * 1e6);
+
+  for (;;) {
+    int64_t left = until - igt__mono_us();
+    struct pollfd fd = {.fd = c->client.fd, .events = POLLRDHUP};
+    if (front_is_stopping(c->front))
+      return false;
+    if (left <= 0)
+      return true;
+    if (poll(&fd, 1, left > 100000 ? 100 : (int)(left / 1000) + 1) > 0 &&
+        fd.revents & (POLLRDHUP | POLLHUP | POLLERR))
+      return false;
+  }
+}
+
+/* ---- the cloud's side ---- */
+
+static bool is_gone(const wire *w) {
+  struct pollfd fd = {.fd = w->fd, .events = POLLIN};
+  return poll(&fd, 1, 0) != 0; /* an answer that nobody asked for is an end, too */
+}
+
+static bool connect_cloud(connection *c) {
+  struct sockaddr_in to = {.sin_family = AF_INET,
+                           .sin_port = htons(c->front->behind),
+                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int one = 1, fd;
+
+  if (c->cloud.fd >= 0 && !is_gone(&c->cloud))
+    return true;
+  wire_close(&c->cloud);
+  fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  wire_init(&c->cloud, fd);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
+    return false;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  return true;
+}
+
+/* ---- the request ---- */
+
+bool exchange_drain(connection *c, body *from) {
+  char piece[PIECE];
+  int64_t n;
+
+  while ((n = body_read(from, piece, sizeof piece)) > 0)
+    c->bytes_in += (uint64_t)n;
+  return n == 0;
+}
+
+static bool is_within(int64_t at, uint64_t begin, int64_t n) {
+  return at >= (int64_t)begin && at < (int64_t)begin + n;
+}
+
+typedef enum relayed { RELAYED, CLIENT_BROKE, CLOUD_BROKE, STRUCK } relayed;
+
+/* The request's body, to the cloud. */
+static relayed relay_request_body(connection *c) {
+  body from = body_of_request(&c->client, &c->request);
+  int64_t at = c->fault.at < 0 ? 0 : c->fault.at;
+  char piece[PIECE];
+  int64_t n;
+
+  while ((n = body_read(&from, piece, sizeof piece)) > 0) {
+    if (c->fault.kind == FAULT_FLIP_IN_REQUEST && is_within(at, c->bytes_in, n))
+      piece[at - (int64_t)c->bytes_in] ^= 1;
+    c->bytes_in += (uint64_t)n;
+    if (c->fault.kind == FAULT_RESET_IN_REQUEST && (int64_t)c->bytes_in > at)
+      return STRUCK;
+    if (!body_send(c->cloud.fd, from.framing, piece, (size_t)n))
+      return exchange_drain(c, &from) ? CLOUD_BROKE : CLIENT_BROKE;
+  }
+  if (n < 0)
+    return CLIENT_BROKE;
+  if (from.framing == BODY_CHUNKED && !body_send(c->cloud.fd, BODY_CHUNKED, "", 0))
+    return CLOUD_BROKE;
+  return RELAYED;
+}
+
+/* The cloud's answer to "Expect: 100-continue". False: it is the final one, without the body. */
+static bool is_let_go_on(connection *c) {
+  if (!head_read_answer(&c->cloud, &c->answer))
+    return false;
+  return c->answer.status == 100 &&
+         wire_send(c->client.fd, c->answer.text.data, c->answer.text.len);
+}
+
+/* *answered: the head of the answer is there already. */
+static relayed relay_request(connection *c, bool *answered) {
+  *answered = false;
+  if (!connect_cloud(c) || !wire_send(c->cloud.fd, c->request.text.data, c->request.text.len))
+    return CLOUD_BROKE;
+  if (head_has(&c->request, "Expect", "100-continue") && !is_let_go_on(c)) {
+    *answered = c->answer.status >= 200;
+    return CLOUD_BROKE;
+  }
+  return relay_request_body(c);
+}
+
+/* ---- the answer's head ---- */
+
+static bool is_checksum(const char *name) {
+  return igt__str_starts_nocase(name, "x-amz-checksum-") &&
+         !igt__str_eq_nocase(name, "x-amz-checksum-type");
+}
+
+static bool find_checksum(void *payload, const char *name) {
+  if (!is_checksum(name))
+    return true;
+  snprintf(payload, 64, "%s", name);
+  return false;
+}
+
+/* A right one by its form: base64 of zeros, as long as the old. */
+static void spoil_checksum(head *answer) {
+  char name[64] = "x-amz-checksum-sha256", value[128] = "";
+  size_t n;
+
+  head_each(answer, find_checksum, name);
+  if (!head_get(answer, name, value, sizeof value))
+    snprintf(value, sizeof value, "%.43s=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+  n = strcspn(value, "=-");
+  memset(value, 'A', n);
+  head_set(answer, name, value);
+}
+
+static ending spoil_head(connection *c) {
+  switch ((int)c->fault.kind) {
+  case FAULT_LOST_ANSWER:
+    return END_RESET;
+  case FAULT_SILENCE:
+    return c->fault.at >= 0 || exchange_pause(c, c->fault.seconds) ? END_KEEP : END_CLOSE;
+  case FAULT_RESET_IN_HEADERS:
+    wire_send(c->client.fd, c->answer.text.data, c->answer.text.len / 2);
+    return END_RESET;
+  case FAULT_WRONG_ETAG:
+    head_set(&c->answer, "ETag", "\"00000000000000000000000000000000\"");
+    return END_KEEP;
+  case FAULT_WRONG_CHECKSUM:
+    spoil_checksum(&c->answer);
+    return END_KEEP;
+  default:
+    return END_KEEP;
+  }
+}
+
+/* ---- the answer's body ---- */
+
+static bool send_slowly(connection *c, body_framing framing, const char *data, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    if (!body_send(c->client.fd, framing, data + i, 1))
+      return false;
+    c->bytes_out++;
+    if (!exchange_pause(c, 1 / c->fault.per_second))
+      return false;
+  }
+  return true;
+}
+
+static bool send_piece(connection *c, body_framing framing, const char *data, int64_t n) {
+  if (n == 0)
+    return true;
+  if (!body_send(c->client.fd, framing, data, (size_t)n))
+    return false;
+  c->bytes_out += (uint64_t)n;
+  return true;
+}
+
+/* Where the body is to end too early: bytes from its begin; INT64_MAX: nowhere. */
+static int64_t cut_at(const connection *c, const body *from) {
+  int64_t at = c->fault.at < 0 ? 0 : c->fault.at;
+
+  if (c->fault.kind == FAULT_RESET_IN_BODY)
+    return from->framing == BODY_LENGTH && at >= (int64_t)from->left ? (int64_t)from->left - 1 : at;
+  if (c->fault.kind != FAULT_SHORT_BODY)
+    return INT64_MAX;
+  if (from->framing != BODY_LENGTH)
+    return at;
+  return (int64_t)from->left > c->fault.by ? (int64_t)from->left - c->fault.by : 0;
+}
+
+/* One piece, spoilt as the plan wants it. END_KEEP: go on. */
+static ending spoil_piece(connection *c, body_framing framing, char *data, int64_t n, int64_t cut) {
+  int64_t at = c->fault.at < 0 ? 0 : c->fault.at, done = (int64_t)c->bytes_out;
+
+  if (done + n > cut) {
+    send_piece(c, framing, data, cut - done);
+    return c->fault.kind == FAULT_RESET_IN_BODY ? END_RESET : END_CLOSE;
+  }
+  if (c->fault.kind == FAULT_FLIP && is_within(at, c->bytes_out, n))
+    data[at - done] ^= 1;
+  if (c->fault.kind == FAULT_TRICKLE)
+    return send_slowly(c, framing, data, n) ? END_KEEP : END_CLOSE;
+  if (c->fault.kind == FAULT_SILENCE && c->fault.at >= 0 && is_within(at, c->bytes_out, n)) {
+    if (!send_piece(c, framing, data, at - done) || !exchange_pause(c, c->fault.seconds))
+      return END_CLOSE;
+    data += at - done;
+    n -= at - done;
+  }
+  return send_piece(c, framing, data, n) ? END_KEEP : END_CLOSE;
+}
+
+static ending send_more(connection *c) {
+  for (int64_t i = 0; i < c->fault.by; i++)
+    if (!wire_send(c->client.fd, "?", 1))
+      return END_CLOSE;
+  return END_CLOSE;
+}
+
+static ending relay_answer_body(connection *c, body *from) {
+  int64_t cut = cut_at(c, from);
+  char piece[PIECE];
+  int64_t n;
+
+  while ((n = body_read(from, piece, sizeof piece)) > 0) {
+    ending end = spoil_piece(c, from->framing, piece, n, cut);
+    if (end != END_KEEP)
+      return end;
+  }
+  if (n < 0)
+    return END_RESET; /* as the cloud broke off, so do we */
+  if (c->fault.kind == FAULT_LONG_BODY)
+    return send_more(c);
+  if (from->framing == BODY_CHUNKED && !body_send(c->client.fd, BODY_CHUNKED, "", 0))
+    return END_CLOSE;
+  return from->framing == BODY_TO_END ? END_CLOSE : END_KEEP;
+}
+
+static bool is_over(const connection *c) {
+  return head_has(&c->request, "Connection", "close") ||
+         head_has(&c->answer, "Connection", "close");
+}
+
+static ending relay_answer(connection *c, bool head_is_there) {
+  body from;
+  ending end;
+
+  while (!head_is_there || c->answer.status < 200) {
+    if (!head_read_answer(&c->cloud, &c->answer))
+      return END_RESET;
+    head_is_there = true;
+  }
+  from = body_of_answer(&c->cloud, &c->answer, c->request.method);
+  end = spoil_head(c);
+  if (end != END_KEEP)
+    return end;
+  c->status = c->answer.status;
+  if (!wire_send(c->client.fd, c->answer.text.data, c->answer.text.len))
+    return END_CLOSE;
+  end = relay_answer_body(c, &from);
+  return end == END_KEEP && is_over(c) ? END_CLOSE : end;
+}
+
+static ending relay(connection *c) {
+  bool answered = false;
+
+  if (c->fault.kind == FAULT_REPLACE)
+    replace_object(c->front->server, c->request.path);
+  switch (relay_request(c, &answered)) {
+  case RELAYED:
+    return relay_answer(c, false);
+  case CLOUD_BROKE: /* it may have answered before the body's end */
+    if (c->cloud.fd >= 0)
+      relay_answer(c, answered);
+    return c->status ? END_CLOSE : END_RESET;
+  case CLIENT_BROKE:
+    return END_CLOSE;
+  case STRUCK:
+    break;
+  }
+  return END_RESET;
+}
+
+/* ---- one request ---- */
+
+static ending strike_before(connection *c) {
+  body from = body_of_request(&c->client, &c->request);
+
+  if (!exchange_drain(c, &from))
+    return END_CLOSE;
+  if (c->fault.kind == FAULT_REFUSE)
+    front_refuse(c->front, c->fault.seconds);
+  return END_RESET;
+}
+
+ending exchange_run(connection *c) {
+  sbx_front *front = c->front;
+  ending end;
+
+  if (control_is_for(&c->request))
+    return control_run(c);
+  c->status = 0;
+  c->bytes_in = c->bytes_out = 0;
+  c->entry = request_log_begin(front->log, c->number, &c->request);
+  fault_plan_take(front->plan, c->request.method, c->request.path, c->request.query,
+                  request_log_in_flight(front->log), &c->fault);
+  if (c->fault.kind != FAULT_NONE && fault_stage_of(c->fault.kind) == FAULT_AT_ANSWER)
+    end = answer_fault(c);
+  else if (fault_stage_of(c->fault.kind) == FAULT_AT_BEFORE)
+    end = strike_before(c);
+  else
+    end = relay(c);
+  if (end != END_KEEP)
+    wire_close(&c->cloud);
+  request_log_end(front->log, c->entry, c->status, c->fault.kind, c->bytes_in, c->bytes_out);
+  return end;
+}

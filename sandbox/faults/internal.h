@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_FAULTS_INTERNAL_H
+#define SANDBOX_FAULTS_INTERNAL_H
+
+/* Shared by the files of this room. */
+
+#include <pthread.h>
+
+#include "faults/faults.h"
+#include "faults/message.h"
+
+/* Every kind of fault: how it works, and for answers that are made here their status, S3's code and
+ * a sentence. In the words of docs/sandbox.md, which has a row for each. */
+#define FAULTS(X)                                                                                  \
+  X(INTERNAL_ERROR, "internal-error", ANSWER, 500, "InternalError", "It broke; try again")         \
+  X(BAD_GATEWAY, "bad-gateway", ANSWER, 502, NULL, "Bad Gateway")                                  \
+  X(UNAVAILABLE, "unavailable", ANSWER, 503, "ServiceUnavailable", "Come back later")              \
+  X(SLOW_DOWN, "slow-down", ANSWER, 503, "SlowDown", "Please reduce your request rate")            \
+  X(GATEWAY_TIMEOUT, "gateway-timeout", ANSWER, 504, NULL, "Gateway Timeout")                      \
+  X(TOO_MANY, "too-many", ANSWER, 429, "TooManyRequests", "Too many requests")                     \
+  X(UNAUTHORIZED, "unauthorized", ANSWER, 401, "AccessDenied", "The token is not valid any more")  \
+  X(FORBIDDEN, "forbidden", ANSWER, 403, "AccessDenied", "Access Denied")                          \
+  X(EXPIRED_TOKEN, "expired-token", ANSWER, 403, "ExpiredToken", "The token has expired")          \
+  X(TOO_SKEWED, "too-skewed", ANSWER, 403, "RequestTimeTooSkewed", "The clocks differ too much")   \
+  X(COMPLETE_ERROR, "complete-error", ANSWER, 200, "InternalError", "It broke; try again")         \
+  X(REDIRECT, "redirect", ANSWER, 307, NULL, "Temporary Redirect")                                 \
+  X(PROXY_PAGE, "proxy-page", ANSWER, 200, NULL, "Sign in to the network")                         \
+  X(PROXY_LOGIN, "proxy-login", ANSWER, 407, NULL, "Proxy Authentication Required")                \
+  X(REFUSE, "refuse", BEFORE, 0, NULL, NULL)                                                       \
+  X(RESET, "reset", BEFORE, 0, NULL, NULL)                                                         \
+  X(RESET_IN_REQUEST, "reset-in-request", REQUEST, 0, NULL, NULL)                                  \
+  X(FLIP_IN_REQUEST, "flip-in-request", REQUEST, 0, NULL, NULL)                                    \
+  X(REPLACE, "replace", REQUEST, 0, NULL, NULL)                                                    \
+  X(LOST_ANSWER, "lost-answer", HEAD, 0, NULL, NULL)                                               \
+  X(RESET_IN_HEADERS, "reset-in-headers", HEAD, 0, NULL, NULL)                                     \
+  X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
+  X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \
+  X(WRONG_CHECKSUM, "wrong-checksum", HEAD, 0, NULL, NULL)                                         \
+  X(RESET_IN_BODY, "reset-in-body", BODY, 0, NULL, NULL)                                           \
+  X(SHORT_BODY, "short-body", BODY, 0, NULL, NULL)                                                 \
+  X(LONG_BODY, "long-body", BODY, 0, NULL, NULL)                                                   \
+  X(FLIP, "flip", BODY, 0, NULL, NULL)                                                             \
+  X(TRICKLE, "trickle", BODY, 0, NULL, NULL)
+
+typedef enum fault_kind {
+  FAULT_NONE,
+#define X(name, text, stage, status, code, sentence) FAULT_##name,
+  FAULTS(X)
+#undef X
+} fault_kind;
+
+/* Where on the way of a request a fault strikes. */
+typedef enum fault_stage {
+  FAULT_AT_ANSWER,  /* an answer is made here, the cloud hears nothing */
+  FAULT_AT_BEFORE,  /* no answer, the cloud hears nothing */
+  FAULT_AT_REQUEST, /* before the cloud or on the way to it */
+  FAULT_AT_HEAD,    /* the cloud's answer, up to its body */
+  FAULT_AT_BODY
+} fault_stage;
+
+/* What a request gets. */
+typedef struct fault {
+  fault_kind kind;
+  int status;      /* 0: the kind's own */
+  int retry_after; /* seconds; -1: not said */
+  int64_t at;      /* a byte of the body, from 0; -1: not said */
+  int64_t by;      /* bytes */
+  double seconds;
+  double per_second; /* bytes */
+  char to[256];      /* a URL */
+} fault;
+
+/* ---- plan.c ---- */
+
+typedef struct fault_plan fault_plan;
+
+fault_plan *fault_plan_new(void);
+void fault_plan_free(fault_plan *plan);
+/* Adds the faults of a list; all or none. */
+bool fault_plan_add(fault_plan *plan, const igt__json *list, char *error, size_t error_cap);
+void fault_plan_clear(fault_plan *plan);
+/* Those that are left, with how often each was used. */
+igt__json *fault_plan_list(fault_plan *plan);
+/* The fault of a request, out->kind FAULT_NONE for most. in_flight counts this one, too. */
+void fault_plan_take(fault_plan *plan, const char *method, const char *path, const char *query,
+                     unsigned in_flight, fault *out);
+
+const char *fault_name(fault_kind kind);
+fault_stage fault_stage_of(fault_kind kind);
+
+/* ---- log.c ---- */
+
+typedef struct request_log request_log;
+
+request_log *request_log_new(void);
+void request_log_free(request_log *log);
+/* The entry's number. */
+size_t request_log_begin(request_log *log, uint64_t from, const head *request);
+/* Requests that have begun and not ended. */
+unsigned request_log_in_flight(request_log *log);
+void request_log_end(request_log *log, size_t entry, int status, fault_kind kind, uint64_t bytes_in,
+                     uint64_t bytes_out);
+igt__json *request_log_list(request_log *log);
+/* Forgets what has ended; entries that run go on being counted but are not listed. */
+void request_log_clear(request_log *log);
+
+/* ---- front.c ---- */
+
+struct sbx_front {
+  sbx_server *server;
+  fault_plan *plan;
+  request_log *log;
+  uint16_t port, behind;
+  int placeholder; /* holds the port while nobody listens on it */
+  int listener;    /* the accepting thread's; -1: refuses */
+  int wake[2];
+  pthread_t thread;
+  bool started;
+
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  /* guarded by lock */
+  struct connection *connections;
+  unsigned connection_count;
+  uint64_t next_number;
+  int64_t refuse_until; /* igt__mono_us */
+  bool refusing, stopping;
+};
+
+typedef struct connection {
+  sbx_front *front;
+  struct connection *next, **prev;
+  uint64_t number;
+  wire client, cloud; /* cloud.fd -1: not connected */
+  bool idle;          /* guarded by the front's lock: between two requests */
+  head request, answer;
+  fault fault;
+  size_t entry;
+  int status;
+  uint64_t bytes_in, bytes_out;
+} connection;
+
+/* Closes the port for a while, and idle connections; returns when that is so. */
+void front_refuse(sbx_front *front, double seconds);
+bool front_is_stopping(sbx_front *front);
+
+/* ---- exchange.c ---- */
+
+typedef enum ending { END_KEEP, END_CLOSE, END_RESET } ending;
+
+/* One request. END_KEEP: the client may send another one. */
+ending exchange_run(connection *c);
+/* Waits; false: the client has gone or the sandbox ends. */
+bool exchange_pause(connection *c, double seconds);
+/* Reads what is left of the request's body and drops it. */
+bool exchange_drain(connection *c, body *from);
+
+/* ---- answer.c ---- */
+
+/* Answers the request in c in place of the cloud. */
+ending answer_fault(connection *c);
+/* An answer of the sandbox itself. */
+ending answer_json(connection *c, int status, const igt__json *doc, const char *error);
+
+/* ---- control.c ---- */
+
+bool control_is_for(const head *request);
+ending control_run(connection *c);
+
+/* ---- replace.c ---- */
+
+/* Gives the object of an S3 path other bytes, as many as it has. */
+bool replace_object(sbx_server *server, const char *path);
+
+#endif
