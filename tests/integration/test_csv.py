@@ -232,7 +232,7 @@ def test_files_that_cannot_be_listed(cloud, igtcloud, out, canned):
 def test_dates(igtcloud, options, names):
     done = igtcloud.run("csv", *options, "-", "heart")
     assert [r["name"] for r in table(done.out)[1]] == names
-    assert "1 studies have no date" in done.err
+    assert "1 study has no date" in done.err
 
 
 def test_shards(igtcloud):

@@ -185,7 +185,7 @@ def test_ext(igtcloud, out):
 def test_dates(igtcloud, out, options, studies):
     done = igtcloud.run("download", *options, out, "trial")
     assert {os.path.dirname(p) for p in tree(out) if p.endswith("study.json")} == studies
-    assert "1 studies have no date" in done.err
+    assert "1 study has no date" in done.err
 
 
 def test_date_of_an_epd_study(igtcloud, out):
