@@ -109,6 +109,10 @@ void print_tables(const command *cmd); /* as JSON; NULL: all */
 int print_completion(const char *shell);
 void print_man(const command *cmd); /* NULL: of the program itself */
 
+/* cmd_transfer.c: what the options that several commands have say. */
+unsigned categories_of(const settings *s);
+bool transfer_options(const settings *s, igt_transfer_options *o);
+
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
 /* Signs out, frees. */
@@ -156,6 +160,7 @@ int cmd_whoami(settings *s);
 int cmd_get_token(settings *s);
 int cmd_download(settings *s);
 int cmd_upload(settings *s);
+int cmd_verify(settings *s);
 int cmd_csv(settings *s);
 int cmd_version(settings *s);
 int cmd_completion(settings *s);

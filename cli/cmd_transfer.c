@@ -11,7 +11,7 @@ static unsigned category_bit(const char *name) {
                                             : IGT_CATEGORY_FILES;
 }
 
-static unsigned categories(const settings *s) {
+unsigned categories_of(const settings *s) {
   unsigned bits = 0;
 
   for (size_t i = 0; i < s->category.count; i++)
@@ -19,7 +19,7 @@ static unsigned categories(const settings *s) {
   return bits;
 }
 
-static bool transfer_options(const settings *s, igt_transfer_options *o) {
+bool transfer_options(const settings *s, igt_transfer_options *o) {
   o->structure = s->folder_structure && strcmp(s->folder_structure, "hierarchical") == 0
                      ? IGT_HIERARCHICAL
                      : IGT_FLAT;
@@ -56,7 +56,7 @@ int cmd_download(settings *s) {
   if (!s->project_files) {
     o.selection.start = s->start;
     o.selection.end = s->end;
-    o.categories = categories(s);
+    o.categories = categories_of(s);
   }
   o.project_files = s->project_files;
   o.include_modified_date = s->include_modified_date;
@@ -87,7 +87,7 @@ int cmd_upload(settings *s) {
     return usage_error("--category can be given once for an upload");
   o.source = s->arguments[0];
   o.selection.project = s->arguments[1];
-  o.category = categories(s);
+  o.category = categories_of(s);
   if (!(client = open_client(s, environment, &status)))
     return status;
   message(s, "Using %s", igt_client_domain(client));

@@ -116,6 +116,29 @@ static const option upload_options[] = {
     MOVING,
     END};
 
+static const option verify_options[] = {
+    SELECTION,
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "what to compare; repeatable, default files"},
+    {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
+     "only the project's own files, in LOCAL_FOLDER/files"},
+    {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
+     "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
+    {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},
+    {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+    {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,
+     "studies at once (default: what keeps the connections busy)"},
+    {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
+     "files at once in one study (default: no cap)"},
+    {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
+     "connections to S3 at once, and files that are read at once (default 16)"},
+    {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
+     "where uploads remembered the digests of their files"},
+    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "ask the store alone"},
+    END};
+
 static const option csv_options[] = {
     SELECTION,
     {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "a row for each file"},
@@ -158,6 +181,12 @@ static const command table[] = {
      "Uploads LOCAL_FOLDER/INSTITUTE/<patient---study>/... to the institutes of a project, and\n"
      "LOCAL_FOLDER/files/... to the project itself. Files that are there already are skipped.",
      upload_options, true, cmd_upload},
+    {"verify", "LOCAL_FOLDER " PLACE, 2, 4, "compare a folder with the cloud",
+     "Reads LOCAL_FOLDER, as it was downloaded or uploaded, and holds each file against what the\n"
+     "cloud has, without moving it. Each file that is not the same is told: different, missing\n"
+     "here, missing there, or unchecked where the store holds no digest. Exit status 0 when all\n"
+     "is the same, 3 when not.",
+     verify_options, true, cmd_verify},
     {"csv", "TARGET_FOLDER " PLACE, 2, 4, "list studies as CSV",
      "Writes TARGET_FOLDER/cloud_<project>.csv, a row for each study; with - as TARGET_FOLDER\n"
      "to standard output.",
@@ -173,8 +202,9 @@ static const command table[] = {
      no_options, false, cmd_help},
 };
 
-const command *const commands[] = {&table[0], &table[1], &table[2], &table[3], &table[4], &table[5],
-                                   &table[6], &table[7], &table[8], &table[9], NULL};
+const command *const commands[] = {&table[0], &table[1], &table[2],  &table[3],
+                                   &table[4], &table[5], &table[6],  &table[7],
+                                   &table[8], &table[9], &table[10], NULL};
 
 const command *find_command(const char *name) {
   for (size_t i = 0; commands[i]; i++)

@@ -14,7 +14,9 @@ struct report {
 };
 
 static const char *const kinds[] = {"", "file", "study", "other"};
-static const char *const results[] = {"", "done", "skipped", "failed", "planned", "ignored"};
+static const char *const results[] = {
+    "",     "done",      "skipped",      "failed",        "planned",  "ignored",
+    "same", "different", "missing here", "missing there", "unchecked"};
 
 static void write_item(FILE *out, const igt_item *item) {
   fprintf(out, "{");
@@ -88,7 +90,8 @@ static void on_item(void *payload, const igt_item *item) {
   if (item->result == IGT_RESULT_FAILED &&
       !(item->kind == IGT_ITEM_STUDY && item->error && item->error->status == IGT_E_SOME_FAILED))
     print_failed(r, item);
-  else if (item->result == IGT_RESULT_IGNORED || item->result == IGT_RESULT_PLANNED)
+  else if (item->result == IGT_RESULT_IGNORED || item->result == IGT_RESULT_PLANNED ||
+           (item->result > IGT_RESULT_SAME && item->kind == IGT_ITEM_FILE))
     print_other(r, item);
 }
 
@@ -138,14 +141,20 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
           ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
           "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
           "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
-          "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"seconds\":%.3f}\n",
+          "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
+          "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
+          "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"seconds\":%.3f}\n",
           (unsigned long long)s->institutes, (unsigned long long)s->studies,
           (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
           (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
           (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
           (unsigned long long)s->files_ignored, (unsigned long long)s->files_incomplete,
           (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
-          (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped, s->seconds);
+          (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
+          (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
+          (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
+          (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
+          s->seconds);
 }
 
 /* "1 file was", "2 files were". */
@@ -154,18 +163,30 @@ static void note(unsigned long long n, const char *noun, const char *nouns, cons
     fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
 }
 
+static void print_compared(const igt_summary *s) {
+  note(s->files_different, "file is", "files are", " DIFFERENT");
+  note(s->files_missing_here, "file is", "files are", " MISSING HERE");
+  note(s->files_missing_there, "file is", "files are", " MISSING THERE");
+  note(s->files_unchecked, "file", "files",
+       " cannot be checked: the store knows no digest that fits");
+}
+
 static void print_summary(const report *r, const igt_summary *s) {
   char size[32], rate[32];
+  bool verify = strcmp(r->verb, "verified") == 0;
+  uint64_t files = verify ? s->files_same : s->files_done;
+  uint64_t bytes = verify ? s->bytes_same : s->bytes_moved;
 
-  format_size(s->bytes_done, size, sizeof size);
-  format_size(s->seconds > 0 ? (unsigned long long)((double)s->bytes_moved / s->seconds) : 0, rate,
+  format_size(verify ? bytes : s->bytes_done, size, sizeof size);
+  format_size(s->seconds > 0 ? (unsigned long long)((double)bytes / s->seconds) : 0, rate,
               sizeof rate);
   fprintf(stderr, "%s%s: ", r->s->dry_run ? "would be " : "", r->verb);
   if (s->studies)
     fprintf(stderr, "%llu %s, ", (unsigned long long)s->studies,
             s->studies == 1 ? "study" : "studies");
-  fprintf(stderr, "%llu %s (%s) in %.1f s, %s/s\n", (unsigned long long)s->files_done,
-          s->files_done == 1 ? "file" : "files", size, s->seconds, rate);
+  fprintf(stderr, "%llu %s %s(%s) in %.1f s, %s/s\n", (unsigned long long)files,
+          files == 1 ? "file" : "files", verify ? "the same " : "", size, s->seconds, rate);
+  print_compared(s);
   note(s->files_skipped, "file was", "files were", " there already");
   note(s->studies_created, "study was", "studies were", " created");
   note(s->studies_undated, "study has", "studies have", " no date, and passed the filter");

@@ -4,7 +4,7 @@
 
 /**
  * @file
- * Moving studies: download, upload, and the list as CSV.
+ * Moving studies: download, upload, verify, and the list as CSV.
  *
  * Each call blocks until all is done, and calls back on the calling thread only, so callbacks
  * may print without a lock. They must not call back into the library, except igt_cancel_set().
@@ -40,7 +40,13 @@ typedef enum igt_result {
   IGT_RESULT_SKIPPED,  /**< was there already */
   IGT_RESULT_FAILED,   /**< see error */
   IGT_RESULT_PLANNED,  /**< dry run: would be moved */
-  IGT_RESULT_IGNORED   /**< left out on purpose: text says why */
+  IGT_RESULT_IGNORED,  /**< left out on purpose: text says why */
+  /* Of igt_verify; a study's is the first of these that one of its files has. */
+  IGT_RESULT_SAME,          /**< here and there, with the same content */
+  IGT_RESULT_DIFFERENT,     /**< here and there, with another content */
+  IGT_RESULT_MISSING_HERE,  /**< in the cloud alone */
+  IGT_RESULT_MISSING_THERE, /**< on this machine alone, or its upload is not complete */
+  IGT_RESULT_UNCHECKED      /**< the sizes are equal, but the store holds nothing else that tells */
 } igt_result;
 
 typedef enum igt_item_kind {
@@ -112,6 +118,9 @@ typedef struct igt_summary {
   uint64_t bytes_skipped;
   uint64_t requests;          /**< sent in all */
   double seconds;
+  /* Of igt_verify. */
+  uint64_t files_same, bytes_same, files_different, files_missing_here, files_missing_there;
+  uint64_t files_unchecked;
 } igt_summary;
 
 /** Options that download and upload share. Zero means the default. */
@@ -181,6 +190,36 @@ typedef struct igt_upload_options {
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client,
                                               const igt_upload_options *options,
+                                              const igt_callbacks *callbacks,
+                                              igt_summary *summary, igt_error *err);
+
+typedef struct igt_verify_options {
+  igt_transfer_options transfer; /**< of these: structure, concurrent_*, include, exclude, shard,
+                                      journal, follow_links */
+  igt_selection selection;
+  const char *local;   /**< required: a folder that was downloaded or uploaded */
+  unsigned categories; /**< igt_category bits; 0: files */
+  bool project_files;  /**< only the project's own files, in local/files */
+} igt_verify_options;
+#define IGT_VERIFY_OPTIONS_INIT                                                                    \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false}
+
+/**
+ * Compares a folder with the cloud, without moving files: each file of either side is reported
+ * as same, different, missing here, missing there or unchecked. The content of each local file
+ * is read and held against what the store knows of its object (a checksum, or an ETag that is
+ * made of MD5s), else against the digest that the store checked when this machine uploaded it.
+ *
+ * A study's folder is found as igt_upload finds it: by its study.json, else by its name. The
+ * project's own files are compared when local has a folder "files" and all institutes are
+ * selected.
+ *
+ * Returns IGT_OK when all is the same; IGT_E_SOME_FAILED when anything is not, or could not be
+ * told. Other errors as for igt_upload. Writes nothing.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_verify(igt_client *client,
+                                              const igt_verify_options *options,
                                               const igt_callbacks *callbacks,
                                               igt_summary *summary, igt_error *err);
 

@@ -94,6 +94,7 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ig
 
 /* What is there already counts by its size; by its content with --checksum. */
 static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, igt_error *err) {
+  igt__comparison found;
   struct stat st;
   int fd;
   igt_status status;
@@ -117,8 +118,9 @@ static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, ig
   status = igt__root_open_file(p->d->root, file->path, O_RDONLY, 0, false, &fd, err);
   if (status != IGT_OK)
     return status;
-  status = igt__fetch_compare(file, fd, there, err);
+  status = igt__fetch_compare(file, fd, &found, err);
   close(fd);
+  *there = status == IGT_OK && found.same;
   return status;
 }
 

@@ -694,18 +694,34 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
   return IGT_OK;
 }
 
-igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, bool *same, igt_error *err) {
+static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_error *err) {
+  igt_status status = hash_file(fd, f->size, &f->check, f->run, err);
+
+  if (status != IGT_OK)
+    return status;
+  out->known = f->check.known;
+  out->verified = f->check.verified;
+  out->same =
+      igt__check_final(&f->check, out->digest, sizeof out->digest, NULL) == IGT_OK && out->known;
+  return IGT_OK;
+}
+
+igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
+                              igt_error *err) {
   fetch *f = fetch_new(file);
-  char digest[128];
   struct stat st;
   igt_status status = f ? look(f, err) : igt__fail_memory(err);
 
-  *same = false;
-  if (status == IGT_OK && f->check.known && fstat(fd, &st) == 0 &&
-      (uint64_t)st.st_size == f->size) {
-    status = hash_file(fd, f->size, &f->check, f->run, err);
-    if (status == IGT_OK)
-      *same = igt__check_final(&f->check, digest, sizeof digest, NULL) == IGT_OK;
+  memset(out, 0, sizeof *out);
+  out->verified = "";
+  if (status == IGT_OK && fstat(fd, &st) != 0)
+    status = igt__fail_errno(err, errno, "cannot look at the file");
+  if (status == IGT_OK) {
+    out->size = f->size;
+    memcpy(out->etag, f->etag, sizeof out->etag);
+    out->known = (uint64_t)st.st_size != f->size;
+    if (!out->known)
+      status = compare_content(f, fd, out, err);
   }
   if (f)
     fetch_free(f);

@@ -23,8 +23,18 @@ typedef struct igt__fetch_file {
 /* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
 igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err);
 
-/* --checksum: whether the content of fd is that of the object. Blocking. *same is false when
- * nothing tells. Of file: group, grant and key. */
-igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, bool *same, igt_error *err);
+/* What a local file is, compared with its object. */
+typedef struct igt__comparison {
+  bool same;
+  bool known;       /* false: the sizes are equal, and the store holds nothing else that tells */
+  uint64_t size;    /* of the object */
+  char etag[80];    /* of the object */
+  char digest[128]; /* of the local content; "" where the sizes told */
+  const char *verified; /* by what, as in igt_item; static */
+} igt__comparison;
+
+/* --checksum, verify. Blocking; asks the store, then reads fd. Of file: group, grant, key. */
+igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
+                              igt_error *err);
 
 #endif

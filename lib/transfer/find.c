@@ -126,17 +126,16 @@ bool igt__study_day(const igt_root_study *study, int64_t *day) {
   return false;
 }
 
-bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated) {
-  int64_t day;
+bool igt__found_has(const igt__found *found, bool dated, int64_t day, bool *undated) {
+  *undated = found->by_date && !dated;
+  return !found->by_date || !dated || (day >= found->first_day && day <= found->last_day);
+}
 
-  *undated = false;
-  if (!found->by_date)
-    return true;
-  if (!igt__study_day(study, &day)) {
-    *undated = true;
-    return true;
-  }
-  return day >= found->first_day && day <= found->last_day;
+bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated) {
+  int64_t day = 0;
+  bool dated = igt__study_day(study, &day);
+
+  return igt__found_has(found, dated, day, undated);
 }
 
 igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err) {

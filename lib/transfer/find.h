@@ -27,6 +27,8 @@ bool igt__found_selects(const igt__found *found, const igt_institute *institute)
 bool igt__study_day(const igt_root_study *study, int64_t *day);
 /* *undated: it passed for want of a date. */
 bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated);
+/* The same for a day that is known already. */
+bool igt__found_has(const igt__found *found, bool dated, int64_t day, bool *undated);
 /* Whether the study belongs to this share of a sharded run; by its id, so it is the same always. */
 bool igt__in_shard(const char *id, unsigned shard, unsigned shards);
 igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err);

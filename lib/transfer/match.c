@@ -85,6 +85,7 @@ static bool add(igt__studies *s, const igt_root_study *study) {
   e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
   e->known.s3_prefix = igt__arena_strdup(s->arena, igt__text_of(&study->s3_prefix));
   e->known.key = igt__arena_strdup(s->arena, key_of(study));
+  e->known.dated = igt__study_day(study, &e->known.day);
   if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key)
     return false;
   flat = flat_name(s->arena, NULL, e->known.human);
@@ -138,6 +139,12 @@ void igt__studies_free(igt__studies *s) {
   igt__map_free(s->by_key);
   igt__arena_free(s->arena);
   igt__free(s);
+}
+
+igt__known *igt__studies_at(igt__studies *s, size_t i) {
+  void *e;
+
+  return igt__map_at(s->by_id, i, NULL, &e) ? &((entry *)e)->known : NULL;
 }
 
 /* ---- matching ---- */

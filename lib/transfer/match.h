@@ -14,6 +14,8 @@ typedef struct igt__known {
   const char *id, *human, *s3_prefix;
   const char *key; /* the first of name, clinicalStudy, subjectId, patientName, id */
   bool used;       /* a folder of this run is it */
+  bool dated;      /* day says when it was */
+  int64_t day;     /* since 1970 */
 } igt__known;
 
 typedef struct igt__studies igt__studies;
@@ -22,6 +24,8 @@ typedef struct igt__studies igt__studies;
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
                              igt_error *err);
 void igt__studies_free(igt__studies *studies);
+/* One after the other; NULL behind the last. */
+igt__known *igt__studies_at(igt__studies *studies, size_t i);
 
 /* A folder that is to be found. */
 typedef struct igt__folder {

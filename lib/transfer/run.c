@@ -242,6 +242,22 @@ static void count_item_locked(igt__run *run, const igt_item *item) {
   case IGT_RESULT_IGNORED:
     s->files_ignored++;
     break;
+  case IGT_RESULT_SAME:
+    s->files_same++;
+    s->bytes_same += item->size;
+    break;
+  case IGT_RESULT_DIFFERENT:
+    s->files_different++;
+    break;
+  case IGT_RESULT_MISSING_HERE:
+    s->files_missing_here++;
+    break;
+  case IGT_RESULT_MISSING_THERE:
+    s->files_missing_there++;
+    break;
+  case IGT_RESULT_UNCHECKED:
+    s->files_unchecked++;
+    break;
   }
 }
 
@@ -566,7 +582,9 @@ static void report_study(igt__group *group) {
     igt__group_item(group, &item);
     return;
   }
-  if (!group->done_files)
+  if (group->compared)
+    item.result = group->compared;
+  else if (!group->done_files)
     item.result = IGT_RESULT_SKIPPED;
   else if (group->run->options.dry_run)
     item.result = IGT_RESULT_PLANNED;
@@ -634,8 +652,10 @@ void igt__group_item(igt__group *group, igt_item *item) {
     group->failed += item->result == IGT_RESULT_FAILED;
     group->done_files += item->result == IGT_RESULT_DONE || item->result == IGT_RESULT_PLANNED;
     group->skipped += item->result == IGT_RESULT_SKIPPED;
-    if (item->result == IGT_RESULT_DONE || item->result == IGT_RESULT_FAILED ||
-        item->result == IGT_RESULT_PLANNED) {
+    if (item->result > group->compared && item->result >= IGT_RESULT_SAME &&
+        group->compared <= IGT_RESULT_SAME)
+      group->compared = item->result;
+    if (item->result != IGT_RESULT_SKIPPED && item->result != IGT_RESULT_IGNORED) {
       group->progress.files_settled++;
       run->totals.files_settled++;
     }

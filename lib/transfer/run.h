@@ -64,8 +64,9 @@ struct igt__group {
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
   igt_running progress;                  /* guarded by run->lock, as what follows */
   uint64_t failed, done_files, skipped;
-  igt_error own;    /* why it failed as a whole, beside its files */
-  uint64_t dropped; /* files that were not begun because the run ends */
+  igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
+  igt_error own;       /* why it failed as a whole, beside its files */
+  uint64_t dropped;    /* files that were not begun because the run ends */
 };
 
 /* Signs in, opens the journal (a journal that cannot be had is a message, not an error), makes the

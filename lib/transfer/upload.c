@@ -91,6 +91,7 @@ static void report(plan *p, const char *path, const igt__local *local, igt_resul
 static igt_status compare_with_store(plan *p, const char *key, const igt__local *local, bool *same,
                                      igt_error *err) {
   igt__fetch_file file = {.group = p->group, .key = key, .size = local->size};
+  igt__comparison found;
   int fd;
   igt_status status;
 
@@ -102,8 +103,9 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
   status = igt__local_open(local, &fd, err);
   if (status != IGT_OK)
     return status;
-  status = igt__fetch_compare(&file, fd, same, err);
+  status = igt__fetch_compare(&file, fd, &found, err);
   close(fd);
+  *same = status == IGT_OK && found.same;
   return status;
 }
 
