@@ -33,9 +33,11 @@ typedef struct texts {
   size_t count;
 } texts;
 
+#define MAX_ARGUMENTS 64
+
 /* What the arguments and options of a command say. Text belongs to argv or the environment. */
 typedef struct settings {
-  const char *arguments[4];
+  const char *arguments[MAX_ARGUMENTS];
   size_t argument_count;
   /* signing in, and the connection */
   const char *domain, *user, *service_file, *ca_file;
@@ -73,7 +75,7 @@ typedef struct option {
 } option;
 
 typedef struct command {
-  const char *name;
+  const char *name;      /* "ls", or of a group: "study create" */
   const char *arguments; /* for the usage line */
   size_t least, most;    /* how many arguments */
   const char *summary;   /* one line */
@@ -91,7 +93,11 @@ extern const fact exit_statuses[], variables[];
 
 extern const command *const commands[]; /* ends with NULL */
 extern const option sign_in_options[], common_options[];
-const command *find_command(const char *name);
+/* The command of the first words; *taken: how many of them are its name. NULL: there is none. */
+const command *find_command(const char *const *words, size_t count, size_t *taken);
+int no_command(const char *const *words, size_t count); /* says so; a usage error */
+bool is_group(const char *word); /* "study", when there is a "study create" */
+bool in_group(const command *cmd, const char *group);
 
 /* options.c: fills s from the environment and argv; false: a usage error was printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
@@ -105,6 +111,9 @@ void each_option(const command *cmd, option_fn fn, void *payload);
 const char *next_choice(const char *choices, int *length);
 void print_help(FILE *out, const command *cmd);
 void print_overview(FILE *out);
+void print_group(FILE *out, const char *group);
+/* "igtcloud-study-create" */
+void man_name(const command *cmd, char *out, size_t cap);
 void print_tables(const command *cmd); /* as JSON; NULL: all */
 int print_completion(const char *shell);
 void print_man(const command *cmd); /* NULL: of the program itself */

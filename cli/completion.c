@@ -55,9 +55,42 @@ static void print_choices(const char *choices) {
   }
 }
 
+/* A group's commands stand together in the table: the first one stands for its word. */
+static bool begins_word(size_t i) {
+  size_t n = strcspn(commands[i]->name, " ");
+
+  return i == 0 || strncmp(commands[i - 1]->name, commands[i]->name, n) != 0 ||
+         !strchr(" ", commands[i - 1]->name[n]);
+}
+
+/* The group that a command is in; false: it is in none. */
+static bool group_of(const command *cmd, char group[32]) {
+  snprintf(group, 32, "%.*s", (int)strcspn(cmd->name, " "), cmd->name);
+  return strchr(cmd->name, ' ') != NULL;
+}
+
+/* First words: commands and groups. */
 static void print_commands(void) {
   for (size_t i = 0; commands[i]; i++)
-    printf("%s%s", i ? " " : "", commands[i]->name);
+    if (begins_word(i))
+      printf("%s%.*s", i ? " " : "", (int)strcspn(commands[i]->name, " "), commands[i]->name);
+}
+
+/* Second words of a group. */
+static void print_members(const char *group) {
+  const char *space = "";
+
+  for (size_t i = 0; commands[i]; i++)
+    if (in_group(commands[i], group)) {
+      printf("%s%s", space, commands[i]->name + strlen(group) + 1);
+      space = " ";
+    }
+}
+
+/* A name as a pattern of a shell's case. */
+static void print_pattern(const char *name) {
+  for (; *name; name++)
+    printf(*name == ' ' ? "\\%c" : "%c", *name);
 }
 
 /* ---- bash ---- */
@@ -88,9 +121,14 @@ static void bash_value(void *payload, const command *cmd, const option *o) {
   if (!o->choices && !is_file(o->value ? o->value : "", n) &&
       !is_folder(o->value ? o->value : "", n))
     return;
-  printf("  %s:--%s", cmd->name, o->name);
-  if (o->letter)
-    printf("|%s:-%c", cmd->name, o->letter);
+  printf("  ");
+  print_pattern(cmd->name);
+  printf(":--%s", o->name);
+  if (o->letter) {
+    printf("|");
+    print_pattern(cmd->name);
+    printf(":-%c", o->letter);
+  }
   printf(") ");
   if (o->choices) {
     printf("_igtcloud_words '");
@@ -109,7 +147,9 @@ static void bash_arguments(const command *cmd) {
   for (unsigned i = 0; next_argument(&p, &a); i++) {
     if (!a.is_choice && !a.is_command && !is_folder(a.name, a.n) && !is_file(a.name, a.n))
       continue;
-    printf("  %s:%u) ", cmd->name, i);
+    printf("  ");
+    print_pattern(cmd->name);
+    printf(":%u) ", i);
     if (a.is_choice || a.is_command) {
       printf("_igtcloud_words '");
       a.is_choice ? print_choices(a.name) : print_commands();
@@ -121,6 +161,20 @@ static void bash_arguments(const command *cmd) {
   }
 }
 
+static void bash_groups(void) {
+  char group[32];
+
+  printf("  case $command in\n");
+  for (size_t i = 0; commands[i]; i++) {
+    if (!begins_word(i) || !group_of(commands[i], group))
+      continue;
+    printf("  %s)\n    if ((COMP_CWORD == 2)); then _igtcloud_words '", group);
+    print_members(group);
+    printf("'; return; fi\n    command+=\" ${COMP_WORDS[2]}\" first=3 ;;\n");
+  }
+  printf("  esac\n");
+}
+
 static void print_bash(void) {
   printf("# bash completion of igtcloud, made from its own tables: igtcloud completion bash\n"
          "_igtcloud_words() {\n"
@@ -128,16 +182,20 @@ static void print_bash(void) {
          "}\n\n"
          "_igtcloud() {\n"
          "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "  local command=${COMP_WORDS[1]} options='' takes='' place=0 i\n"
+         "  local command=${COMP_WORDS[1]} options='' takes='' first=2 place=0 i\n"
          "  COMPREPLY=()\n"
          "  # bash takes --name=value apart\n"
          "  if [[ $cur == = ]]; then cur=''\n"
          "  elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
          "  if ((COMP_CWORD == 1)); then\n    _igtcloud_words '");
   print_commands();
-  printf(" --help --version'\n    return\n  fi\n  case $command in\n");
+  printf(" --help --version'\n    return\n  fi\n");
+  bash_groups();
+  printf("  case $command in\n");
   for (size_t i = 0; commands[i]; i++) {
-    printf("  %s)\n    options='", commands[i]->name);
+    printf("  ");
+    print_pattern(commands[i]->name);
+    printf(")\n    options='");
     each_option(commands[i], bash_option, NULL);
     printf("'\n    takes='");
     each_option(commands[i], bash_takes, NULL);
@@ -149,7 +207,7 @@ static void print_bash(void) {
   printf("  *)\n"
          "    if [[ $takes == *\" $prev \"* ]]; then return; fi\n"
          "    if [[ $cur == -* ]]; then _igtcloud_words \"$options\"; return; fi\n"
-         "    for ((i = 2; i < COMP_CWORD; i++)); do\n"
+         "    for ((i = first; i < COMP_CWORD; i++)); do\n"
          "      if [[ $takes == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
          "        if [[ ${COMP_WORDS[i+1]} == = ]]; then ((i++)); fi\n"
          "        ((i++))\n"
@@ -233,21 +291,56 @@ static void zsh_arguments(const command *cmd) {
   }
 }
 
+/* A line of what _describe lists; a group is told by its first word. */
+static void zsh_command(const command *cmd, bool as_group, const char *below) {
+  printf("      '%.*s:", as_group ? (int)strcspn(cmd->name, " ") : 64, cmd->name + strlen(below));
+  if (as_group)
+    printf("commands of %.*s", (int)strcspn(cmd->name, " "), cmd->name);
+  else
+    zsh_text(cmd->summary);
+  printf("'\n");
+}
+
+/* The two words of a group's command become one, so that _arguments counts from behind them. */
+static void zsh_groups(void) {
+  char group[32], below[40];
+
+  printf("  case $words[1] in\n");
+  for (size_t i = 0; commands[i]; i++) {
+    if (!begins_word(i) || !group_of(commands[i], group))
+      continue;
+    printf("  %s)\n    if ((CURRENT == 2)); then\n      igtcloud_commands=(\n", group);
+    snprintf(below, sizeof below, "%s ", group);
+    for (size_t k = 0; commands[k]; k++)
+      if (in_group(commands[k], group))
+        zsh_command(commands[k], false, below);
+    printf("      )\n      _describe -t commands 'igtcloud %s command' igtcloud_commands\n"
+           "      return\n    fi\n"
+           "    words=(\"$words[1] $words[2]\" \"${(@)words[3,-1]}\")\n    ((CURRENT--)) ;;\n",
+           group);
+  }
+  printf("  esac\n");
+}
+
 static void print_zsh(void) {
+  char group[32];
+
   printf("#compdef igtcloud\n# made from igtcloud's own tables: igtcloud completion zsh\n"
          "_igtcloud() {\n"
          "  local -a igtcloud_commands\n"
          "  if ((CURRENT == 2)); then\n"
          "    igtcloud_commands=(\n");
-  for (size_t i = 0; commands[i]; i++) {
-    printf("      '%s:", commands[i]->name);
-    zsh_text(commands[i]->summary);
-    printf("'\n");
-  }
+  for (size_t i = 0; commands[i]; i++)
+    if (begins_word(i))
+      zsh_command(commands[i], group_of(commands[i], group), "");
   printf("    )\n    _describe -t commands 'igtcloud command' igtcloud_commands\n    return\n  fi\n"
-         "  shift words\n  ((CURRENT--))\n  case $words[1] in\n");
+         "  shift words\n  ((CURRENT--))\n");
+  zsh_groups();
+  printf("  case $words[1] in\n");
   for (size_t i = 0; commands[i]; i++) {
-    printf("  %s)\n    _arguments -s -S :", commands[i]->name);
+    printf("  ");
+    print_pattern(commands[i]->name);
+    printf(")\n    _arguments -s -S :");
     each_option(commands[i], zsh_option, NULL);
     zsh_arguments(commands[i]);
     printf(" ;;\n");
@@ -265,7 +358,34 @@ static void fish_text(const char *text) {
 }
 
 static void fish_begin(const command *cmd) {
-  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s'", cmd->name);
+  char group[32];
+  bool grouped = group_of(cmd, group);
+
+  printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s", group);
+  if (grouped)
+    printf("; and __fish_seen_subcommand_from %s", cmd->name + strlen(group) + 1);
+  printf("'");
+}
+
+/* The command's name, offered where it may stand. */
+static void fish_name(const command *cmd, bool begins) {
+  char group[32];
+  bool grouped = group_of(cmd, group);
+
+  if (grouped && begins)
+    printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d 'commands of %s'\n", group,
+           group);
+  if (grouped) {
+    printf("complete -c igtcloud -n '__fish_seen_subcommand_from %s; and not "
+           "__fish_seen_subcommand_from ",
+           group);
+    print_members(group);
+    printf("' -a %s -d '", cmd->name + strlen(group) + 1);
+  } else {
+    printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d '", cmd->name);
+  }
+  fish_text(cmd->summary);
+  printf("'\n");
 }
 
 static void fish_option(void *payload, const command *cmd, const option *o) {
@@ -310,9 +430,7 @@ static void print_fish(void) {
   printf("# fish completion of igtcloud, made from its own tables: igtcloud completion fish\n"
          "complete -c igtcloud -f\n");
   for (size_t i = 0; commands[i]; i++) {
-    printf("complete -c igtcloud -n __fish_use_subcommand -a %s -d '", commands[i]->name);
-    fish_text(commands[i]->summary);
-    printf("'\n");
+    fish_name(commands[i], begins_word(i));
     each_option(commands[i], fish_option, NULL);
     fish_arguments(commands[i]);
   }

@@ -91,11 +91,14 @@ void print_help(FILE *out, const command *cmd) {
   if (cmd->signs_in)
     print_options(out, "Signing in and the connection", sign_in_options);
   print_options(out, "Everywhere", common_options);
+  char page[64];
+
+  man_name(cmd, page, sizeof page);
   fprintf(out,
           "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
           "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
-          "not allowed, 5 not found, 130 interrupted. `man igtcloud-%s` says more.\n",
-          cmd->name);
+          "not allowed, 5 not found, 130 interrupted. `man %s` says more.\n",
+          page);
 }
 
 void print_overview(FILE *out) {
@@ -103,8 +106,16 @@ void print_overview(FILE *out) {
           "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
           "and the IGT Cloud.\n\n");
   for (size_t i = 0; commands[i]; i++)
-    fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
   fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
+}
+
+void print_group(FILE *out, const char *group) {
+  fprintf(out, "Usage: igtcloud %s COMMAND [options] [arguments]\n\n", group);
+  for (size_t i = 0; commands[i]; i++)
+    if (in_group(commands[i], group))
+      fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
+  fprintf(out, "\n`igtcloud %s COMMAND --help` says more.\n", group);
 }
 
 /* ---- help --json: for tests, and for programs that build on this one ---- */
@@ -171,19 +182,25 @@ void print_tables(const command *cmd) {
 
 int cmd_help(settings *s) {
   bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
-  const char *name = s->argument_count > (size_t)man ? s->arguments[man] : NULL;
-  const command *cmd = name ? find_command(name) : NULL;
+  const char *const *words = s->arguments + man;
+  size_t count = s->argument_count - man, taken = 0;
+  const command *cmd = find_command(words, count, &taken);
+  bool group = count == 1 && is_group(words[0]);
 
-  if (name && !cmd)
-    return usage_error("there is no command '%s'", name);
-  if (s->argument_count == 2 && !man)
+  if (count && !cmd && !group)
+    return no_command(words, count);
+  if (taken < count && !group)
     return usage_error("help on one command at a time: igtcloud help [man] [COMMAND]");
+  if (group && (man || s->json))
+    return usage_error("'%s' is a group: name one of its commands", words[0]);
   if (s->json)
     print_tables(cmd);
   else if (man)
     print_man(cmd);
   else if (cmd)
     print_help(stdout, cmd);
+  else if (group)
+    print_group(stdout, words[0]);
   else
     print_overview(stdout);
   return EXIT_DONE;

@@ -196,7 +196,7 @@ static const command table[] = {
     {"completion", "bash|zsh|fish", 1, 1, "print completions for a shell",
      "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
      cmd_completion},
-    {"help", "[COMMAND]", 0, 2, "help on a command",
+    {"help", "[COMMAND]", 0, 3, "help on a command",
      "As igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page, and --json the\n"
      "tables of commands and options for programs.",
      no_options, false, cmd_help},
@@ -206,16 +206,52 @@ const command *const commands[] = {&table[0], &table[1], &table[2],  &table[3],
                                    &table[4], &table[5], &table[6],  &table[7],
                                    &table[8], &table[9], &table[10], NULL};
 
-const command *find_command(const char *name) {
+bool in_group(const command *cmd, const char *group) {
+  size_t n = strlen(group);
+
+  return strncmp(cmd->name, group, n) == 0 && cmd->name[n] == ' ';
+}
+
+bool is_group(const char *word) {
   for (size_t i = 0; commands[i]; i++)
-    if (strcmp(commands[i]->name, name) == 0)
-      return commands[i];
+    if (in_group(commands[i], word))
+      return true;
+  return false;
+}
+
+const command *find_command(const char *const *words, size_t count, size_t *taken) {
+  for (size_t i = 0; count && commands[i]; i++) {
+    const char *name = commands[i]->name;
+    bool grouped = in_group(commands[i], words[0]);
+    if (!grouped && strcmp(name, words[0]) != 0)
+      continue;
+    if (grouped && (count < 2 || strcmp(name + strlen(words[0]) + 1, words[1]) != 0))
+      continue;
+    *taken = grouped ? 2 : 1;
+    return commands[i];
+  }
   return NULL;
+}
+
+int no_command(const char *const *words, size_t count) {
+  if (!is_group(words[0]))
+    return usage_error("there is no command '%s'; `igtcloud --help` lists them", words[0]);
+  if (count > 1)
+    return usage_error("there is no command '%s %s'; `igtcloud %s --help` lists them", words[0],
+                       words[1], words[0]);
+  print_group(stderr, words[0]);
+  return EXIT_USAGE;
+}
+
+static bool wants_help(const char *word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 int main(int argc, char **argv) {
   settings s = {.retries = 0};
+  static char version[] = "version";
   const command *cmd;
+  size_t taken = 0;
 
   keep_secrets();
   (void)setlocale(LC_CTYPE, "");
@@ -223,14 +259,21 @@ int main(int argc, char **argv) {
     print_overview(stderr);
     return EXIT_USAGE;
   }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+  if (wants_help(argv[1])) {
     print_overview(stdout);
     return EXIT_DONE;
   }
-  cmd = find_command(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+  if (is_group(argv[1]) && argc > 2 && wants_help(argv[2])) {
+    print_group(stdout, argv[1]);
+    return EXIT_DONE;
+  }
+  if (strcmp(argv[1], "--version") == 0)
+    argv[1] = version;
+  const char *const *words = (const char *const *)(argv + 1);
+  cmd = find_command(words, (size_t)argc - 1, &taken);
   if (!cmd)
-    return usage_error("there is no command '%s'; `igtcloud --help` lists them", argv[1]);
-  if (!parse_options(cmd, argc - 2, argv + 2, &s))
+    return no_command(words, (size_t)argc - 1);
+  if (!parse_options(cmd, argc - 1 - (int)taken, argv + 1 + taken, &s))
     return EXIT_USAGE;
   if (s.help) {
     print_help(stdout, cmd);

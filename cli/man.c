@@ -80,13 +80,22 @@ static void man_end(void) {
   man_facts(exit_statuses);
 }
 
+void man_name(const command *cmd, char *out, size_t cap) {
+  snprintf(out, cap, "igtcloud-%s", cmd->name);
+  if (strchr(out, ' '))
+    *strchr(out, ' ') = '-';
+}
+
 static void man_of_program(void) {
+  char name[64];
+
   man_title("igtcloud");
   printf("move studies between this machine and the IGT Cloud\n"
          ".SH SYNOPSIS\n.B igtcloud\n.I COMMAND\n[options] [arguments]\n.SH COMMANDS\n");
   for (size_t i = 0; commands[i]; i++) {
-    printf(".TP\n\\fBigtcloud\\-");
-    man_text(commands[i]->name);
+    man_name(commands[i], name, sizeof name);
+    printf(".TP\n\\fB");
+    man_text(name);
     printf("\\fR(1)\n");
     man_text(commands[i]->summary);
     printf("\n");
@@ -108,7 +117,7 @@ void print_man(const command *cmd) {
     man_of_program();
     return;
   }
-  snprintf(name, sizeof name, "igtcloud-%s", cmd->name);
+  man_name(cmd, name, sizeof name);
   man_title(name);
   man_text(cmd->summary);
   printf("\n.SH SYNOPSIS\n.B igtcloud ");

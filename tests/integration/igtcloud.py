@@ -60,7 +60,7 @@ class Program:
         self.url, self.home, self.user, self.password = url, str(home), user, password
 
     def command(self, name, *arguments, sign_in=True):
-        command = [program(), name, "--no-progress"]
+        command = [program(), *name.split(), "--no-progress"]
         if self.url:
             command += ["--domain", self.url]
         if sign_in:

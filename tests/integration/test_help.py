@@ -17,6 +17,8 @@ TABLES = None
 
 
 def igtcloud(*arguments, status=0, **env):
+    """A command of a group is given as one text, such as "study create"."""
+    arguments = [word for a in arguments for word in a.split(" ")]
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLOUD_", "IGTCLOUD_"))}
     done = subprocess.run([program(), *arguments], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, env={**clean, "LC_ALL": "C.UTF-8", **env})
@@ -32,6 +34,19 @@ def tables():
 
 def commands():
     return {c["name"]: c for c in tables()["commands"]}
+
+
+def first_words():
+    return {name.split()[0] for name in commands()}
+
+
+def groups():
+    """The commands of each group: {"study": ["create", ...]}."""
+    found = {}
+    for name in commands():
+        if " " in name:
+            found.setdefault(name.split()[0], []).append(name.split()[1])
+    return found
 
 
 def shell(name):
@@ -83,7 +98,7 @@ def test_each_option_has_its_variable():
         for option in command["options"]:
             if "choices" in option:
                 name = option["variable"]
-                done = subprocess.run([program(), command["name"]], capture_output=True, text=True,
+                done = subprocess.run([program(), *command["name"].split()], capture_output=True, text=True,
                                       stdin=subprocess.DEVNULL, env={name: "nonsense"})
                 assert done.returncode == 2 and name in done.stderr, done
 
@@ -107,7 +122,7 @@ def test_man_page(name):
     if name == "igtcloud":
         told = plain(igtcloud("help", "man"))
         for command in commands().values():
-            assert f"igtcloud-{command['name']}(1)" in told
+            assert f"igtcloud-{command['name'].replace(' ', '-')}(1)" in told
             assert " ".join(command["summary"].split()) in " ".join(told.split())
     else:
         told = plain(igtcloud("help", "man", name))
@@ -160,15 +175,18 @@ def completed_bash(tmp_path, *words):
 
 
 def test_bash_completes_every_option(tmp_path):
-    assert set(commands()) <= set(completed_bash(tmp_path, ""))
+    assert first_words() <= set(completed_bash(tmp_path, ""))
+    for group, members in groups().items():
+        assert completed_bash(tmp_path, group, "") == members
     for command in commands().values():
+        words = command["name"].split()
         every = {s for o in command["options"] for s in spellings(o)}
-        assert set(completed_bash(tmp_path, command["name"], "-")) == every
+        assert set(completed_bash(tmp_path, *words, "-")) == every
         for option in command["options"]:
             if "value" not in option:
                 continue
             for before in spellings(option) + ["--" + option["name"] + "\x00="]:
-                offered = completed_bash(tmp_path, command["name"],
+                offered = completed_bash(tmp_path, *words,
                                          *[w for w in before.split("\x00")], "")
                 if "choices" in option:
                     assert offered == option["choices"].split("|")
@@ -190,7 +208,7 @@ def test_bash_completes_arguments(tmp_path):
 def test_fish_completes_every_option(tmp_path):
     """fish itself is asked."""
     (tmp_path / "c.fish").write_text(igtcloud("completion", "fish"))
-    lines = ["igtcloud "]
+    lines = ["igtcloud "] + [f"igtcloud {group} " for group in groups()]
     for command in commands().values():
         lines.append(f"igtcloud {command['name']} --")
         lines += [f"igtcloud {command['name']} --{o['name']} " for o in command["options"]
@@ -201,7 +219,9 @@ def test_fish_completes_every_option(tmp_path):
                XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
     offered = {part.split("\n")[0]: {l.split("\t")[0] for l in part.split("\n")[1:]}
                for part in ("\n" + told).split("\n= ")}
-    assert set(commands()) <= offered["igtcloud "]
+    assert first_words() <= offered["igtcloud "]
+    for group, members in groups().items():
+        assert set(members) <= offered[f"igtcloud {group} "]
     for command in commands().values():
         assert {"--" + o["name"] for o in command["options"]} <= \
             offered[f"igtcloud {command['name']} --"]
@@ -217,13 +237,17 @@ def test_zsh_completes_every_option(tmp_path):
     script = (f"compdef() {{ :; }}\n_arguments() {{ print -rl -- \"$@\"; }}\n"
               f"_describe() {{ print -rl -- \"${{igtcloud_commands[@]}}\"; }}\n. {tmp_path}/c\n"
               "words=(igtcloud ''); CURRENT=2; _igtcloud\n")
-    for name in commands():
-        script += f"print -r -- '= {name}'; words=(igtcloud {name} ''); CURRENT=3; _igtcloud\n"
+    for name in [*commands(), *groups()]:
+        script += (f"print -r -- '= {name}'; words=(igtcloud {name} '');"
+                   f" CURRENT={2 + len(name.split())}; _igtcloud\n")
     parts = ("\n" + run(shell("zsh"), "-f", "-c", script)).split("\n= ")
     listed = [line.split(":")[0] for line in parts[0].splitlines() if line]
-    assert listed == list(commands())
+    assert listed == list(dict.fromkeys(name.split()[0] for name in commands()))
     for part in parts[1:]:
         name, *specs = part.splitlines()
+        if name in groups():
+            assert [spec.split(":")[0] for spec in specs] == groups()[name]
+            continue
         for option in commands()[name]["options"]:
             for spelling in spellings(option):
                 spec = next(s for s in specs if re.search(rf"(^|\*|\)){spelling}[=+]?\[", s))
