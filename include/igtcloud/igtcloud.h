@@ -5,6 +5,7 @@
 /** @file Everything that a user of libigtcloud may call. */
 
 #include "client.h"
+#include "cloud.h"
 #include "error.h"
 #include "field.h"
 #include "log.h"

@@ -59,6 +59,12 @@ size_t igt__secret_len(const igt__secret *secret);
 /* RSA keys for RS256 (RFC 7518 3.3). A private key: PEM, PKCS#1 or PKCS#8, also when all of it
  * stands on one line with spaces or nothing for newlines. Encrypted keys and keys below 2,048
  * bits are refused with a sentence. `what` names the file in it. */
+/* The base64 between a PEM's first and last line, white space left out; *label is behind BEGIN.
+ * False: it is none. */
+bool igt__pem_body(const char *pem, size_t n, const char **label, igt__buf *body);
+/* A PEM of whatever lines, or none, in lines of 64 columns. False: it is none, or has headers. */
+bool igt__pem_wrap(const char *pem, size_t n, igt__buf *out);
+
 typedef struct igt__rsa igt__rsa;
 igt_status igt__rsa_private(const char *pem, size_t n, const char *what, igt__rsa **out,
                             igt_error *err);

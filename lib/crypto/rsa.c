@@ -12,9 +12,6 @@
 #include "crypto.h"
 
 #define MIN_BITS 2048
-#define BEGIN "-----BEGIN "
-#define END "-----END "
-#define DASHES "-----"
 
 struct igt__rsa {
   EVP_PKEY *key;
@@ -25,35 +22,13 @@ static igt_status bad_key(igt_error *err, const char *what, const char *why) {
   return igt__fail(err, IGT_E_KEY, "%s cannot be used: %s", what, why);
 }
 
-/* The base64 between the lines of a PEM (RFC 7468), with all white space left out; false when
- * there is none. *label is behind BEGIN. */
-static bool pem_body(const char *pem, size_t n, const char **label, igt__buf *body) {
-  const char *begin = memmem(pem, n, BEGIN, strlen(BEGIN));
-  if (!begin)
-    return false;
-  *label = begin + strlen(BEGIN);
-  const char *end_of_pem = pem + n;
-  const char *from = memmem(*label, (size_t)(end_of_pem - *label), DASHES, strlen(DASHES));
-  if (!from)
-    return false;
-  from += strlen(DASHES);
-  const char *to = memmem(from, (size_t)(end_of_pem - from), END, strlen(END));
-  if (!to)
-    return false;
-  for (; from < to; from++) {
-    if (!strchr(" \t\r\n", *from) || !*from)
-      igt__buf_putc(body, *from);
-  }
-  return !body->failed;
-}
-
 static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__buf *der,
                              igt_error *err) {
   igt__buf body;
   igt__buf_init(&body, IGT__MAX_KEY_FILE);
   const char *label = NULL;
   igt_status status = IGT_OK;
-  if (n > IGT__MAX_KEY_FILE || !pem_body(pem, n, &label, &body))
+  if (n > IGT__MAX_KEY_FILE || !igt__pem_body(pem, n, &label, &body))
     status = bad_key(err, what, "it is not in PEM form (-----BEGIN … KEY-----)");
   else if (strncmp(label, "ENCRYPTED", 9) == 0 || strstr(body.data, "Proc-Type"))
     status = bad_key(err, what, "it is encrypted; use a key without a passphrase");

@@ -7,45 +7,6 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-const char *igt__text_of(const igt_string_field *field) {
-  return field->is == IGT_SET && field->v ? field->v : "";
-}
-
-typedef struct search {
-  const char *name;
-  igt_project *found;
-  unsigned count;
-} search;
-
-static igt_status look_at_project(void *payload, igt_project *project) {
-  search *s = payload;
-
-  if (project->name.is != IGT_SET || strcmp(project->name.v, s->name) != 0)
-    return IGT_OK;
-  if (s->count++ == 0)
-    s->found = (igt_project *)igt_model_copy(&project->model);
-  return s->found ? IGT_OK : IGT_E_NO_MEMORY;
-}
-
-static igt_status find_project(igt_client *client, const char *name, igt_project **out,
-                               igt_error *err) {
-  search s = {name, NULL, 0};
-  igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
-
-  if (status == IGT_OK && s.count == 0)
-    status = igt__fail(err, IGT_E_NOT_FOUND,
-                       "there is no project '%s' that you may see on %s; names are matched exactly",
-                       name, igt_client_domain(client));
-  if (status == IGT_OK && s.count > 1)
-    status = igt__fail(err, IGT_E_AMBIGUOUS, "%u projects have the name '%s'", s.count, name);
-  if (status != IGT_OK) {
-    igt_model_free(s.found ? &s.found->model : NULL);
-    s.found = NULL;
-  }
-  *out = s.found;
-  return status;
-}
-
 bool igt__found_selects(const igt__found *found, const igt_institute *institute) {
   return !found->wanted || strcmp(igt__text_of(&institute->name), found->wanted) == 0;
 }
@@ -90,7 +51,7 @@ igt_status igt__find(igt_client *client, const igt_selection *selection, bool wi
   if (status == IGT_OK)
     status = parse_day(selection->end, "the end", &out->last_day, err);
   if (status == IGT_OK)
-    status = find_project(client, selection->project, &out->project, err);
+    status = igt_find_project(client, selection->project, &out->project, err);
   if (status == IGT_OK && with_institutes)
     status = find_institutes(client, out, err);
   if (status != IGT_OK)

@@ -5,7 +5,7 @@
 /* Finding what a selection names: project, institutes, and which studies are in it. */
 
 #include "base/time.h"
-#include "igtcloud/operations.h"
+#include "cloud/find.h"
 #include "igtcloud/transfer.h"
 
 typedef struct igt__found {
@@ -32,8 +32,5 @@ bool igt__found_has(const igt__found *found, bool dated, int64_t day, bool *unda
 /* Whether the study belongs to this share of a sharded run; by its id, so it is the same always. */
 bool igt__in_shard(const char *id, unsigned shard, unsigned shards);
 igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err);
-
-/* A field's text; "" when it has none. */
-const char *igt__text_of(const igt_string_field *field);
 
 #endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "cloud/credentials.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cloud/find.h"
+#include "model/model.h"
+
+/* Where the objects are, when the cloud says so in fields of its own: design.md, the sandbox. */
+static igt_status take_extra(void *payload, const igt__field_view *field) {
+  igt__s3_credentials *c = payload;
+  const igt_json_field *value = field->field;
+  bool endpoint = strcmp(field->name, "endpoint") == 0;
+  igt__json *text = NULL;
+
+  if (field->known || value->is != IGT_SET || (!endpoint && strcmp(field->name, "region") != 0))
+    return IGT_OK;
+  if (igt__json_parse(value->v, strlen(value->v), field->name, &text, NULL) == IGT_OK &&
+      igt__json_str(text)) {
+    if (endpoint)
+      (void)snprintf(c->endpoint, sizeof c->endpoint, "%s", igt__json_str(text));
+    else
+      (void)snprintf(c->region, sizeof c->region, "%s", igt__json_str(text));
+  }
+  igt__json_free(text);
+  return IGT_OK;
+}
+
+static igt__secret *secret(const igt_string_field *field) {
+  return field->is == IGT_SET ? igt__secret_new(field->v, strlen(field->v)) : NULL;
+}
+
+static igt_status take(const igt_credentials *from, igt__s3_credentials **out, igt_error *err) {
+  igt__s3_credentials *c;
+
+  if (from->access_key.is != IGT_SET || from->secret_key.is != IGT_SET ||
+      from->bucket.is != IGT_SET)
+    return igt__fail(err, IGT_E_REQUIRED,
+                     "the cloud's S3 credentials have no accessKey, secretKey or bucket");
+  if (!(c = igt__s3_credentials_new()))
+    return igt__fail_memory(err);
+  c->access_key = secret(&from->access_key);
+  c->secret_key = secret(&from->secret_key);
+  c->session_token = secret(&from->session_token);
+  (void)snprintf(c->bucket, sizeof c->bucket, "%s", from->bucket.v);
+  c->expires = from->expires.is == IGT_SET ? igt__s3_expires_parse(from->expires.v) : 0;
+  (void)igt__model_each_field(&from->model, take_extra, c);
+  if (!c->access_key || !c->secret_key) {
+    igt__s3_credentials_unref(c);
+    return igt__fail_memory(err);
+  }
+  *out = c;
+  return IGT_OK;
+}
+
+bool igt__is_upload_only(igt_client *client, const char *action) {
+  igt_identity who;
+
+  return strcmp(action, "GET") == 0 && igt_client_identity(client, &who, NULL) == IGT_OK &&
+         who.is_service;
+}
+
+static igt_status explain_refusal(igt_client *client, const char *action, igt_error *err) {
+  igt_identity who;
+
+  if (!igt__is_upload_only(client, action) || igt_client_identity(client, &who, NULL) != IGT_OK)
+    return IGT_E_FORBIDDEN;
+  igt__fail(err, IGT_E_FORBIDDEN,
+            "%s is a service identity, which may upload but not download: sign in as a user",
+            who.user);
+  if (err)
+    err->http_status = 403;
+  return IGT_E_FORBIDDEN;
+}
+
+igt_status igt__cloud_credentials(igt_client *client, const char *action, const char *prefix,
+                                  igt__s3_credentials **out, igt_error *err) {
+  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_s3_credential_response *answer = NULL;
+  igt_status status;
+
+  *out = NULL;
+  options.prefix = prefix;
+  options.action = action;
+  status = igt_get_s3_credentials_resource(client, &options, &answer, err);
+  if (status == IGT_E_FORBIDDEN)
+    return explain_refusal(client, action, err);
+  if (status != IGT_OK)
+    return status;
+  if (answer->policy_credentials.count == 0 || !answer->policy_credentials.v[0] ||
+      answer->policy_credentials.v[0]->credentials.is != IGT_SET)
+    status = igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", prefix);
+  else
+    status = take(answer->policy_credentials.v[0]->credentials.v, out, err);
+  igt_model_free(&answer->model);
+  return status;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_CLOUD_CREDENTIALS_H
+#define IGT_CLOUD_CREDENTIALS_H
+
+/* Temporary S3 credentials, as the API gives them out. */
+
+#include "igtcloud/operations.h"
+#include "s3/s3.h"
+
+/* For one action ("GET", "PUT") on the keys below a prefix. Blocking: one request. */
+igt_status igt__cloud_credentials(igt_client *client, const char *action, const char *prefix,
+                                  igt__s3_credentials **out, igt_error *err);
+/* A refusal of this action concerns who asks, and not what is asked for. */
+bool igt__is_upload_only(igt_client *client, const char *action);
+
+#endif

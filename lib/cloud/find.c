@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "cloud/find.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+const char *igt__text_of(const igt_string_field *field) {
+  return field->is == IGT_SET && field->v ? field->v : "";
+}
+
+/* ---- several of one name ---- */
+
+void igt__several_add(igt__several *several, const char *id, const char *note) {
+  size_t used = strlen(several->ids), cap = sizeof several->ids;
+  size_t need = strlen(id) + strlen(note) + 8;
+
+  several->count++;
+  if (used + need + 8 < cap) /* room for the dots stays */
+    (void)snprintf(several->ids + used, cap - used, "%s%s%s%s%s", used ? ", " : "", id,
+                   *note ? " (" : "", note, *note ? ")" : "");
+  else if (used < 4 || strcmp(several->ids + used - 3, "...") != 0)
+    (void)snprintf(several->ids + used, cap - used, ", ...");
+}
+
+igt_status igt__several_fail(const igt__several *several, const char *what, const char *name,
+                             igt_error *err) {
+  return igt__fail(err, IGT_E_AMBIGUOUS, "%u %s have the name '%s'; their ids are %s",
+                   several->count, what, name, several->ids);
+}
+
+/* ---- projects and institutes ---- */
+
+typedef struct search {
+  const char *name;
+  igt_model *found;
+  igt__several several;
+} search;
+
+static igt_status look(search *s, const igt_model *model, const igt_string_field *name,
+                       const igt_string_field *id, const igt_string_field *description) {
+  if (strcmp(igt__text_of(name), s->name) != 0)
+    return IGT_OK;
+  igt__several_add(&s->several, igt__text_of(id), igt__text_of(description));
+  if (!s->found)
+    s->found = igt_model_copy(model);
+  return s->found ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+static igt_status look_at_project(void *payload, igt_project *project) {
+  return look(payload, &project->model, &project->name, &project->id, &project->description);
+}
+
+static igt_status look_at_institute(void *payload, igt_institute *institute) {
+  return look(payload, &institute->model, &institute->name, &institute->id,
+              &institute->description);
+}
+
+/* One is right; of several it says which. */
+static igt_status settle(search *s, igt_status status, const char *what, igt_error *err) {
+  if (status == IGT_OK && s->several.count > 1)
+    status = igt__several_fail(&s->several, what, s->name, err);
+  if (status != IGT_OK) {
+    igt_model_free(s->found);
+    s->found = NULL;
+  }
+  return status;
+}
+
+igt_status igt_find_project(igt_client *client, const char *name, igt_project **out,
+                            igt_error *err) {
+  search s = {.name = name ? name : ""};
+  igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
+
+  if (status == IGT_OK && !s.found)
+    status = igt__fail(err, IGT_E_NOT_FOUND,
+                       "there is no project '%s' that you may see on %s; names are matched exactly",
+                       s.name, igt_client_domain(client));
+  status = settle(&s, status, "projects", err);
+  *out = (igt_project *)s.found;
+  return status;
+}
+
+igt_status igt_find_institute(igt_client *client, const igt_project *project, const char *name,
+                              igt_institute **out, igt_error *err) {
+  search s = {.name = name ? name : ""};
+  igt_status status =
+      igt_get_institutes_each(client, igt__text_of(&project->id), NULL, look_at_institute, &s, err);
+
+  if (status == IGT_OK && !s.found)
+    status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
+                       igt__text_of(&project->name), s.name);
+  status = settle(&s, status, "institutes", err);
+  *out = (igt_institute *)s.found;
+  return status;
+}

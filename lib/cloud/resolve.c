@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* Children by their names, and paths of names. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "cloud/node.h"
+
+#define BY_ID "id:"
+
+/* ---- by name ---- */
+
+/* What is looked for among the children: a name that is all of `text`, or, in a path, one that
+ * `text` begins with, up to its end or a slash. */
+typedef struct search {
+  igt_node *node;
+  igt_node_kind kind;
+  const char *text;
+  bool in_path;
+  igt_model *found;
+  size_t length;   /* of the name that was found */
+  bool is_patient; /* a study's name begins with text and a slash */
+  igt__several several;
+} search;
+
+static bool fits(const search *s, const char *name) {
+  size_t n = strlen(name);
+
+  if (n == 0 || strncmp(name, s->text, n) != 0)
+    return false;
+  return s->text[n] == '\0' || (s->in_path && s->text[n] == '/');
+}
+
+static const char *note_of(igt_node_kind kind, const igt_model *model) {
+  switch (kind) {
+  case IGT_NODE_PROJECT:
+    return igt__text_of(&((const igt_project *)model)->description);
+  case IGT_NODE_INSTITUTE:
+    return igt__text_of(&((const igt_institute *)model)->description);
+  case IGT_NODE_STUDY:
+    return igt__model_name(kind, model);
+  default:
+    return "";
+  }
+}
+
+static igt_status look(void *payload, igt_model *model) {
+  search *s = payload;
+  const char *name = igt__model_name(s->kind, model);
+  size_t n = strcspn(s->text, "/");
+
+  if (s->kind == IGT_NODE_STUDY && !s->text[n] && strncmp(name, s->text, n) == 0 && name[n] == '/')
+    s->is_patient = true;
+  if (!fits(s, name))
+    return IGT_OK;
+  igt__several_add(&s->several, igt__model_id(s->kind, model), note_of(s->kind, model));
+  if (s->found)
+    return IGT_OK;
+  s->length = strlen(name);
+  s->found = igt_model_copy(model);
+  return s->found ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+static igt_status run_search(search *s, igt_error *err) {
+  const igt__children *kept = &s->node->children[s->kind];
+  igt_status status = IGT_OK;
+
+  if (!kept->loaded)
+    status = igt__children_each(s->node, s->kind, look, s, err);
+  for (size_t i = 0; kept->loaded && status == IGT_OK && i < kept->count; i++)
+    status = look(s, kept->v[i]->model);
+  if (status == IGT_E_NO_MEMORY)
+    (void)igt__fail_memory(err);
+  if (status == IGT_OK && s->several.count > 1) {
+    status = igt__several_fail(&s->several, igt__kind_plural(s->kind), s->text, err);
+    igt__error_append(err, "; give one of them as id:...");
+  }
+  if (status != IGT_OK) {
+    igt_model_free(s->found);
+    s->found = NULL;
+  }
+  return status;
+}
+
+static igt_status none_found(const search *s, igt_error *err) {
+  if (s->node->kind == IGT_NODE_CLOUD)
+    return igt__fail(err, IGT_E_NOT_FOUND,
+                     "there is no project '%s' that you may see on %s; names are matched exactly",
+                     s->text, igt_client_domain(s->node->client));
+  return igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s '%s'",
+                   igt_node_kind_name(s->node->kind), s->node->name, igt_node_kind_name(s->kind),
+                   s->text);
+}
+
+static igt_status keep(igt_node *node, igt_node_kind kind, igt_model *model, igt_node **out,
+                       igt_error *err) {
+  *out = igt__child_keep(node, kind, model);
+  return *out ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status find_by_id(igt_node *node, igt_node_kind kind, const char *id, igt_node **out,
+                             igt_error *err) {
+  igt_model *model = NULL;
+  igt_status status = igt__child_by_id(node, kind, id, &model, err);
+
+  return status == IGT_OK ? keep(node, kind, model, out, err) : status;
+}
+
+igt_status igt_node_find(igt_node *node, igt_node_kind kind, const char *name, igt_node **out,
+                         igt_error *err) {
+  search s = {.node = node, .kind = kind, .text = name ? name : ""};
+  igt_status status = igt__check_kind(node, kind, err);
+
+  *out = NULL;
+  if (status != IGT_OK)
+    return status;
+  if (strncmp(s.text, BY_ID, strlen(BY_ID)) == 0)
+    return find_by_id(node, kind, s.text + strlen(BY_ID), out, err);
+  status = run_search(&s, err);
+  if (status == IGT_OK && !s.found)
+    status = none_found(&s, err);
+  return status == IGT_OK ? keep(node, kind, s.found, out, err) : status;
+}
+
+/* ---- paths ---- */
+
+static const char *skip_slashes(const char *path) {
+  while (*path == '/')
+    path++;
+  return path;
+}
+
+/* Whether the path goes on with this word; *rest: behind it. */
+static bool next_is(const char *path, const char *word, const char **rest) {
+  size_t n = strlen(word);
+
+  if (strncmp(path, word, n) != 0 || (path[n] && path[n] != '/'))
+    return false;
+  *rest = skip_slashes(path + n);
+  return true;
+}
+
+static igt_status step_by_id(igt_node *node, igt_node_kind kind, const char **path, igt_node **out,
+                             igt_error *err) {
+  const char *begin = *path + strlen(BY_ID);
+  size_t n = strcspn(begin, "/");
+  char *id = igt__strndup(begin, n);
+  igt_status status = id ? find_by_id(node, kind, id, out, err) : igt__fail_memory(err);
+
+  igt__free(id);
+  *path = skip_slashes(begin + n);
+  return status;
+}
+
+/* One step down. *out NULL with IGT_OK: the path ends in a patient. */
+static igt_status step(igt_node *node, igt_node_kind kind, const char **path, igt_node **out,
+                       igt_error *err) {
+  search s = {.node = node, .kind = kind, .text = *path, .in_path = true};
+  igt_status status;
+
+  *out = NULL;
+  if (strncmp(*path, BY_ID, strlen(BY_ID)) == 0)
+    return step_by_id(node, kind, path, out, err);
+  status = run_search(&s, err);
+  if (status != IGT_OK || (!s.found && s.is_patient))
+    return status;
+  if (!s.found)
+    return none_found(&s, err);
+  *path = skip_slashes(*path + s.length);
+  return keep(node, kind, s.found, out, err);
+}
+
+/* The categories of a node, by their words. False: the path does not go into one. */
+static bool category(const igt_node *node, const char *path, igt_target *out) {
+  static const struct {
+    igt_node_kind in, kind;
+    const char *word;
+  } words[] = {{IGT_NODE_PROJECT, IGT_NODE_FILE, "files"},
+               {IGT_NODE_INSTITUTE, IGT_NODE_DICOM, "dicom"},
+               {IGT_NODE_STUDY, IGT_NODE_FILE, "files"},
+               {IGT_NODE_STUDY, IGT_NODE_DICOM, "dicom"},
+               {IGT_NODE_STUDY, IGT_NODE_ANNOTATION, "annotations"},
+               {IGT_NODE_STUDY, IGT_NODE_SERIES, "series"}};
+
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (words[i].in == node->kind && next_is(path, words[i].word, &out->rest)) {
+      out->kind = words[i].kind;
+      return true;
+    }
+  return false;
+}
+
+static igt_node_kind below(igt_node_kind kind) {
+  return kind == IGT_NODE_CLOUD     ? IGT_NODE_PROJECT
+         : kind == IGT_NODE_PROJECT ? IGT_NODE_INSTITUTE
+                                    : IGT_NODE_STUDY;
+}
+
+igt_status igt_node_resolve(igt_node *from, const char *path, igt_target *out, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  igt__error_clear(err);
+  memset(out, 0, sizeof *out);
+  if (!from || !path)
+    return igt__fail(err, IGT_E_INVALID, "there is no path to follow");
+  out->node = from;
+  out->rest = path = skip_slashes(path);
+  while (status == IGT_OK && *path && !category(out->node, path, out)) {
+    igt_node *next = NULL;
+    if (out->node->kind == IGT_NODE_STUDY)
+      return igt__fail(err, IGT_E_NOT_FOUND,
+                       "behind the study '%s' come files, dicom, annotations or series, not '%s'",
+                       out->node->name, path);
+    if (out->node->kind > IGT_NODE_STUDY)
+      return igt__fail(err, IGT_E_NOT_FOUND, "there is nothing below '%s'", out->node->name);
+    status = step(out->node, below(out->node->kind), &path, &next, err);
+    out->rest = path;
+    if (status == IGT_OK && !next) {
+      out->kind = IGT_NODE_STUDY;
+      return IGT_OK;
+    }
+    if (status == IGT_OK)
+      out->node = next;
+  }
+  return status;
+}
