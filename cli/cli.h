@@ -161,6 +161,8 @@ void progress_show(progress *p, const igt_progress *now);
 void progress_clear(progress *p); /* before other lines; comes back with the next show */
 void progress_free(progress *p);
 void format_size(unsigned long long n, char *out, size_t cap);
+/* A line of a sum: "  1 file was ...", "  2 files were ..."; nothing for 0. */
+void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
 
 /* The commands. */
 int cmd_login(settings *s);

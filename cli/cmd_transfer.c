@@ -130,17 +130,15 @@ static void write_csv_summary(const igt_csv_summary *sum, igt_status status) {
 }
 
 static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
-  message(s, "listed: %llu studies%s, %llu rows in %.1f s%s%s", (unsigned long long)sum->studies,
-          s->files ? " with their files" : "", (unsigned long long)sum->rows, sum->seconds,
+  if (s->quiet)
+    return;
+  message(s, "listed: %llu %s%s, %llu %s in %.1f s%s%s", (unsigned long long)sum->studies,
+          sum->studies == 1 ? "study" : "studies", s->files ? " with their files" : "",
+          (unsigned long long)sum->rows, sum->rows == 1 ? "row" : "rows", sum->seconds,
           *sum->path ? " into " : "", sum->path);
-  if (sum->studies_undated)
-    message(s, "  %llu studies have no date, and passed the filter",
-            (unsigned long long)sum->studies_undated);
-  if (sum->fields_left_out)
-    message(s, "  %llu values have no column in the file",
-            (unsigned long long)sum->fields_left_out);
-  if (sum->studies_failed)
-    message(s, "  %llu studies FAILED", (unsigned long long)sum->studies_failed);
+  note(sum->studies_undated, "study has", "studies have", " no date, and passed the filter");
+  note(sum->fields_left_out, "value has", "values have", " no column in the file");
+  note(sum->studies_failed, "study", "studies", " FAILED");
 }
 
 int cmd_csv(settings *s) {

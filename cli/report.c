@@ -157,8 +157,7 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
           s->seconds);
 }
 
-/* "1 file was", "2 files were". */
-static void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
+void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
   if (n)
     fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
 }

@@ -220,7 +220,7 @@ def test_files_that_cannot_be_listed(cloud, igtcloud, out, canned):
     done = igtcloud.run("csv", "--files", out, "heart", status=SOME_FAILED)
     _, rows = table(tree(out)["cloud_heart.csv"])
     assert {r["name"] for r in rows} == {"case-1", "case,3", "elsewhere"}
-    assert "case-2" in done.err and "not yours" in done.err and "1 studies FAILED" in done.err
+    assert "case-2" in done.err and "not yours" in done.err and "1 study FAILED" in done.err
 
 
 # ---- which ones ----
