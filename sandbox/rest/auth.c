@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "crypto/crypto.h"
 
 /* ---- login ---- */
 
@@ -91,6 +92,16 @@ static igt__json *roles_of(const rest_call *call) {
   return list;
 }
 
+/* Whose groups the user is in. */
+static igt__json *organizations_of(const rest_call *call) {
+  const igt__json *given =
+      igt__json_get(igt__json_get(call->who.account, "profile"), "organizationRoles");
+  igt__json *out = igt__json_new_object();
+  igt__json_set_str(out, "managingOrganization", REST_ORGANIZATION);
+  igt__json_set(out, "organizationList", given ? igt__json_copy(given) : igt__json_new_array());
+  return out;
+}
+
 void rest_introspect(rest_call *call) {
   igt__json *answer = igt__json_new_object();
   igt__json_set_bool(answer, "active", true);
@@ -104,6 +115,7 @@ void rest_introspect(rest_call *call) {
   igt__json_set_str(answer, "token_type", "Bearer");
   igt__json_set_str(answer, "identity_type", call->who.is_service ? "Service" : "User");
   igt__json_set(answer, "roles", roles_of(call));
+  igt__json_set(answer, "organizations", organizations_of(call));
   rest_answer(call, 200, answer);
 }
 
@@ -113,8 +125,16 @@ void rest_permissions(rest_call *call) {
   rest_answer(call, 200, answer);
 }
 
+/* Kept; who manages users can read it: GET /__audit. */
 void rest_audit(rest_call *call) {
-  rest_answer(call, 200, igt__json_new_object());
+  igt__json *entry = igt__json_copy(call->json);
+  char id[37], now[40];
+  rest_now(now);
+  igt__json_set_str(entry, "user", call->who.sub);
+  igt__json_set_str(entry, "on", now);
+  if (rest_store(call, "audit", igt__uuid(id) ? id : NULL, NULL, entry))
+    rest_answer(call, 200, igt__json_new_object());
+  igt__json_free(entry);
 }
 
 /* ---- credentials for S3 ---- */

@@ -141,25 +141,72 @@ static bool meta_read(reader *r) {
          strcmp(syntax, "1.2.840.10008.1.2.1.99") != 0;
 }
 
-bool rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out) {
-  reader r = {data, data + n, true};
-  element e;
-  *out = (rest_dicom){0};
+static bool reader_begin(reader *r, const unsigned char *data, size_t n) {
+  *r = (reader){data, data + n, true};
   if (n < PREAMBLE + 4 || memcmp(data + PREAMBLE, "DICM", 4) != 0)
     return false;
-  r.p += PREAMBLE + 4;
-  if (!meta_read(&r))
+  r->p += PREAMBLE + 4;
+  return meta_read(r);
+}
+
+/* The next element of the top level, with its value at r->p; those of undefined length are left
+ * out. False: there is none, or the file is cut there. */
+static bool element_next(reader *r, element *e) {
+  while (header(r, e)) {
+    if (e->length != UNDEFINED)
+      return e->length <= left(r);
+    if (!skip_undefined(r, 0))
+      return false;
+  }
+  return false;
+}
+
+bool rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out) {
+  reader r;
+  element e;
+  *out = (rest_dicom){0};
+  if (!reader_begin(&r, data, n))
     return false;
-  while (header(&r, &e) && e.tag <= 0x00200010) {
-    if (e.length == UNDEFINED) {
-      if (!skip_undefined(&r, 0))
-        break;
-      continue;
-    }
-    if (e.length > left(&r))
-      break;
+  while (element_next(&r, &e) && e.tag <= 0x00200010) {
     take(out, &e, r.p);
     r.p += e.length;
   }
   return out->study_uid[0] != '\0';
+}
+
+/* ---- its picture ---- */
+
+static void take_image(rest_dicom_image *out, const element *e, const unsigned char *value,
+                       unsigned *samples) {
+  unsigned number = e->length >= 2 ? le16(value) : 0;
+  if (e->tag == 0x00280002)
+    *samples = number;
+  else if (e->tag == 0x00280010)
+    out->rows = number;
+  else if (e->tag == 0x00280011)
+    out->columns = number;
+  else if (e->tag == 0x00280100)
+    out->bits = number;
+}
+
+bool rest_dicom_image_read(const unsigned char *data, size_t n, rest_dicom_image *out) {
+  unsigned samples = 1;
+  reader r;
+  element e = {0};
+  *out = (rest_dicom_image){0};
+  if (!reader_begin(&r, data, n))
+    return false;
+  while (element_next(&r, &e) && e.tag < 0x7FE00010) {
+    take_image(out, &e, r.p, &samples);
+    r.p += e.length;
+  }
+  out->pixels = r.p;
+  return e.tag == 0x7FE00010 && samples == 1 && (out->bits == 8 || out->bits == 16) &&
+         out->rows > 0 && out->columns > 0 && e.length != UNDEFINED && e.length <= left(&r) &&
+         e.length >= (uint64_t)out->rows * out->columns * (out->bits / 8);
+}
+
+unsigned rest_dicom_pixel(const rest_dicom_image *image, unsigned row, unsigned column) {
+  size_t at = (size_t)row * image->columns + column;
+  return image->bits == 8 ? image->pixels[at] * 257u : le16(image->pixels + 2 * at);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct rest_dicom {
   char patient_name[128];
@@ -27,5 +28,17 @@ typedef struct rest_dicom {
 
 /* data: the file's beginning; the fields stand before the pixel data. */
 bool rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out);
+
+/* A grey picture that is not compressed. pixels: in data. */
+typedef struct rest_dicom_image {
+  unsigned rows, columns;
+  unsigned bits; /* 8 or 16 of each */
+  const unsigned char *pixels;
+} rest_dicom_image;
+
+/* data: the whole file. False: no picture, or one of another kind. */
+bool rest_dicom_image_read(const unsigned char *data, size_t n, rest_dicom_image *out);
+/* The pixel, as part of the largest value that its bits can say: 0 to 65535. */
+unsigned rest_dicom_pixel(const rest_dicom_image *image, unsigned row, unsigned column);
 
 #endif

@@ -125,24 +125,18 @@ static const char *series_type(const char *study_type) {
 
 static bool series_ensure(import *i, const igt__json *study, const rest_dicom *d) {
   const char *study_id = igt__json_get_str(study, "studyDatabaseId");
-  char uuid[37], now[40];
+  char uuid[37];
   char *known = known_id(i, "series-uid", study_id, d->series_uid);
   igt__free(known);
   if (known || !d->series_uid[0])
     return true;
   if (!igt__uuid(uuid))
     return false;
-  rest_now(now);
   igt__json *series = igt__json_new_object();
-  igt__json_set_str(series, "seriesDatabaseId", uuid);
-  igt__json_set_str(series, "createdOn", now);
-  igt__json_set_str(series, "createdBy", i->user);
+  igt__json_set_str(series, "seriesType", series_type(igt__json_get_str(study, "studyType")));
   igt__json_set_str(series, "instanceUid", d->series_uid);
   igt__json_set_str(series, "modality", d->modality);
-  igt__json_set_str(series, "s3Prefix", igt__json_get_str(study, "s3Prefix"));
-  igt__json_set_str(series, "studyDatabaseId", study_id);
-  igt__json_set_str(series, "hospitalId", igt__json_get_str(i->institute, "id"));
-  igt__json_set_str(series, "seriesType", series_type(igt__json_get_str(study, "studyType")));
+  rest_series_complete(series, study, uuid, i->user);
   bool ok = sbx_doc_put(i->server->store, "series", uuid, study_id, series) &&
             remember_id(i, "series-uid", study_id, d->series_uid, uuid);
   igt__json_free(series);
@@ -247,4 +241,42 @@ import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY) };
   igt__json_free(search.keys);
   igt__free(i.buffer);
   return result;
+}
+
+/* ---- DICOM that is in its study already ---- */
+
+static bool index_one(import *i, const igt__json *study, const char *key) {
+  rest_dicom d;
+  sbx_object object = {0};
+  bool ok = true;
+  int fd = sbx_object_open(i->server->store, SBX_BUCKET, key, &object);
+  if (fd < 0)
+    return true; /* deleted meanwhile */
+  ssize_t n = pread(fd, i->buffer, HEAD, 0);
+  if (n > 0 && rest_dicom_read(i->buffer, (size_t)n, &d))
+    ok = series_ensure(i, study, &d);
+  close(fd);
+  sbx_object_finish(&object);
+  return ok;
+}
+
+bool rest_dicom_index(sbx_server *server, const igt__json *institute, const igt__json *study,
+                      const char *user) {
+import i = {server, institute, user, igt__malloc(HEAD) };
+  const char *prefix = igt__json_get_str(study, "s3Prefix");
+  igt__buf folder;
+  igt__buf_init(&folder, 64 * 1024);
+  igt__buf_printf(&folder, "%s%s", prefix ? prefix : "", rest_category_folders[REST_DICOM]);
+  key_search search = {igt__json_new_array(), folder.data, true};
+  bool ok = i.buffer && prefix && !folder.failed;
+  pthread_mutex_lock(&lock);
+  if (ok)
+    sbx_object_each(server->store, SBX_BUCKET, folder.data, "", collect, &search);
+  for (size_t k = 0; ok && k < igt__json_count(search.keys); k++)
+    ok = index_one(&i, study, igt__json_str(igt__json_at(search.keys, k)));
+  pthread_mutex_unlock(&lock);
+  igt__json_free(search.keys);
+  igt__buf_finish(&folder);
+  igt__free(i.buffer);
+  return ok;
 }

@@ -12,4 +12,8 @@ typedef enum rest_import { REST_IMPORT_DONE, REST_IMPORT_NOTHING, REST_IMPORT_FA
 rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, const char *key,
                               bool is_prefix, const char *user);
 
+/* Makes the series of the DICOM objects that lie in the study. */
+bool rest_dicom_index(sbx_server *server, const igt__json *institute, const igt__json *study,
+                      const char *user);
+
 #endif

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "rest.h"
 
+#include <pthread.h>
+#include <stdio.h>
+
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
 
@@ -33,9 +37,26 @@ void rest_now(char *out) {
   igt__time_format(&t, 'T', out, 40);
 }
 
-bool rest_query_bool(const rest_call *call, const char *name) {
+bool rest_query_bool(const rest_call *call, const char *name, bool otherwise) {
   const char *value = sbx_query(call->req, name, 0);
-  return value && (igt__str_eq_nocase(value, "true") || igt__str_eq(value, "1"));
+  if (!value)
+    return otherwise;
+  return igt__str_eq_nocase(value, "true") || igt__str_eq(value, "1");
+}
+
+int64_t rest_next_number(sbx_server *server, const char *kind) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  char text[24];
+  int64_t number = 0;
+  pthread_mutex_lock(&lock);
+  char *last = sbx_kv_get(server->store, "number", kind);
+  if (last && !igt__str_to_int64(last, &number))
+    number = 0;
+  snprintf(text, sizeof text, "%lld", (long long)++number);
+  bool ok = sbx_kv_put(server->store, "number", kind, text, 0);
+  pthread_mutex_unlock(&lock);
+  igt__free(last);
+  return ok ? number : 0;
 }
 
 const char *rest_keep(rest_call *call, const char *text) {

@@ -14,6 +14,9 @@ typedef struct model {
 
 static const model models[] = {
     {"AnnotationState", NULL, "annotationState:string"},
+    {"ApplicationRequest", NULL,
+     "appId:string name:string supportedFormats:string vmEnvironment:string "
+     "defaultInProjectTypes:string enabled:bool"},
     {"AuditTrail", NULL,
      "eventAction:string eventOutcome:string eventSubtype:string eventType:string "
      "applicationName:string applicationVersion:string componentName:string "
@@ -41,6 +44,7 @@ static const model models[] = {
     {"Project", NULL,
      "id:string- name:string description:string projectTypeName:string "
      "studyType:string- continents:string[] s3Prefix:string- institutes:any-"},
+    {"ProjectApplicationRequest", NULL, "applicationId:int"},
     {"Series", NULL,
      "seriesDatabaseId:string createdOn:string- createdBy:string- "
      "lastUpdatedOn:string- lastUpdatedBy:string- instanceUid:string modality:string "
@@ -123,7 +127,8 @@ static const model models[] = {
     {"MarvelSeries", "Series", "study:MarvelStudy"},
     {"WeTrustSeries", "Series", "study:WeTrustStudy"},
     {"ClinicalImageLibrarySeries", "Series", "study:ClinicalImageLibraryStudy"},
-    /* Not of the API: canned.c. */
+    /* Not of the API: canned.c and mail.c. */
+    {"Activation", NULL, "token:string! password:string!"},
     {"Canned", NULL,
      "method:string path:string! query:string status:int headers:any body:any "
      "body_base64:string repeat:CannedRepeat cut:bool skip:int times:int"},
@@ -193,6 +198,32 @@ void rest_model_fields(const char *name, bool (*fn)(void *payload, const rest_fi
   const model *m = model_find(name);
   if (m)
     fields_of(m, fn, payload);
+}
+
+/* ---- looking for a field ---- */
+
+typedef struct path_search {
+  const char *path;
+  bool found;
+} path_search;
+
+static bool path_step(void *payload, const rest_field *field) {
+  path_search *search = payload;
+  size_t n = strcspn(search->path, "/");
+  const char *rest = search->path + n;
+  if (strlen(field->name) != n || memcmp(field->name, search->path, n) != 0)
+    return true;
+  search->found = *rest == '\0' || rest_model_has(field->type, rest + 1);
+  return false;
+}
+
+bool rest_model_has(const char *name, const char *path) {
+  path_search search = {path, false};
+  for (size_t i = 0; !search.found && i < sizeof models / sizeof models[0]; i++) {
+    if (rest_model_is(models[i].name, name))
+      fields_of(&models[i], path_step, &search);
+  }
+  return search.found;
 }
 
 /* ---- the check ---- */

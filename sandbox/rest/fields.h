@@ -25,6 +25,8 @@ bool rest_model_is(const char *model, const char *base);
 /* The fields of a model, the parent's first; fn returns false to end. */
 void rest_model_fields(const char *model, bool (*fn)(void *payload, const rest_field *field),
                        void *payload);
+/* True when the model, or one that extends it, has the field: "patient/patientName". */
+bool rest_model_has(const char *model, const char *path);
 /* Checks required fields and the types of those that are there and not null. A model with a
  * discriminator (RootStudy, Series) is checked as the concrete type that the value names.
  * "[]Name" wants a list. False: a sentence for the client is in why. */

@@ -77,6 +77,10 @@ static igt__json *file_json(const file_view *view) {
   return file;
 }
 
+igt__json *rest_file_json(const char *key, const char *name, int64_t size) {
+  return file_json(&(file_view){.key = key, .name = name, .size = size, .completed = true});
+}
+
 /* A list as text: a million files have no place as a tree. */
 typedef struct file_list {
   rest_call *call;
@@ -174,8 +178,8 @@ static void files_answer(rest_call *call, const file_owner *owner, bool auxiliar
 void rest_study_files_get(rest_call *call) {
   file_owner owner;
   if (owner_find(call, true, &owner))
-    files_answer(call, &owner, rest_query_bool(call, "auxiliary"),
-                 rest_query_bool(call, "completed"));
+    files_answer(call, &owner, rest_query_bool(call, "auxiliary", false),
+                 rest_query_bool(call, "completed", false));
   igt__free(owner.prefix);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fields.h"
 
 #define MAX_CONDITIONS 16
 
@@ -151,6 +152,18 @@ void rest_filter_free(rest_filter *filter) {
     igt__free(filter->conditions[i].value);
   }
   igt__free(filter);
+}
+
+/* ---- fields ---- */
+
+bool rest_filter_fits(const rest_filter *filter, const char *model, char *why, size_t cap) {
+  for (size_t i = 0; i < filter->count; i++) {
+    if (!rest_model_has(model, filter->conditions[i].field)) {
+      snprintf(why, cap, "$filter: %.60s is no field of %s", filter->conditions[i].field, model);
+      return false;
+    }
+  }
+  return true;
 }
 
 /* ---- matching ---- */

@@ -28,6 +28,10 @@ static const struct {
     {"SERVICE", REST_UPLOAD},
 };
 
+const char *rest_role_name(size_t i) {
+  return i < sizeof roles / sizeof roles[0] ? roles[i].name : NULL;
+}
+
 bool rest_role_known(const char *role) {
   for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
     if (igt__str_eq(roles[i].name, role))
@@ -44,6 +48,15 @@ unsigned rest_rights_of(const igt__json *list) {
         rights |= roles[i].rights;
     }
   }
+  return rights;
+}
+
+unsigned rest_rights_of_user(const igt__json *user) {
+  const igt__json *profile = igt__json_get(user, "profile");
+  const igt__json *given = igt__json_get(profile, "organizationRoles");
+  unsigned rights = rest_rights_of(igt__json_get(profile, "roles"));
+  for (size_t i = 0; i < igt__json_count(given); i++)
+    rights |= rest_rights_of(igt__json_get(igt__json_at(given, i), "roles"));
   return rights;
 }
 
@@ -110,45 +123,6 @@ igt__json *rest_user_new(const char *login, const igt__json *role_list) {
   return user;
 }
 
-void rest_users_get(rest_call *call) {
-  rest_answer_docs(call, "user", NULL, NULL, NULL, NULL);
-}
-
-void rest_me_get(rest_call *call) {
-  if (call->who.is_service)
-    rest_fail(call, 400, "%s is a service identity, not a user", call->who.sub);
-  else
-    rest_answer(call, 200, igt__json_copy(call->who.account));
-}
-
-typedef struct user_search {
-  const char *uuid;
-  igt__json *found;
-} user_search;
-
-static bool user_is(void *payload, const char *id, const char *doc, size_t n) {
-  user_search *search = payload;
-  igt__json *user = NULL;
-  (void)id;
-  if (igt__json_parse(doc, n, "a user", &user, NULL) != IGT_OK)
-    return true;
-  if (igt__str_eq(igt__json_get_str(user, "userUUID"), search->uuid)) {
-    search->found = user;
-    return false;
-  }
-  igt__json_free(user);
-  return true;
-}
-
-void rest_user_get(rest_call *call) {
-  user_search search = {call->args[0], NULL};
-  sbx_doc_each(call->server->store, "user", NULL, user_is, &search);
-  if (search.found)
-    rest_answer(call, 200, search.found);
-  else
-    rest_fail(call, 404, "User %.100s does not exist", call->args[0]);
-}
-
 /* ---- service identities ---- */
 
 static void one_year_ahead(char *out, size_t cap) {
@@ -203,20 +177,9 @@ out:
   return service;
 }
 
-/* An organization of the API is an institute or a project here. */
-static bool organization_exists(rest_call *call) {
-  igt__json *doc = sbx_doc_get(call->server->store, "institute", call->args[0]);
-  if (!doc)
-    doc = sbx_doc_get(call->server->store, "project", call->args[0]);
-  if (!doc)
-    rest_fail(call, 404, "Organization %.100s does not exist", call->args[0]);
-  igt__json_free(doc);
-  return doc != NULL;
-}
-
 void rest_services_get(rest_call *call) {
-  if (organization_exists(call))
-    rest_answer_docs(call, "service", call->args[0], NULL, NULL, NULL);
+  if (rest_organization(call, NULL))
+    rest_answer_filtered(call, "service", call->args[0], "Service");
 }
 
 static bool service_name_ok(const char *name) {
@@ -229,7 +192,7 @@ void rest_services_post(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   char id[160], salt[9];
   igt_error err = IGT_ERROR_INIT;
-  if (!organization_exists(call))
+  if (!rest_organization(call, NULL))
     return;
   if (!service_name_ok(name)) {
     rest_fail(call, 400, "name is required: letters, digits, '.', '-' and '_', at most 60");

@@ -144,7 +144,7 @@ void rest_project_get(rest_call *call) {
   igt__json *project = rest_find(call, "project", call->args[0], "Project");
   if (!project)
     return;
-  if (rest_query_bool(call, "includeChildRelations")) {
+  if (rest_query_bool(call, "includeChildRelations", false)) {
     children c = {call->server->store, igt__json_new_array(), true};
     sbx_doc_each(c.store, "institute", call->args[0], add_institute, &c);
     igt__json_set(project, "institutes", c.list);
@@ -153,14 +153,14 @@ void rest_project_get(rest_call *call) {
 }
 
 void rest_project_delete(rest_call *call) {
-  if (!rest_exists(call, "project", call->args[0], "Project"))
+  igt__json *project = rest_find(call, "project", call->args[0], "Project");
+  if (!project)
     return;
-  if (sbx_doc_count(call->server->store, "institute", call->args[0]) > 0) {
-    rest_fail(call, 400, "The project has institutes: delete them first");
-    return;
-  }
-  sbx_doc_delete(call->server->store, "project", call->args[0]);
-  rest_answer_empty(call, 204);
+  if (rest_drop_project(call->server, project))
+    rest_answer_empty(call, 204);
+  else
+    rest_fail(call, 500, "The project could not be deleted");
+  igt__json_free(project);
 }
 
 /* ---- institutes ---- */
@@ -217,7 +217,7 @@ void rest_institute_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
   if (!institute)
     return;
-  if (rest_query_bool(call, "includeChildRelations"))
+  if (rest_query_bool(call, "includeChildRelations", false))
     add_studies(call->server->store, institute);
   rest_answer(call, 200, institute);
 }
@@ -228,11 +228,10 @@ void rest_institute_delete(rest_call *call) {
     return;
   if (!igt__str_eq(igt__json_get_str(institute, "parentId"), call->args[0])) {
     rest_fail(call, 404, "Institute %.100s does not exist in this project", call->args[1]);
-  } else if (sbx_doc_count(call->server->store, "study", call->args[1]) > 0) {
-    rest_fail(call, 400, "The institute has studies: delete them first");
-  } else {
-    sbx_doc_delete(call->server->store, "institute", call->args[1]);
+  } else if (rest_drop_institute(call->server, institute)) {
     rest_answer_empty(call, 204);
+  } else {
+    rest_fail(call, 500, "The institute could not be deleted");
   }
   igt__json_free(institute);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "mask.h"
 
 #define JSON_TYPE "application/json"
 
@@ -21,8 +22,18 @@ void rest_fail(rest_call *call, int status, const char *fmt, ...) {
   rest_answer(call, status, message);
 }
 
+/* Lets through what the client asked for; takes the value over. */
+static igt__json *masked(const rest_call *call, int status, igt__json *value) {
+  if (!call->mask || !value || status >= 300)
+    return value;
+  igt__json *out = rest_mask_apply(call->mask, value);
+  igt__json_free(value);
+  return out;
+}
+
 void rest_answer(rest_call *call, int status, igt__json *value) {
   igt__buf text;
+  value = masked(call, status, value);
   igt__buf_init(&text, INT_MAX);
   if (value && igt__json_write(&text, value, IGT__JSON_COMPACT) && igt__buf_putc(&text, '\n'))
     sbx_respond(call->req, status, JSON_TYPE, text.data, text.len);
@@ -59,7 +70,20 @@ static void text_release(void *payload) {
   igt__free(s);
 }
 
+/* A mask needs the text as a tree. */
+static void answer_parsed(rest_call *call, int status, igt__buf *text) {
+  igt__json *value = NULL;
+  if (igt__json_parse(text->data, text->len, "the answer", &value, NULL) != IGT_OK)
+    value = NULL;
+  igt__buf_finish(text);
+  rest_answer(call, status, value);
+}
+
 void rest_answer_text(rest_call *call, int status, igt__buf *text) {
+  if (call->mask && !text->failed) {
+    answer_parsed(call, status, text);
+    return;
+  }
   text_stream *s = text->failed ? NULL : igt__malloc(sizeof *s);
   if (!s) {
     rest_fail(call, 500, "out of memory");
@@ -78,17 +102,30 @@ typedef struct doc_stream {
   bool (*keep)(void *payload, const igt__json *doc);
   void (*release)(void *payload);
   void *payload;
+  igt__json *mask;
+  igt__buf masked; /* the document as the mask leaves it */
   const char *doc; /* what is being sent, and how much of it was */
   size_t n, sent;
   enum { LIST_BEGIN, LIST_FIRST, LIST_MORE, LIST_END } at;
 } doc_stream;
 
-static bool doc_wanted(doc_stream *s, const char *doc, size_t n) {
+static void doc_mask(doc_stream *s, const igt__json *value) {
+  igt__json *out = rest_mask_apply(s->mask, value);
+  igt__buf_clear(&s->masked);
+  igt__json_write(&s->masked, out, IGT__JSON_COMPACT);
+  igt__json_free(out);
+  s->doc = s->masked.data;
+  s->n = s->masked.len;
+}
+
+static bool doc_wanted(doc_stream *s) {
   igt__json *value = NULL;
-  if (!s->keep)
+  if (!s->keep && !s->mask)
     return true;
-  bool wanted =
-      igt__json_parse(doc, n, "a document", &value, NULL) == IGT_OK && s->keep(s->payload, value);
+  bool wanted = igt__json_parse(s->doc, s->n, "a document", &value, NULL) == IGT_OK &&
+                (!s->keep || s->keep(s->payload, value));
+  if (wanted && s->mask)
+    doc_mask(s, value);
   igt__json_free(value);
   return wanted;
 }
@@ -96,7 +133,7 @@ static bool doc_wanted(doc_stream *s, const char *doc, size_t n) {
 static bool doc_advance(doc_stream *s) {
   const char *id;
   while (sbx_cursor_next(s->cursor, &id, &s->doc, &s->n)) {
-    if (doc_wanted(s, s->doc, s->n))
+    if (doc_wanted(s))
       return true;
   }
   s->doc = NULL;
@@ -143,6 +180,8 @@ static void doc_release(void *payload) {
   sbx_cursor_free(s->cursor);
   if (s->release)
     s->release(s->payload);
+  igt__json_free(s->mask);
+  igt__buf_finish(&s->masked);
   igt__free(s);
 }
 
@@ -163,5 +202,7 @@ void rest_answer_docs(rest_call *call, const char *kind, const char *parent,
   s->keep = keep;
   s->release = release;
   s->payload = payload;
+  s->mask = call->mask ? igt__json_copy(call->mask) : NULL;
+  igt__buf_init(&s->masked, INT_MAX);
   sbx_respond_stream(call->req, 200, JSON_TYPE, doc_next, doc_release, s);
 }

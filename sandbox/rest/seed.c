@@ -16,7 +16,6 @@
 
 /* The largest seed file: 100,000 studies written out one by one are some 60 MB. */
 #define MAX_SEED (256u * 1024 * 1024)
-#define ORGANIZATION "igtcloud-sandbox"
 #define SEEDER "seed@igtcloud-sandbox"
 
 typedef struct seed {
@@ -129,7 +128,7 @@ static bool add_service(seed *s, const igt__json *spec, void *payload) {
     igt__buf_printf(&path, "%s/%s.pem", s->server->data_dir, id);
   igt__json *service = NULL;
   bool ok = igt__name_check(id, "the service id", &s->err) == IGT_OK &&
-            (service = rest_service_new(s->server, organization ? organization : ORGANIZATION,
+            (service = rest_service_new(s->server, organization ? organization : REST_ORGANIZATION,
                                         name ? name : id, id, public_pem, &pem, &s->err)) &&
             (public_pem || key_write(s, path.data, &pem));
   igt__json_free(service);
@@ -305,6 +304,42 @@ static bool add_canned(seed *s, const igt__json *spec, void *payload) {
   return false;
 }
 
+/* ---- applications and sites ---- */
+
+static bool add_application(seed *s, const igt__json *spec, void *payload) {
+  char why[256], id[24];
+  int64_t number;
+  (void)payload;
+  if (!rest_model_check("ApplicationRequest", spec, why, sizeof why)) {
+    igt__fail(&s->err, IGT_E_INVALID, "an application is not right: %s", why);
+    return false;
+  }
+  number = rest_next_number(s->server, "application");
+  snprintf(id, sizeof id, "%lld", (long long)number);
+  igt__json *doc = rest_application_new(spec, number);
+  bool ok = number > 0 && store(s, "application", id, NULL, doc, spec);
+  igt__json_free(doc);
+  return ok;
+}
+
+static bool add_site(seed *s, const igt__json *spec, void *payload) {
+  const char *name = igt__json_str(spec);
+  char id[24];
+  (void)payload;
+  if (!name) {
+    igt__fail(&s->err, IGT_E_INVALID, "a site must be a name");
+    return false;
+  }
+  int64_t number = rest_next_number(s->server, "epd-site");
+  snprintf(id, sizeof id, "%lld", (long long)number);
+  igt__json *doc = igt__json_new_object();
+  igt__json_set_int(doc, "id", number);
+  igt__json_set_str(doc, "name", name);
+  bool ok = number > 0 && sbx_doc_put(s->server->store, "epd-site", id, NULL, doc);
+  igt__json_free(doc);
+  return ok;
+}
+
 /* ---- the whole ---- */
 
 static bool seed_all(seed *s, const igt__json *root) {
@@ -313,7 +348,9 @@ static bool seed_all(seed *s, const igt__json *root) {
     return false;
   }
   return each(s, root, "users", add_user, NULL) && each(s, root, "services", add_service, NULL) &&
-         each(s, root, "projects", add_project, NULL) && each(s, root, "canned", add_canned, NULL);
+         each(s, root, "projects", add_project, NULL) &&
+         each(s, root, "applications", add_application, NULL) &&
+         each(s, root, "sites", add_site, NULL) && each(s, root, "canned", add_canned, NULL);
 }
 
 static igt__json *seed_read(const char *name, igt_error *err) {

@@ -50,6 +50,12 @@ static bool writer_end(writer *w, sbx_server *server, const char *key) {
   return w->ok;
 }
 
+bool rest_object_put(sbx_server *server, const char *key, const void *data, size_t n) {
+  writer w = writer_begin(server);
+  writer_add(&w, data, n);
+  return writer_end(&w, server, key);
+}
+
 /* ---- what is in it ---- */
 
 /* FNV-1a, so that each key has bytes of its own, the same in each run. */

@@ -14,4 +14,7 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
 bool rest_seed_bulk_file(sbx_server *server, const char *owner, const char *prefix,
                          const char *path, uint64_t size, igt_error *err);
 
+/* An object of these bytes. */
+bool rest_object_put(sbx_server *server, const char *key, const void *data, size_t n);
+
 #endif

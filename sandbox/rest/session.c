@@ -236,10 +236,12 @@ static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *
     return false;
   }
   who->uid = account_uid(who->account, who->is_service);
-  who->rights =
-      who->is_service
-          ? REST_UPLOAD
-          : rest_rights_of(igt__json_get(igt__json_get(who->account, "profile"), "roles"));
+  if (!igt__str_eq(igt__json_get_str(claims, "uid"), who->uid)) {
+    /* Removed, and made anew under the same name. */
+    rest_fail(call, 401, "The account of this session does not exist any more");
+    return false;
+  }
+  who->rights = who->is_service ? REST_UPLOAD : rest_rights_of_user(who->account);
   return true;
 }
 

@@ -109,8 +109,39 @@ static void test_number_of_conditions(void **state) {
   assert_null(rest_filter_parse(text, why, sizeof why));
 }
 
+static void test_fields(void **state) {
+  static const struct {
+    const char *text, *model;
+    bool fits;
+  } cases[] = {
+      {"name eq 'a'", "EpdStudy", true},
+      {"studyDatabaseId eq 'a' and datetime gt 2020-01-01", "EpdStudy", true},
+      {"patient/patientName eq 'a'", "Study", true},
+      {"patient/nothing eq 'a'", "Study", false},
+      {"patient/patientName/more eq 'a'", "Study", false},
+      {"patient/patientName eq 'a'", "EpdStudy", false},
+      {"nam eq 'a'", "EpdStudy", false},
+      {"names eq 'a'", "EpdStudy", false},
+      {"contains(hasStickyNote, 't')", "Series", true}, /* of AnnotationSeries */
+      {"study/studyId eq 'a'", "Series", true},
+      {"name eq 'a'", "Series", false},
+      {"name eq 'a'", "Nonsense", false},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char why[160] = "";
+    rest_filter *filter = rest_filter_parse(cases[i].text, why, sizeof why);
+    assert_non_null(filter);
+    if (rest_filter_fits(filter, cases[i].model, why, sizeof why) != cases[i].fits)
+      fail_msg("%s of %s", cases[i].text, cases[i].model);
+    assert_int_equal(why[0] == '\0', cases[i].fits);
+    rest_filter_free(filter);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_matches), cmocka_unit_test(test_refuses),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_matches), cmocka_unit_test(test_fields),
+                                     cmocka_unit_test(test_refuses),
                                      cmocka_unit_test(test_number_of_conditions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "rest.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "crypto/crypto.h"
+#include "dicom.h"
+#include "dicom_import.h"
+#include "preview.h"
+
+/* The largest DICOM file that a preview is made of. */
+#define MAX_PICTURE (64 * 1024 * 1024)
+/* As the description has it, though the registered name is image/jpeg. */
+#define PREVIEW_TYPE "image/jpg"
+
+/* The series of the path, when it is the institute's; NULL: answered. */
+static igt__json *series_of_path(rest_call *call) {
+  igt__json *series = rest_find(call, "series", call->args[1], "Series");
+  if (!series || igt__str_eq(igt__json_get_str(series, "hospitalId"), call->args[0]))
+    return series;
+  rest_fail(call, 404, "Series %.100s does not exist in this institute", call->args[1]);
+  igt__json_free(series);
+  return NULL;
+}
+
+void rest_series_get(rest_call *call) {
+  igt__json *series = series_of_path(call);
+  if (series)
+    rest_answer(call, 200, series);
+}
+
+/* ---- of one study ---- */
+
+void rest_study_series_get(rest_call *call) {
+  igt__json *study = rest_study_of_path(call);
+  if (study)
+    rest_answer_filtered(call, "series", call->args[1], "Series");
+  igt__json_free(study);
+}
+
+void rest_series_complete(igt__json *series, const igt__json *study, const char *id,
+                          const char *user) {
+  const char *study_id = igt__json_get_str(study, "studyDatabaseId");
+  const char *institute = igt__json_get_str(study, "instituteId");
+  char now[40], url[400];
+  rest_now(now);
+  igt__json_set_str(series, "seriesDatabaseId", id);
+  if (!igt__json_get_str(series, "createdOn"))
+    igt__json_set_str(series, "createdOn", now);
+  if (!igt__json_get_str(series, "createdBy"))
+    igt__json_set_str(series, "createdBy", user);
+  igt__json_set_str(series, "lastUpdatedOn", now);
+  igt__json_set_str(series, "lastUpdatedBy", user);
+  igt__json_set_str(series, "studyDatabaseId", study_id);
+  igt__json_set_str(series, "hospitalId", institute);
+  if (!igt__json_get_str(series, "s3Prefix"))
+    igt__json_set_str(series, "s3Prefix", igt__json_get_str(study, "s3Prefix"));
+  if (igt__json_get_str(series, "previewUrl") || !institute)
+    return;
+  snprintf(url, sizeof url, "/api/data/hospitals/%.100s/series/%.100s/preview.jpg", institute, id);
+  igt__json_set_str(series, "previewUrl", url);
+}
+
+/* What the client may not set comes from the series that is there, or goes. */
+static igt__json *series_body(const rest_call *call, const igt__json *old) {
+  static const char *const server[] = {"createdOn", "createdBy", "s3Prefix"};
+  igt__json *series = igt__json_copy(call->json);
+  for (size_t i = 0; i < sizeof server / sizeof server[0]; i++) {
+    const char *known = igt__json_get_str(old, server[i]);
+    if (known)
+      igt__json_set_str(series, server[i], known);
+    else
+      igt__json_remove(series, server[i]);
+  }
+  return series;
+}
+
+void rest_study_series_put(rest_call *call) {
+  igt__json *study = rest_study_of_path(call), *series, *old;
+  if (!study)
+    return;
+  old = sbx_doc_get(call->server->store, "series", call->args[2]);
+  if (old && !igt__str_eq(igt__json_get_str(old, "studyDatabaseId"), call->args[1])) {
+    rest_fail(call, 404, "Series %.100s does not exist in this study", call->args[2]);
+    goto out;
+  }
+  series = series_body(call, old);
+  rest_series_complete(series, study, call->args[2], call->who.sub);
+  if (rest_store(call, "series", call->args[2], call->args[1], series))
+    rest_answer(call, 200, series);
+  else
+    igt__json_free(series);
+out:
+  igt__json_free(old);
+  igt__json_free(study);
+}
+
+void rest_study_series_delete(rest_call *call) {
+  igt__json *study = rest_study_of_path(call);
+  igt__json *series = study ? rest_find(call, "series", call->args[2], "Series") : NULL;
+  if (series && !igt__str_eq(igt__json_get_str(series, "studyDatabaseId"), call->args[1])) {
+    rest_fail(call, 404, "Series %.100s does not exist in this study", call->args[2]);
+  } else if (series) {
+    rest_drop_series(call->server, series);
+    rest_answer_empty(call, 204);
+  }
+  igt__json_free(series);
+  igt__json_free(study);
+}
+
+/* The action of a project with series: the DICOM files that lie in the study become series. */
+void rest_study_action(rest_call *call) {
+  igt__json *study = rest_study_of_path(call), *institute;
+  if (!study)
+    return;
+  institute = rest_find(call, "institute", call->args[0], "Institute");
+  if (institute && igt__json_bool(igt__json_get(institute, "hasSeries")) &&
+      !rest_dicom_index(call->server, institute, study, call->who.sub))
+    rest_fail(call, 500, "The series could not be stored");
+  else if (institute)
+    rest_answer_empty(call, 204);
+  igt__json_free(institute);
+  igt__json_free(study);
+}
+
+/* ---- previews ---- */
+
+typedef struct picture {
+  uint8_t samples[REST_PREVIEW_SIDE * REST_PREVIEW_SIDE];
+  unsigned width, height;
+} picture;
+
+/* Every so many pixels one, from the darkest to the brightest that there is. */
+static void picture_of(const rest_dicom_image *image, picture *out) {
+  unsigned low = 65535, high = 0;
+  out->width = image->columns < REST_PREVIEW_SIDE ? image->columns : REST_PREVIEW_SIDE;
+  out->height = image->rows < REST_PREVIEW_SIDE ? image->rows : REST_PREVIEW_SIDE;
+  for (unsigned pass = 0; pass < 2; pass++) {
+    for (unsigned i = 0; i < out->width * out->height; i++) {
+      unsigned value = rest_dicom_pixel(image, i / out->width * image->rows / out->height,
+                                        i % out->width * image->columns / out->width);
+      low = pass == 0 && value < low ? value : low;
+      high = pass == 0 && value > high ? value : high;
+      if (pass == 1)
+        out->samples[i] = (uint8_t)(high > low ? (value - low) * 255 / (high - low) : 128);
+    }
+  }
+}
+
+/* For a series without an image that can be read: stripes, other ones for each. */
+static void picture_without(const char *id, picture *out) {
+  unsigned char sum[IGT__DIGEST_MAX];
+  igt__digest_of(IGT__SHA256, id, strlen(id), sum);
+  out->width = out->height = 16;
+  for (unsigned i = 0; i < 256; i++)
+    out->samples[i] = (uint8_t)(sum[i % 16] ^ sum[16 + i / 16]);
+}
+
+typedef struct picture_search {
+  rest_call *call;
+  const char *series_uid;
+  picture *out;
+  bool found;
+} picture_search;
+
+static bool read_picture(picture_search *search, const unsigned char *data, size_t n) {
+  rest_dicom_image image;
+  rest_dicom head;
+  if (!rest_dicom_read(data, n, &head) || !igt__str_eq(head.series_uid, search->series_uid) ||
+      !rest_dicom_image_read(data, n, &image))
+    return false;
+  picture_of(&image, search->out);
+  return true;
+}
+
+static bool look(void *payload, const sbx_object *object) {
+  picture_search *search = payload;
+  sbx_object now = {0};
+  unsigned char *data = NULL;
+  if (object->size == 0 || object->size > MAX_PICTURE)
+    return true;
+  int fd = sbx_object_open(search->call->server->store, SBX_BUCKET, object->key, &now);
+  if (fd >= 0 && (data = igt__malloc((size_t)object->size))) {
+    ssize_t n = pread(fd, data, (size_t)object->size, 0);
+    search->found = n > 0 && read_picture(search, data, (size_t)n);
+  }
+  if (fd >= 0)
+    close(fd);
+  sbx_object_finish(&now);
+  igt__free(data);
+  return !search->found;
+}
+
+static void picture_find(rest_call *call, const igt__json *series, picture *out) {
+  igt__json *study =
+      sbx_doc_get(call->server->store, "study", igt__json_get_str(series, "studyDatabaseId"));
+  const char *prefix = igt__json_get_str(study, "s3Prefix");
+  picture_search search = {call, igt__json_get_str(series, "instanceUid"), out, false};
+  igt__buf folder;
+  igt__buf_init(&folder, 4096);
+  igt__buf_printf(&folder, "%s%s", prefix ? prefix : "", rest_category_folders[REST_DICOM]);
+  if (prefix && *prefix && search.series_uid)
+    sbx_object_each(call->server->store, SBX_BUCKET, folder.data, "", look, &search);
+  if (!search.found)
+    picture_without(igt__json_get_str(series, "seriesDatabaseId"), out);
+  igt__buf_finish(&folder);
+  igt__json_free(study);
+}
+
+void rest_series_preview(rest_call *call) {
+  igt__json *series = series_of_path(call);
+  const char *url = igt__json_get_str(series, "previewUrl");
+  const char *name = url ? strrchr(url, '/') : NULL;
+  picture grey;
+  igt__buf jpeg;
+  if (!series)
+    return;
+  igt__buf_init(&jpeg, INT_MAX);
+  name = name ? name + 1 : url ? url : "preview.jpg";
+  if (strcmp(name, call->args[2]) != 0) {
+    rest_fail(call, 404, "The series has no preview %.100s", call->args[2]);
+  } else {
+    picture_find(call, series, &grey);
+    if (rest_preview_jpeg(grey.samples, grey.width, grey.height, &jpeg))
+      sbx_respond(call->req, 200, PREVIEW_TYPE, jpeg.data, jpeg.len);
+    else
+      rest_fail(call, 500, "out of memory");
+  }
+  igt__buf_finish(&jpeg);
+  igt__json_free(series);
+}
