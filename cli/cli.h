@@ -53,6 +53,7 @@ typedef struct settings {
   texts category, include, exclude;
   long long concurrent_studies, concurrent_files;
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
+  bool portable_names;
   bool submit, files, append, background;
 } settings;
 

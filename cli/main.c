@@ -103,6 +103,8 @@ static const option download_options[] = {
      "only the project's own files, to TARGET_FOLDER/files"},
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
      "local files get the modification date of the cloud's"},
+    {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
+     "map names that Windows cannot hold, here too"},
     MOVING,
     END};
 

@@ -140,6 +140,8 @@ typedef struct igt_transfer_options {
   const char *journal; /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
   bool no_journal;    /**< remember nothing: no resume of large files across runs */
   bool follow_links;  /**< upload: follow links in the tree */
+  bool portable_names; /**< download: map names that other systems cannot hold, too, as is done on
+                            file systems that cannot; docs/names.md */
 } igt_transfer_options;
 
 /** One project, one institute or all of them, and which studies. */
@@ -160,7 +162,7 @@ typedef struct igt_download_options {
   bool include_modified_date; /**< local time = the object's last-modified time */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false}
 
 /**
@@ -182,7 +184,7 @@ typedef struct igt_upload_options {
   const char *submit_password; /**< not NULL: each study whose files are all there is submitted */
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL}
 
 /**
@@ -202,7 +204,7 @@ typedef struct igt_verify_options {
   bool project_files;  /**< only the project's own files, in local/files */
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false}
 
 /**

@@ -11,7 +11,7 @@ typedef struct igt_cancel igt__cancel;
 igt__cancel *igt__cancel_new(void);
 igt__cancel *igt__cancel_ref(igt__cancel *cancel); /* NULL gives NULL */
 void igt__cancel_unref(igt__cancel *cancel);
-void igt__cancel_set(igt__cancel *cancel); /* async-signal-safe */
+void igt__cancel_set(igt__cancel *cancel);          /* async-signal-safe */
 bool igt__cancel_is_set(const igt__cancel *cancel); /* false for NULL */
 
 #endif

@@ -5,8 +5,7 @@
 #include "igtcloud/log.h"
 
 bool igt__log_wanted(igt_log_level level, igt_log_subject subject);
-void igt__log(igt_log_level level, igt_log_subject subject, const char *fmt, ...)
-    IGT_PRINTF(3, 4);
+void igt__log(igt_log_level level, igt_log_subject subject, const char *fmt, ...) IGT_PRINTF(3, 4);
 
 #define IGT__DEBUG(subject, ...)                                                                   \
   do {                                                                                             \

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "error.h"
+#include "name.h"
 
 /* Checks a relative path of '/'-separated components: not empty, not absolute, no NUL within
  * len, no "." or "..", no empty component, no control character, valid UTF-8, each component
@@ -28,8 +29,11 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
 void igt__root_close(igt__root *root);
 const char *igt__root_path(const igt__root *root); /* absolute, for the journal and messages */
 int igt__root_fd(const igt__root *root);
-/* True when names that differ in case alone are one file here; probed once, on demand. */
-bool igt__root_folds_case(igt__root *root);
+/* True when two names may be one file here: they differ in case alone, or é is one character in
+ * the one and two in the other. Probed once, on demand. */
+bool igt__root_folds(igt__root *root);
+/* What names the disk below can hold; probed once, on demand. */
+igt__name_rules igt__root_names(igt__root *root);
 
 /* open(2) of root/path with flags and mode; make_dirs makes missing folders (0777 & ~umask).
  * *fd >= 0 on success. A link anywhere on the way is IGT_E_UNSAFE_NAME; a file where a folder
@@ -41,6 +45,8 @@ igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
 /* Both below the root; replaces `to` atomically. */
 igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
+/* The same, but IGT_E_COLLISION when `to` is there. */
+igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err);
 igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 
 /* Writes root/path whole: hidden temporary file beside it, write, fsync, rename. */
@@ -56,7 +62,7 @@ igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len
 
 char *igt__path_join(const char *a, const char *b); /* one '/' between; igt__free */
 const char *igt__path_base(const char *path);       /* behind the last '/' */
-char *igt__path_absolute(const char *path); /* cwd + path, not resolved; igt__free */
+char *igt__path_absolute(const char *path);         /* cwd + path, not resolved; igt__free */
 
 /* Walks folders below a local root, depth first, entries sorted by name so that plans repeat.
  * follow_links: links to files and folders are followed (a loop is an error of that entry). */

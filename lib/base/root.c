@@ -32,7 +32,7 @@ struct igt__root {
   pthread_mutex_t lock;
   folder *cache[CACHED_FOLDERS];
   uint64_t clock;
-  int folds_case; /* -1: not probed yet */
+  int folds, names; /* -1: not probed yet */
 };
 
 /* ---- opening one component after the other ---- */
@@ -243,7 +243,7 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
   if (!root)
     return igt__fail_memory(err);
   root->fd = -1;
-  root->folds_case = -1;
+  root->folds = root->names = -1;
   pthread_mutex_init(&root->lock, NULL);
   igt_status status = create ? make_root(path, err) : IGT_OK;
   root->path = igt__path_absolute(path);
@@ -286,28 +286,64 @@ int igt__root_fd(const igt__root *root) {
   return root->fd;
 }
 
-static int probe_case(const igt__root *root) {
-  char lower[64], upper[64];
+/* Makes a hidden file of this name, and looks whether it is there under the other ones. */
+static bool probe(const igt__root *root, const char *name, const char *const *others, bool *made) {
+  char path[96];
   unsigned long long n = (unsigned long long)igt__jitter();
-  snprintf(lower, sizeof lower, ".igtcloud-probe-%016llx-a", n);
-  snprintf(upper, sizeof upper, ".igtcloud-probe-%016llx-A", n);
-  int fd = openat(root->fd, lower, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return 0;
-  close(fd);
   struct stat st;
-  int folds = fstatat(root->fd, upper, &st, AT_SYMLINK_NOFOLLOW) == 0;
-  unlinkat(root->fd, lower, 0);
-  return folds;
+  bool found = false;
+
+  snprintf(path, sizeof path, ".igtcloud-probe-%016llx-%s", n, name);
+  int fd = openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  *made = fd >= 0;
+  if (fd < 0)
+    return false;
+  close(fd);
+  for (; *others; others++) {
+    char other[96];
+    snprintf(other, sizeof other, ".igtcloud-probe-%016llx-%s", n, *others);
+    found = found || fstatat(root->fd, other, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+  unlinkat(root->fd, path, 0);
+  return found;
 }
 
-bool igt__root_folds_case(igt__root *root) {
+static int probe_folds(const igt__root *root) {
+  static const char *const others[] = {"A\xc3\xa9", "ae\xcc\x81", NULL};
+  bool made;
+
+  return probe(root, "a\xc3\xa9", others, &made);
+}
+
+static int probe_names(const igt__root *root) {
+  static const char *const others[] = {"x:", NULL}, *const none[] = {NULL};
+  bool made;
+
+  if (probe(root, "x:.", others, &made))
+    return IGT__NAMES_PORTABLE; /* the dot was dropped */
+  if (made)
+    return IGT__NAMES_POSIX;
+  /* That it refuses this name tells only when it takes another. */
+  (void)probe(root, "x", none, &made);
+  return made ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
+}
+
+bool igt__root_folds(igt__root *root) {
   pthread_mutex_lock(&root->lock);
-  if (root->folds_case < 0)
-    root->folds_case = probe_case(root);
-  int folds = root->folds_case;
+  if (root->folds < 0)
+    root->folds = probe_folds(root);
+  int folds = root->folds;
   pthread_mutex_unlock(&root->lock);
   return folds > 0;
+}
+
+igt__name_rules igt__root_names(igt__root *root) {
+  pthread_mutex_lock(&root->lock);
+  if (root->names < 0)
+    root->names = probe_names(root);
+  int names = root->names;
+  pthread_mutex_unlock(&root->lock);
+  return (igt__name_rules)names;
 }
 
 /* ---- what is below it ---- */
@@ -360,7 +396,37 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
   return os_error ? igt__fail_errno(err, os_error, "cannot look at '%s'", path) : IGT_OK;
 }
 
-igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err) {
+/* Where the file system has no such rename, the name is looked at before: a race with another
+ * process remains there. */
+static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {
+  struct stat st;
+
+#ifdef RENAME_NOREPLACE
+  if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -1;
+#endif
+  if (fstatat(to_fd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return renameat(from_fd, from, to_fd, to);
+}
+
+static igt_status rename_failed(const char *from, const char *to, bool only_new, int os_error,
+                                igt_error *err) {
+  if (os_error == EEXIST && only_new)
+    return igt__fail(err, IGT_E_COLLISION,
+                     "'%s' is there already, under a name that this file system takes for the same",
+                     to);
+  if (os_error == EISDIR || os_error == ENOTEMPTY)
+    return open_failed(to, EISDIR, err);
+  return igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
+}
+
+static igt_status move(igt__root *root, const char *from, const char *to, bool only_new,
+                       igt_error *err) {
   folder *f = NULL, *t = NULL;
   const char *from_base, *to_base;
   igt_status status = parent_get(root, from, false, &f, &from_base, err);
@@ -368,17 +434,22 @@ igt_status igt__root_rename(igt__root *root, const char *from, const char *to, i
     return status;
   status = parent_get(root, to, true, &t, &to_base, err);
   if (status == IGT_OK) {
-    if (renameat(f->fd, from_base, t->fd, to_base) != 0) {
-      int os_error = errno;
-      if (os_error == EISDIR || os_error == ENOTEMPTY)
-        status = open_failed(to, EISDIR, err);
-      else
-        status = igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
-    }
+    int failed = only_new ? rename_new(f->fd, from_base, t->fd, to_base)
+                          : renameat(f->fd, from_base, t->fd, to_base);
+    if (failed)
+      status = rename_failed(from, to, only_new, errno, err);
     folder_put(root, t, status != IGT_OK);
   }
   folder_put(root, f, status != IGT_OK);
   return status;
+}
+
+igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err) {
+  return move(root, from, to, false, err);
+}
+
+igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err) {
+  return move(root, from, to, true, err);
 }
 
 igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {

@@ -8,7 +8,7 @@
 
 #include "buf.h"
 
-bool igt__str_eq(const char *a, const char *b); /* NULL equals NULL only */
+bool igt__str_eq(const char *a, const char *b);        /* NULL equals NULL only */
 bool igt__str_eq_nocase(const char *a, const char *b); /* ASCII; never the locale's */
 bool igt__str_starts(const char *s, const char *prefix);
 bool igt__str_starts_nocase(const char *s, const char *prefix);

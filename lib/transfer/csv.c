@@ -337,7 +337,7 @@ static igt_status close_file(csv *c, igt_status status, igt_error *err) {
     if (fsync(c->fd) != 0 && errno != EINVAL)
       status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
     else
-      return igt__partial_commit(&c->partial, -1, err);
+      return igt__partial_commit(&c->partial, -1, false, err);
   }
   if (c->partial.name)
     igt__partial_close(&c->partial, false);

@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "transfer/fetch.h"
 #include "transfer/plan.h"
+#include "transfer/spelling.h"
 
 typedef struct download {
   igt__run run;
@@ -21,6 +22,8 @@ typedef struct download {
   char *target;    /* absolute */
   igt__room room;
   igt__map *folders; /* study folders of this run, lower case: each may be used once */
+  igt__name_rules rules;
+  bool folds; /* two names may be one file in the target */
 } download;
 
 /* One study (or the project's files) that is being planned. */
@@ -29,22 +32,23 @@ typedef struct plan {
   igt_root_study *study; /* NULL: project files */
   const igt_institute *institute;
   igt__group *group;
-  char *folder;          /* below the target: "institute/patient---study" */
-  igt__map *names;       /* paths seen, lower case where the file system folds it */
-  igt__s3_grant *grant;  /* of the category that is being listed */
-  const char *subfolder; /* of the category, or "" */
-  const char *list;      /* which list of the answer */
+  char *folder;            /* below the target: "institute/patient---study" */
+  igt__map *names;         /* paths seen, lower case where the file system folds it */
+  igt__spelling *spelling; /* NULL: the file system tells all names apart */
+  igt__s3_grant *grant;    /* of the category that is being listed */
+  const char *subfolder;   /* of the category, or "" */
+  const char *list;        /* which list of the answer */
   igt_status status;
 } plan;
 
 /* ---- one file ---- */
 
-static void report(plan *p, const igt_file *file, const char *path, igt_result result,
-                   const char *text, const igt_error *err) {
-  char local[PATH_MAX + 4096];
+/* path: as the cloud has it; below: the target; NULL when it has no place there. */
+static void report(plan *p, const igt_file *file, const char *path, const char *below,
+                   igt_result result, const char *text, const igt_error *err) {
   igt_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
+  char *local = below ? igt__path_join(p->d->target, below) : NULL;
 
-  (void)snprintf(local, sizeof local, "%s/%s/%s", p->d->target, p->folder, path);
   item.path = path;
   item.local_path = local;
   item.key = igt__text_of(&file->key);
@@ -52,17 +56,14 @@ static void report(plan *p, const igt_file *file, const char *path, igt_result r
   if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
     igt__group_found(p->group, result == IGT_RESULT_PLANNED ? item.size : 0);
   igt__group_item(p->group, &item);
-}
-
-static bool folds_case(const download *d) {
-  return d->root && igt__root_folds_case(d->root);
+  igt__free(local);
 }
 
 /* Two names that one file would have, here or where the copy goes next: the second one fails. */
 static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   igt__buf key;
   igt_status status = IGT_OK;
-  bool folds = folds_case(p->d);
+  bool folds = p->d->folds;
 
   igt__buf_init(&key, IGT__MAX_PATH + 256);
   for (const char *c = path; *c; c++)
@@ -70,30 +71,30 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   if (igt__map_has(p->names, key.data))
     status = igt__fail(err, IGT_E_COLLISION,
                        "the study has another file of this name%s: only the first is fetched",
-                       folds ? " (this file system does not tell upper from lower case)" : "");
+                       folds ? " (upper and lower case are the same here)" : "");
   else if (key.failed || !igt__map_set(p->names, key.data, p))
     status = igt__fail_memory(err);
   igt__buf_finish(&key);
   return status;
 }
 
-static igt_status check_file(plan *p, const igt_file *file, const char *name, igt_error *err) {
+/* *local: the path of the file below the study's folder. */
+static igt_status check_file(plan *p, const igt_file *file, const char *name, char **local,
+                             igt_error *err) {
   igt_status status;
 
+  *local = NULL;
   if (file->key.is != IGT_SET || !*file->key.v)
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
   if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
       (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
     return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
-  status = igt__path_check(name, strlen(name), "the file", err);
-  if (status == IGT_OK && *igt__path_base(name) == '.' && igt__str_ends(name, ".igtpart"))
-    return igt__fail(err, IGT_E_UNSAFE_NAME,
-                     "'%s' is a name that is kept for files that are not whole yet", name);
-  return status == IGT_OK ? claim_name(p, name, err) : status;
+  status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", local, err);
+  return status == IGT_OK ? claim_name(p, *local, err) : status;
 }
 
 /* What is there already counts by its size; by its content with --checksum. */
-static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, igt_error *err) {
+static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt_error *err) {
   igt__comparison found;
   struct stat st;
   int fd;
@@ -102,9 +103,13 @@ static igt_status is_there(plan *p, const igt__fetch_file *file, bool *there, ig
   *there = false;
   if (!p->d->root)
     return IGT_OK;
+  if (p->spelling && (status = igt__spelling_claim(p->spelling, file->path, err)) != IGT_OK)
+    return status;
   status = igt__root_stat(p->d->root, file->path, &st, err);
-  if (status == IGT_E_NO_FILE)
+  if (status == IGT_E_NO_FILE) {
+    file->only_new = p->spelling != NULL;
     return IGT_OK;
+  }
   if (status != IGT_OK)
     return status;
   if (S_ISDIR(st.st_mode))
@@ -159,14 +164,14 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   igt_status status = is_there(p, &fetch, &there, &err);
 
   if (status == IGT_OK && there) {
-    report(p, file, name, IGT_RESULT_SKIPPED, "it is there already", NULL);
+    report(p, file, name, path, IGT_RESULT_SKIPPED, "it is there already", NULL);
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
-    report(p, file, name, IGT_RESULT_PLANNED, "", NULL);
+    report(p, file, name, path, IGT_RESULT_PLANNED, "", NULL);
   } else {
     if (status == IGT_OK)
       status = igt__fetch_add(&fetch, &err);
     if (status != IGT_OK)
-      report(p, file, name, IGT_RESULT_FAILED, "", &err);
+      report(p, file, name, path, IGT_RESULT_FAILED, "", &err);
   }
 }
 
@@ -174,6 +179,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name = name_of(file);
   igt_error err = IGT_ERROR_INIT;
+  char *local = NULL;
   igt__buf path;
 
   if (igt__run_stopping(&p->d->run))
@@ -183,19 +189,20 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   if (!passes(p, file, name))
     return IGT_OK;
   if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
-    report(p, file, name, IGT_RESULT_IGNORED,
+    report(p, file, name, NULL, IGT_RESULT_IGNORED,
            "its name is that of the file in which the study itself is described", NULL);
     return IGT_OK;
   }
   igt__buf_init(&path, 64 * 1024);
-  igt__buf_printf(&path, "%s/%s%s%s", p->folder, p->subfolder, *p->subfolder ? "/" : "", name);
-  if (check_file(p, file, name, &err) != IGT_OK)
-    report(p, file, name, IGT_RESULT_FAILED, "", &err);
-  else if (path.failed)
-    report(p, file, name, IGT_RESULT_FAILED, "", NULL);
+  if (check_file(p, file, name, &local, &err) != IGT_OK)
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
+  else if (!igt__buf_printf(&path, "%s/%s%s%s", p->folder, p->subfolder, *p->subfolder ? "/" : "",
+                            local))
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", (igt__fail_memory(&err), &err));
   else
     add_file(p, file, name, path.data);
   igt__buf_finish(&path);
+  igt__free(local);
   igt__run_wait_events(&p->d->run);
   igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
   return IGT_OK;
@@ -226,7 +233,9 @@ static igt_status new_grant(plan *p, const char *below, igt_error *err) {
 static igt_status empty_names(plan *p, igt_error *err) {
   igt__map_free(p->names);
   p->names = igt__map_new();
-  return p->names ? IGT_OK : igt__fail_memory(err);
+  if (p->d->folds && !p->spelling)
+    p->spelling = igt__spelling_new(p->d->root, p->folder);
+  return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
@@ -293,6 +302,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
 
 static void plan_free(plan *p) {
   igt__map_free(p->names);
+  igt__spelling_free(p->spelling);
   igt__s3_grant_unref(p->grant);
   igt_model_free(p->study ? &p->study->model : NULL);
   igt__free(p->folder);
@@ -324,13 +334,14 @@ static void study_task(void *arg) {
 
 /* "institute/study" below the target, used once. */
 static igt_status choose_folder(download *d, plan *p, const char *human, igt_error *err) {
-  const char *institute = igt__text_of(&p->institute->name);
-  char *study = NULL, *lower;
-  igt_status status = igt__name_check(institute, "the institute", err);
+  char *institute = NULL, *study = NULL, *lower;
+  igt_status status = igt__name_to_local(igt__text_of(&p->institute->name), d->rules,
+                                         "the institute", &institute, err);
 
   if (status == IGT_OK)
-    status = igt__study_folder(human, d->run.options.structure, &study, err);
+    status = igt__study_folder(human, d->run.options.structure, d->rules, &study, err);
   p->folder = status == IGT_OK ? igt__path_join(institute, study) : NULL;
+  igt__free(institute);
   igt__free(study);
   if (status != IGT_OK)
     return status;
@@ -339,7 +350,7 @@ static igt_status choose_folder(download *d, plan *p, const char *human, igt_err
     igt__free(lower);
     return igt__fail_memory(err);
   }
-  for (char *c = lower; *c && folds_case(d); c++)
+  for (char *c = lower; *c && d->folds; c++)
     *c = igt__ascii_lower(*c);
   if (igt__map_has(d->folders, lower))
     status =
@@ -503,6 +514,10 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   if (status != IGT_OK)
     return status;
   d->target = igt__path_absolute(o->target);
+  d->folds = d->root && !o->transfer.dry_run && igt__root_folds(d->root);
+  d->rules = o->transfer.portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
+  if (d->root && !o->transfer.dry_run && d->rules == IGT__NAMES_POSIX)
+    d->rules = igt__root_names(d->root);
   d->folders = igt__map_new();
   if (!d->folders || !d->target)
     return igt__fail_memory(err);

@@ -26,7 +26,7 @@ typedef struct fetch {
   igt__root *root;
   char *key, *path, *item_path;
   uint64_t listed_size;
-  bool keep_date;
+  bool keep_date, only_new;
 
   /* What the store says; set by the first answer. */
   uint64_t size;
@@ -139,7 +139,7 @@ static igt_status settle(fetch *f, char digest[128], igt_error *err) {
   if (status != IGT_OK)
     return status;
   return igt__partial_commit(&f->partial, f->keep_date && f->last_modified ? f->last_modified : -1,
-                             err);
+                             f->only_new, err);
 }
 
 /* ---- what the answers tell ---- */
@@ -671,6 +671,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->item_path = igt__strdup(file->item_path ? file->item_path : file->key);
   f->listed_size = f->size = file->size;
   f->keep_date = file->keep_date;
+  f->only_new = file->only_new;
   f->large = file->size > RANGE_SIZE;
   f->partial.fd = -1;
   f->work.take = take;

@@ -18,6 +18,7 @@ typedef struct igt__fetch_file {
   const char *item_path; /* below the study, for reports */
   uint64_t size;         /* as listed */
   bool keep_date;        /* local time = the object's */
+  bool only_new;         /* nothing is there, and two names may be one file here */
 } igt__fetch_file;
 
 /* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */

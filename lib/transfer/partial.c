@@ -73,12 +73,14 @@ static igt_status set_time(int fd, int64_t mtime, igt_error *err) {
   return IGT_OK;
 }
 
-igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, igt_error *err) {
+igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new,
+                               igt_error *err) {
   igt_status status = set_time(partial->fd, mtime, err);
   int fd = partial->fd;
 
   if (status == IGT_OK)
-    status = igt__root_rename(partial->root, partial->name, partial->path, err);
+    status = only_new ? igt__root_rename_new(partial->root, partial->name, partial->path, err)
+                      : igt__root_rename(partial->root, partial->name, partial->path, err);
   partial->fd = -1;
   /* The lock goes with the close, so nobody else took the name before the rename. A file system
    * that reports a failed write only now (NFS, quota) takes the file with it. */

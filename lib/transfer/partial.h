@@ -18,8 +18,9 @@ typedef struct igt__partial {
  * so two runs in one folder don't hurt each other. */
 igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char *path,
                              igt_error *err);
-/* Looks at close's result, then puts it under the final name. mtime < 0: as it is. */
-igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, igt_error *err);
+/* Looks at close's result, then puts it under the final name. mtime < 0: as it is. only_new: what
+ * is there by now is another file, and IGT_E_COLLISION. */
+igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new, igt_error *err);
 /* keep: leave it for a later run; else remove it. */
 void igt__partial_close(igt__partial *partial, bool keep);
 

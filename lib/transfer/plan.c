@@ -59,23 +59,50 @@ bool igt__wanted(const igt_transfer_options *options, const char *path) {
   return wanted;
 }
 
-igt_status igt__study_folder(const char *human_id, igt_structure structure, char **out,
-                             igt_error *err) {
+static igt_status flat_folder(const char *human_id, igt__name_rules rules, char **out,
+                              igt_error *err) {
   igt__buf folder;
   igt_status status;
 
-  *out = NULL;
   igt__buf_init(&folder, 64 * 1024);
-  for (const char *p = human_id; *p; p++) {
-    if (*p == '/' && structure == IGT_FLAT)
-      igt__buf_puts(&folder, "---");
-    else
-      igt__buf_putc(&folder, *p);
-  }
+  for (const char *p = human_id; *p; p++)
+    igt__buf_puts(&folder, *p == '/' ? "---" : (char[]){*p, '\0'});
   status = folder.failed ? igt__fail_memory(err)
-                         : igt__path_check(folder.data, folder.len, "the study's folder", err);
+                         : igt__name_to_local(folder.data, rules, "the study's folder", out, err);
+  igt__buf_finish(&folder);
+  return status;
+}
+
+/* Each component is one folder: none is cut. */
+static igt_status deep_folder(const char *human_id, igt__name_rules rules, char **out,
+                              igt_error *err) {
+  igt__buf folder;
+  igt_status status = igt__path_check_cloud(human_id, strlen(human_id), "the study's folder", err);
+
+  igt__buf_init(&folder, 64 * 1024);
+  for (const char *p = human_id; *p && status == IGT_OK;) {
+    size_t n = strcspn(p, "/");
+    char *name = igt__strndup(p, n), *local = NULL;
+    status = name ? igt__name_to_local(name, rules, "the study's folder", &local, err)
+                  : igt__fail_memory(err);
+    if (status == IGT_OK)
+      igt__buf_printf(&folder, "%s%s", local, p[n] ? "/" : "");
+    igt__free(local);
+    igt__free(name);
+    p += n + (p[n] == '/');
+  }
+  if (status == IGT_OK)
+    status = folder.failed ? igt__fail_memory(err)
+                           : igt__path_check(folder.data, folder.len, "the study's folder", err);
   if (status == IGT_OK && !(*out = igt__buf_take(&folder)))
     status = igt__fail_memory(err);
   igt__buf_finish(&folder);
   return status;
+}
+
+igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
+                             char **out, igt_error *err) {
+  *out = NULL;
+  return structure == IGT_FLAT ? flat_folder(human_id, rules, out, err)
+                               : deep_folder(human_id, rules, out, err);
 }

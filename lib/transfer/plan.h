@@ -4,6 +4,7 @@
 
 /* What download and upload share in planning: room for studies, patterns, names of folders. */
 
+#include "base/name.h"
 #include "transfer/find.h"
 #include "transfer/run.h"
 
@@ -26,8 +27,9 @@ void igt__room_leave(igt__room *room);
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);
 
-/* "patient/study" as a folder: flat, '/' becomes "---". The caller's to igt__free; checked. */
-igt_status igt__study_folder(const char *human_id, igt_structure structure, char **out,
-                             igt_error *err);
+/* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The
+ * caller's to igt__free; checked. */
+igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
+                             char **out, igt_error *err);
 
 #endif

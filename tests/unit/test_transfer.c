@@ -267,7 +267,7 @@ static void test_partial(void **state) {
   igt__partial_close(&a, true);
   assert_int_equal(igt__partial_open(&a, root, "d/f", &err), IGT_OK);
   assert_true(a.existed);
-  assert_int_equal(igt__partial_commit(&a, 1000000000, &err), IGT_OK);
+  assert_int_equal(igt__partial_commit(&a, 1000000000, false, &err), IGT_OK);
   assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_OK);
   assert_int_equal(st.st_mtime, 1000000000);
   assert_int_equal(st.st_size, 1);
@@ -316,18 +316,22 @@ static void test_plan(void **state) {
   igt_transfer_options o = {.include = include, .include_count = 2};
   igt_error err;
   char *folder;
-  assert_true(igt__wanted(&o, "a/b.dcm") && igt__wanted(&o, "waves/x/y") && !igt__wanted(&o, "a.txt"));
+  assert_true(igt__wanted(&o, "a/b.dcm") && igt__wanted(&o, "waves/x/y") &&
+              !igt__wanted(&o, "a.txt"));
   o.exclude = exclude;
   o.exclude_count = 1;
   assert_false(igt__wanted(&o, "a/secret.dcm"));
-  assert_int_equal(igt__study_folder("P1/S/1", IGT_FLAT, &folder, &err), IGT_OK);
+  assert_int_equal(igt__study_folder("P1/S/1", IGT_FLAT, IGT__NAMES_POSIX, &folder, &err), IGT_OK);
   assert_string_equal(folder, "P1---S---1");
   igt__free(folder);
-  assert_int_equal(igt__study_folder("P1/S1", IGT_HIERARCHICAL, &folder, &err), IGT_OK);
+  assert_int_equal(igt__study_folder("P1/S1", IGT_HIERARCHICAL, IGT__NAMES_POSIX, &folder, &err),
+                   IGT_OK);
   assert_string_equal(folder, "P1/S1");
   igt__free(folder);
-  assert_int_equal(igt__study_folder("../x", IGT_HIERARCHICAL, &folder, &err), IGT_E_UNSAFE_NAME);
-  assert_int_equal(igt__study_folder("", IGT_FLAT, &folder, &err), IGT_E_UNSAFE_NAME);
+  assert_int_equal(igt__study_folder("../x", IGT_HIERARCHICAL, IGT__NAMES_POSIX, &folder, &err),
+                   IGT_E_UNSAFE_NAME);
+  assert_int_equal(igt__study_folder("", IGT_FLAT, IGT__NAMES_POSIX, &folder, &err),
+                   IGT_E_UNSAFE_NAME);
 }
 
 static igt_root_study *study_of(const char *json) {
@@ -426,10 +430,11 @@ static void test_new_study(void **state) {
 
 static void test_table(void **state) {
   (void)state;
-  igt_root_study *study = study_of(
-      "{\"studyType\":\"Study\",\"studyDatabaseId\":\"1\",\"s3Prefix\":\"p/\",\"legalBasis\":[\"a\","
-      "\"b\"],\"studyDate\":\"2020-01-10T00:00:00Z\",\"patient\":{\"patientId\":\"p,1\","
-      "\"givenName\":\"A \\\"B\\\"\",\"s3Prefix\":\"x\"},\"extra\":true}");
+  igt_root_study *study =
+      study_of("{\"studyType\":\"Study\",\"studyDatabaseId\":\"1\",\"s3Prefix\":\"p/"
+               "\",\"legalBasis\":[\"a\","
+               "\"b\"],\"studyDate\":\"2020-01-10T00:00:00Z\",\"patient\":{\"patientId\":\"p,1\","
+               "\"givenName\":\"A \\\"B\\\"\",\"s3Prefix\":\"x\"},\"extra\":true}");
   igt__table *t = igt__table_new(true);
   igt__buf out;
   uint64_t left_out = 0;
@@ -443,8 +448,9 @@ static void test_table(void **state) {
                                 "patientDateofbirth,extra,filename,filesize\r\n");
   igt__buf_clear(&out);
   assert_true(igt__table_row(t, study, "d/f\n", 5, &out, &left_out));
-  assert_string_equal(out.data, "1,\"a, b\",2020-01-10 00:00:00+00:00,\"p,1\",\"A \"\"B\"\"\",,True,"
-                                "\"d/f\n\",5\r\n");
+  assert_string_equal(out.data,
+                      "1,\"a, b\",2020-01-10 00:00:00+00:00,\"p,1\",\"A \"\"B\"\"\",,True,"
+                      "\"d/f\n\",5\r\n");
   assert_int_equal(left_out, 0);
   igt__table_free(t);
   t = igt__table_new(false);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/spelling.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+struct igt__spelling {
+  igt__root *root;
+  const char *folder;
+  igt__map *folders; /* that were read */
+  igt__map *names;   /* paths as they are spelt: those that were there, and those of this run */
+};
+
+igt__spelling *igt__spelling_new(igt__root *root, const char *folder) {
+  igt__spelling *s = igt__calloc(1, sizeof *s);
+
+  if (!s)
+    return NULL;
+  s->root = root;
+  s->folder = folder;
+  s->folders = igt__map_new();
+  s->names = igt__map_new();
+  if (!s->folders || !s->names) {
+    igt__spelling_free(s);
+    return NULL;
+  }
+  return s;
+}
+
+void igt__spelling_free(igt__spelling *s) {
+  if (!s)
+    return;
+  igt__map_free(s->folders);
+  igt__map_free(s->names);
+  igt__free(s);
+}
+
+static igt_status note_names(igt__spelling *s, const char *folder, DIR *dir, igt_error *err) {
+  const struct dirent *e;
+
+  while ((errno = 0, e = readdir(dir)) != NULL) {
+    char *path = igt__path_join(folder, e->d_name);
+    bool set = path && igt__map_set(s->names, path, s);
+    igt__free(path);
+    if (!set)
+      return igt__fail_memory(err);
+  }
+  return errno ? igt__fail_errno(err, errno, "cannot read the folder '%s'", folder) : IGT_OK;
+}
+
+/* Once, and before this run puts anything but a study.json into it. */
+static igt_status read_folder(igt__spelling *s, const char *folder, igt_error *err) {
+  igt_status status;
+  DIR *dir;
+  int fd;
+
+  if (igt__map_has(s->folders, folder))
+    return IGT_OK;
+  if (!igt__map_set(s->folders, folder, s))
+    return igt__fail_memory(err);
+  status = igt__root_open_file(s->root, folder, O_RDONLY | O_DIRECTORY, 0, false, &fd, err);
+  if (status != IGT_OK)
+    return status == IGT_E_NO_FILE ? IGT_OK : status;
+  dir = fdopendir(fd);
+  if (!dir) {
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", folder);
+    close(fd);
+    return status;
+  }
+  status = note_names(s, folder, dir, err);
+  closedir(dir);
+  return status;
+}
+
+/* One step of the path: what leads to it is claimed already. */
+static igt_status claim_step(igt__spelling *s, const char *path, igt_error *err) {
+  const char *base = igt__path_base(path);
+  char *folder = igt__strndup(path, (size_t)(base - path) - 1);
+  struct stat st;
+  igt_status status = folder ? read_folder(s, folder, err) : igt__fail_memory(err);
+
+  igt__free(folder);
+  if (status != IGT_OK || igt__map_has(s->names, path))
+    return status;
+  status = igt__root_stat(s->root, path, &st, NULL);
+  if (status == IGT_OK)
+    return igt__fail(err, IGT_E_COLLISION,
+                     "'%s' is there under a name that this file system takes for the same", path);
+  if (status != IGT_E_NO_FILE)
+    return igt__root_stat(s->root, path, &st, err);
+  return igt__map_set(s->names, path, s) ? IGT_OK : igt__fail_memory(err);
+}
+
+igt_status igt__spelling_claim(igt__spelling *s, const char *path, igt_error *err) {
+  char *steps = igt__strdup(path);
+  igt_status status = steps ? IGT_OK : igt__fail_memory(err);
+
+  for (char *p = steps ? steps + strlen(s->folder) + 1 : NULL; status == IGT_OK && *p; p++) {
+    if (*p != '/')
+      continue;
+    *p = '\0';
+    status = claim_step(s, steps, err);
+    *p = '/';
+  }
+  if (status == IGT_OK)
+    status = claim_step(s, path, err);
+  igt__free(steps);
+  return status;
+}
