@@ -70,8 +70,8 @@ bool igt__buf_reserve(igt__buf *buf, size_t more) {
   if (need <= buf->cap)
     return true;
   size_t cap = buf->cap ? buf->cap : 64;
-  while (cap < need)
-    cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+  while (cap < need) /* in few steps to what a header has */
+    cap = cap > SIZE_MAX / 4 ? need : cap * (cap < 4096 ? 4 : 2);
   return grow(buf, cap);
 }
 
@@ -90,14 +90,25 @@ bool igt__buf_puts(igt__buf *buf, const char *s) {
 }
 
 bool igt__buf_putc(igt__buf *buf, char c) {
-  return igt__buf_append(buf, &c, 1);
+  if (buf->failed || buf->len + 2 > buf->cap || buf->len >= buf->max)
+    return igt__buf_append(buf, &c, 1);
+  buf->data[buf->len++] = c;
+  buf->data[buf->len] = '\0';
+  return true;
 }
 
 bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) {
+  size_t room = buf->failed ? 0 : buf->cap - buf->len;
   va_list args;
   va_start(args, fmt);
-  int n = vsnprintf(NULL, 0, fmt, args);
+  int n = vsnprintf(room ? buf->data + buf->len : NULL, room, fmt, args);
   va_end(args);
+  if (n >= 0 && (size_t)n < room && (size_t)n <= buf->max - buf->len) {
+    buf->len += (size_t)n;
+    return true;
+  }
+  if (room)
+    buf->data[buf->len] = '\0'; /* as it was */
   if (n < 0)
     return fail(buf, false);
   if (!igt__buf_reserve(buf, (size_t)n))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -29,8 +29,23 @@ const char *igt__digest_name(igt__digest_alg alg) {
   return algs[alg].name;
 }
 
+/* Fetched once: OpenSSL 3 looks EVP_md5() and the like up by name at each use, which costs as much
+ * as the digest of some hundred bytes. */
+static const EVP_MD *evps[IGT__SHA256 + 1];
+
+static void fetch_evps(void) {
+  static const char *const names[] = {
+      [IGT__MD5] = "MD5", [IGT__SHA1] = "SHA1", [IGT__SHA256] = "SHA256"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    evps[i] = EVP_MD_fetch(NULL, names[i], NULL);
+}
+
 static const EVP_MD *evp_of(igt__digest_alg alg) {
-  return alg == IGT__MD5 ? EVP_md5() : alg == IGT__SHA1 ? EVP_sha1() : EVP_sha256();
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+  pthread_once(&once, fetch_evps);
+  return evps[alg];
 }
 
 static bool is_crc(igt__digest_alg alg) {
@@ -44,7 +59,7 @@ igt__digest *igt__digest_new(igt__digest_alg alg) {
   d->alg = alg;
   if (!is_crc(alg)) {
     d->evp = EVP_MD_CTX_new();
-    if (!d->evp || !EVP_DigestInit_ex(d->evp, evp_of(alg), NULL)) {
+    if (!d->evp || !EVP_DigestInit_ex2(d->evp, evp_of(alg), NULL)) {
       igt__digest_free(d);
       return NULL;
     }
@@ -78,7 +93,7 @@ void igt__digest_final(igt__digest *d, unsigned char *out) {
 void igt__digest_reset(igt__digest *d) {
   d->crc = 0;
   if (d->evp)
-    EVP_DigestInit_ex(d->evp, NULL, NULL);
+    EVP_DigestInit_ex2(d->evp, NULL, NULL);
 }
 
 void igt__digest_of(igt__digest_alg alg, const void *data, size_t n, unsigned char *out) {
@@ -91,10 +106,39 @@ void igt__digest_of(igt__digest_alg alg, const void *data, size_t n, unsigned ch
   igt__digest_final(&d, out);
 }
 
+/* H(pad || data): both passes of RFC 2104. */
+static bool padded_pass(EVP_MD_CTX *ctx, const unsigned char key[64], unsigned char with,
+                        const void *data, size_t n, unsigned char out[32]) {
+  unsigned char pad[64];
+  bool ok;
+
+  for (size_t i = 0; i < sizeof pad; i++)
+    pad[i] = key[i] ^ with;
+  ok = EVP_DigestInit_ex2(ctx, evp_of(IGT__SHA256), NULL) &&
+       EVP_DigestUpdate(ctx, pad, sizeof pad) && EVP_DigestUpdate(ctx, data, n) &&
+       EVP_DigestFinal_ex(ctx, out, NULL);
+  igt__wipe(pad, sizeof pad);
+  return ok;
+}
+
+/* By hand: OpenSSL 3 looks its MAC up by name and allocates for each call, four times the cost. */
 void igt__hmac_sha256(const void *key, size_t key_len, const void *data, size_t n,
                       unsigned char out[32]) {
-  unsigned len = 32;
-  HMAC(EVP_sha256(), key, (int)key_len, data, n, out, &len);
+  unsigned char block[64] = {0}, inner[32];
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+  bool ok = ctx != NULL;
+
+  if (key_len > sizeof block)
+    igt__digest_of(IGT__SHA256, key, key_len, block);
+  else if (key_len > 0)
+    memcpy(block, key, key_len);
+  ok = ok && padded_pass(ctx, block, 0x36, data, n, inner) &&
+       padded_pass(ctx, block, 0x5c, inner, sizeof inner, out);
+  if (!ok) /* no memory: a value that no one accepts */
+    igt__wipe(out, 32);
+  EVP_MD_CTX_free(ctx);
+  igt__wipe(block, sizeof block);
+  igt__wipe(inner, sizeof inner);
 }
 
 void igt__pbkdf2(const char *password, const void *salt, size_t salt_len, unsigned iterations,

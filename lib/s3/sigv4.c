@@ -124,28 +124,32 @@ static bool name_is(const char *header, const char *name, size_t n) {
 
 /* Without space around it, runs of spaces inside as one. */
 static bool put_trimmed(igt__buf *out, const char *value) {
-  bool pending = false, any = false, ok = true;
+  static const char space[] = " \t";
+  bool any = false, ok = true;
 
-  for (; ok && *value; value++) {
-    if (*value == ' ' || *value == '\t') {
-      pending = any;
-      continue;
-    }
-    if (pending)
-      ok = igt__buf_putc(out, ' ');
-    ok = ok && igt__buf_putc(out, *value);
-    pending = false;
+  while (ok && *(value += strspn(value, space))) {
+    size_t n = strcspn(value, space);
+    ok = (!any || igt__buf_putc(out, ' ')) && igt__buf_append(out, value, n);
+    value += n;
     any = true;
   }
   return ok;
 }
 
-static bool put_header(igt__buf *out, const igt__sigv4_request *req, const char *name, size_t n) {
-  bool ok = true, first = true;
+static bool put_lower(igt__buf *out, const char *name, size_t n) {
+  size_t at = out->len;
 
-  for (size_t i = 0; ok && i < n; i++)
-    ok = igt__buf_putc(out, igt__ascii_lower(name[i]));
-  ok = ok && igt__buf_putc(out, ':');
+  if (!igt__buf_append(out, name, n))
+    return false;
+  for (char *c = out->data + at; n > 0; n--, c++)
+    *c = igt__ascii_lower(*c);
+  return true;
+}
+
+static bool put_header(igt__buf *out, const igt__sigv4_request *req, const char *name, size_t n) {
+  bool ok, first = true;
+
+  ok = put_lower(out, name, n) && igt__buf_putc(out, ':');
   for (size_t i = 0; ok && i < req->header_count; i++) {
     if (!name_is(req->headers[i].name, name, n))
       continue;
@@ -188,8 +192,7 @@ bool igt__sigv4_signed_headers(const igt__sigv4_header *headers, size_t n, igt__
       return !out->failed;
     if (last)
       igt__buf_putc(out, ';');
-    for (const char *p = next; *p; p++)
-      igt__buf_putc(out, igt__ascii_lower(*p));
+    put_lower(out, next, strlen(next));
     last = next;
   }
 }
