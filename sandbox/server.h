@@ -17,10 +17,10 @@ typedef struct sbx_server {
   sbx_http *http;
   struct sbx_front *front; /* faults/; NULL without --faults */
   const char *data_dir;
-  const char *base_url;   /* "http://127.0.0.1:PORT" */
-  int token_lifetime;     /* seconds a JWT lives */
-  int s3_lifetime;        /* seconds S3 credentials live */
-  struct sbx_s3 *s3;      /* see below; NULL: nothing is kept between S3 requests */
+  const char *base_url; /* "http://127.0.0.1:PORT" */
+  int token_lifetime;   /* seconds a JWT lives */
+  int s3_lifetime;      /* seconds S3 credentials live */
+  struct sbx_s3 *s3;    /* see below; NULL: nothing is kept between S3 requests */
 } sbx_server;
 
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */
@@ -37,13 +37,13 @@ bool sbx_seed(sbx_server *server, const char *seed, char *error, size_t error_ca
 
 /* ---- S3 credentials (s3/credentials.c, kept in the store, so they survive a restart) ---- */
 typedef struct sbx_credentials {
-  char access_key[24];   /* "ASIA" + 16 */
+  char access_key[24]; /* "ASIA" + 16 */
   char secret_key[44];
   char session_token[512]; /* "" for the root account of tests */
   char bucket[64];
-  char prefix[1024];     /* keys must start with it; "" for all */
-  char action[8];        /* "GET" (get, head, list), "PUT" (put, multipart, abort) or "*" */
-  int64_t expires;       /* seconds; 0: never */
+  char prefix[1024]; /* keys must start with it; "" for all */
+  char action[8];    /* "GET" (get, head, list), "PUT" (put, multipart, abort) or "*" */
+  int64_t expires;   /* seconds; 0: never */
 } sbx_credentials;
 bool sbx_credentials_issue(sbx_server *server, const char *action, const char *prefix,
                            sbx_credentials *out);
@@ -53,6 +53,9 @@ bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_creden
 typedef struct sbx_s3 sbx_s3;
 sbx_s3 *sbx_s3_new(void);
 void sbx_s3_free(sbx_s3 *s3);
+
+/* The CRC64NVME that S3 gives an object by itself, into object->metadata (s3/checksum.c). */
+bool sbx_s3_add_own_checksum(sbx_object *object, const unsigned char crc64nvme[8]);
 
 /* The account with all rights, for tests and people: made once and kept in the store. Writes
  * DIR/root-credentials.json (0600) with today's endpoint. */

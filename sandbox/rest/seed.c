@@ -225,7 +225,6 @@ static igt__json *bulk_body(const char *type, uint64_t n) {
 
 static bool bulk_study(seed *s, const igt__json *institute, uint64_t n, const igt__json *spec) {
   int64_t files = igt__json_int(igt__json_get(spec, "files"));
-  int64_t size = igt__json_int(igt__json_get(spec, "size"));
   igt__json *body = bulk_body(igt__json_get_str(institute, "studyType"), n);
   igt__json *study = rest_study_new(s->server, institute, body, NULL, NULL, SEEDER);
   const char *id = igt__json_get_str(study, "studyDatabaseId");
@@ -235,7 +234,7 @@ static bool bulk_study(seed *s, const igt__json *institute, uint64_t n, const ig
   for (int64_t f = 0; ok && f < files; f++) {
     char path[40];
     snprintf(path, sizeof path, "file-%06lld.bin", (long long)f);
-    ok = rest_seed_bulk_file(s->server, id, prefix, path, (uint64_t)size, &s->err);
+    ok = rest_seed_bulk_file(s->server, id, prefix, path, spec, &s->err);
   }
   igt__json_free(study);
   igt__json_free(body);

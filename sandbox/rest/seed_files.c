@@ -15,22 +15,38 @@
 /* An object on its way into the store. */
 typedef struct writer {
   sbx_incoming *in;
-  igt__digest *md5;
+  igt__digest *md5, *crc64; /* crc64 NULL: an object of the time before S3 had them */
   uint64_t size;
   bool ok;
 } writer;
 
-static writer writer_begin(sbx_server *server) {
-  writer w = {sbx_incoming_new(server->store), igt__digest_new(IGT__MD5), 0, false};
-  w.ok = w.in && w.md5;
+static writer writer_begin(sbx_server *server, bool checksum) {
+  writer w = {sbx_incoming_new(server->store), igt__digest_new(IGT__MD5),
+              checksum ? igt__digest_new(IGT__CRC64NVME) : NULL, 0, false};
+  w.ok = w.in && w.md5 && (w.crc64 || !checksum);
   return w;
+}
+
+static void writer_finish(writer *w) {
+  igt__digest_free(w->md5);
+  igt__digest_free(w->crc64);
 }
 
 static void writer_add(writer *w, const void *data, size_t n) {
   w->ok = w->ok && sbx_incoming_write(w->in, data, n);
   if (w->ok)
     igt__digest_update(w->md5, data, n);
+  if (w->ok && w->crc64)
+    igt__digest_update(w->crc64, data, n);
   w->size += n;
+}
+
+static bool add_checksum(writer *w, sbx_object *object) {
+  unsigned char crc[IGT__DIGEST_MAX];
+  if (!w->crc64)
+    return true;
+  igt__digest_final(w->crc64, crc);
+  return sbx_s3_add_own_checksum(object, crc);
 }
 
 static bool writer_end(writer *w, sbx_server *server, const char *key) {
@@ -42,16 +58,19 @@ static bool writer_end(writer *w, sbx_server *server, const char *key) {
   if (w->ok) {
     igt__digest_final(w->md5, digest);
     igt__hex(digest, igt__digest_size(IGT__MD5), object.etag);
-    w->ok = sbx_object_commit(server->store, SBX_BUCKET, w->in, &object);
-  } else {
-    sbx_incoming_discard(w->in);
+    w->ok = add_checksum(w, &object);
   }
-  igt__digest_free(w->md5);
+  if (w->ok)
+    w->ok = sbx_object_commit(server->store, SBX_BUCKET, w->in, &object);
+  else
+    sbx_incoming_discard(w->in);
+  igt__free(object.metadata);
+  writer_finish(w);
   return w->ok;
 }
 
 bool rest_object_put(sbx_server *server, const char *key, const void *data, size_t n) {
-  writer w = writer_begin(server);
+  writer w = writer_begin(server, true);
   writer_add(&w, data, n);
   return writer_end(&w, server, key);
 }
@@ -160,7 +179,7 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
   }
   igt__buf_init(&key, 16 * 1024);
   igt__buf_printf(&key, "%s%s%s", prefix, study ? rest_category_folders[category] : "", path);
-  writer w = writer_begin(server);
+  writer w = writer_begin(server, unless_false(spec, "checksum"));
   if (!add_spec(&w, spec, key.data)) {
     igt__fail(err, IGT_E_INVALID, "the file %.200s needs text, base64 or size", path);
     w.ok = false;
@@ -169,7 +188,7 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
   bool row = category == REST_FILES || igt__json_has(spec, "raw");
   if (w.ok && !unless_false(spec, "object")) {
     sbx_incoming_discard(w.in);
-    igt__digest_free(w.md5);
+    writer_finish(&w);
     ok = true;
   } else {
     ok = writer_end(&w, server, key.data);
@@ -185,12 +204,17 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
 }
 
 bool rest_seed_bulk_file(sbx_server *server, const char *owner, const char *prefix,
-                         const char *path, uint64_t size, igt_error *err) {
+                         const char *path, const igt__json *spec, igt_error *err) {
+  int64_t size = igt__json_int(igt__json_get(spec, "size"));
+  bool ok = true;
   char key[1100];
   snprintf(key, sizeof key, "%s%s%s", prefix, rest_category_folders[REST_FILES], path);
-  writer w = writer_begin(server);
-  add_noise(&w, key_hash(key), size);
-  if (writer_end(&w, server, key) && sbx_file_put(server->store, owner, key, (int64_t)size, true))
+  if (unless_false(spec, "object")) {
+    writer w = writer_begin(server, unless_false(spec, "checksum"));
+    add_noise(&w, key_hash(key), (uint64_t)size);
+    ok = writer_end(&w, server, key);
+  }
+  if (ok && sbx_file_put(server->store, owner, key, size, true))
     return true;
   igt__fail(err, IGT_E_IO, "the file %.200s could not be stored", path);
   return false;

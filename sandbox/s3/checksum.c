@@ -55,3 +55,10 @@ void s3_base64(const unsigned char *data, size_t n, char *out, size_t cap) {
   snprintf(out, cap, "%s", buf.data);
   igt__buf_finish(&buf);
 }
+
+bool sbx_s3_add_own_checksum(sbx_object *object, const unsigned char crc64nvme[8]) {
+  char text[16];
+  s3_base64(crc64nvme, 8, text, sizeof text);
+  return s3_metadata_set_checksum(&object->metadata, s3_checksum_by_name(S3_OWN_CHECKSUM), text,
+                                  "FULL_OBJECT");
+}

@@ -96,6 +96,7 @@ typedef struct s3_checksum {
   bool full;      /* may speak of a whole multipart object */
   bool composite; /* may be one of the parts' checksums */
 } s3_checksum;
+#define S3_OWN_CHECKSUM "CRC64NVME" /* what the store adds where a client sent none */
 const s3_checksum *s3_checksum_by_name(const char *name);     /* without case; NULL: unknown */
 const s3_checksum *s3_checksum_by_header(const char *header); /* without case */
 const s3_checksum *s3_checksum_by_element(const char *element);
@@ -161,8 +162,9 @@ typedef struct s3_payload {
   igt__digest *md5, *whole, *chunk, *sum;
   unsigned char md5_value[16];
   char content_md5[32];        /* base64, "": not given */
-  const s3_checksum *checksum; /* NULL: none given */
-  char checksum_value[64];     /* base64 from a header; of a trailer once it has come; then ours */
+  const s3_checksum *checksum; /* NULL: none given; at the end our own, where own_sum says so */
+  bool own_sum;
+  char checksum_value[64]; /* base64 from a header; of a trailer once it has come; then ours */
 } s3_payload;
 
 struct s3_call {

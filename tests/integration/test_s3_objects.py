@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Objects, conditions, ranges, copies and lists, through boto3 and by hand."""
 
+import base64
 import concurrent.futures
 import email.utils
 import hashlib
@@ -52,6 +53,16 @@ def test_round_trip(s3, bucket, prefix):
         assert answer["ETag"] == put["ETag"]
         assert abs(answer["LastModified"].timestamp() - time.time()) < 60
         assert "Body" not in answer or answer["Body"].read() == b"hello"
+
+
+def test_own_checksum(raw, prefix):
+    """Where the client sent none; the check value of the CRC catalogue."""
+    put = raw.request("PUT", prefix + "x", body=b"123456789")
+    expected = base64.b64encode(bytes.fromhex("ae8b14860a799888")).decode()
+    for answer in (put, raw.request("GET", prefix + "x", headers={"x-amz-checksum-mode": "ENABLED"})):
+        assert answer.headers["x-amz-checksum-crc64nvme"] == expected
+        assert answer.headers["x-amz-checksum-type"] == "FULL_OBJECT"
+    assert "x-amz-checksum-crc64nvme" not in raw.request("GET", prefix + "x").headers
 
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 3 << 20])

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "crypto/crc.h"
 #include "crypto/crypto.h"
 
 static void check_digest(igt__digest_alg alg, const char *data, size_t n, const char *hex) {
@@ -47,7 +48,26 @@ static void test_digests(void **state) {
   check_digest(IGT__MD5, "", 0, "d41d8cd98f00b204e9800998ecf8427e");
 }
 
-/* RFC 4231, test case 2; RFC 7914, section 11 has the PBKDF2 value (its first 32 bytes). */
+/* All lengths around the pieces that are folded, from all places in a word. */
+static void test_crcs_fold(void **state) {
+  (void)state;
+  static const igt__digest_alg algs[] = {IGT__CRC32, IGT__CRC32C, IGT__CRC64NVME};
+  unsigned char data[16 + 700];
+  for (size_t i = 0; i < sizeof data; i++)
+    data[i] = (unsigned char)(i * i + 7 * i + (i >> 3));
+  for (size_t a = 0; a < sizeof algs / sizeof *algs; a++) {
+    for (size_t n = 0; n <= 700; n++) {
+      const unsigned char *from = data + n % 16;
+      uint64_t plain = igt__crc_update_plain(algs[a], 0, from, n);
+      assert_true(igt__crc_update(algs[a], 0, from, n) == plain);
+      uint64_t half = igt__crc_update(algs[a], 0, from, n / 3);
+      assert_true(igt__crc_update(algs[a], half, from + n / 3, n - n / 3) == plain);
+    }
+  }
+}
+
+/* RFC 4231, test cases 2 and 6 (a key longer than a block); RFC 7914, section 11 has the PBKDF2
+ * value (its first 32 bytes). */
 static void test_keyed(void **state) {
   (void)state;
   unsigned char out[32];
@@ -55,6 +75,12 @@ static void test_keyed(void **state) {
   igt__hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, out);
   igt__hex(out, 32, text);
   assert_string_equal(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  unsigned char key[131];
+  memset(key, 0xaa, sizeof key);
+  igt__hmac_sha256(key, sizeof key, "Test Using Larger Than Block-Size Key - Hash Key First", 54,
+                   out);
+  igt__hex(out, 32, text);
+  assert_string_equal(text, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
   igt__pbkdf2("passwd", "salt", 4, 1, out);
   igt__hex(out, 32, text);
   assert_string_equal(text, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
@@ -180,9 +206,10 @@ static void test_rsa(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_digests),   cmocka_unit_test(test_keyed),
-      cmocka_unit_test(test_encodings), cmocka_unit_test(test_random),
-      cmocka_unit_test(test_secret),    cmocka_unit_test(test_rsa),
+      cmocka_unit_test(test_digests), cmocka_unit_test(test_crcs_fold),
+      cmocka_unit_test(test_keyed),   cmocka_unit_test(test_encodings),
+      cmocka_unit_test(test_random),  cmocka_unit_test(test_secret),
+      cmocka_unit_test(test_rsa),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
