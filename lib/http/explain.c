@@ -100,6 +100,9 @@ static igt_status explain_tls(failure *f, CURLcode code) {
   if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(why))
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke during the TLS handshake",
                      f->host);
+  if (strstr(why, "protocol version") || strstr(why, "unsupported protocol"))
+    return igt__fail(f->err, IGT_E_TLS,
+                     "%s: it speaks no TLS 1.2 or later, and older versions are not safe", f->host);
   if (code != CURLE_PEER_FAILED_VERIFICATION)
     return igt__fail(f->err, IGT_E_TLS, "%s: no secure connection (%s)", f->host, why);
   return igt__fail(f->err, IGT_E_TLS,
