@@ -35,6 +35,12 @@ IGT_EXTERN void igt_cancel_set(igt_cancel *cancel);
  */
 typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
 
+/**
+ * An igt_write_fn for a file descriptor: `payload` is a pointer to the int, which stays open.
+ * The call that it ends says why the system refused (IGT_E_NO_SPACE, IGT_E_IO and so on).
+ */
+IGT_EXTERN igt_status igt_write_fd(void *payload, const void *data, size_t n);
+
 /** What a program is asked for when the library needs it. */
 typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_prompt;
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/call.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/request.h"
 #include "auth/answer.h"
@@ -208,6 +210,34 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
 
 /* ---- files ---- */
 
+igt_status igt_write_fd(void *payload, const void *data, size_t n) {
+  const char *at = data;
+
+  while (n > 0) {
+    ssize_t written = write(*(const int *)payload, at, n);
+
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return igt__status_from_errno(errno);
+    at += written;
+    n -= (size_t)written;
+  }
+  return IGT_OK;
+}
+
+static igt_status hand_out(const igt__running *running, const void *data, size_t n,
+                           igt_error *err) {
+  const char *operation = running->call->operation->id;
+  igt_status status = running->write(running->payload, data, n);
+
+  if (status == IGT_OK)
+    return IGT_OK;
+  if (running->write == igt_write_fd)
+    return igt__fail_errno(err, errno, "%s: the answer could not be written", operation);
+  return igt__fail(err, status, "%s: ended by the program", operation);
+}
+
 static igt_status read_file(igt__running *running, igt__http_stream *answer, igt_error *err) {
   char *piece = igt__malloc(PIECE);
   igt_status status = piece ? IGT_OK : igt__fail_memory(err);
@@ -215,11 +245,8 @@ static igt_status read_file(igt__running *running, igt__http_stream *answer, igt
 
   while (status == IGT_OK && n > 0) {
     status = igt__http_read(answer, piece, PIECE, &n, err);
-    if (status == IGT_OK && n > 0) {
-      status = running->write(running->payload, piece, n);
-      if (status != IGT_OK)
-        igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
-    }
+    if (status == IGT_OK && n > 0)
+      status = hand_out(running, piece, n, err);
   }
   igt__free(piece);
   return status;

@@ -17,9 +17,9 @@ static bool path_said(rest_call *call, const char **path) {
   return false;
 }
 
-void rest_update_database(rest_call *call) {
+/* What lies at the path of the body, or below it. */
+static void import(rest_call *call, bool is_prefix) {
   const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
-  bool is_prefix = igt__json_bool(igt__json_get(call->json, "isPrefix"));
   igt__json *institute;
   igt__buf key;
   if (!path_said(call, &path))
@@ -45,12 +45,11 @@ void rest_update_database(rest_call *call) {
   igt__json_free(institute);
 }
 
+void rest_update_database(rest_call *call) {
+  import(call, igt__json_bool(igt__json_get(call->json, "isPrefix")));
+}
+
+/* One file, as soon as it is there. */
 void rest_preprocess_file(rest_call *call) {
-  const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
-  if (!path_said(call, &path))
-    return;
-  if (!id)
-    rest_fail(call, 400, "hospitalId is required");
-  else if (rest_exists(call, "institute", id, "Institute"))
-    rest_answer(call, 200, igt__json_new_object());
+  import(call, false);
 }

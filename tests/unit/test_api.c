@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -176,6 +179,26 @@ static void a_study_is_created(void **state) {
   igt_model_free(&out->model);
   assert_string_equal(seen(f, 0)->method, "POST");
   assert_string_equal(seen(f, 0)->body, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\"}");
+}
+
+static void a_file_goes_to_a_descriptor(void **state) {
+  fixture *f = *state;
+  FILE *file = tmpfile();
+  int fd = fileno(file), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  char text[16] = "";
+
+  answer(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  ok(f, igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &fd, &f->err));
+  assert_int_equal(pread(fd, text, sizeof text, 0), 8);
+  assert_string_equal(text, "PK bytes");
+  fclose(file);
+  answer(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  assert_true(full >= 0);
+  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &full, &f->err),
+                   IGT_E_NO_SPACE);
+  assert_int_equal(f->err.os_error, ENOSPC);
+  assert_non_null(strstr(f->err.text, "get_study_download_file"));
+  close(full);
 }
 
 static void several_files_are_registered(void **state) {
@@ -421,6 +444,7 @@ int main(void) {
       CASE(required_options_are_asked_for),
       CASE(a_study_is_created),
       CASE(several_files_are_registered),
+      CASE(a_file_goes_to_a_descriptor),
       CASE(texts_are_handed_out),
       CASE(files_are_handed_out_in_pieces),
       CASE(lists_come_element_by_element),
