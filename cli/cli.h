@@ -147,6 +147,8 @@ void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 void print_safe(FILE *out, const char *text);
 void json_text(FILE *out, const char *key, const char *value, bool first);
 void open_log(settings *s);
+/* False: some of it could not be written, which is told. */
+bool close_log(void);
 
 /* report.c: callbacks of a transfer, its summary. */
 typedef struct report report;

@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli.h"
 
@@ -249,6 +250,16 @@ static bool wants_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Folders, partial files and connections are open at once; 1,024 is what old programs can bear. */
+static void raise_file_limit(void) {
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 int main(int argc, char **argv) {
   settings s = {.retries = 0};
   static char version[] = "version";
@@ -256,6 +267,7 @@ int main(int argc, char **argv) {
   size_t taken = 0;
 
   keep_secrets();
+  raise_file_limit();
   (void)setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_overview(stderr);
@@ -287,5 +299,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "igtcloud: the output could not be written\n");
     status = EXIT_FAILED;
   }
+  if (!close_log() && status == EXIT_DONE)
+    status = EXIT_FAILED;
   return status;
 }

@@ -124,6 +124,15 @@ static void show_warning(void *payload, igt_log_level level, igt_log_subject sub
   message(payload, "igtcloud: warning: %s", text);
 }
 
+static FILE *log_file;
+
+bool close_log(void) {
+  if (!log_file || (fflush(log_file) == 0 && !ferror(log_file)))
+    return true;
+  fprintf(stderr, "igtcloud: the log file could not be written\n");
+  return false;
+}
+
 void open_log(settings *s) {
   FILE *out = stderr;
 
@@ -139,6 +148,7 @@ void open_log(settings *s) {
               strerror(errno));
       exit(EXIT_FAILED);
     }
+    log_file = out;
   }
   igt_log_set(log_line, out, s->debug ? IGT_LOG_DEBUG : IGT_LOG_INFO);
 }

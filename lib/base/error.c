@@ -138,7 +138,6 @@ igt_status igt__status_from_errno(int os_error) {
     return IGT_E_PERMISSION;
   case ENOSPC:
   case EDQUOT:
-  case EFBIG:
     return IGT_E_NO_SPACE;
   case EROFS:
     return IGT_E_READ_ONLY;
@@ -161,6 +160,10 @@ igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...) {
   va_end(args);
   char words[128];
   igt__error_append(err, ": %s", strerror_r(os_error, words, sizeof words));
+  if (os_error == EMFILE)
+    igt__error_append(err, " (`ulimit -n` raises the limit)");
+  else if (os_error == EFBIG)
+    igt__error_append(err, " (for this file system, or for the limit of `ulimit -f`)");
   return status;
 }
 

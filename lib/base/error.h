@@ -13,7 +13,7 @@
 igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
 
 /* As igt__fail, with os_error and the system's words for it behind ": ". The status comes from
- * errno: ENOENT IGT_E_NO_FILE, EACCES/EPERM IGT_E_PERMISSION, ENOSPC/EDQUOT/EFBIG
+ * errno: ENOENT IGT_E_NO_FILE, EACCES/EPERM IGT_E_PERMISSION, ENOSPC/EDQUOT
  * IGT_E_NO_SPACE, EROFS IGT_E_READ_ONLY, ENOMEM IGT_E_NO_MEMORY, else IGT_E_IO. */
 igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...) IGT_PRINTF(3, 4);
 

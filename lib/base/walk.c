@@ -117,7 +117,7 @@ static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const l
                             igt_error *err) {
   level here = {above, entry->st.st_dev, entry->st.st_ino, above->depth + 1};
   if (is_loop(above, &entry->st) || here.depth > MAX_DEPTH) {
-    report_unreadable(w, entry, ELOOP);
+    report_unreadable(w, entry, here.depth > MAX_DEPTH ? ENAMETOOLONG : ELOOP);
     return IGT_OK;
   }
   int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow_links ? 0 : O_NOFOLLOW);

@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "transfer/fetch.h"
 #include "transfer/plan.h"
+#include "transfer/space.h"
 #include "transfer/spelling.h"
 
 typedef struct download {
@@ -170,6 +171,8 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   } else {
     if (status == IGT_OK)
       status = igt__fetch_add(&fetch, &err);
+    if (status == IGT_OK && igt__space_check(&p->d->run, p->d->root, false, &err) != IGT_OK)
+      igt__run_fatal(&p->d->run, &err);
     if (status != IGT_OK)
       report(p, file, name, path, IGT_RESULT_FAILED, "", &err);
   }
@@ -297,7 +300,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
   for (size_t c = 0; c < sizeof categories / sizeof *categories && status == IGT_OK; c++)
     if (wanted & categories[c].bit)
       status = list_category(p, c, several, err);
-  return status;
+  return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }
 
 static void plan_free(plan *p) {
@@ -494,6 +497,8 @@ static void project_files_task(void *arg) {
   if (status == IGT_OK)
     status = igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id), NULL,
                                         each_file, p, &err);
+  if (status == IGT_OK)
+    status = igt__space_check(&d->run, d->root, true, &err);
   end_plan(p, status, &err);
 }
 

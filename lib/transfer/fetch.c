@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "transfer/check.h"
 #include "transfer/partial.h"
+#include "transfer/space.h"
 
 /* One GET up to this size; ranges of this size above it. The existing client's parts are as
  * large, and so are most objects' parts: a range that is one part costs the store one read. */
@@ -36,6 +37,7 @@ typedef struct fetch {
   bool checking;
   igt__partial partial;
   uint64_t moved;
+  uint64_t waiting; /* bytes that have no place on the disk yet */
 
   /* Large files. */
   bool large;   /* ranges are wanted */
@@ -73,7 +75,21 @@ static void fetch_free(fetch *f) {
 
 /* ---- the end ---- */
 
+/* Its place on the disk is taken, or is not needed any more. */
+static void take_place(fetch *f) {
+  if (f->waiting)
+    igt__space_take(f->run, f->waiting);
+  f->waiting = 0;
+}
+
+static void take_some_place(fetch *f, uint64_t n) {
+  n = n < f->waiting ? n : f->waiting;
+  igt__space_take(f->run, n);
+  f->waiting -= n;
+}
+
 static void end(fetch *f) {
+  take_place(f);
   igt__sched_work_done(f->run->sched, &f->work);
   fetch_free(f);
 }
@@ -234,6 +250,7 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
   igt__check_update(&f->check, data, n);
   p->at += n;
   f->moved += n;
+  take_some_place(f, n);
   count(p, n);
   return status;
 }
@@ -375,7 +392,7 @@ static igt_status reserve(fetch *f, igt_error *err) {
   if (failed == EOPNOTSUPP || failed == EINVAL)
     failed = ftruncate(f->partial.fd, (off_t)f->size) == 0 ? 0 : errno;
   if (failed)
-    return igt__fail_errno(err, failed, "no room for the %llu bytes of '%s'",
+    return igt__fail_errno(err, failed, "the %llu bytes of '%s' cannot be written",
                            (unsigned long long)f->size, f->path);
   return IGT_OK;
 }
@@ -403,6 +420,7 @@ static igt_status prepare(fetch *f, igt_error *err) {
       f->missing++;
   }
   f->next_range = 0;
+  take_place(f);
   return reserve(f, err);
 }
 
@@ -685,11 +703,25 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   return f;
 }
 
+/* What an earlier run left of it has its place already. */
+static uint64_t place_needed(const fetch *f) {
+  char *name = f->large ? igt__path_partial(f->path, "") : NULL;
+  struct stat st;
+  uint64_t has = 0;
+
+  if (name && igt__root_stat(f->root, name, &st, NULL) == IGT_OK)
+    has = (uint64_t)st.st_blocks * 512;
+  igt__free(name);
+  return has < f->size ? f->size - has : 0;
+}
+
 igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
   fetch *f = fetch_new(file);
 
   if (!f)
     return igt__fail_memory(err);
+  f->waiting = place_needed(f);
+  igt__space_wait(f->run, f->waiting);
   igt__group_found(f->group, f->size);
   igt__sched_add(f->run->sched, f->group->lane, &f->work);
   return IGT_OK;
