@@ -79,8 +79,6 @@ static bool body_parse(rest_call *call) {
   const char *model = call->route->model;
   if (!model)
     return true;
-  if (call->body.len == 0 && call->route->flags & REST_BODY_OPT)
-    return true;
   if (call->body.len == 0) {
     rest_fail(call, 400, "A body is required");
     return false;

@@ -50,9 +50,8 @@ typedef struct rest_route {
   unsigned rights; /* needed, all of them */
   void (*run)(rest_call *call);
 } rest_route;
-#define REST_OPEN 1u     /* no token */
-#define REST_NO_CSRF 2u  /* a token, but its CSRF token may be absent */
-#define REST_BODY_OPT 4u /* the body may be absent */
+#define REST_OPEN 1u    /* no token */
+#define REST_NO_CSRF 2u /* a token, but its CSRF token may be absent */
 
 /* The table of routes (routes.c). NULL: answered with 404 or 405. */
 const rest_route *rest_route_find(rest_call *call);

@@ -94,8 +94,8 @@ static const rest_route routes[] = {
     {"GET", "/api/data/projects/{}/applications", NULL, 0, 0, rest_project_applications_get},
     {"POST", "/api/data/projects/{}/applications", "ProjectApplicationRequest", 0, REST_MANAGE,
      rest_project_applications_post},
-    {"DELETE", "/api/data/projects/{}/applications/{}", "ProjectApplicationRequest", REST_BODY_OPT,
-     REST_MANAGE, rest_project_application_delete},
+    {"DELETE", "/api/data/projects/{}/applications/{}", "ProjectApplicationRequest", 0, REST_MANAGE,
+     rest_project_application_delete},
 
     {"GET", "/api/data/epd-sites", NULL, 0, 0, rest_sites_get},
     {"POST", "/api/data/epd-sites", "EpdSite", 0, REST_MANAGE, rest_sites_post},
