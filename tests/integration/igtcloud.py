@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Runs the igtcloud program: $IGTCLOUD_BIN, or build/igtcloud of this checkout."""
 
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
+import time
 
 from sandbox import ROOT
 
@@ -88,6 +90,20 @@ class Program:
         done = Done([name, *map(str, arguments)], process.returncode, out, err.decode("utf-8"))
         assert status is None or done.status == status, done
         return done
+
+
+def largest_size(process, timeout=60):
+    """Waits for its end; the largest resident size that was seen, in MiB. (wait4's is that of the
+    test before the program was loaded, when that was larger.)"""
+    largest, end = 0, time.monotonic() + timeout
+    while process.poll() is None:
+        assert time.monotonic() < end, process.kill() or "it did not end"
+        with contextlib.suppress(OSError, IndexError):
+            with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as f:
+                lines = [line.split() for line in f]
+            largest = max(largest, *(int(w[1]) for w in lines if w[0] == "VmHWM:"), 0)
+        time.sleep(0.005)
+    return largest / 1024
 
 
 def tree(folder):
