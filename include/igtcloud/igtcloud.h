@@ -8,6 +8,7 @@
 #include "cloud.h"
 #include "error.h"
 #include "field.h"
+#include "file.h"
 #include "log.h"
 #include "igtcloud/model.h"
 #include "igtcloud/models.h"

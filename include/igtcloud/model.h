@@ -78,6 +78,25 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_model_parse(const igt_type *type, const c
 IGT_EXTERN IGT_MUST_USE igt_status igt_model_encode(const igt_model *model, igt_text **out,
                                                     igt_error *err);
 
+/** One field of a model, for showing. Strings are valid during the call. */
+typedef struct igt_field_text {
+  const char *name;
+  igt_presence is;
+  const char *text; /**< for people: a string as it is, a list of strings joined by ", ", else as
+                         json; "" for null and absent */
+  const char *json; /**< compact; "null" for null and absent */
+  bool known;       /**< the description has it */
+  bool read_only;   /**< set by the server */
+} igt_field_text;
+/** IGT_OK goes on; anything else ends igt_model_each_field() with it. */
+typedef igt_status (*igt_field_fn)(void *payload, const igt_field_text *field);
+/**
+ * All fields of a model: those that it holds in the server's order, those of no described name,
+ * then those that are absent. Errors: IGT_E_INVALID (a list or a text), IGT_E_NO_MEMORY.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_model_each_field(const igt_model *model, igt_field_fn fn,
+                                                        void *payload, igt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

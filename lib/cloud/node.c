@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cloud/node.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -38,6 +39,22 @@ static const char *first_of(const igt_string_field *a, const igt_string_field *b
 static const char *file_name(const igt_file *file) {
   return *igt__text_of(&file->file_name) ? file->file_name.v
                                          : igt__path_base(igt__text_of(&file->key));
+}
+
+char *igt__node_prefix(const igt_node *node, igt_node_kind kind) {
+  const char *own = node->kind == IGT_NODE_PROJECT
+                        ? igt__text_of(&((const igt_project *)node->model)->s3_prefix)
+                        : igt__text_of(&((const igt_root_study *)node->model)->s3_prefix);
+  const char *below = node->kind == IGT_NODE_PROJECT ? ""
+                      : kind == IGT_NODE_DICOM       ? "0/"
+                      : kind == IGT_NODE_ANNOTATION  ? "annotations/"
+                                                     : "files/";
+  size_t n = strlen(own) + strlen(below) + 1;
+  char *prefix = igt__malloc(n);
+
+  if (prefix)
+    (void)snprintf(prefix, n, "%s%s", own, below);
+  return prefix;
 }
 
 const char *igt__model_name(igt_node_kind kind, const igt_model *model) {
@@ -226,6 +243,26 @@ igt_node *igt__child_keep(igt_node *node, igt_node_kind kind, igt_model *model) 
     return child;
   igt_model_free(model);
   return child;
+}
+
+igt_status igt__child_renew(igt_node *node, igt_node_kind kind, const char *id, igt_node **out,
+                            igt_error *err) {
+  igt_model *model = NULL;
+  igt_status status = igt__child_by_id(node, kind, id, &model, err);
+  igt_node *child = status == IGT_OK ? kept(&node->children[kind], id) : NULL;
+
+  if (status != IGT_OK)
+    return status;
+  if (child) {
+    igt_model_free(child->model);
+    child->model = model;
+    child->name = igt__model_name(kind, model);
+    child->id = igt__model_id(kind, model);
+  } else {
+    child = igt__child_keep(node, kind, model);
+  }
+  *out = child;
+  return child ? IGT_OK : igt__fail_memory(err);
 }
 
 typedef struct loading {

@@ -39,6 +39,9 @@ igt_status igt__node_delete(igt_node *node, igt_error *err);
 /* Name and id of a model as a node of a kind. */
 const char *igt__model_name(igt_node_kind kind, const igt_model *model);
 const char *igt__model_id(igt_node_kind kind, const igt_model *model);
+/* What credentials for the files of a kind in a node are asked for: its keys begin with it.
+ * NULL: no memory. igt__free. */
+char *igt__node_prefix(const igt_node *node, igt_node_kind kind);
 /* "studies" */
 const char *igt__kind_plural(igt_node_kind kind);
 /* IGT_E_INVALID when a node has no children of the kind. */
@@ -47,6 +50,9 @@ igt_status igt__check_kind(const igt_node *node, igt_node_kind kind, igt_error *
 /* Keeps a child of this model, which is taken over in any case; one of the same id that is there
  * already stays. NULL: no memory. */
 igt_node *igt__child_keep(igt_node *node, igt_node_kind kind, igt_model *model);
+/* Asks for the child of this id again: the node that has it gets the new fields, or is made. */
+igt_status igt__child_renew(igt_node *node, igt_node_kind kind, const char *id, igt_node **out,
+                            igt_error *err);
 /* A node that is in no collection. */
 void igt__node_init(igt_node *node, igt_node *parent, igt_node_kind kind, igt_model *model);
 void igt__node_finish(igt_node *node);

@@ -268,3 +268,11 @@ bool igt__model_write_list(igt__buf *out, const void *models, size_t count, cons
   write_models(&w, models, count, type);
   return !out->failed;
 }
+
+bool igt__field_write(igt__buf *out, const igt__field_view *view) {
+  igt__writer w = {.out = out, .style = IGT__JSON_COMPACT};
+  igt__field field = {.name = view->name, .kind = (unsigned char)view->kind, .type = view->type};
+
+  write_value(&w, &field, view->field);
+  return !out->failed;
+}

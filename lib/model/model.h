@@ -61,6 +61,8 @@ typedef igt_status (*igt__field_fn)(void *payload, const igt__field_view *field)
 /* In the order of igt__model_write, then the absent fields as described, then unknown ones.
  * Ends with the first status that is not IGT_OK. */
 igt_status igt__model_each_field(const igt_model *model, igt__field_fn fn, void *payload);
+/* The value of a field that is set, as compact JSON. False: no memory. */
+bool igt__field_write(igt__buf *out, const igt__field_view *view);
 /* The fields of a type, as if a model had none of them: for the head of a table. */
 igt_status igt__type_each_field(const igt_type *type, igt__field_fn fn, void *payload);
 
