@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "cloud.h"
+#include "describe.h"
 #include "error.h"
 #include "field.h"
 #include "file.h"
@@ -13,6 +14,7 @@
 #include "igtcloud/model.h"
 #include "igtcloud/models.h"
 #include "igtcloud/operations.h"
+#include "request.h"
 #include "transfer.h"
 #include "version.h"
 

@@ -47,7 +47,7 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
   req->http2 = true;
   req->cancel = igt__client_cancel(running->client);
   req->on_error_answer = igt__answer_error;
-  if (operation->body) {
+  if (operation->body || running->call->raw) {
     req->body = running->body.data;
     req->body_len = running->body.len;
   }
@@ -112,6 +112,10 @@ static igt_status start(igt__running *running, igt_error *err) {
     status = igt__call_url(running->call, igt__client_origin(running->client), &running->url, err);
   if (status == IGT_OK)
     status = igt__call_body(running->call, &running->body, err);
+  if (status == IGT_OK && running->call->raw &&
+      !igt__buf_append(&running->body, running->call->raw, running->call->raw_len))
+    status = running->body.too_long ? igt__fail(err, IGT_E_LIMIT, "the body is too large")
+                                    : igt__fail_memory(err);
   if (status == IGT_OK)
     status = attempt_twice(running, err);
   igt__buf_finish_wipe(&running->body); /* it may hold a password */
@@ -252,12 +256,23 @@ static igt_status read_file(igt__running *running, igt__http_stream *answer, igt
   return status;
 }
 
+static void tell_response(igt_response *response, const igt__http_request *req) {
+  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+
+  if (!response)
+    return;
+  response->http_status = req->http_status;
+  snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
+}
+
 static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err) {
   igt__http_stream *answer = NULL;
   igt_status status;
 
-  req->compressed = false; /* archives and images are */
+  req->compressed = running->call->response != NULL; /* archives and images are already */
   status = igt__http_open(igt__client_http(running->client), req, UINT64_MAX, &answer, err);
+  if (status == IGT_OK)
+    tell_response(running->call->response, req);
   if (status == IGT_OK)
     status = read_file(running, answer, err);
   igt__http_close(answer);

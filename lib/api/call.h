@@ -5,6 +5,7 @@
 /* Calls of described operations; the generated functions are thin covers over these. */
 
 #include "api/client.h"
+#include "igtcloud/request.h"
 #include "model/model.h"
 
 /* An argument in the path: operation->integers tells which member counts. */
@@ -19,6 +20,10 @@ typedef struct igt__call {
   const void *options; /* the operation's own struct; NULL: none */
   const void *body;    /* a model, or an array of body_count pointers to models */
   size_t body_count;
+  const char *raw; /* or a body as it is; NULL: none */
+  size_t raw_len;
+  /* Of the answer, when that is a file; NULL: not wanted. */
+  igt_response *response;
 } igt__call;
 
 /* All block, sign in or renew the session as needed, and repeat what may be repeated. */
