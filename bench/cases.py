@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The cases: how much of what lies where, and how often. Sizes in bytes."""
+
+import dataclasses
+
+KIB, MIB = 1024, 1024 * 1024
+LATENCY = 50  # ms, on every answer of the far cases
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    kind: str            # "down", "up", "again-down", "again-up", "csv", "csv-files", "start", "plan"
+    studies: int = 0
+    files: int = 0       # of each study
+    size: int = 0
+    latency: int = 0
+    big: int = 0         # one more study with one file of this size
+    rounds: int = 5
+    what: str = ""
+
+    @property
+    def count(self):
+        return self.studies * self.files + (1 if self.big else 0)
+
+    @property
+    def bytes(self):
+        return self.studies * self.files * self.size + self.big
+
+    def quick(self):
+        """Small enough for a test: a hundredth, and one round."""
+        return dataclasses.replace(
+            self, studies=max(1, self.studies // 50), files=max(1, min(self.files, 4)) if self.files else 0,
+            size=min(self.size, 3 * MIB), big=min(self.big, 20 * MIB), latency=min(self.latency, 2),
+            rounds=1)
+
+
+ALL = [
+    Case("large-down", "down", 4, 1, 512 * MIB, rounds=3, what="4 files of 512 MiB"),
+    Case("large-up", "up", 4, 1, 512 * MIB, rounds=3, what="4 files of 512 MiB"),
+    Case("slices-down", "down", 40, 100, 512 * KIB, what="4,000 files of 512 KiB in 40 studies"),
+    Case("slices-up", "up", 40, 100, 512 * KIB, what="4,000 files of 512 KiB in 40 studies"),
+    Case("small-down", "down", 200, 100, 16 * KIB, what="20,000 files of 16 KiB in 200 studies"),
+    Case("small-up", "up", 200, 100, 16 * KIB, rounds=3,
+         what="20,000 files of 16 KiB in 200 studies"),
+    Case("far-down", "down", 50, 40, 32 * KIB, LATENCY, rounds=3,
+         what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
+    Case("far-up", "up", 50, 40, 32 * KIB, LATENCY, rounds=3,
+         what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
+    Case("again-down", "again-down", 200, 100, 16 * KIB,
+         what="20,000 files of 16 KiB that are there already"),
+    Case("again-up", "again-up", 200, 100, 16 * KIB,
+         what="20,000 files of 16 KiB that are there already"),
+    Case("again-slices-down", "again-down", 40, 100, 512 * KIB,
+         what="4,000 files of 512 KiB that are there already"),
+    Case("one-study-slow", "down", 49, 20, 32 * KIB, big=2048 * MIB, rounds=3,
+         what="49 studies of 20 files of 32 KiB, and one of 2 GiB"),
+    Case("issue-2", "down", 100, 100, 32 * KIB, what="10,000 files of 32 KiB in 100 studies"),
+    Case("csv", "csv", 100000, rounds=3, what="a list of 100,000 studies"),
+    Case("csv-files", "csv-files", 2000, 1, 1000, LATENCY, rounds=3,
+         what="the files of 2,000 studies, each answer 50 ms late"),
+    Case("plan", "plan", 100, 10000, 16 * KIB, rounds=1,
+         what="what to do with 1,000,000 files (--dry-run), for its memory"),
+    Case("start", "start", rounds=50, what="igtcloud version, igtcloud --help"),
+]
+
+
+def seed(case, user, password):
+    """What the sandbox holds when the case begins; uploads find an empty institute."""
+    institute = {"name": "lab"}
+    if case.kind in ("down", "again-down", "csv", "csv-files", "plan"):
+        institute["generate"] = {"studies": case.studies, "files": case.files, "size": case.size,
+                                 "object": case.kind in ("down", "again-down")}
+    if case.big:
+        institute["studies"] = [{"name": "large", "files": [{"path": "film.bin", "size": case.big}]}]
+    return {"users": [{"name": user, "password": password, "roles": ["DATA_MANAGER"]}],
+            "projects": [{"name": "bench", "projectTypeName": "EPD", "institutes": [institute]}]}

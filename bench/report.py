@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Medians and ratios as Markdown. What stands in a file between runs of some cases is kept."""
+
+import datetime
+import os
+import platform
+import re
+import statistics
+
+
+def median(runs, field):
+    return statistics.median(getattr(r, field) for r in runs)
+
+
+def cell(value, unit=""):
+    return f"{value:.3f}{unit}" if value < 1 else f"{value:.2f}{unit}"
+
+
+class Result:
+    def __init__(self, case, runs, counts, failed):
+        self.case, self.runs, self.counts, self.failed = case, runs, counts, failed
+
+    @property
+    def broken(self):
+        """igtcloud itself did not get through."""
+        return "igtcloud" in self.failed or not any(n.startswith("igtcloud") for n in self.runs)
+
+    def _row(self, name, own):
+        runs = self.runs[name]
+        wall, cpu = median(runs, "wall"), median(runs, "cpu")
+        spread = f"{cell(min(r.wall for r in runs))}–{cell(max(r.wall for r in runs))}"
+        row = [name, cell(wall), spread, f"{wall / own[0]:.2f}" if own[0] else "", cell(cpu),
+               f"{cpu / own[1]:.2f}" if own[1] else "", f"{median(runs, 'memory'):.0f}",
+               f"{self.counts.get(name, ''):,}" if self.counts.get(name) else "",
+               cell(median(runs, "server"))]
+        return "| " + " | ".join(row) + " |"
+
+    def _notes(self):
+        case, notes = self.case, []
+        own = self.runs.get("igtcloud")
+        if own and case.latency and case.kind in ("down", "up"):
+            seconds, files = median(own, "wall"), case.count
+            notes.append(f"{files * case.latency / 1000 / seconds:.1f} files in flight on average: "
+                         f"{files} × {case.latency} ms ÷ {seconds:.2f} s.")
+        if own and case.kind == "csv-files":
+            notes.append(f"{case.studies * case.latency / 1000 / median(own, 'wall'):.1f} studies in "
+                         "flight on average.")
+        if own and case.big:
+            notes.append("igtcloud: the last file of the other studies was there after "
+                         f"{cell(median(own, 'others'))} s.")
+        if own and case.bytes and case.kind in ("down", "up"):
+            notes.append(f"igtcloud: {case.bytes / median(own, 'wall') / 1e6:,.0f} MB/s, "
+                         f"{case.count / median(own, 'wall'):,.0f} files/s.")
+        notes += [f"{name} is left out: {why.splitlines()[0][:200]}"
+                  for name, why in self.failed.items()]
+        return notes
+
+    def table(self):
+        head = ["", "wall s", "from–to", "ratio", "cpu s", "ratio", "peak MiB", "requests",
+                "server cpu s"]
+        own = next((self.runs[n] for n in self.runs if n.startswith("igtcloud")), None)
+        base = (median(own, "wall"), median(own, "cpu")) if own else (0, 0)
+        order = sorted(self.runs, key=lambda n: (not n.startswith("igtcloud"),
+                                                 median(self.runs[n], "wall")))
+        lines = [f"## {self.case.name}", "",
+                 f"{self.case.what}; {max(map(len, self.runs.values()), default=0)} rounds.", "",
+                 "| " + " | ".join(head) + " |", "|" + "---|" + "--:|" * (len(head) - 1)]
+        lines += [self._row(name, base) for name in order]
+        notes = self._notes()
+        return "\n".join(lines + ([""] + [f"- {n}" for n in notes] if notes else [])) + "\n"
+
+
+def machine():
+    model = "?"
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return (f"{os.cpu_count()} × {model}, {pages / 2**30:.0f} GiB, Linux {platform.release()}; "
+            "client and server share the processors")
+
+
+def sections(text):
+    """What a file has: name to section."""
+    found = {}
+    for part in re.split(r"(?m)^(?=## )", text):
+        if part.startswith("## "):
+            found[part[3:part.index("\n")].strip()] = part.rstrip() + "\n"
+    return found
+
+
+def write(path, results, selected, versions):
+    old = sections(path.read_text()) if path.exists() else {}
+    old.update({r.case.name: r.table() for r in results})
+    import cases
+    order = [c.name for c in cases.ALL if c.name in old]
+    lines = ["# Results", "", f"Made by `bench/run`, last on {datetime.date.today()}: {machine()}.",
+             "Ratios are to igtcloud in the same run; above 1 is slower, or costs more. How it is measured:",
+             "[README.md](README.md).", "",
+             "| tool | version | settings |", "|---|---|---|"]
+    known = dict(versions)
+    lines += [f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected]
+    path.write_text("\n".join(lines) + "\n\n" + "\n".join(old[n] for n in order))

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""The programs that are compared, each at its best documented settings. A tool knows how to fetch the
+objects below a prefix into a folder, and how to send a folder below a prefix; igtcloud does the same
+through the cloud's REST API, with its bookkeeping."""
+
+import datetime
+import hashlib
+import hmac
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import urllib.parse
+
+import measure
+
+BUCKET, REGION = "igtcloud", "eu-central-1"
+USER, PASSWORD = "bench@example.com", "bench"
+
+
+class Tool:
+    name = ""
+    settings = ""         # of it, for the table
+    takes_latency = True  # worth running where each answer is late
+
+    def available(self):
+        return shutil.which(self.name, path="/usr/bin:/bin:/usr/local/bin") is not None
+
+    def prepare(self, job):
+        """Outside the measured time."""
+
+    def down(self, job):
+        raise NotImplementedError
+
+    def up(self, job):
+        raise NotImplementedError
+
+
+class Igtcloud(Tool):
+    name = "igtcloud"
+    settings = "as it is"
+
+    def __init__(self, program, name="igtcloud", more=()):
+        self.program, self.name, self.more = program, name, list(more)
+
+    def available(self):
+        return os.access(self.program, os.X_OK)
+
+    def _run(self, job, *arguments):
+        env = job.environment(IGTCLOUD_JOURNAL=job.home / f"journal-{self.name}.db")
+        return measure.run([self.program, *arguments, "--quiet", "--no-progress", "--domain",
+                            job.server.url, "--user", USER, "--password-stdin", *self.more], env,
+                           job.server.process.pid, stdin=PASSWORD.encode() + b"\n")
+
+    def prepare(self, job):
+        if not job.again:
+            for old in job.home.glob(f"journal-{self.name}.db*"):
+                old.unlink()
+
+    def down(self, job):
+        return self._run(job, "download", job.target, job.project)
+
+    def up(self, job):
+        return self._run(job, "upload", job.source, job.project)
+
+    def csv(self, job, *more):
+        return self._run(job, "csv", *more, job.target, job.project)
+
+
+class Reference(Igtcloud):
+    """REFERENCE='command': the existing Python client; its commands and arguments are the same."""
+    name = "reference"
+
+    def __init__(self, command):
+        super().__init__(command, "reference")
+
+    def available(self):
+        return bool(self.program)
+
+    def prepare(self, job):
+        pass
+
+    def _run(self, job, *arguments):
+        env = job.environment(SANDBOX_URL=job.server.url, AWS_ENDPOINT_URL=job.server.url,
+                              AWS_DEFAULT_REGION=REGION)
+        return measure.run([*shlex.split(self.program), *arguments, "--domain", job.server.url,
+                            "--user", USER], env, job.server.process.pid,
+                           stdin=PASSWORD.encode() + b"\n", cwd=job.home)
+
+
+class Rclone(Tool):
+    name = "rclone"
+    settings = ("--transfers 16 --checkers 16 --fast-list --s3-no-check-bucket --s3-no-head "
+                "--s3-upload-concurrency 8 --s3-chunk-size 16M --multi-thread-streams 4")
+
+    def _run(self, job, source, target):
+        root = job.root
+        env = job.environment(RCLONE_CONFIG=job.home / "rclone.conf", RCLONE_CONFIG_X_TYPE="s3",
+                              RCLONE_CONFIG_X_PROVIDER="Other",
+                              RCLONE_CONFIG_X_ACCESS_KEY_ID=root["accessKey"],
+                              RCLONE_CONFIG_X_SECRET_ACCESS_KEY=root["secretKey"],
+                              RCLONE_CONFIG_X_ENDPOINT=job.server.url,
+                              RCLONE_CONFIG_X_REGION=REGION)
+        return measure.run(["/usr/bin/rclone", "copy", *self.settings.split(), source, target], env,
+                           job.server.process.pid)
+
+    def down(self, job):
+        return self._run(job, f"X:{BUCKET}/{job.prefix}", job.target)
+
+    def up(self, job):
+        return self._run(job, job.source, f"X:{BUCKET}/{job.sent_prefix}")
+
+
+class Aws(Tool):
+    name = "aws"
+    settings = "s3 cp --recursive, max_concurrent_requests 16, multipart_chunksize 16MB"
+
+    def _run(self, job, source, target):
+        config = job.home / "aws.config"
+        config.write_text("[default]\ns3 =\n  max_concurrent_requests = 16\n"
+                          "  multipart_chunksize = 16MB\n  addressing_style = path\n")
+        env = job.environment(AWS_CONFIG_FILE=config, AWS_ACCESS_KEY_ID=job.root["accessKey"],
+                              AWS_SECRET_ACCESS_KEY=job.root["secretKey"],
+                              AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
+        return measure.run(["/usr/bin/aws", "--endpoint-url", job.server.url, "s3",
+                            "sync" if job.again else "cp",
+                            *([] if job.again else ["--recursive"]), "--only-show-errors", source,
+                            target], env, job.server.process.pid)
+
+    def down(self, job):
+        return self._run(job, f"s3://{BUCKET}/{job.prefix}", job.target)
+
+    def up(self, job):
+        return self._run(job, job.source, f"s3://{BUCKET}/{job.sent_prefix}")
+
+
+class S3cmd(Tool):
+    name = "s3cmd"
+    settings = "sync, as it is (one file at a time)"
+    takes_latency = False
+
+    def _run(self, job, source, target):
+        config = job.home / "s3cmd.config"
+        host = job.server.url.removeprefix("http://")
+        config.write_text(f"[default]\naccess_key = {job.root['accessKey']}\n"
+                          f"secret_key = {job.root['secretKey']}\nhost_base = {host}\n"
+                          f"host_bucket = {host}\nbucket_location = {REGION}\n"
+                          "use_https = False\nsignature_v2 = False\n")
+        return measure.run(["/usr/bin/s3cmd", "-c", config, "--no-progress", "-q", "sync", source,
+                            target], job.environment(), job.server.process.pid)
+
+    def down(self, job):
+        return self._run(job, f"s3://{BUCKET}/{job.prefix}", f"{job.target}/")
+
+    def up(self, job):
+        return self._run(job, f"{job.source}/", f"s3://{BUCKET}/{job.sent_prefix}")
+
+
+class S5cmd(Tool):
+    """S5CMD=path"""
+    name = "s5cmd"
+    settings = "cp, --numworkers 64 --concurrency 8"
+
+    def __init__(self, program):
+        self.program = program
+
+    def available(self):
+        return bool(self.program)
+
+    def _run(self, job, source, target):
+        env = job.environment(AWS_ACCESS_KEY_ID=job.root["accessKey"], AWS_REGION=REGION,
+                              AWS_SECRET_ACCESS_KEY=job.root["secretKey"])
+        return measure.run([self.program, "--endpoint-url", job.server.url, "--log", "error",
+                            "--numworkers", "64", "cp", "--concurrency", "8", source, target], env,
+                           job.server.process.pid)
+
+    def down(self, job):
+        return self._run(job, f"s3://{BUCKET}/{job.prefix}*", f"{job.target}/")
+
+    def up(self, job):
+        return self._run(job, f"{job.source}/", f"s3://{BUCKET}/{job.sent_prefix}")
+
+
+def presign(job, method, key, now, extra=None):
+    """A URL that needs no more headers; what a floor must not spend its time on."""
+    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+    scope = f"{day}/{REGION}/s3/aws4_request"
+    path = urllib.parse.quote(f"/{BUCKET}/{key}")
+    query = urllib.parse.urlencode(sorted({
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Date": stamp, "X-Amz-Expires": "86400",
+        "X-Amz-Credential": f"{job.root['accessKey']}/{scope}",
+        "X-Amz-SignedHeaders": "host", **(extra or {})}.items()),
+        quote_via=lambda text, *_: urllib.parse.quote(text, safe=""))
+    host = job.server.url.removeprefix("http://")
+    canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    secret = ("AWS4" + job.root["secretKey"]).encode()
+    for step in (day, REGION, "s3", "aws4_request"):
+        secret = hmac.digest(secret, step.encode(), "sha256")
+    signature = hmac.new(secret, text.encode(), "sha256").hexdigest()
+    return f"{job.server.url}{path}?{query}&X-Amz-Signature={signature}"
+
+
+class Curl(Tool):
+    """The floor: presigned URLs, nothing checked, nothing listed."""
+    name = "curl"
+    settings = "--parallel --parallel-max 16, presigned URLs, nothing is listed or verified"
+
+    def prepare(self, job):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        lines = []
+        for name in job.names:
+            if job.upward:
+                lines += [f'url = "{presign(job, "PUT", job.sent_prefix + name, now)}"',
+                          f'upload-file = "{job.source}/{name}"']
+            else:
+                lines += [f'url = "{presign(job, "GET", job.prefix + name, now)}"',
+                          f'output = "{job.target}/{name}"']
+        (job.home / "curl.config").write_text("\n".join(lines) + "\n")
+
+    def _run(self, job):
+        return measure.run(["/usr/bin/curl", "--disable", "--silent", "--show-error", "--fail",
+                            "--parallel", "--parallel-max", "16", "--create-dirs", "--config",
+                            job.home / "curl.config"], job.environment(),
+                           job.server.process.pid)
+
+    down = up = _run
+
+
+class Copy(Tool):
+    """What the disk can do."""
+    name = "cp"
+    settings = "-r, from the disk to the disk"
+    takes_latency = False
+
+    def down(self, job):
+        return measure.run(["/bin/cp", "-r", job.local_copy, job.target / "copy"],
+                           job.environment(), job.server.process.pid)
+
+
+def others():
+    return [Rclone(), Aws(), S3cmd(), S5cmd(os.environ.get("S5CMD", "")),
+            Reference(os.environ.get("REFERENCE", "")), Curl(), Copy()]
+
+
+def versions(tools):
+    """First lines of what they say of themselves."""
+    for tool in tools:
+        if tool.name in ("cp", "reference"):
+            continue
+        program = getattr(tool, "program", f"/usr/bin/{tool.name}")
+        flag = "version" if tool.name in ("igtcloud", "s5cmd", "rclone") else "--version"
+        done = subprocess.run([program, flag], capture_output=True, text=True, check=False,
+                              env=measure.clean_environment())
+        first = (done.stdout or done.stderr).strip().splitlines()
+        yield tool.name, first[0] if first else "?"
+
+
+def wanted(names, program):
+    tools = [t for t in [Igtcloud(pathlib.Path(program)), *others()] if t.available()]
+    return [t for t in tools if not names or t.name in names]
