@@ -192,7 +192,7 @@ static void print_summary(const report *r, const igt_summary *s) {
   note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
   note(s->files_unverified, "file", "files",
        " could not be checked: the store knows no digest that fits");
-  note(s->files_ignored, "file was", "files were", " left out");
+  note(s->files_ignored - s->files_incomplete, "file was", "files were", " left out");
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
 }

@@ -111,7 +111,8 @@ typedef struct igt_summary {
   uint64_t studies_undated;   /**< passed a date filter because they have no date */
   uint64_t studies_created;
   uint64_t files_done, files_skipped, files_failed, files_ignored;
-  uint64_t files_incomplete;  /**< in the cloud, but not completed: not downloaded */
+  uint64_t files_incomplete;  /**< in the cloud, but not completed: not downloaded; each of them is
+                                   one of the files_ignored, too */
   uint64_t files_unverified;  /**< done, but there was nothing to check them with */
   uint64_t bytes_done;        /**< content of the files_done */
   uint64_t bytes_moved;       /**< over the wire, this run */

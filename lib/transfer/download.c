@@ -130,19 +130,22 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt_erro
   return status;
 }
 
-static bool passes(plan *p, const igt_file *file, const char *name) {
+static bool passes(const plan *p, const igt_file *file, const char *name) {
   const char *ext = p->d->options->selection.ext;
-  igt__run *run = &p->d->run;
+  const igt__run *run = &p->d->run;
 
-  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
-    pthread_mutex_lock(&run->lock);
-    run->summary.files_incomplete++;
-    pthread_mutex_unlock(&run->lock);
-    return false;
-  }
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return false;
   return igt__wanted(&run->options, name);
+}
+
+static void leave_incomplete(plan *p, const igt_file *file, const char *name) {
+  igt__run *run = &p->d->run;
+
+  pthread_mutex_lock(&run->lock);
+  run->summary.files_incomplete++;
+  pthread_mutex_unlock(&run->lock);
+  report(p, file, name, NULL, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
 }
 
 /* The name of a file: the path below its prefix. */
@@ -191,6 +194,10 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   if (!passes(p, file, name))
     return IGT_OK;
+  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
+    leave_incomplete(p, file, name);
+    return IGT_OK;
+  }
   if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
     report(p, file, name, NULL, IGT_RESULT_IGNORED,
            "its name is that of the file in which the study itself is described", NULL);
@@ -502,6 +509,19 @@ static void project_files_task(void *arg) {
   end_plan(p, status, &err);
 }
 
+/* A misspelt extension looks like an empty project. On the calling thread, as all callbacks. */
+static void tell_no_match(const download *d, const igt_summary *s) {
+  const char *ext = d->options->selection.ext;
+  const igt_callbacks *cb = d->run.callbacks;
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (!ext || s->files_done || s->files_skipped || s->files_failed || !cb->on_message)
+    return;
+  (void)snprintf(text, sizeof text, "no file of these studies has the type '%s'%s", ext,
+                 *ext == '.' ? "" : "; types begin with a dot");
+  cb->on_message(cb->payload, IGT_E_NOT_FOUND, text);
+}
+
 /* One sync of the file system for all files, in place of one for each. */
 static void sync_target(const download *d) {
   if (!d->run.options.dry_run)
@@ -529,6 +549,8 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);
   status = igt__run_wait(&d->run, summary, err);
+  if (status == IGT_OK)
+    tell_no_match(d, summary);
   sync_target(d);
   return status;
 }

@@ -224,6 +224,7 @@ static void tell_missing(plan *p) {
       pthread_mutex_lock(&p->v->run.lock);
       p->v->run.summary.files_incomplete++;
       pthread_mutex_unlock(&p->v->run.lock);
+      tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
     } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
       tell(p, name, NULL, r, IGT_RESULT_IGNORED,
            "its name is that of the file in which the study itself is described", NULL);
