@@ -700,6 +700,14 @@ def answer_table(operation):
                            (answer_type(operation) or '') + '_type')
 
 
+# They set a state, and set it again when they are sent again.
+IDEMPOTENT_POSTS = {'post_study_files_upload_completed', 'post_study_electronic_record_state'}
+
+
+def is_idempotent(operation):
+    return operation.method in ('GET', 'PUT', 'DELETE') or operation.id in IDEMPOTENT_POSTS
+
+
 def operation_table(operation):
     name, text = operation.c_name, ''
     if operation.params:
@@ -709,7 +717,7 @@ def operation_table(operation):
     rows = [('id', c_string(operation.id)), ('method', c_string(operation.method)),
             ('path', c_string(operation.path)), ('integers', bits and str(bits)),
             ('open', operation.open and 'true'),
-            ('idempotent', operation.method in ('GET', 'PUT', 'DELETE') and 'true'),
+            ('idempotent', is_idempotent(operation) and 'true'),
             ('accept', c_string(operation.accept)),
             ('params', operation.params and f'params_{name}'),
             ('param_count', operation.params and str(len(operation.params))),

@@ -11,10 +11,13 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "crypto/crc.h"
 
 /* Longer URLs are refused by most servers; the longest of ours deletes files by their keys. */
 #define MAX_URL (64u * 1024)
 #define PIECE (128u * 1024)
+/* How often one answer may break in the middle. */
+#define MAX_BREAKS 8
 
 /* One call while it runs: what is sent, which may be sent twice, and what is done with the
  * answer. */
@@ -26,8 +29,15 @@ typedef struct igt__running {
   unsigned generation; /* of the token that was sent */
   igt_status (*run)(struct igt__running *running, igt__http_request *req, igt_error *err);
 
+  /* Of an answer that is handed on while it comes: what was handed on, by which another attempt
+   * is known to be the same answer. */
+  uint64_t taken, again;
+  uint64_t taken_crc, again_crc;
+  bool broke; /* in the middle */
+
   igt_model **out;    /* of a whole answer */
   igt__element_fn fn; /* of a list */
+  struct igt__element_call *list;
   igt_write_fn write; /* of a file */
   void *payload;
 } igt__running;
@@ -93,6 +103,25 @@ static igt_status attempt_twice(igt__running *running, igt_error *err) {
   return status == IGT_OK ? attempt(running, err) : status;
 }
 
+/* The http room repeats what nobody has seen anything of. An answer that broke in the middle is
+ * asked for again here, and goes on where it broke. */
+static igt_status attempt_surely(igt__running *running, igt_error *err) {
+  igt_status status = attempt_twice(running, err);
+
+  for (unsigned n = 1; status != IGT_OK && running->broke && n <= MAX_BREAKS; n++) {
+    if (igt__retry_class(err) != IGT__RETRY_TRANSIENT)
+      break;
+    IGT__DEBUG(IGT_LOG_API, "%s: it broke behind %llu bytes, asking again: %s",
+               running->call->operation->id, (unsigned long long)running->taken, err->text);
+    if (!igt__retry_wait(n, -1, igt__client_cancel(running->client)))
+      break;
+    igt__error_clear(err);
+    running->broke = false;
+    status = attempt_twice(running, err);
+  }
+  return status;
+}
+
 static igt_status name_operation(const igt__running *running, igt_status status, igt_error *err) {
   if (err && status != IGT_OK && !err->operation[0])
     snprintf(err->operation, sizeof err->operation, "%s", running->call->operation->id);
@@ -100,6 +129,7 @@ static igt_status name_operation(const igt__running *running, igt_status status,
 }
 
 static igt_status start(igt__running *running, igt_error *err) {
+  igt_error own = IGT_ERROR_INIT;
   igt_status status;
 
   igt__error_clear(err);
@@ -117,7 +147,7 @@ static igt_status start(igt__running *running, igt_error *err) {
     status = running->body.too_long ? igt__fail(err, IGT_E_LIMIT, "the body is too large")
                                     : igt__fail_memory(err);
   if (status == IGT_OK)
-    status = attempt_twice(running, err);
+    status = attempt_surely(running, err ? err : &own);
   igt__buf_finish_wipe(&running->body); /* it may hold a password */
   igt__buf_finish(&running->url);
   return name_operation(running, status, err);
@@ -125,11 +155,19 @@ static igt_status start(igt__running *running, igt_error *err) {
 
 /* ---- whole answers ---- */
 
+/* Where nothing is expected, a network's sign-in page would pass for a success. */
+static igt_status refuse_page(const igt__http_request *req, igt_error *err) {
+  return req->answer.len > 0 && igt__answer_is_page(req) ? igt__answer_expect_json(req, err)
+                                                         : IGT_OK;
+}
+
 static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status = igt__http_perform(igt__client_http(running->client), req, err);
 
-  if (status != IGT_OK || !running->out || !operation->answer)
+  if (status == IGT_OK && (!running->out || !operation->answer))
+    return refuse_page(req, err);
+  if (status != IGT_OK)
     return status;
   if (operation->answer != &igt__raw_type)
     status = igt__answer_expect_json(req, err);
@@ -151,11 +189,56 @@ igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **
   return start(&running, err);
 }
 
+/* ---- answers that are handed on while they come ---- */
+
+/* Swallows n bytes that were handed on before, once they have shown to be the same. */
+static igt_status take_again(igt__running *running, const char *data, size_t n, igt_error *err) {
+  running->again_crc = igt__crc_update(IGT__CRC64NVME, running->again_crc, data, n);
+  running->again += n;
+  if (n > 0 && (running->again < running->taken || running->again_crc == running->taken_crc))
+    return IGT_OK;
+  running->broke = false;
+  return igt__fail(err, IGT_E_NETWORK,
+                   "%s: the answer broke off, and was another one when it was asked for again",
+                   running->call->operation->id);
+}
+
+/* As igt__http_read, behind what an earlier attempt has handed on. */
+static igt_status read_on(igt__running *running, igt__http_stream *answer, char *data, size_t cap,
+                          size_t *n, igt_error *err) {
+  for (;;) {
+    uint64_t left = running->taken - running->again;
+    igt_status status = igt__http_read(answer, data, cap, n, err);
+    size_t old = *n < left ? *n : (size_t)left;
+
+    running->broke = status != IGT_OK;
+    if (status == IGT_OK && left > 0)
+      status = take_again(running, data, old, err);
+    if (status != IGT_OK)
+      return status;
+    *n -= old;
+    memmove(data, data + old, *n);
+    if (*n == 0 && old > 0)
+      continue;
+    running->taken_crc = igt__crc_update(IGT__CRC64NVME, running->taken_crc, data, *n);
+    running->taken += *n;
+    running->again = running->taken;
+    return IGT_OK;
+  }
+}
+
+static igt_status open_answer(igt__running *running, igt__http_request *req, uint64_t max_bytes,
+                              igt__http_stream **out, igt_error *err) {
+  running->again = running->again_crc = 0;
+  return igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
+}
+
 /* ---- lists ---- */
 
 /* Tells the program's own refusal from ours. */
 typedef struct igt__element_call {
   igt__running *running;
+  igt__model_stream *stream;
   bool ended;
 } igt__element_call;
 
@@ -167,11 +250,13 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
   return status;
 }
 
-static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream, igt_error *err) {
+static igt_status read_list(igt__running *running, igt__http_stream *answer, igt_error *err) {
+  igt__model_stream *stream = running->list->stream;
+
   for (;;) {
     size_t cap = 0, n = 0;
     char *room = igt__model_stream_room(stream, &cap);
-    igt_status status = room ? igt__http_read(answer, room, cap, &n, err) : igt__fail_memory(err);
+    igt_status status = room ? read_on(running, answer, room, cap, &n, err) : igt__fail_memory(err);
 
     if (status == IGT_OK && n == 0)
       return igt__model_stream_end(stream, err);
@@ -183,33 +268,33 @@ static igt_status read_list(igt__http_stream *answer, igt__model_stream *stream,
 }
 
 static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err) {
-  const igt__operation *operation = running->call->operation;
-  igt__element_call each = {.running = running};
-  igt__model_stream *stream = NULL;
   igt__http_stream *answer = NULL;
-  igt_status status;
+  igt_status status = open_answer(running, req, IGT__MAX_LIST_BODY, &answer, err);
 
-  status = igt__model_stream_new(operation->answer, operation->id, on_element, &each, &stream, err);
-  if (status == IGT_OK)
-    status =
-        igt__http_open(igt__client_http(running->client), req, IGT__MAX_LIST_BODY, &answer, err);
   if (status == IGT_OK)
     status = igt__answer_expect_json(req, err);
   if (status == IGT_OK)
-    status = read_list(answer, stream, err);
-  if (each.ended)
-    igt__fail(err, status, "%s: ended by the program", operation->id);
+    status = read_list(running, answer, err);
+  if (running->list->ended)
+    igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
   igt__http_close(answer);
-  igt__model_stream_free(stream);
   return status;
 }
 
 igt_status igt__call_each(igt_client *client, const igt__call *call, igt__element_fn fn,
                           void *payload, igt_error *err) {
+  igt__element_call each = {NULL, NULL, false};
   igt__running running = {
-      .client = client, .call = call, .run = run_list, .fn = fn, .payload = payload};
+      .client = client, .call = call, .run = run_list, .fn = fn, .payload = payload, .list = &each};
+  igt_status status;
 
-  return start(&running, err);
+  each.running = &running;
+  status = igt__model_stream_new(call->operation->answer, call->operation->id, on_element, &each,
+                                 &each.stream, err);
+  if (status == IGT_OK)
+    status = start(&running, err);
+  igt__model_stream_free(each.stream);
+  return status;
 }
 
 /* ---- files ---- */
@@ -248,7 +333,7 @@ static igt_status read_file(igt__running *running, igt__http_stream *answer, igt
   size_t n = 1;
 
   while (status == IGT_OK && n > 0) {
-    status = igt__http_read(answer, piece, PIECE, &n, err);
+    status = read_on(running, answer, piece, PIECE, &n, err);
     if (status == IGT_OK && n > 0)
       status = hand_out(running, piece, n, err);
   }
@@ -270,7 +355,7 @@ static igt_status run_file(igt__running *running, igt__http_request *req, igt_er
   igt_status status;
 
   req->compressed = running->call->response != NULL; /* archives and images are already */
-  status = igt__http_open(igt__client_http(running->client), req, UINT64_MAX, &answer, err);
+  status = open_answer(running, req, UINT64_MAX, &answer, err);
   if (status == IGT_OK)
     tell_response(running->call->response, req);
   if (status == IGT_OK)

@@ -84,6 +84,12 @@ static igt_status name_operation(const igt__http_request *req, igt_status status
   return status;
 }
 
+bool igt__answer_is_page(const igt__http_request *req) {
+  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+
+  return type && igt__str_starts_nocase(type, "text/html");
+}
+
 igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err) {
   const char *type = igt__http_answer_header(req, "Content-Type", 0);
   igt_status status;

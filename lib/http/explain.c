@@ -134,6 +134,18 @@ static igt_status explain_memory(failure *f) {
   return igt__fail_memory(f->err);
 }
 
+/* On a connection that was used before, it may be what was left of the answer before: another
+ * connection is worth a try. */
+static igt_status explain_no_http(failure *f) {
+  long connects = 0;
+
+  curl_easy_getinfo(f->priv->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
+  if (connects == 0)
+    return igt__fail(f->err, IGT_E_NETWORK,
+                     "%s: the answer on a connection that was kept is not HTTP", f->host);
+  return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer is not HTTP", f->host);
+}
+
 static igt_status explain_code(failure *f, CURLcode code) {
   switch ((int)code) {
   case CURLE_COULDNT_RESOLVE_HOST:
@@ -166,7 +178,7 @@ static igt_status explain_code(failure *f, CURLcode code) {
     return igt__fail(f->err, IGT_E_INVALID, "%s: the request's URL cannot be used", f->host);
   case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without any header: HTTP/0.9 */
   case CURLE_WEIRD_SERVER_REPLY:
-    return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer is not HTTP", f->host);
+    return explain_no_http(f);
   case CURLE_BAD_CONTENT_ENCODING:
     return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer's compression is damaged", f->host);
   default: /* reset, cut off, HTTP/2 streams that were refused, and what curl may add */

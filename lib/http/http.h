@@ -49,6 +49,9 @@ typedef enum igt__retry {
   IGT__RETRY_CREDENTIALS  /* new credentials, then once more at once */
 } igt__retry;
 igt__retry igt__retry_class(const igt_error *err);
+/* For callers on threads of their own that repeat what this room may not, such as a request that
+ * creates, once they have looked: waits for the n-th back-off, from 1. False: cancelled. */
+bool igt__retry_wait(unsigned n, int retry_after, igt__cancel *cancel);
 
 typedef struct igt__http_request igt__http_request;
 

@@ -204,7 +204,6 @@ struct igt__http_private {
   bool whole_body;     /* curl has the body at once, instead of asking for pieces */
   bool answering;      /* the final header lines are complete */
   bool cut;            /* enough of an error's body was seen; curl was told to stop */
-  bool refused_repeat; /* curl wanted to repeat what may not be sent twice */
   unsigned paused;     /* CURLPAUSE_ bits, by the rate */
   uint64_t body_pos;
   uint64_t up, down; /* bytes moved, headers of the answer too */

@@ -10,6 +10,7 @@
 
 #define BASE_US 500000
 #define MOST_US 20000000
+#define CANCEL_POLL_US 100000
 #define BUDGET 500
 #define COST_TRANSIENT 10
 #define COST_THROTTLED 5
@@ -26,6 +27,11 @@ static const struct {
     {"OperationAborted", IGT__RETRY_TRANSIENT},
     {"RequestTimeout", IGT__RETRY_TRANSIENT},
     {"RequestTimeoutException", IGT__RETRY_TRANSIENT},
+    /* What arrived is not what we signed: a bit that turned on the way turns again right. */
+    {"BadDigest", IGT__RETRY_TRANSIENT},
+    {"IncompleteBody", IGT__RETRY_TRANSIENT},
+    {"XAmzContentChecksumMismatch", IGT__RETRY_TRANSIENT},
+    {"XAmzContentSHA256Mismatch", IGT__RETRY_TRANSIENT},
     {"BandwidthLimitExceeded", IGT__RETRY_THROTTLED},
     {"RequestLimitExceeded", IGT__RETRY_THROTTLED},
     {"RequestThrottled", IGT__RETRY_THROTTLED},
@@ -113,6 +119,19 @@ int64_t igt__retry_delay_us(unsigned n, int retry_after) {
     retry_after = IGT__RETRY_AFTER_MAX;
   floor = (int64_t)retry_after * 1000000;
   return delay > floor ? delay : floor;
+}
+
+bool igt__retry_wait(unsigned n, int retry_after, igt__cancel *cancel) {
+  int64_t until = igt__mono_us() + igt__retry_delay_us(n, retry_after);
+
+  for (;;) {
+    int64_t left = until - igt__mono_us();
+    if (igt__cancel_is_set(cancel))
+      return false;
+    if (left <= 0)
+      return true;
+    igt__sleep_us(left < CANCEL_POLL_US ? left : CANCEL_POLL_US);
+  }
 }
 
 int igt__retry_after(const char *value, int64_t server_date) {
