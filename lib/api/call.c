@@ -16,8 +16,6 @@
 /* Longer URLs are refused by most servers; the longest of ours deletes files by their keys. */
 #define MAX_URL (64u * 1024)
 #define PIECE (128u * 1024)
-/* How often one answer may break in the middle. */
-#define MAX_BREAKS 8
 
 /* One call while it runs: what is sent, which may be sent twice, and what is done with the
  * answer. */
@@ -106,14 +104,16 @@ static igt_status attempt_twice(igt__running *running, igt_error *err) {
 /* The http room repeats what nobody has seen anything of. An answer that broke in the middle is
  * asked for again here, and goes on where it broke. */
 static igt_status attempt_surely(igt__running *running, igt_error *err) {
+  const igt__operation *operation = running->call->operation;
   igt_status status = attempt_twice(running, err);
 
-  for (unsigned n = 1; status != IGT_OK && running->broke && n <= MAX_BREAKS; n++) {
+  for (unsigned n = 1; status != IGT_OK && running->broke && operation->idempotent; n++) {
     if (igt__retry_class(err) != IGT__RETRY_TRANSIENT)
       break;
-    IGT__DEBUG(IGT_LOG_API, "%s: it broke behind %llu bytes, asking again: %s",
-               running->call->operation->id, (unsigned long long)running->taken, err->text);
-    if (!igt__retry_wait(n, -1, igt__client_cancel(running->client)))
+    IGT__DEBUG(IGT_LOG_API, "%s: it broke behind %llu bytes, asking again: %s", operation->id,
+               (unsigned long long)running->taken, err->text);
+    if (!igt__retry_wait(igt__client_http(running->client), n, -1,
+                         igt__client_cancel(running->client)))
       break;
     igt__error_clear(err);
     running->broke = false;

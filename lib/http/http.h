@@ -50,8 +50,9 @@ typedef enum igt__retry {
 } igt__retry;
 igt__retry igt__retry_class(const igt_error *err);
 /* For callers on threads of their own that repeat what this room may not, such as a request that
- * creates, once they have looked: waits for the n-th back-off, from 1. False: cancelled. */
-bool igt__retry_wait(unsigned n, int retry_after, igt__cancel *cancel);
+ * creates, once they have looked: waits for the n-th back-off, from 1. False: cancelled, or n is
+ * more than the options' retries. */
+bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel);
 
 typedef struct igt__http_request igt__http_request;
 
@@ -64,7 +65,7 @@ struct igt__http_request {
   uint64_t body_offset;
   uint64_t body_len;
   bool idempotent;          /* may be sent again after an unclear end (a lost answer); else only
-                               failures before anything was sent, and 429/503, are retried */
+                               failures before anything was sent, refusals (4xx) and 503 are retried */
   size_t max_body;          /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
   bool compressed;          /* offers gzip and deflate; the body arrives decoded */
   bool http2;               /* may be HTTP/2, several requests on one connection (https alone) */

@@ -255,10 +255,13 @@ void igt__request_accept_loop(struct igt__http_private *priv) {
 
 /* ---- after an attempt ---- */
 
+/* The server says that it did nothing: what it takes for wrong, or has no time for. */
+static bool is_refusal(int http_status) {
+  return (http_status >= 400 && http_status < 500) || http_status == 503;
+}
+
 /* Whether sending it again cannot do anything twice. */
 static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
-  int http_status = priv->err.http_status;
-
   if (priv->stream && igt__stream_is_open(priv->stream))
     return false;
   switch (retry) {
@@ -269,7 +272,7 @@ static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
   case IGT__RETRY_TRANSIENT:
   case IGT__RETRY_THROTTLED:
     return priv->repeats < priv->http->retries &&
-           (priv->req->idempotent || !priv->sent || http_status == 429 || http_status == 503);
+           (priv->req->idempotent || !priv->sent || is_refusal(priv->err.http_status));
   }
   return false;
 }
@@ -293,8 +296,7 @@ static void back_off(struct igt__http_private *priv) {
 
 static void give_up(struct igt__http_private *priv, igt__retry retry) {
   igt_error *err = &priv->err;
-  bool lost =
-      priv->sent && !priv->req->idempotent && err->http_status != 429 && err->http_status != 503;
+  bool lost = priv->sent && !priv->req->idempotent && !is_refusal(err->http_status);
 
   /* What may have been done must be looked up, not repeated. */
   err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;

@@ -121,12 +121,12 @@ int64_t igt__retry_delay_us(unsigned n, int retry_after) {
   return delay > floor ? delay : floor;
 }
 
-bool igt__retry_wait(unsigned n, int retry_after, igt__cancel *cancel) {
+bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel) {
   int64_t until = igt__mono_us() + igt__retry_delay_us(n, retry_after);
 
   for (;;) {
     int64_t left = until - igt__mono_us();
-    if (igt__cancel_is_set(cancel))
+    if (n > http->retries || igt__cancel_is_set(cancel))
       return false;
     if (left <= 0)
       return true;

@@ -423,6 +423,8 @@ igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *
     read_location(req);
   } else if (!status) {
     status = read_result(req, err);
+    if (status == IGT_E_CHECKSUM)
+      priv->again = IGT__S3_AGAIN_DAMAGED;
     if (status && err->http_status == 0 && req->op != IGT__S3_COMPLETE_MULTIPART)
       err->http_status = req->http_status;
   }

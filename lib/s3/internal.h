@@ -77,6 +77,7 @@ typedef enum igt__s3_again {
   IGT__S3_AGAIN_CLOCK,
   IGT__S3_AGAIN_CHECKSUMS, /* without them */
   IGT__S3_AGAIN_COMPLETE,  /* after a pause */
+  IGT__S3_AGAIN_DAMAGED,   /* the store has other bytes than were sent */
   IGT__S3_AGAIN_COUNT
 } igt__s3_again;
 

@@ -14,7 +14,8 @@
  * while a request backs off; a store that refuses fresh ones five times will not have them. */
 static const unsigned char most_repeats[IGT__S3_AGAIN_COUNT] = {
     [IGT__S3_AGAIN_CREDENTIALS] = 5, [IGT__S3_AGAIN_REGION] = 2,    [IGT__S3_AGAIN_REDIRECT] = 2,
-    [IGT__S3_AGAIN_CLOCK] = 2,       [IGT__S3_AGAIN_CHECKSUMS] = 1, [IGT__S3_AGAIN_COMPLETE] = 4};
+    [IGT__S3_AGAIN_CLOCK] = 2,       [IGT__S3_AGAIN_CHECKSUMS] = 1, [IGT__S3_AGAIN_COMPLETE] = 4,
+    [IGT__S3_AGAIN_DAMAGED] = 2};
 
 static const struct {
   const char *method, *name;

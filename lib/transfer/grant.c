@@ -56,7 +56,7 @@ static void defer(void *payload, void (*task)(void *arg), void *arg) {
 }
 
 igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *prefix) {
-  igt__s3_grant_options options = {fetch, NULL, defer, run->helpers, release};
+  igt__s3_grant_options options = {fetch, NULL, defer, run->granters, release};
   igt__s3_grant *grant;
   request *r = igt__calloc(1, sizeof *r);
 

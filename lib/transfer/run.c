@@ -15,6 +15,7 @@
 #define PRODUCERS_MAX 16
 /* Completions cost a round trip each and must overlap. */
 #define HELPERS_MAX 16
+#define GRANTERS_MAX 4
 /* Events that wait for the calling thread before producers pause. */
 #define EVENTS_MAX 4096
 #define PROGRESS_MS 100
@@ -59,8 +60,10 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
   run->lister = igt__pool_new(1);
   run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   run->helpers = igt__pool_new(HELPERS_MAX);
+  run->granters = igt__pool_new(GRANTERS_MAX);
   run->hashers = igt__pool_new(cores > 1 ? (unsigned)cores : 1);
-  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->hashers)
+  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->granters ||
+      !run->hashers)
     return igt__fail_memory(err);
   return IGT_OK;
 }
@@ -98,6 +101,7 @@ void igt__run_finish(igt__run *run) {
   igt__pool_free(run->producers);
   igt__pool_free(run->hashers);
   igt__pool_free(run->helpers);
+  igt__pool_free(run->granters);
   igt__sched_free(run->sched);
   igt__s3_free(run->s3);
   igt__journal_close(run->journal);

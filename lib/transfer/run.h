@@ -29,7 +29,8 @@ struct igt__run {
   igt__sched *sched;
   igt__pool *lister;    /* one thread: walks institutes and studies */
   igt__pool *producers; /* a study's listing and planning; wait for room */
-  igt__pool *helpers;   /* short calls: grants, completions, checks; never wait for room */
+  igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
+  igt__pool *granters;  /* credentials: what the helpers wait for must not stand in their line */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
   unsigned next_loop;   /* atomic */
   bool keeping;         /* atomic; a look at the session is under way */

@@ -8,9 +8,12 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "igtcloud/operations.h"
+#include "transfer/complete.h"
 
 /* As the existing client: one PUT below this size, parts of this size from it on. */
 #define PART_SIZE ((uint64_t)8 * 1024 * 1024)
+/* An upload that somebody else ended is begun anew so often. */
+#define MAX_RESTARTS 2
 
 typedef struct send_work {
   igt__work work;
@@ -19,6 +22,7 @@ typedef struct send_work {
   igt__s3_grant *grant;
   igt__local local;
   char *path, *key, *item_path;
+  size_t prefix_len;
   bool complete;
   int fd;
   uint64_t moved;
@@ -28,7 +32,9 @@ typedef struct send_work {
   uint64_t part_size;
   unsigned part_count;
   char upload_id[1024];
-  igt__s3_part *parts;  /* size 0: not stored yet */
+  igt__s3_part *parts; /* size 0: not stored yet */
+  bool whole;          /* an earlier run completed it */
+  unsigned restarts;
   pthread_mutex_t lock; /* what follows, and parts */
   bool busy, ready;
   unsigned next_part, in_flight, missing; /* next_part from 0 */
@@ -70,9 +76,21 @@ static igt_item item_of(const send_work *s, igt_result result) {
                     .moved = s->moved};
 }
 
-static void end_failed(send_work *s, igt_status status, const igt_error *err) {
+/* What the store found damaged was, most often, changed while it was sent. */
+static igt_status better_reason(const send_work *s, igt_status status, igt_error *err) {
+  igt_error changed = IGT_ERROR_INIT;
+
+  if (status != IGT_E_CHECKSUM || s->fd < 0 ||
+      igt__local_unchanged(&s->local, s->fd, &changed) != IGT_E_CHANGED)
+    return status;
+  *err = changed;
+  return IGT_E_CHANGED;
+}
+
+static void end_failed(send_work *s, igt_status status, igt_error *err) {
   igt_item item = item_of(s, IGT_RESULT_FAILED);
 
+  status = better_reason(s, status, err);
   if (status == IGT_E_CANCELLED) {
     igt__group_dropped(s->group);
   } else {
@@ -249,23 +267,76 @@ static void count_parts(send_work *s) {
   s->part_count = (unsigned)((s->local.size + s->part_size - 1) / s->part_size);
 }
 
-/* A part counts when the store has it as the journal remembers it: same place, same ETag. */
+static bool is_known(const igt__journal_part *known, size_t count, const igt__s3_part *part,
+                     unsigned char sha256[32]) {
+  for (size_t k = 0; k < count; k++)
+    if (known[k].number == part->number && strcmp(known[k].etag, part->etag) == 0) {
+      memcpy(sha256, known[k].sha256, 32);
+      return true;
+    }
+  return false;
+}
+
+/* What was stored in the last moment of a killed run, before the journal had it. */
+static bool is_ours(const send_work *s, const igt__s3_part *part, unsigned char sha256[32]) {
+  unsigned char md5[16];
+  char hex[33];
+
+  if (strlen(part->etag) != 32 ||
+      igt__digest_range(s->fd, (uint64_t)(part->number - 1) * s->part_size, part->size, sha256, md5,
+                        s->run->cancel, NULL) != IGT_OK)
+    return false;
+  igt__hex(md5, sizeof md5, hex);
+  return strcmp(hex, part->etag) == 0;
+}
+
+/* A part counts when the store has it as the journal remembers it, or as the file has it. */
 static void adopt_parts(send_work *s, const igt__s3_part *listed, size_t n) {
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
 
   for (size_t i = 0; i < n; i++) {
-    for (size_t k = 0; k < count; k++) {
-      unsigned number = known[k].number;
-      if (number != listed[i].number || number < 1 || number > s->part_count ||
-          listed[i].size != part_length(s, number - 1) ||
-          strcmp(known[k].etag, listed[i].etag) != 0)
-        continue;
-      s->parts[number - 1] = listed[i];
-      memcpy(s->parts[number - 1].sha256, known[k].sha256, 32);
-    }
+    unsigned number = listed[i].number;
+    unsigned char sha256[32];
+    if (number < 1 || number > s->part_count || listed[i].size != part_length(s, number - 1) ||
+        (!is_known(known, count, &listed[i], sha256) && !is_ours(s, &listed[i], sha256)))
+      continue;
+    s->parts[number - 1] = listed[i];
+    memcpy(s->parts[number - 1].sha256, sha256, 32);
   }
   igt__free(known);
+}
+
+static igt__upload_end end_of(const send_work *s) {
+  return (igt__upload_end){.run = s->run,
+                           .grant = s->grant,
+                           .key = s->key,
+                           .prefix_len = s->prefix_len,
+                           .upload_id = s->upload_id,
+                           .parts = s->parts,
+                           .part_count = s->part_count,
+                           .size = s->local.size};
+}
+
+/* The upload is gone, and the journal has all its parts: a run that was killed between its end
+ * and the word of it has stored the whole. */
+static bool find_whole(send_work *s) {
+  igt__upload_end upload = end_of(s);
+  igt__journal_part *known = NULL;
+  size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
+
+  for (size_t i = 0; i < count; i++) {
+    unsigned at = known[i].number - 1;
+    if (at >= s->part_count)
+      continue;
+    s->parts[at].number = at + 1;
+    s->parts[at].size = part_length(s, at);
+    memcpy(s->parts[at].etag, known[i].etag, sizeof s->parts[at].etag);
+    memcpy(s->parts[at].sha256, known[i].sha256, 32);
+  }
+  igt__free(known);
+  s->whole = count == s->part_count && igt__upload_is_stored(&upload, s->etag);
+  return s->whole;
 }
 
 static igt_status list_parts(send_work *s, igt_error *err) {
@@ -301,6 +372,8 @@ static bool resume(send_work *s) {
   memcpy(s->upload_id, old.upload_id, sizeof s->upload_id);
   if (list_parts(s, &err) == IGT_OK)
     return true;
+  if (strcmp(err.code, "NoSuchUpload") == 0 && find_whole(s))
+    return true;
   memset(s->parts, 0, s->part_count * sizeof *s->parts); /* the store has forgotten it */
   igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
   return false;
@@ -332,6 +405,8 @@ static igt_status prepare(send_work *s, igt_error *err) {
   if (status != IGT_OK)
     return status;
   count_parts(s);
+  igt__free(s->parts);
+  s->missing = s->next_part = 0;
   s->parts = igt__calloc(s->part_count, sizeof *s->parts);
   if (!s->parts)
     return igt__fail_memory(err);
@@ -347,6 +422,7 @@ static igt_status prepare(send_work *s, igt_error *err) {
 }
 
 static void complete_task(void *arg);
+static void stored_whole(send_work *s);
 
 static void prepare_task(void *arg) {
   send_work *s = arg;
@@ -356,6 +432,8 @@ static void prepare_task(void *arg) {
 
   if (status != IGT_OK) {
     end_failed(s, status, &err);
+  } else if (s->whole) {
+    stored_whole(s);
   } else if (s->missing == 0) {
     igt__pool_add(run->helpers, complete_task, s);
   } else {
@@ -394,24 +472,34 @@ static void abort_upload(send_work *s) {
 
 static igt_status complete(send_work *s, igt_error *err) {
   igt_status status = igt__local_unchanged(&s->local, s->fd, err);
-  piece *p;
+  igt__upload_end upload = end_of(s);
 
-  if (status == IGT_E_CHANGED) {
+  if (status == IGT_E_CHANGED)
     abort_upload(s);
-    return status;
-  }
-  p = status == IGT_OK ? piece_new(s, IGT__S3_COMPLETE_MULTIPART, err) : NULL;
-  if (!p)
-    return err->status;
-  p->req.upload_id = s->upload_id;
-  p->req.parts = s->parts;
-  p->req.part_count = s->part_count;
-  status = igt__s3_perform(s->run->s3, &p->req, err);
-  (void)snprintf(s->etag, sizeof s->etag, "%s", p->req.etag);
-  piece_free(p);
-  if (status == IGT_OK)
-    igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
-  return status;
+  return status == IGT_OK ? igt__upload_complete(&upload, s->etag, err) : status;
+}
+
+/* The upload was ended by another run on the same file, or by the bucket's rules. */
+static bool start_over(send_work *s, igt_status status, const igt_error *err) {
+  if (status != IGT_E_NOT_FOUND || strcmp(err->code, "NoSuchUpload") != 0 ||
+      s->restarts >= MAX_RESTARTS || igt__run_stopping(s->run))
+    return false;
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  for (unsigned i = 0; i < s->part_count; i++)
+    igt__group_unmoved(s->group, s->parts[i].size);
+  s->restarts++;
+  pthread_mutex_lock(&s->lock);
+  s->busy = s->ready = false;
+  s->status = IGT_OK;
+  pthread_mutex_unlock(&s->lock);
+  igt__sched_more(s->run->sched, &s->work);
+  return true;
+}
+
+static void stored_whole(send_work *s) {
+  digest_of_parts(s);
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  stored(s);
 }
 
 static void complete_task(void *arg) {
@@ -419,17 +507,17 @@ static void complete_task(void *arg) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = complete(s, &err);
 
-  if (status != IGT_OK) {
+  if (status == IGT_OK)
+    stored_whole(s);
+  else if (!start_over(s, status, &err))
     end_failed(s, status, &err);
-    return;
-  }
-  digest_of_parts(s);
-  stored(s);
 }
 
 static void parts_failed_task(void *arg) {
   send_work *s = arg;
 
+  if (start_over(s, s->status, &s->error))
+    return;
   if (s->status == IGT_E_CHANGED)
     abort_upload(s);
   end_failed(s, s->status, &s->error);
@@ -583,6 +671,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->local.path = s->path = igt__strdup(file->local.path);
   s->key = igt__strdup(file->key);
   s->item_path = igt__strdup(file->item_path);
+  s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= PART_SIZE;
   s->work.take = take;

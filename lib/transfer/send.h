@@ -13,6 +13,7 @@ typedef struct igt__send_file {
   igt__s3_grant *grant;  /* a reference is taken */
   igt__local local;      /* path is copied */
   const char *key;       /* copied */
+  size_t prefix_len;     /* of the key: what the grant is for */
   const char *item_path; /* below the study; copied */
   bool complete;         /* tell the cloud ($file-upload-completed) when it is stored */
 } igt__send_file;

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "model/model.h"
+#include "transfer/create.h"
 #include "transfer/fetch.h"
 #include "transfer/match.h"
 #include "transfer/plan.h"
@@ -161,10 +162,12 @@ static igt_status load_remote(plan *p, igt_error *err);
 static igt_status register_surely(plan *p, igt_error *err) {
   igt_status status = register_files(p, err);
 
-  if (status != IGT_E_NETWORK && status != IGT_E_TIMEOUT && status != IGT_E_SERVER)
-    return status;
-  status = load_remote(p, err);
-  return status == IGT_OK ? register_files(p, err) : status;
+  for (unsigned n = 1; igt__is_unclear(status) && igt__wait_to_look(&p->u->run, n, err); n++) {
+    status = load_remote(p, err);
+    if (status == IGT_OK)
+      status = register_files(p, err);
+  }
+  return status;
 }
 
 static void flush_batch(plan *p) {
@@ -202,6 +205,7 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
                            .grant = p->put,
                            .local = *local,
                            .key = igt__arena_strdup(p->arena, key),
+                           .prefix_len = strlen(p->prefix),
                            .item_path = igt__arena_strdup(p->arena, path),
                            .complete = p->registered && p->institute};
   send->local.path = igt__arena_strdup(p->arena, local->path);
@@ -332,35 +336,6 @@ static void plan_free(plan *p) {
   igt__free(p);
 }
 
-/* The study that a POST of unknown outcome has made, if it has. */
-static igt_status find_created(plan *p, igt_root_study **out, igt_error *err) {
-  igt__studies *now = NULL;
-  igt__known *known = NULL;
-  igt__folder folder = {.name = p->human, .only = true};
-  igt_status status = igt__studies_load(p->u->run.client, p->institute, &now, err);
-
-  if (status == IGT_OK)
-    status = igt__studies_match(now, &folder, &known, err);
-  if (status == IGT_OK && known)
-    status = igt_get_study(p->u->run.client, igt__text_of(&p->institute->id), known->id, out, err);
-  igt__studies_free(now);
-  return status;
-}
-
-static igt_status create_study(plan *p, igt_root_study **out, igt_error *err) {
-  igt_status status =
-      igt_post_studies(p->u->run.client, igt__text_of(&p->institute->id), p->create, out, err);
-  igt_error first = err ? *err : (igt_error)IGT_ERROR_INIT;
-
-  if (status != IGT_E_NETWORK && status != IGT_E_TIMEOUT && status != IGT_E_SERVER)
-    return status;
-  if (find_created(p, out, err) == IGT_OK && *out)
-    return IGT_OK;
-  if (err)
-    *err = first;
-  return status;
-}
-
 static bool open_group(plan *p, const char *id, const char *s3_prefix, const char *below) {
   igt__buf prefix;
 
@@ -452,7 +427,7 @@ static void plan_task(void *arg) {
   igt_status status;
 
   if (p->create) {
-    status = create_study(p, &made, &err);
+    status = igt__create_study(&p->u->run, p->institute, p->human, p->create, &made, &err);
     if (status == IGT_OK)
       made_study(p, made);
     igt_model_free(made ? &made->model : NULL);

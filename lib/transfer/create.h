@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_CREATE_H
+#define IGT_TRANSFER_CREATE_H
+
+/* New studies, each once. */
+
+#include "igtcloud/operations.h"
+#include "transfer/run.h"
+
+/* Blocking. human: the study's name as its folder has it. A request of unknown outcome is never
+ * sent again before a look shows that it did nothing. */
+igt_status igt__create_study(igt__run *run, const igt_institute *institute, const char *human,
+                             const igt_root_study *wanted, igt_root_study **out, igt_error *err);
+
+/* Whether a request may have been done although it looks like a failure. */
+bool igt__is_unclear(igt_status status);
+/* Waits before the n-th look at what became of it; false: enough, or cancelled. */
+bool igt__wait_to_look(const igt__run *run, unsigned n, const igt_error *err);
+
+#endif
