@@ -34,15 +34,32 @@ int exit_status_of(igt_status status) {
   }
 }
 
+/* Bytes of the UTF-8 character at s; 0: there is none (RFC 3629). Names of local files may be any
+ * bytes. */
+static size_t character(const char *s) {
+  const unsigned char *c = (const unsigned char *)s;
+  size_t n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+
+  if (c[0] > 0xf4 || (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+      (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+    return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((c[i] & 0xc0) != 0x80)
+      return 0;
+  return n;
+}
+
 void print_safe(FILE *out, const char *text) {
-  for (; *text; text++) {
+  while (*text) {
     unsigned char c = (unsigned char)*text;
-    if (c < 0x20 || c == 0x7f)
+    size_t n = character(text);
+    if (c < 0x20 || c == 0x7f || n == 0)
       fprintf(out, "\\x%02x", c);
-    else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
-      fprintf(out, "\\u%04x", (unsigned char)*++text); /* C1 controls */
+    else if (c == 0xc2 && (unsigned char)text[1] < 0xa0)
+      fprintf(out, "\\u%04x", (unsigned char)text[1]); /* C1 controls */
     else
-      putc(c, out);
+      fwrite(text, 1, n, out);
+    text += n ? n : 1;
   }
 }
 
@@ -86,14 +103,18 @@ void message(const settings *s, const char *fmt, ...) {
 
 void json_text(FILE *out, const char *key, const char *value, bool first) {
   fprintf(out, "%s\"%s\":\"", first ? "" : ",", key);
-  for (; *value; value++) {
+  while (*value) {
     unsigned char c = (unsigned char)*value;
+    size_t n = character(value);
     if (c == '"' || c == '\\')
       fprintf(out, "\\%c", c);
     else if (c < 0x20 || c == 0x7f)
       fprintf(out, "\\u%04x", c);
+    else if (n == 0)
+      fputs("\\ufffd", out); /* JSON has no bytes that are no text */
     else
-      putc(c, out);
+      fwrite(value, 1, n, out);
+    value += n ? n : 1;
   }
   putc('"', out);
 }

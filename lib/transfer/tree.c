@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/name.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -24,10 +25,14 @@ static int by_name(const void *a, const void *b) {
 }
 
 void igt__folders_free(igt__folders *list) {
-  for (size_t i = 0; i < list->count; i++)
+  for (size_t i = 0; i < list->count; i++) {
     igt__free(list->v[i]);
+    if (list->cloud)
+      igt__free(list->cloud[i]);
+  }
   igt__free(list->v);
-  list->v = NULL;
+  igt__free(list->cloud);
+  list->v = list->cloud = NULL;
   list->count = 0;
 }
 
@@ -44,6 +49,14 @@ static bool add(igt__folders *list, size_t *cap, const char *name) {
     return false;
   list->count++;
   return true;
+}
+
+static igt_status name_folders(igt__folders *list, igt_error *err) {
+  list->cloud = igt__calloc(list->count + 1, sizeof *list->cloud);
+  for (size_t i = 0; list->cloud && i < list->count; i++)
+    if (!(list->cloud[i] = igt__name_from_local(list->v[i])))
+      return igt__fail_memory(err);
+  return list->cloud ? IGT_OK : igt__fail_memory(err);
 }
 
 igt_status igt__folders_in(const char *path, bool follow_links,
@@ -74,6 +87,8 @@ igt_status igt__folders_in(const char *path, bool follow_links,
   closedir(dir);
   if (out->count)
     qsort(out->v, out->count, sizeof *out->v, by_name);
+  if (status == IGT_OK)
+    status = name_folders(out, err);
   if (status != IGT_OK)
     igt__folders_free(out);
   return status;
@@ -109,4 +124,27 @@ char *igt__content_folder(const char *folder, bool follow_links, bool *whole) {
     return files;
   igt__free(files);
   return igt__strdup(folder);
+}
+
+igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt_error *err) {
+  char *name = igt__path_from_local(path), *twin;
+  struct stat st;
+  igt_status status =
+      name ? igt__path_check_cloud(name, strlen(name), "the file", err) : igt__fail_memory(err);
+
+  if (status == IGT_OK && strcmp(name, path) != 0) {
+    twin = igt__path_join(folder, name);
+    if (!twin)
+      status = igt__fail_memory(err);
+    else if (lstat(twin, &st) == 0)
+      status = igt__fail(err, IGT_E_COLLISION,
+                         "in the cloud it would have the name of another file that is here");
+    igt__free(twin);
+  }
+  if (status != IGT_OK) {
+    igt__free(name);
+    name = NULL;
+  }
+  *out = name;
+  return status;
 }

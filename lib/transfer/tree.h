@@ -13,6 +13,7 @@
 /* Names of the folders in a folder, sorted. */
 typedef struct igt__folders {
   char **v;
+  char **cloud; /* the names that they have in the cloud: docs/names.md */
   size_t count;
 } igt__folders;
 void igt__folders_free(igt__folders *list);
@@ -30,5 +31,9 @@ igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err
 /* Everything below the folder, or below its "files" when it has "files" or "dicom". *whole: the
  * former, so a sidecar may lie in it. igt__free; NULL: no memory. */
 char *igt__content_folder(const char *folder, bool follow_links, bool *whole);
+
+/* What a file below folder is called in the cloud. IGT_E_UNSAFE_NAME; IGT_E_COLLISION: another
+ * local file is called so already. igt__free. */
+igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt_error *err);
 
 #endif

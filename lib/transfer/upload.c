@@ -221,11 +221,12 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
   return IGT_OK;
 }
 
+/* path: as the cloud has it. */
 static void take_file(plan *p, const char *path, const igt__local *local) {
   igt_error err = IGT_ERROR_INIT;
   igt__buf key;
   bool there = false;
-  igt_status status = igt__path_check(path, strlen(path), "the file", &err);
+  igt_status status = IGT_OK;
 
   igt__buf_init(&key, 64 * 1024);
   igt__buf_printf(&key, "%s%s", p->prefix, path);
@@ -244,14 +245,15 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
   igt__buf_finish(&key);
 }
 
-static const char *why_not(const plan *p, const igt__walk_entry *e) {
+/* name: as the cloud has it. */
+static const char *why_not(const plan *p, const igt__walk_entry *e, const char *name) {
   if (e->kind == IGT__WALK_LINK)
     return "links are not followed (--follow-links does)";
   if (e->kind == IGT__WALK_SPECIAL)
     return "it is no ordinary file";
   if (igt__str_ends(e->name, ".igtpart") && e->name[0] == '.')
     return "it is an unfinished download";
-  if (!igt__wanted(&p->u->run.options, e->path))
+  if (!igt__wanted(&p->u->run.options, name))
     return "it is excluded";
   return NULL;
 }
@@ -260,7 +262,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
   igt__local local = {.follow_links = p->u->run.options.follow_links};
   igt_error err = IGT_ERROR_INIT;
-  char *path;
+  char *path, *name = NULL;
   const char *why;
 
   if (igt__run_stopping(&p->u->run))
@@ -274,15 +276,18 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 3;
   local.path = path;
   igt__local_take(&local, &e->st);
-  why = why_not(p, e);
-  if (e->kind == IGT__WALK_UNREADABLE) {
+  if (e->kind == IGT__WALK_UNREADABLE)
     (void)igt__fail_errno(&err, e->os_error, "'%s' cannot be read", path);
+  else
+    (void)igt__cloud_path(p->folder, e->path, &name, &err);
+  why = why_not(p, e, name ? name : e->path);
+  if (why && e->kind != IGT__WALK_UNREADABLE)
+    report(p, name ? name : e->path, &local, IGT_RESULT_IGNORED, why, NULL);
+  else if (!name)
     report(p, e->path, &local, IGT_RESULT_FAILED, "", &err);
-  } else if (why) {
-    report(p, e->path, &local, IGT_RESULT_IGNORED, why, NULL);
-  } else {
-    take_file(p, e->path, &local);
-  }
+  else
+    take_file(p, name, &local);
+  igt__free(name);
   igt__free(path);
   igt__run_wait_events(&p->u->run);
   return 0;
@@ -667,7 +672,7 @@ static void each_patient(institute_run *ir, const char *path, const char *patien
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&ir->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);
     if (folder)
-      fn(ir, folder, patient, studies.v[i], studies.count == 1);
+      fn(ir, folder, patient, studies.cloud[i], studies.count == 1);
     igt__free(folder);
   }
   igt__folders_free(&studies);
@@ -692,10 +697,10 @@ static igt_status upload_studies(institute_run *ir, igt_error *err) {
     return status;
   for (size_t i = 0; i < folders.count && !igt__run_stopping(&ir->u->run); i++) {
     char *path = igt__path_join(ir->path, folders.v[i]);
-    if (path && is_patient(ir, folders.v[i]))
-      each_patient(ir, path, folders.v[i], fn);
+    if (path && is_patient(ir, folders.cloud[i]))
+      each_patient(ir, path, folders.cloud[i], fn);
     else if (path)
-      fn(ir, path, NULL, folders.v[i], true);
+      fn(ir, path, NULL, folders.cloud[i], true);
     igt__free(path);
   }
   igt__folders_free(&folders);
@@ -801,9 +806,10 @@ static const igt_institute *institute_named(const upload *u, const char *name) {
   return NULL;
 }
 
-static void upload_folder(upload *u, const char *name) {
+/* cloud: the name that the folder has there. */
+static void upload_folder(upload *u, const char *name, const char *cloud) {
   char *path = igt__path_join(u->source, name);
-  const igt_institute *institute = institute_named(u, name);
+  const igt_institute *institute = institute_named(u, cloud);
 
   if (!path)
     return;
@@ -830,7 +836,7 @@ static void upload_task(void *arg) {
     igt__run_fatal(&u->run, &err);
   } else {
     for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
-      upload_folder(u, folders.v[i]);
+      upload_folder(u, folders.v[i], folders.cloud[i]);
     igt__folders_free(&folders);
   }
   igt__run_task_end(&u->run);

@@ -478,13 +478,13 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
     return;
   }
   for (size_t i = 0; i < list.count && !igt__run_stopping(&ir->v->run); i++) {
-    char *below = igt__path_join(path, list.v[i]), *name = igt__name_from_local(list.v[i]);
+    char *below = igt__path_join(path, list.v[i]);
+    const char *name = list.cloud[i];
     igt__folder folder = {.patient = patient, .name = name, .only = flat || list.count == 1};
-    if (below && name && (flat || patient))
+    if (below && (flat || patient))
       verify_folder(ir, below, &folder);
-    else if (below && name)
+    else if (below)
       each_folder(ir, below, name);
-    igt__free(name);
     igt__free(below);
   }
   igt__folders_free(&list);
@@ -524,25 +524,19 @@ static void verify_institute(verify *v, const igt_institute *institute, const ch
 
 /* The folder of this name, as the cloud has it; NULL: none. */
 static const char *folder_named(const igt__folders *list, const char *name) {
-  for (size_t i = 0; i < list->count; i++) {
-    char *cloud = igt__name_from_local(list->v[i]);
-    bool same = cloud && strcmp(cloud, name) == 0;
-    igt__free(cloud);
-    if (same)
+  for (size_t i = 0; i < list->count; i++)
+    if (strcmp(list->cloud[i], name) == 0)
       return list->v[i];
-  }
   return NULL;
 }
 
-static bool is_institute(const verify *v, const char *folder) {
+static bool is_institute(const verify *v, const char *name) {
   const igt_institute_list *list = v->found.institutes;
-  char *name = igt__name_from_local(folder);
-  bool is = false;
 
-  for (size_t i = 0; name && i < list->count && !is; i++)
-    is = list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0;
-  igt__free(name);
-  return is;
+  for (size_t i = 0; i < list->count; i++)
+    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0)
+      return true;
+  return false;
 }
 
 static void tell_unknown(verify *v, const igt__folders *folders, bool *project_files) {
@@ -551,7 +545,7 @@ static void tell_unknown(verify *v, const igt__folders *folders, bool *project_f
                      .result = IGT_RESULT_IGNORED,
                      .path = folders->v[i],
                      .text = "the project has no institute of this name"};
-    if (is_institute(v, folders->v[i]))
+    if (is_institute(v, folders->cloud[i]))
       continue;
     if (strcmp(folders->v[i], "files") == 0)
       *project_files = !v->found.wanted;

@@ -77,6 +77,13 @@ def test_there_and_back(tmp_path, portable):
         assert local["a\nb"] == str(tmp_path / "out/i/s/%%a%0Ab")
         done = igtcloud.run("verify", "--json", tmp_path / "out", "p")
         assert done.summary["filesSame"] == len(names)
+        (tmp_path / "out/i/s/study.json").unlink()
+        done = igtcloud.run("upload", "--json", tmp_path / "out", "back")
+        assert {i["path"] for i in done.items if i["kind"] == "file"} == set(names)
+        igtcloud.run("download", tmp_path / "again", "back")
+        assert set(files(tmp_path / "again").values()) == set(names)
+        assert files(tmp_path / "again") == {
+            f"i/s/{(n if n not in ALWAYS else ALWAYS[n])}": n for n in names}
 
 
 @pytest.mark.parametrize("form", ["flat", "hierarchical"])
@@ -89,6 +96,34 @@ def test_names_of_studies_and_institutes(tmp_path, form):
         done = igtcloud.run("verify", "--json", "--folder-structure", form, tmp_path / "out", "p")
         assert done.summary["filesSame"] == 1
         assert "\n\n" not in done.err and "\t" not in done.err
+
+
+def test_local_names_that_are_one_in_the_cloud(tmp_path):
+    """The one that was mapped fails: nothing there is replaced by the other."""
+    folder = tmp_path / "up/i/s"
+    folder.mkdir(parents=True)
+    (folder / "a\nb").write_text("own")
+    (folder / "%%a%0Ab").write_text("mapped")
+    (folder / "%%plain").write_text("a person's own")
+    with serving(tmp_path, seed_of()) as igtcloud:
+        done = igtcloud.run("upload", "--json", tmp_path / "up", "back", status=SOME_FAILED)
+        assert failures(done) == {"%%a%0Ab": "IGT_E_COLLISION"}
+        igtcloud.run("download", tmp_path / "out", "back")
+    assert files(tmp_path / "out") == {"i/s/%%a%0Ab": "own", "i/s/%%%25%25plain": "a person's own"}
+
+
+def test_local_names_that_are_no_text(tmp_path):
+    """A name that is not UTF-8 has none in the cloud; its neighbours go up."""
+    folder = tmp_path / "up/i/s"
+    folder.mkdir(parents=True)
+    (folder / "good").write_text("good")
+    with open(os.fsencode(folder) + b"/\xff\xfe", "wb"):
+        pass
+    with serving(tmp_path, seed_of()) as igtcloud:
+        done = igtcloud.run("upload", "--json", tmp_path / "up", "back", status=SOME_FAILED)
+        assert "UTF-8" in done.err and "\\xff\\xfe" in done.err
+        assert failures(done) == {"\ufffd\ufffd": "IGT_E_UNSAFE_NAME"}
+        assert done.summary["filesDone"] == 1
 
 
 def test_both_spellings_are_two_files(tmp_path):
