@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,12 +17,30 @@
 
 /* ---- asking ---- */
 
+/* False once a signal to end was caught. It may come between a look at that and the wait for input:
+ * so it is held back but while ppoll waits. Other threads take none. */
+static bool wait_for_input(int fd) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  sigset_t ends, old;
+  bool go_on;
+
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &ends, &old);
+  while ((go_on = !caught_signal()) && ppoll(&one, 1, NULL, &old) < 0 && errno == EINTR)
+    ;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return go_on;
+}
+
 static bool read_line(int fd, char *out, size_t cap) {
   size_t n = 0;
 
   for (;;) {
     char c;
-    ssize_t got = read(fd, &c, 1);
+    ssize_t got = wait_for_input(fd) ? read(fd, &c, 1) : -1;
     if (got < 0 && errno == EINTR && !caught_signal())
       continue;
     if (got < 0 || (got == 0 && n == 0))

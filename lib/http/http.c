@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,9 +20,34 @@
 #define RETRIES 5
 #define CONNECTIONS 64
 
+/* ---- curl's memory ---- */
+
+/* curl builds each request, tokens and passwords in it, in memory that it frees as it is. So that
+ * it is overwritten first; a program that set curl up itself before keeps its own way. */
+static void wipe_and_free(void *p) {
+  if (p)
+    igt__wipe(p, malloc_usable_size(p));
+  free(p);
+}
+
+static void *move_and_wipe(void *p, size_t n) {
+  size_t old = p ? malloc_usable_size(p) : 0;
+  void *moved;
+
+  if (p && n <= old && n >= old / 2)
+    return p;
+  moved = malloc(n ? n : 1);
+  if (!moved)
+    return NULL;
+  if (p)
+    memcpy(moved, p, old < n ? old : n);
+  wipe_and_free(p);
+  return moved;
+}
+
 /* Never undone: a program that uses curl beside us would lose it. */
 static void init_curl(void) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
+  curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, move_and_wipe, strdup, calloc);
 }
 
 static unsigned or_default(unsigned value, unsigned otherwise) {

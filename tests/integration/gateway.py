@@ -68,14 +68,15 @@ class Authority:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A thread a connection; `seen` is (method, target, headers) of each request."""
+    """A thread a connection; `seen` is (method, target, headers) of each request, `answers` (target,
+    headers, body) of what was handed on."""
 
     daemon_threads = True
 
     def __init__(self, handler):
         super().__init__(("127.0.0.1", 0), handler)
         self.port = self.server_address[1]
-        self.seen = []
+        self.seen, self.answers = [], []
         self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self):
@@ -113,6 +114,7 @@ class Forward(http.server.BaseHTTPRequestHandler):
         connection.endheaders(self.body())
         answer = connection.getresponse()
         data = change(answer.read())
+        self.server.answers.append((target, dict(answer.getheaders()), data))
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
@@ -127,6 +129,9 @@ class Forward(http.server.BaseHTTPRequestHandler):
 class GatewayHandler(Forward):
     def any_method(self):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
+        if self.server.repeat and self.server.repeat in self.path:
+            self.repeat_all()
+            return
         if self.server.redirect:
             self.body()
             self.send_response_only(self.server.redirect[0])
@@ -136,6 +141,22 @@ class GatewayHandler(Forward):
             return
         self.forward(*self.server.behind, self.path,
                      self.move_endpoint if "s3credentials" in self.path else lambda data: data)
+
+    def repeat_all(self):
+        """An error that tells all that was sent, as some servers do while they are debugged."""
+        secret = ("Authorization", "X-JWT", "X-CSRF-TOKEN", "x-amz-security-token")
+        first = " ".join(self.headers.get(name, "") for name in secret)
+        said = f"{first} {dict(self.headers)} {self.body().decode('latin1')}"
+        data = json.dumps({"message": said}).encode()
+        if self.path.startswith("/igtcloud"):
+            said = said.replace("&", "&amp;").replace("<", "&lt;")
+            data = f"<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>".encode()
+        self.send_response_only(403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", len(data))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
     def move_endpoint(self, data):
         """Where the objects are, seen from outside."""
@@ -148,13 +169,15 @@ class GatewayHandler(Forward):
 
 
 class Gateway(Server):
-    """redirect: (status, url) is then the answer to everything."""
+    """redirect: (status, url) is then the answer to everything. repeat: requests for paths with this
+    in it are refused by an error that repeats them."""
 
     def __init__(self, behind, certificate=None, host="localhost", s3=None, context=None,
                  redirect=None, name=None):
         super().__init__(GatewayHandler)
         url = urllib.parse.urlsplit(behind)
         self.behind, self.s3, self.redirect = (url.hostname, url.port), s3, redirect
+        self.repeat = None
         if certificate:
             context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
