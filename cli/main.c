@@ -86,7 +86,7 @@ const option common_options[] = {
        AT(bwlimit),                                                                                  \
        "RATE",                                                                                       \
        NULL,                                                                                         \
-       "bytes a second over all connections, such as 20M"},                                          \
+       "bytes a second in all: 20M, or hours: '08:00-18:00 20M, off'"},                                          \
       {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},             \
       {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
   {                                                                                                  \

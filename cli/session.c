@@ -93,23 +93,6 @@ static bool prompt(void *payload, igt_prompt what, const char *question, char *a
 
 /* ---- the client ---- */
 
-/* "20M", "1.5G", "500k" or plain bytes; 0: wrong. */
-static uint64_t parse_rate(const char *text) {
-  char *end;
-  double v = strtod(text, &end);
-  static const char units[] = "kmgt";
-  const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
-
-  if (unit) {
-    for (const char *u = units; u <= unit; u++)
-      v *= 1024;
-    end++;
-  }
-  if (end == text || *end || !(v >= 1) || v > 1e15)
-    return 0;
-  return (uint64_t)v;
-}
-
 static const char *choose_domain(const settings *s, const char *environment) {
   const char *domain = s->domain ? s->domain : getenv("CLOUD_DOMAIN");
 
@@ -138,8 +121,9 @@ igt_client *open_client(const settings *s, const char *environment, int *exit_st
   o.retries = (int)s->retries;
   o.max_connections = (unsigned)s->connections;
   o.cancel = cancel;
-  if (s->bwlimit && !(o.bytes_per_second = parse_rate(s->bwlimit))) {
-    *exit_status = usage_error("--bwlimit '%s' is no rate such as 20M", s->bwlimit);
+  o.bandwidth = s->bwlimit;
+  if (s->bwlimit && igt_bandwidth_check(s->bwlimit, &err) != IGT_OK) {
+    *exit_status = usage_error("--bwlimit: %s", err.text);
     igt_cancel_free(cancel);
     return NULL;
   }

@@ -71,14 +71,25 @@ typedef struct igt_client_options {
   uint64_t bytes_per_second; /**< over all connections; 0: no limit */
   igt_cancel *cancel;        /**< ends whatever the client does; may be NULL */
   const char *user_agent;    /**< put before the library's own; NULL: none */
+  const char *bandwidth;     /**< in place of bytes_per_second: a rate such as "20M", or a day's
+                                  timetable, see igt_bandwidth_check(); NULL: none */
 } igt_client_options;
 
 #define IGT_CLIENT_OPTIONS_INIT                                                                    \
-  {NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL}
+  {NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL}
+
+/**
+ * Whether the text says how many bytes a second may move, both ways: a rate ("20M", "1.5G", "500k",
+ * plain bytes; units are of 1,024; "off" is no limit), or entries with commas between, of which the
+ * first that holds counts: "HH:MM-HH:MM RATE" in local time, over midnight too, and "RATE" for the
+ * rest of the day, as in "08:00-18:00 20M, off". Where no entry holds there is no limit.
+ * Any thread. Errors: IGT_E_INVALID with a sentence.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_error *err);
 
 /**
  * Makes a client. Nothing is sent yet.
- * Errors: IGT_E_INVALID (a bad domain, plain http to another machine), IGT_E_NO_MEMORY,
+ * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine), IGT_E_NO_MEMORY,
  * IGT_E_NO_FILE and IGT_E_TLS (ca_file).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *options,

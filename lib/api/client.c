@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "http/timetable.h"
 #include "igtcloud/version.h"
 
 /* To S3 at once, unless the program says otherwise: what fills a line of 1 Gbit/s from afar. */
@@ -46,13 +47,17 @@ static unsigned retries(int wanted) {
 
 static igt_status make_http(igt_client *client, const igt_client_options *options, igt_error *err) {
   char agent[256];
+  igt__timetable table = {.count = 0};
   igt__http_options http = {.user_agent = agent,
                             .ca_file = options->ca_file,
                             .connect_timeout_ms = options->connect_timeout_ms,
                             .idle_timeout_ms = options->idle_timeout_ms,
                             .retries = retries(options->retries),
-                            .bytes_per_second = options->bytes_per_second};
+                            .bytes_per_second = options->bytes_per_second,
+                            .timetable = &table};
 
+  if (options->bandwidth && igt__timetable_parse(options->bandwidth, &table, err) != IGT_OK)
+    return IGT_E_INVALID;
   snprintf(agent, sizeof agent, "%.200s%sigtcloud/%s",
            options->user_agent ? options->user_agent : "",
            options->user_agent && *options->user_agent ? " " : "", igt_version());
@@ -73,6 +78,12 @@ static igt_status make_session(igt_client *client, const igt_client_options *opt
                                   .cancel = client->cancel};
 
   return igt__session_new(&session, &client->session, err);
+}
+
+igt_status igt_bandwidth_check(const char *text, igt_error *err) {
+  igt__timetable table;
+
+  return igt__timetable_parse(text, &table, err);
 }
 
 igt_status igt_client_new(const igt_client_options *options, igt_client **out, igt_error *err) {

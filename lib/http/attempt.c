@@ -69,8 +69,8 @@ static ssize_t read_file(struct igt__http_private *priv, char *out, size_t n) {
 }
 
 /* Under a low rate whole buffers would go in bursts, with silences that servers do not wait for. */
-static size_t rate_piece(const struct igt__http_private *priv, size_t n) {
-  uint64_t most = atomic_load_explicit(&priv->http->rate.limit, memory_order_relaxed) / 20;
+static size_t rate_piece(struct igt__http_private *priv, size_t n) {
+  uint64_t most = igt__rate_limit(&priv->http->rate, igt__mono_us()) / 20;
 
   if (most == 0)
     return n;
@@ -253,7 +253,7 @@ static CURLcode set_body(struct igt__http_private *priv, CURL *easy) {
 
   /* Under a rate the body has to come in pieces that can wait. */
   priv->whole_body = (req->body || req->body_len == 0) && req->body_len <= WHOLE_BODY &&
-                     atomic_load(&priv->http->rate.limit) == 0;
+                     igt__rate_limit(&priv->http->rate, igt__mono_us()) == 0;
   if (priv->whole_body) {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, req->body ? req->body : "");

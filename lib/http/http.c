@@ -94,7 +94,7 @@ igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_
   pthread_once(&once, init_curl);
   if (!http)
     return igt__fail_memory(err);
-  igt__rate_init(&http->rate, options->bytes_per_second);
+  igt__rate_init(&http->rate, options->bytes_per_second, options->timetable);
   status = copy_options(http, options, err);
   if (!status)
     status = start_loops(http, options, err);

@@ -33,6 +33,7 @@ typedef struct igt__http_options {
   unsigned retries;            /* attempts beyond the first, a request; UINT_MAX: none; 0: 5 */
   unsigned max_connections;    /* kept open in all; 0: 64 */
   uint64_t bytes_per_second;   /* over all connections, each way; 0: no limit */
+  const struct igt__timetable *timetable; /* in its place, copied; NULL: none */
 } igt__http_options;
 
 igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_error *err);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
+#include "http/timetable.h"
 
 /* ---- url.c ---- */
 
@@ -36,25 +37,30 @@ void igt__proxy_label(const char *proxy, char *out, size_t cap);
 typedef enum igt__way { IGT__UP, IGT__DOWN, IGT__WAYS } igt__way;
 
 typedef struct igt__rate {
-  _Atomic uint64_t limit; /* bytes per second each way; 0: none */
+  _Atomic uint64_t limit;   /* bytes per second each way; 0: none */
+  _Atomic int64_t check_at; /* igt__mono_us when the timetable is to be asked; INT64_MAX: never */
   pthread_mutex_t lock;
+  igt__timetable table;
   struct {
     int64_t tokens; /* millionths of a byte; below zero: a debt that must pass before the next */
     int64_t at;     /* igt__mono_us of the last count */
   } way[IGT__WAYS];
 } igt__rate;
 
-void igt__rate_init(igt__rate *rate, uint64_t limit);
+/* table: NULL, or what is asked from now on in place of limit. */
+void igt__rate_init(igt__rate *rate, uint64_t limit, const igt__timetable *table);
 void igt__rate_finish(igt__rate *rate);
-void igt__rate_set(igt__rate *rate, uint64_t limit);
+void igt__rate_set(igt__rate *rate, uint64_t limit); /* ends a timetable */
+uint64_t igt__rate_limit(igt__rate *rate, int64_t now);
 /* Takes n bytes and returns 0, or takes none and returns the microseconds to wait first. n may
  * be more than there is: the debt is paid by whoever asks next. */
 int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now);
 
 /* ---- retry.c ---- */
 
-#define IGT__RETRY_AFTER_MAX 300 /* seconds; a server that asks for more is not waited for longer  \
-                                  */
+#define IGT__RETRY_AFTER_MAX                                                                       \
+  300 /* seconds; a server that asks for more is not waited for longer                             \
+       */
 
 /* What is left to spend on repetitions, a host: when most requests fail, repeating them all only
  * keeps the server down. As in aws-c-io: 500, a transient failure takes 10, a throttled one 5, a

@@ -6,26 +6,59 @@
 /* What may gather while nothing moves: enough to be late by a poll, too little to see. */
 #define BURST_US 50000
 
-void igt__rate_init(igt__rate *rate, uint64_t limit) {
+void igt__rate_init(igt__rate *rate, uint64_t limit, const igt__timetable *table) {
   atomic_init(&rate->limit, 0);
+  atomic_init(&rate->check_at, INT64_MAX);
   pthread_mutex_init(&rate->lock, NULL);
+  rate->table = (igt__timetable){.count = 0};
   igt__rate_set(rate, limit);
+  if (table && table->count) {
+    rate->table = *table;
+    atomic_store(&rate->check_at, INT64_MIN);
+    (void)igt__rate_limit(rate, igt__mono_us());
+  }
 }
 
 void igt__rate_finish(igt__rate *rate) {
   pthread_mutex_destroy(&rate->lock);
 }
 
-void igt__rate_set(igt__rate *rate, uint64_t limit) {
+static void set_locked(igt__rate *rate, uint64_t limit, int64_t now) {
   if (limit > INT64_MAX / (120 * (int64_t)MILLION)) /* no network is that fast */
     limit = 0;
-  pthread_mutex_lock(&rate->lock);
   for (int i = 0; i < IGT__WAYS; i++) {
     rate->way[i].tokens = 0;
-    rate->way[i].at = igt__mono_us();
+    rate->way[i].at = now;
   }
   atomic_store(&rate->limit, limit);
+}
+
+void igt__rate_set(igt__rate *rate, uint64_t limit) {
+  pthread_mutex_lock(&rate->lock);
+  set_locked(rate, limit, igt__mono_us());
+  atomic_store(&rate->check_at, INT64_MAX);
   pthread_mutex_unlock(&rate->lock);
+}
+
+/* What the timetable says now. */
+static void look_up(igt__rate *rate, int64_t now) {
+  int64_t next;
+  uint64_t limit;
+
+  pthread_mutex_lock(&rate->lock);
+  if (now >= atomic_load(&rate->check_at)) {
+    limit = igt__timetable_rate(&rate->table, igt__wall_us(), &next);
+    if (limit != atomic_load(&rate->limit))
+      set_locked(rate, limit, now);
+    atomic_store(&rate->check_at, now + next);
+  }
+  pthread_mutex_unlock(&rate->lock);
+}
+
+uint64_t igt__rate_limit(igt__rate *rate, int64_t now) {
+  if (now >= atomic_load_explicit(&rate->check_at, memory_order_relaxed))
+    look_up(rate, now);
+  return atomic_load_explicit(&rate->limit, memory_order_relaxed);
 }
 
 static void refill_locked(igt__rate *rate, igt__way way, int64_t limit, int64_t now) {
@@ -42,9 +75,9 @@ static void refill_locked(igt__rate *rate, igt__way way, int64_t limit, int64_t 
 }
 
 int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now) {
-  int64_t limit, wait = 0;
+  int64_t limit, wait = 0, change;
 
-  if (atomic_load_explicit(&rate->limit, memory_order_relaxed) == 0)
+  if (igt__rate_limit(rate, now) == 0)
     return 0;
   pthread_mutex_lock(&rate->lock);
   limit = (int64_t)atomic_load(&rate->limit);
@@ -55,6 +88,9 @@ int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now) {
     else
       rate->way[way].tokens -= (int64_t)n * MILLION;
   }
+  change = atomic_load(&rate->check_at);
+  if (wait > 0 && change > now && wait > change - now)
+    wait = change - now; /* then another rate may hold, and forget the debt */
   pthread_mutex_unlock(&rate->lock);
   return wait;
 }

@@ -447,6 +447,16 @@ def test_bwlimit(igtcloud, out):
     assert len(files(out)["lab/one/small.bin"]) == 6 * MIB
 
 
+def test_bwlimit_by_the_hour(igtcloud, out):
+    """All hours have the same rate here; what the hours do is tested on a clock of its own."""
+    begin = time.monotonic()
+    igtcloud.run("download", "--bwlimit", "06:00-18:00 4M, 18:00-06:00 4M", "--include", "small.bin",
+                 out, "large")
+    assert time.monotonic() - begin > 0.5
+    done = igtcloud.run("download", "--bwlimit", "8-18 4M", out, "large", status=USAGE)
+    assert "--bwlimit: '8-18 4M' is no rate" in done.err
+
+
 def wait_until(what, seconds=20):
     end = time.monotonic() + seconds
     while not what():

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_HTTP_TIMETABLE_H
+#define IGT_HTTP_TIMETABLE_H
+
+/* A day's rates, in local time. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define IGT__SPANS_MAX 24
+
+typedef struct igt__span {
+  unsigned from, to; /* minutes of the day; to before from: over midnight */
+  uint64_t rate;     /* bytes a second; 0: no limit */
+} igt__span;
+
+/* The first span that holds counts; where none does there is no limit. */
+typedef struct igt__timetable {
+  size_t count;
+  igt__span spans[IGT__SPANS_MAX];
+} igt__timetable;
+
+/* "20M" (always), or "HH:MM-HH:MM RATE" and "RATE" (the rest of the day), with commas between;
+ * RATE: bytes a second with k, M, G, T (of 1,024), or "off". IGT_E_INVALID otherwise. */
+igt_status igt__timetable_parse(const char *text, igt__timetable *out, igt_error *err);
+/* The rate of this moment; *next_us: ask again after so many microseconds, a minute at most. */
+uint64_t igt__timetable_rate(const igt__timetable *table, int64_t wall_us, int64_t *next_us);
+
+#endif
