@@ -30,7 +30,7 @@ uninstall:
 generate:
 	@test -n "$(SPEC)" || { echo "say which: make generate SPEC=folder-of-descriptions"; exit 2; }
 	mkdir -p $(BUILD)/generated
-	python3 api/generate.py $(BUILD)/generated $(wildcard $(SPEC)/auth.json $(SPEC)/action.json $(SPEC)/entities.json)
+	python3 -B api/generate.py $(BUILD)/generated $(wildcard $(SPEC)/auth.json $(SPEC)/action.json $(SPEC)/entities.json)
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

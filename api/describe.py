@@ -8,8 +8,9 @@
 
 import sys
 
-import generate
-from generate import c_string, prose
+from description import element_model, prose, read
+from errors import SpecError
+from generate import BANNER, WIDTH, c_string
 
 C_HEAD = '''#include "igtcloud/describe.h"
 
@@ -23,15 +24,6 @@ C_HEAD = '''#include "igtcloud/describe.h"
 KINDS = {'STRING': 'string', 'INTEGER': 'integer', 'NUMBER': 'number', 'BOOLEAN': 'boolean',
          'TIME': 'date-time', 'JSON': 'any', 'STRING_LIST': 'string[]',
          'INTEGER_LIST': 'integer[]'}
-
-
-def read(paths):
-    api = generate.Api()
-    specs = [api.read(path) for path in paths]
-    api.resolve()
-    for name, spec in specs:
-        api.read_operations(name, spec)
-    return api
 
 
 def field_type(field):
@@ -82,7 +74,7 @@ def row(parts):
     """Broken between parts alone: texts have spaces of their own."""
     lines, line = [], '    {' + parts[0]
     for part in parts[1:]:
-        if len(line + ', ' + part) + 2 > generate.WIDTH:
+        if len(line + ', ' + part) + 2 > WIDTH:
             lines.append(line + ',')
             line = '     ' + part
         else:
@@ -130,7 +122,7 @@ def c_models(api):
 
 
 def describe_c(api):
-    return (generate.BANNER + C_HEAD + c_operations(api) + c_models(api) +
+    return (BANNER + C_HEAD + c_operations(api) + c_models(api) +
             'const igt__description igt__description_of_api = {\n'
             '    operations, sizeof operations / sizeof *operations,\n'
             '    models, sizeof models / sizeof *models,\n};\n')
@@ -171,7 +163,7 @@ def md_operation(operation, models):
     facts = [f'{name}: {link(value, models)}' for name, value in
              (('Body', body(operation)), ('Answer', answer(operation))) if value]
     facts.append(f'C: `igt_{operation.c_name}()`')
-    if generate.element_model(operation)[0]:
+    if element_model(operation)[0]:
         facts[-1] += f', `igt_{operation.c_name}_each()`'
     return text + ' · '.join(facts) + '\n\n'
 
@@ -225,7 +217,7 @@ def main(arguments):
         return 2
     try:
         text = forms[arguments[0]](read(arguments[2:]))
-    except (generate.SpecError, OSError, ValueError) as error:
+    except (SpecError, OSError, ValueError) as error:
         print(f'describe.py: {error}', file=sys.stderr)
         return 1
     with open(arguments[1], 'w', encoding='utf-8') as file:

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "model/json.h"
 
 /* ---- the path ---- */
 
@@ -50,11 +51,28 @@ static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err)
 
 /* ---- options ---- */
 
-/* One value of an option; *present false: there is none. scratch: at least 24 bytes. */
+/* Longer than any number is written. */
+#define SCRATCH 40
+
+/* As JSON has it: the C library's own conversions follow the program's locale. */
+static const char *number_text(double v, char *scratch) {
+  igt__json *json = igt__json_new_double(v);
+  igt__buf text;
+
+  igt__buf_init(&text, SCRATCH);
+  bool ok = json && igt__json_write(&text, json, IGT__JSON_COMPACT);
+  snprintf(scratch, SCRATCH, "%s", ok ? text.data : "");
+  igt__buf_finish(&text);
+  igt__json_free(json);
+  return ok ? scratch : NULL;
+}
+
+/* One value of an option; *present false: there is none. scratch: SCRATCH bytes. */
 static const char *option_text(const igt__param *param, const void *at, char *scratch,
                                bool *present) {
   const igt_integer_field *integer = at;
   const igt_boolean_field *boolean = at;
+  const igt_number_field *number = at;
   const char *text = NULL;
 
   switch ((igt__param_kind)param->kind) {
@@ -62,11 +80,14 @@ static const char *option_text(const igt__param *param, const void *at, char *sc
     text = igt__pointer_get(at);
     break;
   case IGT__PARAM_INTEGER:
-    snprintf(scratch, 24, "%lld", (long long)integer->v);
+    snprintf(scratch, SCRATCH, "%lld", (long long)integer->v);
     text = integer->is == IGT_SET ? scratch : NULL;
     break;
   case IGT__PARAM_BOOLEAN:
     text = boolean->is != IGT_SET ? NULL : boolean->v ? "true" : "false";
+    break;
+  case IGT__PARAM_NUMBER:
+    text = number->is == IGT_SET ? number_text(number->v, scratch) : NULL;
     break;
   case IGT__PARAM_STRING_LIST:
     break; /* several: put_list */
@@ -83,16 +104,44 @@ static void put_pair(igt__buf *out, const char *name, const char *value, bool *f
   igt__uri_encode(out, value, strlen(value), false);
 }
 
-/* The name once for each value ("multi" in Swagger). The number of them. */
-static size_t put_list(const igt__param *param, const char *options, igt__buf *out, bool *first) {
+/* All values behind the name once, as the description says. */
+static igt_status put_joined(const igt__param *param, const char *const *list, size_t count,
+                             igt__buf *out, bool *first, igt_error *err) {
+  const char separator[] = {param->separator, '\0'};
+  igt_status status = IGT_OK;
+  igt__buf text;
+
+  igt__buf_init(&text, out->max);
+  for (size_t i = 0; i < count && status == IGT_OK; i++) {
+    if (!list[i])
+      continue;
+    igt__buf_puts(&text, text.len > 0 ? separator : "");
+    igt__buf_puts(&text, list[i]);
+    if (strchr(list[i], param->separator))
+      status =
+          igt__fail(err, IGT_E_INVALID, "a value of %s holds \"%s\", which stands between them",
+                    param->name, separator);
+  }
+  put_pair(out, param->name, text.data, first);
+  out->failed |= text.failed;
+  out->too_long |= text.too_long;
+  igt__buf_finish(&text);
+  return status;
+}
+
+static igt_status put_list(const igt__param *param, const char *options, igt__buf *out, bool *first,
+                           bool *present, igt_error *err) {
   const char *const *list = igt__pointer_get(options + param->offset);
   size_t count;
 
   memcpy(&count, options + param->count_offset, sizeof count);
-  for (size_t i = 0; list && i < count; i++)
+  *present = list && count > 0;
+  if (*present && param->separator)
+    return put_joined(param, list, count, out, first, err);
+  for (size_t i = 0; *present && i < count; i++)
     if (list[i])
       put_pair(out, param->name, list[i], first);
-  return list ? count : 0;
+  return IGT_OK;
 }
 
 static igt_status check_required(const igt__call *call, const igt__param *param, bool present,
@@ -111,20 +160,21 @@ static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err
 
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
     const igt__param *param = &operation->params[i];
-    char scratch[24];
+    char scratch[SCRATCH];
     bool present = false;
 
     if (param->is_header)
       continue;
     if (options && param->kind == IGT__PARAM_STRING_LIST) {
-      present = put_list(param, options, out, &first) > 0;
+      status = put_list(param, options, out, &first, &present, err);
     } else if (options) {
       const char *text = option_text(param, options + param->offset, scratch, &present);
 
       if (present)
         put_pair(out, param->name, text, &first);
     }
-    status = check_required(call, param, present, err);
+    if (status == IGT_OK)
+      status = check_required(call, param, present, err);
   }
   return status;
 }
@@ -155,7 +205,7 @@ igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_
     status = igt__http_add_header(req, "Content-Type", "application/json");
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
     const igt__param *param = &operation->params[i];
-    char scratch[24];
+    char scratch[SCRATCH];
     bool present = false;
     const char *text = NULL;
 

@@ -10,13 +10,15 @@ typedef enum igt__param_kind {
   IGT__PARAM_STRING,     /* const char *; NULL is absent */
   IGT__PARAM_INTEGER,    /* igt_integer_field */
   IGT__PARAM_BOOLEAN,    /* igt_boolean_field */
-  IGT__PARAM_STRING_LIST /* const char *const *, then size_t: the name once for each */
+  IGT__PARAM_NUMBER,     /* igt_number_field */
+  IGT__PARAM_STRING_LIST /* const char *const *, then size_t */
 } igt__param_kind;
 
 /* A member of an operation's options. */
 typedef struct igt__param {
   const char *name; /* on the wire */
   unsigned char kind;
+  char separator; /* between the values of a STRING_LIST; NUL: the name once for each */
   bool is_header; /* else of the query */
   bool required;
   unsigned short offset;       /* in the options */

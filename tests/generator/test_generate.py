@@ -63,41 +63,68 @@ GET = ['paths', '/things/{thing_id}', 'get']
 
 
 @pytest.mark.parametrize('where, value, place, problem', [
-    (['swagger'], '3.0', 'spec.json/swagger', 'only Swagger 2.0'),
+    (['swagger'], '1.2', 'spec.json/swagger', 'only Swagger 2.0'),
+    (['openapi'], '4.0.0', 'spec.json', ''),
+    (['definitions'], [], 'spec.json/definitions', 'an object is expected'),
+    (['paths'], 7, 'spec.json/paths', 'an object is expected'),
+    (['basePath'], 'x', 'spec.json/basePath', 'slash'),
     (['webhooks'], {}, 'spec.json/webhooks', 'not known'),
     (THING + ['anyOf'], [], 'spec.json/definitions/Thing/anyOf', 'not known'),
     (THING + ['properties', 'kind', 'type'], 'null', 'properties/kind/type', 'not known'),
     (THING + ['properties', 'kind', 'nullable'], True, 'properties/kind/nullable', 'not known'),
     (THING + ['properties', 'kind'], {'type': 'array'}, 'properties/kind/items', 'of what'),
-    (THING + ['properties', 'kind'], {'type': 'array', 'items': {'type': 'boolean'}},
-     'properties/kind/items', 'lists of boolean'),
+    (THING + ['properties', 'kind'], {'type': 'array', 'items': {'type': 'null'}},
+     'properties/kind/items/type', 'not known'),
+    (THING + ['properties', 'kind', 'type'], ['string'], 'properties/kind/type', 'not known'),
+    (THING + ['properties', 'kind', 'items'], {}, 'properties/kind/items', 'only an array'),
+    (THING + ['properties', '$'], {'type': 'string'}, 'properties/$', 'no C name'),
+    (THING + ['properties', 'kind'], 7, 'properties/kind', 'an object is expected'),
     (THING + ['properties', 'kind'], {'$ref': '#/definitions/None'}, 'properties/kind',
      'no definition of None'),
     (THING + ['properties', 'Kind'], {'type': 'string'}, 'properties/Kind', None),
     (THING + ['required'], ['nothing'], 'Thing/required', 'nothing is no property'),
+    (THING + ['required'], [7], 'Thing/required', 'names'),
+    (THING + ['type'], 'array', 'definitions/Thing/type', 'must be an object'),
+    (THING + ['discriminator'], {'propertyName': 'kind'}, 'Thing/discriminator', 'a name'),
+    (['definitions', 'thing'], {'type': 'object'}, 'definitions/thing', 'one name in C'),
+    (['definitions', 'Pair'], {'type': 'array', 'items': {'$ref': '#/definitions/Pair'}}, '', None),
+    (['definitions', 'GetThing'], {'type': 'object'}, 'definitions/GetThing', 'two things in C'),
+    (['definitions', '???'], {'type': 'object'}, 'definitions/???', 'no C name'),
     (THING + ['discriminator'], 'nothing', 'definitions/Thing', 'discriminator'),
-    (['definitions', 'BigThing', 'allOf'], [{'$ref': '#/definitions/Thing'}],
-     'BigThing/allOf', 'one reference and one object'),
+    (['definitions', 'BigThing', 'allOf'], [{'$ref': '#/definitions/Thing'}] * 2,
+     'BigThing/allOf', 'more than one reference'),
+    (['definitions', 'BigThing', 'allOf', 1, 'oneOf'], [], 'BigThing/allOf/1/oneOf', 'not known'),
     (['definitions', 'BigThing', 'allOf', 0, '$ref'], '#/definitions/BigThing', 'BigThing',
      'extend itself'),
-    (['definitions', 'BigThing', 'allOf', 1, 'properties', 'kind'], {'type': 'string'},
+    (['definitions', 'BigThing', 'allOf', 1, 'properties', 'kind'], {'type': 'integer'},
      'BigThing', 'inherited'),
     (GET + ['operationId'], None, 'things/{thing_id}/get', 'operationId'),
     (GET + ['callbacks'], {}, 'get/callbacks', 'not known'),
     (GET + ['parameters', 1, 'in'], 'cookie', 'parameters/1/in', 'not known'),
-    (GET + ['parameters', 1, 'type'], 'number', 'parameters/1/type', 'not known'),
+    (GET + ['parameters', 1, 'type'], 'file', 'parameters/1/type', 'not known'),
+    (GET + ['parameters', 1, 'in'], 'formData', 'parameters/1/in', 'not known'),
+    (GET + ['parameters', 1], {'$ref': '#/parameters/none'}, 'parameters/1/$ref', 'lead'),
+    (GET + ['parameters', 0, 'type'], 'boolean', 'parameters/0/type', 'not known'),
+    (GET + ['parameters', 1, 'name'], 7, 'parameters/1/name', 'a text'),
+    (GET + ['parameters', 1], {'name': 'a', 'in': 'query', 'type': 'array', 'items': {'type': 'object'}},
+     'parameters/1/items', 'plain values'),
+    (GET + ['parameters', 1], {'name': 'a', 'in': 'query', 'type': 'array',
+                               'items': {'type': 'string'}, 'collectionFormat': 'odd'},
+     'parameters/1/collectionFormat', 'not known'),
     (GET + ['parameters', 0, 'name'], 'other', 'things/{thing_id}/get', 'path'),
     (GET + ['parameters', 1], {'name': 'b', 'in': 'body', 'schema': {'type': 'string'}},
      'parameters/1/schema', 'a body must be'),
     (GET + ['responses', '201'], {'schema': {'type': 'string'}}, 'get/responses',
      'several forms'),
-    (GET + ['responses', '200'], {'schema': {'type': 'number'}}, 'get/responses', 'form'),
+    (GET + ['responses', '200'], {'schema': {'type': 'null'}}, 'responses/200/schema', 'form'),
+    (GET + ['responses', '200'], {'$ref': '#/responses/none'}, 'responses/200/$ref', 'lead'),
+    (GET + ['responses', '200', 'content'], {}, 'responses/200/content', 'not known'),
     (['paths', '/things/{thing_id}', 'head'], {}, 'things/{thing_id}/head', 'not known'),
 ])
 def test_what_is_not_known_is_refused_by_place(tmp_path, where, value, place, problem):
-    if problem is None:  # two names of one C name: the second gets a "_"
+    if problem is None:  # not refused
         text = make(tmp_path, change(where, value))['models.h']
-        assert 'kind;' in text and 'kind_;' in text
+        assert where[-1] != 'Kind' or 'kind;' in text and 'kind_;' in text
         return
     with pytest.raises(generate.SpecError) as error:
         make(tmp_path, change(where, value))
@@ -146,6 +173,17 @@ def test_every_operation_and_model_is_there():
         assert f'struct igt_{generate.snake(name)} {{' in files['models.h']
 
 
+@pytest.mark.parametrize('text, problem', [
+    ('', 'not JSON'), ('{', 'not JSON'), ('[]', 'an object is expected'), ('[' * 5000, 'not JSON'),
+    ('{"swagger": "2.0", "swagger": "2.0"}', 'swagger: this name stands twice')])
+def test_what_is_no_description_is_refused(tmp_path, text, problem):
+    path = tmp_path / 'spec.json'
+    path.write_text(text, encoding='utf-8')
+    with pytest.raises(generate.SpecError, match=problem) as error:
+        generate.generate([str(path)])
+    assert str(error.value).startswith('spec.json: ')
+
+
 def test_the_same_description_makes_the_same_code():
     paths = [str(path) for path in SPECS]
     assert generate.generate(paths) == generate.generate(paths)
@@ -157,7 +195,7 @@ def test_the_program_tells_what_is_wrong(tmp_path):
     done = subprocess.run([sys.executable, str(ROOT / 'api' / 'generate.py'), str(tmp_path / 'out'),
                            str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == 'generate.py: spec.json/swagger: only Swagger 2.0 is known\n'
+    assert done.stderr == 'generate.py: spec.json/swagger: only Swagger 2.0 and OpenAPI 3 are known\n'
     assert not (tmp_path / 'out').exists()
 
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "api/client.h"
+#include "api/call.h"
 #include "fake_session.h"
 #include "http_server.h"
 #include "igtcloud/operations.h"
@@ -199,6 +199,40 @@ static void a_file_goes_to_a_descriptor(void **state) {
   assert_int_equal(f->err.os_error, ENOSPC);
   assert_non_null(strstr(f->err.text, "get_study_download_file"));
   close(full);
+}
+
+/* Forms of options that today's description has not, but another may. */
+typedef struct odd_options {
+  igt_number_field near;
+  const char *const *keys;
+  size_t keys_count;
+} odd_options;
+
+static void options_of_other_forms(void **state) {
+  static const igt__param params[] = {
+      {"near", IGT__PARAM_NUMBER, '\0', false, false, offsetof(odd_options, near), 0},
+      {"keys", IGT__PARAM_STRING_LIST, ',', false, true, offsetof(odd_options, keys),
+       offsetof(odd_options, keys_count)},
+  };
+  static const igt__operation operation = {.id = "odd",
+                                           .method = "GET",
+                                           .path = "/odd",
+                                           .accept = "*/*",
+                                           .params = params,
+                                           .param_count = 2};
+  static const char *const keys[] = {"a b", "c&d"}, *const bad[] = {"a", "b,c"};
+  fixture *f = *state;
+  odd_options options = {.near = {IGT_SET, -2.5}, .keys = keys, .keys_count = 2};
+  const igt__call call = {.operation = &operation, .options = &options};
+
+  answer(f, 204, NULL, "");
+  ok(f, igt__call_run(f->client, &call, NULL, &f->err));
+  assert_string_equal(seen(f, 0)->target, "/odd?near=-2.5&keys=a%20b%2Cc%26d");
+  options.keys = bad;
+  assert_int_equal(igt__call_run(f->client, &call, NULL, &f->err), IGT_E_INVALID);
+  assert_non_null(strstr(f->err.text, "keys"));
+  options.keys_count = 0;
+  assert_int_equal(igt__call_run(f->client, &call, NULL, &f->err), IGT_E_REQUIRED);
 }
 
 static void several_files_are_registered(void **state) {
@@ -444,6 +478,7 @@ int main(void) {
       CASE(required_options_are_asked_for),
       CASE(a_study_is_created),
       CASE(several_files_are_registered),
+      CASE(options_of_other_forms),
       CASE(a_file_goes_to_a_descriptor),
       CASE(texts_are_handed_out),
       CASE(files_are_handed_out_in_pieces),
