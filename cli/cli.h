@@ -5,9 +5,11 @@
 /* What the commands share. The command line uses the public headers alone. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "igtcloud/client.h"
+#include "igtcloud/cloud.h"
 #include "igtcloud/error.h"
 #include "igtcloud/log.h"
 #include "igtcloud/transfer.h"
@@ -55,6 +57,10 @@ typedef struct settings {
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
   bool portable_names;
   bool submit, files, append, background;
+  /* single things of the cloud, and requests */
+  const char *fields, *key_file, *input, *describe;
+  texts field;
+  bool yes, list, keep_date, clear;
 } settings;
 
 typedef enum option_kind {
@@ -123,10 +129,26 @@ void print_man(const command *cmd); /* NULL: of the program itself */
 unsigned categories_of(const settings *s);
 bool transfer_options(const settings *s, igt_transfer_options *o);
 
+/* What a command's own table of options is written with. */
+#define AT(field) offsetof(settings, field)
+#define END_OF_OPTIONS                                                                             \
+  { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
+#define FIELDS_OPTION                                                                              \
+  { "fields", 0, OPTION_TEXT, AT(fields), "NAMES", NULL, "only these fields, joined by commas" }
+#define YES_OPTION                                                                                 \
+  { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask" }
+
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
+/* The same; without --domain it is the running login's cloud that is meant. */
+igt_client *open_here(const settings *s, int *exit_status);
 /* Signs out, frees. */
 void close_client(igt_client *client);
+/* "Delete ...?" on the terminal, unless --yes. Else than EXIT_DONE: a no, or nobody to ask, told.
+ */
+int confirm(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
+/* The password once more, from standard input with --password-stdin. */
+bool ask_again(const settings *s, const char *question, char *out, size_t cap);
 bool ask_password(const char *question, char *out, size_t cap);
 /* The institute and environment among optional arguments. False: usage error, printed. */
 bool take_place(const settings *s, const char **institute, const char **environment);
@@ -150,12 +172,56 @@ void open_log(settings *s);
 /* False: some of it could not be written, which is told. */
 bool close_log(void);
 
+/* place.c: places in the cloud, named on the command line. */
+#define REMOTE "igt:"
+typedef struct place {
+  igt_client *client;
+  igt_node *cloud;
+  igt_target target;
+  const char *path; /* as it was given, without "igt:" */
+} place;
+/* Signs in and follows the path. False: *exit_status says why; nothing to close. */
+bool place_open(place *p, const settings *s, const char *path, int *exit_status);
+void place_close(place *p);
+/* The node that the path names, a file too; NULL: *exit_status. */
+igt_node *place_node(place *p, int *exit_status);
+/* The same, but it must be of this kind, or of another one that is given twice. */
+igt_node *place_node_of(place *p, igt_node_kind kind, igt_node_kind other, int *exit_status);
+bool is_file_kind(igt_node_kind kind);
+/* "demo/north/P1/CT/files/report.txt". free() it; NULL: no memory. */
+char *path_of(const igt_node *node);
+
+/* listing.c: rows for people on a terminal, for programs when piped, as JSON with --json. */
+typedef struct column {
+  const char *title;
+  const char *field; /* in JSON; of "a|b" the first that there is */
+  bool is_size;
+} column;
+typedef struct listing listing;
+/* columns end with a NULL title, and must outlive it. NULL: no memory, told. */
+listing *listing_open(const settings *s, const column *columns);
+/* path: shown for the field "path" and in JSON; may be NULL. IGT_E_INVALID: told already. */
+igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
+int listing_close(listing *l, int exit_status); /* prints what was held back; the exit status */
+/* One model with all its fields. */
+int show_model(const settings *s, const igt_model *model, const char *path);
+
+/* assign.c: FIELD=VALUE as JSON of a model. free() it; NULL: told. Values are read as the
+ * field's type says; FIELD:=JSON takes any. type_name: "Study"; NULL: all are texts. */
+char *assignments(const char *type_name, const char *const *given, size_t count,
+                  const char *tag_name);
+void put_json_string(FILE *out, const char *text);
+
 /* report.c: callbacks of a transfer, its summary. */
 typedef struct report report;
 report *report_open(const settings *s, const char *verb, int *exit_status);
 const igt_callbacks *report_callbacks(report *r);
 /* Prints the summary; the exit status. */
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
+
+/* Of a run of one file: its error is told once, without a sum. */
+report *report_open_single(const settings *s, const char *verb, int *exit_status);
+int report_close_single(report *r, igt_status status, const igt_error *err);
 
 /* progress.c */
 typedef struct progress progress;
@@ -166,6 +232,15 @@ void progress_free(progress *p);
 void format_size(unsigned long long n, char *out, size_t cap);
 /* A line of a sum: "  1 file was ...", "  2 files were ..."; nothing for 0. */
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
+
+/* The commands that have files of their own. */
+extern const command ls_command, show_command, cat_command, cp_command, rm_command;
+extern const command study_create_command, study_set_command, study_label_command,
+    study_comment_command, study_submit_command;
+extern const command service_create_command, service_list_command, service_delete_command;
+extern const command user_list_command, user_create_command, user_show_command,
+    user_reset_mfa_command, user_resend_activation_command;
+extern const command api_command;
 
 /* The commands. */
 int cmd_login(settings *s);

@@ -156,17 +156,8 @@ int cmd_whoami(settings *s) {
   igt_error err = IGT_ERROR_INIT;
   char end[40];
   int status = EXIT_FAILED;
-  igt_token *token = NULL;
-  settings with_domain = *s;
-  char domain[300];
 
-  /* Without --domain it is the running login's cloud that is meant. */
-  if (!s->domain && !getenv("CLOUD_DOMAIN") && igt_token_read(NULL, &token, NULL) == IGT_OK) {
-    snprintf(domain, sizeof domain, "%s", igt_token_domain(token));
-    with_domain.domain = domain;
-    igt_token_free(token);
-  }
-  igt_client *client = open_client(&with_domain, NULL, &status);
+  igt_client *client = open_here(s, &status);
   if (!client)
     return status;
   if (igt_client_sign_in(client, &err) == IGT_OK &&

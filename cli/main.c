@@ -6,8 +6,6 @@
 
 #include "cli.h"
 
-#define AT(field) offsetof(settings, field)
-
 const option sign_in_options[] = {
     {"domain", 'd', OPTION_TEXT, AT(domain), "HOST", NULL, "the cloud, in place of PROD or TEST"},
     {"user", 'u', OPTION_TEXT, AT(user), "NAME", NULL, "user name, or id of the service"},
@@ -205,9 +203,37 @@ static const command table[] = {
      no_options, false, cmd_help},
 };
 
-const command *const commands[] = {&table[0], &table[1], &table[2],  &table[3],
-                                   &table[4], &table[5], &table[6],  &table[7],
-                                   &table[8], &table[9], &table[10], NULL};
+const command *const commands[] = {&table[0],
+                                   &table[1],
+                                   &table[2],
+                                   &table[3],
+                                   &table[4],
+                                   &table[5],
+                                   &table[6],
+                                   &table[7],
+                                   &ls_command,
+                                   &show_command,
+                                   &cat_command,
+                                   &cp_command,
+                                   &rm_command,
+                                   &study_create_command,
+                                   &study_set_command,
+                                   &study_label_command,
+                                   &study_comment_command,
+                                   &study_submit_command,
+                                   &service_create_command,
+                                   &service_list_command,
+                                   &service_delete_command,
+                                   &user_list_command,
+                                   &user_create_command,
+                                   &user_show_command,
+                                   &user_reset_mfa_command,
+                                   &user_resend_activation_command,
+                                   &api_command,
+                                   &table[8],
+                                   &table[9],
+                                   &table[10],
+                                   NULL};
 
 bool in_group(const command *cmd, const char *group) {
   size_t n = strlen(group);

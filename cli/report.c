@@ -9,7 +9,8 @@ struct report {
   const settings *s;
   const char *verb;
   progress *bar;
-  FILE *file; /* --report */
+  FILE *file;  /* --report */
+  bool single; /* one file: its failure is the command's */
   igt_callbacks callbacks;
 };
 
@@ -87,6 +88,8 @@ static void on_item(void *payload, const igt_item *item) {
   if (r->file)
     write_item(r->file, item);
   /* A study fails because of its files, and they are named; by itself only without any. */
+  if (item->result == IGT_RESULT_FAILED && r->single)
+    return;
   if (item->result == IGT_RESULT_FAILED &&
       !(item->kind == IGT_ITEM_STUDY && item->error && item->error->status == IGT_E_SOME_FAILED))
     print_failed(r, item);
@@ -212,6 +215,24 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
   }
   if (!r->s->quiet && (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
     print_summary(r, summary);
+  if (status != IGT_OK)
+    (void)fail(err);
+  free(r);
+  return result;
+}
+
+report *report_open_single(const settings *s, const char *verb, int *exit_status) {
+  report *r = report_open(s, verb, exit_status);
+
+  if (r)
+    r->single = true;
+  return r;
+}
+
+int report_close_single(report *r, igt_status status, const igt_error *err) {
+  int result = exit_status_of(status);
+
+  progress_free(r->bar);
   if (status != IGT_OK)
     (void)fail(err);
   free(r);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -101,7 +102,7 @@ static const char *choose_domain(const settings *s, const char *environment) {
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
 }
 
-igt_client *open_client(const settings *s, const char *environment, int *exit_status) {
+static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
   igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
   igt_cancel *cancel = igt_cancel_new();
   igt_client *client = NULL;
@@ -111,7 +112,7 @@ igt_client *open_client(const settings *s, const char *environment, int *exit_st
     void *to;
   } payload = {s};
 
-  o.domain = choose_domain(s, environment);
+  o.domain = domain;
   o.user = s->user;
   o.service_file = s->service_file;
   o.ca_file = s->ca_file;
@@ -134,12 +135,59 @@ igt_client *open_client(const settings *s, const char *environment, int *exit_st
   return client;
 }
 
+igt_client *open_client(const settings *s, const char *environment, int *exit_status) {
+  return open_at(s, choose_domain(s, environment), exit_status);
+}
+
+igt_client *open_here(const settings *s, int *exit_status) {
+  const char *variable = getenv("CLOUD_DOMAIN");
+  char domain[300];
+  igt_token *token = NULL;
+
+  if (s->domain || (variable && *variable) || igt_token_read(NULL, &token, NULL) != IGT_OK)
+    return open_client(s, NULL, exit_status);
+  snprintf(domain, sizeof domain, "%s", igt_token_domain(token));
+  igt_token_free(token);
+  return open_at(s, domain, exit_status);
+}
+
 void close_client(igt_client *client) {
   igt_error err = IGT_ERROR_INIT;
 
   if (igt_client_sign_out(client, &err) != IGT_OK)
     fprintf(stderr, "igtcloud: signing out failed: %s\n", err.text);
   igt_client_free(client);
+}
+
+/* ---- questions ---- */
+
+bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
+  return s->password_stdin ? read_line(STDIN_FILENO, out, cap) : ask_password(question, out, cap);
+}
+
+int confirm(const settings *s, const char *fmt, ...) {
+  char question[1024], safe[1200], answer[16] = "";
+  va_list args;
+  FILE *out;
+
+  if (s->yes)
+    return EXIT_DONE;
+  va_start(args, fmt);
+  vsnprintf(question, sizeof question, fmt, args);
+  va_end(args);
+  out = fmemopen(safe, sizeof safe, "w"); /* names may hold anything */
+  if (!out)
+    return EXIT_FAILED;
+  print_safe(out, question);
+  fputs(" [y/N]", out);
+  fclose(out);
+  safe[sizeof safe - 1] = '\0';
+  if (!ask(safe, false, answer, sizeof answer))
+    return usage_error("there is no terminal to ask on: say --yes if it is meant");
+  if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
+    return EXIT_DONE;
+  fprintf(stderr, "igtcloud: nothing was done\n");
+  return EXIT_FAILED;
 }
 
 /* ---- arguments that several commands have ---- */

@@ -17,6 +17,14 @@ static bool path_said(rest_call *call, const char **path) {
   return false;
 }
 
+/* The key that a path means: clients write it whole, or as it is below Import/. */
+static void key_of(const igt__json *institute, const char *path, igt__buf *key) {
+  igt__buf_printf(key, "%sImport/", igt__json_get_str(institute, "s3Prefix"));
+  if (igt__str_starts(path, key->data))
+    igt__buf_clear(key);
+  igt__buf_puts(key, path);
+}
+
 /* What lies at the path of the body, or below it. */
 static void import(rest_call *call, bool is_prefix) {
   const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
@@ -32,7 +40,7 @@ static void import(rest_call *call, bool is_prefix) {
   if (!institute)
     return;
   igt__buf_init(&key, 16 * 1024);
-  igt__buf_printf(&key, "%sImport/%s", igt__json_get_str(institute, "s3Prefix"), path);
+  key_of(institute, path, &key);
   rest_import result =
       rest_dicom_import(call->server, institute, key.data, is_prefix, call->who.sub);
   if (result == REST_IMPORT_NOTHING)

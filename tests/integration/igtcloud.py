@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+import terminal
 from sandbox import ROOT
 
 DONE, FAILED, USAGE, SOME_FAILED, DENIED, NOT_FOUND = 0, 1, 2, 3, 4, 5
@@ -90,6 +91,13 @@ class Program:
         done = Done([name, *map(str, arguments)], process.returncode, out, err.decode("utf-8"))
         assert status is None or done.status == status, done
         return done
+
+    def on_terminal(self, name, *arguments, answers=(), env=None, **options):
+        """(exit status, what was on the screen); the password is asked for there."""
+        command = [program(), *name.split(), "--domain", self.url, "--user", self.user,
+                   *map(str, arguments)]
+        return terminal.run(command, environment(self.home, TERM="xterm", **(env or {})),
+                            [("password: ", self.password), *answers], **options)
 
 
 def largest_size(process, timeout=60):

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "igtcloud/describe.h"
+#include "igtcloud/request.h"
+
+#define MAX_BODY ((size_t)64 * 1024 * 1024)
+
+static const option api_options[] = {
+    {"field", 'f', OPTION_LIST, AT(field), "KEY=VALUE", NULL,
+     "a parameter of the query, or a member of the body; repeatable"},
+    {"input", 0, OPTION_TEXT, AT(input), "FILE", NULL, "the body, as it is; - is standard input"},
+    {"list", 0, OPTION_FLAG, AT(list), NULL, NULL, "list all operations; nothing is sent"},
+    {"describe", 0, OPTION_TEXT, AT(describe), "OPERATION", NULL,
+     "describe an operation or a model; nothing is sent"},
+    END_OF_OPTIONS};
+
+/* ---- what the description says ---- */
+
+static void put_member(const char *key, const char *value) {
+  printf(",\"%s\":", key);
+  put_json_string(stdout, value);
+}
+
+static void list_as_json(const igt_operation_info *op) {
+  printf("{\"operation\":");
+  put_json_string(stdout, op->id);
+  put_member("method", op->method);
+  put_member("path", op->path);
+  put_member("text", op->text);
+  put_member("body", op->body);
+  put_member("answer", op->answer);
+  printf(",\"open\":%s,\"parameters\":[", op->open ? "true" : "false");
+  for (size_t i = 0; i < op->parameter_count; i++) {
+    const igt_parameter_info *p = &op->parameters[i];
+    printf("%s{\"name\":", i ? "," : "");
+    put_json_string(stdout, p->name);
+    put_member("in", p->in);
+    put_member("type", p->type);
+    put_member("text", p->text);
+    printf(",\"required\":%s}", p->required ? "true" : "false");
+  }
+  printf("]}\n");
+}
+
+static int list_operations(const settings *s) {
+  const igt_operation_info *op;
+
+  for (size_t i = 0; (op = igt_operation_at(i)) != NULL; i++) {
+    if (s->json)
+      list_as_json(op);
+    else if (isatty(STDOUT_FILENO))
+      printf("%-6s %-80s %s\n", op->method, op->path, op->id);
+    else
+      printf("%s\t%s\t%s\t%s\n", op->method, op->path, op->id, op->text);
+  }
+  return EXIT_DONE;
+}
+
+static const igt_model_info *model_of(const char *name) {
+  char bare[128];
+  size_t n = strcspn(name, "[");
+
+  snprintf(bare, sizeof bare, "%.*s", (int)n, name);
+  return igt_model_info_named(bare);
+}
+
+static void describe_model(const igt_model_info *model) {
+  printf("%s%s%s\n", model->name, *model->base ? ", which extends " : "", model->base);
+  for (size_t i = 0; i < model->field_count; i++) {
+    const igt_field_info *f = &model->fields[i];
+    printf("  %-28s %-16s%s%s%s%s%s%s\n", f->name, f->type, f->required ? " required" : "",
+           f->read_only ? " (set by the cloud)" : "", *f->values ? " one of " : "", f->values,
+           *f->text ? " " : "", f->text);
+  }
+}
+
+static void describe_operation(const igt_operation_info *op) {
+  const igt_model_info *model;
+
+  printf("%s\n\n  %s %s%s\n", op->id, op->method, op->path, op->open ? "  (needs no session)" : "");
+  if (*op->text)
+    printf("  %s\n", op->text);
+  if (op->parameter_count)
+    printf("\nParameters\n");
+  for (size_t i = 0; i < op->parameter_count; i++) {
+    const igt_parameter_info *p = &op->parameters[i];
+    printf("  %-28s %-8s %-10s%s%s%s%s%s\n", p->name, p->in, p->type,
+           p->required ? " required" : "", *p->text ? " " : "", p->text,
+           *p->value ? "; absent means " : "", p->value);
+  }
+  if (*op->body)
+    printf("\nBody: %s\n", op->body);
+  if ((model = model_of(op->body)) != NULL)
+    describe_model(model);
+  if (*op->answer)
+    printf("\nAnswer: %s\n", op->answer);
+  if ((model = model_of(op->answer)) != NULL)
+    describe_model(model);
+}
+
+static void describe_model_as_json(const igt_model_info *model) {
+  printf("{\"model\":");
+  put_json_string(stdout, model->name);
+  put_member("base", model->base);
+  printf(",\"fields\":[");
+  for (size_t i = 0; i < model->field_count; i++) {
+    const igt_field_info *f = &model->fields[i];
+    printf("%s{\"name\":", i ? "," : "");
+    put_json_string(stdout, f->name);
+    put_member("type", f->type);
+    put_member("text", f->text);
+    put_member("values", f->values);
+    printf(",\"required\":%s,\"readOnly\":%s}", f->required ? "true" : "false",
+           f->read_only ? "true" : "false");
+  }
+  printf("]}\n");
+}
+
+static int describe(const settings *s) {
+  const igt_operation_info *op = igt_operation_named(s->describe);
+  const igt_model_info *model = igt_model_info_named(s->describe);
+
+  if (!op && !model)
+    return usage_error("there is no operation and no model '%s'; `igtcloud api --list` lists the "
+                       "operations",
+                       s->describe);
+  if (op)
+    s->json ? list_as_json(op) : describe_operation(op);
+  else
+    s->json ? describe_model_as_json(model) : describe_model(model);
+  return EXIT_DONE;
+}
+
+/* ---- a request ---- */
+
+typedef struct request {
+  igt_request_options options;
+  igt_pair query[64];
+  char *names[64];
+  char *path, *body;
+  char method[8];
+} request;
+
+static void request_free(request *r) {
+  for (size_t i = 0; i < r->options.query_count; i++)
+    free(r->names[i]);
+  free(r->path);
+  free(r->body);
+}
+
+static bool read_all(FILE *in, char **data, size_t *size) {
+  char piece[65536];
+  size_t n;
+  FILE *out = open_memstream(data, size);
+
+  while (out && (n = fread(piece, 1, sizeof piece, in)) > 0 && *size < MAX_BODY)
+    if (fwrite(piece, 1, n, out) != n || fflush(out) != 0)
+      break;
+  return out && fclose(out) == 0 && feof(in) && !ferror(in);
+}
+
+static bool read_body(request *r, const char *file) {
+  bool standard = strcmp(file, "-") == 0;
+  FILE *in = standard ? stdin : fopen(file, "re");
+  size_t size = 0;
+  bool good = in && read_all(in, &r->body, &size);
+
+  if (!good)
+    fprintf(stderr, "igtcloud: the body '%s' could not be read: %s\n", file,
+            errno ? strerror(errno) : "it is too large");
+  if (in && !standard)
+    fclose(in);
+  r->options.body = r->body;
+  r->options.body_size = size;
+  return good;
+}
+
+static bool take_query(request *r, const settings *s) {
+  for (size_t i = 0; i < s->field.count; i++) {
+    const char *text = s->field.v[i], *equals = strchr(text, '=');
+    if (!equals || equals == text) {
+      usage_error("'%s' is not of the form KEY=VALUE", text);
+      return false;
+    }
+    if (!(r->names[i] = strndup(text, (size_t)(equals - text))))
+      return false;
+    r->query[i] = (igt_pair){r->names[i], equals + 1};
+    r->options.query_count = i + 1;
+  }
+  r->options.query = r->query;
+  return true;
+}
+
+/* A body of texts, or of the types that the description has for the operation's body. */
+static bool take_members(request *r, const settings *s) {
+  const igt_operation_info *op = igt_operation_called(r->method, r->path);
+  const igt_model_info *model =
+      op && !strchr(op->body, '[') ? igt_model_info_named(op->body) : NULL;
+
+  r->body = assignments(model ? model->name : NULL, s->field.v, s->field.count, NULL);
+  r->options.body = r->body;
+  r->options.body_size = r->body ? strlen(r->body) : 0;
+  return r->body != NULL;
+}
+
+/* "data/projects" is as good as "/api/data/projects". */
+static char *full_path(const char *path) {
+  const char *before = path[0] == '/' ? "" : strncmp(path, "api/", 4) == 0 ? "/" : "/api/";
+  size_t cap = strlen(path) + 6;
+  char *full = malloc(cap);
+
+  if (full)
+    snprintf(full, cap, "%s%s", before, path);
+  return full;
+}
+
+static bool make_request(request *r, const settings *s) {
+  bool query;
+
+  memset(r, 0, sizeof *r);
+  for (size_t i = 0; s->arguments[0][i] && i + 1 < sizeof r->method; i++)
+    r->method[i] = (char)(s->arguments[0][i] & ~('a' <= s->arguments[0][i] ? 0x20 : 0));
+  r->options.method = r->method;
+  if (!(r->path = full_path(s->arguments[1])))
+    return false;
+  r->options.path = r->path;
+  query = s->input || strcmp(r->method, "GET") == 0 || strcmp(r->method, "DELETE") == 0;
+  if (s->input && !read_body(r, s->input))
+    return false;
+  if (query)
+    return take_query(r, s);
+  return s->field.count == 0 || take_members(r, s);
+}
+
+typedef struct output {
+  igt_response response;
+  char last;
+} output;
+
+static igt_status write_out(void *payload, const void *data, size_t n) {
+  output *o = payload;
+
+  if (n)
+    o->last = ((const char *)data)[n - 1];
+  return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
+}
+
+static int send_request(const settings *s, const request *r) {
+  output o = {{0, ""}, '\n'};
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  igt_client *client = open_here(s, &status);
+
+  if (!client)
+    return status;
+  status = EXIT_DONE;
+  if (igt_request(client, &r->options, &o.response, write_out, &o, &err) != IGT_OK)
+    status = fail(&err);
+  else if (o.last != '\n' && strncasecmp(o.response.content_type, "application/json", 16) == 0)
+    putchar('\n');
+  close_client(client);
+  return status;
+}
+
+static int cmd_api(settings *s) {
+  int status = EXIT_USAGE;
+  request r;
+
+  if (s->list + (s->describe != NULL) + (s->argument_count > 0) != 1 || s->argument_count == 1)
+    return usage_error("igtcloud api METHOD PATH, or --list, or --describe OPERATION");
+  if (s->list)
+    return list_operations(s);
+  if (s->describe)
+    return describe(s);
+  if (s->input && strcmp(s->input, "-") == 0 && s->password_stdin)
+    return usage_error("standard input is either the password or the body");
+  if (make_request(&r, s))
+    status = send_request(s, &r);
+  request_free(&r);
+  return status;
+}
+
+const command api_command = {
+    "api",
+    "[METHOD PATH]",
+    0,
+    2,
+    "send any request of the API, and print the answer",
+    "Sends one request, and none besides but for signing in and out, and prints the answer as it\n"
+    "is: JSON, or a file. The path may leave /api/ out. -f KEY=VALUE is a parameter of the query\n"
+    "for GET and DELETE and with --input; else a member of the JSON body, typed as the "
+    "description\n"
+    "says; KEY:=JSON is any value. --list and --describe tell what there is, without the cloud.\n"
+    "\n"
+    "  igtcloud api GET data/projects\n"
+    "  igtcloud api GET data/hospitals/42/studies -f '$filter=state eq \"new\"'\n"
+    "  igtcloud api POST data/users/\\$mfa-reset -f loginId=ann@example.com\n"
+    "  igtcloud api --describe get_studies",
+    api_options,
+    true,
+    cmd_api};

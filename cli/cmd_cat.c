@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "igtcloud/file.h"
+
+static const option cat_options[] = {END_OF_OPTIONS};
+
+static int write_out(const char *data, size_t n) {
+  while (n > 0) {
+    ssize_t done = write(STDOUT_FILENO, data, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done < 0) {
+      fprintf(stderr, "igtcloud: the output could not be written: %s\n", strerror(errno));
+      return EXIT_FAILED;
+    }
+    data += done;
+    n -= (size_t)done;
+  }
+  return EXIT_DONE;
+}
+
+static int copy_out(igt_node *file) {
+  static char data[256 * 1024];
+  igt_error err = IGT_ERROR_INIT;
+  igt_reader *reader = NULL;
+  igt_status status = igt_file_open(file, NULL, &reader, &err);
+  int result = EXIT_DONE;
+  size_t n = 1;
+
+  while (status == IGT_OK && result == EXIT_DONE && n > 0) {
+    status = igt_file_read(reader, data, sizeof data, &n, &err);
+    if (status == IGT_OK)
+      result = write_out(data, n);
+  }
+  igt_file_close(reader);
+  return status == IGT_OK ? result : fail(&err);
+}
+
+static int cmd_cat(settings *s) {
+  int status = EXIT_FAILED;
+  igt_node *node;
+  place p;
+
+  if (!place_open(&p, s, s->arguments[0], &status))
+    return status;
+  node = place_node(&p, &status);
+  if (node && is_file_kind(igt_node_kind_of(node)))
+    status = copy_out(node);
+  else if (node)
+    status = usage_error("'%s' is no file", p.path);
+  place_close(&p);
+  return status;
+}
+
+const command cat_command = {
+    "cat",
+    "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME",
+    1,
+    1,
+    "print a file of the cloud",
+    "Prints a file to standard output as it arrives; memory stays small however large it is. What\n"
+    "was printed is checked at its end: when it is not what the store has, the exit status is 1.\n"
+    "In place of files also dicom or annotations; PROJECT/files/NAME is a project's own file.",
+    cat_options,
+    true,
+    cmd_cat};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const option create_options[] = {
+    {"key-file", 'k', OPTION_TEXT, AT(key_file), "FILE", NULL,
+     "where the private key goes (default: the service's id and .pem, here)"},
+    END_OF_OPTIONS};
+static const option list_options[] = {FIELDS_OPTION, END_OF_OPTIONS};
+static const option delete_options[] = {YES_OPTION, END_OF_OPTIONS};
+
+static const column columns[] = {{"NAME", "name", false},
+                                 {"EXPIRES", "expiresOn", false},
+                                 {"SERVICE", "serviceId", false},
+                                 {NULL, NULL, false}};
+
+/* An organization of the API is a project or an institute. */
+static const char *organization(place *p, const settings *s, int *status) {
+  igt_node *node;
+
+  if (!place_open(p, s, s->arguments[0], status))
+    return NULL;
+  node = place_node_of(p, IGT_NODE_INSTITUTE, IGT_NODE_PROJECT, status);
+  if (!node)
+    place_close(p);
+  return node ? igt_node_id(node) : NULL;
+}
+
+static int cmd_create(settings *s) {
+  igt_service *service = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  place p;
+  const char *id = organization(&p, s, &status);
+
+  if (!id)
+    return status;
+  if (igt_service_create(p.client, id, s->arguments[1], s->key_file, &service, &err) != IGT_OK) {
+    status = fail(&err);
+  } else if (s->json) {
+    status = show_model(s, &service->model, NULL);
+  } else {
+    print_safe(stdout, service->service_id.v);
+    putchar('\n');
+    message(s, "Its private key is in '%s%s'. It is not to be had again: keep it safe.",
+            s->key_file ? s->key_file : service->service_id.v, s->key_file ? "" : ".pem");
+    status = EXIT_DONE;
+  }
+  igt_model_free(service ? &service->model : NULL);
+  place_close(&p);
+  return status;
+}
+
+static igt_status each(void *payload, igt_service *service) {
+  return listing_row(payload, &service->model, NULL, NULL);
+}
+
+static int cmd_list(settings *s) {
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  place p;
+  const char *id = organization(&p, s, &status);
+  listing *l;
+
+  if (!id)
+    return status;
+  if ((l = listing_open(s, columns)) != NULL) {
+    igt_status result = igt_get_services_each(p.client, id, NULL, each, l, &err);
+    status = listing_close(l, exit_status_of(result));
+    if (result != IGT_OK && result != IGT_E_INVALID)
+      status = fail(&err);
+  }
+  place_close(&p);
+  return status;
+}
+
+static int cmd_delete(settings *s) {
+  const char *service = s->arguments[1];
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  place p;
+  const char *id = organization(&p, s, &status);
+
+  if (!id)
+    return status;
+  status = confirm(s, "Delete the service identity '%s'? Its key will be of no use.", service);
+  if (status == EXIT_DONE && igt_delete_service(p.client, id, service, &err) != IGT_OK)
+    status = fail(&err);
+  if (status == EXIT_DONE)
+    message(s, "Deleted '%s'", service);
+  place_close(&p);
+  return status;
+}
+
+#define ORGANIZATION "PROJECT[/INSTITUTE]"
+
+const command service_create_command = {
+    "service create",
+    ORGANIZATION " NAME",
+    2,
+    2,
+    "create a service identity and save its key",
+    "Creates a service identity of an institute or a project, prints its id, and saves its "
+    "private\n"
+    "key (mode 0600, a file that exists is never replaced). `igtcloud login --service-file FILE`\n"
+    "signs in with it. Service identities may upload, and not download. It takes the role\n"
+    "SERVICES_MANAGER.",
+    create_options,
+    true,
+    cmd_create};
+const command service_list_command = {"service list",
+                                      ORGANIZATION,
+                                      1,
+                                      1,
+                                      "list service identities",
+                                      "Lists the service identities of an institute or a project.",
+                                      list_options,
+                                      true,
+                                      cmd_list};
+const command service_delete_command = {
+    "service delete",
+    ORGANIZATION " SERVICE",
+    2,
+    2,
+    "delete a service identity",
+    "Deletes a service identity by its id. Asks first, on the terminal; without a terminal --yes\n"
+    "is needed.",
+    delete_options,
+    true,
+    cmd_delete};

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const option study_options[] = {FIELDS_OPTION, END_OF_OPTIONS};
+static const option label_options[] = {
+    {"clear", 0, OPTION_FLAG, AT(clear), NULL, NULL, "take all labels away"},
+    FIELDS_OPTION,
+    END_OF_OPTIONS};
+
+/* ---- what the commands share ---- */
+
+/* Prints what the cloud answered, as it is after the change. */
+static int tell_study(const settings *s, const igt_node *institute, igt_root_study *study) {
+  char *above = path_of(institute), *path = NULL;
+  const char *name = study->study_id_human_readable.is == IGT_SET ? study->study_id_human_readable.v
+                                                                  : study->study_database_id.v;
+  size_t cap = (above ? strlen(above) : 0) + (name ? strlen(name) : 0) + 2;
+  int status = EXIT_FAILED;
+
+  if (above && (path = malloc(cap)) != NULL) {
+    snprintf(path, cap, "%s/%s", above, name ? name : "");
+    if (s->json || s->fields) {
+      status = show_model(s, &study->model, path);
+    } else {
+      print_safe(stdout, path);
+      putchar('\n');
+      status = EXIT_DONE;
+    }
+  }
+  free(path);
+  free(above);
+  return status;
+}
+
+typedef struct change {
+  place p;
+  igt_node *study, *institute;
+  const char *institute_id, *study_id;
+} change;
+
+static bool change_open(change *c, const settings *s, int *status) {
+  if (!place_open(&c->p, s, s->arguments[0], status))
+    return false;
+  c->study = place_node_of(&c->p, IGT_NODE_STUDY, IGT_NODE_STUDY, status);
+  if (!c->study) {
+    place_close(&c->p);
+    return false;
+  }
+  c->institute = igt_node_parent(c->study);
+  c->institute_id = igt_node_id(c->institute);
+  c->study_id = igt_node_id(c->study);
+  return true;
+}
+
+static int change_close(change *c, const settings *s, igt_root_study *study, igt_status status,
+                        const igt_error *err) {
+  int result = status != IGT_OK ? fail(err)
+               : study          ? tell_study(s, c->institute, study)
+                                : EXIT_DONE;
+
+  igt_model_free(study ? &study->model : NULL);
+  place_close(&c->p);
+  return result;
+}
+
+static igt_model *read_study(const char *type, const settings *s) {
+  igt_model *model = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  char *json = assignments(type, s->arguments + 1, s->argument_count - 1, "studyType");
+
+  if (json && igt_model_parse(&igt_root_study_type, json, strlen(json), &model, &err) != IGT_OK)
+    (void)fail(&err);
+  free(json);
+  return model;
+}
+
+/* ---- create ---- */
+
+static int create(const settings *s, igt_node *node) {
+  const igt_institute *institute = (const igt_institute *)igt_node_model(node);
+  const char *type = institute->study_type.is == IGT_SET ? institute->study_type.v : "Study";
+  igt_model *model = read_study(type, s);
+  igt_error err = IGT_ERROR_INIT;
+  igt_node *made = NULL;
+  igt_status status;
+  int result;
+
+  if (!model)
+    return EXIT_USAGE;
+  status = igt_node_add(node, IGT_NODE_STUDY, model, &made, &err);
+  igt_model_free(model);
+  if (status != IGT_OK)
+    return fail(&err);
+  igt_model *copy = igt_model_copy(igt_node_model(made));
+  result = copy ? tell_study(s, node, (igt_root_study *)copy) : EXIT_FAILED;
+  igt_model_free(copy);
+  return result;
+}
+
+static int cmd_create(settings *s) {
+  int status = EXIT_FAILED;
+  igt_node *node;
+  place p;
+
+  if (!place_open(&p, s, s->arguments[0], &status))
+    return status;
+  node = place_node_of(&p, IGT_NODE_INSTITUTE, IGT_NODE_INSTITUTE, &status);
+  if (node)
+    status = create(s, node);
+  place_close(&p);
+  return status;
+}
+
+/* ---- set, label, comment, submit ---- */
+
+static int cmd_set(settings *s) {
+  igt_root_study *answer = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  igt_model *model;
+  change c;
+
+  if (!change_open(&c, s, &status))
+    return status;
+  model = read_study(igt_type_name(igt_node_model(c.study)->type), s);
+  if (!model) {
+    place_close(&c.p);
+    return EXIT_USAGE;
+  }
+  igt_status result = igt_patch_study(c.p.client, c.institute_id, c.study_id,
+                                      (const igt_root_study *)model, &answer, &err);
+  igt_model_free(model);
+  return change_close(&c, s, answer, result, &err);
+}
+
+static int cmd_label(settings *s) {
+  igt_case_label body = {0};
+  igt_root_study *answer = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  change c;
+
+  if (s->clear == (s->argument_count > 1))
+    return usage_error("give labels, or --clear to take all away");
+  if (!change_open(&c, s, &status))
+    return status;
+  body.case_labels.is = IGT_SET;
+  body.case_labels.count = s->argument_count - 1;
+  body.case_labels.v = s->arguments + 1;
+  igt_status result =
+      igt_post_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &answer, &err);
+  return change_close(&c, s, answer, result, &err);
+}
+
+static int cmd_comment(settings *s) {
+  igt_study_comments body = {0};
+  igt_root_study *answer = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  change c;
+
+  if (!change_open(&c, s, &status))
+    return status;
+  body.study_comments.is = IGT_SET;
+  body.study_comments.v = s->arguments[1];
+  igt_status result =
+      igt_post_study_comments(c.p.client, c.institute_id, c.study_id, &body, &answer, &err);
+  return change_close(&c, s, answer, result, &err);
+}
+
+static igt_status submit(change *c, const char *password, igt_root_study **answer, igt_error *err) {
+  igt_electronic_record_state body = {0};
+  igt_identity who;
+  igt_status status = igt_client_identity(c->p.client, &who, err);
+
+  if (status != IGT_OK)
+    return status;
+  body.username = (igt_string_field){IGT_SET, who.user};
+  body.password = (igt_string_field){IGT_SET, password};
+  body.electronic_record_state = (igt_string_field){IGT_SET, "submitted"};
+  return igt_post_study_electronic_record_state(c->p.client, c->institute_id, c->study_id, &body,
+                                                answer, err);
+}
+
+static int cmd_submit(settings *s) {
+  igt_root_study *answer = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  char password[1024];
+  int status = EXIT_FAILED;
+  change c;
+
+  if (!change_open(&c, s, &status))
+    return status;
+  if (!ask_again(s, "Password again, to submit the study", password, sizeof password)) {
+    place_close(&c.p);
+    return usage_error("submitting needs the password once more, and there is nobody to ask");
+  }
+  igt_status result = submit(&c, password, &answer, &err);
+  explicit_bzero(password, sizeof password);
+  return change_close(&c, s, answer, result, &err);
+}
+
+/* ---- the table ---- */
+
+#define STUDY "PROJECT/INSTITUTE/PATIENT/STUDY"
+#define ASSIGNED                                                                                   \
+  "The fields are those of the institute's type of study (`igtcloud api --describe` lists "        \
+  "them).\n"                                                                                       \
+  "Lists are joined by commas; patient.patientName=... is a field of the patient; FIELD:=JSON\n"   \
+  "takes any value, such as null."
+
+const command study_create_command = {
+    "study create",
+    "PROJECT/INSTITUTE [FIELD=VALUE...]",
+    1,
+    MAX_ARGUMENTS,
+    "create a study",
+    "Creates a study of an institute and prints where it is.\n\n" ASSIGNED
+    "\n\n  igtcloud study create demo/north studyId=CT patient.patientId=P1 patient.patientName=P1",
+    study_options,
+    true,
+    cmd_create};
+const command study_set_command = {
+    "study set",
+    STUDY " FIELD=VALUE...",
+    2,
+    MAX_ARGUMENTS,
+    "set fields of a study",
+    "Sets the fields that are named, and leaves the others.\n\n" ASSIGNED,
+    study_options,
+    true,
+    cmd_set};
+const command study_label_command = {
+    "study label",
+    STUDY " [LABEL...]",
+    1,
+    MAX_ARGUMENTS,
+    "set the case labels of a study",
+    "Sets the case labels of a study to those that are given; those that it had are replaced.",
+    label_options,
+    true,
+    cmd_label};
+const command study_comment_command = {
+    "study comment",
+    STUDY " TEXT",
+    2,
+    2,
+    "set the comments on a study",
+    "Sets the comments on a study; what stood there is replaced.",
+    study_options,
+    true,
+    cmd_comment};
+const command study_submit_command = {
+    "study submit",
+    STUDY,
+    1,
+    1,
+    "submit a study",
+    "Sets the electronic record state of a study to submitted. Asks for the password once more;\n"
+    "with --password-stdin it is the next line of standard input.",
+    study_options,
+    true,
+    cmd_submit};

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud cat`, `cp` and `rm`: single files of the cloud, both ways, and deleting."""
+
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment
+from rest_client import RestClient
+from sandbox import BUCKET, Sandbox
+
+LARGE = 20 * 1024 * 1024 + 7
+
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
+    "services": [{"id": "station@trial"}],
+    "projects": [
+        {"name": "trial", "id": "p1", "files": [{"path": "forms/a b.txt", "text": "Name:"}],
+         "institutes": [
+            {"name": "north", "id": "i1", "studies": [
+                {"class": "Study", "id": "s1", "studyId": "CT",
+                 "patient": {"patientId": "P1", "patientName": "P1"}, "files": [
+                     {"path": "report.txt", "text": "Nothing remarkable.\n"},
+                     {"path": "empty", "size": 0},
+                     {"path": "d/large.bin", "size": LARGE},
+                     {"path": "gone.txt", "text": "x", "object": False},
+                     {"path": "1.dcm", "category": "dicom", "text": "no real one"},
+                     {"path": "vessel.json", "category": "annotations", "text": "{}"}]}]}]}],
+}
+STUDY = "trial/north/P1/CT"
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Program(cloud.url, home)
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def stored(cloud, igtcloud, path):
+    """The object of a file of the cloud, as S3 has it."""
+    file = igtcloud.run("show", path, "--json").lines[0]
+    return cloud.boto3().get_object(Bucket=BUCKET, Key=file["key"])["Body"].read()
+
+
+# ---- cat ----
+
+def test_cat(cloud, igtcloud):
+    assert igtcloud.run("cat", f"{STUDY}/files/report.txt").out == b"Nothing remarkable.\n"
+    assert igtcloud.run("cat", f"{STUDY}/files/empty").out == b""
+    assert igtcloud.run("cat", f"{STUDY}/dicom/1.dcm").out == b"no real one"
+    assert igtcloud.run("cat", f"igt:{STUDY}/annotations/vessel.json").out == b"{}"
+    assert igtcloud.run("cat", "trial/files/forms/a b.txt").out == b"Name:"
+
+
+def test_cat_of_a_large_file(cloud, igtcloud):
+    data = igtcloud.run("cat", f"{STUDY}/files/d/large.bin").out
+    assert len(data) == LARGE
+    assert hashlib.sha256(data).digest() == \
+        hashlib.sha256(stored(cloud, igtcloud, f"{STUDY}/files/d/large.bin")).digest()
+
+
+def test_cat_tells_what_is_wrong(cloud, igtcloud):
+    """The bytes are out by then, but the exit status says it."""
+    plain = RestClient(cloud.url)
+    right = igtcloud.run("cat", f"{STUDY}/files/report.txt").out
+    key = igtcloud.run("show", f"{STUDY}/files/report.txt", "--json").lines[0]["key"]
+    etag = cloud.boto3().head_object(Bucket=BUCKET, Key=key)["ETag"]
+    size = len(right)
+    plain.ok("POST", "/__canned", [
+        {"method": "GET", "path": "/igtcloud/**/report.txt", "status": 206, "body": "x" * size,
+         "headers": {"ETag": etag, "Content-Range": f"bytes 0-{size - 1}/{size}"}}], status=204)
+    done = igtcloud.run("cat", f"{STUDY}/files/report.txt", status=FAILED)
+    assert "'report.txt'" in done.err and "md5 differs" in done.err
+
+
+def test_cat_wants_a_file(igtcloud):
+    for path in ("trial", STUDY, f"{STUDY}/files", "trial/north/P1"):
+        igtcloud.run("cat", path, status=USAGE)
+    igtcloud.run("cat", f"{STUDY}/files/no.txt", status=NOT_FOUND)
+    assert "gone.txt" in igtcloud.run("cat", f"{STUDY}/files/gone.txt", status=NOT_FOUND).err
+
+
+def test_a_service_may_not_read(cloud, igtcloud):
+    done = igtcloud.run("cat", f"{STUDY}/files/report.txt", "--service-file",
+                        cloud.data / "station@trial.pem", sign_in=False, status=DENIED)
+    assert "may upload but not download" in done.err
+
+
+def test_cat_into_a_closed_pipe(igtcloud):
+    process = igtcloud.start("cat", f"{STUDY}/files/d/large.bin")
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(60) == FAILED
+    assert b"could not be written" in process.stderr.read()
+
+
+# ---- cp, down ----
+
+def test_cp_down(igtcloud, here):
+    igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here / "mine.txt")
+    igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here)
+    igtcloud.run("cp", "igt:trial/files/forms/a b.txt", f"{here}/")
+    assert {p.name: p.read_bytes() for p in here.iterdir()} == {
+        "mine.txt": b"Nothing remarkable.\n", "report.txt": b"Nothing remarkable.\n",
+        "a b.txt": b"Name:"}
+
+
+def test_cp_down_replaces_in_one_step(cloud, igtcloud, here):
+    (here / "large.bin").write_bytes(b"old")
+    done = igtcloud.run("cp", f"igt:{STUDY}/files/d/large.bin", here, "--json")
+    assert done.items[0]["result"] == "done" and done.items[0]["verified"]
+    assert (here / "large.bin").read_bytes() == \
+        stored(cloud, igtcloud, f"{STUDY}/files/d/large.bin")
+    assert os.listdir(here) == ["large.bin"]
+
+
+def test_cp_down_keeps_the_date(cloud, igtcloud, here):
+    igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here, "--include-modified-date")
+    key = igtcloud.run("show", f"{STUDY}/files/report.txt", "--json").lines[0]["key"]
+    date = cloud.boto3().head_object(Bucket=BUCKET, Key=key)["LastModified"].timestamp()
+    assert int((here / "report.txt").stat().st_mtime) == int(date)
+
+
+def test_cp_down_that_cannot_be(igtcloud, here):
+    igtcloud.run("cp", f"igt:{STUDY}/files/no.txt", here, status=NOT_FOUND)
+    igtcloud.run("cp", f"igt:{STUDY}", here, status=USAGE)
+    done = igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here / "no/such/folder",
+                        status=FAILED)
+    assert "no/such" in done.err and done.err.count("igtcloud:") == 1
+    igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here, "--bwlimit", "fast", status=USAGE)
+    assert os.listdir(here) == []
+
+
+# ---- cp, up ----
+
+def test_cp_up(cloud, igtcloud, here):
+    (here / "new.txt").write_bytes(b"new\n")
+    igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}")
+    igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}/files/sub/")
+    igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}/files/other.txt")
+    igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}/annotations/")
+    igtcloud.run("cp", here / "new.txt", "igt:trial/files/forms/")
+    names = [line.split("\t")[2] for line in igtcloud.run("ls", STUDY).text.splitlines()]
+    for name in ("files/new.txt", "files/sub/new.txt", "files/other.txt", "annotations/new.txt"):
+        assert name in names
+        assert stored(cloud, igtcloud, f"{STUDY}/{name}") == b"new\n"
+    assert stored(cloud, igtcloud, "trial/files/forms/new.txt") == b"new\n"
+    file = igtcloud.run("show", f"{STUDY}/files/other.txt", "--json").lines[0]
+    assert file["isCompleted"] is True and file["fileSize"] == 4
+
+
+def test_cp_up_replaces(cloud, igtcloud, here):
+    (here / "report.txt").write_bytes(b"Much more than was there.\n" * 10)
+    igtcloud.run("cp", here / "report.txt", f"igt:{STUDY}/files/")
+    names = igtcloud.run("ls", f"{STUDY}/files", "--fields", "fileName").text.splitlines()
+    assert names.count("report.txt") == 1
+    assert igtcloud.run("cat", f"{STUDY}/files/report.txt").out.startswith(b"Much more")
+
+
+def test_cp_up_of_a_large_file(cloud, igtcloud, here):
+    data = os.urandom(9 * 1024 * 1024 + 1)
+    (here / "big.bin").write_bytes(data)
+    igtcloud.run("cp", here / "big.bin", f"igt:{STUDY}/files/")
+    assert stored(cloud, igtcloud, f"{STUDY}/files/big.bin") == data
+    assert igtcloud.run("cat", f"{STUDY}/files/big.bin").out == data
+
+
+def test_cp_of_standard_input(cloud, igtcloud, here):
+    """With a session of its own, so that standard input is free."""
+    session = RestClient(cloud.url).login()
+    env = environment(igtcloud.home, CLOUD_JWT_TOKEN=session.jwt, CLOUD_CSRF_TOKEN=session.csrf)
+    command = igtcloud.command("cp", "-", f"igt:{STUDY}/files/piped.txt", sign_in=False)
+    done = subprocess.run(command, input=b"from a pipe", env=env, capture_output=True, timeout=60)
+    assert done.returncode == DONE, done
+    assert stored(cloud, igtcloud, f"{STUDY}/files/piped.txt") == b"from a pipe"
+    command[-1] = f"igt:{STUDY}/files/"
+    done = subprocess.run(command, input=b"no name", env=env, capture_output=True, timeout=60)
+    assert done.returncode == USAGE, done
+    igtcloud.run("cp", "-", f"igt:{STUDY}/files/piped.txt", status=USAGE)
+
+
+def test_cp_to_the_dicom_import(cloud, igtcloud, here):
+    """A file that is no DICOM goes there and is left alone by the import."""
+    (here / "no.dcm").write_bytes(b"none")
+    igtcloud.run("cp", here / "no.dcm", "igt:trial/north/dicom/")
+    listed = cloud.boto3().list_objects_v2(Bucket=BUCKET, Prefix="p1/i1/Import/")
+    assert [o["Key"].endswith("/no.dcm") for o in listed["Contents"]] == [True]
+
+
+def test_a_service_may_upload(cloud, igtcloud, here):
+    (here / "new.txt").write_bytes(b"new\n")
+    igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}/files/", "--service-file",
+                 cloud.data / "station@trial.pem", sign_in=False)
+    assert stored(cloud, igtcloud, f"{STUDY}/files/new.txt") == b"new\n"
+
+
+def test_cp_up_that_cannot_be(igtcloud, here):
+    (here / "f").write_bytes(b"x")
+    (here / "link").symlink_to(here / "f")
+    igtcloud.run("cp", here / "no", f"igt:{STUDY}", status=FAILED)
+    igtcloud.run("cp", here, f"igt:{STUDY}", status=USAGE)
+    igtcloud.run("cp", here / "link", f"igt:{STUDY}", status=USAGE)
+    igtcloud.run("cp", here / "f", f"igt:{STUDY}/dicom/", status=USAGE)
+    igtcloud.run("cp", here / "f", "igt:trial/north", status=USAGE)
+    igtcloud.run("cp", here / "f", f"igt:{STUDY}/files/../../x", status=FAILED)
+    igtcloud.run("cp", here / "f", "igt:trial/south/dicom/", status=NOT_FOUND)
+    igtcloud.run("cp", here / "f", here / "g", status=USAGE)
+    igtcloud.run("cp", f"igt:{STUDY}/files/a", f"igt:{STUDY}/files/b", status=USAGE)
+    igtcloud.run("cp", here / "link", f"igt:{STUDY}", "--follow-links")
+
+
+# ---- rm ----
+
+def test_rm_asks(igtcloud):
+    path = f"{STUDY}/files/report.txt"
+    status, shown = igtcloud.on_terminal("rm", path, answers=[(r"Delete the file .*\[y/N\]", "n")])
+    assert status == FAILED and "nothing was done" in shown
+    igtcloud.run("show", path)
+    status, shown = igtcloud.on_terminal("rm", path, answers=[(r"\[y/N\]", "y")])
+    assert status == DONE and f"Deleted '{path}'" in shown
+    igtcloud.run("show", path, status=NOT_FOUND)
+
+
+def test_rm_without_a_terminal(igtcloud):
+    done = igtcloud.run("rm", f"{STUDY}/files/report.txt", status=USAGE)
+    assert "--yes" in done.err
+    igtcloud.run("show", f"{STUDY}/files/report.txt")
+
+
+def test_rm_of_each_kind(cloud, igtcloud):
+    igtcloud.run("rm", "--yes", "trial/files/forms/a b.txt")
+    assert igtcloud.run("ls", "trial/files").out == b""
+    igtcloud.run("rm", "-y", STUDY)
+    assert igtcloud.run("ls", "trial/north").out == b""
+    igtcloud.run("rm", "--yes", "trial/north")
+    assert igtcloud.run("ls", "trial").out == b""
+    igtcloud.run("rm", "--yes", "trial")
+    igtcloud.run("ls", "trial", status=NOT_FOUND)
+
+
+def test_rm_wants_one_thing(igtcloud):
+    igtcloud.run("rm", "--yes", "", status=USAGE)
+    igtcloud.run("rm", "--yes", "trial/north/P1", status=USAGE)
+    igtcloud.run("rm", "--yes", f"{STUDY}/files", status=USAGE)
+    igtcloud.run("rm", "--yes", f"{STUDY}/files/no.txt", status=NOT_FOUND)
