@@ -8,6 +8,7 @@ import datetime
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -19,7 +20,7 @@ import pytest
 from igtcloud import (DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, environment,
                       program, tree)
 from rest_client import RestClient
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET, ROOT, Sandbox
 from test_login import Login
 
 MIB = 1024 * 1024
@@ -518,3 +519,76 @@ def test_d36_bodies_of_errors_are_not_logged_raw(cloud, igtcloud, out):
                    "body": {"message": "no", "password": "hunter2", "name": "Doe^John"}})
     done = igtcloud.run("download", "--debug", "--retries", "0", out, "down", status=FAILED)
     assert "hunter2" not in done.err and "Doe^John" not in done.err
+
+
+# ---- what users of such tools ask for ----
+
+def test_ask09_a_failed_download_leaves_the_old_file(cloud, igtcloud, out):
+    put(out, {"i/one/b.bin": "of yesterday"})
+    cloud.faults({"fault": "flip", "method": "GET", "path": "**b.bin", "at": 1000, "times": 0})
+    igtcloud.run("download", out, "down", status=SOME_FAILED)
+    assert files(out)["i/one/b.bin"] == b"of yesterday"
+    cloud.clear()
+    cloud.faults({"fault": "reset-in-body", "method": "GET", "path": "**b.bin", "at": 1000,
+                  "times": 0})
+    igtcloud.run("download", "--retries", "1", out, "down", status=SOME_FAILED)
+    assert files(out)["i/one/b.bin"] == b"of yesterday"
+    cloud.clear()
+    igtcloud.run("download", out, "down")
+    assert len(files(out)["i/one/b.bin"]) == 3000
+
+
+def test_ask10_a_success_that_stored_nothing(cloud, igtcloud, tmp_path):
+    """The store says 200 and has no object: the file failed, and the next run sends it."""
+    up = put(tmp_path / "up", {"lab/ask10/x": "content"})
+    canned(cloud, {"method": "PUT", "path": "/igtcloud/**ask10/files/x", "status": 200,
+                   "headers": {"ETag": '"9a0364b9e99bb480dd25e1f0284c8555"'}},
+           {"method": "PUT", "path": "/igtcloud/**files/x", "status": 200,
+            "headers": {"ETag": '"9a0364b9e99bb480dd25e1f0284c8555"'}})
+    done = igtcloud.run("upload", "--json", "--retries", "0", up, "up", status=SOME_FAILED)
+    assert done.summary["filesFailed"] == 1
+    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
+    igtcloud.run("upload", up, "up")
+    assert stored(cloud, studies(cloud, "up", "lab")["ask10"], "x") == b"content"
+
+
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+def test_ask16_a_clock_that_is_hours_wrong(tmp_path, seconds):
+    with Sandbox(seed="demo", extra=["--clock", str(seconds)]) as server:
+        mine = Program(server.url, tmp_path)
+        mine.run("download", tmp_path / "out", "demo")
+        put(tmp_path / "up", {"lab/clock/x": "x"})
+        mine.run("upload", tmp_path / "up", "demo-epd")
+        done = mine.run("verify", "--json", tmp_path / "up", "demo-epd", "lab", status=None)
+    assert files(tmp_path / "out") and done.summary["filesMissingThere"] == 0
+
+
+def test_ask18_a_report_of_what_failed(cloud, igtcloud, out, tmp_path):
+    """A line of JSON a file says which; the same command again moves those, and only those."""
+    report = tmp_path / "report"
+    cloud.faults({"fault": "forbidden", "method": "GET", "path": "**c.txt", "times": 0})
+    igtcloud.run("download", "--report", report, out, "down", status=SOME_FAILED)
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    failed = [i for i in lines if i["kind"] == "file" and i["result"] == "failed"]
+    assert [(i["study"], i["path"]) for i in failed] == [("two", "c.txt")] and failed[0]["error"]
+    cloud.clear()
+    done = igtcloud.run("download", "--json", out, "down")
+    assert [i["path"] for i in done.items if i["kind"] == "file" and i["result"] == "done"] == [
+        "c.txt"]
+
+
+# ---- the table ----
+
+def test_the_table_tells_the_truth():
+    """docs/peers.md has a row for each, and each test that it names is there."""
+    text = (ROOT / "docs/peers.md").read_text("utf-8")
+    for row in [f"D{n}" for n in range(1, 40)] + [f"A{n}" for n in range(1, 31)]:
+        assert re.search(rf"^\| {row} \|", text, re.M), row
+    known = {}
+    for path, names in re.findall(r"`((?:unit|integration|fault|generator)/test_\w+\.(?:py|c))`:? ?"
+                                  r"((?:`\w+`(?:, )?)*)", text):
+        if path not in known:
+            known[path] = (ROOT / "tests" / path).read_text("utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"\b(test_)?{name}\b", known[path]), (path, name)
+    assert len(known) > 10
