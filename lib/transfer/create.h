@@ -5,12 +5,14 @@
 /* New studies, each once. */
 
 #include "igtcloud/operations.h"
+#include "transfer/match.h"
 #include "transfer/run.h"
 
-/* Blocking. human: the study's name as its folder has it. A request of unknown outcome is never
- * sent again before a look shows that it did nothing. */
-igt_status igt__create_study(igt__run *run, const igt_institute *institute, const char *human,
-                             const igt_root_study *wanted, igt_root_study **out, igt_error *err);
+/* Blocking. folder: what wanted was made of; it finds the study again. A request of unknown outcome
+ * is never sent again before a look shows that it did nothing. */
+igt_status igt__create_study(igt__run *run, const igt_institute *institute,
+                             const igt__folder *folder, const igt_root_study *wanted,
+                             igt_root_study **out, igt_error *err);
 
 /* Whether a request may have been done although it looks like a failure. */
 bool igt__is_unclear(igt_status status);

@@ -20,6 +20,9 @@ typedef struct igt__known {
 
 typedef struct igt__studies igt__studies;
 
+/* Without any; of the institute's study type. */
+igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err);
+bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
 /* Reads all of the institute's studies. */
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
                              igt_error *err);
@@ -32,7 +35,7 @@ typedef struct igt__folder {
   const char *patient;  /* of a hierarchical tree; NULL: flat */
   const char *name;     /* the study folder's own name */
   const igt__json *doc; /* its study.json; NULL: none */
-  bool only;            /* of a patient: the only study folder */
+  bool only;            /* of a patient: the only study folder without a study.json */
 } igt__folder;
 
 /* *out NULL with IGT_OK: there is none, it has to be created. IGT_E_AMBIGUOUS names what matches;
@@ -43,8 +46,9 @@ igt_status igt__studies_match(igt__studies *studies, const igt__folder *folder, 
 igt_status igt__studies_by_name(igt__studies *studies, const char *patient, const char *name,
                                 igt__known **out, igt_error *err);
 
-/* The study that a folder becomes. */
-igt_status igt__study_from_folder(const igt_institute *institute, const igt__folder *folder,
-                                  igt_root_study **out, igt_error *err);
+/* The study that a folder becomes. IGT_E_AMBIGUOUS: its type cannot tell it from the patient's
+ * others; IGT_E_COLLISION: another folder of this run became the same. */
+igt_status igt__study_from_folder(igt__studies *studies, const igt_institute *institute,
+                                  const igt__folder *folder, igt_root_study **out, igt_error *err);
 
 #endif

@@ -574,7 +574,7 @@ void igt__group_close(igt__group *group) {
 }
 
 static void report_study(igt__group *group) {
-  igt_item item = {.kind = IGT_ITEM_STUDY, .result = IGT_RESULT_DONE};
+  igt_item item = {.kind = IGT_ITEM_STUDY, .result = IGT_RESULT_DONE, .text = group->note};
 
   if (group->failed) {
     igt_error err = group->own;
@@ -588,10 +588,10 @@ static void report_study(igt__group *group) {
   }
   if (group->compared)
     item.result = group->compared;
-  else if (!group->done_files)
-    item.result = IGT_RESULT_SKIPPED;
-  else if (group->run->options.dry_run)
+  else if (group->run->options.dry_run && (group->done_files || group->note))
     item.result = IGT_RESULT_PLANNED;
+  else if (!group->done_files && !group->note)
+    item.result = IGT_RESULT_SKIPPED;
   igt__group_item(group, &item);
 }
 

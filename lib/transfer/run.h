@@ -62,6 +62,7 @@ struct igt__group {
   char *study_id;
   char *s3_prefix;
   char *label;                           /* for people: "institute: patient/study" */
+  const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
   igt_running progress;                  /* guarded by run->lock, as what follows */

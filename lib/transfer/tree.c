@@ -94,6 +94,25 @@ igt_status igt__folders_in(const char *path, bool follow_links,
   return status;
 }
 
+static bool has_sidecar(const char *folder) {
+  char *path = igt__path_join(folder, IGT__SIDECAR);
+  bool has = path && access(path, F_OK) == 0;
+
+  igt__free(path);
+  return has;
+}
+
+size_t igt__folders_undescribed(const char *path, const igt__folders *list) {
+  size_t n = 0;
+
+  for (size_t i = 0; i < list->count; i++) {
+    char *folder = igt__path_join(path, list->v[i]);
+    n += folder && !has_sidecar(folder);
+    igt__free(folder);
+  }
+  return n;
+}
+
 igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err) {
   char *path = igt__path_join(folder, IGT__SIDECAR), *text = NULL;
   size_t n = 0;

@@ -23,6 +23,9 @@ igt_status igt__folders_in(const char *path, bool follow_links,
                            void (*stray)(void *payload, const char *path), void *payload,
                            igt__folders *out, igt_error *err);
 
+/* How many of the folders in path have no study.json. */
+size_t igt__folders_undescribed(const char *path, const igt__folders *list);
+
 bool igt__is_folder(const char *path, bool follow_links);
 
 /* The folder's study.json; *doc NULL with IGT_OK: it has none. */

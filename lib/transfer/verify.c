@@ -467,6 +467,14 @@ static igt_status folders_below(institute_run *ir, const char *path, igt__folder
   return status;
 }
 
+static bool is_only(const institute_run *ir, const char *path, const igt__folders *list) {
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  bool only = absolute && igt__folders_undescribed(absolute, list) < 2;
+
+  igt__free(absolute);
+  return only;
+}
+
 /* The study folders in one folder, which is an institute's or (patient not NULL) a patient's. */
 static void each_folder(institute_run *ir, const char *path, const char *patient) {
   igt_error err = IGT_ERROR_INIT;
@@ -477,10 +485,11 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
     fail_study(ir->v, ir->institute, patient ? patient : "", &err);
     return;
   }
+  bool only = flat || is_only(ir, path, &list);
   for (size_t i = 0; i < list.count && !igt__run_stopping(&ir->v->run); i++) {
     char *below = igt__path_join(path, list.v[i]);
     const char *name = list.cloud[i];
-    igt__folder folder = {.patient = patient, .name = name, .only = flat || list.count == 1};
+    igt__folder folder = {.patient = patient, .name = name, .only = only};
     if (below && (flat || patient))
       verify_folder(ir, below, &folder);
     else if (below)

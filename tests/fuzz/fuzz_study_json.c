@@ -7,10 +7,13 @@
 
 static void become(const igt_institute *institute, const igt__folder *folder) {
   igt_root_study *study = NULL;
+  igt__studies *studies = NULL;
   igt_error err = IGT_ERROR_INIT;
   igt__buf out;
 
-  if (igt__study_from_folder(institute, folder, &study, &err) != IGT_OK) {
+  if (igt__studies_new(institute, &studies, &err) != IGT_OK ||
+      igt__study_from_folder(studies, institute, folder, &study, &err) != IGT_OK) {
+    igt__studies_free(studies);
     demand(!study && err.text[0]);
     return;
   }
@@ -20,6 +23,7 @@ static void become(const igt_institute *institute, const igt__folder *folder) {
   demand(igt__model_write(&out, &study->model, IGT__JSON_COMPACT, IGT__WRITE_FOR_SENDING));
   igt__buf_finish(&out);
   igt_model_free(&study->model);
+  igt__studies_free(studies);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

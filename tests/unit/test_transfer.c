@@ -18,7 +18,6 @@
 #include "transfer/check.h"
 #include "transfer/digest.h"
 #include "transfer/find.h"
-#include "transfer/match.h"
 #include "transfer/partial.h"
 #include "transfer/plan.h"
 #include "transfer/pool.h"
@@ -384,48 +383,6 @@ static void test_shards(void **state) {
   assert_int_equal(igt__shard_check(0, 0, NULL), IGT_OK);
 }
 
-/* ---- what a folder becomes ---- */
-
-static void check_created(const char *type, const igt__folder *folder, const char *json) {
-  igt_institute institute = {0};
-  igt_root_study *study;
-  igt_error err;
-  igt__buf out;
-  institute.study_type.is = IGT_SET;
-  institute.study_type.v = type;
-  if (igt__study_from_folder(&institute, folder, &study, &err) != IGT_OK)
-    fail_msg("%s", err.text);
-  igt__buf_init(&out, 10000);
-  assert_true(igt__model_write(&out, &study->model, IGT__JSON_COMPACT, IGT__WRITE_ALL));
-  assert_string_equal(out.data, json);
-  igt__buf_finish(&out);
-  igt_model_free(&study->model);
-}
-
-static void test_new_study(void **state) {
-  (void)state;
-  check_created("EpdStudy", &(igt__folder){.name = "P1---S", .only = true},
-                "{\"studyType\":\"EpdStudy\",\"name\":\"P1---S\"}");
-  check_created("Study", &(igt__folder){.patient = "P1", .name = "S1"},
-                "{\"studyType\":\"Study\",\"studyId\":\"S1\",\"patient\":{\"patientId\":\"P1\","
-                "\"patientName\":\"P1\"}}");
-  igt__json *doc;
-  assert_int_equal(igt__json_parse("{\"studyType\":\"Other\",\"name\":\"x\"}", 32, "d", &doc, NULL),
-                   IGT_OK);
-  check_created("EpdStudy", &(igt__folder){.name = "f", .doc = doc},
-                "{\"studyType\":\"EpdStudy\",\"name\":\"x\"}");
-  igt__json_free(doc);
-  igt_institute institute = {0};
-  igt_root_study *study;
-  igt_error err;
-  institute.study_type.is = IGT_SET;
-  institute.study_type.v = "EpdStudy";
-  /* It has no studyId: two study folders of a patient would become one study. */
-  igt__folder two = {.patient = "P1", .name = "S1", .only = false};
-  assert_int_equal(igt__study_from_folder(&institute, &two, &study, &err), IGT_E_AMBIGUOUS);
-  assert_null(study);
-}
-
 /* ---- tables ---- */
 
 static void test_table(void **state) {
@@ -478,7 +435,6 @@ int main(void) {
       cmocka_unit_test(test_plan),
       cmocka_unit_test(test_days),
       cmocka_unit_test(test_shards),
-      cmocka_unit_test(test_new_study),
       cmocka_unit_test(test_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_UPLOAD_H
+#define IGT_TRANSFER_UPLOAD_H
+
+/* What the parts of an upload share: the run (upload.c), the studies of an institute
+ * (upload_study.c), its DICOM import (upload_import.c), and the files of one folder
+ * (upload_plan.c), whatever they belong to. */
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "igtcloud/operations.h"
+#include "transfer/find.h"
+#include "transfer/match.h"
+#include "transfer/plan.h"
+#include "transfer/send.h"
+#include "transfer/tree.h"
+
+typedef struct igt__upload {
+  igt__run run;
+  const igt_upload_options *options;
+  igt__found found;
+  igt__room room;
+  char *source; /* absolute */
+  igt_identity identity;
+} igt__upload;
+
+/* Something that is left out is named. */
+void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why);
+/* A study that failed before it had a group. */
+void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
+                              const igt_error *err);
+
+/* ---- the files of one folder, which go to one place ---- */
+
+/* Files that are registered by one request. */
+#define IGT__UPLOAD_BATCH 500
+
+/* Where a study.json describes a study. */
+typedef enum igt__sidecars {
+  IGT__SIDECAR_NONE,
+  IGT__SIDECAR_ON_TOP,
+  IGT__SIDECAR_ANYWHERE
+} igt__sidecars;
+
+typedef struct igt__upload_plan igt__upload_plan;
+struct igt__upload_plan {
+  igt__upload *u;
+  const igt_institute *institute; /* NULL: project files */
+  char *folder;                   /* absolute: what is below it goes up */
+  char *name;                     /* of the group: "patient/study" */
+  /* Opens the group where it has to be made first (NULL: it is open); on a producer's thread.
+   * Without a group afterwards the plan ends, and give_up reports why. */
+  igt_status (*open)(igt__upload_plan *plan, igt_error *err);
+  void (*give_up)(igt__upload_plan *plan, const igt_error *err);
+  void (*release)(igt__upload_plan *plan); /* the owner's own; may be NULL */
+  void *own;
+  bool registered;       /* keys are told to the cloud before, and completed after */
+  igt__sidecars sidecar; /* never sent as a file */
+  bool nothing;          /* there is no folder, so no file */
+  bool own_memory;       /* the cloud has no list: what the journal knows is there */
+  const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
+
+  igt__group *group;
+  char *prefix; /* of the keys */
+  igt__arena *arena;
+  igt__map *there; /* key: what the cloud says of it */
+  igt__s3_grant *put, *get;
+  igt_file *batch[IGT__UPLOAD_BATCH];
+  igt__send_file pending[IGT__UPLOAD_BATCH];
+  size_t batch_count;
+};
+
+/* folder is taken over, also on failure. NULL: no memory. */
+igt__upload_plan *igt__upload_plan_new(igt__upload *u, const igt_institute *institute, char *folder,
+                                       const char *name);
+void igt__upload_plan_free(igt__upload_plan *plan);
+/* The plan's group and the prefix of its keys, s3_prefix and what is below it. False: no memory. */
+bool igt__upload_plan_open(igt__upload_plan *plan, const char *study, const char *study_id,
+                           const char *s3_prefix, const char *below,
+                           void (*on_settled)(igt__group *group));
+/* Runs it soon on a producer's thread; the plan is freed there. */
+void igt__upload_plan_begin(igt__upload_plan *plan);
+
+/* ---- an institute ---- */
+
+/* igt_upload's categories files and annotations: each study folder in path. */
+igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,
+                               igt_error *err);
+/* Category dicom: everything in path, as one import. */
+igt_status igt__upload_import(igt__upload *u, const igt_institute *institute, const char *path,
+                              igt_error *err);
+
+#endif

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "model/model.h"
+#include "transfer/create.h"
+#include "transfer/fetch.h"
+#include "transfer/upload.h"
+
+#define BATCH IGT__UPLOAD_BATCH
+
+typedef igt__upload_plan plan;
+
+typedef struct remote_file {
+  int64_t size;
+  bool completed;
+} remote_file;
+
+/* ---- one file ---- */
+
+static void report(plan *p, const char *path, const igt__local *local, igt_result result,
+                   const char *text, const igt_error *err) {
+  igt_item item = {.kind = IGT_ITEM_FILE,
+                   .result = result,
+                   .path = path,
+                   .local_path = local->path,
+                   .size = local->size,
+                   .text = text,
+                   .error = err};
+
+  if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
+    igt__group_found(p->group, result == IGT_RESULT_PLANNED ? local->size : 0);
+  igt__group_item(p->group, &item);
+}
+
+static igt_status compare_with_store(plan *p, const char *key, const igt__local *local, bool *same,
+                                     igt_error *err) {
+  igt__fetch_file file = {.group = p->group, .key = key, .size = local->size};
+  igt__comparison found;
+  int fd;
+  igt_status status;
+
+  if (!p->get)
+    p->get = igt__run_grant(&p->u->run, "GET", p->prefix);
+  if (!p->get)
+    return igt__fail_memory(err);
+  file.grant = p->get;
+  status = igt__local_open(local, &fd, err);
+  if (status != IGT_OK)
+    return status;
+  status = igt__fetch_compare(&file, fd, &found, err);
+  close(fd);
+  *same = status == IGT_OK && found.same;
+  return status == IGT_E_NOT_FOUND ? IGT_OK : status; /* the cloud lists what the store has lost */
+}
+
+/* Whether the journal knows the file, and *same: as it is now. */
+static bool journal_knows(const plan *p, const char *key, const igt__local *local, bool *same) {
+  igt__run *run = &p->u->run;
+  igt__journal_file known;
+  bool found = igt__journal_find_file(run->journal, run->origin, key, local->path, &known);
+
+  *same =
+      found && known.size == local->size &&
+      (known.mtime_ns == local->mtime_ns || igt__digest_matches(local, known.digest, run->cancel));
+  return found;
+}
+
+/* behaviour.md: same size and, where the journal knows the file, an unchanged time or content. */
+static igt_status is_there(plan *p, const char *key, const igt__local *local, bool *there,
+                           igt_error *err) {
+  const igt_transfer_options *o = &p->u->run.options;
+  const remote_file *remote = igt__map_get(p->there, key);
+  bool same, known = !o->overwrite && journal_knows(p, key, local, &same);
+
+  *there = false;
+  if (o->overwrite)
+    return IGT_OK;
+  if (p->own_memory) {
+    *there = known && same;
+    return *there && o->checksum ? compare_with_store(p, key, local, there, err) : IGT_OK;
+  }
+  if (!remote || !remote->completed || remote->size != (int64_t)local->size)
+    return IGT_OK;
+  if (o->checksum)
+    return compare_with_store(p, key, local, there, err);
+  *there = !known || same;
+  return IGT_OK;
+}
+
+static void clear_batch(plan *p) {
+  p->batch_count = 0;
+  igt__arena_reset(p->arena);
+}
+
+static igt_status register_files(plan *p, igt_error *err) {
+  const igt_file *body[BATCH];
+  size_t n = 0;
+  igt_files *answer = NULL;
+  igt_status status;
+
+  for (size_t i = 0; i < p->batch_count; i++)
+    if (!igt__map_has(p->there, p->pending[i].key))
+      body[n++] = p->batch[i];
+  if (n == 0 || !p->registered)
+    return IGT_OK;
+  if (p->institute)
+    status = igt_post_study_files(p->u->run.client, p->group->institute_id, p->group->study_id,
+                                  NULL, body, n, &answer, err);
+  else
+    status = igt_post_project_files(p->u->run.client, igt__text_of(&p->u->found.project->id), NULL,
+                                    body, n, &answer, err);
+  igt_model_free(answer ? &answer->model : NULL);
+  return status;
+}
+
+static igt_status load_remote(plan *p, igt_error *err);
+
+/* An answer that got lost may have been a success: what is registered now is asked. */
+static igt_status register_surely(plan *p, igt_error *err) {
+  igt_status status = register_files(p, err);
+
+  for (unsigned n = 1; igt__is_unclear(status) && igt__wait_to_look(&p->u->run, n, err); n++) {
+    status = load_remote(p, err);
+    if (status == IGT_OK)
+      status = register_files(p, err);
+  }
+  return status;
+}
+
+static void flush_batch(plan *p) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+
+  if (p->batch_count == 0)
+    return;
+  if (igt__run_stopping(&p->u->run))
+    status = IGT_E_CANCELLED;
+  else
+    status = register_surely(p, &err);
+  for (size_t i = 0; i < p->batch_count; i++) {
+    igt_error one = err;
+    igt_status added = status;
+    if (added == IGT_OK)
+      added = igt__send_add(&p->pending[i], &one);
+    if (added == IGT_E_CANCELLED)
+      igt__group_dropped(p->group);
+    else if (added != IGT_OK)
+      report(p, p->pending[i].item_path, &p->pending[i].local, IGT_RESULT_FAILED, "", &one);
+  }
+  clear_batch(p);
+  igt__sched_wait_backlog(p->u->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->u->run);
+}
+
+static igt_status add_to_batch(plan *p, const char *path, const char *key, const igt__local *local,
+                               igt_error *err) {
+  igt_file *file = igt__arena_calloc(p->arena, 1, sizeof *file);
+  igt__send_file *send = &p->pending[p->batch_count];
+
+  if (!file)
+    return igt__fail_memory(err);
+  *send = (igt__send_file){.group = p->group,
+                           .grant = p->put,
+                           .local = *local,
+                           .key = igt__arena_strdup(p->arena, key),
+                           .prefix_len = strlen(p->prefix),
+                           .item_path = igt__arena_strdup(p->arena, path),
+                           .complete = p->registered && p->institute};
+  send->local.path = igt__arena_strdup(p->arena, local->path);
+  if (!send->key || !send->item_path || !send->local.path)
+    return igt__fail_memory(err);
+  file->key.is = IGT_SET;
+  file->key.v = send->key;
+  file->file_size.is = IGT_SET;
+  file->file_size.v = (int64_t)local->size;
+  p->batch[p->batch_count++] = file;
+  if (p->batch_count == BATCH)
+    flush_batch(p);
+  return IGT_OK;
+}
+
+/* path: as the cloud has it. */
+static void take_file(plan *p, const char *path, const igt__local *local) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__buf key;
+  bool there = false;
+  igt_status status = IGT_OK;
+
+  igt__buf_init(&key, 64 * 1024);
+  igt__buf_printf(&key, "%s%s", p->prefix, path);
+  if (status == IGT_OK && key.len > 1024) /* S3 user guide, "Creating object key names" */
+    status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
+  if (status == IGT_OK)
+    status = is_there(p, key.data, local, &there, &err);
+  if (status != IGT_OK)
+    report(p, path, local, IGT_RESULT_FAILED, "", &err);
+  else if (there)
+    report(p, path, local, IGT_RESULT_SKIPPED, "it is in the cloud already", NULL);
+  else if (p->u->run.options.dry_run)
+    report(p, path, local, IGT_RESULT_PLANNED, "", NULL);
+  else if (add_to_batch(p, path, key.data, local, &err) != IGT_OK)
+    report(p, path, local, IGT_RESULT_FAILED, "", &err);
+  igt__buf_finish(&key);
+}
+
+/* name: as the cloud has it. */
+static const char *why_not(const plan *p, const igt__walk_entry *e, const char *name) {
+  if (e->kind == IGT__WALK_LINK)
+    return "links are not followed (--follow-links does)";
+  if (e->kind == IGT__WALK_SPECIAL)
+    return "it is no ordinary file";
+  if (igt__str_ends(e->name, ".igtpart") && e->name[0] == '.')
+    return "it is an unfinished download";
+  if (!igt__wanted(&p->u->run.options, name))
+    return "it is excluded";
+  return NULL;
+}
+
+static bool is_sidecar(const plan *p, const igt__walk_entry *e) {
+  switch (p->sidecar) {
+  case IGT__SIDECAR_NONE:
+    break;
+  case IGT__SIDECAR_ON_TOP:
+    return strcmp(e->path, IGT__SIDECAR) == 0;
+  case IGT__SIDECAR_ANYWHERE:
+    return strcmp(e->name, IGT__SIDECAR) == 0;
+  }
+  return false;
+}
+
+static int each_entry(void *payload, const igt__walk_entry *e) {
+  plan *p = payload;
+  igt__local local = {.follow_links = p->u->run.options.follow_links};
+  igt_error err = IGT_ERROR_INIT;
+  char *path, *name = NULL;
+  const char *why;
+
+  if (igt__run_stopping(&p->u->run))
+    return 2;
+  if (e->kind == IGT__WALK_DIR)
+    return 0;
+  if (is_sidecar(p, e))
+    return 0;
+  path = igt__path_join(p->folder, e->path);
+  if (!path)
+    return 3;
+  local.path = path;
+  igt__local_take(&local, &e->st);
+  if (e->kind == IGT__WALK_UNREADABLE)
+    (void)igt__fail_errno(&err, e->os_error, "'%s' cannot be read", path);
+  else
+    (void)igt__cloud_path(p->folder, e->path, &name, &err);
+  why = why_not(p, e, name ? name : e->path);
+  if (why && e->kind != IGT__WALK_UNREADABLE)
+    report(p, name ? name : e->path, &local, IGT_RESULT_IGNORED, why, NULL);
+  else if (!name)
+    report(p, e->path, &local, IGT_RESULT_FAILED, "", &err);
+  else
+    take_file(p, name, &local);
+  igt__free(name);
+  igt__free(path);
+  igt__run_wait_events(&p->u->run);
+  return 0;
+}
+
+/* ---- what is there already ---- */
+
+static igt_status each_remote(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  remote_file *remote;
+
+  if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0))
+    return IGT_OK;
+  remote = igt__map_get(p->there, file->key.v);
+  if (!remote && !(remote = igt__calloc(1, sizeof *remote)))
+    return IGT_E_NO_MEMORY;
+  remote->size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
+  remote->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
+  return igt__map_set(p->there, file->key.v, remote) ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+static igt_status load_remote(plan *p, igt_error *err) {
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+
+  if (!p->list || !*p->group->s3_prefix)
+    return IGT_OK;
+  if (!p->institute)
+    return igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
+                                      NULL, each_remote, p, err);
+  if (strcmp(p->list, "files") != 0)
+    options.auxiliary = "True";
+  return igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
+                                  &options, each_remote, p, err);
+}
+
+/* ---- one plan ---- */
+
+igt__upload_plan *igt__upload_plan_new(igt__upload *u, const igt_institute *institute, char *folder,
+                                       const char *name) {
+  plan *p = folder ? igt__calloc(1, sizeof *p) : NULL;
+
+  if (!p) {
+    igt__free(folder);
+    return NULL;
+  }
+  p->u = u;
+  p->institute = institute;
+  p->folder = folder;
+  p->name = igt__strdup(name);
+  if (p->name)
+    return p;
+  igt__upload_plan_free(p);
+  return NULL;
+}
+
+void igt__upload_plan_free(igt__upload_plan *p) {
+  void *remote;
+
+  if (p->release)
+    p->release(p);
+  for (size_t i = 0; p->there && igt__map_at(p->there, i, NULL, &remote); i++)
+    igt__free(remote);
+  igt__map_free(p->there);
+  igt__arena_free(p->arena);
+  igt__s3_grant_unref(p->put);
+  igt__s3_grant_unref(p->get);
+  igt__free(p->folder);
+  igt__free(p->name);
+  igt__free(p->prefix);
+  igt__free(p);
+}
+
+bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *study_id,
+                           const char *s3_prefix, const char *below,
+                           void (*on_settled)(igt__group *group)) {
+  igt__buf prefix;
+
+  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_printf(&prefix, "%s%s", s3_prefix, below);
+  p->prefix = igt__buf_take(&prefix);
+  igt__buf_finish(&prefix);
+  if (!p->prefix)
+    return false;
+  p->group = igt__group_open(&p->u->run, p->institute ? igt__text_of(&p->institute->name) : "",
+                             p->institute ? igt__text_of(&p->institute->id) : "", study, study_id,
+                             s3_prefix);
+  if (!p->group)
+    return false;
+  p->group->owner = p->u;
+  p->group->on_settled = on_settled;
+  return true;
+}
+
+static igt_status prepare(plan *p, igt_error *err) {
+  p->arena = igt__arena_new(0);
+  p->there = igt__map_new();
+  p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
+  if (!p->arena || !p->there || !p->put)
+    return igt__fail_memory(err);
+  return load_remote(p, err);
+}
+
+static igt_status walk(plan *p, igt_error *err) {
+  int ended = 0;
+  igt_status status = prepare(p, err);
+
+  if (status == IGT_OK)
+    status = igt__walk(p->folder, p->u->run.options.follow_links, each_entry, p, &ended, err);
+  if (p->arena)
+    flush_batch(p);
+  if (status == IGT_OK && ended == 2)
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+  if (status == IGT_OK && ended == 3)
+    return igt__fail_memory(err);
+  return status;
+}
+
+static void end_plan(plan *p, igt_status status, const igt_error *err) {
+  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(&p->u->run)))
+    igt__group_dropped(p->group);
+  else if (status != IGT_OK)
+    igt__group_failed(p->group, err);
+  igt__group_close(p->group);
+}
+
+static void plan_task(void *arg) {
+  plan *p = arg;
+  igt__run *run = &p->u->run;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = p->open ? p->open(p, &err) : IGT_OK;
+
+  if (p->group) {
+    if (status == IGT_OK && !p->nothing)
+      status = walk(p, &err);
+    end_plan(p, status, &err);
+  } else {
+    p->give_up(p, &err);
+  }
+  igt__upload_plan_free(p);
+  igt__run_task_end(run);
+}
+
+void igt__upload_plan_begin(igt__upload_plan *p) {
+  igt__run_task_begin(&p->u->run);
+  igt__pool_add(p->u->run.producers, plan_task, p);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "model/model.h"
+#include "transfer/create.h"
+#include "transfer/upload.h"
+
+typedef igt__upload_plan plan;
+
+/* One institute while its folders are gone through. */
+typedef struct visit {
+  igt__upload *u;
+  const igt_institute *institute;
+  igt__studies *studies;
+} visit;
+
+static const char *institute_name(const visit *v) {
+  return igt__text_of(&v->institute->name);
+}
+
+static void stray(void *payload, const char *path) {
+  const visit *v = payload;
+
+  igt__upload_ignored(v->u, institute_name(v), path,
+                      "it is not a folder, and only folders are uploaded from here");
+}
+
+/* ---- all files of a study are settled ---- */
+
+static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err) {
+  igt_electronic_record_state body = {0};
+  igt_root_study *study = NULL;
+  igt_status status;
+
+  body.username.is = body.password.is = body.electronic_record_state.is = IGT_SET;
+  body.username.v = u->identity.user;
+  body.password.v = u->options->submit_password;
+  body.electronic_record_state.v = "submitted";
+  status = igt_post_study_electronic_record_state(u->run.client, group->institute_id,
+                                                  group->study_id, &body, &study, err);
+  igt_model_free(study ? &study->model : NULL);
+  return status;
+}
+
+static void submit_settled(igt__upload *u, igt__group *group) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (group->failed) {
+    igt__run_message(&u->run, IGT_E_SOME_FAILED, "%s was not submitted: not all of it is there",
+                     group->label);
+  } else if (submit(u, group, &err) != IGT_OK) {
+    igt__error_prefix(&err, "all files are there, but the study was not submitted");
+    igt__group_failed(group, &err);
+  }
+}
+
+static void study_settled(igt__group *group) {
+  igt__upload *u = group->owner;
+
+  if (u->options->submit_password && !group->dropped && !u->run.options.dry_run)
+    submit_settled(u, group);
+  igt__room_leave(&u->room);
+}
+
+static void annotations_settled(igt__group *group) {
+  igt__room_leave(&((igt__upload *)group->owner)->room);
+}
+
+/* ---- a study that has to be created ---- */
+
+typedef struct creation {
+  igt_root_study *study;
+  igt__json *doc; /* what the folder was matched by, to look again */
+  char *patient, *name;
+  bool only;
+} creation;
+
+static void creation_free(creation *c) {
+  igt_model_free(c->study ? &c->study->model : NULL);
+  igt__json_free(c->doc);
+  igt__free(c->patient);
+  igt__free(c->name);
+  igt__free(c);
+}
+
+static void release_creation(plan *p) {
+  creation_free(p->own);
+}
+
+/* study is taken over. */
+static creation *creation_new(const igt__folder *folder, igt_root_study *study) {
+  creation *c = igt__calloc(1, sizeof *c);
+
+  if (!c) {
+    igt_model_free(&study->model);
+    return NULL;
+  }
+  c->study = study;
+  c->doc = folder->doc ? igt__json_copy(folder->doc) : NULL;
+  c->patient = folder->patient ? igt__strdup(folder->patient) : NULL;
+  c->name = igt__strdup(folder->name);
+  c->only = folder->only;
+  if (c->name && (c->patient || !folder->patient) && (c->doc || !folder->doc))
+    return c;
+  creation_free(c);
+  return NULL;
+}
+
+static void count_created(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->summary.studies_created++;
+  pthread_mutex_unlock(&run->lock);
+}
+
+static igt_status open_dry(plan *p, igt_error *err) {
+  if (!igt__upload_plan_open(p, p->name, "", "", "", study_settled))
+    return igt__fail_memory(err);
+  p->group->note = "the study would be created";
+  count_created(&p->u->run);
+  return IGT_OK;
+}
+
+static const char *name_of(const char *human, const plan *p) {
+  return *human ? human : p->name;
+}
+
+static igt_status open_created(plan *p, igt_error *err) {
+  const creation *c = p->own;
+  igt__folder folder = {c->patient, c->name, c->doc, c->only};
+  igt_root_study *made = NULL;
+  igt_status status;
+
+  if (p->u->run.options.dry_run)
+    return open_dry(p, err);
+  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "the study '%s' was not created", p->name);
+    return status;
+  }
+  count_created(&p->u->run);
+  if (!igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
+                             igt__text_of(&made->study_database_id), igt__text_of(&made->s3_prefix),
+                             "files/", study_settled))
+    status = igt__fail_memory(err);
+  else
+    p->group->note = "the study was created";
+  igt_model_free(&made->model);
+  return status;
+}
+
+static void give_up(plan *p, const igt_error *err) {
+  if (err->status != IGT_E_CANCELLED)
+    igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
+  igt__room_leave(&p->u->room);
+}
+
+/* ---- a study folder ---- */
+
+static plan *study_plan(visit *v, const char *path, const char *name) {
+  bool whole;
+  char *folder = igt__content_folder(path, v->u->run.options.follow_links, &whole);
+  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
+
+  if (!p)
+    return NULL;
+  p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
+  p->registered = true;
+  p->list = "files";
+  p->give_up = give_up;
+  if (!whole && access(p->folder, F_OK) != 0) {
+    igt__upload_ignored(v->u, institute_name(v), path,
+                        "it has a folder dicom, but no folder files");
+    p->nothing = true;
+  }
+  return p;
+}
+
+/* The study is known, or told by create, which is taken over. Room was entered. */
+static igt_status begin_study(visit *v, const char *path, const char *name,
+                              const igt__folder *folder, const igt__known *known,
+                              igt_root_study *create, igt_error *err) {
+  plan *p = study_plan(v, path, name);
+  bool good = p != NULL;
+
+  if (create && good) {
+    p->open = open_created;
+    p->own = creation_new(folder, create);
+    p->release = p->own ? release_creation : NULL;
+    good = p->own != NULL;
+  } else if (create) {
+    igt_model_free(&create->model);
+  } else if (good) {
+    good = igt__upload_plan_open(p, name_of(known->human, p), known->id, known->s3_prefix, "files/",
+                                 study_settled);
+  }
+  if (good)
+    igt__upload_plan_begin(p);
+  else if (p)
+    igt__upload_plan_free(p);
+  return good ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status match(visit *v, const igt__folder *folder, igt__known **known,
+                        igt_root_study **create, igt_error *err) {
+  igt_status status = igt__studies_match(v->studies, folder, known, err);
+
+  if (status == IGT_OK && !*known)
+    status = igt__study_from_folder(v->studies, v->institute, folder, create, err);
+  return status;
+}
+
+static void upload_study(visit *v, const char *path, const char *patient, const char *name,
+                         bool only) {
+  igt__upload *u = v->u;
+  igt_error err = IGT_ERROR_INIT;
+  igt__json *doc = NULL;
+  igt__known *known = NULL;
+  igt_root_study *create = NULL;
+  char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
+  igt_status status = human ? igt__sidecar_read(path, &doc, &err) : igt__fail_memory(&err);
+  igt__folder folder = {patient, name, doc, only};
+
+  if (!igt__in_shard(human ? human : "", u->run.options.shard, u->run.options.shards))
+    goto out;
+  if (status == IGT_OK)
+    status = match(v, &folder, &known, &create, &err);
+  if (status == IGT_OK && !igt__room_enter(&u->room)) {
+    igt_model_free(create ? &create->model : NULL);
+    goto out;
+  }
+  if (status == IGT_OK &&
+      (status = begin_study(v, path, human, &folder, known, create, &err)) != IGT_OK)
+    igt__room_leave(&u->room);
+  if (status != IGT_OK) {
+    igt__error_prefix(&err, "the folder '%s'", path);
+    igt__upload_study_failed(u, institute_name(v), human ? human : name, &err);
+  }
+out:
+  igt__json_free(doc);
+  igt__free(human);
+}
+
+/* ---- annotations ---- */
+
+typedef struct json_check {
+  igt__upload *u;
+  const char *folder;
+  bool whole; /* a sidecar lies in it */
+  igt_error *err;
+} json_check;
+
+static int parse_json(void *payload, const igt__walk_entry *e) {
+  const json_check *c = payload;
+  igt__json *doc = NULL;
+  char *text = NULL, *path;
+  size_t n;
+  igt_status status;
+
+  if (e->kind != IGT__WALK_FILE || !igt__str_ends(e->name, ".json") ||
+      (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) || !igt__wanted(&c->u->run.options, e->path))
+    return igt__run_stopping(&c->u->run) ? 3 : 0;
+  path = igt__path_join(c->folder, e->path);
+  if (!path)
+    return 2;
+  status = igt__file_read(path, IGT__MAX_JSON_BODY, &text, &n, c->err);
+  if (status == IGT_OK)
+    status = igt__json_parse(text, n, path, &doc, c->err);
+  igt__json_free(doc);
+  igt__free(text);
+  igt__free(path);
+  return status == IGT_OK ? 0 : 2;
+}
+
+/* A broken .json is found before anything of the study is sent. */
+static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt_error *err) {
+  json_check c = {u, folder, whole, err};
+  int ended = 0;
+  igt_status status = igt__walk(folder, u->run.options.follow_links, parse_json, &c, &ended, err);
+
+  if (status != IGT_OK || ended != 2)
+    return status;
+  return err->status != IGT_OK ? err->status : igt__fail_memory(err);
+}
+
+/* What was downloaded as one of several categories lies in a folder of its own. */
+static char *annotations_folder(const visit *v, const char *path, bool *whole) {
+  char *below = igt__path_join(path, "annotations");
+  bool links = v->u->run.options.follow_links;
+  char *other = igt__content_folder(path, links, whole);
+
+  igt__free(other);
+  if (below && !*whole && igt__is_folder(below, links))
+    return below;
+  *whole = true;
+  igt__free(below);
+  return igt__strdup(path);
+}
+
+static igt_status begin_annotations(visit *v, const char *path, const char *name,
+                                    const igt__known *known, igt_error *err) {
+  bool whole;
+  char *folder = annotations_folder(v, path, &whole);
+  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
+  igt_status status = p ? check_json(v->u, p->folder, whole, err) : igt__fail_memory(err);
+
+  if (status == IGT_OK) {
+    p->list = "annotations";
+    p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
+    if (!igt__upload_plan_open(p, name, known->id, known->s3_prefix, "annotations/",
+                               annotations_settled))
+      status = igt__fail_memory(err);
+  }
+  if (status == IGT_OK)
+    igt__upload_plan_begin(p);
+  else if (p)
+    igt__upload_plan_free(p);
+  return status;
+}
+
+static void upload_annotations(visit *v, const char *path, const char *patient, const char *name,
+                               bool only) {
+  igt__upload *u = v->u;
+  igt_error err = IGT_ERROR_INIT;
+  igt__known *known = NULL;
+  igt_status status = igt__studies_by_name(v->studies, patient, name, &known, &err);
+  const char *human = known && *known->human ? known->human : name;
+
+  (void)only;
+  if (!igt__in_shard(human, u->run.options.shard, u->run.options.shards))
+    return;
+  if (status == IGT_OK && !known)
+    status = igt__fail(&err, IGT_E_NOT_FOUND, "the institute has no study '%s%s%s'",
+                       patient ? patient : "", patient ? "/" : "", name);
+  if (status == IGT_OK && !igt__room_enter(&u->room))
+    return;
+  if (status == IGT_OK && (status = begin_annotations(v, path, human, known, &err)) != IGT_OK)
+    igt__room_leave(&u->room);
+  if (status != IGT_OK)
+    igt__upload_study_failed(u, institute_name(v), human, &err);
+}
+
+/* ---- the folders of an institute ---- */
+
+typedef void (*study_fn)(visit *v, const char *path, const char *patient, const char *name,
+                         bool only);
+
+static void each_patient(visit *v, const char *path, const char *patient, study_fn fn) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders studies;
+
+  if (igt__folders_in(path, v->u->run.options.follow_links, stray, v, &studies, &err) != IGT_OK) {
+    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+    return;
+  }
+  bool only = igt__folders_undescribed(path, &studies) < 2;
+  for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
+    char *folder = igt__path_join(path, studies.v[i]);
+    if (folder)
+      fn(v, folder, patient, studies.cloud[i], only);
+    igt__free(folder);
+  }
+  igt__folders_free(&studies);
+}
+
+/* Annotations take both forms, whatever the folder structure: a folder that is called as a study
+ * (with "---" for "/") is that study, another one a patient. */
+static bool is_patient(const visit *v, const char *name) {
+  igt__known *known = NULL;
+
+  if (v->u->options->category != IGT_CATEGORY_ANNOTATIONS)
+    return v->u->run.options.structure == IGT_HIERARCHICAL;
+  if (strstr(name, "---"))
+    return false;
+  return igt__studies_by_name(v->studies, NULL, name, &known, NULL) == IGT_OK && !known;
+}
+
+static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
+    char *folder = igt__path_join(path, folders->v[i]);
+    if (folder && is_patient(v, folders->cloud[i]))
+      each_patient(v, folder, folders->cloud[i], fn);
+    else if (folder)
+      fn(v, folder, NULL, folders->cloud[i], true);
+    igt__free(folder);
+  }
+}
+
+igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,
+                               igt_error *err) {
+  visit v = {u, institute, NULL};
+  igt__folders folders = {NULL, NULL, 0};
+  igt_status status = igt__studies_load(u->run.client, institute, &v.studies, err);
+
+  if (status == IGT_OK)
+    status = igt__folders_in(path, u->run.options.follow_links, stray, &v, &folders, err);
+  if (status == IGT_OK)
+    each_folder(&v, path, &folders,
+                u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations
+                                                                 : upload_study);
+  igt__folders_free(&folders);
+  igt__studies_free(v.studies);
+  return status;
+}
