@@ -22,6 +22,9 @@ install: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 	meson install -C $(BUILD) --no-rebuild
 
+# Debian packages in build-deb/.
+deb: ; @scripts/install-deps build deb && scripts/make-deb
+
 # Removes what the last install of this build folder put in place.
 uninstall:
 	ninja -C $(BUILD) uninstall
@@ -38,4 +41,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check check-long fuzz install uninstall generate format clean
+.PHONY: all demo check check-long fuzz install uninstall deb generate format clean
