@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud service create|list|delete` and `igtcloud user ...`, with what they leave behind."""
+
+import json
+import re
+
+import pytest
+
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program
+from sandbox import Sandbox
+
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo",
+               "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]},
+              {"name": "viewer@example.com", "password": "demo", "roles": ["MONITOR"]}],
+    "projects": [{"name": "trial", "id": "p1", "institutes": [{"name": "north", "id": "i1"}]}],
+}
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    return Program(cloud.url, home)
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+# ---- services ----
+
+def test_a_service_is_created_and_signs_in(igtcloud, here):
+    done = igtcloud.run("service create", "trial/north", "station", cwd=here)
+    service = done.text.strip()
+    key, = here.iterdir()
+    assert key.name == f"{service}.pem" and key.stat().st_mode & 0o777 == 0o600
+    lines = key.read_text().splitlines()
+    assert lines[0].startswith("-----BEGIN ") and {len(x) for x in lines[1:-2]} == {64}
+    assert "PRIVATE" not in done.text + done.err
+    who = igtcloud.run("whoami", "--service-file", key, "--json", sign_in=False).lines[0]
+    assert who["user"] == service and who["isService"] is True
+
+
+def test_where_the_key_goes(igtcloud, here):
+    igtcloud.run("service create", "trial", "station", "--key-file", here / "k.pem", "--json")
+    assert (here / "k.pem").stat().st_mode & 0o777 == 0o600
+    before = igtcloud.run("service list", "trial").text
+    done = igtcloud.run("service create", "trial", "other", "-k", here / "k.pem", status=FAILED)
+    assert "never replaces" in done.err
+    igtcloud.run("service create", "trial", "other", "-k", here / "no/k.pem", status=FAILED)
+    assert igtcloud.run("service list", "trial").text == before
+
+
+def test_services_are_listed_and_deleted(igtcloud, here):
+    service = igtcloud.run("service create", "trial/north", "station", cwd=here).text.strip()
+    row, = [line.split("\t") for line in igtcloud.run("service list", "trial/north")
+            .text.splitlines()]
+    assert row[0] == "station" and row[-1] == service
+    listed, = igtcloud.run("service list", "trial/north", "--json").lines
+    assert listed["serviceId"] == service and "privateKey" not in listed
+    assert igtcloud.run("service list", "trial").out == b""
+    assert "--yes" in igtcloud.run("service delete", "trial/north", service, status=USAGE).err
+    status, screen = igtcloud.on_terminal("service delete", "trial/north", service,
+                                          answers=[(r"\[y/N\]", "no")])
+    assert status == FAILED and "nothing was done" in screen
+    igtcloud.run("service delete", "trial/north", service, "--yes")
+    assert igtcloud.run("service list", "trial/north").out == b""
+    igtcloud.run("service delete", "trial/north", service, "--yes", status=NOT_FOUND)
+    igtcloud.run("whoami", "--service-file", here / f"{service}.pem", sign_in=False,
+                 status=DENIED)
+
+
+def test_services_that_cannot_be(igtcloud, here):
+    igtcloud.run("service create", "trial/south", "x", cwd=here, status=NOT_FOUND)
+    igtcloud.run("service create", "", "x", cwd=here, status=USAGE)
+    igtcloud.run("service create", "trial", "no name!", cwd=here, status=FAILED)
+    igtcloud.user = "viewer@example.com"
+    igtcloud.run("service create", "trial", "x", cwd=here, status=DENIED)
+    assert list(here.iterdir()) == []
+
+
+# ---- users ----
+
+NEW = ["loginId=new@example.com", "email=new@example.com", "givenName=Nel", "familyName=Wu"]
+
+
+def test_users_are_listed(igtcloud):
+    users = [line.split("\t")[1] for line in igtcloud.run("user list").text.splitlines()]
+    assert users == ["demo@example.com", "viewer@example.com"]
+    assert igtcloud.run("user list", "--fields", "loginId", "--json").lines[0] == {
+        "loginId": "demo@example.com"}
+
+
+def test_a_user_is_created_and_shown(igtcloud):
+    made = igtcloud.run("user create", *NEW, "--json").lines[0]
+    by_name = igtcloud.run("user show", "new@example.com", "--json").lines[0]
+    by_id = igtcloud.run("user show", made["userUUID"], "--json").lines[0]
+    assert by_name == by_id and by_name["profile"]["givenName"] == "Nel"
+    me = dict(line.split("\t") for line in igtcloud.run("user show", "me").text.splitlines())
+    assert me["loginId"] == "demo@example.com"
+    igtcloud.run("user show", "nobody@example.com", status=NOT_FOUND)
+
+
+def test_a_user_lacks_fields(igtcloud):
+    done = igtcloud.run("user create", *NEW[:2], status=None)
+    assert done.status in (FAILED, USAGE) and re.search("givenName|familyName", done.err)
+    assert "no field" in igtcloud.run("user create", *NEW, "colour=red", status=USAGE).err
+
+
+def test_second_factor_and_activation(igtcloud):
+    igtcloud.run("user create", *NEW)
+    assert "reset" in igtcloud.run("user reset-mfa", "new@example.com").err
+    assert "again" in igtcloud.run("user resend-activation", "new@example.com").err
+    for command in ("user reset-mfa", "user resend-activation"):
+        done = igtcloud.run(command, "nobody@example.com", status=None)
+        assert done.status in (FAILED, NOT_FOUND), done
+
+
+def test_who_may_not(igtcloud):
+    igtcloud.user = "viewer@example.com"
+    igtcloud.run("user create", *NEW, status=DENIED)
+    assert igtcloud.run("user show", "me").status == DONE

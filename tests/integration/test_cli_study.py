@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud study create|set|label|comment|submit`: the effect of each is read back."""
+
+import json
+
+import pytest
+
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program
+from sandbox import Sandbox
+
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]},
+              {"name": "viewer@example.com", "password": "demo", "roles": ["MONITOR"]}],
+    "projects": [
+        {"name": "trial", "institutes": [{"name": "north", "studies": [
+            {"class": "Study", "studyId": "CT", "description": "old", "studyComments": "kept",
+             "patient": {"patientId": "P1", "patientName": "P1"}}]}]},
+        {"name": "heart", "projectTypeName": "EPD", "institutes": [{"name": "lab"}]}],
+}
+STUDY = "trial/north/P1/CT"
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    return Program(cloud.url, tmp_path)
+
+
+def shown(igtcloud, path=STUDY):
+    return igtcloud.run("show", path, "--json").lines[0]
+
+
+def test_create(igtcloud):
+    done = igtcloud.run("study create", "trial/north", "studyId=MR", "description=a, b",
+                        "patient.patientId=P9", "studyDate=2024-01-15T10:15:00+01:00",
+                        "patient.patientName=Ann \"x\"", "legalBasis=consent,law")
+    assert done.text == 'trial/north/Ann "x"/MR\n'
+    study = shown(igtcloud, 'trial/north/Ann "x"/MR')
+    assert study["studyType"] == "Study" and study["description"] == "a, b"
+    assert study["legalBasis"] == ["consent", "law"]
+    assert study["patient"]["patientId"] == "P9"
+    assert study["studyDate"].startswith("2024-01-15T")
+
+
+def test_create_takes_the_institutes_type(igtcloud):
+    done = igtcloud.run("study create", "heart/lab", "name=case 1", "redo=TRUE", "duration=95",
+                        "--json")
+    assert done.lines[0]["studyType"] == "EpdStudy" and done.lines[0]["redo"] is True
+    assert shown(igtcloud, "heart/lab/case 1")["duration"] == 95
+
+
+@pytest.mark.parametrize("text, told", [
+    ("colour=red", "Study has no field 'colour'"), ("description", "FIELD=VALUE"),
+    ("=x", "FIELD=VALUE"), ("patient=x", "FIELD.FIELD=VALUE"),
+    ("patient.colour=x", "Patient has no field 'colour'"),
+    ("description.x=1", "no fields of its own"), ("createdBy=me", "by the cloud alone"),
+    ("legalBasis:=[1", "")])
+def test_fields_that_are_wrong(igtcloud, text, told):
+    done = igtcloud.run("study set", STUDY, text, status=USAGE)
+    assert told in done.err and done.out == b""
+    assert shown(igtcloud)["description"] == "old"
+
+
+@pytest.mark.parametrize("text", ["redo=maybe", "duration=1h", "duration=1.5", "duration="])
+def test_values_that_are_wrong(igtcloud, text):
+    done = igtcloud.run("study create", "heart/lab", "name=x", text, status=USAGE)
+    assert text.split("=")[0] in done.err
+
+
+def test_set(igtcloud):
+    igtcloud.run("study set", STUDY, "description=new", "accessionNumber=7")
+    study = shown(igtcloud)
+    assert (study["description"], study["accessionNumber"]) == ("new", "7")
+    assert study["studyComments"] == "kept" and study["patient"]["patientName"] == "P1"
+    igtcloud.run("study set", STUDY, 'purpose:=["a","b"]', "description:=null")
+    study = shown(igtcloud)
+    assert study["purpose"] == ["a", "b"] and study["description"] is None
+
+
+def test_label(igtcloud):
+    done = igtcloud.run("study label", STUDY, "first", "second", "--fields", "caseLabels")
+    assert done.text == "first, second\n" or "first" in done.text
+    assert shown(igtcloud)["caseLabels"] == ["first", "second"]
+    igtcloud.run("study label", STUDY, "third")
+    assert shown(igtcloud)["caseLabels"] == ["third"]
+    igtcloud.run("study label", STUDY, "--clear")
+    assert shown(igtcloud)["caseLabels"] == []
+    igtcloud.run("study label", STUDY, status=USAGE)
+    igtcloud.run("study label", STUDY, "x", "--clear", status=USAGE)
+
+
+def test_comment(igtcloud):
+    igtcloud.run("study comment", STUDY, "All is\nwell")
+    assert shown(igtcloud)["studyComments"] == "All is\nwell"
+    igtcloud.run("study comment", STUDY, status=USAGE)
+
+
+def test_submit(igtcloud):
+    status, screen = igtcloud.on_terminal("study submit", STUDY,
+                                          answers=[("Password again, .*: ", "demo")])
+    assert status == DONE and "demo\n" not in screen
+    assert shown(igtcloud)["electronicRecordState"] == "submitted"
+
+
+def test_submit_with_a_wrong_password(igtcloud):
+    status, screen = igtcloud.on_terminal("study submit", STUDY,
+                                          answers=[("Password again, .*: ", "wrong")])
+    assert status != DONE and "wrong" not in screen.split("Password again")[1].split("\n")[0]
+    assert shown(igtcloud)["electronicRecordState"] == "draft"
+
+
+def test_submit_by_standard_input(igtcloud):
+    igtcloud.password = "demo\ndemo"
+    igtcloud.run("study submit", STUDY)
+    igtcloud.password = "demo"
+    assert shown(igtcloud)["electronicRecordState"] == "submitted"
+    igtcloud.run("study submit", STUDY, status=USAGE)
+
+
+@pytest.mark.parametrize("command", ["set", "label", "comment", "submit"])
+def test_what_is_no_study(igtcloud, command):
+    more = [] if command == "submit" else ["description=x"]
+    igtcloud.run(f"study {command}", "trial/north", *more, status=USAGE)
+    igtcloud.run(f"study {command}", "trial/north/P1/XX", *more, status=NOT_FOUND)
+
+
+def test_create_where_no_study_may_be(igtcloud):
+    igtcloud.run("study create", "trial", "studyId=x", status=USAGE)
+    igtcloud.run("study create", "trial/south", "studyId=x", status=NOT_FOUND)
+
+
+def test_who_may_not(igtcloud):
+    igtcloud.user = "viewer@example.com"
+    igtcloud.run("study set", STUDY, "description=x", status=DENIED)
+    igtcloud.run("study create", "trial/north", "studyId=x", status=DENIED)
+
+
+def test_groups(igtcloud):
+    done = igtcloud.run("study", "nonsense", status=USAGE)
+    assert "there is no command" in done.err
