@@ -35,7 +35,7 @@ typedef struct texts {
   size_t count;
 } texts;
 
-#define MAX_ARGUMENTS 64
+#define MAX_ARGUMENTS 1024 /* reports of as many shards */
 
 /* What the arguments and options of a command say. Text belongs to argv or the environment. */
 typedef struct settings {
@@ -240,7 +240,7 @@ extern const command study_create_command, study_set_command, study_label_comman
 extern const command service_create_command, service_list_command, service_delete_command;
 extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
-extern const command api_command;
+extern const command api_command, report_merge_command;
 
 /* The commands. */
 int cmd_login(settings *s);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Reports of shards become one. They are lines that report.c wrote, one object each. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+/* Of a summary: sums over the shards; "seconds" is that of the slowest. */
+static const char *const sums[] = {
+    "institutes",      "studies",        "studiesFailed",    "studiesUndated",    "studiesCreated",
+    "filesDone",       "filesSkipped",   "filesFailed",      "filesIgnored",      "filesIncomplete",
+    "filesUnverified", "bytesDone",      "bytesMoved",       "bytesSkipped",      "filesSame",
+    "bytesSame",       "filesDifferent", "filesMissingHere", "filesMissingThere", "filesUnchecked"};
+#define SUMS (sizeof sums / sizeof *sums)
+
+typedef struct merge {
+  FILE *out;
+  unsigned long long sum[SUMS];
+  double seconds;
+  char status[64]; /* the worst */
+  unsigned long long shards, unfinished;
+} merge;
+
+/* Behind "name": of a summary, whose values are numbers and one status; NULL: it has none. */
+static const char *value_of(const char *line, const char *name) {
+  char key[64];
+  const char *at;
+
+  snprintf(key, sizeof key, "\"%s\":", name);
+  at = strstr(line, key);
+  return at ? at + strlen(key) : NULL;
+}
+
+/* A failure of the whole is worse than one of some files, and that than success. */
+static unsigned severity(const char *status) {
+  return strcmp(status, igt_status_name(IGT_OK)) == 0              ? 0
+         : strcmp(status, igt_status_name(IGT_E_SOME_FAILED)) == 0 ? 1
+                                                                   : 2;
+}
+
+static void add_summary(merge *m, const char *line) {
+  const char *at = value_of(line, "status");
+  char status[64] = "";
+
+  for (size_t i = 0; i < SUMS; i++) {
+    const char *value = value_of(line, sums[i]);
+    m->sum[i] += value ? strtoull(value, NULL, 10) : 0;
+  }
+  if ((at && sscanf(at, "\"%63[^\"]\"", status) != 1) || severity(status) > severity(m->status))
+    snprintf(m->status, sizeof m->status, "%s", status);
+  at = value_of(line, "seconds");
+  if (at && strtod(at, NULL) > m->seconds)
+    m->seconds = strtod(at, NULL);
+}
+
+/* Its lines but the summary, which it has when its run came to an end. */
+static bool copy_lines(merge *m, FILE *in, bool *summary) {
+  static const char mark[] = "{\"kind\":\"summary\"", item[] = "{\"kind\":\"";
+  char *line = NULL;
+  size_t cap = 0;
+  ssize_t n;
+  bool fits = true;
+
+  *summary = false;
+  while (fits && (n = getline(&line, &cap, in)) > 0) {
+    if (line[n - 1] != '\n')
+      break; /* what a run that was killed had not written to the end */
+    fits = strncmp(line, item, sizeof item - 1) == 0;
+    if (strncmp(line, mark, sizeof mark - 1) == 0) {
+      add_summary(m, line);
+      *summary = true;
+    } else if (fits) {
+      fputs(line, m->out);
+    }
+  }
+  free(line);
+  return fits;
+}
+
+static bool add_report(merge *m, const char *path) {
+  FILE *in = fopen(path, "re");
+  bool summary, ok = false;
+
+  if (!in) {
+    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, strerror(errno));
+    return false;
+  }
+  if (!copy_lines(m, in, &summary)) {
+    fprintf(stderr, "igtcloud: '%s' is no report of igtcloud (--report)\n", path);
+  } else if (ferror(in)) {
+    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, strerror(errno));
+  } else {
+    ok = true;
+    m->shards++;
+    m->unfinished += !summary;
+    if (!summary)
+      fprintf(stderr, "unfinished: %s: its run did not come to an end; run that share again\n",
+              path);
+  }
+  (void)fclose(in);
+  return ok;
+}
+
+static void write_sum(merge *m) {
+  if (m->unfinished && severity(m->status) == 0)
+    snprintf(m->status, sizeof m->status, "%s", igt_status_name(IGT_E_SOME_FAILED));
+  fprintf(m->out, "{\"kind\":\"summary\"");
+  json_text(m->out, "status", m->status, false);
+  for (size_t i = 0; i < SUMS; i++)
+    fprintf(m->out, ",\"%s\":%llu", sums[i], m->sum[i]);
+  fprintf(m->out, ",\"seconds\":%.3f,\"shards\":%llu,\"shardsUnfinished\":%llu}\n", m->seconds,
+          m->shards, m->unfinished);
+}
+
+static int merge_all(merge *m, const settings *s) {
+  bool ok = true;
+
+  for (size_t i = 1; i < s->argument_count && ok; i++)
+    ok = add_report(m, s->arguments[i]);
+  if (!ok)
+    return EXIT_FAILED;
+  write_sum(m);
+  return severity(m->status) == 0 ? EXIT_DONE : EXIT_SOME_FAILED;
+}
+
+/* A file that is one of the reports must not be emptied: `merge all.jsonl *.jsonl`, once more. */
+static FILE *open_out(const char *path, const settings *s) {
+  struct stat out, in;
+
+  if (strcmp(path, "-") == 0)
+    return stdout;
+  for (size_t i = 1; i < s->argument_count; i++)
+    if (stat(path, &out) == 0 && stat(s->arguments[i], &in) == 0 && out.st_ino == in.st_ino &&
+        out.st_dev == in.st_dev) {
+      fprintf(stderr, "igtcloud: '%s' would be merged into itself\n", s->arguments[i]);
+      return NULL;
+    }
+  FILE *file = fopen(path, "we");
+  if (!file)
+    fprintf(stderr, "igtcloud: '%s' cannot be written: %s\n", path, strerror(errno));
+  return file;
+}
+
+static int run_merge(settings *s) {
+  merge m = {.out = open_out(s->arguments[0], s)};
+  int status = EXIT_FAILED;
+
+  if (!m.out)
+    return status;
+  snprintf(m.status, sizeof m.status, "%s", igt_status_name(IGT_OK));
+  status = merge_all(&m, s);
+  if (m.out != stdout && (ferror(m.out) | fclose(m.out))) {
+    fprintf(stderr, "igtcloud: '%s' could not be written\n", s->arguments[0]);
+    status = EXIT_FAILED;
+  }
+  if (!s->quiet && status != EXIT_FAILED)
+    fprintf(stderr, "merged: %llu report%s, %llu file%s done, %llu failed\n", m.shards,
+            m.shards == 1 ? "" : "s", m.sum[5], m.sum[5] == 1 ? "" : "s", m.sum[7]);
+  return status;
+}
+
+static const option no_options[] = {{.name = NULL}};
+
+const command report_merge_command = {
+    "report merge",
+    "OUTPUT REPORT...",
+    2,
+    MAX_ARGUMENTS,
+    "make one report of several",
+    "Writes the lines of the reports (--report) of all shards to OUTPUT (- is standard output) "
+    "and\n"
+    "one summary of all. A report without a summary is that of a run that was ended: it is named,\n"
+    "and the exit status is 3, as when files of any shard failed.",
+    no_options,
+    false,
+    run_merge};
