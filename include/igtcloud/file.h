@@ -74,15 +74,18 @@ typedef struct igt_file_options {
   bool no_journal;     /**< remember nothing: large files start anew after an interruption */
   bool keep_date;      /**< download: local time = the object's last-modified time */
   bool follow_links;   /**< upload: path may be a link */
+  const char *below;   /**< download: a folder that the path is below, made when missing as the
+                            folders on the way are; nothing leads out of it */
 } igt_file_options;
-#define IGT_FILE_OPTIONS_INIT {NULL, false, false, false}
+#define IGT_FILE_OPTIONS_INIT {NULL, false, false, false, NULL}
 
 /**
  * Downloads a file of the cloud (a node of kind FILE, DICOM or ANNOTATION) to a path, whose
- * folder must exist. The file appears, or is replaced, in one step when it is whole and verified.
+ * folder must exist; with options->below, to a path below that, or to the file's own name there
+ * when path is NULL. The file appears, or is replaced, in one step when it is whole and verified.
  * options and callbacks may be NULL; on_item tells digest and check of the file.
  * Errors: IGT_E_INVALID (no file), IGT_E_NOT_FOUND, IGT_E_NO_FILE (no such folder),
- * IGT_E_CHECKSUM, IGT_E_GONE, those of writing and of the network.
+ * IGT_E_UNSAFE_NAME (a name that leads elsewhere), IGT_E_CHECKSUM, IGT_E_GONE, those of writing and of the network.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_download(igt_node *file, const char *path,
                                                      const igt_file_options *options,

@@ -138,19 +138,14 @@ static igt_status download(igt_node *file, igt__root *root, const char *name,
   return status;
 }
 
-igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
-                             const igt_callbacks *callbacks, igt_error *err) {
-  static const igt_file_options defaults = IGT_FILE_OPTIONS_INIT;
+/* To a path of the program's own choice. */
+static igt_status download_to(igt_node *file, const char *path, const igt_file_options *options,
+                              const igt_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
-  const char *name;
+  const char *name = igt__path_base(path);
+  igt_status status = igt__name_check(name, "the local name", err);
   char *folder;
-  igt_status status;
 
-  igt__error_clear(err);
-  if (!file || !file->parent || file->kind < IGT_NODE_FILE || !path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "only a file can be downloaded, and to a path");
-  name = igt__path_base(path);
-  status = igt__name_check(name, "the local name", err);
   if (status != IGT_OK)
     return status;
   folder = name == path ? igt__strdup(".") : igt__strndup(path, (size_t)(name - path));
@@ -158,10 +153,41 @@ igt_status igt_file_download(igt_node *file, const char *path, const igt_file_op
     return igt__fail_memory(err);
   status = igt__root_open(folder, false, &root, err);
   if (status == IGT_OK)
-    status = download(file, root, name, options ? options : &defaults, callbacks, err);
+    status = download(file, root, name, options, callbacks, err);
   igt__root_close(root);
   igt__free(folder);
   return status;
+}
+
+/* To a path that may be the server's. */
+static igt_status download_below(igt_node *file, const char *path, const igt_file_options *options,
+                                 const igt_callbacks *callbacks, igt_error *err) {
+  igt__root *root = NULL;
+  igt_status status = igt__path_check(path, strlen(path), "the file's name", err);
+
+  if (status == IGT_OK)
+    status = igt__root_open(options->below, true, &root, err);
+  if (status == IGT_OK)
+    status = download(file, root, path, options, callbacks, err);
+  igt__root_close(root);
+  return status;
+}
+
+igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
+                             const igt_callbacks *callbacks, igt_error *err) {
+  static const igt_file_options defaults = IGT_FILE_OPTIONS_INIT;
+
+  igt__error_clear(err);
+  if (!options)
+    options = &defaults;
+  if (!file || !file->parent || file->kind < IGT_NODE_FILE)
+    return igt__fail(err, IGT_E_INVALID, "only a file can be downloaded");
+  if (!path && options->below)
+    path = file->name;
+  if (!path || !*path)
+    return igt__fail(err, IGT_E_INVALID, "there is no path to download to");
+  return options->below ? download_below(file, path, options, callbacks, err)
+                        : download_to(file, path, options, callbacks, err);
 }
 
 /* ---- up ---- */

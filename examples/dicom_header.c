@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the header of a remote DICOM file by ranges, without downloading it: the elements before
+ * the pixels, of Explicit VR Little Endian. Sign in before, with `igtcloud login`.
+ *
+ *     dicom_header DOMAIN PROJECT/INSTITUTE/PATIENT/STUDY/dicom/FILE
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <igtcloud/file.h>
+
+static unsigned little(const unsigned char *p, int n) {
+  return n == 0 ? 0 : p[0] | little(p + 1, n - 1) << 8;
+}
+
+/* One element (DICOM PS3.5, 7.1.2): prints a short text, and goes on behind any value. False: the
+ * header has ended. */
+static bool element(igt_reader *reader, igt_status *status, igt_error *err) {
+  unsigned char head[12];
+  char value[65];
+  size_t n = 0, got = 0;
+
+  *status = igt_file_read(reader, head, 8, &n, err);
+  if (*status != IGT_OK || n < 8)
+    return false;
+  unsigned group = little(head, 2), number = little(head + 2, 2), length = little(head + 6, 2);
+  if (strstr("OB OW OF SQ UN UT", (char[]){(char)head[4], (char)head[5], '\0'})) {
+    *status = igt_file_read(reader, head + 8, 4, &n, err);
+    length = little(head + 8, 4);
+  }
+  if (*status != IGT_OK || group >= 0x7fe0 || length == 0xffffffff)
+    return false; /* pixels, or a length that is not told */
+  uint64_t next = igt_file_tell(reader) + length;
+  *status = igt_file_read(reader, value, length < 64 ? length : 64, &got, err);
+  value[got] = '\0';
+  bool text = true;
+  for (size_t i = 0; i < got && value[i]; i++)
+    text = text && value[i] >= ' ' && value[i] <= '~';
+  printf("(%04x,%04x) %c%c %s\n", group, number, head[4], head[5], text ? value : "...");
+  igt_file_seek(reader, next);
+  return *status == IGT_OK;
+}
+
+static igt_status show(igt_node *cloud, const char *path, igt_error *err) {
+  igt_reader *reader = NULL;
+  igt_node *file = NULL;
+  igt_target target;
+  igt_status status = igt_node_resolve(cloud, path, &target, err);
+
+  if (status == IGT_OK)
+    status = igt_node_find(target.node, target.kind, target.rest, &file, err);
+  if (status == IGT_OK)
+    status = igt_file_open(file, NULL, &reader, err);
+  if (status == IGT_OK)
+    for (igt_file_seek(reader, 132); element(reader, &status, err);) /* preamble and "DICM" */
+      ;
+  fprintf(stderr, "%llu of %llu bytes fetched\n", (unsigned long long)igt_file_fetched(reader),
+          (unsigned long long)igt_file_size(reader));
+  igt_file_close(reader);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_client *client = NULL;
+  igt_node *cloud = NULL;
+
+  options.domain = argc == 3 ? argv[1] : NULL;
+  if (igt_client_new(&options, &client, &err) == IGT_OK &&
+      igt_cloud_open(client, &cloud, &err) == IGT_OK)
+    (void)(show(cloud, argv[2], &err) == IGT_OK);
+  if (err.status != IGT_OK)
+    fprintf(stderr, "dicom_header: %s\n", err.text);
+  igt_cloud_close(cloud);
+  igt_client_free(client);
+  return err.status == IGT_OK ? 0 : 1;
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""The programs of examples/ do what they say, against the sandbox."""
+
+import base64
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+
+import pytest
+
+from igtcloud import Program, environment, program, tree
+from rest_client import RestClient
+from sandbox import ROOT, Sandbox
+
+PIXELS = 6 * 1024 * 1024
+
+
+def dicom():
+    """Explicit VR Little Endian: a header, then pixels enough that fetching all would show."""
+    def element(group, number, vr, value):
+        value += b" " * (len(value) % 2)
+        return struct.pack("<HH2sH", group, number, vr, len(value)) + value
+    header = (element(0x0008, 0x0060, b"CS", b"XA") + element(0x0010, 0x0010, b"PN", b"Doe^Jane") +
+              struct.pack("<HH2sHI", 0x0008, 0x3010, b"UN", 0, 4000) + bytes(4000) +
+              element(0x0010, 0x0020, b"LO", b"P0001") +
+              element(0x0028, 0x0010, b"US", struct.pack("<H", 513)))
+    pixels = struct.pack("<HH2sHI", 0x7fe0, 0x0010, b"OW", 0, PIXELS) + bytes(PIXELS)
+    return bytes(128) + b"DICM" + header + pixels
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    seed = tmp_path_factory.mktemp("seed") / "seed.json"
+    seed.write_text(json.dumps({
+        "users": [{"name": "demo@example.com", "password": "demo",
+                   "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}],
+        "projects": [
+            {"name": "trial", "institutes": [
+                {"name": "north", "studies": [
+                    {"class": "Study", "studyId": "CT", "studyDate": "2024-01-15T10:15:00+00:00",
+                     "patient": {"patientId": "P1", "patientName": "P1"}, "files": [
+                         {"path": "report.txt", "text": "Nothing."},
+                         {"path": "d/large.bin", "size": 20000000},
+                         {"path": "1.dcm", "category": "dicom",
+                          "base64": base64.b64encode(dicom()).decode()}]},
+                    {"class": "Study", "studyId": "MR", "studyDate": "2023-12-31T23:00:00+00:00",
+                     "patient": {"patientId": "P1", "patientName": "P1"}}]},
+                {"name": "south", "studies": [
+                    {"class": "Study", "studyId": "US", "studyDate": "2024-02-01T00:00:00+00:00",
+                     "patient": {"patientId": "P2", "patientName": "P2"}},
+                    {"class": "Study", "studyId": "XA",
+                     "patient": {"patientId": "P3", "patientName": 'Q, "x"'}, "files": [
+                         {"path": "a", "text": "a", "raw": {"fileName": "../../../out"}}]}]}]},
+            {"name": "many", "institutes": [
+                {"name": "lab", "generate": {"studies": 5000, "files": 0, "size": 0}}]}]}))
+    with Sandbox(seed=seed, extra=["--faults"]) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def run(cloud, tmp_path):
+    """Runs an example with a session of its own; (exit status, output, errors)."""
+    client = RestClient(cloud.url).login()
+    env = environment(tmp_path, CLOUD_JWT_TOKEN=client.jwt, CLOUD_CSRF_TOKEN=client.csrf)
+
+    def run_it(name, *arguments, status=0):
+        path = pathlib.Path(program()).parent / "examples" / name
+        done = subprocess.run([path, cloud.url, *map(str, arguments)], env=env, timeout=120,
+                              capture_output=True)
+        assert done.returncode == status, done
+        return done.stdout.decode(), done.stderr.decode()
+    return run_it
+
+
+def test_each_is_short():
+    sources = list((ROOT / "examples").glob("*.c"))
+    assert len(sources) >= 6
+    for source in sources:
+        assert len(source.read_text().splitlines()) < 80, source
+        assert f"`{source.stem}`" in (ROOT / "examples" / "README.md").read_text()
+
+
+def test_list_cohort(run):
+    out, err = run("list_cohort", "trial", "2024-01-01")
+    assert out == "north\tP1/CT\t2024-01-15\nsouth\tP2/US\t2024-02-01\n" and "2 studies" in err
+    assert "no project 'trail'" in run("list_cohort", "trail", "2024-01-01", status=1)[1]
+
+
+def test_download_study(run, tmp_path):
+    out, _ = run("download_study", "trial/north/P1/CT", tmp_path / "out")
+    assert out.count("checked by") == 2 and "nothing" not in out
+    got = tree(tmp_path / "out")
+    assert sorted(got) == ["d/large.bin", "report.txt"]
+    assert got["report.txt"] == b"Nothing." and len(got["d/large.bin"]) == 20000000
+
+
+def test_download_study_stays_in_its_folder(run, tmp_path):
+    _, err = run("download_study", 'trial/south/Q, "x"/XA', tmp_path / "a" / "b", status=1)
+    assert "../../../out" in err
+    assert not (tmp_path / "out").exists() and not (tmp_path.parent / "out").exists()
+
+
+def test_upload_progress(run, cloud, tmp_path):
+    (tmp_path / "new.bin").write_bytes(os.urandom(9000000))
+    out, err = run("upload_progress", "trial/north/P1/MR", tmp_path / "new.bin")
+    assert "9000000 of 9000000 bytes" in err and "sha256" in out
+    data = Program(cloud.url, tmp_path).run("cat", "trial/north/P1/MR/files/new.bin").out
+    assert data == (tmp_path / "new.bin").read_bytes()
+
+
+def test_dicom_header_without_the_pixels(run, cloud):
+    cloud.clear()
+    out, err = run("dicom_header", "trial/north/P1/CT/dicom/1.dcm")
+    assert out.splitlines() == ["(0008,0060) CS XA", "(0010,0010) PN Doe^Jane",
+                                "(0008,3010) UN ", "(0010,0020) LO P0001 ", "(0028,0010) US ..."]
+    asked = cloud.requests(path="*1.dcm")
+    fetched = sum(r["bytesOut"] for r in asked)
+    assert fetched < 300000 < PIXELS and all(r["range"] for r in asked)
+    assert int(re.search(r"(\d+) of", err)[1]) == fetched
+
+
+def test_create_service(run, tmp_path):
+    out, _ = run("create_service", "trial", "north", "station", tmp_path / "k.pem")
+    assert out.startswith("station-")
+    assert (tmp_path / "k.pem").stat().st_mode & 0o777 == 0o600
+    assert "exists" in run("create_service", "trial", "north", "two", tmp_path / "k.pem",
+                           status=1)[1]
+
+
+def test_studies_csv(run):
+    out, err = run("studies_csv", "many", "lab")
+    assert len(out.splitlines()) == 5001 and "5000 studies" in err
+    rows = list(csv.DictReader(io.StringIO(run("studies_csv", "trial", "south")[0])))
+    assert [r["studyIdHumanReadable"] for r in rows] == ["P2/US", 'Q, "x"/XA']
