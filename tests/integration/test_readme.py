@@ -2,12 +2,16 @@
 """What the README shows is what happens."""
 
 import os
+import pathlib
 import re
 import subprocess
+
+import pytest
 
 from igtcloud import environment, program
 from sandbox import ROOT, Sandbox
 
+BUILD = pathlib.Path(program()).resolve().parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -47,13 +51,28 @@ def test_program(tmp_path):
     include, rest = text.split("\n\n", 1)
     (tmp_path / "main.c").write_text(f"{include}\n#include <stdio.h>\nint main(void) {{\n{rest}\n"
                                      "return 0;\n}\n")
-    api = os.path.join(os.path.dirname(program()), "api")
     done = subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
-                           f"-I{ROOT}/include", f"-I{api}", tmp_path / "main.c"],
+                           f"-I{ROOT}/include", f"-I{BUILD}/api", tmp_path / "main.c"],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md",
+                                  "packaging/README.md"])
+def test_links_lead_somewhere(name):
+    path = ROOT / name
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_architecture_names_what_there_is():
+    """Its drawings name functions and files: each must be somewhere in the source."""
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    sources = [p for d in ("lib", "cli", "include", "sandbox") for p in (ROOT / d).rglob("*.[ch]")]
+    code = "\n".join(p.read_text("utf-8") for p in sources) + \
+        (BUILD / "api/igtcloud/operations.h").read_text("utf-8")
+    for name in set(re.findall(r"\b(?:igt_|igt__)\w+", text)):
+        assert name in code, name
+    names = {p.name for p in sources}
+    for name in set(re.findall(r"\b(\w+\.[ch])\b", text)):
+        assert name in names, name
