@@ -98,9 +98,9 @@ int cmd_upload(settings *s) {
     return status;
   }
   if (s->submit) {
-    if (!ask_password("Password again, to submit the studies", password, sizeof password)) {
+    if (!ask_again(s, "Password again, to submit the studies", password, sizeof password)) {
       close_client(client);
-      return usage_error("--submit needs the password once more, and there is no terminal to ask");
+      return usage_error("--submit needs the password once more, and there is nobody to ask");
     }
     o.submit_password = password;
   }

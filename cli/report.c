@@ -190,7 +190,10 @@ static void print_summary(const report *r, const igt_summary *s) {
           files == 1 ? "file" : "files", verify ? "the same " : "", size, s->seconds, rate);
   print_compared(s);
   note(s->files_skipped, "file was", "files were", " there already");
-  note(s->studies_created, "study was", "studies were", " created");
+  if (r->s->dry_run)
+    note(s->studies_created, "study", "studies", " would be created");
+  else
+    note(s->studies_created, "study was", "studies were", " created");
   note(s->studies_undated, "study has", "studies have", " no date, and passed the filter");
   note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
   note(s->files_unverified, "file", "files",

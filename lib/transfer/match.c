@@ -404,8 +404,12 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, igt_error
 
 /* ---- what a folder becomes ---- */
 
+/* What is there and no text is left, for the decoder to refuse. */
 static bool set_missing(igt__json *doc, const char *name, const char *text) {
-  return text_in(doc, name) || igt__json_set_str(doc, name, text);
+  const igt__json *there = igt__json_get(doc, name);
+
+  return (igt__json_typeof(there) != IGT__JSON_NULL && !igt__str_eq(igt__json_str(there), "")) ||
+         igt__json_set_str(doc, name, text);
 }
 
 static bool fill(igt__json *doc, const shape *sh, const char *name, const char *study_id) {
@@ -415,9 +419,11 @@ static bool fill(igt__json *doc, const shape *sh, const char *name, const char *
     return false;
   if (!sh->has_patient)
     return true;
-  if (igt__json_typeof(igt__json_get(doc, "patient")) != IGT__JSON_OBJECT &&
+  if (igt__json_typeof(igt__json_get(doc, "patient")) == IGT__JSON_NULL &&
       !igt__json_set(doc, "patient", igt__json_new_object()))
     return false;
+  if (igt__json_typeof(igt__json_get(doc, "patient")) != IGT__JSON_OBJECT)
+    return true; /* the decoder refuses it */
   return set_missing(igt__json_get(doc, "patient"), "patientId", name) &&
          set_missing(igt__json_get(doc, "patient"), "patientName", name);
 }

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""Which study of the cloud a local folder is, and what becomes of one that is none of them. The
+table of cases is in tests/unit/test_match.c; here the tree, the cloud and both runs are real."""
+
+import itertools
+import json
+
+import pytest
+
+from igtcloud import SOME_FAILED, Program
+from uploads import Place, changes, cloud_with, epd, igt, institute, items, patient_study, put
+
+NUMBER = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    with cloud_with(tmp_path_factory.mktemp("seed"),
+                    igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
+                                    patient_study("P2", "A"), patient_study("twin", "A"),
+                                    patient_study("twin", "A")) for n in range(30)]),
+                    epd(*[institute(f"lab{n}", {"name": "case"}) for n in range(8)]),
+                    {"name": "subjects", "projectTypeName": "IGuideU",
+                     "institutes": [institute("site")]}) as running:
+        yield running
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    (tmp_path / "home").mkdir()
+    cloud.clear()
+    return Program(cloud.url, tmp_path / "home")
+
+
+class Tree:
+    """The folder of an institute that no other test has."""
+
+    def __init__(self, cloud, igtcloud, folder, prefix, project):
+        self.name = f"{prefix}{next(NUMBER)}" if project == "trial" else prefix
+        self.place, self.igtcloud, self.cloud = Place(cloud, self.name, project), igtcloud, cloud
+        self.top, self.project = folder, project
+        self.before = self.place.names()
+
+    def put(self, files):
+        put(self.top / self.name, files)
+
+    def upload(self, *options, **more):
+        return self.igtcloud.run("upload", "--json", *options, self.top, self.project, **more)
+
+    def made(self):
+        """Names of the studies that are new."""
+        left = list(self.before)
+        return [n for n in self.place.names() if n not in left or left.remove(n)]
+
+    def again(self, *options):
+        """A second run, without what the first one remembers, sends nothing."""
+        self.cloud.clear()
+        done = self.upload(*options, "--no-journal")
+        assert changes(self.cloud) == [] and done.summary["filesDone"] == 0, done
+
+
+@pytest.fixture
+def ward(cloud, igtcloud, tmp_path):
+    return Tree(cloud, igtcloud, tmp_path / "up", "ward", "trial")
+
+
+@pytest.fixture
+def site(cloud, igtcloud, tmp_path):
+    return Tree(cloud, igtcloud, tmp_path / "up", "site", "subjects")
+
+
+TREE = ["--folder-structure", "hierarchical"]
+SUBJECT = {"patient": {"patientId": "7", "patientName": "P7"}, "studyId": "S7"}
+
+
+def test_hierarchical_by_both_names(ward):
+    ward.put({"P1/A/x": "1A", "P1/B/x": "1B", "P2/A/x": "2A"})
+    ward.upload(*TREE)
+    assert ward.made() == []
+    assert [ward.place.contents(n)["x"] for n in ("P1/A", "P1/B", "P2/A")] == [b"1A", b"1B", b"2A"]
+    ward.again(*TREE)
+
+
+def test_flat_by_both_names(ward):
+    ward.put({"P1---A/x": "1A", "P2---A/x": "2A"})
+    ward.upload()
+    assert ward.made() == []
+    assert [ward.place.contents(n)["x"] for n in ("P1/A", "P2/A")] == [b"1A", b"2A"]
+    ward.again()
+
+
+def test_hierarchical_makes_what_is_missing(ward):
+    """Never another study of the same patient, also when it is the only one."""
+    ward.put({"P2/B/x": "2B", "P3/A/x": "3A", "P3/B/x": "3B"})
+    ward.upload(*TREE)
+    assert ward.made() == ["P2/B", "P3/A", "P3/B"]
+    assert ward.place.contents("P2/A") == {} and ward.place.contents("P2/B") == {"x": b"2B"}
+    made = ward.place.study("P3/A")
+    assert made["studyId"] == "A" and made["patient"]["patientId"] == "P3"
+    assert made["patient"]["patientName"] == "P3"
+    ward.again(*TREE)
+
+
+def test_flat_makes_it_of_the_whole_name(ward):
+    ward.put({"P9---A/x": "9A", "P9/x": "9"})
+    ward.upload()
+    assert ward.made() == ["P9", "P9---A"]
+    ward.again()
+
+
+def test_flat_without_a_study_part(ward):
+    ward.put({"P2/x": "2", "P1/x": "1"})
+    done = ward.upload(status=SOME_FAILED)
+    assert ward.made() == [] and ward.place.contents("P2/A") == {"x": b"2"}
+    assert "P1/A (" in done.err and "P1/B (" in done.err and "nothing was sent" in done.err
+    assert ward.place.contents("P1/A") == ward.place.contents("P1/B") == {}
+
+
+def test_several_of_one_name(ward):
+    ward.put({"twin/A/x": "no"})
+    done = ward.upload(*TREE, status=SOME_FAILED)
+    assert done.err.count("twin/A (") == 2 and ward.made() == []
+    second = [s["studyDatabaseId"] for s in ward.place.studies()
+              if s["studyIdHumanReadable"] == "twin/A"][1]
+    ward.put({"twin/A/study.json": json.dumps({"studyDatabaseId": second})})
+    done = ward.upload(*TREE)
+    assert items(done, kind="file", result="done")[0]["studyDatabaseId"] == second
+
+
+def test_study_database_id_comes_first(ward):
+    wanted = ward.place.study("P1/B")["studyDatabaseId"]
+    ward.put({"P1/A/study.json": json.dumps({"studyDatabaseId": wanted}), "P1/A/x": "b",
+              "P2/A/study.json": json.dumps({"studyDatabaseId": "of another cloud"}),
+              "P2/A/x": "a"})
+    ward.upload(*TREE)
+    assert ward.made() == [] and ward.place.contents("P1/B") == {"x": b"b"}
+    assert ward.place.contents("P2/A") == {"x": b"a"} and ward.place.contents("P1/A") == {}
+
+
+@pytest.mark.parametrize("options, folder", [([], "exam"), (TREE, "some/exam"), ([], "x---y")])
+def test_by_what_its_study_json_says(ward, options, folder):
+    """A second run finds the study that the first one made, whatever the folder is called."""
+    ward.put({f"{folder}/study.json": json.dumps(SUBJECT), f"{folder}/x": "7"})
+    ward.upload(*options)
+    assert ward.made() == ["P7/S7"] and ward.place.contents("P7/S7") == {"x": b"7"}
+    ward.again(*options)
+    # Another study of that patient is not the same.
+    ward.put({"second---y/study.json": json.dumps({**SUBJECT, "studyId": "S8"}),
+              "second---y/x": "8"})
+    ward.igtcloud.run("upload", "--exclude", "*7", ward.top, ward.project)
+    assert {"P7/S7", "P7/S8"} <= set(ward.made())
+    assert ward.place.contents("P7/S7") == {"x": b"7"}
+
+
+def test_a_tree_of_another_cloud(ward, igtcloud, cloud, tmp_path):
+    """What was downloaded from one institute goes to another: its ids mean nothing there."""
+    ward.put({"P5/A/x": "5"})
+    ward.upload(*TREE)
+    igtcloud.run("download", *TREE, tmp_path / "down", "trial", ward.name,
+                 status=SOME_FAILED)  # one of the twins
+    other = Tree(cloud, igtcloud, tmp_path / "down", "ward", "trial")
+    (tmp_path / "down" / ward.name).rename(tmp_path / "down" / other.name)
+    other.upload(*TREE)
+    assert other.made() == ["P5/A"]
+    new, old = other.place.study("P5/A"), ward.place.study("P5/A")
+    assert new["studyDatabaseId"] != old["studyDatabaseId"]
+    assert new["instituteId"] == other.place.id and new["s3Prefix"] != old["s3Prefix"]
+
+
+def test_two_folders_that_are_one_study(ward):
+    wanted = ward.place.study("P1/A")["studyDatabaseId"]
+    ward.put({"P1---A/x": "first", "zz/study.json": json.dumps({"studyDatabaseId": wanted}),
+              "zz/x": "second"})
+    done = ward.upload(status=SOME_FAILED)
+    assert ward.place.contents("P1/A") == {"x": b"first"} and "the same study" in done.err
+
+
+def test_two_folders_that_would_become_one(ward):
+    for folder in ("one", "two"):
+        ward.put({f"{folder}/study.json": json.dumps(SUBJECT), f"{folder}/x": folder})
+    done = ward.upload("--concurrent-studies", "8", status=SOME_FAILED)
+    assert ward.made() == ["P7/S7"] and ward.place.contents("P7/S7") == {"x": b"one"}
+    assert "becomes the same study" in done.err
+
+
+def test_a_type_without_a_study_id(site):
+    """Two folders of one patient would be merged: an error for that patient alone."""
+    site.put({"S1/visit/x": "1", "S2/first/x": "21", "S2/second/x": "22"})
+    done = site.upload(*TREE, status=SOME_FAILED)
+    assert site.made() == ["S1"] and site.place.contents("S1") == {"x": b"1"}
+    assert "study.json" in done.err and "'S2'" in done.err and done.summary["studiesFailed"] == 2
+    for visit in ("first", "second"):
+        site.put({f"S2/{visit}/study.json": json.dumps({"subjectId": "S2", "visitName": visit})})
+    site.upload(*TREE)
+    assert site.made() == ["S1", "S2/first", "S2/second"]
+    assert site.place.contents("S2/second") == {"x": b"22"}
+    site.again(*TREE)
+
+
+def test_epd_by_name(cloud, igtcloud, tmp_path):
+    put(tmp_path / "up", {"lab0/case/x": "x", "lab0/P1---A/x": "y"})
+    igtcloud.run("upload", tmp_path / "up", "up")
+    place = Place(cloud, "lab0", "up")
+    assert place.names() == ["P1---A", "case"] and place.contents("case") == {"x": b"x"}
+
+
+def test_creating_is_never_raced(ward):
+    ward.put({f"P{p}/S{s}/f{f}": "x" for p in range(10, 20) for s in range(3) for f in range(3)})
+    ward.upload(*TREE, "--concurrent-studies", "32")
+    assert ward.made() == sorted(f"P{p}/S{s}" for p in range(10, 20) for s in range(3))
+    ward.again(*TREE)
+
+
+@pytest.mark.parametrize("fault", ["lost-answer", "internal-error", "reset"])
+def test_a_creation_of_unknown_outcome(cloud, ward, fault):
+    ward.put({"whatever/study.json": json.dumps(SUBJECT), "whatever/x": "7"})
+    cloud.faults({"fault": fault, "method": "POST", "path": "/api/data/hospitals/*/studies"})
+    ward.upload()
+    assert ward.made() == ["P7/S7"] and ward.place.contents("P7/S7") == {"x": b"7"}

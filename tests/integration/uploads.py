@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of `igtcloud upload` share: a cloud with a request log, trees, looks at the cloud."""
+
+import contextlib
+import json
+
+from rest_client import RestClient
+from sandbox import BUCKET, Sandbox
+
+MIB = 1024 * 1024
+USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
+NEW_STUDY = "/api/data/hospitals/*/studies"
+
+
+def epd(*institutes, name="up", **more):
+    return {"name": name, "projectTypeName": "EPD", "institutes": list(institutes), **more}
+
+
+def igt(*institutes, name="trial", **more):
+    return {"name": name, "institutes": list(institutes), **more}
+
+
+def institute(name, *studies):
+    return {"name": name, "studies": list(studies)}
+
+
+def patient_study(patient, study=None, **more):
+    return {"class": "Study", "patient": {"patientId": patient, "patientName": patient},
+            **({"studyId": study} if study else {}), **more}
+
+
+@contextlib.contextmanager
+def cloud_with(folder, *projects, **more):
+    seed = folder / "seed.json"
+    seed.write_text(json.dumps({"users": USERS, "projects": list(projects), **more}))
+    with Sandbox(seed=seed, extra=["--faults"]) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+def put(folder, files):
+    """Path: content, bytes or text; None makes a folder."""
+    for name, content in files.items():
+        path = folder / name
+        (path if content is None else path.parent).mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def pattern(size, seed=0):
+    """Bytes in which no two MiB are the same."""
+    piece = bytes((i * 7 + seed) % 251 for i in range(MIB))
+    out = bytearray()
+    while len(out) < size:
+        out += len(out).to_bytes(8, "big") + piece[8:]
+    return bytes(out[:size])
+
+
+class Place:
+    """An institute as the cloud has it."""
+
+    def __init__(self, cloud, institute_name, project):
+        self.cloud, self.client = cloud, RestClient(cloud.url).login()
+        self.id = self.client.institute(institute_name, project)["id"]
+        self.prefix = self.client.institute(institute_name, project)["s3Prefix"]
+
+    def studies(self):
+        """A list of all of them."""
+        return self.client.ok("GET", f"/api/data/hospitals/{self.id}/studies")
+
+    def study(self, human):
+        found = [s for s in self.studies() if s["studyIdHumanReadable"] == human]
+        assert len(found) == 1, (human, [s["studyIdHumanReadable"] for s in self.studies()])
+        return found[0]
+
+    def names(self):
+        return sorted(s["studyIdHumanReadable"] for s in self.studies())
+
+    def registered(self, human, auxiliary=False):
+        """The file list, by name."""
+        study = self.study(human)
+        answer = self.client.ok("GET", f"/api/data/hospitals/{self.id}/studies/"
+                                       f"{study['studyDatabaseId']}/files"
+                                       + ("?auxiliary=True" if auxiliary else ""))
+        return {f["fileName"]: f for f in answer["annotations" if auxiliary else "files"]}
+
+    def contents(self, human, below="files/"):
+        """What the store has, by name."""
+        prefix = self.study(human)["s3Prefix"] + below
+        return objects(self.cloud, prefix)
+
+    def is_whole(self, human, files):
+        """The study has exactly these files, in the list as in the store."""
+        expected = {n: c if isinstance(c, bytes) else c.encode() for n, c in files.items()}
+        assert self.contents(human) == expected
+        listed = self.registered(human)
+        assert set(listed) == set(expected)
+        assert all(f["isCompleted"] and f["fileSize"] == len(expected[n])
+                   for n, f in listed.items()), listed
+
+
+def objects(cloud, prefix):
+    s3, found = cloud.boto3(), {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix):
+        for item in page.get("Contents", []):
+            body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
+            found[item["Key"][len(prefix):]] = body
+    return found
+
+
+def changes(cloud):
+    """Requests that changed something in the cloud, but for signing in and out."""
+    return [r for r in cloud.requests() if r["method"] not in ("GET", "HEAD")
+            and not r["path"].startswith("/api/auth/")]
+
+
+def sent_bytes(cloud):
+    """Bytes of bodies that went to the store."""
+    return sum(r["bytesIn"] for r in cloud.requests(path=f"/{BUCKET}/*"))
+
+
+def items(done, **wanted):
+    return [i for i in done.items if all(i.get(k) == v for k, v in wanted.items())]
