@@ -145,13 +145,17 @@ def test_pages_as_installed(tmp_path):
     """With the texts that are written by hand; groff has nothing to say against them, either."""
     assert make_man(tmp_path / "man1").returncode == 0
     pages = {p.stem: p.read_text() for p in (tmp_path / "man1").iterdir()}
-    assert set(pages) == {"igtcloud", "igtcloud-sandbox", *("igtcloud-" + c for c in commands())}
+    assert set(pages) == {"igtcloud", "igtcloud-sandbox",
+                          *("igtcloud-" + c.replace(" ", "-") for c in commands())}
     for name, page in pages.items():
         told = plain(page)
         assert told.index("\nNAME") < told.index("\nEXIT STATUS"), name
         by_hand = ROOT / "docs" / "man" / f"{name}.roff"
         if by_hand.exists():
             assert by_hand.read_text() in page + "\n"
+    for line in igtcloud("api", "--list").splitlines():
+        method, path, name, _ = line.split("\t")
+        assert f"{method} {path}" in plain(pages["igtcloud-api"]) and name in pages["igtcloud-api"]
     help_text = run(sandbox_program(), "--help")
     for option in re.findall(r"--[a-z0-9-]+", help_text):
         assert option in plain(pages["igtcloud-sandbox"])

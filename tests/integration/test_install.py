@@ -58,7 +58,7 @@ def test_programs_and_their_files(installed):
     commands = json.loads(run(below(installed, "bin/igtcloud"), "help", "--json"))["commands"]
     pages = {p.name for p in (share / "man/man1").iterdir()}
     assert pages == {"igtcloud.1", "igtcloud-sandbox.1",
-                     *(f"igtcloud-{c['name']}.1" for c in commands)}
+                     *(f"igtcloud-{c['name'].replace(' ', '-')}.1" for c in commands)}
     for shell, path in (("bash", "bash-completion/completions/igtcloud"),
                         ("zsh", "zsh/site-functions/_igtcloud"),
                         ("fish", "fish/vendor_completions.d/igtcloud.fish")):
