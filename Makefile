@@ -25,6 +25,9 @@ install: $(BUILD)/build.ninja
 # Debian packages in build-deb/.
 deb: ; @scripts/install-deps build deb && scripts/make-deb
 
+# A folder that runs without installing anything, as an archive in build-standalone/.
+standalone: ; @scripts/install-deps build deb && scripts/make-standalone
+
 # Removes what the last install of this build folder put in place.
 uninstall:
 	ninja -C $(BUILD) uninstall
@@ -41,4 +44,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check check-long fuzz install uninstall deb generate format clean
+.PHONY: all demo check check-long fuzz install uninstall deb standalone generate format clean
