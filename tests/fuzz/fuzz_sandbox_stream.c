@@ -2,6 +2,7 @@
 /* Any bytes on a connection to the sandbox: it answers or closes, and serves the next. */
 #include <arpa/inet.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -60,13 +61,19 @@ static void set_up(void) {
 }
 
 static int dial(void) {
-  struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct linger no = {1, 0}; /* no TIME_WAIT: there would soon be no port left */
+  static unsigned count;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = to;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  demand(fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0);
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &no, sizeof no);
+  /* The server closes first and its ends wait for a minute (TIME_WAIT): from one address there
+   * would soon be no port left. */
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  from.sin_addr.s_addr = htonl(0x7f010000u | (count++ / 1000 % 250 + 1));
+  from.sin_port = 0;
+  demand(fd >= 0);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  demand(bind(fd, (struct sockaddr *)&from, sizeof from) == 0);
+  demand(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
   return fd;
 }
 
