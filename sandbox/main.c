@@ -20,6 +20,7 @@ typedef struct options {
   const char *data, *host, *seed;
   int port, latency_ms, token_lifetime, s3_lifetime, clock;
   bool faults;
+  sbx_far_options far; /* endpoint NULL: objects live below data */
 } options;
 
 static const char usage[] =
@@ -40,6 +41,11 @@ static const char usage[] =
     "  --faults              take orders at /__faults to spoil answers, and keep a log of "
     "requests\n"
     "                        at /__requests\n"
+    "  --s3-endpoint URL     keep objects in another S3; clients get credentials of its STS\n"
+    "  --s3-keys FILE        its account: JSON with accessKey and secretKey\n"
+    "  --s3-bucket, --s3-role, --s3-region\n"
+    "                        a bucket that is there, the ARN of a role that the account may\n"
+    "                        assume, and the region (default us-east-1)\n"
     "  --help, --version\n"
     "\n"
     "Prints \"listening on http://HOST:PORT\" once it is ready. SIGTERM and SIGINT end it.\n"
@@ -57,22 +63,33 @@ enum {
   OPT_S3,
   OPT_CLOCK,
   OPT_FAULTS,
+  OPT_FAR_ENDPOINT,
+  OPT_FAR_KEYS,
+  OPT_FAR_BUCKET,
+  OPT_FAR_ROLE,
+  OPT_FAR_REGION,
   OPT_HELP,
   OPT_VERSION
 };
 
-static const struct option long_options[] = {{"data", required_argument, NULL, OPT_DATA},
-                                             {"host", required_argument, NULL, OPT_HOST},
-                                             {"port", required_argument, NULL, OPT_PORT},
-                                             {"seed", required_argument, NULL, OPT_SEED},
-                                             {"latency", required_argument, NULL, OPT_LATENCY},
-                                             {"token-lifetime", required_argument, NULL, OPT_TOKEN},
-                                             {"s3-lifetime", required_argument, NULL, OPT_S3},
-                                             {"clock", required_argument, NULL, OPT_CLOCK},
-                                             {"faults", no_argument, NULL, OPT_FAULTS},
-                                             {"help", no_argument, NULL, OPT_HELP},
-                                             {"version", no_argument, NULL, OPT_VERSION},
-                                             {0}};
+static const struct option long_options[] = {
+    {"data", required_argument, NULL, OPT_DATA},
+    {"host", required_argument, NULL, OPT_HOST},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"latency", required_argument, NULL, OPT_LATENCY},
+    {"token-lifetime", required_argument, NULL, OPT_TOKEN},
+    {"s3-lifetime", required_argument, NULL, OPT_S3},
+    {"clock", required_argument, NULL, OPT_CLOCK},
+    {"faults", no_argument, NULL, OPT_FAULTS},
+    {"s3-endpoint", required_argument, NULL, OPT_FAR_ENDPOINT},
+    {"s3-keys", required_argument, NULL, OPT_FAR_KEYS},
+    {"s3-bucket", required_argument, NULL, OPT_FAR_BUCKET},
+    {"s3-role", required_argument, NULL, OPT_FAR_ROLE},
+    {"s3-region", required_argument, NULL, OPT_FAR_REGION},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {0}};
 
 static bool read_number(const char *name, const char *text, int min, int max, int *out) {
   int64_t value = 0;
@@ -83,6 +100,28 @@ static bool read_number(const char *name, const char *text, int min, int max, in
   fprintf(stderr, "igtcloud-sandbox: --%s must be a number from %d to %d, not \"%s\"\n", name, min,
           max, text);
   return false;
+}
+
+static bool read_far_option(sbx_far_options *far, int c) {
+  switch (c) {
+  case OPT_FAR_ENDPOINT:
+    far->endpoint = optarg;
+    return true;
+  case OPT_FAR_KEYS:
+    far->keys = optarg;
+    return true;
+  case OPT_FAR_BUCKET:
+    far->bucket = optarg;
+    return true;
+  case OPT_FAR_ROLE:
+    far->role = optarg;
+    return true;
+  case OPT_FAR_REGION:
+    far->region = optarg;
+    return true;
+  default:
+    return false;
+  }
 }
 
 /* 0: go on; else what main returns, plus one. */
@@ -116,7 +155,9 @@ static int read_option(options *o, int c) {
   case OPT_VERSION:
     puts("igtcloud-sandbox " IGT__VERSION);
     return 1;
-  default: /* getopt has said what is wrong */
+  default: /* getopt has said what is wrong, unless it is one of these */
+    if (read_far_option(&o->far, c))
+      return 0;
     fputs("Try igtcloud-sandbox --help.\n", stderr);
     return 3;
   }
@@ -130,6 +171,10 @@ static int read_options(options *o, int argc, char **argv) {
   }
   if (optind < argc) {
     fprintf(stderr, "igtcloud-sandbox: unexpected argument \"%s\"\n", argv[optind]);
+    return 3;
+  }
+  if (o->far.endpoint && (!o->far.keys || !o->far.bucket || !o->far.role)) {
+    fputs("igtcloud-sandbox: --s3-endpoint needs --s3-keys, --s3-bucket and --s3-role\n", stderr);
     return 3;
   }
   if (!o->data || !*o->data) {
@@ -232,6 +277,15 @@ static void raise_file_limit(void) {
   }
 }
 
+static bool open_store(sbx_server *server, const options *o, char *error, size_t error_cap) {
+  server->store = sbx_store_open(o->data, error, error_cap);
+  if (!server->store || !o->far.endpoint)
+    return server->store != NULL;
+  server->far = sbx_far_new(&o->far, error, error_cap);
+  sbx_store_set_far(server->store, server->far);
+  return server->far != NULL;
+}
+
 /* Signals are blocked in all threads, and waited for. */
 static void wait_for_end(const sigset_t *signals) {
   int signal_number = 0;
@@ -245,8 +299,8 @@ static int run(const options *o, const sigset_t *signals) {
   sbx_server server = {
       .data_dir = o->data, .token_lifetime = o->token_lifetime, .s3_lifetime = o->s3_lifetime};
   server.s3 = sbx_s3_new();
-  server.store = server.s3 ? sbx_store_open(o->data, error, sizeof error) : NULL;
-  if (!server.store || !listen_on(&server, o, base_url, sizeof base_url, error, sizeof error) ||
+  if (!server.s3 || !open_store(&server, o, error, sizeof error) ||
+      !listen_on(&server, o, base_url, sizeof base_url, error, sizeof error) ||
       (o->seed && !sbx_seed(&server, o->seed, error, sizeof error)) ||
       !sbx_s3_root_write(&server, error, sizeof error))
     goto out;
@@ -261,12 +315,16 @@ out:
   sbx_http_stop(server.http);
   sbx_front_stop(server.front);
   sbx_store_close(server.store);
+  sbx_far_free(server.far);
   sbx_s3_free(server.s3);
   return status;
 }
 
 int main(int argc, char **argv) {
-  options o = {.host = "127.0.0.1", .token_lifetime = 3600, .s3_lifetime = 3600};
+  options o = {.host = "127.0.0.1",
+               .token_lifetime = 3600,
+               .s3_lifetime = 3600,
+               .far = {.region = "us-east-1"}};
   sigset_t signals;
   int end = read_options(&o, argc, argv);
   if (end)

@@ -6,6 +6,7 @@
  * REST side hands out and the S3 side checks. Paths below /api/ are REST, /__* is the sandbox's
  * own, everything else is S3. */
 
+#include "far.h"
 #include "http.h"
 #include "store.h"
 
@@ -20,6 +21,7 @@ typedef struct sbx_server {
   const char *base_url; /* "http://127.0.0.1:PORT" */
   int token_lifetime;   /* seconds a JWT lives */
   int s3_lifetime;      /* seconds S3 credentials live */
+  struct sbx_far *far;    /* where objects live; NULL: in the store */
   struct sbx_s3 *s3;    /* see below; NULL: nothing is kept between S3 requests */
 } sbx_server;
 

@@ -24,6 +24,10 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap);
 void sbx_store_close(sbx_store *store);
 const char *sbx_store_dir(const sbx_store *store);
 
+/* Objects live there from now on; borrowed. Uploads and parts of the sandbox's own S3 do not. */
+struct sbx_far;
+void sbx_store_set_far(sbx_store *store, struct sbx_far *far);
+
 /* ---- documents ---- */
 /* Adds or replaces. Insertion order is kept for lists. */
 bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char *parent,

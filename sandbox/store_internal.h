@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+#include "far.h"
 #include "store.h"
 
 /* Name, whether it writes, SQL. */
@@ -101,6 +102,7 @@ typedef struct store_doomed {
 
 struct sbx_store {
   char *dir;
+  struct sbx_far *far; /* NULL: objects are files below dir */
   int dir_fd;
   int lock_fd;
 

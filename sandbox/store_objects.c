@@ -170,11 +170,25 @@ bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, ui
   return ok;
 }
 
+static bool commit_far(sbx_store *store, sbx_incoming *in, const sbx_object *object) {
+  bool ok =
+      !in->failed && incoming_flush(in, "", 0) && sbx_far_put(store->far, in->fd, in->size, object);
+
+  sbx_incoming_discard(in);
+  return ok;
+}
+
+void sbx_store_set_far(sbx_store *store, struct sbx_far *far) {
+  store->far = far;
+}
+
 bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
                        const sbx_object *object) {
   store_scope scope;
   char id[33];
   bool ok = false;
+  if (store->far)
+    return commit_far(store, in, object);
   if (sbx__scope_enter(&scope, store)) {
     ok = sbx__incoming_place(in, id) && sbx__object_insert(store, bucket, id, in->size, object);
     ok = sbx__scope_leave(&scope, ok);
@@ -220,10 +234,14 @@ static bool object_row(sbx_store *store, const char *bucket, const char *key, sb
 }
 
 bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
+  if (store->far)
+    return sbx_far_get(store->far, key, out);
   return object_row(store, bucket, key, out, NULL);
 }
 
 int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
+  if (store->far)
+    return sbx_far_open(store->far, key, out);
   /* A writer may replace the object between the row and its file; then the row is another. */
   for (int attempt = 0; attempt < 8; attempt++) {
     char id[33], path[48];
@@ -243,6 +261,8 @@ int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_o
 bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key) {
   store_scope scope;
   store_query q;
+  if (store->far)
+    return sbx_far_delete(store->far, key);
   if (!sbx__scope_enter(&scope, store))
     return false;
   bool ok = object_drop_file(store, bucket, key) && sbx__query_begin(&q, store, STMT_OBJECT_DELETE);
@@ -259,6 +279,8 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
                      bool (*fn)(void *payload, const sbx_object *object), void *payload) {
   store_query q;
   size_t n = strlen(prefix);
+  if (store->far)
+    return sbx_far_each(store->far, prefix, after, fn, payload);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
     return false;
   sbx__query_text(&q, 1, bucket);

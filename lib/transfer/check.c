@@ -84,6 +84,19 @@ igt_status igt__check_set_part_size(igt__check *check, uint64_t part_size, igt_e
   return igt__check_init(check, &(igt__check_facts){"", "", "", ""}, err);
 }
 
+/* 8 MiB, as we send them, boto3 and the AWS CLI; more where the count would pass 10,000. */
+bool igt__check_guess_part_size(igt__check *check, uint64_t object_size) {
+  uint64_t guess = (uint64_t)8 * 1024 * 1024;
+
+  while ((object_size + guess - 1) / guess > 10000)
+    guess *= 2;
+  if ((object_size + guess - 1) / guess != check->parts)
+    return false;
+  check->part_size = guess;
+  check->guessed = true;
+  return true;
+}
+
 static void end_part(igt__check *check) {
   unsigned char out[IGT__DIGEST_MAX];
 
@@ -156,6 +169,10 @@ igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_err
                    (unsigned long long)check->part_size, hex);
   else
     (void)snprintf(digest, cap, "%s:%s", igt__digest_name(check->alg), hex);
+  if (check->guessed && !matches(check, out, n)) {
+    check->known = false;
+    check->verified = "";
+  }
   if (check->known && !matches(check, out, n))
     return igt__fail(err, IGT_E_CHECKSUM,
                      "what arrived is not what the store has (%s differs): nothing was kept",

@@ -129,7 +129,7 @@ static void compare_task(void *arg) {
   igt_status status = open_local(c, &fd, &st, &err);
 
   if (status == IGT_OK) {
-    c->size = (uint64_t)st.st_size;
+    c->size = file.size = (uint64_t)st.st_size;
     status = igt__fetch_compare(&file, fd, &found, &err);
   }
   if (status == IGT_OK)

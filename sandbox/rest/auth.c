@@ -169,7 +169,8 @@ static igt__json *credentials_json(const sbx_server *server, const sbx_credentia
   return out;
 }
 
-static igt__json *policy_json(const sbx_server *server, const sbx_credentials *c) {
+/* credentials: taken over. */
+static igt__json *policy_json(const sbx_credentials *c, igt__json *credentials) {
   igt__json *policy = igt__json_new_object(), *allowed = igt__json_new_object();
   igt__json *resources = igt__json_new_array();
   char resource[sizeof c->prefix + 2];
@@ -178,7 +179,7 @@ static igt__json *policy_json(const sbx_server *server, const sbx_credentials *c
   igt__json_set(allowed, "resources", resources);
   igt__json_set(allowed, "actions", action_list(c->action));
   igt__json_set(policy, "allowed", allowed);
-  igt__json_set(policy, "credentials", credentials_json(server, c));
+  igt__json_set(policy, "credentials", credentials);
   igt__json_set_str(policy, "resourceType", "S3");
   return policy;
 }
@@ -202,18 +203,37 @@ static bool credentials_allowed(rest_call *call, const char *action, const char 
   return false;
 }
 
+/* Of the sandbox's own S3, or of the one behind it. NULL: answered. */
+static igt__json *credentials_make(rest_call *call, const char *action, const char *prefix,
+                                   sbx_credentials *c) {
+  sbx_server *server = call->server;
+  char why[400];
+  igt__json *out = NULL;
+  if (!server->far) {
+    if (sbx_credentials_issue(server, action, prefix, c))
+      return credentials_json(server, c);
+    rest_fail(call, 500, "The credentials could not be stored");
+    return NULL;
+  }
+  snprintf(c->action, sizeof c->action, "%s", action);
+  snprintf(c->prefix, sizeof c->prefix, "%s", prefix);
+  out = sbx_far_credentials(server->far, action, prefix, server->s3_lifetime, why, sizeof why);
+  if (!out)
+    rest_fail(call, 500, "The S3 behind gives no credentials: %s", why);
+  return out;
+}
+
 void rest_s3_credentials(rest_call *call) {
   const char *action = sbx_query(call->req, "action", 0);
   const char *prefix = sbx_query(call->req, "prefix", 0);
   sbx_credentials c = {0};
   if (!credentials_allowed(call, action, prefix))
     return;
-  if (!sbx_credentials_issue(call->server, action, prefix, &c)) {
-    rest_fail(call, 500, "The credentials could not be stored");
+  igt__json *credentials = credentials_make(call, action, prefix, &c);
+  if (!credentials)
     return;
-  }
   igt__json *answer = igt__json_new_object(), *list = igt__json_new_array();
-  igt__json_push(list, policy_json(call->server, &c));
+  igt__json_push(list, policy_json(&c, credentials));
   igt__json_set(answer, "policyCredentials", list);
   sbx_add_header(call->req, "Cache-Control", "no-store");
   rest_answer(call, 200, answer);

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -49,6 +50,8 @@ class Sandbox:
             if value is not None:
                 self.options += [name, str(value)]
         self.options += [str(x) for x in extra]
+        # The witness: the same tests on another S3 (tests/witness).
+        self.options += shlex.split(os.environ.get("IGTCLOUD_SANDBOX_OPTIONS", ""))
         self.port = port
         self.process = None
         self.url = None

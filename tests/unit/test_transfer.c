@@ -232,6 +232,29 @@ static void test_check(void **state) {
   assert_string_equal(by, ""); /* parts of unknown size */
 }
 
+/* A store that does not tell its parts: 8 MiB each fit the size and the count, or nothing does. */
+static void test_check_guess(void **state) {
+  const uint64_t mib = 1 << 20;
+  igt__check_facts facts = {"0123456789abcdef0123456789abcdef-3", "", "", ""};
+  igt__check check;
+  char digest[128];
+
+  (void)state;
+  assert_int_equal(igt__check_init(&check, &facts, NULL), IGT_OK);
+  assert_false(igt__check_guess_part_size(&check, 16 * mib));
+  assert_false(igt__check_guess_part_size(&check, 24 * mib + 1));
+  assert_true(igt__check_needs_part_size(&check));
+  assert_true(igt__check_guess_part_size(&check, 24 * mib));
+  assert_false(igt__check_needs_part_size(&check));
+  /* Other bytes, or other parts: who knows. */
+  igt__check_update(&check, "hello", 5);
+  assert_true(check.known);
+  assert_int_equal(igt__check_final(&check, digest, sizeof digest, NULL), IGT_OK);
+  assert_false(check.known);
+  assert_string_equal(check.verified, "");
+  igt__check_finish(&check);
+}
+
 /* ---- partial files and digests of local files ---- */
 
 static char top[] = "/tmp/igt-transfer-XXXXXX";
@@ -429,7 +452,7 @@ int main(void) {
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_cap_in_lane),
       cmocka_unit_test(test_stop),
-      cmocka_unit_test(test_check),
+      cmocka_unit_test(test_check), cmocka_unit_test(test_check_guess),
       cmocka_unit_test_setup_teardown(test_partial, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
       cmocka_unit_test(test_plan),

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SANDBOX_FAR_INTERNAL_H
+#define SANDBOX_FAR_INTERNAL_H
+
+/* Shared by far.c and far_sts.c. */
+
+#include "far.h"
+#include "http/http.h"
+#include "s3/sigv4.h"
+
+struct sbx_far {
+  igt__http *http;
+  char origin[300], host[300]; /* "http://127.0.0.1:7480", "127.0.0.1:7480" */
+  char region[64], bucket[64], role[256];
+  char access_key[130], secret_key[130];
+};
+
+/* One signed request. */
+typedef struct far_request {
+  const char *method;
+  const char *service;      /* "s3", "sts" */
+  const char *path;         /* encoded */
+  const char *query;        /* encoded and sorted, "" */
+  const char *content_type; /* NULL: none */
+  const void *body;
+  int fd; /* or from a file; -1 */
+  uint64_t body_len;
+  igt__http_request http; /* the answer: finish it */
+} far_request;
+
+igt_status sbx__far_send(sbx_far *far, far_request *req, igt_error *err);
+
+#endif
