@@ -146,7 +146,7 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
           "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
           "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
           "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
-          "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"seconds\":%.3f}\n",
+          "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"requests\":%llu,\"seconds\":%.3f}\n",
           (unsigned long long)s->institutes, (unsigned long long)s->studies,
           (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
           (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
@@ -157,7 +157,7 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
           (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
           (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
           (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
-          s->seconds);
+          (unsigned long long)s->requests, s->seconds);
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {

@@ -117,7 +117,7 @@ typedef struct igt_summary {
   uint64_t bytes_done;        /**< content of the files_done */
   uint64_t bytes_moved;       /**< over the wire, this run */
   uint64_t bytes_skipped;
-  uint64_t requests;          /**< sent in all */
+  uint64_t requests;          /**< sent, each attempt; signing in is not in it */
   double seconds;
   /* Of igt_verify. */
   uint64_t files_same, bytes_same, files_different, files_missing_here, files_missing_there;

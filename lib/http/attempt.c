@@ -129,6 +129,7 @@ static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_por
   if (priv->sent && (!priv->req->idempotent || (priv->req->body_len > 0 && !priv->whole_body)))
     return CURL_PREREQFUNC_ABORT;
   priv->sent = true;
+  atomic_fetch_add_explicit(&priv->http->requests, 1, memory_order_relaxed);
   priv->mark_at = igt__mono_us();
   return CURL_PREREQFUNC_OK;
 }

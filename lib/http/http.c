@@ -119,6 +119,10 @@ void igt__http_free(igt__http *http) {
   igt__free(http);
 }
 
+uint64_t igt__http_requests(const igt__http *http) {
+  return atomic_load_explicit(&http->requests, memory_order_relaxed);
+}
+
 unsigned igt__http_loops(const igt__http *http) {
   return http->loop_count;
 }

@@ -170,6 +170,7 @@ struct igt__http {
   unsigned connect_timeout_ms, idle_timeout_ms, retries;
   igt__proxies proxies;
   igt__rate rate;
+  _Atomic uint64_t requests; /* that left, each attempt */
 };
 
 /* Loops in turn, for callers who do not mind. */

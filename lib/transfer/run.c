@@ -87,6 +87,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   (void)pthread_mutex_init(&run->lock, NULL);
   (void)pthread_cond_init(&run->changed, NULL);
   status = igt_client_sign_in(client, err);
+  run->requests_before = igt__http_requests(run->http);
   if (status == IGT_OK)
     status = igt__s3_new(run->http, &run->s3, err);
   if (status == IGT_OK)
@@ -444,6 +445,7 @@ static igt_status some_failed(const igt_summary *s, igt_error *err) {
 static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
   igt_summary *s = &run->summary;
 
+  s->requests = igt__http_requests(run->http) - run->requests_before;
   s->seconds = (double)(igt__mono_us() - run->began_us) / 1e6;
   *summary = *s;
   if (run->fatal != IGT_OK) {

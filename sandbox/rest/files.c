@@ -117,21 +117,27 @@ static bool list_add(file_list *list, const char *key, int64_t size, bool comple
   return ok;
 }
 
-/* Is there an object of the registered size? */
-static bool object_is_there(sbx_store *store, const char *key, int64_t size) {
+/* The size of the object; -1 when there is none. */
+static int64_t object_size(sbx_store *store, const char *key) {
   sbx_object object = {0};
-  bool there = sbx_object_get(store, SBX_BUCKET, key, &object) && (int64_t)object.size == size;
+  int64_t size = -1;
+  if (sbx_object_get(store, SBX_BUCKET, key, &object))
+    size = (int64_t)object.size;
   sbx_object_finish(&object);
-  return there;
+  return size;
 }
 
 static bool add_registered(void *payload, const sbx_file *file) {
   file_list *list = payload;
   bool completed = file->completed;
-  /* A project's files have no call that completes them: the object itself does. */
-  if (!completed && !list->owner->study)
-    completed = object_is_there(list->call->server->store, file->key, file->size);
-  return (!completed && list->completed_only) || list_add(list, file->key, file->size, completed);
+  int64_t size = file->size;
+  /* A project's files have no call that completes them: the object itself does, with its size. */
+  if (!list->owner->study) {
+    int64_t stored = object_size(list->call->server->store, file->key);
+    completed |= stored >= 0;
+    size = stored >= 0 ? stored : size;
+  }
+  return (!completed && list->completed_only) || list_add(list, file->key, size, completed);
 }
 
 static bool add_object(void *payload, const sbx_object *object) {
@@ -328,18 +334,8 @@ out:
 
 /* ---- completing ---- */
 
-/* The size of the object; -1 when there is none. */
-static int64_t object_size(sbx_store *store, const char *key) {
-  sbx_object object = {0};
-  int64_t size = -1;
-  if (sbx_object_get(store, SBX_BUCKET, key, &object))
-    size = (int64_t)object.size;
-  sbx_object_finish(&object);
-  return size;
-}
-
-/* A file that was complete before may come again with another size: the key is not registered
- * twice. One that was never complete must be what was registered. */
+/* A key is registered once, and its file may come again with another size, also one that was not
+ * complete before: the object's size counts. */
 static void complete(rest_call *call, const file_owner *owner, const char *key) {
   sbx_store *store = call->server->store;
   int64_t registered, size = object_size(store, key);
@@ -348,9 +344,6 @@ static void complete(rest_call *call, const file_owner *owner, const char *key) 
     rest_fail(call, 404, "File %.200s is not registered", key);
   else if (size < 0)
     rest_fail(call, 400, "There is no object at %.200s", key);
-  else if (size != registered && !completed)
-    rest_fail(call, 400, "The object at %.200s has %lld bytes, %lld were registered", key,
-              (long long)size, (long long)registered);
   else if (!sbx_file_put(store, owner->id, key, size, true))
     rest_fail(call, 500, "The file could not be stored");
   else

@@ -95,6 +95,15 @@ def test_project_files(cloud, igtcloud, up):
     cloud.clear()
     igtcloud.run("upload", up, "other")
     assert changes(cloud) == []
+    put(up, {"files/protocol.txt": "other rules"})
+    done = igtcloud.run("upload", "--json", up, "other")
+    assert done.summary["filesDone"] == 1 and done.summary["filesSkipped"] == 1
+    cloud.clear()
+    done = igtcloud.run("upload", "--json", up, "other")
+    assert changes(cloud) == []
+    # No more, no less than the cloud was asked; signing out comes later.
+    asked = [r for r in cloud.requests() if not r["path"].endswith(("/login", "/logout"))]
+    assert done.summary["requests"] == len(asked)
 
 
 def test_only_what_lies_below_files(igtcloud, up, lab):
@@ -191,7 +200,7 @@ def test_registered_but_never_stored(cloud, igtcloud, up, lab):
     study = lab.study("case")
     key = study["s3Prefix"] + "files/half"
     lab.client.ok("POST", f"/api/data/hospitals/{lab.id}/studies/{study['studyDatabaseId']}/files",
-                  [{"key": key, "fileSize": 4}])
+                  [{"key": key, "fileSize": 2}])
     put(up, in_study(lab, files={"half": "half"}))
     igtcloud.run("upload", up, "up")
     lab.is_whole("case", {"a": "a", "half": "half"})

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""Uploads of large files: in parts, killed and taken up again, files that change on the way."""
+
+import base64
+import hashlib
+import os
+import signal
+
+import pytest
+
+from igtcloud import SOME_FAILED, Program
+from sandbox import BUCKET
+from uploads import MIB, Place, cloud_with, epd, institute, items, pattern, put
+
+PART = 8 * MIB
+SIZE = 4 * PART + 5
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    with cloud_with(tmp_path_factory.mktemp("seed"),
+                    epd(*[institute(f"lab{n}") for n in range(20)])) as running:
+        yield running
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    (tmp_path / "home").mkdir()
+    cloud.clear()
+    yield Program(cloud.url, tmp_path / "home")
+    cloud.clear()
+
+
+counter = iter(range(20))
+
+
+class Film:
+    def __init__(self, cloud, folder):
+        self.lab, self.cloud = f"lab{next(counter)}", cloud
+        self.top = put(folder / "up", {f"{self.lab}/case/film.bin": pattern(SIZE)})
+        self.path = self.top / self.lab / "case/film.bin"
+        self.content = pattern(SIZE)
+
+    def is_whole(self):
+        Place(self.cloud, self.lab, "up").is_whole("case", {"film.bin": self.content})
+        assert self.uploads() == []  # nothing half done lies about
+
+    def uploads(self):
+        """That are begun and not ended."""
+        prefix = Place(self.cloud, self.lab, "up").prefix
+        found = self.cloud.boto3().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [u for u in found if u["Key"].startswith(prefix)]
+
+    def parts(self, status=200):
+        """Numbers of the parts that were asked for and answered so."""
+        return sorted(r["part"] for r in self.cloud.requests(method="PUT", path="*/film.bin")
+                      if r["part"] and r["status"] == status)
+
+    def stored(self):
+        upload = self.uploads()[0]
+        found = self.cloud.boto3().list_parts(Bucket=BUCKET, Key=upload["Key"],
+                                              UploadId=upload["UploadId"])
+        return [p["PartNumber"] for p in found.get("Parts", [])]
+
+    def interrupted(self, igtcloud, number, *options):
+        """Ends a run by a signal once two parts are there and the others are not."""
+        self.cloud.faults({"fault": "reset", "method": "PUT", "path": "**/film.bin", "skip": 2,
+                           "times": 0})
+        process = igtcloud.start("upload", "--connections", "1", *options, self.top, "up")
+        self.cloud.wait_for(lambda: len(self.parts()) == 2)
+        self.cloud.wait_for(lambda: len(self.cloud.requests(method="PUT", path="*/film.bin")) > 2)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+        self.cloud.clear()
+        return process.returncode, err.decode()
+
+
+@pytest.fixture
+def film(cloud, tmp_path):
+    return Film(cloud, tmp_path)
+
+
+def test_in_parts(cloud, igtcloud, film):
+    done = igtcloud.run("upload", "--json", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [1, 2, 3, 4, 5]
+    sent = sum(r["bytesIn"] for r in cloud.requests(method="PUT", path="*/film.bin"))
+    assert sent == SIZE and done.summary["bytesMoved"] == SIZE
+    file = items(done, kind="file")[0]
+    assert file["verified"] == "store" and file["digest"].startswith(f"sha256-parts-{PART}:")
+    key = Place(cloud, film.lab, "up").study("case")["s3Prefix"] + "files/film.bin"
+    head = cloud.boto3().head_object(Bucket=BUCKET, Key=key)
+    assert head["ServerSideEncryption"] == "AES256" and head["ETag"].endswith('-5"')
+    assert len(cloud.requests(method="POST", path="*upload-completed")) == 1
+
+
+@pytest.mark.parametrize("size, parts", [(PART - 1, 0), (PART, 1), (PART + 1, 2)])
+def test_where_parts_begin(cloud, igtcloud, film, size, parts):
+    film.content = pattern(size)
+    film.path.write_bytes(film.content)
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+    assert len(film.parts()) == parts
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGKILL, -9), (signal.SIGTERM, 143),
+                                            (signal.SIGINT, 130)])
+def test_goes_on_after(cloud, igtcloud, film, number, status):
+    ended, err = film.interrupted(igtcloud, number)
+    assert ended == status
+    if number != signal.SIGKILL:
+        assert "run the same command again" in err
+    assert film.stored() == [1, 2]
+    done = igtcloud.run("upload", "--json", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [3, 4, 5]
+    moved = items(done, kind="file")[0]
+    assert moved["moved"] == SIZE - 2 * PART and moved["size"] == SIZE
+    cloud.clear()
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == [] and film.uploads() == []
+
+
+def test_a_part_that_the_journal_has_not(cloud, igtcloud, film):
+    """Stored in the last moment of a killed run: its content tells that it is there."""
+    film.interrupted(igtcloud, signal.SIGKILL)
+    upload = film.uploads()[0]
+    for number, body in ((4, film.content[3 * PART:4 * PART]), (5, b"wrong")):
+        cloud.boto3().upload_part(
+            Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"], PartNumber=number,
+            Body=body, ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode())
+    cloud.clear()
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [3, 5]
+
+
+def test_without_a_journal_it_begins_anew(cloud, igtcloud, film):
+    film.interrupted(igtcloud, signal.SIGKILL, "--no-journal")
+    igtcloud.run("upload", "--no-journal", film.top, "up")
+    assert film.parts() == [1, 2, 3, 4, 5]
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.content})
+
+
+def test_a_file_that_changed_between_two_runs(cloud, igtcloud, film):
+    """Never parts of one state and parts of another."""
+    film.interrupted(igtcloud, signal.SIGKILL)
+    film.content = pattern(SIZE, seed=1)
+    film.path.write_bytes(film.content)
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == [1, 2, 3, 4, 5]
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.content})
+
+
+def test_an_upload_that_the_store_forgot(cloud, igtcloud, film):
+    film.interrupted(igtcloud, signal.SIGKILL)
+    upload = film.uploads()[0]
+    cloud.boto3().abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"],
+                                         UploadId=upload["UploadId"])
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("how", ["touch", "grow", "shrink", "other bytes"])
+def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
+    put(film.top, {f"{film.lab}/case/rest.txt": "quiet"})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "skip": 1,
+                  "seconds": 2})
+    process = igtcloud.start("upload", "--connections", "1", "--journal", film.top.parent / "j",
+                             film.top, "up")
+    cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="*/film.bin")) >= 2)
+    if how == "touch":
+        os.utime(film.path)
+    elif how == "grow":
+        with open(film.path, "ab") as f:
+            f.write(b"more")
+    elif how == "shrink":
+        os.truncate(film.path, SIZE - PART)
+    else:
+        with open(film.path, "r+b") as f:
+            f.seek(3 * PART)
+            f.write(b"other")
+    _, err = process.communicate(timeout=60)
+    err = err.decode()
+    assert process.returncode == SOME_FAILED, err
+    assert "failed: " in err and "film.bin" in err and "the file " in err
+    assert "changed" in err or "shorter" in err
+    place = Place(cloud, film.lab, "up")
+    assert set(place.contents("case")) == {"rest.txt"} and film.uploads() == []
+    film.content = film.path.read_bytes()
+    igtcloud.run("upload", "--journal", film.top.parent / "j", film.top, "up")
+    place.is_whole("case", {"film.bin": film.content, "rest.txt": "quiet"})
+
+
+def test_a_small_file_that_changes_while_it_is_sent(cloud, igtcloud, film):
+    """It may be stored by then, but it is not done, and the next run sends it again."""
+    film.path.write_bytes(b"first")
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 2})
+    process = igtcloud.start("upload", film.top, "up")
+    cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
+    film.path.write_bytes(b"other")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SOME_FAILED and "changed" in err.decode()
+    assert not cloud.requests(method="POST", path="*upload-completed")
+    cloud.clear()
+    igtcloud.run("upload", film.top, "up")
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": b"other"})
+
+
+def test_two_at_once_on_one_tree(cloud, igtcloud, film):
+    put(film.top, {f"{film.lab}/case/f{n}": str(n) for n in range(20)})
+    igtcloud.run("upload", "--include", "f0", film.top, "up")
+    both = [igtcloud.start("upload", film.top, "up") for _ in range(2)]
+    ends = [(p.communicate(timeout=60), p.returncode) for p in both]
+    assert [status for _, status in ends] == [0, 0], ends
+    place = Place(cloud, film.lab, "up")
+    assert place.names() == ["case"]
+    place.is_whole("case", {"film.bin": film.content, **{f"f{n}": str(n) for n in range(20)}})
