@@ -60,7 +60,7 @@ typedef struct settings {
   /* single things of the cloud, and requests */
   const char *fields, *key_file, *input, *describe;
   texts field;
-  bool yes, list, keep_date, clear;
+  bool yes, list, clear;
 } settings;
 
 typedef enum option_kind {

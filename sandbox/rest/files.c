@@ -273,6 +273,20 @@ void rest_project_files_post(rest_call *call) {
 
 /* ---- deleting ---- */
 
+/* Whether there is such a file: registered, or an object in another folder of the study, which is
+ * all that DICOM and annotations are. */
+static bool file_exists(sbx_store *store, const file_owner *owner, bool study, const char *key) {
+  sbx_object object;
+  if (sbx_file_get(store, owner->id, key, NULL, NULL))
+    return true;
+  if (!study || strncmp(key, owner->prefix, strlen(owner->prefix) - strlen("files/")) != 0)
+    return false;
+  if (!sbx_object_get(store, SBX_BUCKET, key, &object))
+    return false;
+  sbx_object_finish(&object);
+  return true;
+}
+
 static void delete_files(rest_call *call, bool study) {
   file_owner owner;
   sbx_store *store = call->server->store;
@@ -283,7 +297,7 @@ static void delete_files(rest_call *call, bool study) {
     ok = false;
   }
   for (size_t i = 0; ok && (key = sbx_query(call->req, "keys", i)); i++) {
-    if (!sbx_file_get(store, owner.id, key, NULL, NULL)) {
+    if (!file_exists(store, &owner, study, key)) {
       rest_fail(call, 404, "File %.200s does not exist", key);
       ok = false;
     }

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment, tree
 from rest_client import RestClient
 from sandbox import BUCKET, Sandbox
 
@@ -141,6 +141,18 @@ def test_cp_down_keeps_the_date(cloud, igtcloud, here):
     assert int((here / "report.txt").stat().st_mtime) == int(date)
 
 
+def test_cp_and_the_journal(igtcloud, here):
+    """Where it is, is told; without it nothing is left at home."""
+    large = f"igt:{STUDY}/files/d/large.bin"
+    igtcloud.run("cp", large, here, "--no-journal", "--bwlimit", "1G")
+    assert not [name for name in tree(igtcloud.home) if "journal" in name]
+    igtcloud.run("cp", large, here, "--journal", here / "own.db")
+    assert (here / "own.db").exists()
+    assert not [name for name in tree(igtcloud.home) if "journal" in name]
+    igtcloud.run("cp", large, here)
+    assert [name for name in tree(igtcloud.home) if name.endswith("journal.db")]
+
+
 def test_cp_down_that_cannot_be(igtcloud, here):
     igtcloud.run("cp", f"igt:{STUDY}/files/no.txt", here, status=NOT_FOUND)
     igtcloud.run("cp", f"igt:{STUDY}", here, status=USAGE)
@@ -250,6 +262,12 @@ def test_rm_without_a_terminal(igtcloud):
 def test_rm_of_each_kind(cloud, igtcloud):
     igtcloud.run("rm", "--yes", "trial/files/forms/a b.txt")
     assert igtcloud.run("ls", "trial/files").out == b""
+    igtcloud.run("rm", "--yes", f"{STUDY}/annotations/vessel.json")
+    igtcloud.run("rm", "--yes", f"{STUDY}/dicom/1.dcm")
+    igtcloud.run("rm", "--yes", f"{STUDY}/files/report.txt")
+    assert "dicom" not in igtcloud.run("ls", STUDY).text
+    keys = [o["Key"] for o in cloud.boto3().list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert not [k for k in keys if k.endswith(("vessel.json", "1.dcm", "report.txt", "b.txt"))]
     igtcloud.run("rm", "-y", STUDY)
     assert igtcloud.run("ls", "trial/north").out == b""
     igtcloud.run("rm", "--yes", "trial/north")
