@@ -94,14 +94,44 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ch
   return status == IGT_OK ? claim_name(p, *local, err) : status;
 }
 
-/* What is there already counts by its size; by its content with --checksum. */
-static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt_error *err) {
+static igt_status compare(plan *p, const igt__fetch_file *file, bool *same,
+                          igt__journal_file *known, igt_error *err) {
   igt__comparison found;
-  struct stat st;
   int fd;
+  igt_status status = igt__root_open_file(p->d->root, file->path, O_RDONLY, 0, false, &fd, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = igt__fetch_compare(file, fd, &found, err);
+  close(fd);
+  *same = status == IGT_OK && found.same;
+  (void)snprintf(known->digest, sizeof known->digest, "%s", found.digest);
+  (void)snprintf(known->verified, sizeof known->verified, "%s", found.verified);
+  return status;
+}
+
+/* How it was verified when it came, if it is that file still. */
+static void recall(plan *p, const igt__fetch_file *file, const struct stat *st,
+                   igt__journal_file *known) {
+  igt__run *run = &p->d->run;
+  char *local = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
+  int64_t mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+
+  if (!local || !igt__journal_find_file(run->journal, run->origin, file->key, local, known) ||
+      known->size != (uint64_t)st->st_size || known->mtime_ns != mtime_ns)
+    memset(known, 0, sizeof *known);
+  igt__free(local);
+}
+
+/* What is there already counts by its size; by its content with --checksum. known: its digest, and
+ * how it was verified, where that is known. */
+static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
+                           igt_error *err) {
+  struct stat st;
   igt_status status;
 
   *there = false;
+  memset(known, 0, sizeof *known);
   if (!p->d->root)
     return IGT_OK;
   if (p->spelling && (status = igt__spelling_claim(p->spelling, file->path, err)) != IGT_OK)
@@ -117,17 +147,27 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt_erro
     return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
   if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->size)
     return IGT_OK;
-  if (!p->d->run.options.checksum) {
-    *there = true;
-    return IGT_OK;
-  }
-  status = igt__root_open_file(p->d->root, file->path, O_RDONLY, 0, false, &fd, err);
-  if (status != IGT_OK)
-    return status;
-  status = igt__fetch_compare(file, fd, &found, err);
-  close(fd);
-  *there = status == IGT_OK && found.same;
-  return status;
+  if (p->d->run.options.checksum)
+    return compare(p, file, there, known, err);
+  *there = true;
+  recall(p, file, &st, known);
+  return IGT_OK;
+}
+
+static void report_skipped(plan *p, const igt__fetch_file *file, const igt__journal_file *known) {
+  char *local = igt__path_join(p->d->target, file->path);
+  igt_item item = {.kind = IGT_ITEM_FILE,
+                   .result = IGT_RESULT_SKIPPED,
+                   .path = file->item_path,
+                   .local_path = local,
+                   .key = file->key,
+                   .size = file->size,
+                   .digest = known->digest,
+                   .verified = known->verified,
+                   .text = "it is there already"};
+
+  igt__group_item(p->group, &item);
+  igt__free(local);
 }
 
 static bool passes(const plan *p, const igt_file *file, const char *name) {
@@ -164,11 +204,12 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
                            .size = (uint64_t)file->file_size.v,
                            .keep_date = p->d->options->include_modified_date};
   igt_error err = IGT_ERROR_INIT;
+  igt__journal_file known;
   bool there = false;
-  igt_status status = is_there(p, &fetch, &there, &err);
+  igt_status status = is_there(p, &fetch, &there, &known, &err);
 
   if (status == IGT_OK && there) {
-    report(p, file, name, path, IGT_RESULT_SKIPPED, "it is there already", NULL);
+    report_skipped(p, &fetch, &known);
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
     report(p, file, name, path, IGT_RESULT_PLANNED, "", NULL);
   } else {

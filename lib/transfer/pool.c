@@ -25,18 +25,6 @@ struct igt__pool {
   pthread_t threads[];
 };
 
-igt__pool *igt__pool_new(unsigned max_threads) {
-  igt__pool *pool = igt__calloc(1, sizeof *pool + max_threads * sizeof(pthread_t));
-
-  if (!pool)
-    return NULL;
-  (void)pthread_mutex_init(&pool->lock, NULL);
-  (void)pthread_cond_init(&pool->wake, NULL);
-  pool->tail = &pool->head;
-  pool->max = max_threads;
-  return pool;
-}
-
 static struct task *take_locked(igt__pool *pool) {
   struct task *task = pool->head;
 
@@ -87,6 +75,26 @@ static bool start_thread_locked(igt__pool *pool) {
   return rc == 0;
 }
 
+igt__pool *igt__pool_new(unsigned max_threads) {
+  igt__pool *pool = igt__calloc(1, sizeof *pool + max_threads * sizeof(pthread_t));
+
+  if (!pool)
+    return NULL;
+  (void)pthread_mutex_init(&pool->lock, NULL);
+  (void)pthread_cond_init(&pool->wake, NULL);
+  pool->tail = &pool->head;
+  pool->max = max_threads;
+  /* The first one now: a task that found no thread would run on its caller's, which may be a loop
+   * that the task waits for. */
+  if (!start_thread_locked(pool)) {
+    (void)pthread_cond_destroy(&pool->wake);
+    (void)pthread_mutex_destroy(&pool->lock);
+    igt__free(pool);
+    return NULL;
+  }
+  return pool;
+}
+
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
   struct task *task = igt__malloc(sizeof *task);
   bool run_here = !task;
@@ -97,11 +105,8 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
     *pool->tail = task;
     pool->tail = &task->next;
     pool->waiting++;
-    if (pool->idle < pool->waiting && pool->count < pool->max && !start_thread_locked(pool) &&
-        pool->count == 0) {
-      (void)take_locked(pool);
-      run_here = true;
-    }
+    if (pool->idle < pool->waiting && pool->count < pool->max)
+      (void)start_thread_locked(pool); /* else those that are there do it in time */
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
   }

@@ -13,7 +13,7 @@
 typedef struct igt__pool igt__pool;
 typedef void (*igt__task_fn)(void *arg);
 
-igt__pool *igt__pool_new(unsigned max_threads); /* NULL: no memory */
+igt__pool *igt__pool_new(unsigned max_threads); /* NULL: no memory, or no thread */
 /* Runs fn(arg) soon, in order of adding; never blocks. Without memory it runs at once, on the
  * caller's thread. */
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);

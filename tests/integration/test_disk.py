@@ -484,6 +484,14 @@ def test_every_file_has_size_digest_and_proof(igtcloud, out, tmp_path):
         assert item["digest"] and item["verified"] and item["size"] == os.path.getsize(item["local"])
         size, digest, verified, etag = known[item["path"]]
         assert (size, digest, verified) == (item["size"], item["digest"], item["verified"]) and etag
+    for again in (["download", "--json"], ["download", "--json", "--checksum"]):
+        skipped = [i for i in igtcloud.run(*again, out, "p").items if i["kind"] == "file"]
+        assert {i["result"] for i in skipped} == {"skipped"}
+        assert {i["path"]: (i["digest"], i["verified"]) for i in skipped} == {
+            i["path"]: (i["digest"], i["verified"]) for i in files}
+    (out / "i/s/good.txt").write_text("evil")
+    again = igtcloud.run("download", "--json", out, "p").items  # of the same size: by that alone
+    assert [i["digest"] for i in again if i.get("path") == "good.txt"] == [""]
     folder = tmp_path / "up/i/proof"
     folder.mkdir(parents=True)
     (folder / "tiny").write_bytes(b"x")
