@@ -156,17 +156,24 @@ void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status
 
 /* ---- functions for a loop ---- */
 
-void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
-                          void *payload) {
-  igt__post *post;
+igt__post *igt__http_post_new(void) {
+  return igt__calloc(1, sizeof(igt__post));
+}
 
+void igt__http_post_with(igt__http *http, unsigned loop, igt__post *post, unsigned ms,
+                         void (*fn)(void *payload), void *payload) {
   /* The caller counts on fn, so there is no failing here: wait until there is memory. */
-  while ((post = igt__calloc(1, sizeof *post)) == NULL)
+  while (!post && (post = igt__http_post_new()) == NULL)
     igt__sleep_us(1000);
   post->fn = fn;
   post->payload = payload;
   post->ms = ms;
   igt__loop_post(&http->loops[loop % http->loop_count], post);
+}
+
+void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
+                          void *payload) {
+  igt__http_post_with(http, loop, NULL, ms, fn, payload);
 }
 
 void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload) {

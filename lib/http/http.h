@@ -45,10 +45,10 @@ void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second); /* any thre
 
 /* What to do about a failed attempt. One table, in retry.c, decides. */
 typedef enum igt__retry {
-  IGT__RETRY_NEVER,       /* permanent */
-  IGT__RETRY_TRANSIENT,   /* back-off: 500 ms * 2^n, full jitter, 20 s at most */
-  IGT__RETRY_THROTTLED,   /* the same, and fewer requests at once; Retry-After is a floor */
-  IGT__RETRY_CREDENTIALS  /* new credentials, then once more at once */
+  IGT__RETRY_NEVER,      /* permanent */
+  IGT__RETRY_TRANSIENT,  /* back-off: 500 ms * 2^n, full jitter, 20 s at most */
+  IGT__RETRY_THROTTLED,  /* the same, and fewer requests at once; Retry-After is a floor */
+  IGT__RETRY_CREDENTIALS /* new credentials, then once more at once */
 } igt__retry;
 igt__retry igt__retry_class(const igt_error *err);
 /* For callers on threads of their own that repeat what this room may not, such as a request that
@@ -60,22 +60,22 @@ typedef struct igt__http_request igt__http_request;
 
 struct igt__http_request {
   /* ---- set by the caller before submit ---- */
-  const char *method;       /* a literal: "GET", "PUT" ... */
-  const char *operation;    /* a literal for errors and log: "GetObject", "get_studies" */
-  const void *body;         /* in memory, borrowed until done; NULL: none */
-  int body_fd;              /* or read from a file: fd (borrowed) at body_offset; -1: none */
+  const char *method;    /* a literal: "GET", "PUT" ... */
+  const char *operation; /* a literal for errors and log: "GetObject", "get_studies" */
+  const void *body;      /* in memory, borrowed until done; NULL: none */
+  int body_fd;           /* or read from a file: fd (borrowed) at body_offset; -1: none */
   uint64_t body_offset;
   uint64_t body_len;
-  bool idempotent;          /* may be sent again after an unclear end (a lost answer); else only
-                               failures before anything was sent, refusals (4xx) and 503 are retried */
-  size_t max_body;          /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
-  bool compressed;          /* offers gzip and deflate; the body arrives decoded */
-  bool http2;               /* may be HTTP/2, several requests on one connection (https alone) */
+  bool idempotent;            /* may be sent again after an unclear end (a lost answer); else only
+                                 failures before anything was sent, refusals (4xx) and 503 are retried */
+  size_t max_body;            /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
+  bool compressed;            /* offers gzip and deflate; the body arrives decoded */
+  bool http2;                 /* may be HTTP/2, several requests on one connection (https alone) */
   bool redirects_are_answers; /* 3xx is an answer < 400 like any other: S3's carry a document */
-  bool collect_error_body;  /* default true by _init: answers >= 400 are collected (64 KiB) even
-                               when on_data is set, which then does not see them */
-  igt__cancel *cancel;      /* borrowed, may be NULL */
-  void *payload;            /* the callbacks' */
+  bool collect_error_body;    /* default true by _init: answers >= 400 are collected (64 KiB) even
+                                 when on_data is set, which then does not see them */
+  igt__cancel *cancel;        /* borrowed, may be NULL */
+  void *payload;              /* the callbacks' */
 
   /* Before each attempt: (re)builds url and headers (igt__http_set_url, _add_header); this is
    * where signing happens, so that each attempt has its own date. NULL: they are set already. */
@@ -101,11 +101,11 @@ struct igt__http_request {
 
   /* ---- answer ---- */
   int http_status;
-  igt__buf answer;          /* the collected body */
-  int64_t content_length;   /* -1: not given */
-  int64_t server_date;      /* seconds, from Date; 0: not given */
-  unsigned attempts;        /* made so far */
-  uint64_t bytes_sent;      /* body bytes of the last attempt */
+  igt__buf answer;        /* the collected body */
+  int64_t content_length; /* -1: not given */
+  int64_t server_date;    /* seconds, from Date; 0: not given */
+  unsigned attempts;      /* made so far */
+  uint64_t bytes_sent;    /* body bytes of the last attempt */
 
   /* ---- private ---- */
   struct igt__http_private *priv;
@@ -133,6 +133,12 @@ void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status
 void igt__http_post(igt__http *http, unsigned loop, void (*fn)(void *payload), void *payload);
 void igt__http_post_after(igt__http *http, unsigned loop, unsigned ms, void (*fn)(void *payload),
                           void *payload);
+/* The same with memory that was had before, so that it needs none: post is taken over; NULL: as
+ * above, which waits while there is none. */
+typedef struct igt__post igt__post;
+igt__post *igt__http_post_new(void); /* NULL: no memory; unused, it is igt__free'd */
+void igt__http_post_with(igt__http *http, unsigned loop, igt__post *post, unsigned ms,
+                         void (*fn)(void *payload), void *payload);
 
 /* Blocking forms, for any thread but a loop's. */
 igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err);
@@ -151,9 +157,9 @@ void igt__http_close(igt__http_stream *stream); /* req may be finished afterward
 
 /* ---- URLs ---- */
 typedef struct igt__url {
-  char scheme[8];   /* "http" or "https" */
-  char host[256];   /* lower case; IPv6 without brackets */
-  uint16_t port;    /* the scheme's default when not given */
+  char scheme[8]; /* "http" or "https" */
+  char host[256]; /* lower case; IPv6 without brackets */
+  uint16_t port;  /* the scheme's default when not given */
   bool port_given;
   bool is_ip;
   bool is_loopback; /* localhost, *.localhost, 127.0.0.0/8, ::1 */

@@ -93,14 +93,14 @@ typedef struct igt__timer {
   void (*fn)(struct igt__timer *timer);
 } igt__timer;
 
-typedef struct igt__post {
+struct igt__post {
   igt__timer timer; /* first */
   struct igt__post *next;
   igt__loop *loop;
   unsigned ms;
   void (*fn)(void *payload);
   void *payload;
-} igt__post;
+};
 
 /* An easy handle and its settings, used by one attempt after the other. */
 typedef struct igt__slot {
@@ -206,12 +206,12 @@ struct igt__http_private {
   /* one attempt */
   igt__slot *slot;
   igt__url origin;
-  char host[300];      /* label of origin */
-  bool sent;           /* a connection was there and the request began to leave */
-  bool whole_body;     /* curl has the body at once, instead of asking for pieces */
-  bool answering;      /* the final header lines are complete */
-  bool cut;            /* enough of an error's body was seen; curl was told to stop */
-  unsigned paused;     /* CURLPAUSE_ bits, by the rate */
+  char host[300];  /* label of origin */
+  bool sent;       /* a connection was there and the request began to leave */
+  bool whole_body; /* curl has the body at once, instead of asking for pieces */
+  bool answering;  /* the final header lines are complete */
+  bool cut;        /* enough of an error's body was seen; curl was told to stop */
+  unsigned paused; /* CURLPAUSE_ bits, by the rate */
   uint64_t body_pos;
   uint64_t up, down; /* bytes moved, headers of the answer too */
   uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */

@@ -86,6 +86,7 @@ struct igt__s3_request_private {
   igt__s3_request *req;
   igt__s3 *s3;
   unsigned loop;
+  igt__post *post;           /* for its failure, which must be told without memory, too */
   void *blocking;            /* of igt__s3_perform; NULL: on_done is called */
   igt__s3_credentials *used; /* what the last attempt was signed with */
   int64_t used_offset;       /* clock offset of the last attempt */

@@ -39,10 +39,13 @@ igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *
   memset(req, 0, sizeof *req);
   req->op = op;
   req->body_fd = -1;
-  if (!priv)
+  if (!priv || !(priv->post = igt__http_post_new())) {
+    igt__free(priv);
     return igt__fail_memory(err);
+  }
   status = igt__http_request_init(&req->http, err);
   if (status) {
+    igt__free(priv->post);
     igt__free(priv);
     return status;
   }
@@ -81,6 +84,7 @@ void igt__s3_request_finish(igt__s3_request *req) {
   igt__buf_finish_wipe(&priv->scratch); /* held the session token */
   igt__buf_finish(&priv->names);
   igt__buf_finish_wipe(&priv->value);
+  igt__free(priv->post);
   igt__free(priv);
   req->priv = NULL;
 }
@@ -139,8 +143,11 @@ static void report_error(void *payload) {
 
 /* on_done belongs on the loop's thread, whatever thread found the failure. */
 static void fail_on_loop(struct igt__s3_request_private *priv) {
+  igt__post *post = priv->post;
+
+  priv->post = NULL;
   snprintf(priv->err.operation, sizeof priv->err.operation, "%s", priv->req->http.operation);
-  igt__http_post(priv->s3->http, priv->loop, report_error, priv);
+  igt__http_post_with(priv->s3->http, priv->loop, post, 0, report_error, priv);
 }
 
 static void on_credentials(igt__s3_waiter *waiter, igt_status status, const igt_error *err) {
