@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import struct
 import subprocess
 
@@ -38,7 +39,8 @@ def cloud(tmp_path_factory):
     seed = tmp_path_factory.mktemp("seed") / "seed.json"
     seed.write_text(json.dumps({
         "users": [{"name": "demo@example.com", "password": "demo",
-                   "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}],
+                   "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]},
+                  {"name": "other@example.com", "password": "demo", "roles": ["MONITOR"]}],
         "projects": [
             {"name": "trial", "institutes": [
                 {"name": "north", "studies": [
@@ -138,3 +140,31 @@ def test_studies_csv(run):
     assert len(out.splitlines()) == 5001 and "5000 studies" in err
     rows = list(csv.DictReader(io.StringIO(run("studies_csv", "trial", "south")[0])))
     assert [r["studyIdHumanReadable"] for r in rows] == ["P2/US", 'Q, "x"/XA']
+
+
+def test_two_accounts_in_one_program(run, cloud, tmp_path):
+    """Each with the session of its own login; what one may not do, the other's token doesn't."""
+    logins, files = [], []
+    try:
+        for user in ("demo@example.com", "other@example.com"):
+            files.append(tmp_path / f"{user}.token")
+            login = Program(cloud.url, tmp_path, user).start(
+                "login", env={"CLOUD_TOKEN_MMAP": files[-1]})
+            logins.append(login)
+            said = b""
+            while b"Signed in as" not in said:
+                piece = os.read(login.stderr.fileno(), 4096)
+                assert piece, said
+                said += piece
+        run("copy_between", files[1], "trial/north/P1/CT/files/report.txt",
+            cloud.url, files[0], "trial/north/P1/MR")
+        one, = Program(cloud.url, tmp_path).run("show", "trial/north/P1/MR/files/report.txt",
+                                                "--json").lines
+        assert one["fileSize"] == 8 and one["isCompleted"] is True
+        _, err = run("copy_between", files[0], "trial/north/P1/CT/files/report.txt",
+                     cloud.url, files[1], "trial/south/P2/US", status=1)
+        assert "403" in err or "may" in err
+    finally:
+        for login in logins:
+            login.send_signal(signal.SIGINT)
+            login.communicate(timeout=60)
