@@ -2,6 +2,7 @@
 """`igtcloud login` and what lives on its token file, against the sandbox."""
 
 import base64
+import contextlib
 import glob
 import json
 import mmap
@@ -36,8 +37,11 @@ class Login:
         self.process = subprocess.Popen(
             [program(), "login", "--domain", cloud.url, *arguments], stdin=subprocess.PIPE,
             stderr=subprocess.PIPE, env=environment(home), start_new_session=True)
-        self.process.stdin.write(password)
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it may end without reading
+            self.process.stdin.write(password)
+            self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.said = b""
 
     def wait_for(self, text, seconds=20):
