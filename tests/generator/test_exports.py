@@ -44,3 +44,12 @@ def test_nothing_else_is_exported():
 @pytest.mark.parametrize('name', ['igt_client_new', 'igt_get_projects', 'igt_epd_study_type'])
 def test_the_headers_are_read_as_meant(name):
     assert name in declared()
+
+
+def test_all_is_listed_with_its_version():
+    """A symbol that goes away breaks programs: it takes a new soname, and a look at lib/symbols."""
+    lines = (ROOT / 'lib' / 'symbols').read_text(encoding='utf-8').splitlines()[1:]
+    listed = dict(line.split() for line in lines)
+    assert list(listed) == sorted(listed) and len(listed) == len(lines)
+    assert exported() == set(listed), 'lib/symbols is old: scripts/list-symbols'
+    assert all(re.fullmatch(r'\d+\.\d+\.\d+', version) for version in listed.values())
