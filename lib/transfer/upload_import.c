@@ -110,6 +110,8 @@ static void start_import(const import *i, igt__group *group) {
     return;
   }
   igt__error_prefix(&err, "all files are there, but the import was not started");
+  if (!group->done_files) /* it may have been started by a run that did not live to hear of it */
+    igt__error_append(&err, "; unless its studies are there already, --overwrite sends all again");
   igt__group_failed(group, &err);
 }
 
