@@ -11,6 +11,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+PROGRAM = os.environ.get("IGTCLOUD_BIN") or ROOT / "build/igtcloud"
+SANDBOX = os.environ.get("IGTCLOUD_SANDBOX_BIN") or ROOT / "build/igtcloud-sandbox"
 CACHE = ROOT / "build" / "demo-packages"
 PACKAGES = ["python3-pydicom", "python3-nibabel"]  # they carry DICOM files for their own tests
 PLACES = [("Catharina", "P-1001", "Angio-1"), ("Catharina", "P-1001", "Angio-2"),
@@ -91,7 +93,7 @@ class Demo:
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps(SEED), "utf-8")
         self.sandbox = subprocess.Popen(
-            [ROOT / "build/igtcloud-sandbox", "--data", self.folder / "sandbox", "--port", "0",
+            [SANDBOX, "--data", self.folder / "sandbox", "--port", "0",
              "--seed", seed], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.sandbox.stdout.readline()
         if not line.startswith("listening on "):
@@ -101,7 +103,7 @@ class Demo:
     def igtcloud(self, *arguments, text=None):
         shown = " ".join(str(a).replace(str(self.folder), ".") for a in arguments)
         print(f"$ igtcloud {shown}", flush=True)
-        done = subprocess.run([ROOT / "build/igtcloud", *arguments], env=self.env, input=text,
+        done = subprocess.run([PROGRAM, *arguments], env=self.env, input=text,
                               text=True, cwd=self.folder)
         if done.returncode:
             stop(f"igtcloud {arguments[0]} failed with status {done.returncode}")
@@ -118,7 +120,7 @@ class Demo:
         self.igtcloud("upload", "studies", "Coronary", "--folder-structure", "hierarchical")
         self.igtcloud("upload", "marks", "Coronary", "--category", "annotations")
         say("The studies as CSV (its first columns):")
-        table = subprocess.run([ROOT / "build/igtcloud", "csv", "-q", "-", "Coronary"],
+        table = subprocess.run([PROGRAM, "csv", "-q", "-", "Coronary"],
                                env=self.env, capture_output=True, text=True, check=True)
         for line in table.stdout.splitlines():
             print("  " + ",".join(line.split(",")[:4]))
@@ -156,7 +158,7 @@ class Demo:
 
     def close(self):
         if getattr(self, "signed_in", False):
-            subprocess.run([ROOT / "build/igtcloud", "logout", "-q"], env=self.env)
+            subprocess.run([PROGRAM, "logout", "-q"], env=self.env)
         if hasattr(self, "sandbox"):
             self.sandbox.terminate()
             self.sandbox.wait(30)

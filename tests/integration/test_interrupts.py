@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""INT and TERM: the run stops by itself, says how to go on, signs out, and leaves nothing half
+written under a final name. Large files, which go on in the middle: test_download.py and
+test_upload_resume.py."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from igtcloud import Program, tree
+from uploads import Place, cloud_with, epd, institute, put
+
+BOTH = pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+MANY = {f"f{n:03}": f"content of {n}" for n in range(60)}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    files = [{"path": n, "text": c} for n, c in MANY.items()]
+    with cloud_with(tmp_path_factory.mktemp("seed"),
+                    epd(institute("i", {"name": "s", "files": files}), name="down"),
+                    epd(*[institute(f"lab{n}") for n in range(10)])) as running:
+        yield running
+
+
+@pytest.fixture
+def igtcloud(cloud, tmp_path):
+    (tmp_path / "home").mkdir()
+    cloud.clear()
+    yield Program(cloud.url, tmp_path / "home")
+    cloud.clear()
+
+
+counter = iter(range(10))
+
+
+def stopped(cloud, process, method, number):
+    """Ten files are moved, the next ones hang: then the signal."""
+    def asked():
+        return cloud.requests(method=method, path="/igtcloud/*/f???")
+    cloud.wait_for(lambda: len([r for r in asked() if r["status"] == 200]) >= 10)
+    cloud.wait_for(lambda: [r for r in asked() if r["took"] is None])
+    assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    return out.decode(), err.decode()
+
+
+def hang(cloud, method):
+    cloud.faults({"fault": "silence", "method": method, "path": "/igtcloud/**/f*", "skip": 10,
+                  "seconds": 100, "times": 0})
+
+
+def is_signed_out(cloud):
+    return cloud.requests(method="POST", path="*/logout", status=200) or \
+        cloud.requests(method="POST", path="*/logout", status=204)
+
+
+@BOTH
+def test_download(cloud, igtcloud, tmp_path, number, status):
+    hang(cloud, "GET")
+    process = igtcloud.start("download", "--json", "--report", tmp_path / "report",
+                             tmp_path / "out", "down")
+    out, err = stopped(cloud, process, "GET", number)
+    assert process.returncode == status
+    assert "run the same command again" in err and "FAILED" not in err
+    there = {os.path.basename(n): c.decode() for n, c in tree(tmp_path / "out").items()
+             if not n.endswith(("study.json", ".igtpart"))}
+    assert 10 <= len(there) < 60 and all(MANY[n] == c for n, c in there.items())
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["kind"] == "summary" and lines[-1]["status"] == "IGT_E_CANCELLED"
+    assert (tmp_path / "report").read_text() == out
+    assert len([i for i in lines if i["kind"] == "file" and i["result"] == "done"]) == len(there)
+    assert not [i for i in lines if i.get("result") == "failed"]
+    assert is_signed_out(cloud)
+    cloud.clear()
+    done = igtcloud.run("download", "--json", tmp_path / "out", "down")
+    assert done.summary["filesSkipped"] == len(there) and done.summary["filesFailed"] == 0
+    assert {os.path.basename(n): c.decode() for n, c in tree(tmp_path / "out").items()
+            if not n.endswith("study.json")} == MANY
+
+
+@BOTH
+def test_upload(cloud, igtcloud, tmp_path, number, status):
+    name = f"lab{next(counter)}"
+    place = Place(cloud, name, "up")
+    up = put(tmp_path / "up", {f"{name}/s/{n}": c for n, c in MANY.items()})
+    hang(cloud, "PUT")
+    process = igtcloud.start("upload", "--json", up, "up")
+    out, err = stopped(cloud, process, "PUT", number)
+    assert process.returncode == status
+    assert "run the same command again" in err and "FAILED" not in err
+    lines = [json.loads(line) for line in out.splitlines()]
+    done = [i["path"] for i in lines if i["kind"] == "file" and i["result"] == "done"]
+    listed = place.registered("s")
+    assert {n for n, f in listed.items() if f["isCompleted"]} >= set(done)
+    assert lines[-1]["status"] == "IGT_E_CANCELLED" and is_signed_out(cloud)
+    cloud.clear()
+    again = igtcloud.run("upload", "--json", up, "up")
+    assert again.summary["filesSkipped"] >= len(done) and again.summary["studiesCreated"] == 0
+    place.is_whole("s", MANY)
+
+
+@BOTH
+def test_while_the_lists_are_read(cloud, igtcloud, tmp_path, number, status):
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/api/data/hospitals/*/studies",
+                  "seconds": 100})
+    process = igtcloud.start("download", tmp_path / "out", "down")
+    cloud.wait_for(lambda: cloud.requests(path="/api/data/hospitals/*/studies"))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == status and tree(tmp_path / "out") == {}
+    assert is_signed_out(cloud), err
+
+
+def test_a_second_signal_ends_it_at_once(cloud, igtcloud, tmp_path):
+    """Also while signing out hangs."""
+    hang(cloud, "GET")
+    cloud.faults({"fault": "silence", "method": "POST", "path": "**/logout", "seconds": 100})
+    process = igtcloud.start("download", tmp_path / "out", "down")
+    cloud.wait_for(lambda: len(cloud.requests(method="GET", path="/igtcloud/*/f???")) > 10)
+    process.send_signal(signal.SIGINT)
+    cloud.wait_for(lambda: cloud.requests(method="POST", path="*/logout"))
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert all(MANY[os.path.basename(n)].encode() == c for n, c in tree(tmp_path / "out").items()
+               if not n.endswith(("study.json", ".igtpart")))
