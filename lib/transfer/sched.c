@@ -25,6 +25,8 @@ struct igt__sched {
   size_t backlog;
   size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
   bool pumping, stopped;
+  unsigned leaving; /* threads that have given something back and look for what comes next */
+  pthread_cond_t left;
 };
 
 igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
@@ -34,6 +36,7 @@ igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
     return NULL;
   (void)pthread_mutex_init(&sched->lock, NULL);
   (void)pthread_cond_init(&sched->room, NULL);
+  (void)pthread_cond_init(&sched->left, NULL);
   sched->ring_tail = &sched->ring;
   sched->slots = slots;
   sched->works_per_lane = works_per_lane;
@@ -43,6 +46,12 @@ igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
 void igt__sched_free(igt__sched *sched) {
   if (!sched)
     return;
+  /* The last file's end is told before its thread is done here. */
+  pthread_mutex_lock(&sched->lock);
+  while (sched->running || sched->leaving)
+    (void)pthread_cond_wait(&sched->left, &sched->lock);
+  pthread_mutex_unlock(&sched->lock);
+  (void)pthread_cond_destroy(&sched->left);
   (void)pthread_cond_destroy(&sched->room);
   (void)pthread_mutex_destroy(&sched->lock);
   igt__free(sched);
@@ -175,6 +184,16 @@ static void pump(igt__sched *sched) {
   pthread_mutex_unlock(&sched->lock);
 }
 
+/* leaving was raised with the last thing that was given back. */
+static void pump_and_leave(igt__sched *sched) {
+  pump(sched);
+  pthread_mutex_lock(&sched->lock);
+  sched->leaving--;
+  if (!sched->leaving && !sched->running)
+    pthread_cond_signal(&sched->left);
+  pthread_mutex_unlock(&sched->lock);
+}
+
 /* ---- lanes and works ---- */
 
 igt__lane *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
@@ -234,8 +253,9 @@ void igt__sched_more(igt__sched *sched, igt__work *work) {
 void igt__sched_piece_done(igt__sched *sched) {
   pthread_mutex_lock(&sched->lock);
   sched->running--;
+  sched->leaving++;
   pthread_mutex_unlock(&sched->lock);
-  pump(sched);
+  pump_and_leave(sched);
 }
 
 static void unqueue_locked(igt__lane *lane, igt__work *work) {
@@ -260,6 +280,7 @@ void igt__sched_work_done(igt__sched *sched, igt__work *work) {
     lane->active--;
   lane->outstanding--;
   sched->backlog--;
+  sched->leaving++;
   over = lane->closed && lane->outstanding == 0;
   if (over)
     ring_remove_locked(sched, lane);
@@ -272,7 +293,7 @@ void igt__sched_work_done(igt__sched *sched, igt__work *work) {
   pthread_mutex_unlock(&sched->lock);
   if (over)
     settle(lane);
-  pump(sched);
+  pump_and_leave(sched);
 }
 
 size_t igt__sched_backlog(igt__sched *sched) {

@@ -451,7 +451,6 @@ def test_d28_stray_files_are_no_studies(cloud, igtcloud, tmp_path):
     assert "Thumbs.db" not in studies(cloud, "up", "lab") and "d28" in studies(cloud, "up", "lab")
 
 
-@pytest.mark.xfail(reason="comes with the new upload", strict=False)
 def test_d28_a_folder_with_dicom_alone_is_told(cloud, igtcloud, tmp_path):
     up = put(tmp_path / "up", {"lab/d28dicom/dicom/1.dcm": "x", "lab/d28b/x": "x"})
     done = igtcloud.run("upload", up, "up")
