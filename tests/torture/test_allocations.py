@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Allocations of the program fail, one or 40 in a row: it never crashes, never says "done" of what it did not
+do, and never leaves a wrong file under a final name. Each TORTURE_STEP-th is tried; 1 is all."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from igtcloud import Program, program, tree  # noqa: E402
+from sandbox import Sandbox  # noqa: E402
+
+STEP = int(os.environ.get("TORTURE_STEP", "5"))
+LIBRARY = pathlib.Path(program()).parent / "tests" / "torture" / "fail_alloc.so"
+STATUSES = {0, 1, 2, 3, 4, 5}
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with Sandbox(seed="demo") as running:
+        yield running
+
+
+class Run:
+    """One command, with and without failing."""
+
+    def __init__(self, cloud, home, name, *arguments):
+        self.igtcloud = Program(cloud.url, home)
+        self.command = [name, "--retries", "0", *arguments]
+        self.home = home
+
+    def __call__(self, **env):
+        env = {"LD_PRELOAD": LIBRARY, "FAIL_COUNT": self.home / "count", **env}
+        return self.igtcloud.run(*self.command, status=None, env=env, timeout=120)
+
+    def count(self):
+        done = self()
+        assert done.status == 0, done
+        return int((self.home / "count").read_text())
+
+
+def check(done, whole):
+    """whole: did it do all?"""
+    assert done.status in STATUSES, f"{done.status}: {done}"
+    assert "Sanitizer" not in done.err
+    if done.status == 0:
+        assert whole(), done
+    else:
+        assert done.err.strip(), done  # it says why
+
+
+@pytest.mark.parametrize("many", [1, 40])
+@pytest.mark.parametrize("share", range(2))
+@pytest.mark.parametrize("command", ["csv", "download", "verify", "upload"])
+def test_failing_allocation(cloud, tmp_path, command, share, many):
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    Program(cloud.url, home).run("download", "--no-journal", out, "demo", "north")
+    right = tree(out)
+    arguments = {"csv": ("--files", "-", "demo", "north"),
+                 "download": ("--no-journal", out, "demo", "north"),
+                 "upload": ("--no-journal", out, "demo", "north"),
+                 "verify": (out, "demo", "north")}[command]
+    run = Run(cloud, home, command, *arguments)
+    rows = None
+
+    def whole(done):
+        if command == "csv":
+            return done.text.count("\n") == rows
+        return command in ("verify", "upload") or tree(out) == right
+    if command == "csv":
+        rows = run().text.count("\n")
+    if command == "download":
+        shutil.rmtree(out)
+    total = run.count()
+    assert total > 100
+    for n in range(1 + share, total + 1, 2 * STEP):
+        if command == "download":
+            shutil.rmtree(out, ignore_errors=True)
+        done = run(FAIL_AT=n, FAIL_MANY=many)
+        check(done, lambda: whole(done))
+        if command == "download":  # what has its name is whole
+            for name, data in tree(out).items():
+                hidden = any(part.startswith(".") for part in pathlib.Path(name).parts)
+                assert hidden or name.endswith("study.json") or right[name] == data, (n, name)
