@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes on a connection to the sandbox: it answers or closes, and serves the next. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -84,7 +85,11 @@ static void read_all(int fd) {
   bool first = true;
 
   for (;;) {
-    demand(poll(&p, 1, PATIENCE_MS) == 1);
+    int ready;
+    do
+      ready = poll(&p, 1, PATIENCE_MS);
+    while (ready < 0 && errno == EINTR); /* libFuzzer's own clock */
+    demand(ready == 1);
     ssize_t n = read(fd, piece, sizeof piece);
     if (n <= 0)
       return;
