@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make install`: what is installed can be used without the source."""
+"""What is installed can be used without the source."""
 
 import json
 import os
@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from igtcloud import program
-from sandbox import ROOT
 
 BUILD = pathlib.Path(program()).resolve().parent
 PROGRAM = r"""
@@ -41,7 +40,7 @@ def run(*command, **env):
 def installed(tmp_path_factory):
     """DESTDIR, as a packager would have it, and the prefix in it."""
     destdir = tmp_path_factory.mktemp("destdir")
-    run("make", "-C", ROOT, "install", f"BUILD={BUILD}", f"DESTDIR={destdir}")
+    run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", destdir)
     options = json.loads(run("meson", "introspect", BUILD, "--buildoptions"))
     return destdir, {o["name"]: o["value"] for o in options}
 
