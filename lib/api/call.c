@@ -135,7 +135,8 @@ static igt_status start(igt__running *running, igt_error *err) {
   igt__error_clear(err);
   igt__buf_init(&running->url, MAX_URL);
   igt__buf_init(&running->body, IGT__MAX_JSON_BODY);
-  if (!running->client || (running->run != run_whole && !running->fn && !running->write))
+  if (!running->client ||
+      (running->run != run_whole && !running->out && !running->fn && !running->write))
     status = igt__fail(err, IGT_E_INVALID, "%s: there is no %s", running->call->operation->id,
                        running->client ? "callback" : "client");
   else
@@ -163,8 +164,11 @@ static igt_status refuse_page(const igt__http_request *req, igt_error *err) {
 
 static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
-  igt_status status = igt__http_perform(igt__client_http(running->client), req, err);
+  igt_status status;
 
+  if (operation->answer)
+    req->max_body = igt__type_max_body(operation->answer);
+  status = igt__http_perform(igt__client_http(running->client), req, err);
   if (status == IGT_OK && (!running->out || !operation->answer))
     return refuse_page(req, err);
   if (status != IGT_OK)
@@ -178,15 +182,6 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
   if (status != IGT_OK && err)
     err->http_status = req->http_status;
   return status;
-}
-
-igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
-                         igt_error *err) {
-  igt__running running = {.client = client, .call = call, .run = run_whole, .out = out};
-
-  if (out)
-    *out = NULL;
-  return start(&running, err);
 }
 
 /* ---- answers that are handed on while they come ---- */
@@ -268,8 +263,9 @@ static igt_status read_list(igt__running *running, igt__http_stream *answer, igt
 }
 
 static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err) {
+  uint64_t most = running->out ? IGT__MAX_JSON_LIST : IGT__MAX_LIST_BODY;
   igt__http_stream *answer = NULL;
-  igt_status status = open_answer(running, req, IGT__MAX_LIST_BODY, &answer, err);
+  igt_status status = open_answer(running, req, most, &answer, err);
 
   if (status == IGT_OK)
     status = igt__answer_expect_json(req, err);
@@ -277,6 +273,8 @@ static igt_status run_list(igt__running *running, igt__http_request *req, igt_er
     status = read_list(running, answer, err);
   if (running->list->ended)
     igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
+  else if (status != IGT_OK && err && err->http_status == 0)
+    err->http_status = req->http_status;
   igt__http_close(answer);
   return status;
 }
@@ -295,6 +293,36 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
     status = start(&running, err);
   igt__model_stream_free(each.stream);
   return status;
+}
+
+/* A list that is wanted as a whole: its text is never in memory as a whole. */
+static igt_status run_collected(igt_client *client, const igt__call *call, igt_model **out,
+                                igt_error *err) {
+  igt__element_call each = {NULL, NULL, false};
+  igt__running running = {
+      .client = client, .call = call, .run = run_list, .out = out, .list = &each};
+  igt_status status;
+
+  status =
+      igt__model_stream_new_whole(call->operation->answer, call->operation->id, &each.stream, err);
+  if (status == IGT_OK)
+    status = start(&running, err);
+  if (status == IGT_OK)
+    status = igt__model_stream_take(each.stream, out, err);
+  igt__model_stream_free(each.stream);
+  return name_operation(&running, status, err);
+}
+
+igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
+                         igt_error *err) {
+  igt__running running = {.client = client, .call = call, .run = run_whole, .out = out};
+  const igt_type *answer = call->operation->answer;
+
+  if (out)
+    *out = NULL;
+  if (out && answer && answer->kind == IGT__TYPE_LIST)
+    return run_collected(client, call, out, err);
+  return start(&running, err);
 }
 
 /* ---- files ---- */

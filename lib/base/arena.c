@@ -80,18 +80,29 @@ static bool add_block(igt__arena *arena, size_t size) {
   return true;
 }
 
-void *igt__arena_alloc(igt__arena *arena, size_t size) {
-  if (size > SIZE_MAX - ALIGNMENT)
+/* size bytes at the next place of this alignment, a power of two. */
+static void *take(igt__arena *arena, size_t size, size_t alignment) {
+  size_t begin = 0;
+  if (size > SIZE_MAX / 2)
     return NULL;
-  size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-  if (!arena->top || arena->top->cap - arena->top->used < size) {
+  if (arena->top)
+    begin = (arena->top->used + alignment - 1) & ~(alignment - 1);
+  if (!arena->top || begin > arena->top->cap || arena->top->cap - begin < size) {
     if (!add_block(arena, size))
       return NULL;
+    begin = 0;
   }
-  void *p = arena->top->data + arena->top->used;
-  arena->top->used += size;
-  arena->used += size;
-  return p;
+  arena->used += begin + size - arena->top->used;
+  arena->top->used = begin + size;
+  return arena->top->data + begin;
+}
+
+void *igt__arena_alloc(igt__arena *arena, size_t size) {
+  return take(arena, size, ALIGNMENT);
+}
+
+char *igt__arena_text(igt__arena *arena, size_t size) {
+  return take(arena, size, 1);
 }
 
 void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size) {
@@ -110,7 +121,7 @@ char *igt__arena_strdup(igt__arena *arena, const char *s) {
 
 char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n) {
   n = strnlen(s, n);
-  char *copy = igt__arena_alloc(arena, n + 1);
+  char *copy = igt__arena_text(arena, n + 1);
   if (!copy)
     return NULL;
   memcpy(copy, s, n);
@@ -123,7 +134,7 @@ char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) {
   va_start(args, fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
   va_end(args);
-  char *out = n < 0 ? NULL : igt__arena_alloc(arena, (size_t)n + 1);
+  char *out = n < 0 ? NULL : igt__arena_text(arena, (size_t)n + 1);
   if (!out)
     return NULL;
   va_start(args, fmt);

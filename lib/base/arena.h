@@ -11,6 +11,7 @@ typedef struct igt__arena igt__arena;
 igt__arena *igt__arena_new(size_t first_block); /* 0: a small default; NULL when no memory */
 void igt__arena_free(igt__arena *arena);
 void *igt__arena_alloc(igt__arena *arena, size_t size); /* aligned for any type, not zeroed */
+char *igt__arena_text(igt__arena *arena, size_t size);  /* bytes, of no alignment, not zeroed */
 void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size);
 char *igt__arena_strdup(igt__arena *arena, const char *s);
 char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n);

@@ -8,6 +8,8 @@
 #define IGT__MAX_JSON_ELEMENT (8u * 1024 * 1024)
 /* A whole JSON answer that is not streamed. 1 GB answers end here. */
 #define IGT__MAX_JSON_BODY (64u * 1024 * 1024)
+/* The same, when it is a list that a program wants as a whole: 100,000 studies are 200 MB. */
+#define IGT__MAX_JSON_LIST (512u * 1024 * 1024)
 /* Objects in objects; the API's deepest is 6. */
 #define IGT__MAX_JSON_DEPTH 64
 /* Members of one object; the API's largest has 60. Members are reached by counting. */

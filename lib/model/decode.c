@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "model/model.h"
 #include "model/scan.h"
@@ -17,6 +18,23 @@ typedef struct igt__step {
   size_t index; /* SIZE_MAX: not in a list */
 } igt__step;
 
+/* Texts that were kept, each in the one place that its hash leads to. Elements of a list repeat the
+ * institute, the project and who made them: what comes again is not kept again. */
+#define SEEN_SLOTS 256
+#define SEEN_SHORTEST 4 /* shorter ones cost less than they save */
+struct igt__seen {
+  struct {
+    const char *text;
+    size_t len;
+  } slots[SEEN_SLOTS];
+  const unsigned short *order; /* of fields, that was kept last */
+  size_t order_count;
+};
+
+igt__seen *igt__seen_new(void) {
+  return igt__calloc(1, sizeof(igt__seen));
+}
+
 /* The first thing that is wrong stays in status and wanted, or in scan.problem. */
 typedef struct igt__decoder {
   igt__scan scan;
@@ -26,6 +44,7 @@ typedef struct igt__decoder {
   const char *found;
   igt__step path[IGT__MAX_JSON_DEPTH + 2];
   size_t steps;
+  igt__seen *seen; /* NULL: nothing is looked for */
 } igt__decoder;
 
 static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out);
@@ -130,17 +149,17 @@ static void *grow(igt__decoder *d, void *list, size_t count, size_t *cap, size_t
 
   if (count < *cap)
     return list;
-  larger = get(d, *cap ? *cap * 2 : 4, size);
+  larger = get(d, *cap ? *cap * 2 : 2, size);
   if (!larger)
     return NULL;
   if (count)
     memcpy(larger, list, count * size);
-  *cap = *cap ? *cap * 2 : 4;
+  *cap = *cap ? *cap * 2 : 2;
   return larger;
 }
 
 static char *keep(igt__decoder *d, const igt__slice *string, size_t *len) {
-  char *s = igt__arena_alloc(d->arena, string->len + 1);
+  char *s = igt__arena_text(d->arena, string->len + 1);
 
   if (s)
     *len = igt__slice_unescape(string, s);
@@ -164,18 +183,47 @@ static bool decode_text(igt__decoder *d, const char **out, size_t *len) {
   return s != NULL;
 }
 
-/* A field's text ends at its NUL, so it can hold none. */
-static bool decode_string(igt__decoder *d, const char **out) {
-  size_t len = 0;
+/* FNV-1a of its length and both ends: ids differ there. */
+static size_t seen_slot(const igt__slice *string) {
+  size_t ends = string->len < 16 ? string->len / 2 : 8;
+  uint32_t hash = 2166136261u ^ (uint32_t)string->len;
 
-  if (!decode_text(d, out, &len))
-    return false;
-  if (memchr(*out, '\0', len)) {
-    d->wanted = "text";
-    d->found = "text with a NUL character in it";
-    return fail(d, IGT_E_TYPE);
+  for (size_t i = 0; i < ends; i++) {
+    hash = (hash ^ (unsigned char)string->at[i]) * 16777619u;
+    hash = (hash ^ (unsigned char)string->at[string->len - 1 - i]) * 16777619u;
   }
-  return true;
+  return (hash ^ hash >> 16) % SEEN_SLOTS;
+}
+
+/* A field's text ends at its NUL, so it can hold none. One without escapes has none. */
+static bool decode_string(igt__decoder *d, const char **out) {
+  igt__slice string;
+  size_t len = 0, slot = 0;
+  bool look;
+
+  if (igt__scan_peek(&d->scan) != '"')
+    return fail_type(d, "a string");
+  if (!igt__scan_string(&d->scan, &string))
+    return fail_parse(d);
+  look = d->seen && !string.escaped && string.len >= SEEN_SHORTEST;
+  if (look) {
+    slot = seen_slot(&string);
+    *out = d->seen->slots[slot].text;
+    if (d->seen->slots[slot].len == string.len && memcmp(*out, string.at, string.len) == 0)
+      return true;
+  }
+  *out = keep(d, &string, &len);
+  if (!*out)
+    return false;
+  if (look) {
+    d->seen->slots[slot].text = *out;
+    d->seen->slots[slot].len = len;
+  }
+  if (!string.escaped || !memchr(*out, '\0', len))
+    return true;
+  d->wanted = "text";
+  d->found = "text with a NUL character in it";
+  return fail(d, IGT_E_TYPE);
 }
 
 static bool decode_time(igt__decoder *d, igt_time_field *field) {
@@ -453,9 +501,26 @@ static bool decode_members(igt__decoder *d, const igt_type *type, char *model, i
   return !d->scan.problem || fail_parse(d);
 }
 
+/* The order of one object is mostly that of the one before. */
+static const unsigned short *keep_order(igt__decoder *d, const igt__members *m) {
+  size_t size = m->count * sizeof *m->order;
+  unsigned short *order;
+
+  if (d->seen && d->seen->order && d->seen->order_count == m->count &&
+      memcmp(d->seen->order, m->order, size) == 0)
+    return d->seen->order;
+  order = get(d, m->count, sizeof *order);
+  if (order)
+    memcpy(order, m->order, size);
+  if (d->seen) {
+    d->seen->order = order;
+    d->seen->order_count = m->count;
+  }
+  return order;
+}
+
 /* What the struct itself has no place for. */
 static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *m) {
-  unsigned short *order;
 
   if (!m->reordered && !m->unknown_count)
     return true;
@@ -466,13 +531,9 @@ static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *
   model->extras->unknown_count = m->unknown_count;
   if (!m->reordered)
     return true;
-  order = get(d, m->count, sizeof *order);
-  if (!order)
-    return false;
-  memcpy(order, m->order, m->count * sizeof *order);
-  model->extras->order = order;
+  model->extras->order = keep_order(d, m);
   model->extras->order_count = m->count;
-  return true;
+  return model->extras->order != NULL;
 }
 
 static const igt_type *named_type(const igt_type *type, const char *name, size_t len) {
@@ -543,7 +604,7 @@ static bool decode_whole_text(igt__decoder *d, const igt_type *type, igt_model *
 static bool decode_raw(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt_text *text = get(d, 1, sizeof *text);
   size_t n = (size_t)(d->scan.end - d->scan.at);
-  char *copy = text ? igt__arena_alloc(d->arena, n + 1) : NULL;
+  char *copy = text ? igt__arena_text(d->arena, n + 1) : NULL;
 
   if (!copy)
     return fail(d, IGT_E_NO_MEMORY);
@@ -598,46 +659,66 @@ static bool decode_any(igt__decoder *d, const igt_type *type, igt_model **out) {
   return fail(d, IGT_E_INTERNAL);
 }
 
-static bool own(igt__decoder *d, igt_model *model) {
-  if (!model->extras)
-    model->extras = get(d, 1, sizeof *model->extras);
-  if (!model->extras)
-    return false;
-  model->extras->arena = d->arena;
-  return true;
-}
-
-igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
-                                const char *what, igt_model **out, igt_error *err) {
-  igt__decoder d = {.arena = arena};
+static igt_status decode(igt__decoder *d, const igt_type *type, const char *json, size_t n,
+                         const char *what, igt_model **out, igt_error *err) {
   igt_model *model = NULL;
   igt_status status;
 
-  igt__scan_init(&d.scan, json, n);
-  if (decode_any(&d, type, &model) && own(&d, model)) {
-    igt__scan_space(&d.scan);
-    if (d.scan.at < d.scan.end)
-      fail_parse(&d);
+  igt__scan_init(&d->scan, json, n);
+  if (decode_any(d, type, &model)) {
+    igt__scan_space(&d->scan);
+    if (d->scan.at < d->scan.end)
+      fail_parse(d);
   }
-  *out = d.status == IGT_OK ? model : NULL;
-  status = explain(&d, err);
+  *out = d->status == IGT_OK ? model : NULL;
+  status = explain(d, err);
   if (status != IGT_OK && what)
     igt__error_prefix(err, "%s", what);
   return status;
 }
 
+/* What begins the memory that it lies in. */
+static igt_status own(igt__arena *arena, igt_model **model, igt_error *err) {
+  if (!(*model)->extras)
+    (*model)->extras = igt__arena_calloc(arena, 1, sizeof *(*model)->extras);
+  if ((*model)->extras) {
+    (*model)->extras->arena = arena;
+    return IGT_OK;
+  }
+  *model = NULL;
+  return igt__fail_memory(err);
+}
+
+igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
+                                const char *what, igt_model **out, igt_error *err) {
+  igt__decoder d = {.arena = arena};
+  igt_status status = decode(&d, type, json, n, what, out, err);
+
+  return status == IGT_OK ? own(arena, out, err) : status;
+}
+
+igt_status igt__model_decode_part(igt__arena *arena, igt__seen *seen, const igt_type *type,
+                                  const char *json, size_t n, igt_model **out, igt_error *err) {
+  igt__decoder d = {.arena = arena, .seen = seen};
+
+  return decode(&d, type, json, n, NULL, out, err);
+}
+
 igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
                              igt_model **out, igt_error *err) {
-  igt__arena *arena = igt__arena_new(0);
+  igt__seen seen = {0};
+  igt__decoder d = {.arena = igt__arena_new(0), .seen = &seen};
   igt_status status;
 
   *out = NULL;
-  if (!arena)
+  if (!d.arena)
     return igt__fail_memory(err);
-  status = igt__model_decode_in(arena, type, json, n, what, out, err);
+  status = decode(&d, type, json, n, what, out, err);
+  if (status == IGT_OK)
+    status = own(d.arena, out, err);
   if (status == IGT_OK)
     (*out)->extras->owns_arena = true;
   else
-    igt__arena_free(arena);
+    igt__arena_free(d.arena);
   return status;
 }

@@ -35,15 +35,15 @@ void igt__json_free_wipe(igt__json *v);
 
 /* All accessors accept NULL (it reads as JSON null). */
 igt__json_type igt__json_typeof(const igt__json *v);
-bool igt__json_bool(const igt__json *v);            /* false unless true */
-int64_t igt__json_int(const igt__json *v);          /* 0 unless a number */
+bool igt__json_bool(const igt__json *v);   /* false unless true */
+int64_t igt__json_int(const igt__json *v); /* 0 unless a number */
 double igt__json_double(const igt__json *v);
-const char *igt__json_str(const igt__json *v);      /* NULL unless a string */
-size_t igt__json_str_len(const igt__json *v);       /* may hold NUL: compare with strlen */
-size_t igt__json_count(const igt__json *v);         /* of an array or object */
+const char *igt__json_str(const igt__json *v); /* NULL unless a string */
+size_t igt__json_str_len(const igt__json *v);  /* may hold NUL: compare with strlen */
+size_t igt__json_count(const igt__json *v);    /* of an array or object */
 igt__json *igt__json_at(const igt__json *array, size_t i);
-igt__json *igt__json_get(const igt__json *object, const char *key); /* NULL when absent */
-bool igt__json_has(const igt__json *object, const char *key);       /* true for null, too */
+igt__json *igt__json_get(const igt__json *object, const char *key);      /* NULL when absent */
+bool igt__json_has(const igt__json *object, const char *key);            /* true for null, too */
 const char *igt__json_get_str(const igt__json *object, const char *key); /* NULL unless string */
 /* Members in their order. */
 bool igt__json_member(const igt__json *object, size_t i, const char **key, igt__json **value);
@@ -67,8 +67,8 @@ bool igt__json_push(igt__json *array, igt__json *value);
 void igt__json_remove(igt__json *object, const char *key);
 
 typedef enum igt__json_style {
-  IGT__JSON_COMPACT,  /* no spaces, UTF-8 as it is */
-  IGT__JSON_INDENT4   /* Python's json.dump(indent=4): ASCII only, ": ", no end newline */
+  IGT__JSON_COMPACT, /* no spaces, UTF-8 as it is */
+  IGT__JSON_INDENT4  /* Python's json.dump(indent=4): ASCII only, ": ", no end newline */
 } igt__json_style;
 bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style);
 

@@ -105,14 +105,21 @@ void igt_model_free(igt_model *model) {
     igt__arena_free(model->extras->arena);
 }
 
+size_t igt__type_max_body(const igt_type *type) {
+  return type->kind == IGT__TYPE_LIST ? IGT__MAX_JSON_LIST : IGT__MAX_JSON_BODY;
+}
+
 igt_status igt_model_parse(const igt_type *type, const char *json, size_t n, igt_model **out,
                            igt_error *err) {
+  size_t most;
+
   igt__error_clear(err);
   *out = NULL;
   if (!type || !json)
     return igt__fail(err, IGT_E_INVALID, "no type or no JSON to read");
-  if (n > IGT__MAX_JSON_BODY)
-    return igt__fail(err, IGT_E_LIMIT, "the JSON is larger than %u bytes", IGT__MAX_JSON_BODY);
+  most = igt__type_max_body(type);
+  if (n > most)
+    return igt__fail(err, IGT_E_LIMIT, "the JSON is larger than %zu bytes", most);
   return igt__model_decode(type, json, n, type->name, out, err);
 }
 

@@ -25,6 +25,16 @@ igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, c
 igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
                                 const char *what, igt_model **out, igt_error *err);
 
+/* The longest JSON that may be a whole answer of this type. */
+size_t igt__type_max_body(const igt_type *type);
+
+/* Texts of earlier elements, so that what is repeated is kept once; freed by igt__free. */
+typedef struct igt__seen igt__seen;
+igt__seen *igt__seen_new(void); /* NULL: no memory */
+/* An element of a list that is being put together in an arena: it does not know the arena. */
+igt_status igt__model_decode_part(igt__arena *arena, igt__seen *seen, const igt_type *type,
+                                  const char *json, size_t n, igt_model **out, igt_error *err);
+
 enum {
   IGT__WRITE_ALL = 0,         /* everything that is set or null */
   IGT__WRITE_FOR_SENDING = 1, /* without what the server sets */
@@ -76,6 +86,11 @@ typedef struct igt__model_stream igt__model_stream;
 /* type: a LIST, or an object whose members are lists of models. what: copied not. */
 igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__element_fn fn,
                                  void *payload, igt__model_stream **out, igt_error *err);
+/* The same for a list that is wanted as a whole, of which the text need not be: elements are kept,
+ * and igt__model_stream_take gives the list behind the end. */
+igt_status igt__model_stream_new_whole(const igt_type *type, const char *what,
+                                       igt__model_stream **out, igt_error *err);
+igt_status igt__model_stream_take(igt__model_stream *stream, igt_model **out, igt_error *err);
 void igt__model_stream_free(igt__model_stream *stream);
 /* Room for the next bytes: at least *cap > 0 of them at the pointer; NULL: no memory. */
 char *igt__model_stream_room(igt__model_stream *stream, size_t *cap);

@@ -46,6 +46,10 @@ struct igt__model_stream {
   igt__border border;
   const igt__field *list; /* of an object: which member the elements are of */
   size_t index;           /* of the element in its list */
+
+  igt__seen *seen;  /* of a list that is wanted as a whole; NULL: fn sees each */
+  igt_model **kept; /* its elements */
+  size_t kept_cap;
 };
 
 igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__element_fn fn,
@@ -68,9 +72,25 @@ igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__el
   return IGT_OK;
 }
 
+igt_status igt__model_stream_new_whole(const igt_type *type, const char *what,
+                                       igt__model_stream **out, igt_error *err) {
+  igt_status status = igt__model_stream_new(type, what, NULL, NULL, out, err);
+
+  if (status != IGT_OK)
+    return status;
+  (*out)->seen = igt__seen_new();
+  if ((*out)->seen)
+    return IGT_OK;
+  igt__model_stream_free(*out);
+  *out = NULL;
+  return igt__fail_memory(err);
+}
+
 void igt__model_stream_free(igt__model_stream *stream) {
   if (!stream)
     return;
+  igt__free(stream->seen);
+  igt__free(stream->kept);
   igt__arena_free(stream->arena);
   igt__free(stream->data);
   igt__free(stream);
@@ -190,8 +210,7 @@ static igt_status name_element(const igt__model_stream *s, igt_status status, ig
   return status;
 }
 
-static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err) {
-  const igt_type *type = s->list ? s->list->type : s->type->element;
+static igt_status hand_out(igt__model_stream *s, const igt_type *type, size_t n, igt_error *err) {
   igt_model *model = NULL;
   igt_status status;
 
@@ -200,10 +219,36 @@ static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err) {
     return name_element(s, status, err);
   status = s->fn(s->payload, s->list ? s->list->name : NULL, model);
   igt__arena_reset(s->arena);
+  return status;
+}
+
+static igt_status keep(igt__model_stream *s, const igt_type *type, size_t n, igt_error *err) {
+  igt_status status;
+
+  if (s->index == s->kept_cap) {
+    size_t cap = s->kept_cap ? s->kept_cap * 2 : 64;
+    igt_model **kept = igt__realloc(s->kept, cap * sizeof(igt_model *));
+
+    if (!kept)
+      return igt__fail_memory(err);
+    s->kept = kept;
+    s->kept_cap = cap;
+  }
+  status =
+      igt__model_decode_part(s->arena, s->seen, type, s->data + s->at, n, &s->kept[s->index], err);
+  return status == IGT_OK ? IGT_OK : name_element(s, status, err);
+}
+
+static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err) {
+  const igt_type *type = s->list ? s->list->type : s->type->element;
+  igt_status status = s->seen ? keep(s, type, n, err) : hand_out(s, type, n, err);
+
+  if (status != IGT_OK)
+    return status;
   s->at += n;
   s->index++;
   s->state = IGT__STREAM_NEXT_ELEMENT;
-  return status;
+  return IGT_OK;
 }
 
 static void begin_list(igt__model_stream *s) {
@@ -362,4 +407,24 @@ igt_status igt__model_stream_end(igt__model_stream *stream, igt_error *err) {
     return IGT_OK;
   stream->at = stream->len;
   return broken(stream, "it is cut off", err);
+}
+
+igt_status igt__model_stream_take(igt__model_stream *stream, igt_model **out, igt_error *err) {
+  igt__model_list *list = igt__arena_calloc(stream->arena, 1, stream->type->size);
+  struct igt__extras *extras = igt__arena_calloc(stream->arena, 1, sizeof *extras);
+  size_t size = stream->index * sizeof(igt_model *);
+  igt_model **v = igt__arena_alloc(stream->arena, size);
+
+  *out = NULL;
+  if (!list || !extras || !v)
+    return igt__fail_memory(err);
+  if (size > 0)
+    memcpy(v, stream->kept, size);
+  *extras = (struct igt__extras){.arena = stream->arena, .owns_arena = true};
+  list->model = (igt_model){.type = stream->type, .extras = extras};
+  list->count = stream->index;
+  igt__pointer_set(&list->v, v);
+  stream->arena = NULL;
+  *out = &list->model;
+  return IGT_OK;
 }

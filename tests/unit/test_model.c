@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "igtcloud/models.h"
 #include "model/model.h"
+#include "model/type.h"
 
 /* ---- helpers ---- */
 
@@ -476,26 +477,71 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
 }
 
 /* Feeds json in pieces of `piece` bytes. */
-static igt_status feed(const igt_type *type, const char *json, size_t n, size_t piece, elements *e,
+static igt_status pour(igt__model_stream *stream, const char *json, size_t n, size_t piece,
                        igt_error *err) {
-  igt__model_stream *stream = NULL;
-  igt_status status = igt__model_stream_new(type, "test", on_element, e, &stream, err);
+  igt_status status = IGT_OK;
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
     size_t cap = 0, some = n - at < piece ? n - at : piece;
     char *room = igt__model_stream_room(stream, &cap);
 
-    assert_non_null(room);
+    if (!room)
+      return igt__fail_memory(err);
     assert_true(cap > 0);
     some = some < cap ? some : cap;
     memcpy(room, json + at, some);
     at += some;
     status = igt__model_stream_filled(stream, some, err);
   }
+  return status == IGT_OK ? igt__model_stream_end(stream, err) : status;
+}
+
+static igt_status feed(const igt_type *type, const char *json, size_t n, size_t piece, elements *e,
+                       igt_error *err) {
+  igt__model_stream *stream = NULL;
+  igt_status status = igt__model_stream_new(type, "test", on_element, e, &stream, err);
+
   if (status == IGT_OK)
-    status = igt__model_stream_end(stream, err);
+    status = pour(stream, json, n, piece, err);
   igt__model_stream_free(stream);
   return status;
+}
+
+/* The list as a whole. */
+static igt_status collect(const igt_type *type, const char *json, size_t n, size_t piece,
+                          igt_model **out, igt_error *err) {
+  igt__model_stream *stream = NULL;
+  igt_status status = igt__model_stream_new_whole(type, "test", &stream, err);
+
+  *out = NULL;
+  if (status == IGT_OK)
+    status = pour(stream, json, n, piece, err);
+  if (status == IGT_OK)
+    status = igt__model_stream_take(stream, out, err);
+  igt__model_stream_free(stream);
+  return status;
+}
+
+/* What each element of a list would be written as, in one go. */
+static void collects(const igt_type *type, const char *json, size_t piece, igt_status want,
+                     const char *text) {
+  igt_error err = IGT_ERROR_INIT;
+  elements e = {0};
+  igt_model *model = NULL;
+  igt_status status = collect(type, json, strlen(json), piece, &model, &err);
+  igt_project_list *list = (igt_project_list *)model;
+
+  if (status != want)
+    fail_msg("%s by %zu: %s: %s", json, piece, igt_status_name(status), err.text);
+  igt__buf_init(&e.text, 1u << 16);
+  for (size_t i = 0; list && i < list->count; i++)
+    on_element(&e, NULL, &list->v[i]->model);
+  if (want == IGT_OK)
+    assert_string_equal(e.text.data, text);
+  else if (!strstr(err.text, text))
+    fail_msg("\"%s\" is not in: %s", text, err.text);
+  igt__buf_finish(&e.text);
+  igt_model_free(model);
 }
 
 static void streams(const igt_type *type, const char *json, igt_status want, const char *text) {
@@ -513,6 +559,8 @@ static void streams(const igt_type *type, const char *json, igt_status want, con
     else if (!strstr(err.text, text))
       fail_msg("\"%s\" is not in: %s", text, err.text);
     igt__buf_finish(&e.text);
+    if (type == &igt_project_list_type)
+      collects(type, json, piece, want, text);
   }
 }
 
@@ -555,6 +603,34 @@ static void broken_lists_are_refused(void **state) {
   streams(files, "{files:[]}", IGT_E_PARSE, "a string is expected");
   streams(files, "{\"files\":[{\"key\":1}]}", IGT_E_TYPE, "element 0 of files: the field key");
   streams(files, "{\"u\":[1,]}", IGT_E_PARSE, "a value is expected");
+}
+
+static void repeated_texts_and_orders_are_kept_once(void **state) {
+  static const char json[] = "[{\"name\":\"the same\",\"id\":\"1\",\"description\":\"x\\u0061yz\"},"
+                             "{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
+                             "{\"id\":\"1\",\"name\":\"the same\"},{\"description\":\"the samf\"}]";
+  igt_model *ways[2] = {NULL, NULL};
+
+  (void)state;
+  assert_int_equal(collect(&igt_project_list_type, json, sizeof json - 1, 7, &ways[0], NULL),
+                   IGT_OK);
+  ways[1] = parse(&igt_project_list_type, json);
+  for (size_t i = 0; i < 2; i++) {
+    igt_project **v = ((igt_project_list *)ways[i])->v;
+
+    assert_ptr_equal(v[0]->name.v, v[1]->name.v);
+    assert_ptr_equal(v[0]->name.v, v[2]->name.v);
+    assert_string_equal(v[0]->description.v, "xayz");
+    assert_string_equal(v[1]->description.v, "xayz");
+    assert_string_equal(v[3]->description.v, "the samf");
+    assert_ptr_equal(v[0]->model.extras->order, v[1]->model.extras->order);
+    assert_null(v[2]->model.extras); /* as described */
+    writes(ways[i], IGT__JSON_COMPACT, 0,
+           "[{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
+           "{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
+           "{\"id\":\"1\",\"name\":\"the same\"},{\"description\":\"the samf\"}]");
+    igt_model_free(ways[i]);
+  }
 }
 
 static void the_program_may_end_a_list(void **state) {
@@ -622,6 +698,10 @@ static void any_allocation_may_fail(void **state) {
       copy = igt_model_copy(m);
       status = copy ? IGT_OK : IGT_E_NO_MEMORY;
     }
+    igt_model_free(m);
+    m = NULL;
+    if (status == IGT_OK)
+      status = collect(&igt_project_list_type, json, sizeof json - 1, 30, &m, NULL);
     igt_model_free(copy);
     igt_model_free(m);
     if ((status != IGT_OK && status != IGT_E_NO_MEMORY) || balance != 0)
@@ -657,6 +737,7 @@ int main(void) {
       cmocka_unit_test(fields_are_walked_in_order),
       cmocka_unit_test(lists_stream_however_they_are_cut),
       cmocka_unit_test(broken_lists_are_refused),
+      cmocka_unit_test(repeated_texts_and_orders_are_kept_once),
       cmocka_unit_test(the_program_may_end_a_list),
       cmocka_unit_test(an_element_has_a_limit),
       cmocka_unit_test(any_allocation_may_fail),
