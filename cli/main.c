@@ -59,7 +59,7 @@ const option common_options[] = {
        AT(connections),                                                                              \
        "N",                                                                                          \
        NULL,                                                                                         \
-       "connections to S3 at once (default 16)"},                                                    \
+       "connections to S3 at most (default 64, as many as help)"},                                   \
       {"folder-structure",                                                                           \
        0,                                                                                            \
        OPTION_TEXT,                                                                                  \
@@ -84,7 +84,7 @@ const option common_options[] = {
        AT(bwlimit),                                                                                  \
        "RATE",                                                                                       \
        NULL,                                                                                         \
-       "bytes a second in all: 20M, or hours: '08:00-18:00 20M, off'"},                                          \
+       "bytes a second in all: 20M, or hours: '08:00-18:00 20M, off'"},                              \
       {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},             \
       {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
   {                                                                                                  \
@@ -133,7 +133,7 @@ static const option verify_options[] = {
     {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
      "files at once in one study (default: no cap)"},
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
-     "connections to S3 at once, and files that are read at once (default 16)"},
+     "connections to S3 at most (default 64); up to 16 files are read at once"},
     {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
      "where uploads remembered the digests of their files"},

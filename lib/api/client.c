@@ -9,8 +9,12 @@
 #include "http/timetable.h"
 #include "igtcloud/version.h"
 
-/* To S3 at once, unless the program says otherwise: what fills a line of 1 Gbit/s from afar. */
-#define DEFAULT_CONNECTIONS 16
+/* To S3 at once, to begin with: what fills a line of 1 Gbit/s from afar with large files. Small
+ * ones need more there, and are given more while it helps, up to MOST_CONNECTIONS. */
+#define FIRST_CONNECTIONS 16
+#define MOST_CONNECTIONS 64
+/* Beside them, for the cloud's REST API: listings, and a call for each file that went up. */
+#define API_CONNECTIONS 64
 
 struct igt_client {
   igt__http *http;
@@ -53,6 +57,7 @@ static igt_status make_http(igt_client *client, const igt_client_options *option
                             .connect_timeout_ms = options->connect_timeout_ms,
                             .idle_timeout_ms = options->idle_timeout_ms,
                             .retries = retries(options->retries),
+                            .max_connections = client->max_connections + API_CONNECTIONS,
                             .bytes_per_second = options->bytes_per_second,
                             .timetable = &table};
 
@@ -98,8 +103,7 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
   if (!client)
     return igt__fail_memory(err);
   client->cancel = igt__cancel_ref(options->cancel);
-  client->max_connections =
-      options->max_connections ? options->max_connections : DEFAULT_CONNECTIONS;
+  client->max_connections = options->max_connections ? options->max_connections : MOST_CONNECTIONS;
   status = set_origin(client, options->domain, err);
   if (status == IGT_OK)
     status = make_http(client, options, err);
@@ -183,4 +187,8 @@ const char *igt__client_origin(const igt_client *client) {
 
 unsigned igt__client_max_connections(const igt_client *client) {
   return client->max_connections;
+}
+
+unsigned igt__client_connections(const igt_client *client) {
+  return client->max_connections < FIRST_CONNECTIONS ? client->max_connections : FIRST_CONNECTIONS;
 }

@@ -14,6 +14,7 @@ igt__http *igt__client_http(igt_client *client);
 igt__session *igt__client_session(igt_client *client);
 igt__cancel *igt__client_cancel(igt_client *client);
 const char *igt__client_origin(const igt_client *client);
-unsigned igt__client_max_connections(const igt_client *client);
+unsigned igt__client_max_connections(const igt_client *client); /* that there may ever be */
+unsigned igt__client_connections(const igt_client *client);     /* to begin with */
 
 #endif

@@ -127,6 +127,10 @@ unsigned igt__http_loops(const igt__http *http) {
   return http->loop_count;
 }
 
+uint64_t igt__http_slow_downs(const igt__http *http) {
+  return atomic_load_explicit(&http->slow_downs, memory_order_relaxed);
+}
+
 void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second) {
   igt__rate_set(&http->rate, bytes_per_second);
   for (unsigned i = 0; i < http->loop_count; i++)

@@ -41,6 +41,8 @@ igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_
 void igt__http_free(igt__http *http);
 unsigned igt__http_loops(const igt__http *http);
 uint64_t igt__http_requests(const igt__http *http); /* sent so far, each attempt; any thread */
+/* How often a server asked for fewer requests, or did not answer in time, so far. Any thread. */
+uint64_t igt__http_slow_downs(const igt__http *http);
 void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second); /* any thread */
 
 /* What to do about a failed attempt. One table, in retry.c, decides. */

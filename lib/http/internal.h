@@ -171,6 +171,7 @@ struct igt__http {
   igt__proxies proxies;
   igt__rate rate;
   _Atomic uint64_t requests; /* that left, each attempt */
+  _Atomic uint64_t slow_downs;
 };
 
 /* Loops in turn, for callers who do not mind. */

@@ -318,6 +318,8 @@ static void decide(struct igt__http_private *priv) {
 
   name_operation(priv);
   priv->state = IGT__HTTP_IDLE;
+  if (retry == IGT__RETRY_THROTTLED || priv->err.status == IGT_E_TIMEOUT)
+    atomic_fetch_add_explicit(&priv->http->slow_downs, 1, memory_order_relaxed);
   if (priv->loop->stopping || !may_repeat(priv, retry)) {
     give_up(priv, retry);
     return;

@@ -399,7 +399,7 @@ igt_status igt_csv(igt_client *client, const igt_csv_options *options,
   c.partial.fd = -1;
   c.cancel = igt__client_cancel(client);
   c.jobs_tail = &c.jobs;
-  c.concurrency = options->concurrency ? options->concurrency : igt__client_max_connections(client);
+  c.concurrency = options->concurrency ? options->concurrency : igt__client_connections(client);
   pthread_mutex_init(&c.lock, NULL);
   pthread_cond_init(&c.job_done, NULL);
   igt__buf_init(&c.out, SIZE_MAX);

@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/str.h"
 
-/* So many keep 16 connections busy, also when a study has one file. */
+/* So many keep all connections busy, also when a study has one file. */
 #define STUDIES_AT_ONCE 64
 
 void igt__room_init(igt__room *room, igt__run *run) {

@@ -13,8 +13,9 @@
 
 /* Listings and planning at once: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
-/* Completions cost a round trip each and must overlap. */
-#define HELPERS_MAX 16
+/* The cloud wants to hear of each file that is complete: a round trip each, which must overlap. With
+ * 16, two thousand small files from 50 ms away went up in 7 s, of which 1.6 s were PUTs. */
+#define HELPERS_MAX 48
 #define GRANTERS_MAX 4
 /* Events that wait for the calling thread before producers pause. */
 #define EVENTS_MAX 4096
@@ -56,7 +57,8 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
   run->sched =
-      igt__sched_new(igt__client_max_connections(run->client), run->options.concurrent_files);
+      igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
+                     run->options.concurrent_files);
   run->lister = igt__pool_new(1);
   run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   run->helpers = igt__pool_new(HELPERS_MAX);
@@ -477,6 +479,7 @@ static void keep_session(igt__run *run) {
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
   int64_t shown = 0, flushed = igt__mono_us(), kept = flushed;
+  uint64_t slow_downs = igt__http_slow_downs(run->http);
   struct rate rate = {{0}, {0}, 0};
   bool stopped = false;
 
@@ -491,6 +494,10 @@ igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
     if (run->callbacks->on_progress && (done || now - shown >= (int64_t)step * 1000)) {
       show_progress(run, &rate);
       shown = now;
+    }
+    if (slow_downs != igt__http_slow_downs(run->http)) {
+      slow_downs = igt__http_slow_downs(run->http);
+      igt__sched_slow_down(run->sched);
     }
     if (now - flushed >= JOURNAL_FLUSH_US) {
       (void)igt__journal_flush(run->journal, NULL);
@@ -634,6 +641,7 @@ void igt__group_moved(igt__group *group, uint64_t bytes) {
   group->progress.bytes_moved += bytes;
   run->totals.bytes_settled += bytes;
   pthread_mutex_unlock(&run->lock);
+  igt__sched_moved(run->sched, bytes);
 }
 
 void igt__group_unmoved(igt__group *group, uint64_t bytes) {

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "transfer/pace.h"
 
 struct igt__lane {
   igt__lane *next; /* in the ring of lanes that have queued work */
@@ -21,7 +24,9 @@ struct igt__sched {
   pthread_mutex_t lock;
   pthread_cond_t room;
   igt__lane *ring, **ring_tail;
-  unsigned slots, running, works_per_lane;
+  igt__pace pace;
+  unsigned running, works_per_lane;
+  _Atomic uint64_t moved; /* since the last piece */
   size_t backlog;
   size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
   bool pumping, stopped;
@@ -29,7 +34,7 @@ struct igt__sched {
   pthread_cond_t left;
 };
 
-igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
+igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lane) {
   igt__sched *sched = igt__calloc(1, sizeof *sched);
 
   if (!sched)
@@ -38,7 +43,7 @@ igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane) {
   (void)pthread_cond_init(&sched->room, NULL);
   (void)pthread_cond_init(&sched->left, NULL);
   sched->ring_tail = &sched->ring;
-  sched->slots = slots;
+  igt__pace_init(&sched->pace, slots, most, igt__mono_us());
   sched->works_per_lane = works_per_lane;
   return sched;
 }
@@ -150,7 +155,7 @@ static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *tu
 }
 
 static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
-  if (sched->running >= sched->slots && !sched->stopped)
+  if (sched->running >= sched->pace.slots && !sched->stopped)
     return false;
   for (igt__lane *lane; (lane = ring_take_locked(sched)) != NULL;) {
     if (!lane_turn_locked(sched, lane, turn))
@@ -251,11 +256,32 @@ void igt__sched_more(igt__sched *sched, igt__work *work) {
 }
 
 void igt__sched_piece_done(igt__sched *sched) {
+  uint64_t bytes = atomic_exchange_explicit(&sched->moved, 0, memory_order_relaxed);
+
   pthread_mutex_lock(&sched->lock);
+  igt__pace_piece(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots,
+                  igt__mono_us());
   sched->running--;
   sched->leaving++;
   pthread_mutex_unlock(&sched->lock);
   pump_and_leave(sched);
+}
+
+void igt__sched_moved(igt__sched *sched, uint64_t bytes) {
+  atomic_fetch_add_explicit(&sched->moved, bytes, memory_order_relaxed);
+}
+
+void igt__sched_slow_down(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  igt__pace_slow_down(&sched->pace, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+}
+
+unsigned igt__sched_slots(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  unsigned slots = sched->pace.slots;
+  pthread_mutex_unlock(&sched->lock);
+  return slots;
 }
 
 static void unqueue_locked(igt__lane *lane, igt__work *work) {

@@ -28,8 +28,9 @@ struct igt__work {
   void (*drop)(igt__work *work);
 };
 
-/* slots: pieces in flight in all. works_per_lane: files of one group at once, 0: no cap. */
-igt__sched *igt__sched_new(unsigned slots, unsigned works_per_lane);
+/* Pieces in flight in all: `slots` at first, up to `most` while more help (pace.h).
+ * works_per_lane: files of one group at once, 0: no cap. */
+igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lane);
 void igt__sched_free(igt__sched *sched); /* all lanes are gone by then */
 
 /* settled(payload) is called once, when the lane was closed and all its works are done. */
@@ -40,6 +41,10 @@ void igt__sched_close(igt__sched *sched, igt__lane *lane);
 void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work);
 /* The work has pieces again. */
 void igt__sched_more(igt__sched *sched, igt__work *work);
+/* Bytes came or went; and the store wants fewer requests at once. */
+void igt__sched_moved(igt__sched *sched, uint64_t bytes);
+void igt__sched_slow_down(igt__sched *sched);
+unsigned igt__sched_slots(igt__sched *sched); /* as many may be in flight now */
 /* A piece ended: its slot is free. */
 void igt__sched_piece_done(igt__sched *sched);
 /* The work ended (no piece of it runs, none is queued); it may be freed afterwards. */

@@ -18,6 +18,7 @@
 #include "transfer/check.h"
 #include "transfer/digest.h"
 #include "transfer/find.h"
+#include "transfer/pace.h"
 #include "transfer/partial.h"
 #include "transfer/plan.h"
 #include "transfer/pool.h"
@@ -122,7 +123,7 @@ static void begin_order(void) {
 static void test_turns(void **state) {
   (void)state;
   begin_order();
-  igt__sched *sched = igt__sched_new(2, 0);
+  igt__sched *sched = igt__sched_new(2, 2, 0);
   igt__lane *large = igt__sched_open(sched, lane_settled, &settled);
   igt__lane *small = igt__sched_open(sched, lane_settled, &settled);
   job jobs[4];
@@ -147,7 +148,7 @@ static void test_turns(void **state) {
 static void test_cap_in_lane(void **state) {
   (void)state;
   begin_order();
-  igt__sched *sched = igt__sched_new(8, 1);
+  igt__sched *sched = igt__sched_new(8, 8, 1);
   igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
   job jobs[3];
   for (unsigned i = 0; i < 3; i++) {
@@ -165,7 +166,7 @@ static void test_cap_in_lane(void **state) {
 static void test_stop(void **state) {
   (void)state;
   begin_order();
-  igt__sched *sched = igt__sched_new(1, 0);
+  igt__sched *sched = igt__sched_new(1, 1, 0);
   igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
   job jobs[3];
   for (unsigned i = 0; i < 3; i++) {
@@ -446,8 +447,60 @@ static void test_table(void **state) {
   igt_model_free(&study->model);
 }
 
+/* ---- how many at once ---- */
+
+/* A store that answers each piece `latency` later, and all together not faster than `per_second`.
+ */
+static unsigned paced(igt__pace *pace, int64_t *now, int64_t seconds, int64_t latency,
+                      double per_second) {
+  int64_t end = *now + seconds * 1000000;
+  while (*now < end) {
+    double rate = (double)pace->slots * 1e6 / (double)latency;
+    if (rate > per_second)
+      rate = per_second;
+    *now += (int64_t)(1e6 / rate);
+    igt__pace_piece(pace, 30000, true, *now);
+  }
+  return pace->slots;
+}
+
+static void test_pace(void **state) {
+  (void)state;
+  int64_t now = 1000000;
+  igt__pace pace;
+  /* Far away: more is faster, up to the cap, and soon. */
+  igt__pace_init(&pace, 16, 64, now);
+  assert_int_equal(paced(&pace, &now, 1, 50000, 1e9), 64);
+  assert_int_equal(paced(&pace, &now, 60, 50000, 1e9), 64);
+  /* As fast as it gets: back to what was enough. */
+  igt__pace_init(&pace, 16, 64, now);
+  assert_int_equal(paced(&pace, &now, 5, 1000, 5000), 16);
+  /* More helps for a while: 1,000 a second are reached with 50. */
+  igt__pace_init(&pace, 4, 64, now);
+  unsigned slots = paced(&pace, &now, 10, 50000, 500);
+  assert_true(slots >= 16 && slots <= 32);
+  /* SlowDown halves once a second, however many say it, and growth waits. */
+  igt__pace_init(&pace, 64, 64, now);
+  igt__pace_slow_down(&pace, now);
+  igt__pace_slow_down(&pace, now + 500000);
+  assert_int_equal(pace.slots, 32);
+  assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 32);
+  for (int i = 0; i < 20; i++)
+    igt__pace_slow_down(&pace, now += 2000000);
+  assert_int_equal(pace.slots, 2);
+  assert_int_equal(paced(&pace, &now, 20, 50000, 1e9), 64);
+  /* A run with nothing to do learns nothing, and the cap of a user holds. */
+  igt__pace_init(&pace, 16, 64, now);
+  for (int i = 0; i < 1000; i++)
+    igt__pace_piece(&pace, 1000, false, now += 10000);
+  assert_int_equal(pace.slots, 16);
+  igt__pace_init(&pace, 16, 3, now);
+  assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_pace),
       cmocka_unit_test(test_pool),
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_cap_in_lane),

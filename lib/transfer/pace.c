@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/pace.h"
+
+#include <string.h>
+
+/* Long enough to see through the bunches in which answers come, short enough to matter for a
+ * project of some thousand files. */
+#define WINDOW_US 250000
+/* Each slot has had its turn a few times: what a window began with and ended in counts little. */
+#define TURNS 3
+/* A request counts as many bytes: about what a connection could have moved while it waited for the
+ * answer, so that small files and large ones are measured by one number. */
+#define PIECE_BYTES 65536
+/* Less than this is noise, and not worth the connections. */
+#define GAIN 1.10
+#define HOLD_US 15000000
+/* After a SlowDown. Those of requests that were in flight with it say nothing new. */
+#define SLOW_HOLD_US 10000000
+#define SLOW_AGAIN_US 1000000
+#define LEAST 2
+
+static void begin_window(igt__pace *pace, int64_t now) {
+  pace->began_us = now;
+  pace->pieces = 0;
+  pace->bytes = 0;
+  pace->idle = false;
+}
+
+void igt__pace_init(igt__pace *pace, unsigned slots, unsigned most, int64_t now_us) {
+  memset(pace, 0, sizeof *pace);
+  pace->most = most ? most : 1;
+  pace->slots = slots < pace->most ? slots : pace->most;
+  pace->least = pace->slots < LEAST ? pace->slots : LEAST;
+  pace->slowed_at = INT64_MIN / 2;
+  begin_window(pace, now_us);
+}
+
+static void grow(igt__pace *pace, double rate) {
+  pace->before = pace->slots;
+  pace->rate = rate;
+  pace->slots = pace->slots * 2 < pace->most ? pace->slots * 2 : pace->most;
+}
+
+/* Twice as many while that gives a tenth more; else back to what was as good with fewer. */
+static void decide(igt__pace *pace, double rate, int64_t now) {
+  if (pace->before && pace->before < pace->slots && rate < pace->rate * GAIN) {
+    pace->slots = pace->before;
+    pace->before = 0;
+    pace->hold_until = now + HOLD_US;
+  } else if (pace->slots < pace->most) {
+    grow(pace, rate);
+  } else {
+    pace->before = 0;
+    pace->hold_until = now + HOLD_US;
+  }
+}
+
+void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us) {
+  int64_t passed = now_us - pace->began_us;
+
+  pace->pieces++;
+  pace->bytes += bytes;
+  pace->idle = pace->idle || !waiting;
+  if (passed < WINDOW_US || pace->pieces < (uint64_t)TURNS * pace->slots)
+    return;
+  if (!pace->idle && now_us >= pace->hold_until)
+    decide(pace, (double)(pace->bytes + pace->pieces * PIECE_BYTES) / (double)passed, now_us);
+  begin_window(pace, now_us);
+}
+
+void igt__pace_slow_down(igt__pace *pace, int64_t now_us) {
+  pace->hold_until = now_us + SLOW_HOLD_US;
+  pace->before = 0;
+  if (now_us - pace->slowed_at < SLOW_AGAIN_US)
+    return;
+  pace->slowed_at = now_us;
+  pace->slots = pace->slots / 2 > pace->least ? pace->slots / 2 : pace->least;
+  begin_window(pace, now_us);
+}
