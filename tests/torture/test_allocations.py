@@ -53,6 +53,12 @@ def check(done, whole):
         assert done.err.strip(), done  # it says why
 
 
+def visible(folder):
+    """Without partial files, of which one may stay behind when its name is not known any more."""
+    return {name: data for name, data in tree(folder).items()
+            if not os.path.basename(name).startswith(".")}
+
+
 @pytest.mark.parametrize("many", [1, 40])
 @pytest.mark.parametrize("share", range(2))
 @pytest.mark.parametrize("command", ["csv", "download", "verify", "upload"])
@@ -71,7 +77,7 @@ def test_failing_allocation(cloud, tmp_path, command, share, many):
     def whole(done):
         if command == "csv":
             return done.text.count("\n") == rows
-        return command in ("verify", "upload") or tree(out) == right
+        return command in ("verify", "upload") or visible(out) == right
     if command == "csv":
         rows = run().text.count("\n")
     if command == "download":
@@ -84,6 +90,5 @@ def test_failing_allocation(cloud, tmp_path, command, share, many):
         done = run(FAIL_AT=n, FAIL_MANY=many)
         check(done, lambda: whole(done))
         if command == "download":  # what has its name is whole
-            for name, data in tree(out).items():
-                hidden = any(part.startswith(".") for part in pathlib.Path(name).parts)
-                assert hidden or name.endswith("study.json") or right[name] == data, (n, name)
+            for name, data in visible(out).items():
+                assert name.endswith("study.json") or right[name] == data, (n, name)
