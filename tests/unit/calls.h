@@ -60,7 +60,8 @@ static void answer(fixture *f, const char *type, const char *text) {
 }
 
 /* body: NULL where none may be sent. */
-static void expect(fixture *f, size_t i, const char *method, const char *target, const char *body) {
+static inline void expect(fixture *f, size_t i, const char *method, const char *target,
+                          const char *body) {
   const http_seen *seen = http_server_seen(f->server, i);
 
   assert_non_null(seen);
@@ -69,12 +70,12 @@ static void expect(fixture *f, size_t i, const char *method, const char *target,
   assert_string_equal(seen->body ? seen->body : "", body ? body : "");
 }
 
-static void has_header(fixture *f, size_t i, const char *line) {
+static inline void has_header(fixture *f, size_t i, const char *line) {
   if (!strstr(http_server_seen(f->server, i)->headers, line))
     fail_msg("no header %s", line);
 }
 
-static igt_model *parse(const igt_type *type, const char *json) {
+static inline igt_model *parse(const igt_type *type, const char *json) {
   igt_error err = IGT_ERROR_INIT;
   igt_model *model = NULL;
 
@@ -99,13 +100,13 @@ static void same(igt_model *model, const char *text, bool plain) {
   igt_model_free(model);
 }
 
-static igt_status count(void *payload, igt_model *element) {
+static inline igt_status count(void *payload, igt_model *element) {
   assert_non_null(element);
   ++*(size_t *)payload;
   return IGT_OK;
 }
 
-static igt_status take(void *payload, const void *data, size_t n) {
+static inline igt_status take(void *payload, const void *data, size_t n) {
   assert_int_equal(n, strlen(payload));
   assert_memory_equal(data, payload, n);
   return IGT_OK;
