@@ -62,12 +62,23 @@ int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now);
   300 /* seconds; a server that asks for more is not waited for longer                             \
        */
 
-/* What is left to spend on repetitions, a host: when most requests fail, repeating them all only
- * keeps the server down. As in aws-c-io: 500, a transient failure takes 10, a throttled one 5, a
- * success gives back what its request took, or 1. */
+typedef struct igt__queue {
+  struct igt__http_private *first, **last;
+} igt__queue;
+
+/* What a loop grants a host.
+ * Repetitions: when most requests fail, repeating them all only keeps the server down. As in
+ * aws-c-io: 500, a transient failure takes 10, a throttled one 5, a success gives back what its
+ * request took, or 1.
+ * Requests at once: no bound until the host says that it is too busy; then half of what runs, and
+ * with each round of successes one more (additive increase, multiplicative decrease). */
 typedef struct igt__budget {
   struct igt__budget *next;
   int tokens;
+  unsigned running;
+  double most;        /* at once; 0: no bound */
+  int64_t lowered_at; /* igt__mono_us; who began before says nothing about the new bound */
+  igt__queue parked;  /* wait until fewer run */
   char host[];
 } igt__budget;
 
@@ -75,6 +86,10 @@ igt__budget *igt__budget_of(igt__budget **list, const char *host); /* NULL witho
 void igt__budgets_free(igt__budget *list);
 bool igt__budget_take(igt__budget *budget, igt__retry retry, int *taken);
 void igt__budget_give(igt__budget *budget, int *taken);
+/* An answer to a request that began then. slots: when as many may run, the bound is gone. */
+void igt__budget_throttled(igt__budget *budget, int64_t began_at);
+void igt__budget_succeeded(igt__budget *budget, int64_t began_at, size_t slots);
+unsigned igt__budget_room(const igt__budget *budget); /* how many more may run now */
 
 /* Back-off before the n-th repetition, from 1. retry_after < 0: not given. */
 int64_t igt__retry_delay_us(unsigned n, int retry_after);
@@ -109,10 +124,6 @@ typedef struct igt__slot {
   struct igt__http_private *priv; /* NULL: free */
   char why[CURL_ERROR_SIZE];
 } igt__slot;
-
-typedef struct igt__queue {
-  struct igt__http_private *first, **last;
-} igt__queue;
 
 struct igt__loop {
   igt__http *http;
@@ -206,6 +217,8 @@ struct igt__http_private {
 
   /* one attempt */
   igt__slot *slot;
+  igt__budget *budget; /* of the host, once that is known */
+  bool parked;         /* in its line, and not in the loop's */
   igt__url origin;
   char host[300];  /* label of origin */
   bool sent;       /* a connection was there and the request began to leave */

@@ -147,8 +147,20 @@ static void make_ready(struct igt__http_private *priv) {
   ready->last = &priv->queue_next;
 }
 
+/* As many of those in the host's line as may run now. */
+static void unpark(igt__budget *budget) {
+  for (unsigned room = igt__budget_room(budget); room > 0 && budget->parked.first; room--) {
+    struct igt__http_private *priv = budget->parked.first;
+    budget->parked.first = priv->queue_next;
+    if (!budget->parked.first)
+      budget->parked.last = &budget->parked.first;
+    priv->parked = false;
+    make_ready(priv);
+  }
+}
+
 static void leave_ready(struct igt__http_private *priv) {
-  igt__queue *ready = &priv->loop->ready;
+  igt__queue *ready = priv->parked ? &priv->budget->parked : &priv->loop->ready;
   struct igt__http_private **at = &ready->first;
 
   while (*at != priv)
@@ -156,6 +168,19 @@ static void leave_ready(struct igt__http_private *priv) {
   *at = priv->queue_next;
   if (ready->last == &priv->queue_next)
     ready->last = at;
+  priv->parked = false;
+}
+
+/* The host has enough to do: prepared anew when its turn comes, with a date of its own. */
+static void park(struct igt__http_private *priv) {
+  igt__queue *parked = &priv->budget->parked;
+
+  priv->state = IGT__HTTP_READY;
+  priv->parked = true;
+  priv->req->attempts--;
+  priv->queue_next = NULL;
+  *parked->last = priv;
+  parked->last = &priv->queue_next;
 }
 
 static void leave_paused(struct igt__http_private *priv) {
@@ -181,6 +206,10 @@ static void release_slot(struct igt__http_private *priv) {
   loop->free_slots = slot;
   loop->running--;
   priv->slot = NULL;
+  if (priv->budget) {
+    priv->budget->running--;
+    unpark(priv->budget);
+  }
 }
 
 /* The request is its caller's again, and may be gone when this returns. */
@@ -246,6 +275,8 @@ void igt__request_accept_loop(struct igt__http_private *priv) {
   priv->req->attempts = 0;
   priv->repeats = priv->redirects = 0;
   priv->taken = 0;
+  priv->budget = NULL;
+  priv->parked = false;
   priv->delivered = priv->renewed = priv->resumed = false;
   link_all(priv->loop, priv);
   make_ready(priv);
@@ -306,8 +337,7 @@ static void give_up(struct igt__http_private *priv, igt__retry retry) {
 }
 
 static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
-  return igt__budget_take(igt__budget_of(&priv->loop->budgets, priv->origin.host), retry,
-                          &priv->taken);
+  return igt__budget_take(priv->budget, retry, &priv->taken);
 }
 
 /* The attempt is over and has failed with priv->err; the slot is released. */
@@ -381,6 +411,11 @@ static igt_status prepare(struct igt__http_private *priv) {
   return status;
 }
 
+static void give_back(igt__loop *loop, igt__slot *slot) {
+  slot->next = loop->free_slots;
+  loop->free_slots = slot;
+}
+
 void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
   igt__loop *loop = priv->loop;
   igt_status status;
@@ -391,11 +426,16 @@ void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
   status = prepare(priv);
   if (!status)
     status = igt__attempt_begin(priv, slot, &priv->err);
+  priv->budget = status ? NULL : igt__budget_of(&loop->budgets, priv->origin.host);
+  if (priv->budget && igt__budget_room(priv->budget) == 0) {
+    give_back(loop, slot);
+    park(priv);
+    return;
+  }
   if (!status && curl_multi_add_handle(loop->multi, slot->easy) != CURLM_OK)
     status = igt__fail_memory(&priv->err);
   if (status) {
-    slot->next = loop->free_slots;
-    loop->free_slots = slot;
+    give_back(loop, slot);
     fail_start(priv, status);
     return;
   }
@@ -403,6 +443,8 @@ void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
   priv->slot = slot;
   priv->state = IGT__HTTP_RUNNING;
   loop->running++;
+  if (priv->budget)
+    priv->budget->running++;
 }
 
 static bool follow(struct igt__http_private *priv) {
@@ -444,7 +486,8 @@ static void log_attempt(const struct igt__http_private *priv, CURLcode code) {
 }
 
 static void succeed(struct igt__http_private *priv) {
-  igt__budget_give(igt__budget_of(&priv->loop->budgets, priv->origin.host), &priv->taken);
+  igt__budget_give(priv->budget, &priv->taken);
+  igt__budget_succeeded(priv->budget, priv->began_at, priv->loop->slot_count);
   release_slot(priv);
   priv->state = IGT__HTTP_IDLE;
   igt__request_end_loop(priv, IGT_OK);
@@ -472,6 +515,8 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
     succeed(priv);
     return;
   }
+  if (igt__retry_class(&priv->err) == IGT__RETRY_THROTTLED)
+    igt__budget_throttled(priv->budget, priv->began_at);
   release_slot(priv);
   priv->redirects = 0;
   decide(priv);

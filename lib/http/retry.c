@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which failures are worth another attempt, when, and how many in all. */
+#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -160,7 +161,9 @@ igt__budget *igt__budget_of(igt__budget **list, const char *host) {
   budget = igt__malloc(sizeof *budget + strlen(host) + 1);
   if (!budget)
     return NULL;
+  memset(budget, 0, sizeof *budget);
   strcpy(budget->host, host);
+  budget->parked.last = &budget->parked.first;
   budget->tokens = BUDGET;
   budget->next = *list;
   *list = budget;
@@ -194,4 +197,34 @@ void igt__budget_give(igt__budget *budget, int *taken) {
   if (budget->tokens > BUDGET)
     budget->tokens = BUDGET;
   *taken = 0;
+}
+
+/* ---- how many at once ---- */
+
+void igt__budget_throttled(igt__budget *budget, int64_t began_at) {
+  double now = budget ? (double)budget->running : 0;
+
+  /* One burst of refusals is one sign, not as many as there are refusals. */
+  if (!budget || began_at <= budget->lowered_at)
+    return;
+  if (budget->most > 0 && budget->most < now)
+    now = budget->most;
+  budget->most = now > 2 ? now / 2 : 1;
+  budget->lowered_at = igt__mono_us();
+}
+
+void igt__budget_succeeded(igt__budget *budget, int64_t began_at, size_t slots) {
+  if (!budget || budget->most <= 0 || began_at <= budget->lowered_at)
+    return;
+  budget->most += 1 / budget->most;
+  if (budget->most >= (double)slots)
+    budget->most = 0;
+}
+
+unsigned igt__budget_room(const igt__budget *budget) {
+  unsigned most = (unsigned)budget->most;
+
+  if (budget->most <= 0)
+    return UINT_MAX;
+  return most > budget->running ? most - budget->running : 0;
 }

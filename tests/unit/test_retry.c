@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,6 +133,32 @@ static void test_retry_after(void **state) {
   igt__clock_set_hooks(NULL);
 }
 
+static void test_at_once(void **state) {
+  igt__budget *list = NULL, *host = igt__budget_of(&list, "a");
+
+  (void)state;
+  assert_int_equal(igt__budget_room(host), UINT_MAX);
+  host->running = 9;
+  igt__budget_throttled(host, 1); /* half of what runs */
+  assert_int_equal(igt__budget_room(host), 0);
+  host->running = 1;
+  assert_int_equal(igt__budget_room(host), 3);
+  igt__budget_throttled(host, 1); /* began before: the same burst */
+  assert_int_equal(igt__budget_room(host), 3);
+  igt__budget_succeeded(host, 1, 16);
+  assert_int_equal(igt__budget_room(host), 3);
+  for (int i = 0; i < 5; i++) /* a round of successes: one more */
+    igt__budget_succeeded(host, INT64_MAX, 16);
+  assert_int_equal(igt__budget_room(host), 4);
+  igt__budget_throttled(host, INT64_MAX); /* at least one at a time */
+  host->running = 0;
+  assert_int_equal(igt__budget_room(host), 1);
+  for (int i = 0; i < 200; i++)
+    igt__budget_succeeded(host, INT64_MAX, 16);
+  assert_int_equal(igt__budget_room(host), UINT_MAX);
+  igt__budgets_free(list);
+}
+
 static void test_budget(void **state) {
   igt__budget *list = NULL, *a = igt__budget_of(&list, "a"), *b = igt__budget_of(&list, "b");
   int taken = 0, n;
@@ -169,9 +196,8 @@ static void test_budget(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_classes),
-      cmocka_unit_test(test_delay),
-      cmocka_unit_test(test_retry_after),
+      cmocka_unit_test(test_classes),     cmocka_unit_test(test_delay),
+      cmocka_unit_test(test_retry_after), cmocka_unit_test(test_at_once),
       cmocka_unit_test(test_budget),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

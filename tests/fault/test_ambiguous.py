@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Requests that may have been done although their answer was lost: looked up, and never done twice."""
+
+import cloud as c
+from promise import promise
+
+LOST = ["lost-answer", "reset", "internal-error", "reset-in-headers", "reset-in-body"]
+
+
+LOST_EFFECT = ["lost-answer", "reset-in-headers", "reset-in-body"]  # the others took none
+
+
+def upload(cloud, igtcloud, tmp_path, expected):
+    c.write(tmp_path / "up/lab", expected)
+    igtcloud.run("upload", tmp_path / "up", "target")
+    log = cloud.requests()
+    assert cloud.planned() == []
+    cloud.clear()
+    c.same(c.content_of(cloud, expected), expected)
+    return log
+
+
+def studies_of(tmp_path):
+    """As many as there are faults, with two files each."""
+    return {f"{tmp_path.name}-{n}/{name}": name.encode() for n in range(len(LOST))
+            for name in ("a.txt", "b.txt")}
+
+
+def posts_to(log, ending):
+    return [r for r in log if r["method"] == "POST" and r["path"].endswith(ending)]
+
+
+@promise("Requests of unknown outcome", "the answer to the creation of a study is lost, or an error",
+         "the institute's studies are looked at before it is sent again: one study, never two")
+def test_study_is_created_once(cloud, igtcloud, tmp_path):
+    cloud.faults(*({"fault": kind, "method": "POST", "path": "**/studies"} for kind in LOST))
+    expected = studies_of(tmp_path)
+    log = upload(cloud, igtcloud, tmp_path, expected)
+    names = [s for s in c.Api(cloud).all_names("target") if s.startswith(tmp_path.name)]
+    assert sorted(names) == sorted({k.split("/")[0] for k in expected})
+    looks = [r for r in log if r["method"] == "GET" and r["path"].endswith("/studies")]
+    assert len(looks) == 1 + len(LOST)
+    assert len(posts_to(log, "/studies")) == len(names) + len(LOST) - len(LOST_EFFECT)
+
+
+@promise("Requests of unknown outcome", "the answer to the registration of files is lost, or an error",
+         "the study's files are looked at; those that are not there are registered")
+def test_files_are_registered_once(cloud, igtcloud, tmp_path):
+    cloud.faults(*({"fault": kind, "method": "POST", "path": "**/files"} for kind in LOST))
+    log = upload(cloud, igtcloud, tmp_path, studies_of(tmp_path))
+    assert len(posts_to(log, "/files")) == 2 * len(LOST) - len(LOST_EFFECT)
+
+
+@promise("Requests of unknown outcome", "the cloud's answer to `$file-upload-completed` is lost, or an error",
+         "it sets a state, so it is sent again")
+def test_completion_is_told(cloud, igtcloud, tmp_path):
+    cloud.faults(*({"fault": kind, "method": "POST", "path": "**/$file-upload-completed"}
+                   for kind in LOST[:4]))
+    upload(cloud, igtcloud, tmp_path, studies_of(tmp_path))
+
+
+@promise("Requests of unknown outcome", "CompleteMultipartUpload: its answer is lost, or an error, or 200 with an "
+         "error in it, or somebody else's page, or its body was damaged",
+         "the parts are listed: completed again, or the object is looked at; no byte is sent twice")
+def test_end_of_a_multipart_upload(cloud, igtcloud, tmp_path):
+    kinds = LOST + ["complete-error", "proxy-page", "slow-down", "short-body", "flip-in-request"]
+    size = 8 * c.MIB + 3
+    cloud.faults(*({"fault": kind, "method": "POST", "path": f"**/{kind}.bin", "query": "uploadId=",
+                    "at": 40} for kind in kinds))
+    log = upload(cloud, igtcloud, tmp_path,
+                 {f"{tmp_path.name}/{kind}.bin": kind[:1].encode() * size for kind in kinds})
+    for kind in kinds:
+        mine = [r for r in log if r["path"].endswith(f"/{kind}.bin")]
+        assert sum(r["bytesIn"] for r in mine if r["part"]) == size
+        ends = [r for r in mine if r["method"] == "POST" and "uploadId=" in r["query"]]
+        assert len(ends) == (1 if kind in LOST_EFFECT + ["short-body"] else 2), (kind, ends)
+
+
+@promise("Requests of unknown outcome", "the same for a service identity, which may not look at objects",
+         "an upload that has gone from the store was completed")
+def test_end_of_a_multipart_upload_of_a_service(cloud, igtcloud, tmp_path):
+    expected = {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)}
+    c.write(tmp_path / "up/lab", expected)
+    cloud.faults({"fault": "lost-answer", "method": "POST", "path": c.S3, "query": "uploadId="})
+    igtcloud.run("upload", "--service-file", cloud.data / "station@trial.pem", tmp_path / "up",
+                 "target", sign_in=False)
+    assert not cloud.requests(path="*/s3credentials", query="*action=GET*")
+    cloud.clear()
+    c.same(c.content_of(cloud, expected), expected)
+
+
+@promise("Requests of unknown outcome", "the answer to CreateMultipartUpload is lost",
+         "another upload is begun; the first has no parts")
+def test_begin_of_a_multipart_upload(cloud, igtcloud, tmp_path):
+    cloud.faults({"fault": "lost-answer", "method": "POST", "query": "uploads"})
+    log = upload(cloud, igtcloud, tmp_path, {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)})
+    uploads = {r["query"].split("uploadId=")[1] for r in log if r["part"]}
+    assert len(uploads) == 1 and len([r for r in log if r["query"] == "uploads="]) == 2

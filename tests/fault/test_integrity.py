@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Wrong bytes under a right name: noticed, fetched or sent anew, and never kept."""
+
+import pytest
+
+import cloud as c
+from igtcloud import SOME_FAILED
+from promise import promise
+
+FILM = "/igtcloud/**/film.bin"
+
+
+@promise("Integrity", "one bit of an object turns on its way down; its ETag or checksum does not fit",
+         "the digest says so; that file is fetched once more (a wrong ETag beside a right checksum is no matter)")
+@pytest.mark.parametrize("kind", ["flip", "wrong-etag", "wrong-checksum"])
+def test_small_object(cloud, igtcloud, out, kind):
+    cloud.faults({"fault": kind, "path": "**/f.bin", "method": "GET", "at": 4000})
+    done = igtcloud.run("download", "--json", out, "one")
+    assert len(cloud.requests(path="*/f.bin", method="GET")) == (1 if kind == "wrong-etag" else 2)
+    assert next(i for i in done.items if i["kind"] == "file")["verified"]
+    c.same(c.files(out), c.stored(cloud, "one"))
+
+
+@promise("Integrity", "one bit of one range of a large object turns",
+         "the digest of the whole says so; the file is fetched once more")
+def test_large_object(cloud, igtcloud, out):
+    cloud.faults({"fault": "flip", "path": FILM, "method": "GET", "at": 1000000, "skip": 1})
+    igtcloud.run("download", out, "film")
+    moved = sum(r["bytesOut"] for r in cloud.requests(path="*/film.bin", method="GET"))
+    assert moved == 2 * (25 * c.MIB + 1)
+    c.same(c.files(out), c.stored(cloud, "film"))
+
+
+@promise("Integrity", "every attempt brings wrong bytes", "that file fails by name; nothing is left under it, nor beside it")
+def test_wrong_for_ever(cloud, igtcloud, out):
+    cloud.faults({"fault": "flip", "path": "**/one.bin", "method": "GET", "times": 0})
+    done = igtcloud.run("download", out, "mixed", status=SOME_FAILED)
+    assert "one.bin" in done.err and 2 <= len(cloud.requests(path="*/one.bin", method="GET")) <= 4
+    got = c.files(out / "lab" / "case-1")
+    assert "one.bin" not in got and len(got) == len(c.MIXED) - 1 and c.leftovers(out) == []
+
+
+@promise("Integrity", "a file of that name is there already, and its successor comes wrong", "the old file stays")
+def test_old_file_survives(cloud, igtcloud, out):
+    c.write(out, {"lab/case/f.bin": b"old"})
+    cloud.faults({"fault": "flip", "path": "**/f.bin", "method": "GET", "times": 0})
+    igtcloud.run("download", out, "one", status=SOME_FAILED)
+    assert c.files(out) == {"lab/case/f.bin": b"old"}
+
+
+@promise("Integrity", "the object is replaced between two ranges of one download",
+         "`If-Match` fails; the file is fetched anew, once, and is the new object from begin to end")
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_replaced_between_ranges(cloud, igtcloud, out, nth):
+    cloud.faults({"fault": "replace", "path": FILM, "method": "GET", "skip": nth - 1})
+    done = igtcloud.run("download", "--connections", "1", "--json", out, "film")
+    moved = [r for r in cloud.requests(path="*/film.bin", method="GET")]
+    refused = [r for r in moved if r["status"] == 412]
+    assert refused and sum(r["bytesOut"] for r in moved if r["status"] == 206) <= 2 * (
+        25 * c.MIB + 1)
+    assert next(i for i in done.items if i["kind"] == "file")["verified"]
+    c.same(c.files(out), c.stored(cloud, "film"))
+
+
+@promise("Integrity", "the object is another one at every range", "that file fails by name, and nothing is left of it")
+def test_replaced_for_ever(cloud, igtcloud, out):
+    cloud.faults({"fault": "replace", "path": FILM, "method": "GET", "times": 0})
+    done = igtcloud.run("download", "--connections", "1", out, "film", status=SOME_FAILED)
+    assert "changes while it is fetched" in done.err
+    assert c.files(out) == {} and c.leftovers(out) == []
+
+
+@promise("Integrity", "one bit turns on the way up, in a PUT or a part; the store's ETag is not that of the bytes",
+         "the store refuses it by its digest, or we its answer; sent again")
+@pytest.mark.parametrize("kind", ["flip-in-request", "wrong-etag"])
+def test_upload(cloud, igtcloud, tmp_path, kind):
+    expected = {f"{tmp_path.name}/small.bin": b"x" * 5000,
+                f"{tmp_path.name}/film.bin": bytes(range(256)) * 4 * 9 * 1024}
+    c.write(tmp_path / "up/lab", expected)
+    cloud.faults({"fault": kind, "method": "PUT", "path": "**/small.bin", "at": 70},
+                 {"fault": kind, "method": "PUT", "query": "partNumber=1&", "at": 70})
+    igtcloud.run("upload", tmp_path / "up", "target")
+    assert len(cloud.requests(path="*/small.bin", method="PUT")) == 2
+    assert len([r for r in cloud.requests(path="*/film.bin") if r["part"] == 1]) == 2
+    cloud.clear()
+    c.same(c.content_of(cloud, expected), expected)
+
+
+@promise("Integrity", "a file grows, shrinks or changes while it is sent", "that file fails and says so; no mixture is called complete")
+def test_file_that_changes_while_it_is_sent(cloud, igtcloud, tmp_path):
+    path = tmp_path / "up/lab" / tmp_path.name / "film.bin"
+    c.write(path.parent, {"film.bin": bytes(9 * c.MIB)})
+    cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=1&", "seconds": 600})
+    process = igtcloud.start("upload", tmp_path / "up", "target", "--timeout", "3")
+    cloud.wait_for(lambda: any(r["part"] == 1 for r in cloud.requests()))
+    with open(path, "r+b") as f:
+        f.write(b"changed")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SOME_FAILED and b"changed while" in err, err
+    assert [f["isCompleted"] for f in c.Api(cloud).files("target", tmp_path.name)] == [False]

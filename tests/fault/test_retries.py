@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""What is repeated, and what is not: one fault, the requests that follow, the result."""
+
+import pytest
+
+import cloud as c
+from igtcloud import DENIED, FAILED, SOME_FAILED
+from promise import promise
+
+OBJECT = "/igtcloud/**/f.bin"
+
+
+def download(cloud, igtcloud, out, project="one", **options):
+    done = igtcloud.run("download", "--json", out, project, **options)
+    c.same(c.files(out), c.stored(cloud, project))
+    assert c.leftovers(out) == []
+    return done
+
+
+@promise("Retry", "an object's GET is answered by 429, 500, 502, 503, 504, or its connection breaks: before the "
+         "answer, in the headers, in the body", "asked for again after a pause; the file is whole")
+def test_get_of_an_object(cloud, igtcloud, out):
+    cloud.faults(*({"fault": kind, "path": f"**/{kind}.bin", "method": "GET", "at": 5000}
+                   for kind in c.TRANSIENT))
+    igtcloud.run("download", out, "kinds")
+    for kind in c.TRANSIENT:
+        gets = cloud.requests(path=f"*/{kind}.bin")
+        assert [g["fault"] for g in gets] == [kind, None] and gets[1]["bytesOut"] == 100000
+    c.same(c.files(out), c.stored(cloud, "kinds"))
+
+
+@promise("Retry", "the same, five times in a row", "asked for five times more; a sixth failure fails that file alone")
+def test_so_often_and_no_more(cloud, igtcloud, out):
+    cloud.faults({"fault": "internal-error", "path": OBJECT, "times": 3})
+    igtcloud.run("download", "--retries", "3", out, "one")
+    assert len(cloud.requests(path="*/f.bin")) == 4
+    cloud.clear()
+    cloud.faults({"fault": "internal-error", "path": "**/notes/3.txt", "times": 0})
+    done = igtcloud.run("download", "--retries", "1", out, "mixed", status=SOME_FAILED)
+    assert len(cloud.requests(path="*/notes/3.txt", method="GET")) == 2 * 2
+    assert "given up after 2 attempts" in done.err and "notes/3.txt" in done.err
+    got = c.files(out / "lab" / "case-1")
+    assert "notes/3.txt" not in got and len(got) == len(c.MIXED) - 1
+
+
+@promise("Retry", "the connection is refused for a second", "connected again; nothing is lost")
+def test_refused(cloud, igtcloud, out):
+    cloud.faults({"fault": "refuse", "path": OBJECT, "seconds": 0.7})
+    download(cloud, igtcloud, out)
+
+
+@promise("Retry", "a list of projects, institutes, studies or files breaks off in the middle",
+         "asked for again; it goes on behind what was read, once the begin has shown to be the same")
+@pytest.mark.parametrize("kind", ["reset-in-body", "short-body", "reset", "bad-gateway"])
+def test_lists(cloud, igtcloud, out, kind):
+    cloud.faults(*({"fault": kind, "method": "GET", "path": path, "at": 60} for path in
+                   ("/api/data/projects", "**/hospitals", "**/studies", "**/files")))
+    done = download(cloud, igtcloud, out, "mixed")
+    assert done.summary["filesDone"] == len(c.MIXED) + 6 + 8
+
+
+@promise("Retry", "a long list breaks off again and again", "each time from where it broke")
+def test_a_list_that_breaks_four_times(cloud, igtcloud, out):
+    cloud.faults(*({"fault": "reset-in-body", "path": "**/studies", "at": at}
+                   for at in (3000, 9000, 500, 15000)))
+    done = igtcloud.run("download", "--json", "--dry-run", out, "many")
+    assert len(cloud.requests(path="*/studies")) == 5
+    assert done.summary["filesDone"] == 200
+
+
+@promise("Retry", "sign-in: 500, or a lost answer", "sent again")
+def test_sign_in(cloud, igtcloud, out):
+    kinds = ["internal-error", "reset", "lost-answer", "short-body"]
+    cloud.faults(*({"fault": kind, "path": "/api/auth/login"} for kind in kinds))
+    igtcloud.run("download", out, "one")
+    assert [r["fault"] for r in cloud.requests(path="*/login")] == kinds + [None]
+
+
+@promise("Retry", "a file's PUT, or a part's, is answered by an error, or its connection breaks on the way",
+         "sent again; the file is whole")
+def test_put(cloud, igtcloud, tmp_path):
+    kinds = c.TRANSIENT[:9] + ["reset-in-request", "expired-token", "flip-in-request", "wrong-etag"]
+    expected = {f"{tmp_path.name}/{kind}.bin": kind.encode() * 20000 for kind in kinds}
+    expected[f"{tmp_path.name}/film.bin"] = bytes(range(256)) * 4 * 9 * 1024
+    c.write(tmp_path / "up/lab", expected)
+    cloud.faults(*({"fault": kind, "method": "PUT", "path": f"**/{kind}.bin", "at": 100000}
+                   for kind in kinds),
+                 *({"fault": kind, "method": "PUT", "query": f"partNumber={n}&", "at": 100000}
+                   for n, kind in ((1, "reset"), (2, "internal-error"), (1, "lost-answer"),
+                                   (2, "reset-in-request"), (1, "flip-in-request"))))
+    igtcloud.run("upload", tmp_path / "up", "target")
+    assert cloud.planned() == []
+    c.same(c.content_of(cloud, expected), expected)
+
+
+@promise("Retry", "one request in ten fails, of all, in a dozen ways; both ways over a mixed tree",
+         "it takes longer; every file is there, whole, and once")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_in_ten(cloud, igtcloud, tmp_path, seed):
+    expected = c.local_tree(tmp_path / "up", seed=seed)
+    kinds = c.TRANSIENT + ["flip-in-request", "flip"]
+    faults = [{"fault": kind, "chance": 0.1 / len(kinds), "seed": seed * 100 + n, "at": 100,
+               **({"path": c.S3} if kind.startswith("flip") else {})}
+              for n, kind in enumerate(kinds)]
+    cloud.faults(*faults)
+    igtcloud.run("upload", tmp_path / "up", "target", timeout=300)
+    igtcloud.run("download", tmp_path / "out", "mixed", timeout=300)
+    struck = [r for r in cloud.requests() if r["fault"]]
+    assert len(struck) > 3, struck
+    cloud.clear()
+    c.same(c.content_of(cloud, expected), expected)
+    c.same(c.files(tmp_path / "out"), c.stored(cloud, "mixed"))
+
+
+@promise("Retry", "what cannot get better: 403, a redirect to another host, 407, a sign-in page of the network",
+         "asked once; a sentence says what it is; credentials go nowhere else")
+@pytest.mark.parametrize("kind, words", [
+    ("forbidden", "Access Denied"), ("redirect", "redirect"), ("proxy-login", "proxy"),
+    ("proxy-page", "captive portal")])
+def test_permanent(cloud, igtcloud, out, kind, words):
+    to = {"to": f"http://127.0.0.1:{cloud.port}/elsewhere"} if kind == "redirect" else {}
+    cloud.faults({"fault": kind, "path": OBJECT, **to})
+    done = igtcloud.run("download", out, "one", status=SOME_FAILED)
+    assert words in done.err and c.files(out) == {}
+    assert len(cloud.requests(path="*/f.bin")) == 1 and cloud.requests(path="/elsewhere") == []
+
+
+@promise("Retry", "a sign-in page of the network answers a request of the API", "an error that says so, never a success")
+@pytest.mark.parametrize("path, method", [
+    ("/api/auth/login", "POST"), ("/api/data/projects", "GET"), ("**/files", "POST"),
+    ("**/$file-upload-completed", "POST")])
+def test_page_in_place_of_the_api(cloud, igtcloud, tmp_path, path, method):
+    c.local_tree(tmp_path / "up", studies=1, large=0)
+    cloud.faults({"fault": "proxy-page", "path": path, "method": method, "times": 0})
+    done = igtcloud.run("upload", tmp_path / "up", "target", status=None)
+    assert done.status in (FAILED, SOME_FAILED) and "sign-in page" in done.err, done
+
+
+@promise("Retry", "the password is not accepted", "asked once: nobody is locked out by repetitions")
+def test_wrong_password(cloud, igtcloud, out):
+    igtcloud.password = "wrong"
+    igtcloud.run("download", out, "one", status=DENIED)
+    assert len(cloud.requests(path="*/login")) == 1
+
+
+@promise("Retry", "what is left of a longer answer stands on a kept connection", "another connection; nothing is mixed")
+def test_leftovers_of_an_answer(cloud, igtcloud, out):
+    cloud.faults({"fault": "long-body", "path": c.S3, "method": "GET", "by": 200, "times": 4})
+    igtcloud.run("download", "--connections", "2", out, "mixed")
+    c.same(c.files(out), c.stored(cloud, "mixed"))
+
+
+@promise("Retry", "no answer, or a body that stops, for as long as `--timeout`", "that attempt ends; asked for again")
+@pytest.mark.parametrize("at", [None, 5000])
+def test_silence(cloud, igtcloud, out, at):
+    cloud.faults({"fault": "silence", "path": OBJECT, "seconds": 600,
+                  **({} if at is None else {"at": at})})
+    igtcloud.run("download", "--timeout", "2", out, "one")
+    gets = cloud.requests(path="*/f.bin")
+    assert len(gets) == 2 and (gets[0]["took"] is None or gets[0]["took"] >= 1.5)
+
+
+@promise("Retry", "a body that comes with one byte a second", "it is alive, and waited for")
+def test_trickle(cloud, igtcloud, out):
+    cloud.faults({"fault": "trickle", "path": "**/$aud", "per_second": 1},
+                 {"fault": "trickle", "path": "/api/auth/s3credentials", "per_second": 400})
+    igtcloud.run("download", "--timeout", "2", out, "one")
+    assert len(cloud.requests(path="*/s3credentials")) == 1
