@@ -2,6 +2,7 @@
 #include "journal/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -15,11 +16,13 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "crypto/crypto.h"
 
 #define JOURNAL_VERSION 1
 /* A commit costs an fsync: gather what comes within a second, but lose little at a kill. */
 #define COMMIT_AFTER_US 1000000
 #define COMMIT_AFTER_WRITES 512
+#define CREATED_KEPT_S (24 * 60 * 60)
 
 enum statement {
   FIND_FILE,
@@ -33,6 +36,9 @@ enum statement {
   PUT_PART,
   DROP_PARTS,
   LIST_PARTS,
+  FIND_CREATED,
+  PUT_CREATED,
+  FORGET_CREATED,
   STATEMENT_COUNT
 };
 
@@ -56,6 +62,10 @@ static const char *const sql[STATEMENT_COUNT] = {
     [DROP_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2",
     [LIST_PARTS] = "SELECT number, etag, sha256 FROM part WHERE origin=?1 AND key=?2"
                    " ORDER BY number",
+    [FIND_CREATED] = "SELECT id FROM created WHERE origin=?1 AND institute=?2 AND name=?3",
+    [PUT_CREATED] = "INSERT OR REPLACE INTO created(origin, institute, name, id, at)"
+                    " VALUES(?1,?2,?3,?4,?5)",
+    [FORGET_CREATED] = "DELETE FROM created WHERE at<?1",
 };
 
 static const char schema[] =
@@ -70,11 +80,15 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS part(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " number INTEGER NOT NULL, etag TEXT, sha256 BLOB, PRIMARY KEY(origin, key, number))"
     " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS created(origin TEXT NOT NULL, institute TEXT NOT NULL,"
+    " name TEXT NOT NULL, id TEXT, at INTEGER, PRIMARY KEY(origin, institute, name))"
+    " WITHOUT ROWID;"
     "PRAGMA user_version=1;";
 
 struct igt__journal {
   pthread_mutex_t lock;
   sqlite3 *db;
+  int claims; /* a file of which a byte is locked for each study under creation; -1: none */
   sqlite3_stmt *stmt[STATEMENT_COUNT];
   bool open_batch;
   unsigned batch_writes;
@@ -149,9 +163,8 @@ static igt_status check_version(igt__journal *journal, const char *path, igt_err
 
 static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
   mode_t mask = umask(0077);
-  int rc = sqlite3_open_v2(path, &journal->db,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
-                           NULL);
+  int rc = sqlite3_open_v2(
+      path, &journal->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
   igt_status status;
 
   umask(mask);
@@ -196,6 +209,18 @@ static bool move_aside(const char *path) {
   return moved;
 }
 
+/* Without it, two programs at once may create the same study. */
+static void open_claims(igt__journal *journal, const char *path) {
+  size_t n = strlen(path) + sizeof ".lock";
+  char *lock = igt__malloc(n);
+
+  if (!lock)
+    return;
+  (void)snprintf(lock, n, "%s.lock", path);
+  journal->claims = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  igt__free(lock);
+}
+
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err) {
   igt__journal *journal = igt__calloc(1, sizeof *journal);
@@ -207,6 +232,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
   if (!journal)
     return igt__fail_memory(err);
   (void)pthread_mutex_init(&journal->lock, NULL);
+  journal->claims = -1;
   if (!path && (status = default_path(&own, err)) == IGT_OK)
     path = own;
   if (status == IGT_OK)
@@ -220,6 +246,8 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
       status = open_at(journal, path, err);
     }
   }
+  if (status == IGT_OK)
+    open_claims(journal, path);
   if (status == IGT_OK)
     *out = journal;
   else
@@ -298,6 +326,8 @@ void igt__journal_close(igt__journal *journal) {
   if (journal->db)
     (void)commit_locked(journal);
   shut(journal);
+  if (journal->claims >= 0)
+    close(journal->claims);
   (void)pthread_mutex_destroy(&journal->lock);
   igt__free(journal);
 }
@@ -533,4 +563,81 @@ size_t igt__journal_parts(igt__journal *journal, const char *origin, const char 
   (void)sqlite3_reset(stmt);
   pthread_mutex_unlock(&journal->lock);
   return count;
+}
+
+/* ---- studies under creation ---- */
+
+/* A byte for each name; two names that fall together wait for each other, which is no harm. */
+static off_t place_of(const char *origin, const char *institute, const char *name) {
+  igt__digest *digest = igt__digest_new(IGT__SHA256);
+  const char *const parts[] = {origin, institute, name};
+  unsigned char out[IGT__DIGEST_MAX];
+  uint64_t place = 0;
+
+  if (!digest)
+    return 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    igt__digest_update(digest, parts[i], strlen(parts[i]) + 1);
+  igt__digest_final(digest, out);
+  igt__digest_free(digest);
+  memcpy(&place, out, sizeof place);
+  return (off_t)(place >> 2);
+}
+
+static int lock_byte(igt__journal *journal, short type, off_t place) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+
+  return fcntl(journal->claims, F_OFD_SETLK, &lock);
+}
+
+bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
+                        const char *name) {
+  if (!journal || journal->claims < 0)
+    return true;
+  return lock_byte(journal, F_WRLCK, place_of(origin, institute, name)) == 0 ||
+         (errno != EAGAIN && errno != EACCES); /* a file system without locks */
+}
+
+void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
+                          const char *name) {
+  if (journal && journal->claims >= 0)
+    (void)lock_byte(journal, F_UNLCK, place_of(origin, institute, name));
+}
+
+bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
+                               const char *name, char id[128]) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  (void)commit_locked(journal); /* a batch sees nothing that others wrote since its begin */
+  stmt = start_locked(journal, FIND_CREATED, origin, institute);
+  bind_text(stmt, 3, name);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found)
+    column_text(stmt, 0, id, 128);
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
+                              const char *name, const char *id) {
+  int64_t now = igt__wall_seconds();
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  bind_int(journal->stmt[FORGET_CREATED], 1, (uint64_t)(now - CREATED_KEPT_S));
+  write_locked(journal, FORGET_CREATED);
+  stmt = start_locked(journal, PUT_CREATED, origin, institute);
+  bind_text(stmt, 3, name);
+  bind_text(stmt, 4, id);
+  bind_int(stmt, 5, (uint64_t)now);
+  write_locked(journal, PUT_CREATED);
+  (void)commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
 }

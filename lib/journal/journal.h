@@ -72,4 +72,17 @@ void igt__journal_put_part(igt__journal *journal, const char *origin, const char
 size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
                           igt__journal_part **out);
 
+/* A study that is about to be created: one at a time for each name among all programs that share
+ * the journal, so that two uploads of one tree make one study. False: another one is at it. A
+ * process that ends gives its claims back. name: of any length. */
+bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
+                        const char *name);
+void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
+                          const char *name);
+/* What was made of it, for a day: seen by the others at once. */
+bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
+                               const char *name, char id[128]);
+void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
+                              const char *name, const char *id);
+
 #endif

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/create.h"
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "model/model.h"
 #include "transfer/find.h"
+
+#define CLAIM_POLL_US 50000
+#define CLAIM_NAME_MAX (16u * 1024 * 1024) /* a study.json, and more */
 
 bool igt__is_unclear(igt_status status) {
   return status == IGT_E_NETWORK || status == IGT_E_TIMEOUT || status == IGT_E_SERVER;
@@ -28,9 +33,8 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
   return status;
 }
 
-igt_status igt__create_study(igt__run *run, const igt_institute *institute,
-                             const igt__folder *folder, const igt_root_study *wanted,
-                             igt_root_study **out, igt_error *err) {
+static igt_status create(igt__run *run, const igt_institute *institute, const igt__folder *folder,
+                         const igt_root_study *wanted, igt_root_study **out, igt_error *err) {
   for (unsigned n = 1;; n++) {
     igt_error looked = IGT_ERROR_INIT;
     igt_status status =
@@ -44,4 +48,71 @@ igt_status igt__create_study(igt__run *run, const igt_institute *institute,
     if (*out)
       return IGT_OK;
   }
+}
+
+/* ---- beside other programs ---- */
+
+/* What tells one new study from another: the folder's name, and what its study.json says. */
+static char *claim_name(const igt__folder *folder) {
+  igt__buf name;
+
+  igt__buf_init(&name, CLAIM_NAME_MAX);
+  igt__buf_printf(&name, "%s/%s\n", folder->patient ? folder->patient : "", folder->name);
+  if (folder->doc)
+    igt__json_write(&name, folder->doc, IGT__JSON_COMPACT);
+  return igt__buf_take(&name);
+}
+
+/* *waited: another program was creating this study. False: cancelled meanwhile. */
+static bool claim(igt__run *run, const char *institute, const char *name, bool *waited) {
+  *waited = false;
+  while (!igt__journal_claim(run->journal, run->origin, institute, name)) {
+    if (igt__run_stopping(run))
+      return false;
+    *waited = true;
+    igt__sleep_us(CLAIM_POLL_US);
+  }
+  return true;
+}
+
+/* What another program has created since this one listed the studies. Who waited looks at the
+ * list: the other one may have been killed before it could tell. */
+static igt_status find_theirs(igt__run *run, const igt_institute *institute,
+                              const igt__folder *folder, const char *name, bool waited,
+                              igt_root_study **out, igt_error *err) {
+  char id[128];
+
+  if (!waited &&
+      !igt__journal_find_created(run->journal, run->origin, igt__text_of(&institute->id), name, id))
+    return IGT_OK;
+  return find_created(run, institute, folder, out, err);
+}
+
+igt_status igt__create_study(igt__run *run, const igt_institute *institute,
+                             const igt__folder *folder, const igt_root_study *wanted,
+                             igt_root_study **out, bool *made, igt_error *err) {
+  const char *where = igt__text_of(&institute->id);
+  char *name = claim_name(folder);
+  igt_status status;
+  bool waited;
+
+  *made = false;
+  *out = NULL;
+  if (!name)
+    return igt__fail_memory(err);
+  if (!claim(run, where, name, &waited)) {
+    igt__free(name);
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+  }
+  status = find_theirs(run, institute, folder, name, waited, out, err);
+  if (status == IGT_OK && !*out) {
+    status = create(run, institute, folder, wanted, out, err);
+    *made = status == IGT_OK;
+  }
+  if (*made && *out)
+    igt__journal_put_created(run->journal, run->origin, where, name,
+                             igt__text_of(&(*out)->study_database_id));
+  igt__journal_unclaim(run->journal, run->origin, where, name);
+  igt__free(name);
+  return status;
 }

@@ -9,10 +9,11 @@
 #include "transfer/run.h"
 
 /* Blocking. folder: what wanted was made of; it finds the study again. A request of unknown outcome
- * is never sent again before a look shows that it did nothing. */
+ * is never sent again before a look shows that it did nothing. A study that another program with
+ * this journal creates at the same time is taken as it is: then not *made. */
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
-                             igt_root_study **out, igt_error *err);
+                             igt_root_study **out, bool *made, igt_error *err);
 
 /* Whether a request may have been done although it looks like a failure. */
 bool igt__is_unclear(igt_status status);

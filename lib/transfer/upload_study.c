@@ -133,21 +133,23 @@ static igt_status open_created(plan *p, igt_error *err) {
   igt__folder folder = {c->patient, c->name, c->doc, c->only};
   igt_root_study *made = NULL;
   igt_status status;
+  bool is_new;
 
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
-  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, err);
+  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &is_new, err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "the study '%s' was not created", p->name);
     return status;
   }
-  count_created(&p->u->run);
+  if (is_new)
+    count_created(&p->u->run);
   if (!igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
                              igt__text_of(&made->study_database_id), igt__text_of(&made->s3_prefix),
                              "files/", study_settled))
     status = igt__fail_memory(err);
   else
-    p->group->note = "the study was created";
+    p->group->note = is_new ? "the study was created" : "another run created the study";
   igt_model_free(&made->model);
   return status;
 }

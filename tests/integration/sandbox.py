@@ -119,6 +119,12 @@ class Sandbox:
         self.process = None
         return status
 
+    def restart_with(self, **options):
+        """With other values of options that it has."""
+        for name, value in options.items():
+            self.options[self.options.index("--" + name.replace("_", "-")) + 1] = str(value)
+        return self.restart()
+
     def restart(self):
         """Stops it when it runs, and starts it on the same data and port."""
         self.stop()

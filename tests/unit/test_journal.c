@@ -117,6 +117,26 @@ static void test_damaged(void **state) {
   igt__journal_close(open_it(false));
 }
 
+static void test_claims(void **state) {
+  igt__journal *mine = open_it(false), *theirs = open_it(false);
+  char id[128];
+
+  (void)state;
+  assert_true(igt__journal_claim(mine, "o", "i", "study"));
+  assert_false(igt__journal_claim(theirs, "o", "i", "study"));
+  assert_true(igt__journal_claim(theirs, "o", "i", "another"));
+  assert_true(igt__journal_claim(theirs, "o2", "i", "study"));
+  assert_false(igt__journal_find_created(theirs, "o", "i", "study", id));
+  igt__journal_put_created(mine, "o", "i", "study", "id-1");
+  igt__journal_unclaim(mine, "o", "i", "study");
+  assert_true(igt__journal_claim(theirs, "o", "i", "study"));
+  assert_true(igt__journal_find_created(theirs, "o", "i", "study", id));
+  assert_string_equal(id, "id-1");
+  igt__journal_close(theirs); /* gives its claims back */
+  assert_true(igt__journal_claim(mine, "o", "i", "study"));
+  igt__journal_close(mine);
+}
+
 static void test_none(void **state) {
   (void)state;
   igt__journal_file found;
@@ -133,6 +153,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
       cmocka_unit_test(test_none),
   };
