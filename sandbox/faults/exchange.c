@@ -312,6 +312,7 @@ ending exchange_run(connection *c) {
   c->entry = request_log_begin(front->log, c->number, &c->request);
   fault_plan_take(front->plan, c->request.method, c->request.path, c->request.query,
                   request_log_in_flight(front->log), &c->fault);
+  request_log_strike(front->log, c->entry, c->fault.kind);
   if (c->fault.kind != FAULT_NONE && fault_stage_of(c->fault.kind) == FAULT_AT_ANSWER)
     end = answer_fault(c);
   else if (fault_stage_of(c->fault.kind) == FAULT_AT_BEFORE)
@@ -320,6 +321,6 @@ ending exchange_run(connection *c) {
     end = relay(c);
   if (end != END_KEEP)
     wire_close(&c->cloud);
-  request_log_end(front->log, c->entry, c->status, c->fault.kind, c->bytes_in, c->bytes_out);
+  request_log_end(front->log, c->entry, c->status, c->bytes_in, c->bytes_out);
   return end;
 }

@@ -98,7 +98,9 @@ void request_log_free(request_log *log);
 size_t request_log_begin(request_log *log, uint64_t from, const head *request);
 /* Requests that have begun and not ended. */
 unsigned request_log_in_flight(request_log *log);
-void request_log_end(request_log *log, size_t entry, int status, fault_kind kind, uint64_t bytes_in,
+/* What it gets. */
+void request_log_strike(request_log *log, size_t entry, fault_kind kind);
+void request_log_end(request_log *log, size_t entry, int status, uint64_t bytes_in,
                      uint64_t bytes_out);
 igt__json *request_log_list(request_log *log);
 /* Forgets what has ended; entries that run go on being counted but are not listed. */

@@ -117,15 +117,32 @@ unsigned request_log_in_flight(request_log *log) {
   return n;
 }
 
-void request_log_end(request_log *log, size_t number, int status, fault_kind kind,
-                     uint64_t bytes_in, uint64_t bytes_out) {
+static entry *find_locked(request_log *log, size_t number) {
+  return number >= log->first && number - log->first < log->count
+             ? &log->entries[number - log->first]
+             : NULL;
+}
+
+void request_log_strike(request_log *log, size_t number, fault_kind kind) {
+  entry *e;
+
+  pthread_mutex_lock(&log->lock);
+  e = find_locked(log, number);
+  if (e)
+    e->fault = kind;
+  pthread_mutex_unlock(&log->lock);
+}
+
+void request_log_end(request_log *log, size_t number, int status, uint64_t bytes_in,
+                     uint64_t bytes_out) {
+  entry *e;
+
   pthread_mutex_lock(&log->lock);
   log->in_flight--;
-  if (number >= log->first && number - log->first < log->count) {
-    entry *e = &log->entries[number - log->first];
+  e = find_locked(log, number);
+  if (e) {
     e->ended = igt__mono_us();
     e->status = status;
-    e->fault = kind;
     e->bytes_in = bytes_in;
     e->bytes_out = bytes_out;
   }

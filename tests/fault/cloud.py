@@ -137,12 +137,12 @@ def local_tree(folder, seed=1, studies=2, large=20 * MIB + 17):
 
 def content_of(cloud, expected):
     """What the cloud has of the studies in `expected`, in project "target"."""
-    api, found = Api(cloud), {}
+    api, s3, found = Api(cloud), cloud.boto3(), {}
     names = {k.split("/")[0] for k in expected}
     for name in names & set(api.studies("target")):
         for file in api.files("target", name):
             assert file["isCompleted"], file
-            body = cloud.boto3().get_object(Bucket=BUCKET, Key=file["key"])["Body"].read()
+            body = s3.get_object(Bucket=BUCKET, Key=file["key"])["Body"].read()
             found[f"{name}/{file['fileName']}"] = body
     return found
 

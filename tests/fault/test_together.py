@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Two programs at the same work, with one journal or two: nobody is hurt."""
+
+import pytest
+
+import cloud as c
+from promise import promise
+
+
+def both(igtcloud, *arguments, journals=((), ())):
+    runs = [igtcloud.start(*arguments[:1], *journal, *arguments[1:]) for journal in journals]
+    ends = [(run.communicate(timeout=120)[1], run.returncode) for run in runs]
+    assert [status for _, status in ends] == [0, 0], ends
+
+
+@promise("Several at once", "two downloads into one folder, with one journal or without any", "both succeed; every file is whole")
+@pytest.mark.parametrize("journals", [((), ()), (["--no-journal"], ["--no-journal"])])
+def test_downloads_into_one_folder(cloud, igtcloud, tmp_path, journals):
+    both(igtcloud, "download", tmp_path / "out", "mixed", journals=journals)
+    c.same(c.files(tmp_path / "out"), c.stored(cloud, "mixed"))
+    assert c.leftovers(tmp_path / "out") == []
+
+
+@promise("Several at once", "two uploads of one tree, whose studies are there already", "both succeed; every file is whole, and once")
+def test_uploads_into_known_studies(cloud, igtcloud, tmp_path):
+    expected = c.local_tree(tmp_path / "up")
+    names = sorted({k.split("/")[0] for k in expected})
+    c.write(tmp_path / "seeds/lab", {f"{name}/first.txt": b"1" for name in names})
+    igtcloud.run("upload", tmp_path / "seeds", "target")
+    both(igtcloud, "upload", tmp_path / "up", "target")
+    got = c.content_of(cloud, expected)
+    c.same({k: v for k, v in got.items() if not k.endswith("/first.txt")}, expected)
+
+
+@promise("Several at once", "two uploads of one tree of new studies, with one journal", "each study is created once; every file is whole, and once")
+def test_uploads_of_new_studies(tmp_path):
+    expected = c.local_tree(tmp_path / "up", studies=4, large=9 * c.MIB)
+    home = tmp_path / "home"
+    home.mkdir()
+    # Slow enough that both have listed the studies before one of them creates any.
+    with c.start(tmp_path, latency=300) as cloud:
+        both(c.Program(cloud.url, home), "upload", tmp_path / "up", "target")
+        posts = [r for r in cloud.requests(path="*/studies") if r["method"] == "POST"]
+        assert len(posts) == 4
+        cloud.restart_with(latency=0)
+        assert len(c.Api(cloud).all_names("target")) == 4
+        c.same(c.content_of(cloud, expected), expected)
