@@ -88,7 +88,8 @@ static const char schema[] =
 struct igt__journal {
   pthread_mutex_t lock;
   sqlite3 *db;
-  int claims; /* a file of which a byte is locked for each study under creation; -1: none */
+  char *claims_path;
+  int claims; /* a file of which a byte is locked for each study under creation; -1: not open */
   sqlite3_stmt *stmt[STATEMENT_COUNT];
   bool open_batch;
   unsigned batch_writes;
@@ -209,16 +210,14 @@ static bool move_aside(const char *path) {
   return moved;
 }
 
-/* Without it, two programs at once may create the same study. */
-static void open_claims(igt__journal *journal, const char *path) {
+static igt_status name_claims(igt__journal *journal, const char *path, igt_error *err) {
   size_t n = strlen(path) + sizeof ".lock";
-  char *lock = igt__malloc(n);
 
-  if (!lock)
-    return;
-  (void)snprintf(lock, n, "%s.lock", path);
-  journal->claims = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  igt__free(lock);
+  journal->claims_path = igt__malloc(n);
+  if (!journal->claims_path)
+    return igt__fail_memory(err);
+  (void)snprintf(journal->claims_path, n, "%s.lock", path);
+  return IGT_OK;
 }
 
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
@@ -247,7 +246,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
     }
   }
   if (status == IGT_OK)
-    open_claims(journal, path);
+    status = name_claims(journal, path, err);
   if (status == IGT_OK)
     *out = journal;
   else
@@ -328,6 +327,7 @@ void igt__journal_close(igt__journal *journal) {
   shut(journal);
   if (journal->claims >= 0)
     close(journal->claims);
+  igt__free(journal->claims_path);
   (void)pthread_mutex_destroy(&journal->lock);
   igt__free(journal);
 }
@@ -584,6 +584,15 @@ static off_t place_of(const char *origin, const char *institute, const char *nam
   return (off_t)(place >> 2);
 }
 
+/* Downloads never need it. Without it, two programs at once may create the same study. */
+static bool open_claims(igt__journal *journal) {
+  pthread_mutex_lock(&journal->lock);
+  if (journal->claims < 0)
+    journal->claims = open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  pthread_mutex_unlock(&journal->lock);
+  return journal->claims >= 0;
+}
+
 static int lock_byte(igt__journal *journal, short type, off_t place) {
   struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
 
@@ -592,7 +601,7 @@ static int lock_byte(igt__journal *journal, short type, off_t place) {
 
 bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
                         const char *name) {
-  if (!journal || journal->claims < 0)
+  if (!journal || !open_claims(journal))
     return true;
   return lock_byte(journal, F_WRLCK, place_of(origin, institute, name)) == 0 ||
          (errno != EAGAIN && errno != EACCES); /* a file system without locks */
@@ -600,7 +609,7 @@ bool igt__journal_claim(igt__journal *journal, const char *origin, const char *i
 
 void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
                           const char *name) {
-  if (journal && journal->claims >= 0)
+  if (journal && open_claims(journal))
     (void)lock_byte(journal, F_UNLCK, place_of(origin, institute, name));
 }
 
