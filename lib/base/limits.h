@@ -24,6 +24,11 @@
 /* All header lines of one answer, and their number. */
 #define IGT__MAX_HEADER_BYTES (256u * 1024)
 #define IGT__MAX_HEADER_COUNT 256
+/* Bytes a second that an exchange must move on average over IGT__CRAWL_TIMEOUTS idle timeouts (10
+ * minutes): a byte now and then would hold a run for ever. The slowest modems did 40 times as much.
+ */
+#define IGT__MIN_RATE 64
+#define IGT__CRAWL_TIMEOUTS 20
 /* A token: the token file holds 20,480 bytes of base64. */
 #define IGT__MAX_TOKEN (16u * 1024)
 #define IGT__TOKEN_FILE_SIZE (5u * 4096)

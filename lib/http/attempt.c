@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "http/internal.h"
@@ -312,7 +313,9 @@ static void reset(struct igt__http_private *priv) {
   priv->paused = 0;
   priv->body_pos = 0;
   priv->up = priv->down = priv->marked = 0;
-  priv->began_at = priv->mark_at = igt__mono_us();
+  priv->began_at = priv->mark_at = priv->crawl_at = igt__mono_us();
+  priv->crawl_marked = 0;
+  priv->crawls = false;
   priv->req->bytes_sent = 0;
   igt__error_clear(&priv->err);
   igt__answer_reset(priv);
@@ -352,15 +355,33 @@ static uint64_t unsent(const struct igt__http_private *priv) {
   return (uint64_t)n < priv->up ? (uint64_t)n : priv->up;
 }
 
+/* Under a lower rate of our own it is we who are slow. */
+static bool is_crawling(struct igt__http_private *priv, uint64_t moved, int64_t now) {
+  uint64_t limit = atomic_load(&priv->http->rate.limit);
+  int64_t passed = now - priv->crawl_at;
+  int64_t window = (int64_t)priv->http->idle_timeout_ms * 1000 * IGT__CRAWL_TIMEOUTS;
+
+  if (passed < window)
+    return false;
+  priv->crawls = (limit == 0 || limit > (uint64_t)IGT__MIN_RATE * 64) &&
+                 (moved - priv->crawl_marked) * 1000000 < (uint64_t)passed * IGT__MIN_RATE;
+  priv->crawl_at = now;
+  priv->crawl_marked = moved;
+  return priv->crawls;
+}
+
 bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
   uint64_t moved = priv->up + priv->down - unsent(priv);
   int64_t passed = now - priv->mark_at;
 
   /* Before, the connect timeout rules; a pause by the rate is ours. */
   if (!priv->sent || priv->paused) {
-    priv->mark_at = now;
+    priv->mark_at = priv->crawl_at = now;
+    priv->crawl_marked = moved;
     return false;
   }
+  if (is_crawling(priv, moved, now))
+    return true;
   if (moved > priv->marked && (moved - priv->marked) * 1000000 >= (uint64_t)passed) {
     priv->marked = moved;
     priv->mark_at = now;

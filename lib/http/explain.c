@@ -78,6 +78,10 @@ static igt_status explain_timeout(failure *f) {
 }
 
 igt_status igt__explain_idle(struct igt__http_private *priv) {
+  if (priv->crawls)
+    return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: less than %d bytes a second for %g s",
+                     priv->host, IGT__MIN_RATE,
+                     (double)priv->http->idle_timeout_ms / 1000 * IGT__CRAWL_TIMEOUTS);
   return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: no %s for %g s", priv->host,
                    priv->answering ? "more data" : "answer",
                    (double)priv->http->idle_timeout_ms / 1000);

@@ -230,6 +230,9 @@ struct igt__http_private {
   uint64_t up, down; /* bytes moved, headers of the answer too */
   uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */
   int64_t mark_at;
+  uint64_t crawl_marked; /* the same over a longer time */
+  int64_t crawl_at;
+  bool crawls;
   uint64_t dropped;     /* of a body that nobody wants */
   igt__buf answer_head; /* "name\0value\0"... */
   size_t header_bytes, header_count;
@@ -271,7 +274,8 @@ bool igt__request_is_cancelled(const struct igt__http_private *priv);
 igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err);
 void igt__slot_close(igt__slot *slot);
 igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err);
-/* Less than 1 byte/s, either way, for as long as the idle timeout. */
+/* Less than 1 byte/s, either way, for as long as the idle timeout, or less than IGT__MIN_RATE for
+ * much longer (priv->crawls). */
 bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now);
 
 /* ---- answer.c: header lines and body as they come ---- */

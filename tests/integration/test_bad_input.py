@@ -387,6 +387,21 @@ def test_headers_without_end(home, out):
     sentence(done)
 
 
+def test_a_few_bytes_at_a_time(home, out):
+    """Never silent, never done."""
+    def drip(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.05)
+    with listener(drip) as url:
+        done = Program(url, home).run("download", "--timeout", "0.2", "--retries", "0", out, "p",
+                                      status=FAILED, timeout=50)
+    assert "bytes a second" in done.err or "no more data" in done.err, done
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")

@@ -19,7 +19,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "http/http.h"
+#include "http/internal.h"
 #include "http_server.h"
 
 typedef struct fixture {
@@ -881,6 +881,31 @@ static void test_idle(void **state) {
   igt__http_free(http);
 }
 
+/* Bytes without end, but few: 20 times the idle timeout, then it is enough. */
+static void test_crawl(void **state) {
+  fixture *f = *state;
+  struct igt__http_private *priv = f->req.priv;
+  igt__http *http = make((igt__http_options){.idle_timeout_ms = 30000});
+  int64_t now = 1000000000, begin = now;
+
+  priv->http = http;
+  priv->sent = true;
+  priv->mark_at = priv->crawl_at = now;
+  while (!igt__attempt_is_idle(priv, now) && now - begin < 2000 * 1000000ll) {
+    now += 1000000;
+    priv->down += 63;
+  }
+  assert_true(priv->crawls && now - begin == 600 * 1000000ll);
+  for (begin = now; !igt__attempt_is_idle(priv, now) && now - begin < 2000 * 1000000ll;) {
+    now += 1000000;
+    priv->down += 65;
+  }
+  assert_true(now - begin == 2000 * 1000000ll);
+  priv->sent = false;
+  priv->http = NULL;
+  igt__http_free(http);
+}
+
 static void *cancel_later(void *arg) {
   fixture *f = arg;
 
@@ -1147,6 +1172,7 @@ int main(void) {
       TEST(test_redirect_of_post),
       TEST(test_redirect_as_answer),
       TEST(test_idle),
+      TEST(test_crawl),
       TEST(test_cancel),
       TEST(test_cancel_in_back_off),
       TEST(test_resubmit),
