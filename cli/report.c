@@ -128,6 +128,11 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
     free(r);
     return NULL;
   }
+  /* Programs read along, and what a killed run had done is told. */
+  if (s->json)
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+  if (r->file)
+    setvbuf(r->file, NULL, _IOLBF, BUFSIZ);
   r->bar = progress_new(s, verb);
   r->callbacks = (igt_callbacks){on_item, r->bar ? on_progress : NULL, on_message, r, 0};
   return r;
@@ -211,7 +216,8 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
     write_summary(stdout, summary, status);
   if (r->file) {
     write_summary(r->file, summary, status);
-    if (fclose(r->file) != 0 && status == IGT_OK) {
+    bool bad = ferror(r->file) != 0;
+    if ((fclose(r->file) != 0 || bad) && status == IGT_OK) {
       fprintf(stderr, "igtcloud: the report '%s' could not be written\n", r->s->report);
       result = EXIT_FAILED;
     }

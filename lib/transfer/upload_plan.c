@@ -21,12 +21,14 @@ typedef struct remote_file {
 
 /* ---- one file ---- */
 
-static void report(plan *p, const char *path, const igt__local *local, igt_result result,
-                   const char *text, const igt_error *err) {
+/* key NULL: it has none. */
+static void report(plan *p, const char *path, const char *key, const igt__local *local,
+                   igt_result result, const char *text, const igt_error *err) {
   igt_item item = {.kind = IGT_ITEM_FILE,
                    .result = result,
                    .path = path,
                    .local_path = local->path,
+                   .key = key,
                    .size = local->size,
                    .text = text,
                    .error = err};
@@ -149,7 +151,8 @@ static void flush_batch(plan *p) {
     if (added == IGT_E_CANCELLED)
       igt__group_dropped(p->group);
     else if (added != IGT_OK)
-      report(p, p->pending[i].item_path, &p->pending[i].local, IGT_RESULT_FAILED, "", &one);
+      report(p, p->pending[i].item_path, p->pending[i].key, &p->pending[i].local, IGT_RESULT_FAILED,
+             "", &one);
   }
   clear_batch(p);
   igt__sched_wait_backlog(p->u->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->u->run);
@@ -196,13 +199,13 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
   if (status == IGT_OK)
     status = is_there(p, key.data, local, &there, &err);
   if (status != IGT_OK)
-    report(p, path, local, IGT_RESULT_FAILED, "", &err);
+    report(p, path, key.data, local, IGT_RESULT_FAILED, "", &err);
   else if (there)
-    report(p, path, local, IGT_RESULT_SKIPPED, "it is in the cloud already", NULL);
+    report(p, path, key.data, local, IGT_RESULT_SKIPPED, "it is in the cloud already", NULL);
   else if (p->u->run.options.dry_run)
-    report(p, path, local, IGT_RESULT_PLANNED, "", NULL);
+    report(p, path, key.data, local, IGT_RESULT_PLANNED, "", NULL);
   else if (add_to_batch(p, path, key.data, local, &err) != IGT_OK)
-    report(p, path, local, IGT_RESULT_FAILED, "", &err);
+    report(p, path, key.data, local, IGT_RESULT_FAILED, "", &err);
   igt__buf_finish(&key);
 }
 
@@ -255,9 +258,9 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     (void)igt__cloud_path(p->folder, e->path, &name, &err);
   why = why_not(p, e, name ? name : e->path);
   if (why && e->kind != IGT__WALK_UNREADABLE)
-    report(p, name ? name : e->path, &local, IGT_RESULT_IGNORED, why, NULL);
+    report(p, name ? name : e->path, NULL, &local, IGT_RESULT_IGNORED, why, NULL);
   else if (!name)
-    report(p, e->path, &local, IGT_RESULT_FAILED, "", &err);
+    report(p, e->path, NULL, &local, IGT_RESULT_FAILED, "", &err);
   else
     take_file(p, name, &local);
   igt__free(name);
