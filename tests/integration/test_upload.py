@@ -257,14 +257,17 @@ def test_shards(cloud, igtcloud, up, lab):
     (["--concurrent-studies", "2", "--concurrent-files", "2"], 4),
     (["--connections", "2"], 2), (["--connections", "64"], 64)])
 def test_concurrency(cloud, igtcloud, up, lab, options, most):
-    put(up, {f"{lab.name}/s{s}/f{f}": "content" * 100 for s in range(8) for f in range(6)})
+    put(up, {f"{lab.name}/s{s}/f{f}": "content" * 100 for s in range(4) for f in range(4)})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": f"/{BUCKET}/**", "seconds": 0.1,
+                  "times": 0})
     done = igtcloud.run("upload", *options, up, "up")
-    assert "8 studies, 48 files" in done.err
+    assert "4 studies, 16 files" in done.err
     puts = cloud.requests(method="PUT", path=f"/{BUCKET}/*")
-    assert len(puts) == 48
-    at_once = max(sum(r["at"] <= p["at"] < r["at"] + r["took"] for r in puts) for p in puts)
+    assert len(puts) == 16
+    # The server notes the end of an answer a moment after the client has it.
+    at_once = max(sum(r["at"] <= p["at"] < r["at"] + 0.1 for r in puts) for p in puts)
     assert at_once <= most
-    assert all(len(lab.contents(f"s{s}")) == 6 for s in range(8))
+    assert all(len(lab.contents(f"s{s}")) == 4 for s in range(4))
 
 
 def test_service_file_in_one_process(cloud, up, tmp_path):
