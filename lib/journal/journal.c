@@ -39,6 +39,10 @@ enum statement {
   FIND_CREATED,
   PUT_CREATED,
   FORGET_CREATED,
+  OLDEST_RUN,
+  PUT_RUN,
+  DROP_RUN,
+  DROP_RUNS,
   STATEMENT_COUNT
 };
 
@@ -66,6 +70,11 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_CREATED] = "INSERT OR REPLACE INTO created(origin, institute, name, id, at)"
                     " VALUES(?1,?2,?3,?4,?5)",
     [FORGET_CREATED] = "DELETE FROM created WHERE at<?1",
+    [OLDEST_RUN] = "SELECT min(began) FROM run WHERE target=?1 AND boot<>?2",
+    [PUT_RUN] = "INSERT OR REPLACE INTO run(target, boot, scope, process, began)"
+                " VALUES(?1,?2,?3,?4,?5)",
+    [DROP_RUN] = "DELETE FROM run WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
+    [DROP_RUNS] = "DELETE FROM run WHERE target=?1 AND boot<>?2 AND scope=?3",
 };
 
 static const char schema[] =
@@ -83,6 +92,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS created(origin TEXT NOT NULL, institute TEXT NOT NULL,"
     " name TEXT NOT NULL, id TEXT, at INTEGER, PRIMARY KEY(origin, institute, name))"
     " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
+    " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
     "PRAGMA user_version=1;";
 
 struct igt__journal {
@@ -647,6 +658,60 @@ void igt__journal_put_created(igt__journal *journal, const char *origin, const c
   bind_text(stmt, 4, id);
   bind_int(stmt, 5, (uint64_t)now);
   write_locked(journal, PUT_CREATED);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- runs ---- */
+
+static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
+                            enum statement which) {
+  sqlite3_stmt *stmt = start_locked(journal, which, run->target, run->boot);
+
+  bind_text(stmt, 3, run->scope);
+  if (which == DROP_RUN)
+    bind_int(stmt, 4, (uint64_t)getpid());
+  write_locked(journal, which);
+}
+
+/* A commit reaches the disk only here: a row that a loss of power takes along with the files that
+ * it speaks of would be of no use. */
+static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
+  sqlite3_stmt *stmt;
+
+  (void)commit_locked(journal);
+  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+  stmt = start_locked(journal, PUT_RUN, run->target, run->boot);
+  bind_text(stmt, 3, run->scope);
+  bind_int(stmt, 4, (uint64_t)getpid());
+  bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
+  write_locked(journal, PUT_RUN);
+  (void)commit_locked(journal);
+  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+}
+
+int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run) {
+  sqlite3_stmt *stmt;
+  int64_t since = 0;
+
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = start_locked(journal, OLDEST_RUN, run->target, run->boot);
+  if (sqlite3_step(stmt) == SQLITE_ROW)
+    since = sqlite3_column_int64(stmt, 0);
+  (void)sqlite3_reset(stmt);
+  put_run_locked(journal, run);
+  pthread_mutex_unlock(&journal->lock);
+  return since;
+}
+
+void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  drop_run_locked(journal, run, DROP_RUN);
+  if (whole)
+    drop_run_locked(journal, run, DROP_RUNS);
   (void)commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }

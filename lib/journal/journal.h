@@ -47,6 +47,21 @@ void igt__journal_put_download(igt__journal *journal, const char *local, const c
                                const igt__journal_download *download);
 void igt__journal_drop_download(igt__journal *journal, const char *local);
 
+/* A run that writes below `target`. Until the file system is synced at its end, a loss of power may
+ * leave files of the right size and the wrong content; a row that was left behind in another boot
+ * of the machine tells since when. `scope` says what of the cloud the run is about. */
+typedef struct igt__journal_run {
+  const char *target; /* absolute */
+  const char *scope;
+  const char *boot; /* this boot's id */
+} igt__journal_run;
+/* Returns when the oldest run of another boot began that did not end, in seconds since 1970; 0:
+ * there is none. */
+int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run);
+/* All of it is on the disk. whole: it also went over all that its scope holds and found it good, so
+ * that what other boots left behind is settled. */
+void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole);
+
 /* A multipart upload. */
 typedef struct igt__journal_upload {
   uint64_t size;

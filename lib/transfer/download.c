@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "model/model.h"
+#include "transfer/durable.h"
 #include "transfer/fetch.h"
 #include "transfer/plan.h"
 #include "transfer/space.h"
@@ -25,6 +26,7 @@ typedef struct download {
   igt__map *folders; /* study folders of this run, lower case: each may be used once */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
+  igt__durable durable;
 } download;
 
 /* One study (or the project's files) that is being planned. */
@@ -147,7 +149,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
     return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
   if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->size)
     return IGT_OK;
-  if (p->d->run.options.checksum)
+  if (p->d->run.options.checksum || igt__durable_doubts(&p->d->durable, &st))
     return compare(p, file, there, known, err);
   *there = true;
   recall(p, file, &st, known);
@@ -563,12 +565,6 @@ static void tell_no_match(const download *d, const igt_summary *s) {
   cb->on_message(cb->payload, IGT_E_NOT_FOUND, text);
 }
 
-/* One sync of the file system for all files, in place of one for each. */
-static void sync_target(const download *d) {
-  if (!d->run.options.dry_run)
-    (void)syncfs(igt__root_fd(d->root));
-}
-
 static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   const igt_download_options *o = d->options;
   igt_status status = igt__find(d->run.client, &o->selection, !o->project_files, &d->found, err);
@@ -587,13 +583,13 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   d->folders = igt__map_new();
   if (!d->folders || !d->target)
     return igt__fail_memory(err);
+  igt__durable_begin(&d->durable, &d->run, o, d->target);
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);
   status = igt__run_wait(&d->run, summary, err);
   if (status == IGT_OK)
     tell_no_match(d, summary);
-  sync_target(d);
-  return status;
+  return igt__durable_end(&d->durable, &d->run, d->root, status, err);
 }
 
 static igt_status check_options(const igt_download_options *o, igt_error *err) {

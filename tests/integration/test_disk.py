@@ -242,6 +242,23 @@ def test_journal_of_a_newer_version(igtcloud, out):
     assert path.read_bytes() == before and len(whole(out / "again")) == 42
 
 
+def test_power_that_was_lost(igtcloud, out):
+    """What a run of an earlier boot wrote and did not sync counts by its content, not its size."""
+    igtcloud.run("download", out, "p")
+    file = next(f for f in sorted(out.rglob("*")) if f.is_file() and f.name != "study.json")
+    data = file.read_bytes()
+    file.write_bytes(bytes(len(data)))
+    igtcloud.run("download", out, "p")
+    assert file.read_bytes() == bytes(len(data))  # its size is right, and nothing casts doubt
+    with contextlib.closing(sqlite3.connect(journal_of(igtcloud))) as db, db:
+        assert db.execute("SELECT count(*) FROM run").fetchone() == (0,)
+        db.execute("INSERT INTO run VALUES(?, '', 'another-boot', 1, ?)",
+                   (str(out.resolve()), int(time.time()) - 3600))
+    done = igtcloud.run("download", out, "p")
+    assert "the machine went down" in done.err
+    assert file.read_bytes() == data
+
+
 @pytest.mark.parametrize("damage", ["text", "head", "middle", "cut", "empty"])
 def test_journal_that_is_damaged(igtcloud, out, damage):
     igtcloud.run("download", out, "p")

@@ -106,6 +106,32 @@ static void test_uploads(void **state) {
   igt__journal_close(j);
 }
 
+/* A run of another boot that did not end casts doubt, until a run about the same is whole. */
+static void test_runs(void **state) {
+  (void)state;
+  igt__journal *j = open_it(false);
+  igt__journal_run first = {"/target", "all", "boot-1"};
+  igt__journal_run second = {"/target", "all", "boot-2"};
+  igt__journal_run some = {"/target", "some", "boot-2"};
+  igt__journal_run elsewhere = {"/other", "all", "boot-2"};
+
+  assert_int_equal(igt__journal_begin_run(j, &first), 0);
+  assert_int_equal(igt__journal_begin_run(j, &first), 0); /* the same boot: nothing is lost */
+  igt__journal_close(j);
+  j = open_it(false);
+  assert_int_equal(igt__journal_begin_run(j, &elsewhere), 0);
+  assert_true(igt__journal_begin_run(j, &second) > 1700000000);
+  igt__journal_end_run(j, &second, false);
+  assert_true(igt__journal_begin_run(j, &some) > 1700000000);
+  igt__journal_end_run(j, &some, true);
+  assert_true(igt__journal_begin_run(j, &second) > 1700000000);
+  igt__journal_end_run(j, &second, true);
+  assert_int_equal(igt__journal_begin_run(j, &second), 0);
+  igt__journal_end_run(j, &second, true);
+  assert_int_equal(igt__journal_begin_run(j, &first), 0);
+  igt__journal_close(j);
+}
+
 static void test_damaged(void **state) {
   (void)state;
   igt__journal_close(open_it(false));
@@ -153,7 +179,11 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
+<<<<<<< HEAD
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
+=======
+      cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
+>>>>>>> 3c54271 (transfer: what a loss of power may have spoilt is compared)
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
       cmocka_unit_test(test_none),
   };

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "journal/journal.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define SCOPE_MAX (64 * 1024)
+#define CLOCK_SLACK_S 60 /* the clock may have been set meanwhile */
+
+static void read_boot(char *out, size_t cap) {
+  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
+
+  if (fd >= 0)
+    close(fd);
+  out[n > 0 ? n : 0] = '\0';
+  out[strcspn(out, "\n")] = '\0';
+}
+
+static void put(igt__buf *text, const char *value) {
+  igt__buf_printf(text, "%s\n", value ? value : "");
+}
+
+/* What the options select: the same command gives the same text. */
+static char *describe(const igt__run *run, const igt_download_options *o) {
+  const igt_selection *s = &o->selection;
+  igt__buf text;
+
+  igt__buf_init(&text, SCOPE_MAX);
+  put(&text, run->origin);
+  put(&text, s->project);
+  put(&text, s->institute && strcmp(s->institute, "*") != 0 ? s->institute : NULL);
+  put(&text, s->start);
+  put(&text, s->end);
+  put(&text, s->ext);
+  for (size_t i = 0; i < o->transfer.include_count; i++)
+    put(&text, o->transfer.include[i]);
+  put(&text, "");
+  for (size_t i = 0; i < o->transfer.exclude_count; i++)
+    put(&text, o->transfer.exclude[i]);
+  if (igt__buf_printf(&text, "%u %d %u/%u %d", o->categories, o->project_files, o->transfer.shard,
+                      o->transfer.shards, (int)o->transfer.structure))
+    return igt__buf_take(&text);
+  igt__buf_finish(&text);
+  return NULL;
+}
+
+static igt__journal_run row(const igt__durable *durable) {
+  return (igt__journal_run){durable->target, durable->scope, durable->boot};
+}
+
+void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
+                        const char *target) {
+  igt__journal_run mine;
+
+  if (!run->journal || options->transfer.dry_run)
+    return;
+  durable->target = igt__strdup(target);
+  durable->scope = describe(run, options);
+  if (durable->target && durable->scope)
+    read_boot(durable->boot, sizeof durable->boot);
+  if (!*durable->boot)
+    return;
+  mine = row(durable);
+  durable->doubt = igt__journal_begin_run(run->journal, &mine);
+  if (durable->doubt)
+    igt__run_message(run, IGT_OK,
+                     "the machine went down in an earlier run: what that one wrote is compared "
+                     "byte by byte");
+}
+
+bool igt__durable_doubts(const igt__durable *durable, const struct stat *st) {
+  return durable->doubt && (int64_t)st->st_ctim.tv_sec >= durable->doubt - CLOCK_SLACK_S;
+}
+
+static igt_status sync_target(igt__root *root, const char *target, igt_error *err) {
+  if (!root || syncfs(igt__root_fd(root)) == 0)
+    return IGT_OK;
+  return igt__fail_errno(err, errno, "what was written below %s did not reach the disk", target);
+}
+
+igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,
+                            igt_status status, igt_error *err) {
+  const char *target = root ? igt__root_path(root) : "";
+  igt_error lost = IGT_ERROR_INIT;
+  igt_status synced = run->options.dry_run ? IGT_OK : sync_target(root, target, &lost);
+
+  if (synced == IGT_OK && *durable->boot) {
+    igt__journal_run mine = row(durable);
+    igt__journal_end_run(run->journal, &mine, status == IGT_OK);
+  }
+  igt__free(durable->target);
+  igt__free(durable->scope);
+  if (synced == IGT_OK)
+    return status;
+  if (err)
+    *err = lost;
+  return synced;
+}
