@@ -79,7 +79,7 @@ def machine():
                 break
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return (f"{os.cpu_count()} × {model}, {pages / 2**30:.0f} GiB, Linux {platform.release()}; "
-            "client and server share the processors")
+            f"client and server share the processors, load average {os.getloadavg()[0]:.0f} at the end")
 
 
 def sections(text):
