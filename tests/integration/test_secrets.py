@@ -16,6 +16,7 @@ import subprocess
 import termios
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -91,7 +92,7 @@ def run_all(igtcloud, home, status=None):
     """Commands of every kind with all that they can say; their outputs."""
     up = home / "up" / "i" / "P---S"
     up.mkdir(parents=True, exist_ok=True)
-    (up / f"new{len(list(up.iterdir()))}.txt").write_text("data")
+    (up / f"new-{uuid.uuid4().hex}.txt").write_text("data")  # no other test has sent it
     said = []
     for n, (name, *arguments) in enumerate([
             ("whoami",), ("csv", "--files", "-", "p"), ("upload", home / "up", "p"),
