@@ -658,6 +658,7 @@ void igt__journal_put_created(igt__journal *journal, const char *origin, const c
   bind_text(stmt, 4, id);
   bind_int(stmt, 5, (uint64_t)now);
   write_locked(journal, PUT_CREATED);
+  (void)commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }
 

@@ -179,11 +179,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
-<<<<<<< HEAD
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
-=======
       cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
->>>>>>> 3c54271 (transfer: what a loss of power may have spoilt is compared)
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
       cmocka_unit_test(test_none),
   };
