@@ -15,22 +15,27 @@ def test_retry_after(cloud, igtcloud, out):
         assert second["at"] - first["at"] >= 2, (first, second)
 
 
-@promise("Throttling", "the store refuses whatever is more than three requests at once, then not any more",
-         "fewer requests at once until few are refused; then more again; every file is there")
-def test_concurrency_falls_and_recovers(tmp_path):
+# That it rises again is tested by tests/unit/test_retry.c: here it depends on how long those that
+# were refused still back off.
+@promise("Throttling", "the store refuses whatever is more than three requests at once, for a while",
+         "fewer requests at once until few are refused; every file is there")
+def test_concurrency_falls(tmp_path):
     seed = {"users": c.SEED["users"], "projects": [
         {"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
-            {"name": "s", "files": [{"path": f"f{n:03}", "size": 2000} for n in range(300)]}]}]}]}
+            {"name": "s", "files": [{"path": f"f{n:03}", "size": 200} for n in range(400)]}]}]}]}
+    home = tmp_path / "home"
+    home.mkdir()
     with c.start(tmp_path, "--latency", "20", seed=seed) as cloud:
-        home = tmp_path / "home"
-        home.mkdir()
-        cloud.faults({"fault": "slow-down", "path": c.S3, "above": 3, "times": 60})
-        c.Program(cloud.url, home).run("download", "--connections", "16", tmp_path / "out", "p",
-                                       timeout=200)
+        cloud.faults({"fault": "slow-down", "path": c.S3, "above": 3})
+        process = c.Program(cloud.url, home).start("download", "--connections", "16",
+                                                   tmp_path / "out", "p")
+        cloud.wait_for(lambda: len(c.objects(cloud.requests())) >= 160, seconds=120)
+        cloud.heal()
+        busy = len(c.objects(cloud.requests()))
+        _, err = process.communicate(timeout=200)
+        assert process.returncode == 0, err
         gets = c.objects(cloud.requests())
-        assert len(c.files(tmp_path / "out")) == 300
-        struck = [n for n, r in enumerate(gets) if r["fault"]]
-        assert len(struck) == 60
-        settled = struck[20:]  # by then it knows
-        assert len(settled) < 0.5 * (settled[-1] - settled[0] + 1), struck
-        assert max(r["inFlight"] for r in gets[struck[-1]:]) >= 6
+        assert len(c.files(tmp_path / "out")) == 400
+        knows = gets[40:busy]  # by then it has learnt
+        assert gets[10]["fault"] or any(r["fault"] for r in gets[:30])
+        assert sum(bool(r["fault"]) for r in knows) < 0.5 * len(knows)

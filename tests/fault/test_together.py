@@ -4,6 +4,7 @@
 import pytest
 
 import cloud as c
+from igtcloud import SOME_FAILED
 from promise import promise
 
 
@@ -45,3 +46,19 @@ def test_uploads_of_new_studies(tmp_path):
         cloud.restart_with(latency=0)
         assert len(c.Api(cloud).all_names("target")) == 4
         c.same(c.content_of(cloud, expected), expected)
+
+
+@promise("Several at once", "more large files at once than there are helping threads, all in need of the same credentials",
+         "one request for credentials; nobody waits for ever")
+def test_credentials_for_many_large_files(tmp_path):
+    files = [{"path": f"f{n}", "size": 9 * c.MIB, "object": False} for n in range(40)]
+    seed = {"users": c.SEED["users"], "projects": [
+        {"name": "p", "projectTypeName": "EPD", "institutes": [
+            {"name": "i", "studies": [{"name": "s", "files": files}]}]}]}
+    home = tmp_path / "home"
+    home.mkdir()
+    with c.start(tmp_path, seed=seed) as cloud:
+        c.Program(cloud.url, home).run("download", "--connections", "32", tmp_path / "out", "p",
+                                       status=SOME_FAILED)
+        assert len(cloud.requests(path="*/s3credentials")) == 1
+        assert len(cloud.requests(path="*/f*", method="HEAD", status=404)) == 40

@@ -165,6 +165,10 @@ class Sandbox:
         return [r for r in self._ask("GET", "/__requests")
                 if all(fits(r[k], v) for k, v in wanted.items())]
 
+    def heal(self):
+        """Forgets the faults."""
+        self._ask("DELETE", "/__faults")
+
     def clear(self):
         """Forgets faults and log."""
         self._ask("DELETE", "/__faults")

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""docs/reliability.md is what scripts/reliability would write when all tests of this folder pass."""
+
+import ast
+import pathlib
+
+from promise import PAGE, page, promises
+
+
+def test_page_is_current():
+    text = page({key: True for key in promises()})
+    assert PAGE.read_text() == text, "run scripts/reliability"
+
+
+def test_every_test_promises_something():
+    without = []
+    for path in pathlib.Path(__file__).parent.glob("test_*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and \
+                    (path.stem, node.name) not in promises() and path.stem != pathlib.Path(__file__).stem:
+                without.append((path.stem, node.name))
+    assert without == []
