@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/digest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,13 +39,28 @@ igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err)
   return IGT_OK;
 }
 
-igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
+/* Between the walk and now a folder on the way may have become a link to somewhere else. */
+static igt_status open_below(const igt__local *local, int *fd, igt_error *err) {
+  const char *root = igt__root_path(local->root), *below = local->path + strlen(root);
+
+  assert(igt__str_starts(local->path, root));
+  while (*below == '/')
+    below++;
+  return igt__root_open_file(local->root, below, O_RDONLY | O_NONBLOCK, 0, false, fd, err);
+}
+
+static igt_status open_trusted(const igt__local *local, int *fd, igt_error *err) {
   int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (local->follow_links ? 0 : O_NOFOLLOW);
-  igt_status status;
 
   *fd = open(local->path, flags);
-  if (*fd < 0)
-    return igt__fail_errno(err, errno, "cannot read the file");
+  return *fd < 0 ? igt__fail_errno(err, errno, "cannot read the file") : IGT_OK;
+}
+
+igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
+  igt_status status = local->root ? open_below(local, fd, err) : open_trusted(local, fd, err);
+
+  if (status != IGT_OK)
+    return status;
   status = igt__local_unchanged(local, *fd, err);
   if (status != IGT_OK) {
     close(*fd);

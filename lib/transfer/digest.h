@@ -9,14 +9,18 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/path.h"
 
 /* A local file as it was planned; it must stay so until it is sent. */
 typedef struct igt__local {
   const char *path; /* absolute */
+  /* path lies below it, and no link on the way from it is followed. Borrowed. NULL: all folders on
+   * the way are trusted. */
+  igt__root *root;
   uint64_t size;
   int64_t mtime_ns;
   uint64_t inode;
-  bool follow_links;
+  bool follow_links; /* without a root: also a link as the file itself */
 } igt__local;
 void igt__local_take(igt__local *local, const struct stat *st);
 /* Opens it, and sees that it is the one that was planned. */

@@ -185,12 +185,15 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
   status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
                      : igt__fail_memory(err);
   igt__room_init(&u->room, &u->run);
+  if (status == IGT_OK && !options->transfer.follow_links)
+    status = igt__root_open(u->source, false, &u->root, err);
   if (status == IGT_OK)
     status = move(u, summary, err);
   if (u->source)
     igt__run_finish(&u->run);
   igt__room_finish(&u->room);
   igt__found_free(&u->found);
+  igt__root_close(u->root);
   igt__free(u->source);
   igt__free(u);
   return status;

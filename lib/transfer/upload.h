@@ -20,7 +20,8 @@ typedef struct igt__upload {
   const igt_upload_options *options;
   igt__found found;
   igt__room room;
-  char *source; /* absolute */
+  char *source;    /* absolute */
+  igt__root *root; /* the source; NULL: links are followed */
   igt_identity identity;
 } igt__upload;
 

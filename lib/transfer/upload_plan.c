@@ -236,7 +236,7 @@ static bool is_sidecar(const plan *p, const igt__walk_entry *e) {
 
 static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
-  igt__local local = {.follow_links = p->u->run.options.follow_links};
+  igt__local local = {.root = p->u->root, .follow_links = p->u->run.options.follow_links};
   igt_error err = IGT_ERROR_INIT;
   char *path, *name = NULL;
   const char *why;

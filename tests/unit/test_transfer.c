@@ -331,6 +331,43 @@ static void test_local(void **state) {
   assert_true(igt__local_open(&local, &fd, &err) != IGT_OK);
 }
 
+/* The folder is moved away, and a link to it stands in its place: the very file, by a link. */
+static void test_local_below_a_link(void **state) {
+  (void)state;
+  char above[100], moved[100], folder[120], path[140];
+  igt_error err;
+  igt__root *root;
+  struct stat st;
+  int fd;
+  snprintf(above, sizeof above, "%s/above", top);
+  snprintf(moved, sizeof moved, "%s/above/moved", top);
+  snprintf(folder, sizeof folder, "%s/study", above);
+  snprintf(path, sizeof path, "%s/file", folder);
+  assert_int_equal(mkdir(above, 0700), 0);
+  assert_int_equal(mkdir(folder, 0700), 0);
+  FILE *f = fopen(path, "w");
+  fputs("hello", f);
+  fclose(f);
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(igt__root_open(above, false, &root, &err), IGT_OK);
+  igt__local local = {.path = path, .root = root};
+  igt__local_take(&local, &st);
+  assert_int_equal(igt__local_open(&local, &fd, &err), IGT_OK);
+  close(fd);
+  igt__root_close(root);
+
+  assert_int_equal(rename(folder, moved), 0);
+  assert_int_equal(symlink(moved, folder), 0);
+  assert_int_equal(igt__root_open(above, false, &local.root, &err), IGT_OK);
+  assert_int_equal(igt__local_open(&local, &fd, &err), IGT_E_UNSAFE_NAME);
+  assert_non_null(strstr(err.text, "link"));
+  igt__root_close(local.root);
+  local.root = NULL; /* --follow-links */
+  local.follow_links = true;
+  assert_int_equal(igt__local_open(&local, &fd, &err), IGT_OK);
+  close(fd);
+}
+
 /* ---- planning ---- */
 
 static void test_plan(void **state) {
@@ -505,9 +542,11 @@ int main(void) {
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_cap_in_lane),
       cmocka_unit_test(test_stop),
-      cmocka_unit_test(test_check), cmocka_unit_test(test_check_guess),
+      cmocka_unit_test(test_check),
+      cmocka_unit_test(test_check_guess),
       cmocka_unit_test_setup_teardown(test_partial, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_local_below_a_link, make_top, remove_top),
       cmocka_unit_test(test_plan),
       cmocka_unit_test(test_days),
       cmocka_unit_test(test_shards),
