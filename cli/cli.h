@@ -219,6 +219,9 @@ const igt_callbacks *report_callbacks(report *r);
 /* Prints the summary; the exit status. */
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
 
+/* Without a summary: for who prints its own. */
+void report_end(report *r);
+
 /* Of a run of one file: its error is told once, without a sum. */
 report *report_open_single(const settings *s, const char *verb, int *exit_status);
 int report_close_single(report *r, igt_status status, const igt_error *err);

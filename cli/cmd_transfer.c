@@ -171,7 +171,7 @@ int cmd_csv(settings *s) {
   plain.json = plain.json && !o.write;
   if ((r = report_open(&plain, "listed", &status)) != NULL) {
     result = igt_csv(client, &o, report_callbacks(r), &summary, &err);
-    free(r);
+    report_end(r);
     if (plain.json)
       write_csv_summary(&summary, result);
     if (result == IGT_OK || result == IGT_E_SOME_FAILED)

@@ -145,24 +145,25 @@ const igt_callbacks *report_callbacks(report *r) {
 static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
   fprintf(out, "{\"kind\":\"summary\"");
   json_text(out, "status", igt_status_name(status), false);
-  fprintf(out,
-          ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
-          "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
-          "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
-          "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
-          "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
-          "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"requests\":%llu,\"seconds\":%.3f}\n",
-          (unsigned long long)s->institutes, (unsigned long long)s->studies,
-          (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
-          (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
-          (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
-          (unsigned long long)s->files_ignored, (unsigned long long)s->files_incomplete,
-          (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
-          (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
-          (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
-          (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
-          (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
-          (unsigned long long)s->requests, s->seconds);
+  fprintf(
+      out,
+      ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
+      "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
+      "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
+      "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
+      "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
+      "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"requests\":%llu,\"seconds\":%.3f}\n",
+      (unsigned long long)s->institutes, (unsigned long long)s->studies,
+      (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
+      (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
+      (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
+      (unsigned long long)s->files_ignored, (unsigned long long)s->files_incomplete,
+      (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
+      (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
+      (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
+      (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
+      (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
+      (unsigned long long)s->requests, s->seconds);
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
@@ -238,12 +239,14 @@ report *report_open_single(const settings *s, const char *verb, int *exit_status
   return r;
 }
 
-int report_close_single(report *r, igt_status status, const igt_error *err) {
-  int result = exit_status_of(status);
-
+void report_end(report *r) {
   progress_free(r->bar);
+  free(r);
+}
+
+int report_close_single(report *r, igt_status status, const igt_error *err) {
+  report_end(r);
   if (status != IGT_OK)
     (void)fail(err);
-  free(r);
-  return result;
+  return exit_status_of(status);
 }

@@ -272,7 +272,8 @@ def test_password_is_not_shown(gateway, home):
     assert not terminal.has_echo()
     os.write(terminal.fd, PASSWORD.encode() + b"\n")
     terminal.wait_for(b"P")
-    assert terminal.end() == 0 and PASSWORD.encode() not in terminal.text
+    assert terminal.end() == 0, terminal.text.decode()
+    assert PASSWORD.encode() not in terminal.text
 
 
 def test_interrupt_at_the_prompt(gateway, home):
