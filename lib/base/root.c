@@ -205,12 +205,14 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
   if (*base == path)
     return folder_get(root, "", make, out, err);
-  char *parent = igt__strndup(path, (size_t)(*base - path) - 1);
-  if (!parent)
-    return igt__fail_memory(err);
-  igt_status status = folder_get(root, parent, make, out, err);
-  igt__free(parent);
-  return status;
+  /* No memory is asked for when the folder is open already: what was made there can be removed. */
+  char parent[IGT__MAX_PATH + 1];
+  size_t n = (size_t)(*base - path) - 1;
+  if (n > IGT__MAX_PATH)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "a path of %zu bytes is too long", n);
+  memcpy(parent, path, n);
+  parent[n] = '\0';
+  return folder_get(root, parent, make, out, err);
 }
 
 /* ---- the root ---- */

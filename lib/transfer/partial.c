@@ -11,14 +11,19 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
-/* Locked, and still the file of that name: another process may have renamed it into place between
- * our open and our lock. */
-static bool own(igt__partial *partial) {
-  struct stat mine, named;
+/* Whether it is locked, and still the file of that name: another process may have renamed it into
+ * place between our open and our lock. */
+static igt_status own(igt__partial *partial, bool *mine, igt_error *err) {
+  struct stat opened, named;
+  igt_status status;
 
-  return flock(partial->fd, LOCK_EX | LOCK_NB) == 0 && fstat(partial->fd, &mine) == 0 &&
-         igt__root_stat(partial->root, partial->name, &named, NULL) == IGT_OK &&
-         mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+  *mine = false;
+  if (flock(partial->fd, LOCK_EX | LOCK_NB) != 0 || fstat(partial->fd, &opened) != 0)
+    return IGT_OK;
+  status = igt__root_stat(partial->root, partial->name, &named, err);
+  if (status == IGT_OK)
+    *mine = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  return status == IGT_E_NO_FILE ? IGT_OK : status;
 }
 
 static igt_status open_named(igt__partial *partial, const char *salt, igt_error *err) {
@@ -52,11 +57,14 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
   partial->path = path;
   partial->fd = -1;
   for (int attempt = 0; attempt < 8; attempt++) {
+    bool owned = false;
     igt_status status = open_named(partial, salt, err);
-    if (status != IGT_OK)
-      return status;
-    if (own(partial))
+    if (status == IGT_OK && (status = own(partial, &owned, err)) == IGT_OK && owned)
       return IGT_OK;
+    if (status != IGT_OK) { /* that it is not ours is not known: a new one goes */
+      igt__partial_close(partial, partial->existed);
+      return status;
+    }
     (void)close(partial->fd);
     partial->fd = -1;
     if (!igt__random_token(salt, sizeof salt - 1))

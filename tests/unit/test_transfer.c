@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -297,6 +298,49 @@ static void test_partial(void **state) {
   igt__root_close(root);
 }
 
+static int allocations_left;
+
+static void *few_allocations(size_t size) {
+  return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+static size_t entries_in(const char *path) {
+  DIR *dir = opendir(path);
+  size_t n = 0;
+  while (dir && readdir(dir))
+    n++;
+  if (dir)
+    closedir(dir);
+  return n - 2; /* . and .. */
+}
+
+/* From some allocation on all fail. What was made is not taken for another process's, and goes. */
+static void test_partial_without_memory(void **state) {
+  (void)state;
+  const igt__mem_hooks few = {few_allocations, realloc, free};
+  igt__root *root;
+  igt__partial p;
+  igt_error err;
+  igt_status status = IGT_E_NO_MEMORY;
+  assert_int_equal(igt__root_open(top, false, &root, &err), IGT_OK);
+  assert_int_equal(igt__root_mkdirs(root, "d", &err), IGT_OK);
+  char folder[100];
+  snprintf(folder, sizeof folder, "%s/d", top);
+  for (int n = 0; status != IGT_OK; n++) {
+    assert_true(n < 20);
+    allocations_left = n;
+    igt__mem_set_hooks(&few);
+    status = igt__partial_open(&p, root, "d/f", &err);
+    if (status == IGT_OK)
+      igt__partial_close(&p, false);
+    igt__mem_set_hooks(NULL);
+    assert_true(status == IGT_OK || status == IGT_E_NO_MEMORY);
+    assert_int_equal(entries_in(folder), 0);
+    igt__partial_close(&p, false);
+  }
+  igt__root_close(root);
+}
+
 static void test_local(void **state) {
   (void)state;
   char path[100], text[128];
@@ -545,6 +589,7 @@ int main(void) {
       cmocka_unit_test(test_check),
       cmocka_unit_test(test_check_guess),
       cmocka_unit_test_setup_teardown(test_partial, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_partial_without_memory, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local_below_a_link, make_top, remove_top),
       cmocka_unit_test(test_plan),
