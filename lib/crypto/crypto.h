@@ -77,6 +77,17 @@ bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *si
 /* A new 2,048-bit pair, for the sandbox's service identities: PEM (PKCS#8 / SPKI). */
 igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err);
 
+/* Ed25519 (RFC 8032): who made a release. A public key is a PEM (SPKI), its base64, or the base64
+ * of the 32 bytes alone, with white space anywhere. `what` names it in the sentence (IGT_E_KEY). */
+#define IGT__ED25519_KEY 32
+#define IGT__ED25519_SIGNATURE 64
+typedef struct igt__ed25519 igt__ed25519;
+igt_status igt__ed25519_public(const char *text, size_t n, const char *what, igt__ed25519 **out,
+                               igt_error *err);
+void igt__ed25519_free(igt__ed25519 *key);
+bool igt__ed25519_verify(const igt__ed25519 *key, const void *data, size_t n, const void *sig,
+                         size_t sig_len);
+
 /* Passwords of the sandbox's users: PBKDF2-HMAC-SHA256, out 32 bytes. */
 void igt__pbkdf2(const char *password, const void *salt, size_t salt_len, unsigned iterations,
                  unsigned char out[32]);

@@ -204,12 +204,65 @@ static void test_rsa(void **state) {
   igt__buf_finish(&public_pem);
 }
 
+/* RFC 8032 7.1, tests 1 and 3. */
+static void test_ed25519(void **state) {
+  static const struct {
+    const char *key, *data, *signature;
+  } cases[] = {
+      {"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+       "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf"
+       "9b4"
+       "6bd25bf5f0595bbe24655141438e7a100b"},
+      {"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+       "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984"
+       "dc6"
+       "594a7c15e9716ed28dc027beceea1ec40a"},
+  };
+  /* What stands before the 32 bytes in a PEM (RFC 8410 section 4). */
+  static const char spki[] = "302a300506032b6570032100";
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    unsigned char raw[44], data[2], signature[64];
+    size_t n = strlen(cases[i].data) / 2;
+    igt_error err = IGT_ERROR_INIT;
+    igt__ed25519 *key = NULL;
+    igt__buf forms[3];
+    assert_true(igt__unhex(spki, 24, raw) && igt__unhex(cases[i].key, 64, raw + 12));
+    assert_true(igt__unhex(cases[i].data, 2 * n, data));
+    assert_true(igt__unhex(cases[i].signature, 128, signature));
+    for (int form = 0; form < 3; form++) {
+      igt__buf_init(&forms[form], 1024);
+      igt__buf_puts(&forms[form], form == 2 ? "-----BEGIN PUBLIC KEY----- " : " ");
+      igt__base64_encode(&forms[form], form ? raw : raw + 12, form ? 44 : 32);
+      igt__buf_puts(&forms[form], form == 2 ? " -----END PUBLIC KEY-----" : "\n");
+      assert_int_equal(
+          igt__ed25519_public(forms[form].data, forms[form].len, "the key", &key, &err), IGT_OK);
+      assert_true(igt__ed25519_verify(key, data, n, signature, 64));
+      assert_false(igt__ed25519_verify(key, data, n, signature, 63));
+      assert_false(igt__ed25519_verify(key, "x", 1, signature, 64));
+      signature[form] ^= 1;
+      assert_false(igt__ed25519_verify(key, data, n, signature, 64));
+      signature[form] ^= 1;
+      igt__ed25519_free(key);
+      igt__buf_finish(&forms[form]);
+    }
+  }
+  static const char *const bad[] = {"", "AAAA", "no base64",
+                                    "-----BEGIN PUBLIC KEY-----AAAA-----END PUBLIC KEY-----"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    igt_error err = IGT_ERROR_INIT;
+    igt__ed25519 *key = NULL;
+    assert_int_equal(igt__ed25519_public(bad[i], strlen(bad[i]), "the key", &key, &err), IGT_E_KEY);
+    assert_null(key);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_digests), cmocka_unit_test(test_crcs_fold),
       cmocka_unit_test(test_keyed),   cmocka_unit_test(test_encodings),
       cmocka_unit_test(test_random),  cmocka_unit_test(test_secret),
-      cmocka_unit_test(test_rsa),
+      cmocka_unit_test(test_rsa),     cmocka_unit_test(test_ed25519),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
