@@ -135,6 +135,21 @@ bool transfer_options(const settings *s, igt_transfer_options *o);
   { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
 #define FIELDS_OPTION                                                                              \
   { "fields", 0, OPTION_TEXT, AT(fields), "NAMES", NULL, "only these fields, joined by commas" }
+#define CA_FILE_OPTION                                                                             \
+  {                                                                                                \
+    "ca-file", 0, OPTION_TEXT, AT(ca_file), "FILE", NULL,                                          \
+        "trust these certificates (PEM) in place of the system's"                                  \
+  }
+#define TIMEOUT_OPTION                                                                             \
+  {                                                                                                \
+    "timeout", 0, OPTION_SECONDS, AT(timeout), "SECONDS", NULL,                                    \
+        "silence on a connection that is an error (default 30)"                                    \
+  }
+#define RETRIES_OPTION                                                                             \
+  {                                                                                                \
+    "retries", 0, OPTION_NUMBER, AT(retries), "N", NULL,                                           \
+        "tries of a request beyond the first (default 5)"                                          \
+  }
 #define YES_OPTION                                                                                 \
   { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask" }
 
@@ -243,7 +258,11 @@ extern const command study_create_command, study_set_command, study_label_comman
 extern const command service_create_command, service_list_command, service_delete_command;
 extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
-extern const command api_command, report_merge_command;
+extern const command api_command, report_merge_command, upgrade_command;
+
+/* release.c: whose releases `igtcloud upgrade` takes ("": none), and where they are. */
+const char *release_key(void);
+const char *release_url(void);
 
 /* The commands. */
 int cmd_login(settings *s);

@@ -28,6 +28,7 @@ const fact variables[] = {
     {"AWS_REGION, AWS_DEFAULT_REGION",
      "the first guess at a bucket's region; the store's own answer counts"},
     {"http_proxy, https_proxy, all_proxy, no_proxy", "proxies, in small or capital letters"},
+    {"IGTCLOUD_RELEASES", "where `igtcloud upgrade` looks for releases, https or on this machine"},
     {"NO_COLOR", "no bold head on tables when it is set"},
     {"IGTCLOUD_FORCE_TTY", "tables in the form for people, also when they are piped"},
     {"XDG_STATE_HOME", "the folder of the journal, igtcloud/journal.db (default: ~/.local/state)"},

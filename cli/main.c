@@ -13,12 +13,9 @@ const option sign_in_options[] = {
      "sign in as a service with this private key (PEM)"},
     {"password-stdin", 0, OPTION_FLAG, AT(password_stdin), NULL, NULL,
      "read the password from standard input"},
-    {"ca-file", 0, OPTION_TEXT, AT(ca_file), "FILE", NULL,
-     "trust these certificates (PEM) in place of the system's"},
-    {"timeout", 0, OPTION_SECONDS, AT(timeout), "SECONDS", NULL,
-     "silence on a connection that is an error (default 30)"},
-    {"retries", 0, OPTION_NUMBER, AT(retries), "N", NULL,
-     "tries of a request beyond the first (default 5)"},
+    CA_FILE_OPTION,
+    TIMEOUT_OPTION,
+    RETRIES_OPTION,
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 
 const option common_options[] = {
@@ -231,6 +228,7 @@ const command *const commands[] = {&table[0],
                                    &user_resend_activation_command,
                                    &api_command,
                                    &report_merge_command,
+                                   &upgrade_command,
                                    &table[8],
                                    &table[9],
                                    &table[10],

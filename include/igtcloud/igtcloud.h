@@ -16,6 +16,7 @@
 #include "igtcloud/operations.h"
 #include "request.h"
 #include "transfer.h"
+#include "upgrade.h"
 #include "version.h"
 
 #endif

@@ -35,6 +35,10 @@
 #define IGT__MAX_KEY_FILE (64u * 1024)
 /* A study.json next to data; larger is not one. */
 #define IGT__MAX_STUDY_JSON (8u * 1024 * 1024)
+/* A release's program: today's is 2 MB, one with all its libraries inside 15 MB. */
+#define IGT__MAX_PROGRAM (256u * 1024 * 1024)
+/* What a release page answers beside its redirect. */
+#define IGT__MAX_RELEASE_PAGE (64u * 1024)
 /* A path in all, and one component of it (Linux PATH_MAX and NAME_MAX). */
 #define IGT__MAX_PATH 4000
 #define IGT__MAX_NAME 255

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "igtcloud/upgrade.h"
+#include "igtcloud/version.h"
+
+static const option options[] = {
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only say what would be done"},
+    CA_FILE_OPTION,
+    TIMEOUT_OPTION,
+    RETRIES_OPTION,
+    END_OF_OPTIONS};
+
+/* The file that runs, whatever links led to it. */
+static bool own_file(char *out, size_t cap) {
+  ssize_t n = readlink("/proc/self/exe", out, cap - 1);
+
+  if (n < 0 || (size_t)n >= cap - 1) {
+    fprintf(stderr, "igtcloud: the system does not say which file this program is: %s\n",
+            n < 0 ? strerror(errno) : "its path is too long");
+    return false;
+  }
+  out[n] = '\0';
+  return true;
+}
+
+static void tell(const settings *s, const char *file, const igt_upgrade_result *result) {
+  if (s->json) {
+    putchar('{');
+    json_text(stdout, "version", result->version, true);
+    json_text(stdout, "previous", igt_version(), false);
+    printf(",\"replaced\":%s}\n", result->replaced ? "true" : "false");
+  } else if (result->is_current) {
+    message(s, "This is igtcloud %s already%s.", result->version,
+            s->argument_count ? "" : ", the latest release");
+  } else {
+    message(s, "%s: igtcloud %s %s %s", file, igt_version(),
+            result->replaced ? "is now" : "would become", result->version);
+  }
+}
+
+static int cmd_upgrade(settings *s) {
+  igt_upgrade_options o = IGT_UPGRADE_OPTIONS_INIT;
+  igt_upgrade_result result;
+  igt_error err = IGT_ERROR_INIT;
+  const char *page = getenv("IGTCLOUD_RELEASES");
+  char file[PATH_MAX];
+
+  if (!own_file(file, sizeof file))
+    return EXIT_FAILED;
+  o.releases = page && *page ? page : release_url();
+  o.release_key = release_key();
+  o.current = igt_version();
+  o.target = file;
+  o.version = s->argument_count ? s->arguments[0] : NULL;
+  o.dry_run = s->dry_run;
+  o.ca_file = s->ca_file;
+  o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
+  o.retries = (int)s->retries;
+  o.cancel = igt_cancel_new(); /* never freed before the end: a signal may come at any time */
+  catch_signals(o.cancel);
+  if (igt_upgrade(&o, &result, &err) != IGT_OK)
+    return fail(&err);
+  tell(s, file, &result);
+  return EXIT_DONE;
+}
+
+const command upgrade_command = {
+    "upgrade",
+    "[VERSION]",
+    0,
+    1,
+    "replace this program by the latest release",
+    "Asks the release page for the latest version, and replaces this program by it when it is\n"
+    "newer; with VERSION by that one, older ones too. The download's signature is checked before\n"
+    "anything is replaced, and whatever fails leaves the program as it is.",
+    options,
+    false,
+    cmd_upgrade};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "upgrade/upgrade.h"
+
+#define ADVICE                                                                                     \
+  "; upgrade as a user who may write to its folder, or with the package manager that installed it"
+
+static igt_status refuse(igt_error *err, int os_error, const char *target) {
+  igt_status status = igt__fail_errno(err, os_error, "%s cannot be replaced", target);
+
+  if (status == IGT_E_PERMISSION || status == IGT_E_READ_ONLY)
+    igt__error_append(err, ADVICE);
+  return status;
+}
+
+static igt_status stat_target(const char *target, struct stat *st, igt_error *err) {
+  if (lstat(target, st) != 0)
+    return refuse(err, errno, target);
+  if (!S_ISREG(st->st_mode))
+    return igt__fail(err, IGT_E_INVALID, "%s cannot be replaced: it is not a regular file", target);
+  return IGT_OK;
+}
+
+/* A name that nobody can know before: in a shared folder another user could have put a file of his
+ * there. */
+static char *name_beside(const char *target) {
+  char token[17];
+  size_t folder = (size_t)(igt__path_base(target) - target), n = folder + 64;
+  char *path = igt__random_token(token, 16) ? igt__malloc(n) : NULL;
+
+  if (path)
+    snprintf(path, n, "%.*s.igtcloud-upgrade-%s", (int)folder, target, token);
+  return path;
+}
+
+igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt_error *err) {
+  struct stat st;
+  igt_status status = stat_target(target, &st, err);
+
+  *out = (igt__replacement){.target = target, .fd = -1};
+  if (status != IGT_OK)
+    return status;
+  out->path = name_beside(target);
+  if (!out->path)
+    return igt__fail_memory(err);
+  out->fd = open(out->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (out->fd >= 0)
+    return IGT_OK;
+  status = refuse(err, errno, target);
+  igt__free(out->path);
+  out->path = NULL;
+  return status;
+}
+
+/* Mode and owner of the old one. Set-user-id was given to the old bytes, not to these. */
+static bool take_after(int fd, const struct stat *old) {
+  if (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0)
+    return false;
+  return fchmod(fd, old->st_mode & 0777) == 0 && fsync(fd) == 0;
+}
+
+/* The rename is on the disk, too. What fails here is no reason to say that it was not done. */
+static void sync_folder(const char *target) {
+  size_t n = (size_t)(igt__path_base(target) - target);
+  char *folder = n ? igt__strndup(target, n) : igt__strdup(".");
+  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+  if (fd >= 0) {
+    (void)fsync(fd);
+    close(fd);
+  }
+  igt__free(folder);
+}
+
+igt_status igt__replacement_commit(igt__replacement *r, igt_error *err) {
+  struct stat st;
+  igt_status status = stat_target(r->target, &st, err);
+  int fd = r->fd;
+  bool good;
+
+  if (status != IGT_OK)
+    return status;
+  good = take_after(fd, &st);
+  r->fd = -1;
+  if (!good) {
+    status = refuse(err, errno, r->target);
+    close(fd);
+    return status;
+  }
+  if (close(fd) != 0 || rename(r->path, r->target) != 0)
+    return refuse(err, errno, r->target);
+  igt__free(r->path);
+  r->path = NULL;
+  sync_folder(r->target);
+  return IGT_OK;
+}
+
+void igt__replacement_finish(igt__replacement *r) {
+  if (r->fd >= 0)
+    close(r->fd);
+  if (r->path)
+    (void)unlink(r->path);
+  igt__free(r->path);
+  *r = (igt__replacement){.fd = -1};
+}

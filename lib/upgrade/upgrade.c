@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "upgrade/upgrade.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+typedef struct upgrade {
+  const igt_upgrade_options *options;
+  igt__release_page page;
+  char *url;
+  igt__ed25519 *key;
+  igt__release current, wanted;
+  char version[48], name[160]; /* of the asset */
+} upgrade;
+
+/* ---- before anything is sent ---- */
+
+static igt_status open_page(upgrade *up, igt_error *err) {
+  const igt_upgrade_options *o = up->options;
+  char agent[96];
+  igt__http_options http = {.user_agent = agent,
+                            .ca_file = o->ca_file,
+                            .loops = 1,
+                            .connect_timeout_ms = o->connect_timeout_ms,
+                            .idle_timeout_ms = o->idle_timeout_ms,
+                            .retries = o->retries < 0 ? UINT_MAX : (unsigned)o->retries,
+                            .max_connections = 1};
+  igt__url url;
+  igt_status status = igt__url_parse(o->releases, "the release page", &url, err);
+  size_t n = strlen(o->releases);
+
+  if (status != IGT_OK)
+    return status;
+  if (!strstr(o->releases, "://"))
+    return igt__fail(err, IGT_E_INVALID, "the release page %s is no URL", o->releases);
+  while (n > 0 && o->releases[n - 1] == '/')
+    n--;
+  up->url = igt__strndup(o->releases, n);
+  if (!up->url)
+    return igt__fail_memory(err);
+  up->page.url = up->url;
+  up->page.is_loopback = url.is_loopback;
+  up->page.cancel = o->cancel;
+  snprintf(agent, sizeof agent, "igtcloud/%s", o->current);
+  return igt__http_new(&http, &up->page.http, err);
+}
+
+static igt_status check_options(upgrade *up, igt_error *err) {
+  const igt_upgrade_options *o = up->options;
+
+  if (!o || !o->releases || !o->current || !o->target)
+    return igt__fail(err, IGT_E_INVALID,
+                     "an upgrade needs a release page, a program and its version");
+  if (!o->release_key || !*o->release_key)
+    return igt__fail(err, IGT_E_UNSUPPORTED,
+                     "this build carries no release key, so it cannot tell whether a release is "
+                     "genuine and does not upgrade itself; use the package manager that installed "
+                     "it, or build it anew");
+  if (!igt__release_parse(o->current, &up->current))
+    return igt__fail(err, IGT_E_INVALID, "the program's version '%s' is not X.Y.Z", o->current);
+  if (o->version && !igt__release_parse(o->version, &up->wanted))
+    return igt__fail(err, IGT_E_INVALID, "'%s' is no version such as 1.2.3", o->version);
+  return igt__ed25519_public(o->release_key, strlen(o->release_key), "the release key", &up->key,
+                             err);
+}
+
+/* ---- which release ---- */
+
+static igt_status choose(upgrade *up, igt_error *err) {
+  igt_status status = IGT_OK;
+  char current[48];
+
+  if (!up->options->version)
+    status = igt__release_latest(&up->page, &up->wanted, err);
+  if (status != IGT_OK)
+    return status;
+  igt__release_text(&up->wanted, up->version);
+  if (up->options->version || igt__release_compare(&up->wanted, &up->current) >= 0)
+    return IGT_OK;
+  igt__release_text(&up->current, current);
+  return igt__fail(err, IGT_E_UNSUPPORTED,
+                   "the latest release, %s, is older than this program, %s; name the version to "
+                   "go back to it",
+                   up->version, current);
+}
+
+static igt_status name_asset(upgrade *up, igt_error *err) {
+  struct utsname machine;
+
+  if (uname(&machine) != 0)
+    return igt__fail(err, IGT_E_INTERNAL, "the system does not say which machine this is");
+  snprintf(up->name, sizeof up->name, "igtcloud-%s-linux-%.64s", up->version, machine.machine);
+  return IGT_OK;
+}
+
+/* ---- getting it ---- */
+
+static igt_status no_asset(const upgrade *up, const char *name, igt_error *err) {
+  return igt__fail(err, IGT_E_NOT_FOUND,
+                   "there is no release %s, or it has none for this machine: %s is not on %s",
+                   up->version, name, up->url);
+}
+
+static igt_status get_signature(const upgrade *up, igt__buf *out, igt_error *err) {
+  char name[sizeof up->name + 8];
+  igt__asset_sink sink = {.fd = -1, .text = out, .most = IGT__MAX_RELEASE_PAGE};
+  igt_status status;
+
+  snprintf(name, sizeof name, "%s.sig", up->name);
+  status = igt__release_asset(&up->page, up->version, name, &sink, err);
+  return status == IGT_E_NOT_FOUND ? no_asset(up, name, err) : status;
+}
+
+/* The line that sha256sum prints of it: the signature is over that. */
+static igt_status get_program(const upgrade *up, int fd, igt__buf *line, igt_error *err) {
+  unsigned char digest[IGT__DIGEST_MAX];
+  char hex[2 * IGT__DIGEST_MAX + 1];
+  igt__asset_sink sink = {.fd = fd, .most = IGT__MAX_PROGRAM};
+  igt_status status;
+
+  sink.digest = igt__digest_new(IGT__SHA256);
+  if (!sink.digest)
+    return igt__fail_memory(err);
+  status = igt__release_asset(&up->page, up->version, up->name, &sink, err);
+  igt__digest_final(sink.digest, digest);
+  igt__digest_free(sink.digest);
+  igt__hex(digest, igt__digest_size(IGT__SHA256), hex);
+  if (status == IGT_OK && !igt__buf_printf(line, "%s  %s\n", hex, up->name))
+    status = igt__fail_memory(err);
+  return status == IGT_E_NOT_FOUND ? no_asset(up, up->name, err) : status;
+}
+
+static igt_status get_verified(const upgrade *up, int fd, igt_error *err) {
+  igt__buf signature, line;
+  igt_status status;
+
+  igt__buf_init(&signature, IGT__MAX_RELEASE_PAGE);
+  igt__buf_init(&line, 1024);
+  status = get_signature(up, &signature, err);
+  if (status == IGT_OK)
+    status = get_program(up, fd, &line, err);
+  if (status == IGT_OK &&
+      !igt__ed25519_verify(up->key, line.data, line.len, signature.data, signature.len))
+    status = igt__fail(err, IGT_E_CHECKSUM,
+                       "%s is not what was released: its signature is wrong. Nothing was replaced. "
+                       "It was cut or changed on the way, or %s is not to be trusted",
+                       up->name, up->url);
+  igt__buf_finish(&signature);
+  igt__buf_finish(&line);
+  return status;
+}
+
+static igt_status replace(const upgrade *up, igt_error *err) {
+  igt__replacement file;
+  igt_status status = igt__replacement_begin(up->options->target, &file, err);
+
+  if (status == IGT_OK)
+    status = get_verified(up, file.fd, err);
+  if (status == IGT_OK && igt__cancel_is_set(up->options->cancel))
+    status = igt__fail(err, IGT_E_CANCELLED, "cancelled");
+  if (status == IGT_OK)
+    status = igt__replacement_commit(&file, err);
+  igt__replacement_finish(&file);
+  return status;
+}
+
+static igt_status run(upgrade *up, igt_upgrade_result *out, igt_error *err) {
+  igt_status status = check_options(up, err);
+
+  if (status == IGT_OK)
+    status = open_page(up, err);
+  if (status == IGT_OK)
+    status = choose(up, err);
+  memcpy(out->version, up->version, sizeof out->version);
+  if (status == IGT_OK)
+    status = name_asset(up, err);
+  if (status != IGT_OK)
+    return status;
+  out->is_current = igt__release_compare(&up->wanted, &up->current) == 0;
+  if (out->is_current || up->options->dry_run)
+    return IGT_OK;
+  status = replace(up, err);
+  out->replaced = status == IGT_OK;
+  return status;
+}
+
+igt_status igt_upgrade(const igt_upgrade_options *options, igt_upgrade_result *out,
+                       igt_error *err) {
+  upgrade up = {.options = options};
+  igt_error own = IGT_ERROR_INIT;
+  igt_status status;
+
+  igt__error_clear(err);
+  memset(out, 0, sizeof *out);
+  status = run(&up, out, err ? err : &own);
+  igt__http_free(up.page.http);
+  igt__ed25519_free(up.key);
+  igt__free(up.url);
+  return status;
+}
