@@ -66,6 +66,17 @@ static bool conn_exec(store_conn *conn, const char *sql) {
   return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+/* SQLite makes its database 0644 less the umask, and its log files as the database is. One that an
+ * earlier version made is closed to others here, too; a wrong owner is found when it is opened. */
+static void keep_private(const char *path) {
+  int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return;
+  (void)fchmod(fd, 0600);
+  close(fd);
+}
+
 static store_conn *conn_new(const char *dir) {
   char path[4096];
   store_conn *conn = igt__calloc(1, sizeof *conn);
@@ -373,6 +384,10 @@ static bool open_dir(sbx_store *store, const char *dir, char *error, size_t cap)
 }
 
 static bool open_database(sbx_store *store, char *error, size_t cap) {
+  char path[4096];
+
+  if (snprintf(path, sizeof path, "%s/sandbox.db", store->dir) < (int)sizeof path)
+    keep_private(path);
   store->writer = conn_new(store->dir);
   if (!store->writer || !conn_exec(store->writer, schema)) {
     snprintf(error, cap, "%s/sandbox.db is no database that can be opened%s%s", store->dir,

@@ -137,6 +137,16 @@ def test_clean_stop():
         assert sandbox.stop() == 0
 
 
+def test_database_is_private(tmp_path):
+    """Of a new one and of one that an earlier version made."""
+    files = ["sandbox.db", "sandbox.db-wal", "sandbox.db-shm"]
+    for _ in range(2):
+        with Sandbox(data=tmp_path / "data") as sandbox:
+            modes = {n: (sandbox.data / n).stat().st_mode & 0o777 for n in files}
+            assert modes == dict.fromkeys(files, 0o600)
+        (tmp_path / "data" / "sandbox.db").chmod(0o644)
+
+
 def test_stop_with_answers_on_their_way():
     with Sandbox(latency=60000) as sandbox:
         with socket.create_connection(("127.0.0.1", sandbox.port)) as s:
