@@ -601,14 +601,13 @@ static igt_status outcome(const igt_summary *s, igt_status status, igt_error *er
       (!differ && !s->files_unchecked && status == IGT_OK))
     return status;
   (void)igt__fail(err, IGT_E_SOME_FAILED,
-                  "not all is the same: %llu files differ, %llu are missing here, %llu are missing "
-                  "there",
+                  "not all is the same: different: %llu, missing here: %llu, missing there: %llu",
                   (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
                   (unsigned long long)s->files_missing_there);
   if (s->files_unchecked)
-    igt__error_append(err, ", %llu cannot be checked", (unsigned long long)s->files_unchecked);
+    igt__error_append(err, ", cannot be checked: %llu", (unsigned long long)s->files_unchecked);
   if (s->files_failed || s->studies_failed)
-    igt__error_append(err, ", %llu files and %llu studies failed",
+    igt__error_append(err, ", files that failed: %llu, studies that failed: %llu",
                       (unsigned long long)s->files_failed, (unsigned long long)s->studies_failed);
   return IGT_E_SOME_FAILED;
 }
