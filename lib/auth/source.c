@@ -210,8 +210,9 @@ static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
   if (igt__cancel_is_set(source->server.cancel))
     return igt__fail(err, IGT_E_CANCELLED, "signing in was cancelled");
   return igt__fail(err, IGT_E_NO_SESSION,
-                   "nobody is signed in to %s: sign in with `igtcloud login`, or give a user name "
-                   "and a password",
+                   "nobody is signed in to %s, and no password was given: give a user name "
+                   "and a password (igtcloud: --user NAME --password-stdin) or a service identity "
+                   "(--service-file FILE), or sign in with `igtcloud login` on a terminal",
                    host_of(source));
 }
 

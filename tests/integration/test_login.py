@@ -22,6 +22,15 @@ from sandbox import Sandbox
 PAGES = 5 * 4096
 
 
+def test_login_without_a_terminal_says_what_helps(tmp_path):
+    with Sandbox() as cloud:
+        done = subprocess.run([program(), "login", "--domain", cloud.url], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, env=environment(tmp_path),
+                              start_new_session=True, timeout=60, check=False)
+    assert done.returncode == DENIED, done
+    assert "--password-stdin" in done.stderr and "--service-file" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def cloud():
     with Sandbox(seed="demo", token_lifetime=4) as running:
