@@ -121,44 +121,71 @@ void igt__digest_text(const unsigned char sha256[32], uint64_t part_size, char o
     (void)snprintf(out, 128, "sha256:%s", hex);
 }
 
-static igt_status digest_parts(int fd, uint64_t size, uint64_t part_size, unsigned char out[32],
-                               const igt__cancel *cancel) {
-  igt__digest *whole = igt__digest_new(IGT__SHA256);
-  igt_status status = whole ? IGT_OK : IGT_E_NO_MEMORY;
+/* "ALG:HEX" or "ALG-parts-N:HEX"; *part_size 0: the former. */
+static bool parse_digest(const char *text, igt__digest_alg *alg, uint64_t *part_size,
+                         const char **hex) {
+  static const igt__digest_alg all[] = {IGT__MD5,   IGT__SHA1,   IGT__SHA256,
+                                        IGT__CRC32, IGT__CRC32C, IGT__CRC64NVME};
 
-  for (uint64_t at = 0; at < size && status == IGT_OK; at += part_size) {
-    uint64_t n = size - at < part_size ? size - at : part_size;
-    unsigned char part[32];
-    status = igt__digest_range(fd, at, n, part, NULL, cancel, NULL);
-    if (status == IGT_OK)
-      igt__digest_update(whole, part, sizeof part);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    const char *name = igt__digest_name(all[i]), *rest = text + strlen(name);
+    char *end;
+    if (!igt__str_starts(text, name))
+      continue;
+    *alg = all[i];
+    *part_size = 0;
+    *hex = rest + 1;
+    if (*rest == ':')
+      return true;
+    if (!igt__str_starts(rest, "-parts-"))
+      continue; /* crc32 of crc32c */
+    *part_size = strtoull(rest + strlen("-parts-"), &end, 10);
+    *hex = end + 1;
+    return *part_size && *end == ':';
   }
+  return false;
+}
+
+/* Of the whole, or of the digests of its parts. */
+static igt_status digest_as(int fd, uint64_t size, igt__digest_alg alg, uint64_t part_size,
+                            const igt__cancel *cancel, unsigned char *out) {
+  igt__digest *digest = igt__digest_new(alg), *whole = igt__digest_new(alg);
+  char *piece = igt__malloc(PIECE);
+  igt_status status = digest && whole && piece ? IGT_OK : IGT_E_NO_MEMORY;
+
+  for (uint64_t at = 0; part_size && at < size && status == IGT_OK; at += part_size) {
+    uint64_t n = size - at < part_size ? size - at : part_size;
+    status = read_into(fd, at, n, piece, digest, NULL, cancel, NULL);
+    if (status == IGT_OK) {
+      igt__digest_final(digest, out);
+      igt__digest_update(whole, out, igt__digest_size(alg));
+    }
+  }
+  if (!part_size && status == IGT_OK)
+    status = read_into(fd, 0, size, piece, whole, NULL, cancel, NULL);
   if (status == IGT_OK)
     igt__digest_final(whole, out);
+  igt__digest_free(digest);
   igt__digest_free(whole);
+  igt__free(piece);
   return status;
 }
 
 bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel) {
-  unsigned char sha256[32];
-  uint64_t part_size = 0;
-  char mine[128];
+  unsigned char out[IGT__DIGEST_MAX];
+  char mine[2 * IGT__DIGEST_MAX + 1];
+  const char *hex;
+  igt__digest_alg alg;
+  uint64_t part_size;
   igt_status status;
   int fd;
 
-  if (igt__str_starts(text, PARTS_PREFIX))
-    part_size = strtoull(text + strlen(PARTS_PREFIX), NULL, 10);
-  else if (!igt__str_starts(text, "sha256:"))
+  if (!parse_digest(text, &alg, &part_size, &hex) || igt__local_open(local, &fd, NULL) != IGT_OK)
     return false;
-  if (igt__local_open(local, &fd, NULL) != IGT_OK)
-    return false;
-  if (part_size)
-    status = digest_parts(fd, local->size, part_size, sha256, cancel);
-  else
-    status = igt__digest_range(fd, 0, local->size, sha256, NULL, cancel, NULL);
+  status = digest_as(fd, local->size, alg, part_size, cancel, out);
   close(fd);
   if (status != IGT_OK)
     return false;
-  igt__digest_text(sha256, part_size, mine);
-  return strcmp(mine, text) == 0;
+  igt__hex(out, igt__digest_size(alg), mine);
+  return strcmp(mine, hex) == 0;
 }

@@ -33,7 +33,8 @@ igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char 
                              unsigned char md5[16], const igt__cancel *cancel, igt_error *err);
 /* "sha256:…", or for part_size > 0 "sha256-parts-N:…", the digest of the parts' digests. */
 void igt__digest_text(const unsigned char sha256[32], uint64_t part_size, char out[128]);
-/* Whether the file's content has this digest. False also when it cannot be read. */
+/* Whether the file's content has this digest, as igt__digest_text or igt__check_final wrote it.
+ * False also when it cannot be read. */
 bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel);
 
 #endif

@@ -364,6 +364,14 @@ static void test_local(void **state) {
   text[10] = text[10] == '0' ? '1' : '0';
   assert_false(igt__digest_matches(&local, text, NULL));
   assert_false(igt__digest_matches(&local, "md5:x", NULL));
+  assert_false(igt__digest_matches(&local, "sha256-parts-0:", NULL));
+  assert_false(igt__digest_matches(&local, "sha256-parts-5", NULL));
+  assert_false(igt__digest_matches(&local, "", NULL));
+  assert_true(igt__digest_matches(&local, "md5:5d41402abc4b2a76b9719d911017c592", NULL));
+  assert_true(igt__digest_matches(&local, "crc32:3610a686", NULL));
+  assert_true(igt__digest_matches(&local, "crc32c:9a71bb4c", NULL));
+  /* md5 of the md5s of "hel" and "lo" */
+  assert_true(igt__digest_matches(&local, "md5-parts-3:554a2f6105cc700b8cc987b5ddfb8102", NULL));
   assert_int_equal(igt__digest_range(fd, 0, 6, sha, md5, NULL, &err), IGT_E_CHANGED);
   assert_int_equal(igt__local_unchanged(&local, fd, &err), IGT_OK);
   assert_int_equal(truncate(path, 4), 0);
