@@ -21,6 +21,16 @@ typedef struct remote_file {
 
 /* ---- one file ---- */
 
+/* How it was verified when it came or went, if it is that file still. */
+static void recall(const plan *p, const char *key, const igt__local *local,
+                   igt__journal_file *known) {
+  igt__run *run = &p->u->run;
+
+  if (!igt__journal_find_file(run->journal, run->origin, key, local->path, known) ||
+      known->size != local->size || known->mtime_ns != local->mtime_ns)
+    memset(known, 0, sizeof *known);
+}
+
 /* key NULL: it has none. */
 static void report(plan *p, const char *path, const char *key, const igt__local *local,
                    igt_result result, const char *text, const igt_error *err) {
@@ -32,7 +42,13 @@ static void report(plan *p, const char *path, const char *key, const igt__local 
                    .size = local->size,
                    .text = text,
                    .error = err};
+  igt__journal_file known;
 
+  if (result == IGT_RESULT_SKIPPED) {
+    recall(p, key, local, &known);
+    item.digest = known.digest;
+    item.verified = known.verified;
+  }
   if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
     igt__group_found(p->group, result == IGT_RESULT_PLANNED ? local->size : 0);
   igt__group_item(p->group, &item);

@@ -149,9 +149,12 @@ def test_as_it_is_stored(cloud, igtcloud, up, lab):
 
 def test_second_run_sends_nothing(cloud, igtcloud, up, lab):
     put(up, in_study(lab))
-    igtcloud.run("upload", up, "up")
+    first = igtcloud.run("upload", "--json", up, "up")
     cloud.clear()
     done = igtcloud.run("upload", "--json", up, "up")
+    checked = {i["path"]: (i["digest"], i["verified"]) for i in items(first, kind="file")}
+    assert all(digest and how == "store" for digest, how in checked.values())
+    assert checked == {i["path"]: (i["digest"], i["verified"]) for i in items(done, kind="file")}
     assert changes(cloud) == [] and sent_bytes(cloud) == 0
     assert done.summary["filesSkipped"] == 5 and done.summary["bytesMoved"] == 0
     assert done.summary["studiesCreated"] == 0
