@@ -358,6 +358,12 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
     igt__upload_study_failed(v->u, institute_name(v), patient, &err);
     return;
   }
+  if (studies.count == 0 && v->u->options->category == IGT_CATEGORY_ANNOTATIONS) {
+    (void)igt__fail(&err, IGT_E_NOT_FOUND,
+                    "the institute has no study '%s', and there is no folder of a study in '%s'",
+                    patient, path);
+    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+  }
   bool only = igt__folders_undescribed(path, &studies) < 2;
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);

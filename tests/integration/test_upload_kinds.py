@@ -166,6 +166,14 @@ def test_annotations_of_a_study_that_is_not_there(igtcloud, up, name, ward):
     assert marks(ward, "P1/A") == {"1.json": b"{}"} and "2 studies FAILED" in done.err
 
 
+def test_annotations_in_a_folder_that_is_neither_study_nor_patient(igtcloud, up, name, ward):
+    before = ward.names()
+    put(up, {f"{name}/mistyped/1.json": "{}", f"{name}/P1/A/1.json": "{}"})
+    done = igtcloud.run("upload", *MARKS, up, "trial", status=SOME_FAILED)
+    assert "no study 'mistyped'" in done.err and "1 study FAILED" in done.err
+    assert marks(ward, "P1/A") == {"1.json": b"{}"} and ward.names() == before
+
+
 def test_downloaded_annotations_go_up_again(cloud, igtcloud, up, name, ward, tmp_path):
     put(up, {f"{name}/P1/A/m/1.json": "{}"})
     igtcloud.run("upload", *MARKS, up, "trial")
