@@ -126,7 +126,8 @@ int print_completion(const char *shell);
 void print_man(const command *cmd); /* NULL: of the program itself */
 
 /* cmd_transfer.c: what the options that several commands have say. */
-unsigned categories_of(const settings *s);
+/* Which studies and kinds of their files; a project's own files have neither dates nor kinds. */
+void select_files(const settings *s, igt_selection *selection, unsigned *categories);
 bool transfer_options(const settings *s, igt_transfer_options *o);
 
 /* What a command's own table of options is written with. */

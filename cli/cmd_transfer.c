@@ -11,7 +11,7 @@ static unsigned category_bit(const char *name) {
                                             : IGT_CATEGORY_FILES;
 }
 
-unsigned categories_of(const settings *s) {
+static unsigned categories_of(const settings *s) {
   unsigned bits = 0;
 
   for (size_t i = 0; i < s->category.count; i++)
@@ -39,6 +39,15 @@ bool transfer_options(const settings *s, igt_transfer_options *o) {
   return parse_shard(s, &o->shard, &o->shards);
 }
 
+void select_files(const settings *s, igt_selection *selection, unsigned *categories) {
+  selection->ext = s->ext;
+  if (s->project_files)
+    return;
+  selection->start = s->start;
+  selection->end = s->end;
+  *categories = categories_of(s);
+}
+
 int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
@@ -53,13 +62,8 @@ int cmd_download(settings *s) {
     return EXIT_USAGE;
   o.target = s->arguments[0];
   o.selection.project = s->arguments[1];
-  o.selection.ext = s->ext;
-  if (!s->project_files) {
-    o.selection.start = s->start;
-    o.selection.end = s->end;
-    o.categories = categories_of(s);
-  }
   o.project_files = s->project_files;
+  select_files(s, &o.selection, &o.categories);
   o.include_modified_date = s->include_modified_date;
   if (!(client = open_client(s, environment, &status)))
     return status;

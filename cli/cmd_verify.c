@@ -17,13 +17,8 @@ int cmd_verify(settings *s) {
     return EXIT_USAGE;
   o.local = s->arguments[0];
   o.selection.project = s->arguments[1];
-  o.selection.ext = s->ext;
-  if (!s->project_files) {
-    o.selection.start = s->start;
-    o.selection.end = s->end;
-    o.categories = categories_of(s);
-  }
   o.project_files = s->project_files;
+  select_files(s, &o.selection, &o.categories);
   if (!(client = open_client(s, environment, &status)))
     return status;
   message(s, "Using %s", igt_client_domain(client));

@@ -108,28 +108,15 @@ static void map_component(igt__buf *out, const char *s, size_t n, igt__name_rule
     encode(out, s, n, rules);
 }
 
-static igt_status unsafe(igt_error *err, const char *what, const char *path, const char *why) {
-  return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' is not used as a name here: %s", what, path,
-                   why);
-}
-
-static const char *component_trouble(const char *s, size_t n) {
-  if (n == 0)
-    return "a part of it is empty";
-  if ((n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
-    return "it would lead to another folder";
-  return NULL;
-}
-
 static igt_status check_bytes(const char *path, size_t len, const char *what, igt_error *err) {
   if (len == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "%s has an empty name", what);
   if (strnlen(path, len) != len)
-    return unsafe(err, what, path, "it has a NUL byte");
+    return igt__fail_unsafe(err, what, path, "it has a NUL byte");
   if (len > IGT__MAX_PATH)
-    return unsafe(err, what, path, "it is longer than 4,000 bytes");
+    return igt__fail_unsafe(err, what, path, "it is longer than 4,000 bytes");
   if (!igt__utf8_valid(path, len))
-    return unsafe(err, what, path, "it is not valid UTF-8");
+    return igt__fail_unsafe(err, what, path, "it is not valid UTF-8");
   return IGT_OK;
 }
 
@@ -139,12 +126,12 @@ igt_status igt__path_check_cloud(const char *path, size_t len, const char *what,
   if (status != IGT_OK)
     return status;
   if (path[0] == '/')
-    return unsafe(err, what, path, "it is absolute");
+    return igt__fail_unsafe(err, what, path, "it is absolute");
   for (const char *p = path;; p++) {
     size_t n = strcspn(p, "/");
-    const char *why = component_trouble(p, n);
+    const char *why = igt__component_trouble(p, n);
     if (why)
-      return unsafe(err, what, path, why);
+      return igt__fail_unsafe(err, what, path, why);
     p += n;
     if (!*p)
       return IGT_OK;
@@ -187,19 +174,19 @@ igt_status igt__name_to_local(const char *name, igt__name_rules rules, const cha
                               igt_error *err) {
   size_t n = name ? strlen(name) : 0;
   igt_status status = check_bytes(name, n, what, err);
-  const char *why = status == IGT_OK ? component_trouble(name, n) : NULL;
+  const char *why = status == IGT_OK ? igt__component_trouble(name, n) : NULL;
   igt__buf buf;
 
   *out = NULL;
   if (why)
-    status = unsafe(err, what, name, why);
+    status = igt__fail_unsafe(err, what, name, why);
   if (status != IGT_OK)
     return status;
   igt__buf_init(&buf, IGT__MAX_PATH + 1);
   map_component(&buf, name, n, rules);
   if (strchr(buf.data, '/')) { /* one folder it must stay */
     igt__buf_finish(&buf);
-    return unsafe(err, what, name, "it is too long for the name of a folder");
+    return igt__fail_unsafe(err, what, name, "it is too long for the name of a folder");
   }
   return finish(&buf, what, out, err);
 }
@@ -264,7 +251,8 @@ static void unmap_component(igt__buf *out, const char **at, bool slash) {
 
   igt__buf_init(&name, IGT__MAX_PATH);
   if (decode(&name, &end) && !name.failed && igt__utf8_valid(name.data, name.len) &&
-      !component_trouble(name.data, name.len) && (slash || !memchr(name.data, '/', name.len)) &&
+      !igt__component_trouble(name.data, name.len) &&
+      (slash || !memchr(name.data, '/', name.len)) &&
       is_mapped_to(&name, begin, (size_t)(end - begin))) {
     igt__buf_append(out, name.data, name.len);
   } else {

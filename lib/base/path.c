@@ -15,16 +15,24 @@
 
 #define PARTIAL_SUFFIX ".igtpart"
 
-static igt_status unsafe(igt_error *err, const char *what, const char *path, const char *why) {
+igt_status igt__fail_unsafe(igt_error *err, const char *what, const char *path, const char *why) {
   return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' is not used as a name here: %s", what, path,
                    why);
 }
 
-static const char *component_trouble(const char *s, size_t n) {
+const char *igt__component_trouble(const char *s, size_t n) {
   if (n == 0)
     return "a part of it is empty";
   if ((n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
     return "it would lead to another folder";
+  return NULL;
+}
+
+static const char *component_trouble(const char *s, size_t n) {
+  const char *why = igt__component_trouble(s, n);
+
+  if (why)
+    return why;
   if (n > IGT__MAX_NAME)
     return "a part of it is longer than 255 bytes";
   for (size_t i = 0; i < n; i++) {
@@ -38,18 +46,18 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
   if (len == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "%s is empty", what);
   if (strnlen(path, len) != len)
-    return unsafe(err, what, path, "it has a NUL byte");
+    return igt__fail_unsafe(err, what, path, "it has a NUL byte");
   if (path[0] == '/')
-    return unsafe(err, what, path, "it is absolute");
+    return igt__fail_unsafe(err, what, path, "it is absolute");
   if (len > IGT__MAX_PATH)
-    return unsafe(err, what, path, "it is longer than 4,000 bytes");
+    return igt__fail_unsafe(err, what, path, "it is longer than 4,000 bytes");
   if (!igt__utf8_valid(path, len))
-    return unsafe(err, what, path, "it is not valid UTF-8");
+    return igt__fail_unsafe(err, what, path, "it is not valid UTF-8");
   for (const char *p = path;; p++) {
     size_t n = strcspn(p, "/");
     const char *why = component_trouble(p, n);
     if (why)
-      return unsafe(err, what, path, why);
+      return igt__fail_unsafe(err, what, path, why);
     p += n;
     if (!*p)
       return IGT_OK;
@@ -58,7 +66,7 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
 
 igt_status igt__name_check(const char *name, const char *what, igt_error *err) {
   if (name && strchr(name, '/'))
-    return unsafe(err, what, name, "it has a slash");
+    return igt__fail_unsafe(err, what, name, "it has a slash");
   return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
 }
 

@@ -10,6 +10,12 @@
 #include "error.h"
 #include "name.h"
 
+/* IGT_E_UNSAFE_NAME: "WHAT 'PATH' is not used as a name here: WHY". */
+igt_status igt__fail_unsafe(igt_error *err, const char *what, const char *path, const char *why);
+/* Why a component may stand in no path, however its bytes are mapped: it is empty, . or ..; NULL:
+ * it may. */
+const char *igt__component_trouble(const char *s, size_t n);
+
 /* Checks a relative path of '/'-separated components: not empty, not absolute, no NUL within
  * len, no "." or "..", no empty component, no control character, valid UTF-8, each component
  * at most 255 bytes, the whole at most 4,000. `what` names the thing in the sentence. A
