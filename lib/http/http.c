@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,36 +18,6 @@
 #define IDLE_TIMEOUT_MS 30000
 #define RETRIES 5
 #define CONNECTIONS 64
-
-/* ---- curl's memory ---- */
-
-/* curl builds each request, tokens and passwords in it, in memory that it frees as it is. So that
- * it is overwritten first; a program that set curl up itself before keeps its own way. */
-static void wipe_and_free(void *p) {
-  if (p)
-    igt__wipe(p, malloc_usable_size(p));
-  free(p);
-}
-
-static void *move_and_wipe(void *p, size_t n) {
-  size_t old = p ? malloc_usable_size(p) : 0;
-  void *moved;
-
-  if (p && n <= old && n >= old / 2)
-    return p;
-  moved = malloc(n ? n : 1);
-  if (!moved)
-    return NULL;
-  if (p)
-    memcpy(moved, p, old < n ? old : n);
-  wipe_and_free(p);
-  return moved;
-}
-
-/* Never undone: a program that uses curl beside us would lose it. */
-static void init_curl(void) {
-  curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, move_and_wipe, strdup, calloc);
-}
 
 static unsigned or_default(unsigned value, unsigned otherwise) {
   return value ? value : otherwise;
@@ -91,7 +60,7 @@ igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_
   igt_status status;
 
   *out = NULL;
-  pthread_once(&once, init_curl);
+  pthread_once(&once, igt__curl_init); /* never undone: a program may use curl beside us */
   if (!http)
     return igt__fail_memory(err);
   igt__rate_init(&http->rate, options->bytes_per_second, options->timetable);
@@ -111,6 +80,7 @@ void igt__http_free(igt__http *http) {
   assert(!igt__loop_is_current(http));
   for (unsigned i = 0; i < http->loop_count; i++)
     igt__loop_stop(&http->loops[i]);
+  igt__curl_trim();
   igt__free(http->loops);
   igt__proxies_finish(&http->proxies);
   igt__rate_finish(&http->rate);
