@@ -20,6 +20,7 @@
 /* An open folder below the root. path "" is the root itself. */
 typedef struct folder {
   char *path;
+  uint64_t hash; /* of path */
   int fd;
   unsigned users;
   uint64_t used_at;
@@ -116,10 +117,19 @@ static void folder_free(folder *f) {
   igt__free(f);
 }
 
-static folder *cache_find(igt__root *root, const char *path) {
+/* FNV-1a: paths of studies differ in their last bytes alone, and are compared several times a file.
+ */
+static uint64_t hash_path(const char *path) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (; *path; path++)
+    hash = (hash ^ (unsigned char)*path) * 0x100000001b3u;
+  return hash;
+}
+
+static folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
     folder *f = root->cache[i];
-    if (f && strcmp(f->path, path) == 0) {
+    if (f && f->hash == hash && strcmp(f->path, path) == 0) {
       f->users++;
       f->used_at = ++root->clock;
       return f;
@@ -171,8 +181,9 @@ static void folder_put(igt__root *root, folder *f, bool forget) {
 
 static igt_status folder_get(igt__root *root, const char *path, bool make, folder **out,
                              igt_error *err) {
+  uint64_t hash = hash_path(path);
   pthread_mutex_lock(&root->lock);
-  folder *f = cache_find(root, path);
+  folder *f = cache_find(root, path, hash);
   pthread_mutex_unlock(&root->lock);
   if (f) {
     *out = f;
@@ -189,7 +200,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
     close(fd);
     return igt__fail_memory(err);
   }
-  *f = (folder){.path = copy, .fd = fd, .users = 1};
+  *f = (folder){.path = copy, .hash = hash, .fd = fd, .users = 1};
   pthread_mutex_lock(&root->lock);
   cache_add(root, f);
   pthread_mutex_unlock(&root->lock);

@@ -237,7 +237,7 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
   }
   if (status == IGT_OK && f->partial.fd < 0)
     status = igt__partial_open(&f->partial, f->root, f->path, err);
-  if (status == IGT_OK && ftruncate(f->partial.fd, 0) != 0)
+  if (status == IGT_OK && (f->partial.existed || f->moved > 0) && ftruncate(f->partial.fd, 0) != 0)
     status = igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
   return status;
 }
