@@ -17,40 +17,20 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
+#include "journal/internal.h"
 
-#define JOURNAL_VERSION 1
-/* A commit costs an fsync: gather what comes within a second, but lose little at a kill. */
-#define COMMIT_AFTER_US 1000000
-#define COMMIT_AFTER_WRITES 512
+#define JOURNAL_VERSION 2
+/* Between the ticks of a run; a commit is a write of the pages that changed. */
+#define COMMIT_AFTER_WRITES 2048
 #define CREATED_KEPT_S (24 * 60 * 60)
 
-enum statement {
-  FIND_FILE,
-  PUT_FILE,
-  FIND_DOWNLOAD,
-  PUT_DOWNLOAD,
-  DROP_DOWNLOAD,
-  FIND_UPLOAD,
-  PUT_UPLOAD,
-  DROP_UPLOAD,
-  PUT_PART,
-  DROP_PARTS,
-  LIST_PARTS,
-  FIND_CREATED,
-  PUT_CREATED,
-  FORGET_CREATED,
-  OLDEST_RUN,
-  PUT_RUN,
-  DROP_RUN,
-  DROP_RUNS,
-  STATEMENT_COUNT
-};
-
 static const char *const sql[STATEMENT_COUNT] = {
-    [FIND_FILE] = "SELECT size, mtime, etag, digest, verified FROM file"
-                  " WHERE origin=?1 AND key=?2 AND local=?3",
-    [PUT_FILE] = "INSERT OR REPLACE INTO file(origin, key, local, size, mtime, etag, digest,"
-                 " verified) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [FIND_FOLDER] = "SELECT id FROM folder WHERE origin=?1 AND key=?2 AND local=?3",
+    [PUT_FOLDER] = "INSERT OR IGNORE INTO folder(origin, key, local) VALUES(?1,?2,?3)",
+    [FIND_FILE] = "SELECT size, mtime, etag, digest, verified FROM finished"
+                  " WHERE folder=?1 AND name=?2",
+    [PUT_FILE] = "INSERT OR REPLACE INTO finished(folder, name, size, mtime, etag, digest,"
+                 " verified) VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count FROM download"
                       " WHERE local=?1 AND key=?2",
     [PUT_DOWNLOAD] = "INSERT OR REPLACE INTO download(local, key, size, range_size, etag, ranges,"
@@ -78,9 +58,16 @@ static const char *const sql[STATEMENT_COUNT] = {
 };
 
 static const char schema[] =
-    "CREATE TABLE IF NOT EXISTS file(origin TEXT NOT NULL, key TEXT NOT NULL,"
-    " local TEXT NOT NULL, size INTEGER, mtime INTEGER, etag TEXT, digest TEXT, verified TEXT,"
-    " PRIMARY KEY(origin, key, local)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS folder(id INTEGER PRIMARY KEY, origin TEXT NOT NULL,"
+    " key TEXT NOT NULL, local TEXT NOT NULL, UNIQUE(origin, key, local));"
+    "CREATE TABLE IF NOT EXISTS finished(folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER,"
+    " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, PRIMARY KEY(folder, name))"
+    " WITHOUT ROWID;"
+    /* For people who look into it. */
+    "CREATE VIEW IF NOT EXISTS file AS SELECT origin,"
+    " CASE name WHEN '' THEN key ELSE key||'/'||name END AS key,"
+    " CASE name WHEN '' THEN local ELSE local||'/'||name END AS local,"
+    " size, mtime, etag, digest, verified FROM finished JOIN folder ON folder.id=folder;"
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
     " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
@@ -94,19 +81,7 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
-
-struct igt__journal {
-  pthread_mutex_t lock;
-  sqlite3 *db;
-  char *claims_path;
-  int claims; /* a file of which a byte is locked for each study under creation; -1: not open */
-  sqlite3_stmt *stmt[STATEMENT_COUNT];
-  bool open_batch;
-  unsigned batch_writes;
-  int64_t batch_began_us;
-  bool said_broken;
-};
+    "PRAGMA user_version=2;";
 
 /* ---- opening ---- */
 
@@ -153,6 +128,13 @@ static igt_status sqlite_fail(igt__journal *journal, int rc, const char *path, i
   return igt__fail(err, IGT_E_IO, "the journal %s cannot be used: %s", path, why);
 }
 
+/* Format 1 had all names in each row, and was never released: what it remembered is looked up anew.
+ */
+static int leave_old(igt__journal *journal, int version) {
+  return version == 1 ? sqlite3_exec(journal->db, "DROP TABLE IF EXISTS file", NULL, NULL, NULL)
+                      : SQLITE_OK;
+}
+
 static igt_status check_version(igt__journal *journal, const char *path, igt_error *err) {
   sqlite3_stmt *stmt = NULL;
   int version = 0;
@@ -170,7 +152,8 @@ static igt_status check_version(igt__journal *journal, const char *path, igt_err
                      "the journal %s was written by a newer igtcloud (format %d, this one knows "
                      "%d): use that one, or name another with --journal",
                      path, version, JOURNAL_VERSION);
-  return IGT_OK;
+  rc = leave_old(journal, version);
+  return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
 }
 
 static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
@@ -242,6 +225,8 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
   if (!journal)
     return igt__fail_memory(err);
   (void)pthread_mutex_init(&journal->lock, NULL);
+  (void)pthread_mutex_init(&journal->queue_lock, NULL);
+  journal->queue_tail = &journal->queue;
   journal->claims = -1;
   if (!path && (status = default_path(&own, err)) == IGT_OK)
     path = own;
@@ -286,12 +271,13 @@ static int commit_locked(igt__journal *journal) {
   if (rc != SQLITE_OK) {
     note_broken_locked(journal, "commit");
     (void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+    igt__folders_forget_locked(journal);
   }
   journal->open_batch = false;
   return rc;
 }
 
-static bool begin_locked(igt__journal *journal) {
+bool igt__journal_begin_locked(igt__journal *journal) {
   if (journal->open_batch)
     return true;
   /* DEFERRED would fail busy in the middle when another process writes. */
@@ -301,21 +287,19 @@ static bool begin_locked(igt__journal *journal) {
   }
   journal->open_batch = true;
   journal->batch_writes = 0;
-  journal->batch_began_us = igt__mono_us();
   return true;
 }
 
-static void write_locked(igt__journal *journal, enum statement which) {
+void igt__journal_write_locked(igt__journal *journal, igt__statement which) {
   sqlite3_stmt *stmt = journal->stmt[which];
 
-  if (begin_locked(journal)) {
+  if (igt__journal_begin_locked(journal)) {
     if (sqlite3_step(stmt) != SQLITE_DONE)
       note_broken_locked(journal, "write");
     journal->batch_writes++;
   }
   (void)sqlite3_reset(stmt);
-  if (journal->batch_writes >= COMMIT_AFTER_WRITES ||
-      igt__mono_us() - journal->batch_began_us >= COMMIT_AFTER_US)
+  if (journal->batch_writes >= COMMIT_AFTER_WRITES)
     (void)commit_locked(journal);
 }
 
@@ -325,6 +309,7 @@ igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
   if (!journal)
     return IGT_OK;
   pthread_mutex_lock(&journal->lock);
+  igt__finished_write_locked(journal);
   rc = commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
   return rc == SQLITE_OK ? IGT_OK : igt__fail(err, IGT_E_IO, "the journal cannot be written");
@@ -333,83 +318,44 @@ igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
 void igt__journal_close(igt__journal *journal) {
   if (!journal)
     return;
-  if (journal->db)
+  if (journal->db) {
+    igt__finished_write_locked(journal);
     (void)commit_locked(journal);
+  }
+  igt__finished_drop(journal);
+  igt__folders_forget_locked(journal);
   shut(journal);
   if (journal->claims >= 0)
     close(journal->claims);
   igt__free(journal->claims_path);
+  (void)pthread_mutex_destroy(&journal->queue_lock);
   (void)pthread_mutex_destroy(&journal->lock);
   igt__free(journal);
 }
 
 /* ---- values ---- */
 
-static void bind_text(sqlite3_stmt *stmt, int at, const char *text) {
+void igt__bind_text(sqlite3_stmt *stmt, int at, const char *text) {
   (void)sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
 }
 
-static void bind_int(sqlite3_stmt *stmt, int at, uint64_t v) {
+void igt__bind_int(sqlite3_stmt *stmt, int at, uint64_t v) {
   (void)sqlite3_bind_int64(stmt, at, (sqlite3_int64)v);
 }
 
-static void column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
+void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
   const unsigned char *text = sqlite3_column_text(stmt, at);
   (void)snprintf(out, cap, "%s", text ? (const char *)text : "");
 }
 
 /* origin and key stand first in every statement that has them. */
-static sqlite3_stmt *start_locked(igt__journal *journal, enum statement which, const char *first,
+static sqlite3_stmt *start_locked(igt__journal *journal, igt__statement which, const char *first,
                                   const char *second) {
   sqlite3_stmt *stmt = journal->stmt[which];
-  bind_text(stmt, 1, first);
+  igt__bind_text(stmt, 1, first);
   if (second)
-    bind_text(stmt, 2, second);
+    igt__bind_text(stmt, 2, second);
   return stmt;
-}
-
-/* ---- finished files ---- */
-
-bool igt__journal_find_file(igt__journal *journal, const char *origin, const char *key,
-                            const char *local, igt__journal_file *out) {
-  sqlite3_stmt *stmt;
-  bool found;
-
-  memset(out, 0, sizeof *out);
-  if (!journal)
-    return false;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, FIND_FILE, origin, key);
-  bind_text(stmt, 3, local);
-  found = sqlite3_step(stmt) == SQLITE_ROW;
-  if (found) {
-    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
-    out->mtime_ns = sqlite3_column_int64(stmt, 1);
-    column_text(stmt, 2, out->etag, sizeof out->etag);
-    column_text(stmt, 3, out->digest, sizeof out->digest);
-    column_text(stmt, 4, out->verified, sizeof out->verified);
-  }
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return found;
-}
-
-void igt__journal_put_file(igt__journal *journal, const char *origin, const char *key,
-                           const char *local, const igt__journal_file *file) {
-  sqlite3_stmt *stmt;
-
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, PUT_FILE, origin, key);
-  bind_text(stmt, 3, local);
-  bind_int(stmt, 4, file->size);
-  bind_int(stmt, 5, (uint64_t)file->mtime_ns);
-  bind_text(stmt, 6, file->etag);
-  bind_text(stmt, 7, file->digest);
-  bind_text(stmt, 8, file->verified);
-  write_locked(journal, PUT_FILE);
-  pthread_mutex_unlock(&journal->lock);
 }
 
 /* ---- downloads ---- */
@@ -428,7 +374,7 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
     size_t bytes = (size_t)sqlite3_column_bytes(stmt, 3);
     out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
     out->range_size = (uint64_t)sqlite3_column_int64(stmt, 1);
-    column_text(stmt, 2, out->etag, sizeof out->etag);
+    igt__column_text(stmt, 2, out->etag, sizeof out->etag);
     out->range_count = (size_t)sqlite3_column_int64(stmt, 4);
     out->ranges = bytes == (out->range_count + 7) / 8 && bytes ? igt__malloc(bytes) : NULL;
     if (out->ranges) {
@@ -449,13 +395,13 @@ void igt__journal_put_download(igt__journal *journal, const char *local, const c
     return;
   pthread_mutex_lock(&journal->lock);
   stmt = start_locked(journal, PUT_DOWNLOAD, local, key);
-  bind_int(stmt, 3, download->size);
-  bind_int(stmt, 4, download->range_size);
-  bind_text(stmt, 5, download->etag);
+  igt__bind_int(stmt, 3, download->size);
+  igt__bind_int(stmt, 4, download->range_size);
+  igt__bind_text(stmt, 5, download->etag);
   (void)sqlite3_bind_blob(stmt, 6, download->ranges, (int)((download->range_count + 7) / 8),
                           SQLITE_STATIC);
-  bind_int(stmt, 7, download->range_count);
-  write_locked(journal, PUT_DOWNLOAD);
+  igt__bind_int(stmt, 7, download->range_count);
+  igt__journal_write_locked(journal, PUT_DOWNLOAD);
   pthread_mutex_unlock(&journal->lock);
 }
 
@@ -464,7 +410,7 @@ void igt__journal_drop_download(igt__journal *journal, const char *local) {
     return;
   pthread_mutex_lock(&journal->lock);
   (void)start_locked(journal, DROP_DOWNLOAD, local, NULL);
-  write_locked(journal, DROP_DOWNLOAD);
+  igt__journal_write_locked(journal, DROP_DOWNLOAD);
   pthread_mutex_unlock(&journal->lock);
 }
 
@@ -480,14 +426,14 @@ bool igt__journal_find_upload(igt__journal *journal, const char *origin, const c
     return false;
   pthread_mutex_lock(&journal->lock);
   stmt = start_locked(journal, FIND_UPLOAD, origin, key);
-  bind_text(stmt, 3, local);
+  igt__bind_text(stmt, 3, local);
   found = sqlite3_step(stmt) == SQLITE_ROW;
   if (found) {
     out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
     out->mtime_ns = sqlite3_column_int64(stmt, 1);
     out->inode = (uint64_t)sqlite3_column_int64(stmt, 2);
     out->part_size = (uint64_t)sqlite3_column_int64(stmt, 3);
-    column_text(stmt, 4, out->upload_id, sizeof out->upload_id);
+    igt__column_text(stmt, 4, out->upload_id, sizeof out->upload_id);
   }
   (void)sqlite3_reset(stmt);
   pthread_mutex_unlock(&journal->lock);
@@ -502,15 +448,15 @@ void igt__journal_put_upload(igt__journal *journal, const char *origin, const ch
     return;
   pthread_mutex_lock(&journal->lock);
   stmt = start_locked(journal, PUT_UPLOAD, origin, key);
-  bind_text(stmt, 3, local);
-  bind_int(stmt, 4, upload->size);
-  bind_int(stmt, 5, (uint64_t)upload->mtime_ns);
-  bind_int(stmt, 6, upload->inode);
-  bind_int(stmt, 7, upload->part_size);
-  bind_text(stmt, 8, upload->upload_id);
-  write_locked(journal, PUT_UPLOAD);
+  igt__bind_text(stmt, 3, local);
+  igt__bind_int(stmt, 4, upload->size);
+  igt__bind_int(stmt, 5, (uint64_t)upload->mtime_ns);
+  igt__bind_int(stmt, 6, upload->inode);
+  igt__bind_int(stmt, 7, upload->part_size);
+  igt__bind_text(stmt, 8, upload->upload_id);
+  igt__journal_write_locked(journal, PUT_UPLOAD);
   (void)start_locked(journal, DROP_PARTS, origin, key);
-  write_locked(journal, DROP_PARTS);
+  igt__journal_write_locked(journal, DROP_PARTS);
   /* An upload id that is forgotten costs money until somebody finds it. */
   (void)commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
@@ -521,9 +467,9 @@ void igt__journal_drop_upload(igt__journal *journal, const char *origin, const c
     return;
   pthread_mutex_lock(&journal->lock);
   (void)start_locked(journal, DROP_UPLOAD, origin, key);
-  write_locked(journal, DROP_UPLOAD);
+  igt__journal_write_locked(journal, DROP_UPLOAD);
   (void)start_locked(journal, DROP_PARTS, origin, key);
-  write_locked(journal, DROP_PARTS);
+  igt__journal_write_locked(journal, DROP_PARTS);
   pthread_mutex_unlock(&journal->lock);
 }
 
@@ -535,10 +481,10 @@ void igt__journal_put_part(igt__journal *journal, const char *origin, const char
     return;
   pthread_mutex_lock(&journal->lock);
   stmt = start_locked(journal, PUT_PART, origin, key);
-  bind_int(stmt, 3, part->number);
-  bind_text(stmt, 4, part->etag);
+  igt__bind_int(stmt, 3, part->number);
+  igt__bind_text(stmt, 4, part->etag);
   (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
-  write_locked(journal, PUT_PART);
+  igt__journal_write_locked(journal, PUT_PART);
   pthread_mutex_unlock(&journal->lock);
 }
 
@@ -553,7 +499,7 @@ static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt
   }
   memset(&grown[count], 0, sizeof *grown);
   grown[count].number = (unsigned)sqlite3_column_int(stmt, 0);
-  column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
+  igt__column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
   if (sqlite3_column_bytes(stmt, 2) == (int)sizeof grown[count].sha256)
     memcpy(grown[count].sha256, sqlite3_column_blob(stmt, 2), sizeof grown[count].sha256);
   return true;
@@ -634,10 +580,10 @@ bool igt__journal_find_created(igt__journal *journal, const char *origin, const 
   pthread_mutex_lock(&journal->lock);
   (void)commit_locked(journal); /* a batch sees nothing that others wrote since its begin */
   stmt = start_locked(journal, FIND_CREATED, origin, institute);
-  bind_text(stmt, 3, name);
+  igt__bind_text(stmt, 3, name);
   found = sqlite3_step(stmt) == SQLITE_ROW;
   if (found)
-    column_text(stmt, 0, id, 128);
+    igt__column_text(stmt, 0, id, 128);
   (void)sqlite3_reset(stmt);
   pthread_mutex_unlock(&journal->lock);
   return found;
@@ -651,13 +597,13 @@ void igt__journal_put_created(igt__journal *journal, const char *origin, const c
   if (!journal)
     return;
   pthread_mutex_lock(&journal->lock);
-  bind_int(journal->stmt[FORGET_CREATED], 1, (uint64_t)(now - CREATED_KEPT_S));
-  write_locked(journal, FORGET_CREATED);
+  igt__bind_int(journal->stmt[FORGET_CREATED], 1, (uint64_t)(now - CREATED_KEPT_S));
+  igt__journal_write_locked(journal, FORGET_CREATED);
   stmt = start_locked(journal, PUT_CREATED, origin, institute);
-  bind_text(stmt, 3, name);
-  bind_text(stmt, 4, id);
-  bind_int(stmt, 5, (uint64_t)now);
-  write_locked(journal, PUT_CREATED);
+  igt__bind_text(stmt, 3, name);
+  igt__bind_text(stmt, 4, id);
+  igt__bind_int(stmt, 5, (uint64_t)now);
+  igt__journal_write_locked(journal, PUT_CREATED);
   (void)commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }
@@ -665,13 +611,13 @@ void igt__journal_put_created(igt__journal *journal, const char *origin, const c
 /* ---- runs ---- */
 
 static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
-                            enum statement which) {
+                            igt__statement which) {
   sqlite3_stmt *stmt = start_locked(journal, which, run->target, run->boot);
 
-  bind_text(stmt, 3, run->scope);
+  igt__bind_text(stmt, 3, run->scope);
   if (which == DROP_RUN)
-    bind_int(stmt, 4, (uint64_t)getpid());
-  write_locked(journal, which);
+    igt__bind_int(stmt, 4, (uint64_t)getpid());
+  igt__journal_write_locked(journal, which);
 }
 
 /* A commit reaches the disk only here: a row that a loss of power takes along with the files that
@@ -682,10 +628,10 @@ static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
   (void)commit_locked(journal);
   (void)sqlite3_exec(journal->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
   stmt = start_locked(journal, PUT_RUN, run->target, run->boot);
-  bind_text(stmt, 3, run->scope);
-  bind_int(stmt, 4, (uint64_t)getpid());
-  bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
-  write_locked(journal, PUT_RUN);
+  igt__bind_text(stmt, 3, run->scope);
+  igt__bind_int(stmt, 4, (uint64_t)getpid());
+  igt__bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
+  igt__journal_write_locked(journal, PUT_RUN);
   (void)commit_locked(journal);
   (void)sqlite3_exec(journal->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
 }

@@ -17,6 +17,8 @@ typedef struct igt__journal igt__journal;
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err);
 void igt__journal_close(igt__journal *journal); /* commits */
+/* Writes what is queued and commits. Called some times a second by whoever waits for a run: what a
+ * kill may cost is what came since. */
 igt_status igt__journal_flush(igt__journal *journal, igt_error *err);
 
 /* A finished and verified file. `origin` is the cloud ("https://host"), `key` its object. The
@@ -30,6 +32,7 @@ typedef struct igt__journal_file {
 } igt__journal_file;
 bool igt__journal_find_file(igt__journal *journal, const char *origin, const char *key,
                             const char *local, igt__journal_file *out);
+/* Queued: it does not wait for the disk. */
 void igt__journal_put_file(igt__journal *journal, const char *origin, const char *key,
                            const char *local, const igt__journal_file *file);
 

@@ -13,14 +13,13 @@
 
 /* Listings and planning at once: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
-/* The cloud wants to hear of each file that is complete: a round trip each, which must overlap. With
- * 16, two thousand small files from 50 ms away went up in 7 s, of which 1.6 s were PUTs. */
+/* The cloud wants to hear of each file that is complete: a round trip each, which must overlap.
+ * With 16, two thousand small files from 50 ms away went up in 7 s, of which 1.6 s were PUTs. */
 #define HELPERS_MAX 48
 #define GRANTERS_MAX 4
 /* Events that wait for the calling thread before producers pause. */
 #define EVENTS_MAX 4096
 #define PROGRESS_MS 100
-#define JOURNAL_FLUSH_US 1000000
 #define KEEP_SESSION_US 500000
 
 struct igt__event {
@@ -478,7 +477,7 @@ static void keep_session(igt__run *run) {
 
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
-  int64_t shown = 0, flushed = igt__mono_us(), kept = flushed;
+  int64_t shown = 0, kept = igt__mono_us();
   uint64_t slow_downs = igt__http_slow_downs(run->http);
   struct rate rate = {{0}, {0}, 0};
   bool stopped = false;
@@ -499,10 +498,7 @@ igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
       slow_downs = igt__http_slow_downs(run->http);
       igt__sched_slow_down(run->sched);
     }
-    if (now - flushed >= JOURNAL_FLUSH_US) {
-      (void)igt__journal_flush(run->journal, NULL);
-      flushed = now;
-    }
+    (void)igt__journal_flush(run->journal, NULL);
     if (done)
       break;
     if (!stopped && now - kept >= KEEP_SESSION_US) {

@@ -66,6 +66,91 @@ static void test_files(void **state) {
   igt__journal_close(j);
 }
 
+/* A row holds what key and path have in common at the end; what differs before it tells apart. */
+static void test_names(void **state) {
+  static const char *const names[][2] = {
+      {"p/s1/files/a.dcm", "/t/s1/a.dcm"},
+      {"p/s2/files/a.dcm", "/t/s1/a.dcm"},
+      {"p/s1/files/a.dcm", "/t/s2/a.dcm"},
+      {"p/s1/files/b/a.dcm", "/t/s1/b/a.dcm"},
+      {"p/s1/files/xa.dcm", "/t/s1/a.dcm"},
+      {"a.dcm", "/t/s1/a.dcm"},
+      {"t/s1/a.dcm", "/t/s1/a.dcm"},
+      {"", ""},
+      {"p/s1/files/", "/t/s1/"},
+      {"p/s1/files/c:d", "/t/s1/c%3Ad"},
+  };
+  enum { COUNT = sizeof names / sizeof *names };
+  igt__journal *j = open_it(false), *other = open_it(false);
+  igt__journal_file found;
+
+  (void)state;
+  for (unsigned i = 0; i < COUNT; i++)
+    igt__journal_put_file(i % 2 ? j : other, "o", names[i][0], names[i][1],
+                          &(igt__journal_file){.size = i});
+  igt__journal_flush(other, NULL);
+  igt__journal_flush(j, NULL);
+  for (int round = 0; round < 2; round++) {
+    for (unsigned i = 0; i < COUNT; i++) {
+      assert_true(igt__journal_find_file(j, "o", names[i][0], names[i][1], &found));
+      assert_int_equal(found.size, i);
+    }
+    assert_false(igt__journal_find_file(j, "o", "p/s3/files/a.dcm", "/t/s1/a.dcm", &found));
+    assert_false(igt__journal_find_file(j, "o", "p/s1/files/b.dcm", "/t/s1/b.dcm", &found));
+    igt__journal_close(j);
+    j = open_it(false);
+  }
+  igt__journal_close(other);
+  igt__journal_close(j);
+}
+
+/* Far more than a queue holds when nobody writes it, and than folders are remembered. */
+static void test_many(void **state) {
+  enum { COUNT = 20000 };
+  igt__journal *j = open_it(false);
+  igt__journal_file found;
+  char key[64], local[64];
+
+  (void)state;
+  for (unsigned i = 0; i < COUNT; i++) {
+    snprintf(key, sizeof key, "p/%u/f", i / 2);
+    snprintf(local, sizeof local, "/t/%u/f%u", i / 2, i % 2);
+    igt__journal_put_file(j, "o", key, local, &(igt__journal_file){.size = i});
+    if (i == COUNT / 2)
+      igt__journal_flush(j, NULL);
+  }
+  igt__journal_close(j);
+  j = open_it(false);
+  for (unsigned i = 0; i < COUNT; i += 97) {
+    snprintf(key, sizeof key, "p/%u/f", i / 2);
+    snprintf(local, sizeof local, "/t/%u/f%u", i / 2, i % 2);
+    assert_true(igt__journal_find_file(j, "o", key, local, &found));
+    assert_int_equal(found.size, i);
+  }
+  igt__journal_close(j);
+}
+
+/* The first format is left behind, what it held is forgotten. */
+static void test_first_format(void **state) {
+  igt__journal_file found;
+  char command[512];
+
+  (void)state;
+  igt__journal_close(open_it(false));
+  snprintf(command, sizeof command,
+           "rm -f '%s' && python3 -c \"import sqlite3; db = sqlite3.connect('%s');"
+           " db.execute('CREATE TABLE file(origin, key, local)');"
+           " db.execute('PRAGMA user_version=1'); db.commit()\"",
+           path, path);
+  assert_int_equal(system(command), 0);
+  igt__journal *j = open_it(false);
+  igt__journal_put_file(j, "o", "k", "/l", &(igt__journal_file){.size = 3});
+  igt__journal_close(j);
+  j = open_it(false);
+  assert_true(igt__journal_find_file(j, "o", "k", "/l", &found));
+  igt__journal_close(j);
+}
+
 static void test_downloads(void **state) {
   (void)state;
   igt__journal *j = open_it(false);
@@ -177,6 +262,9 @@ static void test_none(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_names, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_many, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_first_format, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_JOURNAL_INTERNAL_H
+#define IGT_JOURNAL_INTERNAL_H
+
+/* Shared by the files of this room. A function named _locked is called with journal->lock. */
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "base/str.h"
+#include "journal/journal.h"
+
+typedef enum igt__statement {
+  FIND_FOLDER,
+  PUT_FOLDER,
+  FIND_FILE,
+  PUT_FILE,
+  FIND_DOWNLOAD,
+  PUT_DOWNLOAD,
+  DROP_DOWNLOAD,
+  FIND_UPLOAD,
+  PUT_UPLOAD,
+  DROP_UPLOAD,
+  PUT_PART,
+  DROP_PARTS,
+  LIST_PARTS,
+  FIND_CREATED,
+  PUT_CREATED,
+  FORGET_CREATED,
+  OLDEST_RUN,
+  PUT_RUN,
+  DROP_RUN,
+  DROP_RUNS,
+  STATEMENT_COUNT
+} igt__statement;
+
+/* A finished file on its way into the database. */
+typedef struct igt__finished igt__finished;
+
+struct igt__journal {
+  pthread_mutex_t lock; /* what follows */
+  sqlite3 *db;
+  char *claims_path;
+  int claims; /* a file of which a byte is locked for each study under creation; -1: not open */
+  sqlite3_stmt *stmt[STATEMENT_COUNT];
+  igt__map *folders; /* their rows, as (id + 1) in place of a pointer */
+  bool open_batch;
+  unsigned batch_writes;
+  bool said_broken;
+
+  pthread_mutex_t queue_lock; /* what follows; taken last */
+  igt__finished *queue, **queue_tail;
+  size_t queued;
+};
+
+/* ---- journal.c ---- */
+
+/* True: a batch is open, and what others wrote before is seen. */
+bool igt__journal_begin_locked(igt__journal *journal);
+/* Runs it and resets it; the batch is committed when it has grown or is old. */
+void igt__journal_write_locked(igt__journal *journal, igt__statement which);
+void igt__bind_text(sqlite3_stmt *stmt, int at, const char *text);
+void igt__bind_int(sqlite3_stmt *stmt, int at, uint64_t v);
+void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap);
+
+/* ---- finished.c ---- */
+
+void igt__finished_write_locked(igt__journal *journal); /* all that is queued */
+void igt__finished_drop(igt__journal *journal);         /* what is queued, at the end */
+void igt__folders_forget_locked(igt__journal *journal); /* a batch with new ones was rolled back */
+
+#endif
