@@ -124,6 +124,11 @@ static bool is_good_locked(const igt__s3_grant *grant, int64_t now) {
   return grant->current && !grant->refused && now < grant->end;
 }
 
+static void begin_fetch(igt__s3_grant *grant) {
+  /* Outside the lock: a defer that runs at once is allowed too. */
+  grant->options.defer(grant->options.defer_payload, fetch_task, igt__s3_grant_ref(grant));
+}
+
 igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *waiter) {
   igt__s3_credentials *c = NULL;
   int64_t now = igt__mono_us();
@@ -142,9 +147,21 @@ igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *wai
   if (fetch)
     grant->fetching = true;
   pthread_mutex_unlock(&grant->lock);
-  if (fetch) /* outside the lock: a defer that runs at once is allowed too */
-    grant->options.defer(grant->options.defer_payload, fetch_task, igt__s3_grant_ref(grant));
+  if (fetch)
+    begin_fetch(grant);
   return c;
+}
+
+void igt__s3_grant_warm(igt__s3_grant *grant) {
+  bool fetch;
+
+  pthread_mutex_lock(&grant->lock);
+  fetch = !grant->current && !grant->fetching;
+  if (fetch)
+    grant->fetching = true;
+  pthread_mutex_unlock(&grant->lock);
+  if (fetch)
+    begin_fetch(grant);
 }
 
 igt__s3_credentials *igt__s3_grant_peek(igt__s3_grant *grant) {

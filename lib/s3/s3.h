@@ -48,6 +48,9 @@ typedef struct igt__s3_grant_options {
 igt__s3_grant *igt__s3_grant_new(const igt__s3_grant_options *options);
 igt__s3_grant *igt__s3_grant_ref(igt__s3_grant *grant);
 void igt__s3_grant_unref(igt__s3_grant *grant);
+/* A request will want it soon: fetched now, if it never was, so that none waits with a connection's
+ * turn in its hands. Any thread; does not wait. */
+void igt__s3_grant_warm(igt__s3_grant *grant);
 
 /* ---- the store ---- */
 

@@ -43,9 +43,9 @@ igt_status igt__check_init(igt__check *check, const igt__check_facts *facts, igt
  * it could not be learnt: then nothing is claimed. */
 bool igt__check_needs_part_size(const igt__check *check);
 igt_status igt__check_set_part_size(igt__check *check, uint64_t part_size, igt_error *err);
-/* For a store that does not tell: the size that such parts have most often, if the object's size and
- * the count of parts allow it. False: they do not. When the content does not fit, the guess may be
- * what is wrong: then nothing is claimed, and known is false after _final. */
+/* For a store that does not tell: the size that such parts have most often, if the object's size
+ * and the count of parts allow it. False: they do not. When the content does not fit, the guess may
+ * be what is wrong: then nothing is claimed, and known is false after _final. */
 bool igt__check_guess_part_size(igt__check *check, uint64_t object_size);
 void igt__check_update(igt__check *check, const void *data, size_t n);
 void igt__check_reset(igt__check *check);

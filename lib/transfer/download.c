@@ -41,6 +41,7 @@ typedef struct plan {
   igt__s3_grant *grant;    /* of the category that is being listed */
   const char *subfolder;   /* of the category, or "" */
   const char *list;        /* which list of the answer */
+  bool is_new;             /* the study was never here: its files will be wanted */
   igt_status status;
 } plan;
 
@@ -299,6 +300,8 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
     status = empty_names(p, err);
   if (status != IGT_OK)
     return status;
+  if (p->is_new) /* not when there may be nothing to do: that is one request a study */
+    igt__s3_grant_warm(p->grant);
   p->subfolder = subfolders ? categories[c].folder : "";
   p->list = categories[c].folder;
   if (categories[c].bit != IGT_CATEGORY_FILES)
@@ -307,13 +310,14 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
                                   &options, each_file, p, err);
 }
 
-static bool same_content(igt__root *root, const char *path, const igt__buf *text) {
+static bool same_content(igt__root *root, const char *path, const igt__buf *text, bool *is_new) {
   struct stat st;
   int fd = -1;
   bool same = false;
   char *old;
 
-  if (igt__root_open_file(root, path, O_RDONLY, 0, false, &fd, NULL) != IGT_OK)
+  *is_new = igt__root_open_file(root, path, O_RDONLY, 0, false, &fd, NULL) != IGT_OK;
+  if (*is_new)
     return false;
   old = igt__malloc(text->len + 1);
   if (old && fstat(fd, &st) == 0 && (size_t)st.st_size == text->len)
@@ -333,7 +337,7 @@ static igt_status write_study_json(plan *p, igt_error *err) {
   if (!path || !igt__model_write(&text, &p->study->model, IGT__JSON_INDENT4, IGT__WRITE_ISO_DATES))
     status = text.too_long ? igt__fail(err, IGT_E_LIMIT, "the study's fields are too many")
                            : igt__fail_memory(err);
-  else if (!same_content(p->d->root, path, &text))
+  else if (!same_content(p->d->root, path, &text, &p->is_new))
     status = igt__root_write_file(p->d->root, path, text.data, text.len, 0666, err);
   igt__buf_finish(&text);
   igt__free(path);

@@ -8,6 +8,10 @@
 #define WINDOW_US 250000
 /* Each slot has had its turn a few times: what a window began with and ended in counts little. */
 #define TURNS 3
+/* Until the first time that more did not help: a run of 2,000 small files from far away is over in
+ * two seconds, and one window of the usual length a step would be half of that. */
+#define FIRST_WINDOW_US 50000
+#define FIRST_TURNS 1
 /* A request counts as many bytes: about what a connection could have moved while it waited for the
  * answer, so that small files and large ones are measured by one number. */
 #define PIECE_BYTES 65536
@@ -32,6 +36,7 @@ void igt__pace_init(igt__pace *pace, unsigned slots, unsigned most, int64_t now_
   pace->slots = slots < pace->most ? slots : pace->most;
   pace->least = pace->slots < LEAST ? pace->slots : LEAST;
   pace->slowed_at = INT64_MIN / 2;
+  pace->starting = true;
   begin_window(pace, now_us);
 }
 
@@ -41,18 +46,29 @@ static void grow(igt__pace *pace, double rate) {
   pace->slots = pace->slots * 2 < pace->most ? pace->slots * 2 : pace->most;
 }
 
+static void hold(igt__pace *pace, int64_t now) {
+  pace->before = 0;
+  pace->starting = false;
+  pace->hold_until = now + HOLD_US;
+}
+
 /* Twice as many while that gives a tenth more; else back to what was as good with fewer. */
 static void decide(igt__pace *pace, double rate, int64_t now) {
   if (pace->before && pace->before < pace->slots && rate < pace->rate * GAIN) {
     pace->slots = pace->before;
-    pace->before = 0;
-    pace->hold_until = now + HOLD_US;
+    hold(pace, now);
   } else if (pace->slots < pace->most) {
     grow(pace, rate);
   } else {
-    pace->before = 0;
-    pace->hold_until = now + HOLD_US;
+    hold(pace, now);
   }
+}
+
+static bool window_is_over(const igt__pace *pace, int64_t now) {
+  int64_t least_us = pace->starting ? FIRST_WINDOW_US : WINDOW_US;
+  uint64_t turns = pace->starting ? FIRST_TURNS : TURNS;
+
+  return now - pace->began_us >= least_us && pace->pieces >= turns * pace->slots;
 }
 
 void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us) {
@@ -61,7 +77,7 @@ void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_
   pace->pieces++;
   pace->bytes += bytes;
   pace->idle = pace->idle || !waiting;
-  if (passed < WINDOW_US || pace->pieces < (uint64_t)TURNS * pace->slots)
+  if (!window_is_over(pace, now_us))
     return;
   if (!pace->idle && now_us >= pace->hold_until)
     decide(pace, (double)(pace->bytes + pace->pieces * PIECE_BYTES) / (double)passed, now_us);
@@ -71,6 +87,7 @@ void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_
 void igt__pace_slow_down(igt__pace *pace, int64_t now_us) {
   pace->hold_until = now_us + SLOW_HOLD_US;
   pace->before = 0;
+  pace->starting = false;
   if (now_us - pace->slowed_at < SLOW_AGAIN_US)
     return;
   pace->slowed_at = now_us;

@@ -17,6 +17,7 @@ typedef struct igt__pace {
   /* what is known */
   unsigned before; /* slots of the window before, which `rate` belongs to; 0: none */
   double rate;
+  bool starting;      /* more has helped each time */
   int64_t hold_until; /* no growth before */
   int64_t slowed_at;
 } igt__pace;

@@ -48,7 +48,7 @@ struct igt__run {
   igt_status fatal;   /* first thing that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
-  uint64_t requests_before; /* that the client had sent by then */
+  uint64_t requests_before;              /* that the client had sent by then */
   uint64_t space_waiting, space_unasked; /* space.h; atomic */
 };
 

@@ -683,6 +683,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
     return igt__fail_memory(err);
   }
   igt__group_found(s->group, s->local.size);
+  igt__s3_grant_warm(s->grant);
   igt__sched_add(s->run->sched, s->group->lane, &s->work);
   return IGT_OK;
 }

@@ -540,9 +540,9 @@ static void test_table(void **state) {
 
 /* A store that answers each piece `latency` later, and all together not faster than `per_second`.
  */
-static unsigned paced(igt__pace *pace, int64_t *now, int64_t seconds, int64_t latency,
+static unsigned paced(igt__pace *pace, int64_t *now, double seconds, int64_t latency,
                       double per_second) {
-  int64_t end = *now + seconds * 1000000;
+  int64_t end = *now + (int64_t)(seconds * 1e6);
   while (*now < end) {
     double rate = (double)pace->slots * 1e6 / (double)latency;
     if (rate > per_second)
@@ -559,7 +559,7 @@ static void test_pace(void **state) {
   igt__pace pace;
   /* Far away: more is faster, up to the cap, and soon. */
   igt__pace_init(&pace, 16, 64, now);
-  assert_int_equal(paced(&pace, &now, 1, 50000, 1e9), 64);
+  assert_int_equal(paced(&pace, &now, 0.12, 50000, 1e9), 64);
   assert_int_equal(paced(&pace, &now, 60, 50000, 1e9), 64);
   /* As fast as it gets: back to what was enough. */
   igt__pace_init(&pace, 16, 64, now);
