@@ -55,16 +55,16 @@ static igt_status start_loops(igt__http *http, const igt__http_options *options,
 }
 
 igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_error *err) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
   igt__http *http = igt__calloc(1, sizeof *http);
   igt_status status;
 
   *out = NULL;
-  pthread_once(&once, igt__curl_init); /* never undone: a program may use curl beside us */
   if (!http)
     return igt__fail_memory(err);
   igt__rate_init(&http->rate, options->bytes_per_second, options->timetable);
-  status = copy_options(http, options, err);
+  status = igt__curl_load(err);
+  if (!status)
+    status = copy_options(http, options, err);
   if (!status)
     status = start_loops(http, options, err);
   if (status)

@@ -20,6 +20,11 @@ igt_status igt__url_origin_of(const char *url, igt__url *out, igt_error *err);
 /* "host" or "host:port" for sentences, the port only where it is not the scheme's default. */
 void igt__url_label(const igt__url *url, char *out, size_t cap);
 
+/* ---- curl.c ---- */
+
+/* Before any function of curl's; again and again. IGT_E_UNSUPPORTED: it is not there. */
+igt_status igt__curl_load(igt_error *err);
+
 /* ---- memory.c ---- */
 
 /* Buffers of a connection that moves files or long lists. Measured on loopback: 128 KiB takes 8 %
@@ -30,7 +35,7 @@ void igt__url_label(const igt__url *url, char *out, size_t cap);
 /* For all other requests; overwritten whole. */
 #define IGT__SMALL_BUFFER (16u * 1024)
 
-void igt__curl_init(void); /* once in a process; a program that set curl up before keeps its way */
+void igt__curl_init_memory(void); /* a program that set curl up before keeps its way */
 void igt__curl_trim(void); /* gives back buffers that are kept for the next request */
 
 /* ---- proxy.c ---- */

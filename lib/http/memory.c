@@ -83,7 +83,7 @@ static void *move_and_wipe(void *p, size_t n) {
   return moved;
 }
 
-void igt__curl_init(void) {
+void igt__curl_init_memory(void) {
   curl_global_init_mem(CURL_GLOBAL_DEFAULT, get, wipe_and_free, move_and_wipe, strdup, calloc);
 }
 

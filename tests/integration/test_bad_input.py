@@ -325,6 +325,16 @@ def closed_port():
         return s.getsockname()[1]
 
 
+def test_without_libcurl(igtcloud, home, out, tmp_path):
+    """It is loaded when the network is needed, and not before."""
+    (tmp_path / "libcurl.so.4").write_bytes(b"")
+    done = igtcloud.run("download", out, "p", status=FAILED, env={"LD_LIBRARY_PATH": tmp_path})
+    assert "libcurl.so.4 cannot be loaded" in done.err and "libcurl4" in done.err, done
+    version = subprocess.run([program(), "version"], capture_output=True, text=True, check=True,
+                             env={"HOME": str(home), "LD_LIBRARY_PATH": str(tmp_path)})
+    assert version.stdout.count(".") == 2 and not version.stderr
+
+
 @pytest.mark.parametrize("command", ["download", "csv"])
 def test_unreachable_host(home, out, command):
     url = f"http://127.0.0.1:{closed_port()}"
