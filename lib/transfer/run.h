@@ -73,6 +73,8 @@ struct igt__group {
   uint64_t dropped;    /* files that were not begun because the run ends */
 };
 
+/* ---- run.c ---- */
+
 /* Signs in, opens the journal (a journal that cannot be had is a message, not an error), makes the
  * pools and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
@@ -95,11 +97,30 @@ void igt__run_fatal(igt__run *run, const igt_error *err);
 /* Statuses that make going on pointless: no space, read-only, not signed in any more. */
 bool igt__status_is_fatal(igt_status status);
 
+/* ---- events.c ---- */
+
 /* Events; copied. Any thread. igt__run_item also counts it into the summary. */
 void igt__run_item(igt__run *run, const igt_item *item);
 void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
 /* Producers wait here while the calling thread is behind. */
 void igt__run_wait_events(igt__run *run);
+
+/* On the calling thread: hands what has come to the callbacks. */
+void igt__run_deliver(igt__run *run);
+void igt__run_drop_events(igt__run *run); /* what nobody will be told any more */
+
+/* ---- progress.c ---- */
+
+#define IGT__SPEED_POINTS 32
+typedef struct igt__speed {
+  int64_t at_us[IGT__SPEED_POINTS];
+  uint64_t bytes[IGT__SPEED_POINTS];
+  unsigned n;
+} igt__speed;
+/* On the calling thread: calls on_progress. */
+void igt__run_show(igt__run *run, igt__speed *speed);
+
+/* ---- group.c ---- */
 
 /* A group; NULL without memory. Strings are copied. */
 igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
@@ -116,6 +137,8 @@ void igt__group_item(igt__group *group, igt_item *item);
 void igt__group_dropped(igt__group *group);
 /* The study as a whole failed: its item says why. */
 void igt__group_failed(igt__group *group, const igt_error *err);
+
+/* ---- run.c, grant.c ---- */
 
 unsigned igt__run_loop(igt__run *run); /* loops in turn */
 

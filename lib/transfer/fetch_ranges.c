@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/* A large object: a look at it, then the ranges that the journal does not list, then the whole is
+ * read once more before it gets its name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "transfer/fetch_internal.h"
+
+/* ---- what the object is ---- */
+
+static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_error *err) {
+  igt_status status;
+  piece *p = igt__piece_new(f, IGT__S3_HEAD, err);
+
+  if (!p)
+    return IGT_E_NO_MEMORY;
+  p->req.part_number = part_number;
+  status = igt__s3_perform(f->run->s3, &p->req, err);
+  if (status == IGT_OK && part_number == 0)
+    status = igt__fetch_facts(f, &p->req, err);
+  if (length && status == IGT_OK)
+    *length = (uint64_t)p->req.content_length;
+  igt__piece_free(p);
+  return status;
+}
+
+/* Parts may be of any sizes; their digests can be checked here only when all are as large as the
+ * first. The count rules most others out. Where a check failed, each part is asked for its size. */
+static bool parts_are_alike(fetch *f, uint64_t part_size) {
+  unsigned parts = f->check.parts;
+  uint64_t length;
+
+  if (part_size == 0 || (f->size + part_size - 1) / part_size != parts)
+    return false;
+  for (unsigned i = 2; f->restarts && i < parts; i++)
+    if (head(f, i, &length, NULL) != IGT_OK || length != part_size)
+      return false;
+  return true;
+}
+
+igt_status igt__fetch_look(fetch *f, igt_error *err) {
+  uint64_t part_size = 0;
+  igt_status status = head(f, 0, NULL, err);
+
+  if (status != IGT_OK || !igt__check_needs_part_size(&f->check))
+    return status;
+  if (f->check.parts == 1)
+    part_size = f->size ? f->size : 1;
+  else if (head(f, 1, &part_size, NULL) != IGT_OK || !parts_are_alike(f, part_size))
+    part_size = 0; /* then nothing is claimed */
+  if (part_size == 0 && f->check.parts > 1 && igt__check_guess_part_size(&f->check, f->size))
+    return IGT_OK;
+  return igt__check_set_part_size(&f->check, part_size, err);
+}
+
+static bool has_range(const fetch *f, size_t i) {
+  return f->have[i / 8] >> (i % 8) & 1;
+}
+
+/* Ranges of an earlier run count only for the same object, and while the file is that file. */
+static void take_journal(fetch *f, const char *local) {
+  igt__journal_download old;
+
+  f->resumed = false;
+  if (!f->partial.existed || f->restarts ||
+      !igt__journal_find_download(f->run->journal, local, f->key, &old))
+    return;
+  if (old.size == f->size && old.range_size == IGT__FETCH_RANGE &&
+      old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0) {
+    memcpy(f->have, old.ranges, (f->range_count + 7) / 8);
+    f->resumed = true;
+  }
+  igt__free(old.ranges);
+}
+
+static uint64_t range_length(const fetch *f, size_t i) {
+  uint64_t first = (uint64_t)i * IGT__FETCH_RANGE;
+
+  return f->size - first < IGT__FETCH_RANGE ? f->size - first : IGT__FETCH_RANGE;
+}
+
+static igt_status reserve(fetch *f, igt_error *err) {
+  int failed;
+
+  if (!f->resumed && ftruncate(f->partial.fd, 0) != 0)
+    return igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
+  failed = f->size ? posix_fallocate(f->partial.fd, 0, (off_t)f->size) : 0;
+  if (failed == EOPNOTSUPP || failed == EINVAL)
+    failed = ftruncate(f->partial.fd, (off_t)f->size) == 0 ? 0 : errno;
+  if (failed)
+    return igt__fail_errno(err, failed, "the %llu bytes of '%s' cannot be written",
+                           (unsigned long long)f->size, f->path);
+  return IGT_OK;
+}
+
+static igt_status prepare(fetch *f, igt_error *err) {
+  char local[PATH_MAX + 4096];
+  igt_status status = igt__fetch_look(f, err);
+
+  if (status == IGT_OK && f->partial.fd < 0)
+    status = igt__partial_open(&f->partial, f->root, f->path, err);
+  if (status != IGT_OK)
+    return status;
+  (void)snprintf(local, sizeof local, "%s/%s", igt__root_path(f->root), f->path);
+  f->range_count = (size_t)((f->size + IGT__FETCH_RANGE - 1) / IGT__FETCH_RANGE);
+  igt__free(f->have);
+  f->have = igt__calloc(f->range_count / 8 + 1, 1);
+  if (!f->have)
+    return igt__fail_memory(err);
+  take_journal(f, local);
+  f->missing = 0;
+  for (size_t i = 0; i < f->range_count; i++) {
+    if (has_range(f, i))
+      igt__group_moved(f->group, range_length(f, i));
+    else
+      f->missing++;
+  }
+  f->next_range = 0;
+  igt__fetch_take_place(f, f->waiting);
+  return reserve(f, err);
+}
+
+static void verify_task(void *arg);
+
+void igt__fetch_prepare(void *arg) {
+  fetch *f = arg;
+  igt__run *run = f->run;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = prepare(f, &err);
+
+  if (status != IGT_OK) {
+    igt__fetch_failed(f, status, &err);
+  } else if (f->missing == 0) {
+    igt__pool_add(run->hashers, verify_task, f);
+  } else {
+    igt__fetch_come_back(f, true);
+  }
+  igt__sched_piece_done(run->sched);
+}
+
+/* ---- ranges ---- */
+
+static igt_status range_headers(igt__s3_request *req, igt_error *err) {
+  const piece *p = req->payload;
+
+  if (req->object_size != p->file->size)
+    return igt__fail(err, IGT_E_PRECONDITION, "the object has another size now");
+  return IGT_OK;
+}
+
+static igt_status range_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
+  piece *p = req->payload;
+  uint64_t limit = p->first + range_length(p->file, p->range);
+
+  if (p->at + n > limit)
+    return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the range that was asked for");
+  igt_status status = igt__fetch_write(p->file, data, n, p->at, err);
+  p->at += n;
+  igt__piece_count(p, n);
+  return status;
+}
+
+static igt_status range_restart(igt__s3_request *req, igt_error *err) {
+  piece *p = req->payload;
+
+  (void)err;
+  p->at = p->first;
+  igt__piece_uncount(p);
+  return IGT_OK;
+}
+
+/* Called with the lock. */
+static void remember(fetch *f) {
+  char local[PATH_MAX + 4096];
+  igt__journal_download now = {.size = f->size,
+                               .range_size = IGT__FETCH_RANGE,
+                               .ranges = f->have,
+                               .range_count = f->range_count};
+
+  if (!f->run->journal || !*f->etag)
+    return;
+  (void)snprintf(now.etag, sizeof now.etag, "%s", f->etag);
+  (void)snprintf(local, sizeof local, "%s/%s", igt__root_path(f->root), f->path);
+  igt__journal_put_download(f->run->journal, local, f->key, &now);
+}
+
+/* Begins anew with what the store has now. No piece is in flight. */
+static void start_over(fetch *f) {
+  uint64_t counted = 0;
+
+  for (size_t i = 0; i < f->range_count; i++)
+    counted += has_range(f, i) ? range_length(f, i) : 0;
+  igt__group_unmoved(f->group, counted);
+  f->restarts++;
+  igt__fetch_come_back(f, false);
+}
+
+/* The last piece in flight has ended. */
+static void ranges_ended(fetch *f) {
+  if (f->status == IGT_OK)
+    igt__pool_add(f->run->hashers, verify_task, f);
+  else if (f->status == IGT_E_PRECONDITION && f->restarts < IGT__FETCH_RESTARTS)
+    start_over(f);
+  else if (f->status == IGT_E_PRECONDITION) {
+    f->status = igt__fail(&f->error, IGT_E_GONE, "the object changes while it is fetched");
+    igt__fetch_failed(f, f->status, &f->error);
+  } else {
+    igt__fetch_failed(f, f->status, &f->error);
+  }
+}
+
+static void range_done(igt__s3_request *req, igt_status status, const igt_error *err) {
+  piece *p = req->payload;
+  fetch *f = p->file;
+  igt__sched *sched = f->run->sched;
+  igt_error mine = IGT_ERROR_INIT;
+  bool last;
+
+  if (status == IGT_OK && p->at != p->first + range_length(f, p->range)) {
+    status = igt__fail(&mine, IGT_E_NETWORK, "the answer is shorter than its range");
+    err = &mine;
+  }
+  if (status != IGT_OK)
+    igt__piece_uncount(p);
+  pthread_mutex_lock(&f->lock);
+  f->in_flight--;
+  f->moved += p->at - p->first;
+  if (status == IGT_OK) {
+    f->have[p->range / 8] |= (unsigned char)(1u << (p->range % 8));
+    f->missing--;
+    remember(f);
+  } else if (f->status == IGT_OK) {
+    f->status = status;
+    f->error = *err;
+  }
+  last = f->in_flight == 0 && (f->status != IGT_OK || f->missing == 0);
+  pthread_mutex_unlock(&f->lock);
+  igt__piece_free(p);
+  if (last)
+    ranges_ended(f);
+  igt__sched_piece_done(sched);
+}
+
+void igt__fetch_range(fetch *f, size_t i) {
+  igt_error err = IGT_ERROR_INIT;
+  piece *p = igt__piece_new(f, IGT__S3_GET, &err);
+
+  if (!p) {
+    pthread_mutex_lock(&f->lock);
+    f->in_flight--;
+    if (f->status == IGT_OK)
+      f->status = igt__fail_memory(&f->error);
+    bool last = f->in_flight == 0;
+    pthread_mutex_unlock(&f->lock);
+    igt__sched *sched = f->run->sched;
+    if (last)
+      ranges_ended(f);
+    igt__sched_piece_done(sched);
+    return;
+  }
+  p->range = i;
+  p->first = p->at = (uint64_t)i * IGT__FETCH_RANGE;
+  p->req.ranged = true;
+  p->req.first = p->first;
+  p->req.last = p->first + range_length(f, i) - 1;
+  p->req.if_match = *f->etag ? f->etag : NULL;
+  p->req.on_headers = range_headers;
+  p->req.on_data = range_data;
+  p->req.on_restart = range_restart;
+  p->req.on_done = range_done;
+  igt__s3_submit(f->run->s3, igt__run_loop(f->run), &p->req);
+}
+
+/* ---- the whole ---- */
+
+/* Verified and put under its name. On any thread. */
+static igt_status settle(fetch *f, char digest[128], igt_error *err) {
+  igt_status status = igt__check_final(&f->check, digest, 128, err);
+
+  return status == IGT_OK ? igt__fetch_commit(f, err) : status;
+}
+
+static void verify_task(void *arg) {
+  fetch *f = arg;
+  igt_error err = IGT_ERROR_INIT;
+  char digest[128];
+  igt_status status;
+
+  igt__check_reset(&f->check);
+  status = igt__fetch_hash(f->partial.fd, f->size, &f->check, f->run, &err);
+  if (status == IGT_OK)
+    status = settle(f, digest, &err);
+  if (status == IGT_OK)
+    igt__fetch_done(f, digest);
+  else if (status == IGT_E_CHECKSUM && f->restarts < IGT__FETCH_RESTARTS)
+    start_over(f); /* such as pages that a power failure took */
+  else
+    igt__fetch_failed(f, status, &err);
+}
+
+/* The next range that is not there, from `from` on; range_count: none. */
+size_t igt__fetch_next(const fetch *f, size_t from) {
+  while (from < f->range_count && has_range(f, from))
+    from++;
+  return from;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* A file that is one GET. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "transfer/fetch_internal.h"
+
+/* Up to here a body is held until it is whole and compared, and then written at once: curl hands it
+ * over in pieces of 16 KiB, none of which lies on whole pages. */
+#define HELD_MOST ((uint64_t)64 * 1024)
+/* Empty, however it was left. */
+static igt_status open_partial(fetch *f, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (f->partial.fd < 0)
+    status = igt__partial_open(&f->partial, f->root, f->path, err);
+  if (status == IGT_OK && (f->partial.existed || f->opened) && ftruncate(f->partial.fd, 0) != 0)
+    status = igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
+  f->opened = true;
+  return status;
+}
+
+/* An object of several parts is checked part by part; one GET does not say how large they are. */
+static igt_status small_headers(igt__s3_request *req, igt_error *err) {
+  piece *p = req->payload;
+  fetch *f = p->file;
+  igt_status status = igt__fetch_facts(f, req, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (igt__check_needs_part_size(&f->check) && f->check.parts == 1)
+    status = igt__check_set_part_size(&f->check, f->size ? f->size : 1, err);
+  if (status == IGT_OK &&
+      (igt__check_needs_part_size(&f->check) || f->size > 2 * IGT__FETCH_RANGE)) {
+    f->large = true;
+    return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
+  }
+  igt__free(p->held); /* of an attempt that was broken off */
+  p->held = f->size <= HELD_MOST ? igt__malloc(f->size) : NULL;
+  return status == IGT_OK && !p->held ? open_partial(f, err) : status;
+}
+
+static igt_status small_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
+  piece *p = req->payload;
+  fetch *f = p->file;
+  igt_status status = IGT_OK;
+
+  if (p->held && n > f->size - p->at)
+    return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the object");
+  if (p->held) {
+    memcpy(p->held + p->at, data, n);
+  } else {
+    status = igt__fetch_write(f, data, n, p->at, err);
+    igt__fetch_take_place(f, n);
+  }
+  igt__check_update(&f->check, data, n);
+  p->at += n;
+  f->moved += n;
+  igt__piece_count(p, n);
+  return status;
+}
+
+/* All of the file has come. */
+static igt_status small_settle(piece *p, char digest[128], igt_error *err) {
+  fetch *f = p->file;
+  igt_status status = igt__check_final(&f->check, digest, 128, err);
+
+  if (status == IGT_OK && p->held) {
+    status = open_partial(f, err);
+    if (status == IGT_OK)
+      status = igt__fetch_write(f, p->held, f->size, 0, err);
+  }
+  return status == IGT_OK ? igt__fetch_commit(f, err) : status;
+}
+
+static igt_status small_restart(igt__s3_request *req, igt_error *err) {
+  piece *p = req->payload;
+
+  (void)err;
+  p->at = 0;
+  igt__piece_uncount(p);
+  return IGT_OK;
+}
+
+static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
+  piece *p = req->payload;
+  fetch *f = p->file;
+  igt__sched *sched = f->run->sched;
+  char digest[128];
+  igt_error err = IGT_ERROR_INIT;
+
+  if (status != IGT_OK)
+    err = *failure;
+  else if (p->at != f->size)
+    status = igt__fail(&err, IGT_E_NETWORK, "the body ended after %llu of %llu bytes",
+                       (unsigned long long)p->at, (unsigned long long)f->size);
+  else
+    status = small_settle(p, digest, &err);
+  if (status != IGT_OK)
+    igt__piece_uncount(p);
+  igt__piece_free(p);
+  if (f->large) {
+    igt__fetch_come_back(f, false);
+  } else if (status == IGT_OK) {
+    igt__fetch_done(f, digest);
+  } else if (status == IGT_E_CHECKSUM && ++f->restarts <= IGT__FETCH_RESTARTS) {
+    igt__fetch_come_back(f, false);
+  } else {
+    igt__fetch_failed(f, status, &err);
+  }
+  igt__sched_piece_done(sched);
+}
+
+void igt__fetch_small(fetch *f) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__sched *sched = f->run->sched;
+  piece *p = igt__piece_new(f, IGT__S3_GET, &err);
+
+  if (!p) {
+    igt__fetch_failed(f, err.status, &err);
+    igt__sched_piece_done(sched);
+    return;
+  }
+  p->req.on_headers = small_headers;
+  p->req.on_data = small_data;
+  p->req.on_restart = small_restart;
+  p->req.on_done = small_done;
+  igt__s3_submit(f->run->s3, igt__run_loop(f->run), &p->req);
+}
