@@ -13,8 +13,9 @@
  * ones need more there, and are given more while it helps, up to MOST_CONNECTIONS. */
 #define FIRST_CONNECTIONS 16
 #define MOST_CONNECTIONS 64
-/* Beside them, for the cloud's REST API: listings, and a call for each file that went up. */
-#define API_CONNECTIONS 64
+/* Beside them, for the cloud's REST API: listings, and a call for each file that went up, which
+ * takes as long as the PUT before it. Half as many again as to S3, and this many at least. */
+#define LEAST_API_CONNECTIONS 8
 
 struct igt_client {
   igt__http *http;
@@ -49,6 +50,12 @@ static unsigned retries(int wanted) {
   return wanted < 0 ? UINT_MAX : (unsigned)wanted;
 }
 
+static unsigned api_connections(const igt_client *client) {
+  unsigned n = client->max_connections + client->max_connections / 2;
+
+  return n > LEAST_API_CONNECTIONS ? n : LEAST_API_CONNECTIONS;
+}
+
 static igt_status make_http(igt_client *client, const igt_client_options *options, igt_error *err) {
   char agent[256];
   igt__timetable table = {.count = 0};
@@ -57,7 +64,7 @@ static igt_status make_http(igt_client *client, const igt_client_options *option
                             .connect_timeout_ms = options->connect_timeout_ms,
                             .idle_timeout_ms = options->idle_timeout_ms,
                             .retries = retries(options->retries),
-                            .max_connections = client->max_connections + API_CONNECTIONS,
+                            .max_connections = client->max_connections + api_connections(client),
                             .bytes_per_second = options->bytes_per_second,
                             .timetable = &table};
 
