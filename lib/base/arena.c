@@ -24,14 +24,17 @@ struct igt__arena {
   block *top;
   size_t next_cap;
   size_t used;
+  igt__quota quota;
 };
 
-static block *block_new(size_t cap) {
-  if (cap > SIZE_MAX - sizeof(block))
+static block *block_new(igt__quota *quota, size_t cap) {
+  if (cap > SIZE_MAX - sizeof(block) || !igt__quota_take(quota, sizeof(block) + cap))
     return NULL;
   block *b = igt__malloc(sizeof(block) + cap);
-  if (!b)
+  if (!b) {
+    igt__quota_give(quota, sizeof(block) + cap);
     return NULL;
+  }
   b->next = NULL;
   b->cap = cap;
   b->used = 0;
@@ -43,34 +46,48 @@ igt__arena *igt__arena_new(size_t first_block) {
   if (!arena)
     return NULL;
   arena->next_cap = first_block ? first_block : DEFAULT_BLOCK;
+  igt__quota_init(&arena->quota, UINT64_MAX, NULL);
   return arena;
 }
 
+void igt__arena_bound(igt__arena *arena, uint64_t most, igt__quota *whole) {
+  igt__quota_init(&arena->quota, most, whole);
+}
+
+size_t igt__arena_held(const igt__arena *arena) {
+  return sizeof *arena + (size_t)arena->quota.used;
+}
+
+bool igt__arena_is_full(const igt__arena *arena) {
+  return igt__quota_refused(&arena->quota);
+}
+
 /* Answers hold credentials and what is personal. */
-static void block_free(block *b) {
-  if (b)
-    igt__wipe(b->data, b->used);
+static void block_free(igt__arena *arena, block *b) {
+  if (!b)
+    return;
+  igt__wipe(b->data, b->used);
+  igt__quota_give(&arena->quota, sizeof *b + b->cap);
   igt__free(b);
 }
 
-static void free_blocks(block *b) {
-  while (b) {
-    block *next = b->next;
-    block_free(b);
-    b = next;
+static void free_blocks(igt__arena *arena) {
+  for (block *b = arena->top, *next; b; b = next) {
+    next = b->next;
+    block_free(arena, b);
   }
 }
 
 void igt__arena_free(igt__arena *arena) {
   if (!arena)
     return;
-  free_blocks(arena->top);
+  free_blocks(arena);
   igt__free(arena);
 }
 
 static bool add_block(igt__arena *arena, size_t size) {
   size_t cap = size > arena->next_cap ? size : arena->next_cap;
-  block *b = block_new(cap);
+  block *b = block_new(&arena->quota, cap);
   if (!b)
     return false;
   if (arena->next_cap < LARGEST_STEP)
@@ -148,10 +165,10 @@ void igt__arena_reset(igt__arena *arena) {
   for (block *b = arena->top, *next; b; b = next) {
     next = b->next;
     if (!largest || b->cap > largest->cap) {
-      block_free(largest);
+      block_free(arena, largest);
       largest = b;
     } else {
-      block_free(b);
+      block_free(arena, b);
     }
   }
   if (largest) {

@@ -6,10 +6,17 @@
 
 #include <stddef.h>
 
+#include "quota.h"
+
 typedef struct igt__arena igt__arena;
 
 igt__arena *igt__arena_new(size_t first_block); /* 0: a small default; NULL when no memory */
 void igt__arena_free(igt__arena *arena);
+/* Before anything is in it: holds at most so many bytes, all within a larger quota (NULL: none).
+ * What does not fit fails as memory does that is not there; _is_full tells the two apart. */
+void igt__arena_bound(igt__arena *arena, uint64_t most, igt__quota *whole);
+bool igt__arena_is_full(const igt__arena *arena);
+size_t igt__arena_held(const igt__arena *arena);        /* of the system's memory */
 void *igt__arena_alloc(igt__arena *arena, size_t size); /* aligned for any type, not zeroed */
 char *igt__arena_text(igt__arena *arena, size_t size);  /* bytes, of no alignment, not zeroed */
 void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size);

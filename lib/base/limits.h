@@ -16,6 +16,27 @@
 #define IGT__MAX_JSON_MEMBERS 10000
 /* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */
 #define IGT__MAX_LIST_BODY (16ull * 1024 * 1024 * 1024)
+/* Elements of a list: a million studies, or files of a study, ten times over. Bounds time: empty
+ * elements come by the billion in the bytes above. */
+#define IGT__MAX_LIST_COUNT 10000000u
+/* Memory of one element, decoded: "{}" can become a struct of a KB. Real ones take 2 times their
+ * text.
+ */
+#define IGT__MAX_ELEMENT_MEMORY (16ull * IGT__MAX_JSON_ELEMENT)
+/* Memory of one list that has to be known as a whole: the studies of an institute that are uploaded
+ * to (600 B each), the files of a study (200 B each), the names in a folder, a list that a program
+ * wants in one piece (3 KB a study). A million of the first fit, and 300,000 of the last, as above.
+ */
+#define IGT__MAX_LIST_MEMORY (1024ull * 1024 * 1024)
+/* The same of all studies that a run has in hand, of which there may be 64; half of what the
+ * process may have where that is less. One list may take half of it. */
+#define IGT__MAX_RUN_MEMORY (2 * IGT__MAX_LIST_MEMORY)
+/* Nodes that a program wants as a collection (igt_node_count): 1.5 KB a file, 6 KB a study. */
+#define IGT__MAX_NODE_MEMORY (4 * IGT__MAX_LIST_MEMORY)
+/* Values of a document that becomes a tree, up to 400 B each: "[[],[]" in the bytes above would be
+ * 8 GB.
+ */
+#define IGT__MAX_JSON_VALUES 1000000
 /* S3's XML: ListParts of 1,000 parts is 250 KB. */
 #define IGT__MAX_XML_BODY (4u * 1024 * 1024)
 #define IGT__MAX_XML_DEPTH 32
@@ -35,6 +56,8 @@
 #define IGT__MAX_KEY_FILE (64u * 1024)
 /* A study.json next to data; larger is not one. */
 #define IGT__MAX_STUDY_JSON (8u * 1024 * 1024)
+/* Its values, of which it has some hundreds: 64 studies that are to be created may wait. */
+#define IGT__MAX_STUDY_VALUES 100000
 /* A release's program: today's is 2 MB, one with all its libraries inside 15 MB. */
 #define IGT__MAX_PROGRAM (256u * 1024 * 1024)
 /* What a release page answers beside its redirect. */
@@ -42,6 +65,10 @@
 /* A path in all, and one component of it (Linux PATH_MAX and NAME_MAX). */
 #define IGT__MAX_PATH 4000
 #define IGT__MAX_NAME 255
+/* An object's key: S3 user guide, "Creating object key names". */
+#define IGT__S3_MAX_KEY 1024
+/* A text of an event, of which thousands may wait: two paths, one below the other. */
+#define IGT__MAX_SHOWN (8u * 1024)
 /* S3: parts in one upload, the smallest part but the last, the largest single PUT and object. */
 #define IGT__S3_MAX_PARTS 10000
 #define IGT__S3_MIN_PART (5u * 1024 * 1024)

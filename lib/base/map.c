@@ -5,6 +5,7 @@
 #include "str.h"
 
 #define FIRST_SLOTS 16
+#define KEY_OVERHEAD 16 /* of a small allocation */
 
 typedef struct entry {
   char *key;
@@ -18,6 +19,8 @@ struct igt__map {
   size_t entries_cap;
   uint32_t *slots;  /* index into entries + 1; 0: free */
   size_t slots_cap; /* a power of two */
+  igt__quota *quota;
+  size_t taken; /* of the quota */
 };
 
 /* FNV-1a. Names come from a server, but a map never holds more than one study's files. */
@@ -32,9 +35,21 @@ igt__map *igt__map_new(void) {
   return igt__calloc(1, sizeof(igt__map));
 }
 
+void igt__map_bound(igt__map *map, igt__quota *quota) {
+  map->quota = quota;
+}
+
+static bool take(igt__map *map, size_t n) {
+  if (!igt__quota_take(map->quota, n))
+    return false;
+  map->taken += n;
+  return true;
+}
+
 void igt__map_free(igt__map *map) {
   if (!map)
     return;
+  igt__quota_give(map->quota, map->taken);
   for (size_t i = 0; i < map->count; i++)
     igt__free(map->entries[i].key);
   igt__free(map->entries);
@@ -70,7 +85,9 @@ bool igt__map_has(const igt__map *map, const char *key) {
 }
 
 static bool grow(igt__map *map) {
-  size_t cap = map->slots_cap ? map->slots_cap * 2 : FIRST_SLOTS;
+  size_t cap = map->slots_cap ? map->slots_cap * 2 : FIRST_SLOTS, more = cap - map->slots_cap;
+  if (!take(map, more * sizeof(uint32_t) + more / 2 * sizeof(entry)))
+    return false;
   uint32_t *slots = igt__calloc(cap, sizeof *slots);
   entry *entries = slots ? igt__realloc(map->entries, cap / 2 * sizeof *entries) : NULL;
   if (!entries) {
@@ -95,7 +112,7 @@ bool igt__map_set(igt__map *map, const char *key, void *value) {
   }
   if (map->count == map->entries_cap && (map->count >= UINT32_MAX / 4 || !grow(map)))
     return false;
-  char *copy = igt__strdup(key);
+  char *copy = take(map, strlen(key) + KEY_OVERHEAD) ? igt__strdup(key) : NULL;
   if (!copy)
     return false;
   uint64_t hash = hash_of(key);

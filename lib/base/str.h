@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "quota.h"
 
 bool igt__str_eq(const char *a, const char *b);        /* NULL equals NULL only */
 bool igt__str_eq_nocase(const char *a, const char *b); /* ASCII; never the locale's */
@@ -35,6 +36,9 @@ bool igt__glob_match(const char *pattern, const char *path);
 typedef struct igt__map igt__map;
 igt__map *igt__map_new(void);
 void igt__map_free(igt__map *map); /* the values stay the caller's */
+/* Before anything is in it: its keys and tables are of this quota; what does not fit fails as
+ * memory does that is not there. */
+void igt__map_bound(igt__map *map, igt__quota *quota);
 void *igt__map_get(const igt__map *map, const char *key);
 bool igt__map_has(const igt__map *map, const char *key);
 bool igt__map_set(igt__map *map, const char *key, void *value); /* key is copied; false: memory */

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "limits.h"
 #include "mem.h"
 #include "path.h"
 #include "str.h"
 
 /* Each level keeps a folder open; a process has 1,024 handles. */
 #define MAX_DEPTH 256
+#define NAME_OVERHEAD 32 /* of a small allocation, and the pointer to it */
 
 typedef struct level {
   const struct level *above;
@@ -25,11 +27,14 @@ typedef struct walk {
   bool follow_links;
   igt__walk_fn fn;
   void *payload;
-  igt__buf path; /* of the entry, below the root */
+  igt__buf path;   /* of the entry, below the root */
+  igt__quota held; /* the names of the folders on the way */
   int ended_with;
 } walk;
 
 typedef struct names {
+  igt__quota *quota;
+  size_t taken; /* of it */
   char **v;
   size_t count, cap;
 } names;
@@ -38,9 +43,14 @@ static void names_free(names *n) {
   for (size_t i = 0; i < n->count; i++)
     igt__free(n->v[i]);
   igt__free(n->v);
+  igt__quota_give(n->quota, n->taken);
 }
 
 static bool names_add(names *n, const char *name) {
+  size_t size = strlen(name) + NAME_OVERHEAD;
+  if (!igt__quota_take(n->quota, size))
+    return false;
+  n->taken += size;
   if (n->count == n->cap) {
     size_t cap = n->cap ? n->cap * 2 : 64;
     char **v = igt__realloc(n->v, cap * sizeof *v);
@@ -154,13 +164,21 @@ static igt_status walk_entry(walk *w, int parent, const char *name, const level 
   return IGT_OK;
 }
 
+static igt_status no_room(const walk *w, igt_error *err) {
+  if (!igt__quota_refused(&w->held))
+    return igt__fail_memory(err);
+  return igt__fail(err, IGT_E_LIMIT,
+                   "the folder '%s' has more entries than are held in memory (%llu MiB of names)",
+                   w->path.len ? w->path.data : ".", IGT__MAX_LIST_MEMORY >> 20);
+}
+
 static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err) {
-  names list = {0};
+  names list = {.quota = &w->held};
   igt_status status = IGT_OK;
   int os_error = read_names(fd, &list);
   size_t length = w->path.len;
   if (os_error == ENOMEM)
-    status = igt__fail_memory(err);
+    status = no_room(w, err);
   else if (os_error && length == 0)
     status = igt__fail_errno(err, os_error, "cannot read the folder");
   else if (os_error)
@@ -186,6 +204,7 @@ igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void 
   if (ended_with)
     *ended_with = 0;
   walk w = {.follow_links = follow_links, .fn = fn, .payload = payload};
+  igt__quota_init(&w.held, IGT__MAX_LIST_MEMORY, NULL);
   int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", root);

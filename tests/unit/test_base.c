@@ -262,6 +262,54 @@ static void test_map(void **state) {
   igt__map_free(map);
 }
 
+static void test_quota(void **state) {
+  (void)state;
+  igt__quota whole, part, other;
+  igt__quota_init(&whole, 100, NULL);
+  igt__quota_init_part(&part, &whole);
+  igt__quota_init(&other, 100, &whole);
+  assert_true(igt__quota_take(NULL, SIZE_MAX));
+  assert_true(igt__quota_take(&part, 50));
+  assert_false(igt__quota_refused(&part));
+  assert_false(igt__quota_take(&part, 1));
+  assert_true(igt__quota_refused(&part) && !igt__quota_refused(&whole));
+  assert_true(igt__quota_take(&other, 50));
+  assert_false(igt__quota_take(&other, 1)); /* it has room, the whole has none */
+  assert_true(igt__quota_refused(&other) && igt__quota_refused(&whole));
+  igt__quota_give(&part, 50);
+  assert_int_equal(whole.used, 50);
+  assert_true(igt__quota_take(&part, 30) && igt__quota_take(&other, 20));
+  igt__quota_init_fair(&whole, UINT64_MAX);
+  assert_true(whole.most > 0 && whole.most < UINT64_MAX / 2);
+}
+
+/* What they hold is of a quota until they are freed. */
+static void test_bounds_of_arena_and_map(void **state) {
+  (void)state;
+  igt__quota whole;
+  igt__arena *a = igt__arena_new(100);
+  igt__map *map = igt__map_new();
+  size_t kept = 0;
+  char key[16];
+  igt__quota_init(&whole, 20000, NULL);
+  igt__arena_bound(a, 10000, &whole);
+  igt__map_bound(map, &whole);
+  while (igt__arena_alloc(a, 100))
+    kept++;
+  assert_true(kept > 20 && kept < 100 && igt__arena_is_full(a));
+  assert_true(whole.used <= 10000 && whole.used < igt__arena_held(a));
+  for (kept = 0; snprintf(key, sizeof key, "%zu", kept) > 0 && igt__map_set(map, key, map);)
+    kept++;
+  assert_true(kept > 50 && kept < 500 && igt__map_count(map) == kept);
+  assert_true(igt__map_has(map, "0") && !igt__map_has(map, key));
+  assert_true(igt__quota_refused(&whole));
+  igt__arena_reset(a);
+  assert_non_null(igt__arena_alloc(a, 100));
+  igt__arena_free(a);
+  igt__map_free(map);
+  assert_int_equal(whole.used, 0);
+}
+
 static void test_cancel(void **state) {
   (void)state;
   igt_cancel *cancel = igt_cancel_new();
@@ -360,11 +408,14 @@ static void test_hide(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_memory), cmocka_unit_test(test_arena),   cmocka_unit_test(test_buffer),
-      cmocka_unit_test(test_errors), cmocka_unit_test(test_numbers), cmocka_unit_test(test_strings),
-      cmocka_unit_test(test_utf8),   cmocka_unit_test(test_uri),     cmocka_unit_test(test_glob),
-      cmocka_unit_test(test_map),    cmocka_unit_test(test_cancel),  cmocka_unit_test(test_log),
-      cmocka_unit_test(test_clock),  cmocka_unit_test(test_hide),
+      cmocka_unit_test(test_memory),  cmocka_unit_test(test_arena),
+      cmocka_unit_test(test_buffer),  cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_numbers), cmocka_unit_test(test_strings),
+      cmocka_unit_test(test_utf8),    cmocka_unit_test(test_uri),
+      cmocka_unit_test(test_glob),    cmocka_unit_test(test_map),
+      cmocka_unit_test(test_quota),   cmocka_unit_test(test_bounds_of_arena_and_map),
+      cmocka_unit_test(test_cancel),  cmocka_unit_test(test_log),
+      cmocka_unit_test(test_clock),   cmocka_unit_test(test_hide),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
