@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "model/model.h"
 
 static const struct {
   const char *name, *plural;
@@ -269,6 +271,7 @@ typedef struct loading {
   igt_node *node;
   igt_node_kind kind;
   size_t known; /* nodes that were there before, whose ids may come again */
+  uint64_t held;
 } loading;
 
 static igt_status load_one(void *payload, igt_model *model) {
@@ -279,7 +282,8 @@ static igt_status load_one(void *payload, igt_model *model) {
     return IGT_OK;
   if (!(copy = igt_model_copy(model)))
     return IGT_E_NO_MEMORY;
-  if (append(l->node, l->kind, copy))
+  l->held += sizeof(igt_node) + igt__model_memory(copy);
+  if (l->held <= IGT__MAX_NODE_MEMORY && append(l->node, l->kind, copy))
     return IGT_OK;
   igt_model_free(copy);
   return IGT_E_NO_MEMORY;
@@ -291,14 +295,26 @@ static void unload(igt__children *children, size_t known) {
     free_node(children->v[--children->count]);
 }
 
+static igt_status no_room(const loading *l, igt_error *err) {
+  if (l->held <= IGT__MAX_NODE_MEMORY)
+    return igt__fail_memory(err);
+  return igt__fail(
+      err, IGT_E_LIMIT,
+      "the %s '%s' has more %s than are held in memory (%llu GiB): go through them one "
+      "by one with igt_node_each()",
+      kinds[l->node->kind].name, l->node->name, kinds[l->kind].plural, IGT__MAX_NODE_MEMORY >> 30);
+}
+
 static igt_status load(igt_node *node, igt_node_kind kind, igt_error *err) {
   igt__children *children = &node->children[kind];
-  loading l = {node, kind, children->count};
+  loading l = {node, kind, children->count, 0};
   igt_status status;
 
   if (children->loaded)
     return IGT_OK;
   status = igt__children_each(node, kind, load_one, &l, err);
+  if (status == IGT_E_NO_MEMORY)
+    status = no_room(&l, err);
   if (status == IGT_OK)
     children->loaded = true;
   else

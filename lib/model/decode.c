@@ -12,6 +12,7 @@
 /* Fields of no described name in one object. The API adds one or two a release; looking for
  * duplicates among them takes quadratic time. */
 #define MAX_UNKNOWN 1024
+#define SMALL 1024
 
 typedef struct igt__step {
   const char *field;
@@ -115,6 +116,8 @@ static igt_status explain(const igt__decoder *d, igt_error *err) {
   case IGT_OK:
     return IGT_OK;
   case IGT_E_NO_MEMORY:
+    if (igt__arena_is_full(d->arena))
+      return igt__fail(err, IGT_E_LIMIT, "it would take more memory than one answer may");
     return igt__fail_memory(err);
   case IGT_E_TYPE:
     if (!path[0])
@@ -707,12 +710,14 @@ igt_status igt__model_decode_part(igt__arena *arena, igt__seen *seen, const igt_
 igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
                              igt_model **out, igt_error *err) {
   igt__seen seen = {0};
-  igt__decoder d = {.arena = igt__arena_new(0), .seen = &seen};
+  /* A file's entry takes 700 bytes, and a program may hold a million. */
+  igt__decoder d = {.arena = igt__arena_new(n < SMALL ? SMALL : 0), .seen = &seen};
   igt_status status;
 
   *out = NULL;
   if (!d.arena)
     return igt__fail_memory(err);
+  igt__arena_bound(d.arena, IGT__MAX_LIST_MEMORY, NULL);
   status = decode(&d, type, json, n, what, out, err);
   if (status == IGT_OK)
     status = own(d.arena, out, err);

@@ -28,6 +28,11 @@ typedef enum igt__json_type {
  * duplicate keys: the last wins. what names the thing in the sentence. */
 igt_status igt__json_parse(const char *text, size_t n, const char *what, igt__json **out,
                            igt_error *err);
+/* The same for a document of so many values at most; igt__json_parse takes IGT__MAX_JSON_VALUES. */
+igt_status igt__json_parse_small(const char *text, size_t n, size_t most, const char *what,
+                                 igt__json **out, igt_error *err);
+/* Only whether it is JSON: nothing is built. */
+igt_status igt__json_check(const char *text, size_t n, const char *what, igt_error *err);
 void igt__json_free(igt__json *v);
 /* For trees with secrets: strings are overwritten before they are freed. Not for one that shares
  * values with another (igt__json_copy shares none). */

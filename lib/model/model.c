@@ -100,6 +100,10 @@ igt_model *igt_model_copy(const igt_model *model) {
   return igt__model_copy(model);
 }
 
+size_t igt__model_memory(const igt_model *model) {
+  return igt__arena_held(model->extras->arena);
+}
+
 void igt_model_free(igt_model *model) {
   if (model && model->extras && model->extras->owns_arena)
     igt__arena_free(model->extras->arena);

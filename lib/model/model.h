@@ -21,6 +21,8 @@ char *igt__model_strdup(igt_model *owner, const char *s); /* NULL for NULL */
 igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
                              igt_model **out, igt_error *err);
 
+/* What a model that owns its memory takes of the system's. */
+size_t igt__model_memory(const igt_model *model);
 /* The same, into memory of the caller: what it makes lives until the arena is freed or reset. */
 igt_status igt__model_decode_in(igt__arena *arena, const igt_type *type, const char *json, size_t n,
                                 const char *what, igt_model **out, igt_error *err);

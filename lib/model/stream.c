@@ -68,6 +68,7 @@ igt_status igt__model_stream_new(const igt_type *type, const char *what, igt__el
     igt__model_stream_free(stream);
     return igt__fail_memory(err);
   }
+  igt__arena_bound(stream->arena, IGT__MAX_ELEMENT_MEMORY, NULL);
   *out = stream;
   return IGT_OK;
 }
@@ -78,6 +79,7 @@ igt_status igt__model_stream_new_whole(const igt_type *type, const char *what,
 
   if (status != IGT_OK)
     return status;
+  igt__arena_bound((*out)->arena, IGT__MAX_LIST_MEMORY, NULL);
   (*out)->seen = igt__seen_new();
   if ((*out)->seen)
     return IGT_OK;
@@ -241,8 +243,12 @@ static igt_status keep(igt__model_stream *s, const igt_type *type, size_t n, igt
 
 static igt_status take_element(igt__model_stream *s, size_t n, igt_error *err) {
   const igt_type *type = s->list ? s->list->type : s->type->element;
-  igt_status status = s->seen ? keep(s, type, n, err) : hand_out(s, type, n, err);
+  igt_status status;
 
+  if (s->index == IGT__MAX_LIST_COUNT)
+    return igt__fail(err, IGT_E_LIMIT, "%s: the list has more than %u elements", s->what,
+                     IGT__MAX_LIST_COUNT);
+  status = s->seen ? keep(s, type, n, err) : hand_out(s, type, n, err);
   if (status != IGT_OK)
     return status;
   s->at += n;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "model/json.h"
 
@@ -71,6 +72,27 @@ static void test_deep(void **state) {
   assert_int_equal(igt__json_parse(text, 20000, "x", &v, &err), IGT_E_LIMIT);
 }
 
+/* A tree takes a hundred times the text of its lists. */
+static void test_many_values(void **state) {
+  (void)state;
+  size_t n = 3 * (size_t)IGT__MAX_JSON_VALUES + 4;
+  char *text = malloc(n + 1);
+  igt__json *v;
+  igt_error err;
+  text[0] = '[';
+  for (size_t i = 1; i + 3 < n; i += 3)
+    memcpy(text + i, "[],", 3);
+  memcpy(text + n - 3, "[]]", 4);
+  assert_int_equal(igt__json_check(text, n, "x", &err), IGT_OK);
+  assert_int_equal(igt__json_parse(text, n, "x", &v, &err), IGT_E_LIMIT);
+  assert_non_null(strstr(err.text, "more than 1000000 values"));
+  free(text);
+  static const char three[] = "[1,\",[\\\"{\"]"; /* a list, a number, a text */
+  assert_int_equal(igt__json_parse_small(three, strlen(three), 3, "x", &v, &err), IGT_OK);
+  igt__json_free(v);
+  assert_int_equal(igt__json_parse_small(three, strlen(three), 2, "x", &v, &err), IGT_E_LIMIT);
+}
+
 static void test_read(void **state) {
   (void)state;
   igt__json *v = parse("{\"i\":42,\"d\":1.5,\"s\":\"a\\u0000b\",\"n\":null,\"t\":true,\"l\":[1,2],"
@@ -122,7 +144,8 @@ static void test_make(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_write), cmocka_unit_test(test_refused), cmocka_unit_test(test_deep),
+      cmocka_unit_test(test_write), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_deep),  cmocka_unit_test(test_many_values),
       cmocka_unit_test(test_read),  cmocka_unit_test(test_make),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

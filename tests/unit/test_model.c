@@ -657,6 +657,24 @@ static void an_element_has_a_limit(void **state) {
   free(json);
 }
 
+/* "{}" is two bytes, and an event's struct hundreds. */
+static void an_element_has_a_limit_of_memory(void **state) {
+  static const char head[] = "[{\"studyType\":\"EpdStudy\",\"events\":[";
+  size_t n = IGT__MAX_JSON_ELEMENT - 100, at = sizeof head - 1;
+  char *json = malloc(n);
+  igt_error err = IGT_ERROR_INIT;
+  elements e = {0};
+
+  (void)state;
+  memcpy(json, head, at);
+  for (; at + 10 < n; at += 3)
+    memcpy(json + at, "{},", 3);
+  memcpy(json + at, "{}]}]", 5);
+  assert_int_equal(feed(&igt_root_study_list_type, json, at + 5, 1u << 20, &e, &err), IGT_E_LIMIT);
+  assert_non_null(strstr(err.text, "element 0: it would take more memory"));
+  free(json);
+}
+
 /* ---- memory ---- */
 
 static size_t allocations, fails_at, balance;
@@ -740,6 +758,7 @@ int main(void) {
       cmocka_unit_test(repeated_texts_and_orders_are_kept_once),
       cmocka_unit_test(the_program_may_end_a_list),
       cmocka_unit_test(an_element_has_a_limit),
+      cmocka_unit_test(an_element_has_a_limit_of_memory),
       cmocka_unit_test(any_allocation_may_fail),
   };
 
