@@ -321,7 +321,7 @@ igt_status igt__s3_parts_parse(const char *xml, size_t n, igt__s3_request *req, 
   if (list.bad)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts has an unreadable size or ETag");
   /* Each page must bring us further, else a client asks for ever. */
-  if (req->truncated && req->next_marker <= req->marker)
+  if (req->truncated && (req->next_marker <= req->marker || req->listed_count == 0))
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts says that it goes on, but not where");
   return fail_if_error(xml, n, "list of parts", list.root_seen, err);
 }

@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "api/client.h"
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/find.h"
 #include "transfer/partial.h"
+#include "transfer/plan.h"
 #include "transfer/pool.h"
 #include "transfer/table.h"
 
@@ -21,14 +24,25 @@
 
 typedef struct csv csv;
 
-/* With files: a study whose files are listed on a pool; rows come out in the studies' order. */
+/* A file that was listed. */
+typedef struct listed {
+  struct listed *next;
+  int64_t size; /* -1: not told */
+  char name[];
+} listed;
+
+/* With files: a study whose files are listed on a pool; rows come out in the studies' order. What a
+ * row has of the study is there once, and not for each file. */
 typedef struct job {
   struct job *next;
   csv *csv;
   igt_root_study *study;
   const char *institute_id;
-  igt__buf rows;
-  uint64_t files, count, left_out;
+  igt__buf cells; /* of the study */
+  igt__quota held;
+  igt__arena *arena; /* files */
+  listed *first, **tail;
+  uint64_t files, left_out; /* left_out: in each row */
   igt_status status;
   igt_error error;
   bool done;
@@ -43,7 +57,8 @@ struct csv {
   igt__found found;
   const igt_institute *institute; /* that is being listed */
   igt__table *table;
-  bool begun; /* the header is out, columns are fixed */
+  igt__quota held; /* of all jobs */
+  bool begun;      /* the header is out, columns are fixed */
   igt__root *root;
   igt__partial partial;
   char *name;
@@ -103,6 +118,21 @@ static igt_status begin(csv *c, const igt_root_study *first, igt_error *err) {
 
 /* ---- rows of files ---- */
 
+static bool add_file(job *j, const char *name, int64_t size) {
+  size_t n = strlen(name) + 1;
+  listed *file = igt__arena_alloc(j->arena, sizeof *file + n);
+
+  if (!file)
+    return false;
+  file->next = NULL;
+  file->size = size;
+  memcpy(file->name, name, n);
+  *j->tail = file;
+  j->tail = &file->next;
+  j->files++;
+  return true;
+}
+
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   job *j = payload;
   const char *ext = j->csv->options->selection.ext;
@@ -111,11 +141,8 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return IGT_OK;
-  j->files++;
-  j->count++;
-  return igt__table_row(j->csv->table, j->study, igt__text_of(&file->file_name),
-                        file->file_size.is == IGT_SET ? file->file_size.v : -1, &j->rows,
-                        &j->left_out)
+  return add_file(j, igt__text_of(&file->file_name),
+                  file->file_size.is == IGT_SET ? file->file_size.v : -1)
              ? IGT_OK
              : IGT_E_NO_MEMORY;
 }
@@ -127,11 +154,11 @@ static void job_task(void *arg) {
   j->status = igt_get_study_files_each(c->client, j->institute_id,
                                        igt__text_of(&j->study->study_database_id), NULL, each_file,
                                        j, &j->error);
-  if (j->status == IGT_OK && j->count == 0) {
-    j->count = 1;
-    if (!igt__table_row(c->table, j->study, NULL, 0, &j->rows, &j->left_out))
-      j->status = igt__fail_memory(&j->error);
-  }
+  if (j->status == IGT_E_NO_MEMORY)
+    j->status = igt__held_fail(&j->held, "files", "no real study has so many, so it has no rows",
+                               &j->error);
+  if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
+    j->status = igt__fail_memory(&j->error);
   pthread_mutex_lock(&c->lock);
   j->done = true;
   pthread_cond_signal(&c->job_done);
@@ -140,7 +167,8 @@ static void job_task(void *arg) {
 
 static void job_free(job *j) {
   igt_model_free(j->study ? &j->study->model : NULL);
-  igt__buf_finish(&j->rows);
+  igt__buf_finish(&j->cells);
+  igt__arena_free(j->arena);
   igt__free(j);
 }
 
@@ -163,6 +191,24 @@ static void report_failed(csv *c, const job *j) {
     c->callbacks->on_item(c->callbacks->payload, &item);
 }
 
+static igt_status write_row(csv *c, const job *j, const listed *file, igt_error *err) {
+  c->summary->rows++;
+  c->summary->fields_left_out += j->left_out;
+  igt__buf_append(&c->out, j->cells.data, j->cells.len);
+  igt__table_end_row(c->table, file ? file->name : NULL, file ? file->size : 0, &c->out);
+  return c->out.len >= FLUSH_AT || c->out.failed ? write_out(c, err) : IGT_OK;
+}
+
+/* A study without files has one row. */
+static igt_status write_rows(csv *c, const job *j, igt_error *err) {
+  igt_status status = j->first ? IGT_OK : write_row(c, j, NULL, err);
+
+  for (const listed *file = j->first; file && status == IGT_OK; file = file->next)
+    status = write_row(c, j, file, err);
+  c->summary->files += j->files;
+  return status;
+}
+
 /* Waits for the oldest job and writes its rows. */
 static igt_status finish_job(csv *c, igt_error *err) {
   job *j = c->jobs;
@@ -177,12 +223,7 @@ static igt_status finish_job(csv *c, igt_error *err) {
     c->jobs_tail = &c->jobs;
   c->waiting--;
   if (j->status == IGT_OK) {
-    c->summary->files += j->files;
-    c->summary->rows += j->count;
-    c->summary->fields_left_out += j->left_out;
-    igt__buf_append(&c->out, j->rows.data, j->rows.len);
-    if (c->out.len >= FLUSH_AT || c->out.failed)
-      status = write_out(c, err);
+    status = write_rows(c, j, err);
   } else if (j->status == IGT_E_CANCELLED || j->status == IGT_E_NO_MEMORY) {
     status = j->status;
     if (err)
@@ -200,11 +241,16 @@ static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
 
   if (!j)
     return igt__fail_memory(err);
-  igt__buf_init(&j->rows, SIZE_MAX);
+  igt__buf_init(&j->cells, SIZE_MAX);
+  igt__quota_init_part(&j->held, &c->held);
+  j->arena = igt__arena_new(0);
+  if (j->arena)
+    igt__arena_bound(j->arena, UINT64_MAX, &j->held);
+  j->tail = &j->first;
   j->csv = c;
   j->institute_id = igt__text_of(&c->institute->id);
   j->study = (igt_root_study *)igt_model_copy(&study->model);
-  if (!j->study) {
+  if (!j->study || !j->arena) {
     job_free(j);
     return igt__fail_memory(err);
   }
@@ -403,6 +449,7 @@ igt_status igt_csv(igt_client *client, const igt_csv_options *options,
   pthread_mutex_init(&c.lock, NULL);
   pthread_cond_init(&c.job_done, NULL);
   igt__buf_init(&c.out, SIZE_MAX);
+  igt__quota_init_fair(&c.held, IGT__MAX_RUN_MEMORY);
   c.table = igt__table_new(options->files);
   c.pool = options->files ? igt__pool_new(c.concurrency) : NULL;
   if (!c.table || (options->files && !c.pool))

@@ -24,6 +24,7 @@ typedef struct download {
   char *target;    /* absolute */
   igt__room room;
   igt__map *folders; /* study folders of this run, lower case: each may be used once */
+  igt__quota held;   /* folders */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
   igt__durable durable;
@@ -36,13 +37,13 @@ typedef struct plan {
   const igt_institute *institute;
   igt__group *group;
   char *folder;            /* below the target: "institute/patient---study" */
+  igt__quota held;         /* names and spelling: the cloud decides how many they are */
   igt__map *names;         /* paths seen, lower case where the file system folds it */
   igt__spelling *spelling; /* NULL: the file system tells all names apart */
   igt__s3_grant *grant;    /* of the category that is being listed */
   const char *subfolder;   /* of the category, or "" */
   const char *list;        /* which list of the answer */
   bool is_new;             /* the study was never here: its files will be wanted */
-  igt_status status;
 } plan;
 
 /* ---- one file ---- */
@@ -77,7 +78,7 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
                        "the study has another file of this name%s: only the first is fetched",
                        folds ? " (upper and lower case are the same here)" : "");
   else if (key.failed || !igt__map_set(p->names, key.data, p))
-    status = igt__fail_memory(err);
+    status = igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
   igt__buf_finish(&key);
   return status;
 }
@@ -90,6 +91,9 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ch
   *local = NULL;
   if (file->key.is != IGT_SET || !*file->key.v)
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
+  if (strlen(file->key.v) > IGT__S3_MAX_KEY)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
+                     IGT__S3_MAX_KEY);
   if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
       (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
     return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
@@ -138,7 +142,8 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
   if (!p->d->root)
     return IGT_OK;
   if (p->spelling && (status = igt__spelling_claim(p->spelling, file->path, err)) != IGT_OK)
-    return status;
+    return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                     : status;
   status = igt__root_stat(p->d->root, file->path, &st, err);
   if (status == IGT_E_NO_FILE) {
     file->only_new = p->spelling != NULL;
@@ -259,7 +264,13 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   igt__free(local);
   igt__run_wait_events(&p->d->run);
   igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
-  return IGT_OK;
+  return igt__quota_refused(&p->held) ? IGT_E_LIMIT : IGT_OK;
+}
+
+/* What ended the listing, when each_file did. */
+static igt_status listed(const plan *p, igt_status status, igt_error *err) {
+  return igt__quota_refused(&p->held) ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                      : status;
 }
 
 /* ---- one study ---- */
@@ -287,8 +298,10 @@ static igt_status new_grant(plan *p, const char *below, igt_error *err) {
 static igt_status empty_names(plan *p, igt_error *err) {
   igt__map_free(p->names);
   p->names = igt__map_new();
+  if (p->names)
+    igt__map_bound(p->names, &p->held);
   if (p->d->folds && !p->spelling)
-    p->spelling = igt__spelling_new(p->d->root, p->folder);
+    p->spelling = igt__spelling_new(p->d->root, p->folder, &p->held);
   return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
 }
 
@@ -306,8 +319,9 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
   p->list = categories[c].folder;
   if (categories[c].bit != IGT_CATEGORY_FILES)
     options.auxiliary = "True";
-  return igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
-                                  &options, each_file, p, err);
+  status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
+                                    &options, each_file, p, err);
+  return listed(p, status, err);
 }
 
 static bool same_content(igt__root *root, const char *path, const igt__buf *text, bool *is_new) {
@@ -413,7 +427,7 @@ static igt_status choose_folder(download *d, plan *p, const char *human, igt_err
     status =
         igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
   else if (!igt__map_set(d->folders, lower, d))
-    status = igt__fail_memory(err);
+    status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
   igt__free(lower);
   return status;
 }
@@ -428,6 +442,7 @@ static igt_status open_plan(download *d, const igt_institute *institute,
   if (!p)
     return igt__fail_memory(err);
   p->d = d;
+  igt__quota_init_part(&p->held, &d->run.held);
   p->institute = institute;
   p->study = (igt_root_study *)igt_model_copy(&study->model);
   p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
@@ -478,16 +493,19 @@ static igt_status each_study(void *payload, igt_root_study *study) {
     igt__pool_add(d->run.producers, study_task, p);
   else
     end_plan(p, status, &err);
-  return IGT_OK;
+  return igt__quota_refused(&d->held) ? IGT_E_LIMIT : IGT_OK;
 }
 
 /* ---- the whole ---- */
 
 static igt_status list_institute(download *d, const igt_institute *institute, igt_error *err) {
   institute_walk w = {d, institute};
+  igt_status status =
+      igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
 
-  return igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w,
-                              err);
+  return igt__quota_refused(&d->held)
+             ? igt__held_fail(&d->held, "studies", "take one institute at a time", err)
+             : status;
 }
 
 static void list_studies_task(void *arg) {
@@ -522,6 +540,7 @@ static igt_status begin_project_files(download *d, plan **out, igt_error *err) {
   if (!p)
     return igt__fail_memory(err);
   p->d = d;
+  igt__quota_init_part(&p->held, &d->run.held);
   p->folder = igt__strdup("files");
   p->subfolder = "";
   p->list = "files";
@@ -549,8 +568,10 @@ static void project_files_task(void *arg) {
   if (status == IGT_OK)
     status = empty_names(p, &err);
   if (status == IGT_OK)
-    status = igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id), NULL,
-                                        each_file, p, &err);
+    status = listed(p,
+                    igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id),
+                                               NULL, each_file, p, &err),
+                    &err);
   if (status == IGT_OK)
     status = igt__space_check(&d->run, d->root, true, &err);
   end_plan(p, status, &err);
@@ -587,6 +608,8 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   d->folders = igt__map_new();
   if (!d->folders || !d->target)
     return igt__fail_memory(err);
+  igt__quota_init(&d->held, d->run.held.most / 2, NULL);
+  igt__map_bound(d->folders, &d->held);
   igt__durable_begin(&d->durable, &d->run, o, d->target);
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "transfer/run.h"
@@ -121,25 +122,35 @@ static const char **item_string(igt_item *item, unsigned i) {
   return i < sizeof strings / sizeof *strings ? strings[i] : NULL;
 }
 
+/* Names from a server may be megabytes, and are of no use to anyone then. */
+static size_t shown_length(const char *text) {
+  size_t n = strnlen(text, IGT__MAX_SHOWN);
+
+  if (n == IGT__MAX_SHOWN)
+    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+      n--;
+  return n;
+}
+
 static struct igt__event *copy_item(const igt_item *item) {
   igt_item copy = *item;
   size_t need = 0;
   struct igt__event *event;
 
   for (unsigned i = 0; item_string(&copy, i); i++)
-    need += strlen(*item_string(&copy, i)) + 1;
+    need += shown_length(*item_string(&copy, i)) + 1;
   event = igt__malloc(sizeof *event + need);
   if (!event)
     return NULL;
-  memset(event, 0, sizeof *event);
+  memset(event, 0, sizeof *event + need);
   event->item = copy;
   char *at = event->text;
   for (unsigned i = 0; item_string(&event->item, i); i++) {
     const char **s = item_string(&event->item, i);
-    size_t n = strlen(*s) + 1;
+    size_t n = shown_length(*s);
     memcpy(at, *s, n);
     *s = at;
-    at += n;
+    at += n + 1;
   }
   if (item->error) {
     event->error = *item->error;

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/model.h"
 #include "transfer/find.h"
+#include "transfer/plan.h"
 
 static const char *const key_fields[] = {"name", "clinicalStudy", "subjectId"};
 #define KEY_FIELDS (sizeof key_fields / sizeof *key_fields)
@@ -30,10 +32,13 @@ typedef struct shape {
 } shape;
 
 struct igt__studies {
+  igt__quota held;
   igt__arena *arena;
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
   igt__map *created;                  /* what folders of this run become, as text_of_new() */
   shape shape;                        /* of the institute's study type */
+  const igt__folder *only;            /* what is not this is not added; NULL: all is */
+  const char *only_name;              /* flat */
   bool failed;
 };
 
@@ -86,8 +91,15 @@ static char *flat_name(igt__arena *arena, const char *patient, const char *name)
   igt__buf_init(&out, 64 * 1024);
   if (patient)
     igt__buf_printf(&out, "%s---", patient);
-  for (; *name; name++)
-    igt__buf_puts(&out, *name == '/' ? "---" : (char[]){*name, '\0'});
+  while (*name) {
+    size_t n = strcspn(name, "/");
+    igt__buf_append(&out, name, n);
+    name += n;
+    if (*name == '/' && igt__buf_puts(&out, "---"))
+      name++;
+    else if (*name)
+      break; /* it failed */
+  }
   copy = out.failed ? NULL : igt__arena_strdup(arena, out.data);
   igt__buf_finish(&out);
   return copy;
@@ -136,28 +148,17 @@ static igt_status shape_of(const char *study_type, shape *out, igt_error *err) {
 
 /* ---- what the institute has ---- */
 
-bool igt__studies_add(igt__studies *s, const igt_root_study *study) {
-  entry *e = igt__arena_calloc(s->arena, 1, sizeof *e);
-  const char *part;
-  char *flat;
+static igt_status no_room(const igt__studies *s, igt_error *err) {
+  return igt__held_fail(&s->held, "studies",
+                        "no real institute has so many, so nothing of it was looked at", err);
+}
 
-  if (!e)
-    return false;
-  e->known.id = igt__arena_strdup(s->arena, igt__text_of(&study->study_database_id));
-  e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
-  e->known.s3_prefix = igt__arena_strdup(s->arena, igt__text_of(&study->s3_prefix));
-  e->known.key = igt__arena_strdup(s->arena, key_of(study, &part));
-  e->part = igt__arena_strdup(s->arena, part);
-  e->known.dated = igt__study_day(study, &e->known.day);
-  if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part)
-    return false;
-  flat = flat_name(s->arena, NULL, e->known.human);
-  if (!flat)
-    return false;
-  e->next_name = igt__map_get(s->by_name, flat);
-  e->next_key = igt__map_get(s->by_key, e->known.key);
-  return igt__map_set(s->by_id, e->known.id, e) && igt__map_set(s->by_name, flat, e) &&
-         igt__map_set(s->by_key, e->known.key, e);
+static void bound(igt__studies *s) {
+  igt__arena_bound(s->arena, UINT64_MAX, &s->held);
+  igt__map_bound(s->by_id, &s->held);
+  igt__map_bound(s->by_name, &s->held);
+  igt__map_bound(s->by_key, &s->held);
+  igt__map_bound(s->created, &s->held);
 }
 
 igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err) {
@@ -172,35 +173,15 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   s->by_name = igt__map_new();
   s->by_key = igt__map_new();
   s->created = igt__map_new();
+  igt__quota_init(&s->held, IGT__MAX_LIST_MEMORY, NULL);
   if (!s->arena || !s->by_id || !s->by_name || !s->by_key || !s->created)
     status = igt__fail_memory(err);
   else
     status = shape_of(type_of(institute), &s->shape, err);
+  if (status == IGT_OK)
+    bound(s);
   if (status != IGT_OK) {
     igt__studies_free(s);
-    *out = NULL;
-  }
-  return status;
-}
-
-static igt_status each_study(void *payload, igt_root_study *study) {
-  igt__studies *s = payload;
-
-  s->failed = !igt__studies_add(s, study);
-  return s->failed ? IGT_E_NO_MEMORY : IGT_OK;
-}
-
-igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
-                             igt_error *err) {
-  igt_status status = igt__studies_new(institute, out, err);
-
-  if (status != IGT_OK)
-    return status;
-  status = igt_get_studies_each(client, igt__text_of(&institute->id), NULL, each_study, *out, err);
-  if ((*out)->failed)
-    status = igt__fail_memory(err);
-  if (status != IGT_OK) {
-    igt__studies_free(*out);
     *out = NULL;
   }
   return status;
@@ -279,7 +260,7 @@ igt_status igt__studies_by_name(igt__studies *s, const char *patient, const char
 
   *out = NULL;
   if (!flat || (patient && !human))
-    return igt__fail_memory(err);
+    return no_room(s, err);
   c.first = igt__map_get(s->by_name, flat);
   return the_one(&c, out, err);
 }
@@ -399,7 +380,92 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, igt_error
                      "another folder becomes the same study ('%s'): give each a studyId of its own "
                      "in its study.json, or join the folders",
                      folder_key(folder));
-  return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__fail_memory(err);
+  return text && igt__map_set(s->created, text, s) ? IGT_OK : no_room(s, err);
+}
+
+/* ---- reading what the institute has ---- */
+
+/* Whether flat_name() of name is this. */
+static bool is_flat_name(const char *flat, const char *name) {
+  for (; *name; name++) {
+    size_t n = *name == '/' ? 3 : 1;
+    if (strncmp(flat, *name == '/' ? "---" : name, n) != 0)
+      return false;
+    flat += n;
+  }
+  return !*flat;
+}
+
+/* Whether igt__studies_match() would look at it. */
+static bool may_be_it(const igt__studies *s, const igt_root_study *study) {
+  const char *id = text_in(s->only->doc, "studyDatabaseId"), *part;
+
+  return (id && strcmp(id, igt__text_of(&study->study_database_id)) == 0) ||
+         strcmp(key_of(study, &part), folder_key(s->only)) == 0 ||
+         is_flat_name(s->only_name, igt__text_of(&study->study_id_human_readable));
+}
+
+bool igt__studies_only(igt__studies *s, const igt__folder *folder) {
+  s->only = folder;
+  s->only_name = flat_name(s->arena, folder->patient, folder->name);
+  return s->only_name != NULL;
+}
+
+static bool add(igt__studies *s, const igt_root_study *study) {
+  entry *e = igt__arena_calloc(s->arena, 1, sizeof *e);
+  const char *part;
+  char *flat;
+
+  if (!e)
+    return false;
+  e->known.id = igt__arena_strdup(s->arena, igt__text_of(&study->study_database_id));
+  e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
+  e->known.s3_prefix = igt__arena_strdup(s->arena, igt__text_of(&study->s3_prefix));
+  e->known.key = igt__arena_strdup(s->arena, key_of(study, &part));
+  e->part = igt__arena_strdup(s->arena, part);
+  e->known.dated = igt__study_day(study, &e->known.day);
+  if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part)
+    return false;
+  flat = flat_name(s->arena, NULL, e->known.human);
+  if (!flat)
+    return false;
+  e->next_name = igt__map_get(s->by_name, flat);
+  e->next_key = igt__map_get(s->by_key, e->known.key);
+  return igt__map_set(s->by_id, e->known.id, e) && igt__map_set(s->by_name, flat, e) &&
+         igt__map_set(s->by_key, e->known.key, e);
+}
+
+bool igt__studies_add(igt__studies *s, const igt_root_study *study) {
+  return (s->only && !may_be_it(s, study)) || add(s, study);
+}
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  igt__studies *s = payload;
+
+  s->failed = !igt__studies_add(s, study);
+  return s->failed ? IGT_E_NO_MEMORY : IGT_OK;
+}
+
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
+                             const igt__folder *only, igt__quota *held, igt__studies **out,
+                             igt_error *err) {
+  igt_status status = igt__studies_new(institute, out, err);
+
+  if (status != IGT_OK)
+    return status;
+  igt__quota_init_part(&(*out)->held, held);
+  if (only && !igt__studies_only(*out, only))
+    (*out)->failed = true;
+  else
+    status =
+        igt_get_studies_each(client, igt__text_of(&institute->id), NULL, each_study, *out, err);
+  if ((*out)->failed)
+    status = no_room(*out, err);
+  if (status != IGT_OK) {
+    igt__studies_free(*out);
+    *out = NULL;
+  }
+  return status;
 }
 
 /* ---- what a folder becomes ---- */

@@ -5,6 +5,7 @@
 /* Which study of an institute a local folder is. The order of the rules: behaviour.md, upload,
  * "which study a folder is". */
 
+#include "base/quota.h"
 #include "igtcloud/operations.h"
 #include "igtcloud/transfer.h"
 #include "model/json.h"
@@ -22,10 +23,6 @@ typedef struct igt__studies igt__studies;
 
 /* Without any; of the institute's study type. */
 igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err);
-bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
-/* Reads all of the institute's studies. */
-igt_status igt__studies_load(igt_client *client, const igt_institute *institute, igt__studies **out,
-                             igt_error *err);
 void igt__studies_free(igt__studies *studies);
 /* One after the other; NULL behind the last. */
 igt__known *igt__studies_at(igt__studies *studies, size_t i);
@@ -37,6 +34,15 @@ typedef struct igt__folder {
   const igt__json *doc; /* its study.json; NULL: none */
   bool only;            /* of a patient: the only study folder without a study.json */
 } igt__folder;
+
+bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
+/* From here on only what the folder (borrowed) may be is added. False: no memory. */
+bool igt__studies_only(igt__studies *studies, const igt__folder *folder);
+/* Reads the institute's studies: all, or those that one folder may be. IGT_E_LIMIT: they are too
+ * many for limits.h, or for what is left of held. */
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
+                             const igt__folder *only, igt__quota *held, igt__studies **out,
+                             igt_error *err);
 
 /* *out NULL with IGT_OK: there is none, it has to be created. IGT_E_AMBIGUOUS names what matches;
  * IGT_E_COLLISION: another folder of this run is the same study. */

@@ -49,6 +49,19 @@ void igt__room_leave(igt__room *room) {
   pthread_mutex_unlock(&room->lock);
 }
 
+igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,
+                          igt_error *err) {
+  bool all = held->whole && igt__quota_refused(held->whole);
+  char size[24];
+
+  if (!igt__quota_refused(held))
+    return igt__fail_memory(err);
+  igt__format_bytes(all ? held->whole->most : held->most, size, sizeof size);
+  return igt__fail(err, IGT_E_LIMIT,
+                   "the list of its %s is longer than igtcloud holds: %s of memory%s; %s", what,
+                   size, all ? " for all lists at once" : "", advice);
+}
+
 bool igt__wanted(const igt_transfer_options *options, const char *path) {
   bool wanted = options->include_count == 0;
 

@@ -5,6 +5,7 @@
 /* What download and upload share in planning: room for studies, patterns, names of folders. */
 
 #include "base/name.h"
+#include "base/quota.h"
 #include "transfer/find.h"
 #include "transfer/run.h"
 
@@ -23,6 +24,13 @@ void igt__room_leave(igt__room *room);
 
 /* Works that wait in the scheduler before a producer pauses. */
 #define IGT__BACKLOG 512
+
+/* Why a list that is held in memory came to no end: IGT_E_LIMIT when it was too long for its
+ * quota, else there is no memory. what: "studies", "files"; advice: what the reader may do. */
+igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,
+                          igt_error *err);
+/* The advice where patterns choose files. */
+#define IGT__HELD_FILES "take a part of them at a time (--include)"
 
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);

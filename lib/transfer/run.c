@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 /* Listings and planning at once: each blocks on one request at a time. */
@@ -71,6 +72,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->callbacks = callbacks ? callbacks : &none;
   run->options = *options;
   run->events_tail = &run->events;
+  igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;
   run->totals.seconds_left = -1;

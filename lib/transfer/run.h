@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "api/client.h"
+#include "base/quota.h"
 #include "igtcloud/transfer.h"
 #include "journal/journal.h"
 #include "s3/s3.h"
@@ -32,6 +33,7 @@ struct igt__run {
   igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
   igt__pool *granters;  /* credentials: what the helpers wait for must not stand in their line */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
+  igt__quota held;      /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop;   /* atomic */
   bool keeping;         /* atomic; a look at the session is under way */
 

@@ -17,7 +17,7 @@ struct igt__spelling {
   igt__map *names;   /* paths as they are spelt: those that were there, and those of this run */
 };
 
-igt__spelling *igt__spelling_new(igt__root *root, const char *folder) {
+igt__spelling *igt__spelling_new(igt__root *root, const char *folder, igt__quota *held) {
   igt__spelling *s = igt__calloc(1, sizeof *s);
 
   if (!s)
@@ -30,6 +30,8 @@ igt__spelling *igt__spelling_new(igt__root *root, const char *folder) {
     igt__spelling_free(s);
     return NULL;
   }
+  igt__map_bound(s->folders, held);
+  igt__map_bound(s->names, held);
   return s;
 }
 

@@ -7,12 +7,13 @@
  * be replaced, nor taken for this one. docs/names.md. */
 
 #include "base/path.h"
+#include "base/quota.h"
 
 typedef struct igt__spelling igt__spelling;
 
-/* Of what is in one folder below the root, such as a study's. root and folder are borrowed; NULL:
- * no memory. */
-igt__spelling *igt__spelling_new(igt__root *root, const char *folder);
+/* Of what is in one folder below the root, such as a study's. root, folder and held, of which its
+ * memory is, are borrowed; NULL: no memory. */
+igt__spelling *igt__spelling_new(igt__root *root, const char *folder, igt__quota *held);
 void igt__spelling_free(igt__spelling *spelling);
 
 /* The path (below the root, in that folder) is this run's from now on. IGT_E_COLLISION: it, or a

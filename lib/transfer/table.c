@@ -320,27 +320,37 @@ bool igt__table_header(const igt__table *t, igt__buf *out) {
   return igt__buf_puts(out, "\r\n");
 }
 
-bool igt__table_row(const igt__table *t, const igt_root_study *study, const char *name,
-                    int64_t size, igt__buf *out, uint64_t *left_out) {
+bool igt__table_study_cells(const igt__table *t, const igt_root_study *study, igt__buf *out,
+                            uint64_t *left_out) {
   span spans[MAX_COLUMNS] = {{0, 0}};
   size_t n = igt__map_count(t->columns);
   igt__buf values;
   row_walk w = {t, NULL, &values, spans, 0};
-  char number[32] = "";
   bool good;
 
   igt__buf_init(&values, MAX_VALUE);
   (void)igt__model_each_field(&study->model, each_value, &w);
   for (size_t i = 0; i < n; i++)
     put_cell(out, values.data + spans[i].at, spans[i].len, i == 0);
-  if (t->files) {
-    if (name && size >= 0)
-      (void)snprintf(number, sizeof number, "%" PRId64, size);
-    put_cell(out, name ? name : "", name ? strlen(name) : 0, n == 0);
-    put_cell(out, number, strlen(number), false);
-  }
-  good = !values.failed && igt__buf_puts(out, "\r\n");
+  good = !values.failed && !out->failed;
   *left_out += w.left_out;
   igt__buf_finish(&values);
   return good;
+}
+
+bool igt__table_end_row(const igt__table *t, const char *name, int64_t size, igt__buf *out) {
+  char number[32] = "";
+
+  if (t->files) {
+    if (name && size >= 0)
+      (void)snprintf(number, sizeof number, "%" PRId64, size);
+    put_cell(out, name ? name : "", name ? strlen(name) : 0, igt__map_count(t->columns) == 0);
+    put_cell(out, number, strlen(number), false);
+  }
+  return igt__buf_puts(out, "\r\n");
+}
+
+bool igt__table_row(const igt__table *t, const igt_root_study *study, const char *name,
+                    int64_t size, igt__buf *out, uint64_t *left_out) {
+  return igt__table_study_cells(t, study, out, left_out) && igt__table_end_row(t, name, size, out);
 }

@@ -22,5 +22,9 @@ bool igt__table_header(const igt__table *table, igt__buf *out);
  * *left_out counts values without a column. */
 bool igt__table_row(const igt__table *table, const igt_root_study *study, const char *name,
                     int64_t size, igt__buf *out, uint64_t *left_out);
+/* Its two parts: that of the study, which all of its files share, and that of one file. */
+bool igt__table_study_cells(const igt__table *table, const igt_root_study *study, igt__buf *out,
+                            uint64_t *left_out);
+bool igt__table_end_row(const igt__table *table, const char *name, int64_t size, igt__buf *out);
 
 #endif

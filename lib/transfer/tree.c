@@ -13,6 +13,9 @@
 #include "base/name.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/plan.h"
+
+#define NAME_OVERHEAD 32 /* of a small allocation */
 
 bool igt__is_folder(const char *path, bool follow_links) {
   struct stat st;
@@ -36,7 +39,10 @@ void igt__folders_free(igt__folders *list) {
   list->count = 0;
 }
 
-static bool add(igt__folders *list, size_t *cap, const char *name) {
+/* The name is held twice, with a pointer each. */
+static bool add(igt__folders *list, igt__quota *held, size_t *cap, const char *name) {
+  if (!igt__quota_take(held, 2 * (strlen(name) + NAME_OVERHEAD)))
+    return false;
   if (list->count == *cap) {
     size_t more = *cap ? *cap * 2 : 64;
     char **v = igt__realloc(list->v, more * sizeof *v);
@@ -66,8 +72,10 @@ igt_status igt__folders_in(const char *path, bool follow_links,
   const struct dirent *e;
   size_t cap = 0;
   igt_status status = IGT_OK;
+  igt__quota held;
 
   memset(out, 0, sizeof *out);
+  igt__quota_init(&held, IGT__MAX_LIST_MEMORY, NULL);
   if (!dir)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
   while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
@@ -78,8 +86,8 @@ igt_status igt__folders_in(const char *path, bool follow_links,
       status = igt__fail_memory(err);
     else if (!igt__is_folder(full, follow_links))
       stray(payload, full);
-    else if (!add(out, &cap, e->d_name))
-      status = igt__fail_memory(err);
+    else if (!add(out, &held, &cap, e->d_name))
+      status = igt__held_fail(&held, "folders", path, err);
     igt__free(full);
   }
   if (status == IGT_OK && errno)
@@ -122,7 +130,7 @@ igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err
   if (status == IGT_OK && access(path, F_OK) == 0) {
     status = igt__file_read(path, IGT__MAX_STUDY_JSON, &text, &n, err);
     if (status == IGT_OK)
-      status = igt__json_parse(text, n, path, doc, err);
+      status = igt__json_parse_small(text, n, IGT__MAX_STUDY_VALUES, path, doc, err);
     if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
       status =
           igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
@@ -134,15 +142,14 @@ igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err
 
 char *igt__content_folder(const char *folder, bool follow_links, bool *whole) {
   char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
-  bool has_files = files && igt__is_folder(files, follow_links);
-  bool has_dicom = dicom && igt__is_folder(dicom, follow_links);
+  bool known = files && dicom;
 
-  *whole = !has_files && !has_dicom;
+  *whole = known && !igt__is_folder(files, follow_links) && !igt__is_folder(dicom, follow_links);
   igt__free(dicom);
-  if (!*whole)
+  if (known && !*whole)
     return files;
   igt__free(files);
-  return igt__strdup(folder);
+  return known ? igt__strdup(folder) : NULL;
 }
 
 igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt_error *err) {

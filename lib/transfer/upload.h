@@ -62,8 +62,10 @@ struct igt__upload_plan {
   const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
 
   igt__group *group;
-  char *prefix; /* of the keys */
-  igt__arena *arena;
+  char *prefix;      /* of the keys */
+  igt__arena *arena; /* of the batch */
+  igt__quota held;   /* what follows; the cloud decides how much it is */
+  igt__arena *listed;
   igt__map *there; /* key: what the cloud says of it */
   igt__s3_grant *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];

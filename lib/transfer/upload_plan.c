@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "model/model.h"
@@ -210,7 +211,7 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
 
   igt__buf_init(&key, 64 * 1024);
   igt__buf_printf(&key, "%s%s", p->prefix, path);
-  if (status == IGT_OK && key.len > 1024) /* S3 user guide, "Creating object key names" */
+  if (status == IGT_OK && key.len > IGT__S3_MAX_KEY)
     status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
   if (status == IGT_OK)
     status = is_there(p, key.data, local, &there, &err);
@@ -287,14 +288,23 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
 
 /* ---- what is there already ---- */
 
+/* Whether a file of this tree could have the key. */
+static bool may_be_ours(const plan *p, const char *key) {
+  return strlen(key) <= IGT__S3_MAX_KEY && igt__str_starts(key, p->prefix) &&
+         igt__wanted(&p->u->run.options, key + strlen(p->prefix));
+}
+
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   remote_file *remote;
 
-  if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0))
+  if (igt__run_stopping(&p->u->run))
+    return IGT_E_CANCELLED;
+  if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
+      !may_be_ours(p, file->key.v))
     return IGT_OK;
   remote = igt__map_get(p->there, file->key.v);
-  if (!remote && !(remote = igt__calloc(1, sizeof *remote)))
+  if (!remote && !(remote = igt__arena_calloc(p->listed, 1, sizeof *remote)))
     return IGT_E_NO_MEMORY;
   remote->size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
   remote->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
@@ -303,16 +313,20 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
 
 static igt_status load_remote(plan *p, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt_status status;
 
   if (!p->list || !*p->group->s3_prefix)
     return IGT_OK;
-  if (!p->institute)
-    return igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
-                                      NULL, each_remote, p, err);
   if (strcmp(p->list, "files") != 0)
     options.auxiliary = "True";
-  return igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
-                                  &options, each_remote, p, err);
+  if (!p->institute)
+    status = igt_get_project_files_each(p->u->run.client, igt__text_of(&p->u->found.project->id),
+                                        NULL, each_remote, p, err);
+  else
+    status = igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
+                                      &options, each_remote, p, err);
+  return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                   : status;
 }
 
 /* ---- one plan ---- */
@@ -336,13 +350,10 @@ igt__upload_plan *igt__upload_plan_new(igt__upload *u, const igt_institute *inst
 }
 
 void igt__upload_plan_free(igt__upload_plan *p) {
-  void *remote;
-
   if (p->release)
     p->release(p);
-  for (size_t i = 0; p->there && igt__map_at(p->there, i, NULL, &remote); i++)
-    igt__free(remote);
   igt__map_free(p->there);
+  igt__arena_free(p->listed);
   igt__arena_free(p->arena);
   igt__s3_grant_unref(p->put);
   igt__s3_grant_unref(p->get);
@@ -375,10 +386,14 @@ bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *s
 
 static igt_status prepare(plan *p, igt_error *err) {
   p->arena = igt__arena_new(0);
+  p->listed = igt__arena_new(0);
   p->there = igt__map_new();
   p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
-  if (!p->arena || !p->there || !p->put)
+  if (!p->arena || !p->listed || !p->there || !p->put)
     return igt__fail_memory(err);
+  igt__quota_init_part(&p->held, &p->u->run.held);
+  igt__arena_bound(p->listed, UINT64_MAX, &p->held);
+  igt__map_bound(p->there, &p->held);
   return load_remote(p, err);
 }
 

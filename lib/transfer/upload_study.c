@@ -257,7 +257,6 @@ typedef struct json_check {
 
 static int parse_json(void *payload, const igt__walk_entry *e) {
   const json_check *c = payload;
-  igt__json *doc = NULL;
   char *text = NULL, *path;
   size_t n;
   igt_status status;
@@ -270,8 +269,7 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
     return 2;
   status = igt__file_read(path, IGT__MAX_JSON_BODY, &text, &n, c->err);
   if (status == IGT_OK)
-    status = igt__json_parse(text, n, path, &doc, c->err);
-  igt__json_free(doc);
+    status = igt__json_check(text, n, path, c->err);
   igt__free(text);
   igt__free(path);
   return status == IGT_OK ? 0 : 2;
@@ -401,7 +399,8 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
                                igt_error *err) {
   visit v = {u, institute, NULL};
   igt__folders folders = {NULL, NULL, 0};
-  igt_status status = igt__studies_load(u->run.client, institute, &v.studies, err);
+  igt_status status =
+      igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
 
   if (status == IGT_OK)
     status = igt__folders_in(path, u->run.options.follow_links, stray, &v, &folders, err);

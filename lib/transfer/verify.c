@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/name.h"
 #include "base/path.h"
@@ -35,8 +36,10 @@ typedef struct plan {
   bool there;   /* the cloud has it; else all of its files are missing there */
   char *folder; /* below the root; NULL: it is not here, and all is missing here */
   /* of the category that is compared */
+  igt__quota held; /* arena and files: the cloud decides how much it is */
   igt__arena *arena;
   igt__map *files;  /* by their names: remote */
+  bool own_folders; /* some lie in folders that are called as ours for categories */
   const char *list; /* which list of the answer */
   char *content;    /* folder of its files, below the root */
   bool whole;       /* a study.json may lie in it */
@@ -77,6 +80,11 @@ static bool has_extension(const verify *v, const char *name, const char *type) {
 
 /* ---- what the cloud has ---- */
 
+/* The cloud may have a folder "files" in the study: then it is no subfolder of ours. */
+static void note_folders(plan *p, const char *name) {
+  p->own_folders |= igt__str_starts(name, "files/") || igt__str_starts(name, "dicom/");
+}
+
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name = *igt__text_of(&file->file_name) ? file->file_name.v
@@ -88,9 +96,13 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_E_CANCELLED;
   if (list && strcmp(list, p->list) != 0)
     return IGT_OK;
+  note_folders(p, name);
+  if (!igt__wanted(&p->v->run.options, name)) /* nor would the local one be */
+    return IGT_OK;
   if (igt__map_has(p->files, name)) {
     (void)igt__fail(&err, IGT_E_COLLISION, "the study has another file of this name");
     tell(p, name, NULL, NULL, IGT_RESULT_FAILED, "", &err);
+    igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
   r = igt__arena_calloc(p->arena, 1, sizeof *r);
@@ -100,22 +112,25 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   r->size =
       file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
   r->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
-  r->wanted =
-      has_extension(p->v, name, igt__text_of(&file->type)) && igt__wanted(&p->v->run.options, name);
+  r->wanted = has_extension(p->v, name, igt__text_of(&file->type));
   return r->key && igt__map_set(p->files, name, r) ? IGT_OK : IGT_E_NO_MEMORY;
 }
 
 static igt_status load_remote(plan *p, size_t category, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt__run *run = &p->v->run;
+  igt_status status;
 
-  if (!*p->group->study)
-    return igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
-                                      each_remote, p, err);
   if (categories[category].bit != IGT_CATEGORY_FILES)
     options.auxiliary = "True";
-  return igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id, &options,
-                                  each_remote, p, err);
+  if (!*p->group->study)
+    status = igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
+                                        each_remote, p, err);
+  else
+    status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
+                                      &options, each_remote, p, err);
+  return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                   : status;
 }
 
 /* ---- what is here ---- */
@@ -237,17 +252,6 @@ static void tell_missing(plan *p) {
 
 /* ---- one study ---- */
 
-/* The cloud may have a folder "files" in the study: then it is no subfolder of ours. */
-static bool has_file_below(const igt__map *files, const char *folder) {
-  const char *name;
-  size_t n = strlen(folder);
-
-  for (size_t i = 0; igt__map_at(files, i, &name, NULL); i++)
-    if (strncmp(name, folder, n) == 0 && name[n] == '/')
-      return true;
-  return false;
-}
-
 /* Where a download or an upload has the files of this category. */
 static igt_status choose_content(plan *p, size_t category, bool several, igt_error *err) {
   char *folder = igt__path_join(igt__root_path(p->v->root), p->folder), *content = NULL;
@@ -260,7 +264,7 @@ static igt_status choose_content(plan *p, size_t category, bool several, igt_err
   if (several) {
     content = igt__path_join(p->folder, categories[category].folder);
   } else if (*p->group->study && categories[category].bit == IGT_CATEGORY_FILES &&
-             !has_file_below(p->files, "files") && !has_file_below(p->files, "dicom")) {
+             !p->own_folders) {
     char *chosen = igt__content_folder(folder, p->v->run.options.follow_links, &p->whole);
     content = chosen ? igt__strdup(chosen + root) : NULL;
     igt__free(chosen);
@@ -283,6 +287,9 @@ static igt_status begin_category(plan *p, size_t category, igt_error *err) {
   igt__arena_reset(p->arena);
   p->list = categories[category].folder;
   p->files = igt__map_new();
+  p->own_folders = false;
+  if (p->files)
+    igt__map_bound(p->files, &p->held);
   igt__buf_init(&text, 64 * 1024);
   igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
   p->grant = text.failed ? NULL : igt__run_grant(&p->v->run, "GET", text.data);
@@ -355,6 +362,9 @@ static igt_status begin_plan(verify *v, const igt_institute *institute, const ch
     p->there = s3_prefix != NULL;
     p->folder = folder ? igt__strdup(folder) : NULL;
     p->arena = igt__arena_new(0);
+    igt__quota_init_part(&p->held, &v->run.held);
+    if (p->arena)
+      igt__arena_bound(p->arena, UINT64_MAX, &p->held);
     if (p->arena && (p->folder || !folder))
       p->group = igt__group_open(&v->run, institute ? igt__text_of(&institute->name) : "",
                                  institute ? igt__text_of(&institute->id) : "", study, study_id,
@@ -515,7 +525,8 @@ static igt_status each_unused(institute_run *ir, igt_error *err) {
 static void verify_institute(verify *v, const igt_institute *institute, const char *folder) {
   institute_run ir = {v, institute, NULL};
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = igt__studies_load(v->run.client, institute, &ir.studies, &err);
+  igt_status status =
+      igt__studies_load(v->run.client, institute, NULL, &v->run.held, &ir.studies, &err);
 
   v->run.summary.institutes++;
   if (status == IGT_OK && folder)

@@ -17,10 +17,13 @@ static igt_institute institute_of(const char *type) {
   return institute;
 }
 
-static igt__studies *studies_of(const char *type, const char *const *docs) {
+/* only: what is not this folder is not kept. */
+static igt__studies *studies_for(const char *type, const char *const *docs,
+                                 const igt__folder *only) {
   igt_institute institute = institute_of(type);
   igt__studies *studies;
   assert_int_equal(igt__studies_new(&institute, &studies, NULL), IGT_OK);
+  assert_true(!only || igt__studies_only(studies, only));
   for (; docs && *docs; docs++) {
     igt_model *study;
     igt_error err;
@@ -30,6 +33,10 @@ static igt__studies *studies_of(const char *type, const char *const *docs) {
     igt_model_free(study);
   }
   return studies;
+}
+
+static igt__studies *studies_of(const char *type, const char *const *docs) {
+  return studies_for(type, docs, NULL);
 }
 
 static igt__json *parse(const char *text) {
@@ -120,22 +127,28 @@ static const struct which {
     {"IGuideUStudy", subjects, NULL, "e", "{\"subjectId\":\"S2\",\"visitName\":\"v1\"}", true, "2"},
 };
 
+static void see_which(const struct which *w, bool only) {
+  igt__json *doc = parse(w->doc);
+  igt__folder folder = {w->patient, w->name, doc, w->only};
+  igt__studies *studies = studies_for(w->type, w->there, only ? &folder : NULL);
+  igt__known *known = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = igt__studies_match(studies, &folder, &known, &err);
+  const char *got = status == IGT_E_AMBIGUOUS ? AMBIGUOUS : known ? known->id : "none";
+
+  if (strcmp(got, w->is ? w->is : "none") != 0)
+    fail_msg("%s/%s %s is %s, not %s: %s", w->patient ? w->patient : "", w->name,
+             w->doc ? w->doc : "", got, w->is ? w->is : "none", err.text);
+  assert_true(!only || !igt__studies_at(studies, 3)); /* the others are not kept */
+  igt__json_free(doc);
+  igt__studies_free(studies);
+}
+
 static void test_which(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
-    const struct which *w = &which[i];
-    igt__studies *studies = studies_of(w->type, w->there);
-    igt__json *doc = parse(w->doc);
-    igt__folder folder = {w->patient, w->name, doc, w->only};
-    igt__known *known = NULL;
-    igt_error err = IGT_ERROR_INIT;
-    igt_status status = igt__studies_match(studies, &folder, &known, &err);
-    const char *got = status == IGT_E_AMBIGUOUS ? AMBIGUOUS : known ? known->id : "none";
-    if (strcmp(got, w->is ? w->is : "none") != 0)
-      fail_msg("%s/%s %s is %s, not %s: %s", w->patient ? w->patient : "", w->name,
-               w->doc ? w->doc : "", got, w->is ? w->is : "none", err.text);
-    igt__json_free(doc);
-    igt__studies_free(studies);
+    see_which(&which[i], false);
+    see_which(&which[i], true);
   }
 }
 

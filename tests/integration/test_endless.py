@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""Lists that do not end, and elements that are nothing but names: what has to be held in memory has a
+bound (lib/base/limits.h), so a run ends by itself, in time, with a sentence that says which list it was, and what
+is not of that list is done all the same."""
+
+import contextlib
+import fnmatch
+import http.client
+import http.server
+import itertools
+import json
+import resource
+import subprocess
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+from igtcloud import FAILED, SOME_FAILED, Done, Program, program, tree
+from rest_client import RestClient
+from sandbox import Sandbox
+
+MIB = 1024 * 1024
+SANITIZED = any(s in program() for s in ("asan", "tsan"))
+USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
+SMALL = {"path": "good.txt", "text": "good"}
+SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "institutes": [
+    {"name": "bad", "studies": [{"name": "s", "files": [SMALL]}]},
+    {"name": "fine", "studies": [{"name": "t", "files": [SMALL]}]}]}]}
+
+# Of an address space all lists of a run may take a quarter, and one list half of that: 64 MiB.
+MEMORY = 512 * MIB
+pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers reserve terabytes")
+
+
+class Front(http.server.ThreadingHTTPServer):
+    """In front of a sandbox. Lists whose path fits `path` have no end: `pieces` gives their text."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, url):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.host = urllib.parse.urlsplit(url).netloc
+        self.path = self.pieces = None
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    def handle_error(self, request, client_address):
+        pass  # the program goes when it has seen enough
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+        self.thread.join(10)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.path and fnmatch.fnmatchcase(self.path.split("?")[0], self.server.path):
+            self.endless()
+            return
+        connection = http.client.HTTPConnection(self.server.host, timeout=60)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        answer = connection.getresponse()
+        data = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection", "date"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        connection.close()
+
+    do_GET = do_POST = do_PUT = do_DELETE = forward
+
+    def endless(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in self.server.pieces():
+            self.wfile.write(piece)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory):
+    seed = tmp_path_factory.mktemp("seed") / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    with Sandbox(seed=seed) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def front(sandbox):
+    with Front(sandbox.url) as running:
+        yield running
+
+
+@pytest.fixture
+def igtcloud(front, tmp_path):
+    (tmp_path / "home").mkdir()
+    return Program(front.url, tmp_path / "home")
+
+
+def endless(element, head="[", size=1000):
+    """Pieces of a list of element(n), for ever; size: elements of a piece."""
+    def pieces():
+        yield head.encode() + element(0).encode()
+        for n in itertools.count(1, size):
+            yield "".join("," + element(i) for i in range(n, n + size)).encode()
+    return pieces
+
+
+def blocks(element, head="["):
+    """The same element for ever, as fast as it goes."""
+    block = (("," + element) * (MIB // len(element))).encode()
+    return lambda: itertools.chain([head.encode() + element.encode()], itertools.repeat(block))
+
+
+def measured(igtcloud, *arguments, limit=MEMORY, seconds=60):
+    """How it ended, and the most memory that it had, in MiB. limit: of its address space."""
+    def bound():
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    begin, largest = time.monotonic(), 0
+    process = igtcloud.start(*arguments, preexec_fn=bound)
+    reader = threading.Thread(target=lambda: found.append(process.communicate()))
+    found = []
+    reader.start()
+    while reader.is_alive():
+        assert time.monotonic() - begin < seconds, process.kill() or "it did not end"
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as f:
+                sizes = [int(line.split()[1]) for line in f if line.startswith("VmHWM:")]
+            largest = max(largest, *sizes, 0)
+        reader.join(0.01)
+    out, err = found[0]
+    return Done([str(a) for a in arguments], process.returncode, out, err.decode()), largest / 1024
+
+
+def last(done):
+    line = done.err.rstrip("\n").split("\n")[-1]
+    assert line.startswith("igtcloud: "), done
+    return line
+
+
+# ---- elements ----
+
+X30K, X800, X3K = "x" * 30000, "x" * 800, "/".join(["x" * 240] * 12)
+
+
+def study(n):
+    return f'{{"studyDatabaseId":"{n}","studyType":"EpdStudy","studyIdHumanReadable":"{X30K}{n}"}}'
+
+
+def thin_study(n):
+    return f'{{"studyDatabaseId":"{n}","studyType":"EpdStudy","studyIdHumanReadable":"h{n}"}}'
+
+
+def file(name, prefix="", completed="true"):
+    def element(n):
+        return (f'{{"key":"{prefix}{n}{name[:800]}","fileName":"{n}{name[800:]}","fileSize":5,'
+                f'"isCompleted":{completed},"type":".txt"}}')
+    return element
+
+
+def institute(front, name="bad"):
+    return RestClient(front.url).login().institute(name, "p")
+
+
+def studies_of(front):
+    return f"/api/data/hospitals/{institute(front)['id']}/studies"
+
+
+def local(folder):
+    for path in ("bad/s/a.txt", "fine/t/a.txt"):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text("local")
+    return folder
+
+
+# ---- the studies of an institute ----
+
+@pytest.mark.parametrize("command", ["upload", "verify"])
+def test_studies(front, igtcloud, tmp_path, command):
+    """The institute fails by name; the other one goes on."""
+    front.path, front.pieces = studies_of(front), endless(study, size=10)
+    done, size = measured(igtcloud, command, "--json", local(tmp_path / "up"), "p")
+    assert done.status == SOME_FAILED and size < 200, (done, size)
+    failed = [i for i in done.items if i["result"] == "failed"]
+    assert [(i["institute"], i["status"]) for i in failed] == [("bad", "IGT_E_LIMIT")], done
+    assert "longer than igtcloud holds: 64.0 MiB" in failed[0]["error"]
+    assert [i["path"] for i in done.items if i["kind"] == "file" and i["institute"] == "fine"
+            and i["result"] in ("done", "missing here")], done
+    assert last(done)
+
+
+@pytest.mark.parametrize("command", ["upload", "verify"])
+def test_studies_in_little_memory(front, igtcloud, tmp_path, command):
+    front.path, front.pieces = studies_of(front), endless(thin_study)
+    done, _ = measured(igtcloud, command, local(tmp_path / "up"), "p", limit=64 * MIB)
+    assert done.status == FAILED and last(done).endswith("out of memory"), done
+
+
+# ---- the files of a study ----
+
+@pytest.mark.parametrize("command", ["upload", "verify", "download", "csv"])
+def test_files(front, igtcloud, tmp_path, command):
+    """The study fails by name, and says how to take a part of it; the others are done."""
+    bad = institute(front)
+    (found,) = RestClient(front.url).login().ok("GET", f"/api/data/hospitals/{bad['id']}/studies")
+    front.path = f"/api/data/hospitals/{bad['id']}/studies/{found['studyDatabaseId']}/files"
+    name = {"upload": X800, "download": X3K}.get(command, X30K)
+    front.pieces = endless(file(name, found["s3Prefix"] + "files/"), '{"files":[',
+                           200 if len(name) < 5000 else 10)
+    where = local(tmp_path / "up")
+    arguments = {"csv": ["--files", "-", "p"], "download": ["--quiet", "--dry-run", where, "p"]}
+    done, size = measured(igtcloud, command, *arguments.get(command, ["--json", where, "p"]))
+    assert done.status == SOME_FAILED and size < 200, (done.status, size, done.err[-2000:])
+    assert "longer than igtcloud holds: 64.0 MiB" in done.err, done.err[-2000:]
+    if command == "csv":
+        assert ",t," in done.text and ",s," not in done.text and "good.txt" in done.text
+    elif command == "download":
+        assert "failed: bad: s: the list" in done.err and "--include" in done.err
+    else:
+        failed, fine = sorted((i for i in done.items if i["kind"] == "study"),
+                              key=lambda i: i["study"])
+        assert failed["status"] == "IGT_E_LIMIT" and "--include" in failed["error"]
+        assert fine["result"] == {"upload": "done", "verify": "missing here"}[command], fine
+
+
+def test_include_takes_a_part(front, igtcloud, tmp_path):
+    """What is not wanted is not held."""
+    bad = institute(front)
+    (found,) = RestClient(front.url).login().ok("GET", f"/api/data/hospitals/{bad['id']}/studies")
+    front.path = f"/api/data/hospitals/{bad['id']}/studies/{found['studyDatabaseId']}/files"
+    element = file(X30K, found["s3Prefix"] + "files/")
+    front.pieces = lambda: itertools.chain(
+        (b'{"files":[' + element(n).encode() + b"," for n in [0]),
+        ((",".join(element(i) for i in range(n, n + 10)) + ",").encode()
+         for n in range(1, 20000, 10)),
+        [element(20001).encode() + b"]}"])
+    done, size = measured(igtcloud, "verify", "--include", "a.*", local(tmp_path / "up"), "p", "bad")
+    assert done.status == SOME_FAILED and "MISSING THERE" in done.err and size < 100
+
+
+# ---- lists that are read one by one, or held for their models ----
+
+PROJECTS, HOSPITALS = "/api/data/projects", "/api/data/projects/*/hospitals"
+
+
+def test_projects(front, igtcloud):
+    """Looked through one by one; of elements that take two bytes each there may be ten million."""
+    front.path, front.pieces = PROJECTS, blocks("{}")
+    done, size = measured(igtcloud, "csv", "-", "p")
+    assert done.status == FAILED and size < 100, (done.status, size, done.err[-2000:])
+    assert "more than 10000000 elements" in last(done)
+
+
+@pytest.mark.parametrize("command", [["download", "--dry-run", "out"], ["csv", "-"], ["verify", "."]])
+def test_institutes(front, igtcloud, command):
+    """They are held, so the end of the memory comes first."""
+    front.path, front.pieces = HOSPITALS, blocks("{}")
+    done, _ = measured(igtcloud, *command, "p")
+    assert done.status == FAILED and "memory" in last(done), done
