@@ -15,6 +15,10 @@ static const char *const sums[] = {
     "bytesSame",       "filesDifferent", "filesMissingHere", "filesMissingThere", "filesUnchecked"};
 #define SUMS (sizeof sums / sizeof *sums)
 
+/* The library cuts the nine texts of an item at 8 KiB each, of which JSON may make six times as
+ * much. */
+#define LINE_MAX_BYTES ((size_t)1024 * 1024)
+
 typedef struct merge {
   FILE *out;
   unsigned long long sum[SUMS];
@@ -58,16 +62,14 @@ static void add_summary(merge *m, const char *line) {
 /* Its lines but the summary, which it has when its run came to an end. */
 static bool copy_lines(merge *m, FILE *in, bool *summary) {
   static const char mark[] = "{\"kind\":\"summary\"", item[] = "{\"kind\":\"";
-  char *line = NULL;
-  size_t cap = 0;
-  ssize_t n;
+  static char line[LINE_MAX_BYTES];
   bool fits = true;
 
   *summary = false;
-  while (fits && (n = getline(&line, &cap, in)) > 0) {
-    if (line[n - 1] != '\n')
+  while (fits && fgets(line, sizeof line, in)) {
+    if (!strchr(line, '\n') && feof(in))
       break; /* what a run that was killed had not written to the end */
-    fits = strncmp(line, item, sizeof item - 1) == 0;
+    fits = strchr(line, '\n') && strncmp(line, item, sizeof item - 1) == 0;
     if (strncmp(line, mark, sizeof mark - 1) == 0) {
       add_summary(m, line);
       *summary = true;
@@ -75,7 +77,6 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
       fputs(line, m->out);
     }
   }
-  free(line);
   return fits;
 }
 

@@ -12,6 +12,8 @@
 #define MAX_COLUMNS 64
 /* Rows that are looked at to see how wide columns are; a longer list goes on with those widths. */
 #define HELD_ROWS 500
+/* Or so much text: a name may be as long as the server likes. */
+#define HELD_BYTES ((size_t)4 * 1024 * 1024)
 
 struct listing {
   const settings *s;
@@ -22,7 +24,7 @@ struct listing {
   bool on_terminal;
   char *names; /* --fields, cut in pieces */
   char **held; /* cells of the first rows, row by row */
-  size_t held_rows, widths[MAX_COLUMNS];
+  size_t held_rows, held_bytes, widths[MAX_COLUMNS];
   bool flowing; /* the first rows are printed */
   bool failed;
 };
@@ -255,9 +257,11 @@ static void flush_held(listing *l) {
 static igt_status hold(listing *l, row *r) {
   if (!l->held && !(l->held = calloc(HELD_ROWS * l->count + 1, sizeof *l->held)))
     return IGT_E_NO_MEMORY;
+  for (size_t i = 0; i < l->count; i++)
+    l->held_bytes += r->cells[i] ? strlen(r->cells[i]) : 0;
   memcpy(l->held + l->held_rows * l->count, r->cells, l->count * sizeof *l->held);
   memset(r->cells, 0, sizeof r->cells);
-  if (++l->held_rows == HELD_ROWS)
+  if (++l->held_rows == HELD_ROWS || l->held_bytes > HELD_BYTES)
     flush_held(l);
   return IGT_OK;
 }
