@@ -81,19 +81,31 @@ static igt_status set_time(int fd, int64_t mtime, igt_error *err) {
   return IGT_OK;
 }
 
+/* Some file systems report a failed write only when a handle is closed (NFS, quota; close(2)): that
+ * of a copy tells it before a file that was there is replaced, and keeps the lock. */
+static igt_status flush(const igt__partial *partial, igt_error *err) {
+  int copy = dup(partial->fd);
+
+  if (copy >= 0 && close(copy) != 0)
+    return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+  return IGT_OK;
+}
+
 igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new,
                                igt_error *err) {
   igt_status status = set_time(partial->fd, mtime, err);
   int fd = partial->fd;
 
   if (status == IGT_OK)
+    status = flush(partial, err);
+  if (status == IGT_OK)
     status = only_new ? igt__root_rename_new(partial->root, partial->name, partial->path, err)
                       : igt__root_rename(partial->root, partial->name, partial->path, err);
   partial->fd = -1;
-  /* The lock goes with the close, so nobody else took the name before the rename. A file system
-   * that reports a failed write only now (NFS, quota) takes the file with it. */
+  /* The lock goes with the close, so nobody else took the name before the rename. A failed write
+   * that is reported only now takes the file with it. */
   if (close(fd) != 0 && status == IGT_OK) {
-    status = igt__fail_errno(err, errno, "it could not be written to the end");
+    status = igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
     (void)igt__root_unlink(partial->root, partial->path, NULL);
   } else if (status != IGT_OK) {
     (void)igt__root_unlink(partial->root, partial->name, NULL);

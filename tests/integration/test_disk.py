@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -166,6 +167,58 @@ def test_output_that_cannot_be_written(igtcloud, out, tmp_path):
     done = igtcloud.run("download", "--report", tmp_path / "none" / "r", out, "p", status=FAILED)
     assert str(tmp_path / "none" / "r") in last(done)
     assert len(whole(out)) == 42  # what was asked for is there all the same
+
+
+# ---- a quota ----
+
+QUOTA = pathlib.Path(program()).parent / "tests/torture/quota.so"
+
+
+def over_quota(igtcloud, folder, call, *arguments, first=1, **options):
+    """A run whose user has no more quota below the folder, from the first-th such call on."""
+    env = {"LD_PRELOAD": QUOTA, "QUOTA_BELOW": folder, "QUOTA_CALL": call, "QUOTA_FROM": first}
+    return igtcloud.run(*arguments, env=env, **options)
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.parametrize("call, first", [("write", 1), ("write", 20), ("reserve", 1), ("create", 1),
+                                         ("create", 12), ("rename", 1), ("rename", 9)])
+def test_quota_that_is_used_up(igtcloud, out, call, first):
+    """As a full disk: one sentence ends the run, no more work is begun, what has its final name is
+    whole, and the same command goes on when there is room again."""
+    out.mkdir()
+    done = over_quota(igtcloud, out, call, "download", "--json", out, "p", first=first, status=FAILED)
+    assert "Disk quota exceeded" in last(done) and re.search(r"'i/(s|small)\b", last(done)), done
+    assert done.summary["status"] == "IGT_E_NO_SPACE"
+    got = whole(out)
+    assert len(got) < 42 and len(got) <= done.summary["filesDone"]
+    done = igtcloud.run("download", "--json", out, "p")
+    assert len(whole(out)) == 42 and done.summary["filesSkipped"] == len(got)
+    assert not [n for n in tree(out) if n.endswith(".igtpart")]
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.parametrize("call", ["close", "sync"])
+def test_quota_that_shows_late(igtcloud, out, call):
+    """A share on the network tells of it when a file is closed, or all is synced."""
+    out.mkdir()
+    done = over_quota(igtcloud, out, call, "download", "--json", "--no-journal", out, "p",
+                      status=FAILED)
+    assert "Disk quota exceeded" in last(done), done
+    assert call == "sync" or not whole(out) and re.search(r"'i/(s|small)\b", last(done))
+    igtcloud.run("download", out, "p")
+    assert len(whole(out)) == 42
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.parametrize("call", ["write", "create", "rename", "close", "sync"])
+def test_quota_of_a_csv(igtcloud, out, call):
+    """The old file stays."""
+    igtcloud.run("csv", out, "p")
+    (name,), old = tree(out), tree(out)
+    done = over_quota(igtcloud, out, call, "csv", "--files", out, "p", status=FAILED)
+    assert "Disk quota exceeded" in last(done) and name in last(done), done
+    assert tree(out) == old
 
 
 # ---- limits of the system ----
