@@ -271,7 +271,9 @@ static igt_status run_list(igt__running *running, igt__http_request *req, igt_er
     status = igt__answer_expect_json(req, err);
   if (status == IGT_OK)
     status = read_list(running, answer, err);
-  if (running->list->ended)
+  if (running->list->ended && status == IGT_E_NO_MEMORY)
+    igt__fail_memory(err);
+  else if (running->list->ended)
     igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
   else if (status != IGT_OK && err && err->http_status == 0)
     err->http_status = req->http_status;

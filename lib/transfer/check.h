@@ -25,9 +25,8 @@ typedef struct igt__check {
   uint64_t in_part;
   unsigned parts_done;
   bool part_open;
-  char expected[96]; /* hex or base64 as the store writes it, without "-N" */
-  bool expected_base64;
-  const char *verified; /* "sha256", "md5", "etag-parts", ... or "" */
+  char expected[2 * IGT__DIGEST_MAX + 1]; /* hex; "" where what the store says is no digest */
+  const char *verified;                   /* "sha256", "md5", "etag-parts", ... or "" */
 } igt__check;
 
 /* What the store says of the object; strings may be "". */

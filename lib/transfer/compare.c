@@ -70,18 +70,23 @@ static igt_status see_unchanged(int fd, const struct stat *before, igt_error *er
 
 /* Where the store tells nothing: it checked the digest of what this machine uploaded, and the
  * object is still that one. */
-static void ask_journal(const compare *c, const struct stat *st, igt__comparison *found) {
+static igt_status ask_journal(const compare *c, const struct stat *st, igt__comparison *found,
+                              igt_error *err) {
   igt__local local = {.path = c->local, .follow_links = c->run->options.follow_links};
   igt__journal_file known;
+  igt_status status;
 
   igt__local_take(&local, st);
   if (!*found->etag ||
       !igt__journal_find_file(c->run->journal, c->run->origin, c->key, c->local, &known) ||
       known.size != found->size || !*known.verified || strcmp(known.etag, found->etag) != 0)
-    return;
+    return IGT_OK;
+  status = igt__digest_compare(&local, known.digest, c->run->cancel, &found->same, err);
+  if (status != IGT_OK) /* IGT_E_INVALID: it remembers none that could be compared */
+    return status == IGT_E_INVALID ? IGT_OK : status;
   found->known = true;
-  found->same = igt__digest_matches(&local, known.digest, c->run->cancel);
   found->verified = "journal";
+  return IGT_OK;
 }
 
 /* ---- telling ---- */
@@ -135,7 +140,7 @@ static void compare_task(void *arg) {
   if (status == IGT_OK)
     status = see_unchanged(fd, &st, &err);
   if (status == IGT_OK && !found.known)
-    ask_journal(c, &st, &found);
+    status = ask_journal(c, &st, &found, &err);
   if (fd >= 0)
     close(fd);
   igt__group_moved(c->group, c->size);

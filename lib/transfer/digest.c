@@ -148,21 +148,21 @@ static bool parse_digest(const char *text, igt__digest_alg *alg, uint64_t *part_
 
 /* Of the whole, or of the digests of its parts. */
 static igt_status digest_as(int fd, uint64_t size, igt__digest_alg alg, uint64_t part_size,
-                            const igt__cancel *cancel, unsigned char *out) {
+                            const igt__cancel *cancel, unsigned char *out, igt_error *err) {
   igt__digest *digest = igt__digest_new(alg), *whole = igt__digest_new(alg);
   char *piece = igt__malloc(PIECE);
-  igt_status status = digest && whole && piece ? IGT_OK : IGT_E_NO_MEMORY;
+  igt_status status = digest && whole && piece ? IGT_OK : igt__fail_memory(err);
 
   for (uint64_t at = 0; part_size && at < size && status == IGT_OK; at += part_size) {
     uint64_t n = size - at < part_size ? size - at : part_size;
-    status = read_into(fd, at, n, piece, digest, NULL, cancel, NULL);
+    status = read_into(fd, at, n, piece, digest, NULL, cancel, err);
     if (status == IGT_OK) {
       igt__digest_final(digest, out);
       igt__digest_update(whole, out, igt__digest_size(alg));
     }
   }
   if (!part_size && status == IGT_OK)
-    status = read_into(fd, 0, size, piece, whole, NULL, cancel, NULL);
+    status = read_into(fd, 0, size, piece, whole, NULL, cancel, err);
   if (status == IGT_OK)
     igt__digest_final(whole, out);
   igt__digest_free(digest);
@@ -171,7 +171,8 @@ static igt_status digest_as(int fd, uint64_t size, igt__digest_alg alg, uint64_t
   return status;
 }
 
-bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel) {
+igt_status igt__digest_compare(const igt__local *local, const char *text, const igt__cancel *cancel,
+                               bool *same, igt_error *err) {
   unsigned char out[IGT__DIGEST_MAX];
   char mine[2 * IGT__DIGEST_MAX + 1];
   const char *hex;
@@ -180,12 +181,23 @@ bool igt__digest_matches(const igt__local *local, const char *text, const igt__c
   igt_status status;
   int fd;
 
-  if (!parse_digest(text, &alg, &part_size, &hex) || igt__local_open(local, &fd, NULL) != IGT_OK)
-    return false;
-  status = digest_as(fd, local->size, alg, part_size, cancel, out);
+  *same = false;
+  if (!parse_digest(text, &alg, &part_size, &hex))
+    return igt__fail(err, IGT_E_INVALID, "'%s' is no digest", text);
+  status = igt__local_open(local, &fd, err);
+  if (status != IGT_OK)
+    return status;
+  status = digest_as(fd, local->size, alg, part_size, cancel, out, err);
   close(fd);
   if (status != IGT_OK)
-    return false;
+    return status;
   igt__hex(out, igt__digest_size(alg), mine);
-  return strcmp(mine, hex) == 0;
+  *same = strcmp(mine, hex) == 0;
+  return IGT_OK;
+}
+
+bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel) {
+  bool same;
+
+  return igt__digest_compare(local, text, cancel, &same, NULL) == IGT_OK && same;
 }

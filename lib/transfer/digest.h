@@ -33,6 +33,9 @@ igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char 
                              unsigned char md5[16], const igt__cancel *cancel, igt_error *err);
 /* "sha256:…", or for part_size > 0 "sha256-parts-N:…", the digest of the parts' digests. */
 void igt__digest_text(const unsigned char sha256[32], uint64_t part_size, char out[128]);
+/* *same: whether the file's content has this digest; IGT_E_INVALID: text is none. */
+igt_status igt__digest_compare(const igt__local *local, const char *text, const igt__cancel *cancel,
+                               bool *same, igt_error *err);
 /* Whether the file's content has this digest, as igt__digest_text or igt__check_final wrote it.
  * False also when it cannot be read. */
 bool igt__digest_matches(const igt__local *local, const char *text, const igt__cancel *cancel);

@@ -159,6 +159,14 @@ static struct igt__event *copy_item(const igt_item *item) {
   return event;
 }
 
+/* A report without a file that was in it must not be that of a success. */
+static void fail_untold(igt__run *run) {
+  igt_error err = IGT_ERROR_INIT;
+
+  (void)igt__fail_memory(&err);
+  igt__run_fatal(run, &err);
+}
+
 void igt__run_item(igt__run *run, const igt_item *item) {
   igt_item filled = *item;
   struct igt__event *event;
@@ -172,8 +180,12 @@ void igt__run_item(igt__run *run, const igt_item *item) {
   if (filled.result == IGT_RESULT_FAILED && filled.error)
     igt__log(IGT_LOG_ERROR, IGT_LOG_TRANSFER, "%s %s: %s", filled.study, filled.path,
              filled.error->text);
-  if (run->callbacks->on_item && (event = copy_item(&filled)) != NULL)
+  if (!run->callbacks->on_item)
+    return;
+  if ((event = copy_item(&filled)) != NULL)
     push_event(run, event);
+  else
+    fail_untold(run);
 }
 
 static void deliver(igt__run *run, struct igt__event *event) {

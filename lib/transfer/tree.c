@@ -115,7 +115,7 @@ size_t igt__folders_undescribed(const char *path, const igt__folders *list) {
 
   for (size_t i = 0; i < list->count; i++) {
     char *folder = igt__path_join(path, list->v[i]);
-    n += folder && !has_sidecar(folder);
+    n += !folder || !has_sidecar(folder); /* without memory nothing is guessed */
     igt__free(folder);
   }
   return n;

@@ -84,8 +84,12 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
   char *path = igt__path_join(u->source, name);
   const igt_institute *institute = institute_named(u, cloud);
 
-  if (!path)
+  if (!path) {
+    igt_error err = IGT_ERROR_INIT;
+    (void)igt__fail_memory(&err);
+    igt__run_fatal(&u->run, &err);
     return;
+  }
   if (strcmp(name, "files") == 0 && !institute) {
     if (!category || category == IGT_CATEGORY_FILES) {
       upload_project_files(u, path);

@@ -226,7 +226,7 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
   igt_status status = human ? igt__sidecar_read(path, &doc, &err) : igt__fail_memory(&err);
   igt__folder folder = {patient, name, doc, only};
 
-  if (!igt__in_shard(human ? human : "", u->run.options.shard, u->run.options.shards))
+  if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
     goto out;
   if (status == IGT_OK)
     status = match(v, &folder, &known, &create, &err);
@@ -348,6 +348,13 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
 typedef void (*study_fn)(visit *v, const char *path, const char *patient, const char *name,
                          bool only);
 
+static void no_memory(const visit *v, const char *study) {
+  igt_error err = IGT_ERROR_INIT;
+
+  (void)igt__fail_memory(&err);
+  igt__upload_study_failed(v->u, institute_name(v), study, &err);
+}
+
 static void each_patient(visit *v, const char *path, const char *patient, study_fn fn) {
   igt_error err = IGT_ERROR_INIT;
   igt__folders studies;
@@ -367,6 +374,8 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
     char *folder = igt__path_join(path, studies.v[i]);
     if (folder)
       fn(v, folder, patient, studies.cloud[i], only);
+    else
+      no_memory(v, studies.cloud[i]);
     igt__free(folder);
   }
   igt__folders_free(&studies);
@@ -391,6 +400,8 @@ static void each_folder(visit *v, const char *path, const igt__folders *folders,
       each_patient(v, folder, folders->cloud[i], fn);
     else if (folder)
       fn(v, folder, NULL, folders->cloud[i], true);
+    else
+      no_memory(v, folders->cloud[i]);
     igt__free(folder);
   }
 }

@@ -504,6 +504,8 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
       verify_folder(ir, below, &folder);
     else if (below)
       each_folder(ir, below, name);
+    else
+      fail_study(ir->v, ir->institute, name, (igt__fail_memory(&err), &err));
     igt__free(below);
   }
   igt__folders_free(&list);

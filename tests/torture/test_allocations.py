@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Allocations of the program fail, one or 40 in a row: it never crashes, never says "done" of what it did not
+"""Allocations of the program fail, one, 40 in a row or all that follow: it never crashes, never says "done" of what it did not
 do, and never leaves a wrong file under a final name. Each TORTURE_STEP-th is tried; 1 is all."""
 
 import os
@@ -92,3 +92,30 @@ def test_failing_allocation(cloud, tmp_path, command, share, many):
         if command == "download":  # what has its name is whole
             for name, data in visible(out).items():
                 assert name.endswith("study.json") or right[name] == data, (n, name)
+
+
+FOR_GOOD = 10 ** 9
+
+
+@pytest.mark.parametrize("command", ["verify", "upload", "download", "csv"])
+def test_memory_that_ends_for_good(cloud, tmp_path, command):
+    """It ends by itself and says why; what cannot be looked at is never called the same, nor another, nor
+    missing; and no folder of an upload is passed over in silence."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    Program(cloud.url, home).run("download", "--no-journal", out, "demo", "north")
+    count = sum(not name.endswith("study.json") for name in tree(out))
+    options = {"csv": ["-"], "verify": ["--json", out]}.get(command, ["--json", "--no-journal", out])
+    run = Run(cloud, home, command, *options, "demo", "north")
+    total, rows = run.count(), run().text.count("\n")
+    for n in range(1, total + 1, STEP):
+        done = run(FAIL_AT=n, FAIL_MANY=FOR_GOOD)
+        assert done.status in STATUSES and "Sanitizer" not in done.err, (n, done)
+        assert done.status == 0 or "memory" in done.err or "could not be" in done.err, (n, done)
+        if command == "csv":
+            assert done.status or done.text.count("\n") == rows, (n, done)
+            continue
+        results = [i["result"] for i in done.items if i["kind"] == "file"]
+        assert set(results) <= {"same", "skipped", "failed"}, (n, done)
+        if done.status == 0:
+            assert len(results) == count and "failed" not in results, (n, done)
