@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -262,6 +263,55 @@ static void test_map(void **state) {
   igt__map_free(map);
 }
 
+/* Of one or the other of each of 17 pairs: all 2^17 names end in the same state of FNV-1a's low
+ * 20 bits, as a server could send them for any hash that it knows. */
+static void make_pair(uint64_t *state, char pair[2][5]) {
+  enum { MASK = 0xfffff, LETTERS = 26 * 26 * 26 * 26 };
+  uint32_t *seen = calloc(MASK + 1, sizeof *seen);
+  uint64_t hash = 0;
+  uint32_t n;
+
+  assert_non_null(seen);
+  for (n = 0; n < LETTERS; n++) {
+    uint32_t rest = n;
+    hash = *state;
+    for (int i = 0; i < 4; i++, rest /= 26)
+      hash = ((hash ^ ('a' + rest % 26)) * 1099511628211u) & MASK;
+    if (seen[hash])
+      break;
+    seen[hash] = n + 1;
+  }
+  uint32_t numbers[2] = {n, seen[hash] - 1};
+  for (int k = 0; k < 2; k++) {
+    uint32_t rest = numbers[k];
+    for (int i = 0; i < 4; i++, rest /= 26)
+      pair[k][i] = (char)('a' + rest % 26);
+    pair[k][4] = '\0';
+  }
+  *state = hash;
+  free(seen);
+}
+
+/* 19 s of a processor with that hash, 0.1 s with ours. */
+static void test_map_of_hostile_names(void **state) {
+  enum { PAIRS = 17 };
+  (void)state;
+  char pairs[PAIRS][2][5], key[PAIRS * 4 + 1];
+  uint64_t hash = 14695981039346656037u & 0xfffff;
+  igt__map *map = igt__map_new();
+  for (int i = 0; i < PAIRS; i++)
+    make_pair(&hash, pairs[i]);
+  clock_t begin = clock();
+  for (unsigned n = 0; n < 1u << PAIRS; n++) {
+    for (int i = 0; i < PAIRS; i++)
+      memcpy(key + (size_t)i * 4, pairs[i][n >> i & 1], 5);
+    assert_true(igt__map_set(map, key, map));
+  }
+  assert_int_equal(igt__map_count(map), 1u << PAIRS);
+  assert_true((clock() - begin) / CLOCKS_PER_SEC < 6);
+  igt__map_free(map);
+}
+
 static void test_quota(void **state) {
   (void)state;
   igt__quota whole, part, other;
@@ -408,14 +458,23 @@ static void test_hide(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_memory),  cmocka_unit_test(test_arena),
-      cmocka_unit_test(test_buffer),  cmocka_unit_test(test_errors),
-      cmocka_unit_test(test_numbers), cmocka_unit_test(test_strings),
-      cmocka_unit_test(test_utf8),    cmocka_unit_test(test_uri),
-      cmocka_unit_test(test_glob),    cmocka_unit_test(test_map),
-      cmocka_unit_test(test_quota),   cmocka_unit_test(test_bounds_of_arena_and_map),
-      cmocka_unit_test(test_cancel),  cmocka_unit_test(test_log),
-      cmocka_unit_test(test_clock),   cmocka_unit_test(test_hide),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_arena),
+      cmocka_unit_test(test_buffer),
+      cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_strings),
+      cmocka_unit_test(test_utf8),
+      cmocka_unit_test(test_uri),
+      cmocka_unit_test(test_glob),
+      cmocka_unit_test(test_map),
+      cmocka_unit_test(test_map_of_hostile_names),
+      cmocka_unit_test(test_quota),
+      cmocka_unit_test(test_bounds_of_arena_and_map),
+      cmocka_unit_test(test_cancel),
+      cmocka_unit_test(test_log),
+      cmocka_unit_test(test_clock),
+      cmocka_unit_test(test_hide),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
