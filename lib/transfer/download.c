@@ -71,8 +71,9 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   bool folds = p->d->folds;
 
   igt__buf_init(&key, IGT__MAX_PATH + 256);
-  for (const char *c = path; *c; c++)
-    igt__buf_putc(&key, folds ? igt__ascii_lower(*c) : *c);
+  igt__buf_puts(&key, path);
+  for (size_t i = 0; folds && i < key.len; i++)
+    key.data[i] = igt__ascii_lower(key.data[i]);
   if (igt__map_has(p->names, key.data))
     status = igt__fail(err, IGT_E_COLLISION,
                        "the study has another file of this name%s: only the first is fetched",
