@@ -358,6 +358,15 @@ static void test_bounds_of_arena_and_map(void **state) {
   igt__arena_free(a);
   igt__map_free(map);
   assert_int_equal(whole.used, 0);
+  char longer[1000] = {0};
+  map = igt__map_new();
+  igt__map_bound(map, &whole);
+  do
+    memset(longer, 'a' + (int)igt__map_count(map), sizeof longer - 1);
+  while (igt__map_set(map, longer, map) && igt__map_count(map) < 50);
+  assert_true(igt__map_count(map) > 15 && igt__map_count(map) < 20);
+  igt__map_free(map);
+  assert_int_equal(whole.used, 0);
 }
 
 static void test_cancel(void **state) {
