@@ -271,6 +271,7 @@ static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *
                          .grant = s->grant,
                          .local = *local,
                          .key = key,
+                         .prefix_len = strlen(key) - strlen(name),
                          .item_path = name,
                          .complete = in->kind == IGT_NODE_STUDY && kind == IGT_NODE_FILE};
   igt_status status = IGT_OK;

@@ -76,6 +76,18 @@ def test_end_of_a_multipart_upload(cloud, igtcloud, tmp_path):
         assert len(ends) == (1 if kind in LOST_EFFECT + ["short-body"] else 2), (kind, ends)
 
 
+@promise("Requests of unknown outcome", "the same for a single file (`cp`)",
+         "the object is looked at; no byte is sent twice")
+def test_end_of_a_single_upload(cloud, igtcloud, tmp_path):
+    size = 8 * c.MIB + 3
+    c.write(tmp_path, {"film.bin": bytes(size)})
+    igtcloud.run("study create", "target/lab", f"name={tmp_path.name}")
+    cloud.faults({"fault": "lost-answer", "method": "POST", "path": c.S3, "query": "uploadId="})
+    igtcloud.run("cp", tmp_path / "film.bin", f"igt:target/lab/{tmp_path.name}/files/")
+    sent = [r for r in cloud.requests(method="PUT", path="*/film.bin") if r["part"]]
+    assert sum(r["bytesIn"] for r in sent) == size
+
+
 @promise("Requests of unknown outcome", "the same for a service identity, which may not look at objects",
          "an upload that has gone from the store was completed")
 def test_end_of_a_multipart_upload_of_a_service(cloud, igtcloud, tmp_path):
