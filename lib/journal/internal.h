@@ -23,6 +23,7 @@ typedef enum igt__statement {
   DROP_UPLOAD,
   PUT_PART,
   DROP_PARTS,
+  DROP_LOST_PARTS,
   LIST_PARTS,
   FIND_CREATED,
   PUT_CREATED,

@@ -37,13 +37,15 @@ static const char *const sql[STATEMENT_COUNT] = {
                      " count) VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [DROP_DOWNLOAD] = "DELETE FROM download WHERE local=?1",
     [FIND_UPLOAD] = "SELECT size, mtime, inode, part_size, upload_id FROM upload"
-                    " WHERE origin=?1 AND key=?2 AND local=?3",
+                    " WHERE origin=?1 AND key=?2 AND (?3 IS NULL OR local=?3)",
     [PUT_UPLOAD] = "INSERT OR REPLACE INTO upload(origin, key, local, size, mtime, inode,"
                    " part_size, upload_id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
-    [DROP_UPLOAD] = "DELETE FROM upload WHERE origin=?1 AND key=?2",
+    [DROP_UPLOAD] = "DELETE FROM upload WHERE origin=?1 AND key=?2 AND upload_id=?3",
     [PUT_PART] = "INSERT OR REPLACE INTO part(origin, key, number, etag, sha256)"
                  " VALUES(?1,?2,?3,?4,?5)",
     [DROP_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2",
+    [DROP_LOST_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2 AND NOT EXISTS"
+                        " (SELECT 1 FROM upload WHERE origin=?1 AND key=?2)",
     [LIST_PARTS] = "SELECT number, etag, sha256 FROM part WHERE origin=?1 AND key=?2"
                    " ORDER BY number",
     [FIND_CREATED] = "SELECT id FROM created WHERE origin=?1 AND institute=?2 AND name=?3",
@@ -462,14 +464,15 @@ void igt__journal_put_upload(igt__journal *journal, const char *origin, const ch
   pthread_mutex_unlock(&journal->lock);
 }
 
-void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key) {
+void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *upload_id) {
   if (!journal)
     return;
   pthread_mutex_lock(&journal->lock);
-  (void)start_locked(journal, DROP_UPLOAD, origin, key);
+  igt__bind_text(start_locked(journal, DROP_UPLOAD, origin, key), 3, upload_id);
   igt__journal_write_locked(journal, DROP_UPLOAD);
-  (void)start_locked(journal, DROP_PARTS, origin, key);
-  igt__journal_write_locked(journal, DROP_PARTS);
+  (void)start_locked(journal, DROP_LOST_PARTS, origin, key);
+  igt__journal_write_locked(journal, DROP_LOST_PARTS);
   pthread_mutex_unlock(&journal->lock);
 }
 
@@ -522,7 +525,7 @@ size_t igt__journal_parts(igt__journal *journal, const char *origin, const char 
   return count;
 }
 
-/* ---- studies under creation ---- */
+/* ---- claims ---- */
 
 /* A byte for each name; two names that fall together wait for each other, which is no harm. */
 static off_t place_of(const char *origin, const char *institute, const char *name) {
@@ -541,7 +544,8 @@ static off_t place_of(const char *origin, const char *institute, const char *nam
   return (off_t)(place >> 2);
 }
 
-/* Downloads never need it. Without it, two programs at once may create the same study. */
+/* Downloads never need it. Without it, two programs at once may create the same study, or one end
+ * the other's upload. */
 static bool open_claims(igt__journal *journal) {
   pthread_mutex_lock(&journal->lock);
   if (journal->claims < 0)
@@ -556,19 +560,37 @@ static int lock_byte(igt__journal *journal, short type, off_t place) {
   return fcntl(journal->claims, F_OFD_SETLK, &lock);
 }
 
-bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
-                        const char *name) {
+static bool lock_name(igt__journal *journal, short type, const char *origin, const char *group,
+                      const char *name) {
   if (!journal || !open_claims(journal))
     return true;
-  return lock_byte(journal, F_WRLCK, place_of(origin, institute, name)) == 0 ||
+  return lock_byte(journal, type, place_of(origin, group, name)) == 0 ||
          (errno != EAGAIN && errno != EACCES); /* a file system without locks */
+}
+
+bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
+                        const char *name) {
+  return lock_name(journal, F_WRLCK, origin, institute, name);
 }
 
 void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
                           const char *name) {
-  if (journal && open_claims(journal))
-    (void)lock_byte(journal, F_UNLCK, place_of(origin, institute, name));
+  (void)lock_name(journal, F_UNLCK, origin, institute, name);
 }
+
+/* No institute has this id. */
+#define UPLOADS "uploads"
+
+bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
+                              bool alone) {
+  return lock_name(journal, alone ? F_WRLCK : F_RDLCK, origin, UPLOADS, key);
+}
+
+void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key) {
+  (void)lock_name(journal, F_UNLCK, origin, UPLOADS, key);
+}
+
+/* ---- studies that were created ---- */
 
 bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
                                const char *name, char id[128]) {

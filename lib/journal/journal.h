@@ -73,11 +73,20 @@ typedef struct igt__journal_upload {
   uint64_t part_size;
   char upload_id[1024];
 } igt__journal_upload;
+/* local NULL: that of any local file. */
 bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
                               const char *local, igt__journal_upload *out);
 void igt__journal_put_upload(igt__journal *journal, const char *origin, const char *key,
                              const char *local, const igt__journal_upload *upload);
-void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key);
+/* Only the one of this id: another run may have begun a new one since. */
+void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *upload_id);
+/* Runs that work on an upload hold it together; who ends it although it may be of use holds it
+ * alone. Whoever holds it already changes to the other way. False: others hold it. A process that
+ * ends gives back what it holds. On a file system without locks everybody may hold everything. */
+bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
+                              bool alone);
+void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key);
 /* One stored part of it. */
 typedef struct igt__journal_part {
   unsigned number;

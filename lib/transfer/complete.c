@@ -8,6 +8,8 @@
 #include "base/str.h"
 #include "cloud/credentials.h"
 
+#define ABORT_TRIES 3
+
 static igt_status perform(const igt__upload_end *end, igt__s3_op op, igt__s3_request *req,
                           igt_error *err) {
   igt_status status = igt__s3_request_init(req, op, err);
@@ -141,4 +143,38 @@ igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_e
     if (!there)
       return believe(end, etag, err);
   }
+}
+
+static igt_status abort_once(const igt__upload_end *end, igt_error *err) {
+  igt__s3_request req;
+  igt_status status = perform(end, IGT__S3_ABORT_MULTIPART, &req, err);
+
+  igt__s3_request_finish(&req);
+  if (status == IGT_E_NOT_FOUND && is_code(err, "NoSuchUpload")) {
+    igt__error_clear(err);
+    status = IGT_OK;
+  }
+  return status;
+}
+
+/* S3: a part that was on its way may outlive the end of its upload, which then has to be asked for
+ * again. */
+igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
+  igt_error mine = IGT_ERROR_INIT;
+
+  for (int n = 0; n < ABORT_TRIES; n++) {
+    igt_error looked = IGT_ERROR_INIT;
+    bool there = false;
+    igt_status status = abort_once(end, &mine);
+    if (status != IGT_OK) {
+      if (err)
+        *err = mine;
+      return status;
+    }
+    /* Who may not look takes the store's word for it. */
+    if (look(end, &there, &looked) != IGT_OK || !there)
+      return IGT_OK;
+  }
+  return igt__fail(err, IGT_E_CONFLICT,
+                   "the store says that it ended the upload, and still has it");
 }

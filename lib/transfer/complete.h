@@ -22,6 +22,10 @@ typedef struct igt__upload_end {
  * not there. */
 igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_error *err);
 
+/* Ends it without an object: the store forgets its parts. One that the store does not have is a
+ * success. Blocking; asks the store whether it is gone, where it may. */
+igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err);
+
 /* Whether the object is what these parts make; asks the store. False also when it can't be known:
  * who may not read, or a store whose ETags are no MD5s. */
 bool igt__upload_is_stored(const igt__upload_end *end, char etag[80]);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "igtcloud/operations.h"
@@ -14,6 +15,7 @@
 #define PART_SIZE ((uint64_t)8 * 1024 * 1024)
 /* An upload that somebody else ended is begun anew so often. */
 #define MAX_RESTARTS 2
+#define HOLD_POLL_US 50000
 
 typedef struct send_work {
   igt__work work;
@@ -34,6 +36,7 @@ typedef struct send_work {
   char upload_id[1024];
   igt__s3_part *parts; /* size 0: not stored yet */
   bool whole;          /* an earlier run completed it */
+  bool held;           /* igt__journal_hold_upload */
   unsigned restarts;
   pthread_mutex_t lock; /* what follows, and parts */
   bool busy, ready;
@@ -62,6 +65,8 @@ static void send_free(send_work *s) {
 }
 
 static void end(send_work *s) {
+  if (s->held) /* before the run can end, whose journal it is */
+    igt__journal_release_upload(s->run->journal, s->run->origin, s->key);
   igt__sched_work_done(s->run->sched, &s->work);
   send_free(s);
 }
@@ -360,23 +365,74 @@ static igt_status list_parts(send_work *s, igt_error *err) {
   return status;
 }
 
-/* An upload that an earlier run began, of the same file in the same parts. */
-static bool resume(send_work *s) {
-  igt__journal_upload old;
-  igt_error err = IGT_ERROR_INIT;
+/* Nobody ends an upload that a run holds. Who ends one does so within a moment: that is waited for.
+ */
+static igt_status hold(send_work *s, igt_error *err) {
+  igt__run *run = s->run;
 
-  if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &old) ||
-      old.size != s->local.size || old.mtime_ns != s->local.mtime_ns ||
-      old.inode != s->local.inode || old.part_size != s->part_size)
-    return false;
-  memcpy(s->upload_id, old.upload_id, sizeof s->upload_id);
-  if (list_parts(s, &err) == IGT_OK)
-    return true;
-  if (strcmp(err.code, "NoSuchUpload") == 0 && find_whole(s))
-    return true;
-  memset(s->parts, 0, s->part_count * sizeof *s->parts); /* the store has forgotten it */
-  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
-  return false;
+  while (!s->held) {
+    s->held = igt__journal_hold_upload(run->journal, run->origin, s->key, false);
+    if (!s->held && igt__run_stopping(run))
+      return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+    if (!s->held)
+      igt__sleep_us(HOLD_POLL_US);
+  }
+  return IGT_OK;
+}
+
+/* An upload of no use is ended, for its parts are paid for as long as they lie there. What other
+ * runs work on is theirs to end; what the store would not end stays in the journal, for the next
+ * run or `igtcloud uploads`. */
+static void discard(send_work *s, const char *upload_id) {
+  igt__upload_end upload = end_of(s);
+  igt__journal *journal = s->run->journal;
+  const char *origin = s->run->origin;
+
+  upload.upload_id = upload_id;
+  if (!igt__journal_hold_upload(journal, origin, s->key, true))
+    return;
+  if (igt__upload_abort(&upload, NULL) == IGT_OK)
+    igt__journal_drop_upload(journal, origin, s->key, upload_id);
+  (void)igt__journal_hold_upload(journal, origin, s->key, false);
+}
+
+/* Of the same file in the same parts. */
+static bool is_usable(const send_work *s, const igt__journal_upload *old) {
+  igt__journal_upload again;
+
+  return old->size == s->local.size && old->mtime_ns == s->local.mtime_ns &&
+         old->inode == s->local.inode && old->part_size == s->part_size &&
+         igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &again);
+}
+
+/* A store that does not answer now has the parts all the same. */
+static bool may_answer_later(const igt_error *err) {
+  return err->status == IGT_E_CANCELLED || igt__status_is_fatal(err->status) ||
+         igt__retry_class(err) != IGT__RETRY_NEVER;
+}
+
+/* An upload that an earlier run began. */
+static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
+  igt__journal_upload old;
+  igt_error mine = IGT_ERROR_INIT;
+
+  *resumed = false;
+  if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, NULL, &old))
+    return IGT_OK;
+  if (is_usable(s, &old)) {
+    memcpy(s->upload_id, old.upload_id, sizeof s->upload_id);
+    *resumed =
+        list_parts(s, &mine) == IGT_OK || (strcmp(mine.code, "NoSuchUpload") == 0 && find_whole(s));
+    if (*resumed)
+      return IGT_OK;
+    if (may_answer_later(&mine)) {
+      *err = mine;
+      return mine.status;
+    }
+    memset(s->parts, 0, s->part_count * sizeof *s->parts);
+  }
+  discard(s, old.upload_id);
+  return IGT_OK;
 }
 
 static igt_status create(send_work *s, igt_error *err) {
@@ -401,7 +457,10 @@ static igt_status create(send_work *s, igt_error *err) {
 
 static igt_status prepare(send_work *s, igt_error *err) {
   igt_status status = open_file(s, err);
+  bool resumed = false;
 
+  if (status == IGT_OK)
+    status = hold(s, err);
   if (status != IGT_OK)
     return status;
   count_parts(s);
@@ -410,7 +469,8 @@ static igt_status prepare(send_work *s, igt_error *err) {
   s->parts = igt__calloc(s->part_count, sizeof *s->parts);
   if (!s->parts)
     return igt__fail_memory(err);
-  if (!resume(s))
+  status = resume(s, &resumed, err);
+  if (status == IGT_OK && !resumed)
     status = create(s, err);
   for (unsigned i = 0; i < s->part_count; i++) {
     if (s->parts[i].size)
@@ -459,23 +519,12 @@ static void digest_of_parts(send_work *s) {
   igt__digest_free(whole);
 }
 
-static void abort_upload(send_work *s) {
-  piece *p = piece_new(s, IGT__S3_ABORT_MULTIPART, NULL);
-
-  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
-  if (!p)
-    return;
-  p->req.upload_id = s->upload_id;
-  (void)igt__s3_perform(s->run->s3, &p->req, NULL); /* the store forgets it in time, too */
-  piece_free(p);
-}
-
 static igt_status complete(send_work *s, igt_error *err) {
   igt_status status = igt__local_unchanged(&s->local, s->fd, err);
   igt__upload_end upload = end_of(s);
 
   if (status == IGT_E_CHANGED)
-    abort_upload(s);
+    discard(s, s->upload_id);
   return status == IGT_OK ? igt__upload_complete(&upload, s->etag, err) : status;
 }
 
@@ -484,7 +533,7 @@ static bool start_over(send_work *s, igt_status status, const igt_error *err) {
   if (status != IGT_E_NOT_FOUND || strcmp(err->code, "NoSuchUpload") != 0 ||
       s->restarts >= MAX_RESTARTS || igt__run_stopping(s->run))
     return false;
-  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key, s->upload_id);
   for (unsigned i = 0; i < s->part_count; i++)
     igt__group_unmoved(s->group, s->parts[i].size);
   s->restarts++;
@@ -498,7 +547,7 @@ static bool start_over(send_work *s, igt_status status, const igt_error *err) {
 
 static void stored_whole(send_work *s) {
   digest_of_parts(s);
-  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key);
+  igt__journal_drop_upload(s->run->journal, s->run->origin, s->key, s->upload_id);
   stored(s);
 }
 
@@ -519,7 +568,7 @@ static void parts_failed_task(void *arg) {
   if (start_over(s, s->status, &s->error))
     return;
   if (s->status == IGT_E_CHANGED)
-    abort_upload(s);
+    discard(s, s->upload_id);
   end_failed(s, s->status, &s->error);
 }
 

@@ -149,7 +149,39 @@ def test_a_file_that_changed_between_two_runs(cloud, igtcloud, film):
     film.path.write_bytes(film.content)
     igtcloud.run("upload", film.top, "up")
     assert film.parts() == [1, 2, 3, 4, 5]
-    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.content})
+    film.is_whole()  # nor are the parts of the first state left in the store
+
+
+def test_a_folder_that_was_moved_between_two_runs(cloud, igtcloud, film):
+    """The parts that another path has sent are of no use, and are not left behind."""
+    film.interrupted(igtcloud, signal.SIGKILL)
+    film.top = film.top.rename(film.top.parent / "elsewhere")
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+
+
+def test_parts_that_cannot_be_listed_now(cloud, igtcloud, film):
+    """A store that does not answer has not forgotten: what is there counts in the next run."""
+    film.interrupted(igtcloud, signal.SIGKILL)
+    cloud.faults({"fault": "internal-error", "method": "GET", "path": "**/film.bin",
+                  "query": "uploadId=", "times": 0})
+    igtcloud.run("upload", "--retries", "0", film.top, "up", status=SOME_FAILED)
+    assert film.parts() == []
+    cloud.clear()
+    assert film.stored() == [1, 2]
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [3, 4, 5]
+
+
+def test_parts_that_may_not_be_listed(cloud, igtcloud, film):
+    """Rights to list may be missing: then the upload begins anew, and the old one is ended."""
+    film.interrupted(igtcloud, signal.SIGKILL)
+    cloud.faults({"fault": "forbidden", "method": "GET", "path": "**/film.bin",
+                  "query": "uploadId=", "times": 0})
+    igtcloud.run("upload", film.top, "up")
+    film.is_whole()
+    assert film.parts() == [1, 2, 3, 4, 5]
 
 
 def test_an_upload_that_the_store_forgot(cloud, igtcloud, film):

@@ -185,7 +185,13 @@ static void test_uploads(void **state) {
   assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 2);
   assert_int_equal(parts[0].number, 1);
   igt__free(parts);
-  igt__journal_drop_upload(j, "o", "k");
+  assert_false(igt__journal_find_upload(j, "o", "k", "/other", &found));
+  assert_true(igt__journal_find_upload(j, "o", "k", NULL, &found));
+  igt__journal_drop_upload(j, "o", "k", "an older one"); /* another run has begun anew since */
+  assert_true(igt__journal_find_upload(j, "o", "k", "/l", &found));
+  assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 2);
+  igt__free(parts);
+  igt__journal_drop_upload(j, "o", "k", "id");
   assert_false(igt__journal_find_upload(j, "o", "k", "/l", &found));
   assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 0);
   igt__journal_close(j);
@@ -248,6 +254,27 @@ static void test_claims(void **state) {
   igt__journal_close(mine);
 }
 
+static void test_holding_uploads(void **state) {
+  igt__journal *one = open_it(false), *two = open_it(false), *ender = open_it(false);
+
+  (void)state;
+  assert_true(igt__journal_hold_upload(one, "o", "k", false)); /* runs hold it together */
+  assert_true(igt__journal_hold_upload(two, "o", "k", false));
+  assert_false(igt__journal_hold_upload(ender, "o", "k", true));
+  assert_true(igt__journal_hold_upload(ender, "o", "other", true));
+  assert_true(igt__journal_hold_upload(ender, "o2", "k", true));
+  assert_false(igt__journal_hold_upload(one, "o", "k", true)); /* beside another run */
+  igt__journal_release_upload(one, "o", "k");
+  assert_true(igt__journal_hold_upload(two, "o", "k", true)); /* changes over */
+  assert_false(igt__journal_hold_upload(one, "o", "k", false));
+  assert_true(igt__journal_hold_upload(two, "o", "k", false));
+  assert_true(igt__journal_hold_upload(one, "o", "k", false));
+  igt__journal_close(one); /* gives back what it holds */
+  igt__journal_close(two);
+  assert_true(igt__journal_hold_upload(ender, "o", "k", true));
+  igt__journal_close(ender);
+}
+
 static void test_none(void **state) {
   (void)state;
   igt__journal_file found;
@@ -268,6 +295,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_holding_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
       cmocka_unit_test(test_none),
