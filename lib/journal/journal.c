@@ -39,8 +39,12 @@ static const char *const sql[STATEMENT_COUNT] = {
     [FIND_UPLOAD] = "SELECT size, mtime, inode, part_size, upload_id FROM upload"
                     " WHERE origin=?1 AND key=?2 AND (?3 IS NULL OR local=?3)",
     [PUT_UPLOAD] = "INSERT OR REPLACE INTO upload(origin, key, local, size, mtime, inode,"
-                   " part_size, upload_id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+                   " part_size, upload_id, prefix, project, place, began, worked)"
+                   " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?12)",
     [DROP_UPLOAD] = "DELETE FROM upload WHERE origin=?1 AND key=?2 AND upload_id=?3",
+    [EACH_UPLOAD] = "SELECT key, local, size, mtime, inode, part_size, upload_id, prefix, project,"
+                    " place, began, worked FROM upload WHERE origin=?1 ORDER BY key",
+    [WORKED_ON] = "UPDATE upload SET worked=?3 WHERE origin=?1 AND key=?2",
     [PUT_PART] = "INSERT OR REPLACE INTO part(origin, key, number, etag, sha256)"
                  " VALUES(?1,?2,?3,?4,?5)",
     [DROP_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2",
@@ -74,7 +78,8 @@ static const char schema[] =
     " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " local TEXT NOT NULL, size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER,"
-    " upload_id TEXT, PRIMARY KEY(origin, key)) WITHOUT ROWID;"
+    " upload_id TEXT, prefix INTEGER, project TEXT, place TEXT, began INTEGER, worked INTEGER,"
+    " PRIMARY KEY(origin, key)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS part(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " number INTEGER NOT NULL, etag TEXT, sha256 BLOB, PRIMARY KEY(origin, key, number))"
     " WITHOUT ROWID;"
@@ -84,6 +89,16 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
     "PRAGMA user_version=2;";
+
+/* Format 1 had all names of a finished file in each row: what it remembered of those is looked up
+ * anew. Uploads had fewer columns. */
+static const char from_1[] = "DROP TABLE IF EXISTS file;"
+                             "ALTER TABLE upload ADD COLUMN prefix INTEGER;"
+                             "ALTER TABLE upload ADD COLUMN project TEXT;"
+                             "ALTER TABLE upload ADD COLUMN place TEXT;"
+                             "ALTER TABLE upload ADD COLUMN began INTEGER;"
+                             "ALTER TABLE upload ADD COLUMN worked INTEGER;"
+                             "PRAGMA user_version=2;";
 
 /* ---- opening ---- */
 
@@ -130,23 +145,34 @@ static igt_status sqlite_fail(igt__journal *journal, int rc, const char *path, i
   return igt__fail(err, IGT_E_IO, "the journal %s cannot be used: %s", path, why);
 }
 
-/* Format 1 had all names in each row, and was never released: what it remembered is looked up anew.
- */
-static int leave_old(igt__journal *journal, int version) {
-  return version == 1 ? sqlite3_exec(journal->db, "DROP TABLE IF EXISTS file", NULL, NULL, NULL)
-                      : SQLITE_OK;
-}
-
-static igt_status check_version(igt__journal *journal, const char *path, igt_error *err) {
+static int read_version(igt__journal *journal, int *version) {
   sqlite3_stmt *stmt = NULL;
-  int version = 0;
   int rc = sqlite3_prepare_v2(journal->db, "PRAGMA user_version", -1, &stmt, NULL);
 
+  *version = 0;
   if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-    version = sqlite3_column_int(stmt, 0);
+    *version = sqlite3_column_int(stmt, 0);
     rc = SQLITE_OK;
   }
   sqlite3_finalize(stmt);
+  return rc;
+}
+
+/* Another process may be at it, or faster. */
+static int leave_format_1(igt__journal *journal) {
+  int version, rc = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+  if (rc == SQLITE_OK && (rc = read_version(journal, &version)) == SQLITE_OK && version == 1)
+    rc = sqlite3_exec(journal->db, from_1, NULL, NULL, NULL);
+  if (rc == SQLITE_OK)
+    return sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
+  (void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+  return rc;
+}
+
+static igt_status check_version(igt__journal *journal, const char *path, igt_error *err) {
+  int version, rc = read_version(journal, &version);
+
   if (rc != SQLITE_OK)
     return sqlite_fail(journal, rc, path, err);
   if (version > JOURNAL_VERSION)
@@ -154,7 +180,7 @@ static igt_status check_version(igt__journal *journal, const char *path, igt_err
                      "the journal %s was written by a newer igtcloud (format %d, this one knows "
                      "%d): use that one, or name another with --journal",
                      path, version, JOURNAL_VERSION);
-  rc = leave_old(journal, version);
+  rc = version == 1 ? leave_format_1(journal) : SQLITE_OK;
   return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
 }
 
@@ -456,6 +482,10 @@ void igt__journal_put_upload(igt__journal *journal, const char *origin, const ch
   igt__bind_int(stmt, 6, upload->inode);
   igt__bind_int(stmt, 7, upload->part_size);
   igt__bind_text(stmt, 8, upload->upload_id);
+  igt__bind_int(stmt, 9, upload->prefix_len);
+  igt__bind_text(stmt, 10, upload->project ? upload->project : "");
+  igt__bind_text(stmt, 11, upload->place ? upload->place : "");
+  igt__bind_int(stmt, 12, (uint64_t)igt__wall_seconds());
   igt__journal_write_locked(journal, PUT_UPLOAD);
   (void)start_locked(journal, DROP_PARTS, origin, key);
   igt__journal_write_locked(journal, DROP_PARTS);
@@ -488,7 +518,56 @@ void igt__journal_put_part(igt__journal *journal, const char *origin, const char
   igt__bind_text(stmt, 4, part->etag);
   (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
   igt__journal_write_locked(journal, PUT_PART);
+  igt__bind_int(start_locked(journal, WORKED_ON, origin, key), 3, (uint64_t)igt__wall_seconds());
+  igt__journal_write_locked(journal, WORKED_ON);
   pthread_mutex_unlock(&journal->lock);
+}
+
+static const char *text_at(sqlite3_stmt *stmt, int at) {
+  const char *text = (const char *)sqlite3_column_text(stmt, at);
+
+  return text ? text : "";
+}
+
+static igt__journal_unfinished unfinished_at(sqlite3_stmt *stmt) {
+  igt__journal_unfinished one = {.key = text_at(stmt, 0),
+                                 .local = text_at(stmt, 1),
+                                 .upload = {.size = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                            .mtime_ns = sqlite3_column_int64(stmt, 3),
+                                            .inode = (uint64_t)sqlite3_column_int64(stmt, 4),
+                                            .part_size = (uint64_t)sqlite3_column_int64(stmt, 5),
+                                            .prefix_len = (size_t)sqlite3_column_int64(stmt, 7),
+                                            .project = text_at(stmt, 8),
+                                            .place = text_at(stmt, 9)},
+                                 .began = sqlite3_column_int64(stmt, 10),
+                                 .worked = sqlite3_column_int64(stmt, 11)};
+
+  igt__column_text(stmt, 6, one.upload.upload_id, sizeof one.upload.upload_id);
+  return one;
+}
+
+igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
+                                    igt__journal_upload_fn fn, void *payload, igt_error *err) {
+  sqlite3_stmt *stmt;
+  igt_status status = IGT_OK;
+  int rc = SQLITE_DONE;
+
+  if (!journal)
+    return IGT_OK;
+  pthread_mutex_lock(&journal->lock);
+  (void)commit_locked(journal); /* a batch sees nothing that others wrote since its begin */
+  stmt = start_locked(journal, EACH_UPLOAD, origin, NULL);
+  while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    igt__journal_unfinished one = unfinished_at(stmt);
+    if (!fn(payload, &one))
+      break;
+  }
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+    status =
+        igt__fail(err, IGT_E_IO, "the journal cannot be read: %s", sqlite3_errmsg(journal->db));
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return status;
 }
 
 static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt) {
@@ -588,6 +667,15 @@ bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const c
 
 void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key) {
   (void)lock_name(journal, F_UNLCK, origin, UPLOADS, key);
+}
+
+bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, const char *key) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+
+  if (!journal || !open_claims(journal))
+    return false;
+  lock.l_start = place_of(origin, UPLOADS, key);
+  return fcntl(journal->claims, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 /* ---- studies that were created ---- */

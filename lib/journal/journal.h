@@ -72,6 +72,10 @@ typedef struct igt__journal_upload {
   uint64_t inode;
   uint64_t part_size;
   char upload_id[1024];
+  /* For lists; of _put alone, borrowed, "" when not known. */
+  const char *project; /* its name */
+  const char *place;   /* "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME" */
+  size_t prefix_len;   /* of the key: what credentials for it are asked for; 0: not known */
 } igt__journal_upload;
 /* local NULL: that of any local file. */
 bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
@@ -81,12 +85,23 @@ void igt__journal_put_upload(igt__journal *journal, const char *origin, const ch
 /* Only the one of this id: another run may have begun a new one since. */
 void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key,
                               const char *upload_id);
+/* All of a cloud's, ordered by key. False of fn ends it; fn must not use the journal. */
+typedef struct igt__journal_unfinished {
+  const char *key, *local; /* valid during the call, as upload's strings */
+  igt__journal_upload upload;
+  int64_t began, worked; /* seconds since 1970: created, last part stored; 0: not known */
+} igt__journal_unfinished;
+typedef bool (*igt__journal_upload_fn)(void *payload, const igt__journal_unfinished *one);
+igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
+                                    igt__journal_upload_fn fn, void *payload, igt_error *err);
 /* Runs that work on an upload hold it together; who ends it although it may be of use holds it
  * alone. Whoever holds it already changes to the other way. False: others hold it. A process that
  * ends gives back what it holds. On a file system without locks everybody may hold everything. */
 bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
                               bool alone);
 void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key);
+/* Whether others hold it. */
+bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, const char *key);
 /* One stored part of it. */
 typedef struct igt__journal_part {
   unsigned number;

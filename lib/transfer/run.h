@@ -25,6 +25,7 @@ struct igt__run {
   igt__journal *journal;
   igt__cancel *cancel;
   const char *origin;
+  const char *project; /* its name, for lists of what is unfinished; NULL: not known */
   const igt_callbacks *callbacks; /* never NULL, its members may be */
   igt_transfer_options options;
   igt__sched *sched;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 /* An upload that somebody else ended is begun anew so often. */
 #define MAX_RESTARTS 2
 #define HOLD_POLL_US 50000
+#define PLACE_MAX 65536 /* names of the cloud, and a path of at most 4,096 bytes */
 
 typedef struct send_work {
   igt__work work;
@@ -435,23 +437,54 @@ static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
   return IGT_OK;
 }
 
+/* What stands between the study and the file in a place of the command line. */
+static const char *category_of(const send_work *s) {
+  const igt__group *group = s->group;
+  static const char marks[] = "annotations/";
+  size_t n = sizeof marks - 1;
+
+  if (*group->institute && !*group->study_id)
+    return "dicom"; /* an institute's import, which is in no study yet */
+  return s->prefix_len >= n && strncmp(s->key + s->prefix_len - n, marks, n) == 0 ? "annotations"
+                                                                                  : "files";
+}
+
+/* "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME"; NULL: no memory. */
+static char *place_of(const send_work *s) {
+  const igt__group *group = s->group;
+  const char *study = *group->study_id ? group->study : "";
+  const char *const parts[] = {s->run->project ? s->run->project : "", group->institute, study,
+                               category_of(s), s->item_path};
+  igt__buf place;
+
+  igt__buf_init(&place, PLACE_MAX);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (*parts[i])
+      igt__buf_printf(&place, "%s%s", place.len ? "/" : "", parts[i]);
+  return igt__buf_take(&place);
+}
+
 static igt_status create(send_work *s, igt_error *err) {
   igt__journal_upload now = {.size = s->local.size,
                              .mtime_ns = s->local.mtime_ns,
                              .inode = s->local.inode,
-                             .part_size = s->part_size};
+                             .part_size = s->part_size,
+                             .prefix_len = s->prefix_len,
+                             .project = s->run->project};
+  char *place = place_of(s);
   piece *p = piece_new(s, IGT__S3_CREATE_MULTIPART, err);
   igt_status status;
 
-  if (!p)
-    return err->status;
-  status = igt__s3_perform(s->run->s3, &p->req, err);
+  now.place = place;
+  status = p ? igt__s3_perform(s->run->s3, &p->req, err) : err->status;
   if (status == IGT_OK) {
     (void)snprintf(s->upload_id, sizeof s->upload_id, "%s", p->req.new_upload_id);
     (void)snprintf(now.upload_id, sizeof now.upload_id, "%s", s->upload_id);
     igt__journal_put_upload(s->run->journal, s->run->origin, s->key, s->path, &now);
   }
-  piece_free(p);
+  if (p)
+    piece_free(p);
+  igt__free(place);
   return status;
 }
 

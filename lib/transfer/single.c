@@ -64,6 +64,12 @@ static igt_status begin(single *s, igt_client *client, const igt_file_options *o
   return igt__run_init(&s->run, client, &transfer, &s->callbacks, err);
 }
 
+static const char *project_of(const igt_node *node) {
+  while (node->kind != IGT_NODE_PROJECT && node->parent)
+    node = node->parent;
+  return node->kind == IGT_NODE_PROJECT ? node->name : NULL;
+}
+
 /* The study, institute or project that the file is in, for the journal and the callbacks. */
 static igt_status open_group(single *s, const igt_node *in, const char *action, const char *prefix,
                              igt_error *err) {
@@ -72,6 +78,7 @@ static igt_status open_group(single *s, const igt_node *in, const char *action, 
 
   const char *what = study ? in->name : institute ? "DICOM import" : "";
 
+  s->run.project = project_of(in);
   s->grant = igt__run_grant(&s->run, action, prefix);
   s->group =
       s->grant ? igt__group_open(&s->run, institute ? institute->name : "",

@@ -151,6 +151,7 @@ static igt_status move(igt__upload *u, igt_summary *summary, igt_error *err) {
     status = igt__find(u->run.client, &u->options->selection, true, &u->found, err);
   if (status != IGT_OK)
     return status;
+  u->run.project = igt__text_of(&u->found.project->name);
   igt__run_task_begin(&u->run);
   igt__pool_add(u->run.lister, upload_task, u);
   return igt__run_wait(&u->run, summary, err);

@@ -130,25 +130,39 @@ static void test_many(void **state) {
   igt__journal_close(j);
 }
 
-/* The first format is left behind, what it held is forgotten. */
+static bool count_one(void *payload, const igt__journal_unfinished *one) {
+  (void)one;
+  ++*(int *)payload;
+  return true;
+}
+
+/* The first format is left behind: finished files are forgotten, uploads are not. */
 static void test_first_format(void **state) {
   igt__journal_file found;
-  char command[512];
+  igt__journal_upload upload;
+  char command[900];
+  int calls = 0;
 
   (void)state;
-  igt__journal_close(open_it(false));
-  snprintf(command, sizeof command,
-           "rm -f '%s' && python3 -c \"import sqlite3; db = sqlite3.connect('%s');"
-           " db.execute('CREATE TABLE file(origin, key, local)');"
-           " db.execute('PRAGMA user_version=1'); db.commit()\"",
-           path, path);
+  snprintf(command, sizeof command, "mkdir '%s/deep' && %s '%s' \"%s\"", top,
+           "/usr/bin/python3 -c 'import sqlite3, sys; "
+           "sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])'",
+           path,
+           "CREATE TABLE file(origin, key, local);"
+           "CREATE TABLE upload(origin TEXT NOT NULL, key TEXT NOT NULL, local TEXT NOT NULL, "
+           "size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER, upload_id TEXT, "
+           "PRIMARY KEY(origin, key)) WITHOUT ROWID;"
+           "INSERT INTO upload VALUES('o', 'k', '/l', 1, 2, 3, 4, 'id'); PRAGMA user_version=1;");
   assert_int_equal(system(command), 0);
-  igt__journal *j = open_it(false);
-  igt__journal_put_file(j, "o", "k", "/l", &(igt__journal_file){.size = 3});
-  igt__journal_close(j);
-  j = open_it(false);
-  assert_true(igt__journal_find_file(j, "o", "k", "/l", &found));
-  igt__journal_close(j);
+  for (int i = 0; i < 2; i++) {
+    igt__journal *j = open_it(false);
+    assert_true(igt__journal_find_upload(j, "o", "k", "/l", &upload));
+    assert_int_equal(igt__journal_each_upload(j, "o", count_one, &calls, NULL), IGT_OK);
+    assert_int_equal(igt__journal_find_file(j, "o", "k", "/l", &found), i);
+    igt__journal_put_file(j, "o", "k", "/l", &(igt__journal_file){.size = 3});
+    igt__journal_close(j);
+  }
+  assert_int_equal(calls, 2);
 }
 
 static void test_downloads(void **state) {
@@ -254,11 +268,56 @@ static void test_claims(void **state) {
   igt__journal_close(mine);
 }
 
+static bool keep_one(void *payload, const igt__journal_unfinished *one) {
+  char *out = payload;
+
+  assert_true(one->began > 1700000000 && one->worked >= one->began);
+  assert_string_equal(one->local, "/l");
+  assert_string_equal(one->upload.upload_id, "id");
+  assert_int_equal(one->upload.prefix_len, 3);
+  assert_string_equal(one->upload.project, "demo");
+  sprintf(out + strlen(out), "%s=%s ", one->key, one->upload.place);
+  return true;
+}
+
+static bool stop(void *payload, const igt__journal_unfinished *one) {
+  (void)one;
+  ++*(int *)payload;
+  return false;
+}
+
+static void test_list_of_uploads(void **state) {
+  (void)state;
+  igt__journal *j = open_it(false), *other = open_it(false);
+  igt__journal_upload u = {
+      .size = 100, .upload_id = "id", .project = "demo", .place = "here", .prefix_len = 3};
+  char all[200] = "";
+  int calls = 0;
+
+  igt__journal_put_upload(j, "o", "k2", "/l", &u);
+  igt__journal_put_upload(j, "o", "k1", "/l", &u);
+  igt__journal_put_upload(j, "o2", "k3", "/l", &u);
+  igt__journal_put_part(j, "o", "k1", &(igt__journal_part){.number = 1});
+  assert_int_equal(igt__journal_each_upload(j, "o", keep_one, all, NULL), IGT_OK);
+  assert_string_equal(all, "k1=here k2=here ");
+  igt__journal_put_upload(other, "o", "k4", "/l", &u);
+  assert_int_equal(igt__journal_each_upload(j, "o", keep_one, all, NULL), IGT_OK);
+  assert_string_equal(all, "k1=here k2=here k1=here k2=here k4=here ");
+  assert_int_equal(igt__journal_each_upload(j, "o", stop, &calls, NULL), IGT_OK);
+  assert_int_equal(calls, 1);
+  igt__journal_close(other);
+  igt__journal_close(j);
+}
+
 static void test_holding_uploads(void **state) {
   igt__journal *one = open_it(false), *two = open_it(false), *ender = open_it(false);
 
   (void)state;
+  assert_false(igt__journal_upload_is_held(ender, "o", "k"));
   assert_true(igt__journal_hold_upload(one, "o", "k", false)); /* runs hold it together */
+  assert_true(igt__journal_upload_is_held(ender, "o", "k"));
+  assert_false(igt__journal_upload_is_held(ender, "o2", "k"));
+  assert_false(igt__journal_upload_is_held(one, "o", "k")); /* not by others */
   assert_true(igt__journal_hold_upload(two, "o", "k", false));
   assert_false(igt__journal_hold_upload(ender, "o", "k", true));
   assert_true(igt__journal_hold_upload(ender, "o", "other", true));
@@ -295,6 +354,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_list_of_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_holding_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
