@@ -12,7 +12,9 @@
 #include "igtcloud/cloud.h"
 #include "igtcloud/error.h"
 #include "igtcloud/log.h"
+#include "igtcloud/model.h"
 #include "igtcloud/transfer.h"
+#include "igtcloud/uploads.h"
 
 /* Exit statuses; exit_statuses[] in help.c says what they mean. */
 enum {
@@ -61,6 +63,9 @@ typedef struct settings {
   const char *fields, *key_file, *input, *describe;
   texts field;
   bool yes, list, clear;
+  /* unfinished uploads */
+  bool abort, lost;
+  long long older_than;
 } settings;
 
 typedef enum option_kind {
@@ -183,6 +188,8 @@ int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
 void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Names may hold anything: nothing in them moves the cursor. */
 void print_safe(FILE *out, const char *text);
+/* As JSON; bytes that are no text become U+FFFD. */
+void json_value(FILE *out, const char *value);
 void json_text(FILE *out, const char *key, const char *value, bool first);
 void open_log(settings *s);
 /* False: some of it could not be written, which is told. */
@@ -218,6 +225,8 @@ typedef struct listing listing;
 listing *listing_open(const settings *s, const column *columns);
 /* path: shown for the field "path" and in JSON; may be NULL. IGT_E_INVALID: told already. */
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
+/* A row that is no model: what it is made of. */
+igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count);
 int listing_close(listing *l, int exit_status); /* prints what was held back; the exit status */
 /* One model with all its fields. */
 int show_model(const settings *s, const igt_model *model, const char *path);
@@ -259,7 +268,7 @@ extern const command study_create_command, study_set_command, study_label_comman
 extern const command service_create_command, service_list_command, service_delete_command;
 extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
-extern const command api_command, report_merge_command, upgrade_command;
+extern const command api_command, report_merge_command, upgrade_command, uploads_command;
 
 /* release.c: whose releases `igtcloud upgrade` takes ("": none), and where they are. */
 const char *release_key(void);

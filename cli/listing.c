@@ -156,16 +156,33 @@ static igt_status check_fields(listing *l, const row *r, const char *known, cons
   return IGT_OK;
 }
 
-static igt_status read_row(row *r, const igt_model *model, const char *path) {
+/* What a row is made of: a model, or fields of our own. */
+typedef struct content {
+  const igt_model *model;
+  const igt_field_text *fields;
+  size_t count;
+} content;
+
+static igt_status each_field(const content *c, igt_field_fn fn, void *payload) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+
+  if (c->model)
+    return igt_model_each_field(c->model, fn, payload, &err);
+  for (size_t i = 0; i < c->count && status == IGT_OK; i++)
+    status = fn(payload, &c->fields[i]);
+  return status;
+}
+
+static igt_status read_row(row *r, const content *c, const char *path) {
   char *known = NULL;
   size_t n = 0;
-  igt_error err = IGT_ERROR_INIT;
   igt_status status;
 
   r->known = open_memstream(&known, &n);
   if (!r->known)
     return IGT_E_NO_MEMORY;
-  status = igt_model_each_field(model, take_field, r, &err);
+  status = each_field(c, take_field, r);
   fclose(r->known);
   if (status == IGT_OK) {
     take_path(r, path);
@@ -297,13 +314,10 @@ static igt_status print_whole(const igt_model *model, const char *path) {
   return IGT_OK;
 }
 
-igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name) {
+static igt_status add_row(listing *l, const content *c, const char *path, const char *name) {
   row r = {.l = l, .json = l->s->json};
-  igt_status status;
+  igt_status status = read_row(&r, c, path);
 
-  if (r.json && !l->chosen)
-    return print_whole(model, path);
-  status = read_row(&r, model, path);
   if (status == IGT_OK && name && !l->chosen) /* as it is found from here, not from the top */
     set_cell(&r, l->count - 1, name, 0);
   if (status != IGT_OK)
@@ -316,6 +330,36 @@ igt_status listing_row(listing *l, const igt_model *model, const char *path, con
     print_cells(l, r.cells);
   free_row(&r);
   return status;
+}
+
+igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name) {
+  const content c = {.model = model};
+
+  return l->s->json && !l->chosen ? print_whole(model, path) : add_row(l, &c, path, name);
+}
+
+static void print_fields(const igt_field_text *fields, size_t count) {
+  const char *comma = "";
+
+  putchar('{');
+  for (size_t i = 0; i < count; i++) {
+    if (fields[i].is == IGT_ABSENT)
+      continue;
+    fputs(comma, stdout);
+    put_json_string(stdout, fields[i].name);
+    printf(":%s", fields[i].json);
+    comma = ",";
+  }
+  puts("}");
+}
+
+igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count) {
+  const content c = {.fields = fields, .count = count};
+
+  if (!l->s->json || l->chosen)
+    return add_row(l, &c, NULL, NULL);
+  print_fields(fields, count);
+  return IGT_OK;
 }
 
 int listing_close(listing *l, int exit_status) {

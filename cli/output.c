@@ -101,8 +101,8 @@ void message(const settings *s, const char *fmt, ...) {
   fprintf(stderr, "\n");
 }
 
-void json_text(FILE *out, const char *key, const char *value, bool first) {
-  fprintf(out, "%s\"%s\":\"", first ? "" : ",", key);
+void json_value(FILE *out, const char *value) {
+  putc('"', out);
   while (*value) {
     unsigned char c = (unsigned char)*value;
     size_t n = character(value);
@@ -117,6 +117,11 @@ void json_text(FILE *out, const char *key, const char *value, bool first) {
     value += n ? n : 1;
   }
   putc('"', out);
+}
+
+void json_text(FILE *out, const char *key, const char *value, bool first) {
+  fprintf(out, "%s\"%s\":", first ? "" : ",", key);
+  json_value(out, value);
 }
 
 /* ---- the log ---- */

@@ -17,6 +17,7 @@
 #include "request.h"
 #include "transfer.h"
 #include "upgrade.h"
+#include "uploads.h"
 #include "version.h"
 
 #endif

@@ -10,10 +10,8 @@ import pytest
 
 from igtcloud import SOME_FAILED, Program
 from sandbox import BUCKET
-from uploads import MIB, Place, cloud_with, epd, institute, items, pattern, put
+from uploads import (PART, SIZE, Film, Place, cloud_with, epd, institute, items, pattern, put)
 
-PART = 8 * MIB
-SIZE = 4 * PART + 5
 
 
 @pytest.fixture(scope="module")
@@ -34,50 +32,9 @@ def igtcloud(cloud, tmp_path):
 counter = iter(range(20))
 
 
-class Film:
-    def __init__(self, cloud, folder):
-        self.lab, self.cloud = f"lab{next(counter)}", cloud
-        self.top = put(folder / "up", {f"{self.lab}/case/film.bin": pattern(SIZE)})
-        self.path = self.top / self.lab / "case/film.bin"
-        self.content = pattern(SIZE)
-
-    def is_whole(self):
-        Place(self.cloud, self.lab, "up").is_whole("case", {"film.bin": self.content})
-        assert self.uploads() == []  # nothing half done lies about
-
-    def uploads(self):
-        """That are begun and not ended."""
-        prefix = Place(self.cloud, self.lab, "up").prefix
-        found = self.cloud.boto3().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-        return [u for u in found if u["Key"].startswith(prefix)]
-
-    def parts(self, status=200):
-        """Numbers of the parts that were asked for and answered so."""
-        return sorted(r["part"] for r in self.cloud.requests(method="PUT", path="*/film.bin")
-                      if r["part"] and r["status"] == status)
-
-    def stored(self):
-        upload = self.uploads()[0]
-        found = self.cloud.boto3().list_parts(Bucket=BUCKET, Key=upload["Key"],
-                                              UploadId=upload["UploadId"])
-        return [p["PartNumber"] for p in found.get("Parts", [])]
-
-    def interrupted(self, igtcloud, number, *options):
-        """Ends a run by a signal once two parts are there and the others are not."""
-        self.cloud.faults({"fault": "reset", "method": "PUT", "path": "**/film.bin", "skip": 2,
-                           "times": 0})
-        process = igtcloud.start("upload", "--connections", "1", *options, self.top, "up")
-        self.cloud.wait_for(lambda: len(self.parts()) == 2)
-        self.cloud.wait_for(lambda: len(self.cloud.requests(method="PUT", path="*/film.bin")) > 2)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=30)
-        self.cloud.clear()
-        return process.returncode, err.decode()
-
-
 @pytest.fixture
 def film(cloud, tmp_path):
-    return Film(cloud, tmp_path)
+    return Film(cloud, tmp_path, f"lab{next(counter)}")
 
 
 def test_in_parts(cloud, igtcloud, film):

@@ -8,6 +8,8 @@ from rest_client import RestClient
 from sandbox import BUCKET, Sandbox
 
 MIB = 1024 * 1024
+PART = 8 * MIB
+SIZE = 4 * PART + 5
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 NEW_STUDY = "/api/data/hospitals/*/studies"
 
@@ -122,3 +124,48 @@ def sent_bytes(cloud):
 
 def items(done, **wanted):
     return [i for i in done.items if all(i.get(k) == v for k, v in wanted.items())]
+
+
+class Film:
+    """A file that goes up in five parts."""
+
+    def __init__(self, cloud, folder, lab):
+        self.lab, self.cloud = lab, cloud
+        self.top = put(folder / "up", {f"{self.lab}/case/film.bin": pattern(SIZE)})
+        self.path = self.top / self.lab / "case/film.bin"
+        self.content = pattern(SIZE)
+
+    def is_whole(self):
+        Place(self.cloud, self.lab, "up").is_whole("case", {"film.bin": self.content})
+        assert self.uploads() == []  # nothing half done lies about
+
+    def uploads(self):
+        """That are begun and not ended."""
+        return self.all_uploads(Place(self.cloud, self.lab, "up").prefix)
+
+    def all_uploads(self, prefix):
+        found = self.cloud.boto3().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [u for u in found if u["Key"].startswith(prefix)]
+
+    def parts(self, status=200):
+        """Numbers of the parts that were asked for and answered so."""
+        return sorted(r["part"] for r in self.cloud.requests(method="PUT", path="*/film.bin")
+                      if r["part"] and r["status"] == status)
+
+    def stored(self):
+        upload = self.uploads()[0]
+        found = self.cloud.boto3().list_parts(Bucket=BUCKET, Key=upload["Key"],
+                                              UploadId=upload["UploadId"])
+        return [p["PartNumber"] for p in found.get("Parts", [])]
+
+    def interrupted(self, igtcloud, number, *options):
+        """Ends a run by a signal once two parts are there and the others are not."""
+        self.cloud.faults({"fault": "reset", "method": "PUT", "path": "**/film.bin", "skip": 2,
+                           "times": 0})
+        process = igtcloud.start("upload", "--connections", "1", *options, self.top, "up")
+        self.cloud.wait_for(lambda: len(self.parts()) == 2)
+        self.cloud.wait_for(lambda: len(self.cloud.requests(method="PUT", path="*/film.bin")) > 2)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+        self.cloud.clear()
+        return process.returncode, err.decode()

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+static const option uploads_options[] = {
+    {"abort", 0, OPTION_FLAG, AT(abort), NULL, NULL,
+     "end them: the store forgets their parts; asks first"},
+    {"lost", 0, OPTION_FLAG, AT(lost), NULL, NULL,
+     "only those whose file is gone or was changed: nothing can go on with them"},
+    {"older-than", 0, OPTION_NUMBER, AT(older_than), "DAYS", NULL,
+     "only those that nobody has worked on for so many days"},
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
+     "with --abort: only say what would be ended"},
+    YES_OPTION,
+    FIELDS_OPTION,
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"},
+    END_OF_OPTIONS};
+
+static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", false},
+                                 {"SIZE", "size", true},    {"STORED", "stored", true},
+                                 {"FILE", "local", false},  {"PLACE", "place|key", false},
+                                 {NULL, NULL, false}};
+
+/* ---- a row ---- */
+
+#define MAX_FIELDS 16
+
+typedef struct row {
+  igt_field_text fields[MAX_FIELDS];
+  char *json[MAX_FIELDS]; /* of texts */
+  char numbers[MAX_FIELDS][32];
+  size_t count;
+  bool whole; /* there was memory for it */
+} row;
+
+static igt_field_text *next_field(row *r, const char *name, igt_presence is) {
+  igt_field_text *field = &r->fields[r->count++];
+
+  *field = (igt_field_text){.name = name, .is = is, .text = "", .json = "null", .known = true};
+  return field;
+}
+
+/* "" is a thing that is not known. */
+static void add_text(row *r, const char *name, const char *text) {
+  size_t at = r->count, n = 0;
+  igt_field_text *field = next_field(r, name, *text ? IGT_SET : IGT_NULL);
+  FILE *out = *text ? open_memstream(&r->json[at], &n) : NULL;
+
+  if (out) {
+    json_value(out, text);
+    fclose(out);
+  }
+  if (r->json[at]) {
+    field->text = text;
+    field->json = r->json[at];
+  }
+  r->whole = r->whole && (!*text || r->json[at]);
+}
+
+static void add_number(row *r, const char *name, uint64_t number) {
+  char *text = r->numbers[r->count];
+  igt_field_text *field = next_field(r, name, IGT_SET);
+
+  snprintf(text, sizeof *r->numbers, "%llu", (unsigned long long)number);
+  field->text = field->json = text;
+}
+
+static void add_time(row *r, const char *name, int64_t seconds) {
+  char *text = r->numbers[r->count];
+  time_t when = (time_t)seconds;
+  struct tm tm;
+
+  *text = '\0';
+  if (seconds && gmtime_r(&when, &tm))
+    strftime(text, sizeof *r->numbers, "%Y-%m-%dT%H:%M:%SZ", &tm);
+  add_text(r, name, text);
+}
+
+static igt_status print_row(listing *out, const igt_unfinished *one) {
+  row r = {.whole = true};
+  igt_status status;
+
+  add_text(&r, "state", igt_unfinished_state_name(one->state));
+  add_text(&r, "place", one->place);
+  add_text(&r, "project", one->project);
+  add_text(&r, "local", one->local_path);
+  add_text(&r, "key", one->key);
+  add_text(&r, "uploadId", one->upload_id);
+  add_number(&r, "size", one->size);
+  add_number(&r, "stored", one->stored);
+  add_number(&r, "parts", one->parts);
+  add_time(&r, "began", one->began);
+  add_time(&r, "worked", one->worked);
+  if (one->error.status != IGT_OK) {
+    add_text(&r, "status", igt_status_name(one->error.status));
+    add_text(&r, "error", one->error.text);
+  }
+  status = r.whole ? listing_fields(out, r.fields, r.count) : IGT_E_NO_MEMORY;
+  for (size_t i = 0; i < r.count; i++)
+    free(r.json[i]);
+  return status;
+}
+
+/* ---- those that are meant ---- */
+
+typedef struct selected {
+  const settings *s;
+  igt_uploads *uploads;
+  bool *meant; /* of each; their states change when they are ended */
+  size_t count, resumable, running;
+  uint64_t stored;
+} selected;
+
+static const igt_unfinished *pick(const selected *sel, size_t i) {
+  return sel->meant[i] ? igt_uploads_get(sel->uploads, i) : NULL;
+}
+
+static void count_them(selected *sel) {
+  for (size_t i = 0; i < igt_uploads_count(sel->uploads); i++) {
+    const igt_unfinished *one = igt_uploads_get(sel->uploads, i);
+    sel->meant[i] = !sel->s->lost || one->state == IGT_UNFINISHED_LOST;
+    if (!sel->meant[i])
+      continue;
+    if (one->state == IGT_UNFINISHED_RUNNING) {
+      sel->running++;
+      continue;
+    }
+    sel->count++;
+    sel->resumable += one->state == IGT_UNFINISHED_RESUMABLE;
+    sel->stored += one->stored;
+  }
+}
+
+/* Each that has an error is told on standard error, too; the exit status. */
+static int print_them(const selected *sel) {
+  listing *out = listing_open(sel->s, columns);
+  igt_status status = out ? IGT_OK : IGT_E_NO_MEMORY;
+  int result = EXIT_DONE;
+
+  for (size_t i = 0; i < igt_uploads_count(sel->uploads) && status == IGT_OK; i++) {
+    const igt_unfinished *one = pick(sel, i);
+    if (!one)
+      continue;
+    status = print_row(out, one);
+    if (one->error.status != IGT_OK && one->error.status != IGT_E_LOCKED) {
+      (void)fail(&one->error);
+      result = EXIT_SOME_FAILED;
+    }
+  }
+  return listing_close(out, status == IGT_OK ? result : exit_status_of(status));
+}
+
+static const char *plural(size_t n) {
+  return n == 1 ? "" : "s";
+}
+
+/* ---- ending them ---- */
+
+static int ask(const selected *sel) {
+  char size[32], resumable[100] = "";
+
+  format_size(sel->stored, size, sizeof size);
+  if (sel->resumable)
+    snprintf(resumable, sizeof resumable, " %zu of them could still go on where %s.",
+             sel->resumable, sel->resumable == 1 ? "it was" : "they were");
+  for (size_t i = 0; !sel->s->yes && i < igt_uploads_count(sel->uploads); i++) {
+    const igt_unfinished *one = pick(sel, i);
+    if (one && one->state != IGT_UNFINISHED_RUNNING)
+      message(sel->s, "%s (%s)", one->local_path, igt_unfinished_state_name(one->state));
+  }
+  return confirm(sel->s, "The store has %s of %zu unfinished upload%s.%s End %s?", size, sel->count,
+                 plural(sel->count), resumable, sel->count == 1 ? "it" : "them all");
+}
+
+/* What was listed as running is not touched, even when it has ended since: nobody saw it. */
+static size_t end_them(selected *sel) {
+  size_t ended = 0;
+
+  for (size_t i = 0; i < igt_uploads_count(sel->uploads) && !caught_signal(); i++) {
+    const igt_unfinished *one = pick(sel, i);
+    igt_error err = IGT_ERROR_INIT;
+    if (!one || one->state == IGT_UNFINISHED_RUNNING)
+      continue;
+    if (igt_uploads_abort(sel->uploads, i, &err) == IGT_OK)
+      ended++;
+    else
+      sel->running += err.status == IGT_E_LOCKED;
+  }
+  return ended;
+}
+
+static int abort_them(selected *sel) {
+  int status = EXIT_DONE;
+  size_t ended = 0;
+
+  if (sel->count && !sel->s->dry_run && (status = ask(sel)) == EXIT_DONE)
+    ended = end_them(sel);
+  if (status != EXIT_DONE)
+    return status;
+  status = print_them(sel);
+  message(sel->s, sel->s->dry_run ? "would end %zu upload%s" : "ended %zu upload%s",
+          sel->s->dry_run ? sel->count : ended, plural(sel->s->dry_run ? sel->count : ended));
+  return caught_signal() ? exit_status_of(IGT_E_CANCELLED) : status;
+}
+
+static int list_or_abort(selected *sel) {
+  const settings *s = sel->s;
+  int status;
+
+  count_them(sel);
+  if (sel->count + sel->running == 0) {
+    message(s, "There are no unfinished uploads%s", s->lost || s->older_than ? " like that" : "");
+    return EXIT_DONE;
+  }
+  status = s->abort ? abort_them(sel) : print_them(sel);
+  if (s->abort && sel->running)
+    message(s, "%zu upload%s under way %s left alone", sel->running, plural(sel->running),
+            sel->running == 1 ? "was" : "were");
+  return status;
+}
+
+static int work(const settings *s, igt_uploads *uploads) {
+  selected sel = {.s = s, .uploads = uploads};
+  igt_error err = IGT_ERROR_INIT;
+  int status;
+
+  sel.meant = calloc(igt_uploads_count(uploads) + 1, sizeof *sel.meant);
+  if (!sel.meant) {
+    err.status = IGT_E_NO_MEMORY;
+    return fail(&err);
+  }
+  status = list_or_abort(&sel);
+  free(sel.meant);
+  return status;
+}
+
+static int cmd_uploads(settings *s) {
+  igt_uploads_options o = IGT_UPLOADS_OPTIONS_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_uploads *uploads = NULL;
+  int status = EXIT_FAILED;
+  igt_client *client = open_here(s, &status);
+
+  if (!client)
+    return status;
+  o.project = s->argument_count ? s->arguments[0] : NULL;
+  o.journal = s->journal;
+  o.older_than = s->older_than * 24 * 60 * 60;
+  if (igt_uploads_open(client, &o, &uploads, &err) == IGT_OK)
+    status = work(s, uploads);
+  else
+    status = fail(&err);
+  igt_uploads_close(uploads);
+  close_client(client);
+  return status;
+}
+
+const command uploads_command = {
+    "uploads",
+    "[PROJECT]",
+    0,
+    1,
+    "list uploads that were begun and not ended, and end them",
+    "Lists what interrupted uploads of large files have left in the store, of all projects or of\n"
+    "one: parts that are paid for, and that nothing shows. A line tells whether the upload goes "
+    "on\n"
+    "when it is started once more (resumable), whether its file is gone or was changed since\n"
+    "(lost), whether a program works on it now (running), or whether the store has forgotten it\n"
+    "(gone); then since when, how large the file is, and how much of it the store has.\n"
+    "\n"
+    "With --abort they are ended, all but those under way: the store forgets the parts, and the\n"
+    "next upload of the file begins anew. Asks first, on the terminal; without a terminal --yes\n"
+    "is needed.\n"
+    "\n"
+    "The list is the journal's: uploads of this user on this machine. Those of others are not in\n"
+    "it, for nothing would tell whether they are under way.",
+    uploads_options,
+    true,
+    cmd_uploads};
