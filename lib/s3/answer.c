@@ -196,6 +196,15 @@ static void explain_foreign(igt__s3_request *req, igt_error *err) {
            nothing ? " without saying why" : "", igt_status_text(err->status));
 }
 
+/* Ceph misses the object where a list of parts is asked of an upload that has ended. What asks for
+ * an upload knows it by AWS's code. */
+static void name_upload(const igt__s3_request *req, igt_error *err) {
+  if (!req->upload_id || strcmp(err->code, "NoSuchKey") != 0)
+    return;
+  strcpy(err->code, "NoSuchUpload");
+  igt__error_append(err, ": there is no such upload");
+}
+
 void igt__s3_on_error_answer(igt__http_request *http, igt_error *err) {
   igt__s3_request *req = http->payload;
   igt__s3_error_details details = {.is_error = false};
@@ -204,6 +213,7 @@ void igt__s3_on_error_answer(igt__http_request *http, igt_error *err) {
   igt__s3_error_read(http->answer.data, http->answer.len, &details, err);
   if (!details.is_error)
     explain_foreign(req, err);
+  name_upload(req, err);
   if (header(req, "x-amz-request-id")[0])
     copy_header(req, "x-amz-request-id", err->request_id, sizeof err->request_id);
   igt__s3_decide_again(req, &details, err);

@@ -149,8 +149,10 @@ void igt__s3_error_read(const char *xml, size_t n, igt__s3_error_details *detail
   memcpy(request_id, err->request_id, sizeof request_id);
   /* An <Error> in a 200 (CompleteMultipartUpload) has no HTTP status to go by. */
   status = status_of(doc.code, err->status ? err->status : IGT_E_BAD_REQUEST);
-  igt__fail(err, status, "S3 says: %s%s%s%s", doc.message[0] ? doc.message : doc.code,
-            doc.message[0] ? " (" : "", doc.message[0] ? doc.code : "", doc.message[0] ? ")" : "");
+  if (doc.message[0])
+    igt__fail(err, status, "S3 says: %s (%s)", doc.message, doc.code);
+  else /* Ceph has no words but the code: people get ours */
+    igt__fail(err, status, "S3 says: %s (%s)", igt_status_text(status), doc.code);
   err->http_status = http_status;
   err->retry_after = retry_after;
   err->retryable = is_transient(status);
