@@ -42,6 +42,7 @@ def free_ports(count):
 class Radosgw:
     bucket = "witness"
     access_key, secret_key = "WITNESSACCESSKEY0001", "witness/secret+key/of/forty/characters/1"
+    sts_key = "0123456789abcdef"  # which encrypts session tokens
     role = f"arn:aws:iam:::role/{ROLE}"
 
     def __init__(self, folder, memory=1 << 30):
@@ -83,7 +84,7 @@ class Radosgw:
             "rgw frontends": f"beast endpoint=127.0.0.1:{self.port} tcp_nodelay=1",
             "rgw enable apis": "s3, sts, iam, admin", "rgw thread pool size": "64",
             "rgw s3 auth use sts": "true", "rgw s3 auth order": "local, sts",
-            "rgw sts key": "0123456789abcdef",
+            "rgw sts key": self.sts_key,
             # server-side encryption AES256, also without TLS, with a key that is no secret
             "rgw crypt require ssl": "false",
             "rgw crypt default encryption key": base64.b64encode(b"0123456789abcdef" * 2).decode(),
@@ -165,11 +166,11 @@ class Radosgw:
         return ["--s3-endpoint", self.endpoint, "--s3-keys", self.keys_file, "--s3-bucket",
                 self.bucket, "--s3-role", self.role]
 
-    def boto3(self, access_key=None, secret_key=None, session_token=None):
+    def boto3(self, access_key=None, secret_key=None, session_token=None, service="s3"):
         import boto3
         from botocore.config import Config
         return boto3.session.Session().client(
-            "s3", endpoint_url=self.endpoint, region_name="us-east-1",
+            service, endpoint_url=self.endpoint, region_name="us-east-1",
             aws_access_key_id=access_key or self.access_key,
             aws_secret_access_key=secret_key or self.secret_key, aws_session_token=session_token,
             config=Config(s3={"addressing_style": "path"}, proxies={},

@@ -101,6 +101,29 @@ def test_killed_in_a_large_file(rgw, cloud, home, tmp_path, direction):
     assert tree(tmp_path / "check")[path] == data and not uploads(rgw)
 
 
+@pytest.mark.parametrize("who", ["the command", "somebody else"])
+def test_an_abandoned_upload_is_ended(rgw, cloud, home, tmp_path, who):
+    """With credentials that allow PutObject, AbortMultipartUpload and ListMultipartUploadParts."""
+    name = f"abandoned-{who[-4:]}"
+    make_tree(tmp_path / "up", **{name: 24 * MIB})
+    igtcloud = Program(cloud.url, home)
+    process = igtcloud.start("upload", "--bwlimit", "8M", tmp_path / "up", "demo", "north")
+    end = time.monotonic() + 60
+    while not uploads(rgw):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    one, = igtcloud.run("uploads", "--json").lines
+    assert one["state"] == "resumable" and one["size"] == 24 * MIB
+    if who == "somebody else":
+        rgw.boto3().abort_multipart_upload(Bucket=rgw.bucket, Key=one["key"],
+                                           UploadId=one["uploadId"])
+        assert igtcloud.run("uploads", "--json").lines[0]["state"] == "gone"
+    assert igtcloud.run("uploads", "--json", "--abort", "--yes").lines[0]["state"] == "ended"
+    assert not uploads(rgw) and igtcloud.run("uploads", "--json").lines == []
+
+
 def s3_of(rgw, cloud, action, prefix):
     client = RestClient(cloud.url).login()
     answer = client.get(f"/api/auth/s3credentials?action={action}&prefix={prefix}")
