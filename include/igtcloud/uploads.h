@@ -55,12 +55,13 @@ typedef struct igt_uploads igt_uploads;
 
 /** Zero means the default. */
 typedef struct igt_uploads_options {
-  const char *project;    /**< its name, exactly; NULL: of all projects */
-  const char *journal;    /**< path; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
-  int64_t older_than;     /**< seconds: only those that nobody worked on for so long; 0: all. Those
-                               of which that is not known are never older */
+  const char *project; /**< its name, exactly; NULL: of all projects */
+  const char *journal; /**< path; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
+  int64_t older_than;  /**< seconds: only those that nobody worked on for so long; 0: all. Those
+                            of which that is not known are never older */
 } igt_uploads_options;
-#define IGT_UPLOADS_OPTIONS_INIT {NULL, NULL, 0}
+#define IGT_UPLOADS_OPTIONS_INIT                                                                   \
+  { NULL, NULL, 0 }
 
 /**
  * Reads the journal and asks the store for each upload in it, ordered by key. One that cannot be

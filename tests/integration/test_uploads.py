@@ -161,11 +161,14 @@ def test_one_under_way_is_left_alone(cloud, igtcloud, film):
     assert film.parts() == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("change", ["removed", "other", "shorter"])
+@pytest.mark.parametrize("change", ["removed", "other", "shorter", "replaced"])
 def test_lost_ones(igtcloud, killed, change):
     assert listed(igtcloud, "--lost") == []
     if change == "removed":
         killed.path.unlink()
+    elif change == "replaced":  # by another file of that size and time
+        shutil.copy2(killed.path, killed.top / "other")
+        os.replace(killed.top / "other", killed.path)
     else:
         killed.path.write_bytes(killed.content[:SIZE if change == "other" else 10])
     assert [one["state"] for one in listed(igtcloud, "--lost")] == ["lost"]
