@@ -48,7 +48,7 @@ void sbx_add_header(sbx_request *req, const char *name, const char *value);
 /* Answers; exactly once a request. The body is copied. HEAD sends Content-Length alone. */
 void sbx_respond(sbx_request *req, int status, const char *content_type, const void *body,
                  size_t n);
-/* Sends n bytes of fd from offset (sendfile where the system can); takes the fd over. */
+/* Sends n bytes of fd from offset (few: with the header; many: by sendfile); takes the fd over. */
 void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd,
                     uint64_t offset, uint64_t n);
 /* Answers a HEAD: no body, but the Content-Length of what a GET would send. */

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "delay.h"
 #include "http.h"
 
@@ -73,6 +74,19 @@ static void echo(sbx_request *req) {
   igt__buf_finish(&out);
 }
 
+/* "/bytes?n=…": a file of n bytes but its first, whose last byte is known. */
+static void answer_bytes(sbx_request *req) {
+  char path[] = "/tmp/test_sandbox_http.XXXXXX";
+  int64_t n = 0;
+  int fd = mkstemp(path);
+  assert_true(fd >= 0);
+  unlink(path);
+  assert_true(igt__str_to_int64(sbx_query(req, "n", 0), &n));
+  assert_int_equal(ftruncate(fd, n), 0);
+  assert_int_equal(pwrite(fd, "z", 1, n), 1);
+  sbx_respond_fd(req, 200, "text/plain", fd, 1, (uint64_t)n);
+}
+
 static void answer_file(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int fd = mkstemp(path);
@@ -98,6 +112,8 @@ static void end(void *server, sbx_request *req) {
   left = 1000;
   if (strcmp(req->path, "/file") == 0)
     answer_file(req);
+  else if (strcmp(req->path, "/bytes") == 0)
+    answer_bytes(req);
   else if (strcmp(req->path, "/stream") == 0)
     sbx_respond_stream(req, 200, "text/plain", next_piece, NULL, &left);
   else if (strcmp(req->path, "/head") == 0)
@@ -273,6 +289,37 @@ static void part_of_a_file(void **state) {
   igt__buf_finish(&out);
 }
 
+/* Those that go out with the header, and those that don't. */
+static void files_of_sizes(void **state) {
+  static const unsigned sizes[] = {1, 4096, 65535, 65536, 65537, 1000000};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    igt__buf out;
+    char text[100];
+    snprintf(text, sizeof text, "GET /bytes?n=%u HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+             sizes[i]);
+    const char *got = ask(*state, text, &out);
+    size_t n = out.len - (size_t)(got - out.data);
+    assert_int_equal(n, sizes[i]);
+    assert_int_equal(got[n - 1], 'z');
+    igt__buf_finish(&out);
+  }
+}
+
+/* The longest URL of the library, and a token of 16 KiB in a header and in a cookie. */
+static void long_headers(void **state) {
+  igt__buf in, out;
+  igt__buf_init(&in, 1 << 20);
+  igt__buf_printf(&in, "PUT /x?a=%065520d HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n", 7);
+  for (int i = 0; i < 2; i++)
+    igt__buf_printf(&in, "X-%s: %016384d\r\n", i ? "Jwt" : "Cookie", i);
+  igt__buf_puts(&in, "Connection: close\r\n\r\nhello");
+  ask(*state, in.data, &out);
+  assert_true(out.len > 3 * 65520);
+  assert_string_equal(out.data + out.len - strlen("7|-|0|2|-|5|5|hello"), "7|-|0|2|-|5|5|hello");
+  igt__buf_finish(&in);
+  igt__buf_finish(&out);
+}
+
 static void head(void **state) {
   igt__buf out;
   const char *got =
@@ -411,6 +458,8 @@ int main(void) {
       TEST(refused_body),
       TEST(refused_before_the_body),
       TEST(part_of_a_file),
+      TEST(files_of_sizes),
+      TEST(long_headers),
       TEST(head),
       TEST(stream),
       TEST(handler_that_forgot),
