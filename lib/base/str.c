@@ -105,18 +105,20 @@ static bool is_unreserved(unsigned char c) {
          c == '.' || c == '_' || c == '~';
 }
 
+/* Most of what is encoded stays as it is: runs of that are appended at once. */
 bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
   static const char digits[] = "0123456789ABCDEF";
+  size_t run = 0;
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)s[i];
-    if (is_unreserved(c) || (keep_slash && c == '/')) {
-      igt__buf_putc(out, (char)c);
-    } else {
-      char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
-      igt__buf_append(out, escape, sizeof escape);
-    }
+    if (is_unreserved(c) || (keep_slash && c == '/'))
+      continue;
+    char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+    igt__buf_append(out, s + run, i - run);
+    igt__buf_append(out, escape, sizeof escape);
+    run = i + 1;
   }
-  return !out->failed;
+  return run == n ? !out->failed : igt__buf_append(out, s + run, n - run);
 }
 
 static int hex_digit(char c) {
@@ -127,21 +129,28 @@ static int hex_digit(char c) {
 }
 
 bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space) {
+  size_t run = 0;
   for (size_t i = 0; i < n; i++) {
     char c = s[i];
+    size_t used = 1;
     if (c == '%') {
       int high = i + 2 < n ? hex_digit(s[i + 1]) : -1;
       int low = i + 2 < n ? hex_digit(s[i + 2]) : -1;
       if (high < 0 || low < 0)
         return false;
       c = (char)(high * 16 + low);
-      i += 2;
+      used = 3;
     } else if (c == '+' && plus_is_space) {
       c = ' ';
+    } else {
+      continue;
     }
+    igt__buf_append(out, s + run, i - run);
     igt__buf_putc(out, c);
+    i += used - 1;
+    run = i + 1;
   }
-  return !out->failed;
+  return run == n ? !out->failed : igt__buf_append(out, s + run, n - run);
 }
 
 void igt__format_bytes(uint64_t n, char *out, size_t cap) {

@@ -12,12 +12,14 @@ bool igt__time_parse(const char *s, igt_time *out);
 bool igt__date_parse(const char *s, igt_time *out);
 /* An RFC 9110 HTTP-date (IMF-fixdate, RFC 850, asctime). */
 bool igt__http_date_parse(const char *s, int64_t *out);
+/* "20260131T235959Z" and nothing else. */
+bool igt__basic_parse(const char *s, int64_t *out);
 
 /* "2019-12-31T23:59:59.123456+00:00": fraction of six digits only when not zero, offset only
  * when there is one, never 'Z'. sep is 'T' or ' '. out: at least 40 bytes. */
 void igt__time_format(const igt_time *t, char sep, char *out, size_t cap);
 /* "20260131T235959Z" (SigV4, ISO basic), "Sat, 31 Jan 2026 23:59:59 GMT" (HTTP). */
-void igt__time_format_basic(int64_t seconds, char *out, size_t cap);
+void igt__time_format_basic(int64_t seconds, char *out, size_t cap); /* years 0000 to 9999 */
 void igt__time_format_http(int64_t seconds, char *out, size_t cap);
 /* The calendar day of t on its own clock, as days since 1970-01-01. */
 int64_t igt__time_day(const igt_time *t);

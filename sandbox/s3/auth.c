@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -165,21 +164,13 @@ static bool check_scope(s3_call *call, const claim *claimed) {
 
 /* ---- the time ---- */
 
-static bool parse_basic(const char *text, int64_t *seconds) {
-  struct tm tm = {0};
-  const char *end = strlen(text) == 16 ? strptime(text, "%Y%m%dT%H%M%SZ", &tm) : NULL;
-  if (!end || *end)
-    return false;
-  *seconds = timegm(&tm);
-  return true;
-}
-
 static bool read_time(s3_call *call, int64_t *seconds) {
   const char *text =
       call->presigned ? sbx_query(call->req, "X-Amz-Date", 0) : sbx_header(call->req, "x-amz-date");
   const char *date = call->presigned || text ? NULL : sbx_header(call->req, "Date");
-  if (!(text && parse_basic(text, seconds)) && !(date && igt__http_date_parse(date, seconds)) &&
-      !(date && parse_basic(date, seconds))) {
+  if (!(text && igt__basic_parse(text, seconds)) &&
+      !(date && igt__http_date_parse(date, seconds)) &&
+      !(date && igt__basic_parse(date, seconds))) {
     if (call->presigned)
       s3_fail(call, S3_QUERY_PARAMETERS,
               "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");

@@ -195,6 +195,15 @@ static void test_uri(void **state) {
   assert_true(igt__uri_encode(&b, "/", 1, false));
   assert_string_equal(b.data, "%2F");
   igt__buf_clear(&b);
+  assert_true(igt__uri_encode(&b, " ab  c/ ", 8, true));
+  assert_string_equal(b.data, "%20ab%20%20c/%20");
+  igt__buf_clear(&b);
+  assert_true(igt__uri_decode(&b, "%20ab%20%20c/+%2B", 17, true));
+  assert_string_equal(b.data, " ab  c/ +");
+  igt__buf_clear(&b);
+  assert_true(igt__uri_encode(&b, "", 0, true) && igt__uri_decode(&b, "", 0, true));
+  assert_int_equal(b.len, 0);
+  igt__buf_clear(&b);
   assert_true(igt__uri_decode(&b, "a%2fb+c%00", 10, false));
   assert_int_equal(b.len, 6);
   assert_memory_equal(b.data, "a/b+c\0", 6);
@@ -204,6 +213,11 @@ static void test_uri(void **state) {
   static const char *const bad[] = {"%", "%1", "a%zz", "%%41"};
   for (size_t i = 0; i < 4; i++)
     assert_false(igt__uri_decode(&b, bad[i], strlen(bad[i]), false));
+  igt__buf_finish(&b);
+  igt__buf_init(&b, 4); /* what does not fit is an error wherever it ends */
+  assert_false(igt__uri_encode(&b, "abcde", 5, true));
+  igt__buf_clear(&b);
+  assert_false(igt__uri_decode(&b, "abcd%41", 7, true));
   igt__buf_finish(&b);
 }
 

@@ -89,14 +89,37 @@ static void test_http(void **state) {
   assert_string_equal(out, "Sun, 06 Nov 1994 08:49:37 GMT");
   igt__time_format_basic(1769903999, out, sizeof out);
   assert_string_equal(out, "20260131T235959Z");
+  igt__time_format_http(951782400, out, sizeof out); /* a leap day */
+  assert_string_equal(out, "Tue, 29 Feb 2000 00:00:00 GMT");
+  igt__time_format_http(784111777, out, 6); /* cut where there is no room */
+  assert_string_equal(out, "Sun, ");
+}
+
+static void test_basic(void **state) {
+  (void)state;
+  static const char *const bad[] = {"",
+                                    "20260131T235959",
+                                    "20260131T235959Z ",
+                                    "20260131t235959Z",
+                                    "20260230T000000Z",
+                                    "20260131T240000Z",
+                                    "20260131T236000Z",
+                                    "20260131T235960Z",
+                                    " 2026131T235959Z",
+                                    "2026-01-31T23:59:59Z"};
+  int64_t s;
+  assert_true(igt__basic_parse("20260131T235959Z", &s) && s == 1769903999);
+  assert_true(igt__basic_parse("19700101T000000Z", &s) && s == 0);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    assert_false(igt__basic_parse(bad[i], &s));
+  assert_false(igt__basic_parse(NULL, &s));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip),
-      cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_dates),
-      cmocka_unit_test(test_http),
+      cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_dates),      cmocka_unit_test(test_http),
+      cmocka_unit_test(test_basic),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
