@@ -248,6 +248,7 @@ bool sbx_store_commit(sbx_store *store) {
   bool ok = run_on_writer(store, STMT_COMMIT);
   if (!ok)
     run_on_writer(store, STMT_ROLLBACK);
+  sbx__cache_settle(store->cache);
   unlink_doomed(store, ok ? &store->on_commit : &store->on_rollback);
   store->on_commit.count = store->on_rollback.count = 0;
   transaction_of = NULL;
@@ -259,10 +260,15 @@ void sbx_store_rollback(sbx_store *store) {
   if (transaction_of != store)
     return;
   run_on_writer(store, STMT_ROLLBACK);
+  sbx__cache_settle(store->cache);
   unlink_doomed(store, &store->on_rollback);
   store->on_commit.count = 0;
   transaction_of = NULL;
   pthread_mutex_unlock(&store->write_lock);
+}
+
+bool sbx__in_transaction(const sbx_store *store) {
+  return transaction_of == store;
 }
 
 bool sbx__scope_enter(store_scope *scope, sbx_store *store) {
@@ -408,7 +414,8 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
   pthread_mutex_init(&store->write_lock, NULL);
   pthread_mutex_init(&store->pool_lock, NULL);
   store->dir = igt__strdup(dir);
-  if (!store->dir || !open_dir(store, dir, error, error_cap) ||
+  store->cache = sbx__cache_new();
+  if (!store->dir || !store->cache || !open_dir(store, dir, error, error_cap) ||
       !lock_dir(store, &crashed, error, error_cap))
     goto fail;
   if (!make_dirs(store)) {
@@ -447,6 +454,7 @@ void sbx_store_close(sbx_store *store) {
     close(store->dir_fd);
   pthread_mutex_destroy(&store->write_lock);
   pthread_mutex_destroy(&store->pool_lock);
+  sbx__cache_free(store->cache);
   igt__free(store->on_commit.ids);
   igt__free(store->on_rollback.ids);
   igt__free(store->dir);

@@ -19,8 +19,7 @@ bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char 
   igt__buf text;
   bool ok = false;
   igt__buf_init(&text, INT_MAX);
-  if (igt__json_write(&text, doc, IGT__JSON_COMPACT) &&
-      sbx__query_begin(&q, store, STMT_DOC_PUT)) {
+  if (igt__json_write(&text, doc, IGT__JSON_COMPACT) && sbx__query_begin(&q, store, STMT_DOC_PUT)) {
     sbx__query_text(&q, 1, kind);
     sbx__query_text(&q, 2, id);
     sbx__query_text(&q, 3, parent);
@@ -80,7 +79,7 @@ struct sbx_cursor {
   sbx_store *store;
   char *kind;
   char *parent;
-  int64_t seq; /* of the last row read */
+  int64_t seq;   /* of the last row read */
   igt__buf text; /* id NUL doc NUL ... of the page */
   struct {
     size_t id, doc, len;
@@ -134,8 +133,8 @@ static bool cursor_page(sbx_cursor *cursor) {
   store_query q;
   cursor->count = cursor->at = 0;
   igt__buf_clear(&cursor->text);
-  if (cursor->last || !sbx__query_begin(&q, cursor->store,
-                                        cursor->parent ? STMT_DOC_PAGE_PARENT : STMT_DOC_PAGE))
+  if (cursor->last ||
+      !sbx__query_begin(&q, cursor->store, cursor->parent ? STMT_DOC_PAGE_PARENT : STMT_DOC_PAGE))
     return false;
   sbx__query_text(&q, 1, cursor->kind);
   sbx__query_int(&q, 2, cursor->seq);

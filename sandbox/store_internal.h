@@ -100,6 +100,8 @@ typedef struct store_doomed {
   size_t count, cap;
 } store_doomed;
 
+typedef struct store_cache store_cache;
+
 struct sbx_store {
   char *dir;
   struct sbx_far *far; /* NULL: objects are files below dir */
@@ -113,6 +115,8 @@ struct sbx_store {
 
   pthread_mutex_t pool_lock;
   store_conn *readers; /* those that nobody uses now */
+
+  store_cache *cache; /* rows of objects */
 };
 
 /* One run of one statement: on the writer, with its lock held, when it writes or when this
@@ -143,6 +147,21 @@ typedef struct store_scope {
 bool sbx__scope_enter(store_scope *scope, sbx_store *store);
 /* ok false: rolls back (its own one). True when it is committed. */
 bool sbx__scope_leave(store_scope *scope, bool ok);
+
+bool sbx__in_transaction(const sbx_store *store); /* this thread */
+
+/* ---- store_cache.c: rows of objects, never older than the last commit ---- */
+store_cache *sbx__cache_new(void);
+void sbx__cache_free(store_cache *cache);
+/* Not within a transaction, which must see its own writes. file: 33 bytes. Found or not, *stamp is
+ * for the put of what is then read from the database. */
+bool sbx__cache_get(store_cache *cache, const char *bucket, const char *key, sbx_object *out,
+                    char *file, uint64_t *stamp);
+void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *bucket,
+                    const sbx_object *object, const char *file);
+/* Within a transaction, before it writes the row; settle when the transaction has ended. */
+void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key);
+void sbx__cache_settle(store_cache *cache);
 
 /* Below DIR: "objects/ab/abcd…" and "incoming/…". path: at least 48 bytes. */
 void sbx__object_path(const char *id, char *path);

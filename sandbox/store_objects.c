@@ -128,10 +128,11 @@ void sbx_object_finish(sbx_object *object) {
   *object = (sbx_object){0};
 }
 
-/* Dooms the file that the key has now, if any. */
+/* Before each write of an object's row: dooms the file that the key has now, if any. */
 static bool object_drop_file(sbx_store *store, const char *bucket, const char *key) {
   store_query q;
   char id[33] = "";
+  sbx__cache_drop(store->cache, bucket, key);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_FILE))
     return false;
   sbx__query_text(&q, 1, bucket);
@@ -218,7 +219,7 @@ static bool object_copy(store_query *q, sbx_object *out) {
   return false;
 }
 
-/* id: NULL or 33 bytes for the file. */
+/* id: 33 bytes for the file. */
 static bool object_row(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
                        char *id) {
   store_query q;
@@ -227,16 +228,31 @@ static bool object_row(sbx_store *store, const char *bucket, const char *key, sb
   sbx__query_text(&q, 1, bucket);
   sbx__query_text(&q, 2, key);
   bool found = sbx__query_row(&q) && object_copy(&q, out);
-  if (found && id)
+  if (found)
     snprintf(id, 33, "%s", sbx__query_column(&q, 7));
   sbx__query_end(&q);
   return found;
 }
 
+/* The same, from memory where it was read before. */
+static bool object_find(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
+                        char *id) {
+  uint64_t stamp = 0;
+  if (sbx__in_transaction(store))
+    return object_row(store, bucket, key, out, id);
+  if (sbx__cache_get(store->cache, bucket, key, out, id, &stamp))
+    return true;
+  if (!object_row(store, bucket, key, out, id))
+    return false;
+  sbx__cache_put(store->cache, stamp, bucket, out, id);
+  return true;
+}
+
 bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
+  char id[33];
   if (store->far)
     return sbx_far_get(store->far, key, out);
-  return object_row(store, bucket, key, out, NULL);
+  return object_find(store, bucket, key, out, id);
 }
 
 int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
@@ -245,7 +261,7 @@ int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_o
   /* A writer may replace the object between the row and its file; then the row is another. */
   for (int attempt = 0; attempt < 8; attempt++) {
     char id[33], path[48];
-    if (!object_row(store, bucket, key, out, id))
+    if (!object_find(store, bucket, key, out, id))
       return -1;
     sbx__object_path(id, path);
     int fd = openat(store->dir_fd, path, O_RDONLY | O_CLOEXEC);

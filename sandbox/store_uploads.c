@@ -62,8 +62,8 @@ bool sbx_upload_get(sbx_store *store, const char *bucket, const char *key, const
     out->key = igt__strdup(view.key);
     out->content_type = igt__strdup(view.content_type);
     out->metadata = igt__strdup(view.metadata);
-    found = out->key && (!view.content_type || out->content_type) &&
-            (!view.metadata || out->metadata);
+    found =
+        out->key && (!view.content_type || out->content_type) && (!view.metadata || out->metadata);
     if (!found)
       sbx_upload_finish(out);
   }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -477,13 +478,139 @@ static void threads(void **state) {
   assert_int_equal(count_files(f, "objects"), WRITERS * ROUNDS);
 }
 
+/* ---- rows that are kept in memory ---- */
+
+static int64_t size_of(sbx_store *store, const char *key) {
+  sbx_object object = {0};
+  int64_t size = sbx_object_get(store, "bucket", key, &object) ? (int64_t)object.size : -1;
+  sbx_object_finish(&object);
+  return size;
+}
+
+static void *size_elsewhere(void *arg) {
+  static int64_t size;
+  size = size_of(arg, "a");
+  return &size;
+}
+
+/* As another thread sees it, which is not in our transaction. */
+static int64_t size_for_others(sbx_store *store) {
+  pthread_t id;
+  void *size = NULL;
+  assert_int_equal(pthread_create(&id, NULL, size_elsewhere, store), 0);
+  pthread_join(id, &size);
+  return *(int64_t *)size;
+}
+
+static void rows_in_memory(void **state) {
+  fixture *f = *state;
+  assert_true(put_object(f->store, "a", "1", 1));
+  assert_int_equal(size_of(f->store, "a"), 1);
+  assert_true(put_object(f->store, "a", "22", 2));
+  assert_int_equal(size_of(f->store, "a"), 2);
+  for (int commits = 0; commits < 2; commits++) {
+    assert_true(sbx_store_begin(f->store));
+    assert_true(put_object(f->store, "a", "333", 3));
+    assert_int_equal(size_of(f->store, "a"), 3);
+    assert_int_equal(size_for_others(f->store), 2);
+    assert_int_equal(size_for_others(f->store), 2);
+    if (commits)
+      assert_true(sbx_store_commit(f->store));
+    else
+      sbx_store_rollback(f->store);
+    assert_int_equal(size_for_others(f->store), commits ? 3 : 2);
+    assert_object(f->store, "a", commits ? "333" : "22", commits ? 3 : 2);
+  }
+  assert_true(sbx_object_delete(f->store, "bucket", "a"));
+  assert_int_equal(size_of(f->store, "a"), -1);
+  assert_true(put_object(f->store, "a", "4444", 4));
+  assert_int_equal(size_of(f->store, "a"), 4);
+}
+
+/* More of them than are kept: 64 KiB each. */
+static void many_rows(void **state) {
+  fixture *f = *state;
+  static char metadata[65536], key[16];
+  memset(metadata, 'm', sizeof metadata - 1);
+  for (int turn = 0; turn < 2; turn++) {
+    for (unsigned i = 0; i < 300; i++) {
+      sbx_object object = {.key = key, .etag = "e", .metadata = metadata}, got = {0};
+      snprintf(key, sizeof key, "%u", i);
+      snprintf(metadata, 8, "%07u", i);
+      metadata[7] = 'm';
+      if (turn == 0)
+        assert_true(sbx_object_commit(f->store, "bucket", sbx_incoming_new(f->store), &object));
+      assert_true(sbx_object_get(f->store, "bucket", key, &got));
+      assert_string_equal(got.metadata, metadata);
+      sbx_object_finish(&got);
+    }
+  }
+}
+
+#define VERSIONS 400
+
+typedef struct race {
+  sbx_store *store;
+  _Atomic int64_t acknowledged;
+} race;
+
+/* Each read is at least as new as what was acknowledged when it began. */
+static void *follow(void *arg) {
+  race *r = arg;
+  for (int64_t seen = 0; seen < VERSIONS;) {
+    int64_t least = atomic_load(&r->acknowledged);
+    sbx_object object = {0};
+    int fd = sbx_object_open(r->store, "bucket", "raced", &object);
+    char body[16] = "";
+    bool good = fd >= 0 && read(fd, body, sizeof body - 1) > 0 && object.modified >= least &&
+                object.modified >= seen && strtoll(body, NULL, 10) == object.modified;
+    seen = object.modified;
+    if (fd >= 0)
+      close(fd);
+    sbx_object_finish(&object);
+    if (!good)
+      return arg;
+  }
+  return NULL;
+}
+
+static bool put_version(sbx_store *store, int64_t version) {
+  char body[16];
+  sbx_object object = {.key = text_of("raced"), .etag = "e", .modified = version};
+  sbx_incoming *in = sbx_incoming_new(store);
+  int n = snprintf(body, sizeof body, "%d", (int)version);
+  assert_true(in && sbx_incoming_write(in, body, (size_t)n));
+  return sbx_object_commit(store, "bucket", in, &object);
+}
+
+static void rows_under_writes(void **state) {
+  fixture *f = *state;
+  race r = {.store = f->store};
+  pthread_t ids[2];
+  assert_true(put_version(f->store, 0));
+  for (size_t i = 0; i < 2; i++)
+    assert_int_equal(pthread_create(&ids[i], NULL, follow, &r), 0);
+  for (int64_t version = 1; version <= VERSIONS; version++) {
+    assert_true(put_version(f->store, version));
+    atomic_store(&r.acknowledged, version);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    void *failed = NULL;
+    pthread_join(ids[i], &failed);
+    assert_null(failed);
+  }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(documents),     TEST(cursor),   TEST(values),    TEST(registered_files), TEST(objects),
-      TEST(bodies),        TEST(rollback), TEST(commit),    TEST(discarded_body),   TEST(aborted),
-      TEST(order_of_keys), TEST(crash),    TEST(multipart), TEST(one_at_a_time),    TEST(threads),
+      TEST(documents),        TEST(cursor),        TEST(values),
+      TEST(registered_files), TEST(objects),       TEST(bodies),
+      TEST(rollback),         TEST(commit),        TEST(discarded_body),
+      TEST(aborted),          TEST(order_of_keys), TEST(crash),
+      TEST(multipart),        TEST(one_at_a_time), TEST(threads),
+      TEST(rows_in_memory),   TEST(many_rows),     TEST(rows_under_writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
