@@ -27,7 +27,6 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS objects(bucket TEXT, key TEXT, file TEXT NOT NULL, size INTEGER, "
     "  etag TEXT, modified INTEGER, content_type TEXT, metadata TEXT, sse TEXT, "
     "  PRIMARY KEY(bucket, key)) WITHOUT ROWID;"
-    "CREATE INDEX IF NOT EXISTS objects_file ON objects(file);"
     "CREATE TABLE IF NOT EXISTS object_parts(file TEXT, number INTEGER, start INTEGER, "
     "  size INTEGER, checksum TEXT, PRIMARY KEY(file, number)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS uploads(id TEXT PRIMARY KEY, bucket TEXT, key TEXT, "
@@ -37,7 +36,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS parts(upload TEXT, number INTEGER, file TEXT NOT NULL, "
     "  size INTEGER, etag TEXT, checksum TEXT, modified INTEGER, PRIMARY KEY(upload, number)) "
     "  WITHOUT ROWID;"
-    "CREATE INDEX IF NOT EXISTS parts_file ON parts(file);";
+    "DROP INDEX IF EXISTS objects_file; DROP INDEX IF EXISTS parts_file;"; /* see sweep */
 
 static const struct {
   bool writes;
@@ -221,13 +220,23 @@ void sbx__doom_on_rollback(sbx_store *store, const char *id) {
   doom(&store->on_rollback, id);
 }
 
-static void unlink_doomed(sbx_store *store, store_doomed *list) {
-  for (size_t i = 0; i < list->count; i++) {
-    char path[48];
-    sbx__object_path(list->ids[i], path);
-    unlinkat(store->dir_fd, path, 0);
-  }
-  list->count = 0;
+void sbx__object_unlink(sbx_store *store, const char *id) {
+  char path[48];
+  sbx__object_path(id, path);
+  unlinkat(store->dir_fd, path, 0);
+}
+
+/* Ends the transaction. Its files go when others may write again. */
+static void leave(sbx_store *store, store_doomed *gone, store_doomed *kept) {
+  store_doomed files = *gone;
+  *gone = (store_doomed){0};
+  kept->count = 0;
+  transaction_of = NULL;
+  sbx__cache_settle(store->cache);
+  pthread_mutex_unlock(&store->write_lock);
+  for (size_t i = 0; i < files.count; i++)
+    sbx__object_unlink(store, files.ids[i]);
+  igt__free(files.ids);
 }
 
 bool sbx_store_begin(sbx_store *store) {
@@ -248,11 +257,8 @@ bool sbx_store_commit(sbx_store *store) {
   bool ok = run_on_writer(store, STMT_COMMIT);
   if (!ok)
     run_on_writer(store, STMT_ROLLBACK);
-  sbx__cache_settle(store->cache);
-  unlink_doomed(store, ok ? &store->on_commit : &store->on_rollback);
-  store->on_commit.count = store->on_rollback.count = 0;
-  transaction_of = NULL;
-  pthread_mutex_unlock(&store->write_lock);
+  leave(store, ok ? &store->on_commit : &store->on_rollback,
+        ok ? &store->on_rollback : &store->on_commit);
   return ok;
 }
 
@@ -260,11 +266,7 @@ void sbx_store_rollback(sbx_store *store) {
   if (transaction_of != store)
     return;
   run_on_writer(store, STMT_ROLLBACK);
-  sbx__cache_settle(store->cache);
-  unlink_doomed(store, &store->on_rollback);
-  store->on_commit.count = 0;
-  transaction_of = NULL;
-  pthread_mutex_unlock(&store->write_lock);
+  leave(store, &store->on_rollback, &store->on_commit);
 }
 
 bool sbx__in_transaction(const sbx_store *store) {
@@ -360,13 +362,18 @@ static void remove_unknown(sbx_store *store, const char *path, const char *name)
 }
 
 /* After a crash: bodies that never arrived, and object files that no row speaks of (the process
- * died between the file and the row, or between the row and the removal of the old file). */
+ * died between the file and the row, or between the row and the removal of the old file). Which row
+ * has a file is asked here alone, so the indexes live no longer: names of files are random, and
+ * each PUT would write another page of theirs. */
 static void sweep(sbx_store *store) {
   char path[48];
+  conn_exec(store->writer, "CREATE INDEX IF NOT EXISTS objects_file ON objects(file);"
+                           "CREATE INDEX IF NOT EXISTS parts_file ON parts(file);");
   for (unsigned i = 0; i < 256; i++) {
     snprintf(path, sizeof path, "objects/%02x", i);
     each_name(store, path, remove_unknown);
   }
+  conn_exec(store->writer, "DROP INDEX IF EXISTS objects_file; DROP INDEX IF EXISTS parts_file;");
 }
 
 static void purge_expired(sbx_store *store) {

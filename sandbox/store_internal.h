@@ -168,8 +168,13 @@ void sbx__object_path(const char *id, char *path);
 void sbx__doom_on_commit(sbx_store *store, const char *id);
 void sbx__doom_on_rollback(sbx_store *store, const char *id);
 
-/* Puts the bytes in place under an id of their own, within a scope. id: 33 bytes. */
+void sbx__object_unlink(sbx_store *store, const char *id);
+
+/* Puts the bytes in place under an id of their own: before the transaction, so that others may
+ * write meanwhile. id: 33 bytes. */
 bool sbx__incoming_place(sbx_incoming *in, char *id);
+/* Begins the transaction of rows that speak of the file; that fails: the file is gone. */
+bool sbx__scope_enter_with(store_scope *scope, sbx_store *store, const char *id);
 bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, uint64_t size,
                         const sbx_object *object);
 uint64_t sbx__incoming_size(const sbx_incoming *in);

@@ -58,11 +58,15 @@ static bool write_all(int fd, const unsigned char *data, size_t n) {
   return true;
 }
 
+static int create(const sbx_incoming *in, const char *path) {
+  return openat(in->store->dir_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 static bool incoming_flush(sbx_incoming *in, const void *data, size_t n) {
   if (in->fd < 0) {
     char path[48];
     incoming_path(in, path);
-    in->fd = openat(in->store->dir_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    in->fd = create(in, path);
     if (in->fd < 0)
       return false;
   }
@@ -100,20 +104,46 @@ uint64_t sbx__incoming_size(const sbx_incoming *in) {
   return in->size;
 }
 
-bool sbx__incoming_place(sbx_incoming *in, char *id) {
-  char from[48], to[48];
-  if (in->failed || !incoming_flush(in, "", 0))
+/* What is all in the buffer needs no other name first: until there is a row that speaks of it, it
+ * is no object, and what a crash leaves is swept up. */
+static bool place_buffer(sbx_incoming *in, const char *to) {
+  int fd = create(in, to);
+  if (fd < 0)
     return false;
-  int closed = close(in->fd);
+  bool ok = write_all(fd, in->buffer, in->held);
+  return close(fd) == 0 && ok;
+}
+
+static bool place_file(sbx_incoming *in, const char *to) {
+  char from[48];
+  bool ok = incoming_flush(in, "", 0);
+  ok = close(in->fd) == 0 && ok;
   in->fd = -1;
   incoming_path(in, from);
+  if (ok && renameat(in->store->dir_fd, from, in->store->dir_fd, to) == 0)
+    return true;
+  unlinkat(in->store->dir_fd, from, 0);
+  return false;
+}
+
+bool sbx__incoming_place(sbx_incoming *in, char *id) {
+  char to[48];
   sbx__object_path(in->id, to);
-  if (closed != 0 || renameat(in->store->dir_fd, from, in->store->dir_fd, to) != 0) {
-    unlinkat(in->store->dir_fd, from, 0);
+  memcpy(id, in->id, sizeof in->id);
+  if (in->failed)
+    return false;
+  if (in->fd < 0 ? place_buffer(in, to) : place_file(in, to))
+    return true;
+  sbx__object_unlink(in->store, id);
+  return false;
+}
+
+bool sbx__scope_enter_with(store_scope *scope, sbx_store *store, const char *id) {
+  if (!sbx__scope_enter(scope, store)) {
+    sbx__object_unlink(store, id);
     return false;
   }
-  memcpy(id, in->id, sizeof in->id);
-  sbx__doom_on_rollback(in->store, id);
+  sbx__doom_on_rollback(store, id);
   return true;
 }
 
@@ -190,8 +220,8 @@ bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
   bool ok = false;
   if (store->far)
     return commit_far(store, in, object);
-  if (sbx__scope_enter(&scope, store)) {
-    ok = sbx__incoming_place(in, id) && sbx__object_insert(store, bucket, id, in->size, object);
+  if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
+    ok = sbx__object_insert(store, bucket, id, in->size, object);
     ok = sbx__scope_leave(&scope, ok);
   }
   sbx_incoming_discard(in);

@@ -174,13 +174,12 @@ bool sbx_part_commit(sbx_store *store, const char *upload_id, sbx_incoming *in,
   sbx_part old;
   char id[33], old_id[33];
   bool ok = false;
-  if (sbx__scope_enter(&scope, store)) {
+  if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
     /* Under the writer's lock, so that an abort can't come between. */
     ok = upload_there(store, upload_id);
     if (ok && part_row(store, upload_id, part->number, &old, old_id))
       sbx__doom_on_commit(store, old_id);
-    ok = ok && sbx__incoming_place(in, id) &&
-         part_insert(store, upload_id, id, sbx__incoming_size(in), part);
+    ok = ok && part_insert(store, upload_id, id, sbx__incoming_size(in), part);
     ok = sbx__scope_leave(&scope, ok);
   }
   sbx_incoming_discard(in);
@@ -294,8 +293,8 @@ bool sbx_upload_commit(sbx_store *store, const char *bucket, const char *upload_
   store_scope scope;
   char id[33];
   bool ok = false;
-  if (sbx__scope_enter(&scope, store)) {
-    ok = upload_there(store, upload_id) && sbx__incoming_place(in, id) &&
+  if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
+    ok = upload_there(store, upload_id) &&
          sbx__object_insert(store, bucket, id, sbx__incoming_size(in), object) &&
          object_parts_insert(store, upload_id, id, numbers, count) &&
          upload_forget(store, upload_id);
