@@ -410,9 +410,18 @@ static bool open_database(sbx_store *store, char *error, size_t cap) {
   return true;
 }
 
+/* Connections belong to one thread at a time, and nobody asks how much memory they have: both cost
+ * a mutex in which all threads meet. */
+static void configure_sqlite(void) {
+  sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
   bool crashed = false;
   sbx_store *store = igt__calloc(1, sizeof *store);
+  pthread_once(&once, configure_sqlite);
   if (!store) {
     snprintf(error, error_cap, "out of memory");
     return NULL;

@@ -33,6 +33,11 @@ void sbx_store_set_far(sbx_store *store, struct sbx_far *far);
 bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char *parent,
                  const igt__json *doc);
 igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id); /* caller frees */
+bool sbx_doc_has(sbx_store *store, const char *kind, const char *id);
+/* Top-level members that are texts, without making a tree of the document: out[i] is names[i]'s
+ * (igt__free; NULL: none), all NULL when it returns false because there is no document. */
+bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const char *const *names,
+                   char **out, size_t count);
 bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id);
 /* Every document of a kind (parent NULL: all), as stored text, in order of insertion. Reads
  * ahead in pages, so a list of 100,000 needs no memory to speak of and writers go on. The

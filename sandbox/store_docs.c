@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "model/scan.h"
 
 /* Rows that a cursor reads ahead. Between pages it holds nothing of the database, so that a slow
  * reader of a long list keeps neither writers nor the write-ahead log. */
@@ -45,6 +46,69 @@ igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
   }
   sbx__query_end(&q);
   return doc;
+}
+
+bool sbx_doc_has(sbx_store *store, const char *kind, const char *id) {
+  store_query q;
+  if (!sbx__query_begin(&q, store, STMT_DOC_GET))
+    return false;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, id);
+  bool found = sbx__query_row(&q);
+  sbx__query_end(&q);
+  return found;
+}
+
+static char *text_of(const igt__slice *slice) {
+  char *text = igt__malloc(slice->len + 1);
+  if (text)
+    igt__slice_unescape(slice, text);
+  return text;
+}
+
+/* True when all of it was read. */
+static bool take_texts(const char *doc, size_t n, const char *const *names, char **out,
+                       size_t count) {
+  igt__scan scan;
+  bool first = true;
+  igt__scan_init(&scan, doc, n);
+  if (!igt__scan_open(&scan, '{'))
+    return false;
+  while (igt__scan_more(&scan, '}', &first)) {
+    igt__slice name, value;
+    if (!igt__scan_key(&scan, &name))
+      return false;
+    size_t i = 0;
+    while (i < count && (strlen(names[i]) != name.len || memcmp(names[i], name.at, name.len) != 0))
+      i++;
+    bool wanted = i < count && !out[i] && igt__scan_peek(&scan) == '"';
+    if (!(wanted ? igt__scan_string(&scan, &value) : igt__scan_skip(&scan)))
+      return false;
+    if (wanted && !(out[i] = text_of(&value)))
+      return false;
+  }
+  return !scan.problem;
+}
+
+bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const char *const *names,
+                   char **out, size_t count) {
+  store_query q;
+  memset(out, 0, count * sizeof *out);
+  if (!sbx__query_begin(&q, store, STMT_DOC_GET))
+    return false;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, id);
+  bool ok = sbx__query_row(&q);
+  if (ok) {
+    const char *doc = sbx__query_column(&q, 0);
+    ok = take_texts(doc, (size_t)sqlite3_column_bytes(q.stmt, 0), names, out, count);
+  }
+  sbx__query_end(&q);
+  for (size_t i = 0; !ok && i < count; i++) {
+    igt__free(out[i]);
+    out[i] = NULL;
+  }
+  return ok;
 }
 
 /* A write with two text arguments; true when it changed a row. */

@@ -17,9 +17,10 @@ igt__json *rest_find(rest_call *call, const char *kind, const char *id, const ch
 }
 
 bool rest_exists(rest_call *call, const char *kind, const char *id, const char *what) {
-  igt__json *doc = rest_find(call, kind, id, what);
-  igt__json_free(doc);
-  return doc != NULL;
+  if (sbx_doc_has(call->server->store, kind, id))
+    return true;
+  rest_fail(call, 404, "%s %.100s does not exist", what, id);
+  return false;
 }
 
 bool rest_store(rest_call *call, const char *kind, const char *id, const char *parent,

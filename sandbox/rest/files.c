@@ -28,25 +28,28 @@ typedef struct file_owner {
 } file_owner;
 
 static bool owner_find(rest_call *call, bool study, file_owner *out) {
-  igt__json *doc;
+  static const char *const names[] = {"s3Prefix", "instituteId"};
+  const char *what = study ? "Study" : "Project";
+  char *texts[2];
   igt__buf prefix;
   *out = (file_owner){.id = call->args[study ? 1 : 0], .study = study};
   if (study && !rest_exists(call, "institute", call->args[0], "Institute"))
     return false;
-  doc = rest_find(call, study ? "study" : "project", out->id, study ? "Study" : "Project");
-  if (!doc)
+  if (!sbx_doc_texts(call->server->store, study ? "study" : "project", out->id, names, texts, 2)) {
+    rest_fail(call, 404, "%s %.100s does not exist", what, out->id);
     return false;
-  if (study && !igt__str_eq(igt__json_get_str(doc, "instituteId"), call->args[0])) {
+  }
+  if (study && !igt__str_eq(texts[1], call->args[0])) {
     rest_fail(call, 404, "Study %.100s does not exist in this institute", out->id);
   } else {
-    const char *own = igt__json_get_str(doc, "s3Prefix");
     igt__buf_init(&prefix, 4096);
-    igt__buf_printf(&prefix, "%s%s", own ? own : "", study ? "files/" : "");
+    igt__buf_printf(&prefix, "%s%s", texts[0] ? texts[0] : "", study ? "files/" : "");
     out->prefix = igt__buf_take(&prefix);
     if (!out->prefix)
       rest_fail(call, 500, "out of memory");
   }
-  igt__json_free(doc);
+  igt__free(texts[0]);
+  igt__free(texts[1]);
   return out->prefix != NULL;
 }
 

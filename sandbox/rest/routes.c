@@ -178,31 +178,53 @@ static const char *segment_decode(rest_call *call, const char *s, size_t n) {
   return out;
 }
 
-static bool path_matches(rest_call *call, const char *pattern) {
+/* More than the longest route has. */
+#define SEGMENTS 16
+
+/* The path's parts, decoded once for all routes. */
+typedef struct segments {
+  const char *text[SEGMENTS]; /* NULL: no text, which no route has */
+  size_t count;
+} segments;
+
+/* False: no path of a route. */
+static bool segments_read(rest_call *call, segments *out) {
   const char *path = call->req->path;
-  size_t args = 0;
-  while (*pattern == '/' && *path == '/') {
-    size_t np = strcspn(++pattern, "/"), n = strcspn(++path, "/");
-    const char *text = segment_decode(call, path, n);
-    if (!text)
+  out->count = 0;
+  while (*path == '/') {
+    size_t n = strcspn(++path, "/");
+    if (out->count == SEGMENTS)
       return false;
-    if (np == 2 && memcmp(pattern, "{}", 2) == 0) {
-      if (n == 0 || args == REST_ARGS)
-        return false;
-      call->args[args++] = text;
-    } else if (strlen(text) != np || memcmp(text, pattern, np) != 0) {
-      return false;
-    }
-    pattern += np;
+    out->text[out->count++] = segment_decode(call, path, n);
     path += n;
   }
-  return *pattern == '\0' && *path == '\0';
+  return *path == '\0';
+}
+
+static bool path_matches(rest_call *call, const char *pattern, const segments *path) {
+  size_t args = 0, i = 0;
+  for (; *pattern == '/' && i < path->count; i++) {
+    size_t n = strcspn(++pattern, "/");
+    const char *text = path->text[i];
+    if (!text)
+      return false;
+    if (n == 2 && memcmp(pattern, "{}", 2) == 0) {
+      if (!*text || args == REST_ARGS)
+        return false;
+      call->args[args++] = text;
+    } else if (strncmp(text, pattern, n) != 0 || text[n]) {
+      return false;
+    }
+    pattern += n;
+  }
+  return *pattern == '\0' && i == path->count;
 }
 
 const rest_route *rest_route_find(rest_call *call) {
-  bool path_known = false;
-  for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-    if (!path_matches(call, routes[i].path))
+  segments path;
+  bool path_known = false, readable = segments_read(call, &path);
+  for (size_t i = 0; readable && i < sizeof routes / sizeof routes[0]; i++) {
+    if (!path_matches(call, routes[i].path, &path))
       continue;
     if (strcmp(routes[i].method, call->req->method) == 0)
       return &routes[i];
