@@ -299,7 +299,8 @@ static int run(const options *o, const sigset_t *signals) {
   sbx_server server = {
       .data_dir = o->data, .token_lifetime = o->token_lifetime, .s3_lifetime = o->s3_lifetime};
   server.s3 = sbx_s3_new();
-  if (!server.s3 || !open_store(&server, o, error, sizeof error) ||
+  server.sessions = sbx_sessions_new();
+  if (!server.s3 || !server.sessions || !open_store(&server, o, error, sizeof error) ||
       !listen_on(&server, o, base_url, sizeof base_url, error, sizeof error) ||
       (o->seed && !sbx_seed(&server, o->seed, error, sizeof error)) ||
       !sbx_s3_root_write(&server, error, sizeof error))
@@ -317,6 +318,7 @@ out:
   sbx_store_close(server.store);
   sbx_far_free(server.far);
   sbx_s3_free(server.s3);
+  sbx_sessions_free(server.sessions);
   return status;
 }
 

@@ -23,6 +23,7 @@ typedef struct sbx_server {
   int s3_lifetime;      /* seconds S3 credentials live */
   struct sbx_far *far;    /* where objects live; NULL: in the store */
   struct sbx_s3 *s3;    /* see below; NULL: nothing is kept between S3 requests */
+  struct sbx_sessions *sessions; /* the same of REST requests */
 } sbx_server;
 
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */
@@ -32,6 +33,11 @@ extern const sbx_handler sbx_s3_handler;   /* s3/s3.c */
  * its path; then the handler is sbx_canned_handler. For the route, once a request. */
 bool sbx_canned_take(sbx_server *server, sbx_request *req);
 extern const sbx_handler sbx_canned_handler;
+
+/* rest/known.c: what REST requests would else verify each time anew; one a server. */
+typedef struct sbx_sessions sbx_sessions;
+sbx_sessions *sbx_sessions_new(void);
+void sbx_sessions_free(sbx_sessions *sessions);
 
 /* rest/seed.c: "demo" or a file's path. Does nothing on a store that was seeded before.
  * Writes the service's key to DIR/<service_id>.pem (0600). */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -226,6 +227,22 @@ void sbx__object_unlink(sbx_store *store, const char *id) {
   unlinkat(store->dir_fd, path, 0);
 }
 
+uint64_t sbx_store_people(sbx_store *store) {
+  return atomic_load(&store->people);
+}
+
+void sbx__wrote(sbx_store *store, const char *kind) {
+  static const char *const people[] = {"user", "service", "session", "secret"};
+  for (size_t i = 0; i < sizeof people / sizeof people[0]; i++) {
+    if (strcmp(kind, people[i]) != 0)
+      continue;
+    if (transaction_of == store)
+      store->people_written = true; /* others see it when it is committed */
+    else
+      atomic_fetch_add(&store->people, 1);
+  }
+}
+
 /* Ends the transaction. Its files go when others may write again. */
 static void leave(sbx_store *store, store_doomed *gone, store_doomed *kept) {
   store_doomed files = *gone;
@@ -233,6 +250,9 @@ static void leave(sbx_store *store, store_doomed *gone, store_doomed *kept) {
   kept->count = 0;
   transaction_of = NULL;
   sbx__cache_settle(store->cache);
+  if (store->people_written)
+    atomic_fetch_add(&store->people, 1);
+  store->people_written = false;
   pthread_mutex_unlock(&store->write_lock);
   for (size_t i = 0; i < files.count; i++)
     sbx__object_unlink(store, files.ids[i]);

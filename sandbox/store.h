@@ -60,7 +60,14 @@ void sbx_store_rollback(sbx_store *store);
 bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char *value,
                 int64_t expires);
 char *sbx_kv_get(sbx_store *store, const char *kind, const char *key); /* igt__free; NULL */
+/* The same, and when it ends; 0: never. */
+char *sbx_kv_get_until(sbx_store *store, const char *kind, const char *key, int64_t *expires);
 bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key);
+
+/* Counts changes of what a sign-in hangs on: documents "user" and "service", values "session" and
+ * "secret". What was concluded from them is true as long as this, taken before they were read,
+ * stays the same; it has changed before such a write returns. */
+uint64_t sbx_store_people(sbx_store *store);
 
 /* ---- registered files of studies and projects ---- */
 typedef struct sbx_file {

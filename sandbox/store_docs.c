@@ -27,6 +27,7 @@ bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char 
     sqlite3_bind_text(q.stmt, 4, text.data, (int)text.len, SQLITE_STATIC);
     ok = sbx__query_done(&q);
     sbx__query_end(&q);
+    sbx__wrote(store, kind);
   }
   igt__buf_finish(&text);
   return ok;
@@ -111,7 +112,7 @@ bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const cha
   return ok;
 }
 
-/* A write with two text arguments; true when it changed a row. */
+/* A write with two text arguments, the first a kind or an owner; true when it changed a row. */
 static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const char *b) {
   store_query q;
   if (!sbx__query_begin(&q, store, id))
@@ -124,7 +125,9 @@ static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const 
 }
 
 bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id) {
-  return delete_by_two(store, STMT_DOC_DELETE, kind, id);
+  bool deleted = delete_by_two(store, STMT_DOC_DELETE, kind, id);
+  sbx__wrote(store, kind);
+  return deleted;
 }
 
 int64_t sbx_doc_count(sbx_store *store, const char *kind, const char *parent) {
@@ -250,10 +253,16 @@ bool sbx_kv_put(sbx_store *store, const char *kind, const char *key, const char 
   sbx__query_int(&q, 4, expires);
   bool ok = sbx__query_done(&q);
   sbx__query_end(&q);
+  sbx__wrote(store, kind);
   return ok;
 }
 
 char *sbx_kv_get(sbx_store *store, const char *kind, const char *key) {
+  int64_t expires;
+  return sbx_kv_get_until(store, kind, key, &expires);
+}
+
+char *sbx_kv_get_until(sbx_store *store, const char *kind, const char *key, int64_t *expires) {
   store_query q;
   if (!sbx__query_begin(&q, store, STMT_KV_GET))
     return NULL;
@@ -261,12 +270,15 @@ char *sbx_kv_get(sbx_store *store, const char *kind, const char *key) {
   sbx__query_text(&q, 2, key);
   sbx__query_int(&q, 3, igt__wall_seconds());
   char *value = sbx__query_row(&q) ? igt__strdup(sbx__query_column(&q, 0)) : NULL;
+  *expires = value ? sqlite3_column_int64(q.stmt, 1) : 0;
   sbx__query_end(&q);
   return value;
 }
 
 bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
-  return delete_by_two(store, STMT_KV_DELETE, kind, key);
+  bool deleted = delete_by_two(store, STMT_KV_DELETE, kind, key);
+  sbx__wrote(store, kind);
+  return deleted;
 }
 
 /* ---- registered files ---- */

@@ -30,7 +30,7 @@
   X(DOC_COUNT_PARENT, false, "SELECT count(*) FROM docs WHERE kind = ?1 AND parent = ?2")          \
   X(KV_PUT, true, "INSERT OR REPLACE INTO kv(kind, key, value, expires) VALUES(?1, ?2, ?3, ?4)")   \
   X(KV_GET, false,                                                                                 \
-    "SELECT value FROM kv WHERE kind = ?1 AND key = ?2 AND (expires = 0 OR expires > ?3)")         \
+    "SELECT value, expires FROM kv WHERE kind = ?1 AND key = ?2 AND (expires = 0 OR expires > ?3)")         \
   X(KV_DELETE, true, "DELETE FROM kv WHERE kind = ?1 AND key = ?2")                                \
   X(FILE_PUT, true,                                                                                \
     "INSERT INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, ?4) "                       \
@@ -117,6 +117,9 @@ struct sbx_store {
   store_conn *readers; /* those that nobody uses now */
 
   store_cache *cache; /* rows of objects */
+
+  _Atomic uint64_t people; /* sbx_store_people */
+  bool people_written;     /* by the transaction that is open */
 };
 
 /* One run of one statement: on the writer, with its lock held, when it writes or when this
@@ -149,6 +152,8 @@ bool sbx__scope_enter(store_scope *scope, sbx_store *store);
 bool sbx__scope_leave(store_scope *scope, bool ok);
 
 bool sbx__in_transaction(const sbx_store *store); /* this thread */
+/* After a write of a row of that kind. */
+void sbx__wrote(sbx_store *store, const char *kind);
 
 /* ---- store_cache.c: rows of objects, never older than the last commit ---- */
 store_cache *sbx__cache_new(void);

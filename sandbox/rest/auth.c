@@ -83,19 +83,19 @@ static igt__json *permission_list(unsigned rights) {
   return list;
 }
 
-static igt__json *roles_of(const rest_call *call) {
+static igt__json *roles_of(rest_call *call) {
   igt__json *list;
   if (!call->who.is_service)
-    return igt__json_copy(igt__json_get(igt__json_get(call->who.account, "profile"), "roles"));
+    return igt__json_copy(igt__json_get(igt__json_get(rest_account(call), "profile"), "roles"));
   list = igt__json_new_array();
   igt__json_push(list, igt__json_new_str("SERVICE"));
   return list;
 }
 
 /* Whose groups the user is in. */
-static igt__json *organizations_of(const rest_call *call) {
+static igt__json *organizations_of(rest_call *call) {
   const igt__json *given =
-      igt__json_get(igt__json_get(call->who.account, "profile"), "organizationRoles");
+      igt__json_get(igt__json_get(rest_account(call), "profile"), "organizationRoles");
   igt__json *out = igt__json_new_object();
   igt__json_set_str(out, "managingOrganization", REST_ORGANIZATION);
   igt__json_set(out, "organizationList", given ? igt__json_copy(given) : igt__json_new_array());

@@ -21,7 +21,7 @@ typedef struct rest_identity {
   const char *sub; /* login id or service id */
   const char *uid;
   const char *session; /* key of its row */
-  igt__json *account;  /* the user's or service's document */
+  igt__json *account;  /* NULL until rest_account was asked */
   bool is_service;
   unsigned rights;
   int64_t expires; /* of the JWT */
@@ -128,6 +128,8 @@ bool rest_user_prefix(rest_call *call, char *out, size_t cap);
 #define REST_AUDIENCE "https://igtcloud-sandbox.invalid/oauth2/access_token"
 /* Reads X-JWT and X-CSRF-TOKEN into call->who; false: answered. */
 bool rest_session_check(rest_call *call);
+/* The user's or service's document, which is the call's; NULL: removed meanwhile, or no memory. */
+igt__json *rest_account(rest_call *call);
 /* A new session (session NULL) or a new token of one that runs; answers LoginResponse. */
 void rest_session_answer(rest_call *call, const char *sub, bool is_service, const char *session);
 bool rest_session_end(sbx_server *server, const char *session);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
+#include "known.h"
 
 /* A JWT (RFC 7519) signed with HS256 by a secret of this store. It names a session ("sid"), a row
  * in the store that ends with the logout; a token counts while both are there. The CSRF token
@@ -99,9 +100,9 @@ static bool session_put(sbx_server *server, const char *session, const char *sub
   return ok;
 }
 
-static igt__json *session_get(sbx_server *server, const char *session) {
+static igt__json *session_get(sbx_server *server, const char *session, int64_t *expires) {
   igt__json *row = NULL;
-  char *text = session ? sbx_kv_get(server->store, "session", session) : NULL;
+  char *text = session ? sbx_kv_get_until(server->store, "session", session, expires) : NULL;
   if (text && igt__json_parse(text, strlen(text), "a session", &row, NULL) != IGT_OK)
     row = NULL;
   igt__free(text);
@@ -144,7 +145,8 @@ static void session_reply(rest_call *call, const char *sub, const char *csrf) {
 
 void rest_session_answer(rest_call *call, const char *sub, bool is_service, const char *session) {
   char id[SESSION_CHARS + 1], fresh[CSRF_CHARS + 1];
-  igt__json *old = session_get(call->server, session), *claims = NULL;
+  int64_t ignored;
+  igt__json *old = session_get(call->server, session, &ignored), *claims = NULL;
   igt__json *account = sbx_doc_get(call->server->store, is_service ? "service" : "user", sub);
   const char *csrf = old ? igt__json_get_str(old, "csrf") : fresh;
   igt__buf head, tail;
@@ -207,9 +209,9 @@ static igt__json *token_claims(sbx_server *server, const char *token) {
   return ok ? json_part(dot1 + 1, (size_t)(dot2 - dot1 - 1)) : NULL;
 }
 
-static bool csrf_check(rest_call *call, const igt__json *session) {
+/* csrf: the session's. */
+static bool csrf_check(rest_call *call, const char *csrf) {
   const char *said = sbx_header(call->req, "X-CSRF-TOKEN");
-  const char *csrf = igt__json_get_str(session, "csrf");
   if (!said && call->route->flags & REST_NO_CSRF)
     return true;
   if (!said) {
@@ -245,26 +247,84 @@ static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *
   return true;
 }
 
-bool rest_session_check(rest_call *call) {
-  const char *token = sbx_header(call->req, "X-JWT");
-  if (!token) {
-    rest_fail(call, 401, "The header X-JWT is missing: sign in first");
+igt__json *rest_account(rest_call *call) {
+  rest_identity *who = &call->who;
+  if (!who->account && who->sub)
+    who->account = sbx_doc_get(call->server->store, who->is_service ? "service" : "user", who->sub);
+  return who->account;
+}
+
+/* ---- tokens that were checked before ---- */
+
+static bool copy(char *out, size_t cap, const char *text) {
+  return text && snprintf(out, cap, "%s", text) < (int)cap;
+}
+
+/* What is too long is checked each time. */
+static void remember(rest_call *call, const char *token, const char *csrf, int64_t session_expires,
+                     uint64_t people) {
+  const rest_identity *who = &call->who;
+  rest_known known = {.people = people,
+                      .expires = who->expires,
+                      .until = session_expires && session_expires < who->expires ? session_expires
+                                                                                 : who->expires,
+                      .is_service = who->is_service,
+                      .rights = who->rights};
+  if (copy(known.token, sizeof known.token, token) && copy(known.sub, sizeof known.sub, who->sub) &&
+      copy(known.uid, sizeof known.uid, who->uid) && copy(known.csrf, sizeof known.csrf, csrf) &&
+      copy(known.session, sizeof known.session, who->session))
+    rest_known_keep(call->server->sessions, &known);
+  igt__wipe(&known, sizeof known);
+}
+
+/* False: not known, or answered. */
+static bool recall(rest_call *call, const char *token, uint64_t people) {
+  rest_known known;
+  if (!rest_known_find(call->server->sessions, token, people, igt__wall_seconds(), &known))
     return false;
-  }
+  if (csrf_check(call, known.csrf))
+    call->who = (rest_identity){.sub = rest_keep(call, known.sub),
+                                .uid = rest_keep(call, known.uid),
+                                .session = rest_keep(call, known.session),
+                                .is_service = known.is_service,
+                                .rights = known.rights,
+                                .expires = known.expires};
+  igt__wipe(&known, sizeof known);
+  if (!call->req->responded && !(call->who.sub && call->who.uid && call->who.session))
+    rest_fail(call, 500, "out of memory");
+  return !call->req->responded;
+}
+
+static bool verify(rest_call *call, const char *token, uint64_t people) {
   igt__json *claims = token_claims(call->server, token), *session = NULL;
+  int64_t session_expires = 0;
   bool ok = false;
   if (!claims) {
     rest_fail(call, 401, "The token is not one of this server");
   } else if (igt__json_int(igt__json_get(claims, "exp")) <= igt__wall_seconds()) {
     rest_fail(call, 401, "The token has expired");
-  } else if (!(session = session_get(call->server, igt__json_get_str(claims, "sid")))) {
+  } else if (!(session =
+                   session_get(call->server, igt__json_get_str(claims, "sid"), &session_expires))) {
     rest_fail(call, 401, "The session has ended");
   } else {
-    ok = csrf_check(call, session) && who_fill(call, claims, session);
+    const char *csrf = igt__json_get_str(session, "csrf");
+    ok = csrf_check(call, csrf) && who_fill(call, claims, session);
+    if (ok)
+      remember(call, token, csrf, session_expires, people);
   }
   igt__json_free(session);
   igt__json_free(claims);
   return ok;
+}
+
+bool rest_session_check(rest_call *call) {
+  const char *token = sbx_header(call->req, "X-JWT");
+  uint64_t people = sbx_store_people(call->server->store);
+  if (!token) {
+    rest_fail(call, 401, "The header X-JWT is missing: sign in first");
+    return false;
+  }
+  return recall(call, token, people) || (!call->req->responded && verify(call, token, people));
 }
 
 /* ---- the assertion of a service: RFC 7523, RS256 ---- */

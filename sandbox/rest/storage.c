@@ -128,7 +128,7 @@ void rest_user_training_delete(rest_call *call) {
   char prefix[64], folder[80];
   if (!rest_user_prefix(call, prefix, sizeof prefix))
     return;
-  user = igt__json_copy(call->who.account);
+  user = igt__json_copy(rest_account(call));
   settings = igt__json_get(user, "settings");
   igt__json_remove(settings, "trainingStartDate");
   igt__json_remove(settings, "trainingEndDate");

@@ -71,7 +71,7 @@ bool rest_is_user(rest_call *call) {
 
 void rest_me_get(rest_call *call) {
   if (rest_is_user(call))
-    rest_answer(call, 200, igt__json_copy(call->who.account));
+    rest_answer(call, 200, igt__json_copy(rest_account(call)));
 }
 
 void rest_user_get(rest_call *call) {
@@ -222,7 +222,7 @@ void rest_user_profile(rest_call *call) {
   char now[40];
   if (!rest_is_user(call))
     return;
-  user = igt__json_copy(call->who.account);
+  user = igt__json_copy(rest_account(call));
   rest_now(now);
   igt__json_set_str(igt__json_get(user, "accountStatus"), "lastLoginTime", now);
   if (user_store(call, user))

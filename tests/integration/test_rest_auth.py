@@ -166,6 +166,43 @@ def test_session_survives_kill_and_restart():
         assert RestClient(sandbox.url).login_service(SERVICE, key_file(sandbox)).jwt
 
 
+# ---- tokens that the server has seen before ----
+
+def test_used_token_counts_as_long_as_its_session(sandbox, client):
+    other = RestClient(sandbox.url).login()
+    for one in (client, other):
+        for _ in range(3):
+            one.ok("GET", "/api/data/projects")
+    assert client.get("/api/data/projects", headers={"X-CSRF-TOKEN": None}).status == 401
+    assert client.get("/api/data/projects", headers={"X-CSRF-TOKEN": other.csrf}).status == 403
+    swapped = client.jwt[:-1] + ("A" if client.jwt[-1] != "A" else "B")
+    assert client.get("/api/data/projects", headers={"X-JWT": swapped}).status == 401
+    client.post("/api/auth/logout")
+    assert client.get("/api/data/projects").status == 401
+    assert other.get("/api/data/projects").status == 200
+
+
+def test_used_token_expires():
+    with Sandbox(seed="demo", token_lifetime=2) as sandbox:
+        client = RestClient(sandbox.url).login()
+        client.ok("GET", "/api/data/projects")
+        while time.time() < client.claims()["exp"]:
+            time.sleep(0.05)
+        answer = client.get("/api/data/projects")
+        assert answer.status == 401 and "expired" in answer.message
+
+
+def test_used_tokens_of_one_user_before_and_after_a_refresh(client):
+    before = client.jwt
+    client.ok("GET", "/api/auth/introspect")
+    client.refresh()
+    assert client.jwt != before
+    assert client.ok("GET", "/api/auth/introspect")["exp"] == client.claims()["exp"]
+    client.post("/api/auth/logout")
+    for token in (before, client.jwt):
+        assert client.get("/api/auth/introspect", headers={"X-JWT": token}).status == 401
+
+
 # ---- service identities ----
 
 def test_key_file_is_private(sandbox):

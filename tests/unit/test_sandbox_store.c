@@ -478,6 +478,58 @@ static void threads(void **state) {
   assert_int_equal(count_files(f, "objects"), WRITERS * ROUNDS);
 }
 
+/* ---- what sign-ins hang on ---- */
+
+static void people(void **state) {
+  fixture *f = *state;
+  uint64_t before = sbx_store_people(f->store);
+  put_doc(f->store, "study", "a", NULL, 1);
+  assert_true(sbx_kv_put(f->store, "counter", "a", "1", 0));
+  assert_true(put_object(f->store, "a", "1", 1));
+  assert_int_equal(sbx_store_people(f->store), before);
+  put_doc(f->store, "user", "a", NULL, 1);
+  assert_true(sbx_store_people(f->store) != before);
+  before = sbx_store_people(f->store);
+  assert_true(sbx_doc_delete(f->store, "user", "a"));
+  assert_true(sbx_store_people(f->store) != before);
+  before = sbx_store_people(f->store);
+  assert_true(sbx_kv_put(f->store, "session", "s", "1", 0));
+  assert_true(sbx_store_people(f->store) != before);
+  before = sbx_store_people(f->store);
+  assert_true(sbx_kv_delete(f->store, "session", "s"));
+  assert_true(sbx_store_people(f->store) != before);
+  before = sbx_store_people(f->store);
+  assert_true(sbx_store_begin(f->store));
+  put_doc(f->store, "service", "a", NULL, 1);
+  assert_int_equal(sbx_store_people(f->store), before); /* nobody else sees it yet */
+  assert_true(sbx_store_commit(f->store));
+  assert_true(sbx_store_people(f->store) != before);
+}
+
+static void texts_of_documents(void **state) {
+  fixture *f = *state;
+  static const char *const names[] = {"a", "b", "none", "n"};
+  char *texts[4];
+  igt__json *doc = igt__json_new_object(), *inner = igt__json_new_object();
+  igt__json_set_str(inner, "a", "inner");
+  igt__json_set(doc, "in", inner);
+  igt__json_set_str(doc, "a", "x/\"\xc3\xa4");
+  igt__json_set_int(doc, "n", 1);
+  igt__json_set_str(doc, "b", "");
+  assert_true(sbx_doc_put(f->store, "study", "s", NULL, doc));
+  igt__json_free(doc);
+  assert_true(sbx_doc_has(f->store, "study", "s"));
+  assert_true(sbx_doc_texts(f->store, "study", "s", names, texts, 4));
+  assert_string_equal(texts[0], "x/\"\xc3\xa4");
+  assert_string_equal(texts[1], "");
+  assert_null(texts[2]);
+  assert_null(texts[3]);
+  for (size_t i = 0; i < 4; i++)
+    igt__free(texts[i]);
+  assert_false(sbx_doc_has(f->store, "study", "t"));
+  assert_false(sbx_doc_texts(f->store, "study", "t", names, texts, 4));
+}
+
 /* ---- rows that are kept in memory ---- */
 
 static int64_t size_of(sbx_store *store, const char *key) {
@@ -605,12 +657,26 @@ static void rows_under_writes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(documents),        TEST(cursor),        TEST(values),
-      TEST(registered_files), TEST(objects),       TEST(bodies),
-      TEST(rollback),         TEST(commit),        TEST(discarded_body),
-      TEST(aborted),          TEST(order_of_keys), TEST(crash),
-      TEST(multipart),        TEST(one_at_a_time), TEST(threads),
-      TEST(rows_in_memory),   TEST(many_rows),     TEST(rows_under_writes),
+      TEST(documents),
+      TEST(cursor),
+      TEST(values),
+      TEST(registered_files),
+      TEST(objects),
+      TEST(bodies),
+      TEST(rollback),
+      TEST(commit),
+      TEST(discarded_body),
+      TEST(aborted),
+      TEST(order_of_keys),
+      TEST(crash),
+      TEST(multipart),
+      TEST(one_at_a_time),
+      TEST(threads),
+      TEST(people),
+      TEST(texts_of_documents),
+      TEST(rows_in_memory),
+      TEST(many_rows),
+      TEST(rows_under_writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "known.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "crypto/crypto.h"
+#include "rest.h"
+
+/* Tokens that are likely in use at once; one that falls on another's place takes it. */
+#define SLOTS 64
+
+struct sbx_sessions {
+  pthread_mutex_t lock;
+  rest_known slots[SLOTS]; /* token "": empty */
+};
+
+sbx_sessions *sbx_sessions_new(void) {
+  sbx_sessions *sessions = igt__calloc(1, sizeof *sessions);
+  if (sessions)
+    pthread_mutex_init(&sessions->lock, NULL);
+  return sessions;
+}
+
+void sbx_sessions_free(sbx_sessions *sessions) {
+  if (!sessions)
+    return;
+  pthread_mutex_destroy(&sessions->lock);
+  igt__wipe(sessions, sizeof *sessions);
+  igt__free(sessions);
+}
+
+/* By the end of it, which is the signature: 0 to SLOTS - 1. */
+static size_t place(const char *token, size_t n) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = n > 16 ? n - 16 : 0; i < n; i++)
+    hash = (hash ^ (unsigned char)token[i]) * 16777619u;
+  return (hash ^ hash >> 16) % SLOTS;
+}
+
+bool rest_known_find(sbx_sessions *sessions, const char *token, uint64_t people, int64_t now,
+                     rest_known *out) {
+  size_t n = strlen(token);
+  if (!sessions || n == 0 || n >= sizeof out->token)
+    return false;
+  pthread_mutex_lock(&sessions->lock);
+  const rest_known *known = &sessions->slots[place(token, n)];
+  bool found = strlen(known->token) == n && igt__equal_constant_time(known->token, token, n) &&
+               known->people == people && known->until > now;
+  if (found)
+    *out = *known;
+  pthread_mutex_unlock(&sessions->lock);
+  return found;
+}
+
+void rest_known_keep(sbx_sessions *sessions, const rest_known *known) {
+  if (!sessions)
+    return;
+  pthread_mutex_lock(&sessions->lock);
+  sessions->slots[place(known->token, strlen(known->token))] = *known;
+  pthread_mutex_unlock(&sessions->lock);
+}
