@@ -368,18 +368,26 @@ static char short_escape(unsigned char c) {
   }
 }
 
+static bool is_plain(const writer *w, unsigned char c) {
+  return c >= 0x20 && (c < 0x80 || !w->indent) && !short_escape(c);
+}
+
+/* Runs of plain bytes at once: most strings are one. */
 static void write_string(writer *w, const char *s, size_t n) {
   igt__buf_putc(w->out, '"');
   for (size_t i = 0; i < n;) {
+    size_t run = i, len = 1;
+    while (i < n && is_plain(w, (unsigned char)s[i]))
+      i++;
+    igt__buf_append(w->out, s + run, i - run);
+    if (i == n)
+      break;
     unsigned char c = (unsigned char)s[i];
     char escape = short_escape(c);
-    size_t len = 1;
     if (escape)
       igt__buf_append(w->out, (char[]){'\\', escape}, 2);
     else if (c < 0x20)
       write_escape(w->out, c);
-    else if (c < 0x80 || !w->indent)
-      igt__buf_putc(w->out, (char)c);
     else
       write_escape(w->out, code_point((const unsigned char *)s + i, n - i, &len));
     i += len;
@@ -420,6 +428,25 @@ static void write_object(writer *w, json_object *v, unsigned depth) {
   igt__buf_putc(w->out, '}');
 }
 
+/* By hand, as json-c would allocate a buffer for each. */
+static void write_int(igt__buf *out, int64_t value) {
+  char text[24];
+  char *at = text + sizeof text;
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  do {
+    *--at = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (value < 0)
+    *--at = '-';
+  igt__buf_append(out, at, (size_t)(text + sizeof text - at));
+}
+
+/* json-c has those from 2^63 on, too. */
+static bool fits_int64(json_object *v) {
+  return json_object_get_int64(v) != INT64_MAX;
+}
+
 static void write_value(writer *w, json_object *v, unsigned depth) {
   switch (json_object_get_type(v)) {
   case json_type_string:
@@ -431,6 +458,15 @@ static void write_value(writer *w, json_object *v, unsigned depth) {
   case json_type_object:
     write_object(w, v, depth);
     break;
+  case json_type_boolean:
+    igt__buf_puts(w->out, json_object_get_boolean(v) ? "true" : "false");
+    break;
+  case json_type_int:
+    if (fits_int64(v)) {
+      write_int(w->out, json_object_get_int64(v));
+      break;
+    }
+    /* fallthrough */
   default: /* a number from a text is written as it was */
     igt__buf_puts(w->out, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
     break;
