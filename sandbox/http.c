@@ -205,6 +205,15 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
                MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_COPY));
 }
 
+void sbx_respond_taken(sbx_request *req, int status, const char *content_type, char *body,
+                       size_t n) {
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer_with_free_callback(n, body, igt__free);
+  if (!response)
+    igt__free(body);
+  set_response(req, status, content_type, response);
+}
+
 static bool read_all(int fd, uint64_t offset, char *out, size_t n) {
   while (n > 0) {
     ssize_t got = pread(fd, out, n, (off_t)offset);

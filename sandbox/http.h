@@ -48,6 +48,9 @@ void sbx_add_header(sbx_request *req, const char *name, const char *value);
 /* Answers; exactly once a request. The body is copied. HEAD sends Content-Length alone. */
 void sbx_respond(sbx_request *req, int status, const char *content_type, const void *body,
                  size_t n);
+/* The same without a copy: body is igt__free's, and taken over. */
+void sbx_respond_taken(sbx_request *req, int status, const char *content_type, char *body,
+                       size_t n);
 /* Sends n bytes of fd from offset (few: with the header; many: by sendfile); takes the fd over. */
 void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd,
                     uint64_t offset, uint64_t n);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/scan.h"
 
 /* Registered files are rows (owner: the study or the project); what lies in the other folders of
  * a study is known by its objects alone. */
@@ -63,20 +64,34 @@ typedef struct file_view {
   bool is_new;
 } file_view;
 
-static igt__json *file_json(const file_view *view) {
+static void put_text(igt__buf *out, const char *before, const char *text) {
+  igt__buf_puts(out, before);
+  igt__json_write_string(out, text, strlen(text), IGT__JSON_COMPACT);
+}
+
+/* As text, not as a tree: lists have thousands of them. */
+static bool file_write(igt__buf *out, const file_view *view) {
   const char *base = strrchr(view->name, '/');
   const char *dot = strrchr(base ? base + 1 : view->name, '.');
-  int64_t progress = view->completed ? view->size : 0;
-  igt__json *file = igt__json_new_object();
-  igt__json_set_str(file, "key", view->key);
-  igt__json_set_str(file, "fileName", view->name);
-  igt__json_set_int(file, "fileSize", view->size);
-  igt__json_set_bool(file, "isCompleted", view->completed);
-  igt__json_set_bool(file, "isNew", view->is_new);
-  igt__json_set_str(file, "type", dot ? dot : "");
-  igt__json_set_int(file, "progressInBytes", progress);
-  igt__json_set_int(file, "progressPercentage", view->completed ? 100 : 0);
-  igt__json_set_str(file, "uploadId", "");
+  long long size = view->size, progress = view->completed ? view->size : 0;
+  put_text(out, "{\"key\":", view->key);
+  put_text(out, ",\"fileName\":", view->name);
+  igt__buf_printf(out, ",\"fileSize\":%lld,\"isCompleted\":%s,\"isNew\":%s", size,
+                  view->completed ? "true" : "false", view->is_new ? "true" : "false");
+  put_text(out, ",\"type\":", dot ? dot : "");
+  return igt__buf_printf(out,
+                         ",\"progressInBytes\":%lld,\"progressPercentage\":%d,\"uploadId\":\"\"}",
+                         progress, view->completed ? 100 : 0);
+}
+
+static igt__json *file_json(const file_view *view) {
+  igt__json *file = NULL;
+  igt__buf text;
+  igt__buf_init(&text, INT_MAX);
+  if (!file_write(&text, view) ||
+      igt__json_parse(text.data, text.len, "a file", &file, NULL) != IGT_OK)
+    file = NULL;
+  igt__buf_finish(&text);
   return file;
 }
 
@@ -95,13 +110,17 @@ typedef struct file_list {
   bool has_raw; /* a seed overrides members of some files */
 } file_list;
 
-static void raw_merge(file_list *list, const char *key, igt__json *file) {
-  igt__json *raw = list->has_raw ? sbx_doc_get(list->call->server->store, "file-raw", key) : NULL;
+static bool raw_write(file_list *list, const file_view *view) {
+  igt__json *raw = sbx_doc_get(list->call->server->store, "file-raw", view->key);
+  igt__json *file = file_json(view);
   const char *name;
   igt__json *value;
   for (size_t i = 0; igt__json_member(raw, i, &name, &value); i++)
     igt__json_set(file, name, igt__json_copy(value));
+  bool ok = file && igt__json_write(&list->text, file, IGT__JSON_COMPACT);
+  igt__json_free(file);
   igt__json_free(raw);
+  return ok;
 }
 
 static bool list_add(file_list *list, const char *key, int64_t size, bool completed) {
@@ -110,14 +129,10 @@ static bool list_add(file_list *list, const char *key, int64_t size, bool comple
                     .name = strncmp(key, list->folder, n) == 0 ? key + n : key,
                     .size = size,
                     .completed = completed};
-  igt__json *file = file_json(&view);
-  raw_merge(list, key, file);
   if (list->any)
     igt__buf_putc(&list->text, ',');
   list->any = true;
-  bool ok = igt__json_write(&list->text, file, IGT__JSON_COMPACT);
-  igt__json_free(file);
-  return ok;
+  return list->has_raw ? raw_write(list, &view) : file_write(&list->text, &view);
 }
 
 /* The size of the object; -1 when there is none. */
@@ -219,7 +234,7 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
 
 /* A key that is there keeps its state as long as its size is the same. */
 static bool register_one(rest_call *call, const file_owner *owner, const igt__json *file,
-                         igt__json *answer) {
+                         igt__buf *answer) {
   sbx_store *store = call->server->store;
   int64_t size = igt__json_int(igt__json_get(file, "fileSize")), known_size = -1;
   const char *key = igt__json_get_str(file, "key");
@@ -234,35 +249,38 @@ static bool register_one(rest_call *call, const file_owner *owner, const igt__js
                     .size = size,
                     .completed = completed,
                     .is_new = !known};
-  return igt__json_push(answer, file_json(&view));
+  return file_write(answer, &view);
+}
+
+/* As one: all of them, or none. */
+static bool register_all(rest_call *call, const file_owner *owner, igt__buf *answer) {
+  sbx_store *store = call->server->store;
+  bool ok = sbx_store_begin(store);
+  if (!ok)
+    return false;
+  for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
+    ok = (i == 0 || igt__buf_putc(answer, ',')) &&
+         register_one(call, owner, igt__json_at(call->json, i), answer);
+  if (ok)
+    return sbx_store_commit(store);
+  sbx_store_rollback(store);
+  return false;
 }
 
 static void register_files(rest_call *call, bool study) {
   file_owner owner;
-  sbx_store *store = call->server->store;
-  igt__json *files = igt__json_new_array(), *answer = NULL;
+  igt__buf answer;
+  igt__buf_init(&answer, INT_MAX);
   bool ok = owner_find(call, study, &owner);
   for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
     ok = key_ok(call, &owner, igt__json_at(call->json, i));
-  if (!ok)
-    goto out;
-  if ((ok = sbx_store_begin(store))) {
-    for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
-      ok = register_one(call, &owner, igt__json_at(call->json, i), files);
-    if (!ok)
-      sbx_store_rollback(store);
-    ok = ok && sbx_store_commit(store);
-  }
-  if (ok) {
-    answer = igt__json_new_object();
-    igt__json_set(answer, "files", files);
-    files = NULL;
-    rest_answer(call, 200, answer);
-  } else {
+  if (ok && igt__buf_puts(&answer, "{\"files\":[") && register_all(call, &owner, &answer)) {
+    igt__buf_puts(&answer, "]}\n");
+    rest_answer_text(call, 200, &answer);
+  } else if (ok) {
     rest_fail(call, 500, "The files could not be registered");
   }
-out:
-  igt__json_free(files);
+  igt__buf_finish(&answer);
   igt__free(owner.prefix);
 }
 

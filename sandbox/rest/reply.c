@@ -49,27 +49,6 @@ void rest_answer_empty(rest_call *call, int status) {
 
 /* ---- one large text ---- */
 
-typedef struct text_stream {
-  igt__buf text;
-  size_t sent;
-} text_stream;
-
-static int64_t text_next(void *payload, char *out, size_t cap) {
-  text_stream *s = payload;
-  size_t n = s->text.len - s->sent;
-  if (n > cap)
-    n = cap;
-  memcpy(out, s->text.data + s->sent, n);
-  s->sent += n;
-  return (int64_t)n;
-}
-
-static void text_release(void *payload) {
-  text_stream *s = payload;
-  igt__buf_finish(&s->text);
-  igt__free(s);
-}
-
 /* A mask needs the text as a tree. */
 static void answer_parsed(rest_call *call, int status, igt__buf *text) {
   igt__json *value = NULL;
@@ -84,15 +63,12 @@ void rest_answer_text(rest_call *call, int status, igt__buf *text) {
     answer_parsed(call, status, text);
     return;
   }
-  text_stream *s = text->failed ? NULL : igt__malloc(sizeof *s);
-  if (!s) {
+  size_t n = text->len;
+  char *data = igt__buf_take(text);
+  if (data)
+    sbx_respond_taken(call->req, status, JSON_TYPE, data, n);
+  else
     rest_fail(call, 500, "out of memory");
-    igt__buf_finish(text);
-    return;
-  }
-  *s = (text_stream){.text = *text};
-  igt__buf_init(text, 0); /* what it held belongs to the stream now */
-  sbx_respond_stream(call->req, status, JSON_TYPE, text_next, text_release, s);
 }
 
 /* ---- lists of documents ---- */

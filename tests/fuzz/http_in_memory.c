@@ -85,6 +85,12 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
     igt__buf_append(&running_of(req)->x->answer, body ? body : "", n);
 }
 
+void sbx_respond_taken(sbx_request *req, int status, const char *content_type, char *body,
+                       size_t n) {
+  sbx_respond(req, status, content_type, body, n);
+  igt__free(body);
+}
+
 void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd, uint64_t offset,
                     uint64_t n) {
   char piece[4096];
