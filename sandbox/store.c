@@ -244,12 +244,14 @@ void sbx__wrote(sbx_store *store, const char *kind) {
 }
 
 /* Ends the transaction. Its files go when others may write again. */
-static void leave(sbx_store *store, store_doomed *gone, store_doomed *kept) {
+static void leave(sbx_store *store, bool committed) {
+  store_doomed *gone = committed ? &store->on_commit : &store->on_rollback;
+  store_doomed *kept = committed ? &store->on_rollback : &store->on_commit;
   store_doomed files = *gone;
   *gone = (store_doomed){0};
   kept->count = 0;
   transaction_of = NULL;
-  sbx__cache_settle(store->cache);
+  sbx__cache_settle(store->cache, committed);
   if (store->people_written)
     atomic_fetch_add(&store->people, 1);
   store->people_written = false;
@@ -277,8 +279,7 @@ bool sbx_store_commit(sbx_store *store) {
   bool ok = run_on_writer(store, STMT_COMMIT);
   if (!ok)
     run_on_writer(store, STMT_ROLLBACK);
-  leave(store, ok ? &store->on_commit : &store->on_rollback,
-        ok ? &store->on_rollback : &store->on_commit);
+  leave(store, ok);
   return ok;
 }
 
@@ -286,7 +287,7 @@ void sbx_store_rollback(sbx_store *store) {
   if (transaction_of != store)
     return;
   run_on_writer(store, STMT_ROLLBACK);
-  leave(store, &store->on_rollback, &store->on_commit);
+  leave(store, false);
 }
 
 bool sbx__in_transaction(const sbx_store *store) {

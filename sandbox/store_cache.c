@@ -32,6 +32,7 @@ struct store_cache {
   pthread_mutex_t lock;
   uint64_t stamp; /* counts ends of transactions that wrote objects */
   bool writing;   /* such a one is open */
+  entry *staged;  /* the row that it wrote last; NULL: something was written behind it */
   size_t bytes;
   entry *oldest, *newest;
   entry *chains[BUCKETS];
@@ -52,6 +53,7 @@ void sbx__cache_free(store_cache *cache) {
     igt__free(e);
   }
   pthread_mutex_destroy(&cache->lock);
+  igt__free(cache->staged);
   igt__free(cache);
 }
 
@@ -177,11 +179,27 @@ void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key) {
   if (*at)
     remove_locked(cache, at);
   cache->writing = true;
+  igt__free(cache->staged);
+  cache->staged = NULL;
   pthread_mutex_unlock(&cache->lock);
 }
 
-void sbx__cache_settle(store_cache *cache) {
+void sbx__cache_stage(store_cache *cache, const char *bucket, const sbx_object *object,
+                      const char *file) {
+  entry *e = entry_new(bucket, object, file);
   pthread_mutex_lock(&cache->lock);
+  igt__free(cache->staged);
+  cache->staged = e;
+  pthread_mutex_unlock(&cache->lock);
+}
+
+void sbx__cache_settle(store_cache *cache, bool committed) {
+  pthread_mutex_lock(&cache->lock);
+  if (committed && cache->staged)
+    add_locked(cache, cache->staged);
+  else
+    igt__free(cache->staged);
+  cache->staged = NULL;
   cache->stamp += cache->writing;
   cache->writing = false;
   pthread_mutex_unlock(&cache->lock);

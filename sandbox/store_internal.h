@@ -164,9 +164,12 @@ bool sbx__cache_get(store_cache *cache, const char *bucket, const char *key, sbx
                     char *file, uint64_t *stamp);
 void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *bucket,
                     const sbx_object *object, const char *file);
-/* Within a transaction, before it writes the row; settle when the transaction has ended. */
+/* Within a transaction: before it writes a row; after it has written this one, which will most
+ * likely be asked for next (as $file-upload-completed does); when it has ended. */
 void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key);
-void sbx__cache_settle(store_cache *cache);
+void sbx__cache_stage(store_cache *cache, const char *bucket, const sbx_object *object,
+                      const char *file);
+void sbx__cache_settle(store_cache *cache, bool committed);
 
 /* Below DIR: "objects/ab/abcd…" and "incoming/…". path: at least 48 bytes. */
 void sbx__object_path(const char *id, char *path);

@@ -198,6 +198,11 @@ bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, ui
   sbx__query_text(&q, 9, object->sse);
   bool ok = sbx__query_done(&q);
   sbx__query_end(&q);
+  if (ok) {
+    sbx_object row = *object;
+    row.size = size;
+    sbx__cache_stage(store->cache, bucket, &row, id);
+  }
   return ok;
 }
 

@@ -370,30 +370,30 @@ out:
 /* ---- completing ---- */
 
 /* A key is registered once, and its file may come again with another size, also one that was not
- * complete before: the object's size counts. */
-static void complete(rest_call *call, const file_owner *owner, const char *key) {
+ * complete before: the object's size counts. False: answered. */
+static bool complete(rest_call *call, const char *prefix, const char *path) {
   sbx_store *store = call->server->store;
-  int64_t registered, size = object_size(store, key);
-  bool completed;
-  if (!sbx_file_get(store, owner->id, key, &registered, &completed))
-    rest_fail(call, 404, "File %.200s is not registered", key);
+  const char *owner = call->args[1];
+  igt__buf key;
+  bool ok = false;
+  igt__buf_init(&key, 16 * 1024);
+  igt__buf_printf(&key, "%s%s", prefix, path);
+  int64_t size = object_size(store, key.data);
+  if (!sbx_file_get(store, owner, key.data, NULL, NULL))
+    rest_fail(call, 404, "File %.200s is not registered", key.data);
   else if (size < 0)
-    rest_fail(call, 400, "There is no object at %.200s", key);
-  else if (!sbx_file_put(store, owner->id, key, size, true))
+    rest_fail(call, 400, "There is no object at %.200s", key.data);
+  else if (!(ok = sbx_file_put(store, owner, key.data, size, true)))
     rest_fail(call, 500, "The file could not be stored");
-  else
-    rest_answer_empty(call, 204);
+  igt__buf_finish(&key);
+  return ok;
 }
 
 void rest_study_file_completed(rest_call *call) {
   file_owner owner;
-  igt__buf key;
-  igt__buf_init(&key, 16 * 1024);
-  if (owner_find(call, true, &owner)) {
-    igt__buf_printf(&key, "%s%s", owner.prefix, igt__json_get_str(call->json, "uploadedPath"));
-    complete(call, &owner, key.data);
-  }
-  igt__buf_finish(&key);
+  if (owner_find(call, true, &owner) &&
+      complete(call, owner.prefix, igt__json_get_str(call->json, "uploadedPath")))
+    rest_answer_empty(call, 204);
   igt__free(owner.prefix);
 }
 
