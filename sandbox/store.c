@@ -40,10 +40,10 @@ static const char schema[] =
     "DROP INDEX IF EXISTS objects_file; DROP INDEX IF EXISTS parts_file;"; /* see sweep */
 
 static const struct {
-  bool writes;
+  store_kind kind;
   const char *sql;
 } statements[STMT_COUNT] = {
-#define X(name, writes, sql) [STMT_##name] = {writes, sql},
+#define X(name, kind, sql) [STMT_##name] = {STORE_##kind, sql},
     SBX_STATEMENTS(X)
 #undef X
 };
@@ -137,12 +137,17 @@ static void stmt_give(store_conn *conn, store_stmt id, sqlite3_stmt *stmt) {
     conn->stmts[id] = stmt;
 }
 
+static bool lock_writer(sbx_store *store, store_kind kind) {
+  if (kind == STORE_WRITE)
+    return pthread_mutex_lock(&store->write_lock) == 0;
+  return kind == STORE_ROW && pthread_mutex_trylock(&store->write_lock) == 0;
+}
+
 bool sbx__query_begin(store_query *q, sbx_store *store, store_stmt id) {
   *q = (store_query){.store = store, .id = id};
   if (transaction_of == store) {
     q->conn = store->writer;
-  } else if (statements[id].writes) {
-    pthread_mutex_lock(&store->write_lock);
+  } else if (lock_writer(store, statements[id].kind)) {
     q->locked = true;
     q->conn = store->writer;
   } else {

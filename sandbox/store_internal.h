@@ -11,78 +11,83 @@
 #include "far.h"
 #include "store.h"
 
-/* Name, whether it writes, SQL. */
+/* WRITE: needs the writer. ROW: reads one, and between its begin and its end nothing else of the
+ * store is called. READ: any other. */
+typedef enum store_kind { STORE_READ, STORE_ROW, STORE_WRITE } store_kind;
+
+/* Name, kind, SQL. */
 #define SBX_STATEMENTS(X)                                                                          \
-  X(BEGIN, true, "BEGIN IMMEDIATE")                                                                \
-  X(COMMIT, true, "COMMIT")                                                                        \
-  X(ROLLBACK, true, "ROLLBACK")                                                                    \
-  X(DOC_PUT, true,                                                                                 \
+  X(BEGIN, WRITE, "BEGIN IMMEDIATE")                                                               \
+  X(COMMIT, WRITE, "COMMIT")                                                                       \
+  X(ROLLBACK, WRITE, "ROLLBACK")                                                                   \
+  X(DOC_PUT, WRITE,                                                                                \
     "INSERT INTO docs(kind, id, parent, doc) VALUES(?1, ?2, ?3, ?4) "                              \
     "ON CONFLICT(kind, id) DO UPDATE SET parent = ?3, doc = ?4")                                   \
-  X(DOC_GET, false, "SELECT doc FROM docs WHERE kind = ?1 AND id = ?2")                            \
-  X(DOC_DELETE, true, "DELETE FROM docs WHERE kind = ?1 AND id = ?2")                              \
-  X(DOC_PAGE, false,                                                                               \
+  X(DOC_GET, ROW, "SELECT doc FROM docs WHERE kind = ?1 AND id = ?2")                              \
+  X(DOC_DELETE, WRITE, "DELETE FROM docs WHERE kind = ?1 AND id = ?2")                             \
+  X(DOC_PAGE, READ,                                                                                \
     "SELECT seq, id, doc FROM docs WHERE kind = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")            \
-  X(DOC_PAGE_PARENT, false,                                                                        \
+  X(DOC_PAGE_PARENT, READ,                                                                         \
     "SELECT seq, id, doc FROM docs WHERE kind = ?1 AND parent = ?4 AND seq > ?2 "                  \
     "ORDER BY seq LIMIT ?3")                                                                       \
-  X(DOC_COUNT, false, "SELECT count(*) FROM docs WHERE kind = ?1")                                 \
-  X(DOC_COUNT_PARENT, false, "SELECT count(*) FROM docs WHERE kind = ?1 AND parent = ?2")          \
-  X(KV_PUT, true, "INSERT OR REPLACE INTO kv(kind, key, value, expires) VALUES(?1, ?2, ?3, ?4)")   \
-  X(KV_GET, false,                                                                                 \
-    "SELECT value, expires FROM kv WHERE kind = ?1 AND key = ?2 AND (expires = 0 OR expires > ?3)")         \
-  X(KV_DELETE, true, "DELETE FROM kv WHERE kind = ?1 AND key = ?2")                                \
-  X(FILE_PUT, true,                                                                                \
+  X(DOC_COUNT, READ, "SELECT count(*) FROM docs WHERE kind = ?1")                                  \
+  X(DOC_COUNT_PARENT, READ, "SELECT count(*) FROM docs WHERE kind = ?1 AND parent = ?2")           \
+  X(KV_PUT, WRITE, "INSERT OR REPLACE INTO kv(kind, key, value, expires) VALUES(?1, ?2, ?3, ?4)")  \
+  X(KV_GET, ROW,                                                                                   \
+    "SELECT value, expires FROM kv WHERE kind = ?1 AND key = ?2 AND (expires = 0 OR expires > "    \
+    "?3)")                                                                                         \
+  X(KV_DELETE, WRITE, "DELETE FROM kv WHERE kind = ?1 AND key = ?2")                               \
+  X(FILE_PUT, WRITE,                                                                               \
     "INSERT INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, ?4) "                       \
     "ON CONFLICT(owner, key) DO UPDATE SET size = ?3, completed = ?4")                             \
-  X(FILE_GET, false, "SELECT size, completed FROM files WHERE owner = ?1 AND key = ?2")            \
-  X(FILE_DELETE, true, "DELETE FROM files WHERE owner = ?1 AND key = ?2")                          \
-  X(FILE_EACH, false, "SELECT key, size, completed FROM files WHERE owner = ?1 ORDER BY seq")      \
-  X(OBJECT_FILE, false, "SELECT file FROM objects WHERE bucket = ?1 AND key = ?2")                 \
-  X(OBJECT_PUT, true,                                                                              \
+  X(FILE_GET, ROW, "SELECT size, completed FROM files WHERE owner = ?1 AND key = ?2")              \
+  X(FILE_DELETE, WRITE, "DELETE FROM files WHERE owner = ?1 AND key = ?2")                         \
+  X(FILE_EACH, READ, "SELECT key, size, completed FROM files WHERE owner = ?1 ORDER BY seq")       \
+  X(OBJECT_FILE, ROW, "SELECT file FROM objects WHERE bucket = ?1 AND key = ?2")                   \
+  X(OBJECT_PUT, WRITE,                                                                             \
     "INSERT OR REPLACE INTO objects(bucket, key, file, size, etag, modified, content_type, "       \
     "metadata, sse) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                   \
-  X(OBJECT_GET, false,                                                                             \
+  X(OBJECT_GET, ROW,                                                                               \
     "SELECT key, size, etag, modified, content_type, metadata, sse, file FROM objects "            \
     "WHERE bucket = ?1 AND key = ?2")                                                              \
-  X(OBJECT_DELETE, true, "DELETE FROM objects WHERE bucket = ?1 AND key = ?2")                     \
-  X(OBJECT_EACH, false,                                                                            \
+  X(OBJECT_DELETE, WRITE, "DELETE FROM objects WHERE bucket = ?1 AND key = ?2")                    \
+  X(OBJECT_EACH, READ,                                                                             \
     "SELECT key, size, etag, modified, content_type, metadata, sse, file FROM objects "            \
     "WHERE bucket = ?1 AND key >= ?2 ORDER BY key")                                                \
-  X(OBJECT_PARTS_DELETE, true, "DELETE FROM object_parts WHERE file = ?1")                         \
-  X(OBJECT_PART_PUT, true,                                                                         \
+  X(OBJECT_PARTS_DELETE, WRITE, "DELETE FROM object_parts WHERE file = ?1")                        \
+  X(OBJECT_PART_PUT, WRITE,                                                                        \
     "INSERT INTO object_parts(file, number, start, size, checksum) VALUES(?1, ?2, ?3, ?4, ?5)")    \
-  X(OBJECT_PART, false,                                                                            \
+  X(OBJECT_PART, ROW,                                                                              \
     "SELECT p.number, p.size, p.start, '', p.checksum, o.modified FROM objects o "                 \
     "JOIN object_parts p ON p.file = o.file "                                                      \
     "WHERE o.bucket = ?1 AND o.key = ?2 AND o.etag = ?3 AND p.number = ?4")                        \
-  X(UPLOAD_PUT, true,                                                                              \
+  X(UPLOAD_PUT, WRITE,                                                                             \
     "INSERT INTO uploads(id, bucket, key, initiated, content_type, metadata, sse, checksum) "      \
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                      \
-  X(UPLOAD_GET, false,                                                                             \
+  X(UPLOAD_GET, ROW,                                                                               \
     "SELECT id, key, initiated, content_type, metadata, sse, checksum FROM uploads "               \
     "WHERE bucket = ?1 AND key = ?2 AND id = ?3")                                                  \
-  X(UPLOAD_HAS, false, "SELECT 1 FROM uploads WHERE id = ?1")                                      \
-  X(UPLOAD_DELETE, true, "DELETE FROM uploads WHERE id = ?1")                                      \
-  X(UPLOAD_EACH, false,                                                                            \
+  X(UPLOAD_HAS, ROW, "SELECT 1 FROM uploads WHERE id = ?1")                                        \
+  X(UPLOAD_DELETE, WRITE, "DELETE FROM uploads WHERE id = ?1")                                     \
+  X(UPLOAD_EACH, READ,                                                                             \
     "SELECT id, key, initiated, content_type, metadata, sse, checksum FROM uploads "               \
     "WHERE bucket = ?1 AND (key, id) > (?2, ?3) AND key >= ?4 ORDER BY key, id")                   \
-  X(PART_PUT, true,                                                                                \
+  X(PART_PUT, WRITE,                                                                               \
     "INSERT OR REPLACE INTO parts(upload, number, file, size, etag, checksum, modified) "          \
     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                          \
-  X(PART_GET, false,                                                                               \
+  X(PART_GET, ROW,                                                                                 \
     "SELECT number, size, 0, etag, checksum, modified, file FROM parts "                           \
     "WHERE upload = ?1 AND number = ?2")                                                           \
-  X(PART_EACH, false,                                                                              \
+  X(PART_EACH, READ,                                                                               \
     "SELECT number, size, 0, etag, checksum, modified, file FROM parts "                           \
     "WHERE upload = ?1 AND number > ?2 ORDER BY number")                                           \
-  X(PARTS_DELETE, true, "DELETE FROM parts WHERE upload = ?1")                                     \
-  X(FILE_KNOWN, false,                                                                             \
+  X(PARTS_DELETE, WRITE, "DELETE FROM parts WHERE upload = ?1")                                    \
+  X(FILE_KNOWN, READ,                                                                              \
     "SELECT 1 FROM objects WHERE file = ?1 UNION ALL SELECT 1 FROM parts WHERE file = ?1 "         \
     "LIMIT 1")
 
 typedef enum store_stmt {
-#define X(name, writes, sql) STMT_##name,
+#define X(name, kind, sql) STMT_##name,
   SBX_STATEMENTS(X)
 #undef X
       STMT_COUNT
@@ -123,7 +128,9 @@ struct sbx_store {
 };
 
 /* One run of one statement: on the writer, with its lock held, when it writes or when this
- * thread has a transaction; else on a connection for reading. */
+ * thread has a transaction; else on a connection for reading. A row is read by the writer when
+ * nobody has it: what others wrote is in its memory, while a reader drops all that it has read
+ * after each commit. */
 typedef struct store_query {
   sbx_store *store;
   store_conn *conn;

@@ -575,8 +575,16 @@ static void rows_in_memory(void **state) {
   }
   assert_true(sbx_object_delete(f->store, "bucket", "a"));
   assert_int_equal(size_of(f->store, "a"), -1);
-  assert_true(put_object(f->store, "a", "4444", 4));
+  assert_true(sbx_store_begin(f->store));
+  assert_true(put_object(f->store, "a", "4444", 4) && put_object(f->store, "b", "1", 1));
+  assert_true(sbx_object_delete(f->store, "bucket", "b"));
+  assert_true(sbx_store_commit(f->store));
   assert_int_equal(size_of(f->store, "a"), 4);
+  assert_int_equal(size_of(f->store, "b"), -1);
+  assert_true(sbx_store_begin(f->store));
+  assert_true(put_object(f->store, "b", "1", 1));
+  sbx_store_rollback(f->store);
+  assert_int_equal(size_of(f->store, "b"), -1);
 }
 
 /* More of them than are kept: 64 KiB each. */
