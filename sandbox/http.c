@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,7 +67,6 @@ typedef struct exchange {
   pair *query;
   bool query_parsed;
   stage stage;
-  char remote[INET6_ADDRSTRLEN];
 } exchange;
 
 static exchange *exchange_of(const sbx_request *req) {
@@ -342,19 +339,6 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
   igt__free(x);
 }
 
-static void find_remote(exchange *x) {
-  const union MHD_ConnectionInfo *info =
-      MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  const struct sockaddr *addr = info ? info->client_addr : NULL;
-  x->req.remote = x->remote;
-  if (!addr)
-    return;
-  const void *bytes = &((const struct sockaddr_in *)(const void *)addr)->sin_addr;
-  if (addr->sa_family == AF_INET6)
-    bytes = &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
-  inet_ntop(addr->sa_family, bytes, x->remote, sizeof x->remote);
-}
-
 static bool has_body(const exchange *x) {
   return x->req.content_length > 0 || sbx_header(&x->req, "Transfer-Encoding");
 }
@@ -369,7 +353,6 @@ static enum MHD_Result start(exchange *x, const char *method) {
   x->req.content_length = -1;
   if (length && !igt__str_to_int64(length, &x->req.content_length))
     return MHD_NO;
-  find_remote(x);
   x->stage = STAGE_BODY;
   x->handler = x->http->route(x->http->server, &x->req);
   if (!x->req.method || !x->handler)

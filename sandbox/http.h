@@ -14,7 +14,6 @@ typedef struct sbx_request {
   const char *target;    /* path and query exactly as they came: SigV4 needs them */
   const char *path;      /* raw, percent-encoded, without the query */
   const char *query;     /* raw, without '?'; "" when there is none */
-  const char *remote;    /* "127.0.0.1" */
   void *connection;      /* http.c's own */
   void *state;           /* the handler's own, from begin to done */
   int64_t content_length; /* -1: none given */

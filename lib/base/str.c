@@ -7,10 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-char igt__ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 bool igt__str_eq(const char *a, const char *b) {
   return a && b ? strcmp(a, b) == 0 : a == b;
 }

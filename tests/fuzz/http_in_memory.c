@@ -207,7 +207,6 @@ void fuzz_exchange_run(fuzz_exchange *x, void *server, const sbx_handler *handle
   req->target = x->target;
   req->path = igt__arena_strndup(r.arena, x->target, path_len);
   req->query = x->target + path_len + (x->target[path_len] == '?');
-  req->remote = "127.0.0.1";
   req->connection = &r;
   req->content_length = (int64_t)x->body_len;
   if (handler->begin)
