@@ -25,7 +25,7 @@ class Run:
     others: float = 0.0  # one-study-slow: when the last file of the other studies was there
 
 
-def _server_cpu(pid):
+def server_cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -73,7 +73,7 @@ def run(command, env, server, stdin=b"", cwd=None):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        server_before, begin = _server_cpu(server), time.monotonic()
+        server_before, begin = server_cpu(server), time.monotonic()
         process = subprocess.Popen([str(c) for c in command], env=env, cwd=cwd, stdin=given,
                                    stdout=out, stderr=out)
         peak = _Peak(process.pid)
@@ -92,4 +92,4 @@ def run(command, env, server, stdin=b"", cwd=None):
             raise Failed(f"{command[0]} ended with {process.returncode}: "
                          f"{out.read()[-800:].decode('utf-8', 'replace')}")
     return Run(wall, used.ru_utime + used.ru_stime, peak.kib / 1024,
-               _server_cpu(server) - server_before)
+               server_cpu(server) - server_before)
