@@ -17,7 +17,7 @@
 #define MAX_CLOCK (366 * 24 * 3600)
 
 typedef struct options {
-  const char *data, *host, *seed;
+  const char *data, *host, *seed, *public_url;
   int port, latency_ms, token_lifetime, s3_lifetime, clock;
   bool faults;
   sbx_far_options far; /* endpoint NULL: objects live below data */
@@ -32,6 +32,9 @@ static const char usage[] =
     "  --data DIR            keep everything below DIR (made if it is not there)\n"
     "  --host HOST           the address to listen on (default 127.0.0.1)\n"
     "  --port N              the port; 0 lets the system pick one (default 0)\n"
+    "  --public-url URL      what to tell clients of where S3 is, behind a proxy (default: where "
+    "it\n"
+    "                        listens)\n"
     "  --seed demo|FILE      fill an empty DIR with the demo's content, or with that of a JSON\n"
     "                        file\n"
     "  --latency MS          answer each request only after so many milliseconds (default 0)\n"
@@ -58,6 +61,7 @@ enum {
   OPT_HOST,
   OPT_PORT,
   OPT_SEED,
+  OPT_PUBLIC,
   OPT_LATENCY,
   OPT_TOKEN,
   OPT_S3,
@@ -77,6 +81,7 @@ static const struct option long_options[] = {
     {"host", required_argument, NULL, OPT_HOST},
     {"port", required_argument, NULL, OPT_PORT},
     {"seed", required_argument, NULL, OPT_SEED},
+    {"public-url", required_argument, NULL, OPT_PUBLIC},
     {"latency", required_argument, NULL, OPT_LATENCY},
     {"token-lifetime", required_argument, NULL, OPT_TOKEN},
     {"s3-lifetime", required_argument, NULL, OPT_S3},
@@ -136,6 +141,9 @@ static int read_option(options *o, int c) {
   case OPT_SEED:
     o->seed = optarg;
     return 0;
+  case OPT_PUBLIC:
+    o->public_url = optarg;
+    return 0;
   case OPT_PORT:
     return read_number("port", optarg, 0, 65535, &o->port) ? 0 : 3;
   case OPT_LATENCY:
@@ -175,6 +183,11 @@ static int read_options(options *o, int argc, char **argv) {
   }
   if (o->far.endpoint && (!o->far.keys || !o->far.bucket || !o->far.role)) {
     fputs("igtcloud-sandbox: --s3-endpoint needs --s3-keys, --s3-bucket and --s3-role\n", stderr);
+    return 3;
+  }
+  if (o->public_url && !igt__str_starts(o->public_url, "https://") &&
+      !igt__str_starts(o->public_url, "http://")) {
+    fputs("igtcloud-sandbox: --public-url must begin with https:// or http://\n", stderr);
     return 3;
   }
   if (!o->data || !*o->data) {
@@ -251,7 +264,7 @@ static bool listen_on(sbx_server *server, const options *o, char *base_url, size
   bool brackets = strchr(o->host, ':');
   snprintf(base_url, cap, "http://%s%s%s:%u", brackets ? "[" : "", o->host, brackets ? "]" : "",
            server->front ? sbx_front_port(server->front) : sbx_http_port(server->http));
-  server->base_url = base_url;
+  server->base_url = o->public_url ? o->public_url : base_url;
   return true;
 }
 
