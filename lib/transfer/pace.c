@@ -71,9 +71,29 @@ static bool window_is_over(const igt__pace *pace, int64_t now) {
   return now - pace->began_us >= least_us && pace->pieces >= turns * pace->slots;
 }
 
+void igt__pace_begin(igt__pace *pace, int64_t now_us) {
+  if (!pace->first_us)
+    pace->first_us = pace->last_us = now_us;
+}
+
+/* Until now the slots were what they are, before they change. */
+static void count_slots(igt__pace *pace, int64_t now_us) {
+  if (pace->first_us && now_us > pace->last_us) {
+    pace->slots_us += (double)pace->slots * (double)(now_us - pace->last_us);
+    pace->last_us = now_us;
+  }
+}
+
+double igt__pace_average(const igt__pace *pace) {
+  int64_t passed = pace->last_us - pace->first_us;
+
+  return passed > 0 ? pace->slots_us / (double)passed : 0;
+}
+
 void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us) {
   int64_t passed = now_us - pace->began_us;
 
+  count_slots(pace, now_us);
   pace->pieces++;
   pace->bytes += bytes;
   pace->idle = pace->idle || !waiting;
@@ -85,6 +105,7 @@ void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_
 }
 
 void igt__pace_slow_down(igt__pace *pace, int64_t now_us) {
+  count_slots(pace, now_us);
   pace->hold_until = now_us + SLOW_HOLD_US;
   pace->before = 0;
   pace->starting = false;

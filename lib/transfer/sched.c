@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "transfer/pace.h"
 
@@ -48,6 +49,15 @@ igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lan
   return sched;
 }
 
+/* The benchmark reads it: what the connections that there were would have allowed. */
+static void tell_pace(const igt__pace *pace) {
+  if (pace->first_us)
+    IGT__INFO(
+        IGT_LOG_TRANSFER,
+        "requests at once: %.1f on average in %.3f s from the first to the last, %u at the end",
+        igt__pace_average(pace), (double)(pace->last_us - pace->first_us) / 1e6, pace->slots);
+}
+
 void igt__sched_free(igt__sched *sched) {
   if (!sched)
     return;
@@ -56,6 +66,7 @@ void igt__sched_free(igt__sched *sched) {
   while (sched->running || sched->leaving)
     (void)pthread_cond_wait(&sched->left, &sched->lock);
   pthread_mutex_unlock(&sched->lock);
+  tell_pace(&sched->pace);
   (void)pthread_cond_destroy(&sched->left);
   (void)pthread_cond_destroy(&sched->room);
   (void)pthread_mutex_destroy(&sched->lock);
@@ -161,8 +172,8 @@ static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
     if (!lane_turn_locked(sched, lane, turn))
       continue; /* comes back with a new work, or when one of its works is done */
     ring_add_locked(sched, lane);
-    if (!turn->drop)
-      sched->running++;
+    if (!turn->drop && sched->running++ == 0)
+      igt__pace_begin(&sched->pace, igt__mono_us());
     return true;
   }
   return false;
