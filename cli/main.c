@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <locale.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -286,12 +287,24 @@ static void raise_file_limit(void) {
   }
 }
 
+/* Some 80 threads list and plan, each for a moment, and glibc would give every few of them a heap
+ * of their own, each as large as its busiest moment was: half of the resident memory of a listing
+ * of large studies. Its threshold for pages of their own would also rise with each large buffer
+ * that is freed, and leave the next ones in those heaps. Measured in docs/internals/memory.md. */
+static void keep_memory_small(void) {
+#if defined(M_ARENA_MAX) && defined(M_MMAP_THRESHOLD)
+  (void)mallopt(M_ARENA_MAX, 2);
+  (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+#endif
+}
+
 int main(int argc, char **argv) {
   settings s = {.retries = 0};
   static char version[] = "version";
   const command *cmd;
   size_t taken = 0;
 
+  keep_memory_small();
   keep_secrets();
   raise_file_limit();
   (void)setlocale(LC_CTYPE, "");
