@@ -16,6 +16,7 @@ class Case:
     size: int = 0
     latency: int = 0
     big: int = 0         # one more study with one file of this size
+    tls: bool = False    # https, by nginx before the sandbox
     rounds: int = 5
     what: str = ""
 
@@ -47,11 +48,21 @@ ALL = [
          what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
     Case("far-up", "up", 50, 40, 32 * KIB, LATENCY, rounds=3,
          what="2,000 files of 32 KiB in 50 studies, each answer 50 ms late"),
+    Case("tls-down-large", "down", 4, 1, 256 * MIB, tls=True, rounds=3,
+         what="4 files of 256 MiB over https"),
+    Case("tls-down-small", "down", 40, 100, 16 * KIB, tls=True, rounds=3,
+         what="4,000 files of 16 KiB in 40 studies over https"),
+    Case("tls-up-large", "up", 4, 1, 256 * MIB, tls=True, rounds=3,
+         what="4 files of 256 MiB over https"),
+    Case("tls-up-small", "up", 40, 100, 16 * KIB, tls=True, rounds=3,
+         what="4,000 files of 16 KiB in 40 studies over https"),
     Case("again-down", "again-down", 200, 100, 16 * KIB,
          what="20,000 files of 16 KiB that are there already"),
     Case("again-up", "again-up", 200, 100, 16 * KIB,
          what="20,000 files of 16 KiB that are there already"),
     Case("again-slices-down", "again-down", 40, 100, 512 * KIB,
+         what="4,000 files of 512 KiB that are there already"),
+    Case("again-slices-up", "again-up", 40, 100, 512 * KIB,
          what="4,000 files of 512 KiB that are there already"),
     Case("one-study-slow", "down", 49, 20, 32 * KIB, big=2048 * MIB, rounds=3,
          what="49 studies of 20 files of 32 KiB, and one of 2 GiB"),
@@ -60,9 +71,19 @@ ALL = [
     Case("csv-files", "csv-files", 2000, 1, 1000, LATENCY, rounds=3,
          what="the files of 2,000 studies, each answer 50 ms late"),
     Case("plan", "plan", 100, 10000, 16 * KIB, rounds=1,
-         what="what to do with 1,000,000 files (--dry-run), for its memory"),
+         what="what to do with 1,000,000 files in 100 studies (--dry-run), for its memory"),
+    Case("plan-studies", "plan", 10000, 100, 16 * KIB, rounds=1,
+         what="what to do with 1,000,000 files in 10,000 studies (--dry-run), for its memory"),
+    Case("plan-10k", "plan", 100, 100, 16 * KIB, rounds=1,
+         what="what to do with 10,000 files in 100 studies (--dry-run), for its memory"),
     Case("start", "start", rounds=50, what="igtcloud version, igtcloud --help"),
 ]
+
+
+def named(name):
+    """The case of this name, or those that begin with it: tls-down is large and small."""
+    return ([c for c in ALL if c.name == name] or
+            [c for c in ALL if c.name.startswith(name + "-")])
 
 
 def seed(case, user, password):

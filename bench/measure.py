@@ -20,8 +20,9 @@ class Run:
     wall: float
     cpu: float      # user and system, of the client and its children
     memory: float   # peak resident MiB of its largest process
-    server: float   # the sandbox's processor time meanwhile
+    server: float   # processor time of the sandbox, and of what stands before it, meanwhile
     requests: int = 0
+    pace: tuple = ()  # far: connections on average, seconds from the first to the last, at the end
     others: float = 0.0  # one-study-slow: when the last file of the other studies was there
 
 
@@ -29,6 +30,10 @@ def server_cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def servers_cpu(pids):
+    return sum(map(server_cpu, pids))
 
 
 def clean_environment(**more):
@@ -68,12 +73,12 @@ class _Peak(threading.Thread):
             pass
 
 
-def run(command, env, server, stdin=b"", cwd=None):
+def run(command, env, servers, stdin=b"", cwd=None):
     """Runs it to its end; Failed with its last words when that is not success."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        server_before, begin = server_cpu(server), time.monotonic()
+        before, begin = servers_cpu(servers), time.monotonic()
         process = subprocess.Popen([str(c) for c in command], env=env, cwd=cwd, stdin=given,
                                    stdout=out, stderr=out)
         peak = _Peak(process.pid)
@@ -92,4 +97,4 @@ def run(command, env, server, stdin=b"", cwd=None):
             raise Failed(f"{command[0]} ended with {process.returncode}: "
                          f"{out.read()[-800:].decode('utf-8', 'replace')}")
     return Run(wall, used.ru_utime + used.ru_stime, peak.kib / 1024,
-               server_cpu(server) - server_before)
+               servers_cpu(servers) - before)

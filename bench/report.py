@@ -7,6 +7,10 @@ import platform
 import re
 import statistics
 
+import asked
+import cases
+import terminator
+
 
 def median(runs, field):
     return statistics.median(getattr(r, field) for r in runs)
@@ -14,6 +18,25 @@ def median(runs, field):
 
 def cell(value, unit=""):
     return f"{value:.3f}{unit}" if value < 1 else f"{value:.2f}{unit}"
+
+
+def far_notes(case, own):
+    """A file costs one round trip to S3 where it counts, so connections ÷ latency files a second are
+    the most. Connections: what lib/transfer/pace.c had come to, on average from the first request
+    to the last."""
+    wall, files = median(own, "wall"), case.count
+    flying = files * case.latency / 1000
+    notes = [f"{flying / wall:.1f} files in flight on average of the whole run: {files} × "
+             f"{case.latency} ms ÷ {wall:.2f} s."]
+    paced = sorted((r for r in own if r.pace), key=lambda r: r.wall)
+    if paced:
+        average, seconds, end = paced[len(paced) // 2].pace
+        most = average * seconds / (case.latency / 1000)
+        notes.append(f"{average:.1f} connections on average, {end} at the end. In the {seconds:.2f} s from "
+                     f"the first request to S3 to the last, what the connections allow (connections "
+                     f"÷ ({case.latency} ms × 1 round trip a file)) is {most:,.0f} files: "
+                     f"{100 * files / most:.0f} % was reached (asked: 85 %).")
+    return notes
 
 
 class Result:
@@ -39,12 +62,20 @@ class Result:
         case, notes = self.case, []
         own = self.runs.get("igtcloud")
         if own and case.latency and case.kind in ("down", "up"):
-            seconds, files = median(own, "wall"), case.count
-            notes.append(f"{files * case.latency / 1000 / seconds:.1f} files in flight on average: "
-                         f"{files} × {case.latency} ms ÷ {seconds:.2f} s.")
+            notes += far_notes(case, own)
         if own and case.kind == "csv-files":
-            notes.append(f"{case.studies * case.latency / 1000 / median(own, 'wall'):.1f} studies in "
-                         "flight on average.")
+            bound = asked.csv_files_bound(case)
+            notes.append(f"The bound is {bound:.2f} s: {case.studies} studies × {case.latency} ms ÷ "
+                         f"{asked.CSV_CONNECTIONS} connections; igtcloud took "
+                         f"{median(own, 'wall') / bound:.2f} × of it (asked: 1.3).")
+        curl = self.runs.get("curl")
+        if own and curl and case.kind == "csv":
+            bound = 1.5 * median(curl, "wall") + 1
+            notes.append(f"The bound is 1.5 × curl + 1 s = {bound:.2f} s; igtcloud took "
+                         f"{median(own, 'wall') / bound:.2f} × of it.")
+        if case.tls:
+            notes.append(f"By {terminator.version()} with two workers before the sandbox, HTTP/2 for the "
+                         "REST API and HTTP/1.1 for S3; its processor seconds are the server's.")
         if own and case.big:
             notes.append("igtcloud: the last file of the other studies was there after "
                          f"{cell(median(own, 'others'))} s.")
@@ -94,7 +125,6 @@ def sections(text):
 def write(path, results, selected, versions):
     old = sections(path.read_text()) if path.exists() else {}
     old.update({r.case.name: r.table() for r in results})
-    import cases
     order = [c.name for c in cases.ALL if c.name in old]
     lines = ["# Results", "", f"Made by `bench/run`, last on {datetime.date.today()}: {machine()}.",
              "Ratios are to igtcloud in the same run; above 1 is slower, or costs more. How it is measured:",
@@ -102,4 +132,6 @@ def write(path, results, selected, versions):
              "| tool | version | settings |", "|---|---|---|"]
     known = dict(versions)
     lines += [f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected]
-    path.write_text("\n".join(lines) + "\n\n" + "\n".join(old[n] for n in order))
+    summary = asked.table({n: old[n] for n in order})
+    path.write_text("\n".join(lines) + "\n\n" + "\n".join([*([summary] if summary else []),
+                                                          *(old[n] for n in order)]))

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -37,6 +38,13 @@ class Tool:
         raise NotImplementedError
 
 
+def pace_of(log):
+    """What lib/transfer/sched.c logs at its end."""
+    found = re.search(r"requests at once: ([0-9.]+) on average in ([0-9.]+) s .*, (\d+) at the end",
+                      log)
+    return (float(found[1]), float(found[2]), int(found[3])) if found else ()
+
+
 class Igtcloud(Tool):
     name = "igtcloud"
     settings = "as it is"
@@ -49,9 +57,17 @@ class Igtcloud(Tool):
 
     def _run(self, job, *arguments):
         env = job.environment(IGTCLOUD_JOURNAL=job.home / f"journal-{self.name}.db")
-        return measure.run([self.program, *arguments, "--quiet", "--no-progress", "--domain",
-                            job.server.url, "--user", USER, "--password-stdin", *self.more], env,
-                           job.server.process.pid, stdin=PASSWORD.encode() + b"\n")
+        more = ["--ca-file", job.ca] if job.ca else []
+        log = job.home / "igtcloud.log"
+        if job.case.latency:  # one line: how many connections it had
+            log.unlink(missing_ok=True)
+            more += ["--log-file", log]
+        done = measure.run([self.program, *arguments, "--quiet", "--no-progress", "--domain", job.url,
+                            "--user", USER, "--password-stdin", *more, *self.more], env, job.pids,
+                           stdin=PASSWORD.encode() + b"\n")
+        if job.case.latency:
+            done.pace = pace_of(log.read_text())
+        return done
 
     def prepare(self, job):
         if not job.again:
@@ -82,10 +98,11 @@ class Reference(Igtcloud):
         pass
 
     def _run(self, job, *arguments):
-        env = job.environment(SANDBOX_URL=job.server.url, AWS_ENDPOINT_URL=job.server.url,
-                              AWS_DEFAULT_REGION=REGION)
-        return measure.run([*shlex.split(self.program), *arguments, "--domain", job.server.url,
-                            "--user", USER], env, job.server.process.pid,
+        env = job.environment(SANDBOX_URL=job.url, AWS_ENDPOINT_URL=job.s3_url,
+                              AWS_DEFAULT_REGION=REGION, **job.trust("AWS_CA_BUNDLE",
+                                                                     "REQUESTS_CA_BUNDLE"))
+        return measure.run([*shlex.split(self.program), *arguments, "--domain", job.url,
+                            "--user", USER], env, job.pids,
                            stdin=PASSWORD.encode() + b"\n", cwd=job.home)
 
 
@@ -100,10 +117,10 @@ class Rclone(Tool):
                               RCLONE_CONFIG_X_PROVIDER="Other",
                               RCLONE_CONFIG_X_ACCESS_KEY_ID=root["accessKey"],
                               RCLONE_CONFIG_X_SECRET_ACCESS_KEY=root["secretKey"],
-                              RCLONE_CONFIG_X_ENDPOINT=job.server.url,
-                              RCLONE_CONFIG_X_REGION=REGION)
+                              RCLONE_CONFIG_X_ENDPOINT=job.s3_url, RCLONE_CONFIG_X_REGION=REGION,
+                              **job.trust("RCLONE_CA_CERT"))
         return measure.run(["/usr/bin/rclone", "copy", *self.settings.split(), source, target], env,
-                           job.server.process.pid)
+                           job.pids)
 
     def down(self, job):
         return self._run(job, f"X:{BUCKET}/{job.prefix}", job.target)
@@ -122,11 +139,12 @@ class Aws(Tool):
                           "  multipart_chunksize = 16MB\n  addressing_style = path\n")
         env = job.environment(AWS_CONFIG_FILE=config, AWS_ACCESS_KEY_ID=job.root["accessKey"],
                               AWS_SECRET_ACCESS_KEY=job.root["secretKey"],
-                              AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true")
-        return measure.run(["/usr/bin/aws", "--endpoint-url", job.server.url, "s3",
+                              AWS_DEFAULT_REGION=REGION, AWS_EC2_METADATA_DISABLED="true",
+                              **job.trust("AWS_CA_BUNDLE"))
+        return measure.run(["/usr/bin/aws", "--endpoint-url", job.s3_url, "s3",
                             "sync" if job.again else "cp",
                             *([] if job.again else ["--recursive"]), "--only-show-errors", source,
-                            target], env, job.server.process.pid)
+                            target], env, job.pids)
 
     def down(self, job):
         return self._run(job, f"s3://{BUCKET}/{job.prefix}", job.target)
@@ -142,13 +160,14 @@ class S3cmd(Tool):
 
     def _run(self, job, source, target):
         config = job.home / "s3cmd.config"
-        host = job.server.url.removeprefix("http://")
+        host = job.s3_url.split("://")[1]
+        secure = f"use_https = True\nca_certs_file = {job.ca}\n" if job.ca else "use_https = False\n"
         config.write_text(f"[default]\naccess_key = {job.root['accessKey']}\n"
                           f"secret_key = {job.root['secretKey']}\nhost_base = {host}\n"
                           f"host_bucket = {host}\nbucket_location = {REGION}\n"
-                          "use_https = False\nsignature_v2 = False\n")
+                          f"{secure}signature_v2 = False\n")
         return measure.run(["/usr/bin/s3cmd", "-c", config, "--no-progress", "-q", "sync", source,
-                            target], job.environment(), job.server.process.pid)
+                            target], job.environment(), job.pids)
 
     def down(self, job):
         return self._run(job, f"s3://{BUCKET}/{job.prefix}", f"{job.target}/")
@@ -170,10 +189,11 @@ class S5cmd(Tool):
 
     def _run(self, job, source, target):
         env = job.environment(AWS_ACCESS_KEY_ID=job.root["accessKey"], AWS_REGION=REGION,
-                              AWS_SECRET_ACCESS_KEY=job.root["secretKey"])
-        return measure.run([self.program, "--endpoint-url", job.server.url, "--log", "error",
+                              AWS_SECRET_ACCESS_KEY=job.root["secretKey"],
+                              **job.trust("AWS_CA_BUNDLE"))
+        return measure.run([self.program, "--endpoint-url", job.s3_url, "--log", "error",
                             "--numworkers", "64", "cp", "--concurrency", "8", source, target], env,
-                           job.server.process.pid)
+                           job.pids)
 
     def down(self, job):
         return self._run(job, f"s3://{BUCKET}/{job.prefix}*", f"{job.target}/")
@@ -192,14 +212,14 @@ def presign(job, method, key, now, extra=None):
         "X-Amz-Credential": f"{job.root['accessKey']}/{scope}",
         "X-Amz-SignedHeaders": "host", **(extra or {})}.items()),
         quote_via=lambda text, *_: urllib.parse.quote(text, safe=""))
-    host = job.server.url.removeprefix("http://")
+    host = job.s3_url.split("://")[1]
     canonical = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     secret = ("AWS4" + job.root["secretKey"]).encode()
     for step in (day, REGION, "s3", "aws4_request"):
         secret = hmac.digest(secret, step.encode(), "sha256")
     signature = hmac.new(secret, text.encode(), "sha256").hexdigest()
-    return f"{job.server.url}{path}?{query}&X-Amz-Signature={signature}"
+    return f"{job.s3_url}{path}?{query}&X-Amz-Signature={signature}"
 
 
 class Curl(Tool):
@@ -209,7 +229,7 @@ class Curl(Tool):
 
     def prepare(self, job):
         now = datetime.datetime.now(datetime.timezone.utc)
-        lines = []
+        lines = [f'cacert = "{job.ca}"'] if job.ca else []
         for name in job.names:
             if job.upward:
                 lines += [f'url = "{presign(job, "PUT", job.sent_prefix + name, now)}"',
@@ -223,7 +243,7 @@ class Curl(Tool):
         return measure.run(["/usr/bin/curl", "--disable", "--silent", "--show-error", "--fail",
                             "--parallel", "--parallel-max", "16", "--create-dirs", "--config",
                             job.home / "curl.config"], job.environment(),
-                           job.server.process.pid)
+                           job.pids)
 
     down = up = _run
 
@@ -236,7 +256,7 @@ class Copy(Tool):
 
     def down(self, job):
         return measure.run(["/bin/cp", "-r", job.local_copy, job.target / "copy"],
-                           job.environment(), job.server.process.pid)
+                           job.environment(), job.pids)
 
 
 def others():

@@ -2,8 +2,11 @@
 """The benchmark runs, and knows a tool that did only half of the work. No times are looked at."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -26,6 +29,30 @@ def test_quick(tmp_path):
                if line.startswith("| igtcloud"))
     assert int(row.split("|")[8].strip()) >= 16
     assert "left out" not in text
+
+
+@pytest.mark.skipif(not shutil.which("nginx", path="/usr/sbin:/usr/bin"), reason="nginx is not there")
+def test_tls(tmp_path):
+    out = tmp_path / "results.md"
+    done = bench("--quick", "--tools", "igtcloud,curl", "--dir", tmp_path, "--output", out, "tls-down",
+                 "tls-up")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    for case in ("down-large", "down-small", "up-large", "up-small"):
+        assert f"## tls-{case}\n" in text
+    assert "left out" not in text
+
+
+def test_what_was_reached(tmp_path):
+    out = tmp_path / "results.md"
+    done = bench("--quick", "--quiet", "--tools", "igtcloud,curl", "--dir", tmp_path, "--output", out,
+                 "far-down", "csv-files", "plan-10k")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert "connections on average" in text and "The bound is" in text
+    rows = [line for line in text.splitlines() if line.startswith("| far-down | 85 %")]
+    assert len(rows) == 1 and " % |" in rows[0]
+    assert "| memory |" in text
 
 
 def test_sections_are_kept(tmp_path):

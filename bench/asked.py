@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""What issue 4 asks for, beside what the results say: they are read from the tables themselves, so that
+sections of an earlier run count too."""
+
+import re
+
+import cases
+
+FLOOR = ("curl", "cp")   # what a user would not take
+CSV_CONNECTIONS = 16     # lib/api/client.c: FIRST_CONNECTIONS
+CONSTANT = 12            # sign-in, project, institutes, studies, credentials of an again run
+MEMORY_MIB = 64
+FLAT = 1.1               # memory of one run and the next differs by so much
+
+
+class Section:
+    """A case's table: tool to its figures; and the notes."""
+
+    def __init__(self, text):
+        self.text, self.tools = text, {}
+        for line in text.splitlines():
+            cells = [c.strip().replace(",", "") for c in line.strip("|").split("|")]
+            if line.startswith("| ") and len(cells) == 9 and cells[0]:
+                self.tools[cells[0]] = {"wall": float(cells[1]), "cpu": float(cells[4]),
+                                        "memory": float(cells[6]), "requests": int(cells[7] or 0)}
+
+    @property
+    def own(self):
+        return self.tools.get("igtcloud")
+
+    def others(self):
+        return {n: t for n, t in self.tools.items() if n != "igtcloud" and n not in FLOOR}
+
+    def noted(self, pattern):
+        found = re.search(pattern, self.text)
+        return float(found[1]) if found else None
+
+
+def _row(name, asked, measured, reached):
+    """reached None: there is nothing to go by."""
+    return f"| {name} | {asked} | {measured} | {'?' if reached is None else 'yes' if reached else 'no'} |"
+
+
+def _faster(case, s):
+    if not s.own:
+        return
+    others = s.others()
+    if not others:
+        yield _row(case, "faster than the others, less CPU", "no other tool was run", None)
+        return
+    wall = min(others, key=lambda n: others[n]["wall"])
+    cpu = min(others, key=lambda n: others[n]["cpu"])
+    yield _row(case, "faster than every other tool",
+               f"{s.own['wall']:.2f} s; {wall} {others[wall]['wall']:.2f} s",
+               s.own["wall"] < others[wall]["wall"])
+    yield _row(case, "CPU seconds below all others'",
+               f"{s.own['cpu']:.2f} s; {cpu} {others[cpu]['cpu']:.2f} s",
+               s.own["cpu"] < others[cpu]["cpu"])
+
+
+def _times(case, s, tool, times):
+    """igtcloud is so many times as fast."""
+    if s.own and tool in s.tools:
+        ratio = s.tools[tool]["wall"] / s.own["wall"]
+        yield _row(case, f"at least {times} × as fast as {tool}", f"{ratio:.1f} ×", ratio >= times)
+    elif s.own:
+        yield _row(case, f"at least {times} × as fast as {tool}", f"{tool} was not run", None)
+
+
+def _large_down(case, s):
+    yield from _faster(case, s)
+    if s.own and "curl" in s.tools:
+        ratio = s.own["wall"] / s.tools["curl"]["wall"]
+        yield _row(case, "within 1.25 × parallel curl", f"{ratio:.2f} ×", ratio <= 1.25)
+
+
+def _small_down(case, s):
+    yield from _faster(case, s)
+    for tool, times in (("rclone", 3), ("aws", 10), ("reference", 10)):
+        yield from _times(case, s, tool, times)
+
+
+def _small_up(case, s):
+    yield from _faster(case, s)
+    yield from _times(case, s, "reference", 10)
+
+
+def _far(case, s):
+    if not s.own:
+        return
+    reached = s.noted(r"files: ([0-9.]+) % was reached")
+    yield _row(case, "85 % of what the connections allow",
+               "not noted" if reached is None else f"{reached:.0f} %",
+               None if reached is None else reached >= 85)
+    yield from _times(case, s, "reference", 10)
+
+
+def _again(case, s):
+    if not s.own:
+        return
+    known = next(c for c in cases.ALL if c.name == case)
+    yield _row(case, "under 1 s", f"{s.own['wall']:.2f} s", s.own["wall"] < 1)
+    extra = s.own["requests"] - known.studies
+    yield _row(case, "requests: the number of studies and a constant",
+               f"{s.own['requests']:,} = {known.studies} + {extra}", 0 <= extra <= CONSTANT)
+
+
+def _one_study_slow(case, s):
+    others = s.noted(r"other studies was there after ([0-9.]+) s")
+    if s.own and others is not None:
+        yield _row(case, "the others are not held up",
+                   f"their last file after {others:.2f} s of {s.own['wall']:.2f} s",
+                   others < s.own["wall"] / 2)
+
+
+def _csv(case, s):
+    if not s.own:
+        return
+    if "curl" in s.tools:
+        bound = 1.5 * s.tools["curl"]["wall"] + 1
+        yield _row(case, "within 1.5 × curl + 1 s", f"{s.own['wall']:.2f} s of {bound:.2f} s",
+                   s.own["wall"] <= bound)
+    yield _row(case, "under 32 MiB", f"{s.own['memory']:.0f} MiB", s.own["memory"] < 32)
+
+
+def csv_files_bound(case):
+    return case.studies * case.latency / 1000 / CSV_CONNECTIONS
+
+
+def _csv_files(case, s):
+    if s.own:
+        bound = csv_files_bound(next(c for c in cases.ALL if c.name == case))
+        ratio = s.own["wall"] / bound
+        yield _row(case, f"within 1.3 × {bound:.2f} s", f"{s.own['wall']:.2f} s, {ratio:.2f} ×",
+                   ratio <= 1.3)
+
+
+def _start(case, s):
+    for name in ("igtcloud version", "igtcloud help"):
+        if name in s.tools:
+            wall = s.tools[name]["wall"]
+            yield _row(f"{case}: {name}", "under 5 ms", f"{wall * 1000:.0f} ms", wall < 0.005)
+
+
+ROWS = {"large-down": _large_down, "large-up": _faster, "slices-down": _faster,
+        "slices-up": _faster, "small-down": _small_down, "small-up": _small_up, "far-down": _far,
+        "far-up": _far, "again-down": _again, "again-up": _again, "again-slices-down": _again, "again-slices-up": _again,
+        "one-study-slow": _one_study_slow, "csv": _csv, "csv-files": _csv_files, "start": _start,
+        "tls-down-large": _faster, "tls-down-small": _faster, "tls-up-large": _faster,
+        "tls-up-small": _faster}
+
+
+def _memory(read):
+    peaks = {name: s.own["memory"] for name, s in read.items() if s.own}
+    if peaks:
+        most = max(peaks, key=peaks.get)
+        yield _row("memory", f"under {MEMORY_MIB} MiB in every case",
+                   f"at most {peaks[most]:.0f} MiB ({most}; {len(peaks)} of "
+                   f"{len(cases.ALL)} cases)", peaks[most] < MEMORY_MIB)
+    for large in ("plan", "plan-studies"):
+        if large in peaks and "plan-10k" in peaks:
+            yield _row(f"memory: {large}", "1,000,000 files as 10,000",
+                       f"{peaks[large]:.0f} MiB, {peaks['plan-10k']:.0f} MiB",
+                       peaks[large] <= FLAT * peaks["plan-10k"])
+
+
+def table(sections):
+    """sections: name of a case to the text of its section."""
+    read = {name: Section(text) for name, text in sections.items()}
+    rows = [row for case in cases.ALL if case.name in read and case.name in ROWS
+            for row in ROWS[case.name](case.name, read[case.name])]
+    rows += _memory(read)
+    if not rows:
+        return ""
+    return "\n".join(["## What was asked, what was reached", "",
+                      "Issue 4's numbers, and those of the tables below, of whatever run they are.", "",
+                      "| case | asked | measured | reached |", "|---|---|---|---|", *rows]) + "\n"
