@@ -295,6 +295,7 @@ static void keep_memory_small(void) {
 #if defined(M_ARENA_MAX) && defined(M_MMAP_THRESHOLD)
   (void)mallopt(M_ARENA_MAX, 2);
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024); /* or each request gives its pages back */
 #endif
 }
 
