@@ -62,6 +62,10 @@ struct igt__journal {
 bool igt__journal_begin_locked(igt__journal *journal);
 /* Runs it and resets it; the batch is committed when it has grown or is old. */
 void igt__journal_write_locked(igt__journal *journal, igt__statement which);
+int igt__journal_commit_locked(igt__journal *journal);
+/* A statement with its first two parameters; second NULL: the first alone. */
+sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement which,
+                                        const char *first, const char *second);
 void igt__bind_text(sqlite3_stmt *stmt, int at, const char *text);
 void igt__bind_int(sqlite3_stmt *stmt, int at, uint64_t v);
 void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap);

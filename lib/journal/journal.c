@@ -22,7 +22,6 @@
 #define JOURNAL_VERSION 2
 /* Between the ticks of a run; a commit is a write of the pages that changed. */
 #define COMMIT_AFTER_WRITES 2048
-#define CREATED_KEPT_S (24 * 60 * 60)
 
 static const char *const sql[STATEMENT_COUNT] = {
     [FIND_FOLDER] = "SELECT id FROM folder WHERE origin=?1 AND key=?2 AND local=?3",
@@ -290,7 +289,7 @@ static void note_broken_locked(igt__journal *journal, const char *what) {
            what, sqlite3_errmsg(journal->db));
 }
 
-static int commit_locked(igt__journal *journal) {
+int igt__journal_commit_locked(igt__journal *journal) {
   int rc = SQLITE_OK;
 
   if (!journal->open_batch)
@@ -328,7 +327,7 @@ void igt__journal_write_locked(igt__journal *journal, igt__statement which) {
   }
   (void)sqlite3_reset(stmt);
   if (journal->batch_writes >= COMMIT_AFTER_WRITES)
-    (void)commit_locked(journal);
+    (void)igt__journal_commit_locked(journal);
 }
 
 igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
@@ -338,7 +337,7 @@ igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
     return IGT_OK;
   pthread_mutex_lock(&journal->lock);
   igt__finished_write_locked(journal);
-  rc = commit_locked(journal);
+  rc = igt__journal_commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
   return rc == SQLITE_OK ? IGT_OK : igt__fail(err, IGT_E_IO, "the journal cannot be written");
 }
@@ -348,7 +347,7 @@ void igt__journal_close(igt__journal *journal) {
     return;
   if (journal->db) {
     igt__finished_write_locked(journal);
-    (void)commit_locked(journal);
+    (void)igt__journal_commit_locked(journal);
   }
   igt__finished_drop(journal);
   igt__folders_forget_locked(journal);
@@ -377,398 +376,11 @@ void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
 }
 
 /* origin and key stand first in every statement that has them. */
-static sqlite3_stmt *start_locked(igt__journal *journal, igt__statement which, const char *first,
-                                  const char *second) {
+sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement which,
+                                        const char *first, const char *second) {
   sqlite3_stmt *stmt = journal->stmt[which];
   igt__bind_text(stmt, 1, first);
   if (second)
     igt__bind_text(stmt, 2, second);
   return stmt;
-}
-
-/* ---- downloads ---- */
-
-bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
-                                igt__journal_download *out) {
-  sqlite3_stmt *stmt;
-  bool found = false;
-
-  memset(out, 0, sizeof *out);
-  if (!journal)
-    return false;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, FIND_DOWNLOAD, local, key);
-  if (sqlite3_step(stmt) == SQLITE_ROW) {
-    size_t bytes = (size_t)sqlite3_column_bytes(stmt, 3);
-    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
-    out->range_size = (uint64_t)sqlite3_column_int64(stmt, 1);
-    igt__column_text(stmt, 2, out->etag, sizeof out->etag);
-    out->range_count = (size_t)sqlite3_column_int64(stmt, 4);
-    out->ranges = bytes == (out->range_count + 7) / 8 && bytes ? igt__malloc(bytes) : NULL;
-    if (out->ranges) {
-      memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
-      found = true;
-    }
-  }
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return found;
-}
-
-void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
-                               const igt__journal_download *download) {
-  sqlite3_stmt *stmt;
-
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, PUT_DOWNLOAD, local, key);
-  igt__bind_int(stmt, 3, download->size);
-  igt__bind_int(stmt, 4, download->range_size);
-  igt__bind_text(stmt, 5, download->etag);
-  (void)sqlite3_bind_blob(stmt, 6, download->ranges, (int)((download->range_count + 7) / 8),
-                          SQLITE_STATIC);
-  igt__bind_int(stmt, 7, download->range_count);
-  igt__journal_write_locked(journal, PUT_DOWNLOAD);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-void igt__journal_drop_download(igt__journal *journal, const char *local) {
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  (void)start_locked(journal, DROP_DOWNLOAD, local, NULL);
-  igt__journal_write_locked(journal, DROP_DOWNLOAD);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-/* ---- uploads ---- */
-
-bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
-                              const char *local, igt__journal_upload *out) {
-  sqlite3_stmt *stmt;
-  bool found;
-
-  memset(out, 0, sizeof *out);
-  if (!journal)
-    return false;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, FIND_UPLOAD, origin, key);
-  igt__bind_text(stmt, 3, local);
-  found = sqlite3_step(stmt) == SQLITE_ROW;
-  if (found) {
-    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
-    out->mtime_ns = sqlite3_column_int64(stmt, 1);
-    out->inode = (uint64_t)sqlite3_column_int64(stmt, 2);
-    out->part_size = (uint64_t)sqlite3_column_int64(stmt, 3);
-    igt__column_text(stmt, 4, out->upload_id, sizeof out->upload_id);
-  }
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return found;
-}
-
-void igt__journal_put_upload(igt__journal *journal, const char *origin, const char *key,
-                             const char *local, const igt__journal_upload *upload) {
-  sqlite3_stmt *stmt;
-
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, PUT_UPLOAD, origin, key);
-  igt__bind_text(stmt, 3, local);
-  igt__bind_int(stmt, 4, upload->size);
-  igt__bind_int(stmt, 5, (uint64_t)upload->mtime_ns);
-  igt__bind_int(stmt, 6, upload->inode);
-  igt__bind_int(stmt, 7, upload->part_size);
-  igt__bind_text(stmt, 8, upload->upload_id);
-  igt__bind_int(stmt, 9, upload->prefix_len);
-  igt__bind_text(stmt, 10, upload->project ? upload->project : "");
-  igt__bind_text(stmt, 11, upload->place ? upload->place : "");
-  igt__bind_int(stmt, 12, (uint64_t)igt__wall_seconds());
-  igt__journal_write_locked(journal, PUT_UPLOAD);
-  (void)start_locked(journal, DROP_PARTS, origin, key);
-  igt__journal_write_locked(journal, DROP_PARTS);
-  /* An upload id that is forgotten costs money until somebody finds it. */
-  (void)commit_locked(journal);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key,
-                              const char *upload_id) {
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  igt__bind_text(start_locked(journal, DROP_UPLOAD, origin, key), 3, upload_id);
-  igt__journal_write_locked(journal, DROP_UPLOAD);
-  (void)start_locked(journal, DROP_LOST_PARTS, origin, key);
-  igt__journal_write_locked(journal, DROP_LOST_PARTS);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
-                           const igt__journal_part *part) {
-  sqlite3_stmt *stmt;
-
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, PUT_PART, origin, key);
-  igt__bind_int(stmt, 3, part->number);
-  igt__bind_text(stmt, 4, part->etag);
-  (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
-  igt__journal_write_locked(journal, PUT_PART);
-  igt__bind_int(start_locked(journal, WORKED_ON, origin, key), 3, (uint64_t)igt__wall_seconds());
-  igt__journal_write_locked(journal, WORKED_ON);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-static const char *text_at(sqlite3_stmt *stmt, int at) {
-  const char *text = (const char *)sqlite3_column_text(stmt, at);
-
-  return text ? text : "";
-}
-
-static igt__journal_unfinished unfinished_at(sqlite3_stmt *stmt) {
-  igt__journal_unfinished one = {.key = text_at(stmt, 0),
-                                 .local = text_at(stmt, 1),
-                                 .upload = {.size = (uint64_t)sqlite3_column_int64(stmt, 2),
-                                            .mtime_ns = sqlite3_column_int64(stmt, 3),
-                                            .inode = (uint64_t)sqlite3_column_int64(stmt, 4),
-                                            .part_size = (uint64_t)sqlite3_column_int64(stmt, 5),
-                                            .prefix_len = (size_t)sqlite3_column_int64(stmt, 7),
-                                            .project = text_at(stmt, 8),
-                                            .place = text_at(stmt, 9)},
-                                 .began = sqlite3_column_int64(stmt, 10),
-                                 .worked = sqlite3_column_int64(stmt, 11)};
-
-  igt__column_text(stmt, 6, one.upload.upload_id, sizeof one.upload.upload_id);
-  return one;
-}
-
-igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
-                                    igt__journal_upload_fn fn, void *payload, igt_error *err) {
-  sqlite3_stmt *stmt;
-  igt_status status = IGT_OK;
-  int rc = SQLITE_DONE;
-
-  if (!journal)
-    return IGT_OK;
-  pthread_mutex_lock(&journal->lock);
-  (void)commit_locked(journal); /* a batch sees nothing that others wrote since its begin */
-  stmt = start_locked(journal, EACH_UPLOAD, origin, NULL);
-  while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-    igt__journal_unfinished one = unfinished_at(stmt);
-    if (!fn(payload, &one))
-      break;
-  }
-  if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-    status =
-        igt__fail(err, IGT_E_IO, "the journal cannot be read: %s", sqlite3_errmsg(journal->db));
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return status;
-}
-
-static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt) {
-  igt__journal_part *grown = *list;
-
-  if ((count & (count - 1)) == 0) {
-    grown = igt__realloc(*list, (count ? count * 2 : 1) * sizeof *grown);
-    if (!grown)
-      return false;
-    *list = grown;
-  }
-  memset(&grown[count], 0, sizeof *grown);
-  grown[count].number = (unsigned)sqlite3_column_int(stmt, 0);
-  igt__column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
-  if (sqlite3_column_bytes(stmt, 2) == (int)sizeof grown[count].sha256)
-    memcpy(grown[count].sha256, sqlite3_column_blob(stmt, 2), sizeof grown[count].sha256);
-  return true;
-}
-
-size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
-                          igt__journal_part **out) {
-  sqlite3_stmt *stmt;
-  size_t count = 0;
-
-  *out = NULL;
-  if (!journal)
-    return 0;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, LIST_PARTS, origin, key);
-  while (sqlite3_step(stmt) == SQLITE_ROW && push_part(out, count, stmt))
-    count++;
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return count;
-}
-
-/* ---- claims ---- */
-
-/* A byte for each name; two names that fall together wait for each other, which is no harm. */
-static off_t place_of(const char *origin, const char *institute, const char *name) {
-  igt__digest *digest = igt__digest_new(IGT__SHA256);
-  const char *const parts[] = {origin, institute, name};
-  unsigned char out[IGT__DIGEST_MAX];
-  uint64_t place = 0;
-
-  if (!digest)
-    return 0;
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    igt__digest_update(digest, parts[i], strlen(parts[i]) + 1);
-  igt__digest_final(digest, out);
-  igt__digest_free(digest);
-  memcpy(&place, out, sizeof place);
-  return (off_t)(place >> 2);
-}
-
-/* Downloads never need it. Without it, two programs at once may create the same study, or one end
- * the other's upload. */
-static bool open_claims(igt__journal *journal) {
-  pthread_mutex_lock(&journal->lock);
-  if (journal->claims < 0)
-    journal->claims = open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  pthread_mutex_unlock(&journal->lock);
-  return journal->claims >= 0;
-}
-
-static int lock_byte(igt__journal *journal, short type, off_t place) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
-
-  return fcntl(journal->claims, F_OFD_SETLK, &lock);
-}
-
-static bool lock_name(igt__journal *journal, short type, const char *origin, const char *group,
-                      const char *name) {
-  if (!journal || !open_claims(journal))
-    return true;
-  return lock_byte(journal, type, place_of(origin, group, name)) == 0 ||
-         (errno != EAGAIN && errno != EACCES); /* a file system without locks */
-}
-
-bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
-                        const char *name) {
-  return lock_name(journal, F_WRLCK, origin, institute, name);
-}
-
-void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
-                          const char *name) {
-  (void)lock_name(journal, F_UNLCK, origin, institute, name);
-}
-
-/* No institute has this id. */
-#define UPLOADS "uploads"
-
-bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
-                              bool alone) {
-  return lock_name(journal, alone ? F_WRLCK : F_RDLCK, origin, UPLOADS, key);
-}
-
-void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key) {
-  (void)lock_name(journal, F_UNLCK, origin, UPLOADS, key);
-}
-
-bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, const char *key) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-  if (!journal || !open_claims(journal))
-    return false;
-  lock.l_start = place_of(origin, UPLOADS, key);
-  return fcntl(journal->claims, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-}
-
-/* ---- studies that were created ---- */
-
-bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
-                               const char *name, char id[128]) {
-  sqlite3_stmt *stmt;
-  bool found;
-
-  if (!journal)
-    return false;
-  pthread_mutex_lock(&journal->lock);
-  (void)commit_locked(journal); /* a batch sees nothing that others wrote since its begin */
-  stmt = start_locked(journal, FIND_CREATED, origin, institute);
-  igt__bind_text(stmt, 3, name);
-  found = sqlite3_step(stmt) == SQLITE_ROW;
-  if (found)
-    igt__column_text(stmt, 0, id, 128);
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return found;
-}
-
-void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
-                              const char *name, const char *id) {
-  int64_t now = igt__wall_seconds();
-  sqlite3_stmt *stmt;
-
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  igt__bind_int(journal->stmt[FORGET_CREATED], 1, (uint64_t)(now - CREATED_KEPT_S));
-  igt__journal_write_locked(journal, FORGET_CREATED);
-  stmt = start_locked(journal, PUT_CREATED, origin, institute);
-  igt__bind_text(stmt, 3, name);
-  igt__bind_text(stmt, 4, id);
-  igt__bind_int(stmt, 5, (uint64_t)now);
-  igt__journal_write_locked(journal, PUT_CREATED);
-  (void)commit_locked(journal);
-  pthread_mutex_unlock(&journal->lock);
-}
-
-/* ---- runs ---- */
-
-static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
-                            igt__statement which) {
-  sqlite3_stmt *stmt = start_locked(journal, which, run->target, run->boot);
-
-  igt__bind_text(stmt, 3, run->scope);
-  if (which == DROP_RUN)
-    igt__bind_int(stmt, 4, (uint64_t)getpid());
-  igt__journal_write_locked(journal, which);
-}
-
-/* A commit reaches the disk only here: a row that a loss of power takes along with the files that
- * it speaks of would be of no use. */
-static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
-  sqlite3_stmt *stmt;
-
-  (void)commit_locked(journal);
-  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
-  stmt = start_locked(journal, PUT_RUN, run->target, run->boot);
-  igt__bind_text(stmt, 3, run->scope);
-  igt__bind_int(stmt, 4, (uint64_t)getpid());
-  igt__bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
-  igt__journal_write_locked(journal, PUT_RUN);
-  (void)commit_locked(journal);
-  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
-}
-
-int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run) {
-  sqlite3_stmt *stmt;
-  int64_t since = 0;
-
-  if (!journal)
-    return 0;
-  pthread_mutex_lock(&journal->lock);
-  stmt = start_locked(journal, OLDEST_RUN, run->target, run->boot);
-  if (sqlite3_step(stmt) == SQLITE_ROW)
-    since = sqlite3_column_int64(stmt, 0);
-  (void)sqlite3_reset(stmt);
-  put_run_locked(journal, run);
-  pthread_mutex_unlock(&journal->lock);
-  return since;
-}
-
-void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole) {
-  if (!journal)
-    return;
-  pthread_mutex_lock(&journal->lock);
-  drop_run_locked(journal, run, DROP_RUN);
-  if (whole)
-    drop_run_locked(journal, run, DROP_RUNS);
-  (void)commit_locked(journal);
-  pthread_mutex_unlock(&journal->lock);
 }

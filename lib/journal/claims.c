@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* What processes that share the journal keep from one another, by locks on bytes of a file beside
+ * it: studies under creation, uploads that are worked on. And what they tell one another: studies
+ * that were created. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "crypto/crypto.h"
+#include "journal/internal.h"
+
+#define CREATED_KEPT_S (24 * 60 * 60)
+
+/* ---- claims ---- */
+
+/* A byte for each name; two names that fall together wait for each other, which is no harm. */
+static off_t place_of(const char *origin, const char *institute, const char *name) {
+  igt__digest *digest = igt__digest_new(IGT__SHA256);
+  const char *const parts[] = {origin, institute, name};
+  unsigned char out[IGT__DIGEST_MAX];
+  uint64_t place = 0;
+
+  if (!digest)
+    return 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    igt__digest_update(digest, parts[i], strlen(parts[i]) + 1);
+  igt__digest_final(digest, out);
+  igt__digest_free(digest);
+  memcpy(&place, out, sizeof place);
+  return (off_t)(place >> 2);
+}
+
+/* Downloads never need it. Without it, two programs at once may create the same study, or one end
+ * the other's upload. */
+static bool open_claims(igt__journal *journal) {
+  pthread_mutex_lock(&journal->lock);
+  if (journal->claims < 0)
+    journal->claims = open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  pthread_mutex_unlock(&journal->lock);
+  return journal->claims >= 0;
+}
+
+static int lock_byte(igt__journal *journal, short type, off_t place) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+
+  return fcntl(journal->claims, F_OFD_SETLK, &lock);
+}
+
+static bool lock_name(igt__journal *journal, short type, const char *origin, const char *group,
+                      const char *name) {
+  if (!journal || !open_claims(journal))
+    return true;
+  return lock_byte(journal, type, place_of(origin, group, name)) == 0 ||
+         (errno != EAGAIN && errno != EACCES); /* a file system without locks */
+}
+
+bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
+                        const char *name) {
+  return lock_name(journal, F_WRLCK, origin, institute, name);
+}
+
+void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
+                          const char *name) {
+  (void)lock_name(journal, F_UNLCK, origin, institute, name);
+}
+
+/* No institute has this id. */
+#define UPLOADS "uploads"
+
+bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
+                              bool alone) {
+  return lock_name(journal, alone ? F_WRLCK : F_RDLCK, origin, UPLOADS, key);
+}
+
+void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key) {
+  (void)lock_name(journal, F_UNLCK, origin, UPLOADS, key);
+}
+
+bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, const char *key) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+
+  if (!journal || !open_claims(journal))
+    return false;
+  lock.l_start = place_of(origin, UPLOADS, key);
+  return fcntl(journal->claims, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* ---- studies that were created ---- */
+
+bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
+                               const char *name, char id[128]) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  (void)igt__journal_commit_locked(
+      journal); /* a batch sees nothing that others wrote since its begin */
+  stmt = igt__journal_start_locked(journal, FIND_CREATED, origin, institute);
+  igt__bind_text(stmt, 3, name);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found)
+    igt__column_text(stmt, 0, id, 128);
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
+                              const char *name, const char *id) {
+  int64_t now = igt__wall_seconds();
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  igt__bind_int(journal->stmt[FORGET_CREATED], 1, (uint64_t)(now - CREATED_KEPT_S));
+  igt__journal_write_locked(journal, FORGET_CREATED);
+  stmt = igt__journal_start_locked(journal, PUT_CREATED, origin, institute);
+  igt__bind_text(stmt, 3, name);
+  igt__bind_text(stmt, 4, id);
+  igt__bind_int(stmt, 5, (uint64_t)now);
+  igt__journal_write_locked(journal, PUT_CREATED);
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs that write below a folder and have not brought it to the disk yet. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "journal/internal.h"
+
+static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
+                            igt__statement which) {
+  sqlite3_stmt *stmt = igt__journal_start_locked(journal, which, run->target, run->boot);
+
+  igt__bind_text(stmt, 3, run->scope);
+  if (which == DROP_RUN)
+    igt__bind_int(stmt, 4, (uint64_t)getpid());
+  igt__journal_write_locked(journal, which);
+}
+
+/* A commit reaches the disk only here: a row that a loss of power takes along with the files that
+ * it speaks of would be of no use. */
+static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
+  sqlite3_stmt *stmt;
+
+  (void)igt__journal_commit_locked(journal);
+  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+  stmt = igt__journal_start_locked(journal, PUT_RUN, run->target, run->boot);
+  igt__bind_text(stmt, 3, run->scope);
+  igt__bind_int(stmt, 4, (uint64_t)getpid());
+  igt__bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
+  igt__journal_write_locked(journal, PUT_RUN);
+  (void)igt__journal_commit_locked(journal);
+  (void)sqlite3_exec(journal->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+}
+
+int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *run) {
+  sqlite3_stmt *stmt;
+  int64_t since = 0;
+
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, OLDEST_RUN, run->target, run->boot);
+  if (sqlite3_step(stmt) == SQLITE_ROW)
+    since = sqlite3_column_int64(stmt, 0);
+  (void)sqlite3_reset(stmt);
+  put_run_locked(journal, run);
+  pthread_mutex_unlock(&journal->lock);
+  return since;
+}
+
+void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  drop_run_locked(journal, run, DROP_RUN);
+  if (whole)
+    drop_run_locked(journal, run, DROP_RUNS);
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}

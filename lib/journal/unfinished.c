@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Transfers that are half done: downloads in ranges, uploads in parts. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "journal/internal.h"
+
+/* ---- downloads ---- */
+
+bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
+                                igt__journal_download *out) {
+  sqlite3_stmt *stmt;
+  bool found = false;
+
+  memset(out, 0, sizeof *out);
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, FIND_DOWNLOAD, local, key);
+  if (sqlite3_step(stmt) == SQLITE_ROW) {
+    size_t bytes = (size_t)sqlite3_column_bytes(stmt, 3);
+    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    out->range_size = (uint64_t)sqlite3_column_int64(stmt, 1);
+    igt__column_text(stmt, 2, out->etag, sizeof out->etag);
+    out->range_count = (size_t)sqlite3_column_int64(stmt, 4);
+    out->ranges = bytes == (out->range_count + 7) / 8 && bytes ? igt__malloc(bytes) : NULL;
+    if (out->ranges) {
+      memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
+      found = true;
+    }
+  }
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
+                               const igt__journal_download *download) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, PUT_DOWNLOAD, local, key);
+  igt__bind_int(stmt, 3, download->size);
+  igt__bind_int(stmt, 4, download->range_size);
+  igt__bind_text(stmt, 5, download->etag);
+  (void)sqlite3_bind_blob(stmt, 6, download->ranges, (int)((download->range_count + 7) / 8),
+                          SQLITE_STATIC);
+  igt__bind_int(stmt, 7, download->range_count);
+  igt__journal_write_locked(journal, PUT_DOWNLOAD);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_drop_download(igt__journal *journal, const char *local) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  (void)igt__journal_start_locked(journal, DROP_DOWNLOAD, local, NULL);
+  igt__journal_write_locked(journal, DROP_DOWNLOAD);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+/* ---- uploads ---- */
+
+bool igt__journal_find_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *local, igt__journal_upload *out) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  memset(out, 0, sizeof *out);
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, FIND_UPLOAD, origin, key);
+  igt__bind_text(stmt, 3, local);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found) {
+    out->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    out->mtime_ns = sqlite3_column_int64(stmt, 1);
+    out->inode = (uint64_t)sqlite3_column_int64(stmt, 2);
+    out->part_size = (uint64_t)sqlite3_column_int64(stmt, 3);
+    igt__column_text(stmt, 4, out->upload_id, sizeof out->upload_id);
+  }
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_upload(igt__journal *journal, const char *origin, const char *key,
+                             const char *local, const igt__journal_upload *upload) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, PUT_UPLOAD, origin, key);
+  igt__bind_text(stmt, 3, local);
+  igt__bind_int(stmt, 4, upload->size);
+  igt__bind_int(stmt, 5, (uint64_t)upload->mtime_ns);
+  igt__bind_int(stmt, 6, upload->inode);
+  igt__bind_int(stmt, 7, upload->part_size);
+  igt__bind_text(stmt, 8, upload->upload_id);
+  igt__bind_int(stmt, 9, upload->prefix_len);
+  igt__bind_text(stmt, 10, upload->project ? upload->project : "");
+  igt__bind_text(stmt, 11, upload->place ? upload->place : "");
+  igt__bind_int(stmt, 12, (uint64_t)igt__wall_seconds());
+  igt__journal_write_locked(journal, PUT_UPLOAD);
+  (void)igt__journal_start_locked(journal, DROP_PARTS, origin, key);
+  igt__journal_write_locked(journal, DROP_PARTS);
+  /* An upload id that is forgotten costs money until somebody finds it. */
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_drop_upload(igt__journal *journal, const char *origin, const char *key,
+                              const char *upload_id) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  igt__bind_text(igt__journal_start_locked(journal, DROP_UPLOAD, origin, key), 3, upload_id);
+  igt__journal_write_locked(journal, DROP_UPLOAD);
+  (void)igt__journal_start_locked(journal, DROP_LOST_PARTS, origin, key);
+  igt__journal_write_locked(journal, DROP_LOST_PARTS);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
+                           const igt__journal_part *part) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, PUT_PART, origin, key);
+  igt__bind_int(stmt, 3, part->number);
+  igt__bind_text(stmt, 4, part->etag);
+  (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
+  igt__journal_write_locked(journal, PUT_PART);
+  igt__bind_int(igt__journal_start_locked(journal, WORKED_ON, origin, key), 3,
+                (uint64_t)igt__wall_seconds());
+  igt__journal_write_locked(journal, WORKED_ON);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+static const char *text_at(sqlite3_stmt *stmt, int at) {
+  const char *text = (const char *)sqlite3_column_text(stmt, at);
+
+  return text ? text : "";
+}
+
+static igt__journal_unfinished unfinished_at(sqlite3_stmt *stmt) {
+  igt__journal_unfinished one = {.key = text_at(stmt, 0),
+                                 .local = text_at(stmt, 1),
+                                 .upload = {.size = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                            .mtime_ns = sqlite3_column_int64(stmt, 3),
+                                            .inode = (uint64_t)sqlite3_column_int64(stmt, 4),
+                                            .part_size = (uint64_t)sqlite3_column_int64(stmt, 5),
+                                            .prefix_len = (size_t)sqlite3_column_int64(stmt, 7),
+                                            .project = text_at(stmt, 8),
+                                            .place = text_at(stmt, 9)},
+                                 .began = sqlite3_column_int64(stmt, 10),
+                                 .worked = sqlite3_column_int64(stmt, 11)};
+
+  igt__column_text(stmt, 6, one.upload.upload_id, sizeof one.upload.upload_id);
+  return one;
+}
+
+igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
+                                    igt__journal_upload_fn fn, void *payload, igt_error *err) {
+  sqlite3_stmt *stmt;
+  igt_status status = IGT_OK;
+  int rc = SQLITE_DONE;
+
+  if (!journal)
+    return IGT_OK;
+  pthread_mutex_lock(&journal->lock);
+  (void)igt__journal_commit_locked(
+      journal); /* a batch sees nothing that others wrote since its begin */
+  stmt = igt__journal_start_locked(journal, EACH_UPLOAD, origin, NULL);
+  while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    igt__journal_unfinished one = unfinished_at(stmt);
+    if (!fn(payload, &one))
+      break;
+  }
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+    status =
+        igt__fail(err, IGT_E_IO, "the journal cannot be read: %s", sqlite3_errmsg(journal->db));
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return status;
+}
+
+static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt) {
+  igt__journal_part *grown = *list;
+
+  if ((count & (count - 1)) == 0) {
+    grown = igt__realloc(*list, (count ? count * 2 : 1) * sizeof *grown);
+    if (!grown)
+      return false;
+    *list = grown;
+  }
+  memset(&grown[count], 0, sizeof *grown);
+  grown[count].number = (unsigned)sqlite3_column_int(stmt, 0);
+  igt__column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
+  if (sqlite3_column_bytes(stmt, 2) == (int)sizeof grown[count].sha256)
+    memcpy(grown[count].sha256, sqlite3_column_blob(stmt, 2), sizeof grown[count].sha256);
+  return true;
+}
+
+size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
+                          igt__journal_part **out) {
+  sqlite3_stmt *stmt;
+  size_t count = 0;
+
+  *out = NULL;
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
+  while (sqlite3_step(stmt) == SQLITE_ROW && push_part(out, count, stmt))
+    count++;
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return count;
+}
