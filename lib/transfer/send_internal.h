@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_SEND_INTERNAL_H
+#define IGT_TRANSFER_SEND_INTERNAL_H
+
+/* Shared by send.c (a file from plan to end, one PUT) and send_parts.c (multipart). */
+
+#include "transfer/send.h"
+
+/* As the existing client: one PUT below this size, parts of this size from it on. */
+#define IGT__SEND_PART ((uint64_t)8 * 1024 * 1024)
+
+typedef struct send_work {
+  igt__work work;
+  igt__group *group;
+  igt__run *run;
+  igt__s3_grant *grant;
+  igt__local local;
+  char *path, *key, *item_path;
+  size_t prefix_len;
+  bool complete;
+  int fd;
+  uint64_t moved;
+  char etag[80], digest[128];
+
+  bool large;
+  uint64_t part_size;
+  unsigned part_count;
+  char upload_id[1024];
+  igt__s3_part *parts; /* size 0: not stored yet */
+  bool whole;          /* an earlier run completed it */
+  bool held;           /* igt__journal_hold_upload */
+  unsigned restarts;
+  pthread_mutex_t lock; /* what follows, and parts */
+  bool busy, ready;
+  unsigned next_part, in_flight, missing; /* next_part from 0 */
+  igt_status status;                      /* the first failure */
+  igt_error error;
+} send_work;
+
+typedef struct send_piece {
+  igt__s3_request req;
+  send_work *s;
+  unsigned part; /* from 0 */
+  uint64_t counted;
+} send_piece;
+
+/* ---- send.c ---- */
+
+/* The end of s: its item is told, it leaves the scheduler, and is gone. err may be bettered. Any
+ * thread. */
+void igt__send_failed(send_work *s, igt_status status, igt_error *err);
+/* The store has all of it: the cloud is told, then it is done. */
+void igt__send_stored(send_work *s);
+send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err);
+void igt__send_piece_free(send_piece *p);
+/* What it moved stays in the progress (good) or is taken back. */
+void igt__send_settle_count(send_piece *p, bool good, uint64_t size);
+/* The file, unchanged since it was planned. */
+igt_status igt__send_open(send_work *s, igt_error *err);
+
+/* ---- send_parts.c ---- */
+
+void igt__send_part(send_work *s, unsigned i);
+/* The task that takes an upload up again or begins it, and lets parts be given out. */
+void igt__send_prepare(void *send_work);
+
+#endif
