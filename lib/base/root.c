@@ -299,23 +299,35 @@ int igt__root_fd(const igt__root *root) {
   return root->fd;
 }
 
-/* Makes a hidden file of this name, and looks whether it is there under the other ones. */
-static bool probe(const igt__root *root, const char *name, const char *const *others, bool *made) {
-  char path[96];
-  unsigned long long n = (unsigned long long)igt__jitter();
-  struct stat st;
-  bool found = false;
+#define PROBE_TRIES 100
 
-  snprintf(path, sizeof path, ".igtcloud-probe-%016llx-%s", n, name);
-  int fd = openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-  *made = fd >= 0;
-  if (fd < 0)
-    return false;
-  close(fd);
-  for (; *others; others++) {
-    char other[96];
-    snprintf(other, sizeof other, ".igtcloud-probe-%016llx-%s", n, *others);
-    found = found || fstatat(root->fd, other, &st, AT_SYMLINK_NOFOLLOW) == 0;
+static bool is_here(const igt__root *root, const char *name) {
+  struct stat st;
+  char path[64];
+
+  snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
+  return fstatat(root->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Makes a hidden file of this name, and looks whether it is there under the other ones. The name is
+ * always the same, so that what a killed run left is removed by the next. Another process may be at
+ * it: that the other names are not there counts only while the file itself is. */
+static bool probe(const igt__root *root, const char *name, const char *const *others, bool *made) {
+  char path[64];
+  bool found = false, there = false;
+
+  *made = false;
+  snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
+  for (int i = 0; i < PROBE_TRIES && !found && !there; i++) {
+    int fd = openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST)
+      return false;
+    if (fd >= 0)
+      close(fd);
+    *made = true;
+    for (const char *const *other = others; *other; other++)
+      found = found || is_here(root, *other);
+    there = is_here(root, name);
   }
   unlinkat(root->fd, path, 0);
   return found;
