@@ -139,7 +139,7 @@ def _start(case, s):
     for name in ("igtcloud version", "igtcloud help"):
         if name in s.tools:
             wall = s.tools[name]["wall"]
-            yield _row(f"{case}: {name}", "under 5 ms", f"{wall * 1000:.0f} ms", wall < 0.005)
+            yield _row(f"{case}: {name}", "under 5 ms", f"{wall * 1000:.1f} ms", wall < 0.005)
 
 
 ROWS = {"large-down": _large_down, "large-up": _faster, "slices-down": _faster,

@@ -17,7 +17,7 @@ def median(runs, field):
 
 
 def cell(value, unit=""):
-    return f"{value:.3f}{unit}" if value < 1 else f"{value:.2f}{unit}"
+    return f"{value:.{4 if value < 0.1 else 3 if value < 1 else 2}f}{unit}"
 
 
 def far_notes(case, own):
