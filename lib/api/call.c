@@ -52,7 +52,6 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
   req->operation = operation->id;
   req->idempotent = operation->idempotent;
   req->compressed = true;
-  req->http2 = true;
   req->cancel = igt__client_cancel(running->client);
   req->on_error_answer = igt__answer_error;
   if (operation->body || running->call->raw) {

@@ -178,6 +178,8 @@ igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err
     return igt__fail_memory(err);
   set_callbacks(slot);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  /* See docs/internals/http.md, "One request a connection". */
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   /* Without it, leaving while getaddrinfo hangs would stop the loop until it returns. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -289,12 +291,6 @@ static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, size);
 }
 
-static long http_version(const igt__http_request *req, const igt__url *origin) {
-  /* On one connection objects would share one window and one TCP loss: S3 goes faster on many. */
-  bool http2 = req->http2 && origin->scheme[4];
-  return http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-}
-
 static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
   const igt__proxies *proxies = &priv->http->proxies;
@@ -309,7 +305,6 @@ static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
   if (!code)
     code = set_method(priv, easy);
   set_buffers(priv, easy);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(req, &priv->origin));
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, priv->lines);
   return code;
 }

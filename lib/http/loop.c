@@ -452,10 +452,6 @@ static bool open_multi(igt__loop *loop, size_t slots) {
 
   if (!multi)
     return false;
-  /* A connection has one request at a time. libcurl 7.88 hands answers to the wrong request once
-   * some of a host's requests want HTTP/1.1 and others are multiplexed (seen with nginx; see
-   * tests/integration/test_http2.py): credentials of another study, lists of another one. */
-  curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
