@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "rest.h"
 
-#include <pthread.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -46,16 +45,18 @@ bool rest_query_bool(const rest_call *call, const char *name, bool otherwise) {
 }
 
 int64_t rest_next_number(sbx_server *server, const char *kind) {
-  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   char text[24];
   int64_t number = 0;
-  pthread_mutex_lock(&lock);
+  bool own = sbx_store_begin(server->store); /* else the caller's holds others off already */
   char *last = sbx_kv_get(server->store, "number", kind);
   if (last && !igt__str_to_int64(last, &number))
     number = 0;
   snprintf(text, sizeof text, "%lld", (long long)++number);
   bool ok = sbx_kv_put(server->store, "number", kind, text, 0);
-  pthread_mutex_unlock(&lock);
+  if (own && ok)
+    ok = sbx_store_commit(server->store);
+  else if (own)
+    sbx_store_rollback(server->store);
   igt__free(last);
   return ok ? number : 0;
 }
