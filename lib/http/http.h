@@ -145,7 +145,7 @@ void igt__http_post_with(igt__http *http, unsigned loop, igt__post *post, unsign
 igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err);
 
 /* Answers read piece by piece by a blocking caller. When the reader is slower than the network,
- * what arrives goes to memory up to 1 MiB, then to an unlinked temporary file: a connection is
+ * what arrives goes to memory up to 256 KiB, then to an unlinked temporary file: a connection is
  * never paused, however long the reader takes. _open returns after the headers of an answer
  * < 400; a body that breaks off is an error of _read (the request is not repeated then). */
 typedef struct igt__http_stream igt__http_stream;

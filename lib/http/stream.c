@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-#define MEMORY (1024u * 1024)
+#define MEMORY (256u * 1024)
 
 /* Older bytes are in memory, newer ones in the file; as long as the file has unread bytes, what
  * arrives goes behind them. */

@@ -215,7 +215,11 @@ def test_studies(front, igtcloud, tmp_path, command):
 def test_studies_in_little_memory(front, igtcloud, tmp_path, command):
     front.path, front.pieces = studies_of(front), endless(thin_study)
     done, _ = measured(igtcloud, command, local(tmp_path / "up"), "p", limit=64 * MIB)
-    assert done.status == FAILED and last(done).endswith("out of memory"), done
+    # Which comes first, the bound or the end of memory, is a matter of what else the run holds then.
+    if done.status == SOME_FAILED:
+        assert "longer than igtcloud holds" in done.err, done
+    else:
+        assert done.status == FAILED and last(done).endswith("out of memory"), done
 
 
 # ---- the files of a study ----
@@ -243,7 +247,9 @@ def test_files(front, igtcloud, tmp_path, command):
         failed, fine = sorted((i for i in done.items if i["kind"] == "study"),
                               key=lambda i: i["study"])
         assert failed["status"] == "IGT_E_LIMIT" and "--include" in failed["error"]
-        assert fine["result"] == {"upload": "done", "verify": "missing here"}[command], fine
+        # "skipped": a test before has sent it
+        assert fine["result"] in {"upload": ("done", "skipped"),
+                                  "verify": ("missing here",)}[command], fine
 
 
 def test_include_takes_a_part(front, igtcloud, tmp_path):
