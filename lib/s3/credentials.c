@@ -5,7 +5,7 @@
 #include "base/time.h"
 #include "s3/internal.h"
 
-/* What callers see, and the signing key behind it. */
+/* What callers see, and behind it the signing key and the bucket's place. */
 typedef struct credentials {
   igt__s3_credentials pub; /* first */
   pthread_mutex_t lock;
@@ -13,6 +13,8 @@ typedef struct credentials {
   char date[9];
   char region[64];
   igt__sigv4_key key;
+  char place[1024]; /* "https://host/bucket/"; "": not known */
+  char place_region[64];
 } credentials;
 
 igt__s3_credentials *igt__s3_credentials_new(void) {
@@ -56,6 +58,28 @@ void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const ch
     snprintf(whole->region, sizeof whole->region, "%s", region);
   }
   *out = whole->key;
+  pthread_mutex_unlock(&whole->lock);
+}
+
+bool igt__s3_place_recall(igt__s3_credentials *c, const char *region, igt__buf *url) {
+  credentials *whole = (credentials *)c;
+  bool known;
+
+  pthread_mutex_lock(&whole->lock);
+  known = whole->place[0] && strcmp(whole->place_region, region) == 0 &&
+          igt__buf_puts(url, whole->place);
+  pthread_mutex_unlock(&whole->lock);
+  return known;
+}
+
+void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__buf *url) {
+  credentials *whole = (credentials *)c;
+
+  if (url->failed || url->len >= sizeof whole->place || strlen(region) >= 64)
+    return;
+  pthread_mutex_lock(&whole->lock);
+  memcpy(whole->place, url->data, url->len + 1);
+  strcpy(whole->place_region, region);
   pthread_mutex_unlock(&whole->lock);
 }
 

@@ -18,6 +18,11 @@
  * costs, and 20,000 small files ask for it 20,000 times. Any thread. */
 void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const char *region,
                          igt__sigv4_key *out);
+/* What an object's URL begins with, up to its key, appended to url; found once for each region that
+ * is thought to be the bucket's: reading the endpoint's URL twice was 2 % of a small file. False: not
+ * known yet. Any thread. */
+bool igt__s3_place_recall(igt__s3_credentials *c, const char *region, igt__buf *url);
+void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__buf *url);
 
 /* ---- grant.c ---- */
 

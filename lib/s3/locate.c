@@ -111,18 +111,29 @@ static bool is_aws_endpoint(const char *endpoint) {
                                                 igt__str_ends(url.host, ".amazonaws.com.cn"))));
 }
 
-igt_status igt__s3_locate(igt__s3 *s3, const igt__s3_credentials *c, const char *key, igt__buf *url,
-                          char region[64], igt_error *err) {
+static igt_status put_place(const igt__s3 *s3, igt__s3_credentials *c, igt__buf *url,
+                            const char *region, igt_error *err) {
   const char *endpoint = c->endpoint[0] ? c->endpoint : s3->env_endpoint;
   igt_status status = IGT_OK;
 
   if (!bucket_valid(c->bucket))
     return igt__fail(err, IGT_E_PROTOCOL, "the S3 credentials name no usable bucket");
-  find_region(s3, c, region);
   if (!*endpoint || is_aws_endpoint(endpoint))
     put_aws(url, c->bucket, region);
   else
     status = put_endpoint(url, endpoint, c->bucket, err);
+  if (!status)
+    igt__s3_place_keep(c, region, url);
+  return status;
+}
+
+igt_status igt__s3_locate(igt__s3 *s3, igt__s3_credentials *c, const char *key, igt__buf *url,
+                          char region[64], igt_error *err) {
+  igt_status status = IGT_OK;
+
+  find_region(s3, c, region);
+  if (!igt__s3_place_recall(c, region, url))
+    status = put_place(s3, c, url, region, err);
   if (!status && !igt__uri_encode(url, key, strlen(key), true))
     status = url->too_long ? igt__fail(err, IGT_E_LIMIT, "the object's key is too long for S3")
                            : igt__fail_memory(err);

@@ -155,8 +155,9 @@ igt_status igt__s3_perform(igt__s3 *s3, igt__s3_request *req, igt_error *err);
 
 /* The credential's endpoint and region; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; AWS_REGION,
  * AWS_DEFAULT_REGION; else AWS. Path style for IP addresses and localhost, and for bucket names
- * with dots. https or loopback only. url gets scheme://host[:port]/[bucket/]key, encoded. */
-igt_status igt__s3_locate(igt__s3 *s3, const igt__s3_credentials *c, const char *key, igt__buf *url,
+ * with dots. https or loopback only. url, empty before, gets scheme://host[:port]/[bucket/]key,
+ * encoded. */
+igt_status igt__s3_locate(igt__s3 *s3, igt__s3_credentials *c, const char *key, igt__buf *url,
                           char region[64], igt_error *err);
 
 /* ---- S3's XML ---- */
