@@ -417,7 +417,8 @@ def test_long_list_takes_no_memory(tmp_path):
         before = peak_memory(sandbox)
         studies = client.ok("GET", studies_path(institute["id"]))
         assert [s["name"] for s in studies] == [f"study-{n:06}" for n in range(30000)]
-        assert peak_memory(sandbox) - before < 16 * 1024, "kilobytes"
+        if "tsan" not in str(sandbox.process.args[0]):  # whose own memory grows with what it has seen
+            assert peak_memory(sandbox) - before < 16 * 1024, "kilobytes"
 
 
 def peak_memory(sandbox):
