@@ -191,7 +191,7 @@ static igt_status explain_code(failure *f, CURLcode code) {
     return explain_no_http(f);
   case CURLE_BAD_CONTENT_ENCODING:
     return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer's compression is damaged", f->host);
-  default: /* reset, cut off, HTTP/2 streams that were refused, and what curl may add */
+  default: /* reset, cut off, and what curl may add */
     return explain_broken(f);
   }
 }

@@ -22,13 +22,6 @@ static void fetch_free(fetch *f) {
 
 /* ---- the end ---- */
 
-/* Its place on the disk is taken, or is not needed any more. */
-static void take_place(fetch *f) {
-  if (f->waiting)
-    igt__space_take(f->run, f->waiting);
-  f->waiting = 0;
-}
-
 void igt__fetch_take_place(fetch *f, uint64_t n) {
   n = n < f->waiting ? n : f->waiting;
   igt__space_take(f->run, n);
@@ -36,7 +29,7 @@ void igt__fetch_take_place(fetch *f, uint64_t n) {
 }
 
 static void end(fetch *f) {
-  take_place(f);
+  igt__fetch_take_place(f, f->waiting); /* it is taken, or not needed any more */
   igt__sched_work_done(f->run->sched, &f->work);
   fetch_free(f);
 }
