@@ -54,8 +54,8 @@ static void *get(size_t n) {
   return p ? p : malloc(is_kept_size(n) && n < KEPT_SIZE ? KEPT_SIZE : n);
 }
 
-/* Header lines, and answers that are not the bytes of a file, are shorter than IGT__BULK_HEAD
- * wherever such a buffer is used (see set_buffers): the rest of it holds no secret. */
+/* A large buffer carries files and lists, and what is secret there, header lines, is shorter than
+ * IGT__BULK_HEAD (see set_buffers): the rest of it holds no secret. */
 static void wipe_and_free(void *p) {
   size_t n = p ? malloc_usable_size(p) : 0;
 

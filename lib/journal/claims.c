@@ -97,8 +97,8 @@ bool igt__journal_find_created(igt__journal *journal, const char *origin, const 
   if (!journal)
     return false;
   pthread_mutex_lock(&journal->lock);
-  (void)igt__journal_commit_locked(
-      journal); /* a batch sees nothing that others wrote since its begin */
+  /* A batch sees nothing that others wrote since its begin. */
+  (void)igt__journal_commit_locked(journal);
   stmt = igt__journal_start_locked(journal, FIND_CREATED, origin, institute);
   igt__bind_text(stmt, 3, name);
   found = sqlite3_step(stmt) == SQLITE_ROW;
