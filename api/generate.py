@@ -448,7 +448,8 @@ def operations_c(api):
         text += '\n' + operation_table(operation) + '\n' + whole_function(operation)
         if element_model(operation)[0]:
             text += '\n' + each_function(operation)
-    return text
+    rows = ''.join(f'    &op_{operation.c_name},\n' for operation in api.operations.values())
+    return text + f'\nconst igt__operation *const igt__operations[] = {{\n{rows}    NULL,\n}};\n'
 
 
 def generate(paths):

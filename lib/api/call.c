@@ -13,8 +13,6 @@
 #include "base/mem.h"
 #include "crypto/crc.h"
 
-/* Longer URLs are refused by most servers; the longest of ours deletes files by their keys. */
-#define MAX_URL (64u * 1024)
 #define PIECE (128u * 1024)
 
 /* One call while it runs: what is sent, which may be sent twice, and what is done with the
@@ -45,24 +43,10 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
 /* ---- sending ---- */
 
 static igt_status prepare(igt__running *running, igt__http_request *req, igt_error *err) {
-  const igt__operation *operation = running->call->operation;
-  igt_status status;
+  igt_status status =
+      igt__call_prepare(running->call, running->client, &running->url, &running->body, req, err);
 
-  req->method = operation->method;
-  req->operation = operation->id;
-  req->idempotent = operation->idempotent;
-  req->compressed = true;
-  req->cancel = igt__client_cancel(running->client);
-  req->on_error_answer = igt__answer_error;
-  if (operation->body || running->call->raw) {
-    req->body = running->body.data;
-    req->body_len = running->body.len;
-  }
-  status = igt__http_set_url(req, running->url.data);
-  if (status != IGT_OK)
-    return igt__fail_memory(err);
-  status = igt__call_headers(running->call, req, err);
-  if (status != IGT_OK || operation->open)
+  if (status != IGT_OK || running->call->operation->open)
     return status;
   return igt__session_authorize(igt__client_session(running->client), req, &running->generation,
                                 err);
@@ -132,7 +116,7 @@ static igt_status start(igt__running *running, igt_error *err) {
   igt_status status;
 
   igt__error_clear(err);
-  igt__buf_init(&running->url, MAX_URL);
+  igt__buf_init(&running->url, IGT__MAX_CALL_URL);
   igt__buf_init(&running->body, IGT__MAX_JSON_BODY);
   if (!running->client ||
       (running->run != run_whole && !running->out && !running->fn && !running->write))
@@ -155,12 +139,6 @@ static igt_status start(igt__running *running, igt_error *err) {
 
 /* ---- whole answers ---- */
 
-/* Where nothing is expected, a network's sign-in page would pass for a success. */
-static igt_status refuse_page(const igt__http_request *req, igt_error *err) {
-  return req->answer.len > 0 && igt__answer_is_page(req) ? igt__answer_expect_json(req, err)
-                                                         : IGT_OK;
-}
-
 static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status;
@@ -169,7 +147,7 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
     req->max_body = igt__type_max_body(operation->answer);
   status = igt__http_perform(igt__client_http(running->client), req, err);
   if (status == IGT_OK && (!running->out || !operation->answer))
-    return refuse_page(req, err);
+    return igt__answer_refuse_page(req, err);
   if (status != IGT_OK)
     return status;
   if (operation->answer != &igt__raw_type)

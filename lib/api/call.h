@@ -26,7 +26,11 @@ typedef struct igt__call {
   igt_response *response;
 } igt__call;
 
-/* All block, sign in or renew the session as needed, and repeat what may be repeated. */
+/* The operation of that id; NULL: there is none. */
+const igt__operation *igt__operation_named(const char *id);
+
+/* All but the last block, sign in or renew the session as needed, and repeat what may be repeated.
+ */
 
 /* out: NULL when the answer is not wanted or has nothing. */
 igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
@@ -37,5 +41,14 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
 /* An answer that is a file. */
 igt_status igt__call_file(igt_client *client, const igt__call *call, igt_write_fn write,
                           void *payload, igt_error *err);
+
+/* An answer that is not wanted, for who must not block, such as a loop's thread: sends the call on
+ * a loop and returns; done runs on that loop's thread, once, with the error during the call.
+ * False: nothing was sent and done is not called: the session has to be begun or renewed first, an
+ * argument is wrong, or there is no memory. Then, and after IGT_E_UNAUTHORIZED, igt__call_run on a
+ * thread that may block is what is left. What call points to is not needed afterwards. */
+typedef void (*igt__call_done_fn)(void *payload, igt_status status, const igt_error *err);
+bool igt__call_submit(igt_client *client, const igt__call *call, unsigned loop,
+                      igt__call_done_fn done, void *payload);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/answer.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "model/json.h"
@@ -195,7 +196,8 @@ igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *ou
 
 /* ---- the rest ---- */
 
-igt_status igt__call_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
+/* Accept, Content-Type and the options that are headers. */
+static igt_status put_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *options = call->options;
   igt_status status = igt__http_add_header(req, "Accept", operation->accept);
@@ -263,4 +265,23 @@ igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err) 
     return IGT_OK;
   return out->too_long ? igt__fail(err, IGT_E_LIMIT, "%s: the body is too large", operation->id)
                        : igt__fail_memory(err);
+}
+
+igt_status igt__call_prepare(const igt__call *call, igt_client *client, const igt__buf *url,
+                             const igt__buf *body, igt__http_request *req, igt_error *err) {
+  const igt__operation *operation = call->operation;
+
+  req->method = operation->method;
+  req->operation = operation->id;
+  req->idempotent = operation->idempotent;
+  req->compressed = true;
+  req->cancel = igt__client_cancel(client);
+  req->on_error_answer = igt__answer_error;
+  if (operation->body || call->raw) {
+    req->body = body->data;
+    req->body_len = body->len;
+  }
+  if (igt__http_set_url(req, url->data) != IGT_OK)
+    return igt__fail_memory(err);
+  return put_headers(call, req, err);
 }

@@ -84,12 +84,6 @@ static igt_status name_operation(const igt__http_request *req, igt_status status
   return status;
 }
 
-bool igt__answer_is_page(const igt__http_request *req) {
-  const char *type = igt__http_answer_header(req, "Content-Type", 0);
-
-  return type && igt__str_starts_nocase(type, "text/html");
-}
-
 igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err) {
   const char *type = igt__http_answer_header(req, "Content-Type", 0);
   igt_status status;
@@ -101,6 +95,13 @@ igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err)
                      "sign-in page in between may have answered",
                      req->operation, type);
   return name_operation(req, status, err);
+}
+
+igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err) {
+  const char *type = req->answer.len > 0 ? igt__http_answer_header(req, "Content-Type", 0) : NULL;
+
+  return type && igt__str_starts_nocase(type, "text/html") ? igt__answer_expect_json(req, err)
+                                                           : IGT_OK;
 }
 
 igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err) {

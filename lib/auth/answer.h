@@ -13,8 +13,9 @@ void igt__answer_error(igt__http_request *req, igt_error *err);
 /* True for application/json and its kin, and when the answer does not say what it is. */
 bool igt__answer_is_json(const igt__http_request *req);
 
-/* A web page. */
-bool igt__answer_is_page(const igt__http_request *req);
+/* For where nothing is expected, and a network's sign-in page would pass for a success:
+ * IGT_E_PROTOCOL for a web page. */
+igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err);
 
 /* IGT_E_PROTOCOL when an answer below 400 is not JSON: then something between answered, such as
  * a hotel's sign-in page. */

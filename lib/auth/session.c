@@ -248,13 +248,18 @@ igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
 
 /* ---- using and renewing ---- */
 
+/* Somebody is renewing a token that serves meanwhile, or could not, and tries again later. */
+static bool may_wait_locked(const igt__session *session) {
+  return !has_ended_locked(session) &&
+         (session->flying == RENEW || igt__mono_us() < session->next_try_mono);
+}
+
 /* While the token lives, nobody waits for its successor and a failure to get it is no failure
  * of the request. */
 static igt_status freshen_locked(igt__session *session, igt_error *err) {
   igt_status status;
 
-  if (!has_ended_locked(session) &&
-      (session->flying == RENEW || igt__mono_us() < session->next_try_mono))
+  if (may_wait_locked(session))
     return IGT_OK;
   status = fly_locked(session, RENEW, false, err);
   if (status != IGT_OK && status != IGT_E_CANCELLED && is_usable_locked(session)) {
@@ -277,6 +282,14 @@ static igt_status make_usable_locked(igt__session *session, igt_error *err) {
   }
 }
 
+static igt_status add_tokens_locked(const igt__session *session, igt__http_request *req) {
+  igt_status status = igt__http_add_header(req, "X-JWT", igt__secret_text(session->grant.jwt));
+
+  if (status == IGT_OK)
+    status = igt__http_add_header(req, "X-CSRF-TOKEN", igt__secret_text(session->grant.csrf));
+  return status;
+}
+
 igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
                                   unsigned *generation, igt_error *err) {
   igt_status status;
@@ -285,14 +298,22 @@ igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
   status = make_usable_locked(session, err);
   if (status == IGT_OK) {
     *generation = session->generation;
-    status = igt__http_add_header(req, "X-JWT", igt__secret_text(session->grant.jwt));
-    if (status == IGT_OK)
-      status = igt__http_add_header(req, "X-CSRF-TOKEN", igt__secret_text(session->grant.csrf));
+    status = add_tokens_locked(session, req);
     if (status != IGT_OK)
       igt__fail(err, status, "the session's token cannot be sent");
   }
   pthread_mutex_unlock(&session->lock);
   return status;
+}
+
+bool igt__session_authorize_now(igt__session *session, igt__http_request *req) {
+  bool added;
+
+  pthread_mutex_lock(&session->lock);
+  added = is_usable_locked(session) && (!is_due_locked(session) || may_wait_locked(session)) &&
+          add_tokens_locked(session, req) == IGT_OK;
+  pthread_mutex_unlock(&session->lock);
+  return added;
 }
 
 void igt__session_keep(igt__session *session) {

@@ -34,6 +34,9 @@ igt_status igt__session_sign_out(igt__session *session, igt_error *err);
  * X-CSRF-TOKEN. *generation tells which token it was. Blocking: may sign in or renew. */
 igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
                                   unsigned *generation, igt_error *err);
+/* The same for who must not block, such as a loop's thread: false, and nothing is added, when the
+ * session has to be begun or renewed first. */
+bool igt__session_authorize_now(igt__session *session, igt__http_request *req);
 /* Renews when due, for who is busy elsewhere and will not authorize a request for a while.
  * Blocking. Nothing to do without a session; a failure shows at the next request. */
 void igt__session_keep(igt__session *session);

@@ -40,4 +40,7 @@ typedef struct igt__operation {
   const igt_type *answer; /* NULL: nothing to read, or a file */
 } igt__operation;
 
+/* All of them, up to NULL. */
+extern const igt__operation *const igt__operations[];
+
 #endif

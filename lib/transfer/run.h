@@ -14,6 +14,7 @@
 #include "s3/s3.h"
 #include "transfer/pool.h"
 #include "transfer/sched.h"
+#include "transfer/tell.h"
 
 typedef struct igt__run igt__run;
 typedef struct igt__group igt__group;
@@ -34,6 +35,7 @@ struct igt__run {
   igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
   igt__pool *granters;  /* credentials: what the helpers wait for must not stand in their line */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
+  igt__teller teller;
   igt__quota held;      /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop;   /* atomic */
   bool keeping;         /* atomic; a look at the session is under way */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/send_internal.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "igtcloud/operations.h"
 #include "transfer/complete.h"
 
 static void send_free(send_work *s) {
@@ -81,27 +81,37 @@ static void end_done(send_work *s) {
 
 /* ---- telling the cloud ---- */
 
-static igt_status tell(const send_work *s, igt_error *err) {
-  igt_file_upload_completed body = {0};
-
-  body.uploaded_path.is = IGT_SET;
-  body.uploaded_path.v = s->item_path;
-  body.trigger_action.is = IGT_SET;
-  body.trigger_action.v = true;
-  return igt_post_study_files_upload_completed(s->run->client, s->group->institute_id,
-                                               s->group->study_id, &body, err);
-}
-
-static void stored_task(void *arg) {
-  send_work *s = arg;
-  igt_error err = IGT_ERROR_INIT;
-  igt_status status = s->complete ? tell(s, &err) : IGT_OK;
+static void end_told(igt__told *told, igt_status status, igt_error *err) {
+  send_work *s = (send_work *)((char *)told - offsetof(send_work, told));
 
   if (status == IGT_OK) {
     end_done(s);
   } else {
-    igt__error_append(&err, " (the file is igt__send_stored, but the cloud was not told)");
-    igt__send_failed(s, status, &err);
+    igt__error_append(err, " (the file is stored, but the cloud was not told)");
+    igt__send_failed(s, status, err);
+  }
+}
+
+/* A large file's end writes to the journal, which a loop must not wait for. */
+static void stored_large_task(void *arg) {
+  send_work *s = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+
+  if (s->complete)
+    status = igt__tell_blocking(s->group, s->item_path, &err);
+  end_told(&s->told, status, &err);
+}
+
+static void tell(send_work *s) {
+  if (s->large) {
+    igt__pool_add(s->run->helpers, stored_large_task, s);
+  } else if (s->complete) {
+    s->told =
+        (igt__told){.group = s->group, .path = s->item_path, .loop = s->loop, .done = end_told};
+    igt__tell(&s->told);
+  } else {
+    end_done(s);
   }
 }
 
@@ -115,7 +125,7 @@ void igt__send_stored(send_work *s) {
   if (status != IGT_OK)
     igt__send_failed(s, status, &err);
   else
-    igt__pool_add(s->run->helpers, stored_task, s);
+    tell(s);
 }
 
 /* ---- pieces ---- */
@@ -214,7 +224,8 @@ static void put_task(void *arg) {
   p->req.body_fd = s->fd;
   p->req.body_len = s->local.size;
   p->req.on_done = put_done;
-  igt__s3_submit(s->run->s3, igt__run_loop(s->run), &p->req);
+  s->loop = igt__run_loop(s->run);
+  igt__s3_submit(s->run->s3, s->loop, &p->req);
 }
 
 /* ---- the scheduler's side ---- */

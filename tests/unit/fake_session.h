@@ -56,6 +56,12 @@ igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
   return igt__http_add_header(req, "X-CSRF-TOKEN", "csrf");
 }
 
+bool igt__session_authorize_now(igt__session *session, igt__http_request *req) {
+  unsigned generation;
+
+  return session->signed_in && igt__session_authorize(session, req, &generation, NULL) == IGT_OK;
+}
+
 igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err) {
   session->renewals++;
   if (session->cannot_renew)

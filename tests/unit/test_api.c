@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -468,6 +469,102 @@ static void the_session_is_the_clients(void **state) {
   igt_client_free(NULL);
 }
 
+/* ---- calls that do not block ---- */
+
+typedef struct outcome {
+  pthread_mutex_t lock;
+  pthread_cond_t came;
+  bool done, on_caller;
+  pthread_t caller;
+  igt_status status;
+  igt_error err;
+} outcome;
+
+static void note_outcome(void *payload, igt_status status, const igt_error *err) {
+  outcome *o = payload;
+
+  pthread_mutex_lock(&o->lock);
+  o->done = true;
+  o->on_caller = pthread_equal(pthread_self(), o->caller);
+  o->status = status;
+  o->err = *err;
+  pthread_cond_signal(&o->came);
+  pthread_mutex_unlock(&o->lock);
+}
+
+/* False: nothing was sent. What the call points to is gone before it is answered. */
+static bool complete_file(fixture *f, const char *study, outcome *o) {
+  igt_file_upload_completed body = {0};
+  const igt__arg path[] = {{.text = "h"}, {.text = study}};
+  const igt__call call = {.operation = igt__operation_named("post_study_files_upload_completed"),
+                          .path = path,
+                          .body = &body};
+
+  *o = (outcome){.lock = PTHREAD_MUTEX_INITIALIZER,
+                 .came = PTHREAD_COND_INITIALIZER,
+                 .caller = pthread_self()};
+  body.uploaded_path = (igt_string_field){IGT_SET, "a/b"};
+  return igt__call_submit(f->client, &call, 1, note_outcome, o);
+}
+
+static void wait_for_outcome(outcome *o) {
+  pthread_mutex_lock(&o->lock);
+  while (!o->done)
+    pthread_cond_wait(&o->came, &o->lock);
+  pthread_mutex_unlock(&o->lock);
+  assert_false(o->on_caller);
+}
+
+static void a_call_goes_over_a_loop(void **state) {
+  fixture *f = *state;
+  outcome o;
+
+  ok(f, igt_client_sign_in(f->client, &f->err));
+  answer(f, 204, NULL, NULL);
+  assert_true(complete_file(f, "s", &o));
+  wait_for_outcome(&o);
+  assert_int_equal(o.status, IGT_OK);
+  assert_string_equal(seen(f, 0)->method, "POST");
+  assert_string_equal(seen(f, 0)->target,
+                      "/api/data/hospitals/h/studies/s/files/$file-upload-completed");
+  assert_non_null(strstr(seen(f, 0)->headers, "X-JWT: token-1\r\n"));
+  assert_non_null(strstr(seen(f, 0)->headers, "Content-Type: application/json\r\n"));
+  assert_string_equal(seen(f, 0)->body, "{\"uploadedPath\":\"a/b\"}");
+}
+
+static void what_would_block_is_left_to_the_caller(void **state) {
+  fixture *f = *state;
+  outcome o;
+
+  assert_false(complete_file(f, "s", &o)); /* nobody is signed in */
+  ok(f, igt_client_sign_in(f->client, &f->err));
+  assert_false(complete_file(f, "..", &o)); /* would name what is above */
+  assert_int_equal(http_server_count(f->server), 0);
+  answer(f, 401, JSON, "{\"message\":\"it has ended\"}");
+  assert_true(complete_file(f, "s", &o));
+  wait_for_outcome(&o);
+  assert_int_equal(o.status, IGT_E_UNAUTHORIZED);
+  assert_int_equal(the_session.renewals, 0);
+  assert_null(igt__operation_named("post_nothing"));
+}
+
+static void errors_of_a_call_on_a_loop(void **state) {
+  fixture *f = *state;
+  outcome o;
+
+  ok(f, igt_client_sign_in(f->client, &f->err));
+  answer(f, 404, JSON, "{\"message\":\"no such study\"}");
+  assert_true(complete_file(f, "s", &o));
+  wait_for_outcome(&o);
+  assert_int_equal(o.status, IGT_E_NOT_FOUND);
+  assert_non_null(strstr(o.err.text, "no such study"));
+  assert_string_equal(o.err.operation, "post_study_files_upload_completed");
+  answer(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the guest network</html>");
+  assert_true(complete_file(f, "s", &o));
+  wait_for_outcome(&o);
+  assert_int_equal(o.status, IGT_E_PROTOCOL);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -489,6 +586,9 @@ int main(void) {
       CASE(an_ended_session_is_renewed_once),
       cmocka_unit_test(domains_are_checked),
       CASE(the_session_is_the_clients),
+      CASE(a_call_goes_over_a_loop),
+      CASE(what_would_block_is_left_to_the_caller),
+      CASE(errors_of_a_call_on_a_loop),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -783,6 +783,39 @@ static void old_token_serves_while_renewing_fails(void **state) {
   assert_int_not_equal(before, after);
 }
 
+/* For who must not block: yes while the token serves, no where it would have to be asked for. */
+static bool authorize_now(fixture *f) {
+  igt__http_request req;
+  bool good;
+
+  assert_int_equal(igt__http_request_init(&req, NULL), IGT_OK);
+  good = igt__session_authorize_now(f->session, &req);
+  igt__http_request_finish(&req);
+  return good;
+}
+
+static void authorizes_at_once_or_not_at_all(void **state) {
+  fixture *f = *state;
+  unsigned generation;
+
+  open_session(f);
+  assert_false(authorize_now(f));
+  assert_int_equal(count(&f->service, &f->service.logins), 0);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_true(authorize_now(f));
+  pass(3420); /* due */
+  assert_false(authorize_now(f));
+  assert_int_equal(count(&f->service, &f->service.refreshes), 0);
+  f->service.refresh_status = 500;
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_true(authorize_now(f)); /* renewing has just failed: the old one serves */
+  pass(180);
+  assert_false(authorize_now(f)); /* it has ended */
+  f->service.refresh_status = 0;
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_true(authorize_now(f));
+}
+
 static void at_the_end_the_failure_is_told(void **state) {
   fixture *f = *state;
   unsigned generation;
@@ -1432,6 +1465,7 @@ int main(void) {
       CASE(clocks_that_differ),
       CASE(assertions_end_by_the_servers_clock),
       CASE(old_token_serves_while_renewing_fails),
+      CASE(authorizes_at_once_or_not_at_all),
       CASE(at_the_end_the_failure_is_told),
       CASE(password_again_when_the_refresh_token_has_ended),
       CASE(kept_while_no_request_is_made),
