@@ -50,8 +50,8 @@ static unsigned retries(int wanted) {
   return wanted < 0 ? UINT_MAX : (unsigned)wanted;
 }
 
-unsigned igt__client_api_connections(const igt_client *client) {
-  unsigned n = client->max_connections + client->max_connections / 2;
+unsigned igt__client_api_connections(unsigned connections) {
+  unsigned n = connections + connections / 2;
 
   return n > LEAST_API_CONNECTIONS ? n : LEAST_API_CONNECTIONS;
 }
@@ -64,8 +64,8 @@ static igt_status make_http(igt_client *client, const igt_client_options *option
                             .connect_timeout_ms = options->connect_timeout_ms,
                             .idle_timeout_ms = options->idle_timeout_ms,
                             .retries = retries(options->retries),
-                            .max_connections =
-                                client->max_connections + igt__client_api_connections(client),
+                            .max_connections = client->max_connections +
+                                               igt__client_api_connections(client->max_connections),
                             .bytes_per_second = options->bytes_per_second,
                             .timetable = &table};
 

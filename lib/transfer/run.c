@@ -71,7 +71,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->callbacks = callbacks ? callbacks : &none;
   run->options = *options;
   run->events_tail = &run->events;
-  igt__teller_init(&run->teller, igt__client_api_connections(client));
+  igt__teller_init(&run->teller);
   igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;

@@ -4,11 +4,10 @@
 #include "igtcloud/models.h"
 #include "transfer/run.h"
 
-void igt__teller_init(igt__teller *teller, unsigned most) {
+void igt__teller_init(igt__teller *teller) {
   (void)pthread_mutex_init(&teller->lock, NULL);
   teller->operation = igt__operation_named("post_study_files_upload_completed");
   teller->calls = 0;
-  teller->most = most;
   teller->first = NULL;
   teller->last = &teller->first;
 }
@@ -49,6 +48,22 @@ static void on_told(void *payload, igt_status status, const igt_error *failure);
 
 static void blocking_task(void *arg);
 
+/* A call takes about as long as the PUT before it. Half as many again as may be PUT at once, so
+ * that files do not queue up behind it, and no connection more. */
+static bool has_room_locked(const igt__run *run) {
+  return run->teller.calls < igt__client_api_connections(igt__sched_slots(run->sched));
+}
+
+static igt__told *take_locked(igt__teller *teller) {
+  igt__told *file = teller->first;
+
+  if (file)
+    teller->first = file->next;
+  if (!teller->first)
+    teller->last = &teller->first;
+  return file;
+}
+
 static void begin(igt__told *file) {
   igt__run *run = file->group->run;
   completion c;
@@ -58,23 +73,30 @@ static void begin(igt__told *file) {
     igt__pool_add(run->helpers, blocking_task, file);
 }
 
-/* The next one, if there is one, takes this one's place. The run may be gone once done is called.
- */
-static void finish(igt__told *file, igt_status status, igt_error *err) {
-  igt__teller *teller = &file->group->run->teller;
-  igt__told *next;
+/* Those that wait for room, until a call is under way for each place. */
+static void begin_more(igt__run *run) {
+  igt__teller *teller = &run->teller;
+  igt__told *file;
 
-  pthread_mutex_lock(&teller->lock);
-  next = teller->first;
-  if (next)
-    teller->first = next->next;
-  else
-    teller->calls--;
-  if (!teller->first)
-    teller->last = &teller->first;
-  pthread_mutex_unlock(&teller->lock);
-  if (next)
-    begin(next);
+  do {
+    pthread_mutex_lock(&teller->lock);
+    file = has_room_locked(run) ? take_locked(teller) : NULL;
+    if (file)
+      teller->calls++;
+    pthread_mutex_unlock(&teller->lock);
+    if (file)
+      begin(file);
+  } while (file);
+}
+
+/* The run may be gone once done is called. */
+static void finish(igt__told *file, igt_status status, igt_error *err) {
+  igt__run *run = file->group->run;
+
+  pthread_mutex_lock(&run->teller.lock);
+  run->teller.calls--;
+  pthread_mutex_unlock(&run->teller.lock);
+  begin_more(run);
   file->done(file, status, err);
 }
 
@@ -97,19 +119,13 @@ static void on_told(void *payload, igt_status status, const igt_error *failure) 
 }
 
 void igt__tell(igt__told *file) {
-  igt__teller *teller = &file->group->run->teller;
-  bool now;
+  igt__run *run = file->group->run;
+  igt__teller *teller = &run->teller;
 
   file->next = NULL;
   pthread_mutex_lock(&teller->lock);
-  now = teller->calls < teller->most;
-  if (now) {
-    teller->calls++;
-  } else {
-    *teller->last = file;
-    teller->last = &file->next;
-  }
+  *teller->last = file;
+  teller->last = &file->next;
   pthread_mutex_unlock(&teller->lock);
-  if (now)
-    begin(file);
+  begin_more(run);
 }

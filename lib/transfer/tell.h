@@ -25,12 +25,11 @@ typedef struct igt__told {
 typedef struct igt__teller {
   pthread_mutex_t lock;
   const igt__operation *operation;
-  unsigned calls, most; /* under way */
+  unsigned calls; /* under way */
   igt__told *first, **last;
 } igt__teller;
 
-/* most: calls at once. */
-void igt__teller_init(igt__teller *teller, unsigned most);
+void igt__teller_init(igt__teller *teller);
 void igt__teller_finish(igt__teller *teller);
 
 /* Never blocks. */
