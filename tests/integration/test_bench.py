@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmark runs, and knows a tool that did only half of the work. No times are looked at."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -11,9 +12,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def bench(*arguments):
+def bench(*arguments, **more):
     return subprocess.run([sys.executable, ROOT / "bench" / "run", *arguments], text=True,
-                          capture_output=True, timeout=300, check=False)
+                          capture_output=True, timeout=300, check=False,
+                          env={**os.environ, **more})
 
 
 def test_quick(tmp_path):
@@ -41,6 +43,54 @@ def test_tls(tmp_path):
     for case in ("down-large", "down-small", "up-large", "up-small"):
         assert f"## tls-{case}\n" in text
     assert "left out" not in text
+
+
+# Of 16 files of 16 KiB: one is missing; all are there, and empty.
+@pytest.mark.parametrize("files,why", [(15, "15 of 16 files"), (16, "0 of 262144 bytes")])
+def test_half_of_the_work(tmp_path, files, why):
+    tool = tmp_path / "tool.py"
+    tool.write_text(f"""import pathlib, sys
+for n in range({files}):
+    (pathlib.Path(sys.argv[-2]) / str(n)).touch()
+""")
+    done = bench("--quick", "--tools", "igtcloud,reference", "--dir", tmp_path, "small-down",
+                 REFERENCE=f"{sys.executable} {tool}")
+    assert done.returncode == 0, done.stderr  # igtcloud did its work
+    assert f"reference is left out: reference moved {why}" in done.stdout
+    assert "| reference |" not in done.stdout
+
+
+def test_reference_adapter(tmp_path):
+    """What the existing client is given: the command, a password, and S3's address."""
+    client = tmp_path / "src" / "igtcloud" / "client" / "tools"
+    client.mkdir(parents=True)
+    (client / "cli.py").write_text("""import sys
+from getpass import getpass
+import boto3
+def cli():
+    s3 = boto3.client("s3", aws_access_key_id="a", aws_secret_access_key="b")
+    print(*sys.argv[1:], getpass("password: "), s3.meta.endpoint_url)
+""")
+    command = [sys.executable, ROOT / "bench" / "reference"]
+    done = subprocess.run([*command, tmp_path, "download", "out", "bench"], text=True, timeout=60,
+                          capture_output=True, check=False, input="a secret\n",
+                          env={**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+                               "AWS_DEFAULT_REGION": "eu-central-1"})
+    assert done.stdout == "download out bench a secret http://127.0.0.1:1\n", done.stderr
+    done = subprocess.run([*command, client, "version"], text=True, timeout=60, capture_output=True,
+                          check=False)
+    assert done.returncode == 1 and "CHECKOUT has src/igtcloud" in done.stderr
+
+
+@pytest.mark.skipif(not os.environ.get("REFERENCE"), reason="the existing client is not there")
+def test_reference(tmp_path):
+    out = tmp_path / "results.md"
+    done = bench("--quick", "--tools", "igtcloud,reference", "--dir", tmp_path, "--output", out,
+                 "small-down", "small-up", "tls-down-small")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert text.count("\n| reference | ") == 4 and "left out" not in text  # its settings, 3 cases
+    assert "× as fast as reference | reference was not run" not in text
 
 
 def test_what_was_reached(tmp_path):
