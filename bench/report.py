@@ -122,16 +122,22 @@ def sections(text):
     return found
 
 
+def tool_rows(text):
+    """What a file has: name to row of the table of tools."""
+    table = re.search(r"(?m)^\| tool \|.*\n\|---.*\n((?:\|.*\n)*)", text)
+    return {row.split("|")[1].strip(): row for row in table[1].splitlines()} if table else {}
+
+
 def write(path, results, selected, versions):
-    old = sections(path.read_text()) if path.exists() else {}
+    before = path.read_text() if path.exists() else ""
+    old, known, rows = sections(before), dict(versions), tool_rows(before)
     old.update({r.case.name: r.table() for r in results})
+    rows.update({t.name: f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected})
     order = [c.name for c in cases.ALL if c.name in old]
     lines = ["# Results", "", f"Made by `bench/run`, last on {datetime.date.today()}: {machine()}.",
              "Ratios are to igtcloud in the same run; above 1 is slower, or costs more. How it is measured:",
              "[README.md](README.md).", "",
-             "| tool | version | settings |", "|---|---|---|"]
-    known = dict(versions)
-    lines += [f"| {t.name} | {known.get(t.name, '')} | {t.settings} |" for t in selected]
+             "| tool | version | settings |", "|---|---|---|", *rows.values()]
     summary = asked.table({n: old[n] for n in order})
     path.write_text("\n".join(lines) + "\n\n" + "\n".join([*([summary] if summary else []),
                                                           *(old[n] for n in order)]))

@@ -107,10 +107,13 @@ def test_what_was_reached(tmp_path):
 
 def test_sections_are_kept(tmp_path):
     out = tmp_path / "results.md"
-    for case in ("start", "again-down"):
-        assert bench("--quick", "--quiet", "--tools", "igtcloud", "--dir", tmp_path, "--output", out,
+    for case, tools in (("start", "igtcloud,curl"), ("again-down", "igtcloud")):
+        assert bench("--quick", "--quiet", "--tools", tools, "--dir", tmp_path, "--output", out,
                      case).returncode == 0
-    assert "## start\n" in out.read_text() and "## again-down\n" in out.read_text()
+    text = out.read_text()
+    assert "## start\n" in text and "## again-down\n" in text
+    # And what the tools of those sections were.
+    assert "\n| curl | curl " in text
 
 
 def test_unknown_case():
