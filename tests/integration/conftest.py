@@ -7,16 +7,66 @@ import uuid
 
 import pytest
 
+from igtcloud import Program
+from rest_client import RestClient
 from s3_raw import RawS3
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET, Sandbox, seeded
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    """A sandbox without a seed, for the tests of one module."""
-    with Sandbox() as running:
+def sandbox(request):
+    """A sandbox for the tests of one module, of its SEED if that is "demo", else empty."""
+    with Sandbox(seed=getattr(request.module, "SEED", None)) as running:
         yield running
         assert running.stop() == 0, running.log()  # sanitizers speak up at the end, too
+
+
+@pytest.fixture
+def client(sandbox):
+    return RestClient(sandbox.url).login()
+
+
+@pytest.fixture(scope="module")
+def cloud(request, tmp_path_factory):
+    """A sandbox with the module's SEED, for its tests."""
+    with seeded(tmp_path_factory.mktemp("seed"), request.module.SEED) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def igtcloud(cloud, home):
+    """The program against the module's cloud, which has neither faults nor a log when it begins."""
+    cloud.clear()
+    yield Program(cloud.url, home)
+    cloud.clear()
+    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
+
+
+@pytest.fixture
+def canned(cloud):
+    plain = RestClient(cloud.url)
+    yield lambda *answers: plain.ok("POST", "/__canned", list(answers), status=204)
+    plain.ok("DELETE", "/__canned", status=204)
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path):
+    """It is not there yet."""
+    return tmp_path / "out"
 
 
 @pytest.fixture

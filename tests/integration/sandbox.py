@@ -9,6 +9,7 @@ The program is $IGTCLOUD_SANDBOX_BIN, or build/igtcloud-sandbox of this checkout
 its own temporary folder and a port that the system picked.
 """
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -218,3 +219,15 @@ class Sandbox:
             aws_access_key_id=access_key or root["accessKey"],
             aws_secret_access_key=secret_key or root["secretKey"],
             aws_session_token=session_token, config=Config(**config))
+
+
+@contextlib.contextmanager
+def seeded(folder, seed, **options):
+    """A sandbox that holds `seed`, with a log of requests and with faults; it has to end well."""
+    if seed != "demo":
+        path = folder / "seed.json"
+        path.write_text(json.dumps(seed))
+        seed = path
+    with Sandbox(seed=seed, extra=["--faults"], **options) as running:
+        yield running
+        assert running.stop() == 0, running.log()  # sanitizers speak up at the end, too

@@ -4,7 +4,6 @@ status, nothing outside the target, nothing half written under a final name."""
 
 import contextlib
 import http.server
-import json
 import os
 import resource
 import signal
@@ -18,7 +17,7 @@ import pytest
 
 from igtcloud import DENIED, FAILED, SOME_FAILED, Program, largest_size, program, tree
 from rest_client import RestClient
-from sandbox import Sandbox
+from sandbox import seeded
 
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 MIB = 1024 * 1024
@@ -38,41 +37,8 @@ def study(*files, name="s", **more):
 
 
 GOOD = {"path": "good.txt", "text": "good"}
-
-
-@contextlib.contextmanager
-def serving(tmp_path, seed, **options):
-    path = tmp_path / "seed.json"
-    path.write_text(json.dumps(seed))
-    with Sandbox(seed=path, **options) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    """Good as gold; tests add answers that are not."""
-    seed = project(institute(study(GOOD, {"path": "film.bin", "size": 12 * MIB})))
-    with serving(tmp_path_factory.mktemp("seed"), seed) as running:
-        yield running
-
-
-@pytest.fixture
-def canned(cloud):
-    plain = RestClient(cloud.url)
-    yield lambda *answers: plain.ok("POST", "/__canned", list(answers), status=204)
-    plain.ok("DELETE", "/__canned", status=204)
-
-
-@pytest.fixture
-def home(tmp_path):
-    (tmp_path / "home").mkdir()
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def igtcloud(cloud, home):
-    return Program(cloud.url, home)
+# Good as gold; tests add answers that are not.
+SEED = project(institute(study(GOOD, {"path": "film.bin", "size": 12 * MIB})))
 
 
 @pytest.fixture
@@ -106,7 +72,7 @@ HOSTILE_FOLDERS = ["..", ".", "../evil", "/evil", "../../evil", "evil/../..", "e
 def test_hostile_file_names(tmp_path, home, out, options):
     files = [{"path": f"{i}.txt", "text": "evil", "raw": {"fileName": name}}
              for i, name in enumerate(HOSTILE_FILES)]
-    with serving(tmp_path, project(institute(study(GOOD, *files, GOOD | {"path": "z"})))) as server:
+    with seeded(tmp_path, project(institute(study(GOOD, *files, GOOD | {"path": "z"})))) as server:
         done = Program(server.url, home).run("download", "--json", *options, out, "p",
                                              status=SOME_FAILED)
     assert names(out) == {"out/i/s/good.txt", "out/i/s/z"}
@@ -121,7 +87,7 @@ def test_hostile_file_names(tmp_path, home, out, options):
 def test_hostile_study_names(tmp_path, home, out, structure):
     studies = [study(GOOD, name=f"n{i}", raw={"studyIdHumanReadable": name})
                for i, name in enumerate(HOSTILE_FOLDERS)]
-    with serving(tmp_path, project(institute(*studies, study(GOOD, name="fine")))) as server:
+    with seeded(tmp_path, project(institute(*studies, study(GOOD, name="fine")))) as server:
         done = Program(server.url, home).run("download", "--folder-structure", structure, out, "p",
                                              status=SOME_FAILED)
     sentence(done)
@@ -138,7 +104,7 @@ def test_hostile_study_names(tmp_path, home, out, structure):
 def test_hostile_institute_names(tmp_path, home, out):
     institutes = [institute(study(GOOD), name=f"n{i}", raw={"name": name})
                   for i, name in enumerate(HOSTILE_FOLDERS)]
-    with serving(tmp_path, project(*institutes, institute(study(GOOD), name="fine"))) as server:
+    with seeded(tmp_path, project(*institutes, institute(study(GOOD), name="fine"))) as server:
         done = Program(server.url, home).run("download", out, "p", status=SOME_FAILED)
     sentence(done)
     mapped = {n.replace("/", "%2F") for n in HOSTILE_FOLDERS if "/" in n}  # docs/names.md
@@ -153,7 +119,7 @@ def test_names_with_nul(tmp_path, home, out, where):
     seed = project(institute(
         study(GOOD, {"path": "x", "text": "x", **(raw if where == "file" else none)},
               **(raw if where == "study" else none)), **(raw if where == "institute" else none)))
-    with serving(tmp_path, seed) as server:
+    with seeded(tmp_path, seed) as server:
         done = Program(server.url, home).run("download", out, "p", status=None)
     assert done.status in (FAILED, SOME_FAILED) and "NUL" in done.err
     sentence(done)
@@ -164,7 +130,7 @@ def test_hostile_project_name(tmp_path, home, out):
     name = "../../evil\x1b[2J"
     seed = project(institute(study(GOOD)))
     seed["projects"][0]["raw"] = {"name": name}
-    with serving(tmp_path, seed) as server:
+    with seeded(tmp_path, seed) as server:
         done = Program(server.url, home).run("csv", out, name)
     (path,) = tree(out.parent)
     assert path.startswith("out/cloud_") and path.count("/") == 1 and "\x1b" not in path
@@ -176,7 +142,7 @@ def test_names_that_collide(tmp_path, home, out):
              {"path": "study.json", "text": "evil"}, {"path": "d", "text": "file"},
              {"path": "2", "text": "x", "raw": {"fileName": "d/below"}}]
     studies = [study(*files), study(GOOD, name="t", raw={"studyIdHumanReadable": "s"})]
-    with serving(tmp_path, project(institute(*studies))) as server:
+    with seeded(tmp_path, project(institute(*studies))) as server:
         done = Program(server.url, home).run("download", "--json", out, "p", status=SOME_FAILED)
     got = tree(out)
     assert got["i/s/good.txt"] == b"good" and b"evil" not in got["i/s/study.json"]
@@ -250,7 +216,7 @@ def test_wrong_json(igtcloud, out, canned, path, body, cut):
     ("type", 7)])
 def test_file_members_of_a_wrong_type(tmp_path, home, out, member, value):
     files = [{"path": "bad.txt", "text": "bad!", "raw": {member: value}}, GOOD]
-    with serving(tmp_path, project(institute(study(*files)))) as server:
+    with seeded(tmp_path, project(institute(study(*files)))) as server:
         done = Program(server.url, home).run("download", out, "p", status=None)
     sentence_or_fine = done.status == 0 or sentence(done)
     assert sentence_or_fine and done.status in (0, SOME_FAILED), done
@@ -265,7 +231,7 @@ def test_file_members_of_a_wrong_type(tmp_path, home, out, member, value):
 def test_study_members_of_a_wrong_type(tmp_path, home, out, member, value, command):
     """At worst the list that it is in is not believed; other institutes go on."""
     bad = institute(study(GOOD, name="bad", raw={member: value}))
-    with serving(tmp_path, project(bad, institute(study(GOOD), name="fine"))) as server:
+    with seeded(tmp_path, project(bad, institute(study(GOOD), name="fine"))) as server:
         done = Program(server.url, home).run(command, out, "p", status=None)
     if done.status:
         assert done.status in (FAILED, SOME_FAILED) and sentence(done)
@@ -303,7 +269,7 @@ def test_wrong_password(cloud, home, out):
 
 
 def test_expired_token(tmp_path, home, out):
-    with serving(tmp_path, project(), token_lifetime=1) as server:
+    with seeded(tmp_path, project(), token_lifetime=1) as server:
         client = RestClient(server.url).login()
         time.sleep(1.5)
         done = Program(server.url, home).run(

@@ -8,19 +8,9 @@ import pytest
 
 from igtcloud import DENIED, FAILED, NOT_FOUND, USAGE, Program, environment
 from rest_client import RestClient
-from sandbox import ROOT, Sandbox
+from sandbox import ROOT
 
-
-@pytest.fixture(scope="module")
-def cloud():
-    with Sandbox(seed="demo", extra=["--faults"]) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    return Program(cloud.url, tmp_path)
+SEED = "demo"
 
 
 @pytest.fixture
@@ -28,13 +18,6 @@ def session(cloud):
     """The environment of a session that is there already."""
     client = RestClient(cloud.url).login()
     return {"CLOUD_JWT_TOKEN": client.jwt, "CLOUD_CSRF_TOKEN": client.csrf}
-
-
-@pytest.fixture
-def canned(cloud):
-    plain = RestClient(cloud.url)
-    yield lambda *answers: plain.ok("POST", "/__canned", list(answers), status=204)
-    plain.ok("DELETE", "/__canned", status=204)
 
 
 def test_get(cloud, igtcloud):

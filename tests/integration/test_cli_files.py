@@ -2,15 +2,14 @@
 """`igtcloud cat`, `cp` and `rm`: single files of the cloud, both ways, and deleting."""
 
 import hashlib
-import json
 import os
 import subprocess
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment, tree
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, environment, tree
 from rest_client import RestClient
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET, seeded
 
 LARGE = 20 * 1024 * 1024 + 7
 
@@ -35,25 +34,9 @@ STUDY = "trial/north/P1/CT"
 
 @pytest.fixture
 def cloud(tmp_path):
-    seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
+    """One for each test: they change what is in it."""
+    with seeded(tmp_path, SEED) as running:
         yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    return Program(cloud.url, home)
-
-
-@pytest.fixture
-def here(tmp_path):
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return folder
 
 
 def stored(cloud, igtcloud, path):

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud ls` and `igtcloud show`: each level, each form, and what is not there."""
 
-import json
 import re
 
 import pytest
 
-from igtcloud import DENIED, FAILED, NOT_FOUND, USAGE, Program
-from sandbox import Sandbox
+from igtcloud import DENIED, FAILED, NOT_FOUND, USAGE
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
@@ -36,20 +34,6 @@ SEED = {
         {"name": "hostile", "id": "p4", "raw": {"name": "\u001b[31mred"}},
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    return Program(cloud.url, tmp_path)
 
 
 def rows(done):

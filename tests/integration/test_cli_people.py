@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud service create|list|delete` and `igtcloud user ...`, with what they leave behind."""
 
-import json
 import re
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program
-from sandbox import Sandbox
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE
+from sandbox import seeded
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo",
@@ -19,25 +18,9 @@ SEED = {
 
 @pytest.fixture
 def cloud(tmp_path):
-    seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
+    """One for each test: they change what is in it."""
+    with seeded(tmp_path, SEED) as running:
         yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    return Program(cloud.url, home)
-
-
-@pytest.fixture
-def here(tmp_path):
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return folder
 
 
 # ---- services ----

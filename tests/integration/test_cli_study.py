@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud study create|set|label|comment|submit`: the effect of each is read back."""
 
-import json
 
 import pytest
 
-from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program
-from sandbox import Sandbox
+from igtcloud import DENIED, DONE, NOT_FOUND, USAGE
+from sandbox import seeded
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]},
@@ -22,16 +21,9 @@ STUDY = "trial/north/P1/CT"
 
 @pytest.fixture
 def cloud(tmp_path):
-    seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
+    """One for each test: they change what is in it."""
+    with seeded(tmp_path, SEED) as running:
         yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    return Program(cloud.url, tmp_path)
 
 
 def shown(igtcloud, path=STUDY):

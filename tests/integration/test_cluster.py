@@ -14,9 +14,9 @@ import time
 import pytest
 
 from conftest import tool
-from igtcloud import DONE, FAILED, Program, SOME_FAILED, environment, program, tree
+from igtcloud import DONE, FAILED, SOME_FAILED, environment, program, tree
 from rest_client import RestClient
-from sandbox import ROOT, Sandbox
+from sandbox import ROOT
 
 GUIDE = ROOT / "docs" / "cluster.md"
 SEED = {"users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
@@ -25,27 +25,13 @@ SEED = {"users": [{"name": "demo@example.com", "password": "demo", "roles": ["DA
                      {"name": "sent", "projectTypeName": "EPD", "institutes": [{"name": "new"}]}]}
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-
-
 @pytest.fixture
-def igtcloud(cloud, tmp_path):
-    return Program(cloud.url, tmp_path / "home")
-
-
-@pytest.fixture
-def scripts_env(cloud, tmp_path):
+def scripts_env(cloud, home, tmp_path):
     """What the guide takes for granted: the program in PATH, and a sign-in."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "home").mkdir(exist_ok=True)
     (tmp_path / "bin" / "igtcloud").symlink_to(pathlib.Path(program()).resolve())
     session = RestClient(cloud.url).login()
-    return environment(tmp_path / "home", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin",
+    return environment(home, PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin",
                        IGTCLOUD_DOMAIN=cloud.url, CLOUD_JWT_TOKEN=session.jwt,
                        CLOUD_CSRF_TOKEN=session.csrf, CLOUD_USERNAME="demo@example.com")
 

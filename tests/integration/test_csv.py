@@ -3,13 +3,11 @@
 
 import csv
 import io
-import json
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, tree
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, tree
 from rest_client import RestClient
-from sandbox import Sandbox
 
 EPD = {"name": "case-1", "datetime": "2024-05-06T07:08:09+00:00", "age": "61",
        "duration": 95, "redo": True, "procedureTypes": ["ablation", "map, 3D"],
@@ -44,34 +42,6 @@ SEED = {
             {"name": "lab", "generate": {"studies": 200, "files": 2, "size": 10}}]},
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    return Program(cloud.url, home)
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
-def canned(cloud):
-    plain = RestClient(cloud.url)
-    yield lambda *answers: plain.ok("POST", "/__canned", list(answers), status=204)
-    plain.ok("DELETE", "/__canned", status=204)
 
 
 def table(data):

@@ -13,13 +13,11 @@ import re
 import shutil
 import signal
 import stat
-import threading
 import time
 
 import pytest
 
-from igtcloud import (DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, environment,
-                      program, tree)
+from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, tree
 from rest_client import RestClient
 from sandbox import BUCKET, ROOT, Sandbox
 from test_login import Login
@@ -46,29 +44,6 @@ SEED = {
         {"name": "other", "projectTypeName": "EPD", "institutes": [
             {"name": "elsewhere", "studies": []}]},
     ]}
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed, extra=["--faults"]) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
-    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
 
 
 def canned(cloud, *answers):

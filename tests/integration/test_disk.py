@@ -20,8 +20,6 @@ import time
 import pytest
 
 from igtcloud import DONE, FAILED, SOME_FAILED, Done, Program, largest_size, program, tree
-from rest_client import RestClient
-from sandbox import Sandbox
 
 MIB = 1024 * 1024
 SANITIZED = any(s in program() for s in ("asan", "tsan"))
@@ -40,26 +38,6 @@ SEED = {
         {"name": "in", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": []}]},
         {"name": "in2", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": []}]},
     ]}
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    return Program(cloud.url, tmp_path / "home")
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
 
 
 def limited(igtcloud, which, limit, *arguments, signals=(), **options):

@@ -15,36 +15,30 @@ import pytest
 from igtcloud import Program, SOME_FAILED, USAGE, NOT_FOUND, tree
 from rest_client import RestClient
 from sandbox import BUCKET, Sandbox
+from uploads import patient_study
 
 MIB = 1024 * 1024
-
-
-def igt_study(patient, study, files, **more):
-    return {"class": "Study", "studyId": study,
-            "patient": {"patientId": patient, "patientName": patient}, "files": files, **more}
-
-
+# An institute's studies, whose categories, dates and names are what a tree can have.
+NORTH = [
+    patient_study("P1", "A", studyDate="2024-03-01T23:30:00+00:00", files=[
+        {"path": "notes.txt", "text": "first"},
+        {"path": "deep/er/film.bin", "size": 100000},
+        {"path": "Übung 1.TXT", "text": "zwei"},
+        {"path": "empty", "size": 0},
+        {"path": "half.txt", "text": "later", "completed": False},
+        {"path": "1.dcm", "size": 1000, "category": "dicom"},
+        {"path": "vessel.json", "text": "{}", "category": "annotations"}]),
+    patient_study("P1", "B", studyDate="2024-03-02T00:00:00+00:00",
+                  files=[{"path": "notes.txt", "text": "second"}]),
+    patient_study("P2", "A", files=[{"path": "notes.txt", "text": "third"}])]
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
     "projects": [
         {"name": "trial", "institutes": [
-            {"name": "north", "studies": [
-                igt_study("P1", "A", [
-                    {"path": "notes.txt", "text": "first"},
-                    {"path": "deep/er/film.bin", "size": 100000},
-                    {"path": "Übung 1.TXT", "text": "zwei"},
-                    {"path": "empty", "size": 0},
-                    {"path": "half.txt", "text": "later", "completed": False},
-                    {"path": "1.dcm", "size": 1000, "category": "dicom"},
-                    {"path": "vessel.json", "text": "{}", "category": "annotations"},
-                ], studyDate="2024-03-01T23:30:00+00:00"),
-                igt_study("P1", "B", [{"path": "notes.txt", "text": "second"}],
-                          studyDate="2024-03-02T00:00:00+00:00"),
-                igt_study("P2", "A", [{"path": "notes.txt", "text": "third"}]),
-            ]},
+            {"name": "north", "studies": NORTH},
             {"name": "south", "studies": [
-                igt_study("P1", "A", [{"path": "notes.txt", "text": "south's", "checksum": False}],
-                          studyDate="2024-03-03T12:00:00+00:00")]},
+                patient_study("P1", "A", studyDate="2024-03-03T12:00:00+00:00",
+                              files=[{"path": "notes.txt", "text": "south's", "checksum": False}])]},
         ], "files": [{"path": "protocol.txt", "text": "rules"},
                      {"path": "sub/plan.bin", "size": 5000}]},
         {"name": "heart", "projectTypeName": "EPD", "institutes": [
@@ -67,27 +61,6 @@ SEED = {
 }
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    return Program(cloud.url, home)
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
 def files(folder):
     """Without the descriptions of studies."""
     return {k: v for k, v in tree(folder).items() if os.path.basename(k) != "study.json"}
@@ -102,16 +75,6 @@ def study_of(cloud, project, institute, human):
     where = client.institute(institute, project)
     studies = client.ok("GET", f"/api/data/hospitals/{where['id']}/studies")
     return next(s for s in studies if s["studyIdHumanReadable"] == human)
-
-
-def set_canned(cloud, *answers):
-    RestClient(cloud.url).ok("POST", "/__canned", list(answers), status=204)
-
-
-@pytest.fixture
-def canned(cloud):
-    yield lambda *answers: set_canned(cloud, *answers)
-    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
 
 
 # ---- what goes where ----

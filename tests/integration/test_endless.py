@@ -8,18 +8,15 @@ import fnmatch
 import http.client
 import http.server
 import itertools
-import json
 import resource
-import subprocess
 import threading
 import time
 import urllib.parse
 
 import pytest
 
-from igtcloud import FAILED, SOME_FAILED, Done, Program, program, tree
+from igtcloud import FAILED, SOME_FAILED, Done, Program, program
 from rest_client import RestClient
-from sandbox import Sandbox
 
 MIB = 1024 * 1024
 SANITIZED = any(s in program() for s in ("asan", "tsan"))
@@ -95,25 +92,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
 @pytest.fixture
-def front(sandbox):
-    with Front(sandbox.url) as running:
+def front(cloud):
+    with Front(cloud.url) as running:
         yield running
 
 
 @pytest.fixture
-def igtcloud(front, tmp_path):
-    (tmp_path / "home").mkdir()
-    return Program(front.url, tmp_path / "home")
+def igtcloud(front, home):
+    return Program(front.url, home)
 
 
 def endless(element, head="[", size=1000):

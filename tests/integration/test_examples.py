@@ -4,7 +4,6 @@
 import base64
 import csv
 import io
-import json
 import os
 import pathlib
 import re
@@ -16,7 +15,7 @@ import pytest
 
 from igtcloud import Program, environment, program, tree
 from rest_client import RestClient
-from sandbox import ROOT, Sandbox
+from sandbox import ROOT
 
 PIXELS = 6 * 1024 * 1024
 
@@ -34,35 +33,29 @@ def dicom():
     return bytes(128) + b"DICM" + header + pixels
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps({
-        "users": [{"name": "demo@example.com", "password": "demo",
-                   "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]},
-                  {"name": "other@example.com", "password": "demo", "roles": ["MONITOR"]}],
-        "projects": [
-            {"name": "trial", "institutes": [
-                {"name": "north", "studies": [
-                    {"class": "Study", "studyId": "CT", "studyDate": "2024-01-15T10:15:00+00:00",
-                     "patient": {"patientId": "P1", "patientName": "P1"}, "files": [
-                         {"path": "report.txt", "text": "Nothing."},
-                         {"path": "d/large.bin", "size": 20000000},
-                         {"path": "1.dcm", "category": "dicom",
-                          "base64": base64.b64encode(dicom()).decode()}]},
-                    {"class": "Study", "studyId": "MR", "studyDate": "2023-12-31T23:00:00+00:00",
-                     "patient": {"patientId": "P1", "patientName": "P1"}}]},
-                {"name": "south", "studies": [
-                    {"class": "Study", "studyId": "US", "studyDate": "2024-02-01T00:00:00+00:00",
-                     "patient": {"patientId": "P2", "patientName": "P2"}},
-                    {"class": "Study", "studyId": "XA",
-                     "patient": {"patientId": "P3", "patientName": 'Q, "x"'}, "files": [
-                         {"path": "a", "text": "a", "raw": {"fileName": "../../../out"}}]}]}]},
-            {"name": "many", "institutes": [
-                {"name": "lab", "generate": {"studies": 5000, "files": 0, "size": 0}}]}]}))
-    with Sandbox(seed=seed, extra=["--faults"]) as running:
-        yield running
-        assert running.stop() == 0, running.log()
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo",
+               "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]},
+              {"name": "other@example.com", "password": "demo", "roles": ["MONITOR"]}],
+    "projects": [
+        {"name": "trial", "institutes": [
+            {"name": "north", "studies": [
+                {"class": "Study", "studyId": "CT", "studyDate": "2024-01-15T10:15:00+00:00",
+                 "patient": {"patientId": "P1", "patientName": "P1"}, "files": [
+                     {"path": "report.txt", "text": "Nothing."},
+                     {"path": "d/large.bin", "size": 20000000},
+                     {"path": "1.dcm", "category": "dicom",
+                      "base64": base64.b64encode(dicom()).decode()}]},
+                {"class": "Study", "studyId": "MR", "studyDate": "2023-12-31T23:00:00+00:00",
+                 "patient": {"patientId": "P1", "patientName": "P1"}}]},
+            {"name": "south", "studies": [
+                {"class": "Study", "studyId": "US", "studyDate": "2024-02-01T00:00:00+00:00",
+                 "patient": {"patientId": "P2", "patientName": "P2"}},
+                {"class": "Study", "studyId": "XA",
+                 "patient": {"patientId": "P3", "patientName": 'Q, "x"'}, "files": [
+                     {"path": "a", "text": "a", "raw": {"fileName": "../../../out"}}]}]}]},
+        {"name": "many", "institutes": [
+            {"name": "lab", "generate": {"studies": 5000, "files": 0, "size": 0}}]}]}
 
 
 @pytest.fixture

@@ -9,28 +9,14 @@ import signal
 
 import pytest
 
-from igtcloud import Program, tree
-from uploads import Place, cloud_with, epd, institute, put
+from igtcloud import tree
+from uploads import Place, epd, institute, put, seed
 
 BOTH = pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 MANY = {f"f{n:03}": f"content of {n}" for n in range(60)}
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    files = [{"path": n, "text": c} for n, c in MANY.items()]
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(institute("i", {"name": "s", "files": files}), name="down"),
-                    epd(*[institute(f"lab{n}") for n in range(10)])) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
+SEED = seed(epd(institute("i", {"name": "s", "files": [{"path": n, "text": c}
+                                                       for n, c in MANY.items()]}), name="down"),
+            epd(*[institute(f"lab{n}") for n in range(10)]))
 
 
 counter = iter(range(10))

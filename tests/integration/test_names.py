@@ -2,7 +2,6 @@
 """Names that a disk cannot hold, or that two files want: docs/names.md."""
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ import unicodedata
 import pytest
 
 from igtcloud import SOME_FAILED, Program, program, tree
-from sandbox import ROOT, Sandbox
+from sandbox import seeded
 
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 
@@ -33,12 +32,9 @@ def named(*names):
 
 @contextlib.contextmanager
 def serving(tmp_path, seed):
-    path = tmp_path / "seed.json"
-    path.write_text(json.dumps(seed))
-    with Sandbox(seed=path) as running:
+    with seeded(tmp_path, seed) as running:
         (tmp_path / "home").mkdir(exist_ok=True)
         yield Program(running.url, tmp_path / "home")
-        assert running.stop() == 0, running.log()
 
 
 def files(folder):

@@ -5,8 +5,8 @@ import pytest
 
 from gateway import Authority, Gateway, Proxy
 from igtcloud import FAILED, Program, tree
-from sandbox import Sandbox
 
+SEED = "demo"
 # No resolver knows the first; the second is a loopback name where no proxy is, and so has its
 # buckets in the path.
 CLOUD, STORE = "cloud.hospital.test", "store.localhost"
@@ -14,22 +14,8 @@ USER, PASSWORD = "station 7", "p@ss:w/rd%?#"
 
 
 @pytest.fixture(scope="module")
-def cloud():
-    with Sandbox(seed="demo") as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def home(tmp_path):
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

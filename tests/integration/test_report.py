@@ -7,8 +7,15 @@ import os
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, Program
-from uploads import MIB, Place, cloud_with, epd, institute, items, pattern, put
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED
+from uploads import MIB, Place, epd, institute, items, pattern, put, seed
+
+SEED = seed(
+    epd(institute("i", {"name": "s", "files": [
+            {"path": "a", "text": "alpha"}, {"path": "b", "text": "beta"},
+            {"path": "half", "text": "later", "completed": False}]}),
+        name="down", files=[{"path": "p", "text": "project"}]),
+    epd(*[institute(f"lab{n}") for n in range(10)]))
 
 SUMMARY = {"kind", "status", "institutes", "studies", "studiesFailed", "studiesUndated",
            "studiesCreated", "filesDone", "filesSkipped", "filesFailed", "filesIgnored",
@@ -17,25 +24,6 @@ SUMMARY = {"kind", "status", "institutes", "studies", "studiesFailed", "studiesU
 FILE = {"kind", "result", "institute", "study", "studyDatabaseId", "path", "local", "key", "size",
         "moved", "digest", "verified"}
 STUDY = {"kind", "result", "institute", "study", "studyDatabaseId"}
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    files = [{"path": "a", "text": "alpha"}, {"path": "b", "text": "beta"},
-             {"path": "half", "text": "later", "completed": False}]
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(institute("i", {"name": "s", "files": files}), name="down",
-                        files=[{"path": "p", "text": "project"}]),
-                    epd(*[institute(f"lab{n}") for n in range(10)])) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
 
 
 counter = iter(range(10))

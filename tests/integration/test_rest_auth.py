@@ -13,18 +13,8 @@ import pytest
 from rest_client import RestClient
 from sandbox import Sandbox
 
+SEED = "demo"
 SERVICE = "upload-station@demo"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed="demo") as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox):
-    return RestClient(sandbox.url).login()
 
 
 def key_file(sandbox):

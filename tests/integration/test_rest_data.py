@@ -11,19 +11,9 @@ import pytest
 from rest_client import RestClient
 from sandbox import Sandbox
 
+SEED = "demo"
 EPD = "demo-epd-lab"
 NORTH = "demo-north"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed="demo") as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox):
-    return RestClient(sandbox.url).login()
 
 
 def studies_path(institute, study=None, rest=""):

@@ -12,22 +12,11 @@ import zipfile
 import pytest
 
 from rest_client import RestClient
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET
 
+SEED = "demo"
 NORTH, EPD = "demo-north", "demo-epd-lab"
 DATA = "/api/data"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed="demo") as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def client(sandbox):
-    return RestClient(sandbox.url).login()
 
 
 @pytest.fixture

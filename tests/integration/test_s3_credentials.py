@@ -13,12 +13,7 @@ from rest_client import RestClient
 from s3_raw import RawS3
 from sandbox import BUCKET, Sandbox
 
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed="demo") as running:
-        yield running
-        assert running.stop() == 0, running.log()
+SEED = "demo"
 
 
 @pytest.fixture(scope="module")

@@ -21,40 +21,24 @@ import uuid
 import pytest
 
 from gateway import Gateway, Proxy
-from igtcloud import DENIED, FAILED, SOME_FAILED, Program, environment, program, tree
-from sandbox import Sandbox
+from igtcloud import DENIED, FAILED, Program, environment, program, tree
 from test_login import Login
 
 PASSWORD = "correct-horse-battery-staple-91"
+SEED = {
+    "users": [{"name": "demo@example.com", "password": PASSWORD, "roles": ["DATA_MANAGER"]}],
+    "projects": [{"name": "p", "projectTypeName": "IGT", "institutes": [
+        {"name": "i", "studies": [
+            {"studyId": "S", "patient": {"patientId": "P", "patientName": "P"},
+             "files": [{"path": "a.txt", "text": "hello"}]}]}]}]}
 SANITIZED = "build-asan" in program() or "build-tsan" in program()
 NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps({
-        "users": [{"name": "demo@example.com", "password": PASSWORD, "roles": ["DATA_MANAGER"]}],
-        "projects": [{"name": "p", "projectTypeName": "IGT", "institutes": [
-            {"name": "i", "studies": [{"studyId": "S", "patient": {"patientId": "P",
-                                                                   "patientName": "P"},
-                                       "files": [{"path": "a.txt", "text": "hello"}]}]}]}]}))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
 
 
 @pytest.fixture
 def gateway(cloud):
     with Gateway(cloud.url, host="127.0.0.1") as running:
         yield running
-
-
-@pytest.fixture
-def home(tmp_path):
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

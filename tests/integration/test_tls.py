@@ -7,14 +7,8 @@ import pytest
 
 from gateway import Authority, Gateway
 from igtcloud import DENIED, FAILED, SOME_FAILED, Program, tree
-from sandbox import Sandbox
 
-
-@pytest.fixture(scope="module")
-def cloud():
-    with Sandbox(seed="demo") as running:
-        yield running
-        assert running.stop() == 0, running.log()
+SEED = "demo"
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +19,6 @@ def authority(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("tls"), "somebody else")
-
-
-@pytest.fixture
-def home(tmp_path):
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
 
 
 def download(gateway, home, tmp_path, *options, command="download", status=FAILED):

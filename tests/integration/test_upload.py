@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud upload` against the sandbox: what goes where, what is sent again, what is left out."""
 
-import json
 import os
 import stat
 
@@ -10,27 +9,12 @@ import pytest
 from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
 from rest_client import RestClient
 from sandbox import BUCKET
-from uploads import (MIB, NEW_STUDY, Place, changes, cloud_with, epd, igt, institute, items, objects,
-                     pattern, put, sent_bytes)
+from uploads import (NEW_STUDY, Place, changes, epd, igt, institute, items, objects, pattern, put,
+                     seed, sent_bytes)
 
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    labs = [institute(f"lab{n}") for n in range(30)]
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(*labs), epd(institute("lab0"), institute("same"), name="other"),
-                    igt(institute("ward"), institute("wing")),
-                    services=[{"id": "station@trial"}]) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
-    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(30)]),
+            epd(institute("lab0"), institute("same"), name="other"),
+            igt(institute("ward"), institute("wing")), services=[{"id": "station@trial"}])
 
 
 @pytest.fixture

@@ -8,29 +8,14 @@ import pytest
 
 from igtcloud import DENIED, SOME_FAILED, USAGE, Program
 from test_rest_data import dicom
-from uploads import (Place, changes, cloud_with, epd, igt, institute, items, objects, patient_study,
-                     put, sent_bytes)
+from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put, seed,
+                     sent_bytes)
 
 NUMBER = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
-                                    patient_study("P2", "A"), patient_study("alone"))
-                          for n in range(40)]),
-                    epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(40)]),
-                    services=[{"id": "station@trial"}]) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
+SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
+                            patient_study("P2", "A"), patient_study("alone")) for n in range(40)]),
+            epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(40)]),
+            services=[{"id": "station@trial"}])
 
 
 @pytest.fixture

@@ -7,29 +7,15 @@ import json
 
 import pytest
 
-from igtcloud import SOME_FAILED, Program
-from uploads import Place, changes, cloud_with, epd, igt, institute, items, patient_study, put
+from igtcloud import SOME_FAILED
+from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
 
 NUMBER = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
-                                    patient_study("P2", "A"), patient_study("twin", "A"),
-                                    patient_study("twin", "A")) for n in range(30)]),
-                    epd(*[institute(f"lab{n}", {"name": "case"}) for n in range(8)]),
-                    {"name": "subjects", "projectTypeName": "IGuideU",
-                     "institutes": [institute("site")]}) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    return Program(cloud.url, tmp_path / "home")
+SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
+                            patient_study("P2", "A"), patient_study("twin", "A"),
+                            patient_study("twin", "A")) for n in range(30)]),
+            epd(*[institute(f"lab{n}", {"name": "case"}) for n in range(8)]),
+            {"name": "subjects", "projectTypeName": "IGuideU", "institutes": [institute("site")]})
 
 
 class Tree:

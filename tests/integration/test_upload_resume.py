@@ -8,25 +8,11 @@ import signal
 
 import pytest
 
-from igtcloud import SOME_FAILED, Program
+from igtcloud import SOME_FAILED
 from sandbox import BUCKET
-from uploads import (PART, SIZE, Film, Place, cloud_with, epd, institute, items, pattern, put)
+from uploads import Film, PART, Place, SIZE, epd, institute, items, pattern, put, seed
 
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(*[institute(f"lab{n}") for n in range(20)])) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(20)]))
 
 
 counter = iter(range(20))

@@ -10,26 +10,11 @@ import pytest
 
 from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
 from sandbox import BUCKET
-from uploads import PART, SIZE, Film, cloud_with, epd, institute, put
+from uploads import Film, PART, SIZE, epd, institute, put, seed
 
 LABS = 40
 counter = iter(range(LABS))
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(*[institute(f"lab{n}") for n in range(LABS)]),
-                    epd(institute("lab"), name="other")) as running:
-        yield running
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Program(cloud.url, tmp_path / "home")
-    cloud.clear()
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(LABS)]), epd(institute("lab"), name="other"))
 
 
 @pytest.fixture

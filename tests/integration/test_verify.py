@@ -1,44 +1,26 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud verify` against the sandbox: a tree that was downloaded or uploaded, file by file."""
 
-import json
 import os
 import shutil
 
 import pytest
 
-from igtcloud import DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, tree
+from igtcloud import DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, tree
 from rest_client import RestClient
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET
+from test_download import NORTH
+from uploads import patient_study
 
 MIB = 1024 * 1024
-
-
-def igt_study(patient, study, files, **more):
-    return {"class": "Study", "studyId": study,
-            "patient": {"patientId": patient, "patientName": patient}, "files": files, **more}
-
-
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
     "projects": [
         {"name": "trial", "institutes": [
-            {"name": "north", "studies": [
-                igt_study("P1", "A", [
-                    {"path": "notes.txt", "text": "first"},
-                    {"path": "deep/er/film.bin", "size": 100000},
-                    {"path": "Übung 1.TXT", "text": "zwei"},
-                    {"path": "empty", "size": 0},
-                    {"path": "half.txt", "text": "later", "completed": False},
-                    {"path": "1.dcm", "size": 1000, "category": "dicom"},
-                    {"path": "vessel.json", "text": "{}", "category": "annotations"},
-                ], studyDate="2024-03-01T23:30:00+00:00"),
-                igt_study("P1", "B", [{"path": "notes.txt", "text": "second"}],
-                          studyDate="2024-03-02T00:00:00+00:00"),
-                igt_study("P2", "A", [{"path": "notes.txt", "text": "third"}])]},
+            {"name": "north", "studies": NORTH},
             {"name": "south", "studies": [
-                igt_study("P1", "A", [{"path": "notes.txt", "text": "south's"}],
-                          studyDate="2024-03-03T12:00:00+00:00")]}],
+                patient_study("P1", "A", studyDate="2024-03-03T12:00:00+00:00",
+                              files=[{"path": "notes.txt", "text": "south's"}])]}],
          "files": [{"path": "protocol.txt", "text": "rules"}]},
         {"name": "large", "projectTypeName": "EPD", "institutes": [
             {"name": "lab", "studies": [
@@ -51,22 +33,6 @@ SEED = {
         {"name": "patients", "institutes": [{"name": "ward", "studies": []}]},
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    seed = tmp_path_factory.mktemp("seed") / "seed.json"
-    seed.write_text(json.dumps(SEED))
-    with Sandbox(seed=seed) as running:
-        yield running
-        assert running.stop() == 0, running.log()
-
-
-@pytest.fixture
-def igtcloud(cloud, tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    return Program(cloud.url, home)
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of `igtcloud upload` share: a cloud with a request log, trees, looks at the cloud."""
-
-import contextlib
-import json
+"""What the tests of `igtcloud upload` share: parts of seeds, trees, looks at the cloud."""
 
 from rest_client import RestClient
-from sandbox import BUCKET, Sandbox
+from sandbox import BUCKET
 
 MIB = 1024 * 1024
 PART = 8 * MIB
@@ -31,13 +28,8 @@ def patient_study(patient, study=None, **more):
             **({"studyId": study} if study else {}), **more}
 
 
-@contextlib.contextmanager
-def cloud_with(folder, *projects, **more):
-    seed = folder / "seed.json"
-    seed.write_text(json.dumps({"users": USERS, "projects": list(projects), **more}))
-    with Sandbox(seed=seed, extra=["--faults"]) as running:
-        yield running
-        assert running.stop() == 0, running.log()
+def seed(*projects, **more):
+    return {"users": USERS, "projects": list(projects), **more}
 
 
 def put(folder, files):
