@@ -9,6 +9,8 @@ import http.client
 import urllib.parse
 import xml.etree.ElementTree as ET
 
+import rest_client
+
 EMPTY = hashlib.sha256(b"").hexdigest()
 NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
@@ -17,12 +19,7 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-class Answer:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
-
+class Answer(rest_client.Answer):
     @property
     def xml(self):
         return ET.fromstring(self.body)
