@@ -142,6 +142,16 @@ static void spoil_checksum(head *answer) {
   head_set(answer, name, value);
 }
 
+static void take_checksums_out(head *answer) {
+  char name[64] = "";
+
+  for (head_each(answer, find_checksum, name); *name; head_each(answer, find_checksum, name)) {
+    head_set(answer, name, NULL);
+    *name = '\0';
+  }
+  head_set(answer, "x-amz-checksum-type", NULL);
+}
+
 static ending spoil_head(connection *c) {
   switch ((int)c->fault.kind) {
   case FAULT_LOST_ANSWER:
@@ -156,6 +166,9 @@ static ending spoil_head(connection *c) {
     return END_KEEP;
   case FAULT_WRONG_CHECKSUM:
     spoil_checksum(&c->answer);
+    return END_KEEP;
+  case FAULT_NO_CHECKSUM:
+    take_checksums_out(&c->answer);
     return END_KEEP;
   default:
     return END_KEEP;

@@ -36,6 +36,7 @@
   X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
   X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \
   X(WRONG_CHECKSUM, "wrong-checksum", HEAD, 0, NULL, NULL)                                         \
+  X(NO_CHECKSUM, "no-checksum", HEAD, 0, NULL, NULL)                                               \
   X(RESET_IN_BODY, "reset-in-body", BODY, 0, NULL, NULL)                                           \
   X(SHORT_BODY, "short-body", BODY, 0, NULL, NULL)                                                 \
   X(LONG_BODY, "long-body", BODY, 0, NULL, NULL)                                                   \

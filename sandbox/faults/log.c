@@ -15,7 +15,7 @@ typedef struct entry {
   int64_t began, ended; /* igt__mono_us; ended 0: it runs */
   char method[8];
   char *path, *query;
-  char range[64], access_key[32];
+  char range[64], access_key[32], content_md5[32];
   int status;
   fault_kind fault;
   unsigned in_flight;
@@ -102,6 +102,7 @@ size_t request_log_begin(request_log *log, uint64_t from, const head *request) {
     e->path = igt__strdup(request->path);
     e->query = igt__strdup(request->query);
     head_get(request, "Range", e->range, sizeof e->range);
+    head_get(request, "Content-MD5", e->content_md5, sizeof e->content_md5);
     read_access_key(request, e->access_key, sizeof e->access_key);
   }
   pthread_mutex_unlock(&log->lock);
@@ -180,6 +181,7 @@ static igt__json *describe(const request_log *log, const entry *e, size_t number
   igt__json_set(v, "range", text_or_null(e->range));
   igt__json_set(v, "part", part_number(e->query));
   igt__json_set(v, "accessKey", text_or_null(e->access_key));
+  igt__json_set(v, "contentMd5", text_or_null(e->content_md5));
   igt__json_set_int(v, "inFlight", e->in_flight);
   igt__json_set_int(v, "bytesIn", (int64_t)e->bytes_in);
   igt__json_set_int(v, "bytesOut", (int64_t)e->bytes_out);

@@ -2,6 +2,8 @@
 """The sandbox's faults themselves, seen by a client that knows nothing of them: each kind does what
 docs/sandbox.md says, and the log tells of it."""
 
+import base64
+import hashlib
 import http.client
 import json
 import re
@@ -252,6 +254,10 @@ def test_wrong_headers(cloud, faults):
     assert head["ResponseMetadata"]["HTTPHeaders"]["x-amz-checksum-crc32"] == "AAAAAA=="
     head = cloud.boto3().head_object(Bucket=BUCKET, Key=KEY)["ResponseMetadata"]["HTTPHeaders"]
     assert head["x-amz-checksum-sha256"] == "A" * 43 + "="
+    faults({"fault": "no-checksum", "method": "HEAD"})
+    answers = [cloud.boto3().head_object(Bucket=BUCKET, Key="summed", ChecksumMode="ENABLED")
+               for _ in range(2)]
+    assert ["ChecksumCRC32" in answer for answer in answers] == [False, True]
 
 
 def test_replaced_object(cloud, faults):
@@ -306,6 +312,9 @@ def test_log(cloud, faults):
     assert first["accessKey"] == cloud.root_credentials()["accessKey"]
     assert part["part"] == 3 and part["bytesIn"] >= 100 and part["took"] >= 0
     assert part["connection"] == first["connection"] and part["at"] > first["at"]
+    md5 = base64.b64encode(hashlib.md5(b"abc").digest()).decode()
+    s3.put_object(Bucket=BUCKET, Key="summed", Body=b"abc", ContentMD5=md5)
+    assert first["contentMd5"] is None and cloud.requests()[-1]["contentMd5"] == md5
     assert "Signature" not in json.dumps(cloud.requests())
 
 
