@@ -344,16 +344,48 @@ static bool is_md5(const char *etag) {
 }
 
 /* An ETag is the MD5 unless the object is multipart or its encryption's key is not S3's own. */
-static igt_status check_stored(const igt__s3_request *req, igt_error *err) {
+static bool is_other_md5(const igt__s3_request *req) {
   unsigned char md5[16];
 
   if (igt__str_starts(req->sse, "aws:") || !is_md5(req->etag) || !igt__unhex(req->etag, 32, md5))
-    return IGT_OK;
-  if (memcmp(md5, req->md5, sizeof md5) == 0)
-    return IGT_OK;
-  igt__fail(err, IGT_E_CHECKSUM, "S3 stored other bytes than were sent (ETag %s)", req->etag);
+    return false;
+  return memcmp(md5, req->md5, sizeof md5) != 0;
+}
+
+static igt_status fail_damaged(const char *what, const char *value, igt_error *err) {
+  igt__fail(err, IGT_E_CHECKSUM, "S3 stored other bytes than were sent (%s %.79s)", what, value);
   err->retryable = true;
   return IGT_E_CHECKSUM;
+}
+
+/* Sent without MD5, because the store had told the SHA-256 of others. */
+static igt_status fail_unverified(igt__s3_request *req, igt_error *err) {
+  if (atomic_exchange(&req->priv->s3->echo, IGT__S3_ECHO_MISSED) != IGT__S3_ECHO_MISSED)
+    IGT__INFO(IGT_LOG_S3, "the store left x-amz-checksum-sha256 out of an answer; going on with "
+                          "Content-MD5 beside it");
+  req->unverified = true;
+  igt__fail(err, IGT_E_CHECKSUM,
+            "S3 does not say which bytes it stored (no x-amz-checksum-sha256)");
+  err->retryable = true;
+  return IGT_E_CHECKSUM;
+}
+
+/* What the store has is told by the SHA-256 that it gives back, and by the ETag. */
+static igt_status check_stored(igt__s3_request *req, igt_error *err) {
+  struct igt__s3_request_private *priv = req->priv;
+  const char *echo = header(req, "x-amz-checksum-sha256");
+  bool echoed = *echo && priv->sent_sha256[0];
+  igt__s3_echo unknown = IGT__S3_ECHO_UNKNOWN;
+
+  if (echoed && strcmp(echo, priv->sent_sha256) != 0)
+    return fail_damaged("SHA-256", echo, err);
+  if (req->has_md5 && is_other_md5(req))
+    return fail_damaged("ETag", req->etag, err);
+  if (!echoed && !req->has_md5)
+    return fail_unverified(req, err);
+  if (echoed)
+    atomic_compare_exchange_strong(&priv->s3->echo, &unknown, IGT__S3_ECHO_SEEN);
+  return IGT_OK;
 }
 
 static igt_status check_received(const igt__s3_request *req, igt_error *err) {
@@ -433,7 +465,7 @@ igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *
     read_location(req);
   } else if (!status) {
     status = read_result(req, err);
-    if (status == IGT_E_CHECKSUM)
+    if (status == IGT_E_CHECKSUM && !req->unverified)
       priv->again = IGT__S3_AGAIN_DAMAGED;
     if (status && err->http_status == 0 && req->op != IGT__S3_COMPLETE_MULTIPART)
       err->http_status = req->http_status;

@@ -19,8 +19,8 @@
 void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const char *region,
                          igt__sigv4_key *out);
 /* What an object's URL begins with, up to its key, appended to url; found once for each region that
- * is thought to be the bucket's: reading the endpoint's URL twice was 2 % of a small file. False: not
- * known yet. Any thread. */
+ * is thought to be the bucket's: reading the endpoint's URL twice was 2 % of a small file. False:
+ * not known yet. Any thread. */
 bool igt__s3_place_recall(igt__s3_credentials *c, const char *region, igt__buf *url);
 void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__buf *url);
 
@@ -50,6 +50,14 @@ typedef struct igt__s3_bucket {
   char region[64];
 } igt__s3_bucket;
 
+/* Whether x-amz-checksum-sha256 comes back from the store, which then says what it has. MISSED is
+ * for good: where two kinds of stores answer, each one's next body would be sent twice. */
+typedef enum igt__s3_echo {
+  IGT__S3_ECHO_UNKNOWN,
+  IGT__S3_ECHO_SEEN,
+  IGT__S3_ECHO_MISSED
+} igt__s3_echo;
+
 struct igt__s3 {
   igt__http *http;
   char env_endpoint[512]; /* "" : none */
@@ -57,6 +65,7 @@ struct igt__s3 {
   _Atomic int64_t clock_offset; /* seconds */
   atomic_bool skew_logged;
   atomic_bool no_checksums; /* the store does not know x-amz-checksum-* */
+  _Atomic igt__s3_echo echo;
   pthread_mutex_t lock;
   igt__map *buckets; /* by lock */
 };
@@ -99,7 +108,8 @@ struct igt__s3_request_private {
   igt__s3_again again; /* decided while the answer is read */
   unsigned char repeats[IGT__S3_AGAIN_COUNT];
   bool sent_checksums, without_checksums;
-  uint64_t expected; /* bytes of the body that may come; UINT64_MAX: not known */
+  char sent_sha256[48]; /* x-amz-checksum-sha256 of the last attempt; "": none */
+  uint64_t expected;    /* bytes of the body that may come; UINT64_MAX: not known */
   uint64_t received;
   char redirect[300];                         /* origin of a temporary redirect; "": none */
   igt__buf complete;                          /* the body of COMPLETE */

@@ -241,7 +241,7 @@ static void reset_answer(igt__s3_request *req) {
   req->object_size = 0;
   req->last_modified = 0;
   req->parts_count = req->next_marker = 0;
-  req->truncated = false;
+  req->truncated = req->unverified = false;
   req->etag[0] = req->checksum_alg[0] = req->checksum[0] = req->sse[0] = '\0';
   req->new_upload_id[0] = '\0';
 }

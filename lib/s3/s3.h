@@ -61,6 +61,9 @@ void igt__s3_free(igt__s3 *s3);
 /* Seconds that the server's clock is ahead of ours, learnt from Date when S3 said
  * RequestTimeTooSkewed; said once in the log. */
 int64_t igt__s3_clock_offset(const igt__s3 *s3);
+/* Whether a body needs its MD5: until the store has answered one with the x-amz-checksum-sha256
+ * that was sent, and again, for good, once it left that out. Any thread. */
+bool igt__s3_wants_md5(const igt__s3 *s3);
 
 typedef enum igt__s3_op {
   IGT__S3_GET,
@@ -103,11 +106,12 @@ struct igt__s3_request {
   const char *if_match; /* an ETag without quotes, NULL: none */
   const char *upload_id;
   /* Bodies: the digest of every byte is known before the request is signed; the store checks
-   * x-amz-content-sha256, Content-MD5 and x-amz-checksum-sha256. */
+   * x-amz-content-sha256, x-amz-checksum-sha256 and, with has_md5, Content-MD5. */
   const void *body;
   int body_fd; /* -1: body is in memory */
   uint64_t body_offset, body_len;
   unsigned char sha256[32];
+  bool has_md5; /* as igt__s3_wants_md5 says */
   unsigned char md5[16];
   const igt__s3_part *parts; /* COMPLETE: all of them, in order */
   size_t part_count;
@@ -131,6 +135,8 @@ struct igt__s3_request {
   char checksum_alg[16];    /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */
   char checksum[64];        /* base64, with "-N" when composite */
   char sse[32];             /* x-amz-server-side-encryption */
+  bool unverified;          /* a body without MD5: nothing tells what the store has. An error; the
+                               body is to be sent again with MD5 */
   char new_upload_id[1024]; /* CREATE_MULTIPART */
   igt__s3_part *listed;     /* LIST_PARTS; igt__free by _finish */
   size_t listed_count;

@@ -18,7 +18,7 @@ typedef struct headers {
   char host[300];
   char date[20];
   char payload[65];
-  char md5[32], sha256[64]; /* base64 */
+  char md5[32]; /* base64 */
   char range[64];
   char if_match[96];
 } headers;
@@ -50,13 +50,17 @@ static void put_base64(char *out, size_t cap, const unsigned char *data, size_t 
 }
 
 static void add_digests(headers *h, const igt__s3_request *req) {
+  struct igt__s3_request_private *priv = req->priv;
+
   igt__hex(req->sha256, sizeof req->sha256, h->payload);
-  put_base64(h->md5, sizeof h->md5, req->md5, sizeof req->md5);
-  add(h, "Content-MD5", h->md5);
+  if (req->has_md5) {
+    put_base64(h->md5, sizeof h->md5, req->md5, sizeof req->md5);
+    add(h, "Content-MD5", h->md5);
+  }
   if (wants_checksums(req)) {
-    put_base64(h->sha256, sizeof h->sha256, req->sha256, sizeof req->sha256);
-    add(h, "x-amz-checksum-sha256", h->sha256);
-    req->priv->sent_checksums = true;
+    put_base64(priv->sent_sha256, sizeof priv->sent_sha256, req->sha256, sizeof req->sha256);
+    add(h, "x-amz-checksum-sha256", priv->sent_sha256);
+    priv->sent_checksums = true;
   }
 }
 
@@ -79,6 +83,7 @@ static void add_reading(headers *h, const igt__s3_request *req) {
 static void add_of_op(headers *h, igt__s3_request *req) {
   strcpy(h->payload, IGT__SIGV4_EMPTY_HASH);
   req->priv->sent_checksums = false;
+  req->priv->sent_sha256[0] = '\0';
   if (has_body(req))
     add_digests(h, req);
   if (reads_object(req))

@@ -50,3 +50,7 @@ void igt__s3_free(igt__s3 *s3) {
 int64_t igt__s3_clock_offset(const igt__s3 *s3) {
   return atomic_load(&s3->clock_offset);
 }
+
+bool igt__s3_wants_md5(const igt__s3 *s3) {
+  return atomic_load(&s3->no_checksums) || atomic_load(&s3->echo) != IGT__S3_ECHO_SEEN;
+}

@@ -55,6 +55,8 @@ void igt__send_failed(send_work *s, igt_status status, igt_error *err);
 void igt__send_stored(send_work *s);
 send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err);
 void igt__send_piece_free(send_piece *p);
+/* The body: n bytes of the file from this offset, with the digests that the store needs. */
+igt_status igt__send_set_body(send_piece *p, uint64_t at, uint64_t n, igt_error *err);
 /* What it moved stays in the progress (good) or is taken back. */
 void igt__send_settle_count(send_piece *p, bool good, uint64_t size);
 /* The file, unchanged since it was planned. */

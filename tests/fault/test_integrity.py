@@ -70,9 +70,9 @@ def test_replaced_for_ever(cloud, igtcloud, out):
     assert c.files(out) == {} and c.leftovers(out) == []
 
 
-@promise("Integrity", "one bit turns on the way up, in a PUT or a part; the store's ETag is not that of the bytes",
+@promise("Integrity", "one bit turns on the way up, in a PUT or a part; the store's SHA-256 is not that of the bytes",
          "the store refuses it by its digest, or we its answer; sent again")
-@pytest.mark.parametrize("kind", ["flip-in-request", "wrong-etag"])
+@pytest.mark.parametrize("kind", ["flip-in-request", "wrong-checksum"])
 def test_upload(cloud, igtcloud, tmp_path, kind):
     expected = {f"{tmp_path.name}/small.bin": b"x" * 5000,
                 f"{tmp_path.name}/film.bin": bytes(range(256)) * 4 * 9 * 1024}
@@ -82,6 +82,25 @@ def test_upload(cloud, igtcloud, tmp_path, kind):
     igtcloud.run("upload", tmp_path / "up", "target")
     assert len(cloud.requests(path="*/small.bin", method="PUT")) == 2
     assert len([r for r in cloud.requests(path="*/film.bin") if r["part"] == 1]) == 2
+    cloud.clear()
+    c.same(c.content_of(cloud, expected), expected)
+
+
+@promise("Integrity", "the store tells no SHA-256 and its ETag is not that of the bytes; or it stops to tell the SHA-256",
+         "sent again, with an MD5 from then on")
+@pytest.mark.parametrize("kind", ["wrong-etag", "no-checksum"])
+@pytest.mark.parametrize("name", ["small.bin", "film.bin"])
+def test_upload_by_md5(cloud, igtcloud, tmp_path, name, kind):
+    content = bytes(range(256)) * (20 if name == "small.bin" else 4 * 9 * 1024)
+    expected = {f"{tmp_path.name}/a.bin": b"first", f"{tmp_path.name}/{name}": content}
+    c.write(tmp_path / "up/lab", expected)
+    cloud.faults({"fault": kind, "method": "PUT", "path": f"**/{name}"})
+    if kind == "wrong-etag":
+        cloud.faults({"fault": "no-checksum", "method": "PUT", "times": 0})
+    igtcloud.run("upload", "--connections", "1", tmp_path / "up", "target")
+    sent = cloud.requests(path=f"*/{name}", method="PUT")
+    assert len(sent) == (2 if name == "small.bin" else 3)
+    assert all(r["contentMd5"] for r in sent[1:])
     cloud.clear()
     c.same(c.content_of(cloud, expected), expected)
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""What an upload sends for the store to check by: an MD5 until the store has shown that it checks
+SHA-256, and again once it left that out of an answer; nothing counts as stored that no digest
+speaks for."""
+
+import pytest
+
+from igtcloud import SOME_FAILED, Program
+from sandbox import BUCKET
+from uploads import PART, Place, cloud_with, epd, institute, items, pattern, put
+
+SMALL = {f"f{n}": pattern(1000 + n, seed=n) for n in range(8)}
+LARGE = {"film.bin": pattern(4 * PART + 5)}
+TREES = pytest.mark.parametrize("files, count", [(SMALL, 8), (LARGE, 5)], ids=["puts", "parts"])
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    with cloud_with(tmp_path_factory.mktemp("seed"),
+                    epd(*[institute(f"lab{n}") for n in range(30)])) as running:
+        yield running
+
+
+counter = iter(range(30))
+
+
+class Upload:
+    def __init__(self, cloud, program, folder):
+        self.cloud, self.program, self.folder = cloud, program, folder
+        self.lab = f"lab{next(counter)}"
+
+    def run(self, files, *options, **expected):
+        put(self.folder / "up" / self.lab / "case", files)
+        return self.program.run("upload", "--json", *options, self.folder / "up", "up", **expected)
+
+    def md5s(self):
+        """Of each body in its order: whether an MD5 was sent."""
+        return [r["contentMd5"] is not None
+                for r in self.cloud.requests(method="PUT", path=f"/{BUCKET}/*")]
+
+    def is_whole(self, files):
+        Place(self.cloud, self.lab, "up").is_whole("case", files)
+
+
+@pytest.fixture
+def upload(cloud, tmp_path):
+    (tmp_path / "home").mkdir()
+    cloud.clear()
+    yield Upload(cloud, Program(cloud.url, tmp_path / "home"), tmp_path)
+    cloud.clear()
+
+
+@TREES
+def test_until_the_store_tells_the_sha256(upload, files, count):
+    upload.run(files, "--connections", "1")
+    assert upload.md5s() == [True] + [False] * (count - 1)
+    upload.is_whole(files)
+
+
+@TREES
+def test_a_store_without_checksums(cloud, upload, files, count):
+    cloud.faults({"fault": "no-checksum", "method": "PUT", "times": 0})
+    done = upload.run(files)
+    assert upload.md5s() == [True] * count
+    assert all(file["verified"] == "store" for file in items(done, kind="file"))
+    upload.is_whole(files)
+
+
+@TREES
+def test_a_store_that_stops_to_tell_it(cloud, upload, files, count):
+    """The body that was sent without MD5 comes again with one, and so do all others."""
+    cloud.faults({"fault": "no-checksum", "method": "PUT", "skip": 2, "times": 0})
+    done = upload.run(files, "--connections", "1")
+    assert upload.md5s() == [True, False, False] + [True] * (count - 2)
+    assert done.summary["bytesMoved"] == sum(map(len, files.values()))
+    assert sum(file["moved"] for file in items(done, kind="file")) == done.summary["bytesMoved"]
+    upload.is_whole(files)
+
+
+def test_many_at_once(cloud, upload):
+    """Those in flight have MD5s or not, as it comes; each is held against what was sent for it."""
+    files = {f"f{n}": pattern(5000, seed=n) for n in range(60)} | LARGE
+    cloud.faults({"fault": "no-checksum", "method": "PUT", "skip": 25, "times": 1})
+    upload.run(files)
+    faults = [r["fault"] for r in cloud.requests(method="PUT", path=f"/{BUCKET}/*")]
+    assert faults.count("no-checksum") == 1 and False in upload.md5s()
+    assert len(faults) - (60 + 5) <= 1  # that one at most came again
+    upload.is_whole(files)
+
+
+@TREES
+@pytest.mark.parametrize("skip", [0, 2], ids=["first", "later"])
+def test_another_sha256_once(cloud, upload, files, count, skip):
+    cloud.faults({"fault": "wrong-checksum", "method": "PUT", "skip": skip})
+    upload.run(files, "--connections", "1")
+    assert len(upload.md5s()) == count + 1
+    upload.is_whole(files)
+
+
+@TREES
+def test_another_sha256_for_ever(cloud, upload, files, count):
+    name = list(files)[-1]
+    cloud.faults({"fault": "wrong-checksum", "method": "PUT", "path": f"**/{name}", "times": 0,
+                  "skip": count - 3 if name in LARGE else 0})
+    done = upload.run(files, "--connections", "1", status=SOME_FAILED)
+    assert "S3 stored other bytes than were sent (SHA-256 " in done.err
+    failed = items(done, kind="file", result="failed")
+    assert [file["path"] for file in failed] == [name]
+    assert not Place(cloud, upload.lab, "up").registered("case")[name]["isCompleted"]
+    cloud.clear()
+    upload.run(files)
+    upload.is_whole(files)
+
+
+def test_a_bit_that_turns_is_noticed_without_md5(cloud, upload):
+    cloud.faults({"fault": "flip-in-request", "method": "PUT", "at": 70, "skip": 2})
+    upload.run(SMALL, "--connections", "1")
+    assert upload.md5s() == [True] + [False] * 8
+    assert [r["status"] for r in cloud.requests(method="PUT", path=f"/{BUCKET}/*")] == (
+        [200, 200, 400] + [200] * 6)
+    upload.is_whole(SMALL)
