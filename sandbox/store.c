@@ -82,9 +82,12 @@ static store_conn *conn_new(const char *dir) {
   store_conn *conn = igt__calloc(1, sizeof *conn);
   if (!conn || snprintf(path, sizeof path, "%s/sandbox.db", dir) >= (int)sizeof path)
     goto fail;
-  /* A connection belongs to one thread at a time, so SQLite's own locks are not needed. */
+  /* A connection belongs to one thread at a time, so SQLite's own locks are not needed. The
+   * database belongs to this process alone, as DIR/lock says: "unix-excl" keeps others out for as
+   * long as it is open, and the log's index and its locks in memory, where each read and each write
+   * would else take and give back several locks of a file. */
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  if (sqlite3_open_v2(path, &conn->db, flags, NULL) != SQLITE_OK)
+  if (sqlite3_open_v2(path, &conn->db, flags, "unix-excl") != SQLITE_OK)
     goto fail;
   sqlite3_busy_timeout(conn->db, 10000);
   /* NORMAL in WAL mode: a commit is in the log file, not on the medium. It survives the death of
