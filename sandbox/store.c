@@ -259,7 +259,8 @@ static void leave(sbx_store *store, bool committed) {
   *gone = (store_doomed){0};
   kept->count = 0;
   transaction_of = NULL;
-  sbx__cache_settle(store->cache, committed);
+  sbx__cache_settle(store->objects, committed);
+  sbx__cache_settle(store->docs, committed);
   if (store->people_written)
     atomic_fetch_add(&store->people, 1);
   store->people_written = false;
@@ -459,8 +460,9 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
   pthread_mutex_init(&store->write_lock, NULL);
   pthread_mutex_init(&store->pool_lock, NULL);
   store->dir = igt__strdup(dir);
-  store->cache = sbx__cache_new();
-  if (!store->dir || !store->cache || !open_dir(store, dir, error, error_cap) ||
+  store->objects = sbx__cache_new();
+  store->docs = sbx__cache_new();
+  if (!store->dir || !store->objects || !store->docs || !open_dir(store, dir, error, error_cap) ||
       !lock_dir(store, &crashed, error, error_cap))
     goto fail;
   if (!make_dirs(store)) {
@@ -499,7 +501,8 @@ void sbx_store_close(sbx_store *store) {
     close(store->dir_fd);
   pthread_mutex_destroy(&store->write_lock);
   pthread_mutex_destroy(&store->pool_lock);
-  sbx__cache_free(store->cache);
+  sbx__cache_free(store->objects);
+  sbx__cache_free(store->docs);
   igt__free(store->on_commit.ids);
   igt__free(store->on_rollback.ids);
   igt__free(store->dir);

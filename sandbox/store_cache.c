@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "store_internal.h"
 
-/* Rows of objects that were read before. SQLite takes and gives back a lock of the file for each
- * reader, and all of its readers meet in one mutex: more than the look-up itself.
+/* Rows that were read before. All readers of SQLite meet in one mutex, and one that comes while
+ * another thread writes reads pages anew: more than the look-up itself.
  *
- * No row is ever older than the last commit: a transaction that writes an object drops its row at
- * once, and from then to its end nobody adds one (`writing`), nor may those afterwards who began
- * to read before (`stamp`). Only this process writes, as DIR/lock says. */
+ * No row is ever older than the last commit: a transaction that writes one drops it here at once,
+ * and from then to its end nobody adds any (`writing`), nor may those afterwards who began to read
+ * before (`stamp`). Only this process writes, as DIR/lock says. */
 
 #define BUCKETS 16384u
-/* Some 40,000 rows of usual size. The oldest goes first: a walk over more objects than that would
+/* Some 40,000 objects of usual size. The oldest goes first: a walk over more rows than that would
  * find none again whichever went. */
 #define MAX_BYTES (16u * 1024 * 1024)
 
@@ -21,16 +20,15 @@ typedef struct entry {
   struct entry *chain;
   struct entry *older, *newer;
   uint64_t hash;
+  const char *space, *key; /* in text, behind the value */
+  size_t n;                /* of the value, with which text begins */
   size_t bytes;
-  sbx_object object; /* its strings are in text */
-  char file[33];
-  const char *bucket;
   char text[];
 } entry;
 
 struct store_cache {
   pthread_mutex_t lock;
-  uint64_t stamp; /* counts ends of transactions that wrote objects */
+  uint64_t stamp; /* counts ends of transactions that wrote rows */
   bool writing;   /* such a one is open */
   entry *staged;  /* the row that it wrote last; NULL: something was written behind it */
   size_t bytes;
@@ -58,45 +56,31 @@ void sbx__cache_free(store_cache *cache) {
 }
 
 /* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *bucket, const char *key) {
+static uint64_t hash_of(const char *space, const char *key) {
   uint64_t hash = 14695981039346656037u;
-  for (; *bucket; bucket++)
-    hash = (hash ^ (unsigned char)*bucket) * 1099511628211u;
+  for (; *space; space++)
+    hash = (hash ^ (unsigned char)*space) * 1099511628211u;
   for (hash *= 1099511628211u; *key; key++)
     hash = (hash ^ (unsigned char)*key) * 1099511628211u;
   return hash;
 }
 
 /* What points to the entry; to NULL when there is none. */
-static entry **find_locked(store_cache *cache, uint64_t hash, const char *bucket, const char *key) {
+static entry **find_locked(store_cache *cache, uint64_t hash, const char *space, const char *key) {
   entry **at = &cache->chains[hash % BUCKETS];
-  while (*at && ((*at)->hash != hash || strcmp((*at)->object.key, key) != 0 ||
-                 strcmp((*at)->bucket, bucket) != 0))
+  while (*at &&
+         ((*at)->hash != hash || strcmp((*at)->key, key) != 0 || strcmp((*at)->space, space) != 0))
     at = &(*at)->chain;
   return at;
 }
 
-/* ---- reading ---- */
-
-static bool copy_object(const sbx_object *from, sbx_object *out) {
-  *out = *from;
-  out->key = igt__strdup(from->key);
-  out->content_type = igt__strdup(from->content_type);
-  out->metadata = igt__strdup(from->metadata);
-  if (out->key && (!from->content_type || out->content_type) && (!from->metadata || out->metadata))
-    return true;
-  sbx_object_finish(out);
-  return false;
-}
-
-bool sbx__cache_get(store_cache *cache, const char *bucket, const char *key, sbx_object *out,
-                    char *file, uint64_t *stamp) {
-  uint64_t hash = hash_of(bucket, key);
+bool sbx__cache_get(store_cache *cache, const char *space, const char *key,
+                    bool (*take)(void *payload, const char *value, size_t n), void *payload,
+                    uint64_t *stamp) {
+  uint64_t hash = hash_of(space, key);
   pthread_mutex_lock(&cache->lock);
-  const entry *e = *find_locked(cache, hash, bucket, key);
-  bool found = e && copy_object(&e->object, out);
-  if (found)
-    memcpy(file, e->file, sizeof e->file);
+  const entry *e = *find_locked(cache, hash, space, key);
+  bool found = e && take(payload, e->text, e->n);
   *stamp = cache->stamp;
   pthread_mutex_unlock(&cache->lock);
   return found;
@@ -104,30 +88,16 @@ bool sbx__cache_get(store_cache *cache, const char *bucket, const char *key, sbx
 
 /* ---- adding ---- */
 
-static const char *keep(char **at, const char *text) {
-  size_t n = text ? strlen(text) + 1 : 0;
-  const char *kept = n > 0 ? memcpy(*at, text, n) : NULL;
-  *at += n;
-  return kept;
-}
-
-static size_t length(const char *text) {
-  return text ? strlen(text) + 1 : 0;
-}
-
-static entry *entry_new(const char *bucket, const sbx_object *object, const char *file) {
-  size_t bytes = sizeof(entry) + length(bucket) + length(object->key) +
-                 length(object->content_type) + length(object->metadata);
+static entry *entry_new(const char *space, const char *key, const char *value, size_t n) {
+  size_t space_n = strlen(space) + 1, key_n = strlen(key) + 1;
+  size_t bytes = sizeof(entry) + n + space_n + key_n;
   entry *e = igt__malloc(bytes);
   if (!e)
     return NULL;
-  *e = (entry){.hash = hash_of(bucket, object->key), .bytes = bytes, .object = *object};
-  char *at = e->text;
-  snprintf(e->file, sizeof e->file, "%s", file);
-  e->bucket = keep(&at, bucket);
-  e->object.key = (char *)(uintptr_t)keep(&at, object->key);
-  e->object.content_type = (char *)(uintptr_t)keep(&at, object->content_type);
-  e->object.metadata = (char *)(uintptr_t)keep(&at, object->metadata);
+  *e = (entry){.hash = hash_of(space, key), .n = n, .bytes = bytes};
+  memcpy(e->text, value, n);
+  e->space = memcpy(e->text + n, space, space_n);
+  e->key = memcpy(e->text + n + space_n, key, key_n);
   return e;
 }
 
@@ -151,18 +121,17 @@ static void add_locked(store_cache *cache, entry *e) {
   cache->bytes += e->bytes;
   while (cache->bytes > MAX_BYTES) {
     const entry *old = cache->oldest;
-    remove_locked(cache, find_locked(cache, old->hash, old->bucket, old->object.key));
+    remove_locked(cache, find_locked(cache, old->hash, old->space, old->key));
   }
 }
 
-void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *bucket,
-                    const sbx_object *object, const char *file) {
-  entry *e = entry_new(bucket, object, file);
+void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *space, const char *key,
+                    const char *value, size_t n) {
+  entry *e = entry_new(space, key, value, n);
   if (!e)
     return;
   pthread_mutex_lock(&cache->lock);
-  if (!cache->writing && cache->stamp == stamp &&
-      !*find_locked(cache, e->hash, bucket, object->key)) {
+  if (!cache->writing && cache->stamp == stamp && !*find_locked(cache, e->hash, space, key)) {
     add_locked(cache, e);
     e = NULL;
   }
@@ -172,10 +141,10 @@ void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *bucket,
 
 /* ---- writing ---- */
 
-void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key) {
-  uint64_t hash = hash_of(bucket, key);
+void sbx__cache_drop(store_cache *cache, const char *space, const char *key) {
+  uint64_t hash = hash_of(space, key);
   pthread_mutex_lock(&cache->lock);
-  entry **at = find_locked(cache, hash, bucket, key);
+  entry **at = find_locked(cache, hash, space, key);
   if (*at)
     remove_locked(cache, at);
   cache->writing = true;
@@ -184,9 +153,9 @@ void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key) {
   pthread_mutex_unlock(&cache->lock);
 }
 
-void sbx__cache_stage(store_cache *cache, const char *bucket, const sbx_object *object,
-                      const char *file) {
-  entry *e = entry_new(bucket, object, file);
+void sbx__cache_stage(store_cache *cache, const char *space, const char *key, const char *value,
+                      size_t n) {
+  entry *e = entry_new(space, key, value, n);
   pthread_mutex_lock(&cache->lock);
   igt__free(cache->staged);
   cache->staged = e;

@@ -14,49 +14,72 @@
 
 /* ---- documents ---- */
 
+static bool put_row(sbx_store *store, const char *kind, const char *id, const char *parent,
+                    const igt__buf *text) {
+  store_query q;
+  sbx__cache_drop(store->docs, kind, id);
+  if (!sbx__query_begin(&q, store, STMT_DOC_PUT))
+    return false;
+  sbx__query_text(&q, 1, kind);
+  sbx__query_text(&q, 2, id);
+  sbx__query_text(&q, 3, parent);
+  sqlite3_bind_text(q.stmt, 4, text->data, (int)text->len, SQLITE_STATIC);
+  bool ok = sbx__query_done(&q);
+  sbx__query_end(&q);
+  sbx__wrote(store, kind);
+  return ok;
+}
+
 bool sbx_doc_put(sbx_store *store, const char *kind, const char *id, const char *parent,
                  const igt__json *doc) {
-  store_query q;
+  store_scope scope;
   igt__buf text;
-  bool ok = false;
   igt__buf_init(&text, INT_MAX);
-  if (igt__json_write(&text, doc, IGT__JSON_COMPACT) && sbx__query_begin(&q, store, STMT_DOC_PUT)) {
-    sbx__query_text(&q, 1, kind);
-    sbx__query_text(&q, 2, id);
-    sbx__query_text(&q, 3, parent);
-    sqlite3_bind_text(q.stmt, 4, text.data, (int)text.len, SQLITE_STATIC);
-    ok = sbx__query_done(&q);
-    sbx__query_end(&q);
-    sbx__wrote(store, kind);
-  }
+  bool ok = igt__json_write(&text, doc, IGT__JSON_COMPACT) && sbx__scope_enter(&scope, store) &&
+            sbx__scope_leave(&scope, put_row(store, kind, id, parent, &text));
   igt__buf_finish(&text);
   return ok;
 }
 
-igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
-  store_query q;
-  igt__json *doc = NULL;
-  if (!sbx__query_begin(&q, store, STMT_DOC_GET))
-    return NULL;
-  sbx__query_text(&q, 1, kind);
-  sbx__query_text(&q, 2, id);
-  if (sbx__query_row(&q)) {
-    const char *text = sbx__query_column(&q, 0);
-    if (igt__json_parse(text, (size_t)sqlite3_column_bytes(q.stmt, 0), kind, &doc, NULL) != IGT_OK)
-      doc = NULL;
-  }
-  sbx__query_end(&q);
-  return doc;
+/* payload: an empty buffer. */
+static bool take_text(void *payload, const char *value, size_t n) {
+  return igt__buf_append(payload, value, n);
 }
 
-bool sbx_doc_has(sbx_store *store, const char *kind, const char *id) {
+/* False: there is none. The buffer is to be finished in any case. */
+static bool doc_find(sbx_store *store, const char *kind, const char *id, igt__buf *text) {
   store_query q;
+  uint64_t stamp = 0;
+  bool own = sbx__in_transaction(store);
+  igt__buf_init(text, INT_MAX);
+  if (!own && sbx__cache_get(store->docs, kind, id, take_text, text, &stamp))
+    return true;
   if (!sbx__query_begin(&q, store, STMT_DOC_GET))
     return false;
   sbx__query_text(&q, 1, kind);
   sbx__query_text(&q, 2, id);
-  bool found = sbx__query_row(&q);
+  bool found = sbx__query_row(&q) &&
+               take_text(text, sbx__query_column(&q, 0), (size_t)sqlite3_column_bytes(q.stmt, 0));
   sbx__query_end(&q);
+  if (found && !own)
+    sbx__cache_put(store->docs, stamp, kind, id, text->data, text->len);
+  return found;
+}
+
+igt__json *sbx_doc_get(sbx_store *store, const char *kind, const char *id) {
+  igt__json *doc = NULL;
+  igt__buf text;
+  if (doc_find(store, kind, id, &text) &&
+      igt__json_parse(text.data, text.len, kind, &doc, NULL) != IGT_OK)
+    doc = NULL;
+  igt__buf_finish(&text);
+  return doc;
+}
+
+bool sbx_doc_has(sbx_store *store, const char *kind, const char *id) {
+  igt__buf text;
+  bool found = doc_find(store, kind, id, &text);
+  igt__buf_finish(&text);
   return found;
 }
 
@@ -93,18 +116,10 @@ static bool take_texts(const char *doc, size_t n, const char *const *names, char
 
 bool sbx_doc_texts(sbx_store *store, const char *kind, const char *id, const char *const *names,
                    char **out, size_t count) {
-  store_query q;
+  igt__buf doc;
   memset(out, 0, count * sizeof *out);
-  if (!sbx__query_begin(&q, store, STMT_DOC_GET))
-    return false;
-  sbx__query_text(&q, 1, kind);
-  sbx__query_text(&q, 2, id);
-  bool ok = sbx__query_row(&q);
-  if (ok) {
-    const char *doc = sbx__query_column(&q, 0);
-    ok = take_texts(doc, (size_t)sqlite3_column_bytes(q.stmt, 0), names, out, count);
-  }
-  sbx__query_end(&q);
+  bool ok = doc_find(store, kind, id, &doc) && take_texts(doc.data, doc.len, names, out, count);
+  igt__buf_finish(&doc);
   for (size_t i = 0; !ok && i < count; i++) {
     igt__free(out[i]);
     out[i] = NULL;
@@ -125,9 +140,13 @@ static bool delete_by_two(sbx_store *store, store_stmt id, const char *a, const 
 }
 
 bool sbx_doc_delete(sbx_store *store, const char *kind, const char *id) {
+  store_scope scope;
+  if (!sbx__scope_enter(&scope, store))
+    return false;
+  sbx__cache_drop(store->docs, kind, id);
   bool deleted = delete_by_two(store, STMT_DOC_DELETE, kind, id);
   sbx__wrote(store, kind);
-  return deleted;
+  return sbx__scope_leave(&scope, deleted);
 }
 
 int64_t sbx_doc_count(sbx_store *store, const char *kind, const char *parent) {

@@ -121,7 +121,8 @@ struct sbx_store {
   pthread_mutex_t pool_lock;
   store_conn *readers; /* those that nobody uses now */
 
-  store_cache *cache; /* rows of objects */
+  store_cache *objects; /* by bucket and key */
+  store_cache *docs;    /* by kind and id */
 
   _Atomic uint64_t people; /* sbx_store_people */
   bool people_written;     /* by the transaction that is open */
@@ -162,20 +163,22 @@ bool sbx__in_transaction(const sbx_store *store); /* this thread */
 /* After a write of a row of that kind. */
 void sbx__wrote(sbx_store *store, const char *kind);
 
-/* ---- store_cache.c: rows of objects, never older than the last commit ---- */
+/* ---- store_cache.c: rows, never older than the last commit ---- */
 store_cache *sbx__cache_new(void);
 void sbx__cache_free(store_cache *cache);
-/* Not within a transaction, which must see its own writes. file: 33 bytes. Found or not, *stamp is
- * for the put of what is then read from the database. */
-bool sbx__cache_get(store_cache *cache, const char *bucket, const char *key, sbx_object *out,
-                    char *file, uint64_t *stamp);
-void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *bucket,
-                    const sbx_object *object, const char *file);
+/* Not within a transaction, which must see its own writes. take copies what it wants of the value,
+ * under the cache's lock; false: no memory. Found or not, *stamp is for the put of what is then
+ * read from the database. */
+bool sbx__cache_get(store_cache *cache, const char *space, const char *key,
+                    bool (*take)(void *payload, const char *value, size_t n), void *payload,
+                    uint64_t *stamp);
+void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *space, const char *key,
+                    const char *value, size_t n);
 /* Within a transaction: before it writes a row; after it has written this one, which will most
  * likely be asked for next (as $file-upload-completed does); when it has ended. */
-void sbx__cache_drop(store_cache *cache, const char *bucket, const char *key);
-void sbx__cache_stage(store_cache *cache, const char *bucket, const sbx_object *object,
-                      const char *file);
+void sbx__cache_drop(store_cache *cache, const char *space, const char *key);
+void sbx__cache_stage(store_cache *cache, const char *space, const char *key, const char *value,
+                      size_t n);
 void sbx__cache_settle(store_cache *cache, bool committed);
 
 /* Below DIR: "objects/ab/abcd…" and "incoming/…". path: at least 48 bytes. */

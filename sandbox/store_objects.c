@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
@@ -158,11 +160,76 @@ void sbx_object_finish(sbx_object *object) {
   *object = (sbx_object){0};
 }
 
+/* ---- rows in memory ---- */
+
+/* As the cache has it; the texts that there are stand behind it, each with its NUL. */
+typedef struct cached_row {
+  sbx_object object;
+  char id[33];
+  bool has_type, has_metadata;
+} cached_row;
+
+static bool append_text(igt__buf *out, const char *text) {
+  return !text || igt__buf_append(out, text, strlen(text) + 1);
+}
+
+static bool row_pack(igt__buf *out, const sbx_object *object, const char *id) {
+  cached_row row = {.object = *object,
+                    .has_type = object->content_type != NULL,
+                    .has_metadata = object->metadata != NULL};
+  row.object.key = row.object.content_type = row.object.metadata = NULL;
+  snprintf(row.id, sizeof row.id, "%s", id);
+  igt__buf_init(out, INT_MAX);
+  return igt__buf_reserve(out, sizeof row + 1024) && igt__buf_append(out, &row, sizeof row) &&
+         append_text(out, object->key) && append_text(out, object->content_type) &&
+         append_text(out, object->metadata);
+}
+
+static bool take_text(const char **at, bool there, char **out) {
+  if (!there)
+    return true;
+  *out = igt__strdup(*at);
+  *at += strlen(*at) + 1;
+  return *out != NULL;
+}
+
+/* payload: where the row goes. */
+static bool row_unpack(void *payload, const char *value, size_t n) {
+  cached_row *out = payload;
+  const char *at = value + sizeof *out;
+  (void)n;
+  memcpy(out, value, sizeof *out);
+  if (take_text(&at, true, &out->object.key) &&
+      take_text(&at, out->has_type, &out->object.content_type) &&
+      take_text(&at, out->has_metadata, &out->object.metadata))
+    return true;
+  sbx_object_finish(&out->object);
+  return false;
+}
+
+static void cache_put(sbx_store *store, uint64_t stamp, const char *bucket,
+                      const sbx_object *object, const char *id) {
+  igt__buf row;
+  if (row_pack(&row, object, id))
+    sbx__cache_put(store->objects, stamp, bucket, object->key, row.data, row.len);
+  igt__buf_finish(&row);
+}
+
+static void cache_stage(sbx_store *store, const char *bucket, const sbx_object *object,
+                        const char *id) {
+  igt__buf row;
+  if (row_pack(&row, object, id))
+    sbx__cache_stage(store->objects, bucket, object->key, row.data, row.len);
+  igt__buf_finish(&row);
+}
+
+/* ---- writing ---- */
+
 /* Before each write of an object's row: dooms the file that the key has now, if any. */
 static bool object_drop_file(sbx_store *store, const char *bucket, const char *key) {
   store_query q;
   char id[33] = "";
-  sbx__cache_drop(store->cache, bucket, key);
+  sbx__cache_drop(store->objects, bucket, key);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_FILE))
     return false;
   sbx__query_text(&q, 1, bucket);
@@ -201,7 +268,7 @@ bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, ui
   if (ok) {
     sbx_object row = *object;
     row.size = size;
-    sbx__cache_stage(store->cache, bucket, &row, id);
+    cache_stage(store, bucket, &row, id);
   }
   return ok;
 }
@@ -273,13 +340,17 @@ static bool object_row(sbx_store *store, const char *bucket, const char *key, sb
 static bool object_find(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
                         char *id) {
   uint64_t stamp = 0;
+  cached_row row;
   if (sbx__in_transaction(store))
     return object_row(store, bucket, key, out, id);
-  if (sbx__cache_get(store->cache, bucket, key, out, id, &stamp))
+  if (sbx__cache_get(store->objects, bucket, key, row_unpack, &row, &stamp)) {
+    *out = row.object;
+    memcpy(id, row.id, sizeof row.id);
     return true;
+  }
   if (!object_row(store, bucket, key, out, id))
     return false;
-  sbx__cache_put(store->cache, stamp, bucket, out, id);
+  cache_put(store, stamp, bucket, out, id);
   return true;
 }
 
