@@ -22,7 +22,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS docs_parent ON docs(kind, parent, seq);"
     "CREATE TABLE IF NOT EXISTS kv(kind TEXT, key TEXT, value TEXT NOT NULL, expires INTEGER, "
     "  PRIMARY KEY(kind, key)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS files(seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS files(seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, "
     "  key TEXT NOT NULL, size INTEGER, completed INTEGER, UNIQUE(owner, key));"
     "CREATE INDEX IF NOT EXISTS files_owner ON files(owner, seq);"
     "CREATE TABLE IF NOT EXISTS objects(bucket TEXT, key TEXT, file TEXT NOT NULL, size INTEGER, "

@@ -77,6 +77,11 @@ typedef struct sbx_file {
 } sbx_file;
 bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
                   bool completed);
+/* One that is not complete yet. *known: the key is there, and stays as it was. */
+bool sbx_file_add(sbx_store *store, const char *owner, const char *key, int64_t size, bool *known);
+/* *known: the key is there; else nothing is written. */
+bool sbx_file_complete(sbx_store *store, const char *owner, const char *key, int64_t size,
+                       bool *known);
 bool sbx_file_get(sbx_store *store, const char *owner, const char *key, int64_t *size,
                   bool *completed);
 bool sbx_file_delete(sbx_store *store, const char *owner, const char *key);

@@ -233,16 +233,25 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
 }
 
 /* A key that is there keeps its state as long as its size is the same. */
+static bool register_known(sbx_store *store, const char *owner, const char *key, int64_t size,
+                           bool *completed) {
+  int64_t known_size = -1;
+  if (!sbx_file_get(store, owner, key, &known_size, completed))
+    return false;
+  if (known_size == size)
+    return true;
+  *completed = false;
+  return sbx_file_put(store, owner, key, size, false);
+}
+
 static bool register_one(rest_call *call, const file_owner *owner, const igt__json *file,
                          igt__buf *answer) {
   sbx_store *store = call->server->store;
-  int64_t size = igt__json_int(igt__json_get(file, "fileSize")), known_size = -1;
   const char *key = igt__json_get_str(file, "key");
-  bool completed = false;
-  bool known = sbx_file_get(store, owner->id, key, &known_size, &completed);
-  if (known && known_size != size)
-    completed = false;
-  if ((!known || known_size != size) && !sbx_file_put(store, owner->id, key, size, completed))
+  int64_t size = igt__json_int(igt__json_get(file, "fileSize"));
+  bool known = false, completed = false;
+  if (!sbx_file_add(store, owner->id, key, size, &known) ||
+      (known && !register_known(store, owner->id, key, size, &completed)))
     return false;
   file_view view = {.key = key,
                     .name = key + strlen(owner->prefix),
@@ -375,18 +384,22 @@ static bool complete(rest_call *call, const char *prefix, const char *path) {
   sbx_store *store = call->server->store;
   const char *owner = call->args[1];
   igt__buf key;
-  bool ok = false;
+  bool ok = true, known = false;
   igt__buf_init(&key, 16 * 1024);
   igt__buf_printf(&key, "%s%s", prefix, path);
   int64_t size = object_size(store, key.data);
-  if (!sbx_file_get(store, owner, key.data, NULL, NULL))
+  if (size < 0)
+    known = sbx_file_get(store, owner, key.data, NULL, NULL);
+  else
+    ok = sbx_file_complete(store, owner, key.data, size, &known);
+  if (!ok)
+    rest_fail(call, 500, "The file could not be stored");
+  else if (!known)
     rest_fail(call, 404, "File %.200s is not registered", key.data);
   else if (size < 0)
     rest_fail(call, 400, "There is no object at %.200s", key.data);
-  else if (!(ok = sbx_file_put(store, owner, key.data, size, true)))
-    rest_fail(call, 500, "The file could not be stored");
   igt__buf_finish(&key);
-  return ok;
+  return ok && known && size >= 0;
 }
 
 void rest_study_file_completed(rest_call *call) {

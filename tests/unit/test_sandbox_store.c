@@ -187,7 +187,7 @@ static bool join_files(void *payload, const sbx_file *file) {
 static void registered_files(void **state) {
   fixture *f = *state;
   int64_t size = 0;
-  bool completed = false;
+  bool completed = false, known = false;
   igt__buf buf;
   igt__buf_init(&buf, 1000);
   assert_true(sbx_file_put(f->store, "study", "b", 1, false));
@@ -200,6 +200,17 @@ static void registered_files(void **state) {
   assert_false(sbx_file_get(f->store, "study", "c", &size, &completed));
   assert_true(sbx_file_each(f->store, "study", join_files, &buf));
   assert_string_equal(buf.data, "b:4:1 a:2:0 ");
+  assert_true(sbx_file_add(f->store, "study", "a", 9, &known));
+  assert_true(known); /* and as it was */
+  assert_true(sbx_file_add(f->store, "study", "0", 5, &known));
+  assert_false(known);
+  assert_true(sbx_file_complete(f->store, "study", "a", 6, &known));
+  assert_true(known);
+  assert_true(sbx_file_complete(f->store, "study", "d", 6, &known));
+  assert_false(known);
+  igt__buf_clear(&buf);
+  assert_true(sbx_file_each(f->store, "study", join_files, &buf));
+  assert_string_equal(buf.data, "b:4:1 a:6:1 0:5:0 ");
   assert_true(sbx_file_delete(f->store, "study", "b"));
   assert_false(sbx_file_get(f->store, "study", "b", &size, &completed));
   igt__buf_finish(&buf);
