@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "crypto/crypto.h"
 
 /* seq keeps the order of insertion. Keys are compared as bytes, which is S3's order of UTF-8. */
 static const char schema[] =
@@ -393,7 +394,7 @@ static void remove_unknown(sbx_store *store, const char *path, const char *name)
 
 /* After a crash: bodies that never arrived, and object files that no row speaks of (the process
  * died between the file and the row, or between the row and the removal of the old file). Which row
- * has a file is asked here alone, so the indexes live no longer: names of files are random, and
+ * has a file is asked here alone, so the indexes live no longer: names of files have no order, and
  * each PUT would write another page of theirs. */
 static void sweep(sbx_store *store) {
   char path[48];
@@ -471,6 +472,10 @@ sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap) {
   }
   if (!open_database(store, error, error_cap))
     goto fail;
+  if (!igt__random(store->run, sizeof store->run)) {
+    snprintf(error, error_cap, "the system has no random bytes");
+    goto fail;
+  }
   each_name(store, "incoming", remove_name);
   if (crashed)
     sweep(store);

@@ -125,6 +125,9 @@ struct sbx_store {
   pthread_mutex_t pool_lock;
   store_conn *readers; /* those that nobody uses now */
 
+  _Atomic uint64_t next_id; /* of a file */
+  unsigned char run[8];     /* random, so that no id is one of an earlier run */
+
   store_cache *objects; /* by bucket and key */
   store_cache *docs;    /* by kind and id */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,19 +28,27 @@ struct sbx_incoming {
 
 /* ---- bodies ---- */
 
+/* Other than all before: a number of this run, and of the run eight random bytes. The number's last
+ * byte comes first and names the folder, so that all of them fill alike. */
+static void make_id(sbx_store *store, char *id) {
+  unsigned char bytes[16];
+  uint64_t number = atomic_fetch_add(&store->next_id, 1);
+  for (size_t i = 0; i < 8; i++)
+    bytes[i] = (unsigned char)(number >> (8 * i));
+  memcpy(bytes + 8, store->run, sizeof store->run);
+  igt__hex(bytes, sizeof bytes, id);
+}
+
 sbx_incoming *sbx_incoming_new(sbx_store *store) {
-  unsigned char random[16];
   sbx_incoming *in = igt__malloc(sizeof *in);
-  if (!in || !igt__random(random, sizeof random)) {
-    igt__free(in);
+  if (!in)
     return NULL;
-  }
   in->store = store;
   in->fd = -1;
   in->failed = false;
   in->size = 0;
   in->held = 0;
-  igt__hex(random, sizeof random, in->id);
+  make_id(store, in->id);
   return in;
 }
 
