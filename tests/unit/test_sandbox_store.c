@@ -672,6 +672,48 @@ static void rows_under_writes(void **state) {
   }
 }
 
+/* Of a document, whose reads go by memory, too. */
+static void *follow_document(void *arg) {
+  race *r = arg;
+  for (int64_t seen = 0; seen < VERSIONS;) {
+    int64_t least = atomic_load(&r->acknowledged), now = doc_number(r->store, "study", "raced");
+    if (now < least || now < seen || now > VERSIONS)
+      return arg;
+    seen = now;
+  }
+  return NULL;
+}
+
+/* Every other write is followed by one that is taken back, which nobody may see. */
+static void documents_under_writes(void **state) {
+  fixture *f = *state;
+  race r = {.store = f->store};
+  pthread_t ids[2];
+  put_doc(f->store, "study", "raced", NULL, 0);
+  for (size_t i = 0; i < 2; i++)
+    assert_int_equal(pthread_create(&ids[i], NULL, follow_document, &r), 0);
+  for (int64_t version = 1; version <= VERSIONS; version++) {
+    put_doc(f->store, "study", "raced", NULL, (int)version);
+    atomic_store(&r.acknowledged, version);
+    if (version % 2 == 0)
+      continue;
+    assert_true(sbx_store_begin(f->store));
+    put_doc(f->store, "study", "raced", NULL, VERSIONS + 1);
+    assert_int_equal(doc_number(f->store, "study", "raced"), VERSIONS + 1);
+    sbx_store_rollback(f->store);
+    assert_int_equal(doc_number(f->store, "study", "raced"), version);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    void *failed = NULL;
+    pthread_join(ids[i], &failed);
+    assert_null(failed);
+  }
+  assert_true(sbx_doc_has(f->store, "study", "raced"));
+  assert_true(sbx_doc_delete(f->store, "study", "raced"));
+  assert_false(sbx_doc_has(f->store, "study", "raced"));
+  assert_false(sbx_doc_delete(f->store, "study", "raced"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -696,6 +738,7 @@ int main(void) {
       TEST(rows_in_memory),
       TEST(many_rows),
       TEST(rows_under_writes),
+      TEST(documents_under_writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
