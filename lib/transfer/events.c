@@ -18,8 +18,8 @@ struct igt__event {
   bool is_message;
   igt_status status;
   igt_item item;
-  igt_error error;
-  char text[];
+  igt_error *error; /* the item's; NULL: it has none, as most, and is a fifth as large then */
+  char text[];      /* of the item, or the message */
 };
 
 static void push_event(igt__run *run, struct igt__event *event) {
@@ -142,21 +142,30 @@ static struct igt__event *copy_item(const igt_item *item) {
   event = igt__malloc(sizeof *event + need);
   if (!event)
     return NULL;
-  memset(event, 0, sizeof *event + need);
+  memset(event, 0, sizeof *event);
+  if (item->error && !(event->error = igt__malloc(sizeof *event->error))) {
+    igt__free(event);
+    return NULL;
+  }
   event->item = copy;
   char *at = event->text;
   for (unsigned i = 0; item_string(&event->item, i); i++) {
     const char **s = item_string(&event->item, i);
     size_t n = shown_length(*s);
     memcpy(at, *s, n);
+    at[n] = '\0';
     *s = at;
     at += n + 1;
   }
-  if (item->error) {
-    event->error = *item->error;
-    event->item.error = &event->error;
-  }
+  if (item->error)
+    *event->error = *item->error;
+  event->item.error = event->error;
   return event;
+}
+
+static void event_free(struct igt__event *event) {
+  igt__free(event->error);
+  igt__free(event);
 }
 
 /* A report without a file that was in it must not be that of a success. */
@@ -195,7 +204,7 @@ static void deliver(igt__run *run, struct igt__event *event) {
     cb->on_message(cb->payload, event->status, event->text);
   else
     cb->on_item(cb->payload, &event->item);
-  igt__free(event);
+  event_free(event);
 }
 
 void igt__run_deliver(igt__run *run) {
@@ -220,6 +229,6 @@ void igt__run_drop_events(igt__run *run) {
   while (run->events) {
     struct igt__event *event = run->events;
     run->events = event->next;
-    igt__free(event);
+    event_free(event);
   }
 }
