@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <pthread.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "mem.h"
+#include "sip.h"
 #include "str.h"
 
 #define FIRST_SLOTS 16
@@ -24,66 +23,6 @@ struct igt__map {
   igt__quota *quota;
   size_t taken; /* of the quota */
 };
-
-/* SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF") with a key of this process:
- * names come from a server, and with a hash that it can foresee it makes all of them meet in one
- * slot. 131,072 such names took 19 s with FNV-1a. */
-typedef struct sip {
-  uint64_t a, b, c, d;
-} sip;
-
-static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
-static uint64_t secret[2];
-
-/* Without a source of chance (early in a machine's start) it is what nobody sends: an address. */
-static void choose_secret(void) {
-  if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret)
-    secret[0] = secret[1] = (uint64_t)(uintptr_t)&secret;
-}
-
-static uint64_t turn(uint64_t x, unsigned bits) {
-  return x << bits | x >> (64 - bits);
-}
-
-static void sip_round(sip *s) {
-  s->a += s->b;
-  s->b = turn(s->b, 13) ^ s->a;
-  s->a = turn(s->a, 32);
-  s->c += s->d;
-  s->d = turn(s->d, 16) ^ s->c;
-  s->a += s->d;
-  s->d = turn(s->d, 21) ^ s->a;
-  s->c += s->b;
-  s->b = turn(s->b, 17) ^ s->c;
-  s->c = turn(s->c, 32);
-}
-
-static void sip_word(sip *s, uint64_t word) {
-  s->d ^= word;
-  sip_round(s);
-  s->a ^= word;
-}
-
-/* The paper's words are little-endian; for a table any order will do. */
-static uint64_t hash_of(const char *key) {
-  size_t left = strlen(key);
-  uint64_t word, last = (uint64_t)left << 56;
-
-  (void)pthread_once(&secret_once, choose_secret);
-  sip s = {secret[0] ^ 0x736f6d6570736575, secret[1] ^ 0x646f72616e646f6d,
-           secret[0] ^ 0x6c7967656e657261, secret[1] ^ 0x7465646279746573};
-  for (; left >= sizeof word; left -= sizeof word, key += sizeof word) {
-    memcpy(&word, key, sizeof word);
-    sip_word(&s, word);
-  }
-  word = 0;
-  memcpy(&word, key, left);
-  sip_word(&s, last ^ word);
-  s.c ^= 0xff;
-  for (int i = 0; i < 3; i++)
-    sip_round(&s);
-  return s.a ^ s.b ^ s.c ^ s.d;
-}
 
 igt__map *igt__map_new(void) {
   return igt__calloc(1, sizeof(igt__map));
@@ -125,7 +64,7 @@ static size_t find_slot(const igt__map *map, const char *key, uint64_t hash) {
 static entry *find(const igt__map *map, const char *key) {
   if (!map || map->count == 0)
     return NULL;
-  size_t slot = find_slot(map, key, hash_of(key));
+  size_t slot = find_slot(map, key, igt__sip_place(key));
   return map->slots[slot] ? &map->entries[map->slots[slot] - 1] : NULL;
 }
 
@@ -169,7 +108,7 @@ bool igt__map_set(igt__map *map, const char *key, void *value) {
   char *copy = take(map, strlen(key) + KEY_OVERHEAD) ? igt__strdup(key) : NULL;
   if (!copy)
     return false;
-  uint64_t hash = hash_of(key);
+  uint64_t hash = igt__sip_place(key);
   size_t slot = find_slot(map, key, hash);
   map->entries[map->count] = (entry){copy, value, hash};
   map->slots[slot] = (uint32_t)++map->count;

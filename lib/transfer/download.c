@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/prints.h"
 #include "base/str.h"
 #include "model/model.h"
 #include "transfer/durable.h"
@@ -23,8 +24,8 @@ typedef struct download {
   igt__root *root; /* NULL: a dry run, and the target is not there */
   char *target;    /* absolute */
   igt__room room;
-  igt__map *folders; /* study folders of this run, lower case: each may be used once */
-  igt__quota held;   /* folders */
+  igt__prints *folders; /* study folders of this run, lower case: each may be used once */
+  igt__quota held;      /* folders */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
   igt__durable durable;
@@ -38,7 +39,7 @@ typedef struct plan {
   igt__group *group;
   char *folder;            /* below the target: "institute/patient---study" */
   igt__quota held;         /* names and spelling: the cloud decides how many they are */
-  igt__map *names;         /* paths seen, lower case where the file system folds it */
+  igt__prints *names;      /* paths seen, lower case where the file system folds it */
   igt__spelling *spelling; /* NULL: the file system tells all names apart */
   igt__s3_grant *grant;    /* of the category that is being listed */
   const char *subfolder;   /* of the category, or "" */
@@ -64,23 +65,28 @@ static void report(plan *p, const igt_file *file, const char *path, const char *
   igt__free(local);
 }
 
+/* In lower case when the file system takes that for the same. NULL: no memory. */
+static char *as_claimed(const download *d, const char *path) {
+  char *key = igt__strdup(path);
+
+  for (char *c = key; d->folds && c && *c; c++)
+    *c = igt__ascii_lower(*c);
+  return key;
+}
+
 /* Two names that one file would have, here or where the copy goes next: the second one fails. */
 static igt_status claim_name(plan *p, const char *path, igt_error *err) {
-  igt__buf key;
-  igt_status status = IGT_OK;
   bool folds = p->d->folds;
+  char *key = as_claimed(p->d, path);
+  igt_status status = IGT_OK;
 
-  igt__buf_init(&key, IGT__MAX_PATH + 256);
-  igt__buf_puts(&key, path);
-  for (size_t i = 0; folds && i < key.len; i++)
-    key.data[i] = igt__ascii_lower(key.data[i]);
-  if (igt__map_has(p->names, key.data))
+  if (key && igt__prints_has(p->names, key))
     status = igt__fail(err, IGT_E_COLLISION,
                        "the study has another file of this name%s: only the first is fetched",
                        folds ? " (upper and lower case are the same here)" : "");
-  else if (key.failed || !igt__map_set(p->names, key.data, p))
+  else if (!key || !igt__prints_set(p->names, key, 0))
     status = igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
-  igt__buf_finish(&key);
+  igt__free(key);
   return status;
 }
 
@@ -297,10 +303,8 @@ static igt_status new_grant(plan *p, const char *below, igt_error *err) {
 }
 
 static igt_status empty_names(plan *p, igt_error *err) {
-  igt__map_free(p->names);
-  p->names = igt__map_new();
-  if (p->names)
-    igt__map_bound(p->names, &p->held);
+  igt__prints_free(p->names);
+  p->names = igt__prints_new(false, &p->held);
   if (p->d->folds && !p->spelling)
     p->spelling = igt__spelling_new(p->d->root, p->folder, &p->held);
   return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
@@ -373,7 +377,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
 }
 
 static void plan_free(plan *p) {
-  igt__map_free(p->names);
+  igt__prints_free(p->names);
   igt__spelling_free(p->spelling);
   igt__s3_grant_unref(p->grant);
   igt_model_free(p->study ? &p->study->model : NULL);
@@ -417,17 +421,13 @@ static igt_status choose_folder(download *d, plan *p, const char *human, igt_err
   igt__free(study);
   if (status != IGT_OK)
     return status;
-  lower = igt__strdup(p->folder);
-  if (!p->folder || !lower) {
-    igt__free(lower);
+  lower = p->folder ? as_claimed(d, p->folder) : NULL;
+  if (!lower)
     return igt__fail_memory(err);
-  }
-  for (char *c = lower; *c && d->folds; c++)
-    *c = igt__ascii_lower(*c);
-  if (igt__map_has(d->folders, lower))
+  if (igt__prints_has(d->folders, lower))
     status =
         igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
-  else if (!igt__map_set(d->folders, lower, d))
+  else if (!igt__prints_set(d->folders, lower, 0))
     status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
   igt__free(lower);
   return status;
@@ -606,11 +606,10 @@ static igt_status move(download *d, igt_summary *summary, igt_error *err) {
   d->rules = o->transfer.portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
   if (d->root && !o->transfer.dry_run && d->rules == IGT__NAMES_POSIX)
     d->rules = igt__root_names(d->root);
-  d->folders = igt__map_new();
+  igt__quota_init(&d->held, d->run.held.most / 2, NULL);
+  d->folders = igt__prints_new(false, &d->held);
   if (!d->folders || !d->target)
     return igt__fail_memory(err);
-  igt__quota_init(&d->held, d->run.held.most / 2, NULL);
-  igt__map_bound(d->folders, &d->held);
   igt__durable_begin(&d->durable, &d->run, o, d->target);
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? project_files_task : list_studies_task, d);
@@ -651,7 +650,7 @@ igt_status igt_download(igt_client *client, const igt_download_options *options,
   igt__room_finish(&d->room);
   igt__found_free(&d->found);
   igt__root_close(d->root);
-  igt__map_free(d->folders);
+  igt__prints_free(d->folders);
   igt__free(d->target);
   igt__free(d);
   return status;

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/prints.h"
 #include "base/str.h"
 
 struct igt__spelling {
   igt__root *root;
   const char *folder;
-  igt__map *folders; /* that were read */
-  igt__map *names;   /* paths as they are spelt: those that were there, and those of this run */
+  igt__prints *folders; /* that were read */
+  igt__prints *names;   /* paths as they are spelt: those that were there, and those of this run */
 };
 
 igt__spelling *igt__spelling_new(igt__root *root, const char *folder, igt__quota *held) {
@@ -24,22 +25,20 @@ igt__spelling *igt__spelling_new(igt__root *root, const char *folder, igt__quota
     return NULL;
   s->root = root;
   s->folder = folder;
-  s->folders = igt__map_new();
-  s->names = igt__map_new();
+  s->folders = igt__prints_new(false, held);
+  s->names = igt__prints_new(false, held);
   if (!s->folders || !s->names) {
     igt__spelling_free(s);
     return NULL;
   }
-  igt__map_bound(s->folders, held);
-  igt__map_bound(s->names, held);
   return s;
 }
 
 void igt__spelling_free(igt__spelling *s) {
   if (!s)
     return;
-  igt__map_free(s->folders);
-  igt__map_free(s->names);
+  igt__prints_free(s->folders);
+  igt__prints_free(s->names);
   igt__free(s);
 }
 
@@ -48,7 +47,7 @@ static igt_status note_names(igt__spelling *s, const char *folder, DIR *dir, igt
 
   while ((errno = 0, e = readdir(dir)) != NULL) {
     char *path = igt__path_join(folder, e->d_name);
-    bool set = path && igt__map_set(s->names, path, s);
+    bool set = path && igt__prints_set(s->names, path, 0);
     igt__free(path);
     if (!set)
       return igt__fail_memory(err);
@@ -62,9 +61,9 @@ static igt_status read_folder(igt__spelling *s, const char *folder, igt_error *e
   DIR *dir;
   int fd;
 
-  if (igt__map_has(s->folders, folder))
+  if (igt__prints_has(s->folders, folder))
     return IGT_OK;
-  if (!igt__map_set(s->folders, folder, s))
+  if (!igt__prints_set(s->folders, folder, 0))
     return igt__fail_memory(err);
   status = igt__root_open_file(s->root, folder, O_RDONLY | O_DIRECTORY, 0, false, &fd, err);
   if (status != IGT_OK)
@@ -88,7 +87,7 @@ static igt_status claim_step(igt__spelling *s, const char *path, igt_error *err)
   igt_status status = folder ? read_folder(s, folder, err) : igt__fail_memory(err);
 
   igt__free(folder);
-  if (status != IGT_OK || igt__map_has(s->names, path))
+  if (status != IGT_OK || igt__prints_has(s->names, path))
     return status;
   status = igt__root_stat(s->root, path, &st, NULL);
   if (status == IGT_OK)
@@ -96,7 +95,7 @@ static igt_status claim_step(igt__spelling *s, const char *path, igt_error *err)
                      "'%s' is there under a name that this file system takes for the same", path);
   if (status != IGT_E_NO_FILE)
     return igt__root_stat(s->root, path, &st, err);
-  return igt__map_set(s->names, path, s) ? IGT_OK : igt__fail_memory(err);
+  return igt__prints_set(s->names, path, 0) ? IGT_OK : igt__fail_memory(err);
 }
 
 igt_status igt__spelling_claim(igt__spelling *s, const char *path, igt_error *err) {

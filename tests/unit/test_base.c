@@ -17,6 +17,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/prints.h"
+#include "base/sip.h"
 #include "base/str.h"
 #include "igtcloud/client.h"
 
@@ -326,6 +328,86 @@ static void test_map_of_hostile_names(void **state) {
   igt__map_free(map);
 }
 
+/* Of `openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:16 SIPHASH`, which
+ * has the words' bytes in the other order. */
+static void test_sip_print(void **state) {
+  (void)state;
+  const uint64_t key[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
+  static const struct {
+    const char *text;
+    size_t n;
+    uint64_t print[2];
+  } cases[] = {{"", 0, {0xe6a825ba047f81a3, 0x930255c71472f66d}},
+               {"\0", 1, {0x44af996bd8c187da, 0x45fc229b11597634}},
+               {"\0\1\2\3\4\5\6\7\10", 9, {0xabbad90a06994426, 0xed716dbb028b7fc4}}};
+  uint64_t print[2], again[2];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    igt__sip_print_keyed(key, cases[i].text, cases[i].n, print);
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+      assert_memory_equal(print, cases[i].print, sizeof print);
+  }
+  igt__sip_print("a", print);
+  igt__sip_print("a", again);
+  assert_memory_equal(print, again, sizeof print);
+  igt__sip_print_keyed(key, "a", 1, again);
+  assert_memory_not_equal(print, again, sizeof print);
+}
+
+static void test_prints(void **state) {
+  (void)state;
+  igt__quota whole;
+  igt__quota_init(&whole, 1 << 20, NULL);
+  igt__prints *set = igt__prints_new(false, &whole), *numbers = igt__prints_new(true, NULL);
+  char key[16];
+  assert_false(igt__prints_has(NULL, "k0") || igt__prints_has(set, "k0"));
+  assert_null(igt__prints_number(numbers, "k0"));
+  for (unsigned i = 0; i < 10000; i++) {
+    snprintf(key, sizeof key, "k%u", i);
+    assert_false(igt__prints_has(set, key));
+    assert_true(igt__prints_set(set, key, 0) && igt__prints_set(numbers, key, i));
+  }
+  assert_true(whole.used == 16384 * 16); /* what 10,000 files of a study need */
+  assert_true(igt__prints_set(numbers, "k7", UINT64_MAX) && igt__prints_set(set, "k7", 0));
+  for (unsigned i = 0; i < 10000; i++) {
+    snprintf(key, sizeof key, "k%u", i);
+    assert_true(igt__prints_has(set, key) && igt__prints_has(numbers, key));
+    assert_int_equal(*igt__prints_number(numbers, key), i == 7 ? UINT64_MAX : i);
+  }
+  *igt__prints_number(numbers, "k9") |= 1 << 20;
+  assert_int_equal(*igt__prints_number(numbers, "k9"), 9 | 1 << 20);
+  assert_false(igt__prints_has(set, "k10000") || igt__prints_has(numbers, "K1"));
+  igt__prints_free(set);
+  igt__prints_free(numbers);
+  igt__prints_free(NULL);
+  assert_int_equal(whole.used, 0);
+}
+
+/* What does not fit, or has no memory, changes nothing. */
+static void test_bounds_of_prints(void **state) {
+  (void)state;
+  igt__quota whole;
+  unsigned kept;
+  char key[16];
+  igt__quota_init(&whole, 1000, NULL);
+  igt__prints *set = igt__prints_new(false, &whole);
+  for (kept = 0; snprintf(key, sizeof key, "%u", kept) > 0 && igt__prints_set(set, key, 0);)
+    kept++;
+  assert_true(kept == 24 && igt__quota_refused(&whole) && whole.used == 512);
+  assert_true(igt__prints_has(set, "23") && !igt__prints_has(set, "24"));
+  assert_true(igt__prints_set(set, "0", 0));
+  igt__prints_free(set);
+  assert_int_equal(whole.used, 0);
+  igt__mem_set_hooks(&failing);
+  allocations_left = 0;
+  assert_null(igt__prints_new(true, NULL));
+  allocations_left = 1;
+  set = igt__prints_new(true, &whole);
+  assert_true(set && !igt__prints_set(set, "a", 1) && !igt__prints_has(set, "a"));
+  igt__mem_set_hooks(NULL);
+  assert_int_equal(whole.used, 0);
+  igt__prints_free(set);
+}
+
 static void test_quota(void **state) {
   (void)state;
   igt__quota whole, part, other;
@@ -492,6 +574,9 @@ int main(void) {
       cmocka_unit_test(test_glob),
       cmocka_unit_test(test_map),
       cmocka_unit_test(test_map_of_hostile_names),
+      cmocka_unit_test(test_sip_print),
+      cmocka_unit_test(test_prints),
+      cmocka_unit_test(test_bounds_of_prints),
       cmocka_unit_test(test_quota),
       cmocka_unit_test(test_bounds_of_arena_and_map),
       cmocka_unit_test(test_cancel),
