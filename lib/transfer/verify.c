@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/name.h"
@@ -11,6 +10,7 @@
 #include "transfer/compare.h"
 #include "transfer/match.h"
 #include "transfer/plan.h"
+#include "transfer/remotes.h"
 #include "transfer/tree.h"
 
 typedef struct verify {
@@ -22,13 +22,6 @@ typedef struct verify {
   igt__pool *readers;
 } verify;
 
-/* A file of the cloud. */
-typedef struct remote {
-  const char *key;
-  uint64_t size;
-  bool completed, wanted, seen;
-} remote;
-
 /* One study, or the project's files. */
 typedef struct plan {
   verify *v;
@@ -36,9 +29,8 @@ typedef struct plan {
   bool there;   /* the cloud has it; else all of its files are missing there */
   char *folder; /* below the root; NULL: it is not here, and all is missing here */
   /* of the category that is compared */
-  igt__quota held; /* arena and files: the cloud decides how much it is */
-  igt__arena *arena;
-  igt__map *files;  /* by their names: remote */
+  igt__quota held; /* files: the cloud decides how many they are */
+  igt__remotes *files;
   bool own_folders; /* some lie in folders that are called as ours for categories */
   const char *list; /* which list of the answer */
   char *content;    /* folder of its files, below the root */
@@ -57,8 +49,8 @@ static const struct {
 
 /* ---- one file that needs no reading ---- */
 
-static void tell(plan *p, const char *name, const char *local, const remote *r, igt_result result,
-                 const char *text, const igt_error *err) {
+static void tell(plan *p, const char *name, const char *local, const igt__remote *r,
+                 igt_result result, const char *text, const igt_error *err) {
   igt_item item = {
       .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
   char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
@@ -85,38 +77,79 @@ static void note_folders(plan *p, const char *name) {
   p->own_folders |= igt__str_starts(name, "files/") || igt__str_starts(name, "dicom/");
 }
 
+/* A file that is not here. */
+static void tell_missing(plan *p, const char *name, const igt__remote *r) {
+  if (!r->completed) {
+    pthread_mutex_lock(&p->v->run.lock);
+    p->v->run.summary.files_incomplete++;
+    pthread_mutex_unlock(&p->v->run.lock);
+    tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
+  } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
+    tell(p, name, NULL, r, IGT_RESULT_IGNORED,
+         "its name is that of the file in which the study itself is described", NULL);
+  } else {
+    tell(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
+  }
+  igt__run_wait_events(&p->v->run);
+}
+
+/* Whether a file of the list is one that is looked at, and what is of interest. */
+static bool take_remote(const plan *p, const char *list, const igt_file *file, const char **name,
+                        igt__remote *r) {
+  if (list && strcmp(list, p->list) != 0)
+    return false;
+  *name = *igt__text_of(&file->file_name) ? file->file_name.v
+                                          : igt__path_base(igt__text_of(&file->key));
+  r->key = igt__text_of(&file->key);
+  r->size =
+      file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
+  r->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
+  r->wanted = has_extension(p->v, *name, igt__text_of(&file->type));
+  return true;
+}
+
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
-  const char *name = *igt__text_of(&file->file_name) ? file->file_name.v
-                                                     : igt__path_base(igt__text_of(&file->key));
   igt_error err = IGT_ERROR_INIT;
-  remote *r;
+  const char *name;
+  igt__remote r;
 
   if (igt__run_stopping(&p->v->run))
     return IGT_E_CANCELLED;
-  if (list && strcmp(list, p->list) != 0)
+  if (!take_remote(p, list, file, &name, &r))
     return IGT_OK;
   note_folders(p, name);
   if (!igt__wanted(&p->v->run.options, name)) /* nor would the local one be */
     return IGT_OK;
-  if (igt__map_has(p->files, name)) {
+  if (igt__remotes_have(p->files, name)) {
     (void)igt__fail(&err, IGT_E_COLLISION, "the study has another file of this name");
     tell(p, name, NULL, NULL, IGT_RESULT_FAILED, "", &err);
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
-  r = igt__arena_calloc(p->arena, 1, sizeof *r);
-  if (!r)
+  if (!igt__remotes_add(p->files, name, &r))
     return IGT_E_NO_MEMORY;
-  r->key = igt__arena_strdup(p->arena, igt__text_of(&file->key));
-  r->size =
-      file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
-  r->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
-  r->wanted = has_extension(p->v, name, igt__text_of(&file->type));
-  return r->key && igt__map_set(p->files, name, r) ? IGT_OK : IGT_E_NO_MEMORY;
+  if (!p->folder && r.wanted && igt__remotes_see(p->files, name))
+    tell_missing(p, name, &r);
+  return IGT_OK;
 }
 
-static igt_status load_remote(plan *p, size_t category, igt_error *err) {
+/* Those that the walk did not meet: their names are in the cloud's list, and nowhere here. */
+static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  const char *name;
+  igt__remote r;
+
+  if (igt__run_stopping(&p->v->run))
+    return IGT_E_CANCELLED;
+  if (take_remote(p, list, file, &name, &r) && igt__remotes_see(p->files, name))
+    tell_missing(p, name, &r);
+  return IGT_OK;
+}
+
+static igt_status list_files(plan *p, size_t category,
+                             igt_status (*each)(void *payload, const char *list, igt_file *file),
+                             igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt__run *run = &p->v->run;
   igt_status status;
@@ -125,10 +158,10 @@ static igt_status load_remote(plan *p, size_t category, igt_error *err) {
     options.auxiliary = "True";
   if (!*p->group->study)
     status = igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
-                                        each_remote, p, err);
+                                        each, p, err);
   else
     status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
-                                      &options, each_remote, p, err);
+                                      &options, each, p, err);
   return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
                                    : status;
 }
@@ -136,7 +169,7 @@ static igt_status load_remote(plan *p, size_t category, igt_error *err) {
 /* ---- what is here ---- */
 
 static void compare(plan *p, const igt__walk_entry *e, const char *name, const char *local,
-                    remote *r) {
+                    const igt__remote *r) {
   igt__compare_file file = {.group = p->group,
                             .grant = p->grant,
                             .readers = p->v->readers,
@@ -151,12 +184,13 @@ static void compare(plan *p, const igt__walk_entry *e, const char *name, const c
     tell(p, name, local, r, IGT_RESULT_FAILED, "", &err);
 }
 
-static void take_file(plan *p, const igt__walk_entry *e, const char *name, const char *local) {
-  remote *r = igt__map_get(p->files, name);
-  remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
+/* r NULL: the cloud has no such file. */
+static void take_file(plan *p, const igt__walk_entry *e, const char *name, const char *local,
+                      const igt__remote *r) {
+  igt__remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
 
   if (r)
-    r->seen = true;
+    (void)igt__remotes_see(p->files, name);
   if (!r)
     tell(p, name, local, &mine, IGT_RESULT_MISSING_THERE, "", NULL);
   else if (!r->completed)
@@ -168,7 +202,8 @@ static void take_file(plan *p, const igt__walk_entry *e, const char *name, const
 }
 
 static void take_entry(plan *p, const igt__walk_entry *e, const char *name, const char *local) {
-  const remote *r = igt__map_get(p->files, name);
+  igt__remote found;
+  const igt__remote *r = igt__remotes_find(p->files, name, &found) ? &found : NULL;
   igt_error err = IGT_ERROR_INIT;
 
   if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run.options, name))
@@ -184,7 +219,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   } else if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")) {
     tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is an unfinished download", NULL);
   } else {
-    take_file(p, e, name, local);
+    take_file(p, e, name, local, r);
   }
 }
 
@@ -226,30 +261,6 @@ static igt_status walk_content(plan *p, igt_error *err) {
   return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
 }
 
-/* What the walk did not meet. */
-static void tell_missing(plan *p) {
-  const char *name;
-  void *value;
-
-  for (size_t i = 0; igt__map_at(p->files, i, &name, &value); i++) {
-    const remote *r = value;
-    if (r->seen || !r->wanted)
-      continue;
-    if (!r->completed) {
-      pthread_mutex_lock(&p->v->run.lock);
-      p->v->run.summary.files_incomplete++;
-      pthread_mutex_unlock(&p->v->run.lock);
-      tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
-    } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
-      tell(p, name, NULL, r, IGT_RESULT_IGNORED,
-           "its name is that of the file in which the study itself is described", NULL);
-    } else {
-      tell(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
-    }
-    igt__run_wait_events(&p->v->run);
-  }
-}
-
 /* ---- one study ---- */
 
 /* Where a download or an upload has the files of this category. */
@@ -283,15 +294,12 @@ static igt_status begin_category(plan *p, size_t category, igt_error *err) {
   igt__buf text;
 
   igt__s3_grant_unref(p->grant);
-  igt__map_free(p->files);
-  igt__arena_reset(p->arena);
+  igt__remotes_free(p->files);
   p->list = categories[category].folder;
-  p->files = igt__map_new();
   p->own_folders = false;
-  if (p->files)
-    igt__map_bound(p->files, &p->held);
   igt__buf_init(&text, 64 * 1024);
   igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
+  p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->held);
   p->grant = text.failed ? NULL : igt__run_grant(&p->v->run, "GET", text.data);
   igt__buf_finish(&text);
   return p->files && p->grant ? IGT_OK : igt__fail_memory(err);
@@ -301,19 +309,18 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
   igt_status status = begin_category(p, category, err);
 
   if (status == IGT_OK && p->there)
-    status = load_remote(p, category, err);
+    status = list_files(p, category, each_remote, err);
   if (status == IGT_OK && p->folder)
     status = choose_content(p, category, several, err);
   if (status == IGT_OK && p->folder)
     status = walk_content(p, err);
-  if (status == IGT_OK)
-    tell_missing(p);
+  if (status == IGT_OK && igt__remotes_unseen(p->files) > 0)
+    status = list_files(p, category, each_unseen, err);
   return status;
 }
 
 static void plan_free(plan *p) {
-  igt__map_free(p->files);
-  igt__arena_free(p->arena);
+  igt__remotes_free(p->files);
   igt__s3_grant_unref(p->grant);
   igt__free(p->folder);
   igt__free(p->content);
@@ -361,11 +368,8 @@ static igt_status begin_plan(verify *v, const igt_institute *institute, const ch
     p->v = v;
     p->there = s3_prefix != NULL;
     p->folder = folder ? igt__strdup(folder) : NULL;
-    p->arena = igt__arena_new(0);
     igt__quota_init_part(&p->held, &v->run.held);
-    if (p->arena)
-      igt__arena_bound(p->arena, UINT64_MAX, &p->held);
-    if (p->arena && (p->folder || !folder))
+    if (p->folder || !folder)
       p->group = igt__group_open(&v->run, institute ? igt__text_of(&institute->name) : "",
                                  institute ? igt__text_of(&institute->id) : "", study, study_id,
                                  s3_prefix ? s3_prefix : "");

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "model/model.h"
 #include "transfer/check.h"
@@ -23,6 +24,7 @@
 #include "transfer/partial.h"
 #include "transfer/plan.h"
 #include "transfer/pool.h"
+#include "transfer/remotes.h"
 #include "transfer/sched.h"
 #include "transfer/table.h"
 
@@ -587,6 +589,78 @@ static void test_pace(void **state) {
   assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 3);
 }
 
+/* ---- what the cloud has of a study ---- */
+
+static void test_remotes(void **state) {
+  (void)state;
+  char long_name[IGT__S3_MAX_KEY + 1], long_key[IGT__S3_MAX_KEY + 3];
+  memset(long_name, 'n', sizeof long_name - 1);
+  long_name[sizeof long_name - 1] = '\0';
+  snprintf(long_key, sizeof long_key, "p/%s", long_name);
+  const struct {
+    const char *name;
+    igt__remote file;
+  } files[] = {{"a", {"p/a", 5, true, true}},
+               {"b/c.txt", {"p/b/c.txt", IGT__S3_MAX_OBJECT, false, true}},
+               {"d", {"p/d", 0, true, false}},
+               /* Their keys are kept, and a size. */
+               {"e", {"p/f", 1, true, true}},
+               {"g", {"", 2, true, true}},
+               {"h", {"q", 3, false, true}},
+               {"i", {"p/i", INT64_MAX, false, false}},
+               {long_name, {long_key, 4, true, true}}};
+  enum { COUNT = sizeof files / sizeof *files };
+  igt__quota whole;
+  igt__quota_init(&whole, 1 << 20, NULL);
+  igt__remotes *r = igt__remotes_new("p/", &whole);
+  igt__remote found;
+  assert_false(igt__remotes_find(r, "a", &found) || igt__remotes_see(r, "a"));
+  for (size_t i = 0; i < COUNT; i++) {
+    assert_false(igt__remotes_have(r, files[i].name));
+    assert_true(igt__remotes_add(r, files[i].name, &files[i].file));
+  }
+  assert_int_equal(igt__remotes_unseen(r), 6);
+  for (int seen = 0; seen < 2; seen++)
+    for (size_t i = 0; i < COUNT; i++) {
+      const igt__remote *file = &files[i].file;
+      assert_true(igt__remotes_have(r, files[i].name) &&
+                  igt__remotes_find(r, files[i].name, &found));
+      assert_string_equal(found.key, file->key);
+      assert_true(found.size == file->size && found.completed == file->completed &&
+                  found.wanted == file->wanted);
+      assert_int_equal(igt__remotes_see(r, files[i].name), file->wanted && !seen);
+    }
+  assert_int_equal(igt__remotes_unseen(r), 0);
+  igt__remotes_free(r);
+  igt__remotes_free(NULL);
+  assert_int_equal(whole.used, 0);
+}
+
+/* Keys that are kept are of the quota, too. */
+static void test_bounds_of_remotes(void **state) {
+  (void)state;
+  char name[16], key[1000] = {0};
+  igt__remote file = {key, 1, true, true};
+  igt__quota whole;
+  size_t kept;
+  memset(key, 'k', sizeof key - 1);
+  for (int odd = 0; odd < 2; odd++) {
+    igt__quota_init(&whole, 50000, NULL);
+    igt__remotes *r = igt__remotes_new("p/", &whole);
+    for (kept = 0; kept < 5000; kept++) {
+      snprintf(name, sizeof name, "%zu", kept);
+      if (!odd)
+        snprintf(key, sizeof key, "p/%zu", kept);
+      if (!igt__remotes_add(r, name, &file))
+        break;
+      memset(key, 'k', sizeof key - 1);
+    }
+    assert_true(igt__quota_refused(&whole) && (odd ? kept > 15 && kept < 50 : kept == 768));
+    igt__remotes_free(r);
+    assert_int_equal(whole.used, 0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pace),
@@ -604,6 +678,8 @@ int main(void) {
       cmocka_unit_test(test_days),
       cmocka_unit_test(test_shards),
       cmocka_unit_test(test_table),
+      cmocka_unit_test(test_remotes),
+      cmocka_unit_test(test_bounds_of_remotes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
