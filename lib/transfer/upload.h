@@ -7,6 +7,7 @@
  * (upload_plan.c), whatever they belong to. */
 
 #include "base/arena.h"
+#include "base/prints.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/find.h"
@@ -62,11 +63,10 @@ struct igt__upload_plan {
   const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
 
   igt__group *group;
-  char *prefix;      /* of the keys */
-  igt__arena *arena; /* of the batch */
-  igt__quota held;   /* what follows; the cloud decides how much it is */
-  igt__arena *listed;
-  igt__map *there; /* key: what the cloud says of it */
+  char *prefix;       /* of the keys */
+  igt__arena *arena;  /* of the batch */
+  igt__quota held;    /* there: the cloud decides how much it is */
+  igt__prints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
   igt__s3_grant *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];
   igt__send_file pending[IGT__UPLOAD_BATCH];

@@ -15,11 +15,6 @@
 
 typedef igt__upload_plan plan;
 
-typedef struct remote_file {
-  int64_t size;
-  bool completed;
-} remote_file;
-
 /* ---- one file ---- */
 
 /* How it was verified when it came or went, if it is that file still. */
@@ -92,7 +87,7 @@ static bool journal_knows(const plan *p, const char *key, const igt__local *loca
 static igt_status is_there(plan *p, const char *key, const igt__local *local, bool *there,
                            igt_error *err) {
   const igt_transfer_options *o = &p->u->run.options;
-  const remote_file *remote = igt__map_get(p->there, key);
+  const uint64_t *remote = igt__prints_number(p->there, key);
   bool same, known = !o->overwrite && journal_knows(p, key, local, &same);
 
   *there = false;
@@ -102,7 +97,7 @@ static igt_status is_there(plan *p, const char *key, const igt__local *local, bo
     *there = known && same;
     return *there && o->checksum ? compare_with_store(p, key, local, there, err) : IGT_OK;
   }
-  if (!remote || !remote->completed || remote->size != (int64_t)local->size)
+  if (!remote || *remote != local->size + 1)
     return IGT_OK;
   if (o->checksum)
     return compare_with_store(p, key, local, there, err);
@@ -122,7 +117,7 @@ static igt_status register_files(plan *p, igt_error *err) {
   igt_status status;
 
   for (size_t i = 0; i < p->batch_count; i++)
-    if (!igt__map_has(p->there, p->pending[i].key))
+    if (!igt__prints_has(p->there, p->pending[i].key))
       body[n++] = p->batch[i];
   if (n == 0 || !p->registered)
     return IGT_OK;
@@ -296,19 +291,17 @@ static bool may_be_ours(const plan *p, const char *key) {
 
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
-  remote_file *remote;
+  bool known = file->file_size.is == IGT_SET && file->file_size.v >= 0;
+  bool complete = known && file->is_completed.is == IGT_SET && file->is_completed.v;
 
   if (igt__run_stopping(&p->u->run))
     return IGT_E_CANCELLED;
   if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
       !may_be_ours(p, file->key.v))
     return IGT_OK;
-  remote = igt__map_get(p->there, file->key.v);
-  if (!remote && !(remote = igt__arena_calloc(p->listed, 1, sizeof *remote)))
-    return IGT_E_NO_MEMORY;
-  remote->size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
-  remote->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
-  return igt__map_set(p->there, file->key.v, remote) ? IGT_OK : IGT_E_NO_MEMORY;
+  return igt__prints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0)
+             ? IGT_OK
+             : IGT_E_NO_MEMORY;
 }
 
 static igt_status load_remote(plan *p, igt_error *err) {
@@ -352,8 +345,7 @@ igt__upload_plan *igt__upload_plan_new(igt__upload *u, const igt_institute *inst
 void igt__upload_plan_free(igt__upload_plan *p) {
   if (p->release)
     p->release(p);
-  igt__map_free(p->there);
-  igt__arena_free(p->listed);
+  igt__prints_free(p->there);
   igt__arena_free(p->arena);
   igt__s3_grant_unref(p->put);
   igt__s3_grant_unref(p->get);
@@ -386,14 +378,11 @@ bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *s
 
 static igt_status prepare(plan *p, igt_error *err) {
   p->arena = igt__arena_new(0);
-  p->listed = igt__arena_new(0);
-  p->there = igt__map_new();
-  p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
-  if (!p->arena || !p->listed || !p->there || !p->put)
-    return igt__fail_memory(err);
   igt__quota_init_part(&p->held, &p->u->run.held);
-  igt__arena_bound(p->listed, UINT64_MAX, &p->held);
-  igt__map_bound(p->there, &p->held);
+  p->there = igt__prints_new(true, &p->held);
+  p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
+  if (!p->arena || !p->there || !p->put)
+    return igt__fail_memory(err);
   return load_remote(p, err);
 }
 
