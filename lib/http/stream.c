@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
+/* A list of 800 files. With less, runs of studies of some hundred files would need room in TMPDIR,
+ * which is small or read-only in some containers. */
 #define MEMORY (256u * 1024)
 
 /* Older bytes are in memory, newer ones in the file; as long as the file has unread bytes, what
