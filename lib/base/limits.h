@@ -24,8 +24,9 @@
  */
 #define IGT__MAX_ELEMENT_MEMORY (16ull * IGT__MAX_JSON_ELEMENT)
 /* Memory of one list that has to be known as a whole: the studies of an institute that are uploaded
- * to (600 B each), the files of a study (200 B each), the names in a folder, a list that a program
- * wants in one piece (3 KB a study). A million of the first fit, and 300,000 of the last, as above.
+ * to (600 B each), the files of a study (fingerprints: 24 B each, and as much that is free), the
+ * names in a folder, a list that a program wants in one piece (3 KB a study). A million of the
+ * first fit, ten of the second and 300,000 of the last, as above.
  */
 #define IGT__MAX_LIST_MEMORY (1024ull * 1024 * 1024)
 /* The same of all studies that a run has in hand, of which there may be 64; half of what the
