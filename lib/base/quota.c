@@ -68,6 +68,10 @@ void igt__quota_give(igt__quota *quota, size_t n) {
     (void)__atomic_sub_fetch(&quota->used, n, __ATOMIC_RELAXED);
 }
 
+uint64_t igt__quota_used(const igt__quota *quota) {
+  return __atomic_load_n(&quota->used, __ATOMIC_RELAXED);
+}
+
 bool igt__quota_refused(const igt__quota *quota) {
   return __atomic_load_n(&quota->refused, __ATOMIC_RELAXED);
 }

@@ -26,6 +26,7 @@ void igt__quota_init_part(igt__quota *quota, igt__quota *whole);
 /* False: there is not so much left. quota NULL: without bound. */
 bool igt__quota_take(igt__quota *quota, size_t n);
 void igt__quota_give(igt__quota *quota, size_t n);
+uint64_t igt__quota_used(const igt__quota *quota);
 /* Whether what failed for want of memory failed because of the quota. */
 bool igt__quota_refused(const igt__quota *quota);
 

@@ -373,6 +373,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
   for (size_t c = 0; c < sizeof categories / sizeof *categories && status == IGT_OK; c++)
     if (wanted & categories[c].bit)
       status = list_category(p, c, several, err);
+  igt__run_listed(&p->d->run, &p->held);
   return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }
 

@@ -21,6 +21,7 @@ struct igt__pool {
   struct task *head, **tail;
   size_t waiting;
   unsigned idle, count, max;
+  unsigned busy, limit; /* tasks that run, and that may */
   bool closing;
   pthread_t threads[];
 };
@@ -35,12 +36,16 @@ static struct task *take_locked(igt__pool *pool) {
   return task;
 }
 
+static bool may_take_locked(const igt__pool *pool) {
+  return pool->head && pool->busy < pool->limit;
+}
+
 static void *work(void *arg) {
   igt__pool *pool = arg;
 
   pthread_mutex_lock(&pool->lock);
   for (;;) {
-    while (!pool->head && !pool->closing) {
+    while (!may_take_locked(pool) && (pool->head || !pool->closing)) {
       pool->idle++;
       pthread_cond_wait(&pool->wake, &pool->lock);
       pool->idle--;
@@ -48,11 +53,14 @@ static void *work(void *arg) {
     if (!pool->head)
       break;
     struct task *task = take_locked(pool);
+    pool->busy++;
     pthread_mutex_unlock(&pool->lock);
     task->fn(task->arg);
     igt__free(task);
     pthread_mutex_lock(&pool->lock);
+    pool->busy--;
   }
+  pthread_cond_broadcast(&pool->wake); /* those that waited for their turn end, too */
   pthread_mutex_unlock(&pool->lock);
   return NULL;
 }
@@ -83,7 +91,7 @@ igt__pool *igt__pool_new(unsigned max_threads) {
   (void)pthread_mutex_init(&pool->lock, NULL);
   (void)pthread_cond_init(&pool->wake, NULL);
   pool->tail = &pool->head;
-  pool->max = max_threads;
+  pool->max = pool->limit = max_threads;
   /* The first one now: a task that found no thread would run on its caller's, which may be a loop
    * that the task waits for. */
   if (!start_thread_locked(pool)) {
@@ -105,7 +113,7 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
     *pool->tail = task;
     pool->tail = &task->next;
     pool->waiting++;
-    if (pool->idle < pool->waiting && pool->count < pool->max)
+    if (pool->idle < pool->waiting && pool->count < pool->limit)
       (void)start_thread_locked(pool); /* else those that are there do it in time */
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
@@ -114,6 +122,21 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
     igt__free(task);
     fn(arg);
   }
+}
+
+void igt__pool_limit(igt__pool *pool, unsigned tasks) {
+  unsigned limit = tasks < 1 ? 1 : tasks < pool->max ? tasks : pool->max;
+
+  pthread_mutex_lock(&pool->lock);
+  if (limit > pool->limit) {
+    pool->limit = limit;
+    for (size_t n = pool->idle; n < pool->waiting && pool->count < limit; n++)
+      if (!start_thread_locked(pool))
+        break;
+    pthread_cond_broadcast(&pool->wake);
+  }
+  pool->limit = limit;
+  pthread_mutex_unlock(&pool->lock);
 }
 
 size_t igt__pool_waiting(igt__pool *pool) {

@@ -17,6 +17,9 @@ igt__pool *igt__pool_new(unsigned max_threads); /* NULL: no memory, or no thread
 /* Runs fn(arg) soon, in order of adding; never blocks. Without memory it runs at once, on the
  * caller's thread. */
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);
+/* No more than so many tasks at once from now on, and one at least; what runs is not ended. Without
+ * it, and at most, as many as there may be threads. */
+void igt__pool_limit(igt__pool *pool, unsigned tasks);
 /* Tasks added and not begun: producers wait while it is high. */
 size_t igt__pool_waiting(igt__pool *pool);
 /* Runs what was added, also while this goes on, joins and frees. */

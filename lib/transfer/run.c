@@ -12,6 +12,10 @@
 
 /* Listings and planning at once: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
+/* Of studies with many files so few, so that memory does not grow with their size: 16 studies of
+ * 10,000 files held 10 MiB. Reading their lists takes the time of the line, not its latency. */
+#define PRODUCERS_LEAST 4
+#define PLANNED_BYTES (1024u * 1024)
 /* A large file begins, ends and is told of in round trips, which must overlap with those of as many
  * others as there may be connections. */
 #define HELPERS_MAX 80
@@ -49,6 +53,8 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
                      run->options.concurrent_files);
   run->lister = igt__pool_new(1);
   run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
+  if (run->producers) /* until it is known how large the studies are */
+    igt__pool_limit(run->producers, PRODUCERS_LEAST);
   run->helpers = igt__pool_new(HELPERS_MAX);
   run->granters = igt__pool_new(GRANTERS_MAX);
   run->hashers = igt__pool_new(cores > 1 ? (unsigned)cores : 1);
@@ -117,6 +123,17 @@ void igt__run_task_end(igt__run *run) {
     run->totals.listing = false;
   pthread_cond_broadcast(&run->changed);
   pthread_mutex_unlock(&run->lock);
+}
+
+void igt__run_listed(igt__run *run, const igt__quota *held) {
+  uint64_t used = igt__quota_used(held) + 1, fit;
+
+  pthread_mutex_lock(&run->lock);
+  run->held_each = run->held_each ? (run->held_each * 7 + used) / 8 : used;
+  fit = PLANNED_BYTES / run->held_each;
+  pthread_mutex_unlock(&run->lock);
+  fit = fit < PRODUCERS_LEAST ? PRODUCERS_LEAST : fit < PRODUCERS_MAX ? fit : PRODUCERS_MAX;
+  igt__pool_limit(run->producers, (unsigned)fit);
 }
 
 /* ---- stopping ---- */

@@ -50,6 +50,7 @@ struct igt__run {
   igt__group *groups; /* that are open */
   size_t group_count; /* open */
   unsigned tasks;     /* listers and planners under way */
+  uint64_t held_each; /* of a study's list, by the last few */
   igt_status fatal;   /* first thing that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
@@ -94,6 +95,9 @@ void igt__run_task_end(igt__run *run);
 /* On the calling thread: hands events to the callbacks until the run is over. Returns what the
  * whole came to: fatal, cancelled, some failed or IGT_OK. */
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err);
+
+/* A study's list is in, of which so much is held: of large ones fewer are planned at once. */
+void igt__run_listed(igt__run *run, const igt__quota *held);
 
 bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
 bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */

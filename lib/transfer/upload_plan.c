@@ -377,13 +377,17 @@ bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *s
 }
 
 static igt_status prepare(plan *p, igt_error *err) {
+  igt_status status;
+
   p->arena = igt__arena_new(0);
   igt__quota_init_part(&p->held, &p->u->run.held);
   p->there = igt__prints_new(true, &p->held);
   p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
   if (!p->arena || !p->there || !p->put)
     return igt__fail_memory(err);
-  return load_remote(p, err);
+  status = load_remote(p, err);
+  igt__run_listed(&p->u->run, &p->held);
+  return status;
 }
 
 static igt_status walk(plan *p, igt_error *err) {

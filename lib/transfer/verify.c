@@ -310,6 +310,7 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
 
   if (status == IGT_OK && p->there)
     status = list_files(p, category, each_remote, err);
+  igt__run_listed(&p->v->run, &p->held);
   if (status == IGT_OK && p->folder)
     status = choose_content(p, category, several, err);
   if (status == IGT_OK && p->folder)

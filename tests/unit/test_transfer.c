@@ -50,6 +50,58 @@ static void test_pool(void **state) {
   igt__pool_free(NULL);
 }
 
+typedef struct crowd {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  unsigned inside, most, done;
+  bool open; /* those inside may leave */
+} crowd;
+
+static void crowd_task(void *arg) {
+  crowd *c = arg;
+
+  pthread_mutex_lock(&c->lock);
+  c->inside++;
+  if (c->inside > c->most)
+    c->most = c->inside;
+  pthread_cond_broadcast(&c->changed);
+  while (!c->open)
+    pthread_cond_wait(&c->changed, &c->lock);
+  c->inside--;
+  c->done++;
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void wait_inside(crowd *c, unsigned n) {
+  pthread_mutex_lock(&c->lock);
+  while (c->inside < n)
+    pthread_cond_wait(&c->changed, &c->lock);
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void test_pool_limit(void **state) {
+  crowd c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+  igt__pool *pool = igt__pool_new(4);
+
+  (void)state;
+  igt__pool_limit(pool, 2);
+  for (int i = 0; i < 20; i++)
+    igt__pool_add(pool, crowd_task, &c);
+  wait_inside(&c, 2);
+  assert_int_equal(igt__pool_waiting(pool), 18);
+  igt__pool_limit(pool, 9); /* no more than there may be threads */
+  wait_inside(&c, 4);
+  assert_int_equal(igt__pool_waiting(pool), 16);
+  igt__pool_limit(pool, 0); /* one: of those inside, three end first */
+  pthread_mutex_lock(&c.lock);
+  c.open = true;
+  pthread_cond_broadcast(&c.changed);
+  pthread_mutex_unlock(&c.lock);
+  igt__pool_free(pool); /* and still runs all */
+  assert_int_equal(c.done, 20);
+  assert_int_equal(c.most, 4);
+}
+
 /* ---- the scheduler ---- */
 
 typedef struct job {
@@ -665,6 +717,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_pool),
+      cmocka_unit_test(test_pool_limit),
       cmocka_unit_test(test_turns),
       cmocka_unit_test(test_cap_in_lane),
       cmocka_unit_test(test_stop),
