@@ -62,6 +62,12 @@ igt_status igt__held_fail(const igt__quota *held, const char *what, const char *
                    size, all ? " for all lists at once" : "", advice);
 }
 
+const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
+    {IGT_CATEGORY_FILES, "files", "files/"},
+    {IGT_CATEGORY_DICOM, "dicom", "0/"},
+    {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
+};
+
 bool igt__wanted(const igt_transfer_options *options, const char *path) {
   bool wanted = options->include_count == 0;
 

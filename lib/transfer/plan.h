@@ -2,7 +2,8 @@
 #ifndef IGT_TRANSFER_PLAN_H
 #define IGT_TRANSFER_PLAN_H
 
-/* What download and upload share in planning: room for studies, patterns, names of folders. */
+/* What download, upload and verify share in planning: room for studies, categories, patterns, names
+ * of folders. */
 
 #include "base/name.h"
 #include "base/quota.h"
@@ -31,6 +32,15 @@ igt_status igt__held_fail(const igt__quota *held, const char *what, const char *
                           igt_error *err);
 /* The advice where patterns choose files. */
 #define IGT__HELD_FILES "take a part of them at a time (--include)"
+
+/* What the files of a study are divided into: a list of its own in the cloud's answer, a folder here
+ * where several are asked for, a prefix of the keys below the study's. */
+typedef struct igt__category {
+  unsigned bit; /* IGT_CATEGORY_... */
+  const char *folder, *prefix;
+} igt__category;
+#define IGT__CATEGORY_COUNT 3
+extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);
