@@ -5,21 +5,16 @@ speaks for."""
 
 import pytest
 
-from igtcloud import SOME_FAILED, Program
+from igtcloud import SOME_FAILED
 from sandbox import BUCKET
-from uploads import PART, Place, cloud_with, epd, institute, items, pattern, put
+from uploads import PART, Place, epd, institute, items, pattern, put, seed
 
 SMALL = {f"f{n}": pattern(1000 + n, seed=n) for n in range(8)}
 LARGE = {"film.bin": pattern(4 * PART + 5)}
 TREES = pytest.mark.parametrize("files, count", [(SMALL, 8), (LARGE, 5)], ids=["puts", "parts"])
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with cloud_with(tmp_path_factory.mktemp("seed"),
-                    epd(*[institute(f"lab{n}") for n in range(30)])) as running:
-        yield running
-
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(30)]))
 
 counter = iter(range(30))
 
@@ -43,11 +38,8 @@ class Upload:
 
 
 @pytest.fixture
-def upload(cloud, tmp_path):
-    (tmp_path / "home").mkdir()
-    cloud.clear()
-    yield Upload(cloud, Program(cloud.url, tmp_path / "home"), tmp_path)
-    cloud.clear()
+def upload(cloud, igtcloud, tmp_path):
+    return Upload(cloud, igtcloud, tmp_path)
 
 
 @TREES
