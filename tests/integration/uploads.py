@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the tests of `igtcloud upload` share: parts of seeds, trees, looks at the cloud."""
 
+import functools
+
 from rest_client import RestClient
 from sandbox import BUCKET
 
@@ -42,13 +44,14 @@ def put(folder, files):
     return folder
 
 
+@functools.lru_cache(8)
 def pattern(size, seed=0):
     """Bytes in which no two MiB are the same."""
-    piece = bytes((i * 7 + seed) % 251 for i in range(MIB))
-    out = bytearray()
-    while len(out) < size:
-        out += len(out).to_bytes(8, "big") + piece[8:]
-    return bytes(out[:size])
+    rest = bytes((i * 7 + seed) % 251 for i in range(8, MIB))
+    pieces = [n.to_bytes(8, "big") + rest for n in range(0, size, MIB)]
+    if pieces:
+        pieces[-1] = pieces[-1][:size - (len(pieces) - 1) * MIB]
+    return b"".join(pieces)
 
 
 class Place:
