@@ -132,8 +132,7 @@ void igt__run_listed(igt__run *run, const igt__quota *held) {
   run->held_each = run->held_each ? (run->held_each * 7 + used) / 8 : used;
   fit = PLANNED_BYTES / run->held_each;
   pthread_mutex_unlock(&run->lock);
-  fit = fit < PRODUCERS_LEAST ? PRODUCERS_LEAST : fit < PRODUCERS_MAX ? fit : PRODUCERS_MAX;
-  igt__pool_limit(run->producers, (unsigned)fit);
+  igt__pool_limit(run->producers, fit > PRODUCERS_LEAST ? (unsigned)fit : PRODUCERS_LEAST);
 }
 
 /* ---- stopping ---- */

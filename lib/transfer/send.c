@@ -107,8 +107,6 @@ static void tell(send_work *s) {
   if (s->large) {
     igt__pool_add(s->run->helpers, stored_large_task, s);
   } else if (s->complete) {
-    s->told =
-        (igt__told){.group = s->group, .path = s->item_path, .loop = s->loop, .done = end_told};
     igt__tell(&s->told);
   } else {
     end_done(s);
@@ -240,8 +238,8 @@ static void put_task(void *arg) {
     return;
   }
   p->req.on_done = put_done;
-  s->loop = igt__run_loop(s->run);
-  igt__s3_submit(s->run->s3, s->loop, &p->req);
+  s->told.loop = igt__run_loop(s->run);
+  igt__s3_submit(s->run->s3, s->told.loop, &p->req);
 }
 
 /* ---- the scheduler's side ---- */
@@ -306,6 +304,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->local.path = s->path = igt__strdup(file->local.path);
   s->key = igt__strdup(file->key);
   s->item_path = igt__strdup(file->item_path);
+  s->told = (igt__told){.group = s->group, .path = s->item_path, .done = end_told};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;

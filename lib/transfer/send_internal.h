@@ -18,8 +18,7 @@ typedef struct send_work {
   char *path, *key, *item_path;
   size_t prefix_len;
   bool complete;
-  unsigned loop; /* of the one PUT */
-  igt__told told;
+  igt__told told; /* of the one PUT */
   int fd;
   uint64_t moved;
   char etag[80], digest[128];
