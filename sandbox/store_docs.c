@@ -302,23 +302,9 @@ bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
 
 /* ---- registered files ---- */
 
-bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
-                  bool completed) {
-  store_query q;
-  if (!sbx__query_begin(&q, store, STMT_FILE_PUT))
-    return false;
-  sbx__query_text(&q, 1, owner);
-  sbx__query_text(&q, 2, key);
-  sbx__query_int(&q, 3, size);
-  sbx__query_int(&q, 4, completed);
-  bool ok = sbx__query_done(&q);
-  sbx__query_end(&q);
-  return ok;
-}
-
 /* *changed: there is a row that was written. */
 static bool write_file(sbx_store *store, store_stmt id, const char *owner, const char *key,
-                       int64_t size, bool *changed) {
+                       int64_t size, bool completed, bool *changed) {
   store_query q;
   *changed = false;
   if (!sbx__query_begin(&q, store, id))
@@ -326,22 +312,29 @@ static bool write_file(sbx_store *store, store_stmt id, const char *owner, const
   sbx__query_text(&q, 1, owner);
   sbx__query_text(&q, 2, key);
   sbx__query_int(&q, 3, size);
+  sbx__query_int(&q, 4, completed);
   bool ok = sbx__query_done(&q);
   *changed = ok && sqlite3_changes(q.conn->db) > 0;
   sbx__query_end(&q);
   return ok;
 }
 
+bool sbx_file_put(sbx_store *store, const char *owner, const char *key, int64_t size,
+                  bool completed) {
+  bool changed;
+  return write_file(store, STMT_FILE_PUT, owner, key, size, completed, &changed);
+}
+
 bool sbx_file_add(sbx_store *store, const char *owner, const char *key, int64_t size, bool *known) {
   bool added;
-  bool ok = write_file(store, STMT_FILE_ADD, owner, key, size, &added);
+  bool ok = write_file(store, STMT_FILE_ADD, owner, key, size, false, &added);
   *known = !added;
   return ok;
 }
 
 bool sbx_file_complete(sbx_store *store, const char *owner, const char *key, int64_t size,
                        bool *known) {
-  return write_file(store, STMT_FILE_COMPLETE, owner, key, size, known);
+  return write_file(store, STMT_FILE_COMPLETE, owner, key, size, true, known);
 }
 
 bool sbx_file_get(sbx_store *store, const char *owner, const char *key, int64_t *size,

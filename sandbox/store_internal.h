@@ -41,9 +41,9 @@ typedef enum store_kind { STORE_READ, STORE_ROW, STORE_WRITE } store_kind;
     "INSERT INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, ?4) "                       \
     "ON CONFLICT(owner, key) DO UPDATE SET size = ?3, completed = ?4")                             \
   X(FILE_ADD, WRITE,                                                                               \
-    "INSERT OR IGNORE INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, 0)")              \
+    "INSERT OR IGNORE INTO files(owner, key, size, completed) VALUES(?1, ?2, ?3, ?4)")             \
   X(FILE_COMPLETE, WRITE,                                                                          \
-    "UPDATE files SET size = ?3, completed = 1 WHERE owner = ?1 AND key = ?2")                     \
+    "UPDATE files SET size = ?3, completed = ?4 WHERE owner = ?1 AND key = ?2")                    \
   X(FILE_GET, ROW, "SELECT size, completed FROM files WHERE owner = ?1 AND key = ?2")              \
   X(FILE_DELETE, WRITE, "DELETE FROM files WHERE owner = ?1 AND key = ?2")                         \
   X(FILE_EACH, READ, "SELECT key, size, completed FROM files WHERE owner = ?1 ORDER BY seq")       \
