@@ -73,13 +73,13 @@ class _Peak(threading.Thread):
             pass
 
 
-def run(command, env, servers, stdin=b"", cwd=None):
+def run(command, env, servers, stdin=b""):
     """Runs it to its end; Failed with its last words when that is not success."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
         before, begin = servers_cpu(servers), time.monotonic()
-        process = subprocess.Popen([str(c) for c in command], env=env, cwd=cwd, stdin=given,
+        process = subprocess.Popen([str(c) for c in command], env=env, stdin=given,
                                    stdout=out, stderr=out)
         peak = _Peak(process.pid)
         try:
