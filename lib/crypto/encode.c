@@ -104,15 +104,21 @@ bool igt__random(void *out, size_t n) {
   return n <= INT32_MAX && RAND_bytes(out, (int)n) == 1;
 }
 
+/* Enough for a token of 64 letters at once, mostly: each call of OpenSSL's generator costs more
+ * than its bytes do. */
 bool igt__random_token(char *out, size_t n_chars) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  for (size_t i = 0; i < n_chars;) {
-    unsigned char byte;
-    if (!igt__random(&byte, 1))
+  unsigned char bytes[72];
+  size_t at = sizeof bytes;
+
+  for (size_t i = 0; i < n_chars; at++) {
+    if (at == sizeof bytes && !igt__random(bytes, sizeof bytes))
       return false;
-    if (byte < 62 * 4) /* so that each letter is as likely */
-      out[i++] = letters[byte % 62];
+    at %= sizeof bytes;
+    if (bytes[at] < 62 * 4) /* so that each letter is as likely */
+      out[i++] = letters[bytes[at] % 62];
   }
+  igt__wipe(bytes, sizeof bytes);
   out[n_chars] = '\0';
   return true;
 }

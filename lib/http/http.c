@@ -81,6 +81,7 @@ void igt__http_free(igt__http *http) {
   for (unsigned i = 0; i < http->loop_count; i++)
     igt__loop_stop(&http->loops[i]);
   igt__curl_trim();
+  igt__requests_trim();
   igt__free(http->loops);
   igt__proxies_finish(&http->proxies);
   igt__rate_finish(&http->rate);

@@ -208,6 +208,8 @@ unsigned igt__http_any_loop(const igt__http *http);
 
 /* ---- request.c ---- */
 
+void igt__requests_trim(void); /* gives back what is kept for the next request */
+
 typedef enum igt__http_state {
   IGT__HTTP_IDLE,    /* the caller's */
   IGT__HTTP_READY,   /* waits for a slot */

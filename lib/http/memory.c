@@ -4,11 +4,11 @@
  * each request: overwriting them, and the kernel's pages that come and go with them, were a
  * seventh of the time of a file of 32 KiB. They are kept for the next request instead. */
 #include <malloc.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/spares.h"
 #include "http/internal.h"
 
 /* curl asks for one byte more than it was told. */
@@ -17,39 +17,14 @@
  */
 #define KEPT_MOST 64
 
-static struct {
-  pthread_mutex_t lock;
-  size_t count;
-  void *kept[KEPT_MOST];
-} spare = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static igt__spares spare = IGT__SPARES_INIT(KEPT_MOST);
 
 static bool is_kept_size(size_t n) {
   return n >= IGT__BULK_BUFFER && n < IGT__BULK_BUFFER + 16384u;
 }
 
-static void *take_spare(void) {
-  void *p = NULL;
-
-  pthread_mutex_lock(&spare.lock);
-  if (spare.count > 0)
-    p = spare.kept[--spare.count];
-  pthread_mutex_unlock(&spare.lock);
-  return p;
-}
-
-static bool give_spare(void *p) {
-  bool kept;
-
-  pthread_mutex_lock(&spare.lock);
-  kept = spare.count < KEPT_MOST;
-  if (kept)
-    spare.kept[spare.count++] = p;
-  pthread_mutex_unlock(&spare.lock);
-  return kept;
-}
-
 static void *get(size_t n) {
-  void *p = is_kept_size(n) && n <= KEPT_SIZE ? take_spare() : NULL;
+  void *p = is_kept_size(n) && n <= KEPT_SIZE ? igt__spares_take(&spare) : NULL;
 
   return p ? p : malloc(is_kept_size(n) && n < KEPT_SIZE ? KEPT_SIZE : n);
 }
@@ -61,24 +36,29 @@ static void wipe_and_free(void *p) {
 
   if (n >= KEPT_SIZE && is_kept_size(n)) {
     igt__wipe(p, IGT__BULK_HEAD);
-    if (give_spare(p))
+    if (igt__spares_give(&spare, p))
       return;
   }
   igt__wipe(p, n);
   free(p);
 }
 
+/* What grows will grow again: curl doubles its buffers, from 32 bytes on. */
+static size_t with_room(size_t n) {
+  return n < 1024 ? n * 4 : n;
+}
+
 static void *move_and_wipe(void *p, size_t n) {
   size_t old = p ? malloc_usable_size(p) : 0;
   void *moved;
 
-  if (p && n <= old && n >= old / 2)
+  if (p && n <= old)
     return p;
-  moved = get(n ? n : 1);
+  moved = get(p ? with_room(n) : n ? n : 1);
   if (!moved)
     return NULL;
   if (p)
-    memcpy(moved, p, old < n ? old : n);
+    memcpy(moved, p, old);
   wipe_and_free(p);
   return moved;
 }
@@ -90,7 +70,7 @@ void igt__curl_init_memory(void) {
 void igt__curl_trim(void) {
   void *p;
 
-  while ((p = take_spare()) != NULL) {
+  while ((p = igt__spares_take(&spare)) != NULL) {
     igt__wipe(p, malloc_usable_size(p));
     free(p);
   }

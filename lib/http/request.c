@@ -7,18 +7,61 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spares.h"
 #include "base/str.h"
 #include "http/internal.h"
 
 #define MAX_URL (64u * 1024)
 #define MAX_REQUEST_HEAD (256u * 1024)
 #define MAX_REDIRECTS 5
+/* Of URL, header lines and those of the answer together: more is rare, and not kept. */
+#define SPARE_BYTES (24u * 1024)
 
 /* ---- before and after ---- */
 
-igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
-  struct igt__http_private *priv = igt__calloc(1, sizeof *priv);
+/* A request is six allocations, of which the largest are kept. As many as connections. */
+#define SPARE_MOST 64
 
+static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
+
+static void free_private(struct igt__http_private *priv) {
+  igt__buf_finish(&priv->url);
+  igt__buf_finish(&priv->head);
+  igt__buf_finish(&priv->answer_head);
+  igt__free(priv->lines);
+  igt__free(priv);
+}
+
+void igt__requests_trim(void) {
+  struct igt__http_private *priv;
+
+  while ((priv = igt__spares_take(&spare)) != NULL)
+    free_private(priv);
+}
+
+/* As new, but that the buffers have their memory. */
+static struct igt__http_private *private_new(void) {
+  struct igt__http_private *priv = igt__spares_take(&spare), old;
+
+  if (!priv) {
+    priv = igt__calloc(1, sizeof *priv);
+    if (!priv)
+      return NULL;
+    igt__buf_init(&priv->url, MAX_URL);
+    igt__buf_init(&priv->head, MAX_REQUEST_HEAD);
+    igt__buf_init(&priv->answer_head, 2 * IGT__MAX_HEADER_BYTES);
+  } else {
+    old.url = priv->url, old.head = priv->head, old.answer_head = priv->answer_head;
+    old.lines = priv->lines, old.line_cap = priv->line_cap;
+    memset(priv, 0, sizeof *priv);
+    priv->url = old.url, priv->head = old.head, priv->answer_head = old.answer_head;
+    priv->lines = old.lines, priv->line_cap = old.line_cap;
+  }
+  atomic_init(&priv->abort, false);
+  return priv;
+}
+
+igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
   memset(req, 0, sizeof *req);
   req->method = "GET";
   req->operation = "";
@@ -26,15 +69,17 @@ igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
   req->content_length = -1;
   req->collect_error_body = true;
   igt__buf_init(&req->answer, IGT__MAX_JSON_BODY);
-  if (!priv)
+  req->priv = private_new();
+  if (!req->priv)
     return igt__fail_memory(err);
-  priv->req = req;
-  atomic_init(&priv->abort, false);
-  igt__buf_init(&priv->url, MAX_URL);
-  igt__buf_init(&priv->head, MAX_REQUEST_HEAD);
-  igt__buf_init(&priv->answer_head, 2 * IGT__MAX_HEADER_BYTES);
-  req->priv = priv;
+  req->priv->req = req;
   return IGT_OK;
+}
+
+static void wipe(igt__buf *buf) {
+  if (buf->cap)
+    igt__wipe(buf->data, buf->cap);
+  igt__buf_clear(buf);
 }
 
 void igt__http_request_finish(igt__http_request *req) {
@@ -43,11 +88,12 @@ void igt__http_request_finish(igt__http_request *req) {
   igt__buf_finish_wipe(&req->answer); /* may be a sign-in's */
   if (!priv)
     return;
-  igt__buf_finish_wipe(&priv->url); /* may be signed */
-  igt__buf_finish_wipe(&priv->head);
-  igt__buf_finish_wipe(&priv->answer_head);
-  igt__free(priv->lines);
-  igt__free(priv);
+  wipe(&priv->url); /* may be signed */
+  wipe(&priv->head);
+  wipe(&priv->answer_head);
+  if (priv->url.cap + priv->head.cap + priv->answer_head.cap > SPARE_BYTES ||
+      !igt__spares_give(&spare, priv))
+    free_private(priv);
   req->priv = NULL;
 }
 

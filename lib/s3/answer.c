@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/time.h"
 #include "s3/internal.h"
 
@@ -400,6 +401,17 @@ static igt_status check_received(const igt__s3_request *req, igt_error *err) {
   return IGT_E_NETWORK;
 }
 
+static igt_status read_upload_id(igt__s3_request *req, igt_error *err) {
+  const igt__buf *answer = &req->http.answer;
+  char id[1024];
+  igt_status status = igt__s3_create_parse(answer->data, answer->len, id, sizeof id, err);
+
+  if (status != IGT_OK)
+    return status;
+  req->new_upload_id = igt__strdup(id);
+  return req->new_upload_id ? IGT_OK : igt__fail_memory(err);
+}
+
 static igt_status read_result(igt__s3_request *req, igt_error *err) {
   const char *xml = req->http.answer.data;
   size_t n = req->http.answer.len;
@@ -411,7 +423,7 @@ static igt_status read_result(igt__s3_request *req, igt_error *err) {
   case IGT__S3_UPLOAD_PART:
     return check_stored(req, err);
   case IGT__S3_CREATE_MULTIPART:
-    return igt__s3_create_parse(xml, n, req->new_upload_id, sizeof req->new_upload_id, err);
+    return read_upload_id(req, err);
   case IGT__S3_COMPLETE_MULTIPART:
     return igt__s3_complete_parse(xml, n, req->etag, err);
   case IGT__S3_LIST_PARTS:

@@ -117,6 +117,9 @@ struct igt__s3_request_private {
   igt_error err;                              /* what a waiter that failed reports */
 };
 
+/* request.c: gives back what is kept for the next request. */
+void igt__s3_requests_trim(void);
+
 /* sign.c: url and headers of one attempt. */
 igt_status igt__s3_prepare(igt__http_request *http, igt_error *err);
 /* answer.c: what came back. */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spares.h"
 #include "s3/internal.h"
 
 /* How often one request is repeated for each reason. Credentials: a life of 2 s can end again
@@ -32,30 +33,73 @@ static const struct {
     [IGT__S3_LIST_OBJECTS] = {"GET", "ListObjectsV2", true},
 };
 
-igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err) {
-  struct igt__s3_request_private *priv = igt__calloc(1, sizeof *priv);
-  igt_status status;
+/* As in lib/http/request.c. */
+#define SPARE_MOST 64
+#define SPARE_SCRATCH (16u * 1024) /* header lines and errors that need more are rare */
 
-  memset(req, 0, sizeof *req);
-  req->op = op;
-  req->body_fd = -1;
+static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
+
+static void free_private(struct igt__s3_request_private *priv) {
+  igt__buf_finish(&priv->complete);
+  igt__buf_finish(&priv->url);
+  igt__buf_finish(&priv->query);
+  igt__buf_finish(&priv->scratch);
+  igt__buf_finish(&priv->names);
+  igt__buf_finish(&priv->value);
+  igt__free(priv->post);
+  igt__free(priv);
+}
+
+void igt__s3_requests_trim(void) {
+  struct igt__s3_request_private *priv;
+
+  while ((priv = igt__spares_take(&spare)) != NULL)
+    free_private(priv);
+}
+
+static struct igt__s3_request_private *private_new(void) {
+  struct igt__s3_request_private *priv = igt__calloc(1, sizeof *priv);
+
   if (!priv || !(priv->post = igt__http_post_new())) {
     igt__free(priv);
-    return igt__fail_memory(err);
+    return NULL;
   }
-  status = igt__http_request_init(&req->http, err);
-  if (status) {
-    igt__free(priv->post);
-    igt__free(priv);
-    return status;
-  }
-  priv->req = req;
   igt__buf_init(&priv->complete, 4u * 1024 * 1024); /* 10,000 parts of 250 bytes */
   igt__buf_init(&priv->url, 16 * 1024);
   igt__buf_init(&priv->query, 16 * 1024);
   igt__buf_init(&priv->scratch, IGT__MAX_ERROR_BODY + 4 * IGT__MAX_TOKEN);
   igt__buf_init(&priv->names, 1024);
   igt__buf_init(&priv->value, 4096);
+  return priv;
+}
+
+/* As new, but that its buffers have their memory. */
+static void renew(struct igt__s3_request_private *priv) {
+  struct igt__s3_request_private old = *priv;
+
+  memset(priv, 0, sizeof *priv);
+  priv->complete = old.complete, priv->post = old.post;
+  priv->url = old.url, priv->query = old.query, priv->scratch = old.scratch;
+  priv->names = old.names, priv->value = old.value;
+}
+
+igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err) {
+  struct igt__s3_request_private *priv = igt__spares_take(&spare);
+  igt_status status;
+
+  memset(req, 0, sizeof *req);
+  req->op = op;
+  req->body_fd = -1;
+  if (priv)
+    renew(priv);
+  else if (!(priv = private_new()))
+    return igt__fail_memory(err);
+  status = igt__http_request_init(&req->http, err);
+  if (status) {
+    free_private(priv);
+    return status;
+  }
+  priv->req = req;
   req->priv = priv;
   return IGT_OK;
 }
@@ -70,22 +114,30 @@ static void forget_lists(igt__s3_request *req) {
   req->object_count = req->listed_count = 0;
 }
 
+static void wipe(igt__buf *buf) {
+  if (buf->cap)
+    igt__wipe(buf->data, buf->cap);
+  igt__buf_clear(buf);
+}
+
 void igt__s3_request_finish(igt__s3_request *req) {
   struct igt__s3_request_private *priv = req->priv;
 
   forget_lists(req);
+  igt__free(req->new_upload_id);
+  req->new_upload_id = NULL;
   if (!priv)
     return;
   igt__http_request_finish(&req->http);
   igt__s3_credentials_unref(priv->used);
-  igt__buf_finish(&priv->complete);
-  igt__buf_finish(&priv->url);
-  igt__buf_finish(&priv->query);
-  igt__buf_finish_wipe(&priv->scratch); /* held the session token */
-  igt__buf_finish(&priv->names);
-  igt__buf_finish_wipe(&priv->value);
-  igt__free(priv->post);
-  igt__free(priv);
+  wipe(&priv->scratch); /* held the session token */
+  wipe(&priv->value);
+  igt__buf_clear(&priv->url);
+  igt__buf_clear(&priv->query);
+  igt__buf_clear(&priv->names);
+  if (!priv->post || priv->complete.cap || priv->scratch.cap > SPARE_SCRATCH ||
+      !igt__spares_give(&spare, priv))
+    free_private(priv);
   req->priv = NULL;
 }
 
@@ -243,7 +295,8 @@ static void reset_answer(igt__s3_request *req) {
   req->parts_count = req->next_marker = 0;
   req->truncated = req->unverified = false;
   req->etag[0] = req->checksum_alg[0] = req->checksum[0] = req->sse[0] = '\0';
-  req->new_upload_id[0] = '\0';
+  igt__free(req->new_upload_id);
+  req->new_upload_id = NULL;
 }
 
 static void set_body(igt__s3_request *req) {

@@ -137,7 +137,7 @@ struct igt__s3_request {
   char sse[32];             /* x-amz-server-side-encryption */
   bool unverified;          /* a body without MD5: nothing tells what the store has. An error; the
                                body is to be sent again with MD5 */
-  char new_upload_id[1024]; /* CREATE_MULTIPART */
+  char *new_upload_id;      /* CREATE_MULTIPART; freed by _finish */
   igt__s3_part *listed;     /* LIST_PARTS; igt__free by _finish */
   size_t listed_count;
   igt__s3_object *objects; /* LIST_OBJECTS, in the store's order; freed by _finish */

@@ -44,6 +44,7 @@ void igt__s3_free(igt__s3 *s3) {
       igt__free(bucket);
   igt__map_free(s3->buckets);
   pthread_mutex_destroy(&s3->lock);
+  igt__s3_requests_trim();
   igt__free(s3);
 }
 

@@ -14,6 +14,7 @@ static void fetch_free(fetch *f) {
   igt__s3_grant_unref(f->grant);
   pthread_mutex_destroy(&f->lock);
   igt__free(f->have);
+  igt__free(f->error);
   igt__free(f->key);
   igt__free(f->path);
   igt__free(f->item_path);
@@ -49,13 +50,11 @@ static igt_item item_of(const fetch *f, igt_result result, char *local, size_t c
 void igt__fetch_done(fetch *f, const char *digest) {
   char local[PATH_MAX + 4096];
   igt_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
-  igt__journal_file remembered = {.size = f->size};
-  struct stat st;
+  igt__journal_file remembered = {.size = f->size, .mtime_ns = f->partial.mtime_ns};
 
   item.digest = digest;
   item.verified = f->check.verified;
-  if (f->run->journal && igt__root_stat(f->root, f->path, &st, NULL) == IGT_OK) {
-    remembered.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+  if (f->run->journal && remembered.mtime_ns >= 0) {
     (void)snprintf(remembered.etag, sizeof remembered.etag, "%s", f->etag);
     (void)snprintf(remembered.digest, sizeof remembered.digest, "%.127s", digest);
     (void)snprintf(remembered.verified, sizeof remembered.verified, "%s", f->check.verified);

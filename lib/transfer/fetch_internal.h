@@ -47,7 +47,7 @@ typedef struct fetch {
   pthread_mutex_t lock; /* what follows, and have */
   size_t in_flight, missing;
   igt_status status; /* the first failure */
-  igt_error error;
+  igt_error *error;  /* and its words; NULL: there was no memory for them */
 } fetch;
 
 typedef struct piece {

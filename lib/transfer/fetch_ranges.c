@@ -200,17 +200,33 @@ static void start_over(fetch *f) {
   igt__fetch_come_back(f, false);
 }
 
+/* The first failure is the file's. Under f->lock. */
+static void note_failure(fetch *f, igt_status status, const igt_error *err) {
+  if (f->status != IGT_OK)
+    return;
+  f->status = status;
+  if (!f->error)
+    f->error = igt__malloc(sizeof *f->error);
+  if (f->error)
+    *f->error = *err;
+}
+
 /* The last piece in flight has ended. */
 static void ranges_ended(fetch *f) {
-  if (f->status == IGT_OK)
+  igt_error err = IGT_ERROR_INIT;
+
+  if (f->status == IGT_OK) {
     igt__pool_add(f->run->hashers, verify_task, f);
-  else if (f->status == IGT_E_PRECONDITION && f->restarts < IGT__FETCH_RESTARTS)
+  } else if (f->status == IGT_E_PRECONDITION && f->restarts < IGT__FETCH_RESTARTS) {
     start_over(f);
-  else if (f->status == IGT_E_PRECONDITION) {
-    f->status = igt__fail(&f->error, IGT_E_GONE, "the object changes while it is fetched");
-    igt__fetch_failed(f, f->status, &f->error);
   } else {
-    igt__fetch_failed(f, f->status, &f->error);
+    if (f->status == IGT_E_PRECONDITION)
+      f->status = igt__fail(&err, IGT_E_GONE, "the object changes while it is fetched");
+    else if (f->error)
+      err = *f->error;
+    else
+      igt__fail_memory(&err);
+    igt__fetch_failed(f, f->status, &err);
   }
 }
 
@@ -234,9 +250,8 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
     f->have[p->range / 8] |= (unsigned char)(1u << (p->range % 8));
     f->missing--;
     remember(f);
-  } else if (f->status == IGT_OK) {
-    f->status = status;
-    f->error = *err;
+  } else {
+    note_failure(f, status, err);
   }
   last = f->in_flight == 0 && (f->status != IGT_OK || f->missing == 0);
   pthread_mutex_unlock(&f->lock);
@@ -253,8 +268,7 @@ void igt__fetch_range(fetch *f, size_t i) {
   if (!p) {
     pthread_mutex_lock(&f->lock);
     f->in_flight--;
-    if (f->status == IGT_OK)
-      f->status = igt__fail_memory(&f->error);
+    note_failure(f, err.status, &err);
     bool last = f->in_flight == 0;
     pthread_mutex_unlock(&f->lock);
     igt__sched *sched = f->run->sched;

@@ -83,11 +83,15 @@ static igt_status set_time(int fd, int64_t mtime, igt_error *err) {
 
 /* Some file systems report a failed write only when a handle is closed (NFS, quota; close(2)): that
  * of a copy tells it before a file that was there is replaced, and keeps the lock. */
-static igt_status flush(const igt__partial *partial, igt_error *err) {
+static igt_status flush(igt__partial *partial, igt_error *err) {
   int copy = dup(partial->fd);
+  struct stat st;
 
   if (copy >= 0 && close(copy) != 0)
     return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+  partial->mtime_ns = fstat(partial->fd, &st) == 0
+                          ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
+                          : -1;
   return IGT_OK;
 }
 

@@ -18,6 +18,8 @@ static void send_free(send_work *s) {
   igt__s3_grant_unref(s->grant);
   pthread_mutex_destroy(&s->lock);
   igt__free(s->parts);
+  igt__free(s->upload_id);
+  igt__free(s->error);
   igt__free(s->path);
   igt__free(s->key);
   igt__free(s->item_path);

@@ -26,7 +26,7 @@ typedef struct send_work {
   bool large;
   uint64_t part_size;
   unsigned part_count;
-  char upload_id[1024];
+  char *upload_id;
   igt__s3_part *parts; /* size 0: not stored yet */
   bool whole;          /* an earlier run completed it */
   bool held;           /* igt__journal_hold_upload */
@@ -35,7 +35,7 @@ typedef struct send_work {
   bool busy, ready;
   unsigned next_part, in_flight, missing; /* next_part from 0 */
   igt_status status;                      /* the first failure */
-  igt_error error;
+  igt_error *error;                       /* and its words; NULL: there was no memory for them */
 } send_work;
 
 typedef struct send_piece {

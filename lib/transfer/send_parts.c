@@ -167,6 +167,12 @@ static bool may_answer_later(const igt_error *err) {
          igt__retry_class(err) != IGT__RETRY_NEVER;
 }
 
+static igt_status set_upload_id(send_work *s, const char *id, igt_error *err) {
+  igt__free(s->upload_id);
+  s->upload_id = igt__strdup(id);
+  return s->upload_id ? IGT_OK : igt__fail_memory(err);
+}
+
 /* An upload that an earlier run began. */
 static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
   igt__journal_upload old;
@@ -176,7 +182,8 @@ static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
   if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, NULL, &old))
     return IGT_OK;
   if (is_usable(s, &old)) {
-    memcpy(s->upload_id, old.upload_id, sizeof s->upload_id);
+    if (set_upload_id(s, old.upload_id, err) != IGT_OK)
+      return err->status;
     *resumed =
         list_parts(s, &mine) == IGT_OK || (strcmp(mine.code, "NoSuchUpload") == 0 && find_whole(s));
     if (*resumed)
@@ -232,9 +239,9 @@ static igt_status create(send_work *s, igt_error *err) {
   now.place = place;
   status = p ? igt__s3_perform(s->run->s3, &p->req, err) : err->status;
   if (status == IGT_OK) {
-    (void)snprintf(s->upload_id, sizeof s->upload_id, "%s", p->req.new_upload_id);
-    (void)snprintf(now.upload_id, sizeof now.upload_id, "%s", s->upload_id);
+    (void)snprintf(now.upload_id, sizeof now.upload_id, "%s", p->req.new_upload_id);
     igt__journal_put_upload(s->run->journal, s->run->origin, s->key, s->path, &now);
+    status = set_upload_id(s, now.upload_id, err);
   }
   if (p)
     igt__send_piece_free(p);
@@ -351,12 +358,17 @@ static void complete_task(void *arg) {
 
 static void parts_failed_task(void *arg) {
   send_work *s = arg;
+  igt_error err = IGT_ERROR_INIT;
 
-  if (start_over(s, s->status, &s->error))
+  if (s->error)
+    err = *s->error;
+  else
+    igt__fail_memory(&err);
+  if (start_over(s, s->status, &err))
     return;
   if (s->status == IGT_E_CHANGED)
     discard(s, s->upload_id);
-  igt__send_failed(s, s->status, &s->error);
+  igt__send_failed(s, s->status, &err);
 }
 
 static void keep_part(send_work *s, unsigned i, const igt__s3_request *req) {
@@ -384,7 +396,10 @@ static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt
     s->missing--;
   } else if (s->status == IGT_OK) {
     s->status = status;
-    s->error = *err;
+    if (!s->error)
+      s->error = igt__malloc(sizeof *s->error);
+    if (s->error)
+      *s->error = *err;
   }
   last = s->in_flight == 0 && (s->status != IGT_OK || s->missing == 0);
   status = s->status;

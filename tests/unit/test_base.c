@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/prints.h"
 #include "base/sip.h"
+#include "base/spares.h"
 #include "base/str.h"
 #include "igtcloud/client.h"
 
@@ -561,6 +562,24 @@ static void test_hide(void **state) {
   assert_true(strlen(err.text) > sizeof err.text - sizeof "(hidden)");
 }
 
+static void test_spares(void **state) {
+  static igt__spares spares = IGT__SPARES_INIT(2);
+  char a[64], b[64], c[64];
+
+  (void)state;
+  memset(a, 'a', sizeof a);
+  assert_null(igt__spares_take(&spares));
+  assert_true(igt__spares_give(&spares, a) && igt__spares_give(&spares, b));
+  assert_false(igt__spares_give(&spares, c)); /* stays ours */
+  assert_ptr_equal(igt__spares_take(&spares), b);
+  assert_true(igt__spares_give(&spares, c));
+  assert_ptr_equal(igt__spares_take(&spares), c);
+  assert_ptr_equal(igt__spares_take(&spares), a);
+  assert_null(igt__spares_take(&spares));
+  for (size_t i = sizeof(void *); i < sizeof a; i++)
+    assert_int_equal(a[i], 'a');
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_memory),
@@ -577,6 +596,7 @@ int main(void) {
       cmocka_unit_test(test_sip_print),
       cmocka_unit_test(test_prints),
       cmocka_unit_test(test_bounds_of_prints),
+      cmocka_unit_test(test_spares),
       cmocka_unit_test(test_quota),
       cmocka_unit_test(test_bounds_of_arena_and_map),
       cmocka_unit_test(test_cancel),

@@ -120,15 +120,25 @@ static void test_encodings(void **state) {
 
 static void test_random(void **state) {
   (void)state;
-  char a[37], b[37], token[33];
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  char a[37], b[37], token[33], text[6201];
   assert_true(igt__uuid(a) && igt__uuid(b));
   assert_string_not_equal(a, b);
   assert_int_equal(strlen(a), 36);
   assert_int_equal(a[14], '4');
   assert_true(a[8] == '-' && a[23] == '-');
   assert_true(igt__random_token(token, 32));
-  assert_int_equal(strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"),
-                   32);
+  assert_int_equal(strspn(token, letters), 32);
+  assert_int_equal(token[32], '\0');
+  /* Longer than what is drawn at once; each letter comes 100 times, give or take six sigma. */
+  assert_true(igt__random_token(text, 6200));
+  assert_int_equal(strlen(text), 6200);
+  for (size_t i = 0; letters[i]; i++) {
+    size_t n = 0;
+    for (const char *p = text; *p; p++)
+      n += *p == letters[i];
+    assert_in_range(n, 40, 160);
+  }
   assert_true(igt__equal_constant_time("abc", "abd", 2));
   assert_false(igt__equal_constant_time("abc", "abd", 3));
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_BASE_SPARES_H
+#define IGT_BASE_SPARES_H
+
+/* Memory that is over, kept for the next that needs as much: for what is made and freed for each
+ * request and is too large for what the C library keeps for each thread. From any thread. */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct igt__spares {
+  pthread_mutex_t lock;
+  size_t count, most;
+  void *first;
+} igt__spares;
+
+#define IGT__SPARES_INIT(how_many)                                                                 \
+  { .lock = PTHREAD_MUTEX_INITIALIZER, .most = (how_many) }
+
+void *igt__spares_take(igt__spares *spares); /* NULL: there is none */
+/* False: there are enough, and p stays the caller's. While it is kept, the first bytes of it, as
+ * many as a pointer has, are not its own. */
+bool igt__spares_give(igt__spares *spares, void *p);
+
+#endif
