@@ -57,7 +57,7 @@ const option common_options[] = {
        AT(connections),                                                                              \
        "N",                                                                                          \
        NULL,                                                                                         \
-       "connections to S3 at most (default 64, as many as help)"},                                   \
+       "connections to S3 at most (default 128, as many as help)"},                                   \
       {"folder-structure",                                                                           \
        0,                                                                                            \
        OPTION_TEXT,                                                                                  \
@@ -131,7 +131,7 @@ static const option verify_options[] = {
     {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
      "files at once in one study (default: no cap)"},
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
-     "connections to S3 at most (default 64); up to 16 files are read at once"},
+     "connections to S3 at most (default 128); up to 16 files are read at once"},
     {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
      "where uploads remembered the digests of their files"},

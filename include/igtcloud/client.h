@@ -67,7 +67,7 @@ typedef struct igt_client_options {
   unsigned connect_timeout_ms; /**< 0: 10,000 */
   unsigned idle_timeout_ms;  /**< silence on a connection that is an error; 0: 30,000 */
   int retries;               /**< a request, beyond the first try; 0: 5; -1: none */
-  unsigned max_connections;  /**< to S3, hard cap; 0: 64. 16 at first, then as many as
+  unsigned max_connections;  /**< to S3, hard cap; 0: 128. 16 at first, then as many as
                                   make it faster, fewer while the store asks for it */
   uint64_t bytes_per_second; /**< over all connections; 0: no limit */
   igt_cancel *cancel;        /**< ends whatever the client does; may be NULL */

@@ -12,7 +12,7 @@
 /* To S3 at once, to begin with: what fills a line of 1 Gbit/s from afar with large files. Small
  * ones need more there, and are given more while it helps, up to MOST_CONNECTIONS. */
 #define FIRST_CONNECTIONS 16
-#define MOST_CONNECTIONS 64
+#define MOST_CONNECTIONS 128
 /* Beside them, for the cloud's REST API: listings, and a call for each file that went up, which
  * takes as long as the PUT before it. Half as many again as to S3, and this many at least. */
 #define LEAST_API_CONNECTIONS 8

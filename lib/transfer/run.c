@@ -16,8 +16,8 @@
  * 10,000 files held 10 MiB. Reading their lists takes the time of the line, not its latency. */
 #define PRODUCERS_LEAST 4
 #define PLANNED_BYTES (1024u * 1024)
-/* A large file begins, ends and is told of in round trips, which must overlap with those of as many
- * others as there may be connections. */
+/* A large file begins, ends and is told of in round trips, which must overlap with those of many
+ * others; it moves for longer than they take. */
 #define HELPERS_MAX 80
 /* A study with small files needs new credentials after a few round trips. */
 #define GRANTERS_MAX 16

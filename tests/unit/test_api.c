@@ -442,7 +442,7 @@ static void domains_are_checked(void **state) {
       assert_int_equal(igt_client_new(&options, &client, &err), IGT_OK);
       assert_string_equal(igt_client_domain(client), cases[i].origin);
       assert_int_equal(igt__client_connections(client), 16);
-      assert_int_equal(igt__client_max_connections(client), 64);
+      assert_int_equal(igt__client_max_connections(client), 128);
     } else {
       assert_int_equal(igt_client_new(&options, &client, &err), IGT_E_INVALID);
       assert_null(client);
