@@ -39,6 +39,12 @@ void igt__buf_clear(igt__buf *buf) {
     buf->data[0] = '\0';
 }
 
+void igt__buf_wipe(igt__buf *buf) {
+  if (buf->cap)
+    igt__wipe(buf->data, buf->cap);
+  igt__buf_clear(buf);
+}
+
 static bool fail(igt__buf *buf, bool too_long) {
   buf->failed = true;
   buf->too_long = too_long;

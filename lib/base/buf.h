@@ -22,6 +22,7 @@ void igt__buf_init(igt__buf *buf, size_t max);
 void igt__buf_finish(igt__buf *buf);      /* frees; the buffer is empty again */
 void igt__buf_finish_wipe(igt__buf *buf); /* for secrets; also wiped when it grows */
 void igt__buf_clear(igt__buf *buf);       /* len 0, memory kept, failed reset */
+void igt__buf_wipe(igt__buf *buf);        /* the same, and what it held is overwritten */
 bool igt__buf_append(igt__buf *buf, const void *data, size_t n);
 bool igt__buf_puts(igt__buf *buf, const char *s);
 bool igt__buf_putc(igt__buf *buf, char c);

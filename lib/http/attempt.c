@@ -174,6 +174,7 @@ igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err
   CURL *easy = slot->easy = curl_easy_init();
   CURLcode code;
 
+  slot->fd = CURL_SOCKET_BAD;
   if (!easy)
     return igt__fail_memory(err);
   set_callbacks(slot);
@@ -283,12 +284,13 @@ static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
 /* Answers that are collected are short, and some are tokens: see memory.c. */
 static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
-  bool bulk = req->on_data || priv->stream || (req->body_len > 0 && !priv->whole_body);
   bool fits = priv->head.len + priv->url.len < IGT__BULK_HEAD / 2;
-  long size = bulk && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER;
+  bool down = req->on_data || priv->stream, up = req->body_len > 0 && !priv->whole_body;
 
-  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, size);
-  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, size);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+                   (long)(down && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));
+  curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
+                   (long)(up && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));
 }
 
 static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
@@ -343,17 +345,26 @@ igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, i
 
 /* ---- silence ---- */
 
+/* A whole body leaves without our help. */
+static uint64_t handed_over(const struct igt__http_private *priv) {
+  curl_off_t n = 0;
+
+  if (!priv->whole_body || !priv->slot ||
+      curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &n) != CURLE_OK || n < 0)
+    return priv->up;
+  return (uint64_t)n;
+}
+
 /* Bytes that the kernel holds for a slow line have not gone anywhere yet, but their number falls.
  */
-static uint64_t unsent(const struct igt__http_private *priv) {
-  curl_socket_t fd = CURL_SOCKET_BAD;
+static uint64_t sent(const struct igt__http_private *priv) {
+  uint64_t up = handed_over(priv);
   int n = 0;
 
-  if (priv->up == 0 ||
-      curl_easy_getinfo(priv->slot->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-      fd == CURL_SOCKET_BAD || ioctl(fd, TIOCOUTQ, &n) != 0 || n < 0)
-    return 0;
-  return (uint64_t)n < priv->up ? (uint64_t)n : priv->up;
+  if (up == 0 || !priv->slot || priv->slot->fd == CURL_SOCKET_BAD ||
+      ioctl(priv->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
+    return up;
+  return (uint64_t)n < up ? up - (uint64_t)n : 0;
 }
 
 /* Under a lower rate of our own it is we who are slow. */
@@ -372,7 +383,7 @@ static bool is_crawling(struct igt__http_private *priv, uint64_t moved, int64_t 
 }
 
 bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
-  uint64_t moved = priv->up + priv->down - unsent(priv);
+  uint64_t moved = sent(priv) + priv->down;
   int64_t passed = now - priv->mark_at;
 
   /* Before, the connect timeout rules; a pause by the rate is ours. */

@@ -298,11 +298,22 @@ static bool grow_fds(igt__loop *loop) {
   return true;
 }
 
+static void note_socket(CURL *easy, curl_socket_t fd, int what) {
+  igt__slot *slot = NULL;
+
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&slot);
+  if (slot && what != CURL_POLL_REMOVE)
+    slot->fd = fd;
+  else if (slot && slot->fd == fd)
+    slot->fd = CURL_SOCKET_BAD;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {
   igt__loop *loop = arg;
   size_t i = 1;
 
-  (void)easy, (void)socket_arg;
+  (void)socket_arg;
+  note_socket(easy, fd, what);
   while (i < loop->fd_count && loop->fds[i].fd != fd)
     i++;
   if (what == CURL_POLL_REMOVE) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* curl's memory. It builds each request, tokens and passwords in it, in memory that it frees as it
- * is, so that memory is overwritten first. And it frees the two large buffers of a transfer after
- * each request: overwriting them, and the kernel's pages that come and go with them, were a
+ * is, so that memory is overwritten first. And it frees the large buffer of a transfer after each
+ * request: overwriting them, and the kernel's pages that come and go with them, were a
  * seventh of the time of a file of 32 KiB. They are kept for the next request instead. */
 #include <malloc.h>
 #include <stdlib.h>
@@ -13,9 +13,8 @@
 
 /* curl asks for one byte more than it was told. */
 #define KEPT_SIZE ((size_t)IGT__BULK_BUFFER + 1)
-/* As the default of connections: each has one buffer for what comes, or two with one for what goes.
- */
-#define KEPT_MOST 64
+/* As the default of connections. */
+#define KEPT_MOST 128
 
 static igt__spares spare = IGT__SPARES_INIT(KEPT_MOST);
 

@@ -20,7 +20,7 @@
 /* ---- before and after ---- */
 
 /* A request is six allocations, of which the largest are kept. As many as connections. */
-#define SPARE_MOST 64
+#define SPARE_MOST 128
 
 static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
 
@@ -76,21 +76,15 @@ igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-static void wipe(igt__buf *buf) {
-  if (buf->cap)
-    igt__wipe(buf->data, buf->cap);
-  igt__buf_clear(buf);
-}
-
 void igt__http_request_finish(igt__http_request *req) {
   struct igt__http_private *priv = req->priv;
 
   igt__buf_finish_wipe(&req->answer); /* may be a sign-in's */
   if (!priv)
     return;
-  wipe(&priv->url); /* may be signed */
-  wipe(&priv->head);
-  wipe(&priv->answer_head);
+  igt__buf_wipe(&priv->url); /* may be signed */
+  igt__buf_wipe(&priv->head);
+  igt__buf_wipe(&priv->answer_head);
   if (priv->url.cap + priv->head.cap + priv->answer_head.cap > SPARE_BYTES ||
       !igt__spares_give(&spare, priv))
     free_private(priv);

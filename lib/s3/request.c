@@ -34,7 +34,7 @@ static const struct {
 };
 
 /* As in lib/http/request.c. */
-#define SPARE_MOST 64
+#define SPARE_MOST 128
 #define SPARE_SCRATCH (16u * 1024) /* header lines and errors that need more are rare */
 
 static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
@@ -114,12 +114,6 @@ static void forget_lists(igt__s3_request *req) {
   req->object_count = req->listed_count = 0;
 }
 
-static void wipe(igt__buf *buf) {
-  if (buf->cap)
-    igt__wipe(buf->data, buf->cap);
-  igt__buf_clear(buf);
-}
-
 void igt__s3_request_finish(igt__s3_request *req) {
   struct igt__s3_request_private *priv = req->priv;
 
@@ -130,8 +124,8 @@ void igt__s3_request_finish(igt__s3_request *req) {
     return;
   igt__http_request_finish(&req->http);
   igt__s3_credentials_unref(priv->used);
-  wipe(&priv->scratch); /* held the session token */
-  wipe(&priv->value);
+  igt__buf_wipe(&priv->scratch); /* held the session token */
+  igt__buf_wipe(&priv->value);
   igt__buf_clear(&priv->url);
   igt__buf_clear(&priv->query);
   igt__buf_clear(&priv->names);

@@ -69,23 +69,43 @@ igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
   return status;
 }
 
+/* *got: as many as come at once, at least one. */
+static igt_status read_some(int fd, uint64_t offset, char *out, size_t n, size_t *got,
+                            igt_error *err) {
+  ssize_t done;
+
+  do
+    done = pread(fd, out, n, (off_t)offset);
+  while (done < 0 && errno == EINTR);
+  if (done < 0)
+    return igt__fail_errno(err, errno, "cannot read the file");
+  if (done == 0)
+    return igt__fail(err, IGT_E_CHANGED, "the file became shorter while it was uploaded");
+  *got = (size_t)done;
+  return IGT_OK;
+}
+
+igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  for (size_t at = 0, got = 0; at < n && status == IGT_OK; at += got)
+    status = read_some(fd, at, out + at, n - at, &got, err);
+  return status;
+}
+
 static igt_status read_into(int fd, uint64_t offset, uint64_t n, char *piece, igt__digest *sha,
                             igt__digest *md5, const igt__cancel *cancel, igt_error *err) {
-  while (n > 0) {
-    ssize_t got = pread(fd, piece, n < PIECE ? (size_t)n : PIECE, (off_t)offset);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return igt__fail_errno(err, errno, "cannot read the file");
-    if (got == 0)
-      return igt__fail(err, IGT_E_CHANGED, "the file became shorter while it was uploaded");
+  size_t got;
+
+  for (; n > 0; offset += got, n -= got) {
+    igt_status status = read_some(fd, offset, piece, n < PIECE ? (size_t)n : PIECE, &got, err);
+    if (status != IGT_OK)
+      return status;
     if (igt__cancel_is_set(cancel))
       return igt__fail(err, IGT_E_CANCELLED, "interrupted");
-    igt__digest_update(sha, piece, (size_t)got);
+    igt__digest_update(sha, piece, got);
     if (md5)
-      igt__digest_update(md5, piece, (size_t)got);
-    offset += (uint64_t)got;
-    n -= (uint64_t)got;
+      igt__digest_update(md5, piece, got);
   }
   return IGT_OK;
 }

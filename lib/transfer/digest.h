@@ -28,6 +28,9 @@ igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
 /* IGT_E_CHANGED unless size and modification time are as planned. */
 igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err);
 
+/* The first n bytes of it; IGT_E_CHANGED: there are fewer. */
+igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err);
+
 /* SHA-256 and MD5 of n bytes from offset; md5 may be NULL. */
 igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char sha256[32],
                              unsigned char md5[16], const igt__cancel *cancel, igt_error *err);

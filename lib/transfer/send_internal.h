@@ -43,6 +43,7 @@ typedef struct send_piece {
   send_work *s;
   unsigned part; /* from 0 */
   uint64_t counted;
+  char *held; /* a small file's bytes; NULL: they are read as they go */
 } send_piece;
 
 /* ---- send.c ---- */

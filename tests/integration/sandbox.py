@@ -222,12 +222,12 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def seeded(folder, seed, **options):
+def seeded(folder, seed, extra=(), **options):
     """A sandbox that holds `seed`, with a log of requests and with faults; it has to end well."""
     if seed != "demo":
         path = folder / "seed.json"
         path.write_text(json.dumps(seed))
         seed = path
-    with Sandbox(seed=seed, extra=["--faults"], **options) as running:
+    with Sandbox(seed=seed, extra=["--faults", *extra], **options) as running:
         yield running
         assert running.stop() == 0, running.log()  # sanitizers speak up at the end, too
