@@ -160,7 +160,7 @@ def _memory(read):
     for large in ("plan", "plan-studies"):
         if large in peaks and "plan-10k" in peaks:
             yield _row(f"memory: {large}", "1,000,000 files as 10,000",
-                       f"{peaks[large]:.0f} MiB, {peaks['plan-10k']:.0f} MiB",
+                       f"{peaks[large]:.1f} MiB, {peaks['plan-10k']:.1f} MiB",
                        peaks[large] <= FLAT * peaks["plan-10k"])
 
 

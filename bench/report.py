@@ -53,7 +53,7 @@ class Result:
         wall, cpu = median(runs, "wall"), median(runs, "cpu")
         spread = f"{cell(min(r.wall for r in runs))}–{cell(max(r.wall for r in runs))}"
         row = [name, cell(wall), spread, f"{wall / own[0]:.2f}" if own[0] else "", cell(cpu),
-               f"{cpu / own[1]:.2f}" if own[1] else "", f"{median(runs, 'memory'):.0f}",
+               f"{cpu / own[1]:.2f}" if own[1] else "", f"{median(runs, 'memory'):.1f}",
                f"{self.counts.get(name, ''):,}" if self.counts.get(name) else "",
                cell(median(runs, "server"))]
         return "| " + " | ".join(row) + " |"

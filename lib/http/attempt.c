@@ -285,7 +285,7 @@ static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
 static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
   bool fits = priv->head.len + priv->url.len < IGT__BULK_HEAD / 2;
-  bool down = req->on_data || priv->stream, up = req->body_len > 0 && !priv->whole_body;
+  bool down = req->on_data, up = req->body_len > 0 && !priv->whole_body;
 
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
                    (long)(down && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));

@@ -11,7 +11,7 @@
 
 /* How much is asked of the network at a time. Larger brings nothing: measured in
  * docs/internals/model.md. */
-#define ROOM (64u * 1024)
+#define ROOM (32u * 1024)
 
 typedef enum igt__stream_state {
   IGT__STREAM_BEGIN, /* before the answer's bracket */

@@ -11,7 +11,7 @@
 #include "transfer/run.h"
 
 /* Events that wait for the calling thread before producers pause. */
-#define EVENTS_MAX 2048
+#define EVENTS_MAX 1024
 
 struct igt__event {
   struct igt__event *next;

@@ -14,7 +14,7 @@
 #define PRODUCERS_MAX 16
 /* Of studies with many files so few, so that memory does not grow with their size: 16 studies of
  * 10,000 files held 10 MiB. Reading their lists takes the time of the line, not its latency. */
-#define PRODUCERS_LEAST 4
+#define PRODUCERS_LEAST 3
 #define PLANNED_BYTES (1024u * 1024)
 /* A large file begins, ends and is told of in round trips, which must overlap with those of many
  * others; it moves for longer than they take. */
