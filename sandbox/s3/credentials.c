@@ -21,8 +21,10 @@
 
 /* ---- what is kept between requests ---- */
 
-/* As many accounts as are likely in use at once: one a study and direction. */
-#define SLOTS 256
+/* As many accounts as are likely in use at once: one a study and direction. Of those that meet in
+ * one set a few have room. */
+#define SETS 256
+#define WAYS 4
 
 typedef struct slot {
   char day[9]; /* of the key; "" for an empty slot */
@@ -30,9 +32,14 @@ typedef struct slot {
   igt__sigv4_key key;
 } slot;
 
+typedef struct set {
+  slot slots[WAYS];
+  unsigned next; /* to be replaced */
+} set;
+
 struct sbx_s3 {
   pthread_mutex_t lock;
-  slot slots[SLOTS];
+  set sets[SETS];
 };
 
 sbx_s3 *sbx_s3_new(void) {
@@ -51,21 +58,25 @@ void sbx_s3_free(sbx_s3 *s3) {
 }
 
 /* FNV-1a; access keys are random already. */
-static slot *slot_of(sbx_s3 *s3, const char *access_key) {
+static set *set_of(sbx_s3 *s3, const char *access_key) {
   uint32_t hash = 2166136261u;
   for (; *access_key; access_key++)
     hash = (hash ^ (unsigned char)*access_key) * 16777619u;
-  return &s3->slots[hash % SLOTS];
+  return &s3->sets[hash % SETS];
 }
 
 static bool slot_read(sbx_s3 *s3, const char *access_key, const char *day, sbx_credentials *out,
                       igt__sigv4_key *key) {
+  bool found = false;
   pthread_mutex_lock(&s3->lock);
-  slot *s = slot_of(s3, access_key);
-  bool found = strcmp(s->day, day) == 0 && strcmp(s->credentials.access_key, access_key) == 0;
-  if (found) {
-    *out = s->credentials;
-    *key = s->key;
+  const set *among = set_of(s3, access_key);
+  for (size_t i = 0; i < WAYS && !found; i++) {
+    const slot *s = &among->slots[i];
+    found = strcmp(s->day, day) == 0 && strcmp(s->credentials.access_key, access_key) == 0;
+    if (found) {
+      *out = s->credentials;
+      *key = s->key;
+    }
   }
   pthread_mutex_unlock(&s3->lock);
   return found;
@@ -74,7 +85,8 @@ static bool slot_read(sbx_s3 *s3, const char *access_key, const char *day, sbx_c
 static void slot_write(sbx_s3 *s3, const char *day, const sbx_credentials *credentials,
                        const igt__sigv4_key *key) {
   pthread_mutex_lock(&s3->lock);
-  slot *s = slot_of(s3, credentials->access_key);
+  set *among = set_of(s3, credentials->access_key);
+  slot *s = &among->slots[among->next++ % WAYS];
   snprintf(s->day, sizeof s->day, "%.8s", day);
   s->credentials = *credentials;
   s->key = *key;
