@@ -500,8 +500,6 @@ static igt_status write_all(int fd, const char *data, size_t len, const char *pa
     data += n;
     len -= (size_t)n;
   }
-  if (fsync(fd) != 0)
-    return igt__fail_errno(err, errno, "cannot write '%s'", path);
   return IGT_OK;
 }
 
