@@ -5,6 +5,7 @@ import dataclasses
 
 KIB, MIB = 1024, 1024 * 1024
 LATENCY = 50  # ms, on every answer of the far cases
+SLOW = 30  # seconds: a tool that takes longer than that has one round
 
 
 @dataclasses.dataclass
