@@ -380,10 +380,11 @@ static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
   return igt__budget_take(priv->budget, retry, &priv->taken);
 }
 
-/* The attempt is over and has failed with priv->err; the slot is released. */
-static void decide(struct igt__http_private *priv) {
+/* The attempt is over and has failed with priv->err, for which `retry` is the answer; the slot is
+ * released. */
+static void decide(struct igt__http_private *priv, igt__retry retry) {
   igt__http_request *req = priv->req;
-  igt__retry retry = igt__retry_class(&priv->err), asked = retry;
+  igt__retry asked = retry;
   bool rest = false;
 
   name_operation(priv);
@@ -431,7 +432,7 @@ static void fail_start(struct igt__http_private *priv, igt_status status) {
   priv->err.status = status;
   if (!priv->err.text[0])
     igt__fail(&priv->err, status, "the request could not be built: %s", igt_status_text(status));
-  decide(priv);
+  decide(priv, igt__retry_class(&priv->err));
 }
 
 static igt_status prepare(struct igt__http_private *priv) {
@@ -533,7 +534,29 @@ static void succeed(struct igt__http_private *priv) {
   igt__request_end_loop(priv, IGT_OK);
 }
 
+/* Proxies and firewalls that have no more connections to give don't say SlowDown: they refuse, or
+ * reset what they took. A new connection on which nothing came back is such a sign; one that was
+ * used before may have been closed for its age, or by a line that is cut. */
+static bool is_refused(const struct igt__http_private *priv, CURLcode code) {
+  long made = 0;
+
+  switch ((int)code) {
+  case CURLE_COULDNT_CONNECT:
+    return true;
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_GOT_NOTHING:
+    return priv->down == 0 &&
+           curl_easy_getinfo(priv->slot->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK &&
+           made > 0;
+  default:
+    return false;
+  }
+}
+
 void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
+  igt__retry retry;
   bool error = priv->answering && igt__answer_is_error(priv) && !priv->err.status;
 
   /* A connection that ends within the header is a success to curl. */
@@ -555,9 +578,12 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
     succeed(priv);
     return;
   }
-  if (igt__retry_class(&priv->err) == IGT__RETRY_THROTTLED)
+  retry = igt__retry_class(&priv->err);
+  if (retry == IGT__RETRY_TRANSIENT && !error && is_refused(priv, code))
+    retry = IGT__RETRY_THROTTLED;
+  if (retry == IGT__RETRY_THROTTLED)
     igt__budget_throttled(priv->budget, priv->began_at);
   release_slot(priv);
   priv->redirects = 0;
-  decide(priv);
+  decide(priv, retry);
 }
