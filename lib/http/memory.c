@@ -18,14 +18,18 @@
 
 static igt__spares spare = IGT__SPARES_INIT(KEPT_MOST);
 
-static bool is_kept_size(size_t n) {
-  return n >= IGT__BULK_BUFFER && n < IGT__BULK_BUFFER + 16384u;
+static void *get(size_t n) {
+  void *p;
+
+  if (n != IGT__BULK_BUFFER && n != KEPT_SIZE)
+    return malloc(n);
+  p = igt__spares_take(&spare);
+  return p ? p : malloc(KEPT_SIZE);
 }
 
-static void *get(size_t n) {
-  void *p = is_kept_size(n) && n <= KEPT_SIZE ? igt__spares_take(&spare) : NULL;
-
-  return p ? p : malloc(is_kept_size(n) && n < KEPT_SIZE ? KEPT_SIZE : n);
+/* By what the C library made of KEPT_SIZE. */
+static bool is_kept_size(size_t usable) {
+  return usable >= KEPT_SIZE && usable < KEPT_SIZE + 64;
 }
 
 /* A large buffer carries files and lists, and what is secret there, header lines, is shorter than
@@ -33,7 +37,7 @@ static void *get(size_t n) {
 static void wipe_and_free(void *p) {
   size_t n = p ? malloc_usable_size(p) : 0;
 
-  if (n >= KEPT_SIZE && is_kept_size(n)) {
+  if (is_kept_size(n)) {
     igt__wipe(p, IGT__BULK_HEAD);
     if (igt__spares_give(&spare, p))
       return;
