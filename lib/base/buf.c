@@ -95,6 +95,15 @@ bool igt__buf_puts(igt__buf *buf, const char *s) {
   return igt__buf_append(buf, s, strlen(s));
 }
 
+bool igt__buf_join(igt__buf *buf, const char *s, ...) {
+  va_list more;
+  va_start(more, s);
+  for (; s; s = va_arg(more, const char *))
+    igt__buf_puts(buf, s);
+  va_end(more);
+  return !buf->failed;
+}
+
 bool igt__buf_putc(igt__buf *buf, char c) {
   if (buf->failed || buf->len + 2 > buf->cap || buf->len >= buf->max)
     return igt__buf_append(buf, &c, 1);

@@ -25,6 +25,7 @@ void igt__buf_clear(igt__buf *buf);       /* len 0, memory kept, failed reset */
 void igt__buf_wipe(igt__buf *buf);        /* the same, and what it held is overwritten */
 bool igt__buf_append(igt__buf *buf, const void *data, size_t n);
 bool igt__buf_puts(igt__buf *buf, const char *s);
+bool igt__buf_join(igt__buf *buf, const char *s, ...) __attribute__((sentinel)); /* up to NULL */
 bool igt__buf_putc(igt__buf *buf, char c);
 bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool igt__buf_reserve(igt__buf *buf, size_t more);

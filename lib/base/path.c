@@ -75,7 +75,7 @@ char *igt__path_join(const char *a, const char *b) {
   const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";
   igt__buf out;
   igt__buf_init(&out, SIZE_MAX);
-  igt__buf_printf(&out, "%s%s%s", a, slash, b);
+  igt__buf_join(&out, a, slash, b, NULL);
   return igt__buf_take(&out);
 }
 
@@ -106,7 +106,7 @@ char *igt__path_partial(const char *path, const char *salt) {
   igt__buf_append(&out, path, (size_t)(base - path));
   size_t n = strlen(base) + strlen(salt) + strlen(dot) + 1 + strlen(PARTIAL_SUFFIX);
   if (n <= IGT__MAX_NAME)
-    igt__buf_printf(&out, ".%s%s%s" PARTIAL_SUFFIX, base, dot, salt);
+    igt__buf_join(&out, ".", base, dot, salt, PARTIAL_SUFFIX, NULL);
   else
     igt__buf_printf(&out, ".%016" PRIx64 "%s%s" PARTIAL_SUFFIX, fnv(base), dot, salt);
   return igt__buf_take(&out);

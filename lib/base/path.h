@@ -35,6 +35,9 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
 void igt__root_close(igt__root *root);
 const char *igt__root_path(const igt__root *root); /* absolute, for the journal and messages */
 int igt__root_fd(const igt__root *root);
+/* Whether a write may turn out to have failed when the file is closed, as on NFS, or where quotas
+ * are kept elsewhere (close(2)). Disks of this machine say so when it is written, or synced. */
+bool igt__root_tells_at_close(const igt__root *root);
 /* True when two names may be one file here: they differ in case alone, or é is one character in
  * the one and two in the other. Probed once, on demand. */
 bool igt__root_folds(igt__root *root);

@@ -2,8 +2,8 @@
 #ifndef IGT_BASE_QUOTA_H
 #define IGT_BASE_QUOTA_H
 
-/* Memory for what others decide the length of: a server's lists, the entries of a folder. Arenas and
- * maps take from a quota what they hold and give it back when they are freed. A quota may be
+/* Memory for what others decide the length of: a server's lists, the entries of a folder. Arenas
+ * and maps take from a quota what they hold and give it back when they are freed. A quota may be
  * part of a larger one, such as that of a whole run, which has to have it too. Any thread. */
 
 #include <stdbool.h>
@@ -12,14 +12,14 @@
 
 typedef struct igt__quota {
   struct igt__quota *whole; /* that it is part of; NULL: none */
-  uint64_t most;             /* bytes */
-  uint64_t used;             /* atomic */
-  bool refused;              /* atomic; something did not fit any more */
+  uint64_t most;            /* bytes */
+  uint64_t used;            /* atomic */
+  bool refused;             /* atomic; something did not fit any more */
 } igt__quota;
 
 void igt__quota_init(igt__quota *quota, uint64_t most, igt__quota *whole);
-/* For what is not worth more of the machine: most, or half of what the process may have at all, if that
- * is less (of the machine, its container, `ulimit -v`). */
+/* For what is not worth more of the machine: most, or half of what the process may have at all, if
+ * that is less (of the machine, its container, `ulimit -v`). */
 void igt__quota_init_fair(igt__quota *quota, uint64_t most);
 /* Half of a whole: so that what has no end leaves the others something. */
 void igt__quota_init_part(igt__quota *quota, igt__quota *whole);

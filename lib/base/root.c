@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -32,7 +33,9 @@ struct igt__root {
   int fd;
   pthread_mutex_t lock;
   folder *cache[CACHED_FOLDERS];
+  uint64_t hashes[CACHED_FOLDERS]; /* of their paths, side by side: each file looks several times */
   uint64_t clock;
+  bool tells_at_close;
   int folds, names; /* -1: not probed yet */
 };
 
@@ -128,8 +131,8 @@ static uint64_t hash_path(const char *path) {
 
 static folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
-    folder *f = root->cache[i];
-    if (f && f->hash == hash && strcmp(f->path, path) == 0) {
+    folder *f = root->hashes[i] == hash ? root->cache[i] : NULL;
+    if (f && strcmp(f->path, path) == 0) {
       f->users++;
       f->used_at = ++root->clock;
       return f;
@@ -156,6 +159,7 @@ static void cache_add(igt__root *root, folder *f) {
   if (root->cache[best])
     folder_free(root->cache[best]);
   root->cache[best] = f;
+  root->hashes[best] = f->hash;
   f->cached = true;
   f->used_at = ++root->clock;
 }
@@ -250,6 +254,24 @@ static igt_status make_root(const char *path, igt_error *err) {
   return IGT_OK;
 }
 
+/* statfs(2). */
+static bool is_local_disk(int fd) {
+  enum { EXT = 0xef53, XFS = 0x58465342, TMPFS = 0x01021994 };
+  struct statfs fs;
+
+  if (fstatfs(fd, &fs) != 0)
+    return false;
+  switch ((unsigned long)fs.f_type) {
+  case EXT:
+  case XFS:
+  case TMPFS:
+  case 0x9123683eul: /* btrfs; no int */
+    return true;
+  default:
+    return false;
+  }
+}
+
 igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err) {
   *out = NULL;
   igt__root *root = igt__calloc(1, sizeof *root);
@@ -273,6 +295,7 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
     igt__root_close(root);
     return status;
   }
+  root->tells_at_close = !is_local_disk(root->fd);
   *out = root;
   return IGT_OK;
 }
@@ -297,6 +320,10 @@ const char *igt__root_path(const igt__root *root) {
 
 int igt__root_fd(const igt__root *root) {
   return root->fd;
+}
+
+bool igt__root_tells_at_close(const igt__root *root) {
+  return root->tells_at_close;
 }
 
 #define PROBE_TRIES 100

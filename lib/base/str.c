@@ -17,6 +17,12 @@ bool igt__str_eq_nocase(const char *a, const char *b) {
   return strlen(a) == strlen(b) && igt__str_starts_nocase(a, b);
 }
 
+void igt__str_copy(char *out, size_t cap, const char *s) {
+  size_t n = strnlen(s, cap - 1);
+  memcpy(out, s, n);
+  out[n] = '\0';
+}
+
 bool igt__str_starts(const char *s, const char *prefix) {
   return strncmp(s, prefix, strlen(prefix)) == 0;
 }

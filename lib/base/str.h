@@ -16,6 +16,8 @@ static inline char igt__ascii_lower(char c) {
 
 bool igt__str_eq(const char *a, const char *b);        /* NULL equals NULL only */
 bool igt__str_eq_nocase(const char *a, const char *b); /* ASCII; never the locale's */
+/* What fits of s, and a NUL. */
+void igt__str_copy(char *out, size_t cap, const char *s);
 bool igt__str_starts(const char *s, const char *prefix);
 bool igt__str_starts_nocase(const char *s, const char *prefix);
 bool igt__str_ends(const char *s, const char *suffix);

@@ -92,8 +92,11 @@ static sqlite3_int64 folder_of_locked(igt__journal *journal, const split *s, boo
   void *known;
 
   igt__buf_init(&name, FOLDER_MAX);
-  (void)igt__buf_printf(&name, "%s\n%.*s\n%.*s", s->origin, s->key_len, s->key, s->local_len,
-                        s->local);
+  igt__buf_puts(&name, s->origin);
+  igt__buf_putc(&name, '\n');
+  igt__buf_append(&name, s->key, (size_t)s->key_len);
+  igt__buf_putc(&name, '\n');
+  igt__buf_append(&name, s->local, (size_t)s->local_len);
   known = name.failed ? NULL : igt__map_get(journal->folders, name.data);
   if (known) {
     id = (sqlite3_int64)(uintptr_t)known - 1;

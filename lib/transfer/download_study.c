@@ -245,8 +245,8 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   igt__buf_init(&path, 64 * 1024);
   if (check_file(p, file, name, &local, &err) != IGT_OK)
     report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
-  else if (!igt__buf_printf(&path, "%s/%s%s%s", p->folder, p->subfolder, *p->subfolder ? "/" : "",
-                            local))
+  else if (!igt__buf_join(&path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local,
+                          NULL))
     report(p, file, name, NULL, IGT_RESULT_FAILED, "", (igt__fail_memory(&err), &err));
   else
     add_file(p, file, name, path.data);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "transfer/fetch_internal.h"
 #include "transfer/space.h"
 
@@ -55,9 +56,9 @@ void igt__fetch_done(fetch *f, const char *digest) {
   item.digest = digest;
   item.verified = f->check.verified;
   if (f->run->journal && remembered.mtime_ns >= 0) {
-    (void)snprintf(remembered.etag, sizeof remembered.etag, "%s", f->etag);
-    (void)snprintf(remembered.digest, sizeof remembered.digest, "%.127s", digest);
-    (void)snprintf(remembered.verified, sizeof remembered.verified, "%s", f->check.verified);
+    igt__str_copy(remembered.etag, sizeof remembered.etag, f->etag);
+    igt__str_copy(remembered.digest, sizeof remembered.digest, digest);
+    igt__str_copy(remembered.verified, sizeof remembered.verified, f->check.verified);
     igt__journal_put_file(f->run->journal, f->run->origin, f->key, local, &remembered);
     if (f->large)
       igt__journal_drop_download(f->run->journal, local);
@@ -110,7 +111,7 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
 
   f->size = req->object_size;
   f->last_modified = req->last_modified;
-  (void)snprintf(f->etag, sizeof f->etag, "%s", req->etag);
+  igt__str_copy(f->etag, sizeof f->etag, req->etag);
   if (f->size != f->listed_size && !f->checking)
     igt__run_message(f->run, IGT_OK, "'%s' has %llu bytes in the store, not %llu", f->path,
                      (unsigned long long)f->size, (unsigned long long)f->listed_size);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static _Atomic unsigned long count;
@@ -82,6 +83,16 @@ int close(int fd) {
   if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY)
     refused = exceeds("close", fd);
   return REAL(close)(fd) == 0 && !refused ? 0 : refused ? refuse() : -1;
+}
+
+/* File systems that tell so late are not this machine's own: NFS. */
+int fstatfs64(int fd, struct statfs64 *out) {
+  const char *wanted = getenv("QUOTA_CALL");
+  int status = REAL(fstatfs64)(fd, out);
+
+  if (status == 0 && wanted && strcmp(wanted, "close") == 0)
+    out->f_type = 0x6969;
+  return status;
 }
 
 int fsync(int fd) {
