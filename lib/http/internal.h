@@ -140,8 +140,8 @@ struct igt__post {
 typedef struct igt__slot {
   struct igt__slot *next; /* free ones */
   CURL *easy;
-  curl_socket_t
-      fd; /* of the attempt; curl's CURLINFO_ACTIVESOCKET tells it only when that is over */
+  /* Of the attempt. CURLINFO_ACTIVESOCKET tells it only when that is over. */
+  curl_socket_t fd;
   struct igt__http_private *priv; /* NULL: free */
   char why[CURL_ERROR_SIZE];
 } igt__slot;

@@ -99,7 +99,12 @@ static void test_buffer(void **state) {
   igt__mem_set_hooks(NULL);
   assert_true(b.failed && !b.too_long);
   igt__buf_clear(&b);
-  assert_true(igt__buf_puts(&b, "x"));
+  assert_true(igt__buf_join(&b, "x", "", "yz", NULL));
+  assert_string_equal(b.data, "xyz");
+  const char *held = b.data;
+  igt__buf_wipe(&b);
+  assert_true(b.len == 0 && b.cap > 3 && b.data == held);
+  assert_true(held[0] == 0 && held[1] == 0 && held[2] == 0);
   igt__buf_finish_wipe(&b);
 }
 
@@ -157,6 +162,12 @@ static void test_strings(void **state) {
   assert_true(igt__str_starts("abc", "") && !igt__str_starts("ab", "abc"));
   assert_true(igt__str_ends("a.dcm", ".dcm") && !igt__str_ends("m", ".dcm"));
   char out[16];
+  igt__str_copy(out, 4, "abc");
+  assert_string_equal(out, "abc");
+  igt__str_copy(out, 4, "abcd");
+  assert_string_equal(out, "abc");
+  igt__str_copy(out, 1, "abc");
+  assert_string_equal(out, "");
   igt__format_bytes(0, out, sizeof out);
   assert_string_equal(out, "0 B");
   igt__format_bytes(1024 * 1024 - 1, out, sizeof out);
