@@ -12,7 +12,7 @@ from sandbox import BUCKET
 from uploads import (NEW_STUDY, Place, changes, epd, igt, institute, items, objects, pattern, put,
                      seed, sent_bytes)
 
-SEED = seed(epd(*[institute(f"lab{n}") for n in range(30)]),
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(60)]),
             epd(institute("lab0"), institute("same"), name="other"),
             igt(institute("ward"), institute("wing")), services=[{"id": "station@trial"}])
 
@@ -23,7 +23,7 @@ def up(tmp_path):
     return tmp_path / "up"
 
 
-counter = iter(range(30))
+counter = iter(range(60))
 
 
 @pytest.fixture
