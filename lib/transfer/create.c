@@ -34,11 +34,13 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
 }
 
 static igt_status create(igt__run *run, const igt_institute *institute, const igt__folder *folder,
-                         const igt_root_study *wanted, igt_root_study **out, igt_error *err) {
+                         const igt_root_study *wanted, igt_root_study **out, igt__created *made,
+                         igt_error *err) {
   for (unsigned n = 1;; n++) {
     igt_error looked = IGT_ERROR_INIT;
     igt_status status =
         igt_post_studies(run->client, igt__text_of(&institute->id), wanted, out, err);
+    *made = status == IGT_OK ? IGT__CREATED_NOW : IGT__CREATED_SEEN;
     if (!igt__is_unclear(status) || !igt__wait_to_look(run, n, err))
       return status;
     if (find_created(run, institute, folder, out, &looked) != IGT_OK) {
@@ -90,13 +92,13 @@ static igt_status find_theirs(igt__run *run, const igt_institute *institute,
 
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
-                             igt_root_study **out, bool *made, igt_error *err) {
+                             igt_root_study **out, igt__created *made, igt_error *err) {
   const char *where = igt__text_of(&institute->id);
   char *name = claim_name(folder);
   igt_status status;
   bool waited;
 
-  *made = false;
+  *made = IGT__CREATED_BEFORE;
   *out = NULL;
   if (!name)
     return igt__fail_memory(err);
@@ -105,11 +107,9 @@ igt_status igt__create_study(igt__run *run, const igt_institute *institute,
     return igt__fail(err, IGT_E_CANCELLED, "interrupted");
   }
   status = find_theirs(run, institute, folder, name, waited, out, err);
-  if (status == IGT_OK && !*out) {
-    status = create(run, institute, folder, wanted, out, err);
-    *made = status == IGT_OK;
-  }
-  if (*made && *out)
+  if (status == IGT_OK && !*out)
+    status = create(run, institute, folder, wanted, out, made, err);
+  if (status == IGT_OK && *made != IGT__CREATED_BEFORE && *out)
     igt__journal_put_created(run->journal, run->origin, where, name,
                              igt__text_of(&(*out)->study_database_id));
   igt__journal_unclaim(run->journal, run->origin, where, name);

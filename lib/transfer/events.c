@@ -11,7 +11,7 @@
 #include "transfer/run.h"
 
 /* Events that wait for the calling thread before producers pause. */
-#define EVENTS_MAX 1024
+#define EVENTS_MAX 512
 
 struct igt__event {
   struct igt__event *next;
@@ -29,7 +29,7 @@ static void push_event(igt__run *run, struct igt__event *event) {
   run->event_count++;
   /* The calling thread looks by itself ten times a second; waking it for each file costs more than
    * the file. */
-  if (run->event_count == EVENTS_MAX / 4)
+  if (run->event_count == EVENTS_MAX / 2)
     pthread_cond_broadcast(&run->changed);
   pthread_mutex_unlock(&run->lock);
 }

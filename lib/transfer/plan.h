@@ -23,8 +23,10 @@ void igt__room_finish(igt__room *room);
 bool igt__room_enter(igt__room *room);
 void igt__room_leave(igt__room *room);
 
-/* Works that wait in the scheduler before a producer pauses. */
-#define IGT__BACKLOG 512
+/* Works that wait in the scheduler before a producer pauses; it goes on at half of it. A new study
+ * takes three round trips before its first file can go, and 128 connections move as many files in
+ * them as they have turns. */
+#define IGT__BACKLOG 1024
 
 /* Why a list that is held in memory came to no end: IGT_E_LIMIT when it was too long for its
  * quota, else there is no memory. what: "studies", "files"; advice: what the reader may do. */
@@ -33,8 +35,8 @@ igt_status igt__held_fail(const igt__quota *held, const char *what, const char *
 /* The advice where patterns choose files. */
 #define IGT__HELD_FILES "take a part of them at a time (--include)"
 
-/* What the files of a study are divided into: a list of its own in the cloud's answer, a folder here
- * where several are asked for, a prefix of the keys below the study's. */
+/* What the files of a study are divided into: a list of its own in the cloud's answer, a folder
+ * here where several are asked for, a prefix of the keys below the study's. */
 typedef struct igt__category {
   unsigned bit; /* IGT_CATEGORY_... */
   const char *folder, *prefix;

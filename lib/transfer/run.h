@@ -26,7 +26,7 @@ struct igt__run {
   igt__journal *journal;
   igt__cancel *cancel;
   const char *origin;
-  const char *project; /* its name, for lists of what is unfinished; NULL: not known */
+  const char *project;            /* its name, for lists of what is unfinished; NULL: not known */
   const igt_callbacks *callbacks; /* never NULL, its members may be */
   igt_transfer_options options;
   igt__sched *sched;
@@ -36,9 +36,9 @@ struct igt__run {
   igt__pool *granters;  /* credentials: what the helpers wait for must not stand in their line */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
   igt__teller teller;
-  igt__quota held;      /* lists that have to be known as a whole, of all studies in hand */
-  unsigned next_loop;   /* atomic */
-  bool keeping;         /* atomic; a look at the session is under way */
+  igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
+  unsigned next_loop; /* atomic */
+  bool keeping;       /* atomic; a look at the session is under way */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;

@@ -132,24 +132,27 @@ static igt_status open_created(plan *p, igt_error *err) {
   const creation *c = p->own;
   igt__folder folder = {c->patient, c->name, c->doc, c->only};
   igt_root_study *made = NULL;
+  igt__created created;
   igt_status status;
-  bool is_new;
 
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
-  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &is_new, err);
+  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &created, err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "the study '%s' was not created", p->name);
     return status;
   }
-  if (is_new)
+  if (created != IGT__CREATED_BEFORE)
     count_created(&p->u->run);
   if (!igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
                              igt__text_of(&made->study_database_id), igt__text_of(&made->s3_prefix),
                              "files/", study_settled))
     status = igt__fail_memory(err);
   else
-    p->group->note = is_new ? "the study was created" : "another run created the study";
+    p->group->note =
+        created != IGT__CREATED_BEFORE ? "the study was created" : "another run created the study";
+  if (created == IGT__CREATED_NOW) /* a list that is empty would cost a round trip */
+    p->list = NULL;
   igt_model_free(&made->model);
   return status;
 }

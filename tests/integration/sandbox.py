@@ -69,6 +69,15 @@ class Sandbox:
     # ---- the process ----
 
     def start(self, timeout=30):
+        """Of a restart: once nothing else has its port, as a connection of another test may."""
+        end = time.monotonic() + timeout
+        while not self._try_start(timeout):
+            if not self.port or "is it in use?" not in self.log()[-200:] or time.monotonic() > end:
+                raise SandboxError(f"the sandbox did not start:\n{self.log()}")
+            time.sleep(0.05)
+        return self
+
+    def _try_start(self, timeout):
         assert self.process is None, "the sandbox runs already"
         command = [program(), *self.options, "--port", str(self.port)]
         with open(self.log_path, "ab") as log:
@@ -78,10 +87,10 @@ class Sandbox:
         prefix = "listening on "
         if not line.startswith(prefix):
             self.kill()
-            raise SandboxError(f"the sandbox did not start: {line!r}\n{self.log()}")
+            return False
         self.url = line[len(prefix):].strip()
         self.port = int(self.url.rsplit(":", 1)[1])  # a restart keeps it
-        return self
+        return True
 
     def _first_line(self, timeout):
         """The first line of its standard output, without waiting longer than timeout."""

@@ -197,9 +197,26 @@ def test_creating_is_never_raced(ward):
     ward.again(*TREE)
 
 
+def lists_of_files(cloud):
+    return [r for r in cloud.requests(method="GET") if r["path"].endswith("/files")]
+
+
 @pytest.mark.parametrize("fault", ["lost-answer", "internal-error", "reset"])
 def test_a_creation_of_unknown_outcome(cloud, ward, fault):
+    """Where the answer was lost, the study is somebody's: its files are listed."""
     ward.put({"whatever/study.json": json.dumps(SUBJECT), "whatever/x": "7"})
     cloud.faults({"fault": fault, "method": "POST", "path": "/api/data/hospitals/*/studies"})
     ward.upload()
     assert ward.made() == ["P7/S7"] and ward.place.contents("P7/S7") == {"x": b"7"}
+    assert len(lists_of_files(cloud)) == (fault == "lost-answer")
+
+
+def test_what_was_just_created_is_not_listed(cloud, ward):
+    ward.put({"new/x": "1"})
+    ward.upload()
+    assert not lists_of_files(cloud)
+    ward.put({"new/y": "2"})
+    cloud.clear()
+    ward.upload()
+    assert len(lists_of_files(cloud)) == 1
+    assert ward.place.contents("new") == {"x": b"1", "y": b"2"}
