@@ -61,6 +61,7 @@ struct igt__upload_plan {
   bool nothing;          /* there is no folder, so no file */
   bool own_memory;       /* the cloud has no list: what the journal knows is there */
   const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
+  bool is_new;           /* created a moment ago: nothing is there yet */
 
   igt__group *group;
   char *prefix;       /* of the keys */

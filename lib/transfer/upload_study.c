@@ -151,8 +151,7 @@ static igt_status open_created(plan *p, igt_error *err) {
   else
     p->group->note =
         created != IGT__CREATED_BEFORE ? "the study was created" : "another run created the study";
-  if (created == IGT__CREATED_NOW) /* a list that is empty would cost a round trip */
-    p->list = NULL;
+  p->is_new = created == IGT__CREATED_NOW;
   igt_model_free(&made->model);
   return status;
 }
