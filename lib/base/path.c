@@ -70,6 +70,10 @@ igt_status igt__name_check(const char *name, const char *what, igt_error *err) {
   return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
 }
 
+int64_t igt__mtime_ns(const struct stat *st) {
+  return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
 char *igt__path_join(const char *a, const char *b) {
   size_t n = strlen(a);
   const char *slash = n == 0 || a[n - 1] == '/' ? "" : "/";

@@ -63,6 +63,8 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err);
 
+int64_t igt__mtime_ns(const struct stat *st); /* nanoseconds since 1970 */
+
 /* The hidden name beside `path` under which it is built: "dir/.name.igtpart"; a name too long
  * for that gets a digest of itself. `salt` ("" for none) tells two apart. out: igt__free. */
 char *igt__path_partial(const char *path, const char *salt);

@@ -17,13 +17,9 @@
 #define PIECE ((size_t)128 * 1024)
 #define PARTS_PREFIX "sha256-parts-"
 
-static int64_t mtime_of(const struct stat *st) {
-  return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
 void igt__local_take(igt__local *local, const struct stat *st) {
   local->size = (uint64_t)st->st_size;
-  local->mtime_ns = mtime_of(st);
+  local->mtime_ns = igt__mtime_ns(st);
   local->inode = st->st_ino;
 }
 
@@ -32,7 +28,7 @@ igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err)
 
   if (fstat(fd, &st) != 0)
     return igt__fail_errno(err, errno, "cannot look at the file");
-  if ((uint64_t)st.st_size != local->size || mtime_of(&st) != local->mtime_ns ||
+  if ((uint64_t)st.st_size != local->size || igt__mtime_ns(&st) != local->mtime_ns ||
       st.st_ino != local->inode)
     return igt__fail(err, IGT_E_CHANGED,
                      "the file was changed while it was uploaded; upload it again when it rests");

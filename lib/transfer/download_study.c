@@ -112,7 +112,7 @@ static void recall(plan *p, const igt__fetch_file *file, const struct stat *st,
                    igt__journal_file *known) {
   igt__run *run = &p->d->run;
   char *local = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
-  int64_t mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+  int64_t mtime_ns = igt__mtime_ns(st);
 
   if (!local || !igt__journal_find_file(run->journal, run->origin, file->key, local, known) ||
       known->size != (uint64_t)st->st_size || known->mtime_ns != mtime_ns)

@@ -22,6 +22,20 @@ struct igt__event {
   char text[];      /* of the item, or the message */
 };
 
+void igt__failure_keep(igt_error **kept, const igt_error *err) {
+  if (!*kept)
+    *kept = igt__malloc(sizeof **kept);
+  if (*kept)
+    **kept = *err;
+}
+
+void igt__failure_tell(const igt_error *kept, igt_error *out) {
+  if (kept)
+    *out = *kept;
+  else
+    igt__fail_memory(out);
+}
+
 static void push_event(igt__run *run, struct igt__event *event) {
   pthread_mutex_lock(&run->lock);
   *run->events_tail = event;

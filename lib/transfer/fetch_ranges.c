@@ -205,10 +205,7 @@ static void note_failure(fetch *f, igt_status status, const igt_error *err) {
   if (f->status != IGT_OK)
     return;
   f->status = status;
-  if (!f->error)
-    f->error = igt__malloc(sizeof *f->error);
-  if (f->error)
-    *f->error = *err;
+  igt__failure_keep(&f->error, err);
 }
 
 /* The last piece in flight has ended. */
@@ -222,10 +219,8 @@ static void ranges_ended(fetch *f) {
   } else {
     if (f->status == IGT_E_PRECONDITION)
       f->status = igt__fail(&err, IGT_E_GONE, "the object changes while it is fetched");
-    else if (f->error)
-      err = *f->error;
     else
-      igt__fail_memory(&err);
+      igt__failure_tell(f->error, &err);
     igt__fetch_failed(f, f->status, &err);
   }
 }

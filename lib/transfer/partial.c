@@ -83,15 +83,11 @@ static igt_status set_time(int fd, int64_t mtime, igt_error *err) {
 
 /* Some file systems report a failed write only when a handle is closed (NFS, quota; close(2)): that
  * of a copy tells it before a file that was there is replaced, and keeps the lock. */
-static igt_status flush(igt__partial *partial, igt_error *err) {
+static igt_status flush(const igt__partial *partial, igt_error *err) {
   int copy = igt__root_tells_at_close(partial->root) ? dup(partial->fd) : -1;
-  struct stat st;
 
   if (copy >= 0 && close(copy) != 0)
     return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
-  partial->mtime_ns = fstat(partial->fd, &st) == 0
-                          ? (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec
-                          : -1;
   return IGT_OK;
 }
 
@@ -99,9 +95,11 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
                                igt_error *err) {
   igt_status status = set_time(partial->fd, mtime, err);
   int fd = partial->fd;
+  struct stat st;
 
   if (status == IGT_OK)
     status = flush(partial, err);
+  partial->mtime_ns = fstat(fd, &st) == 0 ? igt__mtime_ns(&st) : -1;
   if (status == IGT_OK)
     status = only_new ? igt__root_rename_new(partial->root, partial->name, partial->path, err)
                       : igt__root_rename(partial->root, partial->name, partial->path, err);

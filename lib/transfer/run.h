@@ -108,6 +108,11 @@ bool igt__status_is_fatal(igt_status status);
 
 /* ---- events.c ---- */
 
+/* The words of a failure that is told once the pieces in flight have ended: memory that most files
+ * never need. *kept: NULL at first, the owner's to igt__free. Without memory _tell says so. */
+void igt__failure_keep(igt_error **kept, const igt_error *err);
+void igt__failure_tell(const igt_error *kept, igt_error *out);
+
 /* Events; copied. Any thread. igt__run_item also counts it into the summary. */
 void igt__run_item(igt__run *run, const igt_item *item);
 void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);

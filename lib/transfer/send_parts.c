@@ -360,10 +360,7 @@ static void parts_failed_task(void *arg) {
   send_work *s = arg;
   igt_error err = IGT_ERROR_INIT;
 
-  if (s->error)
-    err = *s->error;
-  else
-    igt__fail_memory(&err);
+  igt__failure_tell(s->error, &err);
   if (start_over(s, s->status, &err))
     return;
   if (s->status == IGT_E_CHANGED)
@@ -396,10 +393,7 @@ static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt
     s->missing--;
   } else if (s->status == IGT_OK) {
     s->status = status;
-    if (!s->error)
-      s->error = igt__malloc(sizeof *s->error);
-    if (s->error)
-      *s->error = *err;
+    igt__failure_keep(&s->error, err);
   }
   last = s->in_flight == 0 && (s->status != IGT_OK || s->missing == 0);
   status = s->status;
