@@ -51,6 +51,10 @@
  */
 #define IGT__MIN_RATE 64
 #define IGT__CRAWL_TIMEOUTS 20
+/* What an attempt must bring for good to count as progress, which starts the count of retries
+ * anew: a server that sends a byte per connection ends after --retries, and 8 MiB take 128 attempts
+ * at most. A line of 10 kB/s that is cut every 7 s still passes. */
+#define IGT__PROGRESS_LEAST (64u * 1024)
 /* A token: the token file holds 20,480 bytes of base64. */
 #define IGT__MAX_TOKEN (16u * 1024)
 #define IGT__TOKEN_FILE_SIZE (5u * 4096)

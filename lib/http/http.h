@@ -30,7 +30,8 @@ typedef struct igt__http_options {
   unsigned loops;              /* threads; 0: 2 */
   unsigned connect_timeout_ms; /* 0: 10,000 */
   unsigned idle_timeout_ms;    /* less than 1 byte/s for that long fails; 0: 30,000 */
-  unsigned retries;            /* attempts beyond the first, a request; UINT_MAX: none; 0: 5 */
+  unsigned retries;            /* attempts without progress beyond the first, a request;
+                                  UINT_MAX: none; 0: 5 */
   unsigned max_connections;    /* kept open in all; 0: 64 */
   uint64_t bytes_per_second;   /* over all connections, each way; 0: no limit */
   const struct igt__timetable *timetable; /* in its place, copied; NULL: none */
@@ -107,6 +108,12 @@ struct igt__http_request {
   int64_t server_date;    /* seconds, from Date; 0: not given */
   unsigned attempts;      /* made so far */
   uint64_t bytes_sent;    /* body bytes of the last attempt */
+
+  /* ---- set by the caller's callbacks ---- */
+  /* Bytes that no later attempt has to move again; only grows. An attempt that ends with at least
+   * IGT__PROGRESS_LEAST more of them than there were when it was last looked at does not count
+   * against options.retries. */
+  uint64_t kept;
 
   /* ---- private ---- */
   struct igt__http_private *priv;

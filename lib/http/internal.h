@@ -265,7 +265,11 @@ struct igt__http_private {
   /* all attempts */
   bool delivered; /* body bytes went to on_data since the last on_restart */
   bool renewed;   /* credentials, once */
-  unsigned repeats, redirects;
+  bool progressed; /* the last attempt */
+  unsigned repeats;       /* since the last progress */
+  uint64_t kept_before;   /* req->kept at the last progress */
+  int64_t progress_at;    /* of the last progress, or when the request was submitted */
+  unsigned redirects;
   int taken; /* from the budget, by the last repetition */
   bool resumed;
   igt_status resume_status;

@@ -314,6 +314,8 @@ void igt__request_accept_loop(struct igt__http_private *priv) {
   igt__answer_reset(priv);
   priv->req->attempts = 0;
   priv->repeats = priv->redirects = 0;
+  priv->kept_before = priv->req->kept;
+  priv->progress_at = igt__mono_us();
   priv->taken = 0;
   priv->budget = NULL;
   priv->parked = false;
@@ -331,6 +333,19 @@ static bool is_refusal(int http_status) {
   return (http_status >= 400 && http_status < 500) || http_status == 503;
 }
 
+/* An attempt that moved the transfer forward costs nothing: a link that is cut every few seconds
+ * delivers all the same. */
+static bool made_progress(struct igt__http_private *priv) {
+  if (priv->req->kept < priv->kept_before + IGT__PROGRESS_LEAST)
+    return false;
+  priv->kept_before = priv->req->kept;
+  priv->progress_at = igt__mono_us();
+  priv->repeats = 0;
+  priv->renewed = false;
+  igt__budget_give(priv->budget, &priv->taken);
+  return true;
+}
+
 /* Whether sending it again cannot do anything twice. */
 static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
   if (priv->stream && igt__stream_is_open(priv->stream))
@@ -342,7 +357,7 @@ static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
     return !priv->renewed && priv->req->on_retry;
   case IGT__RETRY_TRANSIENT:
   case IGT__RETRY_THROTTLED:
-    return priv->repeats < priv->http->retries &&
+    return (priv->progressed || priv->repeats < priv->http->retries) &&
            (priv->req->idempotent || !priv->sent || is_refusal(priv->err.http_status));
   }
   return false;
@@ -356,7 +371,7 @@ static void on_backed_off(igt__timer *timer) {
 }
 
 static void back_off(struct igt__http_private *priv) {
-  int64_t delay = igt__retry_delay_us(priv->repeats, priv->err.retry_after);
+  int64_t delay = igt__retry_delay_us(priv->repeats ? priv->repeats : 1, priv->err.retry_after);
 
   IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
              priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
@@ -365,18 +380,27 @@ static void back_off(struct igt__http_private *priv) {
   igt__timer_set_loop(priv->loop, &priv->timer, igt__mono_us() + delay);
 }
 
+static void say_attempts(struct igt__http_private *priv) {
+  double s = (double)(igt__mono_us() - priv->progress_at) / 1e6;
+
+  if (priv->repeats > 0)
+    igt__error_prefix(&priv->err, "gave up after %u attempts without progress in %.*f s",
+                      priv->repeats + 1, s < 10 ? 1 : 0, s);
+}
+
 static void give_up(struct igt__http_private *priv, igt__retry retry) {
   igt_error *err = &priv->err;
   bool lost = priv->sent && !priv->req->idempotent && !is_refusal(err->http_status);
 
   /* What may have been done must be looked up, not repeated. */
   err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;
-  if (priv->req->attempts > 1)
-    igt__error_append(err, "; given up after %u attempts", priv->req->attempts);
+  say_attempts(priv);
   igt__request_end_loop(priv, err->status);
 }
 
 static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
+  if (priv->progressed)
+    return true;
   return igt__budget_take(priv->budget, retry, &priv->taken);
 }
 
@@ -388,6 +412,7 @@ static void decide(struct igt__http_private *priv, igt__retry retry) {
   bool rest = false;
 
   name_operation(priv);
+  priv->progressed = made_progress(priv);
   priv->state = IGT__HTTP_IDLE;
   if (retry == IGT__RETRY_THROTTLED || priv->err.status == IGT_E_TIMEOUT)
     atomic_fetch_add_explicit(&priv->http->slow_downs, 1, memory_order_relaxed);
@@ -406,7 +431,7 @@ static void decide(struct igt__http_private *priv, igt__retry retry) {
     else
       make_ready(priv);
   } else if (may_spend(priv, retry)) {
-    priv->repeats++;
+    priv->repeats += !priv->progressed;
     back_off(priv);
   } else {
     igt__error_append(&priv->err, "; too many requests to this host fail");

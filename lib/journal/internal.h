@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "base/str.h"
 #include "journal/journal.h"
@@ -15,6 +16,7 @@ typedef enum igt__statement {
   PUT_FOLDER,
   FIND_FILE,
   PUT_FILE,
+  ANY_DOWNLOAD,
   FIND_DOWNLOAD,
   PUT_DOWNLOAD,
   DROP_DOWNLOAD,
@@ -50,6 +52,7 @@ struct igt__journal {
   bool open_batch;
   unsigned batch_writes;
   bool said_broken;
+  atomic_bool any_download; /* when it was opened, or since */
 
   pthread_mutex_t queue_lock; /* what follows; taken last */
   igt__finished *queue, **queue_tail;

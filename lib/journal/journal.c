@@ -19,7 +19,7 @@
 #include "crypto/crypto.h"
 #include "journal/internal.h"
 
-#define JOURNAL_VERSION 2
+#define JOURNAL_VERSION 3
 /* Between the ticks of a run; a commit is a write of the pages that changed. */
 #define COMMIT_AFTER_WRITES 2048
 
@@ -30,10 +30,11 @@ static const char *const sql[STATEMENT_COUNT] = {
                   " WHERE folder=?1 AND name=?2",
     [PUT_FILE] = "INSERT OR REPLACE INTO finished(folder, name, size, mtime, etag, digest,"
                  " verified) VALUES(?1,?2,?3,?4,?5,?6,?7)",
-    [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count FROM download"
+    [ANY_DOWNLOAD] = "SELECT 1 FROM download LIMIT 1",
+    [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count, begun FROM download"
                       " WHERE local=?1 AND key=?2",
     [PUT_DOWNLOAD] = "INSERT OR REPLACE INTO download(local, key, size, range_size, etag, ranges,"
-                     " count) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+                     " count, begun) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [DROP_DOWNLOAD] = "DELETE FROM download WHERE local=?1",
     [FIND_UPLOAD] = "SELECT size, mtime, inode, part_size, upload_id FROM upload"
                     " WHERE origin=?1 AND key=?2 AND (?3 IS NULL OR local=?3)",
@@ -74,7 +75,7 @@ static const char schema[] =
     " CASE name WHEN '' THEN local ELSE local||'/'||name END AS local,"
     " size, mtime, etag, digest, verified FROM finished JOIN folder ON folder.id=folder;"
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
-    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
+    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER, begun BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " local TEXT NOT NULL, size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER,"
     " upload_id TEXT, prefix INTEGER, project TEXT, place TEXT, began INTEGER, worked INTEGER,"
@@ -87,7 +88,7 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
-    "PRAGMA user_version=2;";
+    "PRAGMA user_version=3;";
 
 /* Format 1 had all names of a finished file in each row: what it remembered of those is looked up
  * anew. Uploads had fewer columns. */
@@ -98,6 +99,13 @@ static const char from_1[] = "DROP TABLE IF EXISTS file;"
                              "ALTER TABLE upload ADD COLUMN began INTEGER;"
                              "ALTER TABLE upload ADD COLUMN worked INTEGER;"
                              "PRAGMA user_version=2;";
+
+/* Format 2 knew whole ranges alone. */
+static const char from_2[] =
+    "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
+    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
+    "ALTER TABLE download ADD COLUMN begun BLOB;"
+    "PRAGMA user_version=3;";
 
 /* ---- opening ---- */
 
@@ -158,11 +166,13 @@ static int read_version(igt__journal *journal, int *version) {
 }
 
 /* Another process may be at it, or faster. */
-static int leave_format_1(igt__journal *journal) {
-  int version, rc = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+static int leave_old_format(igt__journal *journal) {
+  int version = 0, rc = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
   if (rc == SQLITE_OK && (rc = read_version(journal, &version)) == SQLITE_OK && version == 1)
     rc = sqlite3_exec(journal->db, from_1, NULL, NULL, NULL);
+  if (rc == SQLITE_OK && (version == 1 || version == 2))
+    rc = sqlite3_exec(journal->db, from_2, NULL, NULL, NULL);
   if (rc == SQLITE_OK)
     return sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
   (void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
@@ -179,7 +189,7 @@ static igt_status check_version(igt__journal *journal, const char *path, igt_err
                      "the journal %s was written by a newer igtcloud (format %d, this one knows "
                      "%d): use that one, or name another with --journal",
                      path, version, JOURNAL_VERSION);
-  rc = version == 1 ? leave_format_1(journal) : SQLITE_OK;
+  rc = version > 0 && version < JOURNAL_VERSION ? leave_old_format(journal) : SQLITE_OK;
   return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
 }
 
@@ -204,7 +214,11 @@ static igt_status open_at(igt__journal *journal, const char *path, igt_error *er
   for (int i = 0; rc == SQLITE_OK && i < STATEMENT_COUNT; i++)
     rc = sqlite3_prepare_v3(journal->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &journal->stmt[i],
                             NULL);
-  return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
+  if (rc != SQLITE_OK)
+    return sqlite_fail(journal, rc, path, err);
+  journal->any_download = sqlite3_step(journal->stmt[ANY_DOWNLOAD]) == SQLITE_ROW;
+  (void)sqlite3_reset(journal->stmt[ANY_DOWNLOAD]);
+  return IGT_OK;
 }
 
 static void shut(igt__journal *journal) {

@@ -36,14 +36,23 @@ bool igt__journal_find_file(igt__journal *journal, const char *origin, const cha
 void igt__journal_put_file(igt__journal *journal, const char *origin, const char *key,
                            const char *local, const igt__journal_file *file);
 
-/* A download in ranges of one size; bit i of `ranges` says that range i is in the partial file. */
+/* A range of which the partial file has the first bytes. */
+typedef struct igt__journal_begun {
+  uint32_t range, bytes;
+} igt__journal_begun;
+
+/* A download in ranges of one size; bit i of `ranges` says that range i is in the partial file,
+ * `begun` tells of those that are there in part. */
 typedef struct igt__journal_download {
   uint64_t size;
   uint64_t range_size;
   char etag[80];
   unsigned char *ranges; /* igt__free; (count + 7) / 8 bytes */
   size_t range_count;
+  igt__journal_begun *begun; /* igt__free */
+  size_t begun_count;
 } igt__journal_download;
+/* False without asking the database while it has none at all. */
 bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
                                 igt__journal_download *out);
 void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,

@@ -8,13 +8,48 @@
 
 /* ---- downloads ---- */
 
+/* A pair is 8 bytes, the lowest first. */
+enum { PAIR = 8 };
+
+static void put_uint32(unsigned char *out, uint32_t v) {
+  for (unsigned i = 0; i < 4; i++)
+    out[i] = (unsigned char)(v >> (8 * i));
+}
+
+static uint32_t get_uint32(const unsigned char *in) {
+  return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+/* NULL: there are none, or no memory: then they are fetched again. */
+static unsigned char *encode_begun(const igt__journal_download *download) {
+  size_t n = download->begun_count;
+  unsigned char *blob = n ? igt__malloc(n * PAIR) : NULL;
+
+  for (size_t i = 0; blob && i < n; i++) {
+    put_uint32(blob + i * PAIR, download->begun[i].range);
+    put_uint32(blob + i * PAIR + 4, download->begun[i].bytes);
+  }
+  return blob;
+}
+
+static void decode_begun(const unsigned char *blob, size_t bytes, igt__journal_download *out) {
+  size_t n = bytes / PAIR;
+
+  out->begun = blob && n ? igt__malloc(n * sizeof *out->begun) : NULL;
+  for (size_t i = 0; out->begun && i < n; i++) {
+    igt__journal_begun one = {get_uint32(blob + i * PAIR), get_uint32(blob + i * PAIR + 4)};
+    if (one.range < out->range_count && one.bytes <= out->range_size)
+      out->begun[out->begun_count++] = one;
+  }
+}
+
 bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
                                 igt__journal_download *out) {
   sqlite3_stmt *stmt;
   bool found = false;
 
   memset(out, 0, sizeof *out);
-  if (!journal)
+  if (!journal || !journal->any_download)
     return false;
   pthread_mutex_lock(&journal->lock);
   stmt = igt__journal_start_locked(journal, FIND_DOWNLOAD, local, key);
@@ -27,6 +62,7 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
     out->ranges = bytes == (out->range_count + 7) / 8 && bytes ? igt__malloc(bytes) : NULL;
     if (out->ranges) {
       memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
+      decode_begun(sqlite3_column_blob(stmt, 5), (size_t)sqlite3_column_bytes(stmt, 5), out);
       found = true;
     }
   }
@@ -37,11 +73,14 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
 
 void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
                                const igt__journal_download *download) {
+  unsigned char *begun;
   sqlite3_stmt *stmt;
 
   if (!journal)
     return;
+  begun = encode_begun(download);
   pthread_mutex_lock(&journal->lock);
+  journal->any_download = true;
   stmt = igt__journal_start_locked(journal, PUT_DOWNLOAD, local, key);
   igt__bind_int(stmt, 3, download->size);
   igt__bind_int(stmt, 4, download->range_size);
@@ -49,8 +88,11 @@ void igt__journal_put_download(igt__journal *journal, const char *local, const c
   (void)sqlite3_bind_blob(stmt, 6, download->ranges, (int)((download->range_count + 7) / 8),
                           SQLITE_STATIC);
   igt__bind_int(stmt, 7, download->range_count);
+  (void)sqlite3_bind_blob(stmt, 8, begun, begun ? (int)(download->begun_count * PAIR) : 0,
+                          SQLITE_STATIC);
   igt__journal_write_locked(journal, PUT_DOWNLOAD);
   pthread_mutex_unlock(&journal->lock);
+  igt__free(begun);
 }
 
 void igt__journal_drop_download(igt__journal *journal, const char *local) {

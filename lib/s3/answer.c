@@ -84,9 +84,23 @@ bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *la
          igt__str_to_uint64(slash + 1, total) && *first <= *last && *last < *total;
 }
 
+bool igt__s3_rest(const igt__s3_request *req, uint64_t *first, uint64_t *last) {
+  const struct igt__s3_request_private *priv = req->priv;
+  uint64_t end = priv->object_size;
+
+  if (!req->continues || priv->taken == 0)
+    return false;
+  if (req->ranged && req->last < end)
+    end = req->last + 1;
+  *first = (req->ranged ? req->first : 0) + priv->taken;
+  *last = end - 1;
+  return *first < end;
+}
+
 /* Bytes of another range under the right name are the worst that a cache can do to us. */
 static igt_status check_range(igt__s3_request *req, igt_error *err) {
-  uint64_t first, last, total;
+  uint64_t asked_first = req->first, asked_last = req->last, first, last, total;
+  bool rest = igt__s3_rest(req, &asked_first, &asked_last);
   const char *text = header(req, "Content-Range");
 
   if (req->http_status == 200) {
@@ -100,13 +114,50 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
     return igt__fail(err, IGT_E_PROTOCOL, "S3 sent a part without saying which");
   req->object_size = total;
   req->priv->expected = last - first + 1;
-  if (req->ranged && (first != req->first || last != (req->last < total ? req->last : total - 1)))
+  if ((req->ranged || rest) &&
+      (first != asked_first || last != (asked_last < total ? asked_last : total - 1)))
     return igt__fail(err, IGT_E_PROTOCOL,
                      "S3 sent bytes %llu to %llu where %llu to %llu were asked for",
                      (unsigned long long)first, (unsigned long long)last,
-                     (unsigned long long)req->first, (unsigned long long)req->last);
+                     (unsigned long long)asked_first, (unsigned long long)asked_last);
   if (req->content_length >= 0 && (uint64_t)req->content_length != req->priv->expected)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's Content-Length and Content-Range disagree");
+  return IGT_OK;
+}
+
+/* All of it comes again: a store that knows no ranges, or nothing was left to ask for. */
+static igt_status start_again(igt__s3_request *req, igt_error *err) {
+  req->priv->taken = 0;
+  return req->on_restart ? req->on_restart(req, err) : IGT_OK;
+}
+
+/* The rest of one object behind the beginning of another is neither. */
+static igt_status check_same(igt__s3_request *req, igt_error *err) {
+  const struct igt__s3_request_private *priv = req->priv;
+
+  if (strcmp(req->etag, priv->object_etag) == 0 && req->object_size == priv->object_size)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PRECONDITION, "the object changed while it was fetched");
+}
+
+/* Sets *again: on_headers has seen this object. */
+static igt_status begin_or_go_on(igt__s3_request *req, bool *again, igt_error *err) {
+  struct igt__s3_request_private *priv = req->priv;
+
+  *again = false;
+  if (!req->continues)
+    return IGT_OK;
+  if (priv->taken > 0 && req->http_status != 206) {
+    igt_status status = start_again(req, err);
+    if (status)
+      return status;
+  }
+  if (priv->taken > 0) {
+    *again = true;
+    return check_same(req, err);
+  }
+  priv->object_size = req->object_size;
+  memcpy(priv->object_etag, req->etag, sizeof priv->object_etag);
   return IGT_OK;
 }
 
@@ -119,6 +170,7 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
   igt__s3_request *req = http->payload;
   struct igt__s3_request_private *priv = req->priv;
   igt_status status = IGT_OK;
+  bool again = false;
 
   req->http_status = http->http_status;
   priv->received = 0;
@@ -138,12 +190,25 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
   }
   if ((req->op == IGT__S3_GET && req->ranged) || http->http_status == 206)
     status = check_range(req, err);
-  if (!status && req->on_headers)
+  if (!status)
+    status = begin_or_go_on(req, &again, err);
+  if (!status && !again && req->on_headers)
     status = req->on_headers(req, err);
   return status;
 }
 
 /* ---- body ---- */
+
+static igt_status take(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
+  igt_status status = req->on_data(req, data, n, err);
+
+  if (status || !req->continues)
+    return status;
+  req->priv->taken += n;
+  if (req->priv->taken > req->http.kept)
+    req->http.kept = req->priv->taken;
+  return IGT_OK;
+}
 
 igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err) {
   igt__s3_request *req = http->payload;
@@ -153,14 +218,20 @@ igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, 
     return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than it announced");
   priv->received += n;
   if (!is_redirect(http->http_status))
-    return req->on_data(req, data, n, err);
+    return take(req, data, n, err);
   return igt__buf_append(&priv->scratch, data, n) ? IGT_OK : igt__fail_memory(err);
 }
 
 igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err) {
   igt__s3_request *req = http->payload;
 
+  uint64_t first, last;
+
   igt__buf_clear(&req->priv->scratch);
+  if (igt__s3_rest(req, &first, &last))
+    return IGT_OK;
+  if (req->continues)
+    return start_again(req, err);
   if (req->on_restart)
     return req->on_restart(req, err);
   if (req->on_data && req->priv->received > 0)

@@ -111,6 +111,10 @@ struct igt__s3_request_private {
   char sent_sha256[48]; /* x-amz-checksum-sha256 of the last attempt; "": none */
   uint64_t expected;    /* bytes of the body that may come; UINT64_MAX: not known */
   uint64_t received;
+  /* Of a GET that continues, over all attempts: what on_data took, of which object. */
+  uint64_t taken;
+  uint64_t object_size;
+  char object_etag[80];
   char redirect[300];                         /* origin of a temporary redirect; "": none */
   igt__buf complete;                          /* the body of COMPLETE */
   igt__buf url, query, scratch, names, value; /* kept between attempts */
@@ -130,6 +134,9 @@ void igt__s3_on_error_answer(igt__http_request *http, igt_error *err);
 /* An <Error> or header says how a repetition could succeed: sets again. */
 void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
                           const igt_error *err);
+/* A GET that goes on behind what was taken: the bytes of this attempt. False: all of the request's.
+ */
+bool igt__s3_rest(const igt__s3_request *req, uint64_t *first, uint64_t *last);
 /* "bytes FIRST-LAST/TOTAL" (RFC 9110, 14.4); S3 always knows the total. */
 bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *last,
                                  uint64_t *total);

@@ -355,6 +355,8 @@ void igt__s3_submit(igt__s3 *s3, unsigned loop, igt__s3_request *req) {
   priv->again = IGT__S3_AGAIN_NO;
   priv->redirect[0] = '\0';
   priv->without_checksums = false;
+  priv->taken = 0;
+  req->http.kept = 0;
   memset(priv->repeats, 0, sizeof priv->repeats);
   igt__buf_clear(&priv->scratch);
   igt__buf_clear(&priv->complete);

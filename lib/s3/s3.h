@@ -104,6 +104,10 @@ struct igt__s3_request {
   uint64_t first, last;
   unsigned part_number;
   const char *if_match; /* an ETag without quotes, NULL: none */
+  /* GET: what on_data took is kept. Where an attempt breaks off, the next one asks for the rest
+   * alone, of the same object (If-Match); on_headers is not called for it, and on_restart only
+   * where the store sends the whole again. Another object by then: IGT_E_PRECONDITION. */
+  bool continues;
   const char *upload_id;
   /* Bodies: the digest of every byte is known before the request is signed; the store checks
    * x-amz-content-sha256, x-amz-checksum-sha256 and, with has_md5, Content-MD5. */

@@ -65,13 +65,17 @@ static void add_digests(headers *h, const igt__s3_request *req) {
 }
 
 static void add_reading(headers *h, const igt__s3_request *req) {
-  if (req->ranged) {
-    snprintf(h->range, sizeof h->range, "bytes=%llu-%llu", (unsigned long long)req->first,
-             (unsigned long long)req->last);
+  uint64_t first = req->first, last = req->last;
+  bool rest = igt__s3_rest(req, &first, &last);
+  const char *etag = rest && !req->if_match ? req->priv->object_etag : req->if_match;
+
+  if (req->ranged || rest) {
+    snprintf(h->range, sizeof h->range, "bytes=%llu-%llu", (unsigned long long)first,
+             (unsigned long long)last);
     add(h, "Range", h->range);
   }
-  if (req->if_match) {
-    snprintf(h->if_match, sizeof h->if_match, "\"%s\"", req->if_match);
+  if (etag) {
+    snprintf(h->if_match, sizeof h->if_match, "\"%s\"", etag);
     add(h, "If-Match", h->if_match);
   }
   if (wants_checksums(req)) {

@@ -148,6 +148,7 @@ static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) 
   w->req.first = first;
   w->req.last = first + size - 1;
   w->req.if_match = *reader->etag ? reader->etag : NULL;
+  w->req.continues = true;
   w->req.payload = w;
   w->req.on_headers = on_headers;
   w->req.on_data = on_data;

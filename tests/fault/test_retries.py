@@ -25,7 +25,8 @@ def test_get_of_an_object(cloud, igtcloud, out):
     igtcloud.run("download", out, "kinds")
     for kind in c.TRANSIENT:
         gets = cloud.requests(path=f"*/{kind}.bin")
-        assert [g["fault"] for g in gets] == [kind, None] and gets[1]["bytesOut"] == 100000
+        assert [g["fault"] for g in gets] == [kind, None]
+        assert gets[1]["bytesOut"] <= 100000 and sum(g["bytesOut"] for g in gets) >= 100000
     c.same(c.files(out), c.stored(cloud, "kinds"))
 
 
@@ -38,7 +39,7 @@ def test_so_often_and_no_more(cloud, igtcloud, out):
     cloud.faults({"fault": "internal-error", "path": "**/notes/3.txt", "times": 0})
     done = igtcloud.run("download", "--retries", "1", out, "mixed", status=SOME_FAILED)
     assert len(cloud.requests(path="*/notes/3.txt", method="GET")) == 2 * 2
-    assert "given up after 2 attempts" in done.err and "notes/3.txt" in done.err
+    assert "gave up after 2 attempts without progress in " in done.err and "notes/3.txt" in done.err
     got = c.files(out / "lab" / "case-1")
     assert "notes/3.txt" not in got and len(got) == len(c.MIXED) - 1
 

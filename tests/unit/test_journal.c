@@ -169,14 +169,23 @@ static void test_downloads(void **state) {
   (void)state;
   igt__journal *j = open_it(false);
   unsigned char bits[2] = {0xf0, 1};
-  igt__journal_download d = {
-      .size = 80, .range_size = 8, .etag = "x", .ranges = bits, .range_count = 10};
+  igt__journal_begun begun[3] = {{0, 7}, {9, 8}, {10, 1}}; /* the last one lies behind the end */
+  igt__journal_download d = {.size = 80,
+                             .range_size = 8,
+                             .etag = "x",
+                             .ranges = bits,
+                             .range_count = 10,
+                             .begun = begun,
+                             .begun_count = 3};
   igt__journal_download found;
   igt__journal_put_download(j, "/l", "k", &d);
   assert_true(igt__journal_find_download(j, "/l", "k", &found));
   assert_memory_equal(found.ranges, bits, 2);
   assert_int_equal(found.range_count, 10);
+  assert_int_equal(found.begun_count, 2);
+  assert_memory_equal(found.begun, begun, 2 * sizeof *begun);
   igt__free(found.ranges);
+  igt__free(found.begun);
   assert_false(igt__journal_find_download(j, "/l", "other", &found));
   igt__journal_drop_download(j, "/l");
   assert_false(igt__journal_find_download(j, "/l", "k", &found));
