@@ -5,6 +5,11 @@ from the results, test_reliability_page.py checks that it is current."""
 import importlib
 import pathlib
 import re
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+
+import cases  # noqa: E402
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 AREAS = ["Retry", "Throttling", "Requests of unknown outcome", "Long runs", "Integrity", "Resume",
@@ -15,7 +20,8 @@ HEAD = """# Reliability
 What `igtcloud` does when something goes wrong on the way. Written by `scripts/reliability` from the results of the tests in
 `tests/fault/`, each of which orders the fault from the sandbox (`docs/sandbox.md`, "Faults"), and compares the result
 and the sandbox's log of requests with what it expects. `make check` runs all of them, under ASan and UBSan, too.
-Which failure is repeated, and how: `docs/internals/http.md`.
+Which failure is repeated, and how: `docs/internals/http.md`. The last table lists cases from attacks and other programs'
+bug reports (`tests/cases.py`), and the tests for each.
 """
 
 
@@ -41,8 +47,9 @@ def promises():
     return found
 
 
-def page(results):
-    """The page; results: (module, function): True when all of its cases passed."""
+def page(results, of_cases):
+    """The page. results: (module, function): True when all of its parameters passed; of_cases: the
+    same for the tests of cases, by (path, function)."""
     text = HEAD
     for area in AREAS:
         rows = [(key, p) for key, p in promises().items() if p[0] == area]
@@ -52,4 +59,4 @@ def page(results):
         for (module, name), (_, fault, result) in rows:
             holds = "yes" if results.get((module, name)) else "**NO**"
             text += f"| {fault} | {result} | {holds} | `{module}.py` `{re.sub('^test_', '', name)}` |\n"
-    return text
+    return text + cases.table(of_cases)

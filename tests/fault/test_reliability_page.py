@@ -4,12 +4,17 @@
 import ast
 import pathlib
 
-from promise import PAGE, page, promises
+from promise import PAGE, cases, page, promises
 
 
 def test_page_is_current():
-    text = page({key: True for key in promises()})
+    text = page({key: True for key in promises()},
+                {(t.path, t.test): True for t in cases.marked()})
     assert PAGE.read_text() == text, "run scripts/reliability"
+
+
+def test_marks_name_known_cases():
+    assert [t for t in cases.marked() if t.id not in cases.CASES] == []
 
 
 def test_every_test_promises_something():
