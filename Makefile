@@ -12,8 +12,8 @@ $(BUILD)/build.ninja:
 	meson setup $(BUILD) --prefix=$(PREFIX)
 
 demo: ; @scripts/demo
-check: ; @scripts/check
-check-long: ; @scripts/check --long
+check: ; @scripts/install-deps build && scripts/check
+check-long: ; @scripts/install-deps build && scripts/check --long
 fuzz: ; @scripts/fuzz $(SECONDS)
 
 # make install [PREFIX=/usr/local] [DESTDIR=folder]; a PREFIX that is given replaces the build's.

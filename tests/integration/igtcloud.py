@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Runs the igtcloud program: $IGTCLOUD_BIN, or build/igtcloud of this checkout."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -17,6 +20,15 @@ USER, PASSWORD = "demo@example.com", "demo"
 
 def program():
     return os.environ.get("IGTCLOUD_BIN") or str(ROOT / "build" / "igtcloud")
+
+
+@functools.cache
+def program_for_others():
+    """A copy that another user can reach, too: the checkout may lie below a home of mode 0700."""
+    folder = tempfile.mkdtemp(dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return shutil.copy(program(), folder)
 
 
 def environment(home, **more):
@@ -71,13 +83,15 @@ class Program:
         return command + [str(a) for a in arguments]
 
     def start(self, name, *arguments, sign_in=True, env=None, **options):
-        """Without waiting for its end."""
+        """Without waiting for its end. user=, group=: as another user."""
+        command = self.command(name, *arguments, sign_in=sign_in)
+        if "user" in options:
+            command[0] = program_for_others()
         with tempfile.TemporaryFile() as password:
             password.write(self.password.encode() + b"\n")
             password.seek(0)
             options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-            return subprocess.Popen(self.command(name, *arguments, sign_in=sign_in),
-                                    stdin=password, start_new_session=True,
+            return subprocess.Popen(command, stdin=password, start_new_session=True,
                                     env=environment(self.home, **(env or {})), **options)
 
     def run(self, name, *arguments, status=DONE, timeout=60, **options):
