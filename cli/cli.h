@@ -57,6 +57,7 @@ typedef struct settings {
   texts category, include, exclude;
   long long concurrent_studies, concurrent_files;
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
+  bool include_clutter;
   bool portable_names;
   bool submit, files, append, background;
   /* single things of the cloud, and requests */

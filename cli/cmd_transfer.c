@@ -35,6 +35,7 @@ bool transfer_options(const settings *s, igt_transfer_options *o) {
   o->journal = s->journal;
   o->no_journal = s->no_journal;
   o->follow_links = s->follow_links;
+  o->include_clutter = s->include_clutter;
   o->portable_names = s->portable_names;
   return parse_shard(s, &o->shard, &o->shards);
 }

@@ -57,7 +57,7 @@ const option common_options[] = {
        AT(connections),                                                                              \
        "N",                                                                                          \
        NULL,                                                                                         \
-       "connections to S3 at most (default 128, as many as help)"},                                   \
+       "connections to S3 at most (default 128, as many as help)"},                                  \
       {"folder-structure",                                                                           \
        0,                                                                                            \
        OPTION_TEXT,                                                                                  \
@@ -111,6 +111,8 @@ static const option upload_options[] = {
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
      "upload annotations, or DICOM to an institute's import"},
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
+     "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
     {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"},
     MOVING,
     END};
@@ -126,6 +128,8 @@ static const option verify_options[] = {
     {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},
     {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
+     "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
     {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,
      "studies at once (default: what keeps the connections busy)"},
     {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,

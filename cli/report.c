@@ -68,7 +68,7 @@ static void print_failed(report *r, const igt_item *item) {
 }
 
 static void print_other(report *r, const igt_item *item) {
-  if (r->s->quiet)
+  if (r->s->quiet || item->minor)
     return;
   progress_clear(r->bar);
   fprintf(stderr, "%s: ", results[item->result]);
@@ -149,7 +149,8 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
       out,
       ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
       "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
-      "\"filesIgnored\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%llu,"
+      "\"filesIgnored\":%llu,\"filesClutter\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%"
+      "llu,"
       "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
       "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
       "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"requests\":%llu,\"seconds\":%.3f}\n",
@@ -157,13 +158,13 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
       (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
       (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
       (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
-      (unsigned long long)s->files_ignored, (unsigned long long)s->files_incomplete,
-      (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
-      (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
-      (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
-      (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
-      (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
-      (unsigned long long)s->requests, s->seconds);
+      (unsigned long long)s->files_ignored, (unsigned long long)s->files_clutter,
+      (unsigned long long)s->files_incomplete, (unsigned long long)s->files_unverified,
+      (unsigned long long)s->bytes_done, (unsigned long long)s->bytes_moved,
+      (unsigned long long)s->bytes_skipped, (unsigned long long)s->files_same,
+      (unsigned long long)s->bytes_same, (unsigned long long)s->files_different,
+      (unsigned long long)s->files_missing_here, (unsigned long long)s->files_missing_there,
+      (unsigned long long)s->files_unchecked, (unsigned long long)s->requests, s->seconds);
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
@@ -204,7 +205,11 @@ static void print_summary(const report *r, const igt_summary *s) {
   note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
   note(s->files_unverified, "file", "files",
        " could not be checked: the store knows no digest that fits");
-  note(s->files_ignored - s->files_incomplete, "file was", "files were", " left out");
+  note(s->files_ignored - s->files_incomplete - s->files_clutter, "file was", "files were",
+       " left out");
+  note(s->files_clutter, "file", "files",
+       " of macOS or Windows left out (._*, .DS_Store, Thumbs.db, ...): --include-clutter takes "
+       "them");
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
 }

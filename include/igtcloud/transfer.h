@@ -72,6 +72,7 @@ typedef struct igt_item {
                                 store checked what we sent); "" when nothing could be checked */
   const char *text;        /**< why it was ignored or skipped */
   const igt_error *error;  /**< of a failed one, else NULL */
+  bool minor;              /**< one of many of its kind, which the summary counts: clutter */
 } igt_item;
 
 /** A study (or the project's files) that is being moved. */
@@ -122,6 +123,7 @@ typedef struct igt_summary {
   /* Of igt_verify. */
   uint64_t files_same, bytes_same, files_different, files_missing_here, files_missing_there;
   uint64_t files_unchecked;
+  uint64_t files_clutter;  /**< of the files_ignored: what macOS or Windows left in the folders */
 } igt_summary;
 
 /** Options that download and upload share. Zero means the default. */
@@ -143,6 +145,8 @@ typedef struct igt_transfer_options {
   bool follow_links;  /**< upload: follow links in the tree */
   bool portable_names; /**< download: map names that other systems cannot hold, too, as is done on
                             file systems that cannot; docs/names.md */
+  bool include_clutter; /**< upload, verify: also what macOS and Windows leave in folders: "._*",
+                             ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
 } igt_transfer_options;
 
 /** One project, one institute or all of them, and which studies. */
@@ -163,7 +167,7 @@ typedef struct igt_download_options {
   bool include_modified_date; /**< local time = the object's last-modified time */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false}
 
 /**
@@ -185,7 +189,7 @@ typedef struct igt_upload_options {
   const char *submit_password; /**< not NULL: each study whose files are all there is submitted */
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL}
 
 /**
@@ -205,7 +209,7 @@ typedef struct igt_verify_options {
   bool project_files;  /**< only the project's own files, in local/files */
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false}
 
 /**

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/tree.h"
 
 /* So many keep all connections busy, also when a study has one file. */
 #define STUDIES_AT_ONCE 64
@@ -76,6 +77,18 @@ bool igt__wanted(const igt_transfer_options *options, const char *path) {
   for (size_t i = 0; i < options->exclude_count && wanted; i++)
     wanted = !igt__glob_match(options->exclude[i], path);
   return wanted;
+}
+
+bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item) {
+  if (run->options.include_clutter || !igt__is_clutter(path))
+    return false;
+  item->result = IGT_RESULT_IGNORED;
+  item->text = "macOS or Windows left it there (--include-clutter takes it)";
+  item->minor = true;
+  pthread_mutex_lock(&run->lock);
+  run->summary.files_clutter++;
+  pthread_mutex_unlock(&run->lock);
+  return true;
 }
 
 static igt_status flat_folder(const char *human_id, igt__name_rules rules, char **out,

@@ -47,6 +47,10 @@ extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);
 
+/* Clutter (tree.h) is left out unless the options include it: then false, else the item says why and
+ * is counted. path: what is looked at. */
+bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item);
+
 /* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The
  * caller's to igt__free; checked. */
 igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,50 @@ bool igt__is_folder(const char *path, bool follow_links) {
 
   return (follow_links ? stat(path, &st) : lstat(path, &st)) == 0 && S_ISDIR(st.st_mode);
 }
+
+/* ---- clutter ---- */
+
+/* "._NAME" is macOS's second half of NAME on disks that cannot hold it (AppleDouble), one for each
+ * file; the others lie in folders that were merely looked at, or at the top of a disk. */
+static bool is_clutter_name(const char *name, size_t n) {
+  static const char *const names[] = {".DS_Store",
+                                      "__MACOSX",
+                                      ".AppleDouble",
+                                      ".LSOverride",
+                                      ".Spotlight-V100",
+                                      ".Trashes",
+                                      ".fseventsd",
+                                      ".TemporaryItems",
+                                      ".DocumentRevisions-V100",
+                                      ".apdisk",
+                                      ".VolumeIcon.icns",
+                                      "Icon\r",
+                                      "Thumbs.db",
+                                      "Thumbs.db:encryptable",
+                                      "ehthumbs.db",
+                                      "ehthumbs_vista.db",
+                                      "desktop.ini",
+                                      "$RECYCLE.BIN",
+                                      "System Volume Information"};
+
+  if (n > 2 && name[0] == '.' && name[1] == '_')
+    return true;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0)
+      return true; /* all of them are ASCII, and so is every letter that folds */
+  return false;
+}
+
+bool igt__is_clutter(const char *path) {
+  for (size_t n; *path; path += n + (path[n] == '/')) {
+    n = strcspn(path, "/");
+    if (is_clutter_name(path, n))
+      return true;
+  }
+  return false;
+}
+
+/* ---- folders ---- */
 
 static int by_name(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
@@ -84,7 +129,7 @@ igt_status igt__folders_in(const char *path, bool follow_links,
     char *full = igt__path_join(path, e->d_name);
     if (!full)
       status = igt__fail_memory(err);
-    else if (!igt__is_folder(full, follow_links))
+    else if (!igt__is_folder(full, follow_links) || igt__is_clutter(e->d_name))
       stray(payload, full);
     else if (!add(out, &held, &cap, e->d_name))
       status = igt__held_fail(&held, "folders", path, err);

@@ -18,7 +18,11 @@ typedef struct igt__folders {
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
-/* stray is told the path of everything in it that is no folder. */
+/* Whether a component of the path is what macOS or Windows leaves beside people's files ("._NAME",
+ * ".DS_Store", "__MACOSX", "Thumbs.db", ...): never a study, and sent only when asked for. */
+bool igt__is_clutter(const char *path);
+
+/* stray gets the path of everything in it that is no folder, and of folders that are clutter. */
 igt_status igt__folders_in(const char *path, bool follow_links,
                            void (*stray)(void *payload, const char *path), void *payload,
                            igt__folders *out, igt_error *err);

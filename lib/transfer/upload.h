@@ -58,7 +58,6 @@ struct igt__upload_plan {
   void *own;
   bool registered;       /* keys are told to the cloud before, and completed after */
   igt__sidecars sidecar; /* never sent as a file */
-  bool nothing;          /* there is no folder, so no file */
   bool own_memory;       /* the cloud has no list: what the journal knows is there */
   const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
   bool is_new;           /* created a moment ago: nothing is there yet */

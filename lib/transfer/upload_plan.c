@@ -221,6 +221,16 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
   igt__buf_finish(&key);
 }
 
+static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *local) {
+  igt_item item = {
+      .kind = IGT_ITEM_FILE, .path = e->path, .local_path = local->path, .size = local->size};
+
+  if (!igt__leave_clutter(&p->u->run, e->path, &item))
+    return false;
+  igt__group_item(p->group, &item);
+  return true;
+}
+
 /* name: as the cloud has it. */
 static const char *why_not(const plan *p, const igt__walk_entry *e, const char *name) {
   if (e->kind == IGT__WALK_LINK)
@@ -264,6 +274,11 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 3;
   local.path = path;
   igt__local_take(&local, &e->st);
+  if (leave_clutter(p, e, &local)) {
+    igt__free(path);
+    igt__run_wait_events(&p->u->run);
+    return 0;
+  }
   if (e->kind == IGT__WALK_UNREADABLE)
     (void)igt__fail_errno(&err, e->os_error, "'%s' cannot be read", path);
   else
@@ -421,7 +436,7 @@ static void plan_task(void *arg) {
   igt_status status = p->open ? p->open(p, &err) : IGT_OK;
 
   if (p->group) {
-    if (status == IGT_OK && !p->nothing)
+    if (status == IGT_OK)
       status = walk(p, &err);
     end_plan(p, status, &err);
   } else {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -162,6 +161,81 @@ static void give_up(plan *p, const igt_error *err) {
   igt__room_leave(&p->u->room);
 }
 
+/* ---- what lies beside a study's folder "files" ---- */
+
+typedef struct rest {
+  visit *v;
+  const char *path;
+  unsigned long long dicom, annotations; /* files in these folders */
+} rest;
+
+static bool is_below(const char *path, const char *folder) {
+  return igt__str_starts(path, folder) && path[strlen(folder)] == '/';
+}
+
+/* Those of another category are one sentence, however many they are; the rest is named. */
+static int each_beside(void *payload, const igt__walk_entry *e) {
+  rest *r = payload;
+  igt__run *run = &r->v->u->run;
+  bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
+  char *path = igt__path_join(r->path, e->path);
+  igt_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_IGNORED,
+                   .institute = institute_name(r->v),
+                   .path = path,
+                   .text = dicom         ? "it is in the folder of category dicom"
+                           : annotations ? "it is in the folder of category annotations"
+                                         : "of a study with a folder 'files' or 'dicom', only "
+                                           "what is in 'files' is uploaded",
+                   .minor = dicom || annotations};
+
+  if (e->kind == IGT__WALK_DIR || strcmp(e->path, IGT__SIDECAR) == 0) {
+    igt__free(path);
+    return e->kind == IGT__WALK_DIR && strcmp(e->path, "files") == 0;
+  }
+  if (!igt__leave_clutter(run, e->path, &item)) {
+    r->dicom += dicom;
+    r->annotations += annotations;
+  }
+  igt__run_item(run, &item);
+  igt__free(path);
+  igt__run_wait_events(run);
+  return igt__run_stopping(run) ? 2 : 0;
+}
+
+static igt_status leave_rest(visit *v, const char *path, igt_error *err) {
+  rest r = {.v = v, .path = path};
+  igt_status status = igt__walk(path, v->u->run.options.follow_links, each_beside, &r, NULL, err);
+
+  if (r.dicom)
+    igt__run_message(&v->u->run, IGT_OK,
+                     "%s/dicom: left out (%llu file%s): --category dicom sends DICOM to the "
+                     "institute's import",
+                     path, r.dicom, r.dicom == 1 ? "" : "s");
+  if (r.annotations)
+    igt__run_message(&v->u->run, IGT_OK,
+                     "%s/annotations: left out (%llu file%s): --category annotations sends them",
+                     path, r.annotations, r.annotations == 1 ? "" : "s");
+  return status;
+}
+
+/* Nothing is created for a folder whose files would all stay here. */
+static igt_status see_content(visit *v, const char *path, igt_error *err) {
+  bool whole, links = v->u->run.options.follow_links;
+  char *folder = igt__content_folder(path, links, &whole);
+  igt_status status = folder ? IGT_OK : igt__fail_memory(err);
+
+  if (status == IGT_OK && !whole) {
+    status = leave_rest(v, path, err);
+    if (status == IGT_OK && !igt__is_folder(folder, links))
+      status = igt__fail(err, IGT_E_NO_FILE,
+                         "it has a folder 'dicom' but no folder 'files', so there is nothing to "
+                         "upload as files; --category dicom sends DICOM to the institute's import");
+  }
+  igt__free(folder);
+  return status;
+}
+
 /* ---- a study folder ---- */
 
 static plan *study_plan(visit *v, const char *path, const char *name) {
@@ -175,11 +249,6 @@ static plan *study_plan(visit *v, const char *path, const char *name) {
   p->registered = true;
   p->list = "files";
   p->give_up = give_up;
-  if (!whole && access(p->folder, F_OK) != 0) {
-    igt__upload_ignored(v->u, institute_name(v), path,
-                        "it has a folder dicom, but no folder files");
-    p->nothing = true;
-  }
   return p;
 }
 
@@ -231,6 +300,8 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
   if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
     goto out;
   if (status == IGT_OK)
+    status = see_content(v, path, &err);
+  if (status == IGT_OK)
     status = match(v, &folder, &known, &create, &err);
   if (status == IGT_OK && !igt__room_enter(&u->room)) {
     igt_model_free(create ? &create->model : NULL);
@@ -264,7 +335,9 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
   igt_status status;
 
   if (e->kind != IGT__WALK_FILE || !igt__str_ends(e->name, ".json") ||
-      (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) || !igt__wanted(&c->u->run.options, e->path))
+      (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) ||
+      (igt__is_clutter(e->path) && !c->u->run.options.include_clutter) ||
+      !igt__wanted(&c->u->run.options, e->path))
     return igt__run_stopping(&c->u->run) ? 3 : 0;
   path = igt__path_join(c->folder, e->path);
   if (!path)

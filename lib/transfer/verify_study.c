@@ -181,12 +181,26 @@ static void take_file(plan *p, const igt__walk_entry *e, const char *name, const
     compare(p, e, name, local, r);
 }
 
+static bool leave_clutter(plan *p, const igt__walk_entry *e, const char *local) {
+  char *path = igt__path_join(igt__root_path(p->v->root), local);
+  igt_item item = {
+      .kind = IGT_ITEM_FILE, .path = e->path, .local_path = path, .size = (uint64_t)e->st.st_size};
+  bool left = igt__leave_clutter(&p->v->run, e->path, &item);
+
+  if (left)
+    igt__group_item(p->group, &item);
+  igt__free(path);
+  return left;
+}
+
 static void take_entry(plan *p, const igt__walk_entry *e, const char *name, const char *local) {
   igt__remote found;
   const igt__remote *r = igt__remotes_find(p->files, name, &found) ? &found : NULL;
   igt_error err = IGT_ERROR_INIT;
 
   if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run.options, name))
+    return;
+  if (!r && leave_clutter(p, e, local))
     return;
   if (e->kind == IGT__WALK_UNREADABLE) {
     (void)igt__fail_errno(&err, e->os_error, "it cannot be read");
@@ -300,6 +314,92 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
   return status;
 }
 
+/* ---- what lies beside the folders of the categories ---- */
+
+typedef struct rest {
+  plan *p;
+  unsigned compared; /* categories */
+} rest;
+
+/* The category whose folder it is; 0: none. */
+static unsigned category_of(const char *folder) {
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT; c++)
+    if (strcmp(igt__categories[c].folder, folder) == 0)
+      return igt__categories[c].bit;
+  return 0;
+}
+
+static int pass_folder(const rest *r, const char *path) {
+  unsigned category = category_of(path);
+
+  if (category && !(r->compared & category))
+    igt__run_message(&r->p->v->run, IGT_OK, "%s/%s: not compared; --category %s compares it",
+                     r->p->folder, path, path);
+  return category != 0;
+}
+
+/* No upload sends it. */
+static int each_beside(void *payload, const igt__walk_entry *e) {
+  rest *r = payload;
+  plan *p = r->p;
+  igt__run *run = &p->v->run;
+  char *local;
+  igt__remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
+
+  if (e->kind == IGT__WALK_DIR)
+    return pass_folder(r, e->path);
+  if (strcmp(e->path, IGT__SIDECAR) == 0 || !has_extension(p->v, e->path, NULL) ||
+      !igt__wanted(&run->options, e->path))
+    return 0;
+  local = igt__path_join(p->folder, e->path);
+  if (!local)
+    return 3;
+  if (!leave_clutter(p, e, local))
+    tell(p, e->path, local, &mine, IGT_RESULT_MISSING_THERE,
+         "it is in none of the folders 'files', 'dicom' and 'annotations'", NULL);
+  igt__free(local);
+  igt__run_wait_events(run);
+  return igt__run_stopping(run) ? 2 : 0;
+}
+
+static igt_status walk_rest(plan *p, unsigned compared, igt_error *err) {
+  rest r = {p, compared};
+  char *path = igt__path_join(igt__root_path(p->v->root), p->folder);
+  int ended = 0;
+  igt_status status =
+      path ? igt__walk(path, p->v->run.options.follow_links, each_beside, &r, &ended, err)
+           : igt__fail_memory(err);
+
+  igt__free(path);
+  if (status == IGT_OK && ended == 3)
+    return igt__fail_memory(err);
+  return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
+}
+
+/* Whether the study's folder here has one for the category. */
+static bool has_folder(const plan *p, size_t category) {
+  char *study = igt__path_join(igt__root_path(p->v->root), p->folder);
+  char *path = study ? igt__path_join(study, igt__categories[category].folder) : NULL;
+  bool has = path && igt__is_folder(path, p->v->run.options.follow_links);
+
+  igt__free(path);
+  igt__free(study);
+  return has;
+}
+
+/* A folder that is divided by categories, as a download of several makes it. Unless some were asked
+ * for, all that are here are compared: an upload of files leaves the others out. */
+static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK && !p->v->options->categories; c++)
+    if (!(compared & igt__categories[c].bit) && has_folder(p, c)) {
+      compared |= igt__categories[c].bit;
+      status = verify_category(p, c, true, err);
+    }
+  return status == IGT_OK ? walk_rest(p, compared, err) : status;
+}
+
 static void plan_free(plan *p) {
   igt__remotes_free(p->files);
   igt__s3_grant_unref(p->grant);
@@ -323,6 +423,8 @@ static void plan_task(void *arg) {
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
     if (wanted & igt__categories[c].bit)
       status = verify_category(p, c, several, &err);
+  if (status == IGT_OK && p->folder && *p->group->study && !p->whole)
+    status = verify_divided(p, wanted, &err);
   if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
     igt__group_dropped(p->group);
   else if (status != IGT_OK)

@@ -99,8 +99,9 @@ def test_only_what_lies_below_files(igtcloud, up, lab):
 
 def test_a_folder_with_dicom_alone_is_named(igtcloud, up, lab):
     put(up, in_study(lab, files={"dicom/1.dcm": "x"}))
-    done = igtcloud.run("upload", up, "up")
-    assert "no folder files" in done.err and lab.contents("case") == {}
+    done = igtcloud.run("upload", up, "up", status=SOME_FAILED)
+    assert "no folder 'files'" in done.err and "--category dicom" in done.err
+    assert "case" not in lab.names()
 
 
 def test_a_sidecar_is_no_file(igtcloud, up, lab):
@@ -320,10 +321,10 @@ def test_links_fifos_and_leftovers(igtcloud, up, lab, tmp_path):
 def test_stray_files_between_folders(igtcloud, up, cloud):
     ward = Place(cloud, "ward", "trial")
     before = ward.names()
-    put(up, {"ward/Thumbs.db": "x", "ward/P8/Thumbs.db": "x", "ward/P8/S1/a": "a"})
+    put(up, {"ward/list.db": "x", "ward/P8/list.db": "x", "ward/P8/S1/a": "a"})
     done = igtcloud.run("upload", "--folder-structure", "hierarchical", up, "trial")
     assert sorted(ward.names()) == sorted([*before, "P8/S1"])
-    assert str(up / "ward/Thumbs.db") in done.err and str(up / "ward/P8/Thumbs.db") in done.err
+    assert str(up / "ward/list.db") in done.err and str(up / "ward/P8/list.db") in done.err
 
 
 def test_unreadable_file(igtcloud, up, lab):

@@ -91,7 +91,8 @@ def test_other_forms_of_a_download(igtcloud, tmp_path):
     categories = "--category files --category dicom --category annotations".split()
     igtcloud.run("download", *categories, tmp_path / "c", "trial")
     same(igtcloud, 9, *categories, tmp_path / "c", "trial")
-    same(igtcloud, 7, tmp_path / "c", "trial")  # "files" alone of a tree with categories
+    same(igtcloud, 9, tmp_path / "c", "trial")  # all that is here, unless some are asked for
+    same(igtcloud, 7, "--category", "files", tmp_path / "c", "trial")
     igtcloud.run("download", "--category", "annotations", tmp_path / "a", "trial")
     same(igtcloud, 1, "--category", "annotations", tmp_path / "a", "trial")
     igtcloud.run("download", "--project-files", tmp_path / "p", "trial")

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""Medical folders: what is left out of a study, imports, clutter, annotations, and the words on them."""
+
+import itertools
+import os
+
+import pytest
+
+from igtcloud import DONE, SOME_FAILED
+from test_rest_data import dicom
+from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
+
+NUMBER = itertools.count()
+SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A")) for n in range(40)]),
+            epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(40)]))
+
+TREE = ["--folder-structure", "hierarchical"]
+MARKS = ["--category", "annotations"]
+IMPORT = ["--category", "dicom"]
+
+
+@pytest.fixture
+def name():
+    return f"ward{next(NUMBER)}"
+
+
+@pytest.fixture
+def ward(cloud, name):
+    return Place(cloud, name, "trial")
+
+
+@pytest.fixture
+def up(tmp_path):
+    return tmp_path / "up"
+
+
+# ---- what lies beside the folders of categories ----
+
+@pytest.mark.case("dicom-3")
+def test_what_lies_beside_files_is_named_and_counted(igtcloud, up, name, ward):
+    put(up, {f"{name}/P1/A/files/n.txt": "n", f"{name}/P1/A/images/CT_small.dcm": "ct",
+             f"{name}/P1/A/images/deep/2.dcm": "ct", f"{name}/P1/A/loose.txt": "l"})
+    done = igtcloud.run("upload", *TREE, up, "trial")
+    assert ward.contents("P1/A") == {"n.txt": b"n"}
+    for lost in ("images/CT_small.dcm", "images/deep/2.dcm", "loose.txt"):
+        assert f"ignored: {name}: {up}/{name}/P1/A/{lost}" in done.err
+    assert "3 files were left out" in done.err
+    done = igtcloud.run("upload", "--json", *TREE, up, "trial")
+    assert done.summary["filesIgnored"] == 3
+    done = igtcloud.run("verify", "--json", *TREE, up, "trial", name, status=SOME_FAILED)
+    assert {i["path"] for i in items(done, kind="file", result="missing there")} == {
+        "images/CT_small.dcm", "images/deep/2.dcm", "loose.txt"}
+    assert done.summary["filesSame"] == 1 and done.summary["filesMissingThere"] == 3
+
+
+@pytest.mark.case("dicom-3")
+@pytest.mark.parametrize("files", [{}, {"notes.txt": "n"}])
+def test_a_study_with_dicom_alone_fails(cloud, igtcloud, up, name, ward, files):
+    put(up, {f"{name}/new/S/dicom/1.dcm": "x", f"{name}/P1/A/x": "x",
+             **{f"{name}/new/S/{n}": t for n, t in files.items()}})
+    done = igtcloud.run("upload", *TREE, up, "trial", status=SOME_FAILED)
+    assert "--category dicom" in done.err and "failed: " + name + ": new/S" in done.err
+    assert ward.names() == ["P1/A"] and ward.contents("P1/A") == {"x": b"x"}
+    assert f"{1 + len(files)} file{'s were' if files else ' was'} left out" in done.err
+
+
+@pytest.mark.case("dicom-3")
+def test_folders_of_other_categories_are_one_sentence(igtcloud, up, name, ward):
+    put(up, {f"{name}/P1/A/files/n.txt": "n", f"{name}/P1/A/dicom/1.dcm": "ct",
+             f"{name}/P1/A/dicom/2.dcm": "ct", f"{name}/P1/A/annotations/1.json": "{}"})
+    done = igtcloud.run("upload", *TREE, up, "trial")
+    assert "A/dicom: left out (2 files): --category dicom" in done.err
+    assert "A/annotations: left out (1 file): --category annotations" in done.err
+    assert "3 files were left out" in done.err and "1.dcm" not in done.err
+    igtcloud.run("upload", *TREE, *MARKS, up, "trial")
+    done = igtcloud.run("verify", "--json", *TREE, up, "trial", name, status=SOME_FAILED)
+    assert {i["path"] for i in items(done, kind="file", result="missing there")} == {
+        "1.dcm", "2.dcm"}
+    assert done.summary["filesSame"] == 2  # n.txt, 1.json
+
+
+@pytest.mark.case("dicom-3")
+def test_a_download_of_several_categories_verifies(igtcloud, up, name, ward, tmp_path):
+    put(up, {f"{name}/P1/A/n.txt": "n"})
+    igtcloud.run("upload", *TREE, up, "trial")
+    put(tmp_path / "m", {f"{name}/P1/A/1.json": "{}"})
+    igtcloud.run("upload", *MARKS, tmp_path / "m", "trial")
+    igtcloud.run("download", *MARKS, "--category", "files", tmp_path / "d", "trial", name)
+    done = igtcloud.run("verify", "--json", tmp_path / "d", "trial", name)
+    assert done.summary["filesSame"] == 2
+    done = igtcloud.run("verify", "--category", "files", tmp_path / "d", "trial", name)
+    assert "annotations: not compared; --category annotations" in done.err
+
+
+# ---- clutter ----
+
+CLUTTER = ("._IM1", ".DS_Store", "Thumbs.db", "desktop.ini", "THUMBS.DB", "__MACOSX/._x",
+           "__macosx/deep/x")
+
+
+@pytest.mark.case("dicom-14")
+def test_clutter_stays_here_and_is_counted(igtcloud, up, name, ward):
+    put(up, {f"{name}/P1/A/IM1": "i", f"{name}/P1/A/sub/IM2": "i",
+             **{f"{name}/P1/A/sub/{c}": "c" for c in CLUTTER}})
+    done = igtcloud.run("upload", *TREE, up, "trial")
+    assert ward.contents("P1/A") == {"IM1": b"i", "sub/IM2": b"i"}
+    assert "7 files of macOS or Windows" in done.err and "--include-clutter" in done.err
+    assert ".DS_Store:" not in done.err  # not a line each
+    done = igtcloud.run("verify", "--json", *TREE, up, "trial", name)
+    assert done.summary["filesSame"] == 2 and done.summary["filesClutter"] == 7
+    igtcloud.run("upload", *TREE, "--include-clutter", up, "trial")
+    assert set(ward.contents("P1/A")) == {"IM1", "sub/IM2", *(f"sub/{c}" for c in CLUTTER)}
+    done = igtcloud.run("verify", "--json", *TREE, up, "trial", name)
+    assert done.summary["filesSame"] == 9  # what is there is compared
+
+
+@pytest.mark.case("dicom-14")
+def test_clutter_is_no_institute_patient_or_study(igtcloud, up, name, ward):
+    put(up, {f"{name}/P1/A/IM1": "i", f"{name}/__MACOSX/A/x": "c", f"{name}/P1/__MACOSX/x": "c",
+             f"{name}/.DS_Store": "c", f"{name}/P1/.DS_Store": "c", "__MACOSX/P/x": "c",
+             ".DS_Store": "c", f"{name}/._P1": "c"})
+    for options in ([], ["--include-clutter"]):
+        igtcloud.run("upload", *TREE, *options, up, "trial")
+        assert ward.names() == ["P1/A"] and set(ward.contents("P1/A")) == {"IM1"}
+    done = igtcloud.run("verify", "--json", *TREE, up, "trial", name)
+    assert done.summary["filesSame"] == 1 and done.summary["filesClutter"] == 7
+
+
+@pytest.mark.case("dicom-14")
+def test_clutter_in_annotations_and_imports(igtcloud, up, name, ward, tmp_path):
+    put(up, {f"{name}/P1/A/left.json": "{}", f"{name}/P1/A/._left.json": b"\0\5\x16\7"})
+    igtcloud.run("upload", *MARKS, up, "trial")
+    assert set(ward.contents("P1/A", "annotations/")) == {"left.json"}
+    igtcloud.run("upload", *MARKS, "--include-clutter", up, "trial", status=SOME_FAILED)
+    put(tmp_path / "i", {f"{name}/CD/IM1": dicom("Clu^X", "1.2.3", "1.2.3.1", "1", "S1"),
+                         f"{name}/CD/._IM1": "c", f"{name}/__MACOSX/IM1": "c"})
+    done = igtcloud.run("upload", "--json", *IMPORT, tmp_path / "i", "trial")
+    assert done.summary["filesDone"] == 1 and done.summary["filesClutter"] == 2
+
+
+@pytest.mark.case("dicom-14")
+def test_clutter_that_is_in_the_cloud_downloads(igtcloud, up, name, ward, tmp_path):
+    put(up, {f"{name}/P1/A/.DS_Store": "c", f"{name}/P1/A/__MACOSX/x": "c"})
+    igtcloud.run("upload", *TREE, "--include-clutter", up, "trial")
+    igtcloud.run("download", tmp_path / "d", "trial", name)
+    assert (tmp_path / "d" / name / "P1---A/.DS_Store").read_text() == "c"
+    assert (tmp_path / "d" / name / "P1---A/__MACOSX/x").read_text() == "c"
+    igtcloud.run("verify", tmp_path / "d", "trial", name)
