@@ -136,16 +136,13 @@ static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, 
   }
 }
 
-igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err) {
+igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_t *len,
+                        igt_error *err) {
   *data = NULL;
   *len = 0;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0)
-    return igt__fail_errno(err, errno, "cannot open '%s'", path);
   igt__buf out;
   igt__buf_init(&out, max);
   igt_status status = read_all(fd, path, max, &out, err);
-  close(fd);
   if (status == IGT_OK) {
     *len = out.len;
     *data = igt__buf_take(&out);
@@ -153,5 +150,16 @@ igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len
       status = igt__fail_memory(err);
   }
   igt__buf_finish_wipe(&out);
+  return status;
+}
+
+igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err) {
+  *data = NULL;
+  *len = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0)
+    return igt__fail_errno(err, errno, "cannot open '%s'", path);
+  igt_status status = igt__fd_read(fd, path, max, data, len, err);
+  close(fd);
   return status;
 }

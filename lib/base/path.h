@@ -24,15 +24,24 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
 /* The same for one component ('/' refused): an institute's or project's name. */
 igt_status igt__name_check(const char *name, const char *what, igt_error *err);
 
-/* A directory that things are opened below, component by component, following no link
- * (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS semantics; openat with O_NOFOLLOW for each
- * component where the kernel lacks it). The root itself may be reached by links: the user
- * named it. Thread-safe after _open. Keeps a small cache of directory handles. */
+/* A directory that things are opened below, component by component with O_NOFOLLOW, without
+ * blocking, and nothing but regular files and folders: others may have made what is in it. The root
+ * itself may be reached by links: the user named it. Thread-safe after _open. Keeps a small cache
+ * of directory handles.
+ *
+ * A path is relative to the root, or absolute and inside of it (igt__root_below); "" is the root.
+ */
 typedef struct igt__root igt__root;
 
 /* create: mkdir -p of the root first. */
 igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err);
 void igt__root_close(igt__root *root);
+/* From now on links below it are followed, because the user asked for it (--follow-links). Before
+ * other threads use it. */
+void igt__root_follow_links(igt__root *root);
+bool igt__root_follows(const igt__root *root);
+/* The part of path below the root; a relative path is returned as it is. */
+const char *igt__root_below(const igt__root *root, const char *path);
 const char *igt__root_path(const igt__root *root); /* absolute, for the journal and messages */
 int igt__root_fd(const igt__root *root);
 /* Whether a write may turn out to have failed when the file is closed, as on NFS, or where quotas
@@ -45,10 +54,24 @@ bool igt__root_folds(igt__root *root);
 igt__name_rules igt__root_names(igt__root *root);
 
 /* open(2) of root/path with flags and mode; make_dirs makes missing folders (0777 & ~umask).
- * *fd >= 0 on success. A link anywhere on the way is IGT_E_UNSAFE_NAME; a file where a folder
- * must be is IGT_E_COLLISION; the sentence names the component. */
+ * *fd >= 0 on success. A link anywhere on the way is IGT_E_UNSAFE_NAME, as is what is there and no
+ * regular file (a FIFO, a device, a socket); a file where a folder must be is IGT_E_COLLISION; the
+ * sentence names the component. Never blocks. */
 igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
                                bool make_dirs, int *fd, igt_error *err);
+/* An existing file for reading, and what fstat(2) says of it. */
+igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, struct stat *st,
+                               igt_error *err);
+/* A folder whose entries are to be read. */
+igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt_error *err);
+/* Reads a whole small file; past max is IGT_E_LIMIT. *data is NUL-terminated, igt__free it. */
+igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, char **data,
+                               size_t *len, igt_error *err);
+/* What is at path. *found is false only when the system says that there is nothing (ENOENT,
+ * ENOTDIR): a place that cannot be looked at (EACCES, EIO, ESTALE), or a link to nothing where
+ * links are followed, is an error. A link that is not followed is found, as a link. */
+igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct stat *st,
+                          igt_error *err);
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 /* lstat; IGT_E_NO_FILE when there is nothing (not an error worth a log). */
 igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
@@ -71,13 +94,16 @@ char *igt__path_partial(const char *path, const char *salt);
 
 /* Reads a whole small file; past max is IGT_E_LIMIT. *data is NUL-terminated, igt__free it. */
 igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err);
+/* The same of what is open; path is for messages. */
+igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_t *len,
+                        igt_error *err);
 
 char *igt__path_join(const char *a, const char *b); /* one '/' between; igt__free */
 const char *igt__path_base(const char *path);       /* behind the last '/' */
 char *igt__path_absolute(const char *path);         /* cwd + path, not resolved; igt__free */
 
-/* Walks folders below a local root, depth first, entries sorted by name so that plans repeat.
- * follow_links: links to files and folders are followed (a loop is an error of that entry). */
+/* Walks a folder below a root, depth first, entries sorted by name so that plans repeat. Links to
+ * files and folders are followed where the root follows them (a loop is an error of that entry). */
 typedef enum igt__walk_kind {
   IGT__WALK_FILE,
   IGT__WALK_DIR,       /* before what is in it */
@@ -87,14 +113,14 @@ typedef enum igt__walk_kind {
 } igt__walk_kind;
 typedef struct igt__walk_entry {
   igt__walk_kind kind;
-  const char *path; /* below the walk's root */
+  const char *path; /* below the folder that is walked */
   const char *name;
   struct stat st;
   int os_error;
 } igt__walk_entry;
 /* 0 goes on; 1 (for a DIR) goes on without descending; anything else ends the walk with it. */
 typedef int (*igt__walk_fn)(void *payload, const igt__walk_entry *entry);
-igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void *payload,
+igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void *payload,
                      int *ended_with, igt_error *err);
 
 #endif

@@ -16,7 +16,7 @@
 
 /* As many studies move at once, and some; a process has 1,024 handles. */
 #define CACHED_FOLDERS 160
-#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
 /* An open folder below the root. path "" is the root itself. */
 typedef struct folder {
@@ -37,13 +37,42 @@ struct igt__root {
   uint64_t clock;
   bool tells_at_close;
   int folds, names; /* -1: not probed yet */
+  bool follows;     /* links below it */
 };
+
+void igt__root_follow_links(igt__root *root) {
+  root->follows = true;
+}
+
+bool igt__root_follows(const igt__root *root) {
+  return root->follows;
+}
+
+const char *igt__root_below(const igt__root *root, const char *path) {
+  size_t n = strlen(root->path);
+
+  while (n > 0 && root->path[n - 1] == '/')
+    n--;
+  if (path[0] != '/' || strncmp(path, root->path, n) != 0 || (path[n] && path[n] != '/'))
+    return path; /* an absolute one of elsewhere is refused as a name */
+  path += n;
+  return path + strspn(path, "/");
+}
+
+static int no_follow(const igt__root *root) {
+  return root->follows ? 0 : O_NOFOLLOW;
+}
+
+static int look_flags(const igt__root *root) {
+  return root->follows ? 0 : AT_SYMLINK_NOFOLLOW;
+}
 
 /* ---- opening one component after the other ---- */
 
-static igt_status not_a_folder(int parent, const char *name, const char *path, igt_error *err) {
+static igt_status not_a_folder(const igt__root *root, int parent, const char *name,
+                               const char *path, igt_error *err) {
   struct stat st;
-  if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+  if (!root->follows && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' is not used: '%s' on the way is a link, and links are not followed",
                      path, name);
@@ -52,18 +81,20 @@ static igt_status not_a_folder(int parent, const char *name, const char *path, i
                    name);
 }
 
-static igt_status open_component(int parent, const char *name, bool make, const char *path, int *fd,
-                                 igt_error *err) {
-  *fd = openat(parent, name, FOLDER_FLAGS);
+static igt_status open_component(const igt__root *root, int parent, const char *name, bool make,
+                                 const char *path, int *fd, igt_error *err) {
+  int flags = FOLDER_FLAGS | no_follow(root);
+
+  *fd = openat(parent, name, flags);
   if (*fd < 0 && errno == ENOENT && make) {
     if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
       return igt__fail_errno(err, errno, "cannot make the folder '%s' of '%s'", name, path);
-    *fd = openat(parent, name, FOLDER_FLAGS);
+    *fd = openat(parent, name, flags);
   }
   if (*fd >= 0)
     return IGT_OK;
-  if (errno == ENOTDIR || errno == ELOOP)
-    return not_a_folder(parent, name, path, err);
+  if (errno == ENOTDIR || (errno == ELOOP && !root->follows))
+    return not_a_folder(root, parent, name, path, err);
   return igt__fail_errno(err, errno, "cannot open the folder '%s' of '%s'", name, path);
 }
 
@@ -98,7 +129,7 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
     return igt__fail_errno(err, errno, "cannot open the folder '%s'", root->path);
   while (next_component(&rest, name, &status, err)) {
     int next;
-    status = open_component(fd, name, make, path, &next, err);
+    status = open_component(root, fd, name, make, path, &next, err);
     close(fd);
     if (status != IGT_OK)
       return status;
@@ -185,6 +216,7 @@ static void folder_put(igt__root *root, folder *f, bool forget) {
 
 static igt_status folder_get(igt__root *root, const char *path, bool make, folder **out,
                              igt_error *err) {
+  path = igt__root_below(root, path);
   uint64_t hash = hash_path(path);
   pthread_mutex_lock(&root->lock);
   folder *f = cache_find(root, path, hash);
@@ -215,6 +247,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
 /* The folder that path's last component is in. */
 static igt_status parent_get(igt__root *root, const char *path, bool make, folder **out,
                              const char **base, igt_error *err) {
+  path = igt__root_below(root, path);
   *base = igt__path_base(path);
   if (!**base || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
@@ -400,16 +433,19 @@ igt__name_rules igt__root_names(igt__root *root) {
 
 /* ---- what is below it ---- */
 
-static igt_status open_failed(const char *path, int os_error, igt_error *err) {
-  if (os_error == ELOOP)
+static igt_status open_failed(const igt__root *root, const char *path, int os_error,
+                              igt_error *err) {
+  if (os_error == ELOOP && !root->follows)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is a link, and links are not followed", path);
   if (os_error == EISDIR)
     return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
+  if (os_error == ENXIO || os_error == ENODEV) /* a socket; a FIFO that nothing reads; a device */
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
   return igt__fail_errno(err, os_error, "cannot open '%s'", path);
 }
 
-igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
-                               bool make_dirs, int *fd, igt_error *err) {
+static igt_status open_below(igt__root *root, const char *path, int flags, mode_t mode,
+                             bool make_dirs, int *fd, igt_error *err) {
   *fd = -1;
   for (int attempt = 0;; attempt++) {
     folder *f;
@@ -417,7 +453,7 @@ igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mod
     igt_status status = parent_get(root, path, make_dirs, &f, &base, err);
     if (status != IGT_OK)
       return status;
-    *fd = openat(f->fd, base, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, mode);
+    *fd = openat(f->fd, base, flags | no_follow(root) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
     int os_error = *fd < 0 ? errno : 0;
     /* A cached folder may have been removed and made anew by someone else. */
     bool stale = os_error == ENOENT && (flags & O_CREAT);
@@ -425,8 +461,71 @@ igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mod
     if (*fd >= 0)
       return IGT_OK;
     if (!stale || attempt > 0)
-      return open_failed(path, os_error, err);
+      return open_failed(root, path, os_error, err);
   }
+}
+
+/* Closes it when it is anything but a regular file. */
+static igt_status check_regular(const char *path, int *fd, struct stat *st, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (fstat(*fd, st) != 0)
+    status = igt__fail_errno(err, errno, "cannot look at '%s'", path);
+  else if (S_ISDIR(st->st_mode))
+    status = igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
+  else if (!S_ISREG(st->st_mode))
+    status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
+  if (status != IGT_OK) {
+    close(*fd);
+    *fd = -1;
+  }
+  return status;
+}
+
+igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
+                               bool make_dirs, int *fd, igt_error *err) {
+  struct stat st;
+  igt_status status = open_below(root, path, flags, mode, make_dirs, fd, err);
+
+  /* What was just made is a file, without a look. */
+  if (status != IGT_OK || (flags & (O_EXCL | O_DIRECTORY)))
+    return status;
+  return check_regular(path, fd, &st, err);
+}
+
+igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, struct stat *st,
+                               igt_error *err) {
+  igt_status status = open_below(root, path, O_RDONLY, 0, false, fd, err);
+
+  return status == IGT_OK ? check_regular(path, fd, st, err) : status;
+}
+
+igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt_error *err) {
+  folder *f;
+  igt_status status = folder_get(root, path, false, &f, err);
+
+  *fd = -1;
+  if (status != IGT_OK)
+    return status;
+  *fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int os_error = errno;
+  folder_put(root, f, false);
+  return *fd >= 0 ? IGT_OK : igt__fail_errno(err, os_error, "cannot read the folder '%s'", path);
+}
+
+igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, char **data,
+                               size_t *len, igt_error *err) {
+  struct stat st;
+  int fd;
+  igt_status status = igt__root_open_read(root, path, &fd, &st, err);
+
+  *data = NULL;
+  *len = 0;
+  if (status == IGT_OK) {
+    status = igt__fd_read(fd, path, max, data, len, err);
+    close(fd);
+  }
+  return status;
 }
 
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err) {
@@ -443,9 +542,50 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
   igt_status status = parent_get(root, path, false, &f, &base, err);
   if (status != IGT_OK)
     return status;
-  int os_error = fstatat(f->fd, base, st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+  int os_error = fstatat(f->fd, base, st, look_flags(root)) == 0 ? 0 : errno;
   folder_put(root, f, false); /* a missing file is no sign of a stale folder */
   return os_error ? igt__fail_errno(err, os_error, "cannot look at '%s'", path) : IGT_OK;
+}
+
+/* A link to nothing is something, which only cannot be looked at. */
+static igt_status look_failed(const igt__root *root, const folder *f, const char *base,
+                              const char *path, int os_error, bool *found, igt_error *err) {
+  struct stat st;
+
+  if (os_error != ENOENT && os_error != ENOTDIR)
+    return igt__fail_errno(err, os_error, "cannot look at '%s'", path);
+  if (root->follows && fstatat(f->fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' is a link to something that is not there", path);
+  *found = false;
+  return IGT_OK;
+}
+
+igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct stat *st,
+                          igt_error *err) {
+  igt_error own = IGT_ERROR_INIT;
+  folder *f;
+  const char *base;
+  igt_status status;
+
+  *found = true;
+  memset(st, 0, sizeof *st);
+  if (!*igt__root_below(root, path))
+    return fstat(root->fd, st) == 0 ? IGT_OK
+                                    : igt__fail_errno(err, errno, "cannot look at '%s'", path);
+  status = parent_get(root, path, false, &f, &base, &own);
+  if (status == IGT_E_COLLISION || own.os_error == ENOENT || own.os_error == ENOTDIR) {
+    *found = false;
+    return IGT_OK;
+  }
+  if (status != IGT_OK) {
+    if (err)
+      *err = own;
+    return status;
+  }
+  if (fstatat(f->fd, base, st, look_flags(root)) != 0)
+    status = look_failed(root, f, base, path, errno, found, err);
+  folder_put(root, f, false);
+  return status;
 }
 
 /* Where the file system has no such rename, the name is looked at before: a race with another
@@ -473,7 +613,7 @@ static igt_status rename_failed(const char *from, const char *to, bool only_new,
                      "'%s' is there already, under a name that this file system takes for the same",
                      to);
   if (os_error == EISDIR || os_error == ENOTEMPTY)
-    return open_failed(to, EISDIR, err);
+    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", to);
   return igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
 }
 

@@ -199,20 +199,22 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
   return status;
 }
 
-igt_status igt__walk(const char *root, bool follow_links, igt__walk_fn fn, void *payload,
+igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void *payload,
                      int *ended_with, igt_error *err) {
+  walk w = {.follow_links = igt__root_follows(root), .fn = fn, .payload = payload};
+  struct stat st;
+  int fd;
+  igt_status status = igt__root_open_folder(root, folder, &fd, err);
+
   if (ended_with)
     *ended_with = 0;
-  walk w = {.follow_links = follow_links, .fn = fn, .payload = payload};
+  if (status != IGT_OK)
+    return status;
   igt__quota_init(&w.held, IGT__MAX_LIST_MEMORY, NULL);
-  int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return igt__fail_errno(err, errno, "cannot read the folder '%s'", root);
   igt__buf_init(&w.path, SIZE_MAX);
   igt__buf_reserve(&w.path, 256);
-  struct stat st;
-  igt_status status =
-      fstat(fd, &st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read '%s'", root);
+  if (fstat(fd, &st) != 0)
+    status = igt__fail_errno(err, errno, "cannot look at the folder '%s'", folder);
   level top = {NULL, st.st_dev, st.st_ino, 0};
   if (status == IGT_OK)
     status = walk_folder(&w, fd, &top, err);

@@ -2,7 +2,6 @@
 #include "transfer/compare.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,23 +38,6 @@ static void end(compare *c) {
 
 /* ---- the local side ---- */
 
-/* Links are followed only when the user said so; nothing but a file is ever read. */
-static igt_status open_local(const compare *c, int *fd, struct stat *st, igt_error *err) {
-  igt_status status = IGT_OK;
-
-  if (c->run->options.follow_links)
-    *fd = open(c->local, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  else
-    status = igt__root_open_file(c->root, c->path, O_RDONLY | O_NONBLOCK, 0, false, fd, err);
-  if (status == IGT_OK && *fd < 0)
-    status = igt__fail_errno(err, errno, "cannot read the file");
-  if (status == IGT_OK && fstat(*fd, st) != 0)
-    status = igt__fail_errno(err, errno, "cannot look at the file");
-  if (status == IGT_OK && !S_ISREG(st->st_mode))
-    status = igt__fail(err, IGT_E_CHANGED, "it is no ordinary file any more");
-  return status;
-}
-
 static igt_status see_unchanged(int fd, const struct stat *before, igt_error *err) {
   struct stat now;
 
@@ -72,7 +54,7 @@ static igt_status see_unchanged(int fd, const struct stat *before, igt_error *er
  * object is still that one. */
 static igt_status ask_journal(const compare *c, const struct stat *st, igt__comparison *found,
                               igt_error *err) {
-  igt__local local = {.path = c->local, .follow_links = c->run->options.follow_links};
+  igt__local local = {.path = c->local, .root = c->root};
   igt__journal_file known;
   igt_status status;
 
@@ -131,7 +113,7 @@ static void compare_task(void *arg) {
   igt_error err = IGT_ERROR_INIT;
   struct stat st = {0};
   int fd = -1;
-  igt_status status = open_local(c, &fd, &st, &err);
+  igt_status status = igt__root_open_read(c->root, c->path, &fd, &st, &err);
 
   if (status == IGT_OK) {
     c->size = file.size = (uint64_t)st.st_size;

@@ -23,42 +23,40 @@ void igt__local_take(igt__local *local, const struct stat *st) {
   local->inode = st->st_ino;
 }
 
-igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err) {
-  struct stat st;
-
-  if (fstat(fd, &st) != 0)
-    return igt__fail_errno(err, errno, "cannot look at the file");
-  if ((uint64_t)st.st_size != local->size || igt__mtime_ns(&st) != local->mtime_ns ||
-      st.st_ino != local->inode)
+static igt_status compare_stat(const igt__local *local, const struct stat *st, igt_error *err) {
+  if ((uint64_t)st->st_size != local->size || igt__mtime_ns(st) != local->mtime_ns ||
+      st->st_ino != local->inode)
     return igt__fail(err, IGT_E_CHANGED,
                      "the file was changed while it was uploaded; upload it again when it rests");
   return IGT_OK;
 }
 
-/* Between the walk and now a folder on the way may have become a link to somewhere else. */
-static igt_status open_below(const igt__local *local, int *fd, igt_error *err) {
-  const char *root = igt__root_path(local->root), *below = local->path + strlen(root);
+igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err) {
+  struct stat st;
 
-  assert(igt__str_starts(local->path, root));
-  while (*below == '/')
-    below++;
-  return igt__root_open_file(local->root, below, O_RDONLY | O_NONBLOCK, 0, false, fd, err);
+  if (fstat(fd, &st) != 0)
+    return igt__fail_errno(err, errno, "cannot look at the file");
+  return compare_stat(local, &st, err);
 }
 
-static igt_status open_trusted(const igt__local *local, int *fd, igt_error *err) {
+static igt_status open_trusted(const igt__local *local, int *fd, struct stat *st, igt_error *err) {
   int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (local->follow_links ? 0 : O_NOFOLLOW);
 
   *fd = open(local->path, flags);
-  return *fd < 0 ? igt__fail_errno(err, errno, "cannot read the file") : IGT_OK;
+  if (*fd < 0)
+    return igt__fail_errno(err, errno, "cannot read the file");
+  return fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot look at the file");
 }
 
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
-  igt_status status = local->root ? open_below(local, fd, err) : open_trusted(local, fd, err);
+  struct stat st;
+  /* Between the walk and now a folder on the way may have become a link to somewhere else. */
+  igt_status status = local->root ? igt__root_open_read(local->root, local->path, fd, &st, err)
+                                  : open_trusted(local, fd, &st, err);
 
-  if (status != IGT_OK)
-    return status;
-  status = igt__local_unchanged(local, *fd, err);
-  if (status != IGT_OK) {
+  if (status == IGT_OK)
+    status = compare_stat(local, &st, err);
+  if (status != IGT_OK && *fd >= 0) {
     close(*fd);
     *fd = -1;
   }

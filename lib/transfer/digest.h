@@ -14,8 +14,8 @@
 /* A local file as it was planned; it must stay so until it is sent. */
 typedef struct igt__local {
   const char *path; /* absolute */
-  /* path lies below it, and no link on the way from it is followed. Borrowed. NULL: all folders on
-   * the way are trusted. */
+  /* path lies below it, and what is on the way may have been made by others (base/path.h).
+   * Borrowed. NULL: a single file that the user named; all folders on the way are trusted. */
   igt__root *root;
   uint64_t size;
   int64_t mtime_ns;

@@ -18,10 +18,13 @@
 
 #define NAME_OVERHEAD 32 /* of a small allocation */
 
-bool igt__is_folder(const char *path, bool follow_links) {
+igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err) {
   struct stat st;
+  bool found;
+  igt_status status = igt__root_look(root, path, &found, &st, err);
 
-  return (follow_links ? stat(path, &st) : lstat(path, &st)) == 0 && S_ISDIR(st.st_mode);
+  *is = status == IGT_OK && found && S_ISDIR(st.st_mode);
+  return status;
 }
 
 /* ---- clutter ---- */
@@ -110,33 +113,75 @@ static igt_status name_folders(igt__folders *list, igt_error *err) {
   return list->cloud ? IGT_OK : igt__fail_memory(err);
 }
 
-igt_status igt__folders_in(const char *path, bool follow_links,
-                           void (*stray)(void *payload, const char *path), void *payload,
-                           igt__folders *out, igt_error *err) {
-  DIR *dir = opendir(path);
+/* One entry of a folder: into the list, or to stray. */
+static igt_status take_entry(igt__root *root, const char *full, const char *name,
+                             igt__stray_fn stray, void *payload, bool *is_folder) {
+  igt_error err = IGT_ERROR_INIT;
+  struct stat st;
+  bool found;
+  igt_status status;
+
+  *is_folder = false;
+  if (igt__is_clutter(name)) {
+    stray(payload, full, NULL, NULL);
+    return IGT_OK;
+  }
+  status = igt__root_look(root, full, &found, &st, &err);
+  if (status == IGT_E_NO_MEMORY)
+    return status;
+  if (status == IGT_OK && !found)
+    return IGT_OK; /* it went away meanwhile */
+  if (status == IGT_OK && S_ISDIR(st.st_mode) && !igt__utf8_valid(name, strlen(name)))
+    status =
+        igt__fail(&err, IGT_E_UNSAFE_NAME,
+                  "the folder's name is not valid UTF-8, as names in the cloud are; rename it");
+  if (status != IGT_OK)
+    stray(payload, full, NULL, &err);
+  else if (S_ISDIR(st.st_mode))
+    *is_folder = true;
+  else
+    stray(payload, full, S_ISLNK(st.st_mode) ? IGT__LINK_LEFT_OUT : NULL, NULL);
+  return IGT_OK;
+}
+
+static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__stray_fn stray,
+                              void *payload, igt__folders *out, igt_error *err) {
   const struct dirent *e;
   size_t cap = 0;
   igt_status status = IGT_OK;
   igt__quota held;
 
-  memset(out, 0, sizeof *out);
   igt__quota_init(&held, IGT__MAX_LIST_MEMORY, NULL);
-  if (!dir)
-    return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
   while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
+    bool is_folder = false;
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
       continue;
     char *full = igt__path_join(path, e->d_name);
-    if (!full)
+    if (!full || take_entry(root, full, e->d_name, stray, payload, &is_folder) != IGT_OK)
       status = igt__fail_memory(err);
-    else if (!igt__is_folder(full, follow_links) || igt__is_clutter(e->d_name))
-      stray(payload, full);
-    else if (!add(out, &held, &cap, e->d_name))
+    else if (is_folder && !add(out, &held, &cap, e->d_name))
       status = igt__held_fail(&held, "folders", path, err);
     igt__free(full);
   }
   if (status == IGT_OK && errno)
     status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  return status;
+}
+
+igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
+                           igt__folders *out, igt_error *err) {
+  int fd;
+  igt_status status = igt__root_open_folder(root, path, &fd, err);
+  DIR *dir = status == IGT_OK ? fdopendir(fd) : NULL;
+
+  memset(out, 0, sizeof *out);
+  if (status != IGT_OK)
+    return status;
+  if (!dir) {
+    close(fd);
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  }
+  status = read_folder(root, path, dir, stray, payload, out, err);
   closedir(dir);
   if (out->count)
     qsort(out->v, out->count, sizeof *out->v, by_name);
@@ -147,59 +192,89 @@ igt_status igt__folders_in(const char *path, bool follow_links,
   return status;
 }
 
-static bool has_sidecar(const char *folder) {
+/* One that cannot be looked at says nothing; without memory nothing is guessed. */
+static bool has_sidecar(igt__root *root, const char *folder) {
   char *path = igt__path_join(folder, IGT__SIDECAR);
-  bool has = path && access(path, F_OK) == 0;
+  struct stat st;
+  bool found = false;
+  bool has = path && igt__root_look(root, path, &found, &st, NULL) == IGT_OK && found;
 
   igt__free(path);
   return has;
 }
 
-size_t igt__folders_undescribed(const char *path, const igt__folders *list) {
+size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list) {
   size_t n = 0;
 
   for (size_t i = 0; i < list->count; i++) {
     char *folder = igt__path_join(path, list->v[i]);
-    n += !folder || !has_sidecar(folder); /* without memory nothing is guessed */
+    n += !folder || !has_sidecar(root, folder);
     igt__free(folder);
   }
   return n;
 }
 
-igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err) {
-  char *path = igt__path_join(folder, IGT__SIDECAR), *text = NULL;
-  size_t n = 0;
-  igt_status status = path ? IGT_OK : igt__fail_memory(err);
+const char *igt__skip_mark(const char *text, size_t *n) {
+  bool has = *n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+
+  *n -= has ? 3 : 0;
+  return text + (has ? 3 : 0);
+}
+
+static igt_status parse_sidecar(igt__root *root, const char *path, igt__json **doc,
+                                igt_error *err) {
+  char *text;
+  size_t n;
+  igt_status status = igt__root_read_file(root, path, IGT__MAX_STUDY_JSON, &text, &n, err);
+
+  if (status != IGT_OK)
+    return status;
+  const char *json = igt__skip_mark(text, &n);
+  status = igt__json_parse_small(json, n, IGT__MAX_STUDY_VALUES, path, doc, err);
+  if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
+    status =
+        igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
+  igt__free(text);
+  return status;
+}
+
+igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **doc, igt_error *err) {
+  char *path = igt__path_join(folder, IGT__SIDECAR);
+  struct stat st;
+  bool found = false;
+  igt_status status = path ? igt__root_look(root, path, &found, &st, err) : igt__fail_memory(err);
 
   *doc = NULL;
-  if (status == IGT_OK && access(path, F_OK) == 0) {
-    status = igt__file_read(path, IGT__MAX_STUDY_JSON, &text, &n, err);
-    if (status == IGT_OK)
-      status = igt__json_parse_small(text, n, IGT__MAX_STUDY_VALUES, path, doc, err);
-    if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
-      status =
-          igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
-  }
-  igt__free(text);
+  if (status == IGT_OK && found)
+    status = parse_sidecar(root, path, doc, err);
   igt__free(path);
   return status;
 }
 
-char *igt__content_folder(const char *folder, bool follow_links, bool *whole) {
+igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
+                               igt_error *err) {
   char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
-  bool known = files && dicom;
+  bool has_files = false, has_dicom = false;
+  igt_status status = files && dicom ? IGT_OK : igt__fail_memory(err);
 
-  *whole = known && !igt__is_folder(files, follow_links) && !igt__is_folder(dicom, follow_links);
-  igt__free(dicom);
-  if (known && !*whole)
-    return files;
+  *out = NULL;
+  if (status == IGT_OK)
+    status = igt__folder_look(root, files, &has_files, err);
+  if (status == IGT_OK)
+    status = igt__folder_look(root, dicom, &has_dicom, err);
+  *whole = !has_files && !has_dicom;
+  if (status == IGT_OK && !(*out = igt__strdup(*whole ? folder : files)))
+    status = igt__fail_memory(err);
   igt__free(files);
-  return known ? igt__strdup(folder) : NULL;
+  igt__free(dicom);
+  return status;
 }
 
-igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt_error *err) {
+igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
+                           igt_error *err) {
   char *name = igt__path_from_local(path), *twin;
   struct stat st;
+  bool found;
   igt_status status =
       name ? igt__path_check_cloud(name, strlen(name), "the file", err) : igt__fail_memory(err);
 
@@ -207,7 +282,7 @@ igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt
     twin = igt__path_join(folder, name);
     if (!twin)
       status = igt__fail_memory(err);
-    else if (lstat(twin, &st) == 0)
+    else if ((status = igt__root_look(root, twin, &found, &st, err)) == IGT_OK && found)
       status = igt__fail(err, IGT_E_COLLISION,
                          "in the cloud it would have the name of another file that is here");
     igt__free(twin);

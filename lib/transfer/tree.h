@@ -6,9 +6,11 @@
  * where in a study's folder its files are. */
 
 #include "base/error.h"
+#include "base/path.h"
 #include "model/json.h"
 
 #define IGT__SIDECAR "study.json"
+#define IGT__LINK_LEFT_OUT "links are not followed (--follow-links does)"
 
 /* Names of the folders in a folder, sorted. */
 typedef struct igt__folders {
@@ -22,25 +24,37 @@ void igt__folders_free(igt__folders *list);
  * ".DS_Store", "__MACOSX", "Thumbs.db", ...): never a study, and sent only when asked for. */
 bool igt__is_clutter(const char *path);
 
-/* stray gets the path of everything in it that is no folder, and of folders that are clutter. */
-igt_status igt__folders_in(const char *path, bool follow_links,
-                           void (*stray)(void *payload, const char *path), void *payload,
+/* Told of everything in a folder that is not taken as a folder, or is clutter. err NULL: `why` says
+ * what it is where that is worth a word (a link), else it is NULL. Otherwise it could not be looked
+ * at, or has a name that the cloud cannot have: it may be a study, so it must count as failed. */
+typedef void (*igt__stray_fn)(void *payload, const char *path, const char *why,
+                              const igt_error *err);
+
+/* All paths are absolute and below root, or relative to it. Nothing here takes a place that cannot
+ * be looked at for one that is not there: that would leave out a study, or create a second one. */
+igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
                            igt__folders *out, igt_error *err);
 
 /* How many of the folders in path have no study.json. */
-size_t igt__folders_undescribed(const char *path, const igt__folders *list);
+size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);
 
-bool igt__is_folder(const char *path, bool follow_links);
+/* *is: whether there is a folder. */
+igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err);
 
 /* The folder's study.json; *doc NULL with IGT_OK: it has none. */
-igt_status igt__sidecar_read(const char *folder, igt__json **doc, igt_error *err);
+igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **doc, igt_error *err);
 
-/* Everything below the folder, or below its "files" when it has "files" or "dicom". *whole: the
- * former, so a sidecar may lie in it. igt__free; NULL: no memory. */
-char *igt__content_folder(const char *folder, bool follow_links, bool *whole);
+/* A text without the byte order mark that editors on Windows put before it. */
+const char *igt__skip_mark(const char *text, size_t *n);
+
+/* *out, the caller's: everything below the folder, or below its "files" when it has "files" or
+ * "dicom". *whole: the former, so a sidecar may lie in it. */
+igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
+                               igt_error *err);
 
 /* What a file below folder is called in the cloud. IGT_E_UNSAFE_NAME; IGT_E_COLLISION: another
  * local file is called so already. igt__free. */
-igt_status igt__cloud_path(const char *folder, const char *path, char **out, igt_error *err);
+igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
+                           igt_error *err);
 
 #endif

@@ -19,6 +19,21 @@ void igt__upload_ignored(igt__upload *u, const char *institute, const char *path
   igt__run_item(&u->run, &item);
 }
 
+void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
+                       const igt_error *err) {
+  igt_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = institute,
+                   .path = path,
+                   .error = err};
+
+  if (err) /* it may be a study */
+    igt__run_item(&u->run, &item);
+  else
+    igt__upload_ignored(u, institute, path,
+                        why ? why : "it is not a folder, and only folders are uploaded from here");
+}
+
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
                               const igt_error *err) {
   igt_item item = {.kind = IGT_ITEM_STUDY,
@@ -105,9 +120,8 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
   igt__free(path);
 }
 
-static void stray(void *payload, const char *path) {
-  igt__upload_ignored(payload, "", path,
-                      "it is not a folder, and only folders are uploaded from here");
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
+  igt__upload_stray(payload, "", path, why, err);
 }
 
 /* A mistyped folder must not look like a success. */
@@ -130,8 +144,7 @@ static void upload_task(void *arg) {
   igt_error err = IGT_ERROR_INIT;
   igt__folders folders;
   bool any = false;
-  igt_status status =
-      igt__folders_in(u->source, u->run.options.follow_links, stray, u, &folders, &err);
+  igt_status status = igt__folders_in(u->root, u->source, stray, u, &folders, &err);
 
   if (status != IGT_OK) {
     igt__run_fatal(&u->run, &err);
@@ -191,8 +204,10 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
   status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
                      : igt__fail_memory(err);
   igt__room_init(&u->room, &u->run);
-  if (status == IGT_OK && !options->transfer.follow_links)
+  if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
+  if (status == IGT_OK && options->transfer.follow_links)
+    igt__root_follow_links(u->root);
   if (status == IGT_OK)
     status = move(u, summary, err);
   if (u->source)

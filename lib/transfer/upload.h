@@ -22,12 +22,15 @@ typedef struct igt__upload {
   igt__found found;
   igt__room room;
   char *source;    /* absolute */
-  igt__root *root; /* the source; NULL: links are followed */
+  igt__root *root; /* the source: everything that is read is read below it */
   igt_identity identity;
 } igt__upload;
 
 /* Something that is left out is named. */
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why);
+/* igt__stray_fn of an upload; institute "" where none is known. */
+void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
+                       const igt_error *err);
 /* A study that failed before it had a group. */
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
                               const igt_error *err);

@@ -234,7 +234,7 @@ static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *l
 /* name: as the cloud has it. */
 static const char *why_not(const plan *p, const igt__walk_entry *e, const char *name) {
   if (e->kind == IGT__WALK_LINK)
-    return "links are not followed (--follow-links does)";
+    return IGT__LINK_LEFT_OUT;
   if (e->kind == IGT__WALK_SPECIAL)
     return "it is no ordinary file";
   if (igt__str_ends(e->name, ".igtpart") && e->name[0] == '.')
@@ -258,7 +258,7 @@ static bool is_sidecar(const plan *p, const igt__walk_entry *e) {
 
 static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
-  igt__local local = {.root = p->u->root, .follow_links = p->u->run.options.follow_links};
+  igt__local local = {.root = p->u->root};
   igt_error err = IGT_ERROR_INIT;
   char *path, *name = NULL;
   const char *why;
@@ -282,7 +282,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   if (e->kind == IGT__WALK_UNREADABLE)
     (void)igt__fail_errno(&err, e->os_error, "'%s' cannot be read", path);
   else
-    (void)igt__cloud_path(p->folder, e->path, &name, &err);
+    (void)igt__cloud_path(p->u->root, p->folder, e->path, &name, &err);
   why = why_not(p, e, name ? name : e->path);
   if (why && e->kind != IGT__WALK_UNREADABLE)
     report(p, name ? name : e->path, NULL, &local, IGT_RESULT_IGNORED, why, NULL);
@@ -411,7 +411,7 @@ static igt_status walk(plan *p, igt_error *err) {
   igt_status status = prepare(p, err);
 
   if (status == IGT_OK)
-    status = igt__walk(p->folder, p->u->run.options.follow_links, each_entry, p, &ended, err);
+    status = igt__walk(p->u->root, p->folder, each_entry, p, &ended, err);
   if (p->arena)
     flush_batch(p);
   if (status == IGT_OK && ended == 2)

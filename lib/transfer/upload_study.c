@@ -21,11 +21,10 @@ static const char *institute_name(const visit *v) {
   return igt__text_of(&v->institute->name);
 }
 
-static void stray(void *payload, const char *path) {
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
   const visit *v = payload;
 
-  igt__upload_ignored(v->u, institute_name(v), path,
-                      "it is not a folder, and only folders are uploaded from here");
+  igt__upload_stray(v->u, institute_name(v), path, why, err);
 }
 
 /* ---- all files of a study are settled ---- */
@@ -205,7 +204,7 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
 
 static igt_status leave_rest(visit *v, const char *path, igt_error *err) {
   rest r = {.v = v, .path = path};
-  igt_status status = igt__walk(path, v->u->run.options.follow_links, each_beside, &r, NULL, err);
+  igt_status status = igt__walk(v->u->root, path, each_beside, &r, NULL, err);
 
   if (r.dicom)
     igt__run_message(&v->u->run, IGT_OK,
@@ -221,13 +220,15 @@ static igt_status leave_rest(visit *v, const char *path, igt_error *err) {
 
 /* Nothing is created for a folder whose files would all stay here. */
 static igt_status see_content(visit *v, const char *path, igt_error *err) {
-  bool whole, links = v->u->run.options.follow_links;
-  char *folder = igt__content_folder(path, links, &whole);
-  igt_status status = folder ? IGT_OK : igt__fail_memory(err);
+  bool whole, is_folder = true;
+  char *folder;
+  igt_status status = igt__content_folder(v->u->root, path, &folder, &whole, err);
 
   if (status == IGT_OK && !whole) {
     status = leave_rest(v, path, err);
-    if (status == IGT_OK && !igt__is_folder(folder, links))
+    if (status == IGT_OK)
+      status = igt__folder_look(v->u->root, folder, &is_folder, err);
+    if (status == IGT_OK && !is_folder)
       status = igt__fail(err, IGT_E_NO_FILE,
                          "it has a folder 'dicom' but no folder 'files', so there is nothing to "
                          "upload as files; --category dicom sends DICOM to the institute's import");
@@ -238,41 +239,50 @@ static igt_status see_content(visit *v, const char *path, igt_error *err) {
 
 /* ---- a study folder ---- */
 
-static plan *study_plan(visit *v, const char *path, const char *name) {
+static igt_status study_plan(visit *v, const char *path, const char *name, plan **out,
+                             igt_error *err) {
   bool whole;
-  char *folder = igt__content_folder(path, v->u->run.options.follow_links, &whole);
-  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
+  char *folder;
+  igt_status status = igt__content_folder(v->u->root, path, &folder, &whole, err);
 
+  *out = NULL;
+  if (status != IGT_OK)
+    return status;
+  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
   if (!p)
-    return NULL;
+    return igt__fail_memory(err);
   p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
   p->registered = true;
   p->list = "files";
   p->give_up = give_up;
-  return p;
+  *out = p;
+  return IGT_OK;
 }
 
 /* The study is known, or told by create, which is taken over. Room was entered. */
 static igt_status begin_study(visit *v, const char *path, const char *name,
                               const igt__folder *folder, const igt__known *known,
                               igt_root_study *create, igt_error *err) {
-  plan *p = study_plan(v, path, name);
+  plan *p;
+  igt_status status = study_plan(v, path, name, &p, err);
   bool good = p != NULL;
 
-  if (create && good) {
+  if (status != IGT_OK) {
+    igt_model_free(create ? &create->model : NULL);
+    return status;
+  }
+  if (create) {
     p->open = open_created;
     p->own = creation_new(folder, create);
     p->release = p->own ? release_creation : NULL;
     good = p->own != NULL;
-  } else if (create) {
-    igt_model_free(&create->model);
-  } else if (good) {
+  } else {
     good = igt__upload_plan_open(p, name_of(known->human, p), known->id, known->s3_prefix, "files/",
                                  study_settled);
   }
   if (good)
     igt__upload_plan_begin(p);
-  else if (p)
+  else
     igt__upload_plan_free(p);
   return good ? IGT_OK : igt__fail_memory(err);
 }
@@ -294,7 +304,7 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
   igt__known *known = NULL;
   igt_root_study *create = NULL;
   char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
-  igt_status status = human ? igt__sidecar_read(path, &doc, &err) : igt__fail_memory(&err);
+  igt_status status = human ? igt__sidecar_read(u->root, path, &doc, &err) : igt__fail_memory(&err);
   igt__folder folder = {patient, name, doc, only};
 
   if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
@@ -342,9 +352,11 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
   path = igt__path_join(c->folder, e->path);
   if (!path)
     return 2;
-  status = igt__file_read(path, IGT__MAX_JSON_BODY, &text, &n, c->err);
-  if (status == IGT_OK)
-    status = igt__json_check(text, n, path, c->err);
+  status = igt__root_read_file(c->u->root, path, IGT__MAX_JSON_BODY, &text, &n, c->err);
+  if (status == IGT_OK) {
+    const char *json = igt__skip_mark(text, &n);
+    status = igt__json_check(json, n, path, c->err);
+  }
   igt__free(text);
   igt__free(path);
   return status == IGT_OK ? 0 : 2;
@@ -354,7 +366,7 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
 static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt_error *err) {
   json_check c = {u, folder, whole, err};
   int ended = 0;
-  igt_status status = igt__walk(folder, u->run.options.follow_links, parse_json, &c, &ended, err);
+  igt_status status = igt__walk(u->root, folder, parse_json, &c, &ended, err);
 
   if (status != IGT_OK || ended != 2)
     return status;
@@ -362,26 +374,35 @@ static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt
 }
 
 /* What was downloaded as one of several categories lies in a folder of its own. */
-static char *annotations_folder(const visit *v, const char *path, bool *whole) {
-  char *below = igt__path_join(path, "annotations");
-  bool links = v->u->run.options.follow_links;
-  char *other = igt__content_folder(path, links, whole);
+static igt_status annotations_folder(const visit *v, const char *path, char **out, bool *whole,
+                                     igt_error *err) {
+  char *below = igt__path_join(path, "annotations"), *other = NULL;
+  bool own = false;
+  igt_status status =
+      below ? igt__content_folder(v->u->root, path, &other, whole, err) : igt__fail_memory(err);
 
+  *out = NULL;
   igt__free(other);
-  if (below && !*whole && igt__is_folder(below, links))
-    return below;
-  *whole = true;
+  if (status == IGT_OK && !*whole)
+    status = igt__folder_look(v->u->root, below, &own, err);
+  *whole = !own;
+  if (status == IGT_OK && !(*out = igt__strdup(own ? below : path)))
+    status = igt__fail_memory(err);
   igt__free(below);
-  return igt__strdup(path);
+  return status;
 }
 
 static igt_status begin_annotations(visit *v, const char *path, const char *name,
                                     const igt__known *known, igt_error *err) {
   bool whole;
-  char *folder = annotations_folder(v, path, &whole);
-  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
-  igt_status status = p ? check_json(v->u, p->folder, whole, err) : igt__fail_memory(err);
+  char *folder;
+  igt_status status = annotations_folder(v, path, &folder, &whole, err);
+  plan *p = NULL;
 
+  if (status == IGT_OK && !(p = igt__upload_plan_new(v->u, v->institute, folder, name)))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = check_json(v->u, p->folder, whole, err);
   if (status == IGT_OK) {
     p->list = "annotations";
     p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
@@ -434,7 +455,7 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
   igt_error err = IGT_ERROR_INIT;
   igt__folders studies;
 
-  if (igt__folders_in(path, v->u->run.options.follow_links, stray, v, &studies, &err) != IGT_OK) {
+  if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK) {
     igt__upload_study_failed(v->u, institute_name(v), patient, &err);
     return;
   }
@@ -444,7 +465,7 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
                     patient, path);
     igt__upload_study_failed(v->u, institute_name(v), patient, &err);
   }
-  bool only = igt__folders_undescribed(path, &studies) < 2;
+  bool only = igt__folders_undescribed(v->u->root, path, &studies) < 2;
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);
     if (folder)
@@ -489,7 +510,7 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
       igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
 
   if (status == IGT_OK)
-    status = igt__folders_in(path, u->run.options.follow_links, stray, &v, &folders, err);
+    status = igt__folders_in(u->root, path, stray, &v, &folders, err);
   if (status == IGT_OK)
     each_folder(&v, path, &folders,
                 u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations

@@ -31,13 +31,19 @@ static void fail_study(igt__verify *v, const igt_institute *institute, const cha
     igt__run_fatal(&v->run, err);
 }
 
-static void stray(void *payload, const char *path) {
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
   const institute_run *ir = payload;
   igt_item item = {.kind = IGT_ITEM_OTHER,
                    .result = IGT_RESULT_IGNORED,
                    .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
                    .path = path,
-                   .text = "it is not in the folder of a study"};
+                   .text = why ? why : "it is not in the folder of a study"};
+
+  if (err) { /* it may be a study */
+    item.result = IGT_RESULT_FAILED;
+    item.text = "";
+    item.error = err;
+  }
 
   (void)igt__leave_clutter(&ir->v->run, igt__path_base(path), &item);
   igt__run_item(&ir->v->run, &item);
@@ -60,7 +66,8 @@ static igt_status find_study(institute_run *ir, const char *path, const igt__fol
   igt__folder described = *folder;
   igt__json *doc = NULL;
   char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
-  igt_status status = absolute ? igt__sidecar_read(absolute, &doc, err) : igt__fail_memory(err);
+  igt_status status =
+      absolute ? igt__sidecar_read(ir->v->root, absolute, &doc, err) : igt__fail_memory(err);
 
   described.doc = doc;
   if (status == IGT_OK)
@@ -100,14 +107,14 @@ static igt_status folders_below(institute_run *ir, const char *path, igt__folder
   memset(out, 0, sizeof *out);
   if (!absolute)
     return igt__fail_memory(err);
-  status = igt__folders_in(absolute, ir->v->run.options.follow_links, stray, ir, out, err);
+  status = igt__folders_in(ir->v->root, absolute, stray, ir, out, err);
   igt__free(absolute);
   return status;
 }
 
 static bool is_only(const institute_run *ir, const char *path, const igt__folders *list) {
   char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
-  bool only = absolute && igt__folders_undescribed(absolute, list) < 2;
+  bool only = absolute && igt__folders_undescribed(ir->v->root, absolute, list) < 2;
 
   igt__free(absolute);
   return only;
@@ -258,6 +265,8 @@ static igt_status run(igt__verify *v, igt_summary *summary, igt_error *err) {
   const igt_verify_options *o = v->options;
   igt_status status = igt__root_open(o->local, false, &v->root, err);
 
+  if (status == IGT_OK && o->transfer.follow_links)
+    igt__root_follow_links(v->root);
   if (status == IGT_OK)
     status = igt__find(v->run.client, &o->selection, !o->project_files, &v->found, err);
   if (status != IGT_OK)

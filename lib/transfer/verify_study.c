@@ -206,8 +206,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
     (void)igt__fail_errno(&err, e->os_error, "it cannot be read");
     tell(p, name, local, NULL, IGT_RESULT_FAILED, "", &err);
   } else if (e->kind == IGT__WALK_LINK) {
-    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "links are not followed (--follow-links does)",
-         NULL);
+    tell(p, name, local, NULL, IGT_RESULT_IGNORED, IGT__LINK_LEFT_OUT, NULL);
   } else if (e->kind == IGT__WALK_SPECIAL) {
     tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is no ordinary file", NULL);
   } else if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")) {
@@ -240,16 +239,12 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
 }
 
 static igt_status walk_content(plan *p, igt_error *err) {
-  char *path = igt__path_join(igt__root_path(p->v->root), p->content);
-  bool follow = p->v->run.options.follow_links;
   int ended = 0;
-  igt_status status = IGT_OK;
+  bool is_folder;
+  igt_status status = igt__folder_look(p->v->root, p->content, &is_folder, err);
 
-  if (!path)
-    return igt__fail_memory(err);
-  if (igt__is_folder(path, follow))
-    status = igt__walk(path, follow, each_entry, p, &ended, err);
-  igt__free(path);
+  if (status == IGT_OK && is_folder)
+    status = igt__walk(p->v->root, p->content, each_entry, p, &ended, err);
   if (status == IGT_OK && ended == 3)
     return igt__fail_memory(err);
   return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
@@ -259,28 +254,22 @@ static igt_status walk_content(plan *p, igt_error *err) {
 
 /* Where a download or an upload has the files of this category. */
 static igt_status choose_content(plan *p, size_t category, bool several, igt_error *err) {
-  char *folder = igt__path_join(igt__root_path(p->v->root), p->folder), *content = NULL;
-  size_t root;
+  igt_status status = IGT_OK;
+  char *content = NULL;
 
   p->whole = false;
-  if (!folder)
-    return igt__fail_memory(err);
-  root = strlen(folder) - strlen(p->folder);
   if (several) {
     content = igt__path_join(p->folder, igt__categories[category].folder);
   } else if (*p->group->study && igt__categories[category].bit == IGT_CATEGORY_FILES &&
              !p->own_folders) {
-    char *chosen = igt__content_folder(folder, p->v->run.options.follow_links, &p->whole);
-    content = chosen ? igt__strdup(chosen + root) : NULL;
-    igt__free(chosen);
+    status = igt__content_folder(p->v->root, p->folder, &content, &p->whole, err);
   } else {
     p->whole = *p->group->study != '\0';
     content = igt__strdup(p->folder);
   }
-  igt__free(folder);
   igt__free(p->content);
   p->content = content;
-  return content ? IGT_OK : igt__fail_memory(err);
+  return content || status != IGT_OK ? status : igt__fail_memory(err);
 }
 
 static igt_status begin_category(plan *p, size_t category, igt_error *err) {
@@ -364,27 +353,21 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
 
 static igt_status walk_rest(plan *p, unsigned compared, igt_error *err) {
   rest r = {p, compared};
-  char *path = igt__path_join(igt__root_path(p->v->root), p->folder);
   int ended = 0;
-  igt_status status =
-      path ? igt__walk(path, p->v->run.options.follow_links, each_beside, &r, &ended, err)
-           : igt__fail_memory(err);
+  igt_status status = igt__walk(p->v->root, p->folder, each_beside, &r, &ended, err);
 
-  igt__free(path);
   if (status == IGT_OK && ended == 3)
     return igt__fail_memory(err);
   return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
 }
 
 /* Whether the study's folder here has one for the category. */
-static bool has_folder(const plan *p, size_t category) {
-  char *study = igt__path_join(igt__root_path(p->v->root), p->folder);
-  char *path = study ? igt__path_join(study, igt__categories[category].folder) : NULL;
-  bool has = path && igt__is_folder(path, p->v->run.options.follow_links);
+static igt_status has_folder(const plan *p, size_t category, bool *has, igt_error *err) {
+  char *path = igt__path_join(p->folder, igt__categories[category].folder);
+  igt_status status = path ? igt__folder_look(p->v->root, path, has, err) : igt__fail_memory(err);
 
   igt__free(path);
-  igt__free(study);
-  return has;
+  return status;
 }
 
 /* A folder that is divided by categories, as a download of several makes it. Unless some were asked
@@ -392,11 +375,16 @@ static bool has_folder(const plan *p, size_t category) {
 static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
   igt_status status = IGT_OK;
 
-  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK && !p->v->options->categories; c++)
-    if (!(compared & igt__categories[c].bit) && has_folder(p, c)) {
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK && !p->v->options->categories;
+       c++) {
+    bool has = false;
+    if (!(compared & igt__categories[c].bit))
+      status = has_folder(p, c, &has, err);
+    if (status == IGT_OK && has) {
       compared |= igt__categories[c].bit;
       status = verify_category(p, c, true, err);
     }
+  }
   return status == IGT_OK ? walk_rest(p, compared, err) : status;
 }
 

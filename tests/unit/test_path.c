@@ -192,9 +192,14 @@ static int note(void *payload, const igt__walk_entry *e) {
 static void check_walk(bool follow, const char *expected, int expected_end) {
   igt__buf seen;
   igt_error err;
+  igt__root *root;
   int ended;
+  assert_int_equal(igt__root_open(".", false, &root, &err), IGT_OK);
+  if (follow)
+    igt__root_follow_links(root);
   igt__buf_init(&seen, 100000);
-  assert_int_equal(igt__walk("w", follow, note, &seen, &ended, &err), IGT_OK);
+  assert_int_equal(igt__walk(root, "w", note, &seen, &ended, &err), IGT_OK);
+  igt__root_close(root);
   assert_string_equal(seen.data, expected);
   assert_int_equal(ended, expected_end);
   igt__buf_finish(&seen);
@@ -210,7 +215,60 @@ static void test_walk(void **state) {
   put("w/b/c/stop", "");
   check_walk(false, "F:a D:b D:b/c F:b/c/stop ", 7);
   igt_error err;
-  assert_int_equal(igt__walk("none", false, note, NULL, NULL, &err), IGT_E_NO_FILE);
+  igt__root *root;
+  assert_int_equal(igt__root_open(".", false, &root, &err), IGT_OK);
+  assert_int_equal(igt__walk(root, "none", note, NULL, NULL, &err), IGT_E_NO_FILE);
+  assert_int_equal(igt__walk(root, "w/la", note, NULL, NULL, &err), IGT_E_UNSAFE_NAME);
+  assert_int_equal(symlink("b", "w/lfolder"), 0);
+  assert_int_equal(igt__walk(root, "w/lfolder", note, NULL, NULL, &err), IGT_E_UNSAFE_NAME);
+  igt__root_close(root);
+}
+
+/* Nothing is "not there" but what the system says is not there. */
+static void check_look(igt__root *root, const char *path, igt_status expected, bool there) {
+  struct stat st;
+  bool found;
+  igt_error err;
+  assert_int_equal(igt__root_look(root, path, &found, &st, &err), expected);
+  if (expected == IGT_OK)
+    assert_int_equal(found, there);
+}
+
+static void test_look(void **state) {
+  (void)state;
+  assert_int_equal(
+      system("mkdir -p k/in && touch k/in/f && ln -s in k/link && ln -s nowhere k/lost "
+             "&& ln -s loop k/loop && mkfifo k/p"),
+      0);
+  igt__root *root;
+  igt_error err;
+  struct stat st;
+  int fd;
+  char *data, *absolute = igt__path_absolute("k/in/f");
+  size_t n;
+  assert_int_equal(igt__root_open("k", false, &root, &err), IGT_OK);
+  assert_string_equal(igt__root_below(root, absolute), "in/f");
+  assert_string_equal(igt__root_below(root, "in/f"), "in/f");
+  check_look(root, absolute, IGT_OK, true);
+  check_look(root, "", IGT_OK, true);
+  check_look(root, "in/none", IGT_OK, false);
+  check_look(root, "none/none", IGT_OK, false);
+  check_look(root, "in/f/none", IGT_OK, false);
+  check_look(root, "lost", IGT_OK, true);
+  check_look(root, "link/f", IGT_E_UNSAFE_NAME, false);
+  check_look(root, "../k/in/f", IGT_E_UNSAFE_NAME, false);
+  check_look(root, "/etc/passwd", IGT_E_UNSAFE_NAME, false);
+  assert_int_equal(igt__root_open_read(root, "p", &fd, &st, &err), IGT_E_UNSAFE_NAME);
+  assert_int_equal(igt__root_open_read(root, "in", &fd, &st, &err), IGT_E_COLLISION);
+  assert_int_equal(igt__root_open_read(root, "lost", &fd, &st, &err), IGT_E_UNSAFE_NAME);
+  assert_int_equal(igt__root_read_file(root, "link/f", 10, &data, &n, &err), IGT_E_UNSAFE_NAME);
+  igt__root_follow_links(root);
+  check_look(root, "link/f", IGT_OK, true);
+  check_look(root, "lost", IGT_E_NO_FILE, false);
+  check_look(root, "loop", IGT_E_IO, false);
+  assert_int_equal(igt__root_open_read(root, "p", &fd, &st, &err), IGT_E_UNSAFE_NAME);
+  igt__root_close(root);
+  igt__free(absolute);
 }
 
 int main(void) {
@@ -221,6 +279,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_many_folders, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_walk, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_look, make_top, remove_top),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
