@@ -74,9 +74,15 @@
 #define IGT__S3_MAX_KEY 1024
 /* A text of an event, of which thousands may wait: two paths, one below the other. */
 #define IGT__MAX_SHOWN (8u * 1024)
-/* S3: parts in one upload, the smallest part but the last, the largest single PUT and object. */
+/* S3: parts in one upload, the smallest part but the last, and the largest object: 10,000 parts of
+ * 5 GiB (48.8 TiB; it was 5 TiB until December 2025). */
 #define IGT__S3_MAX_PARTS 10000
 #define IGT__S3_MIN_PART (5u * 1024 * 1024)
-#define IGT__S3_MAX_OBJECT (5ull * 1024 * 1024 * 1024 * 1024)
+#define IGT__S3_MAX_OBJECT (IGT__S3_MAX_PARTS * 5ull * 1024 * 1024 * 1024)
+/* S3 credentials: AWS's access keys have 20 characters, its session tokens some 1,000, and no server
+ * takes header lines of more than 64 KB. */
+#define IGT__S3_MAX_ACCESS_KEY 512
+#define IGT__S3_MAX_SECRET_KEY 4096
+#define IGT__S3_MAX_SESSION_TOKEN (32u * 1024)
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "cloud/find.h"
 #include "model/model.h"
 
@@ -28,6 +29,26 @@ static igt_status take_extra(void *payload, const igt__field_view *field) {
   return IGT_OK;
 }
 
+/* What follows signs with them in buffers of bounds of their own: half a key is none. */
+static igt_status check_lengths(const igt_credentials *from, igt_error *err) {
+  const struct {
+    const char *name;
+    const igt_string_field *field;
+    size_t most;
+  } all[] = {{"accessKey", &from->access_key, IGT__S3_MAX_ACCESS_KEY},
+             {"secretKey", &from->secret_key, IGT__S3_MAX_SECRET_KEY},
+             {"sessionToken", &from->session_token, IGT__S3_MAX_SESSION_TOKEN},
+             {"bucket", &from->bucket, sizeof((igt__s3_credentials *)0)->bucket - 1}};
+
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (all[i].field->is == IGT_SET && strlen(all[i].field->v) > all[i].most)
+      return igt__fail(err, IGT_E_LIMIT,
+                       "the cloud's S3 credentials are not usable: their %s has %zu bytes, and at "
+                       "most %zu are possible",
+                       all[i].name, strlen(all[i].field->v), all[i].most);
+  return IGT_OK;
+}
+
 static igt__secret *secret(const igt_string_field *field) {
   return field->is == IGT_SET ? igt__secret_new(field->v, strlen(field->v)) : NULL;
 }
@@ -39,6 +60,8 @@ static igt_status take(const igt_credentials *from, igt__s3_credentials **out, i
       from->bucket.is != IGT_SET)
     return igt__fail(err, IGT_E_REQUIRED,
                      "the cloud's S3 credentials have no accessKey, secretKey or bucket");
+  if (check_lengths(from, err) != IGT_OK)
+    return IGT_E_LIMIT;
   if (!(c = igt__s3_credentials_new()))
     return igt__fail_memory(err);
   c->access_key = secret(&from->access_key);

@@ -55,8 +55,8 @@ static void read_fields(igt__s3_request *req) {
   int64_t date;
 
   req->content_length = req->http.content_length;
-  if (req->content_length >= 0)
-    req->object_size = (uint64_t)req->content_length;
+  req->size_known = req->content_length >= 0;
+  req->object_size = req->size_known ? (uint64_t)req->content_length : 0;
   if (!igt__s3_etag_copy(req->etag, sizeof req->etag, header(req, "ETag")))
     req->etag[0] = '\0';
   if (igt__http_date_parse(header(req, "Last-Modified"), &date))
@@ -104,16 +104,19 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
   const char *text = header(req, "Content-Range");
 
   if (req->http_status == 200) {
-    if (req->first > 0 || req->content_length < 0 || (uint64_t)req->content_length > req->last + 1)
+    if (req->first > 0 || (req->size_known && req->object_size > req->last + 1))
       return igt__fail(err, IGT_E_PROTOCOL,
                        "S3 sent the whole object where bytes %llu to %llu were asked for",
                        (unsigned long long)req->first, (unsigned long long)req->last);
+    if (!req->size_known) /* in chunks: no more may come than was asked for */
+      req->priv->most = req->last + 1;
     return IGT_OK;
   }
   if (!igt__s3_content_range_parse(text, &first, &last, &total))
     return igt__fail(err, IGT_E_PROTOCOL, "S3 sent a part without saying which");
   req->object_size = total;
-  req->priv->expected = last - first + 1;
+  req->size_known = true;
+  req->priv->expected = req->priv->most = last - first + 1;
   if ((req->ranged || rest) &&
       (first != asked_first || last != (asked_last < total ? asked_last : total - 1)))
     return igt__fail(err, IGT_E_PROTOCOL,
@@ -122,6 +125,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
                      (unsigned long long)asked_first, (unsigned long long)asked_last);
   if (req->content_length >= 0 && (uint64_t)req->content_length != req->priv->expected)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's Content-Length and Content-Range disagree");
+  req->content_length = (int64_t)req->priv->expected;
   return IGT_OK;
 }
 
@@ -161,6 +165,10 @@ static igt_status begin_or_go_on(igt__s3_request *req, bool *again, igt_error *e
   return IGT_OK;
 }
 
+static bool has_size(const igt__s3_request *req) {
+  return req->op == IGT__S3_GET || req->op == IGT__S3_HEAD;
+}
+
 static bool has_etag(const igt__s3_request *req) {
   return req->op == IGT__S3_GET || req->op == IGT__S3_HEAD || req->op == IGT__S3_PUT ||
          req->op == IGT__S3_UPLOAD_PART;
@@ -174,9 +182,9 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
 
   req->http_status = http->http_status;
   priv->received = 0;
-  priv->expected = UINT64_MAX;
+  priv->expected = priv->most = UINT64_MAX;
   if (is_redirect(http->http_status)) { /* the body may say where to: see conclude_redirect */
-    priv->expected = IGT__MAX_ERROR_BODY;
+    priv->most = IGT__MAX_ERROR_BODY;
     return IGT_OK;
   }
   read_fields(req);
@@ -186,10 +194,14 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
                      "captive portal?");
   if (req->op == IGT__S3_GET) {
     if (http->content_length >= 0)
-      priv->expected = (uint64_t)http->content_length;
+      priv->expected = priv->most = (uint64_t)http->content_length;
   }
   if ((req->op == IGT__S3_GET && req->ranged) || http->http_status == 206)
     status = check_range(req, err);
+  if (!status && has_size(req) && req->object_size > IGT__S3_MAX_OBJECT)
+    status = igt__fail(err, IGT_E_LIMIT,
+                       "S3 says that the object has %llu bytes, more than any object can have",
+                       (unsigned long long)req->object_size);
   if (!status)
     status = begin_or_go_on(req, &again, err);
   if (!status && !again && req->on_headers)
@@ -214,7 +226,7 @@ igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, 
   igt__s3_request *req = http->payload;
   struct igt__s3_request_private *priv = req->priv;
 
-  if (n > priv->expected - priv->received)
+  if (n > priv->most - priv->received)
     return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than it announced");
   priv->received += n;
   if (!is_redirect(http->http_status))
@@ -460,10 +472,19 @@ static igt_status check_stored(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-static igt_status check_received(const igt__s3_request *req, igt_error *err) {
+/* The end of a body whose length was not stated tells the length. */
+static void take_length(igt__s3_request *req, uint64_t received) {
+  req->content_length = (int64_t)received;
+  if (req->http_status == 200)
+    req->object_size = received;
+}
+
+static igt_status check_received(igt__s3_request *req, igt_error *err) {
   const struct igt__s3_request_private *priv = req->priv;
   uint64_t received = req->on_data ? priv->received : req->http.answer.len;
 
+  if (priv->expected == UINT64_MAX)
+    take_length(req, received);
   if (priv->expected == UINT64_MAX || received == priv->expected)
     return IGT_OK;
   igt__fail(err, IGT_E_NETWORK, "S3 sent %llu of %llu bytes", (unsigned long long)received,

@@ -109,7 +109,8 @@ struct igt__s3_request_private {
   unsigned char repeats[IGT__S3_AGAIN_COUNT];
   bool sent_checksums, without_checksums;
   char sent_sha256[48]; /* x-amz-checksum-sha256 of the last attempt; "": none */
-  uint64_t expected;    /* bytes of the body that may come; UINT64_MAX: not known */
+  uint64_t expected;    /* bytes of the body that have to come; UINT64_MAX: not known */
+  uint64_t most;        /* that may come */
   uint64_t received;
   /* Of a GET that continues, over all attempts: what on_data took, of which object. */
   uint64_t taken;

@@ -285,6 +285,7 @@ static void reset_answer(igt__s3_request *req) {
   req->http_status = 0;
   req->content_length = -1;
   req->object_size = 0;
+  req->size_known = false;
   req->last_modified = 0;
   req->parts_count = req->next_marker = 0;
   req->truncated = req->unverified = false;

@@ -132,8 +132,10 @@ struct igt__s3_request {
   /* ---- answer ---- */
   int http_status;
   char etag[80];            /* without quotes */
-  int64_t content_length;   /* of this answer's body */
-  uint64_t object_size;     /* of the whole object: Content-Range or Content-Length */
+  int64_t content_length;   /* of this answer's body; -1: not stated, or no possible length */
+  bool size_known;          /* whether the header lines state object_size */
+  uint64_t object_size;     /* of the whole object: Content-Range or Content-Length. Not stated: 0,
+                               and what came once a body has ended */
   int64_t last_modified;    /* seconds; 0: not given */
   unsigned parts_count;     /* x-amz-mp-parts-count; 0: not given */
   char checksum_alg[16];    /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */

@@ -109,7 +109,8 @@ void igt__fetch_come_back(fetch *f, bool ready) {
 igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err) {
   igt__check_facts facts = {req->etag, req->checksum_alg, req->checksum, req->sse};
 
-  f->size = req->object_size;
+  f->size_known = req->size_known;
+  f->size = req->size_known ? req->object_size : f->listed_size;
   f->last_modified = req->last_modified;
   igt__str_copy(f->etag, sizeof f->etag, req->etag);
   if (f->size != f->listed_size && !f->checking)
@@ -119,6 +120,26 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
     igt__check_finish(&f->check);
   f->checking = true;
   return igt__check_init(&f->check, &facts, err);
+}
+
+igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err) {
+  if (req->size_known && req->object_size != f->size)
+    return igt__fail(err, IGT_E_PRECONDITION, "the object has another size now");
+  /* Stores and caches that ignore If-Match answer with whatever they have now. */
+  if (strcmp(req->etag, f->etag) != 0)
+    return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: it has another ETag now");
+  return IGT_OK;
+}
+
+igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
+  igt_status status = igt__check_final(&f->check, digest, 128, err);
+
+  if (status != IGT_OK || f->check.known || f->size == f->listed_size)
+    return status;
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "the store has %llu bytes where the cloud lists %llu, and no checksum that could "
+                   "tell whether they are all: nothing was kept",
+                   (unsigned long long)f->size, (unsigned long long)f->listed_size);
 }
 
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {

@@ -26,7 +26,8 @@ typedef struct fetch {
   bool keep_date, only_new;
 
   /* What the store says; set by the first answer. */
-  uint64_t size;
+  uint64_t size;   /* as listed, while the store does not state it */
+  bool size_known; /* the store stated it */
   char etag[80];
   int64_t last_modified;
   igt__check check;
@@ -71,6 +72,11 @@ void igt__fetch_come_back(fetch *f, bool ready);
 void igt__fetch_take_place(fetch *f, uint64_t n);
 /* What an answer says of the object; begins to check. */
 igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err);
+/* Whether all of the object is there, as far as anything tells: a digest, or else the list, which
+ * has to agree with what came. */
+igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err);
+/* Whether an answer is of the object that f is about: IGT_E_PRECONDITION. */
+igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err);
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err);
 /* What was written gets its name. */
 igt_status igt__fetch_commit(fetch *f, igt_error *err);

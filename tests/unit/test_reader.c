@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "fake_session.h"
 #include "http_server.h"
+#include "cloud/node.h"
 #include "igtcloud/file.h"
 
 #define JSON "Content-Type: application/json\r\n"
@@ -229,6 +230,8 @@ static void an_empty_file(void **state) {
   size_t got = 9;
 
   f->size = 0;
+  assert_int_equal(igt_file_open(f->file, NULL, &f->reader, &f->err), IGT_E_RANGE); /* listed: 5 */
+  ((igt_file *)f->file->model)->file_size.v = 0;
   open_it(f);
   ok(f, read_one(f, &got));
   assert_int_equal(got, 0);

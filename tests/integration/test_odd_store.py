@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""What a store, or a cache before it, says about an object and does not keep: lengths, sizes, ETags.
+Correct bytes or an error, and never more memory or disk than the bytes that came."""
+
+import os
+
+import pytest
+
+from igtcloud import DONE, SOME_FAILED, Program, largest_size, tree
+from odd_store import OddStore, opaque
+from rest_client import RestClient
+
+MIB = 1024 * 1024
+TURNED = bytes(255 - n for n in range(256))
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
+    "projects": [
+        {"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": "small", "files": [{"path": "a", "text": "alpha"}, {"path": "b", "size": 300000}]},
+            {"name": "empty", "files": [{"path": "nothing", "text": ""}]},
+            {"name": "large", "files": [{"path": "film", "size": 20 * MIB}]}]}]},
+        {"name": "many", "projectTypeName": "EPD", "institutes": [
+            {"name": "i", "generate": {"studies": 60, "files": 1, "size": 100}}]},
+    ]}
+ALL = {"i/small/a", "i/small/b", "i/empty/nothing", "i/large/film"}
+
+
+@pytest.fixture
+def store(cloud):
+    with OddStore(cloud) as odd:
+        yield odd
+
+
+@pytest.fixture
+def odd(store, cloud, home):
+    cloud.clear()
+    yield Program(store.gateway.url, home)
+    RestClient(cloud.url).ok("DELETE", "/__canned", status=204)
+
+
+def files(folder):
+    """Those with a final name."""
+    return {k: v for k, v in tree(folder).items() if not k.endswith(("study.json", ".igtpart"))}
+
+
+def right(store, got):
+    """What has its final name has the bytes of its object."""
+    objects = {k.rsplit("/", 1)[1]: v for k, v in store.objects.items()}
+    for name, data in got.items():
+        assert data == objects[os.path.basename(name)], name
+    return set(got)
+
+
+# ---- lengths ----
+
+LENGTHS = {"none": None, "text": "many", "2^64": str(2 ** 64), "negative": "-5", "float": "1e3"}
+
+
+@pytest.mark.case("security-5")
+@pytest.mark.parametrize("length", LENGTHS)
+def test_head_without_a_length(odd, store, out, length):
+    """Whatever is no length is not a length of 0: the answers to ranges tell the size."""
+    def change(ask, answer):
+        opaque(answer)
+        if ask.method == "HEAD":
+            answer.framing = "close"
+            answer.headers["Content-Length"] = LENGTHS[length]
+    store.change = change
+    if length in ("text", "negative"):  # curl takes such an answer for none at all
+        odd.run("download", out, "p", status=SOME_FAILED)
+        assert right(store, files(out)) == ALL - {"i/large/film"}
+        return
+    odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL
+    assert odd.run("verify", "--json", out, "p", status=None).summary["filesDifferent"] == 0
+
+
+@pytest.mark.case("security-5")
+@pytest.mark.parametrize("size, etag", [(0, "opaque"), (0, "md5"), (7, "opaque"), (19 * MIB, "opaque"),
+                                        (21 * MIB, "opaque")])
+def test_head_with_another_length(odd, store, out, size, etag):
+    """A wrong size that nothing verifies never becomes a file."""
+    def change(ask, answer):
+        if etag == "opaque":
+            opaque(answer)
+        if ask.method == "HEAD":
+            answer.headers["Content-Length"] = size
+    store.change = change
+    odd.run("download", "--retries", "0", out, "p", status=SOME_FAILED)
+    assert right(store, files(out)) == ALL - {"i/large/film"}
+
+
+@pytest.mark.case("security-5", "transfers-13")
+@pytest.mark.parametrize("framing", ["chunked", "close"])
+@pytest.mark.parametrize("digest", ["md5", "opaque"])
+def test_bodies_without_a_length(odd, store, out, framing, digest):
+    """Good ones are accepted: they have the digest, or the size that is listed."""
+    def change(ask, answer):
+        if digest == "opaque":
+            opaque(answer)
+        answer.framing = framing
+    store.change = change
+    odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL
+    for name in ("p/i/small/files/a", "p/i/small/files/b", "p/i/empty/files/nothing", "p/i/large/files/film"):
+        assert odd.run("cat", name).out == files(out)["i/" + name.split("/", 2)[2].replace("files/", "")]
+
+
+@pytest.mark.case("security-5")
+@pytest.mark.parametrize("framing", ["chunked", "close"])
+@pytest.mark.parametrize("digest", ["md5", "opaque"])
+def test_body_of_unknown_length_that_is_cut(odd, store, out, framing, digest):
+    def change(ask, answer):
+        if digest == "opaque":
+            opaque(answer)
+        answer.framing = framing
+        if ask.key.endswith(("/a", "/b")):
+            answer.body = answer.body[:-1]
+    store.change = change
+    odd.run("download", "--retries", "0", out, "p", status=SOME_FAILED)
+    assert right(store, files(out)) == ALL - {"i/small/a", "i/small/b"}
+    assert odd.run("cat", "--retries", "0", "p/i/small/files/a", status=None).status != DONE
+
+
+@pytest.mark.case("security-5", "security-9")
+def test_body_of_unknown_length_that_does_not_end_soon(odd, store, out):
+    """What is longer than a file that is fetched in one GET is fetched in ranges, or not at all."""
+    def change(ask, answer):
+        if ask.key.endswith("/a") and ask.method == "GET" and not ask.range:
+            answer.framing, answer.body = "chunked", bytes(40 * MIB)
+    store.change = change
+    odd.run("download", "--json", out, "p", status=None)
+    assert right(store, files(out)) >= ALL - {"i/small/a"}
+
+
+# ---- sizes ----
+
+@pytest.mark.case("security-9")
+@pytest.mark.parametrize("size", [2 ** 62, 2 ** 57, 2 ** 63 - 1, 50_000 * 2 ** 30 + 1])
+def test_size_that_no_object_has(odd, store, out, size):
+    """It is an error of that file alone, and no memory is taken for it."""
+    def change(ask, answer):
+        if ask.key.endswith("/film") and ask.method == "HEAD":
+            answer.headers["Content-Length"] = size
+    store.change = change
+    process = odd.start("download", "--json", out, "p")
+    assert largest_size(process) < 150
+    assert process.returncode == SOME_FAILED
+    text = process.stderr.read().decode()
+    assert "film" in text and str(size) in text and "out of memory" not in text
+    assert right(store, files(out)) == ALL - {"i/large/film"}
+
+
+@pytest.mark.case("security-9")
+@pytest.mark.parametrize("name, length", [("accessKey", 5000), ("sessionToken", 200_000),
+                                          ("secretKey", 100_000), ("bucket", 5000)])
+def test_credentials_of_no_possible_length(odd, cloud, out, name, length):
+    """A sentence on the study that they are for; the others go on."""
+    good = {"accessKey": "A", "secretKey": "S", "sessionToken": "T", "bucket": "igtcloud"}
+    rest = RestClient(cloud.url).login()
+    where = rest.institute("i", "many")["id"]
+    prefix = rest.ok("GET", f"/api/data/hospitals/{where}/studies")[7]["s3Prefix"]
+    rest.ok("POST", "/__canned", [
+        {"method": "GET", "path": "/api/**/s3credentials", "query": prefix.rstrip("/").split("/")[-1],
+         "body": {"policyCredentials": [{"credentials": {**good, name: "x" * length}}]}}], status=204)
+    done = odd.run("download", "--json", out, "many", status=SOME_FAILED)
+    assert name in done.err and str(length) in done.err and "out of memory" not in done.err
+    assert done.summary["filesDone"] == 59
+
+
+# ---- another object under the same name ----
+
+@pytest.mark.case("security-6")
+@pytest.mark.parametrize("from_range", [1, 2])
+@pytest.mark.parametrize("for_ever", [False, True])
+def test_ranges_of_two_objects(odd, store, out, from_range, for_ever):
+    """A cache that ignores If-Match has one object in its first answers and another, of the same
+    size, in the later ones: no file has bytes of both."""
+    old = {}
+
+    def change(ask, answer):
+        opaque(answer, "old")
+        turn = ask.n >= from_range if not for_ever else ask.n % 2
+        if ask.method == "GET" and ask.range and turn:
+            answer.body = answer.body.translate(TURNED)
+            opaque(answer, "new")
+        elif ask.method == "HEAD" and store.count["GET", ask.key] > from_range and not for_ever:
+            opaque(answer, "new")
+        old.setdefault(ask.key, answer.data)
+    store.change = change
+    odd.run("download", "--connections", "1", "--include", "film", out, "p",
+            status=SOME_FAILED if for_ever else DONE)
+    got = files(out)
+    if for_ever:
+        assert not got
+    else:
+        (film,) = got.values()
+        (data,) = [v for k, v in old.items() if k.endswith("/film")]
+        assert film == data.translate(TURNED)
+
+
+@pytest.mark.case("security-6")
+def test_cat_of_two_objects(odd, store):
+    def change(ask, answer):
+        opaque(answer, "old" if ask.n < 2 else "new")
+    store.change = change
+    done = odd.run("cat", "p/i/large/files/film", status=None)
+    assert done.status != DONE and "replaced" in done.err
+    assert len(done.out) < 20 * MIB
