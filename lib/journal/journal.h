@@ -52,7 +52,8 @@ typedef struct igt__journal_download {
   igt__journal_begun *begun; /* igt__free */
   size_t begun_count;
 } igt__journal_download;
-/* False without asking the database while it has none at all. */
+/* Whether there may be any; cheap: it is known since the journal was opened. */
+bool igt__journal_has_downloads(igt__journal *journal);
 bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
                                 igt__journal_download *out);
 void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,

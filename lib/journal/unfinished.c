@@ -43,13 +43,17 @@ static void decode_begun(const unsigned char *blob, size_t bytes, igt__journal_d
   }
 }
 
+bool igt__journal_has_downloads(igt__journal *journal) {
+  return journal && journal->any_download;
+}
+
 bool igt__journal_find_download(igt__journal *journal, const char *local, const char *key,
                                 igt__journal_download *out) {
   sqlite3_stmt *stmt;
   bool found = false;
 
   memset(out, 0, sizeof *out);
-  if (!journal || !journal->any_download)
+  if (!igt__journal_has_downloads(journal))
     return false;
   pthread_mutex_lock(&journal->lock);
   stmt = igt__journal_start_locked(journal, FIND_DOWNLOAD, local, key);

@@ -14,7 +14,7 @@ static void fetch_free(fetch *f) {
   igt__check_finish(&f->check);
   igt__s3_grant_unref(f->grant);
   pthread_mutex_destroy(&f->lock);
-  igt__free(f->have);
+  igt__free(f->got);
   igt__free(f->error);
   igt__free(f->key);
   igt__free(f->path);
@@ -60,9 +60,8 @@ void igt__fetch_done(fetch *f, const char *digest) {
     igt__str_copy(remembered.digest, sizeof remembered.digest, digest);
     igt__str_copy(remembered.verified, sizeof remembered.verified, f->check.verified);
     igt__journal_put_file(f->run->journal, f->run->origin, f->key, local, &remembered);
-    if (f->large)
-      igt__journal_drop_download(f->run->journal, local);
   }
+  igt__fetch_forget(f);
   igt__group_item(f->group, &item);
   end(f);
 }
@@ -76,8 +75,10 @@ static bool is_interrupted(const fetch *f, igt_status status) {
 void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   char local[PATH_MAX + 4096];
   igt_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
-  bool may_resume = f->large && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
+  bool may_resume = (f->large || f->noted) && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
 
+  if (!may_resume)
+    igt__fetch_forget(f);
   igt__partial_close(&f->partial, may_resume);
   if (is_interrupted(f, status)) {
     igt__group_dropped(f->group);
@@ -302,6 +303,10 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
 
   if (!f)
     return igt__fail_memory(err);
+  /* A small one of which a part is here is finished as a large one is: the bytes that are here are
+   * read again for the comparison. */
+  if (!f->large && f->size > IGT__FETCH_HELD)
+    f->large = igt__fetch_was_begun(f);
   f->waiting = place_needed(f);
   igt__space_wait(f->run, f->waiting);
   igt__s3_grant_warm(f->grant);

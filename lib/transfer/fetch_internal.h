@@ -2,8 +2,10 @@
 #ifndef IGT_TRANSFER_FETCH_INTERNAL_H
 #define IGT_TRANSFER_FETCH_INTERNAL_H
 
-/* Shared by fetch.c (a file from plan to end), fetch_small.c (one GET) and fetch_ranges.c (a large
- * object in pieces). */
+/* Shared by fetch.c (a file from plan to end), fetch_small.c (one GET), fetch_ranges.c (a large
+ * object in pieces) and fetch_resume.c (how far it has come, for a later run). */
+
+#include <stdatomic.h>
 
 #include "transfer/check.h"
 #include "transfer/fetch.h"
@@ -44,8 +46,11 @@ typedef struct fetch {
   bool resumed; /* some ranges are of an earlier run */
   unsigned restarts;
   size_t range_count, next_range;
-  unsigned char *have;  /* a bit for each range */
-  pthread_mutex_t lock; /* what follows, and have */
+  /* Of each range its first bytes that are written. Written by its piece alone, on its loop. */
+  _Atomic uint32_t *got;
+  _Atomic int64_t note_at; /* when the journal is told again */
+  bool noted;              /* it may have a row */
+  pthread_mutex_t lock;    /* what follows */
   size_t in_flight, missing;
   igt_status status; /* the first failure */
   igt_error *error;  /* and its words; NULL: there was no memory for them */
@@ -56,7 +61,7 @@ typedef struct piece {
   fetch *file;
   uint64_t at; /* where the next byte goes */
   uint64_t first;
-  uint64_t counted; /* into the progress by this attempt */
+  uint64_t counted; /* into the progress */
   size_t range;
   char *held; /* a small file's bytes; NULL: they are written as they come */
 } piece;
@@ -86,9 +91,29 @@ igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *r
 piece *igt__piece_new(fetch *f, igt__s3_op op, igt_error *err);
 void igt__piece_free(piece *p);
 void igt__piece_count(piece *p, size_t n); /* into the progress */
-void igt__piece_uncount(piece *p);         /* what this attempt had counted */
+void igt__piece_uncount(piece *p);         /* all that it had counted */
+
+/* ---- fetch_resume.c ---- */
+
+uint64_t igt__fetch_range_length(const fetch *f, size_t i);
+bool igt__fetch_has(const fetch *f, size_t i); /* all of range i */
+/* Into ranges, none of which is there yet. Once the object's size is known. */
+igt_status igt__fetch_divide(fetch *f, igt_error *err);
+/* Whether the journal should be told now. Any thread; cheap. */
+bool igt__fetch_is_due(fetch *f);
+/* Tells the journal what f->got says. Any thread, without f->lock. */
+void igt__fetch_remember(fetch *f);
+void igt__fetch_forget(fetch *f); /* before the partial file is emptied, or has its name */
+/* Whether an earlier run left something of it. */
+bool igt__fetch_was_begun(const fetch *f);
+/* Takes over what is there of this object from an earlier run. False: nothing. */
+bool igt__fetch_recall(fetch *f);
 
 /* ---- fetch_small.c ---- */
+
+/* Up to here a body is held until it is whole and compared, and then written at once: curl hands it
+ * over in pieces of 16 KiB, none of which lies on whole pages. */
+#define IGT__FETCH_HELD ((uint64_t)64 * 1024)
 
 void igt__fetch_small(fetch *f);
 

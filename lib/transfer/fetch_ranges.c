@@ -3,8 +3,6 @@
  * read once more before it gets its name. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,35 +75,11 @@ igt_status igt__fetch_look(fetch *f, igt_error *err) {
   return igt__check_set_part_size(&f->check, part_size, err);
 }
 
-static bool has_range(const fetch *f, size_t i) {
-  return f->have[i / 8] >> (i % 8) & 1;
-}
-
-/* Ranges of an earlier run count only for the same object, and while the file is that file. */
-static void take_journal(fetch *f, const char *local) {
-  igt__journal_download old;
-
-  f->resumed = false;
-  if (!f->partial.existed || f->restarts ||
-      !igt__journal_find_download(f->run->journal, local, f->key, &old))
-    return;
-  if (old.size == f->size && old.range_size == IGT__FETCH_RANGE &&
-      old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0) {
-    memcpy(f->have, old.ranges, (f->range_count + 7) / 8);
-    f->resumed = true;
-  }
-  igt__free(old.ranges);
-}
-
-static uint64_t range_length(const fetch *f, size_t i) {
-  uint64_t first = (uint64_t)i * IGT__FETCH_RANGE;
-
-  return f->size - first < IGT__FETCH_RANGE ? f->size - first : IGT__FETCH_RANGE;
-}
-
 static igt_status reserve(fetch *f, igt_error *err) {
   int failed;
 
+  if (!f->resumed)
+    igt__fetch_forget(f);
   if (!f->resumed && ftruncate(f->partial.fd, 0) != 0)
     return igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
   failed = f->size ? posix_fallocate(f->partial.fd, 0, (off_t)f->size) : 0;
@@ -118,26 +92,19 @@ static igt_status reserve(fetch *f, igt_error *err) {
 }
 
 static igt_status prepare(fetch *f, igt_error *err) {
-  char local[PATH_MAX + 4096];
   igt_status status = igt__fetch_look(f, err);
 
   if (status == IGT_OK && f->partial.fd < 0)
     status = igt__partial_open(&f->partial, f->root, f->path, err);
+  if (status == IGT_OK)
+    status = igt__fetch_divide(f, err);
   if (status != IGT_OK)
     return status;
-  (void)snprintf(local, sizeof local, "%s/%s", igt__root_path(f->root), f->path);
-  f->range_count = (size_t)((f->size + IGT__FETCH_RANGE - 1) / IGT__FETCH_RANGE);
-  igt__free(f->have);
-  f->have = igt__calloc(f->range_count / 8 + 1, 1);
-  if (!f->have)
-    return igt__fail_memory(err);
-  take_journal(f, local);
+  f->resumed = igt__fetch_recall(f);
   f->missing = 0;
   for (size_t i = 0; i < f->range_count; i++) {
-    if (has_range(f, i))
-      igt__group_moved(f->group, range_length(f, i));
-    else
-      f->missing++;
+    igt__group_moved(f->group, f->got[i]);
+    f->missing += !igt__fetch_has(f, i);
   }
   f->next_range = 0;
   igt__fetch_take_place(f, f->waiting);
@@ -164,6 +131,14 @@ void igt__fetch_prepare(void *arg) {
 
 /* ---- ranges ---- */
 
+static uint64_t range_begin(const piece *p) {
+  return (uint64_t)p->range * IGT__FETCH_RANGE;
+}
+
+static uint64_t range_end(const piece *p) {
+  return range_begin(p) + igt__fetch_range_length(p->file, p->range);
+}
+
 static igt_status range_headers(igt__s3_request *req, igt_error *err) {
   const piece *p = req->payload;
 
@@ -172,14 +147,19 @@ static igt_status range_headers(igt__s3_request *req, igt_error *err) {
 
 static igt_status range_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
   piece *p = req->payload;
-  uint64_t limit = p->first + range_length(p->file, p->range);
+  fetch *f = p->file;
 
-  if (p->at + n > limit)
+  if (p->at + n > range_end(p))
     return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the range that was asked for");
-  igt_status status = igt__fetch_write(p->file, data, n, p->at, err);
+  igt_status status = igt__fetch_write(f, data, n, p->at, err);
+  if (status != IGT_OK)
+    return status;
   p->at += n;
+  f->got[p->range] = (uint32_t)(p->at - range_begin(p));
   igt__piece_count(p, n);
-  return status;
+  if (igt__fetch_is_due(f))
+    igt__fetch_remember(f);
+  return IGT_OK;
 }
 
 static igt_status range_restart(igt__s3_request *req, igt_error *err) {
@@ -187,23 +167,9 @@ static igt_status range_restart(igt__s3_request *req, igt_error *err) {
 
   (void)err;
   p->at = p->first;
+  p->file->got[p->range] = (uint32_t)(p->at - range_begin(p));
   igt__piece_uncount(p);
   return IGT_OK;
-}
-
-/* Called with the lock. */
-static void remember(fetch *f) {
-  char local[PATH_MAX + 4096];
-  igt__journal_download now = {.size = f->size,
-                               .range_size = IGT__FETCH_RANGE,
-                               .ranges = f->have,
-                               .range_count = f->range_count};
-
-  if (!f->run->journal || !*f->etag)
-    return;
-  (void)snprintf(now.etag, sizeof now.etag, "%s", f->etag);
-  (void)snprintf(local, sizeof local, "%s/%s", igt__root_path(f->root), f->path);
-  igt__journal_put_download(f->run->journal, local, f->key, &now);
 }
 
 /* Begins anew with what the store has now. No piece is in flight. */
@@ -211,7 +177,7 @@ static void start_over(fetch *f) {
   uint64_t counted = 0;
 
   for (size_t i = 0; i < f->range_count; i++)
-    counted += has_range(f, i) ? range_length(f, i) : 0;
+    counted += f->got[i];
   igt__group_unmoved(f->group, counted);
   f->restarts++;
   igt__fetch_come_back(f, false);
@@ -238,6 +204,7 @@ static void ranges_ended(fetch *f) {
       f->status = igt__fail(&err, IGT_E_GONE, "the object changes while it is fetched");
     else
       igt__failure_tell(f->error, &err);
+    igt__fetch_remember(f);
     igt__fetch_failed(f, f->status, &err);
   }
 }
@@ -249,19 +216,17 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
   igt_error mine = IGT_ERROR_INIT;
   bool last;
 
-  if (status == IGT_OK && p->at != p->first + range_length(f, p->range)) {
+  if (status == IGT_OK && p->at != range_end(p)) {
     status = igt__fail(&mine, IGT_E_NETWORK, "the answer is shorter than its range");
     err = &mine;
   }
-  if (status != IGT_OK)
-    igt__piece_uncount(p);
+  if (status == IGT_OK)
+    igt__fetch_remember(f);
   pthread_mutex_lock(&f->lock);
   f->in_flight--;
   f->moved += p->at - p->first;
   if (status == IGT_OK) {
-    f->have[p->range / 8] |= (unsigned char)(1u << (p->range % 8));
     f->missing--;
-    remember(f);
   } else {
     note_failure(f, status, err);
   }
@@ -290,10 +255,11 @@ void igt__fetch_range(fetch *f, size_t i) {
     return;
   }
   p->range = i;
-  p->first = p->at = (uint64_t)i * IGT__FETCH_RANGE;
+  p->first = p->at = range_begin(p) + f->got[i];
   p->req.ranged = true;
   p->req.first = p->first;
-  p->req.last = p->first + range_length(f, i) - 1;
+  p->req.last = range_end(p) - 1;
+  p->req.continues = true;
   p->req.if_match = *f->etag ? f->etag : NULL;
   p->req.on_headers = range_headers;
   p->req.on_data = range_data;
@@ -331,7 +297,7 @@ static void verify_task(void *arg) {
 
 /* The next range that is not there, from `from` on; range_count: none. */
 size_t igt__fetch_next(const fetch *f, size_t from) {
-  while (from < f->range_count && has_range(f, from))
+  while (from < f->range_count && igt__fetch_has(f, from))
     from++;
   return from;
 }

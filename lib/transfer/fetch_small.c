@@ -8,15 +8,14 @@
 #include "base/mem.h"
 #include "transfer/fetch_internal.h"
 
-/* Up to here a body is held until it is whole and compared, and then written at once: curl hands it
- * over in pieces of 16 KiB, none of which lies on whole pages. */
-#define HELD_MOST ((uint64_t)64 * 1024)
 /* Empty, however it was left. */
 static igt_status open_partial(fetch *f, igt_error *err) {
   igt_status status = IGT_OK;
 
   if (f->partial.fd < 0)
     status = igt__partial_open(&f->partial, f->root, f->path, err);
+  if (status == IGT_OK && f->partial.existed)
+    igt__fetch_forget(f);
   if (status == IGT_OK && (f->partial.existed || f->opened) && ftruncate(f->partial.fd, 0) != 0)
     status = igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
   f->opened = true;
@@ -50,8 +49,22 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
     return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
   }
   igt__free(p->held); /* of an attempt that was broken off */
-  p->held = f->size_known && f->size <= HELD_MOST ? igt__malloc(f->size) : NULL;
+  p->held = f->size_known && f->size <= IGT__FETCH_HELD ? igt__malloc(f->size) : NULL;
   return status == IGT_OK && !p->held ? open_partial(f, err) : status;
+}
+
+/* What one GET has written is the beginning of the file. */
+static void remember(piece *p) {
+  fetch *f = p->file;
+
+  if (!f->run->journal || (!f->got && igt__fetch_divide(f, NULL) != IGT_OK))
+    return;
+  for (size_t i = 0; i < f->range_count; i++) {
+    uint64_t first = (uint64_t)i * IGT__FETCH_RANGE, length = igt__fetch_range_length(f, i);
+    uint64_t got = p->at > first ? p->at - first : 0;
+    f->got[i] = (uint32_t)(got < length ? got : length);
+  }
+  igt__fetch_remember(f);
 }
 
 static igt_status small_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
@@ -71,11 +84,15 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
     status = igt__fetch_write(f, data, n, p->at, err);
     igt__fetch_take_place(f, n);
   }
+  if (status != IGT_OK)
+    return status;
   igt__check_update(&f->check, data, n);
   p->at += n;
   f->moved += n;
   igt__piece_count(p, n);
-  return status;
+  if (!p->held && igt__fetch_is_due(f))
+    remember(p);
+  return IGT_OK;
 }
 
 /* All of the file has come. */
@@ -102,7 +119,32 @@ static igt_status small_restart(igt__s3_request *req, igt_error *err) {
   (void)err;
   p->at = 0;
   igt__piece_uncount(p);
+  igt__fetch_forget(p->file);
   return IGT_OK;
+}
+
+/* Another object by now, or other bytes: once more from the beginning. */
+static bool begins_anew(fetch *f, igt_status status) {
+  return (status == IGT_E_CHECKSUM || status == IGT_E_PRECONDITION) &&
+         ++f->restarts <= IGT__FETCH_RESTARTS;
+}
+
+static void small_failed(piece *p, igt_status status, igt_error *err) {
+  fetch *f = p->file;
+  bool again = f->large || begins_anew(f, status);
+
+  if (!again && !p->held && p->at > 0 && f->partial.fd >= 0)
+    remember(p);
+  igt__piece_uncount(p);
+  igt__piece_free(p);
+  if (again) {
+    igt__fetch_forget(f);
+    igt__fetch_come_back(f, false);
+    return;
+  }
+  if (status == IGT_E_PRECONDITION)
+    status = igt__fail(err, IGT_E_GONE, "the object changes while it is fetched");
+  igt__fetch_failed(f, status, err);
 }
 
 static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
@@ -119,17 +161,11 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
                        (unsigned long long)p->at, (unsigned long long)f->size);
   else
     status = small_settle(p, digest, &err);
-  if (status != IGT_OK)
-    igt__piece_uncount(p);
-  igt__piece_free(p);
-  if (f->large) {
-    igt__fetch_come_back(f, false);
-  } else if (status == IGT_OK) {
+  if (status == IGT_OK) {
+    igt__piece_free(p);
     igt__fetch_done(f, digest);
-  } else if (status == IGT_E_CHECKSUM && ++f->restarts <= IGT__FETCH_RESTARTS) {
-    igt__fetch_come_back(f, false);
   } else {
-    igt__fetch_failed(f, status, &err);
+    small_failed(p, status, &err);
   }
   igt__sched_piece_done(sched);
 }
@@ -144,6 +180,7 @@ void igt__fetch_small(fetch *f) {
     igt__sched_piece_done(sched);
     return;
   }
+  p->req.continues = true;
   p->req.on_headers = small_headers;
   p->req.on_data = small_data;
   p->req.on_restart = small_restart;

@@ -34,6 +34,7 @@ static igt_status open_named(igt__partial *partial, const char *salt, igt_error 
   if (!partial->name)
     return igt__fail_memory(err);
   partial->existed = false;
+  partial->salted = *salt != '\0';
   status = igt__root_open_file(partial->root, partial->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                                0666, true, &partial->fd, err);
   if (status == IGT_OK || partial->fd >= 0)
@@ -119,7 +120,7 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
 
 void igt__partial_close(igt__partial *partial, bool keep) {
   if (partial->fd >= 0) {
-    if (!keep)
+    if (!keep || (partial->salted && !partial->existed))
       (void)igt__root_unlink(partial->root, partial->name, NULL);
     (void)close(partial->fd);
     partial->fd = -1;

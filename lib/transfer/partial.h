@@ -12,6 +12,7 @@ typedef struct igt__partial {
   char *name;       /* of the hidden file, below root */
   int fd;           /* -1: not open; locked while open */
   bool existed;     /* bytes of an earlier run may be in it */
+  bool salted;      /* another process has the usual name: nobody will look for this one */
   int64_t mtime_ns; /* of what was committed; -1: not known */
 } igt__partial;
 

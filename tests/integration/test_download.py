@@ -436,12 +436,13 @@ def partial_of(folder):
 
 
 def ranges_in(journal):
-    """How many downloads the journal knows of that have a range already."""
+    """How many downloads the journal knows of that have a whole range already."""
     if not os.path.exists(journal):
         return 0
     with contextlib.closing(sqlite3.connect(journal)) as db:
         try:
-            return db.execute("SELECT count(*) FROM download").fetchone()[0]
+            return db.execute("SELECT count(*) FROM download"
+                              " WHERE hex(ranges) GLOB '*[1-9A-F]*'").fetchone()[0]
         except sqlite3.OperationalError:  # it is being made
             return 0
 
