@@ -13,25 +13,38 @@ static unsigned little(const unsigned char *p, int n) {
   return n == 0 ? 0 : p[0] | little(p + 1, n - 1) << 8;
 }
 
+/* Fewer than n only at the end of the file. */
+static size_t read_fully(igt_reader *reader, void *data, size_t n, igt_status *status,
+                         igt_error *err) {
+  size_t all = 0, got = 1;
+
+  while (*status == IGT_OK && all < n && got > 0) {
+    *status = igt_file_read(reader, (char *)data + all, n - all, &got, err);
+    all += got;
+  }
+  return all;
+}
+
 /* One element (DICOM PS3.5, 7.1.2): prints a short text, and goes on behind any value. False: the
  * header has ended. */
 static bool element(igt_reader *reader, igt_status *status, igt_error *err) {
   unsigned char head[12];
   char value[65];
-  size_t n = 0, got = 0;
+  size_t got;
 
-  *status = igt_file_read(reader, head, 8, &n, err);
-  if (*status != IGT_OK || n < 8)
+  *status = IGT_OK;
+  if (read_fully(reader, head, 8, status, err) < 8)
     return false;
   unsigned group = little(head, 2), number = little(head + 2, 2), length = little(head + 6, 2);
   if (strstr("OB OW OF SQ UN UT", (char[]){(char)head[4], (char)head[5], '\0'})) {
-    *status = igt_file_read(reader, head + 8, 4, &n, err);
+    if (read_fully(reader, head + 8, 4, status, err) < 4)
+      return false;
     length = little(head + 8, 4);
   }
   if (*status != IGT_OK || group >= 0x7fe0 || length == 0xffffffff)
     return false; /* pixels, or a length that is not told */
   uint64_t next = igt_file_tell(reader) + length;
-  *status = igt_file_read(reader, value, length < 64 ? length : 64, &got, err);
+  got = read_fully(reader, value, length < 64 ? length : 64, status, err);
   value[got] = '\0';
   bool text = true;
   for (size_t i = 0; i < got && value[i]; i++)

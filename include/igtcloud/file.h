@@ -48,7 +48,9 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_open(igt_node *file,
 IGT_EXTERN void igt_file_close(igt_reader *reader);
 
 /**
- * Up to cap bytes from where the reader stands; fewer only at the end, *n == 0 behind it.
+ * Up to cap bytes from where the reader stands. Fewer at the end, and before an error, which the
+ * next call returns (as read(2) does); 0 behind the end alone. After an error the reader stands
+ * behind the last byte that was returned.
  * What was read in order from the first byte to the last is checked against what the store knows
  * of it: then the read at the end fails with IGT_E_CHECKSUM when it differs.
  * Other errors: IGT_E_GONE, IGT_E_CANCELLED, those of the network; the reader may be used on.

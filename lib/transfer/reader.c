@@ -56,6 +56,8 @@ struct igt_reader {
   igt__check check;
   bool checking, out_of_order, settled;
   uint64_t checked; /* bytes */
+
+  igt_error pending; /* what ended a read that had brought something: the next one's */
 };
 
 /* ---- windows ---- */
@@ -312,11 +314,20 @@ static igt_status read_some(igt_reader *reader, char *data, size_t cap, size_t *
   *n = have < cap ? have : cap;
   memcpy(data, reader->now->data + at, *n);
   reader->position += *n;
-  if (*n == have)
-    status = check_window(reader, reader->now, err);
+  if (*n == have && (status = check_window(reader, reader->now, err)) != IGT_OK)
+    reader->out_of_order = true; /* and nothing is claimed in the end */
   /* Who has read half of it will want more; a header alone costs one request. */
   if (at + *n >= reader->now->len / 2)
     read_ahead(reader);
+  return status;
+}
+
+static igt_status take_pending(igt_reader *reader, igt_error *err) {
+  igt_status status = reader->pending.status;
+
+  if (err)
+    *err = reader->pending;
+  igt__error_clear(&reader->pending);
   return status;
 }
 
@@ -328,15 +339,20 @@ igt_status igt_file_read(igt_reader *reader, void *data, size_t cap, size_t *n, 
   *n = 0;
   if (!reader || (!data && cap))
     return igt__fail(err, IGT_E_INVALID, "there is no reader, or no room to read into");
+  if (reader->pending.status != IGT_OK)
+    return take_pending(reader, err);
   while (status == IGT_OK && done < cap && reader->position < reader->size) {
     size_t got = 0;
-    status = read_some(reader, (char *)data + done, cap - done, &got, err);
+    status = read_some(reader, (char *)data + done, cap - done, &got, &reader->pending);
     done += got;
   }
-  if (status == IGT_OK && done == 0 && cap > 0)
-    status = finish_check(reader, err);
-  *n = status == IGT_OK ? done : 0;
-  return status;
+  reader->pending.status = status;
+  *n = done;
+  if (done > 0)
+    return IGT_OK;
+  if (status != IGT_OK)
+    return take_pending(reader, err);
+  return cap > 0 ? finish_check(reader, err) : IGT_OK;
 }
 
 void igt_file_seek(igt_reader *reader, uint64_t position) {
@@ -344,6 +360,7 @@ void igt_file_seek(igt_reader *reader, uint64_t position) {
     return;
   reader->position = position;
   reader->out_of_order = true;
+  igt__error_clear(&reader->pending);
 }
 
 uint64_t igt_file_tell(const igt_reader *reader) {
@@ -444,6 +461,7 @@ static igt_reader *reader_new(igt_client *client, const igt_file_open_options *o
   if (!reader)
     return NULL;
   reader->client = client;
+  reader->pending = (igt_error)IGT_ERROR_INIT;
   reader->now = &reader->windows[0];
   reader->ahead = &reader->windows[1];
   reader->now->reader = reader->ahead->reader = reader;

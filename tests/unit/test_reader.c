@@ -313,6 +313,40 @@ static void a_broken_connection_can_be_read_over(void **state) {
   reads(f, 100);
 }
 
+/* As read(2): security-25. */
+static void what_was_read_before_an_error_is_returned(void **state) {
+  fixture *f = *state;
+  unsigned char data[3000];
+  size_t got = 9;
+
+  open_it(f);
+  f->fault = HTTP_CUT_BODY;
+  ok(f, igt_file_read(f->reader, data, sizeof data, &got, &f->err));
+  assert_int_equal(got, FIRST);
+  assert_memory_equal(data, f->content, FIRST);
+  assert_int_equal(igt_file_tell(f->reader), FIRST);
+  assert_int_equal(igt_file_read(f->reader, data, sizeof data, &got, &f->err), IGT_E_NETWORK);
+  assert_int_equal(got, 0);
+  assert_int_equal(igt_file_tell(f->reader), FIRST);
+  f->fault = HTTP_FINE;
+  reads(f, SIZE - FIRST);
+  ok(f, read_one(f, &got));
+  assert_string_equal(igt_file_verified(f->reader), "md5");
+}
+
+static void seeking_forgets_the_error_of_another_place(void **state) {
+  fixture *f = *state;
+  unsigned char data[3000];
+  size_t got = 9;
+
+  open_it(f);
+  f->fault = HTTP_CUT_BODY;
+  ok(f, igt_file_read(f->reader, data, sizeof data, &got, &f->err));
+  f->fault = HTTP_FINE;
+  igt_file_seek(f->reader, 10);
+  reads(f, 500);
+}
+
 static void closing_does_not_wait_for_the_rest(void **state) {
   fixture *f = *state;
 
@@ -367,6 +401,8 @@ int main(void) {
       TEST(a_digest_of_parts),
       TEST(a_file_that_is_replaced),
       TEST(a_broken_connection_can_be_read_over),
+      TEST(what_was_read_before_an_error_is_returned),
+      TEST(seeking_forgets_the_error_of_another_place),
       TEST(closing_does_not_wait_for_the_rest),
       TEST(what_cannot_be_opened),
       TEST(readers_of_two_clients),
