@@ -57,7 +57,7 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
 static void remember(piece *p) {
   fetch *f = p->file;
 
-  if (!f->run->journal || (!f->got && igt__fetch_divide(f, NULL) != IGT_OK))
+  if (!f->run->journal || igt__fetch_divide(f, NULL) != IGT_OK)
     return;
   for (size_t i = 0; i < f->range_count; i++) {
     uint64_t first = (uint64_t)i * IGT__FETCH_RANGE, length = igt__fetch_range_length(f, i);
