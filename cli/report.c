@@ -14,7 +14,7 @@ struct report {
   igt_callbacks callbacks;
 };
 
-static const char *const kinds[] = {"", "file", "study", "other"};
+static const char *const kinds[] = {"", "file", "study", "other", "import"};
 static const char *const results[] = {
     "",     "done",      "skipped",      "failed",        "planned",  "ignored",
     "same", "different", "missing here", "missing there", "unchecked"};
@@ -26,7 +26,7 @@ static void write_item(FILE *out, const igt_item *item) {
   json_text(out, "institute", item->institute, false);
   json_text(out, "study", item->study, false);
   json_text(out, "studyDatabaseId", item->study_id, false);
-  if (item->kind != IGT_ITEM_STUDY) {
+  if (item->kind != IGT_ITEM_STUDY && item->kind != IGT_ITEM_IMPORT) {
     json_text(out, "path", item->path, false);
     json_text(out, "local", item->local_path, false);
     json_text(out, "key", item->key, false);
@@ -91,7 +91,8 @@ static void on_item(void *payload, const igt_item *item) {
   if (item->result == IGT_RESULT_FAILED && r->single)
     return;
   if (item->result == IGT_RESULT_FAILED &&
-      !(item->kind == IGT_ITEM_STUDY && item->error && item->error->status == IGT_E_SOME_FAILED))
+      !((item->kind == IGT_ITEM_STUDY || item->kind == IGT_ITEM_IMPORT) && item->error &&
+        item->error->status == IGT_E_SOME_FAILED))
     print_failed(r, item);
   else if (item->result == IGT_RESULT_IGNORED || item->result == IGT_RESULT_PLANNED ||
            (item->result > IGT_RESULT_SAME && item->kind == IGT_ITEM_FILE))
@@ -145,6 +146,11 @@ const igt_callbacks *report_callbacks(report *r) {
 static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
   fprintf(out, "{\"kind\":\"summary\"");
   json_text(out, "status", igt_status_name(status), false);
+  fprintf(out,
+          ",\"imports\":%llu,\"importsFailed\":%llu,\"importsHandedOver\":%llu,\"filesHandedOver\":"
+          "%llu",
+          (unsigned long long)s->imports, (unsigned long long)s->imports_failed,
+          (unsigned long long)s->imports_handed_over, (unsigned long long)s->files_handed_over);
   fprintf(
       out,
       ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
@@ -180,6 +186,19 @@ static void print_compared(const igt_summary *s) {
        " cannot be checked: the store knows no digest that fits");
 }
 
+/* Nobody looked into a file that is there already, unless asked to. */
+static void print_skipped(const report *r, const igt_summary *s) {
+  note(s->files_skipped - s->files_handed_over, "file was", "files were",
+       r->s->checksum ? " already there, with the same content"
+                      : " already there (compared by size and date only; use --checksum)");
+  note(s->files_handed_over, "file was", "files were",
+       " handed over by an earlier import, and what became of them is not known here (--overwrite "
+       "sends them again)");
+  note(s->imports_handed_over, "import was", "imports were",
+       " handed over: the cloud makes studies of the DICOM that it can read (igtcloud csv lists "
+       "them)");
+}
+
 static void print_summary(const report *r, const igt_summary *s) {
   char size[32], rate[32];
   bool verify = strcmp(r->verb, "verified") == 0;
@@ -193,10 +212,13 @@ static void print_summary(const report *r, const igt_summary *s) {
   if (s->studies)
     fprintf(stderr, "%llu %s, ", (unsigned long long)s->studies,
             s->studies == 1 ? "study" : "studies");
+  if (s->imports)
+    fprintf(stderr, "%llu DICOM %s, ", (unsigned long long)s->imports,
+            s->imports == 1 ? "import" : "imports");
   fprintf(stderr, "%llu %s %s(%s) in %.1f s, %s/s\n", (unsigned long long)files,
           files == 1 ? "file" : "files", verify ? "the same " : "", size, s->seconds, rate);
   print_compared(s);
-  note(s->files_skipped, "file was", "files were", " there already");
+  print_skipped(r, s);
   if (r->s->dry_run)
     note(s->studies_created, "study", "studies", " would be created");
   else
@@ -212,6 +234,7 @@ static void print_summary(const report *r, const igt_summary *s) {
        "them");
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
+  note(s->imports_failed, "import", "imports", " FAILED");
 }
 
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err) {

@@ -52,7 +52,8 @@ typedef enum igt_result {
 typedef enum igt_item_kind {
   IGT_ITEM_FILE = 1, /**< a file of a study, a project or an import */
   IGT_ITEM_STUDY,    /**< all files of a study are settled, or the study itself failed */
-  IGT_ITEM_OTHER     /**< something met on the way: a stray file, an unknown folder */
+  IGT_ITEM_OTHER,    /**< something met on the way: a stray file, an unknown folder */
+  IGT_ITEM_IMPORT    /**< all files of a DICOM import are settled; its study is "DICOM import" */
 } igt_item_kind;
 
 /** What became of one thing. Strings are never NULL; "" where there is nothing to say. */
@@ -124,6 +125,10 @@ typedef struct igt_summary {
   uint64_t files_same, bytes_same, files_different, files_missing_here, files_missing_there;
   uint64_t files_unchecked;
   uint64_t files_clutter;  /**< of the files_ignored: what macOS or Windows left in the folders */
+  uint64_t files_handed_over; /**< of the files_skipped: an earlier import handed them over, and what
+                                   became of them is not known */
+  uint64_t imports, imports_failed; /**< DICOM imports; they are not among the studies */
+  uint64_t imports_handed_over;     /**< the cloud has been asked to sort them into studies */
 } igt_summary;
 
 /** Options that download and upload share. Zero means the default. */

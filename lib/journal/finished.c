@@ -130,6 +130,8 @@ static void write_locked(igt__journal *journal, const igt__finished *f) {
   igt__bind_text(stmt, 5, f->file.etag);
   igt__bind_text(stmt, 6, f->file.digest);
   igt__bind_text(stmt, 7, f->file.verified);
+  igt__bind_int(stmt, 8, (uint64_t)f->file.ctime_ns);
+  igt__bind_int(stmt, 9, f->file.inode);
   igt__journal_write_locked(journal, PUT_FILE);
 }
 
@@ -223,6 +225,8 @@ bool igt__journal_find_file(igt__journal *journal, const char *origin, const cha
       igt__column_text(stmt, 2, out->etag, sizeof out->etag);
       igt__column_text(stmt, 3, out->digest, sizeof out->digest);
       igt__column_text(stmt, 4, out->verified, sizeof out->verified);
+      out->ctime_ns = sqlite3_column_int64(stmt, 5);
+      out->inode = (uint64_t)sqlite3_column_int64(stmt, 6);
     }
     (void)sqlite3_reset(stmt);
   }

@@ -26,10 +26,10 @@
 static const char *const sql[STATEMENT_COUNT] = {
     [FIND_FOLDER] = "SELECT id FROM folder WHERE origin=?1 AND key=?2 AND local=?3",
     [PUT_FOLDER] = "INSERT OR IGNORE INTO folder(origin, key, local) VALUES(?1,?2,?3)",
-    [FIND_FILE] = "SELECT size, mtime, etag, digest, verified FROM finished"
+    [FIND_FILE] = "SELECT size, mtime, etag, digest, verified, ctime, inode FROM finished"
                   " WHERE folder=?1 AND name=?2",
     [PUT_FILE] = "INSERT OR REPLACE INTO finished(folder, name, size, mtime, etag, digest,"
-                 " verified) VALUES(?1,?2,?3,?4,?5,?6,?7)",
+                 " verified, ctime, inode) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [ANY_DOWNLOAD] = "SELECT 1 FROM download LIMIT 1",
     [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count, begun FROM download"
                       " WHERE local=?1 AND key=?2",
@@ -67,7 +67,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS folder(id INTEGER PRIMARY KEY, origin TEXT NOT NULL,"
     " key TEXT NOT NULL, local TEXT NOT NULL, UNIQUE(origin, key, local));"
     "CREATE TABLE IF NOT EXISTS finished(folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER,"
-    " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, PRIMARY KEY(folder, name))"
+    " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, ctime INTEGER, inode INTEGER,"
+    " PRIMARY KEY(folder, name))"
     " WITHOUT ROWID;"
     /* For people who look into it. */
     "CREATE VIEW IF NOT EXISTS file AS SELECT origin,"
@@ -100,8 +101,13 @@ static const char from_1[] = "DROP TABLE IF EXISTS file;"
                              "ALTER TABLE upload ADD COLUMN worked INTEGER;"
                              "PRAGMA user_version=2;";
 
-/* Format 2 knew whole ranges alone. */
+/* Format 2 knew whole ranges alone, and less of a finished file. */
 static const char from_2[] =
+    "CREATE TABLE IF NOT EXISTS finished(folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER,"
+    " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, PRIMARY KEY(folder, name))"
+    " WITHOUT ROWID;"
+    "ALTER TABLE finished ADD COLUMN ctime INTEGER;"
+    "ALTER TABLE finished ADD COLUMN inode INTEGER;"
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
     " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
     "ALTER TABLE download ADD COLUMN begun BLOB;"

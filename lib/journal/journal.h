@@ -22,10 +22,13 @@ void igt__journal_close(igt__journal *journal); /* commits */
 igt_status igt__journal_flush(igt__journal *journal, igt_error *err);
 
 /* A finished and verified file. `origin` is the cloud ("https://host"), `key` its object. The
- * local side is told by absolute path, size and modification time. */
+ * local side is known by absolute path, size and modification time; an upload's by its inode and
+ * change time as well, which nobody sets at will. */
 typedef struct igt__journal_file {
   uint64_t size;
   int64_t mtime_ns;
+  int64_t ctime_ns; /* 0: it and inode are not known */
+  uint64_t inode;
   char etag[80];
   char digest[128]; /* "sha256:…" */
   char verified[16];

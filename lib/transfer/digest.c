@@ -20,6 +20,7 @@
 void igt__local_take(igt__local *local, const struct stat *st) {
   local->size = (uint64_t)st->st_size;
   local->mtime_ns = igt__mtime_ns(st);
+  local->ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
   local->inode = st->st_ino;
 }
 

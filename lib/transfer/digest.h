@@ -18,7 +18,7 @@ typedef struct igt__local {
    * Borrowed. NULL: a single file that the user named; all folders on the way are trusted. */
   igt__root *root;
   uint64_t size;
-  int64_t mtime_ns;
+  int64_t mtime_ns, ctime_ns;
   uint64_t inode;
   bool follow_links; /* without a root: also a link as the file itself */
 } igt__local;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/model.h"
+#include "transfer/digest.h"
 #include "transfer/download.h"
 #include "transfer/fetch.h"
 #include "transfer/space.h"
@@ -107,20 +108,40 @@ static igt_status compare(plan *p, const igt__fetch_file *file, bool *same,
   return status;
 }
 
-/* How it was verified when it came, if it is that file still. */
-static void recall(plan *p, const igt__fetch_file *file, const struct stat *st,
-                   igt__journal_file *known) {
-  igt__run *run = &p->d->run;
-  char *local = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
-  int64_t mtime_ns = igt__mtime_ns(st);
+/* Whether the file that was written since it came or went still has the content that it had. What
+ * the journal has no digest of, nobody can tell: it counts by its size. */
+static bool has_still(const igt__run *run, const igt__local *local, const char *digest) {
+  igt_error err = IGT_ERROR_INIT;
+  bool same;
+  igt_status status = igt__digest_compare(local, digest, run->cancel, &same, &err);
 
-  if (!local || !igt__journal_find_file(run->journal, run->origin, file->key, local, known) ||
-      known->size != (uint64_t)st->st_size || known->mtime_ns != mtime_ns)
-    memset(known, 0, sizeof *known);
-  igt__free(local);
+  return status == IGT_E_INVALID || (status == IGT_OK && same);
 }
 
-/* What is there already counts by its size; by its content with --checksum. known: its digest, and
+/* How it was verified when it came, if it is that file still. False: it is another one by now. */
+static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
+                   igt__journal_file *known) {
+  igt__run *run = &p->d->run;
+  char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
+  igt__local local = {.path = path, .root = p->d->root};
+  bool same = true;
+
+  igt__local_take(&local, st);
+  if (!path || !igt__journal_find_file(run->journal, run->origin, file->key, path, known) ||
+      known->size != local.size) {
+    memset(known, 0, sizeof *known);
+  } else if (known->mtime_ns != local.mtime_ns) {
+    same = has_still(run, &local, known->digest);
+    known->mtime_ns = local.mtime_ns;
+    if (same && *known->digest)
+      igt__journal_put_file(run->journal, run->origin, file->key, path, known);
+  }
+  igt__free(path);
+  return same;
+}
+
+/* What is there already counts by its size, and by the journal where that knows better; by its
+ * content with --checksum. known: its digest, and
  * how it was verified, where that is known. */
 static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
                            igt_error *err) {
@@ -147,8 +168,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
     return IGT_OK;
   if (p->d->run.options.checksum || igt__durable_doubts(&p->d->durable, &st))
     return compare(p, file, there, known, err);
-  *there = true;
-  recall(p, file, &st, known);
+  *there = recall(p, file, &st, known);
   return IGT_OK;
 }
 

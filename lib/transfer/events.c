@@ -88,6 +88,10 @@ static void count_item_locked(igt__run *run, const igt_item *item) {
     s->studies_failed += item->result == IGT_RESULT_FAILED;
     return;
   }
+  if (item->kind == IGT_ITEM_IMPORT) {
+    s->imports_failed += item->result == IGT_RESULT_FAILED;
+    return;
+  }
   switch (item->result) {
   case IGT_RESULT_DONE:
   case IGT_RESULT_PLANNED:

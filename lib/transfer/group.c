@@ -67,12 +67,25 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   return group;
 }
 
+void igt__group_is_import(igt__group *group) {
+  igt__run *run = group->run;
+
+  pthread_mutex_lock(&run->lock);
+  group->import = true;
+  run->totals.studies--;
+  run->summary.studies--;
+  run->summary.imports++;
+  pthread_mutex_unlock(&run->lock);
+}
+
 void igt__group_close(igt__group *group) {
   igt__sched_close(group->run->sched, group->lane);
 }
 
 static void report_study(igt__group *group) {
-  igt_item item = {.kind = IGT_ITEM_STUDY, .result = IGT_RESULT_DONE, .text = group->note};
+  igt_item item = {.kind = group->import ? IGT_ITEM_IMPORT : IGT_ITEM_STUDY,
+                   .result = IGT_RESULT_DONE,
+                   .text = group->note};
 
   if (group->failed) {
     igt_error err = group->own;

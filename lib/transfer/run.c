@@ -204,6 +204,9 @@ static void wait_changed(igt__run *run, unsigned ms) {
 static igt_status some_failed(const igt_summary *s, igt_error *err) {
   unsigned long long files = s->files_failed, studies = s->studies_failed;
 
+  if (!files && !studies)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu DICOM import%s failed; the rest is done",
+                     (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s");
   if (!files)
     return igt__fail(err, IGT_E_SOME_FAILED, "%llu studies failed; the rest is done", studies);
   if (!studies)
@@ -226,7 +229,7 @@ static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
   if (igt__cancel_is_set(run->cancel))
     return igt__fail(err, IGT_E_CANCELLED,
                      "interrupted: run the same command again to go on from here");
-  if (s->files_failed || s->studies_failed)
+  if (s->files_failed || s->studies_failed || s->imports_failed)
     return some_failed(s, err);
   return IGT_OK;
 }

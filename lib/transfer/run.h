@@ -69,6 +69,7 @@ struct igt__group {
   char *study_id;
   char *s3_prefix;
   char *label;                           /* for people: "institute: patient/study" */
+  bool import;                           /* it is a DICOM import and no study */
   const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
@@ -139,6 +140,8 @@ void igt__run_show(igt__run *run, igt__speed *speed);
 /* A group; NULL without memory. Strings are copied. */
 igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
                             const char *study, const char *study_id, const char *s3_prefix);
+/* Right after it was opened: it is an import. */
+void igt__group_is_import(igt__group *group);
 /* No more files will come. */
 void igt__group_close(igt__group *group);
 /* Totals: a file that has to be moved was found / bytes moved for it / it is settled. */

@@ -26,6 +26,7 @@ static void send_free(send_work *s) {
   igt__free(s->path);
   igt__free(s->key);
   igt__free(s->item_path);
+  igt__free(s->import_key);
   igt__free(s);
 }
 
@@ -72,14 +73,19 @@ void igt__send_failed(send_work *s, igt_status status, igt_error *err) {
 
 static void end_done(send_work *s) {
   igt_item item = item_of(s, IGT_RESULT_DONE);
-  igt__journal_file remembered = {.size = s->local.size, .mtime_ns = s->local.mtime_ns};
+  igt__journal_file remembered = {.size = s->local.size,
+                                  .mtime_ns = s->local.mtime_ns,
+                                  .ctime_ns = s->local.ctime_ns,
+                                  .inode = s->local.inode};
 
   item.digest = s->digest;
   item.verified = "store";
-  (void)snprintf(remembered.etag, sizeof remembered.etag, "%s", s->etag);
+  (void)snprintf(remembered.etag, sizeof remembered.etag, "%s",
+                 s->import_key ? s->import_id : s->etag);
   (void)snprintf(remembered.digest, sizeof remembered.digest, "%s", s->digest);
   (void)snprintf(remembered.verified, sizeof remembered.verified, "store");
-  igt__journal_put_file(s->run->journal, s->run->origin, s->key, s->path, &remembered);
+  igt__journal_put_file(s->run->journal, s->run->origin, s->import_key ? s->import_key : s->key,
+                        s->path, &remembered);
   igt__group_item(s->group, &item);
   end(s);
 }
@@ -334,6 +340,10 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->local.path = s->path = igt__strdup(file->local.path);
   s->key = igt__strdup(file->key);
   s->item_path = igt__strdup(file->item_path);
+  if (file->import_key) {
+    s->import_key = igt__strdup(file->import_key);
+    (void)snprintf(s->import_id, sizeof s->import_id, "%s", file->import_id);
+  }
   s->told = (igt__told){.group = s->group, .path = s->item_path, .done = end_told};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
@@ -342,7 +352,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->work.start = start;
   s->work.drop = drop;
   pthread_mutex_init(&s->lock, NULL);
-  if (!s->path || !s->key || !s->item_path) {
+  if (!s->path || !s->key || !s->item_path || (file->import_key && !s->import_key)) {
     send_free(s);
     return igt__fail_memory(err);
   }

@@ -16,6 +16,9 @@ typedef struct igt__send_file {
   size_t prefix_len;     /* of the key: what the grant is for */
   const char *item_path; /* below the study; copied */
   bool complete;         /* tell the cloud ($file-upload-completed) when it is stored */
+  /* Of an import: what the journal knows the file by in place of its key, which has the import's id
+   * in it, and that id. Copied; NULL: no import. */
+  const char *import_key, *import_id;
 } igt__send_file;
 
 /* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */

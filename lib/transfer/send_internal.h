@@ -16,6 +16,8 @@ typedef struct send_work {
   igt__s3_grant *grant;
   igt__local local;
   char *path, *key, *item_path;
+  char *import_key; /* NULL: it is of no import */
+  char import_id[37];
   size_t prefix_len;
   bool complete;
   igt__told told; /* of the one PUT */

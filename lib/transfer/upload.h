@@ -47,6 +47,14 @@ typedef enum igt__sidecars {
   IGT__SIDECAR_ANYWHERE
 } igt__sidecars;
 
+/* What an import and the plan of its files share. */
+typedef struct igt__import_memory {
+  char *prefix;     /* of what the journal knows its files by: no import's id is in it */
+  char id[37];      /* of this import */
+  uint64_t resumed; /* files that an earlier run has sent for this very import */
+  bool begun;       /* the journal has the id */
+} igt__import_memory;
+
 typedef struct igt__upload_plan igt__upload_plan;
 struct igt__upload_plan {
   igt__upload *u;
@@ -61,7 +69,8 @@ struct igt__upload_plan {
   void *own;
   bool registered;       /* keys are told to the cloud before, and completed after */
   igt__sidecars sidecar; /* never sent as a file */
-  bool own_memory;       /* the cloud has no list: what the journal knows is there */
+  igt__import_memory *import; /* the cloud has no list: what the journal knows is there; or NULL */
+  void (*begin_import)(igt__upload_plan *plan); /* before its first file goes */
   const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
   bool is_new;           /* created a moment ago: nothing is there yet */
 

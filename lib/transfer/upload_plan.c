@@ -17,6 +17,14 @@ typedef igt__upload_plan plan;
 
 /* ---- one file ---- */
 
+/* What the journal knows the file by. */
+static const char *journal_key(const plan *p, const char *key, igt__buf *buf) {
+  if (!p->import)
+    return key;
+  igt__buf_clear(buf);
+  return igt__buf_join(buf, p->import->prefix, key + strlen(p->prefix), NULL) ? buf->data : key;
+}
+
 /* How it was verified when it came or went, if it is that file still. */
 static void recall(const plan *p, const char *key, const igt__local *local,
                    igt__journal_file *known) {
@@ -41,9 +49,14 @@ static void report(plan *p, const char *path, const char *key, const igt__local 
   igt__journal_file known;
 
   if (result == IGT_RESULT_SKIPPED) {
-    recall(p, key, local, &known);
+    igt__buf buf;
+    igt__buf_init(&buf, 64 * 1024);
+    recall(p, journal_key(p, key, &buf), local, &known);
+    igt__buf_finish(&buf);
     item.digest = known.digest;
     item.verified = known.verified;
+    if (p->import && strcmp(known.etag, p->import->id) != 0)
+      item.key = NULL; /* it went by another one */
   }
   if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
     igt__group_found(p->group, result == IGT_RESULT_PLANNED ? local->size : 0);
@@ -71,16 +84,61 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
   return status == IGT_E_NOT_FOUND ? IGT_OK : status; /* the cloud lists what the store has lost */
 }
 
-/* Whether the journal knows the file, and *same: as it is now. */
-static bool journal_knows(const plan *p, const char *key, const igt__local *local, bool *same) {
-  igt__run *run = &p->u->run;
-  igt__journal_file known;
-  bool found = igt__journal_find_file(run->journal, run->origin, key, local->path, &known);
+/* Discs, archives and de-identifiers give files of one size one time: an inode or a change time
+ * that is another one asks for the content. For an import the journal is the only witness, and must
+ * know both. */
+static bool looks_the_same(const plan *p, const igt__journal_file *known, const igt__local *local) {
+  if (known->mtime_ns != local->mtime_ns)
+    return false;
+  if (known->ctime_ns == 0)
+    return !p->import;
+  return known->ctime_ns == local->ctime_ns && known->inode == local->inode;
+}
 
-  *same =
-      found && known.size == local->size &&
-      (known.mtime_ns == local->mtime_ns || igt__digest_matches(local, known.digest, run->cancel));
+/* Whether the journal knows the file, and *same: as it is now. Some file systems make up inodes
+ * anew with each mount, so what was read once is remembered as it is now. */
+static bool journal_knows(const plan *p, const char *key, const igt__local *local,
+                          igt__journal_file *known, bool *same) {
+  igt__run *run = &p->u->run;
+  bool found = igt__journal_find_file(run->journal, run->origin, key, local->path, known);
+
+  *same = found && known->size == local->size;
+  if (!*same || looks_the_same(p, known, local))
+    return found;
+  *same = igt__digest_matches(local, known->digest, run->cancel);
+  if (*same) {
+    known->mtime_ns = local->mtime_ns;
+    known->ctime_ns = local->ctime_ns;
+    known->inode = local->inode;
+    igt__journal_put_file(run->journal, run->origin, key, local->path, known);
+  }
   return found;
+}
+
+/* Nobody but the journal knows of it: whether this import has the file already, or an earlier one
+ * handed it over, in which case nobody knows what became of it. */
+static igt_status import_has(plan *p, const char *key, const igt__local *local, bool *there,
+                             igt_error *err) {
+  igt__journal_file known;
+  igt__buf buf;
+  bool mine;
+
+  igt__buf_init(&buf, 64 * 1024);
+  if (!journal_knows(p, journal_key(p, key, &buf), local, &known, there))
+    *there = false;
+  igt__buf_finish(&buf);
+  mine = *there && strcmp(known.etag, p->import->id) == 0;
+  if (mine && p->u->run.options.checksum) {
+    igt_status status = compare_with_store(p, key, local, there, err);
+    if (status != IGT_OK || !*there)
+      return status;
+  } else if (*there && !mine) {
+    pthread_mutex_lock(&p->u->run.lock);
+    p->u->run.summary.files_handed_over++;
+    pthread_mutex_unlock(&p->u->run.lock);
+  }
+  p->import->resumed += mine;
+  return IGT_OK;
 }
 
 /* behaviour.md: same size and, where the journal knows the file, an unchanged time or content. */
@@ -88,20 +146,19 @@ static igt_status is_there(plan *p, const char *key, const igt__local *local, bo
                            igt_error *err) {
   const igt_transfer_options *o = &p->u->run.options;
   const uint64_t *remote = igt__prints_number(p->there, key);
-  bool same, known = !o->overwrite && journal_knows(p, key, local, &same);
+  igt__journal_file known;
+  bool same;
 
   *there = false;
   if (o->overwrite)
     return IGT_OK;
-  if (p->own_memory) {
-    *there = known && same;
-    return *there && o->checksum ? compare_with_store(p, key, local, there, err) : IGT_OK;
-  }
+  if (p->import)
+    return import_has(p, key, local, there, err);
   if (!remote || *remote != local->size + 1)
     return IGT_OK;
   if (o->checksum)
     return compare_with_store(p, key, local, there, err);
-  *there = !known || same;
+  *there = !journal_knows(p, key, local, &known, &same) || same;
   return IGT_OK;
 }
 
@@ -151,6 +208,8 @@ static void flush_batch(plan *p) {
 
   if (p->batch_count == 0)
     return;
+  if (p->import && !p->import->begun)
+    p->begin_import(p);
   if (igt__run_stopping(&p->u->run))
     status = IGT_E_CANCELLED;
   else
@@ -185,6 +244,15 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
                            .item_path = igt__arena_strdup(p->arena, path),
                            .complete = p->registered && p->institute};
   send->local.path = igt__arena_strdup(p->arena, local->path);
+  if (p->import) {
+    igt__buf buf;
+    igt__buf_init(&buf, 64 * 1024);
+    send->import_key = igt__arena_strdup(p->arena, journal_key(p, key, &buf));
+    send->import_id = p->import->id;
+    igt__buf_finish(&buf);
+    if (!send->import_key)
+      return igt__fail_memory(err);
+  }
   if (!send->key || !send->item_path || !send->local.path)
     return igt__fail_memory(err);
   file->key.is = IGT_SET;
@@ -213,7 +281,10 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
   if (status != IGT_OK)
     report(p, path, key.data, local, IGT_RESULT_FAILED, "", &err);
   else if (there)
-    report(p, path, key.data, local, IGT_RESULT_SKIPPED, "it is in the cloud already", NULL);
+    report(p, path, key.data, local, IGT_RESULT_SKIPPED,
+           p->import ? "it was handed over already (--overwrite sends it again)"
+                     : "it is in the cloud already",
+           NULL);
   else if (p->u->run.options.dry_run)
     report(p, path, key.data, local, IGT_RESULT_PLANNED, "", NULL);
   else if (add_to_batch(p, path, key.data, local, &err) != IGT_OK)

@@ -230,14 +230,19 @@ def test_second_run_moves_nothing(igtcloud, out):
     assert done.summary["filesSkipped"] == 7 and done.summary["bytesMoved"] == 0
 
 
-def test_other_size_is_fetched_same_size_is_not(igtcloud, out):
+@pytest.mark.case("security-17")
+def test_other_size_is_fetched_and_so_is_what_the_journal_knows_to_differ(igtcloud, out):
     igtcloud.run("download", out, "trial", "north")
     first, second = out / "north/P1---A/notes.txt", out / "north/P1---B/notes.txt"
     first.write_text("longer than before")
     second.write_text("SECOND")
     done = igtcloud.run("download", "--json", out, "trial", "north")
-    assert first.read_text() == "first" and second.read_text() == "SECOND"
-    assert done.summary["filesDone"] == 1
+    assert first.read_text() == "first" and second.read_text() == "second"
+    assert done.summary["filesDone"] == 2
+    second.write_text("SECOND")  # without the journal the size is all there is
+    done = igtcloud.run("download", "--no-journal", out, "trial", "north")
+    assert second.read_text() == "SECOND"
+    assert "already there (compared by size and date only; use --checksum)" in done.err
 
 
 def test_checksum(igtcloud, out):

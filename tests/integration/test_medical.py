@@ -146,3 +146,142 @@ def test_clutter_that_is_in_the_cloud_downloads(igtcloud, up, name, ward, tmp_pa
     assert (tmp_path / "d" / name / "P1---A/.DS_Store").read_text() == "c"
     assert (tmp_path / "d" / name / "P1---A/__MACOSX/x").read_text() == "c"
     igtcloud.run("verify", tmp_path / "d", "trial", name)
+
+
+# ---- imports ----
+
+def image(study="1.2.3", number="1", patient="Imp^One", size=0):
+    return dicom(patient, study, study + ".1", study + ".1." + number, "S" + study[-1]) + b"\0" * size
+
+
+def imports(cloud):
+    return [r["path"] for r in cloud.requests(method="PUT") if "/Import/" in r["path"]]
+
+
+def imported(cloud):
+    return cloud.requests(method="POST", path="*/update-database")
+
+
+@pytest.mark.case("dicom-6")
+@pytest.mark.parametrize("how", ["written", "renamed", "linked"])
+def test_another_slice_of_the_same_size_and_time(igtcloud, up, name, ward, how):
+    slices = [image("1.2.3", patient="Imp^One"), image("1.2.4", patient="Imp^Two")]
+    assert len(slices[0]) == len(slices[1])
+    path = put(up, {f"{name}/CD/IM000001": slices[0]}) / name / "CD/IM000001"
+    os.utime(path, (1577836800, 1577836800))
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    if how == "written":
+        path.write_bytes(slices[1])
+    else:
+        other = put(up.parent / "other", {"x": slices[1]}) / "x"
+        os.utime(other, (1577836800, 1577836800))
+        path.unlink()
+        (os.replace if how == "renamed" else os.link)(other, path)
+    os.utime(path, (1577836800, 1577836800))
+    done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")
+    assert done.summary["filesDone"] == 1 and "Imp^Two/S4" in ward.names()
+
+
+@pytest.mark.case("dicom-6")
+def test_the_same_content_with_another_inode_is_not_sent_again(cloud, igtcloud, up, name):
+    path = put(up, {f"{name}/CD/IM1": image()}) / name / "CD/IM1"
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    for _ in range(2):  # the second time without a look
+        status = path.stat()
+        copy = path.with_suffix(".new")
+        copy.write_bytes(path.read_bytes())
+        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.replace(copy, path)
+        cloud.clear()
+        done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")
+        assert done.summary["filesHandedOver"] == 1 and changes(cloud) == []
+
+
+@pytest.mark.case("dicom-6", "security-17")
+def test_another_file_of_the_same_size_and_time_in_a_study(igtcloud, up, name, ward):
+    path = put(up, {f"{name}/P1/A/x": "one"}) / name / "P1/A/x"
+    os.utime(path, (1577836800, 1577836800))
+    igtcloud.run("upload", *TREE, up, "trial")
+    path.write_text("two")
+    os.utime(path, (1577836800, 1577836800))
+    igtcloud.run("upload", *TREE, up, "trial")
+    assert ward.contents("P1/A") == {"x": b"two"}
+
+
+@pytest.mark.case("dicom-7", "dicom-8")
+def test_what_was_handed_over_is_not_called_there(cloud, igtcloud, up, name, ward):
+    put(up, {f"{name}/1.dcm": image(), f"{name}/2.dcm": image(number="2")})
+    done = igtcloud.run("upload", *IMPORT, up, "trial")
+    assert "uploaded: 1 DICOM import, 2 files" in done.err and "study" not in done.err
+    assert "1 import was handed over" in done.err
+    study = ward.study("Imp^One/S3")
+    ward.client.ok("DELETE", f"/api/data/hospitals/{ward.id}/studies/{study['studyDatabaseId']}",
+                   status=204)
+    cloud.clear()
+    done = igtcloud.run("upload", *IMPORT, up, "trial")
+    assert "2 files were handed over by an earlier import" in done.err
+    assert "already there" not in done.err and "there already" not in done.err
+    assert "--overwrite" in done.err and changes(cloud) == []
+    done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")
+    assert items(done, kind="import", result="skipped") and not items(done, kind="study")
+    igtcloud.run("upload", *IMPORT, "--overwrite", up, "trial")
+    assert len(ward.contents("Imp^One/S3", "0/")) == 2
+
+
+@pytest.mark.case("dicom-7")
+def test_an_import_never_overwrites_an_earlier_one(cloud, igtcloud, up, name, ward):
+    """A file that changed goes below another id, and by itself."""
+    put(up, {f"{name}/IM1": image("1.2.3"), f"{name}/IM2": image("1.2.3", "2")})
+    cloud.clear()
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    first = imports(cloud)
+    put(up, {f"{name}/IM1": image("1.2.4", size=2)})
+    cloud.clear()
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    second = imports(cloud)
+    assert len(first) == 2 and len(second) == 1 and not set(first) & set(second)
+    assert ward.contents("Imp^One/S3", "0/") and ward.contents("Imp^One/S4", "0/")
+    cloud.clear()
+    igtcloud.run("upload", *IMPORT, "--overwrite", up, "trial")
+    assert len(imports(cloud)) == 2 and not set(imports(cloud)) & {*first, *second}
+
+
+@pytest.mark.case("dicom-7")
+@pytest.mark.parametrize("fault", ["internal-error", "lost-answer"])
+def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, fault):
+    """It may have been heard: its id takes no file any more, and it is announced again."""
+    put(up, {f"{name}/IM1": image("1.2.3")})
+    cloud.clear()
+    cloud.faults({"fault": fault, "method": "POST", "path": "update-database", "times": 0})
+    igtcloud.run("upload", *IMPORT, up, "trial", "--retries", "1", status=SOME_FAILED)
+    first = imports(cloud)
+    cloud.clear()
+    put(up, {f"{name}/IM1": image("1.2.4", size=2)})
+    if fault == "lost-answer":  # nothing is left below the id, so nobody knows
+        done = igtcloud.run("upload", *IMPORT, up, "trial", status=SOME_FAILED)
+        assert "may have been handed over, or not" in done.err and imports(cloud) == []
+        cloud.clear()
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    assert len(imported(cloud)) == (1 if fault == "lost-answer" else 2)
+    assert len(imports(cloud)) == 1 and not set(first) & set(imports(cloud))
+    assert {"Imp^One/S3", "Imp^One/S4"} <= set(ward.names())
+
+
+# ---- words ----
+
+@pytest.mark.case("security-17")
+def test_a_file_that_was_changed_here_is_moved(igtcloud, up, name, ward, tmp_path):
+    put(up, {f"{name}/P1/A/x": "one", f"{name}/P1/A/y": "yyy"})
+    done = igtcloud.run("upload", *TREE, up, "trial")
+    out = tmp_path / "out"
+    igtcloud.run("download", out, "trial", name)
+    local = out / name / "P1---A/x"
+    local.write_text("two")
+    done = igtcloud.run("download", out, "trial", name)
+    assert local.read_text() == "one"
+    assert "1 file was already there (compared by size and date only; use --checksum)" in done.err
+    os.utime(local, (1577836800, 1577836800))  # another date, the same content
+    done = igtcloud.run("download", "--json", out, "trial", name)
+    assert done.summary["filesSkipped"] == 2
+    done = igtcloud.run("download", "--checksum", out, "trial", name)
+    assert "2 files were already there, with the same content" in done.err
