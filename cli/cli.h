@@ -196,6 +196,18 @@ void open_log(settings *s);
 /* False: some of it could not be written, which is told. */
 bool close_log(void);
 
+/* file.c: files named on the command line; "-" is standard input or output. NULL: *why says why. */
+FILE *open_input(const char *path, const char **why);
+void close_input(FILE *in);
+/* For the library, which opens it by its name. */
+const char *file_option(const char *value);
+/* append: to what is there; else it is emptied. */
+FILE *open_output(const char *path, bool append, const char **why);
+bool close_output(FILE *out); /* false: some of it could not be written */
+
+/* cmd_cat.c: prints a file of the cloud; the exit status. */
+int print_file(igt_node *file);
+
 /* place.c: places in the cloud, named on the command line. */
 #define REMOTE "igt:"
 typedef struct place {

@@ -166,16 +166,17 @@ static bool read_all(FILE *in, char **data, size_t *size) {
 }
 
 static bool read_body(request *r, const char *file) {
-  bool standard = strcmp(file, "-") == 0;
-  FILE *in = standard ? stdin : fopen(file, "re");
+  const char *why;
+  FILE *in = open_input(file, &why);
   size_t size = 0;
   bool good = in && read_all(in, &r->body, &size);
 
   if (!good)
     fprintf(stderr, "igtcloud: the body '%s' could not be read: %s\n", file,
-            errno ? strerror(errno) : "it is too large");
-  if (in && !standard)
-    fclose(in);
+            !in                ? why
+            : size >= MAX_BODY ? "it is too large"
+                               : strerror(errno));
+  close_input(in);
   r->options.body = r->body;
   r->options.body_size = size;
   return good;

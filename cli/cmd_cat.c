@@ -23,7 +23,7 @@ static int write_out(const char *data, size_t n) {
   return EXIT_DONE;
 }
 
-static int copy_out(igt_node *file) {
+int print_file(igt_node *file) {
   static char data[256 * 1024];
   igt_error err = IGT_ERROR_INIT;
   igt_reader *reader = NULL;
@@ -49,7 +49,7 @@ static int cmd_cat(settings *s) {
     return status;
   node = place_node(&p, &status);
   if (node && is_file_kind(igt_node_kind_of(node)))
-    status = copy_out(node);
+    status = print_file(node);
   else if (node)
     status = usage_error("'%s' is no file", p.path);
   place_close(&p);

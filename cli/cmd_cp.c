@@ -83,7 +83,9 @@ static int copy_down(const settings *s) {
   if (!place_open(&p, s, s->arguments[0], &status))
     return status;
   node = place_node(&p, &status);
-  if (node && is_file_kind(igt_node_kind_of(node)))
+  if (node && is_file_kind(igt_node_kind_of(node)) && strcmp(s->arguments[1], "-") == 0)
+    status = print_file(node);
+  else if (node && is_file_kind(igt_node_kind_of(node)))
     status = download(s, node, s->arguments[1]);
   else if (node)
     status = usage_error("'%s' is no file; `igtcloud download` takes studies", p.path);
@@ -201,7 +203,8 @@ const command cp_command = {
     "igt:demo/north/P1/CT/files/report.txt; a target that ends in / or is a folder keeps the\n"
     "file's name. Behind a study come files (the default), dicom (to read) or annotations, behind\n"
     "a project files; igt:PROJECT/INSTITUTE/dicom/ takes a file for the institute's DICOM import.\n"
-    "A file of that name is replaced, in one step. - as SOURCE_FILE is standard input.\n"
+    "A file of that name is replaced, in one step. - as SOURCE_FILE is standard input, as\n"
+    "TARGET_FILE standard output (as with `igtcloud cat`).\n"
     "\n"
     "  igtcloud cp igt:demo/north/P1/CT/files/report.txt .\n"
     "  igtcloud cp scan.dcm igt:demo/north/dicom/",

@@ -81,11 +81,12 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
 }
 
 static bool add_report(merge *m, const char *path) {
-  FILE *in = fopen(path, "re");
+  const char *why;
+  FILE *in = open_input(path, &why);
   bool summary, ok = false;
 
   if (!in) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, strerror(errno));
+    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, why);
     return false;
   }
   if (!copy_lines(m, in, &summary)) {
@@ -100,7 +101,7 @@ static bool add_report(merge *m, const char *path) {
       fprintf(stderr, "unfinished: %s: its run did not come to an end; run that share again\n",
               path);
   }
-  (void)fclose(in);
+  close_input(in);
   return ok;
 }
 
@@ -129,18 +130,17 @@ static int merge_all(merge *m, const settings *s) {
 /* A file that is one of the reports must not be emptied: `merge all.jsonl *.jsonl`, once more. */
 static FILE *open_out(const char *path, const settings *s) {
   struct stat out, in;
+  const char *why;
 
-  if (strcmp(path, "-") == 0)
-    return stdout;
   for (size_t i = 1; i < s->argument_count; i++)
-    if (stat(path, &out) == 0 && stat(s->arguments[i], &in) == 0 && out.st_ino == in.st_ino &&
-        out.st_dev == in.st_dev) {
+    if (stat(path, &out) == 0 && S_ISREG(out.st_mode) && stat(s->arguments[i], &in) == 0 &&
+        out.st_ino == in.st_ino && out.st_dev == in.st_dev) {
       fprintf(stderr, "igtcloud: '%s' would be merged into itself\n", s->arguments[i]);
       return NULL;
     }
-  FILE *file = fopen(path, "we");
+  FILE *file = open_output(path, false, &why);
   if (!file)
-    fprintf(stderr, "igtcloud: '%s' cannot be written: %s\n", path, strerror(errno));
+    fprintf(stderr, "igtcloud: '%s' cannot be written: %s\n", path, why);
   return file;
 }
 
@@ -152,7 +152,7 @@ static int run_merge(settings *s) {
     return status;
   snprintf(m.status, sizeof m.status, "%s", igt_status_name(IGT_OK));
   status = merge_all(&m, s);
-  if (m.out != stdout && (ferror(m.out) | fclose(m.out))) {
+  if (!close_output(m.out)) {
     fprintf(stderr, "igtcloud: '%s' could not be written\n", s->arguments[0]);
     status = EXIT_FAILED;
   }

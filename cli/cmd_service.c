@@ -33,8 +33,10 @@ static int cmd_create(settings *s) {
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   place p;
-  const char *id = organization(&p, s, &status);
 
+  if (s->key_file && strcmp(s->key_file, "-") == 0)
+    return usage_error("--key-file '-': a private key goes to a file, not to standard output");
+  const char *id = organization(&p, s, &status);
   if (!id)
     return status;
   if (igt_service_create(p.client, id, s->arguments[1], s->key_file, &service, &err) != IGT_OK) {

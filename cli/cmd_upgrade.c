@@ -59,7 +59,7 @@ static int cmd_upgrade(settings *s) {
   o.target = file;
   o.version = s->argument_count ? s->arguments[0] : NULL;
   o.dry_run = s->dry_run;
-  o.ca_file = s->ca_file;
+  o.ca_file = file_option(s->ca_file);
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
   o.retries = (int)s->retries;
   o.cancel = igt_cancel_new(); /* never freed before the end: a signal may come at any time */

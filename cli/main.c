@@ -23,7 +23,8 @@ const option common_options[] = {
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log what is done, without secrets"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print nothing but errors"},
     {"json", 0, OPTION_FLAG, AT(json), NULL, NULL, "results as JSON lines on standard output"},
-    {"log-file", 0, OPTION_TEXT, AT(log_file), "FILE", NULL, "append the log to a file"},
+    {"log-file", 0, OPTION_TEXT, AT(log_file), "FILE", NULL,
+     "append the log to a file; - is standard output"},
     {"no-progress", 0, OPTION_FLAG, AT(no_progress), NULL, NULL, "no progress on the terminal"},
     {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "this text"},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
@@ -83,7 +84,13 @@ const option common_options[] = {
        "RATE",                                                                                       \
        NULL,                                                                                         \
        "bytes a second in all: 20M, or hours: '08:00-18:00 20M, off'"},                              \
-      {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},             \
+      {"report",                                                                                     \
+       0,                                                                                            \
+       OPTION_TEXT,                                                                                  \
+       AT(report),                                                                                   \
+       "FILE",                                                                                       \
+       NULL,                                                                                         \
+       "a JSON line for each file; - is standard output"},                                           \
       {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
   {                                                                                                  \
     "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"                     \
@@ -136,7 +143,8 @@ static const option verify_options[] = {
      "files at once in one study (default: no cap)"},
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
      "connections to S3 at most (default 128); up to 16 files are read at once"},
-    {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL, "a JSON line for each file"},
+    {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL,
+     "a JSON line for each file; - is standard output"},
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
      "where uploads remembered the digests of their files"},
     {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "ask the store alone"},

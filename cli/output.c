@@ -161,17 +161,16 @@ bool close_log(void) {
 
 void open_log(settings *s) {
   FILE *out = stderr;
+  const char *why;
 
   if (!s->debug && !s->log_file) {
     igt_log_set(show_warning, s, IGT_LOG_WARNING);
     return;
   }
   if (s->log_file) {
-    int fd = open(s->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    out = fd >= 0 ? fdopen(fd, "a") : NULL;
+    out = open_output(s->log_file, true, &why);
     if (!out) {
-      fprintf(stderr, "igtcloud: the log file '%s' cannot be written: %s\n", s->log_file,
-              strerror(errno));
+      fprintf(stderr, "igtcloud: the log file '%s' cannot be written: %s\n", s->log_file, why);
       exit(EXIT_FAILED);
     }
     log_file = out;

@@ -115,6 +115,7 @@ static void on_message(void *payload, igt_status status, const char *text) {
 
 report *report_open(const settings *s, const char *verb, int *exit_status) {
   report *r = calloc(1, sizeof *r);
+  const char *why;
 
   if (!r) {
     *exit_status = EXIT_FAILED;
@@ -122,9 +123,10 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   }
   r->s = s;
   r->verb = verb;
-  if (s->report && !(r->file = fopen(s->report, "we"))) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report,
-            strerror(errno));
+  /* --json already writes these lines to standard output. */
+  bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
+  if (wanted && !(r->file = open_output(s->report, false, &why))) {
+    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report, why);
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -245,8 +247,7 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
     write_summary(stdout, summary, status);
   if (r->file) {
     write_summary(r->file, summary, status);
-    bool bad = ferror(r->file) != 0;
-    if ((fclose(r->file) != 0 || bad) && status == IGT_OK) {
+    if (!close_output(r->file) && status == IGT_OK) {
       fprintf(stderr, "igtcloud: the report '%s' could not be written\n", r->s->report);
       result = EXIT_FAILED;
     }

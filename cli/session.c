@@ -114,8 +114,8 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
 
   o.domain = domain;
   o.user = s->user;
-  o.service_file = s->service_file;
-  o.ca_file = s->ca_file;
+  o.service_file = file_option(s->service_file);
+  o.ca_file = file_option(s->ca_file);
   o.prompt = prompt;
   o.prompt_payload = payload.to;
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);

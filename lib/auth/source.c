@@ -71,6 +71,10 @@ static igt_status name_service(igt__source *source, igt_error *err) {
   int n = source->user ? snprintf(source->service_id, sizeof source->service_id, "%s", source->user)
                        : snprintf(source->service_id, sizeof source->service_id, "%.*s", len, base);
 
+  if (!source->user && (igt__str_starts(source->service_file, "/dev/") ||
+                        igt__str_starts(source->service_file, "/proc/")))
+    return igt__fail(err, IGT_E_INVALID,
+                     "a key that comes through a pipe has no name: name the service (--user)");
   if (n <= 0 || (size_t)n >= sizeof source->service_id)
     return igt__fail(err, IGT_E_INVALID, "the service's id is empty or too long");
   return IGT_OK;
@@ -79,7 +83,7 @@ static igt_status name_service(igt__source *source, igt_error *err) {
 static void warn_if_readable(const char *path) {
   struct stat st;
 
-  if (stat(path, &st) == 0 && (st.st_mode & 077))
+  if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
     IGT__WARN(IGT_LOG_AUTH,
               "the key file %s can be used by others (mode %04o); make it private with: "
               "chmod 600 %s",

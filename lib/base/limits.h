@@ -59,6 +59,8 @@
 #define IGT__MAX_TOKEN (16u * 1024)
 #define IGT__TOKEN_FILE_SIZE (5u * 4096)
 #define IGT__MAX_KEY_FILE (64u * 1024)
+/* Certificates that come through a pipe: the system's store has some 250 KiB. */
+#define IGT__MAX_CA_FILE (8u * 1024 * 1024)
 /* A study.json next to data; larger is not one. */
 #define IGT__MAX_STUDY_JSON (8u * 1024 * 1024)
 /* Its values, of which it has some hundreds: 64 studies that are to be created may wait. */

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,24 +118,67 @@ char *igt__path_partial(const char *path, const char *salt) {
   return igt__buf_take(&out);
 }
 
+/* ---- reading a whole file ---- */
+
+#define WRITER_WAIT_MS 500     /* for the one who is about to open a FIFO */
+#define SILENCE_MS (60 * 1000) /* of one who has opened it */
+
+/* A pipe that is read without blocking. */
+typedef struct pipe_state {
+  bool is_pipe;
+  bool has_writer; /* it was seen that there is one */
+  int waited_ms;
+} pipe_state;
+
+/* After a read of a pipe that gave nothing. IGT_OK: read again; *end: it has come to its end. */
+static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, const char *path,
+                                bool *end, igt_error *err) {
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+  *end = n == 0 && (any || pipe->has_writer);
+  if (*end)
+    return IGT_OK;
+  if (n == 0) { /* an end before the beginning: there is no writer, or not yet */
+    if (pipe->waited_ms >= WRITER_WAIT_MS)
+      return igt__fail(err, IGT_E_IO, "'%s' is a pipe, and nothing writes to it", path);
+    (void)poll(NULL, 0, 10);
+    pipe->waited_ms += 10;
+    return IGT_OK;
+  }
+  pipe->has_writer = true;
+  int ready = poll(&wait, 1, SILENCE_MS);
+  if (ready > 0)
+    return IGT_OK;
+  if (ready < 0 && errno == EINTR)
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+  return igt__fail(err, IGT_E_IO, "'%s' is a pipe, and nothing was written to it for a minute",
+                   path);
+}
+
 static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, igt_error *err) {
   char piece[16384];
-  for (;;) {
+  struct stat st;
+  pipe_state pipe = {.is_pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)};
+  igt_status status = IGT_OK;
+  bool end = false;
+
+  while (status == IGT_OK && !end) {
     ssize_t n = read(fd, piece, sizeof piece);
     if (n < 0 && errno == EINTR)
       continue;
-    igt_status status = IGT_OK;
-    if (n < 0)
+    if (pipe.is_pipe && (n == 0 || (n < 0 && errno == EAGAIN)))
+      status = wait_for_pipe(&pipe, fd, n, out->len > 0, path, &end, err);
+    else if (n < 0)
       status = igt__fail_errno(err, errno, "cannot read '%s'", path);
     else if (!igt__buf_append(out, piece, (size_t)n))
       status = out->too_long
                    ? igt__fail(err, IGT_E_LIMIT, "'%s' is larger than %zu bytes", path, max)
                    : igt__fail_memory(err);
-    if (status != IGT_OK || n == 0) {
-      igt__wipe(piece, sizeof piece); /* it may have been a key */
-      return status;
-    }
+    else
+      end = n == 0;
   }
+  igt__wipe(piece, sizeof piece); /* it may have been a key */
+  return status;
 }
 
 igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_t *len,
@@ -153,13 +198,42 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
   return status;
 }
 
+/* The caller's own descriptor, by its name; -1: path is no such name. */
+static int descriptor_of(const char *path) {
+  static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+  const char *digits = strcmp(path, "/dev/stdin") == 0 ? "0" : NULL;
+
+  for (size_t i = 0; i < 2; i++)
+    if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+      digits = path + strlen(folders[i]);
+  if (!digits || !*digits || strlen(digits) > 6 || digits[strspn(digits, "0123456789")])
+    return -1;
+  return atoi(digits);
+}
+
+/* Waits for nothing, and takes files and pipes alone. */
+static igt_status open_named(const char *path, int *fd, igt_error *err) {
+  int own = descriptor_of(path);
+  struct stat st;
+
+  *fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 3)
+                 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (*fd < 0)
+    return igt__fail_errno(err, errno, "cannot open '%s'", path);
+  if (own >= 0 || (fstat(*fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode))))
+    return IGT_OK;
+  close(*fd);
+  return igt__fail(err, IGT_E_IO, "'%s' is neither a file nor a pipe", path);
+}
+
 igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err) {
   *data = NULL;
   *len = 0;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0)
-    return igt__fail_errno(err, errno, "cannot open '%s'", path);
-  igt_status status = igt__fd_read(fd, path, max, data, len, err);
-  close(fd);
+  int fd;
+  igt_status status = open_named(path, &fd, err);
+  if (status == IGT_OK) {
+    status = igt__fd_read(fd, path, max, data, len, err);
+    close(fd);
+  }
   return status;
 }

@@ -92,7 +92,9 @@ int64_t igt__mtime_ns(const struct stat *st); /* nanoseconds since 1970 */
  * for that gets a digest of itself. `salt` ("" for none) tells two apart. out: igt__free. */
 char *igt__path_partial(const char *path, const char *salt);
 
-/* Reads a whole small file; past max is IGT_E_LIMIT. *data is NUL-terminated, igt__free it. */
+/* Reads a whole small file that the user named (what is in a tree: igt__root_read_file); past max
+ * is IGT_E_LIMIT. It may be a pipe, such as <(...); one that nothing writes to is IGT_E_IO after
+ * half a second, as are devices and sockets. *data is NUL-terminated, igt__free it. */
 igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err);
 /* The same of what is open; path is for messages. */
 igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_t *len,

@@ -150,8 +150,19 @@ static void set_callbacks(igt__slot *slot) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
 }
 
-static CURLcode set_trust(CURL *easy, const char *ca_file) {
-  CURLcode code = CURLE_OK;
+static CURLcode set_certificates(CURL *easy, const igt__http *http) {
+  struct curl_blob pem = {http->ca_pem, http->ca_pem_size, CURL_BLOB_NOCOPY};
+  CURLcode code = http->ca_pem ? curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem)
+                               : curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+
+  if (code)
+    return code;
+  return http->ca_pem ? curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &pem)
+                      : curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, http->ca_file);
+}
+
+static CURLcode set_trust(CURL *easy, const igt__http *http) {
+  CURLcode code;
 
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
@@ -159,11 +170,9 @@ static CURLcode set_trust(CURL *easy, const char *ca_file) {
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  if (!ca_file)
-    return code;
-  code = curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-  if (!code)
-    code = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file);
+  if (!http->ca_file)
+    return CURLE_OK;
+  code = set_certificates(easy, http);
   /* The system's folder would be trusted beside the file. */
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
@@ -194,7 +203,7 @@ igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_NOPROXY, http->proxies.none);
   if (!code)
-    code = set_trust(easy, http->ca_file);
+    code = set_trust(easy, http);
   return code ? igt__fail(err, IGT_E_NO_MEMORY, "libcurl refuses a setting: %s",
                           curl_easy_strerror(code))
               : IGT_OK;

@@ -199,6 +199,8 @@ struct igt__http {
   igt__loop *loops;
   unsigned loop_count;
   char *user_agent, *ca_file;
+  char *ca_pem; /* what was in ca_file, where it is a pipe, which can be read once; else NULL */
+  size_t ca_pem_size;
   unsigned connect_timeout_ms, idle_timeout_ms, retries;
   igt__proxies proxies;
   igt__rate rate;

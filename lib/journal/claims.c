@@ -36,8 +36,9 @@ static off_t place_of(const char *origin, const char *institute, const char *nam
  * the other's upload. */
 static bool open_claims(igt__journal *journal) {
   pthread_mutex_lock(&journal->lock);
-  if (journal->claims < 0)
-    journal->claims = open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (journal->claims < 0) /* igt__journal_open saw that it is a file, or not there */
+    journal->claims =
+        open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   pthread_mutex_unlock(&journal->lock);
   return journal->claims >= 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -261,6 +262,24 @@ static igt_status name_claims(igt__journal *journal, const char *path, igt_error
   return IGT_OK;
 }
 
+/* SQLite would wait for a FIFO, and so would whoever locks one. */
+static igt_status see_files(const char *path, igt_error *err) {
+  static const char *const tails[] = {"", "-wal", "-shm", "-journal", ".lock"};
+
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    char name[IGT__MAX_PATH + 16];
+    struct stat st;
+    if (snprintf(name, sizeof name, "%s%s", path, tails[i]) >= (int)sizeof name)
+      return igt__fail(err, IGT_E_LIMIT, "the path of the journal is too long");
+    /* A link to the journal is the user's; beside it there are none. */
+    if ((i == 0 ? stat(name, &st) : lstat(name, &st)) == 0 && !S_ISREG(st.st_mode))
+      return igt__fail(err, IGT_E_IO,
+                       "the journal %s cannot be used: %s is not a regular file; remove it", path,
+                       i == 0 ? "it" : name);
+  }
+  return IGT_OK;
+}
+
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err) {
   igt__journal *journal = igt__calloc(1, sizeof *journal);
@@ -279,6 +298,8 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
     path = own;
   if (status == IGT_OK)
     status = make_folder(path, err);
+  if (status == IGT_OK)
+    status = see_files(path, err);
   if (status == IGT_OK)
     status = open_at(journal, path, err);
   if (status == IGT_E_PARSE) {

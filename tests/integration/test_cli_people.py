@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud service create|list|delete` and `igtcloud user ...`, with what they leave behind."""
 
+import os
 import re
+import subprocess
+import threading
 
 import pytest
 
@@ -35,6 +38,25 @@ def test_a_service_is_created_and_signs_in(igtcloud, here):
     assert "PRIVATE" not in done.text + done.err
     who = igtcloud.run("whoami", "--service-file", key, "--json", sign_in=False).lines[0]
     assert who["user"] == service and who["isService"] is True
+
+
+@pytest.mark.case("security-8", "transfers-29")
+def test_a_key_through_a_pipe(igtcloud, here):
+    service = igtcloud.run("service create", "trial/north", "station", cwd=here).text.strip()
+    key = (here / f"{service}.pem").read_bytes()
+    os.mkfifo(here / "fifo.pem")
+    writer = threading.Thread(target=(here / "fifo.pem").write_bytes, args=(key,))
+    writer.start()
+    me = ["--user", service]
+    assert service in igtcloud.run("whoami", *me, "--service-file", here / "fifo.pem",
+                                   sign_in=False).text
+    writer.join()
+    with open(here / f"{service}.pem", "rb") as stdin:
+        command = [*igtcloud.command("whoami", *me, "--service-file", "-", sign_in=False)]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=30, check=True)
+    assert service.encode() in done.stdout
+    done = igtcloud.run("whoami", "--service-file", "-", sign_in=False, status=None)
+    assert done.status != 0 and "--user" in done.err
 
 
 def test_where_the_key_goes(igtcloud, here):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Certificates are checked on every connection, REST and S3 alike, and nothing is said before."""
 
+import os
 import ssl
 
 import pytest
@@ -40,6 +41,22 @@ def test_up_and_down(cloud, authority, home, tmp_path):
         assert "sent.txt" in csv.text
         methods = {(method, path.startswith("/api/")) for method, path, _ in gateway.seen}
     assert {("GET", True), ("POST", True), ("GET", False), ("PUT", False)} <= methods
+
+
+@pytest.mark.case("security-8")
+def test_certificates_through_a_pipe(cloud, authority, stranger, home, tmp_path):
+    """<(...) can be read once, and is trusted on every connection; nothing else is."""
+    def through_a_pipe(issuer, status):
+        with Gateway(cloud.url, authority.issue("localhost")) as gateway:
+            reader, writer = os.pipe()
+            with open(reader, "rb"), open(writer, "wb") as out:
+                out.write(issuer.file.read_bytes())
+                out.close()
+                return Program(gateway.url, home).run(
+                    "download", "--retries", "0", "--ca-file", f"/dev/fd/{reader}",
+                    tmp_path / "out", "demo", "north", status=status, pass_fds=[reader])
+    through_a_pipe(authority, 0)
+    assert "certificate" in through_a_pipe(stranger, FAILED).err
 
 
 @pytest.mark.parametrize("what", ["unknown authority", "another name", "expired", "not yet valid"])

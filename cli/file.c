@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that are named on the command line: reports, logs, request bodies.
+ *
+ * "-" is standard input or output. The names of the caller's own descriptors (/dev/stdin,
+ * /dev/stderr, /dev/fd/63, which is what <(...) becomes) are taken as these, whatever is behind
+ * them. Everything else is opened without blocking, and must be a file, or a pipe that has another
+ * end: a FIFO that nobody writes to is an error at once, in place of a wait that nothing ends.
+ *
+ * What is written has patients' names in it, and may be named in a folder that others can write to.
+ * So it is made with mode 0600, and a link that leads to a file, a file of another user, and one
+ * with a second name are refused. A link to a device or to a standard stream is what containers
+ * have (/var/log/x.log -> /dev/stdout), and is followed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define WRITER_WAIT_MS 500 /* for the one who is about to open a FIFO */
+#define WRITER_STEP_MS 10
+
+/* The number in /dev/fd/N and its like; -1: path is no such name. */
+static int descriptor_of(const char *path) {
+  static const char *const standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
+  static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+  const char *digits = NULL;
+
+  for (int i = 0; i < 3; i++)
+    if (strcmp(path, standard[i]) == 0)
+      return i;
+  for (size_t i = 0; i < 2; i++)
+    if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+      digits = path + strlen(folders[i]);
+  if (!digits || !*digits || strlen(digits) > 6 || digits[strspn(digits, "0123456789")])
+    return -1;
+  return atoi(digits);
+}
+
+static const char *kind_of(const struct stat *st) {
+  return S_ISDIR(st->st_mode)    ? "it is a folder"
+         : S_ISSOCK(st->st_mode) ? "it is a socket"
+         : S_ISBLK(st->st_mode)  ? "it is a disk"
+                                 : "it is a device";
+}
+
+static void make_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+
+  if (flags >= 0)
+    (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+/* fd is taken over. */
+static FILE *stream_of(int fd, const char *mode, const char **why) {
+  FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;
+
+  if (!file) {
+    *why = strerror(errno);
+    if (fd >= 0)
+      close(fd);
+  }
+  return file;
+}
+
+/* ---- input ---- */
+
+/* Reading is how to tell: without a writer there is an end at once. *first: a byte that came, which
+ * is the reader's; else EOF. */
+static const char *wait_for_writer(int fd, int *first) {
+  for (int waited = 0; waited < WRITER_WAIT_MS; waited += WRITER_STEP_MS) {
+    unsigned char c;
+    ssize_t n = read(fd, &c, 1);
+    *first = n == 1 ? c : EOF;
+    if (n == 1 || (n < 0 && errno == EAGAIN))
+      return NULL; /* one that has nothing to say yet is waited for, as with any pipe */
+    if (n < 0 && errno != EINTR)
+      return strerror(errno);
+    (void)poll(NULL, 0, WRITER_STEP_MS);
+  }
+  return "it is a pipe, and nothing writes to it";
+}
+
+static bool is_empty_device(const struct stat *st) {
+  return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3); /* /dev/null */
+}
+
+FILE *open_input(const char *path, const char **why) {
+  int own = descriptor_of(path), first = EOF, fd;
+  struct stat st;
+  FILE *in;
+
+  *why = NULL;
+  if (strcmp(path, "-") == 0)
+    return stdin;
+  if (own >= 0)
+    return stream_of(fcntl(own, F_DUPFD_CLOEXEC, 3), "r", why);
+  fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0 || fstat(fd, &st) != 0)
+    *why = errno == ENXIO ? "it is a socket or a device" : strerror(errno);
+  else if (S_ISFIFO(st.st_mode))
+    *why = wait_for_writer(fd, &first);
+  else if (!S_ISREG(st.st_mode) && !is_empty_device(&st))
+    *why = kind_of(&st);
+  if (*why) {
+    if (fd >= 0)
+      close(fd);
+    return NULL;
+  }
+  make_blocking(fd);
+  in = stream_of(fd, "r", why);
+  if (in && first != EOF)
+    (void)ungetc(first, in);
+  return in;
+}
+
+const char *file_option(const char *value) {
+  return value && strcmp(value, "-") == 0 ? "/dev/stdin" : value;
+}
+
+void close_input(FILE *in) {
+  if (in && in != stdin)
+    (void)fclose(in);
+}
+
+/* ---- output ---- */
+
+/* NULL: it may be written to. */
+static const char *trouble_with(int fd, bool append) {
+  struct stat st;
+
+  if (fstat(fd, &st) != 0)
+    return strerror(errno);
+  if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+    return NULL;
+  if (!S_ISREG(st.st_mode))
+    return kind_of(&st);
+  if (st.st_uid != geteuid() && st.st_uid != 0)
+    return "it is another user's file, who could read what is written";
+  if (st.st_nlink > 1)
+    return "it is a file that has another name, too (a hard link)";
+  if (append)
+    return NULL;
+  if ((st.st_mode & 077 && fchmod(fd, st.st_mode & 0700) != 0) || ftruncate(fd, 0) != 0)
+    return strerror(errno);
+  return NULL;
+}
+
+/* A link to a standard stream or a device; -1: to anything else. */
+static int open_linked(const char *path, int flags, const char **why) {
+  char target[32];
+  ssize_t n = readlink(path, target, sizeof target - 1);
+  struct stat st;
+  int own;
+
+  target[n > 0 ? n : 0] = '\0';
+  own = descriptor_of(target);
+  if (own == STDOUT_FILENO || own == STDERR_FILENO)
+    return fcntl(own, F_DUPFD_CLOEXEC, 3);
+  if (stat(path, &st) != 0 || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) {
+    *why = "it is a link, and links to files are not followed";
+    return -1;
+  }
+  return open(path, flags & ~(O_NOFOLLOW | O_CREAT));
+}
+
+FILE *open_output(const char *path, bool append, const char **why) {
+  int flags =
+      O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | (append ? O_APPEND : 0);
+  int own = descriptor_of(path), fd;
+
+  *why = NULL;
+  if (strcmp(path, "-") == 0)
+    return stdout;
+  if (own >= 0)
+    return stream_of(fcntl(own, F_DUPFD_CLOEXEC, 3), "a", why);
+  fd = open(path, flags, 0600);
+  if (fd < 0 && errno == ELOOP)
+    fd = open_linked(path, flags, why);
+  if (fd < 0 && !*why)
+    *why =
+        errno == ENXIO ? "it is a pipe that nothing reads, a socket or a device" : strerror(errno);
+  if (fd < 0 || (*why = trouble_with(fd, append)) != NULL) {
+    if (fd >= 0)
+      close(fd);
+    return NULL;
+  }
+  make_blocking(fd);
+  return stream_of(fd, append ? "a" : "w", why);
+}
+
+bool close_output(FILE *out) {
+  bool good = fflush(out) == 0 && !ferror(out);
+
+  return (out == stdout || fclose(out) == 0) && good;
+}
