@@ -76,6 +76,47 @@ static size_t rate_piece(struct igt__http_private *priv, size_t n) {
   return n < most ? n : (size_t)most;
 }
 
+/* ---- what has left ---- */
+
+/* A whole body leaves without our help. */
+static uint64_t handed_over(const struct igt__http_private *priv) {
+  curl_off_t n = 0;
+
+  if (!priv->whole_body || !priv->slot ||
+      curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &n) != CURLE_OK || n < 0)
+    return priv->up;
+  return (uint64_t)n;
+}
+
+/* Bytes that the kernel holds for a slow line have not gone anywhere yet, but their number falls.
+ */
+static uint64_t sent(const struct igt__http_private *priv) {
+  uint64_t up = handed_over(priv);
+  int n = 0;
+
+  if (up == 0 || !priv->slot || priv->slot->fd == CURL_SOCKET_BAD ||
+      ioctl(priv->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
+    return up;
+  return (uint64_t)n < up ? up - (uint64_t)n : 0;
+}
+
+/* Progress and the measured rate go by what the other side has, not by what waits in the kernel:
+ * on a slow line that is seconds. */
+static void tell_sent(struct igt__http_private *priv) {
+  igt__http_request *req = priv->req;
+  uint64_t n;
+
+  if (!req->on_progress || priv->whole_body || req->body_len == 0)
+    return;
+  n = sent(priv);
+  if (n > req->body_len)
+    n = req->body_len;
+  if (n <= priv->told)
+    return;
+  req->on_progress(req, n - priv->told, 0);
+  priv->told = n;
+}
+
 static size_t on_send(char *out, size_t size, size_t n, void *arg) {
   struct igt__http_private *priv = ((igt__slot *)arg)->priv;
   igt__http_request *req = priv->req;
@@ -89,6 +130,7 @@ static size_t on_send(char *out, size_t size, size_t n, void *arg) {
     return 0;
   if (must_pause(priv, IGT__UP, n))
     return CURL_READFUNC_PAUSE;
+  tell_sent(priv);
   if (req->body) {
     memcpy(out, (const char *)req->body + priv->body_pos, n);
   } else {
@@ -100,8 +142,6 @@ static size_t on_send(char *out, size_t size, size_t n, void *arg) {
   priv->body_pos += n;
   priv->up += n;
   req->bytes_sent = priv->body_pos;
-  if (req->on_progress)
-    req->on_progress(req, n, 0);
   return n;
 }
 
@@ -324,7 +364,7 @@ static void reset(struct igt__http_private *priv) {
   priv->sent = false;
   priv->paused = 0;
   priv->body_pos = 0;
-  priv->up = priv->down = priv->marked = 0;
+  priv->up = priv->down = priv->marked = priv->told = 0;
   priv->began_at = priv->mark_at = priv->crawl_at = igt__mono_us();
   priv->crawl_marked = 0;
   priv->crawls = false;
@@ -354,28 +394,6 @@ igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, i
 
 /* ---- silence ---- */
 
-/* A whole body leaves without our help. */
-static uint64_t handed_over(const struct igt__http_private *priv) {
-  curl_off_t n = 0;
-
-  if (!priv->whole_body || !priv->slot ||
-      curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &n) != CURLE_OK || n < 0)
-    return priv->up;
-  return (uint64_t)n;
-}
-
-/* Bytes that the kernel holds for a slow line have not gone anywhere yet, but their number falls.
- */
-static uint64_t sent(const struct igt__http_private *priv) {
-  uint64_t up = handed_over(priv);
-  int n = 0;
-
-  if (up == 0 || !priv->slot || priv->slot->fd == CURL_SOCKET_BAD ||
-      ioctl(priv->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
-    return up;
-  return (uint64_t)n < up ? up - (uint64_t)n : 0;
-}
-
 /* Under a lower rate of our own it is we who are slow. */
 static bool is_crawling(struct igt__http_private *priv, uint64_t moved, int64_t now) {
   uint64_t limit = atomic_load(&priv->http->rate.limit);
@@ -395,6 +413,7 @@ bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
   uint64_t moved = sent(priv) + priv->down;
   int64_t passed = now - priv->mark_at;
 
+  tell_sent(priv);
   /* Before, the connect timeout rules; a pause by the rate is ours. */
   if (!priv->sent || priv->paused) {
     priv->mark_at = priv->crawl_at = now;

@@ -97,8 +97,8 @@ struct igt__http_request {
   bool (*on_retry)(igt__http_request *req, const igt_error *err, igt__retry *retry);
   /* Once, last. err is valid during the call. The request may be freed or submitted again. */
   void (*on_done)(igt__http_request *req, igt_status status, const igt_error *err);
-  /* Body bytes sent and received since the last call, for progress; may be NULL. What an attempt
-   * that failed had moved is not taken back. */
+  /* Body bytes received, or sent and acknowledged, since the last call, for progress; may be NULL.
+   * What an attempt that failed had moved is not taken back. */
   void (*on_progress)(igt__http_request *req, uint64_t up, uint64_t down);
 
   /* ---- answer ---- */

@@ -253,6 +253,7 @@ struct igt__http_private {
   unsigned paused; /* CURLPAUSE_ bits, by the rate */
   uint64_t body_pos;
   uint64_t up, down; /* bytes moved, headers of the answer too */
+  uint64_t told;     /* of the body, by on_progress */
   uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */
   int64_t mark_at;
   uint64_t crawl_marked; /* the same over a longer time */

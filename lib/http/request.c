@@ -532,10 +532,20 @@ static bool follow(struct igt__http_private *priv) {
   return ok;
 }
 
-static void note_whole_body(struct igt__http_private *priv) {
+/* A response >= 200 to the whole body acknowledges it. */
+static void note_rest(struct igt__http_private *priv, CURLcode code) {
+  igt__http_request *req = priv->req;
+
+  if (!code && req->on_progress && req->body_len > priv->told && req->bytes_sent == req->body_len)
+    req->on_progress(req, req->body_len - priv->told, 0);
+}
+
+static void note_sent(struct igt__http_private *priv, CURLcode code) {
   igt__http_request *req = priv->req;
   curl_off_t sent = 0;
 
+  if (!priv->whole_body)
+    note_rest(priv, code);
   if (!priv->whole_body ||
       curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent <= 0)
     return;
@@ -588,7 +598,7 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   if (!code && !priv->answering)
     code = CURLE_RECV_ERROR;
   log_attempt(priv, code);
-  note_whole_body(priv);
+  note_sent(priv, code);
   if (error && igt__answer_is_redirect(priv) && follow(priv)) {
     release_slot(priv);
     priv->req->attempts--; /* one attempt, in several places */

@@ -125,7 +125,7 @@ static void compare_task(void *arg) {
     status = ask_journal(c, &st, &found, &err);
   if (fd >= 0)
     close(fd);
-  igt__group_moved(c->group, c->size);
+  igt__group_present(c->group, c->size);
   if (status == IGT_OK)
     tell(c, &found);
   else if (status == IGT_E_CANCELLED || igt__run_stopping(c->run))
@@ -136,7 +136,7 @@ static void compare_task(void *arg) {
   else
     report(c, IGT_RESULT_FAILED, &found, "", &err);
   end(c);
-  igt__sched_piece_done(sched);
+  igt__sched_piece_done(sched, 0);
 }
 
 /* ---- the scheduler's side ---- */

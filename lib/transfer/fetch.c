@@ -275,6 +275,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->only_new = file->only_new;
   f->large = file->size > IGT__FETCH_RANGE;
   f->partial.fd = -1;
+  f->work.weight = file->size < IGT__FETCH_RANGE ? file->size : IGT__FETCH_RANGE;
   f->work.take = take;
   f->work.start = start;
   f->work.drop = drop;

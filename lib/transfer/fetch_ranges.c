@@ -103,7 +103,7 @@ static igt_status prepare(fetch *f, igt_error *err) {
   f->resumed = igt__fetch_recall(f);
   f->missing = 0;
   for (size_t i = 0; i < f->range_count; i++) {
-    igt__group_moved(f->group, f->got[i]);
+    igt__group_present(f->group, f->got[i]);
     f->missing += !igt__fetch_has(f, i);
   }
   f->next_range = 0;
@@ -116,6 +116,7 @@ static void verify_task(void *arg);
 void igt__fetch_prepare(void *arg) {
   fetch *f = arg;
   igt__run *run = f->run;
+  uint64_t weight = f->work.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = prepare(f, &err);
 
@@ -126,7 +127,7 @@ void igt__fetch_prepare(void *arg) {
   } else {
     igt__fetch_come_back(f, true);
   }
-  igt__sched_piece_done(run->sched);
+  igt__sched_piece_done(run->sched, weight);
 }
 
 /* ---- ranges ---- */
@@ -213,6 +214,7 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
   piece *p = req->payload;
   fetch *f = p->file;
   igt__sched *sched = f->run->sched;
+  uint64_t weight = f->work.weight;
   igt_error mine = IGT_ERROR_INIT;
   bool last;
 
@@ -235,11 +237,13 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
   igt__piece_free(p);
   if (last)
     ranges_ended(f);
-  igt__sched_piece_done(sched);
+  igt__sched_piece_done(sched, weight);
 }
 
 void igt__fetch_range(fetch *f, size_t i) {
   igt_error err = IGT_ERROR_INIT;
+  igt__sched *sched = f->run->sched;
+  uint64_t weight = f->work.weight;
   piece *p = igt__piece_new(f, IGT__S3_GET, &err);
 
   if (!p) {
@@ -248,10 +252,9 @@ void igt__fetch_range(fetch *f, size_t i) {
     note_failure(f, err.status, &err);
     bool last = f->in_flight == 0;
     pthread_mutex_unlock(&f->lock);
-    igt__sched *sched = f->run->sched;
     if (last)
       ranges_ended(f);
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, weight);
     return;
   }
   p->range = i;

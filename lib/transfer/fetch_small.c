@@ -152,6 +152,7 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   fetch *f = p->file;
   igt__sched *sched = f->run->sched;
   char digest[128];
+  uint64_t weight = f->work.weight;
   igt_error err = IGT_ERROR_INIT;
 
   if (status != IGT_OK)
@@ -167,17 +168,18 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   } else {
     small_failed(p, status, &err);
   }
-  igt__sched_piece_done(sched);
+  igt__sched_piece_done(sched, weight);
 }
 
 void igt__fetch_small(fetch *f) {
   igt_error err = IGT_ERROR_INIT;
   igt__sched *sched = f->run->sched;
+  uint64_t weight = f->work.weight;
   piece *p = igt__piece_new(f, IGT__S3_GET, &err);
 
   if (!p) {
     igt__fetch_failed(f, err.status, &err);
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, weight);
     return;
   }
   p->req.continues = true;

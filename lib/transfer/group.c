@@ -136,14 +136,18 @@ void igt__group_found(igt__group *group, uint64_t size) {
   pthread_mutex_unlock(&run->lock);
 }
 
-void igt__group_moved(igt__group *group, uint64_t bytes) {
+void igt__group_present(igt__group *group, uint64_t bytes) {
   igt__run *run = group->run;
 
   pthread_mutex_lock(&run->lock);
   group->progress.bytes_moved += bytes;
   run->totals.bytes_settled += bytes;
   pthread_mutex_unlock(&run->lock);
-  igt__sched_moved(run->sched, bytes);
+}
+
+void igt__group_moved(igt__group *group, uint64_t bytes) {
+  igt__group_present(group, bytes);
+  igt__sched_moved(group->run->sched, bytes);
 }
 
 void igt__group_unmoved(igt__group *group, uint64_t bytes) {

@@ -146,7 +146,8 @@ void igt__group_is_import(igt__group *group);
 void igt__group_close(igt__group *group);
 /* Totals: a file that has to be moved was found / bytes moved for it / it is settled. */
 void igt__group_found(igt__group *group, uint64_t size);
-void igt__group_moved(igt__group *group, uint64_t bytes);
+void igt__group_moved(igt__group *group, uint64_t bytes);   /* over the line */
+void igt__group_present(igt__group *group, uint64_t bytes); /* by an earlier run */
 void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes them back */
 /* Fills the item's group fields and reports it. */
 void igt__group_item(igt__group *group, igt_item *item);

@@ -9,7 +9,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "transfer/flow.h"
 #include "transfer/pace.h"
+
+/* Bytes that move are looked at this often: on a good line the first 10 ms tell that it is one. */
+#define LOOK_US 5000
 
 struct igt__lane {
   igt__lane *next; /* in the ring of lanes that have queued work */
@@ -26,12 +30,17 @@ struct igt__sched {
   pthread_cond_t room;
   igt__lane *ring, **ring_tail;
   igt__pace pace;
+  igt__flow flow;
   unsigned running, works_per_lane;
-  _Atomic uint64_t moved; /* since the last piece */
+  _Atomic uint64_t moved;  /* since the last piece */
+  _Atomic uint64_t flowed; /* since the last look */
+  _Atomic int64_t looked_at;
   size_t backlog;
   size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
   bool pumping, stopped;
-  unsigned leaving; /* threads that have given something back and look for what comes next */
+  bool refused;          /* a work waits for the line */
+  unsigned queued_begun; /* works that are queued with pieces left to give */
+  unsigned leaving;      /* threads that have given something back and look for what comes next */
   pthread_cond_t left;
 };
 
@@ -45,6 +54,7 @@ igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lan
   (void)pthread_cond_init(&sched->left, NULL);
   sched->ring_tail = &sched->ring;
   igt__pace_init(&sched->pace, slots, most, igt__mono_us());
+  igt__flow_init(&sched->flow, most, igt__mono_us());
   sched->works_per_lane = works_per_lane;
   return sched;
 }
@@ -107,27 +117,42 @@ static void ring_remove_locked(igt__sched *sched, igt__lane *lane) {
     }
 }
 
-static void queue_locked(igt__lane *lane, igt__work *work) {
+static void queue_locked(igt__sched *sched, igt__lane *lane, igt__work *work) {
   if (work->queued)
     return;
   work->queued = true;
+  sched->queued_begun += work->begun;
   work->next = NULL;
   *lane->tail = work;
   lane->tail = &work->next;
 }
 
+/* On a slow line a large piece waits until those in flight are done; small ones go on. A file that
+ * was begun goes on before another one is: one that is complete is worth more than two halves. */
+static bool fits_locked(igt__sched *sched, const igt__work *work, int64_t now) {
+  if (sched->stopped || igt__flow_fits(&sched->flow, work->weight, now))
+    return true;
+  if ((work->begun || sched->queued_begun == 0) && igt__flow_has_place(&sched->flow, work->weight))
+    return true;
+  sched->refused = true;
+  return false;
+}
+
 /* The first work that may have a turn: one that is under way, or a new one under the cap. */
-static igt__work *dequeue_locked(igt__sched *sched, igt__lane *lane) {
+static igt__work *dequeue_locked(igt__sched *sched, igt__lane *lane, int64_t now) {
   bool may_begin = sched->works_per_lane == 0 || lane->active < sched->works_per_lane;
 
   for (igt__work **at = &lane->head; *at; at = &(*at)->next) {
     igt__work *work = *at;
     if (!work->begun && !may_begin && !sched->stopped)
       continue;
+    if (!fits_locked(sched, work, now))
+      continue;
     *at = work->next;
     if (!*at)
       lane->tail = at;
     work->queued = false;
+    sched->queued_begun -= work->begun;
     return work;
   }
   return NULL;
@@ -141,10 +166,10 @@ struct turn {
   bool drop;
 };
 
-static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *turn) {
+static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *turn, int64_t now) {
   igt__work *work;
 
-  while ((work = dequeue_locked(sched, lane)) != NULL) {
+  while ((work = dequeue_locked(sched, lane, now)) != NULL) {
     bool more = false;
     if (sched->stopped && !work->begun) {
       *turn = (struct turn){work, 0, true};
@@ -157,7 +182,7 @@ static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *tu
       lane->active++;
     }
     if (more)
-      queue_locked(lane, work);
+      queue_locked(sched, lane, work);
     turn->work = work;
     turn->drop = false;
     return true;
@@ -165,17 +190,38 @@ static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *tu
   return false;
 }
 
+static void begin_locked(igt__sched *sched, const igt__work *work, int64_t now) {
+  if (sched->running++ == 0)
+    igt__pace_begin(&sched->pace, now);
+  igt__flow_begin(&sched->flow, work->weight, now);
+}
+
+/* Lanes whose works all wait for the line stay in the ring. */
 static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
+  igt__lane *first_back = NULL;
+  int64_t now = igt__mono_us();
+
+  sched->refused = false;
   if (sched->running >= sched->pace.slots && !sched->stopped)
     return false;
-  for (igt__lane *lane; (lane = ring_take_locked(sched)) != NULL;) {
-    if (!lane_turn_locked(sched, lane, turn))
-      continue; /* comes back with a new work, or when one of its works is done */
-    ring_add_locked(sched, lane);
-    if (!turn->drop && sched->running++ == 0)
-      igt__pace_begin(&sched->pace, igt__mono_us());
-    return true;
+  while (sched->ring && sched->ring != first_back) {
+    igt__lane *lane = ring_take_locked(sched);
+    bool refused = sched->refused;
+    sched->refused = false;
+    if (lane_turn_locked(sched, lane, turn, now)) {
+      ring_add_locked(sched, lane);
+      if (!turn->drop)
+        begin_locked(sched, turn->work, now);
+      return true;
+    }
+    if (sched->refused) {
+      ring_add_locked(sched, lane);
+      first_back = first_back ? first_back : lane;
+    } /* else it comes back with a new work, or when one of its works is done */
+    sched->refused = sched->refused || refused;
   }
+  if (sched->refused)
+    igt__flow_refused(&sched->flow, now);
   return false;
 }
 
@@ -252,7 +298,7 @@ void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work) {
   work->queued = false;
   lane->outstanding++;
   sched->backlog++;
-  queue_locked(lane, work);
+  queue_locked(sched, lane, work);
   ring_add_locked(sched, lane);
   pthread_mutex_unlock(&sched->lock);
   pump(sched);
@@ -260,18 +306,26 @@ void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work) {
 
 void igt__sched_more(igt__sched *sched, igt__work *work) {
   pthread_mutex_lock(&sched->lock);
-  queue_locked(work->lane, work);
+  queue_locked(sched, work->lane, work);
   ring_add_locked(sched, work->lane);
   pthread_mutex_unlock(&sched->lock);
   pump(sched);
 }
 
-void igt__sched_piece_done(igt__sched *sched) {
+static void look_locked(igt__sched *sched, int64_t now) {
+  atomic_store_explicit(&sched->looked_at, now, memory_order_relaxed);
+  igt__flow_moved(&sched->flow, atomic_exchange_explicit(&sched->flowed, 0, memory_order_relaxed),
+                  now);
+}
+
+void igt__sched_piece_done(igt__sched *sched, uint64_t weight) {
   uint64_t bytes = atomic_exchange_explicit(&sched->moved, 0, memory_order_relaxed);
+  int64_t now = igt__mono_us();
 
   pthread_mutex_lock(&sched->lock);
-  igt__pace_piece(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots,
-                  igt__mono_us());
+  igt__pace_piece(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots, now);
+  look_locked(sched, now);
+  igt__flow_end(&sched->flow, weight, now);
   sched->running--;
   sched->leaving++;
   pthread_mutex_unlock(&sched->lock);
@@ -279,7 +333,32 @@ void igt__sched_piece_done(igt__sched *sched) {
 }
 
 void igt__sched_moved(igt__sched *sched, uint64_t bytes) {
+  int64_t now = igt__mono_us();
+  bool refused;
+
   atomic_fetch_add_explicit(&sched->moved, bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(&sched->flowed, bytes, memory_order_relaxed);
+  if (now - atomic_load_explicit(&sched->looked_at, memory_order_relaxed) < LOOK_US)
+    return;
+  pthread_mutex_lock(&sched->lock);
+  look_locked(sched, now);
+  refused = sched->refused;
+  pthread_mutex_unlock(&sched->lock);
+  if (refused)
+    pump(sched);
+}
+
+void igt__sched_lost(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  igt__flow_lost(&sched->flow, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+}
+
+double igt__sched_rate(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  double rate = igt__flow_rate(&sched->flow, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+  return rate;
 }
 
 void igt__sched_slow_down(igt__sched *sched) {
@@ -295,13 +374,14 @@ unsigned igt__sched_slots(igt__sched *sched) {
   return slots;
 }
 
-static void unqueue_locked(igt__lane *lane, igt__work *work) {
+static void unqueue_locked(igt__sched *sched, igt__lane *lane, igt__work *work) {
   for (igt__work **at = &lane->head; *at; at = &(*at)->next)
     if (*at == work) {
       *at = work->next;
       if (!*at)
         lane->tail = at;
       work->queued = false;
+      sched->queued_begun -= work->begun;
       return;
     }
 }
@@ -312,7 +392,7 @@ void igt__sched_work_done(igt__sched *sched, igt__work *work) {
 
   pthread_mutex_lock(&sched->lock);
   if (work->queued) /* it failed with pieces left */
-    unqueue_locked(lane, work);
+    unqueue_locked(sched, lane, work);
   if (work->begun)
     lane->active--;
   lane->outstanding--;

@@ -19,6 +19,9 @@ struct igt__work {
   igt__lane *lane; /* set by igt__sched_add */
   igt__work *next; /* the scheduler's */
   bool queued, begun;
+  /* Bytes that each of its pieces moves over the line, at most; 0: few. How many run at once
+   * depends on it (flow.h). Changed only while none of them is queued or runs. */
+  uint64_t weight;
   /* Under the scheduler's lock: the next piece to start; *more says whether there are others
    * after it. False: none just now (igt__sched_more brings the work back). */
   bool (*take)(igt__work *work, unsigned *piece, bool *more);
@@ -28,7 +31,8 @@ struct igt__work {
   void (*drop)(igt__work *work);
 };
 
-/* Pieces in flight in all: `slots` at first, up to `most` while more help (pace.h).
+/* Pieces in flight in all: `slots` at first, up to `most` while more help (pace.h), and fewer where
+ * large ones share a slow line (flow.h).
  * works_per_lane: files of one group at once, 0: no cap. */
 igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lane);
 void igt__sched_free(igt__sched *sched); /* all lanes are gone by then */
@@ -41,12 +45,17 @@ void igt__sched_close(igt__sched *sched, igt__lane *lane);
 void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work);
 /* The work has pieces again. */
 void igt__sched_more(igt__sched *sched, igt__work *work);
-/* Bytes came or went; and the store wants fewer requests at once. */
+/* Bytes came or went. May start pieces: not to be called with a lock that `take` needs. */
 void igt__sched_moved(igt__sched *sched, uint64_t bytes);
+/* A piece broke off, and what it had moved is lost. */
+void igt__sched_lost(igt__sched *sched);
+/* Bytes per second of all pieces together, of late; 0: not known yet. */
+double igt__sched_rate(igt__sched *sched);
+/* The store wants fewer requests at once. */
 void igt__sched_slow_down(igt__sched *sched);
 unsigned igt__sched_slots(igt__sched *sched); /* as many may be in flight now */
-/* A piece ended: its slot is free. */
-void igt__sched_piece_done(igt__sched *sched);
+/* A piece ended: its slot is free. weight: the work's when the piece began. */
+void igt__sched_piece_done(igt__sched *sched, uint64_t weight);
 /* The work ended (no piece of it runs, none is queued); it may be freed afterwards. */
 void igt__sched_work_done(igt__sched *sched, igt__work *work);
 

@@ -237,6 +237,7 @@ static void put_done(igt__s3_request *req, igt_status status, const igt_error *f
   send_piece *p = req->payload;
   send_work *s = p->s;
   igt__sched *sched = s->run->sched;
+  uint64_t weight = s->work.weight;
   igt_error err = failure && status != IGT_OK ? *failure : (igt_error)IGT_ERROR_INIT;
 
   igt__send_settle_count(p, status == IGT_OK, s->local.size);
@@ -253,12 +254,13 @@ static void put_done(igt__s3_request *req, igt_status status, const igt_error *f
     igt__send_stored(s);
   else
     igt__send_failed(s, status, &err);
-  igt__sched_piece_done(sched);
+  igt__sched_piece_done(sched, weight);
 }
 
 static void put_task(void *arg) {
   send_work *s = arg;
   igt__sched *sched = s->run->sched;
+  uint64_t weight = s->work.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__send_open(s, &err);
   send_piece *p = status == IGT_OK ? igt__send_piece_new(s, IGT__S3_PUT, &err) : NULL;
@@ -270,7 +272,7 @@ static void put_task(void *arg) {
     if (p)
       igt__send_piece_free(p);
     igt__send_failed(s, err.status, &err);
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, weight);
     return;
   }
   p->req.on_done = put_done;
@@ -348,6 +350,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;
+  s->work.weight = s->large ? IGT__SEND_PART : s->local.size;
   s->work.take = take;
   s->work.start = start;
   s->work.drop = drop;

@@ -268,7 +268,7 @@ static igt_status prepare(send_work *s, igt_error *err) {
     status = create(s, err);
   for (unsigned i = 0; i < s->part_count; i++) {
     if (s->parts[i].size)
-      igt__group_moved(s->group, s->parts[i].size);
+      igt__group_present(s->group, s->parts[i].size);
     else
       s->missing++;
   }
@@ -281,6 +281,7 @@ static void stored_whole(send_work *s);
 void igt__send_prepare(void *arg) {
   send_work *s = arg;
   igt__run *run = s->run;
+  uint64_t weight = s->work.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = prepare(s, &err);
 
@@ -296,7 +297,7 @@ void igt__send_prepare(void *arg) {
     pthread_mutex_unlock(&s->lock);
     igt__sched_more(run->sched, &s->work);
   }
-  igt__sched_piece_done(run->sched);
+  igt__sched_piece_done(run->sched, weight);
 }
 
 /* All of a part's digests: an object's checksum by parts. */
@@ -406,6 +407,7 @@ static void part_done(igt__s3_request *req, igt_status status, const igt_error *
   send_piece *p = req->payload;
   send_work *s = p->s;
   igt__sched *sched = s->run->sched;
+  uint64_t weight = s->work.weight;
 
   igt__send_settle_count(p, status == IGT_OK, part_length(s, p->part));
   if (req->unverified) { /* once: now with MD5, and in the same slot */
@@ -419,13 +421,14 @@ static void part_done(igt__s3_request *req, igt_status status, const igt_error *
   pthread_mutex_unlock(&s->lock);
   part_ended(s, p->part, req, status, err);
   igt__send_piece_free(p);
-  igt__sched_piece_done(sched);
+  igt__sched_piece_done(sched, weight);
 }
 
 static void part_task(void *arg) {
   send_piece *p = arg;
   send_work *s = p->s;
   igt__sched *sched = s->run->sched;
+  uint64_t weight = s->work.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status =
       igt__send_set_body(p, (uint64_t)p->part * s->part_size, part_length(s, p->part), &err);
@@ -433,7 +436,7 @@ static void part_task(void *arg) {
   if (status != IGT_OK) {
     part_ended(s, p->part, NULL, status, &err);
     igt__send_piece_free(p);
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, weight);
     return;
   }
   p->req.upload_id = s->upload_id;
@@ -445,11 +448,12 @@ static void part_task(void *arg) {
 void igt__send_part(send_work *s, unsigned i) {
   igt_error err = IGT_ERROR_INIT;
   igt__sched *sched = s->run->sched;
+  uint64_t weight = s->work.weight;
   send_piece *p = igt__send_piece_new(s, IGT__S3_UPLOAD_PART, &err);
 
   if (!p) {
     part_ended(s, i, NULL, IGT_E_NO_MEMORY, &err);
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, weight);
     return;
   }
   p->part = i;

@@ -20,6 +20,7 @@
 #include "transfer/check.h"
 #include "transfer/digest.h"
 #include "transfer/find.h"
+#include "transfer/flow.h"
 #include "transfer/pace.h"
 #include "transfer/partial.h"
 #include "transfer/plan.h"
@@ -164,7 +165,7 @@ static void run_all(igt__sched *sched) {
       j->done = true;
       igt__sched_work_done(sched, &j->work);
     }
-    igt__sched_piece_done(sched);
+    igt__sched_piece_done(sched, j->work.weight);
   }
 }
 
@@ -641,6 +642,148 @@ static void test_pace(void **state) {
   assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 3);
 }
 
+/* ---- how many bytes at once ---- */
+
+/* Pieces of one size over a line: `total` bytes a second for all, `each` for one connection, and
+ * `lag` until a piece begins to move. Always enough pieces wait. */
+typedef struct line {
+  igt__flow flow;
+  double total, each;
+  int64_t lag, now;
+  uint64_t size;
+  struct {
+    double left;
+    int64_t from;
+  } piece[64];
+  unsigned running, most; /* at once, since it was set to 0 */
+  unsigned done;
+} line;
+
+static void line_begin_pieces(line *l) {
+  for (unsigned i = 0; i < 64; i++) {
+    if (l->piece[i].left > 0)
+      continue;
+    if (!igt__flow_fits(&l->flow, l->size, l->now) && !igt__flow_has_place(&l->flow, l->size)) {
+      igt__flow_refused(&l->flow, l->now);
+      return;
+    }
+    igt__flow_begin(&l->flow, l->size, l->now);
+    l->piece[i].left = (double)l->size;
+    l->piece[i].from = l->now + l->lag;
+    l->running++;
+  }
+}
+
+static void line_move(line *l, double seconds, unsigned moving) {
+  double rate = l->total / (double)moving, moved = 0;
+  if (rate > l->each)
+    rate = l->each;
+  for (unsigned i = 0; i < 64; i++) {
+    if (l->piece[i].left <= 0 || l->piece[i].from > l->now)
+      continue;
+    double n = rate * seconds < l->piece[i].left ? rate * seconds : l->piece[i].left;
+    l->piece[i].left -= n;
+    moved += n;
+  }
+  igt__flow_moved(&l->flow, (uint64_t)moved, l->now);
+}
+
+static void line_run(line *l, double seconds) {
+  int64_t end = l->now + (int64_t)(seconds * 1e6), step = 10000;
+  for (; l->now < end; l->now += step) {
+    unsigned moving = 0;
+    line_begin_pieces(l);
+    if (l->running > l->most)
+      l->most = l->running;
+    for (unsigned i = 0; i < 64; i++)
+      moving += l->piece[i].left > 0 && l->piece[i].from <= l->now;
+    if (moving)
+      line_move(l, (double)step / 1e6, moving);
+    for (unsigned i = 0; i < 64; i++)
+      if (l->piece[i].left <= 0 && l->piece[i].from) {
+        l->piece[i].from = 0;
+        igt__flow_end(&l->flow, l->size, l->now);
+        l->running--;
+        l->done++;
+      }
+  }
+}
+
+static line line_new(double total, double each, int64_t lag, uint64_t size) {
+  line l = {.total = total, .each = each, .lag = lag, .now = 1000000, .size = size};
+  igt__flow_init(&l.flow, 16, l.now);
+  return l;
+}
+
+#define MIB ((uint64_t)1024 * 1024)
+
+static void test_flow(void **state) {
+  (void)state;
+  /* A slow line: one large piece, a second one now and then to see whether that helps. */
+  line l = line_new(1e6, 1e9, 50000, 5 * MIB);
+  line_run(&l, 2.5);
+  assert_int_equal(l.most, 1);
+  line_run(&l, 12.5);
+  assert_true(l.most <= 2);
+  assert_true(l.done >= 2); /* before a cut after 15 s */
+  line_run(&l, 20);
+  l.most = 0;
+  line_run(&l, 20);
+  assert_true(l.most <= 2);
+  /* 8 MB/s, ended after 1.6 s: two pieces of 5 MiB are through. */
+  l = line_new(8e6, 1e9, 50000, 5 * MIB);
+  line_run(&l, 1.6);
+  assert_int_equal(l.done, 2);
+  /* A good line: all at once, soon. */
+  l = line_new(500e6, 300e6, 1000, 8 * MIB);
+  line_run(&l, 0.1);
+  assert_true(l.most >= 16);
+  /* Far away: no connection has more than 1 MB/s, together they have 30. */
+  l = line_new(30e6, 1e6, 200000, 8 * MIB);
+  line_run(&l, 12);
+  assert_true(l.running >= 8);
+  /* Small pieces never wait on any line that moves them within seconds. */
+  l = line_new(30e6, 100e3, 200000, 16384);
+  line_run(&l, 1);
+  assert_int_equal(l.most, 64);
+}
+
+static void test_flow_changes(void **state) {
+  (void)state;
+  /* It gets slow: as pieces end, fewer take their place; and fast again. */
+  line l = line_new(200e6, 100e6, 1000, 8 * MIB);
+  line_run(&l, 5);
+  assert_true(l.running > 8);
+  l.total = 1e6;
+  line_run(&l, 1000);
+  assert_true(l.running <= 2);
+  l.total = 200e6;
+  line_run(&l, 10);
+  assert_true(l.running > 8);
+  /* Slow, and files of 64 KiB take long, too: the one before the next one. */
+  l = line_new(5e3, 1e9, 1000, 65536);
+  line_run(&l, 500);
+  l.most = 0;
+  line_run(&l, 100);
+  assert_true(l.most <= 3);
+  /* What was in flight is lost when the line is cut: no attempt at more for a while. */
+  l = line_new(1e6, 1e9, 50000, 5 * MIB);
+  line_run(&l, 2);
+  for (int cut = 0; cut < 3; cut++) {
+    for (unsigned i = 0; i < 64; i++)
+      if (l.piece[i].left > 0) {
+        l.piece[i].left = 0;
+        l.piece[i].from = 0;
+        l.running--;
+        igt__flow_end(&l.flow, l.size, l.now);
+        igt__flow_lost(&l.flow, l.now);
+      }
+    l.most = 0;
+    line_run(&l, 14);
+    assert_int_equal(l.most, 1);
+  }
+}
+
 /* ---- what the cloud has of a study ---- */
 
 static void test_remotes(void **state) {
@@ -716,6 +859,8 @@ static void test_bounds_of_remotes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_pace),
+      cmocka_unit_test(test_flow),
+      cmocka_unit_test(test_flow_changes),
       cmocka_unit_test(test_pool),
       cmocka_unit_test(test_pool_limit),
       cmocka_unit_test(test_turns),
