@@ -12,6 +12,8 @@
 #define IGT__MAX_JSON_LIST (512u * 1024 * 1024)
 /* Objects in objects; the API's deepest is 6. */
 #define IGT__MAX_JSON_DEPTH 64
+/* Of a file that is sent as it is: Python stops at some 1,000. */
+#define IGT__MAX_JSON_FILE_DEPTH 900
 /* Members of one object; the API's largest has 60. Members are reached by counting. */
 #define IGT__MAX_JSON_MEMBERS 10000
 /* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */

@@ -44,23 +44,33 @@ static size_t count_values(const char *text, size_t n) {
 
 /* json-c takes more than RFC 8259 has (NaN, single quotes), so the text is checked first. Cut off
  * is what fails at its very end. */
-igt_status igt__json_check(const char *text, size_t n, const char *what, igt_error *err) {
+static igt_status check(const char *text, size_t n, bool extended, const char *what,
+                        igt_error *err) {
   igt__scan scan;
   if (n > IGT__MAX_JSON_BODY)
     return igt__fail(err, IGT_E_LIMIT, "%s is larger than %u bytes", what, IGT__MAX_JSON_BODY);
   igt__scan_init(&scan, text, n);
+  scan.extended = extended;
   bool whole = igt__scan_skip(&scan);
   igt__scan_space(&scan);
   if (whole && scan.at == scan.end)
     return IGT_OK;
   if (scan.too_deep)
     return igt__fail(err, IGT_E_LIMIT, "%s is nested deeper than %d levels", what,
-                     IGT__MAX_JSON_DEPTH);
+                     extended ? IGT__MAX_JSON_FILE_DEPTH : IGT__MAX_JSON_DEPTH);
   if (n == 0)
     return igt__fail(err, IGT_E_PARSE, "%s is empty", what);
   return igt__fail(err, IGT_E_PARSE, "%s is not JSON (byte %zu: %s)", what,
                    (size_t)(scan.at - scan.begin),
                    whole ? "there is text behind its end" : scan.problem);
+}
+
+igt_status igt__json_check(const char *text, size_t n, const char *what, igt_error *err) {
+  return check(text, n, false, what, err);
+}
+
+igt_status igt__json_check_file(const char *text, size_t n, const char *what, igt_error *err) {
+  return check(text, n, true, what, err);
 }
 
 /* Members are reached by counting, so their number is bounded. */

@@ -254,7 +254,7 @@ bool igt__scan_word(igt__scan *scan, const char *word) {
 bool igt__scan_open(igt__scan *scan, char bracket) {
   if (!igt__scan_take(scan, bracket))
     return igt__scan_fail(scan, bracket == '[' ? "an array is expected" : "an object is expected");
-  if (++scan->depth > IGT__MAX_JSON_DEPTH) {
+  if (++scan->depth > (scan->extended ? IGT__MAX_JSON_FILE_DEPTH : IGT__MAX_JSON_DEPTH)) {
     scan->too_deep = true;
     return igt__scan_fail(scan, "values lie too deep in one another");
   }
@@ -292,11 +292,23 @@ static bool skip_many(igt__scan *scan, char bracket) {
   return !scan->problem;
 }
 
-/* Calls itself through skip_many, as deep as IGT__MAX_JSON_DEPTH. */
+static bool skip_number(igt__scan *scan, char c) {
+  igt__slice slice;
+  bool is_integer;
+
+  if (scan->extended && c == '-' && scan->end - scan->at > 1 && scan->at[1] == 'I')
+    return igt__scan_word(scan, "-Infinity");
+  if (scan->extended && (c == 'N' || c == 'I'))
+    return igt__scan_word(scan, c == 'N' ? "NaN" : "Infinity");
+  if (c == '-' || (c >= '0' && c <= '9'))
+    return igt__scan_number(scan, &slice, &is_integer);
+  return igt__scan_fail(scan, "a value is expected");
+}
+
+/* Calls itself through skip_many, as deep as IGT__MAX_JSON_DEPTH, or _FILE_DEPTH. */
 bool igt__scan_skip(igt__scan *scan) {
   char c = igt__scan_peek(scan);
   igt__slice slice;
-  bool is_integer;
 
   switch (c) {
   case '{':
@@ -313,8 +325,6 @@ bool igt__scan_skip(igt__scan *scan) {
   case '\0':
     return igt__scan_fail(scan, "a value is missing");
   default:
-    if (c == '-' || (c >= '0' && c <= '9'))
-      return igt__scan_number(scan, &slice, &is_integer);
-    return igt__scan_fail(scan, "a value is expected");
+    return skip_number(scan, c);
   }
 }

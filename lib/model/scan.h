@@ -19,6 +19,7 @@ typedef struct igt__scan {
   unsigned depth;      /* arrays and objects that are open */
   const char *problem; /* what is wrong, for people; set by the first failure */
   bool too_deep;
+  bool extended; /* NaN, Infinity and -Infinity are values, as Python's json writes them */
 } igt__scan;
 
 /* A string's bytes between its quotes, as they stand. */

@@ -355,7 +355,7 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
   status = igt__root_read_file(c->u->root, path, IGT__MAX_JSON_BODY, &text, &n, c->err);
   if (status == IGT_OK) {
     const char *json = igt__skip_mark(text, &n);
-    status = igt__json_check(json, n, path, c->err);
+    status = igt__json_check_file(json, n, path, c->err);
   }
   igt__free(text);
   igt__free(path);

@@ -120,6 +120,21 @@ def test_dicom_header_without_the_pixels(run, cloud):
     assert int(re.search(r"(\d+) of", err)[1]) == fetched
 
 
+@pytest.mark.case("dicom-32")
+@pytest.mark.parametrize("syntax, sentence", [
+    ("1.2.840.10008.1.2", "Implicit VR"), ("1.2.840.10008.1.2.2", "Big Endian"),
+    ("1.2.840.10008.1.2.1.99", "deflated"), (None, "no DICOM file"),
+    ("1.2.840.10008.1.2.1", "not Explicit VR")])
+def test_dicom_header_of_what_it_cannot_read(run, cloud, tmp_path, syntax, sentence):
+    name = f"{syntax}.dcm"
+    meta = b"\2\0\x10\0UI" + len(syntax or "").to_bytes(2, "little") + (syntax or "").encode()
+    (tmp_path / name).write_bytes((b"\0" * 128 + b"DICM" + meta if syntax else b"")
+                                  + b"\x08\0\x60\0\2\0\0\0CT" + b"\0" * 200)
+    Program(cloud.url, tmp_path).run("cp", tmp_path / name, "igt:trial/north/P1/MR/files/")
+    out, err = run("dicom_header", f"trial/north/P1/MR/files/{name}", status=1)
+    assert sentence in err and "(0008" not in out
+
+
 def test_create_service(run, tmp_path):
     out, _ = run("create_service", "trial", "north", "station", tmp_path / "k.pem")
     assert out.startswith("station-")

@@ -11,8 +11,8 @@ from test_rest_data import dicom
 from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
 
 NUMBER = itertools.count()
-SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A")) for n in range(40)]),
-            epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(40)]))
+SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A")) for n in range(80)]),
+            epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(80)]))
 
 TREE = ["--folder-structure", "hierarchical"]
 MARKS = ["--category", "annotations"]
@@ -285,3 +285,25 @@ def test_a_file_that_was_changed_here_is_moved(igtcloud, up, name, ward, tmp_pat
     assert done.summary["filesSkipped"] == 2
     done = igtcloud.run("download", "--checksum", out, "trial", name)
     assert "2 files were already there, with the same content" in done.err
+
+
+# ---- annotations as Python writes them ----
+
+@pytest.mark.case("dicom-13")
+@pytest.mark.parametrize("text", [
+    '{"a":NaN}', "[NaN, Infinity, -Infinity]", "NaN", "-Infinity", '{"a": 1, "a": 2}',
+    '{"a": 123456789012345678901234567890, "b": 1E400, "c": -0}', '{"a": "\\ud800"}',
+    "\ufeff{}", "[" * 800 + "]" * 800])
+def test_annotations_that_python_reads_go_up(igtcloud, up, name, ward, text):
+    put(up, {f"{name}/P1/A/1.json": text})
+    igtcloud.run("upload", *MARKS, up, "trial")
+    assert ward.contents("P1/A", "annotations/") == {"1.json": text.encode()}
+
+
+@pytest.mark.case("dicom-13")
+@pytest.mark.parametrize("text", ['{"a":nan}', "-NaN", "Inf", "+Infinity", "NaNs", "Infinity1", "--1",
+                                  '{NaN: 1}', "N", "-I", "01"])
+def test_annotations_that_python_does_not_read_stay(igtcloud, up, name, ward, text):
+    put(up, {f"{name}/P1/A/1.json": text})
+    igtcloud.run("upload", *MARKS, up, "trial", status=SOME_FAILED)
+    assert ward.contents("P1/A", "annotations/") == {}
