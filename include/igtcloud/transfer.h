@@ -109,7 +109,8 @@ typedef struct igt_callbacks {
 
 typedef struct igt_summary {
   uint64_t institutes;
-  uint64_t studies, studies_failed;
+  uint64_t studies, studies_failed; /**< the run went all through them; not the one that an end of
+                                         the run cut off */
   uint64_t studies_undated;   /**< passed a date filter because they have no date */
   uint64_t studies_created;
   uint64_t files_done, files_skipped, files_failed, files_ignored;

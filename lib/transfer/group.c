@@ -62,7 +62,6 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   *group->prev = group;
   run->group_count++;
   run->totals.studies += *study != '\0';
-  run->summary.studies += *study != '\0';
   pthread_mutex_unlock(&run->lock);
   return group;
 }
@@ -109,12 +108,15 @@ static void report_study(igt__group *group) {
 static void group_settled_task(void *arg) {
   igt__group *group = arg;
   igt__run *run = group->run;
+  bool whole; /* a study that all was tried of; the run may have ended before */
 
   if (group->on_settled)
     group->on_settled(group);
-  if (*group->study && (!group->dropped || group->own.status != IGT_OK))
+  whole = *group->study && (!group->dropped || group->own.status != IGT_OK);
+  if (whole)
     report_study(group);
   pthread_mutex_lock(&run->lock);
+  run->summary.studies += whole;
   *group->prev = group->next;
   if (group->next)
     group->next->prev = group->prev;

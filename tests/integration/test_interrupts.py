@@ -57,6 +57,7 @@ def test_download(cloud, igtcloud, tmp_path, number, status):
     assert 10 <= len(there) < 60 and all(MANY[n] == c for n, c in there.items())
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-1]["kind"] == "summary" and lines[-1]["status"] == "IGT_E_CANCELLED"
+    assert lines[-1]["studies"] == 0 and " study, " not in err
     assert (tmp_path / "report").read_text() == out
     assert len([i for i in lines if i["kind"] == "file" and i["result"] == "done"]) == len(there)
     assert not [i for i in lines if i.get("result") == "failed"]
@@ -82,7 +83,7 @@ def test_upload(cloud, igtcloud, tmp_path, number, status):
     done = [i["path"] for i in lines if i["kind"] == "file" and i["result"] == "done"]
     listed = place.registered("s")
     assert {n for n, f in listed.items() if f["isCompleted"]} >= set(done)
-    assert lines[-1]["status"] == "IGT_E_CANCELLED"
+    assert lines[-1]["status"] == "IGT_E_CANCELLED" and lines[-1]["studies"] == 0
     cloud.wait_for(lambda: is_signed_out(cloud))
     cloud.clear()
     again = igtcloud.run("upload", "--json", up, "up")
