@@ -44,7 +44,7 @@ typedef struct settings {
   const char *arguments[MAX_ARGUMENTS];
   size_t argument_count;
   /* signing in, and the connection */
-  const char *domain, *user, *service_file, *ca_file;
+  const char *domain, *user, *service_file, *audience, *ca_file;
   bool password_stdin;
   double timeout;
   long long retries, connections;

@@ -12,6 +12,8 @@ const option sign_in_options[] = {
     {"user", 'u', OPTION_TEXT, AT(user), "NAME", NULL, "user name, or id of the service"},
     {"service-file", 's', OPTION_TEXT, AT(service_file), "FILE", NULL,
      "sign in as a service with this private key (PEM)"},
+    {"audience", 0, OPTION_TEXT, AT(audience), "URL", NULL,
+     "where the service signs in, if that is not part of the cloud's domain"},
     {"password-stdin", 0, OPTION_FLAG, AT(password_stdin), NULL, NULL,
      "read the password from standard input"},
     CA_FILE_OPTION,

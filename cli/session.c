@@ -116,6 +116,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   o.user = s->user;
   o.service_file = file_option(s->service_file);
   o.ca_file = file_option(s->ca_file);
+  o.audience = s->audience;
   o.prompt = prompt;
   o.prompt_payload = payload.to;
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);

@@ -74,10 +74,12 @@ typedef struct igt_client_options {
   const char *user_agent;    /**< put before the library's own; NULL: none */
   const char *bandwidth;     /**< in place of bytes_per_second: a rate such as "20M", or a day's
                                   timetable, see igt_bandwidth_check(); NULL: none */
+  const char *audience;      /**< of a service's assertion, when it is not part of the cloud's domain;
+                                  NULL: the one that the cloud names, if it belongs to the cloud */
 } igt_client_options;
 
 #define IGT_CLIENT_OPTIONS_INIT                                                                    \
-  {NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL}
+  {NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL}
 
 /**
  * Whether the text says how many bytes a second may move, both ways: a rate ("20M", "1.5G", "500k",
@@ -138,7 +140,8 @@ IGT_EXTERN const char *igt_client_domain(const igt_client *client);
 /** One live token. Holds secrets: free it, which wipes it. */
 typedef struct igt_token igt_token;
 /**
- * Reads the live token of path (NULL: the default path).
+ * Reads the live token of path (NULL: the default path). While a running login is due to renew it,
+ * waits for that, up to 10 s.
  * Errors: IGT_E_NO_SESSION (no file, empty or expired), IGT_E_TOKEN_FILE (another owner, a link,
  * readable by others, damaged).
  */

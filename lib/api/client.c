@@ -84,6 +84,7 @@ static igt_status make_session(igt_client *client, const igt_client_options *opt
                                   .user = options->user,
                                   .service_file = options->service_file,
                                   .token_file = options->token_file,
+                                  .audience = options->audience,
                                   .no_token_file = options->no_token_file,
                                   .no_environment = options->no_environment,
                                   .prompt = options->prompt,

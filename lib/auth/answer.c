@@ -97,11 +97,29 @@ igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err)
   return name_operation(req, status, err);
 }
 
-igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err) {
-  const char *type = req->answer.len > 0 ? igt__http_answer_header(req, "Content-Type", 0) : NULL;
+/* Also one that is called something else: no JSON begins with '<'. */
+static bool is_page(const igt__http_request *req) {
+  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+  const char *body = req->answer.data;
 
-  return type && igt__str_starts_nocase(type, "text/html") ? igt__answer_expect_json(req, err)
-                                                           : IGT_OK;
+  if (req->answer.len == 0)
+    return false;
+  if (type && igt__str_starts_nocase(type, "text/html"))
+    return true;
+  body += strspn(body, " \t\r\n");
+  return *body == '<' || strncmp(body, "\xef\xbb\xbf<", 4) == 0;
+}
+
+igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err) {
+  igt_status status;
+
+  if (!is_page(req))
+    return IGT_OK;
+  status = igt__fail(err, IGT_E_PROTOCOL,
+                     "%s: the response is a web page; a proxy or a network sign-in page in between "
+                     "may have written it",
+                     req->operation);
+  return name_operation(req, status, err);
 }
 
 igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err) {

@@ -8,9 +8,11 @@
 #include "base/mem.h"
 
 #define US 1000000LL
-#define PATIENCE_US (180 * US) /* for a renewal that fails; no less than the old token has left */
+/* For a renewal that fails where nothing but the refresh token can renew; no less than the old
+ * token has left. With a password or a key it goes on until the network is back. */
+#define PATIENCE_US (180 * US)
 #define FIRST_WAIT_US (1 * US)
-#define LONGEST_WAIT_US (20 * US)
+#define LONGEST_WAIT_US (10 * US)
 /* Cancelling is a flag that is looked at: this bounds how late. */
 #define TICK_US (US / 4)
 
@@ -83,7 +85,9 @@ static void try_renew(hold *h) {
 static bool is_lost(const hold *h, const igt__session_times *times) {
   if (!h->in_trouble)
     return false;
-  return h->is_final ? times->ended : igt__mono_us() >= h->give_up;
+  if (h->is_final)
+    return times->ended;
+  return !igt__session_can_start_over(h->session) && igt__mono_us() >= h->give_up;
 }
 
 static igt_status keep_fresh(hold *h, igt_error *err) {

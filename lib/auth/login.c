@@ -10,6 +10,7 @@
 #include "auth/answer.h"
 #include "auth/cookie.h"
 #include "auth/jwt.h"
+#include "auth/lifetime.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -18,7 +19,9 @@
 
 /* A smaller difference is the way of the answer and careless clocks; no token is that short. */
 #define SKEW_MIN_S 60
-#define ASSERTION_LIFE_S 3600
+/* Some minutes: it is used at once, and whoever gets hold of one must not have an hour. Clocks may
+ * differ by what is not worth a correction. */
+#define ASSERTION_LIFE_S 300
 /* What a program that was told to end may still spend on signing out. */
 #define LOGOUT_MAX_S 3
 
@@ -144,12 +147,14 @@ static igt_status read_claims(const igt__auth_server *server, igt__grant *grant,
   if (status != IGT_OK)
     return status;
   grant->has_refresh = igt__json_get_str(grant->claims, "refresh_token") != NULL;
-  grant->expires = igt__json_int(igt__json_get(grant->claims, "exp"));
-  if (grant->expires <= 0 && max_age < 0)
+  grant->expires = igt__lifetime_time(igt__json_get(grant->claims, "exp"));
+  grant->life = igt__lifetime_left(grant->expires, max_age, now);
+  if (grant->life == 0 && !igt__json_has(grant->claims, "exp"))
     return igt__fail(err, IGT_E_PROTOCOL, "the session's token does not say when it ends");
-  if (grant->expires <= 0)
-    grant->expires = now + max_age;
-  grant->life = max_age >= 0 ? max_age : grant->expires - now;
+  if (grant->life == 0)
+    grant->life = IGT__LIFE_UNKNOWN_S;
+  if (grant->expires <= 0 || grant->expires - now > IGT__LIFE_MAX_S)
+    grant->expires = now + grant->life;
   return IGT_OK;
 }
 
@@ -335,6 +340,18 @@ static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *
   return grant->jwt && grant->csrf ? IGT_OK : igt__fail_memory(err);
 }
 
+/* The server says that the session is active. An end that has passed, or none, is not known: then a
+ * 401 tells. */
+static void read_introspected(const igt__auth_server *server, const igt__json *exp,
+                              igt__grant *grant) {
+  int64_t now = igt__wall_seconds() + server->skew;
+
+  grant->expires = igt__lifetime_time(exp);
+  if (grant->expires <= now)
+    grant->expires = 0;
+  grant->life = igt__lifetime_left(grant->expires, -1, now);
+}
+
 static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, igt_error *err) {
   igt__http_request req = {0};
   igt__json *body = NULL;
@@ -351,8 +368,7 @@ static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, ig
     snprintf(grant->user, sizeof grant->user, "%s", who ? who : "");
     who = igt__json_get_str(body, "identity_type");
     grant->is_service = igt__str_eq_nocase(who, "Service");
-    grant->expires = igt__json_int(igt__json_get(body, "exp"));
-    grant->life = grant->expires - (igt__wall_seconds() + server->skew);
+    read_introspected(server, igt__json_get(body, "exp"), grant);
   }
   igt__json_free_wipe(body);
   igt__http_request_finish(&req);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/lifetime.h"
 #include "auth/session_internal.h"
 #include "auth/source.h"
 #include "auth/token_file.h"
@@ -13,8 +14,6 @@
 #include "base/mem.h"
 
 #define US 1000000LL
-/* Renewal is due that long before the end, or at half of a life that is not twice as long. */
-#define AHEAD_S 180
 /* After a failed renewal ahead of the end the old token serves; all threads ask at every
  * request, the server is asked that often. */
 #define TRY_AGAIN_US (10 * US)
@@ -23,6 +22,8 @@
  * ended the old one already. */
 #define REREAD_TRIES 10
 #define REREAD_US (US / 10)
+/* A server that refuses what it has just issued is asked for another one that often. */
+#define REFUSED_AGAIN_US US
 
 /* What takes time is done by one thread without the lock; others wait for it. */
 typedef enum flight { NO_FLIGHT, SIGN_IN, RENEW, SIGN_OUT, FLIGHTS } flight;
@@ -40,6 +41,7 @@ struct igt__session {
   int64_t received_mono; /* microseconds */
   int64_t received_wall;
   int64_t next_try_mono; /* to renew ahead of the end */
+  bool after_refusal;    /* the grant was got because its predecessor was refused */
   flight flying;
   unsigned landings;
   igt_error outcome[FLIGHTS];
@@ -87,19 +89,21 @@ static int64_t age_us_locked(const igt__session *session) {
   return mono > wall ? mono : wall;
 }
 
-static bool knows_end_locked(const igt__session *session) {
-  return session->grant.expires > 0 || session->grant.life > 0;
+/* A life of 0 is not known. Lives are bounded: see lifetime.h. */
+static bool is_older_locked(const igt__session *session, int64_t seconds) {
+  return session->grant.life > 0 && age_us_locked(session) >= seconds * US;
 }
 
-/* At least a second, also of a life of nothing: a server's odd clock is no reason for a storm. */
-static bool is_older_locked(const igt__session *session, int64_t seconds) {
-  return knows_end_locked(session) && age_us_locked(session) >= (seconds > 1 ? seconds : 1) * US;
+static bool is_own(igt_session_source kind) {
+  return kind == IGT_SESSION_PASSWORD || kind == IGT_SESSION_SERVICE_KEY;
 }
 
 static bool is_due_locked(const igt__session *session) {
-  int64_t life = session->grant.life;
+  int64_t due = igt__lifetime_due(session->grant.life);
 
-  return is_older_locked(session, life > 2 * AHEAD_S ? life - AHEAD_S : life / 2);
+  if (is_own(session->kind) && due > IGT__RENEW_AT_MOST_S)
+    due = IGT__RENEW_AT_MOST_S;
+  return is_older_locked(session, due);
 }
 
 static bool has_ended_locked(const igt__session *session) {
@@ -114,10 +118,6 @@ static bool is_usable_locked(const igt__session *session) {
 
 bool igt__session_is_final(igt_status status) {
   return status == IGT_E_LOGIN || status == IGT_E_EXPIRED || status == IGT_E_KEY;
-}
-
-static bool is_own(igt_session_source kind) {
-  return kind == IGT_SESSION_PASSWORD || kind == IGT_SESSION_SERVICE_KEY;
 }
 
 static igt_status fly_out(igt__session *session, igt_error *err) {
@@ -158,6 +158,7 @@ static void install_locked(igt__session *session, igt__grant *grant, igt_session
   session->received_mono = igt__mono_us();
   session->received_wall = igt__wall_us();
   session->next_try_mono = 0;
+  session->after_refusal = false;
 }
 
 static void note_failure_locked(igt__session *session, flight what, const igt_error *err) {
@@ -323,12 +324,30 @@ void igt__session_keep(igt__session *session) {
   pthread_mutex_unlock(&session->lock);
 }
 
+/* The first refusal may have a reason on the server's side, and is followed by a renewal at once; a
+ * refusal of what that brought is not. Lets go of the lock meanwhile. */
+static igt_status wait_turn_locked(igt__session *session, unsigned generation, igt_error *err) {
+  while (session->after_refusal && session->generation == generation && is_own(session->kind) &&
+         age_us_locked(session) < REFUSED_AGAIN_US) {
+    if (igt__session_is_cancelled(session))
+      return igt__fail(err, IGT_E_CANCELLED, "cancelled while the session was renewed");
+    pthread_mutex_unlock(&session->lock);
+    igt__sleep_us(REREAD_US);
+    pthread_mutex_lock(&session->lock);
+  }
+  return IGT_OK;
+}
+
 static igt_status renew_once(igt__session *session, unsigned generation, igt_error *err) {
-  igt_status status = IGT_OK;
+  igt_status status;
 
   pthread_mutex_lock(&session->lock);
-  while (status == IGT_OK && session->kind != IGT_SESSION_NONE && session->generation == generation)
+  status = wait_turn_locked(session, generation, err);
+  while (status == IGT_OK && session->kind != IGT_SESSION_NONE &&
+         session->generation == generation) {
     status = fly_locked(session, RENEW, false, err);
+    session->after_refusal = true;
+  }
   if (status == IGT_OK && session->kind == IGT_SESSION_NONE)
     status = make_usable_locked(session, err);
   pthread_mutex_unlock(&session->lock);
@@ -399,4 +418,8 @@ const char *igt__session_token_file(const igt__session *session) {
 
 bool igt__session_is_cancelled(const igt__session *session) {
   return igt__cancel_is_set(session->source.server.cancel);
+}
+
+bool igt__session_can_start_over(const igt__session *session) {
+  return session->source.key || session->source.password;
 }

@@ -16,6 +16,7 @@ typedef struct igt__session_options {
   const char *user;   /* as in igt_client_options, and so on */
   const char *service_file;
   const char *token_file;
+  const char *audience;
   bool no_token_file;
   bool no_environment;
   igt_prompt_fn prompt;

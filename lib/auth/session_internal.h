@@ -18,6 +18,8 @@ igt_status igt__session_encode(igt__session *session, char *page, unsigned *gene
                                igt_error *err);
 const char *igt__session_token_file(const igt__session *session); /* NULL: the default */
 bool igt__session_is_cancelled(const igt__session *session);
+/* It can sign in anew, however long ago the last token ended. */
+bool igt__session_can_start_over(const igt__session *session);
 /* A failure that trying again does not mend. */
 bool igt__session_is_final(igt_status status);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "auth/audience.h"
+#include "auth/lifetime.h"
 #include "auth/token_file.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -33,7 +35,8 @@ igt_status igt__source_init(igt__source *source, const igt__session_options *opt
   source->prompt_payload = options->prompt_payload;
   if (!origin || !copy_option(&source->user, options->user) ||
       !copy_option(&source->service_file, options->service_file) ||
-      !copy_option(&source->token_file, options->token_file))
+      !copy_option(&source->token_file, options->token_file) ||
+      !copy_option(&source->audience, options->audience))
     return igt__fail_memory(err);
   return IGT_OK;
 }
@@ -44,6 +47,7 @@ void igt__source_finish(igt__source *source) {
   igt__free(source->user);
   igt__free(source->service_file);
   igt__free(source->token_file);
+  igt__free(source->audience);
   igt__rsa_free(source->key);
   igt__secret_free(source->password);
 }
@@ -120,6 +124,8 @@ static igt_status login_key(igt__source *source, igt__grant *out, igt_error *err
   if (status == IGT_OK)
     status = igt__login_audience(&source->server, &audience, err);
   if (status == IGT_OK)
+    status = igt__audience_check(audience, source->server.origin, source->audience, err);
+  if (status == IGT_OK)
     status = igt__login_key(&source->server, source->key, audience, source->service_id, out, err);
   igt__free(audience);
   return status;
@@ -149,7 +155,8 @@ static void grant_from_token(const igt__source *source, igt_token *token, igt__g
   out->csrf = token->csrf;
   token->jwt = token->csrf = NULL;
   out->expires = token->expires;
-  out->life = token->expires - (igt__wall_seconds() + source->server.skew);
+  if (token->expires > 0)
+    out->life = igt__lifetime_left(token->expires, -1, igt__wall_seconds() + source->server.skew);
   out->has_refresh = token->has_refresh;
   out->is_service = !token->has_refresh; /* the file does not say; persons can refresh */
 }
@@ -158,7 +165,7 @@ static void grant_from_token(const igt__source *source, igt_token *token, igt__g
 static igt_status read_token(const igt__source *source, const char *user, igt__grant *out,
                              igt_error *err) {
   igt_token *token = NULL;
-  igt_status status = igt_token_read(source->token_file, &token, err);
+  igt_status status = igt__token_read(source->token_file, source->server.cancel, &token, err);
 
   if (status != IGT_OK)
     return status;

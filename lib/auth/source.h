@@ -12,6 +12,7 @@ typedef struct igt__source {
   igt__auth_server server;
   char *user; /* NULL and false as in igt__session_options */
   char *service_file;
+  char *audience; /* of assertions, as configured; NULL: it must belong to the cloud */
   char *token_file;
   bool no_token_file;
   bool no_environment;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "auth/jwt.h"
+#include "auth/lifetime.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -26,6 +27,11 @@
 #define TORN_WAIT_US 10000
 /* Two logins that start and end at one moment may take the file from under one another. */
 #define OPEN_TRIES 8
+/* A token with so little left ends before it has been used. */
+#define NEAR_END_S 1
+/* How long a reader waits for a login that is to renew its token, and how often it looks. */
+#define RENEWAL_WAIT_US 10000000
+#define RENEWAL_LOOK_US 100000
 
 bool igt_token_default_path(char *out, size_t cap) {
   const char *path = getenv("CLOUD_TOKEN_MMAP");
@@ -63,6 +69,11 @@ static igt_status check_trust(const char *path, const struct stat *st, igt_error
                      "the token file %s can be used by others (mode %04o), so it is not used; "
                      "sign out there, or make it private with: chmod 600 %s",
                      path, (unsigned)(st->st_mode & 07777), path);
+  if (st->st_nlink > 1)
+    return igt__fail(err, IGT_E_TOKEN_FILE,
+                     "the token file %s has another name as well (%lu hard links), so it is not "
+                     "used; CLOUD_TOKEN_MMAP names another path",
+                     path, (unsigned long)st->st_nlink);
   return IGT_OK;
 }
 
@@ -143,7 +154,7 @@ static igt_status fill_token(igt_token *token, const igt__json *root, const igt_
   token->access = access ? igt__secret_new(access, strlen(access)) : NULL;
   if (!token->jwt || !token->csrf || (access && !token->access))
     return igt__fail_memory(err);
-  token->expires = igt__json_int(igt__json_get(claims, "exp"));
+  token->expires = igt__lifetime_time(igt__json_get(claims, "exp"));
   token->has_refresh = text_of(claims, "refresh_token") != NULL;
   return IGT_OK;
 }
@@ -271,24 +282,85 @@ igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *er
   return status;
 }
 
-igt_status igt_token_read(const char *path, igt_token **out, igt_error *err) {
-  char chosen[PATH_MAX];
+/* An end that the server did not tell in a usable way is not known. */
+static bool is_live(const igt_token *token) {
+  return token->expires == 0 || token->expires > igt__wall_seconds();
+}
+
+/* A login holds the file and is due to renew the token, which takes it a moment, or as long as the
+ * network is away. */
+static bool is_worth_a_wait(const igt_token *token) {
+  return token->holder > 0 && token->expires > 0 &&
+         token->expires - igt__wall_seconds() <= NEAR_END_S;
+}
+
+static igt_status fail_ended(const char *path, int64_t holder, igt_error *err) {
+  if (holder > 0)
+    return igt__fail(err, IGT_E_NO_SESSION,
+                     "the token in %s has expired, and the running login (process %lld) has not "
+                     "been able to renew it yet: is there a network?",
+                     path, (long long)holder);
+  return igt__fail(err, IGT_E_NO_SESSION,
+                   "nobody is signed in: the token in %s has expired (see `igtcloud login`)", path);
+}
+
+/* Takes the token over. True: it is the one to use, or there is no use in waiting. */
+static bool settle(igt_token *token, igt__secret **first, bool late) {
+  bool renewed = *first && strcmp(igt__secret_text(*first), igt__secret_text(token->jwt)) != 0;
+
+  if (late || renewed || !is_worth_a_wait(token))
+    return true;
+  if (!*first) {
+    *first = token->jwt;
+    token->jwt = NULL;
+  }
+  igt_token_free(token);
+  return false;
+}
+
+static igt_status read_live(const char *path, igt__cancel *cancel, igt_token **out,
+                            igt_error *err) {
+  int64_t until = igt__mono_us() + RENEWAL_WAIT_US;
+  igt__secret *first = NULL; /* the JWT that is about to end */
   igt_token *token = NULL;
-  igt_status status = copy_default_path(path, chosen, sizeof chosen, err);
+  igt_status status;
 
   *out = NULL;
-  if (status == IGT_OK)
-    status = igt__token_file_read(chosen, &token, err);
+  for (;;) {
+    status = igt__token_file_read(path, &token, err);
+    if (status != IGT_OK || settle(token, &first, igt__mono_us() >= until))
+      break;
+    token = NULL;
+    if (igt__cancel_is_set(cancel)) {
+      status =
+          igt__fail(err, IGT_E_CANCELLED, "cancelled while the running login renews its token");
+      break;
+    }
+    igt__sleep_us(RENEWAL_LOOK_US);
+  }
+  igt__secret_free(first);
   if (status != IGT_OK)
     return status;
-  if (token->expires <= igt__wall_seconds()) {
+  if (!is_live(token)) {
+    int64_t holder = token->holder;
+
     igt_token_free(token);
-    return igt__fail(err, IGT_E_NO_SESSION,
-                     "nobody is signed in: the token in %s has expired (see `igtcloud login`)",
-                     chosen);
+    return fail_ended(path, holder, err);
   }
   *out = token;
   return IGT_OK;
+}
+
+igt_status igt_token_read(const char *path, igt_token **out, igt_error *err) {
+  return igt__token_read(path, NULL, out, err);
+}
+
+igt_status igt__token_read(const char *path, igt__cancel *cancel, igt_token **out, igt_error *err) {
+  char chosen[PATH_MAX];
+  igt_status status = copy_default_path(path, chosen, sizeof chosen, err);
+
+  *out = NULL;
+  return status == IGT_OK ? read_live(chosen, cancel, out, err) : status;
 }
 
 void igt_token_free(igt_token *token) {
@@ -469,7 +541,7 @@ static bool holds_live_token(const igt__token_holder *holder) {
   size_t n = 0;
 
   live = page && read_page(holder->fd, page, &n, NULL) == IGT_OK &&
-         igt__token_parse(page, n, &token, NULL) == IGT_OK && token->expires > igt__wall_seconds();
+         igt__token_parse(page, n, &token, NULL) == IGT_OK && is_live(token);
   if (live)
     IGT__WARN(IGT_LOG_AUTH,
               "taking over the token file %s, whose token is still alive but held by no login",
@@ -479,6 +551,46 @@ static bool holds_live_token(const igt__token_holder *holder) {
     igt__wipe(page, IGT__TOKEN_FILE_SIZE);
   igt__free(page);
   return live;
+}
+
+/* Base64 of {"sub": with or without a space behind it, which is how each client's file begins. */
+#define BEGINNING "eyJzdWIiOi"
+
+static bool is_token_page(const char *page, size_t n) {
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+                                 "\r\n"; /* and the NUL behind it, which pads the file */
+
+  if (n > 0 && page[0] != '\0' &&
+      (n < sizeof BEGINNING - 1 || memcmp(page, BEGINNING, sizeof BEGINNING - 1) != 0))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    if (!memchr(page[0] ? alphabet : "", page[i], page[0] ? sizeof alphabet : 1))
+      return false;
+  return true;
+}
+
+/* CLOUD_TOKEN_MMAP may be a typo away from a file that somebody needs: only what is empty, or holds
+ * what a login writes (also an old or half-written token), is written over. */
+static igt_status check_content(const igt__token_holder *holder, igt_error *err) {
+  char *page = NULL;
+  size_t n = 0;
+  igt_status status = IGT_OK;
+  bool ours = holder->st.st_size == 0;
+
+  if (!ours && holder->st.st_size <= IGT__TOKEN_FILE_SIZE) {
+    page = igt__calloc(1, IGT__TOKEN_FILE_SIZE);
+    status = page ? read_page(holder->fd, page, &n, err) : igt__fail_memory(err);
+    ours = status == IGT_OK && is_token_page(page, n);
+    if (page)
+      igt__wipe(page, IGT__TOKEN_FILE_SIZE);
+    igt__free(page);
+  }
+  if (status != IGT_OK || ours)
+    return status;
+  return igt__fail(err, IGT_E_TOKEN_FILE,
+                   "%s is not a token file, so it is left alone: set CLOUD_TOKEN_MMAP to a path "
+                   "that does not exist yet, or remove the file if it is not needed",
+                   holder->path);
 }
 
 static igt_status open_locked(igt__token_holder *holder, igt_error *err) {
@@ -512,6 +624,8 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
   status = copy_default_path(path, holder->path, sizeof holder->path, err);
   if (status == IGT_OK)
     status = open_locked(holder, err);
+  if (status == IGT_OK)
+    status = check_content(holder, err);
   if (status == IGT_OK) {
     holder->theirs = holder->st.st_size > 0 && holds_live_token(holder);
     if (!holder->theirs)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "cloud/find.h"
+#include "http/http.h"
 #include "model/model.h"
 
 /* Where the objects are, when the cloud says so in fields of its own: design.md, the sandbox. */
@@ -53,7 +54,26 @@ static igt__secret *secret(const igt_string_field *field) {
   return field->is == IGT_SET ? igt__secret_new(field->v, strlen(field->v)) : NULL;
 }
 
-static igt_status take(const igt_credentials *from, igt__s3_credentials **out, igt_error *err) {
+/* A cloud elsewhere must not send signed requests to services of this machine: they trust who is
+ * local. Plain http to any other machine is refused when the endpoint is used. */
+static igt_status check_endpoint(igt_client *client, const char *endpoint, igt_error *err) {
+  igt__url cloud, store;
+
+  if (!*endpoint || igt__url_parse(endpoint, "the S3 endpoint", &store, NULL) != IGT_OK ||
+      strcmp(store.scheme, "http") != 0)
+    return IGT_OK;
+  if (igt__url_parse(igt_client_domain(client), "the domain", &cloud, NULL) == IGT_OK &&
+      cloud.is_loopback)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "%s names this computer as the S3 store (%.200s), which only a cloud on this "
+                   "computer may do; nothing was sent there",
+                   igt_client_domain(client), endpoint);
+}
+
+static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_credentials **out,
+                       igt_error *err) {
+  igt_status status;
   igt__s3_credentials *c;
 
   if (from->access_key.is != IGT_SET || from->secret_key.is != IGT_SET ||
@@ -70,9 +90,11 @@ static igt_status take(const igt_credentials *from, igt__s3_credentials **out, i
   (void)snprintf(c->bucket, sizeof c->bucket, "%s", from->bucket.v);
   c->expires = from->expires.is == IGT_SET ? igt__s3_expires_parse(from->expires.v) : 0;
   (void)igt__model_each_field(&from->model, take_extra, c);
-  if (!c->access_key || !c->secret_key) {
+  status = c->access_key && c->secret_key ? check_endpoint(client, c->endpoint, err)
+                                          : igt__fail_memory(err);
+  if (status != IGT_OK) {
     igt__s3_credentials_unref(c);
-    return igt__fail_memory(err);
+    return status;
   }
   *out = c;
   return IGT_OK;
@@ -116,7 +138,7 @@ igt_status igt__cloud_credentials(igt_client *client, const char *action, const 
       answer->policy_credentials.v[0]->credentials.is != IGT_SET)
     status = igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", prefix);
   else
-    status = take(answer->policy_credentials.v[0]->credentials.v, out, err);
+    status = take(client, answer->policy_credentials.v[0]->credentials.v, out, err);
   igt_model_free(&answer->model);
   return status;
 }

@@ -28,8 +28,17 @@ bool igt__answer_is_redirect(const struct igt__http_private *priv) {
          igt__http_answer_header(priv->req, "Location", 0);
 }
 
+/* A part of a body that was asked for as a whole would pass for all of it. */
+static bool is_unwanted_part(const struct igt__http_private *priv) {
+  return priv->req->http_status == 206 && !igt__attempt_has_header(priv, "Range");
+}
+
 bool igt__answer_is_error(const struct igt__http_private *priv) {
-  return priv->req->http_status >= 400 || igt__answer_is_redirect(priv);
+  const igt__http_request *req = priv->req;
+
+  if (req->redirects_are_answers)
+    return req->http_status >= 400;
+  return req->http_status >= 300 || is_unwanted_part(priv);
 }
 
 /* ---- header lines ---- */

@@ -256,7 +256,7 @@ void igt__slot_close(igt__slot *slot) {
 
 /* ---- settings of one attempt ---- */
 
-static bool has_header(const struct igt__http_private *priv, const char *name) {
+bool igt__attempt_has_header(const struct igt__http_private *priv, const char *name) {
   const char *line = priv->head.data;
   size_t n = strlen(name);
 
@@ -284,7 +284,7 @@ static bool link_lines(struct igt__http_private *priv) {
   for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
     priv->lines[n++].data = line;
   priv->lines[n++].data = no_expect;
-  if (!has_header(priv, "Content-Type"))
+  if (!igt__attempt_has_header(priv, "Content-Type"))
     priv->lines[n++].data = no_type;
   for (size_t i = 0; i < n; i++)
     priv->lines[i].next = i + 1 < n ? &priv->lines[i + 1] : NULL;

@@ -244,6 +244,15 @@ static void hide_secrets(struct igt__http_private *priv) {
         igt__error_hide(&priv->err, line + strlen(names[k]));
 }
 
+/* 300, or 304 without having asked for it; a 206 without a range. */
+static igt_status explain_odd(struct igt__http_private *priv) {
+  igt__fail(&priv->err, IGT_E_PROTOCOL,
+            "%s: an unexpected HTTP %d: a proxy or a gateway in between may have written it",
+            priv->host, priv->req->http_status);
+  priv->err.http_status = priv->req->http_status;
+  return priv->err.status;
+}
+
 igt_status igt__explain_answer(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
   igt_error *err = &priv->err;
@@ -254,6 +263,8 @@ igt_status igt__explain_answer(struct igt__http_private *priv) {
 
   if (igt__answer_is_redirect(priv))
     return explain_redirect(priv);
+  if (req->http_status < 400)
+    return explain_odd(priv);
   name_proxy(&f);
   if (req->http_status == 407)
     return explain_proxy_answer(&f, 407);

@@ -73,7 +73,8 @@ struct igt__http_request {
                                  failures before anything was sent, refusals (4xx) and 503 are retried */
   size_t max_body;            /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
   bool compressed;            /* offers gzip and deflate; the body arrives decoded */
-  bool redirects_are_answers; /* 3xx is an answer < 400 like any other: S3's carry a document */
+  bool redirects_are_answers; /* 3xx is an answer < 400 like any other: S3's carry a document. Else
+                                 all but 2xx is an error */
   bool collect_error_body;    /* default true by _init: answers >= 400 are collected (64 KiB) even
                                  when on_data is set, which then does not see them */
   igt__cancel *cancel;        /* borrowed, may be NULL */

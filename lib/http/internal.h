@@ -304,6 +304,8 @@ bool igt__request_is_cancelled(const struct igt__http_private *priv);
 igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err);
 void igt__slot_close(igt__slot *slot);
 igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err);
+/* Whether a header line of that name is sent. */
+bool igt__attempt_has_header(const struct igt__http_private *priv, const char *name);
 /* Less than 1 byte/s, either way, for as long as the idle timeout, or less than IGT__MIN_RATE for
  * much longer (priv->crawls). */
 bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now);
@@ -314,7 +316,7 @@ void igt__answer_reset(struct igt__http_private *priv);
 /* False: the attempt has failed with priv->err, or (priv->cut) enough was seen. */
 bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n);
 bool igt__answer_data(struct igt__http_private *priv, const char *data, size_t n);
-/* 3xx that is neither followed by us nor wanted by the caller, and >= 400. */
+/* Anything but 2xx, and a 206 that was not asked for; with redirects_are_answers >= 400 alone. */
 bool igt__answer_is_error(const struct igt__http_private *priv);
 /* 3xx with a Location that this room deals with. */
 bool igt__answer_is_redirect(const struct igt__http_private *priv);

@@ -47,7 +47,9 @@ void rest_login(rest_call *call) {
 }
 
 void rest_login_audience(rest_call *call) {
-  rest_answer(call, 200, igt__json_new_str(REST_AUDIENCE));
+  char audience[600];
+  snprintf(audience, sizeof audience, "%s" REST_AUDIENCE, call->server->base_url);
+  rest_answer(call, 200, igt__json_new_str(audience));
 }
 
 void rest_refresh(rest_call *call) {

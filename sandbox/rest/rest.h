@@ -125,7 +125,8 @@ void rest_task_end(rest_call *call, const char *token);
 bool rest_user_prefix(rest_call *call, char *out, size_t cap);
 
 /* ---- sessions and tokens (session.c) ---- */
-#define REST_AUDIENCE "https://igtcloud-sandbox.invalid/oauth2/access_token"
+/* What assertions are addressed to, behind the sandbox's own URL. */
+#define REST_AUDIENCE "/oauth2/access_token"
 /* Reads X-JWT and X-CSRF-TOKEN into call->who; false: answered. */
 bool rest_session_check(rest_call *call);
 /* The user's or service's document, which is the call's; NULL: removed meanwhile, or no memory. */

@@ -334,24 +334,30 @@ bool rest_session_check(rest_call *call) {
 /* What the client may claim as its lifetime; it says one hour. */
 #define MAX_ASSERTION_LIFE (2 * 3600)
 
-static bool audience_ok(const igt__json *aud) {
+static bool is_own_audience(const sbx_server *server, const char *aud) {
+  size_t n = strlen(server->base_url);
+
+  return aud && strncmp(aud, server->base_url, n) == 0 && strcmp(aud + n, REST_AUDIENCE) == 0;
+}
+
+static bool audience_ok(const sbx_server *server, const igt__json *aud) {
   if (igt__json_typeof(aud) == IGT__JSON_STRING)
-    return igt__str_eq(igt__json_str(aud), REST_AUDIENCE);
+    return is_own_audience(server, igt__json_str(aud));
   for (size_t i = 0; i < igt__json_count(aud); i++) {
-    if (igt__str_eq(igt__json_str(igt__json_at(aud, i)), REST_AUDIENCE))
+    if (is_own_audience(server, igt__json_str(igt__json_at(aud, i))))
       return true;
   }
   return false;
 }
 
 /* What is wrong with the claims, or NULL. */
-static const char *claims_fault(const igt__json *claims) {
+static const char *claims_fault(const sbx_server *server, const igt__json *claims) {
   const char *iss = igt__json_get_str(claims, "iss"), *sub = igt__json_get_str(claims, "sub");
   const igt__json *exp = igt__json_get(claims, "exp"), *nbf = igt__json_get(claims, "nbf");
   int64_t now = igt__wall_seconds();
   if (!iss || !sub || strcmp(iss, sub) != 0)
     return "iss and sub must both be the service id";
-  if (!audience_ok(igt__json_get(claims, "aud")))
+  if (!audience_ok(server, igt__json_get(claims, "aud")))
     return "aud is not this server's";
   if (igt__json_typeof(exp) != IGT__JSON_INT)
     return "exp must be a number of seconds";
@@ -389,8 +395,9 @@ igt__json *rest_assertion_check(rest_call *call, const char *assertion) {
     claims = json_part(dot1 + 1, (size_t)(dot2 - dot1 - 1));
   }
   if (header && claims)
-    fault = igt__str_eq(igt__json_get_str(header, "alg"), "RS256") ? claims_fault(claims)
-                                                                   : "alg must be RS256";
+    fault = igt__str_eq(igt__json_get_str(header, "alg"), "RS256")
+                ? claims_fault(call->server, claims)
+                : "alg must be RS256";
   if (!fault) {
     const char *id = igt__json_get_str(claims, "sub");
     service = sbx_doc_get(call->server->store, "service", id);
