@@ -61,3 +61,14 @@ void rest_update_database(rest_call *call) {
 void rest_preprocess_file(rest_call *call) {
   import(call, false);
 }
+
+/* The sandbox's own: what could not be sorted, and why. */
+void rest_imports_get(rest_call *call) {
+  igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
+  igt__json *list = institute ? rest_dicom_left(call->server, institute) : NULL;
+  if (list)
+    rest_answer(call, 200, list);
+  else if (institute)
+    rest_fail(call, 500, "out of memory");
+  igt__json_free(institute);
+}

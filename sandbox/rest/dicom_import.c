@@ -16,6 +16,8 @@
 /* What the fields wanted are expected in: they stand before the pixel data. */
 #define HEAD (256u * 1024)
 #define COPY (256u * 1024)
+#define MOST_OF_ONE_NAME 10000
+#define MOST_LISTED 10000
 
 /* One import at a time: two that meet the same new study would make it twice. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -26,6 +28,7 @@ typedef struct import {
   const igt__json *institute;
   const char *user;
   unsigned char *buffer; /* HEAD or COPY bytes */
+  igt__map *taken;       /* keys that this call has written */
 } import;
 
 /* ---- which study ---- */
@@ -156,15 +159,45 @@ static bool copy_bytes(import *i, int fd, sbx_incoming *in) {
   return n == 0;
 }
 
-/* Takes the name from the source's key. */
-static bool target_key(const igt__json *study, const rest_dicom *d, const char *from,
-                       igt__buf *out) {
+/* The n-th name for an object: its own; that with the instance's UID; and with a number. */
+static bool nth_name(const igt__json *study, const rest_dicom *d, const char *from, unsigned n,
+                     igt__buf *out) {
   const char *base = strrchr(from, '/');
+  igt__buf_clear(out);
   igt__buf_printf(out, "%s%s", igt__json_get_str(study, "s3Prefix"),
                   rest_category_folders[REST_DICOM]);
   if (d->series_uid[0])
     igt__buf_printf(out, "%s/", d->series_uid);
+  if (n > 0 && d->instance_uid[0])
+    igt__buf_printf(out, "%s-", d->instance_uid);
+  if (n > 1 || (n == 1 && !d->instance_uid[0]))
+    igt__buf_printf(out, "%u-", n);
   return igt__buf_puts(out, base ? base + 1 : from);
+}
+
+/* Whether the object may have the key: nothing is there, or what an earlier import has put there
+ * and is the same. */
+static bool is_free(import *i, const sbx_object *object, const char *key) {
+  sbx_object there = {0};
+  bool yes = true;
+  if (igt__map_has(i->taken, key))
+    return false;
+  if (sbx_object_get(i->server->store, SBX_BUCKET, key, &there))
+    yes = there.size == object->size && strcmp(there.etag, object->etag) == 0;
+  sbx_object_finish(&there);
+  return yes;
+}
+
+/* One series may lie in many folders, with the same names in each: none takes another's place. */
+static bool target_key(import *i, const igt__json *study, const rest_dicom *d,
+                       const sbx_object *object, igt__buf *out) {
+  for (unsigned n = 0; n < MOST_OF_ONE_NAME; n++) {
+    if (!nth_name(study, d, object->key, n, out))
+      return false;
+    if (is_free(i, object, out->data))
+      return igt__map_set(i->taken, out->data, out);
+  }
+  return false;
 }
 
 static bool move_object(import *i, int fd, sbx_object *object, const char *key) {
@@ -192,9 +225,9 @@ static bool import_one(import *i, const char *key) {
     return true; /* deleted meanwhile */
   igt__buf_init(&to, 64 * 1024);
   ssize_t n = pread(fd, i->buffer, HEAD, 0);
-  if (n > 0 && rest_dicom_read(i->buffer, (size_t)n, &d)) {
+  if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d)) {
     study = study_for(i, &d);
-    ok = study && series_ensure(i, study, &d) && target_key(study, &d, key, &to) &&
+    ok = study && series_ensure(i, study, &d) && target_key(i, study, &d, &object, &to) &&
          move_object(i, fd, &object, to.data);
   }
   close(fd);
@@ -222,11 +255,11 @@ static bool collect(void *payload, const sbx_object *object) {
 
 rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, const char *key,
                               bool is_prefix, const char *user) {
-import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY) };
+import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY), igt__map_new() };
   key_search search = {igt__json_new_array(), key, is_prefix};
   rest_import result = REST_IMPORT_DONE;
   pthread_mutex_lock(&lock);
-  if (i.buffer && search.keys)
+  if (i.buffer && i.taken && search.keys)
     sbx_object_each(server->store, SBX_BUCKET, key, "", collect, &search);
   else
     result = REST_IMPORT_FAILED;
@@ -239,8 +272,58 @@ import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY) };
   }
   pthread_mutex_unlock(&lock);
   igt__json_free(search.keys);
+  igt__map_free(i.taken);
   igt__free(i.buffer);
   return result;
+}
+
+/* ---- what could not be sorted ---- */
+
+typedef struct left_search {
+  sbx_server *server;
+  igt__json *list;
+  unsigned char *buffer;
+} left_search;
+
+static const char *why_left(left_search *s, const char *key) {
+  sbx_object object = {0};
+  rest_dicom d;
+  const char *why = "it is not there any more";
+  int fd = sbx_object_open(s->server->store, SBX_BUCKET, key, &object);
+  if (fd >= 0) {
+    ssize_t n = pread(fd, s->buffer, HEAD, 0);
+    why = n == 0  ? "it is empty"
+          : n < 0 ? "it cannot be read"
+                  : rest_dicom_read(s->buffer, (size_t)n, &d);
+    close(fd);
+  }
+  sbx_object_finish(&object);
+  return why ? why : "its import was not announced yet";
+}
+
+static bool add_left(void *payload, const sbx_object *object) {
+  left_search *s = payload;
+  igt__json *one;
+  if (igt__json_count(s->list) >= MOST_LISTED)
+    return false;
+  one = igt__json_new_object();
+  igt__json_set_str(one, "key", object->key);
+  igt__json_set_int(one, "size", (int64_t)object->size);
+  igt__json_set_str(one, "reason", why_left(s, object->key));
+  return igt__json_push(s->list, one);
+}
+
+igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
+  left_search s = {server, igt__json_new_array(), igt__malloc(HEAD)};
+  const char *prefix = igt__json_get_str(institute, "s3Prefix");
+  igt__buf folder;
+  igt__buf_init(&folder, 64 * 1024);
+  igt__buf_printf(&folder, "%sImport/", prefix ? prefix : "");
+  if (s.list && s.buffer && prefix && *prefix && !folder.failed)
+    sbx_object_each(server->store, SBX_BUCKET, folder.data, "", add_left, &s);
+  igt__buf_finish(&folder);
+  igt__free(s.buffer);
+  return s.list;
 }
 
 /* ---- DICOM that is in its study already ---- */
@@ -253,7 +336,7 @@ static bool index_one(import *i, const igt__json *study, const char *key) {
   if (fd < 0)
     return true; /* deleted meanwhile */
   ssize_t n = pread(fd, i->buffer, HEAD, 0);
-  if (n > 0 && rest_dicom_read(i->buffer, (size_t)n, &d))
+  if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d))
     ok = series_ensure(i, study, &d);
   close(fd);
   sbx_object_finish(&object);

@@ -161,6 +161,7 @@ static const rest_route routes[] = {
     {"DELETE", "/__canned", NULL, REST_OPEN, 0, rest_canned_delete},
     {"GET", "/__mail", NULL, 0, REST_MANAGE, rest_mail_get},
     {"GET", "/__audit", NULL, 0, REST_MANAGE, rest_audit_get},
+    {"GET", "/__imports/{}", NULL, 0, REST_DOWNLOAD, rest_imports_get},
     {"POST", "/__activate", "Activation", REST_OPEN, 0, rest_activate},
 };
 

@@ -15,6 +15,7 @@
 
 /* The largest DICOM file that a preview is made of. */
 #define MAX_PICTURE (64 * 1024 * 1024)
+#define PICTURE_HEAD (256 * 1024) /* of a larger one */
 /* As the description has it, though the registered name is image/jpeg. */
 #define PREVIEW_TYPE "image/jpg"
 
@@ -135,11 +136,20 @@ typedef struct picture {
   unsigned width, height;
 } picture;
 
-/* Every so many pixels one, from the darkest to the brightest that there is. */
+static unsigned side_of(unsigned pixels, unsigned longest) {
+  unsigned side = longest <= REST_PREVIEW_SIDE
+                      ? pixels
+                      : (unsigned)((uint64_t)pixels * REST_PREVIEW_SIDE / longest);
+  return side > 0 ? side : 1;
+}
+
+/* Every so many pixels one, as many across as down, from the darkest to the brightest that there
+ * is. */
 static void picture_of(const rest_dicom_image *image, picture *out) {
   unsigned low = 65535, high = 0;
-  out->width = image->columns < REST_PREVIEW_SIDE ? image->columns : REST_PREVIEW_SIDE;
-  out->height = image->rows < REST_PREVIEW_SIDE ? image->rows : REST_PREVIEW_SIDE;
+  unsigned longest = image->rows > image->columns ? image->rows : image->columns;
+  out->width = side_of(image->columns, longest);
+  out->height = side_of(image->rows, longest);
   for (unsigned pass = 0; pass < 2; pass++) {
     for (unsigned i = 0; i < out->width * out->height; i++) {
       unsigned value = rest_dicom_pixel(image, i / out->width * image->rows / out->height,
@@ -152,7 +162,8 @@ static void picture_of(const rest_dicom_image *image, picture *out) {
   }
 }
 
-/* For a series without an image that can be read: stripes, other ones for each. */
+/* For a series without any DICOM object, as a seed or a request made it: stripes, other ones for
+ * each. */
 static void picture_without(const char *id, picture *out) {
   unsigned char sum[IGT__DIGEST_MAX];
   igt__digest_of(IGT__SHA256, id, strlen(id), sum);
@@ -166,28 +177,42 @@ typedef struct picture_search {
   const char *series_uid;
   picture *out;
   bool found;
+  const char *why; /* an image of it is not drawn; NULL: it has none */
+  bool no_image;   /* DICOM objects of it are there, but without a picture */
 } picture_search;
 
-static bool read_picture(picture_search *search, const unsigned char *data, size_t n) {
+static bool read_picture(picture_search *search, const unsigned char *data, size_t n, bool whole) {
   rest_dicom_image image;
   rest_dicom head;
-  if (!rest_dicom_read(data, n, &head) || !igt__str_eq(head.series_uid, search->series_uid) ||
-      !rest_dicom_image_read(data, n, &image))
+  const char *why;
+  if (rest_dicom_read(data, n, &head) || !igt__str_eq(head.series_uid, search->series_uid))
     return false;
-  picture_of(&image, search->out);
-  return true;
+  if (!whole) {
+    search->why = "it is larger than 64 MiB";
+    return false;
+  }
+  why = rest_dicom_image_read(data, n, &image);
+  if (!why)
+    picture_of(&image, search->out);
+  else if (image.rows == 0)
+    search->no_image = true;
+  else
+    search->why = why;
+  return !why;
 }
 
 static bool look(void *payload, const sbx_object *object) {
   picture_search *search = payload;
   sbx_object now = {0};
   unsigned char *data = NULL;
-  if (object->size == 0 || object->size > MAX_PICTURE)
+  bool whole = object->size <= MAX_PICTURE;
+  size_t size = whole ? (size_t)object->size : PICTURE_HEAD;
+  if (object->size == 0)
     return true;
   int fd = sbx_object_open(search->call->server->store, SBX_BUCKET, object->key, &now);
-  if (fd >= 0 && (data = igt__malloc((size_t)object->size))) {
-    ssize_t n = pread(fd, data, (size_t)object->size, 0);
-    search->found = n > 0 && read_picture(search, data, (size_t)n);
+  if (fd >= 0 && (data = igt__malloc(size))) {
+    ssize_t n = pread(fd, data, size, 0);
+    search->found = n > 0 && read_picture(search, data, (size_t)n, whole);
   }
   if (fd >= 0)
     close(fd);
@@ -196,20 +221,26 @@ static bool look(void *payload, const sbx_object *object) {
   return !search->found;
 }
 
-static void picture_find(rest_call *call, const igt__json *series, picture *out) {
+/* False: answered why it is not drawn. */
+static bool picture_find(rest_call *call, const igt__json *series, picture *out) {
   igt__json *study =
       sbx_doc_get(call->server->store, "study", igt__json_get_str(series, "studyDatabaseId"));
   const char *prefix = igt__json_get_str(study, "s3Prefix");
-  picture_search search = {call, igt__json_get_str(series, "instanceUid"), out, false};
+  picture_search search = {call, igt__json_get_str(series, "instanceUid"), out, false, NULL, false};
   igt__buf folder;
   igt__buf_init(&folder, 4096);
   igt__buf_printf(&folder, "%s%s", prefix ? prefix : "", rest_category_folders[REST_DICOM]);
   if (prefix && *prefix && search.series_uid)
     sbx_object_each(call->server->store, SBX_BUCKET, folder.data, "", look, &search);
-  if (!search.found)
+  if (!search.found && search.why)
+    rest_fail(call, 415, "The series has no preview: %.100s", search.why);
+  else if (!search.found && search.no_image)
+    rest_fail(call, 404, "The series has no preview: none of its objects has a picture");
+  else if (!search.found)
     picture_without(igt__json_get_str(series, "seriesDatabaseId"), out);
   igt__buf_finish(&folder);
   igt__json_free(study);
+  return search.found || !(search.why || search.no_image);
 }
 
 void rest_series_preview(rest_call *call) {
@@ -225,8 +256,9 @@ void rest_series_preview(rest_call *call) {
   if (strcmp(name, call->args[2]) != 0) {
     rest_fail(call, 404, "The series has no preview %.100s", call->args[2]);
   } else {
-    picture_find(call, series, &grey);
-    if (rest_preview_jpeg(grey.samples, grey.width, grey.height, &jpeg))
+    if (!picture_find(call, series, &grey))
+      ;
+    else if (rest_preview_jpeg(grey.samples, grey.width, grey.height, &jpeg))
       sbx_respond(call->req, 200, PREVIEW_TYPE, jpeg.data, jpeg.len);
     else
       rest_fail(call, 500, "out of memory");
