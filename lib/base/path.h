@@ -47,6 +47,10 @@ int igt__root_fd(const igt__root *root);
 /* Whether a write may turn out to have failed when the file is closed, as on NFS, or where quotas
  * are kept elsewhere (close(2)). Disks of this machine say so when it is written, or synced. */
 bool igt__root_tells_at_close(const igt__root *root);
+/* That files below have no flock: noted by who found it out (why: the errno), and told in the log
+ * once. Any thread. */
+void igt__root_note_no_locks(igt__root *root, int why);
+bool igt__root_has_no_locks(const igt__root *root);
 /* True when two names may be one file here: they differ in case alone, or é is one character in
  * the one and two in the other. Probed once, on demand. */
 bool igt__root_folds(igt__root *root);
@@ -75,7 +79,8 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 /* lstat; IGT_E_NO_FILE when there is nothing (not an error worth a log). */
 igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
-/* Both below the root; replaces `to` atomically. */
+/* Both below the root; replaces `to` atomically. On a file system that does not replace files `to` is
+ * moved out of the way first, and back when that was to no avail. */
 igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
 /* The same, but IGT_E_COLLISION when `to` is there. */
 igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err);

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "limits.h"
+#include "log.h"
 #include "mem.h"
 #include "path.h"
 #include "str.h"
@@ -35,7 +36,7 @@ struct igt__root {
   folder *cache[CACHED_FOLDERS];
   uint64_t hashes[CACHED_FOLDERS]; /* of their paths, side by side: each file looks several times */
   uint64_t clock;
-  bool tells_at_close;
+  bool tells_at_close, no_locks;
   int folds, names; /* -1: not probed yet */
   bool follows;     /* links below it */
 };
@@ -359,6 +360,15 @@ bool igt__root_tells_at_close(const igt__root *root) {
   return root->tells_at_close;
 }
 
+void igt__root_note_no_locks(igt__root *root, int why) {
+  if (!__atomic_exchange_n(&root->no_locks, true, __ATOMIC_RELAXED))
+    IGT__INFO(IGT_LOG_TRANSFER, "files below '%s' cannot be locked: %s", root->path, strerror(why));
+}
+
+bool igt__root_has_no_locks(const igt__root *root) {
+  return __atomic_load_n(&root->no_locks, __ATOMIC_RELAXED);
+}
+
 #define PROBE_TRIES 100
 
 static bool is_here(const igt__root *root, const char *name) {
@@ -606,6 +616,44 @@ static int rename_new(int from_fd, const char *from, int to_fd, const char *to) 
   return renameat(from_fd, from, to_fd, to);
 }
 
+/* What file systems answer that cannot rename over a file: some of FUSE, and of other systems. */
+static bool may_not_replace(int os_error) {
+  return os_error == EEXIST || os_error == EPERM || os_error == EACCES || os_error == EINVAL ||
+         os_error == ENOSYS || os_error == EOPNOTSUPP;
+}
+
+/* The old file keeps its content under another name until the new one has its own. */
+static int rename_aside(int from_fd, const char *from, int to_fd, const char *to) {
+  int why = errno;
+  struct stat st;
+  char aside[48];
+
+  if (!may_not_replace(why) || fstatat(to_fd, to, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+      S_ISDIR(st.st_mode)) {
+    errno = why;
+    return -1;
+  }
+  snprintf(aside, sizeof aside, ".%016llx.igtpart", (unsigned long long)igt__jitter());
+  if (renameat(to_fd, to, to_fd, aside) != 0) {
+    errno = why;
+    return -1;
+  }
+  if (renameat(from_fd, from, to_fd, to) == 0) {
+    (void)unlinkat(to_fd, aside, 0);
+    return 0;
+  }
+  why = errno;
+  (void)renameat(to_fd, aside, to_fd, to);
+  errno = why;
+  return -1;
+}
+
+static int rename_over(int from_fd, const char *from, int to_fd, const char *to) {
+  if (renameat(from_fd, from, to_fd, to) == 0)
+    return 0;
+  return rename_aside(from_fd, from, to_fd, to);
+}
+
 static igt_status rename_failed(const char *from, const char *to, bool only_new, int os_error,
                                 igt_error *err) {
   if (os_error == EEXIST && only_new)
@@ -627,7 +675,7 @@ static igt_status move(igt__root *root, const char *from, const char *to, bool o
   status = parent_get(root, to, true, &t, &to_base, err);
   if (status == IGT_OK) {
     int failed = only_new ? rename_new(f->fd, from_base, t->fd, to_base)
-                          : renameat(f->fd, from_base, t->fd, to_base);
+                          : rename_over(f->fd, from_base, t->fd, to_base);
     if (failed)
       status = rename_failed(from, to, only_new, errno, err);
     folder_put(root, t, status != IGT_OK);

@@ -88,6 +88,40 @@ bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, cons
   return fcntl(journal->claims, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+/* ---- partial files ---- */
+
+/* No institute has this id. */
+#define PARTIALS "partials"
+
+/* Another machine, or another user's journal, must not come to the same name. */
+static bool make_salt(const igt__journal *journal, char salt[9]) {
+  char host[256] = "", hex[2 * IGT__DIGEST_MAX + 1];
+  unsigned char out[IGT__DIGEST_MAX];
+  igt__digest *digest = igt__digest_new(IGT__SHA256);
+
+  if (!digest)
+    return false;
+  (void)gethostname(host, sizeof host - 1);
+  igt__digest_update(digest, host, strlen(host) + 1);
+  igt__digest_update(digest, journal->claims_path, strlen(journal->claims_path));
+  igt__digest_final(digest, out);
+  igt__digest_free(digest);
+  igt__hex(out, 4, hex);
+  memcpy(salt, hex, 9);
+  return true;
+}
+
+bool igt__journal_hold_partial(igt__journal *journal, const char *root, const char *path,
+                               char salt[9]) {
+  return journal && open_claims(journal) && make_salt(journal, salt) &&
+         lock_byte(journal, F_WRLCK, place_of(PARTIALS, root, path)) == 0;
+}
+
+void igt__journal_release_partial(igt__journal *journal, const char *root, const char *path) {
+  if (journal && journal->claims >= 0)
+    (void)lock_byte(journal, F_UNLCK, place_of(PARTIALS, root, path));
+}
+
 /* ---- studies that were created ---- */
 
 bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,

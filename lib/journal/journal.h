@@ -127,6 +127,13 @@ void igt__journal_put_part(igt__journal *journal, const char *origin, const char
 size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
                           igt__journal_part **out);
 
+/* The partial file of a download, on a file system without locks of its own: true when nobody else
+ * that shares the journal holds it, which is told by a lock, not by the lack of locks. salt: for its
+ * name, the same for all who share the journal on this machine, and for nobody else. */
+bool igt__journal_hold_partial(igt__journal *journal, const char *root, const char *path,
+                               char salt[9]);
+void igt__journal_release_partial(igt__journal *journal, const char *root, const char *path);
+
 /* A study that is about to be created: one at a time for each name among all programs that share
  * the journal, so that two uploads of one tree make one study. False: another one is at it. A
  * process that ends gives its claims back. name: of any length. */

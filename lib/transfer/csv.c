@@ -371,7 +371,7 @@ static igt_status open_file(csv *c, igt_error *err) {
     status = open_append(c, &appending, err);
   if (status != IGT_OK || appending)
     return status;
-  status = igt__partial_open(&c->partial, c->root, c->name, err);
+  status = igt__partial_open(&c->partial, c->root, c->name, NULL, err);
   c->fd = c->partial.fd;
   if (status == IGT_OK && ftruncate(c->fd, 0) != 0)
     status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);

@@ -75,7 +75,8 @@ static bool is_interrupted(const fetch *f, igt_status status) {
 void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   char local[PATH_MAX + 4096];
   igt_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
-  bool may_resume = (f->large || f->noted) && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
+  /* What no run could go on with only takes room. */
+  bool may_resume = f->noted && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
 
   if (!may_resume)
     igt__fetch_forget(f);
@@ -91,8 +92,16 @@ void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
 
 /* What was written gets its name. On any thread. */
 igt_status igt__fetch_commit(fetch *f, igt_error *err) {
-  return igt__partial_commit(&f->partial, f->keep_date && f->last_modified ? f->last_modified : -1,
-                             f->only_new, err);
+  igt_status status = igt__partial_commit(
+      &f->partial, f->keep_date && f->last_modified ? f->last_modified : -1, f->only_new, err);
+
+  if (status == IGT_OK && f->partial.no_time &&
+      !__atomic_exchange_n(&f->run->said_no_time, true, __ATOMIC_RELAXED))
+    igt__run_message(f->run, IGT_OK,
+                     "the modification time of '%s' could not be set (%s): it and others like it "
+                     "have the time of their download",
+                     f->path, strerror(f->partial.no_time));
+  return status;
 }
 
 /* The scheduler may give it out again: anew, or its ranges. */
@@ -137,10 +146,11 @@ igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
 
   if (status != IGT_OK || f->check.known || f->size == f->listed_size)
     return status;
-  return igt__fail(err, IGT_E_PROTOCOL,
-                   "the store has %llu bytes where the cloud lists %llu, and no checksum that could "
-                   "tell whether they are all: nothing was kept",
-                   (unsigned long long)f->size, (unsigned long long)f->listed_size);
+  return igt__fail(
+      err, IGT_E_PROTOCOL,
+      "the store has %llu bytes where the cloud lists %llu, and no checksum that could "
+      "tell whether they are all: nothing was kept",
+      (unsigned long long)f->size, (unsigned long long)f->listed_size);
 }
 
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {
@@ -253,7 +263,7 @@ static void start(igt__work *work, unsigned number) {
 static void drop(igt__work *work) {
   fetch *f = (fetch *)work;
 
-  igt__partial_close(&f->partial, f->large);
+  igt__partial_close(&f->partial, f->noted);
   igt__group_dropped(f->group);
   end(f);
 }

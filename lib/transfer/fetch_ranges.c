@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "transfer/fetch_internal.h"
+#include "transfer/space.h"
 
 /* ---- what the object is ---- */
 
@@ -75,27 +76,44 @@ igt_status igt__fetch_look(fetch *f, igt_error *err) {
   return igt__check_set_part_size(&f->check, part_size, err);
 }
 
+/* What the failed attempt put into the holes of a file that goes on. */
+static void give_back(const fetch *f) {
+  for (size_t i = 0; i < f->range_count; i++) {
+    uint64_t got = f->got[i];
+    if (got < igt__fetch_range_length(f, i))
+      igt__space_punch(f->partial.fd, (uint64_t)i * IGT__FETCH_RANGE + got,
+                       igt__fetch_range_length(f, i) - got);
+  }
+}
+
 static igt_status reserve(fetch *f, igt_error *err) {
-  int failed;
+  struct stat st;
+  igt_status status;
 
   if (!f->resumed)
     igt__fetch_forget(f);
-  if (!f->resumed && ftruncate(f->partial.fd, 0) != 0)
+  if (!f->resumed && (fstat(f->partial.fd, &st) != 0 || st.st_size > 0) &&
+      ftruncate(f->partial.fd, 0) != 0)
     return igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
-  failed = f->size ? posix_fallocate(f->partial.fd, 0, (off_t)f->size) : 0;
-  if (failed == EOPNOTSUPP || failed == EINVAL)
-    failed = ftruncate(f->partial.fd, (off_t)f->size) == 0 ? 0 : errno;
-  if (failed)
-    return igt__fail_errno(err, failed, "the %llu bytes of '%s' cannot be written",
-                           (unsigned long long)f->size, f->path);
-  return IGT_OK;
+  status = igt__space_reserve(f->run, f->root, f->partial.fd, f->size, err);
+  if (status != IGT_OK)
+    igt__error_prefix(err, "'%s'", f->path);
+  if (status != IGT_OK && f->resumed)
+    give_back(f);
+  /* The list says less than the store: that is this file's matter, not one of the whole run. */
+  if (status == IGT_E_NO_SPACE && f->size > f->listed_size) {
+    status = IGT_E_LIMIT;
+    if (err)
+      err->status = status;
+  }
+  return status;
 }
 
 static igt_status prepare(fetch *f, igt_error *err) {
   igt_status status = igt__fetch_look(f, err);
 
   if (status == IGT_OK && f->partial.fd < 0)
-    status = igt__partial_open(&f->partial, f->root, f->path, err);
+    status = igt__partial_open(&f->partial, f->root, f->path, f->run->journal, err);
   if (status == IGT_OK)
     status = igt__fetch_divide(f, err);
   if (status != IGT_OK)

@@ -13,7 +13,7 @@ static igt_status open_partial(fetch *f, igt_error *err) {
   igt_status status = IGT_OK;
 
   if (f->partial.fd < 0)
-    status = igt__partial_open(&f->partial, f->root, f->path, err);
+    status = igt__partial_open(&f->partial, f->root, f->path, f->run->journal, err);
   if (status == IGT_OK && f->partial.existed)
     igt__fetch_forget(f);
   if (status == IGT_OK && (f->partial.existed || f->opened) && ftruncate(f->partial.fd, 0) != 0)

@@ -39,6 +39,7 @@ struct igt__run {
   igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop; /* atomic */
   bool keeping;       /* atomic; a look at the session is under way */
+  bool said_no_time; /* atomic: one file for all that the file system keeps no times of */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;

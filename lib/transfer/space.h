@@ -18,4 +18,13 @@ void igt__space_take(igt__run *run, uint64_t bytes);
  * once in a while; surely: now. */
 igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_error *err);
 
+/* Reserves the place of a file of `size` bytes, or gives it its length where the file system cannot
+ * reserve (the system call, never glibc's emulation, which writes to each block). Looks first
+ * whether so much is free, and gives back what a failed attempt has taken: then the file is as it
+ * was, but for holes, which are the caller's to punch. IGT_E_NO_SPACE; IGT_E_CANCELLED. */
+igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t size,
+                              igt_error *err);
+/* Bytes that a failed attempt filled in between. */
+void igt__space_punch(int fd, uint64_t at, uint64_t n);
+
 #endif

@@ -52,8 +52,8 @@ ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) {
   return exceeds("write", fd) ? refuse() : REAL(pwrite64)(fd, data, n, at);
 }
 
-int posix_fallocate64(int fd, off64_t at, off64_t n) {
-  return exceeds("reserve", fd) ? EDQUOT : REAL(posix_fallocate64)(fd, at, n);
+int fallocate64(int fd, int mode, off64_t at, off64_t n) {
+  return exceeds("reserve", fd) ? refuse() : REAL(fallocate64)(fd, mode, at, n);
 }
 
 int openat64(int folder, const char *path, int flags, ...) {

@@ -336,15 +336,15 @@ static void test_partial(void **state) {
   igt_error err;
   struct stat st;
   assert_int_equal(igt__root_open(top, false, &root, &err), IGT_OK);
-  assert_int_equal(igt__partial_open(&a, root, "d/f", &err), IGT_OK);
+  assert_int_equal(igt__partial_open(&a, root, "d/f", NULL, &err), IGT_OK);
   assert_false(a.existed);
-  assert_int_equal(igt__partial_open(&b, root, "d/f", &err), IGT_OK);
+  assert_int_equal(igt__partial_open(&b, root, "d/f", NULL, &err), IGT_OK);
   assert_string_not_equal(a.name, b.name); /* two processes don't share one */
   assert_int_equal(write(a.fd, "x", 1), 1);
   assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_E_NO_FILE);
   igt__partial_close(&b, false);
   igt__partial_close(&a, true);
-  assert_int_equal(igt__partial_open(&a, root, "d/f", &err), IGT_OK);
+  assert_int_equal(igt__partial_open(&a, root, "d/f", NULL, &err), IGT_OK);
   assert_true(a.existed);
   assert_int_equal(igt__partial_commit(&a, 1000000000, false, &err), IGT_OK);
   assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_OK);
@@ -385,7 +385,7 @@ static void test_partial_without_memory(void **state) {
     assert_true(n < 20);
     allocations_left = n;
     igt__mem_set_hooks(&few);
-    status = igt__partial_open(&p, root, "d/f", &err);
+    status = igt__partial_open(&p, root, "d/f", NULL, &err);
     if (status == IGT_OK)
       igt__partial_close(&p, false);
     igt__mem_set_hooks(NULL);

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""Disks other than this machine's own: without locks, without fallocate, that refuse what a local disk
+allows, whose inode numbers change; folders that others write to. By injection (tests/torture/odd_disk.c);
+in the long stage also real ones: ext4, exFAT, NTFS, ramfs, tmpfs."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+
+from igtcloud import DONE, FAILED, SOME_FAILED, program, tree
+
+MIB = 1024 * 1024
+SANITIZED = any(s in program() for s in ("asan", "tsan"))
+ODD = pathlib.Path(program()).parent / "tests/torture/odd_disk.so"
+SEED = {
+    "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
+    "projects": [
+        {"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": "s", "files": [{"path": "good.txt", "text": "good"},
+                                    {"path": "film.bin", "size": 20 * MIB}]},
+            {"name": "small", "files": [{"path": f"f{n}", "size": 20000} for n in range(20)]}]}]},
+        {"name": "film", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": "s", "files": [{"path": "film.bin", "size": 40 * MIB}]}]}]},
+        {"name": "huge", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": "s", "files": [{"path": "film.bin", "size": 100 * MIB},
+                                    {"path": "good.txt", "text": "good"}]}]}]},
+        {"name": "in", "projectTypeName": "EPD", "institutes": [
+            {"name": f"i{n}", "studies": []} for n in range(8)]},
+    ]}
+
+injected = pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+
+
+def on(folder, *calls, **more):
+    """The environment of a program whose disk below the folder answers so."""
+    text = " ".join(f"{name}={why}" for name, why in calls)
+    return {"LD_PRELOAD": ODD, "ODD_BELOW": folder, "ODD_CALLS": text, **more}
+
+
+def leftovers(folder):
+    return [os.path.relpath(os.path.join(where, n), folder) for where, _, names in os.walk(folder)
+            for n in names if n.endswith(".igtpart")]
+
+
+def whole(folder, sizes=None):
+    got = {n: len(v) for n, v in tree(folder).items() if not n.endswith(("study.json", ".igtpart"))}
+    sizes = sizes or {"good.txt": 4, "film.bin": 20 * MIB}
+    for name, size in got.items():
+        assert size == sizes.get(os.path.basename(name), 20000), name
+    return len(got)
+
+
+def begin_and_kill(igtcloud, cloud, out, env):
+    """Two ranges of five are in the journal, which is written ten times a second, when it is killed."""
+    process = igtcloud.start("download", "--connections", "1", "--bwlimit", "16M", out, "film", env=env)
+    cloud.wait_for(lambda: len(cloud.requests(path="**/film.bin", status=206)) >= 3)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+
+
+# ---- locks ----
+
+@injected
+@pytest.mark.case("transfers-3")
+@pytest.mark.parametrize("why", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO])
+@pytest.mark.parametrize("journal", [True, False])
+def test_no_locks(igtcloud, out, why, journal):
+    more = [] if journal else ["--no-journal"]
+    out.mkdir()
+    for _ in range(2):
+        done = igtcloud.run("download", *more, out, "p", env=on(out, ("flock", why)))
+        assert "another process" not in done.err
+        assert whole(out) == 22 and not leftovers(out)
+        for path in out.rglob("*.bin"):
+            path.unlink()
+
+
+@injected
+@pytest.mark.case("transfers-3")
+@pytest.mark.parametrize("same_journal", [True, False])
+def test_two_processes_without_locks(igtcloud, out, tmp_path, same_journal):
+    """Each file is whole, whoever of the two gave it its name, and nothing is left behind."""
+    out.mkdir()
+    env = on(out, ("flock", errno.ENOSYS))
+    runs = [igtcloud.start("download", "--overwrite", "--bwlimit", "20M", "--journal",
+                           tmp_path / (f"j{'' if same_journal else n}.db"), out, "film", env=env)
+            for n in range(2)]
+    for run in runs:
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == DONE, err
+    assert not leftovers(out)
+    assert igtcloud.run("verify", out, "film").status == DONE
+
+
+@injected
+@pytest.mark.case("transfers-3")
+def test_interrupted_without_locks(igtcloud, cloud, out):
+    """It goes on where it was: the journal's locks and names stand in for those of the disk."""
+    out.mkdir()
+    env = on(out, ("flock", errno.ENOLCK))
+    begin_and_kill(igtcloud, cloud, out, env)
+    assert len(leftovers(out)) == 1
+    cloud.clear()
+    igtcloud.run("download", out, "film", env=env)
+    assert not leftovers(out) and whole(out, {"film.bin": 40 * MIB}) == 1
+    assert sum(r["bytesOut"] for r in cloud.requests(path="**/film.bin", status=206)) < 38 * MIB
+
+
+# ---- room ----
+
+@injected
+@pytest.mark.case("transfers-5")
+@pytest.mark.parametrize("why", [errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize("more", [[], [("ftruncate", errno.EPERM)]])
+def test_no_fallocate(igtcloud, out, why, more):
+    out.mkdir()
+    igtcloud.run("download", out, "p", env=on(out, ("fallocate", why), *more))
+    assert whole(out) == 22 and not leftovers(out)
+
+
+@injected
+@pytest.mark.case("security-2")
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("begun", [False, True])
+def test_place_that_is_given_back(igtcloud, cloud, out, why, begun):
+    """ext4 allocates what it can before it says that it cannot."""
+    out.mkdir()
+    if begun:
+        begin_and_kill(igtcloud, cloud, out, on(out, ("fallocate", errno.EOPNOTSUPP)))
+    before = sum(p.stat().st_blocks for p in out.rglob("*.igtpart"))
+    done = igtcloud.run("download", "--json", out, "film", env=on(out, ("full", why)), status=FAILED)
+    assert done.summary["status"] == "IGT_E_NO_SPACE"
+    assert sum(p.stat().st_blocks for p in out.rglob("*.igtpart")) <= before
+    igtcloud.run("download", out, "film")
+    assert whole(out, {"film.bin": 40 * MIB}) == 1 and not leftovers(out)
+
+
+# ---- what is refused ----
+
+@injected
+@pytest.mark.case("transfers-3")
+@pytest.mark.parametrize("call, why", [
+    ("futimens", errno.EPERM), ("futimens", errno.EOPNOTSUPP), ("futimens", errno.EACCES),
+    ("futimens", errno.EROFS), ("syncfs", errno.EINVAL), ("syncfs", errno.ENOSYS),
+    ("syncfs", errno.EOPNOTSUPP), ("fsync", errno.EINVAL), ("fchmod", errno.EPERM),
+    ("fchown", errno.EPERM)])
+def test_what_a_disk_refuses(igtcloud, out, call, why):
+    """What was moved and checked stays, with a warning."""
+    out.mkdir()
+    done = igtcloud.run("download", "--include-modified-date", out, "p", env=on(out, (call, why)))
+    assert whole(out) == 22 and not leftovers(out)
+    if call in ("futimens", "syncfs"):
+        assert done.err.count(os.strerror(why)) == 1, done
+
+
+@injected
+@pytest.mark.parametrize("why", [errno.EEXIST, errno.EPERM, errno.EOPNOTSUPP])
+def test_rename_that_does_not_replace(igtcloud, out, why):
+    igtcloud.run("download", out, "p")
+    before = tree(out)
+    (out / "i/s/good.txt").write_text("another one")
+    igtcloud.run("download", "--overwrite", out, "p", env=on(out, ("replace", why)))
+    after = tree(out)
+    assert {k: v for k, v in after.items() if not k.endswith("study.json")} == \
+        {k: v for k, v in before.items() if not k.endswith("study.json")}
+
+
+@injected
+def test_rename_that_is_refused(igtcloud, out):
+    """What was moved and checked stays under its hidden name, which is said."""
+    out.mkdir()
+    done = igtcloud.run("download", "--json", "--include", "good.txt", out, "p", status=SOME_FAILED,
+                        env=on(out / "i/s", ("rename", errno.EPERM)))
+    hidden = [n for n in leftovers(out) if "good" in n]
+    assert "it is whole" in done.err or not hidden
+    igtcloud.run("download", out, "p")
+    assert whole(out) == 22 and not leftovers(out)
+
+
+# ---- a folder that others write to ----
+
+def plant(kind, path, victim):
+    if kind == "mode":
+        path.write_bytes(b"planted")
+        path.chmod(0o666)
+    elif kind == "owner":
+        path.write_bytes(b"planted")
+        os.chown(path, 65534, 65534)
+    elif kind == "hard link":
+        victim.write_bytes(b"mine")
+        os.link(victim, path)
+    elif kind == "link":
+        victim.write_bytes(b"mine")
+        path.symlink_to(victim)
+    elif kind == "dangling link":
+        path.symlink_to(victim)
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+
+
+@pytest.mark.case("security-11")
+@pytest.mark.parametrize("name", ["good.txt", "film.bin"])
+@pytest.mark.parametrize("kind", ["mode", "owner", "hard link", "link", "dangling link", "fifo", "folder"])
+def test_planted_partial_file(igtcloud, out, tmp_path, kind, name):
+    """A file of the partial file's name that is not ours is not used, and nothing happens to it."""
+    if kind == "owner" and os.geteuid():
+        pytest.skip("only root can give files away")
+    folder, victim = out / "i/s", tmp_path / "victim"
+    folder.mkdir(parents=True)
+    planted = folder / f".{name}.igtpart"
+    plant(kind, planted, victim)
+    before = planted.lstat()
+    with open(planted, "rb") if kind in ("mode", "owner") else contextlib.nullcontext() as spy:
+        igtcloud.run("download", out, "p", preexec_fn=lambda: os.umask(0o077))
+        assert not spy or spy.read() == b"planted"
+    assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    assert (folder / name).stat().st_uid == os.geteuid()
+    assert (folder / name).stat().st_size == {"good.txt": 4, "film.bin": 20 * MIB}[name]
+    assert planted.lstat().st_ino == before.st_ino and planted.lstat().st_size == before.st_size
+    assert not victim.exists() or victim.read_bytes() == b"mine"
+    assert leftovers(out) == ([] if kind == "folder" else [f"i/s/{planted.name}"]) or kind == "fifo"

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* For LD_PRELOAD: a file system that lacks what a local disk has. Below the folder ODD_BELOW the calls
+ * of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
+ *
+ *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
+ *   replace  rename over a file that is there
+ *   rename   every rename
+ *   inode    no failure: stat tells another inode number each time
+ *   full     fallocate takes the place of all that is free, as ext4 does, and then fails
+ *
+ * glibc's posix_fallocate, which writes to each block where the system has no such call, ends the
+ * process. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static _Atomic unsigned long inodes = 1u << 20;
+
+static int is_below(int fd) {
+  const char *below = getenv("ODD_BELOW");
+  char link[64], path[PATH_MAX];
+  ssize_t n;
+
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  n = readlink(link, path, sizeof path - 1);
+  path[n > 0 ? n : 0] = '\0';
+  return below && strncmp(path, below, strlen(below)) == 0;
+}
+
+/* The errno that the call answers with; 0: it works. */
+static int refusal(const char *call, int fd) {
+  const char *at = getenv("ODD_CALLS");
+  size_t n = strlen(call);
+
+  for (; at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
+    if (strncmp(at, call, n) == 0 && at[n] == '=')
+      return is_below(fd) ? atoi(at + n + 1) : 0;
+  return 0;
+}
+
+static int refuse(int why) {
+  errno = why;
+  return -1;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REFUSE(call, fd) \
+  do { \
+    int why = refusal(call, fd); \
+    if (why) \
+      return refuse(why); \
+  } while (0)
+#pragma GCC visibility push(default)
+
+int flock(int fd, int how) {
+  REFUSE("flock", fd);
+  return REAL(flock)(fd, how);
+}
+
+int fallocate64(int fd, int mode, off64_t at, off64_t n) {
+  if (!mode && refusal("full", fd)) {
+    (void)REAL(fallocate64)(fd, mode, at, n / 2);
+    return refuse(refusal("full", fd));
+  }
+  REFUSE("fallocate", fd);
+  return REAL(fallocate64)(fd, mode, at, n);
+}
+
+int posix_fallocate64(int fd, off64_t at, off64_t n) {
+  (void)fd, (void)at, (void)n;
+  abort();
+}
+
+int ftruncate64(int fd, off64_t n) {
+  REFUSE("ftruncate", fd);
+  return REAL(ftruncate64)(fd, n);
+}
+
+int futimens(int fd, const struct timespec times[2]) {
+  REFUSE("futimens", fd);
+  return REAL(futimens)(fd, times);
+}
+
+int fsync(int fd) {
+  REFUSE("fsync", fd);
+  return REAL(fsync)(fd);
+}
+
+int fdatasync(int fd) {
+  REFUSE("fsync", fd);
+  return REAL(fdatasync)(fd);
+}
+
+int syncfs(int fd) {
+  REFUSE("syncfs", fd);
+  return REAL(syncfs)(fd);
+}
+
+int fchmod(int fd, mode_t mode) {
+  REFUSE("fchmod", fd);
+  return REAL(fchmod)(fd, mode);
+}
+
+int fchown(int fd, uid_t uid, gid_t gid) {
+  REFUSE("fchown", fd);
+  return REAL(fchown)(fd, uid, gid);
+}
+
+int renameat(int from, const char *old, int to, const char *path) {
+  struct stat st;
+
+  REFUSE("rename", to);
+  if (refusal("replace", to) && fstatat(to, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return refuse(refusal("replace", to));
+  return REAL(renameat)(from, old, to, path);
+}
+
+int fstat64(int fd, struct stat64 *st) {
+  int failed = REAL(fstat64)(fd, st);
+
+  if (!failed && refusal("inode", fd))
+    st->st_ino = atomic_fetch_add(&inodes, 1);
+  return failed;
+}
+
+int fstatat64(int folder, const char *path, struct stat64 *st, int flags) {
+  int failed = REAL(fstatat64)(folder, path, st, flags);
+
+  if (!failed && refusal("inode", folder))
+    st->st_ino = atomic_fetch_add(&inodes, 1);
+  return failed;
+}
+#pragma GCC visibility pop
