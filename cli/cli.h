@@ -60,6 +60,8 @@ typedef struct settings {
   bool include_clutter;
   bool portable_names;
   bool submit, files, append, background;
+  bool ignore_unknown, trust_study_json;
+  const char *flat_names;
   /* single things of the cloud, and requests */
   const char *fields, *key_file, *input, *describe;
   texts field;

@@ -37,6 +37,8 @@ bool transfer_options(const settings *s, igt_transfer_options *o) {
   o->follow_links = s->follow_links;
   o->include_clutter = s->include_clutter;
   o->portable_names = s->portable_names;
+  o->ignore_unknown = s->ignore_unknown;
+  o->trust_study_json = s->trust_study_json;
   return parse_shard(s, &o->shard, &o->shards);
 }
 
@@ -94,6 +96,7 @@ int cmd_upload(settings *s) {
   o.source = s->arguments[0];
   o.selection.project = s->arguments[1];
   o.category = categories_of(s);
+  o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
   if (!(client = open_client(s, environment, &status)))
     return status;
   message(s, "Using %s", igt_client_domain(client));

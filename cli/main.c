@@ -98,6 +98,17 @@ const option common_options[] = {
     "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"                     \
   }
 
+#define IGNORE_UNKNOWN                                                                             \
+  {                                                                                                \
+    "ignore-unknown", 0, OPTION_FLAG, AT(ignore_unknown), NULL, NULL,                              \
+        "pass over folders that are no institute of the project"                                   \
+  }
+#define TRUST_STUDY_JSON                                                                           \
+  {                                                                                                \
+    "trust-study-json", 0, OPTION_FLAG, AT(trust_study_json), NULL, NULL,                          \
+        "go by study.json also where the folder's name says another study or patient"              \
+  }
+
 #define END                                                                                        \
   { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
 
@@ -122,6 +133,10 @@ static const option upload_options[] = {
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
     {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
      "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
+    IGNORE_UNKNOWN,
+    TRUST_STUDY_JSON,
+    {"flat-names", 0, OPTION_TEXT, AT(flat_names), "FORM", "split|whole",
+     "a new study of the folder P1---A: patient P1 and study A (default), or patient P1---A"},
     {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"},
     MOVING,
     END};
@@ -137,6 +152,8 @@ static const option verify_options[] = {
     {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},
     {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+    IGNORE_UNKNOWN,
+    TRUST_STUDY_JSON,
     {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
      "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
     {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,

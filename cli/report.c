@@ -11,6 +11,10 @@ struct report {
   progress *bar;
   FILE *file;  /* --report */
   bool single; /* one file: its failure is the command's */
+  /* of the last lines, which had all one reason */
+  char reason[256];
+  igt_result result;
+  unsigned long long alike;
   igt_callbacks callbacks;
 };
 
@@ -58,7 +62,34 @@ static void print_name(const igt_item *item) {
   }
 }
 
+/* Files that fail by the thousand for one reason: so many are named on the terminal. All are in
+ * the report and in the output of --json. */
+#define ALIKE_MOST 20
+
+static void end_alike(report *r) {
+  if (r->alike > ALIKE_MOST) {
+    progress_clear(r->bar);
+    fprintf(stderr, "%s: %llu more for the same reason (--report and --json name each)\n",
+            results[r->result], r->alike - ALIKE_MOST);
+  }
+  r->alike = 0;
+}
+
+/* Whether the item is one too many of its kind. */
+static bool is_alike(report *r, const igt_item *item) {
+  const char *text = item->error ? item->error->text : item->text;
+
+  if (item->kind != IGT_ITEM_FILE || !*text || r->result != item->result ||
+      strncmp(r->reason, text, sizeof r->reason - 1) != 0)
+    end_alike(r);
+  r->result = item->result;
+  snprintf(r->reason, sizeof r->reason, "%.255s", text);
+  return ++r->alike > ALIKE_MOST;
+}
+
 static void print_failed(report *r, const igt_item *item) {
+  if (is_alike(r, item))
+    return;
   progress_clear(r->bar);
   fprintf(stderr, "failed: ");
   print_name(item);
@@ -68,7 +99,7 @@ static void print_failed(report *r, const igt_item *item) {
 }
 
 static void print_other(report *r, const igt_item *item) {
-  if (r->s->quiet || item->minor)
+  if (r->s->quiet || item->minor || is_alike(r, item))
     return;
   progress_clear(r->bar);
   fprintf(stderr, "%s: ", results[item->result]);
@@ -242,6 +273,7 @@ static void print_summary(const report *r, const igt_summary *s) {
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err) {
   int result = exit_status_of(status);
 
+  end_alike(r);
   progress_free(r->bar);
   if (r->s->json)
     write_summary(stdout, summary, status);

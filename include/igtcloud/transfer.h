@@ -153,6 +153,10 @@ typedef struct igt_transfer_options {
                             file systems that cannot; docs/names.md */
   bool include_clutter; /**< upload, verify: also what macOS and Windows leave in folders: "._*",
                              ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
+  bool ignore_unknown;  /**< upload, verify: a folder that is no institute of the project is passed
+                             over; else each file in it counts as failed, or as missing there */
+  bool trust_study_json; /**< upload, verify: the studyDatabaseId in a study.json counts even where
+                              the folder is called as another study or patient */
 } igt_transfer_options;
 
 /** One project, one institute or all of them, and which studies. */
@@ -173,7 +177,7 @@ typedef struct igt_download_options {
   bool include_modified_date; /**< local time = the object's last-modified time */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false}
 
 /**
@@ -193,10 +197,12 @@ typedef struct igt_upload_options {
   unsigned category;       /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
                                 IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
   const char *submit_password; /**< not NULL: each study whose files are all there is submitted */
+  bool whole_flat_names;       /**< flat: the patient of a new study is the whole name of its folder,
+                                    as with the Python client; else what is before "---" */
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
-   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL}
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
+   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false}
 
 /**
  * Uploads a folder. Errors as for igt_download; IGT_E_NO_FILE when source is no folder.
@@ -215,7 +221,7 @@ typedef struct igt_verify_options {
   bool project_files;  /**< only the project's own files, in local/files */
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false},              \
+  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
    {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false}
 
 /**

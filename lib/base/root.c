@@ -562,7 +562,8 @@ static igt_status look_failed(const igt__root *root, const folder *f, const char
                               const char *path, int os_error, bool *found, igt_error *err) {
   struct stat st;
 
-  if (os_error != ENOENT && os_error != ENOTDIR)
+  /* A name that is too long for the file system is none that it has. */
+  if (os_error != ENOENT && os_error != ENOTDIR && os_error != ENAMETOOLONG)
     return igt__fail_errno(err, os_error, "cannot look at '%s'", path);
   if (root->follows && fstatat(f->fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
     return igt__fail(err, IGT_E_NO_FILE, "'%s' is a link to something that is not there", path);

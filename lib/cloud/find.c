@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/unicode.h"
 
 const char *igt__text_of(const igt_string_field *field) {
   return field->is == IGT_SET && field->v ? field->v : "";
@@ -34,14 +35,23 @@ igt_status igt__several_fail(const igt__several *several, const char *what, cons
 
 typedef struct search {
   const char *name;
+  bool exact; /* found has the name byte for byte: other Unicode forms of it don't count */
   igt_model *found;
   igt__several several;
 } search;
 
 static igt_status look(search *s, const igt_model *model, const igt_string_field *name,
                        const igt_string_field *id, const igt_string_field *description) {
-  if (strcmp(igt__text_of(name), s->name) != 0)
+  bool exact = strcmp(igt__text_of(name), s->name) == 0;
+
+  if (!exact && (s->exact || !igt__nfc_eq(igt__text_of(name), s->name)))
     return IGT_OK;
+  if (exact && !s->exact) {
+    memset(&s->several, 0, sizeof s->several);
+    igt_model_free(s->found);
+    s->found = NULL;
+    s->exact = true;
+  }
   igt__several_add(&s->several, igt__text_of(id), igt__text_of(description));
   if (!s->found)
     s->found = igt_model_copy(model);

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "cloud/node.h"
+#include "cloud/suffix.h"
 
 #define BY_ID "id:"
 
@@ -18,17 +20,61 @@ typedef struct search {
   const char *text;
   bool in_path;
   igt_model *found;
-  size_t length;   /* of the name that was found */
+  size_t length;   /* of the text that is the name which was found */
+  bool exact;      /* that is the name byte for byte: other forms of it don't count */
   bool is_patient; /* a study's name begins with text and a slash */
   igt__several several;
 } search;
 
-static bool fits(const search *s, const char *name) {
-  size_t n = strlen(name);
-
-  if (n == 0 || strncmp(name, s->text, n) != 0)
-    return false;
+static bool ends_at(const search *s, size_t n) {
   return s->text[n] == '\0' || (s->in_path && s->text[n] == '/');
+}
+
+/* Bytes of the text that are the name in another Unicode form; 0: none. Of a path each end of a
+ * component may be the end of the name. */
+static size_t fits_otherwise(const search *s, const char *name) {
+  size_t n = 0;
+
+  if (igt__nfc_is_plain(name) && igt__nfc_is_plain(s->text))
+    return 0;
+  for (;;) {
+    n += s->in_path ? strcspn(s->text + n, "/") : strlen(s->text + n);
+    char *text = igt__strndup(s->text, n);
+    bool same = text && igt__nfc_eq(text, name);
+    igt__free(text);
+    if (same)
+      return n;
+    if (!s->text[n])
+      return 0;
+    n++;
+  }
+}
+
+/* A study's name and the suffix that its folder has beside another one of its name (docs/names.md):
+ * bytes of the text; 0: it is not that. */
+static size_t fits_suffix(const search *s, const char *name, const char *id) {
+  size_t n = strlen(name), end;
+  char *text;
+  bool is;
+
+  if (s->kind != IGT_NODE_STUDY || strncmp(s->text, name, n) != 0 || s->text[n] != ' ')
+    return 0;
+  end = n + (s->in_path ? strcspn(s->text + n, "/") : strlen(s->text + n));
+  text = igt__strndup(s->text, end);
+  is = text && igt__suffix_is(text, name, id);
+  igt__free(text);
+  return is ? end : 0;
+}
+
+/* Bytes of the text that are the name of this model; 0: none. *exact: byte for byte. */
+static size_t fits(const search *s, const char *name, const char *id, bool *exact) {
+  size_t n = strlen(name), m;
+
+  *exact = n > 0 && strncmp(name, s->text, n) == 0 && ends_at(s, n);
+  if (n == 0 || *exact)
+    return n;
+  m = fits_suffix(s, name, id);
+  return m ? m : fits_otherwise(s, name);
 }
 
 static const char *note_of(igt_node_kind kind, const igt_model *model) {
@@ -46,17 +92,24 @@ static const char *note_of(igt_node_kind kind, const igt_model *model) {
 
 static igt_status look(void *payload, igt_model *model) {
   search *s = payload;
-  const char *name = igt__model_name(s->kind, model);
-  size_t n = strcspn(s->text, "/");
+  const char *name = igt__model_name(s->kind, model), *id = igt__model_id(s->kind, model);
+  size_t n = strcspn(s->text, "/"), length;
+  bool exact;
 
   if (s->kind == IGT_NODE_STUDY && !s->text[n] && strncmp(name, s->text, n) == 0 && name[n] == '/')
     s->is_patient = true;
-  if (!fits(s, name))
+  if ((length = fits(s, name, id, &exact)) == 0 || (s->exact && !exact))
     return IGT_OK;
-  igt__several_add(&s->several, igt__model_id(s->kind, model), note_of(s->kind, model));
+  if (exact && !s->exact) { /* better than what was found before */
+    memset(&s->several, 0, sizeof s->several);
+    igt_model_free(s->found);
+    s->found = NULL;
+    s->exact = true;
+  }
+  igt__several_add(&s->several, id, note_of(s->kind, model));
   if (s->found)
     return IGT_OK;
-  s->length = strlen(name);
+  s->length = length;
   s->found = igt_model_copy(model);
   return s->found ? IGT_OK : IGT_E_NO_MEMORY;
 }

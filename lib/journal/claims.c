@@ -11,7 +11,8 @@
 #include "crypto/crypto.h"
 #include "journal/internal.h"
 
-#define CREATED_KEPT_S (24 * 60 * 60)
+/* An upload that takes weeks is the same command each day. */
+#define CREATED_KEPT_S (366 * 24 * 60 * 60)
 
 /* ---- claims ---- */
 
@@ -139,6 +140,23 @@ bool igt__journal_find_created(igt__journal *journal, const char *origin, const 
   found = sqlite3_step(stmt) == SQLITE_ROW;
   if (found)
     igt__column_text(stmt, 0, id, 128);
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+bool igt__journal_is_of_other(igt__journal *journal, const char *origin, const char *institute,
+                              const char *name, const char *id) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, FIND_CREATOR, origin, institute);
+  igt__bind_text(stmt, 3, id);
+  igt__bind_text(stmt, 4, name);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
   (void)sqlite3_reset(stmt);
   pthread_mutex_unlock(&journal->lock);
   return found;

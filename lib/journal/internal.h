@@ -30,6 +30,7 @@ typedef enum igt__statement {
   DROP_LOST_PARTS,
   LIST_PARTS,
   FIND_CREATED,
+  FIND_CREATOR,
   PUT_CREATED,
   FORGET_CREATED,
   OLDEST_RUN,

@@ -54,6 +54,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [LIST_PARTS] = "SELECT number, etag, sha256 FROM part WHERE origin=?1 AND key=?2"
                    " ORDER BY number",
     [FIND_CREATED] = "SELECT id FROM created WHERE origin=?1 AND institute=?2 AND name=?3",
+    [FIND_CREATOR] =
+        "SELECT 1 FROM created WHERE origin=?1 AND institute=?2 AND id=?3 AND name<>?4",
     [PUT_CREATED] = "INSERT OR REPLACE INTO created(origin, institute, name, id, at)"
                     " VALUES(?1,?2,?3,?4,?5)",
     [FORGET_CREATED] = "DELETE FROM created WHERE at<?1",

@@ -141,9 +141,12 @@ bool igt__journal_claim(igt__journal *journal, const char *origin, const char *i
                         const char *name);
 void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
                           const char *name);
-/* What was made of it, for a day: seen by the others at once. */
+/* What was made of it, for a year: seen by the others at once. */
 bool igt__journal_find_created(igt__journal *journal, const char *origin, const char *institute,
                                const char *name, char id[128]);
+/* Whether the study of this id was made of another name. */
+bool igt__journal_is_of_other(igt__journal *journal, const char *origin, const char *institute,
+                              const char *name, const char *id);
 void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
                               const char *name, const char *id);
 

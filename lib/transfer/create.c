@@ -8,7 +8,6 @@
 #include "transfer/find.h"
 
 #define CLAIM_POLL_US 50000
-#define CLAIM_NAME_MAX (16u * 1024 * 1024) /* a study.json, and more */
 
 bool igt__is_unclear(igt_status status) {
   return status == IGT_E_NETWORK || status == IGT_E_TIMEOUT || status == IGT_E_SERVER;
@@ -25,6 +24,8 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
   igt__known *known = NULL;
   igt_status status = igt__studies_load(run->client, institute, folder, &run->held, &now, err);
 
+  if (now)
+    igt__studies_remember(now, run->journal, run->origin);
   if (status == IGT_OK)
     status = igt__studies_match(now, folder, &known, err);
   if (status == IGT_OK && known)
@@ -53,17 +54,6 @@ static igt_status create(igt__run *run, const igt_institute *institute, const ig
 }
 
 /* ---- beside other programs ---- */
-
-/* What tells one new study from another: the folder's name, and what its study.json says. */
-static char *claim_name(const igt__folder *folder) {
-  igt__buf name;
-
-  igt__buf_init(&name, CLAIM_NAME_MAX);
-  igt__buf_printf(&name, "%s/%s\n", folder->patient ? folder->patient : "", folder->name);
-  if (folder->doc)
-    igt__json_write(&name, folder->doc, IGT__JSON_COMPACT);
-  return igt__buf_take(&name);
-}
 
 /* *waited: another program was creating this study. False: cancelled meanwhile. */
 static bool claim(igt__run *run, const char *institute, const char *name, bool *waited) {
@@ -94,7 +84,7 @@ igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
                              igt_root_study **out, igt__created *made, igt_error *err) {
   const char *where = igt__text_of(&institute->id);
-  char *name = claim_name(folder);
+  char *name = igt__folder_claim(folder);
   igt_status status;
   bool waited;
 

@@ -405,8 +405,9 @@ static igt_status run(csv *c, igt_error *err) {
     status = list_all(c, err);
   status = close_file(c, status, err);
   if (status == IGT_OK && c->summary->studies_failed)
-    status = igt__fail(err, IGT_E_SOME_FAILED, "the files of %llu studies could not be listed",
-                       (unsigned long long)c->summary->studies_failed);
+    status = igt__fail(err, IGT_E_SOME_FAILED, "the files of %llu %s could not be listed",
+                       (unsigned long long)c->summary->studies_failed,
+                       c->summary->studies_failed == 1 ? "study" : "studies");
   return status;
 }
 

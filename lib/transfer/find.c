@@ -6,22 +6,33 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
+#include "transfer/institutes.h"
 
 bool igt__found_selects(const igt__found *found, const igt_institute *institute) {
   return !found->wanted || strcmp(igt__text_of(&institute->name), found->wanted) == 0;
+}
+
+/* The institute that is meant, as the project spells it. */
+static igt_status take_wanted(igt__found *found, igt_error *err) {
+  const igt_institute *institute = igt__institute_named(found, found->wanted);
+  const char *like;
+
+  if (institute) {
+    found->wanted = igt__text_of(&institute->name);
+    return IGT_OK;
+  }
+  (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
+                  igt__text_of(&found->project->name), found->wanted);
+  if ((like = igt__institute_like(found, found->wanted)) != NULL)
+    igt__error_append(err, "; did you mean '%s'?", like);
+  return IGT_E_NOT_FOUND;
 }
 
 static igt_status find_institutes(igt_client *client, igt__found *found, igt_error *err) {
   igt_status status =
       igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes, err);
 
-  if (status != IGT_OK || !found->wanted)
-    return status;
-  for (size_t i = 0; i < found->institutes->count; i++)
-    if (found->institutes->v[i] && igt__found_selects(found, found->institutes->v[i]))
-      return IGT_OK;
-  return igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
-                   igt__text_of(&found->project->name), found->wanted);
+  return status == IGT_OK && found->wanted ? take_wanted(found, err) : status;
 }
 
 static igt_status parse_day(const char *text, const char *what, int64_t *day, igt_error *err) {
@@ -50,6 +61,9 @@ igt_status igt__find(igt_client *client, const igt_selection *selection, bool wi
   status = parse_day(selection->start, "the start", &out->first_day, err);
   if (status == IGT_OK)
     status = parse_day(selection->end, "the end", &out->last_day, err);
+  if (status == IGT_OK && out->first_day > out->last_day)
+    status = igt__fail(err, IGT_E_INVALID, "the start '%s' is after the end '%s'", selection->start,
+                       selection->end);
   if (status == IGT_OK)
     status = igt_find_project(client, selection->project, &out->project, err);
   if (status == IGT_OK && with_institutes)

@@ -1,226 +1,158 @@
 /* SPDX-License-Identifier: MIT */
+/* Which study of an institute a folder is. In this order: the one whose studyDatabaseId its
+ * study.json has; the one that is called as the folder; the one that has the fields which the
+ * folder's study would be created with. A studyDatabaseId that says another study or patient than
+ * the folder's name does is refused: it is what a copied folder looks like. */
 #include "transfer/match.h"
 
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/limits.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "model/model.h"
-#include "transfer/find.h"
-#include "transfer/plan.h"
+#include "base/path.h"
+#include "base/unicode.h"
+#include "cloud/suffix.h"
+#include "transfer/match_internal.h"
 
-static const char *const key_fields[] = {"name", "clinicalStudy", "subjectId"};
-#define KEY_FIELDS (sizeof key_fields / sizeof *key_fields)
-/* What tells the studies of one patient apart, where the type has it. */
-static const char *const part_fields[] = {"studyId", "visitName"};
-#define PART_FIELDS (sizeof part_fields / sizeof *part_fields)
+#define CLAIM_MAX (16u * 1024 * 1024) /* a study.json, and more */
 #define SHOWN_MATCHES 5
 
-/* Studies of one name are a chain, and those of one key. */
-typedef struct entry {
-  igt__known known;
-  const char *part; /* the study's own name among those of its key; "" when it has none */
-  struct entry *next_name, *next_key;
-} entry;
+/* ---- what the folder and its study.json say ---- */
 
-/* What a folder without a study.json is filled into. */
-typedef struct shape {
-  const char *key_field; /* the one of key_fields that the type has */
-  bool has_patient, has_study_id, has_institute_id;
-} shape;
+const char *igt__doc_text(const igt__json *doc, const char *name) {
+  const char *text = igt__json_get_str(doc, name);
 
-struct igt__studies {
-  igt__quota held;
-  igt__arena *arena;
-  igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
-  igt__map *created;                  /* what folders of this run become, as text_of_new() */
-  shape shape;                        /* of the institute's study type */
-  const igt__folder *only;            /* what is not this is not added; NULL: all is */
-  const char *only_name;              /* flat */
-  bool failed;
-};
-
-/* ---- keys ---- */
-
-typedef struct key_walk {
-  const char *found[KEY_FIELDS + 1]; /* the last: patientName */
-  const char *part[PART_FIELDS];
-} key_walk;
-
-static igt_status look_at_field(void *payload, const igt__field_view *view) {
-  key_walk *w = payload;
-
-  if (view->kind == IGT__KIND_STRING) {
-    const igt_string_field *text = view->field;
-    for (size_t i = 0; i < KEY_FIELDS; i++)
-      if (strcmp(view->name, key_fields[i]) == 0 && *igt__text_of(text))
-        w->found[i] = text->v;
-    for (size_t i = 0; i < PART_FIELDS; i++)
-      if (strcmp(view->name, part_fields[i]) == 0 && *igt__text_of(text))
-        w->part[i] = text->v;
-  } else if (view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type) {
-    const igt__model_field *patient = view->field;
-    if (patient->is == IGT_SET)
-      w->found[KEY_FIELDS] =
-          igt__text_of(&((const igt_patient *)(const void *)patient->v)->patient_name);
-  }
-  return IGT_OK;
+  return text && *text ? text : NULL;
 }
 
-static const char *key_of(const igt_root_study *study, const char **part) {
-  key_walk w = {{NULL}, {NULL}};
+static const char *first_text(const igt__json *doc, const char *const *names, size_t n) {
+  const char *text = NULL;
 
-  (void)igt__model_each_field(&study->model, look_at_field, &w);
-  *part = "";
-  for (size_t i = PART_FIELDS; i > 0; i--)
-    if (w.part[i - 1])
-      *part = w.part[i - 1];
-  for (size_t i = 0; i <= KEY_FIELDS; i++)
-    if (w.found[i] && *w.found[i])
-      return w.found[i];
-  return igt__text_of(&study->study_database_id);
+  for (size_t i = 0; i < n && !text; i++)
+    text = igt__doc_text(doc, names[i]);
+  return text;
 }
 
-/* "patient/study" as a flat folder's name; in the arena. */
-static char *flat_name(igt__arena *arena, const char *patient, const char *name) {
-  igt__buf out;
-  char *copy;
+static const char *doc_key(const igt__json *doc) {
+  static const char *const names[] = {"name", "clinicalStudy", "subjectId"};
+  const char *key = first_text(doc, names, 3);
 
-  igt__buf_init(&out, 64 * 1024);
-  if (patient)
-    igt__buf_printf(&out, "%s---", patient);
-  while (*name) {
-    size_t n = strcspn(name, "/");
-    igt__buf_append(&out, name, n);
-    name += n;
-    if (*name == '/' && igt__buf_puts(&out, "---"))
-      name++;
-    else if (*name)
-      break; /* it failed */
-  }
-  copy = out.failed ? NULL : igt__arena_strdup(arena, out.data);
-  igt__buf_finish(&out);
-  return copy;
+  return key ? key : igt__doc_text(igt__json_get(doc, "patient"), "patientName");
 }
 
-/* ---- what the study type has ---- */
+static const char *doc_part(const igt__json *doc) {
+  static const char *const names[] = {"studyId", "visitName"};
 
-static const char *type_of(const igt_institute *institute) {
-  const char *type = igt__text_of(&institute->study_type);
-
-  return *type ? type : "Study";
+  return first_text(doc, names, 2);
 }
 
-static igt_status look_at_type(void *payload, const igt__field_view *view) {
-  shape *sh = payload;
-
-  for (size_t i = 0; i < KEY_FIELDS; i++)
-    if (!sh->key_field && strcmp(view->name, key_fields[i]) == 0)
-      sh->key_field = key_fields[i];
-  sh->has_patient |= view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type;
-  sh->has_study_id |= strcmp(view->name, "studyId") == 0;
-  sh->has_institute_id |= strcmp(view->name, "instituteId") == 0;
-  return IGT_OK;
+bool igt__is_described(const igt__folder *folder) {
+  return doc_key(folder->doc) != NULL;
 }
 
-static igt_status shape_of(const char *study_type, shape *out, igt_error *err) {
-  igt__json *doc = igt__json_new_object();
-  igt__buf text;
-  igt_model *empty = NULL;
-  igt_status status = IGT_OK;
-
-  memset(out, 0, sizeof *out);
-  igt__buf_init(&text, 4096);
-  if (!igt__json_set_str(doc, "studyType", study_type) ||
-      !igt__json_write(&text, doc, IGT__JSON_COMPACT))
-    status = igt__fail_memory(err);
-  if (status == IGT_OK)
-    status = igt__model_decode(&igt_root_study_type, text.data, text.len, "the study", &empty, err);
-  if (status == IGT_OK)
-    status = igt__type_each_field(empty->type, look_at_type, out);
-  igt_model_free(empty);
-  igt__buf_finish(&text);
-  igt__json_free(doc);
-  return status;
+bool igt__is_vague(const igt__studies *s, const igt__folder *folder) {
+  return folder->patient && !folder->only && !igt__is_described(folder) && !doc_part(folder->doc) &&
+         !s->shape.has_study_id;
 }
 
-/* ---- what the institute has ---- */
+/* Where the name of a flat folder is cut into patient and study; NULL: it has no such parts. */
+static const char *cut_of(const char *name) {
+  const char *cut = strstr(name, "---");
 
-static igt_status no_room(const igt__studies *s, igt_error *err) {
-  return igt__held_fail(&s->held, "studies",
-                        "no real institute has so many, so nothing of it was looked at", err);
+  return cut && cut > name && cut[3] ? cut : NULL;
 }
 
-static void bound(igt__studies *s) {
-  igt__arena_bound(s->arena, UINT64_MAX, &s->held);
-  igt__map_bound(s->by_id, &s->held);
-  igt__map_bound(s->by_name, &s->held);
-  igt__map_bound(s->by_key, &s->held);
-  igt__map_bound(s->created, &s->held);
+/* The folder's name says which of a patient's studies it is. */
+static bool names_a_study(const igt__folder *folder) {
+  return folder->patient || cut_of(folder->name);
 }
 
-igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err) {
-  igt__studies *s = igt__calloc(1, sizeof *s);
-  igt_status status = IGT_OK;
+char *igt__folder_claim(const igt__folder *folder) {
+  igt__buf name;
 
-  *out = s;
-  if (!s)
-    return igt__fail_memory(err);
-  s->arena = igt__arena_new(0);
-  s->by_id = igt__map_new();
-  s->by_name = igt__map_new();
-  s->by_key = igt__map_new();
-  s->created = igt__map_new();
-  igt__quota_init(&s->held, IGT__MAX_LIST_MEMORY, NULL);
-  if (!s->arena || !s->by_id || !s->by_name || !s->by_key || !s->created)
-    status = igt__fail_memory(err);
-  else
-    status = shape_of(type_of(institute), &s->shape, err);
-  if (status == IGT_OK)
-    bound(s);
-  if (status != IGT_OK) {
-    igt__studies_free(s);
-    *out = NULL;
-  }
-  return status;
+  igt__buf_init(&name, CLAIM_MAX);
+  igt__buf_printf(&name, "%s/%s\n", folder->patient ? folder->patient : "", folder->name);
+  if (folder->doc)
+    igt__json_write(&name, folder->doc, IGT__JSON_COMPACT);
+  return igt__buf_take(&name);
 }
 
-void igt__studies_free(igt__studies *s) {
-  if (!s)
-    return;
-  igt__map_free(s->by_id);
-  igt__map_free(s->by_name);
-  igt__map_free(s->by_key);
-  igt__map_free(s->created);
-  igt__arena_free(s->arena);
-  igt__free(s);
+/* ---- readings ---- */
+
+/* The type has a key and a part of its own. */
+static bool has_part(const igt__studies *s, const igt__folder *folder) {
+  return s->shape.has_study_id || (!folder->patient && s->shape.has_visit);
 }
 
-igt__known *igt__studies_at(igt__studies *s, size_t i) {
-  void *e;
+/* By its name alone: patient and study. part NULL: the name says none. */
+static bool read_name(const igt__studies *s, const igt__folder *folder, igt__reading *out) {
+  const char *cut = folder->patient ? NULL : cut_of(folder->name);
+  const char *part = folder->patient ? folder->name : cut ? cut + 3 : NULL;
+  const char *first = folder->patient ? folder->patient : folder->name;
+  char *key = igt__strndup(first, cut ? (size_t)(cut - first) : strlen(first));
 
-  return igt__map_at(s->by_id, i, NULL, &e) ? &((entry *)e)->known : NULL;
+  out->key = key ? igt__studies_nfc(s, key) : NULL;
+  out->part = part && has_part(s, folder) ? igt__studies_nfc(s, part) : NULL;
+  igt__free(key);
+  return out->key && (out->part || !part || !has_part(s, folder));
 }
 
-/* ---- matching ---- */
+/* What of it is in the study.json comes first. */
+static bool read_described(const igt__studies *s, const igt__folder *folder, igt__reading *out) {
+  const char *part = doc_part(folder->doc);
 
-/* Candidates are those of a chain that a test accepts. */
+  if (!read_name(s, folder, out))
+    return false;
+  if (igt__is_described(folder))
+    out->key = igt__studies_nfc(s, doc_key(folder->doc));
+  else if (!folder->patient && (folder->whole_name || !has_part(s, folder)))
+    out->key = igt__studies_nfc(s, folder->name);
+  if (!out->part && (names_a_study(folder) || part))
+    out->part = "";
+  if (part)
+    out->part = igt__studies_nfc(s, part);
+  return out->key && (out->part || !part);
+}
+
+size_t igt__readings(const igt__studies *s, const igt__folder *folder,
+                     igt__reading out[IGT__READINGS]) {
+  bool two = has_part(s, folder);
+  bool cut = !folder->patient && cut_of(folder->name) && !igt__is_described(folder);
+  size_t whole = folder->whole_name ? 0 : 1;
+  const char *part = doc_part(folder->doc);
+
+  if (!cut || part)
+    return read_described(s, folder, &out[0]) ? 1 : 0;
+  if (!two)
+    whole = 0;
+  out[whole].key = igt__studies_nfc(s, folder->name);
+  out[whole].part = "";
+  if (!out[whole].key || (two && !read_name(s, folder, &out[1 - whole])))
+    return 0;
+  return two ? 2 : 1;
+}
+
+/* ---- candidates ---- */
+
+/* Those of a chain that a test accepts. */
 typedef struct candidates {
-  entry *first;
-  bool by_key;       /* the chain is next_key, else next_name */
-  const char *part;  /* only those of this part; NULL: any */
-  const char *human; /* only those that are called so; NULL: any */
+  const igt__studies *studies;
+  igt__entry *first;
+  const igt__folder *folder;
+  bool by_key;        /* the chain is next_key, else next_name */
+  const char *part;   /* only those of this part; NULL: any */
+  const char *called; /* only those that are called so; NULL: any */
+  const char *plain;  /* only those of which the folder's name, without its suffix, is the name */
+  const char *flat;   /* the folder's name */
 } candidates;
 
-static entry *next_of(const candidates *c, const entry *e) {
+static igt__entry *next_of(const candidates *c, const igt__entry *e) {
   return c->by_key ? e->next_key : e->next_name;
 }
 
-static bool accepts(const candidates *c, const entry *e) {
+static bool accepts(const candidates *c, const igt__entry *e) {
   return (!c->part || strcmp(c->part, e->part) == 0) &&
-         (!c->human || strcmp(c->human, e->known.human) == 0);
+         (!c->called || strcmp(c->called, e->called) == 0) &&
+         (!c->plain || igt__suffix_is(c->flat, c->plain, e->known.id));
 }
 
 static igt_status ambiguous(const candidates *c, igt_error *err) {
@@ -228,7 +160,7 @@ static igt_status ambiguous(const candidates *c, igt_error *err) {
   igt_status status = igt__fail(err, IGT_E_AMBIGUOUS,
                                 "several studies of the institute match, so nothing was sent: ");
 
-  for (const entry *e = c->first; e; e = next_of(c, e)) {
+  for (const igt__entry *e = c->first; e; e = next_of(c, e)) {
     if (accepts(c, e) && n++ < SHOWN_MATCHES)
       igt__error_append(err, "%s%s (%s)", n > 1 ? ", " : "", e->known.human, e->known.id);
   }
@@ -238,317 +170,314 @@ static igt_status ambiguous(const candidates *c, igt_error *err) {
   return status;
 }
 
-static igt_status the_one(const candidates *c, igt__known **out, igt_error *err) {
+/* Tells the one that is meant from others of its name. */
+typedef bool (*test_fn)(const candidates *c, const igt__entry *e, const char *text);
+
+static bool is_spelt_so(const candidates *c, const igt__entry *e, const char *text) {
+  const char *human = e->known.human, *patient = c->folder->patient;
+  size_t n = patient ? strlen(patient) : 0;
+
+  (void)text;
+  if (!patient)
+    return igt__is_flat_name(c->folder->name, human);
+  return strncmp(human, patient, n) == 0 && human[n] == '/' &&
+         strcmp(human + n + 1, c->folder->name) == 0;
+}
+
+static bool has_uid(const candidates *c, const igt__entry *e, const char *text) {
+  (void)c;
+  return *text && strcmp(e->uid, text) == 0;
+}
+
+static bool has_id(const candidates *c, const igt__entry *e, const char *text) {
+  (void)c;
+  return *text && strcmp(e->known.id, text) == 0;
+}
+
+/* The only accepted one that passes the test (NULL: any does); NULL: there is none, or several. */
+static igt__entry *only_of(const candidates *c, test_fn test, const char *text, unsigned *count) {
+  igt__entry *found = NULL;
+
+  *count = 0;
+  for (igt__entry *e = c->first; e; e = next_of(c, e))
+    if (accepts(c, e) && (!test || test(c, e, text)) && (*count)++ == 0)
+      found = e;
+  return *count == 1 ? found : NULL;
+}
+
+/* Not one that was created for another folder. */
+static bool is_free(const candidates *c, const igt__entry *e, const char *claim) {
+  const igt__studies *s = c->studies;
+
+  return !igt__journal_is_of_other(s->journal, s->origin, s->institute_id, claim, e->known.id);
+}
+
+/* As far as the journal knows: the one that was created for the folder, else the only one that was
+ * not created for another folder. *count 0: all of them were. */
+static igt__entry *by_journal(const igt__studies *s, const candidates *c, unsigned *count) {
+  char *claim = s->journal ? igt__folder_claim(c->folder) : NULL, made[128];
+  igt__entry *e = NULL;
+
+  *count = 2;
+  if (claim && igt__journal_find_created(s->journal, s->origin, s->institute_id, claim, made))
+    e = only_of(c, has_id, made, count);
+  if (claim && !e)
+    e = only_of(c, is_free, claim, count);
+  igt__free(claim);
+  return e;
+}
+
+static igt_status the_one(const igt__studies *s, const candidates *c, igt__known **out,
+                          igt_error *err) {
+  const char *uid = igt__doc_text(c->folder->doc, "instanceUid");
+  unsigned all, n;
+  igt__entry *e = only_of(c, NULL, NULL, &all);
+
   *out = NULL;
-  for (entry *e = c->first; e; e = next_of(c, e)) {
-    if (!accepts(c, e))
-      continue;
-    if (*out) {
-      *out = NULL;
-      return ambiguous(c, err);
-    }
-    *out = &e->known;
-  }
+  if (all == 0)
+    return IGT_OK;
+  if (!e)
+    e = only_of(c, is_spelt_so, NULL, &n);
+  if (!e)
+    e = only_of(c, has_uid, uid ? uid : "", &n);
+  if (!e && (e = by_journal(s, c, &n)) == NULL && n == 0 &&
+      igt__doc_text(c->folder->doc, "studyDatabaseId"))
+    return IGT_OK; /* the ids of another cloud tell it from all of them */
+  if (!e)
+    return ambiguous(c, err);
+  *out = &e->known;
   return IGT_OK;
+}
+
+/* ---- by name ---- */
+
+/* A study's name and its suffix: it was downloaded beside another one of its name. */
+static igt_status by_suffix(igt__studies *s, candidates *c, igt__known **out, igt_error *err) {
+  size_t n = igt__suffix_at(c->flat);
+  char *plain = n ? igt__strndup(c->flat, n) : NULL;
+  igt_status status = IGT_OK;
+
+  if (n && !plain)
+    return igt__fail_memory(err);
+  c->called = NULL;
+  c->plain = plain;
+  c->first = plain ? igt__map_get(s->by_name, plain) : NULL;
+  if (c->first)
+    status = the_one(s, c, out, err);
+  igt__free(plain);
+  return status;
+}
+
+static igt_status by_name(igt__studies *s, const igt__folder *folder, igt__known **out,
+                          igt_error *err) {
+  const char *name = folder->name, *patient = folder->patient;
+  candidates c = {.studies = s, .folder = folder, .flat = igt__studies_flat(s, patient, name)};
+  char *called = patient ? igt__path_join(patient, name) : NULL;
+  igt_status status;
+
+  *out = NULL;
+  if (!c.flat || (patient && (!called || !(c.called = igt__studies_nfc(s, called))))) {
+    igt__free(called);
+    return igt__studies_no_room(s, err);
+  }
+  igt__free(called);
+  c.first = igt__map_get(s->by_name, c.flat);
+  status = the_one(s, &c, out, err);
+  return status != IGT_OK || *out ? status : by_suffix(s, &c, out, err);
 }
 
 igt_status igt__studies_by_name(igt__studies *s, const char *patient, const char *name,
                                 igt__known **out, igt_error *err) {
-  char *flat = flat_name(s->arena, patient, name);
-  char *human = patient ? igt__arena_printf(s->arena, "%s/%s", patient, name) : NULL;
-  candidates c = {.human = human};
+  igt__folder folder = {.patient = patient, .name = name};
 
-  *out = NULL;
-  if (!flat || (patient && !human))
-    return no_room(s, err);
-  c.first = igt__map_get(s->by_name, flat);
-  return the_one(&c, out, err);
+  return by_name(s, &folder, out, err);
 }
 
-static const char *text_in(const igt__json *doc, const char *name) {
-  const char *text = igt__json_get_str(doc, name);
+/* ---- a name and an id that disagree ---- */
 
-  return text && *text ? text : NULL;
+/* Whether the folder is called as this study. */
+static bool is_called(const igt__studies *s, const igt__folder *folder, const char *called,
+                      const char *id) {
+  const char *mine = igt__studies_flat(s, folder->patient, folder->name);
+  const char *flat = igt__studies_flat(s, NULL, called);
+
+  return mine && flat && (strcmp(mine, flat) == 0 || igt__suffix_is(mine, flat, id));
 }
 
-static const char *doc_key(const igt__json *doc) {
-  const char *key;
+/* Whether the folder's name is that of this patient, alone or with a study behind it. */
+static bool is_of_patient(const igt__studies *s, const igt__folder *folder, const char *patient) {
+  const char *mine = igt__studies_nfc(s, folder->patient ? folder->patient : folder->name);
+  const char *flat = patient ? igt__studies_flat(s, NULL, patient) : NULL;
+  size_t n = flat ? strlen(flat) : 0;
 
-  for (size_t i = 0; i < KEY_FIELDS; i++)
-    if ((key = text_in(doc, key_fields[i])) != NULL)
-      return key;
-  return text_in(igt__json_get(doc, "patient"), "patientName");
+  if (!mine || n == 0)
+    return false;
+  if (folder->patient)
+    return strcmp(igt__studies_flat(s, NULL, mine), flat) == 0;
+  return strncmp(mine, flat, n) == 0 && (!mine[n] || strncmp(mine + n, "---", 3) == 0);
 }
 
-static const char *doc_part(const igt__json *doc) {
-  const char *part;
+static bool doc_is_of_patient(const igt__studies *s, const igt__folder *folder) {
+  const char *human = igt__doc_text(folder->doc, "studyIdHumanReadable");
+  char *patient = human ? igt__strndup(human, strcspn(human, "/")) : NULL;
+  bool is =
+      is_of_patient(s, folder, patient) ||
+      is_of_patient(s, folder, igt__doc_text(igt__json_get(folder->doc, "patient"), "patientId"));
 
-  for (size_t i = 0; i < PART_FIELDS; i++)
-    if ((part = text_in(doc, part_fields[i])) != NULL)
-      return part;
-  return NULL;
+  igt__free(patient);
+  return is;
 }
 
-/* A study.json without any of the key's fields leaves them to the folder's name. */
-static bool is_described(const igt__folder *folder) {
-  return doc_key(folder->doc) != NULL;
+static igt_status refuse(const igt__folder *folder, const igt__known *named,
+                         const igt__known *described, igt_error *err) {
+  const char *patient = folder->patient;
+  igt_status status =
+      igt__fail(err, IGT_E_COLLISION, "the folder's name and its study.json disagree: ");
+
+  if (named)
+    igt__error_append(err, "the name is that of the study '%s' (%s)", named->human, named->id);
+  else
+    igt__error_append(err, "the name is '%s%s%s'", patient ? patient : "", patient ? "/" : "",
+                      folder->name);
+  if (described)
+    igt__error_append(err, ", the studyDatabaseId that of '%s' (%s)", described->human,
+                      described->id);
+  else
+    igt__error_append(err, ", the patient in study.json is '%s'", doc_key(folder->doc));
+  igt__error_append(err, ". Correct study.json or rename the folder; --trust-study-json goes by "
+                         "study.json alone");
+  return status;
 }
 
-static const char *folder_key(const igt__folder *folder) {
-  if (is_described(folder))
-    return doc_key(folder->doc);
-  return folder->patient ? folder->patient : folder->name;
+/* The study that the folder's name says, when it is another one; without an error, since the name
+ * may be that of several. */
+static igt__known *named_otherwise(igt__studies *s, const igt__folder *folder,
+                                   const igt__entry *e) {
+  igt__known *named = NULL;
+  igt_error several = IGT_ERROR_INIT;
+
+  if (by_name(s, folder, &named, &several) == IGT_E_AMBIGUOUS) {
+    const char *flat = igt__studies_flat(s, folder->patient, folder->name);
+    igt__entry *any = flat ? igt__map_get(s->by_name, flat) : NULL;
+    named = any ? &any->known : NULL;
+  }
+  return named == &e->known ? NULL : named;
 }
 
-/* Of the study that the folder is, or becomes; "" when nothing tells it. */
-static const char *folder_part(const igt__studies *s, const igt__folder *folder) {
-  if (doc_part(folder->doc))
-    return doc_part(folder->doc);
-  return folder->patient && !is_described(folder) && s->shape.has_study_id ? folder->name : "";
+/* Another patient of the institute is called as the folder says. */
+static bool names_other_patient(const igt__studies *s, const igt__folder *folder) {
+  igt__reading named;
+
+  return read_name(s, folder, &named) && igt__map_has(s->by_key, named.key);
 }
 
-/* Nothing would tell it from the patient's other studies. */
-static bool is_vague(const igt__studies *s, const igt__folder *folder) {
-  return folder->patient && !folder->only && !is_described(folder) && !doc_part(folder->doc) &&
-         !s->shape.has_study_id;
+/* The study e has the studyDatabaseId of the folder's study.json. */
+static igt_status check_id(igt__studies *s, const igt__folder *folder, igt__entry *e,
+                           igt_error *err) {
+  const char *human = igt__doc_text(folder->doc, "studyIdHumanReadable");
+  igt__known *other;
+
+  e->known.renamed = false;
+  if (is_called(s, folder, e->called, e->known.id))
+    return IGT_OK;
+  e->known.renamed = true;
+  if (folder->trust)
+    return IGT_OK;
+  if ((other = named_otherwise(s, folder, e)) != NULL)
+    return refuse(folder, other, &e->known, err);
+  if (human && is_called(s, folder, human, e->known.id)) /* it was renamed in the cloud since */
+    return IGT_OK;
+  if (is_of_patient(s, folder, e->patient) || is_of_patient(s, folder, e->known.key) ||
+      doc_is_of_patient(s, folder))
+    return IGT_OK;
+  if (names_a_study(folder) || names_other_patient(s, folder))
+    return refuse(folder, NULL, &e->known, err);
+  return IGT_OK; /* a name of the user's own, such as "for-ann" */
 }
 
-/* Whether the folder's name alone says which of a patient's studies is meant. */
-static bool names_a_study(const igt__folder *folder) {
-  return folder->patient || strstr(folder->name, "---");
+/* The study.json has no id that the institute knows: another patient's name is not overruled. */
+static igt_status check_key(const igt__studies *s, const igt__folder *folder, igt_error *err) {
+  if (folder->trust || !igt__is_described(folder) || !names_a_study(folder) ||
+      is_of_patient(s, folder, doc_key(folder->doc)) || doc_is_of_patient(s, folder) ||
+      !names_other_patient(s, folder))
+    return IGT_OK;
+  return refuse(folder, NULL, NULL, err);
 }
+
+/* ---- matching ---- */
 
 /* By the fields that the study would be created with, so that a second run finds what the first
  * one made. Where neither the folder's name nor its study.json tells the studies of a patient
  * apart, the only one of the key is meant; else another study of the same patient never is. */
 static igt_status by_fields(igt__studies *s, const igt__folder *folder, igt__known **out,
                             igt_error *err) {
-  candidates c = {.first = igt__map_get(s->by_key, folder_key(folder)), .by_key = true};
+  igt__reading readings[IGT__READINGS];
+  size_t n;
+  igt_status status = IGT_OK;
 
   *out = NULL;
-  if (is_vague(s, folder))
+  if (igt__is_vague(s, folder))
     return IGT_OK; /* igt__study_from_folder refuses it */
-  if (names_a_study(folder) || doc_part(folder->doc))
-    c.part = folder_part(s, folder);
-  return the_one(&c, out, err);
+  n = igt__readings(s, folder, readings);
+  if (n == 0)
+    return igt__studies_no_room(s, err);
+  for (size_t i = 0; i < n && status == IGT_OK && !*out; i++) {
+    candidates c = {.studies = s,
+                    .first = igt__map_get(s->by_key, readings[i].key),
+                    .folder = folder,
+                    .by_key = true,
+                    .part = readings[i].part};
+    status = the_one(s, &c, out, err);
+  }
+  return status;
+}
+
+igt_status igt__studies_existing(igt__studies *s, const igt__folder *folder, igt__known **out,
+                                 igt_error *err) {
+  const char *id = igt__doc_text(folder->doc, "studyDatabaseId");
+  igt__entry *e = id ? igt__map_get(s->by_id, id) : NULL;
+  igt_status status;
+
+  *out = NULL;
+  if (!e)
+    return by_name(s, folder, out, err);
+  status = check_id(s, folder, e, err);
+  *out = status == IGT_OK ? &e->known : NULL;
+  return status;
 }
 
 static igt_status find(igt__studies *s, const igt__folder *folder, igt__known **out,
                        igt_error *err) {
-  const char *id = text_in(folder->doc, "studyDatabaseId");
-  entry *e = id ? igt__map_get(s->by_id, id) : NULL;
-  igt_status status;
+  igt_status status = igt__studies_existing(s, folder, out, err);
 
-  *out = e ? &e->known : NULL;
-  if (*out)
-    return IGT_OK;
-  status = igt__studies_by_name(s, folder->patient, folder->name, out, err);
-  return status != IGT_OK || *out ? status : by_fields(s, folder, out, err);
+  if (status != IGT_OK || *out)
+    return status;
+  status = check_key(s, folder, err);
+  return status == IGT_OK ? by_fields(s, folder, out, err) : status;
+}
+
+/* Two folders whose study.json files have different ids, of another cloud, are two studies. */
+static bool is_a_twin(const igt__known *known, const char *id) {
+  return id && known->used_id && strcmp(id, known->used_id) != 0 && strcmp(id, known->id) != 0;
 }
 
 igt_status igt__studies_match(igt__studies *s, const igt__folder *folder, igt__known **out,
                               igt_error *err) {
+  const char *id = igt__doc_text(folder->doc, "studyDatabaseId");
   igt_status status = find(s, folder, out, err);
 
   if (status != IGT_OK || !*out)
     return status;
+  if ((*out)->used && is_a_twin(*out, id)) {
+    *out = NULL;
+    return IGT_OK;
+  }
   if ((*out)->used)
     return igt__fail(err, IGT_E_COLLISION,
                      "another folder is the same study (%s): put different studyDatabaseIds into "
                      "their study.json files, or join the folders",
                      (*out)->id);
   (*out)->used = true;
+  (*out)->used_id = id ? igt__arena_strdup(s->arena, id) : NULL;
   return IGT_OK;
-}
-
-/* What a later run would tell the study by. */
-static char *text_of_new(igt__studies *s, const igt__folder *folder) {
-  static const char *const own[] = {"studyIdHumanReadable", "instanceUid"};
-  const char *texts[2];
-
-  for (size_t i = 0; i < 2; i++)
-    texts[i] = text_in(folder->doc, own[i]) ? text_in(folder->doc, own[i]) : "";
-  return igt__arena_printf(s->arena, "%s\n%s\n%s\n%s", folder_key(folder), folder_part(s, folder),
-                           texts[0], texts[1]);
-}
-
-static igt_status note_new(igt__studies *s, const igt__folder *folder, igt_error *err) {
-  char *text = text_of_new(s, folder);
-
-  if (text && igt__map_has(s->created, text))
-    return igt__fail(err, IGT_E_COLLISION,
-                     "another folder becomes the same study ('%s'): give each a studyId of its own "
-                     "in its study.json, or join the folders",
-                     folder_key(folder));
-  return text && igt__map_set(s->created, text, s) ? IGT_OK : no_room(s, err);
-}
-
-/* ---- reading what the institute has ---- */
-
-/* Whether flat_name() of name is this. */
-static bool is_flat_name(const char *flat, const char *name) {
-  for (; *name; name++) {
-    size_t n = *name == '/' ? 3 : 1;
-    if (strncmp(flat, *name == '/' ? "---" : name, n) != 0)
-      return false;
-    flat += n;
-  }
-  return !*flat;
-}
-
-/* Whether igt__studies_match() would look at it. */
-static bool may_be_it(const igt__studies *s, const igt_root_study *study) {
-  const char *id = text_in(s->only->doc, "studyDatabaseId"), *part;
-
-  return (id && strcmp(id, igt__text_of(&study->study_database_id)) == 0) ||
-         strcmp(key_of(study, &part), folder_key(s->only)) == 0 ||
-         is_flat_name(s->only_name, igt__text_of(&study->study_id_human_readable));
-}
-
-bool igt__studies_only(igt__studies *s, const igt__folder *folder) {
-  s->only = folder;
-  s->only_name = flat_name(s->arena, folder->patient, folder->name);
-  return s->only_name != NULL;
-}
-
-static bool add(igt__studies *s, const igt_root_study *study) {
-  entry *e = igt__arena_calloc(s->arena, 1, sizeof *e);
-  const char *part;
-  char *flat;
-
-  if (!e)
-    return false;
-  e->known.id = igt__arena_strdup(s->arena, igt__text_of(&study->study_database_id));
-  e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
-  e->known.s3_prefix = igt__arena_strdup(s->arena, igt__text_of(&study->s3_prefix));
-  e->known.key = igt__arena_strdup(s->arena, key_of(study, &part));
-  e->part = igt__arena_strdup(s->arena, part);
-  e->known.dated = igt__study_day(study, &e->known.day);
-  if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part)
-    return false;
-  flat = flat_name(s->arena, NULL, e->known.human);
-  if (!flat)
-    return false;
-  e->next_name = igt__map_get(s->by_name, flat);
-  e->next_key = igt__map_get(s->by_key, e->known.key);
-  return igt__map_set(s->by_id, e->known.id, e) && igt__map_set(s->by_name, flat, e) &&
-         igt__map_set(s->by_key, e->known.key, e);
-}
-
-bool igt__studies_add(igt__studies *s, const igt_root_study *study) {
-  return (s->only && !may_be_it(s, study)) || add(s, study);
-}
-
-static igt_status each_study(void *payload, igt_root_study *study) {
-  igt__studies *s = payload;
-
-  s->failed = !igt__studies_add(s, study);
-  return s->failed ? IGT_E_NO_MEMORY : IGT_OK;
-}
-
-igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             const igt__folder *only, igt__quota *held, igt__studies **out,
-                             igt_error *err) {
-  igt_status status = igt__studies_new(institute, out, err);
-
-  if (status != IGT_OK)
-    return status;
-  igt__quota_init_part(&(*out)->held, held);
-  if (only && !igt__studies_only(*out, only))
-    (*out)->failed = true;
-  else
-    status =
-        igt_get_studies_each(client, igt__text_of(&institute->id), NULL, each_study, *out, err);
-  if ((*out)->failed)
-    status = no_room(*out, err);
-  if (status != IGT_OK) {
-    igt__studies_free(*out);
-    *out = NULL;
-  }
-  return status;
-}
-
-/* ---- what a folder becomes ---- */
-
-/* What is there and no text is left, for the decoder to refuse. */
-static bool set_missing(igt__json *doc, const char *name, const char *text) {
-  const igt__json *there = igt__json_get(doc, name);
-
-  return (igt__json_typeof(there) != IGT__JSON_NULL && !igt__str_eq(igt__json_str(there), "")) ||
-         igt__json_set_str(doc, name, text);
-}
-
-static bool fill(igt__json *doc, const shape *sh, const char *name, const char *study_id) {
-  if (sh->key_field && !set_missing(doc, sh->key_field, name))
-    return false;
-  if (sh->has_study_id && study_id && !set_missing(doc, "studyId", study_id))
-    return false;
-  if (!sh->has_patient)
-    return true;
-  if (igt__json_typeof(igt__json_get(doc, "patient")) == IGT__JSON_NULL &&
-      !igt__json_set(doc, "patient", igt__json_new_object()))
-    return false;
-  if (igt__json_typeof(igt__json_get(doc, "patient")) != IGT__JSON_OBJECT)
-    return true; /* the decoder refuses it */
-  return set_missing(igt__json_get(doc, "patient"), "patientId", name) &&
-         set_missing(igt__json_get(doc, "patient"), "patientName", name);
-}
-
-static igt_status describe(const igt__studies *s, const igt__folder *folder, const char *type,
-                           igt__json *doc, igt_error *err) {
-  if (is_described(folder))
-    return IGT_OK;
-  if (is_vague(s, folder))
-    return igt__fail(err, IGT_E_AMBIGUOUS,
-                     "a %s has no field that tells the studies of one patient apart: give each "
-                     "study folder of '%s' a study.json",
-                     type, folder->patient);
-  return fill(doc, &s->shape, folder_key(folder), folder->patient ? folder->name : NULL)
-             ? IGT_OK
-             : igt__fail_memory(err);
-}
-
-/* What holds for any study of the institute, whatever the study.json says: it may be another's. */
-static bool settle(const igt__studies *s, const igt_institute *institute, const char *type,
-                   igt__json *doc) {
-  const char *id = igt__text_of(&institute->id);
-  const char *state = text_in(doc, "electronicRecordState");
-
-  igt__json_remove(doc, "studyDatabaseId");
-  if (state && strcmp(state, "submitted") == 0) /* before its first file is there */
-    igt__json_remove(doc, "electronicRecordState");
-  return igt__json_set_str(doc, "studyType", type) &&
-         (!s->shape.has_institute_id || !*id || igt__json_set_str(doc, "instituteId", id));
-}
-
-igt_status igt__study_from_folder(igt__studies *s, const igt_institute *institute,
-                                  const igt__folder *folder, igt_root_study **out, igt_error *err) {
-  const char *type = type_of(institute);
-  igt__json *doc = folder->doc ? igt__json_copy(folder->doc) : igt__json_new_object();
-  igt__buf text;
-  igt_model *study = NULL;
-  igt_status status = IGT_OK;
-
-  *out = NULL;
-  igt__buf_init(&text, SIZE_MAX);
-  if (!doc)
-    status = igt__fail_memory(err);
-  if (status == IGT_OK)
-    status = describe(s, folder, type, doc, err);
-  if (status == IGT_OK &&
-      (!settle(s, institute, type, doc) || !igt__json_write(&text, doc, IGT__JSON_COMPACT)))
-    status = igt__fail_memory(err);
-  if (status == IGT_OK)
-    status =
-        igt__model_decode(&igt_root_study_type, text.data, text.len, "study.json", &study, err);
-  if (status == IGT_OK)
-    status = note_new(s, folder, err);
-  if (status != IGT_OK) {
-    igt_model_free(study);
-    study = NULL;
-  }
-  *out = (igt_root_study *)study;
-  igt__buf_finish(&text);
-  igt__json_free(doc);
-  return status;
 }

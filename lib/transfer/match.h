@@ -8,15 +8,18 @@
 #include "base/quota.h"
 #include "igtcloud/operations.h"
 #include "igtcloud/transfer.h"
+#include "journal/journal.h"
 #include "model/json.h"
 
 /* A study that the institute has. */
 typedef struct igt__known {
   const char *id, *human, *s3_prefix;
-  const char *key; /* the first of name, clinicalStudy, subjectId, patientName, id */
-  bool used;       /* a folder of this run is it */
-  bool dated;      /* day says when it was */
-  int64_t day;     /* since 1970 */
+  const char *key;     /* the first of name, clinicalStudy, subjectId, patientName, id */
+  bool used;           /* a folder of this run is it */
+  bool renamed;        /* that folder has its studyDatabaseId, but is called otherwise */
+  const char *used_id; /* the studyDatabaseId in that folder's study.json; NULL: none */
+  bool dated;          /* day says when it was */
+  int64_t day;         /* since 1970 */
 } igt__known;
 
 typedef struct igt__studies igt__studies;
@@ -33,7 +36,12 @@ typedef struct igt__folder {
   const char *name;     /* the study folder's own name */
   const igt__json *doc; /* its study.json; NULL: none */
   bool only;            /* of a patient: the only study folder without a study.json */
+  bool whole_name;      /* flat: what a new study is called is not cut at "---" */
+  bool trust;           /* its studyDatabaseId counts, whatever the folder is called */
 } igt__folder;
+
+/* What tells one folder from another: its name, and what its study.json says. igt__free. */
+char *igt__folder_claim(const igt__folder *folder);
 
 bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
 /* From here on only what the folder (borrowed) may be is added. False: no memory. */
@@ -44,11 +52,19 @@ igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
                              const igt__folder *only, igt__quota *held, igt__studies **out,
                              igt_error *err);
 
+/* From here on, of several studies that a folder may be, the one is taken that the journal says
+ * was created for it. Both are borrowed. */
+void igt__studies_remember(igt__studies *studies, igt__journal *journal, const char *origin);
+
 /* *out NULL with IGT_OK: there is none, it has to be created. IGT_E_AMBIGUOUS names what matches;
- * IGT_E_COLLISION: another folder of this run is the same study. */
+ * IGT_E_COLLISION: another folder of this run is the same study, or the folder is called as
+ * another study or patient than its study.json says. */
 igt_status igt__studies_match(igt__studies *studies, const igt__folder *folder, igt__known **out,
                               igt_error *err);
-/* By patient/study or patient---study alone; NULL: none. For annotations. */
+/* By its study.json's studyDatabaseId or its name alone; NULL: none. For annotations. */
+igt_status igt__studies_existing(igt__studies *studies, const igt__folder *folder, igt__known **out,
+                                 igt_error *err);
+/* By patient/study or patient---study alone; NULL: none. */
 igt_status igt__studies_by_name(igt__studies *studies, const char *patient, const char *name,
                                 igt__known **out, igt_error *err);
 

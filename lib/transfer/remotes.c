@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/prints.h"
 #include "base/str.h"
+#include "base/unicode.h"
 
 /* The number of a name: its size above these. */
 enum { COMPLETED = 1, WANTED = 2, SEEN = 4, ODD = 8, SIZE_SHIFT = 4 };
@@ -17,8 +18,10 @@ struct igt__remotes {
   char *prefix;
   igt__prints *files;
   size_t unseen;
+  igt__map *spelt;   /* names that are not in NFC, by what they are in NFC */
+  char *nfc;         /* the last one asked for */
   igt__map *odd;     /* those whose key or size the number does not tell, by name: igt__remote */
-  igt__arena *arena; /* of odd */
+  igt__arena *arena; /* of odd and spelt */
   char key[IGT__S3_MAX_KEY + 1];
 };
 
@@ -30,12 +33,14 @@ igt__remotes *igt__remotes_new(const char *prefix, igt__quota *held) {
   r->prefix = igt__strdup(prefix);
   r->files = igt__prints_new(true, held);
   r->odd = igt__map_new();
+  r->spelt = igt__map_new();
   r->arena = igt__arena_new(0);
-  if (!r->prefix || !r->files || !r->odd || !r->arena) {
+  if (!r->prefix || !r->files || !r->odd || !r->spelt || !r->arena) {
     igt__remotes_free(r);
     return NULL;
   }
   igt__map_bound(r->odd, held);
+  igt__map_bound(r->spelt, held);
   igt__arena_bound(r->arena, UINT64_MAX, held);
   return r;
 }
@@ -46,6 +51,8 @@ void igt__remotes_free(igt__remotes *r) {
   igt__free(r->prefix);
   igt__prints_free(r->files);
   igt__map_free(r->odd);
+  igt__map_free(r->spelt);
+  igt__free(r->nfc);
   igt__arena_free(r->arena);
   igt__free(r);
 }
@@ -69,17 +76,47 @@ static bool add_odd(igt__remotes *r, const char *name, const igt__remote *file) 
   return copy->key && igt__map_set(r->odd, name, copy);
 }
 
+/* A name that is not in NFC is found by what it is in NFC, too. */
+static bool add_spelling(igt__remotes *r, const char *name) {
+  char *nfc, *copy;
+  bool added = true;
+
+  if (igt__nfc_is_plain(name))
+    return true;
+  nfc = igt__nfc(name);
+  if (!nfc || strcmp(nfc, name) != 0) {
+    copy = nfc ? igt__arena_strdup(r->arena, name) : NULL;
+    added = copy && igt__map_set(r->spelt, nfc, copy);
+  }
+  igt__free(nfc);
+  return added;
+}
+
 bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file) {
   bool odd = is_odd(r, name, file);
   uint64_t flags =
       (file->completed ? COMPLETED : 0) | (file->wanted ? WANTED : 0) | (odd ? ODD : 0);
 
-  if (odd && !add_odd(r, name, file))
+  if ((odd && !add_odd(r, name, file)) || !add_spelling(r, name))
     return false;
   if (!igt__prints_set(r->files, name, odd ? flags : file->size << SIZE_SHIFT | flags))
     return false;
   r->unseen += file->wanted;
   return true;
+}
+
+const char *igt__remotes_spelling(igt__remotes *r, const char *name) {
+  const char *there;
+
+  if (igt__prints_has(r->files, name) || (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
+    return name;
+  igt__free(r->nfc);
+  if (!(r->nfc = igt__nfc(name)))
+    return NULL;
+  if (igt__prints_has(r->files, r->nfc))
+    return r->nfc;
+  there = igt__map_get(r->spelt, r->nfc);
+  return there ? there : name;
 }
 
 bool igt__remotes_find(igt__remotes *r, const char *name, igt__remote *out) {

@@ -208,11 +208,13 @@ static igt_status some_failed(const igt_summary *s, igt_error *err) {
     return igt__fail(err, IGT_E_SOME_FAILED, "%llu DICOM import%s failed; the rest is done",
                      (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s");
   if (!files)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu studies failed; the rest is done", studies);
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", studies,
+                     studies == 1 ? "study" : "studies");
   if (!studies)
-    return igt__fail(err, IGT_E_SOME_FAILED, "%llu files failed; the rest is done", files);
-  return igt__fail(err, IGT_E_SOME_FAILED, "%llu files and %llu studies failed; the rest is done",
-                   files, studies);
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", files,
+                     files == 1 ? "file" : "files");
+  return igt__fail(err, IGT_E_SOME_FAILED, "%llu file%s and %llu %s failed; the rest is done",
+                   files, files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
 }
 
 static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {

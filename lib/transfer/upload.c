@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "transfer/institutes.h"
 
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
   igt_item item = {.kind = IGT_ITEM_OTHER,
@@ -85,20 +86,18 @@ static void upload_project_files(igt__upload *u, const char *path) {
   igt__upload_plan_begin(p);
 }
 
-static const igt_institute *institute_named(const igt__upload *u, const char *name) {
-  const igt_institute_list *list = u->found.institutes;
+static void upload_unknown(igt__upload *u, const char *name, const char *cloud, bool *any) {
+  size_t files;
 
-  for (size_t i = 0; i < list->count; i++)
-    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0)
-      return list->v[i];
-  return NULL;
+  igt__unknown_folder(&u->run, u->root, &u->found, name, cloud, IGT_RESULT_FAILED, &files);
+  *any |= files > 0;
 }
 
 /* cloud: the name that the folder has there. */
 static void upload_folder(igt__upload *u, const char *name, const char *cloud, bool *any) {
   unsigned category = u->options->category;
   char *path = igt__path_join(u->source, name);
-  const igt_institute *institute = institute_named(u, cloud);
+  const igt_institute *institute = igt__institute_named(&u->found, cloud);
 
   if (!path) {
     igt_error err = IGT_ERROR_INIT;
@@ -110,9 +109,11 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
     if (!category || category == IGT_CATEGORY_FILES) {
       upload_project_files(u, path);
       *any = true;
+    } else {
+      igt__upload_ignored(u, "", path, "the project's own files go up without --category");
     }
   } else if (!institute) {
-    igt__upload_ignored(u, "", path, "the project has no institute of this name");
+    upload_unknown(u, name, cloud, any);
   } else if (igt__found_selects(&u->found, institute)) {
     upload_institute(u, institute, path);
     *any = true;
@@ -150,7 +151,10 @@ static void upload_task(void *arg) {
     igt__run_fatal(&u->run, &err);
   } else {
     for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
-      upload_folder(u, folders.v[i], folders.cloud[i], &any);
+      if (igt__institute_twice(&u->found, &folders, i, &err))
+        igt__upload_study_failed(u, folders.v[i], "", &err);
+      else
+        upload_folder(u, folders.v[i], folders.cloud[i], &any);
     igt__folders_free(&folders);
     if (!any && !igt__run_stopping(&u->run))
       nothing_found(u);

@@ -79,6 +79,9 @@ struct igt__upload_plan {
   igt__arena *arena;  /* of the batch */
   igt__quota held;    /* there: the cloud decides how much it is */
   igt__prints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
+  igt__map *spelt;    /* keys of the list that are not in NFC, by what they are in NFC */
+  igt__arena *spellings; /* of spelt */
+  igt__map *respelt;  /* keys that files of another spelling have got here */
   igt__s3_grant *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];
   igt__send_file pending[IGT__UPLOAD_BATCH];

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/unicode.h"
 #include "model/model.h"
 #include "transfer/create.h"
 #include "transfer/fetch.h"
@@ -167,13 +168,14 @@ static void clear_batch(plan *p) {
   igt__arena_reset(p->arena);
 }
 
-static igt_status register_files(plan *p, igt_error *err) {
+/* Those of the batch from first on, count of them, that the cloud does not have. */
+static igt_status register_files(plan *p, size_t first, size_t count, igt_error *err) {
   const igt_file *body[BATCH];
   size_t n = 0;
   igt_files *answer = NULL;
   igt_status status;
 
-  for (size_t i = 0; i < p->batch_count; i++)
+  for (size_t i = first; i < first + count; i++)
     if (!igt__prints_has(p->there, p->pending[i].key))
       body[n++] = p->batch[i];
   if (n == 0 || !p->registered)
@@ -191,31 +193,30 @@ static igt_status register_files(plan *p, igt_error *err) {
 static igt_status load_remote(plan *p, igt_error *err);
 
 /* An answer that got lost may have been a success: what is registered now is asked. */
-static igt_status register_surely(plan *p, igt_error *err) {
-  igt_status status = register_files(p, err);
+static igt_status register_surely(plan *p, size_t first, size_t count, igt_error *err) {
+  igt_status status = register_files(p, first, count, err);
 
   for (unsigned n = 1; igt__is_unclear(status) && igt__wait_to_look(&p->u->run, n, err); n++) {
     status = load_remote(p, err);
     if (status == IGT_OK)
-      status = register_files(p, err);
+      status = register_files(p, first, count, err);
   }
   return status;
 }
 
-static void flush_batch(plan *p) {
-  igt_error err = IGT_ERROR_INIT;
-  igt_status status = IGT_OK;
+/* The cloud refuses what it was asked, which may be for the sake of one file. */
+static bool is_refusal(igt_status status) {
+  return status == IGT_E_BAD_REQUEST || status == IGT_E_CONFLICT || status == IGT_E_NOT_FOUND ||
+         status == IGT_E_FORBIDDEN; /* so answers a firewall that dislikes a name */
+}
 
-  if (p->batch_count == 0)
-    return;
-  if (p->import && !p->import->begun)
-    p->begin_import(p);
-  if (igt__run_stopping(&p->u->run))
-    status = IGT_E_CANCELLED;
-  else
-    status = register_surely(p, &err);
-  for (size_t i = 0; i < p->batch_count; i++) {
-    igt_error one = err;
+/* After so many refusals without a success in between it is no matter of single files. */
+#define REFUSALS_MOST 40
+
+static void settle_batch(plan *p, size_t first, size_t count, igt_status status,
+                         const igt_error *err) {
+  for (size_t i = first; i < first + count; i++) {
+    igt_error one = *err;
     igt_status added = status;
     if (added == IGT_OK)
       added = igt__send_add(&p->pending[i], &one);
@@ -225,6 +226,33 @@ static void flush_batch(plan *p) {
       report(p, p->pending[i].item_path, p->pending[i].key, &p->pending[i].local, IGT_RESULT_FAILED,
              "", &one);
   }
+}
+
+/* Registers a part of the batch, and sends it. One that is refused is halved, so that a file which
+ * the cloud does not take fails alone, with the reason that is its own. */
+static void register_part(plan *p, size_t first, size_t count, unsigned *refused) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_E_CANCELLED;
+
+  if (!igt__run_stopping(&p->u->run))
+    status = register_surely(p, first, count, &err);
+  *refused = is_refusal(status) ? *refused + 1 : status == IGT_OK ? 0 : *refused;
+  if (!is_refusal(status) || count == 1 || *refused > REFUSALS_MOST) {
+    settle_batch(p, first, count, status, &err);
+    return;
+  }
+  register_part(p, first, count / 2, refused);
+  register_part(p, first + count / 2, count - count / 2, refused);
+}
+
+static void flush_batch(plan *p) {
+  unsigned refused = 0;
+
+  if (p->batch_count == 0)
+    return;
+  if (p->import && !p->import->begun)
+    p->begin_import(p);
+  register_part(p, 0, p->batch_count, &refused);
   clear_batch(p);
   igt__sched_wait_backlog(p->u->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->u->run);
 }
@@ -265,6 +293,62 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
   return IGT_OK;
 }
 
+/* ---- how a name is spelt ---- */
+
+/* The key that the cloud has, or would get, for one of another spelling (Unicode NFC and NFD are
+ * one name); key: as it is here. NULL: no memory. */
+static char *cloud_spelling(const plan *p, const char *key) {
+  char *nfc = igt__prints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
+  const char *there = nfc && strcmp(nfc, key) == 0 && igt__prints_has(p->there, key) ? NULL
+                      : nfc && !igt__prints_has(p->there, nfc) ? igt__map_get(p->spelt, nfc)
+                                                               : NULL;
+  char *found = there ? igt__strdup(there) : nfc;
+
+  if (there)
+    igt__free(nfc);
+  return found;
+}
+
+/* *is_free: no other file of the folder is, or gets, this name. Else both keep the names that they
+ * have: here they are two files. */
+static igt_status claim_spelling(plan *p, const char *key, const igt__local *local, bool *is_free,
+                                 igt_error *err) {
+  char *twin = igt__path_join(p->folder, key + strlen(p->prefix));
+  struct stat st;
+  bool found = false;
+  igt_status status =
+      twin ? igt__root_look(p->u->root, twin, &found, &st, err) : igt__fail_memory(err);
+
+  igt__free(twin);
+  if (status != IGT_OK)
+    return status;
+  found = found && (uint64_t)st.st_ino != local->inode; /* else this file system tells no forms */
+  *is_free = !found && !igt__map_has(p->respelt, key);
+  return !*is_free || igt__map_set(p->respelt, key, p) ? IGT_OK : igt__fail_memory(err);
+}
+
+/* Names of plain characters, which are nearly all, have one spelling. */
+static igt_status spell(plan *p, igt__buf *key, const igt__local *local, igt_error *err) {
+  char *there;
+  bool is_free = false;
+  igt_status status = IGT_OK;
+
+  if (key->failed)
+    return igt__fail_memory(err);
+  if (igt__nfc_is_plain(key->data + strlen(p->prefix)) && igt__map_count(p->spelt) == 0)
+    return IGT_OK;
+  if (!(there = cloud_spelling(p, key->data)))
+    return igt__fail_memory(err);
+  if (strcmp(there, key->data) != 0)
+    status = claim_spelling(p, there, local, &is_free, err);
+  if (status == IGT_OK && is_free) {
+    igt__buf_clear(key);
+    igt__buf_puts(key, there);
+  }
+  igt__free(there);
+  return status;
+}
+
 /* path: as the cloud has it. */
 static void take_file(plan *p, const char *path, const igt__local *local) {
   igt_error err = IGT_ERROR_INIT;
@@ -274,6 +358,9 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
 
   igt__buf_init(&key, 64 * 1024);
   igt__buf_printf(&key, "%s%s", p->prefix, path);
+  status = spell(p, &key, local, &err);
+  if (status == IGT_OK)
+    path = key.data + strlen(p->prefix);
   if (status == IGT_OK && key.len > IGT__S3_MAX_KEY)
     status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
   if (status == IGT_OK)
@@ -375,6 +462,20 @@ static bool may_be_ours(const plan *p, const char *key) {
          igt__wanted(&p->u->run.options, key + strlen(p->prefix));
 }
 
+static bool note_spelling(plan *p, const char *key) {
+  char *nfc, *copy;
+  bool noted = true;
+
+  if (igt__nfc_is_plain(key))
+    return true;
+  nfc = igt__nfc(key);
+  copy = nfc && strcmp(nfc, key) != 0 ? igt__arena_strdup(p->spellings, key) : NULL;
+  if (!nfc || (copy && !igt__map_set(p->spelt, nfc, copy)) || (!copy && strcmp(nfc, key) != 0))
+    noted = false;
+  igt__free(nfc);
+  return noted;
+}
+
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   bool known = file->file_size.is == IGT_SET && file->file_size.v >= 0;
@@ -385,7 +486,8 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
       !may_be_ours(p, file->key.v))
     return IGT_OK;
-  return igt__prints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0)
+  return igt__prints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0) &&
+                 note_spelling(p, file->key.v)
              ? IGT_OK
              : IGT_E_NO_MEMORY;
 }
@@ -432,6 +534,9 @@ void igt__upload_plan_free(igt__upload_plan *p) {
   if (p->release)
     p->release(p);
   igt__prints_free(p->there);
+  igt__map_free(p->spelt);
+  igt__map_free(p->respelt);
+  igt__arena_free(p->spellings);
   igt__arena_free(p->arena);
   igt__s3_grant_unref(p->put);
   igt__s3_grant_unref(p->get);
@@ -469,8 +574,13 @@ static igt_status prepare(plan *p, igt_error *err) {
   igt__quota_init_part(&p->held, &p->u->run.held);
   p->there = igt__prints_new(true, &p->held);
   p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
-  if (!p->arena || !p->there || !p->put)
+  p->spelt = igt__map_new();
+  p->respelt = igt__map_new();
+  p->spellings = igt__arena_new(0);
+  if (!p->arena || !p->there || !p->put || !p->spelt || !p->respelt || !p->spellings)
     return igt__fail_memory(err);
+  igt__map_bound(p->spelt, &p->held);
+  igt__arena_bound(p->spellings, UINT64_MAX, &p->held);
   /* A list that is empty would cost a round trip. */
   status = p->is_new ? IGT_OK : load_remote(p, err);
   igt__run_listed(&p->u->run, &p->held);

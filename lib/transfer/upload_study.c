@@ -70,11 +70,18 @@ static void annotations_settled(igt__group *group) {
 
 /* ---- a study that has to be created ---- */
 
+/* Bytes of the path of the folder above. */
+static size_t parent_length(const char *path) {
+  const char *base = igt__path_base(path);
+
+  return base > path ? (size_t)(base - path) - 1 : 0;
+}
+
 typedef struct creation {
   igt_root_study *study;
   igt__json *doc; /* what the folder was matched by, to look again */
   char *patient, *name;
-  bool only;
+  bool only, whole_name, trust;
 } creation;
 
 static void creation_free(creation *c) {
@@ -102,6 +109,8 @@ static creation *creation_new(const igt__folder *folder, igt_root_study *study) 
   c->patient = folder->patient ? igt__strdup(folder->patient) : NULL;
   c->name = igt__strdup(folder->name);
   c->only = folder->only;
+  c->whole_name = folder->whole_name;
+  c->trust = folder->trust;
   if (c->name && (c->patient || !folder->patient) && (c->doc || !folder->doc))
     return c;
   creation_free(c);
@@ -128,7 +137,12 @@ static const char *name_of(const char *human, const plan *p) {
 
 static igt_status open_created(plan *p, igt_error *err) {
   const creation *c = p->own;
-  igt__folder folder = {c->patient, c->name, c->doc, c->only};
+  igt__folder folder = {.patient = c->patient,
+                        .name = c->name,
+                        .doc = c->doc,
+                        .only = c->only,
+                        .whole_name = c->whole_name,
+                        .trust = c->trust};
   igt_root_study *made = NULL;
   igt__created created;
   igt_status status;
@@ -237,6 +251,78 @@ static igt_status see_content(visit *v, const char *path, igt_error *err) {
   return status;
 }
 
+/* ---- a folder without anything to send ---- */
+
+typedef struct left_out {
+  visit *v;
+  const char *folder;
+  bool whole; /* a sidecar lies in it */
+} left_out;
+
+/* Why the entry would not be sent; NULL: it would, or it would fail. */
+static const char *why_left_out(const left_out *l, const igt__walk_entry *e) {
+  const igt_transfer_options *o = &l->v->u->run.options;
+
+  if (e->kind == IGT__WALK_LINK)
+    return IGT__LINK_LEFT_OUT;
+  if (e->kind == IGT__WALK_SPECIAL)
+    return "it is no ordinary file";
+  if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart"))
+    return "it is an unfinished download";
+  if (igt__is_clutter(e->path) && !o->include_clutter)
+    return "macOS or Windows left it there (--include-clutter takes it)";
+  return igt__wanted(o, e->path) ? NULL : "it is excluded";
+}
+
+static bool is_no_file(const left_out *l, const igt__walk_entry *e) {
+  return e->kind == IGT__WALK_DIR || (l->whole && strcmp(e->path, IGT__SIDECAR) == 0);
+}
+
+static int find_file(void *payload, const igt__walk_entry *e) {
+  return is_no_file(payload, e) || why_left_out(payload, e) ? 0 : 2;
+}
+
+static int tell_left_out(void *payload, const igt__walk_entry *e) {
+  left_out *l = payload;
+  igt__run *run = &l->v->u->run;
+  char *local = igt__path_join(l->folder, e->path);
+  igt_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_IGNORED,
+                   .institute = institute_name(l->v),
+                   .path = local,
+                   .text = why_left_out(l, e)};
+
+  if (!is_no_file(l, e)) {
+    (void)igt__leave_clutter(run, e->path, &item);
+    igt__run_item(run, &item);
+    igt__run_wait_events(run);
+  }
+  igt__free(local);
+  return igt__run_stopping(run) ? 2 : 0;
+}
+
+/* *any: there is a file to send. Else no study is made of the folder, and what stays is named. */
+static igt_status see_files(visit *v, const char *path, bool *any, igt_error *err) {
+  left_out l = {.v = v};
+  char *folder = NULL;
+  int ended = 0;
+  igt_status status = igt__content_folder(v->u->root, path, &folder, &l.whole, err);
+
+  *any = true;
+  l.folder = folder;
+  if (status == IGT_OK)
+    status = igt__walk(v->u->root, folder, find_file, &l, &ended, err);
+  if (status == IGT_OK && ended == 0) {
+    *any = false;
+    status = igt__walk(v->u->root, folder, tell_left_out, &l, &ended, err);
+    if (status == IGT_OK)
+      igt__upload_ignored(v->u, institute_name(v), path,
+                          "there is nothing in it to upload, so no study was created");
+  }
+  igt__free(folder);
+  return status;
+}
+
 /* ---- a study folder ---- */
 
 static igt_status study_plan(visit *v, const char *path, const char *name, plan **out,
@@ -287,13 +373,56 @@ static igt_status begin_study(visit *v, const char *path, const char *name,
   return good ? IGT_OK : igt__fail_memory(err);
 }
 
-static igt_status match(visit *v, const igt__folder *folder, igt__known **known,
+/* The folder, which is called otherwise, has the id of a study that has a folder of its own here:
+ * it is a copy of that, and its files would be mixed into it. */
+static igt_status see_original(const visit *v, const char *path, const igt__folder *folder,
+                               const igt__known *known, igt_error *err) {
+  char *below = NULL, *own = NULL, *above = igt__strndup(path, parent_length(path));
+  igt__json *doc = NULL;
+  const char *id;
+  bool there = false;
+  igt_status status = igt__study_folder(*known->human ? known->human : known->id,
+                                        v->u->run.options.structure, IGT__NAMES_POSIX, &below, err);
+
+  if (above && folder->patient)
+    above[parent_length(above)] = '\0';
+  own = status == IGT_OK && above ? igt__path_join(above, below) : NULL;
+  if (status == IGT_E_UNSAFE_NAME)
+    status = IGT_OK; /* it can have no folder */
+  else if (status == IGT_OK && !own)
+    status = igt__fail_memory(err);
+  if (status == IGT_OK && own)
+    status = igt__folder_look(v->u->root, own, &there, err);
+  if (status == IGT_OK && there)
+    status = igt__sidecar_read(v->u->root, own, &doc, err);
+  id = igt__json_get_str(doc, "studyDatabaseId");
+  if (status == IGT_OK && there && (!id || !*id || strcmp(id, known->id) == 0))
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "its study.json has the studyDatabaseId of '%s' (%s), which has a folder of "
+                       "that name here: put the right studyDatabaseId into it, or remove it",
+                       known->human, known->id);
+  igt__json_free(doc);
+  igt__free(own);
+  igt__free(below);
+  igt__free(above);
+  return status;
+}
+
+static igt_status match(visit *v, const char *path, const igt__folder *folder, igt__known **known,
                         igt_root_study **create, igt_error *err) {
   igt_status status = igt__studies_match(v->studies, folder, known, err);
+  bool any;
 
-  if (status == IGT_OK && !*known)
-    status = igt__study_from_folder(v->studies, v->institute, folder, create, err);
-  return status;
+  if (status == IGT_OK && *known && (*known)->renamed && !folder->trust)
+    status = see_original(v, path, folder, *known, err);
+  if (status != IGT_OK && *known)
+    (*known)->used = false; /* by this folder: its own may follow */
+  if (status != IGT_OK || *known)
+    return status;
+  status = see_files(v, path, &any, err);
+  return status == IGT_OK && any
+             ? igt__study_from_folder(v->studies, v->institute, folder, create, err)
+             : status;
 }
 
 static void upload_study(visit *v, const char *path, const char *patient, const char *name,
@@ -305,14 +434,21 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
   igt_root_study *create = NULL;
   char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
   igt_status status = human ? igt__sidecar_read(u->root, path, &doc, &err) : igt__fail_memory(&err);
-  igt__folder folder = {patient, name, doc, only};
+  igt__folder folder = {.patient = patient,
+                        .name = name,
+                        .doc = doc,
+                        .only = only,
+                        .whole_name = u->options->whole_flat_names,
+                        .trust = u->run.options.trust_study_json};
 
   if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
     goto out;
   if (status == IGT_OK)
     status = see_content(v, path, &err);
   if (status == IGT_OK)
-    status = match(v, &folder, &known, &create, &err);
+    status = match(v, path, &folder, &known, &create, &err);
+  if (status == IGT_OK && !known && !create)
+    goto out; /* nothing to send */
   if (status == IGT_OK && !igt__room_enter(&u->room)) {
     igt_model_free(create ? &create->model : NULL);
     goto out;
@@ -422,10 +558,18 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
   igt__upload *u = v->u;
   igt_error err = IGT_ERROR_INIT;
   igt__known *known = NULL;
-  igt_status status = igt__studies_by_name(v->studies, patient, name, &known, &err);
-  const char *human = known && *known->human ? known->human : name;
+  igt__json *doc = NULL;
+  igt_status status = igt__sidecar_read(u->root, path, &doc, &err);
+  igt__folder folder = {.patient = patient,
+                        .name = name,
+                        .doc = doc,
+                        .only = only,
+                        .trust = u->run.options.trust_study_json};
 
-  (void)only;
+  if (status == IGT_OK)
+    status = igt__studies_existing(v->studies, &folder, &known, &err);
+  igt__json_free(doc);
+  const char *human = known && *known->human ? known->human : name;
   if (!igt__in_shard(human, u->run.options.shard, u->run.options.shards))
     return;
   if (status == IGT_OK && !known)
@@ -479,12 +623,16 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
 
 /* Annotations take both forms, whatever the folder structure: a folder that is called as a study
  * (with "---" for "/") is that study, another one a patient. */
-static bool is_patient(const visit *v, const char *name) {
+static bool is_patient(const visit *v, const char *path, const char *name) {
   igt__known *known = NULL;
+  igt__json *doc = NULL;
+  bool described;
 
   if (v->u->options->category != IGT_CATEGORY_ANNOTATIONS)
     return v->u->run.options.structure == IGT_HIERARCHICAL;
-  if (strstr(name, "---"))
+  described = igt__sidecar_read(v->u->root, path, &doc, NULL) != IGT_OK || doc;
+  igt__json_free(doc);
+  if (described || strstr(name, "---"))
     return false;
   return igt__studies_by_name(v->studies, NULL, name, &known, NULL) == IGT_OK && !known;
 }
@@ -492,7 +640,7 @@ static bool is_patient(const visit *v, const char *name) {
 static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, folders->v[i]);
-    if (folder && is_patient(v, folders->cloud[i]))
+    if (folder && is_patient(v, folder, folders->cloud[i]))
       each_patient(v, folder, folders->cloud[i], fn);
     else if (folder)
       fn(v, folder, NULL, folders->cloud[i], true);
@@ -509,8 +657,10 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
   igt_status status =
       igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
 
-  if (status == IGT_OK)
+  if (status == IGT_OK) {
+    igt__studies_remember(v.studies, u->run.journal, u->run.origin);
     status = igt__folders_in(u->root, path, stray, &v, &folders, err);
+  }
   if (status == IGT_OK)
     each_folder(&v, path, &folders,
                 u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations

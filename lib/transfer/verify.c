@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/institutes.h"
 #include "transfer/match.h"
 #include "transfer/tree.h"
 
@@ -134,7 +135,10 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
   for (size_t i = 0; i < list.count && !igt__run_stopping(&ir->v->run); i++) {
     char *below = igt__path_join(path, list.v[i]);
     const char *name = list.cloud[i];
-    igt__folder folder = {.patient = patient, .name = name, .only = only};
+    igt__folder folder = {.patient = patient,
+                          .name = name,
+                          .only = only,
+                          .trust = ir->v->run.options.trust_study_json};
     if (below && (flat || patient))
       verify_folder(ir, below, &folder);
     else if (below)
@@ -166,6 +170,8 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
       igt__studies_load(v->run.client, institute, NULL, &v->run.held, &ir.studies, &err);
 
   v->run.summary.institutes++;
+  if (status == IGT_OK)
+    igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
   if (status == IGT_OK && folder)
     each_folder(&ir, folder, NULL);
   if (status == IGT_OK)
@@ -179,35 +185,40 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
 
 /* ---- the whole ---- */
 
-/* The folder of this name, as the cloud has it; NULL: none. */
-static const char *folder_named(const igt__folders *list, const char *name) {
-  for (size_t i = 0; i < list->count; i++)
-    if (strcmp(list->cloud[i], name) == 0)
-      return list->v[i];
-  return NULL;
+static bool is_called(const igt__verify *v, const char *cloud, const igt_institute *institute) {
+  return igt__institute_named(&v->found, cloud) == institute;
 }
 
-static bool is_institute(const igt__verify *v, const char *name) {
-  const igt_institute_list *list = v->found.institutes;
+/* The folder of an institute: the one that is spelt as it, else one of the same name. NULL: none;
+ * another one is an error of its own. */
+static const char *folder_named(const igt__verify *v, const igt__folders *list,
+                                const igt_institute *institute) {
+  const char *found = NULL;
 
-  for (size_t i = 0; i < list->count; i++)
-    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0)
-      return true;
-  return false;
+  for (size_t i = 0; i < list->count; i++) {
+    if (strcmp(list->cloud[i], igt__text_of(&institute->name)) == 0)
+      return list->v[i];
+    if (!found && is_called(v, list->cloud[i], institute))
+      found = list->v[i];
+  }
+  return found;
 }
 
 static void tell_unknown(igt__verify *v, const igt__folders *folders, bool *project_files) {
-  for (size_t i = 0; i < folders->count; i++) {
-    igt_item item = {.kind = IGT_ITEM_OTHER,
-                     .result = IGT_RESULT_IGNORED,
-                     .path = folders->v[i],
-                     .text = "the project has no institute of this name"};
-    if (is_institute(v, folders->cloud[i]))
+  size_t files;
+
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->run); i++) {
+    const igt_institute *institute = igt__institute_named(&v->found, folders->cloud[i]);
+    igt_error err = IGT_ERROR_INIT;
+    if (igt__institute_twice(&v->found, folders, i, &err))
+      fail_study(v, institute, "", &err);
+    if (institute)
       continue;
     if (strcmp(folders->v[i], "files") == 0)
       *project_files = !v->found.wanted;
-    else if (!v->found.wanted)
-      igt__run_item(&v->run, &item);
+    else
+      igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
+                          IGT_RESULT_MISSING_THERE, &files);
   }
 }
 
@@ -224,7 +235,7 @@ static igt_status verify_all(igt__verify *v, igt_error *err) {
       tell_unknown(v, &folders, &project_files);
     for (size_t i = 0; i < list->count && status == IGT_OK; i++)
       if (list->v[i] && igt__found_selects(&v->found, list->v[i]) && !igt__run_stopping(&v->run))
-        verify_institute(v, list->v[i], folder_named(&folders, igt__text_of(&list->v[i]->name)));
+        verify_institute(v, list->v[i], folder_named(v, &folders, list->v[i]));
   }
   if (status == IGT_OK && project_files)
     status = igt__verify_study(v, NULL, "", "", igt__text_of(&v->found.project->s3_prefix), "files",

@@ -216,6 +216,29 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   }
 }
 
+/* What the file is called in the cloud; NULL: no memory. A name in another spelling (NFC, NFD) is
+ * that of the list, unless another file here has just that one. */
+static char *name_there(const plan *p, const igt__walk_entry *e) {
+  char *name = igt__path_from_local(e->path), *twin, *there;
+  const char *spelling = name ? igt__remotes_spelling(p->files, name) : NULL;
+  struct stat st;
+  bool found = true;
+
+  if (!spelling || strcmp(spelling, name) == 0) {
+    if (!spelling)
+      igt__free(name);
+    return spelling ? name : NULL;
+  }
+  twin = igt__path_join(p->content, spelling);
+  there = igt__strdup(spelling);
+  if (twin && igt__root_look(p->v->root, twin, &found, &st, NULL) == IGT_OK && found &&
+      st.st_ino == e->st.st_ino)
+    found = false;
+  igt__free(twin);
+  igt__free(found ? there : name);
+  return found ? name : there;
+}
+
 static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
   igt__run *run = &p->v->run;
@@ -225,7 +248,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 2;
   if (e->kind == IGT__WALK_DIR || (p->whole && strcmp(e->path, IGT__SIDECAR) == 0))
     return 0;
-  name = igt__path_from_local(e->path);
+  name = name_there(p, e);
   local = igt__path_join(p->content, e->path);
   if (name && local)
     take_entry(p, e, name, local);

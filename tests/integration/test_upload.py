@@ -55,7 +55,8 @@ def test_flat(igtcloud, up, lab):
 def test_every_institute_and_what_is_none(cloud, igtcloud, up):
     first, second = Place(cloud, "ward", "trial"), Place(cloud, "wing", "trial")
     put(up, {"ward/P1/S1/a": "1", "wing/P1/S1/a": "2", "unknown/P1/S1/a": "3", "Thumbs.db": "x"})
-    done = igtcloud.run("upload", "--folder-structure", "Hierarchical", "--json", up, "trial")
+    done = igtcloud.run("upload", "--folder-structure", "Hierarchical", "--json",
+                        "--ignore-unknown", up, "trial")
     assert first.contents("P1/S1") == {"a": b"1"} and second.contents("P1/S1") == {"a": b"2"}
     ignored = {i["path"] for i in items(done, kind="other", result="ignored")}
     assert ignored == {str(up / "unknown"), str(up / "Thumbs.db")}

@@ -13,9 +13,12 @@ from uploads import Place, changes, epd, igt, institute, items, patient_study, p
 NUMBER = itertools.count()
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
                             patient_study("P2", "A"), patient_study("twin", "A"),
-                            patient_study("twin", "A")) for n in range(30)]),
+                            patient_study("twin", "A")) for n in range(80)]),
             epd(*[institute(f"lab{n}", {"name": "case"}) for n in range(8)]),
-            {"name": "subjects", "projectTypeName": "IGuideU", "institutes": [institute("site")]})
+            {"name": "subjects", "projectTypeName": "IGuideU", "institutes": [institute("site")]},
+            *[{"name": f"all-{name}", "projectTypeName": kind, "institutes": [institute("site")]}
+              for name, kind in (("marvel", "Marvel"), ("trust", "WeTrust"), ("guide", "IGuideU"),
+                                 ("labs", "CoreLabs"), ("epd", "EPD"))])
 
 
 class Tree:
@@ -87,11 +90,43 @@ def test_hierarchical_makes_what_is_missing(ward):
     ward.again(*TREE)
 
 
-def test_flat_makes_it_of_the_whole_name(ward):
-    ward.put({"P9---A/x": "9A", "P9/x": "9"})
+def test_flat_makes_patient_and_study(ward):
+    """Two studies of one patient are one patient, and both forms of the tree are one."""
+    ward.put({"P-77---Angio-1/x": "1", "P-77---Angio-2/x": "2", "P9/x": "9"})
     ward.upload()
-    assert ward.made() == ["P9", "P9---A"]
+    assert ward.made() == ["P-77/Angio-1", "P-77/Angio-2", "P9"]
+    made = [ward.place.study(f"P-77/Angio-{n}") for n in (1, 2)]
+    assert [m["studyId"] for m in made] == ["Angio-1", "Angio-2"]
+    assert {m["patient"]["patientId"] for m in made} == {"P-77"}
+    assert len({m["patientDatabaseId"] for m in made}) == 1
     ward.again()
+    ward.again("--flat-names", "whole")
+
+
+def test_flat_by_the_whole_name(ward):
+    ward.put({"P9---A/x": "9A"})
+    ward.upload("--flat-names", "whole")
+    assert ward.made() == ["P9---A"]
+    assert ward.place.study("P9---A")["patient"]["patientName"] == "P9---A"
+    ward.again()
+    ward.again("--flat-names", "whole")
+
+
+@pytest.mark.parametrize("project, kind, made", [
+    ("marvel", "Marvel", {"clinicalStudy": "P1", "studyId": "A"}),
+    ("trust", "WeTrust", {"subjectId": "P1", "studyId": "A"}),
+    ("guide", "IGuideU", {"subjectId": "P1", "visitName": "A"}),
+    ("labs", "CoreLabs", {"studyId": "A"}), ("epd", "EPD", {"name": "P1---A"})])
+def test_flat_of_every_type(igtcloud, cloud, tmp_path, project, kind, made):
+    put(tmp_path / "up/site", {"P1---A/x": "1", "P1---B/x": "2"})
+    igtcloud.run("upload", tmp_path / "up", f"all-{project}")
+    place = Place(cloud, "site", f"all-{project}")
+    human = "P1---A" if kind == "EPD" else "P1/A"
+    assert place.names() == [human, human[:-1] + "B"]
+    assert {k: place.study(human).get(k) for k in made} == made
+    cloud.clear()
+    igtcloud.run("upload", "--no-journal", tmp_path / "up", f"all-{project}")
+    assert changes(cloud) == []
 
 
 def test_flat_without_a_study_part(ward):
@@ -115,7 +150,8 @@ def test_several_of_one_name(ward):
 
 def test_study_database_id_comes_first(ward):
     wanted = ward.place.study("P1/B")["studyDatabaseId"]
-    ward.put({"P1/A/study.json": json.dumps({"studyDatabaseId": wanted}), "P1/A/x": "b",
+    ward.put({"P1/renamed/study.json": json.dumps({"studyDatabaseId": wanted}),
+              "P1/renamed/x": "b",
               "P2/A/study.json": json.dumps({"studyDatabaseId": "of another cloud"}),
               "P2/A/x": "a"})
     ward.upload(*TREE)

@@ -63,6 +63,9 @@ static const char *const patients[] = {
     "\"studyId\":\"A\",\"patient\":{\"patientName\":\"twin\"}}",
     "{\"studyType\":\"Study\",\"studyDatabaseId\":\"7\",\"studyIdHumanReadable\":\"P4\","
     "\"patient\":{\"patientName\":\"P4\"}}",
+    "{\"studyType\":\"Study\",\"studyDatabaseId\":\"8\",\"studyIdHumanReadable\":\"Mu\xcc\x88ller/"
+    "A\","
+    "\"studyId\":\"A\",\"patient\":{\"patientName\":\"Mu\xcc\x88ller\"}}",
     NULL};
 
 static const char *const subjects[] = {
@@ -73,6 +76,7 @@ static const char *const subjects[] = {
     NULL};
 
 #define AMBIGUOUS "ambiguous"
+#define REFUSED "refused"
 
 static const struct which {
   const char *type;
@@ -100,7 +104,26 @@ static const struct which {
     {"Study", patients, NULL, "P5", NULL, true, NULL},
     /* with a study.json: its studyDatabaseId comes first, then the folder's name, then its fields
      */
-    {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"2\"}", false, "2"},
+    {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"1\"}", false, "1"},
+    /* a copied folder: its name is another study's, or another patient's */
+    {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"2\"}", false, REFUSED},
+    {"Study", patients, NULL, "P2---A", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
+    {"Study", patients, NULL, "P9---A", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
+    {"Study", patients, "P9", "A", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
+    {"Study", patients, NULL, "P2", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
+    {"Study", patients, NULL, "P2---new",
+     "{\"studyId\":\"A\",\"patient\":{\"patientName\":\"P1\"}}", false, REFUSED},
+    /* a folder with a name of the user's own, or one whose study was renamed in the cloud */
+    {"Study", patients, NULL, "for-ann", "{\"studyDatabaseId\":\"1\"}", false, "1"},
+    {"Study", patients, NULL, "P1---A done", "{\"studyDatabaseId\":\"1\"}", false, "1"},
+    {"Study", patients, "P1", "done", "{\"studyDatabaseId\":\"1\"}", false, "1"},
+    {"Study", patients, NULL, "P0---A",
+     "{\"studyDatabaseId\":\"1\",\"studyIdHumanReadable\":\"P0/A\"}", false, "1"},
+    /* the second of two of one name: by the suffix of its folder, with or without a study.json */
+    {"Study", patients, NULL, "twin---A (6)", NULL, true, "6"},
+    {"Study", patients, "twin", "A (6)", "{\"studyDatabaseId\":\"6\"}", true, "6"},
+    {"Study", patients, NULL, "twin---A", "{\"studyDatabaseId\":\"6\"}", true, "6"},
+    {"Study", patients, NULL, "twin---A (6)", "{\"studyDatabaseId\":\"5\"}", true, REFUSED},
     {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"99\"}", false, "1"},
     {"Study", patients, NULL, "P1---A", "{\"studyId\":\"B\",\"patient\":{\"patientName\":\"P1\"}}",
      false, "1"},
@@ -112,7 +135,16 @@ static const struct which {
      false, NULL}, /* the patient's only study is another one */
     {"Study", patients, NULL, "exam", "{\"patient\":{\"patientName\":\"P2\"}}", false, "3"},
     {"Study", patients, "x", "y", "{\"patient\":{\"patientName\":\"P2\"}}", false, NULL},
-    {"Study", patients, "x", "y", "{\"patient\":{\"patientName\":\"P4\"}}", false, "7"},
+    {"Study", patients, "x", "y", "{\"patient\":{\"patientName\":\"P4\"}}", false, NULL},
+    {"Study", patients, NULL, "x---A", "{\"patient\":{\"patientName\":\"P1\"}}", false, "1"},
+    {"Study", patients, NULL, "exam", "{\"patient\":{\"patientName\":\"P4\"}}", false, "7"},
+    /* both spellings of a name */
+    {"Study", patients, NULL, "M\xc3\xbcller---A", NULL, true, "8"},
+    {"Study", patients, NULL, "Mu\xcc\x88ller---A", NULL, true, "8"},
+    {"Study", patients, "Mu\xcc\x88ller", "A", NULL, true, "8"},
+    {"Study", patients, NULL, "M\xc3\xbcller", NULL, true, "8"},
+    {"Study", patients, NULL, "exam",
+     "{\"studyId\":\"A\",\"patient\":{\"patientName\":\"M\xc3\xbcller\"}}", false, "8"},
     {"Study", patients, "P2", "y", "{\"studyId\":\"A\"}", false, "3"}, /* its key is the folder's */
     {"Study", patients, "P1", "C", "{}", false, NULL},
     /* a type without studyId */
@@ -122,6 +154,8 @@ static const struct which {
     {"IGuideUStudy", subjects, "S1", "v1", NULL, false, NULL},
     {"IGuideUStudy", subjects, "S2", "v1", NULL, false, "2"},
     {"IGuideUStudy", subjects, "S2", "v2", NULL, true, NULL},
+    {"IGuideUStudy", subjects, NULL, "S2---v1", NULL, true, "2"},
+    {"IGuideUStudy", subjects, NULL, "S2---v2", NULL, true, NULL},
     {"IGuideUStudy", subjects, NULL, "e", "{\"subjectId\":\"S2\",\"visitName\":\"v2\"}", true,
      NULL},
     {"IGuideUStudy", subjects, NULL, "e", "{\"subjectId\":\"S2\",\"visitName\":\"v1\"}", true, "2"},
@@ -134,7 +168,14 @@ static void see_which(const struct which *w, bool only) {
   igt__known *known = NULL;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__studies_match(studies, &folder, &known, &err);
-  const char *got = status == IGT_E_AMBIGUOUS ? AMBIGUOUS : known ? known->id : "none";
+  const char *got = status == IGT_E_AMBIGUOUS   ? AMBIGUOUS
+                    : status == IGT_E_COLLISION ? REFUSED
+                    : known                     ? known->id
+                                                : "none";
+
+  /* With only what the folder may be, another patient is not there to be told from. */
+  if (only && w->is && strcmp(w->is, REFUSED) == 0)
+    got = REFUSED;
 
   if (strcmp(got, w->is ? w->is : "none") != 0)
     fail_msg("%s/%s %s is %s, not %s: %s", w->patient ? w->patient : "", w->name,
@@ -212,9 +253,23 @@ static const struct becomes {
     {"Study", "P1", "S1", NULL, false,
      "{\"studyType\":\"Study\",\"studyId\":\"S1\",\"patient\":{\"patientId\":\"P1\","
      "\"patientName\":\"P1\"}}"},
-    {"Study", NULL, "P1---S1", NULL, false,
-     "{\"studyType\":\"Study\",\"patient\":{\"patientId\":\"P1---S1\","
-     "\"patientName\":\"P1---S1\"}}"},
+    {"Study", NULL, "P1---S1---x", NULL, false,
+     "{\"studyType\":\"Study\",\"studyId\":\"S1---x\",\"patient\":{\"patientId\":\"P1\","
+     "\"patientName\":\"P1\"}}"},
+    {"Study", NULL, "P1---", NULL, false,
+     "{\"studyType\":\"Study\",\"patient\":{\"patientId\":\"P1---\","
+     "\"patientName\":\"P1---\"}}"},
+    {"Study", NULL, "Mu\xcc\x88ller", NULL, false,
+     "{\"studyType\":\"Study\",\"patient\":{\"patientId\":\"M\xc3\xbcller\","
+     "\"patientName\":\"M\xc3\xbcller\"}}"},
+    {"IGuideUStudy", NULL, "S1---v1", NULL, false,
+     "{\"studyType\":\"IGuideUStudy\",\"subjectId\":\"S1\",\"visitName\":\"v1\"}"},
+    {"MarvelStudy", NULL, "P1---S1", NULL, false,
+     "{\"studyType\":\"MarvelStudy\",\"clinicalStudy\":\"P1\",\"studyId\":\"S1\","
+     "\"patient\":{\"patientId\":\"P1\",\"patientName\":\"P1\"}}"},
+    /* a study.json without a studyId leaves it to the folder's name */
+    {"Study", NULL, "ANN---A", "{\"patient\":{\"patientName\":\"ANN\"}}", false,
+     "{\"studyType\":\"Study\",\"studyId\":\"A\",\"patient\":{\"patientName\":\"ANN\"}}"},
     {"Study", "P1", "S1", "{\"patient\":{\"patientId\":\"7\"}}", false,
      "{\"studyType\":\"Study\",\"studyId\":\"S1\",\"patient\":{\"patientId\":\"7\","
      "\"patientName\":\"P1\"}}"},

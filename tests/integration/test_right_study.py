@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""Data goes to the right institute, patient and study, or nowhere: copied folders, descriptions
+without a study id, misspelt institutes, names in two Unicode forms."""
+
+import itertools
+import json
+import signal
+import unicodedata
+
+import pytest
+
+from igtcloud import NOT_FOUND, SOME_FAILED, USAGE
+from uploads import (Place, changes, igt, institute, items, objects, patient_study, put,
+                     seed)
+
+NUMBER = itertools.count()
+NAME = unicodedata.normalize("NFC", "M\u00fcller")
+DECOMPOSED = unicodedata.normalize("NFD", NAME)
+TREE = ["--folder-structure", "hierarchical"]
+SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_study("BOB", "CT"))
+                  for n in range(60)]),
+            igt(institute("north", patient_study("P1", "A")), institute(NAME), name="spelt"))
+
+
+class Ward:
+    """An institute of ALICE/CT and BOB/CT that no other test has, and its folder."""
+
+    def __init__(self, cloud, igtcloud, folder):
+        self.name = f"ward{next(NUMBER)}"
+        self.cloud, self.igtcloud, self.top = cloud, igtcloud, folder
+        self.place = Place(cloud, self.name, "trial")
+        self.alice = self.place.study("ALICE/CT")
+        self.id = self.alice["studyDatabaseId"]
+
+    def put(self, files):
+        put(self.top / self.name, {n: json.dumps(c) if isinstance(c, dict) else c
+                                   for n, c in files.items()})
+
+    def run(self, command="upload", *options, **more):
+        return self.igtcloud.run(command, "--json", *options, self.top, "trial", self.name, **more)
+
+
+@pytest.fixture
+def ward(cloud, igtcloud, tmp_path):
+    return Ward(cloud, igtcloud, tmp_path / "up")
+
+
+# ---- a folder whose name and study.json disagree ----
+
+@pytest.mark.case("security-3")
+@pytest.mark.parametrize("folder, options", [
+    ("BOB---CT", []), ("BOB/CT", TREE), ("BOB---new", []), ("CAROL---CT", []), ("CAROL/CT", TREE),
+    ("BOB", [])])
+def test_a_copied_folder(ward, folder, options):
+    """Its name is that of another study, or of another patient: nothing is sent."""
+    ward.put({f"{folder}/study.json": {"studyDatabaseId": ward.id}, f"{folder}/x": "bob's"})
+    ward.cloud.clear()
+    done = ward.run("upload", *options, status=SOME_FAILED)
+    assert "ALICE/CT" in done.err and folder.split("-")[0].split("/")[0] in done.err
+    assert "--trust-study-json" in done.err and changes(ward.cloud) == []
+    ward.run("verify", *options, status=SOME_FAILED)
+    ward.run("upload", *options, "--trust-study-json")
+    assert ward.place.contents("ALICE/CT") == {"x": b"bob's"}
+    assert ward.place.contents("BOB/CT") == {}
+
+
+@pytest.mark.case("security-3")
+def test_a_copied_folder_of_annotations(ward):
+    ward.put({"BOB---CT/study.json": {"studyDatabaseId": ward.id}, "BOB---CT/x.json": "{}"})
+    done = ward.run("upload", "--category", "annotations", status=SOME_FAILED)
+    assert "disagree" in done.err and ward.place.contents("ALICE/CT", "annotations/") == {}
+
+
+@pytest.mark.parametrize("folder, options", [
+    ("for-ann", []), ("ALICE---CT for ann", []), ("ALICE/done", TREE), ("ALICE---CT", [])])
+def test_a_renamed_folder(ward, folder, options):
+    """A name of the user's own is none of another study: the study.json counts."""
+    ward.put({f"{folder}/study.json": {"studyDatabaseId": ward.id}, f"{folder}/x": "1"})
+    ward.run("upload", *options)
+    assert ward.place.contents("ALICE/CT") == {"x": b"1"}
+    done = ward.run("verify", *options)
+    assert done.summary["filesSame"] == 1
+
+
+def test_a_study_that_was_renamed_in_the_cloud(ward):
+    """The folder has the old name, as its study.json does."""
+    ward.put({"ALICE---CT/study.json": {k: ward.alice[k] for k in (
+        "studyDatabaseId", "studyIdHumanReadable")}, "ALICE---CT/x": "1"})
+    ward.place.client.ok("PATCH", f"/api/data/hospitals/{ward.place.id}/studies/{ward.id}",
+                         {"studyType": "Study", "patient": {"patientName": "P-001"}})
+    ward.run()
+    assert ward.place.contents("P-001/CT") == {"x": b"1"}
+
+
+@pytest.mark.case("security-3")
+def test_a_copy_beside_its_original(ward):
+    """The copy comes first by name; the original's files are not mixed with its."""
+    ward.put({"ALICE---CT/x": "original", "ALICE---CS/x": "copy",
+              "ALICE---CS/study.json": {"studyDatabaseId": ward.id},
+              "ALICE---CT/study.json": {"studyDatabaseId": ward.id}})
+    done = ward.run(status=SOME_FAILED)
+    assert ward.place.contents("ALICE/CT") == {"x": b"original"}
+    assert "ALICE---CS" in done.err and "studyDatabaseId" in done.err
+
+
+# ---- descriptions that do not tell a patient's studies apart ----
+
+@pytest.mark.case("security-4")
+@pytest.mark.parametrize("form", ["flat", "hierarchical"])
+def test_descriptions_without_a_study_id(ward, form):
+    options = TREE if form == "hierarchical" else []
+    sep = "/" if options else "---"
+    for part in "ABC":
+        ward.put({f"ANN{sep}{part}/study.json":
+                  {"studyDatabaseId": f"elsewhere {part}", "patient": {"patientName": "ANN"}},
+                  f"ANN{sep}{part}/x": part})
+    ward.run("upload", *options)
+    assert {n for n in ward.place.names() if n.startswith("ANN")} == {"ANN/A", "ANN/B", "ANN/C"}
+    for more in ([], ["--no-journal"]):
+        done = ward.run("upload", *options, *more)
+        assert done.summary["filesSkipped"] == 3 and done.summary["studiesCreated"] == 0
+    assert ward.place.contents("ANN/B") == {"x": b"B"}
+
+
+@pytest.mark.case("security-4")
+def test_an_interrupted_upload_goes_on(ward):
+    """Of three folders that are told apart by the ids of another cloud alone."""
+    for part in "ABC":
+        ward.put({f"exam{part}/study.json": {
+            "studyDatabaseId": f"elsewhere {part}", "studyId": "1",
+            "patient": {"patientName": "ANN"}}, f"exam{part}/x": part})
+    ward.cloud.faults({"fault": "silence", "seconds": 5, "method": "POST", "skip": 1,
+                       "path": "/api/data/hospitals/*/studies"})
+    process = ward.igtcloud.start("upload", "--concurrent-studies", "1", ward.top, "trial",
+                                  ward.name)
+    ward.cloud.wait_for(lambda: ward.place.names().count("ANN/1") == 2)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    ward.cloud.clear()
+    ward.run()
+    done = ward.run()
+    assert done.summary["studiesCreated"] == 0 and done.summary["filesSkipped"] == 3
+    studies = [s for s in ward.place.studies() if s["studyIdHumanReadable"] == "ANN/1"]
+    found = [objects(ward.cloud, s["s3Prefix"] + "files/") for s in studies]
+    assert sorted(f["x"] for f in found) == [b"A", b"B", b"C"]
+
+
+# ---- institutes ----
+
+@pytest.mark.parametrize("name, like", [("nroth", "north"), ("North", "north"), ("north ", "north")])
+def test_a_misspelt_institute(cloud, igtcloud, tmp_path, name, like):
+    put(tmp_path / "up", {f"{name}/P1---A/x": "1", f"{name}/P1---A/deep/y": "2",
+                          "north/P1---A/z": "3"})
+    done = igtcloud.run("upload", "--json", tmp_path / "up", "spelt", status=SOME_FAILED)
+    failed = {i["path"] for i in items(done, kind="file", result="failed")}
+    assert failed == {f"{name}/P1---A/x", f"{name}/P1---A/deep/y"}
+    assert done.summary["filesFailed"] == 2 and f"did you mean '{like}'?" in done.err
+    assert done.err.count("P1---A/x") == 1 and "2 files failed" in done.err
+    done = igtcloud.run("verify", "--json", tmp_path / "up", "spelt", status=SOME_FAILED)
+    assert {i["path"] for i in items(done, result="missing there")} == failed
+    assert done.summary["filesMissingThere"] == 2 and f"did you mean '{like}'?" in done.err
+    done = igtcloud.run("upload", "--json", "--ignore-unknown", tmp_path / "up", "spelt")
+    assert done.summary["filesIgnored"] == 1
+    igtcloud.run("verify", "--ignore-unknown", tmp_path / "up", "spelt")
+
+
+def test_a_misspelt_institute_alone(igtcloud, tmp_path):
+    put(tmp_path / "up", {"nroth/P1---A/x": "1"})
+    done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)
+    assert "nroth/P1---A/x" in done.err
+    done = igtcloud.run("upload", tmp_path / "up", "spelt", "nroth", status=NOT_FOUND)
+    assert "did you mean 'north'?" in done.err
+
+
+def test_many_files_of_a_misspelt_institute(igtcloud, tmp_path):
+    put(tmp_path / "up", {f"nroth/P1---A/{n:03}": "1" for n in range(200)})
+    done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)
+    assert done.err.count("failed: ") < 30 and "more" in done.err and "200 files" in done.err
+
+
+# ---- one name in two Unicode forms ----
+
+@pytest.mark.case("transfers-11")
+def test_both_forms_are_one_name(ward):
+    ward.put({f"{NAME}---1/{NAME}.dcm": "1"})
+    ward.run()
+    assert ward.place.contents(f"{NAME}/1") == {f"{NAME}.dcm": b"1"}
+    (ward.top / ward.name / f"{NAME}---1").rename(ward.top / ward.name / f"{DECOMPOSED}---1")
+    folder = ward.top / ward.name / f"{DECOMPOSED}---1"
+    (folder / f"{NAME}.dcm").rename(folder / f"{DECOMPOSED}.dcm")
+    ward.cloud.clear()
+    done = ward.run("upload", "--no-journal")
+    assert changes(ward.cloud) == [] and done.summary["filesSkipped"] == 1
+    done = ward.run("verify", status=None)
+    assert done.summary["filesSame"] == 1 and done.summary["filesMissingHere"] == 0
+
+
+@pytest.mark.case("transfers-11")
+def test_what_is_created_is_composed(ward):
+    ward.put({f"{DECOMPOSED}---1/{DECOMPOSED}/{DECOMPOSED}.dcm": "1"})
+    ward.run()
+    assert f"{NAME}/1" in ward.place.names()
+    assert ward.place.contents(f"{NAME}/1") == {f"{NAME}/{NAME}.dcm": b"1"}
+
+
+@pytest.mark.case("transfers-11")
+def test_two_local_names_that_are_one(ward):
+    ward.put({f"P1---1/{NAME}": "composed", f"P1---1/{DECOMPOSED}": "decomposed",
+              f"{NAME}---2/x": "1", f"{DECOMPOSED}---2/x": "2"})
+    ward.run(status=SOME_FAILED)  # for the study: two files stay two files
+    assert ward.place.contents("P1/1") == {NAME: b"composed", DECOMPOSED: b"decomposed"}
+    assert [n for n in ward.place.names() if n.endswith("/2")] == [f"{NAME}/2"]
+
+
+@pytest.mark.case("transfers-11")
+def test_institutes_and_projects(cloud, igtcloud, tmp_path):
+    put(tmp_path / "up", {f"{DECOMPOSED}/P5---A/x": "1"})
+    igtcloud.run("upload", tmp_path / "up", "spelt", DECOMPOSED)
+    assert Place(cloud, NAME, "spelt").contents("P5/A") == {"x": b"1"}
+    igtcloud.run("verify", tmp_path / "up", "spelt", DECOMPOSED)
+    igtcloud.run("download", tmp_path / "down", "spelt", DECOMPOSED)
+    assert (tmp_path / "down" / NAME / "P5---A/x").read_text() == "1"
+    assert "P5/A" in igtcloud.run("ls", f"spelt/{DECOMPOSED}").text
+
+
+# ---- one file that the cloud refuses ----
+
+@pytest.mark.case("transfers-28")
+@pytest.mark.parametrize("bad", [["b"], ["a", "z"], ["a", "b", "c"]])
+def test_one_refused_registration(ward, bad):
+    ward.put({f"R---1/{n}": n for n in "acdefgz" if n not in bad})
+    folder = ward.top / ward.name / "R---1"
+    for n in bad:
+        with open(folder / n, "wb") as f:
+            f.truncate(6 << 40)
+    done = ward.run(status=SOME_FAILED)
+    assert {i["path"] for i in items(done, kind="file", result="failed")} == set(bad)
+    good = {n: n.encode() for n in "acdefgz" if n not in bad}
+    assert ward.place.contents("R/1") == good
+    assert all(i["path"] in i["error"] for i in items(done, kind="file", result="failed"))
+
+
+# ---- nothing to send ----
+
+@pytest.mark.case("transfers-27")
+def test_folders_without_files_create_nothing(ward, tmp_path):
+    (tmp_path / "x").write_text("x")
+    ward.put({"E---1/sub": None, "E---2/study.json": {"patient": {"patientName": "E"}},
+              "E---3/.DS_Store": "x", "E---4/no.txt": "x"})
+    (ward.top / ward.name / "E---5").mkdir()
+    (ward.top / ward.name / "E---5/link").symlink_to(tmp_path / "x")
+    done = ward.run("upload", "--exclude", "no.txt")
+    assert ward.place.names() == ["ALICE/CT", "BOB/CT"] and done.summary["studiesCreated"] == 0
+    assert "E---5/link: links are not followed" in done.err
+    assert done.err.count("no study was created") == 5
+
+
+@pytest.mark.case("transfers-33")
+def test_reversed_dates(igtcloud, tmp_path):
+    for command in ("download", "verify", "csv"):
+        done = igtcloud.run(command, "--start", "2024-05-01", "--end", "2024-04-01", tmp_path,
+                            "spelt", status=USAGE)
+        assert "after" in done.err
