@@ -20,6 +20,7 @@ typedef enum igt__statement {
   FIND_DOWNLOAD,
   PUT_DOWNLOAD,
   DROP_DOWNLOAD,
+  MARK_DOWNLOADS,
   FIND_UPLOAD,
   PUT_UPLOAD,
   DROP_UPLOAD,

@@ -32,10 +32,13 @@ static const char *const sql[STATEMENT_COUNT] = {
     [PUT_FILE] = "INSERT OR REPLACE INTO finished(folder, name, size, mtime, etag, digest,"
                  " verified, ctime, inode) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [ANY_DOWNLOAD] = "SELECT 1 FROM download LIMIT 1",
-    [FIND_DOWNLOAD] = "SELECT size, range_size, etag, ranges, count, begun FROM download"
-                      " WHERE local=?1 AND key=?2",
+    [FIND_DOWNLOAD] =
+        "SELECT size, range_size, etag, ranges, count, begun, boot, doubt FROM download"
+        " WHERE local=?1 AND key=?2",
     [PUT_DOWNLOAD] = "INSERT OR REPLACE INTO download(local, key, size, range_size, etag, ranges,"
-                     " count, begun) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+                     " count, begun, boot, doubt) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [MARK_DOWNLOADS] = "UPDATE download SET boot=?3 WHERE boot=?2"
+                       " AND substr(local, 1, length(?1)+1)=?1||'/'",
     [DROP_DOWNLOAD] = "DELETE FROM download WHERE local=?1",
     [FIND_UPLOAD] = "SELECT size, mtime, inode, part_size, upload_id FROM upload"
                     " WHERE origin=?1 AND key=?2 AND (?3 IS NULL OR local=?3)",
@@ -79,7 +82,8 @@ static const char schema[] =
     " CASE name WHEN '' THEN local ELSE local||'/'||name END AS local,"
     " size, mtime, etag, digest, verified FROM finished JOIN folder ON folder.id=folder;"
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
-    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER, begun BLOB) WITHOUT ROWID;"
+    " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER, begun BLOB,"
+    " boot TEXT, doubt INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " local TEXT NOT NULL, size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER,"
     " upload_id TEXT, prefix INTEGER, project TEXT, place TEXT, began INTEGER, worked INTEGER,"
@@ -114,6 +118,8 @@ static const char from_2[] =
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
     " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER) WITHOUT ROWID;"
     "ALTER TABLE download ADD COLUMN begun BLOB;"
+    "ALTER TABLE download ADD COLUMN boot TEXT;"
+    "ALTER TABLE download ADD COLUMN doubt INTEGER;"
     "PRAGMA user_version=3;";
 
 /* ---- opening ---- */

@@ -54,6 +54,10 @@ typedef struct igt__journal_download {
   size_t range_count;
   igt__journal_begun *begun; /* igt__free */
   size_t begun_count;
+  /* What of it a loss of power would leave: the boot in which it was written, "" once it is known to
+   * be on the disk, and what igt__journal_begin_run said in the run that wrote it. */
+  char boot[64];
+  int64_t doubt;
 } igt__journal_download;
 /* Whether there may be any; cheap: it is known since the journal was opened. */
 bool igt__journal_has_downloads(igt__journal *journal);
@@ -61,6 +65,9 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
                                 igt__journal_download *out);
 void igt__journal_put_download(igt__journal *journal, const char *local, const char *key,
                                const igt__journal_download *download);
+/* Downloads below target that were written in boot `from`: now in boot `to`. */
+void igt__journal_mark_downloads(igt__journal *journal, const char *target, const char *from,
+                                 const char *to);
 void igt__journal_drop_download(igt__journal *journal, const char *local);
 
 /* A run that writes below `target`. Until the file system is synced at its end, a loss of power may

@@ -67,6 +67,11 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
     if (out->ranges) {
       memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
       decode_begun(sqlite3_column_blob(stmt, 5), (size_t)sqlite3_column_bytes(stmt, 5), out);
+      if (sqlite3_column_type(stmt, 6) == SQLITE_NULL) /* of an earlier version */
+        strcpy(out->boot, "?");
+      else
+        igt__column_text(stmt, 6, out->boot, sizeof out->boot);
+      out->doubt = sqlite3_column_int64(stmt, 7);
       found = true;
     }
   }
@@ -94,9 +99,22 @@ void igt__journal_put_download(igt__journal *journal, const char *local, const c
   igt__bind_int(stmt, 7, download->range_count);
   (void)sqlite3_bind_blob(stmt, 8, begun, begun ? (int)(download->begun_count * PAIR) : 0,
                           SQLITE_STATIC);
+  igt__bind_text(stmt, 9, download->boot);
+  igt__bind_int(stmt, 10, (uint64_t)download->doubt);
   igt__journal_write_locked(journal, PUT_DOWNLOAD);
   pthread_mutex_unlock(&journal->lock);
   igt__free(begun);
+}
+
+void igt__journal_mark_downloads(igt__journal *journal, const char *target, const char *from,
+                                 const char *to) {
+  if (!journal || !journal->any_download)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  igt__bind_text(igt__journal_start_locked(journal, MARK_DOWNLOADS, target, from), 3, to);
+  igt__journal_write_locked(journal, MARK_DOWNLOADS);
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
 }
 
 void igt__journal_drop_download(igt__journal *journal, const char *local) {

@@ -12,10 +12,11 @@
 #include "journal/journal.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define SYNCING "syncing" /* no boot has this id */
 #define SCOPE_MAX (64 * 1024)
 #define CLOCK_SLACK_S 60 /* the clock may have been set meanwhile */
 
-static void read_boot(char *out, size_t cap) {
+void igt__durable_boot(char *out, size_t cap) {
   int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
   ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
 
@@ -66,11 +67,11 @@ void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download
   durable->target = igt__strdup(target);
   durable->scope = describe(run, options);
   if (durable->target && durable->scope)
-    read_boot(durable->boot, sizeof durable->boot);
+    igt__str_copy(durable->boot, sizeof durable->boot, strcmp(run->boot, "?") ? run->boot : "");
   if (!*durable->boot)
     return;
   mine = row(durable);
-  durable->doubt = igt__journal_begin_run(run->journal, &mine);
+  durable->doubt = run->doubt = igt__journal_begin_run(run->journal, &mine);
   if (durable->doubt)
     igt__run_message(run, IGT_OK,
                      "the machine went down in an earlier run: what that one wrote is compared "
@@ -103,14 +104,26 @@ static igt_status sync_target(igt__run *run, igt__root *root, const char *target
   return IGT_OK;
 }
 
+igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err) {
+  bool synced;
+
+  return sync_target(run, root, igt__root_path(root), &synced, err);
+}
+
 igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,
                             igt_status status, igt_error *err) {
   const char *target = root ? igt__root_path(root) : "";
   igt_error lost = IGT_ERROR_INIT;
   bool on_disk = true;
-  igt_status synced =
-      run->options.dry_run ? IGT_OK : sync_target(run, root, target, &on_disk, &lost);
+  igt_status synced = IGT_OK;
 
+  /* What is written from now on, by others, has the boot's own mark again. */
+  if (root && *durable->boot)
+    igt__journal_mark_downloads(run->journal, target, run->boot, SYNCING);
+  if (!run->options.dry_run)
+    synced = sync_target(run, root, target, &on_disk, &lost);
+  if (root && *durable->boot && synced == IGT_OK && on_disk)
+    igt__journal_mark_downloads(run->journal, target, SYNCING, "");
   if (synced == IGT_OK && on_disk && *durable->boot) {
     igt__journal_run mine = row(durable);
     igt__journal_end_run(run->journal, &mine, status == IGT_OK);

@@ -21,10 +21,14 @@ typedef struct igt__durable {
   int64_t doubt; /* files that changed since then; seconds since 1970, 0: none */
 } igt__durable;
 
+/* This boot's id; "": the system does not tell. */
+void igt__durable_boot(char *out, size_t cap);
 /* Zeroed before. Without memory or a journal nothing is remembered. */
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
                         const char *target);
 bool igt__durable_doubts(const igt__durable *durable, const struct stat *st);
+/* For a run that begins no durable: brings what is below root to the disk. */
+igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err);
 /* Once nothing is written any more. status: how the run ended; becomes IGT_E_IO, with err, when the
  * system says that what was written is lost. */
 igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,

@@ -64,6 +64,8 @@ void igt__fetch_remember(fetch *f) {
   if (!f->run->journal || !*f->etag || !f->got || f->partial.fd < 0 || f->partial.salted)
     return;
   igt__str_copy(now.etag, sizeof now.etag, f->etag);
+  igt__str_copy(now.boot, sizeof now.boot, f->run->boot);
+  now.doubt = f->run->doubt;
   put_local(f, local, sizeof local);
   pthread_mutex_lock(&f->lock);
   if (describe(f, &now)) {
@@ -139,6 +141,20 @@ static void take(fetch *f, const igt__journal_download *old, uint64_t reach) {
     take_range(f, old->begun[i].range, old->begun[i].bytes, reach);
 }
 
+/* Whether a loss of power can have taken bytes that the row speaks of: what was written in this
+ * boot, or synced since, is there, unless a run of another boot has been left open meanwhile. */
+static bool is_on_disk(const fetch *f, const igt__journal_download *old) {
+  const char *boot = f->run->boot;
+
+  return (!*old->boot || (strcmp(boot, "?") != 0 && strcmp(old->boot, boot) == 0)) &&
+         old->doubt == f->run->doubt;
+}
+
+/* Bytes that may be lost are good enough where the whole is compared with a digest in the end. */
+static bool may_use(const fetch *f, const igt__journal_download *old) {
+  return is_on_disk(f, old) || (f->check.known && !f->check.guessed);
+}
+
 bool igt__fetch_recall(fetch *f) {
   igt__journal_download old;
   struct stat st;
@@ -149,7 +165,8 @@ bool igt__fetch_recall(fetch *f) {
   f->noted = true;
   same = f->partial.existed && !f->partial.salted && fstat(f->partial.fd, &st) == 0 &&
          old.size == f->size && old.range_size == IGT__FETCH_RANGE &&
-         old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0;
+         old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0 &&
+         may_use(f, &old);
   if (same)
     take(f, &old, (uint64_t)st.st_size);
   igt__free(old.ranges);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "transfer/durable.h"
 
 /* Listings and planning at once: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
@@ -30,8 +31,12 @@ static void open_journal(igt__run *run) {
   igt_error err = IGT_ERROR_INIT;
   bool moved = false;
 
+  strcpy(run->boot, "?");
   if (run->options.no_journal || run->options.dry_run)
     return;
+  igt__durable_boot(run->boot, sizeof run->boot);
+  if (!*run->boot)
+    strcpy(run->boot, "?");
   if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
     igt__run_message(run, err.status,
                      "%s; going on without it: an interrupted run starts large files anew",

@@ -39,6 +39,10 @@ struct igt__run {
   igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop; /* atomic */
   bool keeping;       /* atomic; a look at the session is under way */
+  /* For what a loss of power would leave: this boot's id ("?": not known), and since when runs of
+   * other boots are open below the target (durable.h; 0: there are none). */
+  char boot[64];
+  int64_t doubt;
   bool said_no_time; /* atomic: one file for all that the file system keeps no times of */
 
   pthread_mutex_t lock;

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "cloud/node.h"
 #include "igtcloud/file.h"
+#include "transfer/durable.h"
 #include "transfer/fetch.h"
 #include "transfer/send.h"
 
@@ -20,6 +21,7 @@ typedef struct single {
   igt_error error; /* the file's own, which says more than the sum */
   igt__group *group;
   igt__s3_grant *grant;
+  igt__root *root; /* of a download; borrowed */
 } single;
 
 /* ---- the run ---- */
@@ -96,6 +98,9 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
     igt__group_close(s->group);
   if (s->group && status == IGT_OK) {
     status = igt__run_wait(&s->run, &summary, &mine);
+    /* The journal remembers it: a later download into this folder will count it as there. */
+    if (status == IGT_OK && s->root)
+      status = igt__durable_sync(&s->run, s->root, &mine);
     if (status == IGT_E_SOME_FAILED && s->error.status != IGT_OK) {
       mine = s->error;
       status = mine.status;
@@ -121,6 +126,7 @@ static igt_status fetch(single *s, const igt_node *file, igt__root *root, const 
                            .item_path = file->name,
                            .keep_date = keep_date};
 
+  s->root = root;
   if (model->file_size.is == IGT_SET && model->file_size.v > 0)
     fetch.size = (uint64_t)model->file_size.v;
   return igt__fetch_add(&fetch, err);

@@ -10,13 +10,15 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, SOME_FAILED, program, tree
+from igtcloud import DONE, FAILED, SOME_FAILED, Program, program, tree
+from odd_store import OddStore, opaque
 
 MIB = 1024 * 1024
 SANITIZED = any(s in program() for s in ("asan", "tsan"))
@@ -231,3 +233,46 @@ def test_planted_partial_file(igtcloud, out, tmp_path, kind, name):
     assert planted.lstat().st_ino == before.st_ino and planted.lstat().st_size == before.st_size
     assert not victim.exists() or victim.read_bytes() == b"mine"
     assert leftovers(out) == ([] if kind == "folder" else [f"i/s/{planted.name}"]) or kind == "fifo"
+
+
+# ---- a loss of power ----
+
+@pytest.mark.case("security-7")
+@pytest.mark.parametrize("digest", [False, True])
+@pytest.mark.parametrize("stopped", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("what", ["run", "download", "nothing"])
+def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
+    """Bytes that the journal speaks of count only if they are known to be on the disk, or if the
+    digest of the whole tells in the end."""
+    cloud.clear()
+    with OddStore(cloud) as store:
+        store.change = lambda ask, answer: None if digest else opaque(answer)
+        odd = Program(store.gateway.url, home)
+        process = odd.start("download", "--connections", "1", "--bwlimit", "16M", out, "film")
+        cloud.wait_for(lambda: store.count["GET", film_key(store)] >= 3)
+        time.sleep(0.3)
+        process.send_signal(stopped)
+        process.wait()
+        (partial,) = out.rglob("*.igtpart")
+        data = partial.read_bytes()
+        before = len([a for a in store.asked if a.method == "GET"])
+        lose = what == "run" or (what == "download" and stopped == signal.SIGKILL)
+        if lose:
+            partial.write_bytes(bytes(len(data)))
+        with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
+            if what == "run":
+                db.execute("DELETE FROM run")
+                db.execute("INSERT INTO run VALUES(?, '', 'another-boot', 1, ?)",
+                           (str(out.resolve()), int(time.time()) - 3600))
+            elif what == "download":
+                db.execute("UPDATE download SET boot='another-boot' WHERE boot<>''")
+                db.execute("DELETE FROM run")
+        odd.run("download", out, "film")
+        (film,) = out.rglob("*.bin")
+        assert film.read_bytes() == store.data(film_key(store))
+        asked = [a for a in store.asked if a.method == "GET"][before:]
+        assert lose or all(a.range[0] > 0 for a in asked)  # what was there was not fetched again
+
+
+def film_key(store):
+    return next((k for k in store.objects if k.endswith("/film.bin")), None)
