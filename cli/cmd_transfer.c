@@ -171,7 +171,8 @@ int cmd_csv(settings *s) {
   o.selection.ext = s->ext;
   o.selection.start = s->start;
   o.selection.end = s->end;
-  o.files = s->files;
+  o.categories = categories_of(s);
+  o.files = s->files || o.categories;
   o.append = s->append;
   if (!(client = open_client(s, environment, &status)))
     return status;

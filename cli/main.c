@@ -172,6 +172,8 @@ static const option verify_options[] = {
 static const option csv_options[] = {
     SELECTION,
     {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "a row for each file"},
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "whose files, with a row for each; repeatable, default files"},
     {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "add to the file that is there"},
     END};
 

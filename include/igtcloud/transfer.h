@@ -251,9 +251,11 @@ typedef struct igt_csv_options {
   void *write_payload;
   unsigned concurrency;   /**< listings of files at once; 0: the client's connections */
   unsigned shard, shards;
+  unsigned categories;    /**< with files: igt_category bits; 0: files. Of several, a file's name
+                               begins with its category's: "dicom/..." */
 } igt_csv_options;
 #define IGT_CSV_OPTIONS_INIT                                                                       \
-  {{NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0}
+  {{NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0, 0}
 
 typedef struct igt_csv_summary {
   uint64_t institutes, studies, studies_undated, studies_failed, files, rows;

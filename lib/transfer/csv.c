@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
+#include "transfer/elsewhere.h"
 #include "transfer/find.h"
 #include "transfer/partial.h"
 #include "transfer/plan.h"
@@ -42,7 +43,9 @@ typedef struct job {
   igt__quota held;
   igt__arena *arena; /* files */
   listed *first, **tail;
-  uint64_t files, left_out; /* left_out: in each row */
+  const igt__category *category; /* that is being listed */
+  bool several, any;             /* categories are asked for; files are there */
+  uint64_t files, left_out;      /* left_out: in each row */
   igt_status status;
   igt_error error;
   bool done;
@@ -70,6 +73,7 @@ struct csv {
   pthread_mutex_t lock;
   pthread_cond_t job_done;
   igt_error error; /* of a callback that ended the listing */
+  igt__elsewhere elsewhere;
 };
 
 /* ---- output ---- */
@@ -135,28 +139,56 @@ static bool add_file(job *j, const char *name, int64_t size) {
 
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   job *j = payload;
-  const char *ext = j->csv->options->selection.ext;
+  const char *ext = j->csv->options->selection.ext, *name = igt__text_of(&file->file_name);
+  int64_t size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
+  igt__buf path;
+  bool good;
 
-  if (list && strcmp(list, "files") != 0)
+  if (list && strcmp(list, j->category->folder) != 0)
     return IGT_OK;
+  j->any = true;
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return IGT_OK;
-  return add_file(j, igt__text_of(&file->file_name),
-                  file->file_size.is == IGT_SET ? file->file_size.v : -1)
-             ? IGT_OK
-             : IGT_E_NO_MEMORY;
+  if (!j->several)
+    return add_file(j, name, size) ? IGT_OK : IGT_E_NO_MEMORY;
+  igt__buf_init(&path, 64 * 1024);
+  good = igt__buf_join(&path, j->category->folder, "/", name, NULL) && add_file(j, path.data, size);
+  igt__buf_finish(&path);
+  return good ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+/* Of one category after the other. */
+static igt_status list_files(job *j) {
+  const csv *c = j->csv;
+  unsigned wanted = c->options->categories ? c->options->categories : IGT_CATEGORY_FILES;
+  const char *id = igt__text_of(&j->study->study_database_id);
+  igt_status status = IGT_OK;
+
+  j->several = (wanted & (wanted - 1)) != 0;
+  for (size_t i = 0; i < IGT__CATEGORY_COUNT && status == IGT_OK; i++) {
+    igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+    if (!(wanted & igt__categories[i].bit))
+      continue;
+    j->category = &igt__categories[i];
+    if (igt__categories[i].bit != IGT_CATEGORY_FILES)
+      options.auxiliary = "True";
+    status =
+        igt_get_study_files_each(c->client, j->institute_id, id, &options, each_file, j, &j->error);
+  }
+  return status;
 }
 
 static void job_task(void *arg) {
   job *j = arg;
   csv *c = j->csv;
 
-  j->status = igt_get_study_files_each(c->client, j->institute_id,
-                                       igt__text_of(&j->study->study_database_id), NULL, each_file,
-                                       j, &j->error);
+  j->status = list_files(j);
   if (j->status == IGT_E_NO_MEMORY)
     j->status = igt__held_fail(&j->held, "files", "no real study has so many, so it has no rows",
                                &j->error);
+  if (j->status == IGT_OK && !j->any && !c->options->categories)
+    igt__elsewhere_look(&c->elsewhere, c->client, j->institute_id,
+                        igt__text_of(&j->study->study_database_id));
   if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
     j->status = igt__fail_memory(&j->error);
   pthread_mutex_lock(&c->lock);
@@ -317,6 +349,14 @@ static igt_status list_all(csv *c, igt_error *err) {
   return status == IGT_OK ? write_out(c, err) : status;
 }
 
+static void tell_elsewhere(const csv *c) {
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (c->callbacks && c->callbacks->on_message &&
+      igt__elsewhere_tell(&c->elsewhere, text, sizeof text))
+    c->callbacks->on_message(c->callbacks->payload, IGT_OK, text);
+}
+
 /* ---- the file ---- */
 
 /* cloud_<project>.csv, or cloud_<institute's id>.csv; what a name cannot hold becomes "_". */
@@ -457,6 +497,8 @@ igt_status igt_csv(igt_client *client, const igt_csv_options *options,
     status = igt__fail_memory(err);
   else
     status = run(&c, err);
+  if (status == IGT_OK)
+    tell_elsewhere(&c);
   finish(&c);
   summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
   igt__free(own);

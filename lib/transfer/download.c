@@ -66,6 +66,14 @@ static void list_studies_task(void *arg) {
   igt__run_task_end(&d->run);
 }
 
+static void tell_elsewhere(const igt__download *d) {
+  const igt_callbacks *cb = d->run.callbacks;
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (cb->on_message && igt__elsewhere_tell(&d->elsewhere, text, sizeof text))
+    cb->on_message(cb->payload, IGT_OK, text);
+}
+
 /* A misspelt extension looks like an empty project. On the calling thread, as all callbacks. */
 static void tell_no_match(const igt__download *d, const igt_summary *s) {
   const char *ext = d->options->selection.ext;
@@ -103,8 +111,10 @@ static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
   igt__pool_add(d->run.lister, o->project_files ? igt__download_project_files : list_studies_task,
                 d);
   status = igt__run_wait(&d->run, summary, err);
-  if (status == IGT_OK)
+  if (status == IGT_OK) {
     tell_no_match(d, summary);
+    tell_elsewhere(d);
+  }
   return igt__durable_end(&d->durable, &d->run, d->root, status, err);
 }
 

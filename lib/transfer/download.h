@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/prints.h"
 #include "transfer/durable.h"
+#include "transfer/elsewhere.h"
 #include "transfer/plan.h"
 
 typedef struct igt__download {
@@ -22,6 +23,7 @@ typedef struct igt__download {
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
   igt__durable durable;
+  igt__elsewhere elsewhere;
 } igt__download;
 
 /* Waits for room, then plans a study on a producer's thread. What is wrong with the study is its

@@ -28,6 +28,7 @@ typedef struct plan {
   igt__s3_grant *grant;    /* of the category that is being listed */
   const char *subfolder;   /* of the category, or "" */
   const char *list;        /* which list of the answer */
+  bool any;                /* the category that is being listed has files */
   bool is_new;             /* the study was never here: its files will be wanted */
 } plan;
 
@@ -251,6 +252,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
     return IGT_E_CANCELLED;
   if (list && strcmp(list, p->list) != 0)
     return IGT_OK;
+  p->any = true;
   if (!passes(p, file, name))
     return IGT_OK;
   if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
@@ -367,6 +369,9 @@ static igt_status plan_files(plan *p, igt_error *err) {
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
     if (wanted & igt__categories[c].bit)
       status = list_category(p, c, several, err);
+  if (status == IGT_OK && !p->d->options->categories && !p->any)
+    igt__elsewhere_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
+                        p->group->study_id);
   igt__run_listed(&p->d->run, &p->held);
   return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }

@@ -214,7 +214,7 @@ def test_shards(igtcloud):
 @pytest.mark.parametrize("arguments", [
     [], ["-"], ["-", "heart", "*", "EARTH"], ["--start", "soon", "-", "heart"],
     ["--end", "2024-02-30", "-", "heart"], ["--shard", "3/2", "-", "heart"],
-    ["--category", "dicom", "-", "heart"]])
+    ["--category", "video", "-", "heart"]])
 def test_usage(igtcloud, arguments):
     done = igtcloud.run("csv", *arguments, status=USAGE)
     assert done.err.startswith("igtcloud: ") and done.out == b""

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Medical folders: what is left out of a study, imports, clutter, annotations, and the words on them."""
 
+import csv
+import io
 import itertools
 import os
 
 import pytest
 
-from igtcloud import DONE, SOME_FAILED
+from igtcloud import SOME_FAILED
 from test_rest_data import dicom
 from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
 
@@ -265,6 +267,30 @@ def test_an_import_whose_announcement_was_lost(cloud, igtcloud, up, name, ward, 
     assert len(imported(cloud)) == (1 if fault == "lost-answer" else 2)
     assert len(imports(cloud)) == 1 and not set(first) & set(imports(cloud))
     assert {"Imp^One/S3", "Imp^One/S4"} <= set(ward.names())
+
+
+# ---- studies whose files are of another category ----
+
+@pytest.mark.case("dicom-16")
+def test_lists_and_downloads_of_imported_studies(igtcloud, up, name, tmp_path):
+    put(up, {f"{name}/1.dcm": image(), f"{name}/2.dcm": image("1.2.4")})
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    hint = "3 studies have no files of category files, but there are files of category dicom"
+    done = igtcloud.run("csv", "-", "trial", name, "--files")
+    assert hint in done.err and "--category dicom" in done.err and ".dcm" not in done.text
+    done = igtcloud.run("download", tmp_path / "d", "trial", name)
+    assert hint in done.err
+    done = igtcloud.run("csv", "-", "trial", name, "--category", "dicom")
+    names = [row["filename"] for row in csv.DictReader(io.StringIO(done.text))]
+    assert sorted(names) == ["", "1.2.3.1/1.dcm", "1.2.4.1/2.dcm"] and "but there are" not in done.err
+    put(tmp_path / "m", {f"{name}/P1/A/1.json": "{}"})
+    igtcloud.run("upload", *MARKS, tmp_path / "m", "trial")
+    done = igtcloud.run("csv", "-", "trial", name, "--files", "--category", "dicom", "--category",
+                        "annotations")
+    names = [row["filename"] for row in csv.DictReader(io.StringIO(done.text))]
+    assert sorted(names) == ["annotations/1.json", "dicom/1.2.3.1/1.dcm", "dicom/1.2.4.1/2.dcm"]
+    done = igtcloud.run("download", "--category", "dicom", tmp_path / "e", "trial", name)
+    assert "but there are" not in done.err
 
 
 # ---- words ----
