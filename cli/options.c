@@ -79,9 +79,16 @@ static const char *set_value(const option *o, settings *s, const char *value) {
 
 /* ---- the environment: IGTCLOUD_ and the option's name ---- */
 
-static bool is_true(const char *value) {
-  return *value && strcmp(value, "0") != 0 && strcasecmp(value, "false") != 0 &&
-         strcasecmp(value, "no") != 0;
+/* 1: on, 0: off, -1: neither. */
+static int truth_of(const char *value) {
+  static const char *const words[][5] = {{"0", "false", "no", "off", "n"},
+                                         {"1", "true", "yes", "on", "y"}};
+
+  for (int is = 0; is < 2; is++)
+    for (size_t i = 0; i < 5; i++)
+      if (strcasecmp(value, words[is][i]) == 0)
+        return is;
+  return -1;
 }
 
 static bool from_environment(const option *options, settings *s) {
@@ -91,8 +98,19 @@ static bool from_environment(const option *options, settings *s) {
     if (!variable_of(o, name, sizeof name))
       continue;
     value = getenv(name);
-    if (!value || !*value || (o->kind == OPTION_FLAG && !is_true(value)))
+    if (!value || !*value)
       continue;
+    if (o->kind == OPTION_FLAG) {
+      int on = truth_of(value);
+      if (on < 0) {
+        usage_error("%s: '%s' is neither yes nor no: write 1, true, yes or on, or 0, false, no or "
+                    "off",
+                    name, value);
+        return false;
+      }
+      if (on == 0)
+        continue;
+    }
     if ((wrong = set_value(o, s, value)) != NULL) {
       usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
                   o->choices ? o->choices : "");

@@ -104,7 +104,8 @@ static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
     d->rules = igt__root_names(d->root);
   igt__quota_init(&d->held, d->run.held.most / 2, NULL);
   d->folders = igt__prints_new(false, &d->held);
-  if (!d->folders || !d->target)
+  d->institutes = igt__map_new();
+  if (!d->folders || !d->institutes || !d->target)
     return igt__fail_memory(err);
   igt__durable_begin(&d->durable, &d->run, o, d->target);
   igt__run_task_begin(&d->run);
@@ -150,6 +151,7 @@ igt_status igt_download(igt_client *client, const igt_download_options *options,
   igt__found_free(&d->found);
   igt__root_close(d->root);
   igt__prints_free(d->folders);
+  igt__map_free(d->institutes);
   igt__free(d->target);
   igt__free(d);
   return status;

@@ -7,6 +7,7 @@
 
 #include "base/path.h"
 #include "base/prints.h"
+#include "base/str.h"
 #include "transfer/durable.h"
 #include "transfer/elsewhere.h"
 #include "transfer/plan.h"
@@ -18,7 +19,8 @@ typedef struct igt__download {
   igt__root *root; /* NULL: a dry run, and the target is not there */
   char *target;    /* absolute */
   igt__room room;
-  igt__prints *folders; /* study folders of this run, lower case: each may be used once */
+  igt__prints *folders; /* study folders of this run: each may be used once */
+  igt__map *institutes; /* ids of institutes by their folders */
   igt__quota held;      /* folders */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
@@ -30,6 +32,11 @@ typedef struct igt__download {
  * item's; IGT_E_CANCELLED or IGT_E_NO_MEMORY: there is no such item. */
 igt_status igt__download_study(igt__download *d, const igt_institute *institute,
                                const igt_root_study *study, igt_error *err);
+/* *out, the caller's: "institute/study" below the target, which is this study's alone. By the
+ * lister's thread. IGT_E_COLLISION: another institute has the institute's folder, or other studies
+ * have all that the study's may be called. */
+igt_status igt__download_folder(igt__download *d, const igt_institute *institute, const char *human,
+                                const char *id, char **out, igt_error *err);
 /* A task: plans the project's own files. */
 void igt__download_project_files(void *download);
 

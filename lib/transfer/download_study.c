@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/unicode.h"
 #include "model/model.h"
 #include "transfer/digest.h"
 #include "transfer/download.h"
@@ -50,13 +51,9 @@ static void report(plan *p, const igt_file *file, const char *path, const char *
   igt__free(local);
 }
 
-/* In lower case when the file system takes that for the same. NULL: no memory. */
+/* Without case and in NFC when the file system takes that for the same. NULL: no memory. */
 static char *as_claimed(const igt__download *d, const char *path) {
-  char *key = igt__strdup(path);
-
-  for (char *c = key; d->folds && c && *c; c++)
-    *c = igt__ascii_lower(*c);
-  return key;
+  return d->folds ? igt__nfc_fold(path) : igt__strdup(path);
 }
 
 /* Two names that one file would have, here or where the copy goes next: the second one fails. */
@@ -408,31 +405,6 @@ static void study_task(void *arg) {
   end_plan(p, plan_files(p, &err), &err);
 }
 
-/* "institute/study" below the target, used once. */
-static igt_status choose_folder(igt__download *d, plan *p, const char *human, igt_error *err) {
-  char *institute = NULL, *study = NULL, *lower;
-  igt_status status = igt__name_to_local(igt__text_of(&p->institute->name), d->rules,
-                                         "the institute", &institute, err);
-
-  if (status == IGT_OK)
-    status = igt__study_folder(human, d->run.options.structure, d->rules, &study, err);
-  p->folder = status == IGT_OK ? igt__path_join(institute, study) : NULL;
-  igt__free(institute);
-  igt__free(study);
-  if (status != IGT_OK)
-    return status;
-  lower = p->folder ? as_claimed(d, p->folder) : NULL;
-  if (!lower)
-    return igt__fail_memory(err);
-  if (igt__prints_has(d->folders, lower))
-    status =
-        igt__fail(err, IGT_E_COLLISION, "another study has the folder '%s' already", p->folder);
-  else if (!igt__prints_set(d->folders, lower, 0))
-    status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
-  igt__free(lower);
-  return status;
-}
-
 static igt_status open_plan(igt__download *d, const igt_institute *institute,
                             const igt_root_study *study, plan **out, igt_error *err) {
   const char *id = igt__text_of(&study->study_database_id);
@@ -457,7 +429,7 @@ static igt_status open_plan(igt__download *d, const igt_institute *institute,
   p->group->on_settled = leave_room;
   if (!*id)
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists a study without an id");
-  return choose_folder(d, p, *human ? human : id, err);
+  return igt__download_folder(d, institute, *human ? human : id, id, &p->folder, err);
 }
 
 igt_status igt__download_study(igt__download *d, const igt_institute *institute,

@@ -17,9 +17,13 @@ NUMBER = itertools.count()
 NAME = unicodedata.normalize("NFC", "M\u00fcller")
 DECOMPOSED = unicodedata.normalize("NFD", NAME)
 TREE = ["--folder-structure", "hierarchical"]
+TWINS = [patient_study("Anonymous", "1", files=[{"path": f"{n}.dcm", "text": n}]) for n in "ab"]
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_study("BOB", "CT"))
                   for n in range(60)]),
-            igt(institute("north", patient_study("P1", "A")), institute(NAME), name="spelt"))
+            igt(institute("north", patient_study("P1", "A")), institute(NAME), name="spelt"),
+            igt(institute("cohort", *TWINS), name="twins"),
+            igt(institute("mixed", patient_study("Anna", "1"), patient_study("ANNA", "1")),
+                name="cases"))
 
 
 class Ward:
@@ -261,3 +265,72 @@ def test_reversed_dates(igtcloud, tmp_path):
         done = igtcloud.run(command, "--start", "2024-05-01", "--end", "2024-04-01", tmp_path,
                             "spelt", status=USAGE)
         assert "after" in done.err
+
+
+# ---- two studies of one name ----
+
+def ids_of(folder):
+    return {p.parent.name: json.loads(p.read_text())["studyDatabaseId"]
+            for p in folder.rglob("study.json")}
+
+
+@pytest.mark.case("dicom-5")
+@pytest.mark.parametrize("options", [[], TREE, ["--portable-names"]])
+def test_two_studies_of_one_name(cloud, igtcloud, tmp_path, options):
+    """Both come down, each keeps its folder, and each goes back to where it was."""
+    down, tree = tmp_path / "down", options if options == TREE else []
+    igtcloud.run("download", *options, down, "twins")
+    ids = ids_of(down)
+    assert len(ids) == 2 and len(set(ids.values())) == 2
+    plain = "1" if options == TREE else "Anonymous---1"
+    other = next(n for n in ids if n != plain)
+    assert other == f"{plain} ({ids[other][:8]})"
+    done = igtcloud.run("download", "--json", *options, down, "twins")
+    assert done.summary["filesSkipped"] == 2 and ids_of(down) == ids
+    done = igtcloud.run("verify", "--json", *tree, down, "twins")
+    assert done.summary["filesSame"] == 2
+    cloud.clear()
+    igtcloud.run("upload", *tree, down, "twins")
+    assert changes(cloud) == []
+    # The second one alone has the plain name: it keeps it, and the first one gets a suffix.
+    alone = tmp_path / "alone"
+    folder = next(p.parent for p in down.rglob("study.json") if p.parent.name == other)
+    (alone / folder.parent.relative_to(down)).mkdir(parents=True)
+    folder.rename(alone / folder.parent.relative_to(down) / plain)
+    igtcloud.run("download", *options, alone, "twins")
+    assert ids_of(alone) == {plain: ids[other], f"{plain} ({ids[plain][:8]})": ids[plain]}
+    igtcloud.run("verify", *tree, alone, "twins")
+
+
+@pytest.mark.case("dicom-5")
+def test_a_name_of_two_studies_on_the_command_line(cloud, igtcloud, tmp_path):
+    igtcloud.run("download", tmp_path, "twins")
+    ids = ids_of(tmp_path)
+    done = igtcloud.run("ls", "twins/cohort/Anonymous/1/files", status=None)
+    assert done.status != 0 and "id:" in done.err and all(i in done.err for i in ids.values())
+    for name, one in ids.items():
+        expected = next(p.name for p in (tmp_path / "cohort" / name).glob("*.dcm"))
+        assert expected in igtcloud.run("ls", f"twins/cohort/id:{one}/files").text
+        suffixed = f"twins/cohort/Anonymous/1 ({one[:8]})/files"
+        assert expected in igtcloud.run("ls", suffixed).text
+
+
+@pytest.mark.case("dicom-5")
+def test_names_that_differ_by_case_on_a_portable_disk(igtcloud, tmp_path):
+    down = tmp_path / "down"
+    igtcloud.run("download", "--portable-names", down, "cases")
+    names = sorted(ids_of(down))
+    assert len(names) == 2 and len({n.lower() for n in names}) == 2 and "(" in "".join(names)
+    igtcloud.run("verify", down, "cases")
+
+
+# ---- the environment ----
+
+@pytest.mark.case("transfers-33")
+@pytest.mark.parametrize("value, on", [("off", False), ("no", False), ("0", False), ("FALSE", False),
+                                       ("1", True), ("on", True), ("maybe", None)])
+def test_flags_of_the_environment(igtcloud, tmp_path, value, on):
+    done = igtcloud.run("download", tmp_path, "twins", env={"IGTCLOUD_DRY_RUN": value},
+                        status=USAGE if on is None else 0)
+    assert on is None or (tmp_path / "cohort").exists() is not on
+    assert on is not None or "IGTCLOUD_DRY_RUN" in done.err
