@@ -135,6 +135,19 @@ def _csv_files(case, s):
                    ratio <= 1.3)
 
 
+def _bad_link(case, s):
+    known = next(c for c in cases.ALL if c.name == case)
+    runs, times = s.noted(r"igtcloud: (\d+) runs"), s.noted(r"igtcloud: ([0-9.]+) × size")
+    if not s.own:
+        yield _row(case, "gets there", "no", False)
+    elif known.kill and runs:
+        yield _row(case, f"at most {known.most:g} runs", f"{runs:.0f}", runs <= known.most)
+    elif known.most and times:
+        yield _row(case, f"at most {known.most:g} × size ÷ rate", f"{times:.2f} ×", times <= known.most)
+    else:
+        yield _row(case, "gets there", f"{s.own['wall']:.0f} s", True)
+
+
 def _start(case, s):
     for name in ("igtcloud version", "igtcloud help"):
         if name in s.tools:
@@ -147,7 +160,8 @@ ROWS = {"large-down": _large_down, "large-up": _faster, "slices-down": _faster,
         "far-up": _far, "again-down": _again, "again-up": _again, "again-slices-down": _again, "again-slices-up": _again,
         "one-study-slow": _one_study_slow, "csv": _csv, "csv-files": _csv_files, "start": _start,
         "tls-down-large": _faster, "tls-down-small": _faster, "tls-up-large": _faster,
-        "tls-up-small": _faster}
+        "tls-up-small": _faster,
+        **{case.name: _bad_link for case in cases.ALL if case.link}}
 
 
 def _memory(read):
@@ -173,5 +187,5 @@ def table(sections):
     if not rows:
         return ""
     return "\n".join(["## What was asked, what was reached", "",
-                      "Issue 4's numbers, and those of the tables below, of whatever run they are.", "",
+                      "The numbers of issues 4 and 13, and those of the tables below, of whatever run they are.", "",
                       "| case | asked | measured | reached |", "|---|---|---|---|", *rows]) + "\n"

@@ -5,6 +5,9 @@ import dataclasses
 
 KIB, MIB = 1024, 1024 * 1024
 LATENCY = 50  # ms, on every answer of the far cases
+CUT = dict(up=1e6, down=1e6, delay=20, cut=15)
+LIFE = dict(up=250e3, down=250e3, delay=20, life=60)
+FAST = dict(up=8e6, down=8e6, delay=20)
 SLOW = 30  # seconds: a tool that takes longer than that has one round
 
 
@@ -20,6 +23,9 @@ class Case:
     tls: bool = False    # https, by nginx before the sandbox
     rounds: int = 5
     what: str = ""
+    link: dict = dataclasses.field(default_factory=dict)  # a bad one before the sandbox: BadLink's
+    kill: float = 0      # SIGKILL so many seconds after each start, until a run gets to its end
+    most: float = 0      # asked: at most so many times size / rate, or (kill) so many runs
 
     @property
     def count(self):
@@ -29,11 +35,18 @@ class Case:
     def bytes(self):
         return self.studies * self.files * self.size + self.big
 
+    @property
+    def shortest(self):
+        """Seconds that the link needs for the bytes."""
+        return self.bytes / self.link["up" if self.kind == "up" else "down"]
+
     def quick(self):
         """Small enough for a test: a hundredth, and one round."""
         return dataclasses.replace(
-            self, studies=max(1, self.studies // 50), files=max(1, min(self.files, 4)) if self.files else 0,
-            size=min(self.size, 3 * MIB), big=min(self.big, 20 * MIB), latency=min(self.latency, 2),
+            self, studies=max(1, self.studies // 50) if self.studies else 0, files=max(1, min(self.files, 4)) if self.files else 0,
+            size=min(self.size, 3 * MIB), big=min(self.big, (6 if self.link else 20) * MIB),
+            latency=min(self.latency, 2),
+            link=self.link and {**self.link, "up": 8e6, "down": 8e6, "cut": 3},
             rounds=1)
 
 
@@ -68,6 +81,18 @@ ALL = [
     Case("one-study-slow", "down", 49, 20, 32 * KIB, big=2048 * MIB, rounds=3,
          what="49 studies of 20 files of 32 KiB, and one of 2 GiB"),
     Case("issue-2", "down", 100, 100, 32 * KIB, what="10,000 files of 32 KiB in 100 studies"),
+    Case("bad-link-down", "down", big=64 * MIB, link=CUT, rounds=1, most=1.3,
+         what="a file of 64 MiB at 1 MB/s, all connections reset every 15 s"),
+    Case("bad-link-up", "up", big=64 * MIB, link=CUT, rounds=1, most=2,
+         what="a file of 64 MiB at 1 MB/s, all connections reset every 15 s"),
+    Case("bad-link-life-down", "down", big=64 * MIB, link=LIFE, rounds=1,
+         what="a file of 64 MiB at 250 kB/s, each connection reset after 60 s"),
+    Case("bad-link-life-up", "up", big=64 * MIB, link=LIFE, rounds=1,
+         what="a file of 64 MiB at 250 kB/s, each connection reset after 60 s"),
+    Case("bad-link-killed-down", "down", big=60 * MIB, link=FAST, kill=2, rounds=1, most=8,
+         what="a file of 60 MiB at 8 MB/s by runs that are killed after 2 s each"),
+    Case("bad-link-killed-up", "up", big=60 * MIB, link=FAST, kill=2, rounds=1, most=8,
+         what="a file of 60 MiB at 8 MB/s by runs that are killed after 2 s each"),
     Case("csv", "csv", 100000, rounds=3, what="a list of 100,000 studies"),
     Case("csv-files", "csv-files", 2000, 1, 1000, LATENCY, rounds=3,
          what="the files of 2,000 studies, each answer 50 ms late"),
@@ -90,10 +115,10 @@ def named(name):
 def seed(case, user, password):
     """What the sandbox holds when the case begins; uploads find an empty institute."""
     institute = {"name": "lab"}
-    if case.kind in ("down", "again-down", "csv", "csv-files", "plan"):
+    if case.studies and case.kind in ("down", "again-down", "csv", "csv-files", "plan"):
         institute["generate"] = {"studies": case.studies, "files": case.files, "size": case.size,
                                  "object": case.kind in ("down", "again-down")}
-    if case.big:
+    if case.big and case.kind == "down":
         institute["studies"] = [{"name": "large", "files": [{"path": "film.bin", "size": case.big}]}]
     return {"users": [{"name": user, "password": password, "roles": ["DATA_MANAGER"]}],
             "projects": [{"name": "bench", "projectTypeName": "EPD", "institutes": [institute]}]}

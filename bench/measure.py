@@ -3,6 +3,7 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -15,6 +16,17 @@ class Failed(Exception):
     pass
 
 
+class Killed(Exception):
+    """By kill_after."""
+
+    def __init__(self, run):
+        super().__init__("killed")
+        self.run = run
+
+
+kill_after = 0  # seconds after which run() kills what it started; 0: never
+
+
 @dataclasses.dataclass
 class Run:
     wall: float
@@ -23,6 +35,7 @@ class Run:
     server: float   # processor time of the sandbox, and of what stands before it, meanwhile
     requests: int = 0
     pace: tuple = ()  # far: connections on average, seconds from the first to the last, at the end
+    runs: int = 1     # kill: the one that got to its end, and those before it
     others: float = 0.0  # one-study-slow: when the last file of the other studies was there
 
 
@@ -82,6 +95,9 @@ def run(command, env, servers, stdin=b""):
         process = subprocess.Popen([str(c) for c in command], env=env, stdin=given,
                                    stdout=out, stderr=out)
         peak = _Peak(process.pid)
+        killer = threading.Timer(kill_after, process.send_signal, [signal.SIGKILL])
+        if kill_after:
+            killer.start()
         try:
             _, status, used = os.wait4(process.pid, 0)
         except BaseException:
@@ -89,12 +105,16 @@ def run(command, env, servers, stdin=b""):
             process.wait()
             raise
         wall = time.monotonic() - begin
+        killer.cancel()
         peak.ended.set()
         peak.join()
         process.returncode = os.waitstatus_to_exitcode(status)
+        done = Run(wall, used.ru_utime + used.ru_stime, peak.kib / 1024,
+                   servers_cpu(servers) - before)
+        if process.returncode == -signal.SIGKILL and kill_after:
+            raise Killed(done)
         if process.returncode != 0:
             out.seek(0)
             raise Failed(f"{command[0]} ended with {process.returncode}: "
                          f"{out.read()[-800:].decode('utf-8', 'replace')}")
-    return Run(wall, used.ru_utime + used.ru_stime, peak.kib / 1024,
-               servers_cpu(servers) - before)
+    return done

@@ -39,6 +39,14 @@ def far_notes(case, own):
     return notes
 
 
+def link_notes(case, own):
+    if case.kill:
+        return [f"igtcloud: {own[0].runs} runs (asked: at most {case.most:g})."]
+    times = median(own, "wall") / case.shortest
+    asked_for = f" (asked: at most {case.most:g})" if case.most else ""
+    return [f"igtcloud: {times:.2f} × size ÷ rate, which is {case.shortest:.0f} s{asked_for}."]
+
+
 class Result:
     def __init__(self, case, runs, counts, failed):
         self.case, self.runs, self.counts, self.failed = case, runs, counts, failed
@@ -76,7 +84,9 @@ class Result:
         if case.tls:
             notes.append(f"By {terminator.version()} with two workers before the sandbox, HTTP/2 for the "
                          "REST API and HTTP/1.1 for S3; its processor seconds are the server's.")
-        if own and case.big:
+        if own and case.link:
+            notes += link_notes(case, own)
+        if own and case.big and case.studies:
             notes.append("igtcloud: the last file of the other studies was there after "
                          f"{cell(median(own, 'others'))} s.")
         if own and case.bytes and case.kind in ("down", "up"):

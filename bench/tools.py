@@ -182,7 +182,7 @@ class S3cmd(Tool):
 
 
 class S5cmd(Tool):
-    """S5CMD=path"""
+    """S5CMD=path, or what is on the PATH: Debian 12 has none."""
     name = "s5cmd"
     settings = "cp, --numworkers 64 --concurrency 8"
 
@@ -265,7 +265,7 @@ class Copy(Tool):
 
 
 def others():
-    return [Rclone(), Aws(), S3cmd(), S5cmd(os.environ.get("S5CMD", "")),
+    return [Rclone(), Aws(), S3cmd(), S5cmd(os.environ.get("S5CMD") or shutil.which("s5cmd")),
             Reference(os.environ.get("REFERENCE", "")), Curl(), Copy()]
 
 

@@ -19,7 +19,8 @@ import struct
 import threading
 import time
 
-PIECE = 4096
+PIECE = 8192
+SLACK = 0.05  # seconds: sleeping takes longer than it was asked for, most of all on a busy machine
 BUFFER = 32768  # in the kernel, each way: what a cut takes must be little, as on a real link
 
 
@@ -32,8 +33,9 @@ class Rate:
     async def take(self, n):
         if self.rate:
             now = time.monotonic()
-            self.free_at = max(now, self.free_at) + n / self.rate
-            await asyncio.sleep(self.free_at - now)
+            self.free_at = max(now - SLACK, self.free_at) + n / self.rate
+            if self.free_at > now:
+                await asyncio.sleep(self.free_at - now)
 
 
 class BadLink:
