@@ -285,7 +285,9 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->only_new = file->only_new;
   f->large = file->size > IGT__FETCH_RANGE;
   f->partial.fd = -1;
-  f->work.weight = file->size < IGT__FETCH_RANGE ? file->size : IGT__FETCH_RANGE;
+  /* A range that breaks off goes on where it broke: what counts is that the line is full. A small
+   * file is better whole than begun. */
+  f->work.weight = f->large ? IGT__FETCH_WEIGHT : file->size;
   f->work.take = take;
   f->work.start = start;
   f->work.drop = drop;

@@ -14,6 +14,8 @@
 /* One GET up to this size; ranges of this size above it. The existing client's parts are as
  * large, and so are most objects' parts: a range that is one part costs the store one read. */
 #define IGT__FETCH_RANGE ((uint64_t)8 * 1024 * 1024)
+/* What a range counts for the line (flow.h). */
+#define IGT__FETCH_WEIGHT ((uint64_t)512 * 1024)
 /* Against a store that answers with other bytes again and again. */
 #define IGT__FETCH_RESTARTS 2
 

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -119,3 +120,13 @@ def test_sections_are_kept(tmp_path):
 def test_unknown_case():
     done = bench("nothing")
     assert done.returncode == 2 and "nothing" in done.stderr
+
+
+def test_bad_link(tmp_path):
+    out = tmp_path / "results.md"
+    done = bench("--quick", "--quiet", "--tools", "igtcloud,rclone", "--dir", tmp_path, "--output", out,
+                 "bad-link-down", "bad-link-killed-down")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert " × size ÷ rate" in text and re.search(r"igtcloud: \d+ runs", text)
+    assert "| bad-link-down | at most 1.3 × size ÷ rate |" in text
