@@ -157,7 +157,7 @@ bool transfer_options(const settings *s, igt_transfer_options *o);
 #define RETRIES_OPTION                                                                             \
   {                                                                                                \
     "retries", 0, OPTION_NUMBER, AT(retries), "N", NULL,                                           \
-        "retries in a row without progress (default 5)"                                             \
+        "retries in a row without progress (default 5)"                                            \
   }
 #define YES_OPTION                                                                                 \
   { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask" }

@@ -266,12 +266,12 @@ struct igt__http_private {
   igt_error err;
 
   /* all attempts */
-  bool delivered; /* body bytes went to on_data since the last on_restart */
-  bool renewed;   /* credentials, once */
-  bool progressed; /* the last attempt */
-  unsigned repeats;       /* since the last progress */
-  uint64_t kept_before;   /* req->kept at the last progress */
-  int64_t progress_at;    /* of the last progress, or when the request was submitted */
+  bool delivered;       /* body bytes went to on_data since the last on_restart */
+  bool renewed;         /* credentials, once */
+  bool progressed;      /* the last attempt */
+  unsigned repeats;     /* since the last progress */
+  uint64_t kept_before; /* req->kept at the last progress */
+  int64_t progress_at;  /* of the last progress, or when the request was submitted */
   unsigned redirects;
   int taken; /* from the budget, by the last repetition */
   bool resumed;

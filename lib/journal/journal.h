@@ -54,8 +54,8 @@ typedef struct igt__journal_download {
   size_t range_count;
   igt__journal_begun *begun; /* igt__free */
   size_t begun_count;
-  /* What of it a loss of power would leave: the boot in which it was written, "" once it is known to
-   * be on the disk, and what igt__journal_begin_run said in the run that wrote it. */
+  /* What of it a loss of power would leave: the boot in which it was written, "" once it is known
+   * to be on the disk, and what igt__journal_begin_run said in the run that wrote it. */
   char boot[64];
   int64_t doubt;
 } igt__journal_download;
@@ -135,8 +135,8 @@ size_t igt__journal_parts(igt__journal *journal, const char *origin, const char 
                           igt__journal_part **out);
 
 /* The partial file of a download, on a file system without locks of its own: true when nobody else
- * that shares the journal holds it, which is told by a lock, not by the lack of locks. salt: for its
- * name, the same for all who share the journal on this machine, and for nobody else. */
+ * that shares the journal holds it, which is told by a lock, not by the lack of locks. salt: for
+ * its name, the same for all who share the journal on this machine, and for nobody else. */
 bool igt__journal_hold_partial(igt__journal *journal, const char *root, const char *path,
                                char salt[9]);
 void igt__journal_release_partial(igt__journal *journal, const char *root, const char *path);

@@ -131,20 +131,20 @@ struct igt__s3_request {
 
   /* ---- answer ---- */
   int http_status;
-  char etag[80];            /* without quotes */
-  int64_t content_length;   /* of this answer's body; -1: not stated, or no possible length */
-  bool size_known;          /* whether the header lines state object_size */
-  uint64_t object_size;     /* of the whole object: Content-Range or Content-Length. Not stated: 0,
-                               and what came once a body has ended */
-  int64_t last_modified;    /* seconds; 0: not given */
-  unsigned parts_count;     /* x-amz-mp-parts-count; 0: not given */
-  char checksum_alg[16];    /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */
-  char checksum[64];        /* base64, with "-N" when composite */
-  char sse[32];             /* x-amz-server-side-encryption */
-  bool unverified;          /* a body without MD5: nothing tells what the store has. An error; the
-                               body is to be sent again with MD5 */
-  char *new_upload_id;      /* CREATE_MULTIPART; freed by _finish */
-  igt__s3_part *listed;     /* LIST_PARTS; igt__free by _finish */
+  char etag[80];          /* without quotes */
+  int64_t content_length; /* of this answer's body; -1: not stated, or no possible length */
+  bool size_known;        /* whether the header lines state object_size */
+  uint64_t object_size;   /* of the whole object: Content-Range or Content-Length. Not stated: 0,
+                             and what came once a body has ended */
+  int64_t last_modified;  /* seconds; 0: not given */
+  unsigned parts_count;   /* x-amz-mp-parts-count; 0: not given */
+  char checksum_alg[16];  /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */
+  char checksum[64];      /* base64, with "-N" when composite */
+  char sse[32];           /* x-amz-server-side-encryption */
+  bool unverified;        /* a body without MD5: nothing tells what the store has. An error; the
+                             body is to be sent again with MD5 */
+  char *new_upload_id;    /* CREATE_MULTIPART; freed by _finish */
+  igt__s3_part *listed;   /* LIST_PARTS; igt__free by _finish */
   size_t listed_count;
   igt__s3_object *objects; /* LIST_OBJECTS, in the store's order; freed by _finish */
   size_t object_count;
