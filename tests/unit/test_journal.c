@@ -165,6 +165,37 @@ static void test_first_format(void **state) {
   assert_int_equal(calls, 2);
 }
 
+/* 0.1.0's: what it knows of a finished file has no inode and no change time. */
+static void test_second_format(void **state) {
+  igt__journal_file found, more = {.size = 4, .ctime_ns = 5, .inode = 6};
+  char command[900];
+
+  (void)state;
+  snprintf(command, sizeof command, "mkdir -p '%s/deep' && rm -f '%s'* && %s '%s' \"%s\"", top,
+           path,
+           "/usr/bin/python3 -c 'import sqlite3, sys; "
+           "sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])'",
+           path,
+           "CREATE TABLE folder(id INTEGER PRIMARY KEY, origin TEXT NOT NULL, key TEXT NOT NULL, "
+           "local TEXT NOT NULL, UNIQUE(origin, key, local));"
+           "CREATE TABLE finished(folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER, "
+           "mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, PRIMARY KEY(folder, name)) "
+           "WITHOUT ROWID;"
+           "INSERT INTO folder VALUES(1, 'o', 'p', '/l');"
+           "INSERT INTO finished VALUES(1, 'x', 3, 2, 'e', 'sha256:1', 'store');"
+           "PRAGMA user_version=2;");
+  assert_int_equal(system(command), 0);
+  igt__journal *j = open_it(false);
+  assert_true(igt__journal_find_file(j, "o", "p/x", "/l/x", &found));
+  assert_int_equal(found.size, 3);
+  assert_int_equal(found.ctime_ns, 0);
+  igt__journal_put_file(j, "o", "p/x", "/l/x", &more);
+  assert_true(igt__journal_find_file(j, "o", "p/x", "/l/x", &found));
+  assert_int_equal(found.ctime_ns, 5);
+  assert_int_equal(found.inode, 6);
+  igt__journal_close(j);
+}
+
 static void test_downloads(void **state) {
   (void)state;
   igt__journal *j = open_it(false);
@@ -360,6 +391,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_names, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_many, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_first_format, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_second_format, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_downloads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_claims, make_top, remove_top),
