@@ -25,7 +25,7 @@ static const column studies[] = {{"TYPE", "studyType", false},
 static const column series[] = {{"TYPE", "seriesType", false},
                                 {"MODALITY", "modality", false},
                                 {"ID", "seriesDatabaseId", false},
-                                {"SERIES", "displayName", false},
+                                {"SERIES", "displayName|documentTitle|instanceUid", false},
                                 {NULL, NULL, false}};
 static const column files[] = {{"SIZE", "fileSize", true},
                                {"COMPLETE", "isCompleted", false},
