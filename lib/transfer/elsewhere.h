@@ -17,7 +17,8 @@ typedef struct igt__elsewhere {
   atomic_bool dicom, annotations;
 } igt__elsewhere;
 
-/* A study without files of category files: what else it has is asked, for the first few of a run. */
+/* A study without files of category files: what else it has is asked, for the first few of a run.
+ */
 void igt__elsewhere_look(igt__elsewhere *e, igt_client *client, const char *institute_id,
                          const char *study_id);
 /* A sentence that names the option; false: there is nothing to say. */

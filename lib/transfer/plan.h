@@ -47,8 +47,8 @@ extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);
 
-/* Clutter (tree.h) is left out unless the options include it: then false, else the item says why and
- * is counted. path: what is looked at. */
+/* Clutter (tree.h) is left out unless the options include it: then false, else the item says why
+ * and is counted. path: what is looked at. */
 bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item);
 
 /* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The

@@ -67,12 +67,12 @@ struct igt__upload_plan {
   void (*give_up)(igt__upload_plan *plan, const igt_error *err);
   void (*release)(igt__upload_plan *plan); /* the owner's own; may be NULL */
   void *own;
-  bool registered;       /* keys are told to the cloud before, and completed after */
-  igt__sidecars sidecar; /* never sent as a file */
+  bool registered;            /* keys are told to the cloud before, and completed after */
+  igt__sidecars sidecar;      /* never sent as a file */
   igt__import_memory *import; /* the cloud has no list: what the journal knows is there; or NULL */
   void (*begin_import)(igt__upload_plan *plan); /* before its first file goes */
-  const char *list;      /* of the files that are there: "files", "annotations"; NULL: none */
-  bool is_new;           /* created a moment ago: nothing is there yet */
+  const char *list; /* of the files that are there: "files", "annotations"; NULL: none */
+  bool is_new;      /* created a moment ago: nothing is there yet */
 
   igt__group *group;
   char *prefix;       /* of the keys */
@@ -81,7 +81,7 @@ struct igt__upload_plan {
   igt__prints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
   igt__map *spelt;    /* keys of the list that are not in NFC, by what they are in NFC */
   igt__arena *spellings; /* of spelt */
-  igt__map *respelt;  /* keys that files of another spelling have got here */
+  igt__map *respelt;     /* keys that files of another spelling have got here */
   igt__s3_grant *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];
   igt__send_file pending[IGT__UPLOAD_BATCH];

@@ -33,9 +33,9 @@ const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out
 /* A grey picture that is not compressed; of several frames the first. */
 typedef struct rest_dicom_image {
   unsigned rows, columns;
-  unsigned bits;         /* 8 or 16 of each */
-  unsigned stored, high; /* of those, the ones that are the value */
-  bool inverted;         /* MONOCHROME1: small values are bright */
+  unsigned bits;               /* 8 or 16 of each */
+  unsigned stored, high;       /* of those, the ones that are the value */
+  bool inverted;               /* MONOCHROME1: small values are bright */
   const unsigned char *pixels; /* in data */
 } rest_dicom_image;
 
