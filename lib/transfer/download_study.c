@@ -138,6 +138,25 @@ static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
   return same;
 }
 
+/* A file here that is not as large as the list says may be as large as the object: it came in an
+ * earlier run, which said so. The store is asked when the journal remembers that; without a journal
+ * always. */
+static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct stat *st) {
+  const igt__run *run = &p->d->run;
+  char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
+  uint64_t here = (uint64_t)st->st_size, stored;
+  igt__journal_file known;
+  bool same = !run->journal ||
+              (path && igt__journal_find_file(run->journal, run->origin, file->key, path, &known) &&
+               known.size == here);
+
+  igt__free(path);
+  same = same && igt__fetch_stored_size(file, &stored) && stored == here;
+  if (same)
+    file->size = here;
+  return same;
+}
+
 /* What is there already counts by its size, and by the journal where that knows better; by its
  * content with --checksum. known: its digest, and
  * how it was verified, where that is known. */
@@ -162,7 +181,8 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
     return status;
   if (S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
-  if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->size)
+  if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) ||
+      ((uint64_t)st.st_size != file->size && !is_of_stored_size(p, file, &st)))
     return IGT_OK;
   if (p->d->run.options.checksum || igt__durable_doubts(&p->d->durable, &st))
     return compare(p, file, there, known, err);
@@ -238,6 +258,34 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   }
 }
 
+/* Consoles and other tools store such objects for folders. */
+static igt_status make_folder(const plan *p, const char *name, igt_error *err) {
+  char *local = NULL, *bare = igt__strndup(name, strlen(name) - 1);
+  igt_status status = bare ? IGT_OK : igt__fail_memory(err);
+  igt__buf path;
+
+  igt__buf_init(&path, 64 * 1024);
+  if (status == IGT_OK && *bare)
+    status = igt__path_to_local(bare, strlen(bare), p->d->rules, "the folder", &local, err);
+  if (local &&
+      !igt__buf_join(&path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local, NULL))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK && local && p->d->root)
+    status = igt__root_mkdirs(p->d->root, path.data, err);
+  igt__buf_finish(&path);
+  igt__free(local);
+  igt__free(bare);
+  return status;
+}
+
+static void take_folder(plan *p, const igt_file *file, const char *name) {
+  igt_error err = IGT_ERROR_INIT;
+  bool made = !*name || make_folder(p, name, &err) == IGT_OK;
+
+  report(p, file, name, NULL, made ? IGT_RESULT_IGNORED : IGT_RESULT_FAILED,
+         made ? IGT__FOLDER_TEXT : "", made ? NULL : &err);
+}
+
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name = name_of(file);
@@ -252,6 +300,10 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   p->any = true;
   if (!passes(p, file, name))
     return IGT_OK;
+  if (igt__is_folder_key(file)) {
+    take_folder(p, file, name);
+    return IGT_OK;
+  }
   if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
     leave_incomplete(p, file, name);
     return IGT_OK;

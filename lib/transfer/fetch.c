@@ -328,6 +328,17 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
   return IGT_OK;
 }
 
+bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size) {
+  fetch *f = fetch_new(file);
+  bool known = f && igt__fetch_look(f, NULL) == IGT_OK && f->size_known;
+
+  if (known)
+    *size = f->size;
+  if (f)
+    fetch_free(f);
+  return known;
+}
+
 static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_error *err) {
   igt_status status = igt__fetch_hash(fd, f->size, &f->check, f->run, err);
 

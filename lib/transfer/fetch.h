@@ -34,6 +34,9 @@ typedef struct igt__comparison {
   const char *verified; /* by what, as in igt_item; static */
 } igt__comparison;
 
+/* What the store says of the object's size. Blocking. False: it does not say. Of file: group, grant,
+ * key. */
+bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size);
 /* --checksum, verify. Blocking; asks the store, then reads fd. Of file: group, grant, key. */
 igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
                               igt_error *err);

@@ -138,3 +138,10 @@ igt_status igt__study_folder(const char *human_id, igt_structure structure, igt_
   return structure == IGT_FLAT ? flat_folder(human_id, rules, out, err)
                                : deep_folder(human_id, rules, out, err);
 }
+
+bool igt__is_folder_key(const igt_file *file) {
+  const char *key = igt__text_of(&file->key);
+  size_t n = strlen(key);
+
+  return n && key[n - 1] == '/' && (file->file_size.is != IGT_SET || file->file_size.v == 0);
+}

@@ -56,4 +56,8 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item);
 igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
                              char **out, igt_error *err);
 
+/* An object of no bytes whose key ends in '/': it stands for a folder and is no file. */
+bool igt__is_folder_key(const igt_file *file);
+#define IGT__FOLDER_TEXT "it stands for a folder, and has no content"
+
 #endif

@@ -31,6 +31,7 @@ typedef struct send_work {
   char *upload_id;
   igt__s3_part *parts; /* size 0: not stored yet */
   bool whole;          /* an earlier run completed it */
+  bool other_inode;    /* than the run that began it saw: its content is compared */
   bool held;           /* igt__journal_hold_upload */
   unsigned restarts;
   pthread_mutex_t lock; /* what follows, and parts */

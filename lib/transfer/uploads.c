@@ -19,7 +19,7 @@ typedef struct upload {
   igt__s3_grant *grant; /* shared by those of one prefix */
   size_t prefix_len;
   int64_t mtime_ns;
-  uint64_t inode, part_size;
+  uint64_t part_size;
 } upload;
 
 struct igt_uploads {
@@ -95,7 +95,6 @@ static bool take(void *payload, const igt__journal_unfinished *one) {
   told->worked = one->worked;
   told->error = (igt_error)IGT_ERROR_INIT;
   mine->mtime_ns = one->upload.mtime_ns;
-  mine->inode = one->upload.inode;
   mine->part_size = one->upload.part_size;
   mine->prefix_len = one->upload.prefix_len;
   u->whole = told->key && told->place && told->project && told->local_path && told->upload_id;
@@ -158,7 +157,7 @@ static bool is_unchanged(const upload *mine) {
   if (stat(mine->told.local_path, &st) != 0 || !S_ISREG(st.st_mode))
     return false;
   igt__local_take(&now, &st);
-  return now.size == mine->told.size && now.mtime_ns == mine->mtime_ns && now.inode == mine->inode;
+  return now.size == mine->told.size && now.mtime_ns == mine->mtime_ns;
 }
 
 /* A run that was killed between the end of an upload and the word of it: its object is whole, and

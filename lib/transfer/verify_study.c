@@ -99,6 +99,11 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (!take_remote(p, list, file, &name, &r))
     return IGT_OK;
   note_folders(p, name);
+  if (igt__is_folder_key(file)) {
+    tell(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
+    igt__run_wait_events(&p->v->run);
+    return IGT_OK;
+  }
   if (!igt__wanted(&p->v->run.options, name)) /* nor would the local one be */
     return IGT_OK;
   if (igt__remotes_have(p->files, name)) {

@@ -19,6 +19,7 @@ import pytest
 
 from igtcloud import DONE, FAILED, SOME_FAILED, Program, program, tree
 from odd_store import OddStore, opaque
+from sandbox import BUCKET, seeded
 
 MIB = 1024 * 1024
 SANITIZED = any(s in program() for s in ("asan", "tsan"))
@@ -34,7 +35,7 @@ SEED = {
             {"name": "s", "files": [{"path": "film.bin", "size": 40 * MIB}]}]}]},
         {"name": "huge", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
             {"name": "s", "files": [{"path": "film.bin", "size": 100 * MIB},
-                                    {"path": "good.txt", "text": "good"}]}]}]},
+                                    {"path": "other.txt", "text": "good"}]}]}]},
         {"name": "in", "projectTypeName": "EPD", "institutes": [
             {"name": f"i{n}", "studies": []} for n in range(8)]},
     ]}
@@ -276,3 +277,100 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
 
 def film_key(store):
     return next((k for k in store.objects if k.endswith("/film.bin")), None)
+
+
+# ---- inode numbers ----
+
+@injected
+@pytest.mark.case("transfers-8")
+def test_inode_numbers_that_change(igtcloud, cloud, tmp_path):
+    """Neither is a file taken for a changed one, nor an interrupted upload begun anew."""
+    up = tmp_path / "up"
+    folder = up / "i0/usb"
+    folder.mkdir(parents=True)
+    for n in range(20):
+        (folder / f"f{n}").write_bytes(os.urandom(20000))
+    (folder / "film").write_bytes(os.urandom(40 * MIB))
+    env = on(up, ("inode", 1))
+    process = igtcloud.start("upload", "--connections", "1", "--bwlimit", "16M", up, "in", env=env)
+    cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="**/film", status=200)) >= 2)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    cloud.clear()
+    done = igtcloud.run("upload", "--json", up, "in", env=env)
+    assert done.summary["filesFailed"] == 0
+    assert len(cloud.requests(method="PUT", path="**/film", status=200)) <= 3
+    igtcloud.run("verify", up, "in")
+
+
+@injected
+@pytest.mark.case("transfers-8")
+def test_another_file_of_the_same_size_and_time(igtcloud, cloud, tmp_path):
+    """An interrupted upload goes on with the parts that the file has, and with no others."""
+    up = tmp_path / "up"
+    film = up / "i1/usb/film"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(os.urandom(40 * MIB))
+    process = igtcloud.start("upload", "--connections", "1", "--bwlimit", "16M", up, "in")
+    cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="**/film", status=200)) >= 2)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    times = film.stat()
+    film.unlink()
+    (film.parent / "other").write_bytes(b"")  # another inode number than that which is free now
+    film.write_bytes(os.urandom(40 * MIB))
+    os.utime(film, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (film.parent / "other").unlink()
+    igtcloud.run("upload", up, "in")
+    assert igtcloud.run("verify", "--json", up, "in", "i1").summary["filesDifferent"] == 0
+
+
+# ---- what the list does not say ----
+
+@pytest.mark.case("transfers-25")
+@pytest.mark.parametrize("more", [[], ["--no-journal"], ["--checksum"]])
+def test_object_of_another_size_than_listed(igtcloud, cloud, out, more):
+    """It is said and fetched once; then it is known again, by verify, too."""
+    s3 = cloud.boto3()
+    key = next(o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+               if o["Key"].endswith("/good.txt") and o["Size"] == 4)
+    old = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    try:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"another content")
+        done = igtcloud.run("download", "--json", *more, "--include", "good.txt", out, "p")
+        assert done.summary["filesDone"] == 1 and "15 bytes in the store, not 4" in done.err
+        done = igtcloud.run("download", "--json", *more, "--include", "good.txt", out, "p")
+        assert (done.summary["filesDone"], done.summary["filesSkipped"]) == (0, 1)
+        done = igtcloud.run("verify", "--json", "--include", "good.txt", out, "p")
+        assert done.summary["filesDifferent"] == 0
+    finally:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=old)
+
+
+FOLDERS = {
+    "users": SEED["users"],
+    "projects": [{"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+        {"name": "s", "files": [{"path": "images/", "text": ""}, {"path": "images/a", "text": "a"},
+                                {"path": "empty/", "text": ""}, {"path": "b", "text": "b"}]}]}]}]}
+
+
+@pytest.mark.case("transfers-16")
+def test_keys_that_stand_for_folders(tmp_path, home, out):
+    """Objects of no bytes whose key ends in '/' are folders: made, counted, and no failure."""
+    with seeded(tmp_path, FOLDERS) as cloud:
+        igt = Program(cloud.url, home)
+        for _ in range(2):
+            done = igt.run("download", "--json", out, "p")
+            assert done.summary["filesFailed"] == done.summary["studiesFailed"] == 0
+        assert {n for n in tree(out) if not n.endswith("study.json")} == {"i/s/images/a", "i/s/b"}
+        assert (out / "i/s/empty").is_dir()
+        done = igt.run("verify", "--json", out, "p")
+        assert done.summary["filesMissingHere"] == 0
+        shutil.rmtree(out / "i/s/empty")
+        igt.run("verify", out, "p")
+        igt.run("csv", "--files", "-", "p")
+        igt.run("ls", "p/i/s/files")
+        igt.run("download", "--dry-run", tmp_path / "dry", "p")
+        assert not (tmp_path / "dry").exists()
