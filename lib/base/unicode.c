@@ -216,6 +216,13 @@ bool igt__nfc_is_plain(const char *text) {
   return true;
 }
 
+bool igt__is_ascii(const char *text) {
+  for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+    if (*p >= 0x80)
+      return false;
+  return true;
+}
+
 char *igt__nfc(const char *text) {
   return igt__nfc_is_plain(text) ? igt__strdup(text) : transform(text, COMPOSE);
 }

@@ -13,6 +13,9 @@
  * False: igt__nfc has to look. One pass over the bytes, without memory. */
 bool igt__nfc_is_plain(const char *text);
 
+/* Whether every form of the text is the same. */
+bool igt__is_ascii(const char *text);
+
 /* The text in NFC. igt__free; NULL: no memory. */
 char *igt__nfc(const char *text);
 

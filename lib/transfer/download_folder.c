@@ -34,6 +34,30 @@ static igt_status claim_institute(igt__download *d, const igt_institute *institu
   return status;
 }
 
+static bool is_there(const igt__download *d, const char *folder) {
+  struct stat st;
+  bool found;
+
+  return igt__root_look(d->root, folder, &found, &st, NULL) == IGT_OK && found;
+}
+
+/* *folder as a Mac has written it, where it is here so and not otherwise: that is the same name. */
+static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *err) {
+  char *other;
+
+  if (!d->root || igt__is_ascii(*folder) || is_there(d, *folder))
+    return IGT_OK;
+  if (!(other = igt__nfd(*folder)))
+    return igt__fail_memory(err);
+  if (is_there(d, other)) {
+    igt__free(*folder);
+    *folder = other;
+  } else {
+    igt__free(other);
+  }
+  return IGT_OK;
+}
+
 /* Whose folder it is by its study.json. *mine: this study's; *other: another one's. */
 static void look_at_folder(const igt__download *d, const char *folder, const char *id, bool *mine,
                            bool *other) {
@@ -69,6 +93,8 @@ static igt_status folder_name(const igt__download *d, const char *institute, con
                : igt__study_folder(name.data, d->run.options.structure, d->rules, &study, err);
   if (status == IGT_OK && !(*out = igt__path_join(institute, study)))
     status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = as_on_disk(d, out, err);
   igt__free(study);
   igt__buf_finish(&name);
   return status;
@@ -137,6 +163,8 @@ igt_status igt__download_folder(igt__download *d, const igt_institute *of, const
   *out = NULL;
   if (status == IGT_OK)
     status = claim_institute(d, of, institute, err);
+  if (status == IGT_OK)
+    status = as_on_disk(d, &institute, err);
   if (status == IGT_OK)
     status = find_folder(d, institute, human, id, out, err);
   igt__free(institute);

@@ -334,3 +334,25 @@ def test_flags_of_the_environment(igtcloud, tmp_path, value, on):
                         status=USAGE if on is None else 0)
     assert on is None or (tmp_path / "cohort").exists() is not on
     assert on is not None or "IGTCLOUD_DRY_RUN" in done.err
+
+
+@pytest.mark.case("transfers-11")
+def test_a_download_into_a_tree_from_a_mac(cloud, igtcloud, tmp_path):
+    """A folder that is there under the decomposed name is there."""
+    put(tmp_path / "up", {f"{NAME}/{NAME}---D/x.dcm": "1"})
+    igtcloud.run("upload", tmp_path / "up", "spelt")
+    down = tmp_path / "down"
+    igtcloud.run("download", down, "spelt", NAME)
+    for path in sorted(down.rglob("*"), key=lambda p: -len(p.parts)):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    before = {str(p) for p in down.rglob("*")}
+    done = igtcloud.run("download", "--json", down, "spelt", NAME)
+    assert done.summary["filesSkipped"] >= 1
+    assert {str(p) for p in down.rglob("*")} == before
+    igtcloud.run("verify", down, "spelt", NAME)
+
+
+@pytest.mark.case("dicom-35")
+def test_singulars(ward):
+    ward.put({"BOB---CT/study.json": {"studyDatabaseId": ward.id}, "BOB---CT/x": "1"})
+    assert "1 study failed" in ward.run(status=SOME_FAILED).err
