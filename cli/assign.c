@@ -231,7 +231,7 @@ char *assignments(const char *type_name, const char *const *given, size_t count,
   }
   out = open_memstream(&json, &n);
   if (!out) {
-    fprintf(stderr, "igtcloud: out of memory\n");
+    complain("out of memory");
     return NULL;
   }
   bool good = put_all(out, model, given, count, tag_name);

@@ -24,6 +24,7 @@ enum {
   EXIT_SOME_FAILED = 3,
   EXIT_NOT_ALLOWED = 4,
   EXIT_NOT_FOUND = 5,
+  EXIT_HUNG_UP = 129,
   EXIT_INTERRUPTED = 130,
   EXIT_TERMINATED = 143
 };
@@ -173,15 +174,22 @@ void close_client(igt_client *client);
 int confirm(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* The password once more, from standard input with --password-stdin. */
 bool ask_again(const settings *s, const char *question, char *out, size_t cap);
-bool ask_password(const char *question, char *out, size_t cap);
 /* The institute and environment among optional arguments. False: usage error, printed. */
 bool take_place(const settings *s, const char **institute, const char **environment);
 bool check_dates(const settings *s); /* --start, --end */
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
 
+/* prompt.c: on the terminal; false: there is none, or no answer. */
+bool ask_text(const char *question, char *out, size_t cap);
+bool ask_password(const char *question, char *out, size_t cap);
+bool read_password(char *out, size_t cap); /* a line of standard input */
+
 /* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */
 bool catch_signals(igt_cancel *cancel);
 int caught_signal(void);
+/* Nobody reads standard output any more: the run ends, and says nothing about it. */
+bool reader_is_gone(void);
+void end_as_by_pipe(void);
 
 /* output.c */
 int exit_status_of(igt_status status);
@@ -189,11 +197,8 @@ int exit_status_of(igt_status status);
 int fail(const igt_error *err);
 int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
 void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
-/* Names may hold anything: nothing in them moves the cursor. */
-void print_safe(FILE *out, const char *text);
-/* As JSON; bytes that are no text become U+FFFD. */
-void json_value(FILE *out, const char *value);
-void json_text(FILE *out, const char *key, const char *value, bool first);
+/* "igtcloud: ..." on stderr, with --quiet, too. */
+void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
 void open_log(settings *s);
 /* False: some of it could not be written, which is told. */
 bool close_log(void);
@@ -209,6 +214,28 @@ bool close_output(FILE *out); /* false: some of it could not be written */
 
 /* cmd_cat.c: prints a file of the cloud; the exit status. */
 int print_file(igt_node *file);
+
+/* From now on messages go to the log file, or else to the system's log. */
+void leave_terminal(void);
+int log_descriptor(void); /* -1: there is no log file */
+
+/* text.c */
+/* Names may hold anything: nothing in them moves the cursor or turns text around. */
+void print_safe(FILE *out, const char *text);
+/* The same for n bytes of lines: ends of lines and tabs stay. */
+void print_lines(FILE *out, const char *text, size_t n);
+/* To standard output: on a terminal by print_lines, else as it is. */
+bool write_text(const char *text, size_t n);
+/* As JSON; bytes that are no text become U+FFFD. */
+void json_value(FILE *out, const char *value);
+void json_text(FILE *out, const char *key, const char *value, bool first);
+/* What is JSON already; what would not be safe on a terminal becomes \u escapes. */
+void print_json(FILE *out, const char *json);
+/* Columns on a screen, as print_safe writes it. */
+size_t width_of(const char *text);
+/* Bytes of the next character (of one that is none: 1), and its columns. */
+size_t next_character(const char *text, unsigned *columns);
+bool is_plain(const char *text); /* its first character is written as it is */
 
 /* place.c: places in the cloud, named on the command line. */
 #define REMOTE "igt:"

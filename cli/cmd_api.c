@@ -24,12 +24,12 @@ static const option api_options[] = {
 
 static void put_member(const char *key, const char *value) {
   printf(",\"%s\":", key);
-  put_json_string(stdout, value);
+  json_value(stdout, value);
 }
 
 static void list_as_json(const igt_operation_info *op) {
   printf("{\"operation\":");
-  put_json_string(stdout, op->id);
+  json_value(stdout, op->id);
   put_member("method", op->method);
   put_member("path", op->path);
   put_member("text", op->text);
@@ -39,7 +39,7 @@ static void list_as_json(const igt_operation_info *op) {
   for (size_t i = 0; i < op->parameter_count; i++) {
     const igt_parameter_info *p = &op->parameters[i];
     printf("%s{\"name\":", i ? "," : "");
-    put_json_string(stdout, p->name);
+    json_value(stdout, p->name);
     put_member("in", p->in);
     put_member("type", p->type);
     put_member("text", p->text);
@@ -106,13 +106,13 @@ static void describe_operation(const igt_operation_info *op) {
 
 static void describe_model_as_json(const igt_model_info *model) {
   printf("{\"model\":");
-  put_json_string(stdout, model->name);
+  json_value(stdout, model->name);
   put_member("base", model->base);
   printf(",\"fields\":[");
   for (size_t i = 0; i < model->field_count; i++) {
     const igt_field_info *f = &model->fields[i];
     printf("%s{\"name\":", i ? "," : "");
-    put_json_string(stdout, f->name);
+    json_value(stdout, f->name);
     put_member("type", f->type);
     put_member("text", f->text);
     put_member("values", f->values);
@@ -172,10 +172,10 @@ static bool read_body(request *r, const char *file) {
   bool good = in && read_all(in, &r->body, &size);
 
   if (!good)
-    fprintf(stderr, "igtcloud: the body '%s' could not be read: %s\n", file,
-            !in                ? why
-            : size >= MAX_BODY ? "it is too large"
-                               : strerror(errno));
+    complain("the body '%s' could not be read: %s", file,
+             !in                ? why
+             : size >= MAX_BODY ? "it is too large"
+                                : strerror(errno));
   close_input(in);
   r->options.body = r->body;
   r->options.body_size = size;
@@ -249,7 +249,7 @@ static igt_status write_out(void *payload, const void *data, size_t n) {
 
   if (n)
     o->last = ((const char *)data)[n - 1];
-  return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
+  return write_text(data, n) ? IGT_OK : IGT_E_IO;
 }
 
 static int send_request(const settings *s, const request *r) {

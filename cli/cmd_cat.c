@@ -11,10 +11,12 @@ static const option cat_options[] = {END_OF_OPTIONS};
 static int write_out(const char *data, size_t n) {
   while (n > 0) {
     ssize_t done = write(STDOUT_FILENO, data, n);
-    if (done < 0 && errno == EINTR)
+    if (done < 0 && errno == EINTR && !caught_signal())
       continue;
+    if (done < 0 && caught_signal())
+      return 128 + caught_signal();
     if (done < 0) {
-      fprintf(stderr, "igtcloud: the output could not be written: %s\n", strerror(errno));
+      complain("the output could not be written: %s", strerror(errno));
       return EXIT_FAILED;
     }
     data += done;

@@ -63,7 +63,7 @@ static int download(const settings *s, igt_node *file, const char *target) {
   igt_status result;
 
   if (!path) {
-    fprintf(stderr, "igtcloud: out of memory\n");
+    complain("out of memory");
     return EXIT_FAILED;
   }
   report *r = report_open_single(s, "downloaded", &status);
@@ -120,7 +120,7 @@ static bool read_input(char **data, size_t *size) {
     n += (size_t)got;
   }
   free(all);
-  fprintf(stderr, "igtcloud: standard input could not be read, or has more than 1 GiB\n");
+  complain("standard input could not be read, or has more than 1 GiB");
   return false;
 }
 
@@ -172,7 +172,7 @@ static int copy_up(const settings *s) {
   if (strcmp(source, "-") == 0 && s->password_stdin)
     return usage_error("standard input is either the password or the file");
   if (strcmp(source, "-") != 0 && access(source, R_OK) != 0) {
-    fprintf(stderr, "igtcloud: cannot read '%s': %s\n", source, strerror(errno));
+    complain("cannot read '%s': %s", source, strerror(errno));
     return EXIT_FAILED;
   }
   if (!place_open(&p, s, s->arguments[1], &status))

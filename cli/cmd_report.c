@@ -86,13 +86,13 @@ static bool add_report(merge *m, const char *path) {
   bool summary, ok = false;
 
   if (!in) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, why);
+    complain("the report '%s' cannot be read: %s", path, why);
     return false;
   }
   if (!copy_lines(m, in, &summary)) {
-    fprintf(stderr, "igtcloud: '%s' is no report of igtcloud (--report)\n", path);
+    complain("'%s' is no report of igtcloud (--report)", path);
   } else if (ferror(in)) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be read: %s\n", path, strerror(errno));
+    complain("the report '%s' cannot be read: %s", path, strerror(errno));
   } else {
     ok = true;
     m->shards++;
@@ -135,12 +135,12 @@ static FILE *open_out(const char *path, const settings *s) {
   for (size_t i = 1; i < s->argument_count; i++)
     if (stat(path, &out) == 0 && S_ISREG(out.st_mode) && stat(s->arguments[i], &in) == 0 &&
         out.st_ino == in.st_ino && out.st_dev == in.st_dev) {
-      fprintf(stderr, "igtcloud: '%s' would be merged into itself\n", s->arguments[i]);
+      complain("'%s' would be merged into itself", s->arguments[i]);
       return NULL;
     }
   FILE *file = open_output(path, false, &why);
   if (!file)
-    fprintf(stderr, "igtcloud: '%s' cannot be written: %s\n", path, why);
+    complain("'%s' cannot be written: %s", path, why);
   return file;
 }
 
@@ -153,7 +153,7 @@ static int run_merge(settings *s) {
   snprintf(m.status, sizeof m.status, "%s", igt_status_name(IGT_OK));
   status = merge_all(&m, s);
   if (!close_output(m.out)) {
-    fprintf(stderr, "igtcloud: '%s' could not be written\n", s->arguments[0]);
+    complain("'%s' could not be written", s->arguments[0]);
     status = EXIT_FAILED;
   }
   if (!s->quiet && status != EXIT_FAILED)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +38,51 @@ static void format_end(int64_t seconds, char *out, size_t cap) {
 typedef struct holding {
   const settings *s;
   int ready; /* a pipe to the parent of --background; -1: none */
+  bool signed_in;
 } holding;
+
+/* What the caller left open, such as the lock of flock(1), is not the daemon's to keep. Noted
+ * before anything else is opened, closed once signed in: the key may come from one of them. */
+static struct {
+  int fds[256];
+  size_t count;
+} inherited;
+
+static void note_inherited(int ready) {
+  DIR *folder = opendir("/proc/self/fd");
+
+  for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+    int fd = atoi(entry->d_name);
+    if (fd > 2 && fd != ready && fd != dirfd(folder) && fd != log_descriptor() &&
+        inherited.count < sizeof inherited.fds / sizeof *inherited.fds)
+      inherited.fds[inherited.count++] = fd;
+  }
+  if (folder)
+    closedir(folder);
+}
+
+static void close_inherited(void) {
+  for (size_t i = 0; i < inherited.count; i++)
+    close(inherited.fds[i]);
+}
+
+/* Signed in, so nothing is asked any more: a session of its own, which no Ctrl-C and no closing
+ * terminal reaches, and nothing that keeps a terminal, a folder or a disk busy. */
+static void become_daemon(holding *h) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+  (void)setsid();
+  leave_terminal();
+  for (int fd = 0; null >= 0 && fd <= 2; fd++)
+    dup2(null, fd);
+  if (null > 2)
+    close(null);
+  close_inherited();
+  (void)!chdir("/");
+  (void)!write(h->ready, "+", 1);
+  close(h->ready);
+  h->ready = -1;
+}
 
 static void on_login(void *payload, igt_login_event event, const igt_identity *identity,
                      const igt_error *err) {
@@ -44,18 +91,12 @@ static void on_login(void *payload, igt_login_event event, const igt_identity *i
 
   format_end(identity->expires, end, sizeof end);
   if (event == IGT_LOGIN_READY) {
+    h->signed_in = true;
     message(h->s, "Signed in as %s to %s", identity->user, identity->domain);
-    if (h->ready >= 0) {
-      (void)!write(h->ready, "+", 1);
-      close(h->ready);
-      h->ready = -1;
-      int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-      if (null >= 0)
-        for (int fd = 0; fd <= 2; fd++)
-          dup2(null, fd);
-    } else {
+    if (h->ready >= 0)
+      become_daemon(h);
+    else
       message(h->s, "The session is kept fresh until this is interrupted (Ctrl-C).");
-    }
   } else if (event == IGT_LOGIN_RENEWED) {
     message(h->s, "Renewed until %s", end);
   } else if (event == IGT_LOGIN_TROUBLE) {
@@ -69,7 +110,7 @@ static void on_login(void *payload, igt_login_event event, const igt_identity *i
 
 static int hold(const settings *s, int ready) {
   igt_error err = IGT_ERROR_INIT;
-  holding h = {s, ready};
+  holding h = {s, ready, false};
   int status = EXIT_FAILED;
   igt_client *client = open_client(s, NULL, &status);
 
@@ -78,35 +119,135 @@ static int hold(const settings *s, int ready) {
   status = EXIT_DONE;
   if (igt_login_hold(client, on_login, &h, &err) != IGT_OK && err.status != IGT_E_CANCELLED)
     status = fail(&err);
+  else if (!h.signed_in)
+    status = exit_status_of(IGT_E_CANCELLED);
   igt_client_free(client);
   return status;
 }
 
-/* The child is made before any thread is; the parent goes once the child is signed in. */
-static int hold_in_background(const settings *s) {
-  int ends[2], status = 0;
-  char byte;
+/* ---- login --background ---- */
+
+/* The daemon's folder is "/". */
+static const char *absolute(const char *path) {
+  char folder[PATH_MAX], *full = NULL;
+
+  if (!path || *path == '/' || strcmp(path, "-") == 0 || !getcwd(folder, sizeof folder) ||
+      asprintf(&full, "%s/%s", folder, path) < 0)
+    return path;
+  return full; /* as long as the process */
+}
+
+static void make_paths_absolute(settings *s) {
+  static const char *const names[] = {"CLOUD_TOKEN_MMAP", "TMPDIR",         "HOME",
+                                      "SSL_CERT_FILE",    "XDG_STATE_HOME", NULL};
+
+  s->ca_file = absolute(s->ca_file);
+  s->service_file = absolute(s->service_file);
+  for (size_t i = 0; names[i]; i++) {
+    const char *value = getenv(names[i]);
+    if (value && *value && *value != '/')
+      (void)setenv(names[i], absolute(value), 1);
+  }
+}
+
+/* What the terminal sends goes to both processes; what somebody sends to the one that they know
+ * is for the other. */
+static pid_t child_of_login;
+
+static void pass_on(int number, siginfo_t *info, void *context) {
+  (void)context;
+  if (info->si_code <= 0)
+    kill(child_of_login, number);
+}
+
+static void pass_signals_on(pid_t child) {
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+  struct sigaction action;
+
+  child_of_login = child;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+      continue;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = pass_on;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(numbers[i], &action, NULL);
+  }
+}
+
+static void wake_up(int number) {
+  (void)number;
+}
+
+/* Ctrl-Z reaches both, but the shell must not take the terminal back before the child has put it
+ * in order: we stop when the child has stopped. */
+static void follow_stops(sigset_t *mask) {
+  const struct sigaction action = {.sa_handler = wake_up};
+  sigset_t child;
+
+  signal(SIGTSTP, SIG_IGN);
+  sigaction(SIGCHLD, &action, NULL);
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  pthread_sigmask(SIG_BLOCK, &child, mask);
+}
+
+static void stop_with(pid_t child) {
+  signal(SIGTSTP, SIG_DFL);
+  raise(SIGTSTP);
+  signal(SIGTSTP, SIG_IGN);
+  kill(child, SIGCONT);
+}
+
+static int end_of(int status) {
+  if (WIFEXITED(status))
+    return WEXITSTATUS(status);
+  signal(WTERMSIG(status), SIG_DFL);
+  raise(WTERMSIG(status));
+  return 128 + WTERMSIG(status);
+}
+
+/* Until it is signed in, or has ended. */
+static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
+  struct pollfd one = {.fd = ready, .events = POLLIN};
+  int status = 0;
+  char byte = 0;
+
+  for (;;) {
+    one.revents = 0;
+    if (ppoll(&one, 1, NULL, mask) == 1 && read(ready, &byte, 1) == 1)
+      return EXIT_DONE;
+    if (waitpid(child, &status, one.revents ? 0 : WNOHANG | WUNTRACED) != child)
+      continue;
+    if (!WIFSTOPPED(status))
+      return end_of(status);
+    stop_with(child);
+  }
+}
+
+/* The child is made before any thread is; the parent goes once the child is signed in. Until then
+ * the child is part of the terminal's session, which it may have to ask for a password. */
+static int hold_in_background(settings *s) {
+  int ends[2], status;
+  sigset_t mask;
   pid_t child;
 
   if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
-    fprintf(stderr, "igtcloud: cannot go to the background: %s\n", strerror(errno));
+    complain("cannot go to the background: %s", strerror(errno));
     return EXIT_FAILED;
   }
   if (child == 0) {
-    close(ends[0]);
-    /* The terminal is asked for a password first; setsid would lose it, so Ctrl-C is kept out by
-     * a process group of its own only once it is signed in. */
+    note_inherited(ends[1]);
+    make_paths_absolute(s);
+    signal(SIGTERM, SIG_DFL); /* `igtcloud logout` sends it, whatever the caller ignores */
     return hold(s, ends[1]);
   }
+  pass_signals_on(child);
+  follow_stops(&mask);
   close(ends[1]);
-  while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
-    ;
+  status = wait_for_login(child, ends[0], &mask);
   close(ends[0]);
-  if (waitpid(child, &status, WNOHANG) == 0 && byte == '+')
-    return EXIT_DONE;
-  if (waitpid(child, &status, 0) < 0)
-    return EXIT_FAILED;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+  return status;
 }
 
 int cmd_login(settings *s) {
@@ -129,7 +270,7 @@ int cmd_logout(settings *s) {
   holder = (pid_t)igt_token_holder(token);
   igt_token_free(token);
   if (holder <= 0 || kill(holder, SIGTERM) != 0) {
-    fprintf(stderr, "igtcloud: no running login holds the token file; it ends by itself\n");
+    complain("no running login holds the token file; it ends by itself");
     return EXIT_FAILED;
   }
   for (int i = 0; i < 300; i++) { /* it signs out, which takes a request or two */
@@ -145,7 +286,7 @@ int cmd_logout(settings *s) {
     igt_token_free(token);
     nanosleep(&pause, NULL);
   }
-  fprintf(stderr, "igtcloud: the login (process %d) did not end in time\n", (int)holder);
+  complain("the login (process %d) did not end in time", (int)holder);
   return EXIT_FAILED;
 }
 
@@ -196,7 +337,7 @@ int cmd_get_token(settings *s) {
   if (*text)
     printf("%s\n", text);
   else
-    fprintf(stderr, "igtcloud: the session has no %s token\n", type);
+    complain("the session has no %s token", type);
   bool found = *text != '\0';
   igt_token_free(token);
   return found ? EXIT_DONE : EXIT_NOT_ALLOWED;

@@ -123,7 +123,7 @@ int cmd_upload(settings *s) {
 
 static igt_status to_stdout(void *payload, const void *data, size_t n) {
   (void)payload;
-  return fwrite(data, 1, n, stdout) == n ? IGT_OK : IGT_E_IO;
+  return write_text(data, n) ? IGT_OK : IGT_E_IO;
 }
 
 static void write_csv_summary(const igt_csv_summary *sum, igt_status status) {

@@ -21,8 +21,8 @@ static bool own_file(char *out, size_t cap) {
   ssize_t n = readlink("/proc/self/exe", out, cap - 1);
 
   if (n < 0 || (size_t)n >= cap - 1) {
-    fprintf(stderr, "igtcloud: the system does not say which file this program is: %s\n",
-            n < 0 ? strerror(errno) : "its path is too long");
+    complain("the system does not say which file this program is: %s",
+             n < 0 ? strerror(errno) : "its path is too long");
     return false;
   }
   out[n] = '\0';

@@ -12,7 +12,9 @@ const fact exit_statuses[] = {
     {"3", "some files or studies failed; each is named on standard error"},
     {"4", "not signed in, or not allowed"},
     {"5", "the project, institute, study or file was not found"},
-    {"130", "interrupted (SIGINT or SIGHUP)"},
+    {"129", "its terminal was closed (SIGHUP)"},
+    {"130", "interrupted (SIGINT)"},
+    {"141", "whoever read its output has stopped reading (SIGPIPE); nothing is printed"},
     {"143", "terminated (SIGTERM)"},
     {NULL, NULL}};
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "cli.h"
 #include "igtcloud/model.h"
@@ -68,7 +67,7 @@ listing *listing_open(const settings *s, const column *columns) {
     }
   }
   if (!l)
-    fprintf(stderr, "igtcloud: out of memory\n");
+    complain("out of memory");
   return l;
 }
 
@@ -137,7 +136,7 @@ static void take_path(row *r, const char *path) {
     if (!r->json) {
       set_cell(r, i, path, 0);
     } else if ((out = open_memstream(&text, &n)) != NULL) {
-      put_json_string(out, path);
+      json_value(out, path);
       fclose(out);
       set_cell(r, i, text, 0);
       free(text);
@@ -198,25 +197,6 @@ static void free_row(row *r) {
 }
 
 /* ---- printing ---- */
-
-/* On a screen; what cannot be shown counts as it is written by print_safe. */
-static size_t width_of(const char *text) {
-  size_t width = 0;
-  mbstate_t state = {0};
-
-  for (const char *p = text; *p;) {
-    wchar_t c;
-    size_t n = mbrtowc(&c, p, MB_CUR_MAX, &state);
-    int w = n == (size_t)-1 || n == (size_t)-2 ? -1 : wcwidth(c);
-    if (n == (size_t)-1 || n == (size_t)-2 || n == 0) {
-      memset(&state, 0, sizeof state);
-      n = 1;
-    }
-    width += w >= 0 ? (size_t)w : 4;
-    p += n;
-  }
-  return width;
-}
 
 static void print_cells(const listing *l, char *const *cells) {
   for (size_t i = 0; i < l->count; i++) {
@@ -290,8 +270,9 @@ static void print_json_cells(const row *r) {
       continue;
     if (n++)
       putchar(',');
-    put_json_string(stdout, r->l->columns[i].title);
-    printf(":%s", r->cells[i]);
+    json_value(stdout, r->l->columns[i].title);
+    putchar(':');
+    print_json(stdout, r->cells[i]);
   }
   printf("}\n");
 }
@@ -307,9 +288,12 @@ static igt_status print_whole(const igt_model *model, const char *path) {
   printf("{");
   if (path) {
     printf("\"path\":");
-    put_json_string(stdout, path);
+    json_value(stdout, path);
   }
-  printf("%s%s\n", path && json->len > 2 ? "," : "", json->v + 1);
+  if (path && json->len > 2)
+    putchar(',');
+  print_json(stdout, json->v + 1);
+  putchar('\n');
   igt_model_free(&json->model);
   return IGT_OK;
 }
@@ -346,8 +330,9 @@ static void print_fields(const igt_field_text *fields, size_t count) {
     if (fields[i].is == IGT_ABSENT)
       continue;
     fputs(comma, stdout);
-    put_json_string(stdout, fields[i].name);
-    printf(":%s", fields[i].json);
+    json_value(stdout, fields[i].name);
+    putchar(':');
+    print_json(stdout, fields[i].json);
     comma = ",";
   }
   puts("}");

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -332,12 +335,42 @@ static void keep_memory_small(void) {
 #endif
 }
 
+/* Descriptors that the caller closed would become those of the next files and connections, and
+ * what is printed would go there. What is opened here fails when it is used. */
+static void open_standard_streams(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* Of the command; EXIT_FAILED when its output did not arrive. */
+static int finish(int status) {
+  int why;
+
+  errno = 0;
+  bool failed = fflush(stdout) != 0 || ferror(stdout);
+  why = errno;
+
+  if (reader_is_gone())
+    end_as_by_pipe();
+  if (!failed && close(STDOUT_FILENO) != 0) { /* NFS, quotas */
+    failed = true;
+    why = errno;
+  }
+  if (failed && caught_signal()) /* it was given up for the signal's sake */
+    return 128 + caught_signal();
+  if (failed)
+    complain("the output could not be written%s%s", why ? ": " : "", why ? strerror(why) : "");
+  return failed && status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
 int main(int argc, char **argv) {
   settings s = {.retries = 0};
   static char version[] = "version";
   const command *cmd;
   size_t taken = 0;
 
+  open_standard_streams();
   keep_memory_small();
   keep_secrets();
   raise_file_limit();
@@ -348,11 +381,11 @@ int main(int argc, char **argv) {
   }
   if (wants_help(argv[1])) {
     print_overview(stdout);
-    return EXIT_DONE;
+    return finish(EXIT_DONE);
   }
   if (is_group(argv[1]) && argc > 2 && wants_help(argv[2])) {
     print_group(stdout, argv[1]);
-    return EXIT_DONE;
+    return finish(EXIT_DONE);
   }
   if (strcmp(argv[1], "--version") == 0)
     argv[1] = version;
@@ -364,14 +397,10 @@ int main(int argc, char **argv) {
     return EXIT_USAGE;
   if (s.help) {
     print_help(stdout, cmd);
-    return EXIT_DONE;
+    return finish(EXIT_DONE);
   }
   open_log(&s);
-  int status = cmd->run(&s);
-  if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
-    fprintf(stderr, "igtcloud: the output could not be written\n");
-    status = EXIT_FAILED;
-  }
+  int status = finish(cmd->run(&s));
   if (!close_log() && status == EXIT_DONE)
     status = EXIT_FAILED;
   return status;

@@ -164,6 +164,10 @@ static bool take_option(const command *cmd, char **argv, int argc, int *i, setti
     }
     value = argv[++*i];
   }
+  if (value && !*value) {
+    usage_error("--%s '' is empty", o->name);
+    return false;
+  }
   wrong = set_value(o, s, value ? value : "");
   if (wrong)
     usage_error("--%s '%s' %s%s%s", o->name, value, wrong, o->choices ? ": " : "",
@@ -185,6 +189,10 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
         return false;
     } else if (s->argument_count == cmd->most) {
       usage_error("%s takes no argument '%s': igtcloud %s %s", cmd->name, argv[i], cmd->name,
+                  cmd->arguments);
+      return false;
+    } else if (!argv[i][0]) {
+      usage_error("argument %zu is empty: igtcloud %s %s", s->argument_count + 1, cmd->name,
                   cmd->arguments);
       return false;
     } else {

@@ -71,32 +71,36 @@ static void screen(unsigned *rows, unsigned *columns) {
   }
 }
 
-/* At most `columns` characters of UTF-8 text, then the rest of the line is left. */
+/* As much as fits before the last column: in that one, some terminals begin a new line. */
 static void put_line(progress *p, const char *text, unsigned columns) {
-  char safe[512];
-  size_t n = 0;
-  unsigned width = 0;
+  unsigned left = columns > 1 ? columns - 1 : 1;
 
-  for (; *text && width + 1 < columns && n + 5 < sizeof safe; text++) {
-    unsigned char c = (unsigned char)*text;
-    bool continues = (c & 0xc0) == 0x80;
-    width += !continues;
-    safe[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+  for (size_t bytes = 0; *text && bytes < 512;) {
+    unsigned width;
+    size_t n = next_character(text, &width);
+    bool plain = is_plain(text);
+    width = plain ? width : 1;
+    if (width > left)
+      break;
+    if (plain)
+      fwrite(text, 1, n, p->frame);
+    else
+      putc('?', p->frame);
+    left -= width;
+    text += n;
+    bytes += n;
   }
-  while ((*text & 0xc0) == 0x80 && n + 1 < sizeof safe)
-    safe[n++] = *text++;
-  safe[n] = '\0';
-  fprintf(p->frame, "%s\033[K\n", safe);
+  fputs("\033[K\n", p->frame);
   p->shown++;
 }
 
 static void put_running(progress *p, const igt_running *r, unsigned columns) {
-  char line[600], done[32], all[32];
+  char line[1400], done[32], all[32];
   unsigned percent = r->bytes ? (unsigned)(r->bytes_moved * 100 / r->bytes) : 100;
 
   format_size(r->bytes_moved, done, sizeof done);
   format_size(r->bytes, all, sizeof all);
-  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.400s",
+  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.1200s",
            percent > 100 ? 100 : percent, (unsigned long long)r->files_settled,
            (unsigned long long)r->files, done, all, r->name);
   put_line(p, line, columns);
@@ -127,7 +131,7 @@ static void put_frame(progress *p, const igt_progress *now) {
   if (p->shown)
     fprintf(p->frame, "\r\033[%uA", p->shown);
   p->shown = 0;
-  lines = rows > 4 ? rows - 3 : 1;
+  lines = rows > 4 ? rows - 3 : rows > 2;
   if (lines > MAX_LINES)
     lines = MAX_LINES;
   for (size_t i = 0; i < now->running_count && i < lines; i++)

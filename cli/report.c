@@ -88,7 +88,7 @@ static bool is_alike(report *r, const igt_item *item) {
 }
 
 static void print_failed(report *r, const igt_item *item) {
-  if (is_alike(r, item))
+  if (reader_is_gone() || is_alike(r, item))
     return;
   progress_clear(r->bar);
   fprintf(stderr, "failed: ");
@@ -137,7 +137,7 @@ static void on_progress(void *payload, const igt_progress *now) {
 static void on_message(void *payload, igt_status status, const char *text) {
   report *r = payload;
 
-  if (r->s->quiet && status == IGT_OK)
+  if ((r->s->quiet && status == IGT_OK) || reader_is_gone())
     return;
   progress_clear(r->bar);
   print_safe(stderr, text);
@@ -157,7 +157,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   /* --json already writes these lines to standard output. */
   bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
   if (wanted && !(r->file = open_output(s->report, false, &why))) {
-    fprintf(stderr, "igtcloud: the report '%s' cannot be written: %s\n", s->report, why);
+    complain("the report '%s' cannot be written: %s", s->report, why);
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -280,11 +280,12 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
   if (r->file) {
     write_summary(r->file, summary, status);
     if (!close_output(r->file) && status == IGT_OK) {
-      fprintf(stderr, "igtcloud: the report '%s' could not be written\n", r->s->report);
+      complain("the report '%s' could not be written", r->s->report);
       result = EXIT_FAILED;
     }
   }
-  if (!r->s->quiet && (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
+  if (!r->s->quiet && !reader_is_gone() &&
+      (status == IGT_OK || status == IGT_E_SOME_FAILED || summary->files_done))
     print_summary(r, summary);
   if (status != IGT_OK)
     (void)fail(err);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,89 +11,33 @@
 #define PROD_DOMAIN "igt-web.eu1.phsdp.com"
 #define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
 
-/* ---- asking ---- */
-
-/* False once a signal to end was caught. It may come between a look at that and the wait for input:
- * so it is held back but while ppoll waits. Other threads take none. */
-static bool wait_for_input(int fd) {
-  struct pollfd one = {.fd = fd, .events = POLLIN};
-  sigset_t ends, old;
-  bool go_on;
-
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &ends, &old);
-  while ((go_on = !caught_signal()) && ppoll(&one, 1, NULL, &old) < 0 && errno == EINTR)
-    ;
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  return go_on;
-}
-
-static bool read_line(int fd, char *out, size_t cap) {
-  size_t n = 0;
-
-  for (;;) {
-    char c;
-    ssize_t got = wait_for_input(fd) ? read(fd, &c, 1) : -1;
-    if (got < 0 && errno == EINTR && !caught_signal())
-      continue;
-    if (got < 0 || (got == 0 && n == 0))
-      return false;
-    if (got == 0 || c == '\n')
-      break;
-    if (n + 1 >= cap)
-      return false;
-    out[n++] = c;
-  }
-  if (n && out[n - 1] == '\r')
-    n--;
-  out[n] = '\0';
-  return true;
-}
-
-static bool ask(const char *question, bool hidden, char *out, size_t cap) {
-  int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-  struct termios old, quiet;
-  bool restore = false, good;
-
-  if (tty < 0)
-    return false;
-  if (hidden && tcgetattr(tty, &old) == 0) {
-    quiet = old;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    restore = tcsetattr(tty, TCSAFLUSH, &quiet) == 0;
-  }
-  dprintf(tty, "%s: ", question);
-  good = read_line(tty, out, cap);
-  if (restore)
-    tcsetattr(tty, TCSAFLUSH, &old);
-  if (hidden)
-    dprintf(tty, "\n");
-  close(tty);
-  return good;
-}
-
-bool ask_password(const char *question, char *out, size_t cap) {
-  return ask(question, true, out, cap);
-}
-
 static bool prompt(void *payload, igt_prompt what, const char *question, char *answer, size_t cap) {
   const settings *s = payload;
 
   if (what == IGT_PROMPT_PASSWORD && s->password_stdin)
-    return read_line(STDIN_FILENO, answer, cap);
-  return ask(question, what == IGT_PROMPT_PASSWORD, answer, cap);
+    return read_password(answer, cap);
+  return what == IGT_PROMPT_PASSWORD ? ask_password(question, answer, cap)
+                                     : ask_text(question, answer, cap);
 }
 
 /* ---- the client ---- */
 
+/* An empty variable counts as unset, but not here: whoever sets it means a certain cloud, and must
+ * not end up in another one with a password. NULL: told. */
 static const char *choose_domain(const settings *s, const char *environment) {
+  const char *const names[] = {"IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"};
   const char *domain = s->domain ? s->domain : getenv("CLOUD_DOMAIN");
 
   if (domain && *domain)
     return domain;
+  for (size_t i = 0; i < 2 && !environment; i++)
+    if (getenv(names[i]) && !*getenv(names[i])) {
+      usage_error(
+          "%s is set, but empty: name the cloud in it, unset it, or say --domain HOST, PROD "
+          "or TEST",
+          names[i]);
+      return NULL;
+    }
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
 }
 
@@ -137,7 +76,10 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
 }
 
 igt_client *open_client(const settings *s, const char *environment, int *exit_status) {
-  return open_at(s, choose_domain(s, environment), exit_status);
+  const char *domain = choose_domain(s, environment);
+
+  *exit_status = EXIT_USAGE;
+  return domain ? open_at(s, domain, exit_status) : NULL;
 }
 
 igt_client *open_here(const settings *s, int *exit_status) {
@@ -156,38 +98,31 @@ void close_client(igt_client *client) {
   igt_error err = IGT_ERROR_INIT;
 
   if (igt_client_sign_out(client, &err) != IGT_OK)
-    fprintf(stderr, "igtcloud: signing out failed: %s\n", err.text);
+    complain("signing out failed: %s", err.text);
   igt_client_free(client);
 }
 
 /* ---- questions ---- */
 
 bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
-  return s->password_stdin ? read_line(STDIN_FILENO, out, cap) : ask_password(question, out, cap);
+  return s->password_stdin ? read_password(out, cap) : ask_password(question, out, cap);
 }
 
 int confirm(const settings *s, const char *fmt, ...) {
-  char question[1024], safe[1200], answer[16] = "";
+  char question[1024], answer[16] = "";
   va_list args;
-  FILE *out;
 
   if (s->yes)
     return EXIT_DONE;
   va_start(args, fmt);
-  vsnprintf(question, sizeof question, fmt, args);
+  vsnprintf(question, sizeof question - 6, fmt, args);
   va_end(args);
-  out = fmemopen(safe, sizeof safe, "w"); /* names may hold anything */
-  if (!out)
-    return EXIT_FAILED;
-  print_safe(out, question);
-  fputs(" [y/N]", out);
-  fclose(out);
-  safe[sizeof safe - 1] = '\0';
-  if (!ask(safe, false, answer, sizeof answer))
+  strcat(question, " [y/N]");
+  if (!ask_text(question, answer, sizeof answer))
     return usage_error("there is no terminal to ask on: say --yes if it is meant");
   if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
     return EXIT_DONE;
-  fprintf(stderr, "igtcloud: nothing was done\n");
+  complain("nothing was done");
   return EXIT_FAILED;
 }
 

@@ -1,41 +1,132 @@
 /* SPDX-License-Identifier: MIT */
+/* What signals do. The first INT, TERM or HUP cancels, so that the run ends in good order; the
+ * second ends the process at once, as the signal itself would. One that was ignored when the
+ * program was started stays ignored: nohup, and jobs that a script puts into the background.
+ *
+ * A run in good order may want to print, and whoever reads that may stand still: so once a signal
+ * was caught a timer looks whether output is stuck. What is stuck is given up, and the blocked
+ * write returns.
+ *
+ * Output whose reader is gone ends the run as well, silently. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-static volatile sig_atomic_t caught;
+#define TICK_US 600000
+#define TICKS_LEFT 2 /* after output was given up: 1.8 s in all */
+
+static volatile sig_atomic_t caught, stuck;
 static igt_cancel *to_set;
 
-static void on_signal(int number) {
-  if (caught) {
-    /* The second one: at once, as the signal itself would. */
-    signal(number, SIG_DFL);
-    raise(number);
-    return;
-  }
+static void end_at_once(int number) {
+  igt_login_abandon();
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+static void stop(int number) {
+  const struct itimerval ticks = {{0, TICK_US}, {0, TICK_US}};
+
   caught = number;
   igt_cancel_set(to_set);
+  (void)setitimer(ITIMER_REAL, &ticks, NULL);
+}
+
+static void on_signal(int number) {
+  int saved = errno;
+
+  if (caught)
+    end_at_once(number);
+  else
+    stop(number);
+  errno = saved;
+}
+
+static void on_quit(int number) {
+  end_at_once(number);
+}
+
+/* The writer gets an error; /dev/null takes what comes after it. */
+static void give_up(int fd) {
+  struct pollfd out = {.fd = fd, .events = POLLOUT};
+  int null;
+
+  if (poll(&out, 1, 0) != 0 || (null = open("/dev/null", O_WRONLY | O_CLOEXEC)) < 0)
+    return;
+  dup2(null, fd);
+  close(null);
+  stuck = 1;
+}
+
+/* Installed without SA_RESTART: it is what makes a blocked write return. */
+static void on_tick(int number) {
+  int saved = errno;
+
+  if (!caught) /* somebody else's */
+    end_at_once(number);
+  if (stuck && stuck++ > TICKS_LEFT - 1)
+    end_at_once(caught);
+  give_up(STDOUT_FILENO);
+  give_up(STDERR_FILENO);
+  errno = saved;
+}
+
+/* Connections whose other end is gone raise it as well: they just fail. */
+static void on_pipe(int number) {
+  struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  int saved = errno;
+
+  if (!caught && poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)))
+    stop(number);
+  errno = saved;
+}
+
+static void catch_one(int number, void (*fn)(int), int flags) {
+  struct sigaction action;
+
+  if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+    return;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = fn;
+  action.sa_flags = flags;
+  sigaction(number, &action, NULL);
 }
 
 bool catch_signals(igt_cancel *cancel) {
-  struct sigaction action;
+  sigset_t tick;
 
   if (!cancel)
     return false;
   to_set = cancel;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_NODEFER;
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGHUP, &action, NULL);
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGALRM, SIG_DFL);
+  catch_one(SIGALRM, on_tick, 0);
+  sigemptyset(&tick);
+  sigaddset(&tick, SIGALRM);
+  pthread_sigmask(SIG_UNBLOCK, &tick, NULL);
+  catch_one(SIGINT, on_signal, SA_NODEFER | SA_RESTART);
+  catch_one(SIGTERM, on_signal, SA_NODEFER | SA_RESTART);
+  catch_one(SIGHUP, on_signal, SA_NODEFER | SA_RESTART);
+  catch_one(SIGQUIT, on_quit, SA_NODEFER | SA_RESTART);
+  catch_one(SIGPIPE, on_pipe, SA_RESTART);
   signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error of that file */
   return true;
 }
 
 int caught_signal(void) {
   return caught;
+}
+
+bool reader_is_gone(void) {
+  return caught == SIGPIPE;
+}
+
+void end_as_by_pipe(void) {
+  signal(SIGPIPE, SIG_DFL);
+  raise(SIGPIPE);
 }

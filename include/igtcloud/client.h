@@ -180,6 +180,12 @@ typedef void (*igt_login_fn)(void *payload, igt_login_event event, const igt_ide
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_login_hold(igt_client *client, igt_login_fn fn,
                                                   void *payload, igt_error *err);
+/**
+ * Removes the token file of this process's igt_login_hold, if there is one, without signing out.
+ * For a program that ends at once, such as on a second signal. Any thread, and safe in a signal
+ * handler; the login that is held must not be used any more.
+ */
+IGT_EXTERN void igt_login_abandon(void);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -448,6 +449,9 @@ struct igt__token_holder {
   char path[PATH_MAX];
 };
 
+/* The one that this process holds: for a signal handler. */
+static igt__token_holder *_Atomic held;
+
 /* One call for all of it: the old token's tail goes with its head, and a reader in between
  * meets as little of both as the system allows. */
 igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err) {
@@ -639,6 +643,7 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
     igt__free(holder);
     return status;
   }
+  atomic_store(&held, holder);
   *out = holder;
   return IGT_OK;
 }
@@ -651,11 +656,24 @@ static void remove_file(igt__token_holder *holder) {
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be removed", holder->path);
 }
 
+/* Only what is safe in a signal handler. A token that is not ours yet stays. */
+void igt_login_abandon(void) {
+  static const char zeros[IGT__TOKEN_FILE_SIZE];
+  igt__token_holder *holder = atomic_load(&held);
+
+  if (!holder || holder->theirs)
+    return;
+  (void)!pwrite(holder->fd, zeros, sizeof zeros, 0);
+  if (is_same_file(holder->path, &holder->st))
+    (void)unlink(holder->path);
+}
+
 void igt__token_holder_close(igt__token_holder *holder) {
   if (!holder)
     return;
   if (!holder->theirs)
     remove_file(holder);
+  atomic_store(&held, NULL);
   close(holder->fd);
   igt__free(holder);
 }

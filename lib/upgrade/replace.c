@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "upgrade/upgrade.h"
 
+#define PREFIX ".igtcloud-upgrade-"
 #define ADVICE                                                                                     \
   "; upgrade as a user who may write to its folder, or with the package manager that installed it"
 
@@ -37,8 +42,55 @@ static char *name_beside(const char *target) {
   char *path = igt__random_token(token, 16) ? igt__malloc(n) : NULL;
 
   if (path)
-    snprintf(path, n, "%.*s.igtcloud-upgrade-%s", (int)folder, target, token);
+    snprintf(path, n, "%.*s" PREFIX "%s", (int)folder, target, token);
   return path;
+}
+
+/* A run holds a lock on its own file; one that was killed holds none any more. Where the file
+ * system has no locks, age tells: no upgrade takes a day. */
+static bool is_abandoned(int folder, const char *name) {
+  int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  struct stat st;
+  bool abandoned = false;
+
+  if (fd < 0)
+    return false;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+    abandoned = flock(fd, LOCK_EX | LOCK_NB) == 0 ||
+                (errno != EWOULDBLOCK && igt__wall_seconds() - st.st_mtime > 24 * 3600);
+  close(fd);
+  return abandoned;
+}
+
+void igt__replacement_sweep(const char *target) {
+  size_t n = (size_t)(igt__path_base(target) - target);
+  char *path = n ? igt__strndup(target, n) : igt__strdup(".");
+  DIR *folder = path ? opendir(path) : NULL;
+
+  for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
+    if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) == 0 &&
+        is_abandoned(dirfd(folder), entry->d_name) &&
+        unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of an upgrade that was killed is removed", path,
+                 entry->d_name);
+  if (folder)
+    closedir(folder);
+  igt__free(path);
+}
+
+/* It may have been swept between its creation and its lock. */
+static int open_locked(const char *path) {
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  struct stat st;
+
+  if (fd < 0)
+    return fd;
+  (void)flock(fd, LOCK_EX | LOCK_NB);
+  if (fstat(fd, &st) == 0 && st.st_nlink == 1)
+    return fd;
+  close(fd);
+  errno = EAGAIN;
+  return -1;
 }
 
 igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt_error *err) {
@@ -51,7 +103,7 @@ igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt
   out->path = name_beside(target);
   if (!out->path)
     return igt__fail_memory(err);
-  out->fd = open(out->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  out->fd = open_locked(out->path);
   if (out->fd >= 0)
     return IGT_OK;
   status = refuse(err, errno, target);

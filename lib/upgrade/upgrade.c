@@ -172,6 +172,8 @@ static igt_status replace(const upgrade *up, igt_error *err) {
 static igt_status run(upgrade *up, igt_upgrade_result *out, igt_error *err) {
   igt_status status = check_options(up, err);
 
+  if (status == IGT_OK && !up->options->dry_run)
+    igt__replacement_sweep(up->options->target);
   if (status == IGT_OK)
     status = open_page(up, err);
   if (status == IGT_OK)

@@ -56,5 +56,7 @@ typedef struct igt__replacement {
 igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt_error *err);
 igt_status igt__replacement_commit(igt__replacement *r, igt_error *err);
 void igt__replacement_finish(igt__replacement *r); /* what was not committed is gone */
+/* Removes what upgrades that were killed have left beside target. */
+void igt__replacement_sweep(const char *target);
 
 #endif

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import fcntl
 import termios
@@ -41,3 +42,69 @@ def run(command, env, answers=(), timeout=60, columns=120):
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert not left, f"never asked {left[0][0]!r}: {shown!r}"
     return status, shown.replace("\r\n", "\n")
+
+
+class Terminal:
+    """A program on a terminal of its own, step by step. `text` is all that it wrote."""
+
+    def __init__(self, command, env, rows=24, columns=80):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            try:
+                os.execve(command[0], command, env)
+            finally:
+                os._exit(127)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.text, self.seen, self.status = b"", 0, None
+
+    def wait_for(self, text, timeout=30):
+        """Until it stands there, behind what was waited for before."""
+        end = time.monotonic() + timeout
+        while text not in self.text[self.seen:]:
+            left = max(0, end - time.monotonic())
+            assert select.select([self.fd], [], [], left)[0], f"no {text!r} in {self.text!r}"
+            self.text += os.read(self.fd, 65536)
+        self.seen = self.text.index(text, self.seen) + len(text)
+
+    def write(self, text):
+        os.write(self.fd, text)
+
+    def has_echo(self):
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
+
+    def wait_for_echo(self, wanted=True, timeout=10):
+        end = time.monotonic() + timeout
+        while self.has_echo() != wanted:
+            assert time.monotonic() < end, f"echo stays {not wanted}: {self.text!r}"
+            time.sleep(0.01)
+
+    def wait(self, timeout=20):
+        """The exit status, negative for a signal."""
+        end = time.monotonic() + timeout
+        while self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > end:
+                os.kill(self.pid, signal.SIGKILL)
+                raise AssertionError(f"it does not end: {self.text!r}")
+            else:
+                time.sleep(0.005)
+        return self.status
+
+    def end(self, timeout=20):
+        """Reads to the end; the exit status, negative for a signal."""
+        end = time.monotonic() + timeout
+        while True:
+            if not select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                break
+            try:
+                more = os.read(self.fd, 65536)
+            except OSError:  # EIO: the last one has closed it
+                break
+            if not more:
+                break
+            self.text += more
+        self.wait(max(1, end - time.monotonic()))
+        os.close(self.fd)
+        return self.status

@@ -6,14 +6,11 @@ import base64
 import contextlib
 import json
 import os
-import pty
 import re
 import resource
-import select
 import signal
 import stat
 import subprocess
-import termios
 import threading
 import time
 import uuid
@@ -22,6 +19,7 @@ import pytest
 
 from gateway import Gateway, Proxy
 from igtcloud import DENIED, FAILED, Program, environment, program, tree
+from terminal import Terminal
 from test_login import Login
 
 PASSWORD = "correct-horse-battery-staple-91"
@@ -214,35 +212,6 @@ def test_password_is_wiped(gateway, home):
 
 
 # ---- the terminal ----
-
-class Terminal:
-    """A program on a terminal of its own."""
-
-    def __init__(self, command, env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(command[0], command, env)
-        self.text = b""
-
-    def wait_for(self, text):
-        while text not in self.text:
-            assert select.select([self.fd], [], [], 30)[0], self.text
-            self.text += os.read(self.fd, 4096)
-
-    def has_echo(self):
-        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
-
-    def end(self):
-        with contextlib.suppress(OSError):  # EIO: the last one has closed it
-            while True:
-                more = os.read(self.fd, 4096)
-                if not more:
-                    break
-                self.text += more
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(status)
-
 
 def ask(gateway, home):
     return Terminal([program(), "csv", "--domain", gateway.url, "-", "p"], environment(home))

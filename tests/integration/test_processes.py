@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: MIT
+"""The program among other programs: signals that it was started without, terminals that close,
+readers that stand still or go away, output that nothing takes."""
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from igtcloud import DONE, FAILED, USAGE, Program, environment, program
+from terminal import Terminal
+from uploads import epd, institute, seed
+
+SEED = seed(epd(institute("north", {"name": "s", "files": [{"path": "a.txt", "text": "A"}]}),
+                name="demo"),
+            epd(institute("many", {"name": "s", "files": [
+                {"path": f"{'long name ' * 12}{n}", "text": "x"} for n in range(900)]}), name="many"),
+            epd(institute("big", {"name": "film", "files": [{"path": "f.bin", "size": 20000000}]}),
+                name="big"))
+FILE = "demo/north/s/files/a.txt"
+
+
+def ignoring(*numbers):
+    def prepare():
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+    return prepare
+
+
+def hang(cloud):
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 100})
+
+
+def is_asked(cloud):
+    cloud.wait_for(lambda: cloud.requests(method="GET", path="/igtcloud/**"))
+
+
+# ---- signals ----
+
+@pytest.mark.case("transfers-4")
+@pytest.mark.parametrize("name", ["HUP", "INT", "TERM", "QUIT"])
+def test_ignored_signals_stay_ignored(cloud, igtcloud, out, name):
+    number = getattr(signal, f"SIG{name}")
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 1})
+    process = igtcloud.start("download", "--timeout", "30", out, "demo",
+                             preexec_fn=ignoring(number))
+    is_asked(cloud)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == DONE, err
+    assert (out / "north/s/a.txt").read_text() == "A"
+
+
+@pytest.mark.case("transfers-4")
+def test_nohup(cloud, igtcloud, out):
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 1})
+    command = ["nohup", *igtcloud.command("download", out, "demo")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=environment(igtcloud.home))
+    process.stdin.write(b"demo\n")
+    process.stdin.close()
+    is_asked(cloud)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == DONE, process.stdout.read()
+    process.stdout.close()
+
+
+@pytest.mark.case("transfers-4")
+def test_hang_up(cloud, igtcloud, out):
+    hang(cloud)
+    process = igtcloud.start("download", out, "demo")
+    is_asked(cloud)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 129 and b"run the same command again" in err
+
+
+# ---- login --background ----
+
+@contextlib.contextmanager
+def background(igtcloud, **more):
+    igtcloud.run("login", "--background", **more)
+    try:
+        yield int(holder(igtcloud))
+    finally:
+        logout(igtcloud, status=None)
+
+
+def logout(igtcloud, **more):
+    Program("", igtcloud.home).run("logout", sign_in=False, **more)
+
+
+def holder(igtcloud):
+    """The process whose lock is on the token file."""
+    inode = os.stat(token_file(igtcloud)).st_ino
+    with open("/proc/locks") as locks:
+        return next(line.split()[4] for line in locks
+                    if line.split()[5].endswith(f":{inode}") and line.split()[1] == "POSIX")
+
+
+def token_file(igtcloud):
+    return f"{igtcloud.home}/igtcloud_auth_mmap"
+
+
+@pytest.mark.case("transfers-7")
+def test_background_login_is_a_daemon(igtcloud, tmp_path):
+    """A session, a folder and descriptors of its own."""
+    lock = open(tmp_path / "lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.set_inheritable(lock.fileno(), True)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with background(igtcloud, cwd=folder, close_fds=False) as pid:
+        lock.close()
+        with open(tmp_path / "lock") as again:
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        assert int(fields[3]) == pid and int(fields[4]) == 0  # its session; no terminal
+        if os.geteuid() == 0:
+            assert os.readlink(f"/proc/{pid}/cwd") == "/"
+            links = {n: os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+            assert {links[n] for n in "012"} == {"/dev/null"}
+            assert str(tmp_path / "lock") not in links.values()
+        igtcloud.run("whoami", sign_in=False)
+
+
+@pytest.mark.case("transfers-7")
+@pytest.mark.parametrize("name", ["INT", "HUP", "QUIT", "TSTP"])
+def test_background_login_outlives_its_script(igtcloud, name):
+    """A signal to the script's process group, as Ctrl-C and a closing terminal send it."""
+    command = " ".join(igtcloud.command("login --background"))
+    script = f"trap : {name}; echo demo | {command} && kill -{name} 0; exit 0"
+    subprocess.run(["setsid", "-w", "sh", "-c", script], env=environment(igtcloud.home), check=True,
+                   capture_output=True, timeout=30)
+    igtcloud.run("whoami", sign_in=False)
+    logout(igtcloud)
+
+
+@pytest.mark.case("transfers-7")
+def test_background_login_does_not_keep_a_pipe(igtcloud):
+    """$(igtcloud login --background) ends."""
+    with background(igtcloud):
+        pass
+
+
+@pytest.mark.case("transfers-7")
+def test_background_login_with_relative_paths(igtcloud, tmp_path):
+    env = {"CLOUD_TOKEN_MMAP": "token"}
+    igtcloud.run("login", "--background", cwd=tmp_path, env=env)
+    igtcloud.run("whoami", cwd=tmp_path, env=env, sign_in=False)
+    logout(igtcloud, cwd=tmp_path, env=env)
+    assert not (tmp_path / "token").exists()
+
+
+@pytest.mark.case("transfers-7")
+def test_background_login_logs(igtcloud, tmp_path):
+    log = tmp_path / "log"
+    igtcloud.run("login", "--background", "--log-file", log)
+    logout(igtcloud)
+    end = time.monotonic() + 10
+    while "Signed out" not in log.read_text():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.02)
+
+
+@pytest.mark.case("transfers-7")
+@pytest.mark.parametrize("numbers", [("INT", "INT"), ("TERM", "INT"), ("HUP", "TERM"), ("QUIT",)])
+def test_token_file_is_removed_at_once(cloud, igtcloud, numbers):
+    """Also when signing out hangs, and by a second signal right behind the first."""
+    cloud.faults({"fault": "silence", "method": "POST", "path": "**/logout", "seconds": 100})
+    process = igtcloud.start("login")
+    while b"Signed in" not in process.stderr.readline():
+        pass
+    assert os.path.exists(token_file(igtcloud))
+    for name in numbers:
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        time.sleep(0.01)
+    process.communicate(timeout=30)
+    assert process.returncode == -getattr(signal, f"SIG{numbers[-1]}")
+    assert not os.path.exists(token_file(igtcloud))
+
+
+# ---- readers ----
+
+def stalled(cloud, igtcloud, *arguments):
+    """Its output goes to a pipe that nobody reads, and is full."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    process = igtcloud.start(*arguments, stdout=writer)
+    os.close(writer)
+    end = time.monotonic() + 30
+    while not is_full(process.pid):
+        assert time.monotonic() < end and process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return reader, process
+
+
+def is_full(pid):
+    with open(f"/proc/{pid}/syscall") as f:
+        return f.read().startswith("1 ")  # write, on x86-64
+
+
+@pytest.mark.case("transfers-24")
+@pytest.mark.skipif(os.uname().machine != "x86_64" or os.geteuid() != 0,
+                    reason="looks at the system call that it waits in")
+@pytest.mark.parametrize("arguments", [
+    ("download", "--json", "OUT", "many"), ("csv", "--files", "-", "many"),
+    ("ls", "many/many/s/files"), ("ls", "--json", "many/many/s/files"),
+    ("cat", "big/big/film/files/f.bin")])
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_reader_that_stands_still(cloud, igtcloud, out, arguments, name):
+    number = getattr(signal, f"SIG{name}")
+    arguments = [out if a == "OUT" else a for a in arguments]
+    reader, process = stalled(cloud, igtcloud, *arguments)
+    begin = time.monotonic()
+    process.send_signal(number)
+    process.wait(30)
+    took = time.monotonic() - begin
+    os.close(reader)
+    process.stderr.close()
+    assert took < 2.5 and process.returncode in (128 + number, -number), took
+
+
+@pytest.mark.case("transfers-24")
+def test_terminal_that_stands_still(cloud, igtcloud, out):
+    """Progress on a terminal whose window does not read, as behind Ctrl-S."""
+    cloud.faults({"fault": "trickle", "method": "GET", "path": "/igtcloud/**", "seconds": 100,
+                  "times": 0})
+    terminal = Terminal([program(), "download", "--domain", cloud.url, "--user", "demo@example.com",
+                         str(out), "many"], environment(igtcloud.home, TERM="xterm"))
+    terminal.wait_for(b"password: ")
+    terminal.write(b"demo\n")
+    is_asked(cloud)
+    terminal.write(b"\x13")  # Ctrl-S
+    time.sleep(0.5)
+    begin = time.monotonic()
+    os.kill(terminal.pid, signal.SIGTERM)
+    status = terminal.wait(30)
+    assert time.monotonic() - begin < 2.5 and status in (143, -signal.SIGTERM)
+    terminal.end()
+
+
+@pytest.mark.case("dicom-30")
+@pytest.mark.parametrize("arguments", [
+    ("csv", "--files", "-", "many"), ("ls", "many/many/s/files"),
+    ("ls", "--json", "many/many/s/files"), ("download", "--json", "OUT", "many"),
+    ("cat", "big/big/film/files/f.bin"), ("help", "man", "download"), ("completion", "bash"),
+    ("api", "--list")])
+def test_reader_that_goes_away(cloud, igtcloud, out, arguments):
+    """As `| head -1`: silently, and as by SIGPIPE."""
+    local = arguments[0] in ("help", "completion") or "--list" in arguments
+    command = [program(), *arguments] if local else igtcloud.command(
+        *[out if a == "OUT" else a for a in arguments])
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, input=b"demo\n",
+                          env=environment(igtcloud.home), timeout=60)
+    os.close(writer)
+    assert done.returncode == -signal.SIGPIPE
+    assert re.sub(rb"Using http://\S+\n", b"", done.stderr) == b""
+
+
+# ---- output that does not arrive ----
+
+LOCAL = [("version",), ("version", "--json"), ("help",), ("help", "csv"), ("--help",), ("-h",),
+         ("csv", "--help"), ("study", "--help"), ("--version",), ("completion", "fish"),
+         ("help", "man"), ("help", "--json"), ("api", "--list"), ("api", "--describe", "get_studies"),
+         ("report", "merge", "-", "REPORT")]
+REMOTE = [("cat", FILE), ("ls", "demo"), ("ls", "--json", "demo"), ("show", "demo/north"),
+          ("csv", "-", "demo"), ("download", "--json", "OUT", "demo"), ("whoami",),
+          ("verify", "--json", "OUT", "demo"), ("api", "GET", "data/projects"),
+          ("uploads", "--json", "demo"), ("cp", f"igt:{FILE}", "-")]
+REPORT = '{"kind":"summary","status":"IGT_OK","seconds":1}\n'
+
+
+def without_output(where, command, home):
+    """Standard output is closed, or a full disk."""
+    script = f'exec "$@" {">&-" if where == "closed" else ">/dev/full"}'
+    return subprocess.run(["sh", "-c", script, "sh", *map(str, command)], input=b"demo\n",
+                          capture_output=True, env=environment(home), timeout=60)
+
+
+@pytest.mark.case("transfers-30")
+@pytest.mark.parametrize("where", ["closed", "full"])
+@pytest.mark.parametrize("arguments", LOCAL, ids=" ".join)
+def test_output_that_cannot_be_written(tmp_path, where, arguments):
+    report = tmp_path / "report.jsonl"
+    report.write_text(REPORT)
+    command = [program(), *[report if a == "REPORT" else a for a in arguments]]
+    done = without_output(where, command, tmp_path)
+    assert done.returncode == FAILED and b"could not be written" in done.stderr, done
+
+
+@pytest.mark.case("transfers-30")
+@pytest.mark.parametrize("where", ["closed", "full"])
+@pytest.mark.parametrize("arguments", REMOTE, ids=" ".join)
+def test_output_of_the_cloud_that_cannot_be_written(igtcloud, out, where, arguments):
+    """Nor does it end up in a file or a connection that got the number of the closed one."""
+    if arguments[0] == "uploads":
+        pytest.skip("there is nothing to print")
+    if arguments[0] == "verify":
+        igtcloud.run("download", out, "demo")
+    command = igtcloud.command(*[out if a == "OUT" else a for a in arguments])
+    done = without_output(where, command, igtcloud.home)
+    assert done.returncode == FAILED and b"could not be written" in done.stderr, done
+
+
+@pytest.mark.case("transfers-30")
+def test_token_that_cannot_be_written(igtcloud):
+    with background(igtcloud):
+        for where in ("closed", "full"):
+            done = without_output(where, [program(), "get-token"], igtcloud.home)
+            assert done.returncode == FAILED and b"could not be written" in done.stderr, done
+
+
+@pytest.mark.case("transfers-30")
+def test_all_streams_closed(igtcloud, out):
+    """No file becomes standard error, so nothing is written into it."""
+    command = [program(), "download", "--domain", igtcloud.url, str(out), "demo"]
+    subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], timeout=60,
+                   env=environment(igtcloud.home), start_new_session=True)
+    igtcloud.run("download", out, "demo")
+
+
+# ---- empty values ----
+
+@pytest.mark.case("security-18")
+@pytest.mark.parametrize("option", [
+    "domain", "user", "service-file", "ca-file", "timeout", "retries", "bwlimit", "log-file",
+    "report", "ext", "start", "end", "shard", "folder-structure", "journal", "category", "include",
+    "exclude", "concurrent-studies", "concurrent-files", "connections"])
+@pytest.mark.parametrize("form", ["two words", "="])
+def test_empty_option(tmp_path, option, form):
+    given = [f"--{option}="] if form == "=" else [f"--{option}", ""]
+    done = subprocess.run([program(), "download", *given, tmp_path / "out", "demo"],
+                          env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=30)
+    assert done.returncode == USAGE and f"--{option} '' is empty" in done.stderr, done
+
+
+@pytest.mark.case("security-18")
+@pytest.mark.parametrize("arguments", [("", "demo"), ("out", ""), ("out", "demo", ""),
+                                       ("out", "demo", "*", "")])
+def test_empty_argument(tmp_path, arguments):
+    done = subprocess.run([program(), "download", *arguments], env=environment(tmp_path), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=30, cwd=tmp_path)
+    assert done.returncode == USAGE and "is empty" in done.stderr, done
+
+
+@pytest.mark.case("security-18")
+@pytest.mark.parametrize("name", ["CLOUD_DOMAIN", "IGTCLOUD_DOMAIN"])
+def test_empty_domain_is_not_production(cloud, tmp_path, name):
+    """It is a slip, not a wish for the cloud that is the default. --domain says which is meant."""
+    done = Program("", tmp_path).run("csv", "-", "demo", env={name: ""}, status=USAGE)
+    assert name in done.err and "--domain" in done.err
+    Program(cloud.url, tmp_path).run("csv", "-", "demo", env={name: ""})
+
+
+# ---- variables of flags ----
+
+@pytest.mark.case("transfers-33")
+@pytest.mark.parametrize("word", ["off", "OFF", "no", "n", "false", "0", ""])
+def test_flag_that_is_off(igtcloud, out, word):
+    igtcloud.run("download", out, "demo")
+    done = igtcloud.run("download", "--json", out, "demo", env={"IGTCLOUD_OVERWRITE": word})
+    assert done.summary["filesSkipped"] == 1
+
+
+@pytest.mark.case("transfers-33")
+def test_flag_that_is_neither(igtcloud, out):
+    done = igtcloud.run("download", out, "demo", env={"IGTCLOUD_OVERWRITE": "never"}, status=USAGE)
+    assert "IGTCLOUD_OVERWRITE" in done.err

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""The password prompt on a terminal: echo is off while it waits, and as before in every other
+moment, whatever signal comes."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from igtcloud import DENIED, environment, program
+from terminal import Terminal
+
+SEED = "demo"
+QUESTION = b"password: "
+
+
+def prompt(cloud, home, *command):
+    command = command or ("whoami", "--user", "demo@example.com")
+    return Terminal([program(), command[0], "--domain", cloud.url, *command[1:]],
+                    environment(home, TERM="xterm"))
+
+
+def shell(cloud, home):
+    """An interactive shell, which has job control."""
+    terminal = Terminal(["/bin/bash", "--norc", "--noprofile", "--noediting", "-i"],
+                        environment(home, PS1="$ ", TERM="xterm", CLOUD_DOMAIN=cloud.url,
+                                    PATH=os.path.dirname(program()) + ":" + os.environ["PATH"]))
+    terminal.wait_for(b"$ ")
+    return terminal
+
+
+@pytest.fixture
+def cloud(sandbox):
+    return sandbox
+
+
+ENDING = ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "ABRT", "XCPU", "VTALRM",
+          "PROF", "IO", "PWR", "SYS", "TRAP", "SEGV", "RTMIN"]
+
+
+@pytest.mark.case("security-22")
+@pytest.mark.parametrize("name", ENDING)
+def test_a_signal_that_ends_it(cloud, home, name):
+    number = getattr(signal, f"SIG{name}")
+    terminal = prompt(cloud, home)
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    os.kill(terminal.pid, number)
+    terminal.wait()
+    assert terminal.has_echo()
+    caught = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
+    assert terminal.end() == caught.get(number, -number)
+
+
+@pytest.mark.case("security-22")
+@pytest.mark.parametrize("key, name", [(b"\x03", "INT"), (b"\x1c", "QUIT")])
+def test_a_key_that_ends_a_login_in_the_background(cloud, home, key, name):
+    """Both of its processes."""
+    terminal = prompt(cloud, home, "login", "--background", "--user", "demo@example.com")
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(key)
+    status = terminal.end()
+    assert status == (130 if name == "INT" else -signal.SIGQUIT)
+
+
+@pytest.mark.case("security-22", "transfers-6")
+@pytest.mark.parametrize("command", [b"igtcloud whoami -u demo@example.com",
+                                     b"igtcloud login --background -u demo@example.com"])
+def test_stop_and_continue(cloud, home, command):
+    """By the key, twice; what was typed before is forgotten, and nothing is ever shown."""
+    terminal = shell(cloud, home)
+    terminal.write(command + b"; echo status=$?\n")
+    terminal.wait_for(QUESTION)
+    for _ in range(2):
+        terminal.wait_for_echo(False)
+        terminal.write(b"half a pass")
+        terminal.write(b"\x1a")
+        terminal.wait_for(b"Stopped")
+        terminal.wait_for(b"$ ")
+        assert terminal.has_echo()
+        terminal.write(b"fg\n")
+        terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(b"demo\n")
+    terminal.wait_for(b"demo@example.com")
+    terminal.wait_for(b"$ ")
+    terminal.write(b"igtcloud logout; exit\n")
+    terminal.end()
+    assert b"half a pass" not in terminal.text and b"demo\r\n" not in terminal.text
+
+
+@pytest.mark.case("security-22")
+@pytest.mark.parametrize("name", ["TSTP", "STOP", "TTIN", "TTOU"])
+def test_stopped_by_a_signal(cloud, home, name):
+    terminal = shell(cloud, home)
+    terminal.write(b"igtcloud whoami -u demo@example.com\n")
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    pid = os.tcgetpgrp(terminal.fd)
+    os.kill(pid, getattr(signal, f"SIG{name}"))
+    terminal.wait_for(b"Stopped")
+    terminal.wait_for(b"$ ")
+    assert terminal.has_echo()
+    terminal.write(b"fg\n")
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(b"demo\n")
+    terminal.wait_for(b"demo@example.com at")
+    terminal.write(b"exit\n")
+    terminal.end()
+    assert b"demo\r\n" not in terminal.text
+
+
+@pytest.mark.case("security-22")
+def test_continued_in_the_background(cloud, home):
+    """It does not touch the terminal that is now the shell's."""
+    terminal = shell(cloud, home)
+    terminal.write(b"igtcloud whoami -u demo@example.com\n")
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(b"\x1a")
+    terminal.wait_for(b"Stopped")
+    terminal.wait_for(b"$ ")
+    terminal.write(b"bg; sleep 0.3; echo go''ne on\n")
+    terminal.wait_for(b"gone on")
+    assert terminal.has_echo()
+    terminal.write(b"fg\n")
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(b"demo\n")
+    terminal.wait_for(b"demo@example.com at")
+    terminal.write(b"exit\n")
+    terminal.end()
+    assert b"demo\r\n" not in terminal.text
+
+
+def test_signals_that_do_nothing(cloud, home):
+    terminal = prompt(cloud, home)
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    for name in ("WINCH", "CHLD", "URG"):
+        os.kill(terminal.pid, getattr(signal, f"SIG{name}"))
+    time.sleep(0.05)
+    assert not terminal.has_echo()
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.wait_for(QUESTION)
+    terminal.wait_for_echo(False)
+    terminal.write(b"wrong\n")
+    assert terminal.end() == DENIED
