@@ -374,3 +374,114 @@ def test_keys_that_stand_for_folders(tmp_path, home, out):
         igt.run("ls", "p/i/s/files")
         igt.run("download", "--dry-run", tmp_path / "dry", "p")
         assert not (tmp_path / "dry").exists()
+
+
+# ---- real ones ----
+
+LONG = bool(os.environ.get("IGTCLOUD_LONG"))
+MAKE = {
+    "ext4": (["mkfs.ext4", "-q"], ["mount"]),
+    "exfat": (["mkfs.exfat"], ["mount.exfat-fuse"]),
+    "ntfs": (["mkntfs", "-Fq"], ["ntfs-3g"]),
+}
+
+
+@contextlib.contextmanager
+def disk(folder, kind, mib):
+    """A disk of its own below the folder; skips where this machine cannot have one."""
+    place, image = folder / "disk", folder / "image"
+    place.mkdir()
+    loop = None
+    if kind in ("tmpfs", "ramfs"):
+        steps = [["mount", "-t", kind, "-o", f"size={mib}m", "none", place]]
+    else:
+        make, mount = MAKE[kind]
+        with open(image, "wb") as f:
+            f.truncate(mib * MIB)
+        if not shutil.which(make[0]) or not shutil.which(mount[0]):
+            pytest.skip(f"{make[0]} or {mount[0]} is not installed")
+        found = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True)
+        if found.returncode:
+            pytest.skip("no loop device")
+        loop = found.stdout.strip()
+        steps = [[*make, loop], [*mount, loop, place]]
+    for step in steps:
+        if os.geteuid() or subprocess.run(step, capture_output=True).returncode:
+            if loop:
+                subprocess.run(["losetup", "-d", loop], check=False)
+            pytest.skip(f"this machine cannot mount {kind}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+        if loop:
+            subprocess.run(["losetup", "-d", loop], check=True)
+        image.unlink(missing_ok=True)
+
+
+def free(place):
+    st = os.statvfs(place)
+    return st.f_bavail * st.f_frsize
+
+
+@pytest.mark.skipif(not LONG, reason="with IGTCLOUD_LONG")
+@pytest.mark.case("transfers-5", "transfers-8")
+@pytest.mark.parametrize("kind", ["ext4", "exfat", "ntfs", "ramfs", "tmpfs"])
+def test_real_disk(igtcloud, cloud, tmp_path, kind):
+    """Down, interrupted, on again, looked at, and up again; SIGTERM ends it soon."""
+    with disk(tmp_path, kind, 600) as place:
+        out = place / "d"
+        process = igtcloud.start("download", "--bwlimit", "30M", out, "huge")
+        cloud.wait_for(lambda: list(out.rglob("*.igtpart")))
+        time.sleep(0.7)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+        assert time.monotonic() - begun < 5
+        for _ in range(2):
+            done = igtcloud.run("download", "--json", out, "huge")
+        assert done.summary["filesSkipped"] == 2 and not leftovers(out)
+        igtcloud.run("verify", out, "huge")
+        folder = place / f"up/i{3 + list(('ext4', 'exfat', 'ntfs', 'ramfs', 'tmpfs')).index(kind)}/usb"
+        folder.mkdir(parents=True)
+        for n in range(50):
+            (folder / f"f{n}").write_bytes(os.urandom(20000))
+        (folder / "film").write_bytes(os.urandom(40 * MIB))
+        process = igtcloud.start("upload", "--bwlimit", "10M", place / "up", "in")
+        time.sleep(1.5)
+        subprocess.run("sync; echo 2 > /proc/sys/vm/drop_caches", shell=True, check=False)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == DONE, err
+        igtcloud.run("verify", place / "up", "in", folder.parent.name)
+
+
+@pytest.mark.skipif(not LONG, reason="with IGTCLOUD_LONG")
+@pytest.mark.case("security-2")
+@pytest.mark.parametrize("kind", ["ext4", "exfat", "ntfs", "tmpfs"])
+@pytest.mark.parametrize("by", ["list", "store"])
+def test_real_disk_that_is_too_small(igtcloud, cloud, home, tmp_path, kind, by):
+    """What does not fit leaves the disk as free as it was."""
+    with disk(tmp_path, kind, 80) as place, OddStore(cloud) as store:
+        if by == "store":
+            store.change = lambda ask, answer: answer.headers.update({"Content-Length": 2 ** 31}) \
+                if ask.method == "HEAD" else None
+            igtcloud = Program(store.gateway.url, home)
+        project = "huge" if by == "list" else "film"
+        before = free(place)
+        done = igtcloud.run("download", "--include", "film.bin", place / "d", project, status=None)
+        assert done.status in (FAILED, SOME_FAILED) and "free" in done.err
+        assert free(place) >= before - MIB and not leftovers(place)
+
+
+@pytest.mark.skipif(not LONG, reason="with IGTCLOUD_LONG")
+@pytest.mark.case("security-2")
+def test_ext4_that_fills_while_a_place_is_reserved(igtcloud, tmp_path):
+    """The look at the free space comes too early for this one: ext4's own failure is undone."""
+    with disk(tmp_path, "ext4", 80) as place:
+        out = place / "d"
+        out.mkdir()
+        before = free(place)
+        env = {"LD_PRELOAD": ODD, "ODD_BELOW": place, "ODD_CALLS": "statfs=28"}
+        done = igtcloud.run("download", "--include", "film.bin", out, "huge", status=FAILED, env=env)
+        assert "film.bin" in done.err
+        assert free(place) >= before - MIB and not leftovers(place)

@@ -6,6 +6,7 @@
  *   replace  rename over a file that is there
  *   rename   every rename
  *   inode    no failure: stat tells another inode number each time
+ *   statfs   no failure: all the space in the world is free
  *   full     fallocate takes the place of all that is free, as ext4 does, and then fails
  *
  * glibc's posix_fallocate, which writes to each block where the system has no such call, ends the
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -122,6 +124,14 @@ int renameat(int from, const char *old, int to, const char *path) {
   if (refusal("replace", to) && fstatat(to, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
     return refuse(refusal("replace", to));
   return REAL(renameat)(from, old, to, path);
+}
+
+int fstatvfs64(int fd, struct statvfs64 *st) {
+  int failed = REAL(fstatvfs64)(fd, st);
+
+  if (!failed && refusal("statfs", fd))
+    st->f_bavail = st->f_blocks = 1ul << 40;
+  return failed;
 }
 
 int fstat64(int fd, struct stat64 *st) {
