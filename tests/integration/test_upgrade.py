@@ -4,6 +4,7 @@ is installed but for the file with the release key (tests/upgrade), so that each
 its own; what is installed reads a key from nowhere."""
 
 import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -14,6 +15,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -159,6 +161,48 @@ def installed(tmp_path, keys):
 
 
 # ---- what should happen ----
+
+@pytest.mark.case("security-23")
+def test_what_a_killed_upgrade_left_is_removed(page, installed, keys):
+    """Not the file of an upgrade that runs, nor what has a name of another kind."""
+    old, busy = (installed.folder / f".igtcloud-upgrade-{c * 16}" for c in "ab")
+    other = installed.folder / ".igtcloud-upgrade.txt"
+    for file in (old, busy, other):
+        file.write_bytes(b"half")
+    page.latest("9.9.9")
+    page.release(keys, "9.9.9")
+    with open(busy) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        installed.upgrade(page)
+        assert not old.exists() and busy.exists() and other.exists()
+
+
+@pytest.mark.case("security-23")
+def test_killed_upgrade(installed, keys):
+    """Killed while it waits for the program; the next one finds nothing of it afterwards."""
+    with Page() as slow:
+        slow.latest("9.9.9")
+        path = slow.release(keys, "9.9.9")
+        asked = threading.Event()
+
+        def wait(handler):
+            asked.set()
+            time.sleep(2)
+            return None, {}, b""
+        slow.answers[path] = wait
+        process = subprocess.Popen([installed.file, "upgrade"], stdin=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=environment(
+            installed.folder.parent, IGTCLOUD_RELEASES=slow.url, TEST_RELEASE_KEY=keys.public))
+        assert asked.wait(30)
+        process.kill()
+        process.wait()
+    assert len(os.listdir(installed.folder)) == 2
+    with Page() as page:
+        page.latest("9.9.9")
+        page.release(keys, "9.9.9")
+        installed.upgrade(page)
+    installed.is_new()
+
 
 def test_upgrade(page, installed, keys):
     page.latest("9.9.9")
