@@ -91,6 +91,9 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err);
 
+/* fsync; a file system that has no such call (FUSE, some of NFS and CIFS) has lost nothing: false
+ * only when what was written is not kept, with errno. */
+bool igt__file_sync(int fd);
 int64_t igt__mtime_ns(const struct stat *st); /* nanoseconds since 1970 */
 
 /* The hidden name beside `path` under which it is built: "dir/.name.igtpart"; a name too long

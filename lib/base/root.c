@@ -360,6 +360,11 @@ bool igt__root_tells_at_close(const igt__root *root) {
   return root->tells_at_close;
 }
 
+bool igt__file_sync(int fd) {
+  return fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
+         errno == ENOTTY;
+}
+
 void igt__root_note_no_locks(igt__root *root, int why) {
   if (!__atomic_exchange_n(&root->no_locks, true, __ATOMIC_RELAXED))
     IGT__INFO(IGT_LOG_TRANSFER, "files below '%s' cannot be locked: %s", root->path, strerror(why));

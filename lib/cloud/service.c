@@ -34,7 +34,7 @@ static igt_status write_all(int fd, const char *data, size_t n, const char *path
     data += done;
     n -= (size_t)done;
   }
-  if (fsync(fd) != 0)
+  if (!igt__file_sync(fd))
     return igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
   return IGT_OK;
 }

@@ -420,7 +420,7 @@ static igt_status open_file(csv *c, igt_error *err) {
 
 static igt_status close_file(csv *c, igt_status status, igt_error *err) {
   if (c->partial.name && status == IGT_OK) {
-    if (fsync(c->fd) != 0 && errno != EINVAL)
+    if (!igt__file_sync(c->fd))
       status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
     else
       return igt__partial_commit(&c->partial, -1, false, err);
