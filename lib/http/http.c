@@ -118,6 +118,10 @@ uint64_t igt__http_slow_downs(const igt__http *http) {
   return atomic_load_explicit(&http->slow_downs, memory_order_relaxed);
 }
 
+void igt__http_set_slow_line(igt__http *http, bool slow) {
+  atomic_store_explicit(&http->slow_line, slow, memory_order_relaxed);
+}
+
 void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second) {
   igt__rate_set(&http->rate, bytes_per_second);
   for (unsigned i = 0; i < http->loop_count; i++)

@@ -44,6 +44,8 @@ unsigned igt__http_loops(const igt__http *http);
 uint64_t igt__http_requests(const igt__http *http); /* sent so far, each attempt; any thread */
 /* How often a server asked for fewer requests, or did not answer in time, so far. Any thread. */
 uint64_t igt__http_slow_downs(const igt__http *http);
+/* New connections are made for a line of few MB/s, or not. Any thread. */
+void igt__http_set_slow_line(igt__http *http, bool slow);
 void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second); /* any thread */
 
 /* What to do about a failed attempt. One table, in retry.c, decides. */
@@ -54,6 +56,9 @@ typedef enum igt__retry {
   IGT__RETRY_CREDENTIALS /* new credentials, then once more at once */
 } igt__retry;
 igt__retry igt__retry_class(const igt_error *err);
+/* For callers that repeat a request later, among others. */
+unsigned igt__http_retries(const igt__http *http);         /* the options' */
+unsigned igt__retry_delay_ms(unsigned n, int retry_after); /* the n-th back-off, from 1 */
 /* For callers on threads of their own that repeat what this room may not, such as a request that
  * creates, once they have looked: waits for the n-th back-off, from 1. False: cancelled, or n is
  * more than the options' retries. */

@@ -206,6 +206,7 @@ struct igt__http {
   igt__rate rate;
   _Atomic uint64_t requests; /* that left, each attempt */
   _Atomic uint64_t slow_downs;
+  atomic_bool slow_line;
 };
 
 /* Loops in turn, for callers who do not mind. */

@@ -569,6 +569,9 @@ static void succeed(struct igt__http_private *priv) {
   igt__request_end_loop(priv, IGT_OK);
 }
 
+/* More of a body than a listener's buffers take was acknowledged by somebody. */
+#define TAKEN (256u * 1024)
+
 /* Proxies and firewalls that have no more connections to give don't say SlowDown: they refuse, or
  * reset what they took. A new connection on which nothing came back is such a sign; one that was
  * used before may have been closed for its age, or by a line that is cut. */
@@ -582,7 +585,7 @@ static bool is_refused(const struct igt__http_private *priv, CURLcode code) {
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
   case CURLE_GOT_NOTHING:
-    return priv->down == 0 &&
+    return priv->down == 0 && priv->told < TAKEN &&
            curl_easy_getinfo(priv->slot->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK &&
            made > 0;
   default:

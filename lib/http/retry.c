@@ -122,6 +122,14 @@ int64_t igt__retry_delay_us(unsigned n, int retry_after) {
   return delay > floor ? delay : floor;
 }
 
+unsigned igt__http_retries(const igt__http *http) {
+  return http->retries;
+}
+
+unsigned igt__retry_delay_ms(unsigned n, int retry_after) {
+  return (unsigned)(igt__retry_delay_us(n, retry_after) / 1000);
+}
+
 bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel) {
   int64_t until = igt__mono_us() + igt__retry_delay_us(n, retry_after);
 

@@ -261,6 +261,14 @@ static void on_http_done(igt__http_request *http, igt_status status, const igt_e
   report(req, status, &err);
 }
 
+/* The caller's turn. */
+static void leave_to_caller(igt__s3_request *req, igt__retry *retry) {
+  if (!req->once || (*retry != IGT__RETRY_TRANSIENT && *retry != IGT__RETRY_THROTTLED))
+    return;
+  req->broke = true;
+  *retry = IGT__RETRY_NEVER;
+}
+
 static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__retry *retry) {
   igt__s3_request *req = http->payload;
   const struct igt__s3_request_private *priv = req->priv;
@@ -272,6 +280,7 @@ static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__re
   if (req->op == IGT__S3_CREATE_MULTIPART && http->attempts > 1 && *retry == IGT__RETRY_TRANSIENT &&
       (!err->http_status || err->http_status == 500))
     *retry = IGT__RETRY_NEVER;
+  leave_to_caller(req, retry);
   return false;
 }
 
@@ -288,7 +297,7 @@ static void reset_answer(igt__s3_request *req) {
   req->size_known = false;
   req->last_modified = 0;
   req->parts_count = req->next_marker = 0;
-  req->truncated = req->unverified = false;
+  req->truncated = req->unverified = req->broke = false;
   req->etag[0] = req->checksum_alg[0] = req->checksum[0] = req->sse[0] = '\0';
   igt__free(req->new_upload_id);
   req->new_upload_id = NULL;

@@ -121,6 +121,7 @@ struct igt__s3_request {
   size_t part_count;
   const char *prefix, *after; /* LIST_OBJECTS */
   unsigned marker;            /* LIST_PARTS: behind this number */
+  bool once; /* what the http room would repeat after a while, the caller does: see broke */
   igt__cancel *cancel;
   void *payload;
   igt_status (*on_headers)(igt__s3_request *req, igt_error *err);
@@ -141,6 +142,7 @@ struct igt__s3_request {
   char checksum_alg[16];  /* "sha256", "crc32c", ...: of x-amz-checksum-*; "" */
   char checksum[64];      /* base64, with "-N" when composite */
   char sse[32];           /* x-amz-server-side-encryption */
+  bool broke;             /* once: a failure that another attempt may mend */
   bool unverified;        /* a body without MD5: nothing tells what the store has. An error; the
                              body is to be sent again with MD5 */
   char *new_upload_id;    /* CREATE_MULTIPART; freed by _finish */

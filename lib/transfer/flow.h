@@ -21,6 +21,7 @@ typedef struct igt__flow {
   unsigned windows; /* so many were measured */
   int64_t window_at;
   uint64_t window_bytes;
+  uint64_t burst;   /* bytes to come that only fill buffers on the way */
   int64_t began_at; /* the first piece; 0: none yet */
   int64_t last_at;  /* the last one that began before any byte moved */
   int64_t lag_us;   /* from then to the first byte; 0: none yet */
@@ -33,14 +34,17 @@ typedef struct igt__flow {
   uint64_t mark_bytes;
   int64_t hold_until, hold_us;
   int64_t lost_at;
-  bool waiting; /* a piece was refused since */
+  unsigned losing;     /* pieces that were lost and have not ended yet */
+  unsigned ended_well; /* large ones, since the last loss */
+  bool alone;          /* two at once were lost without one that ended well */
+  bool waiting;        /* a piece was refused since */
 } igt__flow;
 
 void igt__flow_init(igt__flow *flow, unsigned most, int64_t now_us);
 /* A piece of so many bytes may begin, because the line is fast enough for it beside the others; */
 bool igt__flow_fits(const igt__flow *flow, uint64_t bytes, int64_t now_us);
 /* or because few are in flight. */
-bool igt__flow_has_place(const igt__flow *flow, uint64_t bytes);
+bool igt__flow_has_place(const igt__flow *flow, uint64_t bytes, int64_t now_us);
 /* It had to wait: more pieces at once may be tried. */
 void igt__flow_refused(igt__flow *flow, int64_t now_us);
 void igt__flow_begin(igt__flow *flow, uint64_t bytes, int64_t now_us);

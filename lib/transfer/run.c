@@ -23,6 +23,7 @@
 /* A study with small files needs new credentials after a few round trips. */
 #define GRANTERS_MAX 16
 #define PROGRESS_MS 100
+#define SLOW_LINE 4e6 /* bytes a second */
 #define KEEP_SESSION_US 500000
 
 /* ---- begin and end ---- */
@@ -254,6 +255,12 @@ static void keep_session(igt__run *run) {
     igt__pool_add(run->helpers, keep_session_task, run);
 }
 
+static void tell_line(igt__run *run) {
+  double rate = igt__sched_rate(run->sched);
+
+  igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
+}
+
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
   int64_t shown = 0, kept = igt__mono_us();
@@ -277,6 +284,7 @@ igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
       slow_downs = igt__http_slow_downs(run->http);
       igt__sched_slow_down(run->sched);
     }
+    tell_line(run);
     (void)igt__journal_flush(run->journal, NULL);
     if (done)
       break;

@@ -132,7 +132,8 @@ static void queue_locked(igt__sched *sched, igt__lane *lane, igt__work *work) {
 static bool fits_locked(igt__sched *sched, const igt__work *work, int64_t now) {
   if (sched->stopped || igt__flow_fits(&sched->flow, work->weight, now))
     return true;
-  if ((work->begun || sched->queued_begun == 0) && igt__flow_has_place(&sched->flow, work->weight))
+  if ((work->begun || sched->queued_begun == 0) &&
+      igt__flow_has_place(&sched->flow, work->weight, now))
     return true;
   sched->refused = true;
   return false;

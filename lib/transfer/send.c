@@ -14,6 +14,8 @@
 
 /* Up to here a file is held while it is sent: lib/http sends as much in one piece. */
 #define HELD_MOST ((uint64_t)64 * 1024)
+/* A PUT that takes longer is worth the requests of a multipart upload. */
+#define LONG_S 5.0
 
 static void send_free(send_work *s) {
   if (s->fd >= 0)
@@ -171,6 +173,7 @@ send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err) {
   p->req.cancel = s->run->cancel;
   p->req.on_progress = on_progress;
   p->req.on_restart = on_restart;
+  p->began_us = igt__mono_us();
   return p;
 }
 
@@ -238,6 +241,7 @@ static void put_done(igt__s3_request *req, igt_status status, const igt_error *f
   send_work *s = p->s;
   igt__sched *sched = s->run->sched;
   uint64_t weight = s->work.weight;
+  bool again;
   igt_error err = failure && status != IGT_OK ? *failure : (igt_error)IGT_ERROR_INIT;
 
   igt__send_settle_count(p, status == IGT_OK, s->local.size);
@@ -249,12 +253,36 @@ static void put_done(igt__s3_request *req, igt_status status, const igt_error *f
   s->moved = p->counted;
   (void)snprintf(s->etag, sizeof s->etag, "%s", req->etag);
   igt__digest_text(req->sha256, 0, s->digest);
+  again = status != IGT_OK && igt__send_again(p, &err);
   igt__send_piece_free(p);
   if (status == IGT_OK)
     igt__send_stored(s);
-  else
+  else if (!again)
     igt__send_failed(s, status, &err);
   igt__sched_piece_done(sched, weight);
+}
+
+void igt__send_put_back(send_work *s, bool stopping) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (stopping) {
+    igt__send_failed(s, igt__fail(&err, IGT_E_CANCELLED, "interrupted"), &err);
+    return;
+  }
+  pthread_mutex_lock(&s->lock);
+  s->busy = false;
+  pthread_mutex_unlock(&s->lock);
+  igt__sched_more(s->run->sched, &s->work);
+}
+
+/* A file of two parts goes on where it was interrupted; worth it when each takes long. */
+static bool better_in_parts(const send_work *s) {
+  double rate;
+
+  if (s->local.size <= IGT__SEND_PART_LEAST)
+    return false;
+  rate = igt__sched_rate(s->run->sched);
+  return (rate > 0 && (double)s->local.size > rate * LONG_S) || igt__send_has_parts(s);
 }
 
 static void put_task(void *arg) {
@@ -263,8 +291,15 @@ static void put_task(void *arg) {
   uint64_t weight = s->work.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__send_open(s, &err);
-  send_piece *p = status == IGT_OK ? igt__send_piece_new(s, IGT__S3_PUT, &err) : NULL;
+  send_piece *p = NULL;
 
+  if (status == IGT_OK && better_in_parts(s)) {
+    s->large = true;
+    igt__pool_add(s->run->helpers, igt__send_prepare, s);
+    return;
+  }
+  if (status == IGT_OK)
+    p = igt__send_piece_new(s, IGT__S3_PUT, &err);
   if (p)
     status = s->local.size <= HELD_MOST ? hold_body(p, &err)
                                         : igt__send_set_body(p, 0, s->local.size, &err);
@@ -276,6 +311,7 @@ static void put_task(void *arg) {
     return;
   }
   p->req.on_done = put_done;
+  p->req.once = !p->held;
   s->told.loop = igt__run_loop(s->run);
   igt__s3_submit(s->run->s3, s->told.loop, &p->req);
 }
@@ -283,7 +319,7 @@ static void put_task(void *arg) {
 /* ---- the scheduler's side ---- */
 
 static unsigned next_missing(const send_work *s, unsigned from) {
-  while (from < s->part_count && s->parts[from].size)
+  while (from < s->part_count && (s->parts[from].size || s->parts[from].number))
     from++;
   return from;
 }
@@ -303,6 +339,7 @@ static bool take(igt__work *work, unsigned *number, bool *more) {
     any = s->status == IGT_OK && s->next_part < s->part_count;
     if (any) {
       *number = s->next_part++;
+      s->parts[*number].number = *number + 1;
       *more = next_missing(s, s->next_part) < s->part_count;
       s->in_flight++;
     }
@@ -350,7 +387,8 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;
-  s->work.weight = s->large ? IGT__SEND_PART : s->local.size;
+  s->progress_at = igt__mono_us();
+  s->work.weight = s->large ? IGT__SEND_PART_LEAST : s->local.size;
   s->work.take = take;
   s->work.start = start;
   s->work.drop = drop;

@@ -6,8 +6,11 @@
 
 #include "transfer/send.h"
 
-/* As the existing client: one PUT below this size, parts of this size from it on. */
+/* As the existing client: one PUT below this size, and parts of this size, on a good line. */
 #define IGT__SEND_PART ((uint64_t)8 * 1024 * 1024)
+/* S3 takes no smaller ones but the last. On a slow line, and as long as it is not known what line
+ * it is: a part that is not complete when the line is cut is lost. */
+#define IGT__SEND_PART_LEAST ((uint64_t)5 * 1024 * 1024)
 
 typedef struct send_work {
   igt__work work;
@@ -29,14 +32,16 @@ typedef struct send_work {
   uint64_t part_size;
   unsigned part_count;
   char *upload_id;
-  igt__s3_part *parts; /* size 0: not stored yet */
+  igt__s3_part *parts; /* size 0: not stored; and number 0: nor in flight */
   bool whole;          /* an earlier run completed it */
   bool other_inode;    /* than the run that began it saw: its content is compared */
   bool held;           /* igt__journal_hold_upload */
   unsigned restarts;
   pthread_mutex_t lock; /* what follows, and parts */
   bool busy, ready;
-  unsigned next_part, in_flight, missing; /* next_part from 0 */
+  unsigned next_part, in_flight, missing; /* next_part from 0; in_flight: or waits for its retry */
+  unsigned tries;                         /* since the last part was stored */
+  int64_t progress_at, failed_at;         /* of the last part, or the beginning; the last try */
   igt_status status;                      /* the first failure */
   igt_error *error;                       /* and its words; NULL: there was no memory for them */
 } send_work;
@@ -46,6 +51,7 @@ typedef struct send_piece {
   send_work *s;
   unsigned part; /* from 0 */
   uint64_t counted;
+  int64_t began_us;
   char *held; /* a small file's bytes; NULL: they are read as they go */
 } send_piece;
 
@@ -65,9 +71,23 @@ void igt__send_settle_count(send_piece *p, bool good, uint64_t size);
 /* The file, unchanged since it was planned. */
 igt_status igt__send_open(send_work *s, igt_error *err);
 
+/* A PUT that broke off may be given out again, or ends with the run. */
+void igt__send_put_back(send_work *s, bool stopping);
+
+/* ---- send_again.c ---- */
+
+/* The piece has failed. True: the scheduler gets it again after a while (igt__send_part_back,
+ * igt__send_put_back). False: err stands, and says how often it was tried. */
+bool igt__send_again(const send_piece *p, igt_error *err);
+/* Something was stored. Under s->lock. */
+void igt__send_progress(send_work *s);
+
 /* ---- send_parts.c ---- */
 
 void igt__send_part(send_work *s, unsigned i);
+void igt__send_part_back(send_work *s, unsigned i, bool stopping);
+/* An earlier run began to send this file in parts. */
+bool igt__send_has_parts(const send_work *s);
 /* The task that takes an upload up again or begins it, and lets parts be given out. */
 void igt__send_prepare(void *send_work);
 

@@ -13,6 +13,8 @@
 /* An upload that somebody else ended is begun anew so often. */
 #define MAX_RESTARTS 2
 #define HOLD_POLL_US 50000
+/* Bytes a second from which on a part of 8 MiB is a matter of less than half a second. */
+#define FAST_RATE 20e6
 #define PLACE_MAX 65536 /* names of the cloud, and a path of at most 4,096 bytes */
 
 static uint64_t part_length(const send_work *s, unsigned i) {
@@ -21,11 +23,40 @@ static uint64_t part_length(const send_work *s, unsigned i) {
   return s->local.size - first < s->part_size ? s->local.size - first : s->part_size;
 }
 
+static uint64_t count_of(const send_work *s, uint64_t part_size) {
+  return (s->local.size + part_size - 1) / part_size;
+}
+
+/* An upload that was begun goes on with its parts, whatever the line is now. */
+static bool size_of_begun(const send_work *s, uint64_t *part_size) {
+  igt__journal_upload old;
+
+  if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &old) ||
+      old.size != s->local.size || old.part_size < IGT__SEND_PART_LEAST ||
+      count_of(s, old.part_size) > IGT__S3_MAX_PARTS)
+    return false;
+  *part_size = old.part_size;
+  return true;
+}
+
+bool igt__send_has_parts(const send_work *s) {
+  uint64_t part_size;
+
+  return size_of_begun(s, &part_size);
+}
+
+/* All parts of an object are alike, or nobody could check its ETag; so the rate at its beginning
+ * decides. */
 static void count_parts(send_work *s) {
-  s->part_size = IGT__SEND_PART;
-  while ((s->local.size + s->part_size - 1) / s->part_size > IGT__S3_MAX_PARTS)
-    s->part_size *= 2;
-  s->part_count = (unsigned)((s->local.size + s->part_size - 1) / s->part_size);
+  double rate = igt__sched_rate(s->run->sched);
+
+  if (!size_of_begun(s, &s->part_size)) {
+    s->part_size = rate >= FAST_RATE ? IGT__SEND_PART : IGT__SEND_PART_LEAST;
+    while (count_of(s, s->part_size) > IGT__S3_MAX_PARTS)
+      s->part_size *= 2;
+  }
+  s->part_count = (unsigned)count_of(s, s->part_size);
+  s->work.weight = s->part_size;
 }
 
 static bool is_known(const igt__journal_part *known, size_t count, const igt__s3_part *part,
@@ -408,6 +439,7 @@ static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt
   s->in_flight--;
   if (status == IGT_OK) {
     keep_part(s, i, req);
+    igt__send_progress(s);
     s->missing--;
   } else if (s->status == IGT_OK) {
     s->status = status;
@@ -420,11 +452,31 @@ static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt
     igt__pool_add(s->run->helpers, status == IGT_OK ? complete_task : parts_failed_task, s);
 }
 
+void igt__send_part_back(send_work *s, unsigned i, bool stopping) {
+  igt_error err = IGT_ERROR_INIT;
+  bool failed;
+
+  pthread_mutex_lock(&s->lock);
+  failed = s->status != IGT_OK;
+  if (!failed && !stopping) {
+    s->in_flight--;
+    s->parts[i].number = 0;
+    if (i < s->next_part)
+      s->next_part = i;
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (failed || stopping)
+    part_ended(s, i, NULL, igt__fail(&err, IGT_E_CANCELLED, "interrupted"), &err);
+  else
+    igt__sched_more(s->run->sched, &s->work);
+}
+
 static void part_done(igt__s3_request *req, igt_status status, const igt_error *err) {
   send_piece *p = req->payload;
   send_work *s = p->s;
   igt__sched *sched = s->run->sched;
   uint64_t weight = s->work.weight;
+  igt_error mine = err && status != IGT_OK ? *err : (igt_error)IGT_ERROR_INIT;
 
   igt__send_settle_count(p, status == IGT_OK, part_length(s, p->part));
   if (req->unverified) { /* once: now with MD5, and in the same slot */
@@ -436,7 +488,8 @@ static void part_done(igt__s3_request *req, igt_status status, const igt_error *
   pthread_mutex_lock(&s->lock);
   s->moved += p->counted;
   pthread_mutex_unlock(&s->lock);
-  part_ended(s, p->part, req, status, err);
+  if (status == IGT_OK || !igt__send_again(p, &mine))
+    part_ended(s, p->part, req, status, &mine);
   igt__send_piece_free(p);
   igt__sched_piece_done(sched, weight);
 }
@@ -459,6 +512,7 @@ static void part_task(void *arg) {
   p->req.upload_id = s->upload_id;
   p->req.part_number = p->part + 1;
   p->req.on_done = part_done;
+  p->req.once = true;
   igt__s3_submit(s->run->s3, igt__run_loop(s->run), &p->req);
 }
 

@@ -39,7 +39,7 @@ class Rate:
 
 
 class BadLink:
-    def __init__(self, up=0, down=0, delay=0, cut=0, life=0, cut_bytes=0, port=0):
+    def __init__(self, up=0, down=0, delay=0, cut=0, life=0, cut_bytes=0, cut_up=0, port=0):
         self.up, self.down, self.delay = Rate(up), Rate(down), delay
         self.cut, self.life, self.cut_bytes = cut, life, cut_bytes
         self.target = None
@@ -48,6 +48,7 @@ class BadLink:
         self.cuts = 0
         self.on_cut = None   # called after a cut, before any new connection
         self.open, self.next_cut = set(), cut_bytes
+        self.cut_up, self.next_cut_up = cut_up, cut_up  # as cut_bytes, on the way up
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", port))
@@ -156,6 +157,9 @@ class BadLink:
         self.passed_up += 0 if down else n
         if down and self.cut_bytes and self.passed >= self.next_cut:
             self.next_cut = self.passed + self.cut_bytes
+            self._cut_all()
+        if not down and self.cut_up and self.passed_up >= self.next_cut_up:
+            self.next_cut_up = self.passed_up + self.cut_up
             self._cut_all()
 
 

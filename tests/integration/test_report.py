@@ -8,7 +8,7 @@ import os
 import pytest
 
 from igtcloud import FAILED, NOT_FOUND, SOME_FAILED
-from uploads import MIB, Place, epd, institute, items, pattern, put, seed
+from uploads import MIB, PART, Place, epd, institute, items, pattern, put, seed
 
 SEED = seed(
     epd(institute("i", {"name": "s", "files": [
@@ -69,9 +69,9 @@ def test_upload(cloud, igtcloud, name, tmp_path):
     assert a["studyDatabaseId"] == study["studyDatabaseId"]
     assert a["local"] == str(up / name / "s/a") and a["key"] == study["s3Prefix"] + "files/a"
     assert a["digest"] == "sha256:" + hashlib.sha256(b"alpha").hexdigest()
-    parts = b"".join(hashlib.sha256(large[n:n + 8 * MIB]).digest() for n in (0, 8 * MIB))
+    parts = b"".join(hashlib.sha256(large[n:n + PART]).digest() for n in (0, PART))
     assert files["sub/ü \"q\"\n.bin"]["digest"] == \
-        f"sha256-parts-{8 * MIB}:" + hashlib.sha256(parts).hexdigest()
+        f"sha256-parts-{PART}:" + hashlib.sha256(parts).hexdigest()
     assert files["b"]["result"] == "failed" and files["b"]["status"] == "IGT_E_FORBIDDEN"
     assert items(done, kind="study")[0]["status"] == "IGT_E_SOME_FAILED"
     assert items(done, kind="other")[0]["path"] == str(up / name / "stray")

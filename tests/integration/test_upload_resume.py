@@ -10,7 +10,7 @@ import pytest
 
 from igtcloud import SOME_FAILED
 from sandbox import BUCKET
-from uploads import Film, PART, Place, SIZE, epd, institute, items, pattern, put, seed
+from uploads import MULTIPART, Film, PART, Place, SIZE, epd, institute, items, pattern, put, seed
 
 SEED = seed(epd(*[institute(f"lab{n}") for n in range(20)]))
 
@@ -37,7 +37,7 @@ def test_in_parts(cloud, igtcloud, film):
     assert len(cloud.requests(method="POST", path="*upload-completed")) == 1
 
 
-@pytest.mark.parametrize("size, parts", [(PART - 1, 0), (PART, 1), (PART + 1, 2)])
+@pytest.mark.parametrize("size, parts", [(MULTIPART - 1, 0), (MULTIPART, 2), (2 * PART + 1, 3)])
 def test_where_parts_begin(cloud, igtcloud, film, size, parts):
     film.content = pattern(size)
     film.path.write_bytes(film.content)

@@ -79,7 +79,7 @@ def test_forms(igtcloud, killed):
     assert rest == [str(SIZE), str(2 * PART), str(killed.path), place]
     head, line = igtcloud.run("uploads", env={"IGTCLOUD_FORCE_TTY": "1"}).text.splitlines()
     assert head.split() == ["STATE", "SINCE", "SIZE", "STORED", "FILE", "PLACE"]
-    assert "32.0 MiB" in line and "16.0 MiB" in line
+    assert "20.0 MiB" in line and "10.0 MiB" in line
     assert igtcloud.run("uploads", "--fields", "parts,place").text == f"2\t{place}\n"
     assert listed(igtcloud, "--fields", "parts") == [{"parts": 2}]
     done = igtcloud.run("uploads", "--fields", "colour", status=USAGE)
@@ -125,7 +125,7 @@ def test_nobody_to_ask(igtcloud, killed):
 
 @pytest.mark.parametrize("answer, status", [("n", FAILED), ("y", 0)])
 def test_it_asks(igtcloud, killed, answer, status):
-    question = r"The store has 16.0 MiB of 1 unfinished upload. 1 of them could still go on .* End it\?"
+    question = r"The store has 10.0 MiB of 1 unfinished upload. 1 of them could still go on .* End it\?"
     ended, screen = igtcloud.on_terminal("uploads", "--abort", answers=[(question, answer)])
     assert ended == status and str(killed.path) in screen
     assert len(killed.uploads()) == len(listed(igtcloud)) == (0 if answer == "y" else 1)

@@ -7,7 +7,8 @@ from rest_client import RestClient
 from sandbox import BUCKET
 
 MIB = 1024 * 1024
-PART = 8 * MIB
+PART = 5 * MIB  # what the program sends until it knows the line
+MULTIPART = 8 * MIB  # the size from which on it does
 SIZE = 4 * PART + 5
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 NEW_STUDY = "/api/data/hospitals/*/studies"

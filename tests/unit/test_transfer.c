@@ -289,7 +289,8 @@ static void test_check(void **state) {
   assert_string_equal(by, ""); /* parts of unknown size */
 }
 
-/* A store that does not tell its parts: 8 MiB each fit the size and the count, or nothing does. */
+/* A store that does not tell its parts: 8 or 5 MiB each fit the size and the count, or nothing
+ * does. */
 static void test_check_guess(void **state) {
   const uint64_t mib = 1 << 20;
   igt__check_facts facts = {"0123456789abcdef0123456789abcdef-3", "", "", ""};
@@ -301,7 +302,11 @@ static void test_check_guess(void **state) {
   assert_false(igt__check_guess_part_size(&check, 16 * mib));
   assert_false(igt__check_guess_part_size(&check, 24 * mib + 1));
   assert_true(igt__check_needs_part_size(&check));
+  assert_true(igt__check_guess_part_size(&check, 12 * mib));
+  assert_int_equal(check.part_size, 5 * mib);
+  check.part_size = 0;
   assert_true(igt__check_guess_part_size(&check, 24 * mib));
+  assert_int_equal(check.part_size, 8 * mib);
   assert_false(igt__check_needs_part_size(&check));
   /* Other bytes, or other parts: who knows. */
   igt__check_update(&check, "hello", 5);
@@ -663,7 +668,8 @@ static void line_begin_pieces(line *l) {
   for (unsigned i = 0; i < 64; i++) {
     if (l->piece[i].left > 0)
       continue;
-    if (!igt__flow_fits(&l->flow, l->size, l->now) && !igt__flow_has_place(&l->flow, l->size)) {
+    if (!igt__flow_fits(&l->flow, l->size, l->now) &&
+        !igt__flow_has_place(&l->flow, l->size, l->now)) {
       igt__flow_refused(&l->flow, l->now);
       return;
     }
@@ -719,17 +725,16 @@ static line line_new(double total, double each, int64_t lag, uint64_t size) {
 
 static void test_flow(void **state) {
   (void)state;
-  /* A slow line: one large piece, a second one now and then to see whether that helps. */
+  /* A slow line: one or two large pieces, so that some end before a cut after 15 s. */
   line l = line_new(1e6, 1e9, 50000, 5 * MIB);
-  line_run(&l, 2.5);
-  assert_int_equal(l.most, 1);
-  line_run(&l, 12.5);
+  line_run(&l, 15);
   assert_true(l.most <= 2);
-  assert_true(l.done >= 2); /* before a cut after 15 s */
-  line_run(&l, 20);
-  l.most = 0;
-  line_run(&l, 20);
+  assert_true(l.done >= 2);
+  line_run(&l, 10);
   assert_true(l.most <= 2);
+  l = line_new(250e3, 1e9, 50000, 5 * MIB);
+  line_run(&l, 43);
+  assert_true(l.done >= 2);
   /* 8 MB/s, ended after 1.6 s: two pieces of 5 MiB are through. */
   l = line_new(8e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 1.6);
@@ -740,7 +745,7 @@ static void test_flow(void **state) {
   assert_true(l.most >= 16);
   /* Far away: no connection has more than 1 MB/s, together they have 30. */
   l = line_new(30e6, 1e6, 200000, 8 * MIB);
-  line_run(&l, 12);
+  line_run(&l, 40);
   assert_true(l.running >= 8);
   /* Small pieces never wait on any line that moves them within seconds. */
   l = line_new(30e6, 100e3, 200000, 16384);
@@ -756,7 +761,7 @@ static void test_flow_changes(void **state) {
   assert_true(l.running > 8);
   l.total = 1e6;
   line_run(&l, 1000);
-  assert_true(l.running <= 2);
+  assert_true(l.running <= 4);
   l.total = 200e6;
   line_run(&l, 10);
   assert_true(l.running > 8);
@@ -765,7 +770,7 @@ static void test_flow_changes(void **state) {
   line_run(&l, 500);
   l.most = 0;
   line_run(&l, 100);
-  assert_true(l.most <= 3);
+  assert_true(l.most <= 4);
   /* What was in flight is lost when the line is cut: no attempt at more for a while. */
   l = line_new(1e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 2);
@@ -780,7 +785,7 @@ static void test_flow_changes(void **state) {
       }
     l.most = 0;
     line_run(&l, 14);
-    assert_int_equal(l.most, 1);
+    assert_true(l.most <= 2);
   }
 }
 
