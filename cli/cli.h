@@ -60,6 +60,7 @@ typedef struct settings {
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
   bool include_clutter;
   bool portable_names;
+  const char *min_age;
   bool submit, files, append, background;
   bool ignore_unknown, trust_study_json;
   const char *flat_names;

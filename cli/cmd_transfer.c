@@ -79,6 +79,38 @@ int cmd_download(settings *s) {
   return status;
 }
 
+/* "90", "90s", "10m", "2h", "1d". */
+static bool parse_duration(const char *name, const char *text, int64_t *seconds) {
+  static const struct {
+    char unit;
+    int64_t seconds;
+  } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  char *end;
+  long long n = strtoll(text, &end, 10);
+
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    bool ends = !*end || !end[1];
+    if (end > text && *text >= '0' && *text <= '9' && ends && *end == units[i].unit &&
+        n <= 1000000) {
+      *seconds = n * units[i].seconds;
+      return true;
+    }
+  }
+  usage_error("--%s '%s' is not a duration such as 90s, 10m, 2h or 1d", name, text);
+  return false;
+}
+
+/* 0 is said, too: what is submitted is then not looked at for its age. */
+static bool take_min_age(const settings *s, int64_t *min_age) {
+  if (!s->min_age)
+    return true;
+  if (!parse_duration("min-age", s->min_age, min_age))
+    return false;
+  if (*min_age == 0)
+    *min_age = -1;
+  return true;
+}
+
 int cmd_upload(settings *s) {
   igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
@@ -89,7 +121,8 @@ int cmd_upload(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment))
+  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment) ||
+      !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("--category can be given once for an upload");

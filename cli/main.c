@@ -71,8 +71,20 @@ const option common_options[] = {
        "FORM",                                                                                       \
        "flat|hierarchical",                                                                          \
        "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                     \
-      {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},   \
-      {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},     \
+      {"include",                                                                                    \
+       0,                                                                                            \
+       OPTION_LIST,                                                                                  \
+       AT(include),                                                                                  \
+       "GLOB",                                                                                       \
+       NULL,                                                                                         \
+       "only files that match, or lie in a folder that does; repeatable"},                           \
+      {"exclude",                                                                                    \
+       0,                                                                                            \
+       OPTION_LIST,                                                                                  \
+       AT(exclude),                                                                                  \
+       "GLOB",                                                                                       \
+       NULL,                                                                                         \
+       "no files that match, or lie in a folder that does; repeatable"},                             \
       {"checksum",                                                                                   \
        0,                                                                                            \
        OPTION_FLAG,                                                                                  \
@@ -129,6 +141,8 @@ static const option download_options[] = {
     END};
 
 static const option upload_options[] = {
+    {"min-age", 0, OPTION_TEXT, AT(min_age), "DURATION", NULL,
+     "leave out files changed less long ago: 90s, 10m, 2h, 1d"},
     {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
      "submit each study whose files are all there; asks for the password"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
@@ -152,8 +166,10 @@ static const option verify_options[] = {
      "only the project's own files, in LOCAL_FOLDER/files"},
     {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
      "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
-    {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL, "only files that match; repeatable"},
-    {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL, "no files that match; repeatable"},
+    {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL,
+     "only files that match, or lie in a folder that does; repeatable"},
+    {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL,
+     "no files that match, or lie in a folder that does; repeatable"},
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
     IGNORE_UNKNOWN,
     TRUST_STUDY_JSON,

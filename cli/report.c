@@ -188,7 +188,8 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
       out,
       ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
       "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
-      "\"filesIgnored\":%llu,\"filesClutter\":%llu,\"filesIncomplete\":%llu,\"filesUnverified\":%"
+      "\"filesIgnored\":%llu,\"filesClutter\":%llu,\"filesYoung\":%llu,\"filesIncomplete\":%llu,"
+      "\"filesUnverified\":%"
       "llu,"
       "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
       "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
@@ -198,12 +199,13 @@ static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
       (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
       (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
       (unsigned long long)s->files_ignored, (unsigned long long)s->files_clutter,
-      (unsigned long long)s->files_incomplete, (unsigned long long)s->files_unverified,
-      (unsigned long long)s->bytes_done, (unsigned long long)s->bytes_moved,
-      (unsigned long long)s->bytes_skipped, (unsigned long long)s->files_same,
-      (unsigned long long)s->bytes_same, (unsigned long long)s->files_different,
-      (unsigned long long)s->files_missing_here, (unsigned long long)s->files_missing_there,
-      (unsigned long long)s->files_unchecked, (unsigned long long)s->requests, s->seconds);
+      (unsigned long long)s->files_young, (unsigned long long)s->files_incomplete,
+      (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
+      (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
+      (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
+      (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
+      (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
+      (unsigned long long)s->requests, s->seconds);
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
@@ -260,8 +262,10 @@ static void print_summary(const report *r, const igt_summary *s) {
   note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
   note(s->files_unverified, "file", "files",
        " could not be checked: the store knows no digest that fits");
-  note(s->files_ignored - s->files_incomplete - s->files_clutter, "file was", "files were",
-       " left out");
+  note(s->files_young, "file was", "files were",
+       " changed a short time ago (--min-age), and left out");
+  note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file was",
+       "files were", " left out");
   note(s->files_clutter, "file", "files",
        " of macOS or Windows left out (._*, .DS_Store, Thumbs.db, ...): --include-clutter takes "
        "them");

@@ -130,6 +130,7 @@ typedef struct igt_summary {
                                    became of them is not known */
   uint64_t imports, imports_failed; /**< DICOM imports; they are not among the studies */
   uint64_t imports_handed_over;     /**< the cloud has been asked to sort them into studies */
+  uint64_t files_young; /**< of the files_ignored: changed a short time ago (min_age) */
 } igt_summary;
 
 /** Options that download and upload share. Zero means the default. */
@@ -196,13 +197,18 @@ typedef struct igt_upload_options {
   const char *source;      /**< required: LOCAL_FOLDER */
   unsigned category;       /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
                                 IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
-  const char *submit_password; /**< not NULL: each study whose files are all there is submitted */
+  const char *submit_password; /**< not NULL: each study whose files are all there is submitted,
+                                    unless one of them may still be written: it was changed within
+                                    the last minute, or within min_age */
   bool whole_flat_names;       /**< flat: the patient of a new study is the whole name of its folder,
                                     as with the Python client; else what is before "---" */
+  int64_t min_age; /**< seconds: files that were changed later than so long ago are left out, since
+                        they may still be written. 0: none is, and submit_password goes by a minute;
+                        negative: nor does submit_password look at their age */
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT                                                                    \
   {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
-   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false}
+   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false, 0}
 
 /**
  * Uploads a folder. Errors as for igt_download; IGT_E_NO_FILE when source is no folder.

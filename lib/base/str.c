@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits.h"
+
 bool igt__str_eq(const char *a, const char *b) {
   return a && b ? strcmp(a, b) == 0 : a == b;
 }
@@ -266,4 +268,27 @@ bool igt__glob_match(const char *pattern, const char *path) {
     return match_path(pattern, slash ? slash + 1 : path);
   }
   return match_path(pattern[0] == '/' ? pattern + 1 : pattern, path);
+}
+
+bool igt__glob_selects(const char *pattern, const char *path) {
+  char folder_pattern[IGT__MAX_PATH + 1], folder[IGT__MAX_PATH + 1];
+  size_t n;
+
+  while (pattern[0] == '.' && pattern[1] == '/')
+    pattern += 2;
+  n = strlen(pattern);
+  bool folders_only = n > 1 && pattern[n - 1] == '/';
+  if (!folders_only && igt__glob_match(pattern, path))
+    return true;
+  while (n > 1 && pattern[n - 1] == '/')
+    n--;
+  if (n >= sizeof folder_pattern || strlen(path) >= sizeof folder)
+    return false;
+  (void)snprintf(folder_pattern, sizeof folder_pattern, "%.*s", (int)n, pattern);
+  for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    if (igt__glob_match(folder_pattern, folder))
+      return true;
+  }
+  return false;
 }

@@ -37,6 +37,9 @@ void igt__format_bytes(uint64_t n, char *out, size_t cap);
 /* Shell-style pattern over a '/'-separated path: '*' and '?' do not cross '/', '**' does, [a-z]
  * sets. A pattern without '/' is matched against the last component. ASCII case-sensitive. */
 bool igt__glob_match(const char *pattern, const char *path);
+/* Whether the pattern matches the path or a folder on its way: a folder's name takes everything
+ * below it. With a slash at its end a pattern matches folders alone. */
+bool igt__glob_selects(const char *pattern, const char *path);
 
 /* A map from string to pointer, open addressing, insertion-ordered iteration. */
 typedef struct igt__map igt__map;

@@ -73,9 +73,9 @@ bool igt__wanted(const igt_transfer_options *options, const char *path) {
   bool wanted = options->include_count == 0;
 
   for (size_t i = 0; i < options->include_count && !wanted; i++)
-    wanted = igt__glob_match(options->include[i], path);
+    wanted = igt__glob_selects(options->include[i], path);
   for (size_t i = 0; i < options->exclude_count && wanted; i++)
-    wanted = !igt__glob_match(options->exclude[i], path);
+    wanted = !igt__glob_selects(options->exclude[i], path);
   return wanted;
 }
 

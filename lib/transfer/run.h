@@ -83,6 +83,10 @@ struct igt__group {
   igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
   igt_error own;       /* why it failed as a whole, beside its files */
   uint64_t dropped;    /* files that were not begun because the run ends */
+  /* upload: files that may still be written, by their age; *recent one of them. Written by the plan
+   * before it closes the group. */
+  uint64_t recent_files;
+  char recent[256];
 };
 
 /* ---- run.c ---- */

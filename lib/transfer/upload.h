@@ -53,6 +53,7 @@ typedef struct igt__import_memory {
   char id[37];      /* of this import */
   uint64_t resumed; /* files that an earlier run has sent for this very import */
   bool begun;       /* the journal has the id */
+  uint64_t bad_names; /* files that failed for their names, which the others need not wait for */
 } igt__import_memory;
 
 typedef struct igt__upload_plan igt__upload_plan;
@@ -62,7 +63,7 @@ struct igt__upload_plan {
   char *folder;                   /* absolute: what is below it goes up */
   char *name;                     /* of the group: "patient/study" */
   /* Opens the group where it has to be made first (NULL: it is open); on a producer's thread.
-   * Without a group afterwards the plan ends, and give_up reports why. */
+   * Without a group afterwards the plan ends, and give_up reports why, if it was an error. */
   igt_status (*open)(igt__upload_plan *plan, igt_error *err);
   void (*give_up)(igt__upload_plan *plan, const igt_error *err);
   void (*release)(igt__upload_plan *plan); /* the owner's own; may be NULL */
@@ -73,6 +74,8 @@ struct igt__upload_plan {
   void (*begin_import)(igt__upload_plan *plan); /* before its first file goes */
   const char *list; /* of the files that are there: "files", "annotations"; NULL: none */
   bool is_new;      /* created a moment ago: nothing is there yet */
+  bool only_named;  /* nothing of it can go, so there is no study: what it holds is reported */
+  uint64_t files, links, others; /* that were met: regular files, links and what else is not sent */
 
   igt__group *group;
   char *prefix;       /* of the keys */
@@ -96,6 +99,13 @@ void igt__upload_plan_free(igt__upload_plan *plan);
 bool igt__upload_plan_open(igt__upload_plan *plan, const char *study, const char *study_id,
                            const char *s3_prefix, const char *below,
                            void (*on_settled)(igt__group *group));
+/* What a look into the folder, up to the first file that can go up, has found. */
+typedef struct igt__outlook {
+  bool any;      /* there is something in it */
+  bool sendable; /* a file can go up */
+  bool hindered; /* a link, a special file or one that cannot be read: it holds more than goes up */
+} igt__outlook;
+igt_status igt__upload_plan_look(igt__upload_plan *plan, igt__outlook *out, igt_error *err);
 /* Runs it soon on a producer's thread; the plan is freed there. */
 void igt__upload_plan_begin(igt__upload_plan *plan);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -349,6 +350,17 @@ static igt_status spell(plan *p, igt__buf *key, const igt__local *local, igt_err
   return status;
 }
 
+/* A file that cannot be read must not be registered: it would stay in the cloud as one that never
+ * gets complete. */
+static igt_status see_readable(const igt__local *local, igt_error *err) {
+  int fd;
+  igt_status status = igt__local_open(local, &fd, err);
+
+  if (status == IGT_OK)
+    close(fd);
+  return status;
+}
+
 /* path: as the cloud has it. */
 static void take_file(plan *p, const char *path, const igt__local *local) {
   igt_error err = IGT_ERROR_INIT;
@@ -365,6 +377,11 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
     status = igt__fail(&err, IGT_E_UNSAFE_NAME, "its key would be longer than S3's 1,024 bytes");
   if (status == IGT_OK)
     status = is_there(p, key.data, local, &there, &err);
+  if (status == IGT_OK && !there)
+    status = see_readable(local, &err);
+  if (status == IGT_OK && p->only_named)
+    status = igt__fail(&err, IGT_E_CHANGED,
+                       "it was not there a moment ago; upload it again when the folder rests");
   if (status != IGT_OK)
     report(p, path, key.data, local, IGT_RESULT_FAILED, "", &err);
   else if (there)
@@ -386,6 +403,43 @@ static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *l
   if (!igt__leave_clutter(&p->u->run, e->path, &item))
     return false;
   igt__group_item(p->group, &item);
+  return true;
+}
+
+#define DAY_S (24 * 60 * 60)
+
+/* Seconds since it was changed. A time to come is that of a clock which is ahead, and counts as
+ * now; past a day it is a wrong date, with which the file would never go. */
+static int64_t age_of(const struct stat *st) {
+  int64_t age = igt__wall_seconds() - (int64_t)st->st_mtim.tv_sec;
+
+  return age < -DAY_S ? INT64_MAX : age > 0 ? age : 0;
+}
+
+/* Whoever writes it may not be done. True: it is left out. */
+static bool is_young(const plan *p, const igt__walk_entry *e) {
+  return e->kind == IGT__WALK_FILE && p->u->options->min_age > 0 &&
+         age_of(&e->st) < p->u->options->min_age;
+}
+
+static bool leave_young(plan *p, const igt__walk_entry *e, const char *name,
+                        const igt__local *local) {
+  const igt_upload_options *o = p->u->options;
+  int64_t age = age_of(&e->st), least = o->min_age > 0 ? o->min_age : o->min_age == 0 ? 60 : 0;
+  char text[128];
+
+  if (e->kind != IGT__WALK_FILE || age >= least)
+    return false;
+  p->group->recent_files++;
+  (void)snprintf(p->group->recent, sizeof p->group->recent, "%s", name);
+  if (o->min_age <= 0)
+    return false;
+  (void)snprintf(text, sizeof text,
+                 "it was changed %lld s ago, and may still be written (--min-age)", (long long)age);
+  pthread_mutex_lock(&p->u->run.lock);
+  p->u->run.summary.files_young++;
+  pthread_mutex_unlock(&p->u->run.lock);
+  report(p, name, NULL, local, IGT_RESULT_IGNORED, text, NULL);
   return true;
 }
 
@@ -414,6 +468,14 @@ static bool is_sidecar(const plan *p, const igt__walk_entry *e) {
   return false;
 }
 
+/* One that cannot be read, or has a name that the cloud cannot have. */
+static void fail_name(plan *p, const igt__walk_entry *e, const igt__local *local,
+                      const igt_error *err) {
+  if (p->import && e->kind != IGT__WALK_UNREADABLE)
+    p->import->bad_names++;
+  report(p, e->path, NULL, local, IGT_RESULT_FAILED, "", err);
+}
+
 static int each_entry(void *payload, const igt__walk_entry *e) {
   plan *p = payload;
   igt__local local = {.root = p->u->root};
@@ -437,6 +499,9 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     igt__run_wait_events(&p->u->run);
     return 0;
   }
+  p->files += e->kind == IGT__WALK_FILE;
+  p->links += e->kind == IGT__WALK_LINK;
+  p->others += e->kind == IGT__WALK_SPECIAL;
   if (e->kind == IGT__WALK_UNREADABLE)
     (void)igt__fail_errno(&err, e->os_error, "'%s' cannot be read", path);
   else
@@ -445,13 +510,68 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   if (why && e->kind != IGT__WALK_UNREADABLE)
     report(p, name ? name : e->path, NULL, &local, IGT_RESULT_IGNORED, why, NULL);
   else if (!name)
-    report(p, e->path, NULL, &local, IGT_RESULT_FAILED, "", &err);
-  else
+    fail_name(p, e, &local, &err);
+  else if (!leave_young(p, e, name, &local))
     take_file(p, name, &local);
   igt__free(name);
   igt__free(path);
   igt__run_wait_events(&p->u->run);
   return 0;
+}
+
+/* ---- a look before a study is created for it ---- */
+
+typedef struct looking {
+  plan *p;
+  igt__outlook *out;
+} looking;
+
+/* Sets err when it cannot be. */
+static bool can_go(plan *p, const igt__walk_entry *e, bool *wanted, igt_error *err) {
+  igt__local local = {.root = p->u->root};
+  char *path = igt__path_join(p->folder, e->path), *name = NULL;
+  igt_status status =
+      path ? igt__cloud_path(p->u->root, p->folder, e->path, &name, err) : igt__fail_memory(err);
+
+  local.path = path;
+  igt__local_take(&local, &e->st);
+  *wanted = e->kind == IGT__WALK_UNREADABLE || !name || !why_not(p, e, name);
+  if (status == IGT_OK && *wanted)
+    status = e->kind == IGT__WALK_UNREADABLE ? IGT_E_IO : see_readable(&local, err);
+  igt__free(name);
+  igt__free(path);
+  return status == IGT_OK && *wanted;
+}
+
+static int look_at(void *payload, const igt__walk_entry *e) {
+  looking *l = payload;
+  igt_error err = IGT_ERROR_INIT;
+  bool wanted;
+
+  if (igt__run_stopping(&l->p->u->run))
+    return 3;
+  if (e->kind == IGT__WALK_DIR || is_sidecar(l->p, e))
+    return 0;
+  l->out->any = true;
+  if (is_young(l->p, e) || (!l->p->u->run.options.include_clutter && igt__is_clutter(e->path)))
+    return 0;
+  if (e->kind == IGT__WALK_LINK || e->kind == IGT__WALK_SPECIAL)
+    l->out->hindered = true;
+  else if (can_go(l->p, e, &wanted, &err))
+    l->out->sendable = true;
+  else
+    l->out->hindered |= wanted;
+  return l->out->sendable ? 2 : 0;
+}
+
+igt_status igt__upload_plan_look(igt__upload_plan *p, igt__outlook *out, igt_error *err) {
+  looking l = {p, out};
+  int ended = 0;
+  igt_status status;
+
+  memset(out, 0, sizeof *out);
+  status = igt__walk(p->u->root, p->folder, look_at, &l, &ended, err);
+  return status == IGT_OK && ended == 3 ? igt__fail(err, IGT_E_CANCELLED, "interrupted") : status;
 }
 
 /* ---- what is there already ---- */
@@ -587,6 +707,20 @@ static igt_status prepare(plan *p, igt_error *err) {
   return status;
 }
 
+/* A folder of links alone is a study that would be lost without a word. */
+static igt_status see_what_went(plan *p, igt_error *err) {
+  if (!(p->links || p->others) || (p->files && !p->only_named)) {
+    if (p->only_named && !p->group->failed)
+      igt__upload_ignored(p->u, p->group->institute, p->folder,
+                          "no file of it goes up, so no study was created");
+    return IGT_OK;
+  }
+  return igt__fail(err, IGT_E_NO_FILE, "nothing of it was uploaded: all that is in '%s' is %s",
+                   p->folder,
+                   p->links ? "links, and links are not followed (--follow-links does)"
+                            : "no regular file (FIFOs, sockets or devices)");
+}
+
 static igt_status walk(plan *p, igt_error *err) {
   int ended = 0;
   igt_status status = prepare(p, err);
@@ -599,7 +733,7 @@ static igt_status walk(plan *p, igt_error *err) {
     return igt__fail(err, IGT_E_CANCELLED, "interrupted");
   if (status == IGT_OK && ended == 3)
     return igt__fail_memory(err);
-  return status;
+  return status == IGT_OK && !ended ? see_what_went(p, err) : status;
 }
 
 static void end_plan(plan *p, igt_status status, const igt_error *err) {

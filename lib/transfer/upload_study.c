@@ -50,6 +50,12 @@ static void submit_settled(igt__upload *u, igt__group *group) {
   if (group->failed) {
     igt__run_message(&u->run, IGT_E_SOME_FAILED, "%s was not submitted: not all of it is there",
                      group->label);
+  } else if (group->recent_files) {
+    (void)igt__fail(&err, IGT_E_CHANGED,
+                    "the study was not submitted: '%s' was changed a short time ago, and may still "
+                    "be written; run the same command again later, or with --min-age 0",
+                    group->recent);
+    igt__group_failed(group, &err);
   } else if (submit(u, group, &err) != IGT_OK) {
     igt__error_prefix(&err, "all files are there, but the study was not submitted");
     igt__group_failed(group, &err);
@@ -64,7 +70,7 @@ static void study_settled(igt__group *group) {
   igt__room_leave(&u->room);
 }
 
-static void annotations_settled(igt__group *group) {
+static void only_settled(igt__group *group) {
   igt__room_leave(&((igt__upload *)group->owner)->room);
 }
 
@@ -135,6 +141,18 @@ static const char *name_of(const char *human, const plan *p) {
   return *human ? human : p->name;
 }
 
+/* A folder of which nothing goes up makes no study, unless its study.json asks for one: with a
+ * group all that it holds is named. */
+static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
+  p->only_named = outlook->any;
+  if (!outlook->any)
+    igt__upload_ignored(p->u, igt__text_of(&p->institute->name), p->folder,
+                        "it has no files, so no study was created");
+  else if (!igt__upload_plan_open(p, p->name, "", "", "", only_settled))
+    return igt__fail_memory(err);
+  return IGT_OK;
+}
+
 static igt_status open_created(plan *p, igt_error *err) {
   const creation *c = p->own;
   igt__folder folder = {.patient = c->patient,
@@ -145,8 +163,13 @@ static igt_status open_created(plan *p, igt_error *err) {
                         .trust = c->trust};
   igt_root_study *made = NULL;
   igt__created created;
-  igt_status status;
+  igt__outlook outlook;
+  igt_status status = igt__upload_plan_look(p, &outlook, err);
 
+  if (status != IGT_OK)
+    return status;
+  if (!outlook.sendable && (!c->doc || outlook.hindered))
+    return open_nothing(p, &outlook, err);
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
   status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &created, err);
@@ -169,7 +192,7 @@ static igt_status open_created(plan *p, igt_error *err) {
 }
 
 static void give_up(plan *p, const igt_error *err) {
-  if (err->status != IGT_E_CANCELLED)
+  if (err->status != IGT_OK && err->status != IGT_E_CANCELLED)
     igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
   igt__room_leave(&p->u->room);
 }
@@ -542,8 +565,7 @@ static igt_status begin_annotations(visit *v, const char *path, const char *name
   if (status == IGT_OK) {
     p->list = "annotations";
     p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
-    if (!igt__upload_plan_open(p, name, known->id, known->s3_prefix, "annotations/",
-                               annotations_settled))
+    if (!igt__upload_plan_open(p, name, known->id, known->s3_prefix, "annotations/", only_settled))
       status = igt__fail_memory(err);
   }
   if (status == IGT_OK)

@@ -2,6 +2,7 @@
 /* Uploads that were begun and not ended: the journal's list of them, and their end. */
 #include "igtcloud/uploads.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -154,7 +155,10 @@ static bool is_unchanged(const upload *mine) {
   igt__local now;
   struct stat st;
 
-  if (stat(mine->told.local_path, &st) != 0 || !S_ISREG(st.st_mode))
+  if (stat(mine->told.local_path, &st) != 0)
+    return errno != ENOENT &&
+           errno != ENOTDIR; /* what cannot be looked at is not known to be lost */
+  if (!S_ISREG(st.st_mode))
     return false;
   igt__local_take(&now, &st);
   return now.size == mine->told.size && now.mtime_ns == mine->mtime_ns;

@@ -5,13 +5,15 @@ import json
 import os
 import pathlib
 import socket
+import tempfile
+import time
 
 import pytest
 
-from igtcloud import DONE, SOME_FAILED
+from igtcloud import DONE, SOME_FAILED, USAGE, Program
 from uploads import Place, epd, igt, institute, items, patient_study, put, seed
 
-SEED = seed(epd(*[institute(f"lab{n}") for n in range(40)]),
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(80)]),
             igt(institute("ward", patient_study("P1", "A")), institute("empty")),
             igt(institute("down", patient_study("P1", "A", files=[{"path": "a.txt", "text": "a"}])),
                 name="get"))
@@ -24,7 +26,7 @@ def up(tmp_path):
     return tmp_path / "up"
 
 
-counter = iter(range(40))
+counter = iter(range(80))
 
 
 @pytest.fixture
@@ -166,3 +168,165 @@ def test_annotations_by_an_editor_on_windows(cloud, igtcloud, up):
     igtcloud.run("upload", "--category", "annotations", up, "trial")
     marks = Place(cloud, "ward", "trial").contents("P1/A", "annotations/")
     assert marks["windows.json"] == text
+
+
+# ---- folders of which nothing goes up ----
+
+def link_out(folder, tmp_path, name="linked.dcm"):
+    (tmp_path / "outside").write_text("elsewhere")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).symlink_to(tmp_path / "outside")
+
+
+@pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("more", [{}, {"deep/.keep.igtpart": None}, {"._a": "clutter"},
+                                  {"study.json": "{}"}])
+def test_a_study_of_links_alone(igtcloud, up, lab, tmp_path, more):
+    folder = put(up / lab.name / "case", more)
+    link_out(folder, tmp_path)
+    for _ in range(2):
+        done = igtcloud.run("upload", up, "up", status=SOME_FAILED)
+        assert lab.names() == []
+        assert "linked.dcm" in done.err and "--follow-links" in done.err
+        assert "links, and links are not followed" in done.err
+    igtcloud.run("upload", "--dry-run", up, "up", status=SOME_FAILED)
+    igtcloud.run("upload", "--follow-links", up, "up")
+    lab.is_whole("case", {"linked.dcm": "elsewhere"})
+    # The study is there now, and its folder still holds nothing but links.
+    igtcloud.run("upload", up, "up", status=SOME_FAILED)
+
+
+@pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("kind", ["fifo", "socket"])
+def test_a_study_of_special_files_alone(igtcloud, up, lab, kind):
+    special(up / lab.name / "case/odd", kind)
+    done = igtcloud.run("upload", up, "up", status=SOME_FAILED, timeout=SOON)
+    assert lab.names() == [] and "no regular file" in done.err
+
+
+@pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("files", [{}, {"deep/er": None}, {".a.igtpart": "half"},
+                                   {"notes.log": "x", "raw/x": "x"}, {"Thumbs.db": "x"}])
+def test_folders_without_files_create_nothing(igtcloud, up, lab, files):
+    put(up / lab.name / "case", {".": None, **files})
+    done = igtcloud.run("upload", "--exclude", "*.log", "--exclude", "raw/", up, "up")
+    assert lab.names() == [] and "no study was created" in done.err
+    done = igtcloud.run("upload", "--dry-run", "--exclude", "*.log", "--exclude", "raw/", up, "up")
+    assert "would be created" not in done.err
+
+
+@pytest.mark.case("transfers-27")
+def test_a_described_study_without_files(igtcloud, up, lab):
+    """Its description asks for it."""
+    put(up, {f"{lab.name}/case/study.json": '{"description": "to come"}'})
+    igtcloud.run("upload", up, "up")
+    assert lab.names() == ["case"]
+
+
+# ---- --exclude, --include ----
+
+@pytest.mark.case("transfers-26")
+@pytest.mark.parametrize("pattern", ["raw", "raw/", "/raw", "./raw/", "r?w", "**/raw"])
+def test_exclude_a_folder(igtcloud, up, lab, pattern):
+    put(up, {f"{lab.name}/case/{n}": n for n in ("a", "raw/b", "raw/deep/c", "rawer/d")})
+    igtcloud.run("upload", "--exclude", pattern, up, "up")
+    lab.is_whole("case", {"a": "a", "rawer/d": "rawer/d"})
+    igtcloud.run("verify", "--exclude", pattern, up, "up", lab.name)
+
+
+@pytest.mark.case("transfers-26")
+@pytest.mark.parametrize("pattern", ["raw", "raw/"])
+def test_include_a_folder(cloud, igtcloud, up, lab, out, pattern):
+    put(up, {f"{lab.name}/case/{n}": n for n in ("a", "raw/b", "x/raw/deep/c", "rawer/d")})
+    igtcloud.run("upload", up, "up")
+    igtcloud.run("download", "--include", pattern, out, "up", lab.name)
+    found = {str(p.relative_to(out / lab.name / "case")) for p in out.rglob("*") if p.is_file()}
+    assert found == {"study.json", "raw/b", "x/raw/deep/c"}
+
+
+# ---- files that cannot be read ----
+
+@pytest.mark.case("transfers-32")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("new", [True, False])
+def test_what_cannot_be_read_is_not_registered(igtcloud, lab, new):
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        top = pathlib.Path(top)
+        top.chmod(0o755)
+        (top / "home").mkdir(mode=0o777)
+        (top / "home").chmod(0o777)
+        put(top, {f"up/{lab.name}/case/locked": "no", f"up/{lab.name}/shut/x/y": "no"})
+        if not new:
+            put(top, {f"up/{lab.name}/case/a": "a"})
+        (top / "up" / lab.name / "case/locked").chmod(0)
+        (top / "up" / lab.name / "shut/x").chmod(0)
+        other = Program(igtcloud.url, top / "home")
+        done = other.run("upload", top / "up", "up", status=SOME_FAILED, user=65534, group=65534)
+    assert "locked" in done.err and "ermission denied" in done.err
+    assert lab.names() == ([] if new else ["case"])
+    if not new:
+        lab.is_whole("case", {"a": "a"})
+
+
+# ---- files that are still being written ----
+
+def age(path, seconds):
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+@pytest.mark.case("transfers-10")
+@pytest.mark.parametrize("given, left", [("1h", {"now", "minutes"}), ("60", {"now"}),
+                                         ("1d", {"now", "minutes", "hours"}), ("0", set())])
+def test_min_age(igtcloud, up, lab, given, left):
+    folder = put(up / lab.name / "case", {n: n for n in ("now", "minutes", "hours", "days")})
+    age(folder / "minutes", 1800)
+    age(folder / "hours", 7200)
+    age(folder / "days", 200000)
+    done = igtcloud.run("upload", "--json", "--min-age", given, up, "up")
+    assert {i["path"] for i in items(done, result="ignored")} == left
+    assert done.summary["filesYoung"] == len(left)
+    lab.is_whole("case", {n: n for n in {"now", "minutes", "hours", "days"} - left})
+
+
+@pytest.mark.case("transfers-10")
+def test_min_age_of_all_files(igtcloud, up, lab):
+    put(up, {f"{lab.name}/case/now": "x"})
+    done = igtcloud.run("upload", "--min-age", "10m", up, "up")
+    assert lab.names() == [] and "1 file was changed a short time ago" in done.err
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1w", "m", "1.5h", "10mm", "99999999999999999999"])
+def test_min_age_that_is_none(igtcloud, up, value):
+    igtcloud.run("upload", "--min-age", value, up, "up", status=USAGE)
+
+
+@pytest.mark.case("transfers-10")
+@pytest.mark.parametrize("option", [[], ["--min-age", "2m"]])
+def test_submit_waits_for_who_still_writes(cloud, igtcloud, up, option):
+    ward = Place(cloud, "ward", "trial")
+    study, tree = f"S{len(option)}", ["--folder-structure", "hierarchical"]
+
+    def state():
+        return ward.study(f"P1/{study}")["electronicRecordState"]
+    igtcloud.password = "demo\ndemo"
+    folder = put(up / f"ward/P1/{study}", {"a": "a", "b": "b"})
+    age(folder / "a", 200000)
+    done = igtcloud.run("upload", "--submit", *tree, *option, up, "trial", status=SOME_FAILED)
+    assert "was not submitted" in done.err and "'b'" in done.err and "--min-age 0" in done.err
+    assert state() == "draft"
+    age(folder / "b", 3600)
+    igtcloud.run("upload", "--submit", *tree, *option, up, "trial")
+    assert state() == "submitted"
+    ward.is_whole(f"P1/{study}", {"a": "a", "b": "b"})
+
+
+# ---- imports ----
+
+@pytest.mark.case("dicom-28")
+def test_one_bad_name_does_not_stop_an_import(cloud, igtcloud, up):
+    put(up, {"empty/good.dcm": "no image, which the import finds out"})
+    pathlib.Path(os.fsdecode(os.fsencode(up) + b"/empty/M\xfcller.dcm")).write_text("x")
+    done = igtcloud.run("upload", "--category", "dicom", up, "trial", status=SOME_FAILED)
+    assert r"M\xfcller.dcm" in done.err and "was not started" not in done.err
+    assert cloud.requests(method="POST", path="*update*")

@@ -268,6 +268,25 @@ static void test_glob(void **state) {
   }
 }
 
+static void test_glob_of_folders(void **state) {
+  (void)state;
+  static const struct {
+    const char *pattern, *path;
+    bool match;
+  } cases[] = {
+      {"raw", "raw/a", true},         {"raw", "x/raw/y/a", true}, {"raw", "raw", true},
+      {"raw", "rawer/a", false},      {"raw/", "raw/b/a", true},  {"raw/", "x/raw/a", true},
+      {"raw/", "raw", false},         {"./raw/", "raw/a", true},  {"/raw", "raw/a", true},
+      {"/raw", "x/raw/a", false},     {"x/raw", "x/raw/a", true}, {"x/raw/", "y/x/raw/a", false},
+      {"r*", "raw/a.txt", true},      {"raw/*", "raw/x/a", true}, {"*.txt", "raw/a.txt", true},
+      {"**/raw/", "a/b/raw/c", true}, {"/", "a/b", false},        {"", "a/b", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    if (igt__glob_selects(cases[i].pattern, cases[i].path) != cases[i].match)
+      fail_msg("%s on %s", cases[i].pattern, cases[i].path);
+  }
+}
+
 static void test_map(void **state) {
   (void)state;
   igt__map *map = igt__map_new();
@@ -606,6 +625,7 @@ int main(void) {
       cmocka_unit_test(test_utf8),
       cmocka_unit_test(test_uri),
       cmocka_unit_test(test_glob),
+      cmocka_unit_test(test_glob_of_folders),
       cmocka_unit_test(test_map),
       cmocka_unit_test(test_map_of_hostile_names),
       cmocka_unit_test(test_sip_print),
