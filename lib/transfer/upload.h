@@ -103,7 +103,6 @@ bool igt__upload_plan_open(igt__upload_plan *plan, const char *study, const char
 typedef struct igt__outlook {
   bool any;      /* there is something in it */
   bool sendable; /* a file can go up */
-  bool hindered; /* a link, a special file or one that cannot be read: it holds more than goes up */
 } igt__outlook;
 igt_status igt__upload_plan_look(igt__upload_plan *plan, igt__outlook *out, igt_error *err);
 /* Runs it soon on a producer's thread; the plan is freed there. */

@@ -526,27 +526,24 @@ typedef struct looking {
   igt__outlook *out;
 } looking;
 
-/* Sets err when it cannot be. */
-static bool can_go(plan *p, const igt__walk_entry *e, bool *wanted, igt_error *err) {
+static bool can_go(plan *p, const igt__walk_entry *e, igt_error *err) {
   igt__local local = {.root = p->u->root};
   char *path = igt__path_join(p->folder, e->path), *name = NULL;
-  igt_status status =
-      path ? igt__cloud_path(p->u->root, p->folder, e->path, &name, err) : igt__fail_memory(err);
+  bool can = e->kind == IGT__WALK_FILE && path &&
+             igt__cloud_path(p->u->root, p->folder, e->path, &name, err) == IGT_OK &&
+             !why_not(p, e, name);
 
   local.path = path;
   igt__local_take(&local, &e->st);
-  *wanted = e->kind == IGT__WALK_UNREADABLE || !name || !why_not(p, e, name);
-  if (status == IGT_OK && *wanted)
-    status = e->kind == IGT__WALK_UNREADABLE ? IGT_E_IO : see_readable(&local, err);
+  can = can && see_readable(&local, err) == IGT_OK;
   igt__free(name);
   igt__free(path);
-  return status == IGT_OK && *wanted;
+  return can;
 }
 
 static int look_at(void *payload, const igt__walk_entry *e) {
   looking *l = payload;
   igt_error err = IGT_ERROR_INIT;
-  bool wanted;
 
   if (igt__run_stopping(&l->p->u->run))
     return 3;
@@ -555,12 +552,7 @@ static int look_at(void *payload, const igt__walk_entry *e) {
   l->out->any = true;
   if (is_young(l->p, e) || (!l->p->u->run.options.include_clutter && igt__is_clutter(e->path)))
     return 0;
-  if (e->kind == IGT__WALK_LINK || e->kind == IGT__WALK_SPECIAL)
-    l->out->hindered = true;
-  else if (can_go(l->p, e, &wanted, &err))
-    l->out->sendable = true;
-  else
-    l->out->hindered |= wanted;
+  l->out->sendable = can_go(l->p, e, &err);
   return l->out->sendable ? 2 : 0;
 }
 
@@ -715,10 +707,10 @@ static igt_status see_what_went(plan *p, igt_error *err) {
                           "no file of it goes up, so no study was created");
     return IGT_OK;
   }
-  return igt__fail(err, IGT_E_NO_FILE, "nothing of it was uploaded: all that is in '%s' is %s",
-                   p->folder,
+  return igt__fail(err, IGT_E_NO_FILE, "nothing of '%s' was uploaded%s: it holds %s", p->folder,
+                   p->only_named ? ", and no study was created" : "",
                    p->links ? "links, and links are not followed (--follow-links does)"
-                            : "no regular file (FIFOs, sockets or devices)");
+                            : "no regular file, but FIFOs, sockets or devices");
 }
 
 static igt_status walk(plan *p, igt_error *err) {

@@ -168,7 +168,7 @@ static igt_status open_created(plan *p, igt_error *err) {
 
   if (status != IGT_OK)
     return status;
-  if (!outlook.sendable && (!c->doc || outlook.hindered))
+  if (!outlook.sendable)
     return open_nothing(p, &outlook, err);
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
@@ -274,78 +274,6 @@ static igt_status see_content(visit *v, const char *path, igt_error *err) {
   return status;
 }
 
-/* ---- a folder without anything to send ---- */
-
-typedef struct left_out {
-  visit *v;
-  const char *folder;
-  bool whole; /* a sidecar lies in it */
-} left_out;
-
-/* Why the entry would not be sent; NULL: it would, or it would fail. */
-static const char *why_left_out(const left_out *l, const igt__walk_entry *e) {
-  const igt_transfer_options *o = &l->v->u->run.options;
-
-  if (e->kind == IGT__WALK_LINK)
-    return IGT__LINK_LEFT_OUT;
-  if (e->kind == IGT__WALK_SPECIAL)
-    return "it is no ordinary file";
-  if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart"))
-    return "it is an unfinished download";
-  if (igt__is_clutter(e->path) && !o->include_clutter)
-    return "macOS or Windows left it there (--include-clutter takes it)";
-  return igt__wanted(o, e->path) ? NULL : "it is excluded";
-}
-
-static bool is_no_file(const left_out *l, const igt__walk_entry *e) {
-  return e->kind == IGT__WALK_DIR || (l->whole && strcmp(e->path, IGT__SIDECAR) == 0);
-}
-
-static int find_file(void *payload, const igt__walk_entry *e) {
-  return is_no_file(payload, e) || why_left_out(payload, e) ? 0 : 2;
-}
-
-static int tell_left_out(void *payload, const igt__walk_entry *e) {
-  left_out *l = payload;
-  igt__run *run = &l->v->u->run;
-  char *local = igt__path_join(l->folder, e->path);
-  igt_item item = {.kind = IGT_ITEM_OTHER,
-                   .result = IGT_RESULT_IGNORED,
-                   .institute = institute_name(l->v),
-                   .path = local,
-                   .text = why_left_out(l, e)};
-
-  if (!is_no_file(l, e)) {
-    (void)igt__leave_clutter(run, e->path, &item);
-    igt__run_item(run, &item);
-    igt__run_wait_events(run);
-  }
-  igt__free(local);
-  return igt__run_stopping(run) ? 2 : 0;
-}
-
-/* *any: there is a file to send. Else no study is made of the folder, and what stays is named. */
-static igt_status see_files(visit *v, const char *path, bool *any, igt_error *err) {
-  left_out l = {.v = v};
-  char *folder = NULL;
-  int ended = 0;
-  igt_status status = igt__content_folder(v->u->root, path, &folder, &l.whole, err);
-
-  *any = true;
-  l.folder = folder;
-  if (status == IGT_OK)
-    status = igt__walk(v->u->root, folder, find_file, &l, &ended, err);
-  if (status == IGT_OK && ended == 0) {
-    *any = false;
-    status = igt__walk(v->u->root, folder, tell_left_out, &l, &ended, err);
-    if (status == IGT_OK)
-      igt__upload_ignored(v->u, institute_name(v), path,
-                          "there is nothing in it to upload, so no study was created");
-  }
-  igt__free(folder);
-  return status;
-}
-
 /* ---- a study folder ---- */
 
 static igt_status study_plan(visit *v, const char *path, const char *name, plan **out,
@@ -434,7 +362,6 @@ static igt_status see_original(const visit *v, const char *path, const igt__fold
 static igt_status match(visit *v, const char *path, const igt__folder *folder, igt__known **known,
                         igt_root_study **create, igt_error *err) {
   igt_status status = igt__studies_match(v->studies, folder, known, err);
-  bool any;
 
   if (status == IGT_OK && *known && (*known)->renamed && !folder->trust)
     status = see_original(v, path, folder, *known, err);
@@ -442,10 +369,7 @@ static igt_status match(visit *v, const char *path, const igt__folder *folder, i
     (*known)->used = false; /* by this folder: its own may follow */
   if (status != IGT_OK || *known)
     return status;
-  status = see_files(v, path, &any, err);
-  return status == IGT_OK && any
-             ? igt__study_from_folder(v->studies, v->institute, folder, create, err)
-             : status;
+  return igt__study_from_folder(v->studies, v->institute, folder, create, err);
 }
 
 static void upload_study(visit *v, const char *path, const char *patient, const char *name,
@@ -470,8 +394,6 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
     status = see_content(v, path, &err);
   if (status == IGT_OK)
     status = match(v, path, &folder, &known, &create, &err);
-  if (status == IGT_OK && !known && !create)
-    goto out; /* nothing to send */
   if (status == IGT_OK && !igt__room_enter(&u->room)) {
     igt_model_free(create ? &create->model : NULL);
     goto out;
