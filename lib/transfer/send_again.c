@@ -9,6 +9,8 @@
 
 /* A run that is interrupted does not wait for the end of a back-off. */
 #define POLL_US 100000
+/* A cut leaves dead connections behind, each of which costs an attempt at once. */
+#define TOGETHER_US 1000000
 
 typedef struct again {
   send_work *s;
@@ -55,9 +57,11 @@ static void come_back(void *arg) {
 
 /* Under s->lock. */
 static unsigned count_try(send_work *s, int64_t began_us) {
-  if (began_us > s->failed_at || s->tries == 0) {
+  int64_t now = igt__mono_us();
+
+  if (s->tries == 0 || (began_us > s->failed_at && now - s->failed_at >= TOGETHER_US)) {
     s->tries++;
-    s->failed_at = igt__mono_us();
+    s->failed_at = now;
   }
   return s->tries;
 }
