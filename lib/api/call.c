@@ -8,6 +8,7 @@
 
 #include "api/request.h"
 #include "auth/answer.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -84,20 +85,39 @@ static igt_status attempt_twice(igt__running *running, igt_error *err) {
   return status == IGT_OK ? attempt(running, err) : status;
 }
 
+static void say_no_progress(unsigned attempts, int64_t since, igt_error *err) {
+  double s = (double)(igt__mono_us() - since) / 1e6;
+
+  if (attempts > 1)
+    igt__error_prefix(err, "gave up after %u attempts without progress in %.*f s", attempts,
+                      s < 10 ? 1 : 0, s);
+}
+
 /* The http room repeats what nobody has seen anything of. An answer that broke in the middle is
  * asked for again here, and goes on where it broke. */
 static igt_status attempt_surely(igt__running *running, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status = attempt_twice(running, err);
 
-  for (unsigned n = 1; status != IGT_OK && running->broke && operation->idempotent; n++) {
+  int64_t progress_at = igt__mono_us();
+  uint64_t kept = running->taken;
+  unsigned n = 0;
+
+  while (status != IGT_OK && running->broke && operation->idempotent) {
     if (igt__retry_class(err) != IGT__RETRY_TRANSIENT)
       break;
+    /* What went on behind all that was read before is no failed attempt. */
+    n = running->taken > kept ? 1 : n + 1;
+    if (running->taken > kept)
+      progress_at = igt__mono_us();
+    kept = running->taken;
     IGT__DEBUG(IGT_LOG_API, "%s: it broke behind %llu bytes, asking again: %s", operation->id,
                (unsigned long long)running->taken, err->text);
     if (!igt__retry_wait(igt__client_http(running->client), n, -1,
-                         igt__client_cancel(running->client)))
+                         igt__client_cancel(running->client))) {
+      say_no_progress(n, progress_at, err);
       break;
+    }
     igt__error_clear(err);
     running->broke = false;
     status = attempt_twice(running, err);

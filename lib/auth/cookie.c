@@ -64,25 +64,75 @@ static bool equal_nocase(slice text, const char *word) {
   return true;
 }
 
-bool igt__cookie_parse(const char *header, igt__cookie *out) {
-  const char *end = header + strcspn(header, ";");
+/* "name=" with nothing but a token for the name, as a cookie begins and a date does not go on. */
+static bool begins_cookie(const char *s, const char *end) {
+  static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const char *at;
+
+  while (s < end && is_space(*s))
+    s++;
+  for (at = s; at < end && memchr(token, *at, sizeof token - 1);)
+    at++;
+  return at > s && at < end && *at == '=';
+}
+
+/* Where the first cookie of a line ends: some proxies join Set-Cookie lines by commas, and a date
+ * has one, too. */
+static const char *find_end(const char *line, const char *end) {
+  const char *comma = line;
+
+  while ((comma = memchr(comma, ',', (size_t)(end - comma))) != NULL) {
+    if (begins_cookie(comma + 1, end))
+      return comma;
+    comma++;
+  }
+  return end;
+}
+
+static const char *find_semicolon(const char *s, const char *end) {
+  const char *at = memchr(s, ';', (size_t)(end - s));
+
+  return at ? at : end;
+}
+
+static bool parse(const char *line, const char *line_end, igt__cookie *out) {
+  const char *end = find_semicolon(line, line_end);
   slice name, value;
 
-  if (!split(header, end, &name, &value) || name.n == 0)
+  if (!split(line, end, &name, &value) || name.n == 0)
     return false;
   /* Some servers quote values; a JWT never holds quotes of its own. */
   if (value.n >= 2 && value.s[0] == '"' && value.s[value.n - 1] == '"')
     value = (slice){value.s + 1, value.n - 2};
   *out = (igt__cookie){name.s, name.n, value.s, value.n, -1};
-  while (*end == ';') {
+  while (end < line_end) {
     const char *s = end + 1;
 
-    end = s + strcspn(s, ";");
+    end = find_semicolon(s, line_end);
     split(s, end, &name, &value);
     if (equal_nocase(name, "max-age"))
       parse_max_age(value, &out->max_age);
   }
   return true;
+}
+
+bool igt__cookie_parse(const char *header, igt__cookie *out) {
+  return parse(header, find_end(header, header + strlen(header)), out);
+}
+
+bool igt__cookie_find(const char *header, const char *name, igt__cookie *out) {
+  const char *end = header + strlen(header), *at = header;
+
+  for (;;) {
+    const char *next = find_end(at, end);
+
+    if (parse(at, next, out) && igt__cookie_is(out, name))
+      return true;
+    if (next == end)
+      return false;
+    at = next + 1;
+  }
 }
 
 bool igt__cookie_is(const igt__cookie *cookie, const char *name) {

@@ -17,8 +17,10 @@ typedef struct igt__cookie {
   int64_t max_age; /* seconds, 0 or more; -1 when there is no valid Max-Age */
 } igt__cookie;
 
-/* False when the header is no cookie: no '=' in its first part, or no name before it. */
+/* The first cookie of the header. False when it is none: no '=' in its first part, or no name. */
 bool igt__cookie_parse(const char *header, igt__cookie *out);
+/* The cookie of that name, of a header in which a proxy may have joined several by commas. */
+bool igt__cookie_find(const char *header, const char *name, igt__cookie *out);
 bool igt__cookie_is(const igt__cookie *cookie, const char *name); /* names differ by case */
 
 #endif

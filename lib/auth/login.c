@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/redact.h"
 #include "base/str.h"
 
 /* A smaller difference is the way of the answer and careless clocks; no token is that short. */
@@ -28,6 +29,8 @@
 void igt__grant_finish(igt__grant *grant) {
   igt__secret_free(grant->jwt);
   igt__secret_free(grant->csrf);
+  igt__secret_free(grant->access);
+  igt__secret_free(grant->refresh);
   igt__json_free_wipe(grant->claims);
   igt__wipe(grant, sizeof *grant);
 }
@@ -76,6 +79,17 @@ static void learn_skew(igt__auth_server *server, const igt__http_request *req) {
   server->skew = skew;
 }
 
+static bool is_refusal(igt_status status) {
+  return status == IGT_E_BAD_REQUEST || status == IGT_E_UNAUTHORIZED || status == IGT_E_FORBIDDEN;
+}
+
+/* A page of a proxy or a guest network is no refusal of the cloud's: it passes. */
+static igt_status not_the_clouds(igt_error *err) {
+  if (err)
+    err->status = IGT_E_PROTOCOL;
+  return IGT_E_PROTOCOL;
+}
+
 /* Sends one request; what it answers stays in req, which is the caller's to finish. */
 static igt_status exchange(igt__auth_server *server, igt__http_request *req, const char *method,
                            const char *operation, const char *path, const igt__buf *body,
@@ -96,17 +110,19 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
     return igt__fail(err, status, "%s: the request could not be built", operation);
   status = igt__http_perform(server->http, req, err);
   learn_skew(server, req);
-  return status;
+  return is_refusal(status) && req->answer.len > 0 && !igt__answer_is_json(req)
+             ? not_the_clouds(err)
+             : status;
 }
 
 /* ---- answers of login and refresh ---- */
 
-/* RFC 6265: each cookie in its own Set-Cookie line, in any order. */
+/* RFC 6265: each cookie in its own Set-Cookie line, in any order; or joined by a proxy. */
 static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out) {
   const char *line;
 
   for (size_t i = 0; (line = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
-    if (igt__cookie_parse(line, out) && igt__cookie_is(out, name) && out->value_len > 0)
+    if (igt__cookie_find(line, name, out) && out->value_len > 0)
       return true;
   return false;
 }
@@ -138,6 +154,19 @@ static igt_status join_jwt(const igt__http_request *req, igt__grant *grant, int6
   return status;
 }
 
+static igt__secret *claim_secret(const igt__json *claims, const char *key) {
+  const char *text = igt__json_get_str(claims, key);
+
+  return text ? igt__secret_new(text, strlen(text)) : NULL;
+}
+
+/* The tokens inside of the JWT, as secrets, so that no sentence shows them. */
+static void keep_tokens(igt__grant *grant) {
+  grant->access = claim_secret(grant->claims, "access_token");
+  grant->refresh = claim_secret(grant->claims, "refresh_token");
+  grant->has_refresh = igt__json_get_str(grant->claims, "refresh_token") != NULL;
+}
+
 /* The claims, and from them and Max-Age (-1: none) how long it lives. */
 static igt_status read_claims(const igt__auth_server *server, igt__grant *grant, int64_t max_age,
                               igt_error *err) {
@@ -146,7 +175,7 @@ static igt_status read_claims(const igt__auth_server *server, igt__grant *grant,
 
   if (status != IGT_OK)
     return status;
-  grant->has_refresh = igt__json_get_str(grant->claims, "refresh_token") != NULL;
+  keep_tokens(grant);
   grant->expires = igt__lifetime_time(igt__json_get(grant->claims, "exp"));
   grant->life = igt__lifetime_left(grant->expires, max_age, now);
   if (grant->life == 0 && !igt__json_has(grant->claims, "exp"))
@@ -204,7 +233,7 @@ static igt_status read_grant(const igt__auth_server *server, const igt__http_req
 /* What the server says to a wrong password or key; other failures stay what they are. */
 static igt_status as_refusal(igt_status status, igt_status refusal, const char *sentence,
                              igt_error *err) {
-  if (status != IGT_E_BAD_REQUEST && status != IGT_E_UNAUTHORIZED && status != IGT_E_FORBIDDEN)
+  if (!is_refusal(status))
     return status;
   if (err) {
     err->status = refusal;
@@ -237,14 +266,17 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
                                igt__grant *out, igt_error *err) {
   igt__json *body = igt__json_new_object();
   char sentence[400];
+  igt__redacted secret;
   igt_status status;
 
+  igt__redact_remember(&secret, password, strlen(password));
   if (body && igt__json_set_str(body, "grantType", "password") &&
       igt__json_set_str(body, "username", user) && igt__json_set_str(body, "password", password))
     status = send_login(server, body, user, out, err);
   else
     status = igt__fail_memory(err);
   igt__error_hide(err, password);
+  igt__redact_forget(&secret);
   igt__json_free_wipe(body);
   snprintf(sentence, sizeof sentence, "the user name %.200s or its password was not accepted",
            user);
@@ -254,14 +286,18 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
 static igt_status send_assertion(igt__auth_server *server, const igt__buf *assertion,
                                  const char *id, igt__grant *out, igt_error *err) {
   igt__json *body = igt__json_new_object();
+  igt__redacted secret;
   igt_status status;
 
+  igt__redact_remember(&secret, assertion->data, assertion->len);
   if (body && igt__json_set_str(body, "grantType", "jwt-key") &&
       igt__json_set_str(body, "assertion", assertion->data) &&
       igt__json_set_str(body, "hospitalOrgId", ""))
     status = send_login(server, body, id, out, err);
   else
     status = igt__fail_memory(err);
+  igt__error_redact(err);
+  igt__redact_forget(&secret);
   igt__json_free_wipe(body);
   return status;
 }
@@ -384,7 +420,7 @@ igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, cons
     status = ask_introspect(server, &grant, err);
   /* Only to see whether it can be refreshed: what the server takes need not be a JWT of ours. */
   if (status == IGT_OK && igt__jwt_claims(jwt, &grant.claims, NULL) == IGT_OK)
-    grant.has_refresh = igt__json_get_str(grant.claims, "refresh_token") != NULL;
+    keep_tokens(&grant);
   if (status == IGT_OK)
     *out = grant;
   else

@@ -21,6 +21,7 @@ typedef struct igt__grant {
   char user[256];
   igt__secret *jwt;
   igt__secret *csrf;
+  igt__secret *access, *refresh; /* of the JWT; NULL: none, or no memory */
   igt__json *claims; /* the JWT's payload */
   int64_t expires;   /* seconds since 1970 by the server's clock */
   int64_t life;      /* seconds from its receipt, see lifetime.h; 0: not known */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "error.h"
 
+#include "redact.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,6 +108,7 @@ static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
   size_t room = sizeof err->text - at;
   int n = vsnprintf(err->text + at, room, fmt, args);
   tidy(err->text, n < 0 || (size_t)n >= room);
+  igt__redact(err->text);
 }
 
 static void begin(igt_error *err, igt_status status) {
@@ -126,6 +129,7 @@ igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...) {
   begin(err, status);
   memcpy(err->text, text, sizeof text);
   tidy(err->text, n < 0 || (size_t)n >= sizeof text);
+  igt__redact(err->text);
   return status;
 }
 
@@ -235,11 +239,24 @@ static void hide(char *text, size_t cap, const char *secret) {
 }
 
 void igt__error_hide(igt_error *err, const char *secret) {
+  igt__redacted entry;
+
   if (!err || !secret || strlen(secret) < SHORTEST_SECRET)
     return;
   hide(err->text, sizeof err->text, secret);
   hide(err->code, sizeof err->code, secret);
   hide(err->request_id, sizeof err->request_id, secret);
+  igt__redact_remember(&entry, secret, strlen(secret));
+  igt__error_redact(err);
+  igt__redact_forget(&entry);
+}
+
+void igt__error_redact(igt_error *err) {
+  if (!err)
+    return;
+  igt__redact(err->text);
+  igt__redact(err->code);
+  igt__redact(err->request_id);
 }
 
 void igt__error_clear(igt_error *err) {

@@ -25,8 +25,12 @@ igt_status igt__error_prefix(igt_error *err, const char *fmt, ...) IGT_PRINTF(2,
 /* Puts text behind what is there. */
 void igt__error_append(igt_error *err, const char *fmt, ...) IGT_PRINTF(2, 3);
 
+/* Takes all secrets out of an error's text, code and request id (see redact.h), for those that were
+ * filled in by other means than these functions. */
+void igt__error_redact(igt_error *err);
+
 /* Takes a secret out of the text, the code and the request id, also its beginning where the text
- * was cut off in the middle of it: servers repeat what was sent to them. Secrets of less than 4
+ * was cut off in the middle of it, and any part of IGT__REDACT_RUN bytes: servers repeat what was sent to them. Secrets of less than 4
  * bytes stay, as any word has those. */
 void igt__error_hide(igt_error *err, const char *secret);
 

@@ -18,6 +18,10 @@
 #define IGT__MAX_JSON_MEMBERS 10000
 /* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */
 #define IGT__MAX_LIST_BODY (16ull * 1024 * 1024 * 1024)
+/* Of it, what is in TMPDIR because it is read more slowly than it comes; never more than a quarter of
+ * the space that is free there. And the same of all lists. */
+#define IGT__MAX_SPOOL (256ull * 1024 * 1024)
+#define IGT__MAX_SPOOLS (2 * IGT__MAX_SPOOL)
 /* Elements of a list: a million studies, or files of a study, ten times over. Bounds time: empty
  * elements come by the billion in the bytes above. */
 #define IGT__MAX_LIST_COUNT 10000000u

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include "redact.h"
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -60,6 +62,7 @@ void igt__log(igt_log_level level, igt_log_subject subject, const char *fmt, ...
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
   make_printable(text);
+  igt__redact(text);
   pthread_mutex_lock(&lock);
   if (sink)
     sink(sink_payload, level, subject, text);

@@ -10,6 +10,12 @@
 #include "http/http.h"
 #include "model/model.h"
 
+/* Half of an address is another one: what does not fit becomes one that is refused. */
+static void take_endpoint(igt__s3_credentials *c, const char *text) {
+  (void)snprintf(c->endpoint, sizeof c->endpoint, "%s",
+                 strlen(text) < sizeof c->endpoint ? text : "an address that is too long");
+}
+
 /* Where the objects are, when the cloud says so in fields of its own: design.md, the sandbox. */
 static igt_status take_extra(void *payload, const igt__field_view *field) {
   igt__s3_credentials *c = payload;
@@ -22,7 +28,7 @@ static igt_status take_extra(void *payload, const igt__field_view *field) {
   if (igt__json_parse(value->v, strlen(value->v), field->name, &text, NULL) == IGT_OK &&
       igt__json_str(text)) {
     if (endpoint)
-      (void)snprintf(c->endpoint, sizeof c->endpoint, "%s", igt__json_str(text));
+      take_endpoint(c, igt__json_str(text));
     else
       (void)snprintf(c->region, sizeof c->region, "%s", igt__json_str(text));
   }
@@ -82,6 +88,8 @@ static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_
                      "the cloud's S3 credentials have no accessKey, secretKey or bucket");
   if (check_lengths(from, err) != IGT_OK)
     return IGT_E_LIMIT;
+  if (strlen(from->bucket.v) >= sizeof c->bucket)
+    return igt__fail(err, IGT_E_LIMIT, "the cloud names a bucket that is longer than any can be");
   if (!(c = igt__s3_credentials_new()))
     return igt__fail_memory(err);
   c->access_key = secret(&from->access_key);

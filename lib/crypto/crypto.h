@@ -49,7 +49,7 @@ bool igt__random_token(char *out, size_t n_chars); /* n_chars of [A-Za-z0-9] + N
 bool igt__uuid(char out[37]);                      /* version 4 */
 bool igt__equal_constant_time(const void *a, const void *b, size_t n);
 
-/* A secret: wiped when freed, never printed. */
+/* A secret: wiped when freed, never printed, and taken out of errors and the log (redact.h). */
 typedef struct igt__secret igt__secret;
 igt__secret *igt__secret_new(const char *s, size_t n); /* copies; NULL: no memory */
 void igt__secret_free(igt__secret *secret);

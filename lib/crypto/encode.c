@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/redact.h"
 #include "crypto.h"
 
 void igt__hex(const unsigned char *data, size_t n, char *out) {
@@ -148,6 +149,7 @@ bool igt__equal_constant_time(const void *a, const void *b, size_t n) {
 }
 
 struct igt__secret {
+  igt__redacted redacted;
   size_t len;
   char text[];
 };
@@ -159,12 +161,14 @@ igt__secret *igt__secret_new(const char *s, size_t n) {
   secret->len = n;
   memcpy(secret->text, s, n);
   secret->text[n] = '\0';
+  igt__redact_remember(&secret->redacted, secret->text, n);
   return secret;
 }
 
 void igt__secret_free(igt__secret *secret) {
   if (!secret)
     return;
+  igt__redact_forget(&secret->redacted);
   igt__wipe(secret->text, secret->len);
   igt__free(secret);
 }

@@ -16,6 +16,8 @@
 
 /* A body up to this leaves in one piece with the header lines: one system call, one packet. */
 #define WHOLE_BODY (64u * 1024)
+/* How often a stream that is full is looked at. */
+#define READER_LOOK_US 10000
 /* Load balancers of AWS drop idle connections after 60 s; a request must not meet that. */
 #define REUSE_MOST_S 50L
 #define SLOW_SEGMENT 4096
@@ -40,11 +42,21 @@ static bool must_pause(struct igt__http_private *priv, igt__way way, size_t n) {
   return true;
 }
 
+/* Looks again until the reader has caught up. */
+static bool must_wait_for_reader(struct igt__http_private *priv, size_t n) {
+  priv->full = priv->stream && !igt__answer_is_error(priv) && igt__stream_is_full(priv->stream, n);
+  if (!priv->full)
+    return false;
+  priv->paused |= CURLPAUSE_RECV;
+  igt__loop_pause(priv->loop, priv, READER_LOOK_US);
+  return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg) {
   struct igt__http_private *priv = ((igt__slot *)arg)->priv;
 
   n *= size;
-  if (must_pause(priv, IGT__DOWN, n))
+  if (must_wait_for_reader(priv, n) || must_pause(priv, IGT__DOWN, n))
     return CURL_WRITEFUNC_PAUSE;
   priv->down += n;
   if (!igt__answer_data(priv, data, n))
@@ -382,6 +394,7 @@ static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
 static void reset(struct igt__http_private *priv) {
   priv->sent = false;
   priv->paused = 0;
+  priv->full = false;
   priv->body_pos = 0;
   priv->up = priv->down = priv->marked = priv->told = 0;
   priv->began_at = priv->mark_at = priv->crawl_at = igt__mono_us();

@@ -159,7 +159,7 @@ igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error 
 
 /* Answers read piece by piece by a blocking caller. When the reader is slower than the network,
  * what arrives goes to memory up to 256 KiB, then to an unlinked temporary file: a connection is
- * never paused, however long the reader takes. _open returns after the headers of an answer
+ * not paused before that has its bound (IGT__MAX_SPOOL). _open returns after the headers of an answer
  * < 400; a body that breaks off is an error of _read (the request is not repeated then). */
 typedef struct igt__http_stream igt__http_stream;
 igt_status igt__http_open(igt__http *http, igt__http_request *req, uint64_t max_bytes,

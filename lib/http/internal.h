@@ -251,7 +251,8 @@ struct igt__http_private {
   bool whole_body; /* curl has the body at once, instead of asking for pieces */
   bool answering;  /* the final header lines are complete */
   bool cut;        /* enough of an error's body was seen; curl was told to stop */
-  unsigned paused; /* CURLPAUSE_ bits, by the rate */
+  unsigned paused; /* CURLPAUSE_ bits, by the rate or a stream that is full */
+  bool full;       /* the latter */
   uint64_t body_pos;
   uint64_t up, down; /* bytes moved, headers of the answer too */
   uint64_t told;     /* of the body, by on_progress */
@@ -332,6 +333,8 @@ igt_status igt__explain_answer(struct igt__http_private *priv);
 
 igt_status igt__stream_push_loop(igt__http_stream *stream, const char *data, size_t n,
                                  igt_error *err);
+/* n bytes more are to wait until the reader has caught up: the temporary file has its bound. */
+bool igt__stream_is_full(igt__http_stream *stream, size_t n);
 void igt__stream_opened_loop(igt__http_stream *stream);
 bool igt__stream_is_open(const igt__http_stream *stream);
 void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const igt_error *err);

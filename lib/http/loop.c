@@ -244,8 +244,11 @@ static void sweep_when_due(igt__loop *loop) {
 
 void igt__loop_unpause(void *arg) {
   igt__loop *loop = arg;
+  size_t in_line = 0;
 
-  while (loop->paused) {
+  for (const struct igt__http_private *p = loop->paused; p; p = p->pause_next)
+    in_line++;
+  while (loop->paused && in_line-- > 0) {
     struct igt__http_private *priv = loop->paused;
     CURLcode code;
     loop->paused = priv->pause_next;
@@ -253,7 +256,7 @@ void igt__loop_unpause(void *arg) {
     code = curl_easy_pause(priv->slot->easy, CURLPAUSE_CONT); /* may call on_body */
     if (code)
       igt__request_ended_loop(priv, code);
-    else if (priv->paused)
+    else if (priv->paused && !priv->full)
       break; /* too early again, and so for those in line */
   }
 }

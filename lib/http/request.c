@@ -264,6 +264,7 @@ static void hand_back(struct igt__http_private *priv, igt_status status) {
   if (status) {
     err = priv->err;
     err.status = status;
+    igt__error_redact(&err);
   }
   if (priv->stream) {
     igt__stream_done_loop(priv->stream, status, status ? &err : &fine);

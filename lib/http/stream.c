@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* An answer that a blocking caller reads at its own pace. A connection that nobody reads is closed
- * by servers and proxies after a minute or so; so nothing is ever paused: what the reader has not
- * taken goes to memory, then to an unlinked file. */
+ * by servers and proxies after a minute or so; so what the reader has not taken goes to memory,
+ * then to an unlinked file. That file has a bound, as has the sum of all of them: TMPDIR is often
+ * memory, and 4 MiB of gzip can be 4 GiB. At the bound the connection is paused until the reader
+ * has taken everything. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "http/internal.h"
 
@@ -16,12 +21,16 @@
  * which is small or read-only in some containers. */
 #define MEMORY (256u * 1024)
 
+/* Bytes in the files of all streams. */
+static _Atomic uint64_t spooled;
+
 /* Older bytes are in memory, newer ones in the file; as long as the file has unread bytes, what
  * arrives goes behind them. */
 struct igt__http_stream {
   igt__http_request *req;
   uint64_t max, total;
   int fd;
+  uint64_t most; /* bytes in the file */
   pthread_mutex_t lock;
   pthread_cond_t changed;
   /* guarded by lock */
@@ -35,7 +44,16 @@ struct igt__http_stream {
 
 /* ---- the loop's side ---- */
 
-static igt_status open_file(igt__http_stream *stream, igt_error *err) {
+/* What is in TMPDIR beside us needs room, too. */
+static void bound_file(igt__http_stream *stream) {
+  struct statvfs fs;
+
+  stream->most = IGT__MAX_SPOOL;
+  if (fstatvfs(stream->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize / 4 < stream->most)
+    stream->most = (uint64_t)fs.f_bavail * fs.f_frsize / 4;
+}
+
+static igt_status create_file(igt__http_stream *stream, igt_error *err) {
   const char *dir = getenv("TMPDIR");
   char name[4096];
   int n;
@@ -52,6 +70,14 @@ static igt_status open_file(igt__http_stream *stream, igt_error *err) {
     return igt__fail_errno(err, errno, "a temporary file in %s for an answer", dir);
   unlink(name);
   return IGT_OK;
+}
+
+static igt_status open_file(igt__http_stream *stream, igt_error *err) {
+  igt_status status = create_file(stream, err);
+
+  if (status == IGT_OK)
+    bound_file(stream);
+  return status;
 }
 
 static igt_status write_file(igt__http_stream *stream, const char *data, size_t n, uint64_t at,
@@ -90,15 +116,34 @@ static igt_status take_in_file_locked(igt__http_stream *stream, const char *data
     status = open_file(stream, err);
   if (status)
     return status;
-  if (stream->file_written > 0 && stream->file_read == stream->file_written) {
-    stream->file_read = stream->file_written = 0; /* gives the space back */
-    if (ftruncate(stream->fd, 0) != 0)
-      return igt__fail_errno(err, errno, "a temporary file for an answer");
-  }
   status = write_file(stream, data, n, stream->file_written, err);
-  if (!status)
+  if (!status) {
     stream->file_written += n;
+    atomic_fetch_add(&spooled, n);
+  }
   return status;
+}
+
+/* All of it was read. */
+static void empty_file_locked(igt__http_stream *stream) {
+  atomic_fetch_sub(&spooled, stream->file_written);
+  stream->file_read = stream->file_written = 0;
+  (void)!ftruncate(stream->fd, 0); /* else it keeps its space, and is written over */
+}
+
+bool igt__stream_is_full(igt__http_stream *stream, size_t n) {
+  bool full;
+
+  pthread_mutex_lock(&stream->lock);
+  full =
+      stream->file_read < stream->file_written || n > MEMORY - (stream->memory.len - stream->taken);
+  if (stream->taken == stream->memory.len && stream->file_read == stream->file_written)
+    full = false; /* who waits for the reader must leave him something */
+  if (full)
+    full = stream->file_written + n > (stream->fd < 0 ? IGT__MAX_SPOOL : stream->most) ||
+           atomic_load(&spooled) + n > IGT__MAX_SPOOLS;
+  pthread_mutex_unlock(&stream->lock);
+  return full;
 }
 
 igt_status igt__stream_push_loop(igt__http_stream *stream, const char *data, size_t n,
@@ -142,6 +187,7 @@ void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const ig
 
 static void free_stream(igt__http_stream *stream) {
   stream->req->priv->stream = NULL;
+  atomic_fetch_sub(&spooled, stream->file_written);
   igt__buf_finish(&stream->memory);
   if (stream->fd >= 0)
     close(stream->fd);
@@ -215,6 +261,8 @@ static igt_status read_file_locked(igt__http_stream *stream, char *data, size_t 
   if (got <= 0)
     return igt__fail_errno(err, got < 0 ? errno : EIO, "a temporary file for an answer");
   stream->file_read += (uint64_t)got;
+  if (stream->file_read == stream->file_written)
+    empty_file_locked(stream);
   *n = (size_t)got;
   return IGT_OK;
 }

@@ -312,19 +312,34 @@ static bool code_in(const char *code, const char *const *list, size_t n) {
   return false;
 }
 
-/* Stores say it in several ways once a session has run out; only ExpiredToken says it for sure.
- * HEAD has no body to say it in. */
+/* A refusal without a reason: to HEAD, which has no body, or with an empty one. It may be what S3
+ * says of an ExpiredToken; new credentials tell, once. */
+static bool is_mute(const igt__s3_request *req, const igt_error *err) {
+  return !err->code[0] && (err->http_status == 400 || err->http_status == 403) &&
+         (req->op == IGT__S3_HEAD || req->http.answer.len == 0);
+}
+
+static bool wants_proof(const igt__s3_request *req) {
+  const struct igt__s3_request_private *priv = req->priv;
+
+  if (igt__s3_grant_is_due(req->grant, priv->used))
+    return true;
+  if (priv->repeats[IGT__S3_AGAIN_CREDENTIALS] == 0)
+    return !igt__s3_grant_is_proven(req->grant, priv->used);
+  igt__s3_grant_prove(req->grant, priv->used);
+  return false;
+}
+
+/* Stores say it in several ways once a session has run out; only ExpiredToken says it for sure. */
 static bool wants_credentials(const igt__s3_request *req, const igt_error *err) {
   static const char *const maybe[] = {"AccessDenied", "InvalidToken", "InvalidAccessKeyId",
                                       "SignatureDoesNotMatch"};
-  bool head = req->op == IGT__S3_HEAD && !err->code[0] &&
-              (err->http_status == 400 || err->http_status == 403);
 
   if (err->status == IGT_E_EXPIRED)
     return true;
-  if (head && err->http_status == 400) /* what S3 answers to HEAD for an ExpiredToken */
-    return true;
-  return (head || code_in(err->code, maybe, sizeof maybe / sizeof *maybe)) &&
+  if (is_mute(req, err))
+    return wants_proof(req);
+  return code_in(err->code, maybe, sizeof maybe / sizeof *maybe) &&
          igt__s3_grant_is_due(req->grant, req->priv->used);
 }
 

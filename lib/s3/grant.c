@@ -23,6 +23,7 @@ struct igt__s3_grant {
   /* by lock */
   igt__s3_credentials *current; /* NULL: never fetched */
   bool refused;                 /* the store would not take it */
+  bool proven;                  /* refusals without a reason are not the fault of current */
   bool fetching;                /* one at a time */
   int64_t due, end;             /* monotonic microseconds, INT64_MAX: not known */
   igt__s3_waiter *first, **last;
@@ -67,7 +68,7 @@ static void adopt_locked(igt__s3_grant *grant, igt__s3_credentials *c) {
 
   igt__s3_credentials_unref(grant->current);
   grant->current = c;
-  grant->refused = false;
+  grant->refused = grant->proven = false;
   grant->due = grant->end = INT64_MAX;
   if (life <= 0)
     return;
@@ -178,6 +179,22 @@ void igt__s3_grant_refuse(igt__s3_grant *grant, const igt__s3_credentials *c) {
   if (grant->current == c)
     grant->refused = true;
   pthread_mutex_unlock(&grant->lock);
+}
+
+void igt__s3_grant_prove(igt__s3_grant *grant, const igt__s3_credentials *c) {
+  pthread_mutex_lock(&grant->lock);
+  if (grant->current == c)
+    grant->proven = true;
+  pthread_mutex_unlock(&grant->lock);
+}
+
+bool igt__s3_grant_is_proven(igt__s3_grant *grant, const igt__s3_credentials *c) {
+  bool proven;
+
+  pthread_mutex_lock(&grant->lock);
+  proven = grant->current == c && grant->proven;
+  pthread_mutex_unlock(&grant->lock);
+  return proven;
 }
 
 bool igt__s3_grant_is_due(igt__s3_grant *grant, const igt__s3_credentials *c) {

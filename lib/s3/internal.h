@@ -40,6 +40,10 @@ igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *wai
 igt__s3_credentials *igt__s3_grant_peek(igt__s3_grant *grant);
 /* The store refused c as expired: it is not handed out again. */
 void igt__s3_grant_refuse(igt__s3_grant *grant, const igt__s3_credentials *c);
+/* A request that was refused without a reason was refused again with c, which was fetched for that:
+ * others need not fetch any. */
+void igt__s3_grant_prove(igt__s3_grant *grant, const igt__s3_credentials *c);
+bool igt__s3_grant_is_proven(igt__s3_grant *grant, const igt__s3_credentials *c);
 /* By our clock c should have ended, or is about to. */
 bool igt__s3_grant_is_due(igt__s3_grant *grant, const igt__s3_credentials *c);
 

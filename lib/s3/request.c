@@ -258,6 +258,7 @@ static void on_http_done(igt__http_request *http, igt_status status, const igt_e
     snprintf(err.request_id, sizeof err.request_id, "%s", id ? id : "");
   }
   igt__buf_clear(&priv->scratch);
+  igt__error_redact(&err);
   report(req, status, &err);
 }
 

@@ -75,18 +75,50 @@ static bool add_column(igt__table *t, const char *name) {
   return n < MAX_COLUMNS && igt__map_set(t->columns, name, (void *)(uintptr_t)(n + 1));
 }
 
+/* The value of a field that the description does not know, when it is an object: it becomes columns
+ * as known objects do. NULL: it is none. igt__json_free. */
+static igt__json *unknown_object(const igt__field_view *view) {
+  const igt_json_field *field = view->field;
+  igt__json *v = NULL;
+
+  if (view->known || view->kind != IGT__KIND_JSON || !field || field->is != IGT_SET || !field->v ||
+      field->v[strspn(field->v, " \t\r\n")] != '{' ||
+      igt__json_parse(field->v, strlen(field->v), "a field", &v, NULL) != IGT_OK)
+    return NULL;
+  return v;
+}
+
 typedef struct column_walk {
   igt__table *table;
   const char *prefix; /* of a nested object; NULL: none */
   bool failed;
 } column_walk;
 
+static void add_object(column_walk *w, const char *prefix, igt__json *object) {
+  char name[256];
+  const char *key;
+  igt__json *value;
+
+  for (size_t i = 0; igt__json_member(object, i, &key, &value); i++) {
+    if (is_left_out(key))
+      continue;
+    nested_name(prefix, key, name, sizeof name);
+    w->failed |= !add_column(w->table, name);
+  }
+  igt__json_free(object);
+}
+
 static igt_status each_column(void *payload, const igt__field_view *view) {
   column_walk *w = payload;
+  igt__json *object;
   char name[256];
 
   if (is_left_out(view->name))
     return IGT_OK;
+  if (!w->prefix && (object = unknown_object(view)) != NULL) {
+    add_object(w, view->name, object);
+    return IGT_OK;
+  }
   if (view->kind == IGT__KIND_MODEL && !w->prefix) {
     const igt__model_field *field = view->field;
     column_walk nested = {w->table, view->name, false};
@@ -144,14 +176,9 @@ bool igt__table_add_header(igt__table *t, const char *line, size_t n) {
 
 /* ---- values ---- */
 
-static void put_json(igt__buf *out, const char *text) {
-  igt__json *v = NULL;
+static void put_json_value(igt__buf *out, const igt__json *v) {
   size_t n;
 
-  if (igt__json_parse(text, strlen(text), "a field", &v, NULL) != IGT_OK) {
-    igt__buf_puts(out, text);
-    return;
-  }
   switch (igt__json_typeof(v)) {
   case IGT__JSON_NULL:
     break;
@@ -177,6 +204,15 @@ static void put_json(igt__buf *out, const char *text) {
     (void)igt__json_write(out, v, IGT__JSON_COMPACT);
     break;
   }
+}
+
+static void put_json(igt__buf *out, const char *text) {
+  igt__json *v = NULL;
+
+  if (igt__json_parse(text, strlen(text), "a field", &v, NULL) == IGT_OK)
+    put_json_value(out, v);
+  else
+    igt__buf_puts(out, text);
   igt__json_free(v);
 }
 
@@ -263,14 +299,46 @@ typedef struct row_walk {
   uint64_t left_out;
 } row_walk;
 
+static span *find_cell(row_walk *w, const char *name) {
+  uintptr_t column = (uintptr_t)igt__map_get(w->table->columns, name);
+
+  if (!column)
+    w->left_out++;
+  return column ? &w->spans[column - 1] : NULL;
+}
+
+static void put_object(row_walk *w, const char *prefix, igt__json *object) {
+  char name[256];
+  const char *key;
+  igt__json *value;
+  span *cell;
+
+  for (size_t i = 0; igt__json_member(object, i, &key, &value); i++) {
+    size_t begin = w->values->len;
+
+    nested_name(prefix, key, name, sizeof name);
+    if (is_left_out(key) || igt__json_typeof(value) == IGT__JSON_NULL ||
+        !(cell = find_cell(w, name)))
+      continue;
+    put_json_value(w->values, value);
+    *cell = (span){begin, w->values->len - begin};
+  }
+  igt__json_free(object);
+}
+
 static igt_status each_value(void *payload, const igt__field_view *view) {
   row_walk *w = payload;
+  igt__json *object;
   char name[256];
-  uintptr_t column;
+  span *cell;
   size_t begin;
 
   if (is_left_out(view->name) || view->is != IGT_SET)
     return IGT_OK;
+  if (!w->prefix && (object = unknown_object(view)) != NULL) {
+    put_object(w, view->name, object);
+    return IGT_OK;
+  }
   if (view->kind == IGT__KIND_MODEL && !w->prefix) {
     const igt__model_field *field = view->field;
     w->prefix = view->name;
@@ -281,14 +349,12 @@ static igt_status each_value(void *payload, const igt__field_view *view) {
   }
   if (w->prefix)
     nested_name(w->prefix, view->name, name, sizeof name);
-  column = (uintptr_t)igt__map_get(w->table->columns, w->prefix ? name : view->name);
-  if (!column) {
-    w->left_out++;
+  cell = find_cell(w, w->prefix ? name : view->name);
+  if (!cell)
     return IGT_OK;
-  }
   begin = w->values->len;
   put_value(w->values, view);
-  w->spans[column - 1] = (span){begin, w->values->len - begin};
+  *cell = (span){begin, w->values->len - begin};
   return IGT_OK;
 }
 

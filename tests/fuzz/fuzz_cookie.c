@@ -18,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                            !is_inside(line, cookie.name, cookie.name_len) ||
                                            !is_inside(line, cookie.value, cookie.value_len)))
     abort();
+  if (igt__cookie_find(line, "jwt_signature", &cookie) &&
+      (cookie.max_age < -1 || !is_inside(line, cookie.value, cookie.value_len)))
+    abort();
   igt__free(line);
   return 0;
 }

@@ -233,3 +233,17 @@ def test_other_successes_are_successes(odd, igtcloud, tmp_path, status):
             reply.status = status
     odd.change = change
     igtcloud.run("upload", tmp_path / "out", "p")
+
+
+@pytest.mark.case("transfers-23")
+def test_a_page_of_a_guest_network_does_not_end_a_login(home):
+    """It answers 403 to everything, until somebody signs in there."""
+    with Sandbox(seed="demo", token_lifetime=2) as cloud, OddCloud(cloud.url) as odd:
+        login = Login(odd, str(home), "--user", "demo@example.com", "--password-stdin")
+        login.wait_for(b"Signed in")
+        odd.answer = lambda r: Reply(403, b"<html>Welcome</html>", [("Content-Type", "text/html")])
+        login.wait_for(b"tried again")
+        time.sleep(2.5)
+        odd.answer = lambda r: None
+        assert "(token file)" in Program(odd.url, home).run("whoami", sign_in=False).text
+        assert login.end() == 0

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/prints.h"
+#include "base/redact.h"
 #include "base/sip.h"
 #include "base/spares.h"
 #include "base/str.h"
@@ -592,6 +593,52 @@ static void test_hide(void **state) {
   assert_true(strlen(err.text) > sizeof err.text - sizeof "(hidden)");
 }
 
+static const char long_secret[] = "eyJhbGciOiJI.UzI1NiJ9_secret-of.0123456789";
+
+static void hides(const char *text, const char *expected) {
+  char line[300];
+
+  snprintf(line, sizeof line, "%s", text);
+  igt__redact(line);
+  assert_string_equal(line, expected);
+}
+
+/* security-16 */
+static void test_redact(void **state) {
+  igt__redacted secret, other, shorter;
+  char text[3000];
+  igt_error err;
+
+  (void)state;
+  igt__redact_remember(&shorter, "short", 5);
+  igt__redact_remember(&secret, long_secret, sizeof long_secret - 1);
+  igt__redact_remember(&other, "another secret of some length", 29);
+  hides("no: JI.UzI1NiJ9_secr!", "no: (hidden)!"); /* 16 of it */
+  hides("no: JI.UzI1NiJ9_sec!", "no: JI.UzI1NiJ9_sec!");
+  hides(long_secret, "(hidden)");
+  hides("a short word, another secret of some length", "a short word, (hidden)");
+  hides("eyJhbGciOiJI.UzI1NiJ9_ and secret-of.0123456789.", "(hidden) and (hidden).");
+  /* In base64 at each offset: of "..JI.UzI1NiJ9_secret-of". */
+  hides("x ZXlKaGJHY2lPaUpJLlV6STFOaUo5X3NlY3JldC1vZg== y", "x (hidden)== y");
+  hides("x YWFleUpoYkdjaU9pSkkuVXpJMU5pSjlfc2VjcmV0 y", "x (hidden) y");
+  hides("%65yJhbGciOiJI%2eUzI1NiJ9_ no", "(hidden) no");
+  hides("100% of 17 %zz % words", "100% of 17 %zz % words");
+  igt__fail(&err, IGT_E_LOGIN, "it is %s", long_secret + 4);
+  assert_string_equal(err.text, "it is (hidden)");
+  igt__error_append(&err, " %s", long_secret + 7);
+  assert_string_equal(err.text, "it is (hidden) (hidden)");
+  memset(text, 'a', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  memcpy(text + 1000, long_secret, sizeof long_secret - 1);
+  igt__redact(text); /* longer than is looked at */
+  assert_null(strstr(text, "secret-of"));
+  igt__redact_forget(&secret);
+  igt__redact_forget(&secret);
+  hides(long_secret, long_secret);
+  igt__redact_forget(&other);
+  igt__redact_forget(&shorter);
+}
+
 static void test_spares(void **state) {
   static igt__spares spares = IGT__SPARES_INIT(2);
   char a[64], b[64], c[64];
@@ -638,6 +685,7 @@ int main(void) {
       cmocka_unit_test(test_log),
       cmocka_unit_test(test_clock),
       cmocka_unit_test(test_hide),
+      cmocka_unit_test(test_redact),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

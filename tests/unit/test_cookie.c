@@ -74,8 +74,29 @@ static void names_are_compared_exactly(void **state) {
   assert_false(igt__cookie_is(&c, "jwt_signature2"));
 }
 
+/* A proxy joins lines by commas, and dates have commas of their own. */
+static void joined_lines(void **state) {
+  static const char line[] = "other=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT, "
+                             "head=a.b; expires=Wed, 21-Oct-26 07:28:00 GMT; Max-Age=60,tail=c==; "
+                             "Path=/a,b; Max-Age=7";
+  igt__cookie c;
+
+  (void)state;
+  assert_true(igt__cookie_find(line, "other", &c));
+  assert_int_equal(c.max_age, -1);
+  assert_true(igt__cookie_find(line, "head", &c));
+  assert_int_equal(c.value_len, 3);
+  assert_int_equal(c.max_age, 60);
+  assert_true(igt__cookie_find(line, "tail", &c));
+  assert_memory_equal(c.value, "c==", 3);
+  assert_int_equal(c.max_age, 7);
+  assert_false(igt__cookie_find(line, "Path", &c));
+  assert_false(igt__cookie_find("", "a", &c));
+  assert_false(igt__cookie_find(",,=,", "a", &c));
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(parses),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(parses), cmocka_unit_test(joined_lines),
                                      cmocka_unit_test(names_are_compared_exactly)};
 
   return cmocka_run_group_tests(tests, NULL, NULL);

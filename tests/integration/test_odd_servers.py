@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: MIT
+"""Servers and proxies that answer as no proper one does: bombs, echoes of secrets, refusals without a
+word, joined cookies, lists that break off."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import os
+import threading
+import time
+import urllib.parse
+import zlib
+
+import pytest
+
+from igtcloud import DENIED, FAILED, SOME_FAILED, Program
+from odd_cloud import OddCloud, Reply
+
+USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
+SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "institutes": [
+    {"name": "i", "studies": [{"name": "s", "files": [{"path": "a.txt", "text": "a"}]}]},
+    {"name": "many", "generate": {"studies": 300, "files": 1, "size": 10}}]}]}
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def odd(cloud):
+    with OddCloud(cloud.url) as running:
+        yield running
+
+
+@pytest.fixture
+def igtcloud(odd, home):
+    return Program(odd.url, home)
+
+
+# ---- bombs ----
+
+def bomb(size):
+    """Gzip of blanks, and the list's end."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as f:
+        f.write(b"[")
+        for _ in range(size // MIB):
+            f.write(b" " * MIB)
+        f.write(b"]")
+    return packed.getvalue()
+
+
+def spool_watch(pid, seen, stop):
+    """The largest size of an unlinked file that the process has open."""
+    while not stop.wait(0.005):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                path = f"/proc/{pid}/fd/{fd}"
+                if "(deleted)" in os.readlink(path):
+                    seen.append(os.stat(path).st_size)
+        except OSError:
+            pass
+
+
+@pytest.mark.case("security-14")
+def test_a_list_that_unpacks_to_gigabytes_does_not_fill_tmpdir(odd, igtcloud):
+    packed = bomb(400 * MIB)
+    odd.answer = lambda r: (Reply(200, packed, [("Content-Encoding", "gzip")])
+                            if r.plain.endswith("/studies") else None)
+    process = igtcloud.start("ls", "p/i")
+    seen, stop = [0], threading.Event()
+    watch = threading.Thread(target=spool_watch, args=(process.pid, seen, stop))
+    watch.start()
+    process.communicate(timeout=100)
+    stop.set()
+    watch.join()
+    assert max(seen) <= 256 * MIB
+
+
+@pytest.mark.case("security-14")
+@pytest.mark.parametrize("path", ["/login", "/s3credentials"])
+def test_a_bomb_in_place_of_a_short_response(odd, igtcloud, tmp_path, path):
+    packed = bomb(80 * MIB)
+    odd.answer = lambda r: (Reply(200, packed, [("Content-Encoding", "gzip")])
+                            if r.plain.endswith(path) else None)
+    done = igtcloud.run("download", tmp_path / "out", "p", "i", status=None)
+    assert done.status in (FAILED, SOME_FAILED, DENIED) and "out of memory" not in done.err
+
+
+@pytest.mark.parametrize("encoding, spoil", [
+    ("gzip", lambda b: gzip.compress(b)[:-9]), ("gzip", lambda b: b"\x1f\x8b junk"),
+    ("deflate", lambda b: zlib.compress(b)[:-3]), ("br", lambda b: b), ("gzip", lambda b: b)],
+    ids=["cut", "junk", "deflate-cut", "unknown", "not-packed"])
+def test_a_damaged_encoding_is_an_error(odd, igtcloud, encoding, spoil):
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            reply.body = spoil(reply.body)
+            reply.headers.append(("Content-Encoding", encoding))
+    odd.change = change
+    done = igtcloud.run("ls", "p/i", "--retries", 1, status=None)
+    assert done.status in (FAILED, SOME_FAILED) or "s" in done.text.split(), done
+
+
+# ---- secrets ----
+
+def parts(secret):
+    yield "from the 11th", secret[10:]
+    yield "16 of it", secret[20:36]
+    yield "in base64", base64.b64encode(b"x" + secret.encode()).decode()
+    yield "in base64url", base64.urlsafe_b64encode(b"xy" + secret.encode()).decode()
+    yield "percent", "".join(f"%{ord(c):02x}" for c in secret[5:60])
+    yield "quoted", urllib.parse.quote(f'"{secret}"')
+
+
+def shown(text, secret, n=16):
+    pieces = [secret, base64.b64encode(secret.encode()).decode()]
+    return [p[i:i + n] for p in pieces for i in range(len(p) - n + 1) if p[i:i + n] in text]
+
+
+@pytest.mark.case("security-16")
+@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("n", range(6))
+def test_a_server_that_repeats_a_token(odd, igtcloud, home, n, status):
+    secrets = []
+
+    def answer(request):
+        if not request.plain.endswith("/projects"):
+            return None
+        secrets.append(request.headers["X-JWT"])
+        return Reply(status, {"message": f"no: {list(parts(secrets[0]))[n][1]} is not known"})
+    odd.answer = answer
+    done = igtcloud.run("ls", "--debug", "--retries", 0, "--log-file", home / "log", status=None)
+    assert secrets and done.status != 0
+    assert "(hidden)" in done.err
+    text = done.err + done.text + (home / "log").read_text()
+    assert not shown(text, secrets[0]), text
+
+
+@pytest.mark.case("security-16")
+def test_a_server_that_repeats_what_is_inside_of_a_token(odd, igtcloud):
+    inside = []
+
+    def answer(request):
+        if not request.plain.endswith("/projects"):
+            return None
+        claims = json.loads(base64.urlsafe_b64decode(request.headers["X-JWT"].split(".")[1] + "=="))
+        inside.append(claims["refresh_token"])
+        return Reply(400, {"message": f"the session {inside[0]} and {inside[0][3:25]}"})
+    odd.answer = answer
+    done = igtcloud.run("ls", status=None)
+    assert inside and "(hidden)" in done.err and not shown(done.err, inside[0])
+
+
+@pytest.mark.case("security-16")
+def test_a_server_that_repeats_a_long_password(odd, home):
+    password = "correct horse battery staple"
+    odd.answer = lambda r: Reply(400, {"message": f"not {password[4:24]}"}) \
+        if r.plain.endswith("/login") else None
+    done = Program(odd.url, home, password=password).run("ls", status=DENIED)
+    assert "(hidden)" in done.err and "battery" not in done.err
+
+
+# ---- S3 refuses without a word ----
+
+@pytest.mark.case("security-24")
+@pytest.mark.parametrize("method, status", [("HEAD", 400), ("HEAD", 403), ("GET", 400), ("GET", 403)])
+def test_a_refusal_without_a_word_is_tried_with_new_credentials(cloud, odd, home, tmp_path, method,
+                                                                status):
+    refused = []
+
+    def answer(request):
+        if request.method == method and request.plain.endswith("a.txt") and not refused:
+            refused.append(request)
+            return Reply(status)
+        return None
+    odd.answer = answer
+
+    def change(request, reply):
+        if request.plain.endswith("s3credentials"):
+            reply.body = reply.body.replace(cloud.url.encode(), odd.url.encode())
+    odd.change = change
+    more = ["--checksum"] if method == "HEAD" else []
+    igtcloud = Program(odd.url, home)
+    if more:
+        igtcloud.run("download", tmp_path / "out", "p", "i")
+    before = odd.count("GET", "s3credentials")
+    igtcloud.run("download", tmp_path / "out", "p", "i", *more)
+    assert refused and odd.count("GET", "s3credentials") == before + 2
+
+
+@pytest.mark.case("security-24")
+def test_a_store_that_always_refuses_is_believed(cloud, odd, home, tmp_path):
+    odd.answer = lambda r: Reply(403) if r.plain.endswith("a.txt") else None
+
+    def change(request, reply):
+        if request.plain.endswith("s3credentials"):
+            reply.body = reply.body.replace(cloud.url.encode(), odd.url.encode())
+    odd.change = change
+    Program(odd.url, home).run("download", tmp_path / "out", "p", "i", status=SOME_FAILED)
+    assert odd.count("GET", "s3credentials") == 2
+
+
+# ---- cookies ----
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("expires", ["", "; Expires=Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_cookies_that_a_proxy_joined(odd, igtcloud, order, expires):
+    def change(request, reply):
+        if request.plain.endswith("/login"):
+            lines = [f"other=1{expires}; Path=/", *(c + expires for c in reply.get("Set-Cookie"))]
+            reply.drop("Set-Cookie").headers.append(
+                ("Set-Cookie", ", ".join(lines[::-1] if order else lines)))
+    odd.change = change
+    assert "s" in igtcloud.run("ls", "p/i").text
+
+
+# ---- lists that break off ----
+
+def test_a_list_that_goes_on_is_no_failed_attempt(odd, igtcloud):
+    """Cut six times, a bit further each time, with two retries."""
+    cuts = iter([2000, 20000, 40000, 60000, 80000, 100000])
+
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            cut = next(cuts, None)
+            if cut:
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                return Reply(raw=head + b"%d\r\n\r\n" % len(reply.body) + reply.body[:cut])
+        return None
+    odd.change = change
+    done = igtcloud.run("ls", "p/many", "--retries", 2)
+    assert len(done.text.splitlines()) == 300
+
+
+def test_a_list_that_does_not_go_on_says_so(odd, igtcloud):
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            return Reply(raw=head + b"%d\r\n\r\n" % len(reply.body) + reply.body[:20000])
+        return None
+    odd.change = change
+    done = igtcloud.run("ls", "p/many", "--retries", 2, status=FAILED)
+    assert "without progress" in done.err, done
+
+
+# ---- fields that are not known ----
+
+def test_unknown_objects_become_columns(odd, igtcloud):
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            study = reply.json[0]
+            reply.json = [{**study, "futureObject": {"a": 1, "futureObjectId": "x", "bC": [1, "y"],
+                                                     "deep": {"q": True}, "no": None},
+                           "futureList": [{"a": 1}], "empty": {}}]
+    odd.change = change
+    done = igtcloud.run("csv", "-", "p", "i")
+    row, = csv.DictReader(io.StringIO(done.text))
+    assert row["futureObjectA"] == "1" and row["futureObjectId"] == "x"
+    assert row["futureObjectBc"] == "1, y" and row["futureObjectDeep"] == '{"q":true}'
+    assert row["futureObjectNo"] == "" and "futureObject" not in row and "empty" not in row
+
+
+# ---- HTTP that is none ----
+
+RAW = {
+    "http09": b"[]\n", "nothing": b"", "half a status": b"HTTP/1.1 2", "no status": b"HTTP/1.1 \r\n\r\n",
+    "flood": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 100000 + b"\r\n[]",
+    "long line": b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 2 * MIB + b"\r\n\r\n[]",
+    "101": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n[]",
+    "100 only": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "status 999": b"HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\n[]",
+    "chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n[]",
+    "negative": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n[]",
+}
+
+
+@pytest.mark.case("security-15")
+@pytest.mark.parametrize("kind", RAW)
+def test_no_http_is_an_error_in_time(odd, igtcloud, kind):
+    odd.answer = lambda r: Reply(raw=RAW[kind]) if r.plain.endswith("/studies") else None
+    begin = time.monotonic()
+    done = igtcloud.run("ls", "p/i", "--retries", 0, "--timeout", 5, status=None)
+    assert done.status in (FAILED, SOME_FAILED), done
+    assert time.monotonic() - begin < 20
+
+
+def test_trailers_change_nothing(odd, igtcloud):
+    def change(request, reply):
+        if request.plain.endswith("/studies"):
+            return Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                         b"Transfer-Encoding: chunked\r\nTrailer: Set-Cookie\r\n\r\n"
+                         b"%x\r\n%s\r\n0\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n\r\n"
+                         % (len(reply.body), reply.body))
+        return None
+    odd.change = change
+    assert "s" in igtcloud.run("ls", "p/i").text
+
+
+def test_a_huge_retry_after_is_bounded_by_sigterm(odd, igtcloud):
+    odd.answer = lambda r: Reply(503, {"message": "busy"}, [("Retry-After", str(2**63 - 1))]) \
+        if r.plain.endswith("/studies") else None
+    process = igtcloud.start("ls", "p/i")
+    end = time.monotonic() + 20
+    while not odd.count("GET", "/studies") and time.monotonic() < end:
+        time.sleep(0.02)
+    process.terminate()
+    process.communicate(timeout=3)
+
+
