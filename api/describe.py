@@ -42,13 +42,13 @@ def body(operation):
     return operation.body.name + ('[]' if operation.body_is_list else '')
 
 
-def answer(operation):
-    if operation.answer is None:
+def response(operation):
+    if operation.response is None:
         return ''
-    if isinstance(operation.answer, str):
+    if isinstance(operation.response, str):
         return {'raw': 'any', 'text': 'string', 'strings': 'string[]', 'file': 'file'}[
-            operation.answer]
-    return operation.answer.name + ('[]' if operation.answer_is_list else '')
+            operation.response]
+    return operation.response.name + ('[]' if operation.response_is_list else '')
 
 
 def parameters(operation):
@@ -98,7 +98,7 @@ def c_operations(api):
         count = len(parameters(op))
         text += row([c_string(op.id), c_string(service(op)), c_string(op.method),
                      c_string(op.path), c_string(op.summary), c_string(body(op)),
-                     c_string(answer(op)), flag(op.open),
+                     c_string(response(op)), flag(op.open),
                      f'parameters_{op.c_name}' if count else 'NULL', str(count)]) + '\n'
     return text + '};\n\n'
 
@@ -161,7 +161,7 @@ def md_operation(operation, models):
         text += '| parameter | in | type | |\n|---|---|---|---|\n'
         text += ''.join(map(md_parameter, parameters(operation))) + '\n'
     facts = [f'{name}: {link(value, models)}' for name, value in
-             (('Body', body(operation)), ('Answer', answer(operation))) if value]
+             (('Body', body(operation)), ('Response', response(operation))) if value]
     facts.append(f'C: `igt_{operation.c_name}()`')
     if element_model(operation)[0]:
         facts[-1] += f', `igt_{operation.c_name}_each()`'

@@ -152,8 +152,8 @@ class Operation:
         self.params = []
         self.body = None
         self.body_is_list = False
-        self.answer = None  # None, 'raw', 'text', 'strings', 'file', or a Model
-        self.answer_is_list = False
+        self.response = None  # None, 'raw', 'text', 'strings', 'file', or a Model
+        self.response_is_list = False
 
 
 def unique(pairs):
@@ -471,7 +471,7 @@ class Api:
             else:
                 self.add_param(operation, param, taken, at)
         self.order_path(operation)
-        self.read_answer(operation, spec, node, place)
+        self.read_response(operation, spec, node, place)
         self.operations[operation.c_name] = operation
 
     def add_param(self, operation, node, taken, place):
@@ -530,9 +530,9 @@ class Api:
         else:
             raise SpecError(place, 'a body must be a model or a list of one')
 
-    # ---- answers ----
+    # ---- responses ----
 
-    def read_answer(self, operation, spec, node, place):
+    def read_response(self, operation, spec, node, place):
         """The form of a success. Where none is described the body is handed out as it is."""
         responses = take(node, 'responses', dict, place)
         good = [code for code in sorted(responses) if code[:1] in ('2', '3')]
@@ -543,15 +543,15 @@ class Api:
             if schema and form_of(schema) not in [form_of(form) for form, _ in forms]:
                 forms.append((schema, f'{place}/responses/{code}/schema'))
         if len(forms) > 1:
-            raise SpecError(place + '/responses', 'answers of several forms')
+            raise SpecError(place + '/responses', 'responses of several forms')
         if not all(isinstance(kind, str) for kind in produces):
             raise SpecError(place + '/produces', 'media types are expected')
         is_file = bool(good and produces) and not any('json' in kind for kind in produces)
         if forms:
             self.read_form(operation, *forms[0], is_file)
         else:
-            operation.answer = 'file' if is_file else None if good else 'raw'
-        if operation.answer == 'file':
+            operation.response = 'file' if is_file else None if good else 'raw'
+        if operation.response == 'file':
             operation.accept = ', '.join(produces or ['*/*'])
 
     @staticmethod
@@ -567,40 +567,40 @@ class Api:
 
     def read_form(self, operation, schema, place, is_file):
         if schema.get('type') == 'file':
-            operation.answer = 'file'
+            operation.response = 'file'
             return
         schema, place = self.plain(schema, place)
         kind = schema.get('type')
         if is_file and kind in ('string', None):
-            operation.answer = 'file'
+            operation.response = 'file'
         elif '$ref' in schema:
-            operation.answer = self.model(self.ref(schema, place), place)
+            operation.response = self.model(self.ref(schema, place), place)
         elif kind == 'array':
             self.read_list(operation, schema, place)
         elif 'properties' in schema or 'allOf' in schema:
-            operation.answer = self.inline(schema, place, (operation.id, 'answer'))
+            operation.response = self.inline(schema, place, (operation.id, 'response'))
         elif kind in ('string', 'integer', 'number', 'boolean', 'object'):
-            operation.answer = 'text' if kind == 'string' else 'raw'
+            operation.response = 'text' if kind == 'string' else 'raw'
         else:
-            raise SpecError(place, 'an answer of this form is not known to the generator')
+            raise SpecError(place, 'a response of this form is not known to the generator')
 
     def read_list(self, operation, schema, place):
         kind, ref = self.list_kind(schema, place, (operation.id, 'element'))
         if kind == 'MODEL_LIST':
-            operation.answer, operation.answer_is_list = ref, True
+            operation.response, operation.response_is_list = ref, True
         else:
-            operation.answer = 'strings' if kind == 'STRING_LIST' else 'raw'
+            operation.response = 'strings' if kind == 'STRING_LIST' else 'raw'
 
 
 def element_model(operation):
     """The model that an operation's _each hands out, and whether it comes from a named list."""
-    answer = operation.answer
-    if not isinstance(answer, Model) or operation.method != 'GET':
+    response = operation.response
+    if not isinstance(response, Model) or operation.method != 'GET':
         return None, False
-    if operation.answer_is_list:
-        return answer, False
-    refs = {field.ref for _, field in answer.line() if field.kind == 'MODEL_LIST'}
-    if len(refs) == 1 and all(f.kind == 'MODEL_LIST' for _, f in answer.line()):
+    if operation.response_is_list:
+        return response, False
+    refs = {field.ref for _, field in response.line() if field.kind == 'MODEL_LIST'}
+    if len(refs) == 1 and all(f.kind == 'MODEL_LIST' for _, f in response.line()):
         return refs.pop(), True
     return None, False
 

@@ -144,9 +144,9 @@ def struct(model):
 
 
 def list_models(api):
-    """Models that some operation answers a list of, in the order of the models."""
-    answers = {op.answer.name for op in api.operations.values() if op.answer_is_list}
-    return [model for model in by_parents(api.models) if model.name in answers]
+    """Models that some operation responses a list of, in the order of the models."""
+    responses = {op.response.name for op in api.operations.values() if op.response_is_list}
+    return [model for model in by_parents(api.models) if model.name in responses]
 
 
 def list_struct(model):
@@ -257,27 +257,27 @@ def inputs(operation):
     return parts
 
 
-def answer_type(operation):
-    """The C type that an operation answers, or None."""
-    if operation.answer in (None, 'file'):
+def response_type(operation):
+    """The C type that an operation responses, or None."""
+    if operation.response in (None, 'file'):
         return None
-    if isinstance(operation.answer, str):
-        return 'igt_string_list' if operation.answer == 'strings' else 'igt_text'
-    return f'igt_{operation.answer.c_name}' + ('_list' if operation.answer_is_list else '')
+    if isinstance(operation.response, str):
+        return 'igt_string_list' if operation.response == 'strings' else 'igt_text'
+    return f'igt_{operation.response.c_name}' + ('_list' if operation.response_is_list else '')
 
 
 def whole_parts(operation):
     parts = inputs(operation)
-    if operation.answer == 'file':
+    if operation.response == 'file':
         parts += ['igt_write_fn write', 'void *payload']
-    elif operation.answer:
-        parts.append(f'{answer_type(operation)} **out')
+    elif operation.response:
+        parts.append(f'{response_type(operation)} **out')
     return parts + ['igt_error *err']
 
 
 def each_fn(operation):
     element, named = element_model(operation)
-    return f'igt_{operation.answer.c_name if named else element.c_name}_fn'
+    return f'igt_{operation.response.c_name if named else element.c_name}_fn'
 
 
 def each_parts(operation):
@@ -287,9 +287,9 @@ def each_parts(operation):
 def about(operation):
     text = (operation.summary or prose(operation.id)) + \
         f' `{operation.method}\xa0{prose(operation.path)}`'
-    if operation.answer == 'raw':
-        text += ' The description says nothing of the answer: out, which may be NULL, gets its text.'
-    elif operation.answer == 'file':
+    if operation.response == 'raw':
+        text += ' The description says nothing of the response: out, which may be NULL, gets its text.'
+    elif operation.response == 'file':
         text += f' Bytes ({prose(operation.accept)}) go to write.'
     return wrap(text, '/** ', ' * ', ' */')
 
@@ -335,10 +335,10 @@ def operations_h(api):
  *
  * Arguments: those of the path, options (query and headers), the body, then what comes back.
  * `*out` is the caller's: igt_model_free(&(*out)->model), or &(*out)->base.model where it extends
- * another; it is NULL after a failure. out may be NULL when the answer is not wanted.
+ * another; it is NULL after a failure. out may be NULL when the response is not wanted.
  * All block, sign in when nobody has, renew a session that ends, and may be called from several
  * threads. Errors: IGT_E_INVALID and IGT_E_REQUIRED before anything is sent; those of signing in
- * and of the network; what the server said; IGT_E_PARSE, IGT_E_TYPE, IGT_E_LIMIT of its answer.
+ * and of the network; what the server said; IGT_E_PARSE, IGT_E_TYPE, IGT_E_LIMIT of its response.
  */
 
 #include "igtcloud/client.h"
@@ -358,12 +358,12 @@ def param_row(operation, param):
                 f'{", ".join(flags)}, offsetof({options}, {param.c_name}), {count}}},', '    ', '     ')
 
 
-def answer_table(operation):
+def response_table(operation):
     named = {'raw': 'igt__raw_type', 'text': 'igt__text_type', 'strings': 'igt__string_list_type'}
-    if operation.answer in (None, 'file'):
+    if operation.response in (None, 'file'):
         return 'NULL'
-    return '&' + named.get(operation.answer if isinstance(operation.answer, str) else '',
-                           (answer_type(operation) or '') + '_type')
+    return '&' + named.get(operation.response if isinstance(operation.response, str) else '',
+                           (response_type(operation) or '') + '_type')
 
 
 # They set a state, and set it again when they are sent again.
@@ -389,7 +389,7 @@ def operation_table(operation):
             ('param_count', operation.params and str(len(operation.params))),
             ('body', operation.body and f'&igt_{operation.body.c_name}_type'),
             ('body_is_list', operation.body_is_list and 'true'),
-            ('answer', answer_table(operation))]
+            ('response', response_table(operation))]
     body = ''.join(f'    .{key} = {value},\n' for key, value in rows if value)
     return text + f'static const igt__operation op_{name} = {{\n{body}}};\n'
 
@@ -411,14 +411,14 @@ def call_struct(operation):
 def whole_function(operation):
     head = call_like(f'igt_status igt_{operation.c_name}', whole_parts(operation), '')
     text = f'{head}\n{{\n' + call_struct(operation)
-    if operation.answer == 'file':
+    if operation.response == 'file':
         return text + '\n  return igt__call_file(client, &call, write, payload, err);\n}\n'
-    kind = answer_type(operation)
+    kind = response_type(operation)
     if not kind:
         return text + '\n  return igt__call_run(client, &call, NULL, err);\n}\n'
-    return (text + '  igt_model *answer = NULL;\n'
-            '  igt_status status = igt__call_run(client, &call, out ? &answer : NULL, err);\n\n'
-            f'  if (out)\n    *out = ({kind} *)answer;\n  return status;\n}}\n')
+    return (text + '  igt_model *response = NULL;\n'
+            '  igt_status status = igt__call_run(client, &call, out ? &response : NULL, err);\n\n'
+            f'  if (out)\n    *out = ({kind} *)response;\n  return status;\n}}\n')
 
 
 def each_function(operation):

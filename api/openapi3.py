@@ -165,9 +165,9 @@ class Converter:
         if 'requestBody' in node:
             out['parameters'].append(self.body(node['requestBody'], f'{place}/requestBody'))
         out['responses'], produces = {}, []
-        for code, answer in take(node, 'responses', dict, place).items():
+        for code, response in take(node, 'responses', dict, place).items():
             at = f'{place}/responses/{code}'
-            out['responses'][code], kinds = self.response(answer, at)
+            out['responses'][code], kinds = self.response(response, at)
             produces += kinds if code[:1] in ('2', '3') else []
         if produces:
             out['produces'] = produces
@@ -227,7 +227,7 @@ class Converter:
         raise SpecError(f'{place}/content', 'only bodies of JSON are known to the generator')
 
     def response(self, node, place):
-        """The answer, and its media types where it is a file."""
+        """The response, and its media types where it is a file."""
         node, place = self.follow(node, 'responses', place)
         check_keys(node, {'content', 'headers', 'links'}, place)
         out = {'description': node.get('description', '')}

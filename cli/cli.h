@@ -243,7 +243,7 @@ bool is_plain(const char *text); /* its first character is written as it is */
 typedef struct place {
   igt_client *client;
   igt_node *cloud;
-  igt_target target;
+  igt_node_target target;
   const char *path; /* as it was given, without "igt:" */
 } place;
 /* Signs in and follows the path. False: *exit_status says why; nothing to close. */

@@ -34,7 +34,7 @@ static void list_as_json(const igt_operation_info *op) {
   put_member("path", op->path);
   put_member("text", op->text);
   put_member("body", op->body);
-  put_member("answer", op->answer);
+  put_member("answer", op->response);
   printf(",\"open\":%s,\"parameters\":[", op->open ? "true" : "false");
   for (size_t i = 0; i < op->parameter_count; i++) {
     const igt_parameter_info *p = &op->parameters[i];
@@ -98,9 +98,9 @@ static void describe_operation(const igt_operation_info *op) {
     printf("\nBody: %s\n", op->body);
   if ((model = model_of(op->body)) != NULL)
     describe_model(model);
-  if (*op->answer)
-    printf("\nAnswer: %s\n", op->answer);
-  if ((model = model_of(op->answer)) != NULL)
+  if (*op->response)
+    printf("\nAnswer: %s\n", op->response);
+  if ((model = model_of(op->response)) != NULL)
     describe_model(model);
 }
 

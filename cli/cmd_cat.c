@@ -28,7 +28,7 @@ static int write_out(const char *data, size_t n) {
 int print_file(igt_node *file) {
   static char data[256 * 1024];
   igt_error err = IGT_ERROR_INIT;
-  igt_reader *reader = NULL;
+  igt_file_reader *reader = NULL;
   igt_status status = igt_file_open(file, NULL, &reader, &err);
   int result = EXIT_DONE;
   size_t n = 1;

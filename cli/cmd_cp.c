@@ -125,7 +125,7 @@ static bool read_input(char **data, size_t *size) {
 }
 
 /* The name in the cloud: what the target says, or the local file's in the folder that it says. */
-static char *remote_name(const igt_target *target, const char *source) {
+static char *remote_name(const igt_node_target *target, const char *source) {
   const char *rest = target->rest;
   size_t n = strlen(rest);
 
@@ -138,9 +138,9 @@ static char *remote_name(const igt_target *target, const char *source) {
   return join(rest, base_name(source));
 }
 
-static int upload(const settings *s, igt_target *target, const char *name, const char *source) {
+static int upload(const settings *s, igt_node_target *target, const char *name, const char *source) {
   igt_node_kind kind = target->kind == IGT_NODE_NONE ? IGT_NODE_FILE : target->kind;
-  igt_source content = {source, NULL, 0};
+  igt_file_source content = {source, NULL, 0};
   igt_file_options options = file_options(s);
   igt_error err = IGT_ERROR_INIT;
   igt_status result;

@@ -84,7 +84,7 @@ static igt_node_kind children_of(igt_node_kind kind) {
                                       : IGT_NODE_FILE;
 }
 
-static int list(const settings *s, const igt_target *target) {
+static int list(const settings *s, const igt_node_target *target) {
   static const igt_node_kind in_study[] = {IGT_NODE_FILE, IGT_NODE_DICOM, IGT_NODE_ANNOTATION};
   igt_node_kind kind =
       target->kind != IGT_NODE_NONE ? target->kind : children_of(igt_node_kind_of(target->node));

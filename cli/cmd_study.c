@@ -13,7 +13,7 @@ static const option label_options[] = {
 /* ---- what the commands share ---- */
 
 /* Prints what the cloud answered, as it is after the change. */
-static int tell_study(const settings *s, const igt_node *institute, igt_root_study *study) {
+static int report_study(const settings *s, const igt_node *institute, igt_root_study *study) {
   char *above = path_of(institute), *path = NULL;
   const char *name = study->study_id_human_readable.is == IGT_SET ? study->study_id_human_readable.v
                                                                   : study->study_database_id.v;
@@ -58,7 +58,7 @@ static bool change_open(change *c, const settings *s, int *status) {
 static int change_close(change *c, const settings *s, igt_root_study *study, igt_status status,
                         const igt_error *err) {
   int result = status != IGT_OK ? fail(err)
-               : study          ? tell_study(s, c->institute, study)
+               : study          ? report_study(s, c->institute, study)
                                 : EXIT_DONE;
 
   igt_model_free(study ? &study->model : NULL);
@@ -95,7 +95,7 @@ static int create(const settings *s, igt_node *node) {
   if (status != IGT_OK)
     return fail(&err);
   igt_model *copy = igt_model_copy(igt_node_model(made));
-  result = copy ? tell_study(s, node, (igt_root_study *)copy) : EXIT_FAILED;
+  result = copy ? report_study(s, node, (igt_root_study *)copy) : EXIT_FAILED;
   igt_model_free(copy);
   return result;
 }
@@ -117,7 +117,7 @@ static int cmd_create(settings *s) {
 /* ---- set, label, comment, submit ---- */
 
 static int cmd_set(settings *s) {
-  igt_root_study *answer = NULL;
+  igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   igt_model *model;
@@ -131,14 +131,14 @@ static int cmd_set(settings *s) {
     return EXIT_USAGE;
   }
   igt_status result = igt_patch_study(c.p.client, c.institute_id, c.study_id,
-                                      (const igt_root_study *)model, &answer, &err);
+                                      (const igt_root_study *)model, &response, &err);
   igt_model_free(model);
-  return change_close(&c, s, answer, result, &err);
+  return change_close(&c, s, response, result, &err);
 }
 
 static int cmd_label(settings *s) {
   igt_case_label body = {0};
-  igt_root_study *answer = NULL;
+  igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   change c;
@@ -151,13 +151,13 @@ static int cmd_label(settings *s) {
   body.case_labels.count = s->argument_count - 1;
   body.case_labels.v = s->arguments + 1;
   igt_status result =
-      igt_post_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &answer, &err);
-  return change_close(&c, s, answer, result, &err);
+      igt_post_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
+  return change_close(&c, s, response, result, &err);
 }
 
 static int cmd_comment(settings *s) {
   igt_study_comments body = {0};
-  igt_root_study *answer = NULL;
+  igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   change c;
@@ -167,11 +167,11 @@ static int cmd_comment(settings *s) {
   body.study_comments.is = IGT_SET;
   body.study_comments.v = s->arguments[1];
   igt_status result =
-      igt_post_study_comments(c.p.client, c.institute_id, c.study_id, &body, &answer, &err);
-  return change_close(&c, s, answer, result, &err);
+      igt_post_study_comments(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
+  return change_close(&c, s, response, result, &err);
 }
 
-static igt_status submit(change *c, const char *password, igt_root_study **answer, igt_error *err) {
+static igt_status submit(change *c, const char *password, igt_root_study **response, igt_error *err) {
   igt_electronic_record_state body = {0};
   igt_identity who;
   igt_status status = igt_client_identity(c->p.client, &who, err);
@@ -182,11 +182,11 @@ static igt_status submit(change *c, const char *password, igt_root_study **answe
   body.password = (igt_string_field){IGT_SET, password};
   body.electronic_record_state = (igt_string_field){IGT_SET, "submitted"};
   return igt_post_study_electronic_record_state(c->p.client, c->institute_id, c->study_id, &body,
-                                                answer, err);
+                                                response, err);
 }
 
 static int cmd_submit(settings *s) {
-  igt_root_study *answer = NULL;
+  igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   char password[1024];
   int status = EXIT_FAILED;
@@ -198,9 +198,9 @@ static int cmd_submit(settings *s) {
     place_close(&c.p);
     return usage_error("submitting needs the password once more, and there is nobody to ask");
   }
-  igt_status result = submit(&c, password, &answer, &err);
+  igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);
-  return change_close(&c, s, answer, result, &err);
+  return change_close(&c, s, response, result, &err);
 }
 
 /* ---- the table ---- */

@@ -153,7 +153,7 @@ static int cmd_reset_mfa(settings *s) {
 
 static int cmd_resend(settings *s) {
   igt_user_activation_request body = {0};
-  igt_hsdp_response *answer = NULL;
+  igt_hsdp_response *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   igt_client *client = sign_in(s, &status);
@@ -161,16 +161,16 @@ static int cmd_resend(settings *s) {
   if (!client)
     return status;
   body.login_id = (igt_string_field){IGT_SET, s->arguments[0]};
-  if (igt_post_resend_activation(client, NULL, &body, &answer, &err) != IGT_OK) {
+  if (igt_post_resend_activation(client, NULL, &body, &response, &err) != IGT_OK) {
     status = fail(&err);
   } else {
     if (s->json)
-      status = show_model(s, &answer->model, NULL);
+      status = show_model(s, &response->model, NULL);
     else
       status = EXIT_DONE;
     message(s, "The activation mail to '%s' is sent again", s->arguments[0]);
   }
-  igt_model_free(answer ? &answer->model : NULL);
+  igt_model_free(response ? &response->model : NULL);
   close_client(client);
   return status;
 }

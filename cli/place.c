@@ -32,7 +32,7 @@ void place_close(place *p) {
 }
 
 igt_node *place_node(place *p, int *exit_status) {
-  const igt_target *t = &p->target;
+  const igt_node_target *t = &p->target;
   igt_error err = IGT_ERROR_INIT;
   igt_node *node = NULL;
 

@@ -94,7 +94,7 @@ static void put_line(progress *p, const char *text, unsigned columns) {
   p->shown++;
 }
 
-static void put_running(progress *p, const igt_running *r, unsigned columns) {
+static void put_running(progress *p, const igt_transfer_running *r, unsigned columns) {
   char line[1400], done[32], all[32];
   unsigned percent = r->bytes ? (unsigned)(r->bytes_moved * 100 / r->bytes) : 100;
 

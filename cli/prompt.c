@@ -33,7 +33,7 @@ typedef struct question {
   bool taken[SIGNALS];
 } question;
 
-typedef enum outcome { ANSWERED, AGAIN, NO_ANSWER } outcome;
+typedef enum outcome { ANSWERED, AGAIN, NO_RESPONSE } outcome;
 
 static void note_signal(int number) {
   noted[number] = 1;
@@ -126,7 +126,7 @@ static outcome pass_signals_on(question *q) {
     raise(i);
   }
   take_signals(q);
-  return caught_signal() ? NO_ANSWER : AGAIN;
+  return caught_signal() ? NO_RESPONSE : AGAIN;
 }
 
 /* ---- one question ---- */
@@ -143,7 +143,7 @@ static outcome ask_once(question *q, char *out, size_t cap) {
   size_t n = 0;
 
   if (!switch_echo_off(q))
-    return any_noted() ? pass_signals_on(q) : NO_ANSWER;
+    return any_noted() ? pass_signals_on(q) : NO_RESPONSE;
   dprintf(q->tty, "%s: ", q->text);
   for (;;) {
     char c;
@@ -153,7 +153,7 @@ static outcome ask_once(question *q, char *out, size_t cap) {
       return pass_signals_on(q);
     }
     if (got < 0 || (got == 0 && n == 0) || n + 1 >= cap)
-      return NO_ANSWER;
+      return NO_RESPONSE;
     if (got == 0 || c == '\n')
       break;
     out[n++] = c;
@@ -179,7 +179,7 @@ static char *safe_text(const char *text) {
 static bool ask(const char *text, bool hidden, char *out, size_t cap) {
   question *q = calloc(1, sizeof *q);
   char *safe = safe_text(text);
-  outcome result = NO_ANSWER;
+  outcome result = NO_RESPONSE;
 
   if (q && safe && (q->tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) >= 0) {
     q->text = safe;

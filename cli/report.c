@@ -23,7 +23,7 @@ static const char *const results[] = {
     "",     "done",      "skipped",      "failed",        "planned",  "ignored",
     "same", "different", "missing here", "missing there", "unchecked"};
 
-static void write_item(FILE *out, const igt_item *item) {
+static void write_item(FILE *out, const igt_transfer_item *item) {
   fprintf(out, "{");
   json_text(out, "kind", kinds[item->kind], true);
   json_text(out, "result", results[item->result], false);
@@ -49,7 +49,7 @@ static void write_item(FILE *out, const igt_item *item) {
 }
 
 /* "institute: patient/study: path" of whatever parts there are. */
-static void print_name(const igt_item *item) {
+static void print_name(const igt_transfer_item *item) {
   const char *parts[] = {item->institute, item->study, item->path};
   bool first = true;
 
@@ -76,7 +76,7 @@ static void end_alike(report *r) {
 }
 
 /* Whether the item is one too many of its kind. */
-static bool is_alike(report *r, const igt_item *item) {
+static bool is_alike(report *r, const igt_transfer_item *item) {
   const char *text = item->error ? item->error->text : item->text;
 
   if (item->kind != IGT_ITEM_FILE || !*text || r->result != item->result ||
@@ -87,7 +87,7 @@ static bool is_alike(report *r, const igt_item *item) {
   return ++r->alike > ALIKE_MOST;
 }
 
-static void print_failed(report *r, const igt_item *item) {
+static void print_failed(report *r, const igt_transfer_item *item) {
   if (reader_is_gone() || is_alike(r, item))
     return;
   progress_clear(r->bar);
@@ -98,7 +98,7 @@ static void print_failed(report *r, const igt_item *item) {
   fprintf(stderr, "\n");
 }
 
-static void print_other(report *r, const igt_item *item) {
+static void print_other(report *r, const igt_transfer_item *item) {
   if (r->s->quiet || item->minor || is_alike(r, item))
     return;
   progress_clear(r->bar);
@@ -111,7 +111,7 @@ static void print_other(report *r, const igt_item *item) {
   fprintf(stderr, "\n");
 }
 
-static void on_item(void *payload, const igt_item *item) {
+static void on_item(void *payload, const igt_transfer_item *item) {
   report *r = payload;
 
   if (r->s->json)

@@ -11,13 +11,13 @@
 #define PROD_DOMAIN "igt-web.eu1.phsdp.com"
 #define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
 
-static bool prompt(void *payload, igt_prompt what, const char *question, char *answer, size_t cap) {
+static bool prompt(void *payload, igt_prompt what, const char *question, char *response, size_t cap) {
   const settings *s = payload;
 
   if (what == IGT_PROMPT_PASSWORD && s->password_stdin)
-    return read_password(answer, cap);
-  return what == IGT_PROMPT_PASSWORD ? ask_password(question, answer, cap)
-                                     : ask_text(question, answer, cap);
+    return read_password(response, cap);
+  return what == IGT_PROMPT_PASSWORD ? ask_password(question, response, cap)
+                                     : ask_text(question, response, cap);
 }
 
 /* ---- the client ---- */
@@ -109,7 +109,7 @@ bool ask_again(const settings *s, const char *question, char *out, size_t cap) {
 }
 
 int confirm(const settings *s, const char *fmt, ...) {
-  char question[1024], answer[16] = "";
+  char question[1024], response[16] = "";
   va_list args;
 
   if (s->yes)
@@ -118,9 +118,9 @@ int confirm(const settings *s, const char *fmt, ...) {
   vsnprintf(question, sizeof question - 6, fmt, args);
   va_end(args);
   strcat(question, " [y/N]");
-  if (!ask_text(question, answer, sizeof answer))
+  if (!ask_text(question, response, sizeof response))
     return usage_error("there is no terminal to ask on: say --yes if it is meant");
-  if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
+  if (strcasecmp(response, "y") == 0 || strcasecmp(response, "yes") == 0)
     return EXIT_DONE;
   complain("nothing was done");
   return EXIT_FAILED;

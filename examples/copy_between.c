@@ -12,7 +12,7 @@
 typedef struct account {
   igt_client *client;
   igt_node *cloud;
-  igt_target target;
+  igt_node_target target;
 } account;
 
 static igt_status open_account(char **arguments, account *a, igt_error *err) {
@@ -34,7 +34,7 @@ static void close_account(account *a) {
 
 /* free() *data. */
 static igt_status read_all(const account *from, char **data, size_t *size, igt_error *err) {
-  igt_reader *reader = NULL;
+  igt_file_reader *reader = NULL;
   igt_node *file = NULL;
   size_t n;
   igt_status status =
@@ -56,7 +56,7 @@ static igt_status read_all(const account *from, char **data, size_t *size, igt_e
 int main(int argc, char **argv) {
   igt_error err = IGT_ERROR_INIT;
   account from = {0}, to = {0};
-  igt_source source = {0};
+  igt_file_source source = {0};
   char *data = NULL;
   igt_status status = IGT_E_INVALID;
 

@@ -16,7 +16,7 @@ static unsigned little(const unsigned char *p, int n) {
 }
 
 /* Fewer than n only at the end of the file. */
-static size_t read_fully(igt_reader *reader, void *data, size_t n, igt_status *status,
+static size_t read_fully(igt_file_reader *reader, void *data, size_t n, igt_status *status,
                          igt_error *err) {
   size_t all = 0, got = 1;
 
@@ -52,7 +52,7 @@ static igt_status check_syntax(const char *uid, igt_error *err) {
   return IGT_OK;
 }
 
-static igt_status check_preamble(igt_reader *reader, igt_error *err) {
+static igt_status check_preamble(igt_file_reader *reader, igt_error *err) {
   char head[132];
   size_t n = 0;
   igt_status status = igt_file_read(reader, head, sizeof head, &n, err);
@@ -64,7 +64,7 @@ static igt_status check_preamble(igt_reader *reader, igt_error *err) {
 
 /* One element (DICOM PS3.5, 7.1.2): prints a short text, and goes on behind any value. False: the
  * header has ended. */
-static bool element(igt_reader *reader, igt_status *status, igt_error *err) {
+static bool element(igt_file_reader *reader, igt_status *status, igt_error *err) {
   unsigned char head[12];
   char value[65];
   size_t got;
@@ -99,9 +99,9 @@ static bool element(igt_reader *reader, igt_status *status, igt_error *err) {
 }
 
 static igt_status show(igt_node *cloud, const char *path, igt_error *err) {
-  igt_reader *reader = NULL;
+  igt_file_reader *reader = NULL;
   igt_node *file = NULL;
-  igt_target target;
+  igt_node_target target;
   igt_status status = igt_node_resolve(cloud, path, &target, err);
 
   if (status == IGT_OK)

@@ -15,7 +15,7 @@ typedef struct job {
   size_t done;
 } job;
 
-static void on_item(void *payload, const igt_item *item) {
+static void on_item(void *payload, const igt_transfer_item *item) {
   job *j = payload;
 
   if (item->result != IGT_RESULT_DONE)
@@ -35,7 +35,7 @@ static igt_status each_file(void *payload, igt_node *file) {
 static igt_status download(igt_client *client, const char *path, job *j, igt_error *err) {
   igt_error own = IGT_ERROR_INIT;
   igt_node *cloud = NULL;
-  igt_target target;
+  igt_node_target target;
   igt_status status = igt_cloud_open(client, &cloud, err);
 
   j->err = &own;

@@ -15,7 +15,7 @@ static void on_progress(void *payload, const igt_progress *progress) {
           progress->bytes_per_second);
 }
 
-static void on_item(void *payload, const igt_item *item) {
+static void on_item(void *payload, const igt_transfer_item *item) {
   (void)payload;
   if (item->result == IGT_RESULT_DONE)
     printf("%s\n%s\n", item->key, item->digest);
@@ -23,10 +23,10 @@ static void on_item(void *payload, const igt_item *item) {
 
 static igt_status upload(igt_client *client, const char *path, const char *file, igt_error *err) {
   igt_callbacks callbacks = {.on_item = on_item, .on_progress = on_progress};
-  igt_source source = {file, NULL, 0};
+  igt_file_source source = {file, NULL, 0};
   const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
   igt_node *cloud = NULL;
-  igt_target target;
+  igt_node_target target;
   igt_status status = igt_cloud_open(client, &cloud, err);
 
   if (status == IGT_OK)

@@ -21,9 +21,9 @@
 
 /* ---- one request ---- */
 
-static igt_status add_signature(sbx_far *far, far_request *req, const char *timestamp,
+static igt_status add_signature(sbx_s3_backend *backend, backend_request *req, const char *timestamp,
                                 const char *hash) {
-  igt__sigv4_header headers[4] = {{"Host", far->host},
+  igt__sigv4_header headers[4] = {{"Host", backend->host},
                                   {"x-amz-content-sha256", hash},
                                   {"x-amz-date", timestamp},
                                   {"Content-Type", req->content_type}};
@@ -41,13 +41,13 @@ static igt_status add_signature(sbx_far *far, far_request *req, const char *time
   igt__buf_init(&names, 1024);
   igt__buf_init(&scratch, 1024 * 1024);
   igt__buf_init(&value, 4096);
-  igt__sigv4_key_derive(far->secret_key, strlen(far->secret_key), timestamp, far->region,
+  igt__sigv4_key_derive(backend->secret_key, strlen(backend->secret_key), timestamp, backend->region,
                         req->service, &key);
   if (igt__sigv4_signed_headers(headers, signing.header_count, &names)) {
     signing.signed_headers = names.data;
-    if (igt__sigv4_sign(&key, &signing, timestamp, far->region, req->service, &scratch,
+    if (igt__sigv4_sign(&key, &signing, timestamp, backend->region, req->service, &scratch,
                         signature) &&
-        igt__sigv4_authorization(far->access_key, timestamp, far->region, req->service, names.data,
+        igt__sigv4_authorization(backend->access_key, timestamp, backend->region, req->service, names.data,
                                  signature, &value))
       status = igt__http_add_header(&req->http, "Authorization", value.data);
   }
@@ -61,10 +61,10 @@ static igt_status add_signature(sbx_far *far, far_request *req, const char *time
 }
 
 static void read_error(igt__http_request *http, igt_error *err) {
-  igt__s3_error_parse(http->answer.data, http->answer.len, err);
+  igt__s3_error_parse(http->response.data, http->response.len, err);
 }
 
-static void hash_body(const far_request *req, char *hex) {
+static void hash_body(const backend_request *req, char *hex) {
   unsigned char digest[IGT__DIGEST_MAX];
 
   if (req->fd >= 0) {
@@ -75,7 +75,7 @@ static void hash_body(const far_request *req, char *hex) {
   igt__hex(digest, 32, hex);
 }
 
-igt_status sbx__far_send(sbx_far *far, far_request *req, igt_error *err) {
+igt_status sbx__s3_backend_send(sbx_s3_backend *backend, backend_request *req, igt_error *err) {
   char timestamp[24], hash[65];
   igt__buf url;
   igt_status status = igt__http_request_init(&req->http, err);
@@ -89,46 +89,46 @@ igt_status sbx__far_send(sbx_far *far, far_request *req, igt_error *err) {
   req->http.body_len = req->body_len;
   req->http.max_body = MAX_BODY;
   req->http.idempotent = true;
-  req->http.on_error_answer = read_error;
+  req->http.on_error_response = read_error;
   igt__buf_init(&url, 16 * 1024);
-  igt__buf_printf(&url, "%s%s%s%s", far->origin, req->path, *req->query ? "?" : "", req->query);
+  igt__buf_printf(&url, "%s%s%s%s", backend->origin, req->path, *req->query ? "?" : "", req->query);
   hash_body(req, hash);
   igt__time_format_basic(igt__wall_seconds(), timestamp, sizeof timestamp);
   status = url.failed ? IGT_E_NO_MEMORY : igt__http_set_url(&req->http, url.data);
   if (status == IGT_OK)
-    status = add_signature(far, req, timestamp, hash);
+    status = add_signature(backend, req, timestamp, hash);
   igt__buf_finish(&url);
-  return status == IGT_OK ? igt__http_perform(far->http, &req->http, err)
+  return status == IGT_OK ? igt__http_perform(backend->http, &req->http, err)
                           : igt__fail(err, status, "the request could not be built");
 }
 
 /* ---- objects ---- */
 
 /* Of one object, or of the bucket with key NULL. */
-static bool send_object(sbx_far *far, far_request *req, const char *key, const char *query) {
+static bool send_object(sbx_s3_backend *backend, backend_request *req, const char *key, const char *query) {
   igt_error err = IGT_ERROR_INIT;
   igt__buf path;
   igt_status status = IGT_E_NO_MEMORY;
 
   igt__buf_init(&path, 8 * 1024);
-  igt__buf_printf(&path, "/%s/", far->bucket);
+  igt__buf_printf(&path, "/%s/", backend->bucket);
   if (key)
     igt__uri_encode(&path, key, strlen(key), true);
   req->service = "s3";
   req->path = path.data;
   req->query = query ? query : "";
   if (!path.failed)
-    status = sbx__far_send(far, req, &err);
+    status = sbx__s3_backend_send(backend, req, &err);
   igt__buf_finish(&path);
   if (status != IGT_OK && status != IGT_E_NOT_FOUND)
-    fprintf(stderr, "igtcloud-sandbox: %s %s: %s\n", req->method, key ? key : far->bucket,
+    fprintf(stderr, "igtcloud-sandbox: %s %s: %s\n", req->method, key ? key : backend->bucket,
             err.text);
   return status == IGT_OK;
 }
 
 static bool read_head(const igt__http_request *http, const char *key, sbx_object *out) {
-  const char *etag = igt__http_answer_header(http, "ETag", 0);
-  const char *modified = igt__http_answer_header(http, "Last-Modified", 0);
+  const char *etag = igt__http_response_header(http, "ETag", 0);
+  const char *modified = igt__http_response_header(http, "Last-Modified", 0);
 
   *out = (sbx_object){.size = (uint64_t)(http->content_length > 0 ? http->content_length : 0)};
   out->key = igt__strdup(key);
@@ -139,9 +139,9 @@ static bool read_head(const igt__http_request *http, const char *key, sbx_object
   return out->key != NULL;
 }
 
-bool sbx_far_get(sbx_far *far, const char *key, sbx_object *out) {
-  far_request req = {.method = "HEAD", .fd = -1};
-  bool ok = send_object(far, &req, key, NULL) && read_head(&req.http, key, out);
+bool sbx_s3_backend_get(sbx_s3_backend *backend, const char *key, sbx_object *out) {
+  backend_request req = {.method = "HEAD", .fd = -1};
+  bool ok = send_object(backend, &req, key, NULL) && read_head(&req.http, key, out);
 
   igt__http_request_finish(&req.http);
   return ok;
@@ -165,13 +165,13 @@ static int to_file(const igt__buf *bytes) {
   return lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
 }
 
-int sbx_far_open(sbx_far *far, const char *key, sbx_object *out) {
-  far_request req = {.method = "GET", .fd = -1};
+int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *out) {
+  backend_request req = {.method = "GET", .fd = -1};
   int fd = -1;
 
-  if (send_object(far, &req, key, NULL) && read_head(&req.http, key, out)) {
-    out->size = req.http.answer.len;
-    fd = to_file(&req.http.answer);
+  if (send_object(backend, &req, key, NULL) && read_head(&req.http, key, out)) {
+    out->size = req.http.response.len;
+    fd = to_file(&req.http.response);
     if (fd < 0)
       sbx_object_finish(out);
   }
@@ -179,30 +179,30 @@ int sbx_far_open(sbx_far *far, const char *key, sbx_object *out) {
   return fd;
 }
 
-bool sbx_far_put(sbx_far *far, int fd, uint64_t size, const sbx_object *object) {
-  far_request req = {.method = "PUT",
+bool sbx_s3_backend_put(sbx_s3_backend *backend, int fd, uint64_t size, const sbx_object *object) {
+  backend_request req = {.method = "PUT",
                      .fd = size > 0 ? fd : -1,
                      .body_len = size,
                      .content_type = object->content_type};
-  bool ok = send_object(far, &req, object->key, NULL);
+  bool ok = send_object(backend, &req, object->key, NULL);
 
   igt__http_request_finish(&req.http);
   return ok;
 }
 
-bool sbx_far_delete(sbx_far *far, const char *key) {
-  far_request req = {.method = "DELETE", .fd = -1};
-  bool ok = send_object(far, &req, key, NULL);
+bool sbx_s3_backend_delete(sbx_s3_backend *backend, const char *key) {
+  backend_request req = {.method = "DELETE", .fd = -1};
+  bool ok = send_object(backend, &req, key, NULL);
 
   igt__http_request_finish(&req.http);
   return ok;
 }
 
 /* One page; *more: there is another behind what was seen. */
-static bool each_page(sbx_far *far, const char *prefix, char **after,
+static bool each_page(sbx_s3_backend *backend, const char *prefix, char **after,
                       bool (*fn)(void *payload, const sbx_object *object), void *payload,
                       bool *more) {
-  far_request req = {.method = "GET", .fd = -1};
+  backend_request req = {.method = "GET", .fd = -1};
   igt__s3_request page = {.op = IGT__S3_LIST_OBJECTS};
   igt__buf query;
   bool ok;
@@ -212,8 +212,8 @@ static bool each_page(sbx_far *far, const char *prefix, char **after,
   igt__uri_encode(&query, prefix, strlen(prefix), false);
   igt__buf_puts(&query, "&start-after=");
   igt__uri_encode(&query, *after, strlen(*after), false);
-  ok = !query.failed && send_object(far, &req, NULL, query.data) &&
-       igt__s3_objects_parse(req.http.answer.data, req.http.answer.len, &page, NULL) == IGT_OK;
+  ok = !query.failed && send_object(backend, &req, NULL, query.data) &&
+       igt__s3_objects_parse(req.http.response.data, req.http.response.len, &page, NULL) == IGT_OK;
   *more = ok && page.truncated && page.object_count > 0;
   for (size_t i = 0; ok && i < page.object_count; i++) {
     const igt__s3_object *o = &page.objects[i];
@@ -235,20 +235,20 @@ static bool each_page(sbx_far *far, const char *prefix, char **after,
   return ok;
 }
 
-bool sbx_far_each(sbx_far *far, const char *prefix, const char *after,
+bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char *after,
                   bool (*fn)(void *payload, const sbx_object *object), void *payload) {
   char *at = igt__strdup(after);
   bool more = at != NULL, ok = more;
 
   while (ok && more)
-    ok = each_page(far, prefix, &at, fn, payload, &more);
+    ok = each_page(backend, prefix, &at, fn, payload, &more);
   igt__free(at);
   return ok;
 }
 
 /* ---- setting up ---- */
 
-static bool read_keys(sbx_far *far, const char *path, igt_error *err) {
+static bool read_keys(sbx_s3_backend *backend, const char *path, igt_error *err) {
   char *text = NULL;
   size_t n = 0;
   igt__json *doc = NULL;
@@ -258,14 +258,14 @@ static bool read_keys(sbx_far *far, const char *path, igt_error *err) {
 
   access = igt__json_get_str(doc, "accessKey");
   secret = igt__json_get_str(doc, "secretKey");
-  if (ok && (!access || !secret || strlen(access) >= sizeof far->access_key ||
-             strlen(secret) >= sizeof far->secret_key)) {
+  if (ok && (!access || !secret || strlen(access) >= sizeof backend->access_key ||
+             strlen(secret) >= sizeof backend->secret_key)) {
     igt__fail(err, IGT_E_PARSE, "%s needs accessKey and secretKey", path);
     ok = false;
   }
   if (ok) {
-    strcpy(far->access_key, access);
-    strcpy(far->secret_key, secret);
+    strcpy(backend->access_key, access);
+    strcpy(backend->secret_key, secret);
   }
   igt__json_free_wipe(doc);
   if (text)
@@ -274,43 +274,43 @@ static bool read_keys(sbx_far *far, const char *path, igt_error *err) {
   return ok;
 }
 
-static bool has_bucket(sbx_far *far, igt_error *err) {
+static bool has_bucket(sbx_s3_backend *backend, igt_error *err) {
   char path[80];
-  far_request req = {.method = "HEAD", .service = "s3", .path = path, .query = "", .fd = -1};
+  backend_request req = {.method = "HEAD", .service = "s3", .path = path, .query = "", .fd = -1};
 
-  snprintf(path, sizeof path, "/%s/", far->bucket);
-  bool ok = sbx__far_send(far, &req, err) == IGT_OK;
+  snprintf(path, sizeof path, "/%s/", backend->bucket);
+  bool ok = sbx__s3_backend_send(backend, &req, err) == IGT_OK;
   igt__http_request_finish(&req.http);
   return ok;
 }
 
-sbx_far *sbx_far_new(const sbx_far_options *options, char *error, size_t error_cap) {
+sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error, size_t error_cap) {
   const igt__http_options http = {.user_agent = "igtcloud-sandbox"};
-  sbx_far *far = igt__calloc(1, sizeof *far);
+  sbx_s3_backend *backend = igt__calloc(1, sizeof *backend);
   igt_error err = IGT_ERROR_INIT;
   igt__url url;
-  bool ok = far && igt__url_parse(options->endpoint, "--s3-endpoint", &url, &err) == IGT_OK;
+  bool ok = backend && igt__url_parse(options->endpoint, "--s3-endpoint", &url, &err) == IGT_OK;
 
   if (ok) {
-    igt__url_origin(&url, far->origin, sizeof far->origin);
-    snprintf(far->host, sizeof far->host, "%s", strstr(far->origin, "://") + 3);
-    snprintf(far->region, sizeof far->region, "%s", options->region);
-    snprintf(far->bucket, sizeof far->bucket, "%s", options->bucket);
-    snprintf(far->role, sizeof far->role, "%s", options->role);
-    ok = read_keys(far, options->keys, &err) && igt__http_new(&http, &far->http, &err) == IGT_OK &&
-         has_bucket(far, &err);
+    igt__url_origin(&url, backend->origin, sizeof backend->origin);
+    snprintf(backend->host, sizeof backend->host, "%s", strstr(backend->origin, "://") + 3);
+    snprintf(backend->region, sizeof backend->region, "%s", options->region);
+    snprintf(backend->bucket, sizeof backend->bucket, "%s", options->bucket);
+    snprintf(backend->role, sizeof backend->role, "%s", options->role);
+    ok = read_keys(backend, options->keys, &err) && igt__http_new(&http, &backend->http, &err) == IGT_OK &&
+         has_bucket(backend, &err);
   }
   if (ok)
-    return far;
-  snprintf(error, error_cap, "the S3 behind: %s", far ? err.text : "out of memory");
-  sbx_far_free(far);
+    return backend;
+  snprintf(error, error_cap, "the S3 behind: %s", backend ? err.text : "out of memory");
+  sbx_s3_backend_free(backend);
   return NULL;
 }
 
-void sbx_far_free(sbx_far *far) {
-  if (!far)
+void sbx_s3_backend_free(sbx_s3_backend *backend) {
+  if (!backend)
     return;
-  igt__http_free(far->http);
-  igt__wipe(far, sizeof *far);
-  igt__free(far);
+  igt__http_free(backend->http);
+  igt__wipe(backend, sizeof *backend);
+  igt__free(backend);
 }

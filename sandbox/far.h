@@ -14,28 +14,28 @@
 #include "model/json.h"
 #include "store.h"
 
-typedef struct sbx_far_options {
+typedef struct sbx_s3_backend_options {
   const char *endpoint; /* https, or http on a loopback address */
   const char *region;
   const char *bucket; /* must exist */
   const char *role;   /* ARN that the keys' account may assume */
   const char *keys;   /* file (0600): JSON with accessKey and secretKey */
-} sbx_far_options;
+} sbx_s3_backend_options;
 
-typedef struct sbx_far sbx_far;
-sbx_far *sbx_far_new(const sbx_far_options *options, char *error, size_t error_cap);
-void sbx_far_free(sbx_far *far);
+typedef struct sbx_s3_backend sbx_s3_backend;
+sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error, size_t error_cap);
+void sbx_s3_backend_free(sbx_s3_backend *backend);
 
 /* As the functions of store.h for objects. */
-bool sbx_far_get(sbx_far *far, const char *key, sbx_object *out);
-int sbx_far_open(sbx_far *far, const char *key, sbx_object *out);
-bool sbx_far_put(sbx_far *far, int fd, uint64_t size, const sbx_object *object);
-bool sbx_far_delete(sbx_far *far, const char *key);
-bool sbx_far_each(sbx_far *far, const char *prefix, const char *after,
+bool sbx_s3_backend_get(sbx_s3_backend *backend, const char *key, sbx_object *out);
+int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *out);
+bool sbx_s3_backend_put(sbx_s3_backend *backend, int fd, uint64_t size, const sbx_object *object);
+bool sbx_s3_backend_delete(sbx_s3_backend *backend, const char *key);
+bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char *after,
                   bool (*fn)(void *payload, const sbx_object *object), void *payload);
 
 /* Credentials as the REST API answers them; action is "GET", "PUT" or "*". NULL: error says why. */
-igt__json *sbx_far_credentials(sbx_far *far, const char *action, const char *prefix, int seconds,
+igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action, const char *prefix, int seconds,
                                char *error, size_t error_cap);
 
 #endif

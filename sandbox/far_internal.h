@@ -2,13 +2,13 @@
 #ifndef SANDBOX_FAR_INTERNAL_H
 #define SANDBOX_FAR_INTERNAL_H
 
-/* Shared by far.c and far_sts.c. */
+/* Shared by far.c and backend_sts.c. */
 
 #include "far.h"
 #include "http/http.h"
 #include "s3/sigv4.h"
 
-struct sbx_far {
+struct sbx_s3_backend {
   igt__http *http;
   char origin[300], host[300]; /* "http://127.0.0.1:7480", "127.0.0.1:7480" */
   char region[64], bucket[64], role[256];
@@ -16,7 +16,7 @@ struct sbx_far {
 };
 
 /* One signed request. */
-typedef struct far_request {
+typedef struct backend_request {
   const char *method;
   const char *service;      /* "s3", "sts" */
   const char *path;         /* encoded */
@@ -26,8 +26,8 @@ typedef struct far_request {
   int fd; /* or from a file; -1 */
   uint64_t body_len;
   igt__http_request http; /* the answer: finish it */
-} far_request;
+} backend_request;
 
-igt_status sbx__far_send(sbx_far *far, far_request *req, igt_error *err);
+igt_status sbx__s3_backend_send(sbx_s3_backend *backend, backend_request *req, igt_error *err);
 
 #endif

@@ -32,7 +32,7 @@ static igt__json *statement(const char *const *actions, const char *resource) {
   return s;
 }
 
-static bool policy_write(const sbx_far *far, const char *action, const char *prefix,
+static bool policy_write(const sbx_s3_backend *backend, const char *action, const char *prefix,
                          igt__buf *out) {
   const char *const *actions = strcmp(action, "GET") == 0   ? get_actions
                                : strcmp(action, "PUT") == 0 ? put_actions
@@ -41,7 +41,7 @@ static bool policy_write(const sbx_far *far, const char *action, const char *pre
   char resource[1200];
   bool ok;
 
-  snprintf(resource, sizeof resource, "arn:aws:s3:::%s/%s*", far->bucket, prefix);
+  snprintf(resource, sizeof resource, "arn:aws:s3:::%s/%s*", backend->bucket, prefix);
   igt__json_push(list, statement(actions, resource));
   igt__json_set_str(policy, "Version", "2012-10-17");
   igt__json_set(policy, "Statement", list);
@@ -64,8 +64,8 @@ static igt_status take(void *payload, const char *path, const char *text, igt_er
   return IGT_OK;
 }
 
-static igt_status assume(sbx_far *far, const igt__buf *form, igt__json *out, igt_error *err) {
-  far_request req = {.method = "POST",
+static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__json *out, igt_error *err) {
+  backend_request req = {.method = "POST",
                      .service = "sts",
                      .path = "/",
                      .query = "",
@@ -73,28 +73,28 @@ static igt_status assume(sbx_far *far, const igt__buf *form, igt__json *out, igt
                      .body = form->data,
                      .body_len = form->len,
                      .fd = -1};
-  igt_status status = sbx__far_send(far, &req, err);
+  igt_status status = sbx__s3_backend_send(backend, &req, err);
 
   if (status == IGT_OK)
-    status = igt__xml_parse(req.http.answer.data, req.http.answer.len, take, out, err);
+    status = igt__xml_parse(req.http.response.data, req.http.response.len, take, out, err);
   if (status == IGT_OK && !igt__json_has(out, "sessionToken"))
     status = igt__fail(err, IGT_E_PROTOCOL, "the STS answer holds no credentials");
   igt__http_request_finish(&req.http);
   return status;
 }
 
-static bool form_write(const sbx_far *far, const char *policy, int seconds, igt__buf *form) {
+static bool form_write(const sbx_s3_backend *backend, const char *policy, int seconds, igt__buf *form) {
   igt__buf_printf(form,
                   "Action=AssumeRole&Version=2011-06-15&RoleSessionName=igtcloud-sandbox"
                   "&DurationSeconds=%d&RoleArn=",
                   seconds > SHORTEST_SESSION ? seconds : SHORTEST_SESSION);
-  igt__uri_encode(form, far->role, strlen(far->role), false);
+  igt__uri_encode(form, backend->role, strlen(backend->role), false);
   igt__buf_puts(form, "&Policy=");
   igt__uri_encode(form, policy, strlen(policy), false);
   return !form->failed;
 }
 
-igt__json *sbx_far_credentials(sbx_far *far, const char *action, const char *prefix, int seconds,
+igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action, const char *prefix, int seconds,
                                char *error, size_t error_cap) {
   igt_error err = IGT_ERROR_INIT;
   igt__json *out = igt__json_new_object();
@@ -105,13 +105,13 @@ igt__json *sbx_far_credentials(sbx_far *far, const char *action, const char *pre
   igt__buf_init(&form, 64 * 1024);
   if (strpbrk(prefix, "*?$")) /* in a policy they would mean more than themselves */
     status = igt__fail(&err, IGT_E_INVALID, "a prefix with '*', '?' or '$' cannot be bound");
-  else if (out && policy_write(far, action, prefix, &policy) &&
-           form_write(far, policy.data, seconds, &form))
-    status = assume(far, &form, out, &err);
+  else if (out && policy_write(backend, action, prefix, &policy) &&
+           form_write(backend, policy.data, seconds, &form))
+    status = assume(backend, &form, out, &err);
   if (status == IGT_OK) {
-    igt__json_set_str(out, "bucket", far->bucket);
-    igt__json_set_str(out, "endpoint", far->origin);
-    igt__json_set_str(out, "region", far->region);
+    igt__json_set_str(out, "bucket", backend->bucket);
+    igt__json_set_str(out, "endpoint", backend->origin);
+    igt__json_set_str(out, "region", backend->region);
   } else {
     snprintf(error, error_cap, "%s", err.text[0] ? err.text : "out of memory");
     igt__json_free(out);

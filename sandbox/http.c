@@ -44,7 +44,7 @@ struct sbx_http {
 typedef enum stage {
   STAGE_HEADERS,
   STAGE_BODY,
-  STAGE_ANSWER,
+  STAGE_RESPONSE,
   STAGE_DELAYED,
 } stage;
 
@@ -380,13 +380,13 @@ static void resume(void *arg) {
 
 static enum MHD_Result finish(exchange *x) {
   if (x->stage == STAGE_BODY) {
-    x->stage = STAGE_ANSWER;
+    x->stage = STAGE_RESPONSE;
     if (!x->req.responded && x->handler->end)
       x->handler->end(x->http->server, &x->req);
     if (!x->req.responded)
       sbx_respond(&x->req, 500, NULL, NULL, 0);
   }
-  if (x->stage == STAGE_ANSWER && x->http->delay) {
+  if (x->stage == STAGE_RESPONSE && x->http->delay) {
     x->stage = STAGE_DELAYED;
     MHD_suspend_connection(x->mhd);
     sbx_delay_add(x->http->delay, x->http->latency_ms, resume, x->mhd);

@@ -21,7 +21,7 @@ typedef struct options {
   const char *data, *host, *seed, *public_url;
   int port, latency_ms, token_lifetime, s3_lifetime, clock;
   bool faults;
-  sbx_far_options far; /* endpoint NULL: objects live below data */
+  sbx_s3_backend_options backend; /* endpoint NULL: objects live below data */
 } options;
 
 static const char usage[] =
@@ -68,11 +68,11 @@ enum {
   OPT_S3,
   OPT_CLOCK,
   OPT_FAULTS,
-  OPT_FAR_ENDPOINT,
-  OPT_FAR_KEYS,
-  OPT_FAR_BUCKET,
-  OPT_FAR_ROLE,
-  OPT_FAR_REGION,
+  OPT_S3_ENDPOINT,
+  OPT_S3_KEYS,
+  OPT_S3_BUCKET,
+  OPT_S3_ROLE,
+  OPT_S3_REGION,
   OPT_HELP,
   OPT_VERSION
 };
@@ -88,11 +88,11 @@ static const struct option long_options[] = {
     {"s3-lifetime", required_argument, NULL, OPT_S3},
     {"clock", required_argument, NULL, OPT_CLOCK},
     {"faults", no_argument, NULL, OPT_FAULTS},
-    {"s3-endpoint", required_argument, NULL, OPT_FAR_ENDPOINT},
-    {"s3-keys", required_argument, NULL, OPT_FAR_KEYS},
-    {"s3-bucket", required_argument, NULL, OPT_FAR_BUCKET},
-    {"s3-role", required_argument, NULL, OPT_FAR_ROLE},
-    {"s3-region", required_argument, NULL, OPT_FAR_REGION},
+    {"s3-endpoint", required_argument, NULL, OPT_S3_ENDPOINT},
+    {"s3-keys", required_argument, NULL, OPT_S3_KEYS},
+    {"s3-bucket", required_argument, NULL, OPT_S3_BUCKET},
+    {"s3-role", required_argument, NULL, OPT_S3_ROLE},
+    {"s3-region", required_argument, NULL, OPT_S3_REGION},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {0}};
@@ -108,22 +108,22 @@ static bool read_number(const char *name, const char *text, int min, int max, in
   return false;
 }
 
-static bool read_far_option(sbx_far_options *far, int c) {
+static bool read_backend_option(sbx_s3_backend_options *backend, int c) {
   switch (c) {
-  case OPT_FAR_ENDPOINT:
-    far->endpoint = optarg;
+  case OPT_S3_ENDPOINT:
+    backend->endpoint = optarg;
     return true;
-  case OPT_FAR_KEYS:
-    far->keys = optarg;
+  case OPT_S3_KEYS:
+    backend->keys = optarg;
     return true;
-  case OPT_FAR_BUCKET:
-    far->bucket = optarg;
+  case OPT_S3_BUCKET:
+    backend->bucket = optarg;
     return true;
-  case OPT_FAR_ROLE:
-    far->role = optarg;
+  case OPT_S3_ROLE:
+    backend->role = optarg;
     return true;
-  case OPT_FAR_REGION:
-    far->region = optarg;
+  case OPT_S3_REGION:
+    backend->region = optarg;
     return true;
   default:
     return false;
@@ -165,7 +165,7 @@ static int read_option(options *o, int c) {
     puts("igtcloud-sandbox " IGT__VERSION);
     return 1;
   default: /* getopt has said what is wrong, unless it is one of these */
-    if (read_far_option(&o->far, c))
+    if (read_backend_option(&o->backend, c))
       return 0;
     fputs("Try igtcloud-sandbox --help.\n", stderr);
     return 3;
@@ -182,7 +182,7 @@ static int read_options(options *o, int argc, char **argv) {
     fprintf(stderr, "igtcloud-sandbox: unexpected argument \"%s\"\n", argv[optind]);
     return 3;
   }
-  if (o->far.endpoint && (!o->far.keys || !o->far.bucket || !o->far.role)) {
+  if (o->backend.endpoint && (!o->backend.keys || !o->backend.bucket || !o->backend.role)) {
     fputs("igtcloud-sandbox: --s3-endpoint needs --s3-keys, --s3-bucket and --s3-role\n", stderr);
     return 3;
   }
@@ -293,11 +293,11 @@ static void raise_file_limit(void) {
 
 static bool open_store(sbx_server *server, const options *o, char *error, size_t error_cap) {
   server->store = sbx_store_open(o->data, error, error_cap);
-  if (!server->store || !o->far.endpoint)
+  if (!server->store || !o->backend.endpoint)
     return server->store != NULL;
-  server->far = sbx_far_new(&o->far, error, error_cap);
-  sbx_store_set_far(server->store, server->far);
-  return server->far != NULL;
+  server->backend = sbx_s3_backend_new(&o->backend, error, error_cap);
+  sbx_store_set_backend(server->store, server->backend);
+  return server->backend != NULL;
 }
 
 /* Signals are blocked in all threads, and waited for. */
@@ -330,7 +330,7 @@ out:
   sbx_http_stop(server.http);
   sbx_front_stop(server.front);
   sbx_store_close(server.store);
-  sbx_far_free(server.far);
+  sbx_s3_backend_free(server.backend);
   sbx_s3_free(server.s3);
   sbx_sessions_free(server.sessions);
   return status;
@@ -349,7 +349,7 @@ int main(int argc, char **argv) {
   options o = {.host = "127.0.0.1",
                .token_lifetime = 3600,
                .s3_lifetime = 3600,
-               .far = {.region = "us-east-1"}};
+               .backend = {.region = "us-east-1"}};
   sigset_t signals;
   int end = read_options(&o, argc, argv);
   if (end)

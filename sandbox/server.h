@@ -21,7 +21,7 @@ typedef struct sbx_server {
   const char *base_url; /* "http://127.0.0.1:PORT", or --public-url */
   int token_lifetime;   /* seconds a JWT lives */
   int s3_lifetime;      /* seconds S3 credentials live */
-  struct sbx_far *far;  /* where objects live; NULL: in the store */
+  struct sbx_s3_backend *backend;  /* where objects live; NULL: in the store */
   struct sbx_s3 *s3;    /* see below; NULL: nothing is kept between S3 requests */
   struct sbx_sessions *sessions; /* the same of REST requests */
 } sbx_server;

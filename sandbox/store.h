@@ -25,8 +25,8 @@ void sbx_store_close(sbx_store *store);
 const char *sbx_store_dir(const sbx_store *store);
 
 /* Objects live there from now on; borrowed. Uploads and parts of the sandbox's own S3 do not. */
-struct sbx_far;
-void sbx_store_set_far(sbx_store *store, struct sbx_far *far);
+struct sbx_s3_backend;
+void sbx_store_set_backend(sbx_store *store, struct sbx_s3_backend *backend);
 
 /* ---- documents ---- */
 /* Adds or replaces. Insertion order is kept for lists. */

@@ -113,7 +113,7 @@ typedef struct store_cache store_cache;
 
 struct sbx_store {
   char *dir;
-  struct sbx_far *far; /* NULL: objects are files below dir */
+  struct sbx_s3_backend *backend; /* NULL: objects are files below dir */
   int dir_fd;
   int lock_fd;
 

@@ -282,16 +282,16 @@ bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, ui
   return ok;
 }
 
-static bool commit_far(sbx_store *store, sbx_incoming *in, const sbx_object *object) {
+static bool commit_backend(sbx_store *store, sbx_incoming *in, const sbx_object *object) {
   bool ok =
-      !in->failed && incoming_flush(in, "", 0) && sbx_far_put(store->far, in->fd, in->size, object);
+      !in->failed && incoming_flush(in, "", 0) && sbx_s3_backend_put(store->backend, in->fd, in->size, object);
 
   sbx_incoming_discard(in);
   return ok;
 }
 
-void sbx_store_set_far(sbx_store *store, struct sbx_far *far) {
-  store->far = far;
+void sbx_store_set_backend(sbx_store *store, struct sbx_s3_backend *backend) {
+  store->backend = backend;
 }
 
 bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
@@ -299,8 +299,8 @@ bool sbx_object_commit(sbx_store *store, const char *bucket, sbx_incoming *in,
   store_scope scope;
   char id[33];
   bool ok = false;
-  if (store->far)
-    return commit_far(store, in, object);
+  if (store->backend)
+    return commit_backend(store, in, object);
   if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
     ok = sbx__object_insert(store, bucket, id, in->size, object);
     ok = sbx__scope_leave(&scope, ok);
@@ -365,14 +365,14 @@ static bool object_find(sbx_store *store, const char *bucket, const char *key, s
 
 bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
   char id[33];
-  if (store->far)
-    return sbx_far_get(store->far, key, out);
+  if (store->backend)
+    return sbx_s3_backend_get(store->backend, key, out);
   return object_find(store, bucket, key, out, id);
 }
 
 int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
-  if (store->far)
-    return sbx_far_open(store->far, key, out);
+  if (store->backend)
+    return sbx_s3_backend_open(store->backend, key, out);
   /* A writer may replace the object between the row and its file; then the row is another. */
   for (int attempt = 0; attempt < 8; attempt++) {
     char id[33], path[48];
@@ -392,8 +392,8 @@ int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_o
 bool sbx_object_delete(sbx_store *store, const char *bucket, const char *key) {
   store_scope scope;
   store_query q;
-  if (store->far)
-    return sbx_far_delete(store->far, key);
+  if (store->backend)
+    return sbx_s3_backend_delete(store->backend, key);
   if (!sbx__scope_enter(&scope, store))
     return false;
   bool ok = object_drop_file(store, bucket, key) && sbx__query_begin(&q, store, STMT_OBJECT_DELETE);
@@ -410,8 +410,8 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
                      bool (*fn)(void *payload, const sbx_object *object), void *payload) {
   store_query q;
   size_t n = strlen(prefix);
-  if (store->far)
-    return sbx_far_each(store->far, prefix, after, fn, payload);
+  if (store->backend)
+    return sbx_s3_backend_each(store->backend, prefix, after, fn, payload);
   if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
     return false;
   sbx__query_text(&q, 1, bucket);

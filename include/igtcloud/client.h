@@ -50,7 +50,7 @@ typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_pro
  * "ann@example.com@igt-web.eu1.phsdp.com's password". Writes a NUL-terminated answer of less
  * than cap bytes and returns true; false means that there is nobody to ask.
  */
-typedef bool (*igt_prompt_fn)(void *payload, igt_prompt what, const char *question, char *answer,
+typedef bool (*igt_prompt_fn)(void *payload, igt_prompt what, const char *question, char *response,
                               size_t cap);
 
 /** All fields optional unless said; zero means the default. */

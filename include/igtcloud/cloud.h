@@ -109,12 +109,12 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_node_find(igt_node *node, igt_node_kind k
                                                  igt_error *err);
 
 /** Where a path leads. */
-typedef struct igt_target {
+typedef struct igt_node_target {
   igt_node *node;      /**< the last thing on the way that exists */
   igt_node_kind kind;  /**< of the collection that the path goes into; NONE: it ends at node */
   const char *rest;    /**< behind that, within the path given: a file's name that may not exist,
                             or a patient whose studies are meant; "" when it ends there */
-} igt_target;
+} igt_node_target;
 
 /**
  * Follows "PROJECT/INSTITUTE/PATIENT/STUDY/files/PATH" from a cloud, or what is left of it from a
@@ -126,7 +126,7 @@ typedef struct igt_target {
  * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists what is meant; IGT_E_INVALID.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_resolve(igt_node *from, const char *path,
-                                                    igt_target *out, igt_error *err);
+                                                    igt_node_target *out, igt_error *err);
 
 /**
  * Makes a project, an institute or a study of the fields in model (which stays the caller's) and

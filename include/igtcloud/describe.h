@@ -32,7 +32,7 @@ typedef struct igt_operation_info {
   const char *path;    /**< "/api/data/projects/{project_id}" */
   const char *text;    /**< what it does */
   const char *body;    /**< the model that is sent, with "[]" a list of it; "" for none */
-  const char *answer;  /**< the model that comes back, "string", "string[]", "file", "any" where it
+  const char *response;  /**< the model that comes back, "string", "string[]", "file", "any" where it
                             is not described, "" for nothing */
   bool open;           /**< needs no session */
   const igt_parameter_info *parameters;

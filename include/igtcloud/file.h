@@ -24,7 +24,7 @@ extern "C" {
  * was opened: when that is replaced while it is read, reading fails (IGT_E_GONE) and never mixes.
  * Threads: one at a time. Several readers may be used at once.
  */
-typedef struct igt_reader igt_reader;
+typedef struct igt_file_reader igt_file_reader;
 
 /** Zero means the default. */
 typedef struct igt_file_open_options {
@@ -43,9 +43,9 @@ typedef struct igt_file_open_options {
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_open(igt_node *file,
                                                  const igt_file_open_options *options,
-                                                 igt_reader **out, igt_error *err);
+                                                 igt_file_reader **out, igt_error *err);
 /** NULL is fine. Waits for what is under way, which is broken off. */
-IGT_EXTERN void igt_file_close(igt_reader *reader);
+IGT_EXTERN void igt_file_close(igt_file_reader *reader);
 
 /**
  * Up to cap bytes from where the reader stands. Fewer at the end, and before an error, which the
@@ -55,18 +55,18 @@ IGT_EXTERN void igt_file_close(igt_reader *reader);
  * of it: then the read at the end fails with IGT_E_CHECKSUM when it differs.
  * Other errors: IGT_E_GONE, IGT_E_CANCELLED, those of the network; the reader may be used on.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_file_read(igt_reader *reader, void *data, size_t cap,
+IGT_EXTERN IGT_MUST_USE igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap,
                                                  size_t *n, igt_error *err);
 /** Where the next read begins; behind the end is allowed. Sends nothing. */
-IGT_EXTERN void igt_file_seek(igt_reader *reader, uint64_t position);
-IGT_EXTERN uint64_t igt_file_tell(const igt_reader *reader);
+IGT_EXTERN void igt_file_seek(igt_file_reader *reader, uint64_t position);
+IGT_EXTERN uint64_t igt_file_tell(const igt_file_reader *reader);
 /** Bytes of the whole file. */
-IGT_EXTERN uint64_t igt_file_size(const igt_reader *reader);
+IGT_EXTERN uint64_t igt_file_size(const igt_file_reader *reader);
 /** Bytes of it that came over the wire so far. */
-IGT_EXTERN uint64_t igt_file_fetched(const igt_reader *reader);
+IGT_EXTERN uint64_t igt_file_fetched(const igt_file_reader *reader);
 /** By what the content was checked, such as "sha256" or "md5", after its end was read; "" before,
     and when the store knows no digest of it or it was not read in order. */
-IGT_EXTERN const char *igt_file_verified(const igt_reader *reader);
+IGT_EXTERN const char *igt_file_verified(const igt_file_reader *reader);
 
 /* ---- whole files ---- */
 
@@ -95,11 +95,11 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_download(igt_node *file, const char 
                                                      igt_error *err);
 
 /** What is uploaded: a local file, or else bytes in memory, which stay the caller's. */
-typedef struct igt_source {
+typedef struct igt_file_source {
   const char *path;
   const void *data; /**< when path is NULL */
   size_t size;      /**< of data */
-} igt_source;
+} igt_file_source;
 
 /**
  * Uploads one file under a name (its path below the category, with '/'). A file of that name is
@@ -113,7 +113,7 @@ typedef struct igt_source {
  * local file changed meanwhile), IGT_E_FORBIDDEN, those of reading and of the network.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_upload(igt_node *node, igt_node_kind kind,
-                                                   const char *name, const igt_source *source,
+                                                   const char *name, const igt_file_source *source,
                                                    const igt_file_options *options,
                                                    const igt_callbacks *callbacks, igt_node **out,
                                                    igt_error *err);

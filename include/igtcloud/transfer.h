@@ -49,16 +49,16 @@ typedef enum igt_result {
   IGT_RESULT_UNCHECKED      /**< the sizes are equal, but the store holds nothing else that tells */
 } igt_result;
 
-typedef enum igt_item_kind {
+typedef enum igt_transfer_item_kind {
   IGT_ITEM_FILE = 1, /**< a file of a study, a project or an import */
   IGT_ITEM_STUDY,    /**< all files of a study are settled, or the study itself failed */
   IGT_ITEM_OTHER,    /**< something met on the way: a stray file, an unknown folder */
   IGT_ITEM_IMPORT    /**< all files of a DICOM import are settled; its study is "DICOM import" */
-} igt_item_kind;
+} igt_transfer_item_kind;
 
 /** What became of one thing. Strings are never NULL; "" where there is nothing to say. */
-typedef struct igt_item {
-  igt_item_kind kind;
+typedef struct igt_transfer_item {
+  igt_transfer_item_kind kind;
   igt_result result;
   const char *institute;   /**< its name; "" for a project's own files */
   const char *study;       /**< "patient/study"; "" for a project's own files */
@@ -74,14 +74,14 @@ typedef struct igt_item {
   const char *text;        /**< why it was ignored or skipped */
   const igt_error *error;  /**< of a failed one, else NULL */
   bool minor;              /**< one of many of its kind, which the summary counts: clutter */
-} igt_item;
+} igt_transfer_item;
 
 /** A study (or the project's files) that is being moved. */
-typedef struct igt_running {
+typedef struct igt_transfer_running {
   const char *name; /**< "institute: patient/study" */
   uint64_t files, files_settled;
   uint64_t bytes, bytes_moved;
-} igt_running;
+} igt_transfer_running;
 
 #define IGT_RUNNING_MAX 16
 
@@ -95,11 +95,11 @@ typedef struct igt_progress {
   int64_t milliseconds;     /**< since the start */
   size_t running_count;     /**< of running[] that are filled */
   size_t running_more;      /**< running beyond those */
-  igt_running running[IGT_RUNNING_MAX];
+  igt_transfer_running running[IGT_RUNNING_MAX];
 } igt_progress;
 
 typedef struct igt_callbacks {
-  void (*on_item)(void *payload, const igt_item *item); /**< NULL: not wanted, so the others */
+  void (*on_item)(void *payload, const igt_transfer_item *item); /**< NULL: not wanted, so the others */
   void (*on_progress)(void *payload, const igt_progress *progress);
   /** Sentences for a person: what was found, which host is used, what is odd. */
   void (*on_message)(void *payload, igt_status status, const char *text);

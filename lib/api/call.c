@@ -55,8 +55,8 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
 
 /* What an answer held may be credentials. */
 static void finish_request(igt__http_request *req) {
-  if (req->answer.len > 0)
-    igt__wipe(req->answer.data, req->answer.len);
+  if (req->response.len > 0)
+    igt__wipe(req->response.data, req->response.len);
   igt__http_request_finish(req);
 }
 
@@ -163,18 +163,18 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
   const igt__operation *operation = running->call->operation;
   igt_status status;
 
-  if (operation->answer)
-    req->max_body = igt__type_max_body(operation->answer);
+  if (operation->response)
+    req->max_body = igt__type_max_body(operation->response);
   status = igt__http_perform(igt__client_http(running->client), req, err);
-  if (status == IGT_OK && (!running->out || !operation->answer))
-    return igt__answer_refuse_page(req, err);
+  if (status == IGT_OK && (!running->out || !operation->response))
+    return igt__response_refuse_page(req, err);
   if (status != IGT_OK)
     return status;
-  if (operation->answer != &igt__raw_type)
-    status = igt__answer_expect_json(req, err);
+  if (operation->response != &igt__raw_type)
+    status = igt__response_expect_json(req, err);
   if (status != IGT_OK)
     return status;
-  status = igt__model_decode(operation->answer, req->answer.data, req->answer.len, operation->id,
+  status = igt__model_decode(operation->response, req->response.data, req->response.len, operation->id,
                              running->out, err);
   if (status != IGT_OK && err)
     err->http_status = req->http_status;
@@ -196,11 +196,11 @@ static igt_status take_again(igt__running *running, const char *data, size_t n, 
 }
 
 /* As igt__http_read, behind what an earlier attempt has handed on. */
-static igt_status read_on(igt__running *running, igt__http_stream *answer, char *data, size_t cap,
+static igt_status read_on(igt__running *running, igt__http_stream *response, char *data, size_t cap,
                           size_t *n, igt_error *err) {
   for (;;) {
     uint64_t left = running->taken - running->again;
-    igt_status status = igt__http_read(answer, data, cap, n, err);
+    igt_status status = igt__http_read(response, data, cap, n, err);
     size_t old = *n < left ? *n : (size_t)left;
 
     running->broke = status != IGT_OK;
@@ -219,7 +219,7 @@ static igt_status read_on(igt__running *running, igt__http_stream *answer, char 
   }
 }
 
-static igt_status open_answer(igt__running *running, igt__http_request *req, uint64_t max_bytes,
+static igt_status open_response(igt__running *running, igt__http_request *req, uint64_t max_bytes,
                               igt__http_stream **out, igt_error *err) {
   running->again = running->again_crc = 0;
   return igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
@@ -242,13 +242,13 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
   return status;
 }
 
-static igt_status read_list(igt__running *running, igt__http_stream *answer, igt_error *err) {
+static igt_status read_list(igt__running *running, igt__http_stream *response, igt_error *err) {
   igt__model_stream *stream = running->list->stream;
 
   for (;;) {
     size_t cap = 0, n = 0;
-    char *room = igt__model_stream_room(stream, &cap);
-    igt_status status = room ? read_on(running, answer, room, cap, &n, err) : igt__fail_memory(err);
+    char *room = igt__model_stream_space(stream, &cap);
+    igt_status status = room ? read_on(running, response, room, cap, &n, err) : igt__fail_memory(err);
 
     if (status == IGT_OK && n == 0)
       return igt__model_stream_end(stream, err);
@@ -261,20 +261,20 @@ static igt_status read_list(igt__running *running, igt__http_stream *answer, igt
 
 static igt_status run_list(igt__running *running, igt__http_request *req, igt_error *err) {
   uint64_t most = running->out ? IGT__MAX_JSON_LIST : IGT__MAX_LIST_BODY;
-  igt__http_stream *answer = NULL;
-  igt_status status = open_answer(running, req, most, &answer, err);
+  igt__http_stream *response = NULL;
+  igt_status status = open_response(running, req, most, &response, err);
 
   if (status == IGT_OK)
-    status = igt__answer_expect_json(req, err);
+    status = igt__response_expect_json(req, err);
   if (status == IGT_OK)
-    status = read_list(running, answer, err);
+    status = read_list(running, response, err);
   if (running->list->ended && status == IGT_E_NO_MEMORY)
     igt__fail_memory(err);
   else if (running->list->ended)
     igt__fail(err, status, "%s: ended by the program", running->call->operation->id);
   else if (status != IGT_OK && err && err->http_status == 0)
     err->http_status = req->http_status;
-  igt__http_close(answer);
+  igt__http_close(response);
   return status;
 }
 
@@ -286,7 +286,7 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
   igt_status status;
 
   each.running = &running;
-  status = igt__model_stream_new(call->operation->answer, call->operation->id, on_element, &each,
+  status = igt__model_stream_new(call->operation->response, call->operation->id, on_element, &each,
                                  &each.stream, err);
   if (status == IGT_OK)
     status = start(&running, err);
@@ -303,7 +303,7 @@ static igt_status run_collected(igt_client *client, const igt__call *call, igt_m
   igt_status status;
 
   status =
-      igt__model_stream_new_whole(call->operation->answer, call->operation->id, &each.stream, err);
+      igt__model_stream_new_whole(call->operation->response, call->operation->id, &each.stream, err);
   if (status == IGT_OK)
     status = start(&running, err);
   if (status == IGT_OK)
@@ -315,11 +315,11 @@ static igt_status run_collected(igt_client *client, const igt__call *call, igt_m
 igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
                          igt_error *err) {
   igt__running running = {.client = client, .call = call, .run = run_whole, .out = out};
-  const igt_type *answer = call->operation->answer;
+  const igt_type *response = call->operation->response;
 
   if (out)
     *out = NULL;
-  if (out && answer && answer->kind == IGT__TYPE_LIST)
+  if (out && response && response->kind == IGT__TYPE_LIST)
     return run_collected(client, call, out, err);
   return start(&running, err);
 }
@@ -354,13 +354,13 @@ static igt_status hand_out(const igt__running *running, const void *data, size_t
   return igt__fail(err, status, "%s: ended by the program", operation);
 }
 
-static igt_status read_file(igt__running *running, igt__http_stream *answer, igt_error *err) {
+static igt_status read_file(igt__running *running, igt__http_stream *response, igt_error *err) {
   char *piece = igt__malloc(PIECE);
   igt_status status = piece ? IGT_OK : igt__fail_memory(err);
   size_t n = 1;
 
   while (status == IGT_OK && n > 0) {
-    status = read_on(running, answer, piece, PIECE, &n, err);
+    status = read_on(running, response, piece, PIECE, &n, err);
     if (status == IGT_OK && n > 0)
       status = hand_out(running, piece, n, err);
   }
@@ -368,8 +368,8 @@ static igt_status read_file(igt__running *running, igt__http_stream *answer, igt
   return status;
 }
 
-static void tell_response(igt_response *response, const igt__http_request *req) {
-  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+static void report_response(igt_response *response, const igt__http_request *req) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
 
   if (!response)
     return;
@@ -378,16 +378,16 @@ static void tell_response(igt_response *response, const igt__http_request *req) 
 }
 
 static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err) {
-  igt__http_stream *answer = NULL;
+  igt__http_stream *response = NULL;
   igt_status status;
 
   req->compressed = running->call->response != NULL; /* archives and images are already */
-  status = open_answer(running, req, UINT64_MAX, &answer, err);
+  status = open_response(running, req, UINT64_MAX, &response, err);
   if (status == IGT_OK)
-    tell_response(running->call->response, req);
+    report_response(running->call->response, req);
   if (status == IGT_OK)
-    status = read_file(running, answer, err);
-  igt__http_close(answer);
+    status = read_file(running, response, err);
+  igt__http_close(response);
   return status;
 }
 

@@ -276,7 +276,7 @@ igt_status igt__call_prepare(const igt__call *call, igt_client *client, const ig
   req->idempotent = operation->idempotent;
   req->compressed = true;
   req->cancel = igt__client_cancel(client);
-  req->on_error_answer = igt__answer_error;
+  req->on_error_response = igt__response_error;
   if (operation->body || call->raw) {
     req->body = body->data;
     req->body_len = body->len;

@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /* Replaces the sentence and keeps all else that http found out. */
-IGT_PRINTF(2, 3) static void retell(igt_error *err, const char *fmt, ...) {
+IGT_PRINTF(2, 3) static void report_again(igt_error *err, const char *fmt, ...) {
   char text[IGT_ERROR_TEXT_MAX];
   igt_error kept = *err;
   va_list args;
@@ -25,15 +25,15 @@ static void copy_request_id(const igt__http_request *req, igt_error *err) {
   static const char *const names[] = {"X-Request-Id", "X-Amzn-RequestId", "X-Correlation-Id"};
 
   for (size_t i = 0; i < sizeof names / sizeof names[0] && !err->request_id[0]; i++) {
-    const char *id = igt__http_answer_header(req, names[i], 0);
+    const char *id = igt__http_response_header(req, names[i], 0);
 
     if (id)
       snprintf(err->request_id, sizeof err->request_id, "%s", id);
   }
 }
 
-bool igt__answer_is_json(const igt__http_request *req) {
-  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+bool igt__response_is_json(const igt__http_request *req) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
 
   return !type || !*type || igt__str_starts_nocase(type, "application/json") ||
          igt__str_starts_nocase(type, "application/problem+json") ||
@@ -53,7 +53,7 @@ static const char *find_message(const igt__json *body) {
   return NULL;
 }
 
-void igt__answer_error(igt__http_request *req, igt_error *err) {
+void igt__response_error(igt__http_request *req, igt_error *err) {
   igt__json *body = NULL;
   const char *message = NULL;
 
@@ -61,18 +61,18 @@ void igt__answer_error(igt__http_request *req, igt_error *err) {
     return;
   snprintf(err->operation, sizeof err->operation, "%s", req->operation);
   copy_request_id(req, err);
-  if (igt__answer_is_json(req) && req->answer.len > 0 &&
-      igt__json_parse(req->answer.data, req->answer.len, "the answer", &body, NULL) == IGT_OK)
+  if (igt__response_is_json(req) && req->response.len > 0 &&
+      igt__json_parse(req->response.data, req->response.len, "the answer", &body, NULL) == IGT_OK)
     message = find_message(body);
   if (message)
-    retell(err, "%s: %s (%d)", req->operation, message, req->http_status);
-  else if (!igt__answer_is_json(req))
-    retell(err,
+    report_again(err, "%s: %s (%d)", req->operation, message, req->http_status);
+  else if (!igt__response_is_json(req))
+    report_again(err,
            "%s: the answer is status %d with a page that is not the cloud's JSON; a proxy or "
            "gateway in between may have written it",
            req->operation, req->http_status);
   else
-    retell(err, "%s: the server answered with status %d", req->operation, req->http_status);
+    report_again(err, "%s: the server answered with status %d", req->operation, req->http_status);
   igt__json_free(body);
 }
 
@@ -84,11 +84,11 @@ static igt_status name_operation(const igt__http_request *req, igt_status status
   return status;
 }
 
-igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err) {
-  const char *type = igt__http_answer_header(req, "Content-Type", 0);
+igt_status igt__response_expect_json(const igt__http_request *req, igt_error *err) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
   igt_status status;
 
-  if (igt__answer_is_json(req))
+  if (igt__response_is_json(req))
     return IGT_OK;
   status = igt__fail(err, IGT_E_PROTOCOL,
                      "%s: the answer is not the cloud's JSON but %.80s; a proxy or a network "
@@ -99,10 +99,10 @@ igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err)
 
 /* Also one that is called something else: no JSON begins with '<'. */
 static bool is_page(const igt__http_request *req) {
-  const char *type = igt__http_answer_header(req, "Content-Type", 0);
-  const char *body = req->answer.data;
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
+  const char *body = req->response.data;
 
-  if (req->answer.len == 0)
+  if (req->response.len == 0)
     return false;
   if (type && igt__str_starts_nocase(type, "text/html"))
     return true;
@@ -110,7 +110,7 @@ static bool is_page(const igt__http_request *req) {
   return *body == '<' || strncmp(body, "\xef\xbb\xbf<", 4) == 0;
 }
 
-igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err) {
+igt_status igt__response_refuse_page(const igt__http_request *req, igt_error *err) {
   igt_status status;
 
   if (!is_page(req))
@@ -122,12 +122,12 @@ igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err)
   return name_operation(req, status, err);
 }
 
-igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err) {
-  igt_status status = igt__answer_expect_json(req, err);
+igt_status igt__response_parse(const igt__http_request *req, igt__json **out, igt_error *err) {
+  igt_status status = igt__response_expect_json(req, err);
 
   if (status != IGT_OK)
     return status;
-  status = igt__json_parse(req->answer.data, req->answer.len, "the answer", out, err);
+  status = igt__json_parse(req->response.data, req->response.len, "the answer", out, err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "%s", req->operation);
     return name_operation(req, status, err);

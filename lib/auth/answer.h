@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef IGT_AUTH_ANSWER_H
-#define IGT_AUTH_ANSWER_H
+#ifndef IGT_AUTH_RESPONSE_H
+#define IGT_AUTH_RESPONSE_H
 
 /* Answers of the cloud's REST services: JSON, and errors as {"message": ...}. */
 
 #include "http/http.h"
 #include "model/json.h"
 
-/* An igt__http_request's on_error_answer: "get_studies: <the server's message> (403)". */
-void igt__answer_error(igt__http_request *req, igt_error *err);
+/* An igt__http_request's on_error_response: "get_studies: <the server's message> (403)". */
+void igt__response_error(igt__http_request *req, igt_error *err);
 
 /* True for application/json and its kin, and when the answer does not say what it is. */
-bool igt__answer_is_json(const igt__http_request *req);
+bool igt__response_is_json(const igt__http_request *req);
 
 /* For where nothing is expected, and a network's sign-in page would pass for a success:
  * IGT_E_PROTOCOL for a web page. */
-igt_status igt__answer_refuse_page(const igt__http_request *req, igt_error *err);
+igt_status igt__response_refuse_page(const igt__http_request *req, igt_error *err);
 
 /* IGT_E_PROTOCOL when an answer below 400 is not JSON: then something between answered, such as
  * a hotel's sign-in page. */
-igt_status igt__answer_expect_json(const igt__http_request *req, igt_error *err);
+igt_status igt__response_expect_json(const igt__http_request *req, igt_error *err);
 
 /* The collected body of an answer below 400, parsed. */
-igt_status igt__answer_parse(const igt__http_request *req, igt__json **out, igt_error *err);
+igt_status igt__response_parse(const igt__http_request *req, igt__json **out, igt_error *err);
 
 #endif

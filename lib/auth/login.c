@@ -59,7 +59,7 @@ static igt_status set_up(igt__http_request *req, const igt__auth_server *server,
   if (status == IGT_OK && grant)
     status = add_tokens(req, grant);
   req->cancel = server->cancel;
-  req->on_error_answer = igt__answer_error;
+  req->on_error_response = igt__response_error;
   req->max_body = IGT__MAX_TOKEN * 4;
   return status;
 }
@@ -110,7 +110,7 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
     return igt__fail(err, status, "%s: the request could not be built", operation);
   status = igt__http_perform(server->http, req, err);
   learn_skew(server, req);
-  return is_refusal(status) && req->answer.len > 0 && !igt__answer_is_json(req)
+  return is_refusal(status) && req->response.len > 0 && !igt__response_is_json(req)
              ? not_the_clouds(err)
              : status;
 }
@@ -121,7 +121,7 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
 static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out) {
   const char *line;
 
-  for (size_t i = 0; (line = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
+  for (size_t i = 0; (line = igt__http_response_header(req, "Set-Cookie", i)) != NULL; i++)
     if (igt__cookie_find(line, name, out) && out->value_len > 0)
       return true;
   return false;
@@ -212,7 +212,7 @@ static igt_status read_grant(const igt__auth_server *server, const igt__http_req
   igt__grant grant = {0};
   igt__json *body = NULL;
   int64_t max_age = -1;
-  igt_status status = igt__answer_parse(req, &body, err);
+  igt_status status = igt__response_parse(req, &body, err);
 
   if (status == IGT_OK)
     status = read_body(req, body, user, &grant, err);
@@ -327,7 +327,7 @@ igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *
       exchange(server, &req, "GET", "login audience", "login/$aud", NULL, NULL, err);
 
   if (status == IGT_OK)
-    status = igt__answer_parse(&req, &body, err);
+    status = igt__response_parse(&req, &body, err);
   if (status == IGT_OK && !igt__json_str(body))
     status = igt__fail(err, IGT_E_PROTOCOL, "login audience: the answer is no string");
   if (status == IGT_OK) {
@@ -395,7 +395,7 @@ static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, ig
   igt_status status = exchange(server, &req, "GET", "introspect", "introspect", NULL, grant, err);
 
   if (status == IGT_OK)
-    status = igt__answer_parse(&req, &body, err);
+    status = igt__response_parse(&req, &body, err);
   if (status == IGT_OK && igt__json_typeof(igt__json_get(body, "active")) == IGT__JSON_BOOL &&
       !igt__json_bool(igt__json_get(body, "active")))
     status = igt__fail(err, IGT_E_UNAUTHORIZED, "introspect: the session is no longer active");

@@ -227,11 +227,11 @@ static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
                    host_of(source));
 }
 
-static bool ask(const igt__source *source, igt_prompt what, const char *question, char *answer,
+static bool ask(const igt__source *source, igt_prompt what, const char *question, char *response,
                 size_t cap) {
-  answer[0] = '\0';
-  return source->prompt && source->prompt(source->prompt_payload, what, question, answer, cap) &&
-         answer[0] != '\0';
+  response[0] = '\0';
+  return source->prompt && source->prompt(source->prompt_payload, what, question, response, cap) &&
+         response[0] != '\0';
 }
 
 static igt_status find_user(const igt__source *source, char *user, size_t cap, igt_error *err) {

@@ -10,33 +10,33 @@
 
 /* A slot is a fingerprint of two words, and its number where there are numbers. The first word is 0
  * where a slot is free, and nowhere else (print_of). */
-struct igt__prints {
+struct igt__fingerprints {
   uint64_t *slots;
   size_t count, cap; /* cap: a power of two */
   size_t words;      /* of a slot */
   igt__quota *quota;
 };
 
-igt__prints *igt__prints_new(bool numbers, igt__quota *quota) {
-  igt__prints *prints = igt__calloc(1, sizeof *prints);
+igt__fingerprints *igt__fingerprints_new(bool numbers, igt__quota *quota) {
+  igt__fingerprints *fingerprints = igt__calloc(1, sizeof *fingerprints);
 
-  if (!prints)
+  if (!fingerprints)
     return NULL;
-  prints->words = numbers ? 3 : 2;
-  prints->quota = quota;
-  return prints;
+  fingerprints->words = numbers ? 3 : 2;
+  fingerprints->quota = quota;
+  return fingerprints;
 }
 
-static size_t bytes(const igt__prints *prints, size_t cap) {
-  return cap * prints->words * sizeof *prints->slots;
+static size_t bytes(const igt__fingerprints *fingerprints, size_t cap) {
+  return cap * fingerprints->words * sizeof *fingerprints->slots;
 }
 
-void igt__prints_free(igt__prints *prints) {
-  if (!prints)
+void igt__fingerprints_free(igt__fingerprints *fingerprints) {
+  if (!fingerprints)
     return;
-  igt__quota_give(prints->quota, bytes(prints, prints->cap));
-  igt__free(prints->slots);
-  igt__free(prints);
+  igt__quota_give(fingerprints->quota, bytes(fingerprints, fingerprints->cap));
+  igt__free(fingerprints->slots);
+  igt__free(fingerprints);
 }
 
 static void print_of(const char *text, uint64_t print[2]) {
@@ -45,75 +45,75 @@ static void print_of(const char *text, uint64_t print[2]) {
 }
 
 /* The slot with this fingerprint, or the free one where it belongs. */
-static uint64_t *find_slot(const igt__prints *prints, const uint64_t print[2]) {
-  size_t mask = prints->cap - 1, i = (size_t)print[0] & mask;
-  uint64_t *slot = prints->slots + i * prints->words;
+static uint64_t *find_slot(const igt__fingerprints *fingerprints, const uint64_t print[2]) {
+  size_t mask = fingerprints->cap - 1, i = (size_t)print[0] & mask;
+  uint64_t *slot = fingerprints->slots + i * fingerprints->words;
 
   while (slot[0] && (slot[0] != print[0] || slot[1] != print[1])) {
     i = (i + 1) & mask;
-    slot = prints->slots + i * prints->words;
+    slot = fingerprints->slots + i * fingerprints->words;
   }
   return slot;
 }
 
-static uint64_t *find(const igt__prints *prints, const char *text) {
+static uint64_t *find(const igt__fingerprints *fingerprints, const char *text) {
   uint64_t print[2], *slot;
 
-  if (!prints || prints->count == 0)
+  if (!fingerprints || fingerprints->count == 0)
     return NULL;
   print_of(text, print);
-  slot = find_slot(prints, print);
+  slot = find_slot(fingerprints, print);
   return slot[0] ? slot : NULL;
 }
 
-bool igt__prints_has(const igt__prints *prints, const char *text) {
-  return find(prints, text) != NULL;
+bool igt__fingerprints_has(const igt__fingerprints *fingerprints, const char *text) {
+  return find(fingerprints, text) != NULL;
 }
 
-uint64_t *igt__prints_number(const igt__prints *prints, const char *text) {
-  uint64_t *slot = find(prints, text);
+uint64_t *igt__fingerprints_number(const igt__fingerprints *fingerprints, const char *text) {
+  uint64_t *slot = find(fingerprints, text);
 
-  return slot && prints->words == 3 ? slot + 2 : NULL;
+  return slot && fingerprints->words == 3 ? slot + 2 : NULL;
 }
 
-static bool grow(igt__prints *prints) {
-  igt__prints larger = *prints;
+static bool grow(igt__fingerprints *fingerprints) {
+  igt__fingerprints larger = *fingerprints;
 
-  larger.cap = prints->cap ? prints->cap * 2 : FIRST_SLOTS;
-  if (!igt__quota_take(prints->quota, bytes(prints, larger.cap)))
+  larger.cap = fingerprints->cap ? fingerprints->cap * 2 : FIRST_SLOTS;
+  if (!igt__quota_take(fingerprints->quota, bytes(fingerprints, larger.cap)))
     return false;
-  larger.slots = igt__calloc(larger.cap, prints->words * sizeof *larger.slots);
+  larger.slots = igt__calloc(larger.cap, fingerprints->words * sizeof *larger.slots);
   if (!larger.slots) {
-    igt__quota_give(prints->quota, bytes(prints, larger.cap));
+    igt__quota_give(fingerprints->quota, bytes(fingerprints, larger.cap));
     return false;
   }
-  for (size_t i = 0; i < prints->cap; i++) {
-    const uint64_t *slot = prints->slots + i * prints->words;
+  for (size_t i = 0; i < fingerprints->cap; i++) {
+    const uint64_t *slot = fingerprints->slots + i * fingerprints->words;
     if (slot[0])
-      memcpy(find_slot(&larger, slot), slot, prints->words * sizeof *slot);
+      memcpy(find_slot(&larger, slot), slot, fingerprints->words * sizeof *slot);
   }
-  igt__quota_give(prints->quota, bytes(prints, prints->cap));
-  igt__free(prints->slots);
-  *prints = larger;
+  igt__quota_give(fingerprints->quota, bytes(fingerprints, fingerprints->cap));
+  igt__free(fingerprints->slots);
+  *fingerprints = larger;
   return true;
 }
 
-bool igt__prints_set(igt__prints *prints, const char *text, uint64_t number) {
+bool igt__fingerprints_set(igt__fingerprints *fingerprints, const char *text, uint64_t number) {
   uint64_t print[2], *slot;
 
   print_of(text, print);
-  slot = prints->cap ? find_slot(prints, print) : NULL;
+  slot = fingerprints->cap ? find_slot(fingerprints, print) : NULL;
   if (!slot || !slot[0]) {
-    if (prints->count >= prints->cap / 4 * 3) {
-      if (!grow(prints))
+    if (fingerprints->count >= fingerprints->cap / 4 * 3) {
+      if (!grow(fingerprints))
         return false;
-      slot = find_slot(prints, print);
+      slot = find_slot(fingerprints, print);
     }
     slot[0] = print[0];
     slot[1] = print[1];
-    prints->count++;
+    fingerprints->count++;
   }
-  if (prints->words == 3)
+  if (fingerprints->words == 3)
     slot[2] = number;
   return true;
 }

@@ -14,16 +14,16 @@
 
 #include "quota.h"
 
-typedef struct igt__prints igt__prints;
+typedef struct igt__fingerprints igt__fingerprints;
 
 /* numbers: each text has one; without, there are only texts. The memory is of the quota (NULL: no
  * bound); what does not fit fails as memory does that is not there. */
-igt__prints *igt__prints_new(bool numbers, igt__quota *quota);
-void igt__prints_free(igt__prints *prints);
-bool igt__prints_has(const igt__prints *prints, const char *text);
+igt__fingerprints *igt__fingerprints_new(bool numbers, igt__quota *quota);
+void igt__fingerprints_free(igt__fingerprints *fingerprints);
+bool igt__fingerprints_has(const igt__fingerprints *fingerprints, const char *text);
 /* The text's number, until the next text is added; NULL: no such text. */
-uint64_t *igt__prints_number(const igt__prints *prints, const char *text);
+uint64_t *igt__fingerprints_number(const igt__fingerprints *fingerprints, const char *text);
 /* Adds the text, or gives it another number. False: memory. */
-bool igt__prints_set(igt__prints *prints, const char *text, uint64_t number);
+bool igt__fingerprints_set(igt__fingerprints *fingerprints, const char *text, uint64_t number);
 
 #endif

@@ -3,29 +3,29 @@
 
 #include <string.h>
 
-void *igt__spares_take(igt__spares *spares) {
+void *igt__free_list_take(igt__free_list *free_list) {
   void *p;
 
-  pthread_mutex_lock(&spares->lock);
-  p = spares->first;
+  pthread_mutex_lock(&free_list->lock);
+  p = free_list->first;
   if (p) {
-    memcpy(&spares->first, p, sizeof spares->first);
-    spares->count--;
+    memcpy(&free_list->first, p, sizeof free_list->first);
+    free_list->count--;
   }
-  pthread_mutex_unlock(&spares->lock);
+  pthread_mutex_unlock(&free_list->lock);
   return p;
 }
 
-bool igt__spares_give(igt__spares *spares, void *p) {
+bool igt__free_list_give(igt__free_list *free_list, void *p) {
   bool kept;
 
-  pthread_mutex_lock(&spares->lock);
-  kept = IGT__SPARES_KEPT && spares->count < spares->most;
+  pthread_mutex_lock(&free_list->lock);
+  kept = IGT__FREE_LIST_KEPT && free_list->count < free_list->most;
   if (kept) {
-    memcpy(p, &spares->first, sizeof spares->first);
-    spares->first = p;
-    spares->count++;
+    memcpy(p, &free_list->first, sizeof free_list->first);
+    free_list->first = p;
+    free_list->count++;
   }
-  pthread_mutex_unlock(&spares->lock);
+  pthread_mutex_unlock(&free_list->lock);
   return kept;
 }

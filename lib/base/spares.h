@@ -9,30 +9,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef struct igt__spares {
+typedef struct igt__free_list {
   pthread_mutex_t lock;
   size_t count, most;
   void *first;
-} igt__spares;
+} igt__free_list;
 
-#define IGT__SPARES_INIT(how_many)                                                                 \
+#define IGT__FREE_LIST_INIT(how_many)                                                                 \
   { .lock = PTHREAD_MUTEX_INITIALIZER, .most = (how_many) }
 
 /* The sanitizer of addresses is to see what is used after its end: then nothing is kept. */
 #if defined(__SANITIZE_ADDRESS__)
-#define IGT__SPARES_KEPT 0
+#define IGT__FREE_LIST_KEPT 0
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define IGT__SPARES_KEPT 0
+#define IGT__FREE_LIST_KEPT 0
 #endif
 #endif
-#ifndef IGT__SPARES_KEPT
-#define IGT__SPARES_KEPT 1
+#ifndef IGT__FREE_LIST_KEPT
+#define IGT__FREE_LIST_KEPT 1
 #endif
 
-void *igt__spares_take(igt__spares *spares); /* NULL: there is none */
+void *igt__free_list_take(igt__free_list *free_list); /* NULL: there is none */
 /* False: there are enough, or none are kept, and p stays the caller's. While it is kept, the first
  * bytes of it, as many as a pointer has, are not its own. */
-bool igt__spares_give(igt__spares *spares, void *p);
+bool igt__free_list_give(igt__free_list *free_list, void *p);
 
 #endif

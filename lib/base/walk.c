@@ -164,7 +164,7 @@ static igt_status walk_entry(walk *w, int parent, const char *name, const level 
   return IGT_OK;
 }
 
-static igt_status no_room(const walk *w, igt_error *err) {
+static igt_status no_space(const walk *w, igt_error *err) {
   if (!igt__quota_refused(&w->held))
     return igt__fail_memory(err);
   return igt__fail(err, IGT_E_LIMIT,
@@ -178,7 +178,7 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
   int os_error = read_names(fd, &list);
   size_t length = w->path.len;
   if (os_error == ENOMEM)
-    status = no_room(w, err);
+    status = no_space(w, err);
   else if (os_error && length == 0)
     status = igt__fail_errno(err, os_error, "cannot read the folder");
   else if (os_error)

@@ -131,22 +131,22 @@ static igt_status explain_refusal(igt_client *client, const char *action, igt_er
 igt_status igt__cloud_credentials(igt_client *client, const char *action, const char *prefix,
                                   igt__s3_credentials **out, igt_error *err) {
   igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
-  igt_s3_credential_response *answer = NULL;
+  igt_s3_credential_response *response = NULL;
   igt_status status;
 
   *out = NULL;
   options.prefix = prefix;
   options.action = action;
-  status = igt_get_s3_credentials_resource(client, &options, &answer, err);
+  status = igt_get_s3_credentials_resource(client, &options, &response, err);
   if (status == IGT_E_FORBIDDEN)
     return explain_refusal(client, action, err);
   if (status != IGT_OK)
     return status;
-  if (answer->policy_credentials.count == 0 || !answer->policy_credentials.v[0] ||
-      answer->policy_credentials.v[0]->credentials.is != IGT_SET)
+  if (response->policy_credentials.count == 0 || !response->policy_credentials.v[0] ||
+      response->policy_credentials.v[0]->credentials.is != IGT_SET)
     status = igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", prefix);
   else
-    status = take(client, answer->policy_credentials.v[0]->credentials.v, out, err);
-  igt_model_free(&answer->model);
+    status = take(client, response->policy_credentials.v[0]->credentials.v, out, err);
+  igt_model_free(&response->model);
   return status;
 }

@@ -295,7 +295,7 @@ static void unload(igt__children *children, size_t known) {
     free_node(children->v[--children->count]);
 }
 
-static igt_status no_room(const loading *l, igt_error *err) {
+static igt_status no_space(const loading *l, igt_error *err) {
   if (l->held <= IGT__MAX_NODE_MEMORY)
     return igt__fail_memory(err);
   return igt__fail(
@@ -314,7 +314,7 @@ static igt_status load(igt_node *node, igt_node_kind kind, igt_error *err) {
     return IGT_OK;
   status = igt__children_each(node, kind, load_one, &l, err);
   if (status == IGT_E_NO_MEMORY)
-    status = no_room(&l, err);
+    status = no_space(&l, err);
   if (status == IGT_OK)
     children->loaded = true;
   else

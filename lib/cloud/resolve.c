@@ -224,7 +224,7 @@ static igt_status step(igt_node *node, igt_node_kind kind, const char **path, ig
 }
 
 /* The categories of a node, by their words. False: the path does not go into one. */
-static bool category(const igt_node *node, const char *path, igt_target *out) {
+static bool category(const igt_node *node, const char *path, igt_node_target *out) {
   static const struct {
     igt_node_kind in, kind;
     const char *word;
@@ -249,7 +249,7 @@ static igt_node_kind below(igt_node_kind kind) {
                                     : IGT_NODE_STUDY;
 }
 
-igt_status igt_node_resolve(igt_node *from, const char *path, igt_target *out, igt_error *err) {
+igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *out, igt_error *err) {
   igt_status status = IGT_OK;
 
   igt__error_clear(err);

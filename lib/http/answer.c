@@ -7,25 +7,25 @@
 #include "base/time.h"
 #include "http/internal.h"
 
-void igt__answer_reset(struct igt__http_private *priv) {
+void igt__response_reset(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
 
-  priv->answering = priv->cut = false;
+  priv->responding = priv->cut = false;
   priv->dropped = 0;
   priv->header_bytes = priv->header_count = 0;
-  igt__buf_clear(&priv->answer_head);
-  igt__buf_clear(&req->answer);
+  igt__buf_clear(&priv->response_head);
+  igt__buf_clear(&req->response);
   req->http_status = 0;
   req->content_length = -1;
   req->server_date = 0;
 }
 
-bool igt__answer_is_redirect(const struct igt__http_private *priv) {
+bool igt__response_is_redirect(const struct igt__http_private *priv) {
   int s = priv->req->http_status;
 
-  return !priv->req->redirects_are_answers &&
+  return !priv->req->redirects_are_responses &&
          (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) &&
-         igt__http_answer_header(priv->req, "Location", 0);
+         igt__http_response_header(priv->req, "Location", 0);
 }
 
 /* A part of a body that was asked for as a whole would pass for all of it. */
@@ -33,10 +33,10 @@ static bool is_unwanted_part(const struct igt__http_private *priv) {
   return priv->req->http_status == 206 && !igt__attempt_has_header(priv, "Range");
 }
 
-bool igt__answer_is_error(const struct igt__http_private *priv) {
+bool igt__response_is_error(const struct igt__http_private *priv) {
   const igt__http_request *req = priv->req;
 
-  if (req->redirects_are_answers)
+  if (req->redirects_are_responses)
     return req->http_status >= 400;
   return req->http_status >= 300 || is_unwanted_part(priv);
 }
@@ -53,7 +53,7 @@ static bool read_status_line(struct igt__http_private *priv, const char *line, s
   const char *space = memchr(line, ' ', n);
   int value = 0;
 
-  igt__buf_clear(&priv->answer_head);
+  igt__buf_clear(&priv->response_head);
   if (space && n - (size_t)(space - line) >= 4)
     for (int i = 1; i <= 3; i++)
       value = value * 10 + (space[i] - '0');
@@ -68,7 +68,7 @@ static bool read_status_line(struct igt__http_private *priv, const char *line, s
 
 static bool keep_line(struct igt__http_private *priv, const char *line, size_t n) {
   const char *colon = memchr(line, ':', n), *value;
-  igt__buf *head = &priv->answer_head;
+  igt__buf *head = &priv->response_head;
 
   if (!colon || colon == line || *line == ' ' || *line == '\t')
     return true; /* no header, or the folded rest of one (obsolete, RFC 9112 5.2) */
@@ -95,31 +95,31 @@ static igt_status check_length(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
 
   if (req->on_data || priv->stream || req->content_length < 0 || strcmp(req->method, "HEAD") == 0 ||
-      (uint64_t)req->content_length <= req->answer.max)
+      (uint64_t)req->content_length <= req->response.max)
     return IGT_OK;
   return igt__fail(&priv->err, IGT_E_LIMIT,
                    "%s: the answer is announced with %lld bytes, more than "
                    "the %zu that are read",
-                   priv->host, (long long)req->content_length, req->answer.max);
+                   priv->host, (long long)req->content_length, req->response.max);
 }
 
 /* The empty line behind the header of the answer itself (not of a 1xx before it). */
 static bool end_header(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
-  const char *length = igt__http_answer_header(req, "Content-Length", 0);
-  const char *date = igt__http_answer_header(req, "Date", 0);
+  const char *length = igt__http_response_header(req, "Content-Length", 0);
+  const char *date = igt__http_response_header(req, "Date", 0);
   igt_status status = IGT_OK;
 
   if (req->http_status < 200)
     return true;
-  priv->answering = true;
+  priv->responding = true;
   if (!length || !igt__str_to_int64(length, &req->content_length) || req->content_length < 0)
     req->content_length = -1;
   if (date)
     igt__http_date_parse(date, &req->server_date);
-  req->answer.max = req->max_body ? req->max_body : IGT__MAX_JSON_BODY;
-  if (igt__answer_is_error(priv)) {
-    req->answer.max = IGT__MAX_ERROR_BODY;
+  req->response.max = req->max_body ? req->max_body : IGT__MAX_JSON_BODY;
+  if (igt__response_is_error(priv)) {
+    req->response.max = IGT__MAX_ERROR_BODY;
     return true;
   }
   status = check_length(priv);
@@ -132,7 +132,7 @@ static bool end_header(struct igt__http_private *priv) {
   return status == IGT_OK;
 }
 
-bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n) {
+bool igt__response_line(struct igt__http_private *priv, const char *line, size_t n) {
   priv->header_bytes += n;
   priv->header_count++;
   if (priv->header_bytes > IGT__MAX_HEADER_BYTES)
@@ -141,7 +141,7 @@ bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n
     return too_much(priv, "more header lines");
   while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
     n--;
-  if (priv->answering)
+  if (priv->responding)
     return true; /* trailers of a chunked body: counted, not believed */
   if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
     return read_status_line(priv, line, n);
@@ -151,13 +151,13 @@ bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n
 /* ---- body ---- */
 
 static bool collect(struct igt__http_private *priv, const char *data, size_t n) {
-  igt__buf *answer = &priv->req->answer;
+  igt__buf *response = &priv->req->response;
 
-  if (igt__buf_append(answer, data, n))
+  if (igt__buf_append(response, data, n))
     return true;
-  if (answer->too_long)
+  if (response->too_long)
     igt__fail(&priv->err, IGT_E_LIMIT, "%s: the answer does not end within %zu bytes", priv->host,
-              answer->max);
+              response->max);
   else
     igt__fail_memory(&priv->err);
   return false;
@@ -165,13 +165,13 @@ static bool collect(struct igt__http_private *priv, const char *data, size_t n) 
 
 /* The beginning of an error's page is enough, and an endless one must not hold the connection. */
 static bool collect_error(struct igt__http_private *priv, const char *data, size_t n) {
-  igt__buf *answer = &priv->req->answer;
-  size_t room = IGT__MAX_ERROR_BODY - answer->len;
+  igt__buf *response = &priv->req->response;
+  size_t room = IGT__MAX_ERROR_BODY - response->len;
 
-  if (!priv->req->collect_error_body || igt__answer_is_redirect(priv))
+  if (!priv->req->collect_error_body || igt__response_is_redirect(priv))
     room = 0;
   priv->dropped += n > room ? n - room : 0;
-  if (!igt__buf_append(answer, data, n < room ? n : room)) {
+  if (!igt__buf_append(response, data, n < room ? n : room)) {
     igt__fail_memory(&priv->err);
     return false;
   }
@@ -179,11 +179,11 @@ static bool collect_error(struct igt__http_private *priv, const char *data, size
   return !priv->cut;
 }
 
-bool igt__answer_data(struct igt__http_private *priv, const char *data, size_t n) {
+bool igt__response_data(struct igt__http_private *priv, const char *data, size_t n) {
   igt__http_request *req = priv->req;
   igt_status status;
 
-  if (igt__answer_is_error(priv))
+  if (igt__response_is_error(priv))
     return collect_error(priv, data, n);
   if (priv->stream)
     status = igt__stream_push_loop(priv->stream, data, n, &priv->err);

@@ -29,22 +29,22 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg) {
 
   n *= size;
   priv->down += n;
-  return igt__answer_line(priv, line, n) ? n : 0;
+  return igt__response_line(priv, line, n) ? n : 0;
 }
 
-static bool must_pause(struct igt__http_private *priv, igt__way way, size_t n) {
-  int64_t wait = igt__rate_take(&priv->http->rate, way, n, igt__mono_us());
+static bool must_pause(struct igt__http_private *priv, igt__direction direction, size_t n) {
+  int64_t wait = igt__rate_take(&priv->http->rate, direction, n, igt__mono_us());
 
   if (wait == 0)
     return false;
-  priv->paused |= way == IGT__UP ? CURLPAUSE_SEND : CURLPAUSE_RECV;
+  priv->paused |= direction == IGT__UP ? CURLPAUSE_SEND : CURLPAUSE_RECV;
   igt__loop_pause(priv->loop, priv, wait);
   return true;
 }
 
 /* Looks again until the reader has caught up. */
 static bool must_wait_for_reader(struct igt__http_private *priv, size_t n) {
-  priv->full = priv->stream && !igt__answer_is_error(priv) && igt__stream_is_full(priv->stream, n);
+  priv->full = priv->stream && !igt__response_is_error(priv) && igt__stream_is_full(priv->stream, n);
   if (!priv->full)
     return false;
   priv->paused |= CURLPAUSE_RECV;
@@ -59,9 +59,9 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg) {
   if (must_wait_for_reader(priv, n) || must_pause(priv, IGT__DOWN, n))
     return CURL_WRITEFUNC_PAUSE;
   priv->down += n;
-  if (!igt__answer_data(priv, data, n))
+  if (!igt__response_data(priv, data, n))
     return n + 1; /* anything but n ends the transfer */
-  if (priv->req->on_progress && !igt__answer_is_error(priv))
+  if (priv->req->on_progress && !igt__response_is_error(priv))
     priv->req->on_progress(priv->req, 0, n);
   return n;
 }
@@ -127,10 +127,10 @@ static void tell_sent(struct igt__http_private *priv) {
   n = sent(priv);
   if (n > req->body_len)
     n = req->body_len;
-  if (n <= priv->told)
+  if (n <= priv->notification)
     return;
-  req->on_progress(req, n - priv->told, 0);
-  priv->told = n;
+  req->on_progress(req, n - priv->notification, 0);
+  priv->notification = n;
 }
 
 static size_t on_send(char *out, size_t size, size_t n, void *arg) {
@@ -396,13 +396,13 @@ static void reset(struct igt__http_private *priv) {
   priv->paused = 0;
   priv->full = false;
   priv->body_pos = 0;
-  priv->up = priv->down = priv->marked = priv->told = 0;
+  priv->up = priv->down = priv->marked = priv->notification = 0;
   priv->began_at = priv->mark_at = priv->crawl_at = igt__mono_us();
   priv->crawl_marked = 0;
   priv->crawls = false;
   priv->req->bytes_sent = 0;
   igt__error_clear(&priv->err);
-  igt__answer_reset(priv);
+  igt__response_reset(priv);
 }
 
 igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err) {

@@ -38,7 +38,7 @@ static bool is_about_proxy(const failure *f) {
   return name[0] && strcmp(name, f->priv->origin.host) != 0 && strstr(f->why, name);
 }
 
-static igt_status explain_proxy_answer(failure *f, int http_status) {
+static igt_status explain_proxy_response(failure *f, int http_status) {
   const char *proxy = f->proxy[0] ? f->proxy : "the network's own";
 
   if (http_status == 407)
@@ -86,7 +86,7 @@ igt_status igt__explain_idle(struct igt__http_private *priv) {
                      priv->host, IGT__MIN_RATE,
                      (double)priv->http->idle_timeout_ms / 1000 * IGT__CRAWL_TIMEOUTS);
   return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: no %s for %g s", priv->host,
-                   priv->answering ? "more data" : "answer",
+                   priv->responding ? "more data" : "answer",
                    (double)priv->http->idle_timeout_ms / 1000);
 }
 
@@ -124,7 +124,7 @@ static igt_status explain_broken(failure *f) {
   if (!f->priv->sent)
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the request was sent",
                      f->host);
-  if (!f->priv->answering)
+  if (!f->priv->responding)
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the answer", f->host);
   if (req->content_length >= 0)
     return igt__fail(f->err, IGT_E_NETWORK,
@@ -138,7 +138,7 @@ static igt_status explain_memory(failure *f) {
    * some. */
   void *some = igt__malloc(HEADER_LINE_MAX);
   igt__free(some);
-  if (some && f->priv->sent && !f->priv->answering)
+  if (some && f->priv->sent && !f->priv->responding)
     return igt__fail(f->err, IGT_E_LIMIT, "%s: the answer's header is longer than any real one",
                      f->host);
   return igt__fail_memory(f->err);
@@ -207,7 +207,7 @@ igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code) {
     f.why = curl_easy_strerror(code);
   curl_easy_getinfo(priv->slot->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
   if (!priv->sent && connect_code >= 300)
-    return explain_proxy_answer(&f, (int)connect_code);
+    return explain_proxy_response(&f, (int)connect_code);
   return explain_code(&f, code);
 }
 
@@ -253,27 +253,27 @@ static igt_status explain_odd(struct igt__http_private *priv) {
   return priv->err.status;
 }
 
-igt_status igt__explain_answer(struct igt__http_private *priv) {
+igt_status igt__explain_response(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
   igt_error *err = &priv->err;
   failure f = {.priv = priv, .err = err, .host = priv->host};
   igt_status status = igt__status_from_http(req->http_status);
   int retry_after =
-      igt__retry_after(igt__http_answer_header(req, "Retry-After", 0), req->server_date);
+      igt__retry_after(igt__http_response_header(req, "Retry-After", 0), req->server_date);
 
-  if (igt__answer_is_redirect(priv))
+  if (igt__response_is_redirect(priv))
     return explain_redirect(priv);
   if (req->http_status < 400)
     return explain_odd(priv);
   name_proxy(&f);
   if (req->http_status == 407)
-    return explain_proxy_answer(&f, 407);
+    return explain_proxy_response(&f, 407);
   igt__fail(err, status, "%s: it answers HTTP %d (%s)", priv->host, req->http_status,
             igt_status_text(status));
   err->http_status = req->http_status;
   err->retry_after = retry_after;
-  if (req->on_error_answer)
-    req->on_error_answer(req, err);
+  if (req->on_error_response)
+    req->on_error_response(req, err);
   hide_secrets(priv);
   if (!err->status) /* it is a failure all the same */
     err->status = status;

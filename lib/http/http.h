@@ -78,7 +78,7 @@ struct igt__http_request {
                                  failures before anything was sent, refusals (4xx) and 503 are retried */
   size_t max_body;            /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
   bool compressed;            /* offers gzip and deflate; the body arrives decoded */
-  bool redirects_are_answers; /* 3xx is an answer < 400 like any other: S3's carry a document. Else
+  bool redirects_are_responses; /* 3xx is an answer < 400 like any other: S3's carry a document. Else
                                  all but 2xx is an error */
   bool collect_error_body;    /* default true by _init: answers >= 400 are collected (64 KiB) even
                                  when on_data is set, which then does not see them */
@@ -96,7 +96,7 @@ struct igt__http_request {
   igt_status (*on_restart)(igt__http_request *req, igt_error *err);
   /* An answer >= 400: fills err->text, code, request_id from req->answer (XML or JSON). err has
    * status and http_status already. NULL: a generic sentence. */
-  void (*on_error_answer)(igt__http_request *req, igt_error *err);
+  void (*on_error_response)(igt__http_request *req, igt_error *err);
   /* After each failed attempt that may be repeated; may change the decision (*retry). To wait
    * for new credentials return true: the request then rests until igt__http_resume, cancelled
    * or not. Without it IGT__RETRY_CREDENTIALS is not repeated. */
@@ -109,7 +109,7 @@ struct igt__http_request {
 
   /* ---- answer ---- */
   int http_status;
-  igt__buf answer;        /* the collected body */
+  igt__buf response;        /* the collected body */
   int64_t content_length; /* -1: not given */
   int64_t server_date;    /* seconds, from Date; 0: not given */
   unsigned attempts;      /* made so far */
@@ -135,7 +135,7 @@ void igt__http_clear_headers(igt__http_request *req);
  * (Authorization, X-JWT, X-CSRF-TOKEN, x-amz-security-token, Cookie) never reach the log. */
 igt_status igt__http_add_header(igt__http_request *req, const char *name, const char *value);
 /* Of the answer; NULL when absent; the n-th of several (Set-Cookie), from 0. */
-const char *igt__http_answer_header(const igt__http_request *req, const char *name, size_t nth);
+const char *igt__http_response_header(const igt__http_request *req, const char *name, size_t nth);
 
 /* Hands the request to loop `loop` (taken modulo the number of loops). Any thread. */
 void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req);

@@ -53,7 +53,7 @@ void igt__proxy_label(const char *proxy, char *out, size_t cap);
 
 /* ---- rate.c ---- */
 
-typedef enum igt__way { IGT__UP, IGT__DOWN, IGT__WAYS } igt__way;
+typedef enum igt__direction { IGT__UP, IGT__DOWN, IGT__DIRECTIONS } igt__direction;
 
 typedef struct igt__rate {
   _Atomic uint64_t limit;   /* bytes per second each way; 0: none */
@@ -63,7 +63,7 @@ typedef struct igt__rate {
   struct {
     int64_t tokens; /* millionths of a byte; below zero: a debt that must pass before the next */
     int64_t at;     /* igt__mono_us of the last count */
-  } way[IGT__WAYS];
+  } direction[IGT__DIRECTIONS];
 } igt__rate;
 
 /* table: NULL, or what is asked from now on in place of limit. */
@@ -73,7 +73,7 @@ void igt__rate_set(igt__rate *rate, uint64_t limit); /* ends a timetable */
 uint64_t igt__rate_limit(igt__rate *rate, int64_t now);
 /* Takes n bytes and returns 0, or takes none and returns the microseconds to wait first. n may
  * be more than there is: the debt is paid by whoever asks next. */
-int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now);
+int64_t igt__rate_take(igt__rate *rate, igt__direction direction, size_t n, int64_t now);
 
 /* ---- retry.c ---- */
 
@@ -91,24 +91,24 @@ typedef struct igt__queue {
  * request took, or 1.
  * Requests at once: no bound until the host says that it is too busy; then half of what runs, and
  * with each round of successes one more (additive increase, multiplicative decrease). */
-typedef struct igt__budget {
-  struct igt__budget *next;
+typedef struct igt__http_host {
+  struct igt__http_host *next;
   int tokens;
   unsigned running;
   double most;        /* at once; 0: no bound */
   int64_t lowered_at; /* igt__mono_us; who began before says nothing about the new bound */
   igt__queue parked;  /* wait until fewer run */
   char host[];
-} igt__budget;
+} igt__http_host;
 
-igt__budget *igt__budget_of(igt__budget **list, const char *host); /* NULL without memory */
-void igt__budgets_free(igt__budget *list);
-bool igt__budget_take(igt__budget *budget, igt__retry retry, int *taken);
-void igt__budget_give(igt__budget *budget, int *taken);
+igt__http_host *igt__http_host_of(igt__http_host **list, const char *host); /* NULL without memory */
+void igt__http_hosts_free(igt__http_host *list);
+bool igt__retry_budget_take(igt__http_host *host_state, igt__retry retry, int *taken);
+void igt__retry_budget_give(igt__http_host *host_state, int *taken);
 /* An answer to a request that began then. slots: when as many may run, the bound is gone. */
-void igt__budget_throttled(igt__budget *budget, int64_t began_at);
-void igt__budget_succeeded(igt__budget *budget, int64_t began_at, size_t slots);
-unsigned igt__budget_room(const igt__budget *budget); /* how many more may run now */
+void igt__window_throttled(igt__http_host *host_state, int64_t began_at);
+void igt__window_succeeded(igt__http_host *host_state, int64_t began_at, size_t slots);
+unsigned igt__window_free(const igt__http_host *host_state); /* how many more may run now */
 
 /* Back-off before the n-th repetition, from 1. retry_after < 0: not given. */
 int64_t igt__retry_delay_us(unsigned n, int retry_after);
@@ -177,7 +177,7 @@ struct igt__loop {
   struct igt__http_private *paused; /* by the rate, first come first served */
   igt__slot *slots, *free_slots;
   size_t slot_count, running;
-  igt__budget *budgets;
+  igt__http_host *host_states;
   bool stopping;
 };
 
@@ -243,26 +243,26 @@ struct igt__http_private {
 
   /* one attempt */
   igt__slot *slot;
-  igt__budget *budget; /* of the host, once that is known */
+  igt__http_host *host_state; /* of the host, once that is known */
   bool parked;         /* in its line, and not in the loop's */
   igt__url origin;
   char host[300];  /* label of origin */
   bool sent;       /* a connection was there and the request began to leave */
   bool whole_body; /* curl has the body at once, instead of asking for pieces */
-  bool answering;  /* the final header lines are complete */
+  bool responding;  /* the final header lines are complete */
   bool cut;        /* enough of an error's body was seen; curl was told to stop */
   unsigned paused; /* CURLPAUSE_ bits, by the rate or a stream that is full */
   bool full;       /* the latter */
   uint64_t body_pos;
   uint64_t up, down; /* bytes moved, headers of the answer too */
-  uint64_t told;     /* of the body, by on_progress */
+  uint64_t notification;     /* of the body, by on_progress */
   uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */
   int64_t mark_at;
   uint64_t crawl_marked; /* the same over a longer time */
   int64_t crawl_at;
   bool crawls;
   uint64_t dropped;     /* of a body that nobody wants */
-  igt__buf answer_head; /* "name\0value\0"... */
+  igt__buf response_head; /* "name\0value\0"... */
   size_t header_bytes, header_count;
   int64_t began_at;
   igt_error err;
@@ -271,7 +271,7 @@ struct igt__http_private {
   bool delivered;       /* body bytes went to on_data since the last on_restart */
   bool renewed;         /* credentials, once */
   bool progressed;      /* the last attempt */
-  unsigned repeats;     /* since the last progress */
+  unsigned retries_done;     /* since the last progress */
   uint64_t kept_before; /* req->kept at the last progress */
   int64_t progress_at;  /* of the last progress, or when the request was submitted */
   unsigned redirects;
@@ -314,20 +314,20 @@ bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now);
 
 /* ---- answer.c: header lines and body as they come ---- */
 
-void igt__answer_reset(struct igt__http_private *priv);
+void igt__response_reset(struct igt__http_private *priv);
 /* False: the attempt has failed with priv->err, or (priv->cut) enough was seen. */
-bool igt__answer_line(struct igt__http_private *priv, const char *line, size_t n);
-bool igt__answer_data(struct igt__http_private *priv, const char *data, size_t n);
-/* Anything but 2xx, and a 206 that was not asked for; with redirects_are_answers >= 400 alone. */
-bool igt__answer_is_error(const struct igt__http_private *priv);
+bool igt__response_line(struct igt__http_private *priv, const char *line, size_t n);
+bool igt__response_data(struct igt__http_private *priv, const char *data, size_t n);
+/* Anything but 2xx, and a 206 that was not asked for; with redirects_are_responses >= 400 alone. */
+bool igt__response_is_error(const struct igt__http_private *priv);
 /* 3xx with a Location that this room deals with. */
-bool igt__answer_is_redirect(const struct igt__http_private *priv);
+bool igt__response_is_redirect(const struct igt__http_private *priv);
 
 /* ---- explain.c: sentences ---- */
 
 igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code);
 igt_status igt__explain_idle(struct igt__http_private *priv);
-igt_status igt__explain_answer(struct igt__http_private *priv);
+igt_status igt__explain_response(struct igt__http_private *priv);
 
 /* ---- stream.c ---- */
 

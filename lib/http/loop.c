@@ -553,7 +553,7 @@ void igt__loop_stop(igt__loop *loop) {
   for (int i = 0; i < 2; i++)
     if (loop->wake[i] >= 0)
       close(loop->wake[i]);
-  igt__budgets_free(loop->budgets);
+  igt__http_hosts_free(loop->host_states);
   igt__free(loop->slots);
   igt__free(loop->fds);
   igt__free(loop->ready_fds);

@@ -16,14 +16,14 @@
 /* As the default of connections. */
 #define KEPT_MOST 128
 
-static igt__spares spare = IGT__SPARES_INIT(KEPT_MOST);
+static igt__free_list spare = IGT__FREE_LIST_INIT(KEPT_MOST);
 
 static void *get(size_t n) {
   void *p;
 
   if (n != IGT__BULK_BUFFER && n != KEPT_SIZE)
     return malloc(n);
-  p = igt__spares_take(&spare);
+  p = igt__free_list_take(&spare);
   return p ? p : malloc(KEPT_SIZE);
 }
 
@@ -39,7 +39,7 @@ static void wipe_and_free(void *p) {
 
   if (is_kept_size(n)) {
     igt__wipe(p, IGT__BULK_HEAD);
-    if (igt__spares_give(&spare, p))
+    if (igt__free_list_give(&spare, p))
       return;
   }
   igt__wipe(p, n);
@@ -47,7 +47,7 @@ static void wipe_and_free(void *p) {
 }
 
 /* What grows will grow again: curl doubles its buffers, from 32 bytes on. */
-static size_t with_room(size_t n) {
+static size_t with_space(size_t n) {
   return n < 1024 ? n * 4 : n;
 }
 
@@ -57,7 +57,7 @@ static void *move_and_wipe(void *p, size_t n) {
 
   if (p && n <= old)
     return p;
-  moved = get(p ? with_room(n) : n ? n : 1);
+  moved = get(p ? with_space(n) : n ? n : 1);
   if (!moved)
     return NULL;
   if (p)
@@ -73,7 +73,7 @@ void igt__curl_init_memory(void) {
 void igt__curl_trim(void) {
   void *p;
 
-  while ((p = igt__spares_take(&spare)) != NULL) {
+  while ((p = igt__free_list_take(&spare)) != NULL) {
     igt__wipe(p, malloc_usable_size(p));
     free(p);
   }

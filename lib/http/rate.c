@@ -26,9 +26,9 @@ void igt__rate_finish(igt__rate *rate) {
 static void set_locked(igt__rate *rate, uint64_t limit, int64_t now) {
   if (limit > INT64_MAX / (120 * (int64_t)MILLION)) /* no network is that fast */
     limit = 0;
-  for (int i = 0; i < IGT__WAYS; i++) {
-    rate->way[i].tokens = 0;
-    rate->way[i].at = now;
+  for (int i = 0; i < IGT__DIRECTIONS; i++) {
+    rate->direction[i].tokens = 0;
+    rate->direction[i].at = now;
   }
   atomic_store(&rate->limit, limit);
 }
@@ -61,20 +61,20 @@ uint64_t igt__rate_limit(igt__rate *rate, int64_t now) {
   return atomic_load_explicit(&rate->limit, memory_order_relaxed);
 }
 
-static void refill_locked(igt__rate *rate, igt__way way, int64_t limit, int64_t now) {
-  int64_t passed = now - rate->way[way].at, most = limit * BURST_US;
+static void refill_locked(igt__rate *rate, igt__direction direction, int64_t limit, int64_t now) {
+  int64_t passed = now - rate->direction[direction].at, most = limit * BURST_US;
 
   if (passed <= 0)
     return;
   if (passed > 60 * (int64_t)MILLION)
     passed = 60 * (int64_t)MILLION;
-  rate->way[way].tokens += limit * passed;
-  if (rate->way[way].tokens > most)
-    rate->way[way].tokens = most;
-  rate->way[way].at = now;
+  rate->direction[direction].tokens += limit * passed;
+  if (rate->direction[direction].tokens > most)
+    rate->direction[direction].tokens = most;
+  rate->direction[direction].at = now;
 }
 
-int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now) {
+int64_t igt__rate_take(igt__rate *rate, igt__direction direction, size_t n, int64_t now) {
   int64_t limit, wait = 0, change;
 
   if (igt__rate_limit(rate, now) == 0)
@@ -82,11 +82,11 @@ int64_t igt__rate_take(igt__rate *rate, igt__way way, size_t n, int64_t now) {
   pthread_mutex_lock(&rate->lock);
   limit = (int64_t)atomic_load(&rate->limit);
   if (limit > 0) {
-    refill_locked(rate, way, limit, now);
-    if (rate->way[way].tokens < 0)
-      wait = -rate->way[way].tokens / limit + 1;
+    refill_locked(rate, direction, limit, now);
+    if (rate->direction[direction].tokens < 0)
+      wait = -rate->direction[direction].tokens / limit + 1;
     else
-      rate->way[way].tokens -= (int64_t)n * MILLION;
+      rate->direction[direction].tokens -= (int64_t)n * MILLION;
   }
   change = atomic_load(&rate->check_at);
   if (wait > 0 && change > now && wait > change - now)

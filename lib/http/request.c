@@ -22,12 +22,12 @@
 /* A request is six allocations, of which the largest are kept. As many as connections. */
 #define SPARE_MOST 128
 
-static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
+static igt__free_list spare = IGT__FREE_LIST_INIT(SPARE_MOST);
 
 static void free_private(struct igt__http_private *priv) {
   igt__buf_finish(&priv->url);
   igt__buf_finish(&priv->head);
-  igt__buf_finish(&priv->answer_head);
+  igt__buf_finish(&priv->response_head);
   igt__free(priv->lines);
   igt__free(priv);
 }
@@ -35,13 +35,13 @@ static void free_private(struct igt__http_private *priv) {
 void igt__requests_trim(void) {
   struct igt__http_private *priv;
 
-  while ((priv = igt__spares_take(&spare)) != NULL)
+  while ((priv = igt__free_list_take(&spare)) != NULL)
     free_private(priv);
 }
 
 /* As new, but that the buffers have their memory. */
 static struct igt__http_private *private_new(void) {
-  struct igt__http_private *priv = igt__spares_take(&spare), old;
+  struct igt__http_private *priv = igt__free_list_take(&spare), old;
 
   if (!priv) {
     priv = igt__calloc(1, sizeof *priv);
@@ -49,12 +49,12 @@ static struct igt__http_private *private_new(void) {
       return NULL;
     igt__buf_init(&priv->url, MAX_URL);
     igt__buf_init(&priv->head, MAX_REQUEST_HEAD);
-    igt__buf_init(&priv->answer_head, 2 * IGT__MAX_HEADER_BYTES);
+    igt__buf_init(&priv->response_head, 2 * IGT__MAX_HEADER_BYTES);
   } else {
-    old.url = priv->url, old.head = priv->head, old.answer_head = priv->answer_head;
+    old.url = priv->url, old.head = priv->head, old.response_head = priv->response_head;
     old.lines = priv->lines, old.line_cap = priv->line_cap;
     memset(priv, 0, sizeof *priv);
-    priv->url = old.url, priv->head = old.head, priv->answer_head = old.answer_head;
+    priv->url = old.url, priv->head = old.head, priv->response_head = old.response_head;
     priv->lines = old.lines, priv->line_cap = old.line_cap;
   }
   atomic_init(&priv->abort, false);
@@ -68,7 +68,7 @@ igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
   req->body_fd = -1;
   req->content_length = -1;
   req->collect_error_body = true;
-  igt__buf_init(&req->answer, IGT__MAX_JSON_BODY);
+  igt__buf_init(&req->response, IGT__MAX_JSON_BODY);
   req->priv = private_new();
   if (!req->priv)
     return igt__fail_memory(err);
@@ -79,14 +79,14 @@ igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
 void igt__http_request_finish(igt__http_request *req) {
   struct igt__http_private *priv = req->priv;
 
-  igt__buf_finish_wipe(&req->answer); /* may be a sign-in's */
+  igt__buf_finish_wipe(&req->response); /* may be a sign-in's */
   if (!priv)
     return;
   igt__buf_wipe(&priv->url); /* may be signed */
   igt__buf_wipe(&priv->head);
-  igt__buf_wipe(&priv->answer_head);
-  if (priv->url.cap + priv->head.cap + priv->answer_head.cap > SPARE_BYTES ||
-      !igt__spares_give(&spare, priv))
+  igt__buf_wipe(&priv->response_head);
+  if (priv->url.cap + priv->head.cap + priv->response_head.cap > SPARE_BYTES ||
+      !igt__free_list_give(&spare, priv))
     free_private(priv);
   req->priv = NULL;
 }
@@ -141,8 +141,8 @@ igt_status igt__http_add_header(igt__http_request *req, const char *name, const 
   return head->too_long ? IGT_E_INVALID : IGT_E_NO_MEMORY;
 }
 
-const char *igt__http_answer_header(const igt__http_request *req, const char *name, size_t nth) {
-  const igt__buf *head = &req->priv->answer_head;
+const char *igt__http_response_header(const igt__http_request *req, const char *name, size_t nth) {
+  const igt__buf *head = &req->priv->response_head;
   const char *p = head->data, *end = head->data + head->len;
 
   while (p < end) {
@@ -188,19 +188,19 @@ static void make_ready(struct igt__http_private *priv) {
 }
 
 /* As many of those in the host's line as may run now. */
-static void unpark(igt__budget *budget) {
-  for (unsigned room = igt__budget_room(budget); room > 0 && budget->parked.first; room--) {
-    struct igt__http_private *priv = budget->parked.first;
-    budget->parked.first = priv->queue_next;
-    if (!budget->parked.first)
-      budget->parked.last = &budget->parked.first;
+static void unpark(igt__http_host *host_state) {
+  for (unsigned room = igt__window_free(host_state); room > 0 && host_state->parked.first; room--) {
+    struct igt__http_private *priv = host_state->parked.first;
+    host_state->parked.first = priv->queue_next;
+    if (!host_state->parked.first)
+      host_state->parked.last = &host_state->parked.first;
     priv->parked = false;
     make_ready(priv);
   }
 }
 
 static void leave_ready(struct igt__http_private *priv) {
-  igt__queue *ready = priv->parked ? &priv->budget->parked : &priv->loop->ready;
+  igt__queue *ready = priv->parked ? &priv->host_state->parked : &priv->loop->ready;
   struct igt__http_private **at = &ready->first;
 
   while (*at != priv)
@@ -213,7 +213,7 @@ static void leave_ready(struct igt__http_private *priv) {
 
 /* The host has enough to do: prepared anew when its turn comes, with a date of its own. */
 static void park(struct igt__http_private *priv) {
-  igt__queue *parked = &priv->budget->parked;
+  igt__queue *parked = &priv->host_state->parked;
 
   priv->state = IGT__HTTP_READY;
   priv->parked = true;
@@ -246,9 +246,9 @@ static void release_slot(struct igt__http_private *priv) {
   loop->free_slots = slot;
   loop->running--;
   priv->slot = NULL;
-  if (priv->budget) {
-    priv->budget->running--;
-    unpark(priv->budget);
+  if (priv->host_state) {
+    priv->host_state->running--;
+    unpark(priv->host_state);
   }
 }
 
@@ -312,13 +312,13 @@ void igt__request_end_loop(struct igt__http_private *priv, igt_status status) {
 
 void igt__request_accept_loop(struct igt__http_private *priv) {
   igt__error_clear(&priv->err);
-  igt__answer_reset(priv);
+  igt__response_reset(priv);
   priv->req->attempts = 0;
-  priv->repeats = priv->redirects = 0;
+  priv->retries_done = priv->redirects = 0;
   priv->kept_before = priv->req->kept;
   priv->progress_at = igt__mono_us();
   priv->taken = 0;
-  priv->budget = NULL;
+  priv->host_state = NULL;
   priv->parked = false;
   priv->delivered = priv->renewed = priv->resumed = false;
   link_all(priv->loop, priv);
@@ -341,14 +341,14 @@ static bool made_progress(struct igt__http_private *priv) {
     return false;
   priv->kept_before = priv->req->kept;
   priv->progress_at = igt__mono_us();
-  priv->repeats = 0;
+  priv->retries_done = 0;
   priv->renewed = false;
-  igt__budget_give(priv->budget, &priv->taken);
+  igt__retry_budget_give(priv->host_state, &priv->taken);
   return true;
 }
 
 /* Whether sending it again cannot do anything twice. */
-static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
+static bool may_retry(const struct igt__http_private *priv, igt__retry retry) {
   if (priv->stream && igt__stream_is_open(priv->stream))
     return false;
   switch (retry) {
@@ -358,7 +358,7 @@ static bool may_repeat(const struct igt__http_private *priv, igt__retry retry) {
     return !priv->renewed && priv->req->on_retry;
   case IGT__RETRY_TRANSIENT:
   case IGT__RETRY_THROTTLED:
-    return (priv->progressed || priv->repeats < priv->http->retries) &&
+    return (priv->progressed || priv->retries_done < priv->http->retries) &&
            (priv->req->idempotent || !priv->sent || is_refusal(priv->err.http_status));
   }
   return false;
@@ -372,7 +372,7 @@ static void on_backed_off(igt__timer *timer) {
 }
 
 static void back_off(struct igt__http_private *priv) {
-  int64_t delay = igt__retry_delay_us(priv->repeats ? priv->repeats : 1, priv->err.retry_after);
+  int64_t delay = igt__retry_delay_us(priv->retries_done ? priv->retries_done : 1, priv->err.retry_after);
 
   IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
              priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
@@ -384,9 +384,9 @@ static void back_off(struct igt__http_private *priv) {
 static void say_attempts(struct igt__http_private *priv) {
   double s = (double)(igt__mono_us() - priv->progress_at) / 1e6;
 
-  if (priv->repeats > 0)
+  if (priv->retries_done > 0)
     igt__error_prefix(&priv->err, "gave up after %u attempts without progress in %.*f s",
-                      priv->repeats + 1, s < 10 ? 1 : 0, s);
+                      priv->retries_done + 1, s < 10 ? 1 : 0, s);
 }
 
 static void give_up(struct igt__http_private *priv, igt__retry retry) {
@@ -402,7 +402,7 @@ static void give_up(struct igt__http_private *priv, igt__retry retry) {
 static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
   if (priv->progressed)
     return true;
-  return igt__budget_take(priv->budget, retry, &priv->taken);
+  return igt__retry_budget_take(priv->host_state, retry, &priv->taken);
 }
 
 /* The attempt is over and has failed with priv->err, for which `retry` is the answer; the slot is
@@ -417,13 +417,13 @@ static void decide(struct igt__http_private *priv, igt__retry retry) {
   priv->state = IGT__HTTP_IDLE;
   if (retry == IGT__RETRY_THROTTLED || priv->err.status == IGT_E_TIMEOUT)
     atomic_fetch_add_explicit(&priv->http->slow_downs, 1, memory_order_relaxed);
-  if (priv->loop->stopping || !may_repeat(priv, retry)) {
+  if (priv->loop->stopping || !may_retry(priv, retry)) {
     give_up(priv, retry);
     return;
   }
   if (req->on_retry)
     rest = req->on_retry(req, &priv->err, &retry);
-  if (!rest && !may_repeat(priv, retry)) {
+  if (!rest && !may_retry(priv, retry)) {
     give_up(priv, retry == IGT__RETRY_NEVER ? asked : retry);
   } else if (rest || retry == IGT__RETRY_CREDENTIALS) {
     priv->renewed = true;
@@ -432,7 +432,7 @@ static void decide(struct igt__http_private *priv, igt__retry retry) {
     else
       make_ready(priv);
   } else if (may_spend(priv, retry)) {
-    priv->repeats += !priv->progressed;
+    priv->retries_done += !priv->progressed;
     back_off(priv);
   } else {
     igt__error_append(&priv->err, "; too many requests to this host fail");
@@ -493,8 +493,8 @@ void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
   status = prepare(priv);
   if (!status)
     status = igt__attempt_begin(priv, slot, &priv->err);
-  priv->budget = status ? NULL : igt__budget_of(&loop->budgets, priv->origin.host);
-  if (priv->budget && igt__budget_room(priv->budget) == 0) {
+  priv->host_state = status ? NULL : igt__http_host_of(&loop->host_states, priv->origin.host);
+  if (priv->host_state && igt__window_free(priv->host_state) == 0) {
     give_back(loop, slot);
     park(priv);
     return;
@@ -510,8 +510,8 @@ void igt__request_start_loop(struct igt__http_private *priv, igt__slot *slot) {
   priv->slot = slot;
   priv->state = IGT__HTTP_RUNNING;
   loop->running++;
-  if (priv->budget)
-    priv->budget->running++;
+  if (priv->host_state)
+    priv->host_state->running++;
 }
 
 static bool follow(struct igt__http_private *priv) {
@@ -537,8 +537,8 @@ static bool follow(struct igt__http_private *priv) {
 static void note_rest(struct igt__http_private *priv, CURLcode code) {
   igt__http_request *req = priv->req;
 
-  if (!code && req->on_progress && req->body_len > priv->told && req->bytes_sent == req->body_len)
-    req->on_progress(req, req->body_len - priv->told, 0);
+  if (!code && req->on_progress && req->body_len > priv->notification && req->bytes_sent == req->body_len)
+    req->on_progress(req, req->body_len - priv->notification, 0);
 }
 
 static void note_sent(struct igt__http_private *priv, CURLcode code) {
@@ -563,8 +563,8 @@ static void log_attempt(const struct igt__http_private *priv, CURLcode code) {
 }
 
 static void succeed(struct igt__http_private *priv) {
-  igt__budget_give(priv->budget, &priv->taken);
-  igt__budget_succeeded(priv->budget, priv->began_at, priv->loop->slot_count);
+  igt__retry_budget_give(priv->host_state, &priv->taken);
+  igt__window_succeeded(priv->host_state, priv->began_at, priv->loop->slot_count);
   release_slot(priv);
   priv->state = IGT__HTTP_IDLE;
   igt__request_end_loop(priv, IGT_OK);
@@ -586,7 +586,7 @@ static bool is_refused(const struct igt__http_private *priv, CURLcode code) {
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
   case CURLE_GOT_NOTHING:
-    return priv->down == 0 && priv->told < TAKEN &&
+    return priv->down == 0 && priv->notification < TAKEN &&
            curl_easy_getinfo(priv->slot->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK &&
            made > 0;
   default:
@@ -596,21 +596,21 @@ static bool is_refused(const struct igt__http_private *priv, CURLcode code) {
 
 void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   igt__retry retry;
-  bool error = priv->answering && igt__answer_is_error(priv) && !priv->err.status;
+  bool error = priv->responding && igt__response_is_error(priv) && !priv->err.status;
 
   /* A connection that ends within the header is a success to curl. */
-  if (!code && !priv->answering)
+  if (!code && !priv->responding)
     code = CURLE_RECV_ERROR;
   log_attempt(priv, code);
   note_sent(priv, code);
-  if (error && igt__answer_is_redirect(priv) && follow(priv)) {
+  if (error && igt__response_is_redirect(priv) && follow(priv)) {
     release_slot(priv);
     priv->req->attempts--; /* one attempt, in several places */
     make_ready(priv);
     return;
   }
   if (error)
-    igt__explain_answer(priv);
+    igt__explain_response(priv);
   else if (code)
     igt__explain_curl(priv, code);
   else {
@@ -621,7 +621,7 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   if (retry == IGT__RETRY_TRANSIENT && !error && is_refused(priv, code))
     retry = IGT__RETRY_THROTTLED;
   if (retry == IGT__RETRY_THROTTLED)
-    igt__budget_throttled(priv->budget, priv->began_at);
+    igt__window_throttled(priv->host_state, priv->began_at);
   release_slot(priv);
   priv->redirects = 0;
   decide(priv, retry);

@@ -160,79 +160,79 @@ int igt__retry_after(const char *value, int64_t server_date) {
 
 /* ---- how many ---- */
 
-igt__budget *igt__budget_of(igt__budget **list, const char *host) {
-  igt__budget *budget;
+igt__http_host *igt__http_host_of(igt__http_host **list, const char *host) {
+  igt__http_host *host_state;
 
-  for (budget = *list; budget; budget = budget->next)
-    if (strcmp(budget->host, host) == 0)
-      return budget;
-  budget = igt__malloc(sizeof *budget + strlen(host) + 1);
-  if (!budget)
+  for (host_state = *list; host_state; host_state = host_state->next)
+    if (strcmp(host_state->host, host) == 0)
+      return host_state;
+  host_state = igt__malloc(sizeof *host_state + strlen(host) + 1);
+  if (!host_state)
     return NULL;
-  memset(budget, 0, sizeof *budget);
-  strcpy(budget->host, host);
-  budget->parked.last = &budget->parked.first;
-  budget->tokens = BUDGET;
-  budget->next = *list;
-  *list = budget;
-  return budget;
+  memset(host_state, 0, sizeof *host_state);
+  strcpy(host_state->host, host);
+  host_state->parked.last = &host_state->parked.first;
+  host_state->tokens = BUDGET;
+  host_state->next = *list;
+  *list = host_state;
+  return host_state;
 }
 
-void igt__budgets_free(igt__budget *list) {
+void igt__http_hosts_free(igt__http_host *list) {
   while (list) {
-    igt__budget *next = list->next;
+    igt__http_host *next = list->next;
     igt__free(list);
     list = next;
   }
 }
 
-bool igt__budget_take(igt__budget *budget, igt__retry retry, int *taken) {
+bool igt__retry_budget_take(igt__http_host *host_state, igt__retry retry, int *taken) {
   int cost = retry == IGT__RETRY_THROTTLED ? COST_THROTTLED : COST_TRANSIENT;
 
-  if (!budget)
+  if (!host_state)
     return true;
-  if (budget->tokens < cost)
+  if (host_state->tokens < cost)
     return false;
-  budget->tokens -= cost;
+  host_state->tokens -= cost;
   *taken = cost;
   return true;
 }
 
-void igt__budget_give(igt__budget *budget, int *taken) {
-  if (!budget)
+void igt__retry_budget_give(igt__http_host *host_state, int *taken) {
+  if (!host_state)
     return;
-  budget->tokens += *taken ? *taken : 1;
-  if (budget->tokens > BUDGET)
-    budget->tokens = BUDGET;
+  host_state->tokens += *taken ? *taken : 1;
+  if (host_state->tokens > BUDGET)
+    host_state->tokens = BUDGET;
   *taken = 0;
 }
 
 /* ---- how many at once ---- */
 
-void igt__budget_throttled(igt__budget *budget, int64_t began_at) {
-  double now = budget ? (double)budget->running : 0;
+void igt__window_throttled(igt__http_host *host_state, int64_t began_at) {
+  double now = host_state ? (double)host_state->running : 0;
 
   /* One burst of refusals is one sign, not as many as there are refusals. */
-  if (!budget || began_at <= budget->lowered_at)
+  if (!host_state || began_at <= host_state->lowered_at)
     return;
-  if (budget->most > 0 && budget->most < now)
-    now = budget->most;
-  budget->most = now > 2 ? now / 2 : 1;
-  budget->lowered_at = igt__mono_us();
+  if (host_state->most > 0 && host_state->most < now)
+    now = host_state->most;
+  host_state->most = now > 2 ? now / 2 : 1;
+  host_state->lowered_at = igt__mono_us();
 }
 
-void igt__budget_succeeded(igt__budget *budget, int64_t began_at, size_t slots) {
-  if (!budget || budget->most <= 0 || began_at <= budget->lowered_at)
+void igt__window_succeeded(igt__http_host *host_state, int64_t began_at, size_t slots) {
+  if (!host_state || host_state->most <= 0 || began_at <= host_state->lowered_at)
     return;
-  budget->most += 1 / budget->most;
-  if (budget->most >= (double)slots)
-    budget->most = 0;
+  host_state->most += 1 / host_state->most;
+  if (host_state->most >= (double)slots)
+    host_state->most = 0;
 }
 
-unsigned igt__budget_room(const igt__budget *budget) {
-  unsigned most = (unsigned)budget->most;
+unsigned igt__window_free(const igt__http_host *host_state) {
+  unsigned most = (unsigned)host_state->most;
 
-  if (budget->most <= 0)
+  if (host_state->most <= 0)
     return UINT_MAX;
-  return most > budget->running ? most - budget->running : 0;
+  return most > host_state->running ? most - host_state->running : 0;
 }

@@ -95,7 +95,7 @@ igt_status igt__model_stream_new_whole(const igt_type *type, const char *what,
 igt_status igt__model_stream_take(igt__model_stream *stream, igt_model **out, igt_error *err);
 void igt__model_stream_free(igt__model_stream *stream);
 /* Room for the next bytes: at least *cap > 0 of them at the pointer; NULL: no memory. */
-char *igt__model_stream_room(igt__model_stream *stream, size_t *cap);
+char *igt__model_stream_space(igt__model_stream *stream, size_t *cap);
 /* n bytes were put there: hands out the elements that are whole. */
 igt_status igt__model_stream_filled(igt__model_stream *stream, size_t n, igt_error *err);
 /* The bytes have ended. */

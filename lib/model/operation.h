@@ -37,7 +37,7 @@ typedef struct igt__operation {
   size_t param_count;
   const igt_type *body; /* NULL: none */
   bool body_is_list;
-  const igt_type *answer; /* NULL: nothing to read, or a file */
+  const igt_type *response; /* NULL: nothing to read, or a file */
 } igt__operation;
 
 /* All of them, up to NULL. */

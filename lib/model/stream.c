@@ -99,7 +99,7 @@ void igt__model_stream_free(igt__model_stream *stream) {
 }
 
 /* Moves what is not done to the front; grows only for an element that does not fit. */
-char *igt__model_stream_room(igt__model_stream *stream, size_t *cap) {
+char *igt__model_stream_space(igt__model_stream *stream, size_t *cap) {
   size_t keep = stream->len - stream->at;
 
   if (stream->at > 0 && keep > 0)

@@ -11,7 +11,7 @@
 #include "s3/internal.h"
 
 static const char *header(const igt__s3_request *req, const char *name) {
-  const char *value = igt__http_answer_header(&req->http, name, 0);
+  const char *value = igt__http_response_header(&req->http, name, 0);
   return value ? value : "";
 }
 
@@ -254,7 +254,7 @@ igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err) {
 /* ---- errors ---- */
 
 static bool looks_like_html(const igt__s3_request *req) {
-  const char *body = req->http.answer.data;
+  const char *body = req->http.response.data;
 
   body += strspn(body, " \t\r\n");
   return igt__str_starts_nocase(body, "<!doctype") || igt__str_starts_nocase(body, "<html") ||
@@ -264,7 +264,7 @@ static bool looks_like_html(const igt__s3_request *req) {
 /* Not in S3's words. 5xx stay what they are: a load balancer's page is as passing as S3's own. */
 static void explain_foreign(igt__s3_request *req, igt_error *err) {
   int http_status = err->http_status;
-  bool nothing = req->http.answer.len == 0;
+  bool nothing = req->http.response.len == 0;
 
   if (http_status == 407 || http_status == 429 || http_status == 408)
     return;
@@ -289,12 +289,12 @@ static void name_upload(const igt__s3_request *req, igt_error *err) {
   igt__error_append(err, ": there is no such upload");
 }
 
-void igt__s3_on_error_answer(igt__http_request *http, igt_error *err) {
+void igt__s3_on_error_response(igt__http_request *http, igt_error *err) {
   igt__s3_request *req = http->payload;
   igt__s3_error_details details = {.is_error = false};
 
   req->http_status = http->http_status;
-  igt__s3_error_read(http->answer.data, http->answer.len, &details, err);
+  igt__s3_error_read(http->response.data, http->response.len, &details, err);
   if (!details.is_error)
     explain_foreign(req, err);
   name_upload(req, err);
@@ -316,17 +316,17 @@ static bool code_in(const char *code, const char *const *list, size_t n) {
  * says of an ExpiredToken; new credentials tell, once. */
 static bool is_mute(const igt__s3_request *req, const igt_error *err) {
   return !err->code[0] && (err->http_status == 400 || err->http_status == 403) &&
-         (req->op == IGT__S3_HEAD || req->http.answer.len == 0);
+         (req->op == IGT__S3_HEAD || req->http.response.len == 0);
 }
 
 static bool wants_proof(const igt__s3_request *req) {
   const struct igt__s3_request_private *priv = req->priv;
 
-  if (igt__s3_grant_is_due(req->grant, priv->used))
+  if (igt__s3_provider_is_due(req->provider, priv->used))
     return true;
   if (priv->repeats[IGT__S3_AGAIN_CREDENTIALS] == 0)
-    return !igt__s3_grant_is_proven(req->grant, priv->used);
-  igt__s3_grant_prove(req->grant, priv->used);
+    return !igt__s3_provider_is_proven(req->provider, priv->used);
+  igt__s3_provider_prove(req->provider, priv->used);
   return false;
 }
 
@@ -340,7 +340,7 @@ static bool wants_credentials(const igt__s3_request *req, const igt_error *err) 
   if (is_mute(req, err))
     return wants_proof(req);
   return code_in(err->code, maybe, sizeof maybe / sizeof *maybe) &&
-         igt__s3_grant_is_due(req->grant, req->priv->used);
+         igt__s3_provider_is_due(req->provider, req->priv->used);
 }
 
 static bool learn_region(igt__s3_request *req, const igt__s3_error_details *details,
@@ -404,7 +404,7 @@ void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *det
   else if (strcmp(err->code, "RequestTimeTooSkewed") == 0)
     priv->again = learn_clock(req) ? IGT__S3_AGAIN_CLOCK : IGT__S3_AGAIN_NO;
   else if (wants_credentials(req, err)) {
-    igt__s3_grant_refuse(req->grant, priv->used);
+    igt__s3_provider_refuse(req->provider, priv->used);
     priv->again = IGT__S3_AGAIN_CREDENTIALS;
   } else if (minds_checksums(req, err)) {
     priv->without_checksums = true;
@@ -416,7 +416,7 @@ void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *det
 
 static igt_status conclude_redirect(igt__s3_request *req, igt_error *err) {
   struct igt__s3_request_private *priv = req->priv;
-  const igt__buf *body = priv->scratch.len ? &priv->scratch : &req->http.answer;
+  const igt__buf *body = priv->scratch.len ? &priv->scratch : &req->http.response;
   igt__s3_error_details details;
 
   igt__fail(err, IGT_E_PROTOCOL, "S3 redirects to another place that it does not name");
@@ -496,7 +496,7 @@ static void take_length(igt__s3_request *req, uint64_t received) {
 
 static igt_status check_received(igt__s3_request *req, igt_error *err) {
   const struct igt__s3_request_private *priv = req->priv;
-  uint64_t received = req->on_data ? priv->received : req->http.answer.len;
+  uint64_t received = req->on_data ? priv->received : req->http.response.len;
 
   if (priv->expected == UINT64_MAX)
     take_length(req, received);
@@ -509,9 +509,9 @@ static igt_status check_received(igt__s3_request *req, igt_error *err) {
 }
 
 static igt_status read_upload_id(igt__s3_request *req, igt_error *err) {
-  const igt__buf *answer = &req->http.answer;
+  const igt__buf *response = &req->http.response;
   char id[1024];
-  igt_status status = igt__s3_create_parse(answer->data, answer->len, id, sizeof id, err);
+  igt_status status = igt__s3_create_parse(response->data, response->len, id, sizeof id, err);
 
   if (status != IGT_OK)
     return status;
@@ -520,8 +520,8 @@ static igt_status read_upload_id(igt__s3_request *req, igt_error *err) {
 }
 
 static igt_status read_result(igt__s3_request *req, igt_error *err) {
-  const char *xml = req->http.answer.data;
-  size_t n = req->http.answer.len;
+  const char *xml = req->http.response.data;
+  size_t n = req->http.response.len;
 
   switch (req->op) {
   case IGT__S3_GET:

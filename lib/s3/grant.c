@@ -16,8 +16,8 @@
 /* After a fetch ahead of time failed: not again before a quarter of what is left, or 1 s. */
 #define AGAIN_MIN_US 1000000
 
-struct igt__s3_grant {
-  igt__s3_grant_options options;
+struct igt__s3_provider {
+  igt__s3_provider_options options;
   _Atomic int refs;
   pthread_mutex_t lock;
   /* by lock */
@@ -29,47 +29,47 @@ struct igt__s3_grant {
   igt__s3_waiter *first, **last;
 };
 
-igt__s3_grant *igt__s3_grant_new(const igt__s3_grant_options *options) {
-  igt__s3_grant *grant = igt__calloc(1, sizeof *grant);
+igt__s3_provider *igt__s3_provider_new(const igt__s3_provider_options *options) {
+  igt__s3_provider *provider = igt__calloc(1, sizeof *provider);
 
   assert(options->fetch && options->defer);
-  if (!grant)
+  if (!provider)
     return NULL;
-  grant->options = *options;
-  grant->refs = 1;
-  grant->last = &grant->first;
-  pthread_mutex_init(&grant->lock, NULL);
-  return grant;
+  provider->options = *options;
+  provider->refs = 1;
+  provider->last = &provider->first;
+  pthread_mutex_init(&provider->lock, NULL);
+  return provider;
 }
 
-igt__s3_grant *igt__s3_grant_ref(igt__s3_grant *grant) {
-  if (grant)
-    atomic_fetch_add_explicit(&grant->refs, 1, memory_order_relaxed);
-  return grant;
+igt__s3_provider *igt__s3_provider_ref(igt__s3_provider *provider) {
+  if (provider)
+    atomic_fetch_add_explicit(&provider->refs, 1, memory_order_relaxed);
+  return provider;
 }
 
-void igt__s3_grant_unref(igt__s3_grant *grant) {
-  if (!grant || atomic_fetch_sub_explicit(&grant->refs, 1, memory_order_acq_rel) > 1)
+void igt__s3_provider_unref(igt__s3_provider *provider) {
+  if (!provider || atomic_fetch_sub_explicit(&provider->refs, 1, memory_order_acq_rel) > 1)
     return;
-  assert(!grant->first && !grant->fetching);
-  igt__s3_credentials_unref(grant->current);
-  pthread_mutex_destroy(&grant->lock);
-  if (grant->options.release)
-    grant->options.release(grant->options.payload);
-  igt__free(grant);
+  assert(!provider->first && !provider->fetching);
+  igt__s3_credentials_unref(provider->current);
+  pthread_mutex_destroy(&provider->lock);
+  if (provider->options.release)
+    provider->options.release(provider->options.payload);
+  igt__free(provider);
 }
 
 /* Life is measured on the monotonic clock from here on. A life that is over as it begins means
  * that a clock is wrong or `expires` is in another zone: it is ignored, and ExpiredToken tells. */
-static void adopt_locked(igt__s3_grant *grant, igt__s3_credentials *c) {
+static void adopt_locked(igt__s3_provider *provider, igt__s3_credentials *c) {
   int64_t now = igt__mono_us();
   int64_t life = c->expires ? c->expires * 1000000 - igt__wall_us() : 0;
   int64_t ahead = life / AHEAD_PART;
 
-  igt__s3_credentials_unref(grant->current);
-  grant->current = c;
-  grant->refused = grant->proven = false;
-  grant->due = grant->end = INT64_MAX;
+  igt__s3_credentials_unref(provider->current);
+  provider->current = c;
+  provider->refused = provider->proven = false;
+  provider->due = provider->end = INT64_MAX;
   if (life <= 0)
     return;
   if (ahead > AHEAD_MAX_US)
@@ -78,25 +78,25 @@ static void adopt_locked(igt__s3_grant *grant, igt__s3_credentials *c) {
     ahead = AHEAD_MIN_US;
   if (ahead > life / 2)
     ahead = life / 2;
-  grant->due = now + life - ahead;
-  grant->end = now + life;
+  provider->due = now + life - ahead;
+  provider->end = now + life;
 }
 
 /* The old credentials may still live: the next try waits a while. */
-static void postpone_locked(igt__s3_grant *grant) {
+static void postpone_locked(igt__s3_provider *provider) {
   int64_t now = igt__mono_us();
-  int64_t wait = grant->end == INT64_MAX ? AGAIN_MIN_US : (grant->end - now) / 4;
+  int64_t wait = provider->end == INT64_MAX ? AGAIN_MIN_US : (provider->end - now) / 4;
 
-  grant->due = now + (wait > AGAIN_MIN_US ? wait : AGAIN_MIN_US);
+  provider->due = now + (wait > AGAIN_MIN_US ? wait : AGAIN_MIN_US);
 }
 
 /* On a thread that may block. */
 static void fetch_task(void *arg) {
-  igt__s3_grant *grant = arg;
+  igt__s3_provider *provider = arg;
   igt__s3_credentials *c = NULL;
   igt__s3_waiter *waiter, *next;
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = grant->options.fetch(grant->options.payload, &c, &err);
+  igt_status status = provider->options.fetch(provider->options.payload, &c, &err);
 
   if (!status && !c)
     status = igt__fail(&err, IGT_E_INTERNAL, "no S3 credentials came, and no error either");
@@ -104,104 +104,104 @@ static void fetch_task(void *arg) {
     igt__s3_credentials_unref(c);
     IGT__INFO(IGT_LOG_S3, "S3 credentials could not be fetched: %s", err.text);
   }
-  pthread_mutex_lock(&grant->lock);
+  pthread_mutex_lock(&provider->lock);
   if (status)
-    postpone_locked(grant);
+    postpone_locked(provider);
   else
-    adopt_locked(grant, c);
-  grant->fetching = false;
-  waiter = grant->first;
-  grant->first = NULL;
-  grant->last = &grant->first;
-  pthread_mutex_unlock(&grant->lock);
+    adopt_locked(provider, c);
+  provider->fetching = false;
+  waiter = provider->first;
+  provider->first = NULL;
+  provider->last = &provider->first;
+  pthread_mutex_unlock(&provider->lock);
   for (; waiter; waiter = next) {
     next = waiter->next; /* done may end the waiter */
     waiter->done(waiter, status, &err);
   }
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
 }
 
-static bool is_good_locked(const igt__s3_grant *grant, int64_t now) {
-  return grant->current && !grant->refused && now < grant->end;
+static bool is_good_locked(const igt__s3_provider *provider, int64_t now) {
+  return provider->current && !provider->refused && now < provider->end;
 }
 
-static void begin_fetch(igt__s3_grant *grant) {
+static void begin_fetch(igt__s3_provider *provider) {
   /* Outside the lock: a defer that runs at once is allowed too. */
-  grant->options.defer(grant->options.defer_payload, fetch_task, igt__s3_grant_ref(grant));
+  provider->options.defer(provider->options.defer_payload, fetch_task, igt__s3_provider_ref(provider));
 }
 
-igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *waiter) {
+igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_waiter *waiter) {
   igt__s3_credentials *c = NULL;
   int64_t now = igt__mono_us();
   bool fetch;
 
-  pthread_mutex_lock(&grant->lock);
-  if (is_good_locked(grant, now)) {
-    c = igt__s3_credentials_ref(grant->current);
-    fetch = !grant->fetching && now >= grant->due;
+  pthread_mutex_lock(&provider->lock);
+  if (is_good_locked(provider, now)) {
+    c = igt__s3_credentials_ref(provider->current);
+    fetch = !provider->fetching && now >= provider->due;
   } else {
     waiter->next = NULL;
-    *grant->last = waiter;
-    grant->last = &waiter->next;
-    fetch = !grant->fetching;
+    *provider->last = waiter;
+    provider->last = &waiter->next;
+    fetch = !provider->fetching;
   }
   if (fetch)
-    grant->fetching = true;
-  pthread_mutex_unlock(&grant->lock);
+    provider->fetching = true;
+  pthread_mutex_unlock(&provider->lock);
   if (fetch)
-    begin_fetch(grant);
+    begin_fetch(provider);
   return c;
 }
 
-void igt__s3_grant_warm(igt__s3_grant *grant) {
+void igt__s3_provider_warm(igt__s3_provider *provider) {
   bool fetch;
 
-  pthread_mutex_lock(&grant->lock);
-  fetch = !grant->current && !grant->fetching;
+  pthread_mutex_lock(&provider->lock);
+  fetch = !provider->current && !provider->fetching;
   if (fetch)
-    grant->fetching = true;
-  pthread_mutex_unlock(&grant->lock);
+    provider->fetching = true;
+  pthread_mutex_unlock(&provider->lock);
   if (fetch)
-    begin_fetch(grant);
+    begin_fetch(provider);
 }
 
-igt__s3_credentials *igt__s3_grant_peek(igt__s3_grant *grant) {
+igt__s3_credentials *igt__s3_provider_peek(igt__s3_provider *provider) {
   igt__s3_credentials *c;
 
-  pthread_mutex_lock(&grant->lock);
-  c = igt__s3_credentials_ref(grant->current);
-  pthread_mutex_unlock(&grant->lock);
+  pthread_mutex_lock(&provider->lock);
+  c = igt__s3_credentials_ref(provider->current);
+  pthread_mutex_unlock(&provider->lock);
   return c;
 }
 
-void igt__s3_grant_refuse(igt__s3_grant *grant, const igt__s3_credentials *c) {
-  pthread_mutex_lock(&grant->lock);
-  if (grant->current == c)
-    grant->refused = true;
-  pthread_mutex_unlock(&grant->lock);
+void igt__s3_provider_refuse(igt__s3_provider *provider, const igt__s3_credentials *c) {
+  pthread_mutex_lock(&provider->lock);
+  if (provider->current == c)
+    provider->refused = true;
+  pthread_mutex_unlock(&provider->lock);
 }
 
-void igt__s3_grant_prove(igt__s3_grant *grant, const igt__s3_credentials *c) {
-  pthread_mutex_lock(&grant->lock);
-  if (grant->current == c)
-    grant->proven = true;
-  pthread_mutex_unlock(&grant->lock);
+void igt__s3_provider_prove(igt__s3_provider *provider, const igt__s3_credentials *c) {
+  pthread_mutex_lock(&provider->lock);
+  if (provider->current == c)
+    provider->proven = true;
+  pthread_mutex_unlock(&provider->lock);
 }
 
-bool igt__s3_grant_is_proven(igt__s3_grant *grant, const igt__s3_credentials *c) {
+bool igt__s3_provider_is_proven(igt__s3_provider *provider, const igt__s3_credentials *c) {
   bool proven;
 
-  pthread_mutex_lock(&grant->lock);
-  proven = grant->current == c && grant->proven;
-  pthread_mutex_unlock(&grant->lock);
+  pthread_mutex_lock(&provider->lock);
+  proven = provider->current == c && provider->proven;
+  pthread_mutex_unlock(&provider->lock);
   return proven;
 }
 
-bool igt__s3_grant_is_due(igt__s3_grant *grant, const igt__s3_credentials *c) {
+bool igt__s3_provider_is_due(igt__s3_provider *provider, const igt__s3_credentials *c) {
   bool due;
 
-  pthread_mutex_lock(&grant->lock);
-  due = grant->current != c || grant->refused || igt__mono_us() >= grant->due;
-  pthread_mutex_unlock(&grant->lock);
+  pthread_mutex_lock(&provider->lock);
+  due = provider->current != c || provider->refused || igt__mono_us() >= provider->due;
+  pthread_mutex_unlock(&provider->lock);
   return due;
 }

@@ -35,17 +35,17 @@ typedef struct igt__s3_waiter {
 
 /* Credentials that are good for a request now, or NULL when there are none: then the waiter is in
  * line and will be called, and a fetch runs. Starts a fetch ahead of their end. Never blocks. */
-igt__s3_credentials *igt__s3_grant_get(igt__s3_grant *grant, igt__s3_waiter *waiter);
+igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_waiter *waiter);
 /* The newest there are, good or not; NULL when never fetched. */
-igt__s3_credentials *igt__s3_grant_peek(igt__s3_grant *grant);
+igt__s3_credentials *igt__s3_provider_peek(igt__s3_provider *provider);
 /* The store refused c as expired: it is not handed out again. */
-void igt__s3_grant_refuse(igt__s3_grant *grant, const igt__s3_credentials *c);
+void igt__s3_provider_refuse(igt__s3_provider *provider, const igt__s3_credentials *c);
 /* A request that was refused without a reason was refused again with c, which was fetched for that:
  * others need not fetch any. */
-void igt__s3_grant_prove(igt__s3_grant *grant, const igt__s3_credentials *c);
-bool igt__s3_grant_is_proven(igt__s3_grant *grant, const igt__s3_credentials *c);
+void igt__s3_provider_prove(igt__s3_provider *provider, const igt__s3_credentials *c);
+bool igt__s3_provider_is_proven(igt__s3_provider *provider, const igt__s3_credentials *c);
 /* By our clock c should have ended, or is about to. */
-bool igt__s3_grant_is_due(igt__s3_grant *grant, const igt__s3_credentials *c);
+bool igt__s3_provider_is_due(igt__s3_provider *provider, const igt__s3_credentials *c);
 
 /* ---- store.c, locate.c ---- */
 
@@ -135,7 +135,7 @@ igt_status igt__s3_prepare(igt__http_request *http, igt_error *err);
 igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err);
 igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err);
 igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err);
-void igt__s3_on_error_answer(igt__http_request *http, igt_error *err);
+void igt__s3_on_error_response(igt__http_request *http, igt_error *err);
 /* An <Error> or header says how a repetition could succeed: sets again. */
 void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
                           const igt_error *err);

@@ -13,7 +13,7 @@
 
 /* How often one request is repeated for each reason. Credentials: a life of 2 s can end again
  * while a request backs off; a store that refuses fresh ones five times will not have them. */
-static const unsigned char most_repeats[IGT__S3_AGAIN_COUNT] = {
+static const unsigned char most_retries[IGT__S3_AGAIN_COUNT] = {
     [IGT__S3_AGAIN_CREDENTIALS] = 5, [IGT__S3_AGAIN_REGION] = 2,    [IGT__S3_AGAIN_REDIRECT] = 2,
     [IGT__S3_AGAIN_CLOCK] = 2,       [IGT__S3_AGAIN_CHECKSUMS] = 1, [IGT__S3_AGAIN_COMPLETE] = 4,
     [IGT__S3_AGAIN_DAMAGED] = 2};
@@ -37,7 +37,7 @@ static const struct {
 #define SPARE_MOST 128
 #define SPARE_SCRATCH (16u * 1024) /* header lines and errors that need more are rare */
 
-static igt__spares spare = IGT__SPARES_INIT(SPARE_MOST);
+static igt__free_list spare = IGT__FREE_LIST_INIT(SPARE_MOST);
 
 static void free_private(struct igt__s3_request_private *priv) {
   igt__buf_finish(&priv->complete);
@@ -53,7 +53,7 @@ static void free_private(struct igt__s3_request_private *priv) {
 void igt__s3_requests_trim(void) {
   struct igt__s3_request_private *priv;
 
-  while ((priv = igt__spares_take(&spare)) != NULL)
+  while ((priv = igt__free_list_take(&spare)) != NULL)
     free_private(priv);
 }
 
@@ -84,7 +84,7 @@ static void renew(struct igt__s3_request_private *priv) {
 }
 
 igt_status igt__s3_request_init(igt__s3_request *req, igt__s3_op op, igt_error *err) {
-  struct igt__s3_request_private *priv = igt__spares_take(&spare);
+  struct igt__s3_request_private *priv = igt__free_list_take(&spare);
   igt_status status;
 
   memset(req, 0, sizeof *req);
@@ -130,7 +130,7 @@ void igt__s3_request_finish(igt__s3_request *req) {
   igt__buf_clear(&priv->query);
   igt__buf_clear(&priv->names);
   if (!priv->post || priv->complete.cap || priv->scratch.cap > SPARE_SCRATCH ||
-      !igt__spares_give(&spare, priv))
+      !igt__free_list_give(&spare, priv))
     free_private(priv);
   req->priv = NULL;
 }
@@ -210,7 +210,7 @@ static void on_credentials(igt__s3_waiter *waiter, igt_status status, const igt_
 
 static void begin(void *payload) {
   struct igt__s3_request_private *priv = payload;
-  igt__s3_credentials *c = igt__s3_grant_get(priv->req->grant, &priv->waiter);
+  igt__s3_credentials *c = igt__s3_provider_get(priv->req->provider, &priv->waiter);
 
   if (!c)
     return; /* on_credentials goes on */
@@ -229,7 +229,7 @@ static bool send_again(igt__s3_request *req) {
 
   priv->again = IGT__S3_AGAIN_NO;
   if (again == IGT__S3_AGAIN_NO || igt__cancel_is_set(req->cancel) ||
-      priv->repeats[again] >= most_repeats[again])
+      priv->repeats[again] >= most_retries[again])
     return false;
   priv->repeats[again]++;
   forget_lists(req);
@@ -254,7 +254,7 @@ static void on_http_done(igt__http_request *http, igt_status status, const igt_e
   if (status && !err.operation[0])
     snprintf(err.operation, sizeof err.operation, "%s", http->operation);
   if (status && !err.request_id[0]) {
-    const char *id = igt__http_answer_header(http, "x-amz-request-id", 0);
+    const char *id = igt__http_response_header(http, "x-amz-request-id", 0);
     snprintf(err.request_id, sizeof err.request_id, "%s", id ? id : "");
   }
   igt__buf_clear(&priv->scratch);
@@ -275,7 +275,7 @@ static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__re
   const struct igt__s3_request_private *priv = req->priv;
 
   /* What this room repeats itself, it repeats from on_done. */
-  if (priv->again != IGT__S3_AGAIN_NO && priv->repeats[priv->again] < most_repeats[priv->again])
+  if (priv->again != IGT__S3_AGAIN_NO && priv->repeats[priv->again] < most_retries[priv->again])
     *retry = IGT__RETRY_NEVER;
   /* A lost answer left an upload that nobody knows: one such is enough. */
   if (req->op == IGT__S3_CREATE_MULTIPART && http->attempts > 1 && *retry == IGT__RETRY_TRANSIENT &&
@@ -290,7 +290,7 @@ static void on_http_progress(igt__http_request *http, uint64_t up, uint64_t down
   req->on_progress(req, up, down);
 }
 
-static void reset_answer(igt__s3_request *req) {
+static void reset_response(igt__s3_request *req) {
   forget_lists(req);
   req->http_status = 0;
   req->content_length = -1;
@@ -325,14 +325,14 @@ static void set_http(igt__s3_request *req) {
   http->method = ops[req->op].method;
   http->operation = ops[req->op].name;
   http->idempotent = ops[req->op].idempotent;
-  http->redirects_are_answers = true; /* a 301 names the bucket's region in its document */
+  http->redirects_are_responses = true; /* a 301 names the bucket's region in its document */
   http->cancel = req->cancel;
   http->payload = req;
   http->prepare = igt__s3_prepare;
   http->on_headers = igt__s3_on_headers;
   http->on_data = req->op == IGT__S3_GET && req->on_data ? igt__s3_on_data : NULL;
   http->on_restart = igt__s3_on_restart;
-  http->on_error_answer = igt__s3_on_error_answer;
+  http->on_error_response = igt__s3_on_error_response;
   http->on_retry = on_http_retry;
   http->on_done = on_http_done;
   http->on_progress = req->on_progress ? on_http_progress : NULL;
@@ -346,7 +346,7 @@ static igt_status check_request(const igt__s3_request *req, igt_error *err) {
   bool upload = part || req->op == IGT__S3_COMPLETE_MULTIPART ||
                 req->op == IGT__S3_ABORT_MULTIPART || req->op == IGT__S3_LIST_PARTS;
 
-  if (!req->grant || (req->op != IGT__S3_LIST_OBJECTS && (!req->key || !*req->key)))
+  if (!req->provider || (req->op != IGT__S3_LIST_OBJECTS && (!req->key || !*req->key)))
     return igt__fail(err, IGT_E_INVALID, "an S3 request needs credentials and a key");
   if (upload && (!req->upload_id || !*req->upload_id))
     return igt__fail(err, IGT_E_INVALID, "an S3 request needs the upload's id");
@@ -371,7 +371,7 @@ void igt__s3_submit(igt__s3 *s3, unsigned loop, igt__s3_request *req) {
   memset(priv->repeats, 0, sizeof priv->repeats);
   igt__buf_clear(&priv->scratch);
   igt__buf_clear(&priv->complete);
-  reset_answer(req);
+  reset_response(req);
   if (req->op == IGT__S3_COMPLETE_MULTIPART)
     igt__s3_complete_encode(req->parts, req->part_count, !atomic_load(&s3->no_checksums),
                             &priv->complete);

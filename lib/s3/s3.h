@@ -35,22 +35,22 @@ int64_t igt__s3_expires_parse(const char *text);
  * their end (a tenth of their life, at least 1 s, at most 5 min) or after ExpiredToken; once for
  * all waiters. The fetch function is the caller's (it asks the API) and is run by the caller's
  * workers, not on a loop. */
-typedef struct igt__s3_grant igt__s3_grant;
+typedef struct igt__s3_provider igt__s3_provider;
 typedef igt_status (*igt__s3_fetch_fn)(void *payload, igt__s3_credentials **out, igt_error *err);
-typedef struct igt__s3_grant_options {
+typedef struct igt__s3_provider_options {
   igt__s3_fetch_fn fetch; /* blocking */
   void *payload;
   /* Runs task(arg) soon, on a thread that may block. */
   void (*defer)(void *defer_payload, void (*task)(void *arg), void *arg);
   void *defer_payload;
   void (*release)(void *payload); /* with the last reference; NULL: nothing to do */
-} igt__s3_grant_options;
-igt__s3_grant *igt__s3_grant_new(const igt__s3_grant_options *options);
-igt__s3_grant *igt__s3_grant_ref(igt__s3_grant *grant);
-void igt__s3_grant_unref(igt__s3_grant *grant);
+} igt__s3_provider_options;
+igt__s3_provider *igt__s3_provider_new(const igt__s3_provider_options *options);
+igt__s3_provider *igt__s3_provider_ref(igt__s3_provider *provider);
+void igt__s3_provider_unref(igt__s3_provider *provider);
 /* A request will want it soon: fetched now, if it never was, so that none waits with a connection's
  * turn in its hands. Any thread; does not wait. */
-void igt__s3_grant_warm(igt__s3_grant *grant);
+void igt__s3_provider_warm(igt__s3_provider *provider);
 
 /* ---- the store ---- */
 
@@ -96,7 +96,7 @@ typedef struct igt__s3_request igt__s3_request;
 struct igt__s3_request {
   /* ---- set by the caller ---- */
   igt__s3_op op;
-  igt__s3_grant *grant; /* borrowed until done */
+  igt__s3_provider *provider; /* borrowed until done */
   const char *key;      /* borrowed */
   /* GET: bytes first to last; whole object when !ranged. part_number > 0 asks for that part
    * (GET, HEAD) or names it (UPLOAD_PART). */

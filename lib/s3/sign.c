@@ -234,7 +234,7 @@ igt_status igt__s3_prepare(igt__http_request *http, igt_error *err) {
   igt_status status;
 
   igt__s3_credentials_unref(priv->used);
-  priv->used = igt__s3_grant_peek(req->grant);
+  priv->used = igt__s3_provider_peek(req->provider);
   status = put_url(req, err);
   if (status)
     return status;

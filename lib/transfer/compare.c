@@ -11,10 +11,10 @@
 #include "transfer/fetch.h"
 
 typedef struct compare {
-  igt__work work;
+  igt__job job;
   igt__group *group;
   igt__run *run;
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   igt__pool *readers;
   igt__root *root;
   char *path, *local, *key, *item_path; /* local: absolute */
@@ -23,7 +23,7 @@ typedef struct compare {
 } compare;
 
 static void compare_free(compare *c) {
-  igt__s3_grant_unref(c->grant);
+  igt__s3_provider_unref(c->provider);
   igt__free(c->path);
   igt__free(c->local);
   igt__free(c->key);
@@ -32,7 +32,7 @@ static void compare_free(compare *c) {
 }
 
 static void end(compare *c) {
-  igt__sched_work_done(c->run->sched, &c->work);
+  igt__sched_job_done(c->run->sched, &c->job);
   compare_free(c);
 }
 
@@ -75,7 +75,7 @@ static igt_status ask_journal(const compare *c, const struct stat *st, igt__comp
 
 static void report(const compare *c, igt_result result, const igt__comparison *found,
                    const char *text, const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_FILE,
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                    .result = result,
                    .path = c->item_path,
                    .local_path = c->local,
@@ -108,7 +108,7 @@ static void tell(const compare *c, const igt__comparison *found) {
 static void compare_task(void *arg) {
   compare *c = arg;
   igt__sched *sched = c->run->sched;
-  igt__fetch_file file = {.group = c->group, .grant = c->grant, .root = c->root, .key = c->key};
+  igt__fetch_file file = {.group = c->group, .provider = c->provider, .root = c->root, .key = c->key};
   igt__comparison found = {.verified = ""};
   igt_error err = IGT_ERROR_INIT;
   struct stat st = {0};
@@ -136,13 +136,13 @@ static void compare_task(void *arg) {
   else
     report(c, IGT_RESULT_FAILED, &found, "", &err);
   end(c);
-  igt__sched_piece_done(sched, 0);
+  igt__sched_part_done(sched, 0);
 }
 
 /* ---- the scheduler's side ---- */
 
-static bool take(igt__work *work, unsigned *number, bool *more) {
-  compare *c = (compare *)work;
+static bool take(igt__job *job, unsigned *number, bool *more) {
+  compare *c = (compare *)job;
   bool any = !c->begun;
 
   c->begun = true;
@@ -151,15 +151,15 @@ static bool take(igt__work *work, unsigned *number, bool *more) {
   return any;
 }
 
-static void start(igt__work *work, unsigned number) {
-  compare *c = (compare *)work;
+static void start(igt__job *job, unsigned number) {
+  compare *c = (compare *)job;
 
   (void)number;
   igt__pool_add(c->readers, compare_task, c);
 }
 
-static void drop(igt__work *work) {
-  compare *c = (compare *)work;
+static void drop(igt__job *job) {
+  compare *c = (compare *)job;
 
   igt__group_dropped(c->group);
   end(c);
@@ -172,7 +172,7 @@ igt_status igt__compare_add(const igt__compare_file *file, igt_error *err) {
     return igt__fail_memory(err);
   c->group = file->group;
   c->run = file->group->run;
-  c->grant = igt__s3_grant_ref(file->grant);
+  c->provider = igt__s3_provider_ref(file->provider);
   c->readers = file->readers;
   c->root = file->root;
   c->path = igt__strdup(file->path);
@@ -180,14 +180,14 @@ igt_status igt__compare_add(const igt__compare_file *file, igt_error *err) {
   c->key = igt__strdup(file->key);
   c->item_path = igt__strdup(file->item_path);
   c->size = file->size;
-  c->work.take = take;
-  c->work.start = start;
-  c->work.drop = drop;
+  c->job.take = take;
+  c->job.start = start;
+  c->job.drop = drop;
   if (!c->path || !c->local || !c->key || !c->item_path) {
     compare_free(c);
     return igt__fail_memory(err);
   }
   igt__group_found(c->group, c->size);
-  igt__sched_add(c->run->sched, c->group->lane, &c->work);
+  igt__sched_add(c->run->sched, c->group->queue, &c->job);
   return IGT_OK;
 }

@@ -10,7 +10,7 @@
 
 typedef struct igt__compare_file {
   igt__group *group;
-  igt__s3_grant *grant; /* GET; a reference is taken */
+  igt__s3_provider *provider; /* GET; a reference is taken */
   igt__pool *readers;   /* borrowed: threads that ask the store and read */
   igt__root *root;      /* borrowed */
   const char *path;     /* below root; copied, as the next two */

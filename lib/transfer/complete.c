@@ -16,7 +16,7 @@ static igt_status perform(const igt__upload_end *end, igt__s3_op op, igt__s3_req
 
   if (status != IGT_OK)
     return status;
-  req->grant = end->grant;
+  req->provider = end->provider;
   req->key = end->key;
   req->cancel = end->run->cancel;
   req->upload_id = end->upload_id;
@@ -81,10 +81,10 @@ static igt_status head(const igt__upload_end *end, igt__s3_request *req) {
   char *prefix = igt__strndup(end->key, end->prefix_len);
   igt_status status = IGT_E_NO_MEMORY;
 
-  reader.grant = prefix ? igt__run_grant(end->run, "GET", prefix) : NULL;
-  if (reader.grant) {
+  reader.provider = prefix ? igt__run_provider(end->run, "GET", prefix) : NULL;
+  if (reader.provider) {
     status = perform(&reader, IGT__S3_HEAD, req, NULL);
-    igt__s3_grant_unref(reader.grant);
+    igt__s3_provider_unref(reader.provider);
   } else {
     memset(req, 0, sizeof *req);
   }

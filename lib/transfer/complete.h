@@ -9,7 +9,7 @@
 
 typedef struct igt__upload_end {
   igt__run *run;
-  igt__s3_grant *grant; /* PUT; borrowed, as all */
+  igt__s3_provider *provider; /* PUT; borrowed, as all */
   const char *key;
   size_t prefix_len; /* of the key: what credentials to look at it are asked for */
   const char *upload_id;

@@ -73,7 +73,7 @@ struct csv {
   pthread_mutex_t lock;
   pthread_cond_t job_done;
   igt_error error; /* of a callback that ended the listing */
-  igt__elsewhere elsewhere;
+  igt__other_categories elsewhere;
 };
 
 /* ---- output ---- */
@@ -187,7 +187,7 @@ static void job_task(void *arg) {
     j->status = igt__held_fail(&j->held, "files", "no real study has so many, so it has no rows",
                                &j->error);
   if (j->status == IGT_OK && !j->any && !c->options->categories)
-    igt__elsewhere_look(&c->elsewhere, c->client, j->institute_id,
+    igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
                         igt__text_of(&j->study->study_database_id));
   if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
     j->status = igt__fail_memory(&j->error);
@@ -205,7 +205,7 @@ static void job_free(job *j) {
 }
 
 static void report_failed(csv *c, const job *j) {
-  igt_item item = {.kind = IGT_ITEM_STUDY,
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                    .result = IGT_RESULT_FAILED,
                    .institute = "",
                    .study = igt__text_of(&j->study->study_id_human_readable),
@@ -353,7 +353,7 @@ static void tell_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
   if (c->callbacks && c->callbacks->on_message &&
-      igt__elsewhere_tell(&c->elsewhere, text, sizeof text))
+      igt__other_categories_tell(&c->elsewhere, text, sizeof text))
     c->callbacks->on_message(c->callbacks->payload, IGT_OK, text);
 }
 

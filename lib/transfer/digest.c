@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-#define PIECE ((size_t)128 * 1024)
+#define PART ((size_t)128 * 1024)
 #define PARTS_PREFIX "sha256-parts-"
 
 void igt__local_take(igt__local *local, const struct stat *st) {
@@ -97,33 +97,33 @@ igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err) {
   return status;
 }
 
-static igt_status read_into(int fd, uint64_t offset, uint64_t n, char *piece, igt__digest *sha,
+static igt_status read_into(int fd, uint64_t offset, uint64_t n, char *part, igt__digest *sha,
                             igt__digest *md5, const igt__cancel *cancel, igt_error *err) {
   size_t got;
 
   for (; n > 0; offset += got, n -= got) {
-    igt_status status = read_some(fd, offset, piece, n < PIECE ? (size_t)n : PIECE, &got, err);
+    igt_status status = read_some(fd, offset, part, n < PART ? (size_t)n : PART, &got, err);
     if (status != IGT_OK)
       return status;
     if (igt__cancel_is_set(cancel))
       return igt__fail(err, IGT_E_CANCELLED, "interrupted");
-    igt__digest_update(sha, piece, got);
+    igt__digest_update(sha, part, got);
     if (md5)
-      igt__digest_update(md5, piece, got);
+      igt__digest_update(md5, part, got);
   }
   return IGT_OK;
 }
 
 igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char sha256[32],
                              unsigned char md5[16], const igt__cancel *cancel, igt_error *err) {
-  char *piece = igt__malloc(PIECE);
+  char *part = igt__malloc(PART);
   igt__digest *sha = igt__digest_new(IGT__SHA256), *other = md5 ? igt__digest_new(IGT__MD5) : NULL;
   igt_status status = IGT_OK;
 
-  if (!piece || !sha || (md5 && !other))
+  if (!part || !sha || (md5 && !other))
     status = igt__fail_memory(err);
   else
-    status = read_into(fd, offset, n, piece, sha, other, cancel, err);
+    status = read_into(fd, offset, n, part, sha, other, cancel, err);
   if (status == IGT_OK) {
     igt__digest_final(sha, sha256);
     if (md5)
@@ -131,7 +131,7 @@ igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char 
   }
   igt__digest_free(sha);
   igt__digest_free(other);
-  igt__free(piece);
+  igt__free(part);
   return status;
 }
 
@@ -174,24 +174,24 @@ static bool parse_digest(const char *text, igt__digest_alg *alg, uint64_t *part_
 static igt_status digest_as(int fd, uint64_t size, igt__digest_alg alg, uint64_t part_size,
                             const igt__cancel *cancel, unsigned char *out, igt_error *err) {
   igt__digest *digest = igt__digest_new(alg), *whole = igt__digest_new(alg);
-  char *piece = igt__malloc(PIECE);
-  igt_status status = digest && whole && piece ? IGT_OK : igt__fail_memory(err);
+  char *part = igt__malloc(PART);
+  igt_status status = digest && whole && part ? IGT_OK : igt__fail_memory(err);
 
   for (uint64_t at = 0; part_size && at < size && status == IGT_OK; at += part_size) {
     uint64_t n = size - at < part_size ? size - at : part_size;
-    status = read_into(fd, at, n, piece, digest, NULL, cancel, err);
+    status = read_into(fd, at, n, part, digest, NULL, cancel, err);
     if (status == IGT_OK) {
       igt__digest_final(digest, out);
       igt__digest_update(whole, out, igt__digest_size(alg));
     }
   }
   if (!part_size && status == IGT_OK)
-    status = read_into(fd, 0, size, piece, whole, NULL, cancel, err);
+    status = read_into(fd, 0, size, part, whole, NULL, cancel, err);
   if (status == IGT_OK)
     igt__digest_final(whole, out);
   igt__digest_free(digest);
   igt__digest_free(whole);
-  igt__free(piece);
+  igt__free(part);
   return status;
 }
 

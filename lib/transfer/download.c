@@ -53,7 +53,7 @@ static void list_studies_task(void *arg) {
     d->run.summary.institutes++;
     status = list_institute(d, list->v[i], &err);
     if (status != IGT_OK && status != IGT_E_CANCELLED && !igt__status_is_fatal(status)) {
-      igt_item item = {.kind = IGT_ITEM_STUDY,
+      igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                        .result = IGT_RESULT_FAILED,
                        .institute = igt__text_of(&list->v[i]->name),
                        .error = &err};
@@ -70,12 +70,12 @@ static void tell_elsewhere(const igt__download *d) {
   const igt_callbacks *cb = d->run.callbacks;
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (cb->on_message && igt__elsewhere_tell(&d->elsewhere, text, sizeof text))
+  if (cb->on_message && igt__other_categories_tell(&d->elsewhere, text, sizeof text))
     cb->on_message(cb->payload, IGT_OK, text);
 }
 
 /* A misspelt extension looks like an empty project. On the calling thread, as all callbacks. */
-static void tell_no_match(const igt__download *d, const igt_summary *s) {
+static void report_no_match(const igt__download *d, const igt_summary *s) {
   const char *ext = d->options->selection.ext;
   const igt_callbacks *cb = d->run.callbacks;
   char text[IGT_ERROR_TEXT_MAX];
@@ -103,7 +103,7 @@ static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
   if (d->root && !o->transfer.dry_run && d->rules == IGT__NAMES_POSIX)
     d->rules = igt__root_names(d->root);
   igt__quota_init(&d->held, d->run.held.most / 2, NULL);
-  d->folders = igt__prints_new(false, &d->held);
+  d->folders = igt__fingerprints_new(false, &d->held);
   d->institutes = igt__map_new();
   if (!d->folders || !d->institutes || !d->target)
     return igt__fail_memory(err);
@@ -113,7 +113,7 @@ static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
                 d);
   status = igt__run_wait(&d->run, summary, err);
   if (status == IGT_OK) {
-    tell_no_match(d, summary);
+    report_no_match(d, summary);
     tell_elsewhere(d);
   }
   return igt__durable_end(&d->durable, &d->run, d->root, status, err);
@@ -143,14 +143,14 @@ igt_status igt_download(igt_client *client, const igt_download_options *options,
     return igt__fail_memory(err);
   d->options = options;
   status = igt__run_init(&d->run, client, &options->transfer, callbacks, err);
-  igt__room_init(&d->room, &d->run);
+  igt__semaphore_init(&d->room, &d->run);
   if (status == IGT_OK)
     status = move(d, summary, err);
   igt__run_finish(&d->run);
-  igt__room_finish(&d->room);
+  igt__semaphore_finish(&d->room);
   igt__found_free(&d->found);
   igt__root_close(d->root);
-  igt__prints_free(d->folders);
+  igt__fingerprints_free(d->folders);
   igt__map_free(d->institutes);
   igt__free(d->target);
   igt__free(d);

@@ -18,14 +18,14 @@ typedef struct igt__download {
   igt__found found;
   igt__root *root; /* NULL: a dry run, and the target is not there */
   char *target;    /* absolute */
-  igt__room room;
-  igt__prints *folders; /* study folders of this run: each may be used once */
+  igt__semaphore room;
+  igt__fingerprints *folders; /* study folders of this run: each may be used once */
   igt__map *institutes; /* ids of institutes by their folders */
   igt__quota held;      /* folders */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
   igt__durable durable;
-  igt__elsewhere elsewhere;
+  igt__other_categories elsewhere;
 } igt__download;
 
 /* Waits for room, then plans a study on a producer's thread. What is wrong with the study is its

@@ -104,7 +104,7 @@ static igt_status is_claimed(const igt__download *d, const char *folder, bool *c
                              igt_error *err) {
   char *key = as_folder(d, folder);
 
-  *claimed = key && igt__prints_has(d->folders, key);
+  *claimed = key && igt__fingerprints_has(d->folders, key);
   igt__free(key);
   return key ? IGT_OK : igt__fail_memory(err);
 }
@@ -113,7 +113,7 @@ static igt_status claim_folder(igt__download *d, const char *folder, igt_error *
   char *key = as_folder(d, folder);
   igt_status status = IGT_OK;
 
-  if (!key || !igt__prints_set(d->folders, key, 0))
+  if (!key || !igt__fingerprints_set(d->folders, key, 0))
     status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
   igt__free(key);
   return status;

@@ -24,9 +24,9 @@ typedef struct plan {
   igt__group *group;
   char *folder;            /* below the target: "institute/patient---study" */
   igt__quota held;         /* names and spelling: the cloud decides how many they are */
-  igt__prints *names;      /* paths seen, lower case where the file system folds it */
-  igt__spelling *spelling; /* NULL: the file system tells all names apart */
-  igt__s3_grant *grant;    /* of the category that is being listed */
+  igt__fingerprints *names;      /* paths seen, lower case where the file system folds it */
+  igt__case_names *spelling; /* NULL: the file system tells all names apart */
+  igt__s3_provider *provider;    /* of the category that is being listed */
   const char *subfolder;   /* of the category, or "" */
   const char *list;        /* which list of the answer */
   bool any;                /* the category that is being listed has files */
@@ -38,7 +38,7 @@ typedef struct plan {
 /* path: as the cloud has it; below: the target; NULL when it has no place there. */
 static void report(plan *p, const igt_file *file, const char *path, const char *below,
                    igt_result result, const char *text, const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
   char *local = below ? igt__path_join(p->d->target, below) : NULL;
 
   item.path = path;
@@ -62,11 +62,11 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   char *key = as_claimed(p->d, path);
   igt_status status = IGT_OK;
 
-  if (key && igt__prints_has(p->names, key))
+  if (key && igt__fingerprints_has(p->names, key))
     status = igt__fail(err, IGT_E_COLLISION,
                        "the study has another file of this name%s: only the first is fetched",
                        folds ? " (upper and lower case are the same here)" : "");
-  else if (!key || !igt__prints_set(p->names, key, 0))
+  else if (!key || !igt__fingerprints_set(p->names, key, 0))
     status = igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
   igt__free(key);
   return status;
@@ -169,7 +169,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
   memset(known, 0, sizeof *known);
   if (!p->d->root)
     return IGT_OK;
-  if (p->spelling && (status = igt__spelling_claim(p->spelling, file->path, err)) != IGT_OK)
+  if (p->spelling && (status = igt__case_names_claim(p->spelling, file->path, err)) != IGT_OK)
     return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
                                      : status;
   status = igt__root_stat(p->d->root, file->path, &st, err);
@@ -192,7 +192,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
 
 static void report_skipped(plan *p, const igt__fetch_file *file, const igt__journal_file *known) {
   char *local = igt__path_join(p->d->target, file->path);
-  igt_item item = {.kind = IGT_ITEM_FILE,
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                    .result = IGT_RESULT_SKIPPED,
                    .path = file->item_path,
                    .local_path = local,
@@ -232,7 +232,7 @@ static const char *name_of(const igt_file *file) {
 
 static void add_file(plan *p, const igt_file *file, const char *name, const char *path) {
   igt__fetch_file fetch = {.group = p->group,
-                           .grant = p->grant,
+                           .provider = p->provider,
                            .root = p->d->root,
                            .key = file->key.v,
                            .path = path,
@@ -336,35 +336,35 @@ static igt_status listed(const plan *p, igt_status status, igt_error *err) {
 
 /* ---- one study ---- */
 
-static igt_status new_grant(plan *p, const char *below, igt_error *err) {
+static igt_status new_provider(plan *p, const char *below, igt_error *err) {
   igt__buf prefix;
 
-  igt__s3_grant_unref(p->grant);
+  igt__s3_provider_unref(p->provider);
   igt__buf_init(&prefix, 64 * 1024);
   igt__buf_printf(&prefix, "%s%s", p->group->s3_prefix, below);
-  p->grant = prefix.failed ? NULL : igt__run_grant(&p->d->run, "GET", prefix.data);
+  p->provider = prefix.failed ? NULL : igt__run_provider(&p->d->run, "GET", prefix.data);
   igt__buf_finish(&prefix);
-  return p->grant ? IGT_OK : igt__fail_memory(err);
+  return p->provider ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status empty_names(plan *p, igt_error *err) {
-  igt__prints_free(p->names);
-  p->names = igt__prints_new(false, &p->held);
+  igt__fingerprints_free(p->names);
+  p->names = igt__fingerprints_new(false, &p->held);
   if (p->d->folds && !p->spelling)
-    p->spelling = igt__spelling_new(p->d->root, p->folder, &p->held);
+    p->spelling = igt__case_names_new(p->d->root, p->folder, &p->held);
   return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
-  igt_status status = new_grant(p, igt__categories[c].prefix, err);
+  igt_status status = new_provider(p, igt__categories[c].prefix, err);
 
   if (status == IGT_OK)
     status = empty_names(p, err);
   if (status != IGT_OK)
     return status;
   if (p->is_new) /* not when there may be nothing to do: that is one request a study */
-    igt__s3_grant_warm(p->grant);
+    igt__s3_provider_warm(p->provider);
   p->subfolder = subfolders ? igt__categories[c].folder : "";
   p->list = igt__categories[c].folder;
   if (igt__categories[c].bit != IGT_CATEGORY_FILES)
@@ -419,23 +419,23 @@ static igt_status plan_files(plan *p, igt_error *err) {
     if (wanted & igt__categories[c].bit)
       status = list_category(p, c, several, err);
   if (status == IGT_OK && !p->d->options->categories && !p->any)
-    igt__elsewhere_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
+    igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
                         p->group->study_id);
   igt__run_listed(&p->d->run, &p->held);
   return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }
 
 static void plan_free(plan *p) {
-  igt__prints_free(p->names);
-  igt__spelling_free(p->spelling);
-  igt__s3_grant_unref(p->grant);
+  igt__fingerprints_free(p->names);
+  igt__case_names_free(p->spelling);
+  igt__s3_provider_unref(p->provider);
   igt_model_free(p->study ? &p->study->model : NULL);
   igt__free(p->folder);
   igt__free(p);
 }
 
-static void leave_room(igt__group *group) {
-  igt__room_leave(&((igt__download *)group->owner)->room);
+static void release_slot(igt__group *group) {
+  igt__semaphore_release(&((igt__download *)group->owner)->room);
 }
 
 static void end_plan(plan *p, igt_status status, const igt_error *err) {
@@ -478,7 +478,7 @@ static igt_status open_plan(igt__download *d, const igt_institute *institute,
   if (!p->study || !p->group)
     return igt__fail_memory(err);
   p->group->owner = d;
-  p->group->on_settled = leave_room;
+  p->group->on_settled = release_slot;
   if (!*id)
     return igt__fail(err, IGT_E_REQUIRED, "the cloud lists a study without an id");
   return igt__download_folder(d, institute, *human ? human : id, id, &p->folder, err);
@@ -489,11 +489,11 @@ igt_status igt__download_study(igt__download *d, const igt_institute *institute,
   plan *p;
   igt_status status;
 
-  if (!igt__room_enter(&d->room))
+  if (!igt__semaphore_acquire(&d->room))
     return IGT_E_CANCELLED;
   status = open_plan(d, institute, study, &p, err);
   if (!p || !p->group) {
-    igt__room_leave(&d->room);
+    igt__semaphore_release(&d->room);
     if (p)
       plan_free(p);
     return status;
@@ -539,7 +539,7 @@ void igt__download_project_files(void *download) {
     return;
   }
   if (status == IGT_OK)
-    status = new_grant(p, "", &err);
+    status = new_provider(p, "", &err);
   if (status == IGT_OK)
     status = empty_names(p, &err);
   if (status == IGT_OK)

@@ -11,7 +11,7 @@
 
 /* The first one says enough; what is behind it is not read. */
 static igt_status first_file(void *payload, const char *list, igt_file *file) {
-  igt__elsewhere *e = payload;
+  igt__other_categories *e = payload;
 
   (void)file;
   if (list && strcmp(list, "dicom") == 0)
@@ -21,7 +21,7 @@ static igt_status first_file(void *payload, const char *list, igt_file *file) {
   return atomic_load(&e->dicom) ? IGT_E_CANCELLED : IGT_OK;
 }
 
-void igt__elsewhere_look(igt__elsewhere *e, igt_client *client, const char *institute_id,
+void igt__other_categories_look(igt__other_categories *e, igt_client *client, const char *institute_id,
                          const char *study_id) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
 
@@ -32,7 +32,7 @@ void igt__elsewhere_look(igt__elsewhere *e, igt_client *client, const char *inst
   (void)!igt_get_study_files_each(client, institute_id, study_id, &options, first_file, e, NULL);
 }
 
-bool igt__elsewhere_tell(const igt__elsewhere *e, char *text, size_t cap) {
+bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap) {
   unsigned n = atomic_load(&e->empty);
   bool dicom = atomic_load(&e->dicom), annotations = atomic_load(&e->annotations);
   const char *which = dicom ? "dicom" : "annotations";

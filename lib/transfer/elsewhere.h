@@ -11,17 +11,17 @@
 
 #include "igtcloud/client.h"
 
-typedef struct igt__elsewhere {
+typedef struct igt__other_categories {
   atomic_uint empty;  /* studies without files of category files */
   atomic_uint looked; /* of them at so many */
   atomic_bool dicom, annotations;
-} igt__elsewhere;
+} igt__other_categories;
 
 /* A study without files of category files: what else it has is asked, for the first few of a run.
  */
-void igt__elsewhere_look(igt__elsewhere *e, igt_client *client, const char *institute_id,
+void igt__other_categories_look(igt__other_categories *e, igt_client *client, const char *institute_id,
                          const char *study_id);
 /* A sentence that names the option; false: there is nothing to say. */
-bool igt__elsewhere_tell(const igt__elsewhere *e, char *text, size_t cap);
+bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap);
 
 #endif

@@ -17,7 +17,7 @@ struct igt__event {
   struct igt__event *next;
   bool is_message;
   igt_status status;
-  igt_item item;
+  igt_transfer_item item;
   igt_error *error; /* the item's; NULL: it has none, as most, and is a fifth as large then */
   char text[];      /* of the item, or the message */
 };
@@ -29,7 +29,7 @@ void igt__failure_keep(igt_error **kept, const igt_error *err) {
     **kept = *err;
 }
 
-void igt__failure_tell(const igt_error *kept, igt_error *out) {
+void igt__failure_get(const igt_error *kept, igt_error *out) {
   if (kept)
     *out = *kept;
   else
@@ -80,7 +80,7 @@ void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) {
   push_event(run, event);
 }
 
-static void count_item_locked(igt__run *run, const igt_item *item) {
+static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
   igt_summary *s = &run->summary;
 
   if (item->kind == IGT_ITEM_STUDY) {
@@ -133,7 +133,7 @@ static void count_item_locked(igt__run *run, const igt_item *item) {
 }
 
 /* The strings of an item, in the order in which they are copied behind its event. */
-static const char **item_string(igt_item *item, unsigned i) {
+static const char **item_string(igt_transfer_item *item, unsigned i) {
   const char **const strings[] = {&item->institute, &item->study,      &item->study_id,
                                   &item->path,      &item->local_path, &item->key,
                                   &item->digest,    &item->verified,   &item->text};
@@ -150,8 +150,8 @@ static size_t shown_length(const char *text) {
   return n;
 }
 
-static struct igt__event *copy_item(const igt_item *item) {
-  igt_item copy = *item;
+static struct igt__event *copy_item(const igt_transfer_item *item) {
+  igt_transfer_item copy = *item;
   size_t need = 0;
   struct igt__event *event;
 
@@ -187,15 +187,15 @@ static void event_free(struct igt__event *event) {
 }
 
 /* A report without a file that was in it must not be that of a success. */
-static void fail_untold(igt__run *run) {
+static void fail_unreported(igt__run *run) {
   igt_error err = IGT_ERROR_INIT;
 
   (void)igt__fail_memory(&err);
   igt__run_fatal(run, &err);
 }
 
-void igt__run_item(igt__run *run, const igt_item *item) {
-  igt_item filled = *item;
+void igt__run_item(igt__run *run, const igt_transfer_item *item) {
+  igt_transfer_item filled = *item;
   struct igt__event *event;
 
   for (unsigned i = 0; item_string(&filled, i); i++)
@@ -212,7 +212,7 @@ void igt__run_item(igt__run *run, const igt_item *item) {
   if ((event = copy_item(&filled)) != NULL)
     push_event(run, event);
   else
-    fail_untold(run);
+    fail_unreported(run);
 }
 
 static void deliver(igt__run *run, struct igt__event *event) {

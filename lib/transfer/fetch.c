@@ -12,7 +12,7 @@
 
 static void fetch_free(fetch *f) {
   igt__check_finish(&f->check);
-  igt__s3_grant_unref(f->grant);
+  igt__s3_provider_unref(f->provider);
   pthread_mutex_destroy(&f->lock);
   igt__free(f->got);
   igt__free(f->error);
@@ -32,12 +32,12 @@ void igt__fetch_take_place(fetch *f, uint64_t n) {
 
 static void end(fetch *f) {
   igt__fetch_take_place(f, f->waiting); /* it is taken, or not needed any more */
-  igt__sched_work_done(f->run->sched, &f->work);
+  igt__sched_job_done(f->run->sched, &f->job);
   fetch_free(f);
 }
 
-static igt_item item_of(const fetch *f, igt_result result, char *local, size_t cap) {
-  igt_item item = {.kind = IGT_ITEM_FILE, .result = result};
+static igt_transfer_item item_of(const fetch *f, igt_result result, char *local, size_t cap) {
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result};
 
   (void)snprintf(local, cap, "%s/%s", igt__root_path(f->root), f->path);
   item.path = f->item_path;
@@ -50,7 +50,7 @@ static igt_item item_of(const fetch *f, igt_result result, char *local, size_t c
 
 void igt__fetch_done(fetch *f, const char *digest) {
   char local[PATH_MAX + 4096];
-  igt_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
+  igt_transfer_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
   igt__journal_file remembered = {.size = f->size, .mtime_ns = f->partial.mtime_ns};
 
   item.digest = digest;
@@ -74,7 +74,7 @@ static bool is_interrupted(const fetch *f, igt_status status) {
 
 void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   char local[PATH_MAX + 4096];
-  igt_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
+  igt_transfer_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
   /* What no run could go on with only takes room. */
   bool may_resume = f->noted && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
 
@@ -111,7 +111,7 @@ void igt__fetch_come_back(fetch *f, bool ready) {
   f->ready = ready;
   f->status = IGT_OK;
   pthread_mutex_unlock(&f->lock);
-  igt__sched_more(f->run->sched, &f->work);
+  igt__sched_more(f->run->sched, &f->job);
 }
 
 /* ---- what the answers tell ---- */
@@ -167,8 +167,8 @@ igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, i
   return IGT_OK;
 }
 
-piece *igt__piece_new(fetch *f, igt__s3_op op, igt_error *err) {
-  piece *p = igt__calloc(1, sizeof *p);
+part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err) {
+  part *p = igt__calloc(1, sizeof *p);
 
   if (!p || igt__s3_request_init(&p->req, op, err) != IGT_OK) {
     igt__free(p);
@@ -177,24 +177,24 @@ piece *igt__piece_new(fetch *f, igt__s3_op op, igt_error *err) {
   }
   p->file = f;
   p->req.payload = p;
-  p->req.grant = f->grant;
+  p->req.provider = f->provider;
   p->req.key = f->key;
   p->req.cancel = f->run->cancel;
   return p;
 }
 
-void igt__piece_free(piece *p) {
+void igt__fetch_part_free(part *p) {
   igt__s3_request_finish(&p->req);
   igt__free(p->held);
   igt__free(p);
 }
 
-void igt__piece_count(piece *p, size_t n) {
+void igt__fetch_part_count(part *p, size_t n) {
   p->counted += n;
   igt__group_moved(p->file->group, n);
 }
 
-void igt__piece_uncount(piece *p) {
+void igt__fetch_part_uncount(part *p) {
   igt__group_unmoved(p->file->group, p->counted);
   p->counted = 0;
 }
@@ -203,12 +203,12 @@ void igt__piece_uncount(piece *p) {
 
 igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *run,
                            igt_error *err) {
-  enum { PIECE = 256 * 1024 };
-  char *data = igt__malloc(PIECE);
+  enum { PART = 256 * 1024 };
+  char *data = igt__malloc(PART);
   igt_status status = data ? IGT_OK : igt__fail_memory(err);
 
   for (uint64_t at = 0; at < size && status == IGT_OK;) {
-    ssize_t n = pread(fd, data, PIECE, (off_t)at);
+    ssize_t n = pread(fd, data, PART, (off_t)at);
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
@@ -225,8 +225,8 @@ igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *r
 
 /* ---- the scheduler's side ---- */
 
-static bool take(igt__work *work, unsigned *number, bool *more) {
-  fetch *f = (fetch *)work;
+static bool take(igt__job *job, unsigned *number, bool *more) {
+  fetch *f = (fetch *)job;
   bool any;
 
   *more = false;
@@ -249,8 +249,8 @@ static bool take(igt__work *work, unsigned *number, bool *more) {
   return any;
 }
 
-static void start(igt__work *work, unsigned number) {
-  fetch *f = (fetch *)work;
+static void start(igt__job *job, unsigned number) {
+  fetch *f = (fetch *)job;
 
   if (!f->large)
     igt__fetch_small(f);
@@ -260,8 +260,8 @@ static void start(igt__work *work, unsigned number) {
     igt__fetch_range(f, number);
 }
 
-static void drop(igt__work *work) {
-  fetch *f = (fetch *)work;
+static void drop(igt__job *job) {
+  fetch *f = (fetch *)job;
 
   igt__partial_close(&f->partial, f->noted);
   igt__group_dropped(f->group);
@@ -275,7 +275,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
     return NULL;
   f->group = file->group;
   f->run = file->group->run;
-  f->grant = igt__s3_grant_ref(file->grant);
+  f->provider = igt__s3_provider_ref(file->provider);
   f->root = file->root;
   f->key = igt__strdup(file->key);
   f->path = igt__strdup(file->path ? file->path : file->key);
@@ -287,10 +287,10 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->partial.fd = -1;
   /* A range that breaks off goes on where it broke: what counts is that the line is full. A small
    * file is better whole than begun. */
-  f->work.weight = f->large ? IGT__FETCH_WEIGHT : file->size;
-  f->work.take = take;
-  f->work.start = start;
-  f->work.drop = drop;
+  f->job.weight = f->large ? IGT__FETCH_WEIGHT : file->size;
+  f->job.take = take;
+  f->job.start = start;
+  f->job.drop = drop;
   pthread_mutex_init(&f->lock, NULL);
   if (!f->key || !f->path || !f->item_path) {
     fetch_free(f);
@@ -322,9 +322,9 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
     f->large = igt__fetch_was_begun(f);
   f->waiting = place_needed(f);
   igt__space_wait(f->run, f->waiting);
-  igt__s3_grant_warm(f->grant);
+  igt__s3_provider_warm(f->provider);
   igt__group_found(f->group, f->size);
-  igt__sched_add(f->run->sched, f->group->lane, &f->work);
+  igt__sched_add(f->run->sched, f->group->queue, &f->job);
   return IGT_OK;
 }
 

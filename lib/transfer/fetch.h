@@ -11,7 +11,7 @@
 
 typedef struct igt__fetch_file {
   igt__group *group;
-  igt__s3_grant *grant;  /* a reference is taken */
+  igt__s3_provider *provider;  /* a reference is taken */
   igt__root *root;       /* borrowed */
   const char *key;       /* copied, as the next three */
   const char *path;      /* below root */
@@ -31,7 +31,7 @@ typedef struct igt__comparison {
   uint64_t size;    /* of the object */
   char etag[80];    /* of the object */
   char digest[128]; /* of the local content; "" where the sizes told */
-  const char *verified; /* by what, as in igt_item; static */
+  const char *verified; /* by what, as in igt_transfer_item; static */
 } igt__comparison;
 
 /* What the store says of the object's size. Blocking. False: it does not say. Of file: group, grant,

@@ -20,10 +20,10 @@
 #define IGT__FETCH_RESTARTS 2
 
 typedef struct fetch {
-  igt__work work;
+  igt__job job;
   igt__group *group;
   igt__run *run;
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   igt__root *root;
   char *key, *path, *item_path;
   uint64_t listed_size;
@@ -58,7 +58,7 @@ typedef struct fetch {
   igt_error *error;  /* and its words; NULL: there was no memory for them */
 } fetch;
 
-typedef struct piece {
+typedef struct part {
   igt__s3_request req;
   fetch *file;
   uint64_t at; /* where the next byte goes */
@@ -66,7 +66,7 @@ typedef struct piece {
   uint64_t counted; /* into the progress */
   size_t range;
   char *held; /* a small file's bytes; NULL: they are written as they come */
-} piece;
+} part;
 
 /* ---- fetch.c ---- */
 
@@ -90,10 +90,10 @@ igt_status igt__fetch_commit(fetch *f, igt_error *err);
 /* Reads size bytes of fd into check; ends early when the run does. */
 igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *run, igt_error *err);
 
-piece *igt__piece_new(fetch *f, igt__s3_op op, igt_error *err);
-void igt__piece_free(piece *p);
-void igt__piece_count(piece *p, size_t n); /* into the progress */
-void igt__piece_uncount(piece *p);         /* all that it had counted */
+part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err);
+void igt__fetch_part_free(part *p);
+void igt__fetch_part_count(part *p, size_t n); /* into the progress */
+void igt__fetch_part_uncount(part *p);         /* all that it had counted */
 
 /* ---- fetch_resume.c ---- */
 

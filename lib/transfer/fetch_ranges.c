@@ -14,7 +14,7 @@
 
 static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_error *err) {
   igt_status status;
-  piece *p = igt__piece_new(f, IGT__S3_HEAD, err);
+  part *p = igt__fetch_part_new(f, IGT__S3_HEAD, err);
 
   if (!p)
     return IGT_E_NO_MEMORY;
@@ -26,7 +26,7 @@ static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_err
     status = igt__fail(err, IGT_E_PRECONDITION, "the object was replaced meanwhile");
   if (length && status == IGT_OK)
     *length = p->req.content_length > 0 ? (uint64_t)p->req.content_length : 0;
-  igt__piece_free(p);
+  igt__fetch_part_free(p);
   return status;
 }
 
@@ -46,7 +46,7 @@ static bool parts_are_alike(fetch *f, uint64_t part_size) {
 
 /* Of an object whose HEAD does not state it: the answer to a range always does. */
 static void ask_size(fetch *f) {
-  piece *p = igt__piece_new(f, IGT__S3_GET, NULL);
+  part *p = igt__fetch_part_new(f, IGT__S3_GET, NULL);
 
   if (!p)
     return;
@@ -56,7 +56,7 @@ static void ask_size(fetch *f) {
     f->size = p->req.object_size;
     f->size_known = true;
   }
-  igt__piece_free(p);
+  igt__fetch_part_free(p);
 }
 
 igt_status igt__fetch_look(fetch *f, igt_error *err) {
@@ -134,7 +134,7 @@ static void verify_task(void *arg);
 void igt__fetch_prepare(void *arg) {
   fetch *f = arg;
   igt__run *run = f->run;
-  uint64_t weight = f->work.weight;
+  uint64_t weight = f->job.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = prepare(f, &err);
 
@@ -145,27 +145,27 @@ void igt__fetch_prepare(void *arg) {
   } else {
     igt__fetch_come_back(f, true);
   }
-  igt__sched_piece_done(run->sched, weight);
+  igt__sched_part_done(run->sched, weight);
 }
 
 /* ---- ranges ---- */
 
-static uint64_t range_begin(const piece *p) {
+static uint64_t range_begin(const part *p) {
   return (uint64_t)p->range * IGT__FETCH_RANGE;
 }
 
-static uint64_t range_end(const piece *p) {
+static uint64_t range_end(const part *p) {
   return range_begin(p) + igt__fetch_range_length(p->file, p->range);
 }
 
 static igt_status range_headers(igt__s3_request *req, igt_error *err) {
-  const piece *p = req->payload;
+  const part *p = req->payload;
 
   return igt__fetch_same(p->file, req, err);
 }
 
 static igt_status range_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
   fetch *f = p->file;
 
   if (p->at + n > range_end(p))
@@ -175,19 +175,19 @@ static igt_status range_data(igt__s3_request *req, const char *data, size_t n, i
     return status;
   p->at += n;
   f->got[p->range] = (uint32_t)(p->at - range_begin(p));
-  igt__piece_count(p, n);
+  igt__fetch_part_count(p, n);
   if (igt__fetch_is_due(f))
     igt__fetch_remember(f);
   return IGT_OK;
 }
 
 static igt_status range_restart(igt__s3_request *req, igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
 
   (void)err;
   p->at = p->first;
   p->file->got[p->range] = (uint32_t)(p->at - range_begin(p));
-  igt__piece_uncount(p);
+  igt__fetch_part_uncount(p);
   return IGT_OK;
 }
 
@@ -222,17 +222,17 @@ static void ranges_ended(fetch *f) {
     if (f->status == IGT_E_PRECONDITION)
       f->status = igt__fail(&err, IGT_E_GONE, "the object changes while it is fetched");
     else
-      igt__failure_tell(f->error, &err);
+      igt__failure_get(f->error, &err);
     igt__fetch_remember(f);
     igt__fetch_failed(f, f->status, &err);
   }
 }
 
 static void range_done(igt__s3_request *req, igt_status status, const igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
   fetch *f = p->file;
   igt__sched *sched = f->run->sched;
-  uint64_t weight = f->work.weight;
+  uint64_t weight = f->job.weight;
   igt_error mine = IGT_ERROR_INIT;
   bool last;
 
@@ -252,17 +252,17 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
   }
   last = f->in_flight == 0 && (f->status != IGT_OK || f->missing == 0);
   pthread_mutex_unlock(&f->lock);
-  igt__piece_free(p);
+  igt__fetch_part_free(p);
   if (last)
     ranges_ended(f);
-  igt__sched_piece_done(sched, weight);
+  igt__sched_part_done(sched, weight);
 }
 
 void igt__fetch_range(fetch *f, size_t i) {
   igt_error err = IGT_ERROR_INIT;
   igt__sched *sched = f->run->sched;
-  uint64_t weight = f->work.weight;
-  piece *p = igt__piece_new(f, IGT__S3_GET, &err);
+  uint64_t weight = f->job.weight;
+  part *p = igt__fetch_part_new(f, IGT__S3_GET, &err);
 
   if (!p) {
     pthread_mutex_lock(&f->lock);
@@ -272,7 +272,7 @@ void igt__fetch_range(fetch *f, size_t i) {
     pthread_mutex_unlock(&f->lock);
     if (last)
       ranges_ended(f);
-    igt__sched_piece_done(sched, weight);
+    igt__sched_part_done(sched, weight);
     return;
   }
   p->range = i;

@@ -35,7 +35,7 @@ static bool too_long(const fetch *f, uint64_t size) {
 
 /* An object of several parts is checked part by part; one GET does not say how large they are. */
 static igt_status small_headers(igt__s3_request *req, igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
   fetch *f = p->file;
   igt_status status = igt__fetch_facts(f, req, err);
 
@@ -54,7 +54,7 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
 }
 
 /* What one GET has written is the beginning of the file. */
-static void remember(piece *p) {
+static void remember(part *p) {
   fetch *f = p->file;
 
   if (!f->run->journal || igt__fetch_divide(f, NULL) != IGT_OK)
@@ -68,7 +68,7 @@ static void remember(piece *p) {
 }
 
 static igt_status small_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
   fetch *f = p->file;
   igt_status status = IGT_OK;
 
@@ -89,14 +89,14 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
   igt__check_update(&f->check, data, n);
   p->at += n;
   f->moved += n;
-  igt__piece_count(p, n);
+  igt__fetch_part_count(p, n);
   if (!p->held && igt__fetch_is_due(f))
     remember(p);
   return IGT_OK;
 }
 
 /* All of the file has come. */
-static igt_status small_settle(piece *p, char digest[128], igt_error *err) {
+static igt_status small_settle(part *p, char digest[128], igt_error *err) {
   fetch *f = p->file;
   igt_status status;
 
@@ -114,11 +114,11 @@ static igt_status small_settle(piece *p, char digest[128], igt_error *err) {
 }
 
 static igt_status small_restart(igt__s3_request *req, igt_error *err) {
-  piece *p = req->payload;
+  part *p = req->payload;
 
   (void)err;
   p->at = 0;
-  igt__piece_uncount(p);
+  igt__fetch_part_uncount(p);
   igt__fetch_forget(p->file);
   return IGT_OK;
 }
@@ -129,14 +129,14 @@ static bool begins_anew(fetch *f, igt_status status) {
          ++f->restarts <= IGT__FETCH_RESTARTS;
 }
 
-static void small_failed(piece *p, igt_status status, igt_error *err) {
+static void small_failed(part *p, igt_status status, igt_error *err) {
   fetch *f = p->file;
   bool again = f->large || begins_anew(f, status);
 
   if (!again && !p->held && p->at > 0 && f->partial.fd >= 0)
     remember(p);
-  igt__piece_uncount(p);
-  igt__piece_free(p);
+  igt__fetch_part_uncount(p);
+  igt__fetch_part_free(p);
   if (again) {
     igt__fetch_forget(f);
     igt__fetch_come_back(f, false);
@@ -148,11 +148,11 @@ static void small_failed(piece *p, igt_status status, igt_error *err) {
 }
 
 static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
-  piece *p = req->payload;
+  part *p = req->payload;
   fetch *f = p->file;
   igt__sched *sched = f->run->sched;
   char digest[128];
-  uint64_t weight = f->work.weight;
+  uint64_t weight = f->job.weight;
   igt_error err = IGT_ERROR_INIT;
 
   if (status != IGT_OK)
@@ -163,23 +163,23 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   else
     status = small_settle(p, digest, &err);
   if (status == IGT_OK) {
-    igt__piece_free(p);
+    igt__fetch_part_free(p);
     igt__fetch_done(f, digest);
   } else {
     small_failed(p, status, &err);
   }
-  igt__sched_piece_done(sched, weight);
+  igt__sched_part_done(sched, weight);
 }
 
 void igt__fetch_small(fetch *f) {
   igt_error err = IGT_ERROR_INIT;
   igt__sched *sched = f->run->sched;
-  uint64_t weight = f->work.weight;
-  piece *p = igt__piece_new(f, IGT__S3_GET, &err);
+  uint64_t weight = f->job.weight;
+  part *p = igt__fetch_part_new(f, IGT__S3_GET, &err);
 
   if (!p) {
     igt__fetch_failed(f, err.status, &err);
-    igt__sched_piece_done(sched, weight);
+    igt__sched_part_done(sched, weight);
     return;
   }
   p->req.continues = true;

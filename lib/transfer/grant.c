@@ -55,9 +55,9 @@ static void defer(void *payload, void (*task)(void *arg), void *arg) {
   igt__pool_add(payload, task, arg);
 }
 
-igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *prefix) {
-  igt__s3_grant_options options = {fetch, NULL, defer, run->granters, release};
-  igt__s3_grant *grant;
+igt__s3_provider *igt__run_provider(igt__run *run, const char *action, const char *prefix) {
+  igt__s3_provider_options options = {fetch, NULL, defer, run->credential_workers, release};
+  igt__s3_provider *provider;
   request *r = igt__calloc(1, sizeof *r);
 
   if (!r)
@@ -67,8 +67,8 @@ igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *pre
   r->prefix = igt__strdup(prefix);
   (void)snprintf(r->action, sizeof r->action, "%s", action);
   options.payload = r;
-  grant = r->prefix ? igt__s3_grant_new(&options) : NULL;
-  if (!grant)
+  provider = r->prefix ? igt__s3_provider_new(&options) : NULL;
+  if (!provider)
     release(r);
-  return grant;
+  return provider;
 }

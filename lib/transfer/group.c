@@ -46,10 +46,10 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   group->study_id = igt__strdup(study_id);
   group->s3_prefix = igt__strdup(s3_prefix);
   group->label = *study ? group_label(institute, study) : igt__strdup("project files");
-  group->lane = igt__sched_open(run->sched, group_settled, group);
+  group->queue = igt__sched_open(run->sched, group_settled, group);
   if (!group->institute || !group->institute_id || !group->study || !group->study_id ||
-      !group->s3_prefix || !group->label || !group->lane) {
-    igt__free(group->lane);
+      !group->s3_prefix || !group->label || !group->queue) {
+    igt__free(group->queue);
     group_free(group);
     return NULL;
   }
@@ -78,11 +78,11 @@ void igt__group_is_import(igt__group *group) {
 }
 
 void igt__group_close(igt__group *group) {
-  igt__sched_close(group->run->sched, group->lane);
+  igt__sched_close(group->run->sched, group->queue);
 }
 
 static void report_study(igt__group *group) {
-  igt_item item = {.kind = group->import ? IGT_ITEM_IMPORT : IGT_ITEM_STUDY,
+  igt_transfer_item item = {.kind = group->import ? IGT_ITEM_IMPORT : IGT_ITEM_STUDY,
                    .result = IGT_RESULT_DONE,
                    .text = group->note};
 
@@ -163,7 +163,7 @@ void igt__group_unmoved(igt__group *group, uint64_t bytes) {
   pthread_mutex_unlock(&run->lock);
 }
 
-void igt__group_item(igt__group *group, igt_item *item) {
+void igt__group_item(igt__group *group, igt_transfer_item *item) {
   igt__run *run = group->run;
 
   item->institute = group->institute;
@@ -195,7 +195,7 @@ void igt__group_dropped(igt__group *group) {
 }
 
 void igt__group_failed(igt__group *group, const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_FAILED, .error = err};
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_FAILED, .error = err};
 
   pthread_mutex_lock(&group->run->lock);
   group->failed++;

@@ -130,7 +130,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   unknown *u = payload;
   char *path = igt__path_join(u->name, e->path), *local = igt__path_join(u->folder, e->path);
   bool failed = u->result == IGT_RESULT_FAILED;
-  igt_item item = {.kind = IGT_ITEM_FILE,
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                    .result = u->result,
                    .path = path,
                    .local_path = local,
@@ -164,7 +164,7 @@ static void explain(const igt__found *found, const char *cloud, igt_error *err) 
 
 static void walk_unknown(unknown *u, igt__root *root) {
   igt_error err = IGT_ERROR_INIT;
-  igt_item item = {.kind = IGT_ITEM_OTHER, .path = u->folder, .text = ""};
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .path = u->folder, .text = ""};
   igt_status status = igt__walk(root, u->folder, each_entry, u, NULL, &err);
 
   if (status != IGT_OK) {
@@ -189,7 +189,7 @@ void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found
   igt_error why = IGT_ERROR_INIT;
   char *folder = igt__path_join(igt__root_path(root), name);
   unknown u = {.run = run, .folder = folder, .name = name, .err = &why, .result = result};
-  igt_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_IGNORED, .path = folder};
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_IGNORED, .path = folder};
 
   *files = 0;
   if (!folder) {

@@ -14,7 +14,7 @@
 #define FIRST_TURNS 1
 /* A request counts as many bytes: about what a connection could have moved while it waited for the
  * answer, so that small files and large ones are measured by one number. */
-#define PIECE_BYTES 65536
+#define PART_BYTES 65536
 /* Less than this is noise, and not worth the connections. */
 #define GAIN 1.10
 #define HOLD_US 15000000
@@ -25,7 +25,7 @@
 
 static void begin_window(igt__pace *pace, int64_t now) {
   pace->began_us = now;
-  pace->pieces = 0;
+  pace->parts = 0;
   pace->bytes = 0;
   pace->idle = false;
 }
@@ -68,7 +68,7 @@ static bool window_is_over(const igt__pace *pace, int64_t now) {
   int64_t least_us = pace->starting ? FIRST_WINDOW_US : WINDOW_US;
   uint64_t turns = pace->starting ? FIRST_TURNS : TURNS;
 
-  return now - pace->began_us >= least_us && pace->pieces >= turns * pace->slots;
+  return now - pace->began_us >= least_us && pace->parts >= turns * pace->slots;
 }
 
 void igt__pace_begin(igt__pace *pace, int64_t now_us) {
@@ -90,17 +90,17 @@ double igt__pace_average(const igt__pace *pace) {
   return passed > 0 ? pace->slots_us / (double)passed : 0;
 }
 
-void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us) {
+void igt__pace_part(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us) {
   int64_t passed = now_us - pace->began_us;
 
   count_slots(pace, now_us);
-  pace->pieces++;
+  pace->parts++;
   pace->bytes += bytes;
   pace->idle = pace->idle || !waiting;
   if (!window_is_over(pace, now_us))
     return;
   if (!pace->idle && now_us >= pace->hold_until)
-    decide(pace, (double)(pace->bytes + pace->pieces * PIECE_BYTES) / (double)passed, now_us);
+    decide(pace, (double)(pace->bytes + pace->parts * PART_BYTES) / (double)passed, now_us);
   begin_window(pace, now_us);
 }
 

@@ -12,7 +12,7 @@ typedef struct igt__pace {
   unsigned least, most;
   /* the window that is measured */
   int64_t began_us;
-  uint64_t pieces, bytes;
+  uint64_t parts, bytes;
   bool idle; /* fewer were in flight than might have been: it says nothing */
   /* what is known */
   unsigned before; /* slots of the window before, which `rate` belongs to; 0: none */
@@ -30,7 +30,7 @@ void igt__pace_init(igt__pace *pace, unsigned slots, unsigned most, int64_t now_
 /* A piece begins. */
 void igt__pace_begin(igt__pace *pace, int64_t now_us);
 /* A piece ended that moved so many bytes; waiting: others are ready to take its place. */
-void igt__pace_piece(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us);
+void igt__pace_part(igt__pace *pace, uint64_t bytes, bool waiting, int64_t now_us);
 /* The store said SlowDown, or did not answer in time. */
 void igt__pace_slow_down(igt__pace *pace, int64_t now_us);
 /* Slots on average, from the first piece to the last that ended; 0: there was none. */

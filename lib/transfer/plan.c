@@ -12,7 +12,7 @@
 /* So many keep all connections busy, also when a study has one file. */
 #define STUDIES_AT_ONCE 64
 
-void igt__room_init(igt__room *room, igt__run *run) {
+void igt__semaphore_init(igt__semaphore *room, igt__run *run) {
   room->run = run;
   room->taken = 0;
   room->limit = run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
@@ -20,12 +20,12 @@ void igt__room_init(igt__room *room, igt__run *run) {
   pthread_cond_init(&room->changed, NULL);
 }
 
-void igt__room_finish(igt__room *room) {
+void igt__semaphore_finish(igt__semaphore *room) {
   pthread_cond_destroy(&room->changed);
   pthread_mutex_destroy(&room->lock);
 }
 
-bool igt__room_enter(igt__room *room) {
+bool igt__semaphore_acquire(igt__semaphore *room) {
   bool stopping = igt__run_stopping(room->run);
 
   pthread_mutex_lock(&room->lock);
@@ -43,7 +43,7 @@ bool igt__room_enter(igt__room *room) {
   return !stopping;
 }
 
-void igt__room_leave(igt__room *room) {
+void igt__semaphore_release(igt__semaphore *room) {
   pthread_mutex_lock(&room->lock);
   room->taken--;
   pthread_cond_signal(&room->changed);
@@ -79,7 +79,7 @@ bool igt__wanted(const igt_transfer_options *options, const char *path) {
   return wanted;
 }
 
-bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item) {
+bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item) {
   if (run->options.include_clutter || !igt__is_clutter(path))
     return false;
   item->result = IGT_RESULT_IGNORED;

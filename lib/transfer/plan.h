@@ -11,17 +11,17 @@
 #include "transfer/run.h"
 
 /* Studies that are planned or moving at once: bounds memory however large the project is. */
-typedef struct igt__room {
+typedef struct igt__semaphore {
   igt__run *run;
   pthread_mutex_t lock;
   pthread_cond_t changed;
   unsigned taken, limit;
-} igt__room;
-void igt__room_init(igt__room *room, igt__run *run);
-void igt__room_finish(igt__room *room);
+} igt__semaphore;
+void igt__semaphore_init(igt__semaphore *room, igt__run *run);
+void igt__semaphore_finish(igt__semaphore *room);
 /* Waits for room; false: the run is stopping. */
-bool igt__room_enter(igt__room *room);
-void igt__room_leave(igt__room *room);
+bool igt__semaphore_acquire(igt__semaphore *room);
+void igt__semaphore_release(igt__semaphore *room);
 
 /* Works that wait in the scheduler before a producer pauses; it goes on at half of it. A new study
  * takes three round trips before its first file can go, and 128 connections move as many files in
@@ -49,7 +49,7 @@ bool igt__wanted(const igt_transfer_options *options, const char *path);
 
 /* Clutter (tree.h) is left out unless the options include it: then false, else the item says why
  * and is counted. path: what is looked at. */
-bool igt__leave_clutter(igt__run *run, const char *path, igt_item *item);
+bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item);
 
 /* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The
  * caller's to igt__free; checked. */

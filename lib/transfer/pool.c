@@ -40,7 +40,7 @@ static bool may_take_locked(const igt__pool *pool) {
   return pool->head && pool->busy < pool->limit;
 }
 
-static void *work(void *arg) {
+static void *job(void *arg) {
   igt__pool *pool = arg;
 
   pthread_mutex_lock(&pool->lock);
@@ -75,7 +75,7 @@ static bool start_thread_locked(igt__pool *pool) {
   (void)pthread_sigmask(SIG_SETMASK, &all, &old);
   (void)pthread_attr_init(&attr);
   (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-  rc = pthread_create(&pool->threads[pool->count], &attr, work, pool);
+  rc = pthread_create(&pool->threads[pool->count], &attr, job, pool);
   (void)pthread_attr_destroy(&attr);
   (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (rc == 0)

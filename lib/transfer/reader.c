@@ -21,7 +21,7 @@
 #define MOST_BYTES ((size_t)8 * 1024 * 1024)
 
 typedef struct window {
-  igt_reader *reader;
+  igt_file_reader *reader;
   igt__s3_request req;
   bool used; /* req is initialised, and data holds or awaits [first, first + size) */
   uint64_t first;
@@ -34,11 +34,11 @@ typedef struct window {
   igt_error err;
 } window;
 
-struct igt_reader {
+struct igt_file_reader {
   igt_client *client;
   igt__s3 *s3;
   igt__pool *pool; /* asks for credentials */
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   char *prefix, *key, *name;
   size_t first_bytes, most_bytes, next_bytes;
   window windows[2], *now, *ahead;
@@ -98,7 +98,7 @@ static igt_status on_restart(igt__s3_request *req, igt_error *err) {
 
 static void on_done(igt__s3_request *req, igt_status status, const igt_error *err) {
   window *w = req->payload;
-  igt_reader *reader = w->reader;
+  igt_file_reader *reader = w->reader;
 
   pthread_mutex_lock(&reader->lock);
   w->done = true;
@@ -111,7 +111,7 @@ static void on_done(igt__s3_request *req, igt_status status, const igt_error *er
 
 /* Waits until nothing of it is under way. */
 static void wait_for(window *w) {
-  igt_reader *reader = w->reader;
+  igt_file_reader *reader = w->reader;
 
   pthread_mutex_lock(&reader->lock);
   while (w->used && !w->done)
@@ -131,7 +131,7 @@ static void drop(window *w) {
 }
 
 static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) {
-  igt_reader *reader = w->reader;
+  igt_file_reader *reader = w->reader;
 
   drop(w);
   if (reader->opened && size > reader->size - first)
@@ -148,7 +148,7 @@ static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) 
   w->size = size;
   w->len = 0;
   atomic_store(&w->abandoned, false);
-  w->req.grant = reader->grant;
+  w->req.provider = reader->provider;
   w->req.key = reader->key;
   w->req.cancel = igt__client_cancel(reader->client);
   w->req.ranged = true;
@@ -193,13 +193,13 @@ static igt_status settle(window *w, igt_error *err) {
 /* ---- checking ---- */
 
 /* How large the parts are that the store's digest was made of; 0: not known. */
-static uint64_t part_length(igt_reader *reader, unsigned part) {
+static uint64_t part_length(igt_file_reader *reader, unsigned part) {
   igt__s3_request req;
   uint64_t length = 0;
 
   if (igt__s3_request_init(&req, IGT__S3_HEAD, NULL) != IGT_OK)
     return 0;
-  req.grant = reader->grant;
+  req.provider = reader->provider;
   req.key = reader->key;
   req.cancel = igt__client_cancel(reader->client);
   req.part_number = part;
@@ -210,14 +210,14 @@ static uint64_t part_length(igt_reader *reader, unsigned part) {
   return length;
 }
 
-static uint64_t part_size(igt_reader *reader) {
+static uint64_t part_size(igt_file_reader *reader) {
   unsigned parts = reader->check.parts;
   uint64_t size = parts == 1 ? reader->size : part_length(reader, 1);
 
   return size && (reader->size + size - 1) / size == parts ? size : 0;
 }
 
-static igt_status begin_check(igt_reader *reader, igt_error *err) {
+static igt_status begin_check(igt_file_reader *reader, igt_error *err) {
   igt_status status = igt__check_init(&reader->check, &reader->facts, err);
 
   reader->checking = true;
@@ -227,7 +227,7 @@ static igt_status begin_check(igt_reader *reader, igt_error *err) {
 }
 
 /* The window was read to its end, in order. */
-static igt_status check_window(igt_reader *reader, const window *w, igt_error *err) {
+static igt_status check_window(igt_file_reader *reader, const window *w, igt_error *err) {
   igt_status status = IGT_OK;
 
   if (reader->out_of_order || w->first != reader->checked)
@@ -241,14 +241,14 @@ static igt_status check_window(igt_reader *reader, const window *w, igt_error *e
 }
 
 /* Parts of other sizes than the first make a digest that says nothing against the content. */
-static bool parts_differ(igt_reader *reader) {
+static bool parts_differ(igt_file_reader *reader) {
   for (unsigned i = 2; reader->check.by_parts && i < reader->check.parts; i++)
     if (part_length(reader, i) != reader->check.part_size)
       return true;
   return false;
 }
 
-static igt_status finish_check(igt_reader *reader, igt_error *err) {
+static igt_status finish_check(igt_file_reader *reader, igt_error *err) {
   char digest[128];
   igt_status status;
 
@@ -274,7 +274,7 @@ static igt_status finish_check(igt_reader *reader, igt_error *err) {
 /* ---- reading ---- */
 
 /* What comes behind this window is asked for before it is needed, and twice as much. */
-static void read_ahead(igt_reader *reader) {
+static void read_ahead(igt_file_reader *reader) {
   uint64_t end = reader->now->first + reader->now->size;
 
   if (end >= reader->size || covers(reader->ahead, end))
@@ -285,7 +285,7 @@ static void read_ahead(igt_reader *reader) {
 }
 
 /* Brings the position into the present window. */
-static igt_status advance(igt_reader *reader, igt_error *err) {
+static igt_status advance(igt_file_reader *reader, igt_error *err) {
   window *old = reader->now;
 
   if (covers(reader->ahead, reader->position)) {
@@ -303,7 +303,7 @@ static igt_status advance(igt_reader *reader, igt_error *err) {
   return settle(reader->now, err);
 }
 
-static igt_status read_some(igt_reader *reader, char *data, size_t cap, size_t *n, igt_error *err) {
+static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, size_t *n, igt_error *err) {
   igt_status status = advance(reader, err);
   size_t at, have;
 
@@ -322,7 +322,7 @@ static igt_status read_some(igt_reader *reader, char *data, size_t cap, size_t *
   return status;
 }
 
-static igt_status take_pending(igt_reader *reader, igt_error *err) {
+static igt_status take_pending(igt_file_reader *reader, igt_error *err) {
   igt_status status = reader->pending.status;
 
   if (err)
@@ -331,7 +331,7 @@ static igt_status take_pending(igt_reader *reader, igt_error *err) {
   return status;
 }
 
-igt_status igt_file_read(igt_reader *reader, void *data, size_t cap, size_t *n, igt_error *err) {
+igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap, size_t *n, igt_error *err) {
   igt_status status = IGT_OK;
   size_t done = 0;
 
@@ -355,7 +355,7 @@ igt_status igt_file_read(igt_reader *reader, void *data, size_t cap, size_t *n, 
   return cap > 0 ? finish_check(reader, err) : IGT_OK;
 }
 
-void igt_file_seek(igt_reader *reader, uint64_t position) {
+void igt_file_seek(igt_file_reader *reader, uint64_t position) {
   if (!reader || position == reader->position)
     return;
   reader->position = position;
@@ -363,26 +363,26 @@ void igt_file_seek(igt_reader *reader, uint64_t position) {
   igt__error_clear(&reader->pending);
 }
 
-uint64_t igt_file_tell(const igt_reader *reader) {
+uint64_t igt_file_tell(const igt_file_reader *reader) {
   return reader ? reader->position : 0;
 }
 
-uint64_t igt_file_size(const igt_reader *reader) {
+uint64_t igt_file_size(const igt_file_reader *reader) {
   return reader ? reader->size : 0;
 }
 
-uint64_t igt_file_fetched(const igt_reader *reader) {
+uint64_t igt_file_fetched(const igt_file_reader *reader) {
   return reader ? atomic_load(&reader->fetched) : 0;
 }
 
-const char *igt_file_verified(const igt_reader *reader) {
+const char *igt_file_verified(const igt_file_reader *reader) {
   return reader && reader->settled && !reader->out_of_order ? reader->check.verified : "";
 }
 
 /* ---- opening ---- */
 
 static igt_status fetch_credentials(void *payload, igt__s3_credentials **out, igt_error *err) {
-  const igt_reader *reader = payload;
+  const igt_file_reader *reader = payload;
 
   return igt__cloud_credentials(reader->client, "GET", reader->prefix, out, err);
 }
@@ -391,8 +391,8 @@ static void defer(void *payload, void (*task)(void *arg), void *arg) {
   igt__pool_add(payload, task, arg);
 }
 
-static igt_status make(igt_reader *reader, const igt_node *file, igt_error *err) {
-  igt__s3_grant_options options = {fetch_credentials, reader, defer, NULL, NULL};
+static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error *err) {
+  igt__s3_provider_options options = {fetch_credentials, reader, defer, NULL, NULL};
 
   const igt_file *model = (const igt_file *)file->model;
 
@@ -404,14 +404,14 @@ static igt_status make(igt_reader *reader, const igt_node *file, igt_error *err)
   reader->pool = options.defer_payload = igt__pool_new(1);
   if (!reader->prefix || !reader->key || !reader->name || !reader->pool)
     return igt__fail_memory(err);
-  reader->grant = igt__s3_grant_new(&options);
-  if (!reader->grant)
+  reader->provider = igt__s3_provider_new(&options);
+  if (!reader->provider)
     return igt__fail_memory(err);
   return igt__s3_new(igt__client_http(reader->client), &reader->s3, err);
 }
 
 /* What the first answer tells of the object. */
-static void take_facts(igt_reader *reader, const igt__s3_request *req) {
+static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
   reader->size = req->object_size;
   (void)snprintf(reader->etag, sizeof reader->etag, "%s", req->etag);
   /* A part's checksum is none of the whole. */
@@ -425,7 +425,7 @@ static void take_facts(igt_reader *reader, const igt__s3_request *req) {
 }
 
 /* A body whose length was not stated may have ended early: its digest has to tell, or the list. */
-static igt_status check_whole(igt_reader *reader, igt_error *err) {
+static igt_status check_whole(igt_file_reader *reader, igt_error *err) {
   igt_status status = begin_check(reader, err);
 
   if (status != IGT_OK || reader->check.known || reader->size == reader->listed)
@@ -437,7 +437,7 @@ static igt_status check_whole(igt_reader *reader, igt_error *err) {
                    (unsigned long long)reader->listed);
 }
 
-static igt_status look(igt_reader *reader, igt_error *err) {
+static igt_status look(igt_file_reader *reader, igt_error *err) {
   igt_status status = begin(reader->now, 0, reader->first_bytes, err);
 
   if (status == IGT_OK)
@@ -455,8 +455,8 @@ static igt_status look(igt_reader *reader, igt_error *err) {
   return status;
 }
 
-static igt_reader *reader_new(igt_client *client, const igt_file_open_options *options) {
-  igt_reader *reader = igt__calloc(1, sizeof *reader);
+static igt_file_reader *reader_new(igt_client *client, const igt_file_open_options *options) {
+  igt_file_reader *reader = igt__calloc(1, sizeof *reader);
 
   if (!reader)
     return NULL;
@@ -477,9 +477,9 @@ static igt_reader *reader_new(igt_client *client, const igt_file_open_options *o
   return reader;
 }
 
-igt_status igt_file_open(igt_node *file, const igt_file_open_options *options, igt_reader **out,
+igt_status igt_file_open(igt_node *file, const igt_file_open_options *options, igt_file_reader **out,
                          igt_error *err) {
-  igt_reader *reader;
+  igt_file_reader *reader;
   igt_status status;
 
   igt__error_clear(err);
@@ -500,13 +500,13 @@ igt_status igt_file_open(igt_node *file, const igt_file_open_options *options, i
   return IGT_OK;
 }
 
-void igt_file_close(igt_reader *reader) {
+void igt_file_close(igt_file_reader *reader) {
   if (!reader)
     return;
   drop(reader->now);
   drop(reader->ahead);
   igt__pool_free(reader->pool); /* a renewal that was begun early ends first */
-  igt__s3_grant_unref(reader->grant);
+  igt__s3_provider_unref(reader->provider);
   igt__s3_free(reader->s3);
   if (reader->checking)
     igt__check_finish(&reader->check);

@@ -16,7 +16,7 @@ enum { COMPLETED = 1, WANTED = 2, SEEN = 4, ODD = 8, SIZE_SHIFT = 4 };
 
 struct igt__remotes {
   char *prefix;
-  igt__prints *files;
+  igt__fingerprints *files;
   size_t unseen;
   igt__map *spelt;   /* names that are not in NFC, by what they are in NFC */
   char *nfc;         /* the last one asked for */
@@ -31,7 +31,7 @@ igt__remotes *igt__remotes_new(const char *prefix, igt__quota *held) {
   if (!r)
     return NULL;
   r->prefix = igt__strdup(prefix);
-  r->files = igt__prints_new(true, held);
+  r->files = igt__fingerprints_new(true, held);
   r->odd = igt__map_new();
   r->spelt = igt__map_new();
   r->arena = igt__arena_new(0);
@@ -49,7 +49,7 @@ void igt__remotes_free(igt__remotes *r) {
   if (!r)
     return;
   igt__free(r->prefix);
-  igt__prints_free(r->files);
+  igt__fingerprints_free(r->files);
   igt__map_free(r->odd);
   igt__map_free(r->spelt);
   igt__free(r->nfc);
@@ -58,7 +58,7 @@ void igt__remotes_free(igt__remotes *r) {
 }
 
 bool igt__remotes_have(const igt__remotes *r, const char *name) {
-  return igt__prints_has(r->files, name);
+  return igt__fingerprints_has(r->files, name);
 }
 
 static bool is_odd(const igt__remotes *r, const char *name, const igt__remote *file) {
@@ -99,7 +99,7 @@ bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file
 
   if ((odd && !add_odd(r, name, file)) || !add_spelling(r, name))
     return false;
-  if (!igt__prints_set(r->files, name, odd ? flags : file->size << SIZE_SHIFT | flags))
+  if (!igt__fingerprints_set(r->files, name, odd ? flags : file->size << SIZE_SHIFT | flags))
     return false;
   r->unseen += file->wanted;
   return true;
@@ -108,19 +108,19 @@ bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file
 const char *igt__remotes_spelling(igt__remotes *r, const char *name) {
   const char *there;
 
-  if (igt__prints_has(r->files, name) || (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
+  if (igt__fingerprints_has(r->files, name) || (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
     return name;
   igt__free(r->nfc);
   if (!(r->nfc = igt__nfc(name)))
     return NULL;
-  if (igt__prints_has(r->files, r->nfc))
+  if (igt__fingerprints_has(r->files, r->nfc))
     return r->nfc;
   there = igt__map_get(r->spelt, r->nfc);
   return there ? there : name;
 }
 
 bool igt__remotes_find(igt__remotes *r, const char *name, igt__remote *out) {
-  const uint64_t *number = igt__prints_number(r->files, name);
+  const uint64_t *number = igt__fingerprints_number(r->files, name);
 
   if (!number)
     return false;
@@ -136,7 +136,7 @@ bool igt__remotes_find(igt__remotes *r, const char *name, igt__remote *out) {
 }
 
 bool igt__remotes_see(igt__remotes *r, const char *name) {
-  uint64_t *number = igt__prints_number(r->files, name);
+  uint64_t *number = igt__fingerprints_number(r->files, name);
 
   if (!number || (*number & (WANTED | SEEN)) != WANTED)
     return false;

@@ -21,7 +21,7 @@
  * others; it moves for longer than they take. */
 #define HELPERS_MAX 80
 /* A study with small files needs new credentials after a few round trips. */
-#define GRANTERS_MAX 16
+#define CREDENTIAL_WORKERS_MAX 16
 #define PROGRESS_MS 100
 #define SLOW_LINE 4e6 /* bytes a second */
 #define KEEP_SESSION_US 500000
@@ -62,9 +62,9 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
   if (run->producers) /* until it is known how large the studies are */
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
   run->helpers = igt__pool_new(HELPERS_MAX);
-  run->granters = igt__pool_new(GRANTERS_MAX);
+  run->credential_workers = igt__pool_new(CREDENTIAL_WORKERS_MAX);
   run->hashers = igt__pool_new(cores > 1 ? (unsigned)cores : 1);
-  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->granters ||
+  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->credential_workers ||
       !run->hashers)
     return igt__fail_memory(err);
   return IGT_OK;
@@ -83,7 +83,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->callbacks = callbacks ? callbacks : &none;
   run->options = *options;
   run->events_tail = &run->events;
-  igt__teller_init(&run->teller);
+  igt__notifier_init(&run->notifier);
   igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;
@@ -106,12 +106,12 @@ void igt__run_finish(igt__run *run) {
   igt__pool_free(run->producers);
   igt__pool_free(run->hashers);
   igt__pool_free(run->helpers);
-  igt__pool_free(run->granters);
+  igt__pool_free(run->credential_workers);
   igt__sched_free(run->sched);
   igt__s3_free(run->s3);
   igt__journal_close(run->journal);
   igt__run_drop_events(run);
-  igt__teller_finish(&run->teller);
+  igt__notifier_finish(&run->notifier);
   (void)pthread_cond_destroy(&run->changed);
   (void)pthread_mutex_destroy(&run->lock);
 }

@@ -33,9 +33,9 @@ struct igt__run {
   igt__pool *lister;    /* one thread: walks institutes and studies */
   igt__pool *producers; /* a study's listing and planning; wait for room */
   igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
-  igt__pool *granters;  /* credentials: what the helpers wait for must not stand in their line */
+  igt__pool *credential_workers;  /* credentials: what the helpers wait for must not stand in their line */
   igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
-  igt__teller teller;
+  igt__notifier notifier;
   igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop; /* atomic */
   bool keeping;       /* atomic; a look at the session is under way */
@@ -67,7 +67,7 @@ struct igt__run {
 struct igt__group {
   igt__run *run;
   igt__group *next, **prev; /* in run->groups; guarded by run->lock */
-  igt__lane *lane;
+  igt__sched_queue *queue;
   char *institute; /* name; "" for project files */
   char *institute_id;
   char *study; /* "patient/study" or "" */
@@ -78,7 +78,7 @@ struct igt__group {
   const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
-  igt_running progress;                  /* guarded by run->lock, as what follows */
+  igt_transfer_running progress;                  /* guarded by run->lock, as what follows */
   uint64_t failed, done_files, skipped;
   igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
   igt_error own;       /* why it failed as a whole, beside its files */
@@ -121,10 +121,10 @@ bool igt__status_is_fatal(igt_status status);
 /* The words of a failure that is told once the pieces in flight have ended: memory that most files
  * never need. *kept: NULL at first, the owner's to igt__free. Without memory _tell says so. */
 void igt__failure_keep(igt_error **kept, const igt_error *err);
-void igt__failure_tell(const igt_error *kept, igt_error *out);
+void igt__failure_get(const igt_error *kept, igt_error *out);
 
 /* Events; copied. Any thread. igt__run_item also counts it into the summary. */
-void igt__run_item(igt__run *run, const igt_item *item);
+void igt__run_item(igt__run *run, const igt_transfer_item *item);
 void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
 /* Producers wait here while the calling thread is behind. */
 void igt__run_wait_events(igt__run *run);
@@ -159,7 +159,7 @@ void igt__group_moved(igt__group *group, uint64_t bytes);   /* over the line */
 void igt__group_present(igt__group *group, uint64_t bytes); /* by an earlier run */
 void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes them back */
 /* Fills the item's group fields and reports it. */
-void igt__group_item(igt__group *group, igt_item *item);
+void igt__group_item(igt__group *group, igt_transfer_item *item);
 /* A file was not begun because the run ends. */
 void igt__group_dropped(igt__group *group);
 /* The study as a whole failed: its item says why. */
@@ -170,6 +170,6 @@ void igt__group_failed(igt__group *group, const igt_error *err);
 unsigned igt__run_loop(igt__run *run); /* loops in turn */
 
 /* A grant for one action ("GET", "PUT") on one prefix of this cloud. */
-igt__s3_grant *igt__run_grant(igt__run *run, const char *action, const char *prefix);
+igt__s3_provider *igt__run_provider(igt__run *run, const char *action, const char *prefix);
 
 #endif

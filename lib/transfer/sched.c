@@ -15,9 +15,9 @@
 /* Bytes that move are looked at this often: on a good line the first 10 ms tell that it is one. */
 #define LOOK_US 5000
 
-struct igt__lane {
-  igt__lane *next; /* in the ring of lanes that have queued work */
-  igt__work *head, **tail;
+struct igt__sched_queue {
+  igt__sched_queue *next; /* in the ring of lanes that have queued work */
+  igt__job *head, **tail;
   bool in_ring, closed;
   unsigned active;    /* works begun and not done */
   size_t outstanding; /* works added and not done */
@@ -28,10 +28,10 @@ struct igt__lane {
 struct igt__sched {
   pthread_mutex_t lock;
   pthread_cond_t room;
-  igt__lane *ring, **ring_tail;
+  igt__sched_queue *ring, **ring_tail;
   igt__pace pace;
   igt__flow flow;
-  unsigned running, works_per_lane;
+  unsigned running, jobs_per_queue;
   _Atomic uint64_t moved;  /* since the last piece */
   _Atomic uint64_t flowed; /* since the last look */
   _Atomic int64_t looked_at;
@@ -44,7 +44,7 @@ struct igt__sched {
   pthread_cond_t left;
 };
 
-igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lane) {
+igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned jobs_per_queue) {
   igt__sched *sched = igt__calloc(1, sizeof *sched);
 
   if (!sched)
@@ -55,12 +55,12 @@ igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned works_per_lan
   sched->ring_tail = &sched->ring;
   igt__pace_init(&sched->pace, slots, most, igt__mono_us());
   igt__flow_init(&sched->flow, most, igt__mono_us());
-  sched->works_per_lane = works_per_lane;
+  sched->jobs_per_queue = jobs_per_queue;
   return sched;
 }
 
 /* The benchmark reads it: what the connections that there were would have allowed. */
-static void tell_pace(const igt__pace *pace) {
+static void log_pace(const igt__pace *pace) {
   if (pace->first_us)
     IGT__INFO(
         IGT_LOG_TRANSFER,
@@ -76,7 +76,7 @@ void igt__sched_free(igt__sched *sched) {
   while (sched->running || sched->leaving)
     (void)pthread_cond_wait(&sched->left, &sched->lock);
   pthread_mutex_unlock(&sched->lock);
-  tell_pace(&sched->pace);
+  log_pace(&sched->pace);
   (void)pthread_cond_destroy(&sched->left);
   (void)pthread_cond_destroy(&sched->room);
   (void)pthread_mutex_destroy(&sched->lock);
@@ -85,76 +85,76 @@ void igt__sched_free(igt__sched *sched) {
 
 /* ---- the two queues ---- */
 
-static void ring_add_locked(igt__sched *sched, igt__lane *lane) {
-  if (lane->in_ring || !lane->head)
+static void ring_add_locked(igt__sched *sched, igt__sched_queue *queue) {
+  if (queue->in_ring || !queue->head)
     return;
-  lane->in_ring = true;
-  lane->next = NULL;
-  *sched->ring_tail = lane;
-  sched->ring_tail = &lane->next;
+  queue->in_ring = true;
+  queue->next = NULL;
+  *sched->ring_tail = queue;
+  sched->ring_tail = &queue->next;
 }
 
-static igt__lane *ring_take_locked(igt__sched *sched) {
-  igt__lane *lane = sched->ring;
+static igt__sched_queue *ring_take_locked(igt__sched *sched) {
+  igt__sched_queue *queue = sched->ring;
 
-  if (!lane)
+  if (!queue)
     return NULL;
-  sched->ring = lane->next;
+  sched->ring = queue->next;
   if (!sched->ring)
     sched->ring_tail = &sched->ring;
-  lane->in_ring = false;
-  return lane;
+  queue->in_ring = false;
+  return queue;
 }
 
-static void ring_remove_locked(igt__sched *sched, igt__lane *lane) {
-  for (igt__lane **at = &sched->ring; *at && lane->in_ring; at = &(*at)->next)
-    if (*at == lane) {
-      *at = lane->next;
+static void ring_remove_locked(igt__sched *sched, igt__sched_queue *queue) {
+  for (igt__sched_queue **at = &sched->ring; *at && queue->in_ring; at = &(*at)->next)
+    if (*at == queue) {
+      *at = queue->next;
       if (!*at)
         sched->ring_tail = at;
-      lane->in_ring = false;
+      queue->in_ring = false;
       return;
     }
 }
 
-static void queue_locked(igt__sched *sched, igt__lane *lane, igt__work *work) {
-  if (work->queued)
+static void queue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  if (job->queued)
     return;
-  work->queued = true;
-  sched->queued_begun += work->begun;
-  work->next = NULL;
-  *lane->tail = work;
-  lane->tail = &work->next;
+  job->queued = true;
+  sched->queued_begun += job->begun;
+  job->next = NULL;
+  *queue->tail = job;
+  queue->tail = &job->next;
 }
 
 /* On a slow line a large piece waits until those in flight are done; small ones go on. A file that
  * was begun goes on before another one is: one that is complete is worth more than two halves. */
-static bool fits_locked(igt__sched *sched, const igt__work *work, int64_t now) {
-  if (sched->stopped || igt__flow_fits(&sched->flow, work->weight, now))
+static bool fits_locked(igt__sched *sched, const igt__job *job, int64_t now) {
+  if (sched->stopped || igt__flow_fits(&sched->flow, job->weight, now))
     return true;
-  if ((work->begun || sched->queued_begun == 0) &&
-      igt__flow_has_place(&sched->flow, work->weight, now))
+  if ((job->begun || sched->queued_begun == 0) &&
+      igt__flow_has_place(&sched->flow, job->weight, now))
     return true;
   sched->refused = true;
   return false;
 }
 
 /* The first work that may have a turn: one that is under way, or a new one under the cap. */
-static igt__work *dequeue_locked(igt__sched *sched, igt__lane *lane, int64_t now) {
-  bool may_begin = sched->works_per_lane == 0 || lane->active < sched->works_per_lane;
+static igt__job *dequeue_locked(igt__sched *sched, igt__sched_queue *queue, int64_t now) {
+  bool may_begin = sched->jobs_per_queue == 0 || queue->active < sched->jobs_per_queue;
 
-  for (igt__work **at = &lane->head; *at; at = &(*at)->next) {
-    igt__work *work = *at;
-    if (!work->begun && !may_begin && !sched->stopped)
+  for (igt__job **at = &queue->head; *at; at = &(*at)->next) {
+    igt__job *job = *at;
+    if (!job->begun && !may_begin && !sched->stopped)
       continue;
-    if (!fits_locked(sched, work, now))
+    if (!fits_locked(sched, job, now))
       continue;
-    *at = work->next;
+    *at = job->next;
     if (!*at)
-      lane->tail = at;
-    work->queued = false;
-    sched->queued_begun -= work->begun;
-    return work;
+      queue->tail = at;
+    job->queued = false;
+    sched->queued_begun -= job->begun;
+    return job;
   }
   return NULL;
 }
@@ -162,62 +162,62 @@ static igt__work *dequeue_locked(igt__sched *sched, igt__lane *lane, int64_t now
 /* ---- giving out pieces ---- */
 
 struct turn {
-  igt__work *work;
-  unsigned piece;
+  igt__job *job;
+  unsigned part;
   bool drop;
 };
 
-static bool lane_turn_locked(igt__sched *sched, igt__lane *lane, struct turn *turn, int64_t now) {
-  igt__work *work;
+static bool queue_turn_locked(igt__sched *sched, igt__sched_queue *queue, struct turn *turn, int64_t now) {
+  igt__job *job;
 
-  while ((work = dequeue_locked(sched, lane, now)) != NULL) {
+  while ((job = dequeue_locked(sched, queue, now)) != NULL) {
     bool more = false;
-    if (sched->stopped && !work->begun) {
-      *turn = (struct turn){work, 0, true};
+    if (sched->stopped && !job->begun) {
+      *turn = (struct turn){job, 0, true};
       return true;
     }
-    if (!work->take(work, &turn->piece, &more))
+    if (!job->take(job, &turn->part, &more))
       continue;
-    if (!work->begun) {
-      work->begun = true;
-      lane->active++;
+    if (!job->begun) {
+      job->begun = true;
+      queue->active++;
     }
     if (more)
-      queue_locked(sched, lane, work);
-    turn->work = work;
+      queue_locked(sched, queue, job);
+    turn->job = job;
     turn->drop = false;
     return true;
   }
   return false;
 }
 
-static void begin_locked(igt__sched *sched, const igt__work *work, int64_t now) {
+static void begin_locked(igt__sched *sched, const igt__job *job, int64_t now) {
   if (sched->running++ == 0)
     igt__pace_begin(&sched->pace, now);
-  igt__flow_begin(&sched->flow, work->weight, now);
+  igt__flow_begin(&sched->flow, job->weight, now);
 }
 
 /* Lanes whose works all wait for the line stay in the ring. */
 static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
-  igt__lane *first_back = NULL;
+  igt__sched_queue *first_back = NULL;
   int64_t now = igt__mono_us();
 
   sched->refused = false;
   if (sched->running >= sched->pace.slots && !sched->stopped)
     return false;
   while (sched->ring && sched->ring != first_back) {
-    igt__lane *lane = ring_take_locked(sched);
+    igt__sched_queue *queue = ring_take_locked(sched);
     bool refused = sched->refused;
     sched->refused = false;
-    if (lane_turn_locked(sched, lane, turn, now)) {
-      ring_add_locked(sched, lane);
+    if (queue_turn_locked(sched, queue, turn, now)) {
+      ring_add_locked(sched, queue);
       if (!turn->drop)
-        begin_locked(sched, turn->work, now);
+        begin_locked(sched, turn->job, now);
       return true;
     }
     if (sched->refused) {
-      ring_add_locked(sched, lane);
-      first_back = first_back ? first_back : lane;
+      ring_add_locked(sched, queue);
+      first_back = first_back ? first_back : queue;
     } /* else it comes back with a new work, or when one of its works is done */
     sched->refused = sched->refused || refused;
   }
@@ -237,9 +237,9 @@ static void pump(igt__sched *sched) {
     while (next_turn_locked(sched, &turn)) {
       pthread_mutex_unlock(&sched->lock);
       if (turn.drop)
-        turn.work->drop(turn.work);
+        turn.job->drop(turn.job);
       else
-        turn.work->start(turn.work, turn.piece);
+        turn.job->start(turn.job, turn.part);
       pthread_mutex_lock(&sched->lock);
     }
     sched->pumping = false;
@@ -259,56 +259,56 @@ static void pump_and_leave(igt__sched *sched) {
 
 /* ---- lanes and works ---- */
 
-igt__lane *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
-  igt__lane *lane = igt__calloc(1, sizeof *lane);
+igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
+  igt__sched_queue *queue = igt__calloc(1, sizeof *queue);
 
   (void)sched;
-  if (!lane)
+  if (!queue)
     return NULL;
-  lane->tail = &lane->head;
-  lane->settled = settled;
-  lane->payload = payload;
-  return lane;
+  queue->tail = &queue->head;
+  queue->settled = settled;
+  queue->payload = payload;
+  return queue;
 }
 
-static void settle(igt__lane *lane) {
-  void (*settled)(void *) = lane->settled;
-  void *payload = lane->payload;
+static void settle(igt__sched_queue *queue) {
+  void (*settled)(void *) = queue->settled;
+  void *payload = queue->payload;
 
-  igt__free(lane);
+  igt__free(queue);
   settled(payload);
 }
 
-void igt__sched_close(igt__sched *sched, igt__lane *lane) {
+void igt__sched_close(igt__sched *sched, igt__sched_queue *queue) {
   bool over;
 
   pthread_mutex_lock(&sched->lock);
-  lane->closed = true;
-  over = lane->outstanding == 0;
+  queue->closed = true;
+  over = queue->outstanding == 0;
   if (over)
-    ring_remove_locked(sched, lane);
+    ring_remove_locked(sched, queue);
   pthread_mutex_unlock(&sched->lock);
   if (over)
-    settle(lane);
+    settle(queue);
 }
 
-void igt__sched_add(igt__sched *sched, igt__lane *lane, igt__work *work) {
+void igt__sched_add(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
   pthread_mutex_lock(&sched->lock);
-  work->lane = lane;
-  work->begun = false;
-  work->queued = false;
-  lane->outstanding++;
+  job->queue = queue;
+  job->begun = false;
+  job->queued = false;
+  queue->outstanding++;
   sched->backlog++;
-  queue_locked(sched, lane, work);
-  ring_add_locked(sched, lane);
+  queue_locked(sched, queue, job);
+  ring_add_locked(sched, queue);
   pthread_mutex_unlock(&sched->lock);
   pump(sched);
 }
 
-void igt__sched_more(igt__sched *sched, igt__work *work) {
+void igt__sched_more(igt__sched *sched, igt__job *job) {
   pthread_mutex_lock(&sched->lock);
-  queue_locked(sched, work->lane, work);
-  ring_add_locked(sched, work->lane);
+  queue_locked(sched, job->queue, job);
+  ring_add_locked(sched, job->queue);
   pthread_mutex_unlock(&sched->lock);
   pump(sched);
 }
@@ -319,12 +319,12 @@ static void look_locked(igt__sched *sched, int64_t now) {
                   now);
 }
 
-void igt__sched_piece_done(igt__sched *sched, uint64_t weight) {
+void igt__sched_part_done(igt__sched *sched, uint64_t weight) {
   uint64_t bytes = atomic_exchange_explicit(&sched->moved, 0, memory_order_relaxed);
   int64_t now = igt__mono_us();
 
   pthread_mutex_lock(&sched->lock);
-  igt__pace_piece(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots, now);
+  igt__pace_part(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots, now);
   look_locked(sched, now);
   igt__flow_end(&sched->flow, weight, now);
   sched->running--;
@@ -375,42 +375,42 @@ unsigned igt__sched_slots(igt__sched *sched) {
   return slots;
 }
 
-static void unqueue_locked(igt__sched *sched, igt__lane *lane, igt__work *work) {
-  for (igt__work **at = &lane->head; *at; at = &(*at)->next)
-    if (*at == work) {
-      *at = work->next;
+static void unqueue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  for (igt__job **at = &queue->head; *at; at = &(*at)->next)
+    if (*at == job) {
+      *at = job->next;
       if (!*at)
-        lane->tail = at;
-      work->queued = false;
-      sched->queued_begun -= work->begun;
+        queue->tail = at;
+      job->queued = false;
+      sched->queued_begun -= job->begun;
       return;
     }
 }
 
-void igt__sched_work_done(igt__sched *sched, igt__work *work) {
-  igt__lane *lane = work->lane;
+void igt__sched_job_done(igt__sched *sched, igt__job *job) {
+  igt__sched_queue *queue = job->queue;
   bool over;
 
   pthread_mutex_lock(&sched->lock);
-  if (work->queued) /* it failed with pieces left */
-    unqueue_locked(sched, lane, work);
-  if (work->begun)
-    lane->active--;
-  lane->outstanding--;
+  if (job->queued) /* it failed with pieces left */
+    unqueue_locked(sched, queue, job);
+  if (job->begun)
+    queue->active--;
+  queue->outstanding--;
   sched->backlog--;
   sched->leaving++;
-  over = lane->closed && lane->outstanding == 0;
+  over = queue->closed && queue->outstanding == 0;
   if (over)
-    ring_remove_locked(sched, lane);
+    ring_remove_locked(sched, queue);
   else
-    ring_add_locked(sched, lane);
+    ring_add_locked(sched, queue);
   if (sched->backlog <= sched->low) {
     sched->low = 0;
     pthread_cond_broadcast(&sched->room);
   }
   pthread_mutex_unlock(&sched->lock);
   if (over)
-    settle(lane);
+    settle(queue);
   pump_and_leave(sched);
 }
 

@@ -17,10 +17,10 @@
 /* A PUT that takes longer is worth the requests of a multipart upload. */
 #define LONG_S 5.0
 
-static void send_free(send_work *s) {
+static void send_free(send_job *s) {
   if (s->fd >= 0)
     close(s->fd);
-  igt__s3_grant_unref(s->grant);
+  igt__s3_provider_unref(s->provider);
   pthread_mutex_destroy(&s->lock);
   igt__free(s->parts);
   igt__free(s->upload_id);
@@ -32,15 +32,15 @@ static void send_free(send_work *s) {
   igt__free(s);
 }
 
-static void end(send_work *s) {
+static void end(send_job *s) {
   if (s->held) /* before the run can end, whose journal it is */
     igt__journal_release_upload(s->run->journal, s->run->origin, s->key);
-  igt__sched_work_done(s->run->sched, &s->work);
+  igt__sched_job_done(s->run->sched, &s->job);
   send_free(s);
 }
 
-static igt_item item_of(const send_work *s, igt_result result) {
-  return (igt_item){.kind = IGT_ITEM_FILE,
+static igt_transfer_item item_of(const send_job *s, igt_result result) {
+  return (igt_transfer_item){.kind = IGT_ITEM_FILE,
                     .result = result,
                     .path = s->item_path,
                     .local_path = s->path,
@@ -50,7 +50,7 @@ static igt_item item_of(const send_work *s, igt_result result) {
 }
 
 /* What the store found damaged was, most often, changed while it was sent. */
-static igt_status better_reason(const send_work *s, igt_status status, igt_error *err) {
+static igt_status better_reason(const send_job *s, igt_status status, igt_error *err) {
   igt_error changed = IGT_ERROR_INIT;
 
   if (status != IGT_E_CHECKSUM || s->fd < 0 ||
@@ -60,8 +60,8 @@ static igt_status better_reason(const send_work *s, igt_status status, igt_error
   return IGT_E_CHANGED;
 }
 
-void igt__send_failed(send_work *s, igt_status status, igt_error *err) {
-  igt_item item = item_of(s, IGT_RESULT_FAILED);
+void igt__send_failed(send_job *s, igt_status status, igt_error *err) {
+  igt_transfer_item item = item_of(s, IGT_RESULT_FAILED);
 
   status = better_reason(s, status, err);
   if (status == IGT_E_CANCELLED) {
@@ -73,8 +73,8 @@ void igt__send_failed(send_work *s, igt_status status, igt_error *err) {
   end(s);
 }
 
-static void end_done(send_work *s) {
-  igt_item item = item_of(s, IGT_RESULT_DONE);
+static void end_done(send_job *s) {
+  igt_transfer_item item = item_of(s, IGT_RESULT_DONE);
   igt__journal_file remembered = {.size = s->local.size,
                                   .mtime_ns = s->local.mtime_ns,
                                   .ctime_ns = s->local.ctime_ns,
@@ -94,8 +94,8 @@ static void end_done(send_work *s) {
 
 /* ---- telling the cloud ---- */
 
-static void end_told(igt__told *told, igt_status status, igt_error *err) {
-  send_work *s = (send_work *)((char *)told - offsetof(send_work, told));
+static void end_notified(igt__notification *notification, igt_status status, igt_error *err) {
+  send_job *s = (send_job *)((char *)notification - offsetof(send_job, notification));
 
   if (status == IGT_OK) {
     end_done(s);
@@ -107,27 +107,27 @@ static void end_told(igt__told *told, igt_status status, igt_error *err) {
 
 /* A large file's end writes to the journal, which a loop must not wait for. */
 static void stored_large_task(void *arg) {
-  send_work *s = arg;
+  send_job *s = arg;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = IGT_OK;
 
   if (s->complete)
-    status = igt__tell_blocking(s->group, s->item_path, &err);
-  end_told(&s->told, status, &err);
+    status = igt__notify_blocking(s->group, s->item_path, &err);
+  end_notified(&s->notification, status, &err);
 }
 
-static void tell(send_work *s) {
+static void tell(send_job *s) {
   if (s->large) {
     igt__pool_add(s->run->helpers, stored_large_task, s);
   } else if (s->complete) {
-    igt__tell(&s->told);
+    igt__notify(&s->notification);
   } else {
     end_done(s);
   }
 }
 
 /* Its bytes are in the store, all of one state of the file. */
-void igt__send_stored(send_work *s) {
+void igt__send_stored(send_job *s) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__local_unchanged(&s->local, s->fd, &err);
 
@@ -142,7 +142,7 @@ void igt__send_stored(send_work *s) {
 /* ---- pieces ---- */
 
 static void on_progress(igt__s3_request *req, uint64_t up, uint64_t down) {
-  send_piece *p = req->payload;
+  send_part *p = req->payload;
 
   (void)down;
   p->counted += up;
@@ -150,7 +150,7 @@ static void on_progress(igt__s3_request *req, uint64_t up, uint64_t down) {
 }
 
 static igt_status on_restart(igt__s3_request *req, igt_error *err) {
-  send_piece *p = req->payload;
+  send_part *p = req->payload;
 
   (void)err;
   igt__group_unmoved(p->s->group, p->counted);
@@ -158,8 +158,8 @@ static igt_status on_restart(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err) {
-  send_piece *p = igt__calloc(1, sizeof *p);
+send_part *igt__send_part_new(send_job *s, igt__s3_op op, igt_error *err) {
+  send_part *p = igt__calloc(1, sizeof *p);
 
   if (!p || igt__s3_request_init(&p->req, op, err) != IGT_OK) {
     igt__free(p);
@@ -168,7 +168,7 @@ send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err) {
   }
   p->s = s;
   p->req.payload = p;
-  p->req.grant = s->grant;
+  p->req.provider = s->provider;
   p->req.key = s->key;
   p->req.cancel = s->run->cancel;
   p->req.on_progress = on_progress;
@@ -177,15 +177,15 @@ send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err) {
   return p;
 }
 
-void igt__send_piece_free(send_piece *p) {
+void igt__send_part_free(send_part *p) {
   igt__s3_request_finish(&p->req);
   igt__free(p->held);
   igt__free(p);
 }
 
-igt_status igt__send_set_body(send_piece *p, uint64_t at, uint64_t n, igt_error *err) {
+igt_status igt__send_set_body(send_part *p, uint64_t at, uint64_t n, igt_error *err) {
   igt__s3_request *req = &p->req;
-  const send_work *s = p->s;
+  const send_job *s = p->s;
 
   req->body_fd = s->fd;
   req->body_offset = at;
@@ -197,9 +197,9 @@ igt_status igt__send_set_body(send_piece *p, uint64_t at, uint64_t n, igt_error 
 
 /* A small file is read once, for its digests and for its way, which it goes in one piece with the
  * header lines. */
-static igt_status hold_body(send_piece *p, igt_error *err) {
+static igt_status hold_body(send_part *p, igt_error *err) {
   igt__s3_request *req = &p->req;
-  const send_work *s = p->s;
+  const send_job *s = p->s;
   size_t n = (size_t)s->local.size;
   igt_status status;
 
@@ -219,7 +219,7 @@ static igt_status hold_body(send_piece *p, igt_error *err) {
 }
 
 /* What is not counted as moved by then, or too much, is made good. */
-void igt__send_settle_count(send_piece *p, bool good, uint64_t size) {
+void igt__send_settle_count(send_part *p, bool good, uint64_t size) {
   if (!good)
     igt__group_unmoved(p->s->group, p->counted);
   else if (p->counted < size)
@@ -228,7 +228,7 @@ void igt__send_settle_count(send_piece *p, bool good, uint64_t size) {
     igt__group_unmoved(p->s->group, p->counted - size);
 }
 
-igt_status igt__send_open(send_work *s, igt_error *err) {
+igt_status igt__send_open(send_job *s, igt_error *err) {
   return s->fd >= 0 ? IGT_OK : igt__local_open(&s->local, &s->fd, err);
 }
 
@@ -237,16 +237,16 @@ igt_status igt__send_open(send_work *s, igt_error *err) {
 static void put_task(void *arg);
 
 static void put_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
-  send_piece *p = req->payload;
-  send_work *s = p->s;
+  send_part *p = req->payload;
+  send_job *s = p->s;
   igt__sched *sched = s->run->sched;
-  uint64_t weight = s->work.weight;
+  uint64_t weight = s->job.weight;
   bool again;
   igt_error err = failure && status != IGT_OK ? *failure : (igt_error)IGT_ERROR_INIT;
 
   igt__send_settle_count(p, status == IGT_OK, s->local.size);
   if (req->unverified) { /* once: now with MD5, and in the same slot */
-    igt__send_piece_free(p);
+    igt__send_part_free(p);
     igt__pool_add(s->run->hashers, put_task, s);
     return;
   }
@@ -254,15 +254,15 @@ static void put_done(igt__s3_request *req, igt_status status, const igt_error *f
   (void)snprintf(s->etag, sizeof s->etag, "%s", req->etag);
   igt__digest_text(req->sha256, 0, s->digest);
   again = status != IGT_OK && igt__send_again(p, &err);
-  igt__send_piece_free(p);
+  igt__send_part_free(p);
   if (status == IGT_OK)
     igt__send_stored(s);
   else if (!again)
     igt__send_failed(s, status, &err);
-  igt__sched_piece_done(sched, weight);
+  igt__sched_part_done(sched, weight);
 }
 
-void igt__send_put_back(send_work *s, bool stopping) {
+void igt__send_put_back(send_job *s, bool stopping) {
   igt_error err = IGT_ERROR_INIT;
 
   if (stopping) {
@@ -272,11 +272,11 @@ void igt__send_put_back(send_work *s, bool stopping) {
   pthread_mutex_lock(&s->lock);
   s->busy = false;
   pthread_mutex_unlock(&s->lock);
-  igt__sched_more(s->run->sched, &s->work);
+  igt__sched_more(s->run->sched, &s->job);
 }
 
 /* A file of two parts goes on where it was interrupted; worth it when each takes long. */
-static bool better_in_parts(const send_work *s) {
+static bool better_in_parts(const send_job *s) {
   double rate;
 
   if (s->local.size <= IGT__SEND_PART_LEAST)
@@ -286,12 +286,12 @@ static bool better_in_parts(const send_work *s) {
 }
 
 static void put_task(void *arg) {
-  send_work *s = arg;
+  send_job *s = arg;
   igt__sched *sched = s->run->sched;
-  uint64_t weight = s->work.weight;
+  uint64_t weight = s->job.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__send_open(s, &err);
-  send_piece *p = NULL;
+  send_part *p = NULL;
 
   if (status == IGT_OK && better_in_parts(s)) {
     s->large = true;
@@ -299,33 +299,33 @@ static void put_task(void *arg) {
     return;
   }
   if (status == IGT_OK)
-    p = igt__send_piece_new(s, IGT__S3_PUT, &err);
+    p = igt__send_part_new(s, IGT__S3_PUT, &err);
   if (p)
     status = s->local.size <= HELD_MOST ? hold_body(p, &err)
                                         : igt__send_set_body(p, 0, s->local.size, &err);
   if (!p || status != IGT_OK) {
     if (p)
-      igt__send_piece_free(p);
+      igt__send_part_free(p);
     igt__send_failed(s, err.status, &err);
-    igt__sched_piece_done(sched, weight);
+    igt__sched_part_done(sched, weight);
     return;
   }
   p->req.on_done = put_done;
   p->req.once = !p->held;
-  s->told.loop = igt__run_loop(s->run);
-  igt__s3_submit(s->run->s3, s->told.loop, &p->req);
+  s->notification.loop = igt__run_loop(s->run);
+  igt__s3_submit(s->run->s3, s->notification.loop, &p->req);
 }
 
 /* ---- the scheduler's side ---- */
 
-static unsigned next_missing(const send_work *s, unsigned from) {
+static unsigned next_missing(const send_job *s, unsigned from) {
   while (from < s->part_count && (s->parts[from].size || s->parts[from].number))
     from++;
   return from;
 }
 
-static bool take(igt__work *work, unsigned *number, bool *more) {
-  send_work *s = (send_work *)work;
+static bool take(igt__job *job, unsigned *number, bool *more) {
+  send_job *s = (send_job *)job;
   bool any;
 
   *more = false;
@@ -348,8 +348,8 @@ static bool take(igt__work *work, unsigned *number, bool *more) {
   return any;
 }
 
-static void start(igt__work *work, unsigned number) {
-  send_work *s = (send_work *)work;
+static void start(igt__job *job, unsigned number) {
+  send_job *s = (send_job *)job;
 
   if (!s->large)
     igt__pool_add(s->run->hashers, put_task, s);
@@ -359,21 +359,21 @@ static void start(igt__work *work, unsigned number) {
     igt__send_part(s, number);
 }
 
-static void drop(igt__work *work) {
-  send_work *s = (send_work *)work;
+static void drop(igt__job *job) {
+  send_job *s = (send_job *)job;
 
   igt__group_dropped(s->group);
   end(s);
 }
 
 igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
-  send_work *s = igt__calloc(1, sizeof *s);
+  send_job *s = igt__calloc(1, sizeof *s);
 
   if (!s)
     return igt__fail_memory(err);
   s->group = file->group;
   s->run = file->group->run;
-  s->grant = igt__s3_grant_ref(file->grant);
+  s->provider = igt__s3_provider_ref(file->provider);
   s->fd = -1;
   s->local = file->local;
   s->local.path = s->path = igt__strdup(file->local.path);
@@ -383,22 +383,22 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
     s->import_key = igt__strdup(file->import_key);
     (void)snprintf(s->import_id, sizeof s->import_id, "%s", file->import_id);
   }
-  s->told = (igt__told){.group = s->group, .path = s->item_path, .done = end_told};
+  s->notification = (igt__notification){.group = s->group, .path = s->item_path, .done = end_notified};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;
   s->progress_at = igt__mono_us();
-  s->work.weight = s->large ? IGT__SEND_PART_LEAST : s->local.size;
-  s->work.take = take;
-  s->work.start = start;
-  s->work.drop = drop;
+  s->job.weight = s->large ? IGT__SEND_PART_LEAST : s->local.size;
+  s->job.take = take;
+  s->job.start = start;
+  s->job.drop = drop;
   pthread_mutex_init(&s->lock, NULL);
   if (!s->path || !s->key || !s->item_path || (file->import_key && !s->import_key)) {
     send_free(s);
     return igt__fail_memory(err);
   }
   igt__group_found(s->group, s->local.size);
-  igt__s3_grant_warm(s->grant);
-  igt__sched_add(s->run->sched, s->group->lane, &s->work);
+  igt__s3_provider_warm(s->provider);
+  igt__sched_add(s->run->sched, s->group->queue, &s->job);
   return IGT_OK;
 }

@@ -10,7 +10,7 @@
 
 typedef struct igt__send_file {
   igt__group *group;
-  igt__s3_grant *grant;  /* a reference is taken */
+  igt__s3_provider *provider;  /* a reference is taken */
   igt__local local;      /* path is copied */
   const char *key;       /* copied */
   size_t prefix_len;     /* of the key: what the grant is for */

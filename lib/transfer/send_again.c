@@ -13,12 +13,12 @@
 #define TOGETHER_US 1000000
 
 typedef struct again {
-  send_work *s;
+  send_job *s;
   unsigned part;
   int64_t until;
 } again;
 
-void igt__send_progress(send_work *s) {
+void igt__send_progress(send_job *s) {
   s->tries = 0;
   s->progress_at = igt__mono_us();
 }
@@ -37,7 +37,7 @@ static void wait_for(again *a) {
 
 static void come_back(void *arg) {
   again *a = arg;
-  send_work *s = a->s;
+  send_job *s = a->s;
   unsigned part = a->part;
   bool stopping = igt__run_stopping(s->run), failed;
 
@@ -56,7 +56,7 @@ static void come_back(void *arg) {
 }
 
 /* Under s->lock. */
-static unsigned count_try(send_work *s, int64_t began_us) {
+static unsigned count_try(send_job *s, int64_t began_us) {
   int64_t now = igt__mono_us();
 
   if (s->tries == 0 || (began_us > s->failed_at && now - s->failed_at >= TOGETHER_US)) {
@@ -66,8 +66,8 @@ static unsigned count_try(send_work *s, int64_t began_us) {
   return s->tries;
 }
 
-bool igt__send_again(const send_piece *p, igt_error *err) {
-  send_work *s = p->s;
+bool igt__send_again(const send_part *p, igt_error *err) {
+  send_job *s = p->s;
   igt__run *run = s->run;
   unsigned tries;
   double seconds;

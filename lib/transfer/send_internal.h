@@ -12,18 +12,18 @@
  * it is: a part that is not complete when the line is cut is lost. */
 #define IGT__SEND_PART_LEAST ((uint64_t)5 * 1024 * 1024)
 
-typedef struct send_work {
-  igt__work work;
+typedef struct send_job {
+  igt__job job;
   igt__group *group;
   igt__run *run;
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   igt__local local;
   char *path, *key, *item_path;
   char *import_key; /* NULL: it is of no import */
   char import_id[37];
   size_t prefix_len;
   bool complete;
-  igt__told told; /* of the one PUT */
+  igt__notification notification; /* of the one PUT */
   int fd;
   uint64_t moved;
   char etag[80], digest[128];
@@ -44,51 +44,51 @@ typedef struct send_work {
   int64_t progress_at, failed_at;         /* of the last part, or the beginning; the last try */
   igt_status status;                      /* the first failure */
   igt_error *error;                       /* and its words; NULL: there was no memory for them */
-} send_work;
+} send_job;
 
-typedef struct send_piece {
+typedef struct send_part {
   igt__s3_request req;
-  send_work *s;
+  send_job *s;
   unsigned part; /* from 0 */
   uint64_t counted;
   int64_t began_us;
   char *held; /* a small file's bytes; NULL: they are read as they go */
-} send_piece;
+} send_part;
 
 /* ---- send.c ---- */
 
 /* The end of s: its item is told, it leaves the scheduler, and is gone. err may be bettered. Any
  * thread. */
-void igt__send_failed(send_work *s, igt_status status, igt_error *err);
+void igt__send_failed(send_job *s, igt_status status, igt_error *err);
 /* The store has all of it: the cloud is told, then it is done. */
-void igt__send_stored(send_work *s);
-send_piece *igt__send_piece_new(send_work *s, igt__s3_op op, igt_error *err);
-void igt__send_piece_free(send_piece *p);
+void igt__send_stored(send_job *s);
+send_part *igt__send_part_new(send_job *s, igt__s3_op op, igt_error *err);
+void igt__send_part_free(send_part *p);
 /* The body: n bytes of the file from this offset, with the digests that the store needs. */
-igt_status igt__send_set_body(send_piece *p, uint64_t at, uint64_t n, igt_error *err);
+igt_status igt__send_set_body(send_part *p, uint64_t at, uint64_t n, igt_error *err);
 /* What it moved stays in the progress (good) or is taken back. */
-void igt__send_settle_count(send_piece *p, bool good, uint64_t size);
+void igt__send_settle_count(send_part *p, bool good, uint64_t size);
 /* The file, unchanged since it was planned. */
-igt_status igt__send_open(send_work *s, igt_error *err);
+igt_status igt__send_open(send_job *s, igt_error *err);
 
 /* A PUT that broke off may be given out again, or ends with the run. */
-void igt__send_put_back(send_work *s, bool stopping);
+void igt__send_put_back(send_job *s, bool stopping);
 
 /* ---- send_again.c ---- */
 
 /* The piece has failed. True: the scheduler gets it again after a while (igt__send_part_back,
  * igt__send_put_back). False: err stands, and says how often it was tried. */
-bool igt__send_again(const send_piece *p, igt_error *err);
+bool igt__send_again(const send_part *p, igt_error *err);
 /* Something was stored. Under s->lock. */
-void igt__send_progress(send_work *s);
+void igt__send_progress(send_job *s);
 
 /* ---- send_parts.c ---- */
 
-void igt__send_part(send_work *s, unsigned i);
-void igt__send_part_back(send_work *s, unsigned i, bool stopping);
+void igt__send_part(send_job *s, unsigned i);
+void igt__send_part_back(send_job *s, unsigned i, bool stopping);
 /* An earlier run began to send this file in parts. */
-bool igt__send_has_parts(const send_work *s);
+bool igt__send_has_parts(const send_job *s);
 /* The task that takes an upload up again or begins it, and lets parts be given out. */
-void igt__send_prepare(void *send_work);
+void igt__send_prepare(void *send_job);
 
 #endif

@@ -17,18 +17,18 @@
 #define FAST_RATE 20e6
 #define PLACE_MAX 65536 /* names of the cloud, and a path of at most 4,096 bytes */
 
-static uint64_t part_length(const send_work *s, unsigned i) {
+static uint64_t part_length(const send_job *s, unsigned i) {
   uint64_t first = (uint64_t)i * s->part_size;
 
   return s->local.size - first < s->part_size ? s->local.size - first : s->part_size;
 }
 
-static uint64_t count_of(const send_work *s, uint64_t part_size) {
+static uint64_t count_of(const send_job *s, uint64_t part_size) {
   return (s->local.size + part_size - 1) / part_size;
 }
 
 /* An upload that was begun goes on with its parts, whatever the line is now. */
-static bool size_of_begun(const send_work *s, uint64_t *part_size) {
+static bool size_of_begun(const send_job *s, uint64_t *part_size) {
   igt__journal_upload old;
 
   if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &old) ||
@@ -39,7 +39,7 @@ static bool size_of_begun(const send_work *s, uint64_t *part_size) {
   return true;
 }
 
-bool igt__send_has_parts(const send_work *s) {
+bool igt__send_has_parts(const send_job *s) {
   uint64_t part_size;
 
   return size_of_begun(s, &part_size);
@@ -47,7 +47,7 @@ bool igt__send_has_parts(const send_work *s) {
 
 /* All parts of an object are alike, or nobody could check its ETag; so the rate at its beginning
  * decides. */
-static void count_parts(send_work *s) {
+static void count_parts(send_job *s) {
   double rate = igt__sched_rate(s->run->sched);
 
   if (!size_of_begun(s, &s->part_size)) {
@@ -56,7 +56,7 @@ static void count_parts(send_work *s) {
       s->part_size *= 2;
   }
   s->part_count = (unsigned)count_of(s, s->part_size);
-  s->work.weight = s->part_size;
+  s->job.weight = s->part_size;
 }
 
 static bool is_known(const igt__journal_part *known, size_t count, const igt__s3_part *part,
@@ -70,7 +70,7 @@ static bool is_known(const igt__journal_part *known, size_t count, const igt__s3
 }
 
 /* What was stored in the last moment of a killed run, before the journal had it. */
-static bool is_ours(const send_work *s, const igt__s3_part *part, unsigned char sha256[32]) {
+static bool is_ours(const send_job *s, const igt__s3_part *part, unsigned char sha256[32]) {
   unsigned char md5[16];
   char hex[33];
 
@@ -84,7 +84,7 @@ static bool is_ours(const send_work *s, const igt__s3_part *part, unsigned char 
 
 /* What the journal remembers of a part, from a run that saw another inode number: this may be
  * another file of the same size and time, or a file system that makes such numbers up. */
-static bool is_here(const send_work *s, unsigned at, const unsigned char sha256[32]) {
+static bool is_here(const send_job *s, unsigned at, const unsigned char sha256[32]) {
   unsigned char now[32];
 
   if (!s->other_inode)
@@ -95,7 +95,7 @@ static bool is_here(const send_work *s, unsigned at, const unsigned char sha256[
 }
 
 /* A part counts when the store has it as the journal remembers it, or as the file has it. */
-static void adopt_parts(send_work *s, const igt__s3_part *listed, size_t n) {
+static void adopt_parts(send_job *s, const igt__s3_part *listed, size_t n) {
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
 
@@ -112,9 +112,9 @@ static void adopt_parts(send_work *s, const igt__s3_part *listed, size_t n) {
   igt__free(known);
 }
 
-static igt__upload_end end_of(const send_work *s) {
+static igt__upload_end end_of(const send_job *s) {
   return (igt__upload_end){.run = s->run,
-                           .grant = s->grant,
+                           .provider = s->provider,
                            .key = s->key,
                            .prefix_len = s->prefix_len,
                            .upload_id = s->upload_id,
@@ -125,7 +125,7 @@ static igt__upload_end end_of(const send_work *s) {
 
 /* The upload is gone, and the journal has all its parts: a run that was killed between its end
  * and the word of it has stored the whole. */
-static bool find_whole(send_work *s) {
+static bool find_whole(send_job *s) {
   igt__upload_end upload = end_of(s);
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known), here = 0;
@@ -147,13 +147,13 @@ static bool find_whole(send_work *s) {
   return s->whole;
 }
 
-static igt_status list_parts(send_work *s, igt_error *err) {
+static igt_status list_parts(send_job *s, igt_error *err) {
   unsigned marker = 0;
   bool truncated = true;
   igt_status status = IGT_OK;
 
   while (truncated && status == IGT_OK) {
-    send_piece *p = igt__send_piece_new(s, IGT__S3_LIST_PARTS, err);
+    send_part *p = igt__send_part_new(s, IGT__S3_LIST_PARTS, err);
     if (!p)
       return err->status;
     p->req.upload_id = s->upload_id;
@@ -163,14 +163,14 @@ static igt_status list_parts(send_work *s, igt_error *err) {
       adopt_parts(s, p->req.listed, p->req.listed_count);
     truncated = p->req.truncated && p->req.next_marker > marker;
     marker = p->req.next_marker;
-    igt__send_piece_free(p);
+    igt__send_part_free(p);
   }
   return status;
 }
 
 /* Nobody ends an upload that a run holds. Who ends one does so within a moment: that is waited for.
  */
-static igt_status hold(send_work *s, igt_error *err) {
+static igt_status hold(send_job *s, igt_error *err) {
   igt__run *run = s->run;
 
   while (!s->held) {
@@ -186,7 +186,7 @@ static igt_status hold(send_work *s, igt_error *err) {
 /* An upload of no use is ended, for its parts are paid for as long as they lie there. What other
  * runs work on is theirs to end; what the store would not end stays in the journal, for the next
  * run or `igtcloud uploads`. */
-static void discard(send_work *s, const char *upload_id) {
+static void discard(send_job *s, const char *upload_id) {
   igt__upload_end upload = end_of(s);
   igt__journal *journal = s->run->journal;
   const char *origin = s->run->origin;
@@ -200,7 +200,7 @@ static void discard(send_work *s, const char *upload_id) {
 }
 
 /* Of the same file in the same parts. */
-static bool is_usable(const send_work *s, const igt__journal_upload *old) {
+static bool is_usable(const send_job *s, const igt__journal_upload *old) {
   igt__journal_upload again;
 
   return old->size == s->local.size && old->mtime_ns == s->local.mtime_ns &&
@@ -209,19 +209,19 @@ static bool is_usable(const send_work *s, const igt__journal_upload *old) {
 }
 
 /* A store that does not answer now has the parts all the same. */
-static bool may_answer_later(const igt_error *err) {
+static bool may_response_later(const igt_error *err) {
   return err->status == IGT_E_CANCELLED || igt__status_is_fatal(err->status) ||
          igt__retry_class(err) != IGT__RETRY_NEVER;
 }
 
-static igt_status set_upload_id(send_work *s, const char *id, igt_error *err) {
+static igt_status set_upload_id(send_job *s, const char *id, igt_error *err) {
   igt__free(s->upload_id);
   s->upload_id = igt__strdup(id);
   return s->upload_id ? IGT_OK : igt__fail_memory(err);
 }
 
 /* An upload that an earlier run began. */
-static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
+static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
   igt__journal_upload old;
   igt_error mine = IGT_ERROR_INIT;
 
@@ -236,7 +236,7 @@ static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
         list_parts(s, &mine) == IGT_OK || (strcmp(mine.code, "NoSuchUpload") == 0 && find_whole(s));
     if (*resumed)
       return IGT_OK;
-    if (may_answer_later(&mine)) {
+    if (may_response_later(&mine)) {
       *err = mine;
       return mine.status;
     }
@@ -247,7 +247,7 @@ static igt_status resume(send_work *s, bool *resumed, igt_error *err) {
 }
 
 /* What stands between the study and the file in a place of the command line. */
-static const char *category_of(const send_work *s) {
+static const char *category_of(const send_job *s) {
   const igt__group *group = s->group;
   static const char marks[] = "annotations/";
   size_t n = sizeof marks - 1;
@@ -259,7 +259,7 @@ static const char *category_of(const send_work *s) {
 }
 
 /* "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME"; NULL: no memory. */
-static char *place_of(const send_work *s) {
+static char *place_of(const send_job *s) {
   const igt__group *group = s->group;
   const char *study = *group->study_id ? group->study : "";
   const char *const parts[] = {s->run->project ? s->run->project : "", group->institute, study,
@@ -273,7 +273,7 @@ static char *place_of(const send_work *s) {
   return igt__buf_take(&place);
 }
 
-static igt_status create(send_work *s, igt_error *err) {
+static igt_status create(send_job *s, igt_error *err) {
   igt__journal_upload now = {.size = s->local.size,
                              .mtime_ns = s->local.mtime_ns,
                              .inode = s->local.inode,
@@ -281,7 +281,7 @@ static igt_status create(send_work *s, igt_error *err) {
                              .prefix_len = s->prefix_len,
                              .project = s->run->project};
   char *place = place_of(s);
-  send_piece *p = igt__send_piece_new(s, IGT__S3_CREATE_MULTIPART, err);
+  send_part *p = igt__send_part_new(s, IGT__S3_CREATE_MULTIPART, err);
   igt_status status;
 
   now.place = place;
@@ -292,12 +292,12 @@ static igt_status create(send_work *s, igt_error *err) {
     status = set_upload_id(s, now.upload_id, err);
   }
   if (p)
-    igt__send_piece_free(p);
+    igt__send_part_free(p);
   igt__free(place);
   return status;
 }
 
-static igt_status prepare(send_work *s, igt_error *err) {
+static igt_status prepare(send_job *s, igt_error *err) {
   igt_status status = igt__send_open(s, err);
   bool resumed = false;
 
@@ -324,12 +324,12 @@ static igt_status prepare(send_work *s, igt_error *err) {
 }
 
 static void complete_task(void *arg);
-static void stored_whole(send_work *s);
+static void stored_whole(send_job *s);
 
 void igt__send_prepare(void *arg) {
-  send_work *s = arg;
+  send_job *s = arg;
   igt__run *run = s->run;
-  uint64_t weight = s->work.weight;
+  uint64_t weight = s->job.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = prepare(s, &err);
 
@@ -343,13 +343,13 @@ void igt__send_prepare(void *arg) {
     pthread_mutex_lock(&s->lock);
     s->ready = true;
     pthread_mutex_unlock(&s->lock);
-    igt__sched_more(run->sched, &s->work);
+    igt__sched_more(run->sched, &s->job);
   }
-  igt__sched_piece_done(run->sched, weight);
+  igt__sched_part_done(run->sched, weight);
 }
 
 /* All of a part's digests: an object's checksum by parts. */
-static void digest_of_parts(send_work *s) {
+static void digest_of_parts(send_job *s) {
   igt__digest *whole = igt__digest_new(IGT__SHA256);
   unsigned char out[32];
 
@@ -362,7 +362,7 @@ static void digest_of_parts(send_work *s) {
   igt__digest_free(whole);
 }
 
-static igt_status complete(send_work *s, igt_error *err) {
+static igt_status complete(send_job *s, igt_error *err) {
   igt_status status = igt__local_unchanged(&s->local, s->fd, err);
   igt__upload_end upload = end_of(s);
 
@@ -372,7 +372,7 @@ static igt_status complete(send_work *s, igt_error *err) {
 }
 
 /* The upload was ended by another run on the same file, or by the bucket's rules. */
-static bool start_over(send_work *s, igt_status status, const igt_error *err) {
+static bool start_over(send_job *s, igt_status status, const igt_error *err) {
   if (status != IGT_E_NOT_FOUND || strcmp(err->code, "NoSuchUpload") != 0 ||
       s->restarts >= MAX_RESTARTS || igt__run_stopping(s->run))
     return false;
@@ -384,18 +384,18 @@ static bool start_over(send_work *s, igt_status status, const igt_error *err) {
   s->busy = s->ready = false;
   s->status = IGT_OK;
   pthread_mutex_unlock(&s->lock);
-  igt__sched_more(s->run->sched, &s->work);
+  igt__sched_more(s->run->sched, &s->job);
   return true;
 }
 
-static void stored_whole(send_work *s) {
+static void stored_whole(send_job *s) {
   digest_of_parts(s);
   igt__journal_drop_upload(s->run->journal, s->run->origin, s->key, s->upload_id);
   igt__send_stored(s);
 }
 
 static void complete_task(void *arg) {
-  send_work *s = arg;
+  send_job *s = arg;
   igt_error err = IGT_ERROR_INIT;
   igt_status status = complete(s, &err);
 
@@ -406,10 +406,10 @@ static void complete_task(void *arg) {
 }
 
 static void parts_failed_task(void *arg) {
-  send_work *s = arg;
+  send_job *s = arg;
   igt_error err = IGT_ERROR_INIT;
 
-  igt__failure_tell(s->error, &err);
+  igt__failure_get(s->error, &err);
   if (start_over(s, s->status, &err))
     return;
   if (s->status == IGT_E_CHANGED)
@@ -417,7 +417,7 @@ static void parts_failed_task(void *arg) {
   igt__send_failed(s, s->status, &err);
 }
 
-static void keep_part(send_work *s, unsigned i, const igt__s3_request *req) {
+static void keep_part(send_job *s, unsigned i, const igt__s3_request *req) {
   igt__journal_part part = {.number = i + 1};
   igt__s3_part *mine = &s->parts[i];
 
@@ -431,7 +431,7 @@ static void keep_part(send_work *s, unsigned i, const igt__s3_request *req) {
 }
 
 /* A part in flight has ended, one way or the other. */
-static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt_status status,
+static void part_ended(send_job *s, unsigned i, const igt__s3_request *req, igt_status status,
                        const igt_error *err) {
   bool last;
 
@@ -452,7 +452,7 @@ static void part_ended(send_work *s, unsigned i, const igt__s3_request *req, igt
     igt__pool_add(s->run->helpers, status == IGT_OK ? complete_task : parts_failed_task, s);
 }
 
-void igt__send_part_back(send_work *s, unsigned i, bool stopping) {
+void igt__send_part_back(send_job *s, unsigned i, bool stopping) {
   igt_error err = IGT_ERROR_INIT;
   bool failed;
 
@@ -468,20 +468,20 @@ void igt__send_part_back(send_work *s, unsigned i, bool stopping) {
   if (failed || stopping)
     part_ended(s, i, NULL, igt__fail(&err, IGT_E_CANCELLED, "interrupted"), &err);
   else
-    igt__sched_more(s->run->sched, &s->work);
+    igt__sched_more(s->run->sched, &s->job);
 }
 
 static void part_done(igt__s3_request *req, igt_status status, const igt_error *err) {
-  send_piece *p = req->payload;
-  send_work *s = p->s;
+  send_part *p = req->payload;
+  send_job *s = p->s;
   igt__sched *sched = s->run->sched;
-  uint64_t weight = s->work.weight;
+  uint64_t weight = s->job.weight;
   igt_error mine = err && status != IGT_OK ? *err : (igt_error)IGT_ERROR_INIT;
 
   igt__send_settle_count(p, status == IGT_OK, part_length(s, p->part));
   if (req->unverified) { /* once: now with MD5, and in the same slot */
     unsigned i = p->part;
-    igt__send_piece_free(p);
+    igt__send_part_free(p);
     igt__send_part(s, i);
     return;
   }
@@ -490,23 +490,23 @@ static void part_done(igt__s3_request *req, igt_status status, const igt_error *
   pthread_mutex_unlock(&s->lock);
   if (status == IGT_OK || !igt__send_again(p, &mine))
     part_ended(s, p->part, req, status, &mine);
-  igt__send_piece_free(p);
-  igt__sched_piece_done(sched, weight);
+  igt__send_part_free(p);
+  igt__sched_part_done(sched, weight);
 }
 
 static void part_task(void *arg) {
-  send_piece *p = arg;
-  send_work *s = p->s;
+  send_part *p = arg;
+  send_job *s = p->s;
   igt__sched *sched = s->run->sched;
-  uint64_t weight = s->work.weight;
+  uint64_t weight = s->job.weight;
   igt_error err = IGT_ERROR_INIT;
   igt_status status =
       igt__send_set_body(p, (uint64_t)p->part * s->part_size, part_length(s, p->part), &err);
 
   if (status != IGT_OK) {
     part_ended(s, p->part, NULL, status, &err);
-    igt__send_piece_free(p);
-    igt__sched_piece_done(sched, weight);
+    igt__send_part_free(p);
+    igt__sched_part_done(sched, weight);
     return;
   }
   p->req.upload_id = s->upload_id;
@@ -516,15 +516,15 @@ static void part_task(void *arg) {
   igt__s3_submit(s->run->s3, igt__run_loop(s->run), &p->req);
 }
 
-void igt__send_part(send_work *s, unsigned i) {
+void igt__send_part(send_job *s, unsigned i) {
   igt_error err = IGT_ERROR_INIT;
   igt__sched *sched = s->run->sched;
-  uint64_t weight = s->work.weight;
-  send_piece *p = igt__send_piece_new(s, IGT__S3_UPLOAD_PART, &err);
+  uint64_t weight = s->job.weight;
+  send_part *p = igt__send_part_new(s, IGT__S3_UPLOAD_PART, &err);
 
   if (!p) {
     part_ended(s, i, NULL, IGT_E_NO_MEMORY, &err);
-    igt__sched_piece_done(sched, weight);
+    igt__sched_part_done(sched, weight);
     return;
   }
   p->part = i;

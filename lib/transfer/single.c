@@ -20,13 +20,13 @@ typedef struct single {
   const igt_callbacks *outer;
   igt_error error; /* the file's own, which says more than the sum */
   igt__group *group;
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   igt__root *root; /* of a download; borrowed */
 } single;
 
 /* ---- the run ---- */
 
-static void on_item(void *payload, const igt_item *item) {
+static void on_item(void *payload, const igt_transfer_item *item) {
   single *s = payload;
 
   if (item->kind != IGT_ITEM_FILE)
@@ -81,9 +81,9 @@ static igt_status open_group(single *s, const igt_node *in, const char *action, 
   const char *what = study ? in->name : institute ? "DICOM import" : "";
 
   s->run.project = project_of(in);
-  s->grant = igt__run_grant(&s->run, action, prefix);
+  s->provider = igt__run_provider(&s->run, action, prefix);
   s->group =
-      s->grant ? igt__group_open(&s->run, institute ? institute->name : "",
+      s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
                                  institute ? institute->id : "", what, study ? in->id : "", prefix)
                : NULL;
   return s->group ? IGT_OK : igt__fail_memory(err);
@@ -108,7 +108,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
     if (status != IGT_OK && err)
       *err = mine;
   }
-  igt__s3_grant_unref(s->grant);
+  igt__s3_provider_unref(s->provider);
   igt__run_finish(&s->run);
   return status;
 }
@@ -119,7 +119,7 @@ static igt_status fetch(single *s, const igt_node *file, igt__root *root, const 
                         bool keep_date, igt_error *err) {
   const igt_file *model = (const igt_file *)file->model;
   igt__fetch_file fetch = {.group = s->group,
-                           .grant = s->grant,
+                           .provider = s->provider,
                            .root = root,
                            .key = file->id,
                            .path = name,
@@ -223,7 +223,7 @@ static igt_status write_bytes(int fd, const char *data, size_t n, igt_error *err
   return IGT_OK;
 }
 
-static igt_status take_bytes(content *c, const igt_source *source, igt_error *err) {
+static igt_status take_bytes(content *c, const igt_file_source *source, igt_error *err) {
   igt_status status;
 
   c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
@@ -236,7 +236,7 @@ static igt_status take_bytes(content *c, const igt_source *source, igt_error *er
   return status;
 }
 
-static igt_status take_content(content *c, const igt_source *source, bool follow_links,
+static igt_status take_content(content *c, const igt_file_source *source, bool follow_links,
                                igt_error *err) {
   struct stat st;
   igt_status status = IGT_OK;
@@ -281,7 +281,7 @@ static igt_status register_file(igt_node *in, const char *key, uint64_t size, ig
 static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *name,
                        const char *key, const igt__local *local, igt_error *err) {
   igt__send_file file = {.group = s->group,
-                         .grant = s->grant,
+                         .provider = s->provider,
                          .local = *local,
                          .key = key,
                          .prefix_len = strlen(key) - strlen(name),
@@ -359,7 +359,7 @@ static bool takes_files(const igt_node *node, igt_node_kind kind) {
 }
 
 igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
-                           const igt_source *source, const igt_file_options *options,
+                           const igt_file_source *source, const igt_file_options *options,
                            const igt_callbacks *callbacks, igt_node **out, igt_error *err) {
   igt_file_options o = IGT_FILE_OPTIONS_INIT;
   igt_status status;

@@ -85,7 +85,7 @@ static int allocate(igt__run *run, int fd, uint64_t size) {
   return is_unsupported(failed) ? set_length(fd, size) : failed;
 }
 
-static igt_status no_room(const igt__root *root, uint64_t need, uint64_t available,
+static igt_status no_space(const igt__root *root, uint64_t need, uint64_t available,
                           igt_error *err) {
   char want[24], have[24];
 
@@ -110,7 +110,7 @@ igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t s
   has = (uint64_t)before.st_blocks * 512;
   available = has < size ? free_bytes(root) : UINT64_MAX;
   if (has < size && size - has > available)
-    return no_room(root, size - has, available, err);
+    return no_space(root, size - has, available, err);
   failed = allocate(run, fd, size);
   if (!failed)
     return IGT_OK;

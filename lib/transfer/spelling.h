@@ -9,16 +9,16 @@
 #include "base/path.h"
 #include "base/quota.h"
 
-typedef struct igt__spelling igt__spelling;
+typedef struct igt__case_names igt__case_names;
 
 /* Of what is in one folder below the root, such as a study's. root, folder and held, of which its
  * memory is, are borrowed; NULL: no memory. */
-igt__spelling *igt__spelling_new(igt__root *root, const char *folder, igt__quota *held);
-void igt__spelling_free(igt__spelling *spelling);
+igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *held);
+void igt__case_names_free(igt__case_names *spelling);
 
 /* The path (below the root, in that folder) is this run's from now on. IGT_E_COLLISION: it, or a
  * folder on the way, is there under another spelling. By one thread; a path is claimed before it is
  * written. */
-igt_status igt__spelling_claim(igt__spelling *spelling, const char *path, igt_error *err);
+igt_status igt__case_names_claim(igt__case_names *spelling, const char *path, igt_error *err);
 
 #endif

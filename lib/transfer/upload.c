@@ -10,7 +10,7 @@
 #include "transfer/institutes.h"
 
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
-  igt_item item = {.kind = IGT_ITEM_OTHER,
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                    .result = IGT_RESULT_IGNORED,
                    .institute = institute,
                    .path = path,
@@ -22,7 +22,7 @@ void igt__upload_ignored(igt__upload *u, const char *institute, const char *path
 
 void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
                        const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_OTHER,
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                    .result = IGT_RESULT_FAILED,
                    .institute = institute,
                    .path = path,
@@ -37,7 +37,7 @@ void igt__upload_stray(igt__upload *u, const char *institute, const char *path, 
 
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
                               const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_STUDY,
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                    .result = IGT_RESULT_FAILED,
                    .institute = institute,
                    .study = study,
@@ -207,7 +207,7 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
   u->source = igt__path_absolute(options->source);
   status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
                      : igt__fail_memory(err);
-  igt__room_init(&u->room, &u->run);
+  igt__semaphore_init(&u->room, &u->run);
   if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
   if (status == IGT_OK && options->transfer.follow_links)
@@ -216,7 +216,7 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
     status = move(u, summary, err);
   if (u->source)
     igt__run_finish(&u->run);
-  igt__room_finish(&u->room);
+  igt__semaphore_finish(&u->room);
   igt__found_free(&u->found);
   igt__root_close(u->root);
   igt__free(u->source);

@@ -20,7 +20,7 @@ typedef struct igt__upload {
   igt__run run;
   const igt_upload_options *options;
   igt__found found;
-  igt__room room;
+  igt__semaphore room;
   char *source;    /* absolute */
   igt__root *root; /* the source: everything that is read is read below it */
   igt_identity identity;
@@ -81,11 +81,11 @@ struct igt__upload_plan {
   char *prefix;       /* of the keys */
   igt__arena *arena;  /* of the batch */
   igt__quota held;    /* there: the cloud decides how much it is */
-  igt__prints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
+  igt__fingerprints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
   igt__map *spelt;    /* keys of the list that are not in NFC, by what they are in NFC */
   igt__arena *spellings; /* of spelt */
   igt__map *respelt;     /* keys that files of another spelling have got here */
-  igt__s3_grant *put, *get;
+  igt__s3_provider *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];
   igt__send_file pending[IGT__UPLOAD_BATCH];
   size_t batch_count;

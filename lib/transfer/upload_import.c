@@ -173,7 +173,7 @@ static void import_settled(igt__group *group) {
     igt__error_append(&err, "; the same command tries that again");
     igt__group_failed(group, &err);
   }
-  igt__room_leave(&i->u->room);
+  igt__semaphore_release(&i->u->room);
   import_free(i);
 }
 
@@ -220,10 +220,10 @@ igt_status igt__upload_import(igt__upload *u, const igt_institute *institute, co
   igt_status status;
 
   if (!igt__in_shard(igt__text_of(&institute->name), u->run.options.shard, u->run.options.shards) ||
-      !igt__room_enter(&u->room))
+      !igt__semaphore_acquire(&u->room))
     return IGT_OK;
   status = begin(u, institute, path, err);
   if (status != IGT_OK)
-    igt__room_leave(&u->room);
+    igt__semaphore_release(&u->room);
   return status;
 }

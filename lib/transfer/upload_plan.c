@@ -40,7 +40,7 @@ static void recall(const plan *p, const char *key, const igt__local *local,
 /* key NULL: it has none. */
 static void report(plan *p, const char *path, const char *key, const igt__local *local,
                    igt_result result, const char *text, const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_FILE,
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                    .result = result,
                    .path = path,
                    .local_path = local->path,
@@ -73,10 +73,10 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
   igt_status status;
 
   if (!p->get)
-    p->get = igt__run_grant(&p->u->run, "GET", p->prefix);
+    p->get = igt__run_provider(&p->u->run, "GET", p->prefix);
   if (!p->get)
     return igt__fail_memory(err);
-  file.grant = p->get;
+  file.provider = p->get;
   status = igt__local_open(local, &fd, err);
   if (status != IGT_OK)
     return status;
@@ -147,7 +147,7 @@ static igt_status import_has(plan *p, const char *key, const igt__local *local, 
 static igt_status is_there(plan *p, const char *key, const igt__local *local, bool *there,
                            igt_error *err) {
   const igt_transfer_options *o = &p->u->run.options;
-  const uint64_t *remote = igt__prints_number(p->there, key);
+  const uint64_t *remote = igt__fingerprints_number(p->there, key);
   igt__journal_file known;
   bool same;
 
@@ -173,21 +173,21 @@ static void clear_batch(plan *p) {
 static igt_status register_files(plan *p, size_t first, size_t count, igt_error *err) {
   const igt_file *body[BATCH];
   size_t n = 0;
-  igt_files *answer = NULL;
+  igt_files *response = NULL;
   igt_status status;
 
   for (size_t i = first; i < first + count; i++)
-    if (!igt__prints_has(p->there, p->pending[i].key))
+    if (!igt__fingerprints_has(p->there, p->pending[i].key))
       body[n++] = p->batch[i];
   if (n == 0 || !p->registered)
     return IGT_OK;
   if (p->institute)
     status = igt_post_study_files(p->u->run.client, p->group->institute_id, p->group->study_id,
-                                  NULL, body, n, &answer, err);
+                                  NULL, body, n, &response, err);
   else
     status = igt_post_project_files(p->u->run.client, igt__text_of(&p->u->found.project->id), NULL,
-                                    body, n, &answer, err);
-  igt_model_free(answer ? &answer->model : NULL);
+                                    body, n, &response, err);
+  igt_model_free(response ? &response->model : NULL);
   return status;
 }
 
@@ -266,7 +266,7 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
   if (!file)
     return igt__fail_memory(err);
   *send = (igt__send_file){.group = p->group,
-                           .grant = p->put,
+                           .provider = p->put,
                            .local = *local,
                            .key = igt__arena_strdup(p->arena, key),
                            .prefix_len = strlen(p->prefix),
@@ -299,9 +299,9 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
 /* The key that the cloud has, or would get, for one of another spelling (Unicode NFC and NFD are
  * one name); key: as it is here. NULL: no memory. */
 static char *cloud_spelling(const plan *p, const char *key) {
-  char *nfc = igt__prints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
-  const char *there = nfc && strcmp(nfc, key) == 0 && igt__prints_has(p->there, key) ? NULL
-                      : nfc && !igt__prints_has(p->there, nfc) ? igt__map_get(p->spelt, nfc)
+  char *nfc = igt__fingerprints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
+  const char *there = nfc && strcmp(nfc, key) == 0 && igt__fingerprints_has(p->there, key) ? NULL
+                      : nfc && !igt__fingerprints_has(p->there, nfc) ? igt__map_get(p->spelt, nfc)
                                                                : NULL;
   char *found = there ? igt__strdup(there) : nfc;
 
@@ -397,7 +397,7 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
 }
 
 static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *local) {
-  igt_item item = {
+  igt_transfer_item item = {
       .kind = IGT_ITEM_FILE, .path = e->path, .local_path = local->path, .size = local->size};
 
   if (!igt__leave_clutter(&p->u->run, e->path, &item))
@@ -598,7 +598,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
       !may_be_ours(p, file->key.v))
     return IGT_OK;
-  return igt__prints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0) &&
+  return igt__fingerprints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0) &&
                  note_spelling(p, file->key.v)
              ? IGT_OK
              : IGT_E_NO_MEMORY;
@@ -645,13 +645,13 @@ igt__upload_plan *igt__upload_plan_new(igt__upload *u, const igt_institute *inst
 void igt__upload_plan_free(igt__upload_plan *p) {
   if (p->release)
     p->release(p);
-  igt__prints_free(p->there);
+  igt__fingerprints_free(p->there);
   igt__map_free(p->spelt);
   igt__map_free(p->respelt);
   igt__arena_free(p->spellings);
   igt__arena_free(p->arena);
-  igt__s3_grant_unref(p->put);
-  igt__s3_grant_unref(p->get);
+  igt__s3_provider_unref(p->put);
+  igt__s3_provider_unref(p->get);
   igt__free(p->folder);
   igt__free(p->name);
   igt__free(p->prefix);
@@ -684,8 +684,8 @@ static igt_status prepare(plan *p, igt_error *err) {
 
   p->arena = igt__arena_new(0);
   igt__quota_init_part(&p->held, &p->u->run.held);
-  p->there = igt__prints_new(true, &p->held);
-  p->put = igt__run_grant(&p->u->run, "PUT", p->prefix);
+  p->there = igt__fingerprints_new(true, &p->held);
+  p->put = igt__run_provider(&p->u->run, "PUT", p->prefix);
   p->spelt = igt__map_new();
   p->respelt = igt__map_new();
   p->spellings = igt__arena_new(0);

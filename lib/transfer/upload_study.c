@@ -67,11 +67,11 @@ static void study_settled(igt__group *group) {
 
   if (u->options->submit_password && !group->dropped && !u->run.options.dry_run)
     submit_settled(u, group);
-  igt__room_leave(&u->room);
+  igt__semaphore_release(&u->room);
 }
 
 static void only_settled(igt__group *group) {
-  igt__room_leave(&((igt__upload *)group->owner)->room);
+  igt__semaphore_release(&((igt__upload *)group->owner)->room);
 }
 
 /* ---- a study that has to be created ---- */
@@ -194,7 +194,7 @@ static igt_status open_created(plan *p, igt_error *err) {
 static void give_up(plan *p, const igt_error *err) {
   if (err->status != IGT_OK && err->status != IGT_E_CANCELLED)
     igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
-  igt__room_leave(&p->u->room);
+  igt__semaphore_release(&p->u->room);
 }
 
 /* ---- what lies beside a study's folder "files" ---- */
@@ -215,7 +215,7 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   igt__run *run = &r->v->u->run;
   bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
   char *path = igt__path_join(r->path, e->path);
-  igt_item item = {.kind = IGT_ITEM_OTHER,
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                    .result = IGT_RESULT_IGNORED,
                    .institute = institute_name(r->v),
                    .path = path,
@@ -394,13 +394,13 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
     status = see_content(v, path, &err);
   if (status == IGT_OK)
     status = match(v, path, &folder, &known, &create, &err);
-  if (status == IGT_OK && !igt__room_enter(&u->room)) {
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->room)) {
     igt_model_free(create ? &create->model : NULL);
     goto out;
   }
   if (status == IGT_OK &&
       (status = begin_study(v, path, human, &folder, known, create, &err)) != IGT_OK)
-    igt__room_leave(&u->room);
+    igt__semaphore_release(&u->room);
   if (status != IGT_OK) {
     igt__error_prefix(&err, "the folder '%s'", path);
     igt__upload_study_failed(u, institute_name(v), human ? human : name, &err);
@@ -519,10 +519,10 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
   if (status == IGT_OK && !known)
     status = igt__fail(&err, IGT_E_NOT_FOUND, "the institute has no study '%s%s%s'",
                        patient ? patient : "", patient ? "/" : "", name);
-  if (status == IGT_OK && !igt__room_enter(&u->room))
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->room))
     return;
   if (status == IGT_OK && (status = begin_annotations(v, path, human, known, &err)) != IGT_OK)
-    igt__room_leave(&u->room);
+    igt__semaphore_release(&u->room);
   if (status != IGT_OK)
     igt__upload_study_failed(u, institute_name(v), human, &err);
 }

@@ -16,8 +16,8 @@
 #include "transfer/digest.h"
 
 typedef struct upload {
-  igt_unfinished told;
-  igt__s3_grant *grant; /* shared by those of one prefix */
+  igt_unfinished notification;
+  igt__s3_provider *provider; /* shared by those of one prefix */
   size_t prefix_len;
   int64_t mtime_ns;
   uint64_t part_size;
@@ -77,7 +77,7 @@ static bool grow(igt_uploads *u) {
 
 static bool take(void *payload, const igt__journal_unfinished *one) {
   igt_uploads *u = payload;
-  igt_unfinished *told;
+  igt_unfinished *notification;
   upload *mine;
 
   if (!is_meant(u, one))
@@ -85,42 +85,42 @@ static bool take(void *payload, const igt__journal_unfinished *one) {
   if (!(u->whole = grow(u)))
     return false;
   mine = &u->v[u->count];
-  told = &mine->told;
-  told->key = igt__arena_strdup(u->arena, one->key);
-  told->place = igt__arena_strdup(u->arena, one->upload.place);
-  told->project = igt__arena_strdup(u->arena, one->upload.project);
-  told->local_path = igt__arena_strdup(u->arena, one->local);
-  told->upload_id = igt__arena_strdup(u->arena, one->upload.upload_id);
-  told->size = one->upload.size;
-  told->began = one->began;
-  told->worked = one->worked;
-  told->error = (igt_error)IGT_ERROR_INIT;
+  notification = &mine->notification;
+  notification->key = igt__arena_strdup(u->arena, one->key);
+  notification->place = igt__arena_strdup(u->arena, one->upload.place);
+  notification->project = igt__arena_strdup(u->arena, one->upload.project);
+  notification->local_path = igt__arena_strdup(u->arena, one->local);
+  notification->upload_id = igt__arena_strdup(u->arena, one->upload.upload_id);
+  notification->size = one->upload.size;
+  notification->began = one->began;
+  notification->worked = one->worked;
+  notification->error = (igt_error)IGT_ERROR_INIT;
   mine->mtime_ns = one->upload.mtime_ns;
   mine->part_size = one->upload.part_size;
   mine->prefix_len = one->upload.prefix_len;
-  u->whole = told->key && told->place && told->project && told->local_path && told->upload_id;
+  u->whole = notification->key && notification->place && notification->project && notification->local_path && notification->upload_id;
   if (!u->whole)
     return false;
-  if (mine->prefix_len == 0 || mine->prefix_len > strlen(told->key))
-    mine->prefix_len = folder_of(told->key);
+  if (mine->prefix_len == 0 || mine->prefix_len > strlen(notification->key))
+    mine->prefix_len = folder_of(notification->key);
   u->count++;
   return true;
 }
 
 /* Ordered by key, so that those of one study stand together. */
-static bool make_grants(igt_uploads *u) {
+static bool make_providers(igt_uploads *u) {
   for (size_t i = 0; i < u->count; i++) {
     upload *mine = &u->v[i], *before = i ? &u->v[i - 1] : NULL;
     char *prefix;
     if (before && before->prefix_len == mine->prefix_len &&
-        strncmp(before->told.key, mine->told.key, mine->prefix_len) == 0) {
-      mine->grant = igt__s3_grant_ref(before->grant);
+        strncmp(before->notification.key, mine->notification.key, mine->prefix_len) == 0) {
+      mine->provider = igt__s3_provider_ref(before->provider);
       continue;
     }
-    prefix = igt__strndup(mine->told.key, mine->prefix_len);
-    mine->grant = prefix ? igt__run_grant(&u->run, "PUT", prefix) : NULL;
+    prefix = igt__strndup(mine->notification.key, mine->prefix_len);
+    mine->provider = prefix ? igt__run_provider(&u->run, "PUT", prefix) : NULL;
     igt__free(prefix);
-    if (!mine->grant)
+    if (!mine->provider)
       return false;
   }
   return true;
@@ -135,15 +135,15 @@ static igt_status list_page(const igt_uploads *u, upload *mine, unsigned *marker
 
   if (status != IGT_OK)
     return status;
-  req.grant = mine->grant;
-  req.key = mine->told.key;
-  req.upload_id = mine->told.upload_id;
+  req.provider = mine->provider;
+  req.key = mine->notification.key;
+  req.upload_id = mine->notification.upload_id;
   req.marker = *marker;
   req.cancel = u->run.cancel;
   status = igt__s3_perform(u->run.s3, &req, err);
   for (size_t i = 0; status == IGT_OK && i < req.listed_count; i++)
-    mine->told.stored += req.listed[i].size;
-  mine->told.parts += status == IGT_OK ? req.listed_count : 0;
+    mine->notification.stored += req.listed[i].size;
+  mine->notification.parts += status == IGT_OK ? req.listed_count : 0;
   *more = status == IGT_OK && req.truncated && req.next_marker > *marker;
   *marker = req.next_marker;
   igt__s3_request_finish(&req);
@@ -155,27 +155,27 @@ static bool is_unchanged(const upload *mine) {
   igt__local now;
   struct stat st;
 
-  if (stat(mine->told.local_path, &st) != 0)
+  if (stat(mine->notification.local_path, &st) != 0)
     return errno != ENOENT &&
            errno != ENOTDIR; /* what cannot be looked at is not known to be lost */
   if (!S_ISREG(st.st_mode))
     return false;
   igt__local_take(&now, &st);
-  return now.size == mine->told.size && now.mtime_ns == mine->mtime_ns;
+  return now.size == mine->notification.size && now.mtime_ns == mine->mtime_ns;
 }
 
 /* A run that was killed between the end of an upload and the word of it: its object is whole, and
  * the next run sees that by the parts in the journal. */
 static bool has_all_parts(const igt_uploads *u, const upload *mine) {
   igt__journal_part *parts = NULL;
-  size_t count = igt__journal_parts(u->run.journal, u->run.origin, mine->told.key, &parts);
+  size_t count = igt__journal_parts(u->run.journal, u->run.origin, mine->notification.key, &parts);
 
   igt__free(parts);
-  return mine->part_size && count == (mine->told.size + mine->part_size - 1) / mine->part_size;
+  return mine->part_size && count == (mine->notification.size + mine->part_size - 1) / mine->part_size;
 }
 
 static igt_unfinished_state state_of(const igt_uploads *u, const upload *mine, igt_status found) {
-  if (igt__journal_upload_is_held(u->run.journal, u->run.origin, mine->told.key))
+  if (igt__journal_upload_is_held(u->run.journal, u->run.origin, mine->notification.key))
     return IGT_UNFINISHED_RUNNING;
   if (found != IGT_OK && !(is_unchanged(mine) && has_all_parts(u, mine)))
     return IGT_UNFINISHED_GONE;
@@ -183,7 +183,7 @@ static igt_unfinished_state state_of(const igt_uploads *u, const upload *mine, i
 }
 
 static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
-  igt_error *own = &mine->told.error;
+  igt_error *own = &mine->notification.error;
   unsigned marker = 0;
   bool more = true;
   igt_status status = IGT_OK;
@@ -192,13 +192,13 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
     status = list_page(u, mine, &marker, &more, own);
   if (status == IGT_OK || strcmp(own->code, "NoSuchUpload") == 0) {
     *own = (igt_error)IGT_ERROR_INIT;
-    mine->told.state = state_of(u, mine, status);
+    mine->notification.state = state_of(u, mine, status);
     return IGT_OK;
   }
-  if (igt__journal_upload_is_held(u->run.journal, u->run.origin, mine->told.key))
-    mine->told.state = IGT_UNFINISHED_RUNNING;
+  if (igt__journal_upload_is_held(u->run.journal, u->run.origin, mine->notification.key))
+    mine->notification.state = IGT_UNFINISHED_RUNNING;
   igt__error_prefix(own, "the store could not be asked for the upload of '%s'",
-                    mine->told.local_path);
+                    mine->notification.local_path);
   if (status != IGT_E_CANCELLED && !igt__status_is_fatal(status))
     return IGT_OK; /* told with the upload */
   if (err)
@@ -238,7 +238,7 @@ static igt_status fill(igt_uploads *u, const igt_uploads_options *options, igt_e
     status = check_project(u, err);
   if (status == IGT_OK)
     status = igt__journal_each_upload(u->run.journal, u->run.origin, take, u, err);
-  if (status == IGT_OK && (!u->whole || !make_grants(u)))
+  if (status == IGT_OK && (!u->whole || !make_providers(u)))
     status = igt__fail_memory(err);
   for (size_t i = 0; i < u->count && status == IGT_OK; i++)
     status = ask_store(u, &u->v[i], err);
@@ -279,14 +279,14 @@ size_t igt_uploads_count(const igt_uploads *uploads) {
 }
 
 const igt_unfinished *igt_uploads_get(const igt_uploads *uploads, size_t i) {
-  return i < uploads->count ? &uploads->v[i].told : NULL;
+  return i < uploads->count ? &uploads->v[i].notification : NULL;
 }
 
 void igt_uploads_close(igt_uploads *uploads) {
   if (!uploads)
     return;
   for (size_t i = 0; i < uploads->count; i++)
-    igt__s3_grant_unref(uploads->v[i].grant);
+    igt__s3_provider_unref(uploads->v[i].provider);
   igt__run_finish(&uploads->run);
   igt__arena_free(uploads->arena);
   igt__free(uploads->v);
@@ -299,27 +299,27 @@ void igt_uploads_close(igt_uploads *uploads) {
 static bool is_still_known(igt_uploads *u, const upload *mine) {
   igt__journal_upload now;
 
-  return igt__journal_find_upload(u->run.journal, u->run.origin, mine->told.key, NULL, &now) &&
-         strcmp(now.upload_id, mine->told.upload_id) == 0;
+  return igt__journal_find_upload(u->run.journal, u->run.origin, mine->notification.key, NULL, &now) &&
+         strcmp(now.upload_id, mine->notification.upload_id) == 0;
 }
 
 static igt_status end_held(igt_uploads *u, upload *mine, igt_error *err) {
   igt__upload_end end = {.run = &u->run,
-                         .grant = mine->grant,
-                         .key = mine->told.key,
+                         .provider = mine->provider,
+                         .key = mine->notification.key,
                          .prefix_len = mine->prefix_len,
-                         .upload_id = mine->told.upload_id};
+                         .upload_id = mine->notification.upload_id};
   igt_status status;
 
   if (!is_still_known(u, mine)) {
-    mine->told.state = IGT_UNFINISHED_GONE;
+    mine->notification.state = IGT_UNFINISHED_GONE;
     return IGT_OK;
   }
   status = igt__upload_abort(&end, err);
   if (status != IGT_OK)
     return status;
-  mine->told.state = IGT_UNFINISHED_ENDED;
-  igt__journal_drop_upload(u->run.journal, u->run.origin, mine->told.key, mine->told.upload_id);
+  mine->notification.state = IGT_UNFINISHED_ENDED;
+  igt__journal_drop_upload(u->run.journal, u->run.origin, mine->notification.key, mine->notification.upload_id);
   return igt__journal_flush(u->run.journal, err);
 }
 
@@ -331,16 +331,16 @@ igt_status igt_uploads_abort(igt_uploads *uploads, size_t i, igt_error *err) {
 
   if (!mine)
     return igt__fail(err, IGT_E_INVALID, "there are only %zu uploads", uploads->count);
-  if (igt__journal_hold_upload(run->journal, run->origin, mine->told.key, true)) {
+  if (igt__journal_hold_upload(run->journal, run->origin, mine->notification.key, true)) {
     status = end_held(uploads, mine, &own);
-    igt__journal_release_upload(run->journal, run->origin, mine->told.key);
+    igt__journal_release_upload(run->journal, run->origin, mine->notification.key);
   } else {
-    mine->told.state = IGT_UNFINISHED_RUNNING;
+    mine->notification.state = IGT_UNFINISHED_RUNNING;
     status = igt__fail(&own, IGT_E_LOCKED, "a program is at it: it goes on, or end that first");
   }
   if (status != IGT_OK)
-    igt__error_prefix(&own, "the upload of '%s' was not ended", mine->told.local_path);
-  mine->told.error = own;
+    igt__error_prefix(&own, "the upload of '%s' was not ended", mine->notification.local_path);
+  mine->notification.error = own;
   if (err && status != IGT_OK)
     *err = own;
   return status;

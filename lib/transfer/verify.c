@@ -21,7 +21,7 @@ typedef struct institute_run {
 
 static void fail_study(igt__verify *v, const igt_institute *institute, const char *study,
                        const igt_error *err) {
-  igt_item item = {.kind = IGT_ITEM_STUDY,
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                    .result = IGT_RESULT_FAILED,
                    .institute = igt__text_of(&institute->name),
                    .study = study,
@@ -34,7 +34,7 @@ static void fail_study(igt__verify *v, const igt_institute *institute, const cha
 
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
   const institute_run *ir = payload;
-  igt_item item = {.kind = IGT_ITEM_OTHER,
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                    .result = IGT_RESULT_IGNORED,
                    .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
                    .path = path,
@@ -204,7 +204,7 @@ static const char *folder_named(const igt__verify *v, const igt__folders *list,
   return found;
 }
 
-static void tell_unknown(igt__verify *v, const igt__folders *folders, bool *project_files) {
+static void report_unknown(igt__verify *v, const igt__folders *folders, bool *project_files) {
   size_t files;
 
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->run); i++) {
@@ -232,7 +232,7 @@ static igt_status verify_all(igt__verify *v, igt_error *err) {
   if (!v->options->project_files) {
     status = folders_below(&none, "", &folders, err);
     if (status == IGT_OK)
-      tell_unknown(v, &folders, &project_files);
+      report_unknown(v, &folders, &project_files);
     for (size_t i = 0; i < list->count && status == IGT_OK; i++)
       if (list->v[i] && igt__found_selects(&v->found, list->v[i]) && !igt__run_stopping(&v->run))
         verify_institute(v, list->v[i], folder_named(v, &folders, list->v[i]));
@@ -315,12 +315,12 @@ igt_status igt_verify(igt_client *client, const igt_verify_options *options,
     return igt__fail_memory(err);
   v->options = options;
   status = igt__run_init(&v->run, client, &options->transfer, callbacks, err);
-  igt__room_init(&v->room, &v->run);
+  igt__semaphore_init(&v->room, &v->run);
   if (status == IGT_OK)
     status = run(v, summary, err);
   igt__pool_free(v->readers);
   igt__run_finish(&v->run);
-  igt__room_finish(&v->room);
+  igt__semaphore_finish(&v->room);
   igt__found_free(&v->found);
   igt__root_close(v->root);
   igt__free(v);

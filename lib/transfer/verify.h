@@ -13,7 +13,7 @@ typedef struct igt__verify {
   const igt_verify_options *options;
   igt__found found;
   igt__root *root;
-  igt__room room;
+  igt__semaphore room;
   igt__pool *readers;
 } igt__verify;
 

@@ -24,14 +24,14 @@ typedef struct plan {
   const char *list; /* which list of the answer */
   char *content;    /* folder of its files, below the root */
   bool whole;       /* a study.json may lie in it */
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
 } plan;
 
 /* ---- one file that needs no reading ---- */
 
 static void tell(plan *p, const char *name, const char *local, const igt__remote *r,
                  igt_result result, const char *text, const igt_error *err) {
-  igt_item item = {
+  igt_transfer_item item = {
       .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
   char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
 
@@ -58,7 +58,7 @@ static void note_folders(plan *p, const char *name) {
 }
 
 /* A file that is not here. */
-static void tell_missing(plan *p, const char *name, const igt__remote *r) {
+static void report_missing(plan *p, const char *name, const igt__remote *r) {
   if (!r->completed) {
     pthread_mutex_lock(&p->v->run.lock);
     p->v->run.summary.files_incomplete++;
@@ -115,7 +115,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (!igt__remotes_add(p->files, name, &r))
     return IGT_E_NO_MEMORY;
   if (!p->folder && r.wanted && igt__remotes_see(p->files, name))
-    tell_missing(p, name, &r);
+    report_missing(p, name, &r);
   return IGT_OK;
 }
 
@@ -128,7 +128,7 @@ static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
   if (igt__run_stopping(&p->v->run))
     return IGT_E_CANCELLED;
   if (take_remote(p, list, file, &name, &r) && igt__remotes_see(p->files, name))
-    tell_missing(p, name, &r);
+    report_missing(p, name, &r);
   return IGT_OK;
 }
 
@@ -156,7 +156,7 @@ static igt_status list_files(plan *p, size_t category,
 static void compare(plan *p, const igt__walk_entry *e, const char *name, const char *local,
                     const igt__remote *r) {
   igt__compare_file file = {.group = p->group,
-                            .grant = p->grant,
+                            .provider = p->provider,
                             .readers = p->v->readers,
                             .root = p->v->root,
                             .path = local,
@@ -188,7 +188,7 @@ static void take_file(plan *p, const igt__walk_entry *e, const char *name, const
 
 static bool leave_clutter(plan *p, const igt__walk_entry *e, const char *local) {
   char *path = igt__path_join(igt__root_path(p->v->root), local);
-  igt_item item = {
+  igt_transfer_item item = {
       .kind = IGT_ITEM_FILE, .path = e->path, .local_path = path, .size = (uint64_t)e->st.st_size};
   bool left = igt__leave_clutter(&p->v->run, e->path, &item);
 
@@ -304,16 +304,16 @@ static igt_status begin_category(plan *p, size_t category, igt_error *err) {
   const char *below = *p->group->study ? igt__categories[category].prefix : "";
   igt__buf text;
 
-  igt__s3_grant_unref(p->grant);
+  igt__s3_provider_unref(p->provider);
   igt__remotes_free(p->files);
   p->list = igt__categories[category].folder;
   p->own_folders = false;
   igt__buf_init(&text, 64 * 1024);
   igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
   p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->held);
-  p->grant = text.failed ? NULL : igt__run_grant(&p->v->run, "GET", text.data);
+  p->provider = text.failed ? NULL : igt__run_provider(&p->v->run, "GET", text.data);
   igt__buf_finish(&text);
-  return p->files && p->grant ? IGT_OK : igt__fail_memory(err);
+  return p->files && p->provider ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status verify_category(plan *p, size_t category, bool several, igt_error *err) {
@@ -418,7 +418,7 @@ static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
 
 static void plan_free(plan *p) {
   igt__remotes_free(p->files);
-  igt__s3_grant_unref(p->grant);
+  igt__s3_provider_unref(p->provider);
   igt__free(p->folder);
   igt__free(p->content);
   igt__free(p);
@@ -450,8 +450,8 @@ static void plan_task(void *arg) {
   igt__run_task_end(run);
 }
 
-static void leave_room(igt__group *group) {
-  igt__room_leave(&((igt__verify *)group->owner)->room);
+static void release_slot(igt__group *group) {
+  igt__semaphore_release(&((igt__verify *)group->owner)->room);
 }
 
 igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
@@ -459,7 +459,7 @@ igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, con
                              igt_error *err) {
   plan *p;
 
-  if (!igt__room_enter(&v->room))
+  if (!igt__semaphore_acquire(&v->room))
     return IGT_E_CANCELLED;
   p = igt__calloc(1, sizeof *p);
   if (p) {
@@ -475,11 +475,11 @@ igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, con
   if (!p || !p->group) {
     if (p)
       plan_free(p);
-    igt__room_leave(&v->room);
+    igt__semaphore_release(&v->room);
     return igt__fail_memory(err);
   }
   p->group->owner = v;
-  p->group->on_settled = leave_room;
+  p->group->on_settled = release_slot;
   igt__run_task_begin(&v->run);
   igt__pool_add(v->run.producers, plan_task, p);
   return IGT_OK;

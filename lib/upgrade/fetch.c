@@ -79,7 +79,7 @@ igt_status igt__release_redirect(const igt__release_page *page, const char *from
 static igt_status on_headers(igt__http_request *req, igt_error *err) {
   const exchange *x = req->payload;
 
-  if (is_redirect(req->http_status) && igt__http_answer_header(req, "Location", 0))
+  if (is_redirect(req->http_status) && igt__http_response_header(req, "Location", 0))
     return IGT_OK;
   if (!x->sink)
     return igt__fail(err, IGT_E_PROTOCOL,
@@ -112,7 +112,7 @@ static igt_status on_data(igt__http_request *req, const char *data, size_t n, ig
   igt__asset_sink *sink = x->sink;
 
   if (!sink || is_redirect(req->http_status)) { /* a page for people */
-    if (n <= IGT__MAX_RELEASE_PAGE - req->answer.len && igt__buf_append(&req->answer, data, n))
+    if (n <= IGT__MAX_RELEASE_PAGE - req->response.len && igt__buf_append(&req->response, data, n))
       return IGT_OK;
     return igt__fail(err, IGT_E_LIMIT, "%s: too long an answer", x->url);
   }
@@ -129,7 +129,7 @@ static igt_status on_data(igt__http_request *req, const char *data, size_t n, ig
 static igt_status on_restart(igt__http_request *req, igt_error *err) {
   igt__asset_sink *sink = ((const exchange *)req->payload)->sink;
 
-  igt__buf_clear(&req->answer);
+  igt__buf_clear(&req->response);
   if (!sink)
     return IGT_OK;
   sink->size = 0;
@@ -153,7 +153,7 @@ static igt_status get(const igt__release_page *page, const char *url, igt__asset
 
   igt__buf_clear(location);
   req.operation = sink ? "release asset" : "latest release";
-  req.idempotent = req.redirects_are_answers = true;
+  req.idempotent = req.redirects_are_responses = true;
   req.cancel = page->cancel;
   req.payload = &x;
   req.on_headers = on_headers;
@@ -164,7 +164,7 @@ static igt_status get(const igt__release_page *page, const char *url, igt__asset
   if (status == IGT_OK)
     status = igt__http_perform(page->http, &req, err);
   if (status == IGT_OK && is_redirect(req.http_status)) {
-    found = igt__http_answer_header(&req, "Location", 0);
+    found = igt__http_response_header(&req, "Location", 0);
     if (!igt__buf_puts(location, found ? found : ""))
       status = igt__fail_memory(err);
   }

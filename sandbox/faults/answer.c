@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "faults/internal.h"
 
-#define MAX_ANSWER (64u * 1024 * 1024)
+#define MAX_RESPONSE (64u * 1024 * 1024)
 
 static const struct {
   int status;
@@ -48,14 +48,14 @@ static bool wants_close(const connection *c) {
 }
 
 /* headers: whole lines, or "". */
-static ending send_answer(connection *c, int status, const char *type, const char *headers,
+static ending send_response(connection *c, int status, const char *type, const char *headers,
                           const igt__buf *text) {
   char date[40];
   igt__buf out;
   bool good;
 
   igt__time_format_http(igt__wall_seconds(), date, sizeof date);
-  igt__buf_init(&out, MAX_ANSWER);
+  igt__buf_init(&out, MAX_RESPONSE);
   igt__buf_printf(&out,
                   "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: igtcloud-sandbox\r\n"
                   "Content-Type: %s\r\nContent-Length: %zu\r\n%s%s\r\n",
@@ -71,11 +71,11 @@ static ending send_answer(connection *c, int status, const char *type, const cha
   return good && !wants_close(c) ? END_KEEP : END_CLOSE;
 }
 
-ending answer_json(connection *c, int status, const igt__json *doc, const char *error) {
+ending response_json(connection *c, int status, const igt__json *doc, const char *error) {
   igt__buf text;
   ending end;
 
-  igt__buf_init(&text, MAX_ANSWER);
+  igt__buf_init(&text, MAX_RESPONSE);
   if (doc) {
     igt__json_write(&text, doc, IGT__JSON_COMPACT);
   } else if (error) {
@@ -84,7 +84,7 @@ ending answer_json(connection *c, int status, const igt__json *doc, const char *
     igt__json_write(&text, message, IGT__JSON_COMPACT);
     igt__json_free(message);
   }
-  end = send_answer(c, status, "application/json", "", &text);
+  end = send_response(c, status, "application/json", "", &text);
   igt__buf_finish(&text);
   return end;
 }
@@ -125,7 +125,7 @@ static void write_headers(igt__buf *headers, const connection *c) {
     igt__buf_printf(headers, "x-amz-request-id: FAULT%011zu\r\n", c->entry);
 }
 
-ending answer_fault(connection *c) {
+ending response_fault(connection *c) {
   const fault *f = &c->fault;
   int status = f->status ? f->status : made[f->kind].status;
   const char *type, *sentence = made[f->kind].sentence;
@@ -142,7 +142,7 @@ ending answer_fault(connection *c) {
   write_headers(&headers, c);
   type = made[f->kind].code ? write_error(&text, c, made[f->kind].code, sentence)
                             : write_page(&text, sentence);
-  end = send_answer(c, status, type, headers.data, &text);
+  end = send_response(c, status, type, headers.data, &text);
   igt__buf_finish(&text);
   igt__buf_finish(&headers);
   return expects ? END_CLOSE : end;

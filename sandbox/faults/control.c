@@ -28,16 +28,16 @@ static ending add_faults(connection *c, const igt__buf *text) {
 
   /* A page of a browser can't send this type to another origin without asking first. */
   if (!head_has(&c->request, "Content-Type", "application/json"))
-    return answer_json(c, 415, NULL, "The body must be application/json");
+    return response_json(c, 415, NULL, "The body must be application/json");
   if (igt__json_parse(text->data, text->len, "the body", &list, &err) != IGT_OK)
-    return answer_json(c, 400, NULL, err.text);
+    return response_json(c, 400, NULL, err.text);
   good = fault_plan_add(c->front->plan, list, error, sizeof error);
   igt__json_free(list);
-  return good ? answer_json(c, 204, NULL, NULL) : answer_json(c, 400, NULL, error);
+  return good ? response_json(c, 204, NULL, NULL) : response_json(c, 400, NULL, error);
 }
 
 static ending list(connection *c, igt__json *doc) {
-  ending end = answer_json(c, doc ? 200 : 500, doc, "out of memory");
+  ending end = response_json(c, doc ? 200 : 500, doc, "out of memory");
 
   igt__json_free(doc);
   return end;
@@ -51,7 +51,7 @@ ending control_run(connection *c) {
 
   igt__buf_init(&text, MAX_PLAN);
   if (!read_body(c, &text)) {
-    end = answer_json(c, 413, NULL, "The body is too large");
+    end = response_json(c, 413, NULL, "The body is too large");
   } else if (strcmp(method, "POST") == 0 && faults) {
     end = add_faults(c, &text);
   } else if (strcmp(method, "GET") == 0) {
@@ -61,9 +61,9 @@ ending control_run(connection *c) {
       fault_plan_clear(c->front->plan);
     else
       request_log_clear(c->front->log);
-    end = answer_json(c, 204, NULL, NULL);
+    end = response_json(c, 204, NULL, NULL);
   } else {
-    end = answer_json(c, 405, NULL, "Not allowed here");
+    end = response_json(c, 405, NULL, "Not allowed here");
   }
   igt__buf_finish(&text);
   return end;

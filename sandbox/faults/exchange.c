@@ -97,19 +97,19 @@ static relayed relay_request_body(connection *c) {
 
 /* The cloud's answer to "Expect: 100-continue". False: it is the final one, without the body. */
 static bool is_let_go_on(connection *c) {
-  if (!head_read_answer(&c->cloud, &c->answer))
+  if (!head_read_response(&c->cloud, &c->response))
     return false;
-  return c->answer.status == 100 &&
-         wire_send(c->client.fd, c->answer.text.data, c->answer.text.len);
+  return c->response.status == 100 &&
+         wire_send(c->client.fd, c->response.text.data, c->response.text.len);
 }
 
 /* *answered: the head of the answer is there already. */
-static relayed relay_request(connection *c, bool *answered) {
-  *answered = false;
+static relayed relay_request(connection *c, bool *responded) {
+  *responded = false;
   if (!connect_cloud(c) || !wire_send(c->cloud.fd, c->request.text.data, c->request.text.len))
     return CLOUD_BROKE;
   if (head_has(&c->request, "Expect", "100-continue") && !is_let_go_on(c)) {
-    *answered = c->answer.status >= 200;
+    *responded = c->response.status >= 200;
     return CLOUD_BROKE;
   }
   return relay_request_body(c);
@@ -130,45 +130,45 @@ static bool find_checksum(void *payload, const char *name) {
 }
 
 /* A right one by its form: base64 of zeros, as long as the old. */
-static void spoil_checksum(head *answer) {
+static void spoil_checksum(head *response) {
   char name[64] = "x-amz-checksum-sha256", value[128] = "";
   size_t n;
 
-  head_each(answer, find_checksum, name);
-  if (!head_get(answer, name, value, sizeof value))
+  head_each(response, find_checksum, name);
+  if (!head_get(response, name, value, sizeof value))
     snprintf(value, sizeof value, "%.43s=", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
   n = strcspn(value, "=-");
   memset(value, 'A', n);
-  head_set(answer, name, value);
+  head_set(response, name, value);
 }
 
-static void take_checksums_out(head *answer) {
+static void take_checksums_out(head *response) {
   char name[64] = "";
 
-  for (head_each(answer, find_checksum, name); *name; head_each(answer, find_checksum, name)) {
-    head_set(answer, name, NULL);
+  for (head_each(response, find_checksum, name); *name; head_each(response, find_checksum, name)) {
+    head_set(response, name, NULL);
     *name = '\0';
   }
-  head_set(answer, "x-amz-checksum-type", NULL);
+  head_set(response, "x-amz-checksum-type", NULL);
 }
 
 static ending spoil_head(connection *c) {
   switch ((int)c->fault.kind) {
-  case FAULT_LOST_ANSWER:
+  case FAULT_LOST_RESPONSE:
     return END_RESET;
   case FAULT_SILENCE:
     return c->fault.at >= 0 || exchange_pause(c, c->fault.seconds) ? END_KEEP : END_CLOSE;
   case FAULT_RESET_IN_HEADERS:
-    wire_send(c->client.fd, c->answer.text.data, c->answer.text.len / 2);
+    wire_send(c->client.fd, c->response.text.data, c->response.text.len / 2);
     return END_RESET;
   case FAULT_WRONG_ETAG:
-    head_set(&c->answer, "ETag", "\"00000000000000000000000000000000\"");
+    head_set(&c->response, "ETag", "\"00000000000000000000000000000000\"");
     return END_KEEP;
   case FAULT_WRONG_CHECKSUM:
-    spoil_checksum(&c->answer);
+    spoil_checksum(&c->response);
     return END_KEEP;
   case FAULT_NO_CHECKSUM:
-    take_checksums_out(&c->answer);
+    take_checksums_out(&c->response);
     return END_KEEP;
   default:
     return END_KEEP;
@@ -238,7 +238,7 @@ static ending send_more(connection *c) {
   return END_CLOSE;
 }
 
-static ending relay_answer_body(connection *c, body *from) {
+static ending relay_response_body(connection *c, body *from) {
   int64_t cut = cut_at(c, from);
   char piece[PIECE];
   int64_t n;
@@ -259,40 +259,40 @@ static ending relay_answer_body(connection *c, body *from) {
 
 static bool is_over(const connection *c) {
   return head_has(&c->request, "Connection", "close") ||
-         head_has(&c->answer, "Connection", "close");
+         head_has(&c->response, "Connection", "close");
 }
 
-static ending relay_answer(connection *c, bool head_is_there) {
+static ending relay_response(connection *c, bool head_is_there) {
   body from;
   ending end;
 
-  while (!head_is_there || c->answer.status < 200) {
-    if (!head_read_answer(&c->cloud, &c->answer))
+  while (!head_is_there || c->response.status < 200) {
+    if (!head_read_response(&c->cloud, &c->response))
       return END_RESET;
     head_is_there = true;
   }
-  from = body_of_answer(&c->cloud, &c->answer, c->request.method);
+  from = body_of_response(&c->cloud, &c->response, c->request.method);
   end = spoil_head(c);
   if (end != END_KEEP)
     return end;
-  c->status = c->answer.status;
-  if (!wire_send(c->client.fd, c->answer.text.data, c->answer.text.len))
+  c->status = c->response.status;
+  if (!wire_send(c->client.fd, c->response.text.data, c->response.text.len))
     return END_CLOSE;
-  end = relay_answer_body(c, &from);
+  end = relay_response_body(c, &from);
   return end == END_KEEP && is_over(c) ? END_CLOSE : end;
 }
 
 static ending relay(connection *c) {
-  bool answered = false;
+  bool responded = false;
 
   if (c->fault.kind == FAULT_REPLACE)
     replace_object(c->front->server, c->request.path);
-  switch (relay_request(c, &answered)) {
+  switch (relay_request(c, &responded)) {
   case RELAYED:
-    return relay_answer(c, false);
+    return relay_response(c, false);
   case CLOUD_BROKE: /* it may have answered before the body's end */
     if (c->cloud.fd >= 0)
-      relay_answer(c, answered);
+      relay_response(c, responded);
     return c->status ? END_CLOSE : END_RESET;
   case CLIENT_BROKE:
     return END_CLOSE;
@@ -326,8 +326,8 @@ ending exchange_run(connection *c) {
   fault_plan_take(front->plan, c->request.method, c->request.path, c->request.query,
                   request_log_in_flight(front->log), &c->fault);
   request_log_strike(front->log, c->entry, c->fault.kind);
-  if (c->fault.kind != FAULT_NONE && fault_stage_of(c->fault.kind) == FAULT_AT_ANSWER)
-    end = answer_fault(c);
+  if (c->fault.kind != FAULT_NONE && fault_stage_of(c->fault.kind) == FAULT_AT_RESPONSE)
+    end = response_fault(c);
   else if (fault_stage_of(c->fault.kind) == FAULT_AT_BEFORE)
     end = strike_before(c);
   else

@@ -93,7 +93,7 @@ static void end_connection(connection *c, ending end) {
   wire_close(&c->client);
   wire_close(&c->cloud);
   head_finish(&c->request);
-  head_finish(&c->answer);
+  head_finish(&c->response);
   igt__free(c);
   pthread_mutex_lock(&front->lock);
   front->connection_count--;
@@ -137,7 +137,7 @@ static void accept_one(sbx_front *front) {
   wire_init(&c->client, fd);
   wire_init(&c->cloud, -1);
   head_init(&c->request);
-  head_init(&c->answer);
+  head_init(&c->response);
   pthread_mutex_lock(&front->lock);
   link_locked(front, c);
   pthread_mutex_unlock(&front->lock);

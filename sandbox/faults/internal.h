@@ -12,26 +12,26 @@
 /* Every kind of fault: how it works, and for answers that are made here their status, S3's code and
  * a sentence. In the words of docs/sandbox.md, which has a row for each. */
 #define FAULTS(X)                                                                                  \
-  X(INTERNAL_ERROR, "internal-error", ANSWER, 500, "InternalError", "It broke; try again")         \
-  X(BAD_GATEWAY, "bad-gateway", ANSWER, 502, NULL, "Bad Gateway")                                  \
-  X(UNAVAILABLE, "unavailable", ANSWER, 503, "ServiceUnavailable", "Come back later")              \
-  X(SLOW_DOWN, "slow-down", ANSWER, 503, "SlowDown", "Please reduce your request rate")            \
-  X(GATEWAY_TIMEOUT, "gateway-timeout", ANSWER, 504, NULL, "Gateway Timeout")                      \
-  X(TOO_MANY, "too-many", ANSWER, 429, "TooManyRequests", "Too many requests")                     \
-  X(UNAUTHORIZED, "unauthorized", ANSWER, 401, "AccessDenied", "The token is not valid any more")  \
-  X(FORBIDDEN, "forbidden", ANSWER, 403, "AccessDenied", "Access Denied")                          \
-  X(EXPIRED_TOKEN, "expired-token", ANSWER, 403, "ExpiredToken", "The token has expired")          \
-  X(TOO_SKEWED, "too-skewed", ANSWER, 403, "RequestTimeTooSkewed", "The clocks differ too much")   \
-  X(COMPLETE_ERROR, "complete-error", ANSWER, 200, "InternalError", "It broke; try again")         \
-  X(REDIRECT, "redirect", ANSWER, 307, NULL, "Temporary Redirect")                                 \
-  X(PROXY_PAGE, "proxy-page", ANSWER, 200, NULL, "Sign in to the network")                         \
-  X(PROXY_LOGIN, "proxy-login", ANSWER, 407, NULL, "Proxy Authentication Required")                \
+  X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "It broke; try again")         \
+  X(BAD_GATEWAY, "bad-gateway", RESPONSE, 502, NULL, "Bad Gateway")                                  \
+  X(UNAVAILABLE, "unavailable", RESPONSE, 503, "ServiceUnavailable", "Come back later")              \
+  X(SLOW_DOWN, "slow-down", RESPONSE, 503, "SlowDown", "Please reduce your request rate")            \
+  X(GATEWAY_TIMEOUT, "gateway-timeout", RESPONSE, 504, NULL, "Gateway Timeout")                      \
+  X(TOO_MANY, "too-many", RESPONSE, 429, "TooManyRequests", "Too many requests")                     \
+  X(UNAUTHORIZED, "unauthorized", RESPONSE, 401, "AccessDenied", "The token is not valid any more")  \
+  X(FORBIDDEN, "forbidden", RESPONSE, 403, "AccessDenied", "Access Denied")                          \
+  X(EXPIRED_TOKEN, "expired-token", RESPONSE, 403, "ExpiredToken", "The token has expired")          \
+  X(TOO_SKEWED, "too-skewed", RESPONSE, 403, "RequestTimeTooSkewed", "The clocks differ too much")   \
+  X(COMPLETE_ERROR, "complete-error", RESPONSE, 200, "InternalError", "It broke; try again")         \
+  X(REDIRECT, "redirect", RESPONSE, 307, NULL, "Temporary Redirect")                                 \
+  X(PROXY_PAGE, "proxy-page", RESPONSE, 200, NULL, "Sign in to the network")                         \
+  X(PROXY_LOGIN, "proxy-login", RESPONSE, 407, NULL, "Proxy Authentication Required")                \
   X(REFUSE, "refuse", BEFORE, 0, NULL, NULL)                                                       \
   X(RESET, "reset", BEFORE, 0, NULL, NULL)                                                         \
   X(RESET_IN_REQUEST, "reset-in-request", REQUEST, 0, NULL, NULL)                                  \
   X(FLIP_IN_REQUEST, "flip-in-request", REQUEST, 0, NULL, NULL)                                    \
   X(REPLACE, "replace", REQUEST, 0, NULL, NULL)                                                    \
-  X(LOST_ANSWER, "lost-answer", HEAD, 0, NULL, NULL)                                               \
+  X(LOST_RESPONSE, "lost-answer", HEAD, 0, NULL, NULL)                                               \
   X(RESET_IN_HEADERS, "reset-in-headers", HEAD, 0, NULL, NULL)                                     \
   X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
   X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \
@@ -52,7 +52,7 @@ typedef enum fault_kind {
 
 /* Where on the way of a request a fault strikes. */
 typedef enum fault_stage {
-  FAULT_AT_ANSWER,  /* an answer is made here, the cloud hears nothing */
+  FAULT_AT_RESPONSE,  /* an answer is made here, the cloud hears nothing */
   FAULT_AT_BEFORE,  /* no answer, the cloud hears nothing */
   FAULT_AT_REQUEST, /* before the cloud or on the way to it */
   FAULT_AT_HEAD,    /* the cloud's answer, up to its body */
@@ -136,7 +136,7 @@ typedef struct connection {
   uint64_t number;
   wire client, cloud; /* cloud.fd -1: not connected */
   bool idle;          /* guarded by the front's lock: between two requests */
-  head request, answer;
+  head request, response;
   fault fault;
   size_t entry;
   int status;
@@ -161,9 +161,9 @@ bool exchange_drain(connection *c, body *from);
 /* ---- answer.c ---- */
 
 /* Answers the request in c in place of the cloud. */
-ending answer_fault(connection *c);
+ending response_fault(connection *c);
 /* An answer of the sandbox itself. */
-ending answer_json(connection *c, int status, const igt__json *doc, const char *error);
+ending response_json(connection *c, int status, const igt__json *doc, const char *error);
 
 /* ---- control.c ---- */
 

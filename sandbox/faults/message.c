@@ -134,7 +134,7 @@ bool head_read_request(wire *from, head *h) {
   return read_text(from, h) && split_request(h);
 }
 
-bool head_read_answer(wire *from, head *h) {
+bool head_read_response(wire *from, head *h) {
   if (!read_text(from, h) || !igt__str_starts(h->text.data, "HTTP/1.") || h->text.len < 16)
     return false;
   h->status = atoi(h->text.data + 9);
@@ -240,10 +240,10 @@ body body_of_request(wire *from, const head *request) {
   return body_of(from, request, BODY_NONE);
 }
 
-body body_of_answer(wire *from, const head *answer, const char *method) {
-  bool none = strcmp(method, "HEAD") == 0 || answer->status == 204 || answer->status == 304;
+body body_of_response(wire *from, const head *response, const char *method) {
+  bool none = strcmp(method, "HEAD") == 0 || response->status == 204 || response->status == 304;
 
-  return none ? (body){.from = from, .ended = true} : body_of(from, answer, BODY_TO_END);
+  return none ? (body){.from = from, .ended = true} : body_of(from, response, BODY_TO_END);
 }
 
 static bool read_line(wire *from, char *out, size_t cap) {

@@ -37,7 +37,7 @@ void head_init(head *h);
 void head_finish(head *h);
 /* False: the connection ended, or what came is not HTTP. */
 bool head_read_request(wire *from, head *h);
-bool head_read_answer(wire *from, head *h);
+bool head_read_response(wire *from, head *h);
 /* The value of a header into out; false: absent or too long. */
 bool head_get(const head *h, const char *name, char *out, size_t cap);
 bool head_has(const head *h, const char *name, const char *value); /* without case */
@@ -56,7 +56,7 @@ typedef struct body {
 } body;
 
 body body_of_request(wire *from, const head *request);
-body body_of_answer(wire *from, const head *answer, const char *method);
+body body_of_response(wire *from, const head *response, const char *method);
 /* Bytes of the body, 0 at its end, -1 when it broke off. */
 int64_t body_read(body *b, char *out, size_t cap);
 /* Sends a piece in a framing; n 0 is the end. */

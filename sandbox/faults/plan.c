@@ -12,7 +12,7 @@
 static const struct {
   const char *name;
   fault_stage stage;
-} kinds[] = {[FAULT_NONE] = {NULL, FAULT_AT_ANSWER},
+} kinds[] = {[FAULT_NONE] = {NULL, FAULT_AT_RESPONSE},
 #define X(name, text, stage, status, code, sentence) [FAULT_##name] = {text, FAULT_AT_##stage},
              FAULTS(X)
 #undef X

@@ -48,7 +48,7 @@ static void import(rest_call *call, bool is_prefix) {
   else if (result == REST_IMPORT_FAILED)
     rest_fail(call, 500, "The import could not be stored");
   else
-    rest_answer(call, 200, igt__json_new_object());
+    rest_respond(call, 200, igt__json_new_object());
   igt__buf_finish(&key);
   igt__json_free(institute);
 }
@@ -67,7 +67,7 @@ void rest_imports_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
   igt__json *list = institute ? rest_dicom_left(call->server, institute) : NULL;
   if (list)
-    rest_answer(call, 200, list);
+    rest_respond(call, 200, list);
   else if (institute)
     rest_fail(call, 500, "out of memory");
   igt__json_free(institute);

@@ -60,7 +60,7 @@ void rest_ai_connections(rest_call *call) {
   igt__json_set_str(connection, "name", CONNECTION);
   igt__json_set_str(connection, "url", url);
   igt__json_push(list, connection);
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 void rest_ai_projects(rest_call *call) {
@@ -71,7 +71,7 @@ void rest_ai_projects(rest_call *call) {
   project = resource(PROJECT, "Vessels", "Models of vessels");
   igt__json_set_int(project, "createDate", CREATED);
   igt__json_push(list, project);
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 /* ---- synchronising ---- */
@@ -89,13 +89,13 @@ void rest_ai_sync_get(rest_call *call) {
     igt__json_set_int(collection, "createDate", CREATED);
     igt__json_push(list, collection);
   }
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 /* The task runs until AI Suite reports its end with the callback's token. */
 void rest_ai_sync_post(rest_call *call) {
   char token[40], callback[TOKEN_CHARS + 1];
-  igt__json *answer;
+  igt__json *response;
   if (!project_ok(call) || !ours_ok(call))
     return;
   if (!rest_task_new(call, "aisuite", "running", NULL, token) ||
@@ -104,10 +104,10 @@ void rest_ai_sync_post(rest_call *call) {
     rest_fail(call, 500, "The task could not be stored");
     return;
   }
-  answer = igt__json_new_object();
-  igt__json_set_str(answer, "token", token);
-  igt__json_set_str(answer, "callbackToken", callback);
-  rest_answer(call, 202, answer);
+  response = igt__json_new_object();
+  igt__json_set_str(response, "token", token);
+  igt__json_set_str(response, "callbackToken", callback);
+  rest_respond(call, 202, response);
 }
 
 void rest_ai_task_post(rest_call *call) {
@@ -158,7 +158,7 @@ void rest_ai_collections_get(rest_call *call) {
   }
   for (size_t i = 0; i < 4; i++)
     choice->values[i] = igt__strdup(sbx_query(call->req, link_fields[i][0], 0));
-  rest_answer_docs(call, "ai-link", NULL, link_keep, link_release, choice);
+  rest_respond_docs(call, "ai-link", NULL, link_keep, link_release, choice);
 }
 
 void rest_ai_collections_post(rest_call *call) {
@@ -186,7 +186,7 @@ void rest_ai_collections_post(rest_call *call) {
       igt__json_set_str(link, fields[i].name, value);
   }
   if (rest_store(call, "ai-link", igt__uuid(id) ? id : NULL, NULL, link))
-    rest_answer(call, 200, link);
+    rest_respond(call, 200, link);
   else
     igt__json_free(link);
 }
@@ -231,13 +231,13 @@ void rest_ai_mappings_post(rest_call *call) {
     return;
   mapping = mapping_new(project);
   if (rest_store(call, "ai-mapping", id, id, mapping))
-    rest_answer(call, 200, mapping);
+    rest_respond(call, 200, mapping);
   else
     igt__json_free(mapping);
   igt__json_free(project);
 }
 
-static void answer_mapping(rest_call *call, const char *member) {
+static void response_mapping(rest_call *call, const char *member) {
   const char *id = sbx_query(call->req, "projectId", 0);
   igt__json *mapping;
   if (!id || !*id) {
@@ -248,16 +248,16 @@ static void answer_mapping(rest_call *call, const char *member) {
     return;
   mapping = sbx_doc_get(call->server->store, "ai-mapping", id);
   if (mapping)
-    rest_answer(call, 200, igt__json_copy(igt__json_get(mapping, member)));
+    rest_respond(call, 200, igt__json_copy(igt__json_get(mapping, member)));
   else
-    rest_answer(call, 200, igt__json_new_array()); /* none were made yet */
+    rest_respond(call, 200, igt__json_new_array()); /* none were made yet */
   igt__json_free(mapping);
 }
 
 void rest_ai_mappings_attributes(rest_call *call) {
-  answer_mapping(call, "attributes");
+  response_mapping(call, "attributes");
 }
 
 void rest_ai_mappings_files(rest_call *call) {
-  answer_mapping(call, "files");
+  response_mapping(call, "files");
 }

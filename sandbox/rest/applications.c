@@ -61,16 +61,16 @@ static bool enabled_is(void *payload, const igt__json *doc) {
 void rest_applications_get(rest_call *call) {
   static bool yes = true, no = false;
   if (!sbx_query_has(call->req, "enabled"))
-    rest_answer_docs(call, "application", NULL, NULL, NULL, NULL);
+    rest_respond_docs(call, "application", NULL, NULL, NULL, NULL);
   else
-    rest_answer_docs(call, "application", NULL, enabled_is, NULL,
+    rest_respond_docs(call, "application", NULL, enabled_is, NULL,
                      rest_query_bool(call, "enabled", false) ? &yes : &no);
 }
 
 void rest_applications_post(rest_call *call) {
   igt__json *application = rest_application_new(call->json, 0);
   if (store_numbered(call, "application", application))
-    rest_answer(call, 200, application);
+    rest_respond(call, 200, application);
   else
     igt__json_free(application);
 }
@@ -90,13 +90,13 @@ static bool add_formats(void *payload, const char *id, const char *doc, size_t n
 void rest_application_formats(rest_call *call) {
   igt__json *list = igt__json_new_array();
   sbx_doc_each(call->server->store, "application", NULL, add_formats, list);
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 void rest_application_get(rest_call *call) {
   igt__json *application = rest_find(call, "application", call->args[0], "Application");
   if (application)
-    rest_answer(call, 200, application);
+    rest_respond(call, 200, application);
 }
 
 void rest_application_put(rest_call *call) {
@@ -105,7 +105,7 @@ void rest_application_put(rest_call *call) {
     return;
   application = rest_application_new(call->json, igt__json_int(igt__json_get(old, "id")));
   if (rest_store(call, "application", call->args[0], NULL, application))
-    rest_answer(call, 200, application);
+    rest_respond(call, 200, application);
   else
     igt__json_free(application);
   igt__json_free(old);
@@ -133,7 +133,7 @@ void rest_application_delete(rest_call *call) {
         sbx_doc_delete(call->server->store, "project-application", id);
     }
     sbx_doc_delete(call->server->store, "application", call->args[0]);
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   }
   igt__json_free(ids);
 }
@@ -163,7 +163,7 @@ void rest_project_applications_get(rest_call *call) {
     return;
   h.list = igt__json_new_array();
   sbx_doc_each(call->server->store, "project-application", call->args[0], add_application, &h);
-  rest_answer(call, 200, h.list);
+  rest_respond(call, 200, h.list);
 }
 
 void rest_project_applications_post(rest_call *call) {
@@ -184,7 +184,7 @@ void rest_project_applications_post(rest_call *call) {
   link = igt__json_new_object();
   project_application_id(call->args[0], text, &id);
   if (rest_store(call, "project-application", id.data, call->args[0], link))
-    rest_answer(call, 200, application);
+    rest_respond(call, 200, application);
   else
     igt__json_free(application);
   igt__buf_finish(&id);
@@ -197,7 +197,7 @@ void rest_project_application_delete(rest_call *call) {
     return;
   project_application_id(call->args[0], call->args[1], &id);
   if (sbx_doc_delete(call->server->store, "project-application", id.data))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   else
     rest_fail(call, 404, "The project has no application %.40s", call->args[1]);
   igt__buf_finish(&id);
@@ -206,7 +206,7 @@ void rest_project_application_delete(rest_call *call) {
 /* ---- sites of EPD studies ---- */
 
 void rest_sites_get(rest_call *call) {
-  rest_answer_docs(call, "epd-site", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "epd-site", NULL, NULL, NULL, NULL);
 }
 
 static igt__json *site_new(rest_call *call) {
@@ -232,7 +232,7 @@ void rest_sites_post(rest_call *call) {
 void rest_site_get(rest_call *call) {
   igt__json *site = rest_find(call, "epd-site", call->args[0], "Site");
   if (site)
-    rest_answer(call, 200, site);
+    rest_respond(call, 200, site);
 }
 
 void rest_site_put(rest_call *call) {
@@ -241,7 +241,7 @@ void rest_site_put(rest_call *call) {
   if (site) {
     igt__json_set(site, "id", igt__json_copy(igt__json_get(old, "id")));
     if (rest_store(call, "epd-site", call->args[0], NULL, site)) {
-      rest_answer(call, 200, site);
+      rest_respond(call, 200, site);
       site = NULL;
     }
   }
@@ -253,5 +253,5 @@ void rest_site_delete(rest_call *call) {
   if (!rest_exists(call, "epd-site", call->args[0], "Site"))
     return;
   sbx_doc_delete(call->server->store, "epd-site", call->args[0]);
-  rest_answer_empty(call, 204);
+  rest_respond_empty(call, 204);
 }

@@ -19,7 +19,7 @@ static void login_password(rest_call *call) {
     return;
   }
   if (rest_password_matches(call->server, user, password))
-    rest_session_answer(call, user, false, NULL);
+    rest_session_response(call, user, false, NULL);
   else
     rest_fail(call, 401, "The user name or the password is not right");
 }
@@ -32,7 +32,7 @@ static void login_key(rest_call *call) {
   }
   igt__json *service = rest_assertion_check(call, assertion);
   if (service)
-    rest_session_answer(call, igt__json_get_str(service, "serviceId"), true, NULL);
+    rest_session_response(call, igt__json_get_str(service, "serviceId"), true, NULL);
   igt__json_free(service);
 }
 
@@ -49,21 +49,21 @@ void rest_login(rest_call *call) {
 void rest_login_audience(rest_call *call) {
   char audience[600];
   snprintf(audience, sizeof audience, "%s" REST_AUDIENCE, call->server->base_url);
-  rest_answer(call, 200, igt__json_new_str(audience));
+  rest_respond(call, 200, igt__json_new_str(audience));
 }
 
 void rest_refresh(rest_call *call) {
   if (call->who.is_service)
     rest_fail(call, 400, "A service identity has no refresh token: sign in again with its key");
   else
-    rest_session_answer(call, call->who.sub, false, call->who.session);
+    rest_session_response(call, call->who.sub, false, call->who.session);
 }
 
 void rest_logout(rest_call *call) {
-  igt__json *answer = igt__json_new_object();
+  igt__json *response = igt__json_new_object();
   rest_session_end(call->server, call->who.session);
-  igt__json_set_bool(answer, "success", true);
-  rest_answer(call, 200, answer);
+  igt__json_set_bool(response, "success", true);
+  rest_respond(call, 200, response);
 }
 
 /* ---- what a token says ---- */
@@ -105,26 +105,26 @@ static igt__json *organizations_of(rest_call *call) {
 }
 
 void rest_introspect(rest_call *call) {
-  igt__json *answer = igt__json_new_object();
-  igt__json_set_bool(answer, "active", true);
-  igt__json_set_str(answer, "scope", call->who.is_service ? "upload" : "upload download");
+  igt__json *response = igt__json_new_object();
+  igt__json_set_bool(response, "active", true);
+  igt__json_set_str(response, "scope", call->who.is_service ? "upload" : "upload download");
   if (!call->who.is_service)
-    igt__json_set_str(answer, "user", call->who.sub);
-  igt__json_set_int(answer, "exp", call->who.expires);
-  igt__json_set_str(answer, "sub", call->who.sub);
-  igt__json_set_str(answer, "iss", "igtcloud-sandbox");
-  igt__json_set_str(answer, "client_id", "igtcloud-sandbox");
-  igt__json_set_str(answer, "token_type", "Bearer");
-  igt__json_set_str(answer, "identity_type", call->who.is_service ? "Service" : "User");
-  igt__json_set(answer, "roles", roles_of(call));
-  igt__json_set(answer, "organizations", organizations_of(call));
-  rest_answer(call, 200, answer);
+    igt__json_set_str(response, "user", call->who.sub);
+  igt__json_set_int(response, "exp", call->who.expires);
+  igt__json_set_str(response, "sub", call->who.sub);
+  igt__json_set_str(response, "iss", "igtcloud-sandbox");
+  igt__json_set_str(response, "client_id", "igtcloud-sandbox");
+  igt__json_set_str(response, "token_type", "Bearer");
+  igt__json_set_str(response, "identity_type", call->who.is_service ? "Service" : "User");
+  igt__json_set(response, "roles", roles_of(call));
+  igt__json_set(response, "organizations", organizations_of(call));
+  rest_respond(call, 200, response);
 }
 
 void rest_permissions(rest_call *call) {
-  igt__json *answer = igt__json_new_object();
-  igt__json_set(answer, "permissions", permission_list(call->who.rights));
-  rest_answer(call, 200, answer);
+  igt__json *response = igt__json_new_object();
+  igt__json_set(response, "permissions", permission_list(call->who.rights));
+  rest_respond(call, 200, response);
 }
 
 /* Kept; who manages users can read it: GET /__audit. */
@@ -135,7 +135,7 @@ void rest_audit(rest_call *call) {
   igt__json_set_str(entry, "user", call->who.sub);
   igt__json_set_str(entry, "on", now);
   if (rest_store(call, "audit", igt__uuid(id) ? id : NULL, NULL, entry))
-    rest_answer(call, 200, igt__json_new_object());
+    rest_respond(call, 200, igt__json_new_object());
   igt__json_free(entry);
 }
 
@@ -211,7 +211,7 @@ static igt__json *credentials_make(rest_call *call, const char *action, const ch
   sbx_server *server = call->server;
   char why[400];
   igt__json *out = NULL;
-  if (!server->far) {
+  if (!server->backend) {
     if (sbx_credentials_issue(server, action, prefix, c))
       return credentials_json(server, c);
     rest_fail(call, 500, "The credentials could not be stored");
@@ -219,7 +219,7 @@ static igt__json *credentials_make(rest_call *call, const char *action, const ch
   }
   snprintf(c->action, sizeof c->action, "%s", action);
   snprintf(c->prefix, sizeof c->prefix, "%s", prefix);
-  out = sbx_far_credentials(server->far, action, prefix, server->s3_lifetime, why, sizeof why);
+  out = sbx_s3_backend_credentials(server->backend, action, prefix, server->s3_lifetime, why, sizeof why);
   if (!out)
     rest_fail(call, 500, "The S3 behind gives no credentials: %s", why);
   return out;
@@ -234,9 +234,9 @@ void rest_s3_credentials(rest_call *call) {
   igt__json *credentials = credentials_make(call, action, prefix, &c);
   if (!credentials)
     return;
-  igt__json *answer = igt__json_new_object(), *list = igt__json_new_array();
+  igt__json *response = igt__json_new_object(), *list = igt__json_new_array();
   igt__json_push(list, policy_json(&c, credentials));
-  igt__json_set(answer, "policyCredentials", list);
+  igt__json_set(response, "policyCredentials", list);
   sbx_add_header(call->req, "Cache-Control", "no-store");
-  rest_answer(call, 200, answer);
+  rest_respond(call, 200, response);
 }

@@ -217,7 +217,7 @@ void rest_canned_post(rest_call *call) {
       return;
     }
   }
-  rest_answer_empty(call, 204);
+  rest_respond_empty(call, 204);
 }
 
 static bool add_id(void *payload, const char *id, const char *doc, size_t n) {
@@ -227,7 +227,7 @@ static bool add_id(void *payload, const char *id, const char *doc, size_t n) {
 }
 
 void rest_canned_get(rest_call *call) {
-  rest_answer_docs(call, "canned", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "canned", NULL, NULL, NULL, NULL);
 }
 
 void rest_canned_delete(rest_call *call) {
@@ -238,5 +238,5 @@ void rest_canned_delete(rest_call *call) {
     sbx_doc_delete(call->server->store, "canned", igt__json_str(igt__json_at(ids, i)));
   pthread_mutex_unlock(&lock);
   igt__json_free(ids);
-  rest_answer_empty(call, 204);
+  rest_respond_empty(call, 204);
 }

@@ -189,7 +189,7 @@ static void list_objects(file_list *list, rest_category category) {
   igt__buf_finish(&folder);
 }
 
-static void files_answer(rest_call *call, const file_owner *owner, bool auxiliary, bool completed) {
+static void files_response(rest_call *call, const file_owner *owner, bool auxiliary, bool completed) {
   file_list list = {.call = call, .owner = owner, .completed_only = completed};
   list.has_raw = sbx_doc_count(call->server->store, "file-raw", owner->id) > 0;
   igt__buf_init(&list.text, INT_MAX);
@@ -198,13 +198,13 @@ static void files_answer(rest_call *call, const file_owner *owner, bool auxiliar
   for (rest_category c = REST_DICOM; auxiliary && c < REST_CATEGORIES; c++)
     list_objects(&list, c);
   igt__buf_puts(&list.text, "}\n");
-  rest_answer_text(call, 200, &list.text);
+  rest_respond_text(call, 200, &list.text);
 }
 
 void rest_study_files_get(rest_call *call) {
   file_owner owner;
   if (owner_find(call, true, &owner))
-    files_answer(call, &owner, rest_query_bool(call, "auxiliary", false),
+    files_response(call, &owner, rest_query_bool(call, "auxiliary", false),
                  rest_query_bool(call, "completed", false));
   igt__free(owner.prefix);
 }
@@ -212,7 +212,7 @@ void rest_study_files_get(rest_call *call) {
 void rest_project_files_get(rest_call *call) {
   file_owner owner;
   if (owner_find(call, false, &owner))
-    files_answer(call, &owner, false, false);
+    files_response(call, &owner, false, false);
   igt__free(owner.prefix);
 }
 
@@ -247,7 +247,7 @@ static bool register_known(sbx_store *store, const char *owner, const char *key,
 }
 
 static bool register_one(rest_call *call, const file_owner *owner, const igt__json *file,
-                         igt__buf *answer) {
+                         igt__buf *response) {
   sbx_store *store = call->server->store;
   const char *key = igt__json_get_str(file, "key");
   int64_t size = igt__json_int(igt__json_get(file, "fileSize"));
@@ -260,18 +260,18 @@ static bool register_one(rest_call *call, const file_owner *owner, const igt__js
                     .size = size,
                     .completed = completed,
                     .is_new = !known};
-  return file_write(answer, &view);
+  return file_write(response, &view);
 }
 
 /* As one: all of them, or none. */
-static bool register_all(rest_call *call, const file_owner *owner, igt__buf *answer) {
+static bool register_all(rest_call *call, const file_owner *owner, igt__buf *response) {
   sbx_store *store = call->server->store;
   bool ok = sbx_store_begin(store);
   if (!ok)
     return false;
   for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
-    ok = (i == 0 || igt__buf_putc(answer, ',')) &&
-         register_one(call, owner, igt__json_at(call->json, i), answer);
+    ok = (i == 0 || igt__buf_putc(response, ',')) &&
+         register_one(call, owner, igt__json_at(call->json, i), response);
   if (ok)
     return sbx_store_commit(store);
   sbx_store_rollback(store);
@@ -280,18 +280,18 @@ static bool register_all(rest_call *call, const file_owner *owner, igt__buf *ans
 
 static void register_files(rest_call *call, bool study) {
   file_owner owner;
-  igt__buf answer;
-  igt__buf_init(&answer, INT_MAX);
+  igt__buf response;
+  igt__buf_init(&response, INT_MAX);
   bool ok = owner_find(call, study, &owner);
   for (size_t i = 0; ok && i < igt__json_count(call->json); i++)
     ok = key_ok(call, &owner, igt__json_at(call->json, i));
-  if (ok && igt__buf_puts(&answer, "{\"files\":[") && register_all(call, &owner, &answer)) {
-    igt__buf_puts(&answer, "]}\n");
-    rest_answer_text(call, 200, &answer);
+  if (ok && igt__buf_puts(&response, "{\"files\":[") && register_all(call, &owner, &response)) {
+    igt__buf_puts(&response, "]}\n");
+    rest_respond_text(call, 200, &response);
   } else if (ok) {
     rest_fail(call, 500, "The files could not be registered");
   }
-  igt__buf_finish(&answer);
+  igt__buf_finish(&response);
   igt__free(owner.prefix);
 }
 
@@ -339,7 +339,7 @@ static void delete_files(rest_call *call, bool study) {
     sbx_object_delete(store, SBX_BUCKET, key);
   }
   if (ok)
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__free(owner.prefix);
 }
 
@@ -371,7 +371,7 @@ void rest_study_annotations_delete(rest_call *call) {
   sbx_object_each(call->server->store, SBX_BUCKET, folder.data, "", add_key, keys);
   for (size_t i = 0; i < igt__json_count(keys); i++)
     sbx_object_delete(call->server->store, SBX_BUCKET, igt__json_str(igt__json_at(keys, i)));
-  rest_answer_empty(call, 204);
+  rest_respond_empty(call, 204);
 out:
   igt__buf_finish(&folder);
   igt__json_free(keys);
@@ -408,7 +408,7 @@ void rest_study_file_completed(rest_call *call) {
   file_owner owner;
   if (owner_find(call, true, &owner) &&
       complete(call, owner.prefix, igt__json_get_str(call->json, "uploadedPath")))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__free(owner.prefix);
 }
 

@@ -37,12 +37,12 @@ void rest_groups_get(rest_call *call) {
     igt__json_set_str(group, "name", name);
     igt__json_push(list, group);
   }
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 void rest_users_groups_get(rest_call *call) {
   if (rest_organization(call, NULL))
-    rest_answer_docs(call, "users-groups", call->args[0], NULL, NULL, NULL);
+    rest_respond_docs(call, "users-groups", call->args[0], NULL, NULL, NULL);
 }
 
 /* ---- setting them ---- */
@@ -116,7 +116,7 @@ void rest_users_groups_put(rest_call *call) {
       rest_store(call, "user", igt__json_get_str(user, "loginId"), NULL, user)) {
     list = igt__json_new_array();
     sbx_doc_each(call->server->store, "users-groups", call->args[0], add_entry, list);
-    rest_answer(call, 201, list);
+    rest_respond(call, 201, list);
   }
   igt__json_free(user);
 }

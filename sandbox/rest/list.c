@@ -46,13 +46,13 @@ static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
   return false;
 }
 
-static void answer(rest_call *call, const char *kind, const char *parent, const char *hospital,
+static void response(rest_call *call, const char *kind, const char *parent, const char *hospital,
                    const char *model) {
   rest_filter *filter;
   if (!filter_read(call, model, &filter))
     return;
   if (!filter && !hospital) {
-    rest_answer_docs(call, kind, parent, NULL, NULL, NULL);
+    rest_respond_docs(call, kind, parent, NULL, NULL, NULL);
     return;
   }
   choice *c = igt__calloc(1, sizeof *c);
@@ -65,15 +65,15 @@ static void answer(rest_call *call, const char *kind, const char *parent, const 
     return;
   }
   *c = (choice){filter, copy};
-  rest_answer_docs(call, kind, parent, choice_keep, choice_release, c);
+  rest_respond_docs(call, kind, parent, choice_keep, choice_release, c);
 }
 
-void rest_answer_filtered(rest_call *call, const char *kind, const char *parent,
+void rest_respond_filtered(rest_call *call, const char *kind, const char *parent,
                           const char *model) {
-  answer(call, kind, parent, NULL, model);
+  response(call, kind, parent, NULL, model);
 }
 
 void rest_series_all(rest_call *call) {
   if (rest_exists(call, "institute", call->args[0], "Institute"))
-    answer(call, "series", NULL, call->args[0], "Series");
+    response(call, "series", NULL, call->args[0], "Series");
 }

@@ -27,11 +27,11 @@ bool rest_mail_send(sbx_server *server, const char *to, const char *subject, con
 }
 
 void rest_mail_get(rest_call *call) {
-  rest_answer_docs(call, "mail", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "mail", NULL, NULL, NULL, NULL);
 }
 
 void rest_audit_get(rest_call *call) {
-  rest_answer_docs(call, "audit", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "audit", NULL, NULL, NULL, NULL);
 }
 
 bool rest_activation_send(sbx_server *server, const char *login) {
@@ -58,7 +58,7 @@ void rest_activate(rest_call *call) {
     if (rest_password_set(call->server, login, password) &&
         rest_store(call, "user", login, NULL, user)) {
       sbx_kv_delete(call->server->store, "activation", token);
-      rest_answer_empty(call, 204);
+      rest_respond_empty(call, 204);
     }
   }
   igt__json_free(user);

@@ -179,7 +179,7 @@ out:
 
 void rest_services_get(rest_call *call) {
   if (rest_organization(call, NULL))
-    rest_answer_filtered(call, "service", call->args[0], "Service");
+    rest_respond_filtered(call, "service", call->args[0], "Service");
 }
 
 static bool service_name_ok(const char *name) {
@@ -207,7 +207,7 @@ void rest_services_post(rest_call *call) {
   }
   if (service) {
     igt__json_set_str(service, "privateKey", pem.data); /* told once, never stored */
-    rest_answer(call, 201, service);
+    rest_respond(call, 201, service);
   } else {
     rest_fail(call, 500, "%s", err.text);
   }
@@ -224,7 +224,7 @@ void rest_service_delete(rest_call *call) {
   } else {
     sbx_kv_delete(call->server->store, "service-key", call->args[1]);
     sbx_doc_delete(call->server->store, "service", call->args[1]);
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   }
   igt__json_free(service);
 }

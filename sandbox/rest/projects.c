@@ -47,7 +47,7 @@ void rest_project_types(rest_call *call) {
   igt__json *list = igt__json_new_array();
   for (size_t i = 0; i < TYPES; i++)
     igt__json_push(list, igt__json_new_str(types[i].name));
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 /* ---- projects ---- */
@@ -84,7 +84,7 @@ igt__json *rest_project_new(const igt__json *body, const char *id) {
 }
 
 void rest_projects_get(rest_call *call) {
-  rest_answer_docs(call, "project", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "project", NULL, NULL, NULL, NULL);
 }
 
 void rest_projects_post(rest_call *call) {
@@ -105,7 +105,7 @@ void rest_projects_post(rest_call *call) {
   }
   igt__json *list = igt__json_new_array(); /* as described: a list of the one */
   igt__json_push(list, project);
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 typedef struct children {
@@ -149,7 +149,7 @@ void rest_project_get(rest_call *call) {
     sbx_doc_each(c.store, "institute", call->args[0], add_institute, &c);
     igt__json_set(project, "institutes", c.list);
   }
-  rest_answer(call, 200, project);
+  rest_respond(call, 200, project);
 }
 
 void rest_project_delete(rest_call *call) {
@@ -157,7 +157,7 @@ void rest_project_delete(rest_call *call) {
   if (!project)
     return;
   if (rest_drop_project(call->server, project))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   else
     rest_fail(call, 500, "The project could not be deleted");
   igt__json_free(project);
@@ -186,12 +186,12 @@ igt__json *rest_institute_new(const igt__json *project, const igt__json *body, c
 }
 
 void rest_institutes_all(rest_call *call) {
-  rest_answer_docs(call, "institute", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "institute", NULL, NULL, NULL, NULL);
 }
 
 void rest_institutes_get(rest_call *call) {
   if (rest_exists(call, "project", call->args[0], "Project"))
-    rest_answer_docs(call, "institute", call->args[0], NULL, NULL, NULL);
+    rest_respond_docs(call, "institute", call->args[0], NULL, NULL, NULL);
 }
 
 void rest_institutes_post(rest_call *call) {
@@ -205,7 +205,7 @@ void rest_institutes_post(rest_call *call) {
   }
   institute = rest_institute_new(project, call->json, NULL);
   if (rest_store(call, "institute", igt__json_get_str(institute, "id"), call->args[0], institute)) {
-    rest_answer(call, 201, institute);
+    rest_respond(call, 201, institute);
     institute = NULL;
   }
 out:
@@ -219,7 +219,7 @@ void rest_institute_get(rest_call *call) {
     return;
   if (rest_query_bool(call, "includeChildRelations", false))
     add_studies(call->server->store, institute);
-  rest_answer(call, 200, institute);
+  rest_respond(call, 200, institute);
 }
 
 void rest_institute_delete(rest_call *call) {
@@ -229,7 +229,7 @@ void rest_institute_delete(rest_call *call) {
   if (!igt__str_eq(igt__json_get_str(institute, "parentId"), call->args[0])) {
     rest_fail(call, 404, "Institute %.100s does not exist in this project", call->args[1]);
   } else if (rest_drop_institute(call->server, institute)) {
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   } else {
     rest_fail(call, 500, "The institute could not be deleted");
   }

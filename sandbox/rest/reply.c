@@ -19,7 +19,7 @@ void rest_fail(rest_call *call, int status, const char *fmt, ...) {
   va_end(args);
   igt__json *message = igt__json_new_object();
   igt__json_set_str(message, "message", text);
-  rest_answer(call, status, message);
+  rest_respond(call, status, message);
 }
 
 /* Lets through what the client asked for; takes the value over. */
@@ -31,7 +31,7 @@ static igt__json *masked(const rest_call *call, int status, igt__json *value) {
   return out;
 }
 
-void rest_answer(rest_call *call, int status, igt__json *value) {
+void rest_respond(rest_call *call, int status, igt__json *value) {
   igt__buf text;
   value = masked(call, status, value);
   igt__buf_init(&text, INT_MAX);
@@ -43,24 +43,24 @@ void rest_answer(rest_call *call, int status, igt__json *value) {
   igt__json_free(value);
 }
 
-void rest_answer_empty(rest_call *call, int status) {
+void rest_respond_empty(rest_call *call, int status) {
   sbx_respond(call->req, status, NULL, NULL, 0);
 }
 
 /* ---- one large text ---- */
 
 /* A mask needs the text as a tree. */
-static void answer_parsed(rest_call *call, int status, igt__buf *text) {
+static void response_parsed(rest_call *call, int status, igt__buf *text) {
   igt__json *value = NULL;
   if (igt__json_parse(text->data, text->len, "the answer", &value, NULL) != IGT_OK)
     value = NULL;
   igt__buf_finish(text);
-  rest_answer(call, status, value);
+  rest_respond(call, status, value);
 }
 
-void rest_answer_text(rest_call *call, int status, igt__buf *text) {
+void rest_respond_text(rest_call *call, int status, igt__buf *text) {
   if (call->mask && !text->failed) {
-    answer_parsed(call, status, text);
+    response_parsed(call, status, text);
     return;
   }
   size_t n = text->len;
@@ -161,7 +161,7 @@ static void doc_release(void *payload) {
   igt__free(s);
 }
 
-void rest_answer_docs(rest_call *call, const char *kind, const char *parent,
+void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
                       bool (*keep)(void *payload, const igt__json *doc),
                       void (*release)(void *payload), void *payload) {
   doc_stream *s = igt__calloc(1, sizeof *s);

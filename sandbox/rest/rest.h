@@ -60,17 +60,17 @@ const rest_route *rest_route_find(rest_call *call);
 void rest_fail(rest_call *call, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Takes the value over; NULL (no memory) becomes a 500. */
-void rest_answer(rest_call *call, int status, igt__json *value);
+void rest_respond(rest_call *call, int status, igt__json *value);
 /* Sends the buffer without copying it; it is empty afterwards. */
-void rest_answer_text(rest_call *call, int status, igt__buf *text);
-void rest_answer_empty(rest_call *call, int status);
+void rest_respond_text(rest_call *call, int status, igt__buf *text);
+void rest_respond_empty(rest_call *call, int status);
 /* A JSON array of documents, piece by piece. keep (may be NULL) says whether a document belongs
  * in it; payload is freed by release (both may be NULL). */
-void rest_answer_docs(rest_call *call, const char *kind, const char *parent,
+void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
                       bool (*keep)(void *payload, const igt__json *doc),
                       void (*release)(void *payload), void *payload);
 /* The same with those that $filter leaves, which may name fields of `model` (list.c). */
-void rest_answer_filtered(rest_call *call, const char *kind, const char *parent, const char *model);
+void rest_respond_filtered(rest_call *call, const char *kind, const char *parent, const char *model);
 
 /* ---- documents (documents.c) ---- */
 /* A document, its text copied into the call's answer, or an answer of 404 that names `what`. */
@@ -132,7 +132,7 @@ bool rest_session_check(rest_call *call);
 /* The user's or service's document, which is the call's; NULL: removed meanwhile, or no memory. */
 igt__json *rest_account(rest_call *call);
 /* A new session (session NULL) or a new token of one that runs; answers LoginResponse. */
-void rest_session_answer(rest_call *call, const char *sub, bool is_service, const char *session);
+void rest_session_response(rest_call *call, const char *sub, bool is_service, const char *session);
 bool rest_session_end(sbx_server *server, const char *session);
 /* The service identity that the assertion proves; NULL: answered. The caller frees it. */
 igt__json *rest_assertion_check(rest_call *call, const char *assertion);

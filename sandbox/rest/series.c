@@ -32,7 +32,7 @@ static igt__json *series_of_path(rest_call *call) {
 void rest_series_get(rest_call *call) {
   igt__json *series = series_of_path(call);
   if (series)
-    rest_answer(call, 200, series);
+    rest_respond(call, 200, series);
 }
 
 /* ---- of one study ---- */
@@ -40,7 +40,7 @@ void rest_series_get(rest_call *call) {
 void rest_study_series_get(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
   if (study)
-    rest_answer_filtered(call, "series", call->args[1], "Series");
+    rest_respond_filtered(call, "series", call->args[1], "Series");
   igt__json_free(study);
 }
 
@@ -93,7 +93,7 @@ void rest_study_series_put(rest_call *call) {
   series = series_body(call, old);
   rest_series_complete(series, study, call->args[2], call->who.sub);
   if (rest_store(call, "series", call->args[2], call->args[1], series))
-    rest_answer(call, 200, series);
+    rest_respond(call, 200, series);
   else
     igt__json_free(series);
 out:
@@ -108,7 +108,7 @@ void rest_study_series_delete(rest_call *call) {
     rest_fail(call, 404, "Series %.100s does not exist in this study", call->args[2]);
   } else if (series) {
     rest_drop_series(call->server, series);
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   }
   igt__json_free(series);
   igt__json_free(study);
@@ -124,7 +124,7 @@ void rest_study_action(rest_call *call) {
       !rest_dicom_index(call->server, institute, study, call->who.sub))
     rest_fail(call, 500, "The series could not be stored");
   else if (institute)
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__json_free(institute);
   igt__json_free(study);
 }

@@ -135,15 +135,15 @@ static const char *account_uid(const igt__json *account, bool is_service) {
 }
 
 static void session_reply(rest_call *call, const char *sub, const char *csrf) {
-  igt__json *answer = igt__json_new_object();
-  igt__json_set_str(answer, "CSRFToken", csrf);
-  igt__json_set_str(answer, "sub", sub);
-  igt__json_set(answer, "S3Credentials", igt__json_new_array());
+  igt__json *response = igt__json_new_object();
+  igt__json_set_str(response, "CSRFToken", csrf);
+  igt__json_set_str(response, "sub", sub);
+  igt__json_set(response, "S3Credentials", igt__json_new_array());
   sbx_add_header(call->req, "Cache-Control", "no-store");
-  rest_answer(call, 200, answer);
+  rest_respond(call, 200, response);
 }
 
-void rest_session_answer(rest_call *call, const char *sub, bool is_service, const char *session) {
+void rest_session_response(rest_call *call, const char *sub, bool is_service, const char *session) {
   char id[SESSION_CHARS + 1], fresh[CSRF_CHARS + 1];
   int64_t ignored;
   igt__json *old = session_get(call->server, session, &ignored), *claims = NULL;

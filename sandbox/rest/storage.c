@@ -40,10 +40,10 @@ static igt__json *credentials_json(const sbx_credentials *c) {
   return out;
 }
 
-static void answer_storage(rest_call *call, const char *prefix) {
+static void response_storage(rest_call *call, const char *prefix) {
   const char *region = sbx_query(call->req, "region", 0);
   sbx_credentials c = {0};
-  igt__json *answer, *config;
+  igt__json *response, *config;
   if (region && strcmp(region, SBX_REGION) != 0) {
     rest_fail(call, 400, "region: there is nothing in %.40s, only in %s", region, SBX_REGION);
     return;
@@ -52,23 +52,23 @@ static void answer_storage(rest_call *call, const char *prefix) {
     rest_fail(call, 500, "The credentials could not be stored");
     return;
   }
-  answer = igt__json_new_object();
+  response = igt__json_new_object();
   config = igt__json_new_object();
   igt__json_set_str(config, "bucket", c.bucket);
   igt__json_set_str(config, "key", prefix);
   igt__json_set_str(config, "region", SBX_REGION);
   igt__json_set_str(config, "endpoint", call->server->base_url);
-  igt__json_set(answer, "credentials", credentials_json(&c));
-  igt__json_set(answer, "config", config);
+  igt__json_set(response, "credentials", credentials_json(&c));
+  igt__json_set(response, "config", config);
   igt__wipe(&c, sizeof c);
   sbx_add_header(call->req, "Cache-Control", "no-store");
-  rest_answer(call, 200, answer);
+  rest_respond(call, 200, response);
 }
 
 void rest_user_storage(rest_call *call) {
   char prefix[64];
   if (rest_user_prefix(call, prefix, sizeof prefix))
-    answer_storage(call, prefix);
+    response_storage(call, prefix);
 }
 
 /* ---- files ---- */
@@ -90,7 +90,7 @@ void rest_user_files_get(rest_call *call) {
     return;
   listing l = {prefix, igt__json_new_array()};
   sbx_object_each(call->server->store, SBX_BUCKET, prefix, "", add_file, &l);
-  rest_answer(call, 200, l.list);
+  rest_respond(call, 200, l.list);
 }
 
 static bool own_file(rest_call *call, const char *prefix, const char *key) {
@@ -118,7 +118,7 @@ void rest_user_files_delete(rest_call *call) {
   }
   for (size_t i = 0; (key = sbx_query(call->req, "keys", i)); i++)
     sbx_object_delete(call->server->store, SBX_BUCKET, key);
-  rest_answer_empty(call, 204);
+  rest_respond_empty(call, 204);
 }
 
 /* ---- training ---- */
@@ -135,7 +135,7 @@ void rest_user_training_delete(rest_call *call) {
   snprintf(folder, sizeof folder, "%straining/", prefix);
   rest_drop_objects(call->server, folder);
   if (rest_store(call, "user", call->who.sub, NULL, user))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__json_free(user);
 }
 
@@ -148,7 +148,7 @@ void rest_training_get(rest_call *call) {
     igt__json_set_bool(application, "hasGuide", training[i].has_guide);
     igt__json_push(list, application);
   }
-  rest_answer(call, 200, list);
+  rest_respond(call, 200, list);
 }
 
 /* TRAINING: answered with 404. */
@@ -167,7 +167,7 @@ void rest_training_storage(rest_call *call) {
   if (i == TRAINING || !rest_user_prefix(call, prefix, sizeof prefix))
     return;
   snprintf(folder, sizeof folder, "%straining/%s/", prefix, training[i].id);
-  answer_storage(call, folder);
+  response_storage(call, folder);
 }
 
 /* One page with one line, and where its objects stand (ISO 32000-1, 7.5). */

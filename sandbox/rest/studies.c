@@ -26,7 +26,7 @@ void rest_studies_get(rest_call *call) {
   const char *type = rest_keep(call, igt__json_get_str(institute, "studyType"));
   igt__json_free(institute);
   if (institute)
-    rest_answer_filtered(call, "study", call->args[0], type ? type : "");
+    rest_respond_filtered(call, "study", call->args[0], type ? type : "");
 }
 
 /* ---- creating and changing ---- */
@@ -54,7 +54,7 @@ void rest_studies_post(rest_call *call) {
   study = rest_study_new(call->server, institute, call->json, NULL, NULL, call->who.sub);
   if (rest_store(call, "study", igt__json_get_str(study, "studyDatabaseId"), call->args[0],
                  study)) {
-    rest_answer(call, 201, study);
+    rest_respond(call, 201, study);
     study = NULL;
   }
 out:
@@ -65,7 +65,7 @@ out:
 void rest_study_get(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
   if (study)
-    rest_answer(call, 200, study);
+    rest_respond(call, 200, study);
 }
 
 /* Makes the study anew out of body and answers it. */
@@ -78,7 +78,7 @@ static void replace(rest_call *call, const igt__json *old, const igt__json *body
   if (study)
     igt__json_set_str(study, "s3Prefix", igt__json_get_str(old, "s3Prefix"));
   if (rest_store(call, "study", call->args[1], call->args[0], study)) {
-    rest_answer(call, 200, study);
+    rest_respond(call, 200, study);
     study = NULL;
   }
 out:
@@ -121,7 +121,7 @@ void rest_study_delete(rest_call *call) {
   if (!study)
     return;
   if (rest_drop_study(call->server, study))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   else
     rest_fail(call, 500, "The study could not be deleted");
   igt__json_free(study);
@@ -136,7 +136,7 @@ static void save(rest_call *call, igt__json *study) {
   igt__json_set_str(study, "lastUpdatedOn", now);
   igt__json_set_str(study, "lastUpdatedBy", call->who.sub);
   if (rest_store(call, "study", call->args[1], call->args[0], study))
-    rest_answer(call, 200, study);
+    rest_respond(call, 200, study);
   else
     igt__json_free(study);
 }

@@ -37,19 +37,19 @@ static bool add(void *payload, const char *id, const char *doc, size_t n) {
   return true;
 }
 
-static void answer(rest_call *call, const char *project, const char *field) {
+static void response(rest_call *call, const char *project, const char *field) {
   gathering g = {project, field, igt__json_new_array()};
   sbx_doc_each(call->server->store, "study", NULL, add, &g);
-  rest_answer(call, 200, g.list);
+  rest_respond(call, 200, g.list);
 }
 
 void rest_case_labels(rest_call *call) {
   const char *project = sbx_query(call->req, "projectId", 0);
   if (!project || rest_exists(call, "project", project, "Project"))
-    answer(call, project, "caseLabels");
+    response(call, project, "caseLabels");
 }
 
 void rest_project_sites(rest_call *call) {
   if (rest_exists(call, "project", call->args[0], "Project"))
-    answer(call, call->args[0], "site");
+    response(call, call->args[0], "site");
 }

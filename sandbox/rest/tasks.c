@@ -83,22 +83,22 @@ static bool location_write(rest_call *call, const char *location, igt__buf *out)
   return link_write(call, location, out);
 }
 
-static void answer_ended(rest_call *call, const igt__json *task) {
+static void response_ended(rest_call *call, const igt__json *task) {
   const char *location = igt__json_get_str(task, "location");
-  igt__json *answer;
+  igt__json *response;
   igt__buf url;
   igt__buf_init(&url, 32 * 1024);
   if (location && !location_write(call, location, &url)) {
     rest_fail(call, 500, "The link could not be made");
   } else if (location && rest_query_bool(call, "redirect", true)) {
     sbx_add_header(call->req, "Location", url.data);
-    rest_answer_empty(call, 302);
+    rest_respond_empty(call, 302);
   } else {
-    answer = igt__json_new_object();
-    igt__json_set_str(answer, "status", igt__json_get_str(task, "status"));
-    igt__json_set(answer, "message", igt__json_copy(igt__json_get(task, "message")));
-    igt__json_set(answer, "url", location ? igt__json_new_str(url.data) : igt__json_new_null());
-    rest_answer(call, 200, answer);
+    response = igt__json_new_object();
+    igt__json_set_str(response, "status", igt__json_get_str(task, "status"));
+    igt__json_set(response, "message", igt__json_copy(igt__json_get(task, "message")));
+    igt__json_set(response, "url", location ? igt__json_new_str(url.data) : igt__json_new_null());
+    rest_respond(call, 200, response);
   }
   igt__buf_finish(&url);
 }
@@ -108,7 +108,7 @@ static bool is_failure(const char *status) {
 }
 
 void rest_task_get(rest_call *call) {
-  igt__json *task = rest_find(call, "task", call->args[0], "Task"), *answer;
+  igt__json *task = rest_find(call, "task", call->args[0], "Task"), *response;
   const char *status = igt__json_get_str(task, "status");
   const char *message = igt__json_get_str(task, "message");
   if (!task)
@@ -119,11 +119,11 @@ void rest_task_get(rest_call *call) {
   } else if (is_failure(status)) {
     rest_fail(call, 400, "The task failed: %s", message ? message : "no reason was given");
   } else if (igt__str_eq(status, "running")) {
-    answer = igt__json_new_object();
-    igt__json_set_str(answer, "status", status);
-    rest_answer(call, 200, answer);
+    response = igt__json_new_object();
+    igt__json_set_str(response, "status", status);
+    rest_respond(call, 200, response);
   } else {
-    answer_ended(call, task);
+    response_ended(call, task);
   }
   igt__json_free(task);
 }
@@ -145,7 +145,7 @@ void rest_task_end(rest_call *call, const char *token) {
     if (message)
       igt__json_set_str(task, "message", message);
     if (rest_store(call, "task", token, NULL, task))
-      rest_answer(call, 200, igt__json_new_object());
+      rest_respond(call, 200, igt__json_new_object());
   }
   igt__json_free(task);
 }
@@ -171,7 +171,7 @@ void rest_study_download_link(rest_call *call) {
     ok = rest_mail_send(call->server, call->who.sub, "The files that you asked for", text);
   }
   if (ok)
-    rest_answer_empty(call, 202);
+    rest_respond_empty(call, 202);
   else
     rest_fail(call, 500, "The mail could not be stored");
   igt__buf_finish(&location);
@@ -245,7 +245,7 @@ static bool add_study(void *payload, const char *id, const char *doc, size_t n) 
 void rest_report_post(rest_call *call) {
   report r = {.server = call->server};
   char key[80], name[40], token[40];
-  igt__json *answer;
+  igt__json *response;
   igt__buf_init(&r.text, MAX_REPORT);
   igt__buf_putc(&r.text, '[');
   bool ok = igt__random_token(name, TOKEN_CHARS) &&
@@ -255,9 +255,9 @@ void rest_report_post(rest_call *call) {
   ok = ok && rest_object_put(call->server, key, r.text.data, r.text.len) &&
        rest_task_new(call, "report", "completed", key, token);
   if (ok) {
-    answer = igt__json_new_object();
-    igt__json_set_str(answer, "token", token);
-    rest_answer(call, 202, answer);
+    response = igt__json_new_object();
+    igt__json_set_str(response, "token", token);
+    rest_respond(call, 202, response);
   } else {
     rest_fail(call, 500, "The report could not be stored");
   }

@@ -60,7 +60,7 @@ static bool user_store(rest_call *call, const igt__json *user) {
 /* ---- looking ---- */
 
 void rest_users_get(rest_call *call) {
-  rest_answer_docs(call, "user", NULL, NULL, NULL, NULL);
+  rest_respond_docs(call, "user", NULL, NULL, NULL, NULL);
 }
 
 bool rest_is_user(rest_call *call) {
@@ -71,13 +71,13 @@ bool rest_is_user(rest_call *call) {
 
 void rest_me_get(rest_call *call) {
   if (rest_is_user(call))
-    rest_answer(call, 200, igt__json_copy(rest_account(call)));
+    rest_respond(call, 200, igt__json_copy(rest_account(call)));
 }
 
 void rest_user_get(rest_call *call) {
   igt__json *user = user_of_path(call);
   if (user)
-    rest_answer(call, 200, user);
+    rest_respond(call, 200, user);
 }
 
 /* ---- creating and changing ---- */
@@ -145,7 +145,7 @@ void rest_users_post(rest_call *call) {
     rest_fail(call, 500, "The mail could not be stored");
     igt__json_free(user);
   } else {
-    rest_answer(call, known ? 200 : 201, user);
+    rest_respond(call, known ? 200 : 201, user);
   }
 }
 
@@ -159,7 +159,7 @@ void rest_user_put(rest_call *call) {
   } else if (request_ok(call)) {
     fill(user, call->json);
     if (user_store(call, user))
-      rest_answer_empty(call, 204);
+      rest_respond_empty(call, 204);
   }
   igt__json_free(user);
 }
@@ -198,7 +198,7 @@ void rest_user_delete(rest_call *call) {
     drop_memberships(call->server, call->args[0]);
     sbx_kv_delete(call->server->store, "password", login);
     sbx_doc_delete(call->server->store, "user", login);
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   }
   igt__json_free(user);
 }
@@ -211,7 +211,7 @@ void rest_user_mfa_reset(rest_call *call) {
     return;
   igt__json_set_str(igt__json_get(user, "accountStatus"), "mfaStatus", "RESET");
   if (user_store(call, user))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__json_free(user);
 }
 
@@ -226,12 +226,12 @@ void rest_user_profile(rest_call *call) {
   rest_now(now);
   igt__json_set_str(igt__json_get(user, "accountStatus"), "lastLoginTime", now);
   if (user_store(call, user))
-    rest_answer_empty(call, 204);
+    rest_respond_empty(call, 204);
   igt__json_free(user);
 }
 
 static igt__json *outcome(const char *text) {
-  igt__json *answer = igt__json_new_object(), *issues = igt__json_new_array();
+  igt__json *response = igt__json_new_object(), *issues = igt__json_new_array();
   igt__json *issue = igt__json_new_object(), *details = igt__json_new_object();
   igt__json_set(details, "coding", igt__json_new_object());
   igt__json_set_str(details, "text", text);
@@ -239,9 +239,9 @@ static igt__json *outcome(const char *text) {
   igt__json_set_str(issue, "code", "informational");
   igt__json_set(issue, "details", details);
   igt__json_push(issues, issue);
-  igt__json_set_str(answer, "resourceType", "OperationOutcome");
-  igt__json_set(answer, "issue", issues);
-  return answer;
+  igt__json_set_str(response, "resourceType", "OperationOutcome");
+  igt__json_set(response, "issue", issues);
+  return response;
 }
 
 void rest_user_resend_activation(rest_call *call) {
@@ -249,7 +249,7 @@ void rest_user_resend_activation(rest_call *call) {
   if (!user)
     return;
   if (rest_activation_send(call->server, igt__json_get_str(user, "loginId")))
-    rest_answer(call, 200, outcome("The mail was sent"));
+    rest_respond(call, 200, outcome("The mail was sent"));
   else
     rest_fail(call, 500, "The mail could not be stored");
   igt__json_free(user);

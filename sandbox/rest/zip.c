@@ -130,12 +130,12 @@ static void put_local(rest_zip *zip, const member *m) {
 }
 
 static void put_central(rest_zip *zip, const member *m) {
-  bool big = m->size >= BIG, far = m->offset >= BIG;
-  size_t extra = (big ? 16 : 0) + (far ? 8 : 0);
+  bool big = m->size >= BIG, backend = m->offset >= BIG;
+  size_t extra = (big ? 16 : 0) + (backend ? 8 : 0);
   igt__buf *out = &zip->pending;
   put(out, CENTRAL, 4);
   put(out, MADE_BY, 2);
-  put_common(out, m, big || far);
+  put_common(out, m, big || backend);
   put(out, big ? BIG : m->size, 4);
   put(out, big ? BIG : m->size, 4);
   put(out, strlen(m->name), 2);
@@ -144,7 +144,7 @@ static void put_central(rest_zip *zip, const member *m) {
   put(out, 0, 2);                       /* disk */
   put(out, 0, 2);                       /* internal attributes */
   put(out, (uint64_t)0100644 << 16, 4); /* a plain file of Unix */
-  put(out, far ? BIG : m->offset, 4);
+  put(out, backend ? BIG : m->offset, 4);
   igt__buf_puts(out, m->name);
   if (extra) {
     put(out, 1, 2);
@@ -154,7 +154,7 @@ static void put_central(rest_zip *zip, const member *m) {
     put(out, m->size, 8);
     put(out, m->size, 8);
   }
-  if (far)
+  if (backend)
     put(out, m->offset, 8);
 }
 

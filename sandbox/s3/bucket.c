@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define MAX_ANSWER (64u * 1024)
+#define MAX_RESPONSE (64u * 1024)
 
 static void put_owner(igt__buf *xml) {
   igt__buf_puts(xml, "<Owner>");
@@ -14,7 +14,7 @@ static void put_owner(igt__buf *xml) {
 
 static void list_run(s3_call *call) {
   igt__buf xml;
-  igt__buf_init(&xml, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "ListAllMyBucketsResult");
   put_owner(&xml);
   igt__buf_puts(&xml, "<Buckets><Bucket>");

@@ -258,7 +258,7 @@ static bool commit(completion *c, const sbx_object *object) {
   return false;
 }
 
-static void answer(completion *c) {
+static void response(completion *c) {
   s3_call *call = c->call;
   igt__buf xml;
   igt__buf_init(&xml, 64 * 1024);
@@ -293,7 +293,7 @@ static void complete(completion *c) {
                                                            c->full ? "FULL_OBJECT" : "COMPOSITE")))
     s3_fail(call, S3_INTERNAL, NULL);
   else if (commit(c, &object))
-    answer(c);
+    response(c);
   sbx_object_finish(&object);
 }
 

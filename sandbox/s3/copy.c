@@ -101,7 +101,7 @@ static bool copy_bytes(s3_call *call, const source *src, char *etag, igt__digest
   return ok;
 }
 
-static void answer(s3_call *call, const char *root, const char *etag, int64_t modified) {
+static void response(s3_call *call, const char *root, const char *etag, int64_t modified) {
   igt__buf xml;
   igt__buf_init(&xml, 4096);
   s3_xml_open(&xml, root);
@@ -158,7 +158,7 @@ static void copy_source(s3_call *call, const source *src, bool replace) {
     goto out;
   if (object.sse[0])
     sbx_add_header(call->req, "x-amz-server-side-encryption", object.sse);
-  answer(call, "CopyObjectResult", object.etag, object.modified);
+  response(call, "CopyObjectResult", object.etag, object.modified);
 
 out:
   sbx_object_finish(&object);
@@ -196,7 +196,7 @@ static void commit_part(s3_call *call, sbx_part *part) {
   bool ok = sbx_part_commit(call->server->store, call->upload.id, call->in, part);
   call->in = NULL;
   if (ok)
-    answer(call, "CopyPartResult", part->etag, part->modified);
+    response(call, "CopyPartResult", part->etag, part->modified);
   else
     s3_fail(call, S3_NO_SUCH_UPLOAD, NULL);
 }

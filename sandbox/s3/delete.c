@@ -10,7 +10,7 @@
 /* POST ?delete */
 
 #define MAX_KEYS 1000
-#define MAX_ANSWER (4u * 1024 * 1024)
+#define MAX_RESPONSE (4u * 1024 * 1024)
 
 typedef struct deletion {
   s3_call *call;
@@ -53,7 +53,7 @@ static void delete_one(s3_call *call, const char *key, bool quiet, igt__buf *xml
 
 static void delete_all(s3_call *call, const deletion *d) {
   igt__buf xml;
-  igt__buf_init(&xml, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "DeleteResult");
   /* One transaction: a thousand commits take a second. */
   bool begun = sbx_store_begin(call->server->store);

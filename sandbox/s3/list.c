@@ -10,7 +10,7 @@
 
 #define MAX_KEYS 1000
 /* 1,000 keys of 1,024 bytes, each byte escaped, and what stands around them. */
-#define MAX_ANSWER (8u * 1024 * 1024)
+#define MAX_RESPONSE (8u * 1024 * 1024)
 
 typedef struct listing {
   s3_call *call;
@@ -194,9 +194,9 @@ static void put_position(const listing *l, igt__buf *out) {
     put_name(out, "NextMarker", l->last, l->encode);
 }
 
-static void answer(listing *l) {
+static void response(listing *l) {
   igt__buf xml;
-  igt__buf_init(&xml, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "ListBucketResult");
   s3_xml_text(&xml, "Name", l->call->bucket);
   put_name(&xml, "Prefix", l->prefix, l->encode);
@@ -215,10 +215,10 @@ static void answer(listing *l) {
 
 static void run(s3_call *call, bool v2) {
   listing l = {.call = call, .v2 = v2};
-  igt__buf_init(&l.entries, MAX_ANSWER);
+  igt__buf_init(&l.entries, MAX_RESPONSE);
   if (read_question(&l)) {
     if (scan(&l) && !l.entries.failed)
-      answer(&l);
+      response(&l);
     else
       s3_fail(call, S3_INTERNAL, NULL);
   }

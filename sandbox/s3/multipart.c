@@ -12,7 +12,7 @@
 
 #define MAX_PARTS 10000
 #define MAX_LISTED 1000
-#define MAX_ANSWER (8u * 1024 * 1024)
+#define MAX_RESPONSE (8u * 1024 * 1024)
 
 /* ---- create ---- */
 
@@ -67,7 +67,7 @@ static void add_created_headers(s3_call *call, const sbx_upload *upload) {
 static void create_run(s3_call *call) {
   sbx_upload upload = {.initiated = igt__wall_seconds()};
   igt__buf xml;
-  igt__buf_init(&xml, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
   if (!s3_attributes_read(call, &upload.content_type, &upload.metadata, upload.sse) ||
       !read_checksum(call, upload.checksum, sizeof upload.checksum))
     goto out;
@@ -232,8 +232,8 @@ static void list_parts_run(s3_call *call) {
   if (!s3_find_upload(call))
     return;
   l.max = l.max > MAX_LISTED ? MAX_LISTED : l.max;
-  igt__buf_init(&xml, MAX_ANSWER);
-  igt__buf_init(&l.entries, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
+  igt__buf_init(&l.entries, MAX_RESPONSE);
   put_parts(call, &l, marker, &xml);
   s3_respond_xml(call, &xml);
   igt__buf_finish(&l.entries);
@@ -316,8 +316,8 @@ static void list_uploads_run(s3_call *call) {
   }
   l.encode = sbx_query_has(call->req, "encoding-type");
   l.max = l.max > MAX_LISTED ? MAX_LISTED : l.max;
-  igt__buf_init(&xml, MAX_ANSWER);
-  igt__buf_init(&l.entries, MAX_ANSWER);
+  igt__buf_init(&xml, MAX_RESPONSE);
+  igt__buf_init(&l.entries, MAX_RESPONSE);
   /* A key alone means: behind all uploads of that key; ids are letters and digits. */
   sbx_upload_each(call->server->store, call->bucket, prefix ? prefix : "", key ? key : "",
                   id && *id ? id : "\x7f", on_upload, &l);

@@ -6,14 +6,14 @@
 #include "http/internal.h"
 
 static bool lines(struct igt__http_private *priv, const char **data, const char *end) {
-  while (*data < end && !priv->answering) {
+  while (*data < end && !priv->responding) {
     const char *line = *data, *lf = memchr(line, '\n', (size_t)(end - line));
 
     *data = lf ? lf + 1 : end;
-    if (!igt__answer_line(priv, line, (size_t)(*data - line)))
+    if (!igt__response_line(priv, line, (size_t)(*data - line)))
       return false;
   }
-  return priv->answering;
+  return priv->responding;
 }
 
 static void body(struct igt__http_private *priv, const char *data, const char *end) {
@@ -21,12 +21,12 @@ static void body(struct igt__http_private *priv, const char *data, const char *e
     n = 1 + (unsigned char)*data % 97u;
     if (n > (size_t)(end - data))
       n = (size_t)(end - data);
-    if (!igt__answer_data(priv, data, n)) {
+    if (!igt__response_data(priv, data, n)) {
       demand(priv->cut || priv->err.status != IGT_OK);
       return;
     }
   }
-  demand(priv->req->answer.len <= IGT__MAX_JSON_BODY);
+  demand(priv->req->response.len <= IGT__MAX_JSON_BODY);
 }
 
 static void look(const igt__http_request *req) {
@@ -36,8 +36,8 @@ static void look(const igt__http_request *req) {
   demand(req->http_status >= 100 && req->http_status <= 599);
   demand(req->content_length >= -1);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    (void)igt__http_answer_header(req, names[i], 0);
-  for (size_t i = 0; (cookie = igt__http_answer_header(req, "Set-Cookie", i)) != NULL; i++)
+    (void)igt__http_response_header(req, names[i], 0);
+  for (size_t i = 0; (cookie = igt__http_response_header(req, "Set-Cookie", i)) != NULL; i++)
     demand(i < IGT__MAX_HEADER_COUNT && !strpbrk(cookie, "\n"));
 }
 
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   req.method = "GET";
   req.operation = "fuzz";
   req.max_body = 1 << 16;
-  igt__answer_reset(req.priv);
+  igt__response_reset(req.priv);
   if (lines(req.priv, &at, end)) {
     look(&req);
     body(req.priv, at, end);

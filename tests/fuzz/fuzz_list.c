@@ -29,7 +29,7 @@ static igt_status in_pieces(const igt_type *type, const char *json, size_t n, si
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
     size_t cap = 0;
-    char *room = igt__model_stream_room(stream, &cap);
+    char *room = igt__model_stream_space(stream, &cap);
     size_t some = most < n - at ? most : n - at;
 
     demand(room && cap > 0);

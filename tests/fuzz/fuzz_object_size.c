@@ -61,17 +61,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read_ask(&req, text);
   req.http.method = *text == 'H' ? "HEAD" : "GET";
   req.http.payload = &req;
-  req.http.redirects_are_answers = true;
+  req.http.redirects_are_responses = true;
   req.http.on_headers = igt__s3_on_headers;
-  igt__answer_reset(req.http.priv);
-  for (at++; good && *at && !req.http.priv->answering;) {
+  igt__response_reset(req.http.priv);
+  for (at++; good && *at && !req.http.priv->responding;) {
     size_t n = strcspn(at, "\n");
 
     n += at[n] == '\n';
-    good = igt__answer_line(req.http.priv, at, n);
+    good = igt__response_line(req.http.priv, at, n);
     at += n;
   }
-  if (good && req.http.priv->answering && req.http_status >= 200 && req.http_status < 300)
+  if (good && req.http.priv->responding && req.http_status >= 200 && req.http_status < 300)
     look(&req);
   igt__s3_request_finish(&req);
   igt__free(text);

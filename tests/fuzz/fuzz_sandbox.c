@@ -74,18 +74,18 @@ static void sign_in(void) {
       "POST /api/auth/login\nContent-Type: application/json\n\n"
       "{\"grantType\":\"password\",\"username\":\"demo@example.com\",\"password\":\"demo\"}";
   fuzz_exchange x = {0};
-  igt__json *answer = NULL;
+  igt__json *response = NULL;
 
   demand(fuzz_exchange_read(&x, text, sizeof text - 1));
   fuzz_exchange_run(&x, &server, &sbx_rest_handler);
   demand(x.status == 200);
   jwt[0] = '\0';
-  cookie(x.answer_headers.data, "jwt_header_payload=", jwt, sizeof jwt);
+  cookie(x.response_headers.data, "jwt_header_payload=", jwt, sizeof jwt);
   strcat(jwt, ".");
-  cookie(x.answer_headers.data, "jwt_signature=", jwt, sizeof jwt);
-  demand(igt__json_parse(x.answer.data, x.answer.len, "login", &answer, NULL) == IGT_OK);
-  snprintf(csrf, sizeof csrf, "%s", igt__json_get_str(answer, "CSRFToken"));
-  igt__json_free(answer);
+  cookie(x.response_headers.data, "jwt_signature=", jwt, sizeof jwt);
+  demand(igt__json_parse(x.response.data, x.response.len, "login", &response, NULL) == IGT_OK);
+  snprintf(csrf, sizeof csrf, "%s", igt__json_get_str(response, "CSRFToken"));
+  igt__json_free(response);
   fuzz_exchange_finish(&x);
 }
 
@@ -192,8 +192,8 @@ static void secret_is_safe(const fuzz_exchange *x, bool knows) {
   demand(sbx_object_get(server.store, SBX_BUCKET, others, &object));
   demand(object.size == strlen(secret_bytes) && object.modified == 1770000000);
   sbx_object_finish(&object);
-  demand(!memmem(x->answer.data, x->answer.len, secret_bytes, strlen(secret_bytes)));
-  demand(knows || !memmem(x->answer.data, x->answer.len, secret_name, strlen(secret_name)));
+  demand(!memmem(x->response.data, x->response.len, secret_bytes, strlen(secret_bytes)));
+  demand(knows || !memmem(x->response.data, x->response.len, secret_name, strlen(secret_name)));
 }
 
 static void run(const char *who, fuzz_exchange *x, bool knows) {

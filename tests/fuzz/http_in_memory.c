@@ -68,7 +68,7 @@ bool sbx_query_has(const sbx_request *req, const char *name) {
 /* ---- what a handler answers ---- */
 
 void sbx_add_header(sbx_request *req, const char *name, const char *value) {
-  igt__buf_printf(&running_of(req)->x->answer_headers, "%s: %s\n", name, value);
+  igt__buf_printf(&running_of(req)->x->response_headers, "%s: %s\n", name, value);
 }
 
 static bool responded(sbx_request *req, int status) {
@@ -82,7 +82,7 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
                  size_t n) {
   (void)content_type;
   if (responded(req, status))
-    igt__buf_append(&running_of(req)->x->answer, body ? body : "", n);
+    igt__buf_append(&running_of(req)->x->response, body ? body : "", n);
 }
 
 void sbx_respond_taken(sbx_request *req, int status, const char *content_type, char *body,
@@ -101,7 +101,7 @@ void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int 
   for (uint64_t at = 0; at < n && at < MOST && got > 0; at += (uint64_t)got) {
     got = pread(fd, piece, n - at < sizeof piece ? n - at : sizeof piece, (off_t)(offset + at));
     demand(got > 0); /* what was announced is there */
-    igt__buf_append(&running_of(req)->x->answer, piece, (size_t)got);
+    igt__buf_append(&running_of(req)->x->response, piece, (size_t)got);
   }
   close(fd);
 }
@@ -125,7 +125,7 @@ void sbx_respond_stream(sbx_request *req, int status, const char *content_type,
     n = next(payload, piece, sizeof piece);
     demand(n <= (int64_t)sizeof piece);
     if (n > 0)
-      igt__buf_append(&running_of(req)->x->answer, piece, (size_t)n);
+      igt__buf_append(&running_of(req)->x->response, piece, (size_t)n);
   }
   if (release)
     release(payload);
@@ -163,8 +163,8 @@ static char *line_of(char **text) {
 bool fuzz_exchange_read(fuzz_exchange *x, char *text, size_t n) {
   char *end = text + n, *space;
 
-  igt__buf_init(&x->answer_headers, MOST);
-  igt__buf_init(&x->answer, MOST);
+  igt__buf_init(&x->response_headers, MOST);
+  igt__buf_init(&x->response, MOST);
   x->method = line_of(&text);
   space = strchr(x->method, ' ');
   if (!space || space == x->method)
@@ -221,6 +221,6 @@ void fuzz_exchange_run(fuzz_exchange *x, void *server, const sbx_handler *handle
 }
 
 void fuzz_exchange_finish(fuzz_exchange *x) {
-  igt__buf_finish(&x->answer_headers);
-  igt__buf_finish(&x->answer);
+  igt__buf_finish(&x->response_headers);
+  igt__buf_finish(&x->response);
 }

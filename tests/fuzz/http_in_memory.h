@@ -26,8 +26,8 @@ typedef struct fuzz_exchange {
   size_t piece; /* bytes handed over at once; 0: all */
 
   int status;
-  igt__buf answer_headers; /* "name: value\n" lines */
-  igt__buf answer;         /* the body, at most 1 MiB of it */
+  igt__buf response_headers; /* "name: value\n" lines */
+  igt__buf response;         /* the body, at most 1 MiB of it */
 } fuzz_exchange;
 
 /* Splits "METHOD TARGET\nName: value\n…\n\nbody" within text, which is changed. False: it is no

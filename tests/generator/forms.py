@@ -62,9 +62,9 @@ def vendor_operation(node):
             param['format'] = 'mask'
         if param['in'] in ('query', 'header'):
             param['allowEmptyValue'] = False
-    for code, answer in node['responses'].items():
+    for code, response in node['responses'].items():
         if code[0] == '2':
-            answer['headers'] = {'X-Request-Id': {'type': 'string'}}
+            response['headers'] = {'X-Request-Id': {'type': 'string'}}
     for code in ('401', '403'):
         node['responses'].setdefault(code, {'$ref': '#/responses/ParseError'})
 
@@ -127,9 +127,9 @@ def operation3(node, out):
         else:
             made.setdefault('parameters', []).append(parameter3(param, out))
     made['responses'] = {}
-    for code, answer in node['responses'].items():
-        one = {'description': answer['description']}
-        schema = answer.get('schema')
+    for code, response in node['responses'].items():
+        one = {'description': response['description']}
+        schema = response.get('schema')
         if schema == {'type': 'file'}:
             one['content'] = {kind: {'schema': {'type': 'string', 'format': 'binary'}}
                               for kind in node['produces']}

@@ -164,18 +164,18 @@ class Call:
         else:
             self.arguments.append(f'(const igt_{kind} *)body')
 
-    def answer_schema(self):
-        for code, answer in sorted(self.node['responses'].items()):
-            if code[0] == '2' and 'schema' in answer:
-                return answer['schema']
+    def response_schema(self):
+        for code, response in sorted(self.node['responses'].items()):
+            if code[0] == '2' and 'schema' in response:
+                return response['schema']
         return None
 
     def described(self):
         return any(code[0] in '23' for code in self.node['responses'])
 
-    def answer(self):
-        """(C type, value to answer, text of the answer, content type)"""
-        schema = self.answer_schema()
+    def response(self):
+        """(C type, value to response, text of the response, content type)"""
+        schema = self.response_schema()
         if schema is None:
             return (None, '', 'text/plain') if self.described() else \
                 ('igt_text', 'a "text"', 'text/plain')
@@ -194,7 +194,7 @@ class Call:
 
     def each(self, value):
         """How many elements _each hands out; None: there is none."""
-        schema = self.answer_schema()
+        schema = self.response_schema()
         if self.method != 'get' or not schema:
             return None
         if schema.get('type') == 'array':
@@ -210,7 +210,7 @@ class Call:
         return sum(len(items) for items in value.values())
 
     def element(self):
-        schema = self.answer_schema()
+        schema = self.response_schema()
         if schema.get('type') == 'array':
             return generate.snake(name_of(schema['items'])), False
         field = next(p for node in self.api.line(name_of(schema))
@@ -227,8 +227,8 @@ class Call:
         return '\n'.join(lines)
 
     def code(self):
-        kind, value, content = self.answer()
-        answer = generate.c_string(value) if isinstance(value, str) and content[0] != 'a' or \
+        kind, value, content = self.response()
+        response = generate.c_string(value) if isinstance(value, str) and content[0] != 'a' or \
             kind in ('file', None) else c_json(value)
         lines = []
         if self.options:
@@ -239,8 +239,8 @@ class Call:
             lines.append(f'  {kind} *out = NULL;')
         lines.append('')
         lines += ['  ' + option for option in self.options]
-        lines.append(f'  static char text[] = {answer};\n')
-        lines.append(f'  answer(f, "{content}", text);')
+        lines.append(f'  static char text[] = {response};\n')
+        lines.append(f'  response(f, "{content}", text);')
         arguments = list(self.arguments)
         if kind == 'file':
             arguments += ['take', 'text']
@@ -261,7 +261,7 @@ class Call:
             each = (f'static igt_status on_{self.c_name}(void *payload, {middle}'
                     f'igt_{element} *element)\n{{\n{unused}  return count(payload, '
                     f'(igt_model *)element);\n}}\n\n')
-            lines.append('  size_t n = 0;\n  answer(f, "application/json", text);')
+            lines.append('  size_t n = 0;\n  response(f, "application/json", text);')
             lines.append(f'  ok(f, igt_{self.c_name}_each({", ".join(self.arguments)}, '
                          f'on_{self.c_name}, &n, &f->err));')
             lines.append(f'  assert_int_equal(n, {count});')

@@ -199,13 +199,13 @@ def test_bodies(tmp_path, schema, argument):
     ({'200': {'schema': {'type': 'array', 'items': {'type': 'integer'}}}}, 'igt_text **out'),
     ({'200': {'schema': {'type': 'string'}}}, 'igt_text **out'),
     ({'200': {'schema': {'type': 'boolean'}}}, 'igt_text **out'),
-    ({'200': {'schema': model({'a': {'type': 'string'}})}}, 'igt_call_answer **out'),
+    ({'200': {'schema': model({'a': {'type': 'string'}})}}, 'igt_call_response **out'),
     ({'200': {'schema': {'type': 'array', 'items': model({'a': {'type': 'string'}})}}},
      'igt_call_element_list **out'),
     ({'200': {'schema': {'type': 'file'}}}, 'igt_write_fn write'),
     ({'400': {}}, 'igt_text **out'),
     ({'200': {'$ref': '#/responses/good'}}, 'igt_thing **out')])
-def test_answers(tmp_path, responses, argument):
+def test_responses(tmp_path, responses, argument):
     good = {'good': {'schema': {'$ref': '#/definitions/Thing'}}}
     spec = swagger({'Thing': model({})}, responses=responses, top={'responses': good})
     assert argument in make(tmp_path, spec)['operations.h']

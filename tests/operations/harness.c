@@ -40,12 +40,12 @@ static void note(void *payload, igt_log_level level, igt_log_subject subject, co
 
 /* ---- clients ---- */
 
-static bool ask(void *payload, igt_prompt what, const char *question, char *answer, size_t cap) {
+static bool ask(void *payload, igt_prompt what, const char *question, char *response, size_t cap) {
   (void)payload;
   (void)question;
   if (what != IGT_PROMPT_PASSWORD || !password)
     return false;
-  snprintf(answer, cap, "%s", password);
+  snprintf(response, cap, "%s", password);
   return true;
 }
 
@@ -140,24 +140,24 @@ igt_text *sandbox_get(const char *path) {
                                     .method = "GET",
                                     .path = path,
                                     .accept = "application/json",
-                                    .answer = &igt__raw_type};
+                                    .response = &igt__raw_type};
   const igt__call call = {.operation = &operation};
-  igt_model *answer = NULL;
+  igt_model *response = NULL;
 
-  OK(igt__call_run(client, &call, &answer, &err));
-  return (igt_text *)answer;
+  OK(igt__call_run(client, &call, &response, &err));
+  return (igt_text *)response;
 }
 
 char *last_mail(void) {
-  igt_text *answer = sandbox_get("/__mail");
+  igt_text *response = sandbox_get("/__mail");
   igt__json *list = NULL;
   char *text;
 
-  OK(igt__json_parse(answer->v, answer->len, "the mail", &list, &err));
+  OK(igt__json_parse(response->v, response->len, "the mail", &list, &err));
   assert_true(igt__json_count(list) > 0);
   text = strdup(igt__json_get_str(igt__json_at(list, igt__json_count(list) - 1), "text"));
   igt__json_free(list);
-  igt_model_free(&answer->model);
+  igt_model_free(&response->model);
   return text;
 }
 

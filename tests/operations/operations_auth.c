@@ -103,21 +103,21 @@ static igt_status one_policy(void *payload, const char *list, igt_s3_credential 
 
 static void test_credentials(void **state) {
   igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
-  igt_s3_credential_response *answer = NULL;
+  igt_s3_credential_response *response = NULL;
   int count = 0;
 
   (void)state;
-  FAILS(igt_get_s3_credentials_resource(client, &options, &answer, &err), IGT_E_REQUIRED, "action");
+  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_REQUIRED, "action");
   options.action = "GET";
   options.prefix = "ops-project/files/";
   OK(igt_get_s3_credentials_resource_each(client, &options, one_policy, &count, &err));
   assert_int_equal(count, 1);
   options.prefix = "elsewhere/";
-  FAILS(igt_get_s3_credentials_resource(client, &options, &answer, &err), IGT_E_BAD_REQUEST,
+  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_BAD_REQUEST,
         "elsewhere/");
   options.action = "PUT";
   options.prefix = "ops-project/files/";
-  FAILS(igt_get_s3_credentials_resource(viewer, &options, &answer, &err), IGT_E_FORBIDDEN,
+  FAILS(igt_get_s3_credentials_resource(viewer, &options, &response, &err), IGT_E_FORBIDDEN,
         "upload");
 }
 
@@ -158,17 +158,17 @@ static size_t write_dicom(char *out) {
 
 static void put_dicom(const char *key) {
   igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
-  igt_s3_credential_response *answer = NULL;
+  igt_s3_credential_response *response = NULL;
   char dicom[512];
   size_t n = write_dicom(dicom);
 
   options.action = "PUT";
   options.prefix = "ops-project/ops-north/Import/";
-  OK(igt_get_s3_credentials_resource(client, &options, &answer, &err));
-  const igt_credentials *keys = answer->policy_credentials.v[0]->credentials.v;
+  OK(igt_get_s3_credentials_resource(client, &options, &response, &err));
+  const igt_credentials *keys = response->policy_credentials.v[0]->credentials.v;
   object_put(keys->access_key.v, keys->secret_key.v, keys->session_token.v, keys->bucket.v, key,
              dicom, n);
-  igt_model_free(&answer->model);
+  igt_model_free(&response->model);
 }
 
 static void test_import(void **state) {

@@ -12,10 +12,10 @@
 #define PROJECT "demo-ai-project"
 
 /* A member of an answer that the description does not describe; free with free(). */
-static char *member(const igt_text *answer, const char *name) {
+static char *member(const igt_text *response, const char *name) {
   igt__json *value = NULL;
 
-  OK(igt__json_parse(answer->v, answer->len, "the answer", &value, &err));
+  OK(igt__json_parse(response->v, response->len, "the answer", &value, &err));
   assert_non_null(igt__json_get_str(value, name));
   char *text = strdup(igt__json_get_str(value, name));
   igt__json_free(value);
@@ -122,14 +122,14 @@ static igt_status count_collections(void *payload, igt_ai_suite_collection *coll
 
 static void sync_begin(char **token, char **callback) {
   igt_post_ai_suite_sync_options options = IGT_POST_AI_SUITE_SYNC_OPTIONS_INIT;
-  igt_text *answer = NULL;
+  igt_text *response = NULL;
 
   options.project_id = "ops-project";
   options.x_authorization_code = "code";
-  OK(igt_post_ai_suite_sync(client, CONNECTION, PROJECT, &options, &answer, &err));
-  *token = member(answer, "token");
-  *callback = member(answer, "callbackToken");
-  igt_model_free(&answer->model);
+  OK(igt_post_ai_suite_sync(client, CONNECTION, PROJECT, &options, &response, &err));
+  *token = member(response, "token");
+  *callback = member(response, "callbackToken");
+  igt_model_free(&response->model);
 }
 
 static void test_synchronisation(void **state) {
@@ -174,14 +174,14 @@ static void test_tasks(void **state) {
 
 static void test_report(void **state) {
   igt_get_task_options options = IGT_GET_TASK_OPTIONS_INIT;
-  igt_text *answer = NULL;
+  igt_text *response = NULL;
   char *token;
 
   (void)state;
-  FAILS(igt_post_project_report(viewer, &answer, &err), IGT_E_FORBIDDEN, "viewer");
-  OK(igt_post_project_report(client, &answer, &err));
-  token = member(answer, "token");
-  igt_model_free(&answer->model);
+  FAILS(igt_post_project_report(viewer, &response, &err), IGT_E_FORBIDDEN, "viewer");
+  OK(igt_post_project_report(client, &response, &err));
+  token = member(response, "token");
+  igt_model_free(&response->model);
   options.redirect = (igt_boolean_field)SET(false);
   OK(igt_get_task(client, token, &options, &err));
   OK(igt_get_task(client, token, NULL, &err)); /* follows to the report */

@@ -54,9 +54,9 @@ static void ok(fixture *f, igt_status status) {
     fail_msg("%s: %s", igt_status_name(status), f->err.text);
 }
 
-static void answer(fixture *f, const char *type, const char *text) {
+static void response(fixture *f, const char *type, const char *text) {
   snprintf(f->headers, sizeof f->headers, "Content-Type: %s\r\n", type);
-  http_server_add(f->server, (http_answer){.headers = f->headers, .body = text});
+  http_server_add(f->server, (http_response){.headers = f->headers, .body = text});
 }
 
 /* body: NULL where none may be sent. */

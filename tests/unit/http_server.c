@@ -32,7 +32,7 @@ struct http_server {
   /* guarded by lock */
   connection *connections;
   unsigned connection_count;
-  http_answer *script;
+  http_response *script;
   size_t script_count, script_next;
   http_handler handler;
   void *payload;
@@ -167,10 +167,10 @@ static bool wait_for_release(http_server *server) {
   return released;
 }
 
-static bool send_endless(connection *c, const char *head, const char *piece) {
+static bool send_endless(connection *c, const char *head, const char *part) {
   if (!send_all(c, head, strlen(head)))
     return false;
-  while (send_all(c, piece, strlen(piece)))
+  while (send_all(c, part, strlen(part)))
     ;
   return false;
 }
@@ -180,53 +180,53 @@ static void reset(connection *c) {
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-static char *encode_head(const http_answer *answer, bool has_body, size_t *len) {
-  const char *headers = answer->headers ? answer->headers : "";
-  int status = answer->status ? answer->status : 200;
+static char *encode_head(const http_response *response, bool has_body, size_t *len) {
+  const char *headers = response->headers ? response->headers : "";
+  int status = response->status ? response->status : 200;
   char length[64] = "", *head;
 
   if (!strcasestr(headers, "Content-Length:") && !strcasestr(headers, "Transfer-Encoding:") &&
       status != 204 && status != 304)
-    snprintf(length, sizeof length, "Content-Length: %zu\r\n", has_body ? answer->body_len : 0);
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n", has_body ? response->body_len : 0);
   if (asprintf(&head, "HTTP/1.1 %d Status\r\n%s%s%s\r\n", status, headers, length,
-               answer->close ? "Connection: close\r\n" : "") < 0)
+               response->close ? "Connection: close\r\n" : "") < 0)
     abort();
   *len = strlen(head);
   return head;
 }
 
 /* True when the connection stays. */
-static bool send_plain(connection *c, const http_answer *answer, bool head_only) {
-  size_t head_len, body_len = head_only ? 0 : answer->body_len;
-  char *head = encode_head(answer, true, &head_len);
+static bool send_plain(connection *c, const http_response *response, bool head_only) {
+  size_t head_len, body_len = head_only ? 0 : response->body_len;
+  char *head = encode_head(response, true, &head_len);
   bool ok;
 
   head = must(realloc(head, head_len + body_len + 1));
   if (body_len > 0)
-    memcpy(head + head_len, answer->body, body_len);
-  switch ((int)answer->fault) {
+    memcpy(head + head_len, response->body, body_len);
+  switch ((int)response->fault) {
   case HTTP_BYTEWISE:
     ok = send_bytewise(c, head, head_len + body_len);
     break;
   case HTTP_CUT_BODY:
-    send_all(c, head, head_len + answer->cut);
+    send_all(c, head, head_len + response->cut);
     ok = false;
     break;
   case HTTP_HOLD_BODY:
-    ok = send_all(c, head, head_len + answer->cut) && wait_for_release(c->server) &&
-         send_all(c, head + head_len + answer->cut, body_len - answer->cut);
+    ok = send_all(c, head, head_len + response->cut) && wait_for_release(c->server) &&
+         send_all(c, head + head_len + response->cut, body_len - response->cut);
     break;
   default:
     ok = send_all(c, head, head_len + body_len);
   }
   free(head);
-  return ok && !answer->close;
+  return ok && !response->close;
 }
 
-static bool send_answer(connection *c, const http_seen *seen, http_answer *answer) {
-  if (answer->body && answer->body_len == 0)
-    answer->body_len = strlen(answer->body);
-  switch (answer->fault) {
+static bool send_response(connection *c, const http_seen *seen, http_response *response) {
+  if (response->body && response->body_len == 0)
+    response->body_len = strlen(response->body);
+  switch (response->fault) {
   case HTTP_RESET:
     reset(c);
     return false;
@@ -243,7 +243,7 @@ static bool send_answer(connection *c, const http_seen *seen, http_answer *answe
     return send_endless(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
                         "10\r\n0123456789abcdef\r\n");
   case HTTP_NOT_HTTP:
-    send_all(c, answer->body, answer->body_len);
+    send_all(c, response->body, response->body_len);
     return false;
   case HTTP_HOLD:
     if (!wait_for_release(c->server))
@@ -255,17 +255,17 @@ static bool send_answer(connection *c, const http_seen *seen, http_answer *answe
   case HTTP_HOLD_BODY:
     break;
   }
-  return send_plain(c, answer, strcmp(seen->method, "HEAD") == 0);
+  return send_plain(c, response, strcmp(seen->method, "HEAD") == 0);
 }
 
-static http_answer next_answer(http_server *server, http_seen *seen) {
-  http_answer answer = {0};
+static http_response next_response(http_server *server, http_seen *seen) {
+  http_response response = {0};
 
   pthread_mutex_lock(&server->lock);
   if (server->script_next < server->script_count)
-    answer = server->script[server->script_next++];
+    response = server->script[server->script_next++];
   else if (server->handler)
-    answer = server->handler(server->payload, seen);
+    response = server->handler(server->payload, seen);
   if (!server->keep_nothing) {
     server->seen = must(realloc(server->seen, (server->seen_count + 1) * sizeof *server->seen));
     server->seen[server->seen_count] = seen;
@@ -273,7 +273,7 @@ static http_answer next_answer(http_server *server, http_seen *seen) {
   server->seen_count++;
   pthread_cond_broadcast(&server->changed);
   pthread_mutex_unlock(&server->lock);
-  return answer;
+  return response;
 }
 
 /* ---- threads ---- */
@@ -284,8 +284,8 @@ static void *serve(void *arg) {
   bool more = true;
 
   while (more && (seen = read_request(c)) != NULL) {
-    http_answer answer = next_answer(c->server, seen);
-    more = send_answer(c, seen, &answer);
+    http_response response = next_response(c->server, seen);
+    more = send_response(c, seen, &response);
     if (c->server->keep_nothing)
       free_seen(seen);
   }
@@ -391,10 +391,10 @@ const char *http_server_url(http_server *server, const char *path) {
   return url;
 }
 
-void http_server_add(http_server *server, http_answer answer) {
+void http_server_add(http_server *server, http_response response) {
   pthread_mutex_lock(&server->lock);
-  server->script = must(realloc(server->script, (server->script_count + 1) * sizeof answer));
-  server->script[server->script_count++] = answer;
+  server->script = must(realloc(server->script, (server->script_count + 1) * sizeof response));
+  server->script[server->script_count++] = response;
   pthread_mutex_unlock(&server->lock);
 }
 

@@ -24,7 +24,7 @@ typedef enum http_fault {
   HTTP_NOT_HTTP         /* sends the body alone */
 } http_fault;
 
-typedef struct http_answer {
+typedef struct http_response {
   int status;          /* 0: 200 */
   const char *headers; /* lines, each with its CRLF; NULL: none. Content-Length is added, unless
                           there is one here */
@@ -33,7 +33,7 @@ typedef struct http_answer {
   http_fault fault;
   size_t cut;
   bool close; /* the connection, after the answer */
-} http_answer;
+} http_response;
 
 typedef struct http_seen {
   char method[16];
@@ -54,8 +54,8 @@ const char *http_server_url(http_server *server, const char *path);
 
 /* Puts an answer behind those that wait; strings are borrowed until the server stops. Requests
  * take them in the order in which they arrive. When none is left: the handler, or 200 "". */
-void http_server_add(http_server *server, http_answer answer);
-typedef http_answer (*http_handler)(void *payload, const http_seen *seen);
+void http_server_add(http_server *server, http_response response);
+typedef http_response (*http_handler)(void *payload, const http_seen *seen);
 /* On the connections' threads, one at a time. */
 void http_server_handle(http_server *server, http_handler handler, void *payload);
 

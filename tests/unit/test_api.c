@@ -50,8 +50,8 @@ static int tear_down(void **state) {
   return 0;
 }
 
-static void answer(fixture *f, int status, const char *headers, const char *body) {
-  http_server_add(f->server, (http_answer){.status = status, .headers = headers, .body = body});
+static void response(fixture *f, int status, const char *headers, const char *body) {
+  http_server_add(f->server, (http_response){.status = status, .headers = headers, .body = body});
 }
 
 static const http_seen *seen(fixture *f, size_t i) {
@@ -72,7 +72,7 @@ static void a_list_is_fetched(void **state) {
   fixture *f = *state;
   igt_project_list *list = NULL;
 
-  answer(f, 200, JSON, "[{\"id\":\"1\",\"name\":\"demo\"},{\"id\":\"2\"}]");
+  response(f, 200, JSON, "[{\"id\":\"1\",\"name\":\"demo\"},{\"id\":\"2\"}]");
   ok(f, igt_get_projects(f->client, NULL, &list, &f->err));
   assert_int_equal(list->count, 2);
   assert_string_equal(list->v[0]->name.v, "demo");
@@ -95,19 +95,19 @@ static void arguments_are_encoded(void **state) {
   igt_epd_site *site = NULL;
 
   options.filter = "a eq 'b/c?'";
-  answer(f, 200, JSON, "[]");
+  response(f, 200, JSON, "[]");
   ok(f, igt_get_studies(f->client, "x/../y", &options, &list, &f->err));
   igt_model_free(&list->model);
   assert_string_equal(seen(f, 0)->target,
                       "/api/data/hospitals/x%2F..%2Fy/studies?%24filter=a%20eq%20%27b%2Fc%3F%27");
   keys.keys = two;
   keys.keys_count = 2;
-  answer(f, 204, NULL, NULL);
+  response(f, 204, NULL, NULL);
   ok(f, igt_delete_study_files(f->client, "h", "s", &keys, &f->err));
   assert_string_equal(seen(f, 1)->method, "DELETE");
   assert_string_equal(seen(f, 1)->target,
                       "/api/data/hospitals/h/studies/s/files?keys=a%2Fb&keys=c%26d%3D%C3%BC");
-  answer(f, 200, JSON, "{\"id\":-4}");
+  response(f, 200, JSON, "{\"id\":-4}");
   ok(f, igt_get_epd_site_specific(f->client, -4, NULL, &site, &f->err));
   assert_int_equal(site->id.v, -4);
   igt_model_free(&site->model);
@@ -122,7 +122,7 @@ static void options_go_where_they_belong(void **state) {
   options.auxiliary = "True";
   options.completed = (igt_boolean_field){IGT_SET, true};
   options.x_fields = "files{key}";
-  answer(f, 200, JSON, "{\"dicom\":[{\"key\":\"k\"}]}");
+  response(f, 200, JSON, "{\"dicom\":[{\"key\":\"k\"}]}");
   ok(f, igt_get_study_files(f->client, "h", "s", &options, &files, &f->err));
   assert_int_equal(files->files.is, IGT_ABSENT);
   assert_int_equal(files->dicom.count, 1);
@@ -173,7 +173,7 @@ static void a_study_is_created(void **state) {
   study.base.model.type = &igt_epd_study_type;
   study.name = (igt_string_field){IGT_SET, "P 1"};
   study.base.s3_prefix = (igt_string_field){IGT_SET, "not to be sent"};
-  answer(f, 201, JSON, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\",\"studyDatabaseId\":\"9\"}");
+  response(f, 201, JSON, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\",\"studyDatabaseId\":\"9\"}");
   ok(f, igt_post_studies(f->client, "h", &study.base, &out, &f->err));
   assert_string_equal(out->study_database_id.v, "9");
   assert_true(igt_model_is(&out->model, &igt_epd_study_type));
@@ -188,12 +188,12 @@ static void a_file_goes_to_a_descriptor(void **state) {
   int fd = fileno(file), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   char text[16] = "";
 
-  answer(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
   ok(f, igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &fd, &f->err));
   assert_int_equal(pread(fd, text, sizeof text, 0), 8);
   assert_string_equal(text, "PK bytes");
   fclose(file);
-  answer(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
   assert_true(full >= 0);
   assert_int_equal(igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &full, &f->err),
                    IGT_E_NO_SPACE);
@@ -226,7 +226,7 @@ static void options_of_other_forms(void **state) {
   odd_options options = {.near = {IGT_SET, -2.5}, .keys = keys, .keys_count = 2};
   const igt__call call = {.operation = &operation, .options = &options};
 
-  answer(f, 204, NULL, "");
+  response(f, 204, NULL, "");
   ok(f, igt__call_run(f->client, &call, NULL, &f->err));
   assert_string_equal(seen(f, 0)->target, "/odd?near=-2.5&keys=a%20b%2Cc%26d");
   options.keys = bad;
@@ -242,7 +242,7 @@ static void several_files_are_registered(void **state) {
   igt_file b = {.key = {IGT_SET, "p/b"}, .file_size = {IGT_SET, 0}};
   const igt_file *const both[] = {&a, &b};
 
-  answer(f, 200, JSON, "{\"files\":[]}");
+  response(f, 200, JSON, "{\"files\":[]}");
   ok(f, igt_post_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err));
   assert_string_equal(seen(f, 0)->body,
                       "[{\"key\":\"p/a\",\"fileSize\":1},{\"key\":\"p/b\",\"fileSize\":0}]");
@@ -260,17 +260,17 @@ static void texts_are_handed_out(void **state) {
   igt_text *text = NULL;
   igt_string_list *list = NULL;
 
-  answer(f, 200, JSON, "\"aud\"\n");
+  response(f, 200, JSON, "\"aud\"\n");
   ok(f, igt_get_login_aud_resource(f->client, &text, &f->err));
   assert_string_equal(text->v, "aud");
   igt_model_free(&text->model);
   assert_string_equal(seen(f, 0)->target, "/api/auth/login/$aud");
   assert_null(strstr(seen(f, 0)->headers, "X-JWT"));
-  answer(f, 200, JSON, "[\"a\",\"b\"]");
+  response(f, 200, JSON, "[\"a\",\"b\"]");
   ok(f, igt_get_project_types(f->client, &list, &f->err));
   assert_int_equal(list->count, 2);
   igt_model_free(&list->model);
-  answer(f, 200, "Content-Type: text/csv\r\n", "a;b");
+  response(f, 200, "Content-Type: text/csv\r\n", "a;b");
   ok(f, igt_get_project_file_content(f->client, "p", "f.csv", &text, &f->err));
   assert_string_equal(text->v, "a;b");
   assert_int_equal(text->len, 3);
@@ -292,11 +292,11 @@ static igt_status take(void *payload, const void *data, size_t n) {
   return s->end;
 }
 
-static void files_are_handed_out_in_pieces(void **state) {
+static void files_are_handed_out_in_parts(void **state) {
   fixture *f = *state;
   sink s = {.end = IGT_OK};
 
-  http_server_add(f->server, (http_answer){.headers = "Content-Type: application/zip\r\n",
+  http_server_add(f->server, (http_response){.headers = "Content-Type: application/zip\r\n",
                                            .body = "PK\0\1",
                                            .body_len = 4});
   ok(f, igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err));
@@ -304,7 +304,7 @@ static void files_are_handed_out_in_pieces(void **state) {
   assert_memory_equal(s.data, "PK\0\1", 4);
   assert_non_null(strstr(seen(f, 0)->headers, "Accept: application/zip\r\n"));
   s = (sink){.end = IGT_E_NO_SPACE};
-  answer(f, 200, NULL, "bytes");
+  response(f, 200, NULL, "bytes");
   assert_int_equal(igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err),
                    IGT_E_NO_SPACE);
   assert_int_equal(igt_get_study_download_file(f->client, "h", "s", NULL, NULL, &f->err),
@@ -339,17 +339,17 @@ static void lists_come_element_by_element(void **state) {
   names n = {.end_at = 0};
 
   http_server_add(f->server,
-                  (http_answer){.headers = JSON,
+                  (http_response){.headers = JSON,
                                 .body = "[{\"studyType\":\"EpdStudy\"},{\"studyType\":\"New\"}]",
                                 .fault = HTTP_BYTEWISE});
   ok(f, igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err));
   assert_string_equal(n.text, "EpdStudy RootStudy ");
   n = (names){.end_at = 0};
-  answer(f, 200, JSON, "{\"files\":[{\"key\":\"1\"}],\"dicom\":[{\"key\":\"2\"}]}");
+  response(f, 200, JSON, "{\"files\":[{\"key\":\"1\"}],\"dicom\":[{\"key\":\"2\"}]}");
   ok(f, igt_get_study_files_each(f->client, "h", "s", NULL, on_file, &n, &f->err));
   assert_string_equal(n.text, "files/1 dicom/2 ");
   n = (names){.end_at = 1};
-  answer(f, 200, JSON, "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]");
+  response(f, 200, JSON, "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]");
   assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err),
                    IGT_E_CANCELLED);
   assert_int_equal(n.count, 1);
@@ -362,13 +362,13 @@ static void a_list_that_breaks_off_is_an_error(void **state) {
   static const char body[] = "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]";
 
   http_server_add(f->server,
-                  (http_answer){.headers = JSON, .body = body, .fault = HTTP_CUT_BODY, .cut = 30});
+                  (http_response){.headers = JSON, .body = body, .fault = HTTP_CUT_BODY, .cut = 30});
   assert_int_not_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err), IGT_OK);
   assert_true(n.count <= 1);
-  answer(f, 200, JSON, "[{\"studyType\":\"Study\"}");
+  response(f, 200, JSON, "[{\"studyType\":\"Study\"}");
   assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err), IGT_E_PARSE);
   assert_string_equal(f->err.operation, "get_studies");
-  answer(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the hotel</html>");
+  response(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the hotel</html>");
   assert_int_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err),
                    IGT_E_PROTOCOL);
 }
@@ -379,16 +379,16 @@ static void the_servers_words_are_told(void **state) {
   fixture *f = *state;
   igt_project *project = (igt_project *)1;
 
-  answer(f, 404, JSON, "{\"message\":\"no such project\"}");
+  response(f, 404, JSON, "{\"message\":\"no such project\"}");
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_NOT_FOUND);
   assert_null(project);
   assert_int_equal(f->err.http_status, 404);
   assert_non_null(strstr(f->err.text, "get_project: no such project"));
-  answer(f, 200, JSON, "{\"id\":5}");
+  response(f, 200, JSON, "{\"id\":5}");
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_TYPE);
   assert_non_null(strstr(f->err.text, "get_project: the field id must be a string"));
   assert_int_equal(f->err.http_status, 200);
-  answer(f, 200, JSON, "");
+  response(f, 200, JSON, "");
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, NULL), IGT_E_PARSE);
 }
 
@@ -396,21 +396,21 @@ static void an_ended_session_is_renewed_once(void **state) {
   fixture *f = *state;
   igt_project *project = NULL;
 
-  answer(f, 401, JSON, "{\"message\":\"expired\"}");
-  answer(f, 200, JSON, "{\"id\":\"7\"}");
+  response(f, 401, JSON, "{\"message\":\"expired\"}");
+  response(f, 200, JSON, "{\"id\":\"7\"}");
   ok(f, igt_get_project(f->client, "7", NULL, &project, &f->err));
   igt_model_free(&project->model);
   assert_int_equal(the_session.renewals, 1);
   assert_non_null(strstr(seen(f, 1)->headers, "X-JWT: token-2\r\n"));
 
-  answer(f, 401, JSON, "{\"message\":\"expired\"}");
-  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  response(f, 401, JSON, "{\"message\":\"expired\"}");
+  response(f, 401, JSON, "{\"message\":\"expired\"}");
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_UNAUTHORIZED);
   assert_int_equal(the_session.renewals, 2);
   assert_int_equal(http_server_count(f->server), 4);
 
   the_session.cannot_renew = true;
-  answer(f, 401, JSON, "{\"message\":\"expired\"}");
+  response(f, 401, JSON, "{\"message\":\"expired\"}");
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, &f->err), IGT_E_EXPIRED);
   assert_string_equal(f->err.operation, "get_project");
 }
@@ -520,7 +520,7 @@ static void a_call_goes_over_a_loop(void **state) {
   outcome o;
 
   ok(f, igt_client_sign_in(f->client, &f->err));
-  answer(f, 204, NULL, NULL);
+  response(f, 204, NULL, NULL);
   assert_true(complete_file(f, "s", &o));
   wait_for_outcome(&o);
   assert_int_equal(o.status, IGT_OK);
@@ -540,7 +540,7 @@ static void what_would_block_is_left_to_the_caller(void **state) {
   ok(f, igt_client_sign_in(f->client, &f->err));
   assert_false(complete_file(f, "..", &o)); /* would name what is above */
   assert_int_equal(http_server_count(f->server), 0);
-  answer(f, 401, JSON, "{\"message\":\"it has ended\"}");
+  response(f, 401, JSON, "{\"message\":\"it has ended\"}");
   assert_true(complete_file(f, "s", &o));
   wait_for_outcome(&o);
   assert_int_equal(o.status, IGT_E_UNAUTHORIZED);
@@ -553,13 +553,13 @@ static void errors_of_a_call_on_a_loop(void **state) {
   outcome o;
 
   ok(f, igt_client_sign_in(f->client, &f->err));
-  answer(f, 404, JSON, "{\"message\":\"no such study\"}");
+  response(f, 404, JSON, "{\"message\":\"no such study\"}");
   assert_true(complete_file(f, "s", &o));
   wait_for_outcome(&o);
   assert_int_equal(o.status, IGT_E_NOT_FOUND);
   assert_non_null(strstr(o.err.text, "no such study"));
   assert_string_equal(o.err.operation, "post_study_files_upload_completed");
-  answer(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the guest network</html>");
+  response(f, 200, "Content-Type: text/html\r\n", "<html>sign in to the guest network</html>");
   assert_true(complete_file(f, "s", &o));
   wait_for_outcome(&o);
   assert_int_equal(o.status, IGT_E_PROTOCOL);
@@ -579,7 +579,7 @@ int main(void) {
       CASE(options_of_other_forms),
       CASE(a_file_goes_to_a_descriptor),
       CASE(texts_are_handed_out),
-      CASE(files_are_handed_out_in_pieces),
+      CASE(files_are_handed_out_in_parts),
       CASE(lists_come_element_by_element),
       CASE(a_list_that_breaks_off_is_an_error),
       CASE(the_servers_words_are_told),

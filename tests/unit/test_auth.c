@@ -86,7 +86,7 @@ typedef struct service {
   int introspect_status;
   int logout_status;
   http_fault login_fault, refresh_fault, logout_fault;
-  http_answer fixed; /* with a body: what login and refresh answer */
+  http_response fixed; /* with a body: what login and refresh answer */
   unsigned issued;   /* JWTs so far */
   unsigned logins, refreshes, logouts, introspects, audiences;
   char last_jwt[IGT__MAX_TOKEN * 2];
@@ -125,8 +125,8 @@ static void issue(service *s, igt__buf *head, igt__buf *payload) {
 }
 
 /* As login and refresh answer; the attributes' order and case differ, as servers' do. */
-static http_answer granted(service *s) {
-  http_answer a = {0};
+static http_response granted(service *s) {
+  http_response a = {0};
   igt__buf head, signature, lines, body;
 
   if (s->fixed.body)
@@ -157,14 +157,14 @@ static http_answer granted(service *s) {
   return a;
 }
 
-static http_answer refused(int status) {
-  return (http_answer){.status = status,
+static http_response refused(int status) {
+  return (http_response){.status = status,
                        .headers = "Content-Type: application/json\r\n",
                        .body = "{\"message\":\"no, says the server\"}"};
 }
 
-static http_answer json(const char *body) {
-  return (http_answer){.headers = "Content-Type: application/json\r\n", .body = body};
+static http_response json(const char *body) {
+  return (http_response){.headers = "Content-Type: application/json\r\n", .body = body};
 }
 
 static char *dated(int ahead) {
@@ -177,8 +177,8 @@ static char *dated(int ahead) {
   return igt__buf_take(&lines);
 }
 
-static http_answer serve_locked(service *s, const http_seen *seen) {
-  http_answer a;
+static http_response serve_locked(service *s, const http_seen *seen) {
+  http_response a;
 
   if (strcmp(seen->target, "/api/auth/login") == 0) {
     s->logins++;
@@ -214,9 +214,9 @@ static http_answer serve_locked(service *s, const http_seen *seen) {
   return refused(404);
 }
 
-static http_answer serve(void *payload, const http_seen *seen) {
+static http_response serve(void *payload, const http_seen *seen) {
   service *s = payload;
-  http_answer a;
+  http_response a;
 
   pthread_mutex_lock(&s->lock);
   a = serve_locked(s, seen);
@@ -251,7 +251,7 @@ typedef struct fixture {
   char question[300];
 } fixture;
 
-static bool answer_prompt(void *payload, igt_prompt what, const char *question, char *answer,
+static bool response_prompt(void *payload, igt_prompt what, const char *question, char *response,
                           size_t cap) {
   fixture *f = payload;
 
@@ -260,7 +260,7 @@ static bool answer_prompt(void *payload, igt_prompt what, const char *question, 
     f->asked_user++;
   else
     f->asked_password++;
-  snprintf(answer, cap, "%s", what == IGT_PROMPT_USER ? "ann@example.com" : "hunter2 \"\\\xc3\xa9");
+  snprintf(response, cap, "%s", what == IGT_PROMPT_USER ? "ann@example.com" : "hunter2 \"\\\xc3\xa9");
   return true;
 }
 
@@ -299,7 +299,7 @@ static int set_up(void **state) {
   unsetenv("CLOUD_CSRF_TOKEN");
   f->options = (igt__session_options){.http = f->http,
                                       .origin = f->origin,
-                                      .prompt = answer_prompt,
+                                      .prompt = response_prompt,
                                       .prompt_payload = f,
                                       .cancel = f->cancel};
   *state = f;
@@ -482,7 +482,7 @@ static void nobody_to_ask(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void answers_that_are_none(void **state) {
+static void responses_that_are_none(void **state) {
   static const struct {
     const char *headers, *body;
   } bad[] = {
@@ -503,7 +503,7 @@ static void answers_that_are_none(void **state) {
   fixture *f = *state;
 
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-    http_server_add(f->server, (http_answer){.headers = bad[i].headers, .body = bad[i].body});
+    http_server_add(f->server, (http_response){.headers = bad[i].headers, .body = bad[i].body});
     if (sign_in(f) == IGT_OK)
       fail_msg("taken: answer %zu", i);
     assert_true(f->err.status == IGT_E_PROTOCOL || f->err.status == IGT_E_PARSE);
@@ -1301,7 +1301,7 @@ static void untrusted_token_file(void **state) {
   f->options.prompt = NULL;
   open_session(f);
   assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE); /* when it is the reason, it is told */
-  f->options.prompt = answer_prompt;
+  f->options.prompt = response_prompt;
   f->options.token_file = f->token_path;
   open_session(f);
   assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE);
@@ -1509,7 +1509,7 @@ int main(void) {
       CASE(known_user_is_not_asked_for),
       CASE(wrong_password),
       CASE(nobody_to_ask),
-      CASE(answers_that_are_none),
+      CASE(responses_that_are_none),
       CASE(environment),
       CASE(environment_is_refused),
       CASE(environment_by_halves_or_unwanted),

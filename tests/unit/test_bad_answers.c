@@ -82,7 +82,7 @@ static void one_model(void **state) {
     igt_root_study *study = (igt_root_study *)(void *)f; /* must be reset */
 
     study_text(&cases[i], text, sizeof text);
-    answer(f, cases[i].type, text);
+    response(f, cases[i].type, text);
     check(f, &cases[i], igt_get_study(f->client, "h", "s", &study, &f->err), "get_study");
     assert_null(study);
   }
@@ -113,7 +113,7 @@ static void whole_lists(void **state) {
     igt_root_study_list *list = (igt_root_study_list *)(void *)f;
 
     in_a_list(&cases[i], text, sizeof text);
-    answer(f, cases[i].type, text);
+    response(f, cases[i].type, text);
     check(f, &cases[i], igt_get_studies(f->client, "h", NULL, &list, &f->err), "get_studies");
     assert_null(list);
     if (cases[i].status == IGT_E_TYPE && cases[i].field[0] && !strstr(f->err.text, "element 1"))
@@ -129,7 +129,7 @@ static void element_by_element(void **state) {
     size_t count = 0;
 
     in_a_list(&cases[i], text, sizeof text);
-    answer(f, cases[i].type, text);
+    response(f, cases[i].type, text);
     check(f, &cases[i], igt_get_studies_each(f->client, "h", NULL, count_studies, &count, &f->err),
           "get_studies");
     assert_int_equal(count, strcmp(cases[i].type, JSON_TYPE) == 0 ? 1 : 0);
@@ -138,24 +138,24 @@ static void element_by_element(void **state) {
 
 /* ---- deep, cut, twice ---- */
 
-static void deep_answers(void **state) {
+static void deep_responses(void **state) {
   fixture *f = *state;
   igt_root_study *study = NULL;
   igt_root_study_list *list = NULL;
   char text[2 * DEEP + 100];
 
-  answer(f, JSON_TYPE, deep());
+  response(f, JSON_TYPE, deep());
   assert_int_equal(igt_get_study(f->client, "h", "s", &study, &f->err), IGT_E_LIMIT);
   assert_non_null(strstr(f->err.text, "64 deep"));
   assert_null(study);
   snprintf(text, sizeof text, "[%s]", deep());
-  answer(f, JSON_TYPE, text);
+  response(f, JSON_TYPE, text);
   assert_int_not_equal(igt_get_studies(f->client, "h", NULL, &list, &f->err), IGT_OK);
   assert_string_equal(f->err.operation, "get_studies");
   assert_null(list);
 }
 
-static void answers_cut_anywhere(void **state) {
+static void responses_cut_anywhere(void **state) {
   static const char whole[] =
       "[{\"studyType\":\"EpdStudy\",\"events\":[{\"isMaster\":true}],\"name\":\"\\u00fc\"}]";
   fixture *f = *state;
@@ -165,7 +165,7 @@ static void answers_cut_anywhere(void **state) {
     char text[sizeof whole];
 
     snprintf(text, sizeof text, "%.*s", (int)n, whole);
-    answer(f, JSON_TYPE, text);
+    response(f, JSON_TYPE, text);
     assert_int_equal(igt_get_studies(f->client, "h", NULL, &list, &f->err), IGT_E_PARSE);
     assert_string_equal(f->err.operation, "get_studies");
     assert_null(list);
@@ -176,7 +176,7 @@ static void what_stands_twice_counts_once(void **state) {
   fixture *f = *state;
   igt_root_study *study = NULL;
 
-  answer(f, JSON_TYPE,
+  response(f, JSON_TYPE,
          "{\"studyType\":\"EpdStudy\",\"name\":\"a\",\"x\":1,\"name\":null,\"x\":{\"y\":2},"
          "\"events\":[{}],\"events\":[]}");
   ok(f, igt_get_study(f->client, "h", "s", &study, &f->err));
@@ -206,7 +206,7 @@ static void wrong_dates(void **state) {
     char text[200];
 
     snprintf(text, sizeof text, "{\"studyType\":\"EpdStudy\",\"datetime\":\"%s\"}", dates[i]);
-    answer(f, JSON_TYPE, text);
+    response(f, JSON_TYPE, text);
     ok(f, igt_get_study(f->client, "h", "s", &study, &f->err));
     const igt_time_field *field = &((igt_epd_study *)study)->datetime;
     if (field->valid)
@@ -221,7 +221,7 @@ static void wrong_dates(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CALL(one_model),    CALL(whole_lists),          CALL(element_by_element),
-      CALL(deep_answers), CALL(answers_cut_anywhere), CALL(what_stands_twice_counts_once),
+      CALL(deep_responses), CALL(responses_cut_anywhere), CALL(what_stands_twice_counts_once),
       CALL(wrong_dates),
   };
 

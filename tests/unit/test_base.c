@@ -385,59 +385,59 @@ static void test_sip_print(void **state) {
   assert_memory_not_equal(print, again, sizeof print);
 }
 
-static void test_prints(void **state) {
+static void test_fingerprints(void **state) {
   (void)state;
   igt__quota whole;
   igt__quota_init(&whole, 1 << 20, NULL);
-  igt__prints *set = igt__prints_new(false, &whole), *numbers = igt__prints_new(true, NULL);
+  igt__fingerprints *set = igt__fingerprints_new(false, &whole), *numbers = igt__fingerprints_new(true, NULL);
   char key[16];
-  assert_false(igt__prints_has(NULL, "k0") || igt__prints_has(set, "k0"));
-  assert_null(igt__prints_number(numbers, "k0"));
+  assert_false(igt__fingerprints_has(NULL, "k0") || igt__fingerprints_has(set, "k0"));
+  assert_null(igt__fingerprints_number(numbers, "k0"));
   for (unsigned i = 0; i < 10000; i++) {
     snprintf(key, sizeof key, "k%u", i);
-    assert_false(igt__prints_has(set, key));
-    assert_true(igt__prints_set(set, key, 0) && igt__prints_set(numbers, key, i));
+    assert_false(igt__fingerprints_has(set, key));
+    assert_true(igt__fingerprints_set(set, key, 0) && igt__fingerprints_set(numbers, key, i));
   }
   assert_true(whole.used == 16384 * 16); /* what 10,000 files of a study need */
-  assert_true(igt__prints_set(numbers, "k7", UINT64_MAX) && igt__prints_set(set, "k7", 0));
+  assert_true(igt__fingerprints_set(numbers, "k7", UINT64_MAX) && igt__fingerprints_set(set, "k7", 0));
   for (unsigned i = 0; i < 10000; i++) {
     snprintf(key, sizeof key, "k%u", i);
-    assert_true(igt__prints_has(set, key) && igt__prints_has(numbers, key));
-    assert_int_equal(*igt__prints_number(numbers, key), i == 7 ? UINT64_MAX : i);
+    assert_true(igt__fingerprints_has(set, key) && igt__fingerprints_has(numbers, key));
+    assert_int_equal(*igt__fingerprints_number(numbers, key), i == 7 ? UINT64_MAX : i);
   }
-  *igt__prints_number(numbers, "k9") |= 1 << 20;
-  assert_int_equal(*igt__prints_number(numbers, "k9"), 9 | 1 << 20);
-  assert_false(igt__prints_has(set, "k10000") || igt__prints_has(numbers, "K1"));
-  igt__prints_free(set);
-  igt__prints_free(numbers);
-  igt__prints_free(NULL);
+  *igt__fingerprints_number(numbers, "k9") |= 1 << 20;
+  assert_int_equal(*igt__fingerprints_number(numbers, "k9"), 9 | 1 << 20);
+  assert_false(igt__fingerprints_has(set, "k10000") || igt__fingerprints_has(numbers, "K1"));
+  igt__fingerprints_free(set);
+  igt__fingerprints_free(numbers);
+  igt__fingerprints_free(NULL);
   assert_int_equal(whole.used, 0);
 }
 
 /* What does not fit, or has no memory, changes nothing. */
-static void test_bounds_of_prints(void **state) {
+static void test_bounds_of_fingerprints(void **state) {
   (void)state;
   igt__quota whole;
   unsigned kept;
   char key[16];
   igt__quota_init(&whole, 1000, NULL);
-  igt__prints *set = igt__prints_new(false, &whole);
-  for (kept = 0; snprintf(key, sizeof key, "%u", kept) > 0 && igt__prints_set(set, key, 0);)
+  igt__fingerprints *set = igt__fingerprints_new(false, &whole);
+  for (kept = 0; snprintf(key, sizeof key, "%u", kept) > 0 && igt__fingerprints_set(set, key, 0);)
     kept++;
   assert_true(kept == 24 && igt__quota_refused(&whole) && whole.used == 512);
-  assert_true(igt__prints_has(set, "23") && !igt__prints_has(set, "24"));
-  assert_true(igt__prints_set(set, "0", 0));
-  igt__prints_free(set);
+  assert_true(igt__fingerprints_has(set, "23") && !igt__fingerprints_has(set, "24"));
+  assert_true(igt__fingerprints_set(set, "0", 0));
+  igt__fingerprints_free(set);
   assert_int_equal(whole.used, 0);
   igt__mem_set_hooks(&failing);
   allocations_left = 0;
-  assert_null(igt__prints_new(true, NULL));
+  assert_null(igt__fingerprints_new(true, NULL));
   allocations_left = 1;
-  set = igt__prints_new(true, &whole);
-  assert_true(set && !igt__prints_set(set, "a", 1) && !igt__prints_has(set, "a"));
+  set = igt__fingerprints_new(true, &whole);
+  assert_true(set && !igt__fingerprints_set(set, "a", 1) && !igt__fingerprints_has(set, "a"));
   igt__mem_set_hooks(NULL);
   assert_int_equal(whole.used, 0);
-  igt__prints_free(set);
+  igt__fingerprints_free(set);
 }
 
 static void test_quota(void **state) {
@@ -639,24 +639,24 @@ static void test_redact(void **state) {
   igt__redact_forget(&shorter);
 }
 
-static void test_spares(void **state) {
-  static igt__spares spares = IGT__SPARES_INIT(2);
+static void test_free_list(void **state) {
+  static igt__free_list free_list = IGT__FREE_LIST_INIT(2);
   char a[64], b[64], c[64];
 
   (void)state;
   memset(a, 'a', sizeof a);
-  assert_null(igt__spares_take(&spares));
-  if (!IGT__SPARES_KEPT) {
-    assert_false(igt__spares_give(&spares, a));
+  assert_null(igt__free_list_take(&free_list));
+  if (!IGT__FREE_LIST_KEPT) {
+    assert_false(igt__free_list_give(&free_list, a));
     return;
   }
-  assert_true(igt__spares_give(&spares, a) && igt__spares_give(&spares, b));
-  assert_false(igt__spares_give(&spares, c)); /* stays ours */
-  assert_ptr_equal(igt__spares_take(&spares), b);
-  assert_true(igt__spares_give(&spares, c));
-  assert_ptr_equal(igt__spares_take(&spares), c);
-  assert_ptr_equal(igt__spares_take(&spares), a);
-  assert_null(igt__spares_take(&spares));
+  assert_true(igt__free_list_give(&free_list, a) && igt__free_list_give(&free_list, b));
+  assert_false(igt__free_list_give(&free_list, c)); /* stays ours */
+  assert_ptr_equal(igt__free_list_take(&free_list), b);
+  assert_true(igt__free_list_give(&free_list, c));
+  assert_ptr_equal(igt__free_list_take(&free_list), c);
+  assert_ptr_equal(igt__free_list_take(&free_list), a);
+  assert_null(igt__free_list_take(&free_list));
   for (size_t i = sizeof(void *); i < sizeof a; i++)
     assert_int_equal(a[i], 'a');
 }
@@ -676,9 +676,9 @@ int main(void) {
       cmocka_unit_test(test_map),
       cmocka_unit_test(test_map_of_hostile_names),
       cmocka_unit_test(test_sip_print),
-      cmocka_unit_test(test_prints),
-      cmocka_unit_test(test_bounds_of_prints),
-      cmocka_unit_test(test_spares),
+      cmocka_unit_test(test_fingerprints),
+      cmocka_unit_test(test_bounds_of_fingerprints),
+      cmocka_unit_test(test_free_list),
       cmocka_unit_test(test_quota),
       cmocka_unit_test(test_bounds_of_arena_and_map),
       cmocka_unit_test(test_cancel),

@@ -29,7 +29,7 @@ typedef struct fixture {
 } fixture;
 
 static const struct {
-  const char *request, *answer;
+  const char *request, *response;
 } pages[] = {
     {"GET " API "projects", "[{\"id\":\"p1\",\"name\":\"demo\",\"s3Prefix\":\"p1/\"},"
                             "{\"id\":\"p2\",\"name\":\"twin\",\"description\":\"old\"},"
@@ -66,17 +66,17 @@ static const struct {
     {"DELETE " API "organizations/i3/services/up3", ""},
 };
 
-static http_answer serve(void *payload, const http_seen *seen) {
+static http_response serve(void *payload, const http_seen *seen) {
   char request[512];
 
   (void)payload;
   snprintf(request, sizeof request, "%s %s", seen->method, seen->target);
   for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
     if (strcmp(pages[i].request, request) == 0)
-      return (http_answer){.status = *pages[i].answer ? 200 : 204,
+      return (http_response){.status = *pages[i].response ? 200 : 204,
                            .headers = JSON,
-                           .body = *pages[i].answer ? pages[i].answer : NULL};
-  return (http_answer){.status = 404, .headers = JSON, .body = "{\"message\":\"none\"}"};
+                           .body = *pages[i].response ? pages[i].response : NULL};
+  return (http_response){.status = 404, .headers = JSON, .body = "{\"message\":\"none\"}"};
 }
 
 static int set_up(void **state) {
@@ -213,7 +213,7 @@ static void each_keeps_nothing(void **state) {
 
 static void resolves(fixture *f, const char *path, const char *id, igt_node_kind kind,
                      const char *rest) {
-  igt_target target;
+  igt_node_target target;
 
   ok(f, igt_node_resolve(f->cloud, path, &target, &f->err));
   assert_string_equal(igt_node_id(target.node), id);
@@ -243,7 +243,7 @@ static void paths_are_followed(void **state) {
 
 static void wrong_paths_are_told(void **state) {
   fixture *f = *state;
-  igt_target target;
+  igt_node_target target;
 
   failed(f, igt_node_resolve(f->cloud, "twin/x", &target, &f->err), IGT_E_AMBIGUOUS, "p2 (old)");
   assert_non_null(strstr(f->err.text, "id:"));
@@ -260,7 +260,7 @@ static void wrong_paths_are_told(void **state) {
 
 static void nodes_are_added_and_removed(void **state) {
   fixture *f = *state;
-  igt_target target;
+  igt_node_target target;
   igt_node *made = NULL, *file = NULL;
   igt_study *study = igt_study_new();
   igt_project project = {0};

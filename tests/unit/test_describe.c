@@ -27,7 +27,7 @@ static void operations_are_found(void **state) {
   assert_int_equal(count, 103);
   assert_non_null(op);
   assert_string_equal(op->path, "/api/data/hospitals/{hospital_id}/studies");
-  assert_string_equal(op->answer, "RootStudy[]");
+  assert_string_equal(op->response, "RootStudy[]");
   assert_int_equal(op->parameter_count, 2);
   assert_string_equal(op->parameters[1].name, "$filter");
   assert_null(igt_operation_named("get_study_of_nothing"));
@@ -99,22 +99,22 @@ static void fields_are_shown(void **state) {
       "{\"studyType\":\"EpdStudy\",\"name\":\"a\\\"b\",\"redo\":true,\"duration\":95,"
       "\"datetime\":\"2024-01-02\",\"diseaseTypes\":[\"x\",null,\"y\"],\"site\":null,"
       "\"zz\":\"\\u00e4\",\"zy\":{\"a\":[1]}}";
-  char told[2048] = "";
+  char notification[2048] = "";
   igt_model *model = NULL;
   igt_error err;
   int calls = 0;
 
   (void)state;
   assert_int_equal(igt_model_parse(&igt_root_study_type, json, strlen(json), &model, &err), IGT_OK);
-  assert_int_equal(igt_model_each_field(model, collect, told, &err), IGT_OK);
-  assert_string_equal(told, "studyType=EpdStudy=\"EpdStudy\"|name=a\"b=\"a\\\"b\"|redo=true=true|"
+  assert_int_equal(igt_model_each_field(model, collect, notification, &err), IGT_OK);
+  assert_string_equal(notification, "studyType=EpdStudy=\"EpdStudy\"|name=a\"b=\"a\\\"b\"|redo=true=true|"
                             "duration=95=95|datetime=2024-01-02=\"2024-01-02\"|"
                             "diseaseTypes=x, , y=[\"x\",null,\"y\"]|site==null|"
                             "zz=\xc3\xa4=\"\xc3\xa4\"?|zy={\"a\":[1]}={\"a\":[1]}?|");
   assert_int_equal(igt_model_each_field(model, end_it, &calls, &err), IGT_E_CANCELLED);
   assert_int_equal(calls, 1);
   igt_model_free(model);
-  assert_int_equal(igt_model_each_field(NULL, collect, told, &err), IGT_E_INVALID);
+  assert_int_equal(igt_model_each_field(NULL, collect, notification, &err), IGT_E_INVALID);
 }
 
 /* ---- requests ---- */
@@ -166,7 +166,7 @@ static void a_request_is_sent_as_it_is(void **state) {
   igt_response response;
   const http_seen *seen;
 
-  http_server_add(f->server, (http_answer){.status = 201,
+  http_server_add(f->server, (http_response){.status = 201,
                                            .headers = "Content-Type: application/json\r\n",
                                            .body = "{\"a\": 1}"});
   assert_int_equal(request(f, "POST", "/api/data/things?x=%20y", "{ \"b\":2}", &response), IGT_OK);
@@ -182,7 +182,7 @@ static void a_request_is_sent_as_it_is(void **state) {
 static void an_open_operation_sends_no_token(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.body = "\"x\""});
+  http_server_add(f->server, (http_response){.body = "\"x\""});
   assert_int_equal(request(f, "GET", "/api/auth/login/$aud", NULL, NULL), IGT_OK);
   assert_null(http_seen_header(http_server_seen(f->server, 0), "X-JWT"));
 }
@@ -190,7 +190,7 @@ static void an_open_operation_sends_no_token(void **state) {
 static void a_refusal_is_told(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.status = 400,
+  http_server_add(f->server, (http_response){.status = 400,
                                            .headers = "Content-Type: application/json\r\n",
                                            .body = "{\"message\": \"too blue\"}"});
   assert_int_equal(request(f, "POST", "/api/data/users", "{}", NULL), IGT_E_BAD_REQUEST);

@@ -108,19 +108,19 @@ static void test_get(void **state) {
   igt__http_add_header(&f->req, "X-One", "1");
   igt__http_add_header(&f->req, "X-Empty", "");
   http_server_add(f->server,
-                  (http_answer){.headers = "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+                  (http_response){.headers = "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
                                            "Set-Cookie: a=1; Path=/\r\nset-cookie:  b=2 \r\n",
                                 .body = "hello"});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(f->req.http_status, 200);
-  assert_string_equal(f->req.answer.data, "hello");
+  assert_string_equal(f->req.response.data, "hello");
   assert_int_equal(f->req.content_length, 5);
   assert_int_equal(f->req.server_date, 1700000000);
   assert_int_equal(f->req.attempts, 1);
-  assert_string_equal(igt__http_answer_header(&f->req, "Set-Cookie", 0), "a=1; Path=/");
-  assert_string_equal(igt__http_answer_header(&f->req, "SET-COOKIE", 1), "b=2");
-  assert_null(igt__http_answer_header(&f->req, "Set-Cookie", 2));
-  assert_null(igt__http_answer_header(&f->req, "Cookie", 0));
+  assert_string_equal(igt__http_response_header(&f->req, "Set-Cookie", 0), "a=1; Path=/");
+  assert_string_equal(igt__http_response_header(&f->req, "SET-COOKIE", 1), "b=2");
+  assert_null(igt__http_response_header(&f->req, "Set-Cookie", 2));
+  assert_null(igt__http_response_header(&f->req, "Cookie", 0));
   seen = http_server_seen(f->server, 0);
   assert_string_equal(seen->method, "GET");
   assert_string_equal(seen->target, "/path?secret=1");
@@ -172,7 +172,7 @@ static void test_methods(void **state) {
     f->req.method = cases[i].method;
     f->req.body = cases[i].body;
     f->req.body_len = cases[i].body ? strlen(cases[i].body) : 0;
-    http_server_add(f->server, (http_answer){.body = "answer"});
+    http_server_add(f->server, (http_response){.body = "answer"});
     assert_int_equal(perform(f), IGT_OK);
     seen = http_server_seen(f->server, i);
     length = http_seen_header(seen, "Content-Length");
@@ -183,7 +183,7 @@ static void test_methods(void **state) {
     assert_null(http_seen_header(seen, "Expect"));
     assert_null(http_seen_header(seen, "Transfer-Encoding"));
     assert_int_equal(seen->connection, 1);
-    assert_string_equal(f->req.answer.data, strcmp(cases[i].method, "HEAD") ? "answer" : "");
+    assert_string_equal(f->req.response.data, strcmp(cases[i].method, "HEAD") ? "answer" : "");
     assert_int_equal(f->req.content_length, 6);
     assert_int_equal(f->req.bytes_sent, f->req.body_len);
   }
@@ -229,12 +229,12 @@ static void test_large_body(void **state) {
   f->req.body_len = n;
   f->req.payload = moved;
   f->req.on_progress = count_moved;
-  http_server_add(f->server, (http_answer){.body = data, .body_len = n});
+  http_server_add(f->server, (http_response){.body = data, .body_len = n});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(http_server_seen(f->server, 0)->body_len, n);
   assert_memory_equal(http_server_seen(f->server, 0)->body, data, n);
-  assert_int_equal(f->req.answer.len, n);
-  assert_memory_equal(f->req.answer.data, data, n);
+  assert_int_equal(f->req.response.len, n);
+  assert_memory_equal(f->req.response.data, data, n);
   assert_int_equal(f->req.bytes_sent, n);
   assert_int_equal(moved[0], n);
   assert_int_equal(moved[1], n);
@@ -261,9 +261,9 @@ static void test_file_body(void **state) {
   f->req.body_fd = make_file(data, n);
   f->req.body_offset = 1000;
   f->req.body_len = n - 2000;
-  http_server_add(f->server, (http_answer){.status = 500});
-  http_server_add(f->server, (http_answer){.fault = HTTP_RESET});
-  http_server_add(f->server, (http_answer){0});
+  http_server_add(f->server, (http_response){.status = 500});
+  http_server_add(f->server, (http_response){.fault = HTTP_RESET});
+  http_server_add(f->server, (http_response){0});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(http_server_count(f->server), 3);
   assert_int_equal(f->req.bytes_sent, n - 2000);
@@ -304,16 +304,16 @@ static void test_compressed(void **state) {
   assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
   deflateEnd(&z);
   f->req.compressed = true;
-  http_server_add(f->server, (http_answer){.headers = "Content-Encoding: gzip\r\n",
+  http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
                                            .body = packed,
                                            .body_len = z.total_out});
   assert_int_equal(perform(f), IGT_OK);
   assert_string_equal(http_seen_header(http_server_seen(f->server, 0), "Accept-Encoding"),
                       "gzip, deflate");
-  assert_int_equal(f->req.answer.len, n);
+  assert_int_equal(f->req.response.len, n);
   /* A small packet of zeros that unfolds past what may be collected. */
   f->req.max_body = 50000;
-  http_server_add(f->server, (http_answer){.headers = "Content-Encoding: gzip\r\n",
+  http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
                                            .body = packed,
                                            .body_len = z.total_out});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
@@ -321,7 +321,7 @@ static void test_compressed(void **state) {
   f->req.max_body = 0;
   packed[30] = (char)~packed[30];
   packed[31] = (char)~packed[31];
-  http_server_add(f->server, (http_answer){.headers = "Content-Encoding: gzip\r\n",
+  http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
                                            .body = packed,
                                            .body_len = z.total_out});
   expect_error(f, IGT_E_PROTOCOL, "compression");
@@ -332,19 +332,19 @@ static void test_compressed(void **state) {
 
 static void read_error(igt__http_request *req, igt_error *err) {
   assert_int_equal(err->http_status, req->http_status);
-  snprintf(err->text, sizeof err->text, "server says: %s", req->answer.data);
+  snprintf(err->text, sizeof err->text, "server says: %s", req->response.data);
   snprintf(err->code, sizeof err->code, "%s", "SomeCode");
 }
 
-static void test_error_answer(void **state) {
+static void test_error_response(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.status = 404, .body = "gone"});
+  http_server_add(f->server, (http_response){.status = 404, .body = "gone"});
   expect_error(f, IGT_E_NOT_FOUND, "127.0.0.1");
   assert_int_equal(f->err.http_status, 404);
   assert_false(f->err.retryable);
-  f->req.on_error_answer = read_error;
-  http_server_add(f->server, (http_answer){.status = 403, .body = "not for you"});
+  f->req.on_error_response = read_error;
+  http_server_add(f->server, (http_response){.status = 403, .body = "not for you"});
   expect_error(f, IGT_E_FORBIDDEN, "server says: not for you");
   assert_string_equal(f->err.code, "SomeCode");
   assert_int_equal(f->err.http_status, 403);
@@ -356,10 +356,10 @@ static void test_error_repeats_secrets(void **state) {
 
   igt__http_add_header(&f->req, "X-JWT", "eyJhbGciOiJub25lIn0.e30.c2ln");
   igt__http_add_header(&f->req, "x-csrf-token", "csrf-0123456789");
-  f->req.on_error_answer = read_error;
+  f->req.on_error_response = read_error;
   http_server_add(
       f->server,
-      (http_answer){.status = 403, .body = "eyJhbGciOiJub25lIn0.e30.c2ln, csrf-0123456789"});
+      (http_response){.status = 403, .body = "eyJhbGciOiJub25lIn0.e30.c2ln, csrf-0123456789"});
   expect_error(f, IGT_E_FORBIDDEN, "server says: (hidden), (hidden)");
 }
 
@@ -375,17 +375,17 @@ static void test_error_body(void **state) {
 
   memset(page, 'x', 100000);
   f->req.on_data = never_data;
-  http_server_add(f->server, (http_answer){.status = 403, .body = page});
+  http_server_add(f->server, (http_response){.status = 403, .body = page});
   expect_error(f, IGT_E_FORBIDDEN, "403");
-  assert_int_equal(f->req.answer.len, IGT__MAX_ERROR_BODY);
+  assert_int_equal(f->req.response.len, IGT__MAX_ERROR_BODY);
   f->req.collect_error_body = false;
-  http_server_add(f->server, (http_answer){.status = 403, .body = page});
+  http_server_add(f->server, (http_response){.status = 403, .body = page});
   expect_error(f, IGT_E_FORBIDDEN, "403");
-  assert_int_equal(f->req.answer.len, 0);
+  assert_int_equal(f->req.response.len, 0);
   /* It breaks off: the status is known all the same. */
   f->req.collect_error_body = true;
   http_server_add(f->server,
-                  (http_answer){.status = 404, .body = page, .fault = HTTP_CUT_BODY, .cut = 10});
+                  (http_response){.status = 404, .body = page, .fault = HTTP_CUT_BODY, .cut = 10});
   expect_error(f, IGT_E_NOT_FOUND, "404");
   free(page);
 }
@@ -393,7 +393,7 @@ static void test_error_body(void **state) {
 /* ---- repetition ---- */
 
 static void test_transient(void **state) {
-  static const http_answer faults[] = {
+  static const http_response faults[] = {
       {.status = 500},
       {.status = 502},
       {.status = 504},
@@ -410,9 +410,9 @@ static void test_transient(void **state) {
 
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     http_server_add(f->server, faults[i]);
-    http_server_add(f->server, (http_answer){.body = "at last", .close = true});
+    http_server_add(f->server, (http_response){.body = "at last", .close = true});
     assert_int_equal(perform(f), IGT_OK);
-    assert_string_equal(f->req.answer.data, "at last");
+    assert_string_equal(f->req.response.data, "at last");
     assert_int_equal(f->req.attempts, 2);
     seen += 2;
     assert_int_equal(http_server_count(f->server), seen);
@@ -423,7 +423,7 @@ static void test_gives_up(void **state) {
   fixture *f = *state;
 
   for (int i = 0; i < 20; i++)
-    http_server_add(f->server, (http_answer){.status = 500});
+    http_server_add(f->server, (http_response){.status = 500});
   expect_error(f, IGT_E_SERVER, "gave up after 6 attempts without progress in ");
   assert_true(f->err.retryable);
   assert_int_equal(http_server_count(f->server), 6);
@@ -434,7 +434,7 @@ static void test_no_retries(void **state) {
   fixture *f = *state;
   igt__http *http = make((igt__http_options){.retries = UINT_MAX});
 
-  http_server_add(f->server, (http_answer){.status = 500});
+  http_server_add(f->server, (http_response){.status = 500});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_SERVER);
   assert_int_equal(f->req.attempts, 1);
   assert_null(strstr(f->err.text, "gave up"));
@@ -446,20 +446,20 @@ static void test_permanent(void **state) {
   fixture *f = *state;
 
   for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
-    http_server_add(f->server, (http_answer){.status = statuses[i]});
+    http_server_add(f->server, (http_response){.status = statuses[i]});
     assert_true(perform(f) != IGT_OK);
     assert_int_equal(f->req.attempts, 1);
   }
 }
 
 /* When everything fails, not every request has all its attempts: 500 / 10. */
-static void test_budget(void **state) {
+static void test_host_state(void **state) {
   fixture *f = *state;
   size_t sent = 0;
 
   for (int i = 0; i < 20; i++) {
     for (int k = 0; k < 6; k++)
-      http_server_add(f->server, (http_answer){.status = 500});
+      http_server_add(f->server, (http_response){.status = 500});
     assert_int_equal(perform(f), IGT_E_SERVER);
     sent += f->req.attempts;
   }
@@ -473,16 +473,16 @@ static void test_not_idempotent(void **state) {
 
   f->req.method = "POST";
   f->req.idempotent = false;
-  http_server_add(f->server, (http_answer){.fault = HTTP_RESET});
+  http_server_add(f->server, (http_response){.fault = HTTP_RESET});
   expect_error(f, IGT_E_NETWORK, "before the answer");
   assert_false(f->err.retryable);
   assert_int_equal(http_server_count(f->server), 1);
-  http_server_add(f->server, (http_answer){.status = 500});
+  http_server_add(f->server, (http_response){.status = 500});
   expect_error(f, IGT_E_SERVER, "500");
   assert_false(f->err.retryable);
   assert_int_equal(http_server_count(f->server), 2);
-  http_server_add(f->server, (http_answer){.status = 503});
-  http_server_add(f->server, (http_answer){.status = 429});
+  http_server_add(f->server, (http_response){.status = 503});
+  http_server_add(f->server, (http_response){.status = 429});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(http_server_count(f->server), 5);
 }
@@ -494,7 +494,7 @@ static void test_not_idempotent_on_old_connection(void **state) {
   assert_int_equal(perform(f), IGT_OK);
   f->req.method = "POST";
   f->req.idempotent = false;
-  http_server_add(f->server, (http_answer){.fault = HTTP_CLOSE});
+  http_server_add(f->server, (http_response){.fault = HTTP_CLOSE});
   expect_error(f, IGT_E_NETWORK, "before the answer");
   assert_int_equal(http_server_count(f->server), 2);
   assert_int_equal(http_server_seen(f->server, 1)->connection, 1);
@@ -535,7 +535,7 @@ static void test_retry_after(void **state) {
   igt_status status;
   int64_t took;
 
-  http_server_add(f->server, (http_answer){.status = 503, .headers = "Retry-After: 1\r\n"});
+  http_server_add(f->server, (http_response){.status = 503, .headers = "Retry-After: 1\r\n"});
   took = timed_perform(f, &status);
   assert_int_equal(status, IGT_OK);
   assert_in_range(took, 1000000, 5000000);
@@ -602,26 +602,26 @@ static void check_renewal(fixture *f, renewal r, igt_status expected, unsigned s
 static void test_credentials(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true}, IGT_OK, 2);
   assert_string_equal(http_seen_header(http_server_seen(f->server, 0), "Authorization"), "token 0");
   assert_string_equal(http_seen_header(http_server_seen(f->server, 1), "Authorization"), "token 1");
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true, .at_once = true}, IGT_OK, 2);
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = false}, IGT_OK, 2);
   /* Once only. */
-  http_server_add(f->server, (http_answer){.status = 401});
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true}, IGT_E_UNAUTHORIZED, 2);
   /* None to be had. */
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true, .with = IGT_E_LOGIN}, IGT_E_LOGIN, 1);
   assert_string_equal(f->err.text, "no new ones");
   /* Nobody who could renew them. */
   f->req.on_retry = NULL;
   f->req.prepare = NULL;
-  http_server_add(f->server, (http_answer){.status = 401});
+  http_server_add(f->server, (http_response){.status = 401});
   assert_int_equal(perform(f), IGT_E_UNAUTHORIZED);
   assert_int_equal(f->req.attempts, 1);
 }
@@ -636,7 +636,7 @@ static void test_retry_forbidden_by_caller(void **state) {
   fixture *f = *state;
 
   f->req.on_retry = on_retry_never;
-  http_server_add(f->server, (http_answer){.status = 500});
+  http_server_add(f->server, (http_response){.status = 500});
   expect_error(f, IGT_E_SERVER, "500");
   assert_int_equal(f->req.attempts, 1);
   assert_true(f->err.retryable);
@@ -689,17 +689,17 @@ static void test_restart(void **state) {
   sink s = {0};
 
   set_sink(f, &s);
-  http_server_add(f->server, (http_answer){.status = 503});
-  http_server_add(f->server, (http_answer){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
-  http_server_add(f->server, (http_answer){.status = 500, .body = "not data"});
-  http_server_add(f->server, (http_answer){.body = "0123456789"});
+  http_server_add(f->server, (http_response){.status = 503});
+  http_server_add(f->server, (http_response){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
+  http_server_add(f->server, (http_response){.status = 500, .body = "not data"});
+  http_server_add(f->server, (http_response){.body = "0123456789"});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(s.len, 10);
   assert_memory_equal(s.data, "0123456789", 10);
   assert_int_equal(s.headers, 2);
   assert_int_equal(s.restarts, 1);
   assert_int_equal(f->req.attempts, 4);
-  assert_int_equal(f->req.answer.len, 0);
+  assert_int_equal(f->req.response.len, 0);
 }
 
 static void test_restart_refused(void **state) {
@@ -709,7 +709,7 @@ static void test_restart_refused(void **state) {
   set_sink(f, &s);
   for (int i = 0; i < 10; i++)
     http_server_add(f->server,
-                    (http_answer){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
+                    (http_response){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
   f->req.on_retry = NULL;
   /* NETWORK is transient, but on_restart's word stands. */
   expect_error(f, IGT_E_NETWORK, "no second time");
@@ -721,11 +721,11 @@ static void test_callbacks_fail(void **state) {
   sink s = {.fail_headers = true};
 
   set_sink(f, &s);
-  http_server_add(f->server, (http_answer){.body = "x"});
+  http_server_add(f->server, (http_response){.body = "x"});
   expect_error(f, IGT_E_GONE, "not what I want");
   assert_int_equal(f->req.attempts, 1);
   s = (sink){.fail_data = true};
-  http_server_add(f->server, (http_answer){.body = "x"});
+  http_server_add(f->server, (http_response){.body = "x"});
   expect_error(f, IGT_E_NO_SPACE, "the disk is full");
   assert_int_equal(f->req.attempts, 1);
 }
@@ -748,21 +748,21 @@ static void test_prepare_fails(void **state) {
 static void test_limits(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.fault = HTTP_ENDLESS_LINES});
+  http_server_add(f->server, (http_response){.fault = HTTP_ENDLESS_LINES});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
-  http_server_add(f->server, (http_answer){.fault = HTTP_ENDLESS_LINE});
+  http_server_add(f->server, (http_response){.fault = HTTP_ENDLESS_LINE});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
   f->req.max_body = 1000000;
-  http_server_add(f->server, (http_answer){.fault = HTTP_ENDLESS_BODY});
+  http_server_add(f->server, (http_response){.fault = HTTP_ENDLESS_BODY});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
   assert_int_equal(f->req.attempts, 1);
   /* Announced: nothing of it is read. */
-  http_server_add(f->server, (http_answer){.headers = "Content-Length: 1000001\r\n",
+  http_server_add(f->server, (http_response){.headers = "Content-Length: 1000001\r\n",
                                            .body = "x",
                                            .fault = HTTP_HOLD_BODY,
                                            .cut = 1});
   expect_error(f, IGT_E_LIMIT, "1000001");
-  http_server_add(f->server, (http_answer){.status = 404, .fault = HTTP_FINE, .body = "short"});
+  http_server_add(f->server, (http_response){.status = 404, .fault = HTTP_FINE, .body = "short"});
   expect_error(f, IGT_E_NOT_FOUND, "404");
 }
 
@@ -770,16 +770,16 @@ static void test_exactly_max(void **state) {
   fixture *f = *state;
 
   f->req.max_body = 5;
-  http_server_add(f->server, (http_answer){.body = "12345"});
+  http_server_add(f->server, (http_response){.body = "12345"});
   assert_int_equal(perform(f), IGT_OK);
-  http_server_add(f->server, (http_answer){.body = "123456"});
+  http_server_add(f->server, (http_response){.body = "123456"});
   expect_error(f, IGT_E_LIMIT, "6");
 }
 
 static void test_not_http(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.body = "220 ftp ready\r\n", .fault = HTTP_NOT_HTTP});
+  http_server_add(f->server, (http_response){.body = "220 ftp ready\r\n", .fault = HTTP_NOT_HTTP});
   expect_error(f, IGT_E_PROTOCOL, "not HTTP");
   assert_int_equal(f->req.attempts, 1);
 }
@@ -789,21 +789,21 @@ static void test_bytewise(void **state) {
 
   http_server_add(
       f->server,
-      (http_answer){.headers = "X-A: b\r\n", .body = "one at a time", .fault = HTTP_BYTEWISE});
+      (http_response){.headers = "X-A: b\r\n", .body = "one at a time", .fault = HTTP_BYTEWISE});
   assert_int_equal(perform(f), IGT_OK);
-  assert_string_equal(f->req.answer.data, "one at a time");
-  assert_string_equal(igt__http_answer_header(&f->req, "x-a", 0), "b");
+  assert_string_equal(f->req.response.data, "one at a time");
+  assert_string_equal(igt__http_response_header(&f->req, "x-a", 0), "b");
 }
 
 static void test_continue_is_skipped(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_answer){.body = "HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\n"
+  http_server_add(f->server, (http_response){.body = "HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\n"
                                                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
                                            .fault = HTTP_NOT_HTTP});
   assert_int_equal(perform(f), IGT_OK);
-  assert_string_equal(f->req.answer.data, "ok");
-  assert_null(igt__http_answer_header(&f->req, "X-No", 0));
+  assert_string_equal(f->req.response.data, "ok");
+  assert_null(igt__http_response_header(&f->req, "X-No", 0));
 }
 
 /* ---- redirects ---- */
@@ -812,25 +812,25 @@ static void test_redirects(void **state) {
   fixture *f = *state;
   char other[200];
 
-  http_server_add(f->server, (http_answer){.status = 302, .headers = "Location: /next?x=1#y\r\n"});
-  http_server_add(f->server, (http_answer){.status = 307, .headers = "Location: last\r\n"});
-  http_server_add(f->server, (http_answer){.body = "there"});
+  http_server_add(f->server, (http_response){.status = 302, .headers = "Location: /next?x=1#y\r\n"});
+  http_server_add(f->server, (http_response){.status = 307, .headers = "Location: last\r\n"});
+  http_server_add(f->server, (http_response){.body = "there"});
   igt__http_add_header(&f->req, "Authorization", "mine");
   assert_int_equal(perform(f), IGT_OK);
-  assert_string_equal(f->req.answer.data, "there");
+  assert_string_equal(f->req.response.data, "there");
   assert_string_equal(http_server_seen(f->server, 1)->target, "/next?x=1");
   assert_string_equal(http_server_seen(f->server, 2)->target, "/last");
   assert_string_equal(http_seen_header(http_server_seen(f->server, 2), "Authorization"), "mine");
   /* Another port is another origin. */
   snprintf(other, sizeof other, "Location: http://127.0.0.1:%u/?secret=2\r\n",
            http_server_port(f->server) ^ 1);
-  http_server_add(f->server, (http_answer){.status = 302, .headers = other});
+  http_server_add(f->server, (http_response){.status = 302, .headers = other});
   expect_error(f, IGT_E_PROTOCOL, "redirect");
   snprintf(other, sizeof other, "http://127.0.0.1:%u", http_server_port(f->server) ^ 1);
   assert_non_null(strstr(f->err.text, other));
   assert_int_equal(http_server_count(f->server), 4);
   http_server_add(f->server,
-                  (http_answer){.status = 301, .headers = "Location: https://evil.example/x\r\n"});
+                  (http_response){.status = 301, .headers = "Location: https://evil.example/x\r\n"});
   expect_error(f, IGT_E_PROTOCOL, "https://evil.example");
   assert_int_equal(f->err.http_status, 301);
 }
@@ -839,7 +839,7 @@ static void test_redirect_loop(void **state) {
   fixture *f = *state;
 
   for (int i = 0; i < 10; i++)
-    http_server_add(f->server, (http_answer){.status = 302, .headers = "Location: /again\r\n"});
+    http_server_add(f->server, (http_response){.status = 302, .headers = "Location: /again\r\n"});
   expect_error(f, IGT_E_PROTOCOL, "without end");
   assert_int_equal(http_server_count(f->server), 6);
 }
@@ -848,21 +848,21 @@ static void test_redirect_of_post(void **state) {
   fixture *f = *state;
 
   f->req.method = "POST";
-  http_server_add(f->server, (http_answer){.status = 307, .headers = "Location: /next\r\n"});
+  http_server_add(f->server, (http_response){.status = 307, .headers = "Location: /next\r\n"});
   expect_error(f, IGT_E_PROTOCOL, "redirect");
   assert_int_equal(http_server_count(f->server), 1);
 }
 
-static void test_redirect_as_answer(void **state) {
+static void test_redirect_as_response(void **state) {
   fixture *f = *state;
 
-  f->req.redirects_are_answers = true;
-  http_server_add(f->server, (http_answer){.status = 301,
+  f->req.redirects_are_responses = true;
+  http_server_add(f->server, (http_response){.status = 301,
                                            .headers = "Location: https://evil.example/\r\n",
                                            .body = "<Error/>"});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(f->req.http_status, 301);
-  assert_string_equal(f->req.answer.data, "<Error/>");
+  assert_string_equal(f->req.response.data, "<Error/>");
 }
 
 /* ---- time and cancel ---- */
@@ -871,9 +871,9 @@ static void test_idle(void **state) {
   fixture *f = *state;
   igt__http *http = make((igt__http_options){.idle_timeout_ms = 150, .retries = 1});
 
-  http_server_add(f->server, (http_answer){.fault = HTTP_HOLD});
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
   http_server_add(f->server,
-                  (http_answer){.body = "0123456789", .fault = HTTP_HOLD_BODY, .cut = 5});
+                  (http_response){.body = "0123456789", .fault = HTTP_HOLD_BODY, .cut = 5});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_TIMEOUT);
   assert_int_equal(f->req.attempts, 2);
   assert_non_null(strstr(f->err.text, "no more data for 0.15 s"));
@@ -921,7 +921,7 @@ static void test_cancel(void **state) {
   int64_t took;
 
   f->req.cancel = igt__cancel_new();
-  http_server_add(f->server, (http_answer){.fault = HTTP_HOLD});
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
   assert_int_equal(pthread_create(&thread, NULL, cancel_later, f), 0);
   took = timed_perform(f, &status);
   pthread_join(thread, NULL);
@@ -940,7 +940,7 @@ static void test_cancel_in_back_off(void **state) {
   pthread_t thread;
 
   f->req.cancel = igt__cancel_new();
-  http_server_add(f->server, (http_answer){.status = 503, .headers = "Retry-After: 200\r\n"});
+  http_server_add(f->server, (http_response){.status = 503, .headers = "Retry-After: 200\r\n"});
   assert_int_equal(pthread_create(&thread, NULL, cancel_later, f), 0);
   assert_int_equal(perform(f), IGT_E_CANCELLED);
   pthread_join(thread, NULL);
@@ -1028,7 +1028,7 @@ static void test_free_cancels(void **state) {
   crowd c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
   for (int i = 0; i < 40; i++)
-    http_server_add(f->server, (http_answer){.fault = HTTP_HOLD});
+    http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
   c.http = make((igt__http_options){.max_connections = 10});
   start_crowd(&c, f, 5);
   http_server_wait(f->server, 10);
@@ -1080,7 +1080,7 @@ static void test_proxy(void **state) {
   setenv("no_proxy", "192.168.0.0/16,127.0.0.2", 1);
   http = make((igt__http_options){.retries = UINT_MAX});
   igt__http_set_url(&f->req, "http://127.0.0.3:1/through?the=proxy");
-  http_server_add(f->server, (http_answer){.body = "by proxy"});
+  http_server_add(f->server, (http_response){.body = "by proxy"});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_OK);
   assert_string_equal(http_server_seen(f->server, 0)->target,
                       "http://127.0.0.3:1/through?the=proxy");
@@ -1091,11 +1091,11 @@ static void test_proxy(void **state) {
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_CONNECT);
   /* It does not like us. */
   igt__http_set_url(&f->req, "http://127.0.0.3:1/");
-  http_server_add(f->server, (http_answer){.status = 407, .body = "<html>"});
+  http_server_add(f->server, (http_response){.status = 407, .body = "<html>"});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);
   assert_int_equal(f->err.http_status, 407);
   igt__http_set_url(&f->req, "https://igt.example/");
-  http_server_add(f->server, (http_answer){.status = 407, .body = "<html>"});
+  http_server_add(f->server, (http_response){.status = 407, .body = "<html>"});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);
   assert_string_equal(http_server_seen(f->server, 2)->method, "CONNECT");
   assert_string_equal(http_server_seen(f->server, 2)->target, "igt.example:443");
@@ -1103,7 +1103,7 @@ static void test_proxy(void **state) {
   assert_false(f->err.retryable);
   assert_non_null(strstr(f->err.text, "127.0.0.1"));
   assert_null(strstr(f->err.text, "pa%40ss"));
-  http_server_add(f->server, (http_answer){.status = 403});
+  http_server_add(f->server, (http_response){.status = 403});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);
   assert_non_null(strstr(f->err.text, "refuses"));
   igt__http_free(http);
@@ -1143,14 +1143,14 @@ int main(void) {
       TEST(test_file_body),
       TEST(test_file_too_short),
       TEST(test_compressed),
-      TEST(test_error_answer),
+      TEST(test_error_response),
       TEST(test_error_repeats_secrets),
       TEST(test_error_body),
       TEST(test_transient),
       TEST(test_gives_up),
       TEST(test_no_retries),
       TEST(test_permanent),
-      TEST(test_budget),
+      TEST(test_host_state),
       TEST(test_not_idempotent),
       TEST(test_not_idempotent_on_old_connection),
       TEST(test_nothing_was_sent),
@@ -1170,7 +1170,7 @@ int main(void) {
       TEST(test_redirects),
       TEST(test_redirect_loop),
       TEST(test_redirect_of_post),
-      TEST(test_redirect_as_answer),
+      TEST(test_redirect_as_response),
       TEST(test_idle),
       TEST(test_crawl),
       TEST(test_cancel),

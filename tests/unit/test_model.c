@@ -477,13 +477,13 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
 }
 
 /* Feeds json in pieces of `piece` bytes. */
-static igt_status pour(igt__model_stream *stream, const char *json, size_t n, size_t piece,
+static igt_status pour(igt__model_stream *stream, const char *json, size_t n, size_t part,
                        igt_error *err) {
   igt_status status = IGT_OK;
 
   for (size_t at = 0; at < n && status == IGT_OK;) {
-    size_t cap = 0, some = n - at < piece ? n - at : piece;
-    char *room = igt__model_stream_room(stream, &cap);
+    size_t cap = 0, some = n - at < part ? n - at : part;
+    char *room = igt__model_stream_space(stream, &cap);
 
     if (!room)
       return igt__fail_memory(err);
@@ -496,26 +496,26 @@ static igt_status pour(igt__model_stream *stream, const char *json, size_t n, si
   return status == IGT_OK ? igt__model_stream_end(stream, err) : status;
 }
 
-static igt_status feed(const igt_type *type, const char *json, size_t n, size_t piece, elements *e,
+static igt_status feed(const igt_type *type, const char *json, size_t n, size_t part, elements *e,
                        igt_error *err) {
   igt__model_stream *stream = NULL;
   igt_status status = igt__model_stream_new(type, "test", on_element, e, &stream, err);
 
   if (status == IGT_OK)
-    status = pour(stream, json, n, piece, err);
+    status = pour(stream, json, n, part, err);
   igt__model_stream_free(stream);
   return status;
 }
 
 /* The list as a whole. */
-static igt_status collect(const igt_type *type, const char *json, size_t n, size_t piece,
+static igt_status collect(const igt_type *type, const char *json, size_t n, size_t part,
                           igt_model **out, igt_error *err) {
   igt__model_stream *stream = NULL;
   igt_status status = igt__model_stream_new_whole(type, "test", &stream, err);
 
   *out = NULL;
   if (status == IGT_OK)
-    status = pour(stream, json, n, piece, err);
+    status = pour(stream, json, n, part, err);
   if (status == IGT_OK)
     status = igt__model_stream_take(stream, out, err);
   igt__model_stream_free(stream);
@@ -523,16 +523,16 @@ static igt_status collect(const igt_type *type, const char *json, size_t n, size
 }
 
 /* What each element of a list would be written as, in one go. */
-static void collects(const igt_type *type, const char *json, size_t piece, igt_status want,
+static void collects(const igt_type *type, const char *json, size_t part, igt_status want,
                      const char *text) {
   igt_error err = IGT_ERROR_INIT;
   elements e = {0};
   igt_model *model = NULL;
-  igt_status status = collect(type, json, strlen(json), piece, &model, &err);
+  igt_status status = collect(type, json, strlen(json), part, &model, &err);
   igt_project_list *list = (igt_project_list *)model;
 
   if (status != want)
-    fail_msg("%s by %zu: %s: %s", json, piece, igt_status_name(status), err.text);
+    fail_msg("%s by %zu: %s: %s", json, part, igt_status_name(status), err.text);
   igt__buf_init(&e.text, 1u << 16);
   for (size_t i = 0; list && i < list->count; i++)
     on_element(&e, NULL, &list->v[i]->model);
@@ -545,22 +545,22 @@ static void collects(const igt_type *type, const char *json, size_t piece, igt_s
 }
 
 static void streams(const igt_type *type, const char *json, igt_status want, const char *text) {
-  for (size_t piece = 1; piece <= strlen(json) + 1; piece++) {
+  for (size_t part = 1; part <= strlen(json) + 1; part++) {
     igt_error err = IGT_ERROR_INIT;
     elements e = {0};
     igt_status status;
 
     igt__buf_init(&e.text, 1u << 16);
-    status = feed(type, json, strlen(json), piece, &e, &err);
+    status = feed(type, json, strlen(json), part, &e, &err);
     if (status != want)
-      fail_msg("%s by %zu: %s: %s", json, piece, igt_status_name(status), err.text);
+      fail_msg("%s by %zu: %s: %s", json, part, igt_status_name(status), err.text);
     if (want == IGT_OK)
       assert_string_equal(e.text.data, text);
     else if (!strstr(err.text, text))
       fail_msg("\"%s\" is not in: %s", text, err.text);
     igt__buf_finish(&e.text);
     if (type == &igt_project_list_type)
-      collects(type, json, piece, want, text);
+      collects(type, json, part, want, text);
   }
 }
 

@@ -104,15 +104,15 @@ static void test_hours(void **state) {
 }
 
 /* Several takers that do what loops do: take a piece, or wait as long as they are told. */
-static uint64_t moved(igt__rate *rate, igt__way way, int64_t until, unsigned takers, size_t piece) {
+static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, unsigned takers, size_t part) {
   int64_t free_at[32] = {0};
   uint64_t bytes = 0;
   while (now < until) {
     int64_t next = until;
     for (unsigned i = 0; i < takers; i++) {
       if (free_at[i] <= now) {
-        int64_t wait = igt__rate_take(rate, way, piece, now);
-        bytes += wait ? 0 : piece;
+        int64_t wait = igt__rate_take(rate, direction, part, now);
+        bytes += wait ? 0 : part;
         free_at[i] = now + (wait ? wait : 100); /* a piece takes 100 us to arrive */
       }
       if (free_at[i] < next)

@@ -25,7 +25,7 @@ typedef struct fixture {
   http_server *server;
   igt_client *client;
   igt_node *cloud, *file;
-  igt_reader *reader;
+  igt_file_reader *reader;
   igt_error err;
   unsigned char *content;
   size_t size;
@@ -49,7 +49,7 @@ static void set_etag(fixture *f, const char *text) {
   igt__hex(md5, sizeof md5, f->etag);
 }
 
-static http_answer serve_object(fixture *f, const http_seen *seen) {
+static http_response serve_object(fixture *f, const http_seen *seen) {
   const char *match, *range;
   unsigned long first = 0, last = f->size - 1;
 
@@ -59,7 +59,7 @@ static http_answer serve_object(fixture *f, const http_seen *seen) {
              "ETag: \"%s\"\r\nContent-Length: 400000\r\nContent-Range: bytes 0-399999/%zu\r\n"
              "x-amz-mp-parts-count: 3\r\n",
              f->etag, f->size);
-    return (http_answer){.status = 206, .headers = f->headers};
+    return (http_response){.status = 206, .headers = f->headers};
   }
   range = http_seen_header(seen, "Range");
   assert_non_null(range);
@@ -68,15 +68,15 @@ static http_answer serve_object(fixture *f, const http_seen *seen) {
   f->ranges++;
   f->asked += last - first + 1;
   if (match && !strstr(match, f->etag))
-    return (http_answer){.status = 412};
+    return (http_response){.status = 412};
   if (first >= f->size)
-    return (http_answer){.status = 416,
+    return (http_response){.status = 416,
                          .body = "<Error><Code>InvalidRange</Code><Message>none</Message></Error>"};
   if (last >= f->size)
     last = f->size - 1;
   snprintf(f->headers, sizeof f->headers, "ETag: \"%s\"\r\nContent-Range: bytes %lu-%lu/%zu\r\n",
            f->etag, first, last, f->size);
-  return (http_answer){.status = 206,
+  return (http_response){.status = 206,
                        .headers = f->headers,
                        .body = (const char *)f->content + first,
                        .body_len = last - first + 1,
@@ -84,7 +84,7 @@ static http_answer serve_object(fixture *f, const http_seen *seen) {
                        .cut = 10};
 }
 
-static http_answer serve(void *payload, const http_seen *seen) {
+static http_response serve(void *payload, const http_seen *seen) {
   fixture *f = payload;
   const char *body = NULL;
 
@@ -96,13 +96,13 @@ static http_answer serve(void *payload, const http_seen *seen) {
     body = f->credentials;
   else if (strncmp(seen->target, "/bucket/p/x.bin", 15) == 0)
     return serve_object(f, seen);
-  return (http_answer){.status = body ? 200 : 404, .headers = JSON, .body = body};
+  return (http_response){.status = body ? 200 : 404, .headers = JSON, .body = body};
 }
 
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
-  igt_target target;
+  igt_node_target target;
 
   f->server = http_server_start();
   http_server_handle(f->server, serve, f);
@@ -360,7 +360,7 @@ static void closing_does_not_wait_for_the_rest(void **state) {
 
 static void what_cannot_be_opened(void **state) {
   fixture *f = *state;
-  igt_reader *reader = NULL;
+  igt_file_reader *reader = NULL;
 
   assert_int_equal(igt_file_open(f->cloud, NULL, &reader, &f->err), IGT_E_INVALID);
   assert_int_equal(igt_file_open(igt_node_parent(f->file), NULL, &reader, &f->err), IGT_E_INVALID);

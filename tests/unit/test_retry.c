@@ -134,71 +134,71 @@ static void test_retry_after(void **state) {
 }
 
 static void test_at_once(void **state) {
-  igt__budget *list = NULL, *host = igt__budget_of(&list, "a");
+  igt__http_host *list = NULL, *host = igt__http_host_of(&list, "a");
 
   (void)state;
-  assert_int_equal(igt__budget_room(host), UINT_MAX);
+  assert_int_equal(igt__window_free(host), UINT_MAX);
   host->running = 9;
-  igt__budget_throttled(host, 1); /* half of what runs */
-  assert_int_equal(igt__budget_room(host), 0);
+  igt__window_throttled(host, 1); /* half of what runs */
+  assert_int_equal(igt__window_free(host), 0);
   host->running = 1;
-  assert_int_equal(igt__budget_room(host), 3);
-  igt__budget_throttled(host, 1); /* began before: the same burst */
-  assert_int_equal(igt__budget_room(host), 3);
-  igt__budget_succeeded(host, 1, 16);
-  assert_int_equal(igt__budget_room(host), 3);
+  assert_int_equal(igt__window_free(host), 3);
+  igt__window_throttled(host, 1); /* began before: the same burst */
+  assert_int_equal(igt__window_free(host), 3);
+  igt__window_succeeded(host, 1, 16);
+  assert_int_equal(igt__window_free(host), 3);
   for (int i = 0; i < 5; i++) /* a round of successes: one more */
-    igt__budget_succeeded(host, INT64_MAX, 16);
-  assert_int_equal(igt__budget_room(host), 4);
-  igt__budget_throttled(host, INT64_MAX); /* at least one at a time */
+    igt__window_succeeded(host, INT64_MAX, 16);
+  assert_int_equal(igt__window_free(host), 4);
+  igt__window_throttled(host, INT64_MAX); /* at least one at a time */
   host->running = 0;
-  assert_int_equal(igt__budget_room(host), 1);
+  assert_int_equal(igt__window_free(host), 1);
   for (int i = 0; i < 200; i++)
-    igt__budget_succeeded(host, INT64_MAX, 16);
-  assert_int_equal(igt__budget_room(host), UINT_MAX);
-  igt__budgets_free(list);
+    igt__window_succeeded(host, INT64_MAX, 16);
+  assert_int_equal(igt__window_free(host), UINT_MAX);
+  igt__http_hosts_free(list);
 }
 
-static void test_budget(void **state) {
-  igt__budget *list = NULL, *a = igt__budget_of(&list, "a"), *b = igt__budget_of(&list, "b");
+static void test_host_state(void **state) {
+  igt__http_host *list = NULL, *a = igt__http_host_of(&list, "a"), *b = igt__http_host_of(&list, "b");
   int taken = 0, n;
 
   (void)state;
-  assert_ptr_equal(igt__budget_of(&list, "a"), a);
+  assert_ptr_equal(igt__http_host_of(&list, "a"), a);
   assert_ptr_not_equal(a, b);
-  for (n = 0; igt__budget_take(a, IGT__RETRY_TRANSIENT, &taken); n++)
+  for (n = 0; igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken); n++)
     assert_int_equal(taken, 10);
   assert_int_equal(n, 50);
-  for (n = 0; igt__budget_take(b, IGT__RETRY_THROTTLED, &taken); n++)
+  for (n = 0; igt__retry_budget_take(b, IGT__RETRY_THROTTLED, &taken); n++)
     assert_int_equal(taken, 5);
   assert_int_equal(n, 100);
   /* A success gives back what its own repetition took, or else one. */
   taken = 10;
-  igt__budget_give(a, &taken);
+  igt__retry_budget_give(a, &taken);
   assert_int_equal(taken, 0);
-  assert_true(igt__budget_take(a, IGT__RETRY_TRANSIENT, &taken));
+  assert_true(igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken));
   taken = 0;
   for (n = 0; n < 9; n++)
-    igt__budget_give(a, &taken);
-  assert_false(igt__budget_take(a, IGT__RETRY_TRANSIENT, &taken));
+    igt__retry_budget_give(a, &taken);
+  assert_false(igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken));
   taken = 0;
-  igt__budget_give(a, &taken);
-  assert_true(igt__budget_take(a, IGT__RETRY_TRANSIENT, &taken));
+  igt__retry_budget_give(a, &taken);
+  assert_true(igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken));
   taken = 0;
   for (n = 0; n < 2000; n++)
-    igt__budget_give(a, &taken);
-  for (n = 0; igt__budget_take(a, IGT__RETRY_TRANSIENT, &taken); n++)
+    igt__retry_budget_give(a, &taken);
+  for (n = 0; igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken); n++)
     ;
   assert_int_equal(n, 50);
-  assert_true(igt__budget_take(NULL, IGT__RETRY_TRANSIENT, &taken)); /* no memory: no bound */
-  igt__budgets_free(list);
+  assert_true(igt__retry_budget_take(NULL, IGT__RETRY_TRANSIENT, &taken)); /* no memory: no bound */
+  igt__http_hosts_free(list);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_classes),     cmocka_unit_test(test_delay),
       cmocka_unit_test(test_retry_after), cmocka_unit_test(test_at_once),
-      cmocka_unit_test(test_budget),
+      cmocka_unit_test(test_host_state),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,7 +145,7 @@ static int64_t test_clock(void) {
 static const igt__clock_hooks clock_hooks = {.wall = test_clock, .monotonic = test_clock};
 
 typedef struct bench {
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   _Atomic unsigned fetches;
   int life; /* seconds; 0: not given */
   igt_status fail;
@@ -198,26 +198,26 @@ static void on_waiter(igt__s3_waiter *base, igt_status status, const igt_error *
 static bool get(bench *b, waiter *w) {
   memset(w, 0, sizeof *w);
   w->base.done = on_waiter;
-  igt__s3_credentials *c = igt__s3_grant_get(b->grant, &w->base);
+  igt__s3_credentials *c = igt__s3_provider_get(b->provider, &w->base);
   igt__s3_credentials_unref(c);
   return c != NULL;
 }
 
 static bench *new_bench(int life) {
   static bench b;
-  igt__s3_grant_options options = {
+  igt__s3_provider_options options = {
       .fetch = fetch, .payload = &b, .defer = defer, .defer_payload = &b};
 
   memset(&b, 0, sizeof b);
   b.life = life;
   atomic_store(&now_us, INT64_C(1700000000) * 1000000);
   igt__clock_set_hooks(&clock_hooks);
-  b.grant = igt__s3_grant_new(&options);
+  b.provider = igt__s3_provider_new(&options);
   return &b;
 }
 
 static void end_bench(bench *b) {
-  igt__s3_grant_unref(b->grant);
+  igt__s3_provider_unref(b->provider);
   igt__clock_set_hooks(NULL);
 }
 
@@ -297,13 +297,13 @@ static void refused_credentials_are_renewed_once(void **state) {
 
   assert_false(get(b, &w[0]));
   run_deferred(b);
-  old = igt__s3_grant_peek(b->grant);
-  igt__s3_grant_refuse(b->grant, old);
+  old = igt__s3_provider_peek(b->provider);
+  igt__s3_provider_refuse(b->provider, old);
   assert_false(get(b, &w[0]));
-  igt__s3_grant_refuse(b->grant, old); /* a second part comes back with the same answer */
+  igt__s3_provider_refuse(b->provider, old); /* a second part comes back with the same answer */
   assert_false(get(b, &w[1]));
   run_deferred(b);
-  igt__s3_grant_refuse(b->grant, old); /* a third, late: the new ones are not meant */
+  igt__s3_provider_refuse(b->provider, old); /* a third, late: the new ones are not meant */
   assert_true(get(b, &w[0]));
   assert_int_equal(b->fetches, 2);
   igt__s3_credentials_unref(old);
@@ -341,7 +341,7 @@ static void a_failed_fetch_fails_its_waiters(void **state) {
 /* Threads, the real clock, a real single flight: for TSan. */
 
 typedef struct crowd {
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   _Atomic int running, fetches, served;
   pthread_t fetcher[64];
   _Atomic int fetchers;
@@ -406,32 +406,32 @@ static void *crowd_thread(void *arg) {
 
   for (int i = 0; i < 200; i++) {
     w.done = false;
-    igt__s3_credentials *c = igt__s3_grant_get(w.crowd->grant, &w.base);
+    igt__s3_credentials *c = igt__s3_provider_get(w.crowd->provider, &w.base);
     if (!c) {
       pthread_mutex_lock(&w.lock);
       while (!w.done)
         pthread_cond_wait(&w.changed, &w.lock);
       pthread_mutex_unlock(&w.lock);
-      c = igt__s3_grant_peek(w.crowd->grant);
+      c = igt__s3_provider_peek(w.crowd->provider);
     }
     igt__sigv4_key key;
     igt__s3_signing_key(c, "20260101T000000Z", i % 2 ? "us-east-1" : "eu-west-1", &key);
     if (i == 100)
-      igt__s3_grant_refuse(w.crowd->grant, c);
+      igt__s3_provider_refuse(w.crowd->provider, c);
     atomic_fetch_add(&w.crowd->served, 1);
     igt__s3_credentials_unref(c);
   }
   return NULL;
 }
 
-static void threads_share_a_grant(void **state) {
-  crowd c = {.grant = NULL};
-  igt__s3_grant_options options = {
+static void threads_share_a_provider(void **state) {
+  crowd c = {.provider = NULL};
+  igt__s3_provider_options options = {
       .fetch = crowd_fetch, .payload = &c, .defer = defer_to_thread, .defer_payload = &c};
   pthread_t threads[8];
   (void)state;
 
-  c.grant = igt__s3_grant_new(&options);
+  c.provider = igt__s3_provider_new(&options);
   for (int i = 0; i < 8; i++)
     assert_int_equal(pthread_create(&threads[i], NULL, crowd_thread, &c), 0);
   for (int i = 0; i < 8; i++)
@@ -440,7 +440,7 @@ static void threads_share_a_grant(void **state) {
     pthread_join(c.fetcher[i], NULL);
   assert_int_equal(c.served, 1600);
   assert_in_range(c.fetches, 2, 9); /* one, and one more for each that was refused */
-  igt__s3_grant_unref(c.grant);
+  igt__s3_provider_unref(c.provider);
 }
 
 int main(void) {
@@ -455,7 +455,7 @@ int main(void) {
       cmocka_unit_test(an_end_in_the_past_is_not_believed),
       cmocka_unit_test(refused_credentials_are_renewed_once),
       cmocka_unit_test(a_failed_fetch_fails_its_waiters),
-      cmocka_unit_test(threads_share_a_grant),
+      cmocka_unit_test(threads_share_a_provider),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

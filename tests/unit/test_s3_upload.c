@@ -28,7 +28,7 @@ typedef struct fixture {
   http_server *server;
   igt__http *http;
   igt__s3 *s3;
-  igt__s3_grant *grant;
+  igt__s3_provider *provider;
   igt_error err;
   bool unverified; /* of the last body */
 } fixture;
@@ -53,10 +53,10 @@ static void at_once(void *payload, void (*task)(void *arg), void *arg) {
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   igt__http_options options = {.user_agent = "test", .loops = 1, .retries = UINT32_MAX};
-  igt__s3_grant_options grant = {.fetch = fetch, .payload = f, .defer = at_once};
+  igt__s3_provider_options provider = {.fetch = fetch, .payload = f, .defer = at_once};
 
   f->server = http_server_start();
-  f->grant = igt__s3_grant_new(&grant);
+  f->provider = igt__s3_provider_new(&provider);
   *state = f;
   return igt__http_new(&options, &f->http, NULL) || igt__s3_new(f->http, &f->s3, NULL);
 }
@@ -64,7 +64,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   fixture *f = *state;
 
-  igt__s3_grant_unref(f->grant);
+  igt__s3_provider_unref(f->provider);
   igt__s3_free(f->s3);
   igt__http_free(f->http);
   http_server_stop(f->server);
@@ -73,12 +73,12 @@ static int tear_down(void **state) {
 }
 
 /* times: how many requests are answered so. */
-static void answers(fixture *f, int times, int http_status, const char *headers) {
+static void responses(fixture *f, int times, int http_status, const char *headers) {
   static const char refusal[] =
       "<Error><Code>NotImplemented</Code><Message>A header</Message></Error>";
 
   for (int i = 0; i < times; i++)
-    http_server_add(f->server, (http_answer){.status = http_status,
+    http_server_add(f->server, (http_response){.status = http_status,
                                              .headers = headers,
                                              .body = http_status >= 400 ? refusal : NULL});
 }
@@ -89,7 +89,7 @@ static igt_status send_body(fixture *f, igt__s3_op op) {
   igt_status status;
 
   assert_int_equal(igt__s3_request_init(&req, op, NULL), IGT_OK);
-  req.grant = f->grant;
+  req.provider = f->provider;
   req.key = "k";
   req.upload_id = "id";
   req.part_number = op == IGT__S3_UPLOAD_PART;
@@ -109,7 +109,7 @@ static void look(fixture *f) {
   igt__s3_request req;
 
   assert_int_equal(igt__s3_request_init(&req, IGT__S3_HEAD, NULL), IGT_OK);
-  req.grant = f->grant;
+  req.provider = f->provider;
   req.key = "k";
   assert_int_equal(igt__s3_perform(f->s3, &req, &f->err), IGT_OK);
   igt__s3_request_finish(&req);
@@ -132,7 +132,7 @@ static void asked(fixture *f, size_t count, const char *md5, const char *sha256)
 
 /* The store shows that it knows the checksum. */
 static void prove(fixture *f) {
-  answers(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
+  responses(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   asked(f, 1, MD5, SHA256);
   assert_false(igt__s3_wants_md5(f->s3));
@@ -145,7 +145,7 @@ static void no_md5_once_the_sha256_came_back(void **state) {
 
   assert_true(igt__s3_wants_md5(f->s3));
   prove(f);
-  answers(f, 2, 200, ETAG("no-md5") ECHO(SHA256));
+  responses(f, 2, 200, ETAG("no-md5") ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   assert_int_equal(send_body(f, IGT__S3_UPLOAD_PART), IGT_OK);
   asked(f, 2, NULL, SHA256);
@@ -154,7 +154,7 @@ static void no_md5_once_the_sha256_came_back(void **state) {
 static void md5_where_no_checksum_comes_back(void **state) {
   fixture *f = *state;
 
-  answers(f, 3, 200, ETAG(MD5_HEX));
+  responses(f, 3, 200, ETAG(MD5_HEX));
   for (int i = 0; i < 3; i++)
     assert_int_equal(send_body(f, i ? IGT__S3_UPLOAD_PART : IGT__S3_PUT), IGT_OK);
   asked(f, 3, MD5, SHA256);
@@ -165,11 +165,11 @@ static void md5_where_no_checksum_comes_back(void **state) {
 static void only_a_stored_body_is_a_proof(void **state) {
   fixture *f = *state;
 
-  answers(f, 1, 403, ECHO(SHA256));
+  responses(f, 1, 403, ECHO(SHA256));
   assert_int_not_equal(send_body(f, IGT__S3_PUT), IGT_OK);
-  answers(f, 3, 200, WRONG_ETAG ECHO(SHA256));
+  responses(f, 3, 200, WRONG_ETAG ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_E_CHECKSUM);
-  answers(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
+  responses(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
   look(f);
   assert_true(igt__s3_wants_md5(f->s3));
 }
@@ -178,13 +178,13 @@ static void another_sha256_is_damage(void **state) {
   fixture *f = *state;
 
   for (int known = 0; known < 2; known++) {
-    answers(f, 3, 200, ETAG(MD5_HEX) ECHO(OTHER));
+    responses(f, 3, 200, ETAG(MD5_HEX) ECHO(OTHER));
     assert_int_equal(send_body(f, IGT__S3_UPLOAD_PART), IGT_E_CHECKSUM);
     assert_string_equal(f->err.text, "S3 stored other bytes than were sent (SHA-256 " OTHER ")");
     assert_false(f->unverified);
     asked(f, 3, known ? NULL : MD5, SHA256);
-    answers(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER)); /* once: sent again */
-    answers(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
+    responses(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER)); /* once: sent again */
+    responses(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
     assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
     asked(f, 2, known ? NULL : MD5, SHA256);
   }
@@ -193,12 +193,12 @@ static void another_sha256_is_damage(void **state) {
 static void another_md5_is_damage_where_one_was_sent(void **state) {
   fixture *f = *state;
 
-  answers(f, 3, 200, WRONG_ETAG);
+  responses(f, 3, 200, WRONG_ETAG);
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_E_CHECKSUM);
   assert_non_null(strstr(f->err.text, "(ETag 00000000000000000000000000000000)"));
   asked(f, 3, MD5, SHA256);
   prove(f);
-  answers(f, 1, 200, WRONG_ETAG ECHO(SHA256));
+  responses(f, 1, 200, WRONG_ETAG ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
 }
 
@@ -206,13 +206,13 @@ static void without_both_nothing_is_believed(void **state) {
   fixture *f = *state;
 
   prove(f);
-  answers(f, 1, 200, ETAG(MD5_HEX));
+  responses(f, 1, 200, ETAG(MD5_HEX));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_E_CHECKSUM);
   assert_true(f->unverified);
   assert_non_null(strstr(f->err.text, "does not say which bytes it stored"));
   asked(f, 1, NULL, SHA256);
   /* MD5 for good: another body may have gone to a store that tells. */
-  answers(f, 2, 200, ETAG(MD5_HEX) ECHO(SHA256));
+  responses(f, 2, 200, ETAG(MD5_HEX) ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   assert_int_equal(send_body(f, IGT__S3_UPLOAD_PART), IGT_OK);
   assert_false(f->unverified);
@@ -226,14 +226,14 @@ static void a_store_that_unlearns_checksums(void **state) {
   fixture *f = *state;
 
   prove(f);
-  answers(f, 1, 501, NULL);
-  answers(f, 1, 200, ETAG(MD5_HEX));
+  responses(f, 1, 501, NULL);
+  responses(f, 1, 200, ETAG(MD5_HEX));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_E_CHECKSUM);
   assert_true(f->unverified);
   assert_int_equal(http_server_count(f->server), 2);
   http_server_forget(f->server);
-  answers(f, 1, 501, NULL);
-  answers(f, 2, 200, ETAG(MD5_HEX));
+  responses(f, 1, 501, NULL);
+  responses(f, 2, 200, ETAG(MD5_HEX));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   http_server_forget(f->server);
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
@@ -245,12 +245,12 @@ static void a_store_that_is_sent_no_checksums(void **state) {
   fixture *f = *state;
 
   prove(f);
-  answers(f, 1, 501, NULL);
-  answers(f, 1, 200, ETAG(MD5_HEX));
+  responses(f, 1, 501, NULL);
+  responses(f, 1, 200, ETAG(MD5_HEX));
   look(f);
   assert_true(igt__s3_wants_md5(f->s3));
   http_server_forget(f->server);
-  answers(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER));
+  responses(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   asked(f, 1, MD5, NULL);
 }

@@ -75,7 +75,7 @@ static void echo(sbx_request *req) {
 }
 
 /* "/bytes?n=…": a file of n bytes but its first, whose last byte is known. */
-static void answer_bytes(sbx_request *req) {
+static void response_bytes(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int64_t n = 0;
   int fd = mkstemp(path);
@@ -87,7 +87,7 @@ static void answer_bytes(sbx_request *req) {
   sbx_respond_fd(req, 200, "text/plain", fd, 1, (uint64_t)n);
 }
 
-static void answer_file(sbx_request *req) {
+static void response_file(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int fd = mkstemp(path);
   assert_true(fd >= 0);
@@ -96,7 +96,7 @@ static void answer_file(sbx_request *req) {
   sbx_respond_fd(req, 206, "text/plain", fd, 3, 4);
 }
 
-static int64_t next_piece(void *payload, char *out, size_t cap) {
+static int64_t next_part(void *payload, char *out, size_t cap) {
   int *left = payload;
   assert_true(cap > 4);
   if (*left == 0)
@@ -111,11 +111,11 @@ static void end(void *server, sbx_request *req) {
   (void)server;
   left = 1000;
   if (strcmp(req->path, "/file") == 0)
-    answer_file(req);
+    response_file(req);
   else if (strcmp(req->path, "/bytes") == 0)
-    answer_bytes(req);
+    response_bytes(req);
   else if (strcmp(req->path, "/stream") == 0)
-    sbx_respond_stream(req, 200, "text/plain", next_piece, NULL, &left);
+    sbx_respond_stream(req, 200, "text/plain", next_part, NULL, &left);
   else if (strcmp(req->path, "/head") == 0)
     sbx_respond_head(req, 200, "text/plain", 12345678901);
   else if (strcmp(req->path, "/nothing") != 0)
@@ -183,9 +183,9 @@ static void say(int fd, const char *data, size_t n) {
 
 /* All that comes until the server closes. */
 static void listen_to_end(int fd, igt__buf *out) {
-  char piece[65536];
-  for (ssize_t n; (n = recv(fd, piece, sizeof piece, 0)) > 0;)
-    igt__buf_append(out, piece, (size_t)n);
+  char part[65536];
+  for (ssize_t n; (n = recv(fd, part, sizeof part, 0)) > 0;)
+    igt__buf_append(out, part, (size_t)n);
   close(fd);
 }
 

@@ -269,12 +269,12 @@ static void bodies(void **state) {
     body[i] = (char)(i * 7 + i / 251);
   const size_t sizes[] = {1, 65535, 65536, 65537, 131072, sizeof body};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-    for (size_t piece = 1000; piece < 200000; piece *= 9) {
+    for (size_t part = 1000; part < 200000; part *= 9) {
       sbx_object object = {.key = text_of("x"), .etag = "e"};
       sbx_incoming *in = sbx_incoming_new(f->store);
-      for (size_t at = 0; at < sizes[i]; at += piece)
+      for (size_t at = 0; at < sizes[i]; at += part)
         assert_true(
-            sbx_incoming_write(in, body + at, piece < sizes[i] - at ? piece : sizes[i] - at));
+            sbx_incoming_write(in, body + at, part < sizes[i] - at ? part : sizes[i] - at));
       assert_true(sbx_object_commit(f->store, "bucket", in, &object));
       assert_object(f->store, "x", body, sizes[i]);
     }

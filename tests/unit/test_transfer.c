@@ -106,9 +106,9 @@ static void test_pool_limit(void **state) {
 /* ---- the scheduler ---- */
 
 typedef struct job {
-  igt__work work;
+  igt__job work;
   igt__sched *sched;
-  unsigned pieces, given, running, name;
+  unsigned parts, given, running, name;
   bool dropped, done;
 } job;
 
@@ -118,41 +118,41 @@ static unsigned settled;
 static job *started[100];
 static size_t started_count;
 
-static bool job_take(igt__work *work, unsigned *piece, bool *more) {
+static bool job_take(igt__job *work, unsigned *part, bool *more) {
   job *j = (job *)work;
 
-  if (j->given == j->pieces)
+  if (j->given == j->parts)
     return false;
-  *piece = j->given++;
-  *more = j->given < j->pieces;
+  *part = j->given++;
+  *more = j->given < j->parts;
   return true;
 }
 
-static void job_start(igt__work *work, unsigned piece) {
+static void job_start(igt__job *work, unsigned part) {
   job *j = (job *)work;
 
-  (void)piece;
+  (void)part;
   j->running++;
   order[ordered++] = (char)('a' + j->name);
   order[ordered] = '\0';
   started[started_count++] = j;
 }
 
-static void job_drop(igt__work *work) {
+static void job_drop(igt__job *work) {
   job *j = (job *)work;
 
   j->dropped = true;
-  igt__sched_work_done(j->sched, work);
+  igt__sched_job_done(j->sched, work);
 }
 
-static void lane_settled(void *payload) {
+static void queue_settled(void *payload) {
   (*(unsigned *)payload)++;
 }
 
-static job make_job(igt__sched *sched, unsigned name, unsigned pieces) {
+static job make_job(igt__sched *sched, unsigned name, unsigned parts) {
   return (job){.work = {.take = job_take, .start = job_start, .drop = job_drop},
                .sched = sched,
-               .pieces = pieces,
+               .parts = parts,
                .name = name};
 }
 
@@ -161,11 +161,11 @@ static void run_all(igt__sched *sched) {
   for (size_t i = 0; i < started_count; i++) {
     job *j = started[i];
     j->running--;
-    if (j->running == 0 && j->given == j->pieces && !j->done) {
+    if (j->running == 0 && j->given == j->parts && !j->done) {
       j->done = true;
-      igt__sched_work_done(sched, &j->work);
+      igt__sched_job_done(sched, &j->work);
     }
-    igt__sched_piece_done(sched, j->work.weight);
+    igt__sched_part_done(sched, j->work.weight);
   }
 }
 
@@ -180,8 +180,8 @@ static void test_turns(void **state) {
   (void)state;
   begin_order();
   igt__sched *sched = igt__sched_new(2, 2, 0);
-  igt__lane *large = igt__sched_open(sched, lane_settled, &settled);
-  igt__lane *small = igt__sched_open(sched, lane_settled, &settled);
+  igt__sched_queue *large = igt__sched_open(sched, queue_settled, &settled);
+  igt__sched_queue *small = igt__sched_open(sched, queue_settled, &settled);
   job jobs[4];
   for (unsigned i = 0; i < 4; i++)
     jobs[i] = make_job(sched, i, i == 0 ? 6 : 1);
@@ -201,18 +201,18 @@ static void test_turns(void **state) {
   igt__sched_free(sched);
 }
 
-static void test_cap_in_lane(void **state) {
+static void test_cap_in_queue(void **state) {
   (void)state;
   begin_order();
   igt__sched *sched = igt__sched_new(8, 8, 1);
-  igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
+  igt__sched_queue *queue = igt__sched_open(sched, queue_settled, &settled);
   job jobs[3];
   for (unsigned i = 0; i < 3; i++) {
     jobs[i] = make_job(sched, i, 1);
-    igt__sched_add(sched, lane, &jobs[i].work);
+    igt__sched_add(sched, queue, &jobs[i].work);
   }
   assert_string_equal(order, "a"); /* one file of a study at once */
-  igt__sched_close(sched, lane);
+  igt__sched_close(sched, queue);
   run_all(sched);
   assert_string_equal(order, "abc");
   assert_int_equal(settled, 1);
@@ -223,13 +223,13 @@ static void test_stop(void **state) {
   (void)state;
   begin_order();
   igt__sched *sched = igt__sched_new(1, 1, 0);
-  igt__lane *lane = igt__sched_open(sched, lane_settled, &settled);
+  igt__sched_queue *queue = igt__sched_open(sched, queue_settled, &settled);
   job jobs[3];
   for (unsigned i = 0; i < 3; i++) {
     jobs[i] = make_job(sched, i, 1);
-    igt__sched_add(sched, lane, &jobs[i].work);
+    igt__sched_add(sched, queue, &jobs[i].work);
   }
-  igt__sched_close(sched, lane);
+  igt__sched_close(sched, queue);
   igt__sched_stop(sched);
   assert_true(!jobs[0].dropped && jobs[1].dropped && jobs[2].dropped);
   assert_int_equal(settled, 0); /* the one under way is waited for */
@@ -608,7 +608,7 @@ static unsigned paced(igt__pace *pace, int64_t *now, double seconds, int64_t lat
     if (rate > per_second)
       rate = per_second;
     *now += (int64_t)(1e6 / rate);
-    igt__pace_piece(pace, 30000, true, *now);
+    igt__pace_part(pace, 30000, true, *now);
   }
   return pace->slots;
 }
@@ -641,7 +641,7 @@ static void test_pace(void **state) {
   /* A run with nothing to do learns nothing, and the cap of a user holds. */
   igt__pace_init(&pace, 16, 64, now);
   for (int i = 0; i < 1000; i++)
-    igt__pace_piece(&pace, 1000, false, now += 10000);
+    igt__pace_part(&pace, 1000, false, now += 10000);
   assert_int_equal(pace.slots, 16);
   igt__pace_init(&pace, 16, 3, now);
   assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 3);
@@ -659,14 +659,14 @@ typedef struct line {
   struct {
     double left;
     int64_t from;
-  } piece[64];
+  } part[64];
   unsigned running, most; /* at once, since it was set to 0 */
   unsigned done;
 } line;
 
-static void line_begin_pieces(line *l) {
+static void line_begin_parts(line *l) {
   for (unsigned i = 0; i < 64; i++) {
-    if (l->piece[i].left > 0)
+    if (l->part[i].left > 0)
       continue;
     if (!igt__flow_fits(&l->flow, l->size, l->now) &&
         !igt__flow_has_place(&l->flow, l->size, l->now)) {
@@ -674,8 +674,8 @@ static void line_begin_pieces(line *l) {
       return;
     }
     igt__flow_begin(&l->flow, l->size, l->now);
-    l->piece[i].left = (double)l->size;
-    l->piece[i].from = l->now + l->lag;
+    l->part[i].left = (double)l->size;
+    l->part[i].from = l->now + l->lag;
     l->running++;
   }
 }
@@ -685,10 +685,10 @@ static void line_move(line *l, double seconds, unsigned moving) {
   if (rate > l->each)
     rate = l->each;
   for (unsigned i = 0; i < 64; i++) {
-    if (l->piece[i].left <= 0 || l->piece[i].from > l->now)
+    if (l->part[i].left <= 0 || l->part[i].from > l->now)
       continue;
-    double n = rate * seconds < l->piece[i].left ? rate * seconds : l->piece[i].left;
-    l->piece[i].left -= n;
+    double n = rate * seconds < l->part[i].left ? rate * seconds : l->part[i].left;
+    l->part[i].left -= n;
     moved += n;
   }
   igt__flow_moved(&l->flow, (uint64_t)moved, l->now);
@@ -698,16 +698,16 @@ static void line_run(line *l, double seconds) {
   int64_t end = l->now + (int64_t)(seconds * 1e6), step = 10000;
   for (; l->now < end; l->now += step) {
     unsigned moving = 0;
-    line_begin_pieces(l);
+    line_begin_parts(l);
     if (l->running > l->most)
       l->most = l->running;
     for (unsigned i = 0; i < 64; i++)
-      moving += l->piece[i].left > 0 && l->piece[i].from <= l->now;
+      moving += l->part[i].left > 0 && l->part[i].from <= l->now;
     if (moving)
       line_move(l, (double)step / 1e6, moving);
     for (unsigned i = 0; i < 64; i++)
-      if (l->piece[i].left <= 0 && l->piece[i].from) {
-        l->piece[i].from = 0;
+      if (l->part[i].left <= 0 && l->part[i].from) {
+        l->part[i].from = 0;
         igt__flow_end(&l->flow, l->size, l->now);
         l->running--;
         l->done++;
@@ -776,9 +776,9 @@ static void test_flow_changes(void **state) {
   line_run(&l, 2);
   for (int cut = 0; cut < 3; cut++) {
     for (unsigned i = 0; i < 64; i++)
-      if (l.piece[i].left > 0) {
-        l.piece[i].left = 0;
-        l.piece[i].from = 0;
+      if (l.part[i].left > 0) {
+        l.part[i].left = 0;
+        l.part[i].from = 0;
         l.running--;
         igt__flow_end(&l.flow, l.size, l.now);
         igt__flow_lost(&l.flow, l.now);
@@ -869,7 +869,7 @@ int main(void) {
       cmocka_unit_test(test_pool),
       cmocka_unit_test(test_pool_limit),
       cmocka_unit_test(test_turns),
-      cmocka_unit_test(test_cap_in_lane),
+      cmocka_unit_test(test_cap_in_queue),
       cmocka_unit_test(test_stop),
       cmocka_unit_test(test_check),
       cmocka_unit_test(test_check_guess),

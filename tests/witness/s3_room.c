@@ -27,7 +27,7 @@
 static igt__http *http;
 static igt__s3 *s3;
 static igt__pool *pool;
-static igt__s3_grant *root;
+static igt__s3_provider *root;
 
 typedef struct keys {
   const char *access_key, *secret_key, *session_token, *bucket, *region;
@@ -72,11 +72,11 @@ static void defer(void *payload, void (*task)(void *arg), void *arg) {
   igt__pool_add(payload, task, arg);
 }
 
-static igt__s3_grant *grant_of(fetching *f) {
-  igt__s3_grant_options options = {
+static igt__s3_provider *provider_of(fetching *f) {
+  igt__s3_provider_options options = {
       .fetch = fetch, .payload = f, .defer = defer, .defer_payload = pool};
 
-  return igt__s3_grant_new(&options);
+  return igt__s3_provider_new(&options);
 }
 
 static keys root_keys(void) {
@@ -99,7 +99,7 @@ static keys session_keys(const char *token) {
 
 static fetching root_fetching;
 
-static int open_room(void **state) {
+static int open_s3(void **state) {
   igt__http_options options = {.user_agent = "igtcloud-witness", .retries = UINT_MAX};
 
   (void)state;
@@ -107,13 +107,13 @@ static int open_room(void **state) {
   unsetenv("AWS_ENDPOINT_URL");
   pool = igt__pool_new(1);
   root_fetching = (fetching){.sets = {root_keys()}, .count = 1};
-  root = grant_of(&root_fetching);
+  root = provider_of(&root_fetching);
   return igt__http_new(&options, &http, NULL) || igt__s3_new(http, &s3, NULL) || !pool || !root;
 }
 
-static int close_room(void **state) {
+static int close_s3(void **state) {
   (void)state;
-  igt__s3_grant_unref(root);
+  igt__s3_provider_unref(root);
   igt__pool_free(pool);
   igt__s3_free(s3);
   igt__http_free(http);
@@ -124,7 +124,7 @@ static int close_room(void **state) {
 
 static void begin(igt__s3_request *req, igt__s3_op op, const char *key) {
   assert_int_equal(igt__s3_request_init(req, op, NULL), IGT_OK);
-  req->grant = root;
+  req->provider = root;
   req->key = key;
 }
 
@@ -179,8 +179,8 @@ static void put(const char *key, const void *data, size_t n) {
 static void get_is(igt__s3_request *req, const void *data, size_t n) {
   succeed(req);
   assert_int_equal(req->content_length, n);
-  assert_int_equal(req->http.answer.len, n);
-  assert_memory_equal(req->http.answer.data, data, n);
+  assert_int_equal(req->http.response.len, n);
+  assert_memory_equal(req->http.response.data, data, n);
   igt__s3_request_finish(req);
 }
 
@@ -325,8 +325,8 @@ static void ranges(void **state) {
     succeed(&req);
     assert_int_equal(req.http_status, 206);
     assert_int_equal(req.object_size, 100000);
-    assert_int_equal(req.http.answer.len, table[i].n);
-    assert_memory_equal(req.http.answer.data, data + table[i].first, table[i].n);
+    assert_int_equal(req.http.response.len, table[i].n);
+    assert_memory_equal(req.http.response.data, data + table[i].first, table[i].n);
     assert_string_equal(req.etag, etag);
     igt__s3_request_finish(&req);
   }
@@ -370,10 +370,10 @@ static void what_is_not_there(void **state) {
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
   elsewhere.sets[0].bucket = "no-such-bucket";
   begin(&req, IGT__S3_GET, "key");
-  req.grant = grant_of(&elsewhere);
-  igt__s3_grant *grant = req.grant;
+  req.provider = provider_of(&elsewhere);
+  igt__s3_provider *provider = req.provider;
   refused(&req, IGT_E_NOT_FOUND, 404, "NoSuchBucket");
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
 }
 
 /* ---- multipart ---- */
@@ -726,18 +726,18 @@ static void names_of_all_kinds(void **state) {
 
 static void with_keys(keys k, igt_status status, int http_status, const char *code) {
   fetching f = {.sets = {k}, .count = 1};
-  igt__s3_grant *grant = grant_of(&f);
+  igt__s3_provider *provider = provider_of(&f);
   igt__s3_request req;
 
   begin(&req, IGT__S3_PUT, "not allowed");
   set_body(&req, "x", 1);
-  req.grant = grant;
+  req.provider = provider;
   refused(&req, status, http_status, code);
   assert_int_equal(f.fetches, 1); /* other keys would be no better */
   begin(&req, IGT__S3_HEAD, "not allowed");
-  req.grant = grant;
+  req.provider = provider;
   refused(&req, IGT_E_FORBIDDEN, 403, NULL);
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
   begin(&req, IGT__S3_HEAD, "not allowed");
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
 }
@@ -756,28 +756,28 @@ static void wrong_keys(void **state) {
 /* Of the store's own STS, limited to what is below "session/". */
 static void a_session(void **state) {
   fetching f = {.sets = {session_keys(env("WITNESS_SESSION_TOKEN"))}, .count = 1};
-  igt__s3_grant *grant = grant_of(&f);
+  igt__s3_provider *provider = provider_of(&f);
   igt__s3_request req;
 
   (void)state;
   begin(&req, IGT__S3_PUT, "session/a b+c");
   set_body(&req, "mine", 4);
-  req.grant = grant;
+  req.provider = provider;
   succeed(&req);
   igt__s3_request_finish(&req);
   begin(&req, IGT__S3_GET, "session/a b+c");
-  req.grant = grant;
+  req.provider = provider;
   get_is(&req, "mine", 4);
   begin(&req, IGT__S3_PUT, "outside");
   set_body(&req, "mine", 4);
-  req.grant = grant;
+  req.provider = provider;
   refused(&req, IGT_E_FORBIDDEN, 403, "AccessDenied");
   begin(&req, IGT__S3_ABORT_MULTIPART, "outside");
   req.upload_id = "2~nobodys";
-  req.grant = grant;
+  req.provider = provider;
   refused(&req, IGT_E_FORBIDDEN, 403, "AccessDenied");
   assert_int_equal(f.fetches, 1);
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
 }
 
 static int64_t (*system_clock)(void);
@@ -807,18 +807,18 @@ static void a_session_that_has_ended(void **state) {
   system_clock = hooks.monotonic;
   with_keys(old, IGT_E_FORBIDDEN, 403, "InvalidAccessKeyId");
   f.sets[0].life = 2;
-  igt__s3_grant *grant = grant_of(&f);
+  igt__s3_provider *provider = provider_of(&f);
   hooks.monotonic = later_clock;
   igt__clock_set_hooks(&hooks);
   begin(&req, IGT__S3_PUT, "session/renewed");
   set_body(&req, "new", 3);
-  req.grant = grant;
+  req.provider = provider;
   req.on_progress = most_of_a_life_goes_by;
   succeed(&req);
   igt__s3_request_finish(&req);
   igt__clock_set_hooks(NULL);
   assert_int_equal(f.fetches, 2);
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
 }
 
 static int64_t an_hour_late(void) {
@@ -853,13 +853,13 @@ static void a_region_that_is_wrong(void **state) {
 
   (void)state;
   f.sets[0].region = "eu-nowhere-7";
-  igt__s3_grant *grant = grant_of(&f);
+  igt__s3_provider *provider = provider_of(&f);
   begin(&req, IGT__S3_PUT, "region");
   set_body(&req, "any", 3);
-  req.grant = grant;
+  req.provider = provider;
   succeed(&req);
   igt__s3_request_finish(&req);
-  igt__s3_grant_unref(grant);
+  igt__s3_provider_unref(provider);
 }
 
 int main(void) {
@@ -886,5 +886,5 @@ int main(void) {
       cmocka_unit_test(a_region_that_is_wrong),
   };
 
-  return cmocka_run_group_tests(tests, open_room, close_room);
+  return cmocka_run_group_tests(tests, open_s3, close_s3);
 }
