@@ -22,7 +22,7 @@ def cell(value, unit=""):
 
 def far_notes(case, own):
     """A file costs one round trip to S3 where it counts, so connections ÷ latency files a second are
-    the most. Connections: what lib/transfer/pace.c had come to, on average from the first request
+    the most. Connections: what lib/transfer/engine/pace.c had come to, on average from the first request
     to the last."""
     wall, files = median(own, "wall"), case.count
     flying = files * case.latency / 1000

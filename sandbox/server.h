@@ -6,9 +6,9 @@
  * REST side hands out and the S3 side checks. Paths below /api/ are REST, /__* is the sandbox's
  * own, everything else is S3. */
 
-#include "far.h"
+#include "store/s3_backend.h"
 #include "http.h"
-#include "store.h"
+#include "store/store.h"
 
 #define SBX_BUCKET "igtcloud"
 #define SBX_REGION "eu-central-1"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "api/request.h"
-#include "auth/answer.h"
+#include "auth/response.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

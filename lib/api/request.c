@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/answer.h"
+#include "auth/response.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "model/json.h"

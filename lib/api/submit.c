@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/request.h"
-#include "auth/answer.h"
+#include "auth/response.h"
 #include "base/limits.h"
 #include "base/mem.h"
 

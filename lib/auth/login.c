@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/answer.h"
+#include "auth/response.h"
 #include "auth/cookie.h"
 #include "auth/jwt.h"
 #include "auth/lifetime.h"

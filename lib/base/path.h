@@ -87,7 +87,7 @@ igt_status igt__root_rename_new(igt__root *root, const char *from, const char *t
 igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 
 /* Writes root/path whole: hidden temporary file beside it, write, rename. Not synced: a download
- * syncs once at its end (lib/transfer/durable.h), and looks at the content the next time. */
+ * syncs once at its end (lib/transfer/download/durable.h), and looks at the content the next time. */
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err);
 

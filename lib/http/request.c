@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/spares.h"
+#include "base/free_list.h"
 #include "base/str.h"
 #include "http/internal.h"
 

@@ -8,7 +8,7 @@
  * read twice, the first time for its checksum, so that its length and checksum stand ahead of it
  * and readers of a stream can take it as well. */
 
-#include "../store.h"
+#include "../store/store.h"
 
 typedef struct rest_zip rest_zip;
 rest_zip *rest_zip_new(sbx_store *store, const char *bucket); /* NULL: no memory */

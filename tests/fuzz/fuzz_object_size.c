@@ -7,7 +7,7 @@
 #include "demand.h"
 #include "http/internal.h"
 #include "s3/internal.h"
-#include "transfer/fetch_internal.h"
+#include "transfer/download/fetch_internal.h"
 
 /* Into ranges that cover the object and nothing else. */
 static void plan(uint64_t size) {

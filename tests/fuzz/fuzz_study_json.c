@@ -3,7 +3,7 @@
 #include "demand.h"
 #include "igtcloud/models.h"
 #include "model/model.h"
-#include "transfer/match.h"
+#include "transfer/upload/match.h"
 
 static void become(const igt_institute *institute, const igt__folder *folder) {
   igt_root_study *study = NULL;

@@ -17,10 +17,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/prints.h"
+#include "base/fingerprints.h"
 #include "base/redact.h"
 #include "base/sip.h"
-#include "base/spares.h"
+#include "base/free_list.h"
 #include "base/str.h"
 #include "igtcloud/client.h"
 

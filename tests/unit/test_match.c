@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "model/model.h"
-#include "transfer/match.h"
+#include "transfer/upload/match.h"
 
 static igt_institute institute_of(const char *type) {
   igt_institute institute = {0};

@@ -18,7 +18,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store.h"
+#include "store/store.h"
 
 /* Each test has a folder and a store of its own. */
 typedef struct fixture {

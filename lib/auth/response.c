@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/response.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* Replaces the sentence and keeps all else that http found out. */
+IGT_PRINTF(2, 3) static void report_again(igt_error *err, const char *fmt, ...) {
+  char text[IGT_ERROR_TEXT_MAX];
+  igt_error kept = *err;
+  va_list args;
+
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  igt__fail(err, kept.status, "%s", text);
+  memcpy(kept.text, err->text, sizeof kept.text);
+  *err = kept;
+}
+
+static void copy_request_id(const igt__http_request *req, igt_error *err) {
+  static const char *const names[] = {"X-Request-Id", "X-Amzn-RequestId", "X-Correlation-Id"};
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0] && !err->request_id[0]; i++) {
+    const char *id = igt__http_response_header(req, names[i], 0);
+
+    if (id)
+      snprintf(err->request_id, sizeof err->request_id, "%s", id);
+  }
+}
+
+bool igt__response_is_json(const igt__http_request *req) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
+
+  return !type || !*type || igt__str_starts_nocase(type, "application/json") ||
+         igt__str_starts_nocase(type, "application/problem+json") ||
+         igt__str_starts_nocase(type, "text/json");
+}
+
+/* The services write "message"; the gateway before them "error_description" or "error". */
+static const char *find_message(const igt__json *body) {
+  static const char *const keys[] = {"message", "error_description", "error"};
+
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const char *s = igt__json_get_str(body, keys[i]);
+
+    if (s && *s)
+      return s;
+  }
+  return NULL;
+}
+
+void igt__response_error(igt__http_request *req, igt_error *err) {
+  igt__json *body = NULL;
+  const char *message = NULL;
+
+  if (!err)
+    return;
+  snprintf(err->operation, sizeof err->operation, "%s", req->operation);
+  copy_request_id(req, err);
+  if (igt__response_is_json(req) && req->response.len > 0 &&
+      igt__json_parse(req->response.data, req->response.len, "the answer", &body, NULL) == IGT_OK)
+    message = find_message(body);
+  if (message)
+    report_again(err, "%s: %s (%d)", req->operation, message, req->http_status);
+  else if (!igt__response_is_json(req))
+    report_again(err,
+           "%s: the answer is status %d with a page that is not the cloud's JSON; a proxy or "
+           "gateway in between may have written it",
+           req->operation, req->http_status);
+  else
+    report_again(err, "%s: the server answered with status %d", req->operation, req->http_status);
+  igt__json_free(body);
+}
+
+static igt_status name_operation(const igt__http_request *req, igt_status status, igt_error *err) {
+  if (err) {
+    err->http_status = req->http_status;
+    snprintf(err->operation, sizeof err->operation, "%s", req->operation);
+  }
+  return status;
+}
+
+igt_status igt__response_expect_json(const igt__http_request *req, igt_error *err) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
+  igt_status status;
+
+  if (igt__response_is_json(req))
+    return IGT_OK;
+  status = igt__fail(err, IGT_E_PROTOCOL,
+                     "%s: the answer is not the cloud's JSON but %.80s; a proxy or a network "
+                     "sign-in page in between may have answered",
+                     req->operation, type);
+  return name_operation(req, status, err);
+}
+
+/* Also one that is called something else: no JSON begins with '<'. */
+static bool is_page(const igt__http_request *req) {
+  const char *type = igt__http_response_header(req, "Content-Type", 0);
+  const char *body = req->response.data;
+
+  if (req->response.len == 0)
+    return false;
+  if (type && igt__str_starts_nocase(type, "text/html"))
+    return true;
+  body += strspn(body, " \t\r\n");
+  return *body == '<' || strncmp(body, "\xef\xbb\xbf<", 4) == 0;
+}
+
+igt_status igt__response_refuse_page(const igt__http_request *req, igt_error *err) {
+  igt_status status;
+
+  if (!is_page(req))
+    return IGT_OK;
+  status = igt__fail(err, IGT_E_PROTOCOL,
+                     "%s: the response is a web page; a proxy or a network sign-in page in between "
+                     "may have written it",
+                     req->operation);
+  return name_operation(req, status, err);
+}
+
+igt_status igt__response_parse(const igt__http_request *req, igt__json **out, igt_error *err) {
+  igt_status status = igt__response_expect_json(req, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = igt__json_parse(req->response.data, req->response.len, "the answer", out, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "%s", req->operation);
+    return name_operation(req, status, err);
+  }
+  return IGT_OK;
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/client.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "igtcloud/operations.h"
+#include "transfer/engine/other_categories.h"
+#include "transfer/engine/find.h"
+#include "transfer/download/partial.h"
+#include "transfer/engine/plan.h"
+#include "transfer/engine/pool.h"
+#include "transfer/csv/table.h"
+
+#define FLUSH_AT ((size_t)128 * 1024)
+#define MAX_HEADER ((size_t)256 * 1024)
+
+typedef struct csv csv;
+
+/* A file that was listed. */
+typedef struct listed {
+  struct listed *next;
+  int64_t size; /* -1: not told */
+  char name[];
+} listed;
+
+/* With files: a study whose files are listed on a pool; rows come out in the studies' order. What a
+ * row has of the study is there once, and not for each file. */
+typedef struct job {
+  struct job *next;
+  csv *csv;
+  igt_root_study *study;
+  const char *institute_id;
+  igt__buf cells; /* of the study */
+  igt__quota held;
+  igt__arena *arena; /* files */
+  listed *first, **tail;
+  const igt__category *category; /* that is being listed */
+  bool several, any;             /* categories are asked for; files are there */
+  uint64_t files, left_out;      /* left_out: in each row */
+  igt_status status;
+  igt_error error;
+  bool done;
+} job;
+
+struct csv {
+  igt_client *client;
+  const igt_csv_options *options;
+  const igt_callbacks *callbacks;
+  igt_csv_summary *summary;
+  igt__cancel *cancel;
+  igt__found found;
+  const igt_institute *institute; /* that is being listed */
+  igt__table *table;
+  igt__quota held; /* of all jobs */
+  bool begun;      /* the header is out, columns are fixed */
+  igt__root *root;
+  igt__partial partial;
+  char *name;
+  int fd;
+  igt__buf out;
+  igt__pool *pool;
+  unsigned concurrency, waiting;
+  job *jobs, **jobs_tail;
+  pthread_mutex_t lock;
+  pthread_cond_t job_done;
+  igt_error error; /* of a callback that ended the listing */
+  igt__other_categories elsewhere;
+};
+
+/* ---- output ---- */
+
+static igt_status write_out(csv *c, igt_error *err) {
+  const char *p = c->out.data;
+  size_t left = c->out.len;
+  igt_status status = IGT_OK;
+
+  if (c->out.failed)
+    return igt__fail_memory(err);
+  if (c->options->write)
+    status = left ? c->options->write(c->options->write_payload, p, left) : IGT_OK;
+  while (!c->options->write && left > 0 && status == IGT_OK) {
+    ssize_t n = write(c->fd, p, left);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+    p += n > 0 ? n : 0;
+    left -= n > 0 ? (size_t)n : 0;
+  }
+  if (c->options->write && status != IGT_OK)
+    (void)igt__fail(err, status, "the output could not be written");
+  igt__buf_clear(&c->out);
+  return status;
+}
+
+/* The columns that are known before the first row: those of the first study, then of all types
+ * that the institutes have. */
+static igt_status begin(csv *c, const igt_root_study *first, igt_error *err) {
+  bool good = true;
+
+  c->begun = true;
+  if (igt__table_columns(c->table)) /* of a file that is added to */
+    return IGT_OK;
+  if (first)
+    good = igt__table_add_study(c->table, first);
+  for (size_t i = 0; i < c->found.institutes->count && good; i++) {
+    const igt_institute *institute = c->found.institutes->v[i];
+    if (institute && igt__found_selects(&c->found, institute))
+      good = igt__table_add_type(c->table, igt__text_of(&institute->study_type));
+  }
+  return good && igt__table_header(c->table, &c->out) ? IGT_OK : igt__fail_memory(err);
+}
+
+/* ---- rows of files ---- */
+
+static bool add_file(job *j, const char *name, int64_t size) {
+  size_t n = strlen(name) + 1;
+  listed *file = igt__arena_alloc(j->arena, sizeof *file + n);
+
+  if (!file)
+    return false;
+  file->next = NULL;
+  file->size = size;
+  memcpy(file->name, name, n);
+  *j->tail = file;
+  j->tail = &file->next;
+  j->files++;
+  return true;
+}
+
+static igt_status each_file(void *payload, const char *list, igt_file *file) {
+  job *j = payload;
+  const char *ext = j->csv->options->selection.ext, *name = igt__text_of(&file->file_name);
+  int64_t size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
+  igt__buf path;
+  bool good;
+
+  if (list && strcmp(list, j->category->folder) != 0)
+    return IGT_OK;
+  j->any = true;
+  if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
+    return IGT_OK;
+  if (!j->several)
+    return add_file(j, name, size) ? IGT_OK : IGT_E_NO_MEMORY;
+  igt__buf_init(&path, 64 * 1024);
+  good = igt__buf_join(&path, j->category->folder, "/", name, NULL) && add_file(j, path.data, size);
+  igt__buf_finish(&path);
+  return good ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+/* Of one category after the other. */
+static igt_status list_files(job *j) {
+  const csv *c = j->csv;
+  unsigned wanted = c->options->categories ? c->options->categories : IGT_CATEGORY_FILES;
+  const char *id = igt__text_of(&j->study->study_database_id);
+  igt_status status = IGT_OK;
+
+  j->several = (wanted & (wanted - 1)) != 0;
+  for (size_t i = 0; i < IGT__CATEGORY_COUNT && status == IGT_OK; i++) {
+    igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+    if (!(wanted & igt__categories[i].bit))
+      continue;
+    j->category = &igt__categories[i];
+    if (igt__categories[i].bit != IGT_CATEGORY_FILES)
+      options.auxiliary = "True";
+    status =
+        igt_get_study_files_each(c->client, j->institute_id, id, &options, each_file, j, &j->error);
+  }
+  return status;
+}
+
+static void job_task(void *arg) {
+  job *j = arg;
+  csv *c = j->csv;
+
+  j->status = list_files(j);
+  if (j->status == IGT_E_NO_MEMORY)
+    j->status = igt__held_fail(&j->held, "files", "no real study has so many, so it has no rows",
+                               &j->error);
+  if (j->status == IGT_OK && !j->any && !c->options->categories)
+    igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
+                        igt__text_of(&j->study->study_database_id));
+  if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
+    j->status = igt__fail_memory(&j->error);
+  pthread_mutex_lock(&c->lock);
+  j->done = true;
+  pthread_cond_signal(&c->job_done);
+  pthread_mutex_unlock(&c->lock);
+}
+
+static void job_free(job *j) {
+  igt_model_free(j->study ? &j->study->model : NULL);
+  igt__buf_finish(&j->cells);
+  igt__arena_free(j->arena);
+  igt__free(j);
+}
+
+static void report_failed(csv *c, const job *j) {
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = "",
+                   .study = igt__text_of(&j->study->study_id_human_readable),
+                   .study_id = igt__text_of(&j->study->study_database_id),
+                   .path = "",
+                   .local_path = "",
+                   .key = "",
+                   .digest = "",
+                   .verified = "",
+                   .text = "",
+                   .error = &j->error};
+
+  c->summary->studies_failed++;
+  if (c->callbacks && c->callbacks->on_item)
+    c->callbacks->on_item(c->callbacks->payload, &item);
+}
+
+static igt_status write_row(csv *c, const job *j, const listed *file, igt_error *err) {
+  c->summary->rows++;
+  c->summary->fields_left_out += j->left_out;
+  igt__buf_append(&c->out, j->cells.data, j->cells.len);
+  igt__table_end_row(c->table, file ? file->name : NULL, file ? file->size : 0, &c->out);
+  return c->out.len >= FLUSH_AT || c->out.failed ? write_out(c, err) : IGT_OK;
+}
+
+/* A study without files has one row. */
+static igt_status write_rows(csv *c, const job *j, igt_error *err) {
+  igt_status status = j->first ? IGT_OK : write_row(c, j, NULL, err);
+
+  for (const listed *file = j->first; file && status == IGT_OK; file = file->next)
+    status = write_row(c, j, file, err);
+  c->summary->files += j->files;
+  return status;
+}
+
+/* Waits for the oldest job and writes its rows. */
+static igt_status finish_job(csv *c, igt_error *err) {
+  job *j = c->jobs;
+  igt_status status = IGT_OK;
+
+  pthread_mutex_lock(&c->lock);
+  while (!j->done)
+    pthread_cond_wait(&c->job_done, &c->lock);
+  pthread_mutex_unlock(&c->lock);
+  c->jobs = j->next;
+  if (!c->jobs)
+    c->jobs_tail = &c->jobs;
+  c->waiting--;
+  if (j->status == IGT_OK) {
+    status = write_rows(c, j, err);
+  } else if (j->status == IGT_E_CANCELLED || j->status == IGT_E_NO_MEMORY) {
+    status = j->status;
+    if (err)
+      *err = j->error;
+  } else {
+    report_failed(c, j);
+  }
+  job_free(j);
+  return status;
+}
+
+static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
+  job *j = igt__calloc(1, sizeof *j);
+  igt_status status = IGT_OK;
+
+  if (!j)
+    return igt__fail_memory(err);
+  igt__buf_init(&j->cells, SIZE_MAX);
+  igt__quota_init_part(&j->held, &c->held);
+  j->arena = igt__arena_new(0);
+  if (j->arena)
+    igt__arena_bound(j->arena, UINT64_MAX, &j->held);
+  j->tail = &j->first;
+  j->csv = c;
+  j->institute_id = igt__text_of(&c->institute->id);
+  j->study = (igt_root_study *)igt_model_copy(&study->model);
+  if (!j->study || !j->arena) {
+    job_free(j);
+    return igt__fail_memory(err);
+  }
+  *c->jobs_tail = j;
+  c->jobs_tail = &j->next;
+  c->waiting++;
+  igt__pool_add(c->pool, job_task, j);
+  while (c->waiting >= c->concurrency * 2 && status == IGT_OK)
+    status = finish_job(c, err);
+  return status;
+}
+
+/* ---- studies ---- */
+
+static igt_status take_study(csv *c, const igt_root_study *study, igt_error *err) {
+  igt_status status = c->begun ? IGT_OK : begin(c, study, err);
+
+  c->summary->studies++;
+  if (status != IGT_OK || c->options->files)
+    return status == IGT_OK ? add_job(c, study, err) : status;
+  c->summary->rows++;
+  if (!igt__table_row(c->table, study, NULL, 0, &c->out, &c->summary->fields_left_out))
+    return igt__fail_memory(err);
+  return c->out.len >= FLUSH_AT ? write_out(c, err) : IGT_OK;
+}
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  csv *c = payload;
+  bool undated;
+
+  if (igt__cancel_is_set(c->cancel))
+    return igt__fail(&c->error, IGT_E_CANCELLED, "interrupted");
+  if (!igt__found_has_day(&c->found, study, &undated) ||
+      !igt__in_shard(igt__text_of(&study->study_database_id), c->options->shard,
+                     c->options->shards))
+    return IGT_OK;
+  c->summary->studies_undated += undated;
+  return take_study(c, study, &c->error);
+}
+
+static igt_status list_all(csv *c, igt_error *err) {
+  igt_status status = IGT_OK;
+  const igt_institute_list *list = c->found.institutes;
+
+  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
+    c->institute = list->v[i];
+    if (!c->institute || !igt__found_selects(&c->found, c->institute))
+      continue;
+    c->summary->institutes++;
+    status =
+        igt_get_studies_each(c->client, igt__text_of(&c->institute->id), NULL, each_study, c, err);
+    if (c->error.status != IGT_OK) {
+      status = c->error.status;
+      if (err)
+        *err = c->error;
+    }
+  }
+  while (c->jobs) {
+    igt_status one = finish_job(c, status == IGT_OK ? err : NULL);
+    status = status == IGT_OK ? one : status;
+  }
+  if (status == IGT_OK && !c->begun)
+    status = begin(c, NULL, err);
+  return status == IGT_OK ? write_out(c, err) : status;
+}
+
+static void tell_elsewhere(const csv *c) {
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (c->callbacks && c->callbacks->on_message &&
+      igt__other_categories_tell(&c->elsewhere, text, sizeof text))
+    c->callbacks->on_message(c->callbacks->payload, IGT_OK, text);
+}
+
+/* ---- the file ---- */
+
+/* cloud_<project>.csv, or cloud_<institute's id>.csv; what a name cannot hold becomes "_". */
+static char *file_name(const csv *c) {
+  igt__buf out;
+  const char *name = igt__text_of(&c->found.project->name);
+
+  for (size_t i = 0; c->found.wanted && i < c->found.institutes->count; i++)
+    if (c->found.institutes->v[i] && igt__found_selects(&c->found, c->found.institutes->v[i]))
+      name = igt__text_of(&c->found.institutes->v[i]->id);
+  igt__buf_init(&out, 250);
+  igt__buf_puts(&out, "cloud_");
+  for (; *name && out.len < 240; name++)
+    igt__buf_putc(&out, *name == '/' || (unsigned char)*name < 0x20 || *name == 0x7f ? '_' : *name);
+  igt__buf_puts(&out, ".csv");
+  return igt__buf_take(&out);
+}
+
+/* An existing file is added to by its own header. */
+static igt_status open_append(csv *c, bool *there, igt_error *err) {
+  char *text = igt__malloc(MAX_HEADER);
+  ssize_t n;
+  igt_status status = text ? IGT_OK : igt__fail_memory(err);
+
+  *there = false;
+  if (status == IGT_OK)
+    status = igt__root_open_file(c->root, c->name, O_RDWR | O_APPEND, 0, false, &c->fd, err);
+  if (status == IGT_E_NO_FILE) {
+    igt__free(text);
+    return IGT_OK;
+  }
+  n = status == IGT_OK ? pread(c->fd, text, MAX_HEADER, 0) : 0;
+  if (n > 0 && !igt__table_add_header(c->table, text, (size_t)n))
+    status = igt__fail_memory(err);
+  *there = status == IGT_OK;
+  igt__free(text);
+  return status;
+}
+
+static igt_status open_file(csv *c, igt_error *err) {
+  bool appending = false;
+  igt_status status;
+
+  c->name = file_name(c);
+  if (!c->name)
+    return igt__fail_memory(err);
+  status = igt__root_open(c->options->target, true, &c->root, err);
+  if (status == IGT_OK)
+    (void)snprintf(c->summary->path, sizeof c->summary->path, "%s/%s", igt__root_path(c->root),
+                   c->name);
+  if (status == IGT_OK && c->options->append)
+    status = open_append(c, &appending, err);
+  if (status != IGT_OK || appending)
+    return status;
+  status = igt__partial_open(&c->partial, c->root, c->name, NULL, err);
+  c->fd = c->partial.fd;
+  if (status == IGT_OK && ftruncate(c->fd, 0) != 0)
+    status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+  return status;
+}
+
+static igt_status close_file(csv *c, igt_status status, igt_error *err) {
+  if (c->partial.name && status == IGT_OK) {
+    if (!igt__file_sync(c->fd))
+      status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+    else
+      return igt__partial_commit(&c->partial, -1, false, err);
+  }
+  if (c->partial.name)
+    igt__partial_close(&c->partial, false);
+  else if (c->fd >= 0 && close(c->fd) != 0 && status == IGT_OK)
+    status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
+  return status;
+}
+
+/* ---- the whole ---- */
+
+static igt_status run(csv *c, igt_error *err) {
+  igt_status status = igt_client_sign_in(c->client, err);
+
+  if (status == IGT_OK)
+    status = igt__find(c->client, &c->options->selection, true, &c->found, err);
+  if (status == IGT_OK && !c->options->write)
+    status = open_file(c, err);
+  if (status == IGT_OK)
+    status = list_all(c, err);
+  status = close_file(c, status, err);
+  if (status == IGT_OK && c->summary->studies_failed)
+    status = igt__fail(err, IGT_E_SOME_FAILED, "the files of %llu %s could not be listed",
+                       (unsigned long long)c->summary->studies_failed,
+                       c->summary->studies_failed == 1 ? "study" : "studies");
+  return status;
+}
+
+static void finish(csv *c) {
+  igt__pool_free(c->pool);
+  while (c->jobs) {
+    job *j = c->jobs;
+    c->jobs = j->next;
+    job_free(j);
+  }
+  igt__table_free(c->table);
+  igt__buf_finish(&c->out);
+  igt__found_free(&c->found);
+  igt__root_close(c->root);
+  igt__free(c->name);
+  pthread_cond_destroy(&c->job_done);
+  pthread_mutex_destroy(&c->lock);
+}
+
+igt_status igt_csv(igt_client *client, const igt_csv_options *options,
+                   const igt_callbacks *callbacks, igt_csv_summary *summary, igt_error *err) {
+  igt_csv_summary *own = NULL;
+  csv c = {.client = client, .options = options, .callbacks = callbacks, .fd = -1};
+  int64_t begin_us = igt__mono_us();
+  igt_status status = igt__shard_check(options->shard, options->shards, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (!options->write && (!options->target || !*options->target))
+    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+  if (!summary && !(summary = own = igt__malloc(sizeof *own)))
+    return igt__fail_memory(err);
+  memset(summary, 0, sizeof *summary);
+  c.summary = summary;
+  c.error = (igt_error)IGT_ERROR_INIT;
+  c.partial.fd = -1;
+  c.cancel = igt__client_cancel(client);
+  c.jobs_tail = &c.jobs;
+  c.concurrency = options->concurrency ? options->concurrency : igt__client_connections(client);
+  pthread_mutex_init(&c.lock, NULL);
+  pthread_cond_init(&c.job_done, NULL);
+  igt__buf_init(&c.out, SIZE_MAX);
+  igt__quota_init_fair(&c.held, IGT__MAX_RUN_MEMORY);
+  c.table = igt__table_new(options->files);
+  c.pool = options->files ? igt__pool_new(c.concurrency) : NULL;
+  if (!c.table || (options->files && !c.pool))
+    status = igt__fail_memory(err);
+  else
+    status = run(&c, err);
+  if (status == IGT_OK)
+    tell_elsewhere(&c);
+  finish(&c);
+  summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
+  igt__free(own);
+  return status;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/download/download.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- institutes and studies ---- */
+
+typedef struct institute_walk {
+  igt__download *d;
+  const igt_institute *institute;
+} institute_walk;
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  const institute_walk *w = payload;
+  igt__download *d = w->d;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status;
+  bool undated;
+
+  if (!igt__found_has_day(&d->found, study, &undated) ||
+      !igt__in_shard(igt__text_of(&study->study_database_id), d->run.options.shard,
+                     d->run.options.shards))
+    return IGT_OK;
+  pthread_mutex_lock(&d->run.lock);
+  d->run.summary.studies_undated += undated;
+  pthread_mutex_unlock(&d->run.lock);
+  status = igt__download_study(d, w->institute, study, &err);
+  return status == IGT_OK && igt__quota_refused(&d->held) ? IGT_E_LIMIT : status;
+}
+
+static igt_status list_institute(igt__download *d, const igt_institute *institute, igt_error *err) {
+  institute_walk w = {d, institute};
+  igt_status status =
+      igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
+
+  return igt__quota_refused(&d->held)
+             ? igt__held_fail(&d->held, "studies", "take one institute at a time", err)
+             : status;
+}
+
+static void list_studies_task(void *arg) {
+  igt__download *d = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+  const igt_institute_list *list = d->found.institutes;
+
+  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
+    if (!list->v[i] || !igt__found_selects(&d->found, list->v[i]))
+      continue;
+    d->run.summary.institutes++;
+    status = list_institute(d, list->v[i], &err);
+    if (status != IGT_OK && status != IGT_E_CANCELLED && !igt__status_is_fatal(status)) {
+      igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                       .result = IGT_RESULT_FAILED,
+                       .institute = igt__text_of(&list->v[i]->name),
+                       .error = &err};
+      igt__run_item(&d->run, &item); /* its studies could not be listed; the others go on */
+      status = IGT_OK;
+    }
+  }
+  if (status != IGT_OK && status != IGT_E_CANCELLED)
+    igt__run_fatal(&d->run, &err);
+  igt__run_task_end(&d->run);
+}
+
+static void tell_elsewhere(const igt__download *d) {
+  const igt_callbacks *cb = d->run.callbacks;
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (cb->on_message && igt__other_categories_tell(&d->elsewhere, text, sizeof text))
+    cb->on_message(cb->payload, IGT_OK, text);
+}
+
+/* A misspelt extension looks like an empty project. On the calling thread, as all callbacks. */
+static void report_no_match(const igt__download *d, const igt_summary *s) {
+  const char *ext = d->options->selection.ext;
+  const igt_callbacks *cb = d->run.callbacks;
+  char text[IGT_ERROR_TEXT_MAX];
+
+  if (!ext || s->files_done || s->files_skipped || s->files_failed || !cb->on_message)
+    return;
+  (void)snprintf(text, sizeof text, "no file of these studies has the type '%s'%s", ext,
+                 *ext == '.' ? "" : "; types begin with a dot");
+  cb->on_message(cb->payload, IGT_E_NOT_FOUND, text);
+}
+
+static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
+  const igt_download_options *o = d->options;
+  igt_status status = igt__find(d->run.client, &o->selection, !o->project_files, &d->found, err);
+
+  if (status == IGT_OK)
+    status = igt__root_open(o->target, !o->transfer.dry_run, &d->root, err);
+  if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* nothing is there: all would be fetched */
+    status = IGT_OK;
+  if (status != IGT_OK)
+    return status;
+  d->target = igt__path_absolute(o->target);
+  d->folds = d->root && !o->transfer.dry_run && igt__root_folds(d->root);
+  d->rules = o->transfer.portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
+  if (d->root && !o->transfer.dry_run && d->rules == IGT__NAMES_POSIX)
+    d->rules = igt__root_names(d->root);
+  igt__quota_init(&d->held, d->run.held.most / 2, NULL);
+  d->folders = igt__fingerprints_new(false, &d->held);
+  d->institutes = igt__map_new();
+  if (!d->folders || !d->institutes || !d->target)
+    return igt__fail_memory(err);
+  igt__durable_begin(&d->durable, &d->run, o, d->target);
+  igt__run_task_begin(&d->run);
+  igt__pool_add(d->run.lister, o->project_files ? igt__download_project_files : list_studies_task,
+                d);
+  status = igt__run_wait(&d->run, summary, err);
+  if (status == IGT_OK) {
+    report_no_match(d, summary);
+    tell_elsewhere(d);
+  }
+  return igt__durable_end(&d->durable, &d->run, d->root, status, err);
+}
+
+static igt_status check_options(const igt_download_options *o, igt_error *err) {
+  if (!o->target || !*o->target)
+    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+  if (o->categories & ~7u)
+    return igt__fail(err, IGT_E_INVALID, "unknown category");
+  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+}
+
+igt_status igt_download(igt_client *client, const igt_download_options *options,
+                        const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
+  igt_summary none;
+  igt_status status = check_options(options, err);
+  igt__download *d;
+
+  if (!summary)
+    summary = &none;
+  memset(summary, 0, sizeof *summary);
+  if (status != IGT_OK)
+    return status;
+  d = igt__calloc(1, sizeof *d);
+  if (!d)
+    return igt__fail_memory(err);
+  d->options = options;
+  status = igt__run_init(&d->run, client, &options->transfer, callbacks, err);
+  igt__semaphore_init(&d->room, &d->run);
+  if (status == IGT_OK)
+    status = move(d, summary, err);
+  igt__run_finish(&d->run);
+  igt__semaphore_finish(&d->room);
+  igt__found_free(&d->found);
+  igt__root_close(d->root);
+  igt__fingerprints_free(d->folders);
+  igt__map_free(d->institutes);
+  igt__free(d->target);
+  igt__free(d);
+  return status;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The local folder of a study. Two studies of an institute may have one name, or names that the
+ * file system cannot tell apart: the second one's folder gets a suffix of its studyDatabaseId. A
+ * folder belongs to the study that its study.json says, so a later download, whatever its order,
+ * finds the same folders. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/unicode.h"
+#include "cloud/suffix.h"
+#include "transfer/download/download.h"
+#include "transfer/engine/tree.h"
+
+/* What names are compared by that must be two folders here, or where the copy goes next. */
+static char *as_folder(const igt__download *d, const char *folder) {
+  return d->folds || d->rules == IGT__NAMES_PORTABLE ? igt__nfc_fold(folder) : igt__strdup(folder);
+}
+
+/* Two institutes of one folder would come back as one. */
+static igt_status claim_institute(igt__download *d, const igt_institute *institute,
+                                  const char *folder, igt_error *err) {
+  const char *id = igt__text_of(&institute->id), *there;
+  char *key = as_folder(d, folder);
+  igt_status status = IGT_OK;
+
+  if (key && (there = igt__map_get(d->institutes, key)) != NULL && strcmp(there, id) != 0)
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "another institute has the folder '%s' already: download one of them into "
+                       "another target",
+                       folder);
+  else if (!key || !igt__map_set(d->institutes, key, (void *)(uintptr_t)id))
+    status = igt__fail_memory(err);
+  igt__free(key);
+  return status;
+}
+
+static bool is_there(const igt__download *d, const char *folder) {
+  struct stat st;
+  bool found;
+
+  return igt__root_look(d->root, folder, &found, &st, NULL) == IGT_OK && found;
+}
+
+/* *folder as a Mac has written it, where it is here so and not otherwise: that is the same name. */
+static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *err) {
+  char *other;
+
+  if (!d->root || igt__is_ascii(*folder) || is_there(d, *folder))
+    return IGT_OK;
+  if (!(other = igt__nfd(*folder)))
+    return igt__fail_memory(err);
+  if (is_there(d, other)) {
+    igt__free(*folder);
+    *folder = other;
+  } else {
+    igt__free(other);
+  }
+  return IGT_OK;
+}
+
+/* Whose folder it is by its study.json. *mine: this study's; *other: another one's. */
+static void look_at_folder(const igt__download *d, const char *folder, const char *id, bool *mine,
+                           bool *other) {
+  igt__json *doc = NULL;
+  const char *there;
+
+  *mine = *other = false;
+  if (!d->root || igt__sidecar_read(d->root, folder, &doc, NULL) != IGT_OK)
+    return; /* what cannot be read is written anew, or fails then */
+  there = igt__json_get_str(doc, "studyDatabaseId");
+  *mine = there && strcmp(there, id) == 0;
+  *other = there && *there && !*mine;
+  igt__json_free(doc);
+}
+
+/* The names that the folder of a study may have: its own, and for the second of one name those with
+ * a suffix of its id. */
+enum { PLAIN, SHORT_SUFFIX, LONG_SUFFIX, FOLDER_NAMES };
+
+static igt_status folder_name(const igt__download *d, const char *institute, const char *human,
+                              const char *id, int form, char **out, igt_error *err) {
+  char *study = NULL;
+  igt__buf name;
+  igt_status status;
+
+  *out = NULL;
+  igt__buf_init(&name, 64 * 1024);
+  igt__buf_puts(&name, human);
+  if (form != PLAIN)
+    igt__suffix_put(&name, id, form == LONG_SUFFIX);
+  status = name.failed
+               ? igt__fail_memory(err)
+               : igt__study_folder(name.data, d->run.options.structure, d->rules, &study, err);
+  if (status == IGT_OK && !(*out = igt__path_join(institute, study)))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = as_on_disk(d, out, err);
+  igt__free(study);
+  igt__buf_finish(&name);
+  return status;
+}
+
+static igt_status is_claimed(const igt__download *d, const char *folder, bool *claimed,
+                             igt_error *err) {
+  char *key = as_folder(d, folder);
+
+  *claimed = key && igt__fingerprints_has(d->folders, key);
+  igt__free(key);
+  return key ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status claim_folder(igt__download *d, const char *folder, igt_error *err) {
+  char *key = as_folder(d, folder);
+  igt_status status = IGT_OK;
+
+  if (!key || !igt__fingerprints_set(d->folders, key, 0))
+    status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
+  igt__free(key);
+  return status;
+}
+
+/* The folder whose study.json says this study, whatever the order in which the cloud lists them;
+ * else the first name that no other study has. *out NULL: all are taken. */
+static igt_status find_folder(igt__download *d, const char *institute, const char *human,
+                              const char *id, char **out, igt_error *err) {
+  char *free_one = NULL, *folder;
+  igt_status status = IGT_OK;
+
+  *out = NULL;
+  for (int form = PLAIN; form < FOLDER_NAMES && status == IGT_OK && !*out; form++) {
+    bool claimed = false, mine = false, other = false;
+    status = folder_name(d, institute, human, id, form, &folder, err);
+    if (status == IGT_E_UNSAFE_NAME && form != PLAIN) { /* with its suffix it is too long */
+      status = IGT_OK;
+      continue;
+    }
+    if (status == IGT_OK)
+      status = is_claimed(d, folder, &claimed, err);
+    if (status == IGT_OK && !claimed)
+      look_at_folder(d, folder, id, &mine, &other);
+    if (status == IGT_OK && mine) {
+      *out = folder;
+    } else if (status == IGT_OK && !claimed && !other && !free_one) {
+      free_one = folder;
+    } else {
+      igt__free(folder);
+    }
+  }
+  if (status == IGT_OK && !*out) {
+    *out = free_one;
+    free_one = NULL;
+  }
+  igt__free(free_one);
+  return status;
+}
+
+igt_status igt__download_folder(igt__download *d, const igt_institute *of, const char *human,
+                                const char *id, char **out, igt_error *err) {
+  char *institute = NULL;
+  igt_status status =
+      igt__name_to_local(igt__text_of(&of->name), d->rules, "the institute", &institute, err);
+
+  *out = NULL;
+  if (status == IGT_OK)
+    status = claim_institute(d, of, institute, err);
+  if (status == IGT_OK)
+    status = as_on_disk(d, &institute, err);
+  if (status == IGT_OK)
+    status = find_folder(d, institute, human, id, out, err);
+  igt__free(institute);
+  if (status != IGT_OK)
+    return status;
+  if (!*out)
+    return igt__fail(err, IGT_E_COLLISION,
+                     "other studies have the folders of its name '%s' and of its id", human);
+  return claim_folder(d, *out, err);
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/unicode.h"
+#include "model/model.h"
+#include "transfer/upload/digest.h"
+#include "transfer/download/download.h"
+#include "transfer/download/fetch.h"
+#include "transfer/engine/space.h"
+#include "transfer/download/case_names.h"
+
+/* One study (or the project's files) that is being planned. */
+typedef struct plan {
+  igt__download *d;
+  igt_root_study *study; /* NULL: project files */
+  const igt_institute *institute;
+  igt__group *group;
+  char *folder;            /* below the target: "institute/patient---study" */
+  igt__quota held;         /* names and spelling: the cloud decides how many they are */
+  igt__fingerprints *names;      /* paths seen, lower case where the file system folds it */
+  igt__case_names *spelling; /* NULL: the file system tells all names apart */
+  igt__s3_provider *provider;    /* of the category that is being listed */
+  const char *subfolder;   /* of the category, or "" */
+  const char *list;        /* which list of the answer */
+  bool any;                /* the category that is being listed has files */
+  bool is_new;             /* the study was never here: its files will be wanted */
+} plan;
+
+/* ---- one file ---- */
+
+/* path: as the cloud has it; below: the target; NULL when it has no place there. */
+static void report(plan *p, const igt_file *file, const char *path, const char *below,
+                   igt_result result, const char *text, const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
+  char *local = below ? igt__path_join(p->d->target, below) : NULL;
+
+  item.path = path;
+  item.local_path = local;
+  item.key = igt__text_of(&file->key);
+  item.size = file->file_size.is == IGT_SET ? (uint64_t)file->file_size.v : 0;
+  if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
+    igt__group_found(p->group, result == IGT_RESULT_PLANNED ? item.size : 0);
+  igt__group_item(p->group, &item);
+  igt__free(local);
+}
+
+/* Without case and in NFC when the file system takes that for the same. NULL: no memory. */
+static char *as_claimed(const igt__download *d, const char *path) {
+  return d->folds ? igt__nfc_fold(path) : igt__strdup(path);
+}
+
+/* Two names that one file would have, here or where the copy goes next: the second one fails. */
+static igt_status claim_name(plan *p, const char *path, igt_error *err) {
+  bool folds = p->d->folds;
+  char *key = as_claimed(p->d, path);
+  igt_status status = IGT_OK;
+
+  if (key && igt__fingerprints_has(p->names, key))
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "the study has another file of this name%s: only the first is fetched",
+                       folds ? " (upper and lower case are the same here)" : "");
+  else if (!key || !igt__fingerprints_set(p->names, key, 0))
+    status = igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
+  igt__free(key);
+  return status;
+}
+
+/* *local: the path of the file below the study's folder. */
+static igt_status check_file(plan *p, const igt_file *file, const char *name, char **local,
+                             igt_error *err) {
+  igt_status status;
+
+  *local = NULL;
+  if (file->key.is != IGT_SET || !*file->key.v)
+    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
+  if (strlen(file->key.v) > IGT__S3_MAX_KEY)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
+                     IGT__S3_MAX_KEY);
+  if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
+      (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
+    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
+  status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", local, err);
+  return status == IGT_OK ? claim_name(p, *local, err) : status;
+}
+
+static igt_status compare(plan *p, const igt__fetch_file *file, bool *same,
+                          igt__journal_file *known, igt_error *err) {
+  igt__comparison found;
+  int fd;
+  igt_status status = igt__root_open_file(p->d->root, file->path, O_RDONLY, 0, false, &fd, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = igt__fetch_compare(file, fd, &found, err);
+  close(fd);
+  *same = status == IGT_OK && found.same;
+  (void)snprintf(known->digest, sizeof known->digest, "%s", found.digest);
+  (void)snprintf(known->verified, sizeof known->verified, "%s", found.verified);
+  return status;
+}
+
+/* Whether the file that was written since it came or went still has the content that it had. What
+ * the journal has no digest of, nobody can tell: it counts by its size. */
+static bool has_still(const igt__run *run, const igt__local *local, const char *digest) {
+  igt_error err = IGT_ERROR_INIT;
+  bool same;
+  igt_status status = igt__digest_compare(local, digest, run->cancel, &same, &err);
+
+  return status == IGT_E_INVALID || (status == IGT_OK && same);
+}
+
+/* How it was verified when it came, if it is that file still. False: it is another one by now. */
+static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
+                   igt__journal_file *known) {
+  igt__run *run = &p->d->run;
+  char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
+  igt__local local = {.path = path, .root = p->d->root};
+  bool same = true;
+
+  igt__local_take(&local, st);
+  if (!path || !igt__journal_find_file(run->journal, run->origin, file->key, path, known) ||
+      known->size != local.size) {
+    memset(known, 0, sizeof *known);
+  } else if (known->mtime_ns != local.mtime_ns) {
+    same = has_still(run, &local, known->digest);
+    known->mtime_ns = local.mtime_ns;
+    if (same && *known->digest)
+      igt__journal_put_file(run->journal, run->origin, file->key, path, known);
+  }
+  igt__free(path);
+  return same;
+}
+
+/* A file here that is not as large as the list says may be as large as the object: it came in an
+ * earlier run, which said so. The store is asked when the journal remembers that; without a journal
+ * always. */
+static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct stat *st) {
+  const igt__run *run = &p->d->run;
+  char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
+  uint64_t here = (uint64_t)st->st_size, stored;
+  igt__journal_file known;
+  bool same = !run->journal ||
+              (path && igt__journal_find_file(run->journal, run->origin, file->key, path, &known) &&
+               known.size == here);
+
+  igt__free(path);
+  same = same && igt__fetch_stored_size(file, &stored) && stored == here;
+  if (same)
+    file->size = here;
+  return same;
+}
+
+/* What is there already counts by its size, and by the journal where that knows better; by its
+ * content with --checksum. known: its digest, and
+ * how it was verified, where that is known. */
+static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
+                           igt_error *err) {
+  struct stat st;
+  igt_status status;
+
+  *there = false;
+  memset(known, 0, sizeof *known);
+  if (!p->d->root)
+    return IGT_OK;
+  if (p->spelling && (status = igt__case_names_claim(p->spelling, file->path, err)) != IGT_OK)
+    return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                     : status;
+  status = igt__root_stat(p->d->root, file->path, &st, err);
+  if (status == IGT_E_NO_FILE) {
+    file->only_new = p->spelling != NULL;
+    return IGT_OK;
+  }
+  if (status != IGT_OK)
+    return status;
+  if (S_ISDIR(st.st_mode))
+    return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
+  if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) ||
+      ((uint64_t)st.st_size != file->size && !is_of_stored_size(p, file, &st)))
+    return IGT_OK;
+  if (p->d->run.options.checksum || igt__durable_doubts(&p->d->durable, &st))
+    return compare(p, file, there, known, err);
+  *there = recall(p, file, &st, known);
+  return IGT_OK;
+}
+
+static void report_skipped(plan *p, const igt__fetch_file *file, const igt__journal_file *known) {
+  char *local = igt__path_join(p->d->target, file->path);
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
+                   .result = IGT_RESULT_SKIPPED,
+                   .path = file->item_path,
+                   .local_path = local,
+                   .key = file->key,
+                   .size = file->size,
+                   .digest = known->digest,
+                   .verified = known->verified,
+                   .text = "it is there already"};
+
+  igt__group_item(p->group, &item);
+  igt__free(local);
+}
+
+static bool passes(const plan *p, const igt_file *file, const char *name) {
+  const char *ext = p->d->options->selection.ext;
+  const igt__run *run = &p->d->run;
+
+  if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
+    return false;
+  return igt__wanted(&run->options, name);
+}
+
+static void leave_incomplete(plan *p, const igt_file *file, const char *name) {
+  igt__run *run = &p->d->run;
+
+  pthread_mutex_lock(&run->lock);
+  run->summary.files_incomplete++;
+  pthread_mutex_unlock(&run->lock);
+  report(p, file, name, NULL, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
+}
+
+/* The name of a file: the path below its prefix. */
+static const char *name_of(const igt_file *file) {
+  return *igt__text_of(&file->file_name) ? file->file_name.v
+                                         : igt__path_base(igt__text_of(&file->key));
+}
+
+static void add_file(plan *p, const igt_file *file, const char *name, const char *path) {
+  igt__fetch_file fetch = {.group = p->group,
+                           .provider = p->provider,
+                           .root = p->d->root,
+                           .key = file->key.v,
+                           .path = path,
+                           .item_path = name,
+                           .size = (uint64_t)file->file_size.v,
+                           .keep_date = p->d->options->include_modified_date};
+  igt_error err = IGT_ERROR_INIT;
+  igt__journal_file known;
+  bool there = false;
+  igt_status status = is_there(p, &fetch, &there, &known, &err);
+
+  if (status == IGT_OK && there) {
+    report_skipped(p, &fetch, &known);
+  } else if (status == IGT_OK && p->d->run.options.dry_run) {
+    report(p, file, name, path, IGT_RESULT_PLANNED, "", NULL);
+  } else {
+    if (status == IGT_OK)
+      status = igt__fetch_add(&fetch, &err);
+    if (status == IGT_OK && igt__space_check(&p->d->run, p->d->root, false, &err) != IGT_OK)
+      igt__run_fatal(&p->d->run, &err);
+    if (status != IGT_OK)
+      report(p, file, name, path, IGT_RESULT_FAILED, "", &err);
+  }
+}
+
+/* Consoles and other tools store such objects for folders. */
+static igt_status make_folder(const plan *p, const char *name, igt_error *err) {
+  char *local = NULL, *bare = igt__strndup(name, strlen(name) - 1);
+  igt_status status = bare ? IGT_OK : igt__fail_memory(err);
+  igt__buf path;
+
+  igt__buf_init(&path, 64 * 1024);
+  if (status == IGT_OK && *bare)
+    status = igt__path_to_local(bare, strlen(bare), p->d->rules, "the folder", &local, err);
+  if (local &&
+      !igt__buf_join(&path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local, NULL))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK && local && p->d->root)
+    status = igt__root_mkdirs(p->d->root, path.data, err);
+  igt__buf_finish(&path);
+  igt__free(local);
+  igt__free(bare);
+  return status;
+}
+
+static void take_folder(plan *p, const igt_file *file, const char *name) {
+  igt_error err = IGT_ERROR_INIT;
+  bool made = !*name || make_folder(p, name, &err) == IGT_OK;
+
+  report(p, file, name, NULL, made ? IGT_RESULT_IGNORED : IGT_RESULT_FAILED,
+         made ? IGT__FOLDER_TEXT : "", made ? NULL : &err);
+}
+
+static igt_status each_file(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  const char *name = name_of(file);
+  igt_error err = IGT_ERROR_INIT;
+  char *local = NULL;
+  igt__buf path;
+
+  if (igt__run_stopping(&p->d->run))
+    return IGT_E_CANCELLED;
+  if (list && strcmp(list, p->list) != 0)
+    return IGT_OK;
+  p->any = true;
+  if (!passes(p, file, name))
+    return IGT_OK;
+  if (igt__is_folder_key(file)) {
+    take_folder(p, file, name);
+    return IGT_OK;
+  }
+  if (file->is_completed.is != IGT_SET || !file->is_completed.v) {
+    leave_incomplete(p, file, name);
+    return IGT_OK;
+  }
+  if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
+    report(p, file, name, NULL, IGT_RESULT_IGNORED,
+           "its name is that of the file in which the study itself is described", NULL);
+    return IGT_OK;
+  }
+  igt__buf_init(&path, 64 * 1024);
+  if (check_file(p, file, name, &local, &err) != IGT_OK)
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
+  else if (!igt__buf_join(&path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local,
+                          NULL))
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", (igt__fail_memory(&err), &err));
+  else
+    add_file(p, file, name, path.data);
+  igt__buf_finish(&path);
+  igt__free(local);
+  igt__run_wait_events(&p->d->run);
+  igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
+  return igt__quota_refused(&p->held) ? IGT_E_LIMIT : IGT_OK;
+}
+
+/* What ended the listing, when each_file did. */
+static igt_status listed(const plan *p, igt_status status, igt_error *err) {
+  return igt__quota_refused(&p->held) ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                      : status;
+}
+
+/* ---- one study ---- */
+
+static igt_status new_provider(plan *p, const char *below, igt_error *err) {
+  igt__buf prefix;
+
+  igt__s3_provider_unref(p->provider);
+  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_printf(&prefix, "%s%s", p->group->s3_prefix, below);
+  p->provider = prefix.failed ? NULL : igt__run_provider(&p->d->run, "GET", prefix.data);
+  igt__buf_finish(&prefix);
+  return p->provider ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status empty_names(plan *p, igt_error *err) {
+  igt__fingerprints_free(p->names);
+  p->names = igt__fingerprints_new(false, &p->held);
+  if (p->d->folds && !p->spelling)
+    p->spelling = igt__case_names_new(p->d->root, p->folder, &p->held);
+  return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt_status status = new_provider(p, igt__categories[c].prefix, err);
+
+  if (status == IGT_OK)
+    status = empty_names(p, err);
+  if (status != IGT_OK)
+    return status;
+  if (p->is_new) /* not when there may be nothing to do: that is one request a study */
+    igt__s3_provider_warm(p->provider);
+  p->subfolder = subfolders ? igt__categories[c].folder : "";
+  p->list = igt__categories[c].folder;
+  if (igt__categories[c].bit != IGT_CATEGORY_FILES)
+    options.auxiliary = "True";
+  status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
+                                    &options, each_file, p, err);
+  return listed(p, status, err);
+}
+
+static bool same_content(igt__root *root, const char *path, const igt__buf *text, bool *is_new) {
+  struct stat st;
+  int fd = -1;
+  bool same = false;
+  char *old;
+
+  *is_new = igt__root_open_file(root, path, O_RDONLY, 0, false, &fd, NULL) != IGT_OK;
+  if (*is_new)
+    return false;
+  old = igt__malloc(text->len + 1);
+  if (old && fstat(fd, &st) == 0 && (size_t)st.st_size == text->len)
+    same = read(fd, old, text->len + 1) == (ssize_t)text->len &&
+           memcmp(old, text->data, text->len) == 0;
+  igt__free(old);
+  close(fd);
+  return same;
+}
+
+static igt_status write_study_json(plan *p, igt_error *err) {
+  igt__buf text;
+  igt_status status = IGT_OK;
+  char *path = igt__path_join(p->folder, "study.json");
+
+  igt__buf_init(&text, IGT__MAX_STUDY_JSON);
+  if (!path || !igt__model_write(&text, &p->study->model, IGT__JSON_INDENT4, IGT__WRITE_ISO_DATES))
+    status = text.too_long ? igt__fail(err, IGT_E_LIMIT, "the study's fields are too many")
+                           : igt__fail_memory(err);
+  else if (!same_content(p->d->root, path, &text, &p->is_new))
+    status = igt__root_write_file(p->d->root, path, text.data, text.len, 0666, err);
+  igt__buf_finish(&text);
+  igt__free(path);
+  return status;
+}
+
+static igt_status plan_files(plan *p, igt_error *err) {
+  unsigned wanted = p->d->options->categories ? p->d->options->categories : IGT_CATEGORY_FILES;
+  bool several = (wanted & (wanted - 1)) != 0;
+  igt_status status = IGT_OK;
+
+  if (!p->d->run.options.dry_run)
+    status = write_study_json(p, err);
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
+    if (wanted & igt__categories[c].bit)
+      status = list_category(p, c, several, err);
+  if (status == IGT_OK && !p->d->options->categories && !p->any)
+    igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
+                        p->group->study_id);
+  igt__run_listed(&p->d->run, &p->held);
+  return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
+}
+
+static void plan_free(plan *p) {
+  igt__fingerprints_free(p->names);
+  igt__case_names_free(p->spelling);
+  igt__s3_provider_unref(p->provider);
+  igt_model_free(p->study ? &p->study->model : NULL);
+  igt__free(p->folder);
+  igt__free(p);
+}
+
+static void release_slot(igt__group *group) {
+  igt__semaphore_release(&((igt__download *)group->owner)->room);
+}
+
+static void end_plan(plan *p, igt_status status, const igt_error *err) {
+  igt__run *run = &p->d->run;
+
+  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
+    igt__group_dropped(p->group);
+  else if (status != IGT_OK)
+    igt__group_failed(p->group, err);
+  igt__group_close(p->group);
+  plan_free(p);
+  igt__run_task_end(run);
+}
+
+static void study_task(void *arg) {
+  plan *p = arg;
+  igt_error err = IGT_ERROR_INIT;
+
+  end_plan(p, plan_files(p, &err), &err);
+}
+
+static igt_status open_plan(igt__download *d, const igt_institute *institute,
+                            const igt_root_study *study, plan **out, igt_error *err) {
+  const char *id = igt__text_of(&study->study_database_id);
+  const char *human = igt__text_of(&study->study_id_human_readable);
+  plan *p = igt__calloc(1, sizeof *p);
+
+  *out = p;
+  if (!p)
+    return igt__fail_memory(err);
+  p->d = d;
+  igt__quota_init_part(&p->held, &d->run.held);
+  p->institute = institute;
+  p->study = (igt_root_study *)igt_model_copy(&study->model);
+  p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
+                             *human ? human
+                             : *id  ? id
+                                    : "?",
+                             id, igt__text_of(&study->s3_prefix));
+  if (!p->study || !p->group)
+    return igt__fail_memory(err);
+  p->group->owner = d;
+  p->group->on_settled = release_slot;
+  if (!*id)
+    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists a study without an id");
+  return igt__download_folder(d, institute, *human ? human : id, id, &p->folder, err);
+}
+
+igt_status igt__download_study(igt__download *d, const igt_institute *institute,
+                               const igt_root_study *study, igt_error *err) {
+  plan *p;
+  igt_status status;
+
+  if (!igt__semaphore_acquire(&d->room))
+    return IGT_E_CANCELLED;
+  status = open_plan(d, institute, study, &p, err);
+  if (!p || !p->group) {
+    igt__semaphore_release(&d->room);
+    if (p)
+      plan_free(p);
+    return status;
+  }
+  igt__run_task_begin(&d->run);
+  if (status == IGT_OK)
+    igt__pool_add(d->run.producers, study_task, p);
+  else
+    end_plan(p, status, err);
+  return IGT_OK;
+}
+
+/* ---- the project's files ---- */
+
+static igt_status begin_project_files(igt__download *d, plan **out, igt_error *err) {
+  plan *p = igt__calloc(1, sizeof *p);
+
+  *out = p;
+  if (!p)
+    return igt__fail_memory(err);
+  p->d = d;
+  igt__quota_init_part(&p->held, &d->run.held);
+  p->folder = igt__strdup("files");
+  p->subfolder = "";
+  p->list = "files";
+  p->group = igt__group_open(&d->run, "", "", "", "", igt__text_of(&d->found.project->s3_prefix));
+  if (!p->group || !p->folder)
+    return igt__fail_memory(err);
+  return IGT_OK;
+}
+
+void igt__download_project_files(void *download) {
+  igt__download *d = download;
+  igt_error err = IGT_ERROR_INIT;
+  plan *p;
+  igt_status status = begin_project_files(d, &p, &err);
+
+  if (!p || !p->group) {
+    igt__run_fatal(&d->run, &err);
+    if (p)
+      plan_free(p);
+    igt__run_task_end(&d->run);
+    return;
+  }
+  if (status == IGT_OK)
+    status = new_provider(p, "", &err);
+  if (status == IGT_OK)
+    status = empty_names(p, &err);
+  if (status == IGT_OK)
+    status = listed(p,
+                    igt_get_project_files_each(d->run.client, igt__text_of(&d->found.project->id),
+                                               NULL, each_file, p, &err),
+                    &err);
+  if (status == IGT_OK)
+    status = igt__space_check(&d->run, d->root, true, &err);
+  end_plan(p, status, &err);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/download/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "journal/journal.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define SYNCING "syncing" /* no boot has this id */
+#define SCOPE_MAX (64 * 1024)
+#define CLOCK_SLACK_S 60 /* the clock may have been set meanwhile */
+
+void igt__durable_boot(char *out, size_t cap) {
+  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
+
+  if (fd >= 0)
+    close(fd);
+  out[n > 0 ? n : 0] = '\0';
+  out[strcspn(out, "\n")] = '\0';
+}
+
+static void put(igt__buf *text, const char *value) {
+  igt__buf_printf(text, "%s\n", value ? value : "");
+}
+
+/* What the options select: the same command gives the same text. */
+static char *describe(const igt__run *run, const igt_download_options *o) {
+  const igt_selection *s = &o->selection;
+  igt__buf text;
+
+  igt__buf_init(&text, SCOPE_MAX);
+  put(&text, run->origin);
+  put(&text, s->project);
+  put(&text, s->institute && strcmp(s->institute, "*") != 0 ? s->institute : NULL);
+  put(&text, s->start);
+  put(&text, s->end);
+  put(&text, s->ext);
+  for (size_t i = 0; i < o->transfer.include_count; i++)
+    put(&text, o->transfer.include[i]);
+  put(&text, "");
+  for (size_t i = 0; i < o->transfer.exclude_count; i++)
+    put(&text, o->transfer.exclude[i]);
+  if (igt__buf_printf(&text, "%u %d %u/%u %d", o->categories, o->project_files, o->transfer.shard,
+                      o->transfer.shards, (int)o->transfer.structure))
+    return igt__buf_take(&text);
+  igt__buf_finish(&text);
+  return NULL;
+}
+
+static igt__journal_run row(const igt__durable *durable) {
+  return (igt__journal_run){durable->target, durable->scope, durable->boot};
+}
+
+void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
+                        const char *target) {
+  igt__journal_run mine;
+
+  if (!run->journal || options->transfer.dry_run)
+    return;
+  durable->target = igt__strdup(target);
+  durable->scope = describe(run, options);
+  if (durable->target && durable->scope)
+    igt__str_copy(durable->boot, sizeof durable->boot, strcmp(run->boot, "?") ? run->boot : "");
+  if (!*durable->boot)
+    return;
+  mine = row(durable);
+  durable->doubt = run->doubt = igt__journal_begin_run(run->journal, &mine);
+  if (durable->doubt)
+    igt__run_message(run, IGT_OK,
+                     "the machine went down in an earlier run: what that one wrote is compared "
+                     "byte by byte");
+}
+
+bool igt__durable_doubts(const igt__durable *durable, const struct stat *st) {
+  return durable->doubt && (int64_t)st->st_ctim.tv_sec >= durable->doubt - CLOCK_SLACK_S;
+}
+
+/* What a file system answers that has no such call, in place of one that lost what was written. */
+static bool is_refused(int os_error) {
+  return os_error == EINVAL || os_error == ENOSYS || os_error == EOPNOTSUPP || os_error == EPERM ||
+         os_error == EACCES || os_error == ENOTTY;
+}
+
+/* *synced: it is known to be on the disk. */
+static igt_status sync_target(igt__run *run, igt__root *root, const char *target, bool *synced,
+                              igt_error *err) {
+  *synced = !root || syncfs(igt__root_fd(root)) == 0;
+  if (*synced)
+    return IGT_OK;
+  if (!is_refused(errno))
+    return igt__fail_errno(err, errno, "what was written below %s did not reach the disk", target);
+  igt__run_message(run, IGT_OK,
+                   "the file system of '%s' does not say when files are on the disk (%s): should "
+                   "the machine lose power soon, run the same command again",
+                   target, strerror(errno));
+  igt__run_deliver(run); /* the run's own wait has ended */
+  return IGT_OK;
+}
+
+igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err) {
+  bool synced;
+
+  return sync_target(run, root, igt__root_path(root), &synced, err);
+}
+
+igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,
+                            igt_status status, igt_error *err) {
+  const char *target = root ? igt__root_path(root) : "";
+  igt_error lost = IGT_ERROR_INIT;
+  bool on_disk = true;
+  igt_status synced = IGT_OK;
+
+  /* What is written from now on, by others, has the boot's own mark again. */
+  if (root && *durable->boot)
+    igt__journal_mark_downloads(run->journal, target, run->boot, SYNCING);
+  if (!run->options.dry_run)
+    synced = sync_target(run, root, target, &on_disk, &lost);
+  if (root && *durable->boot && synced == IGT_OK && on_disk)
+    igt__journal_mark_downloads(run->journal, target, SYNCING, "");
+  if (synced == IGT_OK && on_disk && *durable->boot) {
+    igt__journal_run mine = row(durable);
+    igt__journal_end_run(run->journal, &mine, status == IGT_OK);
+  }
+  igt__free(durable->target);
+  igt__free(durable->scope);
+  if (synced == IGT_OK)
+    return status;
+  if (err)
+    *err = lost;
+  return synced;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "transfer/download/fetch_internal.h"
+#include "transfer/engine/space.h"
+
+static void fetch_free(fetch *f) {
+  igt__check_finish(&f->check);
+  igt__s3_provider_unref(f->provider);
+  pthread_mutex_destroy(&f->lock);
+  igt__free(f->got);
+  igt__free(f->error);
+  igt__free(f->key);
+  igt__free(f->path);
+  igt__free(f->item_path);
+  igt__free(f);
+}
+
+/* ---- the end ---- */
+
+void igt__fetch_take_place(fetch *f, uint64_t n) {
+  n = n < f->waiting ? n : f->waiting;
+  igt__space_take(f->run, n);
+  f->waiting -= n;
+}
+
+static void end(fetch *f) {
+  igt__fetch_take_place(f, f->waiting); /* it is taken, or not needed any more */
+  igt__sched_job_done(f->run->sched, &f->job);
+  fetch_free(f);
+}
+
+static igt_transfer_item item_of(const fetch *f, igt_result result, char *local, size_t cap) {
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result};
+
+  (void)snprintf(local, cap, "%s/%s", igt__root_path(f->root), f->path);
+  item.path = f->item_path;
+  item.local_path = local;
+  item.key = f->key;
+  item.size = f->size;
+  item.moved = f->moved;
+  return item;
+}
+
+void igt__fetch_done(fetch *f, const char *digest) {
+  char local[PATH_MAX + 4096];
+  igt_transfer_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
+  igt__journal_file remembered = {.size = f->size, .mtime_ns = f->partial.mtime_ns};
+
+  item.digest = digest;
+  item.verified = f->check.verified;
+  if (f->run->journal && remembered.mtime_ns >= 0) {
+    igt__str_copy(remembered.etag, sizeof remembered.etag, f->etag);
+    igt__str_copy(remembered.digest, sizeof remembered.digest, digest);
+    igt__str_copy(remembered.verified, sizeof remembered.verified, f->check.verified);
+    igt__journal_put_file(f->run->journal, f->run->origin, f->key, local, &remembered);
+  }
+  igt__fetch_forget(f);
+  igt__group_item(f->group, &item);
+  end(f);
+}
+
+static bool is_interrupted(const fetch *f, igt_status status) {
+  /* When the whole run ends, its reason is told once, and not for each file. */
+  return status == IGT_E_CANCELLED ||
+         (igt__run_stopping(f->run) && (status == IGT_E_NETWORK || status == IGT_E_FORBIDDEN));
+}
+
+void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
+  char local[PATH_MAX + 4096];
+  igt_transfer_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
+  /* What no run could go on with only takes room. */
+  bool may_resume = f->noted && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
+
+  if (!may_resume)
+    igt__fetch_forget(f);
+  igt__partial_close(&f->partial, may_resume);
+  if (is_interrupted(f, status)) {
+    igt__group_dropped(f->group);
+  } else {
+    item.error = err;
+    igt__group_item(f->group, &item);
+  }
+  end(f);
+}
+
+/* What was written gets its name. On any thread. */
+igt_status igt__fetch_commit(fetch *f, igt_error *err) {
+  igt_status status = igt__partial_commit(
+      &f->partial, f->keep_date && f->last_modified ? f->last_modified : -1, f->only_new, err);
+
+  if (status == IGT_OK && f->partial.no_time &&
+      !__atomic_exchange_n(&f->run->said_no_time, true, __ATOMIC_RELAXED))
+    igt__run_message(f->run, IGT_OK,
+                     "the modification time of '%s' could not be set (%s): it and others like it "
+                     "have the time of their download",
+                     f->path, strerror(f->partial.no_time));
+  return status;
+}
+
+/* The scheduler may give it out again: anew, or its ranges. */
+void igt__fetch_come_back(fetch *f, bool ready) {
+  pthread_mutex_lock(&f->lock);
+  f->busy = false;
+  f->ready = ready;
+  f->status = IGT_OK;
+  pthread_mutex_unlock(&f->lock);
+  igt__sched_more(f->run->sched, &f->job);
+}
+
+/* ---- what the answers tell ---- */
+
+igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err) {
+  igt__check_facts facts = {req->etag, req->checksum_alg, req->checksum, req->sse};
+
+  f->size_known = req->size_known;
+  f->size = req->size_known ? req->object_size : f->listed_size;
+  f->last_modified = req->last_modified;
+  igt__str_copy(f->etag, sizeof f->etag, req->etag);
+  if (f->size != f->listed_size && !f->checking)
+    igt__run_message(f->run, IGT_OK, "'%s' has %llu bytes in the store, not %llu", f->path,
+                     (unsigned long long)f->size, (unsigned long long)f->listed_size);
+  if (f->checking)
+    igt__check_finish(&f->check);
+  f->checking = true;
+  return igt__check_init(&f->check, &facts, err);
+}
+
+igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err) {
+  if (req->size_known && req->object_size != f->size)
+    return igt__fail(err, IGT_E_PRECONDITION, "the object has another size now");
+  /* Stores and caches that ignore If-Match answer with whatever they have now. */
+  if (strcmp(req->etag, f->etag) != 0)
+    return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: it has another ETag now");
+  return IGT_OK;
+}
+
+igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
+  igt_status status = igt__check_final(&f->check, digest, 128, err);
+
+  if (status != IGT_OK || f->check.known || f->size == f->listed_size)
+    return status;
+  return igt__fail(
+      err, IGT_E_PROTOCOL,
+      "the store has %llu bytes where the cloud lists %llu, and no checksum that could "
+      "tell whether they are all: nothing was kept",
+      (unsigned long long)f->size, (unsigned long long)f->listed_size);
+}
+
+igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {
+  while (n > 0) {
+    ssize_t done = pwrite(f->partial.fd, data, n, (off_t)at);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done < 0)
+      return igt__fail_errno(err, errno, "cannot write '%s'", f->path);
+    data += done;
+    at += (uint64_t)done;
+    n -= (size_t)done;
+  }
+  return IGT_OK;
+}
+
+part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err) {
+  part *p = igt__calloc(1, sizeof *p);
+
+  if (!p || igt__s3_request_init(&p->req, op, err) != IGT_OK) {
+    igt__free(p);
+    (void)igt__fail_memory(err);
+    return NULL;
+  }
+  p->file = f;
+  p->req.payload = p;
+  p->req.provider = f->provider;
+  p->req.key = f->key;
+  p->req.cancel = f->run->cancel;
+  return p;
+}
+
+void igt__fetch_part_free(part *p) {
+  igt__s3_request_finish(&p->req);
+  igt__free(p->held);
+  igt__free(p);
+}
+
+void igt__fetch_part_count(part *p, size_t n) {
+  p->counted += n;
+  igt__group_moved(p->file->group, n);
+}
+
+void igt__fetch_part_uncount(part *p) {
+  igt__group_unmoved(p->file->group, p->counted);
+  p->counted = 0;
+}
+
+/* ---- a whole file, from the page cache ---- */
+
+igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *run,
+                           igt_error *err) {
+  enum { PART = 256 * 1024 };
+  char *data = igt__malloc(PART);
+  igt_status status = data ? IGT_OK : igt__fail_memory(err);
+
+  for (uint64_t at = 0; at < size && status == IGT_OK;) {
+    ssize_t n = pread(fd, data, PART, (off_t)at);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      status = igt__fail_errno(err, n < 0 ? errno : EIO, "cannot read it back");
+    else if (igt__cancel_is_set(run->cancel))
+      status = igt__fail(err, IGT_E_CANCELLED, "interrupted");
+    else
+      igt__check_update(check, data, (size_t)n);
+    at += n > 0 ? (uint64_t)n : 0;
+  }
+  igt__free(data);
+  return status;
+}
+
+/* ---- the scheduler's side ---- */
+
+static bool take(igt__job *job, unsigned *number, bool *more) {
+  fetch *f = (fetch *)job;
+  bool any;
+
+  *more = false;
+  *number = 0;
+  pthread_mutex_lock(&f->lock);
+  if (!f->ready) {
+    any = !f->busy;
+    f->busy = true;
+    pthread_mutex_unlock(&f->lock);
+    return any;
+  }
+  f->next_range = igt__fetch_next(f, f->next_range);
+  any = f->status == IGT_OK && f->next_range < f->range_count;
+  if (any) {
+    *number = (unsigned)f->next_range++;
+    *more = igt__fetch_next(f, f->next_range) < f->range_count;
+    f->in_flight++;
+  }
+  pthread_mutex_unlock(&f->lock);
+  return any;
+}
+
+static void start(igt__job *job, unsigned number) {
+  fetch *f = (fetch *)job;
+
+  if (!f->large)
+    igt__fetch_small(f);
+  else if (!f->ready)
+    igt__pool_add(f->run->helpers, igt__fetch_prepare, f);
+  else
+    igt__fetch_range(f, number);
+}
+
+static void drop(igt__job *job) {
+  fetch *f = (fetch *)job;
+
+  igt__partial_close(&f->partial, f->noted);
+  igt__group_dropped(f->group);
+  end(f);
+}
+
+static fetch *fetch_new(const igt__fetch_file *file) {
+  fetch *f = igt__calloc(1, sizeof *f);
+
+  if (!f)
+    return NULL;
+  f->group = file->group;
+  f->run = file->group->run;
+  f->provider = igt__s3_provider_ref(file->provider);
+  f->root = file->root;
+  f->key = igt__strdup(file->key);
+  f->path = igt__strdup(file->path ? file->path : file->key);
+  f->item_path = igt__strdup(file->item_path ? file->item_path : file->key);
+  f->listed_size = f->size = file->size;
+  f->keep_date = file->keep_date;
+  f->only_new = file->only_new;
+  f->large = file->size > IGT__FETCH_RANGE;
+  f->partial.fd = -1;
+  /* A range that breaks off goes on where it broke: what counts is that the line is full. A small
+   * file is better whole than begun. */
+  f->job.weight = f->large ? IGT__FETCH_WEIGHT : file->size;
+  f->job.take = take;
+  f->job.start = start;
+  f->job.drop = drop;
+  pthread_mutex_init(&f->lock, NULL);
+  if (!f->key || !f->path || !f->item_path) {
+    fetch_free(f);
+    return NULL;
+  }
+  return f;
+}
+
+/* What an earlier run left of it has its place already. */
+static uint64_t place_needed(const fetch *f) {
+  char *name = f->large ? igt__path_partial(f->path, "") : NULL;
+  struct stat st;
+  uint64_t has = 0;
+
+  if (name && igt__root_stat(f->root, name, &st, NULL) == IGT_OK)
+    has = (uint64_t)st.st_blocks * 512;
+  igt__free(name);
+  return has < f->size ? f->size - has : 0;
+}
+
+igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
+  fetch *f = fetch_new(file);
+
+  if (!f)
+    return igt__fail_memory(err);
+  /* A small one of which a part is here is finished as a large one is: the bytes that are here are
+   * read again for the comparison. */
+  if (!f->large && f->size > IGT__FETCH_HELD)
+    f->large = igt__fetch_was_begun(f);
+  f->waiting = place_needed(f);
+  igt__space_wait(f->run, f->waiting);
+  igt__s3_provider_warm(f->provider);
+  igt__group_found(f->group, f->size);
+  igt__sched_add(f->run->sched, f->group->queue, &f->job);
+  return IGT_OK;
+}
+
+bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size) {
+  fetch *f = fetch_new(file);
+  bool known = f && igt__fetch_look(f, NULL) == IGT_OK && f->size_known;
+
+  if (known)
+    *size = f->size;
+  if (f)
+    fetch_free(f);
+  return known;
+}
+
+static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_error *err) {
+  igt_status status = igt__fetch_hash(fd, f->size, &f->check, f->run, err);
+
+  if (status != IGT_OK)
+    return status;
+  status = igt__check_final(&f->check, out->digest, sizeof out->digest, NULL);
+  out->known = f->check.known; /* a guess that did not fit ends it */
+  out->verified = f->check.verified;
+  out->same = status == IGT_OK && out->known;
+  return IGT_OK;
+}
+
+igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
+                              igt_error *err) {
+  fetch *f = fetch_new(file);
+  struct stat st;
+  igt_status status = f ? igt__fetch_look(f, err) : igt__fail_memory(err);
+
+  memset(out, 0, sizeof *out);
+  out->verified = "";
+  if (status == IGT_OK && fstat(fd, &st) != 0)
+    status = igt__fail_errno(err, errno, "cannot look at the file");
+  if (status == IGT_OK) {
+    out->size = f->size;
+    memcpy(out->etag, f->etag, sizeof out->etag);
+    out->known = (uint64_t)st.st_size != f->size;
+    if (!out->known)
+      status = compare_content(f, fd, out, err);
+  }
+  if (f)
+    fetch_free(f);
+  return status;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* A file that is one GET. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "transfer/download/fetch_internal.h"
+
+/* Empty, however it was left. */
+static igt_status open_partial(fetch *f, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (f->partial.fd < 0)
+    status = igt__partial_open(&f->partial, f->root, f->path, f->run->journal, err);
+  if (status == IGT_OK && f->partial.existed)
+    igt__fetch_forget(f);
+  if (status == IGT_OK && (f->partial.existed || f->opened) && ftruncate(f->partial.fd, 0) != 0)
+    status = igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
+  f->opened = true;
+  return status;
+}
+
+/* The size of an object's only part, which is not empty. */
+static uint64_t one_part(const fetch *f) {
+  return !f->size_known ? IGT__S3_MAX_OBJECT : f->size ? f->size : 1;
+}
+
+/* A body of unknown length is no reason to hold up, or to fill the disk: what is longer than any
+ * file that is fetched in one GET is fetched in ranges, each of which has a length. */
+static bool too_long(const fetch *f, uint64_t size) {
+  return size > (f->size_known ? f->size : 2 * IGT__FETCH_RANGE);
+}
+
+/* An object of several parts is checked part by part; one GET does not say how large they are. */
+static igt_status small_headers(igt__s3_request *req, igt_error *err) {
+  part *p = req->payload;
+  fetch *f = p->file;
+  igt_status status = igt__fetch_facts(f, req, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (igt__check_needs_part_size(&f->check) && f->check.parts == 1)
+    status = igt__check_set_part_size(&f->check, one_part(f), err);
+  if (status == IGT_OK &&
+      (igt__check_needs_part_size(&f->check) || f->size > 2 * IGT__FETCH_RANGE)) {
+    f->large = true;
+    return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
+  }
+  igt__free(p->held); /* of an attempt that was broken off */
+  p->held = f->size_known && f->size <= IGT__FETCH_HELD ? igt__malloc(f->size) : NULL;
+  return status == IGT_OK && !p->held ? open_partial(f, err) : status;
+}
+
+/* What one GET has written is the beginning of the file. */
+static void remember(part *p) {
+  fetch *f = p->file;
+
+  if (!f->run->journal || igt__fetch_divide(f, NULL) != IGT_OK)
+    return;
+  for (size_t i = 0; i < f->range_count; i++) {
+    uint64_t first = (uint64_t)i * IGT__FETCH_RANGE, length = igt__fetch_range_length(f, i);
+    uint64_t got = p->at > first ? p->at - first : 0;
+    f->got[i] = (uint32_t)(got < length ? got : length);
+  }
+  igt__fetch_remember(f);
+}
+
+static igt_status small_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
+  part *p = req->payload;
+  fetch *f = p->file;
+  igt_status status = IGT_OK;
+
+  if (too_long(f, p->at + n) && !f->size_known) {
+    f->large = true;
+    return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
+  }
+  if (too_long(f, p->at + n))
+    return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the object");
+  if (p->held) {
+    memcpy(p->held + p->at, data, n);
+  } else {
+    status = igt__fetch_write(f, data, n, p->at, err);
+    igt__fetch_take_place(f, n);
+  }
+  if (status != IGT_OK)
+    return status;
+  igt__check_update(&f->check, data, n);
+  p->at += n;
+  f->moved += n;
+  igt__fetch_part_count(p, n);
+  if (!p->held && igt__fetch_is_due(f))
+    remember(p);
+  return IGT_OK;
+}
+
+/* All of the file has come. */
+static igt_status small_settle(part *p, char digest[128], igt_error *err) {
+  fetch *f = p->file;
+  igt_status status;
+
+  if (!f->size_known) /* the end of the body told it */
+    f->size = p->at;
+  if (!f->size_known && f->check.by_parts)
+    f->check.part_size = f->size ? f->size : 1;
+  status = igt__fetch_settle(f, digest, err);
+  if (status == IGT_OK && p->held) {
+    status = open_partial(f, err);
+    if (status == IGT_OK)
+      status = igt__fetch_write(f, p->held, f->size, 0, err);
+  }
+  return status == IGT_OK ? igt__fetch_commit(f, err) : status;
+}
+
+static igt_status small_restart(igt__s3_request *req, igt_error *err) {
+  part *p = req->payload;
+
+  (void)err;
+  p->at = 0;
+  igt__fetch_part_uncount(p);
+  igt__fetch_forget(p->file);
+  return IGT_OK;
+}
+
+/* Another object by now, or other bytes: once more from the beginning. */
+static bool begins_anew(fetch *f, igt_status status) {
+  return (status == IGT_E_CHECKSUM || status == IGT_E_PRECONDITION) &&
+         ++f->restarts <= IGT__FETCH_RESTARTS;
+}
+
+static void small_failed(part *p, igt_status status, igt_error *err) {
+  fetch *f = p->file;
+  bool again = f->large || begins_anew(f, status);
+
+  if (!again && !p->held && p->at > 0 && f->partial.fd >= 0)
+    remember(p);
+  igt__fetch_part_uncount(p);
+  igt__fetch_part_free(p);
+  if (again) {
+    igt__fetch_forget(f);
+    igt__fetch_come_back(f, false);
+    return;
+  }
+  if (status == IGT_E_PRECONDITION)
+    status = igt__fail(err, IGT_E_GONE, "the object changes while it is fetched");
+  igt__fetch_failed(f, status, err);
+}
+
+static void small_done(igt__s3_request *req, igt_status status, const igt_error *failure) {
+  part *p = req->payload;
+  fetch *f = p->file;
+  igt__sched *sched = f->run->sched;
+  char digest[128];
+  uint64_t weight = f->job.weight;
+  igt_error err = IGT_ERROR_INIT;
+
+  if (status != IGT_OK)
+    err = *failure;
+  else if (f->size_known && p->at != f->size)
+    status = igt__fail(&err, IGT_E_NETWORK, "the body ended after %llu of %llu bytes",
+                       (unsigned long long)p->at, (unsigned long long)f->size);
+  else
+    status = small_settle(p, digest, &err);
+  if (status == IGT_OK) {
+    igt__fetch_part_free(p);
+    igt__fetch_done(f, digest);
+  } else {
+    small_failed(p, status, &err);
+  }
+  igt__sched_part_done(sched, weight);
+}
+
+void igt__fetch_small(fetch *f) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__sched *sched = f->run->sched;
+  uint64_t weight = f->job.weight;
+  part *p = igt__fetch_part_new(f, IGT__S3_GET, &err);
+
+  if (!p) {
+    igt__fetch_failed(f, err.status, &err);
+    igt__sched_part_done(sched, weight);
+    return;
+  }
+  p->req.continues = true;
+  p->req.on_headers = small_headers;
+  p->req.on_data = small_data;
+  p->req.on_restart = small_restart;
+  p->req.on_done = small_done;
+  igt__s3_submit(f->run->s3, igt__run_loop(f->run), &p->req);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/download/partial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "crypto/crypto.h"
+
+/* One process at a time grows a partial file, and only one that a process of ours has made: in a
+ * folder that others can write to, a file of this name may be theirs, or a link to one of ours.
+ *
+ * Apart from one another processes are kept by flock. Where the file system has no such locks
+ * (Lustre without -o flock, NFS without lockd), those that share a journal use its locks, and a
+ * name that belongs to the journal, so that an interrupted download can go on; all others get a
+ * name that nobody can foresee, which is nobody else's for that reason. */
+
+enum { ATTEMPTS = 8, SALT = 8 };
+
+typedef enum lock { LOCK_MINE, LOCK_OTHERS, LOCK_NONE } lock;
+
+static lock take_lock(int fd) {
+  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EAGAIN || errno == EACCES)
+      return LOCK_OTHERS;
+    if (errno != EINTR)
+      return LOCK_NONE;
+  }
+  return LOCK_MINE;
+}
+
+/* File systems without inode numbers of their own (FUSE, exFAT) may give another one each time that
+ * they are asked. */
+static bool same_file(const struct stat *a, const struct stat *b) {
+  if (a->st_dev != b->st_dev)
+    return false;
+  return a->st_ino == b->st_ino ||
+         (a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+          a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+          a->st_ctim.tv_nsec == b->st_ctim.tv_nsec);
+}
+
+/* Whether it is still the file of that name: another process may have renamed it into place between
+ * our open and our lock. */
+static igt_status is_named(const igt__partial *partial, bool *named, igt_error *err) {
+  struct stat opened, now;
+  igt_status status;
+
+  *named = false;
+  if (fstat(partial->fd, &opened) != 0)
+    return igt__fail_errno(err, errno, "cannot look at '%s'", partial->name);
+  status = igt__root_stat(partial->root, partial->name, &now, err);
+  if (status == IGT_OK)
+    *named = same_file(&opened, &now);
+  return status == IGT_E_NO_FILE ? IGT_OK : status;
+}
+
+static void forget(igt__partial *partial) {
+  if (partial->fd >= 0)
+    (void)close(partial->fd);
+  partial->fd = -1;
+}
+
+static void discard(igt__partial *partial) {
+  (void)igt__root_unlink(partial->root, partial->name, NULL);
+  forget(partial);
+}
+
+/* A new file. IGT_E_COLLISION or another status with EEXIST in os_error: the name is taken. */
+static igt_status create(igt__partial *partial, const char *salt, bool foreseen, igt_error *err) {
+  igt__free(partial->name);
+  partial->existed = false;
+  partial->name = igt__path_partial(partial->path, salt);
+  if (!partial->name)
+    return igt__fail_memory(err);
+  partial->salted = !foreseen;
+  return igt__root_open_file(partial->root, partial->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                             0666, true, &partial->fd, err);
+}
+
+/* Under a name that nobody can foresee. */
+static igt_status create_unforeseen(igt__partial *partial, igt_error *err) {
+  char salt[SALT + 1];
+  igt_status status = IGT_E_COLLISION;
+
+  for (int i = 0; i < ATTEMPTS && status != IGT_OK; i++) {
+    if (!igt__random_token(salt, SALT))
+      return igt__fail(err, IGT_E_IO, "no random name for the partial file of '%s'", partial->path);
+    status = create(partial, salt, false, err);
+    if (status != IGT_OK && err->os_error != EEXIST)
+      return status;
+  }
+  return status;
+}
+
+/* Whether that a file cannot be opened means that it is none of ours. */
+static bool is_foreign(const igt_error *err) {
+  switch (err->os_error) {
+  case EACCES:
+  case EPERM:
+  case ELOOP:
+  case EISDIR:
+  case ENXIO:
+  case ETXTBSY:
+    return true;
+  default:
+    return err->status == IGT_E_UNSAFE_NAME || err->status == IGT_E_COLLISION;
+  }
+}
+
+/* The file of this name that is there already, if it is what we would make now: a regular file of
+ * one name, and of the owner and mode that a new file has, whatever this file system makes of
+ * those. Else partial has that new file, under another name. */
+static igt_status open_existing(igt__partial *partial, igt_error *err) {
+  igt__partial old = *partial;
+  struct stat st, fresh;
+  bool good;
+  igt_status status = igt__root_open_file(old.root, old.name, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0,
+                                          false, &old.fd, err);
+
+  if (status != IGT_OK && !is_foreign(err))
+    return status;
+  good = status == IGT_OK && fstat(old.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+  partial->name = NULL;
+  status = create_unforeseen(partial, err);
+  if (status == IGT_OK && good && fstat(partial->fd, &fresh) == 0 && st.st_uid == fresh.st_uid &&
+      st.st_mode == fresh.st_mode) {
+    discard(partial);
+    igt__free(partial->name);
+    *partial = old;
+    partial->existed = true;
+    return IGT_OK;
+  }
+  forget(&old);
+  if (status == IGT_OK)
+    IGT__WARN(IGT_LOG_TRANSFER, "'%s' is no file that igtcloud made here: it is left alone",
+              old.name);
+  igt__free(old.name);
+  return status;
+}
+
+static igt_status open_named(igt__partial *partial, const char *salt, igt_error *err) {
+  igt_status status = create(partial, salt, true, err);
+
+  return status != IGT_OK && err->os_error == EEXIST ? open_existing(partial, err) : status;
+}
+
+static igt_status open_without_locks(igt__partial *partial, igt_error *err) {
+  char salt[SALT + 1];
+  bool named = false;
+  igt_status status;
+
+  if (!igt__journal_hold_partial(partial->journal, igt__root_path(partial->root), partial->path,
+                                 salt))
+    return create_unforeseen(partial, err);
+  partial->held = true;
+  status = open_named(partial, salt, err);
+  if (status == IGT_OK)
+    status = is_named(partial, &named, err);
+  if (status == IGT_OK && named)
+    return IGT_OK;
+  forget(partial);
+  return status == IGT_OK || status == IGT_E_NO_FILE ? create_unforeseen(partial, err) : status;
+}
+
+/* Sets *mine. */
+static igt_status open_with_lock(igt__partial *partial, bool first, bool *mine, igt_error *err) {
+  igt_status status = first ? open_named(partial, "", err) : create_unforeseen(partial, err);
+  lock got;
+
+  *mine = false;
+  if (status != IGT_OK)
+    return status == IGT_E_NO_FILE && partial->fd < 0 ? IGT_OK : status; /* it went meanwhile */
+  got = take_lock(partial->fd);
+  if (got == LOCK_NONE) {
+    igt__root_note_no_locks(partial->root, errno);
+    if (!partial->existed)
+      discard(partial);
+    forget(partial);
+    *mine = true;
+    return open_without_locks(partial, err);
+  }
+  if (got == LOCK_MINE)
+    status = is_named(partial, mine, err);
+  if (!*mine)
+    forget(partial);
+  return status;
+}
+
+igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char *path,
+                             igt__journal *journal, igt_error *err) {
+  igt_error mine = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+  bool owned = false;
+
+  if (!err)
+    err = &mine;
+  memset(partial, 0, sizeof *partial);
+  partial->root = root;
+  partial->path = path;
+  partial->journal = journal;
+  partial->fd = -1;
+  if (igt__root_has_no_locks(root)) {
+    status = open_without_locks(partial, err);
+    owned = status == IGT_OK;
+  }
+  for (int i = 0; i < ATTEMPTS && status == IGT_OK && !owned; i++)
+    status = open_with_lock(partial, i == 0, &owned, err);
+  if (status == IGT_OK && owned)
+    return IGT_OK;
+  igt__partial_close(partial, true);
+  return status != IGT_OK ? status
+                          : igt__fail(err, IGT_E_LOCKED, "another process is writing %s", path);
+}
+
+/* What a file system refuses that keeps no times is no reason to lose what was moved and checked.
+ */
+static void set_time(igt__partial *partial, int64_t mtime) {
+  struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
+
+  if (mtime >= 0 && futimens(partial->fd, times) != 0)
+    partial->no_time = errno;
+}
+
+/* Some file systems report a failed write only when a handle is closed (NFS, quota; close(2)): that
+ * of a copy tells it before a file that was there is replaced, and keeps the lock. */
+static igt_status flush(const igt__partial *partial, igt_error *err) {
+  int copy = igt__root_tells_at_close(partial->root) ? dup(partial->fd) : -1;
+
+  if (copy >= 0 && close(copy) != 0)
+    return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+  return IGT_OK;
+}
+
+static void end(igt__partial *partial) {
+  if (partial->held)
+    igt__journal_release_partial(partial->journal, igt__root_path(partial->root), partial->path);
+  partial->held = false;
+  igt__free(partial->name);
+  partial->name = NULL;
+}
+
+/* A file system that refuses the name, and not for want of room: then what was moved and checked is
+ * not thrown away. */
+static bool keeps(igt_status status, const igt_error *err) {
+  if (status == IGT_E_COLLISION || status == IGT_E_NO_SPACE || !err)
+    return false;
+  switch (err->os_error) {
+  case EACCES:
+  case EBUSY:
+  case EINVAL:
+  case ENOSYS:
+  case EOPNOTSUPP:
+  case EPERM:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static igt_status give_name(igt__partial *partial, bool only_new, bool *kept, igt_error *err) {
+  igt_status status = only_new
+                          ? igt__root_rename_new(partial->root, partial->name, partial->path, err)
+                          : igt__root_rename(partial->root, partial->name, partial->path, err);
+
+  *kept = status != IGT_OK && keeps(status, err);
+  if (*kept)
+    igt__error_append(err, "; it is whole, and stays as '%s'", partial->name);
+  return status;
+}
+
+igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new,
+                               igt_error *err) {
+  int fd = partial->fd;
+  bool kept = false;
+  igt_status status;
+  struct stat st;
+
+  set_time(partial, mtime);
+  status = flush(partial, err);
+  partial->mtime_ns = fstat(fd, &st) == 0 ? igt__mtime_ns(&st) : -1;
+  if (status == IGT_OK)
+    status = give_name(partial, only_new, &kept, err);
+  partial->fd = -1;
+  /* The lock goes with the close, so nobody else took the name before the rename. A failed write
+   * that is reported only now takes the file with it. */
+  if (close(fd) != 0 && status == IGT_OK) {
+    status = igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+    (void)igt__root_unlink(partial->root, partial->path, NULL);
+  } else if (status != IGT_OK && !kept) {
+    (void)igt__root_unlink(partial->root, partial->name, NULL);
+  }
+  end(partial);
+  return status;
+}
+
+void igt__partial_close(igt__partial *partial, bool keep) {
+  if (partial->fd >= 0) {
+    if (!keep || (partial->salted && !partial->existed))
+      (void)igt__root_unlink(partial->root, partial->name, NULL);
+    (void)close(partial->fd);
+    partial->fd = -1;
+  }
+  end(partial);
+}

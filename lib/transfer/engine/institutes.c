@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/institutes.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/unicode.h"
+#include "transfer/engine/plan.h"
+
+#define NAME_MAX_COMPARED 128
+
+const igt_institute *igt__institute_named(const igt__found *found, const char *name) {
+  const igt_institute_list *list = found->institutes;
+
+  for (size_t i = 0; list && i < list->count; i++)
+    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0)
+      return list->v[i];
+  for (size_t i = 0; list && i < list->count; i++)
+    if (list->v[i] && igt__nfc_eq(igt__text_of(&list->v[i]->name), name))
+      return list->v[i];
+  return NULL;
+}
+
+bool igt__institute_twice(const igt__found *found, const igt__folders *folders, size_t i,
+                          igt_error *err) {
+  const igt_institute *institute = igt__institute_named(found, folders->cloud[i]);
+  const char *name = institute ? igt__text_of(&institute->name) : "";
+
+  if (!institute || strcmp(name, folders->cloud[i]) == 0)
+    return false;
+  for (size_t k = 0; k < folders->count; k++) {
+    if (k == i || igt__institute_named(found, folders->cloud[k]) != institute ||
+        (k > i && strcmp(name, folders->cloud[k]) != 0))
+      continue;
+    (void)igt__fail(err, IGT_E_COLLISION,
+                    "another folder is the same institute, with its name in other characters "
+                    "(Unicode NFC and NFD): join the folders");
+    return true;
+  }
+  return false;
+}
+
+/* ---- did you mean ---- */
+
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+/* Changes that make one text of the other: a byte put in, left out, replaced, or two swapped. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m) {
+  size_t rows[3][NAME_MAX_COMPARED + 1], *before = rows[0], *last = rows[1], *now = rows[2];
+
+  for (size_t k = 0; k <= m; k++)
+    last[k] = k;
+  for (size_t i = 1; i <= n; i++) {
+    size_t *oldest = before;
+    now[0] = i;
+    for (size_t k = 1; k <= m; k++) {
+      now[k] = least(least(last[k], now[k - 1]) + 1, last[k - 1] + (a[i - 1] != b[k - 1]));
+      if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+        now[k] = least(now[k], before[k - 2] + 1);
+    }
+    before = last;
+    last = now;
+    now = oldest;
+  }
+  return last[m];
+}
+
+/* Without case, and without blanks around it. */
+static char *normal(const char *name) {
+  char *folded = igt__nfc_fold(name), *begin = folded;
+  size_t n;
+
+  while (begin && *begin == ' ')
+    begin++;
+  n = begin ? strlen(begin) : 0;
+  while (n > 0 && begin[n - 1] == ' ')
+    n--;
+  begin = begin ? igt__strndup(begin, n) : NULL;
+  igt__free(folded);
+  return begin;
+}
+
+/* 0 is the same; SIZE_MAX: not alike at all. */
+static size_t unlikeness(const char *wanted, const char *name) {
+  char *other = normal(name);
+  size_t n = strlen(wanted), m = other ? strlen(other) : 0, d = SIZE_MAX;
+
+  if (n > 0 && m > 0 && n <= NAME_MAX_COMPARED && m <= NAME_MAX_COMPARED) {
+    d = distance(wanted, n, other, m);
+    if (d > 1 + (n < m ? n : m) / 4)
+      d = SIZE_MAX;
+  }
+  igt__free(other);
+  return d;
+}
+
+const char *igt__institute_like(const igt__found *found, const char *name) {
+  const igt_institute_list *list = found->institutes;
+  char *wanted = normal(name);
+  const char *best = NULL;
+  size_t smallest = SIZE_MAX;
+
+  for (size_t i = 0; wanted && list && i < list->count; i++) {
+    const char *there = list->v[i] ? igt__text_of(&list->v[i]->name) : "";
+    size_t d = unlikeness(wanted, there);
+    if (d < smallest) {
+      smallest = d;
+      best = there;
+    }
+  }
+  igt__free(wanted);
+  return best;
+}
+
+/* ---- a folder that is no institute ---- */
+
+typedef struct unknown {
+  igt__run *run;
+  const char *folder;   /* absolute */
+  const char *name;     /* of the folder */
+  const igt_error *err; /* why it is not taken */
+  igt_result result;
+  size_t files;
+} unknown;
+
+static int each_entry(void *payload, const igt__walk_entry *e) {
+  unknown *u = payload;
+  char *path = igt__path_join(u->name, e->path), *local = igt__path_join(u->folder, e->path);
+  bool failed = u->result == IGT_RESULT_FAILED;
+  igt_transfer_item item = {.kind = IGT_ITEM_FILE,
+                   .result = u->result,
+                   .path = path,
+                   .local_path = local,
+                   .size = e->kind == IGT__WALK_FILE ? (uint64_t)e->st.st_size : 0,
+                   .text = failed ? "" : u->err->text,
+                   .error = failed ? u->err : NULL};
+
+  if (e->kind != IGT__WALK_DIR) {
+    if (igt__leave_clutter(u->run, e->path, &item))
+      item.error = NULL;
+    else
+      u->files++;
+    igt__run_item(u->run, &item);
+    igt__run_wait_events(u->run);
+  }
+  igt__free(path);
+  igt__free(local);
+  return igt__run_stopping(u->run) ? 2 : 0;
+}
+
+static void explain(const igt__found *found, const char *cloud, igt_error *err) {
+  const char *like = igt__institute_like(found, cloud);
+
+  (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
+                  igt__text_of(&found->project->name), cloud);
+  if (like)
+    igt__error_append(err, "; did you mean '%s'?", like);
+  else
+    igt__error_append(err, "; --ignore-unknown passes over such folders");
+}
+
+static void walk_unknown(unknown *u, igt__root *root) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .path = u->folder, .text = ""};
+  igt_status status = igt__walk(root, u->folder, each_entry, u, NULL, &err);
+
+  if (status != IGT_OK) {
+    item.result = IGT_RESULT_FAILED;
+    item.error = &err;
+    u->files++;
+    igt__run_item(u->run, &item);
+  }
+}
+
+/* The shards share the studies; what belongs to none is the first one's. Where one institute was
+ * asked for, only what looks like it is. */
+static bool counts(const igt__run *run, const igt__found *found, const char *cloud) {
+  const char *like = found->wanted ? igt__institute_like(found, cloud) : NULL;
+
+  return !run->options.ignore_unknown && (run->options.shards < 2 || run->options.shard == 1) &&
+         (!found->wanted || (like && strcmp(like, found->wanted) == 0));
+}
+
+void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found, const char *name,
+                         const char *cloud, igt_result result, size_t *files) {
+  igt_error why = IGT_ERROR_INIT;
+  char *folder = igt__path_join(igt__root_path(root), name);
+  unknown u = {.run = run, .folder = folder, .name = name, .err = &why, .result = result};
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER, .result = IGT_RESULT_IGNORED, .path = folder};
+
+  *files = 0;
+  if (!folder) {
+    (void)igt__fail_memory(&why);
+    igt__run_fatal(run, &why);
+    return;
+  }
+  explain(found, cloud, &why);
+  item.text = why.text;
+  if (counts(run, found, cloud))
+    walk_unknown(&u, root);
+  if (u.files == 0)
+    igt__run_item(run, &item);
+  *files = u.files;
+  igt__free(folder);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* How far a run is: totals, the studies under way, speed and time left. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "transfer/engine/run.h"
+
+/* Over the last three seconds or so: steady enough to read, quick enough to be true. */
+static double speed_of(igt__speed *speed, int64_t now, uint64_t bytes) {
+  unsigned slot = speed->n % IGT__SPEED_POINTS, oldest;
+
+  speed->at_us[slot] = now;
+  speed->bytes[slot] = bytes;
+  speed->n++;
+  oldest = speed->n >= IGT__SPEED_POINTS ? speed->n % IGT__SPEED_POINTS : 0;
+  while (oldest != slot && now - speed->at_us[oldest] > 3000000)
+    oldest = (oldest + 1) % IGT__SPEED_POINTS;
+  if (oldest == slot || now == speed->at_us[oldest])
+    return 0;
+  return (double)(bytes - speed->bytes[oldest]) * 1e6 / (double)(now - speed->at_us[oldest]);
+}
+
+static void fill_running_locked(igt__run *run, igt_progress *out) {
+  out->running_count = 0;
+  out->running_more = 0;
+  for (igt__group *group = run->groups; group; group = group->next) {
+    if (group->progress.files == group->progress.files_settled)
+      continue;
+    if (out->running_count < IGT_RUNNING_MAX)
+      out->running[out->running_count++] = group->progress;
+    else
+      out->running_more++;
+  }
+}
+
+void igt__run_show(igt__run *run, igt__speed *speed) {
+  igt_progress progress;
+  char names[IGT_RUNNING_MAX][256];
+  int64_t now = igt__mono_us();
+  uint64_t left;
+
+  pthread_mutex_lock(&run->lock);
+  progress = run->totals;
+  fill_running_locked(run, &progress);
+  for (size_t i = 0; i < progress.running_count; i++) {
+    (void)snprintf(names[i], sizeof names[i], "%s", progress.running[i].name);
+    progress.running[i].name = names[i];
+  }
+  pthread_mutex_unlock(&run->lock);
+  progress.milliseconds = (now - run->began_us) / 1000;
+  progress.bytes_per_second = speed_of(speed, now, progress.bytes_settled);
+  left = progress.bytes > progress.bytes_settled ? progress.bytes - progress.bytes_settled : 0;
+  progress.seconds_left =
+      progress.bytes_per_second > 1 ? (int64_t)((double)left / progress.bytes_per_second) : -1;
+  run->callbacks->on_progress(run->callbacks->payload, &progress);
+}

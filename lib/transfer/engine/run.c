@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "transfer/download/durable.h"
+
+/* Listings and planning at once: each blocks on one request at a time. */
+#define PRODUCERS_MAX 16
+/* Of studies with many files so few, so that memory does not grow with their size: 16 studies of
+ * 10,000 files held 10 MiB. Reading their lists takes the time of the line, not its latency. */
+#define PRODUCERS_LEAST 3
+#define PLANNED_BYTES (1024u * 1024)
+/* A large file begins, ends and is told of in round trips, which must overlap with those of many
+ * others; it moves for longer than they take. */
+#define HELPERS_MAX 80
+/* A study with small files needs new credentials after a few round trips. */
+#define CREDENTIAL_WORKERS_MAX 16
+#define PROGRESS_MS 100
+#define SLOW_LINE 4e6 /* bytes a second */
+#define KEEP_SESSION_US 500000
+
+/* ---- begin and end ---- */
+
+static void open_journal(igt__run *run) {
+  igt_error err = IGT_ERROR_INIT;
+  bool moved = false;
+
+  strcpy(run->boot, "?");
+  if (run->options.no_journal || run->options.dry_run)
+    return;
+  igt__durable_boot(run->boot, sizeof run->boot);
+  if (!*run->boot)
+    strcpy(run->boot, "?");
+  if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
+    igt__run_message(run, err.status,
+                     "%s; going on without it: an interrupted run starts large files anew",
+                     err.text);
+  else if (moved)
+    igt__run_message(run, IGT_E_PARSE,
+                     "the journal was damaged: it was moved aside (.damaged) and begun anew");
+}
+
+static unsigned at_most(unsigned a, unsigned b) {
+  return a && a < b ? a : b;
+}
+
+static igt_status make_pools(igt__run *run, igt_error *err) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+  run->sched =
+      igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
+                     run->options.concurrent_files);
+  run->lister = igt__pool_new(1);
+  run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
+  if (run->producers) /* until it is known how large the studies are */
+    igt__pool_limit(run->producers, PRODUCERS_LEAST);
+  run->helpers = igt__pool_new(HELPERS_MAX);
+  run->credential_workers = igt__pool_new(CREDENTIAL_WORKERS_MAX);
+  run->hashers = igt__pool_new(cores > 1 ? (unsigned)cores : 1);
+  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->credential_workers ||
+      !run->hashers)
+    return igt__fail_memory(err);
+  return IGT_OK;
+}
+
+igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
+                         const igt_callbacks *callbacks, igt_error *err) {
+  static const igt_callbacks none = {0};
+  igt_status status;
+
+  memset(run, 0, sizeof *run);
+  run->client = client;
+  run->http = igt__client_http(client);
+  run->cancel = igt__client_cancel(client);
+  run->origin = igt__client_origin(client);
+  run->callbacks = callbacks ? callbacks : &none;
+  run->options = *options;
+  run->events_tail = &run->events;
+  igt__notifier_init(&run->notifier);
+  igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
+  run->began_us = igt__mono_us();
+  run->totals.listing = true;
+  run->totals.seconds_left = -1;
+  (void)pthread_mutex_init(&run->lock, NULL);
+  (void)pthread_cond_init(&run->changed, NULL);
+  status = igt_client_sign_in(client, err);
+  run->requests_before = igt__http_requests(run->http);
+  if (status == IGT_OK)
+    status = igt__s3_new(run->http, &run->s3, err);
+  if (status == IGT_OK)
+    status = make_pools(run, err);
+  if (status == IGT_OK)
+    open_journal(run);
+  return status;
+}
+
+void igt__run_finish(igt__run *run) {
+  igt__pool_free(run->lister);
+  igt__pool_free(run->producers);
+  igt__pool_free(run->hashers);
+  igt__pool_free(run->helpers);
+  igt__pool_free(run->credential_workers);
+  igt__sched_free(run->sched);
+  igt__s3_free(run->s3);
+  igt__journal_close(run->journal);
+  igt__run_drop_events(run);
+  igt__notifier_finish(&run->notifier);
+  (void)pthread_cond_destroy(&run->changed);
+  (void)pthread_mutex_destroy(&run->lock);
+}
+
+void igt__run_task_begin(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->tasks++;
+  pthread_mutex_unlock(&run->lock);
+}
+
+void igt__run_task_end(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->tasks--;
+  if (run->tasks == 0)
+    run->totals.listing = false;
+  pthread_cond_broadcast(&run->changed);
+  pthread_mutex_unlock(&run->lock);
+}
+
+void igt__run_listed(igt__run *run, const igt__quota *held) {
+  uint64_t used = igt__quota_used(held) + 1, fit;
+
+  pthread_mutex_lock(&run->lock);
+  run->held_each = run->held_each ? (run->held_each * 7 + used) / 8 : used;
+  fit = PLANNED_BYTES / run->held_each;
+  pthread_mutex_unlock(&run->lock);
+  igt__pool_limit(run->producers, fit > PRODUCERS_LEAST ? (unsigned)fit : PRODUCERS_LEAST);
+}
+
+/* ---- stopping ---- */
+
+bool igt__run_stopping(igt__run *run) {
+  bool fatal;
+
+  if (igt__cancel_is_set(run->cancel))
+    return true;
+  pthread_mutex_lock(&run->lock);
+  fatal = run->fatal != IGT_OK;
+  pthread_mutex_unlock(&run->lock);
+  return fatal;
+}
+
+bool igt__run_stopping_arg(void *run) {
+  return igt__run_stopping(run);
+}
+
+bool igt__status_is_fatal(igt_status status) {
+  switch (status) {
+  case IGT_E_NO_SPACE:
+  case IGT_E_READ_ONLY:
+  case IGT_E_LOGIN:
+  case IGT_E_EXPIRED:
+  case IGT_E_UNAUTHORIZED:
+  case IGT_E_NO_SESSION:
+  case IGT_E_NO_MEMORY:
+    return true;
+  default:
+    return false;
+  }
+}
+
+void igt__run_fatal(igt__run *run, const igt_error *err) {
+  pthread_mutex_lock(&run->lock);
+  if (run->fatal == IGT_OK) {
+    run->fatal = err->status;
+    run->fatal_error = *err;
+  }
+  pthread_cond_broadcast(&run->changed);
+  pthread_mutex_unlock(&run->lock);
+}
+
+/* ---- waiting ---- */
+
+static bool over(igt__run *run) {
+  bool yes;
+
+  pthread_mutex_lock(&run->lock);
+  yes = run->tasks == 0 && run->group_count == 0;
+  pthread_mutex_unlock(&run->lock);
+  return yes;
+}
+
+static void wait_changed(igt__run *run, unsigned ms) {
+  struct timespec until;
+
+  (void)clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_nsec += (long)ms * 1000000;
+  until.tv_sec += until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_mutex_lock(&run->lock);
+  if (!run->events && (run->tasks || run->group_count))
+    (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
+  pthread_mutex_unlock(&run->lock);
+}
+
+static igt_status some_failed(const igt_summary *s, igt_error *err) {
+  unsigned long long files = s->files_failed, studies = s->studies_failed;
+
+  if (!files && !studies)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu DICOM import%s failed; the rest is done",
+                     (unsigned long long)s->imports_failed, s->imports_failed == 1 ? "" : "s");
+  if (!files)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", studies,
+                     studies == 1 ? "study" : "studies");
+  if (!studies)
+    return igt__fail(err, IGT_E_SOME_FAILED, "%llu %s failed; the rest is done", files,
+                     files == 1 ? "file" : "files");
+  return igt__fail(err, IGT_E_SOME_FAILED, "%llu file%s and %llu %s failed; the rest is done",
+                   files, files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
+}
+
+static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
+  igt_summary *s = &run->summary;
+
+  s->requests = igt__http_requests(run->http) - run->requests_before;
+  s->seconds = (double)(igt__mono_us() - run->began_us) / 1e6;
+  *summary = *s;
+  if (run->fatal != IGT_OK) {
+    if (err)
+      *err = run->fatal_error;
+    return run->fatal;
+  }
+  if (igt__cancel_is_set(run->cancel))
+    return igt__fail(err, IGT_E_CANCELLED,
+                     "interrupted: run the same command again to go on from here");
+  if (s->files_failed || s->studies_failed || s->imports_failed)
+    return some_failed(s, err);
+  return IGT_OK;
+}
+
+static void keep_session_task(void *arg) {
+  igt__run *run = arg;
+
+  igt__session_keep(igt__client_session(run->client));
+  __atomic_store_n(&run->keeping, false, __ATOMIC_RELEASE);
+}
+
+/* One large file may take longer than a token lives, and asks the REST API nothing meanwhile. */
+static void keep_session(igt__run *run) {
+  if (!__atomic_exchange_n(&run->keeping, true, __ATOMIC_ACQUIRE))
+    igt__pool_add(run->helpers, keep_session_task, run);
+}
+
+static void tell_line(igt__run *run) {
+  double rate = igt__sched_rate(run->sched);
+
+  igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
+}
+
+igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
+  unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
+  int64_t shown = 0, kept = igt__mono_us();
+  uint64_t slow_downs = igt__http_slow_downs(run->http);
+  igt__speed speed = {.n = 0};
+  bool stopped = false;
+
+  for (;;) {
+    bool done = over(run);
+    int64_t now = igt__mono_us();
+    igt__run_deliver(run);
+    if (!stopped && igt__run_stopping(run)) {
+      stopped = true;
+      igt__sched_stop(run->sched);
+    }
+    if (run->callbacks->on_progress && (done || now - shown >= (int64_t)step * 1000)) {
+      igt__run_show(run, &speed);
+      shown = now;
+    }
+    if (slow_downs != igt__http_slow_downs(run->http)) {
+      slow_downs = igt__http_slow_downs(run->http);
+      igt__sched_slow_down(run->sched);
+    }
+    tell_line(run);
+    (void)igt__journal_flush(run->journal, NULL);
+    if (done)
+      break;
+    if (!stopped && now - kept >= KEEP_SESSION_US) {
+      keep_session(run);
+      kept = now;
+    }
+    wait_changed(run, step);
+  }
+  igt__run_deliver(run);
+  return outcome(run, summary, err);
+}
+
+unsigned igt__run_loop(igt__run *run) {
+  return __atomic_fetch_add(&run->next_loop, 1, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_RUN_H
+#define IGT_TRANSFER_RUN_H
+
+/* One run of igt_download, igt_upload or igt_csv: what its parts share, what it counts, and the
+ * way of its events to the calling thread. */
+
+#include <pthread.h>
+
+#include "api/client.h"
+#include "base/quota.h"
+#include "igtcloud/transfer.h"
+#include "journal/journal.h"
+#include "s3/s3.h"
+#include "transfer/engine/pool.h"
+#include "transfer/engine/sched.h"
+#include "transfer/upload/notifier.h"
+
+typedef struct igt__run igt__run;
+typedef struct igt__group igt__group;
+
+struct igt__run {
+  igt_client *client;
+  igt__http *http;
+  igt__s3 *s3;
+  igt__journal *journal;
+  igt__cancel *cancel;
+  const char *origin;
+  const char *project;            /* its name, for lists of what is unfinished; NULL: not known */
+  const igt_callbacks *callbacks; /* never NULL, its members may be */
+  igt_transfer_options options;
+  igt__sched *sched;
+  igt__pool *lister;    /* one thread: walks institutes and studies */
+  igt__pool *producers; /* a study's listing and planning; wait for room */
+  igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
+  igt__pool *credential_workers;  /* credentials: what the helpers wait for must not stand in their line */
+  igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
+  igt__notifier notifier;
+  igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
+  unsigned next_loop; /* atomic */
+  bool keeping;       /* atomic; a look at the session is under way */
+  /* For what a loss of power would leave: this boot's id ("?": not known), and since when runs of
+   * other boots are open below the target (durable.h; 0: there are none). */
+  char boot[64];
+  int64_t doubt;
+  bool said_no_time; /* atomic: one file for all that the file system keeps no times of */
+
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  /* guarded by lock */
+  struct igt__event *events, **events_tail;
+  size_t event_count;
+  igt_summary summary;
+  igt_progress totals;
+  igt__group *groups; /* that are open */
+  size_t group_count; /* open */
+  unsigned tasks;     /* listers and planners under way */
+  uint64_t held_each; /* of a study's list, by the last few */
+  igt_status fatal;   /* first thing that ends the whole run */
+  igt_error fatal_error;
+  int64_t began_us;
+  uint64_t requests_before;              /* that the client had sent by then */
+  uint64_t space_waiting, space_unasked; /* space.h; atomic */
+};
+
+/* A study's (or project's) files of one run. */
+struct igt__group {
+  igt__run *run;
+  igt__group *next, **prev; /* in run->groups; guarded by run->lock */
+  igt__sched_queue *queue;
+  char *institute; /* name; "" for project files */
+  char *institute_id;
+  char *study; /* "patient/study" or "" */
+  char *study_id;
+  char *s3_prefix;
+  char *label;                           /* for people: "institute: patient/study" */
+  bool import;                           /* it is a DICOM import and no study */
+  const char *note;                      /* a literal for the study's item; NULL: none */
+  void *owner;                           /* the command's own */
+  void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
+  igt_transfer_running progress;                  /* guarded by run->lock, as what follows */
+  uint64_t failed, done_files, skipped;
+  igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
+  igt_error own;       /* why it failed as a whole, beside its files */
+  uint64_t dropped;    /* files that were not begun because the run ends */
+  /* upload: files that may still be written, by their age; *recent one of them. Written by the plan
+   * before it closes the group. */
+  uint64_t recent_files;
+  char recent[256];
+};
+
+/* ---- run.c ---- */
+
+/* Signs in, opens the journal (a journal that cannot be had is a message, not an error), makes the
+ * pools and the scheduler. */
+igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
+                         const igt_callbacks *callbacks, igt_error *err);
+/* Ends the pools, closes the journal. */
+void igt__run_finish(igt__run *run);
+
+/* Counts a task that will add to the run; the run is over when none is left and all groups are
+ * settled. */
+void igt__run_task_begin(igt__run *run);
+void igt__run_task_end(igt__run *run);
+/* On the calling thread: hands events to the callbacks until the run is over. Returns what the
+ * whole came to: fatal, cancelled, some failed or IGT_OK. */
+igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err);
+
+/* A study's list is in, of which so much is held: of large ones fewer are planned at once. */
+void igt__run_listed(igt__run *run, const igt__quota *held);
+
+bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
+bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */
+/* Ends the whole run: nothing new is begun. The first one counts. */
+void igt__run_fatal(igt__run *run, const igt_error *err);
+/* Statuses that make going on pointless: no space, read-only, not signed in any more. */
+bool igt__status_is_fatal(igt_status status);
+
+/* ---- events.c ---- */
+
+/* The words of a failure that is told once the pieces in flight have ended: memory that most files
+ * never need. *kept: NULL at first, the owner's to igt__free. Without memory _tell says so. */
+void igt__failure_keep(igt_error **kept, const igt_error *err);
+void igt__failure_get(const igt_error *kept, igt_error *out);
+
+/* Events; copied. Any thread. igt__run_item also counts it into the summary. */
+void igt__run_item(igt__run *run, const igt_transfer_item *item);
+void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
+/* Producers wait here while the calling thread is behind. */
+void igt__run_wait_events(igt__run *run);
+
+/* On the calling thread: hands what has come to the callbacks. */
+void igt__run_deliver(igt__run *run);
+void igt__run_drop_events(igt__run *run); /* what nobody will be told any more */
+
+/* ---- progress.c ---- */
+
+#define IGT__SPEED_POINTS 32
+typedef struct igt__speed {
+  int64_t at_us[IGT__SPEED_POINTS];
+  uint64_t bytes[IGT__SPEED_POINTS];
+  unsigned n;
+} igt__speed;
+/* On the calling thread: calls on_progress. */
+void igt__run_show(igt__run *run, igt__speed *speed);
+
+/* ---- group.c ---- */
+
+/* A group; NULL without memory. Strings are copied. */
+igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
+                            const char *study, const char *study_id, const char *s3_prefix);
+/* Right after it was opened: it is an import. */
+void igt__group_is_import(igt__group *group);
+/* No more files will come. */
+void igt__group_close(igt__group *group);
+/* Totals: a file that has to be moved was found / bytes moved for it / it is settled. */
+void igt__group_found(igt__group *group, uint64_t size);
+void igt__group_moved(igt__group *group, uint64_t bytes);   /* over the line */
+void igt__group_present(igt__group *group, uint64_t bytes); /* by an earlier run */
+void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes them back */
+/* Fills the item's group fields and reports it. */
+void igt__group_item(igt__group *group, igt_transfer_item *item);
+/* A file was not begun because the run ends. */
+void igt__group_dropped(igt__group *group);
+/* The study as a whole failed: its item says why. */
+void igt__group_failed(igt__group *group, const igt_error *err);
+
+/* ---- run.c, grant.c ---- */
+
+unsigned igt__run_loop(igt__run *run); /* loops in turn */
+
+/* A grant for one action ("GET", "PUT") on one prefix of this cloud. */
+igt__s3_provider *igt__run_provider(igt__run *run, const char *action, const char *prefix);
+
+#endif

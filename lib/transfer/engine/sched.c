@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/sched.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "transfer/engine/flow.h"
+#include "transfer/engine/pace.h"
+
+/* Bytes that move are looked at this often: on a good line the first 10 ms tell that it is one. */
+#define LOOK_US 5000
+
+struct igt__sched_queue {
+  igt__sched_queue *next; /* in the ring of lanes that have queued work */
+  igt__job *head, **tail;
+  bool in_ring, closed;
+  unsigned active;    /* works begun and not done */
+  size_t outstanding; /* works added and not done */
+  void (*settled)(void *payload);
+  void *payload;
+};
+
+struct igt__sched {
+  pthread_mutex_t lock;
+  pthread_cond_t room;
+  igt__sched_queue *ring, **ring_tail;
+  igt__pace pace;
+  igt__flow flow;
+  unsigned running, jobs_per_queue;
+  _Atomic uint64_t moved;  /* since the last piece */
+  _Atomic uint64_t flowed; /* since the last look */
+  _Atomic int64_t looked_at;
+  size_t backlog;
+  size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
+  bool pumping, stopped;
+  bool refused;          /* a work waits for the line */
+  unsigned queued_begun; /* works that are queued with pieces left to give */
+  unsigned leaving;      /* threads that have given something back and look for what comes next */
+  pthread_cond_t left;
+};
+
+igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned jobs_per_queue) {
+  igt__sched *sched = igt__calloc(1, sizeof *sched);
+
+  if (!sched)
+    return NULL;
+  (void)pthread_mutex_init(&sched->lock, NULL);
+  (void)pthread_cond_init(&sched->room, NULL);
+  (void)pthread_cond_init(&sched->left, NULL);
+  sched->ring_tail = &sched->ring;
+  igt__pace_init(&sched->pace, slots, most, igt__mono_us());
+  igt__flow_init(&sched->flow, most, igt__mono_us());
+  sched->jobs_per_queue = jobs_per_queue;
+  return sched;
+}
+
+/* The benchmark reads it: what the connections that there were would have allowed. */
+static void log_pace(const igt__pace *pace) {
+  if (pace->first_us)
+    IGT__INFO(
+        IGT_LOG_TRANSFER,
+        "requests at once: %.1f on average in %.3f s from the first to the last, %u at the end",
+        igt__pace_average(pace), (double)(pace->last_us - pace->first_us) / 1e6, pace->slots);
+}
+
+void igt__sched_free(igt__sched *sched) {
+  if (!sched)
+    return;
+  /* The last file's end is told before its thread is done here. */
+  pthread_mutex_lock(&sched->lock);
+  while (sched->running || sched->leaving)
+    (void)pthread_cond_wait(&sched->left, &sched->lock);
+  pthread_mutex_unlock(&sched->lock);
+  log_pace(&sched->pace);
+  (void)pthread_cond_destroy(&sched->left);
+  (void)pthread_cond_destroy(&sched->room);
+  (void)pthread_mutex_destroy(&sched->lock);
+  igt__free(sched);
+}
+
+/* ---- the two queues ---- */
+
+static void ring_add_locked(igt__sched *sched, igt__sched_queue *queue) {
+  if (queue->in_ring || !queue->head)
+    return;
+  queue->in_ring = true;
+  queue->next = NULL;
+  *sched->ring_tail = queue;
+  sched->ring_tail = &queue->next;
+}
+
+static igt__sched_queue *ring_take_locked(igt__sched *sched) {
+  igt__sched_queue *queue = sched->ring;
+
+  if (!queue)
+    return NULL;
+  sched->ring = queue->next;
+  if (!sched->ring)
+    sched->ring_tail = &sched->ring;
+  queue->in_ring = false;
+  return queue;
+}
+
+static void ring_remove_locked(igt__sched *sched, igt__sched_queue *queue) {
+  for (igt__sched_queue **at = &sched->ring; *at && queue->in_ring; at = &(*at)->next)
+    if (*at == queue) {
+      *at = queue->next;
+      if (!*at)
+        sched->ring_tail = at;
+      queue->in_ring = false;
+      return;
+    }
+}
+
+static void queue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  if (job->queued)
+    return;
+  job->queued = true;
+  sched->queued_begun += job->begun;
+  job->next = NULL;
+  *queue->tail = job;
+  queue->tail = &job->next;
+}
+
+/* On a slow line a large piece waits until those in flight are done; small ones go on. A file that
+ * was begun goes on before another one is: one that is complete is worth more than two halves. */
+static bool fits_locked(igt__sched *sched, const igt__job *job, int64_t now) {
+  if (sched->stopped || igt__flow_fits(&sched->flow, job->weight, now))
+    return true;
+  if ((job->begun || sched->queued_begun == 0) &&
+      igt__flow_has_place(&sched->flow, job->weight, now))
+    return true;
+  sched->refused = true;
+  return false;
+}
+
+/* The first work that may have a turn: one that is under way, or a new one under the cap. */
+static igt__job *dequeue_locked(igt__sched *sched, igt__sched_queue *queue, int64_t now) {
+  bool may_begin = sched->jobs_per_queue == 0 || queue->active < sched->jobs_per_queue;
+
+  for (igt__job **at = &queue->head; *at; at = &(*at)->next) {
+    igt__job *job = *at;
+    if (!job->begun && !may_begin && !sched->stopped)
+      continue;
+    if (!fits_locked(sched, job, now))
+      continue;
+    *at = job->next;
+    if (!*at)
+      queue->tail = at;
+    job->queued = false;
+    sched->queued_begun -= job->begun;
+    return job;
+  }
+  return NULL;
+}
+
+/* ---- giving out pieces ---- */
+
+struct turn {
+  igt__job *job;
+  unsigned part;
+  bool drop;
+};
+
+static bool queue_turn_locked(igt__sched *sched, igt__sched_queue *queue, struct turn *turn, int64_t now) {
+  igt__job *job;
+
+  while ((job = dequeue_locked(sched, queue, now)) != NULL) {
+    bool more = false;
+    if (sched->stopped && !job->begun) {
+      *turn = (struct turn){job, 0, true};
+      return true;
+    }
+    if (!job->take(job, &turn->part, &more))
+      continue;
+    if (!job->begun) {
+      job->begun = true;
+      queue->active++;
+    }
+    if (more)
+      queue_locked(sched, queue, job);
+    turn->job = job;
+    turn->drop = false;
+    return true;
+  }
+  return false;
+}
+
+static void begin_locked(igt__sched *sched, const igt__job *job, int64_t now) {
+  if (sched->running++ == 0)
+    igt__pace_begin(&sched->pace, now);
+  igt__flow_begin(&sched->flow, job->weight, now);
+}
+
+/* Lanes whose works all wait for the line stay in the ring. */
+static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
+  igt__sched_queue *first_back = NULL;
+  int64_t now = igt__mono_us();
+
+  sched->refused = false;
+  if (sched->running >= sched->pace.slots && !sched->stopped)
+    return false;
+  while (sched->ring && sched->ring != first_back) {
+    igt__sched_queue *queue = ring_take_locked(sched);
+    bool refused = sched->refused;
+    sched->refused = false;
+    if (queue_turn_locked(sched, queue, turn, now)) {
+      ring_add_locked(sched, queue);
+      if (!turn->drop)
+        begin_locked(sched, turn->job, now);
+      return true;
+    }
+    if (sched->refused) {
+      ring_add_locked(sched, queue);
+      first_back = first_back ? first_back : queue;
+    } /* else it comes back with a new work, or when one of its works is done */
+    sched->refused = sched->refused || refused;
+  }
+  if (sched->refused)
+    igt__flow_refused(&sched->flow, now);
+  return false;
+}
+
+/* Starts what can be started. One thread at a time does so; another that frees a slot meanwhile
+ * leaves it to that one, which looks again before it goes. */
+static void pump(igt__sched *sched) {
+  struct turn turn;
+
+  pthread_mutex_lock(&sched->lock);
+  if (!sched->pumping) {
+    sched->pumping = true;
+    while (next_turn_locked(sched, &turn)) {
+      pthread_mutex_unlock(&sched->lock);
+      if (turn.drop)
+        turn.job->drop(turn.job);
+      else
+        turn.job->start(turn.job, turn.part);
+      pthread_mutex_lock(&sched->lock);
+    }
+    sched->pumping = false;
+  }
+  pthread_mutex_unlock(&sched->lock);
+}
+
+/* leaving was raised with the last thing that was given back. */
+static void pump_and_leave(igt__sched *sched) {
+  pump(sched);
+  pthread_mutex_lock(&sched->lock);
+  sched->leaving--;
+  if (!sched->leaving && !sched->running)
+    pthread_cond_signal(&sched->left);
+  pthread_mutex_unlock(&sched->lock);
+}
+
+/* ---- lanes and works ---- */
+
+igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
+  igt__sched_queue *queue = igt__calloc(1, sizeof *queue);
+
+  (void)sched;
+  if (!queue)
+    return NULL;
+  queue->tail = &queue->head;
+  queue->settled = settled;
+  queue->payload = payload;
+  return queue;
+}
+
+static void settle(igt__sched_queue *queue) {
+  void (*settled)(void *) = queue->settled;
+  void *payload = queue->payload;
+
+  igt__free(queue);
+  settled(payload);
+}
+
+void igt__sched_close(igt__sched *sched, igt__sched_queue *queue) {
+  bool over;
+
+  pthread_mutex_lock(&sched->lock);
+  queue->closed = true;
+  over = queue->outstanding == 0;
+  if (over)
+    ring_remove_locked(sched, queue);
+  pthread_mutex_unlock(&sched->lock);
+  if (over)
+    settle(queue);
+}
+
+void igt__sched_add(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  pthread_mutex_lock(&sched->lock);
+  job->queue = queue;
+  job->begun = false;
+  job->queued = false;
+  queue->outstanding++;
+  sched->backlog++;
+  queue_locked(sched, queue, job);
+  ring_add_locked(sched, queue);
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}
+
+void igt__sched_more(igt__sched *sched, igt__job *job) {
+  pthread_mutex_lock(&sched->lock);
+  queue_locked(sched, job->queue, job);
+  ring_add_locked(sched, job->queue);
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}
+
+static void look_locked(igt__sched *sched, int64_t now) {
+  atomic_store_explicit(&sched->looked_at, now, memory_order_relaxed);
+  igt__flow_moved(&sched->flow, atomic_exchange_explicit(&sched->flowed, 0, memory_order_relaxed),
+                  now);
+}
+
+void igt__sched_part_done(igt__sched *sched, uint64_t weight) {
+  uint64_t bytes = atomic_exchange_explicit(&sched->moved, 0, memory_order_relaxed);
+  int64_t now = igt__mono_us();
+
+  pthread_mutex_lock(&sched->lock);
+  igt__pace_part(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots, now);
+  look_locked(sched, now);
+  igt__flow_end(&sched->flow, weight, now);
+  sched->running--;
+  sched->leaving++;
+  pthread_mutex_unlock(&sched->lock);
+  pump_and_leave(sched);
+}
+
+void igt__sched_moved(igt__sched *sched, uint64_t bytes) {
+  int64_t now = igt__mono_us();
+  bool refused;
+
+  atomic_fetch_add_explicit(&sched->moved, bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(&sched->flowed, bytes, memory_order_relaxed);
+  if (now - atomic_load_explicit(&sched->looked_at, memory_order_relaxed) < LOOK_US)
+    return;
+  pthread_mutex_lock(&sched->lock);
+  look_locked(sched, now);
+  refused = sched->refused;
+  pthread_mutex_unlock(&sched->lock);
+  if (refused)
+    pump(sched);
+}
+
+void igt__sched_lost(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  igt__flow_lost(&sched->flow, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+}
+
+double igt__sched_rate(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  double rate = igt__flow_rate(&sched->flow, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+  return rate;
+}
+
+void igt__sched_slow_down(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  igt__pace_slow_down(&sched->pace, igt__mono_us());
+  pthread_mutex_unlock(&sched->lock);
+}
+
+unsigned igt__sched_slots(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  unsigned slots = sched->pace.slots;
+  pthread_mutex_unlock(&sched->lock);
+  return slots;
+}
+
+static void unqueue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  for (igt__job **at = &queue->head; *at; at = &(*at)->next)
+    if (*at == job) {
+      *at = job->next;
+      if (!*at)
+        queue->tail = at;
+      job->queued = false;
+      sched->queued_begun -= job->begun;
+      return;
+    }
+}
+
+void igt__sched_job_done(igt__sched *sched, igt__job *job) {
+  igt__sched_queue *queue = job->queue;
+  bool over;
+
+  pthread_mutex_lock(&sched->lock);
+  if (job->queued) /* it failed with pieces left */
+    unqueue_locked(sched, queue, job);
+  if (job->begun)
+    queue->active--;
+  queue->outstanding--;
+  sched->backlog--;
+  sched->leaving++;
+  over = queue->closed && queue->outstanding == 0;
+  if (over)
+    ring_remove_locked(sched, queue);
+  else
+    ring_add_locked(sched, queue);
+  if (sched->backlog <= sched->low) {
+    sched->low = 0;
+    pthread_cond_broadcast(&sched->room);
+  }
+  pthread_mutex_unlock(&sched->lock);
+  if (over)
+    settle(queue);
+  pump_and_leave(sched);
+}
+
+size_t igt__sched_backlog(igt__sched *sched) {
+  size_t n;
+
+  pthread_mutex_lock(&sched->lock);
+  n = sched->backlog;
+  pthread_mutex_unlock(&sched->lock);
+  return n;
+}
+
+void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg) {
+  pthread_mutex_lock(&sched->lock);
+  while (sched->backlog >= below && !give_up(arg)) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    sched->low = below / 2; /* room for many, not one: a dozen producers don't wake for each file */
+    /* Woken when a work is done; looks at give_up ten times a second. */
+    until.tv_nsec += 100000000;
+    if (until.tv_nsec >= 1000000000) {
+      until.tv_sec++;
+      until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&sched->room, &sched->lock, &until);
+  }
+  pthread_mutex_unlock(&sched->lock);
+}
+
+void igt__sched_stop(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  sched->stopped = true;
+  pthread_mutex_unlock(&sched->lock);
+  pump(sched);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/space.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "transfer/engine/run.h"
+
+/* A share on the network answers in a millisecond: not for each small file. */
+#define ASK_AFTER ((uint64_t)1024 * 1024)
+/* linux/magic.h: these compress, so what is free says little. */
+#define BTRFS 0x9123683e
+#define ZFS 0x2fc12fc1
+
+void igt__space_wait(igt__run *run, uint64_t bytes) {
+  (void)__atomic_fetch_add(&run->space_waiting, bytes, __ATOMIC_RELAXED);
+  (void)__atomic_fetch_add(&run->space_unasked, bytes, __ATOMIC_RELAXED);
+}
+
+void igt__space_take(igt__run *run, uint64_t bytes) {
+  (void)__atomic_fetch_sub(&run->space_waiting, bytes, __ATOMIC_RELAXED);
+}
+
+/* UINT64_MAX: it does not tell, or not the truth. */
+static uint64_t free_bytes(const igt__root *root) {
+  struct statfs kind;
+  struct statvfs st;
+
+  if (fstatfs(igt__root_fd(root), &kind) != 0 || (unsigned long)kind.f_type == BTRFS ||
+      (unsigned long)kind.f_type == ZFS)
+    return UINT64_MAX;
+  if (fstatvfs(igt__root_fd(root), &st) != 0 || st.f_blocks == 0)
+    return UINT64_MAX;
+  return (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_error *err) {
+  uint64_t waiting, available;
+  char need[24], have[24];
+
+  if (!surely && __atomic_load_n(&run->space_unasked, __ATOMIC_RELAXED) < ASK_AFTER)
+    return IGT_OK;
+  __atomic_store_n(&run->space_unasked, 0, __ATOMIC_RELAXED);
+  waiting = __atomic_load_n(&run->space_waiting, __ATOMIC_RELAXED);
+  if (waiting == 0 || !root || (available = free_bytes(root)) >= waiting)
+    return IGT_OK;
+  igt__format_bytes(waiting, need, sizeof need);
+  igt__format_bytes(available, have, sizeof have);
+  return igt__fail(err, IGT_E_NO_SPACE,
+                   "no space left: at least %s are to come, and '%s' has %s free; make room, then "
+                   "run the same command again",
+                   need, igt__root_path(root), have);
+}
+
+/* ---- the place of one file ---- */
+
+static bool is_unsupported(int os_error) {
+  return os_error == EOPNOTSUPP || os_error == ENOSYS || os_error == EINVAL || os_error == EPERM ||
+         os_error == ENODEV || os_error == ENOTTY;
+}
+
+/* Without the call files grow as they are written, some of them full of holes. */
+static int set_length(int fd, uint64_t size) {
+  struct stat st;
+
+  if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == size)
+    return 0;
+  return ftruncate(fd, (off_t)size) == 0 || is_unsupported(errno) ? 0 : errno;
+}
+
+static int allocate(igt__run *run, int fd, uint64_t size) {
+  int failed;
+
+  do
+    failed = fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
+  while (failed == EINTR && !igt__cancel_is_set(run->cancel));
+  return is_unsupported(failed) ? set_length(fd, size) : failed;
+}
+
+static igt_status no_space(const igt__root *root, uint64_t need, uint64_t available,
+                          igt_error *err) {
+  char want[24], have[24];
+
+  igt__format_bytes(need, want, sizeof want);
+  igt__format_bytes(available, have, sizeof have);
+  return igt__fail(err, IGT_E_NO_SPACE,
+                   "no space left: %s are to come, and '%s' has %s free; make room, then run the "
+                   "same command again",
+                   want, igt__root_path(root), have);
+}
+
+igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t size,
+                              igt_error *err) {
+  struct stat before;
+  uint64_t has, available;
+  int failed;
+
+  if (size == 0)
+    return IGT_OK;
+  if (fstat(fd, &before) != 0)
+    return igt__fail_errno(err, errno, "cannot look at the partial file");
+  has = (uint64_t)before.st_blocks * 512;
+  available = has < size ? free_bytes(root) : UINT64_MAX;
+  if (has < size && size - has > available)
+    return no_space(root, size - has, available, err);
+  failed = allocate(run, fd, size);
+  if (!failed)
+    return IGT_OK;
+  if (ftruncate(fd, before.st_size) != 0) /* ext4 keeps what it found before it found no more */
+    IGT__WARN(IGT_LOG_TRANSFER, "what was reserved of a file cannot be given back: %s",
+              strerror(errno));
+  if (failed == EINTR)
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+  return igt__fail_errno(err, failed, "there is no place for its %llu bytes",
+                         (unsigned long long)size);
+}
+
+void igt__space_punch(int fd, uint64_t at, uint64_t n) {
+  (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/name.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "transfer/engine/plan.h"
+
+#define NAME_OVERHEAD 32 /* of a small allocation */
+
+igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err) {
+  struct stat st;
+  bool found;
+  igt_status status = igt__root_look(root, path, &found, &st, err);
+
+  *is = status == IGT_OK && found && S_ISDIR(st.st_mode);
+  return status;
+}
+
+/* ---- clutter ---- */
+
+/* "._NAME" is macOS's second half of NAME on disks that cannot hold it (AppleDouble), one for each
+ * file; the others lie in folders that were merely looked at, or at the top of a disk. */
+static bool is_clutter_name(const char *name, size_t n) {
+  static const char *const names[] = {".DS_Store",
+                                      "__MACOSX",
+                                      ".AppleDouble",
+                                      ".LSOverride",
+                                      ".Spotlight-V100",
+                                      ".Trashes",
+                                      ".fseventsd",
+                                      ".TemporaryItems",
+                                      ".DocumentRevisions-V100",
+                                      ".apdisk",
+                                      ".VolumeIcon.icns",
+                                      "Icon\r",
+                                      "Thumbs.db",
+                                      "Thumbs.db:encryptable",
+                                      "ehthumbs.db",
+                                      "ehthumbs_vista.db",
+                                      "desktop.ini",
+                                      "$RECYCLE.BIN",
+                                      "System Volume Information"};
+
+  if (n > 2 && name[0] == '.' && name[1] == '_')
+    return true;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0)
+      return true; /* all of them are ASCII, and so is every letter that folds */
+  return false;
+}
+
+bool igt__is_clutter(const char *path) {
+  for (size_t n; *path; path += n + (path[n] == '/')) {
+    n = strcspn(path, "/");
+    if (is_clutter_name(path, n))
+      return true;
+  }
+  return false;
+}
+
+/* ---- folders ---- */
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void igt__folders_free(igt__folders *list) {
+  for (size_t i = 0; i < list->count; i++) {
+    igt__free(list->v[i]);
+    if (list->cloud)
+      igt__free(list->cloud[i]);
+  }
+  igt__free(list->v);
+  igt__free(list->cloud);
+  list->v = list->cloud = NULL;
+  list->count = 0;
+}
+
+/* The name is held twice, with a pointer each. */
+static bool add(igt__folders *list, igt__quota *held, size_t *cap, const char *name) {
+  if (!igt__quota_take(held, 2 * (strlen(name) + NAME_OVERHEAD)))
+    return false;
+  if (list->count == *cap) {
+    size_t more = *cap ? *cap * 2 : 64;
+    char **v = igt__realloc(list->v, more * sizeof *v);
+    if (!v)
+      return false;
+    list->v = v;
+    *cap = more;
+  }
+  if (!(list->v[list->count] = igt__strdup(name)))
+    return false;
+  list->count++;
+  return true;
+}
+
+static igt_status name_folders(igt__folders *list, igt_error *err) {
+  list->cloud = igt__calloc(list->count + 1, sizeof *list->cloud);
+  for (size_t i = 0; list->cloud && i < list->count; i++)
+    if (!(list->cloud[i] = igt__name_from_local(list->v[i])))
+      return igt__fail_memory(err);
+  return list->cloud ? IGT_OK : igt__fail_memory(err);
+}
+
+/* One entry of a folder: into the list, or to stray. */
+static igt_status take_entry(igt__root *root, const char *full, const char *name,
+                             igt__stray_fn stray, void *payload, bool *is_folder) {
+  igt_error err = IGT_ERROR_INIT;
+  struct stat st;
+  bool found;
+  igt_status status;
+
+  *is_folder = false;
+  if (igt__is_clutter(name)) {
+    stray(payload, full, NULL, NULL);
+    return IGT_OK;
+  }
+  status = igt__root_look(root, full, &found, &st, &err);
+  if (status == IGT_E_NO_MEMORY)
+    return status;
+  if (status == IGT_OK && !found)
+    return IGT_OK; /* it went away meanwhile */
+  if (status == IGT_OK && S_ISDIR(st.st_mode) && !igt__utf8_valid(name, strlen(name)))
+    status =
+        igt__fail(&err, IGT_E_UNSAFE_NAME,
+                  "the folder's name is not valid UTF-8, as names in the cloud are; rename it");
+  if (status != IGT_OK)
+    stray(payload, full, NULL, &err);
+  else if (S_ISDIR(st.st_mode))
+    *is_folder = true;
+  else
+    stray(payload, full, S_ISLNK(st.st_mode) ? IGT__LINK_LEFT_OUT : NULL, NULL);
+  return IGT_OK;
+}
+
+static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__stray_fn stray,
+                              void *payload, igt__folders *out, igt_error *err) {
+  const struct dirent *e;
+  size_t cap = 0;
+  igt_status status = IGT_OK;
+  igt__quota held;
+
+  igt__quota_init(&held, IGT__MAX_LIST_MEMORY, NULL);
+  while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
+    bool is_folder = false;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+      continue;
+    char *full = igt__path_join(path, e->d_name);
+    if (!full || take_entry(root, full, e->d_name, stray, payload, &is_folder) != IGT_OK)
+      status = igt__fail_memory(err);
+    else if (is_folder && !add(out, &held, &cap, e->d_name))
+      status = igt__held_fail(&held, "folders", path, err);
+    igt__free(full);
+  }
+  if (status == IGT_OK && errno)
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  return status;
+}
+
+igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
+                           igt__folders *out, igt_error *err) {
+  int fd;
+  igt_status status = igt__root_open_folder(root, path, &fd, err);
+  DIR *dir = status == IGT_OK ? fdopendir(fd) : NULL;
+
+  memset(out, 0, sizeof *out);
+  if (status != IGT_OK)
+    return status;
+  if (!dir) {
+    close(fd);
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  }
+  status = read_folder(root, path, dir, stray, payload, out, err);
+  closedir(dir);
+  if (out->count)
+    qsort(out->v, out->count, sizeof *out->v, by_name);
+  if (status == IGT_OK)
+    status = name_folders(out, err);
+  if (status != IGT_OK)
+    igt__folders_free(out);
+  return status;
+}
+
+/* One that cannot be looked at says nothing; without memory nothing is guessed. */
+static bool has_sidecar(igt__root *root, const char *folder) {
+  char *path = igt__path_join(folder, IGT__SIDECAR);
+  struct stat st;
+  bool found = false;
+  bool has = path && igt__root_look(root, path, &found, &st, NULL) == IGT_OK && found;
+
+  igt__free(path);
+  return has;
+}
+
+size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list) {
+  size_t n = 0;
+
+  for (size_t i = 0; i < list->count; i++) {
+    char *folder = igt__path_join(path, list->v[i]);
+    n += !folder || !has_sidecar(root, folder);
+    igt__free(folder);
+  }
+  return n;
+}
+
+const char *igt__skip_mark(const char *text, size_t *n) {
+  bool has = *n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+
+  *n -= has ? 3 : 0;
+  return text + (has ? 3 : 0);
+}
+
+static igt_status parse_sidecar(igt__root *root, const char *path, igt__json **doc,
+                                igt_error *err) {
+  char *text;
+  size_t n;
+  igt_status status = igt__root_read_file(root, path, IGT__MAX_STUDY_JSON, &text, &n, err);
+
+  if (status != IGT_OK)
+    return status;
+  const char *json = igt__skip_mark(text, &n);
+  status = igt__json_parse_small(json, n, IGT__MAX_STUDY_VALUES, path, doc, err);
+  if (status == IGT_OK && igt__json_typeof(*doc) != IGT__JSON_OBJECT)
+    status =
+        igt__fail(err, IGT_E_TYPE, "%s is not the description of a study (a JSON object)", path);
+  igt__free(text);
+  return status;
+}
+
+igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **doc, igt_error *err) {
+  char *path = igt__path_join(folder, IGT__SIDECAR);
+  struct stat st;
+  bool found = false;
+  igt_status status = path ? igt__root_look(root, path, &found, &st, err) : igt__fail_memory(err);
+
+  *doc = NULL;
+  if (status == IGT_OK && found)
+    status = parse_sidecar(root, path, doc, err);
+  igt__free(path);
+  return status;
+}
+
+igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
+                               igt_error *err) {
+  char *files = igt__path_join(folder, "files"), *dicom = igt__path_join(folder, "dicom");
+  bool has_files = false, has_dicom = false;
+  igt_status status = files && dicom ? IGT_OK : igt__fail_memory(err);
+
+  *out = NULL;
+  if (status == IGT_OK)
+    status = igt__folder_look(root, files, &has_files, err);
+  if (status == IGT_OK)
+    status = igt__folder_look(root, dicom, &has_dicom, err);
+  *whole = !has_files && !has_dicom;
+  if (status == IGT_OK && !(*out = igt__strdup(*whole ? folder : files)))
+    status = igt__fail_memory(err);
+  igt__free(files);
+  igt__free(dicom);
+  return status;
+}
+
+igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
+                           igt_error *err) {
+  char *name = igt__path_from_local(path), *twin;
+  struct stat st;
+  bool found;
+  igt_status status =
+      name ? igt__path_check_cloud(name, strlen(name), "the file", err) : igt__fail_memory(err);
+
+  if (status == IGT_OK && strcmp(name, path) != 0) {
+    twin = igt__path_join(folder, name);
+    if (!twin)
+      status = igt__fail_memory(err);
+    else if ((status = igt__root_look(root, twin, &found, &st, err)) == IGT_OK && found)
+      status = igt__fail(err, IGT_E_COLLISION,
+                         "in the cloud it would have the name of another file that is here");
+    igt__free(twin);
+  }
+  if (status != IGT_OK) {
+    igt__free(name);
+    name = NULL;
+  }
+  *out = name;
+  return status;
+}

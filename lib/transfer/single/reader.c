@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/* A remote file as a seekable reader: two windows on the object, one that is read from and one
+ * that is fetched ahead of it. */
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/client.h"
+#include "base/mem.h"
+#include "cloud/credentials.h"
+#include "cloud/node.h"
+#include "igtcloud/file.h"
+#include "transfer/download/check.h"
+#include "transfer/engine/pool.h"
+
+/* A DICOM header with its private groups fits; a request for it costs as much as one for a byte. */
+#define FIRST_BYTES ((size_t)64 * 1024)
+/* At 100 ms round trip time 8 MiB at a time, two under way, keep 1 Gbit/s busy. */
+#define MOST_BYTES ((size_t)8 * 1024 * 1024)
+
+typedef struct window {
+  igt_file_reader *reader;
+  igt__s3_request req;
+  bool used; /* req is initialised, and data holds or awaits [first, first + size) */
+  uint64_t first;
+  size_t size, len; /* asked for, received */
+  char *data;
+  atomic_bool abandoned; /* nobody wants it any more */
+  /* guarded by reader->lock until done */
+  bool done;
+  igt_status status;
+  igt_error err;
+} window;
+
+struct igt_file_reader {
+  igt_client *client;
+  igt__s3 *s3;
+  igt__pool *pool; /* asks for credentials */
+  igt__s3_provider *provider;
+  char *prefix, *key, *name;
+  size_t first_bytes, most_bytes, next_bytes;
+  window windows[2], *now, *ahead;
+  uint64_t position, size;
+  uint64_t listed; /* its size in the cloud's list; 0: none */
+  bool opened;     /* size and etag are known */
+  char etag[80];
+  atomic_ullong fetched;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+
+  /* The check of what is read in order: whole windows, from the first. */
+  igt__check_facts facts;
+  char checksum_alg[16], checksum[64], sse[32];
+  igt__check check;
+  bool checking, out_of_order, settled;
+  uint64_t checked; /* bytes */
+
+  igt_error pending; /* what ended a read that had brought something: the next one's */
+};
+
+/* ---- windows ---- */
+
+static igt_status on_headers(igt__s3_request *req, igt_error *err) {
+  window *w = req->payload;
+
+  w->len = 0;
+  if (!w->reader->opened)
+    return IGT_OK;
+  /* A store or cache that ignores If-Match would mix two objects of one size. */
+  if ((req->size_known && req->object_size != w->reader->size) ||
+      strcmp(req->etag, w->reader->etag) != 0)
+    return igt__fail(err, IGT_E_PRECONDITION, "it was replaced while it was read");
+  return IGT_OK;
+}
+
+static igt_status on_data(igt__s3_request *req, const char *data, size_t n, igt_error *err) {
+  window *w = req->payload;
+
+  atomic_fetch_add(&w->reader->fetched, n);
+  if (atomic_load(&w->abandoned))
+    return igt__fail(err, IGT_E_CANCELLED, "no longer wanted");
+  if (n > w->size - w->len)
+    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than were asked for");
+  memcpy(w->data + w->len, data, n);
+  w->len += n;
+  return IGT_OK;
+}
+
+static igt_status on_restart(igt__s3_request *req, igt_error *err) {
+  window *w = req->payload;
+
+  (void)err;
+  w->len = 0;
+  return IGT_OK;
+}
+
+static void on_done(igt__s3_request *req, igt_status status, const igt_error *err) {
+  window *w = req->payload;
+  igt_file_reader *reader = w->reader;
+
+  pthread_mutex_lock(&reader->lock);
+  w->done = true;
+  w->status = status;
+  if (status != IGT_OK)
+    w->err = *err;
+  pthread_cond_broadcast(&reader->changed);
+  pthread_mutex_unlock(&reader->lock);
+}
+
+/* Waits until nothing of it is under way. */
+static void wait_for(window *w) {
+  igt_file_reader *reader = w->reader;
+
+  pthread_mutex_lock(&reader->lock);
+  while (w->used && !w->done)
+    pthread_cond_wait(&reader->changed, &reader->lock);
+  pthread_mutex_unlock(&reader->lock);
+}
+
+static void drop(window *w) {
+  if (!w->used)
+    return;
+  atomic_store(&w->abandoned, true);
+  wait_for(w);
+  igt__s3_request_finish(&w->req);
+  igt__free(w->data);
+  w->data = NULL;
+  w->used = false;
+}
+
+static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) {
+  igt_file_reader *reader = w->reader;
+
+  drop(w);
+  if (reader->opened && size > reader->size - first)
+    size = (size_t)(reader->size - first);
+  w->data = igt__malloc(size);
+  if (!w->data || igt__s3_request_init(&w->req, IGT__S3_GET, err) != IGT_OK) {
+    igt__free(w->data);
+    w->data = NULL;
+    return igt__fail_memory(err);
+  }
+  w->used = true;
+  w->done = false;
+  w->first = first;
+  w->size = size;
+  w->len = 0;
+  atomic_store(&w->abandoned, false);
+  w->req.provider = reader->provider;
+  w->req.key = reader->key;
+  w->req.cancel = igt__client_cancel(reader->client);
+  w->req.ranged = true;
+  w->req.first = first;
+  w->req.last = first + size - 1;
+  w->req.if_match = *reader->etag ? reader->etag : NULL;
+  w->req.continues = true;
+  w->req.payload = w;
+  w->req.on_headers = on_headers;
+  w->req.on_data = on_data;
+  w->req.on_restart = on_restart;
+  w->req.on_done = on_done;
+  igt__s3_submit(reader->s3, 0, &w->req);
+  return IGT_OK;
+}
+
+static bool covers(const window *w, uint64_t position) {
+  return w->used && position >= w->first && position - w->first < w->size;
+}
+
+/* The window's bytes are there, or it is dropped and the reason told. */
+static igt_status settle(window *w, igt_error *err) {
+  const char *name = w->reader->name;
+  igt_status status;
+
+  wait_for(w);
+  status = w->status;
+  if (status == IGT_OK && w->reader->opened && w->len != w->size)
+    status = igt__fail(&w->err, IGT_E_NETWORK, "the answer is shorter than its range");
+  if (status == IGT_OK)
+    return IGT_OK;
+  if (status == IGT_E_PRECONDITION)
+    status = igt__fail(&w->err, IGT_E_GONE, "it was replaced while it was read: open it anew");
+  if (err) {
+    *err = w->err;
+    igt__error_prefix(err, "'%s'", name);
+  }
+  drop(w);
+  return status;
+}
+
+/* ---- checking ---- */
+
+/* How large the parts are that the store's digest was made of; 0: not known. */
+static uint64_t part_length(igt_file_reader *reader, unsigned part) {
+  igt__s3_request req;
+  uint64_t length = 0;
+
+  if (igt__s3_request_init(&req, IGT__S3_HEAD, NULL) != IGT_OK)
+    return 0;
+  req.provider = reader->provider;
+  req.key = reader->key;
+  req.cancel = igt__client_cancel(reader->client);
+  req.part_number = part;
+  if (igt__s3_perform(reader->s3, &req, NULL) == IGT_OK && req.content_length > 0 &&
+      strcmp(req.etag, reader->etag) == 0)
+    length = (uint64_t)req.content_length;
+  igt__s3_request_finish(&req);
+  return length;
+}
+
+static uint64_t part_size(igt_file_reader *reader) {
+  unsigned parts = reader->check.parts;
+  uint64_t size = parts == 1 ? reader->size : part_length(reader, 1);
+
+  return size && (reader->size + size - 1) / size == parts ? size : 0;
+}
+
+static igt_status begin_check(igt_file_reader *reader, igt_error *err) {
+  igt_status status = igt__check_init(&reader->check, &reader->facts, err);
+
+  reader->checking = true;
+  if (status == IGT_OK && igt__check_needs_part_size(&reader->check))
+    status = igt__check_set_part_size(&reader->check, part_size(reader), err);
+  return status;
+}
+
+/* The window was read to its end, in order. */
+static igt_status check_window(igt_file_reader *reader, const window *w, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (reader->out_of_order || w->first != reader->checked)
+    return IGT_OK;
+  if (!reader->checking)
+    status = begin_check(reader, err);
+  if (status == IGT_OK)
+    igt__check_update(&reader->check, w->data, w->len);
+  reader->checked += w->len;
+  return status;
+}
+
+/* Parts of other sizes than the first make a digest that says nothing against the content. */
+static bool parts_differ(igt_file_reader *reader) {
+  for (unsigned i = 2; reader->check.by_parts && i < reader->check.parts; i++)
+    if (part_length(reader, i) != reader->check.part_size)
+      return true;
+  return false;
+}
+
+static igt_status finish_check(igt_file_reader *reader, igt_error *err) {
+  char digest[128];
+  igt_status status;
+
+  if (reader->settled || reader->out_of_order || reader->checked != reader->size)
+    return IGT_OK;
+  if (!reader->checking && begin_check(reader, err) != IGT_OK) /* an empty file */
+    return IGT_E_NO_MEMORY;
+  status = igt__check_final(&reader->check, digest, sizeof digest, err);
+  reader->settled = true;
+  if (status == IGT_E_CHECKSUM && parts_differ(reader)) {
+    reader->check.verified = "";
+    igt__error_clear(err);
+    return IGT_OK;
+  }
+  if (status == IGT_E_CHECKSUM)
+    igt__fail(err, status, "'%s': what was read is not what the store has (%s differs)",
+              reader->name, reader->check.verified);
+  if (status != IGT_OK)
+    reader->check.verified = "";
+  return status;
+}
+
+/* ---- reading ---- */
+
+/* What comes behind this window is asked for before it is needed, and twice as much. */
+static void read_ahead(igt_file_reader *reader) {
+  uint64_t end = reader->now->first + reader->now->size;
+
+  if (end >= reader->size || covers(reader->ahead, end))
+    return;
+  reader->next_bytes =
+      reader->next_bytes >= reader->most_bytes / 2 ? reader->most_bytes : reader->next_bytes * 2;
+  (void)begin(reader->ahead, end, reader->next_bytes, NULL); /* else it is asked for later */
+}
+
+/* Brings the position into the present window. */
+static igt_status advance(igt_file_reader *reader, igt_error *err) {
+  window *old = reader->now;
+
+  if (covers(reader->ahead, reader->position)) {
+    reader->now = reader->ahead;
+    reader->ahead = old;
+    drop(old);
+  } else if (!covers(old, reader->position)) {
+    igt_status status;
+    drop(reader->ahead);
+    reader->next_bytes = reader->first_bytes;
+    status = begin(old, reader->position, reader->next_bytes, err);
+    if (status != IGT_OK)
+      return status;
+  }
+  return settle(reader->now, err);
+}
+
+static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, size_t *n, igt_error *err) {
+  igt_status status = advance(reader, err);
+  size_t at, have;
+
+  if (status != IGT_OK)
+    return status;
+  at = (size_t)(reader->position - reader->now->first);
+  have = reader->now->len - at;
+  *n = have < cap ? have : cap;
+  memcpy(data, reader->now->data + at, *n);
+  reader->position += *n;
+  if (*n == have && (status = check_window(reader, reader->now, err)) != IGT_OK)
+    reader->out_of_order = true; /* and nothing is claimed in the end */
+  /* Who has read half of it will want more; a header alone costs one request. */
+  if (at + *n >= reader->now->len / 2)
+    read_ahead(reader);
+  return status;
+}
+
+static igt_status take_pending(igt_file_reader *reader, igt_error *err) {
+  igt_status status = reader->pending.status;
+
+  if (err)
+    *err = reader->pending;
+  igt__error_clear(&reader->pending);
+  return status;
+}
+
+igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap, size_t *n, igt_error *err) {
+  igt_status status = IGT_OK;
+  size_t done = 0;
+
+  igt__error_clear(err);
+  *n = 0;
+  if (!reader || (!data && cap))
+    return igt__fail(err, IGT_E_INVALID, "there is no reader, or no room to read into");
+  if (reader->pending.status != IGT_OK)
+    return take_pending(reader, err);
+  while (status == IGT_OK && done < cap && reader->position < reader->size) {
+    size_t got = 0;
+    status = read_some(reader, (char *)data + done, cap - done, &got, &reader->pending);
+    done += got;
+  }
+  reader->pending.status = status;
+  *n = done;
+  if (done > 0)
+    return IGT_OK;
+  if (status != IGT_OK)
+    return take_pending(reader, err);
+  return cap > 0 ? finish_check(reader, err) : IGT_OK;
+}
+
+void igt_file_seek(igt_file_reader *reader, uint64_t position) {
+  if (!reader || position == reader->position)
+    return;
+  reader->position = position;
+  reader->out_of_order = true;
+  igt__error_clear(&reader->pending);
+}
+
+uint64_t igt_file_tell(const igt_file_reader *reader) {
+  return reader ? reader->position : 0;
+}
+
+uint64_t igt_file_size(const igt_file_reader *reader) {
+  return reader ? reader->size : 0;
+}
+
+uint64_t igt_file_fetched(const igt_file_reader *reader) {
+  return reader ? atomic_load(&reader->fetched) : 0;
+}
+
+const char *igt_file_verified(const igt_file_reader *reader) {
+  return reader && reader->settled && !reader->out_of_order ? reader->check.verified : "";
+}
+
+/* ---- opening ---- */
+
+static igt_status fetch_credentials(void *payload, igt__s3_credentials **out, igt_error *err) {
+  const igt_file_reader *reader = payload;
+
+  return igt__cloud_credentials(reader->client, "GET", reader->prefix, out, err);
+}
+
+static void defer(void *payload, void (*task)(void *arg), void *arg) {
+  igt__pool_add(payload, task, arg);
+}
+
+static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error *err) {
+  igt__s3_provider_options options = {fetch_credentials, reader, defer, NULL, NULL};
+
+  const igt_file *model = (const igt_file *)file->model;
+
+  if (model && model->file_size.is == IGT_SET && model->file_size.v > 0)
+    reader->listed = (uint64_t)model->file_size.v;
+  reader->prefix = igt__node_prefix(file->parent, file->kind);
+  reader->key = igt__strdup(file->id);
+  reader->name = igt__strdup(file->name);
+  reader->pool = options.defer_payload = igt__pool_new(1);
+  if (!reader->prefix || !reader->key || !reader->name || !reader->pool)
+    return igt__fail_memory(err);
+  reader->provider = igt__s3_provider_new(&options);
+  if (!reader->provider)
+    return igt__fail_memory(err);
+  return igt__s3_new(igt__client_http(reader->client), &reader->s3, err);
+}
+
+/* What the first answer tells of the object. */
+static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
+  reader->size = req->object_size;
+  (void)snprintf(reader->etag, sizeof reader->etag, "%s", req->etag);
+  /* A part's checksum is none of the whole. */
+  if (req->http_status == 200 || reader->now->len == reader->size) {
+    (void)snprintf(reader->checksum_alg, sizeof reader->checksum_alg, "%s", req->checksum_alg);
+    (void)snprintf(reader->checksum, sizeof reader->checksum, "%s", req->checksum);
+  }
+  (void)snprintf(reader->sse, sizeof reader->sse, "%s", req->sse);
+  reader->now->size = reader->now->len;
+  reader->opened = true;
+}
+
+/* A body whose length was not stated may have ended early: its digest has to tell, or the list. */
+static igt_status check_whole(igt_file_reader *reader, igt_error *err) {
+  igt_status status = begin_check(reader, err);
+
+  if (status != IGT_OK || reader->check.known || reader->size == reader->listed)
+    return status;
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "'%s': %llu bytes arrived of the %llu that are listed; the store states no "
+                   "size, and has no checksum to compare them with",
+                   reader->name, (unsigned long long)reader->size,
+                   (unsigned long long)reader->listed);
+}
+
+static igt_status look(igt_file_reader *reader, igt_error *err) {
+  igt_status status = begin(reader->now, 0, reader->first_bytes, err);
+
+  if (status == IGT_OK)
+    status = settle(reader->now, err);
+  if (status == IGT_OK) {
+    take_facts(reader, &reader->now->req);
+    if (!reader->now->req.size_known)
+      status = check_whole(reader, err);
+  } else if (status == IGT_E_RANGE && reader->listed == 0) {
+    /* Nothing has no first byte: RFC 9110 section 15.5.17. */
+    igt__error_clear(err);
+    reader->opened = true;
+    status = IGT_OK;
+  }
+  return status;
+}
+
+static igt_file_reader *reader_new(igt_client *client, const igt_file_open_options *options) {
+  igt_file_reader *reader = igt__calloc(1, sizeof *reader);
+
+  if (!reader)
+    return NULL;
+  reader->client = client;
+  reader->pending = (igt_error)IGT_ERROR_INIT;
+  reader->now = &reader->windows[0];
+  reader->ahead = &reader->windows[1];
+  reader->now->reader = reader->ahead->reader = reader;
+  reader->facts =
+      (igt__check_facts){reader->etag, reader->checksum_alg, reader->checksum, reader->sse};
+  reader->first_bytes = options && options->first_bytes ? options->first_bytes : FIRST_BYTES;
+  reader->most_bytes = options && options->most_bytes ? options->most_bytes : MOST_BYTES;
+  if (reader->most_bytes < reader->first_bytes)
+    reader->most_bytes = reader->first_bytes;
+  reader->next_bytes = reader->first_bytes;
+  (void)pthread_mutex_init(&reader->lock, NULL);
+  (void)pthread_cond_init(&reader->changed, NULL);
+  return reader;
+}
+
+igt_status igt_file_open(igt_node *file, const igt_file_open_options *options, igt_file_reader **out,
+                         igt_error *err) {
+  igt_file_reader *reader;
+  igt_status status;
+
+  igt__error_clear(err);
+  *out = NULL;
+  if (!file || !file->parent || file->kind < IGT_NODE_FILE)
+    return igt__fail(err, IGT_E_INVALID, "only a file can be opened");
+  reader = reader_new(file->client, options);
+  if (!reader)
+    return igt__fail_memory(err);
+  status = make(reader, file, err);
+  if (status == IGT_OK)
+    status = look(reader, err);
+  if (status != IGT_OK) {
+    igt_file_close(reader);
+    return status;
+  }
+  *out = reader;
+  return IGT_OK;
+}
+
+void igt_file_close(igt_file_reader *reader) {
+  if (!reader)
+    return;
+  drop(reader->now);
+  drop(reader->ahead);
+  igt__pool_free(reader->pool); /* a renewal that was begun early ends first */
+  igt__s3_provider_unref(reader->provider);
+  igt__s3_free(reader->s3);
+  if (reader->checking)
+    igt__check_finish(&reader->check);
+  (void)pthread_cond_destroy(&reader->changed);
+  (void)pthread_mutex_destroy(&reader->lock);
+  igt__free(reader->prefix);
+  igt__free(reader->key);
+  igt__free(reader->name);
+  igt__free(reader);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* One file up or down: a run of the transfers' engine with a single file in it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "cloud/node.h"
+#include "igtcloud/file.h"
+#include "transfer/download/durable.h"
+#include "transfer/download/fetch.h"
+#include "transfer/upload/send.h"
+
+typedef struct single {
+  igt__run run;
+  igt_callbacks callbacks; /* ours, around the caller's */
+  const igt_callbacks *outer;
+  igt_error error; /* the file's own, which says more than the sum */
+  igt__group *group;
+  igt__s3_provider *provider;
+  igt__root *root; /* of a download; borrowed */
+} single;
+
+/* ---- the run ---- */
+
+static void on_item(void *payload, const igt_transfer_item *item) {
+  single *s = payload;
+
+  if (item->kind != IGT_ITEM_FILE)
+    return;
+  if (item->result == IGT_RESULT_FAILED && item->error)
+    s->error = *item->error;
+  if (s->outer && s->outer->on_item)
+    s->outer->on_item(s->outer->payload, item);
+}
+
+static void on_progress(void *payload, const igt_progress *progress) {
+  const single *s = payload;
+
+  s->outer->on_progress(s->outer->payload, progress);
+}
+
+static void on_message(void *payload, igt_status status, const char *text) {
+  const single *s = payload;
+
+  s->outer->on_message(s->outer->payload, status, text);
+}
+
+static igt_status begin(single *s, igt_client *client, const igt_file_options *options,
+                        const igt_callbacks *callbacks, igt_error *err) {
+  igt_transfer_options transfer = {0};
+
+  memset(s, 0, sizeof *s);
+  s->outer = callbacks;
+  s->callbacks.on_item = on_item;
+  s->callbacks.on_progress = callbacks && callbacks->on_progress ? on_progress : NULL;
+  s->callbacks.on_message = callbacks && callbacks->on_message ? on_message : NULL;
+  s->callbacks.payload = s;
+  s->callbacks.progress_ms = callbacks ? callbacks->progress_ms : 0;
+  s->error = (igt_error)IGT_ERROR_INIT;
+  transfer.journal = options->journal;
+  transfer.no_journal = options->no_journal;
+  return igt__run_init(&s->run, client, &transfer, &s->callbacks, err);
+}
+
+static const char *project_of(const igt_node *node) {
+  while (node->kind != IGT_NODE_PROJECT && node->parent)
+    node = node->parent;
+  return node->kind == IGT_NODE_PROJECT ? node->name : NULL;
+}
+
+/* The study, institute or project that the file is in, for the journal and the callbacks. */
+static igt_status open_group(single *s, const igt_node *in, const char *action, const char *prefix,
+                             igt_error *err) {
+  bool study = in->kind == IGT_NODE_STUDY;
+  const igt_node *institute = study ? in->parent : in->kind == IGT_NODE_INSTITUTE ? in : NULL;
+
+  const char *what = study ? in->name : institute ? "DICOM import" : "";
+
+  s->run.project = project_of(in);
+  s->provider = igt__run_provider(&s->run, action, prefix);
+  s->group =
+      s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
+                                 institute ? institute->id : "", what, study ? in->id : "", prefix)
+               : NULL;
+  return s->group ? IGT_OK : igt__fail_memory(err);
+}
+
+/* Waits for the file that was added; its own error is the call's. */
+static igt_status wait(single *s, igt_status status, igt_error *err) {
+  igt_error mine = IGT_ERROR_INIT;
+  igt_summary summary;
+
+  if (s->group)
+    igt__group_close(s->group);
+  if (s->group && status == IGT_OK) {
+    status = igt__run_wait(&s->run, &summary, &mine);
+    /* The journal remembers it: a later download into this folder will count it as there. */
+    if (status == IGT_OK && s->root)
+      status = igt__durable_sync(&s->run, s->root, &mine);
+    if (status == IGT_E_SOME_FAILED && s->error.status != IGT_OK) {
+      mine = s->error;
+      status = mine.status;
+    }
+    if (status != IGT_OK && err)
+      *err = mine;
+  }
+  igt__s3_provider_unref(s->provider);
+  igt__run_finish(&s->run);
+  return status;
+}
+
+/* ---- down ---- */
+
+static igt_status fetch(single *s, const igt_node *file, igt__root *root, const char *name,
+                        bool keep_date, igt_error *err) {
+  const igt_file *model = (const igt_file *)file->model;
+  igt__fetch_file fetch = {.group = s->group,
+                           .provider = s->provider,
+                           .root = root,
+                           .key = file->id,
+                           .path = name,
+                           .item_path = file->name,
+                           .keep_date = keep_date};
+
+  s->root = root;
+  if (model->file_size.is == IGT_SET && model->file_size.v > 0)
+    fetch.size = (uint64_t)model->file_size.v;
+  return igt__fetch_add(&fetch, err);
+}
+
+static igt_status download(igt_node *file, igt__root *root, const char *name,
+                           const igt_file_options *options, const igt_callbacks *callbacks,
+                           igt_error *err) {
+  char *prefix = igt__node_prefix(file->parent, file->kind);
+  single s;
+  igt_status status = prefix ? IGT_OK : igt__fail_memory(err);
+
+  if (status != IGT_OK)
+    return status;
+  status = begin(&s, file->client, options, callbacks, err);
+  if (status == IGT_OK)
+    status = open_group(&s, file->parent, "GET", prefix, err);
+  if (status == IGT_OK)
+    status = fetch(&s, file, root, name, options->keep_date, err);
+  status = wait(&s, status, err);
+  igt__free(prefix);
+  return status;
+}
+
+/* To a path of the program's own choice. */
+static igt_status download_to(igt_node *file, const char *path, const igt_file_options *options,
+                              const igt_callbacks *callbacks, igt_error *err) {
+  igt__root *root = NULL;
+  const char *name = igt__path_base(path);
+  igt_status status = igt__name_check(name, "the local name", err);
+  char *folder;
+
+  if (status != IGT_OK)
+    return status;
+  folder = name == path ? igt__strdup(".") : igt__strndup(path, (size_t)(name - path));
+  if (!folder)
+    return igt__fail_memory(err);
+  status = igt__root_open(folder, false, &root, err);
+  if (status == IGT_OK)
+    status = download(file, root, name, options, callbacks, err);
+  igt__root_close(root);
+  igt__free(folder);
+  return status;
+}
+
+/* To a path that may be the server's. */
+static igt_status download_below(igt_node *file, const char *path, const igt_file_options *options,
+                                 const igt_callbacks *callbacks, igt_error *err) {
+  igt__root *root = NULL;
+  igt_status status = igt__path_check(path, strlen(path), "the file's name", err);
+
+  if (status == IGT_OK)
+    status = igt__root_open(options->below, true, &root, err);
+  if (status == IGT_OK)
+    status = download(file, root, path, options, callbacks, err);
+  igt__root_close(root);
+  return status;
+}
+
+igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
+                             const igt_callbacks *callbacks, igt_error *err) {
+  static const igt_file_options defaults = IGT_FILE_OPTIONS_INIT;
+
+  igt__error_clear(err);
+  if (!options)
+    options = &defaults;
+  if (!file || !file->parent || file->kind < IGT_NODE_FILE)
+    return igt__fail(err, IGT_E_INVALID, "only a file can be downloaded");
+  if (!path && options->below)
+    path = file->name;
+  if (!path || !*path)
+    return igt__fail(err, IGT_E_INVALID, "there is no path to download to");
+  return options->below ? download_below(file, path, options, callbacks, err)
+                        : download_to(file, path, options, callbacks, err);
+}
+
+/* ---- up ---- */
+
+/* What goes up, as a file that is open: bytes in memory become one that has no name. */
+typedef struct content {
+  igt__local local;
+  char path[64];
+  int fd;
+} content;
+
+static igt_status write_bytes(int fd, const char *data, size_t n, igt_error *err) {
+  while (n > 0) {
+    ssize_t done = write(fd, data, n);
+    if (done < 0 && errno != EINTR)
+      return igt__fail_errno(err, errno, "no room for the content");
+    data += done > 0 ? done : 0;
+    n -= done > 0 ? (size_t)done : 0;
+  }
+  return IGT_OK;
+}
+
+static igt_status take_bytes(content *c, const igt_file_source *source, igt_error *err) {
+  igt_status status;
+
+  c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
+  if (c->fd < 0)
+    return igt__fail_errno(err, errno, "no room for the content");
+  status = write_bytes(c->fd, source->data, source->size, err);
+  (void)snprintf(c->path, sizeof c->path, "/proc/self/fd/%d", c->fd);
+  c->local.path = c->path;
+  c->local.follow_links = true;
+  return status;
+}
+
+static igt_status take_content(content *c, const igt_file_source *source, bool follow_links,
+                               igt_error *err) {
+  struct stat st;
+  igt_status status = IGT_OK;
+
+  memset(c, 0, sizeof *c);
+  c->fd = -1;
+  c->local.path = source->path;
+  c->local.follow_links = follow_links;
+  if (!source->path)
+    status = take_bytes(c, source, err);
+  if (status != IGT_OK)
+    return status;
+  if ((c->local.follow_links ? stat : lstat)(c->local.path, &st) != 0)
+    return igt__fail_errno(err, errno, "cannot read '%s'", c->local.path);
+  if (S_ISLNK(st.st_mode))
+    return igt__fail(err, IGT_E_INVALID, "'%s' is a link; say that links are to be followed",
+                     c->local.path);
+  if (!S_ISREG(st.st_mode))
+    return igt__fail(err, IGT_E_INVALID, "'%s' is not a plain file", c->local.path);
+  igt__local_take(&c->local, &st);
+  return IGT_OK;
+}
+
+/* Registers the key, unless the cloud has it: a second registration is a second file. */
+static igt_status register_file(igt_node *in, const char *key, uint64_t size, igt_error *err) {
+  const igt_file *list[1];
+  igt_file body = {0};
+  igt_model *old = NULL;
+  igt_status status = igt__child_by_id(in, IGT_NODE_FILE, key, &old, err);
+
+  igt_model_free(old);
+  if (status != IGT_E_NOT_FOUND)
+    return status;
+  body.key = (igt_string_field){IGT_SET, key};
+  body.file_size = (igt_integer_field){IGT_SET, (int64_t)size};
+  list[0] = &body;
+  if (in->kind == IGT_NODE_PROJECT)
+    return igt_post_project_files(in->client, in->id, NULL, list, 1, NULL, err);
+  return igt_post_study_files(in->client, in->parent->id, in->id, NULL, list, 1, NULL, err);
+}
+
+static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *name,
+                       const char *key, const igt__local *local, igt_error *err) {
+  igt__send_file file = {.group = s->group,
+                         .provider = s->provider,
+                         .local = *local,
+                         .key = key,
+                         .prefix_len = strlen(key) - strlen(name),
+                         .item_path = name,
+                         .complete = in->kind == IGT_NODE_STUDY && kind == IGT_NODE_FILE};
+  igt_status status = IGT_OK;
+
+  if (kind == IGT_NODE_FILE)
+    status = register_file(in, key, local->size, err);
+  return status == IGT_OK ? igt__send_add(&file, err) : status;
+}
+
+static igt_status start_import(const igt_node *institute, const char *prefix, igt_error *err) {
+  igt_update_database_request body = {0};
+  igt_status status;
+
+  body.uploaded_path = (igt_string_field){IGT_SET, prefix};
+  body.hospital_id = (igt_string_field){IGT_SET, institute->id};
+  body.is_prefix = (igt_boolean_field){IGT_SET, true};
+  status = igt_post_update_database(institute->client, &body, err);
+  if (status != IGT_OK)
+    igt__error_prefix(err, "the file is there, but the import was not started");
+  return status;
+}
+
+/* Below which keys it goes: every import has a folder of its own. */
+static char *choose_prefix(const igt_node *in, igt_node_kind kind) {
+  const char *own;
+  char uuid[37], *prefix;
+  size_t n;
+
+  if (in->kind != IGT_NODE_INSTITUTE)
+    return igt__node_prefix(in, kind);
+  own = igt__text_of(&((const igt_institute *)in->model)->s3_prefix);
+  n = strlen(own) + sizeof uuid + 16;
+  if (!igt__uuid(uuid) || !(prefix = igt__malloc(n)))
+    return NULL;
+  (void)snprintf(prefix, n, "%sImport/%s/", own, uuid);
+  return prefix;
+}
+
+static igt_status upload(igt_node *in, igt_node_kind kind, const char *name, const content *c,
+                         const igt_file_options *options, const igt_callbacks *callbacks,
+                         igt_node **out, igt_error *err) {
+  char *prefix = choose_prefix(in, kind);
+  char *key = prefix ? igt__malloc(strlen(prefix) + strlen(name) + 1) : NULL;
+  single s;
+  igt_status status = key ? IGT_OK : igt__fail_memory(err);
+
+  if (status == IGT_OK) {
+    (void)stpcpy(stpcpy(key, prefix), name);
+    status = begin(&s, in->client, options, callbacks, err);
+    if (status == IGT_OK)
+      status = open_group(&s, in, "PUT", prefix, err);
+    if (status == IGT_OK)
+      status = send(&s, in, kind, name, key, &c->local, err);
+    status = wait(&s, status, err);
+  }
+  if (status == IGT_OK && in->kind == IGT_NODE_INSTITUTE)
+    status = start_import(in, prefix, err);
+  else if (status == IGT_OK && out)
+    status = igt__child_renew(in, kind, key, out, err);
+  igt__free(key);
+  igt__free(prefix);
+  return status;
+}
+
+static bool takes_files(const igt_node *node, igt_node_kind kind) {
+  if (!node)
+    return false;
+  if (node->kind == IGT_NODE_STUDY)
+    return kind == IGT_NODE_FILE || kind == IGT_NODE_ANNOTATION;
+  return (node->kind == IGT_NODE_PROJECT && kind == IGT_NODE_FILE) ||
+         (node->kind == IGT_NODE_INSTITUTE && kind == IGT_NODE_DICOM);
+}
+
+igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
+                           const igt_file_source *source, const igt_file_options *options,
+                           const igt_callbacks *callbacks, igt_node **out, igt_error *err) {
+  igt_file_options o = IGT_FILE_OPTIONS_INIT;
+  igt_status status;
+  content c;
+
+  igt__error_clear(err);
+  if (out)
+    *out = NULL;
+  if (!takes_files(node, kind))
+    return igt__fail(err, IGT_E_INVALID,
+                     "files go to a project, to a study's files or annotations, or to an "
+                     "institute's DICOM import");
+  if (!name || !source || (!source->path && !source->data && source->size))
+    return igt__fail(err, IGT_E_INVALID, "there is nothing to upload, or no name for it");
+  if (options)
+    o = *options;
+  o.no_journal = o.no_journal || !source->path; /* nothing to come back to */
+  status = igt__path_check(name, strlen(name), "the file's name", err);
+  if (status == IGT_OK)
+    status = take_content(&c, source, o.follow_links, err);
+  else
+    c.fd = -1;
+  if (status == IGT_OK)
+    status = upload(node, kind, name, &c, &o, callbacks, out, err);
+  if (c.fd >= 0)
+    close(c.fd);
+  return status;
+}

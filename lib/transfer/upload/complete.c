@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/upload/complete.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cloud/credentials.h"
+
+#define ABORT_TRIES 3
+
+static igt_status perform(const igt__upload_end *end, igt__s3_op op, igt__s3_request *req,
+                          igt_error *err) {
+  igt_status status = igt__s3_request_init(req, op, err);
+
+  if (status != IGT_OK)
+    return status;
+  req->provider = end->provider;
+  req->key = end->key;
+  req->cancel = end->run->cancel;
+  req->upload_id = end->upload_id;
+  req->parts = end->parts;
+  req->part_count = end->part_count;
+  return igt__s3_perform(end->run->s3, req, err);
+}
+
+static igt_status complete_once(const igt__upload_end *end, char etag[80], igt_error *err) {
+  igt__s3_request req;
+  igt_status status = perform(end, IGT__S3_COMPLETE_MULTIPART, &req, err);
+
+  if (status == IGT_OK)
+    (void)snprintf(etag, 80, "%s", req.etag);
+  igt__s3_request_finish(&req);
+  return status;
+}
+
+static bool is_code(const igt_error *err, const char *code) {
+  return strcmp(err->code, code) == 0;
+}
+
+/* *there: the upload can still be completed. */
+static igt_status look(const igt__upload_end *end, bool *there, igt_error *err) {
+  igt__s3_request req;
+  igt_status status = perform(end, IGT__S3_LIST_PARTS, &req, err);
+
+  *there = status == IGT_OK;
+  igt__s3_request_finish(&req);
+  if (status == IGT_E_NOT_FOUND && is_code(err, "NoSuchUpload"))
+    return IGT_OK;
+  return status;
+}
+
+/* S3: the MD5 of the parts' MD5s, and their number. */
+static bool expected_etag(const igt__upload_end *end, char out[80]) {
+  igt__digest *whole = igt__digest_new(IGT__MD5);
+  unsigned char md5[16];
+  bool good = whole != NULL;
+
+  for (unsigned i = 0; i < end->part_count && good; i++) {
+    const char *etag = end->parts[i].etag;
+    good = strlen(etag) == 32 && igt__unhex(etag, 32, md5);
+    if (good)
+      igt__digest_update(whole, md5, sizeof md5);
+  }
+  if (good) {
+    igt__digest_final(whole, md5);
+    igt__hex(md5, sizeof md5, out);
+    (void)snprintf(out + 32, 80 - 32, "-%u", end->part_count);
+  }
+  igt__digest_free(whole);
+  return good;
+}
+
+static bool may_read(const igt__upload_end *end) {
+  return !igt__is_upload_only(end->run->client, "GET");
+}
+
+static igt_status head(const igt__upload_end *end, igt__s3_request *req) {
+  igt__upload_end reader = *end;
+  char *prefix = igt__strndup(end->key, end->prefix_len);
+  igt_status status = IGT_E_NO_MEMORY;
+
+  reader.provider = prefix ? igt__run_provider(end->run, "GET", prefix) : NULL;
+  if (reader.provider) {
+    status = perform(&reader, IGT__S3_HEAD, req, NULL);
+    igt__s3_provider_unref(reader.provider);
+  } else {
+    memset(req, 0, sizeof *req);
+  }
+  igt__free(prefix);
+  return status;
+}
+
+bool igt__upload_is_stored(const igt__upload_end *end, char etag[80]) {
+  char expected[80];
+  igt__s3_request req;
+  bool stored;
+
+  if (!may_read(end) || !expected_etag(end, expected))
+    return false;
+  stored = head(end, &req) == IGT_OK && (!req.size_known || req.object_size == end->size) &&
+           igt__str_eq_nocase(req.etag, expected);
+  if (stored)
+    (void)snprintf(etag, 80, "%s", req.etag);
+  igt__s3_request_finish(&req);
+  return stored;
+}
+
+/* After our own request, an upload that has gone was completed: nobody else ends it, unless by a
+ * run of its own on the same file. Who may look, looks. */
+static igt_status believe(const igt__upload_end *end, char etag[80], igt_error *err) {
+  char expected[80];
+
+  if (may_read(end) && expected_etag(end, expected)) {
+    if (igt__upload_is_stored(end, etag))
+      return IGT_OK;
+    (void)igt__fail(err, IGT_E_NOT_FOUND,
+                    "the upload has ended in the store, but the object is not the one sent");
+    strcpy(err->code, "NoSuchUpload");
+    return IGT_E_NOT_FOUND;
+  }
+  if (expected_etag(end, expected))
+    strcpy(etag, expected);
+  return IGT_OK;
+}
+
+igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_error *err) {
+  bool there = false;
+
+  for (unsigned n = 1;; n++) {
+    igt_error looked = IGT_ERROR_INIT;
+    igt_status status = complete_once(end, etag, err);
+    if (status == IGT_E_NOT_FOUND && is_code(err, "NoSuchUpload"))
+      return believe(end, etag, err);
+    if (status == IGT_OK || !is_code(err, "CompletionUnclear") ||
+        !igt__retry_wait(end->run->http, n, err->retry_after, end->run->cancel))
+      return status;
+    if (look(end, &there, &looked) != IGT_OK) {
+      igt__error_append(err, "; it could not be found out: %s", looked.text);
+      return status;
+    }
+    if (!there)
+      return believe(end, etag, err);
+  }
+}
+
+/* The s3 room takes an upload that is not there for a success. */
+static igt_status abort_once(const igt__upload_end *end, igt_error *err) {
+  igt__s3_request req;
+  igt_status status = perform(end, IGT__S3_ABORT_MULTIPART, &req, err);
+
+  igt__s3_request_finish(&req);
+  return status;
+}
+
+/* S3: a part that was on its way may outlive the end of its upload, which then has to be asked for
+ * again. */
+igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
+  igt_error mine = IGT_ERROR_INIT;
+
+  for (int n = 0; n < ABORT_TRIES; n++) {
+    igt_error looked = IGT_ERROR_INIT;
+    bool there = false;
+    igt_status status = abort_once(end, &mine);
+    if (status != IGT_OK) {
+      if (err)
+        *err = mine;
+      return status;
+    }
+    /* Who may not look takes the store's word for it. */
+    if (look(end, &there, &looked) != IGT_OK || !there)
+      return IGT_OK;
+  }
+  return igt__fail(err, IGT_E_CONFLICT,
+                   "the store says that it ended the upload, and still has it");
+}

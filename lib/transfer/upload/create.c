@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/upload/create.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/model.h"
+#include "transfer/engine/find.h"
+
+#define CLAIM_POLL_US 50000
+
+bool igt__is_unclear(igt_status status) {
+  return status == IGT_E_NETWORK || status == IGT_E_TIMEOUT || status == IGT_E_SERVER;
+}
+
+bool igt__wait_to_look(const igt__run *run, unsigned n, const igt_error *err) {
+  return igt__retry_wait(run->http, n, err->retry_after, run->cancel);
+}
+
+/* The study that a POST of unknown outcome has made, if it has. */
+static igt_status find_created(igt__run *run, const igt_institute *institute,
+                               const igt__folder *folder, igt_root_study **out, igt_error *err) {
+  igt__studies *now = NULL;
+  igt__known *known = NULL;
+  igt_status status = igt__studies_load(run->client, institute, folder, &run->held, &now, err);
+
+  if (now)
+    igt__studies_remember(now, run->journal, run->origin);
+  if (status == IGT_OK)
+    status = igt__studies_match(now, folder, &known, err);
+  if (status == IGT_OK && known)
+    status = igt_get_study(run->client, igt__text_of(&institute->id), known->id, out, err);
+  igt__studies_free(now);
+  return status;
+}
+
+static igt_status create(igt__run *run, const igt_institute *institute, const igt__folder *folder,
+                         const igt_root_study *wanted, igt_root_study **out, igt__created *made,
+                         igt_error *err) {
+  for (unsigned n = 1;; n++) {
+    igt_error looked = IGT_ERROR_INIT;
+    igt_status status =
+        igt_post_studies(run->client, igt__text_of(&institute->id), wanted, out, err);
+    *made = status == IGT_OK ? IGT__CREATED_NOW : IGT__CREATED_SEEN;
+    if (!igt__is_unclear(status) || !igt__wait_to_look(run, n, err))
+      return status;
+    if (find_created(run, institute, folder, out, &looked) != IGT_OK) {
+      igt__error_append(err, "; whether it was created could not be found out: %s", looked.text);
+      return status;
+    }
+    if (*out)
+      return IGT_OK;
+  }
+}
+
+/* ---- beside other programs ---- */
+
+/* *waited: another program was creating this study. False: cancelled meanwhile. */
+static bool claim(igt__run *run, const char *institute, const char *name, bool *waited) {
+  *waited = false;
+  while (!igt__journal_claim(run->journal, run->origin, institute, name)) {
+    if (igt__run_stopping(run))
+      return false;
+    *waited = true;
+    igt__sleep_us(CLAIM_POLL_US);
+  }
+  return true;
+}
+
+/* What another program has created since this one listed the studies. Who waited looks at the
+ * list: the other one may have been killed before it could tell. */
+static igt_status find_theirs(igt__run *run, const igt_institute *institute,
+                              const igt__folder *folder, const char *name, bool waited,
+                              igt_root_study **out, igt_error *err) {
+  char id[128];
+
+  if (!waited &&
+      !igt__journal_find_created(run->journal, run->origin, igt__text_of(&institute->id), name, id))
+    return IGT_OK;
+  return find_created(run, institute, folder, out, err);
+}
+
+igt_status igt__create_study(igt__run *run, const igt_institute *institute,
+                             const igt__folder *folder, const igt_root_study *wanted,
+                             igt_root_study **out, igt__created *made, igt_error *err) {
+  const char *where = igt__text_of(&institute->id);
+  char *name = igt__folder_claim(folder);
+  igt_status status;
+  bool waited;
+
+  *made = IGT__CREATED_BEFORE;
+  *out = NULL;
+  if (!name)
+    return igt__fail_memory(err);
+  if (!claim(run, where, name, &waited)) {
+    igt__free(name);
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted");
+  }
+  status = find_theirs(run, institute, folder, name, waited, out, err);
+  if (status == IGT_OK && !*out)
+    status = create(run, institute, folder, wanted, out, made, err);
+  if (status == IGT_OK && *made != IGT__CREATED_BEFORE && *out)
+    igt__journal_put_created(run->journal, run->origin, where, name,
+                             igt__text_of(&(*out)->study_database_id));
+  igt__journal_unclaim(run->journal, run->origin, where, name);
+  igt__free(name);
+  return status;
+}

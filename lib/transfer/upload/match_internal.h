@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_MATCH_INTERNAL_H
+#define IGT_TRANSFER_MATCH_INTERNAL_H
+
+/* Shared by studies.c (what the institute has), match.c (which of it a folder is) and become.c
+ * (what a folder becomes). All names in here are in NFC, but for those of igt__known. */
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "transfer/upload/match.h"
+
+/* Studies of one name are a chain, and those of one key. */
+typedef struct igt__entry igt__entry;
+struct igt__entry {
+  igt__known known;
+  const char *called;  /* human, or its id: what its folder is called */
+  const char *part;    /* the study's own name among those of its key; "" when it has none */
+  const char *uid;     /* instanceUid; "" when it has none */
+  const char *patient; /* called, up to its first slash */
+  igt__entry *next_name, *next_key;
+};
+
+/* What a folder without a study.json is filled into. */
+typedef struct igt__shape {
+  const char *key_field; /* name, clinicalStudy or subjectId: the one that the type has */
+  bool has_patient, has_study_id, has_visit, has_institute_id;
+} igt__shape;
+
+/* What a study is told by: its key, and its own part. */
+typedef struct igt__reading {
+  const char *key, *part; /* part NULL: any */
+} igt__reading;
+#define IGT__READINGS 2
+
+struct igt__studies {
+  igt__quota held;
+  igt__arena *arena;
+  igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
+  igt__map *created;                  /* what folders of this run become, as text_of_new() */
+  igt__shape shape;                   /* of the institute's study type */
+  const char *institute_id;
+  igt__journal *journal;
+  const char *origin;
+  const igt__folder *only; /* what is not this is not added; NULL: all is */
+  const char *only_name;   /* flat */
+  igt__reading only_readings[IGT__READINGS];
+  size_t only_count;
+  bool failed;
+};
+
+/* ---- studies.c ---- */
+
+igt_status igt__studies_no_room(const igt__studies *studies, igt_error *err);
+/* In the arena; NULL: no memory. "" for NULL. */
+const char *igt__studies_nfc(const igt__studies *studies, const char *text);
+/* "patient/study" as a flat folder's name; in the arena; NULL: no memory. */
+const char *igt__studies_flat(const igt__studies *studies, const char *patient, const char *name);
+/* Whether the flat name is, byte for byte, that of a study which is called so. */
+bool igt__is_flat_name(const char *flat, const char *called);
+const char *igt__studies_type(const igt_institute *institute);
+
+/* ---- match.c ---- */
+
+const char *igt__doc_text(const igt__json *doc, const char *name); /* NULL: none, or "" */
+/* The study.json has one of the key's fields; without, they are left to the folder's name. */
+bool igt__is_described(const igt__folder *folder);
+/* Nothing would tell it from the patient's other studies. */
+bool igt__is_vague(const igt__studies *studies, const igt__folder *folder);
+/* By what the study that the folder is, or becomes, may be told: the first is how a new one is
+ * called. Their texts are in the arena. 0: no memory. */
+size_t igt__readings(const igt__studies *studies, const igt__folder *folder,
+                     igt__reading out[IGT__READINGS]);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* A body that broke off goes back to the scheduler, instead of being sent again at once: by then
+ * the line may be slower, and fewer of them may run side by side. What ends a file are --retries
+ * attempts in a row without a part stored; those that fail together, as when a line is cut, are
+ * one. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "transfer/upload/send_internal.h"
+
+/* A run that is interrupted does not wait for the end of a back-off. */
+#define POLL_US 100000
+/* A cut leaves dead connections behind, each of which costs an attempt at once. */
+#define TOGETHER_US 1000000
+
+typedef struct again {
+  send_job *s;
+  unsigned part;
+  int64_t until;
+} again;
+
+void igt__send_progress(send_job *s) {
+  s->tries = 0;
+  s->progress_at = igt__mono_us();
+}
+
+static void come_back(void *arg);
+
+static void wait_for(again *a) {
+  igt__run *run = a->s->run;
+  int64_t left = a->until - igt__mono_us();
+
+  if (left > POLL_US)
+    left = POLL_US;
+  igt__http_post_after(run->http, igt__run_loop(run), left > 0 ? (unsigned)(left / 1000) : 0,
+                       come_back, a);
+}
+
+static void come_back(void *arg) {
+  again *a = arg;
+  send_job *s = a->s;
+  unsigned part = a->part;
+  bool stopping = igt__run_stopping(s->run), failed;
+
+  pthread_mutex_lock(&s->lock);
+  failed = s->status != IGT_OK;
+  pthread_mutex_unlock(&s->lock);
+  if (!stopping && !failed && igt__mono_us() < a->until) {
+    wait_for(a);
+    return;
+  }
+  igt__free(a);
+  if (s->large)
+    igt__send_part_back(s, part, stopping);
+  else
+    igt__send_put_back(s, stopping);
+}
+
+/* Under s->lock. */
+static unsigned count_try(send_job *s, int64_t began_us) {
+  int64_t now = igt__mono_us();
+
+  if (s->tries == 0 || (began_us > s->failed_at && now - s->failed_at >= TOGETHER_US)) {
+    s->tries++;
+    s->failed_at = now;
+  }
+  return s->tries;
+}
+
+bool igt__send_again(const send_part *p, igt_error *err) {
+  send_job *s = p->s;
+  igt__run *run = s->run;
+  unsigned tries;
+  double seconds;
+  again *a;
+
+  if (!p->req.broke || igt__run_stopping(run))
+    return false;
+  if (p->counted > 0 && err->http_status == 0)
+    igt__sched_lost(run->sched);
+  pthread_mutex_lock(&s->lock);
+  tries = count_try(s, p->began_us);
+  seconds = (double)(igt__mono_us() - s->progress_at) / 1e6;
+  pthread_mutex_unlock(&s->lock);
+  if (tries > igt__http_retries(run->http)) {
+    igt__error_prefix(err, "gave up after %u attempts without progress in %.*f s", tries,
+                      seconds < 10 ? 1 : 0, seconds);
+    return false;
+  }
+  a = igt__malloc(sizeof *a);
+  if (!a)
+    return false;
+  *a = (again){s, p->part,
+               igt__mono_us() + (int64_t)igt__retry_delay_ms(tries, err->retry_after) * 1000};
+  wait_for(a);
+  return true;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* The studies of an institute, in maps by id, by the name of their folder, and by the fields that
+ * tell them: what match.c looks up. */
+#include "transfer/upload/match_internal.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/unicode.h"
+#include "cloud/suffix.h"
+#include "model/model.h"
+#include "transfer/engine/find.h"
+#include "transfer/engine/plan.h"
+
+static const char *const key_fields[] = {"name", "clinicalStudy", "subjectId"};
+#define KEY_FIELDS (sizeof key_fields / sizeof *key_fields)
+/* What tells the studies of one patient apart, where the type has it. */
+static const char *const part_fields[] = {"studyId", "visitName"};
+#define PART_FIELDS (sizeof part_fields / sizeof *part_fields)
+
+/* ---- keys ---- */
+
+typedef struct key_walk {
+  const char *found[KEY_FIELDS + 1]; /* the last: patientName */
+  const char *part[PART_FIELDS];
+  const char *uid;
+} key_walk;
+
+static igt_status look_at_field(void *payload, const igt__field_view *view) {
+  key_walk *w = payload;
+
+  if (view->kind == IGT__KIND_STRING) {
+    const igt_string_field *text = view->field;
+    for (size_t i = 0; i < KEY_FIELDS; i++)
+      if (strcmp(view->name, key_fields[i]) == 0 && *igt__text_of(text))
+        w->found[i] = text->v;
+    for (size_t i = 0; i < PART_FIELDS; i++)
+      if (strcmp(view->name, part_fields[i]) == 0 && *igt__text_of(text))
+        w->part[i] = text->v;
+    if (strcmp(view->name, "instanceUid") == 0)
+      w->uid = igt__text_of(text);
+  } else if (view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type) {
+    const igt__model_field *patient = view->field;
+    if (patient->is == IGT_SET)
+      w->found[KEY_FIELDS] =
+          igt__text_of(&((const igt_patient *)(const void *)patient->v)->patient_name);
+  }
+  return IGT_OK;
+}
+
+static const char *key_of(const igt_root_study *study, const char **part, const char **uid) {
+  key_walk w = {{NULL}, {NULL}, NULL};
+
+  (void)igt__model_each_field(&study->model, look_at_field, &w);
+  *part = "";
+  *uid = w.uid ? w.uid : "";
+  for (size_t i = PART_FIELDS; i > 0; i--)
+    if (w.part[i - 1])
+      *part = w.part[i - 1];
+  for (size_t i = 0; i <= KEY_FIELDS; i++)
+    if (w.found[i] && *w.found[i])
+      return w.found[i];
+  return igt__text_of(&study->study_database_id);
+}
+
+const char *igt__studies_nfc(const igt__studies *s, const char *text) {
+  igt__arena *arena = s->arena;
+  char *nfc, *copy;
+
+  if (!text || igt__nfc_is_plain(text))
+    return igt__arena_strdup(arena, text ? text : "");
+  nfc = igt__nfc(text);
+  copy = nfc ? igt__arena_strdup(arena, nfc) : NULL;
+  igt__free(nfc);
+  return copy;
+}
+
+const char *igt__studies_flat(const igt__studies *s, const char *patient, const char *name) {
+  igt__buf out;
+  const char *copy;
+
+  igt__buf_init(&out, 64 * 1024);
+  if (patient)
+    igt__buf_printf(&out, "%s---", patient);
+  while (*name) {
+    size_t n = strcspn(name, "/");
+    igt__buf_append(&out, name, n);
+    name += n;
+    if (*name == '/' && igt__buf_puts(&out, "---"))
+      name++;
+    else if (*name)
+      break; /* it failed */
+  }
+  copy = out.failed ? NULL : igt__studies_nfc(s, out.data);
+  igt__buf_finish(&out);
+  return copy;
+}
+
+/* ---- what the study type has ---- */
+
+const char *igt__studies_type(const igt_institute *institute) {
+  const char *type = igt__text_of(&institute->study_type);
+
+  return *type ? type : "Study";
+}
+
+static igt_status look_at_type(void *payload, const igt__field_view *view) {
+  igt__shape *sh = payload;
+
+  for (size_t i = 0; i < KEY_FIELDS; i++)
+    if (!sh->key_field && strcmp(view->name, key_fields[i]) == 0)
+      sh->key_field = key_fields[i];
+  sh->has_patient |= view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type;
+  sh->has_study_id |= strcmp(view->name, "studyId") == 0;
+  sh->has_visit |= strcmp(view->name, "visitName") == 0;
+  sh->has_institute_id |= strcmp(view->name, "instituteId") == 0;
+  return IGT_OK;
+}
+
+static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *err) {
+  igt__json *doc = igt__json_new_object();
+  igt__buf text;
+  igt_model *empty = NULL;
+  igt_status status = IGT_OK;
+
+  memset(out, 0, sizeof *out);
+  igt__buf_init(&text, 4096);
+  if (!igt__json_set_str(doc, "studyType", study_type) ||
+      !igt__json_write(&text, doc, IGT__JSON_COMPACT))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = igt__model_decode(&igt_root_study_type, text.data, text.len, "the study", &empty, err);
+  if (status == IGT_OK)
+    status = igt__type_each_field(empty->type, look_at_type, out);
+  igt_model_free(empty);
+  igt__buf_finish(&text);
+  igt__json_free(doc);
+  return status;
+}
+
+/* ---- what the institute has ---- */
+
+igt_status igt__studies_no_room(const igt__studies *s, igt_error *err) {
+  return igt__held_fail(&s->held, "studies",
+                        "no real institute has so many, so nothing of it was looked at", err);
+}
+
+static void bound(igt__studies *s) {
+  igt__arena_bound(s->arena, UINT64_MAX, &s->held);
+  igt__map_bound(s->by_id, &s->held);
+  igt__map_bound(s->by_name, &s->held);
+  igt__map_bound(s->by_key, &s->held);
+  igt__map_bound(s->created, &s->held);
+}
+
+igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err) {
+  igt__studies *s = igt__calloc(1, sizeof *s);
+  igt_status status = IGT_OK;
+
+  *out = s;
+  if (!s)
+    return igt__fail_memory(err);
+  s->arena = igt__arena_new(0);
+  s->by_id = igt__map_new();
+  s->by_name = igt__map_new();
+  s->by_key = igt__map_new();
+  s->created = igt__map_new();
+  s->institute_id = igt__text_of(&institute->id);
+  igt__quota_init(&s->held, IGT__MAX_LIST_MEMORY, NULL);
+  if (!s->arena || !s->by_id || !s->by_name || !s->by_key || !s->created)
+    status = igt__fail_memory(err);
+  else
+    status = shape_of(igt__studies_type(institute), &s->shape, err);
+  if (status == IGT_OK)
+    bound(s);
+  if (status != IGT_OK) {
+    igt__studies_free(s);
+    *out = NULL;
+  }
+  return status;
+}
+
+void igt__studies_free(igt__studies *s) {
+  if (!s)
+    return;
+  igt__map_free(s->by_id);
+  igt__map_free(s->by_name);
+  igt__map_free(s->by_key);
+  igt__map_free(s->created);
+  igt__arena_free(s->arena);
+  igt__free(s);
+}
+
+void igt__studies_remember(igt__studies *s, igt__journal *journal, const char *origin) {
+  s->journal = journal;
+  s->origin = origin;
+}
+
+igt__known *igt__studies_at(igt__studies *s, size_t i) {
+  void *e;
+
+  return igt__map_at(s->by_id, i, NULL, &e) ? &((igt__entry *)e)->known : NULL;
+}
+
+/* ---- reading what the institute has ---- */
+
+bool igt__is_flat_name(const char *flat, const char *called) {
+  for (; *called; called++) {
+    size_t n = *called == '/' ? 3 : 1;
+    if (strncmp(flat, *called == '/' ? "---" : called, n) != 0)
+      return false;
+    flat += n;
+  }
+  return !*flat;
+}
+
+static const char *called_of(const igt_root_study *study) {
+  const char *human = igt__text_of(&study->study_id_human_readable);
+
+  return *human ? human : igt__text_of(&study->study_database_id);
+}
+
+static bool has_the_name(const igt__studies *s, const igt_root_study *study) {
+  const char *called = called_of(study), *flat;
+
+  if (igt__nfc_is_plain(called) && !igt__suffix_at(s->only_name))
+    return igt__is_flat_name(s->only_name, called);
+  flat = igt__studies_flat(s, NULL, called);
+  return !flat || strcmp(flat, s->only_name) == 0 ||
+         igt__suffix_is(s->only_name, flat, igt__text_of(&study->study_database_id));
+}
+
+/* Whether igt__studies_match() would look at it. */
+static bool may_be_it(const igt__studies *s, const igt_root_study *study) {
+  const char *id = igt__doc_text(s->only->doc, "studyDatabaseId"), *part, *uid;
+  const char *key = key_of(study, &part, &uid);
+
+  if (id && strcmp(id, igt__text_of(&study->study_database_id)) == 0)
+    return true;
+  for (size_t i = 0; i < s->only_count; i++)
+    if (igt__nfc_eq(key, s->only_readings[i].key))
+      return true;
+  return has_the_name(s, study);
+}
+
+bool igt__studies_only(igt__studies *s, const igt__folder *folder) {
+  s->only = folder;
+  s->only_name = igt__studies_flat(s, folder->patient, folder->name);
+  s->only_count = igt__readings(s, folder, s->only_readings);
+  return s->only_name != NULL && s->only_count > 0;
+}
+
+/* What is in NFC already is the same text. */
+static const char *nfc_or(const igt__studies *s, const char *text) {
+  return igt__nfc_is_plain(text) ? text : igt__studies_nfc(s, text);
+}
+
+static bool fill_entry(const igt__studies *s, igt__entry *e, const igt_root_study *study) {
+  const char *part, *uid, *key = key_of(study, &part, &uid);
+
+  e->known.id = igt__arena_strdup(s->arena, igt__text_of(&study->study_database_id));
+  e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
+  e->known.s3_prefix = igt__arena_strdup(s->arena, igt__text_of(&study->s3_prefix));
+  e->known.key = igt__studies_nfc(s, key);
+  e->part = igt__studies_nfc(s, part);
+  e->uid = *uid ? igt__arena_strdup(s->arena, uid) : "";
+  e->known.dated = igt__study_day(study, &e->known.day);
+  if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part ||
+      !e->uid)
+    return false;
+  e->called = nfc_or(s, *e->known.human ? e->known.human : e->known.id);
+  e->patient = !e->called ? NULL
+               : strchr(e->called, '/')
+                   ? igt__arena_strndup(s->arena, e->called, strcspn(e->called, "/"))
+                   : e->called;
+  return e->patient != NULL;
+}
+
+static bool add(igt__studies *s, const igt_root_study *study) {
+  igt__entry *e = igt__arena_calloc(s->arena, 1, sizeof *e);
+  const char *flat;
+
+  if (!e || !fill_entry(s, e, study))
+    return false;
+  flat = igt__studies_flat(s, NULL, e->called);
+  if (!flat)
+    return false;
+  e->next_name = igt__map_get(s->by_name, flat);
+  e->next_key = igt__map_get(s->by_key, e->known.key);
+  return igt__map_set(s->by_id, e->known.id, e) && igt__map_set(s->by_name, flat, e) &&
+         igt__map_set(s->by_key, e->known.key, e);
+}
+
+bool igt__studies_add(igt__studies *s, const igt_root_study *study) {
+  return (s->only && !may_be_it(s, study)) || add(s, study);
+}
+
+static igt_status each_study(void *payload, igt_root_study *study) {
+  igt__studies *s = payload;
+
+  s->failed = !igt__studies_add(s, study);
+  return s->failed ? IGT_E_NO_MEMORY : IGT_OK;
+}
+
+igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
+                             const igt__folder *only, igt__quota *held, igt__studies **out,
+                             igt_error *err) {
+  igt_status status = igt__studies_new(institute, out, err);
+
+  if (status != IGT_OK)
+    return status;
+  igt__quota_init_part(&(*out)->held, held);
+  if (only && !igt__studies_only(*out, only))
+    (*out)->failed = true;
+  else
+    status =
+        igt_get_studies_each(client, igt__text_of(&institute->id), NULL, each_study, *out, err);
+  if ((*out)->failed)
+    status = igt__studies_no_room(*out, err);
+  if (status != IGT_OK) {
+    igt__studies_free(*out);
+    *out = NULL;
+  }
+  return status;
+}

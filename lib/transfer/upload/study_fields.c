@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The study that a folder becomes, where the institute has none that it is: the fields of its
+ * study.json, and what its names say where that has none. */
+#include "transfer/upload/match_internal.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/model.h"
+#include "transfer/engine/find.h"
+
+/* What a later run would tell the study by. Folders of another cloud's ids are different studies,
+ * too. */
+static char *text_of_new(igt__studies *s, const igt__folder *folder, const igt__reading *is) {
+  static const char *const own[] = {"studyIdHumanReadable", "instanceUid", "studyDatabaseId"};
+  const char *texts[3];
+
+  for (size_t i = 0; i < 3; i++)
+    texts[i] = igt__doc_text(folder->doc, own[i]) ? igt__doc_text(folder->doc, own[i]) : "";
+  return igt__arena_printf(s->arena, "%s\n%s\n%s\n%s\n%s", is->key, is->part ? is->part : "",
+                           texts[0], texts[1], texts[2]);
+}
+
+static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt__reading *is,
+                           igt_error *err) {
+  char *text = text_of_new(s, folder, is);
+
+  if (text && igt__map_has(s->created, text))
+    return igt__fail(err, IGT_E_COLLISION,
+                     "another folder becomes the same study ('%s'): give each a studyId of its own "
+                     "in its study.json, or join the folders",
+                     is->key);
+  return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_room(s, err);
+}
+
+/* What is there and no text is left, for the decoder to refuse. */
+static bool set_missing(igt__json *doc, const char *name, const char *text) {
+  const igt__json *there = igt__json_get(doc, name);
+
+  return (igt__json_typeof(there) != IGT__JSON_NULL && !igt__str_eq(igt__json_str(there), "")) ||
+         igt__json_set_str(doc, name, text);
+}
+
+/* The study's own part of the name. */
+static bool fill_part(igt__json *doc, const igt__shape *sh, const char *part) {
+  if (!part || !*part || (!sh->has_study_id && !sh->has_visit))
+    return true;
+  return set_missing(doc, sh->has_study_id ? "studyId" : "visitName", part);
+}
+
+static bool fill_patient(igt__json *doc, const igt__shape *sh, const char *name) {
+  if (sh->key_field && !set_missing(doc, sh->key_field, name))
+    return false;
+  if (!sh->has_patient)
+    return true;
+  if (igt__json_typeof(igt__json_get(doc, "patient")) == IGT__JSON_NULL &&
+      !igt__json_set(doc, "patient", igt__json_new_object()))
+    return false;
+  if (igt__json_typeof(igt__json_get(doc, "patient")) != IGT__JSON_OBJECT)
+    return true; /* the decoder refuses it */
+  return set_missing(igt__json_get(doc, "patient"), "patientId", name) &&
+         set_missing(igt__json_get(doc, "patient"), "patientName", name);
+}
+
+static igt_status describe(const igt__studies *s, const igt__folder *folder, const igt__reading *is,
+                           const char *type, igt__json *doc, igt_error *err) {
+  if (igt__is_vague(s, folder))
+    return igt__fail(err, IGT_E_AMBIGUOUS,
+                     "a %s has no field that tells the studies of one patient apart: give each "
+                     "study folder of '%s' a study.json",
+                     type, folder->patient);
+  return fill_part(doc, &s->shape, is->part) &&
+                 (igt__is_described(folder) || fill_patient(doc, &s->shape, is->key))
+             ? IGT_OK
+             : igt__fail_memory(err);
+}
+
+/* What holds for any study of the institute, whatever the study.json says: it may be another's. */
+static bool settle(const igt__studies *s, const igt_institute *institute, const char *type,
+                   igt__json *doc) {
+  const char *id = igt__text_of(&institute->id);
+  const char *state = igt__doc_text(doc, "electronicRecordState");
+
+  igt__json_remove(doc, "studyDatabaseId");
+  if (state && strcmp(state, "submitted") == 0) /* before its first file is there */
+    igt__json_remove(doc, "electronicRecordState");
+  return igt__json_set_str(doc, "studyType", type) &&
+         (!s->shape.has_institute_id || !*id || igt__json_set_str(doc, "instituteId", id));
+}
+
+igt_status igt__study_from_folder(igt__studies *s, const igt_institute *institute,
+                                  const igt__folder *folder, igt_root_study **out, igt_error *err) {
+  const char *type = igt__studies_type(institute);
+  igt__reading is[IGT__READINGS];
+  igt__json *doc = folder->doc ? igt__json_copy(folder->doc) : igt__json_new_object();
+  igt__buf text;
+  igt_model *study = NULL;
+  igt_status status = IGT_OK;
+
+  *out = NULL;
+  igt__buf_init(&text, SIZE_MAX);
+  if (!doc)
+    status = igt__fail_memory(err);
+  if (status == IGT_OK && igt__readings(s, folder, is) == 0)
+    status = igt__studies_no_room(s, err);
+  if (status == IGT_OK)
+    status = describe(s, folder, &is[0], type, doc, err);
+  if (status == IGT_OK &&
+      (!settle(s, institute, type, doc) || !igt__json_write(&text, doc, IGT__JSON_COMPACT)))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status =
+        igt__model_decode(&igt_root_study_type, text.data, text.len, "study.json", &study, err);
+  if (status == IGT_OK)
+    status = note_new(s, folder, &is[0], err);
+  if (status != IGT_OK) {
+    igt_model_free(study);
+    study = NULL;
+  }
+  *out = (igt_root_study *)study;
+  igt__buf_finish(&text);
+  igt__json_free(doc);
+  return status;
+}

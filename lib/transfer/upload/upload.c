@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/upload/upload.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "transfer/engine/institutes.h"
+
+void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_IGNORED,
+                   .institute = institute,
+                   .path = path,
+                   .text = why};
+
+  (void)igt__leave_clutter(&u->run, igt__path_base(path), &item);
+  igt__run_item(&u->run, &item);
+}
+
+void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
+                       const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = institute,
+                   .path = path,
+                   .error = err};
+
+  if (err) /* it may be a study */
+    igt__run_item(&u->run, &item);
+  else
+    igt__upload_ignored(u, institute, path,
+                        why ? why : "it is not a folder, and only folders are uploaded from here");
+}
+
+void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
+                              const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = institute,
+                   .study = study,
+                   .error = err};
+
+  igt__run_item(&u->run, &item);
+  if (igt__status_is_fatal(err->status))
+    igt__run_fatal(&u->run, err);
+}
+
+/* ---- one of the source's folders ---- */
+
+static void upload_institute(igt__upload *u, const igt_institute *institute, const char *path) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status;
+
+  u->run.summary.institutes++;
+  if (u->options->category == IGT_CATEGORY_DICOM)
+    status = igt__upload_import(u, institute, path, &err);
+  else
+    status = igt__upload_studies(u, institute, path, &err);
+  if (status != IGT_OK && status != IGT_E_CANCELLED) {
+    igt__error_prefix(&err, "institute '%s'", igt__text_of(&institute->name));
+    igt__upload_study_failed(u, igt__text_of(&institute->name), "", &err);
+  }
+}
+
+/* The shards share the studies; what belongs to none is the first one's. */
+static void upload_project_files(igt__upload *u, const char *path) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__upload_plan *p;
+
+  if (u->run.options.shards && u->run.options.shard != 1)
+    return;
+  p = igt__upload_plan_new(u, NULL, igt__strdup(path), "");
+  if (!p ||
+      !igt__upload_plan_open(p, "", "", igt__text_of(&u->found.project->s3_prefix), "", NULL)) {
+    (void)igt__fail_memory(&err);
+    igt__run_fatal(&u->run, &err);
+    if (p)
+      igt__upload_plan_free(p);
+    return;
+  }
+  p->registered = true;
+  p->list = "files";
+  igt__upload_plan_begin(p);
+}
+
+static void upload_unknown(igt__upload *u, const char *name, const char *cloud, bool *any) {
+  size_t files;
+
+  igt__unknown_folder(&u->run, u->root, &u->found, name, cloud, IGT_RESULT_FAILED, &files);
+  *any |= files > 0;
+}
+
+/* cloud: the name that the folder has there. */
+static void upload_folder(igt__upload *u, const char *name, const char *cloud, bool *any) {
+  unsigned category = u->options->category;
+  char *path = igt__path_join(u->source, name);
+  const igt_institute *institute = igt__institute_named(&u->found, cloud);
+
+  if (!path) {
+    igt_error err = IGT_ERROR_INIT;
+    (void)igt__fail_memory(&err);
+    igt__run_fatal(&u->run, &err);
+    return;
+  }
+  if (strcmp(name, "files") == 0 && !institute) {
+    if (!category || category == IGT_CATEGORY_FILES) {
+      upload_project_files(u, path);
+      *any = true;
+    } else {
+      igt__upload_ignored(u, "", path, "the project's own files go up without --category");
+    }
+  } else if (!institute) {
+    upload_unknown(u, name, cloud, any);
+  } else if (igt__found_selects(&u->found, institute)) {
+    upload_institute(u, institute, path);
+    *any = true;
+  }
+  igt__free(path);
+}
+
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
+  igt__upload_stray(payload, "", path, why, err);
+}
+
+/* A mistyped folder must not look like a success. */
+static void nothing_found(igt__upload *u) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (u->found.wanted)
+    (void)igt__fail(&err, IGT_E_NO_FILE, "nothing to upload: '%s' has no folder '%s'", u->source,
+                    u->found.wanted);
+  else
+    (void)igt__fail(&err, IGT_E_NO_FILE,
+                    "nothing to upload: '%s' has no folder that is called as an institute of the "
+                    "project '%s'",
+                    u->source, igt__text_of(&u->found.project->name));
+  igt__run_fatal(&u->run, &err);
+}
+
+static void upload_task(void *arg) {
+  igt__upload *u = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders folders;
+  bool any = false;
+  igt_status status = igt__folders_in(u->root, u->source, stray, u, &folders, &err);
+
+  if (status != IGT_OK) {
+    igt__run_fatal(&u->run, &err);
+  } else {
+    for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
+      if (igt__institute_twice(&u->found, &folders, i, &err))
+        igt__upload_study_failed(u, folders.v[i], "", &err);
+      else
+        upload_folder(u, folders.v[i], folders.cloud[i], &any);
+    igt__folders_free(&folders);
+    if (!any && !igt__run_stopping(&u->run))
+      nothing_found(u);
+  }
+  igt__run_task_end(&u->run);
+}
+
+static igt_status move(igt__upload *u, igt_summary *summary, igt_error *err) {
+  igt_status status = igt_client_identity(u->run.client, &u->identity, err);
+
+  if (status == IGT_OK)
+    status = igt__find(u->run.client, &u->options->selection, true, &u->found, err);
+  if (status != IGT_OK)
+    return status;
+  u->run.project = igt__text_of(&u->found.project->name);
+  igt__run_task_begin(&u->run);
+  igt__pool_add(u->run.lister, upload_task, u);
+  return igt__run_wait(&u->run, summary, err);
+}
+
+static igt_status check_options(const igt_upload_options *o, igt_error *err) {
+  struct stat st;
+
+  if (!o->source || !*o->source)
+    return igt__fail(err, IGT_E_INVALID, "the folder to upload is missing");
+  if (o->category & (o->category - 1) || o->category & ~7u)
+    return igt__fail(err, IGT_E_INVALID, "only one category can be uploaded at a time");
+  if (stat(o->source, &st) != 0)
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", o->source);
+  if (!S_ISDIR(st.st_mode))
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' is not a folder", o->source);
+  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+}
+
+igt_status igt_upload(igt_client *client, const igt_upload_options *options,
+                      const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
+  igt_summary none;
+  igt_status status = check_options(options, err);
+  igt__upload *u;
+
+  if (!summary)
+    summary = &none;
+  memset(summary, 0, sizeof *summary);
+  if (status != IGT_OK)
+    return status;
+  u = igt__calloc(1, sizeof *u);
+  if (!u)
+    return igt__fail_memory(err);
+  u->options = options;
+  u->source = igt__path_absolute(options->source);
+  status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
+                     : igt__fail_memory(err);
+  igt__semaphore_init(&u->room, &u->run);
+  if (status == IGT_OK)
+    status = igt__root_open(u->source, false, &u->root, err);
+  if (status == IGT_OK && options->transfer.follow_links)
+    igt__root_follow_links(u->root);
+  if (status == IGT_OK)
+    status = move(u, summary, err);
+  if (u->source)
+    igt__run_finish(&u->run);
+  igt__semaphore_finish(&u->room);
+  igt__found_free(&u->found);
+  igt__root_close(u->root);
+  igt__free(u->source);
+  igt__free(u);
+  return status;
+}

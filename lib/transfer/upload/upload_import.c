@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* DICOM of an institute: objects below s3Prefix + "Import/<id>/", then the action service is asked
+ * to sort what is below that id into studies. The cloud has no list of what was imported and does
+ * not say what became of a file, so the journal is the only memory there is:
+ *
+ * - of each file, by its place in the folder: what it looked like, and in which import it went;
+ * - of each folder, the id of its last import, and how far that came.
+ *
+ * Once an import was announced its id is never used again: a later run, with a file that changed
+ * under its old name, would overwrite what the cloud may be reading. So a new run has a new id and
+ * sends what no import has handed over. Until then a run goes on below the same id. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "crypto/crypto.h"
+#include "transfer/upload/create.h"
+#include "transfer/upload/upload.h"
+
+#define IMPORT "Import/"
+#define STARTED "started"       /* files are sent */
+#define ANNOUNCING "announcing" /* the cloud may have been asked */
+#define IMPORTED "imported"     /* it has been */
+
+typedef igt__upload_plan plan;
+
+typedef struct import {
+  igt__upload *u;
+  const igt_institute *institute;
+  char *folder;
+  igt__import_memory memory;
+} import;
+
+/* ---- what the journal has ---- */
+
+static void remember(import *i, const char *state) {
+  igt__journal_file record = {.size = 0};
+
+  (void)snprintf(record.etag, sizeof record.etag, "%s", i->memory.id);
+  (void)snprintf(record.verified, sizeof record.verified, "%s", state);
+  igt__journal_put_file(i->u->run.journal, i->u->run.origin, i->memory.prefix, i->folder, &record);
+}
+
+/* The state of the folder's last import, whose id is taken; "": there is none. */
+static void recall(import *i, char state[16]) {
+  igt__journal_file known;
+
+  state[0] = '\0';
+  if (!igt__journal_find_file(i->u->run.journal, i->u->run.origin, i->memory.prefix, i->folder,
+                              &known) ||
+      strlen(known.etag) != 36)
+    return;
+  memcpy(i->memory.id, known.etag, 37);
+  memcpy(state, known.verified, 16);
+}
+
+static void begin_import(plan *p) {
+  import *i = p->own;
+
+  i->memory.begun = true;
+  remember(i, STARTED);
+}
+
+/* ---- asking the cloud ---- */
+
+static igt_status post(const import *i, igt_error *err) {
+  igt_update_database_request body = {0};
+  char path[40];
+
+  (void)snprintf(path, sizeof path, "%s/", i->memory.id);
+  body.uploaded_path.is = body.hospital_id.is = body.is_prefix.is = IGT_SET;
+  body.uploaded_path.v = path;
+  body.hospital_id.v = igt__text_of(&i->institute->id);
+  body.is_prefix.v = true;
+  return igt_post_update_database(i->u->run.client, &body, err);
+}
+
+static igt_status post_and_count(import *i, igt_error *err) {
+  igt_status status = post(i, err);
+
+  if (status != IGT_OK)
+    return status;
+  remember(i, IMPORTED);
+  pthread_mutex_lock(&i->u->run.lock);
+  i->u->run.summary.imports_handed_over++;
+  pthread_mutex_unlock(&i->u->run.lock);
+  return status;
+}
+
+/* A request whose response got lost may have been heard: then the id is not used again. */
+static igt_status announce(import *i, igt_error *err) {
+  igt_status status;
+
+  remember(i, ANNOUNCING);
+  (void)igt__journal_flush(i->u->run.journal, NULL);
+  status = post_and_count(i, err);
+  if (status != IGT_OK && !igt__is_unclear(status) && status != IGT_E_CANCELLED)
+    remember(i, STARTED);
+  return status;
+}
+
+/* An earlier run may have announced it, and did not live to hear so. A cloud that did hear it finds
+ * nothing below the id any more. */
+static igt_status announce_again(import *i, igt_error *err) {
+  igt_status status = post_and_count(i, err);
+
+  if (status != IGT_E_BAD_REQUEST && status != IGT_E_NOT_FOUND)
+    return status;
+  remember(i, IMPORTED);
+  igt__error_prefix(err, "the import that was interrupted may have been handed over, or not");
+  igt__error_append(err, "; --overwrite sends all of it again");
+  return status;
+}
+
+/* ---- its id ---- */
+
+static igt_status choose_id(import *i, igt_error *err) {
+  const igt_transfer_options *o = &i->u->run.options;
+  char state[16];
+  igt_status status = IGT_OK;
+
+  recall(i, state);
+  if (strcmp(state, STARTED) == 0) {
+    i->memory.begun = true;
+    return IGT_OK;
+  }
+  if (strcmp(state, ANNOUNCING) == 0 && !o->overwrite)
+    status = announce_again(i, err);
+  if (status == IGT_OK && !igt__uuid(i->memory.id))
+    status = igt__fail(err, IGT_E_INTERNAL, "the system has no random numbers");
+  return status;
+}
+
+static void import_free(import *i) {
+  igt__free(i->memory.prefix);
+  igt__free(i->folder);
+  igt__free(i);
+}
+
+static import *import_new(igt__upload *u, const igt_institute *institute, const char *folder) {
+  import *i = igt__calloc(1, sizeof *i);
+  igt__buf prefix;
+
+  if (!i)
+    return NULL;
+  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_printf(&prefix, "%s" IMPORT, igt__text_of(&institute->s3_prefix));
+  i->u = u;
+  i->institute = institute;
+  i->folder = igt__strdup(folder);
+  i->memory.prefix = igt__buf_take(&prefix);
+  igt__buf_finish(&prefix);
+  if (i->memory.prefix && i->folder)
+    return i;
+  import_free(i);
+  return NULL;
+}
+
+/* ---- all files are settled ---- */
+
+static void import_settled(igt__group *group) {
+  import *i = group->owner;
+  igt__run *run = &i->u->run;
+  igt_error err = IGT_ERROR_INIT;
+
+  /* A name that the cloud cannot have stays so, however often it is tried. */
+  if (group->failed > i->memory.bad_names) {
+    igt__run_message(run, IGT_E_SOME_FAILED, "%s was not started: not all of it is there",
+                     group->label);
+  } else if (!group->dropped && !run->options.dry_run && (group->done_files || i->memory.resumed) &&
+             announce(i, &err) != IGT_OK) {
+    igt__error_prefix(&err, "all files are there, but the import was not started");
+    igt__error_append(&err, "; the same command tries that again");
+    igt__group_failed(group, &err);
+  }
+  igt__semaphore_release(&i->u->room);
+  import_free(i);
+}
+
+static plan *import_plan(import *i) {
+  plan *p = igt__upload_plan_new(i->u, i->institute, igt__strdup(i->folder), "DICOM import");
+  igt__buf prefix;
+  bool good;
+
+  if (!p)
+    return NULL;
+  p->sidecar = IGT__SIDECAR_ANYWHERE;
+  p->import = &i->memory;
+  p->own = i;
+  p->begin_import = begin_import;
+  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_printf(&prefix, "%s%s/", i->memory.prefix, i->memory.id);
+  good = !prefix.failed && igt__upload_plan_open(p, p->name, "", prefix.data, "", import_settled);
+  igt__buf_finish(&prefix);
+  if (good)
+    return p;
+  igt__upload_plan_free(p);
+  return NULL;
+}
+
+static igt_status begin(igt__upload *u, const igt_institute *institute, const char *path,
+                        igt_error *err) {
+  import *i = import_new(u, institute, path);
+  igt_status status = i ? choose_id(i, err) : igt__fail_memory(err);
+  plan *p = status == IGT_OK ? import_plan(i) : NULL;
+
+  if (p) {
+    igt__group_is_import(p->group);
+    p->group->owner = i;
+    igt__upload_plan_begin(p);
+    return IGT_OK;
+  }
+  if (i)
+    import_free(i);
+  return status == IGT_OK ? igt__fail_memory(err) : status;
+}
+
+igt_status igt__upload_import(igt__upload *u, const igt_institute *institute, const char *path,
+                              igt_error *err) {
+  igt_status status;
+
+  if (!igt__in_shard(igt__text_of(&institute->name), u->run.options.shard, u->run.options.shards) ||
+      !igt__semaphore_acquire(&u->room))
+    return IGT_OK;
+  status = begin(u, institute, path, err);
+  if (status != IGT_OK)
+    igt__semaphore_release(&u->room);
+  return status;
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "model/model.h"
+#include "transfer/upload/create.h"
+#include "transfer/upload/upload.h"
+
+typedef igt__upload_plan plan;
+
+/* One institute while its folders are gone through. */
+typedef struct visit {
+  igt__upload *u;
+  const igt_institute *institute;
+  igt__studies *studies;
+} visit;
+
+static const char *institute_name(const visit *v) {
+  return igt__text_of(&v->institute->name);
+}
+
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
+  const visit *v = payload;
+
+  igt__upload_stray(v->u, institute_name(v), path, why, err);
+}
+
+/* ---- all files of a study are settled ---- */
+
+static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err) {
+  igt_electronic_record_state body = {0};
+  igt_root_study *study = NULL;
+  igt_status status;
+
+  body.username.is = body.password.is = body.electronic_record_state.is = IGT_SET;
+  body.username.v = u->identity.user;
+  body.password.v = u->options->submit_password;
+  body.electronic_record_state.v = "submitted";
+  status = igt_post_study_electronic_record_state(u->run.client, group->institute_id,
+                                                  group->study_id, &body, &study, err);
+  igt_model_free(study ? &study->model : NULL);
+  return status;
+}
+
+static void submit_settled(igt__upload *u, igt__group *group) {
+  igt_error err = IGT_ERROR_INIT;
+
+  if (group->failed) {
+    igt__run_message(&u->run, IGT_E_SOME_FAILED, "%s was not submitted: not all of it is there",
+                     group->label);
+  } else if (group->recent_files) {
+    (void)igt__fail(&err, IGT_E_CHANGED,
+                    "the study was not submitted: '%s' was changed a short time ago, and may still "
+                    "be written; run the same command again later, or with --min-age 0",
+                    group->recent);
+    igt__group_failed(group, &err);
+  } else if (submit(u, group, &err) != IGT_OK) {
+    igt__error_prefix(&err, "all files are there, but the study was not submitted");
+    igt__group_failed(group, &err);
+  }
+}
+
+static void study_settled(igt__group *group) {
+  igt__upload *u = group->owner;
+
+  if (u->options->submit_password && !group->dropped && !u->run.options.dry_run)
+    submit_settled(u, group);
+  igt__semaphore_release(&u->room);
+}
+
+static void only_settled(igt__group *group) {
+  igt__semaphore_release(&((igt__upload *)group->owner)->room);
+}
+
+/* ---- a study that has to be created ---- */
+
+/* Bytes of the path of the folder above. */
+static size_t parent_length(const char *path) {
+  const char *base = igt__path_base(path);
+
+  return base > path ? (size_t)(base - path) - 1 : 0;
+}
+
+typedef struct creation {
+  igt_root_study *study;
+  igt__json *doc; /* what the folder was matched by, to look again */
+  char *patient, *name;
+  bool only, whole_name, trust;
+} creation;
+
+static void creation_free(creation *c) {
+  igt_model_free(c->study ? &c->study->model : NULL);
+  igt__json_free(c->doc);
+  igt__free(c->patient);
+  igt__free(c->name);
+  igt__free(c);
+}
+
+static void release_creation(plan *p) {
+  creation_free(p->own);
+}
+
+/* study is taken over. */
+static creation *creation_new(const igt__folder *folder, igt_root_study *study) {
+  creation *c = igt__calloc(1, sizeof *c);
+
+  if (!c) {
+    igt_model_free(&study->model);
+    return NULL;
+  }
+  c->study = study;
+  c->doc = folder->doc ? igt__json_copy(folder->doc) : NULL;
+  c->patient = folder->patient ? igt__strdup(folder->patient) : NULL;
+  c->name = igt__strdup(folder->name);
+  c->only = folder->only;
+  c->whole_name = folder->whole_name;
+  c->trust = folder->trust;
+  if (c->name && (c->patient || !folder->patient) && (c->doc || !folder->doc))
+    return c;
+  creation_free(c);
+  return NULL;
+}
+
+static void count_created(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->summary.studies_created++;
+  pthread_mutex_unlock(&run->lock);
+}
+
+static igt_status open_dry(plan *p, igt_error *err) {
+  if (!igt__upload_plan_open(p, p->name, "", "", "", study_settled))
+    return igt__fail_memory(err);
+  p->group->note = "the study would be created";
+  count_created(&p->u->run);
+  return IGT_OK;
+}
+
+static const char *name_of(const char *human, const plan *p) {
+  return *human ? human : p->name;
+}
+
+/* A folder of which nothing goes up makes no study, unless its study.json asks for one: with a
+ * group all that it holds is named. */
+static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
+  p->only_named = outlook->any;
+  if (!outlook->any)
+    igt__upload_ignored(p->u, igt__text_of(&p->institute->name), p->folder,
+                        "it has no files, so no study was created");
+  else if (!igt__upload_plan_open(p, p->name, "", "", "", only_settled))
+    return igt__fail_memory(err);
+  return IGT_OK;
+}
+
+static igt_status open_created(plan *p, igt_error *err) {
+  const creation *c = p->own;
+  igt__folder folder = {.patient = c->patient,
+                        .name = c->name,
+                        .doc = c->doc,
+                        .only = c->only,
+                        .whole_name = c->whole_name,
+                        .trust = c->trust};
+  igt_root_study *made = NULL;
+  igt__created created;
+  igt__outlook outlook;
+  igt_status status = igt__upload_plan_look(p, &outlook, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (!outlook.sendable)
+    return open_nothing(p, &outlook, err);
+  if (p->u->run.options.dry_run)
+    return open_dry(p, err);
+  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &created, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "the study '%s' was not created", p->name);
+    return status;
+  }
+  if (created != IGT__CREATED_BEFORE)
+    count_created(&p->u->run);
+  if (!igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
+                             igt__text_of(&made->study_database_id), igt__text_of(&made->s3_prefix),
+                             "files/", study_settled))
+    status = igt__fail_memory(err);
+  else
+    p->group->note =
+        created != IGT__CREATED_BEFORE ? "the study was created" : "another run created the study";
+  p->is_new = created == IGT__CREATED_NOW;
+  igt_model_free(&made->model);
+  return status;
+}
+
+static void give_up(plan *p, const igt_error *err) {
+  if (err->status != IGT_OK && err->status != IGT_E_CANCELLED)
+    igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
+  igt__semaphore_release(&p->u->room);
+}
+
+/* ---- what lies beside a study's folder "files" ---- */
+
+typedef struct rest {
+  visit *v;
+  const char *path;
+  unsigned long long dicom, annotations; /* files in these folders */
+} rest;
+
+static bool is_below(const char *path, const char *folder) {
+  return igt__str_starts(path, folder) && path[strlen(folder)] == '/';
+}
+
+/* Those of another category are one sentence, however many they are; the rest is named. */
+static int each_beside(void *payload, const igt__walk_entry *e) {
+  rest *r = payload;
+  igt__run *run = &r->v->u->run;
+  bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
+  char *path = igt__path_join(r->path, e->path);
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_IGNORED,
+                   .institute = institute_name(r->v),
+                   .path = path,
+                   .text = dicom         ? "it is in the folder of category dicom"
+                           : annotations ? "it is in the folder of category annotations"
+                                         : "of a study with a folder 'files' or 'dicom', only "
+                                           "what is in 'files' is uploaded",
+                   .minor = dicom || annotations};
+
+  if (e->kind == IGT__WALK_DIR || strcmp(e->path, IGT__SIDECAR) == 0) {
+    igt__free(path);
+    return e->kind == IGT__WALK_DIR && strcmp(e->path, "files") == 0;
+  }
+  if (!igt__leave_clutter(run, e->path, &item)) {
+    r->dicom += dicom;
+    r->annotations += annotations;
+  }
+  igt__run_item(run, &item);
+  igt__free(path);
+  igt__run_wait_events(run);
+  return igt__run_stopping(run) ? 2 : 0;
+}
+
+static igt_status leave_rest(visit *v, const char *path, igt_error *err) {
+  rest r = {.v = v, .path = path};
+  igt_status status = igt__walk(v->u->root, path, each_beside, &r, NULL, err);
+
+  if (r.dicom)
+    igt__run_message(&v->u->run, IGT_OK,
+                     "%s/dicom: left out (%llu file%s): --category dicom sends DICOM to the "
+                     "institute's import",
+                     path, r.dicom, r.dicom == 1 ? "" : "s");
+  if (r.annotations)
+    igt__run_message(&v->u->run, IGT_OK,
+                     "%s/annotations: left out (%llu file%s): --category annotations sends them",
+                     path, r.annotations, r.annotations == 1 ? "" : "s");
+  return status;
+}
+
+/* Nothing is created for a folder whose files would all stay here. */
+static igt_status see_content(visit *v, const char *path, igt_error *err) {
+  bool whole, is_folder = true;
+  char *folder;
+  igt_status status = igt__content_folder(v->u->root, path, &folder, &whole, err);
+
+  if (status == IGT_OK && !whole) {
+    status = leave_rest(v, path, err);
+    if (status == IGT_OK)
+      status = igt__folder_look(v->u->root, folder, &is_folder, err);
+    if (status == IGT_OK && !is_folder)
+      status = igt__fail(err, IGT_E_NO_FILE,
+                         "it has a folder 'dicom' but no folder 'files', so there is nothing to "
+                         "upload as files; --category dicom sends DICOM to the institute's import");
+  }
+  igt__free(folder);
+  return status;
+}
+
+/* ---- a study folder ---- */
+
+static igt_status study_plan(visit *v, const char *path, const char *name, plan **out,
+                             igt_error *err) {
+  bool whole;
+  char *folder;
+  igt_status status = igt__content_folder(v->u->root, path, &folder, &whole, err);
+
+  *out = NULL;
+  if (status != IGT_OK)
+    return status;
+  plan *p = igt__upload_plan_new(v->u, v->institute, folder, name);
+  if (!p)
+    return igt__fail_memory(err);
+  p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
+  p->registered = true;
+  p->list = "files";
+  p->give_up = give_up;
+  *out = p;
+  return IGT_OK;
+}
+
+/* The study is known, or told by create, which is taken over. Room was entered. */
+static igt_status begin_study(visit *v, const char *path, const char *name,
+                              const igt__folder *folder, const igt__known *known,
+                              igt_root_study *create, igt_error *err) {
+  plan *p;
+  igt_status status = study_plan(v, path, name, &p, err);
+  bool good = p != NULL;
+
+  if (status != IGT_OK) {
+    igt_model_free(create ? &create->model : NULL);
+    return status;
+  }
+  if (create) {
+    p->open = open_created;
+    p->own = creation_new(folder, create);
+    p->release = p->own ? release_creation : NULL;
+    good = p->own != NULL;
+  } else {
+    good = igt__upload_plan_open(p, name_of(known->human, p), known->id, known->s3_prefix, "files/",
+                                 study_settled);
+  }
+  if (good)
+    igt__upload_plan_begin(p);
+  else
+    igt__upload_plan_free(p);
+  return good ? IGT_OK : igt__fail_memory(err);
+}
+
+/* The folder, which is called otherwise, has the id of a study that has a folder of its own here:
+ * it is a copy of that, and its files would be mixed into it. */
+static igt_status see_original(const visit *v, const char *path, const igt__folder *folder,
+                               const igt__known *known, igt_error *err) {
+  char *below = NULL, *own = NULL, *above = igt__strndup(path, parent_length(path));
+  igt__json *doc = NULL;
+  const char *id;
+  bool there = false;
+  igt_status status = igt__study_folder(*known->human ? known->human : known->id,
+                                        v->u->run.options.structure, IGT__NAMES_POSIX, &below, err);
+
+  if (above && folder->patient)
+    above[parent_length(above)] = '\0';
+  own = status == IGT_OK && above ? igt__path_join(above, below) : NULL;
+  if (status == IGT_E_UNSAFE_NAME)
+    status = IGT_OK; /* it can have no folder */
+  else if (status == IGT_OK && !own)
+    status = igt__fail_memory(err);
+  if (status == IGT_OK && own)
+    status = igt__folder_look(v->u->root, own, &there, err);
+  if (status == IGT_OK && there)
+    status = igt__sidecar_read(v->u->root, own, &doc, err);
+  id = igt__json_get_str(doc, "studyDatabaseId");
+  if (status == IGT_OK && there && (!id || !*id || strcmp(id, known->id) == 0))
+    status = igt__fail(err, IGT_E_COLLISION,
+                       "its study.json has the studyDatabaseId of '%s' (%s), which has a folder of "
+                       "that name here: put the right studyDatabaseId into it, or remove it",
+                       known->human, known->id);
+  igt__json_free(doc);
+  igt__free(own);
+  igt__free(below);
+  igt__free(above);
+  return status;
+}
+
+static igt_status match(visit *v, const char *path, const igt__folder *folder, igt__known **known,
+                        igt_root_study **create, igt_error *err) {
+  igt_status status = igt__studies_match(v->studies, folder, known, err);
+
+  if (status == IGT_OK && *known && (*known)->renamed && !folder->trust)
+    status = see_original(v, path, folder, *known, err);
+  if (status != IGT_OK && *known)
+    (*known)->used = false; /* by this folder: its own may follow */
+  if (status != IGT_OK || *known)
+    return status;
+  return igt__study_from_folder(v->studies, v->institute, folder, create, err);
+}
+
+static void upload_study(visit *v, const char *path, const char *patient, const char *name,
+                         bool only) {
+  igt__upload *u = v->u;
+  igt_error err = IGT_ERROR_INIT;
+  igt__json *doc = NULL;
+  igt__known *known = NULL;
+  igt_root_study *create = NULL;
+  char *human = patient ? igt__path_join(patient, name) : igt__strdup(name);
+  igt_status status = human ? igt__sidecar_read(u->root, path, &doc, &err) : igt__fail_memory(&err);
+  igt__folder folder = {.patient = patient,
+                        .name = name,
+                        .doc = doc,
+                        .only = only,
+                        .whole_name = u->options->whole_flat_names,
+                        .trust = u->run.options.trust_study_json};
+
+  if (human && !igt__in_shard(human, u->run.options.shard, u->run.options.shards))
+    goto out;
+  if (status == IGT_OK)
+    status = see_content(v, path, &err);
+  if (status == IGT_OK)
+    status = match(v, path, &folder, &known, &create, &err);
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->room)) {
+    igt_model_free(create ? &create->model : NULL);
+    goto out;
+  }
+  if (status == IGT_OK &&
+      (status = begin_study(v, path, human, &folder, known, create, &err)) != IGT_OK)
+    igt__semaphore_release(&u->room);
+  if (status != IGT_OK) {
+    igt__error_prefix(&err, "the folder '%s'", path);
+    igt__upload_study_failed(u, institute_name(v), human ? human : name, &err);
+  }
+out:
+  igt__json_free(doc);
+  igt__free(human);
+}
+
+/* ---- annotations ---- */
+
+typedef struct json_check {
+  igt__upload *u;
+  const char *folder;
+  bool whole; /* a sidecar lies in it */
+  igt_error *err;
+} json_check;
+
+static int parse_json(void *payload, const igt__walk_entry *e) {
+  const json_check *c = payload;
+  char *text = NULL, *path;
+  size_t n;
+  igt_status status;
+
+  if (e->kind != IGT__WALK_FILE || !igt__str_ends(e->name, ".json") ||
+      (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) ||
+      (igt__is_clutter(e->path) && !c->u->run.options.include_clutter) ||
+      !igt__wanted(&c->u->run.options, e->path))
+    return igt__run_stopping(&c->u->run) ? 3 : 0;
+  path = igt__path_join(c->folder, e->path);
+  if (!path)
+    return 2;
+  status = igt__root_read_file(c->u->root, path, IGT__MAX_JSON_BODY, &text, &n, c->err);
+  if (status == IGT_OK) {
+    const char *json = igt__skip_mark(text, &n);
+    status = igt__json_check_file(json, n, path, c->err);
+  }
+  igt__free(text);
+  igt__free(path);
+  return status == IGT_OK ? 0 : 2;
+}
+
+/* A broken .json is found before anything of the study is sent. */
+static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt_error *err) {
+  json_check c = {u, folder, whole, err};
+  int ended = 0;
+  igt_status status = igt__walk(u->root, folder, parse_json, &c, &ended, err);
+
+  if (status != IGT_OK || ended != 2)
+    return status;
+  return err->status != IGT_OK ? err->status : igt__fail_memory(err);
+}
+
+/* What was downloaded as one of several categories lies in a folder of its own. */
+static igt_status annotations_folder(const visit *v, const char *path, char **out, bool *whole,
+                                     igt_error *err) {
+  char *below = igt__path_join(path, "annotations"), *other = NULL;
+  bool own = false;
+  igt_status status =
+      below ? igt__content_folder(v->u->root, path, &other, whole, err) : igt__fail_memory(err);
+
+  *out = NULL;
+  igt__free(other);
+  if (status == IGT_OK && !*whole)
+    status = igt__folder_look(v->u->root, below, &own, err);
+  *whole = !own;
+  if (status == IGT_OK && !(*out = igt__strdup(own ? below : path)))
+    status = igt__fail_memory(err);
+  igt__free(below);
+  return status;
+}
+
+static igt_status begin_annotations(visit *v, const char *path, const char *name,
+                                    const igt__known *known, igt_error *err) {
+  bool whole;
+  char *folder;
+  igt_status status = annotations_folder(v, path, &folder, &whole, err);
+  plan *p = NULL;
+
+  if (status == IGT_OK && !(p = igt__upload_plan_new(v->u, v->institute, folder, name)))
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = check_json(v->u, p->folder, whole, err);
+  if (status == IGT_OK) {
+    p->list = "annotations";
+    p->sidecar = whole ? IGT__SIDECAR_ON_TOP : IGT__SIDECAR_NONE;
+    if (!igt__upload_plan_open(p, name, known->id, known->s3_prefix, "annotations/", only_settled))
+      status = igt__fail_memory(err);
+  }
+  if (status == IGT_OK)
+    igt__upload_plan_begin(p);
+  else if (p)
+    igt__upload_plan_free(p);
+  return status;
+}
+
+static void upload_annotations(visit *v, const char *path, const char *patient, const char *name,
+                               bool only) {
+  igt__upload *u = v->u;
+  igt_error err = IGT_ERROR_INIT;
+  igt__known *known = NULL;
+  igt__json *doc = NULL;
+  igt_status status = igt__sidecar_read(u->root, path, &doc, &err);
+  igt__folder folder = {.patient = patient,
+                        .name = name,
+                        .doc = doc,
+                        .only = only,
+                        .trust = u->run.options.trust_study_json};
+
+  if (status == IGT_OK)
+    status = igt__studies_existing(v->studies, &folder, &known, &err);
+  igt__json_free(doc);
+  const char *human = known && *known->human ? known->human : name;
+  if (!igt__in_shard(human, u->run.options.shard, u->run.options.shards))
+    return;
+  if (status == IGT_OK && !known)
+    status = igt__fail(&err, IGT_E_NOT_FOUND, "the institute has no study '%s%s%s'",
+                       patient ? patient : "", patient ? "/" : "", name);
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->room))
+    return;
+  if (status == IGT_OK && (status = begin_annotations(v, path, human, known, &err)) != IGT_OK)
+    igt__semaphore_release(&u->room);
+  if (status != IGT_OK)
+    igt__upload_study_failed(u, institute_name(v), human, &err);
+}
+
+/* ---- the folders of an institute ---- */
+
+typedef void (*study_fn)(visit *v, const char *path, const char *patient, const char *name,
+                         bool only);
+
+static void no_memory(const visit *v, const char *study) {
+  igt_error err = IGT_ERROR_INIT;
+
+  (void)igt__fail_memory(&err);
+  igt__upload_study_failed(v->u, institute_name(v), study, &err);
+}
+
+static void each_patient(visit *v, const char *path, const char *patient, study_fn fn) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders studies;
+
+  if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK) {
+    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+    return;
+  }
+  if (studies.count == 0 && v->u->options->category == IGT_CATEGORY_ANNOTATIONS) {
+    (void)igt__fail(&err, IGT_E_NOT_FOUND,
+                    "the institute has no study '%s', and there is no folder of a study in '%s'",
+                    patient, path);
+    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+  }
+  bool only = igt__folders_undescribed(v->u->root, path, &studies) < 2;
+  for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
+    char *folder = igt__path_join(path, studies.v[i]);
+    if (folder)
+      fn(v, folder, patient, studies.cloud[i], only);
+    else
+      no_memory(v, studies.cloud[i]);
+    igt__free(folder);
+  }
+  igt__folders_free(&studies);
+}
+
+/* Annotations take both forms, whatever the folder structure: a folder that is called as a study
+ * (with "---" for "/") is that study, another one a patient. */
+static bool is_patient(const visit *v, const char *path, const char *name) {
+  igt__known *known = NULL;
+  igt__json *doc = NULL;
+  bool described;
+
+  if (v->u->options->category != IGT_CATEGORY_ANNOTATIONS)
+    return v->u->run.options.structure == IGT_HIERARCHICAL;
+  described = igt__sidecar_read(v->u->root, path, &doc, NULL) != IGT_OK || doc;
+  igt__json_free(doc);
+  if (described || strstr(name, "---"))
+    return false;
+  return igt__studies_by_name(v->studies, NULL, name, &known, NULL) == IGT_OK && !known;
+}
+
+static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
+    char *folder = igt__path_join(path, folders->v[i]);
+    if (folder && is_patient(v, folder, folders->cloud[i]))
+      each_patient(v, folder, folders->cloud[i], fn);
+    else if (folder)
+      fn(v, folder, NULL, folders->cloud[i], true);
+    else
+      no_memory(v, folders->cloud[i]);
+    igt__free(folder);
+  }
+}
+
+igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,
+                               igt_error *err) {
+  visit v = {u, institute, NULL};
+  igt__folders folders = {NULL, NULL, 0};
+  igt_status status =
+      igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
+
+  if (status == IGT_OK) {
+    igt__studies_remember(v.studies, u->run.journal, u->run.origin);
+    status = igt__folders_in(u->root, path, stray, &v, &folders, err);
+  }
+  if (status == IGT_OK)
+    each_folder(&v, path, &folders,
+                u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations
+                                                                 : upload_study);
+  igt__folders_free(&folders);
+  igt__studies_free(v.studies);
+  return status;
+}

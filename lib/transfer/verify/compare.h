@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_COMPARE_H
+#define IGT_TRANSFER_COMPARE_H
+
+/* One file of a tree that is verified: read here, held against what the store knows of its object.
+ * Nothing is moved or written. */
+
+#include "base/path.h"
+#include "transfer/engine/run.h"
+
+typedef struct igt__compare_file {
+  igt__group *group;
+  igt__s3_provider *provider; /* GET; a reference is taken */
+  igt__pool *readers;   /* borrowed: threads that ask the store and read */
+  igt__root *root;      /* borrowed */
+  const char *path;     /* below root; copied, as the next two */
+  const char *key;
+  const char *item_path; /* below the study, as the cloud has it */
+  uint64_t size;         /* of the local file */
+} igt__compare_file;
+
+/* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
+igt_status igt__compare_add(const igt__compare_file *file, igt_error *err);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/verify/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "transfer/engine/institutes.h"
+#include "transfer/upload/match.h"
+#include "transfer/engine/tree.h"
+
+/* ---- one institute ---- */
+
+typedef struct institute_run {
+  igt__verify *v;
+  const igt_institute *institute;
+  igt__studies *studies;
+} institute_run;
+
+static void fail_study(igt__verify *v, const igt_institute *institute, const char *study,
+                       const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                   .result = IGT_RESULT_FAILED,
+                   .institute = igt__text_of(&institute->name),
+                   .study = study,
+                   .error = err};
+
+  igt__run_item(&v->run, &item);
+  if (igt__status_is_fatal(err->status))
+    igt__run_fatal(&v->run, err);
+}
+
+static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
+  const institute_run *ir = payload;
+  igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
+                   .result = IGT_RESULT_IGNORED,
+                   .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
+                   .path = path,
+                   .text = why ? why : "it is not in the folder of a study"};
+
+  if (err) { /* it may be a study */
+    item.result = IGT_RESULT_FAILED;
+    item.text = "";
+    item.error = err;
+  }
+
+  (void)igt__leave_clutter(&ir->v->run, igt__path_base(path), &item);
+  igt__run_item(&ir->v->run, &item);
+}
+
+static bool is_selected(igt__verify *v, const igt__known *known) {
+  bool undated;
+
+  if (!igt__found_has(&v->found, known->dated, known->day, &undated) ||
+      !igt__in_shard(known->id, v->run.options.shard, v->run.options.shards))
+    return false;
+  pthread_mutex_lock(&v->run.lock);
+  v->run.summary.studies_undated += undated;
+  pthread_mutex_unlock(&v->run.lock);
+  return true;
+}
+
+static igt_status find_study(institute_run *ir, const char *path, const igt__folder *folder,
+                             igt__known **known, igt_error *err) {
+  igt__folder described = *folder;
+  igt__json *doc = NULL;
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  igt_status status =
+      absolute ? igt__sidecar_read(ir->v->root, absolute, &doc, err) : igt__fail_memory(err);
+
+  described.doc = doc;
+  if (status == IGT_OK)
+    status = igt__studies_match(ir->studies, &described, known, err);
+  igt__json_free(doc);
+  igt__free(absolute);
+  return status;
+}
+
+/* path: of the study's folder, below the root. */
+static void verify_folder(institute_run *ir, const char *path, const igt__folder *folder) {
+  igt__verify *v = ir->v;
+  igt_error err = IGT_ERROR_INIT;
+  igt__known *known = NULL;
+  char *human =
+      folder->patient ? igt__path_join(folder->patient, folder->name) : igt__strdup(folder->name);
+  igt_status status = human ? find_study(ir, path, folder, &known, &err) : igt__fail_memory(&err);
+
+  if (status == IGT_OK && known && is_selected(v, known))
+    status = igt__verify_study(v, ir->institute, *known->human ? known->human : known->id,
+                               known->id, known->s3_prefix, path, &err);
+  else if (status == IGT_OK && !known &&
+           igt__in_shard(human, v->run.options.shard, v->run.options.shards))
+    status = igt__verify_study(v, ir->institute, human, "", NULL, path, &err);
+  if (status != IGT_OK && status != IGT_E_CANCELLED) {
+    igt__error_prefix(&err, "the folder '%s'", path);
+    fail_study(v, ir->institute, human ? human : "", &err);
+  }
+  igt__free(human);
+}
+
+static igt_status folders_below(institute_run *ir, const char *path, igt__folders *out,
+                                igt_error *err) {
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  igt_status status;
+
+  memset(out, 0, sizeof *out);
+  if (!absolute)
+    return igt__fail_memory(err);
+  status = igt__folders_in(ir->v->root, absolute, stray, ir, out, err);
+  igt__free(absolute);
+  return status;
+}
+
+static bool is_only(const institute_run *ir, const char *path, const igt__folders *list) {
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  bool only = absolute && igt__folders_undescribed(ir->v->root, absolute, list) < 2;
+
+  igt__free(absolute);
+  return only;
+}
+
+/* The study folders in one folder, which is an institute's or (patient not NULL) a patient's. */
+static void each_folder(institute_run *ir, const char *path, const char *patient) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders list;
+  bool flat = ir->v->run.options.structure == IGT_FLAT;
+
+  if (folders_below(ir, path, &list, &err) != IGT_OK) {
+    fail_study(ir->v, ir->institute, patient ? patient : "", &err);
+    return;
+  }
+  bool only = flat || is_only(ir, path, &list);
+  for (size_t i = 0; i < list.count && !igt__run_stopping(&ir->v->run); i++) {
+    char *below = igt__path_join(path, list.v[i]);
+    const char *name = list.cloud[i];
+    igt__folder folder = {.patient = patient,
+                          .name = name,
+                          .only = only,
+                          .trust = ir->v->run.options.trust_study_json};
+    if (below && (flat || patient))
+      verify_folder(ir, below, &folder);
+    else if (below)
+      each_folder(ir, below, name);
+    else
+      fail_study(ir->v, ir->institute, name, (igt__fail_memory(&err), &err));
+    igt__free(below);
+  }
+  igt__folders_free(&list);
+}
+
+/* Studies that no folder is. */
+static igt_status each_unused(institute_run *ir, igt_error *err) {
+  igt_status status = IGT_OK;
+  const igt__known *known;
+
+  for (size_t i = 0; status == IGT_OK && (known = igt__studies_at(ir->studies, i)) != NULL; i++)
+    if (!known->used && is_selected(ir->v, known))
+      status = igt__verify_study(ir->v, ir->institute, *known->human ? known->human : known->id,
+                                 known->id, known->s3_prefix, NULL, err);
+  return status;
+}
+
+/* folder NULL: the institute has none here. */
+static void verify_institute(igt__verify *v, const igt_institute *institute, const char *folder) {
+  institute_run ir = {v, institute, NULL};
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status =
+      igt__studies_load(v->run.client, institute, NULL, &v->run.held, &ir.studies, &err);
+
+  v->run.summary.institutes++;
+  if (status == IGT_OK)
+    igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
+  if (status == IGT_OK && folder)
+    each_folder(&ir, folder, NULL);
+  if (status == IGT_OK)
+    status = each_unused(&ir, &err);
+  if (status != IGT_OK && status != IGT_E_CANCELLED) {
+    igt__error_prefix(&err, "institute '%s'", igt__text_of(&institute->name));
+    fail_study(v, institute, "", &err);
+  }
+  igt__studies_free(ir.studies);
+}
+
+/* ---- the whole ---- */
+
+static bool is_called(const igt__verify *v, const char *cloud, const igt_institute *institute) {
+  return igt__institute_named(&v->found, cloud) == institute;
+}
+
+/* The folder of an institute: the one that is spelt as it, else one of the same name. NULL: none;
+ * another one is an error of its own. */
+static const char *folder_named(const igt__verify *v, const igt__folders *list,
+                                const igt_institute *institute) {
+  const char *found = NULL;
+
+  for (size_t i = 0; i < list->count; i++) {
+    if (strcmp(list->cloud[i], igt__text_of(&institute->name)) == 0)
+      return list->v[i];
+    if (!found && is_called(v, list->cloud[i], institute))
+      found = list->v[i];
+  }
+  return found;
+}
+
+static void report_unknown(igt__verify *v, const igt__folders *folders, bool *project_files) {
+  size_t files;
+
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->run); i++) {
+    const igt_institute *institute = igt__institute_named(&v->found, folders->cloud[i]);
+    igt_error err = IGT_ERROR_INIT;
+    if (igt__institute_twice(&v->found, folders, i, &err))
+      fail_study(v, institute, "", &err);
+    if (institute)
+      continue;
+    if (strcmp(folders->v[i], "files") == 0)
+      *project_files = !v->found.wanted;
+    else
+      igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
+                          IGT_RESULT_MISSING_THERE, &files);
+  }
+}
+
+static igt_status verify_all(igt__verify *v, igt_error *err) {
+  institute_run none = {.v = v};
+  igt__folders folders = {0};
+  bool project_files = v->options->project_files;
+  const igt_institute_list *list = v->found.institutes;
+  igt_status status = IGT_OK;
+
+  if (!v->options->project_files) {
+    status = folders_below(&none, "", &folders, err);
+    if (status == IGT_OK)
+      report_unknown(v, &folders, &project_files);
+    for (size_t i = 0; i < list->count && status == IGT_OK; i++)
+      if (list->v[i] && igt__found_selects(&v->found, list->v[i]) && !igt__run_stopping(&v->run))
+        verify_institute(v, list->v[i], folder_named(v, &folders, list->v[i]));
+  }
+  if (status == IGT_OK && project_files)
+    status = igt__verify_study(v, NULL, "", "", igt__text_of(&v->found.project->s3_prefix), "files",
+                               err);
+  igt__folders_free(&folders);
+  return status;
+}
+
+static void verify_task(void *arg) {
+  igt__verify *v = arg;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = verify_all(v, &err);
+
+  if (status != IGT_OK && status != IGT_E_CANCELLED)
+    igt__run_fatal(&v->run, &err);
+  igt__run_task_end(&v->run);
+}
+
+static igt_status outcome(const igt_summary *s, igt_status status, igt_error *err) {
+  uint64_t differ = s->files_different + s->files_missing_here + s->files_missing_there;
+
+  if ((status != IGT_OK && status != IGT_E_SOME_FAILED) ||
+      (!differ && !s->files_unchecked && status == IGT_OK))
+    return status;
+  (void)igt__fail(err, IGT_E_SOME_FAILED,
+                  "not all is the same: different: %llu, missing here: %llu, missing there: %llu",
+                  (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
+                  (unsigned long long)s->files_missing_there);
+  if (s->files_unchecked)
+    igt__error_append(err, ", cannot be checked: %llu", (unsigned long long)s->files_unchecked);
+  if (s->files_failed || s->studies_failed)
+    igt__error_append(err, ", files that failed: %llu, studies that failed: %llu",
+                      (unsigned long long)s->files_failed, (unsigned long long)s->studies_failed);
+  return IGT_E_SOME_FAILED;
+}
+
+static igt_status run(igt__verify *v, igt_summary *summary, igt_error *err) {
+  const igt_verify_options *o = v->options;
+  igt_status status = igt__root_open(o->local, false, &v->root, err);
+
+  if (status == IGT_OK && o->transfer.follow_links)
+    igt__root_follow_links(v->root);
+  if (status == IGT_OK)
+    status = igt__find(v->run.client, &o->selection, !o->project_files, &v->found, err);
+  if (status != IGT_OK)
+    return status;
+  v->readers = igt__pool_new(igt__client_connections(v->run.client));
+  if (!v->readers)
+    return igt__fail_memory(err);
+  igt__run_task_begin(&v->run);
+  igt__pool_add(v->run.lister, verify_task, v);
+  status = igt__run_wait(&v->run, summary, err);
+  return outcome(summary, status, err);
+}
+
+static igt_status check_options(const igt_verify_options *o, igt_error *err) {
+  if (!o->local || !*o->local)
+    return igt__fail(err, IGT_E_INVALID, "the folder to verify is missing");
+  if (o->categories & ~7u)
+    return igt__fail(err, IGT_E_INVALID, "unknown category");
+  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+}
+
+igt_status igt_verify(igt_client *client, const igt_verify_options *options,
+                      const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
+  igt_summary none;
+  igt_status status = check_options(options, err);
+  igt__verify *v;
+
+  if (!summary)
+    summary = &none;
+  memset(summary, 0, sizeof *summary);
+  if (status != IGT_OK)
+    return status;
+  v = igt__calloc(1, sizeof *v);
+  if (!v)
+    return igt__fail_memory(err);
+  v->options = options;
+  status = igt__run_init(&v->run, client, &options->transfer, callbacks, err);
+  igt__semaphore_init(&v->room, &v->run);
+  if (status == IGT_OK)
+    status = run(v, summary, err);
+  igt__pool_free(v->readers);
+  igt__run_finish(&v->run);
+  igt__semaphore_finish(&v->room);
+  igt__found_free(&v->found);
+  igt__root_close(v->root);
+  igt__free(v);
+  return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_VERIFY_H
+#define IGT_TRANSFER_VERIFY_H
+
+/* igt_verify, between its parts: verify.c walks the project and the folder, verify_study.c compares
+ * what belongs together. */
+
+#include "base/path.h"
+#include "transfer/engine/plan.h"
+
+typedef struct igt__verify {
+  igt__run run;
+  const igt_verify_options *options;
+  igt__found found;
+  igt__root *root;
+  igt__semaphore room;
+  igt__pool *readers;
+} igt__verify;
+
+/* Waits for room, then compares a study (or with institute NULL and study "" the project's files)
+ * on a producer's thread. s3_prefix NULL: the cloud has no such study. folder NULL: it is not here.
+ */
+igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
+                             const char *study_id, const char *s3_prefix, const char *folder,
+                             igt_error *err);
+
+#endif

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/name.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "transfer/verify/compare.h"
+#include "transfer/verify/remotes.h"
+#include "transfer/engine/tree.h"
+#include "transfer/verify/verify.h"
+
+/* One study, or the project's files. */
+typedef struct plan {
+  igt__verify *v;
+  igt__group *group;
+  bool there;   /* the cloud has it; else all of its files are missing there */
+  char *folder; /* below the root; NULL: it is not here, and all is missing here */
+  /* of the category that is compared */
+  igt__quota held; /* files: the cloud decides how many they are */
+  igt__remotes *files;
+  bool own_folders; /* some lie in folders that are called as ours for categories */
+  const char *list; /* which list of the answer */
+  char *content;    /* folder of its files, below the root */
+  bool whole;       /* a study.json may lie in it */
+  igt__s3_provider *provider;
+} plan;
+
+/* ---- one file that needs no reading ---- */
+
+static void tell(plan *p, const char *name, const char *local, const igt__remote *r,
+                 igt_result result, const char *text, const igt_error *err) {
+  igt_transfer_item item = {
+      .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
+  char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
+
+  item.local_path = path;
+  item.key = r ? r->key : NULL;
+  item.size = r ? r->size : 0;
+  igt__group_found(p->group, 0);
+  igt__group_item(p->group, &item);
+  igt__free(path);
+}
+
+/* As in a download, by the type; a file that is here alone has only its name to go by. */
+static bool has_extension(const igt__verify *v, const char *name, const char *type) {
+  const char *ext = v->options->selection.ext, *dot = strrchr(igt__path_base(name), '.');
+
+  return !ext || igt__str_eq_nocase(ext, type ? type : dot ? dot : "");
+}
+
+/* ---- what the cloud has ---- */
+
+/* The cloud may have a folder "files" in the study: then it is no subfolder of ours. */
+static void note_folders(plan *p, const char *name) {
+  p->own_folders |= igt__str_starts(name, "files/") || igt__str_starts(name, "dicom/");
+}
+
+/* A file that is not here. */
+static void report_missing(plan *p, const char *name, const igt__remote *r) {
+  if (!r->completed) {
+    pthread_mutex_lock(&p->v->run.lock);
+    p->v->run.summary.files_incomplete++;
+    pthread_mutex_unlock(&p->v->run.lock);
+    tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
+  } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
+    tell(p, name, NULL, r, IGT_RESULT_IGNORED,
+         "its name is that of the file in which the study itself is described", NULL);
+  } else {
+    tell(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
+  }
+  igt__run_wait_events(&p->v->run);
+}
+
+/* Whether a file of the list is one that is looked at, and what is of interest. */
+static bool take_remote(const plan *p, const char *list, const igt_file *file, const char **name,
+                        igt__remote *r) {
+  if (list && strcmp(list, p->list) != 0)
+    return false;
+  *name = *igt__text_of(&file->file_name) ? file->file_name.v
+                                          : igt__path_base(igt__text_of(&file->key));
+  r->key = igt__text_of(&file->key);
+  r->size =
+      file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
+  r->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
+  r->wanted = has_extension(p->v, *name, igt__text_of(&file->type));
+  return true;
+}
+
+static igt_status each_remote(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  igt_error err = IGT_ERROR_INIT;
+  const char *name;
+  igt__remote r;
+
+  if (igt__run_stopping(&p->v->run))
+    return IGT_E_CANCELLED;
+  if (!take_remote(p, list, file, &name, &r))
+    return IGT_OK;
+  note_folders(p, name);
+  if (igt__is_folder_key(file)) {
+    tell(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
+    igt__run_wait_events(&p->v->run);
+    return IGT_OK;
+  }
+  if (!igt__wanted(&p->v->run.options, name)) /* nor would the local one be */
+    return IGT_OK;
+  if (igt__remotes_have(p->files, name)) {
+    (void)igt__fail(&err, IGT_E_COLLISION, "the study has another file of this name");
+    tell(p, name, NULL, NULL, IGT_RESULT_FAILED, "", &err);
+    igt__run_wait_events(&p->v->run);
+    return IGT_OK;
+  }
+  if (!igt__remotes_add(p->files, name, &r))
+    return IGT_E_NO_MEMORY;
+  if (!p->folder && r.wanted && igt__remotes_see(p->files, name))
+    report_missing(p, name, &r);
+  return IGT_OK;
+}
+
+/* Those that the walk did not meet: their names are in the cloud's list, and nowhere here. */
+static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  const char *name;
+  igt__remote r;
+
+  if (igt__run_stopping(&p->v->run))
+    return IGT_E_CANCELLED;
+  if (take_remote(p, list, file, &name, &r) && igt__remotes_see(p->files, name))
+    report_missing(p, name, &r);
+  return IGT_OK;
+}
+
+static igt_status list_files(plan *p, size_t category,
+                             igt_status (*each)(void *payload, const char *list, igt_file *file),
+                             igt_error *err) {
+  igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+  igt__run *run = &p->v->run;
+  igt_status status;
+
+  if (igt__categories[category].bit != IGT_CATEGORY_FILES)
+    options.auxiliary = "True";
+  if (!*p->group->study)
+    status = igt_get_project_files_each(run->client, igt__text_of(&p->v->found.project->id), NULL,
+                                        each, p, err);
+  else
+    status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
+                                      &options, each, p, err);
+  return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+                                   : status;
+}
+
+/* ---- what is here ---- */
+
+static void compare(plan *p, const igt__walk_entry *e, const char *name, const char *local,
+                    const igt__remote *r) {
+  igt__compare_file file = {.group = p->group,
+                            .provider = p->provider,
+                            .readers = p->v->readers,
+                            .root = p->v->root,
+                            .path = local,
+                            .key = r->key,
+                            .item_path = name,
+                            .size = (uint64_t)e->st.st_size};
+  igt_error err = IGT_ERROR_INIT;
+
+  if (igt__compare_add(&file, &err) != IGT_OK)
+    tell(p, name, local, r, IGT_RESULT_FAILED, "", &err);
+}
+
+/* r NULL: the cloud has no such file. */
+static void take_file(plan *p, const igt__walk_entry *e, const char *name, const char *local,
+                      const igt__remote *r) {
+  igt__remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
+
+  if (r)
+    (void)igt__remotes_see(p->files, name);
+  if (!r)
+    tell(p, name, local, &mine, IGT_RESULT_MISSING_THERE, "", NULL);
+  else if (!r->completed)
+    tell(p, name, local, r, IGT_RESULT_MISSING_THERE, "its upload is not complete", NULL);
+  else if (!*r->key)
+    tell(p, name, local, r, IGT_RESULT_UNCHECKED, "the cloud lists it without a key", NULL);
+  else
+    compare(p, e, name, local, r);
+}
+
+static bool leave_clutter(plan *p, const igt__walk_entry *e, const char *local) {
+  char *path = igt__path_join(igt__root_path(p->v->root), local);
+  igt_transfer_item item = {
+      .kind = IGT_ITEM_FILE, .path = e->path, .local_path = path, .size = (uint64_t)e->st.st_size};
+  bool left = igt__leave_clutter(&p->v->run, e->path, &item);
+
+  if (left)
+    igt__group_item(p->group, &item);
+  igt__free(path);
+  return left;
+}
+
+static void take_entry(plan *p, const igt__walk_entry *e, const char *name, const char *local) {
+  igt__remote found;
+  const igt__remote *r = igt__remotes_find(p->files, name, &found) ? &found : NULL;
+  igt_error err = IGT_ERROR_INIT;
+
+  if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run.options, name))
+    return;
+  if (!r && leave_clutter(p, e, local))
+    return;
+  if (e->kind == IGT__WALK_UNREADABLE) {
+    (void)igt__fail_errno(&err, e->os_error, "it cannot be read");
+    tell(p, name, local, NULL, IGT_RESULT_FAILED, "", &err);
+  } else if (e->kind == IGT__WALK_LINK) {
+    tell(p, name, local, NULL, IGT_RESULT_IGNORED, IGT__LINK_LEFT_OUT, NULL);
+  } else if (e->kind == IGT__WALK_SPECIAL) {
+    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is no ordinary file", NULL);
+  } else if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")) {
+    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is an unfinished download", NULL);
+  } else {
+    take_file(p, e, name, local, r);
+  }
+}
+
+/* What the file is called in the cloud; NULL: no memory. A name in another spelling (NFC, NFD) is
+ * that of the list, unless another file here has just that one. */
+static char *name_there(const plan *p, const igt__walk_entry *e) {
+  char *name = igt__path_from_local(e->path), *twin, *there;
+  const char *spelling = name ? igt__remotes_spelling(p->files, name) : NULL;
+  struct stat st;
+  bool found = true;
+
+  if (!spelling || strcmp(spelling, name) == 0) {
+    if (!spelling)
+      igt__free(name);
+    return spelling ? name : NULL;
+  }
+  twin = igt__path_join(p->content, spelling);
+  there = igt__strdup(spelling);
+  if (twin && igt__root_look(p->v->root, twin, &found, &st, NULL) == IGT_OK && found &&
+      st.st_ino == e->st.st_ino)
+    found = false;
+  igt__free(twin);
+  igt__free(found ? there : name);
+  return found ? name : there;
+}
+
+static int each_entry(void *payload, const igt__walk_entry *e) {
+  plan *p = payload;
+  igt__run *run = &p->v->run;
+  char *name, *local;
+
+  if (igt__run_stopping(run))
+    return 2;
+  if (e->kind == IGT__WALK_DIR || (p->whole && strcmp(e->path, IGT__SIDECAR) == 0))
+    return 0;
+  name = name_there(p, e);
+  local = igt__path_join(p->content, e->path);
+  if (name && local)
+    take_entry(p, e, name, local);
+  igt__free(local);
+  igt__run_wait_events(run);
+  igt__sched_wait_backlog(run->sched, IGT__BACKLOG, igt__run_stopping_arg, run);
+  if (!name)
+    return 3;
+  igt__free(name);
+  return local ? 0 : 3;
+}
+
+static igt_status walk_content(plan *p, igt_error *err) {
+  int ended = 0;
+  bool is_folder;
+  igt_status status = igt__folder_look(p->v->root, p->content, &is_folder, err);
+
+  if (status == IGT_OK && is_folder)
+    status = igt__walk(p->v->root, p->content, each_entry, p, &ended, err);
+  if (status == IGT_OK && ended == 3)
+    return igt__fail_memory(err);
+  return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
+}
+
+/* ---- one study ---- */
+
+/* Where a download or an upload has the files of this category. */
+static igt_status choose_content(plan *p, size_t category, bool several, igt_error *err) {
+  igt_status status = IGT_OK;
+  char *content = NULL;
+
+  p->whole = false;
+  if (several) {
+    content = igt__path_join(p->folder, igt__categories[category].folder);
+  } else if (*p->group->study && igt__categories[category].bit == IGT_CATEGORY_FILES &&
+             !p->own_folders) {
+    status = igt__content_folder(p->v->root, p->folder, &content, &p->whole, err);
+  } else {
+    p->whole = *p->group->study != '\0';
+    content = igt__strdup(p->folder);
+  }
+  igt__free(p->content);
+  p->content = content;
+  return content || status != IGT_OK ? status : igt__fail_memory(err);
+}
+
+static igt_status begin_category(plan *p, size_t category, igt_error *err) {
+  const char *below = *p->group->study ? igt__categories[category].prefix : "";
+  igt__buf text;
+
+  igt__s3_provider_unref(p->provider);
+  igt__remotes_free(p->files);
+  p->list = igt__categories[category].folder;
+  p->own_folders = false;
+  igt__buf_init(&text, 64 * 1024);
+  igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
+  p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->held);
+  p->provider = text.failed ? NULL : igt__run_provider(&p->v->run, "GET", text.data);
+  igt__buf_finish(&text);
+  return p->files && p->provider ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status verify_category(plan *p, size_t category, bool several, igt_error *err) {
+  igt_status status = begin_category(p, category, err);
+
+  if (status == IGT_OK && p->there)
+    status = list_files(p, category, each_remote, err);
+  igt__run_listed(&p->v->run, &p->held);
+  if (status == IGT_OK && p->folder)
+    status = choose_content(p, category, several, err);
+  if (status == IGT_OK && p->folder)
+    status = walk_content(p, err);
+  if (status == IGT_OK && igt__remotes_unseen(p->files) > 0)
+    status = list_files(p, category, each_unseen, err);
+  return status;
+}
+
+/* ---- what lies beside the folders of the categories ---- */
+
+typedef struct rest {
+  plan *p;
+  unsigned compared; /* categories */
+} rest;
+
+/* The category whose folder it is; 0: none. */
+static unsigned category_of(const char *folder) {
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT; c++)
+    if (strcmp(igt__categories[c].folder, folder) == 0)
+      return igt__categories[c].bit;
+  return 0;
+}
+
+static int pass_folder(const rest *r, const char *path) {
+  unsigned category = category_of(path);
+
+  if (category && !(r->compared & category))
+    igt__run_message(&r->p->v->run, IGT_OK, "%s/%s: not compared; --category %s compares it",
+                     r->p->folder, path, path);
+  return category != 0;
+}
+
+/* No upload sends it. */
+static int each_beside(void *payload, const igt__walk_entry *e) {
+  rest *r = payload;
+  plan *p = r->p;
+  igt__run *run = &p->v->run;
+  char *local;
+  igt__remote mine = {.key = "", .size = (uint64_t)e->st.st_size};
+
+  if (e->kind == IGT__WALK_DIR)
+    return pass_folder(r, e->path);
+  if (strcmp(e->path, IGT__SIDECAR) == 0 || !has_extension(p->v, e->path, NULL) ||
+      !igt__wanted(&run->options, e->path))
+    return 0;
+  local = igt__path_join(p->folder, e->path);
+  if (!local)
+    return 3;
+  if (!leave_clutter(p, e, local))
+    tell(p, e->path, local, &mine, IGT_RESULT_MISSING_THERE,
+         "it is in none of the folders 'files', 'dicom' and 'annotations'", NULL);
+  igt__free(local);
+  igt__run_wait_events(run);
+  return igt__run_stopping(run) ? 2 : 0;
+}
+
+static igt_status walk_rest(plan *p, unsigned compared, igt_error *err) {
+  rest r = {p, compared};
+  int ended = 0;
+  igt_status status = igt__walk(p->v->root, p->folder, each_beside, &r, &ended, err);
+
+  if (status == IGT_OK && ended == 3)
+    return igt__fail_memory(err);
+  return status == IGT_OK && ended ? IGT_E_CANCELLED : status;
+}
+
+/* Whether the study's folder here has one for the category. */
+static igt_status has_folder(const plan *p, size_t category, bool *has, igt_error *err) {
+  char *path = igt__path_join(p->folder, igt__categories[category].folder);
+  igt_status status = path ? igt__folder_look(p->v->root, path, has, err) : igt__fail_memory(err);
+
+  igt__free(path);
+  return status;
+}
+
+/* A folder that is divided by categories, as a download of several makes it. Unless some were asked
+ * for, all that are here are compared: an upload of files leaves the others out. */
+static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK && !p->v->options->categories;
+       c++) {
+    bool has = false;
+    if (!(compared & igt__categories[c].bit))
+      status = has_folder(p, c, &has, err);
+    if (status == IGT_OK && has) {
+      compared |= igt__categories[c].bit;
+      status = verify_category(p, c, true, err);
+    }
+  }
+  return status == IGT_OK ? walk_rest(p, compared, err) : status;
+}
+
+static void plan_free(plan *p) {
+  igt__remotes_free(p->files);
+  igt__s3_provider_unref(p->provider);
+  igt__free(p->folder);
+  igt__free(p->content);
+  igt__free(p);
+}
+
+static void plan_task(void *arg) {
+  plan *p = arg;
+  igt__run *run = &p->v->run;
+  unsigned wanted = p->v->options->categories ? p->v->options->categories : IGT_CATEGORY_FILES;
+  bool several = (wanted & (wanted - 1)) != 0;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = IGT_OK;
+
+  if (!*p->group->study) {
+    wanted = IGT_CATEGORY_FILES;
+    several = false;
+  }
+  for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
+    if (wanted & igt__categories[c].bit)
+      status = verify_category(p, c, several, &err);
+  if (status == IGT_OK && p->folder && *p->group->study && !p->whole)
+    status = verify_divided(p, wanted, &err);
+  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
+    igt__group_dropped(p->group);
+  else if (status != IGT_OK)
+    igt__group_failed(p->group, &err);
+  igt__group_close(p->group);
+  plan_free(p);
+  igt__run_task_end(run);
+}
+
+static void release_slot(igt__group *group) {
+  igt__semaphore_release(&((igt__verify *)group->owner)->room);
+}
+
+igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
+                             const char *study_id, const char *s3_prefix, const char *folder,
+                             igt_error *err) {
+  plan *p;
+
+  if (!igt__semaphore_acquire(&v->room))
+    return IGT_E_CANCELLED;
+  p = igt__calloc(1, sizeof *p);
+  if (p) {
+    p->v = v;
+    p->there = s3_prefix != NULL;
+    p->folder = folder ? igt__strdup(folder) : NULL;
+    igt__quota_init_part(&p->held, &v->run.held);
+    if (p->folder || !folder)
+      p->group = igt__group_open(&v->run, institute ? igt__text_of(&institute->name) : "",
+                                 institute ? igt__text_of(&institute->id) : "", study, study_id,
+                                 s3_prefix ? s3_prefix : "");
+  }
+  if (!p || !p->group) {
+    if (p)
+      plan_free(p);
+    igt__semaphore_release(&v->room);
+    return igt__fail_memory(err);
+  }
+  p->group->owner = v;
+  p->group->on_settled = release_slot;
+  igt__run_task_begin(&v->run);
+  igt__pool_add(v->run.producers, plan_task, p);
+  return IGT_OK;
+}
