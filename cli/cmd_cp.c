@@ -138,7 +138,8 @@ static char *remote_name(const igt_node_target *target, const char *source) {
   return join(rest, base_name(source));
 }
 
-static int upload(const settings *s, igt_node_target *target, const char *name, const char *source) {
+static int upload(const settings *s, igt_node_target *target, const char *name,
+                  const char *source) {
   igt_node_kind kind = target->kind == IGT_NODE_NONE ? IGT_NODE_FILE : target->kind;
   igt_file_source content = {source, NULL, 0};
   igt_file_options options = file_options(s);

@@ -171,7 +171,8 @@ static int cmd_comment(settings *s) {
   return change_close(&c, s, response, result, &err);
 }
 
-static igt_status submit(change *c, const char *password, igt_root_study **response, igt_error *err) {
+static igt_status submit(change *c, const char *password, igt_root_study **response,
+                         igt_error *err) {
   igt_electronic_record_state body = {0};
   igt_identity who;
   igt_status status = igt_client_identity(c->p.client, &who, err);

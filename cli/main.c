@@ -213,7 +213,8 @@ static const command table[] = {
     {"login", "", 0, 0, "sign in and keep the session for other commands",
      "Signs in, keeps the session fresh and lets every other command use it, until it is\n"
      "interrupted (Ctrl-C) or `igtcloud logout` is called. Asks for what is missing.\n"
-     "With --background it then leaves its terminal and folder, and its messages go to --log-file,\n"
+     "With --background it then leaves its terminal and folder, and its messages go to "
+     "--log-file,\n"
      "or to the system's log.",
      login_options, true, cmd_login},
     {"logout", "", 0, 0, "end a login that runs",

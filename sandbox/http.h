@@ -11,11 +11,11 @@
 
 typedef struct sbx_request {
   const char *method;
-  const char *target;    /* path and query exactly as they came: SigV4 needs them */
-  const char *path;      /* raw, percent-encoded, without the query */
-  const char *query;     /* raw, without '?'; "" when there is none */
-  void *connection;      /* http.c's own */
-  void *state;           /* the handler's own, from begin to done */
+  const char *target;     /* path and query exactly as they came: SigV4 needs them */
+  const char *path;       /* raw, percent-encoded, without the query */
+  const char *query;      /* raw, without '?'; "" when there is none */
+  void *connection;       /* http.c's own */
+  void *state;            /* the handler's own, from begin to done */
   int64_t content_length; /* -1: none given */
   bool responded;
 } sbx_request;
@@ -51,8 +51,8 @@ void sbx_respond(sbx_request *req, int status, const char *content_type, const v
 void sbx_respond_taken(sbx_request *req, int status, const char *content_type, char *body,
                        size_t n);
 /* Sends n bytes of fd from offset (few: with the header; many: by sendfile); takes the fd over. */
-void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd,
-                    uint64_t offset, uint64_t n);
+void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int fd, uint64_t offset,
+                    uint64_t n);
 /* Answers a HEAD: no body, but the Content-Length of what a GET would send. */
 void sbx_respond_head(sbx_request *req, int status, const char *content_type, uint64_t n);
 /* Sends what next() makes, chunked, until it returns 0 (end) or <0 (cut off): for long lists.
@@ -62,16 +62,16 @@ void sbx_respond_stream(sbx_request *req, int status, const char *content_type,
                         void (*release)(void *payload), void *payload);
 
 typedef struct sbx_http_options {
-  const char *host;     /* "127.0.0.1" */
-  uint16_t port;        /* 0: the system picks */
-  int latency_ms;       /* before each answer; must not hold a thread (suspend and timer) */
-  bool own_date;        /* Date by igt__wall_seconds in place of the system's clock */
+  const char *host; /* "127.0.0.1" */
+  uint16_t port;    /* 0: the system picks */
+  int latency_ms;   /* before each answer; must not hold a thread (suspend and timer) */
+  bool own_date;    /* Date by igt__wall_seconds in place of the system's clock */
 } sbx_http_options;
 typedef struct sbx_http sbx_http;
 /* route: which handler a request belongs to, by its path. */
 sbx_http *sbx_http_start(const sbx_http_options *options,
-                         const sbx_handler *(*route)(void *server, sbx_request *req),
-                         void *server, char *error, size_t error_cap);
+                         const sbx_handler *(*route)(void *server, sbx_request *req), void *server,
+                         char *error, size_t error_cap);
 uint16_t sbx_http_port(const sbx_http *http);
 void sbx_http_stop(sbx_http *http);
 

@@ -338,7 +338,8 @@ out:
 
 /* Whoever is tested shares the processors. A thread of ours that a request wakes does not run at
  * once in place of the client that sent it, which has more to send: fewer switches, and answers for
- * several at a time. 20,000 small files take 4 % less, and the sandbox 7 % less of the processor. */
+ * several at a time. 20,000 small files take 4 % less, and the sandbox 7 % less of the processor.
+ */
 static void take_turns(void) {
   struct sched_param param = {0};
 

@@ -6,8 +6,8 @@
  * REST side hands out and the S3 side checks. Paths below /api/ are REST, /__* is the sandbox's
  * own, everything else is S3. */
 
-#include "store/s3_backend.h"
 #include "http.h"
+#include "store/s3_backend.h"
 #include "store/store.h"
 
 #define SBX_BUCKET "igtcloud"
@@ -18,12 +18,12 @@ typedef struct sbx_server {
   sbx_http *http;
   struct sbx_front *front; /* faults/; NULL without --faults */
   const char *data_dir;
-  const char *base_url; /* "http://127.0.0.1:PORT", or --public-url */
-  int token_lifetime;   /* seconds a JWT lives */
-  int s3_lifetime;      /* seconds S3 credentials live */
-  struct sbx_s3_backend *backend;  /* where objects live; NULL: in the store */
-  struct sbx_s3 *s3;    /* see below; NULL: nothing is kept between S3 requests */
-  struct sbx_sessions *sessions; /* the same of REST requests */
+  const char *base_url;           /* "http://127.0.0.1:PORT", or --public-url */
+  int token_lifetime;             /* seconds a JWT lives */
+  int s3_lifetime;                /* seconds S3 credentials live */
+  struct sbx_s3_backend *backend; /* where objects live; NULL: in the store */
+  struct sbx_s3 *s3;              /* see below; NULL: nothing is kept between S3 requests */
+  struct sbx_sessions *sessions;  /* the same of REST requests */
 } sbx_server;
 
 extern const sbx_handler sbx_rest_handler; /* rest/rest.c */

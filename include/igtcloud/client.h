@@ -55,31 +55,31 @@ typedef bool (*igt_prompt_fn)(void *payload, igt_prompt what, const char *questi
 
 /** All fields optional unless said; zero means the default. */
 typedef struct igt_client_options {
-  const char *domain;        /**< required: "host", "host:port" or a URL; https unless loopback */
-  const char *user;          /**< user name or service id; NULL: environment, key file's name, asked */
-  const char *service_file;  /**< PEM private key of a service identity: sign in as that */
-  const char *ca_file;       /**< PEM certificates trusted in place of the system's */
-  const char *token_file;    /**< NULL: CLOUD_TOKEN_MMAP, else igtcloud_auth_mmap in TMPDIR or /tmp */
-  bool no_token_file;        /**< do not use the session of a running `igtcloud login` */
-  bool no_environment;       /**< ignore CLOUD_JWT_TOKEN, CLOUD_CSRF_TOKEN, CLOUD_USERNAME */
-  igt_prompt_fn prompt;      /**< NULL: nobody is asked */
+  const char *domain; /**< required: "host", "host:port" or a URL; https unless loopback */
+  const char *user;   /**< user name or service id; NULL: environment, key file's name, asked */
+  const char *service_file; /**< PEM private key of a service identity: sign in as that */
+  const char *ca_file;      /**< PEM certificates trusted in place of the system's */
+  const char *token_file; /**< NULL: CLOUD_TOKEN_MMAP, else igtcloud_auth_mmap in TMPDIR or /tmp */
+  bool no_token_file;     /**< do not use the session of a running `igtcloud login` */
+  bool no_environment;    /**< ignore CLOUD_JWT_TOKEN, CLOUD_CSRF_TOKEN, CLOUD_USERNAME */
+  igt_prompt_fn prompt;   /**< NULL: nobody is asked */
   void *prompt_payload;
   unsigned connect_timeout_ms; /**< 0: 10,000 */
-  unsigned idle_timeout_ms;  /**< silence on a connection that is an error; 0: 30,000 */
-  int retries;               /**< a request, beyond the first try; 0: 5; -1: none */
-  unsigned max_connections;  /**< to S3, hard cap; 0: 128. 16 at first, then as many as
-                                  make it faster, fewer while the store asks for it */
-  uint64_t bytes_per_second; /**< over all connections; 0: no limit */
-  igt_cancel *cancel;        /**< ends whatever the client does; may be NULL */
-  const char *user_agent;    /**< put before the library's own; NULL: none */
-  const char *bandwidth;     /**< in place of bytes_per_second: a rate such as "20M", or a day's
-                                  timetable, see igt_bandwidth_check(); NULL: none */
-  const char *audience;      /**< of a service's assertion, when it is not part of the cloud's domain;
-                                  NULL: the one that the cloud names, if it belongs to the cloud */
+  unsigned idle_timeout_ms;    /**< silence on a connection that is an error; 0: 30,000 */
+  int retries;                 /**< a request, beyond the first try; 0: 5; -1: none */
+  unsigned max_connections;    /**< to S3, hard cap; 0: 128. 16 at first, then as many as
+                                    make it faster, fewer while the store asks for it */
+  uint64_t bytes_per_second;   /**< over all connections; 0: no limit */
+  igt_cancel *cancel;          /**< ends whatever the client does; may be NULL */
+  const char *user_agent;      /**< put before the library's own; NULL: none */
+  const char *bandwidth;       /**< in place of bytes_per_second: a rate such as "20M", or a day's
+                                    timetable, see igt_bandwidth_check(); NULL: none */
+  const char *audience; /**< of a service's assertion, when it is not part of the cloud's domain;
+                             NULL: the one that the cloud names, if it belongs to the cloud */
 } igt_client_options;
 
 #define IGT_CLIENT_OPTIONS_INIT                                                                    \
-  {NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL}
+  { NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /**
  * Whether the text says how many bytes a second may move, both ways: a rate ("20M", "1.5G", "500k",
@@ -92,8 +92,8 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_err
 
 /**
  * Makes a client. Nothing is sent yet.
- * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine), IGT_E_NO_MEMORY,
- * IGT_E_NO_FILE and IGT_E_TLS (ca_file).
+ * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine),
+ * IGT_E_NO_MEMORY, IGT_E_NO_FILE and IGT_E_TLS (ca_file).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *options,
                                                   igt_client **out, igt_error *err);
@@ -124,9 +124,9 @@ typedef enum igt_session_source {
 /** Who is signed in. */
 typedef struct igt_identity {
   char user[256];
-  char domain[300];  /**< "https://host" */
+  char domain[300]; /**< "https://host" */
   igt_session_source source;
-  int64_t expires;   /**< seconds since 1970 UTC; 0: not known */
+  int64_t expires; /**< seconds since 1970 UTC; 0: not known */
   bool is_service;
 } igt_identity;
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_identity(igt_client *client, igt_identity *out,
@@ -162,10 +162,10 @@ IGT_EXTERN bool igt_token_default_path(char *out, size_t cap);
 
 /** What a held session tells its program. Called on the thread that called igt_login_hold. */
 typedef enum igt_login_event {
-  IGT_LOGIN_READY = 1,  /**< signed in, the file is written */
-  IGT_LOGIN_RENEWED,    /**< a new token stands in the file */
-  IGT_LOGIN_TROUBLE,    /**< renewing failed and is being retried: err says why */
-  IGT_LOGIN_ENDED       /**< the file is removed, the session signed out; err: it was not, and why */
+  IGT_LOGIN_READY = 1, /**< signed in, the file is written */
+  IGT_LOGIN_RENEWED,   /**< a new token stands in the file */
+  IGT_LOGIN_TROUBLE,   /**< renewing failed and is being retried: err says why */
+  IGT_LOGIN_ENDED      /**< the file is removed, the session signed out; err: it was not, and why */
 } igt_login_event;
 typedef void (*igt_login_fn)(void *payload, igt_login_event event, const igt_identity *identity,
                              const igt_error *err);

@@ -80,8 +80,8 @@ IGT_EXTERN igt_client *igt_node_client(const igt_node *node);
  * How many children of a kind there are. The first use asks for all of them and keeps them.
  * Errors: IGT_E_INVALID when nodes of this kind are not found here.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_node_count(igt_node *node, igt_node_kind kind,
-                                                  size_t *count, igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_node_count(igt_node *node, igt_node_kind kind, size_t *count,
+                                                  igt_error *err);
 /** The i-th of those that igt_node_count() or igt_node_find() brought; NULL beyond them. */
 IGT_EXTERN igt_node *igt_node_at(const igt_node *node, igt_node_kind kind, size_t i);
 /** Lets go of the children of a kind, nodes and all: they are asked for again when needed. */
@@ -96,8 +96,8 @@ typedef igt_status (*igt_node_fn)(void *payload, igt_node *child);
  * Children as they arrive, in constant memory: nothing is kept. fn may ask child for its own
  * children, and may not change node.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_node_each(igt_node *node, igt_node_kind kind,
-                                                 igt_node_fn fn, void *payload, igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_node_each(igt_node *node, igt_node_kind kind, igt_node_fn fn,
+                                                 void *payload, igt_error *err);
 
 /**
  * The child of this name, exactly. "id:" and an id finds it by that. It is kept in the
@@ -105,15 +105,14 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_node_each(igt_node *node, igt_node_kind k
  * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the ids of those that have the name.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_find(igt_node *node, igt_node_kind kind,
-                                                 const char *name, igt_node **out,
-                                                 igt_error *err);
+                                                 const char *name, igt_node **out, igt_error *err);
 
 /** Where a path leads. */
 typedef struct igt_node_target {
-  igt_node *node;      /**< the last thing on the way that exists */
-  igt_node_kind kind;  /**< of the collection that the path goes into; NONE: it ends at node */
-  const char *rest;    /**< behind that, within the path given: a file's name that may not exist,
-                            or a patient whose studies are meant; "" when it ends there */
+  igt_node *node;     /**< the last thing on the way that exists */
+  igt_node_kind kind; /**< of the collection that the path goes into; NONE: it ends at node */
+  const char *rest;   /**< behind that, within the path given: a file's name that may not exist,
+                           or a patient whose studies are meant; "" when it ends there */
 } igt_node_target;
 
 /**
@@ -149,8 +148,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_node_remove(igt_node *node, igt_error *er
  * that is there is never replaced.
  * Errors: IGT_E_KEY (no PEM), IGT_E_COLLISION (the file exists), those of writing.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_key_save(const char *pem, const char *path,
-                                                igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_key_save(const char *pem, const char *path, igt_error *err);
 /**
  * Creates a service identity of an organization (a project's or institute's id) and saves its
  * private key, which the cloud tells only now. The file is made first, so that no identity is
@@ -159,9 +157,9 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_key_save(const char *pem, const char *pat
  * Free: igt_model_free(&(*out)->model); out holds no private key. It may be NULL.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_service_create(igt_client *client,
-                                                      const char *organization_id,
-                                                      const char *name, const char *path,
-                                                      igt_service **out, igt_error *err);
+                                                      const char *organization_id, const char *name,
+                                                      const char *path, igt_service **out,
+                                                      igt_error *err);
 
 #ifdef __cplusplus
 }

@@ -17,9 +17,9 @@ extern "C" {
 /** A parameter of an operation. */
 typedef struct igt_parameter_info {
   const char *name;
-  const char *in;   /**< "path", "query" or "header" */
-  const char *type; /**< "string", "integer", "boolean", "string[]" */
-  const char *text; /**< a sentence, or "" */
+  const char *in;    /**< "path", "query" or "header" */
+  const char *type;  /**< "string", "integer", "boolean", "string[]" */
+  const char *text;  /**< a sentence, or "" */
   const char *value; /**< what the server takes absent as; "" when not described */
   bool required;
 } igt_parameter_info;
@@ -29,12 +29,12 @@ typedef struct igt_operation_info {
   const char *id;      /**< "get_projects", called in C by igt_get_projects() */
   const char *service; /**< "auth", "action" or "data" */
   const char *method;
-  const char *path;    /**< "/api/data/projects/{project_id}" */
-  const char *text;    /**< what it does */
-  const char *body;    /**< the model that is sent, with "[]" a list of it; "" for none */
-  const char *response;  /**< the model that comes back, "string", "string[]", "file", "any" where it
-                            is not described, "" for nothing */
-  bool open;           /**< needs no session */
+  const char *path;     /**< "/api/data/projects/{project_id}" */
+  const char *text;     /**< what it does */
+  const char *body;     /**< the model that is sent, with "[]" a list of it; "" for none */
+  const char *response; /**< the model that comes back, "string", "string[]", "file", "any" where it
+                           is not described, "" for nothing */
+  bool open;            /**< needs no session */
   const igt_parameter_info *parameters;
   size_t parameter_count;
 } igt_operation_info;
@@ -54,7 +54,7 @@ typedef struct igt_field_info {
   const char *text;   /**< a sentence, or "" */
   const char *values; /**< those that are allowed, joined by "|"; "" for any */
   bool required;
-  bool read_only;     /**< set by the server */
+  bool read_only; /**< set by the server */
 } igt_field_info;
 
 /** A model; its fields begin with those of what it extends. */

@@ -51,35 +51,35 @@ typedef enum igt_status {
   IGT_E_LIMIT = -6,       /**< a bound of docs/limits (size, depth, count) was passed */
 
   /* This machine. */
-  IGT_E_IO = -10,         /**< reading or writing a file failed */
-  IGT_E_NO_FILE = -11,    /**< a local file or folder does not exist */
-  IGT_E_PERMISSION = -12, /**< the system does not let this user read or write it */
-  IGT_E_NO_SPACE = -13,   /**< disk full or quota used up */
+  IGT_E_IO = -10,          /**< reading or writing a file failed */
+  IGT_E_NO_FILE = -11,     /**< a local file or folder does not exist */
+  IGT_E_PERMISSION = -12,  /**< the system does not let this user read or write it */
+  IGT_E_NO_SPACE = -13,    /**< disk full or quota used up */
   IGT_E_UNSAFE_NAME = -14, /**< a name that would lead outside the target or cannot be held */
-  IGT_E_CHANGED = -15,    /**< a local file changed while it was read */
-  IGT_E_COLLISION = -16,  /**< two things want one local name */
-  IGT_E_LOCKED = -17,     /**< another process holds it */
-  IGT_E_READ_ONLY = -18,  /**< the file system is mounted read-only */
+  IGT_E_CHANGED = -15,     /**< a local file changed while it was read */
+  IGT_E_COLLISION = -16,   /**< two things want one local name */
+  IGT_E_LOCKED = -17,      /**< another process holds it */
+  IGT_E_READ_ONLY = -18,   /**< the file system is mounted read-only */
 
   /* The network. */
-  IGT_E_RESOLVE = -20,    /**< the host's name is not known */
-  IGT_E_CONNECT = -21,    /**< no connection */
-  IGT_E_TIMEOUT = -22,    /**< no answer, or no progress, for too long */
-  IGT_E_TLS = -23,        /**< certificate or handshake */
-  IGT_E_PROXY = -24,      /**< the proxy refused or failed */
-  IGT_E_NETWORK = -25,    /**< a connection broke in the middle */
-  IGT_E_PROTOCOL = -26,   /**< the answer is not what HTTP, S3 or the API allows */
+  IGT_E_RESOLVE = -20,  /**< the host's name is not known */
+  IGT_E_CONNECT = -21,  /**< no connection */
+  IGT_E_TIMEOUT = -22,  /**< no answer, or no progress, for too long */
+  IGT_E_TLS = -23,      /**< certificate or handshake */
+  IGT_E_PROXY = -24,    /**< the proxy refused or failed */
+  IGT_E_NETWORK = -25,  /**< a connection broke in the middle */
+  IGT_E_PROTOCOL = -26, /**< the answer is not what HTTP, S3 or the API allows */
 
   /* What the server said. */
-  IGT_E_BAD_REQUEST = -30, /**< 400 and other 4xx */
+  IGT_E_BAD_REQUEST = -30,  /**< 400 and other 4xx */
   IGT_E_UNAUTHORIZED = -31, /**< 401: not signed in, or the session has ended */
-  IGT_E_FORBIDDEN = -32,   /**< 403: signed in, but not allowed */
-  IGT_E_NOT_FOUND = -33,   /**< 404, or no such project, institute, study or file */
-  IGT_E_CONFLICT = -34,    /**< 409 */
+  IGT_E_FORBIDDEN = -32,    /**< 403: signed in, but not allowed */
+  IGT_E_NOT_FOUND = -33,    /**< 404, or no such project, institute, study or file */
+  IGT_E_CONFLICT = -34,     /**< 409 */
   IGT_E_PRECONDITION = -35, /**< 412: the object is not the one that was expected */
-  IGT_E_THROTTLED = -36,   /**< 429 or 503 SlowDown */
-  IGT_E_SERVER = -37,      /**< 5xx */
-  IGT_E_RANGE = -38,       /**< 416 */
+  IGT_E_THROTTLED = -36,    /**< 429 or 503 SlowDown */
+  IGT_E_SERVER = -37,       /**< 5xx */
+  IGT_E_RANGE = -38,        /**< 416 */
 
   /* What the data said. */
   IGT_E_PARSE = -40,    /**< not JSON, not XML, or cut off */
@@ -94,10 +94,10 @@ typedef enum igt_status {
   IGT_E_NO_SESSION = -54, /**< nobody is signed in */
 
   /* Transfers. */
-  IGT_E_CHECKSUM = -60,  /**< bytes differ from what the store says of them */
+  IGT_E_CHECKSUM = -60,    /**< bytes differ from what the store says of them */
   IGT_E_SOME_FAILED = -61, /**< the rest was done; the report names what was not */
-  IGT_E_AMBIGUOUS = -62, /**< several studies, projects or institutes match */
-  IGT_E_GONE = -63       /**< an object changed or disappeared during the transfer */
+  IGT_E_AMBIGUOUS = -62,   /**< several studies, projects or institutes match */
+  IGT_E_GONE = -63         /**< an object changed or disappeared during the transfer */
 } igt_status;
 
 #define IGT_ERROR_TEXT_MAX 1024
@@ -105,18 +105,19 @@ typedef enum igt_status {
 /** The details of a failure. All strings are NUL-terminated, "" when not known. */
 typedef struct igt_error {
   igt_status status;
-  int http_status;          /**< of the answer that caused it, 0 if there was none */
-  int retry_after;          /**< seconds the server asked for, -1 if it did not */
-  int os_error;             /**< errno of the system call that caused it, or 0 */
-  bool retryable;           /**< the same call may succeed later, unchanged */
-  char code[64];            /**< the server's own code, such as S3's "SlowDown" */
-  char operation[96];       /**< such as "get_studies" or "GetObject" */
-  char request_id[96];      /**< the server's id of the request, for its support */
+  int http_status;               /**< of the answer that caused it, 0 if there was none */
+  int retry_after;               /**< seconds the server asked for, -1 if it did not */
+  int os_error;                  /**< errno of the system call that caused it, or 0 */
+  bool retryable;                /**< the same call may succeed later, unchanged */
+  char code[64];                 /**< the server's own code, such as S3's "SlowDown" */
+  char operation[96];            /**< such as "get_studies" or "GetObject" */
+  char request_id[96];           /**< the server's id of the request, for its support */
   char text[IGT_ERROR_TEXT_MAX]; /**< a sentence for people: what, on what, why, what to do */
 } igt_error;
 
 /** An igt_error that says IGT_OK. */
-#define IGT_ERROR_INIT {IGT_OK, 0, -1, 0, false, "", "", "", ""}
+#define IGT_ERROR_INIT                                                                             \
+  { IGT_OK, 0, -1, 0, false, "", "", "", "" }
 
 /** The name of a status as it stands in this header, such as "IGT_E_TIMEOUT". Never NULL. */
 IGT_EXTERN const char *igt_status_name(igt_status status);

@@ -32,7 +32,8 @@ typedef struct igt_file_open_options {
   size_t most_bytes;  /**< asked for at once: reading on doubles what is asked for up to this, and
                            the next piece comes while this one is read; 0: 8 MiB */
 } igt_file_open_options;
-#define IGT_FILE_OPEN_OPTIONS_INIT {0, 0}
+#define IGT_FILE_OPEN_OPTIONS_INIT                                                                 \
+  { 0, 0 }
 
 /**
  * Opens a file of the cloud (a node of kind FILE, DICOM or ANNOTATION), which may go away
@@ -79,7 +80,8 @@ typedef struct igt_file_options {
   const char *below;   /**< download: a folder that the path is below, made when missing as the
                             folders on the way are; nothing leads out of it */
 } igt_file_options;
-#define IGT_FILE_OPTIONS_INIT {NULL, false, false, false, NULL}
+#define IGT_FILE_OPTIONS_INIT                                                                      \
+  { NULL, false, false, false, NULL }
 
 /**
  * Downloads a file of the cloud (a node of kind FILE, DICOM or ANNOTATION) to a path, whose
@@ -87,7 +89,8 @@ typedef struct igt_file_options {
  * when path is NULL. The file appears, or is replaced, in one step when it is whole and verified.
  * options and callbacks may be NULL; on_item tells digest and check of the file.
  * Errors: IGT_E_INVALID (no file), IGT_E_NOT_FOUND, IGT_E_NO_FILE (no such folder),
- * IGT_E_UNSAFE_NAME (a name that leads elsewhere), IGT_E_CHECKSUM, IGT_E_GONE, those of writing and of the network.
+ * IGT_E_UNSAFE_NAME (a name that leads elsewhere), IGT_E_CHECKSUM, IGT_E_GONE, those of writing and
+ * of the network.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_download(igt_node *file, const char *path,
                                                      const igt_file_options *options,

@@ -25,10 +25,11 @@ typedef struct igt_request_options {
   const char *path;      /**< "/api/data/projects", percent-encoded; may have a query */
   const igt_pair *query; /**< joined to the path's query */
   size_t query_count;
-  const void *body;      /**< JSON, sent as it is */
+  const void *body; /**< JSON, sent as it is */
   size_t body_size;
 } igt_request_options;
-#define IGT_REQUEST_OPTIONS_INIT {NULL, NULL, NULL, 0, NULL, 0}
+#define IGT_REQUEST_OPTIONS_INIT                                                                   \
+  { NULL, NULL, NULL, 0, NULL, 0 }
 
 /** What is known of an answer before its body. */
 typedef struct igt_response {

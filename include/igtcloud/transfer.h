@@ -24,8 +24,8 @@ extern "C" {
 #endif
 
 typedef enum igt_structure {
-  IGT_FLAT = 0,     /**< INSTITUTE/patient---study */
-  IGT_HIERARCHICAL  /**< INSTITUTE/patient/study */
+  IGT_FLAT = 0,    /**< INSTITUTE/patient---study */
+  IGT_HIERARCHICAL /**< INSTITUTE/patient/study */
 } igt_structure;
 
 /** Categories of a study's files; several may be joined. */
@@ -60,20 +60,20 @@ typedef enum igt_transfer_item_kind {
 typedef struct igt_transfer_item {
   igt_transfer_item_kind kind;
   igt_result result;
-  const char *institute;   /**< its name; "" for a project's own files */
-  const char *study;       /**< "patient/study"; "" for a project's own files */
-  const char *study_id;    /**< studyDatabaseId */
-  const char *path;        /**< below the study; for IGT_ITEM_OTHER as the user would find it */
-  const char *local_path;  /**< absolute */
-  const char *key;         /**< of the object */
-  uint64_t size;           /**< bytes; of a study: all its files */
-  uint64_t moved;          /**< bytes that went over the wire for it */
-  const char *digest;      /**< "sha256:…" or "md5:…" of the content; "" when not known */
-  const char *verified;    /**< by what: "sha256", "crc32c", "md5", "etag-parts", "store" (the
-                                store checked what we sent); "" when nothing could be checked */
-  const char *text;        /**< why it was ignored or skipped */
-  const igt_error *error;  /**< of a failed one, else NULL */
-  bool minor;              /**< one of many of its kind, which the summary counts: clutter */
+  const char *institute;  /**< its name; "" for a project's own files */
+  const char *study;      /**< "patient/study"; "" for a project's own files */
+  const char *study_id;   /**< studyDatabaseId */
+  const char *path;       /**< below the study; for IGT_ITEM_OTHER as the user would find it */
+  const char *local_path; /**< absolute */
+  const char *key;        /**< of the object */
+  uint64_t size;          /**< bytes; of a study: all its files */
+  uint64_t moved;         /**< bytes that went over the wire for it */
+  const char *digest;     /**< "sha256:…" or "md5:…" of the content; "" when not known */
+  const char *verified;   /**< by what: "sha256", "crc32c", "md5", "etag-parts", "store" (the
+                               store checked what we sent); "" when nothing could be checked */
+  const char *text;       /**< why it was ignored or skipped */
+  const igt_error *error; /**< of a failed one, else NULL */
+  bool minor;             /**< one of many of its kind, which the summary counts: clutter */
 } igt_transfer_item;
 
 /** A study (or the project's files) that is being moved. */
@@ -86,20 +86,21 @@ typedef struct igt_transfer_running {
 #define IGT_RUNNING_MAX 16
 
 typedef struct igt_progress {
-  bool listing;             /**< more may still be found: totals grow */
+  bool listing; /**< more may still be found: totals grow */
   uint64_t studies, studies_settled;
   uint64_t files, files_settled, files_failed, files_skipped;
   uint64_t bytes, bytes_settled; /**< of the files that need moving; settled counts moved bytes */
-  double bytes_per_second;  /**< over the last seconds */
-  int64_t seconds_left;     /**< -1: not known */
-  int64_t milliseconds;     /**< since the start */
-  size_t running_count;     /**< of running[] that are filled */
-  size_t running_more;      /**< running beyond those */
+  double bytes_per_second;       /**< over the last seconds */
+  int64_t seconds_left;          /**< -1: not known */
+  int64_t milliseconds;          /**< since the start */
+  size_t running_count;          /**< of running[] that are filled */
+  size_t running_more;           /**< running beyond those */
   igt_transfer_running running[IGT_RUNNING_MAX];
 } igt_progress;
 
 typedef struct igt_callbacks {
-  void (*on_item)(void *payload, const igt_transfer_item *item); /**< NULL: not wanted, so the others */
+  void (*on_item)(void *payload,
+                  const igt_transfer_item *item); /**< NULL: not wanted, so the others */
   void (*on_progress)(void *payload, const igt_progress *progress);
   /** Sentences for a person: what was found, which host is used, what is odd. */
   void (*on_message)(void *payload, igt_status status, const char *text);
@@ -111,26 +112,26 @@ typedef struct igt_summary {
   uint64_t institutes;
   uint64_t studies, studies_failed; /**< the run went all through them; not the one that an end of
                                          the run cut off */
-  uint64_t studies_undated;   /**< passed a date filter because they have no date */
+  uint64_t studies_undated;         /**< passed a date filter because they have no date */
   uint64_t studies_created;
   uint64_t files_done, files_skipped, files_failed, files_ignored;
-  uint64_t files_incomplete;  /**< in the cloud, but not completed: not downloaded; each of them is
-                                   one of the files_ignored, too */
-  uint64_t files_unverified;  /**< done, but there was nothing to check them with */
-  uint64_t bytes_done;        /**< content of the files_done */
-  uint64_t bytes_moved;       /**< over the wire, this run */
+  uint64_t files_incomplete; /**< in the cloud, but not completed: not downloaded; each of them is
+                                  one of the files_ignored, too */
+  uint64_t files_unverified; /**< done, but there was nothing to check them with */
+  uint64_t bytes_done;       /**< content of the files_done */
+  uint64_t bytes_moved;      /**< over the wire, this run */
   uint64_t bytes_skipped;
-  uint64_t requests;          /**< sent, each attempt; signing in is not in it */
+  uint64_t requests; /**< sent, each attempt; signing in is not in it */
   double seconds;
   /* Of igt_verify. */
   uint64_t files_same, bytes_same, files_different, files_missing_here, files_missing_there;
   uint64_t files_unchecked;
-  uint64_t files_clutter;  /**< of the files_ignored: what macOS or Windows left in the folders */
-  uint64_t files_handed_over; /**< of the files_skipped: an earlier import handed them over, and what
-                                   became of them is not known */
+  uint64_t files_clutter; /**< of the files_ignored: what macOS or Windows left in the folders */
+  uint64_t files_handed_over; /**< of the files_skipped: an earlier import handed them over, and
+                                 what became of them is not known */
   uint64_t imports, imports_failed; /**< DICOM imports; they are not among the studies */
   uint64_t imports_handed_over;     /**< the cloud has been asked to sort them into studies */
-  uint64_t files_young; /**< of the files_ignored: changed a short time ago (min_age) */
+  uint64_t files_young;             /**< of the files_ignored: changed a short time ago (min_age) */
 } igt_summary;
 
 /** Options that download and upload share. Zero means the default. */
@@ -142,20 +143,20 @@ typedef struct igt_transfer_options {
   size_t include_count;
   const char *const *exclude;
   size_t exclude_count;
-  bool checksum;      /**< what is there counts only if its content is the same */
-  bool overwrite;     /**< nothing counts as there already */
-  bool dry_run;       /**< list and compare only; nothing is written anywhere */
-  unsigned shard;     /**< 1 to shards: only this share of the studies */
-  unsigned shards;    /**< 0: no sharding */
-  const char *journal; /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
-  bool no_journal;    /**< remember nothing: no resume of large files across runs */
-  bool follow_links;  /**< upload: follow links in the tree */
-  bool portable_names; /**< download: map names that other systems cannot hold, too, as is done on
-                            file systems that cannot; docs/names.md */
-  bool include_clutter; /**< upload, verify: also what macOS and Windows leave in folders: "._*",
-                             ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
-  bool ignore_unknown;  /**< upload, verify: a folder that is no institute of the project is passed
-                             over; else each file in it counts as failed, or as missing there */
+  bool checksum;         /**< what is there counts only if its content is the same */
+  bool overwrite;        /**< nothing counts as there already */
+  bool dry_run;          /**< list and compare only; nothing is written anywhere */
+  unsigned shard;        /**< 1 to shards: only this share of the studies */
+  unsigned shards;       /**< 0: no sharding */
+  const char *journal;   /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
+  bool no_journal;       /**< remember nothing: no resume of large files across runs */
+  bool follow_links;     /**< upload: follow links in the tree */
+  bool portable_names;   /**< download: map names that other systems cannot hold, too, as is done on
+                              file systems that cannot; docs/names.md */
+  bool include_clutter;  /**< upload, verify: also what macOS and Windows leave in folders: "._*",
+                              ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
+  bool ignore_unknown;   /**< upload, verify: a folder that is no institute of the project is passed
+                              over; else each file in it counts as failed, or as missing there */
   bool trust_study_json; /**< upload, verify: the studyDatabaseId in a study.json counts even where
                               the folder is called as another study or patient */
 } igt_transfer_options;
@@ -172,14 +173,17 @@ typedef struct igt_selection {
 typedef struct igt_download_options {
   igt_transfer_options transfer;
   igt_selection selection;
-  const char *target;    /**< required: a folder, made when missing */
-  unsigned categories;   /**< igt_category bits; 0: files */
-  bool project_files;    /**< only the project's own files, to target/files */
+  const char *target;         /**< required: a folder, made when missing */
+  unsigned categories;        /**< igt_category bits; 0: files */
+  bool project_files;         /**< only the project's own files, to target/files */
   bool include_modified_date; /**< local time = the object's last-modified time */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
-   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false}
+  {                                                                                                \
+    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
+     0,        0, NULL, false, false, false, false, false, false},                                 \
+        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false                                      \
+  }
 
 /**
  * Downloads. A file appears under its final name only when it is whole and verified.
@@ -193,30 +197,32 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_download(igt_client *client,
 
 typedef struct igt_upload_options {
   igt_transfer_options transfer;
-  igt_selection selection; /**< project and institute; the rest is ignored */
-  const char *source;      /**< required: LOCAL_FOLDER */
-  unsigned category;       /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
-                                IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
+  igt_selection selection;     /**< project and institute; the rest is ignored */
+  const char *source;          /**< required: LOCAL_FOLDER */
+  unsigned category;           /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
+                                    IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
   const char *submit_password; /**< not NULL: each study whose files are all there is submitted,
                                     unless one of them may still be written: it was changed within
                                     the last minute, or within min_age */
-  bool whole_flat_names;       /**< flat: the patient of a new study is the whole name of its folder,
-                                    as with the Python client; else what is before "---" */
+  bool whole_flat_names; /**< flat: the patient of a new study is the whole name of its folder,
+                              as with the Python client; else what is before "---" */
   int64_t min_age; /**< seconds: files that were changed later than so long ago are left out, since
                         they may still be written. 0: none is, and submit_password goes by a minute;
                         negative: nor does submit_password look at their age */
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
-   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false, 0}
+  {                                                                                                \
+    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
+     0,        0, NULL, false, false, false, false, false, false},                                 \
+        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false, 0                                    \
+  }
 
 /**
  * Uploads a folder. Errors as for igt_download; IGT_E_NO_FILE when source is no folder.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client,
-                                              const igt_upload_options *options,
-                                              const igt_callbacks *callbacks,
-                                              igt_summary *summary, igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client, const igt_upload_options *options,
+                                              const igt_callbacks *callbacks, igt_summary *summary,
+                                              igt_error *err);
 
 typedef struct igt_verify_options {
   igt_transfer_options transfer; /**< of these: structure, concurrent_*, include, exclude, shard,
@@ -227,8 +233,11 @@ typedef struct igt_verify_options {
   bool project_files;  /**< only the project's own files, in local/files */
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT                                                                    \
-  {{IGT_FLAT, 0, 0, NULL, 0, NULL, 0, false, false, false, 0, 0, NULL, false, false, false, false, false, false},              \
-   {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false}
+  {                                                                                                \
+    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
+     0,        0, NULL, false, false, false, false, false, false},                                 \
+        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false                                             \
+  }
 
 /**
  * Compares a folder with the cloud, without moving files: each file of either side is reported
@@ -243,25 +252,24 @@ typedef struct igt_verify_options {
  * Returns IGT_OK when all is the same; IGT_E_SOME_FAILED when anything is not, or could not be
  * told. Other errors as for igt_upload. Writes nothing.
  */
-IGT_EXTERN IGT_MUST_USE igt_status igt_verify(igt_client *client,
-                                              const igt_verify_options *options,
-                                              const igt_callbacks *callbacks,
-                                              igt_summary *summary, igt_error *err);
+IGT_EXTERN IGT_MUST_USE igt_status igt_verify(igt_client *client, const igt_verify_options *options,
+                                              const igt_callbacks *callbacks, igt_summary *summary,
+                                              igt_error *err);
 
 typedef struct igt_csv_options {
   igt_selection selection;
-  bool files;             /**< a row a file */
-  const char *target;     /**< folder for cloud_<project>.csv; ignored when write is set */
-  bool append;            /**< add to the file that is there, by its header */
-  igt_write_fn write;     /**< takes the CSV instead of a file; on the calling thread */
+  bool files;         /**< a row a file */
+  const char *target; /**< folder for cloud_<project>.csv; ignored when write is set */
+  bool append;        /**< add to the file that is there, by its header */
+  igt_write_fn write; /**< takes the CSV instead of a file; on the calling thread */
   void *write_payload;
-  unsigned concurrency;   /**< listings of files at once; 0: the client's connections */
+  unsigned concurrency; /**< listings of files at once; 0: the client's connections */
   unsigned shard, shards;
-  unsigned categories;    /**< with files: igt_category bits; 0: files. Of several, a file's name
-                               begins with its category's: "dicom/..." */
+  unsigned categories; /**< with files: igt_category bits; 0: files. Of several, a file's name
+                            begins with its category's: "dicom/..." */
 } igt_csv_options;
 #define IGT_CSV_OPTIONS_INIT                                                                       \
-  {{NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0, 0}
+  { {NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0, 0 }
 
 typedef struct igt_csv_summary {
   uint64_t institutes, studies, studies_undated, studies_failed, files, rows;
@@ -272,8 +280,8 @@ typedef struct igt_csv_summary {
 
 /** Lists studies (or files) as CSV. The file is replaced in one step, or not at all. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_csv(igt_client *client, const igt_csv_options *options,
-                                           const igt_callbacks *callbacks,
-                                           igt_csv_summary *summary, igt_error *err);
+                                           const igt_callbacks *callbacks, igt_csv_summary *summary,
+                                           igt_error *err);
 
 #ifdef __cplusplus
 }

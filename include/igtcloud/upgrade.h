@@ -7,11 +7,12 @@
  * Replacing a program by another release of itself.
  *
  * A release page is a URL such as https://github.com/OWNER/NAME/releases: PAGE/latest redirects to
- * .../tag/vX.Y.Z, and PAGE/download/vX.Y.Z/ has the assets. For each platform these are the program,
- * igtcloud-X.Y.Z-linux-MACHINE (MACHINE as `uname -m` says), and its signature, the same name and
- * ".sig": 64 bytes, Ed25519 (RFC 8032) over the line that sha256sum prints of the program ("DIGEST",
- * two spaces, the name without a folder, a line feed). So a program of another version or platform
- * does not pass for this one under its name, whoever answers in the page's place.
+ * .../tag/vX.Y.Z, and PAGE/download/vX.Y.Z/ has the assets. For each platform these are the
+ * program, igtcloud-X.Y.Z-linux-MACHINE (MACHINE as `uname -m` says), and its signature, the same
+ * name and
+ * ".sig": 64 bytes, Ed25519 (RFC 8032) over the line that sha256sum prints of the program
+ * ("DIGEST", two spaces, the name without a folder, a line feed). So a program of another version
+ * or platform does not pass for this one under its name, whoever answers in the page's place.
  */
 
 #include <stdbool.h>
@@ -39,7 +40,7 @@ typedef struct igt_upgrade_options {
 } igt_upgrade_options;
 
 #define IGT_UPGRADE_OPTIONS_INIT                                                                   \
-  {NULL, NULL, NULL, NULL, NULL, false, NULL, 0, 0, 0, NULL}
+  { NULL, NULL, NULL, NULL, NULL, false, NULL, 0, 0, 0, NULL }
 
 /** What igt_upgrade() found and did. */
 typedef struct igt_upgrade_result {
@@ -50,9 +51,9 @@ typedef struct igt_upgrade_result {
 
 /**
  * Replaces `target` by the latest release, or by the one that is named. The new program is written
- * beside the old one, its signature is checked, it gets the old one's mode (not its set-user-id bits),
- * and is renamed over it: at any time the whole old or the whole new program is there. Whatever
- * fails before the rename leaves the old one and nothing beside it.
+ * beside the old one, its signature is checked, it gets the old one's mode (not its set-user-id
+ * bits), and is renamed over it: at any time the whole old or the whole new program is there.
+ * Whatever fails before the rename leaves the old one and nothing beside it.
  *
  * Proxies come from the environment, as for every request. Redirects may lead to another host by
  * https alone (to this machine only when the release page is on it); no credentials are sent.

@@ -174,8 +174,8 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
     status = igt__response_expect_json(req, err);
   if (status != IGT_OK)
     return status;
-  status = igt__model_decode(operation->response, req->response.data, req->response.len, operation->id,
-                             running->out, err);
+  status = igt__model_decode(operation->response, req->response.data, req->response.len,
+                             operation->id, running->out, err);
   if (status != IGT_OK && err)
     err->http_status = req->http_status;
   return status;
@@ -220,7 +220,7 @@ static igt_status read_on(igt__running *running, igt__http_stream *response, cha
 }
 
 static igt_status open_response(igt__running *running, igt__http_request *req, uint64_t max_bytes,
-                              igt__http_stream **out, igt_error *err) {
+                                igt__http_stream **out, igt_error *err) {
   running->again = running->again_crc = 0;
   return igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
 }
@@ -248,7 +248,8 @@ static igt_status read_list(igt__running *running, igt__http_stream *response, i
   for (;;) {
     size_t cap = 0, n = 0;
     char *room = igt__model_stream_space(stream, &cap);
-    igt_status status = room ? read_on(running, response, room, cap, &n, err) : igt__fail_memory(err);
+    igt_status status =
+        room ? read_on(running, response, room, cap, &n, err) : igt__fail_memory(err);
 
     if (status == IGT_OK && n == 0)
       return igt__model_stream_end(stream, err);
@@ -302,8 +303,8 @@ static igt_status run_collected(igt_client *client, const igt__call *call, igt_m
       .client = client, .call = call, .run = run_list, .out = out, .list = &each};
   igt_status status;
 
-  status =
-      igt__model_stream_new_whole(call->operation->response, call->operation->id, &each.stream, err);
+  status = igt__model_stream_new_whole(call->operation->response, call->operation->id, &each.stream,
+                                       err);
   if (status == IGT_OK)
     status = start(&running, err);
   if (status == IGT_OK)

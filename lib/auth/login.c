@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/response.h"
 #include "auth/cookie.h"
 #include "auth/jwt.h"
 #include "auth/lifetime.h"
+#include "auth/response.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"

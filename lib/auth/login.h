@@ -22,10 +22,10 @@ typedef struct igt__grant {
   igt__secret *jwt;
   igt__secret *csrf;
   igt__secret *access, *refresh; /* of the JWT; NULL: none, or no memory */
-  igt__json *claims; /* the JWT's payload */
-  int64_t expires;   /* seconds since 1970 by the server's clock */
-  int64_t life;      /* seconds from its receipt, see lifetime.h; 0: not known */
-  bool has_refresh;  /* the JWT holds a refresh token */
+  igt__json *claims;             /* the JWT's payload */
+  int64_t expires;               /* seconds since 1970 by the server's clock */
+  int64_t life;                  /* seconds from its receipt, see lifetime.h; 0: not known */
+  bool has_refresh;              /* the JWT holds a refresh token */
   bool is_service;
 } igt__grant;
 void igt__grant_finish(igt__grant *grant);

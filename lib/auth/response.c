@@ -68,9 +68,9 @@ void igt__response_error(igt__http_request *req, igt_error *err) {
     report_again(err, "%s: %s (%d)", req->operation, message, req->http_status);
   else if (!igt__response_is_json(req))
     report_again(err,
-           "%s: the answer is status %d with a page that is not the cloud's JSON; a proxy or "
-           "gateway in between may have written it",
-           req->operation, req->http_status);
+                 "%s: the answer is status %d with a page that is not the cloud's JSON; a proxy or "
+                 "gateway in between may have written it",
+                 req->operation, req->http_status);
   else
     report_again(err, "%s: the server answered with status %d", req->operation, req->http_status);
   igt__json_free(body);

@@ -30,8 +30,8 @@ void igt__error_append(igt_error *err, const char *fmt, ...) IGT_PRINTF(2, 3);
 void igt__error_redact(igt_error *err);
 
 /* Takes a secret out of the text, the code and the request id, also its beginning where the text
- * was cut off in the middle of it, and any part of IGT__REDACT_RUN bytes: servers repeat what was sent to them. Secrets of less than 4
- * bytes stay, as any word has those. */
+ * was cut off in the middle of it, and any part of IGT__REDACT_RUN bytes: servers repeat what was
+ * sent to them. Secrets of less than 4 bytes stay, as any word has those. */
 void igt__error_hide(igt_error *err, const char *secret);
 
 void igt__error_clear(igt_error *err);

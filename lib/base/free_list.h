@@ -15,7 +15,7 @@ typedef struct igt__free_list {
   void *first;
 } igt__free_list;
 
-#define IGT__FREE_LIST_INIT(how_many)                                                                 \
+#define IGT__FREE_LIST_INIT(how_many)                                                              \
   { .lock = PTHREAD_MUTEX_INITIALIZER, .most = (how_many) }
 
 /* The sanitizer of addresses is to see what is used after its end: then nothing is kept. */

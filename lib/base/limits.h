@@ -18,8 +18,8 @@
 #define IGT__MAX_JSON_MEMBERS 10000
 /* A list answer that is streamed: 100,000 studies are 200 MB. Bounds disk, not memory. */
 #define IGT__MAX_LIST_BODY (16ull * 1024 * 1024 * 1024)
-/* Of it, what is in TMPDIR because it is read more slowly than it comes; never more than a quarter of
- * the space that is free there. And the same of all lists. */
+/* Of it, what is in TMPDIR because it is read more slowly than it comes; never more than a quarter
+ * of the space that is free there. And the same of all lists. */
 #define IGT__MAX_SPOOL (256ull * 1024 * 1024)
 #define IGT__MAX_SPOOLS (2 * IGT__MAX_SPOOL)
 /* Elements of a list: a million studies, or files of a study, ten times over. Bounds time: empty
@@ -87,8 +87,8 @@
 #define IGT__S3_MAX_PARTS 10000
 #define IGT__S3_MIN_PART (5u * 1024 * 1024)
 #define IGT__S3_MAX_OBJECT (IGT__S3_MAX_PARTS * 5ull * 1024 * 1024 * 1024)
-/* S3 credentials: AWS's access keys have 20 characters, its session tokens some 1,000, and no server
- * takes header lines of more than 64 KB. */
+/* S3 credentials: AWS's access keys have 20 characters, its session tokens some 1,000, and no
+ * server takes header lines of more than 64 KB. */
 #define IGT__S3_MAX_ACCESS_KEY 512
 #define IGT__S3_MAX_SECRET_KEY 4096
 #define IGT__S3_MAX_SESSION_TOKEN (32u * 1024)

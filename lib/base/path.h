@@ -79,15 +79,16 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 /* lstat; IGT_E_NO_FILE when there is nothing (not an error worth a log). */
 igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
-/* Both below the root; replaces `to` atomically. On a file system that does not replace files `to` is
- * moved out of the way first, and back when that was to no avail. */
+/* Both below the root; replaces `to` atomically. On a file system that does not replace files `to`
+ * is moved out of the way first, and back when that was to no avail. */
 igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
 /* The same, but IGT_E_COLLISION when `to` is there. */
 igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err);
 igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 
 /* Writes root/path whole: hidden temporary file beside it, write, rename. Not synced: a download
- * syncs once at its end (lib/transfer/download/durable.h), and looks at the content the next time. */
+ * syncs once at its end (lib/transfer/download/durable.h), and looks at the content the next time.
+ */
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err);
 

@@ -249,7 +249,8 @@ static igt_node_kind below(igt_node_kind kind) {
                                     : IGT_NODE_STUDY;
 }
 
-igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *out, igt_error *err) {
+igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *out,
+                            igt_error *err) {
   igt_status status = IGT_OK;
 
   igt__error_clear(err);

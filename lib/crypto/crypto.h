@@ -14,8 +14,8 @@ typedef enum igt__digest_alg {
   IGT__MD5,
   IGT__SHA1,
   IGT__SHA256,
-  IGT__CRC32,   /* IEEE, as x-amz-checksum-crc32: 4 bytes big-endian */
-  IGT__CRC32C,  /* Castagnoli, hardware where there is some */
+  IGT__CRC32,  /* IEEE, as x-amz-checksum-crc32: 4 bytes big-endian */
+  IGT__CRC32C, /* Castagnoli, hardware where there is some */
   IGT__CRC64NVME
 } igt__digest_alg;
 
@@ -44,7 +44,7 @@ bool igt__base64url_encode(igt__buf *out, const void *data, size_t n); /* no pad
 bool igt__base64_decode(igt__buf *out, const char *s, size_t n);
 bool igt__base64url_decode(igt__buf *out, const char *s, size_t n);
 
-bool igt__random(void *out, size_t n); /* for secrets; false when the system has none */
+bool igt__random(void *out, size_t n);             /* for secrets; false when the system has none */
 bool igt__random_token(char *out, size_t n_chars); /* n_chars of [A-Za-z0-9] + NUL */
 bool igt__uuid(char out[37]);                      /* version 4 */
 bool igt__equal_constant_time(const void *a, const void *b, size_t n);

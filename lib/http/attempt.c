@@ -44,7 +44,8 @@ static bool must_pause(struct igt__http_private *priv, igt__direction direction,
 
 /* Looks again until the reader has caught up. */
 static bool must_wait_for_reader(struct igt__http_private *priv, size_t n) {
-  priv->full = priv->stream && !igt__response_is_error(priv) && igt__stream_is_full(priv->stream, n);
+  priv->full =
+      priv->stream && !igt__response_is_error(priv) && igt__stream_is_full(priv->stream, n);
   if (!priv->full)
     return false;
   priv->paused |= CURLPAUSE_RECV;

@@ -74,16 +74,16 @@ struct igt__http_request {
   int body_fd;           /* or read from a file: fd (borrowed) at body_offset; -1: none */
   uint64_t body_offset;
   uint64_t body_len;
-  bool idempotent;            /* may be sent again after an unclear end (a lost answer); else only
-                                 failures before anything was sent, refusals (4xx) and 503 are retried */
-  size_t max_body;            /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
-  bool compressed;            /* offers gzip and deflate; the body arrives decoded */
-  bool redirects_are_responses; /* 3xx is an answer < 400 like any other: S3's carry a document. Else
-                                 all but 2xx is an error */
-  bool collect_error_body;    /* default true by _init: answers >= 400 are collected (64 KiB) even
-                                 when on_data is set, which then does not see them */
-  igt__cancel *cancel;        /* borrowed, may be NULL */
-  void *payload;              /* the callbacks' */
+  bool idempotent;              /* may be sent again after an unclear end (a lost answer); else only
+                                   failures before anything was sent, refusals (4xx) and 503 are retried */
+  size_t max_body;              /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */
+  bool compressed;              /* offers gzip and deflate; the body arrives decoded */
+  bool redirects_are_responses; /* 3xx is an answer < 400 like any other: S3's carry a document.
+                                 Else all but 2xx is an error */
+  bool collect_error_body;      /* default true by _init: answers >= 400 are collected (64 KiB) even
+                                   when on_data is set, which then does not see them */
+  igt__cancel *cancel;          /* borrowed, may be NULL */
+  void *payload;                /* the callbacks' */
 
   /* Before each attempt: (re)builds url and headers (igt__http_set_url, _add_header); this is
    * where signing happens, so that each attempt has its own date. NULL: they are set already. */
@@ -109,7 +109,7 @@ struct igt__http_request {
 
   /* ---- answer ---- */
   int http_status;
-  igt__buf response;        /* the collected body */
+  igt__buf response;      /* the collected body */
   int64_t content_length; /* -1: not given */
   int64_t server_date;    /* seconds, from Date; 0: not given */
   unsigned attempts;      /* made so far */
@@ -159,8 +159,8 @@ igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error 
 
 /* Answers read piece by piece by a blocking caller. When the reader is slower than the network,
  * what arrives goes to memory up to 256 KiB, then to an unlinked temporary file: a connection is
- * not paused before that has its bound (IGT__MAX_SPOOL). _open returns after the headers of an answer
- * < 400; a body that breaks off is an error of _read (the request is not repeated then). */
+ * not paused before that has its bound (IGT__MAX_SPOOL). _open returns after the headers of an
+ * answer < 400; a body that breaks off is an error of _read (the request is not repeated then). */
 typedef struct igt__http_stream igt__http_stream;
 igt_status igt__http_open(igt__http *http, igt__http_request *req, uint64_t max_bytes,
                           igt__http_stream **out, igt_error *err);

@@ -101,7 +101,8 @@ typedef struct igt__http_host {
   char host[];
 } igt__http_host;
 
-igt__http_host *igt__http_host_of(igt__http_host **list, const char *host); /* NULL without memory */
+igt__http_host *igt__http_host_of(igt__http_host **list,
+                                  const char *host); /* NULL without memory */
 void igt__http_hosts_free(igt__http_host *list);
 bool igt__retry_budget_take(igt__http_host *host_state, igt__retry retry, int *taken);
 void igt__retry_budget_give(igt__http_host *host_state, int *taken);
@@ -244,36 +245,36 @@ struct igt__http_private {
   /* one attempt */
   igt__slot *slot;
   igt__http_host *host_state; /* of the host, once that is known */
-  bool parked;         /* in its line, and not in the loop's */
+  bool parked;                /* in its line, and not in the loop's */
   igt__url origin;
   char host[300];  /* label of origin */
   bool sent;       /* a connection was there and the request began to leave */
   bool whole_body; /* curl has the body at once, instead of asking for pieces */
-  bool responding;  /* the final header lines are complete */
+  bool responding; /* the final header lines are complete */
   bool cut;        /* enough of an error's body was seen; curl was told to stop */
   unsigned paused; /* CURLPAUSE_ bits, by the rate or a stream that is full */
   bool full;       /* the latter */
   uint64_t body_pos;
-  uint64_t up, down; /* bytes moved, headers of the answer too */
-  uint64_t notification;     /* of the body, by on_progress */
-  uint64_t marked;   /* of them up to mark_at: see igt__attempt_is_idle */
+  uint64_t up, down;     /* bytes moved, headers of the answer too */
+  uint64_t notification; /* of the body, by on_progress */
+  uint64_t marked;       /* of them up to mark_at: see igt__attempt_is_idle */
   int64_t mark_at;
   uint64_t crawl_marked; /* the same over a longer time */
   int64_t crawl_at;
   bool crawls;
-  uint64_t dropped;     /* of a body that nobody wants */
+  uint64_t dropped;       /* of a body that nobody wants */
   igt__buf response_head; /* "name\0value\0"... */
   size_t header_bytes, header_count;
   int64_t began_at;
   igt_error err;
 
   /* all attempts */
-  bool delivered;       /* body bytes went to on_data since the last on_restart */
-  bool renewed;         /* credentials, once */
-  bool progressed;      /* the last attempt */
-  unsigned retries_done;     /* since the last progress */
-  uint64_t kept_before; /* req->kept at the last progress */
-  int64_t progress_at;  /* of the last progress, or when the request was submitted */
+  bool delivered;        /* body bytes went to on_data since the last on_restart */
+  bool renewed;          /* credentials, once */
+  bool progressed;       /* the last attempt */
+  unsigned retries_done; /* since the last progress */
+  uint64_t kept_before;  /* req->kept at the last progress */
+  int64_t progress_at;   /* of the last progress, or when the request was submitted */
   unsigned redirects;
   int taken; /* from the budget, by the last repetition */
   bool resumed;

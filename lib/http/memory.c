@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/free_list.h"
+#include "base/mem.h"
 #include "http/internal.h"
 
 /* curl asks for one byte more than it was told. */

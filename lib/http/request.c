@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/free_list.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/free_list.h"
 #include "base/str.h"
 #include "http/internal.h"
 
@@ -372,7 +372,8 @@ static void on_backed_off(igt__timer *timer) {
 }
 
 static void back_off(struct igt__http_private *priv) {
-  int64_t delay = igt__retry_delay_us(priv->retries_done ? priv->retries_done : 1, priv->err.retry_after);
+  int64_t delay =
+      igt__retry_delay_us(priv->retries_done ? priv->retries_done : 1, priv->err.retry_after);
 
   IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
              priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
@@ -537,7 +538,8 @@ static bool follow(struct igt__http_private *priv) {
 static void note_rest(struct igt__http_private *priv, CURLcode code) {
   igt__http_request *req = priv->req;
 
-  if (!code && req->on_progress && req->body_len > priv->notification && req->bytes_sent == req->body_len)
+  if (!code && req->on_progress && req->body_len > priv->notification &&
+      req->bytes_sent == req->body_len)
     req->on_progress(req, req->body_len - priv->notification, 0);
 }
 

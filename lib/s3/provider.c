@@ -127,7 +127,8 @@ static bool is_good_locked(const igt__s3_provider *provider, int64_t now) {
 
 static void begin_fetch(igt__s3_provider *provider) {
   /* Outside the lock: a defer that runs at once is allowed too. */
-  provider->options.defer(provider->options.defer_payload, fetch_task, igt__s3_provider_ref(provider));
+  provider->options.defer(provider->options.defer_payload, fetch_task,
+                          igt__s3_provider_ref(provider));
 }
 
 igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_waiter *waiter) {

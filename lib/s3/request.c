@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/free_list.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/free_list.h"
 #include "s3/internal.h"
 
 /* How often one request is repeated for each reason. Credentials: a life of 2 s can end again

@@ -97,7 +97,7 @@ struct igt__s3_request {
   /* ---- set by the caller ---- */
   igt__s3_op op;
   igt__s3_provider *provider; /* borrowed until done */
-  const char *key;      /* borrowed */
+  const char *key;            /* borrowed */
   /* GET: bytes first to last; whole object when !ranged. part_number > 0 asks for that part
    * (GET, HEAD) or names it (UPLOAD_PART). */
   bool ranged;

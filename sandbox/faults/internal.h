@@ -12,26 +12,27 @@
 /* Every kind of fault: how it works, and for answers that are made here their status, S3's code and
  * a sentence. In the words of docs/sandbox.md, which has a row for each. */
 #define FAULTS(X)                                                                                  \
-  X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "It broke; try again")         \
-  X(BAD_GATEWAY, "bad-gateway", RESPONSE, 502, NULL, "Bad Gateway")                                  \
-  X(UNAVAILABLE, "unavailable", RESPONSE, 503, "ServiceUnavailable", "Come back later")              \
-  X(SLOW_DOWN, "slow-down", RESPONSE, 503, "SlowDown", "Please reduce your request rate")            \
-  X(GATEWAY_TIMEOUT, "gateway-timeout", RESPONSE, 504, NULL, "Gateway Timeout")                      \
-  X(TOO_MANY, "too-many", RESPONSE, 429, "TooManyRequests", "Too many requests")                     \
-  X(UNAUTHORIZED, "unauthorized", RESPONSE, 401, "AccessDenied", "The token is not valid any more")  \
-  X(FORBIDDEN, "forbidden", RESPONSE, 403, "AccessDenied", "Access Denied")                          \
-  X(EXPIRED_TOKEN, "expired-token", RESPONSE, 403, "ExpiredToken", "The token has expired")          \
-  X(TOO_SKEWED, "too-skewed", RESPONSE, 403, "RequestTimeTooSkewed", "The clocks differ too much")   \
-  X(COMPLETE_ERROR, "complete-error", RESPONSE, 200, "InternalError", "It broke; try again")         \
-  X(REDIRECT, "redirect", RESPONSE, 307, NULL, "Temporary Redirect")                                 \
-  X(PROXY_PAGE, "proxy-page", RESPONSE, 200, NULL, "Sign in to the network")                         \
-  X(PROXY_LOGIN, "proxy-login", RESPONSE, 407, NULL, "Proxy Authentication Required")                \
+  X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "It broke; try again")       \
+  X(BAD_GATEWAY, "bad-gateway", RESPONSE, 502, NULL, "Bad Gateway")                                \
+  X(UNAVAILABLE, "unavailable", RESPONSE, 503, "ServiceUnavailable", "Come back later")            \
+  X(SLOW_DOWN, "slow-down", RESPONSE, 503, "SlowDown", "Please reduce your request rate")          \
+  X(GATEWAY_TIMEOUT, "gateway-timeout", RESPONSE, 504, NULL, "Gateway Timeout")                    \
+  X(TOO_MANY, "too-many", RESPONSE, 429, "TooManyRequests", "Too many requests")                   \
+  X(UNAUTHORIZED, "unauthorized", RESPONSE, 401, "AccessDenied",                                   \
+    "The token is not valid any more")                                                             \
+  X(FORBIDDEN, "forbidden", RESPONSE, 403, "AccessDenied", "Access Denied")                        \
+  X(EXPIRED_TOKEN, "expired-token", RESPONSE, 403, "ExpiredToken", "The token has expired")        \
+  X(TOO_SKEWED, "too-skewed", RESPONSE, 403, "RequestTimeTooSkewed", "The clocks differ too much") \
+  X(COMPLETE_ERROR, "complete-error", RESPONSE, 200, "InternalError", "It broke; try again")       \
+  X(REDIRECT, "redirect", RESPONSE, 307, NULL, "Temporary Redirect")                               \
+  X(PROXY_PAGE, "proxy-page", RESPONSE, 200, NULL, "Sign in to the network")                       \
+  X(PROXY_LOGIN, "proxy-login", RESPONSE, 407, NULL, "Proxy Authentication Required")              \
   X(REFUSE, "refuse", BEFORE, 0, NULL, NULL)                                                       \
   X(RESET, "reset", BEFORE, 0, NULL, NULL)                                                         \
   X(RESET_IN_REQUEST, "reset-in-request", REQUEST, 0, NULL, NULL)                                  \
   X(FLIP_IN_REQUEST, "flip-in-request", REQUEST, 0, NULL, NULL)                                    \
   X(REPLACE, "replace", REQUEST, 0, NULL, NULL)                                                    \
-  X(LOST_RESPONSE, "lost-answer", HEAD, 0, NULL, NULL)                                               \
+  X(LOST_RESPONSE, "lost-answer", HEAD, 0, NULL, NULL)                                             \
   X(RESET_IN_HEADERS, "reset-in-headers", HEAD, 0, NULL, NULL)                                     \
   X(SILENCE, "silence", HEAD, 0, NULL, NULL)                                                       \
   X(WRONG_ETAG, "wrong-etag", HEAD, 0, NULL, NULL)                                                 \
@@ -52,10 +53,10 @@ typedef enum fault_kind {
 
 /* Where on the way of a request a fault strikes. */
 typedef enum fault_stage {
-  FAULT_AT_RESPONSE,  /* an answer is made here, the cloud hears nothing */
-  FAULT_AT_BEFORE,  /* no answer, the cloud hears nothing */
-  FAULT_AT_REQUEST, /* before the cloud or on the way to it */
-  FAULT_AT_HEAD,    /* the cloud's answer, up to its body */
+  FAULT_AT_RESPONSE, /* an answer is made here, the cloud hears nothing */
+  FAULT_AT_BEFORE,   /* no answer, the cloud hears nothing */
+  FAULT_AT_REQUEST,  /* before the cloud or on the way to it */
+  FAULT_AT_HEAD,     /* the cloud's answer, up to its body */
   FAULT_AT_BODY
 } fault_stage;
 

@@ -49,7 +49,7 @@ static bool wants_close(const connection *c) {
 
 /* headers: whole lines, or "". */
 static ending send_response(connection *c, int status, const char *type, const char *headers,
-                          const igt__buf *text) {
+                            const igt__buf *text) {
   char date[40];
   igt__buf out;
   bool good;

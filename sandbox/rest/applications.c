@@ -64,7 +64,7 @@ void rest_applications_get(rest_call *call) {
     rest_respond_docs(call, "application", NULL, NULL, NULL, NULL);
   else
     rest_respond_docs(call, "application", NULL, enabled_is, NULL,
-                     rest_query_bool(call, "enabled", false) ? &yes : &no);
+                      rest_query_bool(call, "enabled", false) ? &yes : &no);
 }
 
 void rest_applications_post(rest_call *call) {

@@ -219,7 +219,8 @@ static igt__json *credentials_make(rest_call *call, const char *action, const ch
   }
   snprintf(c->action, sizeof c->action, "%s", action);
   snprintf(c->prefix, sizeof c->prefix, "%s", prefix);
-  out = sbx_s3_backend_credentials(server->backend, action, prefix, server->s3_lifetime, why, sizeof why);
+  out = sbx_s3_backend_credentials(server->backend, action, prefix, server->s3_lifetime, why,
+                                   sizeof why);
   if (!out)
     rest_fail(call, 500, "The S3 behind gives no credentials: %s", why);
   return out;

@@ -189,7 +189,8 @@ static void list_objects(file_list *list, rest_category category) {
   igt__buf_finish(&folder);
 }
 
-static void files_response(rest_call *call, const file_owner *owner, bool auxiliary, bool completed) {
+static void files_response(rest_call *call, const file_owner *owner, bool auxiliary,
+                           bool completed) {
   file_list list = {.call = call, .owner = owner, .completed_only = completed};
   list.has_raw = sbx_doc_count(call->server->store, "file-raw", owner->id) > 0;
   igt__buf_init(&list.text, INT_MAX);
@@ -205,7 +206,7 @@ void rest_study_files_get(rest_call *call) {
   file_owner owner;
   if (owner_find(call, true, &owner))
     files_response(call, &owner, rest_query_bool(call, "auxiliary", false),
-                 rest_query_bool(call, "completed", false));
+                   rest_query_bool(call, "completed", false));
   igt__free(owner.prefix);
 }
 

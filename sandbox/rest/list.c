@@ -47,7 +47,7 @@ static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
 }
 
 static void response(rest_call *call, const char *kind, const char *parent, const char *hospital,
-                   const char *model) {
+                     const char *model) {
   rest_filter *filter;
   if (!filter_read(call, model, &filter))
     return;
@@ -69,7 +69,7 @@ static void response(rest_call *call, const char *kind, const char *parent, cons
 }
 
 void rest_respond_filtered(rest_call *call, const char *kind, const char *parent,
-                          const char *model) {
+                           const char *model) {
   response(call, kind, parent, NULL, model);
 }
 

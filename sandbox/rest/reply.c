@@ -162,8 +162,8 @@ static void doc_release(void *payload) {
 }
 
 void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
-                      bool (*keep)(void *payload, const igt__json *doc),
-                      void (*release)(void *payload), void *payload) {
+                       bool (*keep)(void *payload, const igt__json *doc),
+                       void (*release)(void *payload), void *payload) {
   doc_stream *s = igt__calloc(1, sizeof *s);
   sbx_cursor *cursor = sbx_doc_cursor(call->server->store, kind, parent);
   if (!s || !cursor) {

@@ -67,10 +67,11 @@ void rest_respond_empty(rest_call *call, int status);
 /* A JSON array of documents, piece by piece. keep (may be NULL) says whether a document belongs
  * in it; payload is freed by release (both may be NULL). */
 void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
-                      bool (*keep)(void *payload, const igt__json *doc),
-                      void (*release)(void *payload), void *payload);
+                       bool (*keep)(void *payload, const igt__json *doc),
+                       void (*release)(void *payload), void *payload);
 /* The same with those that $filter leaves, which may name fields of `model` (list.c). */
-void rest_respond_filtered(rest_call *call, const char *kind, const char *parent, const char *model);
+void rest_respond_filtered(rest_call *call, const char *kind, const char *parent,
+                           const char *model);
 
 /* ---- documents (documents.c) ---- */
 /* A document, its text copied into the call's answer, or an answer of 404 that names `what`. */

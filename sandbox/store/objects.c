@@ -283,8 +283,8 @@ bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, ui
 }
 
 static bool commit_backend(sbx_store *store, sbx_incoming *in, const sbx_object *object) {
-  bool ok =
-      !in->failed && incoming_flush(in, "", 0) && sbx_s3_backend_put(store->backend, in->fd, in->size, object);
+  bool ok = !in->failed && incoming_flush(in, "", 0) &&
+            sbx_s3_backend_put(store->backend, in->fd, in->size, object);
 
   sbx_incoming_discard(in);
   return ok;

@@ -21,8 +21,8 @@
 
 /* ---- one request ---- */
 
-static igt_status add_signature(sbx_s3_backend *backend, backend_request *req, const char *timestamp,
-                                const char *hash) {
+static igt_status add_signature(sbx_s3_backend *backend, backend_request *req,
+                                const char *timestamp, const char *hash) {
   igt__sigv4_header headers[4] = {{"Host", backend->host},
                                   {"x-amz-content-sha256", hash},
                                   {"x-amz-date", timestamp},
@@ -41,14 +41,14 @@ static igt_status add_signature(sbx_s3_backend *backend, backend_request *req, c
   igt__buf_init(&names, 1024);
   igt__buf_init(&scratch, 1024 * 1024);
   igt__buf_init(&value, 4096);
-  igt__sigv4_key_derive(backend->secret_key, strlen(backend->secret_key), timestamp, backend->region,
-                        req->service, &key);
+  igt__sigv4_key_derive(backend->secret_key, strlen(backend->secret_key), timestamp,
+                        backend->region, req->service, &key);
   if (igt__sigv4_signed_headers(headers, signing.header_count, &names)) {
     signing.signed_headers = names.data;
     if (igt__sigv4_sign(&key, &signing, timestamp, backend->region, req->service, &scratch,
                         signature) &&
-        igt__sigv4_authorization(backend->access_key, timestamp, backend->region, req->service, names.data,
-                                 signature, &value))
+        igt__sigv4_authorization(backend->access_key, timestamp, backend->region, req->service,
+                                 names.data, signature, &value))
       status = igt__http_add_header(&req->http, "Authorization", value.data);
   }
   for (size_t i = 1; i < signing.header_count && status == IGT_OK; i++)
@@ -105,7 +105,8 @@ igt_status sbx__s3_backend_send(sbx_s3_backend *backend, backend_request *req, i
 /* ---- objects ---- */
 
 /* Of one object, or of the bucket with key NULL. */
-static bool send_object(sbx_s3_backend *backend, backend_request *req, const char *key, const char *query) {
+static bool send_object(sbx_s3_backend *backend, backend_request *req, const char *key,
+                        const char *query) {
   igt_error err = IGT_ERROR_INIT;
   igt__buf path;
   igt_status status = IGT_E_NO_MEMORY;
@@ -181,9 +182,9 @@ int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *ou
 
 bool sbx_s3_backend_put(sbx_s3_backend *backend, int fd, uint64_t size, const sbx_object *object) {
   backend_request req = {.method = "PUT",
-                     .fd = size > 0 ? fd : -1,
-                     .body_len = size,
-                     .content_type = object->content_type};
+                         .fd = size > 0 ? fd : -1,
+                         .body_len = size,
+                         .content_type = object->content_type};
   bool ok = send_object(backend, &req, object->key, NULL);
 
   igt__http_request_finish(&req.http);
@@ -236,7 +237,7 @@ static bool each_page(sbx_s3_backend *backend, const char *prefix, char **after,
 }
 
 bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char *after,
-                  bool (*fn)(void *payload, const sbx_object *object), void *payload) {
+                         bool (*fn)(void *payload, const sbx_object *object), void *payload) {
   char *at = igt__strdup(after);
   bool more = at != NULL, ok = more;
 
@@ -284,7 +285,8 @@ static bool has_bucket(sbx_s3_backend *backend, igt_error *err) {
   return ok;
 }
 
-sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error, size_t error_cap) {
+sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error,
+                                   size_t error_cap) {
   const igt__http_options http = {.user_agent = "igtcloud-sandbox"};
   sbx_s3_backend *backend = igt__calloc(1, sizeof *backend);
   igt_error err = IGT_ERROR_INIT;
@@ -297,8 +299,8 @@ sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *
     snprintf(backend->region, sizeof backend->region, "%s", options->region);
     snprintf(backend->bucket, sizeof backend->bucket, "%s", options->bucket);
     snprintf(backend->role, sizeof backend->role, "%s", options->role);
-    ok = read_keys(backend, options->keys, &err) && igt__http_new(&http, &backend->http, &err) == IGT_OK &&
-         has_bucket(backend, &err);
+    ok = read_keys(backend, options->keys, &err) &&
+         igt__http_new(&http, &backend->http, &err) == IGT_OK && has_bucket(backend, &err);
   }
   if (ok)
     return backend;

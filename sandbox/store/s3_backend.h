@@ -23,7 +23,8 @@ typedef struct sbx_s3_backend_options {
 } sbx_s3_backend_options;
 
 typedef struct sbx_s3_backend sbx_s3_backend;
-sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error, size_t error_cap);
+sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *error,
+                                   size_t error_cap);
 void sbx_s3_backend_free(sbx_s3_backend *backend);
 
 /* As the functions of store.h for objects. */
@@ -32,10 +33,11 @@ int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *ou
 bool sbx_s3_backend_put(sbx_s3_backend *backend, int fd, uint64_t size, const sbx_object *object);
 bool sbx_s3_backend_delete(sbx_s3_backend *backend, const char *key);
 bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char *after,
-                  bool (*fn)(void *payload, const sbx_object *object), void *payload);
+                         bool (*fn)(void *payload, const sbx_object *object), void *payload);
 
 /* Credentials as the REST API answers them; action is "GET", "PUT" or "*". NULL: error says why. */
-igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action, const char *prefix, int seconds,
-                               char *error, size_t error_cap);
+igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action,
+                                      const char *prefix, int seconds, char *error,
+                                      size_t error_cap);
 
 #endif

@@ -4,9 +4,9 @@
 
 /* Shared by far.c and backend_sts.c. */
 
-#include "store/s3_backend.h"
 #include "http/http.h"
 #include "s3/sigv4.h"
+#include "store/s3_backend.h"
 
 struct sbx_s3_backend {
   igt__http *http;

@@ -64,15 +64,16 @@ static igt_status take(void *payload, const char *path, const char *text, igt_er
   return IGT_OK;
 }
 
-static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__json *out, igt_error *err) {
+static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__json *out,
+                         igt_error *err) {
   backend_request req = {.method = "POST",
-                     .service = "sts",
-                     .path = "/",
-                     .query = "",
-                     .content_type = "application/x-www-form-urlencoded",
-                     .body = form->data,
-                     .body_len = form->len,
-                     .fd = -1};
+                         .service = "sts",
+                         .path = "/",
+                         .query = "",
+                         .content_type = "application/x-www-form-urlencoded",
+                         .body = form->data,
+                         .body_len = form->len,
+                         .fd = -1};
   igt_status status = sbx__s3_backend_send(backend, &req, err);
 
   if (status == IGT_OK)
@@ -83,7 +84,8 @@ static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__jso
   return status;
 }
 
-static bool form_write(const sbx_s3_backend *backend, const char *policy, int seconds, igt__buf *form) {
+static bool form_write(const sbx_s3_backend *backend, const char *policy, int seconds,
+                       igt__buf *form) {
   igt__buf_printf(form,
                   "Action=AssumeRole&Version=2011-06-15&RoleSessionName=igtcloud-sandbox"
                   "&DurationSeconds=%d&RoleArn=",
@@ -94,8 +96,9 @@ static bool form_write(const sbx_s3_backend *backend, const char *policy, int se
   return !form->failed;
 }
 
-igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action, const char *prefix, int seconds,
-                               char *error, size_t error_cap) {
+igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action,
+                                      const char *prefix, int seconds, char *error,
+                                      size_t error_cap) {
   igt_error err = IGT_ERROR_INIT;
   igt__json *out = igt__json_new_object();
   igt__buf policy, form;

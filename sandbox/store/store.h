@@ -92,11 +92,11 @@ bool sbx_file_each(sbx_store *store, const char *owner,
 typedef struct sbx_object {
   char *key;
   uint64_t size;
-  char etag[80];          /* without quotes; "…-N" for multipart */
-  int64_t modified;       /* seconds */
-  char *content_type;     /* NULL: none given */
-  char *metadata;         /* x-amz-meta-* and the checksums as a JSON object's text; NULL */
-  char sse[16];           /* "AES256" or "" */
+  char etag[80];      /* without quotes; "…-N" for multipart */
+  int64_t modified;   /* seconds */
+  char *content_type; /* NULL: none given */
+  char *metadata;     /* x-amz-meta-* and the checksums as a JSON object's text; NULL */
+  char sse[16];       /* "AES256" or "" */
 } sbx_object;
 void sbx_object_finish(sbx_object *object);
 
@@ -135,9 +135,9 @@ typedef struct sbx_upload {
   char *key;
   int64_t initiated;
   char *content_type;
-  char *metadata;         /* as of sbx_object */
+  char *metadata; /* as of sbx_object */
   char sse[16];
-  char checksum[32];      /* "crc32c composite", "": none asked for */
+  char checksum[32]; /* "crc32c composite", "": none asked for */
 } sbx_upload;
 void sbx_upload_finish(sbx_upload *upload);
 /* Sets upload->id. */

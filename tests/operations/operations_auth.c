@@ -107,7 +107,8 @@ static void test_credentials(void **state) {
   int count = 0;
 
   (void)state;
-  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_REQUIRED, "action");
+  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_REQUIRED,
+        "action");
   options.action = "GET";
   options.prefix = "ops-project/files/";
   OK(igt_get_s3_credentials_resource_each(client, &options, one_policy, &count, &err));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For LD_PRELOAD: a file system that lacks what a local disk has. Below the folder ODD_BELOW the calls
- * of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
+/* For LD_PRELOAD: a file system that lacks what a local disk has. Below the folder ODD_BELOW the
+ * calls of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
  *
  *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
  *   replace  rename over a file that is there
@@ -55,11 +55,11 @@ static int refuse(int why) {
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define REFUSE(call, fd) \
-  do { \
-    int why = refusal(call, fd); \
-    if (why) \
-      return refuse(why); \
+#define REFUSE(call, fd)                                                                           \
+  do {                                                                                             \
+    int why = refusal(call, fd);                                                                   \
+    if (why)                                                                                       \
+      return refuse(why);                                                                          \
   } while (0)
 #pragma GCC visibility push(default)
 

@@ -297,8 +297,8 @@ static void files_are_handed_out_in_parts(void **state) {
   sink s = {.end = IGT_OK};
 
   http_server_add(f->server, (http_response){.headers = "Content-Type: application/zip\r\n",
-                                           .body = "PK\0\1",
-                                           .body_len = 4});
+                                             .body = "PK\0\1",
+                                             .body_len = 4});
   ok(f, igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err));
   assert_int_equal(s.len, 4);
   assert_memory_equal(s.data, "PK\0\1", 4);
@@ -340,8 +340,8 @@ static void lists_come_element_by_element(void **state) {
 
   http_server_add(f->server,
                   (http_response){.headers = JSON,
-                                .body = "[{\"studyType\":\"EpdStudy\"},{\"studyType\":\"New\"}]",
-                                .fault = HTTP_BYTEWISE});
+                                  .body = "[{\"studyType\":\"EpdStudy\"},{\"studyType\":\"New\"}]",
+                                  .fault = HTTP_BYTEWISE});
   ok(f, igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err));
   assert_string_equal(n.text, "EpdStudy RootStudy ");
   n = (names){.end_at = 0};
@@ -361,8 +361,8 @@ static void a_list_that_breaks_off_is_an_error(void **state) {
   names n = {.end_at = 0};
   static const char body[] = "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]";
 
-  http_server_add(f->server,
-                  (http_response){.headers = JSON, .body = body, .fault = HTTP_CUT_BODY, .cut = 30});
+  http_server_add(
+      f->server, (http_response){.headers = JSON, .body = body, .fault = HTTP_CUT_BODY, .cut = 30});
   assert_int_not_equal(igt_get_studies_each(f->client, "h", NULL, on_study, &n, &f->err), IGT_OK);
   assert_true(n.count <= 1);
   response(f, 200, JSON, "[{\"studyType\":\"Study\"}");

@@ -87,7 +87,7 @@ typedef struct service {
   int logout_status;
   http_fault login_fault, refresh_fault, logout_fault;
   http_response fixed; /* with a body: what login and refresh answer */
-  unsigned issued;   /* JWTs so far */
+  unsigned issued;     /* JWTs so far */
   unsigned logins, refreshes, logouts, introspects, audiences;
   char last_jwt[IGT__MAX_TOKEN * 2];
   void *texts[400];
@@ -159,8 +159,8 @@ static http_response granted(service *s) {
 
 static http_response refused(int status) {
   return (http_response){.status = status,
-                       .headers = "Content-Type: application/json\r\n",
-                       .body = "{\"message\":\"no, says the server\"}"};
+                         .headers = "Content-Type: application/json\r\n",
+                         .body = "{\"message\":\"no, says the server\"}"};
 }
 
 static http_response json(const char *body) {
@@ -252,7 +252,7 @@ typedef struct fixture {
 } fixture;
 
 static bool response_prompt(void *payload, igt_prompt what, const char *question, char *response,
-                          size_t cap) {
+                            size_t cap) {
   fixture *f = payload;
 
   snprintf(f->question, sizeof f->question, "%s", question);
@@ -260,7 +260,8 @@ static bool response_prompt(void *payload, igt_prompt what, const char *question
     f->asked_user++;
   else
     f->asked_password++;
-  snprintf(response, cap, "%s", what == IGT_PROMPT_USER ? "ann@example.com" : "hunter2 \"\\\xc3\xa9");
+  snprintf(response, cap, "%s",
+           what == IGT_PROMPT_USER ? "ann@example.com" : "hunter2 \"\\\xc3\xa9");
   return true;
 }
 

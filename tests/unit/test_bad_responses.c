@@ -177,8 +177,8 @@ static void what_stands_twice_counts_once(void **state) {
   igt_root_study *study = NULL;
 
   response(f, JSON_TYPE,
-         "{\"studyType\":\"EpdStudy\",\"name\":\"a\",\"x\":1,\"name\":null,\"x\":{\"y\":2},"
-         "\"events\":[{}],\"events\":[]}");
+           "{\"studyType\":\"EpdStudy\",\"name\":\"a\",\"x\":1,\"name\":null,\"x\":{\"y\":2},"
+           "\"events\":[{}],\"events\":[]}");
   ok(f, igt_get_study(f->client, "h", "s", &study, &f->err));
   same(&study->model, "{\"studyType\":\"EpdStudy\",\"name\":null,\"events\":[],\"x\":{\"y\":2}}",
        false);
@@ -220,8 +220,12 @@ static void wrong_dates(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CALL(one_model),    CALL(whole_lists),          CALL(element_by_element),
-      CALL(deep_responses), CALL(responses_cut_anywhere), CALL(what_stands_twice_counts_once),
+      CALL(one_model),
+      CALL(whole_lists),
+      CALL(element_by_element),
+      CALL(deep_responses),
+      CALL(responses_cut_anywhere),
+      CALL(what_stands_twice_counts_once),
       CALL(wrong_dates),
   };
 

@@ -15,12 +15,12 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fingerprints.h"
+#include "base/free_list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/fingerprints.h"
 #include "base/redact.h"
 #include "base/sip.h"
-#include "base/free_list.h"
 #include "base/str.h"
 #include "igtcloud/client.h"
 
@@ -389,7 +389,8 @@ static void test_fingerprints(void **state) {
   (void)state;
   igt__quota whole;
   igt__quota_init(&whole, 1 << 20, NULL);
-  igt__fingerprints *set = igt__fingerprints_new(false, &whole), *numbers = igt__fingerprints_new(true, NULL);
+  igt__fingerprints *set = igt__fingerprints_new(false, &whole),
+                    *numbers = igt__fingerprints_new(true, NULL);
   char key[16];
   assert_false(igt__fingerprints_has(NULL, "k0") || igt__fingerprints_has(set, "k0"));
   assert_null(igt__fingerprints_number(numbers, "k0"));
@@ -399,7 +400,8 @@ static void test_fingerprints(void **state) {
     assert_true(igt__fingerprints_set(set, key, 0) && igt__fingerprints_set(numbers, key, i));
   }
   assert_true(whole.used == 16384 * 16); /* what 10,000 files of a study need */
-  assert_true(igt__fingerprints_set(numbers, "k7", UINT64_MAX) && igt__fingerprints_set(set, "k7", 0));
+  assert_true(igt__fingerprints_set(numbers, "k7", UINT64_MAX) &&
+              igt__fingerprints_set(set, "k7", 0));
   for (unsigned i = 0; i < 10000; i++) {
     snprintf(key, sizeof key, "k%u", i);
     assert_true(igt__fingerprints_has(set, key) && igt__fingerprints_has(numbers, key));

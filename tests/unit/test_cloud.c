@@ -74,8 +74,8 @@ static http_response serve(void *payload, const http_seen *seen) {
   for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
     if (strcmp(pages[i].request, request) == 0)
       return (http_response){.status = *pages[i].response ? 200 : 204,
-                           .headers = JSON,
-                           .body = *pages[i].response ? pages[i].response : NULL};
+                             .headers = JSON,
+                             .body = *pages[i].response ? pages[i].response : NULL};
   return (http_response){.status = 404, .headers = JSON, .body = "{\"message\":\"none\"}"};
 }
 

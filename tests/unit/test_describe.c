@@ -107,10 +107,11 @@ static void fields_are_shown(void **state) {
   (void)state;
   assert_int_equal(igt_model_parse(&igt_root_study_type, json, strlen(json), &model, &err), IGT_OK);
   assert_int_equal(igt_model_each_field(model, collect, notification, &err), IGT_OK);
-  assert_string_equal(notification, "studyType=EpdStudy=\"EpdStudy\"|name=a\"b=\"a\\\"b\"|redo=true=true|"
-                            "duration=95=95|datetime=2024-01-02=\"2024-01-02\"|"
-                            "diseaseTypes=x, , y=[\"x\",null,\"y\"]|site==null|"
-                            "zz=\xc3\xa4=\"\xc3\xa4\"?|zy={\"a\":[1]}={\"a\":[1]}?|");
+  assert_string_equal(notification,
+                      "studyType=EpdStudy=\"EpdStudy\"|name=a\"b=\"a\\\"b\"|redo=true=true|"
+                      "duration=95=95|datetime=2024-01-02=\"2024-01-02\"|"
+                      "diseaseTypes=x, , y=[\"x\",null,\"y\"]|site==null|"
+                      "zz=\xc3\xa4=\"\xc3\xa4\"?|zy={\"a\":[1]}={\"a\":[1]}?|");
   assert_int_equal(igt_model_each_field(model, end_it, &calls, &err), IGT_E_CANCELLED);
   assert_int_equal(calls, 1);
   igt_model_free(model);
@@ -167,8 +168,8 @@ static void a_request_is_sent_as_it_is(void **state) {
   const http_seen *seen;
 
   http_server_add(f->server, (http_response){.status = 201,
-                                           .headers = "Content-Type: application/json\r\n",
-                                           .body = "{\"a\": 1}"});
+                                             .headers = "Content-Type: application/json\r\n",
+                                             .body = "{\"a\": 1}"});
   assert_int_equal(request(f, "POST", "/api/data/things?x=%20y", "{ \"b\":2}", &response), IGT_OK);
   seen = http_server_seen(f->server, 0);
   assert_string_equal(seen->target, "/api/data/things?x=%20y&%24filter=a%20eq%20%27b%20c%27");
@@ -191,8 +192,8 @@ static void a_refusal_is_told(void **state) {
   fixture *f = *state;
 
   http_server_add(f->server, (http_response){.status = 400,
-                                           .headers = "Content-Type: application/json\r\n",
-                                           .body = "{\"message\": \"too blue\"}"});
+                                             .headers = "Content-Type: application/json\r\n",
+                                             .body = "{\"message\": \"too blue\"}"});
   assert_int_equal(request(f, "POST", "/api/data/users", "{}", NULL), IGT_E_BAD_REQUEST);
   assert_non_null(strstr(f->err.text, "too blue"));
   assert_string_equal(f->err.operation, "post_users");

@@ -109,8 +109,8 @@ static void test_get(void **state) {
   igt__http_add_header(&f->req, "X-Empty", "");
   http_server_add(f->server,
                   (http_response){.headers = "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
-                                           "Set-Cookie: a=1; Path=/\r\nset-cookie:  b=2 \r\n",
-                                .body = "hello"});
+                                             "Set-Cookie: a=1; Path=/\r\nset-cookie:  b=2 \r\n",
+                                  .body = "hello"});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(f->req.http_status, 200);
   assert_string_equal(f->req.response.data, "hello");
@@ -305,8 +305,8 @@ static void test_compressed(void **state) {
   deflateEnd(&z);
   f->req.compressed = true;
   http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
-                                           .body = packed,
-                                           .body_len = z.total_out});
+                                             .body = packed,
+                                             .body_len = z.total_out});
   assert_int_equal(perform(f), IGT_OK);
   assert_string_equal(http_seen_header(http_server_seen(f->server, 0), "Accept-Encoding"),
                       "gzip, deflate");
@@ -314,16 +314,16 @@ static void test_compressed(void **state) {
   /* A small packet of zeros that unfolds past what may be collected. */
   f->req.max_body = 50000;
   http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
-                                           .body = packed,
-                                           .body_len = z.total_out});
+                                             .body = packed,
+                                             .body_len = z.total_out});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
   /* Damaged. */
   f->req.max_body = 0;
   packed[30] = (char)~packed[30];
   packed[31] = (char)~packed[31];
   http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
-                                           .body = packed,
-                                           .body_len = z.total_out});
+                                             .body = packed,
+                                             .body_len = z.total_out});
   expect_error(f, IGT_E_PROTOCOL, "compression");
   free(data);
 }
@@ -690,7 +690,8 @@ static void test_restart(void **state) {
 
   set_sink(f, &s);
   http_server_add(f->server, (http_response){.status = 503});
-  http_server_add(f->server, (http_response){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
+  http_server_add(f->server,
+                  (http_response){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
   http_server_add(f->server, (http_response){.status = 500, .body = "not data"});
   http_server_add(f->server, (http_response){.body = "0123456789"});
   assert_int_equal(perform(f), IGT_OK);
@@ -758,9 +759,9 @@ static void test_limits(void **state) {
   assert_int_equal(f->req.attempts, 1);
   /* Announced: nothing of it is read. */
   http_server_add(f->server, (http_response){.headers = "Content-Length: 1000001\r\n",
-                                           .body = "x",
-                                           .fault = HTTP_HOLD_BODY,
-                                           .cut = 1});
+                                             .body = "x",
+                                             .fault = HTTP_HOLD_BODY,
+                                             .cut = 1});
   expect_error(f, IGT_E_LIMIT, "1000001");
   http_server_add(f->server, (http_response){.status = 404, .fault = HTTP_FINE, .body = "short"});
   expect_error(f, IGT_E_NOT_FOUND, "404");
@@ -798,9 +799,10 @@ static void test_bytewise(void **state) {
 static void test_continue_is_skipped(void **state) {
   fixture *f = *state;
 
-  http_server_add(f->server, (http_response){.body = "HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\n"
-                                                   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-                                           .fault = HTTP_NOT_HTTP});
+  http_server_add(f->server,
+                  (http_response){.body = "HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\n"
+                                          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                                  .fault = HTTP_NOT_HTTP});
   assert_int_equal(perform(f), IGT_OK);
   assert_string_equal(f->req.response.data, "ok");
   assert_null(igt__http_response_header(&f->req, "X-No", 0));
@@ -812,7 +814,8 @@ static void test_redirects(void **state) {
   fixture *f = *state;
   char other[200];
 
-  http_server_add(f->server, (http_response){.status = 302, .headers = "Location: /next?x=1#y\r\n"});
+  http_server_add(f->server,
+                  (http_response){.status = 302, .headers = "Location: /next?x=1#y\r\n"});
   http_server_add(f->server, (http_response){.status = 307, .headers = "Location: last\r\n"});
   http_server_add(f->server, (http_response){.body = "there"});
   igt__http_add_header(&f->req, "Authorization", "mine");
@@ -829,8 +832,8 @@ static void test_redirects(void **state) {
   snprintf(other, sizeof other, "http://127.0.0.1:%u", http_server_port(f->server) ^ 1);
   assert_non_null(strstr(f->err.text, other));
   assert_int_equal(http_server_count(f->server), 4);
-  http_server_add(f->server,
-                  (http_response){.status = 301, .headers = "Location: https://evil.example/x\r\n"});
+  http_server_add(
+      f->server, (http_response){.status = 301, .headers = "Location: https://evil.example/x\r\n"});
   expect_error(f, IGT_E_PROTOCOL, "https://evil.example");
   assert_int_equal(f->err.http_status, 301);
 }
@@ -858,8 +861,8 @@ static void test_redirect_as_response(void **state) {
 
   f->req.redirects_are_responses = true;
   http_server_add(f->server, (http_response){.status = 301,
-                                           .headers = "Location: https://evil.example/\r\n",
-                                           .body = "<Error/>"});
+                                             .headers = "Location: https://evil.example/\r\n",
+                                             .body = "<Error/>"});
   assert_int_equal(perform(f), IGT_OK);
   assert_int_equal(f->req.http_status, 301);
   assert_string_equal(f->req.response.data, "<Error/>");

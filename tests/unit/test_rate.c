@@ -104,7 +104,8 @@ static void test_hours(void **state) {
 }
 
 /* Several takers that do what loops do: take a piece, or wait as long as they are told. */
-static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, unsigned takers, size_t part) {
+static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, unsigned takers,
+                      size_t part) {
   int64_t free_at[32] = {0};
   uint64_t bytes = 0;
   while (now < until) {

@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
+#include "cloud/node.h"
 #include "crypto/crypto.h"
 #include "fake_session.h"
 #include "http_server.h"
-#include "cloud/node.h"
 #include "igtcloud/file.h"
 
 #define JSON "Content-Type: application/json\r\n"
@@ -70,18 +70,18 @@ static http_response serve_object(fixture *f, const http_seen *seen) {
   if (match && !strstr(match, f->etag))
     return (http_response){.status = 412};
   if (first >= f->size)
-    return (http_response){.status = 416,
-                         .body = "<Error><Code>InvalidRange</Code><Message>none</Message></Error>"};
+    return (http_response){
+        .status = 416, .body = "<Error><Code>InvalidRange</Code><Message>none</Message></Error>"};
   if (last >= f->size)
     last = f->size - 1;
   snprintf(f->headers, sizeof f->headers, "ETag: \"%s\"\r\nContent-Range: bytes %lu-%lu/%zu\r\n",
            f->etag, first, last, f->size);
   return (http_response){.status = 206,
-                       .headers = f->headers,
-                       .body = (const char *)f->content + first,
-                       .body_len = last - first + 1,
-                       .fault = first > 0 ? f->fault : HTTP_FINE,
-                       .cut = 10};
+                         .headers = f->headers,
+                         .body = (const char *)f->content + first,
+                         .body_len = last - first + 1,
+                         .fault = first > 0 ? f->fault : HTTP_FINE,
+                         .cut = 10};
 }
 
 static http_response serve(void *payload, const http_seen *seen) {

@@ -160,7 +160,8 @@ static void test_at_once(void **state) {
 }
 
 static void test_host_state(void **state) {
-  igt__http_host *list = NULL, *a = igt__http_host_of(&list, "a"), *b = igt__http_host_of(&list, "b");
+  igt__http_host *list = NULL, *a = igt__http_host_of(&list, "a"),
+                 *b = igt__http_host_of(&list, "b");
   int taken = 0, n;
 
   (void)state;

@@ -79,8 +79,8 @@ static void responses(fixture *f, int times, int http_status, const char *header
 
   for (int i = 0; i < times; i++)
     http_server_add(f->server, (http_response){.status = http_status,
-                                             .headers = headers,
-                                             .body = http_status >= 400 ? refusal : NULL});
+                                               .headers = headers,
+                                               .body = http_status >= 400 ? refusal : NULL});
 }
 
 /* One body with the digests that the room wants. */

@@ -273,8 +273,7 @@ static void bodies(void **state) {
       sbx_object object = {.key = text_of("x"), .etag = "e"};
       sbx_incoming *in = sbx_incoming_new(f->store);
       for (size_t at = 0; at < sizes[i]; at += part)
-        assert_true(
-            sbx_incoming_write(in, body + at, part < sizes[i] - at ? part : sizes[i] - at));
+        assert_true(sbx_incoming_write(in, body + at, part < sizes[i] - at ? part : sizes[i] - at));
       assert_true(sbx_object_commit(f->store, "bucket", in, &object));
       assert_object(f->store, "x", body, sizes[i]);
     }

@@ -17,17 +17,17 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/model.h"
+#include "transfer/csv/table.h"
 #include "transfer/download/check.h"
-#include "transfer/upload/digest.h"
+#include "transfer/download/partial.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/flow.h"
 #include "transfer/engine/pace.h"
-#include "transfer/download/partial.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
-#include "transfer/verify/remotes.h"
 #include "transfer/engine/sched.h"
-#include "transfer/csv/table.h"
+#include "transfer/upload/digest.h"
+#include "transfer/verify/remotes.h"
 
 /* ---- the pool ---- */
 

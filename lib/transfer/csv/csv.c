@@ -13,12 +13,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
-#include "transfer/engine/other_categories.h"
-#include "transfer/engine/find.h"
+#include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
+#include "transfer/engine/find.h"
+#include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
-#include "transfer/csv/table.h"
 
 #define FLUSH_AT ((size_t)128 * 1024)
 #define MAX_HEADER ((size_t)256 * 1024)
@@ -188,7 +188,7 @@ static void job_task(void *arg) {
                                &j->error);
   if (j->status == IGT_OK && !j->any && !c->options->categories)
     igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
-                        igt__text_of(&j->study->study_database_id));
+                               igt__text_of(&j->study->study_database_id));
   if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
     j->status = igt__fail_memory(&j->error);
   pthread_mutex_lock(&c->lock);
@@ -206,17 +206,17 @@ static void job_free(job *j) {
 
 static void report_failed(csv *c, const job *j) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                   .result = IGT_RESULT_FAILED,
-                   .institute = "",
-                   .study = igt__text_of(&j->study->study_id_human_readable),
-                   .study_id = igt__text_of(&j->study->study_database_id),
-                   .path = "",
-                   .local_path = "",
-                   .key = "",
-                   .digest = "",
-                   .verified = "",
-                   .text = "",
-                   .error = &j->error};
+                            .result = IGT_RESULT_FAILED,
+                            .institute = "",
+                            .study = igt__text_of(&j->study->study_id_human_readable),
+                            .study_id = igt__text_of(&j->study->study_database_id),
+                            .path = "",
+                            .local_path = "",
+                            .key = "",
+                            .digest = "",
+                            .verified = "",
+                            .text = "",
+                            .error = &j->error};
 
   c->summary->studies_failed++;
   if (c->callbacks && c->callbacks->on_item)

@@ -7,15 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/fingerprints.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 struct igt__case_names {
   igt__root *root;
   const char *folder;
   igt__fingerprints *folders; /* that were read */
-  igt__fingerprints *names;   /* paths as they are spelt: those that were there, and those of this run */
+  igt__fingerprints
+      *names; /* paths as they are spelt: those that were there, and those of this run */
 };
 
 igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *held) {

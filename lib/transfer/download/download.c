@@ -54,9 +54,9 @@ static void list_studies_task(void *arg) {
     status = list_institute(d, list->v[i], &err);
     if (status != IGT_OK && status != IGT_E_CANCELLED && !igt__status_is_fatal(status)) {
       igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                       .result = IGT_RESULT_FAILED,
-                       .institute = igt__text_of(&list->v[i]->name),
-                       .error = &err};
+                                .result = IGT_RESULT_FAILED,
+                                .institute = igt__text_of(&list->v[i]->name),
+                                .error = &err};
       igt__run_item(&d->run, &item); /* its studies could not be listed; the others go on */
       status = IGT_OK;
     }

@@ -5,8 +5,8 @@
 /* igt_download, between its parts: download.c walks institutes and studies, download_study.c plans
  * what becomes of a study's files. */
 
-#include "base/path.h"
 #include "base/fingerprints.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
 #include "transfer/engine/other_categories.h"
@@ -20,8 +20,8 @@ typedef struct igt__download {
   char *target;    /* absolute */
   igt__semaphore room;
   igt__fingerprints *folders; /* study folders of this run: each may be used once */
-  igt__map *institutes; /* ids of institutes by their folders */
-  igt__quota held;      /* folders */
+  igt__map *institutes;       /* ids of institutes by their folders */
+  igt__quota held;            /* folders */
   igt__name_rules rules;
   bool folds; /* two names may be one file in the target */
   igt__durable durable;

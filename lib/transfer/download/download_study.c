@@ -10,11 +10,11 @@
 #include "base/str.h"
 #include "base/unicode.h"
 #include "model/model.h"
-#include "transfer/upload/digest.h"
+#include "transfer/download/case_names.h"
 #include "transfer/download/download.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/space.h"
-#include "transfer/download/case_names.h"
+#include "transfer/upload/digest.h"
 
 /* One study (or the project's files) that is being planned. */
 typedef struct plan {
@@ -22,15 +22,15 @@ typedef struct plan {
   igt_root_study *study; /* NULL: project files */
   const igt_institute *institute;
   igt__group *group;
-  char *folder;            /* below the target: "institute/patient---study" */
-  igt__quota held;         /* names and spelling: the cloud decides how many they are */
-  igt__fingerprints *names;      /* paths seen, lower case where the file system folds it */
-  igt__case_names *spelling; /* NULL: the file system tells all names apart */
-  igt__s3_provider *provider;    /* of the category that is being listed */
-  const char *subfolder;   /* of the category, or "" */
-  const char *list;        /* which list of the answer */
-  bool any;                /* the category that is being listed has files */
-  bool is_new;             /* the study was never here: its files will be wanted */
+  char *folder;               /* below the target: "institute/patient---study" */
+  igt__quota held;            /* names and spelling: the cloud decides how many they are */
+  igt__fingerprints *names;   /* paths seen, lower case where the file system folds it */
+  igt__case_names *spelling;  /* NULL: the file system tells all names apart */
+  igt__s3_provider *provider; /* of the category that is being listed */
+  const char *subfolder;      /* of the category, or "" */
+  const char *list;           /* which list of the answer */
+  bool any;                   /* the category that is being listed has files */
+  bool is_new;                /* the study was never here: its files will be wanted */
 } plan;
 
 /* ---- one file ---- */
@@ -193,14 +193,14 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
 static void report_skipped(plan *p, const igt__fetch_file *file, const igt__journal_file *known) {
   char *local = igt__path_join(p->d->target, file->path);
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
-                   .result = IGT_RESULT_SKIPPED,
-                   .path = file->item_path,
-                   .local_path = local,
-                   .key = file->key,
-                   .size = file->size,
-                   .digest = known->digest,
-                   .verified = known->verified,
-                   .text = "it is there already"};
+                            .result = IGT_RESULT_SKIPPED,
+                            .path = file->item_path,
+                            .local_path = local,
+                            .key = file->key,
+                            .size = file->size,
+                            .digest = known->digest,
+                            .verified = known->verified,
+                            .text = "it is there already"};
 
   igt__group_item(p->group, &item);
   igt__free(local);
@@ -420,7 +420,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
       status = list_category(p, c, several, err);
   if (status == IGT_OK && !p->d->options->categories && !p->any)
     igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
-                        p->group->study_id);
+                               p->group->study_id);
   igt__run_listed(&p->d->run, &p->held);
   return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }

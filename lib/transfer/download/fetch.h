@@ -11,14 +11,14 @@
 
 typedef struct igt__fetch_file {
   igt__group *group;
-  igt__s3_provider *provider;  /* a reference is taken */
-  igt__root *root;       /* borrowed */
-  const char *key;       /* copied, as the next three */
-  const char *path;      /* below root */
-  const char *item_path; /* below the study, for reports */
-  uint64_t size;         /* as listed */
-  bool keep_date;        /* local time = the object's */
-  bool only_new;         /* nothing is there, and two names may be one file here */
+  igt__s3_provider *provider; /* a reference is taken */
+  igt__root *root;            /* borrowed */
+  const char *key;            /* copied, as the next three */
+  const char *path;           /* below root */
+  const char *item_path;      /* below the study, for reports */
+  uint64_t size;              /* as listed */
+  bool keep_date;             /* local time = the object's */
+  bool only_new;              /* nothing is there, and two names may be one file here */
 } igt__fetch_file;
 
 /* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
@@ -34,8 +34,8 @@ typedef struct igt__comparison {
   const char *verified; /* by what, as in igt_transfer_item; static */
 } igt__comparison;
 
-/* What the store says of the object's size. Blocking. False: it does not say. Of file: group, grant,
- * key. */
+/* What the store says of the object's size. Blocking. False: it does not say. Of file: group,
+ * grant, key. */
 bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size);
 /* --checksum, verify. Blocking; asks the store, then reads fd. Of file: group, grant, key. */
 igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,

@@ -83,8 +83,8 @@ void igt__group_close(igt__group *group) {
 
 static void report_study(igt__group *group) {
   igt_transfer_item item = {.kind = group->import ? IGT_ITEM_IMPORT : IGT_ITEM_STUDY,
-                   .result = IGT_RESULT_DONE,
-                   .text = group->note};
+                            .result = IGT_RESULT_DONE,
+                            .text = group->note};
 
   if (group->failed) {
     igt_error err = group->own;

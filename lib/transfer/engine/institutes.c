@@ -131,12 +131,12 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   char *path = igt__path_join(u->name, e->path), *local = igt__path_join(u->folder, e->path);
   bool failed = u->result == IGT_RESULT_FAILED;
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
-                   .result = u->result,
-                   .path = path,
-                   .local_path = local,
-                   .size = e->kind == IGT__WALK_FILE ? (uint64_t)e->st.st_size : 0,
-                   .text = failed ? "" : u->err->text,
-                   .error = failed ? u->err : NULL};
+                            .result = u->result,
+                            .path = path,
+                            .local_path = local,
+                            .size = e->kind == IGT__WALK_FILE ? (uint64_t)e->st.st_size : 0,
+                            .text = failed ? "" : u->err->text,
+                            .error = failed ? u->err : NULL};
 
   if (e->kind != IGT__WALK_DIR) {
     if (igt__leave_clutter(u->run, e->path, &item))

@@ -21,8 +21,8 @@ static igt_status first_file(void *payload, const char *list, igt_file *file) {
   return atomic_load(&e->dicom) ? IGT_E_CANCELLED : IGT_OK;
 }
 
-void igt__other_categories_look(igt__other_categories *e, igt_client *client, const char *institute_id,
-                         const char *study_id) {
+void igt__other_categories_look(igt__other_categories *e, igt_client *client,
+                                const char *institute_id, const char *study_id) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
 
   atomic_fetch_add(&e->empty, 1);

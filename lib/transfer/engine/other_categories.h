@@ -19,8 +19,8 @@ typedef struct igt__other_categories {
 
 /* A study without files of category files: what else it has is asked, for the first few of a run.
  */
-void igt__other_categories_look(igt__other_categories *e, igt_client *client, const char *institute_id,
-                         const char *study_id);
+void igt__other_categories_look(igt__other_categories *e, igt_client *client,
+                                const char *institute_id, const char *study_id);
 /* A sentence that names the option; false: there is nothing to say. */
 bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap);
 

@@ -33,8 +33,9 @@ struct igt__run {
   igt__pool *lister;    /* one thread: walks institutes and studies */
   igt__pool *producers; /* a study's listing and planning; wait for room */
   igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
-  igt__pool *credential_workers;  /* credentials: what the helpers wait for must not stand in their line */
-  igt__pool *hashers;   /* digests of what goes up, as many as there are cores */
+  igt__pool
+      *credential_workers; /* credentials: what the helpers wait for must not stand in their line */
+  igt__pool *hashers;      /* digests of what goes up, as many as there are cores */
   igt__notifier notifier;
   igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
   unsigned next_loop; /* atomic */
@@ -78,7 +79,7 @@ struct igt__group {
   const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
-  igt_transfer_running progress;                  /* guarded by run->lock, as what follows */
+  igt_transfer_running progress;         /* guarded by run->lock, as what follows */
   uint64_t failed, done_files, skipped;
   igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
   igt_error own;       /* why it failed as a whole, beside its files */

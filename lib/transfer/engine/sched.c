@@ -167,7 +167,8 @@ struct turn {
   bool drop;
 };
 
-static bool queue_turn_locked(igt__sched *sched, igt__sched_queue *queue, struct turn *turn, int64_t now) {
+static bool queue_turn_locked(igt__sched *sched, igt__sched_queue *queue, struct turn *turn,
+                              int64_t now) {
   igt__job *job;
 
   while ((job = dequeue_locked(sched, queue, now)) != NULL) {
@@ -259,7 +260,8 @@ static void pump_and_leave(igt__sched *sched) {
 
 /* ---- lanes and works ---- */
 
-igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *payload), void *payload) {
+igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *payload),
+                                  void *payload) {
   igt__sched_queue *queue = igt__calloc(1, sizeof *queue);
 
   (void)sched;

@@ -17,7 +17,7 @@ typedef struct igt__job igt__job;
 
 struct igt__job {
   igt__sched_queue *queue; /* set by igt__sched_add */
-  igt__job *next; /* the scheduler's */
+  igt__job *next;          /* the scheduler's */
   bool queued, begun;
   /* Bytes that each of its pieces moves over the line, at most; 0: few. How many run at once
    * depends on it (flow.h). Changed only while none of them is queued or runs. */

@@ -86,7 +86,7 @@ static int allocate(igt__run *run, int fd, uint64_t size) {
 }
 
 static igt_status no_space(const igt__root *root, uint64_t need, uint64_t available,
-                          igt_error *err) {
+                           igt_error *err) {
   char want[24], have[24];
 
   igt__format_bytes(need, want, sizeof want);

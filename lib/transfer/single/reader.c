@@ -303,7 +303,8 @@ static igt_status advance(igt_file_reader *reader, igt_error *err) {
   return settle(reader->now, err);
 }
 
-static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, size_t *n, igt_error *err) {
+static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, size_t *n,
+                            igt_error *err) {
   igt_status status = advance(reader, err);
   size_t at, have;
 
@@ -331,7 +332,8 @@ static igt_status take_pending(igt_file_reader *reader, igt_error *err) {
   return status;
 }
 
-igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap, size_t *n, igt_error *err) {
+igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap, size_t *n,
+                         igt_error *err) {
   igt_status status = IGT_OK;
   size_t done = 0;
 
@@ -477,8 +479,8 @@ static igt_file_reader *reader_new(igt_client *client, const igt_file_open_optio
   return reader;
 }
 
-igt_status igt_file_open(igt_node *file, const igt_file_open_options *options, igt_file_reader **out,
-                         igt_error *err) {
+igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
+                         igt_file_reader **out, igt_error *err) {
   igt_file_reader *reader;
   igt_status status;
 

@@ -82,10 +82,10 @@ static igt_status open_group(single *s, const igt_node *in, const char *action, 
 
   s->run.project = project_of(in);
   s->provider = igt__run_provider(&s->run, action, prefix);
-  s->group =
-      s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
-                                 institute ? institute->id : "", what, study ? in->id : "", prefix)
-               : NULL;
+  s->group = s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
+                                           institute ? institute->id : "", what,
+                                           study ? in->id : "", prefix)
+                         : NULL;
   return s->group ? IGT_OK : igt__fail_memory(err);
 }
 

@@ -5,8 +5,8 @@
 /* New studies, each once. */
 
 #include "igtcloud/operations.h"
-#include "transfer/upload/match.h"
 #include "transfer/engine/run.h"
+#include "transfer/upload/match.h"
 
 typedef enum igt__created {
   IGT__CREATED_BEFORE, /* by another program with this journal, at the same time */

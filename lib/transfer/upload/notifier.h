@@ -13,9 +13,9 @@ struct igt__group;
 
 /* A file that the cloud has to hear of. */
 typedef struct igt__notification {
-  struct igt__notification *next;   /* the teller's */
-  struct igt__group *group; /* this and what follows: the caller's, until done */
-  const char *path;         /* below the study, as it was registered */
+  struct igt__notification *next; /* the teller's */
+  struct igt__group *group;       /* this and what follows: the caller's, until done */
+  const char *path;               /* below the study, as it was registered */
   unsigned loop;
   /* Last. On that loop's thread, or on a helper's when the session had to be renewed. */
   void (*done)(struct igt__notification *file, igt_status status, igt_error *err);

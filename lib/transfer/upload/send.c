@@ -41,12 +41,12 @@ static void end(send_job *s) {
 
 static igt_transfer_item item_of(const send_job *s, igt_result result) {
   return (igt_transfer_item){.kind = IGT_ITEM_FILE,
-                    .result = result,
-                    .path = s->item_path,
-                    .local_path = s->path,
-                    .key = s->key,
-                    .size = s->local.size,
-                    .moved = s->moved};
+                             .result = result,
+                             .path = s->item_path,
+                             .local_path = s->path,
+                             .key = s->key,
+                             .size = s->local.size,
+                             .moved = s->moved};
 }
 
 /* What the store found damaged was, most often, changed while it was sent. */
@@ -383,7 +383,8 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
     s->import_key = igt__strdup(file->import_key);
     (void)snprintf(s->import_id, sizeof s->import_id, "%s", file->import_id);
   }
-  s->notification = (igt__notification){.group = s->group, .path = s->item_path, .done = end_notified};
+  s->notification =
+      (igt__notification){.group = s->group, .path = s->item_path, .done = end_notified};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;

@@ -11,10 +11,10 @@
 
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
-                   .result = IGT_RESULT_IGNORED,
-                   .institute = institute,
-                   .path = path,
-                   .text = why};
+                            .result = IGT_RESULT_IGNORED,
+                            .institute = institute,
+                            .path = path,
+                            .text = why};
 
   (void)igt__leave_clutter(&u->run, igt__path_base(path), &item);
   igt__run_item(&u->run, &item);
@@ -23,10 +23,10 @@ void igt__upload_ignored(igt__upload *u, const char *institute, const char *path
 void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
                        const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
-                   .result = IGT_RESULT_FAILED,
-                   .institute = institute,
-                   .path = path,
-                   .error = err};
+                            .result = IGT_RESULT_FAILED,
+                            .institute = institute,
+                            .path = path,
+                            .error = err};
 
   if (err) /* it may be a study */
     igt__run_item(&u->run, &item);
@@ -38,10 +38,10 @@ void igt__upload_stray(igt__upload *u, const char *institute, const char *path, 
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
                               const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                   .result = IGT_RESULT_FAILED,
-                   .institute = institute,
-                   .study = study,
-                   .error = err};
+                            .result = IGT_RESULT_FAILED,
+                            .institute = institute,
+                            .study = study,
+                            .error = err};
 
   igt__run_item(&u->run, &item);
   if (igt__status_is_fatal(err->status))

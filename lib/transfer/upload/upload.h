@@ -11,10 +11,10 @@
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/engine/find.h"
-#include "transfer/upload/match.h"
 #include "transfer/engine/plan.h"
-#include "transfer/upload/send.h"
 #include "transfer/engine/tree.h"
+#include "transfer/upload/match.h"
+#include "transfer/upload/send.h"
 
 typedef struct igt__upload {
   igt__run run;
@@ -49,10 +49,10 @@ typedef enum igt__sidecars {
 
 /* What an import and the plan of its files share. */
 typedef struct igt__import_memory {
-  char *prefix;     /* of what the journal knows its files by: no import's id is in it */
-  char id[37];      /* of this import */
-  uint64_t resumed; /* files that an earlier run has sent for this very import */
-  bool begun;       /* the journal has the id */
+  char *prefix;       /* of what the journal knows its files by: no import's id is in it */
+  char id[37];        /* of this import */
+  uint64_t resumed;   /* files that an earlier run has sent for this very import */
+  bool begun;         /* the journal has the id */
   uint64_t bad_names; /* files that failed for their names, which the others need not wait for */
 } igt__import_memory;
 
@@ -78,11 +78,12 @@ struct igt__upload_plan {
   uint64_t files, links, others; /* that were met: regular files, links and what else is not sent */
 
   igt__group *group;
-  char *prefix;       /* of the keys */
-  igt__arena *arena;  /* of the batch */
-  igt__quota held;    /* there: the cloud decides how much it is */
-  igt__fingerprints *there; /* of each key the cloud's list has: the size and 1, or 0 if not complete */
-  igt__map *spelt;    /* keys of the list that are not in NFC, by what they are in NFC */
+  char *prefix;      /* of the keys */
+  igt__arena *arena; /* of the batch */
+  igt__quota held;   /* there: the cloud decides how much it is */
+  igt__fingerprints
+      *there;      /* of each key the cloud's list has: the size and 1, or 0 if not complete */
+  igt__map *spelt; /* keys of the list that are not in NFC, by what they are in NFC */
   igt__arena *spellings; /* of spelt */
   igt__map *respelt;     /* keys that files of another spelling have got here */
   igt__s3_provider *put, *get;

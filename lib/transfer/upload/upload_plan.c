@@ -9,8 +9,8 @@
 #include "base/path.h"
 #include "base/unicode.h"
 #include "model/model.h"
-#include "transfer/upload/create.h"
 #include "transfer/download/fetch.h"
+#include "transfer/upload/create.h"
 #include "transfer/upload/upload.h"
 
 #define BATCH IGT__UPLOAD_BATCH
@@ -41,13 +41,13 @@ static void recall(const plan *p, const char *key, const igt__local *local,
 static void report(plan *p, const char *path, const char *key, const igt__local *local,
                    igt_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
-                   .result = result,
-                   .path = path,
-                   .local_path = local->path,
-                   .key = key,
-                   .size = local->size,
-                   .text = text,
-                   .error = err};
+                            .result = result,
+                            .path = path,
+                            .local_path = local->path,
+                            .key = key,
+                            .size = local->size,
+                            .text = text,
+                            .error = err};
   igt__journal_file known;
 
   if (result == IGT_RESULT_SKIPPED) {
@@ -302,7 +302,7 @@ static char *cloud_spelling(const plan *p, const char *key) {
   char *nfc = igt__fingerprints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
   const char *there = nfc && strcmp(nfc, key) == 0 && igt__fingerprints_has(p->there, key) ? NULL
                       : nfc && !igt__fingerprints_has(p->there, nfc) ? igt__map_get(p->spelt, nfc)
-                                                               : NULL;
+                                                                     : NULL;
   char *found = there ? igt__strdup(there) : nfc;
 
   if (there)
@@ -598,7 +598,8 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   if (file->key.is != IGT_SET || (list && p->list && strcmp(list, p->list) != 0) ||
       !may_be_ours(p, file->key.v))
     return IGT_OK;
-  return igt__fingerprints_set(p->there, file->key.v, complete ? (uint64_t)file->file_size.v + 1 : 0) &&
+  return igt__fingerprints_set(p->there, file->key.v,
+                               complete ? (uint64_t)file->file_size.v + 1 : 0) &&
                  note_spelling(p, file->key.v)
              ? IGT_OK
              : IGT_E_NO_MEMORY;

@@ -216,14 +216,15 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   bool dicom = is_below(e->path, "dicom"), annotations = is_below(e->path, "annotations");
   char *path = igt__path_join(r->path, e->path);
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
-                   .result = IGT_RESULT_IGNORED,
-                   .institute = institute_name(r->v),
-                   .path = path,
-                   .text = dicom         ? "it is in the folder of category dicom"
-                           : annotations ? "it is in the folder of category annotations"
-                                         : "of a study with a folder 'files' or 'dicom', only "
-                                           "what is in 'files' is uploaded",
-                   .minor = dicom || annotations};
+                            .result = IGT_RESULT_IGNORED,
+                            .institute = institute_name(r->v),
+                            .path = path,
+                            .text = dicom ? "it is in the folder of category dicom"
+                                    : annotations
+                                        ? "it is in the folder of category annotations"
+                                        : "of a study with a folder 'files' or 'dicom', only "
+                                          "what is in 'files' is uploaded",
+                            .minor = dicom || annotations};
 
   if (e->kind == IGT__WALK_DIR || strcmp(e->path, IGT__SIDECAR) == 0) {
     igt__free(path);

@@ -98,7 +98,8 @@ static bool take(void *payload, const igt__journal_unfinished *one) {
   mine->mtime_ns = one->upload.mtime_ns;
   mine->part_size = one->upload.part_size;
   mine->prefix_len = one->upload.prefix_len;
-  u->whole = notification->key && notification->place && notification->project && notification->local_path && notification->upload_id;
+  u->whole = notification->key && notification->place && notification->project &&
+             notification->local_path && notification->upload_id;
   if (!u->whole)
     return false;
   if (mine->prefix_len == 0 || mine->prefix_len > strlen(notification->key))
@@ -171,7 +172,8 @@ static bool has_all_parts(const igt_uploads *u, const upload *mine) {
   size_t count = igt__journal_parts(u->run.journal, u->run.origin, mine->notification.key, &parts);
 
   igt__free(parts);
-  return mine->part_size && count == (mine->notification.size + mine->part_size - 1) / mine->part_size;
+  return mine->part_size &&
+         count == (mine->notification.size + mine->part_size - 1) / mine->part_size;
 }
 
 static igt_unfinished_state state_of(const igt_uploads *u, const upload *mine, igt_status found) {
@@ -299,7 +301,8 @@ void igt_uploads_close(igt_uploads *uploads) {
 static bool is_still_known(igt_uploads *u, const upload *mine) {
   igt__journal_upload now;
 
-  return igt__journal_find_upload(u->run.journal, u->run.origin, mine->notification.key, NULL, &now) &&
+  return igt__journal_find_upload(u->run.journal, u->run.origin, mine->notification.key, NULL,
+                                  &now) &&
          strcmp(now.upload_id, mine->notification.upload_id) == 0;
 }
 
@@ -319,7 +322,8 @@ static igt_status end_held(igt_uploads *u, upload *mine, igt_error *err) {
   if (status != IGT_OK)
     return status;
   mine->notification.state = IGT_UNFINISHED_ENDED;
-  igt__journal_drop_upload(u->run.journal, u->run.origin, mine->notification.key, mine->notification.upload_id);
+  igt__journal_drop_upload(u->run.journal, u->run.origin, mine->notification.key,
+                           mine->notification.upload_id);
   return igt__journal_flush(u->run.journal, err);
 }
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "transfer/upload/digest.h"
 #include "transfer/download/fetch.h"
+#include "transfer/upload/digest.h"
 
 typedef struct compare {
   igt__job job;
@@ -76,15 +76,15 @@ static igt_status ask_journal(const compare *c, const struct stat *st, igt__comp
 static void report(const compare *c, igt_result result, const igt__comparison *found,
                    const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
-                   .result = result,
-                   .path = c->item_path,
-                   .local_path = c->local,
-                   .key = c->key,
-                   .size = c->size,
-                   .digest = found->digest,
-                   .verified = found->verified,
-                   .text = text,
-                   .error = err};
+                            .result = result,
+                            .path = c->item_path,
+                            .local_path = c->local,
+                            .key = c->key,
+                            .size = c->size,
+                            .digest = found->digest,
+                            .verified = found->verified,
+                            .text = text,
+                            .error = err};
 
   igt__group_item(c->group, &item);
 }
@@ -108,7 +108,8 @@ static void tell(const compare *c, const igt__comparison *found) {
 static void compare_task(void *arg) {
   compare *c = arg;
   igt__sched *sched = c->run->sched;
-  igt__fetch_file file = {.group = c->group, .provider = c->provider, .root = c->root, .key = c->key};
+  igt__fetch_file file = {
+      .group = c->group, .provider = c->provider, .root = c->root, .key = c->key};
   igt__comparison found = {.verified = ""};
   igt_error err = IGT_ERROR_INIT;
   struct stat st = {0};

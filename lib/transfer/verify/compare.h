@@ -11,9 +11,9 @@
 typedef struct igt__compare_file {
   igt__group *group;
   igt__s3_provider *provider; /* GET; a reference is taken */
-  igt__pool *readers;   /* borrowed: threads that ask the store and read */
-  igt__root *root;      /* borrowed */
-  const char *path;     /* below root; copied, as the next two */
+  igt__pool *readers;         /* borrowed: threads that ask the store and read */
+  igt__root *root;            /* borrowed */
+  const char *path;           /* below root; copied, as the next two */
   const char *key;
   const char *item_path; /* below the study, as the cloud has it */
   uint64_t size;         /* of the local file */

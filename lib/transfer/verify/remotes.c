@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fingerprints.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/fingerprints.h"
 #include "base/str.h"
 #include "base/unicode.h"
 
@@ -108,7 +108,8 @@ bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file
 const char *igt__remotes_spelling(igt__remotes *r, const char *name) {
   const char *there;
 
-  if (igt__fingerprints_has(r->files, name) || (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
+  if (igt__fingerprints_has(r->files, name) ||
+      (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
     return name;
   igt__free(r->nfc);
   if (!(r->nfc = igt__nfc(name)))

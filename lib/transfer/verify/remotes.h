@@ -25,9 +25,9 @@ bool igt__remotes_have(const igt__remotes *remotes, const char *name);
 bool igt__remotes_add(igt__remotes *remotes, const char *name, const igt__remote *file);
 /* out->key lives until the next call. False: no such file. */
 bool igt__remotes_find(igt__remotes *remotes, const char *name, igt__remote *out);
-/* The name, as the list has it, of a file whose name is this in NFC (a Mac's spelling and others are
- * one name); the name itself where the list has it so, or has no such file. Lives until the next
- * call. NULL: no memory. */
+/* The name, as the list has it, of a file whose name is this in NFC (a Mac's spelling and others
+ * are one name); the name itself where the list has it so, or has no such file. Lives until the
+ * next call. NULL: no memory. */
 const char *igt__remotes_spelling(igt__remotes *remotes, const char *name);
 /* Ticks a wanted file off. False: there is no such file, or it was ticked off before. */
 bool igt__remotes_see(igt__remotes *remotes, const char *name);

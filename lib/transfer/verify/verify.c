@@ -8,8 +8,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/engine/institutes.h"
-#include "transfer/upload/match.h"
 #include "transfer/engine/tree.h"
+#include "transfer/upload/match.h"
 
 /* ---- one institute ---- */
 
@@ -22,10 +22,10 @@ typedef struct institute_run {
 static void fail_study(igt__verify *v, const igt_institute *institute, const char *study,
                        const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                   .result = IGT_RESULT_FAILED,
-                   .institute = igt__text_of(&institute->name),
-                   .study = study,
-                   .error = err};
+                            .result = IGT_RESULT_FAILED,
+                            .institute = igt__text_of(&institute->name),
+                            .study = study,
+                            .error = err};
 
   igt__run_item(&v->run, &item);
   if (igt__status_is_fatal(err->status))
@@ -35,10 +35,10 @@ static void fail_study(igt__verify *v, const igt_institute *institute, const cha
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
   const institute_run *ir = payload;
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
-                   .result = IGT_RESULT_IGNORED,
-                   .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
-                   .path = path,
-                   .text = why ? why : "it is not in the folder of a study"};
+                            .result = IGT_RESULT_IGNORED,
+                            .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
+                            .path = path,
+                            .text = why ? why : "it is not in the folder of a study"};
 
   if (err) { /* it may be a study */
     item.result = IGT_RESULT_FAILED;

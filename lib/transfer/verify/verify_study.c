@@ -6,9 +6,9 @@
 #include "base/name.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/engine/tree.h"
 #include "transfer/verify/compare.h"
 #include "transfer/verify/remotes.h"
-#include "transfer/engine/tree.h"
 #include "transfer/verify/verify.h"
 
 /* One study, or the project's files. */
