@@ -60,21 +60,18 @@ static igt__secret *secret(const igt_string_field *field) {
   return field->is == IGT_SET ? igt__secret_new(field->v, strlen(field->v)) : NULL;
 }
 
-/* A cloud elsewhere must not send signed requests to services of this machine: they trust who is
- * local. Plain http to any other machine is refused when the endpoint is used. */
-static igt_status check_endpoint(igt_client *client, const char *endpoint, igt_error *err) {
+igt_status igt__s3_endpoint_check(const char *domain, const char *endpoint, igt_error *err) {
   igt__url cloud, store;
 
   if (!*endpoint || igt__url_parse(endpoint, "the S3 endpoint", &store, NULL) != IGT_OK ||
       strcmp(store.scheme, "http") != 0)
-    return IGT_OK;
-  if (igt__url_parse(igt_client_domain(client), "the domain", &cloud, NULL) == IGT_OK &&
-      cloud.is_loopback)
+    return IGT_OK; /* what is no URL, or plain http elsewhere, is refused when it is used */
+  if (igt__url_parse(domain, "the domain", &cloud, NULL) == IGT_OK && cloud.is_loopback)
     return IGT_OK;
   return igt__fail(err, IGT_E_PROTOCOL,
                    "%s names this computer as the S3 store (%.200s), which only a cloud on this "
                    "computer may do; nothing was sent there",
-                   igt_client_domain(client), endpoint);
+                   domain, endpoint);
 }
 
 static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_credentials **out,
@@ -98,8 +95,9 @@ static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_
   (void)snprintf(c->bucket, sizeof c->bucket, "%s", from->bucket.v);
   c->expires = from->expires.is == IGT_SET ? igt__s3_expires_parse(from->expires.v) : 0;
   (void)igt__model_each_field(&from->model, take_extra, c);
-  status = c->access_key && c->secret_key ? check_endpoint(client, c->endpoint, err)
-                                          : igt__fail_memory(err);
+  status = c->access_key && c->secret_key
+               ? igt__s3_endpoint_check(igt_client_domain(client), c->endpoint, err)
+               : igt__fail_memory(err);
   if (status != IGT_OK) {
     igt__s3_credentials_unref(c);
     return status;

@@ -4,7 +4,7 @@
 import pytest
 
 from gateway import Authority, Gateway, Proxy
-from igtcloud import FAILED, Program, tree
+from igtcloud import FAILED, SOME_FAILED, Program, tree
 
 SEED = "demo"
 # No resolver knows the first; the second is a loopback name where no proxy is, and so has its
@@ -137,3 +137,19 @@ def test_clear_text_stays_on_this_machine(cloud, home):
         Program(cloud.url, home).run("csv", "-", "demo",
                                      env={"http_proxy": proxy.url_of(USER, PASSWORD)})
         assert proxy.seen and all(m != "CONNECT" for m, _, _ in proxy.seen)
+
+
+@pytest.mark.case("security-19")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "x.localhost", "127.1.2.3", "LOCALHOST."])
+def test_a_cloud_elsewhere_names_a_service_of_this_computer(far, home, tmp_path, host):
+    """Nothing signed goes to it, neither a download nor an upload."""
+    with Proxy() as local:  # any HTTP service
+        far.s3 = f"http://{host}:{local.port}"
+        done = run(far, home, tmp_path / "out", status=None, https_proxy=far.proxy.url)
+        assert done.status in (FAILED, SOME_FAILED) and "names this computer as the S3 store" in done.err
+        (tmp_path / "up/north/new").mkdir(parents=True)
+        (tmp_path / "up/north/new/a.txt").write_text("a")
+        done = run(far, home, tmp_path / "up", status=None, command="upload",
+                   https_proxy=far.proxy.url)
+        assert done.status in (FAILED, SOME_FAILED) and "names this computer" in done.err
+        assert local.seen == []

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cloud/credentials.h"
 #include "fake_session.h"
 #include "http_server.h"
 #include "igtcloud/cloud.h"
@@ -359,6 +360,34 @@ static void services_leave_no_key_behind(void **state) {
   assert_int_equal(system("test -z \"$(ls -A | grep -v '^up@i1.pem$')\""), 0);
 }
 
+/* case: security-19 */
+static void plain_http_to_this_computer_is_for_clouds_on_it(void **state) {
+  static const char *const here[] = {"http://localhost:9000",    "http://127.0.0.1",
+                                     "HTTP://LocalHost:80",      "http://127.9.9.9:9000/s3",
+                                     "http://[::1]:9000",        "http://a.b.localhost:1",
+                                     "http://localhost.:9000/x", "http://127.0.0.1/"};
+  static const char *const far[] = {"https://cloud.test", "cloud.test", "https://10.0.0.1:8443",
+                                    "https://localhost.test", "https://127.0.0.1.test"};
+  static const char *const near[] = {"http://localhost:8080", "https://127.0.0.1", "https://[::1]",
+                                     "cloud.localhost"};
+  static const char *const other[] = {"", "https://localhost:9000", "https://s3.test",
+                                      "s3.eu-west-1.amazonaws.com"};
+
+  (void)state;
+  for (size_t e = 0; e < sizeof here / sizeof *here; e++) {
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+      igt_error err = IGT_ERROR_INIT;
+      assert_int_equal(igt__s3_endpoint_check(far[i], here[e], &err), IGT_E_PROTOCOL);
+      assert_non_null(strstr(err.text, far[i]));
+      assert_non_null(strstr(err.text, here[e]));
+    }
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+      assert_int_equal(igt__s3_endpoint_check(near[i], here[e], NULL), IGT_OK);
+  }
+  for (size_t e = 0; e < sizeof other / sizeof *other; e++)
+    assert_int_equal(igt__s3_endpoint_check(far[0], other[e], NULL), IGT_OK);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -371,6 +400,7 @@ int main(void) {
       TEST(wrong_paths_are_told),
       TEST(nodes_are_added_and_removed),
       TEST(keys_are_wrapped_and_private),
+      cmocka_unit_test(plain_http_to_this_computer_is_for_clouds_on_it),
       TEST(services_leave_no_key_behind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
