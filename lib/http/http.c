@@ -122,12 +122,6 @@ void igt__http_set_slow_line(igt__http *http, bool slow) {
   atomic_store_explicit(&http->slow_line, slow, memory_order_relaxed);
 }
 
-void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second) {
-  igt__rate_set(&http->rate, bytes_per_second);
-  for (unsigned i = 0; i < http->loop_count; i++)
-    igt__http_post(http, i, igt__loop_unpause, &http->loops[i]);
-}
-
 void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
   struct igt__http_private *priv = req->priv;
 

@@ -46,7 +46,6 @@ uint64_t igt__http_requests(const igt__http *http); /* sent so far, each attempt
 uint64_t igt__http_slow_downs(const igt__http *http);
 /* New connections are made for a line of few MB/s, or not. Any thread. */
 void igt__http_set_slow_line(igt__http *http, bool slow);
-void igt__http_set_rate(igt__http *http, uint64_t bytes_per_second); /* any thread */
 
 /* What to do about a failed attempt. One table, in retry.c, decides. */
 typedef enum igt__retry {
@@ -129,7 +128,6 @@ struct igt__http_request {
 igt_status igt__http_request_init(igt__http_request *req, igt_error *err);
 void igt__http_request_finish(igt__http_request *req); /* not between submit and done */
 igt_status igt__http_set_url(igt__http_request *req, const char *url); /* copied */
-const char *igt__http_url(const igt__http_request *req);
 void igt__http_clear_headers(igt__http_request *req);
 /* Copied; a value with CR, LF or NUL is IGT_E_INVALID. Values of headers whose name is secret
  * (Authorization, X-JWT, X-CSRF-TOKEN, x-amz-security-token, Cookie) never reach the log. */

@@ -100,10 +100,6 @@ igt_status igt__http_set_url(igt__http_request *req, const char *url) {
   return out->too_long ? IGT_E_INVALID : IGT_E_NO_MEMORY;
 }
 
-const char *igt__http_url(const igt__http_request *req) {
-  return req->priv->url.data;
-}
-
 void igt__http_clear_headers(igt__http_request *req) {
   igt__buf_clear(&req->priv->head);
   req->priv->head_count = 0;

@@ -80,18 +80,6 @@ igt_model *igt__model_copy(const igt_model *model) {
   return copy;
 }
 
-void *igt__model_alloc(igt_model *owner, size_t size) {
-  if (!owner->extras || !owner->extras->arena)
-    return NULL;
-  return igt__arena_calloc(owner->extras->arena, 1, size ? size : 1);
-}
-
-char *igt__model_strdup(igt_model *owner, const char *s) {
-  if (!s || !owner->extras || !owner->extras->arena)
-    return NULL;
-  return igt__arena_strdup(owner->extras->arena, s);
-}
-
 igt_model *igt_model_new(const igt_type *type) {
   return type ? igt__model_new(type) : NULL;
 }

@@ -10,9 +10,6 @@
 /* In an arena of its own; the field that names the type is set. NULL: no memory. */
 igt_model *igt__model_new(const igt_type *type);
 igt_model *igt__model_copy(const igt_model *model);
-/* Memory that lives as long as the model; zeroed. The model comes from _new or a call. */
-void *igt__model_alloc(igt_model *owner, size_t size);
-char *igt__model_strdup(igt_model *owner, const char *s); /* NULL for NULL */
 
 /* Strict JSON to a model of `type`, or of the type below it that the discriminator names; an
  * unknown name gives `type` itself with the name in its field. Unknown fields are kept, of

@@ -49,7 +49,8 @@ bool igt__scan_open(igt__scan *scan, char bracket);
 bool igt__scan_more(igt__scan *scan, char closing, bool *first);
 bool igt__scan_key(igt__scan *scan, igt__slice *key); /* with its colon */
 
-/* An integer, also one that is written as 5.0 or 1e3; false when it is none or does not fit. */
+/* An integer, including one written as 5.0 or 1e3; false if it is not an integer or does not fit
+ * (number.c). */
 bool igt__slice_to_int64(const igt__slice *number, int64_t *out);
 /* Escapes undone, NUL behind it; a lone surrogate becomes U+FFFD. out has room for len + 1. */
 size_t igt__slice_unescape(const igt__slice *string, char *out);

@@ -513,7 +513,3 @@ void sbx_store_close(sbx_store *store) {
   igt__free(store->dir);
   igt__free(store);
 }
-
-const char *sbx_store_dir(const sbx_store *store) {
-  return store->dir;
-}

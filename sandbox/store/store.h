@@ -22,7 +22,6 @@ typedef struct sbx_store sbx_store;
 
 sbx_store *sbx_store_open(const char *dir, char *error, size_t error_cap);
 void sbx_store_close(sbx_store *store);
-const char *sbx_store_dir(const sbx_store *store);
 
 /* Objects live there from now on; borrowed. Uploads and parts of the sandbox's own S3 do not. */
 struct sbx_s3_backend;

@@ -20,13 +20,13 @@
 #include "transfer/csv/table.h"
 #include "transfer/download/check.h"
 #include "transfer/download/partial.h"
+#include "transfer/engine/digest.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/flow.h"
 #include "transfer/engine/pace.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
 #include "transfer/engine/sched.h"
-#include "transfer/upload/digest.h"
 #include "transfer/verify/remotes.h"
 
 /* ---- the pool ---- */

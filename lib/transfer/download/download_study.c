@@ -13,8 +13,8 @@
 #include "transfer/download/case_names.h"
 #include "transfer/download/download.h"
 #include "transfer/download/fetch.h"
+#include "transfer/engine/digest.h"
 #include "transfer/engine/space.h"
-#include "transfer/upload/digest.h"
 
 /* One study (or the project's files) that is being planned. */
 typedef struct plan {

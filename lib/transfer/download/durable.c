@@ -2,7 +2,6 @@
 #include "transfer/download/durable.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,20 +10,9 @@
 #include "base/str.h"
 #include "journal/journal.h"
 
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define SYNCING "syncing" /* no boot has this id */
 #define SCOPE_MAX (64 * 1024)
 #define CLOCK_SLACK_S 60 /* the clock may have been set meanwhile */
-
-void igt__durable_boot(char *out, size_t cap) {
-  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
-
-  if (fd >= 0)
-    close(fd);
-  out[n > 0 ? n : 0] = '\0';
-  out[strcspn(out, "\n")] = '\0';
-}
 
 static void put(igt__buf *text, const char *value) {
   igt__buf_printf(text, "%s\n", value ? value : "");

@@ -21,8 +21,6 @@ typedef struct igt__durable {
   int64_t doubt; /* files that changed since then; seconds since 1970, 0: none */
 } igt__durable;
 
-/* This boot's id; "": the system does not tell. */
-void igt__durable_boot(char *out, size_t cap);
 /* Zeroed before. Without memory or a journal nothing is remembered. */
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
                         const char *target);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/engine/run.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,7 +10,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "transfer/download/durable.h"
 
 /* Listings and planning at once: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
@@ -25,8 +25,22 @@
 #define PROGRESS_MS 100
 #define SLOW_LINE 4e6 /* bytes a second */
 #define KEEP_SESSION_US 500000
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 /* ---- begin and end ---- */
+
+/* This boot's id; "?" where the system does not provide one. */
+static void read_boot_id(char *out, size_t cap) {
+  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
+
+  if (fd >= 0)
+    close(fd);
+  out[n > 0 ? n : 0] = '\0';
+  out[strcspn(out, "\n")] = '\0';
+  if (!*out)
+    strcpy(out, "?");
+}
 
 static void open_journal(igt__run *run) {
   igt_error err = IGT_ERROR_INIT;
@@ -35,9 +49,7 @@ static void open_journal(igt__run *run) {
   strcpy(run->boot, "?");
   if (run->options.no_journal || run->options.dry_run)
     return;
-  igt__durable_boot(run->boot, sizeof run->boot);
-  if (!*run->boot)
-    strcpy(run->boot, "?");
+  read_boot_id(run->boot, sizeof run->boot);
   if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
     igt__run_message(run, err.status,
                      "%s; going on without it: an interrupted run starts large files anew",
@@ -83,7 +95,6 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->callbacks = callbacks ? callbacks : &none;
   run->options = *options;
   run->events_tail = &run->events;
-  igt__notifier_init(&run->notifier);
   igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;
@@ -111,7 +122,6 @@ void igt__run_finish(igt__run *run) {
   igt__s3_free(run->s3);
   igt__journal_close(run->journal);
   igt__run_drop_events(run);
-  igt__notifier_finish(&run->notifier);
   (void)pthread_cond_destroy(&run->changed);
   (void)pthread_mutex_destroy(&run->lock);
 }

@@ -14,7 +14,6 @@
 #include "s3/s3.h"
 #include "transfer/engine/pool.h"
 #include "transfer/engine/sched.h"
-#include "transfer/upload/notifier.h"
 
 typedef struct igt__run igt__run;
 typedef struct igt__group igt__group;
@@ -26,7 +25,6 @@ struct igt__run {
   igt__journal *journal;
   igt__cancel *cancel;
   const char *origin;
-  const char *project;            /* its name, for lists of what is unfinished; NULL: not known */
   const igt_callbacks *callbacks; /* never NULL, its members may be */
   igt_transfer_options options;
   igt__sched *sched;
@@ -35,13 +33,12 @@ struct igt__run {
   igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
   igt__pool
       *credential_workers; /* credentials: what the helpers wait for must not stand in their line */
-  igt__pool *hashers;      /* digests of what goes up, as many as there are cores */
-  igt__notifier notifier;
-  igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
-  unsigned next_loop; /* atomic */
-  bool keeping;       /* atomic; a look at the session is under way */
+  igt__pool *hashers;      /* digests of local files, one thread per core */
+  igt__quota held;         /* lists that have to be known as a whole, of all studies in hand */
+  unsigned next_loop;      /* atomic */
+  bool keeping;            /* atomic; a look at the session is under way */
   /* For what a loss of power would leave: this boot's id ("?": not known), and since when runs of
-   * other boots are open below the target (durable.h; 0: there are none). */
+   * other boots are open below the target (download/durable.h; 0: there are none). */
   char boot[64];
   int64_t doubt;
   bool said_no_time; /* atomic: one file for all that the file system keeps no times of */

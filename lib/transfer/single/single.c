@@ -16,6 +16,7 @@
 
 typedef struct single {
   igt__run run;
+  igt__sender sender;      /* of an upload */
   igt_callbacks callbacks; /* ours, around the caller's */
   const igt_callbacks *outer;
   igt_error error; /* the file's own, which says more than the sum */
@@ -61,6 +62,7 @@ static igt_status begin(single *s, igt_client *client, const igt_file_options *o
   s->callbacks.payload = s;
   s->callbacks.progress_ms = callbacks ? callbacks->progress_ms : 0;
   s->error = (igt_error)IGT_ERROR_INIT;
+  igt__sender_init(&s->sender, &s->run);
   transfer.journal = options->journal;
   transfer.no_journal = options->no_journal;
   return igt__run_init(&s->run, client, &transfer, &s->callbacks, err);
@@ -80,7 +82,7 @@ static igt_status open_group(single *s, const igt_node *in, const char *action, 
 
   const char *what = study ? in->name : institute ? "DICOM import" : "";
 
-  s->run.project = project_of(in);
+  s->sender.project = project_of(in);
   s->provider = igt__run_provider(&s->run, action, prefix);
   s->group = s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
                                            institute ? institute->id : "", what,
@@ -110,6 +112,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
   }
   igt__s3_provider_unref(s->provider);
   igt__run_finish(&s->run);
+  igt__sender_finish(&s->sender);
   return status;
 }
 
@@ -280,7 +283,8 @@ static igt_status register_file(igt_node *in, const char *key, uint64_t size, ig
 
 static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *name,
                        const char *key, const igt__local *local, igt_error *err) {
-  igt__send_file file = {.group = s->group,
+  igt__send_file file = {.sender = &s->sender,
+                         .group = s->group,
                          .provider = s->provider,
                          .local = *local,
                          .key = key,

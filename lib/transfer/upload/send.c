@@ -112,7 +112,7 @@ static void stored_large_task(void *arg) {
   igt_status status = IGT_OK;
 
   if (s->complete)
-    status = igt__notify_blocking(s->group, s->item_path, &err);
+    status = igt__notify_blocking(&s->notification, &err);
   end_notified(&s->notification, status, &err);
 }
 
@@ -366,6 +366,15 @@ static void drop(igt__job *job) {
   end(s);
 }
 
+void igt__sender_init(igt__sender *sender, igt__run *run) {
+  igt__notifier_init(&sender->notifier, run);
+  sender->project = NULL;
+}
+
+void igt__sender_finish(igt__sender *sender) {
+  igt__notifier_finish(&sender->notifier);
+}
+
 igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
   send_job *s = igt__calloc(1, sizeof *s);
 
@@ -373,6 +382,7 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
     return igt__fail_memory(err);
   s->group = file->group;
   s->run = file->group->run;
+  s->sender = file->sender;
   s->provider = igt__s3_provider_ref(file->provider);
   s->fd = -1;
   s->local = file->local;
@@ -383,8 +393,10 @@ igt_status igt__send_add(const igt__send_file *file, igt_error *err) {
     s->import_key = igt__strdup(file->import_key);
     (void)snprintf(s->import_id, sizeof s->import_id, "%s", file->import_id);
   }
-  s->notification =
-      (igt__notification){.group = s->group, .path = s->item_path, .done = end_notified};
+  s->notification = (igt__notification){.notifier = &s->sender->notifier,
+                                        .group = s->group,
+                                        .path = s->item_path,
+                                        .done = end_notified};
   s->prefix_len = file->prefix_len;
   s->complete = file->complete;
   s->large = file->local.size >= IGT__SEND_PART;

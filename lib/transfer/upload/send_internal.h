@@ -16,6 +16,7 @@ typedef struct send_job {
   igt__job job;
   igt__group *group;
   igt__run *run;
+  igt__sender *sender;
   igt__s3_provider *provider;
   igt__local local;
   char *path, *key, *item_path;

@@ -262,8 +262,8 @@ static const char *category_of(const send_job *s) {
 static char *place_of(const send_job *s) {
   const igt__group *group = s->group;
   const char *study = *group->study_id ? group->study : "";
-  const char *const parts[] = {s->run->project ? s->run->project : "", group->institute, study,
-                               category_of(s), s->item_path};
+  const char *const parts[] = {s->sender->project ? s->sender->project : "", group->institute,
+                               study, category_of(s), s->item_path};
   igt__buf place;
 
   igt__buf_init(&place, PLACE_MAX);
@@ -279,7 +279,7 @@ static igt_status create(send_job *s, igt_error *err) {
                              .inode = s->local.inode,
                              .part_size = s->part_size,
                              .prefix_len = s->prefix_len,
-                             .project = s->run->project};
+                             .project = s->sender->project};
   char *place = place_of(s);
   send_part *p = igt__send_part_new(s, IGT__S3_CREATE_MULTIPART, err);
   igt_status status;

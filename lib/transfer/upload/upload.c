@@ -169,7 +169,7 @@ static igt_status move(igt__upload *u, igt_summary *summary, igt_error *err) {
     status = igt__find(u->run.client, &u->options->selection, true, &u->found, err);
   if (status != IGT_OK)
     return status;
-  u->run.project = igt__text_of(&u->found.project->name);
+  u->sender.project = igt__text_of(&u->found.project->name);
   igt__run_task_begin(&u->run);
   igt__pool_add(u->run.lister, upload_task, u);
   return igt__run_wait(&u->run, summary, err);
@@ -207,6 +207,7 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
   u->source = igt__path_absolute(options->source);
   status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
                      : igt__fail_memory(err);
+  igt__sender_init(&u->sender, &u->run);
   igt__semaphore_init(&u->room, &u->run);
   if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
@@ -216,6 +217,7 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
     status = move(u, summary, err);
   if (u->source)
     igt__run_finish(&u->run);
+  igt__sender_finish(&u->sender);
   igt__semaphore_finish(&u->room);
   igt__found_free(&u->found);
   igt__root_close(u->root);

@@ -18,6 +18,7 @@
 
 typedef struct igt__upload {
   igt__run run;
+  igt__sender sender;
   const igt_upload_options *options;
   igt__found found;
   igt__semaphore room;

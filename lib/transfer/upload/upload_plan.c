@@ -265,7 +265,8 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
 
   if (!file)
     return igt__fail_memory(err);
-  *send = (igt__send_file){.group = p->group,
+  *send = (igt__send_file){.sender = &p->u->sender,
+                           .group = p->group,
                            .provider = p->put,
                            .local = *local,
                            .key = igt__arena_strdup(p->arena, key),

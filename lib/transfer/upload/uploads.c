@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "cloud/find.h"
+#include "transfer/engine/digest.h"
 #include "transfer/upload/complete.h"
-#include "transfer/upload/digest.h"
 
 typedef struct upload {
   igt_unfinished notification;

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "transfer/download/fetch.h"
-#include "transfer/upload/digest.h"
+#include "transfer/engine/digest.h"
 
 typedef struct compare {
   igt__job job;

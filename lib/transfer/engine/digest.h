@@ -2,7 +2,7 @@
 #ifndef IGT_TRANSFER_DIGEST_H
 #define IGT_TRANSFER_DIGEST_H
 
-/* Digests of what goes up. */
+/* A local file as it was planned, and its digests. */
 
 #include <stdint.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "transfer/upload/digest.h"
+#include "transfer/engine/digest.h"
 
 #include <assert.h>
 #include <errno.h>
