@@ -9,7 +9,8 @@
  * What is written has patients' names in it, and may be named in a folder that others can write to.
  * So it is made with mode 0600, and a link that leads to a file, a file of another user, and one
  * with a second name are refused. A link to a device or to a standard stream is what containers
- * have (/var/log/x.log -> /dev/stdout), and is followed. */
+ * have (/var/log/x.log -> /dev/stdout), and is followed. A pipe or device of another user is
+ * refused, too; the caller's own descriptors are not looked at. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -129,18 +130,34 @@ void close_input(FILE *in) {
 
 /* ---- output ---- */
 
+/* Unix98 pseudoterminals: Linux's devices.txt. */
+static bool is_terminal_of_somebody(const struct stat *st) {
+  return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
+}
+
+/* The owner can read what is written, to a pipe and a terminal, too. Other devices are the
+ * system's, whoever owns them: in a user namespace that may be nobody. */
+static const char *trouble_with_owner(const struct stat *st) {
+  if (st->st_uid == geteuid() || st->st_uid == 0)
+    return NULL;
+  if (S_ISFIFO(st->st_mode))
+    return "it is another user's pipe, who could read what is written";
+  if (is_terminal_of_somebody(st))
+    return "it is another user's terminal, who could read what is written";
+  return S_ISREG(st->st_mode) ? "it is another user's file, who could read what is written" : NULL;
+}
+
 /* NULL: it may be written to. */
 static const char *trouble_with(int fd, bool append) {
+  const char *why;
   struct stat st;
 
   if (fstat(fd, &st) != 0)
     return strerror(errno);
-  if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
-    return NULL;
-  if (!S_ISREG(st.st_mode))
+  if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
     return kind_of(&st);
-  if (st.st_uid != geteuid() && st.st_uid != 0)
-    return "it is another user's file, who could read what is written";
+  if ((why = trouble_with_owner(&st)) != NULL || !S_ISREG(st.st_mode))
+    return why;
   if (st.st_nlink > 1)
     return "it is a file that has another name, too (a hard link)";
   if (append)
@@ -150,22 +167,35 @@ static const char *trouble_with(int fd, bool append) {
   return NULL;
 }
 
-/* A link to a standard stream or a device; -1: to anything else. */
-static int open_linked(const char *path, int flags, const char **why) {
+/* The standard stream that a link leads to; -1: it is no link, or leads elsewhere. */
+static int linked_stream(const char *path) {
   char target[32];
   ssize_t n = readlink(path, target, sizeof target - 1);
-  struct stat st;
   int own;
 
   target[n > 0 ? n : 0] = '\0';
   own = descriptor_of(target);
-  if (own == STDOUT_FILENO || own == STDERR_FILENO)
-    return fcntl(own, F_DUPFD_CLOEXEC, 3);
-  if (stat(path, &st) != 0 || !(S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) {
-    *why = "it is a link, and links to files are not followed";
-    return -1;
+  return own == STDOUT_FILENO || own == STDERR_FILENO ? own : -1;
+}
+
+static bool is_stream(const struct stat *st) {
+  return S_ISCHR(st->st_mode) || S_ISFIFO(st->st_mode);
+}
+
+/* A link to a device or a pipe; -1: to anything else. What was opened is checked once more: the
+ * link may have been changed meanwhile. */
+static int open_linked(const char *path, int flags, const char **why) {
+  struct stat st;
+  int fd = -1;
+
+  if (stat(path, &st) == 0 && is_stream(&st)) {
+    fd = open(path, flags & ~(O_NOFOLLOW | O_CREAT));
+    if (fd < 0 || (fstat(fd, &st) == 0 && is_stream(&st)))
+      return fd;
+    close(fd);
   }
-  return open(path, flags & ~(O_NOFOLLOW | O_CREAT));
+  *why = "it is a link, and links to files are not followed";
+  return -1;
 }
 
 FILE *open_output(const char *path, bool append, const char **why) {
@@ -176,6 +206,8 @@ FILE *open_output(const char *path, bool append, const char **why) {
   *why = NULL;
   if (strcmp(path, "-") == 0)
     return stdout;
+  if (own < 0)
+    own = linked_stream(path);
   if (own >= 0)
     return stream_of(fcntl(own, F_DUPFD_CLOEXEC, 3), "a", why);
   fd = open(path, flags, 0600);

@@ -156,6 +156,51 @@ def test_a_file_of_somebody_else(igtcloud, out, tmp_path):
     assert done.status == FAILED and "another user" in done.err and path.read_text() == ""
 
 
+@pytest.mark.case("security-12")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a pipe away")
+@pytest.mark.parametrize("command", ["--report", "report merge", "--log-file"])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_pipe_of_somebody_else(igtcloud, out, tmp_path, command, link):
+    """Who reads at its other end would see patients' names."""
+    out.mkdir(exist_ok=True)
+    path, pipe = tmp_path / "report.jsonl", tmp_path / ("pipe" if link else "report.jsonl")
+    os.mkfifo(pipe)
+    os.chmod(pipe, 0o666)
+    if link:
+        path.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        os.chown(pipe, 65534, 65534)
+        done = write_report(igtcloud, path, out, command)
+        assert done.status == FAILED and "another user's pipe" in done.err
+        assert os.read(reader, 100) == b""
+        os.chown(pipe, 0, 0)
+        assert write_report(igtcloud, path, out, command).status == DONE
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.case("security-12")
+@pytest.mark.parametrize("kind", ["hard", "foreign", "group"])
+def test_planted_csv_files(igtcloud, out, tmp_path, kind):
+    """--append adds to a file of ours, or of somebody's whose folder it is."""
+    out.mkdir()
+    victim = tmp_path / "thesis"
+    victim.write_text("studyDatabaseId\n")
+    os.link(victim, out / "cloud_trial.csv")
+    if kind != "hard":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        victim.unlink()
+        victim = out / "cloud_trial.csv"
+        os.chown(victim, 65534, 65534)
+        out.chmod(0o1777 if kind == "foreign" else 0o2775)
+    done = igtcloud.run("csv", "--append", out, "trial",
+                        status=DONE if kind == "group" else FAILED)
+    assert (victim.read_text() == "studyDatabaseId\n") == (kind != "group")
+    assert kind == "group" or ("hard link" if kind == "hard" else "another user") in done.err
+
+
 @pytest.mark.case("security-8")
 @pytest.mark.parametrize("command", ["--report", "report merge", "--log-file"])
 @pytest.mark.parametrize("kind", ["fifo", "socket", "folder"])

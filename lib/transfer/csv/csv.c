@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/client.h"
@@ -375,6 +376,25 @@ static char *file_name(const csv *c) {
   return igt__buf_take(&out);
 }
 
+/* Anybody can plant a second name of one of our files, or a file of their own, in a folder that all
+ * may write to: the rows must not go into the one, nor to the owner of the other. */
+static igt_status check_append(const csv *c, igt_error *err) {
+  struct stat st, folder;
+
+  if (fstat(c->fd, &st) != 0 || fstat(igt__root_fd(c->root), &folder) != 0)
+    return igt__fail_errno(err, errno, "cannot look at '%s'", c->summary->path);
+  if (st.st_nlink > 1)
+    return igt__fail(err, IGT_E_UNSAFE_NAME,
+                     "'%s' has another name as well (a hard link), so nothing was appended to it",
+                     c->summary->path);
+  if (st.st_uid != geteuid() && folder.st_mode & S_IWOTH)
+    return igt__fail(err, IGT_E_UNSAFE_NAME,
+                     "'%s' belongs to another user (uid %lu), in a folder that everybody can write "
+                     "to, so nothing was appended to it",
+                     c->summary->path, (unsigned long)st.st_uid);
+  return IGT_OK;
+}
+
 /* An existing file is added to by its own header. */
 static igt_status open_append(csv *c, bool *there, igt_error *err) {
   char *text = igt__malloc(MAX_HEADER);
@@ -388,6 +408,8 @@ static igt_status open_append(csv *c, bool *there, igt_error *err) {
     igt__free(text);
     return IGT_OK;
   }
+  if (status == IGT_OK)
+    status = check_append(c, err);
   n = status == IGT_OK ? pread(c->fd, text, MAX_HEADER, 0) : 0;
   if (n > 0 && !igt__table_add_header(c->table, text, (size_t)n))
     status = igt__fail_memory(err);
