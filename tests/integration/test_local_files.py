@@ -217,9 +217,15 @@ def test_folders_without_files_create_nothing(igtcloud, up, lab, files):
 
 @pytest.mark.case("transfers-27")
 def test_a_described_study_without_files(igtcloud, up, lab):
-    put(up, {f"{lab.name}/case/study.json": '{"description": "to come"}'})
+    """Its files may come later; without a word in it, it is an empty folder."""
+    put(up, {f"{lab.name}/case/study.json": '{"description": "to come"}',
+             f"{lab.name}/blank/study.json": '{"studyDatabaseId": "x", "name": null, "patient": {}}'})
+    done = igtcloud.run("upload", "--dry-run", up, "up")
+    assert "would be created" in done.err and lab.names() == []
     done = igtcloud.run("upload", up, "up")
-    assert lab.names() == [] and "no study was created" in done.err
+    assert lab.names() == ["case"] and "blank: it has no files, so no study was created" in done.err
+    done = igtcloud.run("upload", "--json", up, "up")
+    assert lab.names() == ["case"] and done.summary["studiesCreated"] == 0
 
 
 # ---- --exclude, --include ----

@@ -249,7 +249,7 @@ def test_one_refused_registration(ward, bad):
 @pytest.mark.case("transfers-27")
 def test_folders_without_files_create_nothing(ward, tmp_path):
     (tmp_path / "x").write_text("x")
-    ward.put({"E---1/sub": None, "E---2/study.json": {"patient": {"patientName": "E"}},
+    ward.put({"E---1/sub": None, "E---2/study.json": {"studyDatabaseId": "x", "patient": {}},
               "E---3/.DS_Store": "x", "E---4/no.txt": "x"})
     (ward.top / ward.name / "E---5").mkdir()
     (ward.top / ward.name / "E---5/link").symlink_to(tmp_path / "x")
@@ -257,6 +257,24 @@ def test_folders_without_files_create_nothing(ward, tmp_path):
     assert ward.place.names() == ["ALICE/CT", "BOB/CT"] and done.summary["studiesCreated"] == 0
     assert "E---5: link: links are not followed" in done.err
     assert done.err.count("no study was created") == 5
+
+
+@pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("form", ["flat", "hierarchical"])
+def test_a_description_alone_creates_its_study(ward, tmp_path, form):
+    """Scripts create studies from a study.json, as the existing client does."""
+    options, sep = (TREE, "/") if form == "hierarchical" else ([], "---")
+    for part, more in {"1": {}, "2": {".DS_Store": "x"}, "3": {"files": None}, "4": {"x": "x"},
+                       "5": {"dicom/1.dcm": "x"}}.items():
+        ward.put({f"E{sep}{part}/study.json": {"patient": {"patientName": "E"}, "studyId": part},
+                  **{f"E{sep}{part}/{n}": t for n, t in more.items()}})
+    (tmp_path / "outside").write_text("x")
+    ward.put({f"E{sep}6/study.json": {"description": "of links"}})
+    (ward.top / ward.name / f"E{sep}6" / "link").symlink_to(tmp_path / "outside")
+    for created in (3, 0):
+        done = ward.run("upload", "--exclude", "x", *options, status=SOME_FAILED)  # for 5 and 6
+        assert done.summary["studiesCreated"] == created
+        assert {n for n in ward.place.names() if n.startswith("E")} == {"E/1", "E/2", "E/3"}
 
 
 @pytest.mark.case("transfers-33")
@@ -322,6 +340,44 @@ def test_names_that_differ_by_case_on_a_portable_disk(igtcloud, tmp_path):
     names = sorted(ids_of(down))
     assert len(names) == 2 and len({n.lower() for n in names}) == 2 and "(" in "".join(names)
     igtcloud.run("verify", down, "cases")
+
+
+# ---- names are not unique, ids are ----
+
+@pytest.mark.case("dicom-5")
+@pytest.mark.parametrize("mine, other", [
+    ({"instanceUid": "1.2"}, {"instanceUid": "9.8"}),
+    ({"patient": {"patientName": "X", "patientId": "11"}},
+     {"patient": {"patientName": "X", "patientId": "22"}})])
+@pytest.mark.parametrize("ids", [{}, {"studyDatabaseId": "elsewhere"}])
+def test_another_study_of_the_same_name(ward, mine, other, ids):
+    """A second patient of one name gets a study of its own, in this run and in later ones."""
+    patient = {"patient": {"patientName": "X"}, "studyId": "1"}
+    ward.put({"X---1/study.json": {**patient, **mine}, "X---1/x": "mine"})
+    ward.run()
+    ward.put({"X---1/study.json": {**patient, **other, **ids}, "X---1/x": "them"})
+    for options, created in ([], 1), ([], 0), (["--no-journal"], 0):
+        assert ward.run("upload", *options).summary["studiesCreated"] == created
+        studies = [s for s in ward.place.studies() if s["studyIdHumanReadable"] == "X/1"]
+        found = [objects(ward.cloud, s["s3Prefix"] + "files/") for s in studies]
+        assert sorted(f["x"] for f in found) == [b"mine", b"them"]
+    done = ward.run("verify", status=SOME_FAILED)  # the first one is missing here
+    assert done.summary["filesSame"] == 1 and done.summary["filesDifferent"] == 0
+    ward.put({"Y/study.json": {**patient, **mine}, "Y/x": "mine"})
+    done = ward.run()
+    assert done.summary["studiesCreated"] == 0 and done.summary["filesSkipped"] == 2
+    assert ward.run("verify").summary["filesSame"] == 2
+
+
+@pytest.mark.case("dicom-5")
+def test_a_description_that_adds_an_id(ward):
+    """The study has the id that its folder's name gave it: that is no other one."""
+    ward.put({"X---1/x": "1"})
+    ward.run()
+    ward.put({"X---1/study.json": {"patient": {"patientName": "X", "patientId": "11"},
+                                   "studyId": "1", "instanceUid": "1.2"}, "X---1/y": "2"})
+    assert ward.run().summary["studiesCreated"] == 0
+    assert ward.place.contents("X/1") == {"x": b"1", "y": b"2"}
 
 
 # ---- the environment ----

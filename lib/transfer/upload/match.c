@@ -45,6 +45,14 @@ static const char *doc_part(const igt__json *doc) {
   return first_text(doc, names, 2);
 }
 
+const char *igt__doc_patient_id(const igt__json *doc) {
+  const igt__json *patient = igt__json_get(doc, "patient");
+  const char *id = igt__doc_text(patient, "patientId");
+  const char *name = igt__doc_text(patient, "patientName");
+
+  return id && !(name && igt__nfc_eq(id, name)) ? id : "";
+}
+
 bool igt__is_described(const igt__folder *folder) {
   return doc_key(folder->doc) != NULL;
 }
@@ -149,8 +157,20 @@ static igt__entry *next_of(const candidates *c, const igt__entry *e) {
   return c->by_key ? e->next_key : e->next_name;
 }
 
+/* Names are not unique: cohorts have many patients called Anonymous. DICOM's UID of a study is, and
+ * so is a patient's id where one was given. */
+static bool contradicts(const candidates *c, const igt__entry *e) {
+  const char *uid = igt__doc_text(c->folder->doc, "instanceUid");
+  const char *patient = igt__doc_patient_id(c->folder->doc);
+
+  if (c->folder->trust)
+    return false;
+  return (uid && *e->uid && strcmp(uid, e->uid) != 0) ||
+         (*patient && *e->patient_id && !igt__nfc_eq(patient, e->patient_id));
+}
+
 static bool accepts(const candidates *c, const igt__entry *e) {
-  return (!c->part || strcmp(c->part, e->part) == 0) &&
+  return !contradicts(c, e) && (!c->part || strcmp(c->part, e->part) == 0) &&
          (!c->called || strcmp(c->called, e->called) == 0) &&
          (!c->plain || igt__suffix_is(c->flat, c->plain, e->known.id));
 }

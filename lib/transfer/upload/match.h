@@ -40,6 +40,10 @@ typedef struct igt__folder {
   bool trust;           /* its studyDatabaseId counts, whatever the folder is called */
 } igt__folder;
 
+/* Whether its study.json says anything of a study, beyond the ids and the place that the cloud
+ * gives to each: such a folder becomes a study even without files. */
+bool igt__asks_for_study(const igt__folder *folder);
+
 /* What tells one folder from another: its name, and what its study.json says. igt__free. */
 char *igt__folder_claim(const igt__folder *folder);
 

@@ -13,10 +13,11 @@
 typedef struct igt__entry igt__entry;
 struct igt__entry {
   igt__known known;
-  const char *called;  /* human, or its id: what its folder is called */
-  const char *part;    /* the study's own name among those of its key; "" when it has none */
-  const char *uid;     /* instanceUid; "" when it has none */
-  const char *patient; /* called, up to its first slash */
+  const char *called;     /* human, or its id: what its folder is called */
+  const char *part;       /* the study's own name among those of its key; "" when it has none */
+  const char *uid;        /* instanceUid; "" when it has none */
+  const char *patient;    /* called, up to its first slash */
+  const char *patient_id; /* "" when it has none, or no other than the patient's name */
   igt__entry *next_name, *next_key;
 };
 
@@ -62,6 +63,8 @@ const char *igt__studies_type(const igt_institute *institute);
 /* ---- match.c ---- */
 
 const char *igt__doc_text(const igt__json *doc, const char *name); /* NULL: none, or "" */
+/* The patientId of a study.json; "": none, or no other than the patient's name. */
+const char *igt__doc_patient_id(const igt__json *doc);
 /* The study.json has one of the key's fields; without, they are left to the folder's name. */
 bool igt__is_described(const igt__folder *folder);
 /* Nothing would tell it from the patient's other studies. */

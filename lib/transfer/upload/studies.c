@@ -24,7 +24,7 @@ static const char *const part_fields[] = {"studyId", "visitName"};
 typedef struct key_walk {
   const char *found[KEY_FIELDS + 1]; /* the last: patientName */
   const char *part[PART_FIELDS];
-  const char *uid;
+  const char *uid, *patient_id;
 } key_walk;
 
 static igt_status look_at_field(void *payload, const igt__field_view *view) {
@@ -42,19 +42,25 @@ static igt_status look_at_field(void *payload, const igt__field_view *view) {
       w->uid = igt__text_of(text);
   } else if (view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type) {
     const igt__model_field *patient = view->field;
-    if (patient->is == IGT_SET)
-      w->found[KEY_FIELDS] =
-          igt__text_of(&((const igt_patient *)(const void *)patient->v)->patient_name);
+    if (patient->is == IGT_SET) {
+      const igt_patient *is = (const igt_patient *)(const void *)patient->v;
+      w->found[KEY_FIELDS] = igt__text_of(&is->patient_name);
+      w->patient_id = igt__text_of(&is->patient_id);
+    }
   }
   return IGT_OK;
 }
 
-static const char *key_of(const igt_root_study *study, const char **part, const char **uid) {
-  key_walk w = {{NULL}, {NULL}, NULL};
+static const char *key_of(const igt_root_study *study, const char **part, const char **uid,
+                          const char **patient_id) {
+  key_walk w = {.uid = NULL};
 
   (void)igt__model_each_field(&study->model, look_at_field, &w);
   *part = "";
   *uid = w.uid ? w.uid : "";
+  *patient_id = w.patient_id ? w.patient_id : "";
+  if (w.found[KEY_FIELDS] && igt__nfc_eq(*patient_id, w.found[KEY_FIELDS]))
+    *patient_id = ""; /* filled in from a folder's name */
   for (size_t i = PART_FIELDS; i > 0; i--)
     if (w.part[i - 1])
       *part = w.part[i - 1];
@@ -233,8 +239,8 @@ static bool has_the_name(const igt__studies *s, const igt_root_study *study) {
 
 /* Whether igt__studies_match() would look at it. */
 static bool may_be_it(const igt__studies *s, const igt_root_study *study) {
-  const char *id = igt__doc_text(s->only->doc, "studyDatabaseId"), *part, *uid;
-  const char *key = key_of(study, &part, &uid);
+  const char *id = igt__doc_text(s->only->doc, "studyDatabaseId"), *part, *uid, *patient_id;
+  const char *key = key_of(study, &part, &uid, &patient_id);
 
   if (id && strcmp(id, igt__text_of(&study->study_database_id)) == 0)
     return true;
@@ -257,7 +263,7 @@ static const char *nfc_or(const igt__studies *s, const char *text) {
 }
 
 static bool fill_entry(const igt__studies *s, igt__entry *e, const igt_root_study *study) {
-  const char *part, *uid, *key = key_of(study, &part, &uid);
+  const char *part, *uid, *patient_id, *key = key_of(study, &part, &uid, &patient_id);
 
   e->known.id = igt__arena_strdup(s->arena, igt__text_of(&study->study_database_id));
   e->known.human = igt__arena_strdup(s->arena, igt__text_of(&study->study_id_human_readable));
@@ -265,9 +271,10 @@ static bool fill_entry(const igt__studies *s, igt__entry *e, const igt_root_stud
   e->known.key = igt__studies_nfc(s, key);
   e->part = igt__studies_nfc(s, part);
   e->uid = *uid ? igt__arena_strdup(s->arena, uid) : "";
+  e->patient_id = *patient_id ? igt__arena_strdup(s->arena, patient_id) : "";
   e->known.dated = igt__study_day(study, &e->known.day);
   if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part ||
-      !e->uid)
+      !e->uid || !e->patient_id)
     return false;
   e->called = nfc_or(s, *e->known.human ? e->known.human : e->known.id);
   e->patient = !e->called ? NULL

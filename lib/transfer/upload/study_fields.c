@@ -9,16 +9,60 @@
 #include "model/model.h"
 #include "transfer/engine/find.h"
 
+/* ---- a study.json that asks for a study ---- */
+
+static bool is_filled(const igt__json *v) {
+  const char *key;
+  igt__json *value;
+
+  switch (igt__json_typeof(v)) {
+  case IGT__JSON_NULL:
+    return false;
+  case IGT__JSON_STRING:
+    return !igt__str_eq(igt__json_str(v), "");
+  case IGT__JSON_ARRAY:
+    return igt__json_count(v) > 0;
+  case IGT__JSON_OBJECT:
+    for (size_t i = 0; igt__json_member(v, i, &key, &value); i++)
+      if (is_filled(value))
+        return true;
+    return false;
+  case IGT__JSON_BOOL:
+  case IGT__JSON_INT:
+  case IGT__JSON_DOUBLE:
+    break;
+  }
+  return true;
+}
+
+bool igt__asks_for_study(const igt__folder *folder) {
+  static const char *const given[] = {"studyDatabaseId", "studyIdHumanReadable", "s3Prefix",
+                                      "studyType", "instituteId"};
+  const char *key;
+  igt__json *value;
+
+  for (size_t i = 0; igt__json_member(folder->doc, i, &key, &value); i++) {
+    bool is_given = false;
+    for (size_t k = 0; k < sizeof given / sizeof *given; k++)
+      is_given |= strcmp(key, given[k]) == 0;
+    if (!is_given && is_filled(value))
+      return true;
+  }
+  return false;
+}
+
+/* ---- what a new study is told by ---- */
+
 /* What a later run would tell the study by. Folders of another cloud's ids are different studies,
  * too. */
 static char *text_of_new(igt__studies *s, const igt__folder *folder, const igt__reading *is) {
   static const char *const own[] = {"studyIdHumanReadable", "instanceUid", "studyDatabaseId"};
-  const char *texts[3];
+  const char *texts[3], *patient = igt__doc_patient_id(folder->doc);
 
   for (size_t i = 0; i < 3; i++)
     texts[i] = igt__doc_text(folder->doc, own[i]) ? igt__doc_text(folder->doc, own[i]) : "";
-  return igt__arena_printf(s->arena, "%s\n%s\n%s\n%s\n%s", is->key, is->part ? is->part : "",
-                           texts[0], texts[1], texts[2]);
+  return igt__arena_printf(s->arena, "%s\n%s\n%s\n%s\n%s\n%s", is->key, is->part ? is->part : "",
+                           texts[0], texts[1], texts[2], patient);
 }
 
 static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt__reading *is,
@@ -65,10 +109,11 @@ static bool fill_patient(igt__json *doc, const igt__shape *sh, const char *name)
 static igt_status describe(const igt__studies *s, const igt__folder *folder, const igt__reading *is,
                            const char *type, igt__json *doc, igt_error *err) {
   if (igt__is_vague(s, folder))
-    return igt__fail(err, IGT_E_AMBIGUOUS,
-                     "a %s has no field that tells the studies of one patient apart: give each "
-                     "study folder of '%s' a study.json",
-                     type, folder->patient);
+    return igt__fail(
+        err, IGT_E_AMBIGUOUS,
+        "studies of type %s have no field that tells those of one patient apart: give each "
+        "study folder of '%s' a study.json",
+        type, folder->patient);
   return fill_part(doc, &s->shape, is->part) &&
                  (igt__is_described(folder) || fill_patient(doc, &s->shape, is->key))
              ? IGT_OK

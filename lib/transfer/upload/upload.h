@@ -104,6 +104,7 @@ bool igt__upload_plan_open(igt__upload_plan *plan, const char *study, const char
 /* What a look into the folder, up to the first file that can go up, has found. */
 typedef struct igt__outlook {
   bool any;      /* there is something in it */
+  bool content;  /* something that is not clutter, whether it can go up or not */
   bool sendable; /* a file can go up */
 } igt__outlook;
 igt_status igt__upload_plan_look(igt__upload_plan *plan, igt__outlook *out, igt_error *err);

@@ -551,7 +551,10 @@ static int look_at(void *payload, const igt__walk_entry *e) {
   if (e->kind == IGT__WALK_DIR || is_sidecar(l->p, e))
     return 0;
   l->out->any = true;
-  if (is_young(l->p, e) || (!l->p->u->run.options.include_clutter && igt__is_clutter(e->path)))
+  if (!l->p->u->run.options.include_clutter && igt__is_clutter(e->path))
+    return 0;
+  l->out->content = true;
+  if (is_young(l->p, e))
     return 0;
   l->out->sendable = can_go(l->p, e, &err);
   return l->out->sendable ? 2 : 0;

@@ -141,8 +141,7 @@ static const char *name_of(const char *human, const plan *p) {
   return *human ? human : p->name;
 }
 
-/* A folder of which nothing goes up makes no study, unless its study.json asks for one: with a
- * group all that it holds is named. */
+/* A folder of which nothing goes up makes no study. With a group all that it holds is named. */
 static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
   p->only_named = outlook->any;
   if (!outlook->any)
@@ -168,7 +167,8 @@ static igt_status open_created(plan *p, igt_error *err) {
 
   if (status != IGT_OK)
     return status;
-  if (!outlook.sendable)
+  /* Scripts create studies from a study.json alone; where files are left out, it would be empty. */
+  if (!outlook.sendable && (outlook.content || !igt__asks_for_study(&folder)))
     return open_nothing(p, &outlook, err);
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
