@@ -159,6 +159,43 @@ def test_a_server_that_repeats_a_long_password(odd, home):
     assert "(hidden)" in done.err and "battery" not in done.err
 
 
+PASSWORDS = ["hunt3r!x", 'q"u\\o7', "tab\there"]
+
+
+@pytest.mark.case("security-16")
+@pytest.mark.parametrize("status", [400, 401, 500])
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("command", ["login", "study submit", "upload"])
+def test_a_server_that_repeats_a_short_password(odd, home, tmp_path, status, password, command):
+    """Of whatever request it was in, in errors and in the log of retries."""
+    echoed = []
+
+    def answer(request):
+        if request.method == "POST" and request.plain.endswith(
+                "/login" if command == "login" else "electronic-record-state"):
+            sent = request.body.decode()
+            echoed.append(sent)
+            return Reply(status, {"message": f"{password} is wrong: {sent}"})
+        return None
+    odd.answer = answer
+    typed = password if command == "login" else f"demo\n{password}"
+    igtcloud = Program(odd.url, home, password=typed)
+    debug = ["--debug", "--retries", 1, "--log-file", home / "log"]
+    if command == "upload":
+        (tmp_path / "up/i/s").mkdir(parents=True)
+        (tmp_path / "up/i/s/a.txt").write_text("a")
+        os.utime(tmp_path / "up/i/s/a.txt", (10**9, 10**9))
+        done = igtcloud.run("upload", *debug, "--submit", tmp_path / "up", "p", status=None)
+    elif command == "login":
+        done = igtcloud.run("ls", *debug, status=None)
+    else:
+        done = igtcloud.run("study submit", *debug, "igt:p/i/s", status=None)
+    assert echoed and "password" in echoed[0] and done.status != 0, done
+    text = done.err + done.text + (home / "log").read_text()
+    for form in (password, json.dumps(password)[1:-1], password.replace("\t", "?")):
+        assert form not in text, done
+
+
 # ---- S3 refuses without a word ----
 
 @pytest.mark.case("security-24")
