@@ -24,8 +24,9 @@ static const column studies[] = {{"TYPE", "studyType", false},
                                  {NULL, NULL, false}};
 static const column series[] = {{"TYPE", "seriesType", false},
                                 {"MODALITY", "modality", false},
+                                {"NAME", "displayName|documentTitle", false},
                                 {"ID", "seriesDatabaseId", false},
-                                {"SERIES", "displayName|documentTitle|instanceUid", false},
+                                {"UID", "instanceUid", false},
                                 {NULL, NULL, false}};
 static const column files[] = {{"SIZE", "fileSize", true},
                                {"COMPLETE", "isCompleted", false},
@@ -49,7 +50,8 @@ static bool is_below(const char *name, const char *folder) {
 static igt_status each(void *payload, igt_node *node) {
   ls *l = payload;
   const char *name = igt_node_name(node);
-  char *path, *shown;
+  char *path;
+  const char *shown;
   igt_status status;
 
   if (!is_below(name, l->below))
@@ -64,7 +66,11 @@ static igt_status each(void *payload, igt_node *node) {
     shown = study ? path + strlen(study) + 1 : path;
     free(study);
   }
-  status = listing_row(l->out, igt_node_model(node), path, l->with_category ? shown : name);
+  if (igt_node_kind_of(node) == IGT_NODE_SERIES)
+    shown = NULL; /* its name may be its id, which has a column of its own */
+  else if (!l->with_category)
+    shown = name;
+  status = listing_row(l->out, igt_node_model(node), path, shown);
   free(path);
   return status;
 }

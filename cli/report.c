@@ -227,8 +227,8 @@ static void print_skipped(const report *r, const igt_summary *s) {
        r->s->checksum ? " already there, with the same content"
                       : " already there (compared by size and date only; use --checksum)");
   note(s->files_handed_over, "file was", "files were",
-       " handed over by an earlier import, and what became of them is not known here (--overwrite "
-       "sends them again)");
+       " handed over by an earlier import; what the cloud made of that is not known here "
+       "(--overwrite sends everything again)");
   note(s->imports_handed_over, "import was", "imports were",
        " handed over: the cloud makes studies of the DICOM that it can read (igtcloud csv lists "
        "them)");

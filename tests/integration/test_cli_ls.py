@@ -6,6 +6,7 @@ import re
 import pytest
 
 from igtcloud import DENIED, FAILED, NOT_FOUND, USAGE
+from rest_client import RestClient
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
@@ -78,8 +79,19 @@ def test_files(igtcloud):
     assert last(igtcloud.run("ls", "trial/files")) == ["forms/consent.txt", "protocol.txt"]
 
 
-def test_series(igtcloud):
-    assert igtcloud.run("ls", "trial/id:i1/P1/CT/series").status == 0
+@pytest.mark.case("dicom-31")
+def test_series(cloud, igtcloud):
+    """The UID, a name where there is one, and the database id once."""
+    place = "trial/id:i1/P10/CT/series"
+    assert igtcloud.run("ls", place).out == b""
+    client = RestClient(cloud.url).login()
+    made = [client.ok("PUT", f"/api/data/hospitals/i1/studies/s3/series/x{n}",
+                      {"seriesType": "IgtCloudSeries", "modality": "CT", "instanceUid": f"1.2.{n}",
+                       **more}) for n, more in enumerate(({}, {"displayName": "left coronary"}))]
+    done = igtcloud.run("ls", place)
+    assert sorted(rows(done)) == sorted(
+        ["IgtCloudSeries", "CT", s.get("displayName", ""), s["seriesDatabaseId"], s["instanceUid"]]
+        for s in made)
 
 
 @pytest.mark.parametrize("command", ["ls", "show"])

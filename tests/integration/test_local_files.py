@@ -197,6 +197,25 @@ def test_a_study_of_links_alone(igtcloud, up, lab, tmp_path, more):
 
 
 @pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("where", ["lab", "lab/linked", "lab/P1/linked"])
+def test_folders_that_are_links(igtcloud, up, lab, tmp_path, where):
+    """An institute that is a link, and one or a patient of which links alone would go up."""
+    tree = ["--folder-structure", "hierarchical"] if "P1" in where else []
+    put(tmp_path / "outside", {"x/x": "x"})
+    link = up / where.replace("lab", lab.name)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "outside")
+    put(up, {"files/plan.txt": "of the project"})
+    for command in ("upload", "verify"):
+        done = igtcloud.run(command, *tree, up, "up", lab.name, status=SOME_FAILED)
+        assert "--follow-links" in done.err and "failed: " in done.err and lab.names() == []
+        assert lab.name in done.err
+    igtcloud.run("upload", *tree, "--follow-links", up, "up")
+    assert len(lab.names()) == 1
+    igtcloud.run("verify", *tree, "--follow-links", up, "up", lab.name)
+
+
+@pytest.mark.case("transfers-27")
 @pytest.mark.parametrize("kind", ["fifo", "socket"])
 def test_a_study_of_special_files_alone(igtcloud, up, lab, kind):
     special(up / lab.name / "case/odd", kind)

@@ -9,6 +9,7 @@ import os
 import pytest
 
 from igtcloud import SOME_FAILED
+from sandbox import ROOT
 from test_rest_data import dicom
 from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
 
@@ -333,3 +334,25 @@ def test_annotations_that_python_does_not_read_stay(igtcloud, up, name, ward, te
     put(up, {f"{name}/P1/A/1.json": text})
     igtcloud.run("upload", *MARKS, up, "trial", status=SOME_FAILED)
     assert ward.contents("P1/A", "annotations/") == {}
+
+
+# ---- layouts ----
+
+@pytest.mark.case("dicom-17")
+def test_series_folders_of_the_longest_uids(igtcloud, up, name, ward, tmp_path):
+    """What a deep folder and two UIDs of 64 characters are called comes down, up and verifies."""
+    uid = "1.2." + "3" * 60
+    put(up, {f"{name}/CD/IM1": dicom("Long^Uid", uid[:-1] + "4", uid, uid[:-1] + "5", "L")})
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    down = tmp_path / ("deep" * 20)
+    for options in ([], ["--portable-names"]):
+        igtcloud.run("download", *IMPORT, *options, down, "trial", name)
+        assert (down / name / "Long^Uid---L" / uid / "IM1").read_bytes() == \
+            (up / name / "CD/IM1").read_bytes()
+        igtcloud.run("verify", *IMPORT, down, "trial", name)
+
+
+@pytest.mark.case("dicom-17")
+def test_the_manual_explains_the_layouts():
+    page = (ROOT / "docs/man/igtcloud-download.roff").read_text("utf-8")
+    assert "called by its UID" in page and "layout of your own" in page

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/name.h"
 #include "base/str.h"
 #include "base/unicode.h"
 #include "transfer/engine/plan.h"
@@ -39,6 +40,18 @@ bool igt__institute_twice(const igt__found *found, const igt__folders *folders, 
     return true;
   }
   return false;
+}
+
+igt_status igt__institute_link(const igt__found *found, const char *path, igt_error *err) {
+  char *name = igt__name_from_local(igt__path_base(path));
+  const igt_institute *institute = name ? igt__institute_named(found, name) : NULL;
+  igt_status status = name ? IGT_OK : igt__fail_memory(err);
+
+  if (institute && igt__found_selects(found, institute))
+    status = igt__fail(err, IGT_E_NO_FILE, "the folder of the institute '%s' is a link, and %s",
+                       name, IGT__LINK_LEFT_OUT);
+  igt__free(name);
+  return status;
 }
 
 /* ---- did you mean ---- */

@@ -18,6 +18,10 @@ const igt_institute *igt__institute_named(const igt__found *found, const char *n
 bool igt__institute_twice(const igt__found *found, const igt__folders *folders, size_t i,
                           igt_error *err);
 
+/* A link of this path is called as an institute that was asked for: what it leads to was meant to
+ * go there. IGT_OK: it is not. */
+igt_status igt__institute_link(const igt__found *found, const char *path, igt_error *err);
+
 /* The institute whose name is most like this one, for "did you mean"; NULL: none is like it. */
 const char *igt__institute_like(const igt__found *found, const char *name);
 

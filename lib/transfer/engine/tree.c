@@ -115,7 +115,7 @@ static igt_status name_folders(igt__folders *list, igt_error *err) {
 
 /* One entry of a folder: into the list, or to stray. */
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
-                             igt__stray_fn stray, void *payload, bool *is_folder) {
+                             igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
   igt_error err = IGT_ERROR_INIT;
   struct stat st;
   bool found;
@@ -141,6 +141,7 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
     *is_folder = true;
   else
     stray(payload, full, S_ISLNK(st.st_mode) ? IGT__LINK_LEFT_OUT : NULL, NULL);
+  *links += status == IGT_OK && S_ISLNK(st.st_mode);
   return IGT_OK;
 }
 
@@ -157,7 +158,8 @@ static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
       continue;
     char *full = igt__path_join(path, e->d_name);
-    if (!full || take_entry(root, full, e->d_name, stray, payload, &is_folder) != IGT_OK)
+    if (!full ||
+        take_entry(root, full, e->d_name, stray, payload, &out->links, &is_folder) != IGT_OK)
       status = igt__fail_memory(err);
     else if (is_folder && !add(out, &held, &cap, e->d_name))
       status = igt__held_fail(&held, "folders", path, err);
@@ -190,6 +192,12 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
   if (status != IGT_OK)
     igt__folders_free(out);
   return status;
+}
+
+igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err) {
+  if (list->count || !list->links)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_NO_FILE, "'%s' holds links alone, and %s", path, IGT__LINK_LEFT_OUT);
 }
 
 /* One that cannot be looked at says nothing; without memory nothing is guessed. */

@@ -17,6 +17,7 @@ typedef struct igt__folders {
   char **v;
   char **cloud; /* the names that they have in the cloud: docs/names.md */
   size_t count;
+  size_t links; /* that were left out beside them */
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
@@ -34,6 +35,9 @@ typedef void (*igt__stray_fn)(void *payload, const char *path, const char *why,
  * be looked at for one that is not there: that would leave out a study, or create a second one. */
 igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
                            igt__folders *out, igt_error *err);
+/* IGT_E_NO_FILE: links alone were found in path, so whatever they lead to would be left out without
+ * an error. */
+igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err);
 
 /* How many of the folders in path have no study.json. */
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);

@@ -121,8 +121,14 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
   igt__free(path);
 }
 
+/* why: it is a link. */
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
-  igt__upload_stray(payload, "", path, why, err);
+  igt__upload *u = payload;
+  igt_error linked = IGT_ERROR_INIT;
+
+  if (!err && why && igt__institute_link(&u->found, path, &linked) != IGT_OK)
+    err = &linked;
+  igt__upload_stray(u, "", path, why, err);
 }
 
 /* A mistyped folder must not look like a success. */

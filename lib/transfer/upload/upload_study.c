@@ -544,7 +544,8 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
   igt_error err = IGT_ERROR_INIT;
   igt__folders studies;
 
-  if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK) {
+  if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK ||
+      igt__folders_check(&studies, path, &err) != IGT_OK) {
     igt__upload_study_failed(v->u, institute_name(v), patient, &err);
     return;
   }
@@ -598,7 +599,7 @@ static void each_folder(visit *v, const char *path, const igt__folders *folders,
 igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,
                                igt_error *err) {
   visit v = {u, institute, NULL};
-  igt__folders folders = {NULL, NULL, 0};
+  igt__folders folders = {0};
   igt_status status =
       igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
 
@@ -606,6 +607,8 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
     igt__studies_remember(v.studies, u->run.journal, u->run.origin);
     status = igt__folders_in(u->root, path, stray, &v, &folders, err);
   }
+  if (status == IGT_OK)
+    status = igt__folders_check(&folders, path, err);
   if (status == IGT_OK)
     each_folder(&v, path, &folders,
                 u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations

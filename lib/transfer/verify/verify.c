@@ -39,7 +39,10 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
                             .institute = ir->institute ? igt__text_of(&ir->institute->name) : "",
                             .path = path,
                             .text = why ? why : "it is not in the folder of a study"};
+  igt_error linked = IGT_ERROR_INIT;
 
+  if (!err && why && !ir->institute && igt__institute_link(&ir->v->found, path, &linked) != IGT_OK)
+    err = &linked;
   if (err) { /* it may be a study */
     item.result = IGT_RESULT_FAILED;
     item.text = "";
@@ -127,7 +130,8 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
   igt__folders list;
   bool flat = ir->v->run.options.structure == IGT_FLAT;
 
-  if (folders_below(ir, path, &list, &err) != IGT_OK) {
+  if (folders_below(ir, path, &list, &err) != IGT_OK ||
+      igt__folders_check(&list, path, &err) != IGT_OK) {
     fail_study(ir->v, ir->institute, patient ? patient : "", &err);
     return;
   }
