@@ -3,12 +3,11 @@
 #define IGTCLOUD_CLIENT_H
 
 /**
- * @file
- * The client: one account on one IGT Cloud. Everything else hangs off it.
+ * @file The client: one account on one IGT Cloud. Everything else is created from it.
  *
- * Ownership: what `**out` gives is the caller's, freed by the type's `_free`; strings passed
- * in are copied; what a getter returns belongs to its parent and lives as long.
- * Threads: a client may be used from several threads at a time. Freeing it is the last call.
+ * Ownership: what `**out` returns belongs to the caller and is freed by the type's `_free`; strings
+ * passed in are copied; what a getter returns belongs to its parent and lives as long as that.
+ * Threads: a client may be used by several threads concurrently. Freeing it must be the last call.
  */
 
 #include <stdint.h>
@@ -22,76 +21,76 @@ extern "C" {
 typedef struct igt_client igt_client;
 typedef struct igt_cancel igt_cancel;
 
-/** A flag that ends long calls. */
+/** A flag that cancels long calls. */
 IGT_EXTERN igt_cancel *igt_cancel_new(void);
-/** NULL is fine. Clients and transfers that were given it keep it alive. */
+/** Accepts NULL. Clients and transfers that use the flag keep it alive. */
 IGT_EXTERN void igt_cancel_free(igt_cancel *cancel);
-/** Any thread, and safe in a signal handler. Calls end with IGT_E_CANCELLED within 2 s. */
+/** Any thread; async-signal-safe. Calls end with IGT_E_CANCELLED within 2 s. */
 IGT_EXTERN void igt_cancel_set(igt_cancel *cancel);
 
 /**
- * Takes bytes as they come: a file that a server sends, or CSV. Called on the caller's thread;
- * IGT_OK goes on, anything else ends the call with it.
+ * Receives bytes as they arrive: a file that a server sends, or CSV. Called on the caller's thread;
+ * IGT_OK continues, any other status ends the call with that status.
  */
 typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
 
 /**
- * An igt_write_fn for a file descriptor: `payload` is a pointer to the int, which stays open.
- * The call that it ends says why the system refused (IGT_E_NO_SPACE, IGT_E_IO and so on).
+ * An igt_write_fn for a file descriptor: `payload` is a pointer to the int, which stays open. The
+ * call that it ends reports why the write failed (IGT_E_NO_SPACE, IGT_E_IO and so on).
  */
 IGT_EXTERN igt_status igt_write_fd(void *payload, const void *data, size_t n);
 
-/** What a program is asked for when the library needs it. */
+/** What the library asks the program for. */
 typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_prompt;
 
 /**
- * Asks a person (or a file) for a user name or a password. Runs on the thread of the call that
- * needs it and may not call back into the library. `question` is a ready sentence such as
- * "ann@example.com@igt-web.eu1.phsdp.com's password". Writes a NUL-terminated answer of less
- * than cap bytes and returns true; false means that there is nobody to ask.
+ * Asks the user (or reads a file) for a user name or a password. Runs on the thread of the call
+ * that needs it and may not call back into the library. `question` is a complete prompt such as
+ * "ann@example.com@igt-web.eu1.phsdp.com's password". Writes a NUL-terminated reply of less than
+ * cap bytes and returns true; false means that no user can be asked.
  */
 typedef bool (*igt_prompt_fn)(void *payload, igt_prompt what, const char *question, char *response,
                               size_t cap);
 
-/** All fields optional unless said; zero means the default. */
+/** All fields are optional unless stated otherwise; zero means the default. */
 typedef struct igt_client_options {
   const char *domain; /**< required: "host", "host:port" or a URL; https unless loopback */
-  const char *user;   /**< user name or service id; NULL: environment, key file's name, asked */
+  const char *user; /**< user name or service id; NULL: environment, key file's name, else prompt */
   const char *service_file; /**< PEM private key of a service identity: sign in as that */
   const char *ca_file;      /**< PEM certificates trusted in place of the system's */
   const char *token_file; /**< NULL: CLOUD_TOKEN_MMAP, else igtcloud_auth_mmap in TMPDIR or /tmp */
   bool no_token_file;     /**< do not use the session of a running `igtcloud login` */
   bool no_environment;    /**< ignore CLOUD_JWT_TOKEN, CLOUD_CSRF_TOKEN, CLOUD_USERNAME */
-  igt_prompt_fn prompt;   /**< NULL: nobody is asked */
+  igt_prompt_fn prompt;   /**< NULL: never prompts */
   void *prompt_payload;
   unsigned connect_timeout_ms; /**< 0: 10,000 */
-  unsigned idle_timeout_ms;    /**< silence on a connection that is an error; 0: 30,000 */
-  int retries;                 /**< a request, beyond the first try; 0: 5; -1: none */
-  unsigned max_connections;    /**< to S3, hard cap; 0: 128. 16 at first, then as many as
-                                    make it faster, fewer while the store asks for it */
-  uint64_t bytes_per_second;   /**< over all connections; 0: no limit */
-  igt_cancel *cancel;          /**< ends whatever the client does; may be NULL */
-  const char *user_agent;      /**< put before the library's own; NULL: none */
-  const char *bandwidth;       /**< in place of bytes_per_second: a rate such as "20M", or a day's
-                                    timetable, see igt_bandwidth_check(); NULL: none */
-  const char *audience; /**< of a service's assertion, when it is not part of the cloud's domain;
-                             NULL: the one that the cloud names, if it belongs to the cloud */
+  unsigned idle_timeout_ms;    /**< an idle connection fails after this long; 0: 30,000 */
+  int retries;                 /**< retries of a request; 0: 5; -1: none */
+  unsigned max_connections;  /**< to S3, hard limit; 0: 128. Starts with 16, adds connections while
+                                that is faster, and reduces them when the store throttles */
+  uint64_t bytes_per_second; /**< of all connections together; 0: no limit */
+  igt_cancel *cancel;        /**< cancels all calls of the client; may be NULL */
+  const char *user_agent;    /**< prepended to the library's own; NULL: none */
+  const char *bandwidth;     /**< instead of bytes_per_second: a rate such as "20M", or a daily
+                                timetable, see igt_bandwidth_check(); NULL: none */
+  const char *audience; /**< audience of a service's assertion, if it is outside the cloud's domain;
+                           NULL: the one that the cloud names, which must belong to its domain */
 } igt_client_options;
 
 #define IGT_CLIENT_OPTIONS_INIT                                                                    \
   { NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
 
 /**
- * Whether the text says how many bytes a second may move, both ways: a rate ("20M", "1.5G", "500k",
- * plain bytes; units are of 1,024; "off" is no limit), or entries with commas between, of which the
- * first that holds counts: "HH:MM-HH:MM RATE" in local time, over midnight too, and "RATE" for the
- * rest of the day, as in "08:00-18:00 20M, off". Where no entry holds there is no limit.
- * Any thread. Errors: IGT_E_INVALID with a sentence.
+ * Checks a bandwidth limit (bytes per second, for each direction): a rate ("20M", "1.5G", "500k",
+ * plain bytes; units are powers of 1,024; "off" means no limit), or comma-separated entries, of
+ * which the first that applies is used: "HH:MM-HH:MM RATE" in local time, over midnight too, and
+ * "RATE" for the rest of the day, as in "08:00-18:00 20M, off". Without a matching entry there is
+ * no limit. Any thread. Errors: IGT_E_INVALID with a sentence.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_error *err);
 
 /**
- * Makes a client. Nothing is sent yet.
+ * Creates a client. Sends nothing.
  * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine),
  * IGT_E_NO_MEMORY, IGT_E_NO_FILE and IGT_E_TLS (ca_file).
  */
@@ -100,17 +99,16 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *opti
 IGT_EXTERN void igt_client_free(igt_client *client);
 
 /**
- * Signs in. In this order: service_file when given; a live token file whose scheme, host and
- * port are the domain's and whose user is `user` when that is given; CLOUD_JWT_TOKEN with
- * CLOUD_CSRF_TOKEN, checked by introspect; user name and password, prompted for.
- * Calls that need a session sign in by themselves if this was not called.
- * The session is renewed ahead of its end, once for all threads.
- * Errors: IGT_E_LOGIN, IGT_E_EXPIRED, IGT_E_KEY, IGT_E_TOKEN_FILE, IGT_E_NO_SESSION (nobody to
- * ask), and those of the network.
+ * Signs in. Tries in this order: service_file if set; a valid token file whose scheme, host and
+ * port match the domain and whose user matches `user` if set; CLOUD_JWT_TOKEN with
+ * CLOUD_CSRF_TOKEN, checked by introspect; user name and password, prompted for. Calls that need a
+ * session sign in automatically. The session is renewed before it expires, once for all threads.
+ * Errors: IGT_E_LOGIN, IGT_E_EXPIRED, IGT_E_KEY, IGT_E_TOKEN_FILE, IGT_E_NO_SESSION (no credentials
+ * and no prompt), and network errors.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_sign_in(igt_client *client, igt_error *err);
 
-/** Ends the session if this client began it; one that was handed in is left alone. */
+/** Ends the session if this client started it; a session from outside is left alone. */
 IGT_EXTERN igt_status igt_client_sign_out(igt_client *client, igt_error *err);
 
 typedef enum igt_session_source {
@@ -126,7 +124,7 @@ typedef struct igt_identity {
   char user[256];
   char domain[300]; /**< "https://host" */
   igt_session_source source;
-  int64_t expires; /**< seconds since 1970 UTC; 0: not known */
+  int64_t expires; /**< seconds since 1970 UTC; 0: unknown */
   bool is_service;
 } igt_identity;
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_identity(igt_client *client, igt_identity *out,
@@ -137,11 +135,11 @@ IGT_EXTERN const char *igt_client_domain(const igt_client *client);
 
 /* ---- the token file, shared by `igtcloud login` with every other command ---- */
 
-/** One live token. Holds secrets: free it, which wipes it. */
+/** A valid token. Contains secrets; freeing it wipes them. */
 typedef struct igt_token igt_token;
 /**
- * Reads the live token of path (NULL: the default path). While a running login is due to renew it,
- * waits for that, up to 10 s.
+ * Reads the token file at path (NULL: the default path). If a running login is about to renew it,
+ * waits up to 10 s for that.
  * Errors: IGT_E_NO_SESSION (no file, empty or expired), IGT_E_TOKEN_FILE (another owner, a link,
  * readable by others, damaged).
  */
@@ -152,38 +150,39 @@ IGT_EXTERN const char *igt_token_user(const igt_token *token);
 IGT_EXTERN const char *igt_token_domain(const igt_token *token);
 IGT_EXTERN const char *igt_token_jwt(const igt_token *token);
 IGT_EXTERN const char *igt_token_csrf(const igt_token *token);
-/** "" when the JWT holds none. */
+/** "" if the JWT has none. */
 IGT_EXTERN const char *igt_token_access(const igt_token *token);
 IGT_EXTERN int64_t igt_token_expires(const igt_token *token);
-/** The process that holds the file (its lock), 0 when none does. */
+/** The process that has the file locked; 0 if none. */
 IGT_EXTERN int64_t igt_token_holder(const igt_token *token);
-/** The path that NULL stands for. Written to out; false when it does not fit. */
+/** Writes the default path to out; false if it does not fit. */
 IGT_EXTERN bool igt_token_default_path(char *out, size_t cap);
 
-/** What a held session tells its program. Called on the thread that called igt_login_hold. */
+/** Events of igt_login_hold. Called on the thread that called igt_login_hold. */
 typedef enum igt_login_event {
-  IGT_LOGIN_READY = 1, /**< signed in, the file is written */
-  IGT_LOGIN_RENEWED,   /**< a new token stands in the file */
-  IGT_LOGIN_TROUBLE,   /**< renewing failed and is being retried: err says why */
-  IGT_LOGIN_ENDED      /**< the file is removed, the session signed out; err: it was not, and why */
+  IGT_LOGIN_READY = 1, /**< signed in; the file has been written */
+  IGT_LOGIN_RENEWED,   /**< the file contains a new token */
+  IGT_LOGIN_TROUBLE,   /**< renewal failed and is being retried; err says why */
+  IGT_LOGIN_ENDED /**< the file has been removed and the session signed out; err says why if that
+                     failed */
 } igt_login_event;
 typedef void (*igt_login_fn)(void *payload, igt_login_event event, const igt_identity *identity,
                              const igt_error *err);
 /**
  * `igtcloud login`: signs in (by key or password, never by an existing token file or the
- * environment's tokens), writes the token file (0600, locked, five pages), keeps it fresh until
- * the client's cancel is set, then signs out and removes the file. Renewal is due 180 s before
- * the end, or at half of a life of 360 s or less; failing renewals are retried for 180 s, while
- * the old token stays until it really ends.
- * Returns IGT_OK after a cancel. Errors: those of igt_client_sign_in; IGT_E_LOCKED (another
- * login holds the file; it is left alone); IGT_E_TOKEN_FILE; IGT_E_EXPIRED (could not renew).
+ * environment's tokens), writes the token file (0600, locked, five pages), keeps it fresh until the
+ * client's cancel is set, then signs out and removes the file. Renewal is due 180 s before the end,
+ * or at half of a life of 360 s or less; failed renewals are retried for 180 s, and the old token
+ * stays until it expires. Returns IGT_OK after a cancel. Errors: those of igt_client_sign_in;
+ * IGT_E_LOCKED (another login has the file locked; it is left alone); IGT_E_TOKEN_FILE;
+ * IGT_E_EXPIRED (could not renew).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_login_hold(igt_client *client, igt_login_fn fn,
                                                   void *payload, igt_error *err);
 /**
- * Removes the token file of this process's igt_login_hold, if there is one, without signing out.
- * For a program that ends at once, such as on a second signal. Any thread, and safe in a signal
- * handler; the login that is held must not be used any more.
+ * Removes the token file of this process's igt_login_hold, if any, without signing out. For a
+ * program that exits immediately, such as on a second signal. Any thread, async-signal-safe; the
+ * login must not be used afterwards.
  */
 IGT_EXTERN void igt_login_abandon(void);
 

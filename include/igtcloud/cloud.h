@@ -3,21 +3,19 @@
 #define IGTCLOUD_CLOUD_H
 
 /**
- * @file
- * Above the operations: finding by name, walking a cloud from its projects down to files, and
- * service identities with their keys.
+ * @file Convenience on top of the operations: finding by name, walking a cloud from its projects
+ * down to files, and service identities with their keys.
  *
- * A cloud is walked as a tree of nodes. Each kind of child is a collection that is asked for when
- * it is first used and kept from then on; igt_node_add() and igt_node_remove() change the cloud
- * and the collection together.
+ * A cloud is walked as a tree of nodes. Each kind of child is a collection, loaded on first use and
+ * cached; igt_node_add() and igt_node_remove() change the cloud and the collection together.
  *
- * Ownership: igt_cloud_open() gives the tree, igt_cloud_close() frees all of it. Nodes, their
+ * Ownership: igt_cloud_open() creates the tree, igt_cloud_close() frees all of it. Nodes, their
  * models and their strings belong to the tree and live until they are removed or forgotten.
- * Threads: a tree belongs to one thread at a time. Several trees over one client, and several
- * clients with accounts of their own, may be used at once.
+ * Threads: a tree belongs to one thread at a time. Several trees of one client, and several clients
+ * with different accounts, may be used concurrently.
  *
- * Errors of all calls that ask the cloud: those of signing in, of the network, and what the
- * server said, as for the operations.
+ * Errors of all calls that send requests: those of signing in, of the network, and of the server,
+ * as for the operations.
  */
 
 #include "igtcloud/operations.h"
@@ -27,22 +25,22 @@ extern "C" {
 #endif
 
 /**
- * The project of this name, exactly. Free: igt_model_free(&(*out)->model).
- * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the projects that have the name.
+ * The project with exactly this name. Free: igt_model_free(&(*out)->model).
+ * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the projects of that name.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_find_project(igt_client *client, const char *name,
                                                     igt_project **out, igt_error *err);
-/** The institute of this name, exactly, inside that project. As igt_find_project(). */
+/** The institute with exactly this name in that project. As igt_find_project(). */
 IGT_EXTERN IGT_MUST_USE igt_status igt_find_institute(igt_client *client,
                                                       const igt_project *project, const char *name,
                                                       igt_institute **out, igt_error *err);
 
 /* ---- walking ---- */
 
-/** A place in a cloud. */
+/** A node of a cloud's tree. */
 typedef struct igt_node igt_node;
 
-/** What a node is; numbers are fixed. */
+/** Kinds of nodes; the numbers are fixed. */
 typedef enum igt_node_kind {
   IGT_NODE_NONE = 0,
   IGT_NODE_CLOUD = 1,     /**< the root; its children are projects */
@@ -56,13 +54,13 @@ typedef enum igt_node_kind {
   IGT_NODE_ANNOTATION = 8 /**< igt_file, of a study */
 } igt_node_kind;
 
-/** The root of a new tree. Nothing is sent yet. Errors: IGT_E_INVALID, IGT_E_NO_MEMORY. */
+/** Creates the root of a new tree. Sends nothing. Errors: IGT_E_INVALID, IGT_E_NO_MEMORY. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_cloud_open(igt_client *client, igt_node **out,
                                                   igt_error *err);
-/** Frees the tree. NULL is fine; anything but a root is left alone. */
+/** Frees the tree. Accepts NULL; ignores nodes other than a root. */
 IGT_EXTERN void igt_cloud_close(igt_node *cloud);
 
-/** None of these asks the cloud. */
+/** None of these sends a request. */
 IGT_EXTERN igt_node_kind igt_node_kind_of(const igt_node *node);
 /** "project", "institute", "study", "series", "file", "dicom", "annotation", "cloud". */
 IGT_EXTERN const char *igt_node_kind_name(igt_node_kind kind);
@@ -70,91 +68,90 @@ IGT_EXTERN const char *igt_node_kind_name(igt_node_kind kind);
 IGT_EXTERN const char *igt_node_name(const igt_node *node);
 /** Its id in the API; a file's is its key. Never NULL. */
 IGT_EXTERN const char *igt_node_id(const igt_node *node);
-/** What it lies in; NULL for the root. */
+/** Its parent; NULL for the root. */
 IGT_EXTERN igt_node *igt_node_parent(const igt_node *node);
-/** Its fields as the cloud gave them: the type that its kind says. NULL for the root. */
+/** Its fields as the cloud returned them; the type depends on the kind. NULL for the root. */
 IGT_EXTERN const igt_model *igt_node_model(const igt_node *node);
 IGT_EXTERN igt_client *igt_node_client(const igt_node *node);
 
 /**
- * How many children of a kind there are. The first use asks for all of them and keeps them.
- * Errors: IGT_E_INVALID when nodes of this kind are not found here.
+ * The number of children of a kind. The first use loads and caches all of them.
+ * Errors: IGT_E_INVALID if this node has no children of that kind.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_count(igt_node *node, igt_node_kind kind, size_t *count,
                                                   igt_error *err);
-/** The i-th of those that igt_node_count() or igt_node_find() brought; NULL beyond them. */
+/** The i-th of the children loaded by igt_node_count() or igt_node_find(); NULL beyond the last. */
 IGT_EXTERN igt_node *igt_node_at(const igt_node *node, igt_node_kind kind, size_t i);
-/** Lets go of the children of a kind, nodes and all: they are asked for again when needed. */
+/** Frees the cached children of a kind; they are loaded again when needed. */
 IGT_EXTERN void igt_node_forget(igt_node *node, igt_node_kind kind);
 
 /**
- * A child, on the caller's thread, valid during the call alone. IGT_OK goes on; anything else
- * ends igt_node_each() with it.
+ * Receives a child on the caller's thread; it is valid during the call only. IGT_OK continues; any
+ * other status ends igt_node_each() with that status.
  */
 typedef igt_status (*igt_node_fn)(void *payload, igt_node *child);
 /**
- * Children as they arrive, in constant memory: nothing is kept. fn may ask child for its own
- * children, and may not change node.
+ * Streams the children in constant memory; nothing is cached. fn may load the child's own children,
+ * but must not change node.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_each(igt_node *node, igt_node_kind kind, igt_node_fn fn,
                                                  void *payload, igt_error *err);
 
 /**
- * The child of this name, exactly. "id:" and an id finds it by that. It is kept in the
- * collection; the others are kept only when they were there already.
- * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the ids of those that have the name.
+ * The child with exactly this name, or with this id ("id:" and the id). It is added to the cached
+ * collection; other children are not.
+ * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the ids of those with that name.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_find(igt_node *node, igt_node_kind kind,
                                                  const char *name, igt_node **out, igt_error *err);
 
 /** Where a path leads. */
 typedef struct igt_node_target {
-  igt_node *node;     /**< the last thing on the way that exists */
-  igt_node_kind kind; /**< of the collection that the path goes into; NONE: it ends at node */
-  const char *rest;   /**< behind that, within the path given: a file's name that may not exist,
-                           or a patient whose studies are meant; "" when it ends there */
+  igt_node *node;     /**< the last existing node of the path */
+  igt_node_kind kind; /**< the collection that the path continues in; NONE: it ends at node */
+  const char *rest; /**< the rest of the given path: a file's name that may not exist, or a patient
+                       whose studies are meant; "" if the path ends there */
 } igt_node_target;
 
 /**
- * Follows "PROJECT/INSTITUTE/PATIENT/STUDY/files/PATH" from a cloud, or what is left of it from a
- * node further down. Each name must be exact and may hold slashes; "id:…" stands for a name.
- * Behind a study come files, dicom, annotations or series; behind a project, "files" are the
- * project's own; behind an institute, "dicom" is its import. A patient alone leads to its
- * institute, with IGT_NODE_STUDY and the patient's name as rest. What lies behind a category is
- * not asked for.
+ * Follows "PROJECT/INSTITUTE/PATIENT/STUDY/files/PATH" from a cloud, or the rest of such a path
+ * from a node further down. Each name must match exactly and may contain slashes; "id:…" stands for
+ * a name. Behind a study come files, dicom, annotations or series; behind a project, "files" are
+ * the project's own; behind an institute, "dicom" is its import. A patient alone leads to its
+ * institute, with IGT_NODE_STUDY and the patient's name as rest. What follows a category is not
+ * looked up.
  * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists what is meant; IGT_E_INVALID.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_resolve(igt_node *from, const char *path,
                                                     igt_node_target *out, igt_error *err);
 
 /**
- * Makes a project, an institute or a study of the fields in model (which stays the caller's) and
- * adds it to the collection. out may be NULL. Files come by igt_file_upload().
- * Errors: IGT_E_UNSUPPORTED for other kinds, IGT_E_REQUIRED for fields that are missing.
+ * Creates a project, an institute or a study from the fields of model (which stays the caller's)
+ * and adds it to the collection. out may be NULL. Files are added by igt_file_upload().
+ * Errors: IGT_E_UNSUPPORTED for other kinds, IGT_E_REQUIRED for missing fields.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_add(igt_node *node, igt_node_kind kind,
                                                 const igt_model *model, igt_node **out,
                                                 igt_error *err);
 /**
- * Deletes it in the cloud, with what the cloud holds below it, and frees the node. After a
- * failure the node stays. Errors: IGT_E_INVALID for the root.
+ * Deletes it and everything below it in the cloud, and frees the node. After a failure the node
+ * stays valid. Errors: IGT_E_INVALID for the root.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_node_remove(igt_node *node, igt_error *err);
 
 /* ---- service identities ---- */
 
 /**
- * Writes a private key as PEM: lines of 64 columns whatever form it came in, mode 0600. A file
- * that is there is never replaced.
+ * Writes a private key as PEM: in lines of 64 columns, mode 0600. Never replaces an existing file.
  * Errors: IGT_E_KEY (no PEM), IGT_E_COLLISION (the file exists), those of writing.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_key_save(const char *pem, const char *path, igt_error *err);
 /**
  * Creates a service identity of an organization (a project's or institute's id) and saves its
- * private key, which the cloud tells only now. The file is made first, so that no identity is
- * left without its key; when the key cannot be written after all, the identity is deleted again.
- * path: NULL stands for "<service id>.pem" in the current folder.
- * Free: igt_model_free(&(*out)->model); out holds no private key. It may be NULL.
+ * private key, which the cloud returns only once. The file is created first, so that no identity is
+ * left without its key; if the key cannot be written after all, the identity is deleted. path: NULL
+ * stands for "<service id>.pem" in the current folder.
+ * Free: igt_model_free(&(*out)->model); out contains no private key. It may be NULL.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_service_create(igt_client *client,
                                                       const char *organization_id, const char *name,

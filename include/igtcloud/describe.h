@@ -3,9 +3,8 @@
 #define IGTCLOUD_DESCRIBE_H
 
 /**
- * @file
- * What the API's description says, for programs that show it or send requests of their own.
- * All that is returned is constant and lives as long as the program.
+ * @file The API's description, for programs that display it or send requests of their own.
+ * Everything returned is constant and static.
  */
 
 #include "model.h"
@@ -20,7 +19,7 @@ typedef struct igt_parameter_info {
   const char *in;    /**< "path", "query" or "header" */
   const char *type;  /**< "string", "integer", "boolean", "string[]" */
   const char *text;  /**< a sentence, or "" */
-  const char *value; /**< what the server takes absent as; "" when not described */
+  const char *value; /**< the server's default; "" if not described */
   bool required;
 } igt_parameter_info;
 
@@ -31,9 +30,9 @@ typedef struct igt_operation_info {
   const char *method;
   const char *path;     /**< "/api/data/projects/{project_id}" */
   const char *text;     /**< what it does */
-  const char *body;     /**< the model that is sent, with "[]" a list of it; "" for none */
-  const char *response; /**< the model that comes back, "string", "string[]", "file", "any" where it
-                           is not described, "" for nothing */
+  const char *body;     /**< the model that is sent, with "[]" for a list; "" for none */
+  const char *response; /**< the model that is returned, "string", "string[]", "file", "any" if not
+                           described, "" for nothing */
   bool open;            /**< needs no session */
   const igt_parameter_info *parameters;
   size_t parameter_count;
@@ -41,9 +40,9 @@ typedef struct igt_operation_info {
 
 /** The i-th operation, in the description's order; NULL beyond the last. */
 IGT_EXTERN const igt_operation_info *igt_operation_at(size_t i);
-/** The operation of this id; NULL when there is none. */
+/** The operation of this id; NULL if there is none. */
 IGT_EXTERN const igt_operation_info *igt_operation_named(const char *id);
-/** The operation that a method and a path (without its query) call; NULL when there is none. */
+/** The operation that a method and a path (without its query) call; NULL if there is none. */
 IGT_EXTERN const igt_operation_info *igt_operation_called(const char *method, const char *path);
 
 /** A field of a model. */
@@ -52,7 +51,7 @@ typedef struct igt_field_info {
   const char *type;   /**< "string", "integer", "number", "boolean", "date-time", "any",
                            "string[]", "integer[]", a model, or with "[]" a list of it */
   const char *text;   /**< a sentence, or "" */
-  const char *values; /**< those that are allowed, joined by "|"; "" for any */
+  const char *values; /**< allowed values, joined by "|"; "" for any */
   bool required;
   bool read_only; /**< set by the server */
 } igt_field_info;
@@ -68,7 +67,7 @@ typedef struct igt_model_info {
 
 /** The i-th model, by name; NULL beyond the last. */
 IGT_EXTERN const igt_model_info *igt_model_info_at(size_t i);
-/** The model of this name, exactly; NULL when there is none. */
+/** The model of this name, exactly; NULL if there is none. */
 IGT_EXTERN const igt_model_info *igt_model_info_named(const char *name);
 
 #ifdef __cplusplus

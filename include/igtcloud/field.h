@@ -3,13 +3,12 @@
 #define IGTCLOUD_FIELD_H
 
 /**
- * @file
- * The fields that models are made of. Every field knows three states: absent (the key was
- * not there, or is not to be sent), null, and set. A zeroed field is absent.
+ * @file The fields of models. Every field has three states: absent (the key is missing, or will not
+ * be sent), null, and set. A zeroed field is absent.
  *
- * Memory: strings, lists and objects that the library put into a model live as long as the
- * model's owner (see igtcloud/model.h). A pointer that a program puts into a field stays the
- * program's and must live until the call that uses it returns.
+ * Memory: strings, lists and objects that the library put into a model live as long as the model's
+ * owner (see igtcloud/model.h). A pointer that a program stores in a field stays the program's and
+ * must remain valid until the call that uses it returns.
  */
 
 #include <stdint.h>
@@ -30,13 +29,13 @@ typedef enum igt_presence { IGT_ABSENT = 0, IGT_NULL = 1, IGT_SET = 2 } igt_pres
 typedef struct igt_time {
   int64_t seconds;
   int32_t microseconds; /**< 0 to 999999 */
-  int16_t offset;       /**< minutes east of UTC, as the text had it */
+  int16_t offset;       /**< minutes east of UTC, as in the text */
   bool has_offset;
 } igt_time;
 
 typedef struct igt_string_field {
   igt_presence is;
-  const char *v; /**< UTF-8, NUL-terminated; holds no NUL of its own */
+  const char *v; /**< UTF-8, NUL-terminated; contains no other NUL */
 } igt_string_field;
 
 typedef struct igt_integer_field {
@@ -54,15 +53,15 @@ typedef struct igt_boolean_field {
   bool v;
 } igt_boolean_field;
 
-/** A date-time. `text` is what the server wrote, kept for a faithful round trip. */
+/** A date-time. `text` is what the server sent, kept for an exact round trip. */
 typedef struct igt_time_field {
   igt_presence is;
   igt_time v;
-  bool valid;       /**< false when the text is no date-time (a bare date, say): see text */
-  const char *text; /**< NULL in a field that a program filled: then v is sent */
+  bool valid; /**< false if the text is not a date-time (a date alone, for example): see text */
+  const char *text; /**< NULL in a field that a program has set: then v is sent */
 } igt_time_field;
 
-/** Any JSON, as compact text: free-form objects and values of no described type. */
+/** Any JSON, as compact text: free-form objects and values without a described type. */
 typedef struct igt_json_field {
   igt_presence is;
   const char *v;

@@ -2,7 +2,7 @@
 #ifndef IGTCLOUD_IGTCLOUD_H
 #define IGTCLOUD_IGTCLOUD_H
 
-/** @file Everything that a user of libigtcloud may call. */
+/** @file The complete public interface of libigtcloud. */
 
 #include "client.h"
 #include "cloud.h"

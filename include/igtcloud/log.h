@@ -3,9 +3,8 @@
 #define IGTCLOUD_LOG_H
 
 /**
- * @file
- * Where the library's log goes. The library prints nothing by itself.
- * No line ever holds a password, a token, a key or a signature.
+ * @file The library's log. The library itself prints nothing. No line contains a password, a token,
+ * a key or a signature.
  */
 
 #include "error.h"
@@ -22,7 +21,7 @@ typedef enum igt_log_level {
   IGT_LOG_TRACE = 5
 } igt_log_level;
 
-/** What a line is about. */
+/** The subject of a line. */
 typedef enum igt_log_subject {
   IGT_LOG_GENERAL = 0,
   IGT_LOG_HTTP,
@@ -37,19 +36,19 @@ typedef enum igt_log_subject {
 } igt_log_subject;
 
 /**
- * Called for each line, from any thread of the library, one call at a time. It must not
- * call back into the library. The text has no newline and is valid during the call only.
+ * Called for each line, on any thread of the library, one call at a time. It must not call back
+ * into the library. The text has no newline and is valid during the call only.
  */
 typedef void (*igt_log_fn)(void *payload, igt_log_level level, igt_log_subject subject,
                            const char *text);
 
 /**
- * Sends the log of this process to `fn`; NULL ends it. Lines above `level` are not made.
- * Set it before clients are created; it holds for all of them.
+ * Sends the log of this process to `fn`; NULL turns it off. Lines above `level` are not produced.
+ * Set it before creating clients; it applies to all of them.
  */
 IGT_EXTERN void igt_log_set(igt_log_fn fn, void *payload, igt_log_level level);
 
-/** Raises or lowers one subject alone. */
+/** Sets the level of one subject. */
 IGT_EXTERN void igt_log_set_subject(igt_log_subject subject, igt_log_level level);
 
 /** "http", "auth", ... Never NULL. */

@@ -3,8 +3,7 @@
 #define IGTCLOUD_REQUEST_H
 
 /**
- * @file
- * A request of any kind, for what operations.h does not have or not yet.
+ * @file Arbitrary requests, for what operations.h does not offer.
  */
 
 #include "client.h"
@@ -13,7 +12,7 @@
 extern "C" {
 #endif
 
-/** A name and its value; values are percent-encoded where that is needed. */
+/** A name and its value; values are percent-encoded where needed. */
 typedef struct igt_pair {
   const char *name;
   const char *value;
@@ -23,7 +22,7 @@ typedef struct igt_pair {
 typedef struct igt_request_options {
   const char *method;    /**< "GET", "POST", "PUT", "PATCH" or "DELETE" */
   const char *path;      /**< "/api/data/projects", percent-encoded; may have a query */
-  const igt_pair *query; /**< joined to the path's query */
+  const igt_pair *query; /**< appended to the path's query */
   size_t query_count;
   const void *body; /**< JSON, sent as it is */
   size_t body_size;
@@ -31,18 +30,18 @@ typedef struct igt_request_options {
 #define IGT_REQUEST_OPTIONS_INIT                                                                   \
   { NULL, NULL, NULL, 0, NULL, 0 }
 
-/** What is known of an answer before its body. */
+/** The head of a response. */
 typedef struct igt_response {
   int http_status;
-  char content_type[128]; /**< "" when the server did not say */
+  char content_type[128]; /**< "" if the server sent none */
 } igt_response;
 
 /**
- * Sends one request to the client's cloud, as the signed-in user unless the described operation
- * of that method and path is open to all. The answer's body goes to write as it comes, before
- * which response (may be NULL) is filled in. Nothing is repeated that may have had an effect.
- * Errors: IGT_E_INVALID (method, path), those of signing in and of the network, and what the
- * server said.
+ * Sends one request to the client's cloud, as the signed-in user unless the described operation of
+ * that method and path is open to all. response (may be NULL) is filled in first, then the body is
+ * passed to write as it arrives. A request that may have had an effect is not retried.
+ * Errors: IGT_E_INVALID (method, path), those of signing in and of the network, and responses of
+ * the server.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_request(igt_client *client,
                                                const igt_request_options *options,
