@@ -29,12 +29,12 @@ typedef struct csv csv;
 /* A file that was listed. */
 typedef struct listed {
   struct listed *next;
-  int64_t size; /* -1: not told */
+  int64_t size; /* -1: unknown */
   char name[];
 } listed;
 
-/* With files: a study whose files are listed on a pool; rows come out in the studies' order. What a
- * row has of the study is there once, and not for each file. */
+/* With files: a study whose files are listed on a pool; rows are written in the studies' order. The
+ * study's own values are stored once, not for each file. */
 typedef struct job {
   struct job *next;
   csv *csv;
@@ -44,8 +44,8 @@ typedef struct job {
   igt__quota held;
   igt__arena *arena; /* files */
   listed *first, **tail;
-  const igt__category *category; /* that is being listed */
-  bool several, any;             /* categories are asked for; files are there */
+  const igt__category *category; /* being listed */
+  bool several, any;             /* requested categories; files are listed */
   uint64_t files, left_out;      /* left_out: in each row */
   igt_status status;
   igt_error error;
@@ -59,7 +59,7 @@ struct csv {
   igt_csv_summary *summary;
   igt__cancel *cancel;
   igt__found found;
-  const igt_institute *institute; /* that is being listed */
+  const igt_institute *institute; /* being listed */
   igt__table *table;
   igt__quota held; /* of all jobs */
   bool begun;      /* the header is out, columns are fixed */
@@ -73,7 +73,7 @@ struct csv {
   job *jobs, **jobs_tail;
   pthread_mutex_t lock;
   pthread_cond_t job_done;
-  igt_error error; /* of a callback that ended the listing */
+  igt_error error; /* status of a callback that ended the listing */
   igt__other_categories elsewhere;
 };
 
@@ -109,7 +109,7 @@ static igt_status begin(csv *c, const igt_root_study *first, igt_error *err) {
   bool good = true;
 
   c->begun = true;
-  if (igt__table_columns(c->table)) /* of a file that is added to */
+  if (igt__table_columns(c->table)) /* of the file that is appended to */
     return IGT_OK;
   if (first)
     good = igt__table_add_study(c->table, first);
@@ -158,7 +158,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   return good ? IGT_OK : IGT_E_NO_MEMORY;
 }
 
-/* Of one category after the other. */
+/* One category after the other. */
 static igt_status list_files(job *j) {
   const csv *c = j->csv;
   unsigned wanted = c->options->categories ? c->options->categories : IGT_CATEGORY_FILES;
@@ -360,7 +360,8 @@ static void tell_elsewhere(const csv *c) {
 
 /* ---- the file ---- */
 
-/* cloud_<project>.csv, or cloud_<institute's id>.csv; what a name cannot hold becomes "_". */
+/* cloud_<project>.csv, or cloud_<institute's id>.csv; characters that a name cannot contain become
+ * "_". */
 static char *file_name(const csv *c) {
   igt__buf out;
   const char *name = igt__text_of(&c->found.project->name);

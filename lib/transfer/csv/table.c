@@ -75,8 +75,8 @@ static bool add_column(igt__table *t, const char *name) {
   return n < MAX_COLUMNS && igt__map_set(t->columns, name, (void *)(uintptr_t)(n + 1));
 }
 
-/* The value of a field that the description does not know, when it is an object: it becomes columns
- * as known objects do. NULL: it is none. igt__json_free. */
+/* The value of an undescribed field if it is an object: it becomes columns like described objects.
+ * NULL: not an object. igt__json_free. */
 static igt__json *unknown_object(const igt__field_view *view) {
   const igt_json_field *field = view->field;
   igt__json *v = NULL;

@@ -14,11 +14,11 @@ void igt__table_free(igt__table *table);
 /* Columns of a study's fields, and of its type's, that the table has not yet. */
 bool igt__table_add_study(igt__table *table, const igt_root_study *study);
 bool igt__table_add_type(igt__table *table, const char *study_type);
-/* Columns of a header line that stands in a file. */
+/* Columns of an existing file's header line. */
 bool igt__table_add_header(igt__table *table, const char *line, size_t n);
 size_t igt__table_columns(const igt__table *table);
 bool igt__table_header(const igt__table *table, igt__buf *out);
-/* From here on columns are fixed, and rows may be made on several threads. name NULL: no file.
+/* From here on the columns are fixed, and rows may be made by several threads. name NULL: no file.
  * *left_out counts values without a column. */
 bool igt__table_row(const igt__table *table, const igt_root_study *study, const char *name,
                     int64_t size, igt__buf *out, uint64_t *left_out);

@@ -15,8 +15,7 @@ struct igt__case_names {
   igt__root *root;
   const char *folder;
   igt__fingerprints *folders; /* that were read */
-  igt__fingerprints
-      *names; /* paths as they are spelt: those that were there, and those of this run */
+  igt__fingerprints *names;   /* paths as written: existing ones and those of this run */
 };
 
 igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *held) {
@@ -56,7 +55,7 @@ static igt_status note_names(igt__case_names *s, const char *folder, DIR *dir, i
   return errno ? igt__fail_errno(err, errno, "cannot read the folder '%s'", folder) : IGT_OK;
 }
 
-/* Once, and before this run puts anything but a study.json into it. */
+/* Once, before this run writes anything but a study.json into it. */
 static igt_status read_folder(igt__case_names *s, const char *folder, igt_error *err) {
   igt_status status;
   DIR *dir;
@@ -80,7 +79,7 @@ static igt_status read_folder(igt__case_names *s, const char *folder, igt_error 
   return status;
 }
 
-/* One step of the path: what leads to it is claimed already. */
+/* One component of the path; the path to it is claimed already. */
 static igt_status claim_step(igt__case_names *s, const char *path, igt_error *err) {
   const char *base = igt__path_base(path);
   char *folder = igt__strndup(path, (size_t)(base - path) - 1);

@@ -19,7 +19,7 @@ static bool alg_by_name(const char *name, igt__digest_alg *alg) {
   return false;
 }
 
-/* "…-12" gives 12; 0 when there is no such tail. */
+/* "…-12" gives 12; 0 without such a suffix. */
 static unsigned parts_of(const char *value) {
   const char *dash = strrchr(value, '-');
   uint64_t n;
@@ -31,7 +31,8 @@ static bool is_md5_hex(const char *etag) {
   return strspn(etag, "0123456789abcdefABCDEF") == 32 && (etag[32] == '\0' || etag[32] == '-');
 }
 
-/* False: no memory. Turned into hex now, so that comparing needs none: it would be a difference. */
+/* False: no memory. Converted to hex now, so that comparing needs no memory: running out of it
+ * would look like a difference. */
 static bool expect(igt__check *check, const char *value, bool base64) {
   size_t n = parts_of(value) ? (size_t)(strrchr(value, '-') - value) : strlen(value);
   igt__buf digest;
@@ -105,8 +106,8 @@ static bool fits(const igt__check *check, uint64_t object_size, uint64_t part_si
   return (object_size + part_size - 1) / part_size == check->parts;
 }
 
-/* 8 MiB, as we, boto3 and the AWS CLI send them; 5 MiB, as we do on a slow line. More where the
- * count would pass 10,000. */
+/* 8 MiB is what igtcloud, boto3 and the AWS CLI send; 5 MiB what igtcloud sends on a slow line.
+ * Larger where there would be more than 10,000 parts. */
 bool igt__check_guess_part_size(igt__check *check, uint64_t object_size) {
   static const uint64_t mib = (uint64_t)1024 * 1024;
   uint64_t guess = fits(check, object_size, 8 * mib) ? 8 * mib : 5 * mib;

@@ -74,7 +74,7 @@ static void tell_elsewhere(const igt__download *d) {
     cb->on_message(cb->payload, IGT_OK, text);
 }
 
-/* A misspelt extension looks like an empty project. On the calling thread, as all callbacks. */
+/* A mistyped extension looks like an empty project. On the calling thread, like all callbacks. */
 static void report_no_match(const igt__download *d, const igt_summary *s) {
   const char *ext = d->options->selection.ext;
   const igt_callbacks *cb = d->run.callbacks;
@@ -93,7 +93,7 @@ static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
 
   if (status == IGT_OK)
     status = igt__root_open(o->target, !o->transfer.dry_run, &d->root, err);
-  if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* nothing is there: all would be fetched */
+  if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* no local files: all would be fetched */
     status = IGT_OK;
   if (status != IGT_OK)
     return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The local folder of a study. Two studies of an institute may have one name, or names that the
  * file system cannot tell apart: the second one's folder gets a suffix of its studyDatabaseId. A
- * folder belongs to the study that its study.json says, so a later download, whatever its order,
- * finds the same folders. */
+ * folder belongs to the study named by its study.json, so a later download finds the same folders,
+ * whatever the order. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,12 +11,13 @@
 #include "transfer/download/download.h"
 #include "transfer/engine/tree.h"
 
-/* What names are compared by that must be two folders here, or where the copy goes next. */
+/* The key by which names are compared that must be two folders, here or wherever the copy goes
+ * next. */
 static char *as_folder(const igt__download *d, const char *folder) {
   return d->folds || d->rules == IGT__NAMES_PORTABLE ? igt__nfc_fold(folder) : igt__strdup(folder);
 }
 
-/* Two institutes of one folder would come back as one. */
+/* Two institutes in one folder would be uploaded as one. */
 static igt_status claim_institute(igt__download *d, const igt_institute *institute,
                                   const char *folder, igt_error *err) {
   const char *id = igt__text_of(&institute->id), *there;
@@ -41,7 +42,8 @@ static bool is_there(const igt__download *d, const char *folder) {
   return igt__root_look(d->root, folder, &found, &st, NULL) == IGT_OK && found;
 }
 
-/* *folder as a Mac has written it, where it is here so and not otherwise: that is the same name. */
+/* Replaces *folder by its NFD form, as a Mac writes it, if only that exists: it is the same name.
+ */
 static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *err) {
   char *other;
 
@@ -58,7 +60,7 @@ static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *e
   return IGT_OK;
 }
 
-/* Whose folder it is by its study.json. *mine: this study's; *other: another one's. */
+/* Whose folder it is, according to its study.json. *mine: this study's; *other: another study's. */
 static void look_at_folder(const igt__download *d, const char *folder, const char *id, bool *mine,
                            bool *other) {
   igt__json *doc = NULL;
@@ -66,15 +68,15 @@ static void look_at_folder(const igt__download *d, const char *folder, const cha
 
   *mine = *other = false;
   if (!d->root || igt__sidecar_read(d->root, folder, &doc, NULL) != IGT_OK)
-    return; /* what cannot be read is written anew, or fails then */
+    return; /* an unreadable one is rewritten, or fails then */
   there = igt__json_get_str(doc, "studyDatabaseId");
   *mine = there && strcmp(there, id) == 0;
   *other = there && *there && !*mine;
   igt__json_free(doc);
 }
 
-/* The names that the folder of a study may have: its own, and for the second of one name those with
- * a suffix of its id. */
+/* The names that a study's folder may have: its own, and those with a suffix of its id for a second
+ * study of that name. */
 enum { PLAIN, SHORT_SUFFIX, LONG_SUFFIX, FOLDER_NAMES };
 
 static igt_status folder_name(const igt__download *d, const char *institute, const char *human,
@@ -119,8 +121,8 @@ static igt_status claim_folder(igt__download *d, const char *folder, igt_error *
   return status;
 }
 
-/* The folder whose study.json says this study, whatever the order in which the cloud lists them;
- * else the first name that no other study has. *out NULL: all are taken. */
+/* The folder whose study.json names this study, whatever the order in which the cloud lists them;
+ * else the first name that no other study uses. *out NULL: all are taken. */
 static igt_status find_folder(igt__download *d, const char *institute, const char *human,
                               const char *id, char **out, igt_error *err) {
   char *free_one = NULL, *folder;
@@ -130,7 +132,7 @@ static igt_status find_folder(igt__download *d, const char *institute, const cha
   for (int form = PLAIN; form < FOLDER_NAMES && status == IGT_OK && !*out; form++) {
     bool claimed = false, mine = false, other = false;
     status = folder_name(d, institute, human, id, form, &folder, err);
-    if (status == IGT_E_UNSAFE_NAME && form != PLAIN) { /* with its suffix it is too long */
+    if (status == IGT_E_UNSAFE_NAME && form != PLAIN) { /* too long with its suffix */
       status = IGT_OK;
       continue;
     }

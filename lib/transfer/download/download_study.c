@@ -16,26 +16,26 @@
 #include "transfer/engine/digest.h"
 #include "transfer/engine/space.h"
 
-/* One study (or the project's files) that is being planned. */
+/* One study (or the project's files) while it is planned. */
 typedef struct plan {
   igt__download *d;
   igt_root_study *study; /* NULL: project files */
   const igt_institute *institute;
   igt__group *group;
   char *folder;               /* below the target: "institute/patient---study" */
-  igt__quota held;            /* names and spelling: the cloud decides how many they are */
+  igt__quota held;            /* names and case variants: the cloud decides how many */
   igt__fingerprints *names;   /* paths seen, lower case where the file system folds it */
-  igt__case_names *spelling;  /* NULL: the file system tells all names apart */
-  igt__s3_provider *provider; /* of the category that is being listed */
+  igt__case_names *spelling;  /* NULL: the file system distinguishes all names */
+  igt__s3_provider *provider; /* of the category being listed */
   const char *subfolder;      /* of the category, or "" */
-  const char *list;           /* which list of the answer */
-  bool any;                   /* the category that is being listed has files */
+  const char *list;           /* which list of the response */
+  bool any;                   /* the category being listed has files */
   bool is_new;                /* the study was never here: its files will be wanted */
 } plan;
 
 /* ---- one file ---- */
 
-/* path: as the cloud has it; below: the target; NULL when it has no place there. */
+/* path: as in the cloud; below: relative to the target; NULL if it has no place there. */
 static void report(plan *p, const igt_file *file, const char *path, const char *below,
                    igt_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
@@ -51,12 +51,12 @@ static void report(plan *p, const igt_file *file, const char *path, const char *
   igt__free(local);
 }
 
-/* Without case and in NFC when the file system takes that for the same. NULL: no memory. */
+/* Case-folded and in NFC if the file system treats such names as the same. NULL: no memory. */
 static char *as_claimed(const igt__download *d, const char *path) {
   return d->folds ? igt__nfc_fold(path) : igt__strdup(path);
 }
 
-/* Two names that one file would have, here or where the copy goes next: the second one fails. */
+/* Two names that would be one file, here or wherever the copy goes next: the second one fails. */
 static igt_status claim_name(plan *p, const char *path, igt_error *err) {
   bool folds = p->d->folds;
   char *key = as_claimed(p->d, path);
@@ -106,8 +106,8 @@ static igt_status compare(plan *p, const igt__fetch_file *file, bool *same,
   return status;
 }
 
-/* Whether the file that was written since it came or went still has the content that it had. What
- * the journal has no digest of, nobody can tell: it counts by its size. */
+/* Whether a file that was written to since its transfer still has the same content. Without a
+ * digest in the journal this is unknown, and only its size counts. */
 static bool has_still(const igt__run *run, const igt__local *local, const char *digest) {
   igt_error err = IGT_ERROR_INIT;
   bool same;
@@ -116,7 +116,7 @@ static bool has_still(const igt__run *run, const igt__local *local, const char *
   return status == IGT_E_INVALID || (status == IGT_OK && same);
 }
 
-/* How it was verified when it came, if it is that file still. False: it is another one by now. */
+/* How it was verified when it was fetched, if it is still the same file. False: it has changed. */
 static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
                    igt__journal_file *known) {
   igt__run *run = &p->d->run;
@@ -138,9 +138,8 @@ static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
   return same;
 }
 
-/* A file here that is not as large as the list says may be as large as the object: it came in an
- * earlier run, which said so. The store is asked when the journal remembers that; without a journal
- * always. */
+/* A local file whose size differs from the list may have the object's size: an earlier run then
+ * reported it. The store is queried if the journal remembers that; without a journal, always. */
 static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct stat *st) {
   const igt__run *run = &p->d->run;
   char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
@@ -157,9 +156,8 @@ static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct
   return same;
 }
 
-/* What is there already counts by its size, and by the journal where that knows better; by its
- * content with --checksum. known: its digest, and
- * how it was verified, where that is known. */
+/* Existing files are compared by size, and by the journal if it knows more; by content with
+ * --checksum. known: the file's digest and how it was verified, if known. */
 static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
                            igt_error *err) {
   struct stat st;
@@ -258,7 +256,7 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
   }
 }
 
-/* Consoles and other tools store such objects for folders. */
+/* Consoles and other tools create such objects to represent folders. */
 static igt_status make_folder(const plan *p, const char *name, igt_error *err) {
   char *local = NULL, *bare = igt__strndup(name, strlen(name) - 1);
   igt_status status = bare ? IGT_OK : igt__fail_memory(err);
@@ -328,7 +326,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   return igt__quota_refused(&p->held) ? IGT_E_LIMIT : IGT_OK;
 }
 
-/* What ended the listing, when each_file did. */
+/* What ended the listing, if each_file did. */
 static igt_status listed(const plan *p, igt_status status, igt_error *err) {
   return igt__quota_refused(&p->held) ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
                                       : status;
@@ -363,7 +361,7 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
     status = empty_names(p, err);
   if (status != IGT_OK)
     return status;
-  if (p->is_new) /* not when there may be nothing to do: that is one request a study */
+  if (p->is_new) /* not if there may be nothing to do: it is one request per study */
     igt__s3_provider_warm(p->provider);
   p->subfolder = subfolders ? igt__categories[c].folder : "";
   p->list = igt__categories[c].folder;

@@ -12,13 +12,13 @@
 
 #define SYNCING "syncing" /* no boot has this id */
 #define SCOPE_MAX (64 * 1024)
-#define CLOCK_SLACK_S 60 /* the clock may have been set meanwhile */
+#define CLOCK_SLACK_S 60 /* the clock may have been set in between */
 
 static void put(igt__buf *text, const char *value) {
   igt__buf_printf(text, "%s\n", value ? value : "");
 }
 
-/* What the options select: the same command gives the same text. */
+/* Describes what the options select: the same command gives the same text. */
 static char *describe(const igt__run *run, const igt_download_options *o) {
   const igt_selection *s = &o->selection;
   igt__buf text;
@@ -70,7 +70,7 @@ bool igt__durable_doubts(const igt__durable *durable, const struct stat *st) {
   return durable->doubt && (int64_t)st->st_ctim.tv_sec >= durable->doubt - CLOCK_SLACK_S;
 }
 
-/* What a file system answers that has no such call, in place of one that lost what was written. */
+/* Errors of a file system without such a call, as opposed to one that lost data. */
 static bool is_refused(int os_error) {
   return os_error == EINVAL || os_error == ENOSYS || os_error == EOPNOTSUPP || os_error == EPERM ||
          os_error == EACCES || os_error == ENOTTY;
@@ -88,7 +88,7 @@ static igt_status sync_target(igt__run *run, igt__root *root, const char *target
                    "the file system of '%s' does not say when files are on the disk (%s): should "
                    "the machine lose power soon, run the same command again",
                    target, strerror(errno));
-  igt__run_deliver(run); /* the run's own wait has ended */
+  igt__run_deliver(run); /* the run itself has finished */
   return IGT_OK;
 }
 
@@ -105,7 +105,7 @@ igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *roo
   bool on_disk = true;
   igt_status synced = IGT_OK;
 
-  /* What is written from now on, by others, has the boot's own mark again. */
+  /* Files that others write from now on carry the boot's own mark again. */
   if (root && *durable->boot)
     igt__journal_mark_downloads(run->journal, target, run->boot, SYNCING);
   if (!run->options.dry_run)

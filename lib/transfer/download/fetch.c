@@ -31,7 +31,7 @@ void igt__fetch_take_place(fetch *f, uint64_t n) {
 }
 
 static void end(fetch *f) {
-  igt__fetch_take_place(f, f->waiting); /* it is taken, or not needed any more */
+  igt__fetch_take_place(f, f->waiting); /* consumed, or no longer needed */
   igt__sched_job_done(f->run->sched, &f->job);
   fetch_free(f);
 }
@@ -67,7 +67,7 @@ void igt__fetch_done(fetch *f, const char *digest) {
 }
 
 static bool is_interrupted(const fetch *f, igt_status status) {
-  /* When the whole run ends, its reason is told once, and not for each file. */
+  /* If the whole run ends, its reason is reported once, not for each file. */
   return status == IGT_E_CANCELLED ||
          (igt__run_stopping(f->run) && (status == IGT_E_NETWORK || status == IGT_E_FORBIDDEN));
 }
@@ -75,7 +75,7 @@ static bool is_interrupted(const fetch *f, igt_status status) {
 void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   char local[PATH_MAX + 4096];
   igt_transfer_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
-  /* What no run could go on with only takes room. */
+  /* A partial file that no run could resume only takes space. */
   bool may_resume = f->noted && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
 
   if (!may_resume)
@@ -90,7 +90,7 @@ void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
   end(f);
 }
 
-/* What was written gets its name. On any thread. */
+/* Renames the partial file to its final name. Any thread. */
 igt_status igt__fetch_commit(fetch *f, igt_error *err) {
   igt_status status = igt__partial_commit(
       &f->partial, f->keep_date && f->last_modified ? f->last_modified : -1, f->only_new, err);
@@ -104,7 +104,7 @@ igt_status igt__fetch_commit(fetch *f, igt_error *err) {
   return status;
 }
 
-/* The scheduler may give it out again: anew, or its ranges. */
+/* Returns the file to the scheduler: from the start, or its ranges. */
 void igt__fetch_come_back(fetch *f, bool ready) {
   pthread_mutex_lock(&f->lock);
   f->busy = false;
@@ -114,7 +114,7 @@ void igt__fetch_come_back(fetch *f, bool ready) {
   igt__sched_more(f->run->sched, &f->job);
 }
 
-/* ---- what the answers tell ---- */
+/* ---- response headers ---- */
 
 igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err) {
   igt__check_facts facts = {req->etag, req->checksum_alg, req->checksum, req->sse};
@@ -135,7 +135,7 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
 igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err) {
   if (req->size_known && req->object_size != f->size)
     return igt__fail(err, IGT_E_PRECONDITION, "the object has another size now");
-  /* Stores and caches that ignore If-Match answer with whatever they have now. */
+  /* Stores and caches that ignore If-Match respond with whatever they have now. */
   if (strcmp(req->etag, f->etag) != 0)
     return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: it has another ETag now");
   return IGT_OK;
@@ -285,8 +285,8 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->only_new = file->only_new;
   f->large = file->size > IGT__FETCH_RANGE;
   f->partial.fd = -1;
-  /* A range that breaks off goes on where it broke: what counts is that the line is full. A small
-   * file is better whole than begun. */
+  /* A broken range is resumed where it broke: what matters is that the line is full. A small file
+   * is better complete than started. */
   f->job.weight = f->large ? IGT__FETCH_WEIGHT : file->size;
   f->job.take = take;
   f->job.start = start;
@@ -299,7 +299,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   return f;
 }
 
-/* What an earlier run left of it has its place already. */
+/* The part left by an earlier run has its space reserved already. */
 static uint64_t place_needed(const fetch *f) {
   char *name = f->large ? igt__path_partial(f->path, "") : NULL;
   struct stat st;
@@ -316,8 +316,8 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
 
   if (!f)
     return igt__fail_memory(err);
-  /* A small one of which a part is here is finished as a large one is: the bytes that are here are
-   * read again for the comparison. */
+  /* A small file of which a part exists is finished like a large one: the existing bytes are read
+   * again for the comparison. */
   if (!f->large && f->size > IGT__FETCH_HELD)
     f->large = igt__fetch_was_begun(f);
   f->waiting = place_needed(f);
@@ -345,7 +345,7 @@ static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_er
   if (status != IGT_OK)
     return status;
   status = igt__check_final(&f->check, out->digest, sizeof out->digest, NULL);
-  out->known = f->check.known; /* a guess that did not fit ends it */
+  out->known = f->check.known; /* a wrong guess ends it */
   out->verified = f->check.verified;
   out->same = status == IGT_OK && out->known;
   return IGT_OK;

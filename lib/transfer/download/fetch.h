@@ -2,9 +2,9 @@
 #ifndef IGT_TRANSFER_FETCH_H
 #define IGT_TRANSFER_FETCH_H
 
-/* One file on its way down: into a hidden partial file, verified, then under its final name. Small
- * files are one GET; large ones ranges of one object, told by its ETag, and the ranges that are
- * there are remembered in the journal. */
+/* Downloads one file: into a hidden partial file, verified, then renamed to its final name. A small
+ * file is one GET; a large one is fetched in ranges of one object, identified by its ETag, and the
+ * journal records the ranges that are complete. */
 
 #include "base/path.h"
 #include "transfer/engine/run.h"
@@ -18,26 +18,27 @@ typedef struct igt__fetch_file {
   const char *item_path;      /* below the study, for reports */
   uint64_t size;              /* as listed */
   bool keep_date;             /* local time = the object's */
-  bool only_new;              /* nothing is there, and two names may be one file here */
+  bool only_new; /* no local file exists, and the file system may treat two names as one */
 } igt__fetch_file;
 
-/* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
+/* Adds it to the group's queue; it reports its own result. IGT_E_NO_MEMORY. */
 igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err);
 
-/* What a local file is, compared with its object. */
+/* The result of comparing a local file with its object. */
 typedef struct igt__comparison {
   bool same;
-  bool known;       /* false: the sizes are equal, and the store holds nothing else that tells */
-  uint64_t size;    /* of the object */
-  char etag[80];    /* of the object */
-  char digest[128]; /* of the local content; "" where the sizes told */
-  const char *verified; /* by what, as in igt_transfer_item; static */
+  bool known;           /* false: the sizes are equal, and the store has no checksum */
+  uint64_t size;        /* of the object */
+  char etag[80];        /* of the object */
+  char digest[128];     /* of the local content; "" if the sizes differ */
+  const char *verified; /* how, as in igt_transfer_item; static */
 } igt__comparison;
 
-/* What the store says of the object's size. Blocking. False: it does not say. Of file: group,
- * grant, key. */
+/* The object's size according to the store. Blocking. False: unknown. Uses file's group, provider
+ * and key. */
 bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size);
-/* --checksum, verify. Blocking; asks the store, then reads fd. Of file: group, grant, key. */
+/* For --checksum and verify. Blocking; queries the store, then reads fd. Uses file's group,
+ * provider and key. */
 igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
                               igt_error *err);
 

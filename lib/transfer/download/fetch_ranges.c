@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A large object: a look at it, then the ranges that the journal does not list, then the whole is
- * read once more before it gets its name. */
+/* A large object: requests its metadata, fetches the ranges that the journal does not list, then
+ * reads the whole file once more before the rename. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,8 +30,8 @@ static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_err
   return status;
 }
 
-/* Parts may be of any sizes; their digests can be checked here only when all are as large as the
- * first. The count rules most others out. Where a check failed, each part is asked for its size. */
+/* Parts may have any sizes; their digests can be checked here only if all are as large as the
+ * first. The count rules out most others. If a check failed, each part's size is requested. */
 static bool parts_are_alike(fetch *f, uint64_t part_size) {
   unsigned parts = f->check.parts;
   uint64_t length;
@@ -44,7 +44,7 @@ static bool parts_are_alike(fetch *f, uint64_t part_size) {
   return true;
 }
 
-/* Of an object whose HEAD does not state it: the answer to a range always does. */
+/* For an object whose HEAD does not state it: the response to a range always does. */
 static void ask_size(fetch *f) {
   part *p = igt__fetch_part_new(f, IGT__S3_GET, NULL);
 
@@ -76,7 +76,7 @@ igt_status igt__fetch_look(fetch *f, igt_error *err) {
   return igt__check_set_part_size(&f->check, part_size, err);
 }
 
-/* What the failed attempt put into the holes of a file that goes on. */
+/* What the failed attempt wrote into the holes of a file that is resumed. */
 static void give_back(const fetch *f) {
   for (size_t i = 0; i < f->range_count; i++) {
     uint64_t got = f->got[i];
@@ -100,7 +100,7 @@ static igt_status reserve(fetch *f, igt_error *err) {
     igt__error_prefix(err, "'%s'", f->path);
   if (status != IGT_OK && f->resumed)
     give_back(f);
-  /* The list says less than the store: that is this file's matter, not one of the whole run. */
+  /* The list has a smaller size than the store: that concerns this file, not the whole run. */
   if (status == IGT_E_NO_SPACE && f->size > f->listed_size) {
     status = IGT_E_LIMIT;
     if (err)
@@ -191,7 +191,7 @@ static igt_status range_restart(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* Begins anew with what the store has now. No piece is in flight. */
+/* Starts again with what the store has now. No range is in flight. */
 static void start_over(fetch *f) {
   uint64_t counted = 0;
 
@@ -210,7 +210,7 @@ static void note_failure(fetch *f, igt_status status, const igt_error *err) {
   igt__failure_keep(&f->error, err);
 }
 
-/* The last piece in flight has ended. */
+/* The last range in flight has finished. */
 static void ranges_ended(fetch *f) {
   igt_error err = IGT_ERROR_INIT;
 
@@ -311,12 +311,12 @@ static void verify_task(void *arg) {
   if (status == IGT_OK)
     igt__fetch_done(f, digest);
   else if (status == IGT_E_CHECKSUM && f->restarts < IGT__FETCH_RESTARTS)
-    start_over(f); /* such as pages that a power failure took */
+    start_over(f); /* such as pages lost in a power failure */
   else
     igt__fetch_failed(f, status, &err);
 }
 
-/* The next range that is not there, from `from` on; range_count: none. */
+/* The next missing range, starting at `from`; range_count: none. */
 size_t igt__fetch_next(const fetch *f, size_t from) {
   while (from < f->range_count && igt__fetch_has(f, from))
     from++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file has of its object, across a kill. A running download tells the journal some times a
- * second how far each of its ranges has come (the object's ETag with it), and a later run goes on
- * from there: only bytes that were written before they were told of count, and the whole is read
- * and compared in the end as ever. A file that arrives within a second leaves no row. */
+/* Resumes a download after a kill. A running download records in the journal, some times a second,
+ * how far each range has come (with the object's ETag), and a later run continues from there: only
+ * bytes that were written before they were recorded count, and the whole file is still read and
+ * compared at the end. A file that arrives within a second leaves no row. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 #include "base/str.h"
 #include "transfer/download/fetch_internal.h"
 
-/* As often the journal is told of a file while it grows. A commit follows within a tenth of a
- * second: a kill costs what came in both. */
+/* How often the journal is updated while a file grows. A commit follows within a tenth of a second:
+ * a kill costs what arrived in both periods. */
 #define NOTE_US 250000
-/* The first time: most small files are over by then and cost the journal nothing. */
+/* The first update: most small files are complete by then and cost the journal nothing. */
 #define FIRST_NOTE_US 500000
 
 uint64_t igt__fetch_range_length(const fetch *f, size_t i) {
@@ -41,7 +41,7 @@ static void put_local(const fetch *f, char *out, size_t cap) {
 
 /* ---- writing ---- */
 
-/* Fills what the ranges' state is in the journal's form; false: no memory. */
+/* Fills in the ranges' state in the journal's form; false: no memory. */
 static bool describe(const fetch *f, igt__journal_download *out) {
   out->range_count = f->range_count;
   out->ranges = igt__calloc(f->range_count / 8 + 1, 1);
@@ -60,7 +60,8 @@ void igt__fetch_remember(fetch *f) {
   char local[PATH_MAX + 4096];
   igt__journal_download now = {.size = f->size, .range_size = IGT__FETCH_RANGE};
 
-  /* A file beside the usual one is never found again, and its row would be taken for that one's. */
+  /* A partial file under another name is never found again, and its row would be taken for the
+   * usual one's. */
   if (!f->run->journal || !*f->etag || !f->got || f->partial.fd < 0 || f->partial.salted)
     return;
   igt__str_copy(now.etag, sizeof now.etag, f->etag);
@@ -84,11 +85,11 @@ bool igt__fetch_is_due(fetch *f) {
     f->note_at = now + FIRST_NOTE_US;
     return false;
   }
-  /* One of its pieces, on whatever loop, is the one that tells. */
+  /* Whichever request of it gets here first, on any loop, writes the update. */
   return now >= due && atomic_compare_exchange_strong(&f->note_at, &due, now + NOTE_US);
 }
 
-/* A row of another object at the same place goes, too: it would take these bytes for its own. */
+/* A row of another object with the same local path is removed, too: it would claim these bytes. */
 void igt__fetch_forget(fetch *f) {
   char local[PATH_MAX + 4096];
 
@@ -122,7 +123,7 @@ bool igt__fetch_was_begun(const fetch *f) {
   return found;
 }
 
-/* Up to where the file reaches: what was cut off of it is not there. */
+/* Only up to the file's length: it may have been truncated. */
 static void take_range(fetch *f, size_t i, uint64_t bytes, uint64_t reach) {
   uint64_t first = (uint64_t)i * IGT__FETCH_RANGE;
 
@@ -141,8 +142,8 @@ static void take(fetch *f, const igt__journal_download *old, uint64_t reach) {
     take_range(f, old->begun[i].range, old->begun[i].bytes, reach);
 }
 
-/* Whether a loss of power can have taken bytes that the row speaks of: what was written in this
- * boot, or synced since, is there, unless a run of another boot has been left open meanwhile. */
+/* Whether a loss of power may have destroyed bytes that the row claims: bytes written during this
+ * boot, or synced since, are intact, unless a run of another boot was left open in between. */
 static bool is_on_disk(const fetch *f, const igt__journal_download *old) {
   const char *boot = f->run->boot;
 
@@ -150,7 +151,7 @@ static bool is_on_disk(const fetch *f, const igt__journal_download *old) {
          old->doubt == f->run->doubt;
 }
 
-/* Bytes that may be lost are good enough where the whole is compared with a digest in the end. */
+/* Bytes that may be lost are acceptable if the whole file is compared with a digest at the end. */
 static bool may_use(const fetch *f, const igt__journal_download *old) {
   return is_on_disk(f, old) || (f->check.known && !f->check.guessed);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that is one GET. */
+/* A file fetched in one GET. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,13 +27,13 @@ static uint64_t one_part(const fetch *f) {
   return !f->size_known ? IGT__S3_MAX_OBJECT : f->size ? f->size : 1;
 }
 
-/* A body of unknown length is no reason to hold up, or to fill the disk: what is longer than any
- * file that is fetched in one GET is fetched in ranges, each of which has a length. */
+/* A body of unknown length must neither be buffered without limit nor fill the disk: if it is
+ * longer than any file fetched in one GET, it is fetched in ranges, each of which has a length. */
 static bool too_long(const fetch *f, uint64_t size) {
   return size > (f->size_known ? f->size : 2 * IGT__FETCH_RANGE);
 }
 
-/* An object of several parts is checked part by part; one GET does not say how large they are. */
+/* An object of several parts is verified part by part; one GET does not state their sizes. */
 static igt_status small_headers(igt__s3_request *req, igt_error *err) {
   part *p = req->payload;
   fetch *f = p->file;
@@ -53,7 +53,7 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
   return status == IGT_OK && !p->held ? open_partial(f, err) : status;
 }
 
-/* What one GET has written is the beginning of the file. */
+/* What one GET has written is the start of the file. */
 static void remember(part *p) {
   fetch *f = p->file;
 
@@ -95,12 +95,12 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
   return IGT_OK;
 }
 
-/* All of the file has come. */
+/* The file is complete. */
 static igt_status small_settle(part *p, char digest[128], igt_error *err) {
   fetch *f = p->file;
   igt_status status;
 
-  if (!f->size_known) /* the end of the body told it */
+  if (!f->size_known) /* known from the end of the body */
     f->size = p->at;
   if (!f->size_known && f->check.by_parts)
     f->check.part_size = f->size ? f->size : 1;
@@ -123,7 +123,7 @@ static igt_status small_restart(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* Another object by now, or other bytes: once more from the beginning. */
+/* The object was replaced, or its bytes differ: start again. */
 static bool begins_anew(fetch *f, igt_status status) {
   return (status == IGT_E_CHECKSUM || status == IGT_E_PRECONDITION) &&
          ++f->restarts <= IGT__FETCH_RESTARTS;

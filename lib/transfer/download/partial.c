@@ -34,8 +34,8 @@ static lock take_lock(int fd) {
   return LOCK_MINE;
 }
 
-/* File systems without inode numbers of their own (FUSE, exFAT) may give another one each time that
- * they are asked. */
+/* File systems without inode numbers of their own (FUSE, exFAT) may return a different one for each
+ * call. */
 static bool same_file(const struct stat *a, const struct stat *b) {
   if (a->st_dev != b->st_dev)
     return false;
@@ -45,8 +45,8 @@ static bool same_file(const struct stat *a, const struct stat *b) {
           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec);
 }
 
-/* Whether it is still the file of that name: another process may have renamed it into place between
- * our open and our lock. */
+/* Whether it is still the file of that name: another process may have renamed it between our open
+ * and our lock. */
 static igt_status is_named(const igt__partial *partial, bool *named, igt_error *err) {
   struct stat opened, now;
   igt_status status;
@@ -83,7 +83,7 @@ static igt_status create(igt__partial *partial, const char *salt, bool foreseen,
                              0666, true, &partial->fd, err);
 }
 
-/* Under a name that nobody can foresee. */
+/* Under an unpredictable name. */
 static igt_status create_unforeseen(igt__partial *partial, igt_error *err) {
   char salt[SALT + 1];
   igt_status status = IGT_E_COLLISION;
@@ -98,7 +98,7 @@ static igt_status create_unforeseen(igt__partial *partial, igt_error *err) {
   return status;
 }
 
-/* Whether that a file cannot be opened means that it is none of ours. */
+/* Whether the failure to open a file means that it is not one of ours. */
 static bool is_foreign(const igt_error *err) {
   switch (err->os_error) {
   case EACCES:
@@ -113,9 +113,9 @@ static bool is_foreign(const igt_error *err) {
   }
 }
 
-/* The file of this name that is there already, if it is what we would make now: a regular file of
- * one name, and of the owner and mode that a new file has, whatever this file system makes of
- * those. Else partial has that new file, under another name. */
+/* Opens the existing file of this name if it is what we would create now: a regular file with one
+ * link, with the owner and mode that a new file gets on this file system. Else partial gets a new
+ * file under another name. */
 static igt_status open_existing(igt__partial *partial, igt_error *err) {
   igt__partial old = *partial;
   struct stat st, fresh;
@@ -175,7 +175,8 @@ static igt_status open_with_lock(igt__partial *partial, bool first, bool *mine, 
 
   *mine = false;
   if (status != IGT_OK)
-    return status == IGT_E_NO_FILE && partial->fd < 0 ? IGT_OK : status; /* it went meanwhile */
+    return status == IGT_E_NO_FILE && partial->fd < 0 ? IGT_OK
+                                                      : status; /* it disappeared meanwhile */
   got = take_lock(partial->fd);
   if (got == LOCK_NONE) {
     igt__root_note_no_locks(partial->root, errno);
@@ -218,8 +219,7 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
                           : igt__fail(err, IGT_E_LOCKED, "another process is writing %s", path);
 }
 
-/* What a file system refuses that keeps no times is no reason to lose what was moved and checked.
- */
+/* A file system that does not store times must not make us lose what was fetched and verified. */
 static void set_time(igt__partial *partial, int64_t mtime) {
   struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
 
@@ -227,8 +227,8 @@ static void set_time(igt__partial *partial, int64_t mtime) {
     partial->no_time = errno;
 }
 
-/* Some file systems report a failed write only when a handle is closed (NFS, quota; close(2)): that
- * of a copy tells it before a file that was there is replaced, and keeps the lock. */
+/* Some file systems report a failed write only on close (NFS, quota; close(2)): closing a duplicate
+ * shows it before an existing file is replaced, and keeps the lock. */
 static igt_status flush(const igt__partial *partial, igt_error *err) {
   int copy = igt__root_tells_at_close(partial->root) ? dup(partial->fd) : -1;
 
@@ -245,8 +245,8 @@ static void end(igt__partial *partial) {
   partial->name = NULL;
 }
 
-/* A file system that refuses the name, and not for want of room: then what was moved and checked is
- * not thrown away. */
+/* The file system refuses the name, but not for lack of space: then what was fetched and verified
+ * is not discarded. */
 static bool keeps(igt_status status, const igt_error *err) {
   if (status == IGT_E_COLLISION || status == IGT_E_NO_SPACE || !err)
     return false;
@@ -287,8 +287,8 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
   if (status == IGT_OK)
     status = give_name(partial, only_new, &kept, err);
   partial->fd = -1;
-  /* The lock goes with the close, so nobody else took the name before the rename. A failed write
-   * that is reported only now takes the file with it. */
+  /* The close releases the lock, so no other process took the name before the rename. A failed
+   * write that is reported only now removes the file. */
   if (close(fd) != 0 && status == IGT_OK) {
     status = igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
     (void)igt__root_unlink(partial->root, partial->path, NULL);

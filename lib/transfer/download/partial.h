@@ -11,24 +11,24 @@ typedef struct igt__partial {
   igt__root *root;
   const char *path; /* below root; borrowed */
   char *name;       /* of the hidden file, below root */
-  int fd;           /* -1: not open; nobody else's while open */
-  bool existed;     /* bytes of an earlier run may be in it */
-  bool salted;      /* the usual name is another's: nobody will look for this one */
+  int fd;           /* -1: not open; exclusive while open */
+  bool existed;     /* may contain bytes of an earlier run */
+  bool salted;      /* the usual name is taken: no later run will look for this one */
   bool held;        /* its name, in the journal: the file system has no locks */
   int no_time;      /* why its modification time could not be set; 0: it was, or need not be */
   igt__journal *journal;
-  int64_t mtime_ns; /* of what was committed; -1: not known */
+  int64_t mtime_ns; /* of the committed file; -1: unknown */
 } igt__partial;
 
-/* Opens and locks it, making folders. Where another process holds it, or a file of its name is not
- * one that igtcloud made for this user, one of another name is made, so two runs in one folder
- * don't hurt each other. journal: borrowed; NULL: none. */
+/* Opens and locks it, creating folders. If another process has it locked, or the existing file was
+ * not created by igtcloud for this user, a file of another name is created, so two runs in one
+ * folder don't disturb each other. journal: borrowed; NULL: none. */
 igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char *path,
                              igt__journal *journal, igt_error *err);
-/* Looks at close's result, then puts it under the final name. mtime < 0: as it is. only_new: what
- * is there by now is another file, and IGT_E_COLLISION. */
+/* Checks the result of close, then renames it to the final name. mtime < 0: unchanged. only_new: an
+ * existing file is another one: IGT_E_COLLISION. */
 igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_new, igt_error *err);
-/* keep: leave it for a later run; else remove it. */
+/* keep: leave it for a later run; else delete it. */
 void igt__partial_close(igt__partial *partial, bool keep);
 
 #endif

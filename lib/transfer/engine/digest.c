@@ -24,8 +24,8 @@ void igt__local_take(igt__local *local, const struct stat *st) {
   local->inode = st->st_ino;
 }
 
-/* FUSE, exFAT and FAT make up an inode number anew each time that they forget the file: it says
- * that there is another file of this name only where the change time says so, too. */
+/* FUSE, exFAT and FAT assign a new inode number whenever they forget the file: a different number
+ * means another file of this name only if the change time differs, too. */
 static bool is_another(const igt__local *local, const igt__local *now) {
   return now->size != local->size || now->mtime_ns != local->mtime_ns ||
          (now->inode != local->inode && now->ctime_ns != local->ctime_ns);
@@ -60,7 +60,7 @@ static igt_status open_trusted(const igt__local *local, int *fd, struct stat *st
 
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
   struct stat st;
-  /* Between the walk and now a folder on the way may have become a link to somewhere else. */
+  /* Since the walk a folder of the path may have become a link to somewhere else. */
   igt_status status = local->root ? igt__root_open_read(local->root, local->path, fd, &st, err)
                                   : open_trusted(local, fd, &st, err);
 
@@ -73,7 +73,7 @@ igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
   return status;
 }
 
-/* *got: as many as come at once, at least one. */
+/* *got: as many as one read returns, at least one. */
 static igt_status read_some(int fd, uint64_t offset, char *out, size_t n, size_t *got,
                             igt_error *err) {
   ssize_t done;

@@ -11,11 +11,11 @@
 #include "base/error.h"
 #include "base/path.h"
 
-/* A local file as it was planned; it must stay so until it is sent. */
+/* A local file as it was planned; it must not change until it is sent. */
 typedef struct igt__local {
   const char *path; /* absolute */
-  /* path lies below it, and what is on the way may have been made by others (base/path.h).
-   * Borrowed. NULL: a single file that the user named; all folders on the way are trusted. */
+  /* path lies below it, and its folders may have been created by others (base/path.h). Borrowed.
+   * NULL: a single file that the user named; all folders of its path are trusted. */
   igt__root *root;
   uint64_t size;
   int64_t mtime_ns, ctime_ns;
@@ -28,7 +28,7 @@ igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
 /* IGT_E_CHANGED unless size and modification time are as planned. */
 igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err);
 
-/* The first n bytes of it; IGT_E_CHANGED: there are fewer. */
+/* Reads the first n bytes; IGT_E_CHANGED: there are fewer. */
 igt_status igt__local_read(int fd, char *out, size_t n, igt_error *err);
 
 /* SHA-256 and MD5 of n bytes from offset; md5 may be NULL. */
@@ -36,7 +36,7 @@ igt_status igt__digest_range(int fd, uint64_t offset, uint64_t n, unsigned char 
                              unsigned char md5[16], const igt__cancel *cancel, igt_error *err);
 /* "sha256:…", or for part_size > 0 "sha256-parts-N:…", the digest of the parts' digests. */
 void igt__digest_text(const unsigned char sha256[32], uint64_t part_size, char out[128]);
-/* *same: whether the file's content has this digest; IGT_E_INVALID: text is none. */
+/* *same: whether the file's content has this digest; IGT_E_INVALID: text is not a digest. */
 igt_status igt__digest_compare(const igt__local *local, const char *text, const igt__cancel *cancel,
                                bool *same, igt_error *err);
 /* Whether the file's content has this digest, as igt__digest_text or igt__check_final wrote it.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run has to tell: items and messages, from any thread to the calling one. */
+/* Delivers a run's items and messages from any thread to the calling one. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "transfer/engine/run.h"
 
-/* Events that wait for the calling thread before producers pause. */
+/* Undelivered events at which producers pause. */
 #define EVENTS_MAX 512
 
 struct igt__event {
@@ -18,7 +18,7 @@ struct igt__event {
   bool is_message;
   igt_status status;
   igt_transfer_item item;
-  igt_error *error; /* the item's; NULL: it has none, as most, and is a fifth as large then */
+  igt_error *error; /* the item's; NULL: none, as for most items, which are a fifth as large then */
   char text[];      /* of the item, or the message */
 };
 
@@ -41,7 +41,7 @@ static void push_event(igt__run *run, struct igt__event *event) {
   *run->events_tail = event;
   run->events_tail = &event->next;
   run->event_count++;
-  /* The calling thread looks by itself ten times a second; waking it for each file costs more than
+  /* The calling thread checks ten times a second anyway; waking it for each file costs more than
    * the file. */
   if (run->event_count == EVENTS_MAX / 2)
     pthread_cond_broadcast(&run->changed);
@@ -132,7 +132,7 @@ static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
   }
 }
 
-/* The strings of an item, in the order in which they are copied behind its event. */
+/* The strings of an item, in the order in which they are stored after its event. */
 static const char **item_string(igt_transfer_item *item, unsigned i) {
   const char **const strings[] = {&item->institute, &item->study,      &item->study_id,
                                   &item->path,      &item->local_path, &item->key,
@@ -140,7 +140,7 @@ static const char **item_string(igt_transfer_item *item, unsigned i) {
   return i < sizeof strings / sizeof *strings ? strings[i] : NULL;
 }
 
-/* Names from a server may be megabytes, and are of no use to anyone then. */
+/* Names from a server may have megabytes; such names are useless. */
 static size_t shown_length(const char *text) {
   size_t n = strnlen(text, IGT__MAX_SHOWN);
 

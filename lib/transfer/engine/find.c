@@ -12,7 +12,7 @@ bool igt__found_selects(const igt__found *found, const igt_institute *institute)
   return !found->wanted || strcmp(igt__text_of(&institute->name), found->wanted) == 0;
 }
 
-/* The institute that is meant, as the project spells it. */
+/* The selected institute, under the project's name for it. */
 static igt_status take_wanted(igt__found *found, igt_error *err) {
   const igt_institute *institute = igt__institute_named(found, found->wanted);
   const char *like;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Two rules let a piece begin. It fits: all pieces in flight together take less than FREE_S at the
- * measured rate, so that on a good line this file never says no. Or few are in flight: two, as long
- * as they end within EASY_S, and more (`wide`) as long as that raises the rate. A single connection
- * from far away does not fill a line, which only the second rule finds out; a line of 1 MB/s is
- * full with two, and eight would only make each piece take four times as long.
+/* Two rules allow a part to start. It fits: all parts in flight together take less than FREE_S at
+ * the measured rate, so that on a good line this file never refuses. Or few are in flight: two, as
+ * long as they finish within EASY_S, and more (`wide`) as long as that raises the rate. A single
+ * connection with a long round trip does not fill a line, which only the second rule detects; a
+ * line of 1 MB/s is full with two, and eight would only make each part take four times as long.
  *
- * The rate is the best of the last windows: windows with gaps (a new connection, a file that is
- * completed) say nothing about the line. */
+ * The rate is the best of the last windows: windows with gaps (a new connection, the completion of
+ * a file) say nothing about the line. */
 #include "transfer/engine/flow.h"
 
 #include <string.h>
 
-/* Pieces that end this soon cost nothing when they are lost. */
+/* Parts that finish this soon cost nothing if they are lost. */
 #define FREE_S 0.5
-/* As long as nothing is known: no large piece beside another one, but many small ones. */
+/* While nothing is known: no two large parts concurrently, but many small ones. */
 #define START_BYTES ((uint64_t)2 * 1024 * 1024)
 /* Small files wait for responses, not for the line; so their rate says nothing, unless they take
  * seconds. */
@@ -21,23 +21,24 @@
 #define SLOW_S 5.0
 #define HEAVY ((uint64_t)1024 * 1024)
 
-/* Two at once need no proof, as long as nothing speaks against it: a connection alone pauses
- * between its pieces. They still end within this time. */
+/* Two concurrent parts need no proof, as long as nothing speaks against them: a single connection
+ * pauses between its parts. They must still finish within this time. */
 #define EASY 2
 #define EASY_S 12.0
 
 #define WINDOW_US 250000
-/* Before the first window is over. */
+/* Before the first window has passed. */
 #define PART_US 5000
-/* Of each large piece, what buffers on the way take at once does not count: a proxy on a fast
+/* The start of each large part, which buffers in transit absorb, does not count: a proxy on a fast
  * network before a slow line would make each new connection look like a gain. */
 #define BURST ((uint64_t)256 * 1024)
 
-/* Another attempt at more pieces begins only when the run could afford to lose one: after this
- * many times what a piece takes, or after PATIENCE_US. */
+/* Another attempt at more parts starts only when the run could afford to lose one: after this many
+ * times the duration of a part, or after PATIENCE_US. */
 #define PIECES_BEFORE 3
 #define PATIENCE_US 3000000
-/* Without a gain each piece would take this long: only on a line that has held for a while. */
+/* Without a gain each part would take this long: only on a line that has been stable for a while.
+ */
 #define RISK_US 10e6
 #define STABLE_US 30000000
 #define GAIN 1.2
@@ -92,13 +93,13 @@ bool igt__flow_has_place(const igt__flow *flow, uint64_t bytes, int64_t now_us) 
                             (rate <= 0 || (double)(flow->in_flight + bytes) <= rate * EASY_S));
 }
 
-/* ---- more at once, while it helps ---- */
+/* ---- more parts, while that helps ---- */
 
 static int64_t longer(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
 
-/* New connections are made and get up to speed first. */
+/* New connections first have to be made and get up to speed. */
 static void measure_anew(igt__flow *flow, int64_t now_us) {
   flow->mark_at = now_us + longer(SETTLE_US, 2 * flow->lag_us);
   flow->mark_bytes = 0;
@@ -110,7 +111,7 @@ static void hold(igt__flow *flow, int64_t now_us) {
   flow->hold_us = flow->hold_us * 2 < HOLD_MOST_US ? flow->hold_us * 2 : HOLD_MOST_US;
 }
 
-/* As many run by one of the two rules; more may still run from better times. */
+/* As many as the two rules allow; more may still run from better times. */
 static unsigned allowed(const igt__flow *flow, int64_t now_us) {
   double each = flow->running ? (double)flow->in_flight / (double)flow->running : 1;
   double fit = room(flow, now_us) / each;
@@ -121,7 +122,7 @@ static unsigned allowed(const igt__flow *flow, int64_t now_us) {
   return fit > least ? (unsigned)fit : least;
 }
 
-/* A piece that is lost then is a small share of what was moved. */
+/* A part that is lost then is a small share of the transferred bytes. */
 static bool may_try(const igt__flow *flow, double rate, int64_t now_us) {
   double each = flow->running ? (double)flow->in_flight / (double)flow->running : 0;
   double alone_us = rate > 0 ? each * 1e6 / rate : PATIENCE_US;
@@ -157,7 +158,7 @@ static void decide(igt__flow *flow, double rate, int64_t now_us) {
     widen(flow, rate, now_us);
   } else if (flow->wide_before) {
     hold(flow, now_us);
-  } else if (rate < flow->proved / 2 && flow->wide > 1) { /* the line is not what it was */
+  } else if (rate < flow->proved / 2 && flow->wide > 1) { /* the line has changed */
     flow->wide /= 2;
     flow->proved /= 2;
   } else if (may_try(flow, rate, now_us)) {
@@ -181,8 +182,8 @@ void igt__flow_refused(igt__flow *flow, int64_t now_us) {
   flow->waiting = true;
 }
 
-/* None ended before the line was cut: fewer at once; or two, where a single one did not get there
- * (small windows and late acknowledgements cost a connection that is alone most). */
+/* None finished before the line was cut: fewer; or two, if a single one did not finish (small
+ * windows and late acknowledgements cost a lone connection most). */
 static void narrow(igt__flow *flow) {
   unsigned n = flow->wide_before ? flow->wide_before : flow->wide;
 
@@ -209,7 +210,7 @@ void igt__flow_lost(igt__flow *flow, int64_t now_us) {
   hold(flow, now_us);
 }
 
-/* ---- what moves ---- */
+/* ---- bytes moved ---- */
 
 static void begin_window(igt__flow *flow, int64_t now_us) {
   flow->window_at = now_us;

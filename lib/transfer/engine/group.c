@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A study's (or the project's) files of a run: counted together, told together. */
+/* The files of one study (or of the project) in a run: counted and reported together. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +55,7 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   }
   group->progress.name = group->label;
   pthread_mutex_lock(&run->lock);
-  /* The oldest first, as people read. */
+  /* The oldest first. */
   group->prev = &run->groups;
   while (*group->prev)
     group->prev = &(*group->prev)->next;
@@ -108,7 +108,7 @@ static void report_study(igt__group *group) {
 static void group_settled_task(void *arg) {
   igt__group *group = arg;
   igt__run *run = group->run;
-  bool whole; /* a study that all was tried of; the run may have ended before */
+  bool whole; /* a study whose files were all tried; the run may have ended before */
 
   if (group->on_settled)
     group->on_settled(group);
@@ -202,7 +202,7 @@ void igt__group_failed(igt__group *group, const igt_error *err) {
   if (group->own.status == IGT_OK)
     group->own = *err;
   pthread_mutex_unlock(&group->run->lock);
-  if (!*group->study) /* a project's files have no study that could tell */
+  if (!*group->study) /* a project's files have no study to report it */
     igt__group_item(group, &item);
   else if (igt__status_is_fatal(err->status))
     igt__run_fatal(group->run, err);

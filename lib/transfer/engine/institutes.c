@@ -60,7 +60,7 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-/* Changes that make one text of the other: a byte put in, left out, replaced, or two swapped. */
+/* The edit distance: bytes inserted, deleted, replaced, or two swapped. */
 static size_t distance(const char *a, size_t n, const char *b, size_t m) {
   size_t rows[3][NAME_MAX_COMPARED + 1], *before = rows[0], *last = rows[1], *now = rows[2];
 
@@ -128,13 +128,13 @@ const char *igt__institute_like(const igt__found *found, const char *name) {
   return best;
 }
 
-/* ---- a folder that is no institute ---- */
+/* ---- folders that are no institute ---- */
 
 typedef struct unknown {
   igt__run *run;
   const char *folder;   /* absolute */
   const char *name;     /* of the folder */
-  const igt_error *err; /* why it is not taken */
+  const igt_error *err; /* why it is not used */
   igt_result result;
   size_t files;
 } unknown;
@@ -188,8 +188,8 @@ static void walk_unknown(unknown *u, igt__root *root) {
   }
 }
 
-/* The shards share the studies; what belongs to none is the first one's. Where one institute was
- * asked for, only what looks like it is. */
+/* Studies are divided among the shards; what belongs to no study is handled by the first shard. If
+ * one institute was selected, only folders that resemble it are reported. */
 static bool counts(const igt__run *run, const igt__found *found, const char *cloud) {
   const char *like = found->wanted ? igt__institute_like(found, cloud) : NULL;
 

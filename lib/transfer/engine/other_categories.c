@@ -9,7 +9,7 @@
 /* A request each: a hint is worth a few of them. */
 #define LOOKS_MOST 4
 
-/* The first one says enough; what is behind it is not read. */
+/* The first one is enough; the rest is not read. */
 static igt_status first_file(void *payload, const char *list, igt_file *file) {
   igt__other_categories *e = payload;
 

@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_ELSEWHERE_H
 #define IGT_TRANSFER_ELSEWHERE_H
 
-/* Studies that look empty because their files are of another category than the one that was asked
- * for, as after an import of DICOM. Thread-safe. */
+/* Detects studies that look empty because their files are in another category than the selected
+ * one, as after a DICOM import. Thread-safe. */
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,15 +13,15 @@
 
 typedef struct igt__other_categories {
   atomic_uint empty;  /* studies without files of category files */
-  atomic_uint looked; /* of them at so many */
+  atomic_uint looked; /* checked so far */
   atomic_bool dicom, annotations;
 } igt__other_categories;
 
-/* A study without files of category files: what else it has is asked, for the first few of a run.
- */
+/* For a study without files of category files: queries its other categories, for the first few of a
+ * run. */
 void igt__other_categories_look(igt__other_categories *e, igt_client *client,
                                 const char *institute_id, const char *study_id);
-/* A sentence that names the option; false: there is nothing to say. */
+/* A message that names the option; false: nothing to report. */
 bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap);
 
 #endif

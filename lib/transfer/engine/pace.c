@@ -3,22 +3,22 @@
 
 #include <string.h>
 
-/* Long enough to see through the bunches in which answers come, short enough to matter for a
- * project of some thousand files. */
+/* Long enough to smooth the bursts in which responses arrive, short enough to matter for a project
+ * of some thousand files. */
 #define WINDOW_US 250000
-/* Each slot has had its turn a few times: what a window began with and ended in counts little. */
+/* Each slot has been used a few times: what a window started with and ended in matters little. */
 #define TURNS 3
-/* Until the first time that more did not help: a run of 2,000 small files from far away is over in
- * two seconds, and one window of the usual length a step would be half of that. */
+/* Until more slots first fail to help: with a long round trip a run of 2,000 small files takes two
+ * seconds, and one step of the usual length would be half of that. */
 #define FIRST_WINDOW_US 50000
 #define FIRST_TURNS 1
-/* A request counts as many bytes: about what a connection could have moved while it waited for the
- * answer, so that small files and large ones are measured by one number. */
+/* A request counts as this many bytes: about what a connection could have moved while it waited for
+ * the response, so that small and large files are measured by one number. */
 #define PART_BYTES 65536
 /* Less than this is noise, and not worth the connections. */
 #define GAIN 1.10
 #define HOLD_US 15000000
-/* After a SlowDown. Those of requests that were in flight with it say nothing new. */
+/* After a SlowDown. Further ones of requests already in flight add no information. */
 #define SLOW_HOLD_US 10000000
 #define SLOW_AGAIN_US 1000000
 #define LEAST 2
@@ -52,7 +52,7 @@ static void hold(igt__pace *pace, int64_t now) {
   pace->hold_until = now + HOLD_US;
 }
 
-/* Twice as many while that gives a tenth more; else back to what was as good with fewer. */
+/* Doubles while that gives a tenth more; else goes back to the smaller number that was as good. */
 static void decide(igt__pace *pace, double rate, int64_t now) {
   if (pace->before && pace->before < pace->slots && rate < pace->rate * GAIN) {
     pace->slots = pace->before;
@@ -76,7 +76,7 @@ void igt__pace_begin(igt__pace *pace, int64_t now_us) {
     pace->first_us = pace->last_us = now_us;
 }
 
-/* Until now the slots were what they are, before they change. */
+/* Accounts the time with the present number of slots before it changes. */
 static void count_slots(igt__pace *pace, int64_t now_us) {
   if (pace->first_us && now_us > pace->last_us) {
     pace->slots_us += (double)pace->slots * (double)(now_us - pace->last_us);

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "transfer/engine/tree.h"
 
-/* So many keep all connections busy, also when a study has one file. */
+/* Enough to keep all connections busy even if each study has one file. */
 #define STUDIES_AT_ONCE 64
 
 void igt__semaphore_init(igt__semaphore *room, igt__run *run) {
@@ -105,7 +105,7 @@ static igt_status flat_folder(const char *human_id, igt__name_rules rules, char 
   return status;
 }
 
-/* Each component is one folder: none is cut. */
+/* Each component is one folder: none is truncated. */
 static igt_status deep_folder(const char *human_id, igt__name_rules rules, char **out,
                               igt_error *err) {
   igt__buf folder;

@@ -2,15 +2,16 @@
 #ifndef IGT_TRANSFER_PLAN_H
 #define IGT_TRANSFER_PLAN_H
 
-/* What download, upload and verify share in planning: room for studies, categories, patterns, names
- * of folders. */
+/* Planning shared by download, upload and verify: slots for studies, categories, patterns, names of
+ * folders. */
 
 #include "base/name.h"
 #include "base/quota.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/run.h"
 
-/* Studies that are planned or moving at once: bounds memory however large the project is. */
+/* A semaphore for studies being planned or transferred: bounds memory however large the project is.
+ */
 typedef struct igt__semaphore {
   igt__run *run;
   pthread_mutex_t lock;
@@ -19,24 +20,24 @@ typedef struct igt__semaphore {
 } igt__semaphore;
 void igt__semaphore_init(igt__semaphore *room, igt__run *run);
 void igt__semaphore_finish(igt__semaphore *room);
-/* Waits for room; false: the run is stopping. */
+/* Waits for a slot; false: the run is stopping. */
 bool igt__semaphore_acquire(igt__semaphore *room);
 void igt__semaphore_release(igt__semaphore *room);
 
-/* Works that wait in the scheduler before a producer pauses; it goes on at half of it. A new study
- * takes three round trips before its first file can go, and 128 connections move as many files in
- * them as they have turns. */
+/* Jobs queued in the scheduler at which a producer pauses; it continues at half of that. A new
+ * study takes three round trips before its first file can be sent, and meanwhile 128 connections
+ * move as many files as they have turns. */
 #define IGT__BACKLOG 1024
 
-/* Why a list that is held in memory came to no end: IGT_E_LIMIT when it was too long for its
- * quota, else there is no memory. what: "studies", "files"; advice: what the reader may do. */
+/* Why a list could not be kept in memory: IGT_E_LIMIT if it exceeded its quota, else no memory.
+ * what: "studies", "files"; advice: what the user can do. */
 igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,
                           igt_error *err);
 /* The advice where patterns choose files. */
 #define IGT__HELD_FILES "take a part of them at a time (--include)"
 
-/* What the files of a study are divided into: a list of its own in the cloud's answer, a folder
- * here where several are asked for, a prefix of the keys below the study's. */
+/* A category of a study's files: its own list in the cloud's response, a local folder if several
+ * are selected, a prefix of the keys below the study's. */
 typedef struct igt__category {
   unsigned bit; /* IGT_CATEGORY_... */
   const char *folder, *prefix;
@@ -47,8 +48,8 @@ extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 /* include and exclude, on the path below the study. */
 bool igt__wanted(const igt_transfer_options *options, const char *path);
 
-/* Clutter (tree.h) is left out unless the options include it: then false, else the item says why
- * and is counted. path: what is looked at. */
+/* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
+ * says why and is counted. path: the file in question. */
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item);
 
 /* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The
@@ -56,7 +57,7 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item
 igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
                              char **out, igt_error *err);
 
-/* An object of no bytes whose key ends in '/': it stands for a folder and is no file. */
+/* An empty object whose key ends in '/': it represents a folder and is not a file. */
 bool igt__is_folder_key(const igt_file *file);
 #define IGT__FOLDER_TEXT "it stands for a folder, and has no content"
 

@@ -21,7 +21,7 @@ struct igt__pool {
   struct task *head, **tail;
   size_t waiting;
   unsigned idle, count, max;
-  unsigned busy, limit; /* tasks that run, and that may */
+  unsigned busy, limit; /* running tasks, and their limit */
   bool closing;
   pthread_t threads[];
 };
@@ -60,7 +60,7 @@ static void *job(void *arg) {
     pthread_mutex_lock(&pool->lock);
     pool->busy--;
   }
-  pthread_cond_broadcast(&pool->wake); /* those that waited for their turn end, too */
+  pthread_cond_broadcast(&pool->wake); /* queued ones finish, too */
   pthread_mutex_unlock(&pool->lock);
   return NULL;
 }
@@ -92,8 +92,8 @@ igt__pool *igt__pool_new(unsigned max_threads) {
   (void)pthread_cond_init(&pool->wake, NULL);
   pool->tail = &pool->head;
   pool->max = pool->limit = max_threads;
-  /* The first one now: a task that found no thread would run on its caller's, which may be a loop
-   * that the task waits for. */
+  /* Start the first thread now: a task without a thread would run on its caller's, which may be a
+   * loop that the task waits for. */
   if (!start_thread_locked(pool)) {
     (void)pthread_cond_destroy(&pool->wake);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -114,7 +114,7 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
     pool->tail = &task->next;
     pool->waiting++;
     if (pool->idle < pool->waiting && pool->count < pool->limit)
-      (void)start_thread_locked(pool); /* else those that are there do it in time */
+      (void)start_thread_locked(pool); /* else the existing ones will run it */
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
   }

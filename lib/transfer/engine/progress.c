@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How far a run is: totals, the studies under way, speed and time left. */
+/* Progress of a run: totals, the studies in progress, speed and time left. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "transfer/engine/run.h"
 
-/* Over the last three seconds or so: steady enough to read, quick enough to be true. */
+/* Over the last three seconds or so: steady enough to read, recent enough to be accurate. */
 static double speed_of(igt__speed *speed, int64_t now, uint64_t bytes) {
   unsigned slot = speed->n % IGT__SPEED_POINTS, oldest;
 

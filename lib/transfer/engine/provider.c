@@ -16,13 +16,13 @@ typedef struct request {
   igt_error refusal;
 } request;
 
-/* A refusal holds for all files of a study: they don't ask again one by one. */
+/* A refusal applies to all files of a study: they don't retry one by one. */
 #define REFUSED_US 10000000
 
 static igt_status ask(const request *r, igt__s3_credentials **out, igt_error *err) {
   igt_status status = igt__cloud_credentials(r->client, r->action, r->prefix, out, err);
 
-  /* It will be so for every study: one sentence, not one a file. */
+  /* The same will happen for every study: one message, not one per file. */
   if (status == IGT_E_FORBIDDEN && igt__is_upload_only(r->client, r->action))
     igt__run_fatal(r->run, err);
   return status;

@@ -11,14 +11,14 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-/* Listings and planning at once: each blocks on one request at a time. */
+/* Concurrent listings and planning: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
-/* Of studies with many files so few, so that memory does not grow with their size: 16 studies of
- * 10,000 files held 10 MiB. Reading their lists takes the time of the line, not its latency. */
+/* Only this many for studies with many files, so that memory does not grow with their size: 16
+ * studies of 10,000 files took 10 MiB. Reading their lists is bound by bandwidth, not latency. */
 #define PRODUCERS_LEAST 3
 #define PLANNED_BYTES (1024u * 1024)
-/* A large file begins, ends and is told of in round trips, which must overlap with those of many
- * others; it moves for longer than they take. */
+/* Starting, completing and reporting a large file takes round trips, which must overlap with those
+ * of many others; its transfer takes longer than they do. */
 #define HELPERS_MAX 80
 /* A study with small files needs new credentials after a few round trips. */
 #define CREDENTIAL_WORKERS_MAX 16
@@ -27,7 +27,7 @@
 #define KEEP_SESSION_US 500000
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-/* ---- begin and end ---- */
+/* ---- start and end ---- */
 
 /* This boot's id; "?" where the system does not provide one. */
 static void read_boot_id(char *out, size_t cap) {
@@ -71,7 +71,7 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
                      run->options.concurrent_files);
   run->lister = igt__pool_new(1);
   run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
-  if (run->producers) /* until it is known how large the studies are */
+  if (run->producers) /* until the studies' sizes are known */
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
   run->helpers = igt__pool_new(HELPERS_MAX);
   run->credential_workers = igt__pool_new(CREDENTIAL_WORKERS_MAX);
@@ -259,7 +259,7 @@ static void keep_session_task(void *arg) {
   __atomic_store_n(&run->keeping, false, __ATOMIC_RELEASE);
 }
 
-/* One large file may take longer than a token lives, and asks the REST API nothing meanwhile. */
+/* One large file may take longer than a token lives, without any REST call meanwhile. */
 static void keep_session(igt__run *run) {
   if (!__atomic_exchange_n(&run->keeping, true, __ATOMIC_ACQUIRE))
     igt__pool_add(run->helpers, keep_session_task, run);

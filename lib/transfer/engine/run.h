@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_RUN_H
 #define IGT_TRANSFER_RUN_H
 
-/* One run of igt_download, igt_upload or igt_csv: what its parts share, what it counts, and the
- * way of its events to the calling thread. */
+/* One run of igt_download, igt_upload or igt_verify: its shared state, its counters, and the
+ * delivery of its events to the calling thread. */
 
 #include <pthread.h>
 
@@ -25,23 +25,22 @@ struct igt__run {
   igt__journal *journal;
   igt__cancel *cancel;
   const char *origin;
-  const igt_callbacks *callbacks; /* never NULL, its members may be */
+  const igt_callbacks *callbacks; /* never NULL, but its members may be */
   igt_transfer_options options;
   igt__sched *sched;
-  igt__pool *lister;    /* one thread: walks institutes and studies */
-  igt__pool *producers; /* a study's listing and planning; wait for room */
-  igt__pool *helpers;   /* short calls: completions, checks; never wait for room */
-  igt__pool
-      *credential_workers; /* credentials: what the helpers wait for must not stand in their line */
-  igt__pool *hashers;      /* digests of local files, one thread per core */
-  igt__quota held;         /* lists that have to be known as a whole, of all studies in hand */
-  unsigned next_loop;      /* atomic */
-  bool keeping;            /* atomic; a look at the session is under way */
-  /* For what a loss of power would leave: this boot's id ("?": not known), and since when runs of
-   * other boots are open below the target (download/durable.h; 0: there are none). */
+  igt__pool *lister;             /* one thread: walks institutes and studies */
+  igt__pool *producers;          /* list and plan studies; wait for a slot */
+  igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
+  igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
+  igt__pool *hashers;            /* digests of local files, one thread per core */
+  igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
+  unsigned next_loop; /* atomic */
+  bool keeping;       /* atomic; the session is being checked */
+  /* To detect a loss of power: this boot's id ("?": unknown), and since when runs of other boots
+   * have been open below the target (download/durable.h; 0: there are none). */
   char boot[64];
   int64_t doubt;
-  bool said_no_time; /* atomic: one file for all that the file system keeps no times of */
+  bool said_no_time; /* atomic: reported once that the file system does not store times */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;
@@ -52,12 +51,12 @@ struct igt__run {
   igt_progress totals;
   igt__group *groups; /* that are open */
   size_t group_count; /* open */
-  unsigned tasks;     /* listers and planners under way */
+  unsigned tasks;     /* listers and planners in progress */
   uint64_t held_each; /* of a study's list, by the last few */
-  igt_status fatal;   /* first thing that ends the whole run */
+  igt_status fatal;   /* the first error that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
-  uint64_t requests_before;              /* that the client had sent by then */
+  uint64_t requests_before;              /* that the client had sent before */
   uint64_t space_waiting, space_unasked; /* space.h; atomic */
 };
 
@@ -71,65 +70,67 @@ struct igt__group {
   char *study; /* "patient/study" or "" */
   char *study_id;
   char *s3_prefix;
-  char *label;                           /* for people: "institute: patient/study" */
+  char *label;                           /* for display: "institute: patient/study" */
   bool import;                           /* it is a DICOM import and no study */
   const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
-  void (*on_settled)(igt__group *group); /* on a helper thread, before the group goes */
-  igt_transfer_running progress;         /* guarded by run->lock, as what follows */
+  void (*on_settled)(igt__group *group); /* on a helper thread, before the group is freed */
+  igt_transfer_running progress;         /* guarded by run->lock, as are the following */
   uint64_t failed, done_files, skipped;
-  igt_result compared; /* verify: the first that is not "same", else that; 0: nothing yet */
+  igt_result compared; /* verify: the first result other than "same", else "same"; 0: none yet */
   igt_error own;       /* why it failed as a whole, beside its files */
-  uint64_t dropped;    /* files that were not begun because the run ends */
-  /* upload: files that may still be written, by their age; *recent one of them. Written by the plan
-   * before it closes the group. */
+  uint64_t dropped;    /* files not started because the run ends */
+  /* upload: number of files that may still be written, by their age; recent: one of them. Written
+   * by the plan before it closes the group. */
   uint64_t recent_files;
   char recent[256];
 };
 
 /* ---- run.c ---- */
 
-/* Signs in, opens the journal (a journal that cannot be had is a message, not an error), makes the
- * pools and the scheduler. */
+/* Signs in, opens the journal (failure is reported as a message, not an error), creates the pools
+ * and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
                          const igt_callbacks *callbacks, igt_error *err);
-/* Ends the pools, closes the journal. */
+/* Joins the pools, closes the journal. */
 void igt__run_finish(igt__run *run);
 
-/* Counts a task that will add to the run; the run is over when none is left and all groups are
- * settled. */
+/* Counts a task that may add files to the run; the run ends when no task is left and all groups are
+ * finished. */
 void igt__run_task_begin(igt__run *run);
 void igt__run_task_end(igt__run *run);
-/* On the calling thread: hands events to the callbacks until the run is over. Returns what the
- * whole came to: fatal, cancelled, some failed or IGT_OK. */
+/* On the calling thread: delivers events to the callbacks until the run ends. Returns its outcome:
+ * fatal, cancelled, some failed or IGT_OK. */
 igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err);
 
-/* A study's list is in, of which so much is held: of large ones fewer are planned at once. */
+/* A study's list is complete and takes this much memory: fewer large ones are planned concurrently.
+ */
 void igt__run_listed(igt__run *run, const igt__quota *held);
 
 bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
 bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */
-/* Ends the whole run: nothing new is begun. The first one counts. */
+/* Ends the whole run: nothing new is started. The first error counts. */
 void igt__run_fatal(igt__run *run, const igt_error *err);
 /* Statuses that make going on pointless: no space, read-only, not signed in any more. */
 bool igt__status_is_fatal(igt_status status);
 
 /* ---- events.c ---- */
 
-/* The words of a failure that is told once the pieces in flight have ended: memory that most files
- * never need. *kept: NULL at first, the owner's to igt__free. Without memory _tell says so. */
+/* Keeps the error of a failed file until its requests in flight have ended, in memory that most
+ * files never need. *kept: NULL at first; its owner frees it with igt__free. Without memory _get
+ * says so. */
 void igt__failure_keep(igt_error **kept, const igt_error *err);
 void igt__failure_get(const igt_error *kept, igt_error *out);
 
-/* Events; copied. Any thread. igt__run_item also counts it into the summary. */
+/* Queue an event; copied. Any thread. igt__run_item also updates the summary. */
 void igt__run_item(igt__run *run, const igt_transfer_item *item);
 void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
-/* Producers wait here while the calling thread is behind. */
+/* Blocks a producer while the calling thread is behind. */
 void igt__run_wait_events(igt__run *run);
 
-/* On the calling thread: hands what has come to the callbacks. */
+/* On the calling thread: delivers queued events to the callbacks. */
 void igt__run_deliver(igt__run *run);
-void igt__run_drop_events(igt__run *run); /* what nobody will be told any more */
+void igt__run_drop_events(igt__run *run); /* discards undelivered events */
 
 /* ---- progress.c ---- */
 
@@ -149,25 +150,25 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
                             const char *study, const char *study_id, const char *s3_prefix);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
-/* No more files will come. */
+/* No more files will be added. */
 void igt__group_close(igt__group *group);
-/* Totals: a file that has to be moved was found / bytes moved for it / it is settled. */
+/* Totals: a file to transfer was found / bytes moved for it / it is finished. */
 void igt__group_found(igt__group *group, uint64_t size);
-void igt__group_moved(igt__group *group, uint64_t bytes);   /* over the line */
+void igt__group_moved(igt__group *group, uint64_t bytes);   /* over the network */
 void igt__group_present(igt__group *group, uint64_t bytes); /* by an earlier run */
-void igt__group_unmoved(igt__group *group, uint64_t bytes); /* a restart takes them back */
+void igt__group_unmoved(igt__group *group, uint64_t bytes); /* subtracted after a restart */
 /* Fills the item's group fields and reports it. */
 void igt__group_item(igt__group *group, igt_transfer_item *item);
-/* A file was not begun because the run ends. */
+/* A file was not started because the run ends. */
 void igt__group_dropped(igt__group *group);
 /* The study as a whole failed: its item says why. */
 void igt__group_failed(igt__group *group, const igt_error *err);
 
-/* ---- run.c, grant.c ---- */
+/* ---- run.c, provider.c ---- */
 
 unsigned igt__run_loop(igt__run *run); /* loops in turn */
 
-/* A grant for one action ("GET", "PUT") on one prefix of this cloud. */
+/* A credentials provider for one action ("GET", "PUT") on one prefix of this cloud. */
 igt__s3_provider *igt__run_provider(igt__run *run, const char *action, const char *prefix);
 
 #endif

@@ -12,14 +12,14 @@
 #include "transfer/engine/flow.h"
 #include "transfer/engine/pace.h"
 
-/* Bytes that move are looked at this often: on a good line the first 10 ms tell that it is one. */
+/* How often moved bytes are evaluated: on a good line the first 10 ms show that it is good. */
 #define LOOK_US 5000
 
 struct igt__sched_queue {
-  igt__sched_queue *next; /* in the ring of lanes that have queued work */
+  igt__sched_queue *next; /* in the ring of queues with waiting jobs */
   igt__job *head, **tail;
   bool in_ring, closed;
-  unsigned active;    /* works begun and not done */
+  unsigned active;    /* jobs started and not done */
   size_t outstanding; /* works added and not done */
   void (*settled)(void *payload);
   void *payload;
@@ -32,15 +32,15 @@ struct igt__sched {
   igt__pace pace;
   igt__flow flow;
   unsigned running, jobs_per_queue;
-  _Atomic uint64_t moved;  /* since the last piece */
-  _Atomic uint64_t flowed; /* since the last look */
+  _Atomic uint64_t moved;  /* since the last part */
+  _Atomic uint64_t flowed; /* since the last evaluation */
   _Atomic int64_t looked_at;
   size_t backlog;
-  size_t low; /* producers wait: they are woken when the backlog is down to this; 0: none do */
+  size_t low; /* producers are woken when the backlog is down to this; 0: none waits */
   bool pumping, stopped;
-  bool refused;          /* a work waits for the line */
-  unsigned queued_begun; /* works that are queued with pieces left to give */
-  unsigned leaving;      /* threads that have given something back and look for what comes next */
+  bool refused;          /* a job waits for the line */
+  unsigned queued_begun; /* queued jobs with parts left */
+  unsigned leaving; /* threads that have released something and are looking for the next part */
   pthread_cond_t left;
 };
 
@@ -59,7 +59,7 @@ igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned jobs_per_queu
   return sched;
 }
 
-/* The benchmark reads it: what the connections that there were would have allowed. */
+/* The benchmark reads it: what the available connections would have allowed. */
 static void log_pace(const igt__pace *pace) {
   if (pace->first_us)
     IGT__INFO(
@@ -71,7 +71,7 @@ static void log_pace(const igt__pace *pace) {
 void igt__sched_free(igt__sched *sched) {
   if (!sched)
     return;
-  /* The last file's end is told before its thread is done here. */
+  /* The last file is reported before its thread is done here. */
   pthread_mutex_lock(&sched->lock);
   while (sched->running || sched->leaving)
     (void)pthread_cond_wait(&sched->left, &sched->lock);
@@ -127,8 +127,8 @@ static void queue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *j
   queue->tail = &job->next;
 }
 
-/* On a slow line a large piece waits until those in flight are done; small ones go on. A file that
- * was begun goes on before another one is: one that is complete is worth more than two halves. */
+/* On a slow line a large part waits until those in flight are done; small ones continue. A started
+ * file continues before another one starts: one complete file is worth more than two halves. */
 static bool fits_locked(igt__sched *sched, const igt__job *job, int64_t now) {
   if (sched->stopped || igt__flow_fits(&sched->flow, job->weight, now))
     return true;
@@ -139,7 +139,7 @@ static bool fits_locked(igt__sched *sched, const igt__job *job, int64_t now) {
   return false;
 }
 
-/* The first work that may have a turn: one that is under way, or a new one under the cap. */
+/* The first job that may have a turn: a started one, or a new one below the limit. */
 static igt__job *dequeue_locked(igt__sched *sched, igt__sched_queue *queue, int64_t now) {
   bool may_begin = sched->jobs_per_queue == 0 || queue->active < sched->jobs_per_queue;
 
@@ -198,7 +198,7 @@ static void begin_locked(igt__sched *sched, const igt__job *job, int64_t now) {
   igt__flow_begin(&sched->flow, job->weight, now);
 }
 
-/* Lanes whose works all wait for the line stay in the ring. */
+/* Queues whose jobs all wait for the line stay in the ring. */
 static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
   igt__sched_queue *first_back = NULL;
   int64_t now = igt__mono_us();
@@ -219,7 +219,7 @@ static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
     if (sched->refused) {
       ring_add_locked(sched, queue);
       first_back = first_back ? first_back : queue;
-    } /* else it comes back with a new work, or when one of its works is done */
+    } /* else it returns with a new job, or when one of its jobs is done */
     sched->refused = sched->refused || refused;
   }
   if (sched->refused)
@@ -227,8 +227,8 @@ static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
   return false;
 }
 
-/* Starts what can be started. One thread at a time does so; another that frees a slot meanwhile
- * leaves it to that one, which looks again before it goes. */
+/* Starts what can be started. One thread at a time does so; another thread that frees a slot
+ * meanwhile leaves it to that one, which checks again before it returns. */
 static void pump(igt__sched *sched) {
   struct turn turn;
 
@@ -248,7 +248,7 @@ static void pump(igt__sched *sched) {
   pthread_mutex_unlock(&sched->lock);
 }
 
-/* leaving was raised with the last thing that was given back. */
+/* leaving was incremented with the last release. */
 static void pump_and_leave(igt__sched *sched) {
   pump(sched);
   pthread_mutex_lock(&sched->lock);
@@ -430,8 +430,10 @@ void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(vo
   while (sched->backlog >= below && !give_up(arg)) {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    sched->low = below / 2; /* room for many, not one: a dozen producers don't wake for each file */
-    /* Woken when a work is done; looks at give_up ten times a second. */
+    sched->low =
+        below /
+        2; /* only once there is space for many: a dozen producers must not wake for each file */
+    /* Woken when a job is done; checks give_up ten times a second. */
     until.tv_nsec += 100000000;
     if (until.tv_nsec >= 1000000000) {
       until.tv_sec++;

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "transfer/engine/run.h"
 
-/* A share on the network answers in a millisecond: not for each small file. */
+/* A network share responds in a millisecond: too slow for each small file. */
 #define ASK_AFTER ((uint64_t)1024 * 1024)
 /* linux/magic.h: these compress, so what is free says little. */
 #define BTRFS 0x9123683e
@@ -29,7 +29,7 @@ void igt__space_take(igt__run *run, uint64_t bytes) {
   (void)__atomic_fetch_sub(&run->space_waiting, bytes, __ATOMIC_RELAXED);
 }
 
-/* UINT64_MAX: it does not tell, or not the truth. */
+/* UINT64_MAX: unknown, or unreliable. */
 static uint64_t free_bytes(const igt__root *root) {
   struct statfs kind;
   struct statvfs st;
@@ -60,7 +60,7 @@ igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_err
                    need, igt__root_path(root), have);
 }
 
-/* ---- the place of one file ---- */
+/* ---- reserving space for one file ---- */
 
 static bool is_unsupported(int os_error) {
   return os_error == EOPNOTSUPP || os_error == ENOSYS || os_error == EINVAL || os_error == EPERM ||
@@ -114,7 +114,8 @@ igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t s
   failed = allocate(run, fd, size);
   if (!failed)
     return IGT_OK;
-  if (ftruncate(fd, before.st_size) != 0) /* ext4 keeps what it found before it found no more */
+  if (ftruncate(fd, before.st_size) !=
+      0) /* ext4 keeps the blocks that it allocated before it ran out */
     IGT__WARN(IGT_LOG_TRANSFER, "what was reserved of a file cannot be given back: %s",
               strerror(errno));
   if (failed == EINTR)

@@ -30,7 +30,7 @@ igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_err
 /* ---- clutter ---- */
 
 /* "._NAME" is macOS's second half of NAME on disks that cannot hold it (AppleDouble), one for each
- * file; the others lie in folders that were merely looked at, or at the top of a disk. */
+ * file; the others appear in folders that were merely viewed, or at the top of a disk. */
 static bool is_clutter_name(const char *name, size_t n) {
   static const char *const names[] = {".DS_Store",
                                       "__MACOSX",
@@ -87,7 +87,7 @@ void igt__folders_free(igt__folders *list) {
   list->count = 0;
 }
 
-/* The name is held twice, with a pointer each. */
+/* The name is stored twice, with a pointer each. */
 static bool add(igt__folders *list, igt__quota *held, size_t *cap, const char *name) {
   if (!igt__quota_take(held, 2 * (strlen(name) + NAME_OVERHEAD)))
     return false;
@@ -130,7 +130,7 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
   if (status == IGT_E_NO_MEMORY)
     return status;
   if (status == IGT_OK && !found)
-    return IGT_OK; /* it went away meanwhile */
+    return IGT_OK; /* it disappeared meanwhile */
   if (status == IGT_OK && S_ISDIR(st.st_mode) && !igt__utf8_valid(name, strlen(name)))
     status =
         igt__fail(&err, IGT_E_UNSAFE_NAME,
@@ -194,6 +194,7 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
   return status;
 }
 
+<<<<<<< HEAD
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err) {
   if (list->count || !list->links)
     return IGT_OK;
@@ -201,6 +202,9 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
 }
 
 /* One that cannot be looked at says nothing; without memory nothing is guessed. */
+=======
+/* An unreadable one says nothing; without memory nothing is assumed. */
+>>>>>>> fef7abc (lib/transfer: engine, download and csv speak plain technical English)
 static bool has_sidecar(igt__root *root, const char *folder) {
   char *path = igt__path_join(folder, IGT__SIDECAR);
   struct stat st;

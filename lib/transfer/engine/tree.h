@@ -3,7 +3,7 @@
 #define IGT_TRANSFER_TREE_H
 
 /* The local tree that is uploaded or verified: LOCAL/INSTITUTE/study folders, their study.json, and
- * where in a study's folder its files are. */
+ * the location of the files in a study's folder. */
 
 #include "base/error.h"
 #include "base/path.h"
@@ -21,18 +21,18 @@ typedef struct igt__folders {
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
-/* Whether a component of the path is what macOS or Windows leaves beside people's files ("._NAME",
- * ".DS_Store", "__MACOSX", "Thumbs.db", ...): never a study, and sent only when asked for. */
+/* Whether a component of the path is a metadata file of macOS or Windows ("._NAME", ".DS_Store",
+ * "__MACOSX", "Thumbs.db", ...): never a study, and sent only on request. */
 bool igt__is_clutter(const char *path);
 
-/* Told of everything in a folder that is not taken as a folder, or is clutter. err NULL: `why` says
- * what it is where that is worth a word (a link), else it is NULL. Otherwise it could not be looked
- * at, or has a name that the cloud cannot have: it may be a study, so it must count as failed. */
+/* Receives everything in a folder that is not used as a folder, or is clutter. err NULL: `why` says
+ * what it is if that matters (a link), else NULL. With err it could not be read, or has a name that
+ * the cloud cannot store: it may be a study, so it must count as failed. */
 typedef void (*igt__stray_fn)(void *payload, const char *path, const char *why,
                               const igt_error *err);
 
-/* All paths are absolute and below root, or relative to it. Nothing here takes a place that cannot
- * be looked at for one that is not there: that would leave out a study, or create a second one. */
+/* All paths are absolute and below root, or relative to it. Nothing here treats an unreadable path
+ * as a missing one: that would leave out a study, or create a second one. */
 igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
                            igt__folders *out, igt_error *err);
 /* IGT_E_NO_FILE: links alone were found in path, so whatever they lead to would be left out without
@@ -48,16 +48,16 @@ igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_err
 /* The folder's study.json; *doc NULL with IGT_OK: it has none. */
 igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **doc, igt_error *err);
 
-/* A text without the byte order mark that editors on Windows put before it. */
+/* Skips the byte order mark that Windows editors write. */
 const char *igt__skip_mark(const char *text, size_t *n);
 
-/* *out, the caller's: everything below the folder, or below its "files" when it has "files" or
- * "dicom". *whole: the former, so a sidecar may lie in it. */
+/* *out, the caller's: everything below the folder, or below its "files" if it has "files" or
+ * "dicom". *whole: the former, so it may contain a sidecar. */
 igt_status igt__content_folder(igt__root *root, const char *folder, char **out, bool *whole,
                                igt_error *err);
 
-/* What a file below folder is called in the cloud. IGT_E_UNSAFE_NAME; IGT_E_COLLISION: another
- * local file is called so already. igt__free. */
+/* The name in the cloud of a file below folder. IGT_E_UNSAFE_NAME; IGT_E_COLLISION: another local
+ * file has that name already. igt__free. */
 igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
                            igt_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A remote file as a seekable reader: two windows on the object, one that is read from and one
- * that is fetched ahead of it. */
+/* A remote file as a seekable reader with two windows on the object: one being read, and one being
+ * fetched ahead of it. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,17 +17,17 @@
 
 /* A DICOM header with its private groups fits; a request for it costs as much as one for a byte. */
 #define FIRST_BYTES ((size_t)64 * 1024)
-/* At 100 ms round trip time 8 MiB at a time, two under way, keep 1 Gbit/s busy. */
+/* At a round trip time of 100 ms two requests of 8 MiB in flight fill 1 Gbit/s. */
 #define MOST_BYTES ((size_t)8 * 1024 * 1024)
 
 typedef struct window {
   igt_file_reader *reader;
   igt__s3_request req;
-  bool used; /* req is initialised, and data holds or awaits [first, first + size) */
+  bool used; /* req is initialised, and data contains or awaits [first, first + size) */
   uint64_t first;
-  size_t size, len; /* asked for, received */
+  size_t size, len; /* requested, received */
   char *data;
-  atomic_bool abandoned; /* nobody wants it any more */
+  atomic_bool abandoned; /* no longer wanted */
   /* guarded by reader->lock until done */
   bool done;
   igt_status status;
@@ -37,7 +37,7 @@ typedef struct window {
 struct igt_file_reader {
   igt_client *client;
   igt__s3 *s3;
-  igt__pool *pool; /* asks for credentials */
+  igt__pool *pool; /* requests credentials */
   igt__s3_provider *provider;
   char *prefix, *key, *name;
   size_t first_bytes, most_bytes, next_bytes;
@@ -50,14 +50,14 @@ struct igt_file_reader {
   pthread_mutex_t lock;
   pthread_cond_t changed;
 
-  /* The check of what is read in order: whole windows, from the first. */
+  /* Verifies what is read in order: whole windows, from the first. */
   igt__check_facts facts;
   char checksum_alg[16], checksum[64], sse[32];
   igt__check check;
   bool checking, out_of_order, settled;
   uint64_t checked; /* bytes */
 
-  igt_error pending; /* what ended a read that had brought something: the next one's */
+  igt_error pending; /* the error after a partial read, for the next call */
 };
 
 /* ---- windows ---- */
@@ -109,7 +109,7 @@ static void on_done(igt__s3_request *req, igt_status status, const igt_error *er
   pthread_mutex_unlock(&reader->lock);
 }
 
-/* Waits until nothing of it is under way. */
+/* Waits until none of its requests is in flight. */
 static void wait_for(window *w) {
   igt_file_reader *reader = w->reader;
 
@@ -169,7 +169,7 @@ static bool covers(const window *w, uint64_t position) {
   return w->used && position >= w->first && position - w->first < w->size;
 }
 
-/* The window's bytes are there, or it is dropped and the reason told. */
+/* Waits for the window's bytes; on failure drops it and returns the reason. */
 static igt_status settle(window *w, igt_error *err) {
   const char *name = w->reader->name;
   igt_status status;
@@ -192,7 +192,7 @@ static igt_status settle(window *w, igt_error *err) {
 
 /* ---- checking ---- */
 
-/* How large the parts are that the store's digest was made of; 0: not known. */
+/* The part size of the store's digest; 0: unknown. */
 static uint64_t part_length(igt_file_reader *reader, unsigned part) {
   igt__s3_request req;
   uint64_t length = 0;
@@ -226,7 +226,7 @@ static igt_status begin_check(igt_file_reader *reader, igt_error *err) {
   return status;
 }
 
-/* The window was read to its end, in order. */
+/* The window was read to the end, in order. */
 static igt_status check_window(igt_file_reader *reader, const window *w, igt_error *err) {
   igt_status status = IGT_OK;
 
@@ -240,7 +240,7 @@ static igt_status check_window(igt_file_reader *reader, const window *w, igt_err
   return status;
 }
 
-/* Parts of other sizes than the first make a digest that says nothing against the content. */
+/* If parts differ in size from the first, a mismatch proves nothing. */
 static bool parts_differ(igt_file_reader *reader) {
   for (unsigned i = 2; reader->check.by_parts && i < reader->check.parts; i++)
     if (part_length(reader, i) != reader->check.part_size)
@@ -273,7 +273,7 @@ static igt_status finish_check(igt_file_reader *reader, igt_error *err) {
 
 /* ---- reading ---- */
 
-/* What comes behind this window is asked for before it is needed, and twice as much. */
+/* Requests what follows this window before it is needed, and twice as much. */
 static void read_ahead(igt_file_reader *reader) {
   uint64_t end = reader->now->first + reader->now->size;
 
@@ -281,10 +281,10 @@ static void read_ahead(igt_file_reader *reader) {
     return;
   reader->next_bytes =
       reader->next_bytes >= reader->most_bytes / 2 ? reader->most_bytes : reader->next_bytes * 2;
-  (void)begin(reader->ahead, end, reader->next_bytes, NULL); /* else it is asked for later */
+  (void)begin(reader->ahead, end, reader->next_bytes, NULL); /* else it is requested later */
 }
 
-/* Brings the position into the present window. */
+/* Moves the current window to the position. */
 static igt_status advance(igt_file_reader *reader, igt_error *err) {
   window *old = reader->now;
 
@@ -316,8 +316,8 @@ static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, siz
   memcpy(data, reader->now->data + at, *n);
   reader->position += *n;
   if (*n == have && (status = check_window(reader, reader->now, err)) != IGT_OK)
-    reader->out_of_order = true; /* and nothing is claimed in the end */
-  /* Who has read half of it will want more; a header alone costs one request. */
+    reader->out_of_order = true; /* and the file is not reported as verified */
+  /* A caller that has read half of it will want more; a header alone costs one request. */
   if (at + *n >= reader->now->len / 2)
     read_ahead(reader);
   return status;
@@ -412,11 +412,11 @@ static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error 
   return igt__s3_new(igt__client_http(reader->client), &reader->s3, err);
 }
 
-/* What the first answer tells of the object. */
+/* Takes the object's metadata from the first response. */
 static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
   reader->size = req->object_size;
   (void)snprintf(reader->etag, sizeof reader->etag, "%s", req->etag);
-  /* A part's checksum is none of the whole. */
+  /* A part's checksum is not the whole's. */
   if (req->http_status == 200 || reader->now->len == reader->size) {
     (void)snprintf(reader->checksum_alg, sizeof reader->checksum_alg, "%s", req->checksum_alg);
     (void)snprintf(reader->checksum, sizeof reader->checksum, "%s", req->checksum);
@@ -426,7 +426,7 @@ static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
   reader->opened = true;
 }
 
-/* A body whose length was not stated may have ended early: its digest has to tell, or the list. */
+/* A body of unstated length may have ended early: only its digest or the list can show that. */
 static igt_status check_whole(igt_file_reader *reader, igt_error *err) {
   igt_status status = begin_check(reader, err);
 
@@ -507,7 +507,7 @@ void igt_file_close(igt_file_reader *reader) {
     return;
   drop(reader->now);
   drop(reader->ahead);
-  igt__pool_free(reader->pool); /* a renewal that was begun early ends first */
+  igt__pool_free(reader->pool); /* a renewal in progress finishes first */
   igt__s3_provider_unref(reader->provider);
   igt__s3_free(reader->s3);
   if (reader->checking)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One file up or down: a run of the transfers' engine with a single file in it. */
+/* Downloads or uploads one file: a run of the transfer engine with a single file in it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct single {
   igt__sender sender;      /* of an upload */
   igt_callbacks callbacks; /* ours, around the caller's */
   const igt_callbacks *outer;
-  igt_error error; /* the file's own, which says more than the sum */
+  igt_error error; /* the file's own, which says more than the summary */
   igt__group *group;
   igt__s3_provider *provider;
   igt__root *root; /* of a download; borrowed */
@@ -100,7 +100,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
     igt__group_close(s->group);
   if (s->group && status == IGT_OK) {
     status = igt__run_wait(&s->run, &summary, &mine);
-    /* The journal remembers it: a later download into this folder will count it as there. */
+    /* The journal records it: a later download into this folder will skip it. */
     if (status == IGT_OK && s->root)
       status = igt__durable_sync(&s->run, s->root, &mine);
     if (status == IGT_E_SOME_FAILED && s->error.status != IGT_OK) {
@@ -116,7 +116,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
   return status;
 }
 
-/* ---- down ---- */
+/* ---- download ---- */
 
 static igt_status fetch(single *s, const igt_node *file, igt__root *root, const char *name,
                         bool keep_date, igt_error *err) {
@@ -154,7 +154,7 @@ static igt_status download(igt_node *file, igt__root *root, const char *name,
   return status;
 }
 
-/* To a path of the program's own choice. */
+/* To a path chosen by the program. */
 static igt_status download_to(igt_node *file, const char *path, const igt_file_options *options,
                               const igt_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
@@ -175,7 +175,7 @@ static igt_status download_to(igt_node *file, const char *path, const igt_file_o
   return status;
 }
 
-/* To a path that may be the server's. */
+/* To a path that may come from the server. */
 static igt_status download_below(igt_node *file, const char *path, const igt_file_options *options,
                                  const igt_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
@@ -206,9 +206,9 @@ igt_status igt_file_download(igt_node *file, const char *path, const igt_file_op
                         : download_to(file, path, options, callbacks, err);
 }
 
-/* ---- up ---- */
+/* ---- upload ---- */
 
-/* What goes up, as a file that is open: bytes in memory become one that has no name. */
+/* The content to upload, as an open file: bytes in memory become an anonymous file. */
 typedef struct content {
   igt__local local;
   char path[64];
@@ -311,7 +311,7 @@ static igt_status start_import(const igt_node *institute, const char *prefix, ig
   return status;
 }
 
-/* Below which keys it goes: every import has a folder of its own. */
+/* The prefix of the key: every import has a folder of its own. */
 static char *choose_prefix(const igt_node *in, igt_node_kind kind) {
   const char *own;
   char uuid[37], *prefix;
@@ -380,7 +380,7 @@ igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
     return igt__fail(err, IGT_E_INVALID, "there is nothing to upload, or no name for it");
   if (options)
     o = *options;
-  o.no_journal = o.no_journal || !source->path; /* nothing to come back to */
+  o.no_journal = o.no_journal || !source->path; /* cannot be resumed */
   status = igt__path_check(name, strlen(name), "the file's name", err);
   if (status == IGT_OK)
     status = take_content(&c, source, o.follow_links, err);

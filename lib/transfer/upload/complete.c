@@ -39,7 +39,7 @@ static bool is_code(const igt_error *err, const char *code) {
   return strcmp(err->code, code) == 0;
 }
 
-/* *there: the upload can still be completed. */
+/* *there: the upload still exists and can be completed. */
 static igt_status look(const igt__upload_end *end, bool *there, igt_error *err) {
   igt__s3_request req;
   igt_status status = perform(end, IGT__S3_LIST_PARTS, &req, err);
@@ -107,8 +107,8 @@ bool igt__upload_is_stored(const igt__upload_end *end, char etag[80]) {
   return stored;
 }
 
-/* After our own request, an upload that has gone was completed: nobody else ends it, unless by a
- * run of its own on the same file. Who may look, looks. */
+/* An upload that is gone after our own request was completed: nothing else ends it but another run
+ * on the same file. Verify with HEAD if we may read. */
 static igt_status believe(const igt__upload_end *end, char etag[80], igt_error *err) {
   char expected[80];
 
@@ -145,7 +145,7 @@ igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_e
   }
 }
 
-/* The s3 room takes an upload that is not there for a success. */
+/* lib/s3 treats a missing upload as success. */
 static igt_status abort_once(const igt__upload_end *end, igt_error *err) {
   igt__s3_request req;
   igt_status status = perform(end, IGT__S3_ABORT_MULTIPART, &req, err);
@@ -154,7 +154,7 @@ static igt_status abort_once(const igt__upload_end *end, igt_error *err) {
   return status;
 }
 
-/* S3: a part that was on its way may outlive the end of its upload, which then has to be asked for
+/* S3: a part in transit may be stored after the upload was aborted, which then has to be requested
  * again. */
 igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
   igt_error mine = IGT_ERROR_INIT;
@@ -168,7 +168,7 @@ igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
         *err = mine;
       return status;
     }
-    /* Who may not look takes the store's word for it. */
+    /* Without permission to list parts, trust the store. */
     if (look(end, &there, &looked) != IGT_OK || !there)
       return IGT_OK;
   }

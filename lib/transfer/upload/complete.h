@@ -2,8 +2,9 @@
 #ifndef IGT_TRANSFER_COMPLETE_H
 #define IGT_TRANSFER_COMPLETE_H
 
-/* The end of a multipart upload. An answer to CompleteMultipartUpload that was lost is looked up:
- * the upload is still there, then it is asked for again; or it has gone, and the object is. */
+/* Completes or aborts a multipart upload. If the response to CompleteMultipartUpload is lost, the
+ * outcome is looked up: either the upload still exists, then the request is retried, or it is gone
+ * and the object exists. */
 
 #include "transfer/engine/run.h"
 
@@ -11,23 +12,23 @@ typedef struct igt__upload_end {
   igt__run *run;
   igt__s3_provider *provider; /* PUT; borrowed, as all */
   const char *key;
-  size_t prefix_len; /* of the key: what credentials to look at it are asked for */
+  size_t prefix_len; /* of the key: what credentials to read it are requested for */
   const char *upload_id;
   const igt__s3_part *parts;
   unsigned part_count;
   uint64_t size;
 } igt__upload_end;
 
-/* Blocking. IGT_E_NOT_FOUND with code NoSuchUpload: the upload ended otherwise, and its object is
- * not there. */
+/* Blocking. IGT_E_NOT_FOUND with code NoSuchUpload: the upload ended without creating the object.
+ */
 igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_error *err);
 
-/* Ends it without an object: the store forgets its parts. One that the store does not have is a
- * success. Blocking; asks the store whether it is gone, where it may. */
+/* Aborts it: the store deletes its parts. Aborting a missing upload is a success. Blocking;
+ * verifies with the store that it is gone, if permitted. */
 igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err);
 
-/* Whether the object is what these parts make; asks the store. False also when it can't be known:
- * who may not read, or a store whose ETags are no MD5s. */
+/* Whether the object consists of these parts, according to the store. False also if unknown:
+ * without permission to read, or if the store's ETags are not MD5s. */
 bool igt__upload_is_stored(const igt__upload_end *end, char etag[80]);
 
 #endif

@@ -17,7 +17,7 @@ bool igt__wait_to_look(const igt__run *run, unsigned n, const igt_error *err) {
   return igt__retry_wait(run->http, n, err->retry_after, run->cancel);
 }
 
-/* The study that a POST of unknown outcome has made, if it has. */
+/* The study that a POST of unknown outcome has created, if any. */
 static igt_status find_created(igt__run *run, const igt_institute *institute,
                                const igt__folder *folder, igt_root_study **out, igt_error *err) {
   igt__studies *now = NULL;
@@ -53,9 +53,9 @@ static igt_status create(igt__run *run, const igt_institute *institute, const ig
   }
 }
 
-/* ---- beside other programs ---- */
+/* ---- concurrent programs ---- */
 
-/* *waited: another program was creating this study. False: cancelled meanwhile. */
+/* *waited: another program was creating this study. False: cancelled. */
 static bool claim(igt__run *run, const char *institute, const char *name, bool *waited) {
   *waited = false;
   while (!igt__journal_claim(run->journal, run->origin, institute, name)) {
@@ -67,8 +67,8 @@ static bool claim(igt__run *run, const char *institute, const char *name, bool *
   return true;
 }
 
-/* What another program has created since this one listed the studies. Who waited looks at the
- * list: the other one may have been killed before it could tell. */
+/* A study created by another program since this one listed the studies. After a wait the list is
+ * read again: the other program may have been killed before it could record the study. */
 static igt_status find_theirs(igt__run *run, const igt_institute *institute,
                               const igt__folder *folder, const char *name, bool waited,
                               igt_root_study **out, igt_error *err) {

@@ -10,19 +10,19 @@
 
 typedef enum igt__created {
   IGT__CREATED_BEFORE, /* by another program with this journal, at the same time */
-  IGT__CREATED_SEEN,   /* found where an answer was lost: it may have files of somebody else */
-  IGT__CREATED_NOW     /* the cloud has just said so: nobody can have put files into it */
+  IGT__CREATED_SEEN,   /* found after a lost response: it may have files from another client */
+  IGT__CREATED_NOW     /* just created: it cannot have files yet */
 } igt__created;
 
-/* Blocking. folder: what wanted was made of; it finds the study again. A request of unknown outcome
- * is never sent again before a look shows that it did nothing. */
+/* Blocking. folder: what wanted was made from; used to find the study again. A request of unknown
+ * outcome is never retried before a lookup shows that it had no effect. */
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
                              igt_root_study **out, igt__created *made, igt_error *err);
 
-/* Whether a request may have been done although it looks like a failure. */
+/* Whether a request that failed may have been carried out. */
 bool igt__is_unclear(igt_status status);
-/* Waits before the n-th look at what became of it; false: enough, or cancelled. */
+/* Waits before the n-th lookup of the outcome; false: enough, or cancelled. */
 bool igt__wait_to_look(const igt__run *run, unsigned n, const igt_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which study of an institute a folder is. In this order: the one whose studyDatabaseId its
- * study.json has; the one that is called as the folder; the one that has the fields which the
- * folder's study would be created with. A studyDatabaseId that says another study or patient than
- * the folder's name does is refused: it is what a copied folder looks like. */
+/* Matches a folder with a study of an institute, in this order: by the studyDatabaseId in its
+ * study.json; by the folder's name; by the fields that the folder's study would be created with. A
+ * studyDatabaseId of another study or patient than the folder's name is refused: that is what a
+ * copied folder looks like. */
 #include "transfer/upload/match.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@
 #define CLAIM_MAX (16u * 1024 * 1024) /* a study.json, and more */
 #define SHOWN_MATCHES 5
 
-/* ---- what the folder and its study.json say ---- */
+/* ---- the folder and its study.json ---- */
 
 const char *igt__doc_text(const igt__json *doc, const char *name) {
   const char *text = igt__json_get_str(doc, name);
@@ -62,14 +62,14 @@ bool igt__is_vague(const igt__studies *s, const igt__folder *folder) {
          !s->shape.has_study_id;
 }
 
-/* Where the name of a flat folder is cut into patient and study; NULL: it has no such parts. */
+/* The separator of patient and study in a flat folder's name; NULL: none. */
 static const char *cut_of(const char *name) {
   const char *cut = strstr(name, "---");
 
   return cut && cut > name && cut[3] ? cut : NULL;
 }
 
-/* The folder's name says which of a patient's studies it is. */
+/* The folder's name identifies one of the patient's studies. */
 static bool names_a_study(const igt__folder *folder) {
   return folder->patient || cut_of(folder->name);
 }
@@ -86,12 +86,12 @@ char *igt__folder_claim(const igt__folder *folder) {
 
 /* ---- readings ---- */
 
-/* The type has a key and a part of its own. */
+/* The type has a key and a distinguishing part. */
 static bool has_part(const igt__studies *s, const igt__folder *folder) {
   return s->shape.has_study_id || (!folder->patient && s->shape.has_visit);
 }
 
-/* By its name alone: patient and study. part NULL: the name says none. */
+/* By its name only: patient and study. part NULL: not in the name. */
 static bool read_name(const igt__studies *s, const igt__folder *folder, igt__reading *out) {
   const char *cut = folder->patient ? NULL : cut_of(folder->name);
   const char *part = folder->patient ? folder->name : cut ? cut + 3 : NULL;
@@ -104,7 +104,7 @@ static bool read_name(const igt__studies *s, const igt__folder *folder, igt__rea
   return out->key && (out->part || !part || !has_part(s, folder));
 }
 
-/* What of it is in the study.json comes first. */
+/* Values in study.json take precedence. */
 static bool read_described(const igt__studies *s, const igt__folder *folder, igt__reading *out) {
   const char *part = doc_part(folder->doc);
 
@@ -146,9 +146,9 @@ typedef struct candidates {
   const igt__studies *studies;
   igt__entry *first;
   const igt__folder *folder;
-  bool by_key;        /* the chain is next_key, else next_name */
+  bool by_key;        /* follow next_key, else next_name */
   const char *part;   /* only those of this part; NULL: any */
-  const char *called; /* only those that are called so; NULL: any */
+  const char *called; /* only those of this name; NULL: any */
   const char *plain;  /* only those of which the folder's name, without its suffix, is the name */
   const char *flat;   /* the folder's name */
 } candidates;
@@ -189,7 +189,7 @@ static igt_status ambiguous(const candidates *c, igt_error *err) {
   return status;
 }
 
-/* Tells the one that is meant from others of its name. */
+/* Distinguishes the intended study from others of its name. */
 typedef bool (*test_fn)(const candidates *c, const igt__entry *e, const char *text);
 
 static bool is_spelt_so(const candidates *c, const igt__entry *e, const char *text) {
@@ -213,7 +213,7 @@ static bool has_id(const candidates *c, const igt__entry *e, const char *text) {
   return *text && strcmp(e->known.id, text) == 0;
 }
 
-/* The only accepted one that passes the test (NULL: any does); NULL: there is none, or several. */
+/* The only accepted one that passes the test (NULL: all pass); NULL: none, or several. */
 static igt__entry *only_of(const candidates *c, test_fn test, const char *text, unsigned *count) {
   igt__entry *found = NULL;
 
@@ -231,8 +231,8 @@ static bool is_free(const candidates *c, const igt__entry *e, const char *claim)
   return !igt__journal_is_of_other(s->journal, s->origin, s->institute_id, claim, e->known.id);
 }
 
-/* As far as the journal knows: the one that was created for the folder, else the only one that was
- * not created for another folder. *count 0: all of them were. */
+/* According to the journal: the one created for the folder, else the only one not created for
+ * another folder. *count 0: all were created for others. */
 static igt__entry *by_journal(const igt__studies *s, const candidates *c, unsigned *count) {
   char *claim = s->journal ? igt__folder_claim(c->folder) : NULL, made[128];
   igt__entry *e = NULL;
@@ -261,7 +261,7 @@ static igt_status the_one(const igt__studies *s, const candidates *c, igt__known
     e = only_of(c, has_uid, uid ? uid : "", &n);
   if (!e && (e = by_journal(s, c, &n)) == NULL && n == 0 &&
       igt__doc_text(c->folder->doc, "studyDatabaseId"))
-    return IGT_OK; /* the ids of another cloud tell it from all of them */
+    return IGT_OK; /* the ids of another cloud distinguish it from all of them */
   if (!e)
     return ambiguous(c, err);
   *out = &e->known;
@@ -323,7 +323,7 @@ static bool is_called(const igt__studies *s, const igt__folder *folder, const ch
   return mine && flat && (strcmp(mine, flat) == 0 || igt__suffix_is(mine, flat, id));
 }
 
-/* Whether the folder's name is that of this patient, alone or with a study behind it. */
+/* Whether the folder has this patient's name, alone or followed by a study. */
 static bool is_of_patient(const igt__studies *s, const igt__folder *folder, const char *patient) {
   const char *mine = igt__studies_nfc(s, folder->patient ? folder->patient : folder->name);
   const char *flat = patient ? igt__studies_flat(s, NULL, patient) : NULL;
@@ -368,8 +368,8 @@ static igt_status refuse(const igt__folder *folder, const igt__known *named,
   return status;
 }
 
-/* The study that the folder's name says, when it is another one; without an error, since the name
- * may be that of several. */
+/* The study named by the folder, if it is a different one; without an error, since several may have
+ * that name. */
 static igt__known *named_otherwise(igt__studies *s, const igt__folder *folder,
                                    const igt__entry *e) {
   igt__known *named = NULL;
@@ -383,7 +383,7 @@ static igt__known *named_otherwise(igt__studies *s, const igt__folder *folder,
   return named == &e->known ? NULL : named;
 }
 
-/* Another patient of the institute is called as the folder says. */
+/* Another patient of the institute has the folder's name. */
 static bool names_other_patient(const igt__studies *s, const igt__folder *folder) {
   igt__reading named;
 
@@ -425,9 +425,9 @@ static igt_status check_key(const igt__studies *s, const igt__folder *folder, ig
 
 /* ---- matching ---- */
 
-/* By the fields that the study would be created with, so that a second run finds what the first
- * one made. Where neither the folder's name nor its study.json tells the studies of a patient
- * apart, the only one of the key is meant; else another study of the same patient never is. */
+/* By the fields that the study would be created with, so that a second run finds what the first one
+ * created. If neither the folder's name nor its study.json distinguishes a patient's studies, the
+ * only one with the key matches; else another study of the same patient never does. */
 static igt_status by_fields(igt__studies *s, const igt__folder *folder, igt__known **out,
                             igt_error *err) {
   igt__reading readings[IGT__READINGS];

@@ -27,53 +27,53 @@ typedef struct igt__studies igt__studies;
 /* Without any; of the institute's study type. */
 igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err);
 void igt__studies_free(igt__studies *studies);
-/* One after the other; NULL behind the last. */
+/* Iterates; NULL after the last. */
 igt__known *igt__studies_at(igt__studies *studies, size_t i);
 
-/* A folder that is to be found. */
+/* A folder to match. */
 typedef struct igt__folder {
   const char *patient;  /* of a hierarchical tree; NULL: flat */
   const char *name;     /* the study folder's own name */
   const igt__json *doc; /* its study.json; NULL: none */
   bool only;            /* of a patient: the only study folder without a study.json */
-  bool whole_name;      /* flat: what a new study is called is not cut at "---" */
-  bool trust;           /* its studyDatabaseId counts, whatever the folder is called */
+  bool whole_name;      /* flat: the name of a new study is not split at "---" */
+  bool trust;           /* use its studyDatabaseId, whatever the folder's name */
 } igt__folder;
 
 /* Whether its study.json says anything of a study, beyond the ids and the place that the cloud
  * gives to each: such a folder becomes a study even without files. */
 bool igt__asks_for_study(const igt__folder *folder);
 
-/* What tells one folder from another: its name, and what its study.json says. igt__free. */
+/* Identifies a folder: its name and the content of its study.json. igt__free. */
 char *igt__folder_claim(const igt__folder *folder);
 
 bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
-/* From here on only what the folder (borrowed) may be is added. False: no memory. */
+/* From here on only studies that may match the folder (borrowed) are added. False: no memory. */
 bool igt__studies_only(igt__studies *studies, const igt__folder *folder);
-/* Reads the institute's studies: all, or those that one folder may be. IGT_E_LIMIT: they are too
- * many for limits.h, or for what is left of held. */
+/* Reads the institute's studies: all, or those that may match one folder. IGT_E_LIMIT: too many for
+ * limits.h, or for the rest of the quota held. */
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
                              const igt__folder *only, igt__quota *held, igt__studies **out,
                              igt_error *err);
 
-/* From here on, of several studies that a folder may be, the one is taken that the journal says
- * was created for it. Both are borrowed. */
+/* From here on, if several studies match a folder, the one is used that was created for it
+ * according to the journal. Both are borrowed. */
 void igt__studies_remember(igt__studies *studies, igt__journal *journal, const char *origin);
 
-/* *out NULL with IGT_OK: there is none, it has to be created. IGT_E_AMBIGUOUS names what matches;
- * IGT_E_COLLISION: another folder of this run is the same study, or the folder is called as
- * another study or patient than its study.json says. */
+/* *out NULL with IGT_OK: none, it has to be created. IGT_E_AMBIGUOUS lists the matches;
+ * IGT_E_COLLISION: another folder of this run matches the same study, or the folder's name belongs
+ * to another study or patient than its study.json. */
 igt_status igt__studies_match(igt__studies *studies, const igt__folder *folder, igt__known **out,
                               igt_error *err);
-/* By its study.json's studyDatabaseId or its name alone; NULL: none. For annotations. */
+/* By the studyDatabaseId in its study.json or its name only; NULL: none. For annotations. */
 igt_status igt__studies_existing(igt__studies *studies, const igt__folder *folder, igt__known **out,
                                  igt_error *err);
-/* By patient/study or patient---study alone; NULL: none. */
+/* By patient/study or patient---study only; NULL: none. */
 igt_status igt__studies_by_name(igt__studies *studies, const char *patient, const char *name,
                                 igt__known **out, igt_error *err);
 
-/* The study that a folder becomes. IGT_E_AMBIGUOUS: its type cannot tell it from the patient's
- * others; IGT_E_COLLISION: another folder of this run became the same. */
+/* The study to create for a folder. IGT_E_AMBIGUOUS: its type cannot distinguish it from the
+ * patient's other studies; IGT_E_COLLISION: another folder of this run becomes the same study. */
 igt_status igt__study_from_folder(igt__studies *studies, const igt_institute *institute,
                                   const igt__folder *folder, igt_root_study **out, igt_error *err);
 

@@ -2,8 +2,9 @@
 #ifndef IGT_TRANSFER_MATCH_INTERNAL_H
 #define IGT_TRANSFER_MATCH_INTERNAL_H
 
-/* Shared by studies.c (what the institute has), match.c (which of it a folder is) and become.c
- * (what a folder becomes). All names in here are in NFC, but for those of igt__known. */
+/* Shared by studies.c (the institute's studies), match.c (which of them a folder is) and
+ * study_fields.c (what to create for a folder). All names in here are in NFC, except those of
+ * igt__known. */
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -13,21 +14,21 @@
 typedef struct igt__entry igt__entry;
 struct igt__entry {
   igt__known known;
-  const char *called;     /* human, or its id: what its folder is called */
-  const char *part;       /* the study's own name among those of its key; "" when it has none */
-  const char *uid;        /* instanceUid; "" when it has none */
+  const char *called;     /* human, or its id: the name of its folder */
+  const char *part;       /* distinguishes the studies of one key; "" if none */
+  const char *uid;        /* instanceUid; "" if none */
   const char *patient;    /* called, up to its first slash */
   const char *patient_id; /* "" when it has none, or no other than the patient's name */
   igt__entry *next_name, *next_key;
 };
 
-/* What a folder without a study.json is filled into. */
+/* The study type for a folder without a study.json. */
 typedef struct igt__shape {
   const char *key_field; /* name, clinicalStudy or subjectId: the one that the type has */
   bool has_patient, has_study_id, has_visit, has_institute_id;
 } igt__shape;
 
-/* What a study is told by: its key, and its own part. */
+/* What identifies a study: its key, and its own part. */
 typedef struct igt__reading {
   const char *key, *part; /* part NULL: any */
 } igt__reading;
@@ -37,12 +38,12 @@ struct igt__studies {
   igt__quota held;
   igt__arena *arena;
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
-  igt__map *created;                  /* what folders of this run become, as text_of_new() */
+  igt__map *created;                  /* studies to be created by this run, as text_of_new() */
   igt__shape shape;                   /* of the institute's study type */
   const char *institute_id;
   igt__journal *journal;
   const char *origin;
-  const igt__folder *only; /* what is not this is not added; NULL: all is */
+  const igt__folder *only; /* only studies matching this are added; NULL: all */
   const char *only_name;   /* flat */
   igt__reading only_readings[IGT__READINGS];
   size_t only_count;
@@ -56,7 +57,7 @@ igt_status igt__studies_no_room(const igt__studies *studies, igt_error *err);
 const char *igt__studies_nfc(const igt__studies *studies, const char *text);
 /* "patient/study" as a flat folder's name; in the arena; NULL: no memory. */
 const char *igt__studies_flat(const igt__studies *studies, const char *patient, const char *name);
-/* Whether the flat name is, byte for byte, that of a study which is called so. */
+/* Whether the flat name is, byte for byte, that of a study. */
 bool igt__is_flat_name(const char *flat, const char *called);
 const char *igt__studies_type(const igt_institute *institute);
 
@@ -67,10 +68,10 @@ const char *igt__doc_text(const igt__json *doc, const char *name); /* NULL: none
 const char *igt__doc_patient_id(const igt__json *doc);
 /* The study.json has one of the key's fields; without, they are left to the folder's name. */
 bool igt__is_described(const igt__folder *folder);
-/* Nothing would tell it from the patient's other studies. */
+/* Nothing would distinguish it from the patient's other studies. */
 bool igt__is_vague(const igt__studies *studies, const igt__folder *folder);
-/* By what the study that the folder is, or becomes, may be told: the first is how a new one is
- * called. Their texts are in the arena. 0: no memory. */
+/* The possible identities of the folder's study, existing or new: the first is used for a new one.
+ * Their texts are in the arena. 0: no memory. */
 size_t igt__readings(const igt__studies *studies, const igt__folder *folder,
                      igt__reading out[IGT__READINGS]);
 

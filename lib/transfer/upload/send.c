@@ -12,9 +12,10 @@
 #include "base/mem.h"
 #include "transfer/upload/complete.h"
 
-/* Up to here a file is held while it is sent: lib/http sends as much in one piece. */
+/* Files up to this size are kept in memory while they are sent: lib/http sends as much in one
+ * system call. */
 #define HELD_MOST ((uint64_t)64 * 1024)
-/* A PUT that takes longer is worth the requests of a multipart upload. */
+/* If a PUT would take longer, a multipart upload is worth its requests. */
 #define LONG_S 5.0
 
 static void send_free(send_job *s) {
@@ -33,7 +34,7 @@ static void send_free(send_job *s) {
 }
 
 static void end(send_job *s) {
-  if (s->held) /* before the run can end, whose journal it is */
+  if (s->held) /* before the run, which owns the journal, can end */
     igt__journal_release_upload(s->run->journal, s->run->origin, s->key);
   igt__sched_job_done(s->run->sched, &s->job);
   send_free(s);
@@ -49,7 +50,7 @@ static igt_transfer_item item_of(const send_job *s, igt_result result) {
                              .moved = s->moved};
 }
 
-/* What the store found damaged was, most often, changed while it was sent. */
+/* If the store finds content damaged, the file has usually changed while it was sent. */
 static igt_status better_reason(const send_job *s, igt_status status, igt_error *err) {
   igt_error changed = IGT_ERROR_INIT;
 
@@ -92,7 +93,7 @@ static void end_done(send_job *s) {
   end(s);
 }
 
-/* ---- telling the cloud ---- */
+/* ---- notifying the cloud ---- */
 
 static void end_notified(igt__notification *notification, igt_status status, igt_error *err) {
   send_job *s = (send_job *)((char *)notification - offsetof(send_job, notification));
@@ -105,7 +106,7 @@ static void end_notified(igt__notification *notification, igt_status status, igt
   }
 }
 
-/* A large file's end writes to the journal, which a loop must not wait for. */
+/* Finishing a large file writes to the journal, which a loop must not wait for. */
 static void stored_large_task(void *arg) {
   send_job *s = arg;
   igt_error err = IGT_ERROR_INIT;
@@ -131,7 +132,7 @@ void igt__send_stored(send_job *s) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt__local_unchanged(&s->local, s->fd, &err);
 
-  close(s->fd); /* completions may wait in a long row: they hold no handle */
+  close(s->fd); /* notifications may queue up: they need no open file */
   s->fd = -1;
   if (status != IGT_OK)
     igt__send_failed(s, status, &err);
@@ -195,8 +196,7 @@ igt_status igt__send_set_body(send_part *p, uint64_t at, uint64_t n, igt_error *
                            s->run->cancel, err);
 }
 
-/* A small file is read once, for its digests and for its way, which it goes in one piece with the
- * header lines. */
+/* A small file is read once, for its digests and for sending, together with the header lines. */
 static igt_status hold_body(send_part *p, igt_error *err) {
   igt__s3_request *req = &p->req;
   const send_job *s = p->s;
@@ -218,7 +218,7 @@ static igt_status hold_body(send_part *p, igt_error *err) {
   return IGT_OK;
 }
 
-/* What is not counted as moved by then, or too much, is made good. */
+/* Corrects the progress counter for bytes missed or counted twice. */
 void igt__send_settle_count(send_part *p, bool good, uint64_t size) {
   if (!good)
     igt__group_unmoved(p->s->group, p->counted);
@@ -275,7 +275,7 @@ void igt__send_put_back(send_job *s, bool stopping) {
   igt__sched_more(s->run->sched, &s->job);
 }
 
-/* A file of two parts goes on where it was interrupted; worth it when each takes long. */
+/* A file of two parts can be resumed, which is worth it if each takes long. */
 static bool better_in_parts(const send_job *s) {
   double rate;
 

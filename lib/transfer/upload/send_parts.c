@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file in parts: taken up again or begun, part by part, put together, or ended. */
+/* Uploads a file in parts: resumes or creates the multipart upload, sends the parts, completes or
+ * aborts it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "transfer/upload/complete.h"
 #include "transfer/upload/send_internal.h"
 
-/* An upload that somebody else ended is begun anew so often. */
+/* How often an upload that was ended by others is restarted. */
 #define MAX_RESTARTS 2
 #define HOLD_POLL_US 50000
 /* Bytes a second from which on a part of 8 MiB is a matter of less than half a second. */
@@ -27,7 +28,7 @@ static uint64_t count_of(const send_job *s, uint64_t part_size) {
   return (s->local.size + part_size - 1) / part_size;
 }
 
-/* An upload that was begun goes on with its parts, whatever the line is now. */
+/* A resumed upload keeps its part size, whatever the line is now. */
 static bool size_of_begun(const send_job *s, uint64_t *part_size) {
   igt__journal_upload old;
 
@@ -45,8 +46,8 @@ bool igt__send_has_parts(const send_job *s) {
   return size_of_begun(s, &part_size);
 }
 
-/* All parts of an object are alike, or nobody could check its ETag; so the rate at its beginning
- * decides. */
+/* All parts of an object have one size, else its ETag could not be checked; so the rate at the
+ * start decides. */
 static void count_parts(send_job *s) {
   double rate = igt__sched_rate(s->run->sched);
 
@@ -69,7 +70,7 @@ static bool is_known(const igt__journal_part *known, size_t count, const igt__s3
   return false;
 }
 
-/* What was stored in the last moment of a killed run, before the journal had it. */
+/* Parts stored in the last moment of a killed run, before they were recorded in the journal. */
 static bool is_ours(const send_job *s, const igt__s3_part *part, unsigned char sha256[32]) {
   unsigned char md5[16];
   char hex[33];
@@ -82,8 +83,8 @@ static bool is_ours(const send_job *s, const igt__s3_part *part, unsigned char s
   return strcmp(hex, part->etag) == 0;
 }
 
-/* What the journal remembers of a part, from a run that saw another inode number: this may be
- * another file of the same size and time, or a file system that makes such numbers up. */
+/* Checks a part in the journal from a run that saw another inode number: this may be another file
+ * of the same size and time, or a file system that invents inode numbers. */
 static bool is_here(const send_job *s, unsigned at, const unsigned char sha256[32]) {
   unsigned char now[32];
 
@@ -94,7 +95,7 @@ static bool is_here(const send_job *s, unsigned at, const unsigned char sha256[3
          memcmp(now, sha256, sizeof now) == 0;
 }
 
-/* A part counts when the store has it as the journal remembers it, or as the file has it. */
+/* A part counts if the store's copy matches the journal, or the file. */
 static void adopt_parts(send_job *s, const igt__s3_part *listed, size_t n) {
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
@@ -123,8 +124,8 @@ static igt__upload_end end_of(const send_job *s) {
                            .size = s->local.size};
 }
 
-/* The upload is gone, and the journal has all its parts: a run that was killed between its end
- * and the word of it has stored the whole. */
+/* The upload is gone, and the journal has all its parts: a run that was killed right after
+ * completing it has stored the whole object. */
 static bool find_whole(send_job *s) {
   igt__upload_end upload = end_of(s);
   igt__journal_part *known = NULL;
@@ -168,8 +169,7 @@ static igt_status list_parts(send_job *s, igt_error *err) {
   return status;
 }
 
-/* Nobody ends an upload that a run holds. Who ends one does so within a moment: that is waited for.
- */
+/* No process ends an upload that a run has locked. Ending one takes a moment: wait for it. */
 static igt_status hold(send_job *s, igt_error *err) {
   igt__run *run = s->run;
 
@@ -183,9 +183,9 @@ static igt_status hold(send_job *s, igt_error *err) {
   return IGT_OK;
 }
 
-/* An upload of no use is ended, for its parts are paid for as long as they lie there. What other
- * runs work on is theirs to end; what the store would not end stays in the journal, for the next
- * run or `igtcloud uploads`. */
+/* A useless upload is aborted, because its parts cost storage. Uploads that other runs are working
+ * on are theirs to end; if the abort fails, the upload stays in the journal, for the next run or
+ * `igtcloud uploads`. */
 static void discard(send_job *s, const char *upload_id) {
   igt__upload_end upload = end_of(s);
   igt__journal *journal = s->run->journal;
@@ -208,7 +208,7 @@ static bool is_usable(const send_job *s, const igt__journal_upload *old) {
          igt__journal_find_upload(s->run->journal, s->run->origin, s->key, s->path, &again);
 }
 
-/* A store that does not answer now has the parts all the same. */
+/* A store that does not respond now still has the parts. */
 static bool may_response_later(const igt_error *err) {
   return err->status == IGT_E_CANCELLED || igt__status_is_fatal(err->status) ||
          igt__retry_class(err) != IGT__RETRY_NEVER;
@@ -246,7 +246,7 @@ static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
   return IGT_OK;
 }
 
-/* What stands between the study and the file in a place of the command line. */
+/* The category in a path of the command line. */
 static const char *category_of(const send_job *s) {
   const igt__group *group = s->group;
   static const char marks[] = "annotations/";
@@ -371,7 +371,7 @@ static igt_status complete(send_job *s, igt_error *err) {
   return status == IGT_OK ? igt__upload_complete(&upload, s->etag, err) : status;
 }
 
-/* The upload was ended by another run on the same file, or by the bucket's rules. */
+/* The upload was ended by another run on the same file, or by the bucket's lifecycle rules. */
 static bool start_over(send_job *s, igt_status status, const igt_error *err) {
   if (status != IGT_E_NOT_FOUND || strcmp(err->code, "NoSuchUpload") != 0 ||
       s->restarts >= MAX_RESTARTS || igt__run_stopping(s->run))
@@ -430,7 +430,7 @@ static void keep_part(send_job *s, unsigned i, const igt__s3_request *req) {
   igt__journal_put_part(s->run->journal, s->run->origin, s->key, &part);
 }
 
-/* A part in flight has ended, one way or the other. */
+/* A part in flight has finished, successfully or not. */
 static void part_ended(send_job *s, unsigned i, const igt__s3_request *req, igt_status status,
                        const igt_error *err) {
   bool last;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A body that broke off goes back to the scheduler, instead of being sent again at once: by then
- * the line may be slower, and fewer of them may run side by side. What ends a file are --retries
- * attempts in a row without a part stored; those that fail together, as when a line is cut, are
- * one. */
+/* A broken body returns to the scheduler instead of being retried immediately: the line may be
+ * slower by then, and allow fewer concurrent parts. A file fails after --retries attempts in a row
+ * without a stored part; attempts that fail together, as when a line is cut, count as one. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "transfer/upload/send_internal.h"
 
-/* A run that is interrupted does not wait for the end of a back-off. */
+/* An interrupted run does not wait for the end of a back-off. */
 #define POLL_US 100000
-/* A cut leaves dead connections behind, each of which costs an attempt at once. */
+/* An interruption leaves dead connections behind, each of which costs an immediate attempt. */
 #define TOGETHER_US 1000000
 
 typedef struct again {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The studies of an institute, in maps by id, by the name of their folder, and by the fields that
- * tell them: what match.c looks up. */
+/* The studies of an institute, in maps by id, by folder name, and by their identifying fields, for
+ * match.c. */
 #include "transfer/upload/match_internal.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@
 
 static const char *const key_fields[] = {"name", "clinicalStudy", "subjectId"};
 #define KEY_FIELDS (sizeof key_fields / sizeof *key_fields)
-/* What tells the studies of one patient apart, where the type has it. */
+/* The field that distinguishes the studies of one patient, if the type has one. */
 static const char *const part_fields[] = {"studyId", "visitName"};
 #define PART_FIELDS (sizeof part_fields / sizeof *part_fields)
 
@@ -103,7 +103,7 @@ const char *igt__studies_flat(const igt__studies *s, const char *patient, const 
   return copy;
 }
 
-/* ---- what the study type has ---- */
+/* ---- the study type ---- */
 
 const char *igt__studies_type(const igt_institute *institute) {
   const char *type = igt__text_of(&institute->study_type);
@@ -145,7 +145,7 @@ static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *e
   return status;
 }
 
-/* ---- what the institute has ---- */
+/* ---- the institute's studies ---- */
 
 igt_status igt__studies_no_room(const igt__studies *s, igt_error *err) {
   return igt__held_fail(&s->held, "studies",
@@ -209,7 +209,7 @@ igt__known *igt__studies_at(igt__studies *s, size_t i) {
   return igt__map_at(s->by_id, i, NULL, &e) ? &((igt__entry *)e)->known : NULL;
 }
 
-/* ---- reading what the institute has ---- */
+/* ---- reading the list ---- */
 
 bool igt__is_flat_name(const char *flat, const char *called) {
   for (; *called; called++) {
@@ -237,7 +237,7 @@ static bool has_the_name(const igt__studies *s, const igt_root_study *study) {
          igt__suffix_is(s->only_name, flat, igt__text_of(&study->study_database_id));
 }
 
-/* Whether igt__studies_match() would look at it. */
+/* Whether igt__studies_match() would consider it. */
 static bool may_be_it(const igt__studies *s, const igt_root_study *study) {
   const char *id = igt__doc_text(s->only->doc, "studyDatabaseId"), *part, *uid, *patient_id;
   const char *key = key_of(study, &part, &uid, &patient_id);
@@ -257,7 +257,7 @@ bool igt__studies_only(igt__studies *s, const igt__folder *folder) {
   return s->only_name != NULL && s->only_count > 0;
 }
 
-/* What is in NFC already is the same text. */
+/* Text that is in NFC already is returned as it is. */
 static const char *nfc_or(const igt__studies *s, const char *text) {
   return igt__nfc_is_plain(text) ? text : igt__studies_nfc(s, text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The study that a folder becomes, where the institute has none that it is: the fields of its
- * study.json, and what its names say where that has none. */
+/* The study to create for a folder that matches none: the fields of its study.json, completed from
+ * the folder's name. */
 #include "transfer/upload/match_internal.h"
 
 #include <string.h>
@@ -53,8 +53,8 @@ bool igt__asks_for_study(const igt__folder *folder) {
 
 /* ---- what a new study is told by ---- */
 
-/* What a later run would tell the study by. Folders of another cloud's ids are different studies,
- * too. */
+/* What a later run would identify the study by. Folders with ids of another cloud are different
+ * studies, too. */
 static char *text_of_new(igt__studies *s, const igt__folder *folder, const igt__reading *is) {
   static const char *const own[] = {"studyIdHumanReadable", "instanceUid", "studyDatabaseId"};
   const char *texts[3], *patient = igt__doc_patient_id(folder->doc);
@@ -77,7 +77,7 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt
   return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_room(s, err);
 }
 
-/* What is there and no text is left, for the decoder to refuse. */
+/* A value that is not text is left for the decoder to refuse. */
 static bool set_missing(igt__json *doc, const char *name, const char *text) {
   const igt__json *there = igt__json_get(doc, name);
 
@@ -120,14 +120,15 @@ static igt_status describe(const igt__studies *s, const igt__folder *folder, con
              : igt__fail_memory(err);
 }
 
-/* What holds for any study of the institute, whatever the study.json says: it may be another's. */
+/* What is the same for all studies of the institute, whatever study.json says: that may be from
+ * another one. */
 static bool settle(const igt__studies *s, const igt_institute *institute, const char *type,
                    igt__json *doc) {
   const char *id = igt__text_of(&institute->id);
   const char *state = igt__doc_text(doc, "electronicRecordState");
 
   igt__json_remove(doc, "studyDatabaseId");
-  if (state && strcmp(state, "submitted") == 0) /* before its first file is there */
+  if (state && strcmp(state, "submitted") == 0) /* before its first file is uploaded */
     igt__json_remove(doc, "electronicRecordState");
   return igt__json_set_str(doc, "studyType", type) &&
          (!s->shape.has_institute_id || !*id || igt__json_set_str(doc, "instituteId", id));

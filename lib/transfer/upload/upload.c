@@ -65,7 +65,7 @@ static void upload_institute(igt__upload *u, const igt_institute *institute, con
   }
 }
 
-/* The shards share the studies; what belongs to none is the first one's. */
+/* Studies are divided among the shards; what belongs to no study is handled by the first shard. */
 static void upload_project_files(igt__upload *u, const char *path) {
   igt_error err = IGT_ERROR_INIT;
   igt__upload_plan *p;
@@ -93,7 +93,7 @@ static void upload_unknown(igt__upload *u, const char *name, const char *cloud, 
   *any |= files > 0;
 }
 
-/* cloud: the name that the folder has there. */
+/* cloud: the folder's name in the cloud. */
 static void upload_folder(igt__upload *u, const char *name, const char *cloud, bool *any) {
   unsigned category = u->options->category;
   char *path = igt__path_join(u->source, name);

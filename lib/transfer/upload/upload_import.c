@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* DICOM of an institute: objects below s3Prefix + "Import/<id>/", then the action service is asked
- * to sort what is below that id into studies. The cloud has no list of what was imported and does
- * not say what became of a file, so the journal is the only memory there is:
+/* DICOM import of an institute: uploads objects below s3Prefix + "Import/<id>/", then requests the
+ * action service to sort them into studies. The cloud has no list of imported files and does not
+ * report their outcome, so the journal is the only record:
  *
- * - of each file, by its place in the folder: what it looked like, and in which import it went;
- * - of each folder, the id of its last import, and how far that came.
+ * - for each file, by its path in the folder: its state, and the import it was sent in;
+ * - for each folder, the id of its last import, and its progress.
  *
- * Once an import was announced its id is never used again: a later run, with a file that changed
- * under its old name, would overwrite what the cloud may be reading. So a new run has a new id and
- * sends what no import has handed over. Until then a run goes on below the same id. */
+ * Once an import was announced its id is never reused: a later run, with a file that changed under
+ * its old name, would overwrite what the cloud may be reading. So a new run has a new id and sends
+ * what no import has handed over. Until then a run continues below the same id. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@
 
 #define IMPORT "Import/"
 #define STARTED "started"       /* files are sent */
-#define ANNOUNCING "announcing" /* the cloud may have been asked */
+#define ANNOUNCING "announcing" /* the cloud may have received the request */
 #define IMPORTED "imported"     /* it has been */
 
 typedef igt__upload_plan plan;
@@ -31,7 +31,7 @@ typedef struct import {
   igt__import_memory memory;
 } import;
 
-/* ---- what the journal has ---- */
+/* ---- the journal ---- */
 
 static void remember(import *i, const char *state) {
   igt__journal_file record = {.size = 0};
@@ -41,7 +41,7 @@ static void remember(import *i, const char *state) {
   igt__journal_put_file(i->u->run.journal, i->u->run.origin, i->memory.prefix, i->folder, &record);
 }
 
-/* The state of the folder's last import, whose id is taken; "": there is none. */
+/* The state of the folder's last import, and its id; "": none. */
 static void recall(import *i, char state[16]) {
   igt__journal_file known;
 
@@ -87,7 +87,7 @@ static igt_status post_and_count(import *i, igt_error *err) {
   return status;
 }
 
-/* A request whose response got lost may have been heard: then the id is not used again. */
+/* A request whose response was lost may have been received: then the id is not reused. */
 static igt_status announce(import *i, igt_error *err) {
   igt_status status;
 
@@ -99,8 +99,8 @@ static igt_status announce(import *i, igt_error *err) {
   return status;
 }
 
-/* An earlier run may have announced it, and did not live to hear so. A cloud that did hear it finds
- * nothing below the id any more. */
+/* An earlier run may have announced it and been killed before the response. If the cloud received
+ * that, it finds nothing below the id any more. */
 static igt_status announce_again(import *i, igt_error *err) {
   igt_status status = post_and_count(i, err);
 
@@ -156,14 +156,14 @@ static import *import_new(igt__upload *u, const igt_institute *institute, const 
   return NULL;
 }
 
-/* ---- all files are settled ---- */
+/* ---- all files are finished ---- */
 
 static void import_settled(igt__group *group) {
   import *i = group->owner;
   igt__run *run = &i->u->run;
   igt_error err = IGT_ERROR_INIT;
 
-  /* A name that the cloud cannot have stays so, however often it is tried. */
+  /* A name that the cloud cannot store fails each time. */
   if (group->failed > i->memory.bad_names) {
     igt__run_message(run, IGT_E_SOME_FAILED, "%s was not started: not all of it is there",
                      group->label);

@@ -19,7 +19,7 @@ typedef igt__upload_plan plan;
 
 /* ---- one file ---- */
 
-/* What the journal knows the file by. */
+/* The file's name in the journal. */
 static const char *journal_key(const plan *p, const char *key, igt__buf *buf) {
   if (!p->import)
     return key;
@@ -27,7 +27,7 @@ static const char *journal_key(const plan *p, const char *key, igt__buf *buf) {
   return igt__buf_join(buf, p->import->prefix, key + strlen(p->prefix), NULL) ? buf->data : key;
 }
 
-/* How it was verified when it came or went, if it is that file still. */
+/* How it was verified when it was transferred, if it is still that file. */
 static void recall(const plan *p, const char *key, const igt__local *local,
                    igt__journal_file *known) {
   igt__run *run = &p->u->run;
@@ -58,7 +58,7 @@ static void report(plan *p, const char *path, const char *key, const igt__local 
     item.digest = known.digest;
     item.verified = known.verified;
     if (p->import && strcmp(known.etag, p->import->id) != 0)
-      item.key = NULL; /* it went by another one */
+      item.key = NULL; /* it was sent under another one */
   }
   if (result == IGT_RESULT_FAILED || result == IGT_RESULT_PLANNED)
     igt__group_found(p->group, result == IGT_RESULT_PLANNED ? local->size : 0);
@@ -83,12 +83,13 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
   status = igt__fetch_compare(&file, fd, &found, err);
   close(fd);
   *same = status == IGT_OK && found.same;
-  return status == IGT_E_NOT_FOUND ? IGT_OK : status; /* the cloud lists what the store has lost */
+  return status == IGT_E_NOT_FOUND ? IGT_OK
+                                   : status; /* the cloud lists a file that the store has lost */
 }
 
-/* Discs, archives and de-identifiers give files of one size one time: an inode or a change time
- * that is another one asks for the content. For an import the journal is the only witness, and must
- * know both. */
+/* Discs, archives and de-identifiers give files of one size the same time: if the inode or change
+ * time differs, the content is compared. For an import the journal is the only record, and must
+ * have both. */
 static bool looks_the_same(const plan *p, const igt__journal_file *known, const igt__local *local) {
   if (known->mtime_ns != local->mtime_ns)
     return false;
@@ -97,8 +98,8 @@ static bool looks_the_same(const plan *p, const igt__journal_file *known, const 
   return known->ctime_ns == local->ctime_ns && known->inode == local->inode;
 }
 
-/* Whether the journal knows the file, and *same: as it is now. Some file systems make up inodes
- * anew with each mount, so what was read once is remembered as it is now. */
+/* Whether the journal has the file; *same: unchanged. Some file systems assign new inodes with each
+ * mount, so a file that had to be read is recorded with its present one. */
 static bool journal_knows(const plan *p, const char *key, const igt__local *local,
                           igt__journal_file *known, bool *same) {
   igt__run *run = &p->u->run;
@@ -117,8 +118,8 @@ static bool journal_knows(const plan *p, const char *key, const igt__local *loca
   return found;
 }
 
-/* Nobody but the journal knows of it: whether this import has the file already, or an earlier one
- * handed it over, in which case nobody knows what became of it. */
+/* Only the journal knows whether this import has the file already, or an earlier one handed it
+ * over, in which case its outcome is unknown. */
 static igt_status import_has(plan *p, const char *key, const igt__local *local, bool *there,
                              igt_error *err) {
   igt__journal_file known;
@@ -169,7 +170,7 @@ static void clear_batch(plan *p) {
   igt__arena_reset(p->arena);
 }
 
-/* Those of the batch from first on, count of them, that the cloud does not have. */
+/* Registers those of count files of the batch, starting at first, that the cloud does not have. */
 static igt_status register_files(plan *p, size_t first, size_t count, igt_error *err) {
   const igt_file *body[BATCH];
   size_t n = 0;
@@ -193,7 +194,7 @@ static igt_status register_files(plan *p, size_t first, size_t count, igt_error 
 
 static igt_status load_remote(plan *p, igt_error *err);
 
-/* An answer that got lost may have been a success: what is registered now is asked. */
+/* A lost response may have been a success: queries what is registered now. */
 static igt_status register_surely(plan *p, size_t first, size_t count, igt_error *err) {
   igt_status status = register_files(p, first, count, err);
 
@@ -205,13 +206,13 @@ static igt_status register_surely(plan *p, size_t first, size_t count, igt_error
   return status;
 }
 
-/* The cloud refuses what it was asked, which may be for the sake of one file. */
+/* The cloud refuses the request, perhaps because of a single file. */
 static bool is_refusal(igt_status status) {
   return status == IGT_E_BAD_REQUEST || status == IGT_E_CONFLICT || status == IGT_E_NOT_FOUND ||
-         status == IGT_E_FORBIDDEN; /* so answers a firewall that dislikes a name */
+         status == IGT_E_FORBIDDEN; /* the response of a firewall that rejects a name */
 }
 
-/* After so many refusals without a success in between it is no matter of single files. */
+/* After this many refusals without a success in between, single files are not the cause. */
 #define REFUSALS_MOST 40
 
 static void settle_batch(plan *p, size_t first, size_t count, igt_status status,
@@ -229,8 +230,8 @@ static void settle_batch(plan *p, size_t first, size_t count, igt_status status,
   }
 }
 
-/* Registers a part of the batch, and sends it. One that is refused is halved, so that a file which
- * the cloud does not take fails alone, with the reason that is its own. */
+/* Registers a range of the batch and sends it. A refused range is halved, so that a file that the
+ * cloud rejects fails alone, with its own reason. */
 static void register_part(plan *p, size_t first, size_t count, unsigned *refused) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = IGT_E_CANCELLED;
@@ -295,10 +296,10 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
   return IGT_OK;
 }
 
-/* ---- how a name is spelt ---- */
+/* ---- Unicode variants of names ---- */
 
-/* The key that the cloud has, or would get, for one of another spelling (Unicode NFC and NFD are
- * one name); key: as it is here. NULL: no memory. */
+/* The key in the cloud for a local key of another variant (Unicode NFC and NFD are one name). NULL:
+ * no memory. */
 static char *cloud_spelling(const plan *p, const char *key) {
   char *nfc = igt__fingerprints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
   const char *there = nfc && strcmp(nfc, key) == 0 && igt__fingerprints_has(p->there, key) ? NULL
@@ -311,8 +312,8 @@ static char *cloud_spelling(const plan *p, const char *key) {
   return found;
 }
 
-/* *is_free: no other file of the folder is, or gets, this name. Else both keep the names that they
- * have: here they are two files. */
+/* *is_free: no other file of the folder has, or gets, this name. Else both keep their names: here
+ * they are two files. */
 static igt_status claim_spelling(plan *p, const char *key, const igt__local *local, bool *is_free,
                                  igt_error *err) {
   char *twin = igt__path_join(p->folder, key + strlen(p->prefix));
@@ -324,12 +325,13 @@ static igt_status claim_spelling(plan *p, const char *key, const igt__local *loc
   igt__free(twin);
   if (status != IGT_OK)
     return status;
-  found = found && (uint64_t)st.st_ino != local->inode; /* else this file system tells no forms */
+  found = found && (uint64_t)st.st_ino !=
+                       local->inode; /* else this file system does not distinguish the forms */
   *is_free = !found && !igt__map_has(p->respelt, key);
   return !*is_free || igt__map_set(p->respelt, key, p) ? IGT_OK : igt__fail_memory(err);
 }
 
-/* Names of plain characters, which are nearly all, have one spelling. */
+/* Names of plain characters, which are nearly all, have one variant. */
 static igt_status spell(plan *p, igt__buf *key, const igt__local *local, igt_error *err) {
   char *there;
   bool is_free = false;
@@ -409,15 +411,15 @@ static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *l
 
 #define DAY_S (24 * 60 * 60)
 
-/* Seconds since it was changed. A time to come is that of a clock which is ahead, and counts as
- * now; past a day it is a wrong date, with which the file would never go. */
+/* Seconds since the file was changed. A future time comes from a clock that is ahead and counts as
+ * now; more than a day ahead it is a wrong date, which would keep the file from ever being sent. */
 static int64_t age_of(const struct stat *st) {
   int64_t age = igt__wall_seconds() - (int64_t)st->st_mtim.tv_sec;
 
   return age < -DAY_S ? INT64_MAX : age > 0 ? age : 0;
 }
 
-/* Whoever writes it may not be done. True: it is left out. */
+/* It may still be being written. True: it is left out. */
 static bool is_young(const plan *p, const igt__walk_entry *e) {
   return e->kind == IGT__WALK_FILE && p->u->options->min_age > 0 &&
          age_of(&e->st) < p->u->options->min_age;
@@ -520,7 +522,7 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
   return 0;
 }
 
-/* ---- a look before a study is created for it ---- */
+/* ---- looking into a folder before creating a study ---- */
 
 typedef struct looking {
   plan *p;
@@ -570,7 +572,7 @@ igt_status igt__upload_plan_look(igt__upload_plan *p, igt__outlook *out, igt_err
   return status == IGT_OK && ended == 3 ? igt__fail(err, IGT_E_CANCELLED, "interrupted") : status;
 }
 
-/* ---- what is there already ---- */
+/* ---- existing files ---- */
 
 /* Whether a file of this tree could have the key. */
 static bool may_be_ours(const plan *p, const char *key) {
@@ -698,7 +700,7 @@ static igt_status prepare(plan *p, igt_error *err) {
     return igt__fail_memory(err);
   igt__map_bound(p->spelt, &p->held);
   igt__arena_bound(p->spellings, UINT64_MAX, &p->held);
-  /* A list that is empty would cost a round trip. */
+  /* An empty list would cost a round trip. */
   status = p->is_new ? IGT_OK : load_remote(p, err);
   igt__run_listed(&p->u->run, &p->held);
   return status;

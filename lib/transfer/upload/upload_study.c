@@ -10,7 +10,7 @@
 
 typedef igt__upload_plan plan;
 
-/* One institute while its folders are gone through. */
+/* One institute while its folders are processed. */
 typedef struct visit {
   igt__upload *u;
   const igt_institute *institute;
@@ -27,7 +27,7 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
   igt__upload_stray(v->u, institute_name(v), path, why, err);
 }
 
-/* ---- all files of a study are settled ---- */
+/* ---- all files of a study are finished ---- */
 
 static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err) {
   igt_electronic_record_state body = {0};
@@ -85,7 +85,7 @@ static size_t parent_length(const char *path) {
 
 typedef struct creation {
   igt_root_study *study;
-  igt__json *doc; /* what the folder was matched by, to look again */
+  igt__json *doc; /* what the folder was matched by, for another lookup */
   char *patient, *name;
   bool only, whole_name, trust;
 } creation;
@@ -102,7 +102,7 @@ static void release_creation(plan *p) {
   creation_free(p->own);
 }
 
-/* study is taken over. */
+/* Takes ownership of study. */
 static creation *creation_new(const igt__folder *folder, igt_root_study *study) {
   creation *c = igt__calloc(1, sizeof *c);
 
@@ -197,7 +197,7 @@ static void give_up(plan *p, const igt_error *err) {
   igt__semaphore_release(&p->u->room);
 }
 
-/* ---- what lies beside a study's folder "files" ---- */
+/* ---- siblings of a study's folder "files" ---- */
 
 typedef struct rest {
   visit *v;
@@ -297,7 +297,8 @@ static igt_status study_plan(visit *v, const char *path, const char *name, plan 
   return IGT_OK;
 }
 
-/* The study is known, or told by create, which is taken over. Room was entered. */
+/* The study is known, or described by create, whose ownership is taken. The semaphore was entered.
+ */
 static igt_status begin_study(visit *v, const char *path, const char *name,
                               const igt__folder *folder, const igt__known *known,
                               igt_root_study *create, igt_error *err) {
@@ -325,8 +326,8 @@ static igt_status begin_study(visit *v, const char *path, const char *name,
   return good ? IGT_OK : igt__fail_memory(err);
 }
 
-/* The folder, which is called otherwise, has the id of a study that has a folder of its own here:
- * it is a copy of that, and its files would be mixed into it. */
+/* The folder has another name, but the id of a study that has its own folder here: it is a copy of
+ * that one, and its files would be mixed into it. */
 static igt_status see_original(const visit *v, const char *path, const igt__folder *folder,
                                const igt__known *known, igt_error *err) {
   char *below = NULL, *own = NULL, *above = igt__strndup(path, parent_length(path));
@@ -367,7 +368,7 @@ static igt_status match(visit *v, const char *path, const igt__folder *folder, i
   if (status == IGT_OK && *known && (*known)->renamed && !folder->trust)
     status = see_original(v, path, folder, *known, err);
   if (status != IGT_OK && *known)
-    (*known)->used = false; /* by this folder: its own may follow */
+    (*known)->used = false; /* by this folder: the study's own may follow */
   if (status != IGT_OK || *known)
     return status;
   return igt__study_from_folder(v->studies, v->institute, folder, create, err);
@@ -416,7 +417,7 @@ out:
 typedef struct json_check {
   igt__upload *u;
   const char *folder;
-  bool whole; /* a sidecar lies in it */
+  bool whole; /* it contains a sidecar */
   igt_error *err;
 } json_check;
 
@@ -444,7 +445,7 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
   return status == IGT_OK ? 0 : 2;
 }
 
-/* A broken .json is found before anything of the study is sent. */
+/* Finds an invalid .json before anything of the study is sent. */
 static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt_error *err) {
   json_check c = {u, folder, whole, err};
   int ended = 0;
@@ -455,7 +456,7 @@ static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt
   return err->status != IGT_OK ? err->status : igt__fail_memory(err);
 }
 
-/* What was downloaded as one of several categories lies in a folder of its own. */
+/* A download of several categories puts each into a folder of its own. */
 static igt_status annotations_folder(const visit *v, const char *path, char **out, bool *whole,
                                      igt_error *err) {
   char *below = igt__path_join(path, "annotations"), *other = NULL;
@@ -567,8 +568,8 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
   igt__folders_free(&studies);
 }
 
-/* Annotations take both forms, whatever the folder structure: a folder that is called as a study
- * (with "---" for "/") is that study, another one a patient. */
+/* Annotations accept both forms, whatever the folder structure: a folder named like a study (with
+ * "---" for "/") is that study, any other one a patient. */
 static bool is_patient(const visit *v, const char *path, const char *name) {
   igt__known *known = NULL;
   igt__json *doc = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Uploads that were begun and not ended: the journal's list of them, and their end. */
+/* Lists unfinished uploads from the journal, and aborts them. */
 #include "igtcloud/uploads.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ struct igt_uploads {
   int64_t not_after;   /* of `worked` */
   upload *v;
   size_t count, cap;
-  bool whole; /* there was memory for all */
+  bool whole; /* memory was sufficient for all */
 };
 
 const char *igt_unfinished_state_name(igt_unfinished_state state) {
@@ -51,9 +51,9 @@ const char *igt_unfinished_state_name(igt_unfinished_state state) {
   return "unknown";
 }
 
-/* ---- what the journal has ---- */
+/* ---- the journal ---- */
 
-/* The credentials' prefix, where an upload does not say it: the folder that the object is in. */
+/* The prefix for credentials, if the journal has none: the object's folder. */
 static size_t folder_of(const char *key) {
   return (size_t)(igt__path_base(key) - key);
 }
@@ -108,7 +108,7 @@ static bool take(void *payload, const igt__journal_unfinished *one) {
   return true;
 }
 
-/* Ordered by key, so that those of one study stand together. */
+/* Ordered by key, so that uploads of one study are adjacent. */
 static bool make_providers(igt_uploads *u) {
   for (size_t i = 0; i < u->count; i++) {
     upload *mine = &u->v[i], *before = i ? &u->v[i - 1] : NULL;
@@ -127,7 +127,7 @@ static bool make_providers(igt_uploads *u) {
   return true;
 }
 
-/* ---- what the store has ---- */
+/* ---- the store ---- */
 
 static igt_status list_page(const igt_uploads *u, upload *mine, unsigned *marker, bool *more,
                             igt_error *err) {
@@ -151,22 +151,21 @@ static igt_status list_page(const igt_uploads *u, upload *mine, unsigned *marker
   return status;
 }
 
-/* The file is as it was when the upload began, so a run would go on with it. */
+/* The file is as it was when the upload started, so a run would resume it. */
 static bool is_unchanged(const upload *mine) {
   igt__local now;
   struct stat st;
 
   if (stat(mine->notification.local_path, &st) != 0)
-    return errno != ENOENT &&
-           errno != ENOTDIR; /* what cannot be looked at is not known to be lost */
+    return errno != ENOENT && errno != ENOTDIR; /* an unreadable file is not known to be lost */
   if (!S_ISREG(st.st_mode))
     return false;
   igt__local_take(&now, &st);
   return now.size == mine->notification.size && now.mtime_ns == mine->mtime_ns;
 }
 
-/* A run that was killed between the end of an upload and the word of it: its object is whole, and
- * the next run sees that by the parts in the journal. */
+/* A run was killed right after completing the upload: its object is complete, and the next run sees
+ * that by the parts in the journal. */
 static bool has_all_parts(const igt_uploads *u, const upload *mine) {
   igt__journal_part *parts = NULL;
   size_t count = igt__journal_parts(u->run.journal, u->run.origin, mine->notification.key, &parts);
@@ -202,7 +201,7 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
   igt__error_prefix(own, "the store could not be asked for the upload of '%s'",
                     mine->notification.local_path);
   if (status != IGT_E_CANCELLED && !igt__status_is_fatal(status))
-    return IGT_OK; /* told with the upload */
+    return IGT_OK; /* reported with the upload */
   if (err)
     *err = *own;
   return status;
@@ -210,7 +209,7 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
 
 /* ---- the list ---- */
 
-/* A damaged journal was moved aside, and a list without all that it had would be a lie. */
+/* A damaged journal was moved aside, and a list without its content would be wrong. */
 static igt_status open_journal(igt_uploads *u, const char *path, igt_error *err) {
   bool moved = false;
   igt_status status = igt__journal_open(path, &u->run.journal, &moved, err);
@@ -295,9 +294,9 @@ void igt_uploads_close(igt_uploads *uploads) {
   igt__free(uploads);
 }
 
-/* ---- the end of one ---- */
+/* ---- aborting one ---- */
 
-/* It may have been finished, or begun anew, since it was listed. */
+/* It may have been completed, or restarted, since it was listed. */
 static bool is_still_known(igt_uploads *u, const upload *mine) {
   igt__journal_upload now;
 

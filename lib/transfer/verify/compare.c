@@ -50,8 +50,8 @@ static igt_status see_unchanged(int fd, const struct stat *before, igt_error *er
   return IGT_OK;
 }
 
-/* Where the store tells nothing: it checked the digest of what this machine uploaded, and the
- * object is still that one. */
+/* If the store has no checksum: it verified the digest when this machine uploaded the object, which
+ * has not changed since. */
 static igt_status ask_journal(const compare *c, const struct stat *st, igt__comparison *found,
                               igt_error *err) {
   igt__local local = {.path = c->local, .root = c->root};
@@ -64,7 +64,7 @@ static igt_status ask_journal(const compare *c, const struct stat *st, igt__comp
       known.size != found->size || !*known.verified || strcmp(known.etag, found->etag) != 0)
     return IGT_OK;
   status = igt__digest_compare(&local, known.digest, c->run->cancel, &found->same, err);
-  if (status != IGT_OK) /* IGT_E_INVALID: it remembers none that could be compared */
+  if (status != IGT_OK) /* IGT_E_INVALID: the journal has no digest to compare */
     return status == IGT_E_INVALID ? IGT_OK : status;
   found->known = true;
   found->verified = "journal";

@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_COMPARE_H
 #define IGT_TRANSFER_COMPARE_H
 
-/* One file of a tree that is verified: read here, held against what the store knows of its object.
- * Nothing is moved or written. */
+/* Verifies one file of a tree: reads it and compares it with what the store knows of its object.
+ * Nothing is transferred or written. */
 
 #include "base/path.h"
 #include "transfer/engine/run.h"
@@ -11,7 +11,7 @@
 typedef struct igt__compare_file {
   igt__group *group;
   igt__s3_provider *provider; /* GET; a reference is taken */
-  igt__pool *readers;         /* borrowed: threads that ask the store and read */
+  igt__pool *readers;         /* borrowed: threads that query the store and read */
   igt__root *root;            /* borrowed */
   const char *path;           /* below root; copied, as the next two */
   const char *key;
@@ -19,7 +19,7 @@ typedef struct igt__compare_file {
   uint64_t size;         /* of the local file */
 } igt__compare_file;
 
-/* Adds it to the group's lane; it reports itself. IGT_E_NO_MEMORY. */
+/* Adds it to the group's queue; it reports its own result. IGT_E_NO_MEMORY. */
 igt_status igt__compare_add(const igt__compare_file *file, igt_error *err);
 
 #endif

@@ -18,9 +18,9 @@ struct igt__remotes {
   char *prefix;
   igt__fingerprints *files;
   size_t unseen;
-  igt__map *spelt;   /* names that are not in NFC, by what they are in NFC */
-  char *nfc;         /* the last one asked for */
-  igt__map *odd;     /* those whose key or size the number does not tell, by name: igt__remote */
+  igt__map *spelt;   /* names that are not in NFC, by their NFC form */
+  char *nfc;         /* the last one returned */
+  igt__map *odd;     /* files whose key or size the number cannot express, by name: igt__remote */
   igt__arena *arena; /* of odd and spelt */
   char key[IGT__S3_MAX_KEY + 1];
 };
@@ -76,7 +76,7 @@ static bool add_odd(igt__remotes *r, const char *name, const igt__remote *file) 
   return copy->key && igt__map_set(r->odd, name, copy);
 }
 
-/* A name that is not in NFC is found by what it is in NFC, too. */
+/* A name that is not in NFC is also found by its NFC form. */
 static bool add_spelling(igt__remotes *r, const char *name) {
   char *nfc, *copy;
   bool added = true;

@@ -166,7 +166,7 @@ static igt_status each_unused(institute_run *ir, igt_error *err) {
   return status;
 }
 
-/* folder NULL: the institute has none here. */
+/* folder NULL: the institute has no local folder. */
 static void verify_institute(igt__verify *v, const igt_institute *institute, const char *folder) {
   institute_run ir = {v, institute, NULL};
   igt_error err = IGT_ERROR_INIT;
@@ -193,8 +193,8 @@ static bool is_called(const igt__verify *v, const char *cloud, const igt_institu
   return igt__institute_named(&v->found, cloud) == institute;
 }
 
-/* The folder of an institute: the one that is spelt as it, else one of the same name. NULL: none;
- * another one is an error of its own. */
+/* The folder of an institute: the one with exactly its name, else a variant of it. NULL: none; a
+ * second variant is reported as an error. */
 static const char *folder_named(const igt__verify *v, const igt__folders *list,
                                 const igt_institute *institute) {
   const char *found = NULL;

@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_VERIFY_H
 #define IGT_TRANSFER_VERIFY_H
 
-/* igt_verify, between its parts: verify.c walks the project and the folder, verify_study.c compares
- * what belongs together. */
+/* Shared by the files of igt_verify: verify.c walks the project and the folder, verify_study.c
+ * compares one study with its folder. */
 
 #include "base/path.h"
 #include "transfer/engine/plan.h"
@@ -17,9 +17,9 @@ typedef struct igt__verify {
   igt__pool *readers;
 } igt__verify;
 
-/* Waits for room, then compares a study (or with institute NULL and study "" the project's files)
- * on a producer's thread. s3_prefix NULL: the cloud has no such study. folder NULL: it is not here.
- */
+/* Waits for a slot, then compares a study (or with institute NULL and study "" the project's files)
+ * on a producer's thread. s3_prefix NULL: the cloud has no such study. folder NULL: no local
+ * folder. */
 igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
                              const char *study_id, const char *s3_prefix, const char *folder,
                              igt_error *err);

@@ -15,15 +15,15 @@
 typedef struct plan {
   igt__verify *v;
   igt__group *group;
-  bool there;   /* the cloud has it; else all of its files are missing there */
+  bool there;   /* exists in the cloud; else all of its files are missing there */
   char *folder; /* below the root; NULL: it is not here, and all is missing here */
-  /* of the category that is compared */
+  /* of the category being compared */
   igt__quota held; /* files: the cloud decides how many they are */
   igt__remotes *files;
   bool own_folders; /* some lie in folders that are called as ours for categories */
-  const char *list; /* which list of the answer */
+  const char *list; /* which list of the response */
   char *content;    /* folder of its files, below the root */
-  bool whole;       /* a study.json may lie in it */
+  bool whole;       /* it may contain a study.json */
   igt__s3_provider *provider;
 } plan;
 
@@ -43,21 +43,21 @@ static void tell(plan *p, const char *name, const char *local, const igt__remote
   igt__free(path);
 }
 
-/* As in a download, by the type; a file that is here alone has only its name to go by. */
+/* By type, as in a download; a file that exists only locally has only its name. */
 static bool has_extension(const igt__verify *v, const char *name, const char *type) {
   const char *ext = v->options->selection.ext, *dot = strrchr(igt__path_base(name), '.');
 
   return !ext || igt__str_eq_nocase(ext, type ? type : dot ? dot : "");
 }
 
-/* ---- what the cloud has ---- */
+/* ---- the cloud's files ---- */
 
-/* The cloud may have a folder "files" in the study: then it is no subfolder of ours. */
+/* The study may contain a folder "files" in the cloud: then it is not our subfolder. */
 static void note_folders(plan *p, const char *name) {
   p->own_folders |= igt__str_starts(name, "files/") || igt__str_starts(name, "dicom/");
 }
 
-/* A file that is not here. */
+/* A file that is missing here. */
 static void report_missing(plan *p, const char *name, const igt__remote *r) {
   if (!r->completed) {
     pthread_mutex_lock(&p->v->run.lock);
@@ -73,7 +73,7 @@ static void report_missing(plan *p, const char *name, const igt__remote *r) {
   igt__run_wait_events(&p->v->run);
 }
 
-/* Whether a file of the list is one that is looked at, and what is of interest. */
+/* Whether a listed file is to be compared, and its relevant fields. */
 static bool take_remote(const plan *p, const char *list, const igt_file *file, const char **name,
                         igt__remote *r) {
   if (list && strcmp(list, p->list) != 0)
@@ -151,7 +151,7 @@ static igt_status list_files(plan *p, size_t category,
                                    : status;
 }
 
-/* ---- what is here ---- */
+/* ---- local files ---- */
 
 static void compare(plan *p, const igt__walk_entry *e, const char *name, const char *local,
                     const igt__remote *r) {
@@ -221,8 +221,8 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   }
 }
 
-/* What the file is called in the cloud; NULL: no memory. A name in another spelling (NFC, NFD) is
- * that of the list, unless another file here has just that one. */
+/* The file's name in the cloud; NULL: no memory. A name in another Unicode form (NFC, NFD) matches
+ * the listed one, unless another local file has exactly that name. */
 static char *name_there(const plan *p, const igt__walk_entry *e) {
   char *name = igt__path_from_local(e->path), *twin, *there;
   const char *spelling = name ? igt__remotes_spelling(p->files, name) : NULL;
@@ -331,14 +331,14 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
   return status;
 }
 
-/* ---- what lies beside the folders of the categories ---- */
+/* ---- siblings of the categories' folders ---- */
 
 typedef struct rest {
   plan *p;
   unsigned compared; /* categories */
 } rest;
 
-/* The category whose folder it is; 0: none. */
+/* The category of this folder; 0: none. */
 static unsigned category_of(const char *folder) {
   for (size_t c = 0; c < IGT__CATEGORY_COUNT; c++)
     if (strcmp(igt__categories[c].folder, folder) == 0)
@@ -398,8 +398,9 @@ static igt_status has_folder(const plan *p, size_t category, bool *has, igt_erro
   return status;
 }
 
-/* A folder that is divided by categories, as a download of several makes it. Unless some were asked
- * for, all that are here are compared: an upload of files leaves the others out. */
+/* A folder with a subfolder for each category, as a download of several creates it. Unless
+ * categories were selected, all existing ones are compared: an upload of files leaves out the
+ * others. */
 static igt_status verify_divided(plan *p, unsigned compared, igt_error *err) {
   igt_status status = IGT_OK;
 
