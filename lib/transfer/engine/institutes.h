@@ -17,15 +17,11 @@ const igt_institute *igt__institute_named(const igt__found *found, const char *n
 bool igt__institute_twice(const igt__found *found, const igt__folders *folders, size_t i,
                           igt_error *err);
 
-<<<<<<< HEAD
-/* A link of this path is called as an institute that was asked for: what it leads to was meant to
- * go there. IGT_OK: it is not. */
+/* Whether a link of this path has the name of a selected institute: what it leads to was meant to be
+ * uploaded. IGT_OK: it has not. */
 igt_status igt__institute_link(const igt__found *found, const char *path, igt_error *err);
 
-/* The institute whose name is most like this one, for "did you mean"; NULL: none is like it. */
-=======
 /* The institute with the most similar name, for "did you mean"; NULL: none is similar. */
->>>>>>> fef7abc (lib/transfer: engine, download and csv speak plain technical English)
 const char *igt__institute_like(const igt__found *found, const char *name);
 
 /* Reports a folder of root that is no institute: each file below it is an item with this result

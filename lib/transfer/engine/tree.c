@@ -194,17 +194,13 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
   return status;
 }
 
-<<<<<<< HEAD
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err) {
   if (list->count || !list->links)
     return IGT_OK;
   return igt__fail(err, IGT_E_NO_FILE, "'%s' holds links alone, and %s", path, IGT__LINK_LEFT_OUT);
 }
 
-/* One that cannot be looked at says nothing; without memory nothing is guessed. */
-=======
 /* An unreadable one says nothing; without memory nothing is assumed. */
->>>>>>> fef7abc (lib/transfer: engine, download and csv speak plain technical English)
 static bool has_sidecar(igt__root *root, const char *folder) {
   char *path = igt__path_join(folder, IGT__SIDECAR);
   struct stat st;
