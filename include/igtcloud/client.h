@@ -65,7 +65,8 @@ typedef struct igt_client_options {
   void *prompt_payload;
   unsigned connect_timeout_ms; /**< 0: 10,000 */
   unsigned idle_timeout_ms;    /**< an idle connection fails after this long; 0: 30,000 */
-  int retries;                 /**< retries of a request; 0: 5; -1: none */
+  int retries;                 /**< retries of a request; 0: 5; -1: none. In a
+                                  transfer a link that is down is waited for, 12 s per retry */
   unsigned max_connections;  /**< to S3, hard limit; 0: 128. Starts with 16, adds connections while
                                 that is faster, and reduces them when the store throttles */
   uint64_t bytes_per_second; /**< of all connections together; 0: no limit */

@@ -61,6 +61,12 @@
  * anew: a server that sends a byte per connection ends after --retries, and 8 MiB take 128 attempts
  * at most. A line of 10 kB/s that is cut every 7 s still passes. */
 #define IGT__PROGRESS_LEAST (64u * 1024)
+/* A link that is down brings no response at all. A file is not given up before this many seconds a
+ * retry without progress (5 retries: a minute, which a router needs to restart), nor, with a short
+ * --timeout, later than after so many of them. Errors that a server sends count as attempts only.
+ */
+#define IGT__OUTAGE_PER_RETRY_S 12
+#define IGT__OUTAGE_TIMEOUTS 2
 /* A token: the token file holds 20,480 bytes of base64. */
 #define IGT__MAX_TOKEN (16u * 1024)
 #define IGT__TOKEN_FILE_SIZE (5u * 4096)

@@ -122,6 +122,13 @@ void igt__http_set_slow_line(igt__http *http, bool slow) {
   atomic_store_explicit(&http->slow_line, slow, memory_order_relaxed);
 }
 
+void igt__http_patient(igt__http *http, bool begins) {
+  if (begins)
+    atomic_fetch_add_explicit(&http->patient, 1, memory_order_relaxed);
+  else
+    atomic_fetch_sub_explicit(&http->patient, 1, memory_order_relaxed);
+}
+
 void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
   struct igt__http_private *priv = req->priv;
 

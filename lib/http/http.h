@@ -55,9 +55,14 @@ typedef enum igt__retry {
   IGT__RETRY_CREDENTIALS /* new credentials, then once more at once */
 } igt__retry;
 igt__retry igt__retry_class(const igt_error *err);
+/* While no response at all comes, a patient request is retried for at least so long without
+ * progress, whatever the number of attempts. 0: without retries. */
+int64_t igt__http_patience_us(const igt__http *http);
+/* A transfer runs: until it ends, all requests are patient, provided that any server responded. */
+void igt__http_patient(igt__http *http, bool begins); /* any thread */
 /* For callers that repeat a request later, among others. */
-unsigned igt__http_retries(const igt__http *http);         /* the options' */
-unsigned igt__retry_delay_ms(unsigned n, int retry_after); /* the n-th back-off, from 1 */
+unsigned igt__http_retries(const igt__http *http);              /* the options' */
+unsigned igt__retry_delay_ms(unsigned n, const igt_error *err); /* the n-th back-off, from 1 */
 /* For callers on threads of their own that repeat what this room may not, such as a request that
  * creates, once they have looked: waits for the n-th back-off, from 1. False: cancelled, or n is
  * more than the options' retries. */
@@ -73,6 +78,7 @@ struct igt__http_request {
   int body_fd;           /* or read from a file: fd (borrowed) at body_offset; -1: none */
   uint64_t body_offset;
   uint64_t body_len;
+  bool patient;                 /* waits for a link that is down: see igt__http_patience_us */
   bool idempotent;              /* may be sent again after an unclear end (a lost answer); else only
                                    failures before anything was sent, refusals (4xx) and 503 are retried */
   size_t max_body;              /* of an answer that is collected; 0: IGT__MAX_JSON_BODY */

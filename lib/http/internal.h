@@ -113,6 +113,7 @@ unsigned igt__window_free(const igt__http_host *host_state); /* how many more ma
 
 /* Back-off before the n-th repetition, from 1. retry_after < 0: not given. */
 int64_t igt__retry_delay_us(unsigned n, int retry_after);
+int64_t igt__outage_delay_us(unsigned n); /* the same while nothing responds */
 /* Retry-After: seconds or a date (RFC 9110 10.2.3), which is compared with the server's own Date
  * where there is one. -1: absent or not to be understood. */
 int igt__retry_after(const char *value, int64_t server_date);
@@ -208,6 +209,8 @@ struct igt__http {
   _Atomic uint64_t requests; /* that left, each attempt */
   _Atomic uint64_t slow_downs;
   atomic_bool slow_line;
+  atomic_bool responded; /* any server, ever: an address that is wrong never does */
+  atomic_uint patient;   /* transfers that run */
 };
 
 /* Loops in turn, for callers who do not mind. */

@@ -343,6 +343,17 @@ static bool made_progress(struct igt__http_private *priv) {
   return true;
 }
 
+/* Nothing responds, and not for long: attempts fail within milliseconds while a link is down. */
+static bool is_outage(const struct igt__http_private *priv) {
+  const igt__http *http = priv->http;
+  bool patient =
+      priv->req->patient || (atomic_load_explicit(&http->patient, memory_order_relaxed) &&
+                             atomic_load_explicit(&http->responded, memory_order_relaxed));
+
+  return patient && priv->err.http_status == 0 && !priv->responding &&
+         igt__mono_us() - priv->progress_at < igt__http_patience_us(http);
+}
+
 /* Whether sending it again cannot do anything twice. */
 static bool may_retry(const struct igt__http_private *priv, igt__retry retry) {
   if (priv->stream && igt__stream_is_open(priv->stream))
@@ -354,7 +365,7 @@ static bool may_retry(const struct igt__http_private *priv, igt__retry retry) {
     return !priv->renewed && priv->req->on_retry;
   case IGT__RETRY_TRANSIENT:
   case IGT__RETRY_THROTTLED:
-    return (priv->progressed || priv->retries_done < priv->http->retries) &&
+    return (priv->progressed || priv->retries_done < priv->http->retries || is_outage(priv)) &&
            (priv->req->idempotent || !priv->sent || is_refusal(priv->err.http_status));
   }
   return false;
@@ -368,8 +379,9 @@ static void on_backed_off(igt__timer *timer) {
 }
 
 static void back_off(struct igt__http_private *priv) {
+  unsigned n = priv->retries_done ? priv->retries_done : 1;
   int64_t delay =
-      igt__retry_delay_us(priv->retries_done ? priv->retries_done : 1, priv->err.retry_after);
+      is_outage(priv) ? igt__outage_delay_us(n) : igt__retry_delay_us(n, priv->err.retry_after);
 
   IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
              priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
@@ -397,7 +409,7 @@ static void give_up(struct igt__http_private *priv, igt__retry retry) {
 }
 
 static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
-  if (priv->progressed)
+  if (priv->progressed || is_outage(priv)) /* no server is there to be spared */
     return true;
   return igt__retry_budget_take(priv->host_state, retry, &priv->taken);
 }
@@ -599,6 +611,8 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   /* A connection that ends within the header is a success to curl. */
   if (!code && !priv->responding)
     code = CURLE_RECV_ERROR;
+  if (priv->responding && !atomic_load_explicit(&priv->http->responded, memory_order_relaxed))
+    atomic_store_explicit(&priv->http->responded, true, memory_order_relaxed);
   log_attempt(priv, code);
   note_sent(priv, code);
   if (error && igt__response_is_redirect(priv) && follow(priv)) {

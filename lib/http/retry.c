@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/time.h"
@@ -11,6 +12,8 @@
 
 #define BASE_US 500000
 #define MOST_US 20000000
+/* During an outage no back-off is longer than 4 s: a link that returns is used soon. */
+#define OUTAGE_STEPS 4
 #define CANCEL_POLL_US 100000
 #define BUDGET 500
 #define COST_TRANSIENT 10
@@ -109,6 +112,10 @@ igt__retry igt__retry_class(const igt_error *err) {
 
 /* ---- when ---- */
 
+int64_t igt__outage_delay_us(unsigned n) {
+  return igt__retry_delay_us(n < OUTAGE_STEPS ? n : OUTAGE_STEPS, -1);
+}
+
 int64_t igt__retry_delay_us(unsigned n, int retry_after) {
   int64_t most = n > 6 ? MOST_US : (int64_t)BASE_US << (n ? n - 1 : 0);
   int64_t delay, floor;
@@ -122,12 +129,22 @@ int64_t igt__retry_delay_us(unsigned n, int retry_after) {
   return delay > floor ? delay : floor;
 }
 
+int64_t igt__http_patience_us(const igt__http *http) {
+  int64_t by_retries = (int64_t)http->retries * IGT__OUTAGE_PER_RETRY_S * 1000000;
+  int64_t by_timeout = (int64_t)http->idle_timeout_ms * IGT__OUTAGE_TIMEOUTS * 1000;
+
+  return by_retries < by_timeout ? by_retries : by_timeout;
+}
+
 unsigned igt__http_retries(const igt__http *http) {
   return http->retries;
 }
 
-unsigned igt__retry_delay_ms(unsigned n, int retry_after) {
-  return (unsigned)(igt__retry_delay_us(n, retry_after) / 1000);
+unsigned igt__retry_delay_ms(unsigned n, const igt_error *err) {
+  int64_t us =
+      err->http_status ? igt__retry_delay_us(n, err->retry_after) : igt__outage_delay_us(n);
+
+  return (unsigned)(us / 1000);
 }
 
 bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel) {

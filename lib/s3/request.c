@@ -279,6 +279,7 @@ static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__re
     *retry = IGT__RETRY_NEVER;
   /* A lost answer left an upload that nobody knows: one such is enough. */
   if (req->op == IGT__S3_CREATE_MULTIPART && http->attempts > 1 && *retry == IGT__RETRY_TRANSIENT &&
+      err->status != IGT_E_CONNECT && err->status != IGT_E_RESOLVE &&
       (!err->http_status || err->http_status == 500))
     *retry = IGT__RETRY_NEVER;
   leave_to_caller(req, retry);
@@ -324,6 +325,7 @@ static void set_http(igt__s3_request *req) {
 
   http->method = ops[req->op].method;
   http->operation = ops[req->op].name;
+  http->patient = true;
   http->idempotent = ops[req->op].idempotent;
   http->redirects_are_responses = true; /* a 301 names the bucket's region in its document */
   http->cancel = req->cancel;

@@ -109,10 +109,12 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
     status = make_pools(run, err);
   if (status == IGT_OK)
     open_journal(run);
+  igt__http_patient(run->http, true);
   return status;
 }
 
 void igt__run_finish(igt__run *run) {
+  igt__http_patient(run->http, false);
   igt__pool_free(run->lister);
   igt__pool_free(run->producers);
   igt__pool_free(run->hashers);

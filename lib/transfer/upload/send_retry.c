@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A broken body returns to the scheduler instead of being retried immediately: the line may be
  * slower by then, and allow fewer concurrent parts. A file fails after --retries attempts in a row
- * without a stored part; attempts that fail together, as when a line is cut, count as one. */
+ * without a stored part; attempts that fail together, as when a line is cut, count as one.
+ * While nothing responds, they must also have lasted for igt__http_patience_us. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "transfer/upload/send_internal.h"
@@ -80,7 +81,8 @@ bool igt__send_again(const send_part *p, igt_error *err) {
   tries = count_try(s, p->began_us);
   seconds = (double)(igt__mono_us() - s->progress_at) / 1e6;
   pthread_mutex_unlock(&s->lock);
-  if (tries > igt__http_retries(run->http)) {
+  if (tries > igt__http_retries(run->http) &&
+      (err->http_status || seconds * 1e6 >= (double)igt__http_patience_us(run->http))) {
     igt__error_prefix(err, "gave up after %u attempts without progress in %.*f s", tries,
                       seconds < 10 ? 1 : 0, seconds);
     return false;
@@ -88,8 +90,7 @@ bool igt__send_again(const send_part *p, igt_error *err) {
   a = igt__malloc(sizeof *a);
   if (!a)
     return false;
-  *a = (again){s, p->part,
-               igt__mono_us() + (int64_t)igt__retry_delay_ms(tries, err->retry_after) * 1000};
+  *a = (again){s, p->part, igt__mono_us() + (int64_t)igt__retry_delay_ms(tries, err) * 1000};
   wait_for(a);
   return true;
 }
