@@ -208,6 +208,29 @@ static igt_status check_version(igt__journal *journal, const char *path, igt_err
   return rc == SQLITE_OK ? IGT_OK : sqlite_fail(journal, rc, path, err);
 }
 
+/* Each of our formats has one of these tables; a new file has no table at all. */
+static igt_status check_ours(igt__journal *journal, const char *path, igt_error *err) {
+  static const char query[] =
+      "SELECT count(*), total(name IN ('upload','finished')) FROM sqlite_master";
+  sqlite3_stmt *stmt = NULL;
+  bool ours = true;
+  int rc = sqlite3_prepare_v2(journal->db, query, -1, &stmt, NULL);
+
+  if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    ours = sqlite3_column_int(stmt, 0) == 0 || sqlite3_column_int(stmt, 1) > 0;
+    rc = SQLITE_OK;
+  }
+  sqlite3_finalize(stmt);
+  if (rc != SQLITE_OK)
+    return sqlite_fail(journal, rc, path, err);
+  if (ours)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_UNSUPPORTED,
+                   "the journal %s cannot be used: it is a database of another program, which is "
+                   "left alone; name another file with --journal",
+                   path);
+}
+
 static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
   mode_t mask = umask(0077);
   int rc = sqlite3_open_v2(
@@ -218,7 +241,9 @@ static igt_status open_at(igt__journal *journal, const char *path, igt_error *er
   if (rc != SQLITE_OK)
     return sqlite_fail(journal, rc, path, err);
   (void)sqlite3_busy_timeout(journal->db, 10000);
-  status = check_version(journal, path, err);
+  status = check_ours(journal, path, err);
+  if (status == IGT_OK)
+    status = check_version(journal, path, err);
   if (status != IGT_OK)
     return status;
   /* WAL: two processes may share the journal, and a commit is one write. */
@@ -288,6 +313,52 @@ static igt_status see_files(const char *path, igt_error *err) {
   return IGT_OK;
 }
 
+/* What is in the journal decides what is sent and what is skipped, and patients' names are in it.
+ * In a folder that everybody can write to, one that another user has put there is a trap. */
+static igt_status see_owner(const char *path, igt_error *err) {
+  size_t n = (size_t)(igt__path_base(path) - path);
+  char *parent = n ? igt__strndup(path, n) : igt__strdup(".");
+  struct stat st, folder;
+  bool planted;
+
+  if (!parent)
+    return igt__fail_memory(err);
+  planted = lstat(path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != 0 &&
+            stat(parent, &folder) == 0 && folder.st_mode & S_IWOTH;
+  igt__free(parent);
+  if (!planted)
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PERMISSION,
+                   "the journal %s cannot be used: it belongs to another user (uid %lu), in a "
+                   "folder that everybody can write to; name another file with --journal",
+                   path, (unsigned long)st.st_uid);
+}
+
+/* A file that was named by mistake must stay as it is. */
+static igt_status see_content(const char *path, igt_error *err) {
+  static const char magic[16] = "SQLite format 3";
+  char head[sizeof magic];
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  ssize_t n = fd >= 0 ? read(fd, head, sizeof head) : 0;
+
+  if (fd >= 0)
+    (void)close(fd);
+  if (n <= 0 || (n == sizeof head && memcmp(head, magic, sizeof head) == 0))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_UNSUPPORTED,
+                   "the journal %s cannot be used: it is another kind of file, which is left "
+                   "alone; name another file with --journal",
+                   path);
+}
+
+static igt_status see(const char *path, bool named, igt_error *err) {
+  igt_status status = see_files(path, err);
+
+  if (status == IGT_OK)
+    status = see_owner(path, err);
+  return status == IGT_OK && named ? see_content(path, err) : status;
+}
+
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err) {
   igt__journal *journal = igt__calloc(1, sizeof *journal);
@@ -307,7 +378,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
   if (status == IGT_OK)
     status = make_folder(path, err);
   if (status == IGT_OK)
-    status = see_files(path, err);
+    status = see(path, !own, err);
   if (status == IGT_OK)
     status = open_at(journal, path, err);
   if (status == IGT_E_PARSE) {

@@ -12,8 +12,10 @@
 typedef struct igt__journal igt__journal;
 
 /* path NULL: $XDG_STATE_HOME/igtcloud/journal.db, else ~/.local/state/igtcloud/journal.db. The
- * folder is made (0700), the file too (0600). IGT_E_UNSUPPORTED: it is of a newer version.
- * A damaged file is moved aside (".damaged") and begun anew; *moved_aside says so. */
+ * folder is made (0700), the file too (0600). IGT_E_UNSUPPORTED: it is of a newer version, a
+ * database of another program, or path names a file of another kind; none is changed.
+ * IGT_E_PERMISSION: another user has put it into a folder that everybody can write to. A damaged
+ * file is moved aside (".damaged") and begun anew; *moved_aside says so. */
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err);
 void igt__journal_close(igt__journal *journal); /* commits */

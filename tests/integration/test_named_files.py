@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Files that are named on the command line: what is no file, links, "-", and who may read them."""
 
+import contextlib
 import json
 import os
 import socket
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -102,6 +104,48 @@ def test_a_journal_that_is_no_file(igtcloud, tmp_path, tail, kind):
     done = igtcloud.run("upload", "--journal", tmp_path / "journal.db", tmp_path / "up", "up",
                         status=None, timeout=SOON)
     assert f"journal.db{tail}" in done.err and "not a regular file" in done.err
+
+
+@pytest.mark.case("security-13")
+@pytest.mark.parametrize("kind", ["text", "database"])
+def test_a_journal_that_was_named_by_mistake(igtcloud, tmp_path, out, kind):
+    path = tmp_path / "thesis.db"
+    if kind == "text":
+        path.write_text("years of work")
+    else:
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("CREATE TABLE chapter(text)")
+    content = path.read_bytes()
+    done = igtcloud.run("download", "--journal", path, out, "trial")
+    assert "left alone" in done.err and "going on without it" in done.err
+    igtcloud.run("uploads", "--journal", path, status=FAILED)
+    assert path.read_bytes() == content
+    assert {p.name for p in tmp_path.iterdir()} == {"home", "out", "thesis.db"}
+
+
+@pytest.mark.case("security-11", "security-13")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("kind", ["file", "link", "folder of theirs"])
+def test_a_planted_journal(igtcloud, tmp_path, out, kind):
+    """Whoever writes it says what is there already; and it would tell them patients' names."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777 if kind != "folder of theirs" else 0o755)
+    path = shared / "journal.db"
+    if kind == "link":
+        path.symlink_to(tmp_path / "made")
+    else:
+        path.touch()
+        path.chmod(0o666)
+    os.chown(path, 65534, 65534, follow_symlinks=False)
+    done = igtcloud.run("download", "--journal", path, out, "trial")
+    if kind == "folder of theirs":
+        assert "another user" not in done.err and path.stat().st_size
+        return
+    assert "another user" in done.err and "going on without it" in done.err
+    assert [p.name for p in shared.iterdir()] == ["journal.db"]
+    assert not (tmp_path / "made").exists()
+    assert igtcloud.run("uploads", "--journal", path, status=None).status != DONE
 
 
 # ---- what is written ----

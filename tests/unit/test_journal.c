@@ -281,11 +281,36 @@ static void test_damaged(void **state) {
   (void)state;
   igt__journal_close(open_it(false));
   FILE *f = fopen(path, "w");
+  fwrite("SQLite format 3", 1, 16, f);
   for (int i = 0; i < 10000; i++)
     fputs("not a database ", f);
   fclose(f);
   igt__journal_close(open_it(true));
   igt__journal_close(open_it(false));
+}
+
+/* case: security-13 */
+static void test_file_that_was_named_by_mistake(void **state) {
+  static const char *const thesis[] = {"years of work", "SQLite format", "x"};
+  igt__journal *journal = NULL;
+  bool moved = true;
+
+  (void)state;
+  igt__journal_close(open_it(false)); /* makes its folder */
+  for (size_t i = 0; i < sizeof thesis / sizeof *thesis; i++) {
+    char text[64] = "";
+    FILE *f = fopen(path, "w");
+    fputs(thesis[i], f);
+    fclose(f);
+    assert_int_equal(igt__journal_open(path, &journal, &moved, NULL), IGT_E_UNSUPPORTED);
+    assert_null(journal);
+    assert_false(moved);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof text, f));
+    fclose(f);
+    assert_string_equal(text, thesis[i]);
+  }
 }
 
 static void test_claims(void **state) {
@@ -399,6 +424,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_holding_uploads, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_runs, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_damaged, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_file_that_was_named_by_mistake, make_top, remove_top),
       cmocka_unit_test(test_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
