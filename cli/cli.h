@@ -284,6 +284,13 @@ void put_json_string(FILE *out, const char *text);
 typedef struct report report;
 report *report_open(const settings *s, const char *verb, int *exit_status);
 const igt_callbacks *report_callbacks(report *r);
+/* The numbers of a summary line, by their names in JSON; `report merge` adds them up. The last row
+ * has no name. */
+typedef struct summary_count {
+  const char *name;
+  size_t offset; /* of a uint64_t in igt_summary */
+} summary_count;
+extern const summary_count summary_counts[];
 /* Prints the summary; the exit status. */
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
 

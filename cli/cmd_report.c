@@ -7,22 +7,14 @@
 
 #include "cli.h"
 
-/* Of a summary: sums over the shards; "seconds" is that of the slowest. */
-static const char *const sums[] = {
-    "institutes",      "studies",        "studiesFailed",    "studiesUndated",    "studiesCreated",
-    "filesDone",       "filesSkipped",   "filesFailed",      "filesIgnored",      "filesIncomplete",
-    "filesUnverified", "bytesDone",      "bytesMoved",       "bytesSkipped",      "filesSame",
-    "bytesSame",       "filesDifferent", "filesMissingHere", "filesMissingThere", "filesUnchecked"};
-#define SUMS (sizeof sums / sizeof *sums)
-
 /* The library cuts the nine texts of an item at 8 KiB each, of which JSON may make six times as
  * much. */
 #define LINE_MAX_BYTES ((size_t)1024 * 1024)
 
 typedef struct merge {
   FILE *out;
-  unsigned long long sum[SUMS];
-  double seconds;
+  igt_summary sum;
+  double seconds;  /* of the slowest shard */
   char status[64]; /* the worst */
   unsigned long long shards, unfinished;
 } merge;
@@ -44,13 +36,17 @@ static unsigned severity(const char *status) {
                                                                    : 2;
 }
 
+static uint64_t *sum_of(merge *m, const summary_count *count) {
+  return (uint64_t *)((char *)&m->sum + count->offset);
+}
+
 static void add_summary(merge *m, const char *line) {
   const char *at = value_of(line, "status");
   char status[64] = "";
 
-  for (size_t i = 0; i < SUMS; i++) {
-    const char *value = value_of(line, sums[i]);
-    m->sum[i] += value ? strtoull(value, NULL, 10) : 0;
+  for (const summary_count *c = summary_counts; c->name; c++) {
+    const char *value = value_of(line, c->name);
+    *sum_of(m, c) += value ? strtoull(value, NULL, 10) : 0;
   }
   if ((at && sscanf(at, "\"%63[^\"]\"", status) != 1) || severity(status) > severity(m->status))
     snprintf(m->status, sizeof m->status, "%s", status);
@@ -110,8 +106,8 @@ static void write_sum(merge *m) {
     snprintf(m->status, sizeof m->status, "%s", igt_status_name(IGT_E_SOME_FAILED));
   fprintf(m->out, "{\"kind\":\"summary\"");
   json_text(m->out, "status", m->status, false);
-  for (size_t i = 0; i < SUMS; i++)
-    fprintf(m->out, ",\"%s\":%llu", sums[i], m->sum[i]);
+  for (const summary_count *c = summary_counts; c->name; c++)
+    fprintf(m->out, ",\"%s\":%llu", c->name, (unsigned long long)*sum_of(m, c));
   fprintf(m->out, ",\"seconds\":%.3f,\"shards\":%llu,\"shardsUnfinished\":%llu}\n", m->seconds,
           m->shards, m->unfinished);
 }
@@ -158,7 +154,8 @@ static int run_merge(settings *s) {
   }
   if (!s->quiet && status != EXIT_FAILED)
     fprintf(stderr, "merged: %llu report%s, %llu file%s done, %llu failed\n", m.shards,
-            m.shards == 1 ? "" : "s", m.sum[5], m.sum[5] == 1 ? "" : "s", m.sum[7]);
+            m.shards == 1 ? "" : "s", (unsigned long long)m.sum.files_done,
+            m.sum.files_done == 1 ? "" : "s", (unsigned long long)m.sum.files_failed);
   return status;
 }
 

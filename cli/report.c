@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,36 +177,46 @@ const igt_callbacks *report_callbacks(report *r) {
   return &r->callbacks;
 }
 
+const summary_count summary_counts[] = {
+    {"imports", offsetof(igt_summary, imports)},
+    {"importsFailed", offsetof(igt_summary, imports_failed)},
+    {"importsHandedOver", offsetof(igt_summary, imports_handed_over)},
+    {"filesHandedOver", offsetof(igt_summary, files_handed_over)},
+    {"institutes", offsetof(igt_summary, institutes)},
+    {"studies", offsetof(igt_summary, studies)},
+    {"studiesFailed", offsetof(igt_summary, studies_failed)},
+    {"studiesUndated", offsetof(igt_summary, studies_undated)},
+    {"studiesCreated", offsetof(igt_summary, studies_created)},
+    {"filesDone", offsetof(igt_summary, files_done)},
+    {"filesSkipped", offsetof(igt_summary, files_skipped)},
+    {"filesFailed", offsetof(igt_summary, files_failed)},
+    {"filesIgnored", offsetof(igt_summary, files_ignored)},
+    {"filesClutter", offsetof(igt_summary, files_clutter)},
+    {"filesYoung", offsetof(igt_summary, files_young)},
+    {"filesIncomplete", offsetof(igt_summary, files_incomplete)},
+    {"filesUnverified", offsetof(igt_summary, files_unverified)},
+    {"bytesDone", offsetof(igt_summary, bytes_done)},
+    {"bytesMoved", offsetof(igt_summary, bytes_moved)},
+    {"bytesSkipped", offsetof(igt_summary, bytes_skipped)},
+    {"filesSame", offsetof(igt_summary, files_same)},
+    {"bytesSame", offsetof(igt_summary, bytes_same)},
+    {"filesDifferent", offsetof(igt_summary, files_different)},
+    {"filesMissingHere", offsetof(igt_summary, files_missing_here)},
+    {"filesMissingThere", offsetof(igt_summary, files_missing_there)},
+    {"filesUnchecked", offsetof(igt_summary, files_unchecked)},
+    {"requests", offsetof(igt_summary, requests)},
+    {NULL, 0}};
+
+static uint64_t count_of(const igt_summary *s, const summary_count *count) {
+  return *(const uint64_t *)((const char *)s + count->offset);
+}
+
 static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
   fprintf(out, "{\"kind\":\"summary\"");
   json_text(out, "status", igt_status_name(status), false);
-  fprintf(out,
-          ",\"imports\":%llu,\"importsFailed\":%llu,\"importsHandedOver\":%llu,\"filesHandedOver\":"
-          "%llu",
-          (unsigned long long)s->imports, (unsigned long long)s->imports_failed,
-          (unsigned long long)s->imports_handed_over, (unsigned long long)s->files_handed_over);
-  fprintf(
-      out,
-      ",\"institutes\":%llu,\"studies\":%llu,\"studiesFailed\":%llu,\"studiesUndated\":%llu,"
-      "\"studiesCreated\":%llu,\"filesDone\":%llu,\"filesSkipped\":%llu,\"filesFailed\":%llu,"
-      "\"filesIgnored\":%llu,\"filesClutter\":%llu,\"filesYoung\":%llu,\"filesIncomplete\":%llu,"
-      "\"filesUnverified\":%"
-      "llu,"
-      "\"bytesDone\":%llu,\"bytesMoved\":%llu,\"bytesSkipped\":%llu,\"filesSame\":%llu,"
-      "\"bytesSame\":%llu,\"filesDifferent\":%llu,\"filesMissingHere\":%llu,"
-      "\"filesMissingThere\":%llu,\"filesUnchecked\":%llu,\"requests\":%llu,\"seconds\":%.3f}\n",
-      (unsigned long long)s->institutes, (unsigned long long)s->studies,
-      (unsigned long long)s->studies_failed, (unsigned long long)s->studies_undated,
-      (unsigned long long)s->studies_created, (unsigned long long)s->files_done,
-      (unsigned long long)s->files_skipped, (unsigned long long)s->files_failed,
-      (unsigned long long)s->files_ignored, (unsigned long long)s->files_clutter,
-      (unsigned long long)s->files_young, (unsigned long long)s->files_incomplete,
-      (unsigned long long)s->files_unverified, (unsigned long long)s->bytes_done,
-      (unsigned long long)s->bytes_moved, (unsigned long long)s->bytes_skipped,
-      (unsigned long long)s->files_same, (unsigned long long)s->bytes_same,
-      (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
-      (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
-      (unsigned long long)s->requests, s->seconds);
+  for (const summary_count *c = summary_counts; c->name; c++)
+    fprintf(out, ",\"%s\":%llu", c->name, (unsigned long long)count_of(s, c));
+  fprintf(out, ",\"seconds\":%.3f}\n", s->seconds);
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {

@@ -76,6 +76,9 @@ igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, ch
  * links are followed, is an error. A link that is not followed is found, as a link. */
 igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct stat *st,
                           igt_error *err);
+/* stat of what a link leads to, which may be outside of the root: for a report alone, since nothing
+ * is opened there. An errno; 0: done. */
+int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st);
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 /* lstat; IGT_E_NO_FILE when there is nothing (not an error worth a log). */
 igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);

@@ -604,6 +604,19 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
   return status;
 }
 
+int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st) {
+  folder *f;
+  const char *base;
+  igt_error err = IGT_ERROR_INIT;
+  int why;
+
+  if (parent_get(root, path, false, &f, &base, &err) != IGT_OK)
+    return err.os_error ? err.os_error : ENOENT;
+  why = fstatat(f->fd, base, st, 0) == 0 ? 0 : errno;
+  folder_put(root, f, false);
+  return why;
+}
+
 /* Where the file system has no such rename, the name is looked at before: a race with another
  * process remains there. */
 static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {

@@ -123,12 +123,12 @@ def test_large_upload_goes_on(cloud, igtcloud, tmp_path, state):
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=4&", "seconds": 600})
     process = igtcloud.start("upload", *state, tmp_path / "up", "target")
     before = killed_when(process, cloud, lambda: len(
-        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) == 3)
-    assert {r["part"] for r in before if r["status"] == 200 and r["part"]} == {1, 2, 3}
+        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) >= 3)
+    stored = sum(r["bytesIn"] for r in before if r["status"] == 200 and r["part"])
     igtcloud.run("upload", *state, tmp_path / "up", "target")
     log = cloud.requests()
     # The fourth part's bytes had all arrived, so the store may or may not have it.
-    assert sum(r["bytesIn"] for r in log if r["part"]) <= FILM - 3 * RANGE, log
+    assert sum(r["bytesIn"] for r in log if r["part"]) <= FILM - stored, log
     cloud.clear()
     c.same(c.content_of(cloud, expected), expected)
 
@@ -160,7 +160,7 @@ def test_file_that_changed_between(cloud, igtcloud, tmp_path, state):
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=3&", "seconds": 600})
     process = igtcloud.start("upload", *state, tmp_path / "up", "target")
     killed_when(process, cloud, lambda: len(
-        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) == 2)
+        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) >= 2)
     c.write(path.parent, {"film.bin": b"\1" * 17 * c.MIB})
     igtcloud.run("upload", *state, tmp_path / "up", "target")
     cloud.clear()
@@ -175,7 +175,7 @@ def test_upload_that_was_forgotten(cloud, igtcloud, tmp_path, state):
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=3&", "seconds": 600})
     process = igtcloud.start("upload", *state, tmp_path / "up", "target")
     killed_when(process, cloud, lambda: len(
-        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) == 2)
+        [r for r in cloud.requests() if r["part"] and r["status"] == 200]) >= 2)
     s3 = cloud.boto3()
     for upload in s3.list_multipart_uploads(Bucket=c.BUCKET).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=c.BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])

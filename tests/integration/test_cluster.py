@@ -98,6 +98,17 @@ def test_a_share_that_failed(igtcloud, tmp_path):
     assert lines(tmp_path / "all")[-1]["filesFailed"] == 3
 
 
+def test_every_count_is_added(igtcloud, tmp_path):
+    done = igtcloud.run("download", "--json", "--dry-run", tmp_path / "out", "trial")
+    counts = [k for k, v in done.summary.items() if isinstance(v, int)]
+    for report in (1, 2):
+        summary = {**done.summary, **{k: report * 10 + i for i, k in enumerate(counts)}}
+        (tmp_path / f"{report}").write_text(json.dumps(summary, separators=(",", ":")) + "\n")
+    merge(tmp_path / "all", tmp_path / "1", tmp_path / "2")
+    merged = lines(tmp_path / "all")[-1]
+    assert {k: merged.get(k) for k in counts} == {k: 30 + 2 * i for i, k in enumerate(counts)}
+
+
 def test_what_is_no_report(tmp_path):
     (tmp_path / "notes").write_text("not one\n")
     done = merge(tmp_path / "all", tmp_path / "notes")

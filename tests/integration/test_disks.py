@@ -37,7 +37,8 @@ SEED = {
             {"name": "s", "files": [{"path": "film.bin", "size": 100 * MIB},
                                     {"path": "other.txt", "text": "good"}]}]}]},
         {"name": "in", "projectTypeName": "EPD", "institutes": [
-            {"name": f"i{n}", "studies": []} for n in range(8)]},
+            {"name": name, "studies": []}
+            for name in (*[f"i{n}" for n in range(8)], "bad", "worse")]},
     ]}
 
 injected = pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
@@ -281,6 +282,10 @@ def film_key(store):
 
 # ---- inode numbers ----
 
+def sent_of_film(cloud):
+    return sum(r["bytesIn"] for r in cloud.requests(method="PUT", path="**/film", status=200))
+
+
 @injected
 @pytest.mark.case("transfers-8")
 def test_inode_numbers_that_change(igtcloud, cloud, tmp_path):
@@ -297,10 +302,11 @@ def test_inode_numbers_that_change(igtcloud, cloud, tmp_path):
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
     process.wait()
+    before = sent_of_film(cloud)
     cloud.clear()
     done = igtcloud.run("upload", "--json", up, "in", env=env)
     assert done.summary["filesFailed"] == 0
-    assert len(cloud.requests(method="PUT", path="**/film", status=200)) <= 3
+    assert sent_of_film(cloud) <= 40 * MIB - before
     igtcloud.run("verify", up, "in")
 
 
@@ -374,6 +380,56 @@ def test_keys_that_stand_for_folders(tmp_path, home, out):
         igt.run("ls", "p/i/s/files")
         igt.run("download", "--dry-run", tmp_path / "dry", "p")
         assert not (tmp_path / "dry").exists()
+
+
+@pytest.mark.case("transfers-16")
+@pytest.mark.parametrize("how", ["cat", "cp"])
+def test_one_key_that_stands_for_a_folder(tmp_path, home, how):
+    with seeded(tmp_path, FOLDERS) as cloud:
+        to = [tmp_path / "x"] if how == "cp" else []
+        place = ("igt:" if how == "cp" else "") + "p/i/s/files/empty/"
+        done = Program(cloud.url, home).run(how, place, *to, status=None)
+        assert done.status not in (0, 141) and "stands for a folder" in done.err
+        assert not (tmp_path / "x").exists()
+
+
+# ---- what cannot be looked at or read ----
+
+@injected
+@pytest.mark.case("transfers-1", "transfers-2", "transfers-32")
+@pytest.mark.parametrize("call", ["stat", "open", "read"])
+@pytest.mark.parametrize("why", [errno.ESTALE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("what", ["bad", "bad/case", "bad/case/study.json", "bad/case/x"])
+def test_a_disk_that_fails(igtcloud, tmp_path, call, why, what):
+    """Nothing of it is taken for absent, nothing is created for it, and nothing is registered."""
+    folder = tmp_path / "up" / "bad/case"
+    folder.mkdir(parents=True)
+    (folder / "x").write_text("x")
+    (folder / "study.json").write_text("{}")
+    env = on(tmp_path / "up" / what, (call, why))
+    for _ in range(2):
+        done = igtcloud.run("upload", "--no-journal", tmp_path / "up", "in", env=env, status=None)
+        assert done.status in (FAILED, SOME_FAILED)
+        assert "failed: " in done.err and os.strerror(why) in done.err
+        assert igtcloud.run("ls", "in/bad").text == ""
+    done = igtcloud.run("verify", tmp_path / "up", "in", "bad", env=env, status=None)
+    assert done.status in (FAILED, SOME_FAILED)
+
+
+@injected
+@pytest.mark.case("transfers-32")
+@pytest.mark.parametrize("size", [1, 100000, 9 * MIB])
+def test_a_file_whose_first_read_fails_is_not_registered(igtcloud, tmp_path, size):
+    folder = tmp_path / "up" / "worse/case"
+    folder.mkdir(parents=True)
+    (folder / "bad").write_bytes(b"x" * size)
+    (folder / "good").write_text("good")
+    env = on(folder / "bad", ("read", errno.EIO))
+    for overwrite in ([], ["--overwrite"]):
+        done = igtcloud.run("upload", "--no-journal", *overwrite, tmp_path / "up", "in", env=env,
+                            status=SOME_FAILED)
+        assert "bad" in done.err and os.strerror(errno.EIO) in done.err
+        assert igtcloud.run("ls", "in/worse/case/files").text == "4\ttrue\tgood\n"
 
 
 # ---- real ones ----

@@ -247,6 +247,38 @@ def test_a_described_study_without_files(igtcloud, up, lab):
     assert lab.names() == ["case"] and done.summary["studiesCreated"] == 0
 
 
+@pytest.mark.case("transfers-1", "transfers-27")
+@pytest.mark.parametrize("where", ["linked", "lab/linked", "lab/P1/linked"])
+@pytest.mark.parametrize("to", ["folder", "nowhere"])
+def test_a_linked_folder_is_a_study_left_out(igtcloud, up, lab, tmp_path, where, to):
+    deep = ["--folder-structure", "hierarchical"] if "P1" in where else []
+    put(up, {f"{lab.name}/P1/good/a": "a"})
+    put(tmp_path, {"store/folder/b": "b"})
+    (up / where.replace("lab", lab.name)).symlink_to(tmp_path / "store" / to)
+    for command in ("upload", "verify"):
+        done = igtcloud.run(command, "--json", *deep, up, "up", status=SOME_FAILED)
+        assert "linked" in done.err and "link" in done.err and done.summary["filesFailed"] == 1
+    if where == "linked":  # another institute was asked for
+        igtcloud.run("upload", up, "up", lab.name)
+        igtcloud.run("verify", up, "up", lab.name)
+
+
+@pytest.mark.case("transfers-27")
+def test_links_that_leave_out_nothing(igtcloud, up, lab, tmp_path):
+    """To what goes up by its own name, to a file, and of an editor: named and counted."""
+    put(up, {f"{lab.name}/case/a": "a", f"{lab.name}/notes": "x", "top": "x"})
+    (up / "latest").symlink_to(lab.name)
+    (up / lab.name / "newest").symlink_to(up / lab.name / "case")
+    (up / lab.name / ".#notes").symlink_to("ann@host.123")
+    link_out(up / lab.name, tmp_path, "file")
+    link_out(up / lab.name / "case", tmp_path, "inside")
+    done = igtcloud.run("upload", "--json", up, "up")
+    assert done.summary["filesIgnored"] == 7 and "7 files were left out" in done.err
+    for name in ("latest", "newest", ".#notes", "file", "inside", "notes", "top"):
+        assert name in done.err
+    lab.is_whole("case", {"a": "a"})
+
+
 # ---- --exclude, --include ----
 
 @pytest.mark.case("transfers-26")
@@ -266,6 +298,22 @@ def test_include_a_folder(cloud, igtcloud, up, lab, out, pattern):
     igtcloud.run("download", "--include", pattern, out, "up", lab.name)
     found = {str(p.relative_to(out / lab.name / "case")) for p in out.rglob("*") if p.is_file()}
     assert found == {"study.json", "raw/b", "x/raw/deep/c"}
+
+
+@pytest.mark.case("transfers-26")
+@pytest.mark.parametrize("option", ["--exclude", "--include"])
+def test_a_pattern_that_matches_nothing_is_named(igtcloud, up, lab, out, option):
+    put(up, {f"{lab.name}/case/{n}": n for n in ("a", "raw/b", ".DS_Store")})
+    patterns = [x for p in ("case/raw", "raw", ".DS_Store", "Raw/*") for x in (option, p)]
+    for command, *arguments in (("upload", up), ("verify", up), ("download", out)):
+        done = igtcloud.run(command, *patterns, *arguments, "up", lab.name, status=None)
+        assert f"{option} 'case/raw' matched no file" in done.err
+        assert f"{option} 'Raw/*' matched no file" in done.err
+        if command != "download":  # what was excluded is not in the cloud
+            assert f"{option} 'raw' matched" not in done.err
+            assert ".DS_Store' matched" not in done.err
+    done = igtcloud.run("upload", "-q", *patterns, up, "up", lab.name)
+    assert done.err == ""
 
 
 # ---- files that cannot be read ----

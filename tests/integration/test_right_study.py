@@ -408,6 +408,31 @@ def test_a_download_into_a_tree_from_a_mac(cloud, igtcloud, tmp_path):
     igtcloud.run("verify", down, "spelt", NAME)
 
 
+@pytest.mark.case("transfers-11")
+@pytest.mark.parametrize("folder", ["", f"{NAME}/", f"{DECOMPOSED}/"])
+def test_a_download_of_files_from_a_mac(cloud, igtcloud, tmp_path, folder):
+    """A file that is here in one form is not fetched in the other, whichever the cloud has; two
+    that the cloud has stay two, also when only one of them is here."""
+    lab = f"F{len(folder.encode())}"
+    put(tmp_path / "up", {f"{NAME}/{lab}---1/{folder}{NAME}.dcm": "1",
+                          f"{NAME}/{lab}---2/{NAME}": "composed",
+                          f"{NAME}/{lab}---2/{DECOMPOSED}": "decomposed"})
+    igtcloud.run("upload", tmp_path / "up", "spelt")
+    down = tmp_path / "down"
+    mac = unicodedata.normalize("NFD", f"{folder}{NAME}.dcm")
+    put(down / NAME, {f"{lab}---1/{mac}": "1", f"{lab}---2/{DECOMPOSED}": "decomposed"})
+    for done in (1, 0):
+        summary = igtcloud.run("download", "--json", down, "spelt", NAME).summary
+        assert summary["filesFailed"] == 0
+    one = [p for p in (down / NAME / f"{lab}---1").rglob("*") if p.is_file()]
+    assert {p.name for p in one} == {"study.json", f"{DECOMPOSED}.dcm"}
+    assert (down / NAME / f"{lab}---2/{NAME}").read_text() == "composed"
+    assert (down / NAME / f"{lab}---2/{DECOMPOSED}").read_text() == "decomposed"
+    cloud.clear()
+    igtcloud.run("upload", down, "spelt", NAME)
+    assert changes(cloud) == []
+
+
 @pytest.mark.case("dicom-35")
 def test_singulars(ward):
     ward.put({"BOB---CT/study.json": {"studyDatabaseId": ward.id}, "BOB---CT/x": "1"})

@@ -3,6 +3,7 @@
  * calls of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
  *
  *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
+ *   stat, open, read  of anything in the folder, and of the folder itself
  *   replace  rename over a file that is there
  *   rename   every rename
  *   inode    no failure: stat tells another inode number each time
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,26 +29,34 @@
 
 static _Atomic unsigned long inodes = 1u << 20;
 
-static int is_below(int fd) {
+/* name: in the folder fd; "": the file fd itself. */
+static int is_below(int fd, const char *name) {
   const char *below = getenv("ODD_BELOW");
-  char link[64], path[PATH_MAX];
-  ssize_t n;
+  char link[64], path[2 * PATH_MAX];
+  ssize_t n = 0;
 
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  n = readlink(link, path, sizeof path - 1);
-  path[n > 0 ? n : 0] = '\0';
+  if (name[0] != '/') {
+    snprintf(link, sizeof link, fd == AT_FDCWD ? "/proc/self/cwd" : "/proc/self/fd/%d", fd);
+    n = readlink(link, path, PATH_MAX - 1);
+    n = n > 0 ? n : 0;
+  }
+  snprintf(path + n, PATH_MAX, "%s%s", n && name[0] ? "/" : "", name);
   return below && strncmp(path, below, strlen(below)) == 0;
 }
 
 /* The errno that the call answers with; 0: it works. */
-static int refusal(const char *call, int fd) {
+static int refusal_at(const char *call, int fd, const char *name) {
   const char *at = getenv("ODD_CALLS");
   size_t n = strlen(call);
 
   for (; at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
     if (strncmp(at, call, n) == 0 && at[n] == '=')
-      return is_below(fd) ? atoi(at + n + 1) : 0;
+      return is_below(fd, name) ? atoi(at + n + 1) : 0;
   return 0;
+}
+
+static int refusal(const char *call, int fd) {
+  return refusal_at(call, fd, "");
 }
 
 static int refuse(int why) {
@@ -143,10 +153,31 @@ int fstat64(int fd, struct stat64 *st) {
 }
 
 int fstatat64(int folder, const char *path, struct stat64 *st, int flags) {
-  int failed = REAL(fstatat64)(folder, path, st, flags);
+  int why = refusal_at("stat", folder, path);
+  int failed = why ? refuse(why) : REAL(fstatat64)(folder, path, st, flags);
 
   if (!failed && refusal("inode", folder))
     st->st_ino = atomic_fetch_add(&inodes, 1);
   return failed;
+}
+int openat64(int folder, const char *path, int flags, ...) {
+  int why = refusal_at("open", folder, path), mode = 0;
+  va_list more;
+
+  if (flags & (O_CREAT | O_TMPFILE)) {
+    va_start(more, flags);
+    mode = va_arg(more, int);
+    va_end(more);
+  }
+  return why ? refuse(why) : REAL(openat64)(folder, path, flags, mode);
+}
+
+ssize_t pread64(int fd, void *out, size_t n, off64_t at) {
+  REFUSE("read", fd);
+  return REAL(pread64)(fd, out, n, at);
+}
+ssize_t read(int fd, void *out, size_t n) {
+  REFUSE("read", fd);
+  return REAL(read)(fd, out, n);
 }
 #pragma GCC visibility pop

@@ -485,14 +485,17 @@ static void test_local_below_a_link(void **state) {
 static void test_plan(void **state) {
   (void)state;
   const char *include[] = {"*.dcm", "waves/**"}, *exclude[] = {"secret*"};
-  igt_transfer_options o = {.include = include, .include_count = 2};
+  bool seen[3] = {false};
+  igt__run run = {.options = {.include = include, .include_count = 2}, .patterns_seen = seen};
   igt_error err;
   char *folder;
-  assert_true(igt__wanted(&o, "a/b.dcm") && igt__wanted(&o, "waves/x/y") &&
-              !igt__wanted(&o, "a.txt"));
-  o.exclude = exclude;
-  o.exclude_count = 1;
-  assert_false(igt__wanted(&o, "a/secret.dcm"));
+  assert_true(igt__wanted(&run, "a/b.dcm") && igt__wanted(&run, "waves/x/y") &&
+              !igt__wanted(&run, "a.txt"));
+  assert_true(seen[0] && seen[1] && !seen[2]);
+  run.options.exclude = exclude;
+  run.options.exclude_count = 1;
+  assert_false(igt__wanted(&run, "a/secret.dcm"));
+  assert_true(seen[2]);
   assert_int_equal(igt__study_folder("P1/S/1", IGT_FLAT, IGT__NAMES_POSIX, &folder, &err), IGT_OK);
   assert_string_equal(folder, "P1---S---1");
   igt__free(folder);

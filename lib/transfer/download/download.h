@@ -37,6 +37,10 @@ igt_status igt__download_study(igt__download *d, const igt_institute *institute,
  * use all names that this one may have. */
 igt_status igt__download_folder(igt__download *d, const igt_institute *institute, const char *human,
                                 const char *id, char **out, igt_error *err);
+/* *out, the caller's: a path below the target in the forms of Unicode (NFC, NFD) in which its
+ * components exist there; components that do not exist keep the form that they have. */
+igt_status igt__download_on_disk(const igt__download *d, const char *path, char **out,
+                                 igt_error *err);
 /* A task: plans the project's own files. */
 void igt__download_project_files(void *download);
 

@@ -42,22 +42,67 @@ static bool is_there(const igt__download *d, const char *folder) {
   return igt__root_look(d->root, folder, &found, &st, NULL) == IGT_OK && found;
 }
 
-/* Replaces *folder by its NFD form, as a Mac writes it, if only that exists: it is the same name.
- */
-static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *err) {
-  char *other;
+/* Whether the folder above has the name. NULL: no memory, which the caller sees. */
+static bool has_name(const igt__download *d, const char *above, const char *name) {
+  char *path = name ? igt__path_join(above, name) : NULL;
+  bool has = path && is_there(d, path);
 
-  if (!d->root || igt__is_ascii(*folder) || is_there(d, *folder))
-    return IGT_OK;
-  if (!(other = igt__nfd(*folder)))
-    return igt__fail_memory(err);
-  if (is_there(d, other)) {
-    igt__free(*folder);
-    *folder = other;
-  } else {
-    igt__free(other);
+  igt__free(path);
+  return has;
+}
+
+/* One component of a path, in the form that is here. The name itself comes first, so two files
+ * whose names differ in form alone stay two files. */
+static char *component_on_disk(const igt__download *d, const char *above, char *name) {
+  char *nfd = NULL, *nfc = NULL, *found = name;
+
+  if (!name || igt__is_ascii(name) || has_name(d, above, name))
+    return name;
+  if (has_name(d, above, nfd = igt__nfd(name)))
+    found = nfd;
+  else if (has_name(d, above, nfc = igt__nfc(name)))
+    found = nfc;
+  found = nfd ? found : NULL;
+  if (found != name)
+    igt__free(name);
+  if (found != nfd)
+    igt__free(nfd);
+  if (found != nfc)
+    igt__free(nfc);
+  return found;
+}
+
+igt_status igt__download_on_disk(const igt__download *d, const char *path, char **out,
+                                 igt_error *err) {
+  char *found = NULL;
+
+  *out = NULL;
+  if (!d->root || igt__is_ascii(path) || is_there(d, path))
+    return (*out = igt__strdup(path)) ? IGT_OK : igt__fail_memory(err);
+  for (const char *p = path; *p;) {
+    size_t n = strcspn(p, "/");
+    char *name = component_on_disk(d, found ? found : "", igt__strndup(p, n)), *joined = NULL;
+    if (name)
+      joined = found ? igt__path_join(found, name) : igt__strdup(name);
+    igt__free(name);
+    igt__free(found);
+    if (!(found = joined))
+      return igt__fail_memory(err);
+    p += n + (p[n] == '/');
   }
-  return IGT_OK;
+  *out = found;
+  return found ? IGT_OK : igt__fail_memory(err);
+}
+
+static igt_status as_on_disk(const igt__download *d, char **folder, igt_error *err) {
+  char *found;
+  igt_status status = igt__download_on_disk(d, *folder, &found, err);
+
+  if (status == IGT_OK) {
+    igt__free(*folder);
+    *folder = found;
+  }
+  return status;
 }
 
 /* Whose folder it is, according to its study.json. *mine: this study's; *other: another study's. */

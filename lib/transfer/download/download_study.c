@@ -31,6 +31,8 @@ typedef struct plan {
   const char *list;           /* which list of the response */
   bool any;                   /* the category being listed has files */
   bool is_new;                /* the study was never here: its files will be wanted */
+  igt_file **twins; /* files that exist here in another form of Unicode, to the list's end */
+  size_t twin_count;
 } plan;
 
 /* ---- one file ---- */
@@ -206,11 +208,10 @@ static void report_skipped(plan *p, const igt__fetch_file *file, const igt__jour
 
 static bool passes(const plan *p, const igt_file *file, const char *name) {
   const char *ext = p->d->options->selection.ext;
-  const igt__run *run = &p->d->run;
 
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return false;
-  return igt__wanted(&run->options, name);
+  return igt__wanted(&p->d->run, name);
 }
 
 static void leave_incomplete(plan *p, const igt_file *file, const char *name) {
@@ -284,12 +285,126 @@ static void take_folder(plan *p, const igt_file *file, const char *name) {
          made ? IGT__FOLDER_TEXT : "", made ? NULL : &err);
 }
 
+/* ---- names in another form of Unicode ---- */
+
+/* *other: the file, or a folder above it, exists here in another form; *path becomes that one.
+ * local: the path below the study's folder. */
+static igt_status see_form(const plan *p, const char *local, igt__buf *path, bool *other,
+                           igt_error *err) {
+  char *found = NULL;
+  igt_status status;
+
+  *other = false;
+  if (p->d->folds || igt__is_ascii(local))
+    return IGT_OK;
+  status = igt__download_on_disk(p->d, path->data, &found, err);
+  if (status == IGT_OK && strcmp(found, path->data) != 0) {
+    *other = true;
+    igt__buf_clear(path);
+    status = igt__buf_puts(path, found) ? IGT_OK : igt__fail_memory(err);
+  }
+  igt__free(found);
+  return status;
+}
+
+/* The cloud may have a file of each form: which one this is shows when the list has ended. */
+static igt_status keep_twin(plan *p, const igt_file *file, igt_error *err) {
+  igt_file **twins = igt__realloc(p->twins, (p->twin_count + 1) * sizeof *twins);
+
+  if (!twins)
+    return igt__fail_memory(err);
+  p->twins = twins;
+  if (!igt__quota_take(&p->held, sizeof *file + strlen(file->key.v)))
+    return igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
+  if (!(twins[p->twin_count] = (igt_file *)igt_model_copy(&file->model)))
+    return igt__fail_memory(err);
+  p->twin_count++;
+  return IGT_OK;
+}
+
+/* A place below the study's folder, of the category's subfolder. */
+static bool put_path(const plan *p, igt__buf *path, const char *local) {
+  return igt__buf_join(path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local, NULL);
+}
+
+/* local: as the cloud has it. The file gets the place of the other form unless the list has a file
+ * of that name, too. */
+static igt_status place_twin(plan *p, const char *local, igt__buf *path, igt_error *err) {
+  const char *below;
+  bool other = false;
+  igt_status status = IGT_OK;
+
+  if (!put_path(p, path, ""))
+    return igt__fail_memory(err);
+  size_t at = path->len;
+  igt__buf_clear(path);
+  if (!put_path(p, path, local))
+    return igt__fail_memory(err);
+  status = see_form(p, local, path, &other, err);
+  below = path->data + at;
+  if (status != IGT_OK || !other)
+    return status;
+  if (!igt__fingerprints_has(p->names, below))
+    return claim_name(p, below, err);
+  igt__buf_clear(path);
+  return put_path(p, path, local) ? IGT_OK : igt__fail_memory(err);
+}
+
+static void take_twin(plan *p, const igt_file *file) {
+  const char *name = name_of(file);
+  igt_error err = IGT_ERROR_INIT;
+  char *local = NULL;
+  igt__buf path;
+  igt_status status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", &local, &err);
+
+  igt__buf_init(&path, 64 * 1024);
+  if (status == IGT_OK)
+    status = place_twin(p, local, &path, &err);
+  if (status == IGT_OK)
+    add_file(p, file, name, path.data);
+  else
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
+  igt__buf_finish(&path);
+  igt__free(local);
+}
+
+static void take_twins(plan *p) {
+  for (size_t i = 0; i < p->twin_count; i++) {
+    if (!igt__run_stopping(&p->d->run))
+      take_twin(p, p->twins[i]);
+    igt_model_free(&p->twins[i]->model);
+    igt__run_wait_events(&p->d->run);
+  }
+  igt__free(p->twins);
+  p->twins = NULL;
+  p->twin_count = 0;
+}
+
+static void take_file(plan *p, const igt_file *file, const char *name, const char *local) {
+  igt_error err = IGT_ERROR_INIT;
+  bool other = false;
+  igt__buf path;
+  igt_status status = IGT_OK;
+
+  igt__buf_init(&path, 64 * 1024);
+  if (!put_path(p, &path, local))
+    status = igt__fail_memory(&err);
+  if (status == IGT_OK)
+    status = see_form(p, local, &path, &other, &err);
+  if (status == IGT_OK && other)
+    status = keep_twin(p, file, &err);
+  if (status != IGT_OK)
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
+  else if (!other)
+    add_file(p, file, name, path.data);
+  igt__buf_finish(&path);
+}
+
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name = name_of(file);
   igt_error err = IGT_ERROR_INIT;
   char *local = NULL;
-  igt__buf path;
 
   if (igt__run_stopping(&p->d->run))
     return IGT_E_CANCELLED;
@@ -311,15 +426,10 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
            "its name is that of the file in which the study itself is described", NULL);
     return IGT_OK;
   }
-  igt__buf_init(&path, 64 * 1024);
   if (check_file(p, file, name, &local, &err) != IGT_OK)
     report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
-  else if (!igt__buf_join(&path, p->folder, "/", p->subfolder, *p->subfolder ? "/" : "", local,
-                          NULL))
-    report(p, file, name, NULL, IGT_RESULT_FAILED, "", (igt__fail_memory(&err), &err));
   else
-    add_file(p, file, name, path.data);
-  igt__buf_finish(&path);
+    take_file(p, file, name, local);
   igt__free(local);
   igt__run_wait_events(&p->d->run);
   igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
@@ -327,7 +437,8 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
 }
 
 /* What ended the listing, if each_file did. */
-static igt_status listed(const plan *p, igt_status status, igt_error *err) {
+static igt_status listed(plan *p, igt_status status, igt_error *err) {
+  take_twins(p);
   return igt__quota_refused(&p->held) ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
                                       : status;
 }

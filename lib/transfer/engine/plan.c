@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/engine/plan.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -69,19 +70,60 @@ const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
     {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
 };
 
-bool igt__wanted(const igt_transfer_options *options, const char *path) {
-  bool wanted = options->include_count == 0;
+/* seen: whether the pattern selected a path before; until then it is tried in any case. */
+static bool selects(const char *pattern, bool *seen, const char *path, bool needed) {
+  bool before = __atomic_load_n(seen, __ATOMIC_RELAXED);
 
-  for (size_t i = 0; i < options->include_count && !wanted; i++)
-    wanted = igt__glob_selects(options->include[i], path);
-  for (size_t i = 0; i < options->exclude_count && wanted; i++)
-    wanted = !igt__glob_selects(options->exclude[i], path);
+  if ((before && !needed) || !igt__glob_selects(pattern, path))
+    return false;
+  if (!before)
+    __atomic_store_n(seen, true, __ATOMIC_RELAXED);
+  return true;
+}
+
+bool igt__wanted(igt__run *run, const char *path) {
+  const igt_transfer_options *o = &run->options;
+  bool *seen = run->patterns_seen;
+  bool wanted = o->include_count == 0;
+
+  for (size_t i = 0; i < o->include_count; i++)
+    wanted |= selects(o->include[i], seen + i, path, !wanted);
+  for (size_t i = 0; i < o->exclude_count; i++)
+    if (selects(o->exclude[i], seen + o->include_count + i, path, wanted))
+      wanted = false;
   return wanted;
+}
+
+static void report_unseen(const igt__run *run, const char *option, const char *const *patterns,
+                          size_t count, const bool *seen) {
+  const igt_callbacks *cb = run->callbacks;
+  char text[IGT_ERROR_TEXT_MAX];
+
+  for (size_t i = 0; i < count; i++) {
+    if (seen[i])
+      continue;
+    (void)snprintf(text, sizeof text,
+                   "%s '%s' matched no file (patterns are compared with the path below the study's "
+                   "folder, and with the folders in it)",
+                   option, patterns[i]);
+    cb->on_message(cb->payload, IGT_OK, text);
+  }
+}
+
+void igt__report_patterns(const igt__run *run) {
+  const igt_transfer_options *o = &run->options;
+
+  if (!run->callbacks->on_message || !run->patterns_seen)
+    return;
+  report_unseen(run, "--include", o->include, o->include_count, run->patterns_seen);
+  report_unseen(run, "--exclude", o->exclude, o->exclude_count,
+                run->patterns_seen + o->include_count);
 }
 
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item) {
   if (run->options.include_clutter || !igt__is_clutter(path))
     return false;
+  (void)igt__wanted(run, path); /* a pattern for it has matched something */
   item->result = IGT_RESULT_IGNORED;
   item->text = "macOS or Windows left it there (--include-clutter takes it)";
   item->minor = true;
@@ -137,11 +179,4 @@ igt_status igt__study_folder(const char *human_id, igt_structure structure, igt_
   *out = NULL;
   return structure == IGT_FLAT ? flat_folder(human_id, rules, out, err)
                                : deep_folder(human_id, rules, out, err);
-}
-
-bool igt__is_folder_key(const igt_file *file) {
-  const char *key = igt__text_of(&file->key);
-  size_t n = strlen(key);
-
-  return n && key[n - 1] == '/' && (file->file_size.is != IGT_SET || file->file_size.v == 0);
 }

@@ -5,6 +5,8 @@
 /* Planning shared by download, upload and verify: slots for studies, categories, patterns, names of
  * folders. */
 
+#include <string.h>
+
 #include "base/name.h"
 #include "base/quota.h"
 #include "transfer/engine/find.h"
@@ -46,7 +48,9 @@ typedef struct igt__category {
 extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
 /* include and exclude, on the path below the study. */
-bool igt__wanted(const igt_transfer_options *options, const char *path);
+bool igt__wanted(igt__run *run, const char *path);
+/* Reports the patterns that selected no path in the whole run. On the calling thread. */
+void igt__report_patterns(const igt__run *run);
 
 /* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
  * says why and is counted. path: the file in question. */
@@ -58,7 +62,12 @@ igt_status igt__study_folder(const char *human_id, igt_structure structure, igt_
                              char **out, igt_error *err);
 
 /* An empty object whose key ends in '/': it represents a folder and is not a file. */
-bool igt__is_folder_key(const igt_file *file);
+static inline bool igt__is_folder_key(const igt_file *file) {
+  const char *key = igt__text_of(&file->key);
+  size_t n = strlen(key);
+
+  return n && key[n - 1] == '/' && (file->file_size.is != IGT_SET || file->file_size.v == 0);
+}
 #define IGT__FOLDER_TEXT "it stands for a folder, and has no content"
 
 #endif

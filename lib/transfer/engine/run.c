@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "transfer/engine/plan.h"
 
 /* Concurrent listings and planning: each blocks on one request at a time. */
 #define PRODUCERS_MAX 16
@@ -105,6 +106,9 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->requests_before = igt__http_requests(run->http);
   if (status == IGT_OK)
     status = igt__s3_new(run->http, &run->s3, err);
+  if (status == IGT_OK && !(run->patterns_seen = igt__calloc(
+                                options->include_count + options->exclude_count + 1, sizeof(bool))))
+    status = igt__fail_memory(err);
   if (status == IGT_OK)
     status = make_pools(run, err);
   if (status == IGT_OK)
@@ -124,6 +128,7 @@ void igt__run_finish(igt__run *run) {
   igt__s3_free(run->s3);
   igt__journal_close(run->journal);
   igt__run_drop_events(run);
+  igt__free(run->patterns_seen);
   (void)pthread_cond_destroy(&run->changed);
   (void)pthread_mutex_destroy(&run->lock);
 }
@@ -307,6 +312,8 @@ igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
     wait_changed(run, step);
   }
   igt__run_deliver(run);
+  if (!igt__run_stopping(run))
+    igt__report_patterns(run);
   return outcome(run, summary, err);
 }
 

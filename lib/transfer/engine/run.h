@@ -40,7 +40,8 @@ struct igt__run {
    * have been open below the target (download/durable.h; 0: there are none). */
   char boot[64];
   int64_t doubt;
-  bool said_no_time; /* atomic: reported once that the file system does not store times */
+  bool *patterns_seen; /* of options.include, then options.exclude: it selected a path; atomic */
+  bool said_no_time;   /* atomic: reported once that the file system does not store times */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;

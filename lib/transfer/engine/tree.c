@@ -113,6 +113,37 @@ static igt_status name_folders(igt__folders *list, igt_error *err) {
   return list->cloud ? IGT_OK : igt__fail_memory(err);
 }
 
+/* Whether what a link in this place leads to goes up by its own name, too: it is in the tree. */
+static bool is_in_tree(const igt__root *root, const char *full) {
+  const char *top = igt__root_path(root);
+  char *tree = realpath(top, NULL), *target = realpath(full, NULL);
+  bool in = tree && target && igt__str_starts(target, tree) &&
+            (target[strlen(tree)] == '/' || !target[strlen(tree)]);
+
+  free(tree);
+  free(target);
+  return in;
+}
+
+/* A link where the folder of a study, patient or institute could be. Only a look: what is beyond it
+ * is not read. */
+static igt_status see_link(igt__root *root, const char *full, const char *name, igt_error *err) {
+  char *path = igt__path_join(igt__root_path(root), igt__root_below(root, full));
+  struct stat st;
+  int why = igt__root_look_beyond(root, full, &st);
+  igt_status status = path ? IGT_OK : igt__fail_memory(err);
+
+  if (path && !why && S_ISDIR(st.st_mode) && !is_in_tree(root, path))
+    status =
+        igt__fail(err, IGT_E_NO_FILE,
+                  "it is a link to a folder, and links are not followed: what is in it is left "
+                  "out (--follow-links takes it)");
+  else if (path && why && name[0] != '.') /* ".#NAME": so editors mark what they have open */
+    status = igt__fail_errno(err, why, "it is a link to something that cannot be reached");
+  igt__free(path);
+  return status;
+}
+
 /* One entry of a folder: into the list, or to stray. */
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
                              igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
@@ -135,6 +166,10 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
     status =
         igt__fail(&err, IGT_E_UNSAFE_NAME,
                   "the folder's name is not valid UTF-8, as names in the cloud are; rename it");
+  if (status == IGT_OK && S_ISLNK(st.st_mode))
+    status = see_link(root, full, name, &err);
+  if (status == IGT_E_NO_MEMORY)
+    return status;
   if (status != IGT_OK)
     stray(payload, full, NULL, &err);
   else if (S_ISDIR(st.st_mode))

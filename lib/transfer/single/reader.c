@@ -13,6 +13,7 @@
 #include "cloud/node.h"
 #include "igtcloud/file.h"
 #include "transfer/download/check.h"
+#include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
 
 /* A DICOM header with its private groups fits; a request for it costs as much as one for a byte. */
@@ -488,6 +489,9 @@ igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
   *out = NULL;
   if (!file || !file->parent || file->kind < IGT_NODE_FILE)
     return igt__fail(err, IGT_E_INVALID, "only a file can be opened");
+  if (igt__is_folder_key((const igt_file *)file->model))
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' stands for a folder, and has no content",
+                     file->name);
   reader = reader_new(file->client, options);
   if (!reader)
     return igt__fail_memory(err);

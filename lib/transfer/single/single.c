@@ -12,6 +12,7 @@
 #include "igtcloud/file.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/fetch.h"
+#include "transfer/engine/plan.h"
 #include "transfer/upload/send.h"
 
 typedef struct single {
@@ -198,6 +199,9 @@ igt_status igt_file_download(igt_node *file, const char *path, const igt_file_op
     options = &defaults;
   if (!file || !file->parent || file->kind < IGT_NODE_FILE)
     return igt__fail(err, IGT_E_INVALID, "only a file can be downloaded");
+  if (igt__is_folder_key((const igt_file *)file->model))
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' stands for a folder, and has no content",
+                     file->name);
   if (!path && options->below)
     path = file->name;
   if (!path || !*path)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/unicode.h"
 #include "transfer/engine/institutes.h"
 
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
@@ -128,7 +129,10 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
   if (!err && why && igt__institute_link(&u->found, path, &linked) != IGT_OK)
     err = &linked;
-  igt__upload_stray(u, "", path, why, err);
+  if (err && u->found.wanted && !igt__nfc_eq(igt__path_base(path), u->found.wanted))
+    igt__upload_stray(u, "", path, err->text, NULL); /* another institute was selected */
+  else
+    igt__upload_stray(u, "", path, why, err);
 }
 
 /* A mistyped folder must not look like a success. */

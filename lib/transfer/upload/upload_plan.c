@@ -354,13 +354,17 @@ static igt_status spell(plan *p, igt__buf *key, const igt__local *local, igt_err
 }
 
 /* A file that cannot be read must not be registered: it would stay in the cloud as one that never
- * gets complete. */
+ * gets complete. Bad disks and some NFS servers let it be opened, and refuse the first read. */
 static igt_status see_readable(const igt__local *local, igt_error *err) {
+  char first;
   int fd;
   igt_status status = igt__local_open(local, &fd, err);
 
-  if (status == IGT_OK)
-    close(fd);
+  if (status != IGT_OK)
+    return status;
+  if (local->size > 0)
+    status = igt__local_read(fd, &first, 1, err);
+  close(fd);
   return status;
 }
 
@@ -454,7 +458,7 @@ static const char *why_not(const plan *p, const igt__walk_entry *e, const char *
     return "it is no ordinary file";
   if (igt__str_ends(e->name, ".igtpart") && e->name[0] == '.')
     return "it is an unfinished download";
-  if (!igt__wanted(&p->u->run.options, name))
+  if (!igt__wanted(&p->u->run, name))
     return "it is excluded";
   return NULL;
 }
@@ -577,7 +581,7 @@ igt_status igt__upload_plan_look(igt__upload_plan *p, igt__outlook *out, igt_err
 /* Whether a file of this tree could have the key. */
 static bool may_be_ours(const plan *p, const char *key) {
   return strlen(key) <= IGT__S3_MAX_KEY && igt__str_starts(key, p->prefix) &&
-         igt__wanted(&p->u->run.options, key + strlen(p->prefix));
+         igt__wanted(&p->u->run, key + strlen(p->prefix));
 }
 
 static bool note_spelling(plan *p, const char *key) {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/unicode.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/engine/tree.h"
 #include "transfer/upload/match.h"
@@ -43,7 +44,10 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
   if (!err && why && !ir->institute && igt__institute_link(&ir->v->found, path, &linked) != IGT_OK)
     err = &linked;
-  if (err) { /* it may be a study */
+  if (err && !ir->institute && ir->v->found.wanted &&
+      !igt__nfc_eq(igt__path_base(path), ir->v->found.wanted)) {
+    item.text = err->text; /* another institute was selected */
+  } else if (err) {        /* it may be a study */
     item.result = IGT_RESULT_FAILED;
     item.text = "";
     item.error = err;

@@ -104,7 +104,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
-  if (!igt__wanted(&p->v->run.options, name)) /* nor would the local one be */
+  if (!igt__wanted(&p->v->run, name)) /* nor would the local one be */
     return IGT_OK;
   if (igt__remotes_have(p->files, name)) {
     (void)igt__fail(&err, IGT_E_COLLISION, "the study has another file of this name");
@@ -203,7 +203,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   const igt__remote *r = igt__remotes_find(p->files, name, &found) ? &found : NULL;
   igt_error err = IGT_ERROR_INIT;
 
-  if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run.options, name))
+  if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run, name))
     return;
   if (!r && leave_clutter(p, e, local))
     return;
@@ -366,7 +366,7 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   if (e->kind == IGT__WALK_DIR)
     return pass_folder(r, e->path);
   if (strcmp(e->path, IGT__SIDECAR) == 0 || !has_extension(p->v, e->path, NULL) ||
-      !igt__wanted(&run->options, e->path))
+      !igt__wanted(run, e->path))
     return 0;
   local = igt__path_join(p->folder, e->path);
   if (!local)
