@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 
 from igtcloud import NOT_FOUND, SOME_FAILED, USAGE
-from uploads import (Place, changes, igt, institute, items, objects, patient_study, put,
+from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put,
                      seed)
 
 NUMBER = itertools.count()
@@ -22,6 +22,14 @@ SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_st
                   for n in range(60)]),
             igt(institute("north", patient_study("P1", "A")), institute(NAME), name="spelt"),
             igt(institute("cohort", *TWINS), name="twins"),
+            igt(institute("deep", *[patient_study(p, s, files=[
+                {"path": "y", "text": p}, {"path": "sub/x", "text": p}]) for p, s in (
+                    ("A/B", "C"), ("A", "B---C"), ("A---B", "C"), ("Z", "a/b/c"), ("P9", None),
+                    ("P1", "S"))]), institute("nested", *[patient_study("P9", s, files=[
+                        {"path": "sub/x", "text": f"{s}"}]) for s in (None, "S")]),
+                institute("elsewhere"), name="levels"),
+            epd(institute("cases", *[{"name": n, "files": [{"path": "sub/x", "text": n}]}
+                                     for n in ("case", "a/b", "a---b")]), name="cases of epd"),
             igt(institute("mixed", patient_study("Anna", "1"), patient_study("ANNA", "1")),
                 name="cases"))
 
@@ -340,6 +348,43 @@ def test_names_that_differ_by_case_on_a_portable_disk(igtcloud, tmp_path):
     names = sorted(ids_of(down))
     assert len(names) == 2 and len({n.lower() for n in names}) == 2 and "(" in "".join(names)
     igtcloud.run("verify", down, "cases")
+
+
+# ---- studies whose names are not patient/study ----
+
+@pytest.mark.case("dicom-5")
+@pytest.mark.parametrize("project, name", [("levels", "deep"), ("cases of epd", "cases")])
+def test_hierarchical_names_of_any_length(cloud, igtcloud, tmp_path, project, name):
+    """A name of one level or of several is found again where a download has put it."""
+    down, place = tmp_path / "down", Place(cloud, name, project)
+    igtcloud.run("download", *TREE, down, project, name)
+    done = igtcloud.run("verify", "--json", *TREE, down, project, name)
+    assert done.summary["filesSame"] == len(list(down.rglob("x"))) + len(list(down.rglob("y")))
+    cloud.clear()
+    igtcloud.run("upload", "--no-journal", *TREE, down, project, name)
+    assert changes(cloud) == []
+    if name == "cases":
+        return
+    (down / name).rename(down / "elsewhere")
+    for created in (6, 0):
+        done = igtcloud.run("upload", "--json", *TREE, down, project, "elsewhere")
+        assert done.summary["studiesCreated"] == created
+    there = Place(cloud, "elsewhere", project)
+    assert there.names() == place.names()
+    for human in there.names():
+        assert there.contents(human) == place.contents(human)
+
+
+@pytest.mark.case("dicom-5")
+def test_a_study_within_a_study_is_refused(cloud, igtcloud, tmp_path):
+    """Nothing tells the files of P9 from the study P9/S."""
+    down, place = tmp_path / "down", Place(cloud, "nested", "levels")
+    igtcloud.run("download", *TREE, down, "levels", "nested")
+    cloud.clear()
+    done = igtcloud.run("upload", "--no-journal", *TREE, down, "levels", status=SOME_FAILED)
+    assert "flat folder structure" in done.err and changes(cloud) == []
+    igtcloud.run("verify", *TREE, down, "levels", "nested", status=SOME_FAILED)
+    assert place.names() == ["P9", "P9/S"]
 
 
 # ---- names are not unique, ids are ----

@@ -17,6 +17,7 @@
 #include "transfer/engine/plan.h"
 
 #define NAME_OVERHEAD 32 /* of a small allocation */
+#define MOST_NAMES 8     /* of a study: deeper folders are its own */
 
 igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err) {
   struct stat st;
@@ -335,5 +336,80 @@ igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path
     name = NULL;
   }
   *out = name;
+  return status;
+}
+
+/* ---- studies whose names are not patient/study ---- */
+
+size_t igt__sidecar_names(igt__root *root, const char *folder) {
+  igt__json *doc = NULL;
+  const char *human;
+  size_t n = 0;
+
+  if (igt__sidecar_read(root, folder, &doc, NULL) == IGT_OK &&
+      (human = igt__json_get_str(doc, "studyIdHumanReadable")) != NULL && *human)
+    for (n = 1; *human; human++)
+      n += *human == '/';
+  igt__json_free(doc);
+  return n;
+}
+
+static bool is_folder_entry(igt__root *root, const struct dirent *e, const char *path) {
+  bool is = e->d_type == DT_DIR;
+
+  return e->d_type == DT_UNKNOWN ? igt__folder_look(root, path, &is, NULL) == IGT_OK && is : is;
+}
+
+/* One entry of igt__holds_studies(). False: it is a file, so the folder is a study itself. */
+static bool look_below(igt__root *root, const char *path, const struct dirent *e, size_t names,
+                       bool *found) {
+  if (!is_folder_entry(root, e, path))
+    return false;
+  *found = *found || (has_sidecar(root, path) ? igt__sidecar_names(root, path) == names + 1
+                                              : igt__holds_studies(root, path, names + 1));
+  return true;
+}
+
+bool igt__holds_studies(igt__root *root, const char *folder, size_t names) {
+  const struct dirent *e;
+  bool found = false, folders = true;
+  int fd;
+  DIR *dir;
+
+  if (names >= MOST_NAMES || igt__root_open_folder(root, folder, &fd, NULL) != IGT_OK)
+    return false;
+  if (!(dir = fdopendir(fd))) {
+    close(fd);
+    return false;
+  }
+  while (folders && (e = readdir(dir)) != NULL) {
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || igt__is_clutter(e->d_name))
+      continue;
+    char *path = igt__path_join(folder, e->d_name);
+    folders = path && look_below(root, path, e, names, &found);
+    igt__free(path);
+  }
+  closedir(dir);
+  return folders && found;
+}
+
+static void mute(void *payload, const char *path, const char *why, const igt_error *err) {
+  (void)payload;
+  (void)path;
+  (void)why;
+  (void)err;
+}
+
+igt_status igt__holds_described(igt__root *root, const char *folder, bool *holds, igt_error *err) {
+  igt__folders list;
+  igt_status status = igt__folders_in(root, folder, mute, NULL, &list, err);
+
+  *holds = false;
+  for (size_t i = 0; status == IGT_OK && i < list.count && !*holds; i++) {
+    char *path = igt__path_join(folder, list.v[i]);
+    *holds = path && has_sidecar(root, path);
+    igt__free(path);
+  }
+  igt__folders_free(&list);
   return status;
 }

@@ -10,6 +10,9 @@
 #include "model/json.h"
 
 #define IGT__SIDECAR "study.json"
+#define IGT__MIXED_STUDIES                                                                         \
+  "'%s' has a study.json and holds the folders of other studies, so nothing tells its own files "  \
+  "from theirs; download it with a flat folder structure, which keeps them apart"
 #define IGT__LINK_LEFT_OUT "links are not followed (--follow-links does)"
 
 /* Names of the folders in a folder, sorted. */
@@ -41,6 +44,15 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
 
 /* How many of the folders in path have no study.json. */
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);
+
+/* What a download makes of names that are not patient/study, in a hierarchical tree. */
+/* Of how many names the studyIdHumanReadable of the folder's study.json is; 0: it has none. */
+size_t igt__sidecar_names(igt__root *root, const char *folder);
+/* The folder, of `names` names itself, holds nothing but folders, and somewhere below them lies the
+ * study of a longer name: it is no study, but a part of that name. */
+bool igt__holds_studies(igt__root *root, const char *folder, size_t names);
+/* *holds: a folder in it has a study.json, so it is another study. */
+igt_status igt__holds_described(igt__root *root, const char *folder, bool *holds, igt_error *err);
 
 /* *is: whether there is a folder. */
 igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err);

@@ -177,7 +177,8 @@ static bool accepts(const candidates *c, const igt__entry *e) {
 
 static igt_status ambiguous(const candidates *c, igt_error *err) {
   unsigned n = 0;
-  igt_status status = igt__fail(err, IGT_E_AMBIGUOUS, "several studies of the institute match: ");
+  igt_status status = igt__fail(err, IGT_E_AMBIGUOUS,
+                                "several studies of the institute match, so nothing was sent: ");
 
   for (const igt__entry *e = c->first; e; e = next_of(c, e)) {
     if (accepts(c, e) && n++ < SHOWN_MATCHES)

@@ -541,6 +541,33 @@ static void no_memory(const visit *v, const char *study) {
   igt__upload_study_failed(v->u, institute_name(v), study, &err);
 }
 
+/* A study folder of a patient, or a folder that is part of the longer names of several studies.
+ * name: below the patient; names: how many levels it is below the institute. */
+static void each_study(visit *v, const char *path, const char *patient, const char *name,
+                       size_t names, bool only, study_fn fn) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders below;
+
+  if (v->u->run.options.structure == IGT_FLAT || !igt__holds_studies(v->u->root, path, names)) {
+    fn(v, path, patient, name, only);
+    return;
+  }
+  if (igt__folders_in(v->u->root, path, stray, v, &below, &err) != IGT_OK) {
+    igt__upload_study_failed(v->u, institute_name(v), name, &err);
+    return;
+  }
+  for (size_t i = 0; i < below.count && !igt__run_stopping(&v->u->run); i++) {
+    char *folder = igt__path_join(path, below.v[i]), *longer = igt__path_join(name, below.cloud[i]);
+    if (folder && longer)
+      each_study(v, folder, patient, longer, names + 1, false, fn);
+    else
+      no_memory(v, name);
+    igt__free(folder);
+    igt__free(longer);
+  }
+  igt__folders_free(&below);
+}
+
 static void each_patient(visit *v, const char *path, const char *patient, study_fn fn) {
   igt_error err = IGT_ERROR_INIT;
   igt__folders studies;
@@ -560,7 +587,7 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);
     if (folder)
-      fn(v, folder, patient, studies.cloud[i], only);
+      each_study(v, folder, patient, studies.cloud[i], 2, only, fn);
     else
       no_memory(v, studies.cloud[i]);
     igt__free(folder);
@@ -576,12 +603,30 @@ static bool is_patient(const visit *v, const char *path, const char *name) {
   bool described;
 
   if (v->u->options->category != IGT_CATEGORY_ANNOTATIONS)
-    return v->u->run.options.structure == IGT_HIERARCHICAL;
+    return v->u->run.options.structure == IGT_HIERARCHICAL &&
+           igt__sidecar_names(v->u->root, path) != 1;
   described = igt__sidecar_read(v->u->root, path, &doc, NULL) != IGT_OK || doc;
   igt__json_free(doc);
   if (described || strstr(name, "---"))
     return false;
   return igt__studies_by_name(v->studies, NULL, name, &known, NULL) == IGT_OK && !known;
+}
+
+/* A folder that is a study whose name has one level. Where it holds other studies, too, nothing
+ * tells its own files from theirs. */
+static void single_study(visit *v, const char *path, const char *name, study_fn fn) {
+  igt_error err = IGT_ERROR_INIT;
+  bool mixed = false;
+  igt_status status = IGT_OK;
+
+  if (v->u->run.options.structure == IGT_HIERARCHICAL)
+    status = igt__holds_described(v->u->root, path, &mixed, &err);
+  if (status == IGT_OK && mixed)
+    status = igt__fail(&err, IGT_E_COLLISION, IGT__MIXED_STUDIES, path);
+  if (status == IGT_OK)
+    fn(v, path, NULL, name, true);
+  else
+    igt__upload_study_failed(v->u, institute_name(v), name, &err);
 }
 
 static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
@@ -590,7 +635,7 @@ static void each_folder(visit *v, const char *path, const igt__folders *folders,
     if (folder && is_patient(v, folder, folders->cloud[i]))
       each_patient(v, folder, folders->cloud[i], fn);
     else if (folder)
-      fn(v, folder, NULL, folders->cloud[i], true);
+      single_study(v, folder, folders->cloud[i], fn);
     else
       no_memory(v, folders->cloud[i]);
     igt__free(folder);

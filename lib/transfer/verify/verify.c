@@ -128,6 +128,62 @@ static bool is_only(const institute_run *ir, const char *path, const igt__folder
   return only;
 }
 
+/* A study folder of a patient, or a folder that is part of the longer names of several studies. */
+static void each_study(institute_run *ir, const char *path, const igt__folder *folder,
+                       size_t names) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folders below;
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  bool part = absolute && ir->v->run.options.structure == IGT_HIERARCHICAL &&
+              igt__holds_studies(ir->v->root, absolute, names);
+
+  igt__free(absolute);
+  if (!part) {
+    verify_folder(ir, path, folder);
+    return;
+  }
+  if (folders_below(ir, path, &below, &err) != IGT_OK) {
+    fail_study(ir->v, ir->institute, folder->name, &err);
+    return;
+  }
+  for (size_t i = 0; i < below.count && !igt__run_stopping(&ir->v->run); i++) {
+    char *child = igt__path_join(path, below.v[i]);
+    char *longer = igt__path_join(folder->name, below.cloud[i]);
+    igt__folder nested = {.patient = folder->patient, .name = longer, .trust = folder->trust};
+    if (child && longer)
+      each_study(ir, child, &nested, names + 1);
+    else
+      fail_study(ir->v, ir->institute, folder->name, (igt__fail_memory(&err), &err));
+    igt__free(child);
+    igt__free(longer);
+  }
+  igt__folders_free(&below);
+}
+
+static void each_folder(institute_run *ir, const char *path, const char *patient);
+
+/* In a hierarchical tree a patient's folder, or a study whose name has one level. */
+static void each_patient(institute_run *ir, const char *path, const char *name) {
+  igt_error err = IGT_ERROR_INIT;
+  igt__folder folder = {.name = name, .only = true, .trust = ir->v->run.options.trust_study_json};
+  char *absolute = igt__path_join(igt__root_path(ir->v->root), path);
+  bool mixed = false;
+  igt_status status = absolute ? IGT_OK : igt__fail_memory(&err);
+
+  if (status == IGT_OK && igt__sidecar_names(ir->v->root, absolute) != 1) {
+    each_folder(ir, path, name);
+  } else if (status == IGT_OK) {
+    status = igt__holds_described(ir->v->root, absolute, &mixed, &err);
+    if (status == IGT_OK && mixed)
+      status = igt__fail(&err, IGT_E_COLLISION, IGT__MIXED_STUDIES, path);
+    if (status == IGT_OK)
+      verify_folder(ir, path, &folder);
+  }
+  if (status != IGT_OK)
+    fail_study(ir->v, ir->institute, name, &err);
+  igt__free(absolute);
+}
+
 /* The study folders in one folder, which is an institute's or (patient not NULL) a patient's. */
 static void each_folder(institute_run *ir, const char *path, const char *patient) {
   igt_error err = IGT_ERROR_INIT;
@@ -148,9 +204,9 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
                           .only = only,
                           .trust = ir->v->run.options.trust_study_json};
     if (below && (flat || patient))
-      verify_folder(ir, below, &folder);
+      each_study(ir, below, &folder, 2);
     else if (below)
-      each_folder(ir, below, name);
+      each_patient(ir, below, name);
     else
       fail_study(ir->v, ir->institute, name, (igt__fail_memory(&err), &err));
     igt__free(below);
