@@ -10,7 +10,7 @@ import time
 import pytest
 
 from igtcloud import DENIED, FAILED, SOME_FAILED, Program, environment, program
-from odd_cloud import OddCloud, Reply, decode
+from odd_cloud import Handler, OddCloud, Reply, decode
 from sandbox import Sandbox
 from test_login import Login
 
@@ -176,6 +176,17 @@ def test_an_audience_is_configured(odd, home, key):
     claims = json.loads(decode(json.loads(login[0].body)["assertion"].split(".")[1]))
     assert claims["aud"] == ["https://iam.example.com/t"]
     assert 60 <= claims["exp"] - time.time() <= 600
+
+
+@pytest.mark.case("security-20", "security-10")
+@pytest.mark.parametrize("year", [2, 30, 7000])
+def test_a_server_of_another_year_gets_no_lasting_assertion(odd, home, key, monkeypatch, year):
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + year * 31556952))
+    monkeypatch.setattr(Handler, "date_time_string", lambda *_: date)
+    Program(odd.url, home).run("whoami", "--service-file", key, sign_in=False, status=None)
+    sent, = [r for r in odd.seen if r.path.endswith("/login")]
+    claims = json.loads(decode(json.loads(sent.body)["assertion"].split(".")[1]))
+    assert claims["exp"] - time.time() <= 600
 
 
 @pytest.mark.case("security-20")
