@@ -74,7 +74,7 @@ def test_a_file_comes_as_it_is(igtcloud):
 
 def test_an_operation_that_is_open_to_all(cloud, igtcloud):
     done = igtcloud.run("api", "GET", "auth/login/$aud", sign_in=False)
-    assert json.loads(done.out).startswith("https://")
+    assert json.loads(done.out) == cloud.url + "/oauth2/access_token"
 
 
 def test_one_request_and_no_other(cloud, igtcloud, session):

@@ -122,8 +122,8 @@ def test_dicom_header_without_the_pixels(run, cloud):
 
 @pytest.mark.case("dicom-32")
 @pytest.mark.parametrize("syntax, sentence", [
-    ("1.2.840.10008.1.2", "Implicit VR"), ("1.2.840.10008.1.2.2", "Big Endian"),
-    ("1.2.840.10008.1.2.1.99", "deflated"), (None, "no DICOM file"),
+    ("1.2.840.10008.1.2", "1.2: only Explicit VR"), ("1.2.840.10008.1.2.2", "1.2.2: only Explicit VR"),
+    ("1.2.840.10008.1.2.1.99", "1.2.1.99: only Explicit VR"), (None, "no DICOM file"),
     ("1.2.840.10008.1.2.1", "not Explicit VR")])
 def test_dicom_header_of_what_it_cannot_read(run, cloud, tmp_path, syntax, sentence):
     name = f"{syntax}.dcm"
