@@ -146,10 +146,11 @@ def test_names_that_collide(tmp_path, home, out):
         done = Program(server.url, home).run("download", "--json", out, "p", status=SOME_FAILED)
     got = tree(out)
     assert got["i/s/good.txt"] == b"good" and b"evil" not in got["i/s/study.json"]
-    assert done.summary["filesFailed"] == 2 and done.summary["studiesFailed"] == 2
-    assert len(names(out)) == 2, names(out)  # good.txt, and d or d/below
+    assert done.summary["filesFailed"] == 2 and done.summary["studiesFailed"] == 1
+    # good.txt, and d or d/below; good.txt of the study of the same name, in a folder of its own
+    assert len(names(out)) == 3, names(out)
     results = [i["result"] for i in done.items]
-    assert results.count("failed") == 4 and results.count("ignored") == 1  # 2 files, 2 studies
+    assert results.count("failed") == 3 and results.count("ignored") == 1  # 2 files, their study
 
 
 # ---- what is in the target already ----

@@ -146,14 +146,11 @@ def test_one_under_way_is_left_alone(cloud, igtcloud, film):
     assert film.parts() == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("change", ["removed", "other", "shorter", "replaced"])
+@pytest.mark.parametrize("change", ["removed", "other", "shorter"])
 def test_lost_ones(igtcloud, killed, change):
     assert listed(igtcloud, "--lost") == []
     if change == "removed":
         killed.path.unlink()
-    elif change == "replaced":  # by another file of that size and time
-        shutil.copy2(killed.path, killed.top / "other")
-        os.replace(killed.top / "other", killed.path)
     else:
         killed.path.write_bytes(killed.content[:SIZE if change == "other" else 10])
     assert [one["state"] for one in listed(igtcloud, "--lost")] == ["lost"]
@@ -162,6 +159,9 @@ def test_lost_ones(igtcloud, killed, change):
 
 
 def test_what_may_go_on_is_not_lost(igtcloud, killed):
+    # Another inode alone says nothing: not every file system keeps its numbers.
+    shutil.copy2(killed.path, killed.top / "other")
+    os.replace(killed.top / "other", killed.path)
     done = igtcloud.run("uploads", "--lost", "--abort", "--yes")
     assert "no unfinished uploads like that" in done.err and killed.stored() == [1, 2]
 
