@@ -742,12 +742,17 @@ static void test_flow(void **state) {
   l = line_new(8e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 1.6);
   assert_int_equal(l.done, 2);
+  /* Two at once would not end between cuts: one. */
+  l = line_new(500e3, 1e9, 50000, 5 * MIB);
+  line_run(&l, 14);
+  assert_int_equal(l.most, 1);
+  assert_int_equal(l.done, 1);
   /* A good line: all at once, soon. */
   l = line_new(500e6, 300e6, 1000, 8 * MIB);
   line_run(&l, 0.1);
   assert_true(l.most >= 16);
   /* Far away: no connection has more than 1 MB/s, together they have 30. */
-  l = line_new(30e6, 1e6, 200000, 8 * MIB);
+  l = line_new(30e6, 1e6, 200000, 5 * MIB);
   line_run(&l, 40);
   assert_true(l.running >= 8);
   /* Small pieces never wait on any line that moves them within seconds. */

@@ -22,7 +22,8 @@
 #define HEAVY ((uint64_t)1024 * 1024)
 
 /* Two concurrent parts need no proof, as long as nothing speaks against them: a single connection
- * pauses between its parts. They must still finish within this time. */
+ * pauses between its parts. They must still finish within this time, so a second large one waits
+ * until the first one's bytes have shown a rate: some round trips, on a good line milliseconds. */
 #define EASY 2
 #define EASY_S 12.0
 
@@ -89,8 +90,9 @@ bool igt__flow_has_place(const igt__flow *flow, uint64_t bytes, int64_t now_us) 
   unsigned n = bytes < HEAVY ? flow->running : flow->heavy;
   double rate = igt__flow_rate(flow, now_us);
 
-  return n < flow->wide || (n < EASY && !flow->alone &&
-                            (rate <= 0 || (double)(flow->in_flight + bytes) <= rate * EASY_S));
+  return n < flow->wide ||
+         (n < EASY && !flow->alone &&
+          (rate > 0 ? (double)(flow->in_flight + bytes) <= rate * EASY_S : bytes < HEAVY));
 }
 
 /* ---- more parts, while that helps ---- */
@@ -202,6 +204,7 @@ void igt__flow_lost(igt__flow *flow, int64_t now_us) {
 
   flow->losing++;
   flow->lost_at = now_us;
+  flow->since_loss = 0;
   if (again)
     return;
   if (flow->ended_well == 0)
@@ -244,6 +247,7 @@ void igt__flow_moved(igt__flow *flow, uint64_t bytes, int64_t now_us) {
 
   if (flow->began_at && !flow->lag_us && bytes > 0)
     flow->lag_us = longer(now_us - flow->last_at, 1);
+  flow->since_loss += bytes;
   bytes -= take_burst(flow, bytes);
   flow->window_bytes += bytes;
   if (passed >= WINDOW_US) {
@@ -262,7 +266,7 @@ void igt__flow_end(igt__flow *flow, uint64_t bytes, int64_t now_us) {
   if (flow->losing)
     flow->losing--;
   else
-    flow->ended_well += bytes >= HEAVY;
+    flow->ended_well += bytes >= HEAVY && flow->since_loss >= HEAVY;
   flow->running--;
   flow->heavy -= bytes >= HEAVY;
   flow->in_flight -= bytes;

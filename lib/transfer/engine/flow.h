@@ -36,6 +36,7 @@ typedef struct igt__flow {
   int64_t lost_at;
   unsigned losing;     /* lost parts that have not finished yet */
   unsigned ended_well; /* large ones, since the last loss */
+  uint64_t since_loss; /* bytes: what ended without any was a request before the first part */
   bool alone;          /* two concurrent parts were lost and none succeeded */
   bool waiting;        /* a part was refused since */
 } igt__flow;

@@ -4,6 +4,7 @@
  * without a stored part; attempts that fail together, as when a line is cut, count as one.
  * While nothing responds, they must also have lasted for igt__http_patience_us. */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "transfer/upload/send_internal.h"
 
@@ -90,6 +91,9 @@ bool igt__send_again(const send_part *p, igt_error *err) {
   a = igt__malloc(sizeof *a);
   if (!a)
     return false;
+  /* A link that moved bytes is up again: a long pause would only cost time until the next cut. */
+  if (p->counted >= IGT__PROGRESS_LEAST && err->http_status == 0)
+    tries = 1;
   *a = (again){s, p->part, igt__mono_us() + (int64_t)igt__retry_delay_ms(tries, err) * 1000};
   wait_for(a);
   return true;
