@@ -264,6 +264,19 @@ def test_a_linked_folder_is_a_study_left_out(igtcloud, up, lab, tmp_path, where,
 
 
 @pytest.mark.case("transfers-27")
+@pytest.mark.parametrize("part", ["files", "dicom"])
+def test_a_linked_part_of_a_study(igtcloud, up, lab, tmp_path, part):
+    """What lies beside "files" is not the study's content because "files" is a link."""
+    put(up, {f"{lab.name}/case/note": "n"})
+    put(tmp_path, {"store/b": "b"})
+    (up / lab.name / "case" / part).symlink_to(tmp_path / "store")
+    for command in ("upload", "verify"):
+        done = igtcloud.run(command, up, "up", lab.name, status=SOME_FAILED)
+        assert f"/{part}' is a link to a folder" in done.err and "--follow-links" in done.err
+    assert lab.names() == []
+
+
+@pytest.mark.case("transfers-27")
 def test_links_that_leave_out_nothing(igtcloud, up, lab, tmp_path):
     """To what goes up by its own name, to a file, and of an editor: named and counted."""
     put(up, {f"{lab.name}/case/a": "a", f"{lab.name}/notes": "x", "top": "x"})
