@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What issue 4 asks for, beside what the results say: they are read from the tables themselves, so that
-sections of an earlier run count too."""
+"""Compares the performance targets with the results. The results are read from the tables, so that
+sections of an earlier run are included."""
 
 import re
 
@@ -186,6 +186,6 @@ def table(sections):
     rows += _memory(read)
     if not rows:
         return ""
-    return "\n".join(["## What was asked, what was reached", "",
-                      "The numbers of issues 4 and 13, and those of the tables below, of whatever run they are.", "",
-                      "| case | asked | measured | reached |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["## Targets", "",
+                      "The targets, and the numbers of the tables below, from whichever run they are.", "",
+                      "| case | target | measured | reached |", "|---|---|---|---|", *rows]) + "\n"

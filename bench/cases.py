@@ -80,7 +80,7 @@ ALL = [
          what="4,000 files of 512 KiB that are there already"),
     Case("one-study-slow", "down", 49, 20, 32 * KIB, big=2048 * MIB, rounds=3,
          what="49 studies of 20 files of 32 KiB, and one of 2 GiB"),
-    Case("issue-2", "down", 100, 100, 32 * KIB, what="10,000 files of 32 KiB in 100 studies"),
+    Case("many-studies", "down", 100, 100, 32 * KIB, what="10,000 files of 32 KiB in 100 studies"),
     Case("bad-link-down", "down", big=64 * MIB, link=CUT, rounds=1, most=1.3,
          what="a file of 64 MiB at 1 MB/s, all connections reset every 15 s"),
     Case("bad-link-up", "up", big=64 * MIB, link=CUT, rounds=1, most=2,

@@ -41,7 +41,8 @@ static void no_field(const igt_model_info *model, const char *name, size_t n) {
       fprintf(out, " %s", model->fields[i].name);
   if (out)
     fclose(out);
-  usage_error("%s has no field '%.*s'; there are%s", model->name, (int)n, name, names ? names : "");
+  usage_error("%s has no field '%.*s'; its fields are%s", model->name, (int)n, name,
+              names ? names : "");
   free(names);
 }
 
@@ -99,7 +100,7 @@ static const char *put_value(FILE *out, const char *type, const char *value) {
     return NULL;
   }
   if (strcmp(type, "string") != 0 && strcmp(type, "date-time") != 0)
-    return "given field by field, as FIELD.FIELD=VALUE, or by FIELD:=JSON";
+    return "an object: use FIELD.FIELD=VALUE or FIELD:=JSON";
   put_json_string(out, value);
   return NULL;
 }
@@ -118,7 +119,7 @@ static bool read_assignment(const char *text, assignment *a) {
   size_t equals = strcspn(text, "=");
 
   if (!text[equals] || equals == 0) {
-    usage_error("'%s' is not of the form FIELD=VALUE", text);
+    usage_error("'%s' must have the form FIELD=VALUE", text);
     return false;
   }
   a->name = text;
@@ -141,7 +142,7 @@ static bool put_assignment(FILE *out, const igt_model_info *model, const char *n
     return false;
   }
   if (field && field->read_only) {
-    usage_error("the field '%s' is set by the cloud alone", field->name);
+    usage_error("the field '%s' is read-only", field->name);
     return false;
   }
   fprintf(out, "\"%.*s\":", (int)n, name);
@@ -150,7 +151,7 @@ static bool put_assignment(FILE *out, const igt_model_info *model, const char *n
   else
     wanted = put_value(out, field ? field->type : "string", a->value);
   if (wanted)
-    usage_error("the field '%.*s' is %s, not '%s'", (int)n, name, wanted, a->value);
+    usage_error("the field '%.*s' must be %s, not '%s'", (int)n, name, wanted, a->value);
   return !wanted;
 }
 
@@ -165,7 +166,7 @@ static bool put_nested(FILE *out, const igt_model_info *model, const assignment 
     if (!field)
       no_field(model, first->name, first->n);
     else
-      usage_error("the field '%s' has no fields of its own", field->name);
+      usage_error("the field '%s' is not an object", field->name);
     return false;
   }
   fprintf(out, "\"%s\":{", field->name);
@@ -226,7 +227,7 @@ char *assignments(const char *type_name, const char *const *given, size_t count,
   FILE *out;
 
   if (type_name && !model) {
-    usage_error("this program knows no %s", type_name);
+    usage_error("unknown type %s", type_name);
     return NULL;
   }
   out = open_memstream(&json, &n);

@@ -145,24 +145,24 @@ bool transfer_options(const settings *s, igt_transfer_options *o);
 #define END_OF_OPTIONS                                                                             \
   { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
 #define FIELDS_OPTION                                                                              \
-  { "fields", 0, OPTION_TEXT, AT(fields), "NAMES", NULL, "only these fields, joined by commas" }
+  { "fields", 0, OPTION_TEXT, AT(fields), "NAMES", NULL, "only these fields, separated by commas" }
 #define CA_FILE_OPTION                                                                             \
   {                                                                                                \
     "ca-file", 0, OPTION_TEXT, AT(ca_file), "FILE", NULL,                                          \
-        "trust these certificates (PEM) in place of the system's"                                  \
+        "trust these certificates (PEM) instead of the system's"                                   \
   }
 #define TIMEOUT_OPTION                                                                             \
   {                                                                                                \
     "timeout", 0, OPTION_SECONDS, AT(timeout), "SECONDS", NULL,                                    \
-        "silence on a connection that is an error (default 30)"                                    \
+        "give up on a silent connection after this time (default 30)"                              \
   }
 #define RETRIES_OPTION                                                                             \
   {                                                                                                \
     "retries", 0, OPTION_NUMBER, AT(retries), "N", NULL,                                           \
-        "retries in a row without progress (default 5)"                                            \
+        "consecutive retries without progress (default 5)"                                         \
   }
 #define YES_OPTION                                                                                 \
-  { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask" }
+  { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask for confirmation" }
 
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);

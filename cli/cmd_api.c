@@ -13,11 +13,12 @@
 
 static const option api_options[] = {
     {"field", 'f', OPTION_LIST, AT(field), "KEY=VALUE", NULL,
-     "a parameter of the query, or a member of the body; repeatable"},
-    {"input", 0, OPTION_TEXT, AT(input), "FILE", NULL, "the body, as it is; - is standard input"},
-    {"list", 0, OPTION_FLAG, AT(list), NULL, NULL, "list all operations; nothing is sent"},
+     "a query parameter, or a member of the JSON body; repeatable"},
+    {"input", 0, OPTION_TEXT, AT(input), "FILE", NULL,
+     "send FILE as the body, unchanged; - is standard input"},
+    {"list", 0, OPTION_FLAG, AT(list), NULL, NULL, "list all operations, without sending anything"},
     {"describe", 0, OPTION_TEXT, AT(describe), "OPERATION", NULL,
-     "describe an operation or a model; nothing is sent"},
+     "describe an operation or a model, without sending anything"},
     END_OF_OPTIONS};
 
 /* ---- what the description says ---- */
@@ -75,7 +76,7 @@ static void describe_model(const igt_model_info *model) {
   for (size_t i = 0; i < model->field_count; i++) {
     const igt_field_info *f = &model->fields[i];
     printf("  %-28s %-16s%s%s%s%s%s%s\n", f->name, f->type, f->required ? " required" : "",
-           f->read_only ? " (set by the cloud)" : "", *f->values ? " one of " : "", f->values,
+           f->read_only ? " (read-only)" : "", *f->values ? " one of " : "", f->values,
            *f->text ? " " : "", f->text);
   }
 }
@@ -127,7 +128,7 @@ static int describe(const settings *s) {
   const igt_model_info *model = igt_model_info_named(s->describe);
 
   if (!op && !model)
-    return usage_error("there is no operation and no model '%s'; `igtcloud api --list` lists the "
+    return usage_error("unknown operation or model '%s'; `igtcloud api --list` lists the "
                        "operations",
                        s->describe);
   if (op)
@@ -172,9 +173,9 @@ static bool read_body(request *r, const char *file) {
   bool good = in && read_all(in, &r->body, &size);
 
   if (!good)
-    complain("the body '%s' could not be read: %s", file,
+    complain("cannot read the body '%s': %s", file,
              !in                ? why
-             : size >= MAX_BODY ? "it is too large"
+             : size >= MAX_BODY ? "too large"
                                 : strerror(errno));
   close_input(in);
   r->options.body = r->body;
@@ -186,7 +187,7 @@ static bool take_query(request *r, const settings *s) {
   for (size_t i = 0; i < s->field.count; i++) {
     const char *text = s->field.v[i], *equals = strchr(text, '=');
     if (!equals || equals == text) {
-      usage_error("'%s' is not of the form KEY=VALUE", text);
+      usage_error("'%s' must have the form KEY=VALUE", text);
       return false;
     }
     if (!(r->names[i] = strndup(text, (size_t)(equals - text))))
@@ -274,13 +275,13 @@ static int cmd_api(settings *s) {
   request r;
 
   if (s->list + (s->describe != NULL) + (s->argument_count > 0) != 1 || s->argument_count == 1)
-    return usage_error("igtcloud api METHOD PATH, or --list, or --describe OPERATION");
+    return usage_error("usage: igtcloud api METHOD PATH, or --list, or --describe OPERATION");
   if (s->list)
     return list_operations(s);
   if (s->describe)
     return describe(s);
   if (s->input && strcmp(s->input, "-") == 0 && s->password_stdin)
-    return usage_error("standard input is either the password or the body");
+    return usage_error("standard input cannot be both the password and the body");
   if (make_request(&r, s))
     status = send_request(s, &r);
   request_free(&r);
@@ -292,12 +293,12 @@ const command api_command = {
     "[METHOD PATH]",
     0,
     2,
-    "send any request of the API, and print the answer",
-    "Sends one request, and none besides but for signing in and out, and prints the answer as it\n"
-    "is: JSON, or a file. The path may leave /api/ out. -f KEY=VALUE is a parameter of the query\n"
-    "for GET and DELETE and with --input; else a member of the JSON body, typed as the "
+    "send any API request and print the response",
+    "Sends one request, besides those to sign in and out, and prints the response unchanged: JSON\n"
+    "or a file. The path may omit /api/. -f KEY=VALUE is a query parameter for GET, DELETE and\n"
+    "with --input; otherwise it is a member of the JSON body, typed as the "
     "description\n"
-    "says; KEY:=JSON is any value. --list and --describe tell what there is, without the cloud.\n"
+    "says; KEY:=JSON is any value. --list and --describe work offline.\n"
     "\n"
     "  igtcloud api GET data/projects\n"
     "  igtcloud api GET data/hospitals/42/studies -f '$filter=state eq \"new\"'\n"

@@ -16,7 +16,7 @@ static int write_out(const char *data, size_t n) {
     if (done < 0 && caught_signal())
       return 128 + caught_signal();
     if (done < 0) {
-      complain("the output could not be written: %s", strerror(errno));
+      complain("cannot write to standard output: %s", strerror(errno));
       return EXIT_FAILED;
     }
     data += done;
@@ -53,7 +53,7 @@ static int cmd_cat(settings *s) {
   if (node && is_file_kind(igt_node_kind_of(node)))
     status = print_file(node);
   else if (node)
-    status = usage_error("'%s' is no file", p.path);
+    status = usage_error("'%s' is not a file", p.path);
   place_close(&p);
   return status;
 }
@@ -63,10 +63,11 @@ const command cat_command = {
     "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME",
     1,
     1,
-    "print a file of the cloud",
-    "Prints a file to standard output as it arrives; memory stays small however large it is. What\n"
-    "was printed is checked at its end: when it is not what the store has, the exit status is 1.\n"
-    "In place of files also dicom or annotations; PROJECT/files/NAME is a project's own file.",
+    "print a file in the cloud",
+    "Writes a file to standard output as it arrives, however large it is. The content is verified\n"
+    "at the end; if it does not match the store's digest, the exit status is 1. Use dicom or\n"
+    "annotations instead of files for those categories; PROJECT/files/NAME is a project's own "
+    "file.",
     cat_options,
     true,
     cmd_cat};

@@ -13,11 +13,12 @@
 
 static const option cp_options[] = {
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
-     "the local file gets the modification date of the cloud's"},
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "upload what a link leads to"},
-    {"bwlimit", 0, OPTION_TEXT, AT(bwlimit), "RATE", NULL, "bytes a second, such as 20M"},
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"},
-    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"},
+     "set the local file's modification time to the cloud's"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    {"bwlimit", 0, OPTION_TEXT, AT(bwlimit), "RATE", NULL, "limit bytes/s, such as 20M"},
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
+     "the file that records unfinished transfers"},
+    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "do not use a journal"},
     END_OF_OPTIONS};
 
 static bool is_remote(const char *text) {
@@ -88,7 +89,7 @@ static int copy_down(const settings *s) {
   else if (node && is_file_kind(igt_node_kind_of(node)))
     status = download(s, node, s->arguments[1]);
   else if (node)
-    status = usage_error("'%s' is no file; `igtcloud download` takes studies", p.path);
+    status = usage_error("'%s' is not a file; use `igtcloud download` for studies", p.path);
   place_close(&p);
   return status;
 }
@@ -120,7 +121,7 @@ static bool read_input(char **data, size_t *size) {
     n += (size_t)got;
   }
   free(all);
-  complain("standard input could not be read, or has more than 1 GiB");
+  complain("standard input cannot be read, or exceeds 1 GiB");
   return false;
 }
 
@@ -132,7 +133,7 @@ static char *remote_name(const igt_node_target *target, const char *source) {
   if (n && rest[n - 1] != '/')
     return strdup(rest);
   if (strcmp(source, "-") == 0) {
-    usage_error("standard input has no name: write it behind the target");
+    usage_error("reading from standard input: add a file name to the target");
     return NULL;
   }
   return join(rest, base_name(source));
@@ -171,7 +172,7 @@ static int copy_up(const settings *s) {
   place p;
 
   if (strcmp(source, "-") == 0 && s->password_stdin)
-    return usage_error("standard input is either the password or the file");
+    return usage_error("standard input cannot be both the password and the file");
   if (strcmp(source, "-") != 0 && access(source, R_OK) != 0) {
     complain("cannot read '%s': %s", source, strerror(errno));
     return EXIT_FAILED;
@@ -189,8 +190,8 @@ static int cmd_cp(settings *s) {
   bool from = is_remote(s->arguments[0]), to = is_remote(s->arguments[1]);
 
   if (from == to)
-    return usage_error("one of both is in the cloud, and begins with " REMOTE
-                       ": igtcloud cp " REMOTE "demo/files/a.txt .");
+    return usage_error("either SOURCE_FILE or TARGET_FILE must be remote (" REMOTE
+                       "PROJECT/...), for example: igtcloud cp " REMOTE "demo/files/a.txt .");
   return from ? copy_down(s) : copy_up(s);
 }
 
@@ -199,13 +200,13 @@ const command cp_command = {
     "SOURCE_FILE TARGET_FILE",
     2,
     2,
-    "copy one file from the cloud or to it",
-    "Copies a single file. The one of both that is in the cloud begins with igt:, such as\n"
-    "igt:demo/north/P1/CT/files/report.txt; a target that ends in / or is a folder keeps the\n"
-    "file's name. Behind a study come files (the default), dicom (to read) or annotations, behind\n"
-    "a project files; igt:PROJECT/INSTITUTE/dicom/ takes a file for the institute's DICOM import.\n"
-    "A file of that name is replaced, in one step. - as SOURCE_FILE is standard input, as\n"
-    "TARGET_FILE standard output (as with `igtcloud cat`).\n"
+    "copy a single file from or to the cloud",
+    "Copies a single file. The remote path begins with igt:, such as\n"
+    "igt:demo/north/P1/CT/files/report.txt. If the target ends in / or is a folder, the file\n"
+    "keeps its name. A study's path is followed by files (default), dicom (read-only) or\n"
+    "annotations, a project's by files; igt:PROJECT/INSTITUTE/dicom/ is the institute's DICOM\n"
+    "import. An existing file of that name is replaced atomically. - is standard input as\n"
+    "SOURCE_FILE, and standard output as TARGET_FILE (as `igtcloud cat`).\n"
     "\n"
     "  igtcloud cp igt:demo/north/P1/CT/files/report.txt .\n"
     "  igtcloud cp scan.dcm igt:demo/north/dicom/",

@@ -107,7 +107,7 @@ static int list(const settings *s, const igt_node_target *target) {
     status = igt_node_each(target->node, kind, each, &l, &err);
   result = listing_close(l.out, exit_status_of(status));
   if (status == IGT_OK && l.count == 0 && *l.below) {
-    usage_error("there is nothing at '%s'", target->rest);
+    usage_error("'%s' does not exist", target->rest);
     return EXIT_NOT_FOUND;
   }
   /* A wrong field was told by the listing. */
@@ -121,7 +121,7 @@ static int cmd_ls(settings *s) {
   if (!place_open(&p, s, s->argument_count ? s->arguments[0] : "", &status))
     return status;
   if (igt_node_kind_of(p.target.node) == IGT_NODE_INSTITUTE && p.target.kind == IGT_NODE_DICOM)
-    status = usage_error("an institute's DICOM import only takes files; it holds none");
+    status = usage_error("an institute's DICOM import is write-only and cannot be listed");
   else
     status = list(s, &p.target);
   place_close(&p);
@@ -134,13 +134,13 @@ const command ls_command = {
     0,
     1,
     "list projects, institutes, studies and files",
-    "Lists what is at a place of the cloud: projects, a project's institutes, an institute's or a\n"
-    "patient's studies, a study's files. Behind a study, files, dicom, annotations or series list\n"
-    "these alone, and PROJECT/files lists the project's own files. Names are exact; where several\n"
-    "things have one name, id:ID stands for it.\n"
+    "Lists projects, a project's institutes, an institute's or a patient's studies, or a study's\n"
+    "files. Append files, dicom, annotations or series to a study to list only these; "
+    "PROJECT/files\n"
+    "lists the project's own files. Names must match exactly; if a name is ambiguous, use id:ID.\n"
     "\n"
-    "On a terminal a table is printed; else a line each, with tabs and without a head. --json\n"
-    "prints all fields; --fields chooses.",
+    "Prints a table on a terminal, otherwise tab-separated lines without a header. --json prints\n"
+    "all fields; --fields selects some.",
     ls_options,
     true,
     cmd_ls};

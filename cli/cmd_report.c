@@ -82,20 +82,19 @@ static bool add_report(merge *m, const char *path) {
   bool summary, ok = false;
 
   if (!in) {
-    complain("the report '%s' cannot be read: %s", path, why);
+    complain("cannot read the report '%s': %s", path, why);
     return false;
   }
   if (!copy_lines(m, in, &summary)) {
-    complain("'%s' is no report of igtcloud (--report)", path);
+    complain("'%s' is not a report of igtcloud (--report)", path);
   } else if (ferror(in)) {
-    complain("the report '%s' cannot be read: %s", path, strerror(errno));
+    complain("cannot read the report '%s': %s", path, strerror(errno));
   } else {
     ok = true;
     m->shards++;
     m->unfinished += !summary;
     if (!summary)
-      fprintf(stderr, "unfinished: %s: its run did not come to an end; run that share again\n",
-              path);
+      fprintf(stderr, "unfinished: %s: its run was interrupted; run that shard again\n", path);
   }
   close_input(in);
   return ok;
@@ -131,12 +130,12 @@ static FILE *open_out(const char *path, const settings *s) {
   for (size_t i = 1; i < s->argument_count; i++)
     if (stat(path, &out) == 0 && S_ISREG(out.st_mode) && stat(s->arguments[i], &in) == 0 &&
         out.st_ino == in.st_ino && out.st_dev == in.st_dev) {
-      complain("'%s' would be merged into itself", s->arguments[i]);
+      complain("'%s' is both an input and the output", s->arguments[i]);
       return NULL;
     }
   FILE *file = open_output(path, false, &why);
   if (!file)
-    complain("'%s' cannot be written: %s", path, why);
+    complain("cannot write '%s': %s", path, why);
   return file;
 }
 
@@ -149,11 +148,11 @@ static int run_merge(settings *s) {
   snprintf(m.status, sizeof m.status, "%s", igt_status_name(IGT_OK));
   status = merge_all(&m, s);
   if (!close_output(m.out)) {
-    complain("'%s' could not be written", s->arguments[0]);
+    complain("cannot write '%s'", s->arguments[0]);
     status = EXIT_FAILED;
   }
   if (!s->quiet && status != EXIT_FAILED)
-    fprintf(stderr, "merged: %llu report%s, %llu file%s done, %llu failed\n", m.shards,
+    fprintf(stderr, "Merged %llu report%s: %llu file%s transferred, %llu failed\n", m.shards,
             m.shards == 1 ? "" : "s", (unsigned long long)m.sum.files_done,
             m.sum.files_done == 1 ? "" : "s", (unsigned long long)m.sum.files_failed);
   return status;
@@ -166,11 +165,10 @@ const command report_merge_command = {
     "OUTPUT REPORT...",
     2,
     MAX_ARGUMENTS,
-    "make one report of several",
-    "Writes the lines of the reports (--report) of all shards to OUTPUT (- is standard output) "
-    "and\n"
-    "one summary of all. A report without a summary is that of a run that was ended: it is named,\n"
-    "and the exit status is 3, as when files of any shard failed.",
+    "merge the reports of several shards",
+    "Merges the reports (--report) of all shards into OUTPUT (- is standard output), with one\n"
+    "summary at the end. A report without a summary comes from an interrupted run: it is named,\n"
+    "and the exit status is 3, as if files of any shard failed.",
     no_options,
     false,
     run_merge};

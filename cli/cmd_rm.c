@@ -8,11 +8,11 @@ static const option rm_options[] = {YES_OPTION, END_OF_OPTIONS};
 static const char *consequence(igt_node_kind kind) {
   switch (kind) {
   case IGT_NODE_PROJECT:
-    return ", with all that is in it";
+    return " and everything in it";
   case IGT_NODE_INSTITUTE:
-    return ", with all its studies";
+    return " and all its studies";
   case IGT_NODE_STUDY:
-    return ", with all its files";
+    return " and all its files";
   default:
     return "";
   }
@@ -46,7 +46,7 @@ static int cmd_rm(settings *s) {
   if (node && igt_node_parent(node))
     status = remove_node(s, node);
   else if (node)
-    status = usage_error("name what is to be deleted");
+    status = usage_error("name a file, study, institute or project to delete");
   place_close(&p);
   return status;
 }
@@ -57,8 +57,8 @@ const command rm_command = {
     1,
     1,
     "delete a file, study, institute or project",
-    "Deletes one thing in the cloud with all that is below it, for ever. Asks first, on the\n"
-    "terminal; without a terminal --yes is needed.",
+    "Permanently deletes a file, study, institute or project, and everything in it. Asks for\n"
+    "confirmation; without a terminal, --yes is required.",
     rm_options,
     true,
     cmd_rm};

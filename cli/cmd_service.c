@@ -4,10 +4,9 @@
 
 #include "cli.h"
 
-static const option create_options[] = {
-    {"key-file", 'k', OPTION_TEXT, AT(key_file), "FILE", NULL,
-     "where the private key goes (default: the service's id and .pem, here)"},
-    END_OF_OPTIONS};
+static const option create_options[] = {{"key-file", 'k', OPTION_TEXT, AT(key_file), "FILE", NULL,
+                                         "where to save the private key (default: ID.pem)"},
+                                        END_OF_OPTIONS};
 static const option list_options[] = {FIELDS_OPTION, END_OF_OPTIONS};
 static const option delete_options[] = {YES_OPTION, END_OF_OPTIONS};
 
@@ -35,7 +34,7 @@ static int cmd_create(settings *s) {
   place p;
 
   if (s->key_file && strcmp(s->key_file, "-") == 0)
-    return usage_error("--key-file '-': a private key goes to a file, not to standard output");
+    return usage_error("--key-file '-': a private key cannot be written to standard output");
   const char *id = organization(&p, s, &status);
   if (!id)
     return status;
@@ -46,7 +45,7 @@ static int cmd_create(settings *s) {
   } else {
     print_safe(stdout, service->service_id.v);
     putchar('\n');
-    message(s, "Its private key is in '%s%s'. It is not to be had again: keep it safe.",
+    message(s, "Saved its private key to '%s%s'. It cannot be retrieved again; keep it safe.",
             s->key_file ? s->key_file : service->service_id.v, s->key_file ? "" : ".pem");
     status = EXIT_DONE;
   }
@@ -87,7 +86,7 @@ static int cmd_delete(settings *s) {
 
   if (!id)
     return status;
-  status = confirm(s, "Delete the service identity '%s'? Its key will be of no use.", service);
+  status = confirm(s, "Delete the service identity '%s'? Its key will stop working.", service);
   if (status == EXIT_DONE && igt_delete_service(p.client, id, service, &err) != IGT_OK)
     status = fail(&err);
   if (status == EXIT_DONE)
@@ -104,10 +103,10 @@ const command service_create_command = {
     2,
     2,
     "create a service identity and save its key",
-    "Creates a service identity of an institute or a project, prints its id, and saves its "
+    "Creates a service identity for an institute or a project, prints its id, and saves its "
     "private\n"
-    "key (mode 0600, a file that exists is never replaced). `igtcloud login --service-file FILE`\n"
-    "signs in with it. Service identities may upload, and not download. It takes the role\n"
+    "key (mode 0600; an existing file is never replaced). `igtcloud login --service-file FILE`\n"
+    "signs in with it. Service identities can upload but not download. Requires the role\n"
     "SERVICES_MANAGER.",
     create_options,
     true,
@@ -127,8 +126,8 @@ const command service_delete_command = {
     2,
     2,
     "delete a service identity",
-    "Deletes a service identity by its id. Asks first, on the terminal; without a terminal --yes\n"
-    "is needed.",
+    "Deletes a service identity by its id. Asks for confirmation; without a terminal, --yes is\n"
+    "required.",
     delete_options,
     true,
     cmd_delete};

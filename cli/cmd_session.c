@@ -96,13 +96,13 @@ static void on_login(void *payload, igt_login_event event, const igt_identity *i
     if (h->ready >= 0)
       become_daemon(h);
     else
-      message(h->s, "The session is kept fresh until this is interrupted (Ctrl-C).");
+      message(h->s, "Keeping the session alive until interrupted (Ctrl-C).");
   } else if (event == IGT_LOGIN_RENEWED) {
-    message(h->s, "Renewed until %s", end);
+    message(h->s, "Session renewed until %s", end);
   } else if (event == IGT_LOGIN_TROUBLE) {
-    message(h->s, "Renewing failed and is tried again: %s", err ? err->text : "");
+    message(h->s, "Session renewal failed; retrying: %s", err ? err->text : "");
   } else if (err) {
-    message(h->s, "The session was not signed out and ends by itself: %s", err->text);
+    message(h->s, "Signing out failed; the session will expire by itself: %s", err->text);
   } else {
     message(h->s, "Signed out");
   }
@@ -233,7 +233,7 @@ static int hold_in_background(settings *s) {
   pid_t child;
 
   if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
-    complain("cannot go to the background: %s", strerror(errno));
+    complain("cannot run in the background: %s", strerror(errno));
     return EXIT_FAILED;
   }
   if (child == 0) {
@@ -264,13 +264,13 @@ int cmd_logout(settings *s) {
   if (igt_token_read(NULL, &token, &err) != IGT_OK) {
     if (err.status != IGT_E_NO_SESSION)
       return fail(&err);
-    message(s, "Nobody is signed in");
+    message(s, "Not signed in");
     return EXIT_DONE;
   }
   holder = (pid_t)igt_token_holder(token);
   igt_token_free(token);
   if (holder <= 0 || kill(holder, SIGTERM) != 0) {
-    complain("no running login holds the token file; it ends by itself");
+    complain("the session's login is not running; it will expire by itself");
     return EXIT_FAILED;
   }
   for (int i = 0; i < 300; i++) { /* it signs out, which takes a request or two */
@@ -286,7 +286,7 @@ int cmd_logout(settings *s) {
     igt_token_free(token);
     nanosleep(&pause, NULL);
   }
-  complain("the login (process %d) did not end in time", (int)holder);
+  complain("the login (process %d) did not exit in time", (int)holder);
   return EXIT_FAILED;
 }
 

@@ -18,20 +18,20 @@ static int cmd_show(settings *s) {
     status = show_model(s, igt_node_model(node), path);
     free(path);
   } else if (node) {
-    status = usage_error("name a project, an institute, a study or a file");
+    status = usage_error("name a project, institute, study or file");
   }
   place_close(&p);
   return status;
 }
 
-const command show_command = {"show",
-                              "PROJECT[/INSTITUTE[/PATIENT/STUDY[/files/FILE]]]",
-                              1,
-                              1,
-                              "show a project, institute, study or file with all fields",
-                              "Prints all fields that the cloud has of one thing, a line each. "
-                              "Names are exact; id:ID stands\n"
-                              "for one. `igtcloud ls` shows what there is.",
-                              show_options,
-                              true,
-                              cmd_show};
+const command show_command = {
+    "show",
+    "PROJECT[/INSTITUTE[/PATIENT/STUDY[/files/FILE]]]",
+    1,
+    1,
+    "show all fields of a project, institute, study or file",
+    "Prints all fields, one a line. Names must match exactly; if a name is "
+    "ambiguous,\nuse id:ID. `igtcloud ls` lists what exists.",
+    show_options,
+    true,
+    cmd_show};

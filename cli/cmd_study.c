@@ -6,7 +6,7 @@
 
 static const option study_options[] = {FIELDS_OPTION, END_OF_OPTIONS};
 static const option label_options[] = {
-    {"clear", 0, OPTION_FLAG, AT(clear), NULL, NULL, "take all labels away"},
+    {"clear", 0, OPTION_FLAG, AT(clear), NULL, NULL, "remove all labels"},
     FIELDS_OPTION,
     END_OF_OPTIONS};
 
@@ -144,7 +144,7 @@ static int cmd_label(settings *s) {
   change c;
 
   if (s->clear == (s->argument_count > 1))
-    return usage_error("give labels, or --clear to take all away");
+    return usage_error("give at least one label, or --clear to remove all");
   if (!change_open(&c, s, &status))
     return status;
   body.case_labels.is = IGT_SET;
@@ -195,9 +195,10 @@ static int cmd_submit(settings *s) {
 
   if (!change_open(&c, s, &status))
     return status;
-  if (!ask_again(s, "Password again, to submit the study", password, sizeof password)) {
+  if (!ask_again(s, "Password (again, to submit the study)", password, sizeof password)) {
     place_close(&c.p);
-    return usage_error("submitting needs the password once more, and there is nobody to ask");
+    return usage_error(
+        "submitting requires the password again: use a terminal or --password-stdin");
   }
   igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);
@@ -208,9 +209,9 @@ static int cmd_submit(settings *s) {
 
 #define STUDY "PROJECT/INSTITUTE/PATIENT/STUDY"
 #define ASSIGNED                                                                                   \
-  "The fields are those of the institute's type of study (`igtcloud api --describe` lists "        \
+  "The fields are those of the institute's study type (`igtcloud api --describe` lists "           \
   "them).\n"                                                                                       \
-  "Lists are joined by commas; patient.patientName=... is a field of the patient; FIELD:=JSON\n"   \
+  "Separate list elements by commas; patient.NAME=... sets a field of the patient; FIELD:=JSON\n"  \
   "takes any value, such as null."
 
 const command study_create_command = {
@@ -219,7 +220,7 @@ const command study_create_command = {
     1,
     MAX_ARGUMENTS,
     "create a study",
-    "Creates a study of an institute and prints where it is.\n\n" ASSIGNED
+    "Creates a study in an institute and prints its path.\n\n" ASSIGNED
     "\n\n  igtcloud study create demo/north studyId=CT patient.patientId=P1 patient.patientName=P1",
     study_options,
     true,
@@ -230,38 +231,36 @@ const command study_set_command = {
     2,
     MAX_ARGUMENTS,
     "set fields of a study",
-    "Sets the fields that are named, and leaves the others.\n\n" ASSIGNED,
+    "Sets the given fields and leaves the others unchanged.\n\n" ASSIGNED,
     study_options,
     true,
     cmd_set};
-const command study_label_command = {
-    "study label",
-    STUDY " [LABEL...]",
-    1,
-    MAX_ARGUMENTS,
-    "set the case labels of a study",
-    "Sets the case labels of a study to those that are given; those that it had are replaced.",
-    label_options,
-    true,
-    cmd_label};
-const command study_comment_command = {
-    "study comment",
-    STUDY " TEXT",
-    2,
-    2,
-    "set the comments on a study",
-    "Sets the comments on a study; what stood there is replaced.",
-    study_options,
-    true,
-    cmd_comment};
+const command study_label_command = {"study label",
+                                     STUDY " [LABEL...]",
+                                     1,
+                                     MAX_ARGUMENTS,
+                                     "set the case labels of a study",
+                                     "Replaces the case labels of a study.",
+                                     label_options,
+                                     true,
+                                     cmd_label};
+const command study_comment_command = {"study comment",
+                                       STUDY " TEXT",
+                                       2,
+                                       2,
+                                       "set the comments on a study",
+                                       "Replaces the comments on a study.",
+                                       study_options,
+                                       true,
+                                       cmd_comment};
 const command study_submit_command = {
     "study submit",
     STUDY,
     1,
     1,
     "submit a study",
-    "Sets the electronic record state of a study to submitted. Asks for the password once more;\n"
-    "with --password-stdin it is the next line of standard input.",
+    "Sets the electronic record state of a study to submitted. Asks for the password again; with\n"
+    "--password-stdin it is the next line of standard input.",
     study_options,
     true,
     cmd_submit};

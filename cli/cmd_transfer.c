@@ -125,7 +125,7 @@ int cmd_upload(settings *s) {
       !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
-    return usage_error("--category can be given once for an upload");
+    return usage_error("upload takes only one --category");
   o.source = s->arguments[0];
   o.selection.project = s->arguments[1];
   o.category = categories_of(s);
@@ -139,9 +139,10 @@ int cmd_upload(settings *s) {
     return status;
   }
   if (s->submit) {
-    if (!ask_again(s, "Password again, to submit the studies", password, sizeof password)) {
+    if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
       close_client(client);
-      return usage_error("--submit needs the password once more, and there is nobody to ask");
+      return usage_error(
+          "--submit requires the password again: use a terminal or --password-stdin");
     }
     o.submit_password = password;
   }
@@ -172,13 +173,23 @@ static void write_csv_summary(const igt_csv_summary *sum, igt_status status) {
 }
 
 static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
+  char where[4200] = "";
+
   if (s->quiet)
     return;
-  message(s, "listed: %llu %s%s, %llu %s in %.1f s%s%s", (unsigned long long)sum->studies,
-          sum->studies == 1 ? "study" : "studies", s->files ? " with their files" : "",
-          (unsigned long long)sum->rows, sum->rows == 1 ? "row" : "rows", sum->seconds,
-          *sum->path ? " into " : "", sum->path);
-  note(sum->studies_undated, "study has", "studies have", " no date, and passed the filter");
+  if (*sum->path) {
+    const char *folder = s->arguments[0], *slash = strrchr(sum->path, '/');
+    snprintf(where, sizeof where, " to %s%s%s", folder,
+             folder[strlen(folder) - 1] == '/' ? "" : "/", slash ? slash + 1 : sum->path);
+  }
+  if (s->files || s->category.count)
+    message(s, "Wrote %llu %s of %llu %s with their files%s", (unsigned long long)sum->rows,
+            sum->rows == 1 ? "row" : "rows", (unsigned long long)sum->studies,
+            sum->studies == 1 ? "study" : "studies", where);
+  else
+    message(s, "Wrote %llu %s%s", (unsigned long long)sum->studies,
+            sum->studies == 1 ? "study" : "studies", where);
+  note(sum->studies_undated, "study has", "studies have", " no date and passed the date filter");
   note(sum->fields_left_out, "value has", "values have", " no column in the file");
   note(sum->studies_failed, "study", "studies", " FAILED");
 }

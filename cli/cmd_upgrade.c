@@ -10,7 +10,7 @@
 #include "igtcloud/version.h"
 
 static const option options[] = {
-    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only say what would be done"},
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only show what would be done"},
     CA_FILE_OPTION,
     TIMEOUT_OPTION,
     RETRIES_OPTION,
@@ -21,8 +21,8 @@ static bool own_file(char *out, size_t cap) {
   ssize_t n = readlink("/proc/self/exe", out, cap - 1);
 
   if (n < 0 || (size_t)n >= cap - 1) {
-    complain("the system does not say which file this program is: %s",
-             n < 0 ? strerror(errno) : "its path is too long");
+    complain("cannot determine the path of this program: %s",
+             n < 0 ? strerror(errno) : "the path is too long");
     return false;
   }
   out[n] = '\0';
@@ -36,8 +36,8 @@ static void tell(const settings *s, const char *file, const igt_upgrade_result *
     json_text(stdout, "previous", igt_version(), false);
     printf(",\"replaced\":%s}\n", result->replaced ? "true" : "false");
   } else if (result->is_current) {
-    message(s, "This is igtcloud %s already%s.", result->version,
-            s->argument_count ? "" : ", the latest release");
+    message(s, "igtcloud %s is already installed%s.", result->version,
+            s->argument_count ? "" : " (the latest release)");
   } else {
     message(s, "%s: igtcloud %s %s %s", file, igt_version(),
             result->replaced ? "is now" : "would become", result->version);
@@ -75,10 +75,10 @@ const command upgrade_command = {
     "[VERSION]",
     0,
     1,
-    "replace this program by the latest release",
-    "Asks the release page for the latest version, and replaces this program by it when it is\n"
-    "newer; with VERSION by that one, older ones too. The download's signature is checked before\n"
-    "anything is replaced, and whatever fails leaves the program as it is.",
+    "replace this program with the latest release",
+    "Replaces this program with the latest release if that is newer, or with VERSION, which may\n"
+    "be older. The download's signature is verified before anything is replaced; on failure, the\n"
+    "program stays as it is.",
     options,
     false,
     cmd_upgrade};

@@ -7,16 +7,17 @@
 
 static const option uploads_options[] = {
     {"abort", 0, OPTION_FLAG, AT(abort), NULL, NULL,
-     "end them: the store forgets their parts; asks first"},
+     "abort them and delete their parts; asks for confirmation"},
     {"lost", 0, OPTION_FLAG, AT(lost), NULL, NULL,
-     "only those whose file is gone or was changed: nothing can go on with them"},
+     "only those whose local file is gone or has changed"},
     {"older-than", 0, OPTION_NUMBER, AT(older_than), "DAYS", NULL,
-     "only those that nobody has worked on for so many days"},
+     "only those without activity for this many days"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL,
-     "with --abort: only say what would be ended"},
+     "with --abort: only show what would be aborted"},
     YES_OPTION,
     FIELDS_OPTION,
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"},
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
+     "the file that records unfinished transfers"},
     END_OF_OPTIONS};
 
 static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", false},
@@ -164,15 +165,14 @@ static int ask(const selected *sel) {
 
   format_size(sel->stored, size, sizeof size);
   if (sel->resumable)
-    snprintf(resumable, sizeof resumable, " %zu of them could still go on where %s.",
-             sel->resumable, sel->resumable == 1 ? "it was" : "they were");
+    snprintf(resumable, sizeof resumable, " %zu of them can still be resumed.", sel->resumable);
   for (size_t i = 0; !sel->s->yes && i < igt_uploads_count(sel->uploads); i++) {
     const igt_unfinished *one = pick(sel, i);
     if (one && one->state != IGT_UNFINISHED_RUNNING)
       message(sel->s, "%s (%s)", one->local_path, igt_unfinished_state_name(one->state));
   }
-  return confirm(sel->s, "The store has %s of %zu unfinished upload%s.%s End %s?", size, sel->count,
-                 plural(sel->count), resumable, sel->count == 1 ? "it" : "them all");
+  return confirm(sel->s, "The store holds %s of %zu unfinished upload%s.%s Abort %s?", size,
+                 sel->count, plural(sel->count), resumable, sel->count == 1 ? "it" : "them all");
 }
 
 /* What was listed as running is not touched, even when it has ended since: nobody saw it. */
@@ -201,7 +201,7 @@ static int abort_them(selected *sel) {
   if (status != EXIT_DONE)
     return status;
   status = print_them(sel);
-  message(sel->s, sel->s->dry_run ? "would end %zu upload%s" : "ended %zu upload%s",
+  message(sel->s, sel->s->dry_run ? "Would abort %zu upload%s" : "Aborted %zu upload%s",
           sel->s->dry_run ? sel->count : ended, plural(sel->s->dry_run ? sel->count : ended));
   return caught_signal() ? exit_status_of(IGT_E_CANCELLED) : status;
 }
@@ -212,13 +212,12 @@ static int list_or_abort(selected *sel) {
 
   count_them(sel);
   if (sel->count + sel->running == 0) {
-    message(s, "There are no unfinished uploads%s", s->lost || s->older_than ? " like that" : "");
+    message(s, "No unfinished uploads%s", s->lost || s->older_than ? " match" : "");
     return EXIT_DONE;
   }
   status = s->abort ? abort_them(sel) : print_them(sel);
   if (s->abort && sel->running)
-    message(s, "%zu upload%s under way %s left alone", sel->running, plural(sel->running),
-            sel->running == 1 ? "was" : "were");
+    message(s, "Skipped %zu upload%s in progress", sel->running, plural(sel->running));
   return status;
 }
 
@@ -263,20 +262,19 @@ const command uploads_command = {
     "[PROJECT]",
     0,
     1,
-    "list uploads that were begun and not ended, and end them",
-    "Lists what interrupted uploads of large files have left in the store, of all projects or of\n"
-    "one: parts that are paid for, and that nothing shows. A line tells whether the upload goes "
-    "on\n"
-    "when it is started once more (resumable), whether its file is gone or was changed since\n"
-    "(lost), whether a program works on it now (running), or whether the store has forgotten it\n"
-    "(gone); then since when, how large the file is, and how much of it the store has.\n"
+    "list unfinished uploads, and abort them",
+    "Lists the parts that interrupted uploads of large files have left in the store, for one\n"
+    "project or all: parts that cost storage but are not visible. Each line has the state, the\n"
+    "start, the size of the file, and how much of it is stored. The state is resumable (the same\n"
+    "upload continues it), lost (the file is gone or has changed), running (in progress now), or\n"
+    "gone (the store no longer has it).\n"
     "\n"
-    "With --abort they are ended, all but those under way: the store forgets the parts, and the\n"
-    "next upload of the file begins anew. Asks first, on the terminal; without a terminal --yes\n"
-    "is needed.\n"
+    "--abort aborts them, except those in progress: the store deletes the parts, and the next\n"
+    "upload of the file starts over. Asks for confirmation; without a terminal, --yes is "
+    "required.\n"
     "\n"
-    "The list is the journal's: uploads of this user on this machine. Those of others are not in\n"
-    "it, for nothing would tell whether they are under way.",
+    "The list comes from the journal: uploads of this user on this machine. Uploads of others are\n"
+    "not listed, as there is no way to know whether they are in progress.",
     uploads_options,
     true,
     cmd_uploads};

@@ -75,7 +75,7 @@ static igt_status find_user(igt_client *client, const char *name, igt_user **out
   if (status != IGT_OK)
     return status;
   if (f.count > 1) {
-    usage_error("%u users have the login '%s'; give the id of one", f.count, name);
+    usage_error("%u users have the login name '%s'; use an id", f.count, name);
     return IGT_E_AMBIGUOUS;
   }
   return igt_get_user(client, f.count ? f.id : name, NULL, out, err);
@@ -144,7 +144,7 @@ static int cmd_reset_mfa(settings *s) {
   if (igt_post_reset_mfa(client, &body, &err) != IGT_OK) {
     status = fail(&err);
   } else {
-    message(s, "The second factor of '%s' is reset", s->arguments[0]);
+    message(s, "Reset the second factor of '%s'", s->arguments[0]);
     status = EXIT_DONE;
   }
   close_client(client);
@@ -168,7 +168,7 @@ static int cmd_resend(settings *s) {
       status = show_model(s, &response->model, NULL);
     else
       status = EXIT_DONE;
-    message(s, "The activation mail to '%s' is sent again", s->arguments[0]);
+    message(s, "Sent the activation mail to '%s' again", s->arguments[0]);
   }
   igt_model_free(response ? &response->model : NULL);
   close_client(client);
@@ -176,7 +176,7 @@ static int cmd_resend(settings *s) {
 }
 
 const command user_list_command = {
-    "user list",  "",   0,       0, "list users", "Lists the users that you may see.",
+    "user list",  "",   0,       0, "list users", "Lists the users that are visible to you.",
     user_options, true, cmd_list};
 const command user_create_command = {
     "user create",
@@ -184,7 +184,7 @@ const command user_create_command = {
     1,
     MAX_ARGUMENTS,
     "create a user",
-    "Creates a user; the cloud sends the activation mail. loginId, email, givenName and "
+    "Creates a user; the cloud sends an activation mail. loginId, email, givenName and "
     "familyName\n"
     "are required.\n\n"
     "  igtcloud user create loginId=ann@example.com email=ann@example.com givenName=Ann \\\n"
@@ -196,28 +196,27 @@ const command user_show_command = {"user show",
                                    "LOGIN",
                                    1,
                                    1,
-                                   "show a user with all fields",
-                                   "Shows the user of a login name or id; `me` is yourself.",
+                                   "show all fields of a user",
+                                   "Shows a user by login name or id; `me` is the signed-in user.",
                                    user_options,
                                    true,
                                    cmd_show};
-const command user_reset_mfa_command = {
-    "user reset-mfa",
-    "LOGIN",
-    1,
-    1,
-    "reset a user's second factor",
-    "The user sets up the second factor anew when signing in the next time.",
-    plain_options,
-    true,
-    cmd_reset_mfa};
+const command user_reset_mfa_command = {"user reset-mfa",
+                                        "LOGIN",
+                                        1,
+                                        1,
+                                        "reset a user's second factor",
+                                        "The user sets up a new second factor at the next sign-in.",
+                                        plain_options,
+                                        true,
+                                        cmd_reset_mfa};
 const command user_resend_activation_command = {
     "user resend-activation",
     "LOGIN",
     1,
     1,
     "send a user's activation mail again",
-    "Sends the mail again by which a new user sets the first password.",
+    "Sends the mail with which a new user sets the first password again.",
     plain_options,
     true,
     cmd_resend};

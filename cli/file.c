@@ -43,9 +43,9 @@ static int descriptor_of(const char *path) {
 }
 
 static const char *kind_of(const struct stat *st) {
-  return S_ISDIR(st->st_mode)    ? "it is a folder"
+  return S_ISDIR(st->st_mode)    ? "it is a directory"
          : S_ISSOCK(st->st_mode) ? "it is a socket"
-         : S_ISBLK(st->st_mode)  ? "it is a disk"
+         : S_ISBLK(st->st_mode)  ? "it is a block device"
                                  : "it is a device";
 }
 
@@ -83,7 +83,7 @@ static const char *wait_for_writer(int fd, int *first) {
       return strerror(errno);
     (void)poll(NULL, 0, WRITER_STEP_MS);
   }
-  return "it is a pipe, and nothing writes to it";
+  return "it is a FIFO without a writer";
 }
 
 static bool is_empty_device(const struct stat *st) {
@@ -141,10 +141,10 @@ static const char *trouble_with_owner(const struct stat *st) {
   if (st->st_uid == geteuid() || st->st_uid == 0)
     return NULL;
   if (S_ISFIFO(st->st_mode))
-    return "it is another user's pipe, who could read what is written";
+    return "the pipe belongs to another user, who could read it";
   if (is_terminal_of_somebody(st))
-    return "it is another user's terminal, who could read what is written";
-  return S_ISREG(st->st_mode) ? "it is another user's file, who could read what is written" : NULL;
+    return "the terminal belongs to another user, who could read it";
+  return S_ISREG(st->st_mode) ? "the file belongs to another user, who could read it" : NULL;
 }
 
 /* NULL: it may be written to. */
@@ -159,7 +159,7 @@ static const char *trouble_with(int fd, bool append) {
   if ((why = trouble_with_owner(&st)) != NULL || !S_ISREG(st.st_mode))
     return why;
   if (st.st_nlink > 1)
-    return "it is a file that has another name, too (a hard link)";
+    return "the file has another hard link";
   if (append)
     return NULL;
   if ((st.st_mode & 077 && fchmod(fd, st.st_mode & 0700) != 0) || ftruncate(fd, 0) != 0)
@@ -194,7 +194,7 @@ static int open_linked(const char *path, int flags, const char **why) {
       return fd;
     close(fd);
   }
-  *why = "it is a link, and links to files are not followed";
+  *why = "it is a symbolic link to a file; such links are not followed";
   return -1;
 }
 
@@ -214,8 +214,7 @@ FILE *open_output(const char *path, bool append, const char **why) {
   if (fd < 0 && errno == ELOOP)
     fd = open_linked(path, flags, why);
   if (fd < 0 && !*why)
-    *why =
-        errno == ENXIO ? "it is a pipe that nothing reads, a socket or a device" : strerror(errno);
+    *why = errno == ENXIO ? "it is a FIFO without a reader, a socket or a device" : strerror(errno);
   if (fd < 0 || (*why = trouble_with(fd, append)) != NULL) {
     if (fd >= 0)
       close(fd);

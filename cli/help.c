@@ -6,34 +6,34 @@
 #include "cli.h"
 
 const fact exit_statuses[] = {
-    {"0", "all done"},
-    {"1", "failed"},
-    {"2", "usage: an argument or option is wrong"},
+    {"0", "success"},
+    {"1", "failure"},
+    {"2", "usage error: a wrong argument or option"},
     {"3", "some files or studies failed; each is named on standard error"},
     {"4", "not signed in, or not allowed"},
     {"5", "the project, institute, study or file was not found"},
-    {"129", "its terminal was closed (SIGHUP)"},
+    {"129", "the terminal was closed (SIGHUP)"},
     {"130", "interrupted (SIGINT)"},
-    {"141", "whoever read its output has stopped reading (SIGPIPE); nothing is printed"},
+    {"141", "the reader of its output is gone (SIGPIPE); no message is printed"},
     {"143", "terminated (SIGTERM)"},
     {NULL, NULL}};
 
 const fact variables[] = {
-    {"CLOUD_DOMAIN", "the cloud, when there is no --domain"},
-    {"CLOUD_USERNAME", "the user name, when there is no --user"},
+    {"CLOUD_DOMAIN", "the cloud, unless --domain is given"},
+    {"CLOUD_USERNAME", "the user name, unless --user is given"},
     {"CLOUD_JWT_TOKEN, CLOUD_CSRF_TOKEN",
-     "a session that another program began; it is used and never signed out"},
-    {"CLOUD_TOKEN_MMAP",
-     "the token file (default: igtcloud_auth_mmap in TMPDIR, or in /tmp where that is not set)"},
+     "the session of another program; it is used, and not signed out"},
+    {"CLOUD_TOKEN_MMAP", "the token file (default: igtcloud_auth_mmap in TMPDIR or /tmp)"},
     {"AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
-     "where S3 is, when the cloud's credentials do not say it (default: AWS)"},
+     "the S3 endpoint, unless the cloud's credentials name one (default: AWS)"},
     {"AWS_REGION, AWS_DEFAULT_REGION",
-     "the first guess at a bucket's region; the store's own answer counts"},
-    {"http_proxy, https_proxy, all_proxy, no_proxy", "proxies, in small or capital letters"},
-    {"IGTCLOUD_RELEASES", "where `igtcloud upgrade` looks for releases, https or on this machine"},
-    {"NO_COLOR", "no bold head on tables when it is set"},
-    {"IGTCLOUD_FORCE_TTY", "tables in the form for people, also when they are piped"},
-    {"XDG_STATE_HOME", "the folder of the journal, igtcloud/journal.db (default: ~/.local/state)"},
+     "the initial guess for a bucket's region; the store's response takes precedence"},
+    {"http_proxy, https_proxy, all_proxy, no_proxy", "proxies; upper or lower case"},
+    {"IGTCLOUD_RELEASES",
+     "where `igtcloud upgrade` looks for releases: https, or http on loopback"},
+    {"NO_COLOR", "if set, no bold table headers"},
+    {"IGTCLOUD_FORCE_TTY", "if set, print tables as on a terminal even when piped"},
+    {"XDG_STATE_HOME", "the directory of igtcloud/journal.db (default: ~/.local/state)"},
     {NULL, NULL}};
 
 /* ---- walking the tables ---- */
@@ -94,25 +94,26 @@ void print_help(FILE *out, const command *cmd) {
           cmd->arguments, cmd->about);
   print_options(out, "Options", cmd->options);
   if (cmd->signs_in)
-    print_options(out, "Signing in and the connection", sign_in_options);
-  print_options(out, "Everywhere", common_options);
+    print_options(out, "Sign-in and connection", sign_in_options);
+  print_options(out, "General", common_options);
   char page[64];
 
   man_name(cmd, page, sizeof page);
-  fprintf(out,
-          "\nEach option can also be set in the environment: IGTCLOUD_ and its name in capitals.\n"
-          "Exit status: 0 all done, 1 failed, 2 usage, 3 some files failed, 4 not signed in or\n"
-          "not allowed, 5 not found, 130 interrupted. `man %s` says more.\n",
-          page);
+  fprintf(
+      out,
+      "\nEach option can also be set in the environment as IGTCLOUD_NAME, e.g. IGTCLOUD_CA_FILE.\n"
+      "Exit status: 0 success, 1 failure, 2 usage error, 3 some files failed, 4 not signed in\n"
+      "or not allowed, 5 not found, 130 interrupted. See `man %s` for details.\n",
+      page);
 }
 
 void print_overview(FILE *out) {
   fprintf(out,
-          "Usage: igtcloud COMMAND [options] [arguments]\n\nMoves studies between this machine "
+          "Usage: igtcloud COMMAND [options] [arguments]\n\nTransfers studies between this machine "
           "and the IGT Cloud.\n\n");
   for (size_t i = 0; commands[i]; i++)
     fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(out, "\n`igtcloud COMMAND --help` says more.\n");
+  fprintf(out, "\nSee `igtcloud COMMAND --help` for a command's options.\n");
 }
 
 void print_group(FILE *out, const char *group) {
@@ -120,7 +121,7 @@ void print_group(FILE *out, const char *group) {
   for (size_t i = 0; commands[i]; i++)
     if (in_group(commands[i], group))
       fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(out, "\n`igtcloud %s COMMAND --help` says more.\n", group);
+  fprintf(out, "\nSee `igtcloud %s COMMAND --help` for a command's options.\n", group);
 }
 
 /* ---- help --json: for tests, and for programs that build on this one ---- */
@@ -195,9 +196,9 @@ int cmd_help(settings *s) {
   if (count && !cmd && !group)
     return no_command(words, count);
   if (taken < count && !group)
-    return usage_error("help on one command at a time: igtcloud help [man] [COMMAND]");
+    return usage_error("help takes one command: igtcloud help [man] [COMMAND]");
   if (group && (man || s->json))
-    return usage_error("'%s' is a group: name one of its commands", words[0]);
+    return usage_error("'%s' is a group of commands; name one of them", words[0]);
   if (s->json)
     print_tables(cmd);
   else if (man)

@@ -147,7 +147,7 @@ static void take_path(row *r, const char *path) {
 static igt_status check_fields(listing *l, const row *r, const char *known, const char *path) {
   for (size_t i = 0; l->chosen && !l->checked && i < l->count; i++)
     if (!r->exists[i]) {
-      usage_error("--fields: there is no field '%s'; there are%s%s", l->columns[i].field,
+      usage_error("--fields: unknown field '%s'; the fields are%s%s", l->columns[i].field,
                   path ? " path" : "", known);
       return IGT_E_INVALID;
     }

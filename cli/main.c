@@ -12,11 +12,11 @@
 
 const option sign_in_options[] = {
     {"domain", 'd', OPTION_TEXT, AT(domain), "HOST", NULL, "the cloud, in place of PROD or TEST"},
-    {"user", 'u', OPTION_TEXT, AT(user), "NAME", NULL, "user name, or id of the service"},
+    {"user", 'u', OPTION_TEXT, AT(user), "NAME", NULL, "the user name, or the service's id"},
     {"service-file", 's', OPTION_TEXT, AT(service_file), "FILE", NULL,
      "sign in as a service with this private key (PEM)"},
     {"audience", 0, OPTION_TEXT, AT(audience), "URL", NULL,
-     "where the service signs in, if that is not part of the cloud's domain"},
+     "the service's sign-in server, if outside the cloud's domain"},
     {"password-stdin", 0, OPTION_FLAG, AT(password_stdin), NULL, NULL,
      "read the password from standard input"},
     CA_FILE_OPTION,
@@ -25,103 +25,122 @@ const option sign_in_options[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 
 const option common_options[] = {
-    {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log what is done, without secrets"},
-    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print nothing but errors"},
-    {"json", 0, OPTION_FLAG, AT(json), NULL, NULL, "results as JSON lines on standard output"},
+    {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log in detail; secrets are never logged"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print errors only"},
+    {"json", 0, OPTION_FLAG, AT(json), NULL, NULL,
+     "print results as JSON lines on standard output"},
     {"log-file", 0, OPTION_TEXT, AT(log_file), "FILE", NULL,
-     "append the log to a file; - is standard output"},
-    {"no-progress", 0, OPTION_FLAG, AT(no_progress), NULL, NULL, "no progress on the terminal"},
-    {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "this text"},
+     "append the log to FILE; - is standard output"},
+    {"no-progress", 0, OPTION_FLAG, AT(no_progress), NULL, NULL, "do not show progress"},
+    {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "show this help"},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 
-#define SELECTION                                                                                    \
-  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files of this extension, such as .txt"},      \
-      {"start", 0, OPTION_TEXT, AT(start), "YYYY-MM-DD", NULL, "only studies of this day or later"}, \
-      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this day or earlier"},   \
-  {                                                                                                  \
-    "shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"      \
+#define SELECTION                                                                                   \
+  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files with this extension, such as .txt"},   \
+      {"start",                                                                                     \
+       0,                                                                                           \
+       OPTION_TEXT,                                                                                 \
+       AT(start),                                                                                   \
+       "YYYY-MM-DD",                                                                                \
+       NULL,                                                                                        \
+       "only studies of this date or later"},                                                       \
+      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this date or earlier"}, \
+  {                                                                                                 \
+    "shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"     \
   }
 
-#define MOVING                                                                                       \
-  {"concurrent-studies",                                                                             \
-   0,                                                                                                \
-   OPTION_NUMBER,                                                                                    \
-   AT(concurrent_studies),                                                                           \
-   "N",                                                                                              \
-   NULL,                                                                                             \
-   "studies at once (default: what keeps the connections busy)"},                                    \
-      {"concurrent-files",                                                                           \
-       0,                                                                                            \
-       OPTION_NUMBER,                                                                                \
-       AT(concurrent_files),                                                                         \
-       "N",                                                                                          \
-       NULL,                                                                                         \
-       "files at once in one study (default: no cap)"},                                              \
-      {"connections",                                                                                \
-       0,                                                                                            \
-       OPTION_NUMBER,                                                                                \
-       AT(connections),                                                                              \
-       "N",                                                                                          \
-       NULL,                                                                                         \
-       "connections to S3 at most (default 128, as many as help)"},                                  \
-      {"folder-structure",                                                                           \
-       0,                                                                                            \
-       OPTION_TEXT,                                                                                  \
-       AT(folder_structure),                                                                         \
-       "FORM",                                                                                       \
-       "flat|hierarchical",                                                                          \
-       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                     \
-      {"include",                                                                                    \
-       0,                                                                                            \
-       OPTION_LIST,                                                                                  \
-       AT(include),                                                                                  \
-       "GLOB",                                                                                       \
-       NULL,                                                                                         \
-       "only files that match, or lie in a folder that does; repeatable"},                           \
-      {"exclude",                                                                                    \
-       0,                                                                                            \
-       OPTION_LIST,                                                                                  \
-       AT(exclude),                                                                                  \
-       "GLOB",                                                                                       \
-       NULL,                                                                                         \
-       "no files that match, or lie in a folder that does; repeatable"},                             \
-      {"checksum",                                                                                   \
-       0,                                                                                            \
-       OPTION_FLAG,                                                                                  \
-       AT(checksum),                                                                                 \
-       NULL,                                                                                         \
-       NULL,                                                                                         \
-       "what is there counts only if its content is the same"},                                      \
-      {"overwrite", 0, OPTION_FLAG, AT(overwrite), NULL, NULL, "nothing counts as there already"},   \
-      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only list what would be moved"},         \
-      {"bwlimit",                                                                                    \
-       0,                                                                                            \
-       OPTION_TEXT,                                                                                  \
-       AT(bwlimit),                                                                                  \
-       "RATE",                                                                                       \
-       NULL,                                                                                         \
-       "bytes a second in all: 20M, or hours: '08:00-18:00 20M, off'"},                              \
-      {"report",                                                                                     \
-       0,                                                                                            \
-       OPTION_TEXT,                                                                                  \
-       AT(report),                                                                                   \
-       "FILE",                                                                                       \
-       NULL,                                                                                         \
-       "a JSON line for each file; - is standard output"},                                           \
-      {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "where unfinished work is remembered"}, \
-  {                                                                                                  \
-    "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "remember nothing"                     \
+#define MOVING                                                                                     \
+  {"concurrent-studies",                                                                           \
+   0,                                                                                              \
+   OPTION_NUMBER,                                                                                  \
+   AT(concurrent_studies),                                                                         \
+   "N",                                                                                            \
+   NULL,                                                                                           \
+   "concurrent studies (default: enough to keep connections busy)"},                               \
+      {"concurrent-files",                                                                         \
+       0,                                                                                          \
+       OPTION_NUMBER,                                                                              \
+       AT(concurrent_files),                                                                       \
+       "N",                                                                                        \
+       NULL,                                                                                       \
+       "concurrent files in a study (default: no limit)"},                                         \
+      {"connections",                                                                              \
+       0,                                                                                          \
+       OPTION_NUMBER,                                                                              \
+       AT(connections),                                                                            \
+       "N",                                                                                        \
+       NULL,                                                                                       \
+       "maximum connections to S3 (default 128; opened as needed)"},                               \
+      {"folder-structure",                                                                         \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(folder_structure),                                                                       \
+       "FORM",                                                                                     \
+       "flat|hierarchical",                                                                        \
+       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                   \
+      {"include",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(include),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "only files that match, or that are in a matching folder; repeatable"},                     \
+      {"exclude",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(exclude),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "skip files that match, or that are in a matching folder; repeatable"},                     \
+      {"checksum",                                                                                 \
+       0,                                                                                          \
+       OPTION_FLAG,                                                                                \
+       AT(checksum),                                                                               \
+       NULL,                                                                                       \
+       NULL,                                                                                       \
+       "compare existing files by checksum, not by size"},                                         \
+      {"overwrite",                                                                                \
+       0,                                                                                          \
+       OPTION_FLAG,                                                                                \
+       AT(overwrite),                                                                              \
+       NULL,                                                                                       \
+       NULL,                                                                                       \
+       "transfer files even if they already exist"},                                               \
+      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only show what would be transferred"}, \
+      {"bwlimit",                                                                                  \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(bwlimit),                                                                                \
+       "RATE",                                                                                     \
+       NULL,                                                                                       \
+       "limit bytes/s: 20M, or by time of day: '08:00-18:00 20M, off'"},                           \
+      {"report",                                                                                   \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(report),                                                                                 \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "write a JSON line for each file; - is standard output"},                                   \
+      {"journal",                                                                                  \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(journal),                                                                                \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "the file that records unfinished transfers"},                                              \
+  {                                                                                                \
+    "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "do not use a journal"               \
   }
 
 #define IGNORE_UNKNOWN                                                                             \
   {                                                                                                \
     "ignore-unknown", 0, OPTION_FLAG, AT(ignore_unknown), NULL, NULL,                              \
-        "pass over folders that are no institute of the project"                                   \
+        "skip folders that are not institutes of the project"                                      \
   }
 #define TRUST_STUDY_JSON                                                                           \
   {                                                                                                \
     "trust-study-json", 0, OPTION_FLAG, AT(trust_study_json), NULL, NULL,                          \
-        "go by study.json also where the folder's name says another study or patient"              \
+        "trust study.json even if the folder is named for another study"                           \
   }
 
 #define END                                                                                        \
@@ -132,29 +151,29 @@ static const option download_options[] = {
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "what to download; repeatable, default files"},
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
-     "only the project's own files, to TARGET_FOLDER/files"},
+     "only the project's own files, into TARGET_FOLDER/files"},
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
-     "local files get the modification date of the cloud's"},
+     "set each file's modification time to the cloud's"},
     {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
-     "map names that Windows cannot hold, here too"},
+     "also replace characters that Windows does not allow in names"},
     MOVING,
     END};
 
 static const option upload_options[] = {
     {"min-age", 0, OPTION_TEXT, AT(min_age), "DURATION", NULL,
-     "leave out files changed less long ago: 90s, 10m, 2h, 1d"},
+     "skip files changed more recently than 90s, 10m, 2h, 1d"},
     {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
-     "submit each study whose files are all there; asks for the password"},
+     "submit each complete study; asks for the password"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
-     "upload annotations, or DICOM to an institute's import"},
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+     "upload annotations, or DICOM for import (default files)"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
     {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
-     "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
+     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
     IGNORE_UNKNOWN,
     TRUST_STUDY_JSON,
     {"flat-names", 0, OPTION_TEXT, AT(flat_names), "FORM", "split|whole",
-     "a new study of the folder P1---A: patient P1 and study A (default), or patient P1---A"},
-    {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shares of the studies"},
+     "new studies from P1---A: patient P1, study A (default), or patient P1---A"},
+    {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"},
     MOVING,
     END};
 
@@ -167,42 +186,42 @@ static const option verify_options[] = {
     {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
      "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
     {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL,
-     "only files that match, or lie in a folder that does; repeatable"},
+     "only files that match, or that are in a matching folder; repeatable"},
     {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL,
-     "no files that match, or lie in a folder that does; repeatable"},
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow links in the folder"},
+     "skip files that match, or that are in a matching folder; repeatable"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
     IGNORE_UNKNOWN,
     TRUST_STUDY_JSON,
     {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
-     "also what macOS and Windows leave in folders: ._*, .DS_Store, Thumbs.db"},
+     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
     {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,
-     "studies at once (default: what keeps the connections busy)"},
+     "concurrent studies (default: enough to keep connections busy)"},
     {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
-     "files at once in one study (default: no cap)"},
+     "concurrent files in a study (default: no limit)"},
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
-     "connections to S3 at most (default 128); up to 16 files are read at once"},
+     "maximum connections to S3 (default 128); reads up to 16 files at once"},
     {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL,
-     "a JSON line for each file; - is standard output"},
+     "write a JSON line for each file; - is standard output"},
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
-     "where uploads remembered the digests of their files"},
-    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "ask the store alone"},
+     "the file in which uploads recorded their digests"},
+    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "use the store's digests only"},
     END};
 
 static const option csv_options[] = {
     SELECTION,
-    {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "a row for each file"},
+    {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "write a row for each file"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
-     "whose files, with a row for each; repeatable, default files"},
-    {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "add to the file that is there"},
+     "list files of this category; repeatable, default files"},
+    {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "append to an existing file"},
     END};
 
 static const option login_options[] = {
     {"background", 0, OPTION_FLAG, AT(background), NULL, NULL,
-     "go to the background once signed in; `igtcloud logout` ends it"},
+     "run in the background once signed in, until `igtcloud logout`"},
     END};
 
 static const option token_options[] = {{"type", 't', OPTION_TEXT, AT(token_type), "TYPE",
-                                        "jwt|access|csrf", "which one (default jwt)"},
+                                        "jwt|access|csrf", "the token to print (default jwt)"},
                                        END};
 
 static const option no_options[] = {END};
@@ -211,48 +230,48 @@ static const option no_options[] = {END};
 
 static const command table[] = {
     {"login", "", 0, 0, "sign in and keep the session for other commands",
-     "Signs in, keeps the session fresh and lets every other command use it, until it is\n"
-     "interrupted (Ctrl-C) or `igtcloud logout` is called. Asks for what is missing.\n"
-     "With --background it then leaves its terminal and folder, and its messages go to "
-     "--log-file,\n"
-     "or to the system's log.",
+     "Signs in and keeps the session alive for all other commands, until it is interrupted\n"
+     "(Ctrl-C) or `igtcloud logout` is run. Prompts for the user name and password if needed.\n"
+     "With --background it detaches from the terminal once signed in; later messages go to\n"
+     "--log-file, or to syslog.",
      login_options, true, cmd_login},
-    {"logout", "", 0, 0, "end a login that runs",
-     "Ends the `igtcloud login` that holds the token file.", no_options, false, cmd_logout},
-    {"whoami", "", 0, 0, "who is signed in, where, and for how long",
-     "Prints the user, the cloud and the end of the session that other commands would use.",
+    {"logout", "", 0, 0, "end the running login",
+     "Signs out and ends the running `igtcloud login`.", no_options, false, cmd_logout},
+    {"whoami", "", 0, 0, "show who is signed in, where, and for how long",
+     "Prints the user, the cloud and the expiry of the session that other commands would use.",
      no_options, true, cmd_whoami},
     {"get-token", "", 0, 0, "print a token of the running login",
-     "Prints one token and nothing else, for programs that speak to the cloud by themselves.",
-     token_options, false, cmd_get_token},
+     "Prints a token and nothing else, for programs that call the API themselves.", token_options,
+     false, cmd_get_token},
     {"download", "TARGET_FOLDER " PLACE, 2, 4, "download studies",
-     "Downloads all studies of an institute (all institutes: *) into\n"
-     "TARGET_FOLDER/INSTITUTE/<patient---study>. A file appears under its name only when it is\n"
-     "whole and checked. Files that are there already are skipped, so the same command again\n"
-     "goes on where it was.",
+     "Downloads all studies of an institute (default: all institutes) into\n"
+     "TARGET_FOLDER/INSTITUTE/<patient---study>. A file gets its final name only when it is\n"
+     "complete and verified. Existing files are skipped, so running the command again resumes an\n"
+     "interrupted download.",
      download_options, true, cmd_download},
     {"upload", "LOCAL_FOLDER " PLACE, 2, 4, "upload studies",
      "Uploads LOCAL_FOLDER/INSTITUTE/<patient---study>/... to the institutes of a project, and\n"
-     "LOCAL_FOLDER/files/... to the project itself. Files that are there already are skipped.",
+     "LOCAL_FOLDER/files/... to the project itself. Files that the cloud already has are skipped,\n"
+     "so running the command again resumes an interrupted upload.",
      upload_options, true, cmd_upload},
     {"verify", "LOCAL_FOLDER " PLACE, 2, 4, "compare a folder with the cloud",
-     "Reads LOCAL_FOLDER, as it was downloaded or uploaded, and holds each file against what the\n"
-     "cloud has, without moving it. Each file that is not the same is told: different, missing\n"
-     "here, missing there, or unchecked where the store holds no digest. Exit status 0 when all\n"
-     "is the same, 3 when not.",
+     "Compares each file in LOCAL_FOLDER with the cloud without transferring it, and reports "
+     "every\n"
+     "file that is not identical: different, missing here, missing there, or unchecked if the\n"
+     "store has no digest. Exits with 0 if everything matches, with 3 if not.",
      verify_options, true, cmd_verify},
     {"csv", "TARGET_FOLDER " PLACE, 2, 4, "list studies as CSV",
-     "Writes TARGET_FOLDER/cloud_<project>.csv, a row for each study; with - as TARGET_FOLDER\n"
-     "to standard output.",
+     "Writes TARGET_FOLDER/cloud_<project>.csv with a row for each study, or writes to standard\n"
+     "output if TARGET_FOLDER is -.",
      csv_options, true, cmd_csv},
     {"version", "", 0, 0, "print the version", "Prints the version and nothing else.", no_options,
      false, cmd_version},
-    {"completion", "bash|zsh|fish", 1, 1, "print completions for a shell",
+    {"completion", "bash|zsh|fish", 1, 1, "print shell completions",
      "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
      cmd_completion},
-    {"help", "[COMMAND]", 0, 3, "help on a command",
-     "As igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page, and --json the\n"
-     "tables of commands and options for programs.",
+    {"help", "[COMMAND]", 0, 3, "show help for a command",
+     "Same as igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page; --json\n"
+     "prints all commands and options for use by programs.",
      no_options, false, cmd_help},
 };
 
@@ -320,10 +339,10 @@ const command *find_command(const char *const *words, size_t count, size_t *take
 
 int no_command(const char *const *words, size_t count) {
   if (!is_group(words[0]))
-    return usage_error("there is no command '%s'; `igtcloud --help` lists them", words[0]);
+    return usage_error("unknown command '%s'; see `igtcloud --help`", words[0]);
   if (count > 1)
-    return usage_error("there is no command '%s %s'; `igtcloud %s --help` lists them", words[0],
-                       words[1], words[0]);
+    return usage_error("unknown command '%s %s'; see `igtcloud %s --help`", words[0], words[1],
+                       words[0]);
   print_group(stderr, words[0]);
   return EXIT_USAGE;
 }
@@ -379,7 +398,7 @@ static int finish(int status) {
   if (failed && caught_signal()) /* it was given up for the signal's sake */
     return 128 + caught_signal();
   if (failed)
-    complain("the output could not be written%s%s", why ? ": " : "", why ? strerror(why) : "");
+    complain("cannot write to standard output%s%s", why ? ": " : "", why ? strerror(why) : "");
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

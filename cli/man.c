@@ -72,9 +72,10 @@ static void man_title(const char *name) {
 }
 
 static void man_end(void) {
-  printf(".SH ENVIRONMENT\n"
-         "Each option can also be set by a variable: \\fBIGTCLOUD_\\fR and its name in capitals,\n"
-         "with _ for \\-. An option that is given counts more.\n");
+  printf(
+      ".SH ENVIRONMENT\n"
+      "Each option can also be set by a variable: \\fBIGTCLOUD_\\fR and its name in upper case,\n"
+      "with _ for \\-. Options on the command line take precedence.\n");
   man_facts(variables);
   printf(".SH EXIT STATUS\n");
   man_facts(exit_statuses);
@@ -90,7 +91,7 @@ static void man_of_program(void) {
   char name[64];
 
   man_title("igtcloud");
-  printf("move studies between this machine and the IGT Cloud\n"
+  printf("transfer studies between this machine and the IGT Cloud\n"
          ".SH SYNOPSIS\n.B igtcloud\n.I COMMAND\n[options] [arguments]\n.SH COMMANDS\n");
   for (size_t i = 0; commands[i]; i++) {
     man_name(commands[i], name, sizeof name);

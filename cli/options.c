@@ -57,7 +57,7 @@ static const char *set_value(const option *o, settings *s, const char *value) {
   void *field = (char *)s + o->offset;
 
   if (o->choices && !is_choice(o->choices, value, &value))
-    return "is none of its choices";
+    return "must be one of";
   switch (o->kind) {
   case OPTION_FLAG:
     *(bool *)field = true;
@@ -68,12 +68,12 @@ static const char *set_value(const option *o, settings *s, const char *value) {
   case OPTION_LIST: {
     texts *list = field;
     if (list->count == sizeof list->v / sizeof *list->v)
-      return "is one too many";
+      return "has too many values";
     list->v[list->count++] = value;
     return NULL;
   }
   default:
-    return set_number(o, s, value) ? NULL : "is not a number that makes sense here";
+    return set_number(o, s, value) ? NULL : "must be a whole number in range";
   }
 }
 
@@ -103,7 +103,7 @@ static bool from_environment(const option *options, settings *s) {
     if (o->kind == OPTION_FLAG) {
       int on = truth_of(value);
       if (on < 0) {
-        usage_error("%s: '%s' is neither yes nor no: write 1, true, yes or on, or 0, false, no or "
+        usage_error("%s: '%s' is not a boolean; use 1, true, yes or on, or 0, false, no or "
                     "off",
                     name, value);
         return false;
@@ -145,8 +145,7 @@ static bool take_option(const command *cmd, char **argv, int argc, int *i, setti
   const option *o = is_long ? find_option(cmd, arg + 2, n, 0) : find_option(cmd, NULL, 0, arg[1]);
 
   if (!o) {
-    usage_error("%s has no option '%s'; `igtcloud %s --help` lists them", cmd->name, arg,
-                cmd->name);
+    usage_error("%s: unknown option '%s'; see `igtcloud %s --help`", cmd->name, arg, cmd->name);
     return false;
   }
   if (is_long && arg[2 + n] == '=')
@@ -154,18 +153,18 @@ static bool take_option(const command *cmd, char **argv, int argc, int *i, setti
   else if (!is_long && arg[2])
     value = arg + 2;
   if (o->kind == OPTION_FLAG && value) {
-    usage_error("--%s takes no value", o->name);
+    usage_error("--%s does not take a value", o->name);
     return false;
   }
   if (o->kind != OPTION_FLAG && !value) {
     if (*i + 1 >= argc) {
-      usage_error("--%s needs a value", o->name);
+      usage_error("--%s requires a value", o->name);
       return false;
     }
     value = argv[++*i];
   }
   if (value && !*value) {
-    usage_error("--%s '' is empty", o->name);
+    usage_error("--%s: the value is empty", o->name);
     return false;
   }
   wrong = set_value(o, s, value ? value : "");
@@ -188,11 +187,11 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
       if (!take_option(cmd, argv, argc, &i, s))
         return false;
     } else if (s->argument_count == cmd->most) {
-      usage_error("%s takes no argument '%s': igtcloud %s %s", cmd->name, argv[i], cmd->name,
-                  cmd->arguments);
+      usage_error("%s: unexpected argument '%s'; usage: igtcloud %s %s", cmd->name, argv[i],
+                  cmd->name, cmd->arguments);
       return false;
     } else if (!argv[i][0]) {
-      usage_error("argument %zu is empty: igtcloud %s %s", s->argument_count + 1, cmd->name,
+      usage_error("argument %zu is empty; usage: igtcloud %s %s", s->argument_count + 1, cmd->name,
                   cmd->arguments);
       return false;
     } else {
@@ -200,7 +199,8 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
     }
   }
   if (!s->help && s->argument_count < cmd->least) {
-    usage_error("%s needs more arguments: igtcloud %s %s", cmd->name, cmd->name, cmd->arguments);
+    usage_error("%s: missing argument; usage: igtcloud %s %s", cmd->name, cmd->name,
+                cmd->arguments);
     return false;
   }
   return true;

@@ -138,7 +138,7 @@ static void show_warning(void *payload, igt_log_level level, igt_log_subject sub
 bool close_log(void) {
   if (!log_file || (fflush(log_file) == 0 && !ferror(log_file)))
     return true;
-  complain("the log file could not be written");
+  complain("cannot write to the log file");
   return false;
 }
 
@@ -153,7 +153,7 @@ void open_log(settings *s) {
   if (s->log_file) {
     out = open_output(s->log_file, true, &why);
     if (!out) {
-      complain("the log file '%s' cannot be written: %s", s->log_file, why);
+      complain("cannot write to the log file '%s': %s", s->log_file, why);
       exit(EXIT_FAILED);
     }
     log_file = out;

@@ -39,8 +39,7 @@ igt_node *place_node(place *p, int *exit_status) {
   if (t->kind == IGT_NODE_NONE)
     return t->node;
   if (t->kind == IGT_NODE_STUDY || !*t->rest || igt_node_kind_of(t->node) == IGT_NODE_INSTITUTE) {
-    *exit_status =
-        usage_error("'%s' is not a single thing; `igtcloud ls` shows what is in it", p->path);
+    *exit_status = usage_error("'%s' is a collection; `igtcloud ls` lists it", p->path);
     return NULL;
   }
   if (igt_node_find(t->node, t->kind, t->rest, &node, &err) == IGT_OK)
@@ -56,7 +55,7 @@ igt_node *place_node_of(place *p, igt_node_kind kind, igt_node_kind other, int *
   if (!node || is == kind || is == other)
     return node;
   *exit_status =
-      usage_error("'%s' is a %s; a %s%s%s is needed here", p->path, igt_node_kind_name(is),
+      usage_error("'%s' is a %s; this command requires a %s%s%s", p->path, igt_node_kind_name(is),
                   igt_node_kind_name(kind), other != kind ? " or a " : "",
                   other != kind ? igt_node_kind_name(other) : "");
   return NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -70,7 +71,7 @@ static void print_name(const igt_transfer_item *item) {
 static void end_alike(report *r) {
   if (r->alike > ALIKE_MOST) {
     progress_clear(r->bar);
-    fprintf(stderr, "%s: %llu more for the same reason (--report and --json name each)\n",
+    fprintf(stderr, "%s: %llu more for the same reason (use --report or --json to list all)\n",
             results[r->result], r->alike - ALIKE_MOST);
   }
   r->alike = 0;
@@ -158,7 +159,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   /* --json already writes these lines to standard output. */
   bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
   if (wanted && !(r->file = open_output(s->report, false, &why))) {
-    complain("the report '%s' cannot be written: %s", s->report, why);
+    complain("cannot write the report '%s': %s", s->report, why);
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -225,11 +226,10 @@ void note(unsigned long long n, const char *noun, const char *nouns, const char 
 }
 
 static void print_compared(const igt_summary *s) {
-  note(s->files_different, "file is", "files are", " DIFFERENT");
-  note(s->files_missing_here, "file is", "files are", " MISSING HERE");
-  note(s->files_missing_there, "file is", "files are", " MISSING THERE");
-  note(s->files_unchecked, "file", "files",
-       " cannot be checked: the store knows no digest that fits");
+  note(s->files_different, "file", "files", " DIFFERENT");
+  note(s->files_missing_here, "file", "files", " MISSING HERE");
+  note(s->files_missing_there, "file", "files", " MISSING THERE");
+  note(s->files_unchecked, "file", "files", " not checked: the store has no suitable digest");
 }
 
 /* Nobody looked into a file that is there already, unless asked to. */
@@ -238,14 +238,22 @@ static void print_skipped(const report *r, const igt_summary *s) {
        r->s->checksum ? " already there, with the same content"
                       : " already there (compared by size and date only; use --checksum)");
   note(s->files_handed_over, "file was", "files were",
-       " handed over by an earlier import; what the cloud made of that is not known here "
-       "(--overwrite sends everything again)");
+       " handed over to an earlier import, whose outcome is not known here (--overwrite sends "
+       "everything again)");
   note(s->imports_handed_over, "import was", "imports were",
-       " handed over: the cloud makes studies of the DICOM that it can read (igtcloud csv lists "
-       "them)");
+       " handed over: the cloud creates studies from the DICOM files that it can read (see "
+       "igtcloud csv)");
 }
 
-static void print_summary(const report *r, const igt_summary *s) {
+/* "Downloaded ", or "Would download " of "downloaded". */
+static void print_verb(const report *r) {
+  if (r->s->dry_run)
+    fprintf(stderr, "Would %.*s ", (int)strlen(r->verb) - 2, r->verb);
+  else
+    fprintf(stderr, "%c%s ", toupper((unsigned char)*r->verb), r->verb + 1);
+}
+
+static void print_moved(const report *r, const igt_summary *s) {
   char size[32], rate[32];
   bool verify = strcmp(r->verb, "verified") == 0;
   uint64_t files = verify ? s->files_same : s->files_done;
@@ -254,32 +262,37 @@ static void print_summary(const report *r, const igt_summary *s) {
   format_size(verify ? bytes : s->bytes_done, size, sizeof size);
   format_size(s->seconds > 0 ? (unsigned long long)((double)bytes / s->seconds) : 0, rate,
               sizeof rate);
-  fprintf(stderr, "%s%s: ", r->s->dry_run ? "would be " : "", r->verb);
+  print_verb(r);
   if (s->studies)
     fprintf(stderr, "%llu %s, ", (unsigned long long)s->studies,
             s->studies == 1 ? "study" : "studies");
   if (s->imports)
     fprintf(stderr, "%llu DICOM %s, ", (unsigned long long)s->imports,
             s->imports == 1 ? "import" : "imports");
-  fprintf(stderr, "%llu %s %s(%s) in %.1f s, %s/s\n", (unsigned long long)files,
-          files == 1 ? "file" : "files", verify ? "the same " : "", size, s->seconds, rate);
+  fprintf(stderr, "%llu %s%s (%s)", (unsigned long long)files, verify ? "identical " : "",
+          files == 1 ? "file" : "files", size);
+  if (bytes && !r->s->dry_run)
+    fprintf(stderr, " in %.1f s, %s/s", s->seconds, rate);
+  putc('\n', stderr);
+}
+
+static void print_summary(const report *r, const igt_summary *s) {
+  print_moved(r, s);
   print_compared(s);
   print_skipped(r, s);
   if (r->s->dry_run)
     note(s->studies_created, "study", "studies", " would be created");
   else
     note(s->studies_created, "study was", "studies were", " created");
-  note(s->studies_undated, "study has", "studies have", " no date, and passed the filter");
-  note(s->files_incomplete, "file is", "files are", " not complete in the cloud, and left out");
-  note(s->files_unverified, "file", "files",
-       " could not be checked: the store knows no digest that fits");
-  note(s->files_young, "file was", "files were",
-       " changed a short time ago (--min-age), and left out");
-  note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file was",
-       "files were", " left out");
+  note(s->studies_undated, "study has", "studies have", " no date and passed the date filter");
+  note(s->files_incomplete, "file is", "files are", " incomplete in the cloud; skipped");
+  note(s->files_unverified, "file", "files", " not verified: the store has no suitable digest");
+  note(s->files_young, "file", "files", " skipped: changed too recently (--min-age)");
+  note(s->files_ignored - s->files_incomplete - s->files_clutter - s->files_young, "file", "files",
+       " ignored");
   note(s->files_clutter, "file", "files",
-       " of macOS or Windows left out (._*, .DS_Store, Thumbs.db, ...): --include-clutter takes "
-       "them");
+       " of macOS or Windows skipped (._*, .DS_Store, Thumbs.db, ...); use --include-clutter to "
+       "include them");
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
   note(s->imports_failed, "import", "imports", " FAILED");
@@ -295,7 +308,7 @@ int report_close(report *r, igt_status status, const igt_summary *summary, const
   if (r->file) {
     write_summary(r->file, summary, status);
     if (!close_output(r->file) && status == IGT_OK) {
-      complain("the report '%s' could not be written", r->s->report);
+      complain("cannot write the report '%s'", r->s->report);
       result = EXIT_FAILED;
     }
   }

@@ -33,10 +33,9 @@ static const char *choose_domain(const settings *s, const char *environment) {
     return domain;
   for (size_t i = 0; i < 2 && !environment; i++)
     if (getenv(names[i]) && !*getenv(names[i])) {
-      usage_error(
-          "%s is set, but empty: name the cloud in it, unset it, or say --domain HOST, PROD "
-          "or TEST",
-          names[i]);
+      usage_error("%s is set but empty: set it to a host, unset it, or give --domain HOST, PROD "
+                  "or TEST",
+                  names[i]);
       return NULL;
     }
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
@@ -99,7 +98,7 @@ void close_client(igt_client *client) {
   igt_error err = IGT_ERROR_INIT;
 
   if (igt_client_sign_out(client, &err) != IGT_OK)
-    complain("signing out failed: %s", err.text);
+    complain("sign-out failed: %s", err.text);
   igt_client_free(client);
 }
 
@@ -120,10 +119,10 @@ int confirm(const settings *s, const char *fmt, ...) {
   va_end(args);
   strcat(question, " [y/N]");
   if (!ask_text(question, response, sizeof response))
-    return usage_error("there is no terminal to ask on: say --yes if it is meant");
+    return usage_error("cannot ask for confirmation without a terminal; use --yes");
   if (strcasecmp(response, "y") == 0 || strcasecmp(response, "yes") == 0)
     return EXIT_DONE;
-  complain("nothing was done");
+  complain("cancelled; nothing was changed");
   return EXIT_FAILED;
 }
 
@@ -137,7 +136,7 @@ bool take_place(const settings *s, const char **institute, const char **environm
   *institute = s->argument_count > 2 ? s->arguments[2] : NULL;
   *environment = s->argument_count > 3 ? s->arguments[3] : NULL;
   if (*environment && !is_environment(*environment)) {
-    usage_error("the environment is PROD or TEST, not '%s'", *environment);
+    usage_error("the environment must be PROD or TEST, not '%s'", *environment);
     return false;
   }
   return true;
@@ -152,7 +151,7 @@ static bool is_date(const char *name, const char *text) {
   if (!text || (end && !*end && timegm(&tm) != -1 &&
                 strftime(again, sizeof again, "%F", &tm) == 10 && strcmp(again, text) == 0))
     return true;
-  usage_error("--%s '%s' is no date: write it as YYYY-MM-DD", name, text);
+  usage_error("--%s '%s' is not a valid date (YYYY-MM-DD)", name, text);
   return false;
 }
 
@@ -167,7 +166,7 @@ bool parse_shard(const settings *s, unsigned *shard, unsigned *shards) {
   if (!s->shard)
     return true;
   if (sscanf(s->shard, "%u/%u%c", &i, &n, &tail) != 2 || n < 1 || i < 1 || i > n) {
-    usage_error("--shard '%s' is no share such as 1/4", s->shard);
+    usage_error("--shard '%s' must be I/N, such as 1/4", s->shard);
     return false;
   }
   *shard = i;

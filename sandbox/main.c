@@ -27,32 +27,29 @@ typedef struct options {
 static const char usage[] =
     "Usage: igtcloud-sandbox --data DIR [options]\n"
     "\n"
-    "An IGT Cloud Datalake on your own machine, for development and tests. It is not made to\n"
-    "keep data that matters, nor to be reached by people that you don't trust.\n"
+    "An IGT Cloud Datalake on your own machine, for development and tests. Do not\n"
+    "keep important data in it, and do not expose it to untrusted users.\n"
     "\n"
-    "  --data DIR            keep everything below DIR (made if it is not there)\n"
+    "  --data DIR            store everything below DIR (created if missing)\n"
     "  --host HOST           the address to listen on (default 127.0.0.1)\n"
-    "  --port N              the port; 0 lets the system pick one (default 0)\n"
-    "  --public-url URL      what to tell clients of where S3 is, behind a proxy (default: where "
-    "it\n"
-    "                        listens)\n"
-    "  --seed demo|FILE      fill an empty DIR with the demo's content, or with that of a JSON\n"
-    "                        file\n"
-    "  --latency MS          answer each request only after so many milliseconds (default 0)\n"
-    "  --token-lifetime S    seconds that a sign-in is good for (default 3600)\n"
-    "  --s3-lifetime S       seconds that S3 credentials are good for (default 3600)\n"
-    "  --clock S             live S seconds ahead of this machine's clock, or behind (default 0)\n"
-    "  --faults              take orders at /__faults to spoil answers, and keep a log of "
-    "requests\n"
-    "                        at /__requests\n"
-    "  --s3-endpoint URL     keep objects in another S3; clients get credentials of its STS\n"
-    "  --s3-keys FILE        its account: JSON with accessKey and secretKey\n"
+    "  --port N              the port; 0 picks a free one (default 0)\n"
+    "  --public-url URL      the S3 endpoint given to clients, when behind a proxy (default: the\n"
+    "                        listening address)\n"
+    "  --seed demo|FILE      fill an empty DIR with demo content, or from a JSON file\n"
+    "  --latency MS          delay each response by MS milliseconds (default 0)\n"
+    "  --token-lifetime S    lifetime of a session in seconds (default 3600)\n"
+    "  --s3-lifetime S       lifetime of S3 credentials in seconds (default 3600)\n"
+    "  --clock S             run S seconds ahead of the machine's clock; negative: behind\n"
+    "  --faults              inject faults on request at /__faults, and log requests at\n"
+    "                        /__requests\n"
+    "  --s3-endpoint URL     store objects in another S3; clients get credentials from its STS\n"
+    "  --s3-keys FILE        that account: JSON with accessKey and secretKey\n"
     "  --s3-bucket, --s3-role, --s3-region\n"
-    "                        a bucket that is there, the ARN of a role that the account may\n"
+    "                        an existing bucket, the ARN of a role that the account may\n"
     "                        assume, and the region (default us-east-1)\n"
     "  --help, --version\n"
     "\n"
-    "Prints \"listening on http://HOST:PORT\" once it is ready. SIGTERM and SIGINT end it.\n"
+    "Prints \"listening on http://HOST:PORT\" once ready. SIGTERM and SIGINT stop it.\n"
     "DIR/root-credentials.json holds the keys of an S3 account with all rights.\n";
 
 /* ---- options ---- */
@@ -270,12 +267,12 @@ static bool listen_on(sbx_server *server, const options *o, char *base_url, size
 }
 
 static void announce(const options *o, const char *base_url) {
-  fprintf(stderr, "igtcloud-sandbox is for development and tests only: don't keep data here that "
-                  "matters.\n");
+  fprintf(stderr, "igtcloud-sandbox is for development and tests only: do not keep important "
+                  "data here.\n");
   if (strcmp(o->host, "127.0.0.1") != 0 && strcmp(o->host, "localhost") != 0 &&
       strcmp(o->host, "::1") != 0)
     fprintf(stderr,
-            "igtcloud-sandbox: others can reach %s; it has well-known passwords and no "
+            "igtcloud-sandbox: %s is reachable by others; it has well-known passwords and no "
             "encryption\n",
             base_url);
   printf("listening on %s\n", base_url);

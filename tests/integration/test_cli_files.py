@@ -230,7 +230,7 @@ def test_cp_up_that_cannot_be(igtcloud, here):
 def test_rm_asks(igtcloud):
     path = f"{STUDY}/files/report.txt"
     status, shown = igtcloud.on_terminal("rm", path, answers=[(r"Delete the file .*\[y/N\]", "n")])
-    assert status == FAILED and "nothing was done" in shown
+    assert status == FAILED and "nothing was changed" in shown
     igtcloud.run("show", path)
     status, shown = igtcloud.on_terminal("rm", path, answers=[(r"\[y/N\]", "y")])
     assert status == DONE and f"Deleted '{path}'" in shown

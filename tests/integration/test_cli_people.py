@@ -80,7 +80,7 @@ def test_services_are_listed_and_deleted(igtcloud, here):
     assert "--yes" in igtcloud.run("service delete", "trial/north", service, status=USAGE).err
     status, screen = igtcloud.on_terminal("service delete", "trial/north", service,
                                           answers=[(r"\[y/N\]", "no")])
-    assert status == FAILED and "nothing was done" in screen
+    assert status == FAILED and "nothing was changed" in screen
     igtcloud.run("service delete", "trial/north", service, "--yes")
     assert igtcloud.run("service list", "trial/north").out == b""
     igtcloud.run("service delete", "trial/north", service, "--yes", status=NOT_FOUND)
@@ -127,7 +127,7 @@ def test_a_user_lacks_fields(igtcloud):
 
 def test_second_factor_and_activation(igtcloud):
     igtcloud.run("user create", *NEW)
-    assert "reset" in igtcloud.run("user reset-mfa", "new@example.com").err
+    assert "Reset" in igtcloud.run("user reset-mfa", "new@example.com").err
     assert "again" in igtcloud.run("user resend-activation", "new@example.com").err
     for command in ("user reset-mfa", "user resend-activation"):
         done = igtcloud.run(command, "nobody@example.com", status=None)

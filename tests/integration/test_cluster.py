@@ -65,7 +65,7 @@ def test_reports_become_one(igtcloud, tmp_path):
     alone = [lines(r)[-1] for r in reports]
     merged = tmp_path / "all.jsonl"
     done = merge(merged, *reports)
-    assert done.returncode == DONE and "3 reports, 80 files done" in done.stderr
+    assert done.returncode == DONE and "3 reports: 80 files transferred" in done.stderr
     assert_whole(merged, 3)
     summary = lines(merged)[-1]
     assert summary["seconds"] == max(s["seconds"] for s in alone)
@@ -112,12 +112,12 @@ def test_every_count_is_added(igtcloud, tmp_path):
 def test_what_is_no_report(tmp_path):
     (tmp_path / "notes").write_text("not one\n")
     done = merge(tmp_path / "all", tmp_path / "notes")
-    assert done.returncode == FAILED and "is no report" in done.stderr
+    assert done.returncode == FAILED and "is not a report" in done.stderr
     done = merge(tmp_path / "all", tmp_path / "missing")
     assert done.returncode == FAILED and "missing" in done.stderr
     (tmp_path / "1").write_text('{"kind":"summary","status":"IGT_OK"}\n')
     done = merge(tmp_path / "1", tmp_path / "1")
-    assert done.returncode == FAILED and "into itself" in done.stderr
+    assert done.returncode == FAILED and "both an input and the output" in done.stderr
     assert (tmp_path / "1").read_text() != ""
 
 

@@ -105,7 +105,7 @@ def test_nested_patient(igtcloud):
 def test_file_of_a_project_and_of_an_institute(igtcloud, out):
     done = igtcloud.run("csv", out, "heart")
     assert set(tree(out)) == {"cloud_heart.csv"} and done.out == b""
-    assert "cloud_heart.csv" in done.err and "4 rows" in done.err
+    assert "cloud_heart.csv" in done.err and "Wrote 4 studies" in done.err
     assert len(table(tree(out)["cloud_heart.csv"])[1]) == 4
     igtcloud.run("csv", out, "heart", "lab", "PROD")
     assert set(tree(out)) == {"cloud_heart.csv", "cloud_lab-id.csv"}

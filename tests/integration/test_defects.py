@@ -249,7 +249,7 @@ def test_d19_a_busy_server_does_not_end_the_login(tmp_path):
         running = Login(cloud, str(tmp_path), "--user", "demo@example.com", "--password-stdin")
         running.wait_for(b"Signed in as")
         cloud.faults({"fault": "unavailable", "path": "/api/auth/refresh", "times": 2})
-        running.wait_for(b"Renewed until", 60)
+        running.wait_for(b"Session renewed until", 60)
         asked = cloud.requests(path="/api/auth/refresh")
         assert running.end() in (0, 130) and len(asked) < 12  # and no storm
 

@@ -20,9 +20,9 @@ def test_demo(tmp_path):
     images = int(re.search(r"with (\d+) DICOM files", said)[1])
     files = images + 6 * 2 + 1  # a waveform and a note a study, a project file
     assert images > 20
-    assert f"uploaded: 6 studies, {files} files" in said and "6 studies were created" in said
-    assert "uploaded: 6 studies, 6 files" in said  # annotations
-    assert said.count(f"downloaded: 6 studies, {files - 1} files") == 2
+    assert f"Uploaded 6 studies, {files} files" in said and "6 studies were created" in said
+    assert "Uploaded 6 studies, 6 files" in said  # annotations
+    assert said.count(f"Downloaded 6 studies, {files - 1} files") == 2
     table = said[said.index("The studies as CSV"):]
     assert len(re.findall(r"^  [0-9a-f-]{36},", table, re.M)) == 6
     assert f"Done: {files + 6} files went up and came back, every byte the same." in said

@@ -138,10 +138,10 @@ def test_output_that_cannot_be_written(igtcloud, out, tmp_path):
         for arguments in (["download", "--json", out, "p"], ["csv", "-", "p"]):
             process = igtcloud.start(*arguments, stdout=full)
             _, err = process.communicate(timeout=60)
-            assert process.returncode == FAILED and b"could not be written" in err
+            assert process.returncode == FAILED and b"cannot write" in err
     for option in ("--report", "--log-file"):
         done = igtcloud.run("download", "--debug", option, "/dev/full", out, "p", status=FAILED)
-        assert "could not be written" in done.err
+        assert "cannot write" in done.err
     done = igtcloud.run("download", "--report", tmp_path / "none" / "r", out, "p", status=FAILED)
     assert str(tmp_path / "none" / "r") in last(done)
     assert len(whole(out)) == 42  # what was asked for is there all the same

@@ -91,7 +91,7 @@ def test_whole_project(igtcloud, out):
     assert len(got["north/P1---A/deep/er/film.bin"]) == 100000
     assert len(tree(out)) == 7 + 4
     assert done.out == b"" and "4 studies, 7 files" in done.err
-    assert "1 file is not complete" in done.err
+    assert "1 file is incomplete" in done.err
 
 
 def test_contents_are_the_stores(cloud, igtcloud, out):
@@ -266,7 +266,7 @@ def test_dry_run(igtcloud, out):
     assert not out.exists()
     planned = [i for i in done.items if i["kind"] == "file" and i["result"] == "planned"]
     assert len(planned) == 7 and done.summary["bytesMoved"] == 0
-    assert "would be downloaded: 4 studies, 7 files" in done.err
+    assert "Would download 4 studies, 7 files" in done.err
     assert str(out / "north/P1---A/notes.txt") in {i["local"] for i in planned}
     igtcloud.run("download", out, "trial", "south")
     done = igtcloud.run("download", "--json", "--dry-run", out, "trial", "south")

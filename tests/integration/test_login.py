@@ -135,7 +135,7 @@ def test_renews_in_place(cloud, home, login):
     with open(login.path, "rb") as f, \
             mmap.mmap(f.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ) as view:
         first = json.loads(base64.b64decode(view.readline().strip(b"\0")))
-        login.wait_for(b"Renewed until")
+        login.wait_for(b"Session renewed until")
         view.seek(0)
         second = json.loads(base64.b64decode(view.readline().strip(b"\0")))
     assert first["jwt"] != second["jwt"]
@@ -233,7 +233,7 @@ def test_service(cloud, home, key):
     login.wait_for(b"Signed in as upload-station@demo")
     who = json.loads(igtcloud(cloud, home).run("whoami", "--json", sign_in=False).text)
     assert who["isService"] and who["user"] == "upload-station@demo"
-    login.wait_for(b"Renewed until")
+    login.wait_for(b"Session renewed until")
     assert login.end() == DONE
     assert b"warning" not in login.said
 

@@ -47,7 +47,7 @@ def test_what_lies_beside_files_is_named_and_counted(igtcloud, up, name, ward):
     assert ward.contents("P1/A") == {"n.txt": b"n"}
     for lost in ("images/CT_small.dcm", "images/deep/2.dcm", "loose.txt"):
         assert f"ignored: {name}: {up}/{name}/P1/A/{lost}" in done.err
-    assert "3 files were left out" in done.err
+    assert "3 files ignored" in done.err
     done = igtcloud.run("upload", "--json", *TREE, up, "trial")
     assert done.summary["filesIgnored"] == 3
     done = igtcloud.run("verify", "--json", *TREE, up, "trial", name, status=SOME_FAILED)
@@ -64,7 +64,7 @@ def test_a_study_with_dicom_alone_fails(cloud, igtcloud, up, name, ward, files):
     done = igtcloud.run("upload", *TREE, up, "trial", status=SOME_FAILED)
     assert "--category dicom" in done.err and "failed: " + name + ": new/S" in done.err
     assert ward.names() == ["P1/A"] and ward.contents("P1/A") == {"x": b"x"}
-    assert f"{1 + len(files)} file{'s were' if files else ' was'} left out" in done.err
+    assert f"{1 + len(files)} file{'s' if files else ''} ignored" in done.err
 
 
 @pytest.mark.case("dicom-3")
@@ -74,7 +74,7 @@ def test_folders_of_other_categories_are_one_sentence(igtcloud, up, name, ward):
     done = igtcloud.run("upload", *TREE, up, "trial")
     assert "A/dicom: left out (2 files): --category dicom" in done.err
     assert "A/annotations: left out (1 file): --category annotations" in done.err
-    assert "3 files were left out" in done.err and "1.dcm" not in done.err
+    assert "3 files ignored" in done.err and "1.dcm" not in done.err
     igtcloud.run("upload", *TREE, *MARKS, up, "trial")
     done = igtcloud.run("verify", "--json", *TREE, up, "trial", name, status=SOME_FAILED)
     assert {i["path"] for i in items(done, kind="file", result="missing there")} == {
@@ -215,14 +215,14 @@ def test_another_file_of_the_same_size_and_time_in_a_study(igtcloud, up, name, w
 def test_what_was_handed_over_is_not_called_there(cloud, igtcloud, up, name, ward):
     put(up, {f"{name}/1.dcm": image(), f"{name}/2.dcm": image(number="2")})
     done = igtcloud.run("upload", *IMPORT, up, "trial")
-    assert "uploaded: 1 DICOM import, 2 files" in done.err and "study" not in done.err
+    assert "Uploaded 1 DICOM import, 2 files" in done.err and "study" not in done.err
     assert "1 import was handed over" in done.err
     study = ward.study("Imp^One/S3")
     ward.client.ok("DELETE", f"/api/data/hospitals/{ward.id}/studies/{study['studyDatabaseId']}",
                    status=204)
     cloud.clear()
     done = igtcloud.run("upload", *IMPORT, up, "trial")
-    assert "2 files were handed over by an earlier import" in done.err
+    assert "2 files were handed over to an earlier import" in done.err
     assert "already there" not in done.err and "there already" not in done.err
     assert "--overwrite" in done.err and changes(cloud) == []
     done = igtcloud.run("upload", "--json", *IMPORT, up, "trial")
@@ -355,4 +355,4 @@ def test_series_folders_of_the_longest_uids(igtcloud, up, name, ward, tmp_path):
 @pytest.mark.case("dicom-17")
 def test_the_manual_explains_the_layouts():
     page = (ROOT / "docs/man/igtcloud-download.roff").read_text("utf-8")
-    assert "called by its UID" in page and "layout of your own" in page
+    assert "named by its UID" in page and "For another layout" in page

@@ -24,7 +24,7 @@ def alike(text):
     text = re.sub(r"\d+\.\d s\b", "N s", text)
     text = re.sub(r"[\d.]+ [KM]?i?B/s", "N/s", text)
     text = re.sub(r"http://127\.0\.0\.1:\d+", "URL", text)
-    return re.sub(r"into .*/\./", "into HERE/", text).strip()
+    return text.strip()
 
 
 def test_first_steps_with_the_sandbox(tmp_path):

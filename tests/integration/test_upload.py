@@ -248,7 +248,7 @@ def test_dry_run(cloud, igtcloud, up, lab):
     assert done.summary["bytesMoved"] == 0 and done.summary["filesSkipped"] == 6
     created = items(done, kind="study", result="planned", study="new")
     assert [i["reason"] for i in created] == ["the study would be created"]
-    assert "would be uploaded: 2 studies, 6 files" in done.err
+    assert "Would upload 2 studies, 6 files" in done.err
     assert "1 study would be created" in done.err
 
 

@@ -47,7 +47,7 @@ def test_submit_asks_on_the_terminal(igtcloud, up, name, ward):
     put(up, {f"{name}/P1/A/x": "x"})
     status, screen = igtcloud.on_terminal(
         "upload", "--submit", *NOW, up, "trial",
-        answers=[("Password again, to submit the studies: ", "demo")])
+        answers=[(r"Password .again, to submit the studies.: ", "demo")])
     assert status == 0, screen
     assert states(ward)["P1/A"] == "submitted" and states(ward)["P1/B"] == "draft"
     assert "demo\n" not in screen
