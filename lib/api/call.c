@@ -111,7 +111,7 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     if (running->taken > kept)
       progress_at = igt__mono_us();
     kept = running->taken;
-    IGT__DEBUG(IGT_LOG_API, "%s: it broke behind %llu bytes, asking again: %s", operation->id,
+    IGT__DEBUG(IGT_LOG_API, "%s: it broke after %llu bytes; retrying: %s", operation->id,
                (unsigned long long)running->taken, err->text);
     if (!igt__retry_wait(igt__client_http(running->client), n, -1,
                          igt__client_cancel(running->client))) {
@@ -191,7 +191,7 @@ static igt_status take_again(igt__running *running, const char *data, size_t n, 
     return IGT_OK;
   running->broke = false;
   return igt__fail(err, IGT_E_NETWORK,
-                   "%s: the answer broke off, and was another one when it was asked for again",
+                   "%s: the response broke off, and a retry returned a different one",
                    running->call->operation->id);
 }
 
@@ -351,7 +351,7 @@ static igt_status hand_out(const igt__running *running, const void *data, size_t
   if (status == IGT_OK)
     return IGT_OK;
   if (running->write == igt_write_fd)
-    return igt__fail_errno(err, errno, "%s: the answer could not be written", operation);
+    return igt__fail_errno(err, errno, "%s: the response could not be written", operation);
   return igt__fail(err, status, "%s: ended by the program", operation);
 }
 

@@ -139,7 +139,7 @@ void igt_client_free(igt_client *client) {
 
 static igt_status need_client(const igt_client *client, igt_error *err) {
   igt__error_clear(err);
-  return client ? IGT_OK : igt__fail(err, IGT_E_INVALID, "there is no client");
+  return client ? IGT_OK : igt__fail(err, IGT_E_INVALID, "no client was given");
 }
 
 igt_status igt_client_sign_in(igt_client *client, igt_error *err) {

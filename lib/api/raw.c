@@ -22,11 +22,11 @@ static igt_status check_path(const char *path, igt_error *err) {
   for (const char *p = path; *p; p++)
     if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("#{}<>\"\\^`|", *p))
       return igt__fail(err, IGT_E_INVALID,
-                       "the path '%s' holds a character that must be percent-encoded", path);
+                       "the path '%s' contains a character that must be percent-encoded", path);
   for (const char *p = path; p && *p != '?'; p = strpbrk(p + 1, "/?"))
     if (strncmp(p, "/../", 4) == 0 || strcmp(p, "/..") == 0 || strncmp(p, "/./", 3) == 0 ||
         strncmp(p, "/..?", 4) == 0 || strncmp(p, "//", 2) == 0)
-      return igt__fail(err, IGT_E_INVALID, "the path '%s' is not in its plainest form", path);
+      return igt__fail(err, IGT_E_INVALID, "the path '%s' is not normalized", path);
   return IGT_OK;
 }
 

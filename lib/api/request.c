@@ -119,9 +119,8 @@ static igt_status put_joined(const igt__param *param, const char *const *list, s
     igt__buf_puts(&text, text.len > 0 ? separator : "");
     igt__buf_puts(&text, list[i]);
     if (strchr(list[i], param->separator))
-      status =
-          igt__fail(err, IGT_E_INVALID, "a value of %s holds \"%s\", which stands between them",
-                    param->name, separator);
+      status = igt__fail(err, IGT_E_INVALID, "a value of %s contains the list separator \"%s\"",
+                         param->name, separator);
   }
   put_pair(out, param->name, text.data, first);
   out->failed |= text.failed;
@@ -221,7 +220,7 @@ static igt_status put_headers(const igt__call *call, igt__http_request *req, igt
       status = igt__http_add_header(req, param->name, text);
   }
   if (status == IGT_E_INVALID)
-    return igt__fail(err, status, "%s: an option holds a line break", operation->id);
+    return igt__fail(err, status, "%s: an option contains a line break", operation->id);
   return status == IGT_OK ? IGT_OK : igt__fail_memory(err);
 }
 

@@ -38,14 +38,14 @@ igt_status igt__jwt_claims(const char *jwt, igt__json **out, igt_error *err) {
   if (!find_payload(jwt, &payload, &len) || !igt__base64url_decode(&text, payload, len)) {
     status = text.failed && !text.too_long
                  ? igt__fail_memory(err)
-                 : igt__fail(err, IGT_E_PARSE, "the session's token is no JSON web token");
+                 : igt__fail(err, IGT_E_PARSE, "the session's token is not a JSON web token");
     goto out;
   }
   status = igt__json_parse(text.data, text.len, "the session token's payload", &claims, err);
   if (status != IGT_OK)
     goto out;
   if (igt__json_typeof(claims) != IGT__JSON_OBJECT) {
-    status = igt__fail(err, IGT_E_PARSE, "the session token's payload is no JSON object");
+    status = igt__fail(err, IGT_E_PARSE, "the session token's payload is not a JSON object");
     goto out;
   }
   *out = claims;

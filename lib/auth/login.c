@@ -137,7 +137,7 @@ static igt_status join_jwt(const igt__http_request *req, igt__grant *grant, int6
 
   if (!find_cookie(req, "jwt_header_payload", &head) ||
       !find_cookie(req, "jwt_signature", &signature))
-    return igt__fail(err, IGT_E_PROTOCOL, "%s: the answer lacks the session's cookies",
+    return igt__fail(err, IGT_E_PROTOCOL, "%s: the response lacks the session's cookies",
                      req->operation);
   *max_age = head.max_age;
   igt__buf_init(&jwt, IGT__MAX_TOKEN);
@@ -203,7 +203,7 @@ static igt_status read_body(const igt__http_request *req, const igt__json *body,
   const char *sub = igt__json_get_str(body, "sub");
 
   if (!csrf || !*csrf || !is_header_safe(csrf))
-    return igt__fail(err, IGT_E_PROTOCOL, "%s: the answer has no CSRFToken", req->operation);
+    return igt__fail(err, IGT_E_PROTOCOL, "%s: the response has no CSRFToken", req->operation);
   grant->csrf = igt__secret_new(csrf, strlen(csrf));
   snprintf(grant->user, sizeof grant->user, "%s", sub && *sub ? sub : user);
   return grant->csrf ? IGT_OK : igt__fail_memory(err);
@@ -280,8 +280,7 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
   igt__error_hide(err, password);
   igt__redact_forget(&secret);
   igt__json_free_wipe(body);
-  snprintf(sentence, sizeof sentence, "the user name %.200s or its password was not accepted",
-           user);
+  snprintf(sentence, sizeof sentence, "the user name %.200s or its password was rejected", user);
   return as_refusal(status, IGT_E_LOGIN, sentence, err);
 }
 
@@ -319,7 +318,7 @@ igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *a
   if (status == IGT_OK)
     out->is_service = true;
   igt__buf_finish_wipe(&assertion);
-  snprintf(sentence, sizeof sentence, "the key of the service %.200s was not accepted", id);
+  snprintf(sentence, sizeof sentence, "the key of the service %.200s was rejected", id);
   return as_refusal(status, IGT_E_LOGIN, sentence, err);
 }
 
@@ -332,7 +331,7 @@ igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *
   if (status == IGT_OK)
     status = igt__response_parse(&req, &body, err);
   if (status == IGT_OK && !igt__json_str(body))
-    status = igt__fail(err, IGT_E_PROTOCOL, "login audience: the answer is no string");
+    status = igt__fail(err, IGT_E_PROTOCOL, "login audience: the response is not a string");
   if (status == IGT_OK) {
     *out = igt__strdup(igt__json_str(body));
     if (!*out)
@@ -491,7 +490,7 @@ static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_err
   pthread_mutex_destroy(&t.lock);
   pthread_cond_destroy(&t.changed);
   if (t.status == IGT_E_CANCELLED && !in_time)
-    return igt__fail(err, IGT_E_TIMEOUT, "%s: no answer within %d seconds", req->operation,
+    return igt__fail(err, IGT_E_TIMEOUT, "%s: no response within %d seconds", req->operation,
                      LOGOUT_MAX_S);
   if (t.status != IGT_OK && err)
     *err = t.err;

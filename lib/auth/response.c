@@ -68,11 +68,11 @@ void igt__response_error(igt__http_request *req, igt_error *err) {
     report_again(err, "%s: %s (%d)", req->operation, message, req->http_status);
   else if (!igt__response_is_json(req))
     report_again(err,
-                 "%s: the answer is status %d with a page that is not the cloud's JSON; a proxy or "
-                 "gateway in between may have written it",
+                 "%s: the response has status %d and a page instead of the cloud's JSON; it may "
+                 "come from a proxy or gateway in between",
                  req->operation, req->http_status);
   else
-    report_again(err, "%s: the server answered with status %d", req->operation, req->http_status);
+    report_again(err, "%s: the server responded with status %d", req->operation, req->http_status);
   igt__json_free(body);
 }
 
@@ -91,8 +91,8 @@ igt_status igt__response_expect_json(const igt__http_request *req, igt_error *er
   if (igt__response_is_json(req))
     return IGT_OK;
   status = igt__fail(err, IGT_E_PROTOCOL,
-                     "%s: the answer is not the cloud's JSON but %.80s; a proxy or a network "
-                     "sign-in page in between may have answered",
+                     "%s: the response is not the cloud's JSON but %.80s; it may come from a proxy "
+                     "or a network sign-in page in between",
                      req->operation, type);
   return name_operation(req, status, err);
 }

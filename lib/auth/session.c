@@ -147,7 +147,7 @@ static igt_status fly(igt__session *session, flight what, bool own_only, igt__gr
   case FLIGHTS:
     break;
   }
-  return igt__fail(err, IGT_E_INTERNAL, "a session has no such thing to do");
+  return igt__fail(err, IGT_E_INTERNAL, "unknown session operation");
 }
 
 static void install_locked(igt__session *session, igt__grant *grant, igt_session_source kind) {

@@ -78,7 +78,7 @@ static igt_status name_service(igt__source *source, igt_error *err) {
   if (!source->user && (igt__str_starts(source->service_file, "/dev/") ||
                         igt__str_starts(source->service_file, "/proc/")))
     return igt__fail(err, IGT_E_INVALID,
-                     "a key that comes through a pipe has no name: name the service (--user)");
+                     "a key from a pipe has no file name: give the service's id with --user");
   if (n <= 0 || (size_t)n >= sizeof source->service_id)
     return igt__fail(err, IGT_E_INVALID, "the service's id is empty or too long");
   return IGT_OK;
@@ -173,8 +173,8 @@ static igt_status read_token(const igt__source *source, const char *user, igt__g
     status = igt__fail(err, IGT_E_NO_SESSION, "the running login is for another domain, %s",
                        token->domain);
   else if (user && strcmp(user, token->user) != 0)
-    status =
-        igt__fail(err, IGT_E_NO_SESSION, "the running login is of another user, %s", token->user);
+    status = igt__fail(err, IGT_E_NO_SESSION, "the running login belongs to another user, %s",
+                       token->user);
   else
     grant_from_token(source, token, out);
   igt_token_free(token);
@@ -208,7 +208,7 @@ static igt_status begin_environment(igt__source *source, igt__grant *out, igt_er
               jwt ? "CLOUD_JWT_TOKEN" : "CLOUD_CSRF_TOKEN",
               jwt ? "CLOUD_CSRF_TOKEN" : "CLOUD_JWT_TOKEN");
   if (!jwt || !csrf)
-    return igt__fail(err, IGT_E_NO_SESSION, "the environment holds no tokens");
+    return igt__fail(err, IGT_E_NO_SESSION, "the environment contains no tokens");
   status = igt__login_introspect(&source->server, jwt, csrf, out, err);
   if (status == IGT_OK && source->user && strcmp(source->user, out->user) != 0)
     IGT__WARN(IGT_LOG_AUTH, "CLOUD_JWT_TOKEN belongs to %s, not to %s", out->user, source->user);
@@ -326,7 +326,7 @@ static igt_status renew_token_file(igt__source *source, const igt__grant *old, i
     *out = grant;
   if (status != IGT_E_NO_SESSION)
     return status;
-  igt__error_prefix(err, "the session of `igtcloud login` is at its end");
+  igt__error_prefix(err, "the session of `igtcloud login` is about to expire");
   if (err)
     err->status = IGT_E_EXPIRED;
   return IGT_E_EXPIRED;
@@ -355,7 +355,7 @@ igt_status igt__source_renew(igt__source *source, igt_session_source kind, const
   case IGT_SESSION_ENVIRONMENT:
     if (!old->has_refresh)
       return igt__fail(err, IGT_E_EXPIRED,
-                       "the session in CLOUD_JWT_TOKEN is at its end and cannot be renewed");
+                       "the session in CLOUD_JWT_TOKEN is about to expire and cannot be renewed");
     return igt__login_refresh(&source->server, old, out, err);
   case IGT_SESSION_PASSWORD:
     return renew_password(source, old, out, err);

@@ -85,7 +85,8 @@ static igt_status open_trusted(const char *path, int flags, int *fd, struct stat
 
   *fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (*fd < 0 && errno == ELOOP)
-    return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is a link, so it is not used", path);
+    return igt__fail(err, IGT_E_TOKEN_FILE,
+                     "the token file %s is a symbolic link, so it is not used", path);
   if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
     return igt__fail(err, IGT_E_NO_SESSION,
                      "nobody is signed in: there is no token file %s (see `igtcloud login`)", path);
@@ -240,7 +241,7 @@ static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_er
     if (status != IGT_OK)
       return status;
     if (n != m || memcmp(a, b, n) != 0) {
-      status = igt__fail(err, IGT_E_PARSE, "it changes all the time");
+      status = igt__fail(err, IGT_E_PARSE, "it keeps changing");
       continue;
     }
     status = igt__token_parse(a, n, out, err);
@@ -428,10 +429,10 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
   if (!root || ((text.failed || encoded.failed) && !text.too_long && !encoded.too_long))
     status = igt__fail_memory(err);
   else if (text.too_long || encoded.too_long || encoded.len >= IGT__TOKEN_FILE_SIZE)
-    status = igt__fail(err, IGT_E_LIMIT,
-                       "the token that the server gave is too large for the token file, which "
-                       "holds %u bytes",
-                       IGT__TOKEN_FILE_SIZE);
+    status = igt__fail(
+        err, IGT_E_LIMIT,
+        "the server's token is too large for the token file, which has space for %u bytes",
+        IGT__TOKEN_FILE_SIZE);
   if (status == IGT_OK) {
     memcpy(page, encoded.data, encoded.len);
     memset(page + encoded.len, 0, IGT__TOKEN_FILE_SIZE - encoded.len);
@@ -496,7 +497,7 @@ static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error
   if (*fd < 0 && errno == EEXIST)
     return open_trusted(path, O_RDWR, fd, st, err);
   if (*fd < 0)
-    return igt__fail_errno(err, errno, "the token file %s cannot be made", path);
+    return igt__fail_errno(err, errno, "the token file %s cannot be created", path);
   if (fstat(*fd, st) != 0) {
     igt__fail_errno(err, errno, "the token file %s", path);
     close(*fd);
@@ -519,10 +520,10 @@ static igt_status lock_file(int fd, const char *path, igt_error *err) {
       return igt__fail_errno(err, os_error, "the token file %s cannot be locked", path);
     if (holder > 0)
       return igt__fail(err, IGT_E_LOCKED,
-                       "a login is already running (process %lld); it holds the token file %s",
+                       "a login is already running (process %lld); it has locked the token file %s",
                        holder, path);
-    return igt__fail(err, IGT_E_LOCKED, "a login is already running; it holds the token file %s",
-                     path);
+    return igt__fail(err, IGT_E_LOCKED,
+                     "a login is already running; it has locked the token file %s", path);
   }
   if (fcntl(fd, F_SETLK, &lock) != 0)
     IGT__DEBUG(IGT_LOG_AUTH, "no record lock on %s: others cannot see this process's number", path);
@@ -548,7 +549,7 @@ static bool holds_live_token(const igt__token_holder *holder) {
          igt__token_parse(page, n, &token, NULL) == IGT_OK && is_live(token);
   if (live)
     IGT__WARN(IGT_LOG_AUTH,
-              "taking over the token file %s, whose token is still alive but held by no login",
+              "taking over the token file %s, whose token is still valid but not in use by a login",
               holder->path);
   igt_token_free(token);
   if (page)
@@ -613,7 +614,7 @@ static igt_status open_locked(igt__token_holder *holder, igt_error *err) {
     close(holder->fd); /* its former holder removed it while we waited for its lock */
     holder->fd = -1;
   }
-  return igt__fail(err, IGT_E_LOCKED, "the token file %s is made and removed all the time",
+  return igt__fail(err, IGT_E_LOCKED, "the token file %s keeps being created and removed",
                    holder->path);
 }
 

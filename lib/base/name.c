@@ -140,7 +140,7 @@ igt_status igt__path_check_cloud(const char *path, size_t len, const char *what,
 
 static igt_status finish(igt__buf *buf, const char *what, char **out, igt_error *err) {
   igt_status status = buf->too_long
-                          ? igt__fail(err, IGT_E_UNSAFE_NAME, "%s has too long a name", what)
+                          ? igt__fail(err, IGT_E_UNSAFE_NAME, "the name of %s is too long", what)
                       : buf->failed ? igt__fail_memory(err)
                                     : igt__path_check(buf->data, buf->len, what, err);
 
@@ -186,7 +186,7 @@ igt_status igt__name_to_local(const char *name, igt__name_rules rules, const cha
   map_component(&buf, name, n, rules);
   if (strchr(buf.data, '/')) { /* one folder it must stay */
     igt__buf_finish(&buf);
-    return igt__fail_unsafe(err, what, name, "it is too long for the name of a folder");
+    return igt__fail_unsafe(err, what, name, "it is too long for a folder name");
   }
   return finish(&buf, what, out, err);
 }

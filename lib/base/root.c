@@ -75,10 +75,10 @@ static igt_status not_a_folder(const igt__root *root, int parent, const char *na
   struct stat st;
   if (!root->follows && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_UNSAFE_NAME,
-                     "'%s' is not used: '%s' on the way is a link, and links are not followed",
+                     "'%s' is not used: '%s' in its path is a link, and links are not followed",
                      path, name);
   return igt__fail(err, IGT_E_COLLISION,
-                   "'%s' cannot be made: '%s' on the way is a file, and must be a folder", path,
+                   "'%s' cannot be created: '%s' in its path is a file, and must be a folder", path,
                    name);
 }
 
@@ -89,7 +89,7 @@ static igt_status open_component(const igt__root *root, int parent, const char *
   *fd = openat(parent, name, flags);
   if (*fd < 0 && errno == ENOENT && make) {
     if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
-      return igt__fail_errno(err, errno, "cannot make the folder '%s' of '%s'", name, path);
+      return igt__fail_errno(err, errno, "cannot create the folder '%s' of '%s'", name, path);
     *fd = openat(parent, name, flags);
   }
   if (*fd >= 0)
@@ -284,7 +284,7 @@ static igt_status make_root(const char *path, igt_error *err) {
   igt__free(copy);
   /* On the way a folder may be there although it must not be written to. */
   if (failed && access(path, F_OK) != 0)
-    return igt__fail_errno(err, failed, "cannot make the folder '%s'", path);
+    return igt__fail_errno(err, failed, "cannot create the folder '%s'", path);
   return IGT_OK;
 }
 
@@ -485,7 +485,7 @@ static igt_status check_regular(const char *path, int *fd, struct stat *st, igt_
   igt_status status = IGT_OK;
 
   if (fstat(*fd, st) != 0)
-    status = igt__fail_errno(err, errno, "cannot look at '%s'", path);
+    status = igt__fail_errno(err, errno, "cannot read '%s'", path);
   else if (S_ISDIR(st->st_mode))
     status = igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
   else if (!S_ISREG(st->st_mode))
@@ -559,7 +559,7 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
     return status;
   int os_error = fstatat(f->fd, base, st, look_flags(root)) == 0 ? 0 : errno;
   folder_put(root, f, false); /* a missing file is no sign of a stale folder */
-  return os_error ? igt__fail_errno(err, os_error, "cannot look at '%s'", path) : IGT_OK;
+  return os_error ? igt__fail_errno(err, os_error, "cannot read '%s'", path) : IGT_OK;
 }
 
 /* A link to nothing is something, which only cannot be looked at. */
@@ -569,9 +569,9 @@ static igt_status look_failed(const igt__root *root, const folder *f, const char
 
   /* A name that is too long for the file system is none that it has. */
   if (os_error != ENOENT && os_error != ENOTDIR && os_error != ENAMETOOLONG)
-    return igt__fail_errno(err, os_error, "cannot look at '%s'", path);
+    return igt__fail_errno(err, os_error, "cannot read '%s'", path);
   if (root->follows && fstatat(f->fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    return igt__fail(err, IGT_E_NO_FILE, "'%s' is a link to something that is not there", path);
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' is a broken link", path);
   *found = false;
   return IGT_OK;
 }
@@ -587,7 +587,7 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
   memset(st, 0, sizeof *st);
   if (!*igt__root_below(root, path))
     return fstat(root->fd, st) == 0 ? IGT_OK
-                                    : igt__fail_errno(err, errno, "cannot look at '%s'", path);
+                                    : igt__fail_errno(err, errno, "cannot read '%s'", path);
   status = parent_get(root, path, false, &f, &base, &own);
   if (status == IGT_E_COLLISION || own.os_error == ENOENT || own.os_error == ENOTDIR) {
     *found = false;
@@ -677,7 +677,7 @@ static igt_status rename_failed(const char *from, const char *to, bool only_new,
                                 igt_error *err) {
   if (os_error == EEXIST && only_new)
     return igt__fail(err, IGT_E_COLLISION,
-                     "'%s' is there already, under a name that this file system takes for the same",
+                     "'%s' exists already, under a name that this file system treats as the same",
                      to);
   if (os_error == EISDIR || os_error == ENOTEMPTY)
     return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", to);

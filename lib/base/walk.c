@@ -168,7 +168,7 @@ static igt_status no_space(const walk *w, igt_error *err) {
   if (!igt__quota_refused(&w->held))
     return igt__fail_memory(err);
   return igt__fail(err, IGT_E_LIMIT,
-                   "the folder '%s' has more entries than are held in memory (%llu MiB of names)",
+                   "the folder '%s' has more entries than fit into memory (%llu MiB of names)",
                    w->path.len ? w->path.data : ".", IGT__MAX_LIST_MEMORY >> 20);
 }
 
@@ -214,7 +214,7 @@ igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void 
   igt__buf_init(&w.path, SIZE_MAX);
   igt__buf_reserve(&w.path, 256);
   if (fstat(fd, &st) != 0)
-    status = igt__fail_errno(err, errno, "cannot look at the folder '%s'", folder);
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", folder);
   level top = {NULL, st.st_dev, st.st_ino, 0};
   if (status == IGT_OK)
     status = walk_folder(&w, fd, &top, err);

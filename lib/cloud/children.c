@@ -115,7 +115,7 @@ static igt_status search_id(igt_node *node, igt_node_kind kind, const char *id, 
   igt_status status = igt__children_each(node, kind, look_for_id, &s, err);
 
   if (status == IGT_OK && !s.found)
-    status = igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s of the id '%s'",
+    status = igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s with the id '%s'",
                        igt_node_kind_name(node->kind), node->name, igt_node_kind_name(kind), id);
   if (status != IGT_OK) {
     igt_model_free(s.found);
@@ -135,7 +135,7 @@ static igt_status institute_by_id(igt_node *project, const char *id, igt_model *
   if (status == IGT_OK && strcmp(igt__text_of(&institute->parent_id), project->id) != 0) {
     igt_model_free(&institute->model);
     institute = NULL;
-    status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute of the id '%s'",
+    status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute with the id '%s'",
                        project->name, id);
   }
   *out = institute ? &institute->model : NULL;
@@ -183,8 +183,9 @@ static igt_status create_project(igt_node *cloud, const igt_project *body, igt_m
     *out = igt_model_copy(&made->model);
   igt_model_free(&list->model);
   if (!made)
-    return igt__fail(err, IGT_E_PROTOCOL,
-                     "the project was made, but the answer of post_projects does not hold it");
+    return igt__fail(
+        err, IGT_E_PROTOCOL,
+        "the project was created, but the response of post_projects does not contain it");
   return *out ? IGT_OK : igt__fail_memory(err);
 }
 
@@ -210,7 +211,7 @@ igt_status igt__child_create(igt_node *node, igt_node_kind kind, const igt_model
   default:
     return igt__fail(err, IGT_E_UNSUPPORTED,
                      kind == IGT_NODE_SERIES
-                         ? "series are made by the cloud, out of DICOM that is uploaded"
+                         ? "series are created by the cloud from uploaded DICOM"
                          : "a file is added by uploading it: igt_file_upload()");
   }
 }

@@ -86,7 +86,7 @@ static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_
   if (check_lengths(from, err) != IGT_OK)
     return IGT_E_LIMIT;
   if (strlen(from->bucket.v) >= sizeof c->bucket)
-    return igt__fail(err, IGT_E_LIMIT, "the cloud names a bucket that is longer than any can be");
+    return igt__fail(err, IGT_E_LIMIT, "the cloud's bucket name is too long");
   if (!(c = igt__s3_credentials_new()))
     return igt__fail_memory(err);
   c->access_key = secret(&from->access_key);
@@ -142,7 +142,8 @@ igt_status igt__cloud_credentials(igt_client *client, const char *action, const 
     return status;
   if (response->policy_credentials.count == 0 || !response->policy_credentials.v[0] ||
       response->policy_credentials.v[0]->credentials.is != IGT_SET)
-    status = igt__fail(err, IGT_E_FORBIDDEN, "the cloud gave no S3 credentials for '%s'", prefix);
+    status =
+        igt__fail(err, IGT_E_FORBIDDEN, "the cloud returned no S3 credentials for '%s'", prefix);
   else
     status = take(client, response->policy_credentials.v[0]->credentials.v, out, err);
   igt_model_free(&response->model);

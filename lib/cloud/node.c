@@ -164,7 +164,7 @@ igt_status igt_cloud_open(igt_client *client, igt_node **out, igt_error *err) {
   igt__error_clear(err);
   *out = NULL;
   if (!client)
-    return igt__fail(err, IGT_E_INVALID, "there is no client");
+    return igt__fail(err, IGT_E_INVALID, "no client was given");
   if (!(node = igt__calloc(1, sizeof *node)))
     return igt__fail_memory(err);
   node->client = client;
@@ -204,7 +204,7 @@ static bool has_kind(igt_node_kind parent, igt_node_kind child) {
 igt_status igt__check_kind(const igt_node *node, igt_node_kind kind, igt_error *err) {
   igt__error_clear(err);
   if (!node || kind <= IGT_NODE_CLOUD || kind >= IGT__NODE_KINDS)
-    return igt__fail(err, IGT_E_INVALID, "there is no such place in a cloud");
+    return igt__fail(err, IGT_E_INVALID, "invalid node or node kind");
   if (!has_kind(node->kind, kind))
     return igt__fail(err, IGT_E_INVALID, "a %s has no %s", kinds[node->kind].name,
                      kinds[kind].plural);
@@ -298,11 +298,11 @@ static void unload(igt__children *children, size_t known) {
 static igt_status no_space(const loading *l, igt_error *err) {
   if (l->held <= IGT__MAX_NODE_MEMORY)
     return igt__fail_memory(err);
-  return igt__fail(
-      err, IGT_E_LIMIT,
-      "the %s '%s' has more %s than are held in memory (%llu GiB): go through them one "
-      "by one with igt_node_each()",
-      kinds[l->node->kind].name, l->node->name, kinds[l->kind].plural, IGT__MAX_NODE_MEMORY >> 30);
+  return igt__fail(err, IGT_E_LIMIT,
+                   "the %s '%s' has more %s than fit into memory (%llu GiB): iterate over them "
+                   "with igt_node_each()",
+                   kinds[l->node->kind].name, l->node->name, kinds[l->kind].plural,
+                   IGT__MAX_NODE_MEMORY >> 30);
 }
 
 static igt_status load(igt_node *node, igt_node_kind kind, igt_error *err) {

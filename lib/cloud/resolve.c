@@ -263,7 +263,7 @@ igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *o
     igt_node *next = NULL;
     if (out->node->kind == IGT_NODE_STUDY)
       return igt__fail(err, IGT_E_NOT_FOUND,
-                       "behind the study '%s' come files, dicom, annotations or series, not '%s'",
+                       "a study ('%s') contains files, dicom, annotations or series, not '%s'",
                        out->node->name, path);
     if (out->node->kind > IGT_NODE_STUDY)
       return igt__fail(err, IGT_E_NOT_FOUND, "there is nothing below '%s'", out->node->name);

@@ -81,9 +81,9 @@ static igt_status post(igt_client *client, const char *organization_id, const ch
   body.name.v = name;
   status = igt_post_services(client, organization_id, NULL, &body, out, err);
   if (status == IGT_OK && !*igt__text_of(&(*out)->service_id))
-    status = igt__fail(err, IGT_E_REQUIRED, "the answer of post_services has no serviceId");
+    status = igt__fail(err, IGT_E_REQUIRED, "the response of post_services has no serviceId");
   else if (status == IGT_OK && !*igt__text_of(&(*out)->private_key))
-    status = igt__fail(err, IGT_E_REQUIRED, "the answer of post_services has no privateKey");
+    status = igt__fail(err, IGT_E_REQUIRED, "the response of post_services has no privateKey");
   return status;
 }
 

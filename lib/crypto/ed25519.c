@@ -49,7 +49,7 @@ igt_status igt__ed25519_public(const char *text, size_t n, const char *what, igt
   ERR_clear_error();
   if (!key || EVP_PKEY_base_id(key) != EVP_PKEY_ED25519) {
     EVP_PKEY_free(key);
-    return igt__fail(err, IGT_E_KEY, "%s cannot be used: it is no public Ed25519 key", what);
+    return igt__fail(err, IGT_E_KEY, "%s cannot be used: it is not a public Ed25519 key", what);
   }
   made = igt__calloc(1, sizeof *made);
   if (!made) {

@@ -45,7 +45,7 @@ static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_
   else if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA)
     why = "it is not an RSA key";
   else if (EVP_PKEY_bits(key) < MIN_BITS)
-    why = "it has less than 2,048 bits";
+    why = "it has fewer than 2,048 bits";
   igt__rsa *rsa = why ? NULL : igt__calloc(1, sizeof *rsa);
   if (!rsa) {
     EVP_PKEY_free(key);
@@ -132,5 +132,5 @@ igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_er
   BIO_free(private_bio);
   BIO_free(public_bio);
   EVP_PKEY_free(key);
-  return ok ? IGT_OK : bad_key(err, "a new key", "making it failed");
+  return ok ? IGT_OK : bad_key(err, "a new key", "creating it failed");
 }

@@ -109,7 +109,8 @@ static igt_status explain_tls(failure *f, CURLcode code) {
                      f->host);
   if (strstr(why, "protocol version") || strstr(why, "unsupported protocol"))
     return igt__fail(f->err, IGT_E_TLS,
-                     "%s: it speaks no TLS 1.2 or later, and older versions are not safe", f->host);
+                     "%s: it does not support TLS 1.2 or later, and older versions are not safe",
+                     f->host);
   if (code != CURLE_PEER_FAILED_VERIFICATION)
     return igt__fail(f->err, IGT_E_TLS, "%s: no secure connection (%s)", f->host, why);
   return igt__fail(f->err, IGT_E_TLS,
@@ -125,12 +126,13 @@ static igt_status explain_broken(failure *f) {
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the request was sent",
                      f->host);
   if (!f->priv->responding)
-    return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the answer", f->host);
+    return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the response",
+                     f->host);
   if (req->content_length >= 0)
     return igt__fail(f->err, IGT_E_NETWORK,
-                     "%s: the connection broke within the answer of %lld bytes", f->host,
+                     "%s: the connection broke during the response of %lld bytes", f->host,
                      (long long)req->content_length);
-  return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke within the answer", f->host);
+  return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke during the response", f->host);
 }
 
 static igt_status explain_memory(failure *f) {
@@ -139,8 +141,7 @@ static igt_status explain_memory(failure *f) {
   void *some = igt__malloc(HEADER_LINE_MAX);
   igt__free(some);
   if (some && f->priv->sent && !f->priv->responding)
-    return igt__fail(f->err, IGT_E_LIMIT, "%s: the answer's header is longer than any real one",
-                     f->host);
+    return igt__fail(f->err, IGT_E_LIMIT, "%s: the response's header is too long", f->host);
   return igt__fail_memory(f->err);
 }
 
@@ -151,16 +152,16 @@ static igt_status explain_no_http(failure *f) {
 
   curl_easy_getinfo(f->priv->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
   if (connects == 0)
-    return igt__fail(f->err, IGT_E_NETWORK,
-                     "%s: the answer on a connection that was kept is not HTTP", f->host);
-  return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer is not HTTP", f->host);
+    return igt__fail(f->err, IGT_E_NETWORK, "%s: the response on a reused connection is not HTTP",
+                     f->host);
+  return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the response is not HTTP", f->host);
 }
 
 static igt_status explain_code(failure *f, CURLcode code) {
   switch ((int)code) {
   case CURLE_COULDNT_RESOLVE_HOST:
     return igt__fail(f->err, IGT_E_RESOLVE,
-                     "%s: no such host name is known: is it spelt right, and is there a network?",
+                     "%s: unknown host name: is it spelled correctly, and is there a network?",
                      f->host);
   case CURLE_COULDNT_RESOLVE_PROXY:
     return igt__fail(f->err, IGT_E_PROXY,
@@ -190,7 +191,7 @@ static igt_status explain_code(failure *f, CURLcode code) {
   case CURLE_WEIRD_SERVER_REPLY:
     return explain_no_http(f);
   case CURLE_BAD_CONTENT_ENCODING:
-    return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the answer's compression is damaged", f->host);
+    return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the response's compression is damaged", f->host);
   default: /* reset, cut off, and what curl may add */
     return explain_broken(f);
   }
@@ -221,10 +222,10 @@ static igt_status explain_redirect(struct igt__http_private *priv) {
   if (url && igt__url_origin_of(url, &to, NULL) == IGT_OK)
     igt__url_origin(&to, label, sizeof label);
   if (priv->redirects > 0 && url && igt__url_same_origin(&to, &priv->origin))
-    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: redirects without end", priv->host);
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: too many redirects", priv->host);
   else
     igt__fail(&priv->err, IGT_E_PROTOCOL,
-              "%s: it answers with a redirect (HTTP %d) to %s, which is not followed because "
+              "%s: it responds with a redirect (HTTP %d) to %s, which is not followed because "
               "credentials stay with their host: is the address right, or a sign-in page of the "
               "network in between?",
               priv->host, priv->req->http_status, label);
@@ -305,8 +306,8 @@ static void hide_secrets(struct igt__http_private *priv) {
 /* 300, or 304 without having asked for it; a 206 without a range. */
 static igt_status explain_odd(struct igt__http_private *priv) {
   igt__fail(&priv->err, IGT_E_PROTOCOL,
-            "%s: an unexpected HTTP %d: a proxy or a gateway in between may have written it",
-            priv->host, priv->req->http_status);
+            "%s: an unexpected HTTP %d: it may come from a proxy or gateway in between", priv->host,
+            priv->req->http_status);
   priv->err.http_status = priv->req->http_status;
   return priv->err.status;
 }

@@ -383,8 +383,8 @@ static void back_off(struct igt__http_private *priv) {
   int64_t delay =
       is_outage(priv) ? igt__outage_delay_us(n) : igt__retry_delay_us(n, priv->err.retry_after);
 
-  IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; attempt %u follows in %lld ms", priv->req->operation,
-             priv->err.text, priv->req->attempts + 1, (long long)delay / 1000);
+  IGT__DEBUG(IGT_LOG_HTTP, "%s: %s; retrying in %lld ms (attempt %u)", priv->req->operation,
+             priv->err.text, (long long)delay / 1000, priv->req->attempts + 1);
   priv->state = IGT__HTTP_WAITING;
   priv->timer.fn = on_backed_off;
   igt__timer_set_loop(priv->loop, &priv->timer, igt__mono_us() + delay);

@@ -44,7 +44,7 @@ bool igt__response_is_error(const struct igt__http_private *priv) {
 /* ---- header lines ---- */
 
 static bool too_much(struct igt__http_private *priv, const char *what) {
-  igt__fail(&priv->err, IGT_E_LIMIT, "%s: the answer has %s than any real one", priv->host, what);
+  igt__fail(&priv->err, IGT_E_LIMIT, "%s: the response has %s than allowed", priv->host, what);
   return false;
 }
 
@@ -58,8 +58,7 @@ static bool read_status_line(struct igt__http_private *priv, const char *line, s
     for (int i = 1; i <= 3; i++)
       value = value * 10 + (space[i] - '0');
   if (value < 100 || value > 599) {
-    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: the answer's status line makes no sense",
-              priv->host);
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: the response's status line is invalid", priv->host);
     return false;
   }
   priv->req->http_status = value;
@@ -79,7 +78,7 @@ static bool keep_line(struct igt__http_private *priv, const char *line, size_t n
   while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
     n--;
   if (memchr(line, '\0', (size_t)(colon - line)) || memchr(value, '\0', n)) {
-    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: a NUL in the answer's header", priv->host);
+    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: a NUL in the response's header", priv->host);
     return false;
   }
   igt__buf_append(head, line, (size_t)(colon - line));
@@ -98,9 +97,8 @@ static igt_status check_length(struct igt__http_private *priv) {
       (uint64_t)req->content_length <= req->response.max)
     return IGT_OK;
   return igt__fail(&priv->err, IGT_E_LIMIT,
-                   "%s: the answer is announced with %lld bytes, more than "
-                   "the %zu that are read",
-                   priv->host, (long long)req->content_length, req->response.max);
+                   "%s: the response announces %lld bytes, more than the limit of %zu", priv->host,
+                   (long long)req->content_length, req->response.max);
 }
 
 /* The empty line behind the header of the answer itself (not of a 1xx before it). */
@@ -156,7 +154,7 @@ static bool collect(struct igt__http_private *priv, const char *data, size_t n) 
   if (igt__buf_append(response, data, n))
     return true;
   if (response->too_long)
-    igt__fail(&priv->err, IGT_E_LIMIT, "%s: the answer does not end within %zu bytes", priv->host,
+    igt__fail(&priv->err, IGT_E_LIMIT, "%s: the response does not end within %zu bytes", priv->host,
               response->max);
   else
     igt__fail_memory(&priv->err);

@@ -152,7 +152,7 @@ igt_status igt__stream_push_loop(igt__http_stream *stream, const char *data, siz
 
   stream->total += n;
   if (stream->total > stream->max)
-    return igt__fail(err, IGT_E_LIMIT, "%s: the answer does not end within %llu bytes",
+    return igt__fail(err, IGT_E_LIMIT, "%s: the response does not end within %llu bytes",
                      stream->req->priv->host, (unsigned long long)stream->max);
   pthread_mutex_lock(&stream->lock);
   if (!take_in_memory_locked(stream, data, n))

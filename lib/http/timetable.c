@@ -93,9 +93,9 @@ igt_status igt__timetable_parse(const char *text, igt__timetable *out, igt_error
       break;
     s = skip_space(s + 1);
   }
-  return igt__fail(err, IGT_E_INVALID,
-                   "'%s' is no rate such as 20M, and no timetable such as '08:00-18:00 20M, off'",
-                   text);
+  return igt__fail(
+      err, IGT_E_INVALID,
+      "'%s' is neither a rate such as 20M nor a timetable such as '08:00-18:00 20M, off'", text);
 }
 
 /* ---- asking it ---- */

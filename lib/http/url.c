@@ -114,7 +114,7 @@ static igt_status read_origin(const char *text, const char *what, igt__url *out,
   out->port = out->scheme[4] ? 443 : 80;
   n = strcspn(s, "/?#");
   if (memchr(s, '@', n))
-    return igt__fail(err, IGT_E_INVALID, "%s: no user name or password may stand in it", what);
+    return igt__fail(err, IGT_E_INVALID, "%s: it must not contain a user name or password", what);
   if (!is_plain_text(text) || !read_authority(out, s, n))
     return igt__fail(err, IGT_E_INVALID, "%s: not a host name or URL", what);
   if (!out->scheme[4] && !out->is_loopback)

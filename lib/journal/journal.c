@@ -150,7 +150,7 @@ static igt_status make_folder(const char *path, igt_error *err) {
   for (char *p = strchr(folder + 1, '/'); p && status == IGT_OK; p = strchr(p + 1, '/')) {
     *p = '\0';
     if (mkdir(folder, 0700) != 0 && errno != EEXIST && errno != EISDIR)
-      status = igt__fail_errno(err, errno, "the journal's folder %s cannot be made", folder);
+      status = igt__fail_errno(err, errno, "the journal's folder %s cannot be created", folder);
     *p = '/';
   }
   igt__free(folder);

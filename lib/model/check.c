@@ -65,7 +65,7 @@ static igt_status check_models(igt__checker *c, const igt__field *field, const v
     const igt_model *model = igt__pointer_get(v + i * sizeof(void *));
 
     status = model ? check_object(c, model, field->type)
-                   : refuse(c, field->name, "has an element that is NULL");
+                   : refuse(c, field->name, "contains a NULL element");
   }
   return status;
 }
@@ -105,7 +105,7 @@ static igt_status check_value(igt__checker *c, const igt__field *field, const vo
   case IGT__KIND_BOOLEAN:
     return IGT_OK;
   }
-  return igt__fail(c->err, IGT_E_INTERNAL, "%s: a field of no known kind", c->what);
+  return igt__fail(c->err, IGT_E_INTERNAL, "%s: a field of unknown kind", c->what);
 }
 
 static igt_status check_field(igt__checker *c, const igt_model *model, const igt_type *type,
@@ -131,8 +131,8 @@ static igt_status check_object(igt__checker *c, const igt_model *model, const ig
     return igt__fail(c->err, IGT_E_INVALID, "%s: a %s is expected but this is a %s", c->what,
                      declared->name, model->type->name);
   if (++c->depth > IGT__MAX_JSON_DEPTH)
-    return igt__fail(c->err, IGT_E_LIMIT, "%s: models lie more than %d deep in one another",
-                     c->what, IGT__MAX_JSON_DEPTH);
+    return igt__fail(c->err, IGT_E_LIMIT, "%s: models are nested deeper than %d levels", c->what,
+                     IGT__MAX_JSON_DEPTH);
   for (size_t i = 0; i < type->field_count && status == IGT_OK; i++)
     status = check_field(c, model, type, i);
   c->depth--;

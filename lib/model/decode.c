@@ -117,7 +117,7 @@ static igt_status explain(const igt__decoder *d, igt_error *err) {
     return IGT_OK;
   case IGT_E_NO_MEMORY:
     if (igt__arena_is_full(d->arena))
-      return igt__fail(err, IGT_E_LIMIT, "it would take more memory than one answer may");
+      return igt__fail(err, IGT_E_LIMIT, "it would exceed the memory limit of a response");
     return igt__fail_memory(err);
   case IGT_E_TYPE:
     if (!path[0])
@@ -127,12 +127,12 @@ static igt_status explain(const igt__decoder *d, igt_error *err) {
   case IGT_E_LIMIT:
     if (!d->scan.too_deep)
       return igt__fail(err, IGT_E_LIMIT, "more than %d unknown fields in one object", MAX_UNKNOWN);
-    return igt__fail(err, IGT_E_LIMIT, "values lie more than %d deep in one another",
+    return igt__fail(err, IGT_E_LIMIT, "values are nested deeper than %d levels",
                      IGT__MAX_JSON_DEPTH);
   default:
     return igt__fail(err, IGT_E_PARSE, "not JSON at byte %zu: %s",
                      (size_t)(d->scan.at - d->scan.begin),
-                     d->scan.problem ? d->scan.problem : "something follows the value");
+                     d->scan.problem ? d->scan.problem : "unexpected text after the value");
   }
 }
 

@@ -62,7 +62,7 @@ static igt_status check(const char *text, size_t n, bool extended, const char *w
     return igt__fail(err, IGT_E_PARSE, "%s is empty", what);
   return igt__fail(err, IGT_E_PARSE, "%s is not JSON (byte %zu: %s)", what,
                    (size_t)(scan.at - scan.begin),
-                   whole ? "there is text behind its end" : scan.problem);
+                   whole ? "there is text after its end" : scan.problem);
 }
 
 igt_status igt__json_check(const char *text, size_t n, const char *what, igt_error *err) {

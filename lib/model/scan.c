@@ -81,16 +81,16 @@ bool igt__scan_string(igt__scan *scan, igt__slice *out) {
       out->escaped = true;
       at = escape_end(at + 1, scan->end);
       if (!at)
-        return igt__scan_fail(scan, "an escape that JSON does not have");
+        return igt__scan_fail(scan, "an invalid escape");
     } else {
       return igt__scan_fail(scan, "a control character in a string");
     }
   }
   if (at >= scan->end)
-    return igt__scan_fail(scan, "a string has no end");
+    return igt__scan_fail(scan, "an unterminated string");
   out->len = (size_t)(at - out->at);
   if (!ascii && !igt__utf8_valid(out->at, out->len))
-    return igt__scan_fail(scan, "text that is not UTF-8");
+    return igt__scan_fail(scan, "invalid UTF-8");
   scan->at = at + 1;
   return true;
 }
@@ -234,7 +234,7 @@ bool igt__scan_open(igt__scan *scan, char bracket) {
     return igt__scan_fail(scan, bracket == '[' ? "an array is expected" : "an object is expected");
   if (++scan->depth > (scan->extended ? IGT__MAX_JSON_FILE_DEPTH : IGT__MAX_JSON_DEPTH)) {
     scan->too_deep = true;
-    return igt__scan_fail(scan, "values lie too deep in one another");
+    return igt__scan_fail(scan, "values are nested too deeply");
   }
   return true;
 }

@@ -283,8 +283,8 @@ static igt_status step_begin(igt__model_stream *s, char c, igt_error *err) {
   }
   if (!strchr("[{\"-0123456789tfn", c))
     return broken(s, "a value is expected", err);
-  return igt__fail(err, IGT_E_TYPE, "%s: %s is expected but the answer is something else", s->what,
-                   s->type->element ? "a list" : "an object");
+  return igt__fail(err, IGT_E_TYPE, "%s: %s is expected but the response is something else",
+                   s->what, s->type->element ? "a list" : "an object");
 }
 
 /* A name of an object's member, whole with its quotes. */
@@ -387,7 +387,7 @@ static igt_status step(igt__model_stream *s, bool *more, igt_error *err) {
     end_list(s);
     return IGT_OK;
   case IGT__STREAM_END:
-    return broken(s, "something follows the value", err);
+    return broken(s, "unexpected text after the value", err);
   }
   return igt__fail(err, IGT_E_INTERNAL, "%s: no such state", s->what);
 }

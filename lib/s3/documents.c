@@ -177,7 +177,7 @@ static igt_status fail_if_error(const char *xml, size_t n, const char *expected,
     return IGT_OK;
   igt__s3_error_read(xml, n, &details, &local);
   if (!details.is_error)
-    return igt__fail(err, IGT_E_PROTOCOL, "S3's answer is no %s", expected);
+    return igt__fail(err, IGT_E_PROTOCOL, "S3's response is not a %s", expected);
   if (err)
     *err = local;
   return local.status;
@@ -217,7 +217,7 @@ igt_status igt__s3_create_parse(const char *xml, size_t n, char *upload_id, size
   if (status)
     return status;
   if (result.found && !result.fits)
-    return igt__fail(err, IGT_E_LIMIT, "S3 gave an upload id of more than %zu bytes", cap - 1);
+    return igt__fail(err, IGT_E_LIMIT, "S3 returned an upload id of more than %zu bytes", cap - 1);
   return fail_if_error(xml, n, "result of CreateMultipartUpload with an upload id", result.found,
                        err);
 }

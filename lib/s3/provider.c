@@ -99,7 +99,8 @@ static void fetch_task(void *arg) {
   igt_status status = provider->options.fetch(provider->options.payload, &c, &err);
 
   if (!status && !c)
-    status = igt__fail(&err, IGT_E_INTERNAL, "no S3 credentials came, and no error either");
+    status =
+        igt__fail(&err, IGT_E_INTERNAL, "no S3 credentials were returned, and no error either");
   if (status) {
     igt__s3_credentials_unref(c);
     IGT__INFO(IGT_LOG_S3, "S3 credentials could not be fetched: %s", err.text);

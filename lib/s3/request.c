@@ -355,7 +355,7 @@ static igt_status check_request(const igt__s3_request *req, igt_error *err) {
   if ((part && req->part_number == 0) || req->part_number > IGT__S3_MAX_PARTS)
     return igt__fail(err, IGT_E_INVALID, "an S3 part is numbered from 1 to %d", IGT__S3_MAX_PARTS);
   if (req->ranged && req->first > req->last)
-    return igt__fail(err, IGT_E_INVALID, "an S3 range ends before it begins");
+    return igt__fail(err, IGT_E_INVALID, "an S3 range ends before it starts");
   return IGT_OK;
 }
 

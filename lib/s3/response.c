@@ -106,7 +106,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
   if (req->http_status == 200) {
     if (req->first > 0 || (req->size_known && req->object_size > req->last + 1))
       return igt__fail(err, IGT_E_PROTOCOL,
-                       "S3 sent the whole object where bytes %llu to %llu were asked for",
+                       "S3 sent the whole object where bytes %llu to %llu were requested",
                        (unsigned long long)req->first, (unsigned long long)req->last);
     if (!req->size_known) /* in chunks: no more may come than was asked for */
       req->priv->most = req->last + 1;
@@ -120,7 +120,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
   if ((req->ranged || rest) &&
       (first != asked_first || last != (asked_last < total ? asked_last : total - 1)))
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "S3 sent bytes %llu to %llu where %llu to %llu were asked for",
+                     "S3 sent bytes %llu to %llu where %llu to %llu were requested",
                      (unsigned long long)first, (unsigned long long)last,
                      (unsigned long long)asked_first, (unsigned long long)asked_last);
   if (req->content_length >= 0 && (uint64_t)req->content_length != req->priv->expected)
@@ -190,8 +190,7 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
   read_fields(req);
   if (has_etag(req) && !req->etag[0])
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "the request was answered by something that is not S3 (no ETag): a proxy or "
-                     "captive portal?");
+                     "the response is not from S3 (no ETag): a proxy or captive portal?");
   if (req->op == IGT__S3_GET) {
     if (http->content_length >= 0)
       priv->expected = priv->most = (uint64_t)http->content_length;
@@ -270,9 +269,8 @@ static void explain_foreign(igt__s3_request *req, igt_error *err) {
     return;
   if (!nothing && http_status < 500 &&
       (looks_like_html(req) || !header(req, "x-amz-request-id")[0])) {
-    igt__fail(err, IGT_E_PROTOCOL,
-              "the request was answered by something that is not S3 (HTTP %d%s): a proxy?",
-              http_status, looks_like_html(req) ? ", a web page" : "");
+    igt__fail(err, IGT_E_PROTOCOL, "the response is not from S3 (HTTP %d%s): a proxy?", http_status,
+              looks_like_html(req) ? ", a web page" : "");
     err->http_status = http_status;
     return;
   }
@@ -377,7 +375,7 @@ static bool learn_clock(igt__s3_request *req) {
   atomic_store(&priv->s3->clock_offset, offset);
   if (!atomic_exchange(&priv->s3->skew_logged, true))
     IGT__WARN(IGT_LOG_S3,
-              "this computer's clock is %lld seconds %s of the server's; going on by the server's",
+              "this computer's clock is %lld seconds %s of the server's; using the server's",
               llabs((long long)offset), offset < 0 ? "ahead" : "behind");
   return true;
 }
@@ -419,7 +417,7 @@ static igt_status conclude_redirect(igt__s3_request *req, igt_error *err) {
   const igt__buf *body = priv->scratch.len ? &priv->scratch : &req->http.response;
   igt__s3_error_details details;
 
-  igt__fail(err, IGT_E_PROTOCOL, "S3 redirects to another place that it does not name");
+  igt__fail(err, IGT_E_PROTOCOL, "S3 redirects without a location");
   err->http_status = req->http.http_status;
   igt__s3_error_read(body->data, body->len, &details, err);
   copy_header(req, "x-amz-request-id", err->request_id, sizeof err->request_id);
@@ -460,8 +458,9 @@ static igt_status fail_damaged(const char *what, const char *value, igt_error *e
 /* Sent without MD5, because the store had told the SHA-256 of others. */
 static igt_status fail_unverified(igt__s3_request *req, igt_error *err) {
   if (atomic_exchange(&req->priv->s3->echo, IGT__S3_ECHO_MISSED) != IGT__S3_ECHO_MISSED)
-    IGT__INFO(IGT_LOG_S3, "the store left x-amz-checksum-sha256 out of an answer; going on with "
-                          "Content-MD5 beside it");
+    IGT__INFO(
+        IGT_LOG_S3,
+        "the store omitted x-amz-checksum-sha256 from a response; adding Content-MD5 from now on");
   req->unverified = true;
   igt__fail(err, IGT_E_CHECKSUM,
             "S3 does not say which bytes it stored (no x-amz-checksum-sha256)");
@@ -567,7 +566,7 @@ static void conclude_complete(igt__s3_request *req, igt_error *err) {
   if (is_unclear(req, err)) {
     strcpy(err->code, "CompletionUnclear");
     err->retryable = false;
-    igt__error_prefix(err, "it is not known whether the upload was completed");
+    igt__error_prefix(err, "whether the upload was completed is unknown");
   } else if (req->http_status == 200 &&
              (err->status == IGT_E_SERVER || err->status == IGT_E_THROTTLED)) {
     /* An <Error> in a 200: S3 began, and says that it failed. It may be asked again. */
@@ -590,7 +589,7 @@ igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *
       err->http_status = req->http_status;
   }
   if (!status && priv->without_checksums && !atomic_exchange(&priv->s3->no_checksums, true))
-    IGT__INFO(IGT_LOG_S3, "the store does not know x-amz-checksum headers; going on with "
+    IGT__INFO(IGT_LOG_S3, "the store does not support x-amz-checksum headers; using "
                           "Content-MD5 and x-amz-content-sha256");
   if (status && req->op == IGT__S3_COMPLETE_MULTIPART && priv->again == IGT__S3_AGAIN_NO)
     conclude_complete(req, err);

@@ -223,7 +223,7 @@ static igt_status hand_over(igt__s3_request *req, const headers *h, igt_error *e
   if (!status)
     status = igt__http_add_header(&req->http, "Authorization", priv->value.data);
   if (status == IGT_E_INVALID)
-    return igt__fail(err, IGT_E_INVALID, "S3 credentials or names hold control characters");
+    return igt__fail(err, IGT_E_INVALID, "S3 credentials or names contain control characters");
   return status ? igt__fail(err, status, "%s", igt_status_text(status)) : IGT_OK;
 }
 

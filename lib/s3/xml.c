@@ -36,7 +36,7 @@ static void XMLCALL on_start(void *payload, const XML_Char *name, const XML_Char
   if (parse->status) /* expat may call once more after a stop */
     return;
   if (++parse->depth > IGT__MAX_XML_DEPTH) {
-    stop(parse, igt__fail(parse->err, IGT_E_LIMIT, "the XML answer is more than %d elements deep",
+    stop(parse, igt__fail(parse->err, IGT_E_LIMIT, "the XML response is more than %d elements deep",
                           IGT__MAX_XML_DEPTH));
     return;
   }
@@ -45,7 +45,7 @@ static void XMLCALL on_start(void *payload, const XML_Char *name, const XML_Char
     igt__buf_putc(&parse->path, '/');
   if (!igt__buf_puts(&parse->path, colon ? colon + 1 : name))
     stop(parse, parse->path.too_long
-                    ? igt__fail(parse->err, IGT_E_LIMIT, "the XML answer has too long names")
+                    ? igt__fail(parse->err, IGT_E_LIMIT, "the XML response has too long names")
                     : igt__fail_memory(parse->err));
 }
 
@@ -83,7 +83,7 @@ static void XMLCALL on_text(void *payload, const XML_Char *s, int n) {
   if (parse->status || igt__buf_append(&parse->text, s, (size_t)n))
     return;
   stop(parse, parse->text.too_long
-                  ? igt__fail(parse->err, IGT_E_LIMIT, "the XML answer has too long text")
+                  ? igt__fail(parse->err, IGT_E_LIMIT, "the XML response has too long text")
                   : igt__fail_memory(parse->err));
 }
 
@@ -94,7 +94,7 @@ static void XMLCALL on_doctype(void *payload, const XML_Char *name, const XML_Ch
   (void)name, (void)sysid, (void)pubid, (void)has_internal_subset;
 
   stop(parse, igt__fail(parse->err, IGT_E_PROTOCOL,
-                        "the XML answer declares a document type, which S3 never does"));
+                        "the XML response declares a document type, which S3 never does"));
 }
 
 static igt_status run(xml_parse *parse, const char *xml, size_t n) {
@@ -104,7 +104,7 @@ static igt_status run(xml_parse *parse, const char *xml, size_t n) {
     return parse->status;
   if (XML_GetErrorCode(parse->parser) == XML_ERROR_NO_MEMORY)
     return igt__fail_memory(parse->err);
-  return igt__fail(parse->err, IGT_E_PARSE, "the XML answer is not well-formed (line %lu: %s)",
+  return igt__fail(parse->err, IGT_E_PARSE, "the XML response is not well-formed (line %lu: %s)",
                    (unsigned long)XML_GetCurrentLineNumber(parse->parser),
                    XML_ErrorString(XML_GetErrorCode(parse->parser)));
 }
@@ -116,7 +116,8 @@ igt_status igt__xml_parse(const char *xml, size_t n, igt__xml_fn fn, void *paylo
   igt_status status;
 
   if (n > IGT__MAX_XML_BODY)
-    return igt__fail(err, IGT_E_LIMIT, "the XML answer is larger than %u bytes", IGT__MAX_XML_BODY);
+    return igt__fail(err, IGT_E_LIMIT, "the XML response is larger than %u bytes",
+                     IGT__MAX_XML_BODY);
   /* While it completes a large upload S3 keeps the connection alive with white space, which some
    * stores send even before the declaration. */
   for (; n > 0 && strchr(" \t\r\n", *xml) && *xml; xml++)

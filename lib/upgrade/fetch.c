@@ -30,7 +30,7 @@ static igt_status origin_of(const char *text, igt__url *out, igt_error *err) {
   size_t n;
 
   if (!host)
-    return igt__fail(err, IGT_E_PROTOCOL, "it is no complete URL");
+    return igt__fail(err, IGT_E_PROTOCOL, "it is not a complete URL");
   n = (size_t)(host - text) + 3;
   n += strcspn(text + n, "/?#");
   if (n >= sizeof origin)
@@ -87,7 +87,8 @@ static igt_status on_headers(igt__http_request *req, igt_error *err) {
                      "in between, such as a proxy that wants a login?",
                      x->url);
   if (req->http_status != 200)
-    return igt__fail(err, IGT_E_PROTOCOL, "%s: the answer %d is no file", x->url, req->http_status);
+    return igt__fail(err, IGT_E_PROTOCOL, "%s: the response (HTTP %d) is not a file", x->url,
+                     req->http_status);
   if (req->content_length > 0 && (uint64_t)req->content_length > x->sink->most)
     return igt__fail(err, IGT_E_LIMIT, "%s: it has more bytes than a release may have (%llu)",
                      x->url, (unsigned long long)x->sink->most);
@@ -114,7 +115,7 @@ static igt_status on_data(igt__http_request *req, const char *data, size_t n, ig
   if (!sink || is_redirect(req->http_status)) { /* a page for people */
     if (n <= IGT__MAX_RELEASE_PAGE - req->response.len && igt__buf_append(&req->response, data, n))
       return IGT_OK;
-    return igt__fail(err, IGT_E_LIMIT, "%s: too long an answer", x->url);
+    return igt__fail(err, IGT_E_LIMIT, "%s: the response is too long", x->url);
   }
   if (n > sink->most - sink->size)
     return igt__fail(err, IGT_E_LIMIT, "%s: it has more bytes than a release may have (%llu)",

@@ -71,8 +71,7 @@ void igt__replacement_sweep(const char *target) {
     if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) == 0 &&
         is_abandoned(dirfd(folder), entry->d_name) &&
         unlinkat(dirfd(folder), entry->d_name, 0) == 0)
-      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of an upgrade that was killed is removed", path,
-                 entry->d_name);
+      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of a killed upgrade is removed", path, entry->d_name);
   if (folder)
     closedir(folder);
   igt__free(path);

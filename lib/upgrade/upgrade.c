@@ -37,7 +37,7 @@ static igt_status open_page(upgrade *up, igt_error *err) {
   if (status != IGT_OK)
     return status;
   if (!strstr(o->releases, "://"))
-    return igt__fail(err, IGT_E_INVALID, "the release page %s is no URL", o->releases);
+    return igt__fail(err, IGT_E_INVALID, "the release page %s is not a URL", o->releases);
   while (n > 0 && o->releases[n - 1] == '/')
     n--;
   up->url = igt__strndup(o->releases, n);
@@ -60,11 +60,11 @@ static igt_status check_options(upgrade *up, igt_error *err) {
     return igt__fail(err, IGT_E_UNSUPPORTED,
                      "this build carries no release key, so it cannot tell whether a release is "
                      "genuine and does not upgrade itself; use the package manager that installed "
-                     "it, or build it anew");
+                     "it, or build it again");
   if (!igt__release_parse(o->current, &up->current))
     return igt__fail(err, IGT_E_INVALID, "the program's version '%s' is not X.Y.Z", o->current);
   if (o->version && !igt__release_parse(o->version, &up->wanted))
-    return igt__fail(err, IGT_E_INVALID, "'%s' is no version such as 1.2.3", o->version);
+    return igt__fail(err, IGT_E_INVALID, "'%s' is not a version such as 1.2.3", o->version);
   return igt__ed25519_public(o->release_key, strlen(o->release_key), "the release key", &up->key,
                              err);
 }
@@ -83,17 +83,17 @@ static igt_status choose(upgrade *up, igt_error *err) {
   if (up->options->version || igt__release_compare(&up->wanted, &up->current) >= 0)
     return IGT_OK;
   igt__release_text(&up->current, current);
-  return igt__fail(err, IGT_E_UNSUPPORTED,
-                   "the latest release, %s, is older than this program, %s; name the version to "
-                   "go back to it",
-                   up->version, current);
+  return igt__fail(
+      err, IGT_E_UNSUPPORTED,
+      "the latest release, %s, is older than this program, %s; name the version to downgrade",
+      up->version, current);
 }
 
 static igt_status name_asset(upgrade *up, igt_error *err) {
   struct utsname machine;
 
   if (uname(&machine) != 0)
-    return igt__fail(err, IGT_E_INTERNAL, "the system does not say which machine this is");
+    return igt__fail(err, IGT_E_INTERNAL, "the system does not report its machine type");
   snprintf(up->name, sizeof up->name, "igtcloud-%s-linux-%.64s", up->version, machine.machine);
   return IGT_OK;
 }
@@ -148,7 +148,7 @@ static igt_status get_verified(const upgrade *up, int fd, igt_error *err) {
       !igt__ed25519_verify(up->key, line.data, line.len, signature.data, signature.len))
     status = igt__fail(err, IGT_E_CHECKSUM,
                        "%s is not what was released: its signature is wrong. Nothing was replaced. "
-                       "It was cut or changed on the way, or %s is not to be trusted",
+                       "It was truncated or changed in transit, or %s is not to be trusted",
                        up->name, up->url);
   igt__buf_finish(&signature);
   igt__buf_finish(&line);

@@ -66,7 +66,7 @@ def test_replaced_between_ranges(cloud, igtcloud, out, nth):
 def test_replaced_for_ever(cloud, igtcloud, out):
     cloud.faults({"fault": "replace", "path": FILM, "method": "GET", "times": 0})
     done = igtcloud.run("download", "--connections", "1", out, "film", status=SOME_FAILED)
-    assert "changes while it is fetched" in done.err
+    assert "keeps changing during the download" in done.err
     assert c.files(out) == {} and c.leftovers(out) == []
 
 

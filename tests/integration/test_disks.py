@@ -186,7 +186,7 @@ def test_rename_that_is_refused(igtcloud, out):
     done = igtcloud.run("download", "--json", "--include", "good.txt", out, "p", status=SOME_FAILED,
                         env=on(out / "i/s", ("rename", errno.EPERM)))
     hidden = [n for n in leftovers(out) if "good" in n]
-    assert "it is whole" in done.err or not hidden
+    assert "it is complete" in done.err or not hidden
     igtcloud.run("download", out, "p")
     assert whole(out) == 22 and not leftovers(out)
 

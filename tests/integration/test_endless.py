@@ -194,7 +194,7 @@ def test_studies(front, igtcloud, tmp_path, command):
     assert done.status == SOME_FAILED and size < 200, (done, size)
     failed = [i for i in done.items if i["result"] == "failed"]
     assert [(i["institute"], i["status"]) for i in failed] == [("bad", "IGT_E_LIMIT")], done
-    assert "longer than igtcloud holds: 64.0 MiB" in failed[0]["error"]
+    assert "exceeds the memory limit (64.0 MiB" in failed[0]["error"]
     assert [i["path"] for i in done.items if i["kind"] == "file" and i["institute"] == "fine"
             and i["result"] in ("done", "missing here")], done
     assert last(done)
@@ -207,7 +207,7 @@ def test_studies_in_little_memory(front, igtcloud, tmp_path, command):
     done, _ = measured(igtcloud, command, local(tmp_path / "up"), "p", limit=64 * MIB)
     # Which comes first, the bound or the end of memory, is a matter of what else the run holds then.
     if done.status == SOME_FAILED:
-        assert "longer than igtcloud holds" in done.err, done
+        assert "exceeds the memory limit" in done.err, done
     else:
         assert done.status == FAILED and last(done).endswith("out of memory"), done
 
@@ -245,7 +245,7 @@ def test_files(front, igtcloud, tmp_path, command):
     arguments = ["--files", "-", "p"] if command == "csv" else ["--json", where, "p"]
     done, size = measured(igtcloud, command, *arguments)
     assert done.status == SOME_FAILED and size < 200, (done.status, size, done.err[-2000:])
-    assert "longer than igtcloud holds: 64.0 MiB" in done.err, done.err[-2000:]
+    assert "exceeds the memory limit (64.0 MiB" in done.err, done.err[-2000:]
     one_study_fails(command, done)
 
 
@@ -259,7 +259,7 @@ def test_files_of_which_little_is_held(front, igtcloud, tmp_path, command):
         arguments = ["--quiet", "--dry-run", tmp_path / "none"]
     done, size = measured(igtcloud, command, *arguments, "p", limit=LITTLE)
     assert done.status == SOME_FAILED and size < 100, (done.status, size, done.err[-2000:])
-    assert "longer than igtcloud holds: 32.0 MiB" in done.err, done.err[-2000:]
+    assert "exceeds the memory limit (32.0 MiB" in done.err, done.err[-2000:]
     one_study_fails(command, done)
 
 

@@ -173,7 +173,7 @@ def test_wrong_password(cloud, home):
     login = Login(cloud, home, "--user", "demo@example.com", "--password-stdin", password=b"no\n")
     login.process.wait(20)
     assert login.end() == DENIED
-    assert b"was not accepted" in login.said and b"Traceback" not in login.said
+    assert b"was rejected" in login.said and b"Traceback" not in login.said
     assert not os.path.exists(login.path)
 
 

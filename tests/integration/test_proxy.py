@@ -74,7 +74,7 @@ def test_proxy_that_is_not_there(far, home, tmp_path):
     assert "proxy" in done.err and "127.0.0.1:9" in done.err and "my-secret" not in done.err
     # Without one nobody knows the host.
     done = run(far, home, tmp_path / "out", status=FAILED)
-    assert CLOUD in done.err and "no such host name is known" in done.err
+    assert CLOUD in done.err and "unknown host name" in done.err
 
 
 def test_proxy_that_refuses_the_host(far, home, tmp_path):

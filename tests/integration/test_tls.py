@@ -117,7 +117,7 @@ def test_old_tls(cloud, authority, home, tmp_path, version):
     context.minimum_version = context.maximum_version = version
     with Gateway(cloud.url, authority.issue("localhost"), context=context) as gateway:
         done = download(gateway, home, tmp_path, "--ca-file", authority.file)
-        assert "no TLS 1.2 or later" in done.err, done
+        assert "not support TLS 1.2 or later" in done.err, done
         assert gateway.seen == []
 
 

@@ -300,7 +300,7 @@ def test_damaged_key(page, installed, key):
         made = subprocess.run("openssl genrsa 2048 2>/dev/null | openssl rsa -pubout 2>/dev/null",
                               shell=True, check=True, capture_output=True, text=True)
         key = made.stdout
-    assert "no public Ed25519 key" in installed.fails(page, status=4, key=key)
+    assert "not a public Ed25519 key" in installed.fails(page, status=4, key=key)
     assert not page.seen
 
 
@@ -369,7 +369,7 @@ def test_latest_that_is_older(page, installed):
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.3.4", "1.2.3-rc1", "../../1.2.3", "01.2.3", "vv1.2.3"])
 def test_versions_that_are_none(page, installed, version):
-    assert "no version such as" in installed.fails(page, version, status=USAGE)
+    assert "not a version such as" in installed.fails(page, version, status=USAGE)
     assert not page.seen
 
 
@@ -425,7 +425,7 @@ def test_more_than_there_may_be(page, installed, keys, what):
 
 
 @pytest.mark.parametrize("url, told", [("http://example.com/releases", "clear text"),
-                                       ("releases", "no URL"), ("https://u:p@localhost", "password")])
+                                       ("releases", "not a URL"), ("https://u:p@localhost", "password")])
 def test_pages_that_must_not_be_asked(installed, url, told):
     assert told in installed.run("upgrade", url=url, status=USAGE).stderr
     installed.is_as_before()

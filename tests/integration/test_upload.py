@@ -153,7 +153,7 @@ def test_the_cloud_does_not_want_to_hear_of_a_file(cloud, igtcloud, up, lab):
     done = igtcloud.run("upload", "--json", up, "up", status=SOME_FAILED)
     failed = items(done, kind="file", result="failed")
     assert len(failed) == 1
-    assert "(the file is stored, but the cloud was not told)" in done.err
+    assert "(the file is stored, but the cloud was not notified)" in done.err
     igtcloud.run("upload", "--json", up, "up")
     lab.is_whole("case", {"a": "1", "b": "2"})
 

@@ -226,7 +226,7 @@ def test_the_store_refuses(cloud, igtcloud, killed):
     """A sentence, the status of parts that failed, and it stays known."""
     cloud.faults({"fault": "forbidden", "method": "DELETE", "path": "**/film.bin", "times": 0})
     done = igtcloud.run("uploads", "--abort", "--yes", "--json", status=SOME_FAILED)
-    assert f"the upload of '{killed.path}' was not ended: " in done.err and "Aborted 0 uploads" in done.err
+    assert f"the upload of '{killed.path}' was not aborted: " in done.err and "Aborted 0 uploads" in done.err
     one, = done.lines
     assert one["state"] == "resumable" and one["status"] == "IGT_E_FORBIDDEN" and one["error"]
     assert killed.stored() == [1, 2] and journal_rows(igtcloud)[0] == 1

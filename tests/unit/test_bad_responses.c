@@ -146,7 +146,7 @@ static void deep_responses(void **state) {
 
   response(f, JSON_TYPE, deep());
   assert_int_equal(igt_get_study(f->client, "h", "s", &study, &f->err), IGT_E_LIMIT);
-  assert_non_null(strstr(f->err.text, "64 deep"));
+  assert_non_null(strstr(f->err.text, "nested deeper than 64 levels"));
   assert_null(study);
   snprintf(text, sizeof text, "[%s]", deep());
   response(f, JSON_TYPE, text);

@@ -254,7 +254,7 @@ static void wrong_paths_are_told(void **state) {
   failed(f, igt_node_resolve(f->cloud, "demo/north/P1/CT/x.txt", &target, &f->err), IGT_E_NOT_FOUND,
          "files, dicom, annotations or series, not 'x.txt'");
   failed(f, igt_node_resolve(f->cloud, "demo/id:i4", &target, &f->err), IGT_E_NOT_FOUND,
-         "the project 'demo' has no institute of the id 'i4'");
+         "the project 'demo' has no institute with the id 'i4'");
 }
 
 /* ---- changing ---- */
@@ -282,7 +282,7 @@ static void nodes_are_added_and_removed(void **state) {
   ok(f, igt_node_remove(made, &f->err));
   assert_null(igt_node_at(target.node, IGT_NODE_STUDY, 1));
   failed(f, igt_node_add(target.node, IGT_NODE_SERIES, &project.model, NULL, &f->err),
-         IGT_E_UNSUPPORTED, "made by the cloud");
+         IGT_E_UNSUPPORTED, "created by the cloud");
   project.name = (igt_string_field){IGT_SET, "new"};
   ok(f, igt_node_add(f->cloud, IGT_NODE_PROJECT, &project.model, &made, &f->err));
   assert_string_equal(igt_node_id(made), "p9");

@@ -588,7 +588,7 @@ static void broken_lists_are_refused(void **state) {
   streams(list, "[{\"id\":\"1\"},", IGT_E_PARSE, "cut off");
   streams(list, "[{},]", IGT_E_PARSE, "a value is missing");
   streams(list, "[{} {}]", IGT_E_PARSE, "a comma");
-  streams(list, "[]]", IGT_E_PARSE, "something follows");
+  streams(list, "[]]", IGT_E_PARSE, "unexpected text after");
   streams(list, "<html>", IGT_E_PARSE, "a value is expected");
   streams(list, "{\"message\":\"no\"}", IGT_E_TYPE, "a list is expected");
   streams(list, "[{},null]", IGT_E_TYPE, "test: element 1: an object is expected");
@@ -671,7 +671,7 @@ static void an_element_has_a_limit_of_memory(void **state) {
     memcpy(json + at, "{},", 3);
   memcpy(json + at, "{}]}]", 5);
   assert_int_equal(feed(&igt_root_study_list_type, json, at + 5, 1u << 20, &e, &err), IGT_E_LIMIT);
-  assert_non_null(strstr(err.text, "element 0: it would take more memory"));
+  assert_non_null(strstr(err.text, "element 0: it would exceed the memory limit"));
   free(json);
 }
 

@@ -185,7 +185,7 @@ static void job_task(void *arg) {
 
   j->status = list_files(j);
   if (j->status == IGT_E_NO_MEMORY)
-    j->status = igt__held_fail(&j->held, "files", "no real study has so many, so it has no rows",
+    j->status = igt__held_fail(&j->held, "files", "no real study has that many, so it has no rows",
                                &j->error);
   if (j->status == IGT_OK && !j->any && !c->options->categories)
     igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
@@ -383,7 +383,7 @@ static igt_status check_append(const csv *c, igt_error *err) {
   struct stat st, folder;
 
   if (fstat(c->fd, &st) != 0 || fstat(igt__root_fd(c->root), &folder) != 0)
-    return igt__fail_errno(err, errno, "cannot look at '%s'", c->summary->path);
+    return igt__fail_errno(err, errno, "cannot read '%s'", c->summary->path);
   if (st.st_nlink > 1)
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' has another name as well (a hard link), so nothing was appended to it",

@@ -92,7 +92,7 @@ static igt_status claim_step(igt__case_names *s, const char *path, igt_error *er
   status = igt__root_stat(s->root, path, &st, NULL);
   if (status == IGT_OK)
     return igt__fail(err, IGT_E_COLLISION,
-                     "'%s' is there under a name that this file system takes for the same", path);
+                     "'%s' exists under a name that this file system treats as the same", path);
   if (status != IGT_E_NO_FILE)
     return igt__root_stat(s->root, path, &st, err);
   return igt__fingerprints_set(s->names, path, 0) ? IGT_OK : igt__fail_memory(err);

@@ -191,7 +191,7 @@ igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_err
   }
   if (check->known && !matches(check, out, n))
     return igt__fail(err, IGT_E_CHECKSUM,
-                     "what arrived is not what the store has (%s differs): nothing was kept",
+                     "the content does not match the store's (%s differs): nothing was kept",
                      check->verified);
   return IGT_OK;
 }

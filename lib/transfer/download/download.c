@@ -37,7 +37,7 @@ static igt_status list_institute(igt__download *d, const igt_institute *institut
       igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
 
   return igt__quota_refused(&d->held)
-             ? igt__held_fail(&d->held, "studies", "take one institute at a time", err)
+             ? igt__held_fail(&d->held, "studies", "process one institute at a time", err)
              : status;
 }
 

@@ -25,10 +25,10 @@ static igt_status claim_institute(igt__download *d, const igt_institute *institu
   igt_status status = IGT_OK;
 
   if (key && (there = igt__map_get(d->institutes, key)) != NULL && strcmp(there, id) != 0)
-    status = igt__fail(err, IGT_E_COLLISION,
-                       "another institute has the folder '%s' already: download one of them into "
-                       "another target",
-                       folder);
+    status = igt__fail(
+        err, IGT_E_COLLISION,
+        "another institute has the folder '%s' already: download one of them to another target",
+        folder);
   else if (!key || !igt__map_set(d->institutes, key, (void *)(uintptr_t)id))
     status = igt__fail_memory(err);
   igt__free(key);
@@ -161,7 +161,7 @@ static igt_status claim_folder(igt__download *d, const char *folder, igt_error *
   igt_status status = IGT_OK;
 
   if (!key || !igt__fingerprints_set(d->folders, key, 0))
-    status = igt__held_fail(&d->held, "studies", "take one institute at a time", err);
+    status = igt__held_fail(&d->held, "studies", "process one institute at a time", err);
   igt__free(key);
   return status;
 }

@@ -87,7 +87,7 @@ static igt_status check_file(plan *p, const igt_file *file, const char *name, ch
                      IGT__S3_MAX_KEY);
   if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
       (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
-    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with no possible size");
+    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with an invalid size");
   status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", local, err);
   return status == IGT_OK ? claim_name(p, *local, err) : status;
 }
@@ -200,7 +200,7 @@ static void report_skipped(plan *p, const igt__fetch_file *file, const igt__jour
                             .size = file->size,
                             .digest = known->digest,
                             .verified = known->verified,
-                            .text = "it is there already"};
+                            .text = "it is up to date"};
 
   igt__group_item(p->group, &item);
   igt__free(local);
@@ -423,7 +423,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   }
   if (p->study && !*p->subfolder && strcmp(name, "study.json") == 0) {
     report(p, file, name, NULL, IGT_RESULT_IGNORED,
-           "its name is that of the file in which the study itself is described", NULL);
+           "its name is reserved for the description of the study", NULL);
     return IGT_OK;
   }
   if (check_file(p, file, name, &local, &err) != IGT_OK)

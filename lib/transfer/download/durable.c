@@ -61,9 +61,9 @@ void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download
   mine = row(durable);
   durable->doubt = run->doubt = igt__journal_begin_run(run->journal, &mine);
   if (durable->doubt)
-    igt__run_message(run, IGT_OK,
-                     "the machine went down in an earlier run: what that one wrote is compared "
-                     "byte by byte");
+    igt__run_message(
+        run, IGT_OK,
+        "an earlier run ended in a crash or power loss: its files are verified by content");
 }
 
 bool igt__durable_doubts(const igt__durable *durable, const struct stat *st) {
@@ -83,7 +83,7 @@ static igt_status sync_target(igt__run *run, igt__root *root, const char *target
   if (*synced)
     return IGT_OK;
   if (!is_refused(errno))
-    return igt__fail_errno(err, errno, "what was written below %s did not reach the disk", target);
+    return igt__fail_errno(err, errno, "files written below %s did not reach the disk", target);
   igt__run_message(run, IGT_OK,
                    "the file system of '%s' does not say when files are on the disk (%s): should "
                    "the machine lose power soon, run the same command again",

@@ -98,8 +98,8 @@ igt_status igt__fetch_commit(fetch *f, igt_error *err) {
   if (status == IGT_OK && f->partial.no_time &&
       !__atomic_exchange_n(&f->run->said_no_time, true, __ATOMIC_RELAXED))
     igt__run_message(f->run, IGT_OK,
-                     "the modification time of '%s' could not be set (%s): it and others like it "
-                     "have the time of their download",
+                     "the modification time of '%s' could not be set (%s): such files keep the "
+                     "time of their download",
                      f->path, strerror(f->partial.no_time));
   return status;
 }
@@ -134,10 +134,10 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
 
 igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error *err) {
   if (req->size_known && req->object_size != f->size)
-    return igt__fail(err, IGT_E_PRECONDITION, "the object has another size now");
+    return igt__fail(err, IGT_E_PRECONDITION, "the object's size has changed");
   /* Stores and caches that ignore If-Match respond with whatever they have now. */
   if (strcmp(req->etag, f->etag) != 0)
-    return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: it has another ETag now");
+    return igt__fail(err, IGT_E_PRECONDITION, "the object was replaced: its ETag has changed");
   return IGT_OK;
 }
 
@@ -146,11 +146,10 @@ igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
 
   if (status != IGT_OK || f->check.known || f->size == f->listed_size)
     return status;
-  return igt__fail(
-      err, IGT_E_PROTOCOL,
-      "the store has %llu bytes where the cloud lists %llu, and no checksum that could "
-      "tell whether they are all: nothing was kept",
-      (unsigned long long)f->size, (unsigned long long)f->listed_size);
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "the store has %llu bytes where the cloud lists %llu, and no checksum to show "
+                   "which is complete: nothing was kept",
+                   (unsigned long long)f->size, (unsigned long long)f->listed_size);
 }
 
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {
@@ -360,7 +359,7 @@ igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparis
   memset(out, 0, sizeof *out);
   out->verified = "";
   if (status == IGT_OK && fstat(fd, &st) != 0)
-    status = igt__fail_errno(err, errno, "cannot look at the file");
+    status = igt__fail_errno(err, errno, "cannot read the file");
   if (status == IGT_OK) {
     out->size = f->size;
     memcpy(out->etag, f->etag, sizeof out->etag);

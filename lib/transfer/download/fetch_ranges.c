@@ -23,7 +23,7 @@ static igt_status head(fetch *f, unsigned part_number, uint64_t *length, igt_err
   if (status == IGT_OK && part_number == 0)
     status = igt__fetch_facts(f, &p->req, err);
   else if (status == IGT_OK && strcmp(p->req.etag, f->etag) != 0)
-    status = igt__fail(err, IGT_E_PRECONDITION, "the object was replaced meanwhile");
+    status = igt__fail(err, IGT_E_PRECONDITION, "the object was replaced during the download");
   if (length && status == IGT_OK)
     *length = p->req.content_length > 0 ? (uint64_t)p->req.content_length : 0;
   igt__fetch_part_free(p);
@@ -169,7 +169,7 @@ static igt_status range_data(igt__s3_request *req, const char *data, size_t n, i
   fetch *f = p->file;
 
   if (p->at + n > range_end(p))
-    return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the range that was asked for");
+    return igt__fail(err, IGT_E_PROTOCOL, "the response is longer than the requested range");
   igt_status status = igt__fetch_write(f, data, n, p->at, err);
   if (status != IGT_OK)
     return status;
@@ -220,7 +220,7 @@ static void ranges_ended(fetch *f) {
     start_over(f);
   } else {
     if (f->status == IGT_E_PRECONDITION)
-      f->status = igt__fail(&err, IGT_E_GONE, "the object changes while it is fetched");
+      f->status = igt__fail(&err, IGT_E_GONE, "the object keeps changing during the download");
     else
       igt__failure_get(f->error, &err);
     igt__fetch_remember(f);
@@ -237,7 +237,7 @@ static void range_done(igt__s3_request *req, igt_status status, const igt_error 
   bool last;
 
   if (status == IGT_OK && p->at != range_end(p)) {
-    status = igt__fail(&mine, IGT_E_NETWORK, "the answer is shorter than its range");
+    status = igt__fail(&mine, IGT_E_NETWORK, "the response is shorter than its range");
     err = &mine;
   }
   if (status == IGT_OK)

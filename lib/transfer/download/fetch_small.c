@@ -77,7 +77,7 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
     return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
   }
   if (too_long(f, p->at + n))
-    return igt__fail(err, IGT_E_PROTOCOL, "the answer is longer than the object");
+    return igt__fail(err, IGT_E_PROTOCOL, "the response is longer than the object");
   if (p->held) {
     memcpy(p->held + p->at, data, n);
   } else {
@@ -143,7 +143,7 @@ static void small_failed(part *p, igt_status status, igt_error *err) {
     return;
   }
   if (status == IGT_E_PRECONDITION)
-    status = igt__fail(err, IGT_E_GONE, "the object changes while it is fetched");
+    status = igt__fail(err, IGT_E_GONE, "the object keeps changing during the download");
   igt__fetch_failed(f, status, err);
 }
 

@@ -53,7 +53,7 @@ static igt_status is_named(const igt__partial *partial, bool *named, igt_error *
 
   *named = false;
   if (fstat(partial->fd, &opened) != 0)
-    return igt__fail_errno(err, errno, "cannot look at '%s'", partial->name);
+    return igt__fail_errno(err, errno, "cannot read '%s'", partial->name);
   status = igt__root_stat(partial->root, partial->name, &now, err);
   if (status == IGT_OK)
     *named = same_file(&opened, &now);
@@ -138,8 +138,7 @@ static igt_status open_existing(igt__partial *partial, igt_error *err) {
   }
   forget(&old);
   if (status == IGT_OK)
-    IGT__WARN(IGT_LOG_TRANSFER, "'%s' is no file that igtcloud made here: it is left alone",
-              old.name);
+    IGT__WARN(IGT_LOG_TRANSFER, "'%s' was not created by igtcloud, so it is left alone", old.name);
   igt__free(old.name);
   return status;
 }
@@ -270,7 +269,7 @@ static igt_status give_name(igt__partial *partial, bool only_new, bool *kept, ig
 
   *kept = status != IGT_OK && keeps(status, err);
   if (*kept)
-    igt__error_append(err, "; it is whole, and stays as '%s'", partial->name);
+    igt__error_append(err, "; it is complete, and stays as '%s'", partial->name);
   return status;
 }
 

@@ -36,8 +36,9 @@ static igt_status compare_stat(const igt__local *local, const struct stat *st, i
 
   igt__local_take(&now, st);
   if (is_another(local, &now))
-    return igt__fail(err, IGT_E_CHANGED,
-                     "the file was changed while it was uploaded; upload it again when it rests");
+    return igt__fail(
+        err, IGT_E_CHANGED,
+        "the file was changed while it was uploaded; retry once the file no longer changes");
   return IGT_OK;
 }
 
@@ -45,7 +46,7 @@ igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err)
   struct stat st;
 
   if (fstat(fd, &st) != 0)
-    return igt__fail_errno(err, errno, "cannot look at the file");
+    return igt__fail_errno(err, errno, "cannot read the file");
   return compare_stat(local, &st, err);
 }
 
@@ -55,7 +56,7 @@ static igt_status open_trusted(const igt__local *local, int *fd, struct stat *st
   *fd = open(local->path, flags);
   if (*fd < 0)
     return igt__fail_errno(err, errno, "cannot read the file");
-  return fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot look at the file");
+  return fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read the file");
 }
 
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
@@ -207,7 +208,7 @@ igt_status igt__digest_compare(const igt__local *local, const char *text, const 
 
   *same = false;
   if (!parse_digest(text, &alg, &part_size, &hex))
-    return igt__fail(err, IGT_E_INVALID, "'%s' is no digest", text);
+    return igt__fail(err, IGT_E_INVALID, "'%s' is not a digest", text);
   status = igt__local_open(local, &fd, err);
   if (status != IGT_OK)
     return status;

@@ -41,7 +41,7 @@ static igt_status parse_day(const char *text, const char *what, int64_t *day, ig
   if (!text)
     return IGT_OK;
   if (!igt__date_parse(text, &t))
-    return igt__fail(err, IGT_E_INVALID, "%s '%s' is no date: write it as YYYY-MM-DD", what, text);
+    return igt__fail(err, IGT_E_INVALID, "%s '%s' is not a valid date (YYYY-MM-DD)", what, text);
   *day = igt__time_day(&t);
   return IGT_OK;
 }
@@ -115,8 +115,8 @@ bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bo
 
 igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err) {
   if (shards && (shard < 1 || shard > shards))
-    return igt__fail(err, IGT_E_INVALID, "there is no shard %u of %u: the first is 1", shard,
-                     shards);
+    return igt__fail(err, IGT_E_INVALID, "invalid shard %u of %u: shards are numbered from 1",
+                     shard, shards);
   return IGT_OK;
 }
 

@@ -35,8 +35,8 @@ bool igt__institute_twice(const igt__found *found, const igt__folders *folders, 
         (k > i && strcmp(name, folders->cloud[k]) != 0))
       continue;
     (void)igt__fail(err, IGT_E_COLLISION,
-                    "another folder is the same institute, with its name in other characters "
-                    "(Unicode NFC and NFD): join the folders");
+                    "another folder is the same institute, with its name in another Unicode form "
+                    "(NFC and NFD): merge the folders");
     return true;
   }
   return false;
@@ -172,7 +172,7 @@ static void explain(const igt__found *found, const char *cloud, igt_error *err) 
   if (like)
     igt__error_append(err, "; did you mean '%s'?", like);
   else
-    igt__error_append(err, "; --ignore-unknown passes over such folders");
+    igt__error_append(err, "; use --ignore-unknown to skip such folders");
 }
 
 static void walk_unknown(unknown *u, igt__root *root) {

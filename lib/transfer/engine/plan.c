@@ -59,8 +59,7 @@ igt_status igt__held_fail(const igt__quota *held, const char *what, const char *
   if (!igt__quota_refused(held))
     return igt__fail_memory(err);
   igt__format_bytes(all ? held->whole->most : held->most, size, sizeof size);
-  return igt__fail(err, IGT_E_LIMIT,
-                   "the list of its %s is longer than igtcloud holds: %s of memory%s; %s", what,
+  return igt__fail(err, IGT_E_LIMIT, "the list of its %s exceeds the memory limit (%s%s); %s", what,
                    size, all ? " for all lists at once" : "", advice);
 }
 
@@ -125,7 +124,7 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item
     return false;
   (void)igt__wanted(run, path); /* a pattern for it has matched something */
   item->result = IGT_RESULT_IGNORED;
-  item->text = "macOS or Windows left it there (--include-clutter takes it)";
+  item->text = "metadata of macOS or Windows (use --include-clutter to include it)";
   item->minor = true;
   pthread_mutex_lock(&run->lock);
   run->summary.files_clutter++;

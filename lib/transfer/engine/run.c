@@ -53,11 +53,12 @@ static void open_journal(igt__run *run) {
   read_boot_id(run->boot, sizeof run->boot);
   if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
     igt__run_message(run, err.status,
-                     "%s; going on without it: an interrupted run starts large files anew",
+                     "%s; continuing without it: large files are not resumed after an interruption",
                      err.text);
   else if (moved)
-    igt__run_message(run, IGT_E_PARSE,
-                     "the journal was damaged: it was moved aside (.damaged) and begun anew");
+    igt__run_message(
+        run, IGT_E_PARSE,
+        "the journal was damaged: it was moved aside (.damaged) and a new one started");
 }
 
 static unsigned at_most(unsigned a, unsigned b) {
@@ -252,8 +253,7 @@ static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
     return run->fatal;
   }
   if (igt__cancel_is_set(run->cancel))
-    return igt__fail(err, IGT_E_CANCELLED,
-                     "interrupted: run the same command again to go on from here");
+    return igt__fail(err, IGT_E_CANCELLED, "interrupted: run the same command again to continue");
   if (s->files_failed || s->studies_failed || s->imports_failed)
     return some_failed(s, err);
   return IGT_OK;

@@ -55,8 +55,8 @@ igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_err
   igt__format_bytes(waiting, need, sizeof need);
   igt__format_bytes(available, have, sizeof have);
   return igt__fail(err, IGT_E_NO_SPACE,
-                   "no space left: at least %s are to come, and '%s' has %s free; make room, then "
-                   "run the same command again",
+                   "no space left: at least %s are needed, and '%s' has %s free; free some space, "
+                   "then run the same command again",
                    need, igt__root_path(root), have);
 }
 
@@ -92,8 +92,8 @@ static igt_status no_space(const igt__root *root, uint64_t need, uint64_t availa
   igt__format_bytes(need, want, sizeof want);
   igt__format_bytes(available, have, sizeof have);
   return igt__fail(err, IGT_E_NO_SPACE,
-                   "no space left: %s are to come, and '%s' has %s free; make room, then run the "
-                   "same command again",
+                   "no space left: %s are needed, and '%s' has %s free; free some space, then run "
+                   "the same command again",
                    want, igt__root_path(root), have);
 }
 
@@ -106,7 +106,7 @@ igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t s
   if (size == 0)
     return IGT_OK;
   if (fstat(fd, &before) != 0)
-    return igt__fail_errno(err, errno, "cannot look at the partial file");
+    return igt__fail_errno(err, errno, "cannot read the partial file");
   has = (uint64_t)before.st_blocks * 512;
   available = has < size ? free_bytes(root) : UINT64_MAX;
   if (has < size && size - has > available)
@@ -116,11 +116,11 @@ igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t s
     return IGT_OK;
   if (ftruncate(fd, before.st_size) !=
       0) /* ext4 keeps the blocks that it allocated before it ran out */
-    IGT__WARN(IGT_LOG_TRANSFER, "what was reserved of a file cannot be given back: %s",
+    IGT__WARN(IGT_LOG_TRANSFER, "space reserved for a file cannot be released: %s",
               strerror(errno));
   if (failed == EINTR)
     return igt__fail(err, IGT_E_CANCELLED, "interrupted");
-  return igt__fail_errno(err, failed, "there is no place for its %llu bytes",
+  return igt__fail_errno(err, failed, "there is no space for its %llu bytes",
                          (unsigned long long)size);
 }
 

@@ -164,9 +164,8 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
   if (status == IGT_OK && !found)
     return IGT_OK; /* it disappeared meanwhile */
   if (status == IGT_OK && S_ISDIR(st.st_mode) && !igt__utf8_valid(name, strlen(name)))
-    status =
-        igt__fail(&err, IGT_E_UNSAFE_NAME,
-                  "the folder's name is not valid UTF-8, as names in the cloud are; rename it");
+    status = igt__fail(&err, IGT_E_UNSAFE_NAME,
+                       "the folder's name is not valid UTF-8, which the cloud requires; rename it");
   if (status == IGT_OK && S_ISLNK(st.st_mode))
     status = see_link(root, full, name, &err);
   if (status == IGT_E_NO_MEMORY)
@@ -343,7 +342,7 @@ igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path
       status = igt__fail_memory(err);
     else if ((status = igt__root_look(root, twin, &found, &st, err)) == IGT_OK && found)
       status = igt__fail(err, IGT_E_COLLISION,
-                         "in the cloud it would have the name of another file that is here");
+                         "in the cloud it would have the name of another local file");
     igt__free(twin);
   }
   if (status != IGT_OK) {

@@ -83,7 +83,7 @@ static igt_status on_data(igt__s3_request *req, const char *data, size_t n, igt_
   if (atomic_load(&w->abandoned))
     return igt__fail(err, IGT_E_CANCELLED, "no longer wanted");
   if (n > w->size - w->len)
-    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than were asked for");
+    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent more bytes than were requested");
   memcpy(w->data + w->len, data, n);
   w->len += n;
   return IGT_OK;
@@ -178,11 +178,11 @@ static igt_status settle(window *w, igt_error *err) {
   wait_for(w);
   status = w->status;
   if (status == IGT_OK && w->reader->opened && w->len != w->size)
-    status = igt__fail(&w->err, IGT_E_NETWORK, "the answer is shorter than its range");
+    status = igt__fail(&w->err, IGT_E_NETWORK, "the response is shorter than its range");
   if (status == IGT_OK)
     return IGT_OK;
   if (status == IGT_E_PRECONDITION)
-    status = igt__fail(&w->err, IGT_E_GONE, "it was replaced while it was read: open it anew");
+    status = igt__fail(&w->err, IGT_E_GONE, "it was replaced while it was read: open it again");
   if (err) {
     *err = w->err;
     igt__error_prefix(err, "'%s'", name);
@@ -265,7 +265,7 @@ static igt_status finish_check(igt_file_reader *reader, igt_error *err) {
     return IGT_OK;
   }
   if (status == IGT_E_CHECKSUM)
-    igt__fail(err, status, "'%s': what was read is not what the store has (%s differs)",
+    igt__fail(err, status, "'%s': the content does not match the store's (%s differs)",
               reader->name, reader->check.verified);
   if (status != IGT_OK)
     reader->check.verified = "";
@@ -341,7 +341,7 @@ igt_status igt_file_read(igt_file_reader *reader, void *data, size_t cap, size_t
   igt__error_clear(err);
   *n = 0;
   if (!reader || (!data && cap))
-    return igt__fail(err, IGT_E_INVALID, "there is no reader, or no room to read into");
+    return igt__fail(err, IGT_E_INVALID, "no reader or no buffer was given");
   if (reader->pending.status != IGT_OK)
     return take_pending(reader, err);
   while (status == IGT_OK && done < cap && reader->position < reader->size) {
@@ -434,8 +434,8 @@ static igt_status check_whole(igt_file_reader *reader, igt_error *err) {
   if (status != IGT_OK || reader->check.known || reader->size == reader->listed)
     return status;
   return igt__fail(err, IGT_E_PROTOCOL,
-                   "'%s': %llu bytes arrived of the %llu that are listed; the store states no "
-                   "size, and has no checksum to compare them with",
+                   "'%s': %llu bytes arrived of the %llu that are listed; the store reports no "
+                   "size and has no checksum to compare",
                    reader->name, (unsigned long long)reader->size,
                    (unsigned long long)reader->listed);
 }

@@ -205,7 +205,7 @@ igt_status igt_file_download(igt_node *file, const char *path, const igt_file_op
   if (!path && options->below)
     path = file->name;
   if (!path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "there is no path to download to");
+    return igt__fail(err, IGT_E_INVALID, "the path to download to is missing");
   return options->below ? download_below(file, path, options, callbacks, err)
                         : download_to(file, path, options, callbacks, err);
 }
@@ -223,7 +223,7 @@ static igt_status write_bytes(int fd, const char *data, size_t n, igt_error *err
   while (n > 0) {
     ssize_t done = write(fd, data, n);
     if (done < 0 && errno != EINTR)
-      return igt__fail_errno(err, errno, "no room for the content");
+      return igt__fail_errno(err, errno, "no memory for the content");
     data += done > 0 ? done : 0;
     n -= done > 0 ? (size_t)done : 0;
   }
@@ -235,7 +235,7 @@ static igt_status take_bytes(content *c, const igt_file_source *source, igt_erro
 
   c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
   if (c->fd < 0)
-    return igt__fail_errno(err, errno, "no room for the content");
+    return igt__fail_errno(err, errno, "no memory for the content");
   status = write_bytes(c->fd, source->data, source->size, err);
   (void)snprintf(c->path, sizeof c->path, "/proc/self/fd/%d", c->fd);
   c->local.path = c->path;
@@ -259,10 +259,10 @@ static igt_status take_content(content *c, const igt_file_source *source, bool f
   if ((c->local.follow_links ? stat : lstat)(c->local.path, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read '%s'", c->local.path);
   if (S_ISLNK(st.st_mode))
-    return igt__fail(err, IGT_E_INVALID, "'%s' is a link; say that links are to be followed",
+    return igt__fail(err, IGT_E_INVALID, "'%s' is a symbolic link; use --follow-links",
                      c->local.path);
   if (!S_ISREG(st.st_mode))
-    return igt__fail(err, IGT_E_INVALID, "'%s' is not a plain file", c->local.path);
+    return igt__fail(err, IGT_E_INVALID, "'%s' is not a regular file", c->local.path);
   igt__local_take(&c->local, &st);
   return IGT_OK;
 }
@@ -311,7 +311,7 @@ static igt_status start_import(const igt_node *institute, const char *prefix, ig
   body.is_prefix = (igt_boolean_field){IGT_SET, true};
   status = igt_post_update_database(institute->client, &body, err);
   if (status != IGT_OK)
-    igt__error_prefix(err, "the file is there, but the import was not started");
+    igt__error_prefix(err, "the file was uploaded, but the import was not started");
   return status;
 }
 
@@ -381,7 +381,7 @@ igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
                      "files go to a project, to a study's files or annotations, or to an "
                      "institute's DICOM import");
   if (!name || !source || (!source->path && !source->data && source->size))
-    return igt__fail(err, IGT_E_INVALID, "there is nothing to upload, or no name for it");
+    return igt__fail(err, IGT_E_INVALID, "no content to upload, or no name for it");
   if (options)
     o = *options;
   o.no_journal = o.no_journal || !source->path; /* cannot be resumed */

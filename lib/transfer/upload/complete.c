@@ -116,7 +116,7 @@ static igt_status believe(const igt__upload_end *end, char etag[80], igt_error *
     if (igt__upload_is_stored(end, etag))
       return IGT_OK;
     (void)igt__fail(err, IGT_E_NOT_FOUND,
-                    "the upload has ended in the store, but the object is not the one sent");
+                    "the upload ended in the store, but the object is not the one sent");
     strcpy(err->code, "NoSuchUpload");
     return IGT_E_NOT_FOUND;
   }
@@ -137,7 +137,7 @@ igt_status igt__upload_complete(const igt__upload_end *end, char etag[80], igt_e
         !igt__retry_wait(end->run->http, n, err->retry_after, end->run->cancel))
       return status;
     if (look(end, &there, &looked) != IGT_OK) {
-      igt__error_append(err, "; it could not be found out: %s", looked.text);
+      igt__error_append(err, "; the outcome could not be determined: %s", looked.text);
       return status;
     }
     if (!there)
@@ -173,5 +173,5 @@ igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
       return IGT_OK;
   }
   return igt__fail(err, IGT_E_CONFLICT,
-                   "the store says that it ended the upload, and still has it");
+                   "the store reports that it aborted the upload, but still has it");
 }

@@ -45,7 +45,7 @@ static igt_status create(igt__run *run, const igt_institute *institute, const ig
     if (!igt__is_unclear(status) || !igt__wait_to_look(run, n, err))
       return status;
     if (find_created(run, institute, folder, out, &looked) != IGT_OK) {
-      igt__error_append(err, "; whether it was created could not be found out: %s", looked.text);
+      igt__error_append(err, "; whether it was created could not be determined: %s", looked.text);
       return status;
     }
     if (*out)

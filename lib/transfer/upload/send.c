@@ -101,7 +101,7 @@ static void end_notified(igt__notification *notification, igt_status status, igt
   if (status == IGT_OK) {
     end_done(s);
   } else {
-    igt__error_append(err, " (the file is stored, but the cloud was not told)");
+    igt__error_append(err, " (the file is stored, but the cloud was not notified)");
     igt__send_failed(s, status, err);
   }
 }

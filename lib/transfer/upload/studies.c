@@ -148,8 +148,8 @@ static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *e
 /* ---- the institute's studies ---- */
 
 igt_status igt__studies_no_room(const igt__studies *s, igt_error *err) {
-  return igt__held_fail(&s->held, "studies",
-                        "no real institute has so many, so nothing of it was looked at", err);
+  return igt__held_fail(&s->held, "studies", "no real institute has that many, so it was skipped",
+                        err);
 }
 
 static void bound(igt__studies *s) {

@@ -111,7 +111,7 @@ static void upload_folder(igt__upload *u, const char *name, const char *cloud, b
       upload_project_files(u, path);
       *any = true;
     } else {
-      igt__upload_ignored(u, "", path, "the project's own files go up without --category");
+      igt__upload_ignored(u, "", path, "use no --category to upload the project's own files");
     }
   } else if (!institute) {
     upload_unknown(u, name, cloud, any);
@@ -143,10 +143,10 @@ static void nothing_found(igt__upload *u) {
     (void)igt__fail(&err, IGT_E_NO_FILE, "nothing to upload: '%s' has no folder '%s'", u->source,
                     u->found.wanted);
   else
-    (void)igt__fail(&err, IGT_E_NO_FILE,
-                    "nothing to upload: '%s' has no folder that is called as an institute of the "
-                    "project '%s'",
-                    u->source, igt__text_of(&u->found.project->name));
+    (void)igt__fail(
+        &err, IGT_E_NO_FILE,
+        "nothing to upload: '%s' has no folder named after an institute of the project '%s'",
+        u->source, igt__text_of(&u->found.project->name));
   igt__run_fatal(&u->run, &err);
 }
 

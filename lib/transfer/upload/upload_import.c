@@ -107,7 +107,7 @@ static igt_status announce_again(import *i, igt_error *err) {
   if (status != IGT_E_BAD_REQUEST && status != IGT_E_NOT_FOUND)
     return status;
   remember(i, IMPORTED);
-  igt__error_prefix(err, "the import that was interrupted may have been handed over, or not");
+  igt__error_prefix(err, "whether the interrupted import was handed over is unknown");
   igt__error_append(err, "; --overwrite sends all of it again");
   return status;
 }
@@ -165,12 +165,12 @@ static void import_settled(igt__group *group) {
 
   /* A name that the cloud cannot store fails each time. */
   if (group->failed > i->memory.bad_names) {
-    igt__run_message(run, IGT_E_SOME_FAILED, "%s was not started: not all of it is there",
+    igt__run_message(run, IGT_E_SOME_FAILED, "%s was not started: not all files are uploaded",
                      group->label);
   } else if (!group->dropped && !run->options.dry_run && (group->done_files || i->memory.resumed) &&
              announce(i, &err) != IGT_OK) {
-    igt__error_prefix(&err, "all files are there, but the import was not started");
-    igt__error_append(&err, "; the same command tries that again");
+    igt__error_prefix(&err, "all files are uploaded, but the import was not started");
+    igt__error_append(&err, "; run the same command again to retry");
     igt__group_failed(group, &err);
   }
   igt__semaphore_release(&i->u->room);

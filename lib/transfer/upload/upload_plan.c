@@ -388,13 +388,13 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
     status = see_readable(local, &err);
   if (status == IGT_OK && p->only_named)
     status = igt__fail(&err, IGT_E_CHANGED,
-                       "it was not there a moment ago; upload it again when the folder rests");
+                       "it appeared during the upload; retry once the folder no longer changes");
   if (status != IGT_OK)
     report(p, path, key.data, local, IGT_RESULT_FAILED, "", &err);
   else if (there)
     report(p, path, key.data, local, IGT_RESULT_SKIPPED,
-           p->import ? "it was handed over already (--overwrite sends it again)"
-                     : "it is in the cloud already",
+           p->import ? "it was handed over already (use --overwrite to send it again)"
+                     : "it is up to date in the cloud",
            NULL);
   else if (p->u->run.options.dry_run)
     report(p, path, key.data, local, IGT_RESULT_PLANNED, "", NULL);
@@ -455,7 +455,7 @@ static const char *why_not(const plan *p, const igt__walk_entry *e, const char *
   if (e->kind == IGT__WALK_LINK)
     return IGT__LINK_LEFT_OUT;
   if (e->kind == IGT__WALK_SPECIAL)
-    return "it is no ordinary file";
+    return "it is not a regular file";
   if (igt__str_ends(e->name, ".igtpart") && e->name[0] == '.')
     return "it is an unfinished download";
   if (!igt__wanted(&p->u->run, name))
@@ -715,13 +715,13 @@ static igt_status see_what_went(plan *p, igt_error *err) {
   if (!(p->links || p->others) || (p->files && !p->only_named)) {
     if (p->only_named && !p->group->failed)
       igt__upload_ignored(p->u, p->group->institute, p->folder,
-                          "no file of it goes up, so no study was created");
+                          "none of its files is uploaded, so no study was created");
     return IGT_OK;
   }
-  return igt__fail(err, IGT_E_NO_FILE, "nothing of '%s' was uploaded%s: it holds %s", p->folder,
+  return igt__fail(err, IGT_E_NO_FILE, "nothing of '%s' was uploaded%s: it contains %s", p->folder,
                    p->only_named ? ", and no study was created" : "",
                    p->links ? "links, and links are not followed (--follow-links does)"
-                            : "no regular file, but FIFOs, sockets or devices");
+                            : "no regular files, only FIFOs, sockets or devices");
 }
 
 static igt_status walk(plan *p, igt_error *err) {

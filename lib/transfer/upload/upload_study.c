@@ -48,7 +48,7 @@ static void submit_settled(igt__upload *u, igt__group *group) {
   igt_error err = IGT_ERROR_INIT;
 
   if (group->failed) {
-    igt__run_message(&u->run, IGT_E_SOME_FAILED, "%s was not submitted: not all of it is there",
+    igt__run_message(&u->run, IGT_E_SOME_FAILED, "%s was not submitted: not all files are uploaded",
                      group->label);
   } else if (group->recent_files) {
     (void)igt__fail(&err, IGT_E_CHANGED,
@@ -57,7 +57,7 @@ static void submit_settled(igt__upload *u, igt__group *group) {
                     group->recent);
     igt__group_failed(group, &err);
   } else if (submit(u, group, &err) != IGT_OK) {
-    igt__error_prefix(&err, "all files are there, but the study was not submitted");
+    igt__error_prefix(&err, "all files are uploaded, but the study was not submitted");
     igt__group_failed(group, &err);
   }
 }
@@ -146,7 +146,7 @@ static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *
   p->only_named = outlook->any;
   if (!outlook->any)
     igt__upload_ignored(p->u, igt__text_of(&p->institute->name), p->folder,
-                        "it has no files, so no study was created");
+                        "it contains no files, so no study was created");
   else if (!igt__upload_plan_open(p, p->name, "", "", "", only_settled))
     return igt__fail_memory(err);
   return IGT_OK;

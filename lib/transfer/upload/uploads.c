@@ -198,7 +198,7 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
   }
   if (igt__journal_upload_is_held(u->run.journal, u->run.origin, mine->notification.key))
     mine->notification.state = IGT_UNFINISHED_RUNNING;
-  igt__error_prefix(own, "the store could not be asked for the upload of '%s'",
+  igt__error_prefix(own, "the store could not be queried for the upload of '%s'",
                     mine->notification.local_path);
   if (status != IGT_E_CANCELLED && !igt__status_is_fatal(status))
     return IGT_OK; /* reported with the upload */
@@ -216,8 +216,8 @@ static igt_status open_journal(igt_uploads *u, const char *path, igt_error *err)
 
   if (status == IGT_OK && moved)
     igt__log(IGT_LOG_WARNING, IGT_LOG_JOURNAL,
-             "the journal was damaged, so it was moved aside (.damaged) and begun anew: uploads "
-             "that it knew are not listed");
+             "the journal was damaged, so it was moved aside (.damaged) and a new one started: "
+             "uploads recorded in it are not listed");
   return status;
 }
 
@@ -339,10 +339,11 @@ igt_status igt_uploads_abort(igt_uploads *uploads, size_t i, igt_error *err) {
     igt__journal_release_upload(run->journal, run->origin, mine->notification.key);
   } else {
     mine->notification.state = IGT_UNFINISHED_RUNNING;
-    status = igt__fail(&own, IGT_E_LOCKED, "a program is at it: it goes on, or end that first");
+    status = igt__fail(&own, IGT_E_LOCKED,
+                       "another process is working on this upload; wait for it or stop it");
   }
   if (status != IGT_OK)
-    igt__error_prefix(&own, "the upload of '%s' was not ended", mine->notification.local_path);
+    igt__error_prefix(&own, "the upload of '%s' was not aborted", mine->notification.local_path);
   mine->notification.error = own;
   if (err && status != IGT_OK)
     *err = own;

@@ -42,11 +42,12 @@ static igt_status see_unchanged(int fd, const struct stat *before, igt_error *er
   struct stat now;
 
   if (fstat(fd, &now) != 0)
-    return igt__fail_errno(err, errno, "cannot look at the file");
+    return igt__fail_errno(err, errno, "cannot read the file");
   if (now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
       now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
-    return igt__fail(err, IGT_E_CHANGED,
-                     "the file was changed while it was read; verify it again when it rests");
+    return igt__fail(
+        err, IGT_E_CHANGED,
+        "the file was changed while it was read; verify it again once it no longer changes");
   return IGT_OK;
 }
 
@@ -96,7 +97,7 @@ static void tell(const compare *c, const igt__comparison *found) {
     report(c, IGT_RESULT_SAME, found, "", NULL);
   } else if (!found->known) {
     report(c, IGT_RESULT_UNCHECKED, found,
-           "the sizes are equal, but the store holds no digest of it", NULL);
+           "the sizes are equal, but the store has no checksum of it", NULL);
   } else {
     if (found->size != c->size)
       (void)snprintf(text, sizeof text, "it has %llu bytes here and %llu in the cloud",

@@ -66,7 +66,7 @@ static void report_missing(plan *p, const char *name, const igt__remote *r) {
     tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
   } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
     tell(p, name, NULL, r, IGT_RESULT_IGNORED,
-         "its name is that of the file in which the study itself is described", NULL);
+         "its name is reserved for the description of the study", NULL);
   } else {
     tell(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
   }
@@ -213,7 +213,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   } else if (e->kind == IGT__WALK_LINK) {
     tell(p, name, local, NULL, IGT_RESULT_IGNORED, IGT__LINK_LEFT_OUT, NULL);
   } else if (e->kind == IGT__WALK_SPECIAL) {
-    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is no ordinary file", NULL);
+    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is not a regular file", NULL);
   } else if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")) {
     tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is an unfinished download", NULL);
   } else {
