@@ -117,7 +117,7 @@ def test_a_journal_that_was_named_by_mistake(igtcloud, tmp_path, out, kind):
             db.execute("CREATE TABLE chapter(text)")
     content = path.read_bytes()
     done = igtcloud.run("download", "--journal", path, out, "trial")
-    assert "left alone" in done.err and "going on without it" in done.err
+    assert "left alone" in done.err and "continuing without it" in done.err
     igtcloud.run("uploads", "--journal", path, status=FAILED)
     assert path.read_bytes() == content
     assert {p.name for p in tmp_path.iterdir()} == {"home", "out", "thesis.db"}
@@ -142,7 +142,7 @@ def test_a_planted_journal(igtcloud, tmp_path, out, kind):
     if kind == "folder of theirs":
         assert "another user" not in done.err and path.stat().st_size
         return
-    assert "another user" in done.err and "going on without it" in done.err
+    assert "another user" in done.err and "continuing without it" in done.err
     assert [p.name for p in shared.iterdir()] == ["journal.db"]
     assert not (tmp_path / "made").exists()
     assert igtcloud.run("uploads", "--journal", path, status=None).status != DONE
