@@ -86,7 +86,7 @@ igt_status igt__explain_idle(struct igt__http_private *priv) {
                      priv->host, IGT__MIN_RATE,
                      (double)priv->http->idle_timeout_ms / 1000 * IGT__CRAWL_TIMEOUTS);
   return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: no %s for %g s", priv->host,
-                   priv->responding ? "more data" : "answer",
+                   priv->responding ? "more data" : "response",
                    (double)priv->http->idle_timeout_ms / 1000);
 }
 

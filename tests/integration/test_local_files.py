@@ -286,7 +286,7 @@ def test_links_that_leave_out_nothing(igtcloud, up, lab, tmp_path):
     link_out(up / lab.name, tmp_path, "file")
     link_out(up / lab.name / "case", tmp_path, "inside")
     done = igtcloud.run("upload", "--json", up, "up")
-    assert done.summary["filesIgnored"] == 7 and "7 files were left out" in done.err
+    assert done.summary["filesIgnored"] == 7 and "7 files ignored" in done.err
     for name in ("latest", "newest", ".#notes", "file", "inside", "notes", "top"):
         assert name in done.err
     lab.is_whole("case", {"a": "a"})
