@@ -12,8 +12,15 @@ $(BUILD)/build.ninja:
 	meson setup $(BUILD) --prefix=$(PREFIX)
 
 demo: ; @scripts/demo
-check: ; @scripts/install-deps build && scripts/check
-check-long: ; @scripts/install-deps build && scripts/check --long
+
+# The checks: docs/testing.md. JOBS=N limits compilers and tests that run in parallel.
+CHECK = scripts/check $(if $(JOBS),--jobs $(JOBS))
+deps: ; @scripts/install-deps build test deb
+quick: ; @$(CHECK) --quick
+check: deps ; @$(CHECK)
+check-all: deps ; @$(CHECK) --all
+check-long: deps ; @scripts/install-deps long && $(CHECK) --long
+coverage: deps ; @scripts/coverage
 fuzz: ; @scripts/fuzz $(SECONDS)
 
 # make install [PREFIX=/usr/local] [DESTDIR=folder]; a PREFIX that is given replaces the build's.
@@ -44,4 +51,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo check check-long fuzz install uninstall deb standalone generate format clean
+.PHONY: all demo deps quick check check-all check-long coverage fuzz install uninstall deb standalone generate format clean

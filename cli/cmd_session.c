@@ -52,7 +52,7 @@ static void note_inherited(int ready) {
   DIR *folder = opendir("/proc/self/fd");
 
   for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
-    int fd = atoi(entry->d_name);
+    int fd = (int)strtol(entry->d_name, NULL, 10);
     if (fd > 2 && fd != ready && fd != dirfd(folder) && fd != log_descriptor() &&
         inherited.count < sizeof inherited.fds / sizeof *inherited.fds)
       inherited.fds[inherited.count++] = fd;

@@ -115,9 +115,9 @@ int confirm(const settings *s, const char *fmt, ...) {
   if (s->yes)
     return EXIT_DONE;
   va_start(args, fmt);
-  vsnprintf(question, sizeof question - 6, fmt, args);
+  vsnprintf(question, sizeof question - sizeof " [y/N]", fmt, args);
   va_end(args);
-  strcat(question, " [y/N]");
+  memcpy(question + strlen(question), " [y/N]", sizeof " [y/N]");
   if (!ask_text(question, response, sizeof response))
     return usage_error("cannot ask for confirmation without a terminal; use --yes");
   if (strcasecmp(response, "y") == 0 || strcasecmp(response, "yes") == 0)

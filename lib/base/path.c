@@ -208,7 +208,7 @@ static int descriptor_of(const char *path) {
       digits = path + strlen(folders[i]);
   if (!digits || !*digits || strlen(digits) > 6 || digits[strspn(digits, "0123456789")])
     return -1;
-  return atoi(digits);
+  return (int)strtol(digits, NULL, 10);
 }
 
 /* Waits for nothing, and takes files and pipes alone. */

@@ -16,7 +16,7 @@ static void take_endpoint(igt__s3_credentials *c, const char *text) {
                  strlen(text) < sizeof c->endpoint ? text : "an address that is too long");
 }
 
-/* Where the objects are, when the cloud says so in fields of its own: design.md, the sandbox. */
+/* Where the objects are, when the cloud says so in fields of its own, as the sandbox does. */
 static igt_status take_extra(void *payload, const igt__field_view *field) {
   igt__s3_credentials *c = payload;
   const igt_json_field *value = field->field;

@@ -316,7 +316,7 @@ bool igt__attempt_has_header(const struct igt__http_private *priv, const char *n
  * much longer (priv->crawls). */
 bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now);
 
-/* ---- answer.c: header lines and body as they come ---- */
+/* ---- response.c: header lines and body as they come ---- */
 
 void igt__response_reset(struct igt__http_private *priv);
 /* False: the attempt has failed with priv->err, or (priv->cut) enough was seen. */

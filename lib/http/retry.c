@@ -187,7 +187,7 @@ igt__http_host *igt__http_host_of(igt__http_host **list, const char *host) {
   if (!host_state)
     return NULL;
   memset(host_state, 0, sizeof *host_state);
-  strcpy(host_state->host, host);
+  memcpy(host_state->host, host, strlen(host) + 1);
   host_state->parked.last = &host_state->parked.first;
   host_state->tokens = BUDGET;
   host_state->next = *list;

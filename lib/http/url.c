@@ -102,11 +102,11 @@ static igt_status read_origin(const char *text, const char *what, igt__url *out,
   size_t n;
 
   memset(out, 0, sizeof *out);
-  strcpy(out->scheme, "https");
+  igt__str_copy(out->scheme, sizeof out->scheme, "https");
   if (sep && sep < text + strcspn(text, "/?#")) {
     size_t length = (size_t)(sep - text);
     if (length == 4 && igt__str_starts_nocase(text, "http"))
-      strcpy(out->scheme, "http");
+      igt__str_copy(out->scheme, sizeof out->scheme, "http");
     else if (length != 5 || !igt__str_starts_nocase(text, "https"))
       return igt__fail(err, IGT_E_INVALID, "%s: only https:// is possible", what);
     s = sep + 3;
@@ -136,7 +136,7 @@ igt_status igt__url_parse(const char *text, const char *what, igt__url *out, igt
     return igt__fail(err, IGT_E_INVALID, "%s: nothing may follow the path ('?' or '#')", what);
   if (strlen(rest) >= sizeof out->path)
     return igt__fail(err, IGT_E_INVALID, "%s: its path is too long", what);
-  strcpy(out->path, rest);
+  igt__str_copy(out->path, sizeof out->path, rest);
   return IGT_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "journal/internal.h"
 
 /* ---- downloads ---- */
@@ -68,7 +69,7 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
       memcpy(out->ranges, sqlite3_column_blob(stmt, 3), bytes);
       decode_begun(sqlite3_column_blob(stmt, 5), (size_t)sqlite3_column_bytes(stmt, 5), out);
       if (sqlite3_column_type(stmt, 6) == SQLITE_NULL) /* of an earlier version */
-        strcpy(out->boot, "?");
+        igt__str_copy(out->boot, sizeof out->boot, "?");
       else
         igt__column_text(stmt, 6, out->boot, sizeof out->boot);
       out->doubt = sqlite3_column_int64(stmt, 7);

@@ -3,10 +3,12 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "scan.h"
 
 /* An igt__json is json-c's own value under another name: nothing is copied. JSON null is NULL
@@ -263,12 +265,12 @@ igt__json *igt__json_new_double(double v) {
   char text[40];
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, v);
-    double back;
-    if (sscanf(text, "%lf", &back) == 1 && memcmp(&back, &v, sizeof v) == 0)
+    double back = strtod(text, NULL);
+    if (memcmp(&back, &v, sizeof v) == 0)
       break;
   }
   if (!strpbrk(text, ".en"))
-    strcat(text, ".0");
+    igt__str_copy(text + strlen(text), sizeof text - strlen(text), ".0");
   return ours(json_object_new_double_s(v, text));
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/time.h"
 #include "s3/internal.h"
 
@@ -79,11 +80,11 @@ void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__b
     return;
   pthread_mutex_lock(&whole->lock);
   memcpy(whole->place, url->data, url->len + 1);
-  strcpy(whole->place_region, region);
+  igt__str_copy(whole->place_region, sizeof whole->place_region, region);
   pthread_mutex_unlock(&whole->lock);
 }
 
-/* Without an offset it is UTC: wire.md, "Commands". */
+/* Without an offset it is UTC. */
 int64_t igt__s3_expires_parse(const char *text) {
   igt_time time;
 

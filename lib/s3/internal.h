@@ -24,7 +24,7 @@ void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const ch
 bool igt__s3_place_recall(igt__s3_credentials *c, const char *region, igt__buf *url);
 void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__buf *url);
 
-/* ---- grant.c ---- */
+/* ---- provider.c ---- */
 
 /* Waits in line for credentials; part of the request, so that waiting allocates nothing. done is
  * called once, on the thread of the fetch, without a lock held. */
@@ -84,7 +84,7 @@ bool igt__s3_region_of_endpoint(const char *endpoint, char region[64]);
  * that names the bucket. origin gets scheme and host. */
 bool igt__s3_redirect_allowed(const char *location, const char *bucket, char *origin, size_t cap);
 
-/* ---- request.c, sign.c, answer.c ---- */
+/* ---- request.c, sign.c, response.c ---- */
 
 /* Why a request that failed is sent again at once. */
 typedef enum igt__s3_again {
@@ -131,7 +131,7 @@ void igt__s3_requests_trim(void);
 
 /* sign.c: url and headers of one attempt. */
 igt_status igt__s3_prepare(igt__http_request *http, igt_error *err);
-/* answer.c: what came back. */
+/* response.c: what came back. */
 igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err);
 igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err);
 igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err);

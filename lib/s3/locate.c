@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "s3/internal.h"
 
 #define DEFAULT_REGION "us-east-1"
@@ -40,7 +41,7 @@ bool igt__s3_learn_region(igt__s3 *s3, const char *bucket, const char *region,
     }
   }
   if (known)
-    strcpy(known->region, region); /* checked above: below 64 */
+    igt__str_copy(known->region, sizeof known->region, region); /* checked above: it fits */
   pthread_mutex_unlock(&s3->lock);
   return known != NULL;
 }
@@ -55,7 +56,7 @@ static void find_region(igt__s3 *s3, const igt__s3_credentials *c, char region[6
     found = s3->env_region;
   pthread_mutex_lock(&s3->lock);
   known = igt__map_get(s3->buckets, c->bucket);
-  strcpy(region, known && known->region[0] ? known->region : found);
+  igt__str_copy(region, 64, known && known->region[0] ? known->region : found);
   pthread_mutex_unlock(&s3->lock);
 }
 

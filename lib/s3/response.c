@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/time.h"
 #include "s3/internal.h"
 
@@ -41,7 +42,8 @@ static void read_checksum(igt__s3_request *req) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     copy_header(req, names[i], req->checksum, sizeof req->checksum);
     if (req->checksum[0]) {
-      strcpy(req->checksum_alg, names[i] + strlen("x-amz-checksum-"));
+      igt__str_copy(req->checksum_alg, sizeof req->checksum_alg,
+                    names[i] + strlen("x-amz-checksum-"));
       break;
     }
   }
@@ -74,7 +76,7 @@ bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *la
 
   if (!igt__str_starts_nocase(text, "bytes ") || strlen(text) >= sizeof copy)
     return false;
-  strcpy(copy, text + 6);
+  igt__str_copy(copy, sizeof copy, text + 6);
   dash = strchr(copy, '-');
   slash = strchr(copy, '/');
   if (!dash || !slash || slash < dash)
@@ -283,7 +285,7 @@ static void explain_foreign(igt__s3_request *req, igt_error *err) {
 static void name_upload(const igt__s3_request *req, igt_error *err) {
   if (!req->upload_id || strcmp(err->code, "NoSuchKey") != 0)
     return;
-  strcpy(err->code, "NoSuchUpload");
+  igt__str_copy(err->code, sizeof err->code, "NoSuchUpload");
   igt__error_append(err, ": there is no such upload");
 }
 
@@ -353,7 +355,7 @@ static bool learn_region(igt__s3_request *req, const igt__s3_error_details *deta
     return false;
   copy_header(req, "x-amz-bucket-region", region, sizeof region);
   if (!region[0])
-    strcpy(region, details->region);
+    igt__str_copy(region, sizeof details->region, details->region);
   if (!region[0] && !igt__s3_region_of_endpoint(details->endpoint, region))
     return false;
   if (!igt__s3_learn_region(priv->s3, priv->used->bucket, region, priv->used_region))
@@ -564,7 +566,7 @@ static bool is_unclear(const igt__s3_request *req, const igt_error *err) {
 
 static void conclude_complete(igt__s3_request *req, igt_error *err) {
   if (is_unclear(req, err)) {
-    strcpy(err->code, "CompletionUnclear");
+    igt__str_copy(err->code, sizeof err->code, "CompletionUnclear");
     err->retryable = false;
     igt__error_prefix(err, "whether the upload was completed is unknown");
   } else if (req->http_status == 200 &&

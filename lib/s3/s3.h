@@ -27,7 +27,8 @@ typedef struct igt__s3_credentials {
 igt__s3_credentials *igt__s3_credentials_new(void);
 igt__s3_credentials *igt__s3_credentials_ref(igt__s3_credentials *c); /* atomic */
 void igt__s3_credentials_unref(igt__s3_credentials *c);
-/* wire.md, `expires`: ISO with T or space, fraction, Z, offset or none (then UTC). 0: unreadable.
+/* `expires` of the cloud: ISO with T or space, fraction, Z, offset or none (then UTC). 0:
+ * unreadable.
  */
 int64_t igt__s3_expires_parse(const char *text);
 

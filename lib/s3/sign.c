@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/time.h"
 #include "s3/internal.h"
 
@@ -85,7 +86,7 @@ static void add_reading(headers *h, const igt__s3_request *req) {
 }
 
 static void add_of_op(headers *h, igt__s3_request *req) {
-  strcpy(h->payload, IGT__SIGV4_EMPTY_HASH);
+  igt__str_copy(h->payload, sizeof h->payload, IGT__SIGV4_EMPTY_HASH);
   req->priv->sent_checksums = false;
   req->priv->sent_sha256[0] = '\0';
   if (has_body(req))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "s3/internal.h"
 
 static void from_env(const char *first, const char *second, char *out, size_t cap) {
@@ -11,7 +12,7 @@ static void from_env(const char *first, const char *second, char *out, size_t ca
   if (!value || !*value)
     value = getenv(second);
   if (value && strlen(value) < cap)
-    strcpy(out, value);
+    igt__str_copy(out, cap, value);
 }
 
 igt_status igt__s3_new(igt__http *http, igt__s3 **out, igt_error *err) {

@@ -159,7 +159,7 @@ bool exchange_pause(connection *c, double seconds);
 /* Reads what is left of the request's body and drops it. */
 bool exchange_drain(connection *c, body *from);
 
-/* ---- answer.c ---- */
+/* ---- response.c ---- */
 
 /* Answers the request in c in place of the cloud. */
 ending response_fault(connection *c);

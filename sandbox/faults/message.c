@@ -137,7 +137,7 @@ bool head_read_request(wire *from, head *h) {
 bool head_read_response(wire *from, head *h) {
   if (!read_text(from, h) || !igt__str_starts(h->text.data, "HTTP/1.") || h->text.len < 16)
     return false;
-  h->status = atoi(h->text.data + 9);
+  h->status = (int)strtol(h->text.data + 9, NULL, 10);
   return h->status >= 100;
 }
 

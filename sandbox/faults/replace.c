@@ -36,7 +36,7 @@ static bool store(sbx_store *to, int fd, sbx_object *object) {
   if (good) {
     igt__digest_final(digest, md5);
     igt__hex(md5, sizeof md5, turned.etag);
-    strcpy(turned.sse, object->sse);
+    igt__str_copy(turned.sse, sizeof turned.sse, object->sse);
     good = sbx_object_commit(to, SBX_BUCKET, in, &turned);
   } else if (in) {
     sbx_incoming_discard(in);

@@ -170,7 +170,7 @@ bool sbx__in_transaction(const sbx_store *store); /* this thread */
 /* After a write of a row of that kind. */
 void sbx__wrote(sbx_store *store, const char *kind);
 
-/* ---- store_cache.c: rows, never older than the last commit ---- */
+/* ---- cache.c: rows, never older than the last commit ---- */
 store_cache *sbx__cache_new(void);
 void sbx__cache_free(store_cache *cache);
 /* Not within a transaction, which must see its own writes. take copies what it wants of the value,

@@ -68,7 +68,7 @@ static void hash_body(const backend_request *req, char *hex) {
   unsigned char digest[IGT__DIGEST_MAX];
 
   if (req->fd >= 0) {
-    strcpy(hex, IGT__SIGV4_UNSIGNED);
+    memcpy(hex, IGT__SIGV4_UNSIGNED, sizeof IGT__SIGV4_UNSIGNED);
     return;
   }
   igt__digest_of(IGT__SHA256, req->body ? req->body : "", (size_t)req->body_len, digest);
@@ -265,8 +265,8 @@ static bool read_keys(sbx_s3_backend *backend, const char *path, igt_error *err)
     ok = false;
   }
   if (ok) {
-    strcpy(backend->access_key, access);
-    strcpy(backend->secret_key, secret);
+    igt__str_copy(backend->access_key, sizeof backend->access_key, access);
+    igt__str_copy(backend->secret_key, sizeof backend->secret_key, secret);
   }
   igt__json_free_wipe(doc);
   if (text)

@@ -2,7 +2,7 @@
 #ifndef SANDBOX_FAR_INTERNAL_H
 #define SANDBOX_FAR_INTERNAL_H
 
-/* Shared by far.c and backend_sts.c. */
+/* Shared by s3_backend.c and s3_backend_sts.c. */
 
 #include "http/http.h"
 #include "s3/sigv4.h"

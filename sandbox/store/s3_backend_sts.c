@@ -15,7 +15,7 @@
 
 #define SHORTEST_SESSION 900 /* that STS knows */
 
-/* What wire.md takes the cloud's credentials to allow. */
+/* What the cloud's credentials allow. */
 static const char *const get_actions[] = {"s3:GetObject", NULL};
 static const char *const put_actions[] = {"s3:PutObject", "s3:AbortMultipartUpload",
                                           "s3:ListMultipartUploadParts", NULL};

@@ -19,7 +19,7 @@ HEAD = """# Reliability
 
 What `igtcloud` does when something goes wrong on the way. Written by `scripts/reliability` from the results of the tests in
 `tests/fault/`, each of which orders the fault from the sandbox (`docs/sandbox.md`, "Faults"), and compares the result
-and the sandbox's log of requests with what it expects. `make check` runs all of them, under ASan and UBSan, too.
+and the sandbox's log of requests with what it expects. `make check` runs all of them under ASan and UBSan, `make check-all` on the plain build, too.
 Which failure is repeated, and how: `docs/internals/http.md`. The last table lists cases from attacks and other programs'
 bug reports (`tests/cases.py`), and the tests for each.
 """

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Requests that may have been done although their answer was lost: looked up, and never done twice."""
 
+import pytest
+
 import cloud as c
 from promise import promise
 
@@ -45,6 +47,7 @@ def test_study_is_created_once(cloud, igtcloud, tmp_path):
 
 @promise("Requests of unknown outcome", "the answer to the registration of files is lost, or an error",
          "the study's files are looked at; those that are not there are registered")
+@pytest.mark.smoke
 def test_files_are_registered_once(cloud, igtcloud, tmp_path):
     cloud.faults(*({"fault": kind, "method": "POST", "path": "**/files"} for kind in LOST))
     log = upload(cloud, igtcloud, tmp_path, studies_of(tmp_path))

@@ -23,6 +23,7 @@ def test_small_object(cloud, igtcloud, out, kind):
 
 @promise("Integrity", "one bit of one range of a large object turns",
          "the digest of the whole says so; the file is fetched once more")
+@pytest.mark.smoke
 def test_large_object(cloud, igtcloud, out):
     cloud.faults({"fault": "flip", "path": FILM, "method": "GET", "at": 1000000, "skip": 1})
     igtcloud.run("download", out, "film")
@@ -73,6 +74,7 @@ def test_replaced_for_ever(cloud, igtcloud, out):
 @promise("Integrity", "one bit turns on the way up, in a PUT or a part; the store's SHA-256 is not that of the bytes",
          "the store refuses it by its digest, or we its answer; sent again")
 @pytest.mark.parametrize("kind", ["flip-in-request", "wrong-checksum"])
+@pytest.mark.smoke
 def test_upload(cloud, igtcloud, tmp_path, kind):
     expected = {f"{tmp_path.name}/small.bin": b"x" * 5000,
                 f"{tmp_path.name}/film.bin": bytes(range(256)) * 4 * 9 * 1024}

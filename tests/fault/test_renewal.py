@@ -86,6 +86,7 @@ def test_service_token(tmp_path, home):
 
 
 @promise("Long runs", "the cloud ends the session in the middle: 401", "renewed once, for all who wait, and gone on")
+@pytest.mark.smoke
 def test_401_once(tmp_path, home):
     with c.start(tmp_path, seed=seed()) as cloud:
         cloud.faults({"fault": "unauthorized", "path": "**/files", "method": "GET"})

@@ -99,6 +99,7 @@ def killed_when(process, cloud, what):
 
 @promise("Resume", "a download is killed in the middle of a large file",
          "goes on there: ranges that the journal knows are not asked for again")
+@pytest.mark.smoke
 def test_large_download_goes_on(cloud, igtcloud, tmp_path, state):
     expected = c.stored(cloud, "film")
     cloud.faults({"fault": "silence", "path": "**/film.bin", "method": "GET", "seconds": 600,

@@ -19,6 +19,7 @@ def download(cloud, igtcloud, out, project="one", **options):
 
 @promise("Retry", "an object's GET is answered by 429, 500, 502, 503, 504, or its connection breaks: before the "
          "answer, in the headers, in the body", "asked for again after a pause; the file is whole")
+@pytest.mark.smoke
 def test_get_of_an_object(cloud, igtcloud, out):
     cloud.faults(*({"fault": kind, "path": f"**/{kind}.bin", "method": "GET", "at": 5000}
                    for kind in c.TRANSIENT))
@@ -45,6 +46,7 @@ def test_so_often_and_no_more(cloud, igtcloud, out):
 
 
 @promise("Retry", "the connection is refused for a second", "connected again; nothing is lost")
+@pytest.mark.smoke
 def test_refused(cloud, igtcloud, out):
     cloud.faults({"fault": "refuse", "path": OBJECT, "seconds": 0.7})
     download(cloud, igtcloud, out)
@@ -118,6 +120,7 @@ def test_one_in_ten(cloud, igtcloud, tmp_path, seed):
 @pytest.mark.parametrize("kind, words", [
     ("forbidden", "Access Denied"), ("redirect", "redirect"), ("proxy-login", "proxy"),
     ("proxy-page", "captive portal")])
+@pytest.mark.smoke
 def test_permanent(cloud, igtcloud, out, kind, words):
     to = {"to": f"http://127.0.0.1:{cloud.port}/elsewhere"} if kind == "redirect" else {}
     cloud.faults({"fault": kind, "path": OBJECT, **to})

@@ -53,6 +53,7 @@ def test_second_signal(cloud, igtcloud, tmp_path):
 
 
 @promise("Signals", "a signal while a request backs off for minutes", "not waited for")
+@pytest.mark.smoke
 def test_while_it_backs_off(cloud, igtcloud, tmp_path):
     cloud.faults({"fault": "slow-down", "path": "/igtcloud/**", "retry_after": 300, "times": 0})
     process = igtcloud.start("download", tmp_path / "out", "mixed")

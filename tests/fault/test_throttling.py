@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A cloud that is busy: waited for as it asks, and asked for less at once."""
 
+import pytest
+
 import cloud as c
 from promise import promise
 
 
 @promise("Throttling", "503 SlowDown or 429 with `Retry-After: 2`", "not asked again before two seconds")
+@pytest.mark.smoke
 def test_retry_after(cloud, igtcloud, out):
     cloud.faults({"fault": "slow-down", "path": "**/f.bin", "retry_after": 2},
                  {"fault": "too-many", "path": "/api/data/projects", "retry_after": 2})

@@ -23,6 +23,7 @@ def test_downloads_into_one_folder(cloud, igtcloud, tmp_path, journals):
 
 
 @promise("Several at once", "two uploads of one tree, whose studies are there already", "both succeed; every file is whole, and once")
+@pytest.mark.smoke
 def test_uploads_into_known_studies(cloud, igtcloud, tmp_path):
     expected = c.local_tree(tmp_path / "up")
     names = sorted({k.split("/")[0] for k in expected})

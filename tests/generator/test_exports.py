@@ -11,6 +11,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('IGTCLOUD_BIN', ROOT / 'build' / 'igtcloud')).parent
 
+pytestmark = pytest.mark.plain('the same in every build')
+
 
 def declared():
     headers = [*(ROOT / 'include' / 'igtcloud').glob('*.h'),

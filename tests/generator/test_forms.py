@@ -20,6 +20,8 @@ import generate  # noqa: E402
 WARNINGS = ['-std=gnu17', '-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wundef', '-Werror',
             '-Wno-missing-field-initializers', '-fsyntax-only']
 
+pytestmark = pytest.mark.plain('the same in every build')
+
 
 def compile_code(folder, files):
     """Both sources with gcc and clang, the headers as C99 and C++."""

@@ -22,6 +22,21 @@ def program():
     return os.environ.get("IGTCLOUD_BIN") or str(ROOT / "build" / "igtcloud")
 
 
+def build_options():
+    """Of the build folder that holds the program; empty if it stands elsewhere."""
+    try:
+        with open(os.path.join(os.path.dirname(program()), "meson-info/intro-buildoptions.json"),
+                  encoding="utf-8") as file:
+            return {option["name"]: option["value"] for option in json.load(file)}
+    except OSError:
+        return {}
+
+
+@functools.cache
+def sanitized():
+    return build_options().get("b_sanitize", "none") != "none"
+
+
 @functools.cache
 def program_for_others():
     """A copy that another user can reach, too: the checkout may lie below a home of mode 0700."""

@@ -51,7 +51,7 @@ class Sandbox:
             if value is not None:
                 self.options += [name, str(value)]
         self.options += [str(x) for x in extra]
-        # The witness: the same tests on another S3 (tests/witness).
+        # The same tests on another S3: tests/interop.
         self.options += shlex.split(os.environ.get("IGTCLOUD_SANDBOX_OPTIONS", ""))
         self.port = port
         self.process = None

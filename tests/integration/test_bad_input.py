@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from igtcloud import DENIED, FAILED, SOME_FAILED, Program, largest_size, program, tree
+from igtcloud import DENIED, FAILED, SOME_FAILED, Program, largest_size, program, sanitized, tree
 from rest_client import RestClient
 from sandbox import seeded
 
@@ -241,6 +241,7 @@ def test_study_members_of_a_wrong_type(tmp_path, home, out, member, value, comma
     assert all(n.startswith("out/") for n in tree(out.parent))
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("path", [PROJECTS, STUDIES, FILES, CREDENTIALS, "/igtcloud/**"])
 def test_answer_of_a_gigabyte(igtcloud, home, out, canned, path):
     """One value without an end. It is given up long before that, and never held."""
@@ -256,7 +257,7 @@ def test_answer_of_a_gigabyte(igtcloud, home, out, canned, path):
         err = told.read().decode("utf-8")
     assert process.returncode in (FAILED, SOME_FAILED), err
     assert time.monotonic() - begin < 20 and err.count("\n") < 12 and len(err) < 5000
-    limit = 400 if "asan" in program() else 120
+    limit = 400 if sanitized() else 120
     assert 1 < size < limit, f"{size} MiB\n{err}"
     assert names(out) == set()
 

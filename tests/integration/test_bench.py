@@ -11,6 +11,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.plain("speed is measured on the plain build")
 
 
 def bench(*arguments, **more):

@@ -20,6 +20,7 @@ def session(cloud):
     return {"CLOUD_JWT_TOKEN": client.jwt, "CLOUD_CSRF_TOKEN": client.csrf}
 
 
+@pytest.mark.smoke
 def test_get(cloud, igtcloud):
     expected = RestClient(cloud.url).login().get("/api/data/projects").body
     for path in ("/api/data/projects", "data/projects", "api/data/projects"):

@@ -48,6 +48,7 @@ def stored(cloud, igtcloud, path):
 
 # ---- cat ----
 
+@pytest.mark.smoke
 def test_cat(cloud, igtcloud):
     assert igtcloud.run("cat", f"{STUDY}/files/report.txt").out == b"Nothing remarkable.\n"
     assert igtcloud.run("cat", f"{STUDY}/files/empty").out == b""
@@ -100,6 +101,7 @@ def test_cat_into_a_closed_pipe(igtcloud):
 
 # ---- cp, down ----
 
+@pytest.mark.smoke
 def test_cp_down(igtcloud, here):
     igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here / "mine.txt")
     igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here)
@@ -149,6 +151,7 @@ def test_cp_down_that_cannot_be(igtcloud, here):
 
 # ---- cp, up ----
 
+@pytest.mark.smoke
 def test_cp_up(cloud, igtcloud, here):
     (here / "new.txt").write_bytes(b"new\n")
     igtcloud.run("cp", here / "new.txt", f"igt:{STUDY}")
@@ -243,6 +246,7 @@ def test_rm_without_a_terminal(igtcloud):
     igtcloud.run("show", f"{STUDY}/files/report.txt")
 
 
+@pytest.mark.smoke
 def test_rm_of_each_kind(cloud, igtcloud):
     igtcloud.run("rm", "--yes", "trial/files/forms/a b.txt")
     assert igtcloud.run("ls", "trial/files").out == b""

@@ -45,6 +45,7 @@ def last(done):
     return [row[-1] for row in rows(done)]
 
 
+@pytest.mark.smoke
 def test_projects(igtcloud):
     done = igtcloud.run("ls")
     assert rows(done)[0] == ["IGT", "first", "p1", "trial"]
@@ -170,6 +171,7 @@ def test_long_lists_flow(igtcloud):
 
 # ---- show ----
 
+@pytest.mark.smoke
 def test_show(igtcloud):
     shown = dict(rows(igtcloud.run("show", "trial/id:i1/P1/CT")))
     assert shown["studyType"] == "Study" and shown["studyDatabaseId"] == "s1"

@@ -28,6 +28,7 @@ def cloud(tmp_path):
 
 # ---- services ----
 
+@pytest.mark.smoke
 def test_a_service_is_created_and_signs_in(igtcloud, here):
     done = igtcloud.run("service create", "trial/north", "station", cwd=here)
     service = done.text.strip()
@@ -69,6 +70,7 @@ def test_where_the_key_goes(igtcloud, here):
     assert igtcloud.run("service list", "trial").text == before
 
 
+@pytest.mark.smoke
 def test_services_are_listed_and_deleted(igtcloud, here):
     service = igtcloud.run("service create", "trial/north", "station", cwd=here).text.strip()
     row, = [line.split("\t") for line in igtcloud.run("service list", "trial/north")
@@ -102,6 +104,7 @@ def test_services_that_cannot_be(igtcloud, here):
 NEW = ["loginId=new@example.com", "email=new@example.com", "givenName=Nel", "familyName=Wu"]
 
 
+@pytest.mark.smoke
 def test_users_are_listed(igtcloud):
     users = [line.split("\t")[1] for line in igtcloud.run("user list").text.splitlines()]
     assert users == ["demo@example.com", "viewer@example.com"]
@@ -109,6 +112,7 @@ def test_users_are_listed(igtcloud):
         "loginId": "demo@example.com"}
 
 
+@pytest.mark.smoke
 def test_a_user_is_created_and_shown(igtcloud):
     made = igtcloud.run("user create", *NEW, "--json").lines[0]
     by_name = igtcloud.run("user show", "new@example.com", "--json").lines[0]
@@ -125,6 +129,7 @@ def test_a_user_lacks_fields(igtcloud):
     assert "no field" in igtcloud.run("user create", *NEW, "colour=red", status=USAGE).err
 
 
+@pytest.mark.smoke
 def test_second_factor_and_activation(igtcloud):
     igtcloud.run("user create", *NEW)
     assert "Reset" in igtcloud.run("user reset-mfa", "new@example.com").err

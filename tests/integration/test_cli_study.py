@@ -30,6 +30,7 @@ def shown(igtcloud, path=STUDY):
     return igtcloud.run("show", path, "--json").lines[0]
 
 
+@pytest.mark.smoke
 def test_create(igtcloud):
     done = igtcloud.run("study create", "trial/north", "studyId=MR", "description=a, b",
                         "patient.patientId=P9", "studyDate=2024-01-15T10:15:00+01:00",
@@ -67,6 +68,7 @@ def test_values_that_are_wrong(igtcloud, text):
     assert text.split("=")[0] in done.err
 
 
+@pytest.mark.smoke
 def test_set(igtcloud):
     igtcloud.run("study set", STUDY, "description=new", "accessionNumber=7")
     study = shown(igtcloud)
@@ -77,6 +79,7 @@ def test_set(igtcloud):
     assert study["purpose"] == ["a", "b"] and study["description"] is None
 
 
+@pytest.mark.smoke
 def test_label(igtcloud):
     done = igtcloud.run("study label", STUDY, "first", "second", "--fields", "caseLabels")
     assert done.text == "first, second\n" or "first" in done.text
@@ -89,12 +92,14 @@ def test_label(igtcloud):
     igtcloud.run("study label", STUDY, "x", "--clear", status=USAGE)
 
 
+@pytest.mark.smoke
 def test_comment(igtcloud):
     igtcloud.run("study comment", STUDY, "All is\nwell")
     assert shown(igtcloud)["studyComments"] == "All is\nwell"
     igtcloud.run("study comment", STUDY, status=USAGE)
 
 
+@pytest.mark.smoke
 def test_submit(igtcloud):
     status, screen = igtcloud.on_terminal("study submit", STUDY,
                                           answers=[("Password .again, .*: ", "demo")])

@@ -56,6 +56,7 @@ def assert_whole(report, shards):
 
 # ---- reports ----
 
+@pytest.mark.smoke
 def test_reports_become_one(igtcloud, tmp_path):
     reports = []
     for i in (1, 2, 3):

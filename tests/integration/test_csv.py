@@ -59,6 +59,7 @@ def studies(cloud, project, institute):
 
 # ---- the form ----
 
+@pytest.mark.smoke
 def test_rows_to_the_letter(cloud, igtcloud):
     data = igtcloud.run("csv", "-", "heart", "lab").out
     columns, rows = table(data)

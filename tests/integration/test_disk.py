@@ -19,10 +19,10 @@ import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, SOME_FAILED, Done, Program, largest_size, program, tree
+from igtcloud import DONE, FAILED, SOME_FAILED, Done, Program, largest_size, program, sanitized, tree
 
 MIB = 1024 * 1024
-SANITIZED = any(s in program() for s in ("asan", "tsan"))
+SANITIZED = sanitized()
 NOBODY = 65534
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
@@ -158,7 +158,7 @@ def over_quota(igtcloud, folder, call, *arguments, first=1, **options):
     return igtcloud.run(*arguments, env=env, **options)
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.parametrize("call, first", [("write", 1), ("write", 20), ("reserve", 1), ("create", 1),
                                          ("create", 12), ("rename", 1), ("rename", 9)])
 def test_quota_that_is_used_up(igtcloud, out, call, first):
@@ -175,7 +175,7 @@ def test_quota_that_is_used_up(igtcloud, out, call, first):
     assert not [n for n in tree(out) if n.endswith(".igtpart")]
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.parametrize("call", ["close", "sync"])
 def test_quota_that_shows_late(igtcloud, out, call):
     """A share on the network tells of it when a file is closed, or all is synced."""
@@ -188,7 +188,7 @@ def test_quota_that_shows_late(igtcloud, out, call):
     assert len(whole(out)) == 42
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers want to be loaded first")
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.parametrize("call", ["write", "create", "rename", "close", "sync"])
 def test_quota_of_a_csv(igtcloud, out, call):
     """The old file stays."""
@@ -229,7 +229,7 @@ def test_few_file_descriptors_for_an_upload(igtcloud, tmp_path):
                         status=None).summary["filesMissingThere"] == 0
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers reserve terabytes")
+@pytest.mark.plain("a small address space, and the sanitizers reserve terabytes")
 @pytest.mark.parametrize("size", [40, 48, 56, 64, 80])
 def test_little_memory(igtcloud, out, size):
     """Whatever fails for want of memory fails with words, leaves whole files or none, and goes on in
@@ -374,6 +374,7 @@ def test_path_that_is_too_long_for_the_store(igtcloud, tmp_path):
     shutil.rmtree(folder)
 
 
+@pytest.mark.measures
 def test_folder_of_100000_entries(igtcloud, tmp_path):
     """Each is looked at, and memory stays small."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk takes its time

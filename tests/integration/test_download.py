@@ -79,6 +79,7 @@ def study_of(cloud, project, institute, human):
 
 # ---- what goes where ----
 
+@pytest.mark.smoke
 def test_whole_project(igtcloud, out):
     done = igtcloud.run("download", out, "trial")
     got = files(out)
@@ -400,6 +401,7 @@ def test_store_that_is_busy_for_a_while(igtcloud, out, canned):
     assert files(out) == {"south/P1---A/notes.txt": b"south's"}
 
 
+@pytest.mark.smoke
 def test_one_file_that_is_gone(cloud, igtcloud, out, canned):
     prefix = study_of(cloud, "trial", "north", "P1/B")["s3Prefix"]
     canned({"method": "GET", "path": f"/igtcloud/{prefix}**", "status": 404,

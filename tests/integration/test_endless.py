@@ -16,12 +16,12 @@ import urllib.parse
 
 import pytest
 
-from igtcloud import FAILED, SOME_FAILED, Done, Program, program
+from igtcloud import FAILED, SOME_FAILED, Done, Program, sanitized
 from rest_client import RestClient
 from sandbox import Sandbox
 
 MIB = 1024 * 1024
-SANITIZED = any(s in program() for s in ("asan", "tsan"))
+SANITIZED = sanitized()
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 SMALL = {"path": "good.txt", "text": "good"}
 SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "institutes": [
@@ -31,7 +31,7 @@ SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "in
 # Of an address space all lists of a run may take a quarter, and one list half of that: 64 MiB.
 MEMORY = 512 * MIB
 LITTLE = 256 * MIB  # where names are not held, it takes more of them
-limited = pytest.mark.skipif(SANITIZED, reason="the sanitizers reserve terabytes")
+limited = pytest.mark.plain("a small address space, and the sanitizers reserve terabytes")
 
 
 class Front(http.server.ThreadingHTTPServer):
@@ -263,6 +263,7 @@ def test_files_of_which_little_is_held(front, igtcloud, tmp_path, command):
     one_study_fails(command, done)
 
 
+@pytest.mark.measures
 def test_include_takes_a_part(front, igtcloud, tmp_path):
     """What is not wanted is not held."""
     bad = institute(front)
@@ -296,7 +297,7 @@ def large_studies(tmp_path_factory):
         yield running
 
 
-@pytest.mark.skipif(SANITIZED, reason="the sanitizers hold what was freed")
+@pytest.mark.plain("memory is measured, and the sanitizers keep what was freed")
 @pytest.mark.parametrize("command", [["download", "--dry-run"], ["verify"], ["csv", "--files"]])
 def test_memory_of_large_studies(large_studies, tmp_path, command):
     """Where names and keys of 160,000 files are held, that is 24 to 50 MiB more (not by csv's 16 studies);

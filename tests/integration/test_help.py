@@ -74,6 +74,7 @@ def test_names_and_letters_are_unique():
         assert len(given) == len(set(given)), command["name"]
 
 
+@pytest.mark.smoke
 def test_overview_lists_all():
     told = igtcloud("--help")
     for command in commands().values():
@@ -81,6 +82,7 @@ def test_overview_lists_all():
         assert len(command["summary"]) <= 64
 
 
+@pytest.mark.smoke
 def test_help_tells_every_option():
     for command in commands().values():
         told = igtcloud(command["name"], "--help")

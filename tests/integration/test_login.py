@@ -107,6 +107,7 @@ def test_token_file(cloud, home, login):
     assert json.loads(claims) == token["jwt_data"]
 
 
+@pytest.mark.smoke
 def test_get_token(cloud, home, login):
     def get(*arguments):
         done = subprocess.run([program(), "get-token", *arguments], env=environment(home),
@@ -155,6 +156,7 @@ def test_ends_well(cloud, home, login, number):
     assert "CLOUD_JWT_TOKEN" in done.err  # the session was ended on the server
 
 
+@pytest.mark.smoke
 def test_logout(cloud, home, login):
     Program(None, home).run("logout", sign_in=False)
     assert not os.path.exists(login.path)

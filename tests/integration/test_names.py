@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from igtcloud import SOME_FAILED, Program, program, tree
+from igtcloud import SOME_FAILED, Program, tree
 from sandbox import seeded
 
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
@@ -59,6 +59,7 @@ KEPT = ["plain.txt", "50%25 off", "a%3Ab", "\u00e9", "e\u0301", "日本語/x", "
 
 
 @pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.smoke
 def test_there_and_back(tmp_path, portable):
     """Each name of the cloud has one name here; verify knows it again."""
     names = [*KEPT, *ALWAYS, *PORTABLE]
@@ -204,8 +205,6 @@ int renameat2(int d, const char *n, int e, const char *t, unsigned f) {
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory):
     """No kernel that tests meet has such a file system, so one is played below the program."""
-    if "asan" in program() or "tsan" in program():
-        pytest.skip("a preloaded library and the sanitizers' own don't get on")
     folder = tmp_path_factory.mktemp("shim")
     (folder / "shim.c").write_text(SHIM)
     cc = os.environ.get("CC") or shutil.which("cc") or "gcc"
@@ -214,6 +213,7 @@ def shim(tmp_path_factory):
     return str(folder / "shim.so")
 
 
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.parametrize("names", [["scan.txt", "SCAN.txt"], ["d/x", "D/X"]])
 def test_two_names_of_one_file(tmp_path, shim, names):
     """The first is fetched, the other one fails, now and in the next run; nothing is replaced."""
@@ -225,6 +225,7 @@ def test_two_names_of_one_file(tmp_path, shim, names):
             assert failures(done) == {names[1]: "IGT_E_COLLISION"}, done
 
 
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 def test_two_spellings_of_one_file(tmp_path, shim):
     """The file system alone knows that they are one: whichever comes first stays."""
     names = ["\u00e9", "e\u0301"]

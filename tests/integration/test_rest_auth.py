@@ -37,7 +37,7 @@ def test_login_answers_as_clients_expect(sandbox):
     assert len(cookies) == 2
     assert cookies[0].startswith("jwt_header_payload=") and "Max-Age=" in cookies[0]
     assert cookies[1].startswith("jwt_signature=")
-    # A client that joins the lines with a comma still reads both (wire.md).
+    # A client that joins the lines with a comma still reads both.
     assert not any(c.rstrip().endswith(("Secure", "Max-Age=3600")) for c in cookies)
 
 

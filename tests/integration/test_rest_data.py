@@ -395,6 +395,7 @@ def test_update_database_refused(client, body, status):
 
 # ---- a long list ----
 
+@pytest.mark.measures
 def test_long_list_takes_no_memory(tmp_path):
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({

@@ -176,6 +176,7 @@ def test_a_misspelt_institute(cloud, igtcloud, tmp_path, name, like):
     igtcloud.run("verify", "--ignore-unknown", tmp_path / "up", "spelt")
 
 
+@pytest.mark.smoke
 def test_a_misspelt_institute_alone(igtcloud, tmp_path):
     put(tmp_path / "up", {"nroth/P1---A/x": "1"})
     done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)

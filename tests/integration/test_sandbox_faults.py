@@ -85,6 +85,7 @@ def test_a_page_cannot_post_a_plan(cloud, faults):
     assert status == 415
 
 
+@pytest.mark.smoke
 def test_queue_skip_and_times(cloud, faults):
     faults({"fault": "bad-gateway", "path": "/api/data/**", "skip": 1, "times": 2},
            {"fault": "too-many", "path": "/api/data/**", "method": "GET"})

@@ -18,7 +18,7 @@ import uuid
 import pytest
 
 from gateway import Gateway, Proxy
-from igtcloud import DENIED, FAILED, Program, environment, program, tree
+from igtcloud import DENIED, FAILED, Program, environment, program, sanitized, tree
 from terminal import Terminal
 from test_login import Login
 
@@ -29,7 +29,7 @@ SEED = {
         {"name": "i", "studies": [
             {"studyId": "S", "patient": {"patientId": "P", "patientName": "P"},
              "files": [{"path": "a.txt", "text": "hello"}]}]}]}]}
-SANITIZED = "build-asan" in program() or "build-tsan" in program()
+SANITIZED = sanitized()
 NOBODY = 65534
 
 
@@ -146,6 +146,7 @@ def test_no_option_takes_a_secret(home):
         assert "hush" not in done.text
 
 
+@pytest.mark.measures
 def test_crash_leaves_no_core(home):
     def allow():
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
@@ -165,6 +166,7 @@ def test_crash_leaves_no_core(home):
     assert not [name for name in os.listdir(home) if "core" in name]
 
 
+@pytest.mark.measures
 def test_other_programs_of_the_same_user(home):
     """/proc/PID belongs to root, so none may read the environment (with CLOUD_JWT_TOKEN), the memory,
     or attach a debugger. Sanitizers need what is forbidden here."""
@@ -196,6 +198,7 @@ def memory_of(pid):
                 yield mem.read(end - begin)
 
 
+@pytest.mark.measures
 def test_password_is_wiped(gateway, home):
     """`igtcloud login` lives for days. Once it is signed in the password is in its memory once, where
     the session keeps it for the day when it cannot be renewed, and in no buffer that was used."""

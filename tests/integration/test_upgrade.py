@@ -204,6 +204,7 @@ def test_killed_upgrade(installed, keys):
     installed.is_new()
 
 
+@pytest.mark.smoke
 def test_upgrade(page, installed, keys):
     page.latest("9.9.9")
     path = page.release(keys, "9.9.9")

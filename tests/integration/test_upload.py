@@ -45,6 +45,7 @@ def in_study(lab, study="case", files=None):
     return {f"{lab.name}/{study}/{n}": c for n, c in (FILES if files is None else files).items()}
 
 
+@pytest.mark.smoke
 def test_flat(igtcloud, up, lab):
     done = igtcloud.run("upload", put(up, in_study(lab)), "up", lab.name)
     lab.is_whole("case", FILES)

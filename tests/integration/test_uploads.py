@@ -45,6 +45,7 @@ def journal_rows(igtcloud):
 
 # ---- the list ----
 
+@pytest.mark.smoke
 def test_a_killed_upload_is_listed_and_goes_on(cloud, igtcloud, killed):
     one, = listed(igtcloud)
     upload, = killed.uploads()

@@ -67,6 +67,7 @@ def same(igtcloud, n, *arguments):
 
 # ---- what is the same ----
 
+@pytest.mark.smoke
 def test_a_download_is_the_same(igtcloud, trial):
     before = {p: os.stat(trial / p) for p in tree(trial)}
     done = same(igtcloud, 7, trial, "trial")

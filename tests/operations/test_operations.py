@@ -11,6 +11,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
@@ -80,6 +82,7 @@ def run(path, folder):
     return set(called.read_text(encoding="utf-8").split())
 
 
+@pytest.mark.smoke
 def test_every_operation_is_called_and_its_effect_seen(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         called = set().union(*pool.map(lambda path: run(path, tmp_path), programs()))

@@ -51,7 +51,7 @@ static int refusal_at(const char *call, int fd, const char *name) {
 
   for (; at; at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL)
     if (strncmp(at, call, n) == 0 && at[n] == '=')
-      return is_below(fd, name) ? atoi(at + n + 1) : 0;
+      return is_below(fd, name) ? (int)strtol(at + n + 1, NULL, 10) : 0;
   return 0;
 }
 

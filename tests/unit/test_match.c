@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which study a folder is, and what it becomes: behaviour.md, upload. */
+/* Which study a folder is, and what it becomes: docs/internals/upload.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

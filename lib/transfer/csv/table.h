@@ -2,7 +2,7 @@
 #ifndef IGT_TRANSFER_TABLE_H
 #define IGT_TRANSFER_TABLE_H
 
-/* Studies as rows of a table: columns, values and CSV's quoting (RFC 4180). wire.md, "CSV". */
+/* Studies as rows of a table: columns, values and CSV's quoting (RFC 4180). */
 
 #include "base/buf.h"
 #include "igtcloud/models.h"

@@ -76,7 +76,7 @@ void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) {
     return;
   event->is_message = true;
   event->status = status;
-  strcpy(event->text, text);
+  memcpy(event->text, text, strlen(text) + 1);
   push_event(run, event);
 }
 

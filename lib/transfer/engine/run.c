@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "transfer/engine/plan.h"
 
 /* Concurrent listings and planning: each blocks on one request at a time. */
@@ -40,14 +41,14 @@ static void read_boot_id(char *out, size_t cap) {
   out[n > 0 ? n : 0] = '\0';
   out[strcspn(out, "\n")] = '\0';
   if (!*out)
-    strcpy(out, "?");
+    igt__str_copy(out, cap, "?");
 }
 
 static void open_journal(igt__run *run) {
   igt_error err = IGT_ERROR_INIT;
   bool moved = false;
 
-  strcpy(run->boot, "?");
+  igt__str_copy(run->boot, sizeof run->boot, "?");
   if (run->options.no_journal || run->options.dry_run)
     return;
   read_boot_id(run->boot, sizeof run->boot);

@@ -340,7 +340,7 @@ static igt_status upload(igt_node *in, igt_node_kind kind, const char *name, con
   igt_status status = key ? IGT_OK : igt__fail_memory(err);
 
   if (status == IGT_OK) {
-    (void)stpcpy(stpcpy(key, prefix), name);
+    (void)snprintf(key, strlen(prefix) + strlen(name) + 1, "%s%s", prefix, name);
     status = begin(&s, in->client, options, callbacks, err);
     if (status == IGT_OK)
       status = open_group(&s, in, "PUT", prefix, err);

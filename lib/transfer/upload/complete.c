@@ -117,11 +117,11 @@ static igt_status believe(const igt__upload_end *end, char etag[80], igt_error *
       return IGT_OK;
     (void)igt__fail(err, IGT_E_NOT_FOUND,
                     "the upload ended in the store, but the object is not the one sent");
-    strcpy(err->code, "NoSuchUpload");
+    igt__str_copy(err->code, sizeof err->code, "NoSuchUpload");
     return IGT_E_NOT_FOUND;
   }
   if (expected_etag(end, expected))
-    strcpy(etag, expected);
+    igt__str_copy(etag, sizeof expected, expected);
   return IGT_OK;
 }
 

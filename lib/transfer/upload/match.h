@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_MATCH_H
 #define IGT_TRANSFER_MATCH_H
 
-/* Which study of an institute a local folder is. The order of the rules: behaviour.md, upload,
- * "which study a folder is". */
+/* Which study of an institute a local folder is. docs/internals/upload.md has the order of the
+ * rules. */
 
 #include "base/quota.h"
 #include "igtcloud/operations.h"

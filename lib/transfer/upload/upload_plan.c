@@ -144,7 +144,7 @@ static igt_status import_has(plan *p, const char *key, const igt__local *local, 
   return IGT_OK;
 }
 
-/* behaviour.md: same size and, where the journal knows the file, an unchanged time or content. */
+/* Same size and, where the journal knows the file, an unchanged time or content. */
 static igt_status is_there(plan *p, const char *key, const igt__local *local, bool *there,
                            igt_error *err) {
   const igt_transfer_options *o = &p->u->run.options;
