@@ -7,10 +7,15 @@ import pathlib
 from promise import PAGE, cases, page, promises
 
 
+def without_results(text):
+    return text.replace("| **NO** |", "| yes |")
+
+
 def test_page_is_current():
+    """All but the column of results, which scripts/reliability fills in."""
     text = page({key: True for key in promises()},
                 {(t.path, t.test): True for t in cases.marked()})
-    assert PAGE.read_text() == text, "run scripts/reliability"
+    assert without_results(PAGE.read_text()) == without_results(text), "run scripts/reliability"
 
 
 def test_marks_name_known_cases():
