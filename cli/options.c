@@ -52,6 +52,19 @@ static bool set_number(const option *o, settings *s, const char *value) {
   return true;
 }
 
+#define NOT_BOOLEAN "is not a boolean; use 1, true, yes or on, or 0, false, no or off"
+/* 1: on, 0: off, -1: neither. */
+static int truth_of(const char *value) {
+  static const char *const words[][5] = {{"0", "false", "no", "off", "n"},
+                                         {"1", "true", "yes", "on", "y"}};
+
+  for (int is = 0; is < 2; is++)
+    for (size_t i = 0; i < 5; i++)
+      if (strcasecmp(value, words[is][i]) == 0)
+        return is;
+  return -1;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *set_value(const option *o, settings *s, const char *value) {
   void *field = (char *)s + o->offset;
@@ -59,9 +72,12 @@ static const char *set_value(const option *o, settings *s, const char *value) {
   if (o->choices && !is_choice(o->choices, value, &value))
     return "must be one of";
   switch (o->kind) {
-  case OPTION_FLAG:
-    *(bool *)field = true;
-    return NULL;
+  case OPTION_FLAG: {
+    int on = truth_of(value);
+    if (on >= 0)
+      *(bool *)field = on == 1;
+    return on >= 0 ? NULL : NOT_BOOLEAN;
+  }
   case OPTION_TEXT:
     *(const char **)field = value;
     return NULL;
@@ -79,18 +95,6 @@ static const char *set_value(const option *o, settings *s, const char *value) {
 
 /* ---- the environment: IGTCLOUD_ and the option's name ---- */
 
-/* 1: on, 0: off, -1: neither. */
-static int truth_of(const char *value) {
-  static const char *const words[][5] = {{"0", "false", "no", "off", "n"},
-                                         {"1", "true", "yes", "on", "y"}};
-
-  for (int is = 0; is < 2; is++)
-    for (size_t i = 0; i < 5; i++)
-      if (strcasecmp(value, words[is][i]) == 0)
-        return is;
-  return -1;
-}
-
 static bool from_environment(const option *options, settings *s) {
   for (const option *o = options; o->name; o++) {
     char name[64];
@@ -100,17 +104,6 @@ static bool from_environment(const option *options, settings *s) {
     value = getenv(name);
     if (!value || !*value)
       continue;
-    if (o->kind == OPTION_FLAG) {
-      int on = truth_of(value);
-      if (on < 0) {
-        usage_error("%s: '%s' is not a boolean; use 1, true, yes or on, or 0, false, no or "
-                    "off",
-                    name, value);
-        return false;
-      }
-      if (on == 0)
-        continue;
-    }
     if ((wrong = set_value(o, s, value)) != NULL) {
       usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
                   o->choices ? o->choices : "");
@@ -137,41 +130,80 @@ static const option *find_option(const command *cmd, const char *name, size_t n,
   return o ? o : in_table(common_options, name, n, letter);
 }
 
-/* One option at argv[*i]; what is given replaces what the environment says. */
-static bool take_option(const command *cmd, char **argv, int argc, int *i, settings *s) {
-  const char *arg = argv[*i], *value = NULL, *wrong;
-  bool is_long = arg[1] == '-';
-  size_t n = is_long ? strcspn(arg + 2, "=") : 1;
-  const option *o = is_long ? find_option(cmd, arg + 2, n, 0) : find_option(cmd, NULL, 0, arg[1]);
+static bool set_option(const option *o, settings *s, const char *value) {
+  const char *wrong = *value ? set_value(o, s, value) : "";
 
-  if (!o) {
-    usage_error("%s: unknown option '%s'; see `igtcloud %s --help`", cmd->name, arg, cmd->name);
-    return false;
-  }
-  if (is_long && arg[2 + n] == '=')
-    value = arg + 3 + n;
-  else if (!is_long && arg[2])
-    value = arg + 2;
-  if (o->kind == OPTION_FLAG && value) {
-    usage_error("--%s does not take a value", o->name);
-    return false;
-  }
-  if (o->kind != OPTION_FLAG && !value) {
-    if (*i + 1 >= argc) {
-      usage_error("--%s requires a value", o->name);
-      return false;
-    }
-    value = argv[++*i];
-  }
-  if (value && !*value) {
+  if (wrong && !*value)
     usage_error("--%s: the value is empty", o->name);
-    return false;
-  }
-  wrong = set_value(o, s, value ? value : "");
-  if (wrong)
+  else if (wrong)
     usage_error("--%s '%s' %s%s%s", o->name, value, wrong, o->choices ? ": " : "",
                 o->choices ? o->choices : "");
   return !wrong;
+}
+
+static const char *next_value(const option *o, char **argv, int argc, int *i) {
+  if (*i + 1 < argc)
+    return argv[++*i];
+  usage_error("--%s requires a value", o->name);
+  return NULL;
+}
+
+static bool unknown_option(const command *cmd, const char *arg) {
+  usage_error("%s: unknown option '%s'; see `igtcloud %s --help`", cmd->name, arg, cmd->name);
+  return false;
+}
+
+/* The flag that a name negates: "no-quiet" is quiet, and "progress" is no-progress. */
+static const option *find_negated(const command *cmd, const char *name, size_t n) {
+  char other[64];
+  const option *o =
+      n > 3 && memcmp(name, "no-", 3) == 0 ? find_option(cmd, name + 3, n - 3, 0) : NULL;
+
+  if (!o && n < sizeof other - 3) {
+    (void)snprintf(other, sizeof other, "no-%.*s", (int)n, name);
+    o = find_option(cmd, other, n + 3, 0);
+  }
+  return o && o->kind == OPTION_FLAG ? o : NULL;
+}
+
+/* --NAME, --NAME VALUE, --NAME=VALUE; of a flag --no-NAME too. */
+static bool take_long(const command *cmd, char **argv, int argc, int *i, settings *s) {
+  const char *name = argv[*i] + 2, *value;
+  size_t n = strcspn(name, "=");
+  const option *o = find_option(cmd, name, n, 0);
+
+  if (!o && !name[n] && (o = find_negated(cmd, name, n)) != NULL)
+    return set_option(o, s, "false");
+  if (!o)
+    return unknown_option(cmd, argv[*i]);
+  if (name[n] == '=')
+    value = name + n + 1;
+  else
+    value = o->kind == OPTION_FLAG ? "true" : next_value(o, argv, argc, i);
+  return value && set_option(o, s, value);
+}
+
+/* -q, -qy, -u NAME, -uNAME: flags combine, the last letter may take a value. */
+static bool take_short(const command *cmd, char **argv, int argc, int *i, settings *s) {
+  const char *arg = argv[*i], *value;
+
+  for (const char *letter = arg + 1; *letter; letter++) {
+    const option *o = find_option(cmd, NULL, 0, *letter);
+    if (!o)
+      return unknown_option(cmd, arg);
+    if (o->kind != OPTION_FLAG) {
+      value = letter[1] ? letter + 1 : next_value(o, argv, argc, i);
+      return value && set_option(o, s, value);
+    }
+    if (!set_option(o, s, "true"))
+      return false;
+  }
+  return true;
+}
+
+/* One option at argv[*i]; what is given replaces what the environment says. */
+static bool take_option(const command *cmd, char **argv, int argc, int *i, settings *s) {
+  return argv[*i][1] == '-' ? take_long(cmd, argv, argc, i, s) : take_short(cmd, argv, argc, i, s);
 }
 
 bool parse_options(const command *cmd, int argc, char **argv, settings *s) {

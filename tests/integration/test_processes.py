@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, USAGE, Program, environment, program
+from igtcloud import DONE, FAILED, NOT_FOUND, USAGE, Program, environment, program
 from terminal import Terminal
 from uploads import epd, institute, seed
 
@@ -376,3 +376,25 @@ def test_flag_that_is_off(igtcloud, out, word):
 def test_flag_that_is_neither(igtcloud, out):
     done = igtcloud.run("download", out, "demo", env={"IGTCLOUD_OVERWRITE": "never"}, status=USAGE)
     assert "IGTCLOUD_OVERWRITE" in done.err
+
+
+# ---- flags on the command line ----
+
+@pytest.mark.parametrize("flags", [["--no-quiet"], ["--quiet=false"], ["-q", "--no-quiet"],
+                                   ["--quiet=off"]])
+def test_a_flag_of_a_variable_is_switched_off(igtcloud, out, flags):
+    done = igtcloud.run("download", out, "demo", *flags, env={"IGTCLOUD_QUIET": "1"})
+    assert "Downloaded" in done.err
+
+
+def test_flags_combine(igtcloud, out):
+    igtcloud.run("download", "-q", out, "demo")
+    assert igtcloud.run("rm", "-qy", "demo/north/none", status=NOT_FOUND).err
+    done = igtcloud.run("download", "-qz", out, "demo", status=USAGE)
+    assert "unknown option '-qz'" in done.err
+
+
+@pytest.mark.parametrize("flag", ["--quiet=maybe", "--no-domain", "--no-quiet=1", "--no-none", "--no-"])
+def test_what_cannot_be_switched_off(igtcloud, out, flag):
+    igtcloud.run("download", out, "demo", flag, status=USAGE)
+    assert not out.exists()
