@@ -6,15 +6,15 @@
 #include "base/time.h"
 #include "s3/internal.h"
 
-/* What callers see, and behind it the signing key and the bucket's place. */
+/* What callers see, followed by the cached signing key and the base URL of the bucket. */
 typedef struct credentials {
-  igt__s3_credentials pub; /* first */
+  igt__s3_credentials pub; /* must be first */
   pthread_mutex_t lock;
-  /* by lock */
+  /* protected by lock */
   char date[9];
   char region[64];
   igt__sigv4_key key;
-  char place[1024]; /* "https://host/bucket/"; "": not known */
+  char place[1024]; /* "https://host/bucket/"; "": not known yet */
   char place_region[64];
 } credentials;
 
@@ -84,7 +84,7 @@ void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__b
   pthread_mutex_unlock(&whole->lock);
 }
 
-/* Without an offset it is UTC. */
+/* A time without an offset is UTC. */
 int64_t igt__s3_expires_parse(const char *text) {
   igt_time time;
 

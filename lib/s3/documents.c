@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The XML documents of the S3 API that we read and write. */
+/* The XML documents of the S3 API that we read and write. xml.c parses a document and calls a
+ * handler with the path and text of each element; the parsers here collect what the caller needs.
+ * Any document may turn out to be an <Error>: fail_if_error checks that for every result, and a
+ * table maps S3's error codes to statuses where the HTTP status is not specific enough. Called by
+ * response.c when a response has been received, and by request.c for the body of
+ * CompleteMultipartUpload. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -38,7 +43,7 @@ bool igt__s3_etag_copy(char *out, size_t cap, const char *etag) {
   return true;
 }
 
-/* "Root/Rest" against a name of root and the rest. */
+/* Whether path is root, a slash, and rest, for any name of the root element. */
 static bool path_is(const char *path, const char *rest) {
   const char *slash = strchr(path, '/');
   return slash && strcmp(slash + 1, rest) == 0;
@@ -46,7 +51,7 @@ static bool path_is(const char *path, const char *rest) {
 
 /* ---- errors ---- */
 
-/* What S3's codes mean to us where the HTTP status alone does not tell. */
+/* Statuses of S3 error codes where the HTTP status alone is not specific enough. */
 static const struct {
   const char *code;
   igt_status status;
@@ -76,7 +81,7 @@ static const struct {
     {"BandwidthLimitExceeded", IGT_E_THROTTLED},
     {"InternalError", IGT_E_SERVER},
     {"ServiceUnavailable", IGT_E_SERVER},
-    /* 400s that are the network's fault: the body did not arrive whole, or in time, or intact. */
+    /* 400s that the network caused: the body did not arrive completely, in time, or intact. */
     {"RequestTimeout", IGT_E_TIMEOUT},
     {"IncompleteBody", IGT_E_NETWORK},
     {"BadDigest", IGT_E_CHECKSUM},
@@ -151,7 +156,7 @@ void igt__s3_error_read(const char *xml, size_t n, igt__s3_error_details *detail
   status = status_of(doc.code, err->status ? err->status : IGT_E_BAD_REQUEST);
   if (doc.message[0])
     igt__fail(err, status, "S3 says: %s (%s)", doc.message, doc.code);
-  else /* Ceph has no words but the code: people get ours */
+  else /* Ceph sends a code without a message: supply one */
     igt__fail(err, status, "S3 says: %s (%s)", igt_status_text(status), doc.code);
   err->http_status = http_status;
   err->retry_after = retry_after;
@@ -250,7 +255,7 @@ static bool truth(const char *text) {
   return igt__str_eq_nocase(text, "true");
 }
 
-/* Doubles *cap of an array with room for one more. */
+/* Doubles *cap of an array that has no space for another element. */
 static bool grow(void **array, size_t count, size_t *cap, size_t size) {
   void *larger;
 
@@ -278,7 +283,7 @@ static igt_status add_part(list_result *list, igt_error *err) {
   return IGT_OK;
 }
 
-/* ChecksumSHA256 of a part: base64 of 32 bytes. */
+/* ChecksumSHA256 of a part: 32 bytes in base64. */
 static void read_part_digest(igt__s3_part *part, const char *text) {
   igt__buf digest;
 
@@ -322,13 +327,13 @@ igt_status igt__s3_parts_parse(const char *xml, size_t n, igt__s3_request *req, 
     return status;
   if (list.bad)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts has an unreadable size or ETag");
-  /* Each page must bring us further, else a client asks for ever. */
+  /* Each page must advance the marker, or the client would request pages forever. */
   if (req->truncated && (req->next_marker <= req->marker || req->listed_count == 0))
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts says that it goes on, but not where");
   return fail_if_error(xml, n, "list of parts", list.root_seen, err);
 }
 
-/* encoding-type=url: keys may hold what XML cannot. */
+/* encoding-type=url: keys may contain characters that XML cannot represent. */
 static igt_status decode_key(igt__s3_object *object, igt_error *err) {
   igt__buf key;
   igt_status status = IGT_OK;
@@ -416,9 +421,9 @@ igt_status igt__s3_objects_parse(const char *xml, size_t n, igt__s3_request *req
   return status || !list.url_encoded ? status : decode_keys(req, err);
 }
 
-/* ---- what we write ---- */
+/* ---- documents we write ---- */
 
-/* ETags come from servers; the five characters that XML minds are escaped. */
+/* ETags come from servers: escapes the five characters that are special in XML. */
 static bool put_escaped(igt__buf *out, const char *text) {
   bool ok = true;
 

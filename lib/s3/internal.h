@@ -2,7 +2,7 @@
 #ifndef IGT_S3_INTERNAL_H
 #define IGT_S3_INTERNAL_H
 
-/* Shared by the files of this room. */
+/* Shared by the files of lib/s3. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,48 +14,50 @@
 
 /* ---- credentials.c ---- */
 
-/* The signing key of the day and region, derived once: four HMACs are a third of what signing
- * costs, and 20,000 small files ask for it 20,000 times. Any thread. */
+/* The signing key of the day and region, derived once: its four HMACs are a third of the cost of
+ * signing, and 20,000 small files need it 20,000 times. Any thread. */
 void igt__s3_signing_key(igt__s3_credentials *c, const char *timestamp, const char *region,
                          igt__sigv4_key *out);
-/* What an object's URL begins with, up to its key, appended to url; found once for each region that
- * is thought to be the bucket's: reading the endpoint's URL twice was 2 % of a small file. False:
- * not known yet. Any thread. */
+/* Appends the start of an object's URL, up to its key, to url. It is determined once for each
+ * region that is believed to be the bucket's: parsing the endpoint's URL twice took 2 % of the time
+ * of a small file. False: not known yet. Any thread. */
 bool igt__s3_place_recall(igt__s3_credentials *c, const char *region, igt__buf *url);
 void igt__s3_place_keep(igt__s3_credentials *c, const char *region, const igt__buf *url);
 
 /* ---- provider.c ---- */
 
-/* Waits in line for credentials; part of the request, so that waiting allocates nothing. done is
- * called once, on the thread of the fetch, without a lock held. */
+/* A request that waits for credentials; a member of the request, so that waiting allocates nothing.
+ * done is called once, on the thread of the fetch, with no lock held. */
 typedef struct igt__s3_waiter {
   struct igt__s3_waiter *next;
   void (*done)(struct igt__s3_waiter *waiter, igt_status status, const igt_error *err);
 } igt__s3_waiter;
 
-/* Credentials that are good for a request now, or NULL when there are none: then the waiter is in
- * line and will be called, and a fetch runs. Starts a fetch ahead of their end. Never blocks. */
+/* Credentials that are usable for a request now, or NULL if there are none: then the waiter is
+ * queued and will be called, and a fetch is running. Starts a fetch ahead of their expiry. Never
+ * blocks. */
 igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_waiter *waiter);
-/* The newest there are, good or not; NULL when never fetched. */
+/* The most recent credentials, usable or not; NULL if none were ever fetched. */
 igt__s3_credentials *igt__s3_provider_peek(igt__s3_provider *provider);
-/* The store refused c as expired: it is not handed out again. */
+/* The store rejected c as expired: it is not handed out again. */
 void igt__s3_provider_refuse(igt__s3_provider *provider, const igt__s3_credentials *c);
-/* A request that was refused without a reason was refused again with c, which was fetched for that:
- * others need not fetch any. */
+/* A request that was rejected without a reason was rejected again with c, which had been fetched
+ * because of that: other requests need not fetch new ones. */
 void igt__s3_provider_prove(igt__s3_provider *provider, const igt__s3_credentials *c);
 bool igt__s3_provider_is_proven(igt__s3_provider *provider, const igt__s3_credentials *c);
-/* By our clock c should have ended, or is about to. */
+/* Whether c has expired by our clock, or is about to. */
 bool igt__s3_provider_is_due(igt__s3_provider *provider, const igt__s3_credentials *c);
 
 /* ---- store.c, locate.c ---- */
 
-/* What was learnt of a bucket. Only grows; entries live until igt__s3_free. */
+/* What was learned about a bucket. The list only grows; entries live until igt__s3_free. */
 typedef struct igt__s3_bucket {
   char region[64];
 } igt__s3_bucket;
 
-/* Whether x-amz-checksum-sha256 comes back from the store, which then says what it has. MISSED is
- * for good: where two kinds of stores answer, each one's next body would be sent twice. */
+/* Whether the store returns the x-amz-checksum-sha256 that was sent, which shows what it stored.
+ * MISSED is permanent: with two kinds of stores behind one name, each one's next body would be sent
+ * twice. */
 typedef enum igt__s3_echo {
   IGT__S3_ECHO_UNKNOWN,
   IGT__S3_ECHO_SEEN,
@@ -64,32 +66,32 @@ typedef enum igt__s3_echo {
 
 struct igt__s3 {
   igt__http *http;
-  char env_endpoint[512]; /* "" : none */
+  char env_endpoint[512]; /* "": none */
   char env_region[64];
   _Atomic int64_t clock_offset; /* seconds */
   atomic_bool skew_logged;
-  atomic_bool no_checksums; /* the store does not know x-amz-checksum-* */
+  atomic_bool no_checksums; /* the store does not support x-amz-checksum-* */
   _Atomic igt__s3_echo echo;
   pthread_mutex_t lock;
-  igt__map *buckets; /* by lock */
+  igt__map *buckets; /* protected by lock */
 };
 
 bool igt__s3_region_valid(const char *region);
-/* Remembers the region of a bucket. False when nothing changed by it: repeating is no use. */
+/* Remembers the region of a bucket. False if that changed nothing, so a retry is useless. */
 bool igt__s3_learn_region(igt__s3 *s3, const char *bucket, const char *region,
                           const char *was_region);
-/* A region out of ENDPOINT, such as "bucket.s3.eu-central-1.amazonaws.com". */
+/* Extracts the region from ENDPOINT, such as "bucket.s3.eu-central-1.amazonaws.com". */
 bool igt__s3_region_of_endpoint(const char *endpoint, char region[64]);
-/* Whether a redirect of a request for bucket may go to this URL: https, and an S3 host of AWS
- * that names the bucket. origin gets scheme and host. */
+/* Whether a request for bucket may be redirected to this URL: https, and an S3 host of AWS that
+ * names the bucket. origin receives scheme and host. */
 bool igt__s3_redirect_allowed(const char *location, const char *bucket, char *origin, size_t cap);
 
 /* ---- request.c, sign.c, response.c ---- */
 
-/* Why a request that failed is sent again at once. */
+/* Why a failed request is retried immediately. */
 typedef enum igt__s3_again {
   IGT__S3_AGAIN_NO,
-  IGT__S3_AGAIN_CREDENTIALS, /* new ones first */
+  IGT__S3_AGAIN_CREDENTIALS, /* with new ones */
   IGT__S3_AGAIN_REGION,
   IGT__S3_AGAIN_REDIRECT,
   IGT__S3_AGAIN_CLOCK,
@@ -100,23 +102,24 @@ typedef enum igt__s3_again {
 } igt__s3_again;
 
 struct igt__s3_request_private {
-  igt__s3_waiter waiter; /* first: the private part is found from it */
+  igt__s3_waiter waiter; /* must be first: the private struct is found from it */
   igt__s3_request *req;
   igt__s3 *s3;
   unsigned loop;
-  igt__post *post;           /* for its failure, which must be told without memory, too */
-  void *blocking;            /* of igt__s3_perform; NULL: on_done is called */
+  igt__post *post;           /* for its failure, which must be reported even when out of memory */
+  void *blocking;            /* for igt__s3_perform; NULL: on_done is called */
   igt__s3_credentials *used; /* what the last attempt was signed with */
   int64_t used_offset;       /* clock offset of the last attempt */
   char used_region[64];
-  igt__s3_again again; /* decided while the answer is read */
+  igt__s3_again again; /* decided while the response is read */
   unsigned char repeats[IGT__S3_AGAIN_COUNT];
   bool sent_checksums, without_checksums;
   char sent_sha256[48]; /* x-amz-checksum-sha256 of the last attempt; "": none */
-  uint64_t expected;    /* bytes of the body that have to come; UINT64_MAX: not known */
-  uint64_t most;        /* that may come */
+  uint64_t expected;    /* bytes of the body still expected; UINT64_MAX: not known */
+  uint64_t most;        /* largest body that is accepted */
   uint64_t received;
-  /* Of a GET that continues, over all attempts: what on_data took, of which object. */
+  /* For a GET that continues, over all attempts: the bytes that on_data took, and of which
+   * object. */
   uint64_t taken;
   uint64_t object_size;
   char object_etag[80];
@@ -126,26 +129,26 @@ struct igt__s3_request_private {
   igt_error err;                              /* what a waiter that failed reports */
 };
 
-/* request.c: gives back what is kept for the next request. */
+/* request.c: frees what is kept for the next request. */
 void igt__s3_requests_trim(void);
 
-/* sign.c: url and headers of one attempt. */
+/* sign.c: URL and headers of one attempt. */
 igt_status igt__s3_prepare(igt__http_request *http, igt_error *err);
-/* response.c: what came back. */
+/* response.c: handlers of the response. */
 igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err);
 igt_status igt__s3_on_data(igt__http_request *http, const char *data, size_t n, igt_error *err);
 igt_status igt__s3_on_restart(igt__http_request *http, igt_error *err);
 void igt__s3_on_error_response(igt__http_request *http, igt_error *err);
-/* An <Error> or header says how a repetition could succeed: sets again. */
+/* Sets `again` if an <Error> or a header says how a retry could succeed. */
 void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *details,
                           const igt_error *err);
-/* A GET that goes on behind what was taken: the bytes of this attempt. False: all of the request's.
- */
+/* The byte range of this attempt, for a GET that continues after the bytes already taken. False:
+ * all of the request's range. */
 bool igt__s3_rest(const igt__s3_request *req, uint64_t *first, uint64_t *last);
-/* "bytes FIRST-LAST/TOTAL" (RFC 9110, 14.4); S3 always knows the total. */
+/* "bytes FIRST-LAST/TOTAL" (RFC 9110, section 14.4); S3 always states the total. */
 bool igt__s3_content_range_parse(const char *text, uint64_t *first, uint64_t *last,
                                  uint64_t *total);
-/* The result of a finished exchange: reads XML answers, compares digests. */
+/* The result of a finished exchange: parses XML responses, compares digests. */
 igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *err);
 
 #endif

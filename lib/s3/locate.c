@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* Where a bucket is: builds an object's URL from the endpoint and region that came with the
+ * credentials, the environment's AWS_* variables, or AWS's own naming scheme, and decides which
+ * hosts a request may be redirected to. Names that come from a server are validated before they
+ * become part of a host name, since signed requests are sent there. sign.c calls igt__s3_locate for
+ * each attempt (the bucket's part of the URL is cached in the credentials); response.c calls the
+ * rest for redirects and regions. */
 #include <ctype.h>
 #include <string.h>
 
@@ -8,13 +14,13 @@
 
 #define DEFAULT_REGION "us-east-1"
 
-/* A region becomes part of a host's name: nothing else may get in by it. */
+/* A region becomes part of a host name: it must not be able to add anything else to it. */
 bool igt__s3_region_valid(const char *region) {
   size_t n = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
   return n > 0 && n < 64 && region[n] == '\0' && region[0] != '-' && region[n - 1] != '-';
 }
 
-/* The same for a bucket in a host's name; others go into the path. */
+/* The same for a bucket in a host name; other bucket names go into the path. */
 static bool fits_host(const char *bucket) {
   size_t n = strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789-");
   return n >= 3 && n <= 63 && bucket[n] == '\0' && bucket[0] != '-' && bucket[n - 1] != '-';
@@ -64,7 +70,7 @@ static const char *aws_suffix(const char *region) {
   return igt__str_starts(region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
-/* Dots in a bucket's name break the wildcard certificate of virtual-host addresses. */
+/* Dots in a bucket name do not match the wildcard certificate of virtual-host addresses. */
 static void put_aws(igt__buf *url, const char *bucket, const char *region) {
   const char *suffix = aws_suffix(region);
 
@@ -74,7 +80,8 @@ static void put_aws(igt__buf *url, const char *bucket, const char *region) {
     igt__buf_printf(url, "https://s3.%s.%s/%s/", region, suffix, bucket);
 }
 
-/* Other stores: path style for addresses, localhost, and names that do not fit a host. */
+/* Other stores: path style for IP addresses, localhost, and bucket names that cannot be part of a
+ * host name. */
 static igt_status put_endpoint(igt__buf *url, const char *endpoint, const char *bucket,
                                igt_error *err) {
   igt__url parsed;
@@ -83,7 +90,7 @@ static igt_status put_endpoint(igt__buf *url, const char *endpoint, const char *
 
   if (status)
     return status;
-  /* A path in front of the bucket (a gateway's "/s3") stays; it is signed with the rest. */
+  /* A path before the bucket (a gateway's "/s3") stays; it is signed with the rest. */
   size_t path_len = strlen(parsed.path);
   while (path_len > 0 && parsed.path[path_len - 1] == '/')
     path_len--;
@@ -101,8 +108,8 @@ static igt_status put_endpoint(igt__buf *url, const char *endpoint, const char *
   return IGT_OK;
 }
 
-/* True for an endpoint that is AWS itself under one of its region's names: then the form with
- * the learnt region is used, not the name as it was given. */
+/* True for an endpoint that is AWS itself under one of its regional names: then the URL is built
+ * from the learned region instead of the given name. */
 static bool is_aws_endpoint(const char *endpoint) {
   igt__url url;
 
@@ -149,7 +156,7 @@ bool igt__s3_region_of_endpoint(const char *endpoint, char region[64]) {
     p = endpoint + 2;
   else if (p)
     p += 3;
-  if (!p || (*p != '.' && *p != '-')) /* s3.REGION and the old s3-REGION */
+  if (!p || (*p != '.' && *p != '-')) /* s3.REGION and the legacy form s3-REGION */
     return false;
   p++;
   n = strcspn(p, ".");

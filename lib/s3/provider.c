@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* A credentials provider: the temporary credentials of one action and prefix, shared by all
+ * requests that need them. A request takes the current credentials, or queues as a waiter while a
+ * fetch runs on a thread that may block; at most one fetch runs at a time, and its outcome goes to
+ * all waiters. Lifetimes are measured with the monotonic clock from the moment of receipt.
+ * request.c gets credentials here for each attempt and reports those that the store rejected. */
 #include <assert.h>
 #include <limits.h>
 
@@ -7,23 +12,23 @@
 #include "base/mem.h"
 #include "s3/internal.h"
 
-/* Renewal begins a tenth of the life before its end: at most 5 min, so that a day's credentials
- * are not renewed hours early; at least 0.2 s, a round trip, and never more than half the life,
- * so that a life of 2 s gives one fetch in 1.8 s and no storm. */
+/* Renewal starts a tenth of the lifetime before expiry: at most 5 min, so that credentials of a day
+ * are not renewed hours early; at least 0.2 s, one round trip, and never more than half the
+ * lifetime, so that a lifetime of 2 s causes one fetch every 1.8 s and no storm. */
 #define AHEAD_PART 10
 #define AHEAD_MIN_US 200000
 #define AHEAD_MAX_US (300 * INT64_C(1000000))
-/* After a fetch ahead of time failed: not again before a quarter of what is left, or 1 s. */
+/* After an early fetch failed: the next one after a quarter of the remaining time, at least 1 s. */
 #define AGAIN_MIN_US 1000000
 
 struct igt__s3_provider {
   igt__s3_provider_options options;
   _Atomic int refs;
   pthread_mutex_t lock;
-  /* by lock */
+  /* protected by lock */
   igt__s3_credentials *current; /* NULL: never fetched */
-  bool refused;                 /* the store would not take it */
-  bool proven;                  /* refusals without a reason are not the fault of current */
+  bool refused;                 /* the store rejected it */
+  bool proven;                  /* rejections without a reason are not caused by current */
   bool fetching;                /* one at a time */
   int64_t due, end;             /* monotonic microseconds, INT64_MAX: not known */
   igt__s3_waiter *first, **last;
@@ -59,8 +64,9 @@ void igt__s3_provider_unref(igt__s3_provider *provider) {
   igt__free(provider);
 }
 
-/* Life is measured on the monotonic clock from here on. A life that is over as it begins means
- * that a clock is wrong or `expires` is in another zone: it is ignored, and ExpiredToken tells. */
+/* From here on the lifetime is measured with the monotonic clock. A lifetime that has already ended
+ * on receipt means that a clock is wrong or that `expires` is in another time zone: it is ignored,
+ * and an ExpiredToken will show the real end. */
 static void adopt_locked(igt__s3_provider *provider, igt__s3_credentials *c) {
   int64_t now = igt__mono_us();
   int64_t life = c->expires ? c->expires * 1000000 - igt__wall_us() : 0;
@@ -82,7 +88,7 @@ static void adopt_locked(igt__s3_provider *provider, igt__s3_credentials *c) {
   provider->end = now + life;
 }
 
-/* The old credentials may still live: the next try waits a while. */
+/* The old credentials may still be valid: the next attempt waits for a while. */
 static void postpone_locked(igt__s3_provider *provider) {
   int64_t now = igt__mono_us();
   int64_t wait = provider->end == INT64_MAX ? AGAIN_MIN_US : (provider->end - now) / 4;
@@ -90,7 +96,7 @@ static void postpone_locked(igt__s3_provider *provider) {
   provider->due = now + (wait > AGAIN_MIN_US ? wait : AGAIN_MIN_US);
 }
 
-/* On a thread that may block. */
+/* Runs on a thread that may block. */
 static void fetch_task(void *arg) {
   igt__s3_provider *provider = arg;
   igt__s3_credentials *c = NULL;
@@ -116,7 +122,7 @@ static void fetch_task(void *arg) {
   provider->last = &provider->first;
   pthread_mutex_unlock(&provider->lock);
   for (; waiter; waiter = next) {
-    next = waiter->next; /* done may end the waiter */
+    next = waiter->next; /* done may free the waiter */
     waiter->done(waiter, status, &err);
   }
   igt__s3_provider_unref(provider);
@@ -127,7 +133,7 @@ static bool is_good_locked(const igt__s3_provider *provider, int64_t now) {
 }
 
 static void begin_fetch(igt__s3_provider *provider) {
-  /* Outside the lock: a defer that runs at once is allowed too. */
+  /* Outside the lock: defer may also run the task immediately. */
   provider->options.defer(provider->options.defer_payload, fetch_task,
                           igt__s3_provider_ref(provider));
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A request's life: credentials, attempts (the http room repeats what is transient), and what
- * this room repeats at once because the answer taught it something. */
+/* The life of a request: it gets credentials from its provider, is signed (sign.c) and submitted to
+ * lib/http, which retries transient failures by itself. When it is done, response.c has decided
+ * whether something was learned from the response (a region, the clock, expired credentials) with
+ * which an immediate retry can succeed; on_done then starts over with the same request. Otherwise
+ * the caller's on_done is called, once, on the loop's thread. lib/transfer submits all object
+ * requests here; igt__s3_perform is the blocking form. */
 #include <assert.h>
 #include <string.h>
 
@@ -11,8 +15,8 @@
 #include "base/mem.h"
 #include "s3/internal.h"
 
-/* How often one request is repeated for each reason. Credentials: a life of 2 s can end again
- * while a request backs off; a store that refuses fresh ones five times will not have them. */
+/* How often a request is retried for each reason. Credentials: a lifetime of 2 s can end again
+ * while a request backs off; a store that rejects new ones five times will not accept any. */
 static const unsigned char most_retries[IGT__S3_AGAIN_COUNT] = {
     [IGT__S3_AGAIN_CREDENTIALS] = 5, [IGT__S3_AGAIN_REGION] = 2,    [IGT__S3_AGAIN_REDIRECT] = 2,
     [IGT__S3_AGAIN_CLOCK] = 2,       [IGT__S3_AGAIN_CHECKSUMS] = 1, [IGT__S3_AGAIN_COMPLETE] = 4,
@@ -73,7 +77,7 @@ static struct igt__s3_request_private *private_new(void) {
   return priv;
 }
 
-/* As new, but that its buffers have their memory. */
+/* Resets it to its initial state but keeps the memory of its buffers. */
 static void renew(struct igt__s3_request_private *priv) {
   struct igt__s3_request_private old = *priv;
 
@@ -124,7 +128,7 @@ void igt__s3_request_finish(igt__s3_request *req) {
     return;
   igt__http_request_finish(&req->http);
   igt__s3_credentials_unref(priv->used);
-  igt__buf_wipe(&priv->scratch); /* held the session token */
+  igt__buf_wipe(&priv->scratch); /* it contained the session token */
   igt__buf_wipe(&priv->value);
   igt__buf_clear(&priv->url);
   igt__buf_clear(&priv->query);
@@ -187,7 +191,7 @@ static void report_error(void *payload) {
   report(priv->req, err.status, &err);
 }
 
-/* on_done belongs on the loop's thread, whatever thread found the failure. */
+/* on_done must run on the loop's thread, whatever thread found the failure. */
 static void fail_on_loop(struct igt__s3_request_private *priv) {
   igt__post *post = priv->post;
 
@@ -213,12 +217,12 @@ static void begin(void *payload) {
   igt__s3_credentials *c = igt__s3_provider_get(priv->req->provider, &priv->waiter);
 
   if (!c)
-    return; /* on_credentials goes on */
+    return; /* on_credentials continues */
   igt__s3_credentials_unref(c);
   igt__http_submit(priv->s3->http, priv->loop, &priv->req->http);
 }
 
-/* 500 ms * 2^n with full jitter, as the http room's back-off. */
+/* 500 ms * 2^n with full jitter, like the back-off of lib/http. */
 static unsigned pause_ms(unsigned n) {
   return (unsigned)(igt__jitter() % (500u << n));
 }
@@ -262,7 +266,7 @@ static void on_http_done(igt__http_request *http, igt_status status, const igt_e
   report(req, status, &err);
 }
 
-/* The caller's turn. */
+/* Leaves the retry to the caller. */
 static void leave_to_caller(igt__s3_request *req, igt__retry *retry) {
   if (!req->once || (*retry != IGT__RETRY_TRANSIENT && *retry != IGT__RETRY_THROTTLED))
     return;
@@ -274,10 +278,10 @@ static bool on_http_retry(igt__http_request *http, const igt_error *err, igt__re
   igt__s3_request *req = http->payload;
   const struct igt__s3_request_private *priv = req->priv;
 
-  /* What this room repeats itself, it repeats from on_done. */
+  /* on_done starts the retries that this layer makes itself. */
   if (priv->again != IGT__S3_AGAIN_NO && priv->repeats[priv->again] < most_retries[priv->again])
     *retry = IGT__RETRY_NEVER;
-  /* A lost answer left an upload that nobody knows: one such is enough. */
+  /* A lost response leaves an upload that nobody knows: one of these is enough. */
   if (req->op == IGT__S3_CREATE_MULTIPART && http->attempts > 1 && *retry == IGT__RETRY_TRANSIENT &&
       err->status != IGT_E_CONNECT && err->status != IGT_E_RESOLVE &&
       (!err->http_status || err->http_status == 500))

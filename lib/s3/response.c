@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What S3 answered: headers into fields, errors into statuses, and what an error teaches. */
+/* Interprets S3's responses: copies headers into the request's fields, maps errors to statuses, and
+ * decides what is learned from an error. on_headers validates what the headers promise (range,
+ * object, length) before any byte is handed on; igt__s3_conclude parses the body once it is
+ * complete and compares digests. If an error shows how a retry could succeed (another region, a
+ * corrected clock, new credentials, no checksum headers, MD5 included), it sets `again`, which
+ * request.c acts on. Called by lib/http on a loop's thread, through request.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +21,7 @@ static const char *header(const igt__s3_request *req, const char *name) {
   return value ? value : "";
 }
 
-/* "" when it does not fit: half an identifier is none. */
+/* "" if it does not fit: half an identifier is useless. */
 static void copy_header(const igt__s3_request *req, const char *name, char *out, size_t cap) {
   const char *value = header(req, name);
   size_t n = strlen(value);
@@ -47,7 +52,8 @@ static void read_checksum(igt__s3_request *req) {
       break;
     }
   }
-  /* A checksum of checksums that does not show it by "-N" cannot be told from one of bytes. */
+  /* A checksum of checksums without the "-N" suffix cannot be distinguished from one of the
+   * bytes. */
   if (strcmp(header(req, "x-amz-checksum-type"), "COMPOSITE") == 0 && !strchr(req->checksum, '-'))
     req->checksum_alg[0] = req->checksum[0] = '\0';
 }
@@ -99,7 +105,7 @@ bool igt__s3_rest(const igt__s3_request *req, uint64_t *first, uint64_t *last) {
   return *first < end;
 }
 
-/* Bytes of another range under the right name are the worst that a cache can do to us. */
+/* The bytes of another range under the right name are the worst that a cache can do to us. */
 static igt_status check_range(igt__s3_request *req, igt_error *err) {
   uint64_t asked_first = req->first, asked_last = req->last, first, last, total;
   bool rest = igt__s3_rest(req, &asked_first, &asked_last);
@@ -110,7 +116,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
       return igt__fail(err, IGT_E_PROTOCOL,
                        "S3 sent the whole object where bytes %llu to %llu were requested",
                        (unsigned long long)req->first, (unsigned long long)req->last);
-    if (!req->size_known) /* in chunks: no more may come than was asked for */
+    if (!req->size_known) /* chunked: no more may arrive than was requested */
       req->priv->most = req->last + 1;
     return IGT_OK;
   }
@@ -131,13 +137,13 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* All of it comes again: a store that knows no ranges, or nothing was left to ask for. */
+/* All of it is sent again: the store does not support ranges, or nothing was left to request. */
 static igt_status start_again(igt__s3_request *req, igt_error *err) {
   req->priv->taken = 0;
   return req->on_restart ? req->on_restart(req, err) : IGT_OK;
 }
 
-/* The rest of one object behind the beginning of another is neither. */
+/* The start of one object followed by the rest of another is neither of them. */
 static igt_status check_same(igt__s3_request *req, igt_error *err) {
   const struct igt__s3_request_private *priv = req->priv;
 
@@ -146,7 +152,7 @@ static igt_status check_same(igt__s3_request *req, igt_error *err) {
   return igt__fail(err, IGT_E_PRECONDITION, "the object changed while it was fetched");
 }
 
-/* Sets *again: on_headers has seen this object. */
+/* Sets *again if on_headers has already seen this object. */
 static igt_status begin_or_go_on(igt__s3_request *req, bool *again, igt_error *err) {
   struct igt__s3_request_private *priv = req->priv;
 
@@ -185,7 +191,7 @@ igt_status igt__s3_on_headers(igt__http_request *http, igt_error *err) {
   req->http_status = http->http_status;
   priv->received = 0;
   priv->expected = priv->most = UINT64_MAX;
-  if (is_redirect(http->http_status)) { /* the body may say where to: see conclude_redirect */
+  if (is_redirect(http->http_status)) { /* the body may name the region: see conclude_redirect */
     priv->most = IGT__MAX_ERROR_BODY;
     return IGT_OK;
   }
@@ -262,7 +268,8 @@ static bool looks_like_html(const igt__s3_request *req) {
          igt__str_starts_nocase(header(req, "Content-Type"), "text/html");
 }
 
-/* Not in S3's words. 5xx stay what they are: a load balancer's page is as passing as S3's own. */
+/* The response is not from S3. 5xx keep their meaning: a load balancer's error page is as transient
+ * as S3's own error. */
 static void explain_foreign(igt__s3_request *req, igt_error *err) {
   int http_status = err->http_status;
   bool nothing = req->http.response.len == 0;
@@ -280,8 +287,8 @@ static void explain_foreign(igt__s3_request *req, igt_error *err) {
            nothing ? " without saying why" : "", igt_status_text(err->status));
 }
 
-/* Ceph misses the object where a list of parts is asked of an upload that has ended. What asks for
- * an upload knows it by AWS's code. */
+/* For a list of parts of an upload that has ended, Ceph reports that the object is missing. Callers
+ * that ask for an upload expect AWS's code. */
 static void name_upload(const igt__s3_request *req, igt_error *err) {
   if (!req->upload_id || strcmp(err->code, "NoSuchKey") != 0)
     return;
@@ -303,7 +310,7 @@ void igt__s3_on_error_response(igt__http_request *http, igt_error *err) {
   igt__s3_decide_again(req, &details, err);
 }
 
-/* ---- what an error teaches ---- */
+/* ---- what is learned from an error ---- */
 
 static bool code_in(const char *code, const char *const *list, size_t n) {
   for (size_t i = 0; i < n; i++)
@@ -312,8 +319,8 @@ static bool code_in(const char *code, const char *const *list, size_t n) {
   return false;
 }
 
-/* A refusal without a reason: to HEAD, which has no body, or with an empty one. It may be what S3
- * says of an ExpiredToken; new credentials tell, once. */
+/* A rejection without a reason: of a HEAD, whose response has no body, or with an empty body. It
+ * may stand for ExpiredToken; one retry with new credentials shows whether it does. */
 static bool is_mute(const igt__s3_request *req, const igt_error *err) {
   return !err->code[0] && (err->http_status == 400 || err->http_status == 403) &&
          (req->op == IGT__S3_HEAD || req->http.response.len == 0);
@@ -330,7 +337,7 @@ static bool wants_proof(const igt__s3_request *req) {
   return false;
 }
 
-/* Stores say it in several ways once a session has run out; only ExpiredToken says it for sure. */
+/* Stores report an expired session in several ways; only ExpiredToken is unambiguous. */
 static bool wants_credentials(const igt__s3_request *req, const igt_error *err) {
   static const char *const maybe[] = {"AccessDenied", "InvalidToken", "InvalidAccessKeyId",
                                       "SignatureDoesNotMatch"};
@@ -364,7 +371,7 @@ static bool learn_region(igt__s3_request *req, const igt__s3_error_details *deta
   return true;
 }
 
-/* S3 refuses what is more than 15 minutes off. */
+/* S3 rejects requests whose time differs by more than 15 minutes. */
 static bool learn_clock(igt__s3_request *req) {
   struct igt__s3_request_private *priv = req->priv;
   int64_t date = req->http.server_date, offset;
@@ -428,7 +435,7 @@ static igt_status conclude_redirect(igt__s3_request *req, igt_error *err) {
   return err->status;
 }
 
-/* Until DNS knows a new bucket, S3 sends requests on by 307 with a Location. */
+/* Until DNS knows a new bucket, S3 redirects requests with a 307 and a Location. */
 static void read_location(igt__s3_request *req) {
   struct igt__s3_request_private *priv = req->priv;
 
@@ -442,7 +449,7 @@ static bool is_md5(const char *etag) {
   return strlen(etag) == 32 && strspn(etag, "0123456789abcdefABCDEF") == 32;
 }
 
-/* An ETag is the MD5 unless the object is multipart or its encryption's key is not S3's own. */
+/* An ETag is the MD5 unless the object is multipart or its encryption key is not S3's own. */
 static bool is_other_md5(const igt__s3_request *req) {
   unsigned char md5[16];
 
@@ -457,7 +464,7 @@ static igt_status fail_damaged(const char *what, const char *value, igt_error *e
   return IGT_E_CHECKSUM;
 }
 
-/* Sent without MD5, because the store had told the SHA-256 of others. */
+/* The body was sent without MD5, because the store had returned the SHA-256 of earlier ones. */
 static igt_status fail_unverified(igt__s3_request *req, igt_error *err) {
   if (atomic_exchange(&req->priv->s3->echo, IGT__S3_ECHO_MISSED) != IGT__S3_ECHO_MISSED)
     IGT__INFO(
@@ -470,7 +477,7 @@ static igt_status fail_unverified(igt__s3_request *req, igt_error *err) {
   return IGT_E_CHECKSUM;
 }
 
-/* What the store has is told by the SHA-256 that it gives back, and by the ETag. */
+/* The SHA-256 that the store returns and the ETag show what it stored. */
 static igt_status check_stored(igt__s3_request *req, igt_error *err) {
   struct igt__s3_request_private *priv = req->priv;
   const char *echo = header(req, "x-amz-checksum-sha256");
@@ -488,7 +495,7 @@ static igt_status check_stored(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* The end of a body whose length was not stated tells the length. */
+/* If the length was not stated, the end of the body determines it. */
 static void take_length(igt__s3_request *req, uint64_t received) {
   req->content_length = (int64_t)received;
   if (req->http_status == 200)
@@ -545,7 +552,7 @@ static igt_status read_result(igt__s3_request *req, igt_error *err) {
   return igt__fail(err, IGT_E_INTERNAL, "an S3 operation without a name");
 }
 
-/* Whether the store may have put the object together although we do not know it. */
+/* Whether the store may have completed the object although we did not learn of it. */
 static bool is_unclear(const igt__s3_request *req, const igt_error *err) {
   switch ((int)err->status) {
   case IGT_E_NETWORK:
@@ -553,7 +560,7 @@ static bool is_unclear(const igt__s3_request *req, const igt_error *err) {
   case IGT_E_PARSE:
   case IGT_E_PROTOCOL:
   case IGT_E_LIMIT:
-    return err->http_status < 300; /* nothing, or half an answer */
+    return err->http_status < 300; /* no response, or only part of one */
   case IGT_E_SERVER:
     return err->http_status >= 500 && err->http_status != 503;
   case IGT_E_NOT_FOUND: /* an earlier attempt may have ended the upload */
@@ -571,7 +578,8 @@ static void conclude_complete(igt__s3_request *req, igt_error *err) {
     igt__error_prefix(err, "whether the upload was completed is unknown");
   } else if (req->http_status == 200 &&
              (err->status == IGT_E_SERVER || err->status == IGT_E_THROTTLED)) {
-    /* An <Error> in a 200: S3 began, and says that it failed. It may be asked again. */
+    /* An <Error> in a 200: S3 started to complete the upload and reports that it failed. It may be
+     * retried. */
     req->priv->again = IGT__S3_AGAIN_COMPLETE;
   }
 }
@@ -597,6 +605,6 @@ igt_status igt__s3_conclude(igt__s3_request *req, igt_status status, igt_error *
     conclude_complete(req, err);
   if (status == IGT_E_NOT_FOUND && req->op == IGT__S3_ABORT_MULTIPART &&
       strcmp(err->code, "NoSuchUpload") == 0)
-    status = IGT_OK; /* it is gone, as was wanted */
+    status = IGT_OK; /* it is gone, as requested */
   return status;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One attempt's URL and headers: each attempt is signed anew, with its own date, by the newest
- * credentials, for the region that is known by then. */
+/* URL and headers of one attempt. Each attempt is signed anew, with its own date, the most recent
+ * credentials, and the region that is known by then. igt__s3_prepare collects the headers that the
+ * operation needs (type, range, conditions, checksums, session token), signs them with sigv4.c and
+ * hands them to lib/http, which calls it before each attempt. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
 
 #define MAX_HEADERS 16
 
-/* The headers of one request; their values live in this struct or are borrowed. */
+/* The headers of one request; their values are members of this struct or borrowed. */
 typedef struct headers {
   igt__sigv4_header list[MAX_HEADERS];
   size_t count;
@@ -96,7 +98,7 @@ static void add_of_op(headers *h, igt__s3_request *req) {
   if (req->op == IGT__S3_PUT || req->op == IGT__S3_CREATE_MULTIPART)
     add(h, "x-amz-server-side-encryption", "AES256");
   if (req->op == IGT__S3_CREATE_MULTIPART) {
-    /* What S3 gives an object whose PUT names no type; curl would name a form. */
+    /* The type that S3 gives an object whose PUT names none; curl would send that of a form. */
     add(h, "Content-Type", "binary/octet-stream");
     if (wants_checksums(req)) {
       add(h, "x-amz-checksum-algorithm", "SHA256");
@@ -155,7 +157,7 @@ static void put_query(igt__buf *query, const igt__s3_request *req) {
   }
 }
 
-/* Where the path begins in scheme://host/path. */
+/* Where the path starts in scheme://host/path. */
 static const char *path_of(const char *url) {
   return strchr(strstr(url, "://") + 3, '/');
 }

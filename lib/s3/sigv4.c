@@ -1,4 +1,32 @@
 /* SPDX-License-Identifier: MIT */
+/* AWS Signature Version 4 as in "Authenticating Requests (AWS Signature Version 4)" of the Amazon
+ * S3 API Reference. The functions follow the steps of its sections "Signature Calculations for the
+ * Authorization Header" (canonical request, string to sign, signing key, signature) and
+ * "Authenticating Requests: Using Query Parameters" (igt__sigv4_presign_query). sign.c signs with
+ * them; the sandbox verifies with the same functions.
+ *
+ * The document's example "GET Object", for the key AKIAIOSFODNN7EXAMPLE. The canonical request is
+ * the method, the path, the query (empty here), a line for each signed header, an empty line, the
+ * names of the signed headers, and the SHA-256 of the (empty) body:
+ *
+ *   GET
+ *   /test.txt
+ *
+ *   host:examplebucket.s3.amazonaws.com
+ *   range:bytes=0-9
+ *   x-amz-content-sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+ *   x-amz-date:20130524T000000Z
+ *
+ *   host;range;x-amz-content-sha256;x-amz-date
+ *   e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+ *
+ * The string to sign contains the SHA-256 of that text. Its HMAC with the key of that day, region
+ * and service, in hex, is the signature f0e8bdb8...036bdb41:
+ *
+ *   AWS4-HMAC-SHA256
+ *   20130524T000000Z
+ *   20130524/us-east-1/s3/aws4_request
+ *   7344ae5b7ee6c3e7e6b0fe0640412a37625d1fbfff95c48bbb2dc43964946972 */
 #include "s3/sigv4.h"
 
 #include <stdio.h>
@@ -9,7 +37,7 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-/* More parameters than any S3 request has: a bound on what a client can make us sort. */
+/* More parameters than any S3 request has: limits what a client can make the sandbox sort. */
 #define MAX_PARAMS 128
 
 void igt__sigv4_key_derive(const char *secret, size_t secret_len, const char *date,
@@ -27,7 +55,7 @@ void igt__sigv4_key_derive(const char *secret, size_t secret_len, const char *da
     igt__hmac_sha256(start, start_len, date, strnlen(date, 8), step);
     igt__wipe(start, start_len);
   } else {
-    memset(step, 0, sizeof step); /* no memory: a signature that no server accepts */
+    memset(step, 0, sizeof step); /* no memory: results in a signature that no server accepts */
   }
   if (start != first)
     igt__free(start);
@@ -40,7 +68,7 @@ void igt__sigv4_key_derive(const char *secret, size_t secret_len, const char *da
 /* ---- query ---- */
 
 typedef struct param {
-  const char *name; /* canonical encoding, in the scratch buffer */
+  const char *name; /* in canonical encoding, in the scratch buffer */
   const char *value;
 } param;
 
@@ -50,13 +78,13 @@ static int compare_params(const void *a, const void *b) {
   return order ? order : strcmp(x->value, y->value);
 }
 
-/* Clients differ in what they escape; the canonical form is what is left after decoding and
- * encoding again. */
+/* Clients differ in what they escape: decoding and encoding again gives the canonical form,
+ * UriEncode() of the document. */
 static bool recode(igt__buf *out, igt__buf *plain, const char *s, size_t n) {
   igt__buf_clear(plain);
   if (!igt__uri_decode(plain, s, n, true)) {
     igt__buf_clear(plain);
-    if (!igt__buf_append(plain, s, n)) /* a bad escape: its bytes as they are */
+    if (!igt__buf_append(plain, s, n)) /* an invalid escape: keep its bytes */
       return false;
   }
   return igt__uri_encode(out, plain->data, plain->len, false) && igt__buf_append(out, "", 1);
@@ -66,7 +94,7 @@ static bool is_signature(const char *name, size_t n) {
   return n == 15 && memcmp(name, "X-Amz-Signature", 15) == 0;
 }
 
-/* Each parameter as "name NUL value NUL" into encoded. */
+/* Appends each parameter to encoded, as "name NUL value NUL". */
 static bool encode_params(const char *query, igt__buf *encoded, size_t *count) {
   igt__buf plain;
   bool ok = true;
@@ -122,7 +150,7 @@ static bool name_is(const char *header, const char *name, size_t n) {
   return header[n] == '\0';
 }
 
-/* Without space around it, runs of spaces inside as one. */
+/* Trim() of the document: without surrounding spaces, and with inner runs of spaces as one. */
 static bool put_trimmed(igt__buf *out, const char *value) {
   static const char space[] = " \t";
   bool any = false, ok = true;
@@ -180,7 +208,7 @@ static bool name_less(const char *a, const char *b) {
 bool igt__sigv4_signed_headers(const igt__sigv4_header *headers, size_t n, igt__buf *out) {
   const char *last = NULL;
 
-  /* Selection: a request signs about ten headers. */
+  /* Selection sort: a request signs about ten headers. */
   for (;;) {
     const char *next = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -197,7 +225,7 @@ bool igt__sigv4_signed_headers(const igt__sigv4_header *headers, size_t n, igt__
   }
 }
 
-/* ---- together ---- */
+/* ---- canonical request, string to sign, signature ---- */
 
 bool igt__sigv4_canonical_request(const igt__sigv4_request *req, igt__buf *out) {
   return igt__buf_puts(out, req->method) && igt__buf_putc(out, '\n') &&
@@ -228,7 +256,7 @@ bool igt__sigv4_sign(const igt__sigv4_key *key, const igt__sigv4_request *req,
   if (!igt__sigv4_canonical_request(req, scratch))
     return false;
   canonical_len = scratch->len;
-  /* The canonical text is digested before the string to sign is written behind it. */
+  /* The canonical request is hashed before the string to sign is appended to it. */
   if (!igt__sigv4_string_to_sign(timestamp, region, service, scratch->data, canonical_len, scratch))
     return false;
   igt__hmac_sha256(key->bytes, sizeof key->bytes, scratch->data + canonical_len,

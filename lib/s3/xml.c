@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* S3's XML, parsed by expat, which only this file includes. The parser keeps the path of the open
+ * elements and the text of the innermost one, and calls the handler at each end tag. Documents come
+ * from a server, so depth, text and size are limited and a document type stops the parse. Called by
+ * documents.c, which has a handler for each kind of document. */
 #include "s3/xml.h"
 
 #include <expat.h>
@@ -18,7 +22,7 @@ typedef struct xml_parse {
   void *payload;
   unsigned depth;
   igt__buf path;
-  igt__buf text; /* of the innermost element that has begun */
+  igt__buf text; /* of the innermost open element */
   igt_status status;
   igt_error *err;
 } xml_parse;
@@ -87,7 +91,8 @@ static void XMLCALL on_text(void *payload, const XML_Char *s, int n) {
                   : igt__fail_memory(parse->err));
 }
 
-/* Entities are declared in a document type; S3 has none, so a bomb ends here. */
+/* Entities are declared in a document type. S3 sends none, so rejecting it stops entity-expansion
+ * attacks (billion laughs). */
 static void XMLCALL on_doctype(void *payload, const XML_Char *name, const XML_Char *sysid,
                                const XML_Char *pubid, int has_internal_subset) {
   xml_parse *parse = payload;
@@ -119,7 +124,7 @@ igt_status igt__xml_parse(const char *xml, size_t n, igt__xml_fn fn, void *paylo
     return igt__fail(err, IGT_E_LIMIT, "the XML response is larger than %u bytes",
                      IGT__MAX_XML_BODY);
   /* While it completes a large upload S3 keeps the connection alive with white space, which some
-   * stores send even before the declaration. */
+   * stores send even before the XML declaration. */
   for (; n > 0 && strchr(" \t\r\n", *xml) && *xml; xml++)
     n--;
   igt__buf_init(&parse.path, MAX_PATH_TEXT);
