@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One exchange: curl's settings, and what curl calls while it runs. */
+/* One attempt of a request: the settings of its easy handle, and the callbacks that curl makes
+ * while it runs.
+ *
+ * loop.c opens a slot once (igt__slot_open: the settings that stay) and request.c begins each
+ * attempt on it (igt__attempt_begin: URL, method, body, headers, buffers). The read and write
+ * callbacks pass body bytes on, stop for the rate limit (rate.c) or for a stream that is full
+ * (stream.c), and hand header lines and data to response.c. loop.c polls igt__attempt_is_idle,
+ * which counts bytes that the other side acknowledged, since curl has no such idle timeout. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,16 +21,16 @@
 #include "base/str.h"
 #include "http/internal.h"
 
-/* A body up to this leaves in one piece with the header lines: one system call, one packet. */
+/* A body up to this size leaves together with the header lines: one system call, one packet. */
 #define WHOLE_BODY (64u * 1024)
-/* How often a stream that is full is looked at. */
+/* How often a full stream is checked. */
 #define READER_LOOK_US 10000
-/* Load balancers of AWS drop idle connections after 60 s; a request must not meet that. */
+/* AWS load balancers drop idle connections after 60 s; no request may run into that. */
 #define REUSE_MOST_S 50L
 #define SLOW_SEGMENT 4096
 #define UNSENT_MOST (256 * 1024)
 
-/* ---- curl calls ---- */
+/* ---- curl's callbacks ---- */
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg) {
   struct igt__http_private *priv = ((igt__slot *)arg)->priv;
@@ -43,7 +50,7 @@ static bool must_pause(struct igt__http_private *priv, igt__direction direction,
   return true;
 }
 
-/* Looks again until the reader has caught up. */
+/* Checked again every READER_LOOK_US until the reader has caught up. */
 static bool must_wait_for_reader(struct igt__http_private *priv, size_t n) {
   priv->full =
       priv->stream && !igt__response_is_error(priv) && igt__stream_is_full(priv->stream, n);
@@ -62,13 +69,13 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg) {
     return CURL_WRITEFUNC_PAUSE;
   priv->down += n;
   if (!igt__response_data(priv, data, n))
-    return n + 1; /* anything but n ends the transfer */
+    return n + 1; /* anything but n fails the transfer */
   if (priv->req->on_progress && !igt__response_is_error(priv))
     priv->req->on_progress(priv->req, 0, n);
   return n;
 }
 
-/* Fewer than n only at an error. */
+/* Returns less than n only on error or at the end of the file. */
 static ssize_t read_file(struct igt__http_private *priv, char *out, size_t n) {
   const igt__http_request *req = priv->req;
   ssize_t got;
@@ -83,7 +90,8 @@ static ssize_t read_file(struct igt__http_private *priv, char *out, size_t n) {
   return got;
 }
 
-/* Under a low rate whole buffers would go in bursts, with silences that servers do not wait for. */
+/* Under a low rate limit, whole buffers would go out in bursts, with silences that servers do not
+ * tolerate. */
 static size_t rate_piece(struct igt__http_private *priv, size_t n) {
   uint64_t most = igt__rate_limit(&priv->http->rate, igt__mono_us()) / 20;
 
@@ -94,9 +102,9 @@ static size_t rate_piece(struct igt__http_private *priv, size_t n) {
   return n < most ? n : (size_t)most;
 }
 
-/* ---- what has left ---- */
+/* ---- bytes sent ---- */
 
-/* A whole body leaves without our help. */
+/* curl sends a whole body without calling us. */
 static uint64_t handed_over(const struct igt__http_private *priv) {
   curl_off_t n = 0;
 
@@ -106,8 +114,7 @@ static uint64_t handed_over(const struct igt__http_private *priv) {
   return (uint64_t)n;
 }
 
-/* Bytes that the kernel holds for a slow line have not gone anywhere yet, but their number falls.
- */
+/* Bytes that the kernel still buffers for a slow link were not sent yet, but their number falls. */
 static uint64_t sent(const struct igt__http_private *priv) {
   uint64_t up = handed_over(priv);
   int n = 0;
@@ -118,8 +125,8 @@ static uint64_t sent(const struct igt__http_private *priv) {
   return (uint64_t)n < up ? up - (uint64_t)n : 0;
 }
 
-/* Progress and the measured rate go by what the other side has, not by what waits in the kernel:
- * on a slow line that is seconds. */
+/* Progress and the measured rate count what the other side has received, not what waits in the
+ * kernel: on a slow link that is seconds' worth. */
 static void tell_sent(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
   uint64_t n;
@@ -172,11 +179,10 @@ static int on_seek(void *arg, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
-/* A connection is there, the request is about to leave. curl comes here again when a connection
- * that it used before turns out to be dead: it then repeats the request by itself, whatever the
- * method, though the server may have had the first one (RFC 9110 9.2.2). A body that is read from a
- * callback it does not send again (seen with 7.88): the request would hang until it is silent for
- * too long. */
+/* Connected; the request is about to be sent. curl calls this again when a reused connection turns
+ * out to be dead: it then resends the request by itself, whatever the method, although the server
+ * may have received the first one (RFC 9110 9.2.2). It does not resend a body that is read by
+ * callback (seen with 7.88): the request would hang until the idle timeout. */
 static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_port) {
   struct igt__http_private *priv = ((igt__slot *)arg)->priv;
 
@@ -189,16 +195,16 @@ static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_por
   return CURL_PREREQFUNC_OK;
 }
 
-/* ---- settings that stay ---- */
+/* ---- permanent settings ---- */
 
-/* Two options of a new connection. Both are hints: a kernel that refuses them does no harm.
- * Unsent bytes: Linux buffers up to 4 MiB for a slow connection. They are no progress, delay the
- * request that follows, and go on filling the line for seconds after the process was killed. What
- * is in flight does not count, so a fast connection notices nothing.
- * Segments: over loopback they have 64 KiB. To a tunnel or proxy on this machine whose receive
- * buffer is smaller than two of them, each waits 40 ms for its acknowledgement: 0.4 MB/s. Smaller
- * ones cost processor time, so only where the line is slow. Over Ethernet they are smaller anyway
- * (1,460 bytes, 8,960 with jumbo frames), and the option changes nothing or hardly anything. */
+/* Two options of a new connection. Both are hints: a kernel that rejects them does no harm.
+ * TCP_NOTSENT_LOWAT: Linux buffers up to 4 MiB of unsent data for a slow connection. These bytes
+ * are no progress, delay the next request, and keep the link busy for seconds after the process was
+ * killed. Data in flight does not count, so a fast connection is not affected.
+ * TCP_MAXSEG: segments over loopback are 64 KiB. A local tunnel or proxy whose receive buffer is
+ * smaller than two of them delays the acknowledgement of each by 40 ms: 0.4 MB/s. Smaller segments
+ * cost processor time, so they are used only on slow links. Over Ethernet segments are smaller
+ * anyway (1,460 bytes, 8,960 with jumbo frames), and the option changes little or nothing. */
 static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose) {
   const igt__http *http = arg;
   int unsent = UNSENT_MOST, segment = SLOW_SEGMENT;
@@ -250,7 +256,7 @@ static CURLcode set_trust(CURL *easy, const igt__http *http) {
   if (!http->ca_file)
     return CURLE_OK;
   code = set_certificates(easy, http);
-  /* The system's folder would be trusted beside the file. */
+  /* Otherwise the system's directory would be trusted in addition to the file. */
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
   curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
   return code;
@@ -269,7 +275,7 @@ igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   /* See docs/internals/http.md, "One request a connection". */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  /* Without it, leaving while getaddrinfo hangs would stop the loop until it returns. */
+  /* Otherwise removing a handle while getaddrinfo hangs would block the loop until it returns. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
@@ -305,10 +311,10 @@ bool igt__attempt_has_header(const struct igt__http_private *priv, const char *n
   return false;
 }
 
-/* curl's list, laid over our lines; curl only reads it. */
+/* curl's list, built over our lines; curl only reads it. */
 static bool link_lines(struct igt__http_private *priv) {
-  /* curl asks for leave to send large bodies, waits a second for an answer that some servers
-   * never give, and labels whole bodies as forms. "Name:" takes its line out. */
+  /* By default curl asks for permission to send large bodies, waits a second for a response that
+   * some servers never send, and labels whole bodies as forms. "Name:" suppresses the header. */
   static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
   size_t most = priv->head_count + 2, n = 0;
   char *line = priv->head.data;
@@ -338,7 +344,7 @@ static bool has_body(const igt__http_request *req) {
 static CURLcode set_body(struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
 
-  /* Under a rate the body has to come in pieces that can wait. */
+  /* Under a rate limit the body must be sent in chunks that can be delayed. */
   priv->whole_body = (req->body || req->body_len == 0) && req->body_len <= WHOLE_BODY &&
                      igt__rate_limit(&priv->http->rate, igt__mono_us()) == 0;
   if (priv->whole_body) {
@@ -356,7 +362,7 @@ static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
 
   priv->whole_body = false;
-  curl_easy_setopt(easy, CURLOPT_NOBODY, 0L); /* what the last attempt here was */
+  curl_easy_setopt(easy, CURLOPT_NOBODY, 0L); /* undo the previous attempt's settings */
   curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
@@ -369,7 +375,7 @@ static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
   return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
-/* Answers that are collected are short, and some are tokens: see memory.c. */
+/* Collected responses are short, and some are tokens: see memory.c. */
 static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
   const igt__http_request *req = priv->req;
   bool fits = priv->head.len + priv->url.len < IGT__BULK_HEAD / 2;
@@ -432,9 +438,9 @@ igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, i
   return IGT_OK;
 }
 
-/* ---- silence ---- */
+/* ---- idle timeout ---- */
 
-/* Under a lower rate of our own it is we who are slow. */
+/* Below a low rate limit of our own, the slowness is ours. */
 static bool is_crawling(struct igt__http_private *priv, uint64_t moved, int64_t now) {
   uint64_t limit = atomic_load(&priv->http->rate.limit);
   int64_t passed = now - priv->crawl_at;
@@ -454,7 +460,7 @@ bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
   int64_t passed = now - priv->mark_at;
 
   tell_sent(priv);
-  /* Before, the connect timeout rules; a pause by the rate is ours. */
+  /* Until the request is sent the connect timeout applies; pauses by the rate limit are ours. */
   if (!priv->sent || priv->paused) {
     priv->mark_at = priv->crawl_at = now;
     priv->crawl_marked = moved;

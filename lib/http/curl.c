@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* libcurl is loaded with the first connection, not with the program: it and the twenty libraries
- * behind it are two thirds of the time that a start takes, and help, version, completions and
- * whatever fails before it needs the network have no use for them. The functions that the room
- * calls stand here under curl's own names, so that curl's header checks every call. */
+/* Loads libcurl with the first connection instead of at program start: libcurl and the twenty
+ * libraries behind it take two thirds of the start-up time, and help, version, completions and
+ * whatever fails before it needs the network do not use them. The functions that this layer calls
+ * are defined here under curl's own names and forward to the loaded library, so that curl's header
+ * checks every call. igt__http_new loads it (igt__curl_load). */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -27,7 +28,8 @@
   X(curl_multi_info_read)                                                                          \
   X(curl_multi_socket_action)
 
-/* Not macros of the header, which check the arguments of three of them. */
+/* Declared from the functions, not the header's macros, which check the arguments of three of
+ * them. */
 #define MEMBER(name) __typeof__(name) *name##_;
 static struct {
   void *library;
@@ -56,7 +58,7 @@ static igt_status load_locked(igt_error *err) {
   return IGT_OK;
 }
 
-/* Never unloaded: a program may use curl beside us. */
+/* Never unloaded: the host program may use curl as well. */
 igt_status igt__curl_load(igt_error *err) {
   static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   igt_status status = IGT_OK;
@@ -68,7 +70,7 @@ igt_status igt__curl_load(igt_error *err) {
   return status;
 }
 
-/* ---- by curl's names; the parentheses keep the header's macros away ---- */
+/* ---- under curl's names; the parentheses prevent the header's macros from expanding ---- */
 
 CURLcode(curl_global_init_mem)(long flags, curl_malloc_callback m, curl_free_callback f,
                                curl_realloc_callback r, curl_strdup_callback s,
@@ -84,7 +86,7 @@ void(curl_easy_cleanup)(CURL *easy) {
   lib.curl_easy_cleanup_(easy);
 }
 
-/* What follows an option has the type that the option's number says. */
+/* The type of the argument follows from the option's number. */
 CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
   CURLcode code;
   va_list args;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What went wrong, in sentences: which host, what, what to do. Never a query string, which may be
- * a signature, and never a proxy's password. */
+/* Turns failed attempts into error messages: which host, what failed, what to do.
+ *
+ * request.c calls igt__explain_curl for failures of the connection and igt__explain_response for
+ * responses that are errors or unexpected redirects; loop.c calls igt__explain_idle for the idle
+ * timeout. Each fills priv->err; retry.c derives the retry class from it. A message never contains
+ * a query string, which may hold a signature, nor a proxy's password; secrets and passwords that a
+ * server echoes in an error response are hidden. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +20,8 @@ typedef struct failure {
   struct igt__http_private *priv;
   igt_error *err;
   const char *host;
-  char proxy[300]; /* label; "": none applies */
-  const char *why; /* curl's words */
+  char proxy[300]; /* label; "": no proxy applies */
+  const char *why; /* curl's message */
 } failure;
 
 static void name_proxy(failure *f) {
@@ -28,8 +33,8 @@ static void name_proxy(failure *f) {
     igt__proxy_label(proxy, f->proxy, sizeof f->proxy);
 }
 
-/* curl's sentence names the host that it could not reach: the proxy, or the target because
- * no_proxy applied. */
+/* curl's message names the host that it could not reach: the proxy, or the target because no_proxy
+ * applied. */
 static bool is_about_proxy(const failure *f) {
   char name[300];
 
@@ -90,7 +95,7 @@ igt_status igt__explain_idle(struct igt__http_private *priv) {
                    (double)priv->http->idle_timeout_ms / 1000);
 }
 
-/* The connection ended inside the handshake: a matter of the link, not of certificates. */
+/* The connection broke during the handshake: a problem of the link, not of certificates. */
 static bool is_broken_handshake(const char *why) {
   return strstr(why, "SSL_ERROR_SYSCALL") || strstr(why, "Connection reset") ||
          strstr(why, "unexpected eof") || strstr(why, "Broken pipe");
@@ -136,8 +141,8 @@ static igt_status explain_broken(failure *f) {
 }
 
 static igt_status explain_memory(failure *f) {
-  /* curl's own bound of one header line looks like a lack of memory; it is none where there is
-   * some. */
+  /* curl's limit on one header line is reported as out of memory. If memory is available, that
+   * limit was hit. */
   void *some = igt__malloc(HEADER_LINE_MAX);
   igt__free(some);
   if (some && f->priv->sent && !f->priv->responding)
@@ -145,8 +150,8 @@ static igt_status explain_memory(failure *f) {
   return igt__fail_memory(f->err);
 }
 
-/* On a connection that was used before, it may be what was left of the answer before: another
- * connection is worth a try. */
+/* On a reused connection this may be the rest of the previous response: a new connection is worth a
+ * try. */
 static igt_status explain_no_http(failure *f) {
   long connects = 0;
 
@@ -187,12 +192,12 @@ static igt_status explain_code(failure *f, CURLcode code) {
     return explain_memory(f);
   case CURLE_URL_MALFORMAT:
     return igt__fail(f->err, IGT_E_INVALID, "%s: the request's URL cannot be used", f->host);
-  case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without any header: HTTP/0.9 */
+  case CURLE_UNSUPPORTED_PROTOCOL: /* a response without any header: HTTP/0.9 */
   case CURLE_WEIRD_SERVER_REPLY:
     return explain_no_http(f);
   case CURLE_BAD_CONTENT_ENCODING:
     return igt__fail(f->err, IGT_E_PROTOCOL, "%s: the response's compression is damaged", f->host);
-  default: /* reset, cut off, and what curl may add */
+  default: /* reset, cut off, and any codes that curl may add */
     return explain_broken(f);
   }
 }
@@ -201,7 +206,7 @@ igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code) {
   failure f = {.priv = priv, .err = &priv->err, .host = priv->host, .why = priv->slot->why};
   long connect_code = 0;
 
-  if (priv->err.status) /* one of our calls said no, and why */
+  if (priv->err.status) /* one of our callbacks failed it, with a reason */
     return priv->err.status;
   name_proxy(&f);
   if (!*f.why)
@@ -212,7 +217,7 @@ igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code) {
   return explain_code(&f, code);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 static igt_status explain_redirect(struct igt__http_private *priv) {
   char *url = NULL, label[300] = "another place";
@@ -233,9 +238,10 @@ static igt_status explain_redirect(struct igt__http_private *priv) {
   return priv->err.status;
 }
 
-#define PASSWORD_MAX 1024 /* an error's text has no more */
+#define PASSWORD_MAX 1024 /* an error's text is shorter than this */
 
-/* The text of a JSON string without its escapes; \u stays, as passwords are sent without it. */
+/* Removes the escapes of a JSON string's text in place; \u stays, as passwords are sent without
+ * it. */
 static void unescape(char *text) {
   static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
   char *out = text;
@@ -250,7 +256,8 @@ static void unescape(char *text) {
   *out = '\0';
 }
 
-/* The JSON string that begins at p; *n: up to its closing quote, which may be missing. */
+/* The JSON string that begins at p; *n: its length up to the closing quote, which may be
+ * missing. */
 static const char *json_string(const char *p, const char *end, size_t *n) {
   while (p < end && strchr(" \t\r\n:", *p) && *p)
     p++;
@@ -262,9 +269,9 @@ static const char *json_string(const char *p, const char *end, size_t *n) {
   return p;
 }
 
-/* Passwords are too short for igt__redact, which would hide ordinary words for their sake. So they
- * are taken out of the answer to the request that they were in: as they are, and as JSON has them.
- */
+/* Passwords are too short for igt__redact, which would hide ordinary words because of them. They
+ * are therefore hidden in the response to the request that carried them: verbatim, and in their
+ * JSON form. */
 static void hide_passwords(struct igt__http_private *priv) {
   static const char key[] = "assword\"";
   const char *p = priv->req->body, *end = p ? p + priv->req->body_len : NULL;
@@ -283,14 +290,14 @@ static void hide_passwords(struct igt__http_private *priv) {
     igt__error_hide(&priv->err, text);
     unescape(text);
     igt__error_hide(&priv->err, text);
-    for (char *c = text; *c; c++) /* as errors have them */
+    for (char *c = text; *c; c++) /* as in error texts */
       *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
     igt__error_hide(&priv->err, text);
   }
   igt__wipe(text, sizeof text);
 }
 
-/* Some servers repeat in their error what they were sent; an error is mailed to others. */
+/* Some servers echo the request in their error, and users send error messages to others. */
 static void hide_secrets(struct igt__http_private *priv) {
   static const char *const names[] = {
       "Authorization: ", "X-JWT: ", "X-CSRF-TOKEN: ", "x-amz-security-token: ", "Cookie: "};
@@ -303,7 +310,7 @@ static void hide_secrets(struct igt__http_private *priv) {
   hide_passwords(priv);
 }
 
-/* 300, or 304 without having asked for it; a 206 without a range. */
+/* 300, an unrequested 304, or a 206 without a Range header. */
 static igt_status explain_odd(struct igt__http_private *priv) {
   igt__fail(&priv->err, IGT_E_PROTOCOL,
             "%s: an unexpected HTTP %d: it may come from a proxy or gateway in between", priv->host,
@@ -334,7 +341,7 @@ igt_status igt__explain_response(struct igt__http_private *priv) {
   if (req->on_error_response)
     req->on_error_response(req, err);
   hide_secrets(priv);
-  if (!err->status) /* it is a failure all the same */
+  if (!err->status) /* it is an error regardless */
     err->status = status;
   if (!err->http_status)
     err->http_status = req->http_status;

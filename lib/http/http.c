@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* The igt__http object: its options, its loops, and the entry points that other layers call.
+ *
+ * igt__http_new loads libcurl (curl.c), copies the options, reads the proxy variables (proxy.c) and
+ * starts the loops (loop.c), dividing the connections among them. igt__http_submit, _resume and
+ * _post hand requests and functions to a loop's inbox; request.c takes over from there.
+ * igt__http_perform is the blocking form (stream.c has the one with a streamed body). Called by
+ * lib/s3 and lib/api, and by the few other places that need a single request (sign-in, upgrade). */
 #include "http/http.h"
 
 #include <assert.h>
@@ -26,8 +33,8 @@ static unsigned or_default(unsigned value, unsigned otherwise) {
   return value ? value : otherwise;
 }
 
-/* curl opens the file for each connection, and shares what it read from it; a pipe it would wait
- * for, and find empty the second time. */
+/* curl opens the file for each connection and caches what it read; with a pipe it would block, and
+ * find it empty the second time. */
 static igt_status see_trust(igt__http *http, igt_error *err) {
   struct stat st;
 
@@ -158,7 +165,7 @@ igt__post *igt__http_post_new(void) {
 
 void igt__http_post_with(igt__http *http, unsigned loop, igt__post *post, unsigned ms,
                          void (*fn)(void *payload), void *payload) {
-  /* The caller counts on fn, so there is no failing here: wait until there is memory. */
+  /* The caller relies on fn being called, so this must not fail: wait until memory is available. */
   while (!post && (post = igt__http_post_new()) == NULL)
     igt__sleep_us(1000);
   post->fn = fn;

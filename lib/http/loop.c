@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop's thread. It waits with poll on an array of its own: curl adds and removes a socket for
- * each request, which with epoll is two system calls and here none, and a loop has tens of
- * sockets, not thousands. curl is only told of sockets that are ready. */
+/* A loop: a thread that drives a curl multi handle, timers and an inbox for other threads.
+ *
+ * Each round (run) takes submitted requests and posts from the inbox, fires timers, sweeps for
+ * cancelled and idle requests, starts ready requests on free slots, lets curl handle its timeouts
+ * and finished transfers, and polls. request.c implements what happens to each request. Other
+ * threads only append to the inbox under the lock and wake the poll through a pipe.
+ *
+ * The loop polls its own array of descriptors: curl adds and removes a socket for each request,
+ * which takes two system calls with epoll and none here, and a loop has tens of sockets, not
+ * thousands. curl only hears of sockets that are ready. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,17 +19,17 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-/* A cancel has no way to wake a loop, being a flag that a signal handler may set. */
+/* A cancel flag cannot wake a loop, since a signal handler may set it. */
 #define CANCEL_POLL_US 100000
 #define SWEEP_MOST_US 1000000
-/* Functions that post themselves anew while the loop ends are run this often, then dropped. */
+/* Functions that keep posting themselves while the loop stops are run this often, then dropped. */
 #define STOP_ROUNDS 1000
 
 static _Thread_local const igt__loop *current;
 
 /* ---- timers ---- */
 
-/* Few are set at a time (requests that back off), and most are the last to be due. */
+/* Few timers are set at a time (requests that back off), and most of them expire last. */
 void igt__timer_set_loop(igt__loop *loop, igt__timer *timer, int64_t due) {
   igt__timer **at = &loop->timers;
 
@@ -59,7 +66,7 @@ static void run_timers(igt__loop *loop) {
   }
 }
 
-/* ---- from other threads ---- */
+/* ---- called from other threads ---- */
 
 static void wake_locked(igt__loop *loop) {
   ssize_t n;
@@ -103,7 +110,7 @@ bool igt__loop_is_current(const igt__http *http) {
   return current && current->http == http;
 }
 
-/* ---- what arrived ---- */
+/* ---- inbox ---- */
 
 static void run_post(igt__timer *timer) {
   igt__post *post = (igt__post *)timer;
@@ -138,7 +145,7 @@ static void take_requests(struct igt__http_private *priv) {
   }
 }
 
-/* True when something was there. */
+/* True if the inbox was not empty. */
 static bool take_inbox(igt__loop *loop) {
   struct igt__http_private *requests;
   igt__post *posts;
@@ -188,14 +195,14 @@ static void finish_ended(igt__loop *loop) {
   int left;
 
   while ((msg = curl_multi_info_read(loop->multi, &left)) != NULL) {
-    CURLcode code = msg->data.result; /* msg goes with the handle */
+    CURLcode code = msg->data.result; /* msg is invalid after the handle is removed */
     igt__slot *slot = NULL;
     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
     igt__request_ended_loop(slot->priv, code);
   }
 }
 
-/* Looks for cancelled and silent requests. */
+/* Looks for cancelled and idle requests. */
 static void sweep(igt__loop *loop, int64_t now) {
   struct igt__http_private *priv = loop->all, *next;
 
@@ -232,7 +239,7 @@ static void sweep_when_due(igt__loop *loop) {
   else if (!needs_sweep(loop))
     return;
   now = igt__mono_us();
-  if (loop->sweep_due > now + step) /* a cancel came since */
+  if (loop->sweep_due > now + step) /* a request with a cancel flag was added since */
     loop->sweep_due = now + step;
   if (now < loop->sweep_due)
     return;
@@ -240,7 +247,7 @@ static void sweep_when_due(igt__loop *loop) {
   sweep(loop, now);
 }
 
-/* ---- the rate ---- */
+/* ---- rate limit ---- */
 
 void igt__loop_unpause(void *arg) {
   igt__loop *loop = arg;
@@ -257,7 +264,7 @@ void igt__loop_unpause(void *arg) {
     if (code)
       igt__request_ended_loop(priv, code);
     else if (priv->paused && !priv->full)
-      break; /* too early again, and so for those in line */
+      break; /* still too early, for the rest of the queue as well */
   }
 }
 
@@ -348,7 +355,7 @@ static void drive_timeouts(igt__loop *loop) {
   for (int i = 0; i < 4 && loop->curl_due >= 0; i++) {
     if (loop->curl_due > 0 && loop->curl_due > igt__mono_us())
       break;
-    loop->curl_due = -1; /* set anew by on_curl_timer */
+    loop->curl_due = -1; /* may be set again by on_curl_timer */
     curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
 }
@@ -357,7 +364,8 @@ static void drive_sockets(igt__loop *loop) {
   size_t n = 0;
   int running;
 
-  /* Each action may change loop->fds. A socket that is gone by its turn is ignored by curl. */
+  /* Each action may change loop->fds. curl ignores a socket that is closed by the time it is
+   * handled. */
   for (size_t i = 1; i < loop->fd_count; i++)
     if (loop->fds[i].revents)
       loop->ready_fds[n++] = loop->fds[i];
@@ -421,7 +429,7 @@ static void wait_and_drive(igt__loop *loop) {
 
 /* ---- the thread ---- */
 
-/* Everything still here ends, and what that sets off, until nothing is left. */
+/* Ends all remaining requests, and whatever their callbacks start, until nothing is left. */
 static void run_down(igt__loop *loop) {
   for (int i = 0; i < STOP_ROUNDS; i++) {
     bool more = take_inbox(loop) || loop->timers || loop->all;
@@ -491,7 +499,7 @@ static int start_thread(igt__loop *loop) {
   sigset_t all, old;
   int os_error;
 
-  /* Signals are for the program's own threads. */
+  /* Signals belong to the program's own threads. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   os_error = pthread_create(&loop->thread, NULL, run, loop);
@@ -521,7 +529,7 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
 }
 
 static void drop_posts(igt__loop *loop) {
-  while (loop->timers) { /* only posts: requests are gone */
+  while (loop->timers) { /* only posts are left: all requests have ended */
     igt__timer *timer = loop->timers;
     igt__timer_clear(timer);
     if (timer != &loop->rate_timer)
@@ -535,7 +543,7 @@ static void drop_posts(igt__loop *loop) {
 }
 
 void igt__loop_stop(igt__loop *loop) {
-  if (!loop->http) /* was never begun */
+  if (!loop->http) /* was never started */
     return;
   if (loop->started) {
     pthread_mutex_lock(&loop->lock);

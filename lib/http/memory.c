@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* curl's memory. It builds each request, tokens and passwords in it, in memory that it frees as it
- * is, so that memory is overwritten first. And it frees the large buffer of a transfer after each
- * request: overwriting them, and the kernel's pages that come and go with them, were a
- * seventh of the time of a file of 32 KiB. They are kept for the next request instead. */
+/* The allocator that curl uses, which wipes memory before it is freed: curl builds requests,
+ * including tokens and passwords, in memory that it frees without wiping. curl also frees the large
+ * buffer of a transfer after each request; wiping those buffers, and mapping and unmapping their
+ * pages, took a seventh of the time of a 32 KiB file. They are kept for the next request instead.
+ * Installed by curl.c when libcurl is loaded. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-/* curl asks for one byte more than it was told. */
+/* curl allocates one byte more than the size that was set. */
 #define KEPT_SIZE ((size_t)IGT__BULK_BUFFER + 1)
-/* As the default of connections. */
+/* Matches the default number of connections. */
 #define KEPT_MOST 128
 
 static igt__free_list spare = IGT__FREE_LIST_INIT(KEPT_MOST);
@@ -27,13 +28,13 @@ static void *get(size_t n) {
   return p ? p : malloc(KEPT_SIZE);
 }
 
-/* By what the C library made of KEPT_SIZE. */
+/* Judged by the usable size that the C library gives KEPT_SIZE. */
 static bool is_kept_size(size_t usable) {
   return usable >= KEPT_SIZE && usable < KEPT_SIZE + 64;
 }
 
-/* A large buffer carries files and lists, and what is secret there, header lines, is shorter than
- * IGT__BULK_HEAD (see set_buffers): the rest of it holds no secret. */
+/* A large buffer carries files and lists. Its only secrets are header lines, which are shorter than
+ * IGT__BULK_HEAD (see set_buffers): the rest needs no wiping. */
 static void wipe_and_free(void *p) {
   size_t n = p ? malloc_usable_size(p) : 0;
 
@@ -46,7 +47,7 @@ static void wipe_and_free(void *p) {
   free(p);
 }
 
-/* What grows will grow again: curl doubles its buffers, from 32 bytes on. */
+/* A block that grows will grow again: curl doubles its buffers, starting at 32 bytes. */
 static size_t with_space(size_t n) {
   return n < 1024 ? n * 4 : n;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proxies from the environment. libcurl reads http_proxy in lower case alone; people set both. */
+/* Proxies from the environment. libcurl reads http_proxy in lower case only; users set both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-/* Requests that are not encrypted never leave this machine: igt__url_parse lets them go to a
- * loopback address alone, and a proxy elsewhere would carry them past that. */
+/* Unencrypted requests never leave this machine: igt__url_parse allows them to loopback addresses
+ * only, and a proxy elsewhere would defeat that. */
 static bool is_on_this_machine(const char *proxy) {
   char label[300], url[320];
   igt__url parsed;
@@ -27,7 +27,7 @@ static const char *variable(const char *lower, const char *upper) {
 }
 
 igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err) {
-  /* In a CGI program HTTP_PROXY is what the client sent as "Proxy:" (httpoxy, CVE-2016-5387). */
+  /* In a CGI program HTTP_PROXY contains the client's "Proxy:" header (httpoxy, CVE-2016-5387). */
   const char *upper_http = getenv("REQUEST_METHOD") ? NULL : "HTTP_PROXY";
   const char *all = variable("all_proxy", "ALL_PROXY");
   const char *http = variable("http_proxy", upper_http);
@@ -50,7 +50,7 @@ igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err) {
 
 static void wipe_and_free(char *s) {
   if (s)
-    igt__wipe(s, strlen(s)); /* may hold a password */
+    igt__wipe(s, strlen(s)); /* may contain a password */
   igt__free(s);
 }
 
@@ -63,7 +63,8 @@ void igt__proxies_finish(igt__proxies *proxies) {
 
 void igt__proxy_label(const char *proxy, char *out, size_t cap) {
   const char *sep = strstr(proxy, "://"), *host = sep ? sep + 3 : proxy;
-  /* The last '@': passwords are often not encoded, and none of one may be shown. */
+  /* The last '@': passwords often contain an unencoded one, and no part of a password may be
+   * shown. */
   const char *at = strrchr(host, '@');
   size_t n;
 

@@ -3,7 +3,7 @@
 #include "http/internal.h"
 
 #define MILLION 1000000
-/* What may gather while nothing moves: enough to be late by a poll, too little to see. */
+/* Tokens that accumulate while idle: enough to cover one late poll, too few to be noticed. */
 #define BURST_US 50000
 
 void igt__rate_init(igt__rate *rate, uint64_t limit, const igt__timetable *table) {
@@ -40,7 +40,7 @@ void igt__rate_set(igt__rate *rate, uint64_t limit) {
   pthread_mutex_unlock(&rate->lock);
 }
 
-/* What the timetable says now. */
+/* Applies the rate that the timetable gives for the current time. */
 static void look_up(igt__rate *rate, int64_t now) {
   int64_t next;
   uint64_t limit;
@@ -90,7 +90,7 @@ int64_t igt__rate_take(igt__rate *rate, igt__direction direction, size_t n, int6
   }
   change = atomic_load(&rate->check_at);
   if (wait > 0 && change > now && wait > change - now)
-    wait = change - now; /* then another rate may hold, and forget the debt */
+    wait = change - now; /* the rate may change then, which cancels the debt */
   pthread_mutex_unlock(&rate->lock);
   return wait;
 }

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A request's life on its loop: ready, running, waiting, done. */
+/* The life of a request on its loop, and the decisions after each attempt; see the state diagram in
+ * internal.h.
+ *
+ * loop.c accepts a submitted request (igt__request_accept_loop), starts it when a slot is free
+ * (_start_loop: prepare, igt__attempt_begin in attempt.c, then curl) and reports the end of the
+ * attempt (_ended_loop). A redirect within the origin is followed, a success ends the request; for
+ * a failure explain.c writes the message, retry.c gives the retry class, and decide() chooses among
+ * giving up, backing off, waiting for credentials, and an immediate retry. hand_back() returns the
+ * request to its caller: a stream, a thread that waits in igt__http_perform, or on_done. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,12 +22,12 @@
 #define MAX_URL (64u * 1024)
 #define MAX_REQUEST_HEAD (256u * 1024)
 #define MAX_REDIRECTS 5
-/* Of URL, header lines and those of the answer together: more is rare, and not kept. */
+/* URL, header lines and response headers together: larger ones are rare, and are not kept. */
 #define SPARE_BYTES (24u * 1024)
 
-/* ---- before and after ---- */
+/* ---- creation and destruction ---- */
 
-/* A request is six allocations, of which the largest are kept. As many as connections. */
+/* A request takes six allocations; the largest ones are kept. As many as there are connections. */
 #define SPARE_MOST 128
 
 static igt__free_list spare = IGT__FREE_LIST_INIT(SPARE_MOST);
@@ -39,7 +47,7 @@ void igt__requests_trim(void) {
     free_private(priv);
 }
 
-/* As new, but that the buffers have their memory. */
+/* A cleared one; only the memory of the buffers is reused. */
 static struct igt__http_private *private_new(void) {
   struct igt__http_private *priv = igt__free_list_take(&spare), old;
 
@@ -79,7 +87,7 @@ igt_status igt__http_request_init(igt__http_request *req, igt_error *err) {
 void igt__http_request_finish(igt__http_request *req) {
   struct igt__http_private *priv = req->priv;
 
-  igt__buf_finish_wipe(&req->response); /* may be a sign-in's */
+  igt__buf_finish_wipe(&req->response); /* may be a sign-in response */
   if (!priv)
     return;
   igt__buf_wipe(&priv->url); /* may be signed */
@@ -126,7 +134,7 @@ igt_status igt__http_add_header(igt__http_request *req, const char *name, const 
 
   if (!is_header_name(name) || !is_header_value(value))
     return IGT_E_INVALID;
-  /* curl's way to send an empty one is "Name;". */
+  /* curl sends an empty header for "Name;". */
   igt__buf_puts(head, name);
   igt__buf_puts(head, *value ? ": " : ";");
   igt__buf_puts(head, value);
@@ -154,7 +162,7 @@ bool igt__request_is_cancelled(const struct igt__http_private *priv) {
   return igt__cancel_is_set(priv->req->cancel) || atomic_load(&priv->abort);
 }
 
-/* ---- onto the loop and off it ---- */
+/* ---- entering and leaving the loop ---- */
 
 static void link_all(igt__loop *loop, struct igt__http_private *priv) {
   priv->all_next = loop->all;
@@ -183,7 +191,7 @@ static void make_ready(struct igt__http_private *priv) {
   ready->last = &priv->queue_next;
 }
 
-/* As many of those in the host's line as may run now. */
+/* Makes parked requests of the host ready, as many as its window allows. */
 static void unpark(igt__http_host *host_state) {
   for (unsigned room = igt__window_free(host_state); room > 0 && host_state->parked.first; room--) {
     struct igt__http_private *priv = host_state->parked.first;
@@ -207,7 +215,8 @@ static void leave_ready(struct igt__http_private *priv) {
   priv->parked = false;
 }
 
-/* The host has enough to do: prepared anew when its turn comes, with a date of its own. */
+/* The host's window is full. The request is prepared again, with a new date, when its turn
+ * comes. */
 static void park(struct igt__http_private *priv) {
   igt__queue *parked = &priv->host_state->parked;
 
@@ -248,7 +257,7 @@ static void release_slot(struct igt__http_private *priv) {
   }
 }
 
-/* The request is its caller's again, and may be gone when this returns. */
+/* Returns the request to its caller; it may be freed when this returns. */
 static void hand_back(struct igt__http_private *priv, igt_status status) {
   static const igt_error fine = IGT_ERROR_INIT;
   igt__http_request *req = priv->req;
@@ -325,13 +334,13 @@ void igt__request_accept_loop(struct igt__http_private *priv) {
 
 /* ---- after an attempt ---- */
 
-/* The server says that it did nothing: what it takes for wrong, or has no time for. */
+/* The server states that it did nothing: it rejected the request, or is too busy. */
 static bool is_refusal(int http_status) {
   return (http_status >= 400 && http_status < 500) || http_status == 503;
 }
 
-/* An attempt that moved the transfer forward costs nothing: a link that is cut every few seconds
- * delivers all the same. */
+/* An attempt that made progress costs nothing: over a link that is cut every few seconds the
+ * transfer still completes. */
 static bool made_progress(struct igt__http_private *priv) {
   if (priv->req->kept < priv->kept_before + IGT__PROGRESS_LEAST)
     return false;
@@ -343,7 +352,8 @@ static bool made_progress(struct igt__http_private *priv) {
   return true;
 }
 
-/* Nothing responds, and not for long: attempts fail within milliseconds while a link is down. */
+/* No response at all, and not for long yet: while a link is down attempts fail within
+ * milliseconds. */
 static bool is_outage(const struct igt__http_private *priv) {
   const igt__http *http = priv->http;
   bool patient =
@@ -354,14 +364,14 @@ static bool is_outage(const struct igt__http_private *priv) {
          igt__mono_us() - priv->progress_at < igt__http_patience_us(http);
 }
 
-/* Whether sending it again cannot do anything twice. */
+/* Whether a retry cannot execute the request twice. */
 static bool may_retry(const struct igt__http_private *priv, igt__retry retry) {
   if (priv->stream && igt__stream_is_open(priv->stream))
     return false;
   switch (retry) {
   case IGT__RETRY_NEVER:
     return false;
-  case IGT__RETRY_CREDENTIALS: /* refused, so not done */
+  case IGT__RETRY_CREDENTIALS: /* refused, so not executed */
     return !priv->renewed && priv->req->on_retry;
   case IGT__RETRY_TRANSIENT:
   case IGT__RETRY_THROTTLED:
@@ -402,20 +412,20 @@ static void give_up(struct igt__http_private *priv, igt__retry retry) {
   igt_error *err = &priv->err;
   bool lost = priv->sent && !priv->req->idempotent && !is_refusal(err->http_status);
 
-  /* What may have been done must be looked up, not repeated. */
+  /* A request that may have been executed must be looked up, not retried. */
   err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;
   say_attempts(priv);
   igt__request_end_loop(priv, err->status);
 }
 
 static bool may_spend(struct igt__http_private *priv, igt__retry retry) {
-  if (priv->progressed || is_outage(priv)) /* no server is there to be spared */
+  if (priv->progressed || is_outage(priv)) /* in an outage there is no server to spare */
     return true;
   return igt__retry_budget_take(priv->host_state, retry, &priv->taken);
 }
 
-/* The attempt is over and has failed with priv->err, for which `retry` is the answer; the slot is
- * released. */
+/* Decides what follows an attempt that failed with priv->err, whose retry class is `retry`. The
+ * slot is already released. */
 static void decide(struct igt__http_private *priv, igt__retry retry) {
   igt__http_request *req = priv->req;
   igt__retry asked = retry;
@@ -481,7 +491,7 @@ static igt_status prepare(struct igt__http_private *priv) {
   if (status)
     return status;
   priv->delivered = false;
-  /* A redirect within the origin goes to its own URL with the headers that are there. */
+  /* A redirect within the origin uses its own URL with the existing headers. */
   if (req->prepare && priv->redirects == 0)
     status = req->prepare(req, &priv->err);
   return status;
@@ -542,7 +552,7 @@ static bool follow(struct igt__http_private *priv) {
   return ok;
 }
 
-/* A response >= 200 to the whole body acknowledges it. */
+/* A response >= 200 after the whole body was sent acknowledges it. */
 static void note_rest(struct igt__http_private *priv, CURLcode code) {
   igt__http_request *req = priv->req;
 
@@ -580,12 +590,12 @@ static void succeed(struct igt__http_private *priv) {
   igt__request_end_loop(priv, IGT_OK);
 }
 
-/* More of a body than a listener's buffers take was acknowledged by somebody. */
+/* More of a body than fits into the socket buffers of a listener: something acknowledged it. */
 #define TAKEN (256u * 1024)
 
-/* Proxies and firewalls that have no more connections to give don't say SlowDown: they refuse, or
- * reset what they took. A new connection on which nothing came back is such a sign; one that was
- * used before may have been closed for its age, or by a line that is cut. */
+/* Proxies and firewalls that are out of connections do not send SlowDown: they refuse connections,
+ * or reset those they accepted. A new connection without any response is such a sign; a reused one
+ * may have been closed for its age, or by a broken link. */
 static bool is_refused(const struct igt__http_private *priv, CURLcode code) {
   long made = 0;
 
@@ -608,7 +618,7 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   igt__retry retry;
   bool error = priv->responding && igt__response_is_error(priv) && !priv->err.status;
 
-  /* A connection that ends within the header is a success to curl. */
+  /* To curl, a connection that ends within the headers is a success. */
   if (!code && !priv->responding)
     code = CURLE_RECV_ERROR;
   if (priv->responding && !atomic_load_explicit(&priv->http->responded, memory_order_relaxed))
@@ -617,7 +627,7 @@ void igt__request_ended_loop(struct igt__http_private *priv, CURLcode code) {
   note_sent(priv, code);
   if (error && igt__response_is_redirect(priv) && follow(priv)) {
     release_slot(priv);
-    priv->req->attempts--; /* one attempt, in several places */
+    priv->req->attempts--; /* counts as one attempt, across redirects */
     make_ready(priv);
     return;
   }

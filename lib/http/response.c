@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Header lines and body of an answer as they come, within the bounds of limits.h. */
+/* Parses the headers and the body of a response as they arrive, within the bounds of limits.h.
+ *
+ * The callbacks in attempt.c pass each header line to igt__response_line and body bytes to
+ * igt__response_data. Headers are collected in priv->response_head. A body < 400 goes to the
+ * request's stream, its on_data, or req->response; of an error response the first 64 KiB are kept,
+ * and curl is told to stop when it goes on for too long. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -28,7 +33,7 @@ bool igt__response_is_redirect(const struct igt__http_private *priv) {
          igt__http_response_header(priv->req, "Location", 0);
 }
 
-/* A part of a body that was asked for as a whole would pass for all of it. */
+/* A partial body that was not requested would be taken for the whole. */
 static bool is_unwanted_part(const struct igt__http_private *priv) {
   return priv->req->http_status == 206 && !igt__attempt_has_header(priv, "Range");
 }
@@ -48,7 +53,7 @@ static bool too_much(struct igt__http_private *priv, const char *what) {
   return false;
 }
 
-/* "HTTP/1.1 200 OK": begins the lines anew, after 100 Continue for instance. */
+/* "HTTP/1.1 200 OK": discards earlier lines, such as those of 100 Continue. */
 static bool read_status_line(struct igt__http_private *priv, const char *line, size_t n) {
   const char *space = memchr(line, ' ', n);
   int value = 0;
@@ -70,7 +75,7 @@ static bool keep_line(struct igt__http_private *priv, const char *line, size_t n
   igt__buf *head = &priv->response_head;
 
   if (!colon || colon == line || *line == ' ' || *line == '\t')
-    return true; /* no header, or the folded rest of one (obsolete, RFC 9112 5.2) */
+    return true; /* not a header, or a folded continuation line (obsolete, RFC 9112 5.2) */
   value = colon + 1;
   n -= (size_t)(value - line);
   while (n > 0 && (*value == ' ' || *value == '\t'))
@@ -101,7 +106,7 @@ static igt_status check_length(struct igt__http_private *priv) {
                    (long long)req->content_length, req->response.max);
 }
 
-/* The empty line behind the header of the answer itself (not of a 1xx before it). */
+/* The empty line after the headers of the final response (not of a 1xx before it). */
 static bool end_header(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
   const char *length = igt__http_response_header(req, "Content-Length", 0);
@@ -140,7 +145,7 @@ bool igt__response_line(struct igt__http_private *priv, const char *line, size_t
   while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
     n--;
   if (priv->responding)
-    return true; /* trailers of a chunked body: counted, not believed */
+    return true; /* trailers of a chunked body: counted, otherwise ignored */
   if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
     return read_status_line(priv, line, n);
   return n == 0 ? end_header(priv) : keep_line(priv, line, n);
@@ -161,7 +166,7 @@ static bool collect(struct igt__http_private *priv, const char *data, size_t n) 
   return false;
 }
 
-/* The beginning of an error's page is enough, and an endless one must not hold the connection. */
+/* The start of an error page is enough, and an endless one must not occupy the connection. */
 static bool collect_error(struct igt__http_private *priv, const char *data, size_t n) {
   igt__buf *response = &priv->req->response;
   size_t room = IGT__MAX_ERROR_BODY - response->len;

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Which failures are worth another attempt, when, and how many in all. */
+/* Which failures are retried, when, how many of them, and how many requests run concurrently.
+ *
+ * igt__retry_class derives the class of a failure from one table. igt__retry_delay_us gives the
+ * back-off. igt__http_host holds two limits per loop and host: the retry budget
+ * (igt__retry_budget_*) and the concurrency window (igt__window_*). request.c calls all of them
+ * after each attempt; it also decides whether a request may be retried at all. lib/s3 and
+ * lib/transfer use the table and the delays for retries of their own. */
 #include <limits.h>
 #include <string.h>
 
@@ -12,7 +18,7 @@
 
 #define BASE_US 500000
 #define MOST_US 20000000
-/* During an outage no back-off is longer than 4 s: a link that returns is used soon. */
+/* During an outage back-offs are at most 4 s, so that a link is used soon after it returns. */
 #define OUTAGE_STEPS 4
 #define CANCEL_POLL_US 100000
 #define BUDGET 500
@@ -21,8 +27,8 @@
 
 /* ---- the table ---- */
 
-/* The server's own code says more than its HTTP status: S3 answers 400 to an expired token and
- * 403 to a clock that is wrong. */
+/* The server's own code is more specific than its HTTP status: S3 returns 400 for an expired token
+ * and 403 for a wrong clock. */
 static const struct {
   const char *code;
   igt__retry retry;
@@ -31,7 +37,8 @@ static const struct {
     {"OperationAborted", IGT__RETRY_TRANSIENT},
     {"RequestTimeout", IGT__RETRY_TRANSIENT},
     {"RequestTimeoutException", IGT__RETRY_TRANSIENT},
-    /* What arrived is not what we signed: a bit that turned on the way turns again right. */
+    /* The server received other bytes than we signed: corrupted in transit, so a resend will
+     * succeed. */
     {"BadDigest", IGT__RETRY_TRANSIENT},
     {"IncompleteBody", IGT__RETRY_TRANSIENT},
     {"XAmzContentChecksumMismatch", IGT__RETRY_TRANSIENT},
@@ -66,7 +73,7 @@ static igt__retry class_of_http(int http_status) {
   switch (http_status) {
   case 401:
     return IGT__RETRY_CREDENTIALS;
-  case 408: /* the server waited for us: a slow line, not a wrong request */
+  case 408: /* the server waited for us: a slow link, not an invalid request */
   case 500:
   case 502:
   case 504:
@@ -81,7 +88,7 @@ static igt__retry class_of_http(int http_status) {
 
 static igt__retry class_of_status(igt_status status) {
   switch ((int)status) {
-  case IGT_E_RESOLVE: /* resolvers flap with the links of hospitals */
+  case IGT_E_RESOLVE: /* resolvers fail along with the links of hospitals */
   case IGT_E_CONNECT:
   case IGT_E_TIMEOUT:
   case IGT_E_PROXY:
@@ -93,7 +100,8 @@ static igt__retry class_of_status(igt_status status) {
   case IGT_E_EXPIRED:
   case IGT_E_UNAUTHORIZED:
     return IGT__RETRY_CREDENTIALS;
-  default: /* a wrong certificate stays wrong; the rest is about the request or this machine */
+  default: /* an untrusted certificate stays untrusted; the rest concerns the request or this
+              machine */
     return IGT__RETRY_NEVER;
   }
 }
@@ -110,7 +118,7 @@ igt__retry igt__retry_class(const igt_error *err) {
   return class_of_status(err->status);
 }
 
-/* ---- when ---- */
+/* ---- back-off ---- */
 
 int64_t igt__outage_delay_us(unsigned n) {
   return igt__retry_delay_us(n < OUTAGE_STEPS ? n : OUTAGE_STEPS, -1);
@@ -175,7 +183,7 @@ int igt__retry_after(const char *value, int64_t server_date) {
   return n < 0 ? -1 : n > INT32_MAX ? INT32_MAX : (int)n;
 }
 
-/* ---- how many ---- */
+/* ---- retry budget ---- */
 
 igt__http_host *igt__http_host_of(igt__http_host **list, const char *host) {
   igt__http_host *host_state;
@@ -224,12 +232,12 @@ void igt__retry_budget_give(igt__http_host *host_state, int *taken) {
   *taken = 0;
 }
 
-/* ---- how many at once ---- */
+/* ---- concurrency window ---- */
 
 void igt__window_throttled(igt__http_host *host_state, int64_t began_at) {
   double now = host_state ? (double)host_state->running : 0;
 
-  /* One burst of refusals is one sign, not as many as there are refusals. */
+  /* A burst of refusals is one signal, however many requests it hits. */
   if (!host_state || began_at <= host_state->lowered_at)
     return;
   if (host_state->most > 0 && host_state->most < now)

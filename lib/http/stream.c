@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* An answer that a blocking caller reads at its own pace. A connection that nobody reads is closed
- * by servers and proxies after a minute or so; so what the reader has not taken goes to memory,
- * then to an unlinked file. That file has a bound, as has the sum of all of them: TMPDIR is often
- * memory, and 4 MiB of gzip can be 4 GiB. At the bound the connection is paused until the reader
- * has taken everything. */
+/* A response that a blocking caller reads at its own pace. Servers and proxies close a connection
+ * that nobody reads after a minute or so, so unread data is buffered in memory, then in an unlinked
+ * file. That file is bounded, as is the sum of all of them: TMPDIR is often memory, and 4 MiB of
+ * gzip can expand to 4 GiB. When the bound is reached the connection is paused until the reader has
+ * caught up.
+ *
+ * The loop's side (igt__stream_*) is called by response.c, attempt.c and request.c on the loop's
+ * thread; the reader's side (igt__http_open, _read, _close) by lib/api on any other thread. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,25 +20,25 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
-/* A list of 800 files. With less, runs of studies of some hundred files would need room in TMPDIR,
- * which is small or read-only in some containers. */
+/* A list of 800 files. With less, transfers of studies of some hundred files would need space in
+ * TMPDIR, which is small or read-only in some containers. */
 #define MEMORY (256u * 1024)
 
-/* Bytes in the files of all streams. */
+/* Bytes in the temporary files of all streams. */
 static _Atomic uint64_t spooled;
 
-/* Older bytes are in memory, newer ones in the file; as long as the file has unread bytes, what
- * arrives goes behind them. */
+/* Older bytes are in memory, newer ones in the file; while the file has unread bytes, new data is
+ * appended to it. */
 struct igt__http_stream {
   igt__http_request *req;
   uint64_t max, total;
   int fd;
-  uint64_t most; /* bytes in the file */
+  uint64_t most; /* bound on the file, in bytes */
   pthread_mutex_t lock;
   pthread_cond_t changed;
   /* guarded by lock */
   igt__buf memory;
-  size_t taken; /* of memory */
+  size_t taken; /* bytes of memory already read */
   uint64_t file_read, file_written;
   bool open, done;
   igt_status status;
@@ -44,7 +47,7 @@ struct igt__http_stream {
 
 /* ---- the loop's side ---- */
 
-/* What is in TMPDIR beside us needs room, too. */
+/* Others need space in TMPDIR, too. */
 static void bound_file(igt__http_stream *stream) {
   struct statvfs fs;
 
@@ -124,11 +127,11 @@ static igt_status take_in_file_locked(igt__http_stream *stream, const char *data
   return status;
 }
 
-/* All of it was read. */
+/* Everything was read. */
 static void empty_file_locked(igt__http_stream *stream) {
   atomic_fetch_sub(&spooled, stream->file_written);
   stream->file_read = stream->file_written = 0;
-  (void)!ftruncate(stream->fd, 0); /* else it keeps its space, and is written over */
+  (void)!ftruncate(stream->fd, 0); /* on failure the file keeps its space, and is overwritten */
 }
 
 bool igt__stream_is_full(igt__http_stream *stream, size_t n) {
@@ -138,7 +141,7 @@ bool igt__stream_is_full(igt__http_stream *stream, size_t n) {
   full =
       stream->file_read < stream->file_written || n > MEMORY - (stream->memory.len - stream->taken);
   if (stream->taken == stream->memory.len && stream->file_read == stream->file_written)
-    full = false; /* who waits for the reader must leave him something */
+    full = false; /* the reader has nothing to read, so a pause would last forever */
   if (full)
     full = stream->file_written + n > (stream->fd < 0 ? IGT__MAX_SPOOL : stream->most) ||
            atomic_load(&spooled) + n > IGT__MAX_SPOOLS;
@@ -170,7 +173,7 @@ void igt__stream_opened_loop(igt__http_stream *stream) {
 }
 
 bool igt__stream_is_open(const igt__http_stream *stream) {
-  return stream->open; /* written by the loop alone, which is who asks */
+  return stream->open; /* written and read by the loop only */
 }
 
 void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const igt_error *err) {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* "08:00-18:00 20M, off": which rate holds at which time of the day. */
+/* Rate limits that depend on the time of day: "08:00-18:00 20M, off".
+ *
+ * igt__timetable_parse reads an option's text (called by lib/api/client.c); igt__timetable_rate
+ * returns the rate for a time and when to look again (called by rate.c). The first entry whose
+ * hours include the current minute applies; if none does there is no limit. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,13 +13,13 @@
 
 #define DAY (24 * 60)
 
-/* ---- reading it ---- */
+/* ---- parsing ---- */
 
 static const char *skip_space(const char *s) {
   return s + strspn(s, " \t");
 }
 
-/* "7:30", "07:30", "24:00" in minutes; NULL: none. */
+/* "7:30", "07:30", "24:00" as minutes; NULL: not a time. */
 static const char *read_time(const char *s, unsigned *minutes) {
   unsigned value[2] = {0, 0};
 
@@ -51,7 +55,7 @@ static const char *read_rate(const char *s, uint64_t *rate) {
     *rate = 0;
     return s + 3;
   }
-  if (*s < '0' || *s > '9') /* strtod would take "nan", signs and space */
+  if (*s < '0' || *s > '9') /* strtod would accept "nan", signs and spaces */
     return NULL;
   value = strtod(s, &end);
   if (unit_of(*end) > 1)
@@ -98,12 +102,12 @@ igt_status igt__timetable_parse(const char *text, igt__timetable *out, igt_error
       "'%s' is neither a rate such as 20M nor a timetable such as '08:00-18:00 20M, off'", text);
 }
 
-/* ---- asking it ---- */
+/* ---- lookup ---- */
 
 static bool holds(const igt__span *span, unsigned minute) {
   if (span->from < span->to)
     return minute >= span->from && minute < span->to;
-  return minute >= span->from || minute < span->to; /* over midnight */
+  return minute >= span->from || minute < span->to; /* past midnight */
 }
 
 uint64_t igt__timetable_rate(const igt__timetable *table, int64_t wall_us, int64_t *next_us) {
@@ -111,7 +115,7 @@ uint64_t igt__timetable_rate(const igt__timetable *table, int64_t wall_us, int64
   struct tm local = {0};
 
   localtime_r(&seconds, &local);
-  /* Each minute: what a clock that was set, or a summer time, changes is noticed by itself. */
+  /* At each full minute, so that a changed clock or daylight saving time is noticed. */
   *next_us = (60 - (local.tm_sec < 60 ? local.tm_sec : 59)) * (int64_t)1000000 - wall_us % 1000000;
   for (size_t i = 0; i < table->count; i++)
     if (holds(&table->spans[i], (unsigned)(local.tm_hour * 60 + local.tm_min)))

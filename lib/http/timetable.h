@@ -2,7 +2,7 @@
 #ifndef IGT_HTTP_TIMETABLE_H
 #define IGT_HTTP_TIMETABLE_H
 
-/* A day's rates, in local time. */
+/* Rates over a day, in local time. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,20 +12,20 @@
 #define IGT__SPANS_MAX 24
 
 typedef struct igt__span {
-  unsigned from, to; /* minutes of the day; to before from: over midnight */
-  uint64_t rate;     /* bytes a second; 0: no limit */
+  unsigned from, to; /* minutes of the day; to < from: past midnight */
+  uint64_t rate;     /* bytes per second; 0: unlimited */
 } igt__span;
 
-/* The first span that holds counts; where none does there is no limit. */
+/* The first matching span applies; without one there is no limit. */
 typedef struct igt__timetable {
   size_t count;
   igt__span spans[IGT__SPANS_MAX];
 } igt__timetable;
 
-/* "20M" (always), or "HH:MM-HH:MM RATE" and "RATE" (the rest of the day), with commas between;
- * RATE: bytes a second with k, M, G, T (of 1,024), or "off". IGT_E_INVALID otherwise. */
+/* "20M" (always), or "HH:MM-HH:MM RATE" and "RATE" (the rest of the day), separated by commas.
+ * RATE: bytes per second with k, M, G, T (powers of 1,024), or "off". IGT_E_INVALID otherwise. */
 igt_status igt__timetable_parse(const char *text, igt__timetable *out, igt_error *err);
-/* The rate of this moment; *next_us: ask again after so many microseconds, a minute at most. */
+/* The rate at wall_us; *next_us: look again after this many microseconds, at most a minute. */
 uint64_t igt__timetable_rate(const igt__timetable *table, int64_t wall_us, int64_t *next_us);
 
 #endif

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* Parses and compares URLs, as strictly as credentials require.
+ *
+ * igt__url_parse reads addresses that users and servers configure (lib/api, lib/auth, lib/cloud,
+ * lib/s3, lib/upgrade); igt__url_origin_of reads the complete URL of a request before each attempt
+ * and of a redirect. Both share read_origin, which accepts https, or http to loopback, a valid host
+ * name or IP address, and nothing that could hide another host: no user info, backslashes, spaces
+ * or control characters. The origin (scheme, host, port) decides whether a redirect may be
+ * followed. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +50,7 @@ static void classify_host(igt__url *url) {
 }
 
 static bool copy_host(igt__url *url, const char *s, size_t n) {
-  if (n > 1 && s[n - 1] == '.') /* the root's dot: the same host, and no name in a certificate */
+  if (n > 1 && s[n - 1] == '.') /* the root's dot: same host, but certificates name it without */
     n--;
   if (n == 0 || n >= sizeof url->host)
     return false;
@@ -95,7 +103,7 @@ static bool is_plain_text(const char *s) {
   return true;
 }
 
-/* Scheme and authority; *rest is what follows them. */
+/* Parses scheme and authority; *rest points to what follows. */
 static igt_status read_origin(const char *text, const char *what, igt__url *out, const char **rest,
                               igt_error *err) {
   const char *sep = strstr(text, "://"), *s = text;
