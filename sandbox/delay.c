@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Delayed callbacks, used for --latency. One thread waits on a condition variable for the earliest
+ * entry of a list sorted by due time, and calls each callback without holding the lock. After a
+ * flush (the server is stopping) nothing is delayed any more: callbacks run at once on the caller's
+ * thread. http.c is the only user. */
 #include "delay.h"
 
 #include <errno.h>
@@ -20,7 +24,7 @@ struct sbx_delay {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   pthread_t thread;
-  delayed head; /* a ring in order of due; latency is mostly one number, so new ones go last */
+  delayed head; /* ring, sorted by due time; latency is mostly constant, so new entries go last */
   bool ended;
 };
 

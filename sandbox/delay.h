@@ -2,19 +2,19 @@
 #ifndef SANDBOX_DELAY_H
 #define SANDBOX_DELAY_H
 
-/* Calls back after a while, from one thread of its own: answers that are late by wish hold no
- * thread of the server. */
+/* Calls back after a delay, from a dedicated thread: delayed responses do not block a thread of the
+ * server. */
 
 #include <stdint.h>
 
 typedef struct sbx_delay sbx_delay;
 
-sbx_delay *sbx_delay_new(void); /* NULL: no memory or no thread */
-/* fn(arg) runs after ms milliseconds on the delay's thread; after _flush at once, on the
- * caller's. fn must be quick. Thread-safe. */
+sbx_delay *sbx_delay_new(void); /* NULL: out of memory, or no thread */
+/* Calls fn(arg) after ms milliseconds on the delay's thread; after sbx_delay_flush immediately, on
+ * the caller's thread. fn must be quick. Thread-safe. */
 void sbx_delay_add(sbx_delay *delay, int ms, void (*fn)(void *arg), void *arg);
-/* Runs all that waits now; nothing waits any more from here on. */
+/* Runs all pending callbacks; from then on nothing is delayed any more. */
 void sbx_delay_flush(sbx_delay *delay);
-void sbx_delay_free(sbx_delay *delay); /* flushes first; NULL is fine */
+void sbx_delay_free(sbx_delay *delay); /* flushes first; NULL is allowed */
 
 #endif

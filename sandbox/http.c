@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The HTTP server: the only file that knows libmicrohttpd. A small pool of poll threads calls
+ * on_request for each stage of a request; it forwards them to the handler that the route chose
+ * (begin, body, end, done of http.h). The handler's response is stored in the exchange and queued
+ * here: immediately, or, with a latency, after the connection was suspended and delay.c has resumed
+ * it. main.c starts and stops the server. */
 #include "http.h"
 
 #include <errno.h>
@@ -16,19 +21,19 @@
 #include "base/time.h"
 #include "delay.h"
 
-/* Threads that serve; handlers may block on SQLite and on the disk. */
+/* Server threads; handlers may block on SQLite and on the disk. */
 #define THREADS 4
-/* Per connection: the header lines (a JWT may have 16 KiB, and come in a cookie, too; the library's
- * URLs have up to 64 KiB) and, in half of it, the piece of a body that is handed over at once.
- * libmicrohttpd clears it one and a half times in each request, some 6 µs. */
+/* Per connection: the header lines (a JWT may have 16 KiB and may also come in a cookie; the
+ * library's URLs have up to 64 KiB) and, in half of it, the block of a body that is passed on at a
+ * time. libmicrohttpd clears it one and a half times per request, which takes some 6 µs. */
 #define CONNECTION_MEMORY (128u * 1024)
-/* A body of a file up to here goes out together with the header, as one packet and one call; the
- * client is woken once. Above, the copy costs more than that. */
+/* A file body up to this size is sent together with the header, as one packet and one call, so the
+ * client wakes up once. Above this size the copy costs more than that saves. */
 #define MAX_COPIED (64u * 1024)
 #define MAX_CONNECTIONS 4096u
 #define IDLE_SECONDS 120u
-/* A body that nobody wants is read up to here before the connection is closed instead: a client
- * that is still sending would lose the answer. */
+/* An unwanted body is read up to this size before the connection is closed instead: a client that
+ * is still sending would lose the response. */
 #define MAX_DRAIN (16 * 1024 * 1024)
 
 struct sbx_http {
@@ -54,7 +59,7 @@ typedef struct pair {
   struct pair *next;
 } pair;
 
-/* What belongs to one request; sbx_request first, so that one is the other. */
+/* State of one request; sbx_request comes first, so that the pointers can be converted. */
 typedef struct exchange {
   sbx_request req;
   sbx_http *http;
@@ -63,7 +68,7 @@ typedef struct exchange {
   igt__arena *arena;
   struct MHD_Response *response;
   unsigned status;
-  pair *headers; /* of the answer, until there is one */
+  pair *headers; /* of the response, until it is created */
   pair *query;
   bool query_parsed;
   stage stage;
@@ -73,7 +78,7 @@ static exchange *exchange_of(const sbx_request *req) {
   return req->connection;
 }
 
-/* ---- what a handler reads ---- */
+/* ---- reading the request ---- */
 
 const char *sbx_header(const sbx_request *req, const char *name) {
   return MHD_lookup_connection_value(exchange_of(req)->mhd, MHD_HEADER_KIND, name);
@@ -144,7 +149,7 @@ bool sbx_query_has(const sbx_request *req, const char *name) {
   return sbx_query(req, name, 0) != NULL;
 }
 
-/* ---- what a handler answers ---- */
+/* ---- responding ---- */
 
 void sbx_add_header(sbx_request *req, const char *name, const char *value) {
   exchange *x = exchange_of(req);
@@ -171,11 +176,12 @@ static void add_date(struct MHD_Response *response) {
   MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date);
 }
 
-/* response NULL (no memory): the request ends without an answer, which closes the connection. */
+/* response NULL (out of memory): the request ends without a response, which closes the
+ * connection. */
 static void set_response(sbx_request *req, int status, const char *content_type,
                          struct MHD_Response *response) {
   exchange *x = exchange_of(req);
-  if (req->responded) { /* a handler's mistake; the first answer counts */
+  if (req->responded) { /* a bug in a handler; the first response counts */
     if (response)
       MHD_destroy_response(response);
     return;
@@ -196,7 +202,7 @@ static void set_response(sbx_request *req, int status, const char *content_type,
 
 void sbx_respond(sbx_request *req, int status, const char *content_type, const void *body,
                  size_t n) {
-  /* libmicrohttpd does not change the body, although it takes it without const. */
+  /* libmicrohttpd does not modify the body, although its parameter is not const. */
   void *data = n > 0 ? (void *)(uintptr_t)body : NULL;
   set_response(req, status, content_type,
                MHD_create_response_from_buffer(n, data, MHD_RESPMEM_MUST_COPY));
@@ -225,7 +231,7 @@ static bool read_all(int fd, uint64_t offset, char *out, size_t n) {
   return true;
 }
 
-/* NULL: the file can't be read, or no memory. */
+/* NULL: the file cannot be read, or out of memory. */
 static struct MHD_Response *response_of_copy(int fd, uint64_t offset, size_t n) {
   struct MHD_Response *response = NULL;
   char *data = igt__malloc(n);
@@ -300,7 +306,7 @@ void sbx_respond_stream(sbx_request *req, int status, const char *content_type,
 
 /* ---- one request ---- */
 
-/* The first that is heard of a request, with the target as it came over the wire. */
+/* Called first for each request, with the target exactly as received. */
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *mhd) {
   exchange *x = igt__calloc(1, sizeof *x);
   if (!x)
@@ -359,8 +365,8 @@ static enum MHD_Result start(exchange *x, const char *method) {
     return MHD_NO;
   if (x->handler->begin)
     x->handler->begin(x->http->server, &x->req);
-  /* An answer now ends the connection when a body is on its way: right for a client that waits
-   * for "100 Continue" or has very much to send; others are read to their end first. */
+  /* Responding now ends the connection while a body is being sent: right for a client that waits
+   * for "100 Continue" or has a lot to send; other bodies are read to their end first. */
   if (x->req.responded && has_body(x) &&
       (sbx_header(&x->req, "Expect") || x->req.content_length > MAX_DRAIN))
     return queue(x);
@@ -429,9 +435,9 @@ static bool resolve(const char *host, uint16_t port, struct sockaddr_storage *ou
 }
 
 static bool start_daemon(sbx_http *http, const struct sockaddr_storage *addr) {
-  /* Not epoll: libmicrohttpd 0.9.75 uses it edge triggered and misses a client's end that comes
-   * together with its last bytes, until the idle time is over. And without MHD_USE_ERROR_LOG: it
-   * speaks of each client that goes away. */
+  /* Not epoll: libmicrohttpd 0.9.75 uses it edge-triggered and misses a client's FIN that arrives
+   * together with its last bytes, until the idle timeout. And without MHD_USE_ERROR_LOG: it logs
+   * every client that disconnects. */
   unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
   if (addr->ss_family == AF_INET6)
     flags |= MHD_USE_IPv6;
@@ -487,7 +493,7 @@ uint16_t sbx_http_port(const sbx_http *http) {
 void sbx_http_stop(sbx_http *http) {
   if (!http)
     return;
-  /* A daemon with suspended connections must not be stopped: let all of them go first. */
+  /* A daemon must not be stopped while connections are suspended: resume all of them first. */
   if (http->delay)
     sbx_delay_flush(http->delay);
   if (http->daemon)

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The igtcloud-sandbox program: reads the options, opens the store, starts the HTTP server (and
+ * with --faults the front before it), seeds the store, writes the root credentials, and waits for
+ * SIGINT or SIGTERM. route() selects the handler of each request: canned responses first, /api/ and
+ * /__* go to REST, everything else to S3. */
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,7 +25,7 @@ typedef struct options {
   const char *data, *host, *seed, *public_url;
   int port, latency_ms, token_lifetime, s3_lifetime, clock;
   bool faults;
-  sbx_s3_backend_options backend; /* endpoint NULL: objects live below data */
+  sbx_s3_backend_options backend; /* endpoint NULL: objects are stored below data */
 } options;
 
 static const char usage[] =
@@ -127,7 +131,7 @@ static bool read_backend_option(sbx_s3_backend_options *backend, int c) {
   }
 }
 
-/* 0: go on; else what main returns, plus one. */
+/* 0: continue; otherwise main's exit status plus one. */
 static int read_option(options *o, int c) {
   switch (c) {
   case OPT_DATA:
@@ -161,7 +165,7 @@ static int read_option(options *o, int c) {
   case OPT_VERSION:
     puts("igtcloud-sandbox " IGT__VERSION);
     return 1;
-  default: /* getopt has said what is wrong, unless it is one of these */
+  default: /* getopt has printed the error, except for these */
     if (read_backend_option(&o->backend, c))
       return 0;
     fputs("Try igtcloud-sandbox --help.\n", stderr);
@@ -215,9 +219,10 @@ static void shift_clock(int seconds) {
   igt__clock_set_hooks(&shifted);
 }
 
-/* ---- which room answers ---- */
+/* ---- routing ---- */
 
-/* The port is known only when the server listens; what comes before all is set up waits. */
+/* The port is only known once the server listens; requests that arrive before setup has finished
+ * get a 503. */
 static atomic_bool ready;
 
 static void not_ready(void *server, sbx_request *req) {
@@ -238,9 +243,9 @@ static const sbx_handler *route(void *server, sbx_request *req) {
   return &sbx_s3_handler;
 }
 
-/* ---- a run ---- */
+/* ---- running ---- */
 
-/* With faults the server itself is behind the front, on a port that nobody is told. */
+/* With faults the server itself runs behind the front, on a port that is not published. */
 static bool start_servers(sbx_server *server, const options *o, char *error, size_t error_cap) {
   const sbx_http_options http = {.host = o->faults ? "127.0.0.1" : o->host,
                                  .port = o->faults ? 0 : (uint16_t)o->port,
@@ -279,7 +284,8 @@ static void announce(const options *o, const char *base_url) {
   fflush(stdout);
 }
 
-/* A connection is a descriptor, and so is the object that goes over it; 1,024 are usual. */
+/* Each connection takes a descriptor, and so does the object sent over it; the usual limit is
+ * 1,024. */
 static void raise_file_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -297,7 +303,7 @@ static bool open_store(sbx_server *server, const options *o, char *error, size_t
   return server->backend != NULL;
 }
 
-/* Signals are blocked in all threads, and waited for. */
+/* Signals are blocked in all threads and received here. */
 static void wait_for_end(const sigset_t *signals) {
   int signal_number = 0;
   while (sigwait(signals, &signal_number) != 0)
@@ -333,10 +339,10 @@ out:
   return status;
 }
 
-/* Whoever is tested shares the processors. A thread of ours that a request wakes does not run at
- * once in place of the client that sent it, which has more to send: fewer switches, and answers for
- * several at a time. 20,000 small files take 4 % less, and the sandbox 7 % less of the processor.
- */
+/* The program under test shares the processors. A thread of ours that a request wakes should not
+ * preempt the client that sent it and has more to send: fewer context switches, and several
+ * requests are handled at a time. 20,000 small files take 4 % less time, and the sandbox 7 % less
+ * CPU. */
 static void take_turns(void) {
   struct sched_param param = {0};
 

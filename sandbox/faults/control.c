@@ -26,7 +26,7 @@ static ending add_faults(connection *c, const igt__buf *text) {
   char error[300] = "out of memory";
   bool good;
 
-  /* A page of a browser can't send this type to another origin without asking first. */
+  /* A web page cannot send this type to another origin without a preflight request. */
   if (!head_has(&c->request, "Content-Type", "application/json"))
     return response_json(c, 415, NULL, "The body must be application/json");
   if (igt__json_parse(text->data, text->len, "the body", &list, &err) != IGT_OK)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* One request through the front. exchange_run takes the request's fault from the plan and records
+ * it in the log. Depending on the fault's stage, response.c responds here, the connection is reset,
+ * or the request is relayed to the server behind ("the cloud" in this folder) and its response
+ * back, and the fault is applied on the way. front.c calls exchange_run for each request of a
+ * connection; its result says whether the connection stays open, is closed or reset. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -31,11 +36,11 @@ bool exchange_pause(connection *c, double seconds) {
   }
 }
 
-/* ---- the cloud's side ---- */
+/* ---- the connection to the cloud ---- */
 
 static bool is_gone(const wire *w) {
   struct pollfd fd = {.fd = w->fd, .events = POLLIN};
-  return poll(&fd, 1, 0) != 0; /* an answer that nobody asked for is an end, too */
+  return poll(&fd, 1, 0) != 0; /* an unsolicited response ends the connection, too */
 }
 
 static bool connect_cloud(connection *c) {
@@ -72,7 +77,7 @@ static bool is_within(int64_t at, uint64_t begin, int64_t n) {
 
 typedef enum relayed { RELAYED, CLIENT_BROKE, CLOUD_BROKE, STRUCK } relayed;
 
-/* The request's body, to the cloud. */
+/* Relays the request's body to the cloud. */
 static relayed relay_request_body(connection *c) {
   body from = body_of_request(&c->client, &c->request);
   int64_t at = c->fault.at < 0 ? 0 : c->fault.at;
@@ -95,7 +100,8 @@ static relayed relay_request_body(connection *c) {
   return RELAYED;
 }
 
-/* The cloud's answer to "Expect: 100-continue". False: it is the final one, without the body. */
+/* Relays the cloud's response to "Expect: 100-continue". False: it is the final response, whose
+ * body is still to come. */
 static bool is_let_go_on(connection *c) {
   if (!head_read_response(&c->cloud, &c->response))
     return false;
@@ -103,7 +109,7 @@ static bool is_let_go_on(connection *c) {
          wire_send(c->client.fd, c->response.text.data, c->response.text.len);
 }
 
-/* *answered: the head of the answer is there already. */
+/* *responded: the head of the response has been read already. */
 static relayed relay_request(connection *c, bool *responded) {
   *responded = false;
   if (!connect_cloud(c) || !wire_send(c->cloud.fd, c->request.text.data, c->request.text.len))
@@ -115,7 +121,7 @@ static relayed relay_request(connection *c, bool *responded) {
   return relay_request_body(c);
 }
 
-/* ---- the answer's head ---- */
+/* ---- the response's head ---- */
 
 static bool is_checksum(const char *name) {
   return igt__str_starts_nocase(name, "x-amz-checksum-") &&
@@ -129,7 +135,7 @@ static bool find_checksum(void *payload, const char *name) {
   return false;
 }
 
-/* A right one by its form: base64 of zeros, as long as the old. */
+/* Well-formed but wrong: base64 of zeros, as long as the original. */
 static void spoil_checksum(head *response) {
   char name[64] = "x-amz-checksum-sha256", value[128] = "";
   size_t n;
@@ -175,7 +181,7 @@ static ending spoil_head(connection *c) {
   }
 }
 
-/* ---- the answer's body ---- */
+/* ---- the response's body ---- */
 
 static bool send_slowly(connection *c, body_framing framing, const char *data, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
@@ -197,7 +203,7 @@ static bool send_piece(connection *c, body_framing framing, const char *data, in
   return true;
 }
 
-/* Where the body is to end too early: bytes from its begin; INT64_MAX: nowhere. */
+/* Where to truncate the body: bytes from its start; INT64_MAX: nowhere. */
 static int64_t cut_at(const connection *c, const body *from) {
   int64_t at = c->fault.at < 0 ? 0 : c->fault.at;
 
@@ -210,7 +216,7 @@ static int64_t cut_at(const connection *c, const body *from) {
   return (int64_t)from->left > c->fault.by ? (int64_t)from->left - c->fault.by : 0;
 }
 
-/* One piece, spoilt as the plan wants it. END_KEEP: go on. */
+/* Sends one block, modified as the plan says. END_KEEP: continue. */
 static ending spoil_piece(connection *c, body_framing framing, char *data, int64_t n, int64_t cut) {
   int64_t at = c->fault.at < 0 ? 0 : c->fault.at, done = (int64_t)c->bytes_out;
 
@@ -249,7 +255,7 @@ static ending relay_response_body(connection *c, body *from) {
       return end;
   }
   if (n < 0)
-    return END_RESET; /* as the cloud broke off, so do we */
+    return END_RESET; /* the cloud broke off: so does the front */
   if (c->fault.kind == FAULT_LONG_BODY)
     return send_more(c);
   if (from->framing == BODY_CHUNKED && !body_send(c->client.fd, BODY_CHUNKED, "", 0))
@@ -290,7 +296,7 @@ static ending relay(connection *c) {
   switch (relay_request(c, &responded)) {
   case RELAYED:
     return relay_response(c, false);
-  case CLOUD_BROKE: /* it may have answered before the body's end */
+  case CLOUD_BROKE: /* it may have responded before the end of the request's body */
     if (c->cloud.fd >= 0)
       relay_response(c, responded);
     return c->status ? END_CLOSE : END_RESET;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The front's port and connections. One thread accepts; each connection gets a thread that runs
+ * exchange_run until the connection ends. To refuse connections, the listening socket is closed,
+ * while a placeholder (a socket bound to the same port that does not listen) reserves the port
+ * until a new listener is opened. main.c starts and stops the front. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +33,7 @@ static bool resolve(const char *host, uint16_t port, struct sockaddr_storage *ou
   return true;
 }
 
-/* -1: can't. */
+/* -1 on failure. */
 static int bound_socket(const struct sockaddr_storage *address, socklen_t n) {
   int one = 1, fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -42,7 +46,7 @@ static int bound_socket(const struct sockaddr_storage *address, socklen_t n) {
   return -1;
 }
 
-/* A second socket on the port of the placeholder, which stays bound when this one is closed. */
+/* Opens a second socket on the placeholder's port; the port stays bound when this one is closed. */
 static int open_listener(const sbx_front *front) {
   struct sockaddr_storage address = {0};
   socklen_t n = sizeof address;
@@ -164,7 +168,7 @@ void front_refuse(sbx_front *front, double seconds) {
     pthread_cond_wait(&front->changed, &front->lock);
   for (connection *c = front->connections; c; c = c->next)
     if (c->idle)
-      shutdown(c->client.fd, SHUT_RDWR); /* its thread closes it */
+      shutdown(c->client.fd, SHUT_RDWR); /* the connection's thread closes it */
   pthread_mutex_unlock(&front->lock);
 }
 
@@ -177,7 +181,8 @@ bool front_is_stopping(sbx_front *front) {
   return stopping;
 }
 
-/* Opens or closes the port as it should be now. How long that holds: milliseconds, -1 for ever. */
+/* Opens or closes the port according to the current state. Returns how long that state lasts:
+ * milliseconds, or -1 for ever. */
 static int follow(sbx_front *front) {
   int64_t left;
   bool refuse;
@@ -186,7 +191,7 @@ static int follow(sbx_front *front) {
   left = front->refuse_until - igt__mono_us();
   refuse = left > 0;
   if (refuse && front->listener >= 0) {
-    close(front->listener); /* those in line get a reset */
+    close(front->listener); /* connections in the backlog are reset */
     front->listener = -1;
   }
   if (!refuse && front->listener < 0)
@@ -195,7 +200,7 @@ static int follow(sbx_front *front) {
   pthread_cond_broadcast(&front->changed);
   pthread_mutex_unlock(&front->lock);
   if (!refuse && front->listener < 0)
-    return 10; /* the port is held by the placeholder, so this passes */
+    return 10; /* the placeholder reserves the port, so this failure is temporary */
   return refuse ? (int)(left / 1000) + 1 : -1;
 }
 
@@ -218,7 +223,7 @@ static void *run(void *arg) {
   return NULL;
 }
 
-/* ---- begin and end ---- */
+/* ---- start and stop ---- */
 
 static bool open_port(sbx_front *front, const char *host, uint16_t port, char *error,
                       size_t error_cap) {

@@ -2,15 +2,15 @@
 #ifndef SANDBOX_FAULTS_INTERNAL_H
 #define SANDBOX_FAULTS_INTERNAL_H
 
-/* Shared by the files of this room. */
+/* Shared by the files of this folder. */
 
 #include <pthread.h>
 
 #include "faults/faults.h"
 #include "faults/message.h"
 
-/* Every kind of fault: how it works, and for answers that are made here their status, S3's code and
- * a sentence. In the words of docs/sandbox.md, which has a row for each. */
+/* Every kind of fault: where it applies, and for responses made here their status, the S3 code and
+ * a message. docs/sandbox.md has a row for each, with the same names. */
 #define FAULTS(X)                                                                                  \
   X(INTERNAL_ERROR, "internal-error", RESPONSE, 500, "InternalError", "It broke; try again")       \
   X(BAD_GATEWAY, "bad-gateway", RESPONSE, 502, NULL, "Bad Gateway")                                \
@@ -51,24 +51,24 @@ typedef enum fault_kind {
 #undef X
 } fault_kind;
 
-/* Where on the way of a request a fault strikes. */
+/* The stage of a request at which a fault applies. */
 typedef enum fault_stage {
-  FAULT_AT_RESPONSE, /* an answer is made here, the cloud hears nothing */
-  FAULT_AT_BEFORE,   /* no answer, the cloud hears nothing */
-  FAULT_AT_REQUEST,  /* before the cloud or on the way to it */
-  FAULT_AT_HEAD,     /* the cloud's answer, up to its body */
+  FAULT_AT_RESPONSE, /* the front responds, the cloud receives nothing */
+  FAULT_AT_BEFORE,   /* no response, the cloud receives nothing */
+  FAULT_AT_REQUEST,  /* before or during the request to the cloud */
+  FAULT_AT_HEAD,     /* in the cloud's response, before its body */
   FAULT_AT_BODY
 } fault_stage;
 
-/* What a request gets. */
+/* The fault that applies to a request. */
 typedef struct fault {
   fault_kind kind;
-  int status;      /* 0: the kind's own */
-  int retry_after; /* seconds; -1: not said */
-  int64_t at;      /* a byte of the body, from 0; -1: not said */
+  int status;      /* 0: the kind's default */
+  int retry_after; /* seconds; -1: not given */
+  int64_t at;      /* offset in the body, from 0; -1: not given */
   int64_t by;      /* bytes */
   double seconds;
-  double per_second; /* bytes */
+  double per_second; /* bytes per second */
   char to[256];      /* a URL */
 } fault;
 
@@ -78,12 +78,12 @@ typedef struct fault_plan fault_plan;
 
 fault_plan *fault_plan_new(void);
 void fault_plan_free(fault_plan *plan);
-/* Adds the faults of a list; all or none. */
+/* Adds the faults of a list: all or none. */
 bool fault_plan_add(fault_plan *plan, const igt__json *list, char *error, size_t error_cap);
 void fault_plan_clear(fault_plan *plan);
-/* Those that are left, with how often each was used. */
+/* The remaining faults, with how often each was used. */
 igt__json *fault_plan_list(fault_plan *plan);
-/* The fault of a request, out->kind FAULT_NONE for most. in_flight counts this one, too. */
+/* The fault of a request; out->kind is FAULT_NONE for most. in_flight includes this request. */
 void fault_plan_take(fault_plan *plan, const char *method, const char *path, const char *query,
                      unsigned in_flight, fault *out);
 
@@ -96,16 +96,16 @@ typedef struct request_log request_log;
 
 request_log *request_log_new(void);
 void request_log_free(request_log *log);
-/* The entry's number. */
+/* Returns the entry's number. */
 size_t request_log_begin(request_log *log, uint64_t from, const head *request);
-/* Requests that have begun and not ended. */
+/* Requests that have started and not finished. */
 unsigned request_log_in_flight(request_log *log);
-/* What it gets. */
+/* Records the fault that applies to the request. */
 void request_log_strike(request_log *log, size_t entry, fault_kind kind);
 void request_log_end(request_log *log, size_t entry, int status, uint64_t bytes_in,
                      uint64_t bytes_out);
 igt__json *request_log_list(request_log *log);
-/* Forgets what has ended; entries that run go on being counted but are not listed. */
+/* Drops finished entries; running ones still count but are not listed. */
 void request_log_clear(request_log *log);
 
 /* ---- front.c ---- */
@@ -115,8 +115,8 @@ struct sbx_front {
   fault_plan *plan;
   request_log *log;
   uint16_t port, behind;
-  int placeholder; /* holds the port while nobody listens on it */
-  int listener;    /* the accepting thread's; -1: refuses */
+  int placeholder; /* reserves the port while there is no listener */
+  int listener;    /* used by the accepting thread only; -1: refusing */
   int wake[2];
   pthread_t thread;
   bool started;
@@ -135,8 +135,8 @@ typedef struct connection {
   sbx_front *front;
   struct connection *next, **prev;
   uint64_t number;
-  wire client, cloud; /* cloud.fd -1: not connected */
-  bool idle;          /* guarded by the front's lock: between two requests */
+  wire client, cloud; /* cloud.fd is -1 when not connected */
+  bool idle;          /* guarded by the front's lock: no request in progress */
   head request, response;
   fault fault;
   size_t entry;
@@ -144,7 +144,7 @@ typedef struct connection {
   uint64_t bytes_in, bytes_out;
 } connection;
 
-/* Closes the port for a while, and idle connections; returns when that is so. */
+/* Closes the port and idle connections for a while; returns when that is done. */
 void front_refuse(sbx_front *front, double seconds);
 bool front_is_stopping(sbx_front *front);
 
@@ -152,18 +152,18 @@ bool front_is_stopping(sbx_front *front);
 
 typedef enum ending { END_KEEP, END_CLOSE, END_RESET } ending;
 
-/* One request. END_KEEP: the client may send another one. */
+/* Handles one request. END_KEEP: the client may send another one. */
 ending exchange_run(connection *c);
-/* Waits; false: the client has gone or the sandbox ends. */
+/* Waits; false: the client has disconnected or the sandbox is stopping. */
 bool exchange_pause(connection *c, double seconds);
-/* Reads what is left of the request's body and drops it. */
+/* Reads and discards the rest of the request's body. */
 bool exchange_drain(connection *c, body *from);
 
 /* ---- response.c ---- */
 
-/* Answers the request in c in place of the cloud. */
+/* Responds to the request in c in place of the cloud. */
 ending response_fault(connection *c);
-/* An answer of the sandbox itself. */
+/* Sends a response of the sandbox itself. */
 ending response_json(connection *c, int status, const igt__json *doc, const char *error);
 
 /* ---- control.c ---- */
@@ -173,7 +173,7 @@ ending control_run(connection *c);
 
 /* ---- replace.c ---- */
 
-/* Gives the object of an S3 path other bytes, as many as it has. */
+/* Overwrites the object of an S3 path with as many different bytes. */
 bool replace_object(sbx_server *server, const char *path);
 
 #endif

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The request log: when each request started and ended, its method, path, status, byte counts, the
+ * fault it got and the access key that signed it. exchange.c adds an entry at the start of a
+ * request and completes it at the end; control.c lists and clears entries (/__requests). Entries
+ * are numbered from the start of the run; one that was dropped while its request was running is no
+ * longer found. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,12 +12,12 @@
 #include "base/str.h"
 #include "faults/internal.h"
 
-/* What a test compares with: some 400 bytes each. */
+/* The limit of what a test can inspect: some 400 bytes each. */
 #define MAX_ENTRIES 200000
 
 typedef struct entry {
   uint64_t connection;
-  int64_t began, ended; /* igt__mono_us; ended 0: it runs */
+  int64_t began, ended; /* igt__mono_us; ended 0: still running */
   char method[8];
   char *path, *query;
   char range[64], access_key[32], content_md5[32];
@@ -24,9 +29,9 @@ typedef struct entry {
 
 struct request_log {
   pthread_mutex_t lock;
-  /* by lock */
+  /* guarded by lock */
   entry *entries;
-  size_t first; /* number of entries[0]: those before are forgotten */
+  size_t first; /* number of entries[0]: earlier ones were dropped */
   size_t count, cap;
   unsigned in_flight;
   int64_t began;
@@ -74,7 +79,8 @@ static entry *add_locked(request_log *log) {
   return memset(&log->entries[log->count++], 0, sizeof(entry));
 }
 
-/* Who signed it, of "AWS4-HMAC-SHA256 Credential=KEY/..."; the rest of the line is a secret. */
+/* Reads the access key from "AWS4-HMAC-SHA256 Credential=KEY/..."; the rest of the line is a
+ * secret. */
 static void read_access_key(const head *request, char *out, size_t cap) {
   char line[1024];
   const char *key = NULL;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* HTTP/1.1 on plain sockets, for the front only: buffered reads (wire), heads of requests and
+ * responses kept as the bytes that arrived, so that they can be forwarded unchanged or with single
+ * headers replaced, and bodies read without their framing (length, chunked, until close).
+ * exchange.c, response.c and control.c use it. */
 #include "faults/message.h"
 
 #include <errno.h>
@@ -85,7 +89,7 @@ void head_init(head *h) {
 }
 
 void head_finish(head *h) {
-  igt__buf_finish_wipe(&h->text); /* tokens of whoever tries the sandbox */
+  igt__buf_finish_wipe(&h->text); /* contains the clients' tokens */
   igt__buf_finish(&h->parts);
 }
 
@@ -103,7 +107,7 @@ static bool read_text(wire *from, head *h) {
   return true;
 }
 
-/* "METHOD TARGET HTTP/1.1": a copy of the method, the target, its path and its query. */
+/* Splits "METHOD TARGET HTTP/1.1" into copies of the method, the target, its path and its query. */
 static bool split_request(head *h) {
   const char *line = h->text.data, *end = strstr(line, "\r\n");
   const char *space = memchr(line, ' ', (size_t)(end - line));
@@ -141,7 +145,7 @@ bool head_read_response(wire *from, head *h) {
   return h->status >= 100;
 }
 
-/* The line of a header, and where the next one begins; NULL: it is absent. */
+/* The line of a header, and where the next one starts; NULL if absent. */
 static const char *find(const head *h, const char *name, const char **next) {
   const char *line = strstr(h->text.data, "\r\n");
   size_t n = strlen(name);
@@ -259,7 +263,7 @@ static bool read_line(wire *from, char *out, size_t cap) {
   return false;
 }
 
-/* The size of the next chunk; trailers behind the last one are dropped. */
+/* Reads the size of the next chunk; trailers after the last one are discarded. */
 static bool next_chunk(body *b) {
   char line[256], *end;
 

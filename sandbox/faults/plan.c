@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The queue of planned faults, and the table of their kinds. Tests post a list to /__faults
+ * (control.c), which fault_plan_add checks and appends. exchange.c calls fault_plan_take once per
+ * request: the first entry whose conditions match (method, path and query patterns, skip, times,
+ * chance, requests in flight) decides the request's fault. All functions are thread-safe. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,19 +25,19 @@ static const struct {
 /* One entry of the queue. */
 typedef struct planned {
   struct planned *next;
-  igt__json *source; /* as it was posted: the texts below are its */
+  igt__json *source; /* as posted; owns the strings below */
   const char *method, *path, *query;
-  int64_t skip, times; /* times 0: for ever */
+  int64_t skip, times; /* times 0: unlimited */
   double chance;       /* 1: always */
-  uint64_t random;     /* state of its own, so that a seed gives the same run again */
-  int64_t above;       /* requests in flight; -1: does not matter */
+  uint64_t random;     /* per entry, so that a seed reproduces a run */
+  int64_t above;       /* requests in flight; -1: not a condition */
   int64_t used;
   fault fault;
 } planned;
 
 struct fault_plan {
   pthread_mutex_t lock;
-  planned *first; /* by lock */
+  planned *first; /* guarded by lock */
 };
 
 const char *fault_name(fault_kind kind) {
@@ -78,7 +82,7 @@ static fault_kind kind_named(const char *name) {
   return FAULT_NONE;
 }
 
-/* A member that is a mistake should not become a fault that never strikes. */
+/* A misspelt member must not result in a fault that never applies. */
 static bool is_known_member(const char *name) {
   static const char *const names[] = {
       "fault", "method", "path", "query", "skip", "times",   "chance",     "seed",
@@ -196,7 +200,7 @@ igt__json *fault_plan_list(fault_plan *plan) {
 
 /* ---- taking ---- */
 
-/* From 0 up to 1, by splitmix64. */
+/* A number from 0 up to 1, by splitmix64. */
 static double draw(uint64_t *state) {
   uint64_t z = *state += 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -204,7 +208,7 @@ static double draw(uint64_t *state) {
   return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-/* A leading '/' of a path is no part of what igt__glob_match compares. */
+/* igt__glob_match does not compare the leading '/' of a path. */
 static bool fits(const planned *p, const char *method, const char *path, const char *query) {
   return (!p->method || strcmp(p->method, method) == 0) &&
          (!p->path || igt__glob_match(p->path, path + (path[0] == '/'))) &&

@@ -11,7 +11,7 @@
 
 #define MAX_KEY 4096
 
-/* Every bit of every byte turned round: nothing of the old object is in the new one. */
+/* Inverts every bit: no byte of the old object remains. */
 static bool copy_turned(int fd, sbx_incoming *in, igt__digest *digest) {
   unsigned char piece[64 * 1024];
   ssize_t n;

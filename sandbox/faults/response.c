@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Responses that the front makes in place of the cloud: those of faults (an S3 error document, a
+ * JSON error of the REST API, the HTML page of a proxy, a redirect) and the JSON of control.c.
+ * exchange.c calls response_fault for faults of the stage FAULT_AT_RESPONSE. The result says
+ * whether the connection stays open. */
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +51,7 @@ static bool wants_close(const connection *c) {
   return head_has(&c->request, "Connection", "close");
 }
 
-/* headers: whole lines, or "". */
+/* headers: complete lines, or "". */
 static ending send_response(connection *c, int status, const char *type, const char *headers,
                             const igt__buf *text) {
   char date[40];
@@ -89,7 +93,7 @@ ending response_json(connection *c, int status, const igt__json *doc, const char
   return end;
 }
 
-/* ---- as the cloud, the store, or somebody in between would say it ---- */
+/* ---- as the cloud, the store or a proxy would respond ---- */
 
 static const char *write_page(igt__buf *text, const char *sentence) {
   igt__buf_printf(text,
@@ -133,7 +137,7 @@ ending response_fault(connection *c) {
   igt__buf text, headers;
   ending end;
 
-  /* Who waits for "100 Continue" learns at once that its body is not wanted. */
+  /* A client that waits for "100 Continue" learns immediately that its body is not wanted. */
   bool expects = head_has(&c->request, "Expect", "100-continue");
   if (!expects && !exchange_drain(c, &from))
     return END_CLOSE;

@@ -9,20 +9,24 @@
 #include "base/time.h"
 #include "model/scan.h"
 
-/* Headers that an object is given and gives back. They live in the metadata text, beside its
- * checksum: {"cache-control": …, "x-amz-meta-mtime": …, "x-amz-checksum-crc32c": …,
- * "x-amz-checksum-type": "FULL_OBJECT"}. */
+/* Headers that are stored with an object and returned with it. They are kept in the metadata text,
+ * beside the checksum: {"cache-control": …, "x-amz-meta-mtime": …, "x-amz-checksum-crc32c": …,
+ * "x-amz-checksum-type": "FULL_OBJECT"}.
+ *
+ * s3_attributes_read collects them from a request (PUT, CopyObject, CreateMultipartUpload); a GET
+ * or HEAD adds them to its response, where query parameters may override some of them. The checksum
+ * functions add and find the checksum members. */
 
 #define CHECKSUM_TYPE "x-amz-checksum-type"
 #define CHECKSUM_PREFIX "x-amz-checksum-"
 #define META_PREFIX "x-amz-meta-"
-#define MAX_METADATA 2048 /* "Object metadata": the user-defined part */
+#define MAX_METADATA 2048 /* "Object metadata": the limit of the user-defined part */
 #define MAX_METADATA_TEXT (64u * 1024)
 
 static const struct {
   const char *name;
-  const char *kept;     /* in the metadata text */
-  const char *override; /* of a query: replaces what the object says */
+  const char *kept;     /* name in the metadata text */
+  const char *override; /* query parameter that overrides the stored value */
 } system_headers[] = {
     {"Cache-Control", "cache-control", "response-cache-control"},
     {"Content-Disposition", "content-disposition", "response-content-disposition"},
@@ -32,7 +36,7 @@ static const struct {
 };
 #define SYSTEM_HEADERS (sizeof system_headers / sizeof system_headers[0])
 
-/* ---- of a request ---- */
+/* ---- reading a request ---- */
 
 typedef struct collector {
   igt__json *doc;
@@ -40,7 +44,7 @@ typedef struct collector {
   bool invalid, failed;
 } collector;
 
-/* "aws-chunked" is of the transfer and is not kept. */
+/* "aws-chunked" describes the transfer and is not stored. */
 static bool set_encoding(igt__json *doc, const char *value) {
   igt__buf kept;
   bool ok = true;
@@ -202,7 +206,7 @@ const s3_checksum *s3_metadata_checksum(const char *metadata, char *value, char 
   return found;
 }
 
-/* ---- of an answer ---- */
+/* ---- writing a response ---- */
 
 void s3_add_etag(s3_call *call, const char *etag) {
   char quoted[96];
@@ -222,8 +226,8 @@ static const char *keep(s3_call *call, const igt__slice *slice) {
   return text;
 }
 
-/* The members of a metadata text that are texts, in their order. Scanned, not parsed: each GET
- * does it, and a tree of five short texts would be a tenth of its instructions. */
+/* The string members of a metadata text, in order. Scanned rather than parsed: every GET does it,
+ * and a tree of five short strings would take a tenth of its instructions. */
 static attribute *attributes_of(s3_call *call, const char *metadata) {
   attribute *list = NULL, **last = &list;
   igt__scan scan;

@@ -9,13 +9,15 @@
 #include "base/time.h"
 
 /* "Authenticating Requests (AWS Signature Version 4)": by the Authorization header or, for
- * presigned URLs, by the query. */
+ * presigned URLs, by the query. s3.c calls s3_authenticate once the headers are read: it reads what
+ * the client claims (key, scope, signed headers, signature), checks the time, finds the account
+ * (credentials.c) and compares the signature with its own. Bodies are verified by payload.c. */
 
 #define MAX_SKEW (15 * 60)
 #define MAX_PRESIGNED (7 * 24 * 3600)
 #define MAX_HEADERS 128
 
-/* What the client says of its signature. */
+/* What the client claims about its signature. */
 typedef struct claim {
   const char *access_key;
   const char *day;
@@ -137,7 +139,7 @@ static bool read_claim(s3_call *call, claim *out) {
     return read_header(call, authorization, out);
   if (query)
     return read_query(call, out);
-  s3_fail(call, S3_ACCESS_DENIED, NULL); /* nobody may do anything without a name */
+  s3_fail(call, S3_ACCESS_DENIED, NULL); /* anonymous requests are not allowed to do anything */
   return false;
 }
 
@@ -156,7 +158,7 @@ static bool check_scope(s3_call *call, const claim *claimed) {
   }
   if (strcmp(claimed->region, SBX_REGION) == 0)
     return true;
-  sbx_add_header(call->req, "x-amz-bucket-region", SBX_REGION); /* all that a HEAD can say */
+  sbx_add_header(call->req, "x-amz-bucket-region", SBX_REGION); /* all that a HEAD can carry */
   s3_fail_with(call, malformed(call), "Region", SBX_REGION,
                "%s; the region '%s' is wrong; expecting '" SBX_REGION "'", where, claimed->region);
   return false;
@@ -229,7 +231,7 @@ static bool check_account(s3_call *call) {
   const char *token = call->presigned ? sbx_query(call->req, "X-Amz-Security-Token", 0)
                                       : sbx_header(call->req, "x-amz-security-token");
   size_t n = strlen(account->session_token);
-  if (!token && n > 0) /* what S3 says of temporary keys that come alone */
+  if (!token && n > 0) /* S3's response to temporary keys without their token */
     s3_fail(call, S3_INVALID_ACCESS_KEY, NULL);
   else if (token &&
            (strlen(token) != n || !igt__equal_constant_time(token, account->session_token, n)))
@@ -263,7 +265,8 @@ static bool collect(void *payload, const char *name, const char *value) {
   return true;
 }
 
-/* All that could change what the request means must be signed: the host and every x-amz- header. */
+/* Everything that could change the meaning of the request must be signed: the host and every x-amz-
+ * header. */
 static bool check_signed_headers(s3_call *call, const headers *h) {
   if (!is_listed(h->signed_headers, "host"))
     s3_fail_with(call, S3_ACCESS_DENIED, "HeadersNotSigned", "host",
@@ -278,8 +281,8 @@ static bool check_signed_headers(s3_call *call, const headers *h) {
   return false;
 }
 
-/* The path as S3 signs it: each byte but the unreserved ones escaped, whatever the client left
- * as it was on the wire. */
+/* The path as S3 signs it: every byte except the unreserved ones is escaped, however the client
+ * encoded it in the request. */
 static bool canonical_path(const char *path, igt__buf *out) {
   igt__buf plain;
   igt__buf_init(&plain, strlen(path) + 1);
@@ -326,7 +329,7 @@ static bool check_signature(s3_call *call, const claim *claimed) {
   return false;
 }
 
-/* x-amz-content-sha256, of which payload.c makes the most. */
+/* Reads x-amz-content-sha256, which payload.c interprets. */
 static bool read_content_hash(s3_call *call) {
   call->content_sha256 = sbx_header(call->req, "x-amz-content-sha256");
   if (!call->content_sha256 && call->presigned) {

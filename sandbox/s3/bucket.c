@@ -19,7 +19,7 @@ static void list_run(s3_call *call) {
   put_owner(&xml);
   igt__buf_puts(&xml, "<Buckets><Bucket>");
   s3_xml_text(&xml, "Name", SBX_BUCKET);
-  s3_xml_time(&xml, "CreationDate", 1767225600); /* 2026-01-01: it was always there */
+  s3_xml_time(&xml, "CreationDate", 1767225600); /* 2026-01-01: it has always existed */
   igt__buf_puts(&xml, "</Bucket></Buckets></ListAllMyBucketsResult>");
   s3_respond_xml(call, &xml);
   igt__buf_finish(&xml);
@@ -37,14 +37,14 @@ static void location_run(s3_call *call) {
   sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
 }
 
-/* Versions are never kept, which an empty document says. */
+/* Buckets are never versioned: the response is an empty document. */
 static void versioning_run(s3_call *call) {
   static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                             "<VersioningConfiguration xmlns=\"" S3_NAMESPACE "\"/>";
   sbx_respond(call->req, 200, "application/xml", xml, sizeof xml - 1);
 }
 
-/* The one bucket is there; clients that make theirs first take this for a success. */
+/* The only bucket exists already; clients that create theirs first accept this as success. */
 static void create_run(s3_call *call) {
   s3_fail(call, S3_BUCKET_EXISTS, NULL);
 }

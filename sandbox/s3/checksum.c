@@ -6,8 +6,8 @@
 
 #include "base/str.h"
 
-/* Which of them can speak of a whole object made of parts, and which of the parts' checksums:
- * "Checking object integrity", the table of full object and composite checksums. */
+/* Which algorithms allow a checksum of the whole multipart object, and which one of the parts'
+ * checksums: "Checking object integrity", the table of full object and composite checksums. */
 static const s3_checksum kinds[] = {
     {"CRC32", "x-amz-checksum-crc32", "ChecksumCRC32", IGT__CRC32, true, true},
     {"CRC32C", "x-amz-checksum-crc32c", "ChecksumCRC32C", IGT__CRC32C, true, true},

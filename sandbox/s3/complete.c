@@ -10,7 +10,10 @@
 #include "base/str.h"
 #include "s3/xml.h"
 
-/* CompleteMultipartUpload: what the client lists against what is there, then the parts as one. */
+/* CompleteMultipartUpload. Reads the client's list of parts from the XML body, compares it with the
+ * stored parts (order, ETags, checksums, sizes), concatenates the parts into one body and commits
+ * it as the object in the same transaction that ends the upload. s3.c runs it as
+ * the operation s3_complete_upload; the rest of the multipart API is in multipart.c. */
 
 typedef struct listed_part {
   unsigned number;
@@ -24,14 +27,14 @@ typedef struct completion {
   listed_part *parts;
   unsigned *numbers;
   size_t count, cap;
-  listed_part part; /* that is being read */
+  listed_part part; /* the part being read */
   bool root;
 
-  const s3_checksum *kind; /* of the upload; NULL: none */
+  const s3_checksum *kind; /* of the upload; NULL: no checksum */
   bool full;
   uint64_t size;
   char etag[80];
-  char checksum[80]; /* composite ones end in "-N" */
+  char checksum[80]; /* composite checksums end in "-N" */
 } completion;
 
 /* ---- the list ---- */
@@ -68,7 +71,7 @@ static igt_status on_element(void *payload, const char *path, const char *text, 
       return IGT_E_PARSE;
     c->part.number = (unsigned)number;
   } else if (strcmp(path, "ETag") == 0) {
-    /* One that does not fit is none of ours. */
+    /* Any other ETag is not one of ours. */
     if (!igt__s3_etag_copy(c->part.etag, sizeof c->part.etag, text))
       snprintf(c->part.etag, sizeof c->part.etag, "?");
   } else if (s3_checksum_by_element(path)) {
@@ -118,7 +121,7 @@ static bool check_part_checksum(completion *c, const listed_part *listed, const 
   return true;
 }
 
-/* etags and sums take the raw digests of the parts. */
+/* etags and sums receive the raw digests of the parts. */
 static bool check_part(completion *c, size_t i, igt__digest *etags, igt__digest *sums) {
   const listed_part *listed = &c->parts[i];
   unsigned char raw[IGT__DIGEST_MAX];
@@ -210,7 +213,7 @@ static bool assemble(completion *c) {
   return ok;
 }
 
-/* x-amz-checksum-* of the request is what the whole object's must be. */
+/* The request's x-amz-checksum-* is the expected checksum of the whole object. */
 static bool check_checksum(completion *c) {
   const char *said = c->kind ? sbx_header(c->call->req, c->kind->header) : NULL;
   const char *type = sbx_header(c->call->req, "x-amz-checksum-type");
@@ -235,7 +238,7 @@ static bool commit_locked(completion *c, const sbx_object *object) {
   if (sbx_upload_commit(call->server->store, call->bucket, call->upload.id, c->numbers, c->count,
                         in, object))
     return true;
-  /* Aborted, or completed by another request? */
+  /* Distinguishes an upload that another request has aborted or completed. */
   sbx_upload_finish(&call->upload);
   if (s3_find_upload(call))
     s3_fail(call, S3_INTERNAL, NULL);

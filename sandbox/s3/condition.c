@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Preconditions and ranges. The s3_check_* functions evaluate If-Match, If-None-Match,
+ * If-Modified-Since and If-Unmodified-Since for reads, their x-amz-copy-source-* counterparts for
+ * copies, and If-Match and If-None-Match for writes; they send the 304 or 412 themselves.
+ * s3_select_range turns Range or partNumber into the bytes to send. object.c, copy.c and complete.c
+ * call them. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -101,7 +106,7 @@ bool s3_check_write(s3_call *call) {
   if (!match && !none_match)
     return true;
   if (none_match && strcmp(none_match, "*") != 0) {
-    s3_fail(call, S3_NOT_IMPLEMENTED, NULL); /* S3 takes "*" alone here */
+    s3_fail(call, S3_NOT_IMPLEMENTED, NULL); /* S3 only accepts "*" here */
     return false;
   }
   bool found = sbx_object_get(call->server->store, call->bucket, call->key, &object);
@@ -120,7 +125,7 @@ bool s3_check_write(s3_call *call) {
 
 /* ---- ranges ---- */
 
-/* RFC 9110 14.1.2. Several ranges, which S3 does not serve, and what is no range are ignored. */
+/* RFC 9110 14.1.2. Multiple ranges, which S3 does not serve, and malformed ranges are ignored. */
 int s3_range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *count) {
   char first[24], last[24];
   uint64_t a = 0, b = 0;
@@ -151,7 +156,7 @@ int s3_range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *co
   return 1;
 }
 
-/* "…-5": made of five parts; 0: of none. */
+/* "…-5": an object of five parts; 0: not multipart. */
 static unsigned part_count(const char *etag) {
   const char *dash = strrchr(etag, '-');
   uint64_t n = 0;

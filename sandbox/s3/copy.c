@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* CopyObject and UploadPartCopy. */
+/* CopyObject and UploadPartCopy. Both read the source that x-amz-copy-source names, check its
+ * conditions and copy its bytes into a new incoming body; then the one commits an object and the
+ * other a part. s3.c runs them as operations. */
 
 #define COPY_BUFFER (256u * 1024)
 
@@ -22,7 +24,7 @@ typedef struct source {
 
 /* ---- the source ---- */
 
-/* "/bucket/key" or "bucket/key", escaped, perhaps with "?versionId=null". */
+/* "/bucket/key" or "bucket/key", escaped, optionally with "?versionId=null". */
 static bool read_place(s3_call *call, source *src) {
   const char *text = sbx_header(call->req, "x-amz-copy-source");
   const char *query = strchr(text, '?');
@@ -71,7 +73,7 @@ static void close_source(source *src) {
   sbx_object_finish(&src->object);
 }
 
-/* Its bytes into call->in; etag: 33 bytes, the MD5 of them. */
+/* Copies the source's bytes into call->in; etag: 33 bytes, receives their MD5. */
 static bool copy_bytes(s3_call *call, const source *src, char *etag, igt__digest *sum) {
   unsigned char md5[16], *buffer = igt__malloc(COPY_BUFFER);
   igt__digest *digest = igt__digest_new(IGT__MD5);
@@ -123,7 +125,8 @@ static bool replaces_metadata(s3_call *call, bool *replace) {
   return false;
 }
 
-/* The source's headers, or the request's. What its parts' checksums made is not this object's. */
+/* The headers of the source, or those of the request. A composite checksum of the source's parts
+ * does not apply to the copy. */
 static bool make_attributes(s3_call *call, const source *src, bool replace, sbx_object *out) {
   char *type = NULL, *metadata = NULL;
   if (!s3_attributes_read(call, &type, &metadata, out->sse))

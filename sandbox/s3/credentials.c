@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* S3 credentials: issues temporary ones for the REST side (sbx_credentials_issue) and finds them
+ * for the S3 side, and creates the root account. They are kept in the store as small values; a
+ * set-associative cache in front of it keeps the credentials and the signing key of the day, so
+ * that a signature check neither reads the store nor derives the key. auth.c uses s3_identity_find,
+ * rest/auth.c issues, main.c writes the root account. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,28 +18,28 @@
 #define KIND "s3credentials"
 #define ROOT_KIND "s3root"
 
-/* Credentials stay known for a week behind their end, so that the answer is ExpiredToken. */
+/* Credentials are remembered for a week after they expire, so that the response is ExpiredToken. */
 #define REMEMBERED (7 * 24 * 3600)
 
-/* AWS' session tokens are some hundred characters long; clients must not count on less. */
+/* AWS session tokens are some hundred characters long; clients must not rely on shorter ones. */
 #define TOKEN_CHARS 356
 
-/* ---- what is kept between requests ---- */
+/* ---- the cache ---- */
 
-/* As many accounts as are likely in use at once: one a study and direction. Of those that meet in
- * one set a few have room. */
+/* Enough for the accounts that are likely in use concurrently: one per study and direction. Each
+ * set holds a few accounts with the same hash. */
 #define SETS 256
 #define WAYS 4
 
 typedef struct slot {
-  char day[9]; /* of the key; "" for an empty slot */
+  char day[9]; /* of the signing key; "" for an empty slot */
   sbx_credentials credentials;
   igt__sigv4_key key;
 } slot;
 
 typedef struct set {
   slot slots[WAYS];
-  unsigned next; /* to be replaced */
+  unsigned next; /* index of the next slot to replace */
 } set;
 
 struct sbx_s3 {
@@ -150,7 +155,7 @@ bool sbx_credentials_find(sbx_server *server, const char *access_key, sbx_creden
   return ok;
 }
 
-/* type: "ASIA" for keys that come with a token, "AKIA" for those that don't. */
+/* type: "ASIA" for keys that need a token, "AKIA" for those that do not. */
 static bool make_keys(const char *type, sbx_credentials *out) {
   char id[17];
   if (!igt__random_token(id, 16) || !igt__random_token(out->secret_key, 40))
@@ -199,7 +204,7 @@ static bool root_text(const sbx_server *server, const sbx_credentials *root, igt
   return ok;
 }
 
-/* Whole or not at all, and never readable by others. */
+/* Writes the whole file or none, never readable by others. */
 static bool write_private(const char *path, const char *data, size_t n) {
   char temporary[4200];
   if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)

@@ -16,7 +16,7 @@ typedef struct deletion {
   s3_call *call;
   char *keys[MAX_KEYS];
   size_t count;
-  char *key; /* of the object that is being read */
+  char *key; /* of the object being read */
   bool quiet, root, too_many;
 } deletion;
 
@@ -40,7 +40,7 @@ static igt_status on_element(void *payload, const char *path, const char *text, 
   return IGT_OK;
 }
 
-/* Only the root account comes as far as here, which may delete everything. */
+/* Only the root account, which may delete everything, gets here. */
 static void delete_one(s3_call *call, const char *key, bool quiet, igt__buf *xml) {
   if (!sbx_object_delete(call->server->store, call->bucket, key)) {
     s3_error_entry(xml, S3_INTERNAL, key);
@@ -55,7 +55,7 @@ static void delete_all(s3_call *call, const deletion *d) {
   igt__buf xml;
   igt__buf_init(&xml, MAX_RESPONSE);
   s3_xml_open(&xml, "DeleteResult");
-  /* One transaction: a thousand commits take a second. */
+  /* One transaction: a thousand commits would take a second. */
   bool begun = sbx_store_begin(call->server->store);
   for (size_t i = 0; i < d->count; i++)
     delete_one(call, d->keys[i], d->quiet, &xml);

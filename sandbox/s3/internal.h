@@ -2,8 +2,8 @@
 #ifndef SANDBOX_S3_INTERNAL_H
 #define SANDBOX_S3_INTERNAL_H
 
-/* What the files of this room share. Reference throughout: the Amazon S3 API Reference
- * (2006-03-01), whose codes and sentences are kept so that clients recognise them. */
+/* What the files of this folder share. Reference throughout: the Amazon S3 API Reference
+ * (2006-03-01), whose error codes and messages are kept so that clients recognise them. */
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -12,7 +12,7 @@
 #include "s3/sigv4.h"
 #include "server.h"
 
-/* ---- errors: name, HTTP status, code, sentence ---- */
+/* ---- errors: name, HTTP status, code, message ---- */
 
 #define S3_CODES(X)                                                                                \
   X(ACCESS_DENIED, 403, "AccessDenied", "Access Denied")                                           \
@@ -89,33 +89,33 @@ typedef enum s3_code {
 /* ---- checksums (x-amz-checksum-*) ---- */
 
 typedef struct s3_checksum {
-  const char *name;    /* "CRC32C", as x-amz-checksum-algorithm has it */
+  const char *name;    /* "CRC32C", the value of x-amz-checksum-algorithm */
   const char *header;  /* "x-amz-checksum-crc32c" */
   const char *element; /* "ChecksumCRC32C" */
   igt__digest_alg alg;
-  bool full;      /* may speak of a whole multipart object */
-  bool composite; /* may be one of the parts' checksums */
+  bool full;      /* possible for a whole multipart object */
+  bool composite; /* possible as a checksum of the parts' checksums */
 } s3_checksum;
-#define S3_OWN_CHECKSUM "CRC64NVME" /* what the store adds where a client sent none */
-const s3_checksum *s3_checksum_by_name(const char *name);     /* without case; NULL: unknown */
-const s3_checksum *s3_checksum_by_header(const char *header); /* without case */
+#define S3_OWN_CHECKSUM "CRC64NVME" /* added by the store where a client sent none */
+const s3_checksum *s3_checksum_by_name(const char *name);     /* case-insensitive; NULL: unknown */
+const s3_checksum *s3_checksum_by_header(const char *header); /* case-insensitive */
 const s3_checksum *s3_checksum_by_element(const char *element);
-/* Base64 of exactly as many bytes as the algorithm makes. out: IGT__DIGEST_MAX. */
+/* Decodes base64 of exactly the algorithm's digest size. out: IGT__DIGEST_MAX. */
 bool s3_checksum_decode(const s3_checksum *kind, const char *text, unsigned char *out);
 void s3_base64(const unsigned char *data, size_t n, char *out, size_t cap);
 
 /* ---- one request ---- */
 
 typedef enum s3_right {
-  S3_RIGHT_ADMIN, /* what only the root account may */
+  S3_RIGHT_ADMIN, /* allowed to the root account only */
   S3_RIGHT_READ,
   S3_RIGHT_WRITE,
 } s3_right;
 
 typedef enum s3_body {
-  S3_BODY_NONE,   /* read and dropped */
+  S3_BODY_NONE,   /* read and discarded */
   S3_BODY_TEXT,   /* kept in call->text */
-  S3_BODY_OBJECT, /* goes to call->in */
+  S3_BODY_OBJECT, /* passed to call->in */
 } s3_body;
 
 typedef struct s3_call s3_call;
@@ -123,15 +123,15 @@ typedef struct s3_call s3_call;
 typedef struct s3_operation {
   s3_right right;
   s3_body body;
-  /* Before the body: refuses early what can be refused early. False: it has answered. */
+  /* Called before the body: rejects early what can be rejected early. False: it has responded. */
   bool (*begin)(s3_call *call);
-  /* After the body, which was verified; answers. */
+  /* Called after the body was verified; responds. */
   void (*run)(s3_call *call);
-  bool foreign_checksum; /* x-amz-checksum-* headers do not speak of this request's body */
+  bool foreign_checksum; /* x-amz-checksum-* headers do not describe this request's body */
 } s3_operation;
 
 typedef enum s3_payload_mode {
-  S3_PAYLOAD_HASHED,   /* x-amz-content-sha256 is the body's */
+  S3_PAYLOAD_HASHED,   /* x-amz-content-sha256 is the body's digest */
   S3_PAYLOAD_UNSIGNED, /* UNSIGNED-PAYLOAD */
   S3_PAYLOAD_CHUNKS,   /* aws-chunked; see signed and trailer below */
 } s3_payload_mode;
@@ -139,32 +139,32 @@ typedef enum s3_payload_mode {
 typedef enum s3_chunk_state {
   S3_CHUNK_HEADER,
   S3_CHUNK_DATA,
-  S3_CHUNK_END, /* CR LF behind the data */
+  S3_CHUNK_END, /* CR LF after the data */
   S3_CHUNK_TRAILER,
 } s3_chunk_state;
 
-/* The body on its way: decoded, hashed and checked. */
+/* The body while it arrives: decoded, hashed and verified. */
 typedef struct s3_payload {
   s3_payload_mode mode;
   bool chunks_signed;
   bool has_trailer;
-  const char *sha256; /* S3_PAYLOAD_HASHED: what it must be */
-  int64_t length;     /* of the decoded body; -1: not told */
-  uint64_t size;      /* so far */
+  const char *sha256; /* S3_PAYLOAD_HASHED: the expected digest */
+  int64_t length;     /* of the decoded body; -1: not given */
+  uint64_t size;      /* received so far */
 
   s3_chunk_state state;
   uint64_t chunk_size, chunk_left;
-  bool small_chunk;         /* the last one was below 8 KiB: no other may follow */
-  char chunk_signature[65]; /* what the client says */
-  char last_signature[65];  /* of the chunk before, first of the request */
-  igt__buf line;            /* of a chunk's header; then all trailing lines */
+  bool small_chunk;         /* the last chunk was below 8 KiB: no other may follow */
+  char chunk_signature[65]; /* as sent by the client */
+  char last_signature[65];  /* of the previous chunk; initially the request's */
+  igt__buf line;            /* a chunk's header; at the end all trailer lines */
 
   igt__digest *md5, *whole, *chunk, *sum;
   unsigned char md5_value[16];
-  char content_md5[32];        /* base64, "": not given */
-  const s3_checksum *checksum; /* NULL: none given; at the end our own, where own_sum says so */
+  char content_md5[32];        /* base64; "": not given */
+  const s3_checksum *checksum; /* NULL: none given; at the end our own, if own_sum is set */
   bool own_sum;
-  char checksum_value[64]; /* base64 from a header; of a trailer once it has come; then ours */
+  char checksum_value[64]; /* base64, from the header or trailer; at the end the computed one */
 } s3_payload;
 
 struct s3_call {
@@ -176,33 +176,33 @@ struct s3_call {
   const char *bucket; /* NULL: the service itself */
   const char *key;    /* NULL: the bucket */
 
-  /* Who asks (auth.c). */
+  /* The requester (auth.c). */
   bool presigned;
   char timestamp[17]; /* "20260131T235959Z" */
   sbx_credentials credentials;
   igt__sigv4_key signing_key;
   const char *content_sha256; /* the header's value, or UNSIGNED-PAYLOAD */
-  char signature[65];         /* the request's: the seed of chunk signatures */
+  char signature[65];         /* of the request: the seed of chunk signatures */
 
   s3_payload payload;
   sbx_incoming *in;
   igt__buf text;
 
-  /* Of multipart operations. */
+  /* For multipart operations. */
   sbx_upload upload;
   unsigned part_number;
 };
 
-/* Answers with the error's XML. fmt NULL: the sentence of the table. */
+/* Responds with the error's XML. fmt NULL: the table's message. */
 void s3_fail(s3_call *call, s3_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* With one more element in the document. */
+/* The same with one more element in the document. */
 void s3_fail_with(s3_call *call, s3_code code, const char *element, const char *value,
                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* One error as an entry of an answer's list (DeleteObjects). */
+/* Writes one error as an entry of a list (DeleteObjects). */
 void s3_error_entry(igt__buf *out, s3_code code, const char *key);
 
-/* ---- XML that goes out ---- */
+/* ---- XML output ---- */
 #define S3_NAMESPACE "http://s3.amazonaws.com/doc/2006-03-01/"
 void s3_xml_open(igt__buf *out, const char *root); /* declaration and <root xmlns="…"> */
 void s3_xml_text(igt__buf *out, const char *element, const char *text);
@@ -210,66 +210,67 @@ void s3_xml_int(igt__buf *out, const char *element, int64_t value);
 void s3_xml_bool(igt__buf *out, const char *element, bool value);
 void s3_xml_time(igt__buf *out, const char *element, int64_t seconds);
 void s3_xml_etag(igt__buf *out, const char *etag); /* <ETag>, quoted */
-void s3_respond_xml(s3_call *call, igt__buf *xml); /* 200; out of memory is an error's answer */
+void s3_respond_xml(s3_call *call, igt__buf *xml); /* 200; an error response when out of memory */
 
 /* ---- auth.c, credentials.c ---- */
-/* Checks the signature and everything about the account. False: it has answered. */
+/* Checks the signature and everything about the account. False: it has responded. */
 bool s3_authenticate(s3_call *call);
 bool s3_allowed(const s3_call *call, s3_right right, const char *bucket, const char *name);
-/* The account and its key for a day ("20260131"), from memory where they were used before. */
+/* The account and its signing key for a day ("20260131"), cached when used before. */
 bool s3_identity_find(sbx_server *server, const char *access_key, const char *day,
                       sbx_credentials *credentials, igt__sigv4_key *key);
 
 /* ---- payload.c ---- */
-bool s3_payload_begin(s3_call *call); /* reads the headers; false: it has answered */
-/* Decoded bytes go to call->in or call->text. False: it has answered. */
+bool s3_payload_begin(s3_call *call); /* reads the headers; false: it has responded */
+/* Passes decoded bytes to call->in or call->text. False: it has responded. */
 bool s3_payload_write(s3_call *call, const char *data, size_t n);
-bool s3_payload_end(s3_call *call); /* verifies; false: it has answered */
+bool s3_payload_end(s3_call *call); /* verifies; false: it has responded */
 void s3_payload_finish(s3_payload *payload);
-void s3_add_checksum_header(s3_call *call); /* the payload's, if it had one */
+void s3_add_checksum_header(s3_call *call); /* the payload's checksum, if it has one */
 
 /* ---- condition.c ---- */
 typedef struct s3_range {
   uint64_t from, size;
   bool partial;
-  unsigned parts;    /* of a multipart object that was asked for by part; else 0 */
-  char checksum[64]; /* of that part, "" where none is known */
+  unsigned parts;    /* of a multipart object requested by part; otherwise 0 */
+  char checksum[64]; /* of that part; "" if unknown */
 } s3_range;
-/* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since of a GET or HEAD
- * (RFC 9110 13.2.2). False: it has answered (304, 412). */
+/* If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since of a GET or HEAD (RFC 9110
+ * 13.2.2). False: it has responded (304, 412). */
 bool s3_check_read(s3_call *call, const sbx_object *object);
-/* The same of x-amz-copy-source-if-*. */
+/* The same for x-amz-copy-source-if-*. */
 bool s3_check_copy(s3_call *call, const sbx_object *source);
-/* If-Match and If-None-Match of a write, against what is there now. */
+/* If-Match and If-None-Match of a write, compared with the current object. */
 bool s3_has_write_condition(const s3_call *call);
 bool s3_check_write(s3_call *call);
-/* Range and partNumber. False: it has answered. */
+/* Range and partNumber. False: it has responded. */
 bool s3_select_range(s3_call *call, const sbx_object *object, s3_range *out);
-/* "bytes=0-9" against a size: 1 satisfiable, 0 to be ignored, -1 not satisfiable. */
+/* Evaluates "bytes=0-9" for a size: 1 satisfiable, 0 to be ignored, -1 not satisfiable. */
 int s3_range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *count);
 
 /* ---- headers of objects (attributes.c) ---- */
-/* Content-Type, metadata and encryption of a request; false: it has answered. Strings of
- * *metadata are igt__free's; type may be NULL. */
+/* Content-Type, metadata and encryption of a request; false: it has responded. Free the strings of
+ * *metadata with igt__free; type may be NULL. */
 bool s3_attributes_read(s3_call *call, char **content_type, char **metadata, char sse[16]);
-/* Adds members to a metadata text; NULL values are left out. */
+/* Adds members to a metadata text; NULL values are skipped. */
 bool s3_metadata_set_checksum(char **metadata, const s3_checksum *kind, const char *value,
                               const char *type);
 bool s3_metadata_drop_checksum(char **metadata);
-/* The checksum that an object has, if any. value: 64 bytes. */
+/* The checksum of an object, if it has one. value: 64 bytes. */
 const s3_checksum *s3_metadata_checksum(const char *metadata, char *value, char *type,
                                         size_t type_cap);
 void s3_attributes_add(s3_call *call, const sbx_object *object, bool checksums);
 void s3_add_etag(s3_call *call, const char *etag);
 
 /* ---- shared by operations ---- */
-/* Takes call->in over, and holds the conditions of the request and the write together as one.
- * False: it has answered. (object.c) */
+/* Takes ownership of call->in, and checks the request's conditions and writes as one transaction.
+ * False: it has responded. (object.c) */
 bool s3_commit_object(s3_call *call, const sbx_object *object);
-/* The upload that the query names, into call->upload. False: it has answered. (multipart.c) */
+/* Reads the upload that the query names into call->upload. False: it has responded.
+ * (multipart.c) */
 bool s3_find_upload(s3_call *call);
 bool s3_read_part_number(s3_call *call);
-/* "CRC32C COMPOSITE" of an upload; NULL: it has none. (multipart.c) */
+/* The checksum of an upload ("CRC32C COMPOSITE"); NULL: none. (multipart.c) */
 const s3_checksum *s3_upload_checksum(const sbx_upload *upload, bool *full);
 int64_t s3_query_int(const s3_call *call, const char *name, int64_t missing, int64_t bad);
 

@@ -6,24 +6,27 @@
 
 #include "base/str.h"
 
-/* ListObjects and ListObjectsV2. */
+/* ListObjects and ListObjectsV2. The store's rows are scanned in key order and written as entries
+ * until the page is full; keys below a common prefix become one entry, and the scan restarts after
+ * that prefix, so that a folder of a million objects costs one step. The response is built around
+ * the entries at the end. s3.c runs it as an operation. */
 
 #define MAX_KEYS 1000
-/* 1,000 keys of 1,024 bytes, each byte escaped, and what stands around them. */
+/* 1,000 keys of 1,024 bytes, each byte escaped, and the markup around them. */
 #define MAX_RESPONSE (8u * 1024 * 1024)
 
 typedef struct listing {
   s3_call *call;
   const char *prefix, *delimiter;
-  const char *start; /* exclusive: marker, start-after or what the token holds */
-  char *after;       /* where the scan goes on */
+  const char *start; /* exclusive: marker, start-after or the token's content */
+  char *after;       /* where the scan continues */
   int64_t max;
   bool v2, encode, owner;
 
   igt__buf entries; /* <Contents> and <CommonPrefixes> */
   int64_t count;
-  char *last; /* the key or common prefix that was put last */
-  bool again; /* the scan stopped to jump over a common prefix */
+  char *last; /* the last key or common prefix that was written */
+  bool again; /* the scan stopped to skip a common prefix */
   bool truncated, failed;
 } listing;
 
@@ -62,7 +65,7 @@ static void put_common(listing *l, const char *common) {
 
 /* ---- the scan ---- */
 
-/* The part of the key up to the delimiter behind the prefix; NULL: none. */
+/* The part of the key up to the delimiter after the prefix; NULL: none. */
 static char *common_prefix(const listing *l, const char *key) {
   size_t n = strlen(l->prefix);
   const char *hit = *l->delimiter ? strstr(key + n, l->delimiter) : NULL;
@@ -71,7 +74,7 @@ static char *common_prefix(const listing *l, const char *key) {
   return igt__arena_strndup(l->call->arena, key, (size_t)(hit - key) + strlen(l->delimiter));
 }
 
-/* Keeps the row's name; false ends the scan at a full page. */
+/* Records the row's name; false ends the scan when the page is full. */
 static bool count_entry(listing *l, const char *name) {
   if (l->count == l->max) {
     l->truncated = true;
@@ -92,13 +95,13 @@ static bool on_object(void *payload, const sbx_object *object) {
     put_object(l, object);
     return true;
   }
-  /* A page that ended with a common prefix goes on behind all that it stands for. */
+  /* After a page that ended with a common prefix, continue after all keys below it. */
   if (strcmp(common, l->start) > 0) {
     if (!count_entry(l, common))
       return false;
     put_common(l, common);
   }
-  /* 0xff is in no UTF-8: this is behind every key below the prefix. */
+  /* 0xff does not occur in UTF-8: this sorts after every key below the prefix. */
   l->after = igt__arena_printf(l->call->arena, "%s\xff", common);
   l->again = l->after != NULL;
   l->failed = l->failed || !l->after;
@@ -120,14 +123,14 @@ static bool scan(listing *l) {
   return !l->failed;
 }
 
-/* ---- the question ---- */
+/* ---- the request ---- */
 
 static const char *query_or(const s3_call *call, const char *name, const char *missing) {
   const char *value = sbx_query(call->req, name, 0);
   return value ? value : missing;
 }
 
-/* A token is the last name in base64url: it needs to be opaque, not secret. */
+/* The token is the last name in base64url: it has to be opaque, not secret. */
 static const char *open_token(s3_call *call, const char *token) {
   igt__buf text;
   const char *out = NULL;
@@ -173,7 +176,7 @@ static bool read_question(listing *l) {
   return false;
 }
 
-/* ---- the answer ---- */
+/* ---- the response ---- */
 
 static void put_position(const listing *l, igt__buf *out) {
   const char *token = sbx_query(l->call->req, "continuation-token", 0);
@@ -189,7 +192,7 @@ static void put_position(const listing *l, igt__buf *out) {
     return;
   }
   put_name(out, "Marker", l->start, l->encode);
-  /* Without a delimiter the last key says it already. */
+  /* Without a delimiter the last key serves as the marker. */
   if (l->truncated && l->last && *l->delimiter)
     put_name(out, "NextMarker", l->last, l->encode);
 }

@@ -8,7 +8,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* Multipart uploads, up to their completion, which is in complete.c. */
+/* Multipart uploads except their completion, which is in complete.c: create, upload a part, list
+ * parts, list uploads, abort. Uploads and parts are rows of the store (store/uploads.c) with a file
+ * for each part's bytes. s3.c runs these as operations. */
 
 #define MAX_PARTS 10000
 #define MAX_LISTED 1000
@@ -16,7 +18,7 @@
 
 /* ---- create ---- */
 
-/* x-amz-checksum-algorithm and -type as "CRC32C COMPOSITE". */
+/* Reads x-amz-checksum-algorithm and -type as "CRC32C COMPOSITE". */
 static bool read_checksum(s3_call *call, char *out, size_t cap) {
   const char *name = sbx_header(call->req, "x-amz-checksum-algorithm");
   const char *type = sbx_header(call->req, "x-amz-checksum-type");
@@ -87,7 +89,7 @@ out:
 
 const s3_operation s3_create_upload = {S3_RIGHT_WRITE, S3_BODY_NONE, NULL, create_run};
 
-/* ---- an upload that is there ---- */
+/* ---- finding an upload ---- */
 
 bool s3_find_upload(s3_call *call) {
   const char *id = sbx_query(call->req, "uploadId", 0);
@@ -130,8 +132,8 @@ const s3_checksum *s3_upload_checksum(const sbx_upload *upload, bool *full) {
   return s3_checksum_by_name(name);
 }
 
-/* A checksum is kept where the upload was begun for its algorithm; others were verified, which
- * is all that can be done with them. */
+/* A checksum is stored if the upload was created with its algorithm; others were verified, and have
+ * no further use. */
 static bool keep_checksum(s3_call *call, sbx_part *part) {
   bool full = false;
   const s3_checksum *wanted = s3_upload_checksum(&call->upload, &full);
@@ -154,7 +156,7 @@ static void part_run(s3_call *call) {
   bool ok = sbx_part_commit(call->server->store, call->upload.id, call->in, &part);
   call->in = NULL;
   if (!ok) {
-    /* Aborted or completed while the part came in? */
+    /* Distinguishes an upload that was aborted or completed while the part arrived. */
     sbx_upload_finish(&call->upload);
     if (s3_find_upload(call))
       s3_fail(call, S3_INTERNAL, NULL);
@@ -169,7 +171,7 @@ static void part_run(s3_call *call) {
 
 const s3_operation s3_upload_part = {S3_RIGHT_WRITE, S3_BODY_OBJECT, part_begin, part_run};
 
-/* ---- list of parts ---- */
+/* ---- listing parts ---- */
 
 typedef struct part_list {
   igt__buf entries;
@@ -242,7 +244,7 @@ static void list_parts_run(s3_call *call) {
 
 const s3_operation s3_list_parts = {S3_RIGHT_WRITE, S3_BODY_NONE, NULL, list_parts_run};
 
-/* ---- list of uploads ---- */
+/* ---- listing uploads ---- */
 
 typedef struct upload_list {
   igt__buf entries;
@@ -318,7 +320,7 @@ static void list_uploads_run(s3_call *call) {
   l.max = l.max > MAX_LISTED ? MAX_LISTED : l.max;
   igt__buf_init(&xml, MAX_RESPONSE);
   igt__buf_init(&l.entries, MAX_RESPONSE);
-  /* A key alone means: behind all uploads of that key; ids are letters and digits. */
+  /* A key marker alone means: after all uploads of that key; ids are letters and digits. */
   sbx_upload_each(call->server->store, call->bucket, prefix ? prefix : "", key ? key : "",
                   id && *id ? id : "\x7f", on_upload, &l);
   put_uploads(call, &l, prefix ? prefix : "", &xml);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* PutObject, GetObject, HeadObject, DeleteObject and GetObjectTagging, as operations that s3.c
+ * runs. A PUT's body has been written to call->in and verified by payload.c when put_run commits it
+ * with its attributes; s3_commit_object, which copies use, too, checks write conditions and commits
+ * in one transaction. A GET sends the object's file, or the range that condition.c selects. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -20,7 +24,7 @@ int64_t s3_query_int(const s3_call *call, const char *name, int64_t missing, int
 /* ---- PUT ---- */
 
 static bool put_begin(s3_call *call) {
-  /* Said early for the sake of large bodies; what counts is the check at the end. */
+  /* Checked early to save the transfer of large bodies; the check at the end decides. */
   if (!s3_check_write(call))
     return false;
   call->in = sbx_incoming_new(call->server->store);
@@ -101,8 +105,8 @@ static void add_range_headers(s3_call *call, const sbx_object *object, const s3_
   }
 }
 
-/* A checksum goes out with the whole object and with a whole part; of any other range it would
- * not be true. */
+/* The checksum is sent with the whole object and with a whole part; for any other range it would
+ * not match. */
 static void add_headers(s3_call *call, const sbx_object *object, const s3_range *range) {
   bool wanted = wants_checksums(call);
   char ignored[64];
@@ -137,7 +141,7 @@ static void read_run(s3_call *call, bool body) {
     add_headers(call, &object, &range);
     if (!body)
       sbx_respond_head(call->req, status, content_type(call, &object), range.size);
-    else if (range.size == 0) /* sendfile has nothing to do */
+    else if (range.size == 0) /* sendfile has nothing to send */
       sbx_respond(call->req, status, content_type(call, &object), NULL, 0);
     else {
       sbx_respond_fd(call->req, status, content_type(call, &object), fd, range.from, range.size);
@@ -160,7 +164,7 @@ static void head_run(s3_call *call) {
 const s3_operation s3_get_object = {S3_RIGHT_READ, S3_BODY_NONE, NULL, get_run};
 const s3_operation s3_head_object = {S3_RIGHT_READ, S3_BODY_NONE, NULL, head_run};
 
-/* awscli asks before it copies. Objects have no tags here, and can't be given any. */
+/* awscli requests the tags before it copies. Objects have no tags here and cannot be given any. */
 static void tagging_run(s3_call *call) {
   static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                             "<Tagging xmlns=\"" S3_NAMESPACE "\"><TagSet/></Tagging>";
@@ -176,7 +180,7 @@ const s3_operation s3_get_tagging = {S3_RIGHT_READ, S3_BODY_NONE, NULL, tagging_
 
 /* ---- DELETE ---- */
 
-/* What is not there is deleted, too. */
+/* Deleting an object that does not exist succeeds. */
 static void delete_run(s3_call *call) {
   if (sbx_object_delete(call->server->store, call->bucket, call->key))
     sbx_respond(call->req, 204, NULL, NULL, 0);

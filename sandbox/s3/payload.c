@@ -9,13 +9,16 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* "Signature calculations for the Authorization header: transferring payload in multiple chunks"
- * and the same with trailing headers. */
+/* The request's body while it arrives: s3_payload_begin reads what the headers announce (length,
+ * digests, checksum, aws-chunked framing), s3_payload_write decodes and hashes each block and
+ * passes it on to the operation's file or text, s3_payload_end verifies everything. s3.c calls
+ * them. References: "Signature calculations for the Authorization header: transferring payload in
+ * multiple chunks" and the same with trailing headers. */
 
 #define MAX_PUT (5ll * 1024 * 1024 * 1024)
 #define MAX_TEXT_BODY (4ll * 1024 * 1024)
 #define MIN_CHUNK 8192
-/* "size;chunk-signature=64 digits", some room for extensions; all trailing lines. */
+/* "size;chunk-signature=64 digits" and some space for extensions; and for all trailer lines. */
 #define MAX_CHUNK_HEADER 1024u
 #define MAX_TRAILER (16u * 1024)
 
@@ -23,7 +26,7 @@ static s3_payload *payload_of(s3_call *call) {
   return &call->payload;
 }
 
-/* ---- what the headers say ---- */
+/* ---- the headers ---- */
 
 static bool read_mode(s3_call *call) {
   static const struct {
@@ -116,7 +119,7 @@ static bool find_sum(void *payload, const char *name, const char *value) {
   return true;
 }
 
-/* The checksum that a header or the announced trailer gives. */
+/* The checksum given by a header or announced for the trailer. */
 static bool read_checksum(s3_call *call) {
   s3_payload *p = payload_of(call);
   const char *trailer = sbx_header(call->req, "x-amz-trailer");
@@ -158,7 +161,7 @@ static bool make_digest(igt__digest **out, bool wanted, igt__digest_alg alg) {
   return !wanted || *out;
 }
 
-/* Clients that send both headers send one digest twice: it is computed once. */
+/* Clients that send both headers send the same digest twice: it is computed once. */
 static bool is_same_digest(const s3_payload *p) {
   return p->mode == S3_PAYLOAD_HASHED && p->checksum && p->checksum->alg == IGT__SHA256;
 }
@@ -166,8 +169,8 @@ static bool is_same_digest(const s3_payload *p) {
 static bool make_digests(s3_call *call) {
   s3_payload *p = payload_of(call);
   bool object = call->op->body == S3_BODY_OBJECT;
-  /* S3 gives each object a CRC64NVME whose client sent no checksum (since December 2024); here
-   * those of parts are left out, so that there are objects with an ETag alone, too. */
+  /* S3 adds a CRC64NVME to each object whose client sent no checksum (since December 2024); not to
+   * parts here, so that there are also objects with only an ETag. */
   p->own_sum = call->op == &s3_put_object && !p->checksum;
   if (make_digest(&p->md5, object || p->content_md5[0], IGT__MD5) &&
       make_digest(&p->whole, p->mode == S3_PAYLOAD_HASHED, IGT__SHA256) &&
@@ -195,7 +198,7 @@ void s3_payload_finish(s3_payload *p) {
   igt__buf_finish(&p->line);
 }
 
-/* ---- bytes ---- */
+/* ---- decoded bytes ---- */
 
 static bool fail_storage(s3_call *call) {
   if (errno == ENOSPC || errno == EDQUOT)
@@ -205,7 +208,7 @@ static bool fail_storage(s3_call *call) {
   return false;
 }
 
-/* Decoded bytes, on their way to where they belong. */
+/* Hashes decoded bytes and passes them on. */
 static bool take(s3_call *call, const char *data, size_t n) {
   s3_payload *p = payload_of(call);
   p->size += n;
@@ -237,7 +240,7 @@ static bool fail_chunk(s3_call *call) {
   return false;
 }
 
-/* Signs what belongs to one chunk, or to the trailer, after the signature before it. */
+/* Verifies the signature of one chunk, or of the trailer, which covers the previous signature. */
 static bool check_chain(s3_call *call, const char *kind, const unsigned char *digest,
                         const char *signature) {
   s3_payload *p = payload_of(call);
@@ -246,7 +249,7 @@ static bool check_chain(s3_call *call, const char *kind, const unsigned char *di
   igt__buf text;
   igt__hex(digest, 32, hex);
   igt__buf_init(&text, 1024);
-  /* Only a chunk's string has the digest of its (never used) headers. */
+  /* Only a chunk's string to sign contains the digest of its (never used) headers. */
   bool is_chunk = strcmp(kind, "PAYLOAD") == 0;
   bool ok = igt__buf_printf(
       &text, IGT__SIGV4_ALGORITHM "-%s\n%s\n%.8s/" SBX_REGION "/s3/aws4_request\n%s\n%s%s%s", kind,
@@ -298,7 +301,8 @@ static bool read_chunk_header(s3_call *call) {
   return p->chunk_size > 0 || end_of_chunk(call);
 }
 
-/* Takes bytes up to and with a line's end. *whole: the line is in p->line, without its end. */
+/* Consumes bytes up to and including the end of a line. *whole: the line is in p->line, without its
+ * end. */
 static size_t take_line(s3_payload *p, const char *data, size_t n, bool *whole) {
   const char *end = memchr(data, '\n', n);
   size_t used = end ? (size_t)(end - data) + 1 : n;
@@ -321,7 +325,7 @@ static size_t take_chunk_data(s3_call *call, const char *data, size_t n, bool *o
   return used;
 }
 
-/* One step of the decoder; returns the bytes it used. */
+/* One step of the decoder; returns the number of bytes consumed. */
 static size_t decode(s3_call *call, const char *data, size_t n, bool *ok) {
   s3_payload *p = payload_of(call);
   bool whole = false;
@@ -391,7 +395,7 @@ static bool take_trailing_sum(s3_call *call, const char *name, const char *value
   return true;
 }
 
-/* Lines "name:value"; canonical gets those that are signed. */
+/* Lines "name:value"; canonical receives those that are signed. */
 static bool read_trailer_lines(s3_call *call, igt__buf *canonical, const char **signature) {
   char *rest = call->payload.line.data;
   for (char *line; (line = strsep(&rest, "\n"));) {

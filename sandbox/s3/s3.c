@@ -8,13 +8,16 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* From a request to its operation: who asks, what for, with which body. */
+/* The S3 handler: from a request to its operation. sbx_s3_handler's begin decodes bucket and key,
+ * finds the operation by method and query, authenticates (auth.c), checks the account's rights and
+ * starts the payload; body feeds payload.c; end runs the operation. The operations are in the other
+ * files of this folder. main.c routes here everything that is not REST. */
 
 #define MAX_KEY 1024
 
 /* ---- which operation ---- */
 
-/* Parts of S3 that the sandbox does not have. Without this, "GET key?acl" would answer with the
+/* Parts of S3 that the sandbox does not implement. Without this, "GET key?acl" would return the
  * object. */
 static const char *const unsupported[] = {"accelerate",
                                           "acl",
@@ -118,7 +121,7 @@ static bool find_operation(s3_call *call) {
 
 /* ---- which object ---- */
 
-/* NULL: a bad escape, a NUL, or no UTF-8. */
+/* NULL: an invalid escape, a NUL, or not UTF-8. */
 static const char *decode(s3_call *call, const char *s, size_t n) {
   igt__buf plain;
   const char *out = NULL;
@@ -153,13 +156,13 @@ static bool find_place(s3_call *call) {
   return true;
 }
 
-/* After the signature: a stranger learns nothing of what is there. */
+/* Checked after the signature, so that strangers cannot find out what exists. */
 static bool check_place(s3_call *call) {
   if (call->bucket && strcmp(call->bucket, SBX_BUCKET) != 0) {
     s3_fail(call, S3_NO_SUCH_BUCKET, NULL);
     return false;
   }
-  /* Operations on a bucket check the names that they are about themselves, where there are any. */
+  /* Operations on a bucket check the names that they use themselves, if any. */
   bool listing = call->op == &s3_list_objects || call->op == &s3_list_objects_v2;
   if (listing || s3_allowed(call, call->op->right, SBX_BUCKET, call->key ? call->key : ""))
     return true;
@@ -169,7 +172,7 @@ static bool check_place(s3_call *call) {
 
 /* ---- the handler ---- */
 
-/* "x-amz-request-id": 16 hex digits; it tells requests apart in the logs of clients. */
+/* "x-amz-request-id": 16 hex digits; identifies a request in the clients' logs. */
 static void make_id(s3_call *call) {
   static atomic_uint_fast64_t counter;
   snprintf(call->id, sizeof call->id, "%016llX",

@@ -20,8 +20,8 @@ static void put_escaped(igt__buf *out, const char *text) {
       igt__buf_puts(out, "&quot;");
       break;
     default:
-      /* XML 1.0 has no way to write most of these; S3 writes references all the same, and
-       * clients ask for encoding-type=url. A line end would be changed by the parser. */
+      /* XML 1.0 cannot represent most of these; S3 writes character references all the same, and
+       * clients request encoding-type=url. A raw line end would be changed by the parser. */
       if (*p < 0x20 && *p != '\t')
         igt__buf_printf(out, "&#x%X;", *p);
       else

@@ -4,24 +4,24 @@
 #include "base/mem.h"
 #include "store/internal.h"
 
-/* Rows that were read before. All readers of SQLite meet in one mutex, and one that comes while
- * another thread writes reads pages anew: more than the look-up itself.
+/* A cache of rows. All SQLite readers share one mutex, and a reader that comes while another thread
+ * writes reads pages again: more expensive than the look-up itself.
  *
- * No row is ever older than the last commit: a transaction that writes one drops it here at once,
- * and from then to its end nobody adds any (`writing`), nor may those afterwards who began to read
- * before (`stamp`). Only this process writes, as DIR/lock says. */
+ * No row is ever older than the last commit: a transaction that writes a row drops it here
+ * immediately; until it ends nothing is added (`writing`), and afterwards nothing by readers who
+ * began before (`stamp`). Only this process writes, which DIR/lock ensures. */
 
 #define BUCKETS 16384u
-/* Some 40,000 objects of usual size. The oldest goes first: a walk over more rows than that would
- * find none again whichever went. */
+/* Some 40,000 objects of usual size. The oldest is evicted first: with any policy, a walk over more
+ * rows than that would not find any of them again. */
 #define MAX_BYTES (16u * 1024 * 1024)
 
 typedef struct entry {
   struct entry *chain;
   struct entry *older, *newer;
   uint64_t hash;
-  const char *space, *key; /* in text, behind the value */
-  size_t n;                /* of the value, with which text begins */
+  const char *space, *key; /* in text, after the value */
+  size_t n;                /* length of the value, with which text starts */
   size_t bytes;
   char text[];
 } entry;
@@ -29,8 +29,8 @@ typedef struct entry {
 struct store_cache {
   pthread_mutex_t lock;
   uint64_t stamp; /* counts ends of transactions that wrote rows */
-  bool writing;   /* such a one is open */
-  entry *staged;  /* the row that it wrote last; NULL: something was written behind it */
+  bool writing;   /* such a transaction is open */
+  entry *staged;  /* the row it wrote last; NULL: something was written after it */
   size_t bytes;
   entry *oldest, *newest;
   entry *chains[BUCKETS];
@@ -65,7 +65,7 @@ static uint64_t hash_of(const char *space, const char *key) {
   return hash;
 }
 
-/* What points to the entry; to NULL when there is none. */
+/* The link to the entry, which is NULL if there is none. */
 static entry **find_locked(store_cache *cache, uint64_t hash, const char *space, const char *key) {
   entry **at = &cache->chains[hash % BUCKETS];
   while (*at &&
@@ -101,7 +101,7 @@ static entry *entry_new(const char *space, const char *key, const char *value, s
   return e;
 }
 
-/* at: what points to it. */
+/* at: the link to it. */
 static void remove_locked(store_cache *cache, entry **at) {
   entry *e = *at;
   *at = e->chain;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* REST documents, small values and registered files as rows. Documents are JSON texts by kind and
+ * id; reads go through the cache of cache.c, lists through a cursor that reads a page of rows at a
+ * time. Small values (kv) may expire. Every function runs one prepared statement of internal.h,
+ * inside the thread's transaction if it has one. The REST side calls them through store.h. */
 #include "store/internal.h"
 
 #include <limits.h>
@@ -8,8 +12,8 @@
 #include "base/mem.h"
 #include "model/scan.h"
 
-/* Rows that a cursor reads ahead. Between pages it holds nothing of the database, so that a slow
- * reader of a long list keeps neither writers nor the write-ahead log. */
+/* Rows that a cursor reads ahead. Between pages it holds no database resources, so that a slow
+ * reader of a long list blocks neither writers nor the truncation of the write-ahead log. */
 #define PAGE 128
 
 /* ---- documents ---- */
@@ -46,7 +50,7 @@ static bool take_text(void *payload, const char *value, size_t n) {
   return igt__buf_append(payload, value, n);
 }
 
-/* False: there is none. The buffer is to be finished in any case. */
+/* False: not found. Finish the buffer in any case. */
 static bool doc_find(sbx_store *store, const char *kind, const char *id, igt__buf *text) {
   store_query q;
   uint64_t stamp = 0;
@@ -90,7 +94,7 @@ static char *text_of(const igt__slice *slice) {
   return text;
 }
 
-/* True when all of it was read. */
+/* True when all members were read. */
 static bool take_texts(const char *doc, size_t n, const char *const *names, char **out,
                        size_t count) {
   igt__scan scan;
@@ -171,7 +175,7 @@ struct sbx_cursor {
     size_t id, doc, len;
   } rows[PAGE];
   size_t count, at;
-  bool last; /* there is no page behind this one */
+  bool last; /* this is the last page */
 };
 
 sbx_cursor *sbx_doc_cursor(sbx_store *store, const char *kind, const char *parent) {
@@ -302,7 +306,7 @@ bool sbx_kv_delete(sbx_store *store, const char *kind, const char *key) {
 
 /* ---- registered files ---- */
 
-/* *changed: there is a row that was written. */
+/* *changed: a row was written. */
 static bool write_file(sbx_store *store, store_stmt id, const char *owner, const char *key,
                        int64_t size, bool completed, bool *changed) {
   store_query q;

@@ -2,8 +2,8 @@
 #ifndef SANDBOX_STORE_INTERNAL_H
 #define SANDBOX_STORE_INTERNAL_H
 
-/* What the files of the store share: connections, prepared statements, transactions, and the
- * files whose fate hangs on a transaction. */
+/* What the files of the store share: connections, prepared statements, transactions, and the files
+ * to be removed when a transaction ends. */
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -11,8 +11,8 @@
 #include "store/s3_backend.h"
 #include "store/store.h"
 
-/* WRITE: needs the writer. ROW: reads one, and between its begin and its end nothing else of the
- * store is called. READ: any other. */
+/* WRITE: needs the writer. ROW: reads one row, and no other store function is called between its
+ * begin and its end. READ: any other. */
 typedef enum store_kind { STORE_READ, STORE_ROW, STORE_WRITE } store_kind;
 
 /* Name, kind, SQL. */
@@ -99,11 +99,11 @@ typedef enum store_stmt {
 
 typedef struct store_conn {
   sqlite3 *db;
-  sqlite3_stmt *stmts[STMT_COUNT]; /* kept while nobody runs them */
+  sqlite3_stmt *stmts[STMT_COUNT]; /* cached while not in use */
   struct store_conn *next;
 } store_conn;
 
-/* Ids of object files, whose end depends on how the transaction ends. */
+/* Ids of object files to remove, depending on how the transaction ends. */
 typedef struct store_doomed {
   char (*ids)[33];
   size_t count, cap;
@@ -117,28 +117,28 @@ struct sbx_store {
   int dir_fd;
   int lock_fd;
 
-  pthread_mutex_t write_lock; /* guards the writer and what belongs to its transaction */
+  pthread_mutex_t write_lock; /* guards the writer and the state of its transaction */
   store_conn *writer;
-  store_doomed on_commit;   /* replaced or deleted: to unlink when it is sure */
-  store_doomed on_rollback; /* put in place for rows that will not be */
+  store_doomed on_commit;   /* files of replaced or deleted rows: removed once it has committed */
+  store_doomed on_rollback; /* files placed for rows that will not exist */
 
   pthread_mutex_t pool_lock;
-  store_conn *readers; /* those that nobody uses now */
+  store_conn *readers; /* those not in use */
 
-  _Atomic uint64_t next_id; /* of a file */
-  unsigned char run[8];     /* random, so that no id is one of an earlier run */
+  _Atomic uint64_t next_id; /* of the next file */
+  unsigned char run[8];     /* random, so that ids differ from those of earlier runs */
 
   store_cache *objects; /* by bucket and key */
   store_cache *docs;    /* by kind and id */
 
   _Atomic uint64_t people; /* sbx_store_people */
-  bool people_written;     /* by the transaction that is open */
+  bool people_written;     /* by the open transaction */
 };
 
-/* One run of one statement: on the writer, with its lock held, when it writes or when this
- * thread has a transaction; else on a connection for reading. A row is read by the writer when
- * nobody has it: what others wrote is in its memory, while a reader drops all that it has read
- * after each commit. */
+/* One execution of one statement: on the writer, with its lock held, when it writes or when this
+ * thread has a transaction; otherwise on a connection for reading. A single row is read on the
+ * writer when it is free: what others wrote is in its page cache, while a reader drops all its
+ * pages after each commit. */
 typedef struct store_query {
   sbx_store *store;
   store_conn *conn;
@@ -148,41 +148,41 @@ typedef struct store_query {
   bool pooled;
 } store_query;
 
-/* False: failed, there is nothing to end. Text is not copied; NULL binds null. */
+/* False: failed, nothing to end. Text is not copied; NULL binds null. */
 bool sbx__query_begin(store_query *q, sbx_store *store, store_stmt id);
 void sbx__query_text(store_query *q, int i, const char *text);
 void sbx__query_int(store_query *q, int i, int64_t value);
 bool sbx__query_row(store_query *q);  /* true: there is a row */
-bool sbx__query_done(store_query *q); /* runs a write: true when it went well */
+bool sbx__query_done(store_query *q); /* runs a write; true on success */
 void sbx__query_end(store_query *q);
-const char *sbx__query_column(store_query *q, int i); /* NULL: null */
+const char *sbx__query_column(store_query *q, int i); /* NULL: SQL null */
 
-/* A transaction, or a place in the one that this thread has. */
+/* A transaction, or a nested scope in this thread's open transaction. */
 typedef struct store_scope {
   sbx_store *store;
   bool own;
 } store_scope;
 bool sbx__scope_enter(store_scope *scope, sbx_store *store);
-/* ok false: rolls back (its own one). True when it is committed. */
+/* ok false: rolls back (if the transaction is its own). True when committed. */
 bool sbx__scope_leave(store_scope *scope, bool ok);
 
 bool sbx__in_transaction(const sbx_store *store); /* this thread */
-/* After a write of a row of that kind. */
+/* Call after writing a row of that kind. */
 void sbx__wrote(sbx_store *store, const char *kind);
 
 /* ---- cache.c: rows, never older than the last commit ---- */
 store_cache *sbx__cache_new(void);
 void sbx__cache_free(store_cache *cache);
-/* Not within a transaction, which must see its own writes. take copies what it wants of the value,
- * under the cache's lock; false: no memory. Found or not, *stamp is for the put of what is then
- * read from the database. */
+/* Not within a transaction, which must see its own writes. take copies what it needs of the value,
+ * under the cache's lock; false: out of memory. Whether found or not, *stamp is for the put of what
+ * is then read from the database. */
 bool sbx__cache_get(store_cache *cache, const char *space, const char *key,
                     bool (*take)(void *payload, const char *value, size_t n), void *payload,
                     uint64_t *stamp);
 void sbx__cache_put(store_cache *cache, uint64_t stamp, const char *space, const char *key,
                     const char *value, size_t n);
-/* Within a transaction: before it writes a row; after it has written this one, which will most
- * likely be asked for next (as $file-upload-completed does); when it has ended. */
+/* Within a transaction: drop before it writes a row; stage after it has written one that will most
+ * likely be requested next (as $file-upload-completed does); end when it has ended. */
 void sbx__cache_drop(store_cache *cache, const char *space, const char *key);
 void sbx__cache_stage(store_cache *cache, const char *space, const char *key, const char *value,
                       size_t n);
@@ -195,10 +195,10 @@ void sbx__doom_on_rollback(sbx_store *store, const char *id);
 
 void sbx__object_unlink(sbx_store *store, const char *id);
 
-/* Puts the bytes in place under an id of their own: before the transaction, so that others may
- * write meanwhile. id: 33 bytes. */
+/* Puts the bytes in place under a new id: before the transaction, so that others can write
+ * meanwhile. id: 33 bytes. */
 bool sbx__incoming_place(sbx_incoming *in, char *id);
-/* Begins the transaction of rows that speak of the file; that fails: the file is gone. */
+/* Starts the transaction of rows that reference the file; if that fails, the file is removed. */
 bool sbx__scope_enter_with(store_scope *scope, sbx_store *store, const char *id);
 bool sbx__object_insert(sbx_store *store, const char *bucket, const char *id, uint64_t size,
                         const sbx_object *object);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Objects: rows in SQLite and one file each below DIR/objects. A body is collected in an incoming
+ * (a buffer, and beyond its size a temporary file), put in place under a new id, and only then
+ * referenced by a row; the replaced file is removed after the commit. Reads of rows go through
+ * cache.c. With --s3-endpoint, commits and reads go to s3_backend.c instead. The S3 side, and the
+ * REST side for seeds, imports and previews, call these through store.h. */
 #include "store/internal.h"
 
 #include <errno.h>
@@ -13,13 +18,13 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
-/* Bodies up to this size reach the disk by one write; most of a study's files are smaller. */
+/* Bodies up to this size are written to disk with one write; most files of a study are smaller. */
 #define INCOMING_BUFFER (64u * 1024)
 
 struct sbx_incoming {
   sbx_store *store;
   char id[33];
-  int fd; /* -1 until the buffer ran over for the first time */
+  int fd; /* -1 until the buffer first overflows */
   bool failed;
   uint64_t size;
   size_t held;
@@ -28,8 +33,8 @@ struct sbx_incoming {
 
 /* ---- bodies ---- */
 
-/* Other than all before: a number of this run, and of the run eight random bytes. The number's last
- * byte comes first and names the folder, so that all of them fill alike. */
+/* Makes a unique id: a counter of this run, and eight random bytes of the run. The counter's last
+ * byte comes first and names the folder, so that all folders fill evenly. */
 static void make_id(sbx_store *store, char *id) {
   unsigned char bytes[16];
   uint64_t number = atomic_fetch_add(&store->next_id, 1);
@@ -115,8 +120,8 @@ uint64_t sbx__incoming_size(const sbx_incoming *in) {
   return in->size;
 }
 
-/* What is all in the buffer needs no other name first: until there is a row that speaks of it, it
- * is no object, and what a crash leaves is swept up. */
+/* A body that fits in the buffer needs no temporary name: until a row references it, it is not an
+ * object, and the sweep removes what a crash leaves. */
 static bool place_buffer(sbx_incoming *in, const char *to) {
   int fd = create(in, to);
   if (fd < 0)
@@ -169,9 +174,9 @@ void sbx_object_finish(sbx_object *object) {
   *object = (sbx_object){0};
 }
 
-/* ---- rows in memory ---- */
+/* ---- cached rows ---- */
 
-/* As the cache has it; the texts that there are stand behind it, each with its NUL. */
+/* As stored in the cache; followed by its strings that are not NULL, each with its NUL. */
 typedef struct cached_row {
   sbx_object object;
   char id[33];
@@ -202,7 +207,7 @@ static bool take_text(const char **at, bool there, char **out) {
   return *out != NULL;
 }
 
-/* payload: where the row goes. */
+/* payload: where the row is stored. */
 static bool row_unpack(void *payload, const char *value, size_t n) {
   cached_row *out = payload;
   const char *at = value + sizeof *out;
@@ -234,7 +239,7 @@ static void cache_stage(sbx_store *store, const char *bucket, const sbx_object *
 
 /* ---- writing ---- */
 
-/* Before each write of an object's row: dooms the file that the key has now, if any. */
+/* Before each write of an object's row: marks the key's current file, if any, for removal. */
 static bool object_drop_file(sbx_store *store, const char *bucket, const char *key) {
   store_query q;
   char id[33] = "";
@@ -330,7 +335,7 @@ static bool object_copy(store_query *q, sbx_object *out) {
   return false;
 }
 
-/* id: 33 bytes for the file. */
+/* id: 33 bytes for the file's id. */
 static bool object_row(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
                        char *id) {
   store_query q;
@@ -345,7 +350,7 @@ static bool object_row(sbx_store *store, const char *bucket, const char *key, sb
   return found;
 }
 
-/* The same, from memory where it was read before. */
+/* The same, through the cache. */
 static bool object_find(sbx_store *store, const char *bucket, const char *key, sbx_object *out,
                         char *id) {
   uint64_t stamp = 0;
@@ -373,7 +378,8 @@ bool sbx_object_get(sbx_store *store, const char *bucket, const char *key, sbx_o
 int sbx_object_open(sbx_store *store, const char *bucket, const char *key, sbx_object *out) {
   if (store->backend)
     return sbx_s3_backend_open(store->backend, key, out);
-  /* A writer may replace the object between the row and its file; then the row is another. */
+  /* A writer may replace the object between reading the row and opening its file; then the row is
+   * read again. */
   for (int attempt = 0; attempt < 8; attempt++) {
     char id[33], path[48];
     if (!object_find(store, bucket, key, out, id))
@@ -415,7 +421,7 @@ bool sbx_object_each(sbx_store *store, const char *bucket, const char *prefix, c
   if (!sbx__query_begin(&q, store, STMT_OBJECT_EACH))
     return false;
   sbx__query_text(&q, 1, bucket);
-  /* One bound, the higher: with two SQLite would seek to the first and read up to the second. */
+  /* One bound, the higher: with two, SQLite would seek to the first and read up to the second. */
   sbx__query_text(&q, 2, strcmp(after, prefix) > 0 ? after : prefix);
   while (sbx__query_row(&q)) {
     sbx_object object;

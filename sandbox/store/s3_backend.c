@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Objects in another S3 (--s3-endpoint): get, open, put, delete and list as signed requests over
+ * the library's HTTP client, each blocking until its response is complete. Bodies are buffered in
+ * memory or streamed from a file. store/objects.c calls these functions when a backend is set;
+ * main.c creates it, after checking that the bucket exists. Credentials for clients are in
+ * s3_backend_sts.c. */
 #include "store/s3_backend_internal.h"
 
 #include <fcntl.h>
@@ -16,7 +21,7 @@
 #include "s3/xml.h"
 
 #define MAX_KEYS_FILE (16u * 1024)
-/* The REST side reads objects whole for previews and archives alone. */
+/* The REST side only reads whole objects, for previews and archives. */
 #define MAX_BODY (256u * 1024 * 1024)
 
 /* ---- one request ---- */
@@ -104,7 +109,7 @@ igt_status sbx__s3_backend_send(sbx_s3_backend *backend, backend_request *req, i
 
 /* ---- objects ---- */
 
-/* Of one object, or of the bucket with key NULL. */
+/* A request for one object, or for the bucket if key is NULL. */
 static bool send_object(sbx_s3_backend *backend, backend_request *req, const char *key,
                         const char *query) {
   igt_error err = IGT_ERROR_INIT;
@@ -199,7 +204,7 @@ bool sbx_s3_backend_delete(sbx_s3_backend *backend, const char *key) {
   return ok;
 }
 
-/* One page; *more: there is another behind what was seen. */
+/* Lists one page; *more: another page follows. */
 static bool each_page(sbx_s3_backend *backend, const char *prefix, char **after,
                       bool (*fn)(void *payload, const sbx_object *object), void *payload,
                       bool *more) {
@@ -247,7 +252,7 @@ bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char
   return ok;
 }
 
-/* ---- setting up ---- */
+/* ---- setup ---- */
 
 static bool read_keys(sbx_s3_backend *backend, const char *path, igt_error *err) {
   char *text = NULL;

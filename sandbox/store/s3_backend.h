@@ -2,10 +2,10 @@
 #ifndef SANDBOX_FAR_H
 #define SANDBOX_FAR_H
 
-/* Objects that live in another S3 (--s3-endpoint) in place of files below DIR: the same pipeline on
- * an implementation that nobody here wrote. Clients get credentials of its STS, limited to action
- * and prefix, and speak to it directly; the REST side reaches the objects through store.h as ever.
- * All calls block and are thread-safe. */
+/* Objects in another S3 (--s3-endpoint) instead of files below DIR: the same code paths with an
+ * independent implementation. Clients get credentials from its STS, limited to an action and a
+ * prefix, and send their requests to it directly; the REST side reaches the objects through store.h
+ * as before. All calls block and are thread-safe. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ sbx_s3_backend *sbx_s3_backend_new(const sbx_s3_backend_options *options, char *
                                    size_t error_cap);
 void sbx_s3_backend_free(sbx_s3_backend *backend);
 
-/* As the functions of store.h for objects. */
+/* Like the functions of store.h for objects. */
 bool sbx_s3_backend_get(sbx_s3_backend *backend, const char *key, sbx_object *out);
 int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *out);
 bool sbx_s3_backend_put(sbx_s3_backend *backend, int fd, uint64_t size, const sbx_object *object);
@@ -35,7 +35,8 @@ bool sbx_s3_backend_delete(sbx_s3_backend *backend, const char *key);
 bool sbx_s3_backend_each(sbx_s3_backend *backend, const char *prefix, const char *after,
                          bool (*fn)(void *payload, const sbx_object *object), void *payload);
 
-/* Credentials as the REST API answers them; action is "GET", "PUT" or "*". NULL: error says why. */
+/* Credentials in the form of the REST API's response; action is "GET", "PUT" or "*". NULL: error
+ * says why. */
 igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *action,
                                       const char *prefix, int seconds, char *error,
                                       size_t error_cap);

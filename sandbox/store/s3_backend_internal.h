@@ -23,9 +23,9 @@ typedef struct backend_request {
   const char *query;        /* encoded and sorted, "" */
   const char *content_type; /* NULL: none */
   const void *body;
-  int fd; /* or from a file; -1 */
+  int fd; /* or read from a file; -1: not */
   uint64_t body_len;
-  igt__http_request http; /* the answer: finish it */
+  igt__http_request http; /* holds the response; finish it */
 } backend_request;
 
 igt_status sbx__s3_backend_send(sbx_s3_backend *backend, backend_request *req, igt_error *err);

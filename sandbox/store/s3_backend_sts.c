@@ -10,12 +10,14 @@
 #include "s3/s3.h"
 #include "s3/xml.h"
 
-/* AssumeRole (AWS Security Token Service, 2011-06-15) with a session policy, which narrows what the
- * role may to one action and prefix. */
+/* Credentials for clients of the S3 backend: AssumeRole (AWS Security Token Service, 2011-06-15)
+ * with a session policy that restricts the role to one action and prefix.
+ * sbx_s3_backend_credentials writes the policy, sends the request with sbx__s3_backend_send and
+ * turns the XML response into the JSON of the REST API; rest/auth.c calls it. */
 
-#define SHORTEST_SESSION 900 /* that STS knows */
+#define SHORTEST_SESSION 900 /* STS's minimum */
 
-/* What the cloud's credentials allow. */
+/* The actions that the cloud's credentials allow. */
 static const char *const get_actions[] = {"s3:GetObject", NULL};
 static const char *const put_actions[] = {"s3:PutObject", "s3:AbortMultipartUpload",
                                           "s3:ListMultipartUploadParts", NULL};
@@ -106,7 +108,7 @@ igt__json *sbx_s3_backend_credentials(sbx_s3_backend *backend, const char *actio
 
   igt__buf_init(&policy, 16 * 1024);
   igt__buf_init(&form, 64 * 1024);
-  if (strpbrk(prefix, "*?$")) /* in a policy they would mean more than themselves */
+  if (strpbrk(prefix, "*?$")) /* these are special characters in a policy */
     status = igt__fail(&err, IGT_E_INVALID, "a prefix with '*', '?' or '$' cannot be bound");
   else if (out && policy_write(backend, action, prefix, &policy) &&
            form_write(backend, policy.data, seconds, &form))

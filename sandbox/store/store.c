@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The database: one connection for writing and a pool for reading, the prepared statements of
+ * internal.h, transactions and their scopes, and opening and closing DIR. A transaction belongs to
+ * a thread; other writers wait for it. Files that a transaction makes or replaces are listed, and
+ * removed when its end is certain. After a crash, which the lock file shows, opening removes
+ * incoming bodies and object files without a row. The other files of this folder run their
+ * statements through the sbx__query_* functions. */
 #include "store/internal.h"
 
 #include <dirent.h>
@@ -15,7 +21,8 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
-/* seq keeps the order of insertion. Keys are compared as bytes, which is S3's order of UTF-8. */
+/* seq keeps the order of insertion. Keys are compared as bytes, which is the order that S3 uses for
+ * UTF-8. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS docs(seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, "
     "  id TEXT NOT NULL, parent TEXT, doc TEXT NOT NULL, UNIQUE(kind, id));"
@@ -49,7 +56,7 @@ static const struct {
 #undef X
 };
 
-/* The store in which this thread has a transaction. */
+/* The store in which this thread has an open transaction. */
 static _Thread_local sbx_store *transaction_of;
 
 /* ---- connections ---- */
@@ -67,8 +74,9 @@ static bool conn_exec(store_conn *conn, const char *sql) {
   return sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* SQLite makes its database 0644 less the umask, and its log files as the database is. One that an
- * earlier version made is closed to others here, too; a wrong owner is found when it is opened. */
+/* SQLite creates its database with mode 0644 less the umask, and its log files with the database's
+ * mode. One created by an earlier version is closed to others here, too; a wrong owner is detected
+ * on opening. */
 static void keep_private(const char *path) {
   int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -84,15 +92,15 @@ static store_conn *conn_new(const char *dir) {
   if (!conn || snprintf(path, sizeof path, "%s/sandbox.db", dir) >= (int)sizeof path)
     goto fail;
   /* A connection belongs to one thread at a time, so SQLite's own locks are not needed. The
-   * database belongs to this process alone, as DIR/lock says: "unix-excl" keeps others out for as
-   * long as it is open, and the log's index and its locks in memory, where each read and each write
-   * would else take and give back several locks of a file. */
+   * database belongs to this process alone, which DIR/lock ensures: "unix-excl" keeps others out
+   * while it is open, and keeps the log's index and its locks in memory, where each read and each
+   * write would otherwise take and release several file locks. */
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   if (sqlite3_open_v2(path, &conn->db, flags, "unix-excl") != SQLITE_OK)
     goto fail;
   sqlite3_busy_timeout(conn->db, 10000);
-  /* NORMAL in WAL mode: a commit is in the log file, not on the medium. It survives the death of
-   * the process; the loss of power may cost the last commits, never the database. */
+  /* NORMAL in WAL mode: a commit is in the log file, not yet on the medium. It survives the death
+   * of the process; a power failure may lose the last commits, but never corrupts the database. */
   if (!conn_exec(conn, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
                        "PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;"))
     goto fail;
@@ -121,7 +129,7 @@ static void reader_give(sbx_store *store, store_conn *conn) {
 
 /* ---- statements ---- */
 
-/* Takes the prepared statement out of the connection, so that a callback that runs the same one
+/* Removes the prepared statement from the connection, so that a callback that runs the same one
  * gets another. */
 static sqlite3_stmt *stmt_take(store_conn *conn, store_stmt id) {
   sqlite3_stmt *stmt = conn->stmts[id];
@@ -246,13 +254,13 @@ void sbx__wrote(sbx_store *store, const char *kind) {
     if (strcmp(kind, people[i]) != 0)
       continue;
     if (transaction_of == store)
-      store->people_written = true; /* others see it when it is committed */
+      store->people_written = true; /* others see it once it is committed */
     else
       atomic_fetch_add(&store->people, 1);
   }
 }
 
-/* Ends the transaction. Its files go when others may write again. */
+/* Ends the transaction. Files are removed once other threads can write again. */
 static void leave(sbx_store *store, bool committed) {
   store_doomed *gone = committed ? &store->on_commit : &store->on_rollback;
   store_doomed *kept = committed ? &store->on_rollback : &store->on_commit;
@@ -337,8 +345,8 @@ static bool make_dirs(sbx_store *store) {
   return true;
 }
 
-/* The lock file holds a byte while the store is open: one that is there before says that the
- * last process did not close it. */
+/* The lock file contains a byte while the store is open: finding one means that the last process
+ * did not close the store. */
 static bool lock_dir(sbx_store *store, bool *crashed, char *error, size_t cap) {
   struct stat st;
   store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -392,10 +400,10 @@ static void remove_unknown(sbx_store *store, const char *path, const char *name)
     remove_name(store, path, name);
 }
 
-/* After a crash: bodies that never arrived, and object files that no row speaks of (the process
- * died between the file and the row, or between the row and the removal of the old file). Which row
- * has a file is asked here alone, so the indexes live no longer: names of files have no order, and
- * each PUT would write another page of theirs. */
+/* After a crash: removes incomplete bodies, and object files that no row references (the process
+ * died between the file and the row, or between the row and the removal of the old file). Rows
+ * are looked up by file only here, so the indexes are temporary: file names have no order, and each
+ * PUT would write another page of them. */
 static void sweep(sbx_store *store) {
   char path[48];
   conn_exec(store->writer, "CREATE INDEX IF NOT EXISTS objects_file ON objects(file);"
@@ -441,8 +449,8 @@ static bool open_database(sbx_store *store, char *error, size_t cap) {
   return true;
 }
 
-/* Connections belong to one thread at a time, and nobody asks how much memory they have: both cost
- * a mutex in which all threads meet. */
+/* Connections belong to one thread at a time, and memory statistics are not used: both would cost a
+ * mutex shared by all threads. */
 static void configure_sqlite(void) {
   sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Multipart uploads of the sandbox's own S3 and their parts: rows, and a file for each part.
+ * sbx_upload_assemble concatenates the parts into a new body; sbx_upload_commit makes that the
+ * object, stores the parts' positions within it (for GET ?partNumber) and deletes the upload in one
+ * transaction. Files of parts are removed when the transaction that deletes their rows has
+ * committed. s3/multipart.c, s3/complete.c and s3/copy.c call these. */
 #include "store/internal.h"
 
 #include <fcntl.h>
@@ -35,7 +40,7 @@ bool sbx_upload_new(sbx_store *store, const char *bucket, sbx_upload *upload) {
   return ok;
 }
 
-/* The strings stay SQLite's, valid until the next step. */
+/* The strings remain SQLite's, valid until the next step. */
 static void upload_view(store_query *q, sbx_upload *out) {
   *out = (sbx_upload){.initiated = sqlite3_column_int64(q->stmt, 2)};
   snprintf(out->id, sizeof out->id, "%s", sbx__query_column(q, 0));
@@ -102,7 +107,7 @@ static void part_view(store_query *q, sbx_part *out) {
   snprintf(out->checksum, sizeof out->checksum, "%s", sbx__query_column(q, 4));
 }
 
-/* id: NULL or 33 bytes for the file. */
+/* id: NULL or 33 bytes for the file's id. */
 static bool part_row(sbx_store *store, const char *upload_id, unsigned number, sbx_part *out,
                      char *id) {
   store_query q;
@@ -175,7 +180,7 @@ bool sbx_part_commit(sbx_store *store, const char *upload_id, sbx_incoming *in,
   char id[33], old_id[33];
   bool ok = false;
   if (sbx__incoming_place(in, id) && sbx__scope_enter_with(&scope, store, id)) {
-    /* Under the writer's lock, so that an abort can't come between. */
+    /* Under the writer's lock, so that no abort can come in between. */
     ok = upload_there(store, upload_id);
     if (ok && part_row(store, upload_id, part->number, &old, old_id))
       sbx__doom_on_commit(store, old_id);
