@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "http/http.h"
 
-/* Clouds of this operator leave signing in to the identity service of its platform, which has a
+/* Clouds of this operator delegate sign-in to the identity service of its platform, which has a
  * domain of its own. */
 static const struct {
   const char *cloud, *identity;
@@ -34,9 +34,9 @@ static bool is_of_cloud(const char *audience, const char *origin) {
   if (!strstr(audience, "://") || igt__url_parse(audience, "the audience", &at, NULL) != IGT_OK ||
       igt__url_parse(origin, "the domain", &cloud, NULL) != IGT_OK)
     return false;
-  if (cloud.is_loopback) /* the sandbox: all names of this machine are one */
+  if (cloud.is_loopback) /* the sandbox: all names of this machine are equivalent */
     return at.is_loopback;
-  if (at.is_ip || cloud.is_ip) /* nothing is below an address */
+  if (at.is_ip || cloud.is_ip) /* an IP address has no subdomains */
     return strcmp(at.host, cloud.host) == 0;
   return is_at_or_below(at.host, cloud.host) || is_operators(&at, &cloud);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* Set-Cookie headers (RFC 6265, section 5.2): splits a header into the cookie's name, value and
+ * attributes, of which only Max-Age matters here. Some proxies join several Set-Cookie headers by
+ * commas, so igt__cookie_find also finds where the next cookie starts. Called by login.c for the
+ * session's cookies; nothing is copied. */
 #include "auth/cookie.h"
 
 #include <string.h>
 
 #include "base/str.h"
 
-/* Longer lives than this (ten years) are cut: arithmetic on them stays far from overflow. */
+/* Longer lifetimes than this (ten years) are cut so that arithmetic on them cannot overflow. */
 #define MAX_AGE_CAP (10LL * 366 * 24 * 3600)
 
 typedef struct slice {
@@ -27,7 +31,7 @@ static slice trim(const char *s, size_t n) {
   return (slice){s, n};
 }
 
-/* Cuts the part up to `end`, a ';' or the text's end, at its first '='. */
+/* Splits the text up to `end`, a ';' or the end of the header, at its first '='. */
 static bool split(const char *s, const char *end, slice *name, slice *value) {
   const char *eq = memchr(s, '=', (size_t)(end - s));
 
@@ -36,7 +40,8 @@ static bool split(const char *s, const char *end, slice *name, slice *value) {
   return eq != NULL;
 }
 
-/* RFC 6265 5.2.2: digits with an optional '-'; anything else and the attribute is ignored. */
+/* RFC 6265, section 5.2.2: digits with an optional '-'; with anything else the attribute is
+ * ignored. */
 static bool parse_max_age(slice text, int64_t *out) {
   bool negative = text.n > 0 && text.s[0] == '-';
   int64_t seconds = 0;
@@ -64,7 +69,7 @@ static bool equal_nocase(slice text, const char *word) {
   return true;
 }
 
-/* "name=" with nothing but a token for the name, as a cookie begins and a date does not go on. */
+/* "name=" where the name is a token: that starts a cookie, and never continues a date. */
 static bool begins_cookie(const char *s, const char *end) {
   static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -77,8 +82,8 @@ static bool begins_cookie(const char *s, const char *end) {
   return at > s && at < end && *at == '=';
 }
 
-/* Where the first cookie of a line ends: some proxies join Set-Cookie lines by commas, and a date
- * has one, too. */
+/* The end of the line's first cookie: some proxies join Set-Cookie headers by commas, and a date
+ * contains a comma, too. */
 static const char *find_end(const char *line, const char *end) {
   const char *comma = line;
 
@@ -102,7 +107,7 @@ static bool parse(const char *line, const char *line_end, igt__cookie *out) {
 
   if (!split(line, end, &name, &value) || name.n == 0)
     return false;
-  /* Some servers quote values; a JWT never holds quotes of its own. */
+  /* Some servers quote values; a JWT never contains quotes itself. */
   if (value.n >= 2 && value.s[0] == '"' && value.s[value.n - 1] == '"')
     value = (slice){value.s + 1, value.n - 2};
   *out = (igt__cookie){name.s, name.n, value.s, value.n, -1};

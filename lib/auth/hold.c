@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The loop of `igtcloud login`: signs in, publishes the session in the token file, renews it when
+ * due, and writes each new token to the file until the program is cancelled or the session is lost.
+ * A failed renewal is retried with increasing delays while the old token is valid. Events (ready,
+ * renewed, trouble) are reported to the caller's function. Called by igt_login_hold. */
 #include "auth/session.h"
 #include "auth/session_internal.h"
 #include "auth/token_file.h"
@@ -8,12 +12,12 @@
 #include "base/mem.h"
 
 #define US 1000000LL
-/* For a renewal that fails where nothing but the refresh token can renew; no less than the old
- * token has left. With a password or a key it goes on until the network is back. */
+/* How long a failing renewal is retried if only the refresh token can renew; at least as long as
+ * the old token is valid. With a password or a key it goes on until the network is back. */
 #define PATIENCE_US (180 * US)
 #define FIRST_WAIT_US (1 * US)
 #define LONGEST_WAIT_US (10 * US)
-/* Cancelling is a flag that is looked at: this bounds how late. */
+/* Cancellation is a flag that is polled: this bounds the delay. */
 #define TICK_US (US / 4)
 
 typedef struct hold {
@@ -21,11 +25,11 @@ typedef struct hold {
   igt__token_holder *holder;
   igt_login_fn fn;
   void *payload;
-  unsigned published; /* the generation that stands in the file */
+  unsigned published; /* the generation that is in the file */
 
-  /* Since renewing fails. */
+  /* Since a renewal failed. */
   bool in_trouble;
-  bool is_final; /* trying again would not help */
+  bool is_final; /* retrying would not help */
   int64_t give_up;
   int64_t next_try;
   int64_t wait;
@@ -81,7 +85,7 @@ static void try_renew(hold *h) {
   note_trouble(h);
 }
 
-/* The old token serves until it really ends. */
+/* The old token is used until it really ends. */
 static bool is_lost(const hold *h, const igt__session_times *times) {
   if (!h->in_trouble)
     return false;
@@ -116,7 +120,7 @@ static igt_status keep_fresh(hold *h, igt_error *err) {
   return IGT_OK;
 }
 
-/* The file first: who reads it must not go on with a token that is about to die. */
+/* The file first: its readers must not continue with a token that is about to end. */
 static void end(hold *h, bool was_ready) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
@@ -130,8 +134,8 @@ static void end(hold *h, bool was_ready) {
     IGT__WARN(IGT_LOG_AUTH, "the session was not signed out: %s", err.text);
 }
 
-/* The file is locked before anybody is asked for a password, so that a second login ends at
- * once and without a trace. */
+/* The file is locked before the user is asked for a password, so that a second login fails
+ * immediately and without side effects. */
 igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
                              igt_error *err) {
   hold h = {.session = session, .fn = fn, .payload = payload};

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* JSON web tokens (RFC 7519) in compact form: reads the claims of a token that the server signed,
+ * and creates the assertion with which a service identity signs in (RFC 7523). Called by login.c
+ * and token_file.c. */
 #include "auth/jwt.h"
 
 #include <string.h>
@@ -6,7 +9,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-/* Of the base64url alphabet alone, so that a token can stand in a header line as it is. */
+/* Only characters of the base64url alphabet, so that a token can be sent in a header as it is. */
 static bool is_part(const char *s, size_t n) {
   static const char alphabet[] =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=";
@@ -14,7 +17,7 @@ static bool is_part(const char *s, size_t n) {
   return n > 0 && strspn(s, alphabet) == n;
 }
 
-/* Header, payload and signature, joined by dots (RFC 7515 section 7.1). */
+/* Header, payload and signature, joined by dots (RFC 7515, section 7.1). */
 static bool find_payload(const char *jwt, const char **payload, size_t *len) {
   const char *first = strchr(jwt, '.');
   const char *second = first ? strchr(first + 1, '.') : NULL;
@@ -63,7 +66,7 @@ static igt__json *assertion_claims(const char *audience, const char *id, int64_t
 
   if (ok) {
     ok = igt__json_set(claims, "aud", audiences);
-    audiences = NULL; /* the claims' now, also when adding failed */
+    audiences = NULL; /* owned by claims from here on, also when adding failed */
   }
   ok = ok && igt__json_set_str(claims, "iss", id) && igt__json_set_str(claims, "sub", id) &&
        igt__json_set_int(claims, "exp", expires);

@@ -3,12 +3,13 @@
 
 #include "base/str.h"
 
-/* Renewal is due that long before the end, or at half of a life that is not twice as long. */
+/* Renewal is due this long before the end, or halfway through a lifetime that is not twice as
+ * long. */
 #define AHEAD_S 180
-/* The year 5138: what is larger is not in seconds. */
+/* The year 5138: a larger number is not in seconds. */
 #define SECONDS_MOST 100000000000LL
-/* Max-Age is a duration and wins, unless the token itself ends much earlier: a difference of clocks
- * must not cut a life short. */
+/* Max-Age is a duration and takes precedence, unless the token itself ends much earlier: differing
+ * clocks must not shorten a lifetime. */
 #define CLOCKS_DIFFER_S 120
 
 int64_t igt__lifetime_time(const igt__json *claim) {
@@ -16,7 +17,7 @@ int64_t igt__lifetime_time(const igt__json *claim) {
 
   if (igt__json_str(claim) && !igt__str_to_int64(igt__json_str(claim), &t))
     t = 0;
-  /* More than fits: as far off as can be. Negative ones are unusable, as zero is. */
+  /* Larger than fits: as far in the future as possible. Negative ones are unusable, as is zero. */
   if (t == 0 && igt__json_typeof(claim) == IGT__JSON_DOUBLE && igt__json_double(claim) > 1e18)
     t = INT64_MAX;
   while (t > SECONDS_MOST)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The auth service's requests: signing in by password or key, refreshing a token, introspecting one
+ * that was handed in, and signing out. A grant is built from a response's cookies and JWT: tokens,
+ * claims, and the lifetime by lifetime.c. On the way the difference to the server's clock is
+ * learned, which assertions need. Nothing is remembered here: source.c calls these functions and
+ * session.c keeps the grant. */
 #include "auth/login.h"
 
 #include <inttypes.h>
@@ -18,14 +23,14 @@
 #include "base/redact.h"
 #include "base/str.h"
 
-/* A smaller difference is the way of the answer and careless clocks; no token is that short. */
+/* A smaller difference is due to latency and imprecise clocks; no token is that short-lived. */
 #define SKEW_MIN_S 60
-/* Some minutes: it is used at once, and whoever gets hold of one must not have an hour. Clocks may
- * differ by what is not worth a correction. */
+/* Some minutes: it is used immediately, and whoever intercepts one must not have an hour. Clocks
+ * may differ by less than what is corrected. */
 #define ASSERTION_LIFE_S 300
-/* A server whose clock is further ahead would get an assertion that is good for as long. */
+/* A server whose clock is further ahead would get an assertion that is valid for as long. */
 #define ASSERTION_SKEW_MOST_S (24 * 3600)
-/* What a program that was told to end may still spend on signing out. */
+/* How long a program that is being terminated may still spend on signing out. */
 #define LOGOUT_MAX_S 3
 
 void igt__grant_finish(igt__grant *grant) {
@@ -85,14 +90,14 @@ static bool is_refusal(igt_status status) {
   return status == IGT_E_BAD_REQUEST || status == IGT_E_UNAUTHORIZED || status == IGT_E_FORBIDDEN;
 }
 
-/* A page of a proxy or a guest network is no refusal of the cloud's: it passes. */
+/* The page of a proxy or a guest network is not a rejection by the cloud: it is transient. */
 static igt_status not_the_clouds(igt_error *err) {
   if (err)
     err->status = IGT_E_PROTOCOL;
   return IGT_E_PROTOCOL;
 }
 
-/* Sends one request; what it answers stays in req, which is the caller's to finish. */
+/* Sends one request; the response stays in req, which the caller finishes. */
 static igt_status exchange(igt__auth_server *server, igt__http_request *req, const char *method,
                            const char *operation, const char *path, const igt__buf *body,
                            const igt__grant *grant, igt_error *err) {
@@ -104,8 +109,8 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
   req->operation = operation;
   req->body = body ? body->data : NULL;
   req->body_len = body ? body->len : 0;
-  /* A login whose answer was lost is one session more, which ends by itself, and a logout is one.
-   * Of a refresh it is not known whether the old token still is one. */
+  /* A login whose response was lost leaves one more session, which ends by itself, and a logout
+   * leaves one. After a lost refresh it is not known whether the old token is still valid. */
   req->idempotent = strcmp(operation, "refresh") != 0;
   status = set_up(req, server, path, grant);
   if (status != IGT_OK)
@@ -117,9 +122,9 @@ static igt_status exchange(igt__auth_server *server, igt__http_request *req, con
              : status;
 }
 
-/* ---- answers of login and refresh ---- */
+/* ---- responses of login and refresh ---- */
 
-/* RFC 6265: each cookie in its own Set-Cookie line, in any order; or joined by a proxy. */
+/* RFC 6265: each cookie in its own Set-Cookie header, in any order; or joined by a proxy. */
 static bool find_cookie(const igt__http_request *req, const char *name, igt__cookie *out) {
   const char *line;
 
@@ -162,14 +167,14 @@ static igt__secret *claim_secret(const igt__json *claims, const char *key) {
   return text ? igt__secret_new(text, strlen(text)) : NULL;
 }
 
-/* The tokens inside of the JWT, as secrets, so that no sentence shows them. */
+/* Registers the tokens inside the JWT as secrets, so that no message shows them. */
 static void keep_tokens(igt__grant *grant) {
   grant->access = claim_secret(grant->claims, "access_token");
   grant->refresh = claim_secret(grant->claims, "refresh_token");
   grant->has_refresh = igt__json_get_str(grant->claims, "refresh_token") != NULL;
 }
 
-/* The claims, and from them and Max-Age (-1: none) how long it lives. */
+/* The claims, and the lifetime from them and Max-Age (-1: none). */
 static igt_status read_claims(const igt__auth_server *server, igt__grant *grant, int64_t max_age,
                               igt_error *err) {
   int64_t now = igt__wall_seconds() + server->skew;
@@ -189,7 +194,7 @@ static igt_status read_claims(const igt__auth_server *server, igt__grant *grant,
   return IGT_OK;
 }
 
-/* A header line's value: a token with a line break in it would be another header. */
+/* As a header's value: a token with a line break in it would add another header. */
 static bool is_header_safe(const char *s) {
   for (; *s; s++)
     if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
@@ -230,9 +235,9 @@ static igt_status read_grant(const igt__auth_server *server, const igt__http_req
   return status;
 }
 
-/* ---- ways in ---- */
+/* ---- ways to sign in ---- */
 
-/* What the server says to a wrong password or key; other failures stay what they are. */
+/* The message for a wrong password or key; other failures keep their status. */
 static igt_status as_refusal(igt_status status, igt_status refusal, const char *sentence,
                              igt_error *err) {
   if (!is_refusal(status))
@@ -378,8 +383,8 @@ static igt_status fill_handed_in(const char *jwt, const char *csrf, igt__grant *
   return grant->jwt && grant->csrf ? IGT_OK : igt__fail_memory(err);
 }
 
-/* The server says that the session is active. An end that has passed, or none, is not known: then a
- * 401 tells. */
+/* The server says that the session is active. An end that is in the past, or missing, is not known:
+ * then a 401 will show it. */
 static void read_introspected(const igt__auth_server *server, const igt__json *exp,
                               igt__grant *grant) {
   int64_t now = igt__wall_seconds() + server->skew;
@@ -420,7 +425,7 @@ igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, cons
 
   if (status == IGT_OK)
     status = ask_introspect(server, &grant, err);
-  /* Only to see whether it can be refreshed: what the server takes need not be a JWT of ours. */
+  /* Only to see whether it can be refreshed: what the server accepts need not be a JWT of ours. */
   if (status == IGT_OK && igt__jwt_claims(jwt, &grant.claims, NULL) == IGT_OK)
     keep_tokens(&grant);
   if (status == IGT_OK)
@@ -433,7 +438,7 @@ igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, cons
 
 /* ---- signing out ---- */
 
-/* A request with an end in time; http knows only silence. */
+/* A request with a deadline; lib/http only has a timeout for silence. */
 typedef struct timed {
   pthread_mutex_t lock;
   pthread_cond_t changed;
@@ -454,7 +459,7 @@ static void on_timed_done(igt__http_request *req, igt_status status, const igt_e
   pthread_mutex_unlock(&t->lock);
 }
 
-/* False when it took too long and was cancelled. */
+/* False if it took too long and was cancelled. */
 static bool wait_done_locked(timed *t, igt__cancel *cancel) {
   struct timespec until;
   bool late;

@@ -13,24 +13,24 @@ typedef struct igt__auth_server {
   igt__http *http;
   const char *origin;  /* "https://host[:port]" */
   igt__cancel *cancel; /* may be NULL */
-  int64_t skew;        /* seconds that the server's clock is ahead, when more than 60; learnt */
+  int64_t skew;        /* seconds by which the server's clock is ahead, if more than 60; learned */
 } igt__auth_server;
 
-/* What the server gave. Zeroed is empty. */
+/* What the server granted. All zeros is an empty one. */
 typedef struct igt__grant {
   char user[256];
   igt__secret *jwt;
   igt__secret *csrf;
-  igt__secret *access, *refresh; /* of the JWT; NULL: none, or no memory */
+  igt__secret *access, *refresh; /* from the JWT; NULL: none, or out of memory */
   igt__json *claims;             /* the JWT's payload */
   int64_t expires;               /* seconds since 1970 by the server's clock */
   int64_t life;                  /* seconds from its receipt, see lifetime.h; 0: not known */
-  bool has_refresh;              /* the JWT holds a refresh token */
+  bool has_refresh;              /* the JWT contains a refresh token */
   bool is_service;
 } igt__grant;
 void igt__grant_finish(igt__grant *grant);
 
-/* The three ways in. A refusal is IGT_E_LOGIN, of introspect IGT_E_EXPIRED. */
+/* The three ways to sign in. A rejection is IGT_E_LOGIN, in introspect IGT_E_EXPIRED. */
 igt_status igt__login_password(igt__auth_server *server, const char *user, const char *password,
                                igt__grant *out, igt_error *err);
 /* audience: from igt__login_audience. */
@@ -39,13 +39,13 @@ igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *a
 igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
                                  igt__grant *out, igt_error *err);
 
-/* What assertions must be addressed to. *out: igt__free. */
+/* The audience that assertions must name. *out: igt__free. */
 igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err);
-/* A new JWT for an old one; the CSRF token of the login stays the valid one. */
+/* A new JWT for an old one; the CSRF token of the login stays valid. */
 igt_status igt__login_refresh(igt__auth_server *server, const igt__grant *old, igt__grant *out,
                               igt_error *err);
-/* Ends a session. Ignores cancel, since it is what a cancelled program does last, but takes
- * no more than some seconds. */
+/* Ends a session. Ignores cancel, since it is the last thing that a cancelled program does, but
+ * takes no more than a few seconds. */
 igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err);
 
 #endif

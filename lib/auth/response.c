@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Responses of the cloud's REST services: parses JSON bodies, turns error responses into messages
+ * that contain the server's own words, and detects web pages that a proxy or a guest network sent
+ * in the service's place. Called by login.c and lib/api. */
 #include "auth/response.h"
 
 #include <stdarg.h>
@@ -7,7 +10,7 @@
 
 #include "base/str.h"
 
-/* Replaces the sentence and keeps all else that http found out. */
+/* Replaces the message and keeps everything else that lib/http determined. */
 IGT_PRINTF(2, 3) static void report_again(igt_error *err, const char *fmt, ...) {
   char text[IGT_ERROR_TEXT_MAX];
   igt_error kept = *err;
@@ -40,7 +43,7 @@ bool igt__response_is_json(const igt__http_request *req) {
          igt__str_starts_nocase(type, "text/json");
 }
 
-/* The services write "message"; the gateway before them "error_description" or "error". */
+/* The services use "message"; the gateway in front of them "error_description" or "error". */
 static const char *find_message(const igt__json *body) {
   static const char *const keys[] = {"message", "error_description", "error"};
 
@@ -97,7 +100,7 @@ igt_status igt__response_expect_json(const igt__http_request *req, igt_error *er
   return name_operation(req, status, err);
 }
 
-/* Also one that is called something else: no JSON begins with '<'. */
+/* Also one with another content type: no JSON starts with '<'. */
 static bool is_page(const igt__http_request *req) {
   const char *type = igt__http_response_header(req, "Content-Type", 0);
   const char *body = req->response.data;

@@ -2,7 +2,7 @@
 #ifndef IGT_AUTH_RESPONSE_H
 #define IGT_AUTH_RESPONSE_H
 
-/* Answers of the cloud's REST services: JSON, and errors as {"message": ...}. */
+/* Responses of the cloud's REST services: JSON, and errors as {"message": ...}. */
 
 #include "http/http.h"
 #include "model/json.h"
@@ -10,18 +10,18 @@
 /* An igt__http_request's on_error_response: "get_studies: <the server's message> (403)". */
 void igt__response_error(igt__http_request *req, igt_error *err);
 
-/* True for application/json and its kin, and when the answer does not say what it is. */
+/* True for application/json and its variants, and for a response without a content type. */
 bool igt__response_is_json(const igt__http_request *req);
 
-/* For where nothing is expected, and a network's sign-in page would pass for a success:
+/* For requests that expect no body, where a network's sign-in page would pass for success:
  * IGT_E_PROTOCOL for a web page. */
 igt_status igt__response_refuse_page(const igt__http_request *req, igt_error *err);
 
-/* IGT_E_PROTOCOL when an answer below 400 is not JSON: then something between answered, such as
- * a hotel's sign-in page. */
+/* IGT_E_PROTOCOL if a response below 400 is not JSON: then something else responded in the
+ * service's place, such as a hotel's sign-in page. */
 igt_status igt__response_expect_json(const igt__http_request *req, igt_error *err);
 
-/* The collected body of an answer below 400, parsed. */
+/* Parses the collected body of a response below 400. */
 igt_status igt__response_parse(const igt__http_request *req, igt__json **out, igt_error *err);
 
 #endif

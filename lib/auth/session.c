@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* A session: who is signed in, and a token that is kept fresh. Signing in, renewing and signing out
+ * are "flights": one thread makes the requests without the lock, and all others that need the
+ * result wait for it to land. A token is renewed ahead of its end while requests continue to use
+ * it, and after a 401; each new one has the next generation, so that threads recognise a token that
+ * was replaced meanwhile. source.c knows how to sign in and renew; lib/api authorizes every request
+ * here. */
 #include "auth/session.h"
 
 #include <pthread.h>
@@ -14,18 +20,18 @@
 #include "base/mem.h"
 
 #define US 1000000LL
-/* After a failed renewal ahead of the end the old token serves; all threads ask at every
- * request, the server is asked that often. */
+/* After an early renewal failed, the old token is used: all threads check at every request, and
+ * this limits how often the server is called. */
 #define TRY_AGAIN_US (10 * US)
-#define LOOK_AGAIN_US (2 * US) /* into the token file, which costs nothing */
-/* A login that renews its token needs a moment to write it down, in which the server may have
- * ended the old one already. */
+#define LOOK_AGAIN_US (2 * US) /* for rereading the token file, which costs nothing */
+/* A login that renews its token needs a moment to write it to the file, and the server may have
+ * ended the old one by then. */
 #define REREAD_TRIES 10
 #define REREAD_US (US / 10)
-/* A server that refuses what it has just issued is asked for another one that often. */
+/* Limits how often a server that rejects what it has just issued is asked for another token. */
 #define REFUSED_AGAIN_US US
 
-/* What takes time is done by one thread without the lock; others wait for it. */
+/* Slow work is done by one thread without the lock; the others wait for it. */
 typedef enum flight { NO_FLIGHT, SIGN_IN, RENEW, SIGN_OUT, FLIGHTS } flight;
 
 struct igt__session {
@@ -33,19 +39,19 @@ struct igt__session {
   pthread_mutex_t lock;
   pthread_cond_t landed;
 
-  /* Under the lock. The grant is changed by the flying thread alone, so that one reads it
-   * without the lock, too. */
+  /* Under the lock. Only the flying thread changes the grant, so it reads it without the lock,
+   * too. */
   igt__grant grant;
   igt_session_source kind;
   unsigned generation;
   int64_t received_mono; /* microseconds */
   int64_t received_wall;
-  int64_t next_try_mono; /* to renew ahead of the end */
-  bool after_refusal;    /* the grant was got because its predecessor was refused */
+  int64_t next_try_mono; /* of an early renewal */
+  bool after_refusal;    /* the grant was obtained because its predecessor was rejected */
   flight flying;
   unsigned landings;
   igt_error outcome[FLIGHTS];
-  igt_error refused; /* why no further try is made before an explicit sign-in */
+  igt_error refused; /* why nothing more is tried before an explicit sign-in */
 };
 
 igt_status igt__session_new(const igt__session_options *options, igt__session **out,
@@ -80,8 +86,8 @@ void igt__session_free(igt__session *session) {
 
 /* ---- time ---- */
 
-/* The larger of both clocks: the monotonic one stands still while a laptop sleeps, the wall
- * clock may be set. Seconds by neither need the server's clock to agree with ours. */
+/* The larger of both clocks: the monotonic one stops while a laptop sleeps, the wall clock may be
+ * set. A duration by either does not need the server's clock to agree with ours. */
 static int64_t age_us_locked(const igt__session *session) {
   int64_t mono = igt__mono_us() - session->received_mono;
   int64_t wall = igt__wall_us() - session->received_wall;
@@ -89,7 +95,7 @@ static int64_t age_us_locked(const igt__session *session) {
   return mono > wall ? mono : wall;
 }
 
-/* A life of 0 is not known. Lives are bounded: see lifetime.h. */
+/* A lifetime of 0 is not known. Lifetimes are bounded: see lifetime.h. */
 static bool is_older_locked(const igt__session *session, int64_t seconds) {
   return session->grant.life > 0 && age_us_locked(session) >= seconds * US;
 }
@@ -166,7 +172,7 @@ static void note_failure_locked(igt__session *session, flight what, const igt_er
 
   session->next_try_mono = igt__mono_us() + (from_file ? LOOK_AGAIN_US : TRY_AGAIN_US);
   if (what == RENEW && from_file)
-    return; /* the running login may renew it yet */
+    return; /* the running login may still renew it */
   if (igt__session_is_final(err->status))
     session->refused = *err;
   if (what == RENEW && err->status != IGT_E_CANCELLED)
@@ -191,8 +197,8 @@ static igt_status give_locked(const igt_error *outcome, igt_error *err) {
   return outcome->status;
 }
 
-/* Waits for the flight that is under way. The outcome of another one than what is wanted is
- * that one's affair: then IGT_OK, and the caller looks again. */
+/* Waits for the flight in progress. If it was of another kind than requested, its outcome does not
+ * matter here: then IGT_OK, and the caller checks again. */
 static igt_status join_locked(igt__session *session, flight what, igt_error *err) {
   flight joined = session->flying;
   unsigned landings = session->landings;
@@ -202,7 +208,7 @@ static igt_status join_locked(igt__session *session, flight what, igt_error *err
   return joined == what ? give_locked(&session->outcome[what], err) : IGT_OK;
 }
 
-/* Lets go of the lock meanwhile. */
+/* Releases the lock meanwhile. */
 static igt_status fly_locked(igt__session *session, flight what, bool own_only, igt_error *err) {
   igt_session_source kind = session->kind;
   igt_error outcome = IGT_ERROR_INIT;
@@ -228,7 +234,7 @@ igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error 
   pthread_mutex_lock(&session->lock);
   if (session->flying == NO_FLIGHT && session->refused.status != IGT_OK) {
     igt__error_clear(&session->refused);
-    session->kind = IGT_SESSION_NONE; /* what could not be renewed is not worth keeping */
+    session->kind = IGT_SESSION_NONE; /* a session that could not be renewed is not worth keeping */
   }
   while (status == IGT_OK && (!is_usable_locked(session) || (own_only && !is_own(session->kind))))
     status = fly_locked(session, SIGN_IN, own_only, err);
@@ -249,14 +255,15 @@ igt_status igt__session_sign_out(igt__session *session, igt_error *err) {
 
 /* ---- using and renewing ---- */
 
-/* Somebody is renewing a token that serves meanwhile, or could not, and tries again later. */
+/* A thread is renewing a token that can be used meanwhile, or a renewal failed and is retried
+ * later. */
 static bool may_wait_locked(const igt__session *session) {
   return !has_ended_locked(session) &&
          (session->flying == RENEW || igt__mono_us() < session->next_try_mono);
 }
 
-/* While the token lives, nobody waits for its successor and a failure to get it is no failure
- * of the request. */
+/* While the token is valid, nobody waits for its successor, and a failed renewal does not fail the
+ * request. */
 static igt_status freshen_locked(igt__session *session, igt_error *err) {
   igt_status status;
 
@@ -324,8 +331,8 @@ void igt__session_keep(igt__session *session) {
   pthread_mutex_unlock(&session->lock);
 }
 
-/* The first refusal may have a reason on the server's side, and is followed by a renewal at once; a
- * refusal of what that brought is not. Lets go of the lock meanwhile. */
+/* The first rejection may have a reason on the server's side and is followed by an immediate
+ * renewal; a rejection of the new token is not. Releases the lock meanwhile. */
 static igt_status wait_turn_locked(igt__session *session, unsigned generation, igt_error *err) {
   while (session->after_refusal && session->generation == generation && is_own(session->kind) &&
          age_us_locked(session) < REFUSED_AGAIN_US) {
@@ -375,7 +382,7 @@ igt_status igt__session_renew(igt__session *session, unsigned generation, igt_er
   return status;
 }
 
-/* ---- what others see ---- */
+/* ---- what other files see ---- */
 
 void igt__session_identity(igt__session *session, igt_identity *out) {
   memset(out, 0, sizeof *out);

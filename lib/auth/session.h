@@ -2,7 +2,7 @@
 #ifndef IGT_AUTH_SESSION_H
 #define IGT_AUTH_SESSION_H
 
-/* A session: who is signed in, the tokens, and how to renew them. Thread-safe; renewing is done
+/* A session: who is signed in, the tokens, and how to renew them. Thread-safe; a renewal is done
  * once for all threads that need it (single flight). */
 
 #include "http/http.h"
@@ -13,7 +13,7 @@ typedef struct igt__session igt__session;
 typedef struct igt__session_options {
   igt__http *http;    /* borrowed */
   const char *origin; /* "https://host[:port]", from igt__url_origin */
-  const char *user;   /* as in igt_client_options, and so on */
+  const char *user;   /* as in igt_client_options, like those that follow */
   const char *service_file;
   const char *token_file;
   const char *audience;
@@ -28,23 +28,23 @@ igt_status igt__session_new(const igt__session_options *options, igt__session **
                             igt_error *err);
 void igt__session_free(igt__session *session); /* wipes; does not sign out */
 
-/* Signs in unless signed in. own_only: by key or password alone (igtcloud login). */
+/* Signs in unless signed in. own_only: only with a key or password (igtcloud login). */
 igt_status igt__session_sign_in(igt__session *session, bool own_only, igt_error *err);
 igt_status igt__session_sign_out(igt__session *session, igt_error *err);
-/* Makes sure that the token lives for another while (renews when due) and adds X-JWT and
- * X-CSRF-TOKEN. *generation tells which token it was. Blocking: may sign in or renew. */
+/* Ensures that the token remains valid for a while (renews it when due) and adds X-JWT and
+ * X-CSRF-TOKEN. *generation identifies the token that was added. Blocking: may sign in or renew. */
 igt_status igt__session_authorize(igt__session *session, igt__http_request *req,
                                   unsigned *generation, igt_error *err);
-/* The same for who must not block, such as a loop's thread: false, and nothing is added, when the
- * session has to be begun or renewed first. */
+/* The same for callers that must not block, such as a loop's thread: returns false and adds nothing
+ * if the session has to be started or renewed first. */
 bool igt__session_authorize_now(igt__session *session, igt__http_request *req);
-/* Renews when due, for who is busy elsewhere and will not authorize a request for a while.
- * Blocking. Nothing to do without a session; a failure shows at the next request. */
+/* Renews when due, for a caller that is busy elsewhere and will not authorize a request for a
+ * while. Blocking. Does nothing without a session; a failure is reported by the next request. */
 void igt__session_keep(igt__session *session);
-/* After a 401 on `generation`: renews unless somebody did already. */
+/* After a 401 on `generation`: renews unless another thread has already done so. */
 igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err);
 void igt__session_identity(igt__session *session, igt_identity *out);
-/* igt_login_hold's work. */
+/* Implements igt_login_hold. */
 igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload, igt_error *err);
 
 #endif

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Where a session comes from and how it is renewed. igt__source_begin tries, in this order: the key
+ * of a service, the token file of a running `igtcloud login`, the environment, the user's password;
+ * igt__source_renew renews a grant in the way in which it was obtained. The requests are in
+ * login.c, the token file in token_file.c. Called by session.c, by one thread at a time and without
+ * its lock. */
 #include "auth/source.h"
 
 #include <stdio.h>
@@ -52,7 +57,7 @@ void igt__source_finish(igt__source *source) {
   igt__secret_free(source->password);
 }
 
-/* The domain as people write it. */
+/* The domain as users write it. */
 static const char *host_of(const igt__source *source) {
   const char *slashes = strstr(source->server.origin, "://");
 
@@ -113,8 +118,8 @@ static igt_status load_key(igt__source *source, igt_error *err) {
   return IGT_E_KEY;
 }
 
-/* The audience is asked for each time: it may move with the service, and costs one short
- * answer an hour. */
+/* The audience is requested each time: it may move with the service, and costs one short response
+ * an hour. */
 static igt_status login_key(igt__source *source, igt__grant *out, igt_error *err) {
   char *audience = NULL;
   igt_status status = IGT_OK;
@@ -139,7 +144,7 @@ static igt_status begin_key(igt__source *source, igt__grant *out, igt_error *err
 
 /* ---- from the token file ---- */
 
-/* Scheme, host and port must be the command's: a token never goes to another server. */
+/* Scheme, host and port must be those of the command: a token is never sent to another server. */
 static bool is_of_domain(const igt__source *source, const char *domain) {
   igt__url theirs, ours;
 
@@ -158,10 +163,10 @@ static void grant_from_token(const igt__source *source, igt_token *token, igt__g
   if (token->expires > 0)
     out->life = igt__lifetime_left(token->expires, -1, igt__wall_seconds() + source->server.skew);
   out->has_refresh = token->has_refresh;
-  out->is_service = !token->has_refresh; /* the file does not say; persons can refresh */
+  out->is_service = !token->has_refresh; /* the file does not say; users' tokens can be refreshed */
 }
 
-/* IGT_E_NO_SESSION when the file holds nothing for this domain and user (NULL: any). */
+/* IGT_E_NO_SESSION if the file has nothing for this domain and user (NULL: any). */
 static igt_status read_token(const igt__source *source, const char *user, igt__grant *out,
                              igt_error *err) {
   igt_token *token = NULL;
@@ -181,8 +186,8 @@ static igt_status read_token(const igt__source *source, const char *user, igt__g
   return status;
 }
 
-/* In a shared folder anybody can put something under the default name. That must not keep a
- * person from signing in, so it is told and passed by; a path that was named must be right. */
+/* In a shared folder anybody can place a file under the default name. That must not keep a user
+ * from signing in, so it is reported and skipped; a path that was configured must be correct. */
 static igt_status begin_token_file(igt__source *source, igt__grant *out, igt_error *untrusted,
                                    igt_error *err) {
   igt_status status = read_token(source, source->user, out, err);
@@ -247,7 +252,7 @@ static igt_status find_user(const igt__source *source, char *user, size_t cap, i
   return ask(source, IGT_PROMPT_USER, question, user, cap) ? IGT_OK : fail_unanswered(source, err);
 }
 
-/* No memory for it is no failure: then the session ends with its refresh token. */
+/* Out of memory is not a failure here: then the session ends with its refresh token. */
 static void keep_password(igt__source *source, const char *password) {
   igt__secret_free(source->password);
   source->password = igt__secret_new(password, strlen(password));
@@ -272,7 +277,7 @@ static igt_status begin_password(igt__source *source, igt__grant *out, igt_error
 
 /* ---- all of them ---- */
 
-/* IGT_E_NO_SESSION: nobody handed one in. */
+/* IGT_E_NO_SESSION: none was handed in. */
 static igt_status begin_handed_in(igt__source *source, igt__grant *out, igt_session_source *kind,
                                   igt_error *untrusted, igt_error *err) {
   igt_status status = IGT_E_NO_SESSION;
@@ -309,7 +314,7 @@ igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out
   else if (untrusted.status != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "%s", untrusted.text);
   if (status == IGT_OK)
-    igt__error_clear(err); /* of the ways that were tried before */
+    igt__error_clear(err); /* from the sources that were tried before */
   return status == IGT_OK ? IGT_OK : err->status;
 }
 
@@ -332,8 +337,8 @@ static igt_status renew_token_file(igt__source *source, const igt__grant *old, i
   return IGT_E_EXPIRED;
 }
 
-/* A machine that slept, or one file that took longer than the refresh token lives: nobody is
- * there at night to be asked again. */
+/* A machine that slept, or one file that took longer than the refresh token lives: at night nobody
+ * is there to enter the password again. */
 static igt_status renew_password(igt__source *source, const igt__grant *old, igt__grant *out,
                                  igt_error *err) {
   igt_status status = igt__login_refresh(&source->server, old, out, err);
@@ -348,7 +353,7 @@ static igt_status renew_password(igt__source *source, const igt__grant *old, igt
 igt_status igt__source_renew(igt__source *source, igt_session_source kind, const igt__grant *old,
                              igt__grant *out, igt_error *err) {
   switch (kind) {
-  case IGT_SESSION_SERVICE_KEY: /* has no refresh token: signs in anew */
+  case IGT_SESSION_SERVICE_KEY: /* has no refresh token: signs in again */
     return login_key(source, out, err);
   case IGT_SESSION_TOKEN_FILE:
     return renew_token_file(source, old, out, err);

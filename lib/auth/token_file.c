@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The token file: how a running `igtcloud login` shares its session with other programs. The
+ * reading half validates owner, mode and type of the file (anybody can place one in a shared
+ * folder), rereads it until two reads agree, since the writer replaces it in place, and waits
+ * briefly for a token that is about to be renewed. The writing half creates or takes over the file,
+ * holds its locks, rewrites all five pages at once, and wipes and removes it at the end. Read by
+ * source.c and igt_token_read, written by hold.c. */
 #include "auth/token_file.h"
 
 #include <errno.h>
@@ -22,15 +28,15 @@
 #include "base/str.h"
 
 #define FILE_NAME "igtcloud_auth_mmap"
-/* A writer replaces five pages in some microseconds; one that was put to sleep by the scheduler
- * in the middle is back within a few of these waits. */
+/* A writer replaces five pages within microseconds; one that the scheduler suspends in the middle
+ * is back within a few of these waits. */
 #define TORN_TRIES 8
 #define TORN_WAIT_US 10000
-/* Two logins that start and end at one moment may take the file from under one another. */
+/* Two logins that start and end at the same moment may remove the file from under one another. */
 #define OPEN_TRIES 8
-/* A token with so little left ends before it has been used. */
+/* A token with so little time left ends before it can be used. */
 #define NEAR_END_S 1
-/* How long a reader waits for a login that is to renew its token, and how often it looks. */
+/* How long a reader waits for a login that is about to renew its token, and how often it checks. */
 #define RENEWAL_WAIT_US 10000000
 #define RENEWAL_LOOK_US 100000
 
@@ -54,8 +60,8 @@ static igt_status copy_default_path(const char *path, char *out, size_t cap, igt
 
 /* ---- trust ---- */
 
-/* What is in a shared folder may be somebody else's trap: his file, a link of his, or a file of
- * ours that he can read. */
+/* A file in a shared folder may be somebody else's trap: a file or link of theirs, or a file of
+ * ours that they can read. */
 static igt_status check_trust(const char *path, const struct stat *st, igt_error *err) {
   if (!S_ISREG(st->st_mode))
     return igt__fail(err, IGT_E_TOKEN_FILE,
@@ -78,7 +84,7 @@ static igt_status check_trust(const char *path, const struct stat *st, igt_error
   return IGT_OK;
 }
 
-/* O_NONBLOCK: a planted fifo must not hold us up. */
+/* O_NONBLOCK: a planted FIFO must not block us. */
 static igt_status open_trusted(const char *path, int flags, int *fd, struct stat *st,
                                igt_error *err) {
   igt_status status;
@@ -109,7 +115,7 @@ static igt_status open_trusted(const char *path, int flags, int *fd, struct stat
   return status;
 }
 
-/* The process with the record lock; asking leaves no trace, as trying the lock would. */
+/* The process that holds the record lock; querying has no side effect, unlike trying the lock. */
 static int64_t find_holder(int fd) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -126,8 +132,8 @@ static const char *text_of(const igt__json *object, const char *key) {
   return s && strlen(s) == igt__json_str_len(igt__json_get(object, key)) ? s : NULL;
 }
 
-/* Both halves of a torn read can be good base64 and good JSON. The JWT stands in the file
- * twice, as itself and decoded, and every new JWT differs in one of these. */
+/* Both halves of a torn read can be valid base64 and valid JSON. The file contains the JWT twice,
+ * encoded and decoded, and every new JWT differs in one of these claims. */
 static bool claims_agree(const igt__json *a, const igt__json *b) {
   return igt__json_int(igt__json_get(a, "exp")) == igt__json_int(igt__json_get(b, "exp")) &&
          igt__str_eq(text_of(a, "access_token"), text_of(b, "access_token")) &&
@@ -227,7 +233,7 @@ static igt_status read_page(int fd, char *page, size_t *n, igt_error *err) {
   return IGT_OK;
 }
 
-/* Good is what was read twice in the same way and decodes. */
+/* Valid is what two reads return identically and what decodes. */
 static igt_status read_settled(int fd, char *a, char *b, igt_token **out, igt_error *err) {
   size_t n = 0, m = 0;
   igt_status status = IGT_OK;
@@ -284,13 +290,13 @@ igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *er
   return status;
 }
 
-/* An end that the server did not tell in a usable way is not known. */
+/* An end that the server did not state in a usable way is not known. */
 static bool is_live(const igt_token *token) {
   return token->expires == 0 || token->expires > igt__wall_seconds();
 }
 
-/* A login holds the file and is due to renew the token, which takes it a moment, or as long as the
- * network is away. */
+/* A login holds the file and is due to renew the token, which takes a moment, or as long as the
+ * network is down. */
 static bool is_worth_a_wait(const igt_token *token) {
   return token->holder > 0 && token->expires > 0 &&
          token->expires - igt__wall_seconds() <= NEAR_END_S;
@@ -306,7 +312,7 @@ static igt_status fail_ended(const char *path, int64_t holder, igt_error *err) {
                    "nobody is signed in: the token in %s has expired (see `igtcloud login`)", path);
 }
 
-/* Takes the token over. True: it is the one to use, or there is no use in waiting. */
+/* Takes ownership of the token. True: it is the one to use, or waiting is useless. */
 static bool settle(igt_token *token, igt__secret **first, bool late) {
   bool renewed = *first && strcmp(igt__secret_text(*first), igt__secret_text(token->jwt)) != 0;
 
@@ -445,16 +451,16 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
 
 struct igt__token_holder {
   int fd;
-  struct stat st; /* which file it is */
-  bool theirs;    /* holds a live token of somebody else's, not yet written over */
+  struct stat st; /* identifies the file */
+  bool theirs;    /* contains a live token of somebody else, not yet overwritten */
   char path[PATH_MAX];
 };
 
 /* The one that this process holds: for a signal handler. */
 static igt__token_holder *_Atomic held;
 
-/* One call for all of it: the old token's tail goes with its head, and a reader in between
- * meets as little of both as the system allows. */
+/* A single write: head and tail of the old token disappear together, and a concurrent reader sees
+ * as little of a mixture as the system allows. */
 igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err) {
   size_t done = 0;
 
@@ -477,7 +483,7 @@ static igt_status empty_file(igt__token_holder *holder, igt_error *err) {
   return igt__token_holder_write(holder, zeros, err);
 }
 
-/* Missing folders on the way to a path that the user chose are made. */
+/* Creates missing folders of a path that the user chose. */
 static void make_folder(const char *path) {
   const char *slash = strrchr(path, '/');
   char *dir = slash && slash != path ? igt__strndup(path, (size_t)(slash - path)) : NULL;
@@ -507,8 +513,8 @@ static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error
   return IGT_OK;
 }
 
-/* Two locks: flock stays with this descriptor whatever else the process closes, and the record
- * lock tells others which process holds it. */
+/* Two locks: flock stays with this descriptor whatever else the process closes, and the record lock
+ * shows others which process holds it. */
 static igt_status lock_file(int fd, const char *path, igt_error *err) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -536,9 +542,9 @@ static bool is_same_file(const char *path, const struct stat *st) {
   return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
-/* A live token in a file that nobody holds is what a killed login left; or a Python client runs,
- * which takes no locks. It stays until there is a new one to put in its place. Read by our own
- * descriptor: closing another one of this file would drop the record lock. */
+/* A live token in a file that nobody holds was left by a killed login, or belongs to a Python
+ * client, which takes no locks. It stays until there is a new one to replace it. Read through our
+ * own descriptor: closing another one of this file would drop the record lock. */
 static bool holds_live_token(const igt__token_holder *holder) {
   char *page = igt__calloc(1, IGT__TOKEN_FILE_SIZE);
   igt_token *token = NULL;
@@ -558,12 +564,12 @@ static bool holds_live_token(const igt__token_holder *holder) {
   return live;
 }
 
-/* Base64 of {"sub": with or without a space behind it, which is how each client's file begins. */
+/* Base64 of {"sub": with or without a space after it, which is how each client's file starts. */
 #define BEGINNING "eyJzdWIiOi"
 
 static bool is_token_page(const char *page, size_t n) {
   static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-                                 "\r\n"; /* and the NUL behind it, which pads the file */
+                                 "\r\n"; /* and the NUL after it, which pads the file */
 
   if (n > 0 && page[0] != '\0' &&
       (n < sizeof BEGINNING - 1 || memcmp(page, BEGINNING, sizeof BEGINNING - 1) != 0))
@@ -574,8 +580,8 @@ static bool is_token_page(const char *page, size_t n) {
   return true;
 }
 
-/* CLOUD_TOKEN_MMAP may be a typo away from a file that somebody needs: only what is empty, or holds
- * what a login writes (also an old or half-written token), is written over. */
+/* CLOUD_TOKEN_MMAP may be a typo away from a file that somebody needs: only a file that is empty,
+ * or contains what a login writes (also an old or half-written token), is overwritten. */
 static igt_status check_content(const igt__token_holder *holder, igt_error *err) {
   char *page = NULL;
   size_t n = 0;
@@ -649,7 +655,7 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
   return IGT_OK;
 }
 
-/* Programs that still map it must not go on with a token that was signed out. */
+/* Programs that still map it must not continue with a token that was signed out. */
 static void remove_file(igt__token_holder *holder) {
   if (empty_file(holder, NULL) != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be emptied", holder->path);
@@ -657,7 +663,7 @@ static void remove_file(igt__token_holder *holder) {
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be removed", holder->path);
 }
 
-/* Only what is safe in a signal handler. A token that is not ours yet stays. */
+/* Uses only what is safe in a signal handler. A token that is not ours yet stays. */
 void igt_login_abandon(void) {
   static const char zeros[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = atomic_load(&held);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What processes that share the journal keep from one another, by locks on bytes of a file beside
- * it: studies under creation, uploads that are worked on. And what they tell one another: studies
- * that were created. */
+/* Coordination between processes that share the journal. Locks on bytes of a file beside it keep
+ * them apart: studies under creation, uploads that are worked on, partial files of downloads. A
+ * name is hashed to the byte that is locked; the kernel releases the locks of a process that ends.
+ * A table shares the studies that were created. Called by the upload (match, create, unfinished
+ * uploads) and by download/partial.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,12 +13,12 @@
 #include "crypto/crypto.h"
 #include "journal/internal.h"
 
-/* An upload that takes weeks is the same command each day. */
+/* For a year: an upload that takes weeks may be the same command each day. */
 #define CREATED_KEPT_S (366 * 24 * 60 * 60)
 
 /* ---- claims ---- */
 
-/* A byte for each name; two names that fall together wait for each other, which is no harm. */
+/* The byte of a name. Two names with the same byte wait for each other, which does no harm. */
 static off_t place_of(const char *origin, const char *institute, const char *name) {
   igt__digest *digest = igt__digest_new(IGT__SHA256);
   const char *const parts[] = {origin, institute, name};
@@ -33,11 +35,11 @@ static off_t place_of(const char *origin, const char *institute, const char *nam
   return (off_t)(place >> 2);
 }
 
-/* Downloads never need it. Without it, two programs at once may create the same study, or one end
- * the other's upload. */
+/* Downloads never need it. Without it, two concurrent programs may create the same study, or one
+ * may end the other's upload. */
 static bool open_claims(igt__journal *journal) {
   pthread_mutex_lock(&journal->lock);
-  if (journal->claims < 0) /* igt__journal_open saw that it is a file, or not there */
+  if (journal->claims < 0) /* igt__journal_open verified that it is a regular file or absent */
     journal->claims =
         open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   pthread_mutex_unlock(&journal->lock);
@@ -94,7 +96,7 @@ bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, cons
 /* No institute has this id. */
 #define PARTIALS "partials"
 
-/* Another machine, or another user's journal, must not come to the same name. */
+/* Another machine, or another user's journal, must not produce the same name. */
 static bool make_salt(const igt__journal *journal, char salt[9]) {
   char host[256] = "", hex[2 * IGT__DIGEST_MAX + 1];
   unsigned char out[IGT__DIGEST_MAX];
@@ -133,7 +135,7 @@ bool igt__journal_find_created(igt__journal *journal, const char *origin, const 
   if (!journal)
     return false;
   pthread_mutex_lock(&journal->lock);
-  /* A batch sees nothing that others wrote since its begin. */
+  /* A batch sees nothing that others wrote after it began. */
   (void)igt__journal_commit_locked(journal);
   stmt = igt__journal_start_locked(journal, FIND_CREATED, origin, institute);
   igt__bind_text(stmt, 3, name);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Finished files. They come from the threads that move bytes, as fast as small files are moved, so
- * they are queued in memory and written by whoever waits for the run (igt__journal_flush). What
- * object and file have in common at the end of their names stands in a row once, and what is
- * before it (the study's prefix, the study's folder) in a row for all files of the study: with
- * both in each row the journal was a fifth of the time of small files. */
+/* Finished files. The threads that move bytes report them as fast as small files are moved, so they
+ * are queued in memory and written by the thread that waits for the run (igt__journal_flush). The
+ * common tail of the object's key and the file's path is stored once, in the file's row, and the
+ * parts before it (the study's prefix, the study's folder) in one row for all files of the study:
+ * with both in each row the journal took a fifth of the time of small files. */
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "journal/internal.h"
 
-/* A run writes ten times a second; a queue as long as this means that nobody does. */
+/* A run writes ten times a second; if the queue gets this long, nobody writes it. */
 #define QUEUE_MOST 8192
-/* Studies that move at once, and many more; then it begins anew. */
+/* Far more than the studies that move concurrently; then the cache starts over. */
 #define FOLDERS_MOST 4096
 #define FOLDER_MAX (32 * 1024)
 
@@ -23,9 +23,9 @@ struct igt__finished {
   char text[];
 };
 
-/* ---- a name in two parts ---- */
+/* ---- splitting a name ---- */
 
-/* The length of what key and local have in common at their end, in whole components; 0: nothing. */
+/* The length of the common tail of key and local, in whole path components; 0: none. */
 static size_t common_tail(const char *key, size_t key_len, const char *local, size_t local_len) {
   size_t n = 0, tail = 0;
 
@@ -39,7 +39,7 @@ static size_t common_tail(const char *key, size_t key_len, const char *local, si
 
 typedef struct split {
   const char *origin, *key, *local, *name;
-  int key_len, local_len; /* of what is before the name, without its slash */
+  int key_len, local_len; /* of what precedes the name, without its slash */
 } split;
 
 static split split_names(const char *origin, const char *key, const char *local) {
@@ -119,7 +119,7 @@ static void write_locked(igt__journal *journal, const igt__finished *f) {
   sqlite3_int64 folder;
   sqlite3_stmt *stmt;
 
-  /* The batch first: a folder that another program made before it is then seen. */
+  /* Begins the batch first, to see a folder that another program added before it. */
   if (!igt__journal_begin_locked(journal) || (folder = folder_of_locked(journal, &s, true)) < 0)
     return;
   stmt = journal->stmt[PUT_FILE];
@@ -188,7 +188,7 @@ void igt__journal_put_file(igt__journal *journal, const char *origin, const char
   bool full;
 
   if (!f)
-    return; /* it is a memory: without it the file is looked at anew */
+    return; /* it is only a cache: without the entry the file is examined again */
   pthread_mutex_lock(&journal->queue_lock);
   *journal->queue_tail = f;
   journal->queue_tail = &f->next;

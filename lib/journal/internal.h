@@ -2,7 +2,8 @@
 #ifndef IGT_JOURNAL_INTERNAL_H
 #define IGT_JOURNAL_INTERNAL_H
 
-/* Shared by the files of this room. A function named _locked is called with journal->lock. */
+/* Shared by the files of lib/journal. Functions named _locked are called with journal->lock
+ * held. */
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -41,34 +42,34 @@ typedef enum igt__statement {
   STATEMENT_COUNT
 } igt__statement;
 
-/* A finished file on its way into the database. */
+/* A finished file that is queued for the database. */
 typedef struct igt__finished igt__finished;
 
 struct igt__journal {
-  pthread_mutex_t lock; /* what follows */
+  pthread_mutex_t lock; /* protects the members that follow */
   sqlite3 *db;
   char *claims_path;
   int claims; /* a file of which a byte is locked for each study under creation; -1: not open */
   sqlite3_stmt *stmt[STATEMENT_COUNT];
-  igt__map *folders; /* their rows, as (id + 1) in place of a pointer */
+  igt__map *folders; /* the folders' rows, as (id + 1) in place of a pointer */
   bool open_batch;
   unsigned batch_writes;
   bool said_broken;
   atomic_bool any_download; /* when it was opened, or since */
 
-  pthread_mutex_t queue_lock; /* what follows; taken last */
+  pthread_mutex_t queue_lock; /* protects the members that follow; taken last */
   igt__finished *queue, **queue_tail;
   size_t queued;
 };
 
 /* ---- journal.c ---- */
 
-/* True: a batch is open, and what others wrote before is seen. */
+/* True: a batch is open, and sees what others wrote before. */
 bool igt__journal_begin_locked(igt__journal *journal);
-/* Runs it and resets it; the batch is committed when it has grown or is old. */
+/* Runs it and resets it; commits the batch if it has grown large or is old. */
 void igt__journal_write_locked(igt__journal *journal, igt__statement which);
 int igt__journal_commit_locked(igt__journal *journal);
-/* A statement with its first two parameters; second NULL: the first alone. */
+/* The statement with its first two parameters bound; second NULL: only the first. */
 sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement which,
                                         const char *first, const char *second);
 void igt__bind_text(sqlite3_stmt *stmt, int at, const char *text);
@@ -78,7 +79,8 @@ void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap);
 /* ---- finished.c ---- */
 
 void igt__finished_write_locked(igt__journal *journal); /* all that is queued */
-void igt__finished_drop(igt__journal *journal);         /* what is queued, at the end */
-void igt__folders_forget_locked(igt__journal *journal); /* a batch with new ones was rolled back */
+void igt__finished_drop(igt__journal *journal);         /* the queue, at its end */
+void igt__folders_forget_locked(
+    igt__journal *journal); /* a batch that inserted new ones was rolled back */
 
 #endif

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The journal's database: opens the SQLite file (creating it, migrating earlier formats, moving a
+ * damaged one aside), prepares all statements, and batches writes into transactions that are
+ * committed ten times a second. Before SQLite sees the file, its type, owner and content are
+ * checked, because the journal decides what is transferred and what is skipped. The other files of
+ * this folder run the statements, under journal->lock; runs in lib/transfer open, flush and close
+ * it. */
 #include "journal/journal.h"
 
 #include <errno.h>
@@ -21,7 +27,7 @@
 #include "journal/internal.h"
 
 #define JOURNAL_VERSION 3
-/* Between the ticks of a run; a commit is a write of the pages that changed. */
+/* Between the flushes of a run; a commit writes the pages that changed. */
 #define COMMIT_AFTER_WRITES 2048
 
 static const char *const sql[STATEMENT_COUNT] = {
@@ -76,7 +82,7 @@ static const char schema[] =
     " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, ctime INTEGER, inode INTEGER,"
     " PRIMARY KEY(folder, name))"
     " WITHOUT ROWID;"
-    /* For people who look into it. */
+    /* For users who inspect the database. */
     "CREATE VIEW IF NOT EXISTS file AS SELECT origin,"
     " CASE name WHEN '' THEN key ELSE key||'/'||name END AS key,"
     " CASE name WHEN '' THEN local ELSE local||'/'||name END AS local,"
@@ -98,8 +104,8 @@ static const char schema[] =
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
     "PRAGMA user_version=3;";
 
-/* Format 1 had all names of a finished file in each row: what it remembered of those is looked up
- * anew. Uploads had fewer columns. */
+/* Format 1 stored the full names of a finished file in each row: those files are examined again.
+ * Uploads had fewer columns. */
 static const char from_1[] = "DROP TABLE IF EXISTS file;"
                              "ALTER TABLE upload ADD COLUMN prefix INTEGER;"
                              "ALTER TABLE upload ADD COLUMN project TEXT;"
@@ -108,7 +114,7 @@ static const char from_1[] = "DROP TABLE IF EXISTS file;"
                              "ALTER TABLE upload ADD COLUMN worked INTEGER;"
                              "PRAGMA user_version=2;";
 
-/* Format 2 knew whole ranges alone, and less of a finished file. */
+/* Format 2 recorded only complete ranges, and less about a finished file. */
 static const char from_2[] =
     "CREATE TABLE IF NOT EXISTS finished(folder INTEGER NOT NULL, name TEXT NOT NULL, size INTEGER,"
     " mtime INTEGER, etag TEXT, digest TEXT, verified TEXT, PRIMARY KEY(folder, name))"
@@ -180,7 +186,7 @@ static int read_version(igt__journal *journal, int *version) {
   return rc;
 }
 
-/* Another process may be at it, or faster. */
+/* Another process may be doing the same, or have finished first. */
 static int leave_old_format(igt__journal *journal) {
   int version = 0, rc = sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
@@ -295,7 +301,7 @@ static igt_status name_claims(igt__journal *journal, const char *path, igt_error
   return IGT_OK;
 }
 
-/* SQLite would wait for a FIFO, and so would whoever locks one. */
+/* SQLite would block on a FIFO, and so would whoever locks one. */
 static igt_status see_files(const char *path, igt_error *err) {
   static const char *const tails[] = {"", "-wal", "-shm", "-journal", ".lock"};
 
@@ -304,7 +310,7 @@ static igt_status see_files(const char *path, igt_error *err) {
     struct stat st;
     if (snprintf(name, sizeof name, "%s%s", path, tails[i]) >= (int)sizeof name)
       return igt__fail(err, IGT_E_LIMIT, "the path of the journal is too long");
-    /* A link to the journal is the user's; beside it there are none. */
+    /* The journal itself may be a user's symbolic link; the files beside it may not. */
     if ((i == 0 ? stat(name, &st) : lstat(name, &st)) == 0 && !S_ISREG(st.st_mode))
       return igt__fail(err, IGT_E_IO,
                        "the journal %s cannot be used: %s is not a regular file; remove it", path,
@@ -313,8 +319,8 @@ static igt_status see_files(const char *path, igt_error *err) {
   return IGT_OK;
 }
 
-/* What is in the journal decides what is sent and what is skipped, and patients' names are in it.
- * In a folder that everybody can write to, one that another user has put there is a trap. */
+/* The journal decides what is sent and what is skipped, and contains patients' names. In a folder
+ * that everybody can write to, one that another user has placed there is a trap. */
 static igt_status see_owner(const char *path, igt_error *err) {
   size_t n = (size_t)(igt__path_base(path) - path);
   char *parent = n ? igt__strndup(path, n) : igt__strdup(".");
@@ -334,7 +340,7 @@ static igt_status see_owner(const char *path, igt_error *err) {
                    path, (unsigned long)st.st_uid);
 }
 
-/* A file that was named by mistake must stay as it is. */
+/* A file that was named by mistake must not be changed. */
 static igt_status see_content(const char *path, igt_error *err) {
   static const char magic[16] = "SQLite format 3";
   char head[sizeof magic];
@@ -427,7 +433,7 @@ int igt__journal_commit_locked(igt__journal *journal) {
 bool igt__journal_begin_locked(igt__journal *journal) {
   if (journal->open_batch)
     return true;
-  /* DEFERRED would fail busy in the middle when another process writes. */
+  /* DEFERRED would fail as busy in the middle of a batch when another process writes. */
   if (sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
     note_broken_locked(journal, "begin");
     return false;
@@ -495,7 +501,7 @@ void igt__column_text(sqlite3_stmt *stmt, int at, char *out, size_t cap) {
   (void)snprintf(out, cap, "%s", text ? (const char *)text : "");
 }
 
-/* origin and key stand first in every statement that has them. */
+/* origin and key are the first parameters of every statement that has them. */
 sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement which,
                                         const char *first, const char *second) {
   sqlite3_stmt *stmt = journal->stmt[which];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs that write below a folder and have not brought it to the disk yet. */
+/* Runs that write below a folder and have not synced it to the disk yet. */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,8 +15,8 @@ static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
   igt__journal_write_locked(journal, which);
 }
 
-/* A commit reaches the disk only here: a row that a loss of power takes along with the files that
- * it speaks of would be of no use. */
+/* Only this commit must reach the disk: a row that a loss of power removes together with the files
+ * that it refers to would be useless. */
 static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
   sqlite3_stmt *stmt;
 

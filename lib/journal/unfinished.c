@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Transfers that are half done: downloads in ranges, uploads in parts. */
+/* Unfinished transfers: downloads in ranges, uploads in parts. A download's finished ranges are a
+ * bitmap and the partly received ones a list of pairs, both encoded as blobs in one row; an upload
+ * is a row with its id, and a row for each stored part. Called by download/fetch_resume.c,
+ * upload/send_parts.c and upload/uploads.c. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +12,7 @@
 
 /* ---- downloads ---- */
 
-/* A pair is 8 bytes, the lowest first. */
+/* A pair is 8 bytes, little-endian. */
 enum { PAIR = 8 };
 
 static void put_uint32(unsigned char *out, uint32_t v) {
@@ -21,7 +24,7 @@ static uint32_t get_uint32(const unsigned char *in) {
   return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
-/* NULL: there are none, or no memory: then they are fetched again. */
+/* NULL: none, or out of memory: then they are fetched again. */
 static unsigned char *encode_begun(const igt__journal_download *download) {
   size_t n = download->begun_count;
   unsigned char *blob = n ? igt__malloc(n * PAIR) : NULL;
@@ -174,7 +177,7 @@ void igt__journal_put_upload(igt__journal *journal, const char *origin, const ch
   igt__journal_write_locked(journal, PUT_UPLOAD);
   (void)igt__journal_start_locked(journal, DROP_PARTS, origin, key);
   igt__journal_write_locked(journal, DROP_PARTS);
-  /* An upload id that is forgotten costs money until somebody finds it. */
+  /* A forgotten upload id costs money until somebody finds it. */
   (void)igt__journal_commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }
@@ -242,7 +245,7 @@ igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
     return IGT_OK;
   pthread_mutex_lock(&journal->lock);
   (void)igt__journal_commit_locked(
-      journal); /* a batch sees nothing that others wrote since its begin */
+      journal); /* a batch sees nothing that others wrote after it began */
   stmt = igt__journal_start_locked(journal, EACH_UPLOAD, origin, NULL);
   while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
     igt__journal_unfinished one = unfinished_at(stmt);
