@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* A bump allocator: a list of blocks, the newest on top, each twice as large as the one before up
+ * to LARGEST_STEP. An allocation takes the next aligned bytes of the top block, or adds a block.
+ * Nothing is freed singly; igt__arena_free wipes and frees all, igt__arena_reset keeps the largest
+ * block. Blocks count against the arena's quota. Holds the decoded models (lib/model) and the lists
+ * of transfers (lib/transfer), and the sandbox's requests. */
 #include "arena.h"
 
 #include <stdarg.h>
@@ -62,7 +67,7 @@ bool igt__arena_is_full(const igt__arena *arena) {
   return igt__quota_refused(&arena->quota);
 }
 
-/* Answers hold credentials and what is personal. */
+/* Responses contain credentials and personal data, so blocks are wiped. */
 static void block_free(igt__arena *arena, block *b) {
   if (!b)
     return;
@@ -97,7 +102,7 @@ static bool add_block(igt__arena *arena, size_t size) {
   return true;
 }
 
-/* size bytes at the next place of this alignment, a power of two. */
+/* size bytes at the next multiple of alignment, a power of two. */
 static void *take(igt__arena *arena, size_t size, size_t alignment) {
   size_t begin = 0;
   if (size > SIZE_MAX / 2)

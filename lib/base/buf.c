@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The growing byte buffer behind URLs, headers, JSON, XML and messages in all layers. Appending
+ * functions reserve space (grow), copy, and keep the NUL after the content; the first failure sets
+ * `failed`, after which nothing is appended. Growing allocates, copies and wipes, so that no copy
+ * of a secret is left behind. */
 #include "buf.h"
 
 #include <stdarg.h>
@@ -8,7 +12,7 @@
 
 #include "mem.h"
 
-/* What data points to while nothing is allocated. Never written to: cap is 0 then. */
+/* data of a buffer without memory. Never written to, since cap is 0 then. */
 static char empty[1];
 
 void igt__buf_init(igt__buf *buf, size_t max) {
@@ -51,7 +55,7 @@ static bool fail(igt__buf *buf, bool too_long) {
   return false;
 }
 
-/* Not realloc: the old block may hold a secret that it would leave behind. */
+/* Not realloc, which would leave the old block, possibly with a secret, unwiped. */
 static bool grow(igt__buf *buf, size_t cap) {
   char *data = igt__malloc(cap);
   if (!data)
@@ -76,7 +80,7 @@ bool igt__buf_reserve(igt__buf *buf, size_t more) {
   if (need <= buf->cap)
     return true;
   size_t cap = buf->cap ? buf->cap : 64;
-  while (cap < need) /* in few steps to what a header has */
+  while (cap < need) /* reaches the size of headers in few steps */
     cap = cap > SIZE_MAX / 4 ? need : cap * (cap < 4096 ? 4 : 2);
   return grow(buf, cap);
 }
@@ -123,7 +127,7 @@ bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) {
     return true;
   }
   if (room)
-    buf->data[buf->len] = '\0'; /* as it was */
+    buf->data[buf->len] = '\0'; /* undo a partial append */
   if (n < 0)
     return fail(buf, false);
   if (!igt__buf_reserve(buf, (size_t)n))

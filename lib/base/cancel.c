@@ -8,7 +8,7 @@
 
 struct igt_cancel {
   atomic_int references;
-  atomic_bool set; /* lock-free, so a signal handler may store it */
+  atomic_bool set; /* lock-free, so that signal handlers may store to it */
 };
 
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "igt_cancel_set must be async-signal-safe");

@@ -2,14 +2,14 @@
 #ifndef IGT_BASE_CANCEL_H
 #define IGT_BASE_CANCEL_H
 
-/* A flag that ends work from any thread or signal handler. Reference counted. */
+/* A flag that stops an operation, set by any thread or signal handler. Reference counted. */
 
 #include <stdbool.h>
 
 typedef struct igt_cancel igt__cancel;
 
 igt__cancel *igt__cancel_new(void);
-igt__cancel *igt__cancel_ref(igt__cancel *cancel); /* NULL gives NULL */
+igt__cancel *igt__cancel_ref(igt__cancel *cancel); /* NULL returns NULL */
 void igt__cancel_unref(igt__cancel *cancel);
 void igt__cancel_set(igt__cancel *cancel);          /* async-signal-safe */
 bool igt__cancel_is_set(const igt__cancel *cancel); /* false for NULL */

@@ -28,7 +28,8 @@ static void system_sleep(int64_t microseconds) {
     ;
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014) over a counter: every value differs, all threads share. */
+/* splitmix64 (Steele, Lea, Flood 2014) over a counter shared by all threads: every value
+ * differs. */
 static uint64_t system_jitter(void) {
   static _Atomic uint64_t state;
   if (atomic_load(&state) == 0) {

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Fills in the caller's igt_error: one table gives each status its name, text and whether it is
+ * retryable; igt__fail and its variants format the text, replace control characters (tidy) and hide
+ * registered secrets (redact.c). igt__error_hide removes one further secret, such as a header's
+ * value that a server echoed. Called wherever something fails; nothing here allocates. */
 #include "error.h"
 
 #include "redact.h"
@@ -85,8 +89,8 @@ const char *igt_status_text(igt_status status) {
   return info ? info->text : "unknown status";
 }
 
-/* Control characters would move a terminal's cursor; an incomplete UTF-8 sequence at the end
- * is what truncation leaves. */
+/* Control characters would move a terminal's cursor; truncation may leave an incomplete UTF-8
+ * sequence at the end. */
 static void tidy(char *text, bool truncated) {
   for (char *p = text; *p; p++) {
     if ((unsigned char)*p < 0x20 || *p == 0x7f)
@@ -121,7 +125,7 @@ static void begin(igt_error *err, igt_status status) {
 igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...) {
   if (!err)
     return status;
-  char text[sizeof err->text]; /* an argument may be err->text itself */
+  char text[sizeof err->text]; /* arguments may point to err->text itself */
   va_list args;
   va_start(args, fmt);
   int n = vsnprintf(text, sizeof text, fmt, args);
@@ -200,7 +204,7 @@ void igt__error_append(igt_error *err, const char *fmt, ...) {
 #define HIDDEN "(hidden)"
 #define SHORTEST_SECRET 4
 
-/* Where the secret, or at the text's end the beginning of it, stands; *n: how much of it. */
+/* Finds the secret, or its beginning at the end of the text; *n: the length found. */
 static char *find_secret(char *text, const char *secret, size_t *n) {
   size_t len = strlen(secret);
   char *found = strstr(text, secret);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* An open-addressing hash table with linear probing whose keys are 128-bit SipHashes of strings.
+ * The table doubles when it is three quarters full and counts against a quota. Used by lib/transfer
+ * for sets of millions of names: listed files of a study, case variants, existing remote files. */
 #include "fingerprints.h"
 
 #include <string.h>
@@ -8,12 +11,12 @@
 
 #define FIRST_SLOTS 16
 
-/* A slot is a fingerprint of two words, and its number where there are numbers. The first word is 0
- * where a slot is free, and nowhere else (print_of). */
+/* A slot consists of the two words of a fingerprint, and of the number if there are numbers. The
+ * first word is 0 only in free slots (print_of). */
 struct igt__fingerprints {
   uint64_t *slots;
   size_t count, cap; /* cap: a power of two */
-  size_t words;      /* of a slot */
+  size_t words;      /* per slot */
   igt__quota *quota;
 };
 
@@ -44,7 +47,7 @@ static void print_of(const char *text, uint64_t print[2]) {
   print[0] |= print[0] == 0;
 }
 
-/* The slot with this fingerprint, or the free one where it belongs. */
+/* The slot with this fingerprint, or the free slot for it. */
 static uint64_t *find_slot(const igt__fingerprints *fingerprints, const uint64_t print[2]) {
   size_t mask = fingerprints->cap - 1, i = (size_t)print[0] & mask;
   uint64_t *slot = fingerprints->slots + i * fingerprints->words;

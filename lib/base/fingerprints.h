@@ -2,11 +2,10 @@
 #ifndef IGT_BASE_PRINTS_H
 #define IGT_BASE_PRINTS_H
 
-/* Texts of which it is enough to know whether they were seen before, and a number of each: a
- * fingerprint of 16 bytes (sip.h) in place of a name of 50 to 100 and what a map needs beside it.
- * Of the longest list that is taken (IGT__MAX_LIST_COUNT) two different texts have the same
- * fingerprint with a probability of 10^-25; a bit of memory turns over more often. Not thread-safe.
- */
+/* A set of strings, or a map from strings to numbers, that stores fingerprints of 16 bytes (sip.h)
+ * instead of the strings: a name has 50 to 100 bytes, plus the overhead of a map. In the longest
+ * list that is accepted (IGT__MAX_LIST_COUNT) two different strings share a fingerprint with a
+ * probability of 10^-25; memory errors are more frequent. Not thread-safe. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,14 +15,14 @@
 
 typedef struct igt__fingerprints igt__fingerprints;
 
-/* numbers: each text has one; without, there are only texts. The memory is of the quota (NULL: no
- * bound); what does not fit fails as memory does that is not there. */
+/* numbers: whether each string has a number. Memory counts against the quota (NULL: none); an
+ * allocation beyond it fails like one without memory. */
 igt__fingerprints *igt__fingerprints_new(bool numbers, igt__quota *quota);
 void igt__fingerprints_free(igt__fingerprints *fingerprints);
 bool igt__fingerprints_has(const igt__fingerprints *fingerprints, const char *text);
-/* The text's number, until the next text is added; NULL: no such text. */
+/* The string's number, valid until the next string is added; NULL: not in the set. */
 uint64_t *igt__fingerprints_number(const igt__fingerprints *fingerprints, const char *text);
-/* Adds the text, or gives it another number. False: memory. */
+/* Adds the string, or replaces its number. False: no memory. */
 bool igt__fingerprints_set(igt__fingerprints *fingerprints, const char *text, uint64_t number);
 
 #endif

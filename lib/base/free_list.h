@@ -2,8 +2,8 @@
 #ifndef IGT_BASE_SPARES_H
 #define IGT_BASE_SPARES_H
 
-/* Memory that is over, kept for the next that needs as much: for what is made and freed for each
- * request and is too large for what the C library keeps for each thread. From any thread. */
+/* Freed memory that is kept for the next request: for blocks that are allocated and freed with each
+ * request and are too large for the C library's per-thread caches. Thread-safe. */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@ typedef struct igt__free_list {
 #define IGT__FREE_LIST_INIT(how_many)                                                              \
   { .lock = PTHREAD_MUTEX_INITIALIZER, .most = (how_many) }
 
-/* The sanitizer of addresses is to see what is used after its end: then nothing is kept. */
+/* Address sanitizer should see use after free, so nothing is kept then. */
 #if defined(__SANITIZE_ADDRESS__)
 #define IGT__FREE_LIST_KEPT 0
 #elif defined(__has_feature)
@@ -30,9 +30,9 @@ typedef struct igt__free_list {
 #define IGT__FREE_LIST_KEPT 1
 #endif
 
-void *igt__free_list_take(igt__free_list *free_list); /* NULL: there is none */
-/* False: there are enough, or none are kept, and p stays the caller's. While it is kept, the first
- * bytes of it, as many as a pointer has, are not its own. */
+void *igt__free_list_take(igt__free_list *free_list); /* NULL: the list is empty */
+/* False: the list is full, or keeping is disabled, and p still belongs to the caller. While a block
+ * is on the list, its first bytes (the size of a pointer) are overwritten. */
 bool igt__free_list_give(igt__free_list *free_list, void *p);
 
 #endif

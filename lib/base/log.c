@@ -13,7 +13,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static igt_log_fn sink;
 static void *sink_payload;
-static atomic_int levels[IGT_LOG_SUBJECT_COUNT]; /* 0: nothing is made */
+static atomic_int levels[IGT_LOG_SUBJECT_COUNT]; /* 0: logging is off */
 
 static const char *const names[IGT_LOG_SUBJECT_COUNT] = {
     [IGT_LOG_GENERAL] = "general", [IGT_LOG_HTTP] = "http",         [IGT_LOG_MODEL] = "model",
@@ -44,8 +44,7 @@ bool igt__log_wanted(igt_log_level level, igt_log_subject subject) {
          (int)level <= atomic_load_explicit(&levels[subject], memory_order_relaxed);
 }
 
-/* A server's text may be in the line: nothing in it may begin another one or move a terminal's
- * cursor. */
+/* The text may come from a server: it must not start another line or move a terminal's cursor. */
 static void make_printable(char *text) {
   for (char *p = text; *p; p++) {
     if ((unsigned char)*p < 0x20 || *p == 0x7f)

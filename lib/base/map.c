@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* A hash map from strings to pointers: entries in insertion order, and a table of indices into them
+ * with linear probing, keyed by SipHash because servers choose the names. Deletion is not
+ * supported. Keys are copied; keys and tables count against a quota. Used for names in plans,
+ * caches and lists (lib/transfer, lib/journal, lib/s3). */
 #include <string.h>
 
 #include "mem.h"
@@ -15,13 +19,13 @@ typedef struct entry {
 } entry;
 
 struct igt__map {
-  entry *entries; /* in order of insertion */
+  entry *entries; /* in insertion order */
   size_t count;
   size_t entries_cap;
   uint32_t *slots;  /* index into entries + 1; 0: free */
   size_t slots_cap; /* a power of two */
   igt__quota *quota;
-  size_t taken; /* of the quota */
+  size_t taken; /* from the quota */
 };
 
 igt__map *igt__map_new(void) {
@@ -50,7 +54,7 @@ void igt__map_free(igt__map *map) {
   igt__free(map);
 }
 
-/* The slot of key, or the free one where it belongs. */
+/* The slot of key, or the free slot for it. */
 static size_t find_slot(const igt__map *map, const char *key, uint64_t hash) {
   size_t mask = map->slots_cap - 1, i = (size_t)hash & mask;
   for (; map->slots[i]; i = (i + 1) & mask) {

@@ -12,15 +12,15 @@ typedef struct igt__mem_hooks {
   void (*release)(void *p);
 } igt__mem_hooks;
 
-/* NULL goes back to malloc, realloc and free. Not while other threads allocate. */
+/* NULL restores malloc, realloc and free. Not while other threads allocate. */
 void igt__mem_set_hooks(const igt__mem_hooks *hooks);
 
-void *igt__malloc(size_t size);               /* NULL when there is none */
-void *igt__calloc(size_t count, size_t size); /* zeroed; NULL on overflow too */
-void *igt__realloc(void *p, size_t size);     /* on NULL the old block stays */
-char *igt__strdup(const char *s);             /* NULL for NULL */
-char *igt__strndup(const char *s, size_t n);  /* stops at a NUL as strndup does */
-void igt__free(void *p);                      /* NULL is fine */
-void igt__wipe(void *p, size_t n);            /* zeroes what the compiler may not leave out */
+void *igt__malloc(size_t size);               /* NULL: no memory */
+void *igt__calloc(size_t count, size_t size); /* zeroed; NULL also on overflow */
+void *igt__realloc(void *p, size_t size);     /* if NULL, the old block remains valid */
+char *igt__strdup(const char *s);             /* NULL returns NULL */
+char *igt__strndup(const char *s, size_t n);  /* stops at a NUL, like strndup */
+void igt__free(void *p);                      /* NULL is allowed */
+void igt__wipe(void *p, size_t n);            /* zeroing that the compiler must not optimise away */
 
 #endif

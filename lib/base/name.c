@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* The mapping between cloud paths and local names that name.h defines.
+ *
+ * igt__path_to_local checks a path and maps each component that the disk cannot store (encode);
+ * downloads use it, with the rules that root.c probed. igt__path_from_local undoes the mapping
+ * (decode) for uploads and verification. A local name is mapped back only if the mapping yields
+ * exactly that name (is_mapped_to), so that a user's own file whose name happens to begin with "%%"
+ * keeps it. */
 #include "name.h"
 
 #include <string.h>
@@ -9,18 +16,19 @@
 #include "path.h"
 #include "str.h"
 
-#define MARK "%%" /* before a component that was mapped */
-#define MORE "%+" /* behind one that goes on in the next folder */
-#define PIECE 200 /* bytes of such a one: room for the marks and for a partial file's name */
+#define MARK "%%" /* prefix of a mapped component */
+#define MORE "%+" /* suffix of a component that continues in the next folder */
+/* Bytes of a component that was split: leaves space for the marks and a partial file's name. */
+#define PIECE 200
 #define HEX "0123456789ABCDEF"
 
-/* ---- what is in the way ---- */
+/* ---- unsupported names ---- */
 
 static bool is_control(unsigned char c) {
   return c < 0x20 || c == 0x7f;
 }
 
-/* Microsoft, "Naming Files, Paths, and Namespaces": these alone, or before a dot. */
+/* Microsoft, "Naming Files, Paths, and Namespaces": these names, alone or before a dot. */
 static bool is_device(const char *s, size_t n) {
   static const char *const devices[] = {"con", "prn", "aux", "nul", "conin$", "conout$"};
   size_t stem = 0;
@@ -45,7 +53,7 @@ static bool is_partial(const char *s, size_t n) {
   return n > m && s[0] == '.' && memcmp(s + n - m, suffix, m) == 0;
 }
 
-/* Whether byte i of the component is in the way. */
+/* Whether byte i of the component is unsupported. */
 static bool is_in_the_way(const char *s, size_t n, size_t i, igt__name_rules rules) {
   unsigned char c = (unsigned char)s[i];
 
@@ -71,9 +79,9 @@ static bool is_holdable(const char *s, size_t n, igt__name_rules rules) {
   return true;
 }
 
-/* ---- there ---- */
+/* ---- cloud to local ---- */
 
-/* Bytes of the character at s, which is valid UTF-8. */
+/* The length of the UTF-8 character at s, which is valid. */
 static size_t character(const char *s) {
   unsigned char c = (unsigned char)*s;
 
@@ -184,14 +192,14 @@ igt_status igt__name_to_local(const char *name, igt__name_rules rules, const cha
     return status;
   igt__buf_init(&buf, IGT__MAX_PATH + 1);
   map_component(&buf, name, n, rules);
-  if (strchr(buf.data, '/')) { /* one folder it must stay */
+  if (strchr(buf.data, '/')) { /* must remain a single folder */
     igt__buf_finish(&buf);
     return igt__fail_unsafe(err, what, name, "it is too long for a folder name");
   }
   return finish(&buf, what, out, err);
 }
 
-/* ---- and back ---- */
+/* ---- local to cloud ---- */
 
 static int hex_digit(char c) {
   const char *at = c ? strchr(HEX, c) : NULL;
@@ -199,7 +207,7 @@ static int hex_digit(char c) {
   return at ? (int)(at - HEX) : -1;
 }
 
-/* The component at *at with those that it goes on in, decoded; moves *at behind. False: it was not
+/* Decodes the component at *at and its continuations, and moves *at past them. False: it was not
  * mapped. */
 static bool decode(igt__buf *out, const char **at) {
   const char *p = *at;
@@ -230,7 +238,7 @@ static bool decode(igt__buf *out, const char **at) {
   return true;
 }
 
-/* Whether the mapping, by one of its rules, gives just this. */
+/* Whether mapping name under one of the rules yields exactly this. */
 static bool is_mapped_to(const igt__buf *name, const char *local, size_t n) {
   bool same = false;
 
@@ -244,7 +252,7 @@ static bool is_mapped_to(const igt__buf *name, const char *local, size_t n) {
   return same;
 }
 
-/* Appends the name of the component at *at, as the cloud has it, and moves behind it. */
+/* Appends the cloud's name of the component at *at, and moves *at past it. */
 static void unmap_component(igt__buf *out, const char **at, bool slash) {
   const char *begin = *at, *end = begin;
   igt__buf name;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* Checks and small operations on paths, and reading whole files that the user named.
+ *
+ * igt__path_check and igt__name_check reject names that must not be used on disk; root.c and name.c
+ * build on them. igt__path_partial gives the name under which a file is written before its rename.
+ * igt__file_read reads keys, tokens, certificates and tables, from a regular file or a pipe,
+ * without hanging on a pipe that nothing writes to. */
 #include "path.h"
 
 #include <errno.h>
@@ -120,17 +126,17 @@ char *igt__path_partial(const char *path, const char *salt) {
 
 /* ---- reading a whole file ---- */
 
-#define WRITER_WAIT_MS 500     /* for the one who is about to open a FIFO */
-#define SILENCE_MS (60 * 1000) /* of one who has opened it */
+#define WRITER_WAIT_MS 500     /* for a writer that is about to open the FIFO */
+#define SILENCE_MS (60 * 1000) /* by a writer that has opened it */
 
-/* A pipe that is read without blocking. */
+/* State of a pipe that is read without blocking. */
 typedef struct pipe_state {
   bool is_pipe;
-  bool has_writer; /* it was seen that there is one */
+  bool has_writer; /* a writer was observed */
   int waited_ms;
 } pipe_state;
 
-/* After a read of a pipe that gave nothing. IGT_OK: read again; *end: it has come to its end. */
+/* After a read from a pipe returned no data. IGT_OK: read again; *end: end of file. */
 static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, const char *path,
                                 bool *end, igt_error *err) {
   struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -138,7 +144,7 @@ static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, c
   *end = n == 0 && (any || pipe->has_writer);
   if (*end)
     return IGT_OK;
-  if (n == 0) { /* an end before the beginning: there is no writer, or not yet */
+  if (n == 0) { /* end of file before any data: no writer, or not yet */
     if (pipe->waited_ms >= WRITER_WAIT_MS)
       return igt__fail(err, IGT_E_IO, "'%s' is a pipe, and nothing writes to it", path);
     (void)poll(NULL, 0, 10);
@@ -177,7 +183,7 @@ static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, 
     else
       end = n == 0;
   }
-  igt__wipe(piece, sizeof piece); /* it may have been a key */
+  igt__wipe(piece, sizeof piece); /* may contain a key */
   return status;
 }
 
@@ -198,7 +204,7 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
   return status;
 }
 
-/* The caller's own descriptor, by its name; -1: path is no such name. */
+/* The descriptor that a path such as /dev/fd/3 denotes; -1: not such a path. */
 static int descriptor_of(const char *path) {
   static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
   const char *digits = strcmp(path, "/dev/stdin") == 0 ? "0" : NULL;
@@ -211,7 +217,7 @@ static int descriptor_of(const char *path) {
   return (int)strtol(digits, NULL, 10);
 }
 
-/* Waits for nothing, and takes files and pipes alone. */
+/* Does not block, and accepts only files and pipes. */
 static igt_status open_named(const char *path, int *fd, igt_error *err) {
   int own = descriptor_of(path);
   struct stat st;

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* cgroup-v2.rst, "memory.max"; in a container its own. A number, or "max". */
+/* cgroup-v2.rst, "memory.max"; in a container, its own. A number, or "max". */
 #define CONTAINER_LIMIT "/sys/fs/cgroup/memory.max"
 
 void igt__quota_init(igt__quota *quota, uint64_t most, igt__quota *whole) {
@@ -38,7 +38,7 @@ static uint64_t memory_in_all(void) {
   uint64_t all = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
   struct rlimit limit;
 
-  /* Much of an address space is only reserved: stacks, and what malloc keeps for each thread. */
+  /* Much of an address space is only reserved: stacks, and malloc's arenas per thread. */
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     all = smaller(all, limit.rlim_cur / 2);
   return smaller(all, container_limit());

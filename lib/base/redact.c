@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes secrets out of sentences.
+/* Hides registered secrets in messages.
  *
- * Secrets are long (a token has kilobytes) and many (each study's S3 credentials), sentences are
- * short: the sentence is indexed by the hash of each 8 bytes of it, then each secret is read once.
- * Where 8 of its bytes may be in the sentence, the run that is the same is measured. Encoded forms
- * are found by decoding the sentence, not by encoding the secrets. */
+ * Secrets are long (a token has kilobytes) and numerous (each study's S3 credentials), messages are
+ * short. The message is therefore indexed by the hashes of each 8 bytes of it, then each secret is
+ * read once. Where 8 of its bytes may occur in the message, the length of the common run is
+ * measured. Encoded forms are found by decoding the message, not by encoding the secrets. error.c
+ * and log.c call igt__redact on every text; lib/auth and lib/crypto register the secrets. */
 #include "base/redact.h"
 
 #include <pthread.h>
@@ -13,15 +14,15 @@
 #include <string.h>
 
 #define HIDDEN "(hidden)"
-#define LONGEST 2048 /* of a sentence or log line; what is behind is not looked at */
+#define LONGEST 2048 /* of a message or log line; anything after it is ignored */
 #define BUCKETS 1024
 #define GRAM 8
 #define NONE UINT16_MAX
-/* Base64 of IGT__REDACT_RUN bytes, wherever it begins. */
+/* Base64 of IGT__REDACT_RUN bytes, at any offset. */
 #define BASE64_RUN 22
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static igt__redacted *first; /* by lock */
+static igt__redacted *first; /* guarded by lock */
 
 void igt__redact_remember(igt__redacted *entry, const char *text, size_t len) {
   *entry = (igt__redacted){.text = text, .len = len};
@@ -47,7 +48,7 @@ void igt__redact_forget(igt__redacted *entry) {
   entry->prev = NULL;
 }
 
-/* ---- the same bytes in two texts ---- */
+/* ---- common runs of two texts ---- */
 
 typedef struct grams {
   const char *text;
@@ -75,7 +76,7 @@ static void index_text(grams *g, const char *text, size_t n) {
   }
 }
 
-/* Marks what the secret shares with the text. */
+/* Marks the parts of the text that it shares with the secret. */
 static bool mark_secret(const grams *g, const char *secret, size_t len, bool *marks) {
   bool found = false;
 
@@ -172,7 +173,7 @@ static void mark_percent_locked(grams *g, const char *text, size_t n, bool *mark
       memset(marks + from[i], true, (size_t)(from[i + 1] - from[i]));
 }
 
-/* ---- the sentence ---- */
+/* ---- replacing ---- */
 
 static void replace(char *text, size_t n, const bool *marks) {
   size_t out = 0;
@@ -180,7 +181,7 @@ static void replace(char *text, size_t n, const bool *marks) {
   for (size_t i = 0; i < n; i++) {
     if (!marks[i]) {
       text[out++] = text[i];
-    } else if (i == 0 || !marks[i - 1]) { /* a run is longer than what takes its place */
+    } else if (i == 0 || !marks[i - 1]) { /* a run is longer than its replacement */
       memcpy(text + out, HIDDEN, sizeof HIDDEN - 1);
       out += sizeof HIDDEN - 1;
     }

@@ -2,12 +2,12 @@
 #ifndef IGT_BASE_REDACT_H
 #define IGT_BASE_REDACT_H
 
-/* Secrets never leave by a sentence: servers repeat what they were sent, in part and in other
- * encodings. What is registered here is taken out of every error text and log line. */
+/* Keeps secrets out of messages: servers echo what was sent to them, in part and in other
+ * encodings. Secrets that are registered here are hidden in every error text and log line. */
 
 #include <stddef.h>
 
-/* A shorter part of a secret may be shown: many words share those. */
+/* Shorter parts of a secret may be shown: many words share those. */
 #define IGT__REDACT_RUN 16
 
 typedef struct igt__redacted {
@@ -16,13 +16,13 @@ typedef struct igt__redacted {
   size_t len;
 } igt__redacted;
 
-/* Until _forget, text stays where and as it is. Shorter ones than IGT__REDACT_RUN are not kept. Any
- * thread. */
+/* text must stay valid and unchanged until _forget. Secrets shorter than IGT__REDACT_RUN are not
+ * registered. Any thread. */
 void igt__redact_remember(igt__redacted *entry, const char *text, size_t len);
-void igt__redact_forget(igt__redacted *entry); /* also of one that was not kept, or is zeroed */
+void igt__redact_forget(igt__redacted *entry); /* no effect if not registered, or zeroed */
 
-/* Replaces each run of IGT__REDACT_RUN or more characters of a secret by "(hidden)", also where it
- * is percent-encoded, or in base64 at whatever offset. Never makes the text longer. Any thread. */
+/* Replaces each run of IGT__REDACT_RUN or more characters of a secret by "(hidden)", also if it is
+ * percent-encoded, or base64-encoded at any offset. Never lengthens the text. Any thread. */
 void igt__redact(char *text);
 
 #endif

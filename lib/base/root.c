@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* Access to files below a root directory (igt__root, path.h), safe against links and special files
+ * that others may have placed there.
+ *
+ * A path is opened component by component with openat and O_NOFOLLOW (walk_down); the last
+ * component is opened relative to its parent folder (parent_get). Open parent folders are kept in a
+ * small cache, the least recently used being replaced. Probes find out whether the disk folds names
+ * (igt__root_folds) and which names it can store (igt__root_names). Writing, renaming and removing
+ * use the same parents. Local files of transfers (lib/transfer) and the token file (lib/auth) are
+ * accessed through this; walk.c enumerates a tree. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,7 +24,8 @@
 #include "path.h"
 #include "str.h"
 
-/* As many studies move at once, and some; a process has 1,024 handles. */
+/* As many studies as are transferred concurrently, and some more; a process has 1,024
+ * descriptors. */
 #define CACHED_FOLDERS 160
 #define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
@@ -34,11 +44,12 @@ struct igt__root {
   int fd;
   pthread_mutex_t lock;
   folder *cache[CACHED_FOLDERS];
-  uint64_t hashes[CACHED_FOLDERS]; /* of their paths, side by side: each file looks several times */
+  /* Of their paths, contiguous: each file causes several searches. */
+  uint64_t hashes[CACHED_FOLDERS];
   uint64_t clock;
   bool tells_at_close, no_locks;
   int folds, names; /* -1: not probed yet */
-  bool follows;     /* links below it */
+  bool follows;     /* links below the root */
 };
 
 void igt__root_follow_links(igt__root *root) {
@@ -55,7 +66,7 @@ const char *igt__root_below(const igt__root *root, const char *path) {
   while (n > 0 && root->path[n - 1] == '/')
     n--;
   if (path[0] != '/' || strncmp(path, root->path, n) != 0 || (path[n] && path[n] != '/'))
-    return path; /* an absolute one of elsewhere is refused as a name */
+    return path; /* an absolute path elsewhere is rejected as a name */
   path += n;
   return path + strspn(path, "/");
 }
@@ -68,7 +79,7 @@ static int look_flags(const igt__root *root) {
   return root->follows ? 0 : AT_SYMLINK_NOFOLLOW;
 }
 
-/* ---- opening one component after the other ---- */
+/* ---- opening component by component ---- */
 
 static igt_status not_a_folder(const igt__root *root, int parent, const char *name,
                                const char *path, igt_error *err) {
@@ -99,7 +110,7 @@ static igt_status open_component(const igt__root *root, int parent, const char *
   return igt__fail_errno(err, errno, "cannot open the folder '%s' of '%s'", name, path);
 }
 
-/* Copies the next component of *path to name and moves on; false at the end. */
+/* Copies the next component of *path to name and advances; false at the end. */
 static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_status *status,
                            igt_error *err) {
   size_t n = strcspn(*path, "/");
@@ -152,8 +163,8 @@ static void folder_free(folder *f) {
   igt__free(f);
 }
 
-/* FNV-1a: paths of studies differ in their last bytes alone, and are compared several times a file.
- */
+/* FNV-1a: paths of studies differ only in their last bytes, and are compared several times a
+ * file. */
 static uint64_t hash_path(const char *path) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (; *path; path++)
@@ -173,7 +184,7 @@ static folder *cache_find(igt__root *root, const char *path, uint64_t hash) {
   return NULL;
 }
 
-/* In place of the one that was not used for longest; not at all when all are in use. */
+/* Replaces the least recently used folder; not cached if all are in use. */
 static void cache_add(igt__root *root, folder *f) {
   size_t best = CACHED_FOLDERS;
   for (size_t i = 0; i < CACHED_FOLDERS; i++) {
@@ -245,7 +256,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
   return IGT_OK;
 }
 
-/* The folder that path's last component is in. */
+/* The folder that contains path's last component. */
 static igt_status parent_get(igt__root *root, const char *path, bool make, folder **out,
                              const char **base, igt_error *err) {
   path = igt__root_below(root, path);
@@ -254,7 +265,8 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
   if (*base == path)
     return folder_get(root, "", make, out, err);
-  /* No memory is asked for when the folder is open already: what was made there can be removed. */
+  /* No allocation if the folder is already open, so that files created there can be removed without
+   * memory. */
   char parent[IGT__MAX_PATH + 1];
   size_t n = (size_t)(*base - path) - 1;
   if (n > IGT__MAX_PATH)
@@ -282,13 +294,13 @@ static igt_status make_root(const char *path, igt_error *err) {
   if (!failed && mkdir(copy, 0777) != 0 && errno != EEXIST)
     failed = errno;
   igt__free(copy);
-  /* On the way a folder may be there although it must not be written to. */
+  /* A parent folder may exist and not be writable. */
   if (failed && access(path, F_OK) != 0)
     return igt__fail_errno(err, failed, "cannot create the folder '%s'", path);
   return IGT_OK;
 }
 
-/* statfs(2). */
+/* Judged by the type that statfs(2) gives. */
 static bool is_local_disk(int fd) {
   enum { EXT = 0xef53, XFS = 0x58465342, TMPFS = 0x01021994 };
   struct statfs fs;
@@ -299,7 +311,7 @@ static bool is_local_disk(int fd) {
   case EXT:
   case XFS:
   case TMPFS:
-  case 0x9123683eul: /* btrfs; no int */
+  case 0x9123683eul: /* btrfs; does not fit an int */
     return true;
   default:
     return false;
@@ -384,9 +396,9 @@ static bool is_here(const igt__root *root, const char *name) {
   return fstatat(root->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Makes a hidden file of this name, and looks whether it is there under the other ones. The name is
- * always the same, so that what a killed run left is removed by the next. Another process may be at
- * it: that the other names are not there counts only while the file itself is. */
+/* Creates a hidden file of this name and checks whether it is found under the other names. The name
+ * is constant, so that the next run removes what a killed one left. Another process may be probing:
+ * the absence of the other names counts only while the file itself exists. */
 static bool probe(const igt__root *root, const char *name, const char *const *others, bool *made) {
   char path[64];
   bool found = false, there = false;
@@ -420,10 +432,10 @@ static int probe_names(const igt__root *root) {
   bool made;
 
   if (probe(root, "x:.", others, &made))
-    return IGT__NAMES_PORTABLE; /* the dot was dropped */
+    return IGT__NAMES_PORTABLE; /* the trailing dot was dropped */
   if (made)
     return IGT__NAMES_POSIX;
-  /* That it refuses this name tells only when it takes another. */
+  /* Rejecting this name is significant only if another name is accepted. */
   (void)probe(root, "x", none, &made);
   return made ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
 }
@@ -446,7 +458,7 @@ igt__name_rules igt__root_names(igt__root *root) {
   return (igt__name_rules)names;
 }
 
-/* ---- what is below it ---- */
+/* ---- access below the root ---- */
 
 static igt_status open_failed(const igt__root *root, const char *path, int os_error,
                               igt_error *err) {
@@ -454,7 +466,7 @@ static igt_status open_failed(const igt__root *root, const char *path, int os_er
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is a link, and links are not followed", path);
   if (os_error == EISDIR)
     return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
-  if (os_error == ENXIO || os_error == ENODEV) /* a socket; a FIFO that nothing reads; a device */
+  if (os_error == ENXIO || os_error == ENODEV) /* a socket; a FIFO without a reader; a device */
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
   return igt__fail_errno(err, os_error, "cannot open '%s'", path);
 }
@@ -470,7 +482,7 @@ static igt_status open_below(igt__root *root, const char *path, int flags, mode_
       return status;
     *fd = openat(f->fd, base, flags | no_follow(root) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
     int os_error = *fd < 0 ? errno : 0;
-    /* A cached folder may have been removed and made anew by someone else. */
+    /* Another process may have removed and recreated a cached folder. */
     bool stale = os_error == ENOENT && (flags & O_CREAT);
     folder_put(root, f, stale);
     if (*fd >= 0)
@@ -480,7 +492,7 @@ static igt_status open_below(igt__root *root, const char *path, int flags, mode_
   }
 }
 
-/* Closes it when it is anything but a regular file. */
+/* Closes *fd unless it is a regular file. */
 static igt_status check_regular(const char *path, int *fd, struct stat *st, igt_error *err) {
   igt_status status = IGT_OK;
 
@@ -502,7 +514,7 @@ igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mod
   struct stat st;
   igt_status status = open_below(root, path, flags, mode, make_dirs, fd, err);
 
-  /* What was just made is a file, without a look. */
+  /* A newly created file is regular. */
   if (status != IGT_OK || (flags & (O_EXCL | O_DIRECTORY)))
     return status;
   return check_regular(path, fd, &st, err);
@@ -558,16 +570,16 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
   if (status != IGT_OK)
     return status;
   int os_error = fstatat(f->fd, base, st, look_flags(root)) == 0 ? 0 : errno;
-  folder_put(root, f, false); /* a missing file is no sign of a stale folder */
+  folder_put(root, f, false); /* a missing file does not mean a stale folder */
   return os_error ? igt__fail_errno(err, os_error, "cannot read '%s'", path) : IGT_OK;
 }
 
-/* A link to nothing is something, which only cannot be looked at. */
+/* A broken link exists, but cannot be examined. */
 static igt_status look_failed(const igt__root *root, const folder *f, const char *base,
                               const char *path, int os_error, bool *found, igt_error *err) {
   struct stat st;
 
-  /* A name that is too long for the file system is none that it has. */
+  /* No name that is too long for the file system exists on it. */
   if (os_error != ENOENT && os_error != ENOTDIR && os_error != ENAMETOOLONG)
     return igt__fail_errno(err, os_error, "cannot read '%s'", path);
   if (root->follows && fstatat(f->fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -617,8 +629,7 @@ int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st) {
   return why;
 }
 
-/* Where the file system has no such rename, the name is looked at before: a race with another
- * process remains there. */
+/* Without such a rename, the name is checked first, which leaves a race with other processes. */
 static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {
   struct stat st;
 
@@ -635,13 +646,13 @@ static int rename_new(int from_fd, const char *from, int to_fd, const char *to) 
   return renameat(from_fd, from, to_fd, to);
 }
 
-/* What file systems answer that cannot rename over a file: some of FUSE, and of other systems. */
+/* Errors of file systems that cannot rename over a file: some of FUSE, and foreign ones. */
 static bool may_not_replace(int os_error) {
   return os_error == EEXIST || os_error == EPERM || os_error == EACCES || os_error == EINVAL ||
          os_error == ENOSYS || os_error == EOPNOTSUPP;
 }
 
-/* The old file keeps its content under another name until the new one has its own. */
+/* Keeps the old file under another name until the new one is in place. */
 static int rename_aside(int from_fd, const char *from, int to_fd, const char *to) {
   int why = errno;
   struct stat st;

@@ -12,7 +12,7 @@ typedef struct sip {
 static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
 static uint64_t secret[2];
 
-/* Without a source of chance (early in a machine's start) it is what nobody sends: an address. */
+/* Without entropy (early during boot), fall back to an address, which nobody sends. */
 static void choose_secret(void) {
   if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret)
     secret[0] = secret[1] = (uint64_t)(uintptr_t)&secret;
@@ -48,7 +48,7 @@ static sip sip_begin(const uint64_t key[2]) {
                key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573};
 }
 
-/* The paper's words are little-endian; within one process any order will do. */
+/* The paper's words are little-endian; within one process any order works. */
 static inline void sip_text(sip *s, const char *text, size_t n, unsigned rounds) {
   uint64_t word, last = (uint64_t)n << 56;
 

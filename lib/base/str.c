@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* String functions that do not depend on the locale: comparison, numbers, UTF-8 validation,
+ * percent-encoding, sizes for messages, and the glob patterns of --include and --exclude
+ * (match_path). Used by all layers; the map that str.h also declares is in map.c. */
 #include "str.h"
 
 #include <errno.h>
@@ -74,7 +77,7 @@ bool igt__str_to_uint64(const char *s, uint64_t *out) {
   return true;
 }
 
-/* The length of the sequence that begins at s, 0 when it is none (RFC 3629, section 4). */
+/* The length of the sequence at s, 0 if invalid (RFC 3629, section 4). */
 static size_t utf8_sequence(const unsigned char *s, size_t n) {
   if (s[0] < 0x80)
     return 1;
@@ -109,7 +112,7 @@ static bool is_unreserved(unsigned char c) {
          c == '.' || c == '_' || c == '~';
 }
 
-/* Most of what is encoded stays as it is: runs of that are appended at once. */
+/* Most characters need no encoding: runs of them are appended at once. */
 bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
   static const char digits[] = "0123456789ABCDEF";
   size_t run = 0;
@@ -173,7 +176,7 @@ void igt__format_bytes(uint64_t n, char *out, size_t cap) {
 
 /* ---- patterns ---- */
 
-/* Matches c against the set that begins behind '['; *end is behind ']'. NULL end: no set. */
+/* Matches c against the set that starts after '['; *end points after ']'. NULL end: not a set. */
 static bool match_set(const char *set, char c, const char **end) {
   bool negated = *set == '!' || *set == '^', found = false;
   const char *p = set + negated;
@@ -191,7 +194,7 @@ static bool match_set(const char *set, char c, const char **end) {
   return found != negated;
 }
 
-/* One pattern element against one byte; *next is the pattern behind the element. */
+/* Matches one pattern element against one byte; *next points after the element. */
 static bool match_one(const char *pattern, char c, const char **next) {
   *next = pattern + 1;
   if (*pattern == '?')
@@ -211,7 +214,7 @@ static bool match_one(const char *pattern, char c, const char **next) {
   return *pattern == c;
 }
 
-/* Where a '**' that began at s may end next; NULL: nowhere. */
+/* Where a '**' that started at s may end next; NULL: nowhere. */
 static const char *next_start(const char *s, bool whole_folders) {
   if (!whole_folders)
     return s + 1;
@@ -219,8 +222,8 @@ static const char *next_start(const char *s, bool whole_folders) {
   return slash ? slash + 1 : NULL;
 }
 
-/* Iterative with one point to go back to for '*' and one for '**': no input makes it more than
- * quadratic for each of them. */
+/* Iterative, with one backtracking point each for '*' and '**': no input takes more than quadratic
+ * time for either. */
 static bool match_path(const char *p, const char *s) {
   const char *star = NULL, *star_s = NULL, *deep = NULL, *deep_s = NULL;
   bool whole_folders = false; /* the last '**' was followed by '/' */
@@ -229,7 +232,7 @@ static bool match_path(const char *p, const char *s) {
       bool crosses = p[1] == '*';
       p += crosses ? 2 : 1;
       if (crosses) {
-        whole_folders = *p == '/'; /* which may be no folder at all */
+        whole_folders = *p == '/'; /* possibly no folder at all */
         p += whole_folders;
         deep = p, deep_s = s;
         star = NULL;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Parses and formats dates without the C library's calendar, time zones and locale: the ISO 8601 of
+ * the API and of S3's XML (lib/model, lib/s3), HTTP dates (lib/http), and the basic format of SigV4
+ * (lib/s3). Days are counted with the usual civil-calendar arithmetic (days_from_civil and its
+ * inverse); small scanners (digits, literal) parse each format strictly. */
 #include "time.h"
 
 #include <stdio.h>
@@ -8,8 +12,8 @@
 
 #define DAY 86400
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar, by counting years from
- * March, so that the leap day is the last one. */
+/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar. Years start in March, so that
+ * the leap day is the last one. */
 static int64_t days_from_civil(int year, int month, int day) {
   int64_t y = month <= 2 ? year - 1 : year;
   int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -40,7 +44,7 @@ static bool valid_date(int year, int month, int day) {
   return day <= lengths[month - 1] + (month == 2 && leap);
 }
 
-/* Exactly n digits at *s, which moves on. */
+/* Parses exactly n digits at *s, and advances. */
 static bool digits(const char **s, int n, int *out) {
   int v = 0;
   for (int i = 0; i < n; i++) {
@@ -160,7 +164,7 @@ static bool http_result(int year, int month, int day, int seconds, int64_t *out)
   return true;
 }
 
-/* "06 Nov 1994 08:49:37 GMT", behind "Sun, ". */
+/* "06 Nov 1994 08:49:37 GMT", after "Sun, ". */
 static bool parse_imf(const char *s, int64_t *out) {
   int day, month, year, seconds;
   return digits(&s, 2, &day) && literal(&s, ' ') && parse_month(&s, &month) && literal(&s, ' ') &&
@@ -168,8 +172,8 @@ static bool parse_imf(const char *s, int64_t *out) {
          strcmp(s, " GMT") == 0 && http_result(year, month, day, seconds, out);
 }
 
-/* "06-Nov-94 08:49:37 GMT", behind "Sunday, ". Two digits: RFC 9110 5.6.7 wants the century that
- * is not more than 50 years ahead; 70 is where every server's clock begins. */
+/* "06-Nov-94 08:49:37 GMT", after "Sunday, ". Two-digit years: RFC 9110 5.6.7 asks for the century
+ * that is not more than 50 years ahead; 70 is where every server's clock starts. */
 static bool parse_rfc850(const char *s, int64_t *out) {
   int day, month, year, seconds;
   return digits(&s, 2, &day) && literal(&s, '-') && parse_month(&s, &month) && literal(&s, '-') &&
@@ -242,8 +246,8 @@ void igt__time_format(const igt_time *t, char sep, char *out, size_t cap) {
            b.minute, b.second, fraction, offset);
 }
 
-/* n digits at out. By hand, as printf would be half the time of what these are used for: a date
- * in each answer and each signature. */
+/* Writes n digits to out. printf would account for half the time of the callers, which format a
+ * date for each response and each signature. */
 static void put_digits(char *out, int n, int value) {
   while (n-- > 0) {
     out[n] = (char)('0' + value % 10);

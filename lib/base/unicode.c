@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Unicode normalization. A text is decoded into characters, each of them is replaced by its full
- * canonical decomposition, marks are put into canonical order, and what composes is composed
- * (UAX #15). The tables are made at build time by unicode_tables.py; Hangul is computed. A text
- * without characters from U+0300 on, which is nearly every name, is never decoded. */
+/* Unicode normalization. A text is decoded into characters, each is replaced by its full canonical
+ * decomposition, marks are sorted into canonical order, and pairs are composed (UAX #15).
+ * unicode_tables.py generates the tables at build time; Hangul is computed. A text without
+ * characters from U+0300 on, which is nearly every name, is never decoded. Used by lib/cloud and
+ * lib/transfer to compare names. */
 #include "unicode.h"
 
 #include <stdint.h>
@@ -13,9 +14,10 @@
 #include "unicode_tables.inc"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
-/* The longest canonical decomposition has four characters, and no byte makes more than one. */
+/* The longest canonical decomposition has four characters, and each byte yields at most one
+ * character. */
 #define LONGEST 4
-/* What is longer is no name, and putting marks in order takes the square of their number. */
+/* Anything longer is not a name, and sorting marks takes quadratic time. */
 #define NAME_MAX_BYTES 4096
 
 /* Hangul: The Unicode Standard, section 3.12. */
@@ -37,7 +39,7 @@ typedef struct codes {
 
 /* ---- the tables ---- */
 
-/* The row of a sorted table whose first member is code; count: there is none. */
+/* The row of a sorted table whose first member is code; count: not found. */
 static size_t row_of(const void *table, size_t count, size_t size, uint32_t code) {
   size_t low = 0, high = count;
 
@@ -126,7 +128,7 @@ static void put_decomposed(codes *out, uint32_t code) {
     out->v[out->count++] = decomposed[decompositions[row].at + i];
 }
 
-/* Marks behind one character stand in the order of their classes; equal ones stay as they are. */
+/* Sorts the marks after a character by their classes; the sort is stable. */
 static void put_in_order(codes *c) {
   for (size_t i = 1; i < c->count; i++) {
     uint32_t code = c->v[i];
@@ -140,7 +142,7 @@ static void put_in_order(codes *c) {
 
 static void compose(codes *c) {
   size_t starter = SIZE_MAX, out = 0;
-  unsigned last = 0; /* class of what stands before, and behind the starter */
+  unsigned last = 0; /* class of the previous character after the starter */
 
   for (size_t i = 0; i < c->count; i++) {
     uint32_t code = c->v[i], both;

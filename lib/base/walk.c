@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* Walks the tree below a folder of a root (igt__walk, path.h), depth first and sorted by name.
+ *
+ * Each folder's names are read completely and sorted (read_names), then each entry is examined with
+ * fstatat and reported to the callback; folders are entered by openat with O_NOFOLLOW unless links
+ * are followed, in which case the chain of levels detects loops by device and inode. Names count
+ * against a quota, so that a huge folder fails with a message. Used by lib/transfer to plan uploads
+ * and to verify local studies. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +19,9 @@
 #include "path.h"
 #include "str.h"
 
-/* Each level keeps a folder open; a process has 1,024 handles. */
+/* Each level keeps a folder open; a process has 1,024 descriptors. */
 #define MAX_DEPTH 256
-#define NAME_OVERHEAD 32 /* of a small allocation, and the pointer to it */
+#define NAME_OVERHEAD 32 /* of a small allocation, including its pointer */
 
 typedef struct level {
   const struct level *above;
@@ -27,14 +34,14 @@ typedef struct walk {
   bool follow_links;
   igt__walk_fn fn;
   void *payload;
-  igt__buf path;   /* of the entry, below the root */
-  igt__quota held; /* the names of the folders on the way */
+  igt__buf path;   /* of the entry, relative to the walked folder */
+  igt__quota held; /* names of the folders from the top to the current one */
   int ended_with;
 } walk;
 
 typedef struct names {
   igt__quota *quota;
-  size_t taken; /* of it */
+  size_t taken; /* from the quota */
   char **v;
   size_t count, cap;
 } names;
@@ -70,7 +77,7 @@ static int by_name(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* 0 or an errno. fd stays the caller's. */
+/* Returns 0 or an errno. Does not close fd. */
 static int read_names(int fd, names *out) {
   int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
@@ -111,7 +118,7 @@ static bool is_loop(const level *above, const struct stat *st) {
 
 static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err);
 
-/* Tells about what the entry is; *go on is false when the walk has ended. */
+/* Reports the entry; false when the walk was stopped. */
 static bool report(walk *w, igt__walk_entry *entry) {
   w->ended_with = w->fn(w->payload, entry);
   return w->ended_with == 0;
@@ -151,7 +158,7 @@ static igt_status walk_entry(walk *w, int parent, const char *name, const level 
   igt__walk_entry entry = {.path = w->path.data, .name = name};
   if (fstatat(parent, name, &entry.st, w->follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT && !w->follow_links)
-      return IGT_OK; /* it went away meanwhile */
+      return IGT_OK; /* it was removed meanwhile */
     report_unreadable(w, &entry, errno);
     return IGT_OK;
   }
