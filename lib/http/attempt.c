@@ -273,7 +273,7 @@ igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err
   curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
   curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, http);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  /* See docs/internals/http.md, "One request a connection". */
+  /* See docs/internals/http.md, "One request per connection". */
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   /* Otherwise removing a handle while getaddrinfo hangs would block the loop until it returns. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
