@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "dicom_import.h"
 
-/* ---- update-database: DICOM that lies below Import/ becomes studies ---- */
+/* ---- update-database: DICOM files below Import/ become studies ---- */
 
 static bool path_said(rest_call *call, const char **path) {
   *path = igt__json_get_str(call->json, "uploadedPath");
@@ -17,7 +17,7 @@ static bool path_said(rest_call *call, const char **path) {
   return false;
 }
 
-/* The key that a path means: clients write it whole, or as it is below Import/. */
+/* The key that a path means: clients send the full key, or the part below Import/. */
 static void key_of(const igt__json *institute, const char *path, igt__buf *key) {
   igt__buf_printf(key, "%sImport/", igt__json_get_str(institute, "s3Prefix"));
   if (igt__str_starts(path, key->data))
@@ -25,7 +25,7 @@ static void key_of(const igt__json *institute, const char *path, igt__buf *key) 
   igt__buf_puts(key, path);
 }
 
-/* What lies at the path of the body, or below it. */
+/* Imports the objects at the body's path or below it. */
 static void import(rest_call *call, bool is_prefix) {
   const char *id = igt__json_get_str(call->json, "hospitalId"), *path;
   igt__json *institute;
@@ -57,12 +57,12 @@ void rest_update_database(rest_call *call) {
   import(call, igt__json_bool(igt__json_get(call->json, "isPrefix")));
 }
 
-/* One file, as soon as it is there. */
+/* Imports one file as soon as it was uploaded. */
 void rest_preprocess_file(rest_call *call) {
   import(call, false);
 }
 
-/* The sandbox's own: what could not be sorted, and why. */
+/* A sandbox extension: the files that could not be imported, and why. */
 void rest_imports_get(rest_call *call) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute");
   igt__json *list = institute ? rest_dicom_left(call->server, institute) : NULL;

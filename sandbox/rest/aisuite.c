@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The connection to an AI Suite server. There is one, "demo", with a project and two collections,
+ * one of which requires the header X-AUTHORIZATION-CODE. Links between collections and projects or
+ * institutes, mappings and synchronisation tasks are stored as documents. routes.c calls each
+ * rest_ai_* function for its route. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -8,10 +12,6 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "fields.h"
-
-/* The connection to an AI Suite server. There is one, "demo", with a project and two collections,
- * of which one needs the header X-AUTHORIZATION-CODE. Links between collections and our projects
- * or institutes, mappings and the tasks of a synchronisation are kept. */
 
 #define CONNECTION "demo"
 #define PROJECT "demo-ai-project"
@@ -45,7 +45,7 @@ static bool project_ok(rest_call *call) {
   return false;
 }
 
-/* The project and institute of the query, where they are said; false: answered. */
+/* Checks the query's project and institute, if given; false: responded. */
 static bool ours_ok(rest_call *call) {
   const char *project = sbx_query(call->req, "projectId", 0);
   const char *institute = sbx_query(call->req, "instituteId", 0);
@@ -74,7 +74,7 @@ void rest_ai_projects(rest_call *call) {
   rest_respond(call, 200, list);
 }
 
-/* ---- synchronising ---- */
+/* ---- synchronisation ---- */
 
 void rest_ai_sync_get(rest_call *call) {
   static const char *const names[] = {"open", "restricted"};
@@ -250,7 +250,7 @@ static void response_mapping(rest_call *call, const char *member) {
   if (mapping)
     rest_respond(call, 200, igt__json_copy(igt__json_get(mapping, member)));
   else
-    rest_respond(call, 200, igt__json_new_array()); /* none were made yet */
+    rest_respond(call, 200, igt__json_new_array()); /* none have been created yet */
   igt__json_free(mapping);
 }
 

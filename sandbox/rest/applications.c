@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Applications that open files, which of them a project has, and the sites of EPD studies: small
+ * lists that managers maintain. Each entry is a document with a number as its id. routes.c calls
+ * each function for its route; seeds create entries, too. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -6,10 +9,7 @@
 
 #include "base/str.h"
 
-/* Applications that open files, which projects have them, and the sites of EPD studies: small
- * lists that managers keep. Their ids are numbers. */
-
-/* "a, b" to ["a", "b"]: clients send these lists as one text, and get them as lists. */
+/* "a, b" to ["a", "b"]: clients send these lists as one string and receive lists. */
 static igt__json *list_of(const char *text) {
   igt__json *list = igt__json_new_array();
   while (text && *text) {
@@ -41,7 +41,7 @@ igt__json *rest_application_new(const igt__json *body, int64_t id) {
   return out;
 }
 
-/* Stores a new document, known by the next number, and answers it; takes doc over. */
+/* Stores a new document under the next number and responds with it; takes ownership of doc. */
 static bool store_numbered(rest_call *call, const char *kind, igt__json *doc) {
   char id[24];
   int64_t number = rest_next_number(call->server, kind);
@@ -111,7 +111,7 @@ void rest_application_put(rest_call *call) {
   igt__json_free(old);
 }
 
-/* Of a project's: its id is "PROJECT/NUMBER". */
+/* The id of a project's application: "PROJECT/NUMBER". */
 static void project_application_id(const char *project, const char *number, igt__buf *out) {
   igt__buf_init(out, 4096);
   igt__buf_printf(out, "%s/%s", project, number);
@@ -138,7 +138,7 @@ void rest_application_delete(rest_call *call) {
   igt__json_free(ids);
 }
 
-/* ---- which a project has ---- */
+/* ---- applications of a project ---- */
 
 typedef struct holder {
   rest_call *call;
@@ -225,7 +225,7 @@ static igt__json *site_new(rest_call *call) {
 void rest_sites_post(rest_call *call) {
   igt__json *site = site_new(call);
   if (site && store_numbered(call, "epd-site", site))
-    rest_sites_get(call); /* as described: all of them */
+    rest_sites_get(call); /* as in the description: responds with all of them */
   igt__json_free(site);
 }
 

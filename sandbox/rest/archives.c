@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Downloads of several files as one ZIP archive, which zip.c creates while it is sent. The
+ * functions here select the files and name the members; routes.c calls them for their routes. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -7,12 +9,10 @@
 #include "base/str.h"
 #include "zip.h"
 
-/* Files as one archive, sent while it is made. */
-
 typedef struct collection {
   rest_zip *zip;
   sbx_server *server;
-  const char *prefix; /* names are what stands behind it */
+  const char *prefix; /* removed from the members' names */
   bool ok;
 } collection;
 
@@ -22,7 +22,7 @@ static bool add(collection *c, const char *key) {
   return c->ok;
 }
 
-/* Those that have an object: a file that was registered alone has no bytes. */
+/* Adds files that have an object: a file that is only registered has no bytes. */
 static bool add_file(void *payload, const sbx_file *file) {
   collection *c = payload;
   sbx_object object = {0};
@@ -35,7 +35,7 @@ static bool add_object(void *payload, const sbx_object *object) {
   return add(payload, object->key);
 }
 
-/* Quotes and what is no plain character would end the header's value. */
+/* Quotes and anything other than plain characters would end the header's value. */
 static void attachment(rest_call *call, const char *name) {
   char header[160];
   int n = snprintf(header, sizeof header, "attachment; filename=\"%.100s", name);

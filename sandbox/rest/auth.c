@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Signing in and what a session can request: login with a password or a service's assertion,
+ * refresh, logout, introspection and permissions, the audit trail, and S3 credentials for a key
+ * prefix. The tokens themselves are made and checked in session.c; S3 credentials are issued by
+ * s3/credentials.c, or by the S3 backend's STS with --s3-endpoint. routes.c calls each function for
+ * its route. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -66,7 +71,7 @@ void rest_logout(rest_call *call) {
   rest_respond(call, 200, response);
 }
 
-/* ---- what a token says ---- */
+/* ---- introspection ---- */
 
 static const struct {
   unsigned right;
@@ -94,7 +99,7 @@ static igt__json *roles_of(rest_call *call) {
   return list;
 }
 
-/* Whose groups the user is in. */
+/* The organizations whose groups the user is in. */
 static igt__json *organizations_of(rest_call *call) {
   const igt__json *given =
       igt__json_get(igt__json_get(rest_account(call), "profile"), "organizationRoles");
@@ -127,7 +132,7 @@ void rest_permissions(rest_call *call) {
   rest_respond(call, 200, response);
 }
 
-/* Kept; who manages users can read it: GET /__audit. */
+/* Stores the audit message; users with the right to manage users can read it: GET /__audit. */
 void rest_audit(rest_call *call) {
   igt__json *entry = igt__json_copy(call->json);
   char id[37], now[40];
@@ -139,7 +144,7 @@ void rest_audit(rest_call *call) {
   igt__json_free(entry);
 }
 
-/* ---- credentials for S3 ---- */
+/* ---- S3 credentials ---- */
 
 static igt__json *action_list(const char *action) {
   static const char *const get[] = {"GetObject", "HeadObject", "ListBucket"};
@@ -151,7 +156,7 @@ static igt__json *action_list(const char *action) {
   return list;
 }
 
-/* Without an offset, in UTC, as the cloud is seen to do (docs/sandbox.md). */
+/* Without an offset, in UTC, as observed with the cloud (docs/sandbox.md). */
 static void expires_write(int64_t seconds, char *out, size_t cap) {
   igt_time t = {.seconds = seconds};
   igt__time_format(&t, 'T', out, cap);
@@ -171,7 +176,7 @@ static igt__json *credentials_json(const sbx_server *server, const sbx_credentia
   return out;
 }
 
-/* credentials: taken over. */
+/* Takes ownership of credentials. */
 static igt__json *policy_json(const sbx_credentials *c, igt__json *credentials) {
   igt__json *policy = igt__json_new_object(), *allowed = igt__json_new_object();
   igt__json *resources = igt__json_new_array();
@@ -205,7 +210,7 @@ static bool credentials_allowed(rest_call *call, const char *action, const char 
   return false;
 }
 
-/* Of the sandbox's own S3, or of the one behind it. NULL: answered. */
+/* For the sandbox's own S3, or for the S3 backend. NULL: responded. */
 static igt__json *credentials_make(rest_call *call, const char *action, const char *prefix,
                                    sbx_credentials *c) {
   sbx_server *server = call->server;

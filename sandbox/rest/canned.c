@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Canned responses, given in place of the real ones of REST and S3, to test clients against a
+ * server that misbehaves. They come from the seed or are posted to /__canned, and are stored as
+ * documents of kind "canned"; the first that matches a request applies. main.c's route asks
+ * sbx_canned_take for each request; when it returns true, sbx_canned_handler responds. */
 #include "rest.h"
 
 #include <pthread.h>
@@ -10,17 +14,13 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-/* Answers that are given in place of the real ones, of REST and of S3, for tests of clients
- * against a server that misbehaves. They come from the seed or through /__canned. Documents of
- * kind "canned", the first that fits counts. */
-
 #define MAX_CANNED_BODY (64u * 1024 * 1024)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- finding ---- */
 
-/* A leading '/' of a pattern is no part of what igt__glob_match compares. */
+/* igt__glob_match does not compare the leading '/' of a pattern. */
 static bool fits(const igt__json *canned, const sbx_request *req) {
   const char *method = igt__json_get_str(canned, "method");
   const char *path = igt__json_get_str(canned, "path");
@@ -50,7 +50,7 @@ static bool look(void *payload, const char *id, const char *doc, size_t n) {
   return true;
 }
 
-/* Counts one use: "skip" lets the first through, "times" (0: always) ends it. */
+/* Counts a use: "skip" skips the first requests, "times" (0: unlimited) limits the uses. */
 static bool use_locked(sbx_server *server, const search *s) {
   int64_t skip = igt__json_int(igt__json_get(s->found, "skip"));
   int64_t times = igt__json_int(igt__json_get(s->found, "times"));
@@ -65,9 +65,10 @@ static bool use_locked(sbx_server *server, const search *s) {
   return skip <= 0;
 }
 
-/* ---- giving ---- */
+/* ---- responding ---- */
 
-/* A body of head, then count times text, then tail; cut: the connection breaks behind it. */
+/* A body of head, then text repeated count times, then tail; cut: the connection breaks after
+ * it. */
 typedef struct canned_body {
   igt__buf parts[3];
   uint64_t counts[3];
@@ -158,15 +159,15 @@ static void give(sbx_request *req, const igt__json *canned) {
   }
 }
 
-/* ---- taking, for main.c's route ---- */
+/* ---- selecting, for main.c's route ---- */
 
-/* Most runs have none: then a request costs no look into the store. */
+/* Most runs have no canned responses: then a request does not query the store. */
 typedef enum presence { UNKNOWN, NONE, SOME } presence;
 static _Atomic presence present;
 
 static bool any_canned(sbx_server *server) {
   presence known = UNKNOWN;
-  if (present == UNKNOWN) /* unless another thread adds one meanwhile */
+  if (present == UNKNOWN) /* unless another thread has added one meanwhile */
     atomic_compare_exchange_strong(&present, &known,
                                    sbx_doc_count(server->store, "canned", NULL) > 0 ? SOME : NONE);
   return present == SOME;
@@ -200,7 +201,7 @@ static void done(void *server, sbx_request *req) {
 
 const sbx_handler sbx_canned_handler = {.begin = begin, .done = done};
 
-/* ---- adding while the sandbox runs ---- */
+/* ---- adding at run time ---- */
 
 bool rest_canned_add(sbx_server *server, const igt__json *canned) {
   char id[37];

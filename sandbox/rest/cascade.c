@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* Deletes a project, an institute or a study with everything that belongs to it: documents,
+ * registered files, objects, service identities. Each runs in one transaction: all of it is
+ * deleted, or nothing. projects.c and studies.c call these functions; series.c, storage.c and
+ * users.c use the parts for series and objects. */
 #include "rest.h"
 
 #include <string.h>
 
 #include "base/str.h"
-
-/* What goes with a project, an institute or a study that is deleted. All of it, or nothing. */
 
 static bool add_file_key(void *payload, const sbx_file *file) {
   return igt__json_push(payload, igt__json_new_str(file->key));
@@ -31,7 +33,7 @@ static bool add_id(void *payload, const char *id, const char *doc, size_t n) {
 
 bool rest_drop_objects(sbx_server *server, const char *prefix) {
   igt__json *keys = igt__json_new_array();
-  /* A seed may say anything in s3Prefix; what is no folder is nobody's own. */
+  /* A seed may set any s3Prefix; one that is not a folder does not belong to this entity alone. */
   if (prefix && *prefix && igt__str_ends(prefix, "/"))
     sbx_object_each(server->store, SBX_BUCKET, prefix, "", add_object_key, keys);
   bool ok = keys != NULL;
@@ -68,7 +70,7 @@ static bool each(sbx_server *server, const char *kind, const char *parent,
   return ok;
 }
 
-/* ---- one of each kind ---- */
+/* ---- one function per kind ---- */
 
 bool rest_drop_series(sbx_server *server, const igt__json *series) {
   const char *study = igt__json_get_str(series, "studyDatabaseId");
@@ -92,7 +94,7 @@ static bool drop_study(sbx_server *server, const igt__json *study) {
   return sbx_doc_delete(server->store, "study", id);
 }
 
-/* Its key does not count any more either. */
+/* Its key is revoked as well. */
 static bool drop_service(sbx_server *server, const igt__json *service) {
   const char *id = igt__json_get_str(service, "serviceId");
   sbx_kv_delete(server->store, "service-key", id ? id : "");
@@ -124,7 +126,7 @@ static bool drop_project(sbx_server *server, const igt__json *project) {
   return sbx_doc_delete(server->store, "project", id);
 }
 
-/* ---- as one ---- */
+/* ---- in one transaction ---- */
 
 static bool whole(sbx_server *server, const igt__json *doc,
                   bool (*drop)(sbx_server *server, const igt__json *doc)) {

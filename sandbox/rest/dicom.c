@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* A reader for DICOM files (PS3.10): rest_dicom_read collects the identifiers by which an import
+ * sorts a file, rest_dicom_image_read the attributes and pixels that a preview needs. Both iterate
+ * over the top-level elements (element_next), skip sequences, and guess the encoding from the data
+ * where the meta information is missing or wrong. Every read is bounded by the buffer. Text is
+ * decoded by dicom_text.c. dicom_import.c and series.c call this. */
 #include "dicom.h"
 
 #include <stdint.h>
@@ -38,7 +43,7 @@ static size_t left(const reader *r) {
   return (size_t)(r->end - r->p);
 }
 
-/* VRs with a length of 32 bits behind two empty bytes: PS3.5 table 7.1-1. */
+/* VRs with a 32-bit length after two reserved bytes: PS3.5 table 7.1-1. */
 static bool long_vr(const char *vr) {
   static const char names[][3] = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
                                   "SV", "UC", "UN", "UR", "UT", "UV"};
@@ -71,7 +76,7 @@ static bool header(reader *r, element *e) {
   return true;
 }
 
-/* Over a sequence of undefined length, whose items may be so as well. */
+/* Skips a sequence of undefined length, whose items may also have undefined length. */
 static bool skip_undefined(reader *r, unsigned depth) {
   element e;
   while (depth < 32 && header(r, &e)) {
@@ -89,7 +94,7 @@ static bool skip_undefined(reader *r, unsigned depth) {
   return false;
 }
 
-/* A value that is ASCII by its kind. */
+/* Copies a value that is ASCII by its VR. */
 static void ascii_copy(char *out, size_t cap, const unsigned char *s, size_t n) {
   rest_dicom_text("ISO_IR 6", s, n, out, cap);
 }
@@ -100,7 +105,7 @@ static bool looks_explicit(const reader *r) {
   return left(r) >= 8 && r->p[4] >= 'A' && r->p[4] <= 'Z' && r->p[5] >= 'A' && r->p[5] <= 'Z';
 }
 
-/* Group 2 is explicit little endian always; it says how the rest is written. */
+/* Group 2 is always explicit little endian; it says how the rest is encoded. */
 static bool meta_read(reader *r, char syntax[80]) {
   r->explicit_vr = true;
   while (left(r) >= 8 && le16(r->p) == 2) {
@@ -114,8 +119,8 @@ static bool meta_read(reader *r, char syntax[80]) {
   return true;
 }
 
-/* Writers err in what they say of the data set, so it is looked at. Groups of standard elements
- * are small: in the wrong order of bytes they are not. */
+/* Writers declare the data set's encoding wrongly, so it is detected. Standard group numbers are
+ * small; in the wrong byte order they are not. */
 static void guess_encoding(reader *r) {
   if (left(r) < 8)
     return;
@@ -150,8 +155,8 @@ static const char *reader_begin(reader *r, const unsigned char *data, size_t n, 
   return NULL;
 }
 
-/* The next element of the top level, with its value at r->p; those of undefined length are left
- * out. False: there is none, or the file is cut there. */
+/* The next top-level element, with its value at r->p; elements of undefined length are skipped.
+ * False: no more elements, or the file is truncated. */
 static bool element_next(reader *r, element *e) {
   while (header(r, e)) {
     if (e->length != UNDEFINED)
@@ -168,7 +173,7 @@ static bool element_next(reader *r, element *e) {
   return false;
 }
 
-/* ---- what it is of ---- */
+/* ---- identifiers ---- */
 
 static void take(rest_dicom *out, const char *charset, const element *e,
                  const unsigned char *value) {
@@ -219,17 +224,17 @@ const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out
     r.p += e.length;
   }
   for (size_t len = strlen(out->patient_name); len > 0 && out->patient_name[len - 1] == '='; len--)
-    out->patient_name[len - 1] = '\0'; /* groups of a name that are empty (PS3.5, 6.2.1) */
+    out->patient_name[len - 1] = '\0'; /* trailing empty component groups (PS3.5, 6.2.1) */
   return out->study_uid[0] ? NULL : "it has no Study Instance UID";
 }
 
-/* ---- its picture ---- */
+/* ---- the image ---- */
 
 typedef struct image_facts {
   rest_dicom_image *image;
   unsigned samples, is_signed;
   char photometric[32];
-  double spacing[2]; /* of rows, of columns; 0: not known */
+  double spacing[2]; /* of rows, of columns; 0: unknown */
 } image_facts;
 
 /* "0.5\0.5" */
@@ -287,7 +292,7 @@ static bool is_square(const double spacing[2]) {
          (difference < 0.01 * spacing[0] && difference > -0.01 * spacing[0]);
 }
 
-/* What would be drawn wrong is not drawn. */
+/* The reason why an image is not drawn: it would be drawn wrongly. */
 static const char *why_not_drawn(const image_facts *f, const char *syntax) {
   const rest_dicom_image *image = f->image;
 

@@ -2,9 +2,10 @@
 #ifndef SANDBOX_REST_DICOM_H
 #define SANDBOX_REST_DICOM_H
 
-/* What the import and the previews need to know of a DICOM file: PS3.10, with or without its
+/* What the import and the previews need to know about a DICOM file: PS3.10, with or without its
  * preamble and meta information; the top level of the data set, in implicit or explicit VR, little
- * or big endian. A deflated data set is not read. Texts come in UTF-8 (dicom_text.h). */
+ * or big endian. Deflated data sets are not supported. Text is converted to UTF-8
+ * (dicom_text.h). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,23 +27,23 @@ typedef struct rest_dicom {
   char instance_uid[80];
 } rest_dicom;
 
-/* data: the file's beginning; the fields stand before the pixel data. NULL, or why it cannot be
- * sorted into a study: a literal. */
+/* data: the start of the file; the fields come before the pixel data. Returns NULL, or a string
+ * literal with the reason why the file cannot be sorted into a study. */
 const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out);
 
-/* A grey picture that is not compressed; of several frames the first. */
+/* An uncompressed grey image; the first of several frames. */
 typedef struct rest_dicom_image {
   unsigned rows, columns;
-  unsigned bits;               /* 8 or 16 of each */
-  unsigned stored, high;       /* of those, the ones that are the value */
+  unsigned bits;               /* 8 or 16 bits allocated per pixel */
+  unsigned stored, high;       /* the bits stored, and the highest of them */
   bool inverted;               /* MONOCHROME1: small values are bright */
   const unsigned char *pixels; /* in data */
 } rest_dicom_image;
 
-/* data: the whole file. NULL, or why it is not drawn: a literal. out->rows is 0 where there is no
- * picture at all. */
+/* data: the whole file. Returns NULL, or a string literal with the reason why it is not drawn.
+ * out->rows is 0 if there is no image at all. */
 const char *rest_dicom_image_read(const unsigned char *data, size_t n, rest_dicom_image *out);
-/* The pixel's brightness: 0 to 65535. */
+/* The pixel's brightness, from 0 to 65535. */
 unsigned rest_dicom_pixel(const rest_dicom_image *image, unsigned row, unsigned column);
 
 #endif

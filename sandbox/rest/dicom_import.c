@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Sorts uploaded DICOM files into studies. rest_dicom_import collects the objects below a key; for
+ * each it reads the identifiers (dicom.c), finds or creates the study and the series, and moves the
+ * object to a free name in the study's DICOM folder. Objects that cannot be sorted stay, and
+ * rest_dicom_left lists them with the reasons. rest_dicom_index only creates the series of files
+ * that are in their study already. action.c and series.c call these; one import runs at a time. */
 #include "dicom_import.h"
 
 #include <pthread.h>
@@ -13,25 +18,25 @@
 #include "fields.h"
 #include "rest.h"
 
-/* What the fields wanted are expected in: they stand before the pixel data. */
+/* The start of a file, in which the wanted fields are expected: they come before the pixel data. */
 #define HEAD (256u * 1024)
 #define COPY (256u * 1024)
 #define MOST_OF_ONE_NAME 10000
 #define MOST_LISTED 10000
 
-/* One import at a time: two that meet the same new study would make it twice. */
+/* One import at a time: two that find the same new study would create it twice. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The import of one call. */
+/* State of one import. */
 typedef struct import {
   sbx_server *server;
   const igt__json *institute;
   const char *user;
   unsigned char *buffer; /* HEAD or COPY bytes */
-  igt__map *taken;       /* keys that this call has written */
+  igt__map *taken;       /* keys that this import has written */
 } import;
 
-/* ---- which study ---- */
+/* ---- the study ---- */
 
 static bool is_date(const char *s) {
   return strlen(s) == 8 && strspn(s, "0123456789") == 8;
@@ -75,7 +80,7 @@ static igt__json *study_body(const char *type, const rest_dicom *d) {
   return body;
 }
 
-/* The id known under scope/uid in `kind`, or NULL. */
+/* The id stored for scope/uid in `kind`, or NULL. */
 static char *known_id(import *i, const char *kind, const char *scope, const char *uid) {
   char key[256];
   snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
@@ -109,7 +114,7 @@ static igt__json *study_for(import *i, const rest_dicom *d) {
   return study ? study : study_make(i, d);
 }
 
-/* ---- its series ---- */
+/* ---- the series ---- */
 
 static const char *series_type(const char *study_type) {
   static const char *const pairs[][2] = {
@@ -159,7 +164,8 @@ static bool copy_bytes(import *i, int fd, sbx_incoming *in) {
   return n == 0;
 }
 
-/* The n-th name for an object: its own; that with the instance's UID; and with a number. */
+/* The n-th candidate name of an object: its own name; then with the instance UID; then with a
+ * number. */
 static bool nth_name(const igt__json *study, const rest_dicom *d, const char *from, unsigned n,
                      igt__buf *out) {
   const char *base = strrchr(from, '/');
@@ -175,8 +181,8 @@ static bool nth_name(const igt__json *study, const rest_dicom *d, const char *fr
   return igt__buf_puts(out, base ? base + 1 : from);
 }
 
-/* Whether the object may have the key: nothing is there, or what an earlier import has put there
- * and is the same. */
+/* Whether the object may get this key: it is unused, or an earlier import stored the same object
+ * there. */
 static bool is_free(import *i, const sbx_object *object, const char *key) {
   sbx_object there = {0};
   bool yes = true;
@@ -188,7 +194,8 @@ static bool is_free(import *i, const sbx_object *object, const char *key) {
   return yes;
 }
 
-/* One series may lie in many folders, with the same names in each: none takes another's place. */
+/* One series may be spread over many folders with the same file names in each: none overwrites
+ * another. */
 static bool target_key(import *i, const igt__json *study, const rest_dicom *d,
                        const sbx_object *object, igt__buf *out) {
   for (unsigned n = 0; n < MOST_OF_ONE_NAME; n++) {
@@ -277,7 +284,7 @@ import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY), igt__m
   return result;
 }
 
-/* ---- what could not be sorted ---- */
+/* ---- files that could not be sorted ---- */
 
 typedef struct left_search {
   sbx_server *server;
@@ -326,7 +333,7 @@ igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
   return s.list;
 }
 
-/* ---- DICOM that is in its study already ---- */
+/* ---- DICOM files that are in their study already ---- */
 
 static bool index_one(import *i, const igt__json *study, const char *key) {
   rest_dicom d;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A text is cut into runs, at the escape sequences of ISO 2022 that switch the set for what follows
- * (PS3.3, C.12.1.1.2), and at the delimiters that switch back to the first one. Each run is in one
- * encoding, which iconv knows. */
+/* Decodes DICOM text. A text is split into runs, at the ISO 2022 escape sequences that switch the
+ * character set for what follows (PS3.3, C.12.1.1.2) and at the delimiters that reset it to the
+ * first one. Each run has one encoding, which iconv converts. dicom.c calls rest_dicom_text for
+ * every text value. */
 #include "dicom_text.h"
 
 #include <iconv.h>
@@ -14,7 +15,8 @@
 
 #define ESC 0x1B
 #define ASCII "ASCII"
-/* A set of two bytes below 128: '^' may be the half of a character. The escape belongs to it. */
+/* A character set of two-byte codes below 128: '^' may be half of a character. The escape sequence
+ * is part of it. */
 #define JAPANESE "ISO-2022-JP-2"
 
 /* ---- the defined terms ---- */
@@ -31,10 +33,10 @@ static const char *encoding_of_number(unsigned number) {
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
     if (sets[i].number == number)
       return sets[i].encoding;
-  return ASCII; /* 87, 159: they begin with an escape */
+  return ASCII; /* 87, 159: they begin with an escape sequence */
 }
 
-/* "ISO_IR 100", "ISO 2022 IR 100", and how people misspell them. */
+/* "ISO_IR 100", "ISO 2022 IR 100", and common misspellings. */
 static const char *encoding_of(const char *term, size_t n) {
   char text[32];
   const char *digits;
@@ -52,7 +54,7 @@ static const char *encoding_of(const char *term, size_t n) {
 /* ---- the escape sequences ---- */
 
 typedef struct escape {
-  const char *bytes; /* behind ESC */
+  const char *bytes; /* after ESC */
   const char *encoding;
 } escape;
 
@@ -75,21 +77,21 @@ static const escape *escape_at(const unsigned char *s, size_t n) {
 /* ---- one run ---- */
 
 typedef struct output {
-  char *at, *end; /* end: where the NUL has room */
+  char *at, *end; /* end: the position reserved for the NUL */
 } output;
 
 static void put_bytes(output *out, const char *s, size_t n) {
   if (n > (size_t)(out->end - out->at)) {
     n = (size_t)(out->end - out->at);
     while (n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80)
-      n--; /* no character is cut */
+      n--; /* do not truncate within a character */
     out->end = out->at + n;
   }
   memcpy(out->at, s, n);
   out->at += n;
 }
 
-/* Bytes that it does not know become '?', one by one. */
+/* Replaces each byte that cannot be decoded by '?'. */
 static void convert(output *out, const char *encoding, const unsigned char *s, size_t n) {
   iconv_t cd = iconv_open("UTF-8", encoding);
   char copy[1100], piece[16], *in = copy;
@@ -112,7 +114,7 @@ static void convert(output *out, const char *encoding, const unsigned char *s, s
     iconv_close(cd);
 }
 
-/* esc: the sequence before it; NULL: none. */
+/* esc: the escape sequence before it; NULL: none. */
 static void put_run(output *out, const char *encoding, const escape *esc, const unsigned char *s,
                     size_t n) {
   unsigned char with[1100];
@@ -137,7 +139,7 @@ static void put_run(output *out, const char *encoding, const escape *esc, const 
   convert(out, encoding, with, n + length + 1);
 }
 
-/* ---- the whole ---- */
+/* ---- the whole text ---- */
 
 static bool ends_sets(unsigned char c) {
   return c == '^' || c == '=' || c == '\\' || c == '\n' || c == '\r' || c == '\f' || c == '\t';
@@ -158,7 +160,7 @@ static void decode(output *out, const char *first, const unsigned char *s, size_
     put_run(out, encoding, esc, s + begin, i - begin);
     if (reset)
       put_bytes(out, (const char *)s + i, 1);
-    /* "(B" and "(J" change the lower half alone: the upper one stays, but for two-byte sets. */
+    /* "(B" and "(J" only change the lower half: the upper one stays, except with two-byte sets. */
     if (reset || (next && !next->encoding && strcmp(encoding, JAPANESE) == 0))
       encoding = first;
     else if (next && next->encoding)
@@ -170,7 +172,8 @@ static void decode(output *out, const char *first, const unsigned char *s, size_
   put_run(out, encoding, esc, s + begin, n - begin);
 }
 
-/* Whether a byte below 128 can be part of a longer character of it: no delimiter counts then. */
+/* Whether a byte below 128 can be part of a multi-byte character: delimiters are then not
+ * recognised. */
 static bool is_whole(const char *encoding) {
   return strncmp(encoding, "GB", 2) == 0 || strcmp(encoding, "UTF-8") == 0;
 }

@@ -47,7 +47,7 @@ bool rest_query_bool(const rest_call *call, const char *name, bool otherwise) {
 int64_t rest_next_number(sbx_server *server, const char *kind) {
   char text[24];
   int64_t number = 0;
-  bool own = sbx_store_begin(server->store); /* else the caller's holds others off already */
+  bool own = sbx_store_begin(server->store); /* else the caller's transaction keeps others out */
   char *last = sbx_kv_get(server->store, "number", kind);
   if (last && !igt__str_to_int64(last, &number))
     number = 0;

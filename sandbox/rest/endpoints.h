@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* No include guard: the reader defines REST_ENDPOINT. */
+/* No include guard: the including file defines REST_ENDPOINT. */
 REST_ENDPOINT(login)
 REST_ENDPOINT(login_audience)
 REST_ENDPOINT(logout)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The files of studies and projects: listing, registering, completing and deleting. Registered
+ * files are rows (owner: the study or the project); the files in a study's other folders are known
+ * from their objects alone. Lists are written as text directly. A file is complete when its upload
+ * was reported (studies) or its object exists (projects). routes.c calls
+ * each function for its route. */
 #include "rest.h"
 
 #include <limits.h>
@@ -10,23 +15,20 @@
 #include "base/str.h"
 #include "model/scan.h"
 
-/* Registered files are rows (owner: the study or the project); what lies in the other folders of
- * a study is known by its objects alone. */
-
 const char *const rest_category_names[REST_CATEGORIES] = {"files", "dicom", "annotations",
                                                           "pathis"};
 const char *const rest_category_folders[REST_CATEGORIES] = {"files/", "0/", "annotations/",
                                                             "pathis/"};
 
-/* S3 counts key bytes up to this. */
+/* S3's limit in bytes. */
 #define MAX_KEY 1024
-/* As large as objects of S3 were for most of its life; clients know of larger ones. */
+/* S3's former object limit, for most of its life; clients know of larger ones. */
 #define LARGEST_FILE ((int64_t)5 << 40)
 
 /* The study or project that owns files. */
 typedef struct file_owner {
   const char *id;
-  char *prefix; /* of the files' keys */
+  char *prefix; /* the common prefix of the files' keys */
   bool study;
 } file_owner;
 
@@ -56,11 +58,11 @@ static bool owner_find(rest_call *call, bool study, file_owner *out) {
   return out->prefix != NULL;
 }
 
-/* ---- one file as the API shows it ---- */
+/* ---- one file in the API's form ---- */
 
 typedef struct file_view {
   const char *key;
-  const char *name; /* the key below the category's folder */
+  const char *name; /* the key relative to the category's folder */
   int64_t size;
   bool completed;
   bool is_new;
@@ -71,7 +73,7 @@ static void put_text(igt__buf *out, const char *before, const char *text) {
   igt__json_write_string(out, text, strlen(text), IGT__JSON_COMPACT);
 }
 
-/* As text, not as a tree: lists have thousands of them. */
+/* Written as text, not built as a tree: lists have thousands of them. */
 static bool file_write(igt__buf *out, const file_view *view) {
   const char *base = strrchr(view->name, '/');
   const char *dot = strrchr(base ? base + 1 : view->name, '.');
@@ -101,11 +103,11 @@ igt__json *rest_file_json(const char *key, const char *name, int64_t size) {
   return file_json(&(file_view){.key = key, .name = name, .size = size, .completed = true});
 }
 
-/* A list as text: a million files have no place as a tree. */
+/* A list as text: a tree of a million files would be too large. */
 typedef struct file_list {
   rest_call *call;
   const file_owner *owner;
-  const char *folder; /* keys are shown without it */
+  const char *folder; /* removed from the keys shown */
   igt__buf text;
   bool any;
   bool completed_only;
@@ -137,7 +139,7 @@ static bool list_add(file_list *list, const char *key, int64_t size, bool comple
   return list->has_raw ? raw_write(list, &view) : file_write(&list->text, &view);
 }
 
-/* The size of the object; -1 when there is none. */
+/* The size of the object; -1 if it does not exist. */
 static int64_t object_size(sbx_store *store, const char *key) {
   sbx_object object = {0};
   int64_t size = -1;
@@ -151,7 +153,8 @@ static bool add_registered(void *payload, const sbx_file *file) {
   file_list *list = payload;
   bool completed = file->completed;
   int64_t size = file->size;
-  /* A project's files have no call that completes them: the object itself does, with its size. */
+  /* A project's files have no request that completes them: they are complete once the object
+   * exists, whose size then counts. */
   if (!list->owner->study) {
     int64_t stored = object_size(list->call->server->store, file->key);
     completed |= stored >= 0;
@@ -235,7 +238,7 @@ static bool key_ok(rest_call *call, const file_owner *owner, const igt__json *fi
   return false;
 }
 
-/* A key that is there keeps its state as long as its size is the same. */
+/* A known key keeps its state as long as its size stays the same. */
 static bool register_known(sbx_store *store, const char *owner, const char *key, int64_t size,
                            bool *completed) {
   int64_t known_size = -1;
@@ -264,7 +267,7 @@ static bool register_one(rest_call *call, const file_owner *owner, const igt__js
   return file_write(response, &view);
 }
 
-/* As one: all of them, or none. */
+/* In one transaction: all of them, or none. */
 static bool register_all(rest_call *call, const file_owner *owner, igt__buf *response) {
   sbx_store *store = call->server->store;
   bool ok = sbx_store_begin(store);
@@ -306,8 +309,8 @@ void rest_project_files_post(rest_call *call) {
 
 /* ---- deleting ---- */
 
-/* Whether there is such a file: registered, or an object in another folder of the study, which is
- * all that DICOM and annotations are. */
+/* Whether the file exists: registered, or an object in another folder of the study, which is all
+ * that DICOM and annotations are. */
 static bool file_exists(sbx_store *store, const file_owner *owner, bool study, const char *key) {
   sbx_object object;
   if (sbx_file_get(store, owner->id, key, NULL, NULL))
@@ -381,8 +384,8 @@ out:
 
 /* ---- completing ---- */
 
-/* A key is registered once, and its file may come again with another size, also one that was not
- * complete before: the object's size counts. False: answered. */
+/* A key is registered once, but its file may be uploaded again with another size, also before it
+ * was complete: the object's size counts. False: responded. */
 static bool complete(rest_call *call, const char *prefix, const char *path) {
   sbx_store *store = call->server->store;
   const char *owner = call->args[1];

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The query parameter $filter. rest_filter_parse turns the text into a list of conditions, all of
+ * which must hold; rest_filter_fits checks the field names against a model (fields.c), and
+ * rest_filter_matches evaluates the conditions for a document. list.c uses it for all filtered
+ * lists. */
 #include "filter.h"
 
 #include <ctype.h>
@@ -180,7 +184,7 @@ static const igt__json *lookup(const igt__json *doc, const char *path) {
   }
 }
 
-/* Its text, as conditions compare it; NULL for null, lists and objects. */
+/* The value as text, for comparisons; NULL for null, lists and objects. */
 static const char *text_of(const igt__json *v, char *number, size_t cap) {
   switch (igt__json_typeof(v)) {
   case IGT__JSON_STRING:
@@ -201,7 +205,7 @@ static const char *text_of(const igt__json *v, char *number, size_t cap) {
   return NULL;
 }
 
-/* Numbers by value; everything else by bytes, which is the order of ISO dates as well. */
+/* Numbers by value; everything else bytewise, which is also the order of ISO dates. */
 static int compare(const igt__json *v, const char *text, const char *value) {
   int64_t a, b;
   if (igt__json_typeof(v) == IGT__JSON_INT && igt__str_to_int64(text, &a) &&

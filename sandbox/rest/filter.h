@@ -12,11 +12,11 @@
 
 typedef struct rest_filter rest_filter;
 
-/* NULL: it is no filter, a sentence is in why. */
+/* NULL: not a valid filter, and why has a message. */
 rest_filter *rest_filter_parse(const char *text, char *why, size_t why_cap);
 void rest_filter_free(rest_filter *filter);
-/* Whether every field that it names is one of `model`, or of a model that extends it; false: a
- * sentence for the client is in why. */
+/* Whether every field that it names belongs to `model`, or to a model that extends it; false: why
+ * has a message for the client. */
 bool rest_filter_fits(const rest_filter *filter, const char *model, char *why, size_t cap);
 bool rest_filter_matches(const rest_filter *filter, const igt__json *doc);
 

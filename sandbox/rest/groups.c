@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* Groups of an organization, which here is an institute, a project or the sandbox as a whole. A
+ * group is a role: its members have the role's rights, in the whole sandbox. Memberships are
+ * documents of their own, and are repeated in the users' profiles. routes.c calls each function for
+ * its route. */
 #include "rest.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
-
-/* Groups of an organization, which is an institute or a project here, or the sandbox as a whole. A
- * group is a role: who is in it has the role's rights, in the sandbox everywhere. */
 
 bool rest_organization(rest_call *call, const char **name) {
   const char *id = call->args[0];
@@ -45,7 +46,7 @@ void rest_users_groups_get(rest_call *call) {
     rest_respond_docs(call, "users-groups", call->args[0], NULL, NULL, NULL);
 }
 
-/* ---- setting them ---- */
+/* ---- changing members ---- */
 
 static bool groups_known(rest_call *call, const igt__json *groups) {
   for (size_t i = 0; i < igt__json_count(groups); i++) {
@@ -58,7 +59,7 @@ static bool groups_known(rest_call *call, const igt__json *groups) {
   return true;
 }
 
-/* The user's profile without what it said of this organization, and with what is said now. */
+/* Replaces the roles that the user's profile has for this organization. */
 static void set_roles(igt__json *user, const char *id, const char *name, const igt__json *groups) {
   igt__json *profile = igt__json_get(user, "profile"), *list = igt__json_new_array();
   const igt__json *old = igt__json_get(profile, "organizationRoles");

@@ -8,7 +8,7 @@
 #include "crypto/crypto.h"
 #include "rest.h"
 
-/* Tokens that are likely in use at once; one that falls on another's place takes it. */
+/* Tokens likely in use concurrently; one that hashes to another's slot replaces it. */
 #define SLOTS 64
 
 struct sbx_sessions {
@@ -31,7 +31,7 @@ void sbx_sessions_free(sbx_sessions *sessions) {
   igt__free(sessions);
 }
 
-/* By the end of it, which is the signature: 0 to SLOTS - 1. */
+/* Hashes the end of the token, which is the signature: 0 to SLOTS - 1. */
 static size_t place(const char *token, size_t n) {
   uint32_t hash = 2166136261u;
   for (size_t i = n > 16 ? n - 16 : 0; i < n; i++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Lists that $filter restricts. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -8,11 +9,9 @@
 #include "fields.h"
 #include "filter.h"
 
-/* Lists that $filter makes shorter. */
-
 typedef struct choice {
   rest_filter *filter; /* NULL: all */
-  char *hospital;      /* of its series alone; NULL: any */
+  char *hospital;      /* only series of this hospital; NULL: any */
 } choice;
 
 static bool choice_keep(void *payload, const igt__json *doc) {
@@ -30,7 +29,7 @@ static void choice_release(void *payload) {
   igt__free(c);
 }
 
-/* The filter of the request, or none; false: answered. */
+/* The request's filter, if any; false: responded. */
 static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
   const char *text = sbx_query(call->req, "$filter", 0);
   char why[160];
@@ -38,7 +37,7 @@ static bool filter_read(rest_call *call, const char *model, rest_filter **out) {
   if (!text || !*text)
     return true;
   *out = rest_filter_parse(text, why, sizeof why);
-  /* A seed may hold studies of types that nobody knows: then any field may be meant. */
+  /* A seed may contain studies of unknown types: then any field is accepted. */
   if (*out && (!rest_model_known(model) || rest_filter_fits(*out, model, why, sizeof why)))
     return true;
   rest_filter_free(*out);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Stores the mails that the cloud would send; users with the right to manage users can read them:
+ * GET /__mail. They contain activation tokens and links to files. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -7,9 +9,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
-
-/* The mail that the cloud would send is kept, for those who manage users to read: GET /__mail.
- * It is where activation tokens and links to files are found. */
 
 #define ACTIVATION_CHARS 32
 
@@ -43,7 +42,7 @@ bool rest_activation_send(sbx_server *server, const char *login) {
   return ok;
 }
 
-/* What the page behind the link in that mail would do. */
+/* Does what the page behind the link in that mail would do. */
 void rest_activate(rest_call *call) {
   const char *token = igt__json_get_str(call->json, "token");
   const char *password = igt__json_get_str(call->json, "password");

@@ -22,7 +22,7 @@ static bool punctuation(const char **s, char c) {
 
 static bool list_parse(const char **s, igt__json *out, unsigned depth);
 
-/* A name, and in braces what of it. */
+/* A name, optionally followed by the mask of its members in braces. */
 static bool item_parse(const char **s, igt__json *out, unsigned depth) {
   char name[64];
   space(s);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Users, service identities, their roles and passwords. The table of roles maps each to its rights;
+ * passwords are stored as salted PBKDF2 hashes. rest_user_new and rest_service_new build the
+ * documents that seeds, users.c and the service routes store; the rest_services_* functions are
+ * routes. A service's private key is only in the response that creates it. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -10,12 +14,12 @@
 #include "base/time.h"
 #include "crypto/crypto.h"
 
-/* Enough to be no plain digest, few enough for tests that sign in a hundred times. */
+/* Enough to be more than a plain digest, few enough for tests that sign in a hundred times. */
 #define PASSWORD_ROUNDS 10000u
 #define SALT 16u
 #define HASH 32u
 
-/* The names are the cloud's own as far as they are known; SERVICE and MONITOR are ours. */
+/* The names are the cloud's own where known; SERVICE and MONITOR are ours. */
 static const struct {
   const char *name;
   unsigned rights;
@@ -60,7 +64,7 @@ unsigned rest_rights_of_user(const igt__json *user) {
   return rights;
 }
 
-/* ---- passwords: hex of salt and hash ---- */
+/* ---- passwords: salt and hash in hexadecimal ---- */
 
 bool rest_password_set(sbx_server *server, const char *login, const char *password) {
   unsigned char bytes[SALT + HASH];
@@ -76,7 +80,7 @@ bool rest_password_matches(sbx_server *server, const char *login, const char *pa
   unsigned char known[SALT + HASH] = {0}, hash[HASH];
   char *text = sbx_kv_get(server->store, "password", login);
   bool ok = text && strlen(text) == 2 * sizeof known && igt__unhex(text, 2 * sizeof known, known);
-  /* Also for a name that nobody has, so that the time tells nothing. */
+  /* Also computed for unknown names, so that the response time does not reveal them. */
   igt__pbkdf2(password, known, SALT, PASSWORD_ROUNDS, hash);
   ok = igt__equal_constant_time(hash, known + SALT, HASH) && ok;
   igt__free(text);
@@ -206,7 +210,7 @@ void rest_services_post(rest_call *call) {
     service = rest_service_new(call->server, call->args[0], name, id, NULL, &pem, &err);
   }
   if (service) {
-    igt__json_set_str(service, "privateKey", pem.data); /* told once, never stored */
+    igt__json_set_str(service, "privateKey", pem.data); /* returned once, never stored */
     rest_respond(call, 201, service);
   } else {
     rest_fail(call, 500, "%s", err.text);
@@ -214,7 +218,7 @@ void rest_services_post(rest_call *call) {
   igt__buf_finish_wipe(&pem);
 }
 
-/* By serviceId, or by id as the API's list names it. */
+/* By serviceId, or by id as in the API's list. */
 void rest_service_delete(rest_call *call) {
   igt__json *service = rest_find(call, "service", call->args[1], "Service");
   if (!service)

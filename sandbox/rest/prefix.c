@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The layout of object keys:
+ *   PROJECT/files/…                      the project's files
+ *   PROJECT/INSTITUTE/Import/UUID/…      incoming DICOM
+ *   PROJECT/INSTITUTE/studies/STUDY/…    files/, 0/, annotations/, pathis/
+ * A seed may give an entity another s3Prefix; those are stored by name. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -6,12 +11,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-
-/* Where keys live:
- *   PROJECT/files/…                      the project's files
- *   PROJECT/INSTITUTE/Import/UUID/…      DICOM on its way in
- *   PROJECT/INSTITUTE/studies/STUDY/…    files/, 0/, annotations/, pathis/
- * A seed may give an entity another s3Prefix; those are remembered by name. */
 
 #define SEGMENTS 4
 
@@ -21,7 +20,7 @@ static bool doc_exists(sbx_server *server, const char *kind, const char *id) {
   return doc != NULL;
 }
 
-/* The first segments of the prefix that end in '/', cut out of `copy`. */
+/* Splits the prefix into its first segments that end in '/', in `copy`. */
 static size_t split(char *copy, const char *segments[SEGMENTS]) {
   size_t count = 0;
   for (char *slash; count < SEGMENTS && (slash = strchr(copy, '/')); copy = slash + 1) {
@@ -45,7 +44,7 @@ static bool by_place(sbx_server *server, char *copy) {
   return count == SEGMENTS && doc_exists(server, "study", s[3]);
 }
 
-/* Cuts at each '/' from the end on. */
+/* Tries each '/' from the end. */
 static bool by_name(sbx_server *server, char *copy) {
   for (char *slash; (slash = strrchr(copy, '/')); *slash = '\0') {
     char *known;

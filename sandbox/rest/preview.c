@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* A writer for baseline JPEG (ITU-T T.81) in which each sample becomes a block of 8 by 8 equal
+ * pixels. The cosine transform of such a block is just its mean, so that neither a transform nor a
+ * frequency table is needed, and the picture is exact. series.c calls it. */
 #include "preview.h"
 
-/* JPEG (ITU-T T.81), baseline, where each sample is one block of 8 by 8 equal pixels. The cosine
- * transform of such a block is its mean alone, so that neither a transform nor a table of
- * frequencies is needed, and the picture is exact. */
-
-/* The mean of a block, times 8, divided by the quantiser 8: the sample itself less 128. */
+/* The mean of a block times 8, divided by the quantiser 8, is the sample minus 128. */
 #define QUANTISER 8
-#define BITS 4 /* of each code for how many bits a difference has: 0 to 8 of them */
+#define BITS 4 /* length of each code for the size of a difference: 0 to 8 */
 
 typedef struct writer {
   igt__buf *out;
@@ -15,7 +14,7 @@ typedef struct writer {
   unsigned count;
 } writer;
 
-/* A byte of 255 within the data is followed by 0 (B.1.1.5). */
+/* A byte 255 within the data is followed by 0 (B.1.1.5). */
 static void put_bits(writer *w, uint32_t value, unsigned count) {
   w->bits = w->bits << count | value;
   w->count += count;
@@ -28,7 +27,7 @@ static void put_bits(writer *w, uint32_t value, unsigned count) {
   }
 }
 
-/* The last byte is filled with ones (F.1.2.3). */
+/* The last byte is padded with ones (F.1.2.3). */
 static void put_end(writer *w) {
   if (w->count > 0)
     put_bits(w, (1u << (8 - w->count)) - 1, 8 - w->count);
@@ -39,9 +38,9 @@ static void put_block(writer *w, int difference) {
   while (magnitude >> size)
     size++;
   put_bits(w, size, BITS);
-  if (size > 0) /* negative ones count up from none (F.1.2.1.1) */
+  if (size > 0) /* negative values are offset (F.1.2.1.1) */
     put_bits(w, difference < 0 ? (uint32_t)(difference + (1 << size) - 1) : magnitude, size);
-  put_bits(w, 0, 1); /* nothing but the mean */
+  put_bits(w, 0, 1); /* no AC coefficients */
 }
 
 static void put(igt__buf *out, const unsigned char *bytes, size_t n) {
@@ -52,7 +51,7 @@ static void put_head(igt__buf *out, unsigned width, unsigned height) {
   static const unsigned char begin[] = {0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 'J', 'F', 'I', 'F',
                                         0,    1,    1,    0,    0, 1,  0,   1,   0,   0};
   static const unsigned char quantisers[] = {0xFF, 0xDB, 0, 67, 0};
-  /* Codes of four bits for the sizes 0 to 8; one bit, 0, for "no frequencies". */
+  /* Four-bit codes for the sizes 0 to 8; the one-bit code 0 for "no frequencies". */
   static const unsigned char codes[] = {0xFF, 0xC4, 0, 28, 0x00, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0,
                                         0,    0,    0, 0,  0,    0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
   static const unsigned char no_codes[] = {0xFF, 0xC4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0,

@@ -6,10 +6,11 @@
 
 #include "base/buf.h"
 
-/* The sides of the largest preview, in samples; each becomes 8 by 8 pixels of the picture. */
+/* The largest preview's side in samples; each sample becomes 8 by 8 pixels of the picture. */
 #define REST_PREVIEW_SIDE 64
 
-/* A grey picture of width by height samples (each at most REST_PREVIEW_SIDE) as baseline JPEG. */
+/* Writes a grey picture of width by height samples (each at most REST_PREVIEW_SIDE) as baseline
+ * JPEG. */
 bool rest_preview_jpeg(const uint8_t *samples, unsigned width, unsigned height, igt__buf *out);
 
 #endif

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Projects and institutes: list, create, read and delete. A project's type decides the type of its
+ * studies. Reading a project or an institute includes its institutes and studies where the request
+ * asks for them; deleting goes through cascade.c. routes.c calls each rest_* function for its
+ * route, seed.c uses rest_project_new and rest_institute_new. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -9,7 +13,7 @@
 #include "crypto/crypto.h"
 #include "fields.h"
 
-/* What a project is about decides what its studies are. The names are ours. */
+/* A project's type decides the type of its studies. The names are ours. */
 static const struct {
   const char *name;
   const char *study_type;
@@ -103,7 +107,7 @@ void rest_projects_post(rest_call *call) {
     igt__json_free(project);
     return;
   }
-  igt__json *list = igt__json_new_array(); /* as described: a list of the one */
+  igt__json *list = igt__json_new_array(); /* as in the description: a list of one */
   igt__json_push(list, project);
   rest_respond(call, 200, list);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Responses of the REST side: errors, JSON values, prepared text, and lists of documents. Each is
+ * cut to the field mask of X-Fields if the request has one. Lists are streamed: a cursor reads the
+ * documents page by page, and doc_next writes them with the punctuation between them, so that a
+ * long list needs no memory. All endpoints respond through these functions. */
 #include "rest.h"
 
 #include <limits.h>
@@ -22,7 +26,7 @@ void rest_fail(rest_call *call, int status, const char *fmt, ...) {
   rest_respond(call, status, message);
 }
 
-/* Lets through what the client asked for; takes the value over. */
+/* Applies the request's field mask; takes ownership of the value. */
 static igt__json *masked(const rest_call *call, int status, igt__json *value) {
   if (!call->mask || !value || status >= 300)
     return value;
@@ -47,9 +51,9 @@ void rest_respond_empty(rest_call *call, int status) {
   sbx_respond(call->req, status, NULL, NULL, 0);
 }
 
-/* ---- one large text ---- */
+/* ---- prepared text ---- */
 
-/* A mask needs the text as a tree. */
+/* A mask needs the parsed value. */
 static void response_parsed(rest_call *call, int status, igt__buf *text) {
   igt__json *value = NULL;
   if (igt__json_parse(text->data, text->len, "the answer", &value, NULL) != IGT_OK)
@@ -79,8 +83,8 @@ typedef struct doc_stream {
   void (*release)(void *payload);
   void *payload;
   igt__json *mask;
-  igt__buf masked; /* the document as the mask leaves it */
-  const char *doc; /* what is being sent, and how much of it was */
+  igt__buf masked; /* the document after applying the mask */
+  const char *doc; /* the text being sent, its length and how much was sent */
   size_t n, sent;
   enum { LIST_BEGIN, LIST_FIRST, LIST_MORE, LIST_END } at;
 } doc_stream;

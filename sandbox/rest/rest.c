@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The REST handler. begin finds the route (routes.c) and checks the session and the rights it
+ * needs; body buffers the request's body; end parses the field mask and the body, checks the body
+ * against the route's model (fields.c), and calls the route's function, which responds. main.c
+ * routes /api/ and /__* here. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -10,7 +14,7 @@
 #include "fields.h"
 #include "mask.h"
 
-/* The largest body: a batch of 10,000 files to register is some 3 MB. */
+/* The body limit: a batch of 10,000 files to register is some 3 MB. */
 #define MAX_BODY (32u * 1024 * 1024)
 
 /* ---- the handler ---- */
@@ -40,7 +44,7 @@ static void begin(void *server, sbx_request *req) {
   rest_call *call = igt__calloc(1, sizeof *call);
   req->state = call;
   if (!call)
-    return; /* end answers */
+    return; /* end responds */
   call->server = server;
   call->req = req;
   igt__buf_init(&call->body, MAX_BODY);
@@ -66,7 +70,7 @@ static bool body(void *server, sbx_request *req, const char *data, size_t n) {
   if (!call)
     return false;
   if (!call->route->model)
-    return true; /* such as the form of no fields that some clients post */
+    return true; /* such as the empty form that some clients post */
   if (igt__buf_append(&call->body, data, n))
     return true;
   rest_fail(call, 413, "The body is larger than %u bytes", MAX_BODY);
@@ -93,7 +97,7 @@ static bool body_parse(rest_call *call) {
   return false;
 }
 
-/* Of answers that are JSON; a DELETE has none. */
+/* For JSON responses; a DELETE has none. */
 static bool mask_read(rest_call *call) {
   const char *text = sbx_header(call->req, "X-Fields");
   char why[128];
@@ -119,7 +123,7 @@ static void done(void *server, sbx_request *req) {
   (void)server;
   if (!call)
     return;
-  /* A login's body holds a password. */
+  /* The body of a login contains a password. */
   igt__buf_finish_wipe(&call->body);
   igt__json_free(call->json);
   igt__json_free(call->mask);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of routes: method, path, model of the body, flags, required rights, and the function
+ * that serves it. rest_route_find splits and decodes the path once, compares it with each row,
+ * stores the parameters in the call, and responds with 404 or 405 if no row matches. rest.c calls
+ * it. */
 #include "rest.h"
 
 #include <string.h>
 
 #include "base/str.h"
 
-/* What is served, and how a request finds it. */
-
-/* More exact paths stand before those with a parameter in the same place. */
+/* More specific paths come before those with a parameter in the same position. */
 static const rest_route routes[] = {
     {"POST", "/api/auth/login", "LoginModel", REST_OPEN, 0, rest_login},
     {"GET", "/api/auth/login/$aud", NULL, REST_OPEN, 0, rest_login_audience},
@@ -155,7 +157,7 @@ static const rest_route routes[] = {
     {"PUT", "/api/data/users/{}", "UserRequest", 0, REST_MANAGE, rest_user_put},
     {"DELETE", "/api/data/users/{}", NULL, 0, REST_MANAGE, rest_user_delete},
 
-    /* The sandbox's own. A page of a browser can't reach them: application/json is needed. */
+    /* Sandbox extensions. Web pages cannot call them: application/json is required. */
     {"GET", "/__canned", NULL, REST_OPEN, 0, rest_canned_get},
     {"POST", "/__canned", "[]Canned", REST_OPEN, 0, rest_canned_post},
     {"DELETE", "/__canned", NULL, REST_OPEN, 0, rest_canned_delete},
@@ -167,7 +169,7 @@ static const rest_route routes[] = {
 
 /* ---- finding the route ---- */
 
-/* The decoded segment, in the call's memory; NULL when it is no text. */
+/* The decoded segment, in the call's memory; NULL when it is not valid text. */
 static const char *segment_decode(rest_call *call, const char *s, size_t n) {
   igt__buf buf;
   const char *out = NULL;
@@ -182,13 +184,13 @@ static const char *segment_decode(rest_call *call, const char *s, size_t n) {
 /* More than the longest route has. */
 #define SEGMENTS 16
 
-/* The path's parts, decoded once for all routes. */
+/* The path's segments, decoded once for all routes. */
 typedef struct segments {
-  const char *text[SEGMENTS]; /* NULL: no text, which no route has */
+  const char *text[SEGMENTS]; /* NULL: not valid text, matches no route */
   size_t count;
 } segments;
 
-/* False: no path of a route. */
+/* False: no route can match this path. */
 static bool segments_read(rest_call *call, segments *out) {
   const char *path = call->req->path;
   out->count = 0;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Fills a new store from a seed: the built-in demo or a JSON file, in the form that docs/sandbox.md
+ * describes. seed_all walks through the lists of users, services, projects, institutes, studies and
+ * files and stores each element with the functions that the routes use; all of it in one
+ * transaction. main.c calls sbx_seed before the sandbox is ready; seed_files.c creates the files'
+ * objects. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +19,7 @@
 #include "seed_demo.h"
 #include "seed_files.h"
 
-/* The largest seed file: 100,000 studies written out one by one are some 60 MB. */
+/* The limit of a seed file: 100,000 studies written out individually are some 60 MB. */
 #define MAX_SEED (256u * 1024 * 1024)
 #define SEEDER "seed@igtcloud-sandbox"
 
@@ -23,7 +28,7 @@ typedef struct seed {
   igt_error err;
 } seed;
 
-/* Calls fn for each element of the list `key`; absent: none. */
+/* Calls fn for each element of the list `key`, if present. */
 static bool each(seed *s, const igt__json *object, const char *key,
                  bool (*fn)(seed *s, const igt__json *element, void *payload), void *payload) {
   const igt__json *list = igt__json_get(object, key);
@@ -43,7 +48,7 @@ static bool each(seed *s, const igt__json *object, const char *key,
   return true;
 }
 
-/* Members of "raw" replace what the server would say. */
+/* Members of "raw" replace those that the server sets. */
 static void merge_raw(igt__json *doc, const igt__json *spec) {
   const igt__json *raw = igt__json_get(spec, "raw"), *remove = igt__json_get(spec, "raw_remove");
   const char *key;
@@ -57,7 +62,8 @@ static void merge_raw(igt__json *doc, const igt__json *spec) {
   }
 }
 
-/* Stores; an s3Prefix out of "raw" is remembered, so that credentials can be had for it. */
+/* Stores the document; an s3Prefix from "raw" is recorded, so that credentials can be issued for
+ * it. */
 static bool store(seed *s, const char *kind, const char *id, const char *parent, igt__json *doc,
                   const igt__json *spec) {
   const char *prefix = igt__json_get_str(igt__json_get(spec, "raw"), "s3Prefix");
@@ -192,9 +198,9 @@ static bool add_study(seed *s, const igt__json *spec, void *payload) {
   return ok;
 }
 
-/* ---- many studies ---- */
+/* ---- generated studies ---- */
 
-/* 2020 to 2024, in an order that sorts differently than the names. */
+/* 2020 to 2024, in a different order than the names. */
 static void bulk_date(uint64_t n, char *out, size_t cap) {
   snprintf(out, cap, "%04u-%02u-%02uT%02u:%02u:%02u+00:00", (unsigned)(2020 + n % 5),
            (unsigned)(1 + n * 7 % 12), (unsigned)(1 + n * 11 % 28), (unsigned)(n % 24),
@@ -339,7 +345,7 @@ static bool add_site(seed *s, const igt__json *spec, void *payload) {
   return ok;
 }
 
-/* ---- the whole ---- */
+/* ---- the whole seed ---- */
 
 static bool seed_all(seed *s, const igt__json *root) {
   if (igt__json_typeof(root) != IGT__JSON_OBJECT) {
@@ -373,7 +379,7 @@ bool sbx_seed(sbx_server *server, const char *name, char *error, size_t error_ca
   if (ok)
     return true;
   root = seed_read(name, &s.err);
-  /* One transaction: a seed that is not right leaves nothing, and 100,000 studies are quick. */
+  /* One transaction: an invalid seed leaves nothing behind, and 100,000 studies are quick. */
   if (root && sbx_store_begin(server->store)) {
     ok = seed_all(&s, root) && sbx_kv_put(server->store, "seed", "done", name, 0);
     if (ok)

@@ -4,18 +4,18 @@
 
 #include "rest.h"
 
-/* Makes one object with its row. spec: the bytes (text, base64, or size with fill), category,
+/* Creates one object with its row. spec: the bytes (text, base64, or size with fill), category,
  * "completed", "object", "checksum", "raw". owner: the study or project that registers it. prefix:
- * of the study or project. False: a sentence is in err. */
+ * of the study or project. False: err has a message. */
 bool rest_seed_file(sbx_server *server, const char *owner, bool study, const char *prefix,
                     const igt__json *spec, igt_error *err);
 
-/* An object below the study's files. spec: "size" (bytes that no other key has), "checksum",
+/* Creates an object below the study's files. spec: "size" (of bytes unique to the key), "checksum",
  * "object". */
 bool rest_seed_bulk_file(sbx_server *server, const char *owner, const char *prefix,
                          const char *path, const igt__json *spec, igt_error *err);
 
-/* An object of these bytes. */
+/* Stores an object with these bytes. */
 bool rest_object_put(sbx_server *server, const char *key, const void *data, size_t n);
 
 #endif

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Series: list, read, replace and delete, the action that creates the series of a study's DICOM
+ * files (dicom_import.c), and previews. A preview is drawn from the first DICOM image of the series
+ * that can be read: sampled down to a small grey picture (dicom.c), which preview.c writes as JPEG.
+ * routes.c calls each function for its route. */
 #include "rest.h"
 
 #include <limits.h>
@@ -13,13 +17,13 @@
 #include "dicom_import.h"
 #include "preview.h"
 
-/* The largest DICOM file that a preview is made of. */
+/* The largest DICOM file from which a preview is drawn. */
 #define MAX_PICTURE (64 * 1024 * 1024)
-#define PICTURE_HEAD (256 * 1024) /* of a larger one */
-/* As the description has it, though the registered name is image/jpeg. */
+#define PICTURE_HEAD (256 * 1024) /* the part read of a larger one */
+/* As in the API's description, although the registered name is image/jpeg. */
 #define PREVIEW_TYPE "image/jpg"
 
-/* The series of the path, when it is the institute's; NULL: answered. */
+/* The path's series, if it belongs to the path's institute; NULL: responded. */
 static igt__json *series_of_path(rest_call *call) {
   igt__json *series = rest_find(call, "series", call->args[1], "Series");
   if (!series || igt__str_eq(igt__json_get_str(series, "hospitalId"), call->args[0]))
@@ -35,7 +39,7 @@ void rest_series_get(rest_call *call) {
     rest_respond(call, 200, series);
 }
 
-/* ---- of one study ---- */
+/* ---- series of a study ---- */
 
 void rest_study_series_get(rest_call *call) {
   igt__json *study = rest_study_of_path(call);
@@ -67,7 +71,7 @@ void rest_series_complete(igt__json *series, const igt__json *study, const char 
   igt__json_set_str(series, "previewUrl", url);
 }
 
-/* What the client may not set comes from the series that is there, or goes. */
+/* Members that the client may not set are taken from the existing series, or dropped. */
 static igt__json *series_body(const rest_call *call, const igt__json *old) {
   static const char *const server[] = {"createdOn", "createdBy", "s3Prefix"};
   igt__json *series = igt__json_copy(call->json);
@@ -114,7 +118,7 @@ void rest_study_series_delete(rest_call *call) {
   igt__json_free(study);
 }
 
-/* The action of a project with series: the DICOM files that lie in the study become series. */
+/* The action of a project with series: creates the series of the DICOM files in the study. */
 void rest_study_action(rest_call *call) {
   igt__json *study = rest_study_of_path(call), *institute;
   if (!study)
@@ -143,8 +147,7 @@ static unsigned side_of(unsigned pixels, unsigned longest) {
   return side > 0 ? side : 1;
 }
 
-/* Every so many pixels one, as many across as down, from the darkest to the brightest that there
- * is. */
+/* Samples the image at equal steps, scaled from the darkest to the brightest value. */
 static void picture_of(const rest_dicom_image *image, picture *out) {
   unsigned low = 65535, high = 0;
   unsigned longest = image->rows > image->columns ? image->rows : image->columns;
@@ -162,8 +165,8 @@ static void picture_of(const rest_dicom_image *image, picture *out) {
   }
 }
 
-/* For a series without any DICOM object, as a seed or a request made it: stripes, other ones for
- * each. */
+/* For a series without any DICOM object, created by a seed or a request: a pattern that differs for
+ * each series. */
 static void picture_without(const char *id, picture *out) {
   unsigned char sum[IGT__DIGEST_MAX];
   igt__digest_of(IGT__SHA256, id, strlen(id), sum);
@@ -177,8 +180,8 @@ typedef struct picture_search {
   const char *series_uid;
   picture *out;
   bool found;
-  const char *why; /* an image of it is not drawn; NULL: it has none */
-  bool no_image;   /* DICOM objects of it are there, but without a picture */
+  const char *why; /* why an image is not drawn; NULL: no such image */
+  bool no_image;   /* DICOM objects exist, but without an image */
 } picture_search;
 
 static bool read_picture(picture_search *search, const unsigned char *data, size_t n, bool whole) {
@@ -221,7 +224,7 @@ static bool look(void *payload, const sbx_object *object) {
   return !search->found;
 }
 
-/* False: answered why it is not drawn. */
+/* False: responded with the reason why it is not drawn. */
 static bool picture_find(rest_call *call, const igt__json *series, picture *out) {
   igt__json *study =
       sbx_doc_get(call->server->store, "study", igt__json_get_str(series, "studyDatabaseId"));

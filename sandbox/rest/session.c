@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* Sessions and tokens. A JWT (RFC 7519) is signed with HS256 by a secret of this store. It names a
+ * session ("sid"), a row in the store that is deleted by the logout; a token is valid while its
+ * signature, its expiry and its session are. The CSRF token belongs to the session: a refresh
+ * issues a new JWT, but the CSRF token that counts stays the same. Service identities prove
+ * themselves with an assertion (RFC 7523). rest.c calls rest_session_check for each request;
+ * verified tokens are cached in known.c; auth.c starts and refreshes sessions. */
 #include "rest.h"
 
 #include <pthread.h>
@@ -12,10 +18,6 @@
 #include "crypto/crypto.h"
 #include "known.h"
 
-/* A JWT (RFC 7519) signed with HS256 by a secret of this store. It names a session ("sid"), a row
- * in the store that ends with the logout; a token counts while both are there. The CSRF token
- * belongs to the session: a refresh brings a new JWT, never another CSRF token that counts. */
-
 #define SECRET_CHARS 64
 #define SESSION_CHARS 32
 #define CSRF_CHARS 40
@@ -23,7 +25,7 @@
 
 static pthread_mutex_t secret_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The secret, made at the first use. out: SECRET_CHARS + 1. */
+/* The secret, created on first use. out: SECRET_CHARS + 1. */
 static bool secret_get(sbx_server *server, char *out) {
   pthread_mutex_lock(&secret_lock);
   char *known = sbx_kv_get(server->store, "secret", "jwt");
@@ -37,7 +39,7 @@ static bool secret_get(sbx_server *server, char *out) {
   return ok;
 }
 
-/* ---- making tokens ---- */
+/* ---- issuing tokens ---- */
 
 static bool sign(sbx_server *server, const char *text, size_t n, unsigned char mac[32]) {
   char secret[SECRET_CHARS + 1];
@@ -59,7 +61,7 @@ static igt__json *claims_new(sbx_server *server, const char *sub, const char *ui
   igt__json_set_int(claims, "iat", now);
   igt__json_set_int(claims, "exp", now + server->token_lifetime);
   igt__json_set_str(claims, "sid", session);
-  /* Random each time, so that no two tokens are one. A service has nothing to refresh with. */
+  /* Random each time, so that no two tokens are equal. A service has no refresh token. */
   if (igt__random_token(token, 32))
     igt__json_set_str(claims, "access_token", token);
   if (!is_service && igt__random_token(token, 32))
@@ -67,7 +69,7 @@ static igt__json *claims_new(sbx_server *server, const char *sub, const char *ui
   return claims;
 }
 
-/* "header.payload" into head, the signature into tail. */
+/* Writes "header.payload" to head, the signature to tail. */
 static bool token_write(sbx_server *server, const igt__json *claims, igt__buf *head,
                         igt__buf *tail) {
   static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
@@ -113,9 +115,9 @@ bool rest_session_end(sbx_server *server, const char *session) {
   return sbx_kv_delete(server->store, "session", session);
 }
 
-/* ---- the answer of login and refresh ---- */
+/* ---- the response to login and refresh ---- */
 
-/* Attributes in an order that also clients can read that split joined Set-Cookie headers badly:
+/* The attributes' order is readable even by clients that split joined Set-Cookie headers wrongly:
  * neither Max-Age nor Secure is the last one. */
 static void cookies_add(rest_call *call, const igt__buf *head, const igt__buf *tail) {
   igt__buf line;
@@ -163,7 +165,7 @@ void rest_session_response(rest_call *call, const char *sub, bool is_service, co
   }
   if (ok) {
     cookies_add(call, &head, &tail);
-    /* A refresh tells a CSRF token that is not the session's: clients must keep the first. */
+    /* A refresh returns a CSRF token that is not the session's: clients must keep the first. */
     session_reply(call, sub, fresh);
   } else {
     rest_fail(call, 500, "The session could not be stored");
@@ -177,7 +179,7 @@ void rest_session_response(rest_call *call, const char *sub, bool is_service, co
 
 /* ---- checking tokens ---- */
 
-/* The three parts of a compact JWS: positions of the dots. */
+/* Splits a compact JWS into its three parts: positions of the dots. */
 static bool jws_split(const char *token, const char **dot1, const char **dot2) {
   *dot1 = strchr(token, '.');
   *dot2 = *dot1 ? strchr(*dot1 + 1, '.') : NULL;
@@ -195,7 +197,7 @@ static igt__json *json_part(const char *s, size_t n) {
   return value;
 }
 
-/* The claims of a token that this store signed; NULL when it did not. */
+/* The claims of a token that this store signed; NULL for any other. */
 static igt__json *token_claims(sbx_server *server, const char *token) {
   const char *dot1, *dot2;
   unsigned char mac[32];
@@ -239,7 +241,7 @@ static bool who_fill(rest_call *call, const igt__json *claims, const igt__json *
   }
   who->uid = account_uid(who->account, who->is_service);
   if (!igt__str_eq(igt__json_get_str(claims, "uid"), who->uid)) {
-    /* Removed, and made anew under the same name. */
+    /* Deleted, and created again under the same name. */
     rest_fail(call, 401, "The account of this session does not exist any more");
     return false;
   }
@@ -254,13 +256,13 @@ igt__json *rest_account(rest_call *call) {
   return who->account;
 }
 
-/* ---- tokens that were checked before ---- */
+/* ---- cached tokens ---- */
 
 static bool copy(char *out, size_t cap, const char *text) {
   return text && snprintf(out, cap, "%s", text) < (int)cap;
 }
 
-/* What is too long is checked each time. */
+/* Caches the verified token; those that are too long are verified each time. */
 static void remember(rest_call *call, const char *token, const char *csrf, int64_t session_expires,
                      uint64_t people) {
   const rest_identity *who = &call->who;
@@ -277,7 +279,7 @@ static void remember(rest_call *call, const char *token, const char *csrf, int64
   igt__wipe(&known, sizeof known);
 }
 
-/* False: not known, or answered. */
+/* False: not cached, or responded. */
 static bool recall(rest_call *call, const char *token, uint64_t people) {
   rest_known known;
   if (!rest_known_find(call->server->sessions, token, people, igt__wall_seconds(), &known))
@@ -327,11 +329,11 @@ bool rest_session_check(rest_call *call) {
   return recall(call, token, people) || (!call->req->responded && verify(call, token, people));
 }
 
-/* ---- the assertion of a service: RFC 7523, RS256 ---- */
+/* ---- assertions of services: RFC 7523, RS256 ---- */
 
-/* Clocks of two machines may differ by this much, in seconds. */
+/* Allowed difference between the clocks of two machines, in seconds. */
 #define SKEW 60
-/* What the client may claim as its lifetime; it says one hour. */
+/* The longest lifetime that an assertion may claim; the client claims one hour. */
 #define MAX_ASSERTION_LIFE (2 * 3600)
 
 static bool is_own_audience(const sbx_server *server, const char *aud) {

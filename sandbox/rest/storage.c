@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* A user's own files, and those of applications for training: folders of the object store for which
+ * the user gets credentials.
+ *   users/UUID/…
+ *   users/UUID/training/APPLICATION/…
+ * Also lists and deletes such files, and serves the PDF guides of the training applications.
+ * routes.c calls each function for its route. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -8,10 +14,6 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
-
-/* A user's own files, and those of applications for training: folders of the object store that
- * the user gets credentials for.
- *   users/UUID/…   users/UUID/training/APPLICATION/… */
 
 static const struct {
   const char *id, *environment;
@@ -151,7 +153,7 @@ void rest_training_get(rest_call *call) {
   rest_respond(call, 200, list);
 }
 
-/* TRAINING: answered with 404. */
+/* TRAINING: responded with a 404. */
 static size_t training_of_path(rest_call *call) {
   size_t i = 0;
   while (i < TRAINING && strcmp(training[i].id, call->args[0]) != 0)
@@ -170,7 +172,7 @@ void rest_training_storage(rest_call *call) {
   response_storage(call, folder);
 }
 
-/* One page with one line, and where its objects stand (ISO 32000-1, 7.5). */
+/* Writes one page with one line, and the table of object offsets (ISO 32000-1, 7.5). */
 static void write_pdf(igt__buf *out, const char *line) {
   size_t at[6], begin;
   char text[160];

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Studies: list, create, read, replace, merge, delete, and the requests that set a single member.
+ * Bodies have been checked by rest.c; study_document.c adds what the server sets; changes of the
+ * annotation state are recorded for the report (tasks.c). routes.c calls each function for its
+ * route. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -29,7 +33,7 @@ void rest_studies_get(rest_call *call) {
     rest_respond_filtered(call, "study", call->args[0], type ? type : "");
 }
 
-/* ---- creating and changing ---- */
+/* ---- creating and replacing ---- */
 
 static bool type_fits(rest_call *call, const igt__json *institute) {
   const char *type = igt__json_get_str(call->json, "studyType");
@@ -68,13 +72,13 @@ void rest_study_get(rest_call *call) {
     rest_respond(call, 200, study);
 }
 
-/* Makes the study anew out of body and answers it. */
+/* Replaces the study by a new one made from body, and responds with it. */
 static void replace(rest_call *call, const igt__json *old, const igt__json *body) {
   igt__json *institute = rest_find(call, "institute", call->args[0], "Institute"), *study = NULL;
   if (!institute || !type_fits(call, institute))
     goto out;
   study = rest_study_new(call->server, institute, body, call->args[1], old, call->who.sub);
-  /* The place of its objects does not change, whoever chose it. */
+  /* The prefix of its objects stays the same, whoever chose it. */
   if (study)
     igt__json_set_str(study, "s3Prefix", igt__json_get_str(old, "s3Prefix"));
   if (rest_store(call, "study", call->args[1], call->args[0], study)) {
@@ -127,9 +131,9 @@ void rest_study_delete(rest_call *call) {
   igt__json_free(study);
 }
 
-/* ---- single members ---- */
+/* ---- setting single members ---- */
 
-/* Stores the changed study and answers it; takes it over. */
+/* Stores the changed study and responds with it; takes ownership of it. */
 static void save(rest_call *call, igt__json *study) {
   char now[40];
   rest_now(now);
@@ -141,7 +145,7 @@ static void save(rest_call *call, igt__json *study) {
     igt__json_free(study);
 }
 
-/* A change of the annotation state stays known, for the report (tasks.c). */
+/* Records a change of the annotation state for the report (tasks.c). */
 static void remember_state(rest_call *call) {
   const char *state = igt__json_get_str(call->json, "annotationState");
   char id[37], now[40];
@@ -157,7 +161,7 @@ static void remember_state(rest_call *call) {
 }
 
 /* annotation-state, annotations_updated, case-labels, sticky-note, study_comments: each sets the
- * one member that its body has, on studies whose type knows it. */
+ * single member of its body, on studies whose type has it. */
 void rest_study_member_post(rest_call *call) {
   igt__json *study = rest_study_of_path(call), *value;
   const char *key;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Completes a study that a client sent: rest_study_new combines the body's fields with those that
+ * the server sets (ids, times, users, prefix, the human readable id and the patient's id) in the
+ * order of the model. studies.c, dicom_import.c and seed.c call it. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -9,22 +12,20 @@
 #include "crypto/crypto.h"
 #include "fields.h"
 
-/* What the server adds to a study that a client sent. */
-
 typedef struct builder {
   igt__json *out;
   const igt__json *body;
-  const igt__json *set; /* the read-only fields' values; patient: the whole object */
+  const igt__json *set; /* values of the read-only fields; patient: the whole object */
 } builder;
 
-/* ---- the name that people read ---- */
+/* ---- the human readable id ---- */
 
 static const char *text_of(const igt__json *object, const char *key) {
   const char *s = igt__json_get_str(object, key);
   return s && *s ? s : NULL;
 }
 
-/* "patient/study": the first name that the type has, and the study's own behind it. */
+/* "patient/study": the first name that the type has, followed by the study's own. */
 static void human_readable(const igt__json *body, const char *id, igt__buf *out) {
   static const char *const own[] = {"name", "subjectId", "clinicalStudy"};
   const igt__json *patient = igt__json_get(body, "patient");
@@ -43,7 +44,7 @@ static void human_readable(const igt__json *body, const char *id, igt__buf *out)
 
 /* ---- the patient ---- */
 
-/* One id for one patient of an institute, found again by patientId or name. */
+/* One id per patient of an institute, found again by patientId or name. */
 static bool patient_id(sbx_server *server, const char *institute, const igt__json *patient,
                        char out[37]) {
   const char *name = text_of(patient, "patientId");
@@ -74,7 +75,7 @@ static igt__json *patient_new(const igt__json *body, const char *id, const char 
   return patient;
 }
 
-/* ---- putting it together ---- */
+/* ---- combining ---- */
 
 static bool add_field(void *payload, const rest_field *field) {
   builder *b = payload;
@@ -97,7 +98,7 @@ static bool field_is(void *payload, const rest_field *field) {
   return !s->found;
 }
 
-/* Members that the description does not know stay, behind those that it knows. */
+/* Members that are not in the description are kept, after those that are. */
 static void add_unknown(builder *b, const char *type) {
   const char *key;
   igt__json *value;
@@ -132,7 +133,7 @@ static bool set_patient(sbx_server *server, igt__json *set, const igt__json *ins
   return true;
 }
 
-/* The fields that are the server's alone. */
+/* The fields that only the server sets. */
 static igt__json *server_fields(sbx_server *server, const igt__json *institute,
                                 const igt__json *body, const char *id, const igt__json *old,
                                 const char *user) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Distinct values in the studies of a project: case labels, sites. */
 #include "rest.h"
 
 #include "base/str.h"
-
-/* Values that the studies of a project have, each once: case labels, sites. */
 
 void rest_push_once(igt__json *list, const char *text) {
   if (!text || !*text)

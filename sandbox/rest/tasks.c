@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Tasks: work identified by a token, whose requester polls it and whose performer reports its end.
+ * Its result is at "location": a path of the API, or the key of an object. Also two requests that
+ * create tasks: a download link to a study's files, and the report on all projects. routes.c calls
+ * each function for its route, aisuite.c creates and ends tasks as well. */
 #include "rest.h"
 
 #include <limits.h>
@@ -12,9 +16,6 @@
 #include "crypto/crypto.h"
 #include "s3/sigv4.h"
 #include "seed_files.h"
-
-/* Work that has a token, which whoever asked for it looks at, and whoever does it reports its end
- * by. What it made is found at "location": a path of the API, or the key of an object. */
 
 #define TOKEN_CHARS 32
 #define LINK_SECONDS 3600
@@ -37,9 +38,9 @@ bool rest_task_new(rest_call *call, const char *kind, const char *status, const 
   return ok;
 }
 
-/* ---- looking ---- */
+/* ---- reading ---- */
 
-/* A URL of the object that needs no sign-in for an hour. */
+/* A URL of the object that is valid without signing in for an hour. */
 static bool link_write(rest_call *call, const char *key, igt__buf *out) {
   sbx_credentials c = {0};
   igt__sigv4_key signing;
@@ -199,7 +200,7 @@ static bool add_state(void *payload, const char *id, const char *doc, size_t n) 
   return true;
 }
 
-/* A time as an object, as the description has it. */
+/* A time as an object, as in the description. */
 static void set_date(igt__json *row, const char *key, const igt__json *time) {
   igt__json *date = igt__json_new_object();
   if (time)

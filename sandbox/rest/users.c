@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Users as managers see them: list, read, create, change, remove, and actions on their accounts.
+ * Their documents are stored by login id; the API names users by uuid. people.c builds the
+ * documents, mail.c sends activation mails. routes.c calls each function for its route. */
 #include "rest.h"
 
 #include <stdio.h>
@@ -6,8 +9,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-
-/* Users as managers see them. Their documents are known by login id; the API names them by uuid. */
 
 /* ---- finding ---- */
 
@@ -36,7 +37,7 @@ igt__json *rest_user_by_uuid(sbx_server *server, const char *uuid) {
   return search.found;
 }
 
-/* NULL: answered. */
+/* NULL: responded. */
 static igt__json *user_of_path(rest_call *call) {
   igt__json *user = rest_user_by_uuid(call->server, call->args[0]);
   if (!user)
@@ -44,7 +45,7 @@ static igt__json *user_of_path(rest_call *call) {
   return user;
 }
 
-/* The user that the body's loginId names; NULL: answered. */
+/* The user that the body's loginId names; NULL: responded. */
 static igt__json *user_of_body(rest_call *call) {
   const char *login = igt__json_get_str(call->json, "loginId");
   if (login && *login)
@@ -57,7 +58,7 @@ static bool user_store(rest_call *call, const igt__json *user) {
   return rest_store(call, "user", igt__json_get_str(user, "loginId"), NULL, user);
 }
 
-/* ---- looking ---- */
+/* ---- reading ---- */
 
 void rest_users_get(rest_call *call) {
   rest_respond_docs(call, "user", NULL, NULL, NULL, NULL);
@@ -88,7 +89,7 @@ static void take_over(igt__json *to, const char *to_key, const igt__json *from, 
     igt__json_set(to, to_key, igt__json_copy(value));
 }
 
-/* The settings say days, the request instants. */
+/* The settings contain days, the request contains instants. */
 static void take_day(igt__json *settings, const igt__json *body, const char *key) {
   const char *text = igt__json_get_str(body, key);
   char day[16];
@@ -110,7 +111,7 @@ static void fill(igt__json *user, const igt__json *body) {
   take_day(settings, body, "trainingEndDate");
 }
 
-/* Required ones may still be empty. */
+/* Required members may still be empty strings. */
 static bool request_ok(rest_call *call) {
   static const char *const names[] = {"givenName", "familyName", "email", "loginId"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -122,7 +123,7 @@ static bool request_ok(rest_call *call) {
   return true;
 }
 
-/* 201 for a new user, who gets a mail; 200 for one that was there, with what is new of it. */
+/* 201 for a new user, who gets a mail; 200 for an existing one, whose data is updated. */
 void rest_users_post(rest_call *call) {
   const char *login = igt__json_get_str(call->json, "loginId");
   igt__json *user;
@@ -203,7 +204,7 @@ void rest_user_delete(rest_call *call) {
   igt__json_free(user);
 }
 
-/* ---- what is done with accounts ---- */
+/* ---- actions on accounts ---- */
 
 void rest_user_mfa_reset(rest_call *call) {
   igt__json *user = user_of_body(call);
@@ -215,8 +216,8 @@ void rest_user_mfa_reset(rest_call *call) {
   igt__json_free(user);
 }
 
-/* The profile is read anew from the identity service, which the sandbox has in itself: what is
- * left to see is when that was. */
+/* The profile would be read again from the identity service, which the sandbox includes: the only
+ * visible effect is the time of that. */
 void rest_user_profile(rest_call *call) {
   igt__json *user;
   char now[40];

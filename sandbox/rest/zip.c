@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* ZIP archives of stored objects, produced in order by rest_zip_next: pending headers first, then
+ * the bytes of the current object's file, and after the last member the central directory. Only the
+ * list of members is kept in memory. Fields beyond 32 bits use Zip64. archives.c adds the members
+ * and streams the result as a response. */
 #include "zip.h"
 
 #include <errno.h>
@@ -26,7 +30,7 @@
 typedef struct member {
   char *key, *name;
   uint64_t size, offset;
-  uint32_t crc, stamp; /* stamp: date << 16 | time, as DOS counts */
+  uint32_t crc, stamp; /* stamp: date << 16 | time in DOS format */
 } member;
 
 struct rest_zip {
@@ -35,12 +39,12 @@ struct rest_zip {
   member *members;
   size_t count, cap;
 
-  igt__buf pending; /* headers that are to be sent, and how much of them was */
+  igt__buf pending; /* headers to be sent, and how much of them was */
   size_t pending_sent;
-  size_t at;     /* the member that comes next */
-  int fd;        /* of the member that is being sent; -1: none */
-  uint64_t left; /* of its bytes */
-  uint64_t sent; /* of the archive */
+  size_t at;     /* the next member */
+  int fd;        /* of the member being sent; -1: none */
+  uint64_t left; /* remaining bytes of it */
+  uint64_t sent; /* bytes of the archive so far */
   bool ended;
 };
 
@@ -95,7 +99,7 @@ static uint32_t dos_time(int64_t seconds) {
   time_t t = (time_t)seconds;
   struct tm tm;
   if (!gmtime_r(&t, &tm) || tm.tm_year < 80 || tm.tm_year > 207)
-    return 1u << 21 | 1u << 16; /* 1980-01-01, the first that it can say */
+    return 1u << 21 | 1u << 16; /* 1980-01-01, the earliest representable date */
   return (uint32_t)(tm.tm_year - 80) << 25 | (uint32_t)(tm.tm_mon + 1) << 21 |
          (uint32_t)tm.tm_mday << 16 | (uint32_t)tm.tm_hour << 11 | (uint32_t)tm.tm_min << 5 |
          (uint32_t)(tm.tm_sec / 2);
@@ -143,7 +147,7 @@ static void put_central(rest_zip *zip, const member *m) {
   put(out, 0, 2);                       /* comment */
   put(out, 0, 2);                       /* disk */
   put(out, 0, 2);                       /* internal attributes */
-  put(out, (uint64_t)0100644 << 16, 4); /* a plain file of Unix */
+  put(out, (uint64_t)0100644 << 16, 4); /* a regular Unix file */
   put(out, backend ? BIG : m->offset, 4);
   igt__buf_puts(out, m->name);
   if (extra) {
@@ -178,7 +182,7 @@ static bool checksum(int fd, uint64_t size, uint32_t *crc) {
   return ok;
 }
 
-/* The next member's header; false: it has gone, or can't be read. */
+/* Prepares the next member's header; false: its object was deleted, or cannot be read. */
 static bool member_begin(rest_zip *zip) {
   member *m = &zip->members[zip->at++];
   sbx_object object = {0};
@@ -196,12 +200,12 @@ static bool member_begin(rest_zip *zip) {
   return true;
 }
 
-/* ---- the end ---- */
+/* ---- the central directory ---- */
 
 static void put_end64(rest_zip *zip, uint64_t begin, uint64_t end) {
   igt__buf *out = &zip->pending;
   put(out, END64, 4);
-  put(out, 44, 8); /* of what follows */
+  put(out, 44, 8); /* size of what follows */
   put(out, MADE_BY, 2);
   put(out, NEEDS_45, 2);
   put(out, 0, 8); /* disks */
@@ -248,7 +252,7 @@ static size_t take_pending(rest_zip *zip, char *out, size_t cap) {
   return n;
 }
 
-/* -1: the file can't be read as far as it was long. */
+/* -1: the file is shorter than it was, or cannot be read. */
 static int64_t take_bytes(rest_zip *zip, char *out, size_t cap) {
   ssize_t n;
   do {
@@ -260,7 +264,7 @@ static int64_t take_bytes(rest_zip *zip, char *out, size_t cap) {
   return n;
 }
 
-/* What comes next is made ready; false: it can't be. */
+/* Prepares what is sent next; false: failed. */
 static bool advance(rest_zip *zip) {
   if (zip->fd >= 0) {
     close(zip->fd);

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* Headers that are stored with an object and returned with it. They are kept in the metadata text,
+ * beside the checksum: {"cache-control": …, "x-amz-meta-mtime": …, "x-amz-checksum-crc32c": …,
+ * "x-amz-checksum-type": "FULL_OBJECT"}.
+ *
+ * s3_attributes_read collects them from a request (PUT, CopyObject, CreateMultipartUpload); a GET
+ * or HEAD adds them to its response, where query parameters may override some of them. The checksum
+ * functions add and find the checksum members. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -8,14 +15,6 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "model/scan.h"
-
-/* Headers that are stored with an object and returned with it. They are kept in the metadata text,
- * beside the checksum: {"cache-control": …, "x-amz-meta-mtime": …, "x-amz-checksum-crc32c": …,
- * "x-amz-checksum-type": "FULL_OBJECT"}.
- *
- * s3_attributes_read collects them from a request (PUT, CopyObject, CreateMultipartUpload); a GET
- * or HEAD adds them to its response, where query parameters may override some of them. The checksum
- * functions add and find the checksum members. */
 
 #define CHECKSUM_TYPE "x-amz-checksum-type"
 #define CHECKSUM_PREFIX "x-amz-checksum-"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* "Authenticating Requests (AWS Signature Version 4)": by the Authorization header or, for
+ * presigned URLs, by the query. s3.c calls s3_authenticate once the headers are read: it reads what
+ * the client claims (key, scope, signed headers, signature), checks the time, finds the account
+ * (credentials.c) and compares the signature with its own. Bodies are verified by payload.c. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -7,11 +11,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/time.h"
-
-/* "Authenticating Requests (AWS Signature Version 4)": by the Authorization header or, for
- * presigned URLs, by the query. s3.c calls s3_authenticate once the headers are read: it reads what
- * the client claims (key, scope, signed headers, signature), checks the time, finds the account
- * (credentials.c) and compares the signature with its own. Bodies are verified by payload.c. */
 
 #define MAX_SKEW (15 * 60)
 #define MAX_PRESIGNED (7 * 24 * 3600)

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* CompleteMultipartUpload. Reads the client's list of parts from the XML body, compares it with the
+ * stored parts (order, ETags, checksums, sizes), concatenates the parts into one body and commits
+ * it as the object in the same transaction that ends the upload. s3.c runs it as
+ * the operation s3_complete_upload; the rest of the multipart API is in multipart.c. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -9,11 +13,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "s3/xml.h"
-
-/* CompleteMultipartUpload. Reads the client's list of parts from the XML body, compares it with the
- * stored parts (order, ETags, checksums, sizes), concatenates the parts into one body and commits
- * it as the object in the same transaction that ends the upload. s3.c runs it as
- * the operation s3_complete_upload; the rest of the multipart API is in multipart.c. */
 
 typedef struct listed_part {
   unsigned number;

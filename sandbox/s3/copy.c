@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* CopyObject and UploadPartCopy. Both read the source that x-amz-copy-source names, check its
+ * conditions and copy its bytes into a new incoming body; then the one commits an object and the
+ * other a part. s3.c runs them as operations. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -8,10 +11,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-/* CopyObject and UploadPartCopy. Both read the source that x-amz-copy-source names, check its
- * conditions and copy its bytes into a new incoming body; then the one commits an object and the
- * other a part. s3.c runs them as operations. */
 
 #define COPY_BUFFER (256u * 1024)
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* POST ?delete */
 #include "internal.h"
 
 #include <string.h>
@@ -6,8 +7,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "s3/xml.h"
-
-/* POST ?delete */
 
 #define MAX_KEYS 1000
 #define MAX_RESPONSE (4u * 1024 * 1024)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* ListObjects and ListObjectsV2. The store's rows are scanned in key order and written as entries
+ * until the page is full; keys below a common prefix become one entry, and the scan restarts after
+ * that prefix, so that a folder of a million objects costs one step. The response is built around
+ * the entries at the end. s3.c runs it as an operation. */
 #include "internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
-
-/* ListObjects and ListObjectsV2. The store's rows are scanned in key order and written as entries
- * until the page is full; keys below a common prefix become one entry, and the scan restarts after
- * that prefix, so that a folder of a million objects costs one step. The response is built around
- * the entries at the end. s3.c runs it as an operation. */
 
 #define MAX_KEYS 1000
 /* 1,000 keys of 1,024 bytes, each byte escaped, and the markup around them. */

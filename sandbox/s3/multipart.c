@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Multipart uploads except their completion, which is in complete.c: create, upload a part, list
+ * parts, list uploads, abort. Uploads and parts are rows of the store (store/uploads.c) with a file
+ * for each part's bytes. s3.c runs these as operations. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -7,10 +10,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-/* Multipart uploads except their completion, which is in complete.c: create, upload a part, list
- * parts, list uploads, abort. Uploads and parts are rows of the store (store/uploads.c) with a file
- * for each part's bytes. s3.c runs these as operations. */
 
 #define MAX_PARTS 10000
 #define MAX_LISTED 1000

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The request's body while it arrives: s3_payload_begin reads what the headers announce (length,
+ * digests, checksum, aws-chunked framing), s3_payload_write decodes and hashes each block and
+ * passes it on to the operation's file or text, s3_payload_end verifies everything. s3.c calls
+ * them. References: "Signature calculations for the Authorization header: transferring payload in
+ * multiple chunks" and the same with trailing headers. */
 #include "internal.h"
 
 #include <errno.h>
@@ -8,12 +13,6 @@
 
 #include "base/limits.h"
 #include "base/str.h"
-
-/* The request's body while it arrives: s3_payload_begin reads what the headers announce (length,
- * digests, checksum, aws-chunked framing), s3_payload_write decodes and hashes each block and
- * passes it on to the operation's file or text, s3_payload_end verifies everything. s3.c calls
- * them. References: "Signature calculations for the Authorization header: transferring payload in
- * multiple chunks" and the same with trailing headers. */
 
 #define MAX_PUT (5ll * 1024 * 1024 * 1024)
 #define MAX_TEXT_BODY (4ll * 1024 * 1024)

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The S3 handler: from a request to its operation. sbx_s3_handler's begin decodes bucket and key,
+ * finds the operation by method and query, authenticates (auth.c), checks the account's rights and
+ * starts the payload; body feeds payload.c; end runs the operation. The operations are in the other
+ * files of this folder. main.c routes here everything that is not REST. */
 #include "internal.h"
 
 #include <stdatomic.h>
@@ -7,11 +11,6 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-
-/* The S3 handler: from a request to its operation. sbx_s3_handler's begin decodes bucket and key,
- * finds the operation by method and query, authenticates (auth.c), checks the account's rights and
- * starts the payload; body feeds payload.c; end runs the operation. The operations are in the other
- * files of this folder. main.c routes here everything that is not REST. */
 
 #define MAX_KEY 1024
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
-#include "base/mem.h"
-#include "store/internal.h"
-
 /* A cache of rows. All SQLite readers share one mutex, and a reader that comes while another thread
  * writes reads pages again: more expensive than the look-up itself.
  *
  * No row is ever older than the last commit: a transaction that writes a row drops it here
  * immediately; until it ends nothing is added (`writing`), and afterwards nothing by readers who
  * began before (`stamp`). Only this process writes, which DIR/lock ensures. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/internal.h"
 
 #define BUCKETS 16384u
 /* Some 40,000 objects of usual size. The oldest is evicted first: with any policy, a walk over more

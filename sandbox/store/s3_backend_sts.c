@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Credentials for clients of the S3 backend: AssumeRole (AWS Security Token Service, 2011-06-15)
+ * with a session policy that restricts the role to one action and prefix.
+ * sbx_s3_backend_credentials writes the policy, sends the request with sbx__s3_backend_send and
+ * turns the XML response into the JSON of the REST API; rest/auth.c calls it. */
 #include "store/s3_backend_internal.h"
 
 #include <stdio.h>
@@ -9,11 +13,6 @@
 #include "base/time.h"
 #include "s3/s3.h"
 #include "s3/xml.h"
-
-/* Credentials for clients of the S3 backend: AssumeRole (AWS Security Token Service, 2011-06-15)
- * with a session policy that restricts the role to one action and prefix.
- * sbx_s3_backend_credentials writes the policy, sends the request with sbx__s3_backend_send and
- * turns the XML response into the JSON of the REST API; rest/auth.c calls it. */
 
 #define SHORTEST_SESSION 900 /* STS's minimum */
 
