@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* Runs a described operation (model/operation.h): request.c builds the request, the session
+ * authorizes it, and the response is decoded as a whole, streamed as a list element by element, or
+ * written as a file. A 401 renews the session and retries once. lib/http retries what failed before
+ * any byte was handed on; a response that breaks off later is requested again here, and the bytes
+ * already handed on are compared by length and CRC and skipped. Called by the generated functions
+ * of igtcloud/operations.h. */
 #include "api/call.h"
 
 #include <errno.h>
@@ -16,8 +22,7 @@
 
 #define PIECE (128u * 1024)
 
-/* One call while it runs: what is sent, which may be sent twice, and what is done with the
- * answer. */
+/* A call in progress: the request, which may be sent twice, and what is done with the response. */
 typedef struct igt__running {
   igt_client *client;
   const igt__call *call;
@@ -26,16 +31,16 @@ typedef struct igt__running {
   unsigned generation; /* of the token that was sent */
   igt_status (*run)(struct igt__running *running, igt__http_request *req, igt_error *err);
 
-  /* Of an answer that is handed on while it comes: what was handed on, by which another attempt
-   * is known to be the same answer. */
+  /* For a response that is handed on while it arrives: length and CRC of what was handed on, to
+   * verify that another attempt returns the same response. */
   uint64_t taken, again;
   uint64_t taken_crc, again_crc;
   bool broke; /* in the middle */
 
-  igt_model **out;    /* of a whole answer */
-  igt__element_fn fn; /* of a list */
+  igt_model **out;    /* for a whole response */
+  igt__element_fn fn; /* for a list */
   struct igt__element_call *list;
-  igt_write_fn write; /* of a file */
+  igt_write_fn write; /* for a file */
   void *payload;
 } igt__running;
 
@@ -53,7 +58,7 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
                                 err);
 }
 
-/* What an answer held may be credentials. */
+/* The response may have contained credentials. */
 static void finish_request(igt__http_request *req) {
   if (req->response.len > 0)
     igt__wipe(req->response.data, req->response.len);
@@ -73,7 +78,7 @@ static igt_status attempt(igt__running *running, igt_error *err) {
   return status;
 }
 
-/* A session may have ended on the server before its time: renewed once, then it is an error. */
+/* The session may have ended on the server early: renews it once; a second 401 is an error. */
 static igt_status attempt_twice(igt__running *running, igt_error *err) {
   igt__session *session = igt__client_session(running->client);
   igt_status status = attempt(running, err);
@@ -93,8 +98,8 @@ static void say_no_progress(unsigned attempts, int64_t since, igt_error *err) {
                       s < 10 ? 1 : 0, s);
 }
 
-/* The http room repeats what nobody has seen anything of. An answer that broke in the middle is
- * asked for again here, and goes on where it broke. */
+/* lib/http retries requests whose response nobody has seen yet. A response that broke off in the
+ * middle is requested again here, and continues where it broke off. */
 static igt_status attempt_surely(igt__running *running, igt_error *err) {
   const igt__operation *operation = running->call->operation;
   igt_status status = attempt_twice(running, err);
@@ -106,7 +111,7 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
   while (status != IGT_OK && running->broke && operation->idempotent) {
     if (igt__retry_class(err) != IGT__RETRY_TRANSIENT)
       break;
-    /* What went on behind all that was read before is no failed attempt. */
+    /* An attempt that got further than all earlier ones does not count as failed. */
     n = running->taken > kept ? 1 : n + 1;
     if (running->taken > kept)
       progress_at = igt__mono_us();
@@ -152,12 +157,12 @@ static igt_status start(igt__running *running, igt_error *err) {
                                     : igt__fail_memory(err);
   if (status == IGT_OK)
     status = attempt_surely(running, err ? err : &own);
-  igt__buf_finish_wipe(&running->body); /* it may hold a password */
+  igt__buf_finish_wipe(&running->body); /* it may contain a password */
   igt__buf_finish(&running->url);
   return name_operation(running, status, err);
 }
 
-/* ---- whole answers ---- */
+/* ---- whole responses ---- */
 
 static igt_status run_whole(igt__running *running, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = running->call->operation;
@@ -181,9 +186,9 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
   return status;
 }
 
-/* ---- answers that are handed on while they come ---- */
+/* ---- responses that are handed on while they arrive ---- */
 
-/* Swallows n bytes that were handed on before, once they have shown to be the same. */
+/* Skips n bytes that were handed on before, once they have proved to be the same. */
 static igt_status take_again(igt__running *running, const char *data, size_t n, igt_error *err) {
   running->again_crc = igt__crc_update(IGT__CRC64NVME, running->again_crc, data, n);
   running->again += n;
@@ -195,7 +200,7 @@ static igt_status take_again(igt__running *running, const char *data, size_t n, 
                    running->call->operation->id);
 }
 
-/* As igt__http_read, behind what an earlier attempt has handed on. */
+/* Like igt__http_read, after the bytes that an earlier attempt handed on. */
 static igt_status read_on(igt__running *running, igt__http_stream *response, char *data, size_t cap,
                           size_t *n, igt_error *err) {
   for (;;) {
@@ -227,7 +232,7 @@ static igt_status open_response(igt__running *running, igt__http_request *req, u
 
 /* ---- lists ---- */
 
-/* Tells the program's own refusal from ours. */
+/* Distinguishes the program's own failure from ours. */
 typedef struct igt__element_call {
   igt__running *running;
   igt__model_stream *stream;
@@ -295,7 +300,7 @@ igt_status igt__call_each(igt_client *client, const igt__call *call, igt__elemen
   return status;
 }
 
-/* A list that is wanted as a whole: its text is never in memory as a whole. */
+/* A list that is wanted as a whole: its JSON text is never entirely in memory. */
 static igt_status run_collected(igt_client *client, const igt__call *call, igt_model **out,
                                 igt_error *err) {
   igt__element_call each = {NULL, NULL, false};
@@ -382,7 +387,8 @@ static igt_status run_file(igt__running *running, igt__http_request *req, igt_er
   igt__http_stream *response = NULL;
   igt_status status;
 
-  req->compressed = running->call->response != NULL; /* archives and images are already */
+  req->compressed =
+      running->call->response != NULL; /* archives and images are compressed already */
   status = open_response(running, req, UINT64_MAX, &response, err);
   if (status == IGT_OK)
     report_response(running->call->response, req);

@@ -2,13 +2,13 @@
 #ifndef IGT_API_CALL_H
 #define IGT_API_CALL_H
 
-/* Calls of described operations; the generated functions are thin covers over these. */
+/* Calls of described operations; the generated functions are thin wrappers around these. */
 
 #include "api/client.h"
 #include "igtcloud/request.h"
 #include "model/model.h"
 
-/* An argument in the path: operation->integers tells which member counts. */
+/* An argument in the path: operation->integers says which member is used. */
 typedef struct igt__arg {
   const char *text;
   int64_t number;
@@ -22,31 +22,31 @@ typedef struct igt__call {
   size_t body_count;
   const char *raw; /* or a body as it is; NULL: none */
   size_t raw_len;
-  /* Of the answer, when that is a file; NULL: not wanted. */
+  /* Metadata of a response that is a file; NULL: not wanted. */
   igt_response *response;
 } igt__call;
 
-/* The operation of that id; NULL: there is none. */
+/* The operation of that id; NULL: none. */
 const igt__operation *igt__operation_named(const char *id);
 
-/* All but the last block, sign in or renew the session as needed, and repeat what may be repeated.
- */
+/* All except the last function sign in or renew the session as needed, and retry where that is
+ * safe. */
 
-/* out: NULL when the answer is not wanted or has nothing. */
+/* out: NULL if the response is not wanted or is empty. */
 igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **out,
                          igt_error *err);
-/* The elements of an answer that is a list, or an object of lists. */
+/* Calls fn with the elements of a response that is a list, or an object of lists. */
 igt_status igt__call_each(igt_client *client, const igt__call *call, igt__element_fn fn,
                           void *payload, igt_error *err);
-/* An answer that is a file. */
+/* Writes a response that is a file. */
 igt_status igt__call_file(igt_client *client, const igt__call *call, igt_write_fn write,
                           void *payload, igt_error *err);
 
-/* An answer that is not wanted, for who must not block, such as a loop's thread: sends the call on
- * a loop and returns; done runs on that loop's thread, once, with the error during the call.
- * False: nothing was sent and done is not called: the session has to be begun or renewed first, an
- * argument is wrong, or there is no memory. Then, and after IGT_E_UNAUTHORIZED, igt__call_run on a
- * thread that may block is what is left. What call points to is not needed afterwards. */
+/* For callers that must not block, such as a loop's thread, and do not need the response: sends the
+ * call on a loop and returns; done runs on that loop's thread, once; its error is valid during the
+ * call. False: nothing was sent and done is not called: the session has to be started or renewed
+ * first, an argument is invalid, or there is no memory. In that case, and after IGT_E_UNAUTHORIZED,
+ * use igt__call_run on a thread that may block. What call points to is not needed afterwards. */
 typedef void (*igt__call_done_fn)(void *payload, igt_status status, const igt_error *err);
 bool igt__call_submit(igt_client *client, const igt__call *call, unsigned loop,
                       igt__call_done_fn done, void *payload);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The igt_client: one account on one cloud. It owns the HTTP client and the session, which all
+ * calls and transfers of the program share. Programs create it; lib/cloud, lib/transfer and call.c
+ * get its parts through client.h. */
 #include "api/client.h"
 
 #include <limits.h>
@@ -9,12 +12,13 @@
 #include "http/timetable.h"
 #include "igtcloud/version.h"
 
-/* To S3 at once, to begin with: what fills a line of 1 Gbit/s from afar with large files. Small
- * ones need more there, and are given more while it helps, up to MOST_CONNECTIONS. */
+/* Concurrent connections to S3 at first: enough to fill a line of 1 Gbit/s over a long distance
+ * with large files. Small files need more, and get more while that helps, up to
+ * MOST_CONNECTIONS. */
 #define FIRST_CONNECTIONS 16
 #define MOST_CONNECTIONS 128
-/* Beside them, for the cloud's REST API: listings, and a call for each file that went up, which
- * takes as long as the PUT before it. Half as many again as to S3, and this many at least. */
+/* Additional connections for the cloud's REST API: listings, and a call for each uploaded file,
+ * which takes as long as the PUT before it. Half as many as to S3, and at least this many. */
 #define LEAST_API_CONNECTIONS 8
 
 struct igt_client {
@@ -176,7 +180,7 @@ const char *igt_client_domain(const igt_client *client) {
   return client ? client->origin : "";
 }
 
-/* ---- for the rooms below ---- */
+/* ---- for other layers ---- */
 
 igt__http *igt__client_http(igt_client *client) {
   return client->http;

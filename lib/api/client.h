@@ -2,7 +2,7 @@
 #ifndef IGT_API_CLIENT_H
 #define IGT_API_CLIENT_H
 
-/* What the rooms below see of a client. */
+/* What other layers see of a client. */
 
 #include "auth/session.h"
 #include "base/cancel.h"
@@ -14,9 +14,9 @@ igt__http *igt__client_http(igt_client *client);
 igt__session *igt__client_session(igt_client *client);
 igt__cancel *igt__client_cancel(igt_client *client);
 const char *igt__client_origin(const igt_client *client);
-unsigned igt__client_max_connections(const igt_client *client); /* that there may ever be */
-unsigned igt__client_connections(const igt_client *client);     /* to begin with */
-/* To the REST API, beside so many to S3. */
+unsigned igt__client_max_connections(const igt_client *client); /* at most */
+unsigned igt__client_connections(const igt_client *client);     /* at first */
+/* Connections to the REST API, in addition to so many to S3. */
 unsigned igt__client_api_connections(unsigned connections);
 
 #endif

@@ -15,7 +15,7 @@ static const char *known_method(const char *method) {
   return NULL;
 }
 
-/* What would leave the API, or make another request of it, is refused: RFC 3986 section 3.3. */
+/* Rejects a path that would leave the API or form another request: RFC 3986, section 3.3. */
 static igt_status check_path(const char *path, igt_error *err) {
   if (!path || path[0] != '/')
     return igt__fail(err, IGT_E_INVALID, "a path begins with a slash, such as /api/data/projects");
@@ -62,7 +62,7 @@ igt_status igt_request(igt_client *client, const igt_request_options *options,
   operation.id = info ? info->id : operation.id;
   operation.open = info && info->open;
   operation.idempotent = strcmp(operation.method, "POST") != 0 &&
-                         strcmp(operation.method, "PATCH") != 0; /* RFC 9110 section 9.2.2 */
+                         strcmp(operation.method, "PATCH") != 0; /* RFC 9110, section 9.2.2 */
   call.raw = options->body;
   call.raw_len = options->body_size;
   igt__buf_init(&path, 64 * 1024);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Builds the HTTP request of a call from the operation's description: arguments are put into the
+ * path, options into the query or headers, the body model is checked and encoded as JSON.
+ * Everything is percent-encoded, and arguments that would address another resource are rejected.
+ * Called by call.c and submit.c. */
 #include "api/request.h"
 
 #include <stdio.h>
@@ -15,7 +19,7 @@ static bool is_dots(const char *s) {
   return strcmp(s, ".") == 0 || strcmp(s, "..") == 0;
 }
 
-/* at: behind the '{' of the n-th parameter. */
+/* at: after the '{' of the n-th parameter. */
 static igt_status put_argument(const igt__call *call, size_t n, const char *at, igt__buf *out,
                                igt_error *err) {
   const igt__operation *operation = call->operation;
@@ -52,10 +56,10 @@ static igt_status put_path(const igt__call *call, igt__buf *out, igt_error *err)
 
 /* ---- options ---- */
 
-/* Longer than any number is written. */
+/* Longer than any number in text. */
 #define SCRATCH 40
 
-/* As JSON has it: the C library's own conversions follow the program's locale. */
+/* As in JSON: the C library's own conversions depend on the program's locale. */
 static const char *number_text(double v, char *scratch) {
   igt__json *json = igt__json_new_double(v);
   igt__buf text;
@@ -68,7 +72,7 @@ static const char *number_text(double v, char *scratch) {
   return ok ? scratch : NULL;
 }
 
-/* One value of an option; *present false: there is none. scratch: SCRATCH bytes. */
+/* One value of an option; *present false: it is not set. scratch: SCRATCH bytes. */
 static const char *option_text(const igt__param *param, const void *at, char *scratch,
                                bool *present) {
   const igt_integer_field *integer = at;
@@ -105,7 +109,7 @@ static void put_pair(igt__buf *out, const char *name, const char *value, bool *f
   igt__uri_encode(out, value, strlen(value), false);
 }
 
-/* All values behind the name once, as the description says. */
+/* All values after a single occurrence of the name, separated as described. */
 static igt_status put_joined(const igt__param *param, const char *const *list, size_t count,
                              igt__buf *out, bool *first, igt_error *err) {
   const char separator[] = {param->separator, '\0'};
@@ -193,15 +197,15 @@ igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *ou
   return status;
 }
 
-/* ---- the rest ---- */
+/* ---- headers, body ---- */
 
-/* Accept, Content-Type and the options that are headers. */
+/* Accept, Content-Type and the options that are sent as headers. */
 static igt_status put_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *options = call->options;
   igt_status status = igt__http_add_header(req, "Accept", operation->accept);
 
-  /* The services want a Content-Type with every request, as their other client sends it. */
+  /* The services expect a Content-Type in every request, as their other client sends it. */
   if (status == IGT_OK)
     status = igt__http_add_header(req, "Content-Type", "application/json");
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {

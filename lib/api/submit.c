@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of who must not block. */
+/* Calls for threads that must not block. */
 #include <string.h>
 
 #include "api/request.h"

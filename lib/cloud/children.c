@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which operations list, make and delete each kind of node. */
+/* Which operations list, create and delete each kind of node. A function for each kind calls the
+ * generated operation and passes the models to the caller; switches over the kind select it. Called
+ * by node.c and resolve.c. */
 #include <string.h>
 
 #include "base/error.h"
@@ -8,7 +10,7 @@
 static const char *institute_of(const igt_node *study) {
   const igt_root_study *model = (const igt_root_study *)study->model;
 
-  /* A study found through the whole institute knows it by its place, too. */
+  /* A study that was found through its institute's node takes the id from there. */
   return study->parent && *study->parent->id ? study->parent->id
                                              : igt__text_of(&model->institute_id);
 }
@@ -18,7 +20,7 @@ static const char *institute_of(const igt_node *study) {
 typedef struct listing {
   igt__model_fn fn;
   void *payload;
-  const char *list; /* of a Files answer: the one that is wanted */
+  const char *list; /* which list of a Files response is wanted */
 } listing;
 
 static igt_status each_project(void *payload, igt_project *project) {
@@ -53,7 +55,7 @@ static igt_status list_series(igt_node *node, listing *l, igt_error *err) {
                                         each_series, l, err);
 }
 
-/* dicom and annotations come in the auxiliary list, and the study's own files without it. */
+/* dicom and annotations are in the auxiliary list, the study's own files in the other. */
 static igt_status list_files(igt_node *node, const char *list, listing *l, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
 
@@ -92,7 +94,7 @@ igt_status igt__children_each(igt_node *node, igt_node_kind kind, igt__model_fn 
   return igt__fail(err, IGT_E_INTERNAL, "a node of no kind");
 }
 
-/* ---- one by its id ---- */
+/* ---- one child by its id ---- */
 
 typedef struct by_id {
   igt_node_kind kind;
@@ -125,8 +127,8 @@ static igt_status search_id(igt_node *node, igt_node_kind kind, const char *id, 
   return status;
 }
 
-/* The API finds an institute without its project; only one of this project is meant (and some
- * other one must not be taken for it). */
+/* The API finds an institute without its project; it must belong to this project, and one of
+ * another project must not be mistaken for it. */
 static igt_status institute_by_id(igt_node *project, const char *id, igt_model **out,
                                   igt_error *err) {
   igt_institute *institute = NULL;
@@ -165,9 +167,9 @@ igt_status igt__child_by_id(igt_node *node, igt_node_kind kind, const char *id, 
   }
 }
 
-/* ---- making ---- */
+/* ---- creating ---- */
 
-/* The answer is a list; described as one, and in practice of the new project alone. */
+/* The response is described as a list; in practice it contains only the new project. */
 static igt_status create_project(igt_node *cloud, const igt_project *body, igt_model **out,
                                  igt_error *err) {
   igt_project_list *list = NULL;

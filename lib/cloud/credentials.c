@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Temporary S3 credentials from the cloud: calls the operation for an action and a key prefix,
+ * copies the response into an igt__s3_credentials, and validates what the cloud sent (complete
+ * keys, an endpoint that signed requests may be sent to). The fetch functions of engine/provider.c
+ * and single/reader.c call it. */
 #include "cloud/credentials.h"
 
 #include <stdio.h>
@@ -10,13 +14,13 @@
 #include "http/http.h"
 #include "model/model.h"
 
-/* Half of an address is another one: what does not fit becomes one that is refused. */
+/* Half an address is another address: one that does not fit becomes one that is rejected. */
 static void take_endpoint(igt__s3_credentials *c, const char *text) {
   (void)snprintf(c->endpoint, sizeof c->endpoint, "%s",
                  strlen(text) < sizeof c->endpoint ? text : "an address that is too long");
 }
 
-/* Where the objects are, when the cloud says so in fields of its own, as the sandbox does. */
+/* Location of the objects, if the cloud sends it in additional fields, as the sandbox does. */
 static igt_status take_extra(void *payload, const igt__field_view *field) {
   igt__s3_credentials *c = payload;
   const igt_json_field *value = field->field;
@@ -36,7 +40,7 @@ static igt_status take_extra(void *payload, const igt__field_view *field) {
   return IGT_OK;
 }
 
-/* What follows signs with them in buffers of bounds of their own: half a key is none. */
+/* The code that signs with them uses buffers of fixed size: half a key is useless. */
 static igt_status check_lengths(const igt_credentials *from, igt_error *err) {
   const struct {
     const char *name;
@@ -65,7 +69,7 @@ igt_status igt__s3_endpoint_check(const char *domain, const char *endpoint, igt_
 
   if (!*endpoint || igt__url_parse(endpoint, "the S3 endpoint", &store, NULL) != IGT_OK ||
       strcmp(store.scheme, "http") != 0)
-    return IGT_OK; /* what is no URL, or plain http elsewhere, is refused when it is used */
+    return IGT_OK; /* a non-URL, or plain http to another host, is rejected when it is used */
   if (igt__url_parse(domain, "the domain", &cloud, NULL) == IGT_OK && cloud.is_loopback)
     return IGT_OK;
   return igt__fail(err, IGT_E_PROTOCOL,

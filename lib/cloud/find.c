@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds projects and institutes by their exact name or id. A name that several have is an error
+ * that lists their ids, collected by igt__several, so that the user can choose. Called by programs
+ * through igtcloud/cloud.h, and by lib/transfer. */
 #include "cloud/find.h"
 
 #include <stdio.h>
@@ -11,14 +14,14 @@ const char *igt__text_of(const igt_string_field *field) {
   return field->is == IGT_SET && field->v ? field->v : "";
 }
 
-/* ---- several of one name ---- */
+/* ---- several with one name ---- */
 
 void igt__several_add(igt__several *several, const char *id, const char *note) {
   size_t used = strlen(several->ids), cap = sizeof several->ids;
   size_t need = strlen(id) + strlen(note) + 8;
 
   several->count++;
-  if (used + need + 8 < cap) /* room for the dots stays */
+  if (used + need + 8 < cap) /* keeps space for the dots */
     (void)snprintf(several->ids + used, cap - used, "%s%s%s%s%s", used ? ", " : "", id,
                    *note ? " (" : "", note, *note ? ")" : "");
   else if (used < 4 || strcmp(several->ids + used - 3, "...") != 0)
@@ -67,7 +70,7 @@ static igt_status look_at_institute(void *payload, igt_institute *institute) {
               &institute->description);
 }
 
-/* One is right; of several it says which. */
+/* One is the result; several are an error that lists them. */
 static igt_status settle(search *s, igt_status status, const char *what, igt_error *err) {
   if (status == IGT_OK && s->several.count > 1)
     status = igt__several_fail(&s->several, what, s->name, err);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The cloud as a tree of nodes: cloud, projects, institutes, studies, series and files. A node owns
+ * its model and a collection for each kind of child, which is loaded when first used and limited in
+ * memory. children.c makes the calls. Programs use the tree through igtcloud/cloud.h. */
 #include "cloud/node.h"
 
 #include <stdio.h>
@@ -32,7 +35,7 @@ const char *igt__kind_plural(igt_node_kind kind) {
   return kinds[kind].plural;
 }
 
-/* ---- what a node says of itself ---- */
+/* ---- properties of a node ---- */
 
 static const char *first_of(const igt_string_field *a, const igt_string_field *b) {
   return *igt__text_of(a) ? a->v : igt__text_of(b);
@@ -127,7 +130,7 @@ igt_client *igt_node_client(const igt_node *node) {
   return node ? node->client : NULL;
 }
 
-/* ---- making and freeing ---- */
+/* ---- creating and freeing ---- */
 
 void igt__node_init(igt_node *node, igt_node *parent, igt_node_kind kind, igt_model *model) {
   memset(node, 0, sizeof *node);
@@ -270,7 +273,7 @@ igt_status igt__child_renew(igt_node *node, igt_node_kind kind, const char *id, 
 typedef struct loading {
   igt_node *node;
   igt_node_kind kind;
-  size_t known; /* nodes that were there before, whose ids may come again */
+  size_t known; /* nodes that were there before, whose ids may be listed again */
   uint64_t held;
 } loading;
 
@@ -289,7 +292,7 @@ static igt_status load_one(void *payload, igt_model *model) {
   return IGT_E_NO_MEMORY;
 }
 
-/* What a failed listing brought is let go, but nodes that a program may hold stay. */
+/* Discards what a failed listing added, but keeps nodes that a program may have a pointer to. */
 static void unload(igt__children *children, size_t known) {
   while (children->count > known)
     free_node(children->v[--children->count]);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Children by their names, and paths of names. */
+/* Resolves names and paths to nodes. A path is "PROJECT/INSTITUTE/PATIENT/STUDY/CATEGORY/FILE", but
+ * names may contain slashes, so each step compares the children's names with the start of the
+ * remaining path: an exact match wins over one in another Unicode form, and a study may carry the
+ * suffix that its folder has on disk. The entry points are igt_node_find and igt_node_resolve. */
 #include <string.h>
 
 #include "base/error.h"
@@ -12,17 +15,17 @@
 
 /* ---- by name ---- */
 
-/* What is looked for among the children: a name that is all of `text`, or, in a path, one that
- * `text` begins with, up to its end or a slash. */
+/* What the children are compared with: a name that is all of `text`, or, in a path, one that `text`
+ * starts with, up to its end or a slash. */
 typedef struct search {
   igt_node *node;
   igt_node_kind kind;
   const char *text;
   bool in_path;
   igt_model *found;
-  size_t length;   /* of the text that is the name which was found */
-  bool exact;      /* that is the name byte for byte: other forms of it don't count */
-  bool is_patient; /* a study's name begins with text and a slash */
+  size_t length;   /* length of the name in the text */
+  bool exact;      /* is the name byte for byte: other forms of it don't count */
+  bool is_patient; /* a study's name starts with text and a slash */
   igt__several several;
 } search;
 
@@ -30,7 +33,7 @@ static bool ends_at(const search *s, size_t n) {
   return s->text[n] == '\0' || (s->in_path && s->text[n] == '/');
 }
 
-/* Bytes of the text that are the name in another Unicode form; 0: none. Of a path each end of a
+/* Length of the name in the text in another Unicode form; 0: none. In a path, each end of a
  * component may be the end of the name. */
 static size_t fits_otherwise(const search *s, const char *name) {
   size_t n = 0;
@@ -50,8 +53,8 @@ static size_t fits_otherwise(const search *s, const char *name) {
   }
 }
 
-/* A study's name and the suffix that its folder has beside another one of its name (docs/names.md):
- * bytes of the text; 0: it is not that. */
+/* Length of a study's name with the suffix that its folder has beside another one of that name
+ * (docs/names.md); 0: no match. */
 static size_t fits_suffix(const search *s, const char *name, const char *id) {
   size_t n = strlen(name), end;
   char *text;
@@ -66,7 +69,7 @@ static size_t fits_suffix(const search *s, const char *name, const char *id) {
   return is ? end : 0;
 }
 
-/* Bytes of the text that are the name of this model; 0: none. *exact: byte for byte. */
+/* Length of this model's name in the text; 0: no match. *exact: byte for byte. */
 static size_t fits(const search *s, const char *name, const char *id, bool *exact) {
   size_t n = strlen(name), m;
 
@@ -100,7 +103,7 @@ static igt_status look(void *payload, igt_model *model) {
     s->is_patient = true;
   if ((length = fits(s, name, id, &exact)) == 0 || (s->exact && !exact))
     return IGT_OK;
-  if (exact && !s->exact) { /* better than what was found before */
+  if (exact && !s->exact) { /* a better match than before */
     memset(&s->several, 0, sizeof s->several);
     igt_model_free(s->found);
     s->found = NULL;
@@ -183,7 +186,7 @@ static const char *skip_slashes(const char *path) {
   return path;
 }
 
-/* Whether the path goes on with this word; *rest: behind it. */
+/* Whether the path continues with this word; *rest: what follows it. */
 static bool next_is(const char *path, const char *word, const char **rest) {
   size_t n = strlen(word);
 
@@ -223,7 +226,8 @@ static igt_status step(igt_node *node, igt_node_kind kind, const char **path, ig
   return keep(node, kind, s.found, out, err);
 }
 
-/* The categories of a node, by their words. False: the path does not go into one. */
+/* The categories of a node, by their names in a path. False: the path does not continue into
+ * one. */
 static bool category(const igt_node *node, const char *path, igt_node_target *out) {
   static const struct {
     igt_node_kind in, kind;

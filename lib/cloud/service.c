@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Service identities, and their keys on disk. */
+/* Creates service identities and writes their keys to disk. The private key is returned only once,
+ * so the key file (mode 0600) is created before the identity; without a given path it is renamed to
+ * ID.pem afterwards. If the key cannot be written, the identity is deleted again. Called by
+ * programs through igtcloud/cloud.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +16,7 @@
 #include "cloud/find.h"
 #include "crypto/crypto.h"
 
-/* Nobody else may read it, and nothing that is there is lost: a key cannot be had again. */
+/* Nobody else may read it, and no existing file is overwritten: a key cannot be retrieved again. */
 static igt_status create_file(const char *path, int *fd, igt_error *err) {
   *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (*fd >= 0)
@@ -87,7 +90,8 @@ static igt_status post(igt_client *client, const char *organization_id, const ch
   return status;
 }
 
-/* The file gets its name, which is known only now, unless there is one of that name. */
+/* Renames the file to its final name, which is known only now, unless a file of that name
+ * exists. */
 static igt_status name_file(const char *from, const igt_service *service, igt_error *err) {
   char path[IGT__MAX_NAME + 16];
   igt_status status = igt__name_check(service->service_id.v, "the service's id", err);
@@ -113,7 +117,7 @@ static void forget_key(igt_service *service) {
   service->private_key.v = NULL;
 }
 
-/* An identity whose key nobody has is of no use to anyone. */
+/* An identity whose key nobody has is useless. */
 static void take_back(igt_client *client, const char *organization_id, const igt_service *service,
                       igt_error *err) {
   const char *id = igt__text_of(&service->service_id);

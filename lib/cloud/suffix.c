@@ -10,7 +10,7 @@
 #define LONG 64
 #define SAFE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/* An id of other characters, which no folder should have in its name, is told by its digest. */
+/* An id with characters that a folder name should not contain is represented by its digest. */
 static void text_of_id(const char *id, bool is_long, char out[LONG + 1]) {
   size_t n = strlen(id), most = is_long ? LONG : SHORT;
   unsigned char digest[IGT__DIGEST_MAX];

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* The three CRCs of S3: CRC-32 (IEEE), CRC-32C and CRC-64/NVME. Their tables are built once, on
+ * first use; igt__crc_update processes eight bytes at a time with them, and leaves long inputs to
+ * crc_fold.c if the processor has carry-less multiplication. Called by digest.c for the store's
+ * checksums and by api/call.c. */
 #include "crc.h"
 
 #include <pthread.h>
 #include <string.h>
 
-/* All three are reflected, begin with all ones and end inverted; they differ in the polynomial
- * and the width. Eight bytes are taken at a time ("slicing by 8", Kounavis and Berry 2005), or
- * sixty-four where the processor multiplies polynomials. */
+/* All three are reflected, start with all ones and are inverted at the end; they differ in
+ * polynomial and width. Eight bytes are processed at a time ("slicing by 8", Kounavis and Berry
+ * 2005), or sixty-four if the processor multiplies polynomials. */
 typedef struct crc_table {
   uint64_t polynomial; /* reflected */
   uint64_t ones;       /* the width, all bits set */
@@ -42,7 +46,7 @@ static uint64_t power(const crc_table *t, unsigned n) {
   return t->ones == UINT64_MAX ? c : c << 32;
 }
 
-/* The product of two reflected factors stands one bit too far: so many powers less. */
+/* The product of two reflected factors is shifted by one bit, so the exponents are one lower. */
 static void fill_keys(crc_table *t) {
   t->keys = (igt__crc_keys){.far = {power(t, 512 + 63), power(t, 512 - 1)},
                             .near = {power(t, 128 + 63), power(t, 128 - 1)}};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CRCs by carry-less multiplication, 64 bytes at a time: "Fast CRC Computation for Generic
- * Polynomials Using PCLMULQDQ Instruction" (Gopal et al., Intel 2009). What is kept is a 128-bit
+ * Polynomials Using PCLMULQDQ Instruction" (Gopal et al., Intel 2009). The state is a 128-bit
  * polynomial that is congruent to all bytes so far; the table reduces it at the end. */
 #include "crc.h"
 

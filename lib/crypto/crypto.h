@@ -2,7 +2,7 @@
 #ifndef IGT_CRYPTO_H
 #define IGT_CRYPTO_H
 
-/* OpenSSL is named in this room alone. */
+/* Only this folder includes OpenSSL. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@ typedef enum igt__digest_alg {
   IGT__SHA1,
   IGT__SHA256,
   IGT__CRC32,  /* IEEE, as x-amz-checksum-crc32: 4 bytes big-endian */
-  IGT__CRC32C, /* Castagnoli, hardware where there is some */
+  IGT__CRC32C, /* Castagnoli, in hardware if available */
   IGT__CRC64NVME
 } igt__digest_alg;
 
@@ -24,13 +24,13 @@ size_t igt__digest_size(igt__digest_alg alg);
 const char *igt__digest_name(igt__digest_alg alg); /* "md5", "sha256", "crc32c" ... */
 
 typedef struct igt__digest igt__digest;
-igt__digest *igt__digest_new(igt__digest_alg alg); /* NULL: no memory */
+igt__digest *igt__digest_new(igt__digest_alg alg); /* NULL: out of memory */
 void igt__digest_free(igt__digest *d);
 void igt__digest_update(igt__digest *d, const void *data, size_t n);
-/* Writes igt__digest_size bytes and starts anew. */
+/* Writes igt__digest_size bytes and resets the digest. */
 void igt__digest_final(igt__digest *d, unsigned char *out);
 void igt__digest_reset(igt__digest *d);
-/* In one go. */
+/* Digest of a buffer in one call. */
 void igt__digest_of(igt__digest_alg alg, const void *data, size_t n, unsigned char *out);
 
 void igt__hmac_sha256(const void *key, size_t key_len, const void *data, size_t n,
@@ -40,29 +40,30 @@ void igt__hex(const unsigned char *data, size_t n, char *out); /* lower case, 2n
 bool igt__unhex(const char *hex, size_t n_chars, unsigned char *out);
 bool igt__base64_encode(igt__buf *out, const void *data, size_t n);
 bool igt__base64url_encode(igt__buf *out, const void *data, size_t n); /* no padding */
-/* Strict: no spaces, padding must be right. base64url: unpadded or padded. */
+/* Strict: no spaces, correct padding. base64url: unpadded or padded. */
 bool igt__base64_decode(igt__buf *out, const char *s, size_t n);
 bool igt__base64url_decode(igt__buf *out, const char *s, size_t n);
 
-bool igt__random(void *out, size_t n);             /* for secrets; false when the system has none */
+bool igt__random(void *out, size_t n); /* for secrets; false if the system provides none */
 bool igt__random_token(char *out, size_t n_chars); /* n_chars of [A-Za-z0-9] + NUL */
 bool igt__uuid(char out[37]);                      /* version 4 */
 bool igt__equal_constant_time(const void *a, const void *b, size_t n);
 
-/* A secret: wiped when freed, never printed, and taken out of errors and the log (redact.h). */
+/* A secret: wiped when freed, never printed, and removed from errors and the log (redact.h). */
 typedef struct igt__secret igt__secret;
-igt__secret *igt__secret_new(const char *s, size_t n); /* copies; NULL: no memory */
+igt__secret *igt__secret_new(const char *s, size_t n); /* copies; NULL: out of memory */
 void igt__secret_free(igt__secret *secret);
 const char *igt__secret_text(const igt__secret *secret); /* NUL-terminated; "" for NULL */
 size_t igt__secret_len(const igt__secret *secret);
 
-/* RSA keys for RS256 (RFC 7518 3.3). A private key: PEM, PKCS#1 or PKCS#8, also when all of it
- * stands on one line with spaces or nothing for newlines. Encrypted keys and keys below 2,048
- * bits are refused with a sentence. `what` names the file in it. */
-/* The base64 between a PEM's first and last line, white space left out; *label is behind BEGIN.
- * False: it is none. */
+/* RSA keys for RS256 (RFC 7518, section 3.3). A private key: PEM, PKCS#1 or PKCS#8, also if all of
+ * it is on one line with spaces or nothing for newlines. Encrypted keys and keys below 2,048 bits
+ * are rejected with a message. `what` names the file in it. */
+/* The base64 between a PEM's first and last line, without white space; *label: after BEGIN. False:
+ * not a PEM. */
 bool igt__pem_body(const char *pem, size_t n, const char **label, igt__buf *body);
-/* A PEM of whatever lines, or none, in lines of 64 columns. False: it is none, or has headers. */
+/* Rewrites a PEM with any or no line breaks in lines of 64 columns. False: not a PEM, or has
+ * headers. */
 bool igt__pem_wrap(const char *pem, size_t n, igt__buf *out);
 
 typedef struct igt__rsa igt__rsa;
@@ -77,8 +78,9 @@ bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *si
 /* A new 2,048-bit pair, for the sandbox's service identities: PEM (PKCS#8 / SPKI). */
 igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err);
 
-/* Ed25519 (RFC 8032): who made a release. A public key is a PEM (SPKI), its base64, or the base64
- * of the 32 bytes alone, with white space anywhere. `what` names it in the sentence (IGT_E_KEY). */
+/* Ed25519 (RFC 8032): verifies who made a release. A public key is a PEM (SPKI), its base64, or
+ * only the base64 of the 32 bytes, with white space anywhere. `what` names it in the message
+ * (IGT_E_KEY). */
 #define IGT__ED25519_KEY 32
 #define IGT__ED25519_SIGNATURE 64
 typedef struct igt__ed25519 igt__ed25519;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Digests with one interface for OpenSSL's hashes (MD5, SHA-1, SHA-256) and our CRCs, and
+ * HMAC-SHA-256. Called wherever bytes are verified: lib/transfer for files, lib/s3 for bodies and
+ * signatures. */
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
@@ -29,7 +32,7 @@ const char *igt__digest_name(igt__digest_alg alg) {
   return algs[alg].name;
 }
 
-/* Fetched once: OpenSSL 3 looks EVP_md5() and the like up by name at each use, which costs as much
+/* Fetched once: OpenSSL 3 looks up EVP_md5() and the like by name at each use, which costs as much
  * as the digest of some hundred bytes. */
 static const EVP_MD *evps[IGT__SHA256 + 1];
 
@@ -121,7 +124,8 @@ static bool padded_pass(EVP_MD_CTX *ctx, const unsigned char key[64], unsigned c
   return ok;
 }
 
-/* By hand: OpenSSL 3 looks its MAC up by name and allocates for each call, four times the cost. */
+/* Implemented here: OpenSSL 3 looks its MAC up by name and allocates for each call, four times the
+ * cost. */
 void igt__hmac_sha256(const void *key, size_t key_len, const void *data, size_t n,
                       unsigned char out[32]) {
   unsigned char block[64] = {0}, inner[32];

@@ -12,7 +12,7 @@ struct igt__ed25519 {
   EVP_PKEY *key;
 };
 
-/* The key's base64, of a PEM or bare, without white space. */
+/* The key's base64, from a PEM or bare, without white space. */
 static bool key_text(const char *text, size_t n, igt__buf *out) {
   const char *label = NULL;
 

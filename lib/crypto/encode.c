@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Hex, base64 and base64url, random bytes, tokens and UUIDs, constant-time comparison, and secrets
+ * that are wiped when freed. Decoders are strict, because their input comes from servers and files.
+ * Called by all layers above; OpenSSL provides the random bytes and the comparison. */
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <string.h>
@@ -82,7 +85,7 @@ static bool decode(igt__buf *out, const char *s, size_t n, const char *letters) 
       v &= (1u << bits) - 1;
     }
   }
-  return bits < 6 && v == 0 && !out->failed; /* no bits that belong to nothing */
+  return bits < 6 && v == 0 && !out->failed; /* no bits that encode nothing */
 }
 
 static size_t without_padding(const char *s, size_t n) {
@@ -105,8 +108,8 @@ bool igt__random(void *out, size_t n) {
   return n <= INT32_MAX && RAND_bytes(out, (int)n) == 1;
 }
 
-/* Enough for a token of 64 letters at once, mostly: each call of OpenSSL's generator costs more
- * than its bytes do. */
+/* Usually enough for a token of 64 characters in one go: each call of OpenSSL's generator costs
+ * more than its bytes. */
 bool igt__random_token(char *out, size_t n_chars) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   unsigned char bytes[72];
@@ -116,7 +119,7 @@ bool igt__random_token(char *out, size_t n_chars) {
     if (at == sizeof bytes && !igt__random(bytes, sizeof bytes))
       return false;
     at %= sizeof bytes;
-    if (bytes[at] < 62 * 4) /* so that each letter is as likely */
+    if (bytes[at] < 62 * 4) /* so that all characters are equally likely */
       out[i++] = letters[bytes[at] % 62];
   }
   igt__wipe(bytes, sizeof bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The textual form of keys (RFC 7468), read in whatever lines it comes. */
+/* The textual encoding of keys (RFC 7468), accepted with any line breaks. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -8,7 +8,7 @@
 #define BEGIN "-----BEGIN "
 #define END "-----END "
 #define DASHES "-----"
-#define COLUMNS 64 /* RFC 7468 section 2 */
+#define COLUMNS 64 /* RFC 7468, section 2 */
 
 bool igt__pem_body(const char *pem, size_t n, const char **label, igt__buf *body) {
   const char *begin = memmem(pem, n, BEGIN, strlen(BEGIN));

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* RSA keys for RS256 (RFC 7518, section 3.3): reads a PEM, rejects encrypted and short keys, signs
+ * and verifies, and generates pairs for the sandbox. pem.c normalises the line breaks first. Called
+ * by auth/source.c and auth/jwt.c to sign assertions, by the sandbox to verify them. */
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Checks a model that a program filled in before it is encoded: fields have the described types,
+ * required ones are set, strings are UTF-8, JSON fields are JSON, numbers are finite. Walks the
+ * tables of type.h through nested models and lists, and reports the path of the first invalid
+ * field. Called by api/request.c before a request is sent, and by igt_model_encode. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -6,8 +10,6 @@
 #include "model/model.h"
 #include "model/scan.h"
 #include "model/walk.h"
-
-/* What a program filled in, looked at before it is written. */
 
 typedef struct igt__checker {
   const char *what;

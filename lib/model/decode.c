@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* JSON text to models. The decoder reads with scan.c, looks up each member in the tables of type.h
+ * and stores its value in the struct, all of it in one arena; members without a described name are
+ * kept as compact text. The path of steps exists for error messages ("events[3].isMaster"). Texts
+ * that lists repeat are stored once. The first error stops the decoder and is explained at the end.
+ * Called by lib/api for whole responses, by stream.c for elements, and by igt_model_parse. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +14,8 @@
 #include "model/scan.h"
 #include "model/walk.h"
 
-/* Fields of no described name in one object. The API adds one or two a release; looking for
- * duplicates among them takes quadratic time. */
+/* Limit for members of one object without a described name. The API adds one or two per release;
+ * finding duplicates among them takes quadratic time. */
 #define MAX_UNKNOWN 1024
 #define SMALL 1024
 
@@ -19,8 +24,8 @@ typedef struct igt__step {
   size_t index; /* SIZE_MAX: not in a list */
 } igt__step;
 
-/* Texts that were kept, each in the one place that its hash leads to. Elements of a list repeat the
- * institute, the project and who made them: what comes again is not kept again. */
+/* Texts stored earlier, each in the one slot that its hash selects. Elements of a list repeat the
+ * institute, the project and the creator: a repeated text is not stored again. */
 #define SEEN_SLOTS 256
 #define SEEN_SHORTEST 4 /* shorter ones cost less than they save */
 struct igt__seen {
@@ -28,7 +33,7 @@ struct igt__seen {
     const char *text;
     size_t len;
   } slots[SEEN_SLOTS];
-  const unsigned short *order; /* of fields, that was kept last */
+  const unsigned short *order; /* of fields, as stored last */
   size_t order_count;
 };
 
@@ -36,7 +41,7 @@ igt__seen *igt__seen_new(void) {
   return igt__calloc(1, sizeof(igt__seen));
 }
 
-/* The first thing that is wrong stays in status and wanted, or in scan.problem. */
+/* The first error is in status and wanted, or in scan.problem. */
 typedef struct igt__decoder {
   igt__scan scan;
   igt__arena *arena;
@@ -45,7 +50,7 @@ typedef struct igt__decoder {
   const char *found;
   igt__step path[IGT__MAX_JSON_DEPTH + 2];
   size_t steps;
-  igt__seen *seen; /* NULL: nothing is looked for */
+  igt__seen *seen; /* NULL: texts are not deduplicated */
 } igt__decoder;
 
 static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out);
@@ -80,7 +85,7 @@ static const char *kind_found(char c) {
   }
 }
 
-/* A value of another type; one that is no JSON at all is an error of its own. */
+/* A value of another type; one that is not JSON at all is an error of its own. */
 static bool fail_type(igt__decoder *d, const char *wanted) {
   char c = igt__scan_peek(&d->scan);
 
@@ -146,7 +151,7 @@ static void *get(igt__decoder *d, size_t count, size_t size) {
   return p;
 }
 
-/* Room for one more element behind count; lists double, so no more than half is waste. */
+/* Space for one more element after count; lists double, so no more than half is wasted. */
 static void *grow(igt__decoder *d, void *list, size_t count, size_t *cap, size_t size) {
   void *larger;
 
@@ -186,7 +191,7 @@ static bool decode_text(igt__decoder *d, const char **out, size_t *len) {
   return s != NULL;
 }
 
-/* FNV-1a of its length and both ends: ids differ there. */
+/* FNV-1a of the length and both ends: ids differ there. */
 static size_t seen_slot(const igt__slice *string) {
   size_t ends = string->len < 16 ? string->len / 2 : 8;
   uint32_t hash = 2166136261u ^ (uint32_t)string->len;
@@ -198,7 +203,7 @@ static size_t seen_slot(const igt__slice *string) {
   return (hash ^ hash >> 16) % SEEN_SLOTS;
 }
 
-/* A field's text ends at its NUL, so it can hold none. One without escapes has none. */
+/* A field's text ends at its NUL, so it cannot contain one. A text without escapes has none. */
 static bool decode_string(igt__decoder *d, const char **out) {
   igt__slice string;
   size_t len = 0, slot = 0;
@@ -268,7 +273,7 @@ static bool decode_number(igt__decoder *d, double *out) {
     return fail_type(d, "a number");
   if (!igt__scan_number(&d->scan, &number, &is_integer))
     return fail_parse(d);
-  /* The C library's own conversions follow the program's locale. */
+  /* The C library's own conversions depend on the program's locale. */
   if (igt__json_parse(number.at, number.len, "a number", &json, NULL) != IGT_OK)
     return fail(d, IGT_E_NO_MEMORY);
   *out = igt__json_double(json);
@@ -285,7 +290,7 @@ static bool decode_boolean(igt__decoder *d, bool *out) {
   return igt__scan_word(&d->scan, c == 't' ? "true" : "false") || fail_parse(d);
 }
 
-/* Any value, kept as compact text. */
+/* Any value, stored as compact text. */
 static bool decode_json(igt__decoder *d, const char **out) {
   const char *begin;
   igt__buf buf;
@@ -346,7 +351,7 @@ static bool decode_integer_list(igt__decoder *d, igt_integer_list_field *field) 
   return !d->scan.problem || fail_parse(d);
 }
 
-/* step: where the elements' index stands in the path; NULL: the list is the whole. */
+/* step: gets the elements' index in the path; NULL: the list is the whole response. */
 static bool decode_model_list(igt__decoder *d, const igt_type *type, igt__step *step, size_t *count,
                               void *v) {
   igt_model **list = NULL;
@@ -407,7 +412,7 @@ static bool decode_value(igt__decoder *d, const igt__field *field, void *at) {
   return fail(d, IGT_E_INTERNAL);
 }
 
-/* All field structs begin with their presence. */
+/* All field structs start with their presence. */
 static bool decode_field(igt__decoder *d, const igt__field *field, char *at) {
   igt_presence *is = (igt_presence *)(void *)at;
   bool ok = true;
@@ -420,13 +425,13 @@ static bool decode_field(igt__decoder *d, const igt__field *field, char *at) {
   } else {
     ok = decode_value(d, field, at);
   }
-  if (ok) /* else the path tells where */
+  if (ok) /* otherwise the path locates the error */
     d->steps--;
   return ok;
 }
 
-/* The names of one object's fields come mostly in the order of the one before: look behind the
- * last hit first. Returns field_count for an unknown name. */
+/* The names in an object mostly come in the order of the previous object: searches after the last
+ * hit first. Returns field_count for an unknown name. */
 static size_t find_field(const igt_type *type, const char *name, size_t len, size_t hint) {
   for (size_t i = 0; i < type->field_count; i++) {
     size_t at = hint + i < type->field_count ? hint + i : hint + i - type->field_count;
@@ -438,7 +443,7 @@ static size_t find_field(const igt_type *type, const char *name, size_t len, siz
   return type->field_count;
 }
 
-/* A key's text; one with escapes is undone into the arena. */
+/* A member's name; one with escapes is decoded into the arena. */
 static const char *key_text(igt__decoder *d, const igt__slice *key, size_t *len) {
   *len = key->len;
   return key->escaped ? keep(d, key, len) : key->at;
@@ -504,7 +509,7 @@ static bool decode_members(igt__decoder *d, const igt_type *type, char *model, i
   return !d->scan.problem || fail_parse(d);
 }
 
-/* The order of one object is mostly that of the one before. */
+/* An object mostly has the order of the previous one. */
 static const unsigned short *keep_order(igt__decoder *d, const igt__members *m) {
   size_t size = m->count * sizeof *m->order;
   unsigned short *order;
@@ -522,7 +527,7 @@ static const unsigned short *keep_order(igt__decoder *d, const igt__members *m) 
   return order;
 }
 
-/* What the struct itself has no place for. */
+/* Members for which the struct itself has no place. */
 static bool keep_members(igt__decoder *d, igt_model *model, const igt__members *m) {
 
   if (!m->reordered && !m->unknown_count)
@@ -546,8 +551,8 @@ static const igt_type *named_type(const igt_type *type, const char *name, size_t
   return type;
 }
 
-/* The type that the object at scan names: its members are read ahead, as the field may be the
- * last. A type's name has no need of escapes. */
+/* The type that the object at scan names: its members are read ahead, because that field may be the
+ * last. A type's name needs no escapes. */
 static const igt_type *concrete_type(const igt__decoder *d, const igt_type *type) {
   const igt_type *found = type;
   const igt__field *tag;
@@ -592,7 +597,7 @@ static bool decode_model(igt__decoder *d, const igt_type *type, igt_model **out)
   return decode_members(d, type, (char *)model, &members) && keep_members(d, model, &members);
 }
 
-/* ---- the whole ---- */
+/* ---- the whole response ---- */
 
 static bool decode_whole_text(igt__decoder *d, const igt_type *type, igt_model **out) {
   igt_text *text = get(d, 1, sizeof *text);
@@ -680,7 +685,7 @@ static igt_status decode(igt__decoder *d, const igt_type *type, const char *json
   return status;
 }
 
-/* What begins the memory that it lies in. */
+/* Makes the model the owner of the arena that contains it. */
 static igt_status own(igt__arena *arena, igt_model **model, igt_error *err) {
   if (!(*model)->extras)
     (*model)->extras = igt__arena_calloc(arena, 1, sizeof *(*model)->extras);
@@ -710,7 +715,7 @@ igt_status igt__model_decode_part(igt__arena *arena, igt__seen *seen, const igt_
 igt_status igt__model_decode(const igt_type *type, const char *json, size_t n, const char *what,
                              igt_model **out, igt_error *err) {
   igt__seen seen = {0};
-  /* A file's entry takes 700 bytes, and a program may hold a million. */
+  /* A file's entry takes 700 bytes, and a program may have a million. */
   igt__decoder d = {.arena = igt__arena_new(n < SMALL ? SMALL : 0), .seen = &seen};
   igt_status status;
 

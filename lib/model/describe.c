@@ -16,7 +16,8 @@ const igt_operation_info *igt_operation_named(const char *id) {
   return NULL;
 }
 
-/* How many literal bytes of a described path are in this one, plus one; 0: it is another. */
+/* The number of literal bytes of a described path that matches path, plus one; 0: it does not
+ * match. */
 static size_t fits(const char *described, const char *path) {
   size_t literal = 1;
 
@@ -40,7 +41,7 @@ const igt_operation_info *igt_operation_called(const char *method, const char *p
   const igt_operation_info *best = NULL;
   size_t most = 0;
 
-  /* "/users/me" is no user of the id "me": the path that says more counts. */
+  /* "/users/me" is not the user with the id "me": the path with more literal bytes wins. */
   for (size_t i = 0; method && path && i < api->operation_count; i++) {
     size_t literal = fits(api->operations[i].path, path);
     if (literal > most && strcmp(api->operations[i].method, method) == 0) {

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Models to JSON text. The writer walks a model's present fields in the order of walk.c (type name
+ * first, then the server's order, then fields that a program set, then unknown ones), through
+ * nested models and lists, in compact or indented style. Called by lib/api for bodies, by
+ * igt_model_encode, and for study.json and CSV output. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -32,7 +36,7 @@ static void open_bracket(igt__writer *w, char bracket) {
   w->depth++;
 }
 
-/* any: something stands between the brackets. */
+/* any: the brackets are not empty. */
 static void close_bracket(igt__writer *w, char bracket, bool any) {
   w->depth--;
   if (any)
@@ -72,7 +76,7 @@ static void write_time(igt__writer *w, const igt_time_field *field) {
   write_string(w, text);
 }
 
-/* The C library's own conversions follow the program's locale. */
+/* The C library's own conversions depend on the program's locale. */
 static void write_number(igt__writer *w, double v) {
   igt__json *json = igt__json_new_double(v);
 
@@ -163,7 +167,7 @@ static bool is_left_out(const igt__writer *w, const igt__field *field) {
   return w->flags & IGT__WRITE_FOR_SENDING && field->flags & IGT__FIELD_READ_ONLY;
 }
 
-/* A zeroed model of a type that has a name on the wire gets it. */
+/* Writes the type's name for a zeroed model whose type has one on the wire. */
 static bool write_missing_tag(igt__writer *w, const igt_model *model, const igt_type *type) {
   const igt__field *tag;
 
@@ -214,7 +218,7 @@ static void write_model(igt__writer *w, const igt_model *model, const igt_type *
   const igt_type *type = model && model->type ? model->type : declared;
 
   if (w->depth > IGT__MAX_JSON_DEPTH)
-    w->out->failed = true; /* models that lead to themselves */
+    w->out->failed = true; /* models that contain themselves */
   if (!model || w->out->failed) {
     igt__buf_puts(w->out, "null");
     return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's fields as text, for programs that show whatever there is. */
+/* A model's fields as text, for programs that display any model. */
 #include "base/error.h"
 #include "base/limits.h"
 #include "model/model.h"
@@ -8,7 +8,7 @@ typedef struct showing {
   igt_field_fn fn;
   void *payload;
   igt__buf json, text;
-  bool absent; /* the second round */
+  bool absent; /* the second pass */
   bool ended;  /* by the program */
 } showing;
 
@@ -20,7 +20,7 @@ static void join(igt__buf *out, const igt_string_list_field *list) {
   }
 }
 
-/* What people read of a value that is set. */
+/* A set value as users read it. */
 static const char *text_of(showing *s, const igt__field_view *view) {
   const igt_string_field *string = view->field;
   const igt_time_field *time = view->field;
@@ -33,7 +33,8 @@ static const char *text_of(showing *s, const igt__field_view *view) {
     join(&s->text, view->field);
     return s->text.data;
   }
-  if (s->json.len > 1 && s->json.data[0] == '"') { /* a date that a program set, or an unknown */
+  if (s->json.len > 1 &&
+      s->json.data[0] == '"') { /* a date that a program set, or an unknown field */
     igt__json *value = NULL;
     if (igt__json_parse(s->json.data, s->json.len, view->name, &value, NULL) == IGT_OK)
       igt__buf_puts(&s->text, igt__json_str(value));

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* JSON values as trees: a thin layer over json-c, which only this file includes. Reading checks the
+ * text strictly with scan.c first, because json-c accepts more than RFC 8259; accessors and
+ * builders forward to json-c; writing is implemented here, in a compact and in Python's style. For
+ * small documents of any shape (claims, error responses, study.json); responses of described types
+ * go through decode.c without a tree. */
 #include "json.h"
 
 #include <json-c/json.h>
@@ -11,8 +16,8 @@
 #include "base/str.h"
 #include "scan.h"
 
-/* An igt__json is json-c's own value under another name: nothing is copied. JSON null is NULL
- * in json-c, and so it is here. */
+/* An igt__json is json-c's own value under another name: nothing is copied. JSON null is NULL in
+ * json-c, and therefore here, too. */
 static json_object *jc(const igt__json *v) {
   union {
     const igt__json *ours;
@@ -27,8 +32,8 @@ static igt__json *ours(json_object *v) {
 
 /* ---- reading ---- */
 
-/* Commas and opening brackets outside of strings: no value is without one of them before it, or is
- * the only one. */
+/* Counts commas and opening brackets outside of strings: every value follows one of them, or is the
+ * only one. */
 static size_t count_values(const char *text, size_t n) {
   size_t count = 1;
   bool in_string = false;
@@ -44,8 +49,8 @@ static size_t count_values(const char *text, size_t n) {
   return count;
 }
 
-/* json-c takes more than RFC 8259 has (NaN, single quotes), so the text is checked first. Cut off
- * is what fails at its very end. */
+/* json-c accepts more than RFC 8259 (NaN, single quotes), so the text is checked first. A text that
+ * fails at its very end was cut off. */
 static igt_status check(const char *text, size_t n, bool extended, const char *what,
                         igt_error *err) {
   igt__scan scan;
@@ -75,7 +80,7 @@ igt_status igt__json_check_file(const char *text, size_t n, const char *what, ig
   return check(text, n, true, what, err);
 }
 
-/* Members are reached by counting, so their number is bounded. */
+/* Members are accessed by counting, so their number is limited. */
 static bool has_few_members(json_object *v) {
   if (json_object_is_type(v, json_type_array)) {
     for (size_t i = 0; i < json_object_array_length(v); i++) {
@@ -130,7 +135,7 @@ void igt__json_free(igt__json *v) {
 
 static void wipe_strings(json_object *v) {
   union {
-    const char *theirs; /* json-c gives its own memory */
+    const char *theirs; /* json-c frees its own memory */
     char *writable;
   } text = {NULL};
 
@@ -238,7 +243,7 @@ bool igt__json_member(const igt__json *object, size_t i, const char **key, igt__
   return true;
 }
 
-/* ---- making ---- */
+/* ---- building ---- */
 
 igt__json *igt__json_new_object(void) {
   return ours(json_object_new_object());
@@ -338,7 +343,7 @@ static void new_line(writer *w, unsigned depth) {
     igt__buf_puts(w->out, "    ");
 }
 
-/* The code point at *s, which is valid UTF-8 (the parser saw to it) or is copied bytewise. */
+/* The code point at *s, which is valid UTF-8 (the parser checked it) or is copied bytewise. */
 static uint32_t code_point(const unsigned char *s, size_t left, size_t *len) {
   *len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 1;
   if (*len > left || *len == 1) {
@@ -384,7 +389,7 @@ static bool is_plain(const writer *w, unsigned char c) {
   return c >= 0x20 && (c < 0x80 || !w->indent) && !short_escape(c);
 }
 
-/* Runs of plain bytes at once: most strings are one. */
+/* Writes runs of plain bytes in one go: most strings are a single run. */
 static void write_string(writer *w, const char *s, size_t n) {
   igt__buf_putc(w->out, '"');
   for (size_t i = 0; i < n;) {
@@ -440,7 +445,7 @@ static void write_object(writer *w, json_object *v, unsigned depth) {
   igt__buf_putc(w->out, '}');
 }
 
-/* By hand, as json-c would allocate a buffer for each. */
+/* Implemented here, as json-c would allocate a buffer for each. */
 static void write_int(igt__buf *out, int64_t value) {
   char text[24];
   char *at = text + sizeof text;
@@ -454,7 +459,7 @@ static void write_int(igt__buf *out, int64_t value) {
   igt__buf_append(out, at, (size_t)(text + sizeof text - at));
 }
 
-/* json-c has those from 2^63 on, too. */
+/* json-c also has numbers from 2^63 up. */
 static bool fits_int64(json_object *v) {
   return json_object_get_int64(v) != INT64_MAX;
 }
@@ -479,7 +484,7 @@ static void write_value(writer *w, json_object *v, unsigned depth) {
       break;
     }
     /* fallthrough */
-  default: /* a number from a text is written as it was */
+  default: /* a number that was read from text is written unchanged */
     igt__buf_puts(w->out, json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
     break;
   }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The life of a model: creating an empty one in its own arena, copying, freeing, its memory, and
+ * the public functions that parse and encode it. A model that owns its arena frees everything it
+ * contains with it. Programs and all layers above use it; decode.c and encode.c do the work. */
 #include "model/model.h"
 
 #include <string.h>
@@ -14,8 +17,8 @@ const igt_type igt__string_list_type = {.name = "list of strings",
                                         .size = sizeof(igt_string_list),
                                         .discriminator = -1};
 
-/* Pointers to models of all types are stored through these, as C lets no pointer of one type be
- * read as one of another. */
+/* Pointers to models of all types are stored through these functions, because C does not allow a
+ * pointer of one type to be read as one of another. */
 const void *igt__pointer_get(const void *at) {
   const void *pointer;
 
@@ -39,7 +42,7 @@ bool igt_model_is(const igt_model *model, const igt_type *type) {
   return at && type;
 }
 
-/* An empty model that owns the arena it is in. */
+/* An empty model that owns its arena. */
 static igt_model *new_in_own_arena(const igt_type *type) {
   igt__arena *arena = igt__arena_new(0);
   igt_model *model = arena ? igt__arena_calloc(arena, 1, type->size) : NULL;
@@ -65,7 +68,7 @@ igt_model *igt__model_new(const igt_type *type) {
   return model;
 }
 
-/* By way of JSON: one walk for reading, one for writing, none for this alone. */
+/* Copies through JSON: this reuses the code that reads and writes instead of a third walk. */
 igt_model *igt__model_copy(const igt_model *model) {
   igt_model *copy = NULL;
   igt__buf buf;

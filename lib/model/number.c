@@ -20,7 +20,7 @@ bool igt__slice_to_int64(const igt__slice *number, int64_t *out) {
     return false;
   v = igt__json_typeof(json) == IGT__JSON_DOUBLE ? igt__json_double(json) : 0.5;
   igt__json_free(json);
-  /* -2^63 and 2^63 are exact as doubles; the range test keeps NaN out, too. */
+  /* -2^63 and 2^63 are exact as doubles; the range check also excludes NaN. */
   if (!(v >= -9223372036854775808.0 && v < 9223372036854775808.0) || v != (double)(int64_t)v)
     return false;
   *out = (int64_t)v;

@@ -18,11 +18,11 @@ typedef enum igt__param_kind {
 typedef struct igt__param {
   const char *name; /* on the wire */
   unsigned char kind;
-  char separator; /* between the values of a STRING_LIST; NUL: the name once for each */
-  bool is_header; /* else of the query */
+  char separator; /* separates the values of a STRING_LIST; NUL: the name is repeated for each */
+  bool is_header; /* otherwise part of the query */
   bool required;
   unsigned short offset;       /* in the options */
-  unsigned short count_offset; /* of a STRING_LIST's number */
+  unsigned short count_offset; /* of a STRING_LIST's count */
 } igt__param;
 
 typedef struct igt__operation {
@@ -31,8 +31,8 @@ typedef struct igt__operation {
   const char *path;   /* "/api/data/hospitals/{hospital_id}/studies" */
   unsigned integers;  /* bit n: the n-th parameter of the path is a number */
   bool open;          /* needs no session */
-  bool idempotent;    /* may be sent again after an unclear end: RFC 9110 section 9.2.2 */
-  const char *accept; /* the answer's media type */
+  bool idempotent;    /* may be sent again after an unclear outcome: RFC 9110, section 9.2.2 */
+  const char *accept; /* the response's media type */
   const igt__param *params;
   size_t param_count;
   const igt_type *body; /* NULL: none */
@@ -40,7 +40,7 @@ typedef struct igt__operation {
   const igt_type *response; /* NULL: nothing to read, or a file */
 } igt__operation;
 
-/* All of them, up to NULL. */
+/* All of them, terminated by NULL. */
 extern const igt__operation *const igt__operations[];
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+/* Writes JSON text that was already checked in another style (compact, indented, or Python's ASCII
+ * form) without building values: scan.c finds the tokens, and strings and numbers are copied or
+ * re-escaped. Called by encode.c for JSON fields and unknown fields, and by decode.c to store them
+ * as compact text. */
 #include <string.h>
 
 #include "model/scan.h"
 
 /* ---- strings ---- */
 
-/* One character of valid UTF-8 at s; *n: its bytes. */
+/* One character of valid UTF-8 at s; *n: its length. */
 static unsigned utf8_char(const char *s, size_t *n) {
   unsigned char c = (unsigned char)*s;
   unsigned v;
@@ -37,7 +41,7 @@ static void write_special(igt__buf *out, unsigned c) {
   igt__buf_putc(out, to[found - from]);
 }
 
-/* How far s can be written as it stands. Python escapes DEL in its ASCII form, too. */
+/* How much of s can be written unchanged. Python escapes DEL in its ASCII form, too. */
 static size_t plain_length(const char *s, size_t n, igt__json_style style) {
   size_t i;
 

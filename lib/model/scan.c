@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* A strict JSON scanner (RFC 8259): moves through the text and returns slices of it, builds nothing
+ * and allocates nothing. Strings are checked for UTF-8 and escapes, numbers for syntax, nesting for
+ * depth; the first problem is kept as a message. Called by decode.c and json.c, and by rewrite.c
+ * for text that was checked before. */
 #include "model/scan.h"
 
 #include <string.h>
@@ -43,7 +47,7 @@ static bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* at is behind the backslash; NULL: no escape. */
+/* at: after the backslash; NULL: not an escape. */
 static const char *escape_end(const char *at, const char *end) {
   if (at == end)
     return NULL;
@@ -57,7 +61,7 @@ static const char *escape_end(const char *at, const char *end) {
   return at + 5;
 }
 
-/* Bytes of a string that need no look: printable ASCII but '"' and '\'. */
+/* Bytes of a string that need no check: printable ASCII except '"' and '\'. */
 static bool is_plain(unsigned char c) {
   return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
@@ -125,7 +129,7 @@ static char *put_utf8(char *out, unsigned c) {
   return out;
 }
 
-/* at: the four digits of an escape; *next: behind what was read (RFC 8259 section 7). */
+/* at: the four digits of an escape; *next: after what was read (RFC 8259, section 7). */
 static unsigned escaped_char(const char *at, const char *end, const char **next) {
   unsigned high = hex4(at), low;
 
@@ -174,7 +178,7 @@ static const char *digits(const char *at, const char *end) {
   return at;
 }
 
-/* The end of a number by RFC 8259 section 6; NULL when it is none. */
+/* The end of a number by RFC 8259, section 6; NULL if it is not one. */
 static const char *number_end(const char *at, const char *end, bool *is_integer) {
   const char *begin;
 
@@ -227,7 +231,7 @@ bool igt__scan_word(igt__scan *scan, const char *word) {
   return true;
 }
 
-/* ---- what holds values ---- */
+/* ---- arrays and objects ---- */
 
 bool igt__scan_open(igt__scan *scan, char bracket) {
   if (!igt__scan_take(scan, bracket))
@@ -283,7 +287,7 @@ static bool skip_number(igt__scan *scan, char c) {
   return igt__scan_fail(scan, "a value is expected");
 }
 
-/* Calls itself through skip_many, as deep as IGT__MAX_JSON_DEPTH, or _FILE_DEPTH. */
+/* Recursive through skip_many, to a depth of IGT__MAX_JSON_DEPTH, or _FILE_DEPTH. */
 bool igt__scan_skip(igt__scan *scan) {
   char c = igt__scan_peek(scan);
   igt__slice slice;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Lists element by element, from bytes as they arrive. The bytes are read twice: once to find where
+ * a value ends, which can stop anywhere and continue with the next bytes, and once to decode the
+ * value (decode.c). A state machine over the brackets, names and commas of the response says which
+ * value comes next; elements go to the caller's function, or are kept for a list that is wanted as
+ * a whole. Called by api/call.c. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -6,15 +11,12 @@
 #include "model/model.h"
 #include "model/scan.h"
 
-/* Lists element by element. The bytes are looked at twice: once for where a value ends, which
- * can stop anywhere and go on with the next bytes, and once to decode it. */
-
-/* How much is asked of the network at a time. Larger brings nothing: measured in
+/* How much is requested from the network at a time. A larger size gains nothing: measured in
  * docs/internals/model.md. */
 #define ROOM (32u * 1024)
 
 typedef enum igt__stream_state {
-  IGT__STREAM_BEGIN, /* before the answer's bracket */
+  IGT__STREAM_BEGIN, /* before the response's bracket */
   IGT__STREAM_KEY,   /* an object: before a name, or its end */
   IGT__STREAM_COLON,
   IGT__STREAM_MEMBER,       /* before a member's value */
@@ -24,9 +26,9 @@ typedef enum igt__stream_state {
   IGT__STREAM_END
 } igt__stream_state;
 
-/* A value whose end is being looked for. */
+/* A value whose end is being searched for. */
 typedef struct igt__border {
-  size_t seen; /* bytes of it that were looked at */
+  size_t seen; /* bytes of it already examined */
   unsigned depth;
   bool in_string;
   bool escaped;
@@ -37,17 +39,17 @@ struct igt__model_stream {
   const char *what;
   igt__element_fn fn;
   void *payload;
-  igt__arena *arena; /* the element's; forgotten behind it */
-  char *data;        /* bytes not yet done: from at to len */
+  igt__arena *arena; /* the element's; reset after it */
+  char *data;        /* unprocessed bytes: from at to len */
   size_t at, len, cap;
   uint64_t passed; /* bytes before data */
   igt__stream_state state;
-  bool first; /* nothing was in this bracket yet */
+  bool first; /* nothing has come in this bracket yet */
   igt__border border;
-  const igt__field *list; /* of an object: which member the elements are of */
+  const igt__field *list; /* for an object: the member that contains the elements */
   size_t index;           /* of the element in its list */
 
-  igt__seen *seen;  /* of a list that is wanted as a whole; NULL: fn sees each */
+  igt__seen *seen;  /* for a list that is wanted as a whole; NULL: fn is called for each */
   igt_model **kept; /* its elements */
   size_t kept_cap;
 };
@@ -98,7 +100,7 @@ void igt__model_stream_free(igt__model_stream *stream) {
   igt__free(stream);
 }
 
-/* Moves what is not done to the front; grows only for an element that does not fit. */
+/* Moves unprocessed bytes to the front; grows only for an element that does not fit. */
 char *igt__model_stream_space(igt__model_stream *stream, size_t *cap) {
   size_t keep = stream->len - stream->at;
 
@@ -122,7 +124,7 @@ char *igt__model_stream_space(igt__model_stream *stream, size_t *cap) {
 
 /* ---- where a value ends ---- */
 
-/* In a string: past the bytes at hand, or past its closing quote. */
+/* In a string: moves past the available bytes, or past its closing quote. */
 static const char *pass_string(igt__border *b, const char *at, const char *end) {
   while (at < end) {
     char c = *at++;
@@ -139,8 +141,8 @@ static const char *pass_string(igt__border *b, const char *at, const char *end) 
   return at;
 }
 
-/* The value's length; 0 when its end is not among the bytes yet. A number's or word's end is
- * the byte behind it. Whether it is JSON is for the decoder to say. */
+/* The value's length; 0 if its end has not arrived yet. A number or word ends at the byte after it.
+ * Whether it is valid JSON is checked by the decoder. */
 static size_t find_border(igt__border *b, const char *begin, const char *end) {
   const char *at = begin + b->seen;
 
@@ -190,7 +192,7 @@ static igt_status broken(igt__model_stream *s, const char *problem, igt_error *e
                    (unsigned long long)(s->passed + s->at), problem);
 }
 
-/* *n: the value's length, 0 when more bytes are needed. */
+/* *n: the value's length, 0 if more bytes are needed. */
 static igt_status whole_value(igt__model_stream *s, size_t *n, igt_error *err) {
   *n = find_border(&s->border, s->data + s->at, s->data + s->len);
   if (*n > IGT__MAX_JSON_ELEMENT || (*n == 0 && s->border.seen > IGT__MAX_JSON_ELEMENT))
@@ -203,7 +205,7 @@ static igt_status whole_value(igt__model_stream *s, size_t *n, igt_error *err) {
   return IGT_OK;
 }
 
-/* Puts the element's number before what is wrong with it. */
+/* Prefixes an error with the element's number. */
 static igt_status name_element(const igt__model_stream *s, igt_status status, igt_error *err) {
   if (s->list)
     igt__error_prefix(err, "%s: element %zu of %s", s->what, s->index, s->list->name);
@@ -287,7 +289,7 @@ static igt_status step_begin(igt__model_stream *s, char c, igt_error *err) {
                    s->what, s->type->element ? "a list" : "an object");
 }
 
-/* A name of an object's member, whole with its quotes. */
+/* The name of an object's member, including its quotes. */
 static igt_status take_key(igt__model_stream *s, size_t n, igt_error *err) {
   igt__scan scan;
   igt__slice key;
@@ -323,7 +325,7 @@ static igt_status take_member(igt__model_stream *s, size_t n, igt_error *err) {
   return IGT_OK;
 }
 
-/* What a bracket may hold next: its end, or what `state` stands before. */
+/* Takes the comma between members or elements; next: the state after it. */
 static igt_status step_comma(igt__model_stream *s, char c, igt__stream_state next, igt_error *err) {
   if (c != ',')
     return broken(s, "a comma or a closing bracket is expected", err);
@@ -335,7 +337,7 @@ static igt_status step_comma(igt__model_stream *s, char c, igt__stream_state nex
 
 typedef igt_status (*igt__take_fn)(igt__model_stream *s, size_t n, igt_error *err);
 
-/* *more: the value goes on in the next bytes. */
+/* *more: the value continues in the next bytes. */
 static igt_status step_value(igt__model_stream *s, igt__take_fn take, bool *more, igt_error *err) {
   size_t n = 0;
   igt_status status = whole_value(s, &n, err);

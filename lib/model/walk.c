@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The order in which a model's fields are written and shown: the discriminator first, then the
+ * server's order, then as described; and a visitor that calls a function for each field. Called by
+ * encode.c, fields.c and check.c. */
 #include "model/walk.h"
 
 #include "model/model.h"
@@ -7,7 +10,7 @@ const void *igt__field_at(const igt_model *model, const igt__field *field) {
   return (const char *)model + field->offset;
 }
 
-/* All field structs begin with it. */
+/* All field structs start with it. */
 igt_presence igt__field_presence(const igt_model *model, const igt__field *field) {
   return *(const igt_presence *)igt__field_at(model, field);
 }

@@ -2,15 +2,15 @@
 #ifndef IGT_MODEL_WALK_H
 #define IGT_MODEL_WALK_H
 
-/* In which order a model's fields are written and shown. */
+/* The order in which a model's fields are written and shown. */
 
 #include "model/type.h"
 
-/* Of one type; the generator refuses more. The API's largest has 60. */
+/* Fields of one type; the generator rejects more. The API's largest has 60. */
 #define IGT__MAX_FIELDS 256
 
-/* Indices of type->fields that are not absent: the discriminator first, then as the server
- * ordered them, then as described. The number of them. */
+/* Indices of type->fields that are not absent: the discriminator first, then in the server's order,
+ * then as described. Returns their number. */
 size_t igt__present_fields(const igt_model *model, const igt_type *type,
                            unsigned short order[IGT__MAX_FIELDS]);
 igt_presence igt__field_presence(const igt_model *model, const igt__field *field);

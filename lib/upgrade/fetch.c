@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a release page says, and what lies behind it. Redirects are followed here and not by the
- * http room, which stays within an origin for the sake of credentials: here are none. */
+/* Requests to the release page: finds the latest version from the redirect of releases/latest, and
+ * downloads an asset into a file or into memory. Redirects are followed here and not by lib/http,
+ * which stays within an origin to protect credentials; no credentials are sent here. Called by
+ * upgrade.c. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +15,7 @@
 #define MAX_URL (64u * 1024)
 
 typedef struct exchange {
-  igt__asset_sink *sink; /* NULL: a redirect alone will do */
+  igt__asset_sink *sink; /* NULL: a redirect is all that is needed */
   const char *url;
 } exchange;
 
@@ -23,7 +25,7 @@ static bool is_redirect(int http_status) {
   return http_status >= 300 && http_status < 400;
 }
 
-/* Its scheme, host and port; what follows the path is nobody's business. */
+/* Parses scheme, host and port of a URL; path and query are not examined. */
 static igt_status origin_of(const char *text, igt__url *out, igt_error *err) {
   char origin[512];
   const char *host = strstr(text, "://");
@@ -112,7 +114,7 @@ static igt_status on_data(igt__http_request *req, const char *data, size_t n, ig
   const exchange *x = req->payload;
   igt__asset_sink *sink = x->sink;
 
-  if (!sink || is_redirect(req->http_status)) { /* a page for people */
+  if (!sink || is_redirect(req->http_status)) { /* a page for humans */
     if (n <= IGT__MAX_RELEASE_PAGE - req->response.len && igt__buf_append(&req->response, data, n))
       return IGT_OK;
     return igt__fail(err, IGT_E_LIMIT, "%s: the response is too long", x->url);
@@ -144,7 +146,7 @@ static igt_status on_restart(igt__http_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* *location: where to look instead; "" when the sink has it. */
+/* *location: where to look instead; "" if the sink has the content. */
 static igt_status get(const igt__release_page *page, const char *url, igt__asset_sink *sink,
                       igt__buf *location, igt_error *err) {
   exchange x = {.sink = sink, .url = url};
@@ -173,9 +175,9 @@ static igt_status get(const igt__release_page *page, const char *url, igt__asset
   return status;
 }
 
-/* ---- the page, and what it has ---- */
+/* ---- the page and its assets ---- */
 
-/* Along redirects until `latest` (when given) is known, or the sink has everything. */
+/* Follows redirects until `latest` (if given) is known, or the sink has everything. */
 static igt_status follow(const igt__release_page *page, igt__buf *url, igt__asset_sink *sink,
                          igt__release *latest, igt_error *err) {
   igt__buf location, next;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Replaces a program file: creates a hidden file beside it, locked while an upgrade writes it,
+ * gives it the mode and owner of the old one, syncs it, and renames it over the old one. Files left
+ * behind by killed upgrades are recognised by their missing lock and removed. Called by
+ * upgrade.c. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +38,8 @@ static igt_status stat_target(const char *target, struct stat *st, igt_error *er
   return IGT_OK;
 }
 
-/* A name that nobody can know before: in a shared folder another user could have put a file of his
- * there. */
+/* A name that nobody can predict: in a shared folder another user could place a file of that
+ * name. */
 static char *name_beside(const char *target) {
   char token[17];
   size_t folder = (size_t)(igt__path_base(target) - target), n = folder + 64;
@@ -46,8 +50,8 @@ static char *name_beside(const char *target) {
   return path;
 }
 
-/* A run holds a lock on its own file; one that was killed holds none any more. Where the file
- * system has no locks, age tells: no upgrade takes a day. */
+/* A running upgrade locks its own file; a killed one no longer does. If the file system has no
+ * locks, age decides: no upgrade takes a day. */
 static bool is_abandoned(int folder, const char *name) {
   int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   struct stat st;
@@ -77,7 +81,7 @@ void igt__replacement_sweep(const char *target) {
   igt__free(path);
 }
 
-/* It may have been swept between its creation and its lock. */
+/* Another upgrade may have removed it between its creation and its lock. */
 static int open_locked(const char *path) {
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   struct stat st;
@@ -111,14 +115,14 @@ igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt
   return status;
 }
 
-/* Mode and owner of the old one. Set-user-id was given to the old bytes, not to these. */
+/* Mode and owner of the old file. Set-user-id was granted to the old bytes, not to these. */
 static bool take_after(int fd, const struct stat *old) {
   if (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0)
     return false;
   return fchmod(fd, old->st_mode & 0777) == 0 && fsync(fd) == 0;
 }
 
-/* The rename is on the disk, too. What fails here is no reason to say that it was not done. */
+/* Also syncs the rename to the disk. A failure here is no reason to report that it was not done. */
 static void sync_folder(const char *target) {
   size_t n = (size_t)(igt__path_base(target) - target);
   char *folder = n ? igt__strndup(target, n) : igt__strdup(".");

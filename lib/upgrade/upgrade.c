@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* igt_upgrade: checks the options and the release key, determines the release, downloads the
+ * program and its signature, verifies the signature over the program's SHA-256 line, and only then
+ * replaces the file. fetch.c makes the requests, replace.c handles the file, version.c compares
+ * versions. Called by `igtcloud upgrade`. */
 #include "upgrade/upgrade.h"
 
 #include <limits.h>
@@ -69,7 +73,7 @@ static igt_status check_options(upgrade *up, igt_error *err) {
                              err);
 }
 
-/* ---- which release ---- */
+/* ---- choosing the release ---- */
 
 static igt_status choose(upgrade *up, igt_error *err) {
   igt_status status = IGT_OK;
@@ -98,7 +102,7 @@ static igt_status name_asset(upgrade *up, igt_error *err) {
   return IGT_OK;
 }
 
-/* ---- getting it ---- */
+/* ---- downloading it ---- */
 
 static igt_status no_asset(const upgrade *up, const char *name, igt_error *err) {
   return igt__fail(err, IGT_E_NOT_FOUND,
@@ -116,7 +120,7 @@ static igt_status get_signature(const upgrade *up, igt__buf *out, igt_error *err
   return status == IGT_E_NOT_FOUND ? no_asset(up, name, err) : status;
 }
 
-/* The line that sha256sum prints of it: the signature is over that. */
+/* The line that sha256sum prints for it, which is what the signature covers. */
 static igt_status get_program(const upgrade *up, int fd, igt__buf *line, igt_error *err) {
   unsigned char digest[IGT__DIGEST_MAX];
   char hex[2 * IGT__DIGEST_MAX + 1];
