@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* FIELD=VALUE on the command line, as JSON. */
+/* FIELD=VALUE on the command line, as JSON. assignments() writes one object from all arguments:
+ * each value is converted to its field's type as the model describes it, dotted names become nested
+ * objects, and FIELD:=JSON passes any value through. The study, user and api commands use it for
+ * request bodies. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +25,7 @@ void put_json_string(FILE *out, const char *text) {
   putc('"', out);
 }
 
-/* ---- what a value means ---- */
+/* ---- converting a value ---- */
 
 static const igt_field_info *field_named(const igt_model_info *model, const char *name, size_t n) {
   for (size_t i = 0; model && i < model->field_count; i++)
@@ -79,7 +82,7 @@ static void put_list(FILE *out, const char *value, bool quoted) {
   putc(']', out);
 }
 
-/* NULL, or what the value should have been. */
+/* NULL, or a description of the expected value. */
 static const char *put_value(FILE *out, const char *type, const char *value) {
   if (strcmp(type, "integer") == 0)
     return put_number(out, value, true) ? NULL : "a whole number";
@@ -109,8 +112,8 @@ static const char *put_value(FILE *out, const char *type, const char *value) {
 
 typedef struct assignment {
   const char *name;
-  size_t n;     /* up to the '.', ':' or '=' */
-  size_t whole; /* up to the ':' or '=' */
+  size_t n;     /* length up to the '.', ':' or '=' */
+  size_t whole; /* length up to the ':' or '=' */
   const char *value;
   bool raw;
 } assignment;
@@ -155,7 +158,7 @@ static bool put_assignment(FILE *out, const igt_model_info *model, const char *n
   return !wanted;
 }
 
-/* All of "patient.x=1 patient.y=2" in one object, where the first of them stands. */
+/* Writes all of "patient.x=1 patient.y=2" as one object, in the place of the first. */
 static bool put_nested(FILE *out, const igt_model_info *model, const assignment *first,
                        const char *const *given, size_t count) {
   const igt_field_info *field = field_named(model, first->name, first->n);
@@ -185,7 +188,7 @@ static bool put_nested(FILE *out, const igt_model_info *model, const assignment 
   return true;
 }
 
-/* Whether an earlier text had the same first part of a name. */
+/* Whether an earlier argument had the same first part of the name. */
 static bool was_nested(const char *const *given, size_t i, const assignment *a) {
   for (size_t k = 0; k < i; k++)
     if (strncmp(given[k], a->name, a->n + 1) == 0)

@@ -2,7 +2,7 @@
 #ifndef CLI_H
 #define CLI_H
 
-/* What the commands share. The command line uses the public headers alone. */
+/* What the commands share. The command line only uses the public headers. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "igtcloud/transfer.h"
 #include "igtcloud/uploads.h"
 
-/* Exit statuses; exit_statuses[] in help.c says what they mean. */
+/* Exit statuses; exit_statuses[] in help.c describes them. */
 enum {
   EXIT_DONE = 0,
   EXIT_FAILED = 1,
@@ -29,10 +29,10 @@ enum {
   EXIT_TERMINATED = 143
 };
 
-/* secrets.c: of what other programs of the same user, and a crash, could see. */
+/* secrets.c: hides secrets from other programs of the same user, and from core dumps. */
 void keep_secrets(void);
 
-/* Lists of texts, such as all --include. */
+/* Lists of strings, such as all values of --include. */
 typedef struct texts {
   const char *v[64];
   size_t count;
@@ -40,20 +40,20 @@ typedef struct texts {
 
 #define MAX_ARGUMENTS 1024 /* reports of as many shards */
 
-/* What the arguments and options of a command say. Text belongs to argv or the environment. */
+/* The values of a command's arguments and options. Strings belong to argv or the environment. */
 typedef struct settings {
   const char *arguments[MAX_ARGUMENTS];
   size_t argument_count;
-  /* signing in, and the connection */
+  /* sign-in and connection */
   const char *domain, *user, *service_file, *audience, *ca_file;
   bool password_stdin;
   double timeout;
   long long retries, connections;
   const char *bwlimit;
-  /* what is told, and where */
+  /* output */
   bool debug, quiet, json, no_progress, help;
   const char *log_file, *report;
-  /* what is moved */
+  /* selection and transfer */
   const char *ext, *start, *end, *shard, *folder_structure, *token_type, *journal;
   texts category, include, exclude;
   long long concurrent_studies, concurrent_files;
@@ -64,7 +64,7 @@ typedef struct settings {
   bool submit, files, append, background;
   bool ignore_unknown, trust_study_json;
   const char *flat_names;
-  /* single things of the cloud, and requests */
+  /* single entities, and requests */
   const char *fields, *key_file, *input, *describe;
   texts field;
   bool yes, list, clear;
@@ -83,26 +83,26 @@ typedef enum option_kind {
 
 typedef struct option {
   const char *name; /* without "--" */
-  char letter;      /* 0: none */
+  char letter;      /* 0: no short form */
   option_kind kind;
   size_t offset;       /* in settings */
-  const char *value;   /* its name in help; NULL for a flag */
-  const char *choices; /* "a|b"; NULL: any */
+  const char *value;   /* placeholder in help; NULL for a flag */
+  const char *choices; /* "a|b"; NULL: any value */
   const char *help;
 } option;
 
 typedef struct command {
-  const char *name;      /* "ls", or of a group: "study create" */
+  const char *name;      /* "ls", or in a group: "study create" */
   const char *arguments; /* for the usage line */
-  size_t least, most;    /* how many arguments */
+  size_t least, most;    /* number of arguments */
   const char *summary;   /* one line */
   const char *about;     /* paragraphs for --help and the man page */
   const option *options; /* ends with a NULL name */
-  bool signs_in;         /* takes the options of signing in */
+  bool signs_in;         /* takes the sign-in options */
   int (*run)(settings *s);
 } command;
 
-/* What belongs to no single command; ends with a NULL name. */
+/* Documentation that belongs to no single command; ends with a NULL name. */
 typedef struct fact {
   const char *name, *text;
 } fact;
@@ -110,37 +110,38 @@ extern const fact exit_statuses[], variables[];
 
 extern const command *const commands[]; /* ends with NULL */
 extern const option sign_in_options[], common_options[];
-/* The command of the first words; *taken: how many of them are its name. NULL: there is none. */
+/* The command that the first words name; *taken: the number of words in its name. NULL: unknown. */
 const command *find_command(const char *const *words, size_t count, size_t *taken);
-int no_command(const char *const *words, size_t count); /* says so; a usage error */
-bool is_group(const char *word); /* "study", when there is a "study create" */
+int no_command(const char *const *words, size_t count); /* prints an error; EXIT_USAGE */
+bool is_group(const char *word);                        /* "study", if there is a "study create" */
 bool in_group(const command *cmd, const char *group);
 
 /* options.c: fills s from the environment and argv; false: a usage error was printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
-/* The variable that stands for an option: IGTCLOUD_ and its name. False: it has none. */
+/* The environment variable of an option: IGTCLOUD_ and its name. False: it has none. */
 bool variable_of(const option *o, char *out, size_t cap);
 
-/* The tables, told in the forms that people and shells read: help.c, completion.c, man.c. */
+/* The tables in the forms that users and shells read: help.c, completion.c, man.c. */
 typedef void (*option_fn)(void *payload, const command *cmd, const option *o);
 void each_option(const command *cmd, option_fn fn, void *payload);
-/* One of the names between "|"; the rest in *next, NULL at the end. */
+/* One of the names separated by "|"; the rest in *next, NULL at the end. */
 const char *next_choice(const char *choices, int *length);
 void print_help(FILE *out, const command *cmd);
 void print_overview(FILE *out);
 void print_group(FILE *out, const char *group);
 /* "igtcloud-study-create" */
 void man_name(const command *cmd, char *out, size_t cap);
-void print_tables(const command *cmd); /* as JSON; NULL: all */
+void print_tables(const command *cmd); /* as JSON; NULL: all commands */
 int print_completion(const char *shell);
-void print_man(const command *cmd); /* NULL: of the program itself */
+void print_man(const command *cmd); /* NULL: the page of the program itself */
 
-/* cmd_transfer.c: what the options that several commands have say. */
-/* Which studies and kinds of their files; a project's own files have neither dates nor kinds. */
+/* cmd_transfer.c: the values of options that several commands share. */
+/* Selects studies and categories of their files; a project's own files have neither dates nor
+ * categories. */
 void select_files(const settings *s, igt_selection *selection, unsigned *categories);
 bool transfer_options(const settings *s, igt_transfer_options *o);
 
-/* What a command's own table of options is written with. */
+/* For a command's own table of options. */
 #define AT(field) offsetof(settings, field)
 #define END_OF_OPTIONS                                                                             \
   { NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL }
@@ -166,77 +167,79 @@ bool transfer_options(const settings *s, igt_transfer_options *o);
 
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
-/* The same; without --domain it is the running login's cloud that is meant. */
+/* The same; without --domain it opens the cloud of the running login. */
 igt_client *open_here(const settings *s, int *exit_status);
-/* Signs out, frees. */
+/* Signs out and frees the client. */
 void close_client(igt_client *client);
-/* "Delete ...?" on the terminal, unless --yes. Else than EXIT_DONE: a no, or nobody to ask, told.
- */
+/* Asks "Delete ...?" on the terminal, unless --yes. Other than EXIT_DONE: the user declined, or
+ * there is no terminal; it has printed that. */
 int confirm(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
-/* The password once more, from standard input with --password-stdin. */
+/* Asks for the password again; reads it from standard input with --password-stdin. */
 bool ask_again(const settings *s, const char *question, char *out, size_t cap);
-/* The institute and environment among optional arguments. False: usage error, printed. */
+/* Takes the institute and environment from the optional arguments. False: it has printed a usage
+ * error. */
 bool take_place(const settings *s, const char **institute, const char **environment);
 bool check_dates(const settings *s); /* --start, --end */
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
 
-/* prompt.c: on the terminal; false: there is none, or no answer. */
+/* prompt.c: asks on the terminal; false: no terminal, or no input. */
 bool ask_text(const char *question, char *out, size_t cap);
 bool ask_password(const char *question, char *out, size_t cap);
-bool read_password(char *out, size_t cap); /* a line of standard input */
+bool read_password(char *out, size_t cap); /* one line of standard input */
 
 /* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */
 bool catch_signals(igt_cancel *cancel);
 int caught_signal(void);
-/* Nobody reads standard output any more: the run ends, and says nothing about it. */
+/* Standard output's reader has gone: the run ends, and prints nothing about it. */
 bool reader_is_gone(void);
 void end_as_by_pipe(void);
 
 /* output.c */
 int exit_status_of(igt_status status);
-/* "igtcloud: sentence" on stderr; the exit status. */
+/* Prints "igtcloud: message" on stderr; returns the exit status. */
 int fail(const igt_error *err);
 int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
 void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
-/* "igtcloud: ..." on stderr, with --quiet, too. */
+/* Prints "igtcloud: ..." on stderr, even with --quiet. */
 void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
 void open_log(settings *s);
-/* False: some of it could not be written, which is told. */
+/* False: part of the log could not be written; it has printed an error. */
 bool close_log(void);
 
-/* file.c: files named on the command line; "-" is standard input or output. NULL: *why says why. */
+/* file.c: files named on the command line; "-" is standard input or output. NULL: *why has the
+ * reason. */
 FILE *open_input(const char *path, const char **why);
 void close_input(FILE *in);
-/* For the library, which opens it by its name. */
+/* For the library, which opens files by name. */
 const char *file_option(const char *value);
-/* append: to what is there; else it is emptied. */
+/* append: keeps the existing content; otherwise it is truncated. */
 FILE *open_output(const char *path, bool append, const char **why);
-bool close_output(FILE *out); /* false: some of it could not be written */
+bool close_output(FILE *out); /* false: part of the output could not be written */
 
-/* cmd_cat.c: prints a file of the cloud; the exit status. */
+/* cmd_cat.c: prints a file from the cloud; returns the exit status. */
 int print_file(igt_node *file);
 
-/* From now on messages go to the log file, or else to the system's log. */
+/* From now on messages go to the log file, or otherwise to the system's log. */
 void leave_terminal(void);
-int log_descriptor(void); /* -1: there is no log file */
+int log_descriptor(void); /* -1: no log file */
 
 /* text.c */
-/* Names may hold anything: nothing in them moves the cursor or turns text around. */
+/* Names may contain anything: prints them so that nothing moves the cursor or reverses text. */
 void print_safe(FILE *out, const char *text);
-/* The same for n bytes of lines: ends of lines and tabs stay. */
+/* The same for n bytes of text; line ends and tabs are kept. */
 void print_lines(FILE *out, const char *text, size_t n);
-/* To standard output: on a terminal by print_lines, else as it is. */
+/* To standard output: with print_lines on a terminal, otherwise unchanged. */
 bool write_text(const char *text, size_t n);
-/* As JSON; bytes that are no text become U+FFFD. */
+/* As JSON; invalid bytes become U+FFFD. */
 void json_value(FILE *out, const char *value);
 void json_text(FILE *out, const char *key, const char *value, bool first);
-/* What is JSON already; what would not be safe on a terminal becomes \u escapes. */
+/* For text that is JSON already; whatever is unsafe on a terminal becomes a \u escape. */
 void print_json(FILE *out, const char *json);
-/* Columns on a screen, as print_safe writes it. */
+/* Columns on a terminal, as print_safe prints it. */
 size_t width_of(const char *text);
-/* Bytes of the next character (of one that is none: 1), and its columns. */
+/* Bytes of the next character (1 if invalid), and its columns. */
 size_t next_character(const char *text, unsigned *columns);
-bool is_plain(const char *text); /* its first character is written as it is */
+bool is_plain(const char *text); /* its first character is printed unchanged */
 
 /* place.c: places in the cloud, named on the command line. */
 #define REMOTE "igt:"
@@ -244,60 +247,60 @@ typedef struct place {
   igt_client *client;
   igt_node *cloud;
   igt_node_target target;
-  const char *path; /* as it was given, without "igt:" */
+  const char *path; /* as given, without "igt:" */
 } place;
-/* Signs in and follows the path. False: *exit_status says why; nothing to close. */
+/* Signs in and resolves the path. False: *exit_status is set; nothing to close. */
 bool place_open(place *p, const settings *s, const char *path, int *exit_status);
 void place_close(place *p);
-/* The node that the path names, a file too; NULL: *exit_status. */
+/* The node that the path names, possibly a file; NULL: *exit_status is set. */
 igt_node *place_node(place *p, int *exit_status);
-/* The same, but it must be of this kind, or of another one that is given twice. */
+/* The same, but it must be of this kind, or of the second kind. */
 igt_node *place_node_of(place *p, igt_node_kind kind, igt_node_kind other, int *exit_status);
 bool is_file_kind(igt_node_kind kind);
 /* "demo/north/P1/CT/files/report.txt". free() it; NULL: no memory. */
 char *path_of(const igt_node *node);
 
-/* listing.c: rows for people on a terminal, for programs when piped, as JSON with --json. */
+/* listing.c: a table on a terminal, tab-separated rows when piped, JSON with --json. */
 typedef struct column {
   const char *title;
-  const char *field; /* in JSON; of "a|b" the first that there is */
+  const char *field; /* in JSON; for "a|b" the first that exists */
   bool is_size;
 } column;
 typedef struct listing listing;
-/* columns end with a NULL title, and must outlive it. NULL: no memory, told. */
+/* columns ends with a NULL title, and must outlive the listing. NULL: out of memory, reported. */
 listing *listing_open(const settings *s, const column *columns);
-/* path: shown for the field "path" and in JSON; may be NULL. IGT_E_INVALID: told already. */
+/* path: shown as the field "path" and in JSON; may be NULL. IGT_E_INVALID: already reported. */
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
-/* A row that is no model: what it is made of. */
+/* A row that is not a model: its fields. */
 igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count);
-int listing_close(listing *l, int exit_status); /* prints what was held back; the exit status */
-/* One model with all its fields. */
+int listing_close(listing *l, int exit_status); /* prints buffered rows; returns the exit status */
+/* Prints one model with all its fields. */
 int show_model(const settings *s, const igt_model *model, const char *path);
 
-/* assign.c: FIELD=VALUE as JSON of a model. free() it; NULL: told. Values are read as the
- * field's type says; FIELD:=JSON takes any. type_name: "Study"; NULL: all are texts. */
+/* assign.c: FIELD=VALUE as JSON of a model. free() it; NULL: reported. Values are converted to the
+ * field's type; FIELD:=JSON accepts any value. type_name: "Study"; NULL: all are strings. */
 char *assignments(const char *type_name, const char *const *given, size_t count,
                   const char *tag_name);
 void put_json_string(FILE *out, const char *text);
 
-/* report.c: callbacks of a transfer, its summary. */
+/* report.c: a transfer's callbacks, and its summary. */
 typedef struct report report;
 report *report_open(const settings *s, const char *verb, int *exit_status);
 const igt_callbacks *report_callbacks(report *r);
-/* The numbers of a summary line, by their names in JSON; `report merge` adds them up. The last row
- * has no name. */
+/* The numbers of a summary, by their JSON names; `report merge` adds them up. The last row has no
+ * name. */
 typedef struct summary_count {
   const char *name;
   size_t offset; /* of a uint64_t in igt_summary */
 } summary_count;
 extern const summary_count summary_counts[];
-/* Prints the summary; the exit status. */
+/* Prints the summary; returns the exit status. */
 int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
 
-/* Without a summary: for who prints its own. */
+/* Without a summary: for callers that print their own. */
 void report_end(report *r);
 
-/* Of a run of one file: its error is told once, without a sum. */
+/* For a single file: its error is printed once, without a summary. */
 report *report_open_single(const settings *s, const char *verb, int *exit_status);
 int report_close_single(report *r, igt_status status, const igt_error *err);
 
@@ -305,13 +308,13 @@ int report_close_single(report *r, igt_status status, const igt_error *err);
 typedef struct progress progress;
 progress *progress_new(const settings *s, const char *verb);
 void progress_show(progress *p, const igt_progress *now);
-void progress_clear(progress *p); /* before other lines; comes back with the next show */
+void progress_clear(progress *p); /* before other output; the next progress_show draws it again */
 void progress_free(progress *p);
 void format_size(unsigned long long n, char *out, size_t cap);
-/* A line of a sum: "  1 file was ...", "  2 files were ..."; nothing for 0. */
+/* A line of a summary: "  1 file was ...", "  2 files were ..."; nothing for 0. */
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
 
-/* The commands that have files of their own. */
+/* The commands that have their own files. */
 extern const command ls_command, show_command, cat_command, cp_command, rm_command;
 extern const command study_create_command, study_set_command, study_label_command,
     study_comment_command, study_submit_command;
@@ -320,11 +323,11 @@ extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
 extern const command api_command, report_merge_command, upgrade_command, uploads_command;
 
-/* release.c: whose releases `igtcloud upgrade` takes ("": none), and where they are. */
+/* release.c: the key of the releases that `igtcloud upgrade` accepts ("": none), and their URL. */
 const char *release_key(void);
 const char *release_url(void);
 
-/* The commands. */
+/* The other commands. */
 int cmd_login(settings *s);
 int cmd_logout(settings *s);
 int cmd_whoami(settings *s);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The api command: sends any request of the API, or describes its operations and models.
+ * Descriptions come from the tables that the library has of the API; FIELD=VALUE arguments become
+ * the query or a body, whose values get the types of the description (assign.c); a body can also be
+ * read from a file (file.c). The response's body is printed as it is. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +25,7 @@ static const option api_options[] = {
      "describe an operation or a model, without sending anything"},
     END_OF_OPTIONS};
 
-/* ---- what the description says ---- */
+/* ---- descriptions ---- */
 
 static void put_member(const char *key, const char *value) {
   printf(",\"%s\":", key);
@@ -199,7 +203,7 @@ static bool take_query(request *r, const settings *s) {
   return true;
 }
 
-/* A body of texts, or of the types that the description has for the operation's body. */
+/* Makes a body of strings, or of the types that the description has for the operation's body. */
 static bool take_members(request *r, const settings *s) {
   const igt_operation_info *op = igt_operation_called(r->method, r->path);
   const igt_model_info *model =
@@ -211,7 +215,7 @@ static bool take_members(request *r, const settings *s) {
   return r->body != NULL;
 }
 
-/* "data/projects" is as good as "/api/data/projects". */
+/* Accepts "data/projects" as well as "/api/data/projects". */
 static char *full_path(const char *path) {
   const char *before = path[0] == '/' ? "" : strncmp(path, "api/", 4) == 0 ? "/" : "/api/";
   size_t cap = strlen(path) + 6;

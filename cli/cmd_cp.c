@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The cp command: copies one file from or to the cloud, whose side is marked by "igt:". A download
+ * opens the place and writes to a file, a folder or standard output; an upload resolves the target
+ * folder, which also decides the name in the cloud, and reads a file or standard input. The library
+ * moves the bytes; report.c prints the result. main.c calls cmd_cp. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +12,7 @@
 #include "cli.h"
 #include "igtcloud/file.h"
 
-/* Standard input goes to memory first: its size is told before its bytes. */
+/* Standard input is buffered in memory first: its size is announced before its bytes. */
 #define MAX_INPUT ((size_t)1024 * 1024 * 1024)
 
 static const option cp_options[] = {
@@ -51,7 +55,7 @@ static igt_file_options file_options(const settings *s) {
   return o;
 }
 
-/* ---- down ---- */
+/* ---- download ---- */
 
 static int download(const settings *s, igt_node *file, const char *target) {
   igt_file_options options = file_options(s);
@@ -94,7 +98,7 @@ static int copy_down(const settings *s) {
   return status;
 }
 
-/* ---- up ---- */
+/* ---- upload ---- */
 
 static bool read_input(char **data, size_t *size) {
   size_t cap = 0, n = 0;
@@ -125,7 +129,7 @@ static bool read_input(char **data, size_t *size) {
   return false;
 }
 
-/* The name in the cloud: what the target says, or the local file's in the folder that it says. */
+/* The name in the cloud: the target's, or the local file's name in the target folder. */
 static char *remote_name(const igt_node_target *target, const char *source) {
   const char *rest = target->rest;
   size_t n = strlen(rest);

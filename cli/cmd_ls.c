@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The ls command: lists what is below a place: projects, institutes, studies, series or files,
+ * depending on the kind of the node. Each kind has its columns; listing.c prints the rows. place.c
+ * resolves the path; the library lists the nodes. main.c calls it through ls_command. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +38,8 @@ static const column files[] = {{"SIZE", "fileSize", true},
 
 typedef struct ls {
   listing *out;
-  const char *below;  /* only what is below this; "" for all */
-  bool with_category; /* names begin with "files/" and so on */
+  const char *below;  /* only paths below this; "" for all */
+  bool with_category; /* names start with "files/" and so on */
   size_t count;
 } ls;
 
@@ -61,13 +64,13 @@ static igt_status each(void *payload, igt_node *node) {
   shown = path;
   if (!path)
     return IGT_E_NO_MEMORY;
-  if (l->with_category) { /* what is behind the study in the path */
+  if (l->with_category) { /* the part of the path after the study */
     char *study = path_of(igt_node_parent(node));
     shown = study ? path + strlen(study) + 1 : path;
     free(study);
   }
   if (igt_node_kind_of(node) == IGT_NODE_SERIES)
-    shown = NULL; /* its name may be its id, which has a column of its own */
+    shown = NULL; /* its name may be its id, which has its own column */
   else if (!l->with_category)
     shown = name;
   status = listing_row(l->out, igt_node_model(node), path, shown);
@@ -110,7 +113,7 @@ static int list(const settings *s, const igt_node_target *target) {
     usage_error("'%s' does not exist", target->rest);
     return EXIT_NOT_FOUND;
   }
-  /* A wrong field was told by the listing. */
+  /* The listing has already reported an invalid field. */
   return status == IGT_OK || status == IGT_E_INVALID ? result : fail(&err);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports of shards become one. They are lines that report.c wrote, one object each. */
+/* The report merge command: combines the reports of shards into one. Reports are lines that
+ * report.c wrote, one JSON object each; item lines are copied, the numbers of the summaries are
+ * added up (summary_counts), and the worst status is the status of the whole. Lines are
+ * scanned, not parsed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +10,7 @@
 
 #include "cli.h"
 
-/* The library cuts the nine texts of an item at 8 KiB each, of which JSON may make six times as
- * much. */
+/* The library limits each of an item's nine strings to 8 KiB, which JSON may expand sixfold. */
 #define LINE_MAX_BYTES ((size_t)1024 * 1024)
 
 typedef struct merge {
@@ -19,7 +21,7 @@ typedef struct merge {
   unsigned long long shards, unfinished;
 } merge;
 
-/* Behind "name": of a summary, whose values are numbers and one status; NULL: it has none. */
+/* The text after "name": in a summary, whose values are numbers and one status; NULL: not found. */
 static const char *value_of(const char *line, const char *name) {
   char key[64];
   const char *at;
@@ -29,7 +31,7 @@ static const char *value_of(const char *line, const char *name) {
   return at ? at + strlen(key) : NULL;
 }
 
-/* A failure of the whole is worse than one of some files, and that than success. */
+/* A failure of the whole run is worse than one of some files, and that is worse than success. */
 static unsigned severity(const char *status) {
   return strcmp(status, igt_status_name(IGT_OK)) == 0              ? 0
          : strcmp(status, igt_status_name(IGT_E_SOME_FAILED)) == 0 ? 1
@@ -55,7 +57,7 @@ static void add_summary(merge *m, const char *line) {
     m->seconds = strtod(at, NULL);
 }
 
-/* Its lines but the summary, which it has when its run came to an end. */
+/* Copies all lines except the summary, which a run that finished has. */
 static bool copy_lines(merge *m, FILE *in, bool *summary) {
   static const char mark[] = "{\"kind\":\"summary\"", item[] = "{\"kind\":\"";
   static char line[LINE_MAX_BYTES];
@@ -64,7 +66,7 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
   *summary = false;
   while (fits && fgets(line, sizeof line, in)) {
     if (!strchr(line, '\n') && feof(in))
-      break; /* what a run that was killed had not written to the end */
+      break; /* a truncated last line of a run that was killed */
     fits = strchr(line, '\n') && strncmp(line, item, sizeof item - 1) == 0;
     if (strncmp(line, mark, sizeof mark - 1) == 0) {
       add_summary(m, line);
@@ -122,7 +124,7 @@ static int merge_all(merge *m, const settings *s) {
   return severity(m->status) == 0 ? EXIT_DONE : EXIT_SOME_FAILED;
 }
 
-/* A file that is one of the reports must not be emptied: `merge all.jsonl *.jsonl`, once more. */
+/* A file that is one of the reports must not be truncated: `merge all.jsonl *.jsonl`, run twice. */
 static FILE *open_out(const char *path, const settings *s) {
   struct stat out, in;
   const char *why;

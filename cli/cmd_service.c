@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The service commands: create, list and delete service identities of an organization. create
+ * writes the private key, which the cloud returns only once, to a new file. The library sends the
+ * requests; listing.c prints the rows. main.c calls each through its row of the command table. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The commands about sessions: login, logout, whoami, get-token and version. login signs in and
+ * keeps the session, in the foreground or, with --background, as a daemon: a child process signs
+ * in, since it may have to ask on the terminal, and becomes a daemon once it has; the parent waits
+ * for that, passes signals on, and returns the child's result. logout ends the daemon; the others
+ * use its session. main.c calls the commands. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,12 +42,13 @@ static void format_end(int64_t seconds, char *out, size_t cap) {
 
 typedef struct holding {
   const settings *s;
-  int ready; /* a pipe to the parent of --background; -1: none */
+  int ready; /* pipe to the parent of --background; -1: none */
   bool signed_in;
 } holding;
 
-/* What the caller left open, such as the lock of flock(1), is not the daemon's to keep. Noted
- * before anything else is opened, closed once signed in: the key may come from one of them. */
+/* Descriptors that the caller left open, such as the lock of flock(1), must not stay open in the
+ * daemon. They are noted before anything else is opened and closed once signed in: the key may come
+ * from one of them. */
 static struct {
   int fds[256];
   size_t count;
@@ -66,8 +72,8 @@ static void close_inherited(void) {
     close(inherited.fds[i]);
 }
 
-/* Signed in, so nothing is asked any more: a session of its own, which no Ctrl-C and no closing
- * terminal reaches, and nothing that keeps a terminal, a folder or a disk busy. */
+/* Once signed in nothing is asked any more: the daemon gets its own session, out of reach of Ctrl-C
+ * and of a closing terminal, and keeps no terminal, folder or disk busy. */
 static void become_daemon(holding *h) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -127,14 +133,14 @@ static int hold(const settings *s, int ready) {
 
 /* ---- login --background ---- */
 
-/* The daemon's folder is "/". */
+/* The daemon's working directory is "/". */
 static const char *absolute(const char *path) {
   char folder[PATH_MAX], *full = NULL;
 
   if (!path || *path == '/' || strcmp(path, "-") == 0 || !getcwd(folder, sizeof folder) ||
       asprintf(&full, "%s/%s", folder, path) < 0)
     return path;
-  return full; /* as long as the process */
+  return full; /* lives as long as the process */
 }
 
 static void make_paths_absolute(settings *s) {
@@ -150,8 +156,8 @@ static void make_paths_absolute(settings *s) {
   }
 }
 
-/* What the terminal sends goes to both processes; what somebody sends to the one that they know
- * is for the other. */
+/* Signals from the terminal go to both processes; those sent to the parent alone, the process that
+ * callers know, are meant for the child. */
 static pid_t child_of_login;
 
 static void pass_on(int number, siginfo_t *info, void *context) {
@@ -179,8 +185,8 @@ static void wake_up(int number) {
   (void)number;
 }
 
-/* Ctrl-Z reaches both, but the shell must not take the terminal back before the child has put it
- * in order: we stop when the child has stopped. */
+/* Ctrl-Z reaches both, but the shell must not get the terminal back before the child has restored
+ * it: the parent stops when the child has stopped. */
 static void follow_stops(sigset_t *mask) {
   const struct sigaction action = {.sa_handler = wake_up};
   sigset_t child;
@@ -207,7 +213,7 @@ static int end_of(int status) {
   return 128 + WTERMSIG(status);
 }
 
-/* Until it is signed in, or has ended. */
+/* Waits until it is signed in or has ended. */
 static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
   struct pollfd one = {.fd = ready, .events = POLLIN};
   int status = 0;
@@ -225,8 +231,8 @@ static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
   }
 }
 
-/* The child is made before any thread is; the parent goes once the child is signed in. Until then
- * the child is part of the terminal's session, which it may have to ask for a password. */
+/* The child is forked before any thread exists; the parent exits once the child is signed in. Until
+ * then the child belongs to the terminal's session, on which it may have to ask for a password. */
 static int hold_in_background(settings *s) {
   int ends[2], status;
   sigset_t mask;
@@ -239,7 +245,7 @@ static int hold_in_background(settings *s) {
   if (child == 0) {
     note_inherited(ends[1]);
     make_paths_absolute(s);
-    signal(SIGTERM, SIG_DFL); /* `igtcloud logout` sends it, whatever the caller ignores */
+    signal(SIGTERM, SIG_DFL); /* `igtcloud logout` sends it, even if the caller ignores it */
     return hold(s, ends[1]);
   }
   pass_signals_on(child);
@@ -254,7 +260,7 @@ int cmd_login(settings *s) {
   return s->background ? hold_in_background(s) : hold(s, -1);
 }
 
-/* ---- the session of a login that runs ---- */
+/* ---- the session of a running login ---- */
 
 int cmd_logout(settings *s) {
   igt_token *token = NULL;
@@ -273,7 +279,7 @@ int cmd_logout(settings *s) {
     complain("the session's login is not running; it will expire by itself");
     return EXIT_FAILED;
   }
-  for (int i = 0; i < 300; i++) { /* it signs out, which takes a request or two */
+  for (int i = 0; i < 300; i++) { /* signing out takes a request or two */
     struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
     if (kill(holder, 0) != 0 && errno == ESRCH) {
       message(s, "Signed out");

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The study commands: create, set, label, comment and submit. The fields come as FIELD=VALUE
+ * (assign.c). Each command signs in, resolves the study's or institute's place, changes it through
+ * the library and prints the study as the cloud returns it. main.c finds the commands through their
+ * table. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +14,9 @@ static const option label_options[] = {
     FIELDS_OPTION,
     END_OF_OPTIONS};
 
-/* ---- what the commands share ---- */
+/* ---- shared by the commands ---- */
 
-/* Prints what the cloud answered, as it is after the change. */
+/* Prints the study in the cloud's response, after the change. */
 static int report_study(const settings *s, const igt_node *institute, igt_root_study *study) {
   char *above = path_of(institute), *path = NULL;
   const char *name = study->study_id_human_readable.is == IGT_SET ? study->study_id_human_readable.v

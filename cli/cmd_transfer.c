@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The download, upload and csv commands, and the options that transfers share: selection of studies
+ * and categories, concurrency, checks. Each command fills the library's option structure from the
+ * settings, opens the client and runs the transfer with the callbacks of report.c, which prints
+ * progress, items and the summary. cmd_verify.c uses these options, too. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -100,7 +104,7 @@ static bool parse_duration(const char *name, const char *text, int64_t *seconds)
   return false;
 }
 
-/* 0 is said, too: what is submitted is then not looked at for its age. */
+/* 0 can be requested, too: files are then submitted without regard to their age. */
 static bool take_min_age(const settings *s, int64_t *min_age) {
   if (!s->min_age)
     return true;

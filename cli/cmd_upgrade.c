@@ -16,7 +16,7 @@ static const option options[] = {
     RETRIES_OPTION,
     END_OF_OPTIONS};
 
-/* The file that runs, whatever links led to it. */
+/* The running executable, with links resolved. */
 static bool own_file(char *out, size_t cap) {
   ssize_t n = readlink("/proc/self/exe", out, cap - 1);
 
@@ -62,7 +62,7 @@ static int cmd_upgrade(settings *s) {
   o.ca_file = file_option(s->ca_file);
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
   o.retries = (int)s->retries;
-  o.cancel = igt_cancel_new(); /* never freed before the end: a signal may come at any time */
+  o.cancel = igt_cancel_new(); /* never freed: a signal may come at any time */
   catch_signals(o.cancel);
   if (igt_upgrade(&o, &result, &err) != IGT_OK)
     return fail(&err);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The uploads command: lists unfinished multipart uploads, and with --abort ends them after asking.
+ * The library finds them; --lost selects only those that can no longer be resumed. Each upload
+ * becomes a row of fields for listing.c. Uploads that are running are listed but never aborted.
+ * main.c calls cmd_uploads. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,10 +35,10 @@ static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", f
 
 typedef struct row {
   igt_field_text fields[MAX_FIELDS];
-  char *json[MAX_FIELDS]; /* of texts */
+  char *json[MAX_FIELDS]; /* of strings */
   char numbers[MAX_FIELDS][32];
   size_t count;
-  bool whole; /* there was memory for it */
+  bool whole; /* false: out of memory */
 } row;
 
 static igt_field_text *next_field(row *r, const char *name, igt_presence is) {
@@ -44,7 +48,7 @@ static igt_field_text *next_field(row *r, const char *name, igt_presence is) {
   return field;
 }
 
-/* "" is a thing that is not known. */
+/* "" stands for an unknown value. */
 static void add_text(row *r, const char *name, const char *text) {
   size_t at = r->count, n = 0;
   igt_field_text *field = next_field(r, name, *text ? IGT_SET : IGT_NULL);
@@ -105,12 +109,12 @@ static igt_status print_row(listing *out, const igt_unfinished *one) {
   return status;
 }
 
-/* ---- those that are meant ---- */
+/* ---- the selection ---- */
 
 typedef struct selected {
   const settings *s;
   igt_uploads *uploads;
-  bool *meant; /* of each; their states change when they are ended */
+  bool *meant; /* for each upload; states change when they are aborted */
   size_t count, resumable, running;
   uint64_t stored;
 } selected;
@@ -135,7 +139,7 @@ static void count_them(selected *sel) {
   }
 }
 
-/* Each that has an error is told on standard error, too; the exit status. */
+/* Also reports each error on standard error; returns the exit status. */
 static int print_them(const selected *sel) {
   listing *out = listing_open(sel->s, columns);
   igt_status status = out ? IGT_OK : IGT_E_NO_MEMORY;
@@ -158,7 +162,7 @@ static const char *plural(size_t n) {
   return n == 1 ? "" : "s";
 }
 
-/* ---- ending them ---- */
+/* ---- aborting ---- */
 
 static int ask(const selected *sel) {
   char size[32], resumable[100] = "";
@@ -175,7 +179,8 @@ static int ask(const selected *sel) {
                  sel->count, plural(sel->count), resumable, sel->count == 1 ? "it" : "them all");
 }
 
-/* What was listed as running is not touched, even when it has ended since: nobody saw it. */
+/* Uploads listed as running are not aborted, even if they have ended since: the user was not asked
+ * about them. */
 static size_t end_them(selected *sel) {
   size_t ended = 0;
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The user commands: list, show, create, reset-mfa and resend-activation. Users are named by login
+ * id or by their id; find_user looks the name up in the list. The library sends the requests;
+ * listing.c prints rows and fields, assign.c makes the body of create. main.c finds the commands
+ * through their table. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +53,7 @@ static int cmd_list(settings *s) {
 
 typedef struct search {
   const char *name;
-  char id[256]; /* of the user that has the name */
+  char id[256]; /* id of the user with that name */
   unsigned count;
 } search;
 
@@ -64,7 +68,7 @@ static igt_status look(void *payload, igt_user *user) {
   return IGT_OK;
 }
 
-/* By the login id, as the list has it; what is not in the list may be an id itself. */
+/* By the login id, as in the list; a name that is not in the list may be an id. */
 static igt_status find_user(igt_client *client, const char *name, igt_user **out, igt_error *err) {
   search f = {name, "", 0};
   igt_status status;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Completions of the tables for bash, zsh and fish. */
+/* Completions for bash, zsh and fish, generated from the command tables: command names, groups,
+ * options, and what their values and the arguments are.
+ * Each shell has a section with its own syntax; print_completion writes one script, for `igtcloud
+ * completion`. */
 #include <string.h>
 #include <strings.h>
 
 #include "cli.h"
 
-/* ---- what a value or an argument is ---- */
+/* ---- kinds of values and arguments ---- */
 
 static bool ends_with(const char *text, size_t n, const char *end) {
   size_t m = strlen(end);
@@ -23,7 +26,7 @@ static bool is_file(const char *name, size_t n) {
 
 /* One argument of a command: "TARGET_FOLDER", "[PROD|TEST]", "GET|PUT". */
 typedef struct argument {
-  char name[64]; /* without brackets and dots */
+  char name[64]; /* without brackets and ellipsis */
   size_t n;
   bool is_choice, is_command;
 } argument;
@@ -55,7 +58,7 @@ static void print_choices(const char *choices) {
   }
 }
 
-/* A group's commands stand together in the table: the first one stands for its word. */
+/* The commands of a group are adjacent in the table: the first one represents the group's word. */
 static bool begins_word(size_t i) {
   size_t n = strcspn(commands[i]->name, " ");
 
@@ -63,7 +66,7 @@ static bool begins_word(size_t i) {
          !strchr(" ", commands[i - 1]->name[n]);
 }
 
-/* The group that a command is in; false: it is in none. */
+/* The group of a command; false: it has none. */
 static bool group_of(const command *cmd, char group[32]) {
   snprintf(group, 32, "%.*s", (int)strcspn(cmd->name, " "), cmd->name);
   return strchr(cmd->name, ' ') != NULL;
@@ -87,7 +90,7 @@ static void print_members(const char *group) {
     }
 }
 
-/* A name as a pattern of a shell's case. */
+/* Quotes a name as a pattern of a shell's case. */
 static void print_pattern(const char *name) {
   for (; *name; name++)
     printf(*name == ' ' ? "\\%c" : "%c", *name);
@@ -113,7 +116,7 @@ static void bash_takes(void *payload, const command *cmd, const option *o) {
     printf(" -%c", o->letter);
 }
 
-/* A case of "command:--option" that says what its value may be. */
+/* A case "command:--option" with the completion of its value. */
 static void bash_value(void *payload, const command *cmd, const option *o) {
   size_t n = o->value ? strlen(o->value) : 0;
 
@@ -221,7 +224,7 @@ static void print_bash(void) {
 
 /* ---- zsh ---- */
 
-/* Inside '...' and inside [...] of _arguments. */
+/* Escapes text inside '...' and inside [...] of _arguments. */
 static void zsh_text(const char *text) {
   for (; *text; text++) {
     if (*text == '\'')
@@ -291,7 +294,7 @@ static void zsh_arguments(const command *cmd) {
   }
 }
 
-/* A line of what _describe lists; a group is told by its first word. */
+/* A line of _describe's list; a group is described by its first word. */
 static void zsh_command(const command *cmd, bool as_group, const char *below) {
   printf("      '%.*s:", as_group ? (int)strcspn(cmd->name, " ") : 64, cmd->name + strlen(below));
   if (as_group)
@@ -301,7 +304,7 @@ static void zsh_command(const command *cmd, bool as_group, const char *below) {
   printf("'\n");
 }
 
-/* The two words of a group's command become one, so that _arguments counts from behind them. */
+/* The two words of a group's command become one, so that _arguments counts from after them. */
 static void zsh_groups(void) {
   char group[32], below[40];
 
@@ -367,7 +370,7 @@ static void fish_begin(const command *cmd) {
   printf("'");
 }
 
-/* The command's name, offered where it may stand. */
+/* The command's name, offered where it can occur. */
 static void fish_name(const command *cmd, bool begins) {
   char group[32];
   bool grouped = group_of(cmd, group);

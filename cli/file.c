@@ -2,15 +2,16 @@
 /* Files that are named on the command line: reports, logs, request bodies.
  *
  * "-" is standard input or output. The names of the caller's own descriptors (/dev/stdin,
- * /dev/stderr, /dev/fd/63, which is what <(...) becomes) are taken as these, whatever is behind
- * them. Everything else is opened without blocking, and must be a file, or a pipe that has another
- * end: a FIFO that nobody writes to is an error at once, in place of a wait that nothing ends.
+ * /dev/stderr, /dev/fd/63, which is what <(...) becomes) mean these descriptors, whatever is behind
+ * them. Everything else is opened without blocking, and must be a regular file, or a pipe with a
+ * process at its other end: a FIFO that nobody writes to is an error immediately, instead of an
+ * endless wait.
  *
- * What is written has patients' names in it, and may be named in a folder that others can write to.
- * So it is made with mode 0600, and a link that leads to a file, a file of another user, and one
- * with a second name are refused. A link to a device or to a standard stream is what containers
- * have (/var/log/x.log -> /dev/stdout), and is followed. A pipe or device of another user is
- * refused, too; the caller's own descriptors are not looked at. */
+ * Output contains patients' names, and may be in a folder that others can write to. So files are
+ * created with mode 0600, and a link to a file, a file of another user, and a file with a second
+ * name are refused. A link to a device or to a standard stream is usual in containers
+ * (/var/log/x.log -> /dev/stdout), and is followed. A pipe or device of another user is refused,
+ * too; the caller's own descriptors are not checked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,10 +23,10 @@
 
 #include "cli.h"
 
-#define WRITER_WAIT_MS 500 /* for the one who is about to open a FIFO */
+#define WRITER_WAIT_MS 500 /* for a writer that is about to open a FIFO */
 #define WRITER_STEP_MS 10
 
-/* The number in /dev/fd/N and its like; -1: path is no such name. */
+/* The number in /dev/fd/N and similar names; -1: any other path. */
 static int descriptor_of(const char *path) {
   static const char *const standard[] = {"/dev/stdin", "/dev/stdout", "/dev/stderr"};
   static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
@@ -56,7 +57,7 @@ static void make_blocking(int fd) {
     (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
-/* fd is taken over. */
+/* Takes ownership of fd. */
 static FILE *stream_of(int fd, const char *mode, const char **why) {
   FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;
 
@@ -70,15 +71,15 @@ static FILE *stream_of(int fd, const char *mode, const char **why) {
 
 /* ---- input ---- */
 
-/* Reading is how to tell: without a writer there is an end at once. *first: a byte that came, which
- * is the reader's; else EOF. */
+/* Only reading tells: without a writer it returns the end of file immediately. *first: a byte that
+ * was read and belongs to the reader; otherwise EOF. */
 static const char *wait_for_writer(int fd, int *first) {
   for (int waited = 0; waited < WRITER_WAIT_MS; waited += WRITER_STEP_MS) {
     unsigned char c;
     ssize_t n = read(fd, &c, 1);
     *first = n == 1 ? c : EOF;
     if (n == 1 || (n < 0 && errno == EAGAIN))
-      return NULL; /* one that has nothing to say yet is waited for, as with any pipe */
+      return NULL; /* a writer that has not written yet is waited for, as with any pipe */
     if (n < 0 && errno != EINTR)
       return strerror(errno);
     (void)poll(NULL, 0, WRITER_STEP_MS);
@@ -135,8 +136,8 @@ static bool is_terminal_of_somebody(const struct stat *st) {
   return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
 }
 
-/* The owner can read what is written, to a pipe and a terminal, too. Other devices are the
- * system's, whoever owns them: in a user namespace that may be nobody. */
+/* The owner of a pipe or a terminal can read what is written to it, too. Other devices belong to
+ * the system, whoever owns them: in a user namespace that may be nobody. */
 static const char *trouble_with_owner(const struct stat *st) {
   if (st->st_uid == geteuid() || st->st_uid == 0)
     return NULL;
@@ -147,7 +148,7 @@ static const char *trouble_with_owner(const struct stat *st) {
   return S_ISREG(st->st_mode) ? "the file belongs to another user, who could read it" : NULL;
 }
 
-/* NULL: it may be written to. */
+/* NULL: writing is allowed. */
 static const char *trouble_with(int fd, bool append) {
   const char *why;
   struct stat st;
@@ -167,7 +168,7 @@ static const char *trouble_with(int fd, bool append) {
   return NULL;
 }
 
-/* The standard stream that a link leads to; -1: it is no link, or leads elsewhere. */
+/* The standard stream that a link leads to; -1: not a link, or it leads elsewhere. */
 static int linked_stream(const char *path) {
   char target[32];
   ssize_t n = readlink(path, target, sizeof target - 1);
@@ -182,8 +183,8 @@ static bool is_stream(const struct stat *st) {
   return S_ISCHR(st->st_mode) || S_ISFIFO(st->st_mode);
 }
 
-/* A link to a device or a pipe; -1: to anything else. What was opened is checked once more: the
- * link may have been changed meanwhile. */
+/* Opens a link to a device or a pipe; -1: for anything else. The opened file is checked again: the
+ * link may have changed meanwhile. */
 static int open_linked(const char *path, int flags, const char **why) {
   struct stat st;
   int fd = -1;

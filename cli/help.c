@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What people read of the tables: --help. And the tables that belong to no command. */
+/* --help for each command, written from its table: usage line, options, paragraphs. Also the tables
+ * that belong to no command (exit statuses, environment variables), and all tables as JSON (help
+ * --json). main.c calls it; man.c and completion.c use its walk over the tables. */
 #include <ctype.h>
 #include <string.h>
 
@@ -124,7 +126,7 @@ void print_group(FILE *out, const char *group) {
   fprintf(out, "\nSee `igtcloud %s COMMAND --help` for a command's options.\n", group);
 }
 
-/* ---- help --json: for tests, and for programs that build on this one ---- */
+/* ---- help --json: for tests, and for programs that wrap this one ---- */
 
 static void print_option_json(void *payload, const command *cmd, const option *o) {
   static const char *const kinds[] = {"flag", "text", "list", "number", "seconds"};

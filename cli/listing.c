@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of models: a table on a terminal, tabs when piped, JSON lines with --json. */
+/* Rows of models: a table on a terminal, tab-separated when piped, JSON lines with --json.
+ * listing_row picks the cells of the chosen columns from a model; on a terminal the first rows are
+ * buffered to find the columns' widths, and the rest is printed as it comes. show_model prints one
+ * model with all fields. cmd_ls.c, cmd_show.c and the commands that list entities use it. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,9 +12,9 @@
 #include "igtcloud/model.h"
 
 #define MAX_COLUMNS 64
-/* Rows that are looked at to see how wide columns are; a longer list goes on with those widths. */
+/* Rows buffered to find the columns' widths; a longer list continues with those widths. */
 #define HELD_ROWS 500
-/* Or so much text: a name may be as long as the server likes. */
+/* Or this much text: a name may be as long as the server likes. */
 #define HELD_BYTES ((size_t)4 * 1024 * 1024)
 
 struct listing {
@@ -19,12 +22,12 @@ struct listing {
   column columns[MAX_COLUMNS];
   size_t count;
   bool chosen;  /* by --fields */
-  bool checked; /* that the fields exist */
+  bool checked; /* the fields are known to exist */
   bool on_terminal;
-  char *names; /* --fields, cut in pieces */
-  char **held; /* cells of the first rows, row by row */
+  char *names; /* --fields, split */
+  char **held; /* cells of the buffered rows, row by row */
   size_t held_rows, held_bytes, widths[MAX_COLUMNS];
-  bool flowing; /* the first rows are printed */
+  bool flowing; /* the buffered rows are printed */
   bool failed;
 };
 
@@ -73,7 +76,7 @@ listing *listing_open(const settings *s, const column *columns) {
 
 /* ---- a row's cells ---- */
 
-/* Whether a field is the i-th of "a|b"; -1: it is none of them. */
+/* The index of a field in "a|b"; -1: not one of them. */
 static int place_in(const char *wanted, const char *name) {
   size_t n = strlen(name);
   int i = 0;
@@ -87,9 +90,9 @@ static int place_in(const char *wanted, const char *name) {
 typedef struct row {
   listing *l;
   char *cells[MAX_COLUMNS];
-  int places[MAX_COLUMNS]; /* of the field that the cell came from */
+  int places[MAX_COLUMNS]; /* of the fields from which the cells came */
   bool exists[MAX_COLUMNS];
-  FILE *known; /* names, for a wrong one */
+  FILE *known; /* names, for the message about an unknown one */
   bool json;
 } row;
 
@@ -123,7 +126,7 @@ static igt_status take_field(void *payload, const igt_field_text *field) {
   return IGT_OK;
 }
 
-/* "path" is ours: where the thing is, in the words of this command line. */
+/* "path" is our own field: the entity's place, as this command line names it. */
 static void take_path(row *r, const char *path) {
   FILE *out;
   char *text = NULL;
@@ -155,7 +158,7 @@ static igt_status check_fields(listing *l, const row *r, const char *known, cons
   return IGT_OK;
 }
 
-/* What a row is made of: a model, or fields of our own. */
+/* The content of a row: a model, or fields of our own. */
 typedef struct content {
   const igt_model *model;
   const igt_field_text *fields;
@@ -250,7 +253,7 @@ static void flush_held(listing *l) {
   l->flowing = true;
 }
 
-/* Takes the cells over. */
+/* Takes ownership of the cells. */
 static igt_status hold(listing *l, row *r) {
   if (!l->held && !(l->held = calloc(HELD_ROWS * l->count + 1, sizeof *l->held)))
     return IGT_E_NO_MEMORY;
@@ -277,7 +280,7 @@ static void print_json_cells(const row *r) {
   printf("}\n");
 }
 
-/* The model as the cloud gave it, with where it is before that. */
+/* The model as the cloud sent it, preceded by its path. */
 static igt_status print_whole(const igt_model *model, const char *path) {
   igt_text *json = NULL;
   igt_error err = IGT_ERROR_INIT;
@@ -302,7 +305,7 @@ static igt_status add_row(listing *l, const content *c, const char *path, const 
   row r = {.l = l, .json = l->s->json};
   igt_status status = read_row(&r, c, path);
 
-  if (status == IGT_OK && name && !l->chosen) /* as it is found from here, not from the top */
+  if (status == IGT_OK && name && !l->chosen) /* relative to the listed place, not to the top */
     set_cell(&r, l->count - 1, name, 0);
   if (status != IGT_OK)
     l->failed = true;

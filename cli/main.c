@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The igtcloud program: the table of commands with their options and texts, from which help, man
+ * pages and completions are generated, and main(). It prepares the process (secrets, standard
+ * streams, memory, limits), finds the command by the first words, has options.c fill the settings,
+ * calls the command's function, and checks that all output was written before it returns the exit
+ * status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -351,7 +356,8 @@ static bool wants_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* Folders, partial files and connections are open at once; 1,024 is what old programs can bear. */
+/* Folders, partial files and connections are open concurrently; 1,024 is a limit for old programs'
+ * sake. */
 static void raise_file_limit(void) {
   struct rlimit limit;
 
@@ -361,27 +367,27 @@ static void raise_file_limit(void) {
   }
 }
 
-/* Some 80 threads list and plan, each for a moment, and glibc would give every few of them a heap
- * of their own, each as large as its busiest moment was: half of the resident memory of a listing
- * of large studies. Its threshold for pages of their own would also rise with each large buffer
- * that is freed, and leave the next ones in those heaps. Measured in docs/internals/memory.md. */
+/* Some 80 threads list and plan, each for a moment, and glibc would give every few of them an arena
+ * of their own, each as large as its peak: half of the resident memory when listing large studies.
+ * Its mmap threshold would also rise with each large buffer that is freed, and leave the next ones
+ * in those arenas. Measured in docs/internals/memory.md. */
 static void keep_memory_small(void) {
 #if defined(M_ARENA_MAX) && defined(M_MMAP_THRESHOLD)
   (void)mallopt(M_ARENA_MAX, 2);
   (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024); /* or each request gives its pages back */
+  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024); /* otherwise each request returns its pages */
 #endif
 }
 
-/* Descriptors that the caller closed would become those of the next files and connections, and
- * what is printed would go there. What is opened here fails when it is used. */
+/* If the caller closed a standard descriptor, the next file or connection would get its number, and
+ * output would be written there. The descriptors opened here fail when they are used. */
 static void open_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
       (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
-/* Of the command; EXIT_FAILED when its output did not arrive. */
+/* The command's exit status; EXIT_FAILED when its output could not be written. */
 static int finish(int status) {
   int why;
 
@@ -395,7 +401,7 @@ static int finish(int status) {
     failed = true;
     why = errno;
   }
-  if (failed && caught_signal()) /* it was given up for the signal's sake */
+  if (failed && caught_signal()) /* output was abandoned because of the signal */
     return 128 + caught_signal();
   if (failed)
     complain("cannot write to standard output%s%s", why ? ": " : "", why ? strerror(why) : "");

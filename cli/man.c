@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Man pages of the tables, in roff. scripts/make-man joins them with what is written by hand. */
+/* Man pages in roff, generated from the command tables: print_man writes the page of a command or
+ * of the program itself. scripts/make-man combines them with the sections written by hand. */
 #include <string.h>
 
 #include "cli.h"
 #include "igtcloud/version.h"
 
-/* Text in which nothing is a request or an escape. A blank line begins a paragraph, and a line
- * that is indented stays as it is. */
+/* Escapes text so that nothing in it is a request or an escape sequence. A blank line starts a
+ * paragraph; an indented line is kept as it is. */
 static void man_text(const char *text) {
   bool at_start = true;
 

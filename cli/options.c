@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Fills the settings from the environment and the command line, driven by the command's table of
+ * options: parse_options first reads each option's variable (IGTCLOUD_NAME), then the arguments,
+ * which override it. Values are converted and checked by the option's kind; mistakes are usage
+ * errors. main.c calls it for the command that it found. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +12,8 @@
 
 /* ---- values ---- */
 
-/* A choice as the table spells it; all options together have fewer than there is room for. */
+/* A choice as written in the table; all options together have fewer choices than there is space
+ * for. */
 static const char *keep_choice(const char *text, size_t n) {
   static char kept[32][32];
   size_t i = 0;
@@ -65,7 +70,7 @@ static int truth_of(const char *value) {
   return -1;
 }
 
-/* NULL, or what is wrong with it. */
+/* NULL, or a description of the problem. */
 static const char *set_value(const option *o, settings *s, const char *value) {
   void *field = (char *)s + o->offset;
 
@@ -166,7 +171,7 @@ static const option *find_negated(const command *cmd, const char *name, size_t n
   return o && o->kind == OPTION_FLAG ? o : NULL;
 }
 
-/* --NAME, --NAME VALUE, --NAME=VALUE; of a flag --no-NAME too. */
+/* --NAME, --NAME VALUE, --NAME=VALUE; for a flag also --no-NAME. */
 static bool take_long(const command *cmd, char **argv, int argc, int *i, settings *s) {
   const char *name = argv[*i] + 2, *value;
   size_t n = strcspn(name, "=");
@@ -201,7 +206,7 @@ static bool take_short(const command *cmd, char **argv, int argc, int *i, settin
   return true;
 }
 
-/* One option at argv[*i]; what is given replaces what the environment says. */
+/* One option at argv[*i]; it overrides the environment. */
 static bool take_option(const command *cmd, char **argv, int argc, int *i, settings *s) {
   return argv[*i][1] == '-' ? take_long(cmd, argv, argc, i, s) : take_short(cmd, argv, argc, i, s);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages, the log, and exit statuses. Messages go to standard error, or after leave_terminal to
+ * the log file or the system's log; fail and usage_error also return the exit status. open_log
+ * connects the library's log callback to a file, to standard error, or, without --debug and
+ * --log-file, to a filter that only shows warnings. All commands use these functions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -38,7 +42,7 @@ int exit_status_of(igt_status status) {
 /* ---- messages ---- */
 
 static FILE *log_file;
-static bool has_left; /* the terminal: standard error leads nowhere */
+static bool has_left; /* detached from the terminal: standard error is /dev/null */
 
 static void log_line(void *payload, igt_log_level level, igt_log_subject subject, const char *text);
 
@@ -126,11 +130,11 @@ static void log_line(void *payload, igt_log_level level, igt_log_subject subject
   funlockfile(out);
 }
 
-/* Without --debug and --log-file people see what they have to know, in words alone. */
+/* Without --debug and --log-file users see only warnings, as plain messages. */
 static void show_warning(void *payload, igt_log_level level, igt_log_subject subject,
                          const char *text) {
   (void)level;
-  if (subject == IGT_LOG_TRANSFER) /* the report tells it, with the names */
+  if (subject == IGT_LOG_TRANSFER) /* the report prints these, with the names */
     return;
   message(payload, "igtcloud: warning: %s", text);
 }

@@ -61,7 +61,7 @@ igt_node *place_node_of(place *p, igt_node_kind kind, igt_node_kind other, int *
   return NULL;
 }
 
-/* What stands between a thing and its file in a path. */
+/* The path component between an entity and its file. */
 static const char *category_word(const igt_node *node) {
   switch (igt_node_kind_of(node)) {
   case IGT_NODE_FILE:

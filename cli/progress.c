@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The progress display of a transfer on a terminal: a line per running file and a total, redrawn in
+ * place. report.c creates it and passes on each progress callback of the library; progress_clear
+ * removes the lines before other output is printed. Without a terminal, or with --quiet, --json or
+ * --no-progress, there is none, and all functions accept NULL. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,7 +15,7 @@
 struct progress {
   const char *verb;
   unsigned shown; /* lines on the screen */
-  FILE *frame;    /* the next picture: the terminal gets it at once, so that it does not flicker */
+  FILE *frame;    /* the next frame, written to the terminal at once so that it does not flicker */
 };
 
 progress *progress_new(const settings *s, const char *verb) {
@@ -71,7 +75,7 @@ static void screen(unsigned *rows, unsigned *columns) {
   }
 }
 
-/* As much as fits before the last column: in that one, some terminals begin a new line. */
+/* As much as fits before the last column: some terminals wrap when that is written. */
 static void put_line(progress *p, const char *text, unsigned columns) {
   unsigned left = columns > 1 ? columns - 1 : 1;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions on the terminal.
  *
- * Echo is off only while a hidden answer is waited for. Meanwhile every signal that ends or stops
- * the process is caught, and held back but for the time that ppoll waits: each is noticed in one
- * place, where the terminal is put back as it was and the signal then does what it would have done.
- * When the process goes on after a stop, echo is switched off again and the question is repeated.
- * SIGKILL and SIGSTOP cannot be caught; after the latter the question is repeated, too. */
+ * Echo is off only while waiting for hidden input. Meanwhile every signal that ends or stops the
+ * process is caught, and blocked except while ppoll waits: each is handled in one place, where the
+ * terminal is restored and the signal then takes its usual effect. When the process continues after
+ * a stop, echo is switched off again and the question is repeated. SIGKILL and SIGSTOP cannot be
+ * caught; after the latter the question is repeated, too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 
 #include "cli.h"
 
-#define SIGNALS 65 /* Linux's, and one more */
+#define SIGNALS 65 /* Linux's, plus one */
 
 static volatile sig_atomic_t noted[SIGNALS];
 
@@ -26,9 +26,9 @@ typedef struct question {
   const char *text;
   bool hidden;
   bool is_quiet; /* echo is off */
-  bool is_known; /* old is how the terminal was */
+  bool is_known; /* old contains the terminal's settings */
   struct termios old;
-  sigset_t mask; /* of this thread, otherwise */
+  sigset_t mask; /* this thread's mask outside a question */
   struct sigaction actions[SIGNALS];
   bool taken[SIGNALS];
 } question;
@@ -41,7 +41,7 @@ static void note_signal(int number) {
 
 /* ---- signals ---- */
 
-/* Those that neither end nor stop anything by themselves stay what they are. */
+/* Signals that neither end nor stop the process keep their disposition. */
 static bool concerns(int number) {
   return number != SIGKILL && number != SIGSTOP && number != SIGCHLD && number != SIGURG &&
          number != SIGWINCH;
@@ -52,7 +52,7 @@ static void take_signals(question *q) {
   sigset_t held;
 
   sigfillset(&held);
-  sigdelset(&held, SIGTTOU); /* are raised by what we do, and make it fail */
+  sigdelset(&held, SIGTTOU); /* caused by our own changes, which they would make fail */
   sigdelset(&held, SIGTTIN);
   pthread_sigmask(SIG_SETMASK, &held, &q->mask);
   memset(&action, 0, sizeof action);
@@ -80,7 +80,7 @@ static bool any_noted(void) {
 
 /* ---- echo ---- */
 
-/* False: interrupted, or it cannot be done. */
+/* False: interrupted, or not possible. */
 static bool switch_echo_off(question *q) {
   struct termios quiet;
 
@@ -98,7 +98,7 @@ static bool switch_echo_off(question *q) {
 static void switch_echo_on(question *q) {
   if (q->is_quiet) {
     (void)tcsetattr(q->tty, TCSAFLUSH, &q->old);
-    q->is_known = false; /* it may be changed before we go on */
+    q->is_known = false; /* it may change before we continue */
   }
   q->is_quiet = false;
 }
@@ -107,14 +107,14 @@ static bool stops(int number) {
   return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
 }
 
-/* The terminal is as it was before, so whatever was noted may happen; it stops in here. Of several
- * that stop, one does. */
+/* The terminal is restored, so the noted signals may take effect; the process stops in here. Of
+ * several stop signals, one takes effect. */
 static outcome pass_signals_on(question *q) {
   bool happened[SIGNALS], stopped = false;
 
   for (int i = 0; i < SIGNALS; i++)
     happened[i] = noted[i];
-  /* Whoever continued us, or has taken the terminal, has set it. */
+  /* Whoever continued us, or has taken the terminal, has changed its settings. */
   if (happened[SIGCONT] || tcgetpgrp(q->tty) != getpgrp())
     q->is_quiet = false;
   switch_echo_on(q);
@@ -208,8 +208,8 @@ bool ask_password(const char *text, char *out, size_t cap) {
 
 /* ---- lines of standard input ---- */
 
-/* False once a signal to end was caught. It may come between a look at that and the wait for input:
- * so it is held back but while ppoll waits. Other threads take none. */
+/* False once a terminating signal was caught. It could come between the check and the wait for
+ * input: so signals are blocked except while ppoll waits. No other thread receives them. */
 static bool wait_for_input(int fd) {
   struct pollfd one = {.fd = fd, .events = POLLIN};
   sigset_t ends, old;

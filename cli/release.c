@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose releases this build takes. A file of its own, so that a program for tests can be linked
- * with another key: the program that is installed has no code that reads a key from anywhere. */
+/* The key of the releases that this build accepts. It has its own file so that a test program can
+ * be linked with another key: the installed program contains no code that reads a key from
+ * anywhere. */
 #include "release.h"
 
 #include "cli.h"

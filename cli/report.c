@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* What the user sees of a transfer: callbacks that write each item to --report and, with --json, to
+ * standard output, print failures on the terminal (at most 20 with the same reason in a row), pass
+ * progress to progress.c, and finally print the summary and choose the exit status. cmd_transfer.c
+ * and the other commands that transfer files open a report, pass report_callbacks to the library,
+ * and close it with the result. */
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
@@ -12,8 +17,8 @@ struct report {
   const char *verb;
   progress *bar;
   FILE *file;  /* --report */
-  bool single; /* one file: its failure is the command's */
-  /* of the last lines, which had all one reason */
+  bool single; /* one file: its failure is the command's failure */
+  /* reason shared by the last lines */
   char reason[256];
   igt_result result;
   unsigned long long alike;
@@ -50,7 +55,7 @@ static void write_item(FILE *out, const igt_transfer_item *item) {
   fprintf(out, "}\n");
 }
 
-/* "institute: patient/study: path" of whatever parts there are. */
+/* The parts of "institute: patient/study: path" that exist. */
 static void print_name(const igt_transfer_item *item) {
   const char *parts[] = {item->institute, item->study, item->path};
   bool first = true;
@@ -64,8 +69,8 @@ static void print_name(const igt_transfer_item *item) {
   }
 }
 
-/* Files that fail by the thousand for one reason: so many are named on the terminal. All are in
- * the report and in the output of --json. */
+/* Thousands of files may fail for the same reason: this many are printed on the terminal. All are
+ * in the report and in the output of --json. */
 #define ALIKE_MOST 20
 
 static void end_alike(report *r) {
@@ -77,7 +82,7 @@ static void end_alike(report *r) {
   r->alike = 0;
 }
 
-/* Whether the item is one too many of its kind. */
+/* Whether the item exceeds that number. */
 static bool is_alike(report *r, const igt_transfer_item *item) {
   const char *text = item->error ? item->error->text : item->text;
 
@@ -120,7 +125,8 @@ static void on_item(void *payload, const igt_transfer_item *item) {
     write_item(stdout, item);
   if (r->file)
     write_item(r->file, item);
-  /* A study fails because of its files, and they are named; by itself only without any. */
+  /* A study that fails because of its files is not printed, since the files are; only one that
+   * fails without any is. */
   if (item->result == IGT_RESULT_FAILED && r->single)
     return;
   if (item->result == IGT_RESULT_FAILED &&
@@ -164,7 +170,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
     free(r);
     return NULL;
   }
-  /* Programs read along, and what a killed run had done is told. */
+  /* Programs read along, and what a run had done before it was killed is on record. */
   if (s->json)
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
   if (r->file)
@@ -232,7 +238,7 @@ static void print_compared(const igt_summary *s) {
   note(s->files_unchecked, "file", "files", " not checked: the store has no suitable digest");
 }
 
-/* Nobody looked into a file that is there already, unless asked to. */
+/* Existing files are not read unless requested. */
 static void print_skipped(const report *r, const igt_summary *s) {
   note(s->files_skipped - s->files_handed_over, "file was", "files were",
        r->s->checksum ? " already there, with the same content"

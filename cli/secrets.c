@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-/* Sanitizers look at their own process as a debugger does. */
+/* Sanitizers inspect their own process like a debugger. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_WATCHED 1
 #elif defined(__has_feature)
@@ -13,9 +13,9 @@
 #endif
 #endif
 
-/* A crash must not write tokens and passwords to a disk: no core file. And where a pipe takes core
- * files whatever the limit says (core(5)), or another program of the same user would read our
- * memory or environment through /proc or attach a debugger: not dumpable. */
+/* A crash must not write tokens and passwords to disk: no core file. Not dumpable either: core
+ * files may go to a pipe whatever the limit (core(5)), and another program of the same user could
+ * read our memory or environment through /proc, or attach a debugger. */
 void keep_secrets(void) {
   const struct rlimit none = {0, 0};
 

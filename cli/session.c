@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Opening and closing the client for a command: the domain (from --domain, the environment PROD or
+ * TEST, or the running login), credentials, and prompts for the password. Also arguments that
+ * several commands share (institute and environment, dates, shards), and confirmation questions.
+ * open_client installs the signal handlers (signals.c). All commands that sign in use it. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +27,8 @@ static bool prompt(void *payload, igt_prompt what, const char *question, char *r
 
 /* ---- the client ---- */
 
-/* An empty variable counts as unset, but not here: whoever sets it means a certain cloud, and must
- * not end up in another one with a password. NULL: told. */
+/* Elsewhere an empty variable counts as unset, but not here: whoever sets it means a certain cloud,
+ * and must not send a password to another one. NULL: reported. */
 static const char *choose_domain(const settings *s, const char *environment) {
   const char *const names[] = {"IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"};
   const char *domain = s->domain ? s->domain : getenv("CLOUD_DOMAIN");
@@ -71,7 +75,8 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   catch_signals(cancel);
   if (igt_client_new(&o, &client, &err) != IGT_OK)
     *exit_status = fail(&err);
-  /* Never freed before the end: a signal may come at any time. The client holds its own. */
+  /* Never freed before the process ends: a signal may come at any time. The client holds its own
+   * reference. */
   return client;
 }
 
@@ -126,7 +131,7 @@ int confirm(const settings *s, const char *fmt, ...) {
   return EXIT_FAILED;
 }
 
-/* ---- arguments that several commands have ---- */
+/* ---- arguments shared by several commands ---- */
 
 static bool is_environment(const char *text) {
   return strcasecmp(text, "PROD") == 0 || strcasecmp(text, "TEST") == 0;
@@ -142,7 +147,8 @@ bool take_place(const settings *s, const char **institute, const char **environm
   return true;
 }
 
-/* The library checks them, too; here the option can be named, and before anyone signs in. */
+/* The library checks them, too; here the message can name the option, and comes before signing
+ * in. */
 static bool is_date(const char *name, const char *text) {
   struct tm tm = {0};
   char again[16];

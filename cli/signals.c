@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What signals do. The first INT, TERM or HUP cancels, so that the run ends in good order; the
- * second ends the process at once, as the signal itself would. One that was ignored when the
- * program was started stays ignored: nohup, and jobs that a script puts into the background.
+/* Signal handling. The first INT, TERM or HUP cancels, so that the run ends in good order; the
+ * second ends the process immediately, as the signal itself would. A signal that was ignored when
+ * the program started stays ignored: nohup, and background jobs of a script.
  *
- * A run in good order may want to print, and whoever reads that may stand still: so once a signal
- * was caught a timer looks whether output is stuck. What is stuck is given up, and the blocked
- * write returns.
+ * A run that ends in good order may still print, and its reader may be stuck: so after a signal a
+ * timer checks whether output is blocked. If so, the output is abandoned, and the blocked write
+ * returns.
  *
- * Output whose reader is gone ends the run as well, silently. */
+ * Output whose reader has gone ends the run as well, silently. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include "cli.h"
 
 #define TICK_US 600000
-#define TICKS_LEFT 2 /* after output was given up: 1.8 s in all */
+#define TICKS_LEFT 2 /* after output was abandoned: 1.8 s in all */
 
 static volatile sig_atomic_t caught, stuck;
 static igt_cancel *to_set;
@@ -52,7 +52,7 @@ static void on_quit(int number) {
   end_at_once(number);
 }
 
-/* The writer gets an error; /dev/null takes what comes after it. */
+/* The writer gets an error; /dev/null receives what comes after it. */
 static void give_up(int fd) {
   struct pollfd out = {.fd = fd, .events = POLLOUT};
   int null;
@@ -64,11 +64,11 @@ static void give_up(int fd) {
   stuck = 1;
 }
 
-/* Installed without SA_RESTART: it is what makes a blocked write return. */
+/* Installed without SA_RESTART, so that it interrupts a blocked write. */
 static void on_tick(int number) {
   int saved = errno;
 
-  if (!caught) /* somebody else's */
+  if (!caught) /* not our timer */
     end_at_once(number);
   if (stuck && stuck++ > TICKS_LEFT - 1)
     end_at_once(caught);
@@ -77,7 +77,7 @@ static void on_tick(int number) {
   errno = saved;
 }
 
-/* Connections whose other end is gone raise it as well: they just fail. */
+/* Connections closed by the peer raise it as well: they just fail. */
 static void on_pipe(int number) {
   struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
   int saved = errno;
@@ -114,7 +114,7 @@ bool catch_signals(igt_cancel *cancel) {
   catch_one(SIGHUP, on_signal, SA_NODEFER | SA_RESTART);
   catch_one(SIGQUIT, on_quit, SA_NODEFER | SA_RESTART);
   catch_one(SIGPIPE, on_pipe, SA_RESTART);
-  signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error of that file */
+  signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error for that file only */
   return true;
 }
 

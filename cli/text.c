@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Text of others for people and programs. Names of files may be any bytes, and names of the cloud
- * any characters: nothing in them moves the cursor, changes the order in which a terminal shows
- * text, or makes a line of JSON unsafe to look at. */
+/* Output of untrusted text for users and programs. File names may be any bytes, and names from the
+ * cloud any characters: nothing in them may move the cursor, change the order in which a terminal
+ * shows text, or make a line of JSON unsafe to print. print_safe, print_lines, json_value and
+ * print_json are used wherever a command prints such text. */
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "cli.h"
 
-/* Bytes of the UTF-8 character at s; 0: there is none (RFC 3629). */
+/* Length of the UTF-8 character at s; 0: invalid (RFC 3629). */
 static size_t character(const char *s) {
   const unsigned char *c = (const unsigned char *)s;
   size_t n = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
@@ -22,7 +23,7 @@ static size_t character(const char *s) {
   return n;
 }
 
-/* The character of n bytes, which is a valid one. */
+/* The code point of a valid character of n bytes. */
 static unsigned code_of(const char *s, size_t n) {
   static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
   unsigned code = (unsigned char)s[0] & first[n];
@@ -52,7 +53,7 @@ static bool is_on_terminal(void) {
   return known;
 }
 
-/* A pipe gets a name as it is, so far as it is a line of text: scripts use it as a name. */
+/* A pipe receives a name unchanged as long as it is one line of text: scripts use it as a name. */
 void print_safe(FILE *out, const char *text) {
   const bool hide = out != stdout || is_on_terminal();
 
@@ -73,7 +74,7 @@ void print_safe(FILE *out, const char *text) {
 static unsigned width_of_code(unsigned code) {
   int width = wcwidth((wchar_t)code);
 
-  if (code == 0xfe0f) /* makes an emoji of the symbol before it, which may then be wide */
+  if (code == 0xfe0f) /* turns the preceding symbol into an emoji, which may be wide */
     return 1;
   if (width < 0 || (code >= 0x1f000 && code < 0x20000))
     return code >= 0x1100 ? 2 : 1;
@@ -116,7 +117,7 @@ void json_value(FILE *out, const char *value) {
     if (*value == '"' || *value == '\\')
       fprintf(out, "\\%c", *value);
     else if (n == 0)
-      fputs("\\ufffd", out); /* JSON has no bytes that are no text */
+      fputs("\\ufffd", out); /* JSON cannot contain bytes that are not text */
     else if (is_control(code) || is_formatting(code))
       fprintf(out, "\\u%04x", code);
     else
@@ -139,7 +140,7 @@ void print_json(FILE *out, const char *json) {
     unsigned code = n ? code_of(json, n) : 0;
     if ((code >= 0x7f && code < 0xa0) || is_formatting(code)) {
       fwrite(written, 1, (size_t)(json - written), out);
-      fprintf(out, "\\u%04x", code); /* it can only stand in a string */
+      fprintf(out, "\\u%04x", code); /* it can only occur in a string */
       written = json + n;
     }
     json += n ? n : 1;
