@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* igt_csv: the studies of a project as a CSV file. Studies are listed institute by institute and
+ * become rows of a table (table.c), which are written in blocks to a partial file, an existing
+ * file, or the caller's function. With files, each study's files are listed on a pool; the jobs
+ * form a list in the studies' order, and the oldest one is waited for whenever the list gets long,
+ * so that rows come in order and memory stays bounded. Called by `igtcloud csv`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -455,7 +460,7 @@ static igt_status close_file(csv *c, igt_status status, igt_error *err) {
   return status;
 }
 
-/* ---- the whole ---- */
+/* ---- the run ---- */
 
 static igt_status run(csv *c, igt_error *err) {
   igt_status status = igt_client_sign_in(c->client, err);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Studies as rows of a table. Columns are collected from the fields of a study or of all described
+ * types; nested objects get columns prefixed with the object's field name. Once the header is
+ * written the columns are fixed, a value without a column is counted as left out, and rows are
+ * built without a lock by several threads. Called by csv.c. */
 #include "transfer/csv/table.h"
 
 #include <ctype.h>
@@ -15,7 +19,7 @@
 #define MAX_VALUE ((size_t)64 * 1024 * 1024)
 
 struct igt__table {
-  igt__map *columns; /* name: its number + 1 */
+  igt__map *columns; /* name: the column's number + 1 */
   bool files;
 };
 

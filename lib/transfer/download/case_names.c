@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Case collisions in one folder: a set of all names as they are written, those that exist and those
+ * claimed by this run. Each claim looks up every component of its path, after reading the folder
+ * that contains it for the first time. A component that is not in the set, but that the file system
+ * finds, exists under another variant, and the claim fails. Called by download_study.c, on file
+ * systems that may treat two names as one. */
 #include "transfer/download/case_names.h"
 
 #include <dirent.h>
@@ -14,7 +19,7 @@
 struct igt__case_names {
   igt__root *root;
   const char *folder;
-  igt__fingerprints *folders; /* that were read */
+  igt__fingerprints *folders; /* folders that were read */
   igt__fingerprints *names;   /* paths as written: existing ones and those of this run */
 };
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Verifies content against the strongest checksum that the store knows. igt__check_init selects the
+ * checksum and digest from the object's metadata; updates are digested as a whole or, for a
+ * multipart object, part by part with a digest over the parts' digests; igt__check_final compares
+ * the result. Called by fetch.c and the fetch_*.c files, and by single/reader.c. */
 #include "transfer/download/check.h"
 
 #include <stdio.h>
@@ -31,7 +35,7 @@ static bool is_md5_hex(const char *etag) {
   return strspn(etag, "0123456789abcdefABCDEF") == 32 && (etag[32] == '\0' || etag[32] == '-');
 }
 
-/* False: no memory. Converted to hex now, so that comparing needs no memory: running out of it
+/* False: out of memory. Converted to hex now, so that comparing needs no memory: running out of it
  * would look like a difference. */
 static bool expect(igt__check *check, const char *value, bool base64) {
   size_t n = parts_of(value) ? (size_t)(strrchr(value, '-') - value) : strlen(value);

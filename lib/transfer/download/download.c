@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* igt_download: checks the options, finds the project and its institutes, and opens the target
+ * folder. A task on the run's lister thread then walks the institutes and hands each selected study
+ * to download_study.c, while the calling thread waits for the run and delivers its events. At the
+ * end durable.c syncs the file system. */
 #include "transfer/download/download.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Plans the download of one study, or of the project's own files. On a producer's thread it writes
+ * study.json, lists the selected categories, and for each file checks its name, claims its path,
+ * and decides whether the existing local file is up to date; the others are handed to fetch.c.
+ * Files whose name exists here in another Unicode form are decided when the list has ended. Called
+ * by download.c for each study. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -30,7 +35,7 @@ typedef struct plan {
   const char *subfolder;      /* of the category, or "" */
   const char *list;           /* which list of the response */
   bool any;                   /* the category being listed has files */
-  bool is_new;                /* the study was never here: its files will be wanted */
+  bool is_new;                /* the study is new here: its files will be wanted */
   igt_file **twins; /* files that exist here in another form of Unicode, to the list's end */
   size_t twin_count;
 } plan;

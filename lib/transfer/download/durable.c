@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Protects downloads from a loss of power. At the start of a run its row in the journal is synced,
+ * with this boot's id; at the end one syncfs covers all files, and the row is removed. A row left
+ * by another boot says since when files may have the right size but the wrong content. Called by
+ * download.c, and igt__durable_sync by single.c. */
 #include "transfer/download/durable.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Downloads one file as a job of the scheduler: selects how (one GET in fetch_small.c, or ranges in
+ * fetch_ranges.c, resumed by fetch_resume.c), validates response headers against the planned
+ * object, and finishes the file: verify, rename, record in the journal, report. Also compares a
+ * local file with its object, for --checksum and verify. Called by download_study.c, single.c and
+ * verify/compare.c. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -22,7 +27,7 @@ static void fetch_free(fetch *f) {
   igt__free(f);
 }
 
-/* ---- the end ---- */
+/* ---- finishing a file ---- */
 
 void igt__fetch_take_place(fetch *f, uint64_t n) {
   n = n < f->waiting ? n : f->waiting;
@@ -298,7 +303,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   return f;
 }
 
-/* The part left by an earlier run has its space reserved already. */
+/* A partial file of an earlier run has its space reserved already. */
 static uint64_t place_needed(const fetch *f) {
   char *name = f->large ? igt__path_partial(f->path, "") : NULL;
   struct stat st;

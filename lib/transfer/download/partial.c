@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* The hidden file in which a download grows: created beside its destination, locked, and renamed
+ * over it when complete. Only one process at a time may grow a partial file, and only a file that
+ * igtcloud created for this user is continued: in a folder that others can write to, a file of this
+ * name may be theirs, or a link to one of ours.
+ *
+ * Processes are kept apart by flock. On a file system without such locks (Lustre without -o flock,
+ * NFS without lockd), processes that share a journal use its locks and a name that belongs to the
+ * journal, so that an interrupted download can be resumed; all others use an unpredictable name,
+ * which for that reason nobody else uses. Called by fetch_small.c, fetch_ranges.c and csv.c. */
 #include "transfer/download/partial.h"
 
 #include <errno.h>
@@ -11,14 +20,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
-
-/* One process at a time grows a partial file, and only one that a process of ours has made: in a
- * folder that others can write to, a file of this name may be theirs, or a link to one of ours.
- *
- * Apart from one another processes are kept by flock. Where the file system has no such locks
- * (Lustre without -o flock, NFS without lockd), those that share a journal use its locks, and a
- * name that belongs to the journal, so that an interrupted download can go on; all others get a
- * name that nobody can foresee, which is nobody else's for that reason. */
 
 enum { ATTEMPTS = 8, SALT = 8 };
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Local files and their digests: opens a file below its root, detects that it is no longer the one
+ * that was planned (size, times, inode), reads ranges of it, and computes or compares the digests
+ * that the journal and the store use. Called on the hashers' threads by uploads, and by everything
+ * that compares a local file. */
 #include "transfer/engine/digest.h"
 
 #include <assert.h>

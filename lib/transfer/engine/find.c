@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Resolves a selection: finds the project and the institutes, parses the dates, and decides which
+ * studies match by institute, date and shard. Called at the start of each run, then for each listed
+ * study. */
 #include "transfer/engine/find.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Matches the folders of a local tree with the project's institutes, by exact name first and by NFC
+ * form otherwise. A folder that matches none is reported with all of its files, and with the
+ * institute of the most similar name, by edit distance. Called by upload.c and verify.c for each
+ * folder of the source. */
 #include "transfer/engine/institutes.h"
 
 #include <string.h>
@@ -128,7 +132,7 @@ const char *igt__institute_like(const igt__found *found, const char *name) {
   return best;
 }
 
-/* ---- folders that are no institute ---- */
+/* ---- folders that match no institute ---- */
 
 typedef struct unknown {
   igt__run *run;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* What planning a study needs in every direction: the semaphore that bounds the studies in
+ * progress, the categories of files, the include and exclude patterns, and the folder name of a
+ * study. Called by the planning threads of download, upload and verify. */
 #include "transfer/engine/plan.h"
 
 #include <stdio.h>

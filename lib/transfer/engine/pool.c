@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* A pool of threads that may block. Tasks are queued in order; a thread is started when a task
+ * finds none idle, up to the maximum, and igt__pool_limit can lower the number of concurrent tasks
+ * later. The first thread is started with the pool, because running a task on its caller's thread
+ * could deadlock a loop. Each run creates its pools in run.c. */
 #include "transfer/engine/pool.h"
 
 #include <pthread.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* One run: creates and ends the pools, the scheduler and the S3 state, and keeps the counters. The
+ * calling thread waits in igt__run_wait, where it delivers events (events.c), writes the journal,
+ * keeps the session alive and reports progress until no task and no group is left. The first fatal
+ * error, or a cancellation, stops the scheduler and drops what has not started. Called by
+ * igt_download, igt_upload, igt_verify, single.c and uploads.c. */
 #include "transfer/engine/run.h"
 
 #include <fcntl.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The scheduler's queues. Queues with waiting jobs form a ring; each turn takes the next queue, its
+ * next job, and one part of that job, while slots are free (pace.c adapts their number) and the
+ * line has capacity for a part of that weight (flow.c). pump() starts parts without holding the
+ * lock; one thread at a time pumps, and others that free a slot meanwhile leave it to that one.
+ * Fetches, sends and comparisons add their jobs here. */
 #include "transfer/engine/sched.h"
 
 #include <errno.h>
@@ -19,7 +24,7 @@ struct igt__sched_queue {
   igt__sched_queue *next; /* in the ring of queues with waiting jobs */
   igt__job *head, **tail;
   bool in_ring, closed;
-  unsigned active;    /* jobs started and not done */
+  unsigned active;    /* jobs added and not done */
   size_t outstanding; /* works added and not done */
   void (*settled)(void *payload);
   void *payload;
@@ -83,7 +88,7 @@ void igt__sched_free(igt__sched *sched) {
   igt__free(sched);
 }
 
-/* ---- the two queues ---- */
+/* ---- the ring and the jobs of a queue ---- */
 
 static void ring_add_locked(igt__sched *sched, igt__sched_queue *queue) {
   if (queue->in_ring || !queue->head)
@@ -159,7 +164,7 @@ static igt__job *dequeue_locked(igt__sched *sched, igt__sched_queue *queue, int6
   return NULL;
 }
 
-/* ---- giving out pieces ---- */
+/* ---- dispatching parts ---- */
 
 struct turn {
   igt__job *job;
@@ -258,7 +263,7 @@ static void pump_and_leave(igt__sched *sched) {
   pthread_mutex_unlock(&sched->lock);
 }
 
-/* ---- lanes and works ---- */
+/* ---- queues and jobs ---- */
 
 igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *payload),
                                   void *payload) {
@@ -394,7 +399,7 @@ void igt__sched_job_done(igt__sched *sched, igt__job *job) {
   bool over;
 
   pthread_mutex_lock(&sched->lock);
-  if (job->queued) /* it failed with pieces left */
+  if (job->queued) /* it failed with parts left */
     unqueue_locked(sched, queue, job);
   if (job->begun)
     queue->active--;

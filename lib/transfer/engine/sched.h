@@ -19,8 +19,8 @@ struct igt__job {
   igt__sched_queue *queue; /* set by igt__sched_add */
   igt__job *next;          /* the scheduler's */
   bool queued, begun;
-  /* Bytes that each of its pieces moves over the network, at most; 0: few. How many run at once
-   * depends on it (flow.h). Changed only while none of them is queued or runs. */
+  /* Bytes that each of its parts transfers, at most; 0: few. The number of concurrent parts depends
+   * on it (flow.h). Changed only while no part of the job is queued or running. */
   uint64_t weight;
   /* Under the scheduler's lock: the next part to start; *more: whether others follow. False: none
    * at the moment (igt__sched_more queues the job again). */
@@ -43,15 +43,15 @@ void igt__sched_close(igt__sched *sched, igt__sched_queue *queue);
 
 /* Adds a job to the queue. */
 void igt__sched_add(igt__sched *sched, igt__sched_queue *queue, igt__job *job);
-/* The job has parts again. */
+/* The job has parts to start again. */
 void igt__sched_more(igt__sched *sched, igt__job *job);
-/* Bytes were moved. May start parts: not to be called with a lock that `take` needs. */
+/* Bytes were transferred. May start parts: do not call it with a lock that `take` needs. */
 void igt__sched_moved(igt__sched *sched, uint64_t bytes);
-/* A part broke off, and what it had moved is lost. */
+/* A part broke off, and the bytes that it had transferred are lost. */
 void igt__sched_lost(igt__sched *sched);
-/* Bytes per second of all pieces together, of late; 0: not known yet. */
+/* Current rate of all parts together in bytes per second; 0: not known yet. */
 double igt__sched_rate(igt__sched *sched);
-/* The store requests fewer concurrent requests. */
+/* The store asks for fewer concurrent requests. */
 void igt__sched_slow_down(igt__sched *sched);
 unsigned igt__sched_slots(igt__sched *sched); /* current limit of parts in flight */
 /* A part ended: its slot is free. weight: the job's when the part started. */

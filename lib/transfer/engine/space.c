@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Disk space of a download's target: the run counts the bytes that its files still need, and
+ * compares them with the file system's free space once in a while, to report a shortage early.
+ * Reserving allocates the blocks of one large file before its ranges are written, and falls back to
+ * setting the length where the file system cannot allocate. Called by download_study.c, fetch.c and
+ * fetch_ranges.c. */
 #include "transfer/engine/space.h"
 
 #include <errno.h>
@@ -16,7 +21,7 @@
 
 /* A network share responds in a millisecond: too slow for each small file. */
 #define ASK_AFTER ((uint64_t)1024 * 1024)
-/* linux/magic.h: these compress, so what is free says little. */
+/* linux/magic.h: this file system compresses, so its free space says little. */
 #define BTRFS 0x9123683e
 #define ZFS 0x2fc12fc1
 

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The local tree of an upload or a verification: lists the folders that may be institutes, patients
+ * or studies, recognises the metadata files of macOS and Windows, reads study.json, and finds where
+ * the files of a study are. Anything that is not a folder is reported to the caller's function, so
+ * that nothing is left out without a message. Called by upload.c, upload_study.c, verify.c and
+ * verify_study.c. */
 #include "transfer/engine/tree.h"
 
 #include <dirent.h>
@@ -126,8 +131,8 @@ static bool is_in_tree(const igt__root *root, const char *full) {
   return in;
 }
 
-/* A link where the folder of a study, patient or institute could be. Only a look: what is beyond it
- * is not read. */
+/* A link where the folder of a study, patient or institute could be. Only looks at the link: what
+ * is beyond it is not read. */
 static igt_status see_link(igt__root *root, const char *full, const char *name, igt_error *err) {
   char *path = igt__path_join(igt__root_path(root), igt__root_below(root, full));
   struct stat st;
@@ -139,7 +144,8 @@ static igt_status see_link(igt__root *root, const char *full, const char *name, 
         igt__fail(err, IGT_E_NO_FILE,
                   "it is a link to a folder, and links are not followed: what is in it is left "
                   "out (--follow-links takes it)");
-  else if (path && why && name[0] != '.') /* ".#NAME": so editors mark what they have open */
+  else if (path && why &&
+           name[0] != '.') /* ".#NAME": how editors mark the files that they have open */
     status = igt__fail_errno(err, why, "it is a link to something that cannot be reached");
   igt__free(path);
   return status;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Completes or aborts a multipart upload, blocking. If the response to CompleteMultipartUpload is
+ * lost, ListParts shows whether the upload still exists; if it does not, HEAD shows, if we may
+ * read, whether the object consists of our parts. An abort is repeated until the store no longer
+ * lists the upload. Called by send_parts.c at the end of a file, and by uploads.c for unfinished
+ * uploads. */
 #include "transfer/upload/complete.h"
 
 #include <stdio.h>

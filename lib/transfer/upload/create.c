@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Creates a missing study exactly once. The journal's claim keeps concurrent programs apart, and
+ * the studies that they created are looked up before another one is; after a request of unknown
+ * outcome the cloud's list shows whether it succeeded before it is retried. Called by
+ * upload_study.c when the folder's plan is opened. */
 #include "transfer/upload/create.h"
 
 #include "base/clock.h"

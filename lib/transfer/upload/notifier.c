@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The completion notifier: queues stored files and notifies the cloud of each
+ * ($file-upload-completed) by calls on the HTTP loops, one and a half times as many as there may be
+ * PUTs. If the session has to be renewed first, the call is made on a helper's thread, which may
+ * block. Called by send.c when a file is stored, and by uploads.c. */
 #include "transfer/upload/notifier.h"
 
 #include "igtcloud/models.h"

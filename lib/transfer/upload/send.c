@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Uploads one file as a job of the scheduler: decides between a single PUT and a multipart upload
+ * (send_parts.c), reads and hashes the file on a hasher's thread, sends the request, and afterwards
+ * records the file in the journal, notifies the cloud and reports the result. A file that changed
+ * while it was sent fails. Called by upload_plan.c and single.c. */
 #include "transfer/upload/send_internal.h"
 
 #include <stddef.h>
@@ -50,7 +54,7 @@ static igt_transfer_item item_of(const send_job *s, igt_result result) {
                              .moved = s->moved};
 }
 
-/* If the store finds content damaged, the file has usually changed while it was sent. */
+/* If the store finds the content damaged, the file has usually changed while it was sent. */
 static igt_status better_reason(const send_job *s, igt_status status, igt_error *err) {
   igt_error changed = IGT_ERROR_INIT;
 
@@ -140,7 +144,7 @@ void igt__send_stored(send_job *s) {
     tell(s);
 }
 
-/* ---- pieces ---- */
+/* ---- parts ---- */
 
 static void on_progress(igt__s3_request *req, uint64_t up, uint64_t down) {
   send_part *p = req->payload;

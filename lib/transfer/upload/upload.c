@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* igt_upload: finds the project and its institutes, opens the source folder, and walks its top
+ * level on the run's lister thread. The folder of an institute goes to upload_study.c or
+ * upload_import.c, project files to upload_plan.c; anything else is reported. The calling thread
+ * waits for the run and delivers its events. */
 #include "transfer/upload/upload.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The files of one folder with one destination. On a producer's thread it loads the cloud's list of
+ * existing files, walks the folder, and decides for each file whether it is sent, skipped or
+ * reported; files are registered in batches, and those registered are handed to send.c. A batch
+ * that the cloud rejects is halved until the file that causes it fails alone. Called by
+ * upload_study.c, upload_import.c and upload.c. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

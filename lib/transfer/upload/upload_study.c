@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The study folders of one institute: walks patients and studies, matches each folder with a study
+ * of the cloud (match.c), describes and creates missing ones (study_fields.c, create.c), and starts
+ * an upload_plan.c for its files. Annotations, copies of a study's folder, and folders beside
+ * "files" are handled separately or reported. Called by upload.c for each institute. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -141,7 +145,8 @@ static const char *name_of(const char *human, const plan *p) {
   return *human ? human : p->name;
 }
 
-/* A folder of which nothing goes up makes no study. With a group all that it holds is named. */
+/* A folder of which nothing is uploaded creates no study. With a group, everything in it is
+ * reported by name. */
 static igt_status open_nothing(plan *p, const igt__outlook *outlook, igt_error *err) {
   p->only_named = outlook->any;
   if (!outlook->any)

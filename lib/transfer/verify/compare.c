@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Compares one file with its object, as a job of the scheduler whose parts run on the readers'
+ * threads: opens the file, asks the store for its checksum and size (igt__fetch_compare), falls
+ * back to the journal's digest if the store has no checksum, and reports the result as an item.
+ * Called by verify_study.c. */
 #include "transfer/verify/compare.h"
 
 #include <errno.h>
@@ -72,7 +76,7 @@ static igt_status ask_journal(const compare *c, const struct stat *st, igt__comp
   return IGT_OK;
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void report(const compare *c, igt_result result, const igt__comparison *found,
                    const char *text, const igt_error *err) {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The cloud's files of a study, in a few bytes each: a fingerprint of the name is mapped to a
+ * number that contains the size and flags. Files that this cannot express (another key, a huge
+ * size) and names that are not in NFC are in two maps beside it. Called by verify_study.c. */
 #include "transfer/verify/remotes.h"
 
 #include <stdio.h>
@@ -11,7 +14,7 @@
 #include "base/str.h"
 #include "base/unicode.h"
 
-/* The number of a name: its size above these. */
+/* The number of a name: its size above these flags. */
 enum { COMPLETED = 1, WANTED = 2, SEEN = 4, ODD = 8, SIZE_SHIFT = 4 };
 
 struct igt__remotes {

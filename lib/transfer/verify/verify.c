@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* igt_verify: finds the project and its institutes, opens the local folder, and walks both sides on
+ * the run's lister thread. Folders are matched with the cloud's studies like those of an upload
+ * (upload/match.c); each pair, each study without a folder and each folder without a study goes to
+ * verify_study.c. */
 #include "transfer/verify/verify.h"
 
 #include <stdio.h>
@@ -214,7 +218,7 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
   igt__folders_free(&list);
 }
 
-/* Studies that no folder is. */
+/* Studies without a folder. */
 static igt_status each_unused(institute_run *ir, igt_error *err) {
   igt_status status = IGT_OK;
   const igt__known *known;
@@ -247,7 +251,7 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
   igt__studies_free(ir.studies);
 }
 
-/* ---- the whole ---- */
+/* ---- the run ---- */
 
 static bool is_called(const igt__verify *v, const char *cloud, const igt_institute *institute) {
   return igt__institute_named(&v->found, cloud) == institute;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Compares one study, or the project's files, with its local folder. On a producer's thread it
+ * loads the cloud's list into remotes.c, walks the local files, reports what exists on one side
+ * only or differs in size, and hands the rest to compare.c; the listed files that the walk did not
+ * meet are reported at the end. Called by verify.c. */
 #include <string.h>
 
 #include "base/limits.h"
@@ -119,7 +123,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
   return IGT_OK;
 }
 
-/* Those that the walk did not meet: their names are in the cloud's list, and nowhere here. */
+/* Files that the walk did not meet: their names are in the cloud's list, but not here. */
 static igt_status each_unseen(void *payload, const char *list, igt_file *file) {
   plan *p = payload;
   const char *name;
