@@ -175,7 +175,7 @@ static bool parse_digest(const char *text, igt__digest_alg *alg, uint64_t *part_
   return false;
 }
 
-/* Of the whole, or of the digests of its parts. */
+/* Digest of the whole file, or of the digests of its parts. */
 static igt_status digest_as(int fd, uint64_t size, igt__digest_alg alg, uint64_t part_size,
                             const igt__cancel *cancel, unsigned char *out, igt_error *err) {
   igt__digest *digest = igt__digest_new(alg), *whole = igt__digest_new(alg);

@@ -23,7 +23,7 @@ typedef struct igt__local {
   bool follow_links; /* without a root: also a link as the file itself */
 } igt__local;
 void igt__local_take(igt__local *local, const struct stat *st);
-/* Opens it, and sees that it is the one that was planned. */
+/* Opens it, and verifies that it is the one that was planned. */
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
 /* IGT_E_CHANGED unless size and modification time are as planned. */
 igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Delivers a run's items and messages from any thread to the calling one. */
+/* Delivers a run's items and messages from any thread to the calling one. An event is a copy
+ * followed by its strings, in one allocation; events are queued under run->lock, and
+ * igt__run_deliver passes them to the callbacks. Producers pause when the calling thread falls
+ * behind. Called by everything that reports. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,7 +189,7 @@ static void event_free(struct igt__event *event) {
   igt__free(event);
 }
 
-/* A report without a file that was in it must not be that of a success. */
+/* A report that leaves out one of its files must not be that of a success. */
 static void fail_unreported(igt__run *run) {
   igt_error err = IGT_ERROR_INIT;
 

@@ -25,7 +25,7 @@ bool igt__found_selects(const igt__found *found, const igt_institute *institute)
 
 /* The date of a study: datetime of an EpdStudy, studyDate of others. False: it has none. */
 bool igt__study_day(const igt_root_study *study, int64_t *day);
-/* *undated: it passed for want of a date. */
+/* *undated: it passed because it has no date. */
 bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated);
 /* The same for a known date. */
 bool igt__found_has(const igt__found *found, bool dated, int64_t day, bool *undated);

@@ -47,7 +47,7 @@
 #define MEASURE_US 400000
 #define HOLD_US 15000000
 #define HOLD_MOST_US 120000000
-/* Pieces that are lost within this time are one loss. */
+/* Parts that are lost within this time count as one loss. */
 #define TOGETHER_US 1000000
 
 void igt__flow_init(igt__flow *flow, unsigned most, int64_t now_us) {
@@ -185,7 +185,7 @@ void igt__flow_refused(igt__flow *flow, int64_t now_us) {
 }
 
 /* None finished before the line was cut: fewer; or two, if a single one did not finish (small
- * windows and late acknowledgements cost a lone connection most). */
+ * windows and late acknowledgements affect a lone connection most). */
 static void narrow(igt__flow *flow) {
   unsigned n = flow->wide_before ? flow->wide_before : flow->wide;
 

@@ -13,7 +13,7 @@
 
 typedef struct igt__flow {
   unsigned most; /* `wide` never exceeds it */
-  /* in flight: pieces that move bytes, large ones among them, and the bytes of all */
+  /* in flight: parts that move bytes, large ones among them, and the bytes of all */
   unsigned running, heavy;
   uint64_t in_flight;
   /* the rate: bytes per second of the last windows in which anything moved */
@@ -28,7 +28,7 @@ typedef struct igt__flow {
   /* parts that may run whatever the rate, and the attempt to raise their number */
   unsigned wide;
   unsigned wide_before; /* 0: no attempt in progress */
-  double rate_before;   /* without the additional pieces */
+  double rate_before;   /* `wide` without the additional parts */
   double proved;        /* the rate that `wide` was last seen to reach */
   int64_t mark_at;      /* measured from here on */
   uint64_t mark_bytes;
@@ -51,7 +51,7 @@ void igt__flow_refused(igt__flow *flow, int64_t now_us);
 void igt__flow_begin(igt__flow *flow, uint64_t bytes, int64_t now_us);
 void igt__flow_moved(igt__flow *flow, uint64_t bytes, int64_t now_us);
 void igt__flow_end(igt__flow *flow, uint64_t bytes, int64_t now_us);
-/* What a part had moved is lost with its connection. */
+/* The bytes that a part had moved are lost with its connection. */
 void igt__flow_lost(igt__flow *flow, int64_t now_us);
 /* Bytes per second; 0: not known yet. */
 double igt__flow_rate(const igt__flow *flow, int64_t now_us);

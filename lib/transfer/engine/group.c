@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of one study (or of the project) in a run: counted and reported together. */
+/* The files of one study (or of the project) in a run: counted and reported together. A plan opens
+ * the group, adds jobs to its queue in the scheduler, and closes it; when the queue has settled, a
+ * helper thread reports the study and frees the group. All groups of a run are in a list, for
+ * progress. Called by the planning and by the jobs of every transfer. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +58,7 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   }
   group->progress.name = group->label;
   pthread_mutex_lock(&run->lock);
-  /* The oldest first. */
+  /* The oldest one first. */
   group->prev = &run->groups;
   while (*group->prev)
     group->prev = &(*group->prev)->next;

@@ -85,7 +85,7 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m) {
   return last[m];
 }
 
-/* Without case, and without blanks around it. */
+/* In lower case, without surrounding blanks. */
 static char *normal(const char *name) {
   char *folded = igt__nfc_fold(name), *begin = folded;
   size_t n;
@@ -100,7 +100,7 @@ static char *normal(const char *name) {
   return begin;
 }
 
-/* 0 is the same; SIZE_MAX: not alike at all. */
+/* 0: the same; SIZE_MAX: not similar at all. */
 static size_t unlikeness(const char *wanted, const char *name) {
   char *other = normal(name);
   size_t n = strlen(wanted), m = other ? strlen(other) : 0, d = SIZE_MAX;

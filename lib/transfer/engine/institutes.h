@@ -17,8 +17,8 @@ const igt_institute *igt__institute_named(const igt__found *found, const char *n
 bool igt__institute_twice(const igt__found *found, const igt__folders *folders, size_t i,
                           igt_error *err);
 
-/* Whether a link of this path has the name of a selected institute: what it leads to was meant to
- * be uploaded. IGT_OK: it has not. */
+/* Whether a link of this path has the name of a selected institute: its target was meant to be
+ * uploaded. IGT_OK: it does not. */
 igt_status igt__institute_link(const igt__found *found, const char *path, igt_error *err);
 
 /* The institute with the most similar name, for "did you mean"; NULL: none is similar. */

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Adapts the number of requests in flight. Completed requests and their bytes are counted in
+ * windows of at least WINDOW_US; at the end of a window in which all slots were in use, the rate is
+ * compared with that of the previous number of slots. The number doubles while that raises the
+ * rate, returns to the smaller one when it does not, and is lowered when the store throttles.
+ * Called by sched.c under its lock. */
 #include "transfer/engine/pace.h"
 
 #include <string.h>

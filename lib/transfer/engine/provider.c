@@ -16,7 +16,7 @@ typedef struct request {
   igt_error refusal;
 } request;
 
-/* A refusal applies to all files of a study: they don't retry one by one. */
+/* A refusal applies to all files of a study: they are not retried one by one. */
 #define REFUSED_US 10000000
 
 static igt_status ask(const request *r, igt__s3_credentials **out, igt_error *err) {

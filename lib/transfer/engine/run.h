@@ -33,7 +33,7 @@ struct igt__run {
   igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
   igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
   igt__pool *hashers;            /* digests of local files, one thread per core */
-  igt__quota held;    /* lists that have to be known as a whole, of all studies in hand */
+  igt__quota held;    /* lists that must be complete in memory, of all studies in progress */
   unsigned next_loop; /* atomic */
   bool keeping;       /* atomic; the session is being checked */
   /* To detect a loss of power: this boot's id ("?": unknown), and since when runs of other boots
@@ -51,7 +51,7 @@ struct igt__run {
   igt_summary summary;
   igt_progress totals;
   igt__group *groups; /* that are open */
-  size_t group_count; /* open */
+  size_t group_count; /* number of open groups */
   unsigned tasks;     /* listers and planners in progress */
   uint64_t held_each; /* of a study's list, by the last few */
   igt_status fatal;   /* the first error that ends the whole run */
@@ -112,7 +112,7 @@ bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
 bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */
 /* Ends the whole run: nothing new is started. The first error counts. */
 void igt__run_fatal(igt__run *run, const igt_error *err);
-/* Statuses that make going on pointless: no space, read-only, not signed in any more. */
+/* Statuses that make continuing pointless: no space, read-only, no longer signed in. */
 bool igt__status_is_fatal(igt_status status);
 
 /* ---- events.c ---- */
@@ -160,7 +160,7 @@ void igt__group_present(igt__group *group, uint64_t bytes); /* by an earlier run
 void igt__group_unmoved(igt__group *group, uint64_t bytes); /* subtracted after a restart */
 /* Fills the item's group fields and reports it. */
 void igt__group_item(igt__group *group, igt_transfer_item *item);
-/* A file was not started because the run ends. */
+/* A file was not started because the run is ending. */
 void igt__group_dropped(igt__group *group);
 /* The study as a whole failed: its item says why. */
 void igt__group_failed(igt__group *group, const igt_error *err);

@@ -24,8 +24,8 @@ struct igt__sched_queue {
   igt__sched_queue *next; /* in the ring of queues with waiting jobs */
   igt__job *head, **tail;
   bool in_ring, closed;
-  unsigned active;    /* jobs added and not done */
-  size_t outstanding; /* works added and not done */
+  unsigned active;    /* jobs started and not done */
+  size_t outstanding; /* jobs added and not done */
   void (*settled)(void *payload);
   void *payload;
 };

@@ -35,7 +35,7 @@ igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_err
 
 /* ---- clutter ---- */
 
-/* "._NAME" is macOS's second half of NAME on disks that cannot hold it (AppleDouble), one for each
+/* "._NAME" is macOS's second half of NAME on disks that cannot store it (AppleDouble), one for each
  * file; the others appear in folders that were merely viewed, or at the top of a disk. */
 static bool is_clutter_name(const char *name, size_t n) {
   static const char *const names[] = {".DS_Store",
@@ -119,7 +119,8 @@ static igt_status name_folders(igt__folders *list, igt_error *err) {
   return list->cloud ? IGT_OK : igt__fail_memory(err);
 }
 
-/* Whether what a link in this place leads to goes up by its own name, too: it is in the tree. */
+/* Whether the target of a link in this place is uploaded under its own name, too: it is in the
+ * tree. */
 static bool is_in_tree(const igt__root *root, const char *full) {
   const char *top = igt__root_path(root);
   char *tree = realpath(top, NULL), *target = realpath(full, NULL);
@@ -151,7 +152,7 @@ static igt_status see_link(igt__root *root, const char *full, const char *name, 
   return status;
 }
 
-/* One entry of a folder: into the list, or to stray. */
+/* One entry of a folder: added to the list, or passed to stray. */
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
                              igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
   igt_error err = IGT_ERROR_INIT;

@@ -20,7 +20,7 @@ typedef struct igt__folders {
   char **v;
   char **cloud; /* the names that they have in the cloud: docs/names.md */
   size_t count;
-  size_t links; /* that were left out beside them */
+  size_t links; /* links left out of the list */
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
@@ -45,16 +45,17 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
 /* How many of the folders in path have no study.json. */
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);
 
-/* What a download makes of names that are not patient/study, in a hierarchical tree. */
-/* Of how many names the studyIdHumanReadable of the folder's study.json is; 0: it has none. */
+/* How a download stores names that are not patient/study, in a hierarchical tree. */
+/* The number of components of the studyIdHumanReadable in the folder's study.json; 0: it has
+ * none. */
 size_t igt__sidecar_names(igt__root *root, const char *folder);
-/* The folder, of `names` names itself, holds nothing but folders, and somewhere below them lies the
- * study of a longer name: it is no study, but a part of that name. */
+/* Whether the folder, itself `names` components deep, contains nothing but folders, and somewhere
+ * below them the study of a longer name: then it is not a study, but a component of that name. */
 bool igt__holds_studies(igt__root *root, const char *folder, size_t names);
-/* *holds: a folder in it has a study.json, so it is another study. */
+/* *holds: a folder in it has a study.json, so that folder is another study. */
 igt_status igt__holds_described(igt__root *root, const char *folder, bool *holds, igt_error *err);
 
-/* *is: whether there is a folder. */
+/* *is: whether the folder exists. */
 igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err);
 
 /* The folder's study.json; *doc NULL with IGT_OK: it has none. */

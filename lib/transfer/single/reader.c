@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A remote file as a seekable reader with two windows on the object: one being read, and one being
- * fetched ahead of it. */
+ * fetched ahead of it. A window is filled by range requests on the HTTP loops, tied to the ETag of
+ * the first response; what is read in order from the start is also verified against the store's
+ * checksum. Called by programs through igtcloud/file.h. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,7 +53,7 @@ struct igt_file_reader {
   pthread_mutex_t lock;
   pthread_cond_t changed;
 
-  /* Verifies what is read in order: whole windows, from the first. */
+  /* Verifies what is read in order: complete windows, from the first. */
   igt__check_facts facts;
   char checksum_alg[16], checksum[64], sse[32];
   igt__check check;
@@ -69,7 +71,7 @@ static igt_status on_headers(igt__s3_request *req, igt_error *err) {
   w->len = 0;
   if (!w->reader->opened)
     return IGT_OK;
-  /* A store or cache that ignores If-Match would mix two objects of one size. */
+  /* A store or cache that ignores If-Match would mix two objects of the same size. */
   if ((req->size_known && req->object_size != w->reader->size) ||
       strcmp(req->etag, w->reader->etag) != 0)
     return igt__fail(err, IGT_E_PRECONDITION, "it was replaced while it was read");
@@ -417,7 +419,7 @@ static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error 
 static void take_facts(igt_file_reader *reader, const igt__s3_request *req) {
   reader->size = req->object_size;
   (void)snprintf(reader->etag, sizeof reader->etag, "%s", req->etag);
-  /* A part's checksum is not the whole's. */
+  /* The checksum of a part is not that of the object. */
   if (req->http_status == 200 || reader->now->len == reader->size) {
     (void)snprintf(reader->checksum_alg, sizeof reader->checksum_alg, "%s", req->checksum_alg);
     (void)snprintf(reader->checksum, sizeof reader->checksum, "%s", req->checksum);
@@ -450,7 +452,7 @@ static igt_status look(igt_file_reader *reader, igt_error *err) {
     if (!reader->now->req.size_known)
       status = check_whole(reader, err);
   } else if (status == IGT_E_RANGE && reader->listed == 0) {
-    /* Nothing has no first byte: RFC 9110 section 15.5.17. */
+    /* An empty object has no first byte: RFC 9110, section 15.5.17. */
     igt__error_clear(err);
     reader->opened = true;
     status = IGT_OK;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Downloads or uploads one file: a run of the transfer engine with a single file in it. */
+/* Downloads or uploads one file: a run of the transfer engine with a single file in it. It prepares
+ * the destination or the content, opens a group for the file's study, adds one fetch or send job,
+ * and waits; the file's own error becomes the call's. Called by programs through
+ * igtcloud/file.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -15,7 +15,7 @@
 typedef struct igt__known {
   const char *id, *human, *s3_prefix;
   const char *key;     /* the first of name, clinicalStudy, subjectId, patientName, id */
-  bool used;           /* a folder of this run is it */
+  bool used;           /* a folder of this run matches it */
   bool renamed;        /* that folder has its studyDatabaseId, but is called otherwise */
   const char *used_id; /* the studyDatabaseId in that folder's study.json; NULL: none */
   bool dated;          /* day says when it was */

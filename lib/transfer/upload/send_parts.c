@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Uploads a file in parts: resumes or creates the multipart upload, sends the parts, completes or
- * aborts it. */
+ * aborts it. A task on a helper thread compares the journal's record with the file and the store's
+ * list of parts; the missing parts are then dispatched by the scheduler, each is read and hashed,
+ * sent, and recorded in the journal when stored. After the last part another task completes the
+ * upload (complete.c). Called by send.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +49,8 @@ bool igt__send_has_parts(const send_job *s) {
   return size_of_begun(s, &part_size);
 }
 
-/* All parts of an object have one size, else its ETag could not be checked; so the rate at the
- * start decides. */
+/* All parts of an object have one size, otherwise its ETag could not be verified; so the rate at
+ * the start decides. */
 static void count_parts(send_job *s) {
   double rate = igt__sched_rate(s->run->sched);
 
@@ -220,7 +223,7 @@ static igt_status set_upload_id(send_job *s, const char *id, igt_error *err) {
   return s->upload_id ? IGT_OK : igt__fail_memory(err);
 }
 
-/* An upload that an earlier run began. */
+/* An upload that an earlier run started. */
 static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
   igt__journal_upload old;
   igt_error mine = IGT_ERROR_INIT;
@@ -253,7 +256,7 @@ static const char *category_of(const send_job *s) {
   size_t n = sizeof marks - 1;
 
   if (*group->institute && !*group->study_id)
-    return "dicom"; /* an institute's import, which is in no study yet */
+    return "dicom"; /* an institute's import, which belongs to no study yet */
   return s->prefix_len >= n && strncmp(s->key + s->prefix_len - n, marks, n) == 0 ? "annotations"
                                                                                   : "files";
 }

@@ -51,7 +51,7 @@ bool igt__asks_for_study(const igt__folder *folder) {
   return false;
 }
 
-/* ---- what a new study is told by ---- */
+/* ---- what identifies a new study ---- */
 
 /* What a later run would identify the study by. Folders with ids of another cloud are different
  * studies, too. */
@@ -77,7 +77,7 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt
   return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_room(s, err);
 }
 
-/* A value that is not text is left for the decoder to refuse. */
+/* A value that is not text is left for the decoder to reject. */
 static bool set_missing(igt__json *doc, const char *name, const char *text) {
   const igt__json *there = igt__json_get(doc, name);
 
@@ -101,7 +101,7 @@ static bool fill_patient(igt__json *doc, const igt__shape *sh, const char *name)
       !igt__json_set(doc, "patient", igt__json_new_object()))
     return false;
   if (igt__json_typeof(igt__json_get(doc, "patient")) != IGT__JSON_OBJECT)
-    return true; /* the decoder refuses it */
+    return true; /* the decoder rejects it */
   return set_missing(igt__json_get(doc, "patient"), "patientId", name) &&
          set_missing(igt__json_get(doc, "patient"), "patientName", name);
 }
@@ -120,8 +120,8 @@ static igt_status describe(const igt__studies *s, const igt__folder *folder, con
              : igt__fail_memory(err);
 }
 
-/* What is the same for all studies of the institute, whatever study.json says: that may be from
- * another one. */
+/* What is the same for all studies of the institute, whatever study.json says: that may come from
+ * another institute. */
 static bool settle(const igt__studies *s, const igt_institute *institute, const char *type,
                    igt__json *doc) {
   const char *id = igt__text_of(&institute->id);

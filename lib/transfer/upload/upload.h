@@ -86,7 +86,7 @@ struct igt__upload_plan {
   igt__quota held;          /* for `there`: the cloud decides its size */
   igt__fingerprints *there; /* for each key in the cloud's list: the size + 1, or 0 if incomplete */
   igt__map *spelt;          /* keys of the list that are not in NFC, by their NFC form */
-  igt__arena *spellings;    /* of spelt */
+  igt__arena *spellings;    /* memory of spelt */
   igt__map *respelt;        /* keys assigned to files whose names are other variants */
   igt__s3_provider *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];

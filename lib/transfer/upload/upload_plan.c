@@ -715,7 +715,7 @@ static igt_status prepare(plan *p, igt_error *err) {
   return status;
 }
 
-/* A folder of links alone is a study that would be lost without a word. */
+/* A folder with nothing but links is a study that would be lost silently. */
 static igt_status see_what_went(plan *p, igt_error *err) {
   if (!(p->links || p->others) || (p->files && !p->only_named)) {
     if (p->only_named && !p->group->failed)

@@ -214,7 +214,8 @@ static bool is_below(const char *path, const char *folder) {
   return igt__str_starts(path, folder) && path[strlen(folder)] == '/';
 }
 
-/* Those of another category are one sentence, however many they are; the rest is named. */
+/* Those of another category are reported in one message, however many there are; the others are
+ * listed by name. */
 static int each_beside(void *payload, const igt__walk_entry *e) {
   rest *r = payload;
   igt__run *run = &r->v->u->run;
@@ -261,7 +262,7 @@ static igt_status leave_rest(visit *v, const char *path, igt_error *err) {
   return status;
 }
 
-/* Nothing is created for a folder whose files would all stay here. */
+/* Nothing is created for a folder of which no file would be uploaded. */
 static igt_status see_content(visit *v, const char *path, igt_error *err) {
   bool whole, is_folder = true;
   char *folder;
@@ -346,7 +347,7 @@ static igt_status see_original(const visit *v, const char *path, const igt__fold
     above[parent_length(above)] = '\0';
   own = status == IGT_OK && above ? igt__path_join(above, below) : NULL;
   if (status == IGT_E_UNSAFE_NAME)
-    status = IGT_OK; /* it can have no folder */
+    status = IGT_OK; /* it cannot have a folder */
   else if (status == IGT_OK && !own)
     status = igt__fail_memory(err);
   if (status == IGT_OK && own)
@@ -617,8 +618,8 @@ static bool is_patient(const visit *v, const char *path, const char *name) {
   return igt__studies_by_name(v->studies, NULL, name, &known, NULL) == IGT_OK && !known;
 }
 
-/* A folder that is a study whose name has one level. Where it holds other studies, too, nothing
- * tells its own files from theirs. */
+/* A folder that is a study whose name has one component. If it also contains other studies, its own
+ * files cannot be distinguished from theirs. */
 static void single_study(visit *v, const char *path, const char *name, study_fn fn) {
   igt_error err = IGT_ERROR_INIT;
   bool mixed = false;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists unfinished uploads from the journal, and aborts them. */
+/* Lists unfinished uploads from the journal, and aborts them. For each of them the store is asked
+ * for its parts and the local file is examined, to say whether a run would resume it; to abort one
+ * takes the journal's exclusive lock on it. The list is ordered by key. Called by `igtcloud
+ * uploads`. */
 #include "igtcloud/uploads.h"
 
 #include <errno.h>
@@ -151,7 +154,7 @@ static igt_status list_page(const igt_uploads *u, upload *mine, unsigned *marker
   return status;
 }
 
-/* The file is as it was when the upload started, so a run would resume it. */
+/* Whether the file is as it was when the upload started, so a run would resume it. */
 static bool is_unchanged(const upload *mine) {
   igt__local now;
   struct stat st;
@@ -164,8 +167,8 @@ static bool is_unchanged(const upload *mine) {
   return now.size == mine->notification.size && now.mtime_ns == mine->mtime_ns;
 }
 
-/* A run was killed right after completing the upload: its object is complete, and the next run sees
- * that by the parts in the journal. */
+/* A run was killed right after completing the upload: its object is complete, and the next run
+ * detects that from the parts in the journal. */
 static bool has_all_parts(const igt_uploads *u, const upload *mine) {
   igt__journal_part *parts = NULL;
   size_t count = igt__journal_parts(u->run.journal, u->run.origin, mine->notification.key, &parts);

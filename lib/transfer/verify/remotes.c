@@ -24,7 +24,7 @@ struct igt__remotes {
   igt__map *spelt;   /* names that are not in NFC, by their NFC form */
   char *nfc;         /* the last one returned */
   igt__map *odd;     /* files whose key or size the number cannot express, by name: igt__remote */
-  igt__arena *arena; /* of odd and spelt */
+  igt__arena *arena; /* memory of odd and spelt */
   char key[IGT__S3_MAX_KEY + 1];
 };
 
