@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How fast a list of studies is read, and in how much memory: decode [STUDIES]. One core, the text
- * in memory already, processor time, the best of five runs. */
+/* How fast a list of studies is decoded, and with how much memory: decode [STUDIES]. One core, the
+ * text already in memory, processor time, the best of five runs. */
 
 #include <malloc.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 #include "model/model.h"
 
 #define RUNS 5
-#define PIECE (128u * 1024) /* as lib/api/call.c reads answers */
+#define PIECE (128u * 1024) /* as lib/api/call.c reads responses */
 
-/* Of this process: other programs may be busy. */
+/* Of this process only: other programs may be busy. */
 static int64_t cpu_us(void) {
   struct timespec t;
 
@@ -28,9 +28,9 @@ static size_t in_use(void) {
   return info.uordblks + info.hblkhd;
 }
 
-/* ---- what is read ---- */
+/* ---- the text ---- */
 
-/* As the sandbox answers, with dates and names of its own in each. */
+/* As in the sandbox's responses, with dates and names that differ. */
 static void add_study(igt__buf *out, unsigned n) {
   unsigned day = 1 + n % 28, hour = n % 24, second = n % 60;
 
@@ -59,11 +59,11 @@ static void add_study(igt__buf *out, unsigned n) {
                     n, day, second, n, n);
 }
 
-/* ---- the two ways ---- */
+/* ---- the two methods ---- */
 
 typedef struct result {
   double seconds;
-  size_t memory; /* at its most, beside the text */
+  size_t memory; /* the peak, besides the text */
   size_t count;
 } result;
 
@@ -89,7 +89,7 @@ static bool ended(igt_status status, const igt_error *err) {
   return status == IGT_OK;
 }
 
-/* As igt_get_studies() does. */
+/* Like igt_get_studies(). */
 static bool whole(const igt__buf *text, result *out) {
   igt__model_stream *stream = NULL;
   igt_error err = IGT_ERROR_INIT;
@@ -111,7 +111,7 @@ static bool whole(const igt__buf *text, result *out) {
   return ended(status, &err);
 }
 
-/* Of a text that is in memory already. */
+/* For text that is already in memory. */
 static bool parsed(const igt__buf *text, result *out) {
   igt_error err = IGT_ERROR_INIT;
   igt_model *list = NULL;
@@ -141,7 +141,7 @@ static igt_status count(void *payload, const char *list, igt_model *element) {
   return IGT_OK;
 }
 
-/* As igt_get_studies_each() does. */
+/* Like igt_get_studies_each(). */
 static bool streamed(const igt__buf *text, result *out) {
   counter c = {.before = in_use()};
   igt__model_stream *stream = NULL;

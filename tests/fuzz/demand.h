@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Stays in every build, unlike assert: a target is nothing without it. */
+/* Active in every build, unlike assert: a target is useless without it. */
 #define demand(holds) demand_at(holds, #holds, __FILE__, __LINE__)
 
 static inline void demand_at(bool holds, const char *what, const char *file, int line) {

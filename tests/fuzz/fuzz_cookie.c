@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A Set-Cookie line. The slices lie inside of it. */
+/* A Set-Cookie line. The resulting slices lie within it. */
 #include "auth/cookie.h"
 #include "base/mem.h"
 #include "demand.h"

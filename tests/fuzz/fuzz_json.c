@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON as a tree: what is read is written and read again as the same, in both styles, and rewriting
- * the text without a tree gives what writing the tree gives. */
+/* JSON as a tree: what is parsed can be written and parsed again with the same result, in both
+ * styles, and rewriting the text without a tree gives the same as writing the tree. */
 #include "base/limits.h"
 #include "demand.h"
 #include "model/json.h"
@@ -25,7 +25,7 @@ static void walk(const igt__json *v) {
   }
 }
 
-/* Numbers are kept as they stood where no tree was made, so only what both made is compared. */
+/* Without a tree numbers keep their text, so only values that both wrote are compared. */
 static void again(const igt__json *tree, igt__json_style style) {
   igt__json *second = NULL;
   igt__buf one, two;

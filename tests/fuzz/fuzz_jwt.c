@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A session's token, as a server or a file gives it. What is taken can stand in a header line. */
+/* A session's token, from a server or a file. One that is accepted is valid in a header line. */
 #include "auth/jwt.h"
 #include "base/mem.h"
 #include "demand.h"

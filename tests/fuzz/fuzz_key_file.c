@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A service's key file: the bytes as they are, and as what would stand in base64 between the lines
+/* A service's key file: the bytes as they are, and as the content of the base64 between the lines
  * of a PEM, so that the fuzzer need not find base64 first. */
 #include "base/limits.h"
 #include "crypto/crypto.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server says of a session's end: {"exp": any, "maxAge": text of the cookie, "now": number}.
- * Never an overflow, and never a session that is renewed at once. */
+/* The lifetime of a session as sent by a server: {"exp": any, "maxAge": the cookie's text, "now":
+ * number}. Never an overflow, and never a session that is renewed immediately. */
 #include "auth/cookie.h"
 #include "auth/lifetime.h"
 #include "demand.h"

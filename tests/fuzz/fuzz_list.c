@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Long answers of every described kind, read element by element while they come: the same elements
- * as when the answer is read whole, whatever the pieces are. */
+/* Long responses of every described kind, decoded element by element as they arrive: the same
+ * elements as when the response is decoded as a whole, whatever the block sizes. */
 #include "demand.h"
 #include "igtcloud/models.h"
 #include "model/model.h"
@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       &igt_files_type,
   };
 
-  /* The first byte says which, so that the fuzzer need not satisfy all at once. */
+  /* The first byte selects the kind, so that the fuzzer need not satisfy all of them with one
+   * input. */
   if (size > 0)
     compare(types[*data % (sizeof types / sizeof *types)], (const char *)data + 1, size - 1);
   return 0;

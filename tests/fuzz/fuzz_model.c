@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Models from any bytes. Beyond not crashing: what is read is written and read again as the
- * same, a list is the same whole and in pieces, and two parsers agree on what JSON is. */
+/* Models from any bytes. Beyond not crashing: what is decoded can be written and decoded again with
+ * the same result, a list gives the same as a whole and in blocks, and two parsers agree on what is
+ * JSON. */
 #include "demand.h"
 #include "igtcloud/models.h"
 #include "model/model.h"
@@ -52,7 +53,7 @@ static void in_pieces(const igt_type *type, const char *json, size_t n) {
   }
   if (status == IGT_OK)
     status = igt__model_stream_end(stream, NULL);
-  /* Depth counts from the element in a stream. */
+  /* In a stream depth counts from the element. */
   demand((status == IGT_OK) == (want == IGT_OK) || want == IGT_E_LIMIT);
   if (whole)
     demand(elements == ((igt_root_study_list *)whole)->count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How large a store says that an object is (Content-Length, Content-Range, to HEAD and GET, with
- * and without a range), and the plan that follows. Its first line is "H", "G" or "R FIRST LAST",
- * the header lines of the response come behind. */
+/* The size of an object as reported by a store (Content-Length, Content-Range, to HEAD and GET,
+ * with and without a range), and the resulting plan. The first line is "H", "G" or "R FIRST LAST";
+ * the header lines of the response follow. */
 #include "base/limits.h"
 #include "base/mem.h"
 #include "demand.h"
@@ -9,7 +9,7 @@
 #include "s3/internal.h"
 #include "transfer/download/fetch_internal.h"
 
-/* Into ranges that cover the object and nothing else. */
+/* Plans ranges that cover the object and nothing else. */
 static void plan(uint64_t size) {
   fetch f = {.size = size};
   uint64_t last;
@@ -43,7 +43,7 @@ static void read_ask(igt__s3_request *req, const char *line) {
   unsigned long long first = 0, last = 0;
 
   req->ranged = *line == 'R' && sscanf(line + 1, "%llu %llu", &first, &last) == 2 &&
-                first <= last && last < INT64_MAX; /* we ask for no more than an object has */
+                first <= last && last < INT64_MAX; /* no request exceeds an object's size */
   req->first = first;
   req->last = last;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges: Content-Range of an answer to us, Range of a request to the sandbox. */
+/* Ranges: the Content-Range of a response, and the Range of a request to the sandbox. */
 #include "base/mem.h"
 #include "demand.h"
 #include "s3/internal.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The header lines and the body of an HTTP answer, within the bounds of limits.h. Lines up to the
- * first empty one, then the body in pieces. */
+/* The header lines and the body of an HTTP response, within the limits of limits.h. Lines up to the
+ * first empty one, then the body in blocks. */
 #include "base/limits.h"
 #include "demand.h"
 #include "http/internal.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests to the sandbox from somebody who may be anyone: nobody ("none"), a signed-in user
- * ("user"), S3 credentials of one prefix for reading ("get") or writing ("put"), or the root
- * account
- * ("root"): "WHO METHOD TARGET", header lines, an empty line, the body. What is not the root
- * account's own doing must never show or change an object of another prefix. */
+/* Requests to the sandbox from various identities: nobody ("none"), a signed-in user ("user"), S3
+ * credentials of one prefix for reading ("get") or writing ("put"), or the root account ("root"):
+ * "WHO METHOD TARGET", header lines, an empty line, the body. Except for the root account's own
+ * requests, none may ever reveal or change an object of another prefix. */
 #include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,17 +18,17 @@
 #include "server.h"
 
 #define OWN "mine/"
-/* Objects of a run pile up; then a new store. */
+/* Objects accumulate over the runs; then a new store is created. */
 #define RUNS_A_STORE 20000
 
 static sbx_server server;
 static sbx_credentials root, put, get;
 static char dir[64], jwt[8192], csrf[256], upload_id[40], study_id[64];
-/* Made anew with each store, so that no input holds them by chance or by learning. */
+/* New for each store, so that no input contains them by chance or by learning. */
 static char secret_name[25], secret_bytes[33], others[40];
 static unsigned runs;
 
-/* ---- a store with a user, a study and somebody else's object ---- */
+/* ---- a store with a user, a study and another user's object ---- */
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
   (void)st;
@@ -89,8 +88,8 @@ static void sign_in(void) {
   fuzz_exchange_finish(&x);
 }
 
-/* A study and an upload that are there: "{study}" and "{upload}" in a request. "{secret}" is
- * the name of the other's object. */
+/* An existing study and an existing upload: "{study}" and "{upload}" in a request. "{secret}" is
+ * the name of the other user's object. */
 static bool first_study(void *payload, const char *id, const char *doc, size_t n) {
   (void)payload;
   (void)doc;
@@ -135,7 +134,7 @@ static void set_up(void) {
   sign_in();
 }
 
-/* ---- who asks ---- */
+/* ---- identities ---- */
 
 typedef struct signing {
   char timestamp[24], authorization[1024], hash[65];
@@ -183,9 +182,9 @@ static void sign(fuzz_exchange *x, const sbx_credentials *who, signing *s) {
   igt__free(path);
 }
 
-/* ---- what must hold ---- */
+/* ---- invariants ---- */
 
-/* knows: the request has the name itself, so that an error's Resource may have it. */
+/* knows: the request contains the name itself, so an error's Resource may contain it. */
 static void secret_is_safe(const fuzz_exchange *x, bool knows) {
   sbx_object object = {0};
 
@@ -215,12 +214,12 @@ static void run(const char *who, fuzz_exchange *x, bool knows) {
   }
   fuzz_exchange_run(x, &server, rest ? &sbx_rest_handler : &sbx_s3_handler);
   if (account == &root || strcmp(who, "user") == 0)
-    put_object(others, secret_bytes); /* may have been its wish */
+    put_object(others, secret_bytes); /* the request may have changed it legitimately */
   else
     secret_is_safe(x, knows);
-  if (knows && strcmp(x->method, "GET") != 0) /* the name may be in a key of its own now */
+  if (knows && strcmp(x->method, "GET") != 0) /* the name may be part of a key of its own now */
     runs = RUNS_A_STORE;
-  if (strcmp(who, "user") == 0 && x->status == 401) /* has signed out, or is no more */
+  if (strcmp(who, "user") == 0 && x->status == 401) /* has signed out, or was deleted */
     runs = RUNS_A_STORE;
   igt__buf_finish(&s.names);
   igt__buf_finish(&s.scratch);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes on a connection to the sandbox: it answers or closes, and serves the next. */
+/* Any bytes on a connection to the sandbox: it responds or closes, and serves the next
+ * connection. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ftw.h>
@@ -13,7 +14,7 @@
 #include "demand.h"
 #include "server.h"
 
-/* Far more than an answer takes on a busy machine; a connection that stays open is the finding. */
+/* Far longer than a response takes on a busy machine; a connection that stays open is a finding. */
 #define PATIENCE_MS 60000
 
 static sbx_server server;
@@ -66,8 +67,8 @@ static int dial(void) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)}, from = to;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
-  /* The server closes first and its ends wait for a minute (TIME_WAIT): from one address there
-   * would soon be no port left. */
+  /* The server closes first, and its ports stay in TIME_WAIT for a minute: with one address, ports
+   * would soon run out. */
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   from.sin_addr.s_addr = htonl(0x7f010000u | (count++ / 1000 % 250 + 1));
   from.sin_port = 0;
@@ -78,7 +79,7 @@ static int dial(void) {
   return fd;
 }
 
-/* Until the other end closes. An answer begins as one. */
+/* Reads until the peer closes. A response must start as one. */
 static void read_all(int fd) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   char piece[65536];
@@ -88,7 +89,7 @@ static void read_all(int fd) {
     int ready;
     do
       ready = poll(&p, 1, PATIENCE_MS);
-    while (ready < 0 && errno == EINTR); /* libFuzzer's own clock */
+    while (ready < 0 && errno == EINTR); /* interrupted by libFuzzer's timer */
     demand(ready == 1);
     ssize_t n = read(fd, piece, sizeof piece);
     if (n <= 0)

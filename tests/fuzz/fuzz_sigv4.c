@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A request that is to be signed or checked: "METHOD TARGET", header lines, an empty line, then
- * what stands in SignedHeaders. Whoever signs and whoever checks must come to the same. */
+/* A request to be signed or checked: "METHOD TARGET", header lines, an empty line, then the value
+ * of SignedHeaders. Signer and checker must arrive at the same signature. */
 #include "base/mem.h"
 #include "crypto/crypto.h"
 #include "demand.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A study.json beside data that is uploaded: it may come from anybody who ever had the folder. */
+/* A study.json in a folder that is uploaded: it may come from anybody who ever had the folder. */
 #include "demand.h"
 #include "igtcloud/models.h"
 #include "model/model.h"

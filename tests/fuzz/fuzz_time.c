@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dates of servers and of people, and Retry-After. What is understood is written and understood
- * again as the same moment. */
+/* Dates from servers and users, and Retry-After. What is parsed can be written and parsed again as
+ * the same moment. */
 #include <stdio.h>
 
 #include "base/mem.h"

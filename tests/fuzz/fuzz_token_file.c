@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The token file's content: the bytes as they are, and as the JSON that would stand in it, so that
- * the fuzzer need not find base64 first. */
+/* The token file's content: the bytes as they are, and as the JSON inside it, so that the fuzzer
+ * need not find base64 first. */
 #include "auth/token_file.h"
 #include "base/limits.h"
 #include "demand.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A domain as people type it, and what servers call a place: endpoint, region, redirect. */
+/* A domain as typed by a user, and locations sent by servers: endpoint, region, redirect. */
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -13,7 +13,7 @@ static void url(const char *text) {
 
   if (igt__url_parse(text, "fuzz", &one, NULL) != IGT_OK)
     return;
-  /* Clear text goes to this machine alone. */
+  /* Plain HTTP only to this machine. */
   demand(strcmp(one.scheme, "https") == 0 || one.is_loopback);
   demand(one.port != 0 && one.host[0] && !strpbrk(one.host, "@/?# \r\n\t\\"));
   igt__url_origin(&one, origin, sizeof origin);
@@ -48,7 +48,7 @@ static void escapes(const char *text, size_t n) {
   igt__buf_finish(&two);
 }
 
-/* Names that a server chose. */
+/* Names chosen by a server. */
 static void path(const char *text, size_t n) {
   if (igt__path_check(text, n, "fuzz", NULL) != IGT_OK)
     return;

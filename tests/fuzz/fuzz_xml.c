@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every reader of S3's documents on the same bytes. */
+/* Every parser of S3 documents on the same bytes. */
 #include "demand.h"
 #include "s3/xml.h"
 

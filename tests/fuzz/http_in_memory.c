@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Implements the interface of sandbox/http.h without a network, for the fuzz targets:
+ * fuzz_exchange_read turns a text into a request, fuzz_exchange_run calls the handler's begin,
+ * body, end and done as the real server would, and the sbx_respond_* functions record the response
+ * in the exchange. Violations of the interface abort. */
 #include "http_in_memory.h"
 
 #include <unistd.h>
@@ -20,7 +24,7 @@ static running *running_of(const sbx_request *req) {
   return req->connection;
 }
 
-/* ---- what a handler reads ---- */
+/* ---- reading the request ---- */
 
 const char *sbx_header(const sbx_request *req, const char *name) {
   return fuzz_exchange_header(running_of(req)->x, name);
@@ -65,7 +69,7 @@ bool sbx_query_has(const sbx_request *req, const char *name) {
   return sbx_query(req, name, 0) != NULL;
 }
 
-/* ---- what a handler answers ---- */
+/* ---- responding ---- */
 
 void sbx_add_header(sbx_request *req, const char *name, const char *value) {
   igt__buf_printf(&running_of(req)->x->response_headers, "%s: %s\n", name, value);
@@ -100,7 +104,7 @@ void sbx_respond_fd(sbx_request *req, int status, const char *content_type, int 
   demand(fd >= 0 && responded(req, status));
   for (uint64_t at = 0; at < n && at < MOST && got > 0; at += (uint64_t)got) {
     got = pread(fd, piece, n - at < sizeof piece ? n - at : sizeof piece, (off_t)(offset + at));
-    demand(got > 0); /* what was announced is there */
+    demand(got > 0); /* the announced bytes exist */
     igt__buf_append(&running_of(req)->x->response, piece, (size_t)got);
   }
   close(fd);
@@ -159,7 +163,7 @@ static char *line_of(char **text) {
   return line;
 }
 
-/* text is NUL-terminated at n. What libmicrohttpd would refuse itself is refused. */
+/* text is NUL-terminated at n. Rejects what libmicrohttpd itself would reject. */
 bool fuzz_exchange_read(fuzz_exchange *x, char *text, size_t n) {
   char *end = text + n, *space;
 

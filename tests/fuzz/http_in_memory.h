@@ -2,7 +2,7 @@
 #ifndef FUZZ_HTTP_IN_MEMORY_H
 #define FUZZ_HTTP_IN_MEMORY_H
 
-/* The sandbox's HTTP server without a network, in place of sandbox/http.c: one request at a time
+/* The sandbox's HTTP server without a network, instead of sandbox/http.c: one request at a time
  * goes through a handler on the caller's thread. */
 
 #include "base/buf.h"
@@ -15,7 +15,7 @@ typedef struct fuzz_header {
 
 #define FUZZ_HEADERS 64
 
-/* A request as it comes, and what was answered. */
+/* A request as received, and the response. */
 typedef struct fuzz_exchange {
   const char *method;
   const char *target;
@@ -23,19 +23,19 @@ typedef struct fuzz_exchange {
   size_t header_count;
   const char *body;
   size_t body_len;
-  size_t piece; /* bytes handed over at once; 0: all */
+  size_t piece; /* bytes passed on at a time; 0: all */
 
   int status;
   igt__buf response_headers; /* "name: value\n" lines */
   igt__buf response;         /* the body, at most 1 MiB of it */
 } fuzz_exchange;
 
-/* Splits "METHOD TARGET\nName: value\n…\n\nbody" within text, which is changed. False: it is no
+/* Splits "METHOD TARGET\nName: value\n…\n\nbody" within text, which is modified. False: not a
  * request. */
 bool fuzz_exchange_read(fuzz_exchange *x, char *text, size_t n);
 void fuzz_exchange_add(fuzz_exchange *x, const char *name, const char *value);
 const char *fuzz_exchange_header(const fuzz_exchange *x, const char *name);
-/* Runs it; aborts when the handler does not answer exactly once. */
+/* Runs it; aborts if the handler does not respond exactly once. */
 void fuzz_exchange_run(fuzz_exchange *x, void *server, const sbx_handler *handler);
 void fuzz_exchange_finish(fuzz_exchange *x);
 

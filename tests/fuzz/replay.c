@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives a fuzz target the files of its corpus, in place of libFuzzer: `make check` does so. Each is
- * copied to a block of exactly its size, so that ASan sees a read behind it. */
+/* Passes the files of a fuzz target's corpus to it, instead of libFuzzer: used by `make check`.
+ * Each is copied to a block of exactly its size, so that ASan sees reads beyond it. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

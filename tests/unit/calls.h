@@ -2,7 +2,7 @@
 #ifndef TEST_CALLS_H
 #define TEST_CALLS_H
 
-/* What the test of all operations (tests/generator/make_calls.py) is written with. */
+/* Helpers for the generated test of all operations (tests/generator/make_calls.py). */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static void response(fixture *f, const char *type, const char *text) {
   http_server_add(f->server, (http_response){.headers = f->headers, .body = text});
 }
 
-/* body: NULL where none may be sent. */
+/* body: NULL if the request must not have one. */
 static inline void expect(fixture *f, size_t i, const char *method, const char *target,
                           const char *body) {
   const http_seen *seen = http_server_seen(f->server, i);
@@ -84,7 +84,7 @@ static inline igt_model *parse(const igt_type *type, const char *json) {
   return model;
 }
 
-/* The model holds what text says, and nothing else. Frees it. */
+/* The model contains exactly what text says. Frees it. */
 static void same(igt_model *model, const char *text, bool plain) {
   igt_error err = IGT_ERROR_INIT;
   igt_text *json = NULL;

@@ -2,8 +2,8 @@
 #ifndef TEST_FAKE_SESSION_H
 #define TEST_FAKE_SESSION_H
 
-/* A session in place of lib/auth's, for tests of what stands on it. It takes the place when a
- * program is linked, so one file of a program includes this. */
+/* A session that replaces lib/auth's, for tests of the layers above it. The replacement happens
+ * when a program is linked, so one file of a program includes this. */
 
 #include <stdio.h>
 

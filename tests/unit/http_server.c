@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The scripted HTTP/1.1 server of the unit tests. One thread accepts, each connection has its own;
+ * it parses requests, records them, takes the next response of the script (or asks the handler) and
+ * sends it, broken in the way that the response's kind says. Waiting uses one condition variable,
+ * so that tests never sleep. Running out of memory aborts the test. */
 #include "http_server.h"
 
 #include <arpa/inet.h>
@@ -19,7 +23,7 @@ typedef struct connection {
   pthread_t thread;
   int fd; /* -1 when closed; guarded by the server's lock */
   unsigned number;
-  char *in; /* what was read and not used */
+  char *in; /* data that was read but not consumed */
   size_t in_len;
 } connection;
 
@@ -153,9 +157,9 @@ static http_seen *read_request(connection *c) {
   return NULL;
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
-/* False when the server stops first. */
+/* False if the server stops first. */
 static bool wait_for_release(http_server *server) {
   bool released;
 
@@ -195,7 +199,7 @@ static char *encode_head(const http_response *response, bool has_body, size_t *l
   return head;
 }
 
-/* True when the connection stays. */
+/* True if the connection stays open. */
 static bool send_plain(connection *c, const http_response *response, bool head_only) {
   size_t head_len, body_len = head_only ? 0 : response->body_len;
   char *head = encode_head(response, true, &head_len);
@@ -373,7 +377,7 @@ void http_server_stop(http_server *server) {
   free(server);
 }
 
-/* ---- the test's side ---- */
+/* ---- the interface for tests ---- */
 
 unsigned http_server_port(const http_server *server) {
   return server->port;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The generated operations and the calls below them (lib/api), against a scripted server and a fake
+ * session: what is sent for arguments, options and bodies, how responses and lists are decoded,
+ * errors, renewed sessions, and calls that run on an event loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -66,7 +69,7 @@ static void ok(fixture *f, igt_status status) {
     fail_msg("%s: %s", igt_status_name(status), f->err.text);
 }
 
-/* ---- whole answers ---- */
+/* ---- complete responses ---- */
 
 static void a_list_is_fetched(void **state) {
   fixture *f = *state;
@@ -137,7 +140,7 @@ static void options_go_where_they_belong(void **state) {
   assert_int_equal(http_server_count(f->server), 1);
 }
 
-/* DELETE of "" or of ".." would be that of the collection, or of what is above. */
+/* DELETE of "" or ".." would delete the collection, or the entity above it. */
 static void ids_that_name_something_else_are_refused(void **state) {
   fixture *f = *state;
   static const char *const ids[] = {NULL, "", ".", ".."};
@@ -202,7 +205,7 @@ static void a_file_goes_to_a_descriptor(void **state) {
   close(full);
 }
 
-/* Forms of options that today's description has not, but another may. */
+/* Kinds of options that the current description does not have, but another may. */
 typedef struct odd_options {
   igt_number_field near;
   const char *const *keys;
@@ -253,7 +256,7 @@ static void several_files_are_registered(void **state) {
   assert_int_equal(http_server_count(f->server), 1);
 }
 
-/* ---- what else is answered ---- */
+/* ---- other responses ---- */
 
 static void texts_are_handed_out(void **state) {
   fixture *f = *state;
@@ -373,7 +376,7 @@ static void a_list_that_breaks_off_is_an_error(void **state) {
                    IGT_E_PROTOCOL);
 }
 
-/* ---- refusals ---- */
+/* ---- rejections ---- */
 
 static void the_servers_words_are_told(void **state) {
   fixture *f = *state;
@@ -469,7 +472,7 @@ static void the_session_is_the_clients(void **state) {
   igt_client_free(NULL);
 }
 
-/* ---- calls that do not block ---- */
+/* ---- non-blocking calls ---- */
 
 typedef struct outcome {
   pthread_mutex_t lock;
@@ -492,7 +495,7 @@ static void note_outcome(void *payload, igt_status status, const igt_error *err)
   pthread_mutex_unlock(&o->lock);
 }
 
-/* False: nothing was sent. What the call points to is gone before it is answered. */
+/* False: nothing was sent. The call's arguments are freed before the response. */
 static bool complete_file(fixture *f, const char *study, outcome *o) {
   igt_file_upload_completed body = {0};
   const igt__arg path[] = {{.text = "h"}, {.text = study}};
@@ -536,9 +539,9 @@ static void what_would_block_is_left_to_the_caller(void **state) {
   fixture *f = *state;
   outcome o;
 
-  assert_false(complete_file(f, "s", &o)); /* nobody is signed in */
+  assert_false(complete_file(f, "s", &o)); /* not signed in */
   ok(f, igt_client_sign_in(f->client, &f->err));
-  assert_false(complete_file(f, "..", &o)); /* would name what is above */
+  assert_false(complete_file(f, "..", &o)); /* would name the parent */
   assert_int_equal(http_server_count(f->server), 0);
   response(f, 401, JSON, "{\"message\":\"it has ended\"}");
   assert_true(complete_file(f, "s", &o));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions against a stand-in of the auth service. Time moves only when a test moves it, or by as
+/* Sessions against a fake of the auth service. Time only advances when a test advances it, or by as
  * much as the code under test sleeps. */
 #include <limits.h>
 #include <pthread.h>
@@ -33,7 +33,7 @@
 /* ---- the clock ---- */
 
 static _Atomic int64_t moved;
-static _Atomic bool flows; /* for what is noticed after a while: a cancel */
+static _Atomic bool flows; /* for events that take a while: a cancel */
 
 static int64_t wall(void) {
   return START + atomic_load(&moved);
@@ -75,18 +75,18 @@ static const igt__mem_hooks mem_hooks = {scarce_alloc, scarce_resize, free};
 
 typedef struct service {
   pthread_mutex_t lock;
-  int life;  /* seconds; Max-Age */
-  int ahead; /* seconds of its clock, which then stands in Date */
+  int life;  /* in seconds, of Max-Age */
+  int ahead; /* seconds by which its clock is ahead; sent in Date */
   bool no_max_age, no_date;
-  const char *exp;  /* as it stands in the JWT; NULL: right */
-  size_t padding;   /* bytes more in each JWT */
-  bool no_refresh;  /* tokens as services get them */
+  const char *exp;  /* as written in the JWT; NULL: the correct value */
+  size_t padding;   /* additional bytes in each JWT */
+  bool no_refresh;  /* tokens as issued to services */
   int login_status; /* 0: 200 */
   int refresh_status;
   int introspect_status;
   int logout_status;
   http_fault login_fault, refresh_fault, logout_fault;
-  http_response fixed; /* with a body: what login and refresh answer */
+  http_response fixed; /* if it has a body: the response to login and refresh */
   unsigned issued;     /* JWTs so far */
   unsigned logins, refreshes, logouts, introspects, audiences;
   char last_jwt[IGT__MAX_TOKEN * 2];
@@ -124,7 +124,7 @@ static void issue(service *s, igt__buf *head, igt__buf *payload) {
   igt__buf_finish(&text);
 }
 
-/* As login and refresh answer; the attributes' order and case differ, as servers' do. */
+/* The response to login and refresh; the attributes' order and case vary, as with real servers. */
 static http_response granted(service *s) {
   http_response a = {0};
   igt__buf head, signature, lines, body;
@@ -275,7 +275,7 @@ static int set_up(void **state) {
   static const igt__clock_hooks hooks = {wall, monotonic, sleep_moves, no_jitter};
   fixture *f = calloc(1, sizeof *f);
 
-  /* Before there are threads that allocate. */
+  /* Before any thread exists that allocates. */
   atomic_store(&allocations_left, LONG_MAX);
   igt__mem_set_hooks(&mem_hooks);
   atomic_store(&moved, 0);
@@ -358,7 +358,7 @@ static igt_status authorize(fixture *f, unsigned *generation) {
   return authorize_quietly(f->session, generation, &f->err);
 }
 
-/* What a request that was authorized carries. */
+/* Sends an authorized request and returns the JWT and CSRF token that it carried. */
 static void send_authorized(fixture *f, char *jwt, size_t jwt_cap, char *csrf, size_t csrf_cap) {
   igt__http_request req;
   const http_seen *seen;
@@ -451,8 +451,8 @@ static void known_user_is_not_asked_for(void **state) {
   assert_int_equal(f->asked_user, 1);
 }
 
-/* D21: one clear message. And a wrong password is not tried by a hundred requests in turn:
- * accounts get locked. */
+/* D21: one clear message. A wrong password is not tried by a hundred requests in turn: accounts
+ * would be locked. */
 static void wrong_password(void **state) {
   fixture *f = *state;
   unsigned generation;
@@ -469,7 +469,7 @@ static void wrong_password(void **state) {
     assert_int_equal(authorize(f, &generation), IGT_E_LOGIN);
   assert_int_equal(count(&f->service, &f->service.logins), 1);
   f->service.login_status = 0;
-  assert_int_equal(sign_in(f), IGT_OK); /* when a person tries again, it is tried */
+  assert_int_equal(sign_in(f), IGT_OK); /* an explicit new attempt is made */
   assert_int_equal(authorize(f, &generation), IGT_OK);
   assert_int_equal(f->asked_password, 2);
 }
@@ -527,7 +527,7 @@ static void environment(void **state) {
   send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
   assert_string_equal(jwt, "aa.e30.cc");
   assert_string_equal(csrf, "env-csrf");
-  assert_int_equal(igt__session_sign_out(f->session, NULL), IGT_OK); /* D22: not ours to end */
+  assert_int_equal(igt__session_sign_out(f->session, NULL), IGT_OK); /* D22: not ours to sign out */
   assert_int_equal(count(&f->service, &f->service.logouts), 0);
   assert_int_equal(f->asked_password, 0);
 }
@@ -560,7 +560,7 @@ static void environment_by_halves_or_unwanted(void **state) {
   assert_int_equal(count(&f->service, &f->service.introspects), 0);
 }
 
-/* The Python client refreshes such a session, too. */
+/* The Python client refreshes such a session as well. */
 static void environment_with_refresh_token(void **state) {
   fixture *f = *state;
   unsigned generation;
@@ -628,10 +628,10 @@ static void service_key(void **state) {
   igt__json_free(body);
   assert_int_equal(identity(f).source, IGT_SESSION_SERVICE_KEY);
   assert_true(identity(f).is_service);
-  unlink(f->key_path); /* was read once and for all */
+  unlink(f->key_path); /* was read once, at the start */
   pass(3421);
   assert_int_equal(authorize(f, &generation), IGT_OK);
-  assert_int_equal(count(&f->service, &f->service.logins), 2); /* no refresh token: anew */
+  assert_int_equal(count(&f->service, &f->service.logins), 2); /* no refresh token: a new login */
   assert_int_equal(count(&f->service, &f->service.refreshes), 0);
   assert_int_equal(f->asked_user + f->asked_password, 0);
   igt__rsa_free(public_key);
@@ -639,7 +639,7 @@ static void service_key(void **state) {
 
 static void service_key_of_a_named_user(void **state) {
   fixture *f = *state;
-  igt__rsa *public_key = write_key(f, 0644); /* warned about, used */
+  igt__rsa *public_key = write_key(f, 0644); /* used, with a warning */
   igt__json *body;
 
   f->options.user = "other-id";
@@ -701,11 +701,11 @@ static void renews_ahead_of_the_end(void **state) {
   send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
   assert_string_equal(jwt, f->service.last_jwt);
   assert_string_not_equal(jwt, old);
-  assert_string_equal(csrf, "csrf-1"); /* the login's stays the valid one */
+  assert_string_equal(csrf, "csrf-1"); /* the CSRF token of the login stays valid */
   assert_int_equal(identity(f).expires, wall() / US + 3600);
 }
 
-/* D19: no storm when tokens live for 180 s or less. */
+/* D19: no request storm when tokens live for 180 s or less. */
 static void short_lives_are_renewed_at_their_half(void **state) {
   static const int lives[] = {360, 300, 180, 60, 10, 2, 1};
   fixture *f = *state;
@@ -729,7 +729,7 @@ static void short_lives_are_renewed_at_their_half(void **state) {
   }
 }
 
-/* How long a token lives does not depend on whose clock is right. */
+/* A token's lifetime does not depend on whose clock is correct. */
 static void clocks_that_differ(void **state) {
   static const int ahead[] = {7200, -7200, 61, -61};
   fixture *f = *state;
@@ -752,7 +752,7 @@ static void clocks_that_differ(void **state) {
   }
 }
 
-/* security-10: what a server may say of its tokens' end. */
+/* security-10: odd expiry times sent by a server. */
 static void odd_ends(void **state) {
   static const char *const exps[] = {"9223372036854775807",
                                      "-9223372036854775808",
@@ -788,7 +788,8 @@ static void odd_ends(void **state) {
   }
 }
 
-/* A server that refuses what it has just issued is asked for another token once a second. */
+/* When a server rejects the token that it has just issued, another one is requested once per second
+ * at most. */
 static void refused_again_and_again(void **state) {
   fixture *f = *state;
   unsigned generation;
@@ -830,7 +831,7 @@ static void old_token_serves_while_renewing_fails(void **state) {
   for (int i = 0; i < 10; i++)
     assert_int_equal(authorize(f, &after), IGT_OK);
   assert_int_equal(before, after);
-  assert_int_equal(count(&f->service, &f->service.refreshes), 1); /* not at each request */
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1); /* not with each request */
   pass(11);
   assert_int_equal(authorize(f, &after), IGT_OK);
   assert_int_equal(count(&f->service, &f->service.refreshes), 2);
@@ -840,7 +841,8 @@ static void old_token_serves_while_renewing_fails(void **state) {
   assert_int_not_equal(before, after);
 }
 
-/* For who must not block: yes while the token serves, no where it would have to be asked for. */
+/* For callers that must not block: true while the token is valid, false when a new one would have
+ * to be requested. */
 static bool authorize_now(fixture *f) {
   igt__http_request req;
   bool good;
@@ -865,9 +867,9 @@ static void authorizes_at_once_or_not_at_all(void **state) {
   assert_int_equal(count(&f->service, &f->service.refreshes), 0);
   f->service.refresh_status = 500;
   assert_int_equal(authorize(f, &generation), IGT_OK);
-  assert_true(authorize_now(f)); /* renewing has just failed: the old one serves */
+  assert_true(authorize_now(f)); /* renewing has just failed: the old one is used */
   pass(180);
-  assert_false(authorize_now(f)); /* it has ended */
+  assert_false(authorize_now(f)); /* it has expired */
   f->service.refresh_status = 0;
   assert_int_equal(authorize(f, &generation), IGT_OK);
   assert_true(authorize_now(f));
@@ -928,7 +930,7 @@ static void renew_after_401(void **state) {
   assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK);
   assert_int_equal(authorize(f, &second), IGT_OK);
   assert_int_not_equal(first, second);
-  assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK); /* somebody did */
+  assert_int_equal(igt__session_renew(f->session, first, &f->err), IGT_OK); /* another thread did */
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
   f->service.refresh_status = 403;
   f->service.login_status = 401;
@@ -1018,7 +1020,7 @@ static void one_refresh_for_all_threads(void **state) {
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
 }
 
-/* While one renews, others go on with what is still good. */
+/* While one thread renews, the others use the token that is still valid. */
 static void living_token_makes_nobody_wait(void **state) {
   fixture *f = *state;
   worker renewing;
@@ -1059,7 +1061,7 @@ static void signs_out(void **state) {
   const http_seen *seen;
 
   assert_int_equal(sign_in(f), IGT_OK);
-  igt__cancel_set(f->cancel); /* it is what an interrupted program does last */
+  igt__cancel_set(f->cancel); /* signing out is the last thing that an interrupted program does */
   assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK);
   seen = last_seen(f, "/api/auth/logout");
   assert_string_equal(seen->method, "POST");
@@ -1067,7 +1069,7 @@ static void signs_out(void **state) {
   assert_int_equal(seen->body_len, 0);
   assert_int_equal(identity(f).source, IGT_SESSION_NONE);
   assert_string_equal(identity(f).user, "");
-  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK); /* nothing more to do */
+  assert_int_equal(igt__session_sign_out(f->session, &f->err), IGT_OK); /* nothing left to do */
   assert_int_equal(count(&f->service, &f->service.logouts), 1);
 }
 
@@ -1083,7 +1085,7 @@ static void signing_out_of_an_ended_session_is_fine(void **state) {
   assert_int_equal(identity(f).source, IGT_SESSION_NONE);
 }
 
-/* A server that says nothing holds nobody up for long. */
+/* Waiting for a server that does not respond is limited. */
 static void silent_server_is_left(void **state) {
   fixture *f = *state;
   struct timespec before, after;
@@ -1097,7 +1099,7 @@ static void silent_server_is_left(void **state) {
   assert_in_range(after.tv_sec - before.tv_sec, 2, 10);
 }
 
-/* ---- lack of memory ---- */
+/* ---- out of memory ---- */
 
 static igt_status sign_in_and_renew(fixture *f) {
   unsigned generation = 0;
@@ -1136,7 +1138,7 @@ static igt_status hold_once(fixture *f) {
   return status == IGT_OK ? igt__session_hold(f->session, cancel_at_once, f, &f->err) : status;
 }
 
-/* Every allocation of a life fails once: an error each time, no crash, no leak (ASan). */
+/* Each allocation of a session's life fails once: an error each time, no crash, no leak (ASan). */
 static void starve(fixture *f, igt_status (*live)(fixture *f)) {
   igt_status status = IGT_E_NO_MEMORY;
   long n;
@@ -1281,7 +1283,7 @@ static void token_file_goes_away(void **state) {
   igt__token_holder_close(holder);
   assert_int_equal(igt__session_renew(f->session, generation, &f->err), IGT_E_EXPIRED);
   assert_non_null(strstr(f->err.text, "igtcloud login"));
-  holder = hold_file(f, "eve", f->origin, "two"); /* not the user that this program began as */
+  holder = hold_file(f, "eve", f->origin, "two"); /* not the user with which this program started */
   assert_int_equal(igt__session_renew(f->session, generation, &f->err), IGT_E_EXPIRED);
   igt__token_holder_close(holder);
   holder = hold_file(f, "bob", f->origin, "three");
@@ -1290,8 +1292,8 @@ static void token_file_goes_away(void **state) {
   assert_int_equal(f->asked_password, 0);
 }
 
-/* Anybody can put a file into /tmp: that must not lock others out. A path that was named is
- * another thing. */
+/* Anybody can create a file in /tmp: that must not lock others out. A path given explicitly is
+ * different. */
 static void untrusted_token_file(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
@@ -1301,7 +1303,7 @@ static void untrusted_token_file(void **state) {
   assert_int_equal(identity(f).source, IGT_SESSION_PASSWORD);
   f->options.prompt = NULL;
   open_session(f);
-  assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE); /* when it is the reason, it is told */
+  assert_int_equal(sign_in(f), IGT_E_TOKEN_FILE); /* reported when it is the reason */
   f->options.prompt = response_prompt;
   f->options.token_file = f->token_path;
   open_session(f);
@@ -1315,12 +1317,12 @@ typedef struct log {
   fixture *f;
   igt_login_event events[1000];
   size_t n;
-  size_t renewals; /* to see before the cancel */
+  size_t renewals; /* awaited before the cancel */
   igt_login_event cancel_at;
   igt_error trouble;
-  int64_t at;          /* when the last event came */
+  int64_t at;          /* time of the last event */
   bool password_ends;  /* after the first login */
-  int64_t recovers_at; /* refreshing is refused from then on, and a login is not */
+  int64_t recovers_at; /* refreshing is rejected from then on, logging in is not */
 } log;
 
 static void on_event(void *payload, igt_login_event event, const igt_identity *id,
@@ -1375,7 +1377,7 @@ static void holds_and_renews(void **state) {
   assert_in_range(l.at, 3 * 3420 * US, 3 * 3422 * US);
 }
 
-/* login is by key or password, whatever else is there. */
+/* login uses the key or password, whatever else is available. */
 static void holds_its_own(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_READY};
@@ -1396,7 +1398,7 @@ static void second_hold_leaves_the_first_alone(void **state) {
 
   assert_int_equal(hold(f, &l), IGT_E_LOCKED);
   assert_int_equal(l.n, 0);
-  assert_int_equal(f->asked_password, 0); /* D11: before anybody is asked */
+  assert_int_equal(f->asked_password, 0); /* D11: before asking for it */
   assert_int_equal(igt_token_read(f->token_path, &token, NULL), IGT_OK);
   igt_token_free(token);
   igt__token_holder_close(holder);
@@ -1418,7 +1420,7 @@ static void token_too_large_for_the_file(void **state) {
 
   f->service.padding = 8500;
   assert_int_equal(hold(f, &l), IGT_E_LIMIT);
-  assert_int_equal(count(&f->service, &f->service.logouts), 1); /* what was begun is ended */
+  assert_int_equal(count(&f->service, &f->service.logouts), 1); /* the new session is ended */
   assert_int_equal(access(f->token_path, F_OK), -1);
 }
 
@@ -1428,7 +1430,7 @@ static void hold_is_patient(void **state) {
 
   l.cancel_at = IGT_LOGIN_RENEWED;
   l.renewals = 1;
-  l.recovers_at = 7200 * US; /* an hour after the token's end */
+  l.recovers_at = 7200 * US; /* an hour after the token has expired */
   f->service.refresh_status = 503;
   assert_int_equal(hold(f, &l), IGT_OK);
   assert_true(l.n > 100);
@@ -1460,7 +1462,7 @@ static void hold_recovers(void **state) {
   assert_int_equal(l.events[4], IGT_LOGIN_RENEWED);
 }
 
-/* D19: what the server refuses is not asked for again for minutes; the old token serves on. */
+/* D19: a rejected refresh is not retried for minutes; the old token stays in use. */
 static void hold_is_refused(void **state) {
   fixture *f = *state;
   log l = {.password_ends = true};
@@ -1472,7 +1474,7 @@ static void hold_is_refused(void **state) {
   assert_int_equal(l.n, 3);
   assert_in_range(l.at, 3600 * US, 3602 * US);
 
-  l = (log){.password_ends = true}; /* a short life: its end comes before our patience does */
+  l = (log){.password_ends = true}; /* a short life: it expires before the retries give up */
   atomic_store(&moved, 0);
   f->service.login_status = 0;
   f->service.life = 60;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers that are not what the description says, however they are asked for: one model, a whole
- * list, element by element. The error names the operation, the field and what was expected. */
+/* Responses that violate the description, for each way of requesting them: a single model, a whole
+ * list, a streamed list. The error names the operation, the field and the expected type. */
 
 #include "calls.h"
 
@@ -9,9 +9,9 @@
 
 typedef struct bad {
   const char *type;
-  const char *element; /* of the list; alone, the one model */
+  const char *element; /* of the list; also used as the single model */
   igt_status status;
-  const char *field, *wanted; /* words of the sentence; "" for none */
+  const char *field, *wanted; /* expected in the message; "" for none */
 } bad;
 
 static const char *deep(void) {
@@ -23,7 +23,7 @@ static const char *deep(void) {
 }
 
 static const bad cases[] = {
-    /* other types */
+    /* wrong types */
     {JSON_TYPE, "{\"name\":7}", IGT_E_TYPE, "name", "a string but is a number"},
     {JSON_TYPE, "{\"name\":[\"a\"]}", IGT_E_TYPE, "name", "a string but is a list"},
     {JSON_TYPE, "{\"duration\":\"95\"}", IGT_E_TYPE, "duration", "an integer but is a string"},
@@ -39,7 +39,7 @@ static const bad cases[] = {
     {JSON_TYPE, "{\"duration\":9223372036854775808}", IGT_E_TYPE, "duration", "64 bits"},
     {JSON_TYPE, "{\"duration\":-1e30}", IGT_E_TYPE, "duration", "64 bits"},
     {JSON_TYPE, "{\"duration\":1.5}", IGT_E_TYPE, "duration", "64 bits"},
-    /* no JSON */
+    /* not JSON */
     {JSON_TYPE, "{\"duration\":01}", IGT_E_PARSE, "", "not JSON at byte"},
     {JSON_TYPE, "{\"duration\":NaN}", IGT_E_PARSE, "", "not JSON at byte"},
     {JSON_TYPE, "{\"name\":\"\xff\"}", IGT_E_PARSE, "", "not JSON at byte"},
@@ -48,7 +48,7 @@ static const bad cases[] = {
     {JSON_TYPE, "{\"name\":\"a\\u0000b\"}", IGT_E_TYPE, "name", "NUL"},
     {JSON_TYPE, "{\"name\" \"a\"}", IGT_E_PARSE, "", "not JSON at byte"},
     {JSON_TYPE, "{'name':'a'}", IGT_E_PARSE, "", "not JSON at byte"},
-    /* another content type: a proxy's or a hotel's page */
+    /* another content type: the page of a proxy or a captive portal */
     {"text/html", "<html>sign in</html>", IGT_E_PROTOCOL, "", "html"},
     {"text/html", "{\"name\":\"a\"}", IGT_E_PROTOCOL, "", "html"},
 };
@@ -66,7 +66,7 @@ static void check(fixture *f, const bad *c, igt_status status, const char *opera
              c->wanted);
 }
 
-/* A study whose concrete type is the one that has the fields. */
+/* A study of the concrete type that has the fields. */
 static void study_text(const bad *c, char *out, size_t cap) {
   if (c->element[0] == '{' && strcmp(c->type, JSON_TYPE) == 0)
     snprintf(out, cap, "{\"studyType\":\"EpdStudy\",%s", c->element + 1);
@@ -94,7 +94,7 @@ static igt_status count_studies(void *payload, igt_root_study *study) {
   return IGT_OK;
 }
 
-/* The bad element stands behind a good one. */
+/* The bad element comes after a good one. */
 static void in_a_list(const bad *c, char *out, size_t cap) {
   char text[512];
 
@@ -136,7 +136,7 @@ static void element_by_element(void **state) {
   }
 }
 
-/* ---- deep, cut, twice ---- */
+/* ---- deep, truncated, duplicate ---- */
 
 static void deep_responses(void **state) {
   fixture *f = *state;
@@ -184,7 +184,7 @@ static void what_stands_twice_counts_once(void **state) {
        false);
 }
 
-/* Dates of every wrong kind stay the text that they are, and say so. */
+/* Invalid dates keep their text, and are marked as invalid. */
 static void wrong_dates(void **state) {
   static const char *const dates[] = {"",
                                       "yesterday",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The building blocks of lib/base: memory and quotas, arenas, buffers, errors, numbers, strings,
+ * URIs, patterns, maps, fingerprints, cancel, log, clock, and the redaction of secrets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -229,7 +231,7 @@ static void test_uri(void **state) {
   for (size_t i = 0; i < 4; i++)
     assert_false(igt__uri_decode(&b, bad[i], strlen(bad[i]), false));
   igt__buf_finish(&b);
-  igt__buf_init(&b, 4); /* what does not fit is an error wherever it ends */
+  igt__buf_init(&b, 4); /* whatever does not fit is an error, wherever it ends */
   assert_false(igt__uri_encode(&b, "abcde", 5, true));
   igt__buf_clear(&b);
   assert_false(igt__uri_decode(&b, "abcd%41", 7, true));
@@ -311,8 +313,8 @@ static void test_map(void **state) {
   igt__map_free(map);
 }
 
-/* Of one or the other of each of 17 pairs: all 2^17 names end in the same state of FNV-1a's low
- * 20 bits, as a server could send them for any hash that it knows. */
+/* Names of one or the other of each of 17 pairs: all 2^17 of them end in the same state of FNV-1a's
+ * low 20 bits, as a server could send them for any hash that it knows. */
 static void make_pair(uint64_t *state, char pair[2][5]) {
   enum { MASK = 0xfffff, LETTERS = 26 * 26 * 26 * 26 };
   uint32_t *seen = calloc(MASK + 1, sizeof *seen);
@@ -340,7 +342,7 @@ static void make_pair(uint64_t *state, char pair[2][5]) {
   free(seen);
 }
 
-/* 19 s of a processor with that hash, 0.1 s with ours. */
+/* 19 s of CPU with that hash, 0.1 s with ours. */
 static void test_map_of_hostile_names(void **state) {
   enum { PAIRS = 17 };
   (void)state;
@@ -360,8 +362,8 @@ static void test_map_of_hostile_names(void **state) {
   igt__map_free(map);
 }
 
-/* Of `openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:16 SIPHASH`, which
- * has the words' bytes in the other order. */
+/* From `openssl mac -macopt hexkey:000102030405060708090a0b0c0d0e0f -macopt size:16 SIPHASH`, which
+ * prints the words' bytes in the other order. */
 static void test_sip_print(void **state) {
   (void)state;
   const uint64_t key[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
@@ -399,7 +401,7 @@ static void test_fingerprints(void **state) {
     assert_false(igt__fingerprints_has(set, key));
     assert_true(igt__fingerprints_set(set, key, 0) && igt__fingerprints_set(numbers, key, i));
   }
-  assert_true(whole.used == 16384 * 16); /* what 10,000 files of a study need */
+  assert_true(whole.used == 16384 * 16); /* enough for 10,000 files of a study */
   assert_true(igt__fingerprints_set(numbers, "k7", UINT64_MAX) &&
               igt__fingerprints_set(set, "k7", 0));
   for (unsigned i = 0; i < 10000; i++) {
@@ -416,7 +418,7 @@ static void test_fingerprints(void **state) {
   assert_int_equal(whole.used, 0);
 }
 
-/* What does not fit, or has no memory, changes nothing. */
+/* Requests that do not fit, or for which there is no memory, change nothing. */
 static void test_bounds_of_fingerprints(void **state) {
   (void)state;
   igt__quota whole;
@@ -454,7 +456,7 @@ static void test_quota(void **state) {
   assert_false(igt__quota_take(&part, 1));
   assert_true(igt__quota_refused(&part) && !igt__quota_refused(&whole));
   assert_true(igt__quota_take(&other, 50));
-  assert_false(igt__quota_take(&other, 1)); /* it has room, the whole has none */
+  assert_false(igt__quota_take(&other, 1)); /* it has space, the total has not */
   assert_true(igt__quota_refused(&other) && igt__quota_refused(&whole));
   igt__quota_give(&part, 50);
   assert_int_equal(whole.used, 50);
@@ -463,7 +465,7 @@ static void test_quota(void **state) {
   assert_true(whole.most > 0 && whole.most < UINT64_MAX / 2);
 }
 
-/* What they hold is of a quota until they are freed. */
+/* Their memory counts against a quota until they are freed. */
 static void test_bounds_of_arena_and_map(void **state) {
   (void)state;
   igt__quota whole;
@@ -570,13 +572,13 @@ static void test_hide(void **state) {
   assert_string_equal(err.text, "user demo, password (hidden), again (hidden); geheim no");
   assert_string_equal(err.code, "(hidden)");
   assert_string_equal(err.request_id, "x-(hidden)-y");
-  /* A word of three letters is everywhere. */
+  /* A word of three letters occurs everywhere. */
   igt__error_hide(&err, "use");
   igt__error_hide(&err, "");
   igt__error_hide(&err, NULL);
   igt__error_hide(NULL, "secret");
   assert_string_equal(err.text, "user demo, password (hidden), again (hidden); geheim no");
-  /* Cut off in its middle by the end of the text. */
+  /* Truncated in its middle by the end of the text. */
   memset(text, 'a', sizeof text);
   memcpy(text + IGT_ERROR_TEXT_MAX - 12, "geheim-1", 8);
   text[sizeof text - 1] = '\0';
@@ -585,7 +587,7 @@ static void test_hide(void **state) {
   igt__error_hide(&err, "geheim-1");
   assert_null(strstr(err.text, "gehei"));
   assert_true(strlen(err.text) < sizeof err.text);
-  /* Longer than it was: the text still ends. */
+  /* Longer than it was: the text is still terminated. */
   for (size_t i = 0; i < 200; i++)
     memcpy(text + i * 5, "abcd ", 5);
   text[1000] = '\0';
@@ -615,7 +617,7 @@ static void test_redact(void **state) {
   igt__redact_remember(&shorter, "short", 5);
   igt__redact_remember(&secret, long_secret, sizeof long_secret - 1);
   igt__redact_remember(&other, "another secret of some length", 29);
-  hides("no: JI.UzI1NiJ9_secr!", "no: (hidden)!"); /* 16 of it */
+  hides("no: JI.UzI1NiJ9_secr!", "no: (hidden)!"); /* 16 characters of it */
   hides("no: JI.UzI1NiJ9_sec!", "no: JI.UzI1NiJ9_sec!");
   hides(long_secret, "(hidden)");
   hides("a short word, another secret of some length", "a short word, (hidden)");
@@ -632,7 +634,7 @@ static void test_redact(void **state) {
   memset(text, 'a', sizeof text - 1);
   text[sizeof text - 1] = '\0';
   memcpy(text + 1000, long_secret, sizeof long_secret - 1);
-  igt__redact(text); /* longer than is looked at */
+  igt__redact(text); /* longer than the part that is searched */
   assert_null(strstr(text, "secret-of"));
   igt__redact_forget(&secret);
   igt__redact_forget(&secret);

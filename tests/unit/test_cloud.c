@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The tree of nodes (lib/cloud) on a scripted server: finding by name, walking, paths, adding and
+ * removing, service identities and their keys, and which clouds may be reached by plain HTTP. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,14 +118,14 @@ static void ok(fixture *f, igt_status status) {
     fail_msg("%s: %s", igt_status_name(status), f->err.text);
 }
 
-/* The last call failed so, and its sentence holds the text. */
+/* The last call failed with this status, and its message contains the text. */
 static void failed(fixture *f, igt_status status, igt_status expected, const char *text) {
   assert_int_equal(status, expected);
   if (!strstr(f->err.text, text))
     fail_msg("'%s' does not hold '%s'", f->err.text, text);
 }
 
-/* ---- by name ---- */
+/* ---- finding by name ---- */
 
 static void projects_and_institutes_are_found(void **state) {
   fixture *f = *state;
@@ -177,7 +179,7 @@ static void collections_load_once(void **state) {
          "a study has no projects");
 }
 
-/* What was found before all are asked for stays the same node. */
+/* Nodes found before the whole collection is loaded stay the same. */
 static void found_nodes_stay(void **state) {
   fixture *f = *state;
   igt_node *one = NULL, *again = NULL;
@@ -257,7 +259,7 @@ static void wrong_paths_are_told(void **state) {
          "the project 'demo' has no institute with the id 'i4'");
 }
 
-/* ---- changing ---- */
+/* ---- adding and removing ---- */
 
 static void nodes_are_added_and_removed(void **state) {
   fixture *f = *state;
@@ -344,10 +346,10 @@ static void services_leave_no_key_behind(void **state) {
   assert_string_equal(service->service_id.v, "up@i1");
   assert_int_equal(service->private_key.is, IGT_ABSENT);
   igt_model_free(&service->model);
-  /* There is one of that name already: the new identity is of no use. */
+  /* The name exists already: the new identity is of no use. */
   failed(f, igt_service_create(f->client, "i1", "up", NULL, NULL, &f->err), IGT_E_IO, "up@i1.pem");
   assert_string_equal(content("up@i1.pem", &mode), WRAPPED);
-  /* A file that cannot be made: nothing is asked for. */
+  /* A file that cannot be created: nothing is requested. */
   http_server_forget(f->server);
   failed(f, igt_service_create(f->client, "i1", "up", "up@i1.pem", NULL, &f->err), IGT_E_COLLISION,
          "exists");

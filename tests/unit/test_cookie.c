@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Parsing of Set-Cookie lines (lib/auth/cookie.h): the session cookie and its Max-Age, among
+ * attributes in any order and lines that a proxy has joined. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,7 +76,7 @@ static void names_are_compared_exactly(void **state) {
   assert_false(igt__cookie_is(&c, "jwt_signature2"));
 }
 
-/* A proxy joins lines by commas, and dates have commas of their own. */
+/* Proxies join lines with commas, and dates contain commas, too. */
 static void joined_lines(void **state) {
   static const char line[] = "other=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT, "
                              "head=a.b; expires=Wed, 21-Oct-26 07:28:00 GMT; Max-Age=60,tail=c==; "

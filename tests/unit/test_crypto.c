@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* lib/crypto against published test vectors: digests, CRCs, HMAC and PBKDF2, encodings, random
+ * tokens, secrets, RSA and Ed25519 signatures. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +21,7 @@ static void check_digest(igt__digest_alg alg, const char *data, size_t n, const 
   igt__hex(out, igt__digest_size(alg), text);
   assert_string_equal(text, hex);
   igt__digest *d = igt__digest_new(alg);
-  for (int round = 0; round < 2; round++) { /* _final starts anew */
+  for (int round = 0; round < 2; round++) { /* _final restarts it */
     for (size_t i = 0; i < n; i += 3)
       igt__digest_update(d, data + i, n - i < 3 ? n - i : 3);
     igt__digest_final(d, out);
@@ -48,7 +50,7 @@ static void test_digests(void **state) {
   check_digest(IGT__MD5, "", 0, "d41d8cd98f00b204e9800998ecf8427e");
 }
 
-/* All lengths around the pieces that are folded, from all places in a word. */
+/* All lengths around the blocks that are folded, at every alignment in a word. */
 static void test_crcs_fold(void **state) {
   (void)state;
   static const igt__digest_alg algs[] = {IGT__CRC32, IGT__CRC32C, IGT__CRC64NVME};
@@ -130,7 +132,7 @@ static void test_random(void **state) {
   assert_true(igt__random_token(token, 32));
   assert_int_equal(strspn(token, letters), 32);
   assert_int_equal(token[32], '\0');
-  /* Longer than what is drawn at once; each letter comes 100 times, give or take six sigma. */
+  /* Longer than what is drawn in one go; each letter occurs 100 times, give or take six sigma. */
   assert_true(igt__random_token(text, 6200));
   assert_int_equal(strlen(text), 6200);
   for (size_t i = 0; letters[i]; i++) {
@@ -228,7 +230,7 @@ static void test_ed25519(void **state) {
        "dc6"
        "594a7c15e9716ed28dc027beceea1ec40a"},
   };
-  /* What stands before the 32 bytes in a PEM (RFC 8410 section 4). */
+  /* The bytes that precede the 32 key bytes in a PEM (RFC 8410 section 4). */
   static const char spki[] = "302a300506032b6570032100";
   (void)state;
   for (size_t i = 0; i < 2; i++) {

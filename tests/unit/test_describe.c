@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the description says, a model's fields as text, and requests of any kind. */
+/* The description's tables, a model's fields as text, and requests of any kind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

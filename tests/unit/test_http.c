@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests against a server that misbehaves on demand. Each test has its own server. */
+/* Requests to a server that misbehaves on demand. Each test has its own server. */
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -39,7 +39,7 @@ static int64_t wall(void) {
   clock_gettime(CLOCK_REALTIME, &t);
   return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
-/* Some tests let time jump. */
+/* Some tests make time jump. */
 static _Atomic int64_t jumped;
 static int64_t monotonic(void) {
   struct timespec t;
@@ -99,7 +99,7 @@ static void expect_error(fixture *f, igt_status status, const char *words) {
   assert_null(strstr(f->err.text, "secret"));
 }
 
-/* ---- what is sent ---- */
+/* ---- requests ---- */
 
 static void test_get(void **state) {
   fixture *f = *state;
@@ -154,7 +154,7 @@ static void test_bad_urls(void **state) {
   }
 }
 
-/* Handles are used again: nothing of one request may show in the next. */
+/* Handles are reused: nothing of one request may show up in the next. */
 static void test_methods(void **state) {
   static const struct {
     const char *method, *body, *length;
@@ -251,7 +251,7 @@ static int make_file(const char *data, size_t n) {
   return fd;
 }
 
-/* The first attempt breaks after the whole body: the second begins at the offset again. */
+/* The first attempt breaks after the whole body: the second starts at the offset again. */
 static void test_file_body(void **state) {
   fixture *f = *state;
   size_t n = 1024 * 1024;
@@ -311,13 +311,13 @@ static void test_compressed(void **state) {
   assert_string_equal(http_seen_header(http_server_seen(f->server, 0), "Accept-Encoding"),
                       "gzip, deflate");
   assert_int_equal(f->req.response.len, n);
-  /* A small packet of zeros that unfolds past what may be collected. */
+  /* A small packet of zeros that inflates beyond the limit. */
   f->req.max_body = 50000;
   http_server_add(f->server, (http_response){.headers = "Content-Encoding: gzip\r\n",
                                              .body = packed,
                                              .body_len = z.total_out});
   expect_error(f, IGT_E_LIMIT, "127.0.0.1");
-  /* Damaged. */
+  /* Corrupt. */
   f->req.max_body = 0;
   packed[30] = (char)~packed[30];
   packed[31] = (char)~packed[31];
@@ -328,7 +328,7 @@ static void test_compressed(void **state) {
   free(data);
 }
 
-/* ---- answers that are errors ---- */
+/* ---- error responses ---- */
 
 static void read_error(igt__http_request *req, igt_error *err) {
   assert_int_equal(err->http_status, req->http_status);
@@ -350,7 +350,7 @@ static void test_error_response(void **state) {
   assert_int_equal(f->err.http_status, 403);
 }
 
-/* It repeats what it was sent. */
+/* The response repeats what it was sent. */
 static void test_error_repeats_secrets(void **state) {
   fixture *f = *state;
 
@@ -382,7 +382,7 @@ static void test_error_body(void **state) {
   http_server_add(f->server, (http_response){.status = 403, .body = page});
   expect_error(f, IGT_E_FORBIDDEN, "403");
   assert_int_equal(f->req.response.len, 0);
-  /* It breaks off: the status is known all the same. */
+  /* Truncated: the status is known all the same. */
   f->req.collect_error_body = true;
   http_server_add(f->server,
                   (http_response){.status = 404, .body = page, .fault = HTTP_CUT_BODY, .cut = 10});
@@ -390,7 +390,7 @@ static void test_error_body(void **state) {
   free(page);
 }
 
-/* ---- repetition ---- */
+/* ---- retries ---- */
 
 static void test_transient(void **state) {
   static const http_response faults[] = {
@@ -452,7 +452,7 @@ static void test_permanent(void **state) {
   }
 }
 
-/* When everything fails, not every request has all its attempts: 500 / 10. */
+/* When everything fails, not every request gets all its attempts: 500 / 10. */
 static void test_host_state(void **state) {
   fixture *f = *state;
   size_t sent = 0;
@@ -467,7 +467,7 @@ static void test_host_state(void **state) {
   assert_non_null(strstr(f->err.text, "too many requests to this host fail"));
 }
 
-/* A POST whose answer was lost may have been carried out. */
+/* A POST whose response was lost may have been executed. */
 static void test_not_idempotent(void **state) {
   fixture *f = *state;
 
@@ -487,7 +487,7 @@ static void test_not_idempotent(void **state) {
   assert_int_equal(http_server_count(f->server), 5);
 }
 
-/* curl repeats by itself what it sent on a connection that it had used before. */
+/* curl retries by itself what it sent on a reused connection. */
 static void test_not_idempotent_on_old_connection(void **state) {
   fixture *f = *state;
 
@@ -504,7 +504,7 @@ static void test_nothing_was_sent(void **state) {
   fixture *f = *state;
   igt__http *http = make((igt__http_options){.retries = 2});
 
-  http_server_stop(f->server); /* so that its port refuses */
+  http_server_stop(f->server); /* so that its port refuses connections */
   f->req.method = "POST";
   f->req.idempotent = false;
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_CONNECT);
@@ -610,15 +610,15 @@ static void test_credentials(void **state) {
   check_renewal(f, (renewal){.rest = true, .at_once = true}, IGT_OK, 2);
   http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = false}, IGT_OK, 2);
-  /* Once only. */
+  /* Only once. */
   http_server_add(f->server, (http_response){.status = 401});
   http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true}, IGT_E_UNAUTHORIZED, 2);
-  /* None to be had. */
+  /* No credentials available. */
   http_server_add(f->server, (http_response){.status = 401});
   check_renewal(f, (renewal){.rest = true, .with = IGT_E_LOGIN}, IGT_E_LOGIN, 1);
   assert_string_equal(f->err.text, "no new ones");
-  /* Nobody who could renew them. */
+  /* Nothing that could renew them. */
   f->req.on_retry = NULL;
   f->req.prepare = NULL;
   http_server_add(f->server, (http_response){.status = 401});
@@ -712,7 +712,7 @@ static void test_restart_refused(void **state) {
     http_server_add(f->server,
                     (http_response){.body = "0123456789", .fault = HTTP_CUT_BODY, .cut = 4});
   f->req.on_retry = NULL;
-  /* NETWORK is transient, but on_restart's word stands. */
+  /* NETWORK is transient, but on_restart decides. */
   expect_error(f, IGT_E_NETWORK, "no second time");
   assert_int_equal(http_server_count(f->server), 1);
 }
@@ -884,7 +884,7 @@ static void test_idle(void **state) {
   igt__http_free(http);
 }
 
-/* Bytes without end, but few: 20 times the idle timeout, then it is enough. */
+/* An endless body, but slow: 20 times the idle timeout is the limit. */
 static void test_crawl(void **state) {
   fixture *f = *state;
   struct igt__http_private *priv = f->req.priv;
@@ -931,7 +931,7 @@ static void test_cancel(void **state) {
   assert_int_equal(status, IGT_E_CANCELLED);
   assert_int_equal(f->err.status, IGT_E_CANCELLED);
   assert_in_range(took, 0, 5000000);
-  /* From the start: nothing is sent. */
+  /* Cancelled from the start: nothing is sent. */
   assert_int_equal(perform(f), IGT_E_CANCELLED);
   assert_int_equal(http_server_count(f->server), 1);
   igt__cancel_unref(f->req.cancel);
@@ -951,13 +951,13 @@ static void test_cancel_in_back_off(void **state) {
   f->req.cancel = NULL;
 }
 
-/* ---- many, and from the loop ---- */
+/* ---- many requests, and requests from the loop ---- */
 
 typedef struct crowd crowd;
 typedef struct member {
   igt__http_request req;
   crowd *crowd;
-  unsigned left; /* to submit anew from on_done */
+  unsigned left; /* to be resubmitted from on_done */
 } member;
 struct crowd {
   igt__http *http;
@@ -1062,7 +1062,8 @@ static void test_posts(void **state) {
   igt__http_post_after(p.http, 7, 1, posted, &p);
   while (atomic_load(&p.run) < 2)
     assert_int_equal(perform(f), IGT_OK);
-  /* What waits when all ends is run; what posts itself for ever is dropped some time. */
+  /* Tasks that are waiting at the end are run; one that posts itself forever is dropped
+   * eventually. */
   igt__http_post_after(p.http, 0, 3600000, posted, &p);
   p.again = true;
   igt__http_post_after(p.http, 0, 3600000, posted, &p);
@@ -1089,10 +1090,10 @@ static void test_proxy(void **state) {
                       "http://127.0.0.3:1/through?the=proxy");
   assert_string_equal(http_seen_header(http_server_seen(f->server, 0), "Proxy-Authorization"),
                       "Basic dXNlcjpwYUBzcw==");
-  /* Not through it. */
+  /* Bypasses the proxy. */
   igt__http_set_url(&f->req, "http://127.0.0.2:1/");
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_CONNECT);
-  /* It does not like us. */
+  /* The proxy rejects us. */
   igt__http_set_url(&f->req, "http://127.0.0.3:1/");
   http_server_add(f->server, (http_response){.status = 407, .body = "<html>"});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);
@@ -1110,7 +1111,7 @@ static void test_proxy(void **state) {
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);
   assert_non_null(strstr(f->err.text, "refuses"));
   igt__http_free(http);
-  /* Not there. */
+  /* The proxy does not exist. */
   setenv("HTTPS_PROXY", "http://user:pass@127.0.0.9:1", 1);
   http = make((igt__http_options){.retries = UINT_MAX});
   assert_int_equal(igt__http_perform(http, &f->req, &f->err), IGT_E_PROXY);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The journal of transfers (lib/journal): finished files and downloads, unfinished uploads and
+ * their parts, runs and reboots, claims and locks between processes, and files of earlier formats,
+ * damaged ones and ones that are something else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +61,7 @@ static void test_files(void **state) {
   file.size = 8;
   igt__journal_put_file(j, "https://a", "key", "/local", &file);
   igt__journal_close(j);
-  j = open_it(false); /* it outlives the process */
+  j = open_it(false); /* persistent across processes */
   assert_true(igt__journal_find_file(j, "https://a", "key", "/local", &found));
   assert_int_equal(found.size, 8);
   assert_int_equal(found.mtime_ns, 12);
@@ -66,7 +69,7 @@ static void test_files(void **state) {
   igt__journal_close(j);
 }
 
-/* A row holds what key and path have in common at the end; what differs before it tells apart. */
+/* A row stores the common end of key and path once; the differing starts distinguish rows. */
 static void test_names(void **state) {
   static const char *const names[][2] = {
       {"p/s1/files/a.dcm", "/t/s1/a.dcm"},
@@ -104,7 +107,8 @@ static void test_names(void **state) {
   igt__journal_close(j);
 }
 
-/* Far more than a queue holds when nobody writes it, and than folders are remembered. */
+/* Far more than the queue holds while nobody writes it, and than the number of folders
+ * remembered. */
 static void test_many(void **state) {
   enum { COUNT = 20000 };
   igt__journal *j = open_it(false);
@@ -136,7 +140,7 @@ static bool count_one(void *payload, const igt__journal_unfinished *one) {
   return true;
 }
 
-/* The first format is left behind: finished files are forgotten, uploads are not. */
+/* The first format is dropped: finished files are forgotten, uploads are not. */
 static void test_first_format(void **state) {
   igt__journal_file found;
   igt__journal_upload upload;
@@ -165,7 +169,7 @@ static void test_first_format(void **state) {
   assert_int_equal(calls, 2);
 }
 
-/* 0.1.0's: what it knows of a finished file has no inode and no change time. */
+/* The format of 0.1.0: its rows of finished files have no inode and no change time. */
 static void test_second_format(void **state) {
   igt__journal_file found, more = {.size = 4, .ctime_ns = 5, .inode = 6};
   char command[900];
@@ -200,7 +204,7 @@ static void test_downloads(void **state) {
   (void)state;
   igt__journal *j = open_it(false);
   unsigned char bits[2] = {0xf0, 1};
-  igt__journal_begun begun[3] = {{0, 7}, {9, 8}, {10, 1}}; /* the last one lies behind the end */
+  igt__journal_begun begun[3] = {{0, 7}, {9, 8}, {10, 1}}; /* the last one is beyond the end */
   igt__journal_download d = {.size = 80,
                              .range_size = 8,
                              .etag = "x",
@@ -241,7 +245,7 @@ static void test_uploads(void **state) {
   igt__free(parts);
   assert_false(igt__journal_find_upload(j, "o", "k", "/other", &found));
   assert_true(igt__journal_find_upload(j, "o", "k", NULL, &found));
-  igt__journal_drop_upload(j, "o", "k", "an older one"); /* another run has begun anew since */
+  igt__journal_drop_upload(j, "o", "k", "an older one"); /* another run has started again since */
   assert_true(igt__journal_find_upload(j, "o", "k", "/l", &found));
   assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 2);
   igt__free(parts);
@@ -251,7 +255,8 @@ static void test_uploads(void **state) {
   igt__journal_close(j);
 }
 
-/* A run of another boot that did not end casts doubt, until a run about the same is whole. */
+/* An unfinished run of an earlier boot casts doubt, until a run over the same files has
+ * finished. */
 static void test_runs(void **state) {
   (void)state;
   igt__journal *j = open_it(false);
@@ -296,7 +301,7 @@ static void test_file_that_was_named_by_mistake(void **state) {
   bool moved = true;
 
   (void)state;
-  igt__journal_close(open_it(false)); /* makes its folder */
+  igt__journal_close(open_it(false)); /* creates its folder */
   for (size_t i = 0; i < sizeof thesis / sizeof *thesis; i++) {
     char text[64] = "";
     FILE *f = fopen(path, "w");
@@ -328,7 +333,7 @@ static void test_claims(void **state) {
   assert_true(igt__journal_claim(theirs, "o", "i", "study"));
   assert_true(igt__journal_find_created(theirs, "o", "i", "study", id));
   assert_string_equal(id, "id-1");
-  igt__journal_close(theirs); /* gives its claims back */
+  igt__journal_close(theirs); /* releases its claims */
   assert_true(igt__journal_claim(mine, "o", "i", "study"));
   igt__journal_close(mine);
 }
@@ -379,21 +384,21 @@ static void test_holding_uploads(void **state) {
 
   (void)state;
   assert_false(igt__journal_upload_is_held(ender, "o", "k"));
-  assert_true(igt__journal_hold_upload(one, "o", "k", false)); /* runs hold it together */
+  assert_true(igt__journal_hold_upload(one, "o", "k", false)); /* runs can share it */
   assert_true(igt__journal_upload_is_held(ender, "o", "k"));
   assert_false(igt__journal_upload_is_held(ender, "o2", "k"));
-  assert_false(igt__journal_upload_is_held(one, "o", "k")); /* not by others */
+  assert_false(igt__journal_upload_is_held(one, "o", "k")); /* not held by others */
   assert_true(igt__journal_hold_upload(two, "o", "k", false));
   assert_false(igt__journal_hold_upload(ender, "o", "k", true));
   assert_true(igt__journal_hold_upload(ender, "o", "other", true));
   assert_true(igt__journal_hold_upload(ender, "o2", "k", true));
-  assert_false(igt__journal_hold_upload(one, "o", "k", true)); /* beside another run */
+  assert_false(igt__journal_hold_upload(one, "o", "k", true)); /* shared with another run */
   igt__journal_release_upload(one, "o", "k");
-  assert_true(igt__journal_hold_upload(two, "o", "k", true)); /* changes over */
+  assert_true(igt__journal_hold_upload(two, "o", "k", true)); /* taken over */
   assert_false(igt__journal_hold_upload(one, "o", "k", false));
   assert_true(igt__journal_hold_upload(two, "o", "k", false));
   assert_true(igt__journal_hold_upload(one, "o", "k", false));
-  igt__journal_close(one); /* gives back what it holds */
+  igt__journal_close(one); /* releases its locks */
   igt__journal_close(two);
   assert_true(igt__journal_hold_upload(ender, "o", "k", true));
   igt__journal_close(ender);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The JSON tree (lib/model/json.h): writing, parsing, what is refused, depth and memory limits, and
+ * building and changing values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +74,7 @@ static void test_deep(void **state) {
   assert_int_equal(igt__json_parse(text, 20000, "x", &v, &err), IGT_E_LIMIT);
 }
 
-/* A tree takes a hundred times the text of its lists. */
+/* A tree takes a hundred times the memory of the text for lists. */
 static void test_many_values(void **state) {
   (void)state;
   size_t n = 3 * (size_t)IGT__MAX_JSON_VALUES + 4;
@@ -87,7 +89,7 @@ static void test_many_values(void **state) {
   assert_int_equal(igt__json_parse(text, n, "x", &v, &err), IGT_E_LIMIT);
   assert_non_null(strstr(err.text, "more than 1000000 values"));
   free(text);
-  static const char three[] = "[1,\",[\\\"{\"]"; /* a list, a number, a text */
+  static const char three[] = "[1,\",[\\\"{\"]"; /* a list, a number, a string */
   assert_int_equal(igt__json_parse_small(three, strlen(three), 3, "x", &v, &err), IGT_OK);
   igt__json_free(v);
   assert_int_equal(igt__json_parse_small(three, strlen(three), 2, "x", &v, &err), IGT_E_LIMIT);
@@ -138,7 +140,7 @@ static void test_make(void **state) {
   assert_string_equal(out.data,
                       "{\"a\":[0.1,3.0,false],\"s\":1,\"i\":-9223372036854775808,\"n\":null}");
   igt__buf_finish(&out);
-  assert_false(igt__json_push(copy, igt__json_new_int(1))); /* no array: freed, refused */
+  assert_false(igt__json_push(copy, igt__json_new_int(1))); /* not an array: freed, refused */
   igt__json_free(copy);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Reading the claims of a JWT, what is refused, and the signed assertion of a service
+ * (lib/auth/jwt.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,7 +107,7 @@ static void refuses_a_giant(void **state) {
   assert_int_not_equal(igt__jwt_claims(giant, &claims, NULL), IGT_OK);
 }
 
-/* An error's text goes to logs. */
+/* Error messages are written to logs. */
 static void errors_do_not_show_the_token(void **state) {
   igt__json *claims = NULL;
   igt_error err = IGT_ERROR_INIT;

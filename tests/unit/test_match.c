@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which study a folder is, and what it becomes: docs/internals/upload.md. */
+/* Which study a folder belongs to, and which study is created from it: docs/internals/upload.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ static igt_institute institute_of(const char *type) {
   return institute;
 }
 
-/* only: what is not this folder is not kept. */
+/* only: studies other than this folder's are not kept. */
 static igt__studies *studies_for(const char *type, const char *const *docs,
                                  const igt__folder *only) {
   igt_institute institute = institute_of(type);
@@ -46,7 +46,7 @@ static igt__json *parse(const char *text) {
   return doc;
 }
 
-/* ---- which study it is ---- */
+/* ---- which study ---- */
 
 static const char *const patients[] = {
     "{\"studyType\":\"Study\",\"studyDatabaseId\":\"1\",\"studyIdHumanReadable\":\"P1/A\","
@@ -96,16 +96,16 @@ static const struct which {
     /* flat */
     {"Study", patients, NULL, "P1---A", NULL, true, "1"},
     {"Study", patients, NULL, "P1---C", NULL, true, NULL},
-    {"Study", patients, NULL, "P3---A", NULL, true, "4"}, /* made of the whole name before */
+    {"Study", patients, NULL, "P3---A", NULL, true, "4"}, /* created from the whole name before */
     {"Study", patients, NULL, "twin---A", NULL, true, AMBIGUOUS},
-    {"Study", patients, NULL, "P1", NULL, true, AMBIGUOUS}, /* by key: two have it */
-    {"Study", patients, NULL, "P2", NULL, true, "3"},       /* by key: one has it */
+    {"Study", patients, NULL, "P1", NULL, true, AMBIGUOUS}, /* by key: two match */
+    {"Study", patients, NULL, "P2", NULL, true, "3"},       /* by key: one matches */
     {"Study", patients, NULL, "P4", NULL, true, "7"},
     {"Study", patients, NULL, "P5", NULL, true, NULL},
     /* with a study.json: its studyDatabaseId comes first, then the folder's name, then its fields
      */
     {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"1\"}", false, "1"},
-    /* a copied folder: its name is another study's, or another patient's */
+    /* a copied folder: its name is that of another study or patient */
     {"Study", patients, "P1", "A", "{\"studyDatabaseId\":\"2\"}", false, REFUSED},
     {"Study", patients, NULL, "P2---A", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
     {"Study", patients, NULL, "P9---A", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
@@ -113,13 +113,13 @@ static const struct which {
     {"Study", patients, NULL, "P2", "{\"studyDatabaseId\":\"1\"}", false, REFUSED},
     {"Study", patients, NULL, "P2---new",
      "{\"studyId\":\"A\",\"patient\":{\"patientName\":\"P1\"}}", false, REFUSED},
-    /* a folder with a name of the user's own, or one whose study was renamed in the cloud */
+    /* a folder with the user's own name, or one whose study was renamed in the cloud */
     {"Study", patients, NULL, "for-ann", "{\"studyDatabaseId\":\"1\"}", false, "1"},
     {"Study", patients, NULL, "P1---A done", "{\"studyDatabaseId\":\"1\"}", false, "1"},
     {"Study", patients, "P1", "done", "{\"studyDatabaseId\":\"1\"}", false, "1"},
     {"Study", patients, NULL, "P0---A",
      "{\"studyDatabaseId\":\"1\",\"studyIdHumanReadable\":\"P0/A\"}", false, "1"},
-    /* the second of two of one name: by the suffix of its folder, with or without a study.json */
+    /* the second of two with the same name: by the folder's suffix, with or without a study.json */
     {"Study", patients, NULL, "twin---A (6)", NULL, true, "6"},
     {"Study", patients, "twin", "A (6)", "{\"studyDatabaseId\":\"6\"}", true, "6"},
     {"Study", patients, NULL, "twin---A", "{\"studyDatabaseId\":\"6\"}", true, "6"},
@@ -138,7 +138,7 @@ static const struct which {
     {"Study", patients, "x", "y", "{\"patient\":{\"patientName\":\"P4\"}}", false, NULL},
     {"Study", patients, NULL, "x---A", "{\"patient\":{\"patientName\":\"P1\"}}", false, "1"},
     {"Study", patients, NULL, "exam", "{\"patient\":{\"patientName\":\"P4\"}}", false, "7"},
-    /* both spellings of a name */
+    /* both normalization forms of a name */
     {"Study", patients, NULL, "M\xc3\xbcller---A", NULL, true, "8"},
     {"Study", patients, NULL, "Mu\xcc\x88ller---A", NULL, true, "8"},
     {"Study", patients, "Mu\xcc\x88ller", "A", NULL, true, "8"},
@@ -150,7 +150,7 @@ static const struct which {
     /* a type without studyId */
     {"IGuideUStudy", subjects, NULL, "S1", NULL, true, "1"},
     {"IGuideUStudy", subjects, NULL, "S2", NULL, true, "2"},
-    {"IGuideUStudy", subjects, "S1", "v1", NULL, true, "1"}, /* as it was made of that folder */
+    {"IGuideUStudy", subjects, "S1", "v1", NULL, true, "1"}, /* created from that folder */
     {"IGuideUStudy", subjects, "S1", "v1", NULL, false, NULL},
     {"IGuideUStudy", subjects, "S2", "v1", NULL, false, "2"},
     {"IGuideUStudy", subjects, "S2", "v2", NULL, true, NULL},
@@ -173,7 +173,7 @@ static void see_which(const struct which *w, bool only) {
                     : known                     ? known->id
                                                 : "none";
 
-  /* With only what the folder may be, another patient is not there to be told from. */
+  /* With only the folder's candidates kept, there is no other patient to distinguish from. */
   if (only && w->is && strcmp(w->is, REFUSED) == 0)
     got = REFUSED;
 
@@ -234,7 +234,7 @@ static void test_annotations_by_name(void **state) {
   igt__studies_free(studies);
 }
 
-/* ---- what it becomes ---- */
+/* ---- the created study ---- */
 
 static const struct becomes {
   const char *type, *patient, *name, *doc;
@@ -294,7 +294,7 @@ static void test_becomes(void **state) {
       igt__json *got, *expected = parse(b->json);
       igt__buf again;
       assert_true(igt__model_write(&out, &study->model, IGT__JSON_COMPACT, IGT__WRITE_ALL));
-      /* The order is the type's. */
+      /* The order is that of the type. */
       assert_int_equal(igt__json_parse(out.data, out.len, "d", &got, NULL), IGT_OK);
       assert_int_equal(igt__json_count(got), igt__json_count(expected));
       const char *key;

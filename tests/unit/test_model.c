@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Models (lib/model): decoding with every kind of field and of error, encoding as for the API and
+ * for study.json, checks before sending, walking over fields, streams of list elements in arbitrary
+ * blocks, limits, and failing allocations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -121,7 +124,7 @@ static void an_unknown_type_is_its_base(void **state) {
       &s->model, IGT__JSON_COMPACT, IGT__WRITE_ALL,
       "{\"studyType\":\"NewStudy\",\"s3Prefix\":\"p/\",\"site\":\"A\",\"deep\":{\"a\":[1,2.50]}}");
   igt_model_free(&s->model);
-  /* The type that is declared bounds what may be named. */
+  /* The declared type limits which types may be named. */
   s = (igt_root_study *)parse(&igt_core_labs_study_type, "{\"studyType\":\"EpdStudy\"}");
   assert_ptr_equal(s->model.type, &igt_core_labs_study_type);
   igt_model_free(&s->model);
@@ -226,7 +229,8 @@ static void what_is_not_json_is_refused(void **state) {
   }
 }
 
-/* Every cut of a good text is refused, and none is read beyond its end (ASan looks on). */
+/* Every truncation of a valid text is refused, and none is read beyond its end (checked by
+ * ASan). */
 static void every_cut_is_refused(void **state) {
   static const char json[] = "{\"id\":\"\\u00fc1\",\"continents\":[\"a\",null],\"institutes\":"
                              "[{\"hasSeries\":true,\"studies\":[{\"studyType\":\"EpdStudy\","
@@ -284,7 +288,7 @@ static void lists_and_texts_are_models(void **state) {
   (void)state;
   assert_int_equal(list->count, 2);
   assert_string_equal(list->v[1]->id.v, "2");
-  igt_model_free(&list->v[1]->model); /* inside another: left alone */
+  igt_model_free(&list->v[1]->model); /* inside another model: ignored */
   writes(&list->model, IGT__JSON_COMPACT, 0, "[{\"id\":\"1\"},{\"id\":\"2\"}]");
   igt_model_free(&list->model);
   strings = (igt_string_list *)parse(&igt__string_list_type, "[\"a\",null]");
@@ -476,7 +480,7 @@ static igt_status on_element(void *payload, const char *list, igt_model *element
   return ++e->count == e->end_at ? IGT_E_CANCELLED : IGT_OK;
 }
 
-/* Feeds json in pieces of `piece` bytes. */
+/* Feeds json in blocks of `piece` bytes. */
 static igt_status pour(igt__model_stream *stream, const char *json, size_t n, size_t part,
                        igt_error *err) {
   igt_status status = IGT_OK;
@@ -507,7 +511,7 @@ static igt_status feed(const igt_type *type, const char *json, size_t n, size_t 
   return status;
 }
 
-/* The list as a whole. */
+/* Parses the list as a whole. */
 static igt_status collect(const igt_type *type, const char *json, size_t n, size_t part,
                           igt_model **out, igt_error *err) {
   igt__model_stream *stream = NULL;
@@ -522,7 +526,7 @@ static igt_status collect(const igt_type *type, const char *json, size_t n, size
   return status;
 }
 
-/* What each element of a list would be written as, in one go. */
+/* The elements of a list, each written as text. */
 static void collects(const igt_type *type, const char *json, size_t part, igt_status want,
                      const char *text) {
   igt_error err = IGT_ERROR_INIT;
@@ -624,7 +628,7 @@ static void repeated_texts_and_orders_are_kept_once(void **state) {
     assert_string_equal(v[1]->description.v, "xayz");
     assert_string_equal(v[3]->description.v, "the samf");
     assert_ptr_equal(v[0]->model.extras->order, v[1]->model.extras->order);
-    assert_null(v[2]->model.extras); /* as described */
+    assert_null(v[2]->model.extras); /* as in the description */
     writes(ways[i], IGT__JSON_COMPACT, 0,
            "[{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
            "{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
@@ -698,7 +702,7 @@ static void counted_release(void *p) {
   free(p);
 }
 
-/* Whichever allocation fails, the answer is a clean failure and nothing is left behind. */
+/* Whichever allocation fails, the result is a clean failure and nothing leaks. */
 static void any_allocation_may_fail(void **state) {
   static const igt__mem_hooks hooks = {counted_alloc, counted_resize, counted_release};
   static const char json[] = "[{\"u\":[1],\"id\":\"\\u00e4\",\"continents\":[\"a\"],\"institutes\":"

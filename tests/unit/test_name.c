@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Local names of files and folders (lib/base/name.h): names that a disk cannot hold are mapped to
+ * others and back, one to one; all others are kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,7 +89,7 @@ static void test_long_names(void **state) {
   }
 }
 
-/* All names of some bytes: nothing but itself comes back, and no two become one. */
+/* All names of some bytes: each maps back to itself, and no two become one. */
 static void test_one_to_one(void **state) {
   (void)state;
   static const char bytes[] = "%+A0\n:. a";
@@ -110,7 +112,7 @@ static void test_one_to_one(void **state) {
   }
 }
 
-/* A person's own name that looks as if it were mapped is taken as it is. */
+/* A user's own name that looks like a mapped one is kept. */
 static void test_what_was_never_mapped(void **state) {
   (void)state;
   static const char *const names[] = {"%%",      "%%a",       "%%a%3ab", "%%%2E%2E", "%%..",

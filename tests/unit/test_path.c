@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Paths below a root folder (lib/base/path.h): checks of names, partial files, folders that are
+ * created on demand and remembered, walks, and errors when looking for files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,11 +126,12 @@ static void test_root(void **state) {
   assert_int_equal(igt__root_unlink(root, "moved/here", &err), IGT_OK);
   assert_int_equal(igt__root_unlink(root, "moved/here", &err), IGT_E_NO_FILE);
 
-  /* A folder that somebody removes while it is remembered is made again. */
+  /* A folder that is removed while it is remembered is created again. */
   assert_int_equal(system("rm -rf deep/er/target/moved"), 0);
   expect_open(root, "moved/again", O_CREAT | O_WRONLY, IGT_OK);
   assert_int_equal(access("deep/er/target/moved/again", F_OK), 0);
-  /* What a run left that was killed while it looked at the file system goes with the next look. */
+  /* The leftover of a run that was killed while it probed the file system is removed by the next
+   * probe. */
   put("deep/er/target/.igtcloud-probe-a\xc3\xa9", "");
   put("deep/er/target/.igtcloud-probe-x:.", "");
   assert_false(igt__root_folds(root));
@@ -224,7 +227,7 @@ static void test_walk(void **state) {
   igt__root_close(root);
 }
 
-/* Nothing is "not there" but what the system says is not there. */
+/* Only what the system reports as missing counts as missing. */
 static void check_look(igt__root *root, const char *path, igt_status expected, bool there) {
   struct stat st;
   bool found;

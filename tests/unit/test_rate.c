@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The limit of bytes a second and its timetable, on a clock of the test's own. */
+/* The bandwidth limit and its timetable, with a fake clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #define HOUR (60 * MINUTE)
 #define MIB ((uint64_t)1024 * 1024)
 
-static int64_t now; /* wall and monotonic: midnight is 0 */
+static int64_t now; /* wall and monotonic clock: midnight is 0 */
 
 static int64_t fake_clock(void) {
   return now;
@@ -103,7 +103,7 @@ static void test_hours(void **state) {
   assert_true(rate_at(&table, 5, 59) == 0 && rate_at(&table, 6, 0) == 50 * MIB);
 }
 
-/* Several takers that do what loops do: take a piece, or wait as long as they are told. */
+/* Several takers that behave like loops: take a part, or wait as long as requested. */
 static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, unsigned takers,
                       size_t part) {
   int64_t free_at[32] = {0};
@@ -114,7 +114,7 @@ static uint64_t moved(igt__rate *rate, igt__direction direction, int64_t until, 
       if (free_at[i] <= now) {
         int64_t wait = igt__rate_take(rate, direction, part, now);
         bytes += wait ? 0 : part;
-        free_at[i] = now + (wait ? wait : 100); /* a piece takes 100 us to arrive */
+        free_at[i] = now + (wait ? wait : 100); /* a part takes 100 us to arrive */
       }
       if (free_at[i] < next)
         next = free_at[i];
@@ -133,8 +133,8 @@ static void test_rate_holds(void **state) {
   igt__rate rate;
   igt__rate_init(&rate, 4 * MIB, NULL);
   assert_near(moved(&rate, IGT__DOWN, 10 * SECOND, 16, 16384), 40 * MIB);
-  assert_near(moved(&rate, IGT__UP, 20 * SECOND, 16, 128 * 1024), 40 * MIB); /* its own account */
-  igt__rate_set(&rate, 100 * 1024); /* far less than the takers hold at once */
+  assert_near(moved(&rate, IGT__UP, 20 * SECOND, 16, 128 * 1024), 40 * MIB); /* its own limit */
+  igt__rate_set(&rate, 100 * 1024); /* far less than the takers request concurrently */
   assert_near(moved(&rate, IGT__DOWN, 80 * SECOND, 16, 16384), 6000 * 1024);
   igt__rate_finish(&rate);
 }
@@ -154,7 +154,7 @@ static void test_timetable_holds(void **state) {
   igt__rate_finish(&rate);
 }
 
-/* Who waits for a debt to pass is not left waiting when the limit ends. */
+/* A taker that waits for a debt to be paid does not keep waiting when the limit ends. */
 static void test_limit_ends(void **state) {
   (void)state;
   igt__timetable table;
@@ -167,7 +167,7 @@ static void test_limit_ends(void **state) {
   now += 20 * SECOND;
   assert_true(igt__rate_take(&rate, IGT__DOWN, 500000, now) == 0);
   assert_true(igt__rate_take(&rate, IGT__DOWN, 500000, now) == 0);
-  igt__rate_set(&rate, 5); /* by hand: the timetable is over */
+  igt__rate_set(&rate, 5); /* set explicitly: ends the timetable */
   now += 24 * HOUR;
   assert_true(igt__rate_limit(&rate, now) == 5);
   igt__rate_finish(&rate);

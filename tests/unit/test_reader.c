@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Reading a file of the cloud at any position (lib/cloud, igtcloud/file.h), from a fake store:
+ * which ranges are requested, seeking, verification at the end, files that change meanwhile, broken
+ * connections, and errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -19,7 +22,7 @@
 #define FIRST ((size_t)1000)
 #define MOST ((size_t)100000)
 
-/* ---- a cloud of one file, and its store ---- */
+/* ---- a cloud with one file, and its store ---- */
 
 typedef struct fixture {
   http_server *server;
@@ -30,11 +33,11 @@ typedef struct fixture {
   unsigned char *content;
   size_t size;
   char etag[80], credentials[512];
-  /* of the store, changed between requests alone */
+  /* of the store; only changed between requests */
   char headers[512];
   http_fault fault;
   bool refuse_ranges;
-  size_t asked; /* bytes */
+  size_t asked; /* requested bytes */
   unsigned ranges, heads;
 } fixture;
 
@@ -149,7 +152,7 @@ static void open_it(fixture *f) {
   assert_int_equal(igt_file_size(f->reader), f->size);
 }
 
-/* Reads n bytes, and they are those of the content. */
+/* Reads n bytes, and compares them with the content. */
 static void reads(fixture *f, size_t n) {
   static unsigned char data[SIZE];
   uint64_t at = igt_file_tell(f->reader);
@@ -193,7 +196,7 @@ static void reading_on_asks_for_more_each_time(void **state) {
   assert_int_equal(got, 0);
   assert_string_equal(igt_file_verified(f->reader), "md5");
   assert_int_equal(igt_file_fetched(f->reader), SIZE);
-  assert_int_equal(f->asked, SIZE); /* nothing twice, nothing behind the end */
+  assert_int_equal(f->asked, SIZE); /* nothing twice, nothing beyond the end */
   assert_true(f->ranges < 20);
 }
 
@@ -251,7 +254,7 @@ static void a_small_file(void **state) {
   assert_int_equal(f->ranges, 1);
 }
 
-/* ---- what goes wrong ---- */
+/* ---- failures ---- */
 
 static void other_bytes_are_told_at_the_end(void **state) {
   fixture *f = *state;
@@ -282,7 +285,7 @@ static void a_digest_of_parts(void **state) {
   strcat(f->etag, "-3");
   open_it(f);
   reads(f, FIRST / 4);
-  assert_int_equal(f->heads, 0); /* a header does not pay for it */
+  assert_int_equal(f->heads, 0); /* a header does not trigger it */
   reads(f, SIZE - FIRST / 4);
   ok(f, read_one(f, &got));
   assert_string_equal(igt_file_verified(f->reader), "etag-parts");
@@ -313,7 +316,7 @@ static void a_broken_connection_can_be_read_over(void **state) {
   reads(f, 100);
 }
 
-/* As read(2): security-25. */
+/* Like read(2): security-25. */
 static void what_was_read_before_an_error_is_returned(void **state) {
   fixture *f = *state;
   unsigned char data[3000];
@@ -352,7 +355,7 @@ static void closing_does_not_wait_for_the_rest(void **state) {
 
   open_it(f);
   f->fault = HTTP_HOLD_BODY;
-  reads(f, FIRST); /* the next piece is on its way, and held */
+  reads(f, FIRST); /* the next part is in transit, and held */
   http_server_release(f->server);
   igt_file_close(f->reader);
   f->reader = NULL;
@@ -370,7 +373,7 @@ static void what_cannot_be_opened(void **state) {
   assert_null(reader);
 }
 
-/* Two accounts at once, each with a client of its own. */
+/* Two accounts concurrently, each with its own client. */
 static void readers_of_two_clients(void **state) {
   fixture *f = *state, *other;
   void *second = NULL;

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-/* The sandbox is a program, not a library: its pure parts are tested by their source. */
+/* The sandbox's DICOM reader (sandbox/rest/dicom.c): encodings, sequences, truncation, refused
+ * files and text. The sandbox is a program, not a library: its pure parts are tested by including
+ * their source. */
 #include "../../sandbox/rest/dicom.c"
 #include "../../sandbox/rest/dicom_text.c"
 
@@ -57,7 +59,7 @@ static void begin(bytes *b, const char *syntax) {
   text(b, 0x00020010, "UI", syntax);
 }
 
-/* A sequence of undefined length with an item of undefined length, as scanners write them. */
+/* A sequence of undefined length with an item of undefined length, as written by scanners. */
 static void sequence(bytes *b, bool is_explicit) {
   tag(b, 0x00081140);
   if (is_explicit) {
@@ -105,7 +107,8 @@ static void test_reads(void **state) {
   check_read(IMPLICIT, false);
 }
 
-/* Any cut must end without reading beyond the end: ASan watches a block of the exact size. */
+/* Any truncation must end without reading beyond the end: ASan watches a block of the exact
+ * size. */
 static void test_cut_anywhere(void **state) {
   (void)state;
   bytes b;

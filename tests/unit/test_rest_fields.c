@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-/* The sandbox is a program, not a library: its pure parts are tested by their source. */
+/* The sandbox's check of request bodies (sandbox/rest/fields.c). The sandbox is a program, not a
+ * library: its pure parts are tested by including their source. */
 #include "../../sandbox/rest/fields.c"
 
 static bool passes(const char *name, const char *text, char *why, size_t cap) {
@@ -92,7 +93,7 @@ static bool check_row(void *payload, const rest_field *field) {
   return true;
 }
 
-/* A mistake in the table would refuse what is right. */
+/* A mistake in the table would refuse valid requests. */
 static void test_table(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {

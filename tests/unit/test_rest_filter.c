@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-/* The sandbox is a program, not a library: its pure parts are tested by their source. */
+/* The sandbox's $filter (sandbox/rest/filter.c): matching, refused filters, and known fields. The
+ * sandbox is a program, not a library: its pure parts are tested by including their source. */
 #include "../../sandbox/rest/filter.c"
 
 static const char document[] = "{\"name\":\"O'Neil\",\"n\":10,\"x\":1.5,\"yes\":true,\"no\":null,"
@@ -38,7 +39,7 @@ static void test_matches(void **state) {
       {"name ne 'Neil'", true},
       {"NAME eq 'O''Neil'", false},
       {"n eq 10", true},
-      {"n gt 9", true}, /* by value: as texts "10" stands before "9" */
+      {"n gt 9", true}, /* by value: as text "10" sorts before "9" */
       {"n lt 9", false},
       {"n le 10", true},
       {"n ge 11", false},

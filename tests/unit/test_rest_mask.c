@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-/* The sandbox is a program, not a library: its pure parts are tested by their source. */
+/* The sandbox is a program, not a library: its pure parts are tested by including their source. */
 #include "../../sandbox/rest/mask.c"
 
 static igt__json *parse(const char *text) {
@@ -42,7 +42,7 @@ static void test_applied(void **state) {
   gives("{e{f},x}", value, "{\"e\":[{\"f\":3}]}");
   gives("*", value, value);
   gives("b{c},*", value, "{\"a\":1,\"b\":{\"c\":2},\"e\":[{\"f\":3,\"g\":4}]}");
-  gives("a{b}", value, "{\"a\":1}"); /* a number has nothing in it */
+  gives("a{b}", value, "{\"a\":1}"); /* a number has no members */
   gives("x", value, "{}");
   gives("a", "[{\"a\":1,\"b\":2},{}]", "[{\"a\":1},{}]");
   gives("a", "\"text\"", "\"text\"");

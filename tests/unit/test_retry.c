@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* When requests are retried (lib/http): classes of errors, delays with jitter, Retry-After, the
+ * window of concurrent requests to a host, and the host's retry budget; with a fake clock. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,7 +128,7 @@ static void test_retry_after(void **state) {
   assert_int_equal(igt__retry_after("0", 0), 0);
   assert_int_equal(igt__retry_after("120", 0), 120);
   assert_int_equal(igt__retry_after("99999999999", 0), INT32_MAX);
-  /* 1700000000 is Tue, 14 Nov 2023 22:13:20. The server's clock counts, where it tells. */
+  /* 1700000000 is Tue, 14 Nov 2023 22:13:20. The server's clock counts, if it is sent. */
   assert_int_equal(igt__retry_after("Tue, 14 Nov 2023 22:13:50 GMT", 0), 30);
   assert_int_equal(igt__retry_after("Tue, 14 Nov 2023 22:13:50 GMT", 1700000020), 10);
   assert_int_equal(igt__retry_after("Tue, 14 Nov 2023 22:13:00 GMT", 0), 0);
@@ -139,11 +141,11 @@ static void test_at_once(void **state) {
   (void)state;
   assert_int_equal(igt__window_free(host), UINT_MAX);
   host->running = 9;
-  igt__window_throttled(host, 1); /* half of what runs */
+  igt__window_throttled(host, 1); /* half of the running requests */
   assert_int_equal(igt__window_free(host), 0);
   host->running = 1;
   assert_int_equal(igt__window_free(host), 3);
-  igt__window_throttled(host, 1); /* began before: the same burst */
+  igt__window_throttled(host, 1); /* started before: the same burst */
   assert_int_equal(igt__window_free(host), 3);
   igt__window_succeeded(host, 1, 16);
   assert_int_equal(igt__window_free(host), 3);
@@ -173,7 +175,7 @@ static void test_host_state(void **state) {
   for (n = 0; igt__retry_budget_take(b, IGT__RETRY_THROTTLED, &taken); n++)
     assert_int_equal(taken, 5);
   assert_int_equal(n, 100);
-  /* A success gives back what its own repetition took, or else one. */
+  /* A success returns what its own retries took, or otherwise one. */
   taken = 10;
   igt__retry_budget_give(a, &taken);
   assert_int_equal(taken, 0);
@@ -191,7 +193,7 @@ static void test_host_state(void **state) {
   for (n = 0; igt__retry_budget_take(a, IGT__RETRY_TRANSIENT, &taken); n++)
     ;
   assert_int_equal(n, 50);
-  assert_true(igt__retry_budget_take(NULL, IGT__RETRY_TRANSIENT, &taken)); /* no memory: no bound */
+  assert_true(igt__retry_budget_take(NULL, IGT__RETRY_TRANSIENT, &taken)); /* no memory: no cap */
   igt__http_hosts_free(list);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where objects are, when credentials end, and that they are fetched once for all. */
+/* Where objects are located, when credentials expire, and that they are fetched once for all
+ * requests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -134,7 +135,7 @@ static void expires(void **state) {
   assert_int_equal(igt__s3_expires_parse(NULL), 0);
 }
 
-/* ---- grant, on a clock of our own ---- */
+/* ---- the credentials provider, with a fake clock ---- */
 
 static _Atomic int64_t now_us;
 
@@ -149,7 +150,7 @@ typedef struct bench {
   _Atomic unsigned fetches;
   int life; /* seconds; 0: not given */
   igt_status fail;
-  void (*task)(void *); /* the deferred one, run by hand */
+  void (*task)(void *); /* the deferred task, run by the test */
   void *arg;
 } bench;
 
@@ -254,7 +255,7 @@ static void renewed_ahead_of_time(void **state) {
     assert_true(get(b, &w));
     assert_null(b->task);
     atomic_fetch_add(&now_us, (int64_t)table[i].life * 1000000 * 995 / 1000 - table[i].quiet_us);
-    assert_true(get(b, &w)); /* the old ones still do */
+    assert_true(get(b, &w)); /* the old ones are still valid */
     assert_true(get(b, &w));
     run_deferred(b);
     assert_int_equal(b->fetches, 2);
@@ -277,7 +278,7 @@ static void past_the_end_requests_wait(void **state) {
 }
 
 static void an_end_in_the_past_is_not_believed(void **state) {
-  bench *b = new_bench(-7200); /* local time without offset, or a clock that is wrong */
+  bench *b = new_bench(-7200); /* local time without offset, or a wrong clock */
   waiter w;
   (void)state;
 
@@ -300,10 +301,10 @@ static void refused_credentials_are_renewed_once(void **state) {
   old = igt__s3_provider_peek(b->provider);
   igt__s3_provider_refuse(b->provider, old);
   assert_false(get(b, &w[0]));
-  igt__s3_provider_refuse(b->provider, old); /* a second part comes back with the same answer */
+  igt__s3_provider_refuse(b->provider, old); /* a second part gets the same response */
   assert_false(get(b, &w[1]));
   run_deferred(b);
-  igt__s3_provider_refuse(b->provider, old); /* a third, late: the new ones are not meant */
+  igt__s3_provider_refuse(b->provider, old); /* a third, late: the new ones are not affected */
   assert_true(get(b, &w[0]));
   assert_int_equal(b->fetches, 2);
   igt__s3_credentials_unref(old);
@@ -324,11 +325,11 @@ static void a_failed_fetch_fails_its_waiters(void **state) {
     assert_int_equal(w[i].status, IGT_E_FORBIDDEN);
     assert_string_equal(w[i].text, "no credentials for prefix p/");
   }
-  b->fail = IGT_OK; /* the next request tries anew */
+  b->fail = IGT_OK; /* the next request tries again */
   assert_false(get(b, &w[0]));
   run_deferred(b);
   assert_int_equal(w[0].status, IGT_OK);
-  /* Ahead of time a failure harms no one, and is not repeated at each request. */
+  /* A failed early renewal harms nothing, and is not retried with each request. */
   b->fail = IGT_E_CONNECT;
   atomic_fetch_add(&now_us, 1850000);
   assert_true(get(b, &w[0]));
@@ -439,7 +440,7 @@ static void threads_share_a_provider(void **state) {
   for (int i = 0; i < c.fetchers; i++)
     pthread_join(c.fetcher[i], NULL);
   assert_int_equal(c.served, 1600);
-  assert_in_range(c.fetches, 2, 9); /* one, and one more for each that was refused */
+  assert_in_range(c.fetches, 2, 9); /* one, and one more for each rejection */
   igt__s3_provider_unref(c.provider);
 }
 

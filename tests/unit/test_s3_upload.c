@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What an upload sends for the store to check by, and what it takes for a proof that the store has
- * the bytes that were sent. */
+/* What an upload sends for the store to verify, and what it accepts as proof that the store has the
+ * bytes that were sent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define ECHO(base64) "x-amz-checksum-sha256: " base64 "\r\n"
 #define WRONG_ETAG ETAG("00000000000000000000000000000000")
 
-/* ---- a store that answers by script, and the room ---- */
+/* ---- a store that responds by script, and the S3 layer ---- */
 
 typedef struct fixture {
   http_server *server;
@@ -72,7 +72,7 @@ static int tear_down(void **state) {
   return 0;
 }
 
-/* times: how many requests are answered so. */
+/* times: how many requests get this response. */
 static void responses(fixture *f, int times, int http_status, const char *headers) {
   static const char refusal[] =
       "<Error><Code>NotImplemented</Code><Message>A header</Message></Error>";
@@ -83,7 +83,7 @@ static void responses(fixture *f, int times, int http_status, const char *header
                                                .body = http_status >= 400 ? refusal : NULL});
 }
 
-/* One body with the digests that the room wants. */
+/* One body with the digests that the S3 layer wants. */
 static igt_status send_body(fixture *f, igt__s3_op op) {
   igt__s3_request req;
   igt_status status;
@@ -115,7 +115,7 @@ static void look(fixture *f) {
   igt__s3_request_finish(&req);
 }
 
-/* The requests so far, which are then forgotten; md5 and sha256 NULL: without such a header. */
+/* Checks the requests so far and forgets them; md5 and sha256 NULL: no such header. */
 static void asked(fixture *f, size_t count, const char *md5, const char *sha256) {
   assert_int_equal(http_server_count(f->server), count);
   for (size_t i = 0; i < count; i++) {
@@ -161,7 +161,7 @@ static void md5_where_no_checksum_comes_back(void **state) {
   assert_true(igt__s3_wants_md5(f->s3));
 }
 
-/* Neither a failure nor another kind of answer proves anything. */
+/* Neither a failure nor another kind of response proves anything. */
 static void only_a_stored_body_is_a_proof(void **state) {
   fixture *f = *state;
 
@@ -183,7 +183,7 @@ static void another_sha256_is_damage(void **state) {
     assert_string_equal(f->err.text, "S3 stored other bytes than were sent (SHA-256 " OTHER ")");
     assert_false(f->unverified);
     asked(f, 3, known ? NULL : MD5, SHA256);
-    responses(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER)); /* once: sent again */
+    responses(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER)); /* once: retried */
     responses(f, 1, 200, ETAG(MD5_HEX) ECHO(SHA256));
     assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
     asked(f, 2, known ? NULL : MD5, SHA256);
@@ -211,7 +211,7 @@ static void without_both_nothing_is_believed(void **state) {
   assert_true(f->unverified);
   assert_non_null(strstr(f->err.text, "does not say which bytes it stored"));
   asked(f, 1, NULL, SHA256);
-  /* MD5 for good: another body may have gone to a store that tells. */
+  /* MD5 from now on: another body may have gone to a store that reports it. */
   responses(f, 2, 200, ETAG(MD5_HEX) ECHO(SHA256));
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
   assert_int_equal(send_body(f, IGT__S3_UPLOAD_PART), IGT_OK);
@@ -220,8 +220,8 @@ static void without_both_nothing_is_believed(void **state) {
   assert_true(igt__s3_wants_md5(f->s3));
 }
 
-/* It told them once, and now refuses them: what it takes without them is not believed without MD5.
- */
+/* It returned checksums once, and now rejects them: without them, a response is not trusted without
+ * MD5. */
 static void a_store_that_unlearns_checksums(void **state) {
   fixture *f = *state;
 
@@ -240,7 +240,7 @@ static void a_store_that_unlearns_checksums(void **state) {
   asked(f, 1, MD5, NULL);
 }
 
-/* A checksum that nobody sent is not compared; where none is sent, MD5 is. */
+/* A checksum that was not sent is not compared; where none is sent, MD5 is. */
 static void a_store_that_is_sent_no_checksums(void **state) {
   fixture *f = *state;
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The sandbox's HTTP server (sandbox/http.c, delay.c), with a handler whose responses show what it
+ * received, selected by the path, and a client that sends exact bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +23,6 @@
 #include "base/str.h"
 #include "delay.h"
 #include "http.h"
-
-/* A server whose answers show what it was asked; the path says how it answers. */
 
 typedef struct seen {
   igt__buf body;
@@ -74,7 +74,7 @@ static void echo(sbx_request *req) {
   igt__buf_finish(&out);
 }
 
-/* "/bytes?n=…": a file of n bytes but its first, whose last byte is known. */
+/* "/bytes?n=…": a file of n bytes except the first, whose last byte is known. */
 static void response_bytes(sbx_request *req) {
   char path[] = "/tmp/test_sandbox_http.XXXXXX";
   int64_t n = 0;
@@ -161,7 +161,7 @@ static int tear_down(void **state) {
   return 0;
 }
 
-/* ---- a client that sends exactly what it is told ---- */
+/* ---- a client that sends exact bytes ---- */
 
 static int dial(const sbx_http *http) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(sbx_http_port(http))};
@@ -181,7 +181,7 @@ static void say(int fd, const char *data, size_t n) {
   }
 }
 
-/* All that comes until the server closes. */
+/* Reads until the server closes. */
 static void listen_to_end(int fd, igt__buf *out) {
   char part[65536];
   for (ssize_t n; (n = recv(fd, part, sizeof part, 0)) > 0;)
@@ -189,7 +189,7 @@ static void listen_to_end(int fd, igt__buf *out) {
   close(fd);
 }
 
-/* The answer's body; head (or NULL): all before it. */
+/* Returns the response's body; head (or NULL): everything before it. */
 static const char *ask(const sbx_http *http, const char *text, igt__buf *out) {
   int fd = dial(http);
   igt__buf_init(out, 64 << 20);
@@ -251,7 +251,7 @@ static void body_of_megabytes(void **state) {
   igt__buf_finish(&out);
 }
 
-/* Three requests on one connection; the refused body must not become a request. */
+/* Three requests on one connection; the refused body must not be taken for a request. */
 static void refused_body(void **state) {
   igt__buf out;
   const char *const paths[] = {"refuse", "stop"};
@@ -268,7 +268,7 @@ static void refused_body(void **state) {
   }
 }
 
-/* Who waits for a go-ahead gets the refusal instead of it. */
+/* A client that waits for 100 Continue gets the refusal instead of it. */
 static void refused_before_the_body(void **state) {
   igt__buf out;
   const char *got = ask(*state,
@@ -289,7 +289,7 @@ static void part_of_a_file(void **state) {
   igt__buf_finish(&out);
 }
 
-/* Those that go out with the header, and those that don't. */
+/* Sizes that are sent together with the header, and larger ones. */
 static void files_of_sizes(void **state) {
   static const unsigned sizes[] = {1, 4096, 65535, 65536, 65537, 1000000};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -305,7 +305,7 @@ static void files_of_sizes(void **state) {
   }
 }
 
-/* The longest URL of the library, and a token of 16 KiB in a header and in a cookie. */
+/* The library's longest URL, and a token of 16 KiB in a header and in a cookie. */
 static void long_headers(void **state) {
   igt__buf in, out;
   igt__buf_init(&in, 1 << 20);
@@ -355,7 +355,7 @@ static void client_that_leaves(void **state) {
   const char *text = "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";
   int fd = dial(*state);
   say(fd, text, strlen(text));
-  close(fd); /* its end comes together with its bytes */
+  close(fd); /* its FIN arrives together with its bytes */
   wait_for(&done_count);
 }
 
@@ -386,7 +386,7 @@ static void *ask_late(void *arg) {
   return ok ? arg : NULL;
 }
 
-/* Many at once are as late as one: they hold no threads. */
+/* Many delayed responses take as long as one: they block no threads. */
 static void latency(void **state) {
   enum { COUNT = 32, MS = 200 };
   pthread_t threads[COUNT];

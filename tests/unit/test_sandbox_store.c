@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The sandbox's store (sandbox/store): documents, values, registered files, objects, transactions,
+ * multipart uploads, crashes, concurrent threads, and rows that are cached. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +22,7 @@
 #include "base/mem.h"
 #include "store/store.h"
 
-/* Each test has a folder and a store of its own. */
+/* Each test has its own folder and store. */
 typedef struct fixture {
   char dir[64];
   sbx_store *store;
@@ -112,7 +114,7 @@ static void documents(void **state) {
   assert_int_equal(doc_number(f->store, "study", "z"), -1);
   put_doc(f->store, "study", "c", "x", 5);
   assert_int_equal(doc_number(f->store, "study", "c"), 5);
-  assert_ids(f->store, "study", NULL, "cab"); /* in order of insertion, also when replaced */
+  assert_ids(f->store, "study", NULL, "cab"); /* in order of insertion, also after a replacement */
   assert_ids(f->store, "study", "x", "cb");
   assert_int_equal(sbx_doc_count(f->store, "study", NULL), 3);
   assert_int_equal(sbx_doc_count(f->store, "study", "y"), 1);
@@ -121,7 +123,7 @@ static void documents(void **state) {
   assert_ids(f->store, "study", NULL, "ab");
 }
 
-/* A cursor goes over many pages, and writes between its steps don't disturb it. */
+/* A cursor spans many pages, and writes between its steps do not disturb it. */
 static void cursor(void **state) {
   fixture *f = *state;
   char id[16];
@@ -201,7 +203,7 @@ static void registered_files(void **state) {
   assert_true(sbx_file_each(f->store, "study", join_files, &buf));
   assert_string_equal(buf.data, "b:4:1 a:2:0 ");
   assert_true(sbx_file_add(f->store, "study", "a", 9, &known));
-  assert_true(known); /* and as it was */
+  assert_true(known); /* and unchanged */
   assert_true(sbx_file_add(f->store, "study", "0", 5, &known));
   assert_false(known);
   assert_true(sbx_file_complete(f->store, "study", "a", 6, &known));
@@ -251,7 +253,7 @@ static void objects(void **state) {
   assert_object(f->store, "a", "hello", 5);
   assert_object(f->store, "empty", "", 0);
   assert_true(put_object(f->store, "a", "other", 5));
-  assert_int_equal(count_files(f, "objects"), 2); /* the replaced file is gone */
+  assert_int_equal(count_files(f, "objects"), 2); /* the replaced file has been removed */
   reopen(f);
   assert_object(f->store, "a", "other", 5);
   assert_false(sbx_object_get(f->store, "other", "a", &object));
@@ -261,7 +263,7 @@ static void objects(void **state) {
   assert_int_equal(count_files(f, "objects"), 1);
 }
 
-/* Bodies around the size of the buffer, in pieces. */
+/* Bodies around the size of the buffer, in blocks. */
 static void bodies(void **state) {
   fixture *f = *state;
   static char body[200000];
@@ -325,7 +327,7 @@ static void rollback(void **state) {
   fixture *f = *state;
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
-  assert_false(sbx_store_begin(f->store)); /* no transaction in a transaction */
+  assert_false(sbx_store_begin(f->store)); /* transactions do not nest */
   assert_true(put_object(f->store, "a", "new", 3));
   assert_true(put_object(f->store, "b", "new", 3));
   put_doc(f->store, "study", "a", NULL, 1);
@@ -341,7 +343,7 @@ static void commit(void **state) {
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
   assert_true(put_object(f->store, "a", "new", 3));
-  assert_int_equal(count_files(f, "objects"), 2); /* both, until it is sure */
+  assert_int_equal(count_files(f, "objects"), 2); /* both, until the commit */
   assert_true(sbx_store_commit(f->store));
   assert_false(sbx_store_commit(f->store));
   assert_object(f->store, "a", "new", 3);
@@ -411,9 +413,9 @@ static void aborted(void **state) {
   assert_int_equal(count_files(f, "objects"), 0);
 }
 
-/* ---- ends that nobody planned ---- */
+/* ---- crashes ---- */
 
-/* A process that dies with objects, a body on its way and a file without a row. */
+/* A process that dies with objects, a body being received and a file without a row. */
 static void crash(void **state) {
   fixture *f = *state;
   char command[160];
@@ -488,7 +490,7 @@ static void threads(void **state) {
   assert_int_equal(count_files(f, "objects"), WRITERS * ROUNDS);
 }
 
-/* ---- what sign-ins hang on ---- */
+/* ---- what sign-ins depend on ---- */
 
 static void people(void **state) {
   fixture *f = *state;
@@ -511,7 +513,7 @@ static void people(void **state) {
   before = sbx_store_people(f->store);
   assert_true(sbx_store_begin(f->store));
   put_doc(f->store, "service", "a", NULL, 1);
-  assert_int_equal(sbx_store_people(f->store), before); /* nobody else sees it yet */
+  assert_int_equal(sbx_store_people(f->store), before); /* not visible to others yet */
   assert_true(sbx_store_commit(f->store));
   assert_true(sbx_store_people(f->store) != before);
 }
@@ -540,7 +542,7 @@ static void texts_of_documents(void **state) {
   assert_false(sbx_doc_texts(f->store, "study", "t", names, texts, 4));
 }
 
-/* ---- rows that are kept in memory ---- */
+/* ---- cached rows ---- */
 
 static int64_t size_of(sbx_store *store, const char *key) {
   sbx_object object = {0};
@@ -555,7 +557,7 @@ static void *size_elsewhere(void *arg) {
   return &size;
 }
 
-/* As another thread sees it, which is not in our transaction. */
+/* As seen by another thread, which is outside our transaction. */
 static int64_t size_for_others(sbx_store *store) {
   pthread_t id;
   void *size = NULL;
@@ -597,7 +599,7 @@ static void rows_in_memory(void **state) {
   assert_int_equal(size_of(f->store, "b"), -1);
 }
 
-/* More of them than are kept: 64 KiB each. */
+/* More than fit in the cache: 64 KiB each. */
 static void many_rows(void **state) {
   fixture *f = *state;
   static char metadata[65536], key[16];
@@ -624,7 +626,7 @@ typedef struct race {
   _Atomic int64_t acknowledged;
 } race;
 
-/* Each read is at least as new as what was acknowledged when it began. */
+/* Each read is at least as new as what was acknowledged before it started. */
 static void *follow(void *arg) {
   race *r = arg;
   for (int64_t seen = 0; seen < VERSIONS;) {
@@ -671,7 +673,7 @@ static void rows_under_writes(void **state) {
   }
 }
 
-/* Of a document, whose reads go by memory, too. */
+/* The same for a document, whose reads are cached, too. */
 static void *follow_document(void *arg) {
   race *r = arg;
   for (int64_t seen = 0; seen < VERSIONS;) {
@@ -683,7 +685,7 @@ static void *follow_document(void *arg) {
   return NULL;
 }
 
-/* Every other write is followed by one that is taken back, which nobody may see. */
+/* Every other write is followed by one that is rolled back, which nobody may see. */
 static void documents_under_writes(void **state) {
   fixture *f = *state;
   race r = {.store = f->store};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The published examples of the S3 API reference, "Signature Calculations for the Authorization
- * Header" and "... Query Parameters", and the rules between them. */
+ * Header" and "... Query Parameters", and rules that they do not cover. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static void published_presigned_url(void **state) {
                                   "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=" STAMP
                                   "&X-Amz-Expires=86400&X-Amz-SignedHeaders=host");
   igt__sigv4_key_derive(SECRET, strlen(SECRET), STAMP, REGION, "s3", &key);
-  /* A checker sees the signature in the query too, and leaves it out. */
+  /* A checker sees the signature in the query, too, and ignores it. */
   igt__buf_puts(&query, "&X-Amz-Signature=0000");
   igt__sigv4_request req = {"GET", "/test.txt", query.data,         headers,
                             1,     "host",      IGT__SIGV4_UNSIGNED};
@@ -130,7 +130,7 @@ static void canonical_rules(void **state) {
       {"X-Amz-Meta-A", "  a   b\t c "}, {"HOST", "h"}, {"x-amz-meta-a", "d"}, {"X-Amz-Meta", "n"}};
   (void)state;
 
-  /* The path stays as it is; parameters are sorted by name, then value, and encoded one way. */
+  /* The path is kept as it is; parameters are sorted by name, then value, and encoded uniformly. */
   igt__sigv4_request req = {"GET",
                             "/a%2Fb//c%20d",
                             "b=2&a=x+y&b=1&a-=&uploads&c=%7e%2f&&",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* Times and dates (lib/base/time.h): parsing and formatting of the API's times, dates, HTTP dates
+ * and the basic format, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +74,7 @@ static void test_dates(void **state) {
   assert_false(igt__date_parse("2026-11-24T", &t));
   assert_false(igt__date_parse("24-11-2026", &t));
   assert_true(igt__time_parse("2020-01-01T00:30:00+01:00", &t));
-  assert_int_equal(igt__time_day(&t), 18262); /* its own day, not UTC's */
+  assert_int_equal(igt__time_day(&t), 18262); /* its local day, not the UTC day */
 }
 
 static void test_http(void **state) {
@@ -91,7 +93,7 @@ static void test_http(void **state) {
   assert_string_equal(out, "20260131T235959Z");
   igt__time_format_http(951782400, out, sizeof out); /* a leap day */
   assert_string_equal(out, "Tue, 29 Feb 2000 00:00:00 GMT");
-  igt__time_format_http(784111777, out, 6); /* cut where there is no room */
+  igt__time_format_http(784111777, out, 6); /* truncated to the space available */
   assert_string_equal(out, "Sun, ");
 }
 

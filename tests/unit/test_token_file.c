@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The token file through which a login shares its session with other programs
+ * (lib/auth/token_file.h): the format, also as the Python client writes it, files that are not
+ * trusted, torn reads, and holders that replace or remove each other's tokens. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,8 +113,8 @@ static void round_trip(void **state) {
   igt_token_free(token);
 }
 
-/* As the Python client writes it: json.dumps with spaces, another order, a file that other
- * programs made longer. */
+/* As the Python client writes it: json.dumps with spaces, another order, a file that other programs
+ * made longer. */
 static void reads_what_python_writes(void **state) {
   static const char json[] =
       "{\"sub\": \"j\\u00f6rg\", \"jwt\": \"aA.eyJleHAiOjE5OTk5OTk5OTl9.cw\", \"jwt_data\": "
@@ -182,7 +185,7 @@ static void distrusts_other_owner(void **state) {
   igt_error err = IGT_ERROR_INIT;
 
   (void)state;
-  if (geteuid() != 0) /* only root can give a file away; the check itself needs no root */
+  if (geteuid() != 0) /* only root can change a file's owner; the check itself needs no root */
     return;
   assert_int_equal(make_page(page, "a", soon()), IGT_OK);
   write_file(page, sizeof page, 0600);
@@ -219,7 +222,7 @@ static void tells_damage(void **state) {
   igt__clock_set_hooks(NULL);
 }
 
-/* Halves of two tokens of one length can be good base64 of good JSON. */
+/* Halves of two tokens of the same length may be valid base64 of valid JSON. */
 static void tells_torn_reads(void **state) {
   char one[IGT__TOKEN_FILE_SIZE], two[IGT__TOKEN_FILE_SIZE], torn[IGT__TOKEN_FILE_SIZE];
   size_t len, taken = 0;
@@ -236,7 +239,7 @@ static void tells_torn_reads(void **state) {
     memcpy(torn + cut, two + cut, sizeof torn - cut);
     if (igt__token_parse(torn, sizeof torn, &token, NULL) != IGT_OK)
       continue;
-    taken++; /* then it is wholly the one or the other */
+    taken++; /* then it is entirely one or the other */
     assert_true(memcmp(torn, one, len) == 0 || memcmp(torn, two, len) == 0);
     igt_token_free(token);
   }
@@ -269,18 +272,18 @@ static void holder_writes_in_place(void **state) {
   assert_int_equal(igt__token_holder_open(path, &holder, NULL), IGT_OK);
   assert_int_equal(stat(path, &st), 0);
   assert_int_equal(st.st_mode & 07777, 0600);
-  assert_int_equal(st.st_size, IGT__TOKEN_FILE_SIZE); /* mapped before the first token: no SIGBUS */
+  assert_int_equal(st.st_size, IGT__TOKEN_FILE_SIZE); /* mapped before a token: no SIGBUS */
   fd = open(path, O_RDONLY);
   map = mmap(NULL, IGT__TOKEN_FILE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
   assert_ptr_not_equal(map, MAP_FAILED);
   assert_int_equal(make_page(page, large, soon()), IGT_OK);
   assert_int_equal(igt__token_holder_write(holder, page, NULL), IGT_OK);
   assert_memory_equal(map, page, sizeof page);
-  assert_int_equal(make_page(page, "short", soon()), IGT_OK); /* D12: no tail of the longer one */
+  assert_int_equal(make_page(page, "short", soon()), IGT_OK); /* D12: no rest of the longer one */
   assert_int_equal(igt__token_holder_write(holder, page, NULL), IGT_OK);
   assert_memory_equal(map, page, sizeof page);
   igt__token_holder_close(holder);
-  assert_int_equal(map[0], 0); /* who maps it must not go on with a dead token */
+  assert_int_equal(map[0], 0); /* who maps it must not use a dead token */
   assert_int_equal(access(path, F_OK), -1);
   munmap((void *)(uintptr_t)map, IGT__TOKEN_FILE_SIZE);
   close(fd);
@@ -305,7 +308,7 @@ static void second_holder_leaves_the_first_alone(void **state) {
   igt__token_holder_close(second);
 }
 
-/* Another process sees who holds it. */
+/* Another process can see who holds it. */
 static void names_the_holder(void **state) {
   char page[IGT__TOKEN_FILE_SIZE], byte = 0;
   igt__token_holder *holder = NULL;
@@ -336,7 +339,7 @@ static void names_the_holder(void **state) {
   close(ready[1]);
 }
 
-/* A login that fails after it took over a live token leaves it; one that succeeds replaces it. */
+/* A login that fails after it took over a valid token leaves it; one that succeeds replaces it. */
 static void live_token_of_others_stays_until_replaced(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;
@@ -360,7 +363,7 @@ static void dead_token_is_cleared(void **state) {
 
   (void)state;
   assert_int_equal(make_page(page, "a", igt__wall_seconds() - 5), IGT_OK);
-  write_file(page, 100, 0600); /* also shorter than it has to be */
+  write_file(page, 100, 0600); /* also shorter than required */
   assert_int_equal(igt__token_holder_open(path, &holder, NULL), IGT_OK);
   assert_int_equal(stat(path, &st), 0);
   assert_int_equal(st.st_size, IGT__TOKEN_FILE_SIZE);
@@ -368,7 +371,7 @@ static void dead_token_is_cleared(void **state) {
   igt__token_holder_close(holder);
 }
 
-/* What stands under the name by now may be another login's. */
+/* The file of that name may be another login's by now. */
 static void removes_only_its_own(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The parts of the transfer engine that work without a network: the thread pool, the scheduler's
+ * queues, checks of downloaded files, partial files, digests of local files, planning by date and
+ * shard, CSV tables, the number of concurrent requests (pace) and of bytes in flight (flow), and
+ * the cloud's list of a study's files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +50,7 @@ static void test_pool(void **state) {
   ran = 0;
   for (int i = 0; i < 100; i++)
     igt__pool_add(pool, count_task, i < 30 ? pool : NULL);
-  igt__pool_free(pool); /* runs all, also what tasks added */
+  igt__pool_free(pool); /* runs all tasks, including those that tasks added */
   assert_true(ran >= 100 && ran <= 150);
   igt__pool_free(NULL);
 }
@@ -90,10 +94,10 @@ static void test_pool_limit(void **state) {
     igt__pool_add(pool, crowd_task, &c);
   wait_inside(&c, 2);
   assert_int_equal(igt__pool_waiting(pool), 18);
-  igt__pool_limit(pool, 9); /* no more than there may be threads */
+  igt__pool_limit(pool, 9); /* at most the maximum number of threads */
   wait_inside(&c, 4);
   assert_int_equal(igt__pool_waiting(pool), 16);
-  igt__pool_limit(pool, 0); /* one: of those inside, three end first */
+  igt__pool_limit(pool, 0); /* one: of those inside, three must finish first */
   pthread_mutex_lock(&c.lock);
   c.open = true;
   pthread_cond_broadcast(&c.changed);
@@ -156,7 +160,7 @@ static job make_job(igt__sched *sched, unsigned name, unsigned parts) {
                .name = name};
 }
 
-/* Ends what was started, oldest first, until nothing is left. */
+/* Finishes what was started, oldest first, until nothing is left. */
 static void run_all(igt__sched *sched) {
   for (size_t i = 0; i < started_count; i++) {
     job *j = started[i];
@@ -175,7 +179,7 @@ static void begin_order(void) {
   settled = 0;
 }
 
-/* A lane with one large file and one with three small ones take turns. */
+/* A queue with one large file and one with three small ones take turns. */
 static void test_turns(void **state) {
   (void)state;
   begin_order();
@@ -186,7 +190,7 @@ static void test_turns(void **state) {
   for (unsigned i = 0; i < 4; i++)
     jobs[i] = make_job(sched, i, i == 0 ? 6 : 1);
   igt__sched_add(sched, large, &jobs[0].work);
-  assert_string_equal(order, "aa"); /* both slots, as nobody else wants one */
+  assert_string_equal(order, "aa"); /* both slots, as no other queue wants one */
   for (unsigned i = 1; i < 4; i++)
     igt__sched_add(sched, small, &jobs[i].work);
   assert_int_equal(igt__sched_backlog(sched), 4);
@@ -195,7 +199,7 @@ static void test_turns(void **state) {
   run_all(sched);
   assert_int_equal(strlen(order), 9);
   assert_non_null(strchr(order, 'd'));
-  assert_true(strchr(order, 'd') - order < 8); /* not behind all of the large one */
+  assert_true(strchr(order, 'd') - order < 8); /* not after all of the large one */
   assert_int_equal(settled, 2);
   assert_int_equal(igt__sched_backlog(sched), 0);
   igt__sched_free(sched);
@@ -211,7 +215,7 @@ static void test_cap_in_queue(void **state) {
     jobs[i] = make_job(sched, i, 1);
     igt__sched_add(sched, queue, &jobs[i].work);
   }
-  assert_string_equal(order, "a"); /* one file of a study at once */
+  assert_string_equal(order, "a"); /* one file of a study at a time */
   igt__sched_close(sched, queue);
   run_all(sched);
   assert_string_equal(order, "abc");
@@ -232,7 +236,7 @@ static void test_stop(void **state) {
   igt__sched_close(sched, queue);
   igt__sched_stop(sched);
   assert_true(!jobs[0].dropped && jobs[1].dropped && jobs[2].dropped);
-  assert_int_equal(settled, 0); /* the one under way is waited for */
+  assert_int_equal(settled, 0); /* the one in progress is waited for */
   run_all(sched);
   assert_int_equal(settled, 1);
   igt__sched_free(sched);
@@ -272,7 +276,7 @@ static void test_check(void **state) {
   assert_string_equal(by, "crc32c");
   igt__check_facts kms = {"5d41402abc4b2a76b9719d911017c592", "", "", "aws:kms"};
   assert_int_equal(check_bytes(&kms, "anything", 0, digest, &by), IGT_OK);
-  assert_string_equal(by, ""); /* that ETag is no MD5: nothing is claimed */
+  assert_string_equal(by, ""); /* that ETag is not an MD5: nothing is claimed */
   igt__check_facts parts = {"", "", "", ""};
   char etag[64];
   unsigned char sums[32], whole[16];
@@ -289,8 +293,8 @@ static void test_check(void **state) {
   assert_string_equal(by, ""); /* parts of unknown size */
 }
 
-/* A store that does not tell its parts: 8 or 5 MiB each fit the size and the count, or nothing
- * does. */
+/* A store that does not report its parts: parts of 8 or of 5 MiB match the size and the count, or
+ * nothing does. */
 static void test_check_guess(void **state) {
   const uint64_t mib = 1 << 20;
   igt__check_facts facts = {"0123456789abcdef0123456789abcdef-3", "", "", ""};
@@ -308,7 +312,7 @@ static void test_check_guess(void **state) {
   assert_true(igt__check_guess_part_size(&check, 24 * mib));
   assert_int_equal(check.part_size, 8 * mib);
   assert_false(igt__check_needs_part_size(&check));
-  /* Other bytes, or other parts: who knows. */
+  /* Other bytes, or other parts: unknown which. */
   igt__check_update(&check, "hello", 5);
   assert_true(check.known);
   assert_int_equal(igt__check_final(&check, digest, sizeof digest, NULL), IGT_OK);
@@ -344,7 +348,7 @@ static void test_partial(void **state) {
   assert_int_equal(igt__partial_open(&a, root, "d/f", NULL, &err), IGT_OK);
   assert_false(a.existed);
   assert_int_equal(igt__partial_open(&b, root, "d/f", NULL, &err), IGT_OK);
-  assert_string_not_equal(a.name, b.name); /* two processes don't share one */
+  assert_string_not_equal(a.name, b.name); /* two processes do not share one */
   assert_int_equal(write(a.fd, "x", 1), 1);
   assert_int_equal(igt__root_stat(root, "d/f", &st, &err), IGT_E_NO_FILE);
   igt__partial_close(&b, false);
@@ -374,7 +378,8 @@ static size_t entries_in(const char *path) {
   return n - 2; /* . and .. */
 }
 
-/* From some allocation on all fail. What was made is not taken for another process's, and goes. */
+/* From some allocation on all fail. The file that was created is not taken for another process's,
+ * and is removed. */
 static void test_partial_without_memory(void **state) {
   (void)state;
   const igt__mem_hooks few = {few_allocations, realloc, free};
@@ -443,7 +448,7 @@ static void test_local(void **state) {
   assert_true(igt__local_open(&local, &fd, &err) != IGT_OK);
 }
 
-/* The folder is moved away, and a link to it stands in its place: the very file, by a link. */
+/* The folder is moved away and replaced by a link to it: the same file, through a link. */
 static void test_local_below_a_link(void **state) {
   (void)state;
   char above[100], moved[100], folder[120], path[140];
@@ -599,10 +604,10 @@ static void test_table(void **state) {
   igt_model_free(&study->model);
 }
 
-/* ---- how many at once ---- */
+/* ---- how many requests concurrently ---- */
 
-/* A store that answers each piece `latency` later, and all together not faster than `per_second`.
- */
+/* A store that responds to each part after `latency`, and to all together no faster than
+ * `per_second`. */
 static unsigned paced(igt__pace *pace, int64_t *now, double seconds, int64_t latency,
                       double per_second) {
   int64_t end = *now + (int64_t)(seconds * 1e6);
@@ -620,18 +625,18 @@ static void test_pace(void **state) {
   (void)state;
   int64_t now = 1000000;
   igt__pace pace;
-  /* Far away: more is faster, up to the cap, and soon. */
+  /* High latency: more is faster, up to the cap, and soon. */
   igt__pace_init(&pace, 16, 64, now);
   assert_int_equal(paced(&pace, &now, 0.12, 50000, 1e9), 64);
   assert_int_equal(paced(&pace, &now, 60, 50000, 1e9), 64);
-  /* As fast as it gets: back to what was enough. */
+  /* At the maximum rate: back to the number that was sufficient. */
   igt__pace_init(&pace, 16, 64, now);
   assert_int_equal(paced(&pace, &now, 5, 1000, 5000), 16);
-  /* More helps for a while: 1,000 a second are reached with 50. */
+  /* More helps up to a point: 1,000 per second are reached with 50. */
   igt__pace_init(&pace, 4, 64, now);
   unsigned slots = paced(&pace, &now, 10, 50000, 500);
   assert_true(slots >= 16 && slots <= 32);
-  /* SlowDown halves once a second, however many say it, and growth waits. */
+  /* SlowDown halves at most once per second, however many responses say it, and growth pauses. */
   igt__pace_init(&pace, 64, 64, now);
   igt__pace_slow_down(&pace, now);
   igt__pace_slow_down(&pace, now + 500000);
@@ -641,7 +646,7 @@ static void test_pace(void **state) {
     igt__pace_slow_down(&pace, now += 2000000);
   assert_int_equal(pace.slots, 2);
   assert_int_equal(paced(&pace, &now, 20, 50000, 1e9), 64);
-  /* A run with nothing to do learns nothing, and the cap of a user holds. */
+  /* An idle run learns nothing, and a user's cap applies. */
   igt__pace_init(&pace, 16, 64, now);
   for (int i = 0; i < 1000; i++)
     igt__pace_part(&pace, 1000, false, now += 10000);
@@ -650,10 +655,10 @@ static void test_pace(void **state) {
   assert_int_equal(paced(&pace, &now, 5, 50000, 1e9), 3);
 }
 
-/* ---- how many bytes at once ---- */
+/* ---- how many bytes concurrently ---- */
 
-/* Pieces of one size over a line: `total` bytes a second for all, `each` for one connection, and
- * `lag` until a piece begins to move. Always enough pieces wait. */
+/* Parts of one size over a line: `total` bytes per second for all, `each` for one connection, and
+ * `lag` until a part starts to move. There are always enough parts waiting. */
 typedef struct line {
   igt__flow flow;
   double total, each;
@@ -663,7 +668,7 @@ typedef struct line {
     double left;
     int64_t from;
   } part[64];
-  unsigned running, most; /* at once, since it was set to 0 */
+  unsigned running, most; /* concurrently, since it was set to 0 */
   unsigned done;
 } line;
 
@@ -728,7 +733,7 @@ static line line_new(double total, double each, int64_t lag, uint64_t size) {
 
 static void test_flow(void **state) {
   (void)state;
-  /* A slow line: one or two large pieces, so that some end before a cut after 15 s. */
+  /* A slow line: one or two large parts, so that some finish before an interruption after 15 s. */
   line l = line_new(1e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 15);
   assert_true(l.most <= 2);
@@ -738,24 +743,24 @@ static void test_flow(void **state) {
   l = line_new(250e3, 1e9, 50000, 5 * MIB);
   line_run(&l, 43);
   assert_true(l.done >= 2);
-  /* 8 MB/s, ended after 1.6 s: two pieces of 5 MiB are through. */
+  /* 8 MB/s, interrupted after 1.6 s: two parts of 5 MiB have finished. */
   l = line_new(8e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 1.6);
   assert_int_equal(l.done, 2);
-  /* Two at once would not end between cuts: one. */
+  /* Two concurrent parts would not finish between interruptions: one. */
   l = line_new(500e3, 1e9, 50000, 5 * MIB);
   line_run(&l, 14);
   assert_int_equal(l.most, 1);
   assert_int_equal(l.done, 1);
-  /* A good line: all at once, soon. */
+  /* A good line: all concurrently, soon. */
   l = line_new(500e6, 300e6, 1000, 8 * MIB);
   line_run(&l, 0.1);
   assert_true(l.most >= 16);
-  /* Far away: no connection has more than 1 MB/s, together they have 30. */
+  /* High latency: each connection has at most 1 MB/s, together they have 30. */
   l = line_new(30e6, 1e6, 200000, 5 * MIB);
   line_run(&l, 40);
   assert_true(l.running >= 8);
-  /* Small pieces never wait on any line that moves them within seconds. */
+  /* Small parts never wait on any line that moves them within seconds. */
   l = line_new(30e6, 100e3, 200000, 16384);
   line_run(&l, 1);
   assert_int_equal(l.most, 64);
@@ -763,7 +768,7 @@ static void test_flow(void **state) {
 
 static void test_flow_changes(void **state) {
   (void)state;
-  /* It gets slow: as pieces end, fewer take their place; and fast again. */
+  /* The line becomes slow: as parts finish, fewer replace them; and fast again. */
   line l = line_new(200e6, 100e6, 1000, 8 * MIB);
   line_run(&l, 5);
   assert_true(l.running > 8);
@@ -773,13 +778,13 @@ static void test_flow_changes(void **state) {
   l.total = 200e6;
   line_run(&l, 10);
   assert_true(l.running > 8);
-  /* Slow, and files of 64 KiB take long, too: the one before the next one. */
+  /* Slow, so that files of 64 KiB take long, too: one after the other. */
   l = line_new(5e3, 1e9, 1000, 65536);
   line_run(&l, 500);
   l.most = 0;
   line_run(&l, 100);
   assert_true(l.most <= 4);
-  /* What was in flight is lost when the line is cut: no attempt at more for a while. */
+  /* Bytes in flight are lost when the line is interrupted: no attempt at more for a while. */
   l = line_new(1e6, 1e9, 50000, 5 * MIB);
   line_run(&l, 2);
   for (int cut = 0; cut < 3; cut++) {
@@ -797,7 +802,7 @@ static void test_flow_changes(void **state) {
   }
 }
 
-/* ---- what the cloud has of a study ---- */
+/* ---- the cloud's list of a study's files ---- */
 
 static void test_remotes(void **state) {
   (void)state;
@@ -811,7 +816,7 @@ static void test_remotes(void **state) {
   } files[] = {{"a", {"p/a", 5, true, true}},
                {"b/c.txt", {"p/b/c.txt", IGT__S3_MAX_OBJECT, false, true}},
                {"d", {"p/d", 0, true, false}},
-               /* Their keys are kept, and a size. */
+               /* Their keys are stored, and a size. */
                {"e", {"p/f", 1, true, true}},
                {"g", {"", 2, true, true}},
                {"h", {"q", 3, false, true}},
@@ -844,7 +849,7 @@ static void test_remotes(void **state) {
   assert_int_equal(whole.used, 0);
 }
 
-/* Keys that are kept are of the quota, too. */
+/* Stored keys count against the quota, too. */
 static void test_bounds_of_remotes(void **state) {
   (void)state;
   char name[16], key[1000] = {0};

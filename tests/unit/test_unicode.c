@@ -19,14 +19,14 @@ static const struct {
     {"Mu\xcc\x88ller", "M\xc3\xbcller"},
     {"M\xc3\xbcller", "M\xc3\xbcller"},
     {"\xe2\x84\xab", "\xc3\x85"},                             /* the Angstrom sign */
-    {"\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c"}, /* Hangul of three letters */
-    {"\xe1\x84\x92\xe1\x85\xa1", "\xed\x95\x98"},             /* of two */
+    {"\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c"}, /* Hangul syllable of three letters */
+    {"\xe1\x84\x92\xe1\x85\xa1", "\xed\x95\x98"},             /* of two letters */
     {"\xce\x91\xcc\x81", "\xce\x86"},                         /* Greek */
     {"\xd0\xb8\xcc\x86", "\xd0\xb9"},                         /* Cyrillic */
     {"\xe3\x81\x8b\xe3\x82\x99", "\xe3\x81\x8c"},             /* kana with a voicing mark */
-    {"u\xcc\xa8\xcc\x84", "\xc5\xb3\xcc\x84"},                /* what composes does */
-    {"q\xcc\x87\xcc\xa3", "q\xcc\xa3\xcc\x87"},               /* marks in their order */
-    {"\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc"},             /* an exclusion: stays in two */
+    {"u\xcc\xa8\xcc\x84", "\xc5\xb3\xcc\x84"},                /* the result composes further */
+    {"q\xcc\x87\xcc\xa3", "q\xcc\xa3\xcc\x87"},               /* reordered marks */
+    {"\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc"},             /* excluded: stays decomposed */
     {"a\xcc", "a\xcc"},                                       /* not UTF-8 */
     {"\xf0\x9d\x85\x9e", "\xf0\x9d\x85\x97\xf0\x9d\x85\xa5"}, /* four bytes each */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Versions, their order, release tags and allowed redirects (lib/upgrade). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 static void test_versions(void **state) {
   static const struct {
-    const char *text, *same; /* NULL: it is none */
+    const char *text, *same; /* NULL: not a version */
   } cases[] = {{"0.1.0", "0.1.0"},
                {"v10.20.30", "10.20.30"},
                {"999999999.0.1", "999999999.0.1"},
@@ -77,7 +78,7 @@ static void test_tags(void **state) {
   assert_true(igt__release_of_tag("/tag/v0.0.0", &release));
 }
 
-/* NULL: it is not followed. */
+/* NULL: not followed. */
 static void check_redirect(bool loopback, const char *from, const char *location, const char *to) {
   igt__release_page page = {.url = from, .is_loopback = loopback};
   igt_error err = IGT_ERROR_INIT;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* URLs (lib/http): valid and invalid ones, origins, the URLs of requests, and the proxy that the
+ * environment selects for a host. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,13 +169,13 @@ static void test_proxy_variables(void **state) {
   setenv("NO_PROXY", "10.0.0.0/8", 1);
   check_proxies("localhost:2", "localhost:1", "10.0.0.0/8");
   setenv("http_proxy", "http://user:pass@127.0.0.1:3", 1);
-  setenv("https_proxy", "", 1); /* empty: none, whatever all_proxy says */
+  setenv("https_proxy", "", 1); /* empty: no proxy, whatever all_proxy says */
   check_proxies("http://user:pass@127.0.0.1:3", "", "10.0.0.0/8");
   unsetenv("http_proxy");
   setenv("REQUEST_METHOD", "GET", 1);
   check_proxies("localhost:1", "", "10.0.0.0/8");
   unsetenv("REQUEST_METHOD");
-  /* What is not encrypted stays on this machine. */
+  /* Unencrypted traffic stays on this machine. */
   static const char *const far[] = {"proxy.example:3128", "http://10.0.0.1:3128",
                                     "http://localhost@far:1", "http://127.0.0.1.example:1", "//x"};
   for (size_t i = 0; i < sizeof far / sizeof *far; i++) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The parser for S3's XML documents (lib/s3/xml.h): paths and text, hostile and damaged documents,
+ * errors, multipart results, lists, and the document that completes an upload. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -122,7 +124,7 @@ static void multipart_results(void **state) {
   assert_string_equal(etag, "abc-2");
   assert_int_equal(igt__s3_complete_parse(failed, sizeof failed - 1, etag, &err), IGT_E_SERVER);
   assert_string_equal(err.code, "InternalError");
-  /* A refusal is no unclear end, although its HTTP status was 200. */
+  /* An error response is an unambiguous outcome, although its HTTP status was 200. */
   assert_int_equal(igt__s3_complete_parse(refused, sizeof refused - 1, etag, &err),
                    IGT_E_BAD_REQUEST);
   assert_int_equal(igt__s3_complete_parse("<html/>", 7, etag, NULL), IGT_E_PROTOCOL);
