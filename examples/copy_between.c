@@ -48,7 +48,7 @@ static igt_status read_all(const account *from, char **data, size_t *size, igt_e
   if (status == IGT_OK)
     status = igt_file_read(reader, *data, *size, &n, err);
   if (status == IGT_OK)
-    status = igt_file_read(reader, *data + *size, 1, &n, err); /* checks it at the end */
+    status = igt_file_read(reader, *data + *size, 1, &n, err); /* verifies the file at its end */
   igt_file_close(reader);
   return status;
 }

@@ -22,7 +22,7 @@ static bool refuse(igt_error *err, const char *why) {
   return (err->status = IGT_E_UNSUPPORTED) == IGT_OK;
 }
 
-/* One element (PS3.5, 7.1.2). False: the header ends here, or err says what is wrong. */
+/* One element (PS3.5, 7.1.2). False: the header ends here, or err has the reason. */
 static bool element(igt_file_reader *reader, igt_error *err) {
   unsigned char head[12];
   char value[65] = "";

@@ -25,7 +25,7 @@ static void on_item(void *payload, const igt_transfer_item *item) {
          *item->verified ? item->verified : "nothing");
 }
 
-/* Names come from the server: `below` keeps them inside of the folder. */
+/* Names come from the server: `below` keeps them inside the folder. */
 static igt_status each_file(void *payload, igt_node *file) {
   job *j = payload;
 
@@ -44,7 +44,7 @@ static igt_status download(igt_client *client, const char *path, job *j, igt_err
   if (status == IGT_OK)
     status = igt_node_each(target.node, IGT_NODE_FILE, each_file, j, err);
   if (own.status != IGT_OK)
-    *err = own; /* a file's own error says more than that the walk was ended */
+    *err = own; /* a file's own error says more than that the walk was stopped */
   igt_cloud_close(cloud);
   return status;
 }

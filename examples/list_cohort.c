@@ -9,7 +9,7 @@
 
 #include <igtcloud/cloud.h>
 
-/* The day stands in another field for each type of study. */
+/* The date is in a different field for each type of study. */
 static const igt_time_field *date_of(const igt_root_study *study) {
   if (igt_model_is(&study->model, &igt_epd_study_type))
     return &((const igt_epd_study *)study)->datetime;

@@ -9,7 +9,7 @@
 
 #include <igtcloud/cloud.h>
 
-/* RFC 4180: quoted where it must be. */
+/* RFC 4180: quoted where necessary. */
 static void cell(const igt_string_field *field, const char *end) {
   const char *text = field->is == IGT_SET ? field->v : "";
   bool quoted = strpbrk(text, ",\"\r\n") != NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* REST documents, small values and registered files as rows. Documents are JSON texts by kind and
  * id; reads go through the cache of cache.c, lists through a cursor that reads a page of rows at a
- * time. Small values (kv) may expire. Every function runs one prepared statement of internal.h,
- * inside the thread's transaction if it has one. The REST side calls them through store.h. */
+ * time. Small values (kv) may expire. The functions run prepared statements of internal.h, inside
+ * the thread's transaction if it has one. The REST side calls them through store.h. */
 #include "store/internal.h"
 
 #include <limits.h>

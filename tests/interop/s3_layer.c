@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The S3 room against an S3 that nobody here wrote. Where it is, and the keys, come from the
- * environment: others may read a list of arguments. test_s3_layer.py says what each variable is. */
+/* The S3 layer against an independent implementation of S3. Its address and the keys come from the
+ * environment, since others may read the arguments of a process. test_s3_layer.py describes the
+ * variables and runs this program. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,10 +20,10 @@
 #include "transfer/engine/pool.h"
 
 #define MIB ((size_t)1024 * 1024)
-/* More than a page of a list has: 1,000. */
+/* More than a page of a list: 1,000. */
 #define MANY 1003
 
-/* ---- the room, and keys for it ---- */
+/* ---- the layer, and its credentials ---- */
 
 static igt__http *http;
 static igt__s3 *s3;
@@ -31,10 +32,10 @@ static igt__s3_provider *root;
 
 typedef struct keys {
   const char *access_key, *secret_key, *session_token, *bucket, *region;
-  int life; /* seconds; 0: not said */
+  int life; /* in seconds; 0: not given */
 } keys;
 
-/* The n-th fetch gives the n-th of them, and the last one from then on. */
+/* The n-th fetch returns the n-th of them; later ones the last. */
 typedef struct fetching {
   keys sets[2];
   unsigned count;
@@ -135,7 +136,7 @@ static void succeed(igt__s3_request *req) {
     fail_msg("%s: %s (%s, HTTP %d)", req->key ? req->key : "", err.text, err.code, err.http_status);
 }
 
-/* What people read, and programs go by. code NULL: HEAD has none. */
+/* Checks what users read and programs act on. code NULL: HEAD has none. */
 static void refused(igt__s3_request *req, igt_status status, int http_status, const char *code) {
   igt_error err = IGT_ERROR_INIT;
 
@@ -148,7 +149,7 @@ static void refused(igt__s3_request *req, igt_status status, int http_status, co
   assert_true(*err.operation && *err.request_id);
   if (code) {
     assert_ptr_equal(strstr(err.text, "S3 says: "), err.text);
-    assert_non_null(strstr(err.text, igt_status_text(status))); /* this store has no words */
+    assert_non_null(strstr(err.text, igt_status_text(status))); /* this store sends no message */
   } else {
     assert_ptr_equal(strstr(err.text, "S3 answered HTTP "), err.text);
   }
@@ -160,7 +161,7 @@ static void set_body(igt__s3_request *req, const void *data, size_t n) {
   req->body = data;
   req->body_len = n;
   igt__digest_of(IGT__SHA256, data, n, req->sha256);
-  req->has_md5 = true; /* this radosgw does not tell checksums */
+  req->has_md5 = true; /* this radosgw does not return checksums */
   igt__digest_of(IGT__MD5, data, n, req->md5);
 }
 
@@ -281,7 +282,7 @@ static void read_as_it_comes(void **state) {
   free(data);
 }
 
-/* The store checks both digests, and keeps nothing of what does not fit them. */
+/* The store verifies both digests, and stores nothing that does not match them. */
 static void damaged_on_the_way(void **state) {
   igt__s3_request req;
 
@@ -315,7 +316,7 @@ static void ranges(void **state) {
                {0, 99999, 100000},
                {500, 1499, 1000},
                {99999, 99999, 1},
-               {99000, 200000, 1000} /* it ends with the object */};
+               {99000, 200000, 1000} /* ends with the object */};
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     begin(&req, IGT__S3_GET, "ranged");
     req.ranged = true;
@@ -330,7 +331,7 @@ static void ranges(void **state) {
     assert_string_equal(req.etag, etag);
     igt__s3_request_finish(&req);
   }
-  begin(&req, IGT__S3_GET, "ranged"); /* behind the end */
+  begin(&req, IGT__S3_GET, "ranged"); /* beyond the end */
   req.ranged = true;
   req.first = 100000;
   req.last = 100001;
@@ -338,7 +339,7 @@ static void ranges(void **state) {
   free(data);
 }
 
-/* An object that was replaced between two of its ranges is not mixed with its successor. */
+/* Ranges of an object that was replaced between two of them are not mixed. */
 static void only_the_object_that_was_meant(void **state) {
   igt__s3_request req;
   char etag[80];
@@ -459,7 +460,7 @@ static void in_parts(void **state) {
   req.part_count = 2;
   succeed(&req);
   end_of_parts(parts, 2, etag);
-  if (*req.etag) /* this radosgw tells it only when it is asked to complete once more */
+  if (*req.etag) /* this radosgw only returns it when completing is repeated */
     assert_string_equal(req.etag, etag);
   igt__s3_request_finish(&req);
   begin(&req, IGT__S3_GET, "parts/whole");
@@ -469,7 +470,7 @@ static void in_parts(void **state) {
   assert_int_equal(req.object_size, n);
   assert_string_equal(req.etag, etag);
   igt__s3_request_finish(&req);
-  /* It has ended: there is nothing to list, and nothing to end, which is no error. */
+  /* The upload has ended: there is nothing to list and nothing to abort, which is not an error. */
   begin_of(&req, IGT__S3_LIST_PARTS, "parts/whole", id);
   refused(&req, IGT_E_NOT_FOUND, 404, "NoSuchUpload");
   begin_of(&req, IGT__S3_ABORT_MULTIPART, "parts/whole", id);
@@ -480,7 +481,8 @@ static void in_parts(void **state) {
   free(data);
 }
 
-/* Asked for alone, where the store can; a store that cannot must not give another piece for it. */
+/* A single part is requested, if the store supports that; a store that does not must not return
+ * another range for it. */
 static void one_part_of_an_object(void **state) {
   size_t first = 5 * MIB;
   unsigned char *data = pattern(first + 100);
@@ -505,7 +507,7 @@ static void one_part_of_an_object(void **state) {
   if (req.parts_count) {
     assert_int_equal(req.parts_count, 2);
     assert_int_equal(req.content_length, 100);
-  } else { /* this radosgw does not know partNumber, and says so by leaving the count out */
+  } else { /* this radosgw does not know partNumber, and shows that by leaving out the count */
     assert_int_equal(req.content_length, first + 100);
   }
   igt__s3_request_finish(&req);
@@ -528,12 +530,12 @@ static void parts_that_do_not_fit(void **state) {
   req.parts = parts;
   req.part_count = 2;
   refused(&req, IGT_E_BAD_REQUEST, 400, "EntityTooSmall");
-  parts[1].etag[0] ^= 1; /* another content than the store has */
+  parts[1].etag[0] ^= 1; /* content other than the store's */
   begin_of(&req, IGT__S3_COMPLETE_MULTIPART, "parts/wrong", id);
   req.parts = parts + 1;
   req.part_count = 1;
   refused(&req, IGT_E_BAD_REQUEST, 400, "InvalidPart");
-  begin(&req, IGT__S3_HEAD, "parts/wrong"); /* none of it made an object */
+  begin(&req, IGT__S3_HEAD, "parts/wrong"); /* none of them created an object */
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
   begin_of(&req, IGT__S3_ABORT_MULTIPART, "parts/wrong", id);
   succeed(&req);
@@ -549,7 +551,7 @@ static void an_upload_that_was_ended(void **state) {
   (void)state;
   create("parts/ended", id);
   part = send_part("parts/ended", id, 1, "one", 3);
-  for (int i = 0; i < 2; i++) { /* once more is no error */
+  for (int i = 0; i < 2; i++) { /* repeating it is not an error */
     begin_of(&req, IGT__S3_ABORT_MULTIPART, "parts/ended", id);
     succeed(&req);
     igt__s3_request_finish(&req);
@@ -558,8 +560,8 @@ static void an_upload_that_was_ended(void **state) {
   refused(&req, IGT_E_NOT_FOUND, 404, "NoSuchUpload");
   begin_part(&req, "parts/ended", id, 2, "two", 3);
   refused(&req, IGT_E_NOT_FOUND, 404, "NoSuchUpload");
-  /* This radosgw answers 500, which leaves open what became of it: that is what the caller hears,
-   * who then looks. */
+  /* This radosgw responds with 500, which leaves the outcome open: the caller gets that status, and
+   * then checks. */
   begin_of(&req, IGT__S3_COMPLETE_MULTIPART, "parts/ended", id);
   req.parts = &part;
   req.part_count = 1;
@@ -681,7 +683,7 @@ static void all_are_listed(void) {
   igt__s3_request_finish(&req);
 }
 
-/* An upload's documents have the key as it is, and XML has no words for control characters. */
+/* An upload's documents contain the key as it is, and XML cannot represent control characters. */
 static bool fits_xml(const char *key) {
   for (; *key; key++)
     if ((unsigned char)*key < ' ')
@@ -714,14 +716,14 @@ static void names_of_all_kinds(void **state) {
     if (fits_xml(names[i]))
       in_a_part(names[i]);
   }
-  for (size_t i = 0; i < count; i++) { /* none took another's place */
+  for (size_t i = 0; i < count; i++) { /* none overwrote another */
     begin(&req, IGT__S3_GET, names[i]);
     get_is(&req, names[i], strlen(names[i]));
   }
   all_are_listed();
 }
 
-/* ---- who may ---- */
+/* ---- permissions ---- */
 
 static void with_keys(keys k, igt_status status, int http_status, const char *code) {
   fetching f = {.sets = {k}, .count = 1};
@@ -732,7 +734,7 @@ static void with_keys(keys k, igt_status status, int http_status, const char *co
   set_body(&req, "x", 1);
   req.provider = provider;
   refused(&req, status, http_status, code);
-  assert_int_equal(f.fetches, 1); /* other keys would be no better */
+  assert_int_equal(f.fetches, 1); /* other keys would not help */
   begin(&req, IGT__S3_HEAD, "not allowed");
   req.provider = provider;
   refused(&req, IGT_E_FORBIDDEN, 403, NULL);
@@ -752,7 +754,7 @@ static void wrong_keys(void **state) {
   with_keys(wrong, IGT_E_FORBIDDEN, 403, "InvalidAccessKeyId");
 }
 
-/* Of the store's own STS, limited to what is below "session/". */
+/* With credentials of the store's own STS, limited to keys below "session/". */
 static void a_session(void **state) {
   fetching f = {.sets = {session_keys(env("INTEROP_SESSION_TOKEN"))}, .count = 1};
   igt__s3_provider *provider = provider_of(&f);
@@ -793,8 +795,8 @@ static void most_of_a_life_goes_by(igt__s3_request *req, uint64_t up, uint64_t d
   atomic_store(&later_us, 1900000);
 }
 
-/* This store does not know its keys any more. Credentials that by our clock are about to end are
- * asked for once more; others are not, for then it is a refusal. */
+/* The store does not know these keys any more. Credentials that are about to expire by our clock
+ * are fetched again once; others are not, since then it is a rejection. */
 static void a_session_that_has_ended(void **state) {
   keys old = session_keys(env("INTEROP_EXPIRED_TOKEN"));
   keys good = session_keys(env("INTEROP_SESSION_TOKEN"));
@@ -833,7 +835,7 @@ static void a_clock_that_is_wrong(void **state) {
   igt__s3_request req;
 
   (void)state;
-  assert_int_equal(igt__s3_new(http, &s3, NULL), IGT_OK); /* what it learns is not the others' */
+  assert_int_equal(igt__s3_new(http, &s3, NULL), IGT_OK); /* keeps what it learns separate */
   hooks.wall = an_hour_late;
   igt__clock_set_hooks(&hooks);
   put("clock", "right", 5);
@@ -845,7 +847,7 @@ static void a_clock_that_is_wrong(void **state) {
   get_is(&req, "right", 5);
 }
 
-/* This store takes any region in a signature: then nothing is to be learnt, and it works. */
+/* This store accepts any region in a signature: there is nothing to learn, and it works. */
 static void a_region_that_is_wrong(void **state) {
   fetching f = {.sets = {root_keys()}, .count = 1};
   igt__s3_request req;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The harness of the operation programs: signed-in clients, checks of results and errors, access to
+ * the sandbox beside the API (its own paths, mail, presigned PUTs), and a record of the operations
+ * that succeeded, taken from the library's log, which test_operations.py compares with the
+ * description. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -18,10 +22,10 @@ igt_client *client, *viewer;
 igt_error err = IGT_ERROR_INIT;
 static const char *password;
 
-/* ---- what was called ---- */
+/* ---- the operations called ---- */
 
-/* The library's log says "OPERATION HOST: STATUS after ..."; those that went well are written to
- * $OPERATIONS_CALLED, for the comparison with the description. */
+/* The library logs "OPERATION HOST: STATUS after ..."; operations that succeeded are written to
+ * $OPERATIONS_CALLED, to be compared with the description. */
 static FILE *called;
 int refused;
 
@@ -83,7 +87,7 @@ int group_end(void **state) {
   return called && fclose(called) != 0 ? -1 : 0;
 }
 
-/* ---- looking at results ---- */
+/* ---- checking results ---- */
 
 void ok_at(igt_status status, const char *file, int line) {
   if (status != IGT_OK)
@@ -161,7 +165,7 @@ char *last_mail(void) {
   return text;
 }
 
-/* "http://HOST/bucket/key?…" that may be put to. */
+/* Writes a presigned URL "http://HOST/bucket/key?…" for a PUT. */
 static void presign(const char *access_key, const char *secret, const char *session,
                     const char *path, igt__buf *url) {
   igt__sigv4_key signing;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* The services auth and action: tokens, introspection, credentials, and the import of uploaded
+ * DICOM files. */
 #include "harness.h"
 
 #include <stdlib.h>
-
-/* Services auth and action. */
 
 static void test_who_is_signed_in(void **state) {
   igt_get_introspect_resource_options mask = IGT_GET_INTROSPECT_RESOURCE_OPTIONS_INIT;
@@ -71,7 +71,7 @@ static void test_refresh_and_logout(void **state) {
   OK(igt_post_logout_resource(own, NULL, &end, &err));
   assert_true(end->success.v);
   igt_model_free(&end->model);
-  OK(igt_get_me(own, NULL, &me, &err)); /* the session has ended: a new one was begun */
+  OK(igt_get_me(own, NULL, &me, &err)); /* the session has ended: a new one was started */
   igt_model_free(&me->model);
   assert_true(refused > 0);
   igt_client_free(own);
@@ -91,7 +91,7 @@ static void test_audit_trail(void **state) {
   igt_model_free(&kept->model);
 }
 
-/* ---- credentials, and what the action service does with what they put ---- */
+/* ---- credentials, and the action service on objects stored with them ---- */
 
 static igt_status one_policy(void *payload, const char *list, igt_s3_credential *policy) {
   assert_string_equal(list, "policyCredentials");
@@ -122,7 +122,7 @@ static void test_credentials(void **state) {
         "upload");
 }
 
-/* Explicit VR little endian: what a study and a series are known by. */
+/* Explicit VR little endian: the identifiers of a study and a series. */
 static size_t write_dicom(char *out) {
   static const struct {
     unsigned group, element;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Projects, institutes, a project's files, applications, sites. */
 #include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Projects, institutes, a project's files, applications, sites. */
 
 static igt_project *project_new(const char *name, const char *type) {
   const char *const continents[] = {"Europe", "Asia"};

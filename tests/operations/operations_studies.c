@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* Studies, their files and their series. */
 #include "harness.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* Studies, their files and their series. */
 
 #define NORTH "ops-north"
 #define EPD "ops-epd-lab"
@@ -94,7 +93,7 @@ static void test_put_and_patch(void **state) {
   drop(made);
 }
 
-/* What the description does not know comes back as it was sent. */
+/* Members that are not in the description are returned as they were sent. */
 static void test_unknown_fields_and_types(void **state) {
   static const char text[] = "{\"studyType\":\"EpdStudy\",\"name\":\"u\",\"future\":{\"a\":[1,2.50,"
                              "null]},\"events\":[{\"description\":\"d\",\"later\":\"x\"}]}";
@@ -241,7 +240,7 @@ static void test_files(void **state) {
   snprintf(key[1], sizeof key[1], "%sb c/\xc3\xbc.bin", prefix);
   OK(igt_post_study_files(client, NORTH, "ops-study", NULL, body, 2, &files, &err));
   assert_int_equal(files->files.count, 2);
-  assert_false(files->files.v[1]->is_completed.v); /* a client can't say so */
+  assert_false(files->files.v[1]->is_completed.v); /* clients cannot set this */
   igt_model_free(&files->model);
   FAILS(igt_post_study_files_upload_completed(client, NORTH, "ops-study", &nameless, &err),
         IGT_E_REQUIRED, "uploadedPath");
@@ -306,7 +305,7 @@ static void test_download_link(void **state) {
   OK(igt_post_study_download_link(client, NORTH, "ops-study", &err));
   link = last_mail();
   const char *token = strrchr(link, '/') + 1;
-  /* it leads to the archive, which is read to its end */
+  /* redirects to the archive, which is read to its end */
   OK(igt_get_task(client, token, NULL, &err));
   free(link);
 }
@@ -333,7 +332,7 @@ static void test_series(void **state) {
   OK(igt_put_study_series(client, NORTH, "ops-study", "ops-series", &body.base, &read, &err));
   IS(read->study_database_id, "ops-study");
   igt_model_free(&read->model);
-  OK(igt_post_study_action(client, NORTH, "ops-study", &err)); /* makes one of the DICOM file */
+  OK(igt_post_study_action(client, NORTH, "ops-study", &err)); /* creates one from the DICOM file */
   OK(igt_get_study_series_list(client, NORTH, "ops-study", NULL, &list, &err));
   assert_int_equal(list->count, 2);
   igt_model_free(&list->model);

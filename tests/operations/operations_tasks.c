@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* AI Suite, tasks and reports. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -6,12 +7,10 @@
 
 #include "model/json.h"
 
-/* AI Suite, tasks and reports. */
-
 #define CONNECTION "demo"
 #define PROJECT "demo-ai-project"
 
-/* A member of an answer that the description does not describe; free with free(). */
+/* A member of a response that is not in the description; free with free(). */
 static char *member(const igt_text *response, const char *name) {
   igt__json *value = NULL;
 
@@ -143,12 +142,12 @@ static void test_synchronisation(void **state) {
   OK(igt_get_ai_suite_sync(client, CONNECTION, PROJECT, &options, &list, &err));
   assert_int_equal(list->count, 1);
   igt_model_free(&list->model);
-  options.x_authorization_code = "code"; /* a header that opens another collection */
+  options.x_authorization_code = "code"; /* a header that gives access to another collection */
   OK(igt_get_ai_suite_sync_each(client, CONNECTION, PROJECT, &options, count_collections, &count,
                                 &err));
   assert_int_equal(count, 2);
   sync_begin(&token, &callback);
-  OK(igt_get_task(client, token, NULL, &err)); /* it runs */
+  OK(igt_get_task(client, token, NULL, &err)); /* still running */
   OK(igt_post_ai_suite_task(client, callback, &failure, &err));
   FAILS(igt_get_task(client, token, NULL, &err), IGT_E_BAD_REQUEST, "no disk");
   FAILS(igt_post_ai_suite_task(client, callback, &failure, &err), IGT_E_BAD_REQUEST, "ended");
@@ -184,7 +183,7 @@ static void test_report(void **state) {
   igt_model_free(&response->model);
   options.redirect = (igt_boolean_field)SET(false);
   OK(igt_get_task(client, token, &options, &err));
-  OK(igt_get_task(client, token, NULL, &err)); /* follows to the report */
+  OK(igt_get_task(client, token, NULL, &err)); /* follows the redirect to the report */
   free(token);
 }
 

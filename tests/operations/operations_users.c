@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Users, groups, service identities, a user's own storage, training. */
 #include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Users, groups, service identities, a user's own storage, training. */
 
 static igt_user_request request(const char *login) {
   return (igt_user_request){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* For LD_PRELOAD: of the allocations that the program's own code asks for, the FAIL_AT-th fails,
- * and up to FAIL_MANY in a row (1). Those of other libraries go through. FAIL_COUNT names a file
- * that gets their number at the end. */
+/* For LD_PRELOAD: of the allocations made by the program's own code, the FAIL_AT-th fails, and up
+ * to FAIL_MANY in a row (1). Those of other libraries succeed. FAIL_COUNT names a file that
+ * receives their number at the end. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

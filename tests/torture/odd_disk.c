@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* For LD_PRELOAD: a file system that lacks what a local disk has. Below the folder ODD_BELOW the
+/* For LD_PRELOAD: a file system that lacks features of a local disk. Below the folder ODD_BELOW the
  * calls of ODD_CALLS ("flock=38 fallocate=95") fail with that errno:
  *
  *   flock, fallocate, ftruncate, futimens, fsync, syncfs, fchmod, fchown
  *   stat, open, read  of anything in the folder, and of the folder itself
- *   replace  rename over a file that is there
+ *   replace  rename over an existing file
  *   rename   every rename
- *   inode    no failure: stat tells another inode number each time
- *   statfs   no failure: all the space in the world is free
- *   full     fallocate takes the place of all that is free, as ext4 does, and then fails
+ *   inode    no failure: stat returns another inode number each time
+ *   statfs   no failure: reports unlimited free space
+ *   full     fallocate takes all free space, as ext4 does, and then fails
  *
  * glibc's posix_fallocate, which writes to each block where the system has no such call, ends the
  * process. */
@@ -44,7 +44,7 @@ static int is_below(int fd, const char *name) {
   return below && strncmp(path, below, strlen(below)) == 0;
 }
 
-/* The errno that the call answers with; 0: it works. */
+/* The errno with which the call fails; 0: it succeeds. */
 static int refusal_at(const char *call, int fd, const char *name) {
   const char *at = getenv("ODD_CALLS");
   size_t n = strlen(call);

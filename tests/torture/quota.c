@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* For LD_PRELOAD: below the folder QUOTA_BELOW one kind of call, QUOTA_CALL, fails with EDQUOT,
- * from the QUOTA_FROM-th on (1). "write" is every way to put bytes or to reserve their place. What
- * a system does whose user has no more quota; a real one takes a file system that root has set up.
- */
+ * from the QUOTA_FROM-th on (1). The kinds are "write", "reserve", "create", "rename", "close" and
+ * "sync". This is how a system behaves when the user's quota is used up; a real quota requires a
+ * file system that root has set up. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 static _Atomic unsigned long count;
 
-/* Of a call of this kind on the file or folder. */
+/* Whether a call of this kind on the file or folder exceeds the quota. */
 static int exceeds(const char *call, int fd) {
   const char *wanted = getenv("QUOTA_CALL"), *below = getenv("QUOTA_BELOW");
   const char *from = getenv("QUOTA_FROM");
@@ -76,7 +76,8 @@ int renameat(int from, const char *old, int to, const char *path) {
   return exceeds("rename", to) ? refuse() : REAL(renameat)(from, old, to, path);
 }
 
-/* What was written may be refused only now. Files alone: a folder that was only read closes. */
+/* Data that was written may be refused only here. Only files: closing a folder after reading it
+ * succeeds. */
 int close(int fd) {
   int flags = fcntl(fd, F_GETFL), refused = 0;
 
@@ -85,7 +86,7 @@ int close(int fd) {
   return REAL(close)(fd) == 0 && !refused ? 0 : refused ? refuse() : -1;
 }
 
-/* File systems that tell so late are not this machine's own: NFS. */
+/* File systems that report errors this late are remote: NFS. */
 int fstatfs64(int fd, struct statfs64 *out) {
   const char *wanted = getenv("QUOTA_CALL");
   int status = REAL(fstatfs64)(fd, out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In place of cli/release.c: the key of the test that runs it. */
+/* Replaces cli/release.c: the key of the test that runs the program. */
 #include <stdlib.h>
 
 #include "cli.h"
