@@ -65,7 +65,7 @@ void igt__response_error(igt__http_request *req, igt_error *err) {
   snprintf(err->operation, sizeof err->operation, "%s", req->operation);
   copy_request_id(req, err);
   if (igt__response_is_json(req) && req->response.len > 0 &&
-      igt__json_parse(req->response.data, req->response.len, "the answer", &body, NULL) == IGT_OK)
+      igt__json_parse(req->response.data, req->response.len, "the response", &body, NULL) == IGT_OK)
     message = find_message(body);
   if (message)
     report_again(err, "%s: %s (%d)", req->operation, message, req->http_status);
@@ -130,7 +130,7 @@ igt_status igt__response_parse(const igt__http_request *req, igt__json **out, ig
 
   if (status != IGT_OK)
     return status;
-  status = igt__json_parse(req->response.data, req->response.len, "the answer", out, err);
+  status = igt__json_parse(req->response.data, req->response.len, "the response", out, err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "%s", req->operation);
     return name_operation(req, status, err);

@@ -334,7 +334,7 @@ igt_status igt__explain_response(struct igt__http_private *priv) {
   name_proxy(&f);
   if (req->http_status == 407)
     return explain_proxy_response(&f, 407);
-  igt__fail(err, status, "%s: it answers HTTP %d (%s)", priv->host, req->http_status,
+  igt__fail(err, status, "%s: the server responded with HTTP %d (%s)", priv->host, req->http_status,
             igt_status_text(status));
   err->http_status = req->http_status;
   err->retry_after = retry_after;

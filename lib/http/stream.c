@@ -70,7 +70,7 @@ static igt_status create_file(igt__http_stream *stream, igt_error *err) {
   if (n < (int)sizeof name)
     stream->fd = mkostemp(name, O_CLOEXEC);
   if (stream->fd < 0)
-    return igt__fail_errno(err, errno, "a temporary file in %s for an answer", dir);
+    return igt__fail_errno(err, errno, "a temporary file in %s for a response", dir);
   unlink(name);
   return IGT_OK;
 }
@@ -91,7 +91,7 @@ static igt_status write_file(igt__http_stream *stream, const char *data, size_t 
       continue;
     if (wrote <= 0)
       return igt__fail_errno(err, wrote < 0 ? errno : ENOSPC,
-                             "a temporary file for an answer (see TMPDIR)");
+                             "a temporary file for a response (see TMPDIR)");
     data += wrote;
     at += (uint64_t)wrote;
     n -= (size_t)wrote;
@@ -262,7 +262,7 @@ static igt_status read_file_locked(igt__http_stream *stream, char *data, size_t 
     got = pread(stream->fd, data, cap, (off_t)stream->file_read);
   while (got < 0 && errno == EINTR);
   if (got <= 0)
-    return igt__fail_errno(err, got < 0 ? errno : EIO, "a temporary file for an answer");
+    return igt__fail_errno(err, got < 0 ? errno : EIO, "a temporary file for a response");
   stream->file_read += (uint64_t)got;
   if (stream->file_read == stream->file_written)
     empty_file_locked(stream);

@@ -3,7 +3,7 @@
 #define SANDBOX_STORE_H
 
 /* What the sandbox stores: rows in SQLite (DIR/sandbox.db) and one file for each object's bytes
- * (DIR/objects). Only the store/*.c files know SQLite. All calls are thread-safe. Acknowledged
+ * (DIR/objects). Only the files of store/ know SQLite. All calls are thread-safe. Acknowledged
  * writes survive kill -9: an object's file is in place and its row committed before the response is
  * sent.
  *

@@ -212,7 +212,7 @@ static bool is_usable(const send_job *s, const igt__journal_upload *old) {
 }
 
 /* A store that does not respond now still has the parts. */
-static bool may_response_later(const igt_error *err) {
+static bool may_respond_later(const igt_error *err) {
   return err->status == IGT_E_CANCELLED || igt__status_is_fatal(err->status) ||
          igt__retry_class(err) != IGT__RETRY_NEVER;
 }
@@ -239,7 +239,7 @@ static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
         list_parts(s, &mine) == IGT_OK || (strcmp(mine.code, "NoSuchUpload") == 0 && find_whole(s));
     if (*resumed)
       return IGT_OK;
-    if (may_response_later(&mine)) {
+    if (may_respond_later(&mine)) {
       *err = mine;
       return mine.status;
     }
