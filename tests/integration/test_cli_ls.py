@@ -98,7 +98,7 @@ def test_series(cloud, igtcloud):
 @pytest.mark.parametrize("command", ["ls", "show"])
 @pytest.mark.parametrize("path, text", [
     ("Trial", "no project 'Trial'"), ("tria", "no project 'tria'"),
-    ("trial/south", "no institute 'south'"), ("trial/id:i4", "no institute of the id 'i4'"),
+    ("trial/south", "no institute 'south'"), ("trial/id:i4", "no institute with the id 'i4'"),
     ("trial/id:i1/P2", "no study 'P2'"), ("trial/id:i1/P1/XX", "no study 'P1/XX'"),
     ("trial/id:i1/P1/CT/other", "files, dicom, annotations or series"),
     ("trial/id:i1/P1/CT/files/no.txt", "no.txt"), ("id:nope", ""), ("a", "no project 'a'")])

@@ -426,7 +426,7 @@ def test_bwlimit_by_the_hour(igtcloud, out):
                  out, "large")
     assert time.monotonic() - begin > 0.5
     done = igtcloud.run("download", "--bwlimit", "8-18 4M", out, "large", status=USAGE)
-    assert "--bwlimit: '8-18 4M' is no rate" in done.err
+    assert "--bwlimit: '8-18 4M' is neither a rate" in done.err
 
 
 def wait_until(what, seconds=20):

@@ -79,7 +79,7 @@ def test_login_survives_hours_without_a_network(home):
         login = Login(cloud, str(home), "--user", "demo@example.com", "--password-stdin")
         login.wait_for(b"Signed in")
         cloud.kill()
-        login.wait_for(b"tried again")
+        login.wait_for(b"retrying")
         time.sleep(3)  # longer than the token lives
         cloud.start()
         done = Program(cloud.url, home).run("whoami", sign_in=False, timeout=40)
@@ -93,7 +93,7 @@ def test_get_token_waits_for_a_renewal_that_is_due(home):
         login = Login(cloud, str(home), "--user", "demo@example.com", "--password-stdin")
         login.wait_for(b"Signed in")
         cloud.kill()
-        login.wait_for(b"tried again")
+        login.wait_for(b"retrying")
         time.sleep(2.5)
         waiting = Program(None, home).start("get-token", sign_in=False)
         cloud.start()
@@ -253,7 +253,7 @@ def test_a_page_of_a_guest_network_does_not_end_a_login(home):
         login = Login(odd, str(home), "--user", "demo@example.com", "--password-stdin")
         login.wait_for(b"Signed in")
         odd.answer = lambda r: Reply(403, b"<html>Welcome</html>", [("Content-Type", "text/html")])
-        login.wait_for(b"tried again")
+        login.wait_for(b"retrying")
         time.sleep(2.5)
         odd.answer = lambda r: None
         assert "(token file)" in Program(odd.url, home).run("whoami", sign_in=False).text
