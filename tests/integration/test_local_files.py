@@ -4,14 +4,13 @@
 import json
 import os
 import pathlib
-import socket
 import tempfile
 import time
 
 import pytest
 
 from igtcloud import DONE, SOME_FAILED, USAGE, Program
-from uploads import Place, epd, igt, institute, items, patient_study, put, seed
+from uploads import Place, epd, igt, institute, items, patient_study, put, seed, special
 
 SEED = seed(epd(*[institute(f"lab{n}") for n in range(80)]),
             igt(institute("ward", patient_study("P1", "A")), institute("empty")),
@@ -36,26 +35,6 @@ def lab(cloud):
     place = Place(cloud, name, "up")
     place.name = name
     return place
-
-
-def special(path, kind):
-    """Something at path that is no file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "socket":
-        here = os.getcwd()
-        os.chdir(path.parent)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(path.name)
-        os.chdir(here)
-    elif kind == "device":
-        path.symlink_to("/dev/zero")
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        path.symlink_to(kind)
-    return path
 
 
 # ---- study.json ----

@@ -4,7 +4,6 @@
 import contextlib
 import json
 import os
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -13,27 +12,11 @@ import threading
 import pytest
 
 from igtcloud import DONE, FAILED, SOME_FAILED, USAGE, Done, program
-from uploads import epd, igt, institute, patient_study, put, seed
+from uploads import epd, igt, institute, patient_study, put, seed, special
 
 SEED = seed(epd(*[institute(f"lab{n}") for n in range(10)]),
             igt(institute("ward", patient_study("P1", "A", files=[{"path": "a.txt", "text": "a"}]))))
 SOON = 10  # what it is about would wait for ever; a busy machine takes some seconds
-
-
-def special(path, kind):
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "socket":
-        here = os.getcwd()
-        os.chdir(path.parent)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(path.name)
-        os.chdir(here)
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        path.symlink_to(kind)
-    return path
 
 
 def local(*arguments, **more):

@@ -2,6 +2,8 @@
 """What the tests of `igtcloud upload` share: parts of seeds, trees, looks at the cloud."""
 
 import functools
+import os
+import socket
 
 from rest_client import RestClient
 from sandbox import BUCKET
@@ -176,3 +178,23 @@ def half_closed(url):
     lines = open("/proc/net/tcp", encoding="ascii").read().splitlines()[1:]
     return [line for line in lines
             if line.split()[1].endswith(port) and line.split()[3] == close_wait]
+
+
+def special(path, kind):
+    """Something at path that is no file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        here = os.getcwd()
+        os.chdir(path.parent)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path.name)
+        os.chdir(here)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(kind)
+    return path
