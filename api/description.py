@@ -97,6 +97,8 @@ class Field:
         self.required = required
         self.values = node.get('enum') if isinstance(node.get('enum'), list) else None
         self.text = prose(node.get('description', ''))
+        self.format = node.get('format')
+        self.type = node.get('type')
 
 
 class Model:
@@ -146,6 +148,7 @@ class Operation:
         self.path = path
         self.place = place
         self.summary = prose(node.get('summary') or node.get('description') or '')
+        self.tags = [tag for tag in take(node, 'tags', list, place) if isinstance(tag, str)]
         self.open = False
         self.accept = 'application/json'
         self.path_params = []
