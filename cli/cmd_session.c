@@ -144,8 +144,9 @@ static const char *absolute(const char *path) {
 }
 
 static void make_paths_absolute(settings *s) {
-  static const char *const names[] = {"CLOUD_TOKEN_MMAP", "TMPDIR",         "HOME",
-                                      "SSL_CERT_FILE",    "XDG_STATE_HOME", NULL};
+  static const char *const names[] = {
+      "CLOUD_TOKEN_MMAP", "TMPDIR",         "HOME",          "XDG_STATE_HOME", "REQUESTS_CA_BUNDLE",
+      "AWS_CA_BUNDLE",    "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR",   NULL};
 
   s->ca_file = absolute(s->ca_file);
   s->service_file = absolute(s->service_file);

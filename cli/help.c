@@ -30,6 +30,8 @@ const fact variables[] = {
      "the S3 endpoint, unless the cloud's credentials name one (default: AWS)"},
     {"AWS_REGION, AWS_DEFAULT_REGION",
      "the initial guess for a bucket's region; the store's response takes precedence"},
+    {"REQUESTS_CA_BUNDLE, AWS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR",
+     "trusted certificates (PEM file or directory), unless --ca-file is given"},
     {"http_proxy, https_proxy, all_proxy, no_proxy", "proxies; upper or lower case"},
     {"IGTCLOUD_RELEASES",
      "where `igtcloud upgrade` looks for releases: https, or http on loopback"},

@@ -166,8 +166,8 @@ igt_status igt__fail_errno(igt_error *err, int os_error, const char *fmt, ...) {
   va_start(args, fmt);
   set_text(err, 0, fmt, args);
   va_end(args);
-  char words[128];
-  igt__error_append(err, ": %s", strerror_r(os_error, words, sizeof words));
+  /* Thread-safe since glibc 2.32, in musl and by POSIX 2024; strerror_r has two forms. */
+  igt__error_append(err, ": %s", strerror(os_error));
   if (os_error == EMFILE)
     igt__error_append(err, " (`ulimit -n` raises the limit)");
   else if (os_error == EFBIG)

@@ -233,33 +233,31 @@ static void set_callbacks(igt__slot *slot) {
   curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
 }
 
-static CURLcode set_certificates(CURL *easy, const igt__http *http) {
-  struct curl_blob pem = {http->ca_pem, http->ca_pem_size, CURL_BLOB_NOCOPY};
-  CURLcode code = http->ca_pem ? curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem)
-                               : curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+/* Neither a file nor a directory: no server is trusted. libcurl's own choice is for the
+ * distribution that built it. */
+static CURLcode set_certificates(CURL *easy, const igt__trust *trust) {
+  struct curl_blob pem = {trust->pem, trust->pem_size, CURL_BLOB_NOCOPY};
+  CURLcode code = trust->pem ? curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem)
+                             : curl_easy_setopt(easy, CURLOPT_CAINFO, trust->file);
 
-  if (code)
-    return code;
-  return http->ca_pem ? curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &pem)
-                      : curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, http->ca_file);
+  if (!code)
+    code = trust->pem ? curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &pem)
+                      : curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, trust->file);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_CAPATH, trust->dir);
+  if (!code)
+    code = curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, trust->dir);
+  return code;
 }
 
 static CURLcode set_trust(CURL *easy, const igt__http *http) {
-  CURLcode code;
-
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  if (!http->ca_file)
-    return CURLE_OK;
-  code = set_certificates(easy, http);
-  /* Otherwise the system's directory would be trusted in addition to the file. */
-  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-  return code;
+  return set_certificates(easy, &http->trust);
 }
 
 igt_status igt__slot_open(igt__slot *slot, const igt__http *http, igt_error *err) {

@@ -102,13 +102,15 @@ static bool is_broken_handshake(const char *why) {
 }
 
 static igt_status explain_tls(failure *f, CURLcode code) {
-  const char *ca_file = f->priv->http->ca_file, *why = f->why;
+  const char *trusted = igt__trust_label(&f->priv->http->trust), *why = f->why;
 
   if (igt__str_starts(why, "SSL certificate problem: "))
     why += strlen("SSL certificate problem: ");
   if (code == CURLE_SSL_CACERT_BADFILE)
-    return igt__fail(f->err, IGT_E_TLS, "%s: the file of trusted certificates (%s) cannot be used",
-                     f->host, ca_file ? ca_file : "the system's");
+    return igt__fail(f->err, IGT_E_TLS,
+                     "%s: the trusted certificates (%s) cannot be used: pass a PEM file with "
+                     "--ca-file",
+                     f->host, trusted);
   if (code == CURLE_SSL_CONNECT_ERROR && is_broken_handshake(why))
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke during the TLS handshake",
                      f->host);
@@ -119,9 +121,9 @@ static igt_status explain_tls(failure *f, CURLcode code) {
   if (code != CURLE_PEER_FAILED_VERIFICATION)
     return igt__fail(f->err, IGT_E_TLS, "%s: no secure connection (%s)", f->host, why);
   return igt__fail(f->err, IGT_E_TLS,
-                   "%s: its certificate is not trusted (%s): if your network inspects TLS, pass "
-                   "its certificate with --ca-file",
-                   f->host, why);
+                   "%s: its certificate is not trusted (%s; trusted certificates: %s): if your "
+                   "network inspects TLS, pass its certificate with --ca-file",
+                   f->host, why, trusted);
 }
 
 static igt_status explain_broken(failure *f) {

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The igt__http object: its options, its loops, and the entry points that other layers call.
  *
- * igt__http_new loads libcurl (curl.c), copies the options, reads the proxy variables (proxy.c) and
- * starts the loops (loop.c), dividing the connections among them. igt__http_submit, _resume and
- * _post hand requests and functions to a loop's inbox; request.c takes over from there.
- * igt__http_perform is the blocking form (stream.c has the one with a streamed body). Called by
- * lib/s3 and lib/api, and by the few other places that need a single request (sign-in, upgrade). */
+ * igt__http_new loads libcurl (curl.c), copies the options, finds the trusted certificates
+ * (trust.c), reads the proxy variables (proxy.c) and starts the loops (loop.c), dividing the
+ * connections among them. igt__http_submit, _resume and _post hand requests and functions to a
+ * loop's inbox; request.c takes over from there. igt__http_perform is the blocking form (stream.c
+ * has the one with a streamed body). Called by lib/s3 and lib/api, and by the few other places that
+ * need a single request (sign-in, upgrade). */
 #include "http/http.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/mem.h"
-#include "base/path.h"
 #include "http/internal.h"
 
 #define LOOPS 2
@@ -33,29 +27,17 @@ static unsigned or_default(unsigned value, unsigned otherwise) {
   return value ? value : otherwise;
 }
 
-/* curl opens the file for each connection and caches what it read; with a pipe it would block, and
- * find it empty the second time. */
-static igt_status see_trust(igt__http *http, igt_error *err) {
-  struct stat st;
-
-  if (stat(http->ca_file, &st) != 0 || (S_ISREG(st.st_mode) && access(http->ca_file, R_OK) != 0))
-    return igt__fail_errno(err, errno, "cannot open '%s'", http->ca_file);
-  if (S_ISREG(st.st_mode))
-    return IGT_OK;
-  return igt__file_read(http->ca_file, IGT__MAX_CA_FILE, &http->ca_pem, &http->ca_pem_size, err);
-}
-
 static igt_status copy_options(igt__http *http, const igt__http_options *options, igt_error *err) {
+  igt_status status;
+
   http->connect_timeout_ms = or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_MS);
   http->idle_timeout_ms = or_default(options->idle_timeout_ms, IDLE_TIMEOUT_MS);
   http->retries = options->retries == UINT_MAX ? 0 : or_default(options->retries, RETRIES);
   http->user_agent = igt__strdup(options->user_agent);
-  http->ca_file = igt__strdup(options->ca_file);
-  if (!http->user_agent || (options->ca_file && !http->ca_file))
+  if (!http->user_agent)
     return igt__fail_memory(err);
-  if (http->ca_file && see_trust(http, err) != IGT_OK)
-    return igt__error_prefix(err, "the file of trusted certificates");
-  return igt__proxies_read(&http->proxies, err);
+  status = igt__trust_find(options->ca_file, &http->trust, err);
+  return status ? status : igt__proxies_read(&http->proxies, err);
 }
 
 static igt_status start_loops(igt__http *http, const igt__http_options *options, igt_error *err) {
@@ -108,8 +90,7 @@ void igt__http_free(igt__http *http) {
   igt__proxies_finish(&http->proxies);
   igt__rate_finish(&http->rate);
   igt__free(http->user_agent);
-  igt__free(http->ca_file);
-  igt__free(http->ca_pem);
+  igt__trust_finish(&http->trust);
   igt__free(http);
 }
 

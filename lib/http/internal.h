@@ -194,14 +194,28 @@ void igt__timer_clear(igt__timer *timer);
 void igt__loop_pause(igt__loop *loop, struct igt__http_private *priv, int64_t wait);
 void igt__loop_unpause(void *loop); /* those that may continue; on the loop's thread */
 
+/* ---- trust.c ---- */
+
+/* What servers' certificates are compared with. Without file and dir no server is trusted. */
+typedef struct igt__trust {
+  char *file, *dir; /* NULL: none */
+  char *pem;        /* content of file if it is a pipe, which can be read only once; else NULL */
+  size_t pem_size;
+} igt__trust;
+
+/* ca_file: the user's, or NULL. *trust is empty; igt__trust_finish frees it, also after an error:
+ * IGT_E_NO_FILE and the other errors of opening what the user named. */
+igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *err);
+const char *igt__trust_label(const igt__trust *trust); /* for messages */
+void igt__trust_finish(igt__trust *trust);
+
 /* ---- http.c ---- */
 
 struct igt__http {
   igt__loop *loops;
   unsigned loop_count;
-  char *user_agent, *ca_file;
-  char *ca_pem; /* content of ca_file if it is a pipe, which can be read only once; else NULL */
-  size_t ca_pem_size;
+  char *user_agent;
+  igt__trust trust;
   unsigned connect_timeout_ms, idle_timeout_ms, retries;
   igt__proxies proxies;
   igt__rate rate;

@@ -47,10 +47,11 @@ def program_for_others():
 
 
 def environment(home, **more):
-    """Without the person's own sessions, proxies, settings and journal."""
+    """Without the user's own sessions, proxies, certificates, settings and journal."""
     private = ("CLOUD_", "IGTCLOUD_", "XDG_")
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith(private) and not k.lower().endswith("_proxy")}
+           if not k.startswith(private) and not k.lower().endswith("_proxy")
+           and "_CA_BUNDLE" not in k and not k.startswith("SSL_CERT_")}
     env.update(HOME=str(home), TMPDIR=str(home), LC_ALL="C.UTF-8")
     env.update({k: str(v) for k, v in more.items()})
     return env

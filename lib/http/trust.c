@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds the certificates that servers are judged by: --ca-file, else what one of the variables of
+ * requests, boto3, curl and OpenSSL names, else the system's.
+ *
+ * Distributions keep the system's at different paths, and libcurl knows only the one of the
+ * distribution that built it, so the known paths are tried in order. A single file is preferred to
+ * a directory of them: libcurl parses a file once for all connections, but not if a directory is
+ * set as well. igt__http_new calls igt__trust_find; attempt.c sets the result on each handle, and
+ * explain.c names it in errors. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "http/internal.h"
+
+static const char *const system_files[] = {
+    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Ubuntu, Alpine, Arch */
+    "/etc/pki/tls/certs/ca-bundle.crt",                  /* RHEL, Fedora */
+    "/etc/ssl/ca-bundle.pem",                            /* SUSE */
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* RHEL, Fedora from 43 on */
+    "/var/lib/ca-certificates/ca-bundle.pem",            /* SUSE without its compatibility links */
+    "/etc/ssl/cert.pem",                                 /* Alpine, macOS, BSDs */
+};
+static const char *const system_dirs[] = {"/etc/ssl/certs", "/etc/pki/tls/certs"};
+
+/* In this order. Each may name a file or a directory; SSL_CERT_DIR is read beside SSL_CERT_FILE. */
+static const char *const variables[] = {"REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE",
+                                        "SSL_CERT_FILE"};
+
+static igt_status keep(char **to, const char *path, igt_error *err) {
+  *to = igt__strdup(path);
+  return *to ? IGT_OK : igt__fail_memory(err);
+}
+
+/* curl opens a file for new connections; from a pipe it would block, and find it empty the second
+ * time, so a pipe is read here. */
+static igt_status use(igt__trust *trust, const char *path, igt_error *err) {
+  struct stat st;
+  igt_status status;
+
+  if (stat(path, &st) != 0 || (!S_ISFIFO(st.st_mode) && access(path, R_OK) != 0))
+    return igt__fail_errno(err, errno, "cannot open '%s'", path);
+  if (S_ISDIR(st.st_mode))
+    return keep(&trust->dir, path, err);
+  status = keep(&trust->file, path, err);
+  if (status || S_ISREG(st.st_mode))
+    return status;
+  return igt__file_read(path, IGT__MAX_CA_FILE, &trust->pem, &trust->pem_size, err);
+}
+
+static const char *variable(const char *name) {
+  const char *value = getenv(name);
+
+  return value && *value ? value : NULL;
+}
+
+/* A variable whose file is missing is an error, as it is to requests: falling back to the system's
+ * certificates would trust what the user has excluded. */
+static igt_status use_variables(igt__trust *trust, igt_error *err) {
+  const char *value = NULL, *name = NULL, *dir = variable("SSL_CERT_DIR");
+  igt_status status = IGT_OK;
+
+  for (size_t i = 0; i < sizeof variables / sizeof *variables && !value; i++)
+    value = variable(name = variables[i]);
+  if (value && use(trust, value, err) != IGT_OK)
+    return igt__error_prefix(err, "the trusted certificates (%s)", name);
+  /* OpenSSL's own variable is a list of directories, of which some may be missing. */
+  if (dir && !trust->dir && (!value || strcmp(name, "SSL_CERT_FILE") == 0))
+    status = keep(&trust->dir, dir, err);
+  return status;
+}
+
+static igt_status use_system(igt__trust *trust, igt_error *err) {
+  for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++)
+    if (access(system_files[i], R_OK) == 0)
+      return keep(&trust->file, system_files[i], err);
+  for (size_t i = 0; i < sizeof system_dirs / sizeof *system_dirs; i++)
+    if (access(system_dirs[i], R_OK) == 0)
+      return keep(&trust->dir, system_dirs[i], err);
+  return IGT_OK;
+}
+
+igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *err) {
+  igt_status status;
+
+  if (ca_file) {
+    if (use(trust, ca_file, err) != IGT_OK)
+      return igt__error_prefix(err, "the file of trusted certificates");
+    return IGT_OK;
+  }
+  status = use_variables(trust, err);
+  if (!status && !trust->file && !trust->dir)
+    status = use_system(trust, err);
+  return status;
+}
+
+const char *igt__trust_label(const igt__trust *trust) {
+  if (trust->file)
+    return trust->file;
+  return trust->dir ? trust->dir : "none found on this machine";
+}
+
+void igt__trust_finish(igt__trust *trust) {
+  igt__free(trust->file);
+  igt__free(trust->dir);
+  igt__free(trust->pem);
+  memset(trust, 0, sizeof *trust);
+}
