@@ -187,8 +187,11 @@ class Package:
     @staticmethod
     def param_row(param, required):
         default = param.default if param.default not in (None, []) else None
-        return (python_name(param.name), param.name, param.place, KINDS[param.kind], required,
-                param.separator, default, param.text)
+        kind = KINDS[param.kind]
+        if kind == 'str' and isinstance(default, bool):
+            kind = 'str|bool'  # described as a text, meant as a switch: programs pass True
+        return (python_name(param.name), param.name, param.place, kind, required, param.separator,
+                default, param.text)
 
 
 # ---- writing ----

@@ -19,7 +19,6 @@ it in to_dict() and send it back; in all others it can be read only, as the exis
 from __future__ import annotations
 
 import copy
-import pprint
 import threading
 from importlib import import_module
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
@@ -265,7 +264,8 @@ class Model:
 
     def to_str(self) -> str:
         """to_dict() as text, for reading."""
-        return pprint.pformat(self.to_dict())
+        from pprint import pformat  # takes longer to import than all of this package
+        return pformat(self.to_dict())
 
     def __repr__(self) -> str:
         return self.to_str()

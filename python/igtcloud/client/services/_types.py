@@ -50,6 +50,7 @@ def _is_int(value: Any) -> bool:
 
 _CHECKS = {
     'str': (str, lambda value: isinstance(value, str)),
+    'str|bool': (str, lambda value: isinstance(value, (str, bool))),
     'int': (int, _is_int),
     'float': (float, lambda value: isinstance(value, float) or _is_int(value)),
     'bool': (bool, lambda value: isinstance(value, bool)),
