@@ -10,7 +10,7 @@ import sys
 
 from description import element_model, prose, read
 from errors import SpecError
-from generate import BANNER, WIDTH, c_string
+from generate import BANNER, WIDTH, c_string, table, type_declarations, wrap
 
 C_HEAD = '''#include "igtcloud/describe.h"
 
@@ -18,6 +18,7 @@ C_HEAD = '''#include "igtcloud/describe.h"
 
 #include "igtcloud/models.h"
 #include "model/describe.h"
+#include "model/type.h"
 
 '''
 
@@ -82,13 +83,19 @@ def row(parts):
     return '\n'.join(lines + [line + '},'])
 
 
+def pointed(kind, name, rows):
+    """An array of pointers: programs do not step by the size that an entry had when they were built."""
+    pointers = ', '.join(f'&table_{name}[{i}]' for i in range(len(rows)))
+    return (f'static const {kind} table_{name}[] = {{\n' + '\n'.join(rows) + '\n};\n'
+            + wrap(f'static const {kind} *const {name}[] = {{{pointers}}};', '', '    ') + '\n')
+
+
 def c_operation(operation):
     params = [row([c_string(p.name), c_string(p.place), c_string(KINDS[p.kind]), c_string(p.text),
                    c_string(default(p)), flag(p.required)]) for p in parameters(operation)]
     if not params:
         return ''
-    return (f'static const igt_parameter_info parameters_{operation.c_name}[] = {{\n'
-            + '\n'.join(params) + '\n};\n')
+    return pointed('igt_parameter_info', f'parameters_{operation.c_name}', params)
 
 
 def c_operations(api):
@@ -96,7 +103,7 @@ def c_operations(api):
     text += 'static const igt_operation_info operations[] = {\n'
     for op in api.operations.values():
         count = len(parameters(op))
-        text += row([c_string(op.id), c_string(service(op)), c_string(op.method),
+        text += row([c_string(op.id), c_string('igt_' + op.c_name), c_string(service(op)), c_string(op.method),
                      c_string(op.path), c_string(op.summary), c_string(body(op)),
                      c_string(response(op)), flag(op.open),
                      f'parameters_{op.c_name}' if count else 'NULL', str(count)]) + '\n'
@@ -110,19 +117,18 @@ def c_models(api):
                      c_string('|'.join(map(prose, f.values or []))), flag(f.required),
                      flag(f.read_only)]) for _, f in model.line()]
         if rows:
-            text += (f'static const igt_field_info fields_{model.c_name}[] = {{\n'
-                     + '\n'.join(rows) + '\n};\n')
+            text += pointed('igt_field_info', f'fields_{model.c_name}', rows)
     text += 'static const igt_model_info models[] = {\n'
     for model in by_name(api):
         count = len(model.line())
         text += row([c_string(model.name), c_string(model.parent.name if model.parent else ''),
-                     f'&igt_{model.c_name}_type',
+                     f'&{table(model)}',
                      f'fields_{model.c_name}' if count else 'NULL', str(count)]) + '\n'
     return text + '};\n\n'
 
 
 def describe_c(api):
-    return (BANNER + C_HEAD + c_operations(api) + c_models(api) +
+    return (BANNER + C_HEAD + type_declarations(api) + c_operations(api) + c_models(api) +
             'const igt__description igt__description_of_api = {\n'
             '    operations, sizeof operations / sizeof *operations,\n'
             '    models, sizeof models / sizeof *models,\n};\n')

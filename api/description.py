@@ -76,6 +76,23 @@ def library_names():
     return names
 
 
+def unique(pairs):
+    """Of JSON: a name that stands twice would be left out in silence."""
+    found = {}
+    for key, value in pairs:
+        if key in found:
+            raise SpecError(key, 'this name stands twice in one object')
+        found[key] = value
+    return found
+
+
+def c_names():
+    """operationId -> the operation's name in C, where it is not the id itself."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'names.json')
+    with open(path, encoding='utf-8') as file:
+        return json.load(file, object_pairs_hook=unique)
+
+
 def form_of(node):
     """The node without prose, for a comparison."""
     if isinstance(node, list):
@@ -159,16 +176,6 @@ class Operation:
         self.response_is_list = False
 
 
-def unique(pairs):
-    """Of JSON: a name that stands twice would be left out in silence."""
-    found = {}
-    for key, value in pairs:
-        if key in found:
-            raise SpecError(key, 'this name stands twice in one object')
-        found[key] = value
-    return found
-
-
 class Api:
     """The models and operations of all descriptions."""
 
@@ -177,6 +184,7 @@ class Api:
         self.aliases = {}  # definitions that are no objects: name -> (node, place)
         self.operations = {}
         self.taken = library_names()
+        self.c_names = c_names()
 
     # ---- a file ----
 
@@ -215,12 +223,12 @@ class Api:
             raise SpecError(place, f'another description has another {name}')
         self.aliases[name] = (node, place)
 
-    def add_model(self, name, node, place):
+    def add_model(self, name, node, place, c_name=None):
         parent, parts = self.parts(node, place)
         if snake(name) == '':
             raise SpecError(place, f'no C name can be made of "{name}"')
         known = self.models.get(name)
-        c_name = known.c_name if known else snake(name)
+        c_name = known.c_name if known else c_name or snake(name)
         if not known and c_name in self.taken:
             c_name += '_'
         model = Model(name, c_name, parent, parts, place)
@@ -387,12 +395,12 @@ class Api:
         kind, ref = self.kind(node['items'], place + '/items', owner)
         return (kind + '_LIST', ref) if kind in ('STRING', 'INTEGER', 'MODEL') else ('JSON', None)
 
-    def inline(self, node, place, owner):
+    def inline(self, node, place, owner, c_name=None):
         """A model for an object that has no name of its own."""
         name = '_'.join(owner)
         if name in self.models and self.models[name].place != place:
             raise SpecError(place, f'there is another {name}: {self.models[name].place}')
-        model = self.add_model(name, node, place)
+        model = self.add_model(name, node, place, c_name)
         if isinstance(model.parent, str):
             model.parent = self.model(model.parent, place)
         self.check_loop(model)
@@ -453,6 +461,13 @@ class Api:
             found.append((param, at))
         return found
 
+    def operation_name(self, operation_id, node, place):
+        """x-c-name, else what names.json calls it, else its id."""
+        named = take(node, 'x-c-name', str, place) or self.c_names.get(operation_id, '')
+        if named and not re.fullmatch(r'[a-z][a-z0-9]*(_[a-z0-9]+)*', named):
+            raise SpecError(f'{place}/x-c-name', f'"{named}" is no name in C: words_of_small_letters')
+        return named or snake(operation_id)
+
     def read_operation(self, spec, node, how, place):
         method, path, shared, secure = how
         check_keys(node, {'operationId', 'parameters', 'responses', 'security', 'produces',
@@ -460,9 +475,12 @@ class Api:
         operation_id = take(node, 'operationId', str, place)
         if not snake(operation_id):
             raise SpecError(place, 'an operation must have an operationId')
-        operation = Operation(operation_id, snake(operation_id), node, method, path, place)
+        operation = Operation(operation_id, self.operation_name(operation_id, node, place), node,
+                              method, path, place)
         if operation.c_name in self.operations:
-            raise SpecError(place, f'a second operation {operation.id}')
+            other = self.operations[operation.c_name]
+            raise SpecError(place, f'a second operation {operation.id}' if other.id == operation.id
+                            else f'{operation.id} and {other.id} have one name in C')
         own = self.params_of(spec, node, place)
         names = {(param.get('name'), param.get('in')) for param, _ in own}
         every = [(p, at) for p, at in shared if (p.get('name'), p.get('in')) not in names] + own
@@ -529,7 +547,8 @@ class Api:
         if '$ref' in schema:
             operation.body = self.model(self.ref(schema, place), place)
         elif 'allOf' in schema or 'properties' in schema or schema.get('type') == 'object':
-            operation.body = self.inline(schema, place, (operation.id, 'body'))
+            operation.body = self.inline(schema, place, (operation.id, 'body'),
+                                          operation.c_name + '_body')
         else:
             raise SpecError(place, 'a body must be a model or a list of one')
 
@@ -581,7 +600,8 @@ class Api:
         elif kind == 'array':
             self.read_list(operation, schema, place)
         elif 'properties' in schema or 'allOf' in schema:
-            operation.response = self.inline(schema, place, (operation.id, 'response'))
+            operation.response = self.inline(schema, place, (operation.id, 'response'),
+                                              operation.c_name + '_response')
         elif kind in ('string', 'integer', 'number', 'boolean', 'object'):
             operation.response = 'text' if kind == 'string' else 'raw'
         else:

@@ -137,10 +137,11 @@ def struct(model):
     body = '\n'.join([first] + [struct_member(field) for field in model.own])
     name = f'igt_{model.c_name}'
     return (f'/** {what} */\nstruct {name} {{\n{body}\n}};\n'
-            f'IGT_EXTERN extern const igt_type {name}_type;\n'
-            f'/** Free: igt_model_free(). NULL: no memory. */\n'
+            f'/** The type of this model. Any thread. */\n'
+            f'IGT_EXTERN const igt_type *{name}_type(void);\n'
+            f'/** An empty one. Free: igt_model_free(). NULL: no memory. */\n'
             f'static inline {name} *\n{name}_new(void)\n{{\n'
-            f'  return ({name} *)\n      igt_model_new(&{name}_type);\n}}\n')
+            f'  return ({name} *)\n      igt_model_new({name}_type());\n}}\n')
 
 
 def list_models(api):
@@ -153,7 +154,9 @@ def list_struct(model):
     name = f'igt_{model.c_name}'
     return (f'/** A list of {prose(model.name)}. Free: igt_model_free(&list->model). */\n'
             f'typedef struct {name}_list {{\n  igt_model model;\n  size_t count;\n'
-            f'  {name} **v;\n}} {name}_list;\nIGT_EXTERN extern const igt_type {name}_list_type;\n')
+            f'  {name} **v;\n}} {name}_list;\n'
+            f'/** The type of this list, for igt_model_parse(). Any thread. */\n'
+            f'IGT_EXTERN const igt_type *{name}_list_type(void);\n')
 
 
 def models_h(api):
@@ -169,13 +172,28 @@ def field_row(model, path, field):
     required = field.required or field.name in model.required
     flags = [name for name, on in (('IGT__FIELD_READ_ONLY', field.read_only),
                                    ('IGT__FIELD_REQUIRED', required)) if on]
-    ref = f'&igt_{field.ref.c_name}_type' if field.ref else 'NULL'
+    ref = f'&{table(field.ref)}' if field.ref else 'NULL'
     parts = [c_string(field.name), str(len(field.name.encode())), 'IGT__KIND_' + field.kind,
              ' | '.join(flags) or '0', f'offsetof(igt_{model.c_name}, {path})', ref]
     line = '  {' + ', '.join(parts) + '},'
     if len(line) <= WIDTH:
         return line
     return '  {' + ', '.join(parts[:4]) + ',\n   ' + ', '.join(parts[4:]) + '},'
+
+
+def table(model, suffix=''):
+    """The name of a type's table, which the library alone sees."""
+    return f'igt__type_of_{model.c_name}{suffix}'
+
+
+def type_tables(api):
+    """(table, name in C) of each type."""
+    return [(table(model), model.c_name) for model in by_parents(api.models)] + \
+        [(table(model, '_list'), model.c_name + '_list') for model in list_models(api)]
+
+
+def type_declarations(api):
+    return ''.join(f'extern const igt_type {name};\n' for name, _ in type_tables(api)) + '\n'
 
 
 def model_tables(api, model):
@@ -188,11 +206,11 @@ def model_tables(api, model):
         rows = '\n'.join(field_row(model, path, field) for path, field in fields)
         text += f'static const igt__field fields_{name}[] = {{\n{rows}\n}};\n'
     if derived:
-        items = ', '.join(f'&igt_{m.c_name}_type' for m in derived)
+        items = ', '.join(f'&{table(m)}' for m in derived)
         text += wrap(f'static const igt_type *const derived_{name}[] = {{{items}}};',
                      '', '    ') + '\n'
-    base = f'&igt_{model.parent.c_name}_type' if model.parent else 'NULL'
-    text += (f'const igt_type igt_{name}_type = {{\n    .name = {c_string(model.name)},\n'
+    base = f'&{table(model.parent)}' if model.parent else 'NULL'
+    text += (f'const igt_type {table(model)} = {{\n    .name = {c_string(model.name)},\n'
              f'    .kind = IGT__TYPE_OBJECT,\n    .size = sizeof(igt_{name}),\n'
              f'    .base = {base},\n    .discriminator = {index},\n')
     if fields:
@@ -204,12 +222,15 @@ def model_tables(api, model):
 
 def models_c(api):
     text = BANNER + '#include "igtcloud/models.h"\n\n#include <stddef.h>\n\n#include "model/type.h"\n\n'
+    text += type_declarations(api)
     text += '\n'.join(model_tables(api, model) for model in by_parents(api.models))
     for model in list_models(api):
-        text += (f'\nconst igt_type igt_{model.c_name}_list_type = {{\n'
+        text += (f'\nconst igt_type {table(model, "_list")} = {{\n'
                  f'    .name = {c_string("list of " + model.name)},\n'
                  f'    .kind = IGT__TYPE_LIST,\n    .size = sizeof(igt_{model.c_name}_list),\n'
-                 f'    .discriminator = -1,\n    .element = &igt_{model.c_name}_type,\n}};\n')
+                 f'    .discriminator = -1,\n    .element = &{table(model)},\n}};\n')
+    for name, c_name in type_tables(api):
+        text += f'\nconst igt_type *igt_{c_name}_type(void)\n{{\n  return &{name};\n}}\n'
     return text
 
 
@@ -362,8 +383,9 @@ def response_table(operation):
     named = {'raw': 'igt__raw_type', 'text': 'igt__text_type', 'strings': 'igt__string_list_type'}
     if operation.response in (None, 'file'):
         return 'NULL'
-    return '&' + named.get(operation.response if isinstance(operation.response, str) else '',
-                           (response_type(operation) or '') + '_type')
+    if isinstance(operation.response, str):
+        return '&' + named[operation.response]
+    return '&' + table(operation.response, '_list' if operation.response_is_list else '')
 
 
 # They set a state, and set it again when they are sent again.
@@ -387,7 +409,7 @@ def operation_table(operation):
             ('accept', c_string(operation.accept)),
             ('params', operation.params and f'params_{name}'),
             ('param_count', operation.params and str(len(operation.params))),
-            ('body', operation.body and f'&igt_{operation.body.c_name}_type'),
+            ('body', operation.body and f'&{table(operation.body)}'),
             ('body_is_list', operation.body_is_list and 'true'),
             ('response', response_table(operation))]
     body = ''.join(f'    .{key} = {value},\n' for key, value in rows if value)
@@ -443,6 +465,7 @@ def adapter(name, element, named):
 
 def operations_c(api):
     text = (BANNER + '#include "igtcloud/operations.h"\n\n#include <stddef.h>\n\n#include "api/call.h"\n\n')
+    text += type_declarations(api)
     text += '\n'.join(adapter(n, *v) for n, v in each_types(api).items())
     for operation in api.operations.values():
         text += '\n' + operation_table(operation) + '\n' + whole_function(operation)

@@ -159,8 +159,8 @@ class Converter:
     def operation(self, node, place):
         check_keys(node, {'operationId', 'parameters', 'requestBody', 'responses', 'security',
                           'deprecated'}, place)
-        out = {key: node[key] for key in ('operationId', 'security', 'summary', 'description')
-               if key in node}
+        out = {key: node[key] for key in ('operationId', 'x-c-name', 'security', 'summary',
+                                        'description') if key in node}
         out['parameters'] = self.parameters(node, place)
         if 'requestBody' in node:
             out['parameters'].append(self.body(node['requestBody'], f'{place}/requestBody'))

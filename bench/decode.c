@@ -97,7 +97,7 @@ static bool whole(const igt__buf *text, result *out) {
   size_t before = in_use();
   int64_t begin = cpu_us();
   igt_status status =
-      igt__model_stream_new_whole(&igt_root_study_list_type, "studies", &stream, &err);
+      igt__model_stream_new_whole(igt_root_study_list_type(), "studies", &stream, &err);
 
   if (status == IGT_OK)
     status = feed(stream, text, &err);
@@ -118,7 +118,7 @@ static bool parsed(const igt__buf *text, result *out) {
   size_t before = in_use();
   int64_t begin = cpu_us();
   igt_status status =
-      igt_model_parse(&igt_root_study_list_type, text->data, text->len, &list, &err);
+      igt_model_parse(igt_root_study_list_type(), text->data, text->len, &list, &err);
 
   out->seconds = (double)(cpu_us() - begin) / 1e6;
   out->memory = in_use() - before;
@@ -148,7 +148,7 @@ static bool streamed(const igt__buf *text, result *out) {
   igt_error err = IGT_ERROR_INIT;
   int64_t begin = cpu_us();
   igt_status status =
-      igt__model_stream_new(&igt_root_study_list_type, "studies", count, &c, &stream, &err);
+      igt__model_stream_new(igt_root_study_list_type(), "studies", count, &c, &stream, &err);
 
   if (status == IGT_OK)
     status = feed(stream, text, &err);

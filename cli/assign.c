@@ -29,8 +29,8 @@ void put_json_string(FILE *out, const char *text) {
 
 static const igt_field_info *field_named(const igt_model_info *model, const char *name, size_t n) {
   for (size_t i = 0; model && i < model->field_count; i++)
-    if (strlen(model->fields[i].name) == n && strncmp(model->fields[i].name, name, n) == 0)
-      return &model->fields[i];
+    if (strlen(model->fields[i]->name) == n && strncmp(model->fields[i]->name, name, n) == 0)
+      return model->fields[i];
   return NULL;
 }
 
@@ -40,8 +40,8 @@ static void no_field(const igt_model_info *model, const char *name, size_t n) {
   FILE *out = open_memstream(&names, &size);
 
   for (size_t i = 0; out && i < model->field_count; i++)
-    if (!model->fields[i].read_only)
-      fprintf(out, " %s", model->fields[i].name);
+    if (!model->fields[i]->read_only)
+      fprintf(out, " %s", model->fields[i]->name);
   if (out)
     fclose(out);
   usage_error("%s has no field '%.*s'; its fields are%s", model->name, (int)n, name,

@@ -42,7 +42,7 @@ static void list_as_json(const igt_operation_info *op) {
   put_member("answer", op->response);
   printf(",\"open\":%s,\"parameters\":[", op->open ? "true" : "false");
   for (size_t i = 0; i < op->parameter_count; i++) {
-    const igt_parameter_info *p = &op->parameters[i];
+    const igt_parameter_info *p = op->parameters[i];
     printf("%s{\"name\":", i ? "," : "");
     json_value(stdout, p->name);
     put_member("in", p->in);
@@ -78,7 +78,7 @@ static const igt_model_info *model_of(const char *name) {
 static void describe_model(const igt_model_info *model) {
   printf("%s%s%s\n", model->name, *model->base ? ", which extends " : "", model->base);
   for (size_t i = 0; i < model->field_count; i++) {
-    const igt_field_info *f = &model->fields[i];
+    const igt_field_info *f = model->fields[i];
     printf("  %-28s %-16s%s%s%s%s%s%s\n", f->name, f->type, f->required ? " required" : "",
            f->read_only ? " (read-only)" : "", *f->values ? " one of " : "", f->values,
            *f->text ? " " : "", f->text);
@@ -94,7 +94,7 @@ static void describe_operation(const igt_operation_info *op) {
   if (op->parameter_count)
     printf("\nParameters\n");
   for (size_t i = 0; i < op->parameter_count; i++) {
-    const igt_parameter_info *p = &op->parameters[i];
+    const igt_parameter_info *p = op->parameters[i];
     printf("  %-28s %-8s %-10s%s%s%s%s%s\n", p->name, p->in, p->type,
            p->required ? " required" : "", *p->text ? " " : "", p->text,
            *p->value ? "; absent means " : "", p->value);
@@ -115,7 +115,7 @@ static void describe_model_as_json(const igt_model_info *model) {
   put_member("base", model->base);
   printf(",\"fields\":[");
   for (size_t i = 0; i < model->field_count; i++) {
-    const igt_field_info *f = &model->fields[i];
+    const igt_field_info *f = model->fields[i];
     printf("%s{\"name\":", i ? "," : "");
     json_value(stdout, f->name);
     put_member("type", f->type);

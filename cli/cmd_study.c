@@ -75,7 +75,7 @@ static igt_model *read_study(const char *type, const settings *s) {
   igt_error err = IGT_ERROR_INIT;
   char *json = assignments(type, s->arguments + 1, s->argument_count - 1, "studyType");
 
-  if (json && igt_model_parse(&igt_root_study_type, json, strlen(json), &model, &err) != IGT_OK)
+  if (json && igt_model_parse(igt_root_study_type(), json, strlen(json), &model, &err) != IGT_OK)
     (void)fail(&err);
   free(json);
   return model;
@@ -134,8 +134,8 @@ static int cmd_set(settings *s) {
     place_close(&c.p);
     return EXIT_USAGE;
   }
-  igt_status result = igt_patch_study(c.p.client, c.institute_id, c.study_id,
-                                      (const igt_root_study *)model, &response, &err);
+  igt_status result = igt_update_study(c.p.client, c.institute_id, c.study_id,
+                                       (const igt_root_study *)model, &response, &err);
   igt_model_free(model);
   return change_close(&c, s, response, result, &err);
 }
@@ -155,7 +155,7 @@ static int cmd_label(settings *s) {
   body.case_labels.count = s->argument_count - 1;
   body.case_labels.v = s->arguments + 1;
   igt_status result =
-      igt_post_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
+      igt_set_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
   return change_close(&c, s, response, result, &err);
 }
 
@@ -171,7 +171,7 @@ static int cmd_comment(settings *s) {
   body.study_comments.is = IGT_SET;
   body.study_comments.v = s->arguments[1];
   igt_status result =
-      igt_post_study_comments(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
+      igt_set_study_comments(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
   return change_close(&c, s, response, result, &err);
 }
 
@@ -186,8 +186,8 @@ static igt_status submit(change *c, const char *password, igt_root_study **respo
   body.username = (igt_string_field){IGT_SET, who.user};
   body.password = (igt_string_field){IGT_SET, password};
   body.electronic_record_state = (igt_string_field){IGT_SET, "submitted"};
-  return igt_post_study_electronic_record_state(c->p.client, c->institute_id, c->study_id, &body,
-                                                response, err);
+  return igt_set_study_electronic_record_state(c->p.client, c->institute_id, c->study_id, &body,
+                                               response, err);
 }
 
 static int cmd_submit(settings *s) {

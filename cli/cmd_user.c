@@ -116,14 +116,14 @@ static int cmd_create(settings *s) {
 
   if (!json)
     return EXIT_USAGE;
-  if (igt_model_parse(&igt_user_request_type, json, strlen(json), &body, &err) != IGT_OK) {
+  if (igt_model_parse(igt_user_request_type(), json, strlen(json), &body, &err) != IGT_OK) {
     free(json);
     return fail(&err);
   }
   free(json);
   client = sign_in(s, &status);
   if (client) {
-    if (igt_post_users(client, NULL, (const igt_user_request *)body, &user, &err) != IGT_OK)
+    if (igt_create_user(client, NULL, (const igt_user_request *)body, &user, &err) != IGT_OK)
       status = fail(&err);
     else
       status = show_model(s, &user->model, NULL);
@@ -145,7 +145,7 @@ static int cmd_reset_mfa(settings *s) {
   if (!client)
     return status;
   body.login_id = (igt_string_field){IGT_SET, s->arguments[0]};
-  if (igt_post_reset_mfa(client, &body, &err) != IGT_OK) {
+  if (igt_reset_mfa(client, &body, &err) != IGT_OK) {
     status = fail(&err);
   } else {
     message(s, "Reset the second factor of '%s'", s->arguments[0]);
@@ -165,7 +165,7 @@ static int cmd_resend(settings *s) {
   if (!client)
     return status;
   body.login_id = (igt_string_field){IGT_SET, s->arguments[0]};
-  if (igt_post_resend_activation(client, NULL, &body, &response, &err) != IGT_OK) {
+  if (igt_resend_activation(client, NULL, &body, &response, &err) != IGT_OK) {
     status = fail(&err);
   } else {
     if (s->json)

@@ -11,9 +11,9 @@
 
 /* The date is in a different field for each type of study. */
 static const igt_time_field *date_of(const igt_root_study *study) {
-  if (igt_model_is(&study->model, &igt_epd_study_type))
+  if (igt_model_is(&study->model, igt_epd_study_type()))
     return &((const igt_epd_study *)study)->datetime;
-  if (igt_model_is(&study->model, &igt_base_study_type))
+  if (igt_model_is(&study->model, igt_base_study_type()))
     return &((const igt_base_study *)study)->study_date;
   return NULL;
 }

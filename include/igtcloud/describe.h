@@ -25,7 +25,8 @@ typedef struct igt_parameter_info {
 
 /** One request of the API. */
 typedef struct igt_operation_info {
-  const char *id;      /**< "get_projects", called in C by igt_get_projects() */
+  const char *id;      /**< the description's operationId: "post_login_resource_/login" */
+  const char *c_name;  /**< the function that calls it: "igt_login" */
   const char *service; /**< "auth", "action" or "data" */
   const char *method;
   const char *path;     /**< "/api/data/projects/{project_id}" */
@@ -34,7 +35,7 @@ typedef struct igt_operation_info {
   const char *response; /**< the model that is returned, "string", "string[]", "file", "any" if not
                            described, "" for nothing */
   bool open;            /**< needs no session */
-  const igt_parameter_info *parameters;
+  const igt_parameter_info *const *parameters; /**< those of the path first */
   size_t parameter_count;
 } igt_operation_info;
 
@@ -61,7 +62,7 @@ typedef struct igt_model_info {
   const char *name;
   const char *base; /**< the model that it extends, or "" */
   const igt_type *type;
-  const igt_field_info *fields;
+  const igt_field_info *const *fields;
   size_t field_count;
 } igt_model_info;
 

@@ -10,7 +10,7 @@
  * else `base`, the model that it extends. So a pointer to a model is, cast, a pointer to what it
  * extends and to its igt_model, and igt_model_is() returns whether the downcast is valid:
  *
- *     if (igt_model_is(&study->model, &igt_epd_study_type))
+ *     if (igt_model_is(&study->model, igt_epd_study_type()))
  *       puts(((igt_epd_study *)study)->name.v);
  *
  * Ownership: a response and everything it refers to is one allocation, freed by igt_model_free() of
@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-/** A model's description: igt_project_type and so on, in models.h. */
+/** A model's description: igt_project_type() and so on, in models.h. */
 typedef struct igt_type igt_type;
 
 /** The first member of each model. May be zeroed in a model that a program fills in and sends. */

@@ -174,7 +174,7 @@ static igt_status create_project(igt_node *cloud, const igt_project *body, igt_m
                                  igt_error *err) {
   igt_project_list *list = NULL;
   igt_project *made = NULL;
-  igt_status status = igt_post_projects(cloud->client, NULL, body, &list, err);
+  igt_status status = igt_create_project(cloud->client, NULL, body, &list, err);
 
   if (status != IGT_OK)
     return status;
@@ -202,12 +202,12 @@ igt_status igt__child_create(igt_node *node, igt_node_kind kind, const igt_model
   case IGT_NODE_PROJECT:
     return create_project(node, (const igt_project *)model, out, err);
   case IGT_NODE_INSTITUTE:
-    status = igt_post_institutes(node->client, node->id, NULL, (const igt_institute *)model,
-                                 &institute, err);
+    status = igt_create_institute(node->client, node->id, NULL, (const igt_institute *)model,
+                                  &institute, err);
     *out = institute ? &institute->model : NULL;
     return status;
   case IGT_NODE_STUDY:
-    status = igt_post_studies(node->client, node->id, (const igt_root_study *)model, &study, err);
+    status = igt_create_study(node->client, node->id, (const igt_root_study *)model, &study, err);
     *out = study ? &study->model : NULL;
     return status;
   default:

@@ -132,14 +132,14 @@ static igt_status explain_refusal(igt_client *client, const char *action, igt_er
 
 igt_status igt__cloud_credentials(igt_client *client, const char *action, const char *prefix,
                                   igt__s3_credentials **out, igt_error *err) {
-  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *response = NULL;
   igt_status status;
 
   *out = NULL;
   options.prefix = prefix;
   options.action = action;
-  status = igt_get_s3_credentials_resource(client, &options, &response, err);
+  status = igt_get_s3_credentials(client, &options, &response, err);
   if (status == IGT_E_FORBIDDEN)
     return explain_refusal(client, action, err);
   if (status != IGT_OK)

@@ -82,7 +82,7 @@ static igt_status post(igt_client *client, const char *organization_id, const ch
 
   body.name.is = IGT_SET;
   body.name.v = name;
-  status = igt_post_services(client, organization_id, NULL, &body, out, err);
+  status = igt_create_service(client, organization_id, NULL, &body, out, err);
   if (status == IGT_OK && !*igt__text_of(&(*out)->service_id))
     status = igt__fail(err, IGT_E_REQUIRED, "the response of post_services has no serviceId");
   else if (status == IGT_OK && !*igt__text_of(&(*out)->private_key))

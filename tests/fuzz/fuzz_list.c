@@ -66,9 +66,9 @@ static void compare(const igt_type *type, const char *json, size_t n) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const igt_type *const types[] = {
-      &igt_project_list_type, &igt_institute_list_type, &igt_root_study_list_type,
-      &igt_file_list_type,    &igt_series_list_type,    &igt_user_list_type,
-      &igt_files_type,
+      igt_project_list_type(), igt_institute_list_type(), igt_root_study_list_type(),
+      igt_file_list_type(),    igt_series_list_type(),    igt_user_list_type(),
+      igt_files_type(),
   };
 
   /* The first byte selects the kind, so that the fuzzer need not satisfy all of them with one

@@ -77,11 +77,11 @@ static void two_parsers(const char *json, size_t n) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *json = (const char *)data;
 
-  round_trip(&igt_root_study_type, json, size);
-  round_trip(&igt_series_type, json, size);
-  round_trip(&igt_project_list_type, json, size);
-  round_trip(&igt_files_type, json, size);
-  in_pieces(&igt_root_study_list_type, json, size);
+  round_trip(igt_root_study_type(), json, size);
+  round_trip(igt_series_type(), json, size);
+  round_trip(igt_project_list_type(), json, size);
+  round_trip(igt_files_type(), json, size);
+  in_pieces(igt_root_study_list_type(), json, size);
   two_parsers(json, size);
   return 0;
 }

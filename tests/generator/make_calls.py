@@ -96,13 +96,18 @@ def c_json(value):
     return '\n      '.join(generate.c_string(piece) for piece in pieces)
 
 
+def names():
+    with open(os.path.join(os.path.dirname(generate.__file__), 'names.json'), encoding='utf-8') as file:
+        return json.load(file)
+
+
 class Call:
     """The test of one operation."""
 
     def __init__(self, api, base, path, method, node, shared):
         self.api = api
         self.node = node
-        self.c_name = generate.snake(node['operationId'])
+        self.c_name = names().get(node['operationId']) or generate.snake(node['operationId'])
         self.method = method
         self.target = '/api' + base + path
         self.query = []
@@ -155,7 +160,7 @@ class Call:
         inner = schema['items'] if is_list else schema
         kind = generate.snake(name_of(inner)) if '$ref' in inner else self.c_name + '_body'
         self.body = self.api.sample(inner, True)
-        self.lines.append(f'  igt_model *body = parse(&igt_{kind}_type,\n      '
+        self.lines.append(f'  igt_model *body = parse(igt_{kind}_type(),\n      '
                           f'{c_json(self.body)});')
         if is_list:
             self.lines.append(f'  const igt_{kind} *const list[] = {{(const igt_{kind} *)body}};')
@@ -283,7 +288,7 @@ def model_test(api, name):
     c_name = generate.snake(name)
     return (f'static void model_{c_name}(void **state)\n{{\n  static const char text[] =\n      '
             f'{c_json(api.model(name, False, 0))};\n\n  (void)state;\n'
-            f'  same(parse(&igt_{c_name}_type, text), text, false);\n}}\n')
+            f'  same(parse(igt_{c_name}_type(), text), text, false);\n}}\n')
 
 
 def main(arguments):

@@ -23,7 +23,7 @@ def declared():
         text = re.sub(r'^\s*#.*?[^\\]$', '', text, flags=re.M)
         for part in re.findall(r'IGT_EXTERN\b(?! extern)([^;{]*);', text):
             names.update(re.findall(r'\b(igt_\w+)\s*\(', part)[:1])
-        names.update(re.findall(r'IGT_EXTERN extern const igt_type (\w+);', text))
+        assert not re.search(r'IGT_EXTERN\s+extern\b', text), 'data is not exported'
     return names
 
 

@@ -91,6 +91,8 @@ GET = ['paths', '/things/{thing_id}', 'get']
     (['definitions', 'thing'], {'type': 'object'}, 'definitions/thing', 'one name in C'),
     (['definitions', 'Pair'], {'type': 'array', 'items': {'$ref': '#/definitions/Pair'}}, '', None),
     (['definitions', 'GetThing'], {'type': 'object'}, 'definitions/GetThing', 'two things in C'),
+    (GET + ['x-c-name'], 'client_new', 'get', 'two things in C'),
+    (GET + ['x-c-name'], 'Look Up', 'x-c-name', 'no name in C'),
     (['definitions', '???'], {'type': 'object'}, 'definitions/???', 'no C name'),
     (THING + ['discriminator'], 'nothing', 'definitions/Thing', 'discriminator'),
     (['definitions', 'BigThing', 'allOf'], [{'$ref': '#/definitions/Thing'}] * 2,
@@ -167,12 +169,31 @@ def test_every_operation_and_model_is_there():
     ids = [operation['operationId'] for spec in specs for item in spec['paths'].values()
            for method, operation in item.items() if method != 'parameters']
     assert len(ids) == 103
+    names = json.loads((ROOT / 'api' / 'names.json').read_text(encoding='utf-8'))
+    assert set(names) < set(ids), 'names.json names an operation that does not exist'
     for name in ids:
-        assert re.search(rf'igt_status\s+igt_{generate.snake(name)}\(', files['operations.h'])
+        c_name = names.get(name, generate.snake(name))
+        assert re.search(rf'igt_status\s+igt_{c_name}\(', files['operations.h'])
+    assert not re.search(r'igt_(post|put|patch)_|_resource', files['operations.h'])
     models = {name for spec in specs for name in spec['definitions']}
     assert sum(len(spec['definitions']) for spec in specs) == 78
     for name in models:
         assert f'struct igt_{generate.snake(name)} {{' in files['models.h']
+
+
+def test_a_description_names_its_operation_in_c(tmp_path):
+    header = make(tmp_path, change(GET + ['x-c-name'], 'look_up_thing'))['operations.h']
+    assert 'igt_look_up_thing(' in header and 'igt_look_up_thing_options' in header
+    assert 'igt_get_thing' not in header
+
+
+def test_two_operations_cannot_have_one_name_in_c(tmp_path):
+    spec = change(GET + ['x-c-name'], 'look_up')
+    node = copy.deepcopy(spec['paths']['/things/{thing_id}']['get'])
+    node['operationId'] = 'find_thing'
+    spec['paths']['/things/{thing_id}']['put'] = node
+    with pytest.raises(generate.SpecError, match='find_thing and get_thing have one name in C'):
+        make(tmp_path, spec)
 
 
 @pytest.mark.parametrize('text, problem', [

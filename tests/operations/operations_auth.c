@@ -6,25 +6,25 @@
 #include <stdlib.h>
 
 static void test_who_is_signed_in(void **state) {
-  igt_get_introspect_resource_options mask = IGT_GET_INTROSPECT_RESOURCE_OPTIONS_INIT;
+  igt_introspect_options mask = IGT_INTROSPECT_OPTIONS_INIT;
   igt_introspect_response *who = NULL;
   igt_permissions_response *may = NULL;
 
   (void)state;
-  OK(igt_get_introspect_resource(client, NULL, &who, &err));
+  OK(igt_introspect(client, NULL, &who, &err));
   IS(who->sub, "demo@example.com");
   IS(who->identity_type, "User");
   assert_true(who->active.v && who->exp.v > 1700000000);
   igt_model_free(&who->model);
   mask.x_fields = "sub";
-  OK(igt_get_introspect_resource(client, &mask, &who, &err));
+  OK(igt_introspect(client, &mask, &who, &err));
   IS(who->sub, "demo@example.com");
   assert_int_equal(who->active.is, IGT_ABSENT);
   igt_model_free(&who->model);
-  OK(igt_get_permissions_resource(client, NULL, &may, &err));
+  OK(igt_get_permissions(client, NULL, &may, &err));
   assert_true(may->permissions.count >= 4);
   igt_model_free(&may->model);
-  OK(igt_get_permissions_resource(viewer, NULL, &may, &err));
+  OK(igt_get_permissions(viewer, NULL, &may, &err));
   assert_int_equal(may->permissions.count, 1);
   assert_string_equal(may->permissions.v[0], "DOWNLOAD");
   igt_model_free(&may->model);
@@ -39,18 +39,16 @@ static void test_login(void **state) {
   igt_text *audience = NULL;
 
   (void)state;
-  OK(igt_post_login_resource_login(client, NULL, &right, &session, &err));
+  OK(igt_login(client, NULL, &right, &session, &err));
   IS(session->sub, "viewer@example.com");
   assert_int_equal(session->csrf_token.is, IGT_SET);
   igt_model_free(&session->model);
   wrong.password.v = "no";
-  FAILS(igt_post_login_resource_login(client, NULL, &wrong, &session, &err), IGT_E_UNAUTHORIZED,
-        "password");
+  FAILS(igt_login(client, NULL, &wrong, &session, &err), IGT_E_UNAUTHORIZED, "password");
   assert_null(session);
   wrong.grant_type.v = "nonsense";
-  FAILS(igt_post_login_resource_login(client, NULL, &wrong, NULL, &err), IGT_E_BAD_REQUEST,
-        "grantType");
-  OK(igt_get_login_aud_resource(client, &audience, &err));
+  FAILS(igt_login(client, NULL, &wrong, NULL, &err), IGT_E_BAD_REQUEST, "grantType");
+  OK(igt_get_login_audience(client, &audience, &err));
   assert_non_null(strstr(audience->v, "/oauth2/access_token"));
   igt_model_free(&audience->model);
 }
@@ -62,13 +60,13 @@ static void test_refresh_and_logout(void **state) {
   igt_user *me = NULL;
 
   (void)state;
-  OK(igt_post_refresh_resource(own, &session, &err));
+  OK(igt_refresh_token(own, &session, &err));
   IS(session->sub, "viewer@example.com");
   igt_model_free(&session->model);
   OK(igt_get_me(own, NULL, &me, &err));
   igt_model_free(&me->model);
   refused = 0;
-  OK(igt_post_logout_resource(own, NULL, &end, &err));
+  OK(igt_logout(own, NULL, &end, &err));
   assert_true(end->success.v);
   igt_model_free(&end->model);
   OK(igt_get_me(own, NULL, &me, &err)); /* the session has ended: a new one was started */
@@ -84,7 +82,7 @@ static void test_audit_trail(void **state) {
   igt_text *kept;
 
   (void)state;
-  OK(igt_post_audit_resource(client, &entry, &err));
+  OK(igt_add_audit_entry(client, &entry, &err));
   kept = sandbox_get("/__audit");
   assert_non_null(strstr(kept->v, "\"eventType\":\"operations\""));
   assert_non_null(strstr(kept->v, "a \\\"quoted\\\" one"));
@@ -102,24 +100,21 @@ static igt_status one_policy(void *payload, const char *list, igt_s3_credential 
 }
 
 static void test_credentials(void **state) {
-  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *response = NULL;
   int count = 0;
 
   (void)state;
-  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_REQUIRED,
-        "action");
+  FAILS(igt_get_s3_credentials(client, &options, &response, &err), IGT_E_REQUIRED, "action");
   options.action = "GET";
   options.prefix = "ops-project/files/";
-  OK(igt_get_s3_credentials_resource_each(client, &options, one_policy, &count, &err));
+  OK(igt_get_s3_credentials_each(client, &options, one_policy, &count, &err));
   assert_int_equal(count, 1);
   options.prefix = "elsewhere/";
-  FAILS(igt_get_s3_credentials_resource(client, &options, &response, &err), IGT_E_BAD_REQUEST,
-        "elsewhere/");
+  FAILS(igt_get_s3_credentials(client, &options, &response, &err), IGT_E_BAD_REQUEST, "elsewhere/");
   options.action = "PUT";
   options.prefix = "ops-project/files/";
-  FAILS(igt_get_s3_credentials_resource(viewer, &options, &response, &err), IGT_E_FORBIDDEN,
-        "upload");
+  FAILS(igt_get_s3_credentials(viewer, &options, &response, &err), IGT_E_FORBIDDEN, "upload");
 }
 
 /* Explicit VR little endian: the identifiers of a study and a series. */
@@ -158,14 +153,14 @@ static size_t write_dicom(char *out) {
 }
 
 static void put_dicom(const char *key) {
-  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *response = NULL;
   char dicom[512];
   size_t n = write_dicom(dicom);
 
   options.action = "PUT";
   options.prefix = "ops-project/ops-north/Import/";
-  OK(igt_get_s3_credentials_resource(client, &options, &response, &err));
+  OK(igt_get_s3_credentials(client, &options, &response, &err));
   const igt_credentials *keys = response->policy_credentials.v[0]->credentials.v;
   object_put(keys->access_key.v, keys->secret_key.v, keys->session_token.v, keys->bucket.v, key,
              dicom, n);
@@ -179,18 +174,18 @@ static void test_import(void **state) {
   igt_root_study_list *studies = NULL;
 
   (void)state;
-  FAILS(igt_post_update_database(client, &request, &err), IGT_E_BAD_REQUEST, "no object");
+  FAILS(igt_update_database(client, &request, &err), IGT_E_BAD_REQUEST, "no object");
   put_dicom("ops-project/ops-north/Import/upload-1/image.dcm");
-  OK(igt_post_update_database(client, &request, &err));
+  OK(igt_update_database(client, &request, &err));
   filter.filter = "instanceUid eq '2.25.77'";
   OK(igt_get_studies(client, "ops-north", &filter, &studies, &err));
   assert_int_equal(studies->count, 1);
-  assert_true(igt_model_is(&studies->v[0]->model, &igt_study_type));
+  assert_true(igt_model_is(&studies->v[0]->model, igt_study_type()));
   IS(studies->v[0]->study_id_human_readable, "Doe^Jo/S-77");
   igt_model_free(&studies->model);
-  FAILS(igt_post_update_database(viewer, &request, &err), IGT_E_FORBIDDEN, "upload");
+  FAILS(igt_update_database(viewer, &request, &err), IGT_E_FORBIDDEN, "upload");
   request.hospital_id.v = "none";
-  FAILS(igt_post_update_database(client, &request, &err), IGT_E_NOT_FOUND, "none");
+  FAILS(igt_update_database(client, &request, &err), IGT_E_NOT_FOUND, "none");
 }
 
 static void test_preprocess(void **state) {
@@ -198,13 +193,13 @@ static void test_preprocess(void **state) {
                                        .hospital_id = SET("ops-north")};
 
   (void)state;
-  FAILS(igt_post_preprocess_file(client, &request, &err), IGT_E_BAD_REQUEST, "upload-2/a.dcm");
+  FAILS(igt_preprocess_file(client, &request, &err), IGT_E_BAD_REQUEST, "upload-2/a.dcm");
   put_dicom("ops-project/ops-north/Import/upload-2/a.dcm");
-  OK(igt_post_preprocess_file(client, &request, &err));
+  OK(igt_preprocess_file(client, &request, &err));
   request.hospital_id.v = "none";
-  FAILS(igt_post_preprocess_file(client, &request, &err), IGT_E_NOT_FOUND, "none");
+  FAILS(igt_preprocess_file(client, &request, &err), IGT_E_NOT_FOUND, "none");
   request.hospital_id.is = IGT_ABSENT;
-  FAILS(igt_post_preprocess_file(client, &request, &err), IGT_E_BAD_REQUEST, "hospitalId");
+  FAILS(igt_preprocess_file(client, &request, &err), IGT_E_BAD_REQUEST, "hospitalId");
 }
 
 int main(void) {

@@ -14,7 +14,7 @@ static igt_project *project_new(const char *name, const char *type) {
                             .continents = {IGT_SET, 2, continents}};
   igt_project_list *list = NULL;
 
-  OK(igt_post_projects(client, NULL, &body, &list, &err));
+  OK(igt_create_project(client, NULL, &body, &list, &err));
   assert_int_equal(list->count, 1);
   igt_project *made = (igt_project *)igt_model_copy(&list->v[0]->model);
   igt_model_free(&list->model);
@@ -26,7 +26,7 @@ static igt_institute *institute_new(const char *project, const char *name) {
   const igt_institute body = {.name = SET(name), .s3_prefix = SET("not mine to set")};
   igt_institute *made = NULL;
 
-  OK(igt_post_institutes(client, project, NULL, &body, &made, &err));
+  OK(igt_create_institute(client, project, NULL, &body, &made, &err));
   IS(made->name, name);
   return made;
 }
@@ -76,8 +76,8 @@ static void test_projects_refused(void **state) {
   igt_project body = {.name = SET("x"), .project_type_name = SET("Nonsense")};
 
   (void)state;
-  FAILS(igt_post_projects(client, NULL, &body, NULL, &err), IGT_E_BAD_REQUEST, "Nonsense");
-  FAILS(igt_post_projects(viewer, NULL, &body, NULL, &err), IGT_E_FORBIDDEN, "viewer");
+  FAILS(igt_create_project(client, NULL, &body, NULL, &err), IGT_E_BAD_REQUEST, "Nonsense");
+  FAILS(igt_create_project(viewer, NULL, &body, NULL, &err), IGT_E_FORBIDDEN, "viewer");
   FAILS(igt_delete_project(viewer, "ops-project", &err), IGT_E_FORBIDDEN, "viewer");
 }
 
@@ -114,8 +114,8 @@ static void test_institutes(void **state) {
   (void)state;
   IS(made->parent_id, project->id.v);
   IS(made->study_type, "EpdStudy");
-  study.base.model.type = &igt_epd_study_type;
-  OK(igt_post_studies(client, made->id.v, &study.base, NULL, &err));
+  study.base.model.type = igt_epd_study_type();
+  OK(igt_create_study(client, made->id.v, &study.base, NULL, &err));
   OK(igt_get_institutes(client, project->id.v, NULL, &list, &err));
   assert_int_equal(list->count, 1);
   igt_model_free(&list->model);
@@ -132,7 +132,7 @@ static void test_institutes(void **state) {
   children.include_child_relations = (igt_boolean_field)SET(true);
   OK(igt_get_institute(client, made->id.v, &children, &read, &err));
   assert_int_equal(read->studies.count, 1);
-  assert_true(igt_model_is(&read->studies.v[0]->model, &igt_epd_study_type));
+  assert_true(igt_model_is(&read->studies.v[0]->model, igt_epd_study_type()));
   igt_model_free(&read->model);
   all.include_child_relations = (igt_boolean_field)SET(true);
   OK(igt_get_project(client, project->id.v, &all, &whole, &err));
@@ -169,9 +169,9 @@ static void test_files(void **state) {
   igt_text *content = NULL;
 
   (void)state;
-  FAILS(igt_post_project_files(client, "ops-project", NULL, body, 2, &files, &err), IGT_E_REQUIRED,
-        "key");
-  OK(igt_post_project_files(client, "ops-project", NULL, body, 1, &files, &err));
+  FAILS(igt_register_project_files(client, "ops-project", NULL, body, 2, &files, &err),
+        IGT_E_REQUIRED, "key");
+  OK(igt_register_project_files(client, "ops-project", NULL, body, 1, &files, &err));
   IS(files->files.v[0]->file_name, "new.txt");
   igt_model_free(&files->model);
   OK(igt_get_project_files(client, "ops-project", NULL, &files, &err));
@@ -198,7 +198,7 @@ static void test_archive(void **state) {
 
   (void)state;
   all.len = 0;
-  OK(igt_get_project_download_file(client, "ops-project", bytes_take, &all, &err));
+  OK(igt_get_project_archive(client, "ops-project", bytes_take, &all, &err));
   assert_memory_equal(all.data, "PK\3\4", 4);
   assert_true(bytes_have(&all, "first, second\n", 14));
   assert_true(bytes_have(&all, "a/protocol.txt", 14));
@@ -207,13 +207,13 @@ static void test_archive(void **state) {
 /* ---- applications ---- */
 
 static igt_application *application_new(const char *name) {
-  const igt_post_applications_body body = {.app_id = SET("app"),
-                                           .name = SET(name),
-                                           .supported_formats = SET(".q, .r"),
-                                           .enabled = SET(false)};
+  const igt_create_application_body body = {.app_id = SET("app"),
+                                            .name = SET(name),
+                                            .supported_formats = SET(".q, .r"),
+                                            .enabled = SET(false)};
   igt_application *made = NULL;
 
-  OK(igt_post_applications(client, NULL, &body, &made, &err));
+  OK(igt_create_application(client, NULL, &body, &made, &err));
   assert_int_equal(made->supported_formats.count, 2);
   return made;
 }
@@ -226,20 +226,20 @@ static igt_status find_application(void *payload, igt_application *application) 
 
 static void test_applications(void **state) {
   igt_application *made = application_new("first"), *read = NULL;
-  const igt_put_application_specific_body change = {.name = SET("second"), .enabled = SET(true)};
+  const igt_replace_application_body change = {.name = SET("second"), .enabled = SET(true)};
   igt_get_applications_options enabled = IGT_GET_APPLICATIONS_OPTIONS_INIT;
   igt_application_list *list = NULL;
   igt_text *formats = NULL;
   int64_t id = made->id.v, wanted = id;
 
   (void)state;
-  OK(igt_get_application_specific(client, id, NULL, &read, &err));
+  OK(igt_get_application(client, id, NULL, &read, &err));
   IS(read->name, "first");
   igt_model_free(&read->model);
   OK(igt_get_application_file_formats(client, &formats, &err));
   assert_non_null(strstr(formats->v, "\".q\""));
   igt_model_free(&formats->model);
-  OK(igt_put_application_specific(client, id, NULL, &change, &read, &err));
+  OK(igt_replace_application(client, id, NULL, &change, &read, &err));
   IS(read->name, "second");
   igt_model_free(&read->model);
   enabled.enabled = (igt_boolean_field)SET(true);
@@ -250,29 +250,28 @@ static void test_applications(void **state) {
   igt_model_free(&list->model);
   OK(igt_get_applications_each(client, &enabled, find_application, &wanted, &err));
   assert_int_equal(wanted, 0);
-  OK(igt_delete_application_specific(client, id, &err));
-  FAILS(igt_get_application_specific(client, id, NULL, &read, &err), IGT_E_NOT_FOUND,
-        "Application");
+  OK(igt_delete_application(client, id, &err));
+  FAILS(igt_get_application(client, id, NULL, &read, &err), IGT_E_NOT_FOUND, "Application");
   igt_model_free(&made->model);
 }
 
 static void test_applications_of_a_project(void **state) {
   igt_application *made = application_new("of a project"), *given = NULL;
-  const igt_post_project_applications_body body = {.application_id = SET(made->id.v)};
-  const igt_delete_project_application_specific_body gone = {.application_id = SET(made->id.v)};
+  const igt_add_project_application_body body = {.application_id = SET(made->id.v)};
+  const igt_remove_project_application_body gone = {.application_id = SET(made->id.v)};
   igt_application_list *list = NULL;
   int64_t wanted = made->id.v;
 
   (void)state;
-  FAILS(igt_post_project_applications(viewer, "ops-project", NULL, &body, NULL, &err),
+  FAILS(igt_add_project_application(viewer, "ops-project", NULL, &body, NULL, &err),
         IGT_E_FORBIDDEN, "viewer");
-  OK(igt_post_project_applications(client, "ops-project", NULL, &body, &given, &err));
+  OK(igt_add_project_application(client, "ops-project", NULL, &body, &given, &err));
   IS(given->name, "of a project");
   igt_model_free(&given->model);
   OK(igt_get_project_applications_each(client, "ops-project", NULL, find_application, &wanted,
                                        &err));
   assert_int_equal(wanted, 0);
-  OK(igt_delete_project_application_specific(client, "ops-project", made->id.v, &gone, NULL, &err));
+  OK(igt_remove_project_application(client, "ops-project", made->id.v, &gone, NULL, &err));
   OK(igt_get_project_applications(client, "ops-project", NULL, &list, &err));
   assert_int_equal(list->count, 0);
   igt_model_free(&list->model);
@@ -296,25 +295,25 @@ static void test_sites(void **state) {
   const char *name = "theatre 2";
 
   (void)state;
-  OK(igt_post_epd_sites(client, NULL, &body, &list, &err));
+  OK(igt_create_epd_site(client, NULL, &body, &list, &err));
   FIND(made, list, name, "theatre");
   assert_non_null(made);
   int64_t id = made->id.v;
   assert_int_not_equal(id, 77);
   igt_model_free(&list->model);
-  OK(igt_put_epd_site_specific(client, id, NULL, &change, &read, &err));
+  OK(igt_replace_epd_site(client, id, NULL, &change, &read, &err));
   igt_model_free(&read->model);
-  OK(igt_get_epd_site_specific(client, id, NULL, &read, &err));
+  OK(igt_get_epd_site(client, id, NULL, &read, &err));
   IS(read->name, "theatre 2");
   igt_model_free(&read->model);
   OK(igt_get_epd_sites_each(client, NULL, find_site, &name, &err));
   assert_null(name);
-  OK(igt_delete_epd_site_specific(client, id, &err));
+  OK(igt_delete_epd_site(client, id, &err));
   OK(igt_get_epd_sites(client, NULL, &list, &err));
   FIND(made, list, name, "theatre 2");
   assert_null(made);
   igt_model_free(&list->model);
-  FAILS(igt_get_epd_site_specific(client, id, NULL, &read, &err), IGT_E_NOT_FOUND, "Site");
+  FAILS(igt_get_epd_site(client, id, NULL, &read, &err), IGT_E_NOT_FOUND, "Site");
 }
 
 static void test_values_of_studies(void **state) {
@@ -327,7 +326,7 @@ static void test_values_of_studies(void **state) {
   OK(igt_get_project_epd_sites(client, "ops-epd", &text, &err));
   assert_string_equal(text->v, "[\"lab 9\"]\n");
   igt_model_free(&text->model);
-  OK(igt_post_study_case_labels(client, "ops-epd-lab", "ops-epd-study", &body, NULL, &err));
+  OK(igt_set_study_case_labels(client, "ops-epd-lab", "ops-epd-study", &body, NULL, &err));
   options.project_id = "ops-epd";
   OK(igt_get_case_labels(client, &options, &text, &err));
   assert_string_equal(text->v, "[\"calcified\"]\n");

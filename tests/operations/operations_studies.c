@@ -27,12 +27,12 @@ static igt_epd_study *epd_study_new(const char *name) {
                         .base.study_database_id = SET("not mine to set")};
   igt_root_study *made = NULL;
 
-  body.base.model.type = &igt_epd_study_type;
+  body.base.model.type = igt_epd_study_type();
   body.events.is = IGT_SET;
   body.events.count = 1;
   body.events.v = (igt_epd_study_event **)(uintptr_t)events;
-  OK(igt_post_studies(client, EPD, &body.base, &made, &err));
-  assert_true(igt_model_is(&made->model, &igt_epd_study_type));
+  OK(igt_create_study(client, EPD, &body.base, &made, &err));
+  assert_true(igt_model_is(&made->model, igt_epd_study_type()));
   return (igt_epd_study *)made;
 }
 
@@ -77,14 +77,14 @@ static void test_put_and_patch(void **state) {
   igt_root_study *after = NULL;
 
   (void)state;
-  change.base.model.type = &igt_epd_study_type;
-  OK(igt_patch_study(client, EPD, ID(made), &change.base, &after, &err));
+  change.base.model.type = igt_epd_study_type();
+  OK(igt_update_study(client, EPD, ID(made), &change.base, &after, &err));
   IS(((igt_epd_study *)after)->comments, "patched");
   IS(((igt_epd_study *)after)->name, "before");
   igt_model_free(&after->model);
   change.comments = (igt_string_field)SET("put");
   change.name = (igt_string_field)SET("after");
-  OK(igt_put_study(client, EPD, ID(made), &change.base, NULL, &err));
+  OK(igt_replace_study(client, EPD, ID(made), &change.base, NULL, &err));
   OK(igt_get_study(client, EPD, ID(made), &after, &err));
   IS(((igt_epd_study *)after)->name, "after");
   IS(((igt_epd_study *)after)->comments, "put");
@@ -101,16 +101,16 @@ static void test_unknown_fields_and_types(void **state) {
   igt_root_study *made = NULL, *again = NULL, *odd = NULL;
 
   (void)state;
-  OK(igt_model_parse(&igt_root_study_type, text, strlen(text), &body, &err));
-  OK(igt_post_studies(client, EPD, (igt_root_study *)body, &made, &err));
+  OK(igt_model_parse(igt_root_study_type(), text, strlen(text), &body, &err));
+  OK(igt_create_study(client, EPD, (igt_root_study *)body, &made, &err));
   holds(&made->model, "\"future\":{\"a\":[1,2.5");
   holds(&made->model, "\"later\":\"x\"");
-  OK(igt_put_study(client, EPD, made->study_database_id.v, made, &again, &err));
+  OK(igt_replace_study(client, EPD, made->study_database_id.v, made, &again, &err));
   holds(&again->model, "\"future\":");
   OK(igt_delete_study(client, EPD, made->study_database_id.v, &err));
   /* a study of a type that a newer cloud may have */
   OK(igt_get_study(client, NORTH, "ops-odd-type", &odd, &err));
-  assert_ptr_equal(odd->model.type, &igt_root_study_type);
+  assert_ptr_equal(odd->model.type, igt_root_study_type());
   IS(odd->study_type, "HologramStudy");
   holds(&odd->model, "\"studyType\":\"HologramStudy\"");
   holds(&odd->model, "\"holograms\":[1]");
@@ -126,18 +126,18 @@ static void test_required_and_refused(void **state) {
   igt_epd_study bad = {.datetime = {.is = IGT_SET, .text = "yesterday"}};
 
   (void)state;
-  FAILS(igt_post_studies(client, EPD, &untyped, NULL, &err), IGT_E_REQUIRED, "studyType");
-  wrong.base.base.model.type = &igt_study_type;
-  FAILS(igt_post_studies(client, EPD, &wrong.base.base, NULL, &err), IGT_E_BAD_REQUEST,
+  FAILS(igt_create_study(client, EPD, &untyped, NULL, &err), IGT_E_REQUIRED, "studyType");
+  wrong.base.base.model.type = igt_study_type();
+  FAILS(igt_create_study(client, EPD, &wrong.base.base, NULL, &err), IGT_E_BAD_REQUEST,
         "studyType");
-  bad.base.model.type = &igt_epd_study_type;
-  FAILS(igt_post_studies(client, EPD, &bad.base, NULL, &err), IGT_E_BAD_REQUEST, "datetime");
-  FAILS(igt_post_studies(viewer, EPD, &bad.base, NULL, &err), IGT_E_FORBIDDEN, "upload");
+  bad.base.model.type = igt_epd_study_type();
+  FAILS(igt_create_study(client, EPD, &bad.base, NULL, &err), IGT_E_BAD_REQUEST, "datetime");
+  FAILS(igt_create_study(viewer, EPD, &bad.base, NULL, &err), IGT_E_FORBIDDEN, "upload");
   FAILS(igt_delete_study(client, NORTH, "ops-epd-study", &err), IGT_E_NOT_FOUND, "ops-epd-study");
 }
 
 static igt_status count_studies(void *payload, igt_root_study *study) {
-  assert_true(igt_model_is(&study->model, &igt_root_study_type));
+  assert_true(igt_model_is(&study->model, igt_root_study_type()));
   ++*(size_t *)payload;
   return IGT_OK;
 }
@@ -175,13 +175,13 @@ static void test_members(void **state) {
   igt_root_study *read = NULL;
 
   (void)state;
-  OK(igt_post_study_annotation_state(client, institute, id, &annotated, NULL, &err));
-  OK(igt_post_study_annotations_updated(client, institute, id, &latest, NULL, &err));
-  OK(igt_post_study_case_labels(client, institute, id, &label, NULL, &err));
-  OK(igt_put_study_sticky_note(client, institute, id, &note, NULL, &err));
-  OK(igt_post_study_comments(client, institute, id, &comments, NULL, &err));
+  OK(igt_set_study_annotation_state(client, institute, id, &annotated, NULL, &err));
+  OK(igt_set_study_annotations_updated(client, institute, id, &latest, NULL, &err));
+  OK(igt_set_study_case_labels(client, institute, id, &label, NULL, &err));
+  OK(igt_set_study_sticky_note(client, institute, id, &note, NULL, &err));
+  OK(igt_set_study_comments(client, institute, id, &comments, NULL, &err));
   OK(igt_get_study(client, institute, id, &read, &err));
-  assert_true(igt_model_is(&read->model, &igt_annotation_study_type));
+  assert_true(igt_model_is(&read->model, igt_annotation_study_type()));
   const igt_annotation_study *study = (const igt_annotation_study *)read;
   IS(study->annotation_state, "done");
   assert_int_equal(study->latest_annotations.v.seconds, 1600000000);
@@ -199,11 +199,11 @@ static void test_record_state(void **state) {
   igt_root_study *read = NULL;
 
   (void)state;
-  FAILS(igt_post_study_electronic_record_state(client, EPD, ID(made), &body, NULL, &err),
+  FAILS(igt_set_study_electronic_record_state(client, EPD, ID(made), &body, NULL, &err),
         IGT_E_FORBIDDEN, "password");
   assert_null(strstr(err.text, "wrong"));
   body.password.v = "demo";
-  OK(igt_post_study_electronic_record_state(client, EPD, ID(made), &body, NULL, &err));
+  OK(igt_set_study_electronic_record_state(client, EPD, ID(made), &body, NULL, &err));
   OK(igt_get_study(client, EPD, ID(made), &read, &err));
   IS(read->electronic_record_state, "submitted");
   igt_model_free(&read->model);
@@ -238,13 +238,13 @@ static void test_files(void **state) {
   (void)state;
   snprintf(key[0], sizeof key[0], "%sa.bin", prefix);
   snprintf(key[1], sizeof key[1], "%sb c/\xc3\xbc.bin", prefix);
-  OK(igt_post_study_files(client, NORTH, "ops-study", NULL, body, 2, &files, &err));
+  OK(igt_register_study_files(client, NORTH, "ops-study", NULL, body, 2, &files, &err));
   assert_int_equal(files->files.count, 2);
   assert_false(files->files.v[1]->is_completed.v); /* clients cannot set this */
   igt_model_free(&files->model);
-  FAILS(igt_post_study_files_upload_completed(client, NORTH, "ops-study", &nameless, &err),
-        IGT_E_REQUIRED, "uploadedPath");
-  OK(igt_post_study_files_upload_completed(client, NORTH, "ops-study", &whole, &err));
+  FAILS(igt_complete_study_file(client, NORTH, "ops-study", &nameless, &err), IGT_E_REQUIRED,
+        "uploadedPath");
+  OK(igt_complete_study_file(client, NORTH, "ops-study", &whole, &err));
   options.completed = (igt_boolean_field)SET(true);
   OK(igt_get_study_files(client, NORTH, "ops-study", &options, &files, &err));
   FIND(file, &files->files, file_name, "waiting.txt");
@@ -288,13 +288,13 @@ static void test_archive(void **state) {
 
   (void)state;
   all.len = 0;
-  OK(igt_get_study_download_file(client, NORTH, "ops-study", bytes_take, &all, &err));
+  OK(igt_get_study_archive(client, NORTH, "ops-study", bytes_take, &all, &err));
   assert_memory_equal(all.data, "PK\3\4", 4);
   assert_true(bytes_have(&all, "Nothing remarkable.\n", 20));
-  OK(igt_get_study_download_file(client, NORTH, "ops-study", igt_write_fd, &fd, &err));
+  OK(igt_get_study_archive(client, NORTH, "ops-study", igt_write_fd, &fd, &err));
   assert_int_equal(lseek(fd, 0, SEEK_END), all.len);
   fclose(file);
-  FAILS(igt_get_study_download_file(client, NORTH, "none", bytes_take, &all, &err), IGT_E_NOT_FOUND,
+  FAILS(igt_get_study_archive(client, NORTH, "none", bytes_take, &all, &err), IGT_E_NOT_FOUND,
         "none");
 }
 
@@ -302,7 +302,7 @@ static void test_download_link(void **state) {
   char *link;
 
   (void)state;
-  OK(igt_post_study_download_link(client, NORTH, "ops-study", &err));
+  OK(igt_request_study_download_link(client, NORTH, "ops-study", &err));
   link = last_mail();
   const char *token = strrchr(link, '/') + 1;
   /* redirects to the archive, which is read to its end */
@@ -313,7 +313,7 @@ static void test_download_link(void **state) {
 /* ---- series ---- */
 
 static igt_status count_series(void *payload, igt_series *series) {
-  assert_true(igt_model_is(&series->model, &igt_igt_cloud_series_type));
+  assert_true(igt_model_is(&series->model, igt_igt_cloud_series_type()));
   ++*(size_t *)payload;
   return IGT_OK;
 }
@@ -328,11 +328,12 @@ static void test_series(void **state) {
   static bytes picture;
 
   (void)state;
-  body.base.model.type = &igt_igt_cloud_series_type;
-  OK(igt_put_study_series(client, NORTH, "ops-study", "ops-series", &body.base, &read, &err));
+  body.base.model.type = igt_igt_cloud_series_type();
+  OK(igt_replace_study_series(client, NORTH, "ops-study", "ops-series", &body.base, &read, &err));
   IS(read->study_database_id, "ops-study");
   igt_model_free(&read->model);
-  OK(igt_post_study_action(client, NORTH, "ops-study", &err)); /* creates one from the DICOM file */
+  OK(igt_start_study_action(client, NORTH, "ops-study",
+                            &err)); /* creates one from the DICOM file */
   OK(igt_get_study_series_list(client, NORTH, "ops-study", NULL, &list, &err));
   assert_int_equal(list->count, 2);
   igt_model_free(&list->model);

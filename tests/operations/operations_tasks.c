@@ -61,7 +61,7 @@ static igt_status count_links(void *payload, igt_ai_suite_database_collection *l
 }
 
 static void test_collections(void **state) {
-  igt_post_ai_suite_collections_options link = IGT_POST_AI_SUITE_COLLECTIONS_OPTIONS_INIT;
+  igt_link_ai_suite_collection_options link = IGT_LINK_AI_SUITE_COLLECTION_OPTIONS_INIT;
   igt_get_ai_suite_collections_options ask = IGT_GET_AI_SUITE_COLLECTIONS_OPTIONS_INIT;
   igt_ai_suite_database_collection_list *list = NULL;
   igt_ai_suite_database_collection *made = NULL;
@@ -71,10 +71,10 @@ static void test_collections(void **state) {
   link.aisuite_url = "https://ai.example/?a=1&b=2";
   link.identifier = "ops-project";
   link.identifier_type = "project";
-  FAILS(igt_post_ai_suite_collections(client, CONNECTION, &link, NULL, &err), IGT_E_REQUIRED,
+  FAILS(igt_link_ai_suite_collection(client, CONNECTION, &link, NULL, &err), IGT_E_REQUIRED,
         "aisuiteCollectionId");
   link.aisuite_collection_id = "open";
-  OK(igt_post_ai_suite_collections(client, CONNECTION, &link, &made, &err));
+  OK(igt_link_ai_suite_collection(client, CONNECTION, &link, &made, &err));
   IS(made->aisuite_url, "https://ai.example/?a=1&b=2");
   igt_model_free(&made->model);
   ask.igtcloud_identifier = "ops-project";
@@ -90,7 +90,7 @@ static void test_collections(void **state) {
 }
 
 static void test_mappings(void **state) {
-  igt_post_ai_suite_mappings_options make = IGT_POST_AI_SUITE_MAPPINGS_OPTIONS_INIT;
+  igt_generate_ai_suite_mappings_options make = IGT_GENERATE_AI_SUITE_MAPPINGS_OPTIONS_INIT;
   igt_get_ai_suite_attribute_mappings_options attributes =
       IGT_GET_AI_SUITE_ATTRIBUTE_MAPPINGS_OPTIONS_INIT;
   igt_get_ai_suite_file_mappings_options files = IGT_GET_AI_SUITE_FILE_MAPPINGS_OPTIONS_INIT;
@@ -101,8 +101,8 @@ static void test_mappings(void **state) {
   OK(igt_get_ai_suite_attribute_mappings(client, &attributes, &text, &err));
   assert_string_equal(text->v, "[]\n");
   igt_model_free(&text->model);
-  FAILS(igt_post_ai_suite_mappings(viewer, &make, NULL, &err), IGT_E_FORBIDDEN, "viewer");
-  OK(igt_post_ai_suite_mappings(client, &make, NULL, &err));
+  FAILS(igt_generate_ai_suite_mappings(viewer, &make, NULL, &err), IGT_E_FORBIDDEN, "viewer");
+  OK(igt_generate_ai_suite_mappings(client, &make, NULL, &err));
   OK(igt_get_ai_suite_attribute_mappings(client, &attributes, &text, &err));
   assert_non_null(strstr(text->v, "procedureTypes"));
   igt_model_free(&text->model);
@@ -120,12 +120,12 @@ static igt_status count_collections(void *payload, igt_ai_suite_collection *coll
 /* ---- tasks ---- */
 
 static void sync_begin(char **token, char **callback) {
-  igt_post_ai_suite_sync_options options = IGT_POST_AI_SUITE_SYNC_OPTIONS_INIT;
+  igt_start_ai_suite_sync_options options = IGT_START_AI_SUITE_SYNC_OPTIONS_INIT;
   igt_text *response = NULL;
 
   options.project_id = "ops-project";
   options.x_authorization_code = "code";
-  OK(igt_post_ai_suite_sync(client, CONNECTION, PROJECT, &options, &response, &err));
+  OK(igt_start_ai_suite_sync(client, CONNECTION, PROJECT, &options, &response, &err));
   *token = member(response, "token");
   *callback = member(response, "callbackToken");
   igt_model_free(&response->model);
@@ -148,9 +148,9 @@ static void test_synchronisation(void **state) {
   assert_int_equal(count, 2);
   sync_begin(&token, &callback);
   OK(igt_get_task(client, token, NULL, &err)); /* still running */
-  OK(igt_post_ai_suite_task(client, callback, &failure, &err));
+  OK(igt_report_ai_suite_task(client, callback, &failure, &err));
   FAILS(igt_get_task(client, token, NULL, &err), IGT_E_BAD_REQUEST, "no disk");
-  FAILS(igt_post_ai_suite_task(client, callback, &failure, &err), IGT_E_BAD_REQUEST, "ended");
+  FAILS(igt_report_ai_suite_task(client, callback, &failure, &err), IGT_E_BAD_REQUEST, "ended");
   free(token);
   free(callback);
 }
@@ -161,12 +161,12 @@ static void test_tasks(void **state) {
 
   (void)state;
   sync_begin(&token, &callback);
-  OK(igt_post_task(client, token, &end, &err));
+  OK(igt_report_task(client, token, &end, &err));
   OK(igt_get_task(client, token, NULL, &err));
-  FAILS(igt_post_task(client, token, &end, &err), IGT_E_BAD_REQUEST, "ended");
+  FAILS(igt_report_task(client, token, &end, &err), IGT_E_BAD_REQUEST, "ended");
   FAILS(igt_get_task(viewer, token, NULL, &err), IGT_E_FORBIDDEN, "another user");
   FAILS(igt_get_task(client, "none", NULL, &err), IGT_E_NOT_FOUND, "none");
-  FAILS(igt_post_task(client, "none", &end, &err), IGT_E_NOT_FOUND, "none");
+  FAILS(igt_report_task(client, "none", &end, &err), IGT_E_NOT_FOUND, "none");
   free(token);
   free(callback);
 }
@@ -177,8 +177,8 @@ static void test_report(void **state) {
   char *token;
 
   (void)state;
-  FAILS(igt_post_project_report(viewer, &response, &err), IGT_E_FORBIDDEN, "viewer");
-  OK(igt_post_project_report(client, &response, &err));
+  FAILS(igt_request_project_report(viewer, &response, &err), IGT_E_FORBIDDEN, "viewer");
+  OK(igt_request_project_report(client, &response, &err));
   token = member(response, "token");
   igt_model_free(&response->model);
   options.redirect = (igt_boolean_field)SET(false);

@@ -19,7 +19,7 @@ static igt_user *user_new(const char *login) {
   const igt_user_request body = request(login);
   igt_user *made = NULL;
 
-  OK(igt_post_users(client, NULL, &body, &made, &err));
+  OK(igt_create_user(client, NULL, &body, &made, &err));
   IS(made->login_id, login);
   return made;
 }
@@ -49,7 +49,7 @@ static void test_users(void **state) {
   OK(igt_get_users_each(client, NULL, find_user, &login, &err));
   assert_null(login);
   change.family_name.v = "May";
-  OK(igt_put_user(client, made->user_uuid.v, &change, &err));
+  OK(igt_replace_user(client, made->user_uuid.v, &change, &err));
   OK(igt_get_users(client, NULL, &list, &err));
   FIND(read, list, login_id, "ann@example.com");
   IS(read->profile.v->family_name, "May");
@@ -64,11 +64,11 @@ static void test_users_refused(void **state) {
   igt_user_request body = request("x@example.com");
 
   (void)state;
-  FAILS(igt_post_users(viewer, NULL, &body, NULL, &err), IGT_E_FORBIDDEN, "viewer");
+  FAILS(igt_create_user(viewer, NULL, &body, NULL, &err), IGT_E_FORBIDDEN, "viewer");
   body.email.is = IGT_ABSENT;
-  FAILS(igt_post_users(client, NULL, &body, NULL, &err), IGT_E_REQUIRED, "email");
+  FAILS(igt_create_user(client, NULL, &body, NULL, &err), IGT_E_REQUIRED, "email");
   body.email = (igt_string_field)SET("");
-  FAILS(igt_post_users(client, NULL, &body, NULL, &err), IGT_E_BAD_REQUEST, "email");
+  FAILS(igt_create_user(client, NULL, &body, NULL, &err), IGT_E_BAD_REQUEST, "email");
   FAILS(igt_delete_user(client, "none", &err), IGT_E_NOT_FOUND, "none");
 }
 
@@ -80,7 +80,7 @@ static void test_accounts(void **state) {
   char *first = last_mail(), *second;
 
   (void)state;
-  OK(igt_post_resend_activation(client, NULL, &body, &outcome, &err));
+  OK(igt_resend_activation(client, NULL, &body, &outcome, &err));
   IS(outcome->resource_type, "OperationOutcome");
   assert_true(outcome->issue.count == 1 && outcome->issue.v[0]->details.is == IGT_SET);
   igt_model_free(&outcome->model);
@@ -88,12 +88,12 @@ static void test_accounts(void **state) {
   assert_string_not_equal(first, second);
   free(first);
   free(second);
-  OK(igt_post_reset_mfa(client, &body, &err));
+  OK(igt_reset_mfa(client, &body, &err));
   OK(igt_get_user(client, made->user_uuid.v, NULL, &read, &err));
   IS(read->account_status.v->mfa_status, "RESET");
   igt_model_free(&read->model);
-  FAILS(igt_post_reset_mfa(client, &nobody, &err), IGT_E_NOT_FOUND, "none");
-  FAILS(igt_post_resend_activation(client, NULL, &nobody, NULL, &err), IGT_E_NOT_FOUND, "none");
+  FAILS(igt_reset_mfa(client, &nobody, &err), IGT_E_NOT_FOUND, "none");
+  FAILS(igt_resend_activation(client, NULL, &nobody, NULL, &err), IGT_E_NOT_FOUND, "none");
   OK(igt_delete_user(client, made->user_uuid.v, &err));
   igt_model_free(&made->model);
 }
@@ -102,7 +102,7 @@ static void test_me(void **state) {
   igt_user *me = NULL;
 
   (void)state;
-  OK(igt_post_user_profile(viewer, &err));
+  OK(igt_update_user_profile(viewer, &err));
   OK(igt_get_me(viewer, NULL, &me, &err));
   IS(me->login_id, "viewer@example.com");
   assert_true(me->account_status.v->last_login_time.valid);
@@ -143,7 +143,7 @@ static void test_groups(void **state) {
   assert_null(wanted);
   OK(igt_get_me(client, NULL, &me, &err));
   body.user_id = me->user_uuid;
-  OK(igt_put_users_groups(client, "ops-north", NULL, &body, &entries, &err));
+  OK(igt_set_user_groups(client, "ops-north", NULL, &body, &entries, &err));
   assert_int_equal(entries->count, 1);
   igt_model_free(&entries->model);
   igt_model_free(&me->model);
@@ -157,7 +157,7 @@ static void test_groups(void **state) {
   IS(me->profile.v->organization_roles.v[0]->organization_name, "north");
   igt_model_free(&me->model);
   body.user_id = (igt_string_field)SET("none");
-  FAILS(igt_put_users_groups(client, "ops-north", NULL, &body, NULL, &err), IGT_E_BAD_REQUEST,
+  FAILS(igt_set_user_groups(client, "ops-north", NULL, &body, NULL, &err), IGT_E_BAD_REQUEST,
         "userId");
 }
 
@@ -178,7 +178,7 @@ static void test_services(void **state) {
   igt_service *made = NULL;
 
   (void)state;
-  OK(igt_post_services(client, "ops-north", NULL, &body, &made, &err));
+  OK(igt_create_service(client, "ops-north", NULL, &body, &made, &err));
   assert_string_not_equal(made->service_id.v, "not mine to set");
   assert_non_null(strstr(made->private_key.v, "PRIVATE KEY"));
   const char *id = made->service_id.v;
@@ -231,9 +231,9 @@ static void test_own_storage(void **state) {
   assert_int_equal(files->count, 2);
   IS(files->v[0]->file_name, "notes.txt");
   assert_int_equal(files->v[0]->file_size.v, 12);
-  OK(igt_get_user_storage_download_files(viewer, bytes_take, &all, &err));
+  OK(igt_get_user_storage_archive(viewer, bytes_take, &all, &err));
   assert_true(bytes_have(&all, "my own notes", 12));
-  OK(igt_delete_user_storage_training_settings(viewer, &err));
+  OK(igt_delete_training_settings(viewer, &err));
   OK(igt_get_user_storage_files_each(viewer, NULL, count_files, &count, &err));
   assert_int_equal(count, 1);
   const char *const list[] = {files->v[0]->key.v};

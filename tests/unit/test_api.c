@@ -111,7 +111,7 @@ static void arguments_are_encoded(void **state) {
   assert_string_equal(seen(f, 1)->target,
                       "/api/data/hospitals/h/studies/s/files?keys=a%2Fb&keys=c%26d%3D%C3%BC");
   response(f, 200, JSON, "{\"id\":-4}");
-  ok(f, igt_get_epd_site_specific(f->client, -4, NULL, &site, &f->err));
+  ok(f, igt_get_epd_site(f->client, -4, NULL, &site, &f->err));
   assert_int_equal(site->id.v, -4);
   igt_model_free(&site->model);
   assert_string_equal(seen(f, 2)->target, "/api/data/epd-sites/-4");
@@ -155,13 +155,12 @@ static void ids_that_name_something_else_are_refused(void **state) {
 
 static void required_options_are_asked_for(void **state) {
   fixture *f = *state;
-  igt_get_s3_credentials_resource_options options = IGT_GET_S3_CREDENTIALS_RESOURCE_OPTIONS_INIT;
+  igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *out = NULL;
 
   options.prefix = "p";
-  assert_int_equal(igt_get_s3_credentials_resource(f->client, &options, &out, &f->err),
-                   IGT_E_REQUIRED);
-  assert_int_equal(igt_get_s3_credentials_resource(f->client, NULL, &out, &f->err), IGT_E_REQUIRED);
+  assert_int_equal(igt_get_s3_credentials(f->client, &options, &out, &f->err), IGT_E_REQUIRED);
+  assert_int_equal(igt_get_s3_credentials(f->client, NULL, &out, &f->err), IGT_E_REQUIRED);
   assert_non_null(strstr(f->err.text, "the option action is required"));
   assert_int_equal(http_server_count(f->server), 0);
 }
@@ -173,13 +172,13 @@ static void a_study_is_created(void **state) {
   igt_epd_study study = {0};
   igt_root_study *out = NULL;
 
-  study.base.model.type = &igt_epd_study_type;
+  study.base.model.type = igt_epd_study_type();
   study.name = (igt_string_field){IGT_SET, "P 1"};
   study.base.s3_prefix = (igt_string_field){IGT_SET, "not to be sent"};
   response(f, 201, JSON, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\",\"studyDatabaseId\":\"9\"}");
-  ok(f, igt_post_studies(f->client, "h", &study.base, &out, &f->err));
+  ok(f, igt_create_study(f->client, "h", &study.base, &out, &f->err));
   assert_string_equal(out->study_database_id.v, "9");
-  assert_true(igt_model_is(&out->model, &igt_epd_study_type));
+  assert_true(igt_model_is(&out->model, igt_epd_study_type()));
   igt_model_free(&out->model);
   assert_string_equal(seen(f, 0)->method, "POST");
   assert_string_equal(seen(f, 0)->body, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\"}");
@@ -192,13 +191,13 @@ static void a_file_goes_to_a_descriptor(void **state) {
   char text[16] = "";
 
   response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
-  ok(f, igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &fd, &f->err));
+  ok(f, igt_get_study_archive(f->client, "h", "s", igt_write_fd, &fd, &f->err));
   assert_int_equal(pread(fd, text, sizeof text, 0), 8);
   assert_string_equal(text, "PK bytes");
   fclose(file);
   response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
   assert_true(full >= 0);
-  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", igt_write_fd, &full, &f->err),
+  assert_int_equal(igt_get_study_archive(f->client, "h", "s", igt_write_fd, &full, &f->err),
                    IGT_E_NO_SPACE);
   assert_int_equal(f->err.os_error, ENOSPC);
   assert_non_null(strstr(f->err.text, "get_study_download_file"));
@@ -246,13 +245,13 @@ static void several_files_are_registered(void **state) {
   const igt_file *const both[] = {&a, &b};
 
   response(f, 200, JSON, "{\"files\":[]}");
-  ok(f, igt_post_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err));
+  ok(f, igt_register_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err));
   assert_string_equal(seen(f, 0)->body,
                       "[{\"key\":\"p/a\",\"fileSize\":1},{\"key\":\"p/b\",\"fileSize\":0}]");
   b.key.is = IGT_ABSENT;
-  assert_int_equal(igt_post_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err),
+  assert_int_equal(igt_register_study_files(f->client, "h", "s", NULL, both, 2, NULL, &f->err),
                    IGT_E_REQUIRED);
-  assert_int_equal(igt_post_projects(f->client, NULL, NULL, NULL, &f->err), IGT_E_REQUIRED);
+  assert_int_equal(igt_create_project(f->client, NULL, NULL, NULL, &f->err), IGT_E_REQUIRED);
   assert_int_equal(http_server_count(f->server), 1);
 }
 
@@ -264,7 +263,7 @@ static void texts_are_handed_out(void **state) {
   igt_string_list *list = NULL;
 
   response(f, 200, JSON, "\"aud\"\n");
-  ok(f, igt_get_login_aud_resource(f->client, &text, &f->err));
+  ok(f, igt_get_login_audience(f->client, &text, &f->err));
   assert_string_equal(text->v, "aud");
   igt_model_free(&text->model);
   assert_string_equal(seen(f, 0)->target, "/api/auth/login/$aud");
@@ -302,16 +301,14 @@ static void files_are_handed_out_in_parts(void **state) {
   http_server_add(f->server, (http_response){.headers = "Content-Type: application/zip\r\n",
                                              .body = "PK\0\1",
                                              .body_len = 4});
-  ok(f, igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err));
+  ok(f, igt_get_study_archive(f->client, "h", "s", take, &s, &f->err));
   assert_int_equal(s.len, 4);
   assert_memory_equal(s.data, "PK\0\1", 4);
   assert_non_null(strstr(seen(f, 0)->headers, "Accept: application/zip\r\n"));
   s = (sink){.end = IGT_E_NO_SPACE};
   response(f, 200, NULL, "bytes");
-  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", take, &s, &f->err),
-                   IGT_E_NO_SPACE);
-  assert_int_equal(igt_get_study_download_file(f->client, "h", "s", NULL, NULL, &f->err),
-                   IGT_E_INVALID);
+  assert_int_equal(igt_get_study_archive(f->client, "h", "s", take, &s, &f->err), IGT_E_NO_SPACE);
+  assert_int_equal(igt_get_study_archive(f->client, "h", "s", NULL, NULL, &f->err), IGT_E_INVALID);
 }
 
 /* ---- lists, element by element ---- */

@@ -161,7 +161,7 @@ static void collections_load_once(void **state) {
   project = igt_node_at(f->cloud, IGT_NODE_PROJECT, 0);
   assert_string_equal(igt_node_name(project), "demo");
   assert_ptr_equal(igt_node_parent(project), f->cloud);
-  assert_true(igt_model_is(igt_node_model(project), &igt_project_type));
+  assert_true(igt_model_is(igt_node_model(project), igt_project_type()));
   ok(f, igt_node_count(f->cloud, IGT_NODE_PROJECT, &count, &f->err));
   assert_int_equal(http_server_count(f->server), 1);
   ok(f, igt_node_find(project, IGT_NODE_INSTITUTE, "north", &study, &f->err));

@@ -29,7 +29,7 @@ static void operations_are_found(void **state) {
   assert_string_equal(op->path, "/api/data/hospitals/{hospital_id}/studies");
   assert_string_equal(op->response, "RootStudy[]");
   assert_int_equal(op->parameter_count, 2);
-  assert_string_equal(op->parameters[1].name, "$filter");
+  assert_string_equal(op->parameters[1]->name, "$filter");
   assert_null(igt_operation_named("get_study_of_nothing"));
   assert_null(igt_operation_named(NULL));
 }
@@ -69,9 +69,9 @@ static void models_are_found(void **state) {
   (void)state;
   assert_non_null(model);
   assert_string_equal(model->base, "RootStudy");
-  assert_ptr_equal(model->type, &igt_epd_study_type);
-  assert_string_equal(model->fields[0].name, "studyDatabaseId");
-  assert_true(model->fields[0].read_only);
+  assert_ptr_equal(model->type, igt_epd_study_type());
+  assert_string_equal(model->fields[0]->name, "studyDatabaseId");
+  assert_true(model->fields[0]->read_only);
   assert_null(igt_model_info_named("epdstudy"));
   for (size_t i = 0; igt_model_info_at(i); i++)
     assert_string_equal(igt_type_name(igt_model_info_at(i)->type), igt_model_info_at(i)->name);
@@ -105,7 +105,8 @@ static void fields_are_shown(void **state) {
   int calls = 0;
 
   (void)state;
-  assert_int_equal(igt_model_parse(&igt_root_study_type, json, strlen(json), &model, &err), IGT_OK);
+  assert_int_equal(igt_model_parse(igt_root_study_type(), json, strlen(json), &model, &err),
+                   IGT_OK);
   assert_int_equal(igt_model_each_field(model, collect, notification, &err), IGT_OK);
   assert_string_equal(notification,
                       "studyType=EpdStudy=\"EpdStudy\"|name=a\"b=\"a\\\"b\"|redo=true=true|"

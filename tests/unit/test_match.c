@@ -27,7 +27,7 @@ static igt__studies *studies_for(const char *type, const char *const *docs,
   for (; docs && *docs; docs++) {
     igt_model *study;
     igt_error err;
-    if (igt__model_decode(&igt_root_study_type, *docs, strlen(*docs), "d", &study, &err) != IGT_OK)
+    if (igt__model_decode(igt_root_study_type(), *docs, strlen(*docs), "d", &study, &err) != IGT_OK)
       fail_msg("%s: %s", *docs, err.text);
     assert_true(igt__studies_add(studies, (igt_root_study *)study));
     igt_model_free(study);

@@ -62,27 +62,27 @@ static void fields_have_three_states(void **state) {
   igt_project *p;
 
   (void)state;
-  p = (igt_project *)parse(&igt_project_type, "{\"id\":\"7\",\"name\":null}");
+  p = (igt_project *)parse(igt_project_type(), "{\"id\":\"7\",\"name\":null}");
   assert_int_equal(p->id.is, IGT_SET);
   assert_string_equal(p->id.v, "7");
   assert_int_equal(p->name.is, IGT_NULL);
   assert_int_equal(p->description.is, IGT_ABSENT);
-  assert_ptr_equal(p->model.type, &igt_project_type);
+  assert_ptr_equal(p->model.type, igt_project_type());
   igt_model_free(&p->model);
 }
 
 static void all_kinds_are_read(void **state) {
   igt_epd_study *s = (igt_epd_study *)parse(
-      &igt_root_study_type,
+      igt_root_study_type(),
       " { \"studyType\" : \"EpdStudy\", \"createdOn\":\"2020-01-02T03:04:05.5Z\",\n"
       "\"legalBasis\":[\"a\",null,\"\\u00fc\"], \"duration\": -12, \"redo\":true,\t"
       "\"maxRetentionDate\":\"2020-01-02\", "
       "\"events\":[{\"isMaster\":false},{}],\"FCS\":\"f\"}\r\n");
 
   (void)state;
-  assert_true(igt_model_is(&s->base.model, &igt_epd_study_type));
-  assert_true(igt_model_is(&s->base.model, &igt_root_study_type));
-  assert_false(igt_model_is(&s->base.model, &igt_base_study_type));
+  assert_true(igt_model_is(&s->base.model, igt_epd_study_type()));
+  assert_true(igt_model_is(&s->base.model, igt_root_study_type()));
+  assert_false(igt_model_is(&s->base.model, igt_base_study_type()));
   assert_true(s->base.created_on.valid);
   assert_int_equal(s->base.created_on.v.microseconds, 500000);
   assert_true(s->base.created_on.v.has_offset);
@@ -102,43 +102,43 @@ static void all_kinds_are_read(void **state) {
 }
 
 static void the_type_may_be_named_last(void **state) {
-  igt_model *m = parse(&igt_root_study_type,
+  igt_model *m = parse(igt_root_study_type(),
                        "{\"x\":{\"studyType\":\"EpdStudy\"},\"studyType\":\"AnnotationStudy\"}");
 
   (void)state;
-  assert_ptr_equal(m->type, &igt_annotation_study_type);
-  assert_true(igt_model_is(m, &igt_core_labs_study_type));
-  assert_true(igt_model_is(m, &igt_base_study_type));
+  assert_ptr_equal(m->type, igt_annotation_study_type());
+  assert_true(igt_model_is(m, igt_core_labs_study_type()));
+  assert_true(igt_model_is(m, igt_base_study_type()));
   igt_model_free(m);
 }
 
 static void an_unknown_type_is_its_base(void **state) {
   static const char json[] =
       "{\"studyType\":\"NewStudy\",\"site\":\"A\",\"s3Prefix\":\"p/\",\"deep\":{\"a\":[1,2.50]}}";
-  igt_root_study *s = (igt_root_study *)parse(&igt_root_study_type, json);
+  igt_root_study *s = (igt_root_study *)parse(igt_root_study_type(), json);
 
   (void)state;
-  assert_ptr_equal(s->model.type, &igt_root_study_type);
+  assert_ptr_equal(s->model.type, igt_root_study_type());
   assert_string_equal(s->study_type.v, "NewStudy");
   writes(
       &s->model, IGT__JSON_COMPACT, IGT__WRITE_ALL,
       "{\"studyType\":\"NewStudy\",\"s3Prefix\":\"p/\",\"site\":\"A\",\"deep\":{\"a\":[1,2.50]}}");
   igt_model_free(&s->model);
   /* The declared type limits which types may be named. */
-  s = (igt_root_study *)parse(&igt_core_labs_study_type, "{\"studyType\":\"EpdStudy\"}");
-  assert_ptr_equal(s->model.type, &igt_core_labs_study_type);
+  s = (igt_root_study *)parse(igt_core_labs_study_type(), "{\"studyType\":\"EpdStudy\"}");
+  assert_ptr_equal(s->model.type, igt_core_labs_study_type());
   igt_model_free(&s->model);
 }
 
 static void of_duplicates_the_last_wins(void **state) {
   (void)state;
-  round_trip(&igt_project_type, "{\"id\":\"1\",\"u\":1,\"name\":\"x\",\"id\":null,\"u\":[2]}",
+  round_trip(igt_project_type(), "{\"id\":\"1\",\"u\":1,\"name\":\"x\",\"id\":null,\"u\":[2]}",
              "{\"id\":null,\"name\":\"x\",\"u\":[2]}");
 }
 
 static void escapes_are_undone(void **state) {
   igt_project *p = (igt_project *)parse(
-      &igt_project_type,
+      igt_project_type(),
       "{\"n\\u0061me\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20ac\\ud83d\\ude00\\ud83d!\"}");
 
   (void)state;
@@ -147,35 +147,35 @@ static void escapes_are_undone(void **state) {
 }
 
 static void integers_may_have_an_exponent(void **state) {
-  igt_file *f = (igt_file *)parse(&igt_file_type, "{\"key\":\"k\",\"fileSize\":1.5e3}");
+  igt_file *f = (igt_file *)parse(igt_file_type(), "{\"key\":\"k\",\"fileSize\":1.5e3}");
 
   (void)state;
   assert_int_equal(f->file_size.v, 1500);
   igt_model_free(&f->model);
-  f = (igt_file *)parse(&igt_file_type, "{\"fileSize\":9223372036854775807}");
+  f = (igt_file *)parse(igt_file_type(), "{\"fileSize\":9223372036854775807}");
   assert_true(f->file_size.v == INT64_MAX);
   igt_model_free(&f->model);
 }
 
 static void other_types_are_refused_by_name(void **state) {
-  static const struct {
+  const struct {
     const igt_type *type;
     const char *json, *text;
   } cases[] = {
-      {&igt_project_type, "{\"name\":5}", "test: the field name must be a string but is a number"},
-      {&igt_project_type, "[]", "an object is expected but it is a list"},
-      {&igt_file_type, "{\"fileSize\":\"5\"}", "fileSize must be an integer but is a string"},
-      {&igt_file_type, "{\"fileSize\":1.5}", "fileSize must be an integer"},
-      {&igt_file_type, "{\"fileSize\":9223372036854775808}", "a larger number"},
-      {&igt_file_type, "{\"isNew\":0}", "isNew must be true or false"},
-      {&igt_files_type, "{\"files\":[{},{\"key\":[]}]}", "files[1].key must be a string"},
-      {&igt_files_type, "{\"files\":[null]}", "files[0] must be an object but is null"},
-      {&igt_files_type, "{\"files\":{}}", "files must be a list of objects"},
-      {&igt_base_study_type, "{\"patient\":{\"dateOfBirth\":1}}", "patient.dateOfBirth must be"},
-      {&igt_project_type, "{\"continents\":[1]}", "continents must be a string"},
-      {&igt_project_type, "{\"name\":\"a\\u0000b\"}", "NUL"},
-      {&igt_project_list_type, "{}", "a list of objects is expected but it is an object"},
-      {&igt_project_list_type, "[{\"id\":{}}]", "[0].id must be a string"},
+      {igt_project_type(), "{\"name\":5}", "test: the field name must be a string but is a number"},
+      {igt_project_type(), "[]", "an object is expected but it is a list"},
+      {igt_file_type(), "{\"fileSize\":\"5\"}", "fileSize must be an integer but is a string"},
+      {igt_file_type(), "{\"fileSize\":1.5}", "fileSize must be an integer"},
+      {igt_file_type(), "{\"fileSize\":9223372036854775808}", "a larger number"},
+      {igt_file_type(), "{\"isNew\":0}", "isNew must be true or false"},
+      {igt_files_type(), "{\"files\":[{},{\"key\":[]}]}", "files[1].key must be a string"},
+      {igt_files_type(), "{\"files\":[null]}", "files[0] must be an object but is null"},
+      {igt_files_type(), "{\"files\":{}}", "files must be a list of objects"},
+      {igt_base_study_type(), "{\"patient\":{\"dateOfBirth\":1}}", "patient.dateOfBirth must be"},
+      {igt_project_type(), "{\"continents\":[1]}", "continents must be a string"},
+      {igt_project_type(), "{\"name\":\"a\\u0000b\"}", "NUL"},
+      {igt_project_list_type(), "{}", "a list of objects is expected but it is an object"},
+      {igt_project_list_type(), "[{\"id\":{}}]", "[0].id must be a string"},
   };
 
   (void)state;
@@ -221,7 +221,7 @@ static void what_is_not_json_is_refused(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     igt_model *model = NULL;
     igt_status status =
-        igt__model_decode(&igt_project_type, cases[i], strlen(cases[i]), "test", &model, NULL);
+        igt__model_decode(igt_project_type(), cases[i], strlen(cases[i]), "test", &model, NULL);
 
     if (status != IGT_E_PARSE && status != IGT_E_TYPE)
       fail_msg("case %zu (%s): %s", i, cases[i], igt_status_name(status));
@@ -243,12 +243,12 @@ static void every_cut_is_refused(void **state) {
 
     memcpy(cut, json, n);
     model = (igt_model *)1;
-    assert_int_not_equal(igt__model_decode(&igt_project_type, cut, n, "test", &model, NULL),
+    assert_int_not_equal(igt__model_decode(igt_project_type(), cut, n, "test", &model, NULL),
                          IGT_OK);
     assert_null(model);
     free(cut);
   }
-  igt_model_free(parse(&igt_project_type, json));
+  igt_model_free(parse(igt_project_type(), json));
 }
 
 static void depth_has_a_limit(void **state) {
@@ -260,10 +260,10 @@ static void depth_has_a_limit(void **state) {
   for (int i = 0; i < 63; i++)
     strcat(json, "]");
   strcat(json, "}");
-  igt_model_free(parse(&igt_project_type, json));
+  igt_model_free(parse(igt_project_type(), json));
   memset(json, '[', sizeof json - 1);
   memcpy(json, "{\"u\":", 5);
-  refuse(&igt_project_type, json, IGT_E_LIMIT, "deep");
+  refuse(igt_project_type(), json, IGT_E_LIMIT, "deep");
 }
 
 static void unknown_fields_have_a_limit(void **state) {
@@ -275,13 +275,13 @@ static void unknown_fields_have_a_limit(void **state) {
   for (int i = 0; i < 2000; i++)
     igt__buf_printf(&buf, "%s\"u%d\":%d", i ? "," : "", i, i);
   igt__buf_putc(&buf, '}');
-  refuse(&igt_project_type, buf.data, IGT_E_LIMIT, "unknown fields");
+  refuse(igt_project_type(), buf.data, IGT_E_LIMIT, "unknown fields");
   igt__buf_finish(&buf);
 }
 
 static void lists_and_texts_are_models(void **state) {
   igt_project_list *list =
-      (igt_project_list *)parse(&igt_project_list_type, "[{\"id\":\"1\"},{\"id\":\"2\"}]");
+      (igt_project_list *)parse(igt_project_list_type(), "[{\"id\":\"1\"},{\"id\":\"2\"}]");
   igt_string_list *strings;
   igt_text *text;
 
@@ -309,14 +309,14 @@ static void lists_and_texts_are_models(void **state) {
 
 static void the_servers_order_is_kept(void **state) {
   (void)state;
-  round_trip(&igt_root_study_type,
+  round_trip(igt_root_study_type(),
              "{\"name\":\"n\",\"z\":1,\"s3Prefix\":\"p\",\"studyType\":\"EpdStudy\",\"age\":null}",
              "{\"studyType\":\"EpdStudy\",\"name\":\"n\",\"s3Prefix\":\"p\",\"age\":null,\"z\":1}");
 }
 
 static void study_json_is_as_python_wrote_it(void **state) {
   igt_model *m = parse(
-      &igt_root_study_type,
+      igt_root_study_type(),
       "{\"createdOn\":\"2019-12-31T23:59:59.1234567Z\",\"name\":"
       "\"\\u00fc\\u20ac\\ud83d\\ude00\x7f\","
       "\"maxRetentionDate\":\"1999-12-31 00:00:00\",\"datetime\":\"2020-05-06\","
@@ -358,7 +358,7 @@ static void what_the_server_sets_is_not_sent(void **state) {
   igt_model_free(&made->base.model);
   study.duration = (igt_integer_field){IGT_SET, INT64_MIN};
   igt__buf_init(&buf, 1000);
-  assert_true(igt__model_write_as(&buf, &study.base.model, &igt_epd_study_type, IGT__JSON_COMPACT,
+  assert_true(igt__model_write_as(&buf, &study.base.model, igt_epd_study_type(), IGT__JSON_COMPACT,
                                   IGT__WRITE_FOR_SENDING));
   assert_string_equal(buf.data, "{\"studyType\":\"EpdStudy\",\"duration\":-9223372036854775808}");
   igt__buf_finish(&buf);
@@ -367,11 +367,11 @@ static void what_the_server_sets_is_not_sent(void **state) {
 static void a_copy_stands_alone(void **state) {
   static const char json[] = "{\"studyType\":\"EpdStudy\",\"name\":\"n\",\"age\":null,\"events\":"
                              "[{\"comments\":\"c\",\"v\":2}],\"x\":[1]}";
-  igt_model *m = parse(&igt_root_study_type, json), *copy = igt_model_copy(m);
+  igt_model *m = parse(igt_root_study_type(), json), *copy = igt_model_copy(m);
 
   (void)state;
   igt_model_free(m);
-  assert_ptr_equal(copy->type, &igt_epd_study_type);
+  assert_ptr_equal(copy->type, igt_epd_study_type());
   writes(copy, IGT__JSON_COMPACT, 0, json);
   igt_model_free(copy);
   assert_null(igt_model_copy(NULL));
@@ -383,7 +383,7 @@ static void the_public_way_is_the_same(void **state) {
   igt_text *text = NULL;
 
   (void)state;
-  assert_int_equal(igt_model_parse(&igt_project_type, "{\"id\":\"1\"}", 10, &m, &err), IGT_OK);
+  assert_int_equal(igt_model_parse(igt_project_type(), "{\"id\":\"1\"}", 10, &m, &err), IGT_OK);
   assert_int_equal(igt_model_encode(m, &text, &err), IGT_OK);
   assert_string_equal(text->v, "{\"id\":\"1\"}");
   igt_model_free(&text->model);
@@ -402,29 +402,29 @@ static void requirements_are_checked_before_sending(void **state) {
   igt_epd_study epd = {0};
   igt_patient patient = {0};
   igt_core_labs_study labs = {0};
-  igt_project project = {.model.type = &igt_project_type};
+  igt_project project = {.model.type = igt_project_type()};
 
   (void)state;
-  assert_int_equal(igt__model_check(&file.model, &igt_file_type, "post", &err), IGT_E_REQUIRED);
+  assert_int_equal(igt__model_check(&file.model, igt_file_type(), "post", &err), IGT_E_REQUIRED);
   assert_non_null(strstr(err.text, "post: the field key is required"));
   file.key = (igt_string_field){IGT_SET, "k"};
   file.file_size.is = IGT_NULL;
-  assert_int_equal(igt__model_check(&file.model, &igt_file_type, "post", &err), IGT_E_REQUIRED);
+  assert_int_equal(igt__model_check(&file.model, igt_file_type(), "post", &err), IGT_E_REQUIRED);
   file.file_size.is = IGT_SET;
-  assert_int_equal(igt__model_check(&file.model, &igt_file_type, "post", &err), IGT_OK);
+  assert_int_equal(igt__model_check(&file.model, igt_file_type(), "post", &err), IGT_OK);
   file.key.v = NULL;
-  assert_int_equal(igt__model_check(&file.model, &igt_file_type, "post", &err), IGT_E_INVALID);
-  assert_int_equal(igt__model_check(&study.model, &igt_root_study_type, "post", &err),
+  assert_int_equal(igt__model_check(&file.model, igt_file_type(), "post", &err), IGT_E_INVALID);
+  assert_int_equal(igt__model_check(&study.model, igt_root_study_type(), "post", &err),
                    IGT_E_REQUIRED);
-  epd.base.model.type = &igt_epd_study_type;
-  assert_int_equal(igt__model_check(&epd.base.model, &igt_root_study_type, "post", &err), IGT_OK);
-  assert_int_equal(igt__model_check(&project.model, &igt_root_study_type, "post", &err),
+  epd.base.model.type = igt_epd_study_type();
+  assert_int_equal(igt__model_check(&epd.base.model, igt_root_study_type(), "post", &err), IGT_OK);
+  assert_int_equal(igt__model_check(&project.model, igt_root_study_type(), "post", &err),
                    IGT_E_INVALID);
-  labs.base.base.model.type = &igt_core_labs_study_type;
+  labs.base.base.model.type = igt_core_labs_study_type();
   labs.base.patient.is = IGT_SET;
   labs.base.patient.v = &patient;
   patient.given_name = (igt_string_field){IGT_SET, "\xc0\x80"};
-  assert_int_equal(igt__model_check(&labs.base.base.model, &igt_root_study_type, "post", &err),
+  assert_int_equal(igt__model_check(&labs.base.base.model, igt_root_study_type(), "post", &err),
                    IGT_E_INVALID);
   assert_non_null(strstr(err.text, "givenName is not UTF-8"));
 }
@@ -444,7 +444,7 @@ static igt_status stop(void *payload, const igt__field_view *field) {
 }
 
 static void fields_are_walked_in_order(void **state) {
-  igt_model *m = parse(&igt_project_type, "{\"name\":\"n\",\"u\":1,\"id\":null}");
+  igt_model *m = parse(igt_project_type(), "{\"name\":\"n\",\"u\":1,\"id\":null}");
   igt__buf buf;
   int calls = 0;
 
@@ -456,7 +456,7 @@ static void fields_are_walked_in_order(void **state) {
   assert_int_equal(igt__model_each_field(m, stop, &calls), IGT_E_CANCELLED);
   assert_int_equal(calls, 2);
   igt__buf_clear(&buf);
-  assert_int_equal(igt__type_each_field(&igt_epd_site_type, note, &buf), IGT_OK);
+  assert_int_equal(igt__type_each_field(igt_epd_site_type(), note, &buf), IGT_OK);
   assert_string_equal(buf.data, "id0 name0 ");
   igt__buf_finish(&buf);
   igt_model_free(m);
@@ -563,13 +563,13 @@ static void streams(const igt_type *type, const char *json, igt_status want, con
     else if (!strstr(err.text, text))
       fail_msg("\"%s\" is not in: %s", text, err.text);
     igt__buf_finish(&e.text);
-    if (type == &igt_project_list_type)
+    if (type == igt_project_list_type())
       collects(type, json, part, want, text);
   }
 }
 
 static void lists_stream_however_they_are_cut(void **state) {
-  const igt_type *list = &igt_project_list_type, *files = &igt_files_type;
+  const igt_type *list = igt_project_list_type(), *files = igt_files_type();
 
   (void)state;
   streams(list, "[]", IGT_OK, "");
@@ -583,7 +583,7 @@ static void lists_stream_however_they_are_cut(void **state) {
 }
 
 static void broken_lists_are_refused(void **state) {
-  const igt_type *list = &igt_project_list_type, *files = &igt_files_type;
+  const igt_type *list = igt_project_list_type(), *files = igt_files_type();
 
   (void)state;
   streams(list, "", IGT_E_PARSE, "cut off");
@@ -616,9 +616,9 @@ static void repeated_texts_and_orders_are_kept_once(void **state) {
   igt_model *ways[2] = {NULL, NULL};
 
   (void)state;
-  assert_int_equal(collect(&igt_project_list_type, json, sizeof json - 1, 7, &ways[0], NULL),
+  assert_int_equal(collect(igt_project_list_type(), json, sizeof json - 1, 7, &ways[0], NULL),
                    IGT_OK);
-  ways[1] = parse(&igt_project_list_type, json);
+  ways[1] = parse(igt_project_list_type(), json);
   for (size_t i = 0; i < 2; i++) {
     igt_project **v = ((igt_project_list *)ways[i])->v;
 
@@ -642,7 +642,8 @@ static void the_program_may_end_a_list(void **state) {
 
   (void)state;
   igt__buf_init(&e.text, 1000);
-  assert_int_equal(feed(&igt_project_list_type, "[{},{},{},{", 11, 100, &e, NULL), IGT_E_CANCELLED);
+  assert_int_equal(feed(igt_project_list_type(), "[{},{},{},{", 11, 100, &e, NULL),
+                   IGT_E_CANCELLED);
   assert_int_equal(e.count, 2);
   igt__buf_finish(&e.text);
 }
@@ -656,7 +657,7 @@ static void an_element_has_a_limit(void **state) {
   (void)state;
   memset(json, 'a', n);
   memcpy(json, "[{\"id\":\"", 8);
-  assert_int_equal(feed(&igt_project_list_type, json, n, 1u << 20, &e, &err), IGT_E_LIMIT);
+  assert_int_equal(feed(igt_project_list_type(), json, n, 1u << 20, &e, &err), IGT_E_LIMIT);
   assert_non_null(strstr(err.text, "element 0 is larger"));
   free(json);
 }
@@ -674,7 +675,7 @@ static void an_element_has_a_limit_of_memory(void **state) {
   for (; at + 10 < n; at += 3)
     memcpy(json + at, "{},", 3);
   memcpy(json + at, "{}]}]", 5);
-  assert_int_equal(feed(&igt_root_study_list_type, json, at + 5, 1u << 20, &e, &err), IGT_E_LIMIT);
+  assert_int_equal(feed(igt_root_study_list_type(), json, at + 5, 1u << 20, &e, &err), IGT_E_LIMIT);
   assert_non_null(strstr(err.text, "element 0: it would exceed the memory limit"));
   free(json);
 }
@@ -715,7 +716,7 @@ static void any_allocation_may_fail(void **state) {
     igt_model *m = NULL, *copy = NULL;
 
     allocations = balance = 0;
-    status = igt__model_decode(&igt_project_list_type, json, sizeof json - 1, "test", &m, NULL);
+    status = igt__model_decode(igt_project_list_type(), json, sizeof json - 1, "test", &m, NULL);
     if (status == IGT_OK) {
       copy = igt_model_copy(m);
       status = copy ? IGT_OK : IGT_E_NO_MEMORY;
@@ -723,7 +724,7 @@ static void any_allocation_may_fail(void **state) {
     igt_model_free(m);
     m = NULL;
     if (status == IGT_OK)
-      status = collect(&igt_project_list_type, json, sizeof json - 1, 30, &m, NULL);
+      status = collect(igt_project_list_type(), json, sizeof json - 1, 30, &m, NULL);
     igt_model_free(copy);
     igt_model_free(m);
     if ((status != IGT_OK && status != IGT_E_NO_MEMORY) || balance != 0)

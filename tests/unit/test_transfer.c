@@ -517,7 +517,7 @@ static void test_plan(void **state) {
 static igt_root_study *study_of(const char *json) {
   igt_model *m;
   igt_error err;
-  if (igt__model_decode(&igt_root_study_type, json, strlen(json), "study", &m, &err) != IGT_OK)
+  if (igt__model_decode(igt_root_study_type(), json, strlen(json), "study", &m, &err) != IGT_OK)
     fail_msg("%s", err.text);
   return (igt_root_study *)m;
 }

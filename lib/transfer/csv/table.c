@@ -150,7 +150,7 @@ bool igt__table_add_study(igt__table *t, const igt_root_study *study) {
 
 bool igt__table_add_type(igt__table *t, const char *study_type) {
   column_walk w = {t, NULL, false};
-  const igt_type *root = &igt_root_study_type;
+  const igt_type *root = igt_root_study_type();
 
   for (size_t i = 0; i < root->derived_count; i++)
     if (strcmp(igt_type_name(root->derived[i]), study_type) == 0)

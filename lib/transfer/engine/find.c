@@ -97,9 +97,9 @@ static bool day_of(const igt_time_field *field, int64_t *day) {
 }
 
 bool igt__study_day(const igt_root_study *study, int64_t *day) {
-  if (igt_model_is(&study->model, &igt_epd_study_type))
+  if (igt_model_is(&study->model, igt_epd_study_type()))
     return day_of(&((const igt_epd_study *)study)->datetime, day);
-  if (igt_model_is(&study->model, &igt_base_study_type))
+  if (igt_model_is(&study->model, igt_base_study_type()))
     return day_of(&((const igt_base_study *)study)->study_date, day);
   return false;
 }

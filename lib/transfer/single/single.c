@@ -284,8 +284,8 @@ static igt_status register_file(igt_node *in, const char *key, uint64_t size, ig
   body.file_size = (igt_integer_field){IGT_SET, (int64_t)size};
   list[0] = &body;
   if (in->kind == IGT_NODE_PROJECT)
-    return igt_post_project_files(in->client, in->id, NULL, list, 1, NULL, err);
-  return igt_post_study_files(in->client, in->parent->id, in->id, NULL, list, 1, NULL, err);
+    return igt_register_project_files(in->client, in->id, NULL, list, 1, NULL, err);
+  return igt_register_study_files(in->client, in->parent->id, in->id, NULL, list, 1, NULL, err);
 }
 
 static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *name,
@@ -312,7 +312,7 @@ static igt_status start_import(const igt_node *institute, const char *prefix, ig
   body.uploaded_path = (igt_string_field){IGT_SET, prefix};
   body.hospital_id = (igt_string_field){IGT_SET, institute->id};
   body.is_prefix = (igt_boolean_field){IGT_SET, true};
-  status = igt_post_update_database(institute->client, &body, err);
+  status = igt_update_database(institute->client, &body, err);
   if (status != IGT_OK)
     igt__error_prefix(err, "the file was uploaded, but the import was not started");
   return status;

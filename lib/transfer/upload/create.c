@@ -44,7 +44,7 @@ static igt_status create(igt__run *run, const igt_institute *institute, const ig
   for (unsigned n = 1;; n++) {
     igt_error looked = IGT_ERROR_INIT;
     igt_status status =
-        igt_post_studies(run->client, igt__text_of(&institute->id), wanted, out, err);
+        igt_create_study(run->client, igt__text_of(&institute->id), wanted, out, err);
     *made = status == IGT_OK ? IGT__CREATED_NOW : IGT__CREATED_SEEN;
     if (!igt__is_unclear(status) || !igt__wait_to_look(run, n, err))
       return status;

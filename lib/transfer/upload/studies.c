@@ -40,7 +40,7 @@ static igt_status look_at_field(void *payload, const igt__field_view *view) {
         w->part[i] = text->v;
     if (strcmp(view->name, "instanceUid") == 0)
       w->uid = igt__text_of(text);
-  } else if (view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type) {
+  } else if (view->kind == IGT__KIND_MODEL && view->type == igt_patient_type()) {
     const igt__model_field *patient = view->field;
     if (patient->is == IGT_SET) {
       const igt_patient *is = (const igt_patient *)(const void *)patient->v;
@@ -117,7 +117,7 @@ static igt_status look_at_type(void *payload, const igt__field_view *view) {
   for (size_t i = 0; i < KEY_FIELDS; i++)
     if (!sh->key_field && strcmp(view->name, key_fields[i]) == 0)
       sh->key_field = key_fields[i];
-  sh->has_patient |= view->kind == IGT__KIND_MODEL && view->type == &igt_patient_type;
+  sh->has_patient |= view->kind == IGT__KIND_MODEL && view->type == igt_patient_type();
   sh->has_study_id |= strcmp(view->name, "studyId") == 0;
   sh->has_visit |= strcmp(view->name, "visitName") == 0;
   sh->has_institute_id |= strcmp(view->name, "instituteId") == 0;
@@ -136,7 +136,8 @@ static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *e
       !igt__json_write(&text, doc, IGT__JSON_COMPACT))
     status = igt__fail_memory(err);
   if (status == IGT_OK)
-    status = igt__model_decode(&igt_root_study_type, text.data, text.len, "the study", &empty, err);
+    status =
+        igt__model_decode(igt_root_study_type(), text.data, text.len, "the study", &empty, err);
   if (status == IGT_OK)
     status = igt__type_each_field(empty->type, look_at_type, out);
   igt_model_free(empty);

@@ -156,7 +156,7 @@ igt_status igt__study_from_folder(igt__studies *s, const igt_institute *institut
     status = igt__fail_memory(err);
   if (status == IGT_OK)
     status =
-        igt__model_decode(&igt_root_study_type, text.data, text.len, "study.json", &study, err);
+        igt__model_decode(igt_root_study_type(), text.data, text.len, "study.json", &study, err);
   if (status == IGT_OK)
     status = note_new(s, folder, &is[0], err);
   if (status != IGT_OK) {

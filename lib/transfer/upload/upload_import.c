@@ -72,7 +72,7 @@ static igt_status post(const import *i, igt_error *err) {
   body.uploaded_path.v = path;
   body.hospital_id.v = igt__text_of(&i->institute->id);
   body.is_prefix.v = true;
-  return igt_post_update_database(i->u->run.client, &body, err);
+  return igt_update_database(i->u->run.client, &body, err);
 }
 
 static igt_status post_and_count(import *i, igt_error *err) {

@@ -188,11 +188,11 @@ static igt_status register_files(plan *p, size_t first, size_t count, igt_error 
   if (n == 0 || !p->registered)
     return IGT_OK;
   if (p->institute)
-    status = igt_post_study_files(p->u->run.client, p->group->institute_id, p->group->study_id,
-                                  NULL, body, n, &response, err);
+    status = igt_register_study_files(p->u->run.client, p->group->institute_id, p->group->study_id,
+                                      NULL, body, n, &response, err);
   else
-    status = igt_post_project_files(p->u->run.client, igt__text_of(&p->u->found.project->id), NULL,
-                                    body, n, &response, err);
+    status = igt_register_project_files(p->u->run.client, igt__text_of(&p->u->found.project->id),
+                                        NULL, body, n, &response, err);
   igt_model_free(response ? &response->model : NULL);
   return status;
 }

@@ -42,8 +42,8 @@ static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err
   body.username.v = u->identity.user;
   body.password.v = u->options->submit_password;
   body.electronic_record_state.v = "submitted";
-  status = igt_post_study_electronic_record_state(u->run.client, group->institute_id,
-                                                  group->study_id, &body, &study, err);
+  status = igt_set_study_electronic_record_state(u->run.client, group->institute_id,
+                                                 group->study_id, &body, &study, err);
   igt_model_free(study ? &study->model : NULL);
   return status;
 }
