@@ -66,8 +66,9 @@ typedef struct settings {
   const char *flat_names;
   /* single entities, and requests */
   const char *fields, *key_file, *input, *describe;
-  texts field;
-  bool yes, list, clear;
+  texts field, header;
+  double max_time;
+  bool yes, list, clear, show_headers;
   /* unfinished uploads */
   bool abort, lost;
   long long older_than;

@@ -20,6 +20,12 @@ static const option api_options[] = {
      "a query parameter, or a member of the JSON body; repeatable"},
     {"input", 0, OPTION_TEXT, AT(input), "FILE", NULL,
      "send FILE as the body, unchanged; - is standard input"},
+    {"header", 'H', OPTION_LIST, AT(header), "NAME:VALUE", NULL,
+     "send this header; Accept, Content-Type and User-Agent can be replaced; repeatable"},
+    {"show-headers", 'i', OPTION_FLAG, AT(show_headers), NULL, NULL,
+     "print the response's status and headers first, and the body of a refusal"},
+    {"max-time", 0, OPTION_SECONDS, AT(max_time), "SECONDS", NULL,
+     "limit for the request, including its retries; default: none"},
     {"list", 0, OPTION_FLAG, AT(list), NULL, NULL, "list all operations, without sending anything"},
     {"describe", 0, OPTION_TEXT, AT(describe), "OPERATION", NULL,
      "describe an operation or a model, without sending anything"},
@@ -146,8 +152,8 @@ static int describe(const settings *s) {
 
 typedef struct request {
   igt_request_options options;
-  igt_pair query[64];
-  char *names[64];
+  igt_pair query[64], headers[64];
+  char *names[64], *header_names[64];
   char *path, *body;
   char method[8];
 } request;
@@ -155,6 +161,8 @@ typedef struct request {
 static void request_free(request *r) {
   for (size_t i = 0; i < r->options.query_count; i++)
     free(r->names[i]);
+  for (size_t i = 0; i < r->options.header_count; i++)
+    free(r->header_names[i]);
   free(r->path);
   free(r->body);
 }
@@ -203,6 +211,22 @@ static bool take_query(request *r, const settings *s) {
   return true;
 }
 
+static bool take_headers(request *r, const settings *s) {
+  for (size_t i = 0; i < s->header.count; i++) {
+    const char *text = s->header.v[i], *colon = strchr(text, ':');
+    if (!colon || colon == text) {
+      usage_error("--header '%s' must have the form NAME:VALUE", text);
+      return false;
+    }
+    if (!(r->header_names[i] = strndup(text, (size_t)(colon - text))))
+      return false;
+    r->headers[i] = (igt_pair){r->header_names[i], colon + 1 + strspn(colon + 1, " \t")};
+    r->options.header_count = i + 1;
+  }
+  r->options.headers = r->headers;
+  return true;
+}
+
 /* Makes a body of strings, or of the types that the description has for the operation's body. */
 static bool take_members(request *r, const settings *s) {
   const igt_operation_info *op = igt_operation_called(r->method, r->path);
@@ -230,6 +254,10 @@ static bool make_request(request *r, const settings *s) {
   bool query;
 
   memset(r, 0, sizeof *r);
+  r->options = (igt_request_options)IGT_REQUEST_OPTIONS_INIT;
+  r->options.timeout_ms = (unsigned)(s->max_time * 1000);
+  if (!take_headers(r, s))
+    return false;
   for (size_t i = 0; s->arguments[0][i] && i + 1 < sizeof r->method; i++)
     r->method[i] = (char)(s->arguments[0][i] & ~('a' <= s->arguments[0][i] ? 0x20 : 0));
   r->options.method = r->method;
@@ -245,21 +273,49 @@ static bool make_request(request *r, const settings *s) {
 }
 
 typedef struct output {
-  igt_response response;
+  igt_response *response;
+  bool show_headers;
   char last;
 } output;
+
+static bool show_head(output *o) {
+  char line[64];
+  bool good;
+
+  if (!o->show_headers || !o->response)
+    return true;
+  o->show_headers = false; /* once */
+  snprintf(line, sizeof line, "HTTP %d\n", igt_response_status(o->response));
+  good = write_text(line, strlen(line));
+  for (size_t i = 0; good && i < igt_response_header_count(o->response); i++) {
+    igt_pair header = igt_response_header_at(o->response, i);
+    good = write_text(header.name, strlen(header.name)) && write_text(": ", 2) &&
+           write_text(header.value, strlen(header.value)) && write_text("\n", 1);
+  }
+  return good && write_text("\n", 1);
+}
 
 static igt_status write_out(void *payload, const void *data, size_t n) {
   output *o = payload;
 
   if (n)
     o->last = ((const char *)data)[n - 1];
-  return write_text(data, n) ? IGT_OK : IGT_E_IO;
+  return show_head(o) && write_text(data, n) ? IGT_OK : IGT_E_IO;
+}
+
+/* Nothing was written yet: a refusal, or a response without a body. */
+static bool show_refusal(output *o) {
+  size_t n;
+  const char *body = igt_response_body(o->response, &n);
+
+  return !o->show_headers || !o->response ||
+         (show_head(o) && write_text(body, n) && (n == 0 || write_text("\n", 1)));
 }
 
 static int send_request(const settings *s, const request *r) {
-  output o = {{0, ""}, '\n'};
+  output o = {NULL, s->show_headers, '\n'};
   igt_error err = IGT_ERROR_INIT;
+  const char *type;
   int status = EXIT_FAILED;
   igt_client *client = open_here(s, &status);
 
@@ -268,8 +324,13 @@ static int send_request(const settings *s, const request *r) {
   status = EXIT_DONE;
   if (igt_request(client, &r->options, &o.response, write_out, &o, &err) != IGT_OK)
     status = fail(&err);
-  else if (o.last != '\n' && strncasecmp(o.response.content_type, "application/json", 16) == 0)
+  if (!show_refusal(&o))
+    status = EXIT_FAILED;
+  type = igt_response_header(o.response, "Content-Type", 0);
+  if (status == EXIT_DONE && o.last != '\n' && type &&
+      strncasecmp(type, "application/json", 16) == 0)
     putchar('\n');
+  igt_response_free(o.response);
   close_client(client);
   return status;
 }

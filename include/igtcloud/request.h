@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/** A name and its value; values are percent-encoded where needed. */
+/** A name and its value. */
 typedef struct igt_pair {
   const char *name;
   const char *value;
@@ -20,32 +20,68 @@ typedef struct igt_pair {
 
 /** All optional but method and path. */
 typedef struct igt_request_options {
+  size_t size;           /**< set by IGT_REQUEST_OPTIONS_INIT */
   const char *method;    /**< "GET", "POST", "PUT", "PATCH" or "DELETE" */
   const char *path;      /**< "/api/data/projects", percent-encoded; may have a query */
-  const igt_pair *query; /**< appended to the path's query */
+  const igt_pair *query; /**< appended to the path's query, percent-encoded as needed */
   size_t query_count;
+  const igt_pair *headers; /**< in addition to the library's own; Accept, Content-Type and
+                              User-Agent replace them. Headers of the session (X-JWT,
+                              X-CSRF-TOKEN) and of the connection (Host, Content-Length, ...) are
+                              refused */
+  size_t header_count;
   const void *body; /**< JSON, sent as it is */
   size_t body_size;
+  unsigned timeout_ms; /**< for the request with its retries and the whole response; signing in
+                          beforehand is not included. 0: no limit but those of the client */
+  igt_cancel *cancel;  /**< cancels this call only, beside the client's own; may be NULL */
 } igt_request_options;
+#ifdef __cplusplus
 #define IGT_REQUEST_OPTIONS_INIT                                                                   \
-  { NULL, NULL, NULL, 0, NULL, 0 }
+  { sizeof(igt_request_options) }
+#else
+#define IGT_REQUEST_OPTIONS_INIT                                                                   \
+  { .size = sizeof(igt_request_options) }
+#endif
 
-/** The head of a response. */
-typedef struct igt_response {
-  int http_status;
-  char content_type[128]; /**< "" if the server sent none */
-} igt_response;
+/**
+ * The head of a response, and the body of a refusal. What the functions return belongs to it and is
+ * "" or NULL where stated. It may be read by several threads.
+ */
+typedef struct igt_response igt_response;
+
+/** Accepts NULL. */
+IGT_EXTERN void igt_response_free(igt_response *response);
+/** Its HTTP status. */
+IGT_EXTERN int igt_response_status(const igt_response *response);
+/** The value of the header of that name, case-insensitive; nth counts those of the same name from
+ * 0. NULL if there is none. */
+IGT_EXTERN const char *igt_response_header(const igt_response *response, const char *name,
+                                           size_t nth);
+/** The number of header lines, and the i-th in the order of their arrival; {NULL, NULL} beyond the
+ * last. */
+IGT_EXTERN size_t igt_response_header_count(const igt_response *response);
+IGT_EXTERN igt_pair igt_response_header_at(const igt_response *response, size_t i);
+/** The body of a refusal (a status other than 2xx), NUL-terminated, at most its first 64 KiB; ""
+ * after success, when `write` received the body. size may be NULL. */
+IGT_EXTERN const char *igt_response_body(const igt_response *response, size_t *size);
 
 /**
  * Sends one request to the client's cloud, as the signed-in user unless the described operation of
- * that method and path is open to all. response (may be NULL) is filled in first, then the body is
- * passed to write as it arrives. A request that may have had an effect is not retried.
- * Errors: IGT_E_INVALID (method, path), those of signing in and of the network, and responses of
- * the server.
+ * that method and path is open to all. A request that may have had an effect is not retried.
+ *
+ * response (may be NULL): set before the body is passed to write, and also when the server refused
+ * the request; NULL if none arrived. The caller frees it with igt_response_free(), after an error,
+ * too. write receives the body as it arrives, on the calling thread. Blocks. Any thread; many calls
+ * may run concurrently.
+ *
+ * Errors: IGT_E_INVALID (method, path, headers), IGT_E_TIMEOUT, IGT_E_CANCELLED, those of signing
+ * in and of the network, and refusals of the server (err has their message, *response their headers
+ * and body).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_request(igt_client *client,
                                                const igt_request_options *options,
-                                               igt_response *response, igt_write_fn write,
+                                               igt_response **response, igt_write_fn write,
                                                void *payload, igt_error *err);
 
 #ifdef __cplusplus

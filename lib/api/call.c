@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/request.h"
+#include "api/response.h"
 #include "auth/response.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -29,6 +30,7 @@ typedef struct igt__running {
   igt__buf url;
   igt__buf body;
   unsigned generation; /* of the token that was sent */
+  int64_t deadline_us; /* of all attempts; 0: none */
   igt_status (*run)(struct igt__running *running, igt__http_request *req, igt_error *err);
 
   /* For a response that is handed on while it arrives: length and CRC of what was handed on, to
@@ -52,10 +54,13 @@ static igt_status prepare(igt__running *running, igt__http_request *req, igt_err
   igt_status status =
       igt__call_prepare(running->call, running->client, &running->url, &running->body, req, err);
 
-  if (status != IGT_OK || running->call->operation->open)
-    return status;
-  return igt__session_authorize(igt__client_session(running->client), req, &running->generation,
-                                err);
+  if (status == IGT_OK && !running->call->operation->open)
+    status = igt__session_authorize(igt__client_session(running->client), req, &running->generation,
+                                    err);
+  if (running->call->timeout_ms && !running->deadline_us)
+    running->deadline_us = igt__mono_us() + (int64_t)running->call->timeout_ms * 1000;
+  req->deadline_us = running->deadline_us;
+  return status;
 }
 
 /* The response may have contained credentials. */
@@ -118,8 +123,8 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     kept = running->taken;
     IGT__DEBUG(IGT_LOG_API, "%s: it broke after %llu bytes; retrying: %s", operation->id,
                (unsigned long long)running->taken, err->text);
-    if (!igt__retry_wait(igt__client_http(running->client), n, -1,
-                         igt__client_cancel(running->client))) {
+    if (!igt__retry_wait_until(igt__client_http(running->client), n, -1, running->deadline_us,
+                               igt__client_cancel(running->client))) {
       say_no_progress(n, progress_at, err);
       break;
     }
@@ -374,24 +379,28 @@ static igt_status read_file(igt__running *running, igt__http_stream *response, i
   return status;
 }
 
-static void report_response(igt_response *response, const igt__http_request *req) {
-  const char *type = igt__http_response_header(req, "Content-Type", 0);
+/* Replaces that of an attempt before, unless the program has seen part of its body. */
+static igt_status take_response(const igt__running *running, const igt__http_request *req,
+                                igt_error *err) {
+  igt_response **out = running->call->response;
 
-  if (!response)
-    return;
-  response->http_status = req->http_status;
-  snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
+  if (!out || req->http_status == 0 || (running->taken > 0 && *out))
+    return IGT_OK;
+  igt_response_free(*out);
+  *out = igt__response_new(req);
+  return *out ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status run_file(igt__running *running, igt__http_request *req, igt_error *err) {
   igt__http_stream *response = NULL;
-  igt_status status;
+  igt_status status, taken;
 
   req->compressed =
       running->call->response != NULL; /* archives and images are compressed already */
   status = open_response(running, req, UINT64_MAX, &response, err);
+  taken = take_response(running, req, status == IGT_OK ? err : NULL);
   if (status == IGT_OK)
-    report_response(running->call->response, req);
+    status = taken;
   if (status == IGT_OK)
     status = read_file(running, response, err);
   igt__http_close(response);

@@ -22,8 +22,12 @@ typedef struct igt__call {
   size_t body_count;
   const char *raw; /* or a body as it is; NULL: none */
   size_t raw_len;
-  /* Metadata of a response that is a file; NULL: not wanted. */
-  igt_response *response;
+  /* Of a request that a program puts together: headers beside or instead of our own, a limit for
+   * all attempts together, and where the response goes. NULL, 0: none. */
+  const igt_pair *headers;
+  size_t header_count;
+  unsigned timeout_ms;
+  igt_response **response;
 } igt__call;
 
 /* The operation of that id; NULL: none. */

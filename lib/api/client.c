@@ -22,6 +22,7 @@
 #define LEAST_API_CONNECTIONS 8
 
 struct igt_client {
+  igt_client *of; /* not NULL: a view, which owns its cancel alone */
   igt__http *http;
   igt__session *session;
   igt__cancel *cancel;
@@ -130,11 +131,24 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
   return IGT_OK;
 }
 
+igt_client *igt__client_view(igt_client *client, igt__cancel *cancel) {
+  igt_client *view = igt__malloc(sizeof *view);
+
+  if (!view)
+    return NULL;
+  *view = *client;
+  view->of = client->of ? client->of : client;
+  view->cancel = igt__cancel_ref(cancel);
+  return view;
+}
+
 void igt_client_free(igt_client *client) {
   if (!client)
     return;
-  igt__session_free(client->session);
-  igt__http_free(client->http);
+  if (!client->of) {
+    igt__session_free(client->session);
+    igt__http_free(client->http);
+  }
   igt__cancel_unref(client->cancel);
   igt__free(client);
 }

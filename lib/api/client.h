@@ -10,6 +10,10 @@
 #include "igtcloud/client.h"
 #include "model/operation.h"
 
+/* The same account, connections and session with another cancel flag (a reference is taken): what
+ * one call or transfer uses, so that it can be cancelled by itself. The client must outlive it.
+ * NULL: no memory. Freed by igt_client_free. */
+igt_client *igt__client_view(igt_client *client, igt__cancel *cancel);
 igt__http *igt__client_http(igt_client *client);
 igt__session *igt__client_session(igt_client *client);
 igt__cancel *igt__client_cancel(igt_client *client);

@@ -43,28 +43,84 @@ static void put_path(igt__buf *out, const igt_request_options *options) {
   }
 }
 
-igt_status igt_request(igt_client *client, const igt_request_options *options,
-                       igt_response *response, igt_write_fn write, void *payload, igt_error *err) {
-  igt_response ignored;
-  igt__operation operation = {.id = "request", .accept = "application/json, */*;q=0.5"};
-  igt__call call = {.operation = &operation, .response = response ? response : &ignored};
+/* Those of the connection and the session: another one would break the request, or make it somebody
+ * else's. */
+static igt_status check_headers(const igt_request_options *options, igt_error *err) {
+  static const char *const own[] = {"Host",        "Connection",      "Content-Length",
+                                    "Keep-Alive",  "Expect",          "Transfer-Encoding",
+                                    "Trailer",     "Upgrade",         "TE",
+                                    "Range",       "Accept-Encoding", "X-JWT",
+                                    "X-CSRF-TOKEN"};
+
+  for (size_t i = 0; i < options->header_count; i++) {
+    const igt_pair *header = &options->headers[i];
+
+    if (!header->name || !header->value)
+      return igt__fail(err, IGT_E_INVALID, "header %zu has no name or no value", i + 1);
+    for (size_t k = 0; k < sizeof own / sizeof *own; k++)
+      if (igt__str_eq_nocase(header->name, own[k]))
+        return igt__fail(err, IGT_E_INVALID, "the header '%s' is set by the library", own[k]);
+  }
+  return IGT_OK;
+}
+
+static igt_status check(igt_client *client, const igt_request_options *options, igt_error *err) {
+  igt_status status;
+
+  if (!client || !options || !known_method(options->method))
+    return igt__fail(err, IGT_E_INVALID, "the method is GET, POST, PUT, PATCH or DELETE");
+  status = check_path(options->path, err);
+  return status == IGT_OK ? check_headers(options, err) : status;
+}
+
+static void describe(const igt_request_options *options, igt__operation *operation) {
   const igt_operation_info *info;
+
+  operation->method = known_method(options->method);
+  info = igt_operation_called(operation->method, options->path);
+  operation->id = info ? info->id : "request";
+  operation->open = info && info->open;
+  operation->idempotent = strcmp(operation->method, "POST") != 0 &&
+                          strcmp(operation->method, "PATCH") != 0; /* RFC 9110, section 9.2.2 */
+  operation->accept = "application/json, */*;q=0.5";
+}
+
+/* On a view of the client if the call has a cancel flag of its own. */
+static igt_status send(igt_client *client, const igt_request_options *options, igt__call *call,
+                       igt_write_fn write, void *payload, igt_error *err) {
+  igt__cancel *both;
+  igt_client *view;
+  igt_status status;
+
+  if (!options->cancel)
+    return igt__call_file(client, call, write, payload, err);
+  both = igt__cancel_below(options->cancel, igt__client_cancel(client));
+  view = both ? igt__client_view(client, both) : NULL;
+  status = view ? igt__call_file(view, call, write, payload, err) : igt__fail_memory(err);
+  igt_client_free(view);
+  igt__cancel_unref(both);
+  return status;
+}
+
+igt_status igt_request(igt_client *client, const igt_request_options *options,
+                       igt_response **response, igt_write_fn write, void *payload, igt_error *err) {
+  igt_response *own = NULL;
+  igt__operation operation = {0};
+  igt__call call = {.operation = &operation, .response = response ? response : &own};
   igt__buf path;
   igt_status status;
 
   igt__error_clear(err);
-  if (!client || !options || !(operation.method = known_method(options->method)))
-    return igt__fail(err, IGT_E_INVALID, "the method is GET, POST, PUT, PATCH or DELETE");
-  status = check_path(options->path, err);
+  *call.response = NULL;
+  status = check(client, options, err);
   if (status != IGT_OK)
     return status;
-  info = igt_operation_called(operation.method, options->path);
-  operation.id = info ? info->id : operation.id;
-  operation.open = info && info->open;
-  operation.idempotent = strcmp(operation.method, "POST") != 0 &&
-                         strcmp(operation.method, "PATCH") != 0; /* RFC 9110, section 9.2.2 */
+  describe(options, &operation);
   call.raw = options->body;
   call.raw_len = options->body_size;
+  call.headers = options->headers;
+  call.header_count = options->header_count;
+  call.timeout_ms = options->timeout_ms;
   igt__buf_init(&path, 64 * 1024);
   put_path(&path, options);
   operation.path = path.data;
@@ -72,7 +128,8 @@ igt_status igt_request(igt_client *client, const igt_request_options *options,
     status = path.too_long ? igt__fail(err, IGT_E_LIMIT, "the query is too long")
                            : igt__fail_memory(err);
   else
-    status = igt__call_file(client, &call, write, payload, err);
+    status = send(client, options, &call, write, payload, err);
   igt__buf_finish(&path);
+  igt_response_free(own);
   return status;
 }

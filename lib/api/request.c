@@ -199,15 +199,36 @@ igt_status igt__call_url(const igt__call *call, const char *origin, igt__buf *ou
 
 /* ---- headers, body ---- */
 
+/* Unless the program has its own. */
+static igt_status put_default(const igt__call *call, igt__http_request *req, const char *name,
+                              const char *value) {
+  for (size_t i = 0; i < call->header_count; i++)
+    if (igt__str_eq_nocase(call->headers[i].name, name))
+      return IGT_OK;
+  return igt__http_add_header(req, name, value);
+}
+
+static igt_status put_own(const igt__call *call, igt__http_request *req, igt_error *err) {
+  for (size_t i = 0; i < call->header_count; i++) {
+    igt_status status = igt__http_add_header(req, call->headers[i].name, call->headers[i].value);
+
+    if (status == IGT_E_INVALID)
+      return igt__fail(err, status, "the header '%s' is not valid HTTP", call->headers[i].name);
+    if (status != IGT_OK)
+      return igt__fail_memory(err);
+  }
+  return IGT_OK;
+}
+
 /* Accept, Content-Type and the options that are sent as headers. */
 static igt_status put_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
   const char *options = call->options;
-  igt_status status = igt__http_add_header(req, "Accept", operation->accept);
+  igt_status status = put_default(call, req, "Accept", operation->accept);
 
   /* The services expect a Content-Type in every request, as their other client sends it. */
   if (status == IGT_OK)
-    status = igt__http_add_header(req, "Content-Type", "application/json");
+    status = put_default(call, req, "Content-Type", "application/json");
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
     const igt__param *param = &operation->params[i];
     char scratch[SCRATCH];
@@ -273,6 +294,7 @@ igt_status igt__call_body(const igt__call *call, igt__buf *out, igt_error *err) 
 igt_status igt__call_prepare(const igt__call *call, igt_client *client, const igt__buf *url,
                              const igt__buf *body, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
+  igt_status status;
 
   req->method = operation->method;
   req->operation = operation->id;
@@ -286,5 +308,6 @@ igt_status igt__call_prepare(const igt__call *call, igt_client *client, const ig
   }
   if (igt__http_set_url(req, url->data) != IGT_OK)
     return igt__fail_memory(err);
-  return put_headers(call, req, err);
+  status = put_headers(call, req, err);
+  return status == IGT_OK ? put_own(call, req, err) : status;
 }

@@ -9,6 +9,7 @@
 struct igt_cancel {
   atomic_int references;
   atomic_bool set; /* lock-free, so that signal handlers may store to it */
+  igt__cancel *parents[2];
 };
 
 _Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "igt_cancel_set must be async-signal-safe");
@@ -27,8 +28,21 @@ igt__cancel *igt__cancel_ref(igt__cancel *cancel) {
 }
 
 void igt__cancel_unref(igt__cancel *cancel) {
-  if (cancel && atomic_fetch_sub(&cancel->references, 1) == 1)
-    igt__free(cancel);
+  if (!cancel || atomic_fetch_sub(&cancel->references, 1) != 1)
+    return;
+  igt__cancel_unref(cancel->parents[0]);
+  igt__cancel_unref(cancel->parents[1]);
+  igt__free(cancel);
+}
+
+igt__cancel *igt__cancel_below(igt__cancel *a, igt__cancel *b) {
+  igt__cancel *cancel = igt__cancel_new();
+
+  if (cancel) {
+    cancel->parents[0] = igt__cancel_ref(a);
+    cancel->parents[1] = igt__cancel_ref(b);
+  }
+  return cancel;
 }
 
 void igt__cancel_set(igt__cancel *cancel) {
@@ -37,7 +51,8 @@ void igt__cancel_set(igt__cancel *cancel) {
 }
 
 bool igt__cancel_is_set(const igt__cancel *cancel) {
-  return cancel && atomic_load(&cancel->set);
+  return cancel && (atomic_load(&cancel->set) || igt__cancel_is_set(cancel->parents[0]) ||
+                    igt__cancel_is_set(cancel->parents[1]));
 }
 
 igt_cancel *igt_cancel_new(void) {

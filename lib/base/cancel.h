@@ -9,6 +9,9 @@
 typedef struct igt_cancel igt__cancel;
 
 igt__cancel *igt__cancel_new(void);
+/* A flag of its own that also counts as set when one of these is (either may be NULL): what stops a
+ * client stops its calls, but not the other way round. */
+igt__cancel *igt__cancel_below(igt__cancel *a, igt__cancel *b);
 igt__cancel *igt__cancel_ref(igt__cancel *cancel); /* NULL returns NULL */
 void igt__cancel_unref(igt__cancel *cancel);
 void igt__cancel_set(igt__cancel *cancel);          /* async-signal-safe */

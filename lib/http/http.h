@@ -68,6 +68,9 @@ unsigned igt__retry_delay_ms(unsigned n, const igt_error *err); /* the n-th back
  * after checking whether it took effect: waits for the n-th back-off, counted from 1. False:
  * cancelled, or n exceeds the options' retries. */
 bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel);
+/* The same, but false instead of waiting beyond deadline_us (igt__mono_us; 0: none). */
+bool igt__retry_wait_until(const igt__http *http, unsigned n, int retry_after, int64_t deadline_us,
+                           igt__cancel *cancel);
 
 typedef struct igt__http_request igt__http_request;
 
@@ -88,8 +91,11 @@ struct igt__http_request {
                                    document. Otherwise everything but 2xx is an error */
   bool collect_error_body; /* true by default: responses >= 400 are collected (64 KiB) even when
                               on_data is set; on_data does not see them */
-  igt__cancel *cancel;     /* borrowed, may be NULL */
-  void *payload;           /* passed to the callbacks */
+  /* igt__mono_us at which it fails with IGT_E_TIMEOUT, in whatever state; 0: never. Not together
+   * with an on_retry that lets it rest. */
+  int64_t deadline_us;
+  igt__cancel *cancel; /* borrowed, may be NULL */
+  void *payload;       /* passed to the callbacks */
 
   /* Before each attempt: (re)builds URL and headers (igt__http_set_url, _add_header). Signing
    * happens here, so that each attempt has its own date. NULL: both are already set. */
@@ -142,6 +148,8 @@ void igt__http_clear_headers(igt__http_request *req);
 igt_status igt__http_add_header(igt__http_request *req, const char *name, const char *value);
 /* Of the response; NULL when absent. nth selects among several (Set-Cookie), from 0. */
 const char *igt__http_response_header(const igt__http_request *req, const char *name, size_t nth);
+/* All of them: "name\0value\0" each, *n bytes. */
+const char *igt__http_response_head(const igt__http_request *req, size_t *n);
 
 /* Hands the request to loop `loop` (taken modulo the number of loops). Any thread. */
 void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req);

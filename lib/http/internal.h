@@ -273,6 +273,7 @@ struct igt__http_private {
   struct igt__http_private *pause_next;
   igt__http_state state;
   igt__timer timer;
+  igt__timer deadline; /* of req->deadline_us */
 
   /* the request as sent */
   igt__buf url;

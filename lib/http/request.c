@@ -158,6 +158,11 @@ const char *igt__http_response_header(const igt__http_request *req, const char *
   return NULL;
 }
 
+const char *igt__http_response_head(const igt__http_request *req, size_t *n) {
+  *n = req->priv->response_head.len;
+  return req->priv->response_head.data;
+}
+
 bool igt__request_is_cancelled(const struct igt__http_private *priv) {
   return igt__cancel_is_set(priv->req->cancel) || atomic_load(&priv->abort);
 }
@@ -265,6 +270,7 @@ static void hand_back(struct igt__http_private *priv, igt_status status) {
   igt_error err;
 
   unlink_all(priv->loop, priv);
+  igt__timer_clear(&priv->deadline);
   priv->state = IGT__HTTP_IDLE;
   if (status) {
     err = priv->err;
@@ -315,6 +321,24 @@ void igt__request_end_loop(struct igt__http_private *priv, igt_status status) {
   hand_back(priv, status);
 }
 
+static void on_deadline(igt__timer *timer) {
+  struct igt__http_private *priv =
+      (struct igt__http_private *)((char *)timer - offsetof(struct igt__http_private, deadline));
+
+  igt__fail(&priv->err, IGT_E_TIMEOUT,
+            "%s%sthe response was not complete within the call's time limit", priv->host,
+            *priv->host ? ": " : "");
+  priv->err.retryable = priv->req->idempotent || !priv->sent;
+  igt__request_end_loop(priv, IGT_E_TIMEOUT);
+}
+
+/* Between two attempts of a call it may have passed already. */
+static void set_deadline(struct igt__http_private *priv) {
+  priv->deadline.fn = on_deadline;
+  if (priv->req->deadline_us)
+    igt__timer_set_loop(priv->loop, &priv->deadline, priv->req->deadline_us);
+}
+
 void igt__request_accept_loop(struct igt__http_private *priv) {
   igt__error_clear(&priv->err);
   igt__response_reset(priv);
@@ -328,6 +352,7 @@ void igt__request_accept_loop(struct igt__http_private *priv) {
   priv->delivered = priv->renewed = priv->resumed = false;
   link_all(priv->loop, priv);
   make_ready(priv);
+  set_deadline(priv);
   if (priv->loop->stopping || igt__request_is_cancelled(priv))
     igt__request_end_loop(priv, IGT_E_CANCELLED);
 }

@@ -156,8 +156,15 @@ unsigned igt__retry_delay_ms(unsigned n, const igt_error *err) {
 }
 
 bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__cancel *cancel) {
+  return igt__retry_wait_until(http, n, retry_after, 0, cancel);
+}
+
+bool igt__retry_wait_until(const igt__http *http, unsigned n, int retry_after, int64_t deadline_us,
+                           igt__cancel *cancel) {
   int64_t until = igt__mono_us() + igt__retry_delay_us(n, retry_after);
 
+  if (deadline_us && until >= deadline_us)
+    return false;
   for (;;) {
     int64_t left = until - igt__mono_us();
     if (n > http->retries || igt__cancel_is_set(cancel))

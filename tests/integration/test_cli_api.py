@@ -111,6 +111,30 @@ def test_a_post_is_never_sent_twice(cloud, igtcloud, canned):
     assert b"new site" not in igtcloud.run("api", "GET", "data/epd-sites").out
 
 
+def test_headers_of_the_request(igtcloud):
+    every = json.loads(igtcloud.run("api", "GET", "data/projects").out)
+    some = json.loads(igtcloud.run("api", "GET", "data/projects", "-H", "X-Fields: id,name").out)
+    assert len(some) == len(every) and all(set(one) == {"id", "name"} for one in some)
+    for header in ("X-JWT: forged", "no colon", ": x", "Host: elsewhere", "X A: b"):
+        igtcloud.run("api", "GET", "data/projects", "--header", header, status=USAGE)
+
+
+def test_headers_of_the_response(igtcloud):
+    head, body = igtcloud.run("api", "GET", "data/projects", "-i").out.split(b"\n\n", 1)
+    assert head.startswith(b"HTTP 200\n") and json.loads(body)
+    assert b"content-type: application/json" in head.lower()
+    done = igtcloud.run("api", "GET", "data/hospitals/nope/studies", "-i", status=NOT_FOUND)
+    head, body = done.out.split(b"\n\n", 1)
+    assert head.startswith(b"HTTP 404\n") and "message" in json.loads(body)
+    assert "get_studies" in done.err
+
+
+def test_a_time_limit(igtcloud, cloud):
+    cloud.faults({"fault": "silence", "path": "/api/data/epd-sites", "seconds": 100, "times": 0})
+    done = igtcloud.run("api", "GET", "data/epd-sites", "--max-time", "0.2", status=FAILED)
+    assert "time limit" in done.err
+
+
 # ---- the description ----
 
 METHODS = "get put post delete patch"  # the order of the description's page

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The description's tables, a model's fields as text, and requests of any kind. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -155,17 +156,29 @@ static igt_status take(void *payload, const void *data, size_t n) {
   return IGT_OK;
 }
 
-static igt_status request(fixture *f, const char *method, const char *path, const char *body,
-                          igt_response *response) {
+static igt_request_options options_of(const char *method, const char *path, const char *body) {
   static const igt_pair query[] = {{"$filter", "a eq 'b c'"}};
-  igt_request_options o = {method, path, query, 1, body, body ? strlen(body) : 0};
+  igt_request_options o = IGT_REQUEST_OPTIONS_INIT;
+
+  o.method = method;
+  o.path = path;
+  o.query = query;
+  o.query_count = 1;
+  o.body = body;
+  o.body_size = body ? strlen(body) : 0;
+  return o;
+}
+
+static igt_status request(fixture *f, const char *method, const char *path, const char *body,
+                          igt_response **response) {
+  igt_request_options o = options_of(method, path, body);
 
   return igt_request(f->client, &o, response, take, f, &f->err);
 }
 
 static void a_request_is_sent_as_it_is(void **state) {
   fixture *f = *state;
-  igt_response response;
+  igt_response *response = NULL;
   const http_seen *seen;
 
   http_server_add(f->server, (http_response){.status = 201,
@@ -177,8 +190,10 @@ static void a_request_is_sent_as_it_is(void **state) {
   assert_string_equal(seen->body, "{ \"b\":2}");
   assert_string_equal(http_seen_header(seen, "X-JWT"), "token-1");
   assert_string_equal(f->got, "{\"a\": 1}");
-  assert_int_equal(response.http_status, 201);
-  assert_string_equal(response.content_type, "application/json");
+  assert_int_equal(igt_response_status(response), 201);
+  assert_string_equal(igt_response_header(response, "content-TYPE", 0), "application/json");
+  assert_string_equal(igt_response_body(response, NULL), "");
+  igt_response_free(response);
 }
 
 static void an_open_operation_sends_no_token(void **state) {
@@ -199,6 +214,146 @@ static void a_refusal_is_told(void **state) {
   assert_non_null(strstr(f->err.text, "too blue"));
   assert_string_equal(f->err.operation, "post_users");
   assert_string_equal(f->got, "");
+}
+
+static void a_refusal_has_headers_and_a_body(void **state) {
+  fixture *f = *state;
+  igt_response *response = NULL;
+  size_t size = 0;
+
+  http_server_add(f->server, (http_response){.status = 409,
+                                             .headers = "X-Why: first\r\nX-Why: second\r\n"
+                                                        "Content-Type: application/json\r\n",
+                                             .body = "{\"message\": \"there\", \"id\": 7}"});
+  assert_int_equal(request(f, "POST", "/api/data/users", "{}", &response), IGT_E_CONFLICT);
+  assert_int_equal(igt_response_status(response), 409);
+  assert_string_equal(igt_response_body(response, &size), "{\"message\": \"there\", \"id\": 7}");
+  assert_int_equal(size, strlen("{\"message\": \"there\", \"id\": 7}"));
+  assert_string_equal(igt_response_header(response, "x-why", 0), "first");
+  assert_string_equal(igt_response_header(response, "X-Why", 1), "second");
+  assert_null(igt_response_header(response, "X-Why", 2));
+  assert_string_equal(igt_response_header_at(response, 1).name, "X-Why");
+  assert_string_equal(igt_response_header_at(response, 1).value, "second");
+  assert_null(igt_response_header_at(response, igt_response_header_count(response)).name);
+  assert_string_equal(f->got, "");
+  igt_response_free(response);
+}
+
+static void headers_are_added_and_replaced(void **state) {
+  static const igt_pair headers[] = {
+      {"X-Fields", "id,name"}, {"accept", "text/csv"}, {"User-Agent", "mine/1"}};
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+  const http_seen *seen;
+
+  o.headers = headers;
+  o.header_count = 3;
+  http_server_add(f->server, (http_response){.body = "x"});
+  assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_OK);
+  seen = http_server_seen(f->server, 0);
+  assert_string_equal(http_seen_header(seen, "X-Fields"), "id,name");
+  assert_string_equal(http_seen_header(seen, "Accept"), "text/csv");
+  assert_string_equal(http_seen_header(seen, "Content-Type"), "application/json");
+  assert_string_equal(http_seen_header(seen, "User-Agent"), "mine/1");
+  assert_string_equal(http_seen_header(seen, "X-JWT"), "token-1");
+}
+
+static void headers_of_the_session_are_refused(void **state) {
+  static const igt_pair bad[] = {
+      {"X-JWT", "other"},     {"x-csrf-token", "a"}, {"host", "evil"}, {"Content-Length", "0"},
+      {"X-A", "a\r\nX-B: b"}, {"X A", "a"},          {NULL, "a"},      {"X-A", NULL}};
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+
+  o.header_count = 1;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    o.headers = &bad[i];
+    assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_E_INVALID);
+  }
+  assert_int_equal(http_server_count(f->server), 0);
+}
+
+static void a_call_has_a_time_limit(void **state) {
+  static const http_response held[] = {{.fault = HTTP_HOLD, .body = "x"},
+                                       {.fault = HTTP_HOLD_BODY, .cut = 1, .body = "xyz"}};
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+
+  o.timeout_ms = 100;
+  for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+    http_server_add(f->server, held[i]);
+    assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_E_TIMEOUT);
+    assert_non_null(strstr(f->err.text, "time limit"));
+    assert_true(f->err.retryable);
+  }
+  assert_int_equal(http_server_count(f->server), 2);
+}
+
+/* Also while it waits for its next attempt: 503 is retried after Retry-After. */
+static void the_time_limit_is_for_all_attempts(void **state) {
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+
+  o.timeout_ms = 100;
+  http_server_add(f->server, (http_response){.status = 503, .headers = "Retry-After: 100\r\n"});
+  assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_E_TIMEOUT);
+  assert_int_equal(http_server_count(f->server), 1);
+}
+
+static void *cancel_when_seen(void *arg) {
+  struct {
+    fixture *f;
+    igt_cancel *cancel;
+  } *c = arg;
+
+  http_server_wait(c->f->server, 1);
+  igt_cancel_set(c->cancel);
+  return NULL;
+}
+
+static void one_call_is_cancelled(void **state) {
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+  struct {
+    fixture *f;
+    igt_cancel *cancel;
+  } c = {f, igt_cancel_new()};
+  pthread_t thread;
+
+  o.cancel = c.cancel;
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD, .body = "x"});
+  assert_int_equal(pthread_create(&thread, NULL, cancel_when_seen, &c), 0);
+  assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_E_CANCELLED);
+  pthread_join(thread, NULL);
+  o.cancel = NULL; /* the client goes on */
+  http_server_add(f->server, (http_response){.body = "x"});
+  assert_int_equal(igt_request(f->client, &o, NULL, take, f, &f->err), IGT_OK);
+  igt_cancel_free(c.cancel);
+}
+
+/* Seen from within the callback: before the first byte. */
+typedef struct early {
+  igt_response *response;
+  int http_status;
+} early;
+
+static igt_status look_at_head(void *payload, const void *data, size_t n) {
+  early *e = payload;
+
+  (void)data, (void)n;
+  e->http_status = igt_response_status(e->response);
+  return IGT_OK;
+}
+
+static void the_head_comes_before_the_body(void **state) {
+  fixture *f = *state;
+  igt_request_options o = options_of("GET", "/api/data/things", NULL);
+  early e = {NULL, 0};
+
+  http_server_add(f->server, (http_response){.status = 203, .body = "x"});
+  assert_int_equal(igt_request(f->client, &o, &e.response, look_at_head, &e, &f->err), IGT_OK);
+  assert_int_equal(e.http_status, 203);
+  igt_response_free(e.response);
 }
 
 static void other_paths_are_refused(void **state) {
@@ -225,6 +380,13 @@ int main(void) {
       TEST(a_request_is_sent_as_it_is),
       TEST(an_open_operation_sends_no_token),
       TEST(a_refusal_is_told),
+      TEST(a_refusal_has_headers_and_a_body),
+      TEST(headers_are_added_and_replaced),
+      TEST(headers_of_the_session_are_refused),
+      TEST(a_call_has_a_time_limit),
+      TEST(the_time_limit_is_for_all_attempts),
+      TEST(one_call_is_cancelled),
+      TEST(the_head_comes_before_the_body),
       TEST(other_paths_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
