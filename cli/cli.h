@@ -51,6 +51,7 @@ typedef struct settings {
   long long retries, connections;
   const char *bwlimit;
   /* output */
+  const char *config, *profile;
   bool debug, quiet, json, no_progress, help;
   const char *log_file, *report;
   /* selection and transfer */
@@ -101,6 +102,7 @@ typedef struct command {
   const option *options; /* ends with a NULL name */
   bool signs_in;         /* takes the sign-in options */
   int (*run)(settings *s);
+  bool ignores_profile; /* works with a configuration file that has errors */
 } command;
 
 /* Documentation that belongs to no single command; ends with a NULL name. */
@@ -117,8 +119,18 @@ int no_command(const char *const *words, size_t count); /* prints an error; EXIT
 bool is_group(const char *word);                        /* "study", if there is a "study create" */
 bool in_group(const command *cmd, const char *group);
 
-/* options.c: fills s from the environment and argv; false: a usage error was printed. */
+/* options.c: fills s from argv, the environment and the profile; false: a usage error was
+ * printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
+/* An option of the command, or of all commands; NULL: there is none. */
+const option *command_option(const command *cmd, const char *name);
+/* Where the option at this offset in settings has its value from, such as "IGTCLOUD_USER"; NULL: it
+ * is not set. */
+const char *option_origin(size_t offset);
+bool is_from_profile(size_t offset);
+/* NULL, or what is wrong with the value. */
+const char *check_value(const option *o, const char *value);
+void log_origins(void); /* for --debug */
 /* The environment variable of an option: IGTCLOUD_ and its name. False: it has none. */
 bool variable_of(const option *o, char *out, size_t cap);
 
@@ -141,6 +153,37 @@ void print_man(const command *cmd); /* NULL: the page of the program itself */
  * categories. */
 void select_files(const settings *s, igt_selection *selection, unsigned *categories);
 bool transfer_options(const settings *s, igt_transfer_options *o);
+
+/* suggest.c: "did you mean". Offer each name; best has the one most similar to what was typed. */
+typedef struct suggestion {
+  const char *name; /* NULL: none is similar */
+  size_t distance;
+} suggestion;
+void suggest(suggestion *best, const char *wanted, const char *name);
+/* "; did you mean 'NAME'?", or nothing; returns out. */
+const char *suggestion_text(const suggestion *best, char *out, size_t cap);
+
+/* config.c: the configuration file. */
+typedef struct config_entry {
+  char *profile, *key, *value;
+  unsigned line;
+} config_entry;
+typedef struct config {
+  const char *path; /* NULL: there is no home folder */
+  bool exists;
+  config_entry *v; /* in the order of the lines */
+  size_t count;
+} config;
+/* --config, or the default file; NULL: there is no home folder. */
+const char *config_path(const settings *s);
+/* No file: no entries, unless it was named by --config. False: reported. */
+bool config_read(const settings *s, config *out);
+void config_free(config *c);
+bool config_has_profile(const config *c, const char *profile);
+/* The command's option that the key sets; NULL: none. */
+const option *config_option(const command *cmd, const char *key);
+bool config_key_exists(const char *key); /* it sets an option of any command */
+const char *config_key_like(const char *key);
 
 /* For a command's own table of options. */
 #define AT(field) offsetof(settings, field)
@@ -201,6 +244,8 @@ int exit_status_of(igt_status status);
 int fail(const igt_error *err);
 int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
 void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
+/* Into the log, with --debug. */
+void debug_message(const char *fmt, ...) IGT_PRINTF(1, 2);
 /* Prints "igtcloud: ..." on stderr, even with --quiet. */
 void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
 void open_log(settings *s);
@@ -275,6 +320,21 @@ igt_status listing_row(listing *l, const igt_model *model, const char *path, con
 /* A row that is not a model: its fields. */
 igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count);
 int listing_close(listing *l, int exit_status); /* prints buffered rows; returns the exit status */
+/* record.c: builds such a row. Names must outlive the row, texts too. */
+#define ROW_FIELDS_MAX 16
+typedef struct record {
+  igt_field_text fields[ROW_FIELDS_MAX];
+  char *json[ROW_FIELDS_MAX]; /* of strings */
+  char numbers[ROW_FIELDS_MAX][32];
+  size_t count;
+  bool failed; /* out of memory */
+} record;
+void record_text(record *r, const char *name,
+                 const char *text); /* "" stands for an unknown value */
+void record_number(record *r, const char *name, uint64_t number);
+void record_time(record *r, const char *name, int64_t seconds);
+/* Prints the row, and empties it. */
+igt_status record_print(record *r, listing *out);
 /* Prints one model with all its fields. */
 int show_model(const settings *s, const igt_model *model, const char *path);
 
@@ -316,6 +376,8 @@ void format_size(unsigned long long n, char *out, size_t cap);
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
 
 /* The commands that have their own files. */
+extern const command config_list_command, config_get_command, config_set_command,
+    config_unset_command, config_path_command, config_check_command;
 extern const command ls_command, show_command, cat_command, cp_command, rm_command;
 extern const command study_create_command, study_set_command, study_label_command,
     study_comment_command, study_submit_command;

@@ -31,82 +31,25 @@ static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", f
 
 /* ---- a row ---- */
 
-#define MAX_FIELDS 16
-
-typedef struct row {
-  igt_field_text fields[MAX_FIELDS];
-  char *json[MAX_FIELDS]; /* of strings */
-  char numbers[MAX_FIELDS][32];
-  size_t count;
-  bool whole; /* false: out of memory */
-} row;
-
-static igt_field_text *next_field(row *r, const char *name, igt_presence is) {
-  igt_field_text *field = &r->fields[r->count++];
-
-  *field = (igt_field_text){.name = name, .is = is, .text = "", .json = "null", .known = true};
-  return field;
-}
-
-/* "" stands for an unknown value. */
-static void add_text(row *r, const char *name, const char *text) {
-  size_t at = r->count, n = 0;
-  igt_field_text *field = next_field(r, name, *text ? IGT_SET : IGT_NULL);
-  FILE *out = *text ? open_memstream(&r->json[at], &n) : NULL;
-
-  if (out) {
-    json_value(out, text);
-    fclose(out);
-  }
-  if (r->json[at]) {
-    field->text = text;
-    field->json = r->json[at];
-  }
-  r->whole = r->whole && (!*text || r->json[at]);
-}
-
-static void add_number(row *r, const char *name, uint64_t number) {
-  char *text = r->numbers[r->count];
-  igt_field_text *field = next_field(r, name, IGT_SET);
-
-  snprintf(text, sizeof *r->numbers, "%llu", (unsigned long long)number);
-  field->text = field->json = text;
-}
-
-static void add_time(row *r, const char *name, int64_t seconds) {
-  char *text = r->numbers[r->count];
-  time_t when = (time_t)seconds;
-  struct tm tm;
-
-  *text = '\0';
-  if (seconds && gmtime_r(&when, &tm))
-    strftime(text, sizeof *r->numbers, "%Y-%m-%dT%H:%M:%SZ", &tm);
-  add_text(r, name, text);
-}
-
 static igt_status print_row(listing *out, const igt_unfinished *one) {
-  row r = {.whole = true};
-  igt_status status;
+  record r = {.count = 0};
 
-  add_text(&r, "state", igt_unfinished_state_name(one->state));
-  add_text(&r, "place", one->place);
-  add_text(&r, "project", one->project);
-  add_text(&r, "local", one->local_path);
-  add_text(&r, "key", one->key);
-  add_text(&r, "uploadId", one->upload_id);
-  add_number(&r, "size", one->size);
-  add_number(&r, "stored", one->stored);
-  add_number(&r, "parts", one->parts);
-  add_time(&r, "began", one->began);
-  add_time(&r, "worked", one->worked);
+  record_text(&r, "state", igt_unfinished_state_name(one->state));
+  record_text(&r, "place", one->place);
+  record_text(&r, "project", one->project);
+  record_text(&r, "local", one->local_path);
+  record_text(&r, "key", one->key);
+  record_text(&r, "uploadId", one->upload_id);
+  record_number(&r, "size", one->size);
+  record_number(&r, "stored", one->stored);
+  record_number(&r, "parts", one->parts);
+  record_time(&r, "began", one->began);
+  record_time(&r, "worked", one->worked);
   if (one->error.status != IGT_OK) {
-    add_text(&r, "status", igt_status_name(one->error.status));
-    add_text(&r, "error", one->error.text);
+    record_text(&r, "status", igt_status_name(one->error.status));
+    record_text(&r, "error", one->error.text);
   }
-  status = r.whole ? listing_fields(out, r.fields, r.count) : IGT_E_NO_MEMORY;
-  for (size_t i = 0; i < r.count; i++)
-    free(r.json[i]);
-  return status;
+  return record_print(&r, out);
 }
 
 /* ---- the selection ---- */

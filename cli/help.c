@@ -37,6 +37,7 @@ const fact variables[] = {
      "where `igtcloud upgrade` looks for releases: https, or http on loopback"},
     {"NO_COLOR", "if set, no bold table headers"},
     {"IGTCLOUD_FORCE_TTY", "if set, print tables as on a terminal even when piped"},
+    {"XDG_CONFIG_HOME", "the directory of igtcloud/config (default: ~/.config)"},
     {"XDG_STATE_HOME", "the directory of igtcloud/journal.db (default: ~/.local/state)"},
     {NULL, NULL}};
 

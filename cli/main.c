@@ -30,6 +30,10 @@ const option sign_in_options[] = {
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 
 const option common_options[] = {
+    {"profile", 0, OPTION_TEXT, AT(profile), "NAME", NULL,
+     "the profile of the configuration file (default: default)"},
+    {"config", 0, OPTION_TEXT, AT(config), "FILE", NULL,
+     "the configuration file (default: ~/.config/igtcloud/config)"},
     {"debug", 0, OPTION_FLAG, AT(debug), NULL, NULL, "log in detail; secrets are never logged"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, NULL, "print errors only"},
     {"json", 0, OPTION_FLAG, AT(json), NULL, NULL,
@@ -270,10 +274,10 @@ static const command table[] = {
      "output if TARGET_FOLDER is -.",
      csv_options, true, cmd_csv},
     {"version", "", 0, 0, "print the version", "Prints the version and nothing else.", no_options,
-     false, cmd_version},
+     false, cmd_version, true},
     {"completion", "bash|zsh|fish", 1, 1, "print shell completions",
      "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud", no_options, false,
-     cmd_completion},
+     cmd_completion, true},
     {"help", "[COMMAND]", 0, 3, "show help for a command",
      "Same as igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page; --json\n"
      "prints all commands and options for use by programs.",
@@ -309,6 +313,12 @@ const command *const commands[] = {&table[0],
                                    &api_command,
                                    &report_merge_command,
                                    &uploads_command,
+                                   &config_list_command,
+                                   &config_get_command,
+                                   &config_set_command,
+                                   &config_unset_command,
+                                   &config_path_command,
+                                   &config_check_command,
                                    &upgrade_command,
                                    &table[8],
                                    &table[9],
@@ -342,12 +352,27 @@ const command *find_command(const char *const *words, size_t count, size_t *take
   return NULL;
 }
 
+/* The command that was meant, with the words that were typed in its place. */
+static int unknown_command(const char *typed, const char *overview) {
+  suggestion best = {.name = NULL};
+
+  for (size_t i = 0; commands[i]; i++)
+    suggest(&best, typed, commands[i]->name);
+  if (best.name)
+    return usage_error("unknown command '%s'; did you mean '%s'?", typed, best.name);
+  return usage_error("unknown command '%s'; see `igtcloud%s%s --help`", typed, *overview ? " " : "",
+                     overview);
+}
+
 int no_command(const char *const *words, size_t count) {
+  char typed[256];
+
   if (!is_group(words[0]))
-    return usage_error("unknown command '%s'; see `igtcloud --help`", words[0]);
-  if (count > 1)
-    return usage_error("unknown command '%s %s'; see `igtcloud %s --help`", words[0], words[1],
-                       words[0]);
+    return unknown_command(words[0], "");
+  if (count > 1) {
+    snprintf(typed, sizeof typed, "%s %s", words[0], words[1]);
+    return unknown_command(typed, words[0]);
+  }
   print_group(stderr, words[0]);
   return EXIT_USAGE;
 }
@@ -444,6 +469,7 @@ int main(int argc, char **argv) {
     return finish(EXIT_DONE);
   }
   open_log(&s);
+  log_origins();
   int status = finish(cmd->run(&s));
   if (!close_log() && status == EXIT_DONE)
     status = EXIT_FAILED;

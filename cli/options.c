@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Fills the settings from the environment and the command line, driven by the command's table of
- * options: parse_options first reads each option's variable (IGTCLOUD_NAME), then the arguments,
- * which override it. Values are converted and checked by the option's kind; mistakes are usage
- * errors. main.c calls it for the command that it found. */
+ * options: parse_options reads the arguments, then each option's variable (IGTCLOUD_NAME), then the
+ * profile of the configuration file (config.c); the first that sets an option counts. Values are
+ * converted and checked by the option's kind; mistakes are usage errors, also in values that do not
+ * count. main.c calls it for the command that it found. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -98,7 +100,145 @@ static const char *set_value(const option *o, settings *s, const char *value) {
   }
 }
 
+/* ---- where each value comes from: the arguments, else a variable, else the profile ---- */
+
+#define ORIGINS_MAX 128
+static struct {
+  const option *option;
+  const char *value;
+  char source[64]; /* "the command line", "IGTCLOUD_USER", "profile 'lab'" */
+} origins[ORIGINS_MAX];
+static size_t origin_count;
+
+const char *option_origin(size_t offset) {
+  for (size_t i = 0; i < origin_count; i++)
+    if (origins[i].option->offset == offset)
+      return origins[i].source;
+  return NULL;
+}
+
+/* Options of lists have several values, all from one source. */
+static bool is_set_elsewhere(const option *o, const char *source) {
+  const char *origin = option_origin(o->offset);
+
+  return origin && strcmp(origin, source) != 0;
+}
+
+static void keep_origin(const option *o, const char *value, const char *source) {
+  if (origin_count == ORIGINS_MAX)
+    return;
+  origins[origin_count].option = o;
+  origins[origin_count].value = value;
+  snprintf(origins[origin_count].source, sizeof origins->source, "%s", source);
+  origin_count++;
+}
+
+void log_origins(void) {
+  for (size_t i = 0; i < origin_count; i++)
+    debug_message("%s = %s, from %s", origins[i].option->name,
+                  strcmp(origins[i].option->name, "proxy") == 0 ? "(not shown)" : origins[i].value,
+                  origins[i].source);
+}
+
+bool is_from_profile(size_t offset) {
+  const char *origin = option_origin(offset);
+
+  return origin && strncmp(origin, "profile '", strlen("profile '")) == 0;
+}
+
+const char *check_value(const option *o, const char *value) {
+  static settings unused;
+
+  unused = (settings){.retries = 0};
+  return set_value(o, &unused, value);
+}
+
+/* Checks the value, and uses it unless another source, which comes first, has set the option. NULL,
+ * or a description of the problem. */
+static const char *offer_value(const option *o, settings *s, const char *value,
+                               const char *source) {
+  bool is_set = is_set_elsewhere(o, source);
+  const char *wrong = is_set ? check_value(o, value) : set_value(o, s, value);
+
+  if (!wrong && !is_set)
+    keep_origin(o, value, source);
+  return wrong;
+}
+
 /* ---- the environment: IGTCLOUD_ and the option's name ---- */
+
+typedef struct variable_search {
+  const char *name; /* up to its '=' */
+  size_t length;
+  bool found;
+  suggestion best;
+} variable_search;
+
+static void compare_variable(variable_search *find, const char *name) {
+  find->found =
+      find->found || (strlen(name) == find->length && strncmp(name, find->name, find->length) == 0);
+}
+
+static void compare_option(void *payload, const command *cmd, const option *o) {
+  variable_search *find = payload;
+  char name[64];
+
+  (void)cmd;
+  if (variable_of(o, name, sizeof name))
+    compare_variable(find, name);
+}
+
+static void suggest_option(void *payload, const command *cmd, const option *o) {
+  variable_search *find = payload;
+  char wanted[128], name[64];
+
+  (void)cmd;
+  snprintf(wanted, sizeof wanted, "%.*s", (int)find->length, find->name);
+  if (variable_of(o, name, sizeof name))
+    suggest(&find->best, wanted + strlen("IGTCLOUD_"), o->name);
+}
+
+/* Variables that are no option: variables[], and those of the programs and scripts around this
+ * one. */
+static bool is_other_variable(const variable_search *find) {
+  static const char *const prefixes[] = {"IGTCLOUD_TEST_", "IGTCLOUD_SANDBOX_",
+                                         "IGTCLOUD_BIN=", "IGTCLOUD_LONG="};
+  variable_search other = {.name = find->name, .length = find->length};
+
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+    if (strncmp(find->name, prefixes[i], strlen(prefixes[i])) == 0)
+      return true;
+  for (const fact *f = variables; f->name; f++)
+    compare_variable(&other, f->name);
+  return other.found;
+}
+
+/* A variable with a slip in its name would leave its option unset without a word. */
+static bool check_variable(const char *variable) {
+  variable_search find = {.name = variable, .length = strcspn(variable, "=")};
+  char hint[80], name[64];
+
+  for (size_t i = 0; commands[i] && !find.found; i++)
+    each_option(commands[i], compare_option, &find);
+  if (find.found || is_other_variable(&find))
+    return true;
+  for (size_t i = 0; commands[i]; i++)
+    each_option(commands[i], suggest_option, &find);
+  if (find.best.name) {
+    (void)variable_of(&(option){.name = find.best.name}, name, sizeof name);
+    find.best.name = name;
+  }
+  usage_error("the variable %.*s belongs to no option%s", (int)find.length, variable,
+              suggestion_text(&find.best, hint, sizeof hint));
+  return false;
+}
+
+static bool check_environment(void) {
+  for (char **v = environ; *v; v++)
+    if (strncmp(*v, "IGTCLOUD_", strlen("IGTCLOUD_")) == 0 && !check_variable(*v))
+      return false;
+  return true;
+}
 
 static bool from_environment(const option *options, settings *s) {
   for (const option *o = options; o->name; o++) {
@@ -109,12 +249,69 @@ static bool from_environment(const option *options, settings *s) {
     value = getenv(name);
     if (!value || !*value)
       continue;
-    if ((wrong = set_value(o, s, value)) != NULL) {
+    if ((wrong = offer_value(o, s, value, name)) != NULL) {
       usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
                   o->choices ? o->choices : "");
       return false;
     }
   }
+  return true;
+}
+
+/* ---- the profile ---- */
+
+/* Lists the profiles for a name that is none of them. */
+static bool unknown_profile(const config *c, const char *profile) {
+  suggestion best = {.name = NULL};
+  char hint[80];
+
+  for (size_t i = 0; i < c->count; i++)
+    suggest(&best, profile, c->v[i].profile);
+  if (c->exists)
+    usage_error("the configuration file '%s' has no profile '%s'%s", c->path, profile,
+                suggestion_text(&best, hint, sizeof hint));
+  else
+    usage_error("there is no profile '%s': the configuration file '%s' does not exist", profile,
+                c->path ? c->path : "");
+  return false;
+}
+
+static bool unknown_key(const config *c, const config_entry *e) {
+  const char *like = config_key_like(e->key);
+
+  usage_error("%s, line %u: unknown key '%s'%s%s%s", c->path, e->line, e->key,
+              like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
+  return false;
+}
+
+/* One entry of the profile; keys of other commands' options are left alone. */
+static bool from_entry(const command *cmd, const config *c, const config_entry *e, settings *s) {
+  const option *o = config_option(cmd, e->key);
+  char source[64];
+  const char *wrong;
+
+  if (!o)
+    return config_key_exists(e->key) || unknown_key(c, e);
+  snprintf(source, sizeof source, "profile '%s'", e->profile);
+  wrong = offer_value(o, s, e->value, source);
+  if (!wrong)
+    return true;
+  usage_error("%s, line %u: %s = '%s' %s%s%s", c->path, e->line, e->key, e->value, wrong,
+              o->choices ? ": " : "", o->choices ? o->choices : "");
+  return false;
+}
+
+static bool from_profile(const command *cmd, settings *s) {
+  static config c; /* the values are used until the process ends */
+  const char *profile = s->profile ? s->profile : "default";
+
+  if (!config_read(s, &c))
+    return false;
+  if (s->profile && !config_has_profile(&c, profile))
+    return unknown_profile(&c, profile);
+  for (size_t i = 0; i < c.count; i++)
+    if (strcmp(c.v[i].profile, profile) == 0 && !from_entry(cmd, &c, &c.v[i], s))
+      return false;
   return true;
 }
 
@@ -135,8 +332,12 @@ static const option *find_option(const command *cmd, const char *name, size_t n,
   return o ? o : in_table(common_options, name, n, letter);
 }
 
+const option *command_option(const command *cmd, const char *name) {
+  return find_option(cmd, name, strlen(name), 0);
+}
+
 static bool set_option(const option *o, settings *s, const char *value) {
-  const char *wrong = *value ? set_value(o, s, value) : "";
+  const char *wrong = *value ? offer_value(o, s, value, "the command line") : "";
 
   if (wrong && !*value)
     usage_error("--%s: the value is empty", o->name);
@@ -153,8 +354,26 @@ static const char *next_value(const option *o, char **argv, int argc, int *i) {
   return NULL;
 }
 
+static void suggest_long(void *payload, const command *cmd, const option *o) {
+  variable_search *find = payload;
+  char wanted[64];
+
+  (void)cmd;
+  snprintf(wanted, sizeof wanted, "%.*s", (int)find->length, find->name);
+  suggest(&find->best, wanted, o->name);
+}
+
 static bool unknown_option(const command *cmd, const char *arg) {
-  usage_error("%s: unknown option '%s'; see `igtcloud %s --help`", cmd->name, arg, cmd->name);
+  variable_search find = {.name = arg + 2, .length = strcspn(arg, "=")};
+
+  if (arg[1] == '-') {
+    find.length -= 2;
+    each_option(cmd, suggest_long, &find);
+  }
+  if (find.best.name)
+    usage_error("%s: unknown option '%s'; did you mean '--%s'?", cmd->name, arg, find.best.name);
+  else
+    usage_error("%s: unknown option '%s'; see `igtcloud %s --help`", cmd->name, arg, cmd->name);
   return false;
 }
 
@@ -211,31 +430,45 @@ static bool take_option(const command *cmd, char **argv, int argc, int *i, setti
   return argv[*i][1] == '-' ? take_long(cmd, argv, argc, i, s) : take_short(cmd, argv, argc, i, s);
 }
 
-bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
+static bool take_argument(const command *cmd, const char *text, settings *s) {
+  bool fits = s->argument_count < cmd->most && *text;
+
+  if (fits)
+    s->arguments[s->argument_count++] = text;
+  else if (s->argument_count == cmd->most)
+    usage_error("%s: unexpected argument '%s'; usage: igtcloud %s %s", cmd->name, text, cmd->name,
+                cmd->arguments);
+  else
+    usage_error("argument %zu is empty; usage: igtcloud %s %s", s->argument_count + 1, cmd->name,
+                cmd->arguments);
+  return fits;
+}
+
+static bool from_arguments(const command *cmd, int argc, char **argv, settings *s) {
   bool only_arguments = false;
 
-  if (!from_environment(cmd->options, s) || !from_environment(common_options, s) ||
+  for (int i = 0; i < argc; i++) {
+    bool is_option = !only_arguments && argv[i][0] == '-' && argv[i][1];
+    if (is_option && strcmp(argv[i], "--") == 0)
+      only_arguments = true;
+    else if (is_option ? !take_option(cmd, argv, argc, &i, s) : !take_argument(cmd, argv[i], s))
+      return false;
+  }
+  return true;
+}
+
+bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
+  if (!from_arguments(cmd, argc, argv, s))
+    return false;
+  if (s->help)
+    return true;
+  if (!check_environment() || !from_environment(cmd->options, s) ||
+      !from_environment(common_options, s) ||
       (cmd->signs_in && !from_environment(sign_in_options, s)))
     return false;
-  for (int i = 0; i < argc; i++) {
-    if (!only_arguments && strcmp(argv[i], "--") == 0) {
-      only_arguments = true;
-    } else if (!only_arguments && argv[i][0] == '-' && argv[i][1]) {
-      if (!take_option(cmd, argv, argc, &i, s))
-        return false;
-    } else if (s->argument_count == cmd->most) {
-      usage_error("%s: unexpected argument '%s'; usage: igtcloud %s %s", cmd->name, argv[i],
-                  cmd->name, cmd->arguments);
-      return false;
-    } else if (!argv[i][0]) {
-      usage_error("argument %zu is empty; usage: igtcloud %s %s", s->argument_count + 1, cmd->name,
-                  cmd->arguments);
-      return false;
-    } else {
-      s->arguments[s->argument_count++] = argv[i];
-    }
-  }
-  if (!s->help && s->argument_count < cmd->least) {
+  if (!cmd->ignores_profile && !from_profile(cmd, s))
+    return false;
+  if (s->argument_count < cmd->least) {
     usage_error("%s: missing argument; usage: igtcloud %s %s", cmd->name, cmd->name,
                 cmd->arguments);
     return false;

@@ -42,7 +42,8 @@ int exit_status_of(igt_status status) {
 /* ---- messages ---- */
 
 static FILE *log_file;
-static bool has_left; /* detached from the terminal: standard error is /dev/null */
+static FILE *debug_out; /* of --debug; NULL: none */
+static bool has_left;   /* detached from the terminal: standard error is /dev/null */
 
 static void log_line(void *payload, igt_log_level level, igt_log_subject subject, const char *text);
 
@@ -139,6 +140,18 @@ static void show_warning(void *payload, igt_log_level level, igt_log_subject sub
   message(payload, "igtcloud: warning: %s", text);
 }
 
+void debug_message(const char *fmt, ...) {
+  char text[1024];
+  va_list args;
+
+  if (!debug_out)
+    return;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  log_line(debug_out, IGT_LOG_DEBUG, IGT_LOG_GENERAL, text);
+}
+
 bool close_log(void) {
   if (!log_file || (fflush(log_file) == 0 && !ferror(log_file)))
     return true;
@@ -162,5 +175,6 @@ void open_log(settings *s) {
     }
     log_file = out;
   }
+  debug_out = s->debug ? out : NULL;
   igt_log_set(log_line, out, s->debug ? IGT_LOG_DEBUG : IGT_LOG_INFO);
 }

@@ -31,8 +31,11 @@ static bool prompt(void *payload, igt_prompt what, const char *question, char *r
  * and must not send a password to another one. NULL: reported. */
 static const char *choose_domain(const settings *s, const char *environment) {
   const char *const names[] = {"IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"};
-  const char *domain = s->domain ? s->domain : getenv("CLOUD_DOMAIN");
+  const char *variable = getenv("CLOUD_DOMAIN"), *domain = s->domain ? s->domain : variable;
 
+  /* PROD, TEST and CLOUD_DOMAIN were given for this run, and come before the profile. */
+  if (is_from_profile(AT(domain)) && (environment || (variable && *variable)))
+    domain = environment ? NULL : variable;
   if (domain && *domain)
     return domain;
   for (size_t i = 0; i < 2 && !environment; i++)
@@ -43,6 +46,13 @@ static const char *choose_domain(const settings *s, const char *environment) {
       return NULL;
     }
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
+}
+
+/* NULL: the library takes CLOUD_USERNAME, which comes before the profile, or asks. */
+static const char *user_of(const settings *s) {
+  const char *variable = getenv("CLOUD_USERNAME");
+
+  return is_from_profile(AT(user)) && variable && *variable ? NULL : s->user;
 }
 
 static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
@@ -56,7 +66,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   } payload = {s};
 
   o.domain = domain;
-  o.user = s->user;
+  o.user = user_of(s);
   o.service_file = file_option(s->service_file);
   o.ca_file = file_option(s->ca_file);
   o.audience = s->audience;

@@ -14,6 +14,7 @@
 #include "igtcloud/models.h"
 #include "igtcloud/operations.h"
 #include "log.h"
+#include "name.h"
 #include "request.h"
 #include "transfer.h"
 #include "upgrade.h"

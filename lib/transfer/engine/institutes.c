@@ -11,9 +11,8 @@
 #include "base/name.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "igtcloud/name.h"
 #include "transfer/engine/plan.h"
-
-#define NAME_MAX_COMPARED 128
 
 const igt_institute *igt__institute_named(const igt__found *found, const char *name) {
   const igt_institute_list *list = found->institutes;
@@ -60,75 +59,19 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 
 /* ---- did you mean ---- */
 
-static size_t least(size_t a, size_t b) {
-  return a < b ? a : b;
-}
-
-/* The edit distance: bytes inserted, deleted, replaced, or two swapped. */
-static size_t distance(const char *a, size_t n, const char *b, size_t m) {
-  size_t rows[3][NAME_MAX_COMPARED + 1], *before = rows[0], *last = rows[1], *now = rows[2];
-
-  for (size_t k = 0; k <= m; k++)
-    last[k] = k;
-  for (size_t i = 1; i <= n; i++) {
-    size_t *oldest = before;
-    now[0] = i;
-    for (size_t k = 1; k <= m; k++) {
-      now[k] = least(least(last[k], now[k - 1]) + 1, last[k - 1] + (a[i - 1] != b[k - 1]));
-      if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
-        now[k] = least(now[k], before[k - 2] + 1);
-    }
-    before = last;
-    last = now;
-    now = oldest;
-  }
-  return last[m];
-}
-
-/* In lower case, without surrounding blanks. */
-static char *normal(const char *name) {
-  char *folded = igt__nfc_fold(name), *begin = folded;
-  size_t n;
-
-  while (begin && *begin == ' ')
-    begin++;
-  n = begin ? strlen(begin) : 0;
-  while (n > 0 && begin[n - 1] == ' ')
-    n--;
-  begin = begin ? igt__strndup(begin, n) : NULL;
-  igt__free(folded);
-  return begin;
-}
-
-/* 0: the same; SIZE_MAX: not similar at all. */
-static size_t unlikeness(const char *wanted, const char *name) {
-  char *other = normal(name);
-  size_t n = strlen(wanted), m = other ? strlen(other) : 0, d = SIZE_MAX;
-
-  if (n > 0 && m > 0 && n <= NAME_MAX_COMPARED && m <= NAME_MAX_COMPARED) {
-    d = distance(wanted, n, other, m);
-    if (d > 1 + (n < m ? n : m) / 4)
-      d = SIZE_MAX;
-  }
-  igt__free(other);
-  return d;
-}
-
 const char *igt__institute_like(const igt__found *found, const char *name) {
   const igt_institute_list *list = found->institutes;
-  char *wanted = normal(name);
   const char *best = NULL;
   size_t smallest = SIZE_MAX;
 
-  for (size_t i = 0; wanted && list && i < list->count; i++) {
+  for (size_t i = 0; list && i < list->count; i++) {
     const char *there = list->v[i] ? igt__text_of(&list->v[i]->name) : "";
-    size_t d = unlikeness(wanted, there);
+    size_t d = igt_name_distance(name, there);
     if (d < smallest) {
       smallest = d;
       best = there;
     }
   }
-  igt__free(wanted);
   return best;
 }
 

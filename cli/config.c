@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration file: INI with a section for each profile, read with libinih. config_read loads
+ * the whole file into a list of entries in the order of its lines; options.c takes those of the
+ * chosen profile, and cmd_config.c lists, checks and changes the file. The file names programs to
+ * run and servers to trust, so one that another user could have written is refused. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define LINE_SIZE 200 /* INI_MAX_LINE of the library as Debian builds it */
+#define ENTRIES_MAX 4096
+
+const char *config_path(const settings *s) {
+  static char path[4096];
+  const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+  int n = -1;
+
+  if (s->config)
+    return s->config;
+  if (base && *base == '/')
+    n = snprintf(path, sizeof path, "%s/igtcloud/config", base);
+  else if (home && *home == '/')
+    n = snprintf(path, sizeof path, "%s/.config/igtcloud/config", home);
+  return n > 0 && (size_t)n < sizeof path ? path : NULL;
+}
+
+/* ---- reading ---- */
+
+typedef struct reader {
+  FILE *in;
+  config *into;
+  const char *path;
+  unsigned line;
+  bool failed; /* reported */
+} reader;
+
+static bool complain_of_line(reader *r, const char *what) {
+  if (!r->failed)
+    complain("%s, line %u: %s", r->path, r->line, what);
+  r->failed = true;
+  return false;
+}
+
+/* fgets for libinih. Blanks at the start of a line are dropped, because libinih would take the line
+ * as a continuation of the value above; lines that it would cut off are refused. */
+static char *next_line(char *buffer, int size, void *stream) {
+  reader *r = stream;
+  size_t n, blanks;
+
+  if (r->failed || !fgets(buffer, size, r->in))
+    return NULL;
+  r->line++;
+  n = strlen(buffer);
+  if (n + 1 == (size_t)size && buffer[n - 1] != '\n') {
+    (void)complain_of_line(r, "the line is too long");
+    return NULL;
+  }
+  blanks = strspn(buffer, " \t");
+  memmove(buffer, buffer + blanks, n - blanks + 1);
+  return buffer;
+}
+
+static int take_entry(void *payload, const char *section, const char *name, const char *value) {
+  reader *r = payload;
+  config *c = r->into;
+  config_entry *more;
+
+  if (!*section)
+    return complain_of_line(r, "the key is in no section; begin with [default]");
+  if (!value || !*value)
+    return complain_of_line(r, "the value is empty");
+  if (c->count == ENTRIES_MAX)
+    return complain_of_line(r, "the file has too many lines");
+  more = realloc(c->v, (c->count + 1) * sizeof *more);
+  if (!more)
+    return complain_of_line(r, "out of memory");
+  c->v = more;
+  more += c->count;
+  *more = (config_entry){strdup(section), strdup(name), strdup(value), r->line};
+  if (!more->profile || !more->key || !more->value)
+    return complain_of_line(r, "out of memory");
+  c->count++;
+  return 1;
+}
+
+/* NULL, or why the file is not trusted. */
+static const char *distrust(int fd) {
+  struct stat st;
+
+  if (fstat(fd, &st) != 0)
+    return strerror(errno);
+  if (!S_ISREG(st.st_mode))
+    return "it is not a regular file";
+  if (st.st_uid != 0 && st.st_uid != geteuid())
+    return "it belongs to another user";
+  if (st.st_mode & (S_IWGRP | S_IWOTH))
+    return "other users can write to it; run chmod go-w on it";
+  return NULL;
+}
+
+bool config_read(const settings *s, config *out) {
+  reader r = {.into = out, .path = config_path(s)};
+  const char *why = NULL;
+  int fd, bad_line;
+
+  *out = (config){.path = r.path};
+  if (!r.path)
+    return true;
+  fd = open(r.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && !s->config)
+    return true;
+  if (fd < 0 || (why = distrust(fd)) != NULL || !(r.in = fdopen(fd, "r"))) {
+    complain("cannot use the configuration file '%s': %s", r.path, why ? why : strerror(errno));
+    if (fd >= 0)
+      close(fd);
+    return false;
+  }
+  out->exists = true;
+  bad_line = ini_parse_stream(next_line, &r, take_entry, &r);
+  if (!r.failed && ferror(r.in))
+    complain("cannot read the configuration file '%s'", r.path);
+  else if (!r.failed && bad_line)
+    complain("%s, line %d: this is neither [PROFILE] nor KEY = VALUE", r.path, bad_line);
+  r.failed = r.failed || ferror(r.in) || bad_line;
+  fclose(r.in);
+  return !r.failed;
+}
+
+void config_free(config *c) {
+  for (size_t i = 0; i < c->count; i++) {
+    free(c->v[i].profile);
+    free(c->v[i].key);
+    free(c->v[i].value);
+  }
+  free(c->v);
+  *c = (config){.path = NULL};
+}
+
+bool config_has_profile(const config *c, const char *profile) {
+  for (size_t i = 0; i < c->count; i++)
+    if (strcmp(c->v[i].profile, profile) == 0)
+      return true;
+  return false;
+}
+
+/* ---- keys: the names of options, or COMMAND.NAME for the options of one command ---- */
+
+/* The option's name in a key, and the command that it is limited to (n bytes; 0: none). */
+static const char *split_key(const char *key, size_t *n) {
+  const char *dot = strrchr(key, '.');
+
+  *n = dot ? (size_t)(dot - key) : 0;
+  return dot ? dot + 1 : key;
+}
+
+/* A group's command is "study-create" in a key. */
+static bool is_limited_to(const command *cmd, const char *key, size_t n) {
+  if (strlen(cmd->name) != n)
+    return false;
+  for (size_t i = 0; i < n; i++)
+    if (key[i] != (cmd->name[i] == ' ' ? '-' : cmd->name[i]))
+      return false;
+  return true;
+}
+
+/* What the file cannot set: it would change which file is read, or which command runs. */
+static bool is_excluded(const char *name) {
+  static const char *const names[] = {"help", "config", "profile", "password-stdin"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i], name) == 0)
+      return true;
+  return false;
+}
+
+const option *config_option(const command *cmd, const char *key) {
+  size_t n;
+  const char *name = split_key(key, &n);
+
+  if (is_excluded(name) || (n > 0 && !is_limited_to(cmd, key, n)))
+    return NULL;
+  return command_option(cmd, name);
+}
+
+bool config_key_exists(const char *key) {
+  for (size_t i = 0; commands[i]; i++)
+    if (config_option(commands[i], key))
+      return true;
+  return false;
+}
+
+typedef struct search {
+  const char *wanted;
+  suggestion best;
+} search;
+
+static void compare_option(void *payload, const command *cmd, const option *o) {
+  search *find = payload;
+
+  (void)cmd;
+  if (!is_excluded(o->name))
+    suggest(&find->best, find->wanted, o->name);
+}
+
+const char *config_key_like(const char *key) {
+  size_t n;
+  search find = {.wanted = split_key(key, &n)};
+
+  for (size_t i = 0; commands[i]; i++)
+    each_option(commands[i], compare_option, &find);
+  return find.best.name;
+}

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""The configuration file: profiles, which source of a value counts, `igtcloud config`, and names
+with a slip in them."""
+
+import os
+import subprocess
+
+import pytest
+
+from igtcloud import FAILED, NOT_FOUND, PASSWORD, USAGE, USER, environment, program
+
+SEED = "demo"
+
+
+@pytest.fixture
+def file(home):
+    path = home / ".config/igtcloud/config"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def run(home):
+    """Without --domain and --user: they come from the file. The password is on standard input."""
+    def run(*arguments, status=0, **env):
+        done = subprocess.run([program(), *map(str, arguments)], capture_output=True, text=True,
+                              env=environment(home, **env), input=PASSWORD + "\n", timeout=60)
+        assert done.returncode == status, done
+        return done
+    return run
+
+
+def ls(run, *arguments, **more):
+    return run("ls", "--password-stdin", *arguments, **more)
+
+
+@pytest.fixture
+def cloud(sandbox):
+    return sandbox
+
+
+@pytest.mark.smoke
+def test_a_profile_signs_in(cloud, run, file):
+    file.write_text(f"# mine\n[default]\ndomain = nowhere.invalid\nuser = a\n\n[lab]\ndomain = {cloud.url}\n"
+                    f"  user = {USER} ; the demo's\n", encoding="utf-8")
+    assert "demo" in ls(run, "--profile", "lab").stdout
+    assert "demo" in ls(run, IGTCLOUD_PROFILE="lab").stdout
+    assert "nowhere.invalid" in ls(run, "--retries", "0", status=FAILED).stderr
+
+
+def test_option_then_variable_then_profile(run, file):
+    file.write_text("[default]\ntimeout = 3\nretries = 3\nbwlimit = 3M\ndomain = nowhere.invalid\n",
+                    encoding="utf-8")
+    err = ls(run, "--debug", "--timeout", "1", IGTCLOUD_TIMEOUT="2", IGTCLOUD_RETRIES="0",
+             status=4).stderr
+    assert "timeout = 1, from the command line" in err
+    assert "retries = 0, from IGTCLOUD_RETRIES" in err
+    assert "domain = nowhere.invalid, from profile 'default'" in err
+
+
+def test_a_list_comes_from_one_source(home, run, file):
+    file.write_text("[default]\ninclude = *.a\ninclude = *.b\n", encoding="utf-8")
+    listed = run("config", "list").stdout.splitlines()
+    assert [line.split("\t")[1] for line in listed] == ["*.a", "*.b"]
+    err = run("download", "--debug", "--include", "*.c", home / "x", "p", status=4).stderr
+    assert "include = *.c, from the command line" in err and "*.a" not in err
+
+
+def test_prod_and_test_come_before_the_profile(run, file):
+    """A script that names TEST must not be sent elsewhere by a file."""
+    file.write_text("[default]\ndomain = nowhere.invalid\nuser = a\n", encoding="utf-8")
+    err = run("csv", "-", "p", "i", "TEST", status=4).stderr
+    assert "igt-web-test.eu1.phsdp.com" in err
+    assert "here.invalid" in run("csv", "-", "p", CLOUD_DOMAIN="here.invalid", status=4).stderr
+
+
+@pytest.mark.parametrize("text, said", [
+    ("[default]\nconections = 3\n", "line 2: unknown key 'conections'; did you mean 'connections'?"),
+    ("[default]\nretries = many\n", "line 2: retries = 'many' must be a whole number"),
+    ("[default]\nhelp = true\n", "line 2: unknown key 'help'"),
+    ("connections = 3\n", "line 1: the key is in no section"),
+    ("[default]\nconnections\n", "line 2: this is neither [PROFILE] nor KEY = VALUE"),
+    ("[default]\nuser =\n", "line 2: the value is empty"),
+    ("[default]\nuser = " + "x" * 300 + "\n", "line 2: the line is too long"),
+])
+def test_a_mistake_is_an_error(run, file, text, said):
+    file.write_text(text, encoding="utf-8")
+    assert said in ls(run, status=USAGE).stderr
+    assert said in run("config", "check", status=FAILED).stderr
+    run("version")
+
+
+def test_keys_of_other_commands_are_fine(cloud, run, file):
+    file.write_text(f"[default]\ndomain = {cloud.url}\nuser = {USER}\nconcurrent-files = 2\n"
+                    "download.overwrite = true\nupload.overwrite = false\n", encoding="utf-8")
+    ls(run)
+    err = run("download", "--debug", "--password-stdin", "--dry-run", file.parent / "x", "demo").stderr
+    assert "overwrite = true, from profile 'default'" in err and "false" not in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another owner needs root")
+def test_a_file_of_another_user_is_refused(run, file):
+    file.write_text("[default]\nuser = a\n", encoding="utf-8")
+    os.chown(file, 12345, -1)
+    assert "it belongs to another user" in ls(run, status=USAGE).stderr
+
+
+def test_a_file_that_others_can_write_is_refused(run, file):
+    file.write_text("[default]\nuser = a\n", encoding="utf-8")
+    file.chmod(0o664)
+    assert "other users can write to it" in ls(run, status=USAGE).stderr
+
+
+def test_set_keeps_the_rest_of_the_file(run, file):
+    file.write_text("# head\n[default]\nuser = a\n# of lab\n[lab]\nuser = b\n", encoding="utf-8")
+    run("config", "set", "connections", "7")
+    run("config", "set", "--profile", "lab", "user", "c")
+    run("config", "set", "--profile", "new", "upload.retries", "2")
+    assert file.read_text(encoding="utf-8") == (
+        "# head\n[default]\nuser = a\nconnections = 7\n# of lab\n[lab]\nuser = c\n\n"
+        "[new]\nupload.retries = 2\n")
+    assert run("config", "get", "connections").stdout == "7\n"
+    run("config", "unset", "user")
+    assert run("config", "get", "user", status=NOT_FOUND).stdout == ""
+    run("config", "unset", "user", status=NOT_FOUND)
+
+
+def test_the_first_set_makes_a_private_file(run, home):
+    run("config", "set", "user", "a")
+    path = home / ".config/igtcloud/config"
+    assert run("config", "path").stdout == f"{path}\n"
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("key, value, said", [
+    ("conections", "1", "did you mean 'connections'?"),
+    ("connections", "0", "must be a whole number"),
+    ("user", "a ;b", "begins a comment"),
+    ("user", "a\nb = c", "has a line break"),
+    ("user", "x" * 250, "is too long"),
+    ("folder-structure", "round", "must be one of: flat|hierarchical"),
+])
+def test_set_refuses_what_would_not_be_read_back(run, home, key, value, said):
+    assert said in run("config", "set", key, value, status=USAGE).stderr
+    assert not (home / ".config").exists()
+
+
+@pytest.mark.parametrize("arguments, env, said", [
+    (["donwload"], {}, "did you mean 'download'?"),
+    (["study", "craete"], {}, "did you mean 'study create'?"),
+    (["ls", "--jsno"], {}, "did you mean '--json'?"),
+    (["ls"], {"IGTCLOUD_CONECTIONS": "1"}, "did you mean 'IGTCLOUD_CONNECTIONS'?"),
+    (["ls"], {"IGTCLOUD_ZZZ": "1"}, "the variable IGTCLOUD_ZZZ belongs to no option"),
+    (["ls", "--profile", "labb"], {}, "has no profile 'labb'; did you mean 'lab'?"),
+])
+def test_did_you_mean(run, file, arguments, env, said):
+    file.write_text("[lab]\nuser = a\n", encoding="utf-8")
+    assert said in run(*arguments, status=USAGE, **env).stderr
