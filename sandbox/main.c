@@ -42,7 +42,7 @@ static const char usage[] =
     "  --seed demo|FILE      fill an empty DIR with demo content, or from a JSON file\n"
     "  --latency MS          delay each response by MS milliseconds (default 0)\n"
     "  --token-lifetime S    lifetime of a session in seconds (default 3600)\n"
-    "  --s3-lifetime S       lifetime of S3 credentials in seconds (default 3600)\n"
+    "  --s3-lifetime S       lifetime of S3 credentials in seconds (default 43200)\n"
     "  --clock S             run S seconds ahead of the machine's clock; negative: behind\n"
     "  --faults              inject faults on request at /__faults, and log requests at\n"
     "                        /__requests\n"
@@ -352,7 +352,8 @@ static void take_turns(void) {
 int main(int argc, char **argv) {
   options o = {.host = "127.0.0.1",
                .token_lifetime = 3600,
-               .s3_lifetime = 3600,
+               .s3_lifetime = 12 * 3600, /* the existing client requests new ones at every file if
+                                            less than an hour is left */
                .backend = {.region = "us-east-1"}};
   sigset_t signals;
   int end = read_options(&o, argc, argv);

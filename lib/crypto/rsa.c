@@ -128,10 +128,11 @@ static bool append_bio(igt__buf *out, BIO *bio) {
 igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err) {
   EVP_PKEY *key = EVP_RSA_gen(MIN_BITS);
   BIO *private_bio = BIO_new(BIO_s_secmem()), *public_bio = BIO_new(BIO_s_mem());
-  bool ok = key && private_bio && public_bio &&
-            PEM_write_bio_PrivateKey(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-            PEM_write_bio_PUBKEY(public_bio, key) == 1 && append_bio(private_pem, private_bio) &&
-            append_bio(public_pem, public_bio);
+  bool ok =
+      key && private_bio && public_bio &&
+      PEM_write_bio_PrivateKey_traditional(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+      PEM_write_bio_PUBKEY(public_bio, key) == 1 && append_bio(private_pem, private_bio) &&
+      append_bio(public_pem, public_bio);
   BIO_free(private_bio);
   BIO_free(public_bio);
   EVP_PKEY_free(key);

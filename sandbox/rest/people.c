@@ -192,6 +192,23 @@ static bool service_name_ok(const char *name) {
          strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n;
 }
 
+/* As the cloud returns a key: header, base64 and footer on one line. */
+static bool put_private_key(igt__json *service, const igt__buf *pem) {
+  const char *label = NULL;
+  igt__buf body, line;
+  bool ok;
+
+  igt__buf_init(&body, 16 * 1024);
+  igt__buf_init(&line, 16 * 1024);
+  ok = igt__pem_body(pem->data, pem->len, &label, &body) &&
+       igt__buf_printf(&line, "-----BEGIN RSA PRIVATE KEY-----%s-----END RSA PRIVATE KEY-----",
+                       body.data) &&
+       igt__json_set_str(service, "privateKey", line.data);
+  igt__buf_finish_wipe(&body);
+  igt__buf_finish_wipe(&line);
+  return ok;
+}
+
 void rest_services_post(rest_call *call) {
   const char *name = igt__json_get_str(call->json, "name");
   char id[160], salt[9];
@@ -209,10 +226,10 @@ void rest_services_post(rest_call *call) {
     snprintf(id, sizeof id, "%s-%s@igtcloud-sandbox", name, salt);
     service = rest_service_new(call->server, call->args[0], name, id, NULL, &pem, &err);
   }
-  if (service) {
-    igt__json_set_str(service, "privateKey", pem.data); /* returned once, never stored */
+  if (service && put_private_key(service, &pem)) { /* returned once, never stored */
     rest_respond(call, 201, service);
   } else {
+    igt__json_free(service);
     rest_fail(call, 500, "%s", err.text);
   }
   igt__buf_finish_wipe(&pem);

@@ -15,6 +15,7 @@
 #include "s3/xml.h"
 
 #define SHORTEST_SESSION 900 /* STS's minimum */
+#define LONGEST_SESSION 3600 /* of a role, unless its owner allows more */
 
 /* The actions that the cloud's credentials allow. */
 static const char *const get_actions[] = {"s3:GetObject", NULL};
@@ -85,12 +86,18 @@ static igt_status assume(sbx_s3_backend *backend, const igt__buf *form, igt__jso
   return status;
 }
 
+static int session_seconds(int wanted) {
+  int seconds = wanted > SHORTEST_SESSION ? wanted : SHORTEST_SESSION;
+
+  return seconds < LONGEST_SESSION ? seconds : LONGEST_SESSION;
+}
+
 static bool form_write(const sbx_s3_backend *backend, const char *policy, int seconds,
                        igt__buf *form) {
   igt__buf_printf(form,
                   "Action=AssumeRole&Version=2011-06-15&RoleSessionName=igtcloud-sandbox"
                   "&DurationSeconds=%d&RoleArn=",
-                  seconds > SHORTEST_SESSION ? seconds : SHORTEST_SESSION);
+                  session_seconds(seconds));
   igt__uri_encode(form, backend->role, strlen(backend->role), false);
   igt__buf_puts(form, "&Policy=");
   igt__uri_encode(form, policy, strlen(policy), false);

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import stat
 import time
 
@@ -241,8 +242,10 @@ def test_assertion_with_another_key_or_algorithm_is_refused(sandbox, tmp_path):
 def test_service_identity_can_be_made_and_deleted(sandbox, client, tmp_path):
     made = client.ok("POST", "/api/data/organizations/demo-north/services", {"name": "station"},
                      status=201)
+    assert re.fullmatch("-----BEGIN RSA PRIVATE KEY-----MII[A-Za-z0-9+/]+=*-----END RSA PRIVATE KEY-----",
+                        made["privateKey"])  # one line: the existing client wraps it
     key = tmp_path / "station.pem"
-    key.write_text(made["privateKey"])
+    key.write_text("\n".join(re.findall("-----[A-Z ]+-----|[^-]{1,64}", made["privateKey"])))
     station = RestClient(sandbox.url).login_service(made["serviceId"], key)
     listed = client.ok("GET", "/api/data/organizations/demo-north/services")
     assert [s["serviceId"] for s in listed] == [made["serviceId"]]
