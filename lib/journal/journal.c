@@ -26,7 +26,7 @@
 #include "crypto/crypto.h"
 #include "journal/internal.h"
 
-#define JOURNAL_VERSION 3
+#define JOURNAL_VERSION 4
 /* Between the flushes of a run; a commit writes the pages that changed. */
 #define COMMIT_AFTER_WRITES 2048
 
@@ -39,10 +39,11 @@ static const char *const sql[STATEMENT_COUNT] = {
                  " verified, ctime, inode) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [ANY_DOWNLOAD] = "SELECT 1 FROM download LIMIT 1",
     [FIND_DOWNLOAD] =
-        "SELECT size, range_size, etag, ranges, count, begun, boot, doubt FROM download"
+        "SELECT size, range_size, etag, ranges, count, begun, boot, doubt, noted FROM download"
         " WHERE local=?1 AND key=?2",
     [PUT_DOWNLOAD] = "INSERT OR REPLACE INTO download(local, key, size, range_size, etag, ranges,"
-                     " count, begun, boot, doubt) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+                     " count, begun, boot, doubt, noted)"
+                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [MARK_DOWNLOADS] = "UPDATE download SET boot=?3 WHERE boot=?2"
                        " AND substr(local, 1, length(?1)+1)=?1||'/'",
     [DROP_DOWNLOAD] = "DELETE FROM download WHERE local=?1",
@@ -89,7 +90,7 @@ static const char schema[] =
     " size, mtime, etag, digest, verified FROM finished JOIN folder ON folder.id=folder;"
     "CREATE TABLE IF NOT EXISTS download(local TEXT PRIMARY KEY, key TEXT NOT NULL, size INTEGER,"
     " range_size INTEGER, etag TEXT, ranges BLOB, count INTEGER, begun BLOB,"
-    " boot TEXT, doubt INTEGER) WITHOUT ROWID;"
+    " boot TEXT, doubt INTEGER, noted INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS upload(origin TEXT NOT NULL, key TEXT NOT NULL,"
     " local TEXT NOT NULL, size INTEGER, mtime INTEGER, inode INTEGER, part_size INTEGER,"
     " upload_id TEXT, prefix INTEGER, project TEXT, place TEXT, began INTEGER, worked INTEGER,"
@@ -102,7 +103,7 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
-    "PRAGMA user_version=3;";
+    "PRAGMA user_version=4;";
 
 /* Format 1 stored the full names of a finished file in each row: those files are examined again.
  * Uploads had fewer columns. */
@@ -127,6 +128,9 @@ static const char from_2[] =
     "ALTER TABLE download ADD COLUMN boot TEXT;"
     "ALTER TABLE download ADD COLUMN doubt INTEGER;"
     "PRAGMA user_version=3;";
+
+static const char from_3[] = "ALTER TABLE download ADD COLUMN noted INTEGER;"
+                             "PRAGMA user_version=4;";
 
 /* ---- opening ---- */
 
@@ -194,6 +198,8 @@ static int leave_old_format(igt__journal *journal) {
     rc = sqlite3_exec(journal->db, from_1, NULL, NULL, NULL);
   if (rc == SQLITE_OK && (version == 1 || version == 2))
     rc = sqlite3_exec(journal->db, from_2, NULL, NULL, NULL);
+  if (rc == SQLITE_OK && version >= 1 && version <= 3)
+    rc = sqlite3_exec(journal->db, from_3, NULL, NULL, NULL);
   if (rc == SQLITE_OK)
     return sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL);
   (void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);

@@ -23,13 +23,17 @@ void igt__journal_close(igt__journal *journal); /* commits */
  * second: a kill loses only what was recorded since the last call. */
 igt_status igt__journal_flush(igt__journal *journal, igt_error *err);
 
+/* The change time of a file that was so young when it was read that a later write may have got the
+ * same times: equal to no file's, so that its content is compared. */
+#define IGT__JOURNAL_DOUBT 1
+
 /* A finished and verified file. `origin` is the cloud ("https://host"), `key` its object. The local
  * file is identified by absolute path, size and modification time; that of an upload also by its
  * inode and change time, which nobody can set at will. */
 typedef struct igt__journal_file {
   uint64_t size;
   int64_t mtime_ns;
-  int64_t ctime_ns; /* 0: it and inode are not known */
+  int64_t ctime_ns; /* 0: it and inode are not known; or IGT__JOURNAL_DOUBT */
   uint64_t inode;
   char etag[80];
   char digest[128]; /* "sha256:…" */
@@ -60,6 +64,7 @@ typedef struct igt__journal_download {
    * to be on the disk, and the result of igt__journal_begin_run in the run that wrote it. */
   char boot[64];
   int64_t doubt;
+  int64_t noted; /* in _find only: when the row was written, in seconds since 1970; 0: not known */
 } igt__journal_download;
 /* Whether there may be any; cheap: known since the journal was opened. */
 bool igt__journal_has_downloads(igt__journal *journal);

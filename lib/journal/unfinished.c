@@ -76,6 +76,7 @@ bool igt__journal_find_download(igt__journal *journal, const char *local, const 
       else
         igt__column_text(stmt, 6, out->boot, sizeof out->boot);
       out->doubt = sqlite3_column_int64(stmt, 7);
+      out->noted = sqlite3_column_int64(stmt, 8);
       found = true;
     }
   }
@@ -105,6 +106,7 @@ void igt__journal_put_download(igt__journal *journal, const char *local, const c
                           SQLITE_STATIC);
   igt__bind_text(stmt, 9, download->boot);
   igt__bind_int(stmt, 10, (uint64_t)download->doubt);
+  igt__bind_int(stmt, 11, (uint64_t)igt__wall_seconds());
   igt__journal_write_locked(journal, PUT_DOWNLOAD);
   pthread_mutex_unlock(&journal->lock);
   igt__free(begun);

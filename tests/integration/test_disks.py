@@ -275,6 +275,25 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
         assert lose or all(a.range[0] > 0 for a in asked)  # what was there was not fetched again
 
 
+def test_partial_file_that_something_else_wrote(cloud, home, out):
+    """The store has no digest: only bytes count that igtcloud itself has written last."""
+    with OddStore(cloud) as store:
+        store.change = lambda ask, answer: opaque(answer)
+        odd = Program(store.gateway.url, home)
+        process = odd.start("download", "--connections", "1", "--bwlimit", "16M", out, "film")
+        cloud.wait_for(lambda: store.count["GET", film_key(store)] >= 3)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        (partial,) = out.rglob("*.igtpart")
+        partial.write_bytes(bytes(partial.stat().st_size))
+        with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
+            assert db.execute("UPDATE download SET noted=noted-60").rowcount == 1
+        odd.run("download", out, "film")
+        (film,) = out.rglob("*.bin")
+        assert film.read_bytes() == store.data(film_key(store))
+
+
 def film_key(store):
     return next((k for k in store.objects if k.endswith("/film.bin")), None)
 

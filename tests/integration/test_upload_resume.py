@@ -4,18 +4,21 @@
 import base64
 import hashlib
 import os
+import pathlib
 import signal
+import time
 
 import pytest
 
-from igtcloud import SOME_FAILED
+from igtcloud import DONE, SOME_FAILED, program
 from sandbox import BUCKET
 from uploads import MULTIPART, Film, PART, Place, SIZE, epd, institute, items, pattern, put, seed
 
-SEED = seed(epd(*[institute(f"lab{n}") for n in range(20)]))
+ODD = pathlib.Path(program()).parent / "tests/torture/odd_disk.so"
+SEED = seed(epd(*[institute(f"lab{n}") for n in range(40)]))
 
 
-counter = iter(range(20))
+counter = iter(range(40))
 
 
 @pytest.fixture
@@ -95,6 +98,81 @@ def test_a_file_that_changed_between_two_runs(cloud, igtcloud, film):
     film.is_whole()  # nor are the parts of the first state left in the store
 
 
+def in_place(path, content, at=0):
+    """Writes into a file and restores its times: size, modification time and inode number stay."""
+    times = path.stat()
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    now = path.stat()
+    assert (now.st_ino, now.st_mtime_ns, now.st_size) == (times.st_ino, times.st_mtime_ns,
+                                                          times.st_size)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("what, again", [("whole", [1, 2, 3, 4, 5]), ("first", [1, 3, 4, 5]),
+                                         ("nothing", [3, 4, 5])])
+def test_another_content_of_the_same_size_time_and_inode(cloud, igtcloud, film, number, what, again):
+    """A stored part counts only if the file has its bytes today."""
+    film.interrupted(igtcloud, number)
+    new = pattern(SIZE, seed=1)
+    in_place(film.path, {"whole": new, "first": new[:PART], "nothing": b""}[what])
+    film.content = film.path.read_bytes()
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == again
+    film.is_whole()
+
+
+def test_a_part_of_the_old_content_that_the_journal_has_not(cloud, igtcloud, film):
+    film.interrupted(igtcloud, signal.SIGKILL)
+    upload, body = film.uploads()[0], film.content[3 * PART:4 * PART]
+    cloud.boto3().upload_part(
+        Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"], PartNumber=4, Body=body,
+        ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode())
+    in_place(film.path, b"other", 4 * PART - 5)
+    film.content = film.path.read_bytes()
+    cloud.clear()
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == [3, 4, 5]
+    film.is_whole()
+
+
+def killed_while_completing(cloud, igtcloud, film):
+    """The object is stored, and the run that completed it never knew."""
+    cloud.faults({"fault": "silence", "method": "POST", "path": "**/film.bin", "query": "uploadId=",
+                  "seconds": 30})
+    process = igtcloud.start("upload", film.top, "up")
+    cloud.wait_for(lambda: cloud.requests(method="POST", path="**/film.bin") and stored(cloud, film))
+    process.kill()
+    process.wait()
+    cloud.clear()
+
+
+def stored(cloud, film):
+    prefix = Place(cloud, film.lab, "up").prefix
+    return [o for o in cloud.boto3().list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+            if o["Key"].endswith("/film.bin")]
+
+
+def test_killed_while_the_store_completes(cloud, igtcloud, film):
+    """The next run recognises the object, and sends nothing but the notification."""
+    killed_while_completing(cloud, igtcloud, film)
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == []
+    assert len(cloud.requests(method="POST", path="*upload-completed")) == 1
+    film.is_whole()
+
+
+def test_killed_while_the_store_completes_and_changed(cloud, igtcloud, film):
+    killed_while_completing(cloud, igtcloud, film)
+    in_place(film.path, b"other", 2 * PART)
+    film.content = film.path.read_bytes()
+    igtcloud.run("upload", film.top, "up")
+    assert film.parts() == [1, 2, 3, 4, 5]
+    film.is_whole()
+
+
 def test_a_folder_that_was_moved_between_two_runs(cloud, igtcloud, film):
     """The parts that another path has sent are of no use, and are not left behind."""
     film.interrupted(igtcloud, signal.SIGKILL)
@@ -137,7 +215,7 @@ def test_an_upload_that_the_store_forgot(cloud, igtcloud, film):
     assert film.parts() == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("how", ["touch", "grow", "shrink", "other bytes"])
+@pytest.mark.parametrize("how", ["touch", "grow", "shrink", "other bytes", "same times"])
 def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
     put(film.top, {f"{film.lab}/case/rest.txt": "quiet"})
     cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "skip": 1,
@@ -152,6 +230,8 @@ def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
             f.write(b"more")
     elif how == "shrink":
         os.truncate(film.path, SIZE - PART)
+    elif how == "same times":
+        in_place(film.path, b"other")  # in the first part, which is stored
     else:
         with open(film.path, "r+b") as f:
             f.seek(3 * PART)
@@ -180,6 +260,48 @@ def test_a_small_file_that_changes_while_it_is_sent(cloud, igtcloud, film):
     assert not cloud.requests(method="POST", path="*upload-completed")
     cloud.clear()
     igtcloud.run("upload", film.top, "up")
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": b"other"})
+
+
+@pytest.mark.parametrize("size", [5, 70000])
+def test_a_small_file_with_restored_times(cloud, igtcloud, film, size):
+    film.path.write_bytes(pattern(size))
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 2})
+    process = igtcloud.start("upload", film.top, "up")
+    cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
+    in_place(film.path, b"other")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SOME_FAILED and "changed" in err.decode()
+    assert not cloud.requests(method="POST", path="*upload-completed")
+    cloud.clear()
+    igtcloud.run("upload", film.top, "up")
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.path.read_bytes()})
+
+
+@pytest.mark.parametrize("size", [5, SIZE])
+def test_new_permissions_are_no_change(cloud, igtcloud, film, size):
+    """Whatever sets the change time alone makes the file be read again, no more."""
+    film.path.write_bytes(pattern(size))
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 1})
+    process = igtcloud.start("upload", "--connections", "1", film.top, "up")
+    cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
+    film.path.chmod(0o600)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == DONE, err.decode()
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.path.read_bytes()})
+
+
+@pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.parametrize("age", [0, 1])
+def test_a_clock_that_is_too_coarse(cloud, igtcloud, film, age):
+    """On FAT two writes within two seconds leave the same times, and the second one counts, too."""
+    env = {"LD_PRELOAD": ODD, "ODD_BELOW": film.top, "ODD_CALLS": "clock=1"}
+    film.path.write_bytes(b"first")
+    now = time.time() - age
+    os.utime(film.path, (now, now))
+    igtcloud.run("upload", film.top, "up", env=env)
+    in_place(film.path, b"other")
+    igtcloud.run("upload", film.top, "up", env=env)
     Place(cloud, film.lab, "up").is_whole("case", {"film.bin": b"other"})
 
 

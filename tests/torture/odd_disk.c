@@ -7,6 +7,7 @@
  *   replace  rename over an existing file
  *   rename   every rename
  *   inode    no failure: stat returns another inode number each time
+ *   clock    no failure: the change time is the modification time, as on FAT
  *   statfs   no failure: reports unlimited free space
  *   full     fallocate takes all free space, as ext4 does, and then fails
  *
@@ -144,11 +145,18 @@ int fstatvfs64(int fd, struct statvfs64 *st) {
   return failed;
 }
 
+static void change(struct stat64 *st, int fd) {
+  if (refusal("inode", fd))
+    st->st_ino = atomic_fetch_add(&inodes, 1);
+  if (refusal("clock", fd))
+    st->st_ctim = st->st_mtim;
+}
+
 int fstat64(int fd, struct stat64 *st) {
   int failed = REAL(fstat64)(fd, st);
 
-  if (!failed && refusal("inode", fd))
-    st->st_ino = atomic_fetch_add(&inodes, 1);
+  if (!failed)
+    change(st, fd);
   return failed;
 }
 
@@ -156,10 +164,11 @@ int fstatat64(int folder, const char *path, struct stat64 *st, int flags) {
   int why = refusal_at("stat", folder, path);
   int failed = why ? refuse(why) : REAL(fstatat64)(folder, path, st, flags);
 
-  if (!failed && refusal("inode", folder))
-    st->st_ino = atomic_fetch_add(&inodes, 1);
+  if (!failed)
+    change(st, folder);
   return failed;
 }
+
 int openat64(int folder, const char *path, int flags, ...) {
   int why = refusal_at("open", folder, path), mode = 0;
   va_list more;

@@ -108,6 +108,8 @@ void igt__fetch_remember(fetch *f);
 void igt__fetch_forget(fetch *f); /* call before the partial file is truncated or renamed */
 /* Whether an earlier run left something of it. */
 bool igt__fetch_was_begun(const fetch *f);
+/* Whether the store has a digest of the whole object, with which the result will be compared. */
+bool igt__fetch_is_checkable(const fetch *f);
 /* Takes over what an earlier run has fetched of this object. False: nothing. */
 bool igt__fetch_recall(fetch *f);
 

@@ -126,7 +126,10 @@ static igt_status prepare(fetch *f, igt_error *err) {
   }
   f->next_range = 0;
   igt__fetch_take_place(f, f->waiting);
-  return reserve(f, err);
+  status = reserve(f, err);
+  if (status == IGT_OK && f->resumed && !igt__fetch_is_checkable(f))
+    igt__fetch_remember(f); /* reserving may have changed the file's times */
+  return status;
 }
 
 static void verify_task(void *arg);

@@ -17,6 +17,8 @@
 #define NOTE_US 250000
 /* The first update: most small files are complete by then and cost the journal nothing. */
 #define FIRST_NOTE_US 500000
+/* A stopped process, or a clock that was set in between. */
+#define NOTE_SLACK_S 10
 
 uint64_t igt__fetch_range_length(const fetch *f, size_t i) {
   uint64_t first = (uint64_t)i * IGT__FETCH_RANGE;
@@ -151,9 +153,19 @@ static bool is_on_disk(const fetch *f, const igt__journal_download *old) {
          old->doubt == f->run->doubt;
 }
 
-/* Bytes that may be lost are acceptable if the whole file is compared with a digest at the end. */
-static bool may_use(const fetch *f, const igt__journal_download *old) {
-  return is_on_disk(f, old) || (f->check.known && !f->check.guessed);
+bool igt__fetch_is_checkable(const fetch *f) {
+  return f->check.known && !f->check.guessed;
+}
+
+/* Whether nothing but the run that wrote the row has written to the partial file: the last bytes of
+ * a killed run follow its last row within a second. */
+static bool is_untouched(const igt__journal_download *old, const struct stat *st) {
+  return (int64_t)st->st_ctim.tv_sec <= old->noted + NOTE_SLACK_S;
+}
+
+/* Bytes of any origin are acceptable if the whole file is compared with a digest at the end. */
+static bool may_use(const fetch *f, const igt__journal_download *old, const struct stat *st) {
+  return igt__fetch_is_checkable(f) || (is_on_disk(f, old) && is_untouched(old, st));
 }
 
 bool igt__fetch_recall(fetch *f) {
@@ -167,7 +179,7 @@ bool igt__fetch_recall(fetch *f) {
   same = f->partial.existed && !f->partial.salted && fstat(f->partial.fd, &st) == 0 &&
          old.size == f->size && old.range_size == IGT__FETCH_RANGE &&
          old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0 &&
-         may_use(f, &old);
+         may_use(f, &old, &st);
   if (same)
     take(f, &old, (uint64_t)st.st_size);
   igt__free(old.ranges);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
@@ -28,30 +29,47 @@ void igt__local_take(igt__local *local, const struct stat *st) {
   local->inode = st->st_ino;
 }
 
-/* FUSE, exFAT and FAT assign a new inode number whenever they forget the file: a different number
- * means another file of this name only if the change time differs, too. */
+/* FUSE, exFAT and FAT assign a new inode number whenever they forget the file, and chmod changes
+ * the change time: only both mean another file for sure. One of them is a doubt, which the callers
+ * resolve by comparing the content (send.c, upload_plan.c). */
 static bool is_another(const igt__local *local, const igt__local *now) {
   return now->size != local->size || now->mtime_ns != local->mtime_ns ||
          (now->inode != local->inode && now->ctime_ns != local->ctime_ns);
+}
+
+igt_status igt__local_fail_changed(igt_error *err) {
+  return igt__fail(
+      err, IGT_E_CHANGED,
+      "the file was changed while it was uploaded; retry once the file no longer changes");
 }
 
 static igt_status compare_stat(const igt__local *local, const struct stat *st, igt_error *err) {
   igt__local now;
 
   igt__local_take(&now, st);
-  if (is_another(local, &now))
-    return igt__fail(
-        err, IGT_E_CHANGED,
-        "the file was changed while it was uploaded; retry once the file no longer changes");
-  return IGT_OK;
+  return is_another(local, &now) ? igt__local_fail_changed(err) : IGT_OK;
 }
 
-igt_status igt__local_unchanged(const igt__local *local, int fd, igt_error *err) {
+igt_status igt__local_unchanged(const igt__local *local, int fd, igt__local *now, igt_error *err) {
   struct stat st;
 
   if (fstat(fd, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read the file");
+  if (now)
+    igt__local_take(now, &st);
   return compare_stat(local, &st, err);
+}
+
+#define CLOCK_NS ((int64_t)2000000000)
+
+static bool is_recent(int64_t at, int64_t now) {
+  return at > now - CLOCK_NS && at < now + CLOCK_NS;
+}
+
+bool igt__local_is_young(const igt__local *local) {
+  int64_t now = igt__wall_us() * 1000;
+
+  return is_recent(local->mtime_ns, now) || is_recent(local->ctime_ns, now);
 }
 
 static igt_status open_trusted(const igt__local *local, int *fd, struct stat *st, igt_error *err) {

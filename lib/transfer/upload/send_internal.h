@@ -27,6 +27,7 @@ typedef struct send_job {
   bool complete;
   igt__notification notification; /* of the single PUT */
   int fd;
+  bool young; /* when it was opened: igt__local_is_young */
   uint64_t moved;
   char etag[80], digest[128];
 
@@ -36,8 +37,7 @@ typedef struct send_job {
   char *upload_id;
   igt__s3_part *parts; /* size 0: not stored; number 0 as well: not in flight */
   bool whole;          /* an earlier run completed it */
-  bool other_inode; /* differs from the inode of the run that started it: its content is compared */
-  bool held;        /* igt__journal_hold_upload */
+  bool held;           /* igt__journal_hold_upload */
   unsigned restarts;
   pthread_mutex_t lock; /* guards what follows, and parts */
   bool busy, ready;
@@ -72,6 +72,9 @@ igt_status igt__send_set_body(send_part *p, uint64_t at, uint64_t n, igt_error *
 void igt__send_settle_count(send_part *p, bool good, uint64_t size);
 /* Opens the file; it must be unchanged since it was planned. */
 igt_status igt__send_open(send_job *s, igt_error *err);
+/* IGT_E_CHANGED unless the file still has what was sent. Reads it again if its times leave a doubt:
+ * not on a loop's thread. */
+igt_status igt__send_settle_content(send_job *s, igt_error *err);
 
 /* Returns a broken PUT to the scheduler, or ends it with the run. */
 void igt__send_put_back(send_job *s, bool stopping);
@@ -88,6 +91,8 @@ void igt__send_progress(send_job *s);
 
 void igt__send_part(send_job *s, unsigned i);
 void igt__send_part_back(send_job *s, unsigned i, bool stopping);
+/* IGT_E_CHANGED unless the file has the bytes of all stored parts. */
+igt_status igt__send_compare_parts(const send_job *s, igt_error *err);
 /* Whether an earlier run started to send this file in parts. */
 bool igt__send_has_parts(const send_job *s);
 /* The task that resumes or creates an upload and makes its parts available. */

@@ -63,52 +63,43 @@ static void count_parts(send_job *s) {
   s->job.weight = s->part_size;
 }
 
-static bool is_known(const igt__journal_part *known, size_t count, const igt__s3_part *part,
-                     unsigned char sha256[32]) {
+static const igt__journal_part *known_as(const igt__journal_part *known, size_t count,
+                                         const igt__s3_part *part) {
   for (size_t k = 0; k < count; k++)
-    if (known[k].number == part->number && strcmp(known[k].etag, part->etag) == 0) {
-      memcpy(sha256, known[k].sha256, 32);
-      return true;
-    }
-  return false;
+    if (known[k].number == part->number && strcmp(known[k].etag, part->etag) == 0)
+      return &known[k];
+  return NULL;
 }
 
-/* Parts stored in the last moment of a killed run, before they were recorded in the journal. */
-static bool is_ours(const send_job *s, const igt__s3_part *part, unsigned char sha256[32]) {
+/* Whether the file has the bytes of part `at`, by their SHA-256 in the journal or, for a part that
+ * was stored in the last moment of a killed run, by an ETag that is their MD5. Size, time and inode
+ * number prove nothing: another file may have all three. */
+static bool is_here(const send_job *s, unsigned at, const unsigned char *sha256, const char *etag,
+                    unsigned char now[32]) {
   unsigned char md5[16];
   char hex[33];
 
-  if (strlen(part->etag) != 32 ||
-      igt__digest_range(s->fd, (uint64_t)(part->number - 1) * s->part_size, part->size, sha256, md5,
-                        s->run->cancel, NULL) != IGT_OK)
+  if (igt__digest_range(s->fd, (uint64_t)at * s->part_size, part_length(s, at), now,
+                        sha256 ? NULL : md5, s->run->cancel, NULL) != IGT_OK)
     return false;
+  if (sha256)
+    return memcmp(now, sha256, 32) == 0;
   igt__hex(md5, sizeof md5, hex);
-  return strcmp(hex, part->etag) == 0;
+  return strcmp(hex, etag) == 0;
 }
 
-/* Checks a part in the journal from a run that saw another inode number: this may be another file
- * of the same size and time, or a file system that invents inode numbers. */
-static bool is_here(const send_job *s, unsigned at, const unsigned char sha256[32]) {
-  unsigned char now[32];
-
-  if (!s->other_inode)
-    return true;
-  return igt__digest_range(s->fd, (uint64_t)at * s->part_size, part_length(s, at), now, NULL,
-                           s->run->cancel, NULL) == IGT_OK &&
-         memcmp(now, sha256, sizeof now) == 0;
-}
-
-/* A part counts if the store's copy matches the journal, or the file. */
+/* A part counts if the store's copy has the bytes that the file has now. */
 static void adopt_parts(send_job *s, const igt__s3_part *listed, size_t n) {
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
 
   for (size_t i = 0; i < n; i++) {
     unsigned number = listed[i].number;
+    const igt__journal_part *recorded = known_as(known, count, &listed[i]);
     unsigned char sha256[32];
     if (number < 1 || number > s->part_count || listed[i].size != part_length(s, number - 1) ||
-        (!(is_known(known, count, &listed[i], sha256) && is_here(s, number - 1, sha256)) &&
-         !is_ours(s, &listed[i], sha256)))
+        (!recorded && strlen(listed[i].etag) != 32) ||
+        !is_here(s, number - 1, recorded ? recorded->sha256 : NULL, listed[i].etag, sha256))
       continue;
     s->parts[number - 1] = listed[i];
     memcpy(s->parts[number - 1].sha256, sha256, 32);
@@ -136,9 +127,10 @@ static bool find_whole(send_job *s) {
 
   for (size_t i = 0; i < count; i++) {
     unsigned at = known[i].number - 1;
+    unsigned char now[32];
     if (at >= s->part_count)
       continue;
-    if (!is_here(s, at, known[i].sha256))
+    if (!is_here(s, at, known[i].sha256, "", now))
       break;
     s->parts[at].number = at + 1;
     s->parts[at].size = part_length(s, at);
@@ -202,7 +194,7 @@ static void discard(send_job *s, const char *upload_id) {
   (void)igt__journal_hold_upload(journal, origin, s->key, false);
 }
 
-/* Of the same file in the same parts. */
+/* Of a file of the same name, size and time in the same parts; adopt_parts compares its content. */
 static bool is_usable(const send_job *s, const igt__journal_upload *old) {
   igt__journal_upload again;
 
@@ -232,7 +224,6 @@ static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
   if (!igt__journal_find_upload(s->run->journal, s->run->origin, s->key, NULL, &old))
     return IGT_OK;
   if (is_usable(s, &old)) {
-    s->other_inode = old.inode != s->local.inode;
     if (set_upload_id(s, old.upload_id, err) != IGT_OK)
       return err->status;
     *resumed =
@@ -365,8 +356,22 @@ static void digest_of_parts(send_job *s) {
   igt__digest_free(whole);
 }
 
+/* Each part was read at another time: all must be of one state of the file. */
+igt_status igt__send_compare_parts(const send_job *s, igt_error *err) {
+  unsigned char now[32];
+  igt_status status = IGT_OK;
+
+  for (unsigned i = 0; i < s->part_count && status == IGT_OK; i++) {
+    status = igt__digest_range(s->fd, (uint64_t)i * s->part_size, part_length(s, i), now, NULL,
+                               s->run->cancel, err);
+    if (status == IGT_OK && memcmp(now, s->parts[i].sha256, sizeof now) != 0)
+      status = igt__local_fail_changed(err);
+  }
+  return status;
+}
+
 static igt_status complete(send_job *s, igt_error *err) {
-  igt_status status = igt__local_unchanged(&s->local, s->fd, err);
+  igt_status status = igt__send_settle_content(s, err);
   igt__upload_end upload = end_of(s);
 
   if (status == IGT_E_CHANGED)

@@ -108,15 +108,16 @@ static bool looks_the_same(const plan *p, const igt__journal_file *known, const 
 static bool journal_knows(const plan *p, const char *key, const igt__local *local,
                           igt__journal_file *known, bool *same) {
   igt__run *run = &p->u->run;
-  bool found = igt__journal_find_file(run->journal, run->origin, key, local->path, known);
+  bool found = igt__journal_find_file(run->journal, run->origin, key, local->path, known), young;
 
   *same = found && known->size == local->size;
   if (!*same || looks_the_same(p, known, local))
     return found;
+  young = igt__local_is_young(local);
   *same = igt__digest_matches(local, known->digest, run->cancel);
   if (*same) {
     known->mtime_ns = local->mtime_ns;
-    known->ctime_ns = local->ctime_ns;
+    known->ctime_ns = young ? IGT__JOURNAL_DOUBT : local->ctime_ns;
     known->inode = local->inode;
     igt__journal_put_file(run->journal, run->origin, key, local->path, known);
   }
