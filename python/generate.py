@@ -270,6 +270,22 @@ __all__ = ['ApiClient', 'Configuration', 'OpenApiException', 'ApiAttributeError'
 '''
 
 
+def mixins():
+    """{model: its mixin}, as _behaviour.py has them in MIXINS, read without importing it."""
+    import ast
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        'igtcloud/client/services/_behaviour.py')
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding='utf-8') as file:
+        tree = ast.parse(file.read(), path)
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, 'target', None)]
+        if any(isinstance(one, ast.Name) and one.id == 'MIXINS' for one in targets):
+            return {key.value: value.id for key, value in zip(node.value.keys, node.value.values)}
+    return {}
+
+
 def files(package):
     """{path below igtcloud/client/services: text}."""
     found = {'_tables.py': tables(package)}
@@ -294,7 +310,7 @@ def files(package):
         found[f'{name}/apis/__init__.py'] = lazy_module(
             f'All operations of services.{service}', {a: description.snake(a) for a in apis},
             base + '.api')
-    found.update(stubs.files(package, BANNER))
+    found.update(stubs.files(package, BANNER, mixins()))
     return found
 
 

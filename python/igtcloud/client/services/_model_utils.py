@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, datetime
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
@@ -86,7 +86,7 @@ def _convert(value: Any, wanted: Any, path: List[Any], decoded: bool, check: boo
 
 def _convert_inner(value: Any, wanted: Any, path: List[Any], decoded: bool, check: bool,
                    configuration: Any) -> Any:
-    kind = _class_of(wanted)
+    kind: Any = _class_of(wanted)
     if not isinstance(value, kind):
         return _UNFIT
     if not check and not decoded or not wanted:
@@ -116,7 +116,8 @@ def _copy_json(value: Any) -> Any:
     waiting: List[Any] = [top]
     while waiting:
         at = waiting.pop()
-        for key, one in (at.items() if isinstance(at, dict) else enumerate(at)):
+        parts: Iterable[Any] = at.items() if isinstance(at, dict) else enumerate(at)
+        for key, one in parts:
             if type(one) is dict or type(one) is list:
                 at[key] = copied = one.copy()
                 waiting.append(copied)

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import copy
 import threading
+from datetime import date
 from importlib import import_module
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional, Set, Tuple
 
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiAttributeError, ApiTypeError, ApiValueError
@@ -39,8 +40,8 @@ _classes: Dict[Tuple[str, str], type] = {}
 class Field:
     """A field of a model: an attribute of the class that reads and writes `_json`."""
 
-    def __init__(self, name: str, json: str, type_: str, text: str, values: Tuple[str, ...],
-                 service: str) -> None:
+    def __init__(self, service: str, name: str, json: str, type_: str, text: str,
+                 values: Tuple[str, ...]) -> None:
         self.name = name
         self.json = json
         self.type = type_
@@ -93,12 +94,17 @@ def _converted(model: Any, field: Field) -> Any:
         return read[field.json]
     assert field.convert is not None
     value = field.convert(model._json[field.json])
-    if read is None:
+    return _read_of(model).setdefault(field.json, value)
+
+
+def _read_of(model: Any) -> Dict[str, Any]:
+    """What is converted already; one dictionary for all threads."""
+    if model._read is None:
         with _lock:
             if model._read is None:
                 _set_read(model, {})
-            read = model._read
-    return read.setdefault(field.json, value)
+    found: Dict[str, Any] = model._read
+    return found
 
 
 class Model:
@@ -118,8 +124,13 @@ class Model:
     _composed_schemas: Dict[str, Any] = {}
     _nullable = False
     _path: Tuple[Any, ...] = ()
-    allowed_values: Dict[Any, Any] = {}
-    validations: Dict[Any, Any] = {}
+    allowed_values: ClassVar[Dict[Any, Any]] = {}
+    validations: ClassVar[Dict[Any, Any]] = {}
+    attribute_map: ClassVar[Dict[str, str]]                       # Python's name -> JSON's
+    openapi_types: ClassVar[Dict[str, Any]]
+    discriminator: ClassVar[Optional[Dict[str, Dict[str, type]]]]
+    additional_properties_type: ClassVar[Optional[Tuple[type, ...]]]
+    required_properties: ClassVar[Set[str]]
 
     # ---- making one ----
 
@@ -128,7 +139,7 @@ class Model:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
-        hidden = {name: kwargs.pop(name) for name in PRIVATE if name in kwargs}
+        hidden: Dict[str, Any] = {name: kwargs.pop(name) for name in PRIVATE if name in kwargs}
         if hidden.get('_spec_property_naming'):
             kwargs = {_python_name(cls, name): value for name, value in kwargs.items()}
         _set_json(self, {})
@@ -201,10 +212,7 @@ class Model:
             self._json[name] = value
             return
         if field.convert is not None:
-            with _lock:
-                if self._read is None:
-                    _set_read(self, {})
-                self._read[field.json] = value
+            _read_of(self)[field.json] = value
         self._json[field.json] = value
 
     def _unknown(self, name: Any, value: Any) -> Optional[Field]:
@@ -219,7 +227,8 @@ class Model:
 
     @classmethod
     def _class(cls, name: str) -> type:
-        return load(cls._service, name)
+        found: type = load(cls._service, name)
+        return found
 
     def get(self, name: str, default: Any = None) -> Any:
         """The field's value, `default` if it is absent."""
@@ -258,7 +267,7 @@ class Model:
 
     # ---- as a whole ----
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> Any:
         """The fields that are present as a dictionary, nested models too. Dates stay what they are."""
         return to_dict(self, serialize=False)
 
@@ -271,8 +280,8 @@ class Model:
         return self.to_str()
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented if isinstance(other, Model) else False
+        if not isinstance(other, Model) or type(other) is not type(self):
+            return False
         mine, theirs = list(self._names()), set(other._names())
         return len(mine) == len(theirs) and all(
             name in theirs and self[name] == other[name] for name in mine)
@@ -364,7 +373,7 @@ def _check_tag_of(cls: Any, tag: Any, path: Any) -> None:
 
 
 def _python_name(cls: Any, name: str) -> str:
-    field = cls._by_json.get(name)
+    field: Optional[Field] = cls._by_json.get(name)
     return field.name if field is not None else name
 
 
@@ -432,13 +441,12 @@ def _discriminator(cls: Any) -> Optional[Dict[str, Dict[str, type]]]:
     return {cls._tag: {name: load(cls._service, name) for name in cls._derived}}
 
 
-Model.openapi_types = _ClassProperty(_openapi_types)  # type: ignore[attr-defined]
-Model.attribute_map = _ClassProperty(_attribute_map)  # type: ignore[attr-defined]
-Model.discriminator = _ClassProperty(_discriminator)  # type: ignore[attr-defined]
-Model.additional_properties_type = _ClassProperty(    # type: ignore[attr-defined]
-    lambda cls: _types.ANY_JSON if cls._additional else None)
-Model.required_properties = _ClassProperty(           # type: ignore[attr-defined]
-    lambda cls: {'_data_store', *PRIVATE})
+for _name, _function in (
+        ('openapi_types', _openapi_types), ('attribute_map', _attribute_map),
+        ('discriminator', _discriminator),
+        ('additional_properties_type', lambda cls: _types.ANY_JSON if cls._additional else None),
+        ('required_properties', lambda cls: {'_data_store', *PRIVATE})):
+    setattr(Model, _name, _ClassProperty(_function))
 
 
 def load(service: str, name: str) -> Any:
@@ -455,7 +463,7 @@ def _make(service: str, name: str) -> Any:
     module, schema, parent_name, tag, required, derived, rows = MODELS[service][name]
     parent = load(service, parent_name) if parent_name else None
     fields = {**(parent._fields if parent else {}),
-              **{row[0]: Field(*row, service=service) for row in rows}}
+              **{row[0]: Field(service, *row) for row in rows}}
     bases = [parent] if parent else [Model]
     if parent and not issubclass(parent, ModelComposed):
         bases.insert(0, ModelComposed)
@@ -540,7 +548,7 @@ def sanitize(obj: Any) -> Any:
         return [sanitize(one) for one in obj]
     if isinstance(obj, dict):
         return {key: sanitize(one) for key, one in obj.items()}
-    if isinstance(obj, _types.date):
+    if isinstance(obj, date):
         return obj.isoformat()
     if hasattr(obj, 'read') and hasattr(obj, 'close'):
         with obj:

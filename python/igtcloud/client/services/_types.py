@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
 
 PLAIN = {'str', 'int', 'float', 'bool', 'dict', 'list', 'any', '[str]', '[int]', '[dict]'}
-NONE = type(None)
-ANY_JSON = (bool, date, datetime, dict, float, int, list, str, NONE)
+NONE: type = type(None)
+ANY_JSON: Tuple[type, ...] = (bool, date, datetime, dict, float, int, list, str, NONE)
 _ISO = re.compile(r'(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?'
                   r'\s*([Zz]|[+-]\d\d(?::?\d\d)?)?)?', re.ASCII)
 
@@ -48,7 +48,7 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-_CHECKS = {
+_CHECKS: Dict[str, Tuple[type, Callable[[Any], bool]]] = {
     'str': (str, lambda value: isinstance(value, str)),
     'str|bool': (str, lambda value: isinstance(value, (str, bool))),
     'int': (int, _is_int),
@@ -148,7 +148,7 @@ def _parse_other(text: str) -> Optional[datetime]:
     if not 8 <= len(text) <= 64:
         return None
     try:
-        from dateutil.parser import parse
+        from dateutil.parser import parse  # type: ignore[import]
         found: datetime = parse(text)
     except (ImportError, ValueError, OverflowError, TypeError):
         return None
