@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: MIT
+"""The only module that calls C.
+
+Client wraps an igt_client. Every call releases Python's lock. In the main thread a call runs on a
+helper thread while the main thread waits on a lock, which signals interrupt: Ctrl-C cancels the call and
+raises at once, whatever the network does. Other threads get no signals and call directly.
+
+A forked child has none of the library's threads, so it forgets the parent's clients without freeing them
+(freeing would wait for those threads) and their owners make new ones at first use. Helper threads are
+daemons: nothing here keeps the interpreter alive. At exit clients are freed, except those in use.
+
+Lines of the library's log wait in a queue in C (native.h) and are handed to `logging` by whoever called,
+after the call: a library thread never waits for Python.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import weakref
+from queue import SimpleQueue
+from typing import IO, Any, Callable, List, NamedTuple, Optional, Tuple
+
+from igtcloud.client import _errors
+from igtcloud.client._native import ffi, lib
+
+Headers = List[Tuple[str, str]]
+
+
+def version() -> str:
+    """The version of the library, which is the package's."""
+    return text(lib.igt_version())
+
+
+def text(pointer: Any) -> str:
+    """A C string as text; "" for NULL. What is no UTF-8 is kept as escapes."""
+    return ffi.string(pointer).decode("utf-8", "backslashreplace") if pointer else ""
+
+
+def encoded(value: Optional[str]) -> Any:
+    """Text for C, NULL for None. The caller keeps the result alive for the call."""
+    if value is None:
+        return ffi.NULL
+    if "\0" in value:
+        raise _errors.InvalidArgument(f"{value!r} contains a NUL character")
+    return ffi.new("char[]", os.fsencode(value))
+
+
+def new(name: str) -> Any:
+    """A struct with its defaults."""
+    made = ffi.new(name + " *")
+    getattr(lib, "native_init_" + name)(made)
+    return made
+
+
+def details_of(err: Any) -> _errors.Details:
+    return _errors.Details(
+        text(lib.igt_status_name(err.status)), text(err.text) or text(lib.igt_status_text(err.status)),
+        err.http_status, err.retry_after, err.os_error, err.retryable, text(err.code), text(err.operation),
+        text(err.request_id))
+
+
+def check(status: int, err: Any) -> None:
+    """Raises what a status other than IGT_OK stands for."""
+    if status:
+        raise _errors.from_details(details_of(err))
+
+
+# ---- the log ----
+
+_PACKAGE = "igtcloud.client"
+_LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG, 5: logging.DEBUG}
+# By igt_log_subject: general, http, model, auth, api, s3, journal, transfer, sandbox. The names are those
+# under which the existing client logs the same.
+_LOGGERS = [logging.getLogger(_PACKAGE + name) for name in (
+    "", ".services.entities.rest", ".services.entities.model_utils", ".core.auth", ".services.entities.rest",
+    ".services.entities_service", ".services.entities_service", ".services.entities_service", "")]
+_DISTINCT = list(dict.fromkeys(_LOGGERS))
+_log_level = 0
+
+
+def _wanted_log_level() -> int:
+    lowest = min(logger.getEffectiveLevel() for logger in _DISTINCT)
+    return 4 if lowest <= logging.DEBUG else 3 if lowest <= logging.INFO else 2 if lowest <= logging.WARNING else 1
+
+
+def _follow_logging() -> None:
+    """Loggers may get another level at any time."""
+    global _log_level
+    wanted = _wanted_log_level()
+    if wanted != _log_level:
+        lib.native_log_set(wanted)
+        _log_level = wanted
+
+
+def drain_log() -> None:
+    """Hands the lines that wait to `logging`."""
+    level, subject = ffi.new("int *"), ffi.new("int *")
+    while True:
+        line = lib.native_log_take(level, subject)
+        if not line:
+            return
+        try:
+            said = text(line)
+        finally:
+            lib.native_free(line)
+        logger = _LOGGERS[subject[0]] if subject[0] < len(_LOGGERS) else _LOGGERS[0]
+        logger.log(_LEVELS.get(level[0], logging.DEBUG), "%s", said)
+
+
+# ---- calls ----
+
+class Cancel:
+    """Cancels the calls that it was given to. Any thread."""
+
+    def __init__(self) -> None:
+        self.pointer = lib.igt_cancel_new()
+        self._pid = os.getpid()
+        if not self.pointer:
+            raise MemoryError
+
+    def set(self) -> None:
+        lib.igt_cancel_set(self.pointer)
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid() and self.pointer:
+            lib.igt_cancel_free(self.pointer)
+
+
+class _Job:
+    __slots__ = ("function", "done", "result", "error")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.result: Any = None
+        self.error: Optional[BaseException] = None
+
+    def run(self) -> None:
+        try:
+            self.result = self.function()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.release()
+
+
+class _Helper:
+    """A daemon thread that runs one job at a time for the main thread."""
+
+    def __init__(self) -> None:
+        self.jobs: "SimpleQueue[_Job]" = SimpleQueue()
+        threading.Thread(target=self._work, name="igtcloud", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            job = self.jobs.get()
+            job.run()
+            del job
+
+
+_helpers: List[_Helper] = []  # idle ones; a signal handler may call while the main thread waits
+
+
+def call(function: Callable[[], Any], cancel: Callable[[], None]) -> Any:
+    """The result of function, which makes one blocking call of C. `cancel` makes it return early."""
+    _follow_logging()
+    try:
+        if threading.current_thread() is not threading.main_thread():
+            return function()
+        return _call_on_helper(function, cancel)
+    finally:
+        drain_log()
+
+
+def _call_on_helper(function: Callable[[], Any], cancel: Callable[[], None]) -> Any:
+    helper = _helpers.pop() if _helpers else _Helper()
+    job = _Job(function)
+    helper.jobs.put(job)
+    try:
+        job.done.acquire()
+    except BaseException:  # KeyboardInterrupt, or what another signal's handler raises
+        # Left to itself: it ends soon, and its helper with it. Whoever pressed Ctrl-C is not kept waiting.
+        cancel()
+        raise
+    _helpers.append(helper)
+    if job.error is not None:
+        try:
+            raise job.error
+        finally:
+            job.error = None  # no cycle with the traceback
+    return job.result
+
+
+# ---- clients ----
+
+class Reply(NamedTuple):
+    """A response, refusals included."""
+
+    status: int
+    headers: Headers
+    data: bytes
+
+
+_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
+_generation = 0  # of processes: forked children count on
+
+
+class Client:
+    """An igt_client: an account on a cloud. Any thread, concurrently. Sends nothing until it is used."""
+
+    def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
+                 service_file: Optional[str] = None, token_file: Optional[str] = None, environment: bool = False,
+                 ca_file: Optional[str] = None) -> None:
+        self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
+        options = new("igt_client_options")
+        self._answers = ffi.new("native_answers *")
+        self._kept = [encoded(value) for value in (
+            domain, user, service_file, token_file, ca_file, user, password, "igtcloud-python-client/" + version())]
+        (options.domain, options.user, options.service_file, options.token_file, options.ca_file,
+         self._answers.user, self._answers.password, options.user_agent) = self._kept
+        options.no_token_file = token_file is None
+        options.no_environment = not environment
+        options.prompt, options.prompt_payload = lib.native_prompt, self._answers
+        self._cancel = Cancel()
+        options.cancel = self._cancel.pointer
+        out, err = ffi.new("igt_client **"), new("igt_error")
+        check(lib.igt_client_new(options, out, err), err)
+        self._pointer = out[0]
+        self.generation = _generation
+        _clients.add(self)
+
+    def __del__(self) -> None:
+        self._free()
+
+    def _free(self) -> None:
+        """Only in the process that made it, and not while a call is running."""
+        with self._lock:
+            pointer, self._pointer = (None, self._pointer) if self._calls else (self._pointer, None)
+        if pointer and self._pid == os.getpid():
+            lib.igt_client_free(pointer)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees it. Calls of other threads are cancelled."""
+        if self._pid == os.getpid():
+            self._cancel.set()
+            self._free()
+
+    def run(self, function: Callable[[Any, Any], int], cancel: Optional[Cancel] = None) -> None:
+        """Calls function(igt_client *, igt_error *) and raises what its status stands for."""
+        err = new("igt_error")
+        check(self.status_of(function, err, cancel), err)
+
+    def status_of(self, function: Callable[[Any, Any], int], err: Any, cancel: Optional[Cancel] = None) -> int:
+        with self._lock:
+            if self._pointer is None or self._pid != os.getpid():
+                raise ValueError("the session has been closed")
+            self._calls += 1
+        status: int = call(lambda: self._in_use(function, err), (cancel or self._cancel).set)
+        return status
+
+    def _in_use(self, function: Callable[[Any, Any], int], err: Any) -> int:
+        """Counted down by the thread that made the call: after Ctrl-C it may still be running."""
+        try:
+            return function(self._pointer, err)
+        finally:
+            with self._lock:
+                self._calls -= 1
+
+    # ---- the session ----
+
+    def sign_in(self) -> None:
+        self.run(lib.igt_client_sign_in)
+
+    def sign_out(self) -> None:
+        self.run(lib.igt_client_sign_out)
+
+    @property
+    def domain(self) -> str:
+        """ "https://host[:port]"."""
+        return text(lib.igt_client_domain(self._pointer))
+
+    # ---- requests ----
+
+    def request(self, method: str, path: str, headers: Headers, body: Optional[bytes], timeout_ms: int = 0,
+                sink: "Optional[IO[bytes]]" = None) -> Reply:
+        """Sends a request and returns its response, refusals included. Raises an IgtError without one.
+
+        path: percent-encoded, with its query. timeout_ms: 0 for the library's own limits. sink: receives
+        the body of a success.
+        """
+        return _Request(method, path, headers, body, timeout_ms, sink).send(self)
+
+
+@ffi.def_extern(name="native_sink", error=-1)  # type: ignore[misc]
+def _native_sink(payload: Any, data: Any, size: int) -> int:
+    request = ffi.from_handle(payload)
+    try:
+        request.sink.write(ffi.buffer(data, size)[:])
+        return 0
+    except BaseException as error:
+        request.error = error
+        return -10
+
+
+class _Request:
+    """The arguments of an igt_request, alive as long as the call."""
+
+    def __init__(self, method: str, path: str, headers: Headers, body: Optional[bytes], timeout_ms: int,
+                 sink: "Optional[IO[bytes]]") -> None:
+        self.response, self.data = ffi.new("igt_response **"), ffi.new("char **")
+        self.options = options = new("igt_request_options")
+        self.kept: List[Any] = [encoded(method), encoded(path)]
+        options.method, options.path = self.kept
+        if headers:
+            pairs = ffi.new("igt_pair[]", len(headers))
+            for pair, (name, value) in zip(pairs, headers):
+                kept = encoded(name), encoded(value)
+                pair.name, pair.value = kept
+                self.kept.append(kept)
+            self.kept.append(pairs)
+            options.headers, options.header_count = pairs, len(headers)
+        if body is not None:
+            self.body = ffi.from_buffer(body)
+            options.body, options.body_size = self.body, len(body)
+        options.timeout_ms = timeout_ms
+        self.cancel = Cancel()
+        options.cancel = self.cancel.pointer
+        self.sink, self.error = sink, None
+        self.handle = ffi.new_handle(self) if sink is not None else ffi.NULL
+        self.size = ffi.new("size_t *")
+
+    def __call__(self, client: Any, err: Any) -> int:
+        status: int = lib.native_request(client, self.options, self.response, self.handle, self.data, self.size, err)
+        return status
+
+    def __del__(self) -> None:
+        """When the call is over, which after Ctrl-C may be later than its caller knows."""
+        lib.native_free(self.data[0])
+        lib.igt_response_free(self.response[0])
+
+    def send(self, client: Client) -> Reply:
+        err = new("igt_error")
+        status = client.status_of(self, err, self.cancel)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return self._reply(status, err, self.response[0], self.data[0])
+
+    def _reply(self, status: int, err: Any, response: Any, data: Any) -> Reply:
+        http = lib.igt_response_status(response) if response else 0
+        if status and (not http or 200 <= http < 300):
+            check(status, err)
+        if status:
+            size = ffi.new("size_t *")
+            body = lib.igt_response_body(response, size)
+            content = ffi.buffer(body, size[0])[:]
+        else:
+            content = ffi.buffer(data, self.size[0])[:] if data else b""
+        return Reply(http, _headers_of(response), content)
+
+
+def _headers_of(response: Any) -> Headers:
+    pairs = (lib.igt_response_header_at(response, i) for i in range(lib.igt_response_header_count(response)))
+    return [(text(pair.name), text(pair.value)) for pair in pairs]
+
+
+# ---- the process ----
+
+def generation() -> int:
+    """Changes in a forked child: a client of another generation is the parent's."""
+    return _generation
+
+
+def _after_fork_in_child() -> None:
+    global _generation
+    _generation += 1
+    _helpers.clear()
+    lib.native_log_forget()
+
+
+def _at_exit() -> None:
+    lib.native_log_set(0)
+    for client in list(_clients):
+        client.close()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)

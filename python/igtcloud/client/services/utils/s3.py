@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""S3File: a file of the cloud as a raw, seekable file of Python."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+__all__ = ["S3File"]
+
+
+class S3File(io.RawIOBase):
+    """Reads a file by ranges, without downloading it. Bound to the version that existed when it was opened.
+
+    Reading in order doubles the size of the ranges and fetches one ahead. One thread at a time.
+    """
+
+    def __init__(self, file: Any, mode: str = "rb") -> None:
+        self.mode = "rb"
+        self.name = file.get("file_name") or file.key
+        self._reader: Any = None
+        from igtcloud.client.services import entities_service as _  # noqa: F401  the module is loaded
+        from igtcloud.client.services.entities_service import _prefix_of, _transfer
+
+        self._transfer = _transfer
+        self._reader = _transfer(
+            lambda client: client.open_object(_prefix_of(file), file.key, file.get("file_size")))
+
+    def readable(self) -> bool:
+        self._check_open()
+        return True
+
+    def seekable(self) -> bool:
+        self._check_open()
+        return True
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        self._check_open()
+        size: int = self._reader.size()
+        return size
+
+    @property
+    def fetched(self) -> int:
+        """Bytes received over the network so far."""
+        fetched: int = self._reader.fetched()
+        return fetched
+
+    def tell(self) -> int:
+        self._check_open()
+        position: int = self._reader.tell()
+        return position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Sets the position of the next read. Sends nothing."""
+        self._check_open()
+        base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self.tell, os.SEEK_END: lambda: self.size}.get(whence)
+        if base is None:
+            raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
+        position = base() + offset
+        if position < 0:
+            raise ValueError(f"negative seek position {position}")
+        self._reader.seek(position)
+        return position
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads at the current position; 0 at the end."""
+        self._check_open()
+        with memoryview(buffer).cast("B") as view:
+            read: int = self._transfer(lambda client: self._reader.read_into(view))
+            return read
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            if self._reader is not None:
+                self._reader.close()
+
+
