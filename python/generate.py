@@ -271,19 +271,14 @@ __all__ = ['ApiClient', 'Configuration', 'OpenApiException', 'ApiAttributeError'
 
 
 def mixins():
-    """{model: its mixin}, as _behaviour.py has them in MIXINS, read without importing it."""
-    import ast
+    """MIXINS of _behaviour.py: {model: its mixin}. Nothing else of the package is imported."""
+    from importlib.util import module_from_spec, spec_from_file_location
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                         'igtcloud/client/services/_behaviour.py')
-    if not os.path.exists(path):
-        return {}
-    with open(path, encoding='utf-8') as file:
-        tree = ast.parse(file.read(), path)
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, 'target', None)]
-        if any(isinstance(one, ast.Name) and one.id == 'MIXINS' for one in targets):
-            return {key.value: value.id for key, value in zip(node.value.keys, node.value.values)}
-    return {}
+    spec = spec_from_file_location('_behaviour', path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.MIXINS
 
 
 def files(package):

@@ -7,8 +7,15 @@ the model, (model, status, headers), the raw response, and the result to wait fo
 
 import description
 
-# Fields that a mixin of _behaviour.py has as a collection: {model: names}, see MIXINS there.
-COLLECTIONS = {'Project': ('institutes', 'files'), 'Institute': ('studies', 'dicom')}
+# The types of what the mixins of _behaviour.py load, by mixin and property.
+LOADED = {
+    'ProjectMixin': {'institutes': 'CollectionWrapper[Institute]', 'files': 'FilesCollectionWrapper'},
+    'InstituteMixin': {'studies': 'CollectionWrapper[RootStudy]', 'dicom': 'FilesCollectionWrapper'},
+    'StudyMixin': {'series': 'CollectionWrapper[Series]', 'files': 'FilesCollectionWrapper',
+                   'dicom': 'FilesCollectionWrapper', 'annotations': 'FilesCollectionWrapper'},
+}
+MODELS_OF_LOADED = {'ProjectMixin': {'Institute'}, 'InstituteMixin': {'RootStudy'},
+                    'StudyMixin': {'Series'}}
 TYPES = {'str': 'str', 'int': 'int', 'float': 'float', 'bool': 'bool', 'datetime': '_dt.datetime',
          'date': '_dt.date', 'dict': '_t.Dict[str, _t.Any]', 'list': '_t.List[_t.Any]',
          'any': '_t.Any', 'str|bool': '_t.Union[str, bool]'}
@@ -68,37 +75,53 @@ def line_of(model, models):
 
 def model_stub(service, model, models, mixins):
     name = model.class_name
+    mixin = mixin_of(service, model, models, mixins)
     needed = {model_of(field.type) for field in line_of(model, models)} | {model.parent}
-    text = 'import datetime as _dt\nimport typing as _t\n\n'
-    bases = []
-    if service == 'entities' and name in mixins:
-        text += f'from igtcloud.client.services._behaviour import {mixins[name]}\n'
-        bases.append(mixins[name])
-    text += 'from igtcloud.client.services._models import Model, ModelComposed\n'
-    text += imports(service, needed - {None, name}, models, True) + '\n'
-    above = f'{model.parent}Dict' if model.parent else '_t.TypedDict'
-    text += f'class {name}Dict({above}, total=False):\n'
-    rows = [f'    {field.name}: _t.Optional[{python_type(field.type, "Dict")}]\n'
-            for field in model.fields]
-    text += (''.join(rows) or '    ...\n') + '\n'
+    needed |= MODELS_OF_LOADED.get(mixin, set())
+    bases = [mixin] if mixin else []
     if model.parent and not models[model.parent].parent:
         bases.append('ModelComposed')
     bases.append(model.parent or 'Model')
-    text += f'class {name}({", ".join(bases)}):\n'
-    hidden = COLLECTIONS.get(name, ()) if name in mixins and service == 'entities' else ()
-    for field in model.fields:
-        if field.name not in hidden:
-            kind = python_type(field.type)
-            kind = kind if field.name in model.required else f'_t.Optional[{kind}]'
-            notes = [field.text] if field.text else []
-            notes += ['set by the server'] if field.read_only else []
-            note = f'  # {"; ".join(notes)}' if notes else ''
-            text += f'    {field.name}: {kind}{note}\n'
-    text += init_stub(model, models)
-    text += f'    def to_dict(self) -> {name}Dict: ...\n'
+    text = 'import datetime as _dt\nimport typing as _t\n\n'
+    if mixin:
+        text += f'from igtcloud.client.services._behaviour import {mixin}\n'
+    text += 'from igtcloud.client.services._models import Model, ModelComposed\n'
+    if mixin in LOADED:
+        text += 'from igtcloud.client.services.base_service import CollectionWrapper\n'
+        text += 'from igtcloud.client.services.entities_service import FilesCollectionWrapper\n'
+    text += imports(service, needed - {None, name}, models, True) + '\n'
+    text += dict_stub(model) + f'class {name}({", ".join(bases)}):\n'
+    text += ''.join(field_stub(field, model) for field in model.fields
+                    if field.name not in dir(mixins.get(name) if mixin else None))
+    for prop, kind in LOADED.get(mixin, {}).items():
+        text += f'    @property\n    def {prop}(self) -> {kind}: ...\n'
+    text += init_stub(model, models) + f'    def to_dict(self) -> {name}Dict: ...\n'
     if model.parent or model.discriminator:
         text += '    def __getattr__(self, name: str) -> _t.Any: ...\n'
     return text
+
+
+def mixin_of(service, model, models, mixins):
+    """The name of a model's mixin, unless an ancestor has it already."""
+    name = model.class_name
+    if service != 'entities' or name not in mixins:
+        return None
+    return None if model.parent in mixins else mixins[name].__name__
+
+
+def dict_stub(model):
+    above = f'{model.parent}Dict' if model.parent else '_t.TypedDict'
+    rows = [f'    {field.name}: _t.Optional[{python_type(field.type, "Dict")}]\n'
+            for field in model.fields]
+    return (f'class {model.class_name}Dict({above}, total=False):\n' + (''.join(rows) or '    ...\n')
+            + '\n')
+
+
+def field_stub(field, model):
+    kind = python_type(field.type)
+    kind = kind if field.name in model.required else f'_t.Optional[{kind}]'
+    notes = ([field.text] if field.text else []) + (['set by the server'] if field.read_only else [])
+    return f'    {field.name}: {kind}{"  # " if notes else ""}{"; ".join(notes)}\n'
 
 
 def init_stub(model, models):
