@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 typedef struct delayed {
   struct timespec due;
@@ -62,7 +63,7 @@ static void *delay_thread(void *arg) {
     if (compare(&due, &now) <= 0)
       run_first_locked(delay);
     else
-      pthread_cond_timedwait(&delay->changed, &delay->lock, &due);
+      (void)igt__cond_wait_until(&delay->changed, &delay->lock, &due);
   }
   pthread_mutex_unlock(&delay->lock);
   return NULL;
@@ -72,14 +73,10 @@ sbx_delay *sbx_delay_new(void) {
   sbx_delay *delay = igt__calloc(1, sizeof *delay);
   if (!delay)
     return NULL;
-  pthread_condattr_t attr;
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&delay->changed, &attr);
-  pthread_condattr_destroy(&attr);
+  igt__cond_init(&delay->changed);
   pthread_mutex_init(&delay->lock, NULL);
   delay->head.next = delay->head.prev = &delay->head;
-  if (pthread_create(&delay->thread, NULL, delay_thread, delay) == 0)
+  if (igt__thread_start(&delay->thread, "sbx-delay", 0, delay_thread, delay) == 0)
     return delay;
   pthread_mutex_destroy(&delay->lock);
   pthread_cond_destroy(&delay->changed);
@@ -109,13 +106,7 @@ void sbx_delay_add(sbx_delay *delay, int ms, void (*fn)(void *arg), void *arg) {
   delayed *d = igt__malloc(sizeof *d);
   if (d) {
     *d = (delayed){.fn = fn, .arg = arg};
-    clock_gettime(CLOCK_MONOTONIC, &d->due);
-    d->due.tv_sec += ms / 1000;
-    d->due.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (d->due.tv_nsec >= 1000000000L) {
-      d->due.tv_sec++;
-      d->due.tv_nsec -= 1000000000L;
-    }
+    d->due = igt__deadline(ms > 0 ? (unsigned)ms : 0);
     if (insert(delay, d))
       return;
     igt__free(d);

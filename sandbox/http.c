@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/queue.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "delay.h"
@@ -68,8 +69,8 @@ typedef struct exchange {
   igt__arena *arena;
   struct MHD_Response *response;
   unsigned status;
-  pair *headers; /* of the response, until it is created */
-  pair *query;
+  IGT__QUEUE(pair) headers; /* of the response, until it is created */
+  IGT__QUEUE(pair) query;
   bool query_parsed;
   stage stage;
 } exchange;
@@ -114,7 +115,6 @@ static const char *decode(igt__arena *arena, const char *s, size_t n) {
 }
 
 static void parse_query(exchange *x) {
-  pair **last = &x->query;
   x->query_parsed = true;
   for (const char *s = x->req.query; *s;) {
     size_t n = strcspn(s, "&");
@@ -126,8 +126,7 @@ static void parse_query(exchange *x) {
       p->value = eq ? decode(x->arena, eq + 1, n - name_len - 1) : "";
     }
     if (p && p->name && p->value) {
-      *last = p;
-      last = &p->next;
+      igt__queue_add(&x->query, p);
     }
     s += n;
     s += *s == '&';
@@ -138,7 +137,7 @@ const char *sbx_query(const sbx_request *req, const char *name, size_t nth) {
   exchange *x = exchange_of(req);
   if (!x->query_parsed)
     parse_query(x);
-  for (const pair *p = x->query; p; p = p->next) {
+  for (const pair *p = x->query.first; p; p = p->next) {
     if (strcmp(p->name, name) == 0 && nth-- == 0)
       return p->value;
   }
@@ -164,10 +163,7 @@ void sbx_add_header(sbx_request *req, const char *name, const char *value) {
   p->value = igt__arena_strdup(x->arena, value);
   if (!p->name || !p->value)
     return;
-  pair **last = &x->headers;
-  while (*last)
-    last = &(*last)->next;
-  *last = p;
+  igt__queue_add(&x->headers, p);
 }
 
 static void add_date(struct MHD_Response *response) {
@@ -196,7 +192,7 @@ static void set_response(sbx_request *req, int status, const char *content_type,
     add_date(response);
   if (content_type)
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-  for (const pair *p = x->headers; p; p = p->next)
+  for (const pair *p = x->headers.first; p; p = p->next)
     MHD_add_response_header(response, p->name, p->value);
 }
 
@@ -314,6 +310,8 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *mhd) {
   x->http = cls;
   x->mhd = mhd;
   x->req.connection = x;
+  igt__queue_init(&x->headers);
+  igt__queue_init(&x->query);
   x->arena = igt__arena_new(0);
   size_t path_len = strcspn(uri, "?");
   if (x->arena) {

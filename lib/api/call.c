@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "crypto/crc.h"
 
 #define PIECE (128u * 1024)
@@ -338,19 +339,7 @@ igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **
 /* ---- files ---- */
 
 igt_status igt_write_fd(void *payload, const void *data, size_t n) {
-  const char *at = data;
-
-  while (n > 0) {
-    ssize_t written = write(*(const int *)payload, at, n);
-
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return igt__status_from_errno(errno);
-    at += written;
-    n -= (size_t)written;
-  }
-  return IGT_OK;
+  return igt__fd_write(*(const int *)payload, data, n) ? IGT_OK : igt__status_from_errno(errno);
 }
 
 static igt_status hand_out(const igt__running *running, const void *data, size_t n,

@@ -7,7 +7,6 @@
 #include "auth/login.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +21,7 @@
 #include "base/mem.h"
 #include "base/redact.h"
 #include "base/str.h"
+#include "base/thread.h"
 
 /* A smaller difference is due to latency and imprecise clocks; no token is that short-lived. */
 #define SKEW_MIN_S 60
@@ -438,68 +438,33 @@ igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, cons
 
 /* ---- signing out ---- */
 
-/* A request with a deadline; lib/http only has a timeout for silence. */
-typedef struct timed {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  bool done;
-  igt_status status;
-  igt_error err;
-} timed;
-
 static void on_timed_done(igt__http_request *req, igt_status status, const igt_error *err) {
-  timed *t = req->payload;
-
-  pthread_mutex_lock(&t->lock);
-  t->done = true;
-  t->status = status;
-  if (err)
-    t->err = *err;
-  pthread_cond_signal(&t->changed);
-  pthread_mutex_unlock(&t->lock);
+  igt__completion_set(req->payload, status, err);
 }
 
-/* False if it took too long and was cancelled. */
-static bool wait_done_locked(timed *t, igt__cancel *cancel) {
-  struct timespec until;
-  bool late;
-
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += LOGOUT_MAX_S;
-  while (!t->done)
-    if (pthread_cond_timedwait(&t->changed, &t->lock, &until) != 0)
-      break;
-  late = !t->done;
-  if (late)
-    igt__cancel_set(cancel);
-  while (!t->done) /* a cancelled request ends soon */
-    pthread_cond_wait(&t->changed, &t->lock);
-  return !late;
-}
-
+/* A request with a deadline; lib/http only has a timeout for silence. */
 static igt_status perform_timed(igt__http *http, igt__http_request *req, igt_error *err) {
-  timed t = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, IGT_OK, IGT_ERROR_INIT};
+  igt__completion completion;
+  igt_status status;
   bool in_time;
 
   req->cancel = igt__cancel_new();
   if (!req->cancel)
     return igt__fail_memory(err);
-  req->payload = &t;
+  igt__completion_init(&completion);
+  req->payload = &completion;
   req->on_done = on_timed_done;
   igt__http_submit(http, 0, req);
-  pthread_mutex_lock(&t.lock);
-  in_time = wait_done_locked(&t, req->cancel);
-  pthread_mutex_unlock(&t.lock);
+  in_time = igt__completion_wait_for(&completion, LOGOUT_MAX_S * 1000);
+  if (!in_time)
+    igt__cancel_set(req->cancel);
+  status = igt__completion_finish(&completion, err); /* a cancelled request ends soon */
   igt__cancel_unref(req->cancel);
   req->cancel = NULL;
-  pthread_mutex_destroy(&t.lock);
-  pthread_cond_destroy(&t.changed);
-  if (t.status == IGT_E_CANCELLED && !in_time)
+  if (status == IGT_E_CANCELLED && !in_time)
     return igt__fail(err, IGT_E_TIMEOUT, "%s: no response within %d seconds", req->operation,
                      LOGOUT_MAX_S);
-  if (t.status != IGT_OK && err)
-    *err = t.err;
-  return t.status;
+  return status;
 }
 
 igt_status igt__logout(igt__auth_server *server, const igt__grant *grant, igt_error *err) {

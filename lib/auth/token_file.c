@@ -462,19 +462,10 @@ static igt__token_holder *_Atomic held;
 /* A single write: head and tail of the old token disappear together, and a concurrent reader sees
  * as little of a mixture as the system allows. */
 igt_status igt__token_holder_write(igt__token_holder *holder, const char *page, igt_error *err) {
-  size_t done = 0;
-
   holder->theirs = false;
-  while (done < IGT__TOKEN_FILE_SIZE) {
-    ssize_t n = pwrite(holder->fd, page + done, IGT__TOKEN_FILE_SIZE - done, (off_t)done);
-
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return igt__fail_errno(err, errno, "the token file %s cannot be written", holder->path);
-    done += (size_t)n;
-  }
-  return IGT_OK;
+  if (igt__fd_write_at(holder->fd, page, IGT__TOKEN_FILE_SIZE, 0))
+    return IGT_OK;
+  return igt__fail_errno(err, errno, "the token file %s cannot be written", holder->path);
 }
 
 static igt_status empty_file(igt__token_holder *holder, igt_error *err) {

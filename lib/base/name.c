@@ -201,12 +201,6 @@ igt_status igt__name_to_local(const char *name, igt__name_rules rules, const cha
 
 /* ---- local to cloud ---- */
 
-static int hex_digit(char c) {
-  const char *at = c ? strchr(HEX, c) : NULL;
-
-  return at ? (int)(at - HEX) : -1;
-}
-
 /* Decodes the component at *at and its continuations, and moves *at past them. False: it was not
  * mapped. */
 static bool decode(igt__buf *out, const char **at) {
@@ -221,7 +215,7 @@ static bool decode(igt__buf *out, const char **at) {
         igt__buf_putc(out, *p++);
         continue;
       }
-      int high = hex_digit(p[1]), low = high < 0 ? -1 : hex_digit(p[2]);
+      int high = igt__hex_value(p[1]), low = high < 0 ? -1 : igt__hex_value(p[2]);
       if (low < 0 || (high == 0 && low == 0))
         return false;
       igt__buf_putc(out, (char)(high << 4 | low));

@@ -99,6 +99,10 @@ igt_status igt__root_write_file(igt__root *root, const char *path, const void *d
 /* fsync; file systems without it (FUSE, some of NFS and CIFS) lose nothing: false only if data was
  * not stored, with errno. */
 bool igt__file_sync(int fd);
+/* Write all n bytes, also where write(2) takes fewer or a signal interrupts it. False: errno says
+ * why. */
+bool igt__fd_write(int fd, const void *data, size_t n);
+bool igt__fd_write_at(int fd, const void *data, size_t n, uint64_t at);
 int64_t igt__mtime_ns(const struct stat *st); /* nanoseconds since 1970 */
 
 /* The hidden name beside `path` under which a file is written: "dir/.name.igtpart"; a name too long

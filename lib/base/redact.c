@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/str.h"
+
 #define HIDDEN "(hidden)"
 #define LONGEST 2048 /* of a message or log line; anything after it is ignored */
 #define BUCKETS 1024
@@ -143,13 +145,6 @@ static void mark_base64_locked(grams *g, const char *text, size_t n, bool *marks
   }
 }
 
-static int hex_value(char c) {
-  static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-  const char *at = c ? strchr(digits, c) : NULL;
-
-  return at ? (int)(at - digits) % 16 : -1;
-}
-
 static void mark_percent_locked(grams *g, const char *text, size_t n, bool *marks) {
   char decoded[LONGEST];
   bool found[LONGEST] = {false};
@@ -159,11 +154,12 @@ static void mark_percent_locked(grams *g, const char *text, size_t n, bool *mark
   if (!memchr(text, '%', n))
     return;
   for (size_t i = 0; i < n; len++) {
-    bool escape =
-        text[i] == '%' && i + 2 < n && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    bool escape = text[i] == '%' && i + 2 < n && igt__hex_value(text[i + 1]) >= 0 &&
+                  igt__hex_value(text[i + 2]) >= 0;
 
     from[len] = (uint16_t)i;
-    decoded[len] = escape ? (char)(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i];
+    decoded[len] =
+        escape ? (char)(igt__hex_value(text[i + 1]) * 16 + igt__hex_value(text[i + 2])) : text[i];
     i += escape ? 3 : 1;
   }
   from[len] = (uint16_t)n;

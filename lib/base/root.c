@@ -377,6 +377,30 @@ bool igt__file_sync(int fd) {
          errno == ENOTTY;
 }
 
+static bool write_all(int fd, const char *data, size_t n, bool at_offset, uint64_t at) {
+  while (n > 0) {
+    ssize_t done = at_offset ? pwrite(fd, data, n, (off_t)at) : write(fd, data, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done == 0)
+      errno = ENOSPC;
+    if (done <= 0)
+      return false;
+    data += done;
+    at += (uint64_t)done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+bool igt__fd_write(int fd, const void *data, size_t n) {
+  return write_all(fd, data, n, false, 0);
+}
+
+bool igt__fd_write_at(int fd, const void *data, size_t n, uint64_t at) {
+  return write_all(fd, data, n, true, at);
+}
+
 void igt__root_note_no_locks(igt__root *root, int why) {
   if (!__atomic_exchange_n(&root->no_locks, true, __ATOMIC_RELAXED))
     IGT__INFO(IGT_LOG_TRANSFER, "files below '%s' cannot be locked: %s", root->path, strerror(why));
@@ -734,20 +758,6 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
   return status;
 }
 
-static igt_status write_all(int fd, const char *data, size_t len, const char *path,
-                            igt_error *err) {
-  while (len > 0) {
-    ssize_t n = write(fd, data, len);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return igt__fail_errno(err, errno, "cannot write '%s'", path);
-    data += n;
-    len -= (size_t)n;
-  }
-  return IGT_OK;
-}
-
 igt_status igt__root_write_file(igt__root *root, const char *path, const void *data, size_t len,
                                 mode_t mode, igt_error *err) {
   char salt[24];
@@ -759,7 +769,8 @@ igt_status igt__root_write_file(igt__root *root, const char *path, const void *d
   igt_status status =
       igt__root_open_file(root, temporary, O_CREAT | O_EXCL | O_WRONLY, mode, true, &fd, err);
   if (status == IGT_OK) {
-    status = write_all(fd, data, len, path, err);
+    if (!igt__fd_write(fd, data, len))
+      status = igt__fail_errno(err, errno, "cannot write '%s'", path);
     if (close(fd) != 0 && status == IGT_OK)
       status = igt__fail_errno(err, errno, "cannot write '%s'", path);
     if (status == IGT_OK)

@@ -128,21 +128,14 @@ bool igt__uri_encode(igt__buf *out, const char *s, size_t n, bool keep_slash) {
   return run == n ? !out->failed : igt__buf_append(out, s + run, n - run);
 }
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  c = igt__ascii_lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool igt__uri_decode(igt__buf *out, const char *s, size_t n, bool plus_is_space) {
   size_t run = 0;
   for (size_t i = 0; i < n; i++) {
     char c = s[i];
     size_t used = 1;
     if (c == '%') {
-      int high = i + 2 < n ? hex_digit(s[i + 1]) : -1;
-      int low = i + 2 < n ? hex_digit(s[i + 2]) : -1;
+      int high = i + 2 < n ? igt__hex_value(s[i + 1]) : -1;
+      int low = i + 2 < n ? igt__hex_value(s[i + 2]) : -1;
       if (high < 0 || low < 0)
         return false;
       c = (char)(high * 16 + low);

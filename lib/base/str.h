@@ -14,6 +14,14 @@ static inline char igt__ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* The value of a hexadecimal digit of either case; -1: not one. */
+static inline int igt__hex_value(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  c = igt__ascii_lower(c);
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool igt__str_eq(const char *a, const char *b);        /* NULL equals only NULL */
 bool igt__str_eq_nocase(const char *a, const char *b); /* ASCII, independent of the locale */
 /* Copies as much of s as fits, and a NUL. */

@@ -27,21 +27,6 @@ static igt_status create_file(const char *path, int *fd, igt_error *err) {
   return igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
 }
 
-static igt_status write_all(int fd, const char *data, size_t n, const char *path, igt_error *err) {
-  while (n > 0) {
-    ssize_t done = write(fd, data, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done < 0)
-      return igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
-    data += done;
-    n -= (size_t)done;
-  }
-  if (!igt__file_sync(fd))
-    return igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
-  return IGT_OK;
-}
-
 static igt_status write_key(int fd, const char *pem, const char *path, igt_error *err) {
   igt__buf text;
   igt_status status = IGT_OK;
@@ -49,8 +34,8 @@ static igt_status write_key(int fd, const char *pem, const char *path, igt_error
   igt__buf_init(&text, 2 * IGT__MAX_KEY_FILE);
   if (!igt__pem_wrap(pem, strlen(pem), &text))
     status = igt__fail(err, IGT_E_KEY, "the private key is not in PEM form (-----BEGIN ...)");
-  if (status == IGT_OK)
-    status = write_all(fd, text.data, text.len, path, err);
+  if (status == IGT_OK && (!igt__fd_write(fd, text.data, text.len) || !igt__file_sync(fd)))
+    status = igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
   igt__buf_finish_wipe(&text);
   return status;
 }

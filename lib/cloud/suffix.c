@@ -22,11 +22,7 @@ static void text_of_id(const char *id, bool is_long, char out[LONG + 1]) {
     return;
   }
   igt__digest_of(IGT__SHA256, id, n, digest);
-  for (size_t i = 0; i < most / 2; i++) {
-    out[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-    out[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-  }
-  out[most] = '\0';
+  igt__hex(digest, most / 2, out);
 }
 
 bool igt__suffix_put(igt__buf *out, const char *id, bool is_long) {

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/redact.h"
+#include "base/str.h"
 #include "crypto.h"
 
 void igt__hex(const unsigned char *data, size_t n, char *out) {
@@ -19,19 +20,11 @@ void igt__hex(const unsigned char *data, size_t n, char *out) {
   out[2 * n] = '\0';
 }
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool igt__unhex(const char *hex, size_t n_chars, unsigned char *out) {
   if (n_chars % 2)
     return false;
   for (size_t i = 0; i < n_chars / 2; i++) {
-    int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+    int high = igt__hex_value(hex[2 * i]), low = igt__hex_value(hex[2 * i + 1]);
     if (high < 0 || low < 0)
       return false;
     out[i] = (unsigned char)(high * 16 + low);

@@ -173,20 +173,14 @@ unsigned igt__http_any_loop(const igt__http *http) {
 }
 
 igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err) {
-  igt__http_waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                             .changed = PTHREAD_COND_INITIALIZER};
+  igt__completion completion;
+  igt_status status;
 
   assert(!igt__loop_is_current(http));
-  req->priv->waiter = &waiter;
+  igt__completion_init(&completion);
+  req->priv->completion = &completion;
   igt__http_submit(http, igt__http_any_loop(http), req);
-  pthread_mutex_lock(&waiter.lock);
-  while (!waiter.done)
-    pthread_cond_wait(&waiter.changed, &waiter.lock);
-  pthread_mutex_unlock(&waiter.lock);
-  pthread_mutex_destroy(&waiter.lock);
-  pthread_cond_destroy(&waiter.changed);
-  req->priv->waiter = NULL;
-  if (waiter.status && err)
-    *err = waiter.err;
-  return waiter.status;
+  status = igt__completion_finish(&completion, err);
+  req->priv->completion = NULL;
+  return status;
 }

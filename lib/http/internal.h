@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/queue.h"
+#include "base/thread.h"
 #include "http/http.h"
 #include "http/timetable.h"
 
@@ -81,9 +83,7 @@ int64_t igt__rate_take(igt__rate *rate, igt__direction direction, size_t n, int6
 /* Seconds; a longer Retry-After is cut to this. */
 #define IGT__RETRY_AFTER_MAX 300
 
-typedef struct igt__queue {
-  struct igt__http_private *first, **last;
-} igt__queue;
+typedef IGT__QUEUE(struct igt__http_private) igt__request_queue;
 
 /* What a loop keeps for each host.
  * Retry budget: when most requests fail, retrying them all only keeps the server down. As in
@@ -97,7 +97,7 @@ typedef struct igt__http_host {
   unsigned running;
   double most;        /* size of the window; 0: unlimited */
   int64_t lowered_at; /* igt__mono_us; requests started before do not affect the new window */
-  igt__queue parked;  /* requests waiting for the window */
+  igt__request_queue parked; /* requests waiting for the window */
   char host[];
 } igt__http_host;
 
@@ -155,8 +155,8 @@ struct igt__loop {
 
   pthread_mutex_t lock;
   /* guarded by lock */
-  igt__queue inbox;
-  igt__post *posts, **posts_last;
+  igt__request_queue inbox;
+  IGT__QUEUE(igt__post) posts;
   bool sleeping; /* in poll: a write to wake[1] is needed */
   bool woken;    /* the byte was written */
   bool stop;
@@ -172,7 +172,7 @@ struct igt__loop {
   int64_t sweep_due;
   igt__timer *timers;
   igt__timer rate_timer;
-  igt__queue ready;                 /* waiting for a slot */
+  igt__request_queue ready;         /* waiting for a slot */
   struct igt__http_private *all;    /* every request between submit and done */
   size_t cancellable;               /* how many of them have a cancel flag or a stream */
   struct igt__http_private *paused; /* by the rate limit or a full stream, in FIFO order */
@@ -268,7 +268,7 @@ struct igt__http_private {
   igt__http_request *req;
   igt__http *http;
   igt__loop *loop;
-  struct igt__http_private *queue_next; /* inbox (under the loop's lock), ready, or parked */
+  struct igt__http_private *next; /* in a queue: inbox (under the loop's lock), ready, or parked */
   struct igt__http_private *all_next, **all_prev;
   struct igt__http_private *pause_next;
   igt__http_state state;
@@ -320,18 +320,10 @@ struct igt__http_private {
   bool resumed;
   igt_status resume_status;
 
-  atomic_bool abort; /* set by igt__http_close */
-  struct igt__http_waiter *waiter;
+  atomic_bool abort;           /* set by igt__http_close */
+  igt__completion *completion; /* of a thread in igt__http_perform */
   igt__http_stream *stream;
 };
-
-typedef struct igt__http_waiter {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  bool done;
-  igt_status status;
-  igt_error err;
-} igt__http_waiter;
 
 /* How a request enters and leaves its loop. */
 void igt__request_accept_loop(struct igt__http_private *priv);

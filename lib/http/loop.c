@@ -11,7 +11,6 @@
  * thousands. curl only hears of sockets that are ready. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,19 +88,15 @@ void igt__loop_wake(igt__loop *loop, bool sweep) {
 
 void igt__loop_enqueue(igt__loop *loop, struct igt__http_private *priv) {
   pthread_mutex_lock(&loop->lock);
-  priv->queue_next = NULL;
-  *loop->inbox.last = priv;
-  loop->inbox.last = &priv->queue_next;
+  igt__queue_add(&loop->inbox, priv);
   wake_locked(loop);
   pthread_mutex_unlock(&loop->lock);
 }
 
 void igt__loop_post(igt__loop *loop, igt__post *post) {
-  post->next = NULL;
   post->loop = loop;
   pthread_mutex_lock(&loop->lock);
-  *loop->posts_last = post;
-  loop->posts_last = &post->next;
+  igt__queue_add(&loop->posts, post);
   wake_locked(loop);
   pthread_mutex_unlock(&loop->lock);
 }
@@ -136,7 +131,7 @@ static void take_posts(igt__loop *loop, igt__post *post) {
 
 static void take_requests(struct igt__http_private *priv) {
   while (priv) {
-    struct igt__http_private *next = priv->queue_next;
+    struct igt__http_private *next = priv->next;
     if (priv->resumed)
       igt__request_resume_loop(priv);
     else
@@ -151,12 +146,8 @@ static bool take_inbox(igt__loop *loop) {
   igt__post *posts;
 
   pthread_mutex_lock(&loop->lock);
-  requests = loop->inbox.first;
-  posts = loop->posts;
-  loop->inbox.first = NULL;
-  loop->inbox.last = &loop->inbox.first;
-  loop->posts = NULL;
-  loop->posts_last = &loop->posts;
+  requests = igt__queue_take_all(&loop->inbox);
+  posts = igt__queue_take_all(&loop->posts);
   loop->stopping = loop->stop;
   pthread_mutex_unlock(&loop->lock);
   take_posts(loop, posts);
@@ -410,7 +401,7 @@ static void wait_and_drive(igt__loop *loop) {
   int timeout = poll_timeout(loop), n;
 
   pthread_mutex_lock(&loop->lock);
-  if (loop->inbox.first || loop->posts || loop->stop || atomic_load(&loop->sweep_now))
+  if (loop->inbox.first || loop->posts.first || loop->stop || atomic_load(&loop->sweep_now))
     timeout = 0;
   loop->sleeping = timeout != 0;
   pthread_mutex_unlock(&loop->lock);
@@ -495,27 +486,14 @@ static bool make_slots(igt__loop *loop, size_t n) {
   return true;
 }
 
-static int start_thread(igt__loop *loop) {
-  sigset_t all, old;
-  int os_error;
-
-  /* Signals belong to the program's own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  os_error = pthread_create(&loop->thread, NULL, run, loop);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  loop->started = os_error == 0;
-  return os_error;
-}
-
 igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_error *err) {
   int os_error;
 
   loop->http = http;
   loop->wake[0] = loop->wake[1] = -1;
-  loop->inbox.last = &loop->inbox.first;
-  loop->ready.last = &loop->ready.first;
-  loop->posts_last = &loop->posts;
+  igt__queue_init(&loop->inbox);
+  igt__queue_init(&loop->ready);
+  igt__queue_init(&loop->posts);
   loop->curl_due = -1;
   atomic_init(&loop->sweep_now, false);
   pthread_mutex_init(&loop->lock, NULL);
@@ -523,23 +501,23 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
     return igt__fail_memory(err);
   if (!open_pipe(loop))
     return igt__fail_errno(err, errno, "no pipe for the network's thread");
-  os_error = start_thread(loop);
+  os_error = igt__thread_start(&loop->thread, "igt-loop", 0, run, loop);
+  loop->started = os_error == 0;
   return os_error ? igt__fail_errno(err, os_error, "the network's thread could not be started")
                   : IGT_OK;
 }
 
 static void drop_posts(igt__loop *loop) {
+  igt__post *post;
+
   while (loop->timers) { /* only posts are left: all requests have ended */
     igt__timer *timer = loop->timers;
     igt__timer_clear(timer);
     if (timer != &loop->rate_timer)
       igt__free(timer);
   }
-  while (loop->posts) {
-    igt__post *next = loop->posts->next;
-    igt__free(loop->posts);
-    loop->posts = next;
-  }
+  while ((post = igt__queue_take(&loop->posts)) != NULL)
+    igt__free(post);
 }
 
 void igt__loop_stop(igt__loop *loop) {

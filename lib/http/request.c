@@ -188,49 +188,31 @@ static void unlink_all(igt__loop *loop, struct igt__http_private *priv) {
 }
 
 static void make_ready(struct igt__http_private *priv) {
-  igt__queue *ready = &priv->loop->ready;
-
   priv->state = IGT__HTTP_READY;
-  priv->queue_next = NULL;
-  *ready->last = priv;
-  ready->last = &priv->queue_next;
+  igt__queue_add(&priv->loop->ready, priv);
 }
 
 /* Makes parked requests of the host ready, as many as its window allows. */
 static void unpark(igt__http_host *host_state) {
-  for (unsigned room = igt__window_free(host_state); room > 0 && host_state->parked.first; room--) {
-    struct igt__http_private *priv = host_state->parked.first;
-    host_state->parked.first = priv->queue_next;
-    if (!host_state->parked.first)
-      host_state->parked.last = &host_state->parked.first;
+  for (unsigned n = igt__window_free(host_state); n > 0 && host_state->parked.first; n--) {
+    struct igt__http_private *priv = igt__queue_take(&host_state->parked);
     priv->parked = false;
     make_ready(priv);
   }
 }
 
 static void leave_ready(struct igt__http_private *priv) {
-  igt__queue *ready = priv->parked ? &priv->host_state->parked : &priv->loop->ready;
-  struct igt__http_private **at = &ready->first;
-
-  while (*at != priv)
-    at = &(*at)->queue_next;
-  *at = priv->queue_next;
-  if (ready->last == &priv->queue_next)
-    ready->last = at;
+  (void)igt__queue_remove(priv->parked ? &priv->host_state->parked : &priv->loop->ready, priv);
   priv->parked = false;
 }
 
 /* The host's window is full. The request is prepared again, with a new date, when its turn
  * comes. */
 static void park(struct igt__http_private *priv) {
-  igt__queue *parked = &priv->host_state->parked;
-
   priv->state = IGT__HTTP_READY;
   priv->parked = true;
   priv->req->attempts--;
-  priv->queue_next = NULL;
-  *parked->last = priv;
-  parked->last = &priv->queue_next;
+  igt__queue_add(&priv->host_state->parked, priv);
 }
 
 static void leave_paused(struct igt__http_private *priv) {
@@ -266,7 +248,6 @@ static void release_slot(struct igt__http_private *priv) {
 static void hand_back(struct igt__http_private *priv, igt_status status) {
   static const igt_error fine = IGT_ERROR_INIT;
   igt__http_request *req = priv->req;
-  igt__http_waiter *waiter = priv->waiter;
   igt_error err;
 
   unlink_all(priv->loop, priv);
@@ -279,14 +260,8 @@ static void hand_back(struct igt__http_private *priv, igt_status status) {
   }
   if (priv->stream) {
     igt__stream_done_loop(priv->stream, status, status ? &err : &fine);
-  } else if (waiter) {
-    pthread_mutex_lock(&waiter->lock);
-    waiter->status = status;
-    if (status)
-      waiter->err = err;
-    waiter->done = true;
-    pthread_cond_signal(&waiter->changed);
-    pthread_mutex_unlock(&waiter->lock);
+  } else if (priv->completion) {
+    igt__completion_set(priv->completion, status, status ? &err : NULL);
   } else if (req->on_done) {
     req->on_done(req, status, status ? &err : &fine);
   }

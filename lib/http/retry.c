@@ -203,7 +203,7 @@ igt__http_host *igt__http_host_of(igt__http_host **list, const char *host) {
     return NULL;
   memset(host_state, 0, sizeof *host_state);
   memcpy(host_state->host, host, strlen(host) + 1);
-  host_state->parked.last = &host_state->parked.first;
+  igt__queue_init(&host_state->parked);
   host_state->tokens = BUDGET;
   host_state->next = *list;
   *list = host_state;

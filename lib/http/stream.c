@@ -18,6 +18,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "http/internal.h"
 
 /* A list of 800 files. With less, transfers of studies of some hundred files would need space in
@@ -85,18 +86,9 @@ static igt_status open_file(igt__http_stream *stream, igt_error *err) {
 
 static igt_status write_file(igt__http_stream *stream, const char *data, size_t n, uint64_t at,
                              igt_error *err) {
-  while (n > 0) {
-    ssize_t wrote = pwrite(stream->fd, data, n, (off_t)at);
-    if (wrote < 0 && errno == EINTR)
-      continue;
-    if (wrote <= 0)
-      return igt__fail_errno(err, wrote < 0 ? errno : ENOSPC,
-                             "a temporary file for a response (see TMPDIR)");
-    data += wrote;
-    at += (uint64_t)wrote;
-    n -= (size_t)wrote;
-  }
-  return IGT_OK;
+  if (igt__fd_write_at(stream->fd, data, n, at))
+    return IGT_OK;
+  return igt__fail_errno(err, errno, "a temporary file for a response (see TMPDIR)");
 }
 
 static bool take_in_memory_locked(igt__http_stream *stream, const char *data, size_t n) {

@@ -139,9 +139,7 @@ static igt__finished *take_queue(igt__journal *journal) {
   igt__finished *list;
 
   pthread_mutex_lock(&journal->queue_lock);
-  list = journal->queue;
-  journal->queue = NULL;
-  journal->queue_tail = &journal->queue;
+  list = igt__queue_take_all(&journal->queue);
   journal->queued = 0;
   pthread_mutex_unlock(&journal->queue_lock);
   return list;
@@ -174,7 +172,6 @@ static igt__finished *finished_new(const char *origin, const char *key, const ch
 
   if (!f)
     return NULL;
-  f->next = NULL;
   f->file = *file;
   f->origin = memcpy(f->text, origin, origin_size);
   f->key = memcpy(f->text + origin_size, key, key_size);
@@ -190,8 +187,7 @@ void igt__journal_put_file(igt__journal *journal, const char *origin, const char
   if (!f)
     return; /* it is only a cache: without the entry the file is examined again */
   pthread_mutex_lock(&journal->queue_lock);
-  *journal->queue_tail = f;
-  journal->queue_tail = &f->next;
+  igt__queue_add(&journal->queue, f);
   full = ++journal->queued >= QUEUE_MOST;
   pthread_mutex_unlock(&journal->queue_lock);
   if (!full)

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+#include "base/queue.h"
 #include "base/str.h"
 #include "journal/journal.h"
 
@@ -58,7 +59,7 @@ struct igt__journal {
   atomic_bool any_download; /* when it was opened, or since */
 
   pthread_mutex_t queue_lock; /* protects the members that follow; taken last */
-  igt__finished *queue, **queue_tail;
+  IGT__QUEUE(igt__finished) queue;
   size_t queued;
 };
 

@@ -383,7 +383,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
     return igt__fail_memory(err);
   (void)pthread_mutex_init(&journal->lock, NULL);
   (void)pthread_mutex_init(&journal->queue_lock, NULL);
-  journal->queue_tail = &journal->queue;
+  igt__queue_init(&journal->queue);
   journal->claims = -1;
   if (!path && (status = default_path(&own, err)) == IGT_OK)
     path = own;

@@ -43,10 +43,6 @@ bool igt__scan_take(igt__scan *scan, char c) {
 
 /* ---- strings ---- */
 
-static bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* at: after the backslash; NULL: not an escape. */
 static const char *escape_end(const char *at, const char *end) {
   if (at == end)
@@ -56,7 +52,7 @@ static const char *escape_end(const char *at, const char *end) {
   if (end - at < 5)
     return NULL;
   for (int i = 1; i <= 4; i++)
-    if (!is_hex(at[i]))
+    if (igt__hex_value(at[i]) < 0)
       return NULL;
   return at + 5;
 }
@@ -102,11 +98,8 @@ bool igt__scan_string(igt__scan *scan, igt__slice *out) {
 static unsigned hex4(const char *at) {
   unsigned v = 0;
 
-  for (int i = 0; i < 4; i++) {
-    char c = at[i];
-
-    v = v * 16 + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
+  for (int i = 0; i < 4; i++)
+    v = v * 16 + (unsigned)igt__hex_value(at[i]);
   return v;
 }
 

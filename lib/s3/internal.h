@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "base/thread.h"
 #include "s3/s3.h"
 #include "s3/sigv4.h"
 #include "s3/xml.h"
@@ -106,10 +107,10 @@ struct igt__s3_request_private {
   igt__s3_request *req;
   igt__s3 *s3;
   unsigned loop;
-  igt__post *post;           /* for its failure, which must be reported even when out of memory */
-  void *blocking;            /* for igt__s3_perform; NULL: on_done is called */
-  igt__s3_credentials *used; /* what the last attempt was signed with */
-  int64_t used_offset;       /* clock offset of the last attempt */
+  igt__post *post;             /* for its failure, which must be reported even when out of memory */
+  igt__completion *completion; /* of a thread in igt__s3_perform; NULL: on_done is called */
+  igt__s3_credentials *used;   /* what the last attempt was signed with */
+  int64_t used_offset;         /* clock offset of the last attempt */
   char used_region[64];
   igt__s3_again again; /* decided while the response is read */
   unsigned char repeats[IGT__S3_AGAIN_COUNT];

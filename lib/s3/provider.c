@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/queue.h"
 #include "s3/internal.h"
 
 /* Renewal starts a tenth of the lifetime before expiry: at most 5 min, so that credentials of a day
@@ -31,7 +32,7 @@ struct igt__s3_provider {
   bool proven;                  /* rejections without a reason are not caused by current */
   bool fetching;                /* one at a time */
   int64_t due, end;             /* monotonic microseconds, INT64_MAX: not known */
-  igt__s3_waiter *first, **last;
+  IGT__QUEUE(igt__s3_waiter) waiters;
 };
 
 igt__s3_provider *igt__s3_provider_new(const igt__s3_provider_options *options) {
@@ -42,7 +43,7 @@ igt__s3_provider *igt__s3_provider_new(const igt__s3_provider_options *options) 
     return NULL;
   provider->options = *options;
   provider->refs = 1;
-  provider->last = &provider->first;
+  igt__queue_init(&provider->waiters);
   pthread_mutex_init(&provider->lock, NULL);
   return provider;
 }
@@ -56,7 +57,7 @@ igt__s3_provider *igt__s3_provider_ref(igt__s3_provider *provider) {
 void igt__s3_provider_unref(igt__s3_provider *provider) {
   if (!provider || atomic_fetch_sub_explicit(&provider->refs, 1, memory_order_acq_rel) > 1)
     return;
-  assert(!provider->first && !provider->fetching);
+  assert(!provider->waiters.first && !provider->fetching);
   igt__s3_credentials_unref(provider->current);
   pthread_mutex_destroy(&provider->lock);
   if (provider->options.release)
@@ -117,9 +118,7 @@ static void fetch_task(void *arg) {
   else
     adopt_locked(provider, c);
   provider->fetching = false;
-  waiter = provider->first;
-  provider->first = NULL;
-  provider->last = &provider->first;
+  waiter = igt__queue_take_all(&provider->waiters);
   pthread_mutex_unlock(&provider->lock);
   for (; waiter; waiter = next) {
     next = waiter->next; /* done may free the waiter */
@@ -148,9 +147,7 @@ igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_wa
     c = igt__s3_credentials_ref(provider->current);
     fetch = !provider->fetching && now >= provider->due;
   } else {
-    waiter->next = NULL;
-    *provider->last = waiter;
-    provider->last = &waiter->next;
+    igt__queue_add(&provider->waiters, waiter);
     fetch = !provider->fetching;
   }
   if (fetch)

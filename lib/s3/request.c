@@ -141,45 +141,25 @@ void igt__s3_request_finish(igt__s3_request *req) {
 
 /* ---- blocking ---- */
 
-typedef struct blocking {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  bool done;
-  igt_status status;
-  igt_error err;
-} blocking;
-
 static void report(igt__s3_request *req, igt_status status, const igt_error *err) {
-  blocking *wait = req->priv->blocking;
+  igt__completion *completion = req->priv->completion;
 
-  if (!wait) {
+  if (completion)
+    igt__completion_set(completion, status, err);
+  else
     req->on_done(req, status, err);
-    return;
-  }
-  pthread_mutex_lock(&wait->lock);
-  wait->done = true;
-  wait->status = status;
-  if (status)
-    wait->err = *err;
-  pthread_cond_signal(&wait->changed);
-  pthread_mutex_unlock(&wait->lock);
 }
 
 igt_status igt__s3_perform(igt__s3 *s3, igt__s3_request *req, igt_error *err) {
-  blocking wait = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+  igt__completion completion;
+  igt_status status;
 
-  req->priv->blocking = &wait;
+  igt__completion_init(&completion);
+  req->priv->completion = &completion;
   igt__s3_submit(s3, 0, req);
-  pthread_mutex_lock(&wait.lock);
-  while (!wait.done)
-    pthread_cond_wait(&wait.changed, &wait.lock);
-  pthread_mutex_unlock(&wait.lock);
-  pthread_mutex_destroy(&wait.lock);
-  pthread_cond_destroy(&wait.changed);
-  req->priv->blocking = NULL;
-  if (wait.status && err)
-    *err = wait.err;
-  return wait.status;
+  status = igt__completion_finish(&completion, err);
+  req->priv->completion = NULL;
+  return status;
 }
 
 /* ---- submit ---- */

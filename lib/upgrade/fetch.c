@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "upgrade/upgrade.h"
 
@@ -97,19 +98,6 @@ static igt_status on_headers(igt__http_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-static igt_status write_all(int fd, const char *data, size_t n, igt_error *err) {
-  while (n > 0) {
-    ssize_t done = write(fd, data, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done < 0)
-      return igt__fail_errno(err, errno, "the new program could not be written");
-    data += done;
-    n -= (size_t)done;
-  }
-  return IGT_OK;
-}
-
 static igt_status on_data(igt__http_request *req, const char *data, size_t n, igt_error *err) {
   const exchange *x = req->payload;
   igt__asset_sink *sink = x->sink;
@@ -126,7 +114,9 @@ static igt_status on_data(igt__http_request *req, const char *data, size_t n, ig
   if (sink->fd < 0)
     return igt__buf_append(sink->text, data, n) ? IGT_OK : igt__fail_memory(err);
   igt__digest_update(sink->digest, data, n);
-  return write_all(sink->fd, data, n, err);
+  if (!igt__fd_write(sink->fd, data, n))
+    return igt__fail_errno(err, errno, "the new program could not be written");
+  return IGT_OK;
 }
 
 static igt_status on_restart(igt__http_request *req, igt_error *err) {

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "faults/internal.h"
 
 /* ---- the port ---- */
@@ -128,8 +129,6 @@ static void *serve(void *arg) {
 static void accept_one(sbx_front *front) {
   int one = 1, fd = accept4(front->listener, NULL, NULL, SOCK_CLOEXEC);
   connection *c = fd >= 0 ? igt__calloc(1, sizeof *c) : NULL;
-  pthread_attr_t attr;
-  pthread_t thread;
 
   if (!c) {
     if (fd >= 0)
@@ -145,12 +144,8 @@ static void accept_one(sbx_front *front) {
   pthread_mutex_lock(&front->lock);
   link_locked(front, c);
   pthread_mutex_unlock(&front->lock);
-  pthread_attr_init(&attr);
-  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attr, 512 * 1024);
-  if (pthread_create(&thread, &attr, serve, c) != 0)
+  if (igt__thread_start(NULL, "sbx-connection", IGT__THREAD_STACK, serve, c) != 0)
     end_connection(c, END_RESET);
-  pthread_attr_destroy(&attr);
 }
 
 /* ---- refusing ---- */
@@ -260,7 +255,7 @@ sbx_front *sbx_front_start(sbx_server *server, const char *host, uint16_t port, 
   front->log = request_log_new();
   if (front->plan && front->log && pipe2(front->wake, O_CLOEXEC) == 0 &&
       open_port(front, host, port, error, error_cap)) {
-    front->started = pthread_create(&front->thread, NULL, run, front) == 0;
+    front->started = igt__thread_start(&front->thread, "sbx-front", 0, run, front) == 0;
     if (front->started)
       return front;
   }

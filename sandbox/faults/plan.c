@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/queue.h"
 #include "base/str.h"
 #include "faults/internal.h"
 
@@ -37,7 +38,7 @@ typedef struct planned {
 
 struct fault_plan {
   pthread_mutex_t lock;
-  planned *first; /* guarded by lock */
+  IGT__QUEUE(planned) faults; /* guarded by lock */
 };
 
 const char *fault_name(fault_kind kind) {
@@ -51,8 +52,10 @@ fault_stage fault_stage_of(fault_kind kind) {
 fault_plan *fault_plan_new(void) {
   fault_plan *plan = igt__calloc(1, sizeof *plan);
 
-  if (plan)
+  if (plan) {
     pthread_mutex_init(&plan->lock, NULL);
+    igt__queue_init(&plan->faults);
+  }
   return plan;
 }
 
@@ -68,7 +71,7 @@ static void planned_free(planned *list) {
 void fault_plan_free(fault_plan *plan) {
   if (!plan)
     return;
-  planned_free(plan->first);
+  planned_free(plan->faults.first);
   pthread_mutex_destroy(&plan->lock);
   igt__free(plan);
 }
@@ -153,24 +156,26 @@ static planned *read_planned(const igt__json *v) {
 }
 
 bool fault_plan_add(fault_plan *plan, const igt__json *list, char *error, size_t error_cap) {
-  planned *first = NULL, **last = &first;
+  IGT__QUEUE(planned) added;
+  planned *p;
 
+  igt__queue_init(&added);
   if (igt__json_typeof(list) != IGT__JSON_ARRAY || igt__json_count(list) > MAX_FAULTS) {
     snprintf(error, error_cap, "a list of faults is needed");
     return false;
   }
   for (size_t i = 0; i < igt__json_count(list); i++) {
-    *last = read_planned(igt__json_at(list, i));
-    if (!*last || !check(*last, error, error_cap)) {
-      planned_free(first);
+    p = read_planned(igt__json_at(list, i));
+    if (p)
+      igt__queue_add(&added, p);
+    if (!p || !check(p, error, error_cap)) {
+      planned_free(added.first);
       return false;
     }
-    last = &(*last)->next;
   }
   pthread_mutex_lock(&plan->lock);
-  for (last = &plan->first; *last;)
-    last = &(*last)->next;
-  *last = first;
+  while ((p = igt__queue_take(&added)) != NULL)
+    igt__queue_add(&plan->faults, p);
   pthread_mutex_unlock(&plan->lock);
   return true;
 }
@@ -179,8 +184,7 @@ void fault_plan_clear(fault_plan *plan) {
   planned *list;
 
   pthread_mutex_lock(&plan->lock);
-  list = plan->first;
-  plan->first = NULL;
+  list = igt__queue_take_all(&plan->faults);
   pthread_mutex_unlock(&plan->lock);
   planned_free(list);
 }
@@ -189,7 +193,7 @@ igt__json *fault_plan_list(fault_plan *plan) {
   igt__json *list = igt__json_new_array();
 
   pthread_mutex_lock(&plan->lock);
-  for (const planned *p = plan->first; p; p = p->next) {
+  for (const planned *p = plan->faults.first; p; p = p->next) {
     igt__json *one = igt__json_copy(p->source);
     igt__json_set_int(one, "used", p->used);
     igt__json_push(list, one);
@@ -215,14 +219,12 @@ static bool fits(const planned *p, const char *method, const char *path, const c
          (!p->query || strstr(query, p->query));
 }
 
-static void use_locked(planned **at, fault *out) {
-  planned *p = *at;
-
+static void use_locked(fault_plan *plan, planned *p, fault *out) {
   *out = p->fault;
   p->used++;
   if (p->times == 0 || --p->times > 0)
     return;
-  *at = p->next;
+  (void)igt__queue_remove(&plan->faults, p);
   p->next = NULL;
   planned_free(p);
 }
@@ -231,8 +233,7 @@ void fault_plan_take(fault_plan *plan, const char *method, const char *path, con
                      unsigned in_flight, fault *out) {
   memset(out, 0, sizeof *out);
   pthread_mutex_lock(&plan->lock);
-  for (planned **at = &plan->first; *at; at = &(*at)->next) {
-    planned *p = *at;
+  for (planned *p = plan->faults.first; p; p = p->next) {
     if (!fits(p, method, path, query))
       continue;
     if (p->above >= 0 && (int64_t)in_flight <= p->above)
@@ -242,7 +243,7 @@ void fault_plan_take(fault_plan *plan, const char *method, const char *path, con
     if (p->skip > 0)
       p->skip--;
     else
-      use_locked(at, out);
+      use_locked(plan, p, out);
     break;
   }
   pthread_mutex_unlock(&plan->lock);

@@ -110,7 +110,7 @@ static bool add_user(seed *s, const igt__json *spec, void *payload) {
 
 static bool key_write(seed *s, const char *path, const igt__buf *pem) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, pem->data, pem->len) == (ssize_t)pem->len;
+  bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && igt__fd_write(fd, pem->data, pem->len);
   if (!ok)
     igt__fail_errno(&s->err, errno, "the key file %s can't be written", path);
   if (fd >= 0 && close(fd) != 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/queue.h"
 #include "base/str.h"
 #include "base/time.h"
 #include "model/scan.h"
@@ -228,9 +229,10 @@ static const char *keep(s3_call *call, const igt__slice *slice) {
 /* The string members of a metadata text, in order. Scanned rather than parsed: every GET does it,
  * and a tree of five short strings would take a tenth of its instructions. */
 static attribute *attributes_of(s3_call *call, const char *metadata) {
-  attribute *list = NULL, **last = &list;
+  IGT__QUEUE(attribute) list;
   igt__scan scan;
   bool first = true;
+  igt__queue_init(&list);
   igt__scan_init(&scan, metadata, strlen(metadata));
   if (!igt__scan_open(&scan, '{'))
     return NULL;
@@ -247,10 +249,9 @@ static attribute *attributes_of(s3_call *call, const char *metadata) {
     if (!a || !igt__scan_string(&scan, &value) || !(a->name = keep(call, &name)) ||
         !(a->value = keep(call, &value)))
       break;
-    *last = a;
-    last = &a->next;
+    igt__queue_add(&list, a);
   }
-  return list;
+  return list.first;
 }
 
 static const char *find(const attribute *list, const char *name) {

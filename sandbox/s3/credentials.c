@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "internal.h"
 
 #define KIND "s3credentials"
@@ -213,7 +214,7 @@ static bool write_private(const char *path, const char *data, size_t n) {
   int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0)
     return false;
-  bool ok = write(fd, data, n) == (ssize_t)n;
+  bool ok = igt__fd_write(fd, data, n);
   ok = close(fd) == 0 && ok && rename(temporary, path) == 0;
   if (!ok)
     unlink(temporary);

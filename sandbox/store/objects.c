@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "crypto/crypto.h"
 
 /* Bodies up to this size are written to disk with one write; most files of a study are smaller. */
@@ -61,19 +62,6 @@ static void incoming_path(const sbx_incoming *in, char *path) {
   snprintf(path, 48, "incoming/%s", in->id);
 }
 
-static bool write_all(int fd, const unsigned char *data, size_t n) {
-  while (n > 0) {
-    ssize_t done = write(fd, data, n);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return false;
-    data += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
 static int create(const sbx_incoming *in, const char *path) {
   return openat(in->store->dir_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
@@ -86,7 +74,7 @@ static bool incoming_flush(sbx_incoming *in, const void *data, size_t n) {
     if (in->fd < 0)
       return false;
   }
-  bool ok = write_all(in->fd, in->buffer, in->held) && write_all(in->fd, data, n);
+  bool ok = igt__fd_write(in->fd, in->buffer, in->held) && igt__fd_write(in->fd, data, n);
   in->held = 0;
   return ok;
 }
@@ -126,7 +114,7 @@ static bool place_buffer(sbx_incoming *in, const char *to) {
   int fd = create(in, to);
   if (fd < 0)
     return false;
-  bool ok = write_all(fd, in->buffer, in->held);
+  bool ok = igt__fd_write(fd, in->buffer, in->held);
   return close(fd) == 0 && ok;
 }
 

@@ -160,15 +160,10 @@ static int to_file(const igt__buf *bytes) {
   if (fd < 0)
     return -1;
   unlink(path);
-  for (size_t at = 0; at < bytes->len;) {
-    ssize_t n = write(fd, bytes->data + at, bytes->len - at);
-    if (n <= 0) {
-      close(fd);
-      return -1;
-    }
-    at += (size_t)n;
-  }
-  return lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
+  if (igt__fd_write(fd, bytes->data, bytes->len) && lseek(fd, 0, SEEK_SET) == 0)
+    return fd;
+  close(fd);
+  return -1;
 }
 
 int sbx_s3_backend_open(sbx_s3_backend *backend, const char *key, sbx_object *out) {

@@ -106,7 +106,7 @@ static int open_s3(void **state) {
   (void)state;
   unsetenv("AWS_ENDPOINT_URL_S3");
   unsetenv("AWS_ENDPOINT_URL");
-  pool = igt__pool_new(1);
+  pool = igt__pool_new("test", 1);
   root_fetching = (fetching){.sets = {root_keys()}, .count = 1};
   root = provider_of(&root_fetching);
   return igt__http_new(&options, &http, NULL) || igt__s3_new(http, &s3, NULL) || !pool || !root;

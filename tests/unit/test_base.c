@@ -11,7 +11,11 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/cancel.h"
@@ -21,9 +25,12 @@
 #include "base/free_list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/queue.h"
 #include "base/redact.h"
 #include "base/sip.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "igtcloud/client.h"
 
 static unsigned allocations_left;
@@ -665,6 +672,152 @@ static void test_free_list(void **state) {
     assert_int_equal(a[i], 'a');
 }
 
+typedef struct item {
+  struct item *next;
+} item;
+
+static void a_queue_keeps_its_order(void **state) {
+  IGT__QUEUE(item) queue;
+  item a, b, c;
+
+  (void)state;
+  igt__queue_init(&queue);
+  assert_null(igt__queue_take(&queue));
+  igt__queue_add(&queue, &a);
+  igt__queue_add(&queue, &b);
+  igt__queue_add(&queue, &c);
+  assert_ptr_equal(igt__queue_take(&queue), &a);
+  igt__queue_add(&queue, &a);
+  assert_ptr_equal(igt__queue_take_all(&queue), &b);
+  assert_ptr_equal(b.next, &c);
+  assert_ptr_equal(c.next, &a);
+  assert_null(a.next);
+  assert_null(igt__queue_take(&queue));
+}
+
+static void a_queue_gives_up_any_item(void **state) {
+  IGT__QUEUE(item) queue;
+  item a, b, c, other = {NULL};
+
+  (void)state;
+  igt__queue_init(&queue);
+  igt__queue_add(&queue, &a);
+  igt__queue_add(&queue, &b);
+  igt__queue_add(&queue, &c);
+  assert_false(igt__queue_remove(&queue, &other));
+  assert_true(igt__queue_remove(&queue, &b)); /* from the middle */
+  assert_true(igt__queue_remove(&queue, &c)); /* the last */
+  igt__queue_add(&queue, &b);
+  assert_true(igt__queue_remove(&queue, &a)); /* the first */
+  assert_ptr_equal(igt__queue_take(&queue), &b);
+  assert_false(igt__queue_remove(&queue, &b));
+  igt__queue_add(&queue, &a); /* the emptied queue can be used on */
+  assert_ptr_equal(igt__queue_take(&queue), &a);
+}
+
+typedef struct seen {
+  char name[16];
+  bool blocked;
+  igt__completion completion;
+} seen;
+
+static void *look_around(void *arg) {
+  seen *s = arg;
+  sigset_t mask;
+
+  (void)pthread_getname_np(pthread_self(), s->name, sizeof s->name);
+  (void)pthread_sigmask(SIG_BLOCK, NULL, &mask);
+  s->blocked = sigismember(&mask, SIGINT) && sigismember(&mask, SIGTERM);
+  igt__completion_set(&s->completion, IGT_OK, NULL);
+  return NULL;
+}
+
+static void threads_have_names_and_no_signals(void **state) {
+  seen joined = {.blocked = false}, detached = {.blocked = false};
+  pthread_t thread;
+
+  (void)state;
+  igt__completion_init(&joined.completion);
+  igt__completion_init(&detached.completion);
+  assert_int_equal(igt__thread_start(&thread, "igt-joined", 0, look_around, &joined), 0);
+  assert_int_equal(
+      igt__thread_start(NULL, "igt-detached", IGT__THREAD_STACK, look_around, &detached), 0);
+  assert_int_equal(igt__completion_finish(&detached.completion, NULL), IGT_OK);
+  assert_int_equal(igt__completion_finish(&joined.completion, NULL), IGT_OK);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_string_equal(joined.name, "igt-joined");
+  assert_string_equal(detached.name, "igt-detached");
+  assert_true(joined.blocked && detached.blocked);
+}
+
+static void a_thread_needs_memory(void **state) {
+  pthread_t thread;
+
+  (void)state;
+  allocations_left = 0;
+  igt__mem_set_hooks(&failing);
+  int os_error = igt__thread_start(&thread, "igt-none", 0, look_around, NULL);
+  igt__mem_set_hooks(NULL);
+  assert_int_equal(os_error, ENOMEM);
+}
+
+static void a_completion_has_a_status_and_its_error(void **state) {
+  igt__completion completion;
+  igt_error err = IGT_ERROR_INIT, got = IGT_ERROR_INIT;
+
+  (void)state;
+  igt__completion_init(&completion);
+  assert_false(igt__completion_wait_for(&completion, 0));
+  assert_false(igt__completion_wait_for(&completion, 2));
+  igt__fail(&err, IGT_E_NETWORK, "the connection broke");
+  igt__completion_set(&completion, IGT_E_NETWORK, &err);
+  assert_true(igt__completion_wait_for(&completion, 0));
+  assert_int_equal(igt__completion_finish(&completion, &got), IGT_E_NETWORK);
+  assert_string_equal(got.text, "the connection broke");
+}
+
+static void a_deadline_is_monotonic(void **state) {
+  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  struct timespec now, deadline = igt__deadline(1900);
+  pthread_cond_t cond;
+
+  (void)state;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  double left =
+      (double)(deadline.tv_sec - now.tv_sec) + (double)(deadline.tv_nsec - now.tv_nsec) / 1e9;
+  assert_true(left > 0 && left <= 1.9);
+  assert_in_range(deadline.tv_nsec, 0, 999999999);
+  /* By the wall clock this deadline would be decades in the past. */
+  igt__cond_init(&cond);
+  deadline = igt__deadline(20);
+  pthread_mutex_lock(&lock);
+  assert_false(igt__cond_wait_until(&cond, &lock, &deadline));
+  pthread_mutex_unlock(&lock);
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  assert_true(now.tv_sec > deadline.tv_sec ||
+              (now.tv_sec == deadline.tv_sec && now.tv_nsec >= deadline.tv_nsec));
+  pthread_cond_destroy(&cond);
+}
+
+static void a_write_reports_a_full_disk(void **state) {
+  int full = open("/dev/full", O_WRONLY | O_CLOEXEC), fds[2];
+  char text[8] = "";
+
+  (void)state;
+  assert_int_equal(pipe(fds), 0);
+  assert_true(igt__fd_write(fds[1], "content", 7));
+  assert_int_equal(read(fds[0], text, sizeof text), 7);
+  assert_string_equal(text, "content");
+  close(fds[0]);
+  close(fds[1]);
+  assert_true(full >= 0);
+  errno = 0;
+  assert_false(igt__fd_write(full, "content", 7));
+  assert_int_equal(errno, ENOSPC);
+  assert_true(igt__fd_write(full, "", 0));
+  close(full);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_memory),
@@ -683,6 +836,13 @@ int main(void) {
       cmocka_unit_test(test_fingerprints),
       cmocka_unit_test(test_bounds_of_fingerprints),
       cmocka_unit_test(test_free_list),
+      cmocka_unit_test(a_queue_keeps_its_order),
+      cmocka_unit_test(a_queue_gives_up_any_item),
+      cmocka_unit_test(threads_have_names_and_no_signals),
+      cmocka_unit_test(a_thread_needs_memory),
+      cmocka_unit_test(a_completion_has_a_status_and_its_error),
+      cmocka_unit_test(a_deadline_is_monotonic),
+      cmocka_unit_test(a_write_reports_a_full_disk),
       cmocka_unit_test(test_quota),
       cmocka_unit_test(test_bounds_of_arena_and_map),
       cmocka_unit_test(test_cancel),

@@ -46,7 +46,7 @@ static void count_task(void *arg) {
 
 static void test_pool(void **state) {
   (void)state;
-  igt__pool *pool = igt__pool_new(4);
+  igt__pool *pool = igt__pool_new("test", 4);
   ran = 0;
   for (int i = 0; i < 100; i++)
     igt__pool_add(pool, count_task, i < 30 ? pool : NULL);
@@ -86,7 +86,7 @@ static void wait_inside(crowd *c, unsigned n) {
 
 static void test_pool_limit(void **state) {
   crowd c = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-  igt__pool *pool = igt__pool_new(4);
+  igt__pool *pool = igt__pool_new("test", 4);
 
   (void)state;
   igt__pool_limit(pool, 2);

@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/queue.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/csv/table.h"
@@ -48,7 +50,7 @@ typedef struct job {
   igt__buf cells; /* of the study */
   igt__quota held;
   igt__arena *arena; /* files */
-  listed *first, **tail;
+  IGT__QUEUE(listed) rows;
   const igt__category *category; /* being listed */
   bool several, any;             /* requested categories; files are listed */
   uint64_t files, left_out;      /* left_out: in each row */
@@ -75,7 +77,7 @@ struct csv {
   igt__buf out;
   igt__pool *pool;
   unsigned concurrency, waiting;
-  job *jobs, **jobs_tail;
+  IGT__QUEUE(job) jobs;
   pthread_mutex_t lock;
   pthread_cond_t job_done;
   igt_error error; /* status of a callback that ended the listing */
@@ -85,25 +87,17 @@ struct csv {
 /* ---- output ---- */
 
 static igt_status write_out(csv *c, igt_error *err) {
-  const char *p = c->out.data;
-  size_t left = c->out.len;
+  const igt__buf *out = &c->out;
   igt_status status = IGT_OK;
 
-  if (c->out.failed)
+  if (out->failed)
     return igt__fail_memory(err);
-  if (c->options->write)
-    status = left ? c->options->write(c->options->write_payload, p, left) : IGT_OK;
-  while (!c->options->write && left > 0 && status == IGT_OK) {
-    ssize_t n = write(c->fd, p, left);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
-    p += n > 0 ? n : 0;
-    left -= n > 0 ? (size_t)n : 0;
-  }
-  if (c->options->write && status != IGT_OK)
+  if (c->options->write && out->len > 0)
+    status = c->options->write(c->options->write_payload, out->data, out->len);
+  if (status != IGT_OK)
     (void)igt__fail(err, status, "the output could not be written");
+  else if (!c->options->write && !igt__fd_write(c->fd, out->data, out->len))
+    status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
   igt__buf_clear(&c->out);
   return status;
 }
@@ -134,11 +128,9 @@ static bool add_file(job *j, const char *name, int64_t size) {
 
   if (!file)
     return false;
-  file->next = NULL;
   file->size = size;
   memcpy(file->name, name, n);
-  *j->tail = file;
-  j->tail = &file->next;
+  igt__queue_add(&j->rows, file);
   j->files++;
   return true;
 }
@@ -239,9 +231,9 @@ static igt_status write_row(csv *c, const job *j, const listed *file, igt_error 
 
 /* A study without files has one row. */
 static igt_status write_rows(csv *c, const job *j, igt_error *err) {
-  igt_status status = j->first ? IGT_OK : write_row(c, j, NULL, err);
+  igt_status status = j->rows.first ? IGT_OK : write_row(c, j, NULL, err);
 
-  for (const listed *file = j->first; file && status == IGT_OK; file = file->next)
+  for (const listed *file = j->rows.first; file && status == IGT_OK; file = file->next)
     status = write_row(c, j, file, err);
   c->summary->files += j->files;
   return status;
@@ -249,16 +241,14 @@ static igt_status write_rows(csv *c, const job *j, igt_error *err) {
 
 /* Waits for the oldest job and writes its rows. */
 static igt_status finish_job(csv *c, igt_error *err) {
-  job *j = c->jobs;
+  job *j = c->jobs.first;
   igt_status status = IGT_OK;
 
   pthread_mutex_lock(&c->lock);
   while (!j->done)
     pthread_cond_wait(&c->job_done, &c->lock);
   pthread_mutex_unlock(&c->lock);
-  c->jobs = j->next;
-  if (!c->jobs)
-    c->jobs_tail = &c->jobs;
+  (void)igt__queue_take(&c->jobs);
   c->waiting--;
   if (j->status == IGT_OK) {
     status = write_rows(c, j, err);
@@ -284,7 +274,7 @@ static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
   j->arena = igt__arena_new(0);
   if (j->arena)
     igt__arena_bound(j->arena, UINT64_MAX, &j->held);
-  j->tail = &j->first;
+  igt__queue_init(&j->rows);
   j->csv = c;
   j->institute_id = igt__text_of(&c->institute->id);
   j->study = (igt_root_study *)igt_model_copy(&study->model);
@@ -292,8 +282,7 @@ static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
     job_free(j);
     return igt__fail_memory(err);
   }
-  *c->jobs_tail = j;
-  c->jobs_tail = &j->next;
+  igt__queue_add(&c->jobs, j);
   c->waiting++;
   igt__pool_add(c->pool, job_task, j);
   while (c->waiting >= c->concurrency * 2 && status == IGT_OK)
@@ -346,7 +335,7 @@ static igt_status list_all(csv *c, igt_error *err) {
         *err = c->error;
     }
   }
-  while (c->jobs) {
+  while (c->jobs.first) {
     igt_status one = finish_job(c, status == IGT_OK ? err : NULL);
     status = status == IGT_OK ? one : status;
   }
@@ -480,12 +469,11 @@ static igt_status run(csv *c, igt_error *err) {
 }
 
 static void finish(csv *c) {
+  job *j;
+
   igt__pool_free(c->pool);
-  while (c->jobs) {
-    job *j = c->jobs;
-    c->jobs = j->next;
+  while ((j = igt__queue_take(&c->jobs)) != NULL)
     job_free(j);
-  }
   igt__table_free(c->table);
   igt__buf_finish(&c->out);
   igt__found_free(&c->found);
@@ -513,14 +501,14 @@ igt_status igt_csv(igt_client *client, const igt_csv_options *options,
   c.error = (igt_error)IGT_ERROR_INIT;
   c.partial.fd = -1;
   c.cancel = igt__client_cancel(client);
-  c.jobs_tail = &c.jobs;
+  igt__queue_init(&c.jobs);
   c.concurrency = options->concurrency ? options->concurrency : igt__client_connections(client);
   pthread_mutex_init(&c.lock, NULL);
   pthread_cond_init(&c.job_done, NULL);
   igt__buf_init(&c.out, SIZE_MAX);
   igt__quota_init_fair(&c.held, IGT__MAX_RUN_MEMORY);
   c.table = igt__table_new(options->files);
-  c.pool = options->files ? igt__pool_new(c.concurrency) : NULL;
+  c.pool = options->files ? igt__pool_new("igt-csv", c.concurrency) : NULL;
   if (!c.table || (options->files && !c.pool))
     status = igt__fail_memory(err);
   else

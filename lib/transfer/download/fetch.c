@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/fetch_internal.h"
 #include "transfer/engine/space.h"
@@ -158,17 +159,9 @@ igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
 }
 
 igt_status igt__fetch_write(fetch *f, const char *data, size_t n, uint64_t at, igt_error *err) {
-  while (n > 0) {
-    ssize_t done = pwrite(f->partial.fd, data, n, (off_t)at);
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done < 0)
-      return igt__fail_errno(err, errno, "cannot write '%s'", f->path);
-    data += done;
-    at += (uint64_t)done;
-    n -= (size_t)done;
-  }
-  return IGT_OK;
+  if (igt__fd_write_at(f->partial.fd, data, n, at))
+    return IGT_OK;
+  return igt__fail_errno(err, errno, "cannot write '%s'", f->path);
 }
 
 part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err) {

@@ -6,11 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "transfer/engine/run.h"
 
 /* Undelivered events at which producers pause. */
@@ -41,8 +41,7 @@ void igt__failure_get(const igt_error *kept, igt_error *out) {
 
 static void push_event(igt__run *run, struct igt__event *event) {
   pthread_mutex_lock(&run->lock);
-  *run->events_tail = event;
-  run->events_tail = &event->next;
+  igt__queue_add(&run->events, event);
   run->event_count++;
   /* The calling thread checks ten times a second anyway; waking it for each file costs more than
    * the file. */
@@ -53,13 +52,8 @@ static void push_event(igt__run *run, struct igt__event *event) {
 
 void igt__run_wait_events(igt__run *run) {
   pthread_mutex_lock(&run->lock);
-  while (run->event_count >= EVENTS_MAX && run->fatal == IGT_OK &&
-         !igt__cancel_is_set(run->cancel)) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
-  }
+  while (run->event_count >= EVENTS_MAX && run->fatal == IGT_OK && !igt__cancel_is_set(run->cancel))
+    (void)igt__cond_wait_for(&run->changed, &run->lock, 1000);
   pthread_mutex_unlock(&run->lock);
 }
 
@@ -232,9 +226,7 @@ void igt__run_deliver(igt__run *run) {
   struct igt__event *list;
 
   pthread_mutex_lock(&run->lock);
-  list = run->events;
-  run->events = NULL;
-  run->events_tail = &run->events;
+  list = igt__queue_take_all(&run->events);
   if (run->event_count >= EVENTS_MAX) /* producers wait */
     pthread_cond_broadcast(&run->changed);
   run->event_count = 0;
@@ -247,9 +239,8 @@ void igt__run_deliver(igt__run *run) {
 }
 
 void igt__run_drop_events(igt__run *run) {
-  while (run->events) {
-    struct igt__event *event = run->events;
-    run->events = event->next;
+  struct igt__event *event;
+
+  while ((event = igt__queue_take(&run->events)) != NULL)
     event_free(event);
-  }
 }

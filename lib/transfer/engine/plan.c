@@ -6,52 +6,50 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "transfer/engine/tree.h"
 
 /* Enough to keep all connections busy even if each study has one file. */
 #define STUDIES_AT_ONCE 64
 
-void igt__semaphore_init(igt__semaphore *room, igt__run *run) {
-  room->run = run;
-  room->taken = 0;
-  room->limit = run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
-  pthread_mutex_init(&room->lock, NULL);
-  pthread_cond_init(&room->changed, NULL);
+void igt__semaphore_init(igt__semaphore *slots, igt__run *run) {
+  slots->run = run;
+  slots->taken = 0;
+  slots->limit =
+      run->options.concurrent_studies ? run->options.concurrent_studies : STUDIES_AT_ONCE;
+  pthread_mutex_init(&slots->lock, NULL);
+  igt__cond_init(&slots->changed);
 }
 
-void igt__semaphore_finish(igt__semaphore *room) {
-  pthread_cond_destroy(&room->changed);
-  pthread_mutex_destroy(&room->lock);
+void igt__semaphore_finish(igt__semaphore *slots) {
+  pthread_cond_destroy(&slots->changed);
+  pthread_mutex_destroy(&slots->lock);
 }
 
-bool igt__semaphore_acquire(igt__semaphore *room) {
-  bool stopping = igt__run_stopping(room->run);
+bool igt__semaphore_acquire(igt__semaphore *slots) {
+  bool stopping = igt__run_stopping(slots->run);
 
-  pthread_mutex_lock(&room->lock);
-  while (room->taken >= room->limit && !stopping) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    pthread_cond_timedwait(&room->changed, &room->lock, &until);
-    pthread_mutex_unlock(&room->lock);
-    stopping = igt__run_stopping(room->run);
-    pthread_mutex_lock(&room->lock);
+  pthread_mutex_lock(&slots->lock);
+  while (slots->taken >= slots->limit && !stopping) {
+    (void)igt__cond_wait_for(&slots->changed, &slots->lock, 1000);
+    pthread_mutex_unlock(&slots->lock);
+    stopping = igt__run_stopping(slots->run);
+    pthread_mutex_lock(&slots->lock);
   }
-  room->taken += !stopping;
-  pthread_mutex_unlock(&room->lock);
+  slots->taken += !stopping;
+  pthread_mutex_unlock(&slots->lock);
   return !stopping;
 }
 
-void igt__semaphore_release(igt__semaphore *room) {
-  pthread_mutex_lock(&room->lock);
-  room->taken--;
-  pthread_cond_signal(&room->changed);
-  pthread_mutex_unlock(&room->lock);
+void igt__semaphore_release(igt__semaphore *slots) {
+  pthread_mutex_lock(&slots->lock);
+  slots->taken--;
+  pthread_cond_signal(&slots->changed);
+  pthread_mutex_unlock(&slots->lock);
 }
 
 igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,

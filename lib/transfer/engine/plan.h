@@ -20,11 +20,11 @@ typedef struct igt__semaphore {
   pthread_cond_t changed;
   unsigned taken, limit;
 } igt__semaphore;
-void igt__semaphore_init(igt__semaphore *room, igt__run *run);
-void igt__semaphore_finish(igt__semaphore *room);
+void igt__semaphore_init(igt__semaphore *slots, igt__run *run);
+void igt__semaphore_finish(igt__semaphore *slots);
 /* Waits for a slot; false: the run is stopping. */
-bool igt__semaphore_acquire(igt__semaphore *room);
-void igt__semaphore_release(igt__semaphore *room);
+bool igt__semaphore_acquire(igt__semaphore *slots);
+void igt__semaphore_release(igt__semaphore *slots);
 
 /* Jobs queued in the scheduler at which a producer pauses; it continues at half of that. A new
  * study takes three round trips before its first file can be sent, and meanwhile 128 connections

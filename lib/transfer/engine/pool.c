@@ -6,12 +6,10 @@
 #include "transfer/engine/pool.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/mem.h"
-
-/* Tasks call libcurl's blocking wait, OpenSSL and SQLite; none recurses deeply. */
-#define STACK_BYTES (512u * 1024)
+#include "base/queue.h"
+#include "base/thread.h"
 
 struct task {
   struct task *next;
@@ -20,9 +18,10 @@ struct task {
 };
 
 struct igt__pool {
+  const char *name; /* of its threads */
   pthread_mutex_t lock;
   pthread_cond_t wake;
-  struct task *head, **tail;
+  IGT__QUEUE(struct task) tasks;
   size_t waiting;
   unsigned idle, count, max;
   unsigned busy, limit; /* running tasks, and their limit */
@@ -31,17 +30,12 @@ struct igt__pool {
 };
 
 static struct task *take_locked(igt__pool *pool) {
-  struct task *task = pool->head;
-
-  pool->head = task->next;
-  if (!pool->head)
-    pool->tail = &pool->head;
   pool->waiting--;
-  return task;
+  return igt__queue_take(&pool->tasks);
 }
 
 static bool may_take_locked(const igt__pool *pool) {
-  return pool->head && pool->busy < pool->limit;
+  return pool->tasks.first && pool->busy < pool->limit;
 }
 
 static void *job(void *arg) {
@@ -49,12 +43,12 @@ static void *job(void *arg) {
 
   pthread_mutex_lock(&pool->lock);
   for (;;) {
-    while (!may_take_locked(pool) && (pool->head || !pool->closing)) {
+    while (!may_take_locked(pool) && (pool->tasks.first || !pool->closing)) {
       pool->idle++;
       pthread_cond_wait(&pool->wake, &pool->lock);
       pool->idle--;
     }
-    if (!pool->head)
+    if (!pool->tasks.first)
       break;
     struct task *task = take_locked(pool);
     pool->busy++;
@@ -69,32 +63,23 @@ static void *job(void *arg) {
   return NULL;
 }
 
-/* A library's threads leave signals to the program. */
 static bool start_thread_locked(igt__pool *pool) {
-  sigset_t all, old;
-  pthread_attr_t attr;
-  int rc;
+  int os_error =
+      igt__thread_start(&pool->threads[pool->count], pool->name, IGT__THREAD_STACK, job, pool);
 
-  sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-  (void)pthread_attr_init(&attr);
-  (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-  rc = pthread_create(&pool->threads[pool->count], &attr, job, pool);
-  (void)pthread_attr_destroy(&attr);
-  (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-  if (rc == 0)
-    pool->count++;
-  return rc == 0;
+  pool->count += os_error == 0;
+  return os_error == 0;
 }
 
-igt__pool *igt__pool_new(unsigned max_threads) {
+igt__pool *igt__pool_new(const char *name, unsigned max_threads) {
   igt__pool *pool = igt__calloc(1, sizeof *pool + max_threads * sizeof(pthread_t));
 
   if (!pool)
     return NULL;
   (void)pthread_mutex_init(&pool->lock, NULL);
   (void)pthread_cond_init(&pool->wake, NULL);
-  pool->tail = &pool->head;
+  pool->name = name;
+  igt__queue_init(&pool->tasks);
   pool->max = pool->limit = max_threads;
   /* Start the first thread now: a task without a thread would run on its caller's, which may be a
    * loop that the task waits for. */
@@ -114,8 +99,7 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
   if (task) {
     *task = (struct task){NULL, fn, arg};
     pthread_mutex_lock(&pool->lock);
-    *pool->tail = task;
-    pool->tail = &task->next;
+    igt__queue_add(&pool->tasks, task);
     pool->waiting++;
     if (pool->idle < pool->waiting && pool->count < pool->limit)
       (void)start_thread_locked(pool); /* else the existing ones will run it */

@@ -13,7 +13,8 @@
 typedef struct igt__pool igt__pool;
 typedef void (*igt__task_fn)(void *arg);
 
-igt__pool *igt__pool_new(unsigned max_threads); /* NULL: no memory, or no thread */
+/* name: of its threads, a literal of at most 15 bytes. NULL: no memory, or no thread. */
+igt__pool *igt__pool_new(const char *name, unsigned max_threads);
 /* Runs fn(arg) soon, in order of adding; never blocks. Without memory it runs immediately, on the
  * caller's thread. */
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "transfer/engine/plan.h"
 
 /* Concurrent listings and planning: each blocks on one request at a time. */
@@ -77,13 +78,14 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
   run->sched =
       igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
                      run->options.concurrent_files);
-  run->lister = igt__pool_new(1);
-  run->producers = igt__pool_new(at_most(run->options.concurrent_studies, PRODUCERS_MAX));
+  run->lister = igt__pool_new("igt-list", 1);
+  run->producers =
+      igt__pool_new("igt-plan", at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   if (run->producers) /* until the studies' sizes are known */
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
-  run->helpers = igt__pool_new(HELPERS_MAX);
-  run->credential_workers = igt__pool_new(CREDENTIAL_WORKERS_MAX);
-  run->hashers = igt__pool_new(cores > 1 ? (unsigned)cores : 1);
+  run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
+  run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
+  run->hashers = igt__pool_new("igt-hash", cores > 1 ? (unsigned)cores : 1);
   if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->credential_workers ||
       !run->hashers)
     return igt__fail_memory(err);
@@ -102,13 +104,13 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->origin = igt__client_origin(client);
   run->callbacks = callbacks ? callbacks : &none;
   run->options = *options;
-  run->events_tail = &run->events;
+  igt__queue_init(&run->events);
   igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;
   run->totals.seconds_left = -1;
   (void)pthread_mutex_init(&run->lock, NULL);
-  (void)pthread_cond_init(&run->changed, NULL);
+  igt__cond_init(&run->changed);
   status = igt_client_sign_in(client, err);
   run->requests_before = igt__http_requests(run->http);
   if (status == IGT_OK)
@@ -219,15 +221,9 @@ static bool over(igt__run *run) {
 }
 
 static void wait_changed(igt__run *run, unsigned ms) {
-  struct timespec until;
-
-  (void)clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_nsec += (long)ms * 1000000;
-  until.tv_sec += until.tv_nsec / 1000000000;
-  until.tv_nsec %= 1000000000;
   pthread_mutex_lock(&run->lock);
-  if (!run->events && (run->tasks || run->group_count))
-    (void)pthread_cond_timedwait(&run->changed, &run->lock, &until);
+  if (!run->events.first && (run->tasks || run->group_count))
+    (void)igt__cond_wait_for(&run->changed, &run->lock, ms);
   pthread_mutex_unlock(&run->lock);
 }
 

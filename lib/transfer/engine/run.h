@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "api/client.h"
+#include "base/queue.h"
 #include "base/quota.h"
 #include "igtcloud/transfer.h"
 #include "journal/journal.h"
@@ -46,7 +47,7 @@ struct igt__run {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   /* guarded by lock */
-  struct igt__event *events, **events_tail;
+  IGT__QUEUE(struct igt__event) events;
   size_t event_count;
   igt_summary summary;
   igt_progress totals;

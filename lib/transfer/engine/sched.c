@@ -6,23 +6,25 @@
  * Fetches, sends and comparisons add their jobs here. */
 #include "transfer/engine/sched.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/queue.h"
+#include "base/thread.h"
 #include "transfer/engine/flow.h"
 #include "transfer/engine/pace.h"
 
 /* How often moved bytes are evaluated: on a good line the first 10 ms show that it is good. */
 #define LOOK_US 5000
+/* How often a waiting producer checks whether it is to give up. */
+#define GIVE_UP_MS 100
 
 struct igt__sched_queue {
   igt__sched_queue *next; /* in the ring of queues with waiting jobs */
-  igt__job *head, **tail;
+  IGT__QUEUE(igt__job) jobs;
   bool in_ring, closed;
   unsigned active;    /* jobs started and not done */
   size_t outstanding; /* jobs added and not done */
@@ -32,8 +34,8 @@ struct igt__sched_queue {
 
 struct igt__sched {
   pthread_mutex_t lock;
-  pthread_cond_t room;
-  igt__sched_queue *ring, **ring_tail;
+  pthread_cond_t drained; /* the backlog has fallen to `low` */
+  IGT__QUEUE(igt__sched_queue) ring;
   igt__pace pace;
   igt__flow flow;
   unsigned running, jobs_per_queue;
@@ -55,9 +57,9 @@ igt__sched *igt__sched_new(unsigned slots, unsigned most, unsigned jobs_per_queu
   if (!sched)
     return NULL;
   (void)pthread_mutex_init(&sched->lock, NULL);
-  (void)pthread_cond_init(&sched->room, NULL);
+  igt__cond_init(&sched->drained);
   (void)pthread_cond_init(&sched->left, NULL);
-  sched->ring_tail = &sched->ring;
+  igt__queue_init(&sched->ring);
   igt__pace_init(&sched->pace, slots, most, igt__mono_us());
   igt__flow_init(&sched->flow, most, igt__mono_us());
   sched->jobs_per_queue = jobs_per_queue;
@@ -83,7 +85,7 @@ void igt__sched_free(igt__sched *sched) {
   pthread_mutex_unlock(&sched->lock);
   log_pace(&sched->pace);
   (void)pthread_cond_destroy(&sched->left);
-  (void)pthread_cond_destroy(&sched->room);
+  (void)pthread_cond_destroy(&sched->drained);
   (void)pthread_mutex_destroy(&sched->lock);
   igt__free(sched);
 }
@@ -91,35 +93,24 @@ void igt__sched_free(igt__sched *sched) {
 /* ---- the ring and the jobs of a queue ---- */
 
 static void ring_add_locked(igt__sched *sched, igt__sched_queue *queue) {
-  if (queue->in_ring || !queue->head)
+  if (queue->in_ring || !queue->jobs.first)
     return;
   queue->in_ring = true;
-  queue->next = NULL;
-  *sched->ring_tail = queue;
-  sched->ring_tail = &queue->next;
+  igt__queue_add(&sched->ring, queue);
 }
 
 static igt__sched_queue *ring_take_locked(igt__sched *sched) {
-  igt__sched_queue *queue = sched->ring;
+  igt__sched_queue *queue = igt__queue_take(&sched->ring);
 
-  if (!queue)
-    return NULL;
-  sched->ring = queue->next;
-  if (!sched->ring)
-    sched->ring_tail = &sched->ring;
-  queue->in_ring = false;
+  if (queue)
+    queue->in_ring = false;
   return queue;
 }
 
 static void ring_remove_locked(igt__sched *sched, igt__sched_queue *queue) {
-  for (igt__sched_queue **at = &sched->ring; *at && queue->in_ring; at = &(*at)->next)
-    if (*at == queue) {
-      *at = queue->next;
-      if (!*at)
-        sched->ring_tail = at;
-      queue->in_ring = false;
-      return;
-    }
+  if (queue->in_ring)
+    (void)igt__queue_remove(&sched->ring, queue);
+  queue->in_ring = false;
 }
 
 static void queue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
@@ -127,9 +118,7 @@ static void queue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *j
     return;
   job->queued = true;
   sched->queued_begun += job->begun;
-  job->next = NULL;
-  *queue->tail = job;
-  queue->tail = &job->next;
+  igt__queue_add(&queue->jobs, job);
 }
 
 /* On a slow line a large part waits until those in flight are done; small ones continue. A started
@@ -145,23 +134,22 @@ static bool fits_locked(igt__sched *sched, const igt__job *job, int64_t now) {
 }
 
 /* The first job that may have a turn: a started one, or a new one below the limit. */
+static void unqueue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
+  (void)igt__queue_remove(&queue->jobs, job);
+  job->queued = false;
+  sched->queued_begun -= job->begun;
+}
+
 static igt__job *dequeue_locked(igt__sched *sched, igt__sched_queue *queue, int64_t now) {
   bool may_begin = sched->jobs_per_queue == 0 || queue->active < sched->jobs_per_queue;
 
-  for (igt__job **at = &queue->head; *at; at = &(*at)->next) {
-    igt__job *job = *at;
-    if (!job->begun && !may_begin && !sched->stopped)
-      continue;
-    if (!fits_locked(sched, job, now))
-      continue;
-    *at = job->next;
-    if (!*at)
-      queue->tail = at;
-    job->queued = false;
-    sched->queued_begun -= job->begun;
-    return job;
-  }
-  return NULL;
+  igt__job *job = queue->jobs.first;
+
+  while (job && ((!job->begun && !may_begin && !sched->stopped) || !fits_locked(sched, job, now)))
+    job = job->next;
+  if (job)
+    unqueue_locked(sched, queue, job);
+  return job;
 }
 
 /* ---- dispatching parts ---- */
@@ -211,7 +199,7 @@ static bool next_turn_locked(igt__sched *sched, struct turn *turn) {
   sched->refused = false;
   if (sched->running >= sched->pace.slots && !sched->stopped)
     return false;
-  while (sched->ring && sched->ring != first_back) {
+  while (sched->ring.first && sched->ring.first != first_back) {
     igt__sched_queue *queue = ring_take_locked(sched);
     bool refused = sched->refused;
     sched->refused = false;
@@ -272,7 +260,7 @@ igt__sched_queue *igt__sched_open(igt__sched *sched, void (*settled)(void *paylo
   (void)sched;
   if (!queue)
     return NULL;
-  queue->tail = &queue->head;
+  igt__queue_init(&queue->jobs);
   queue->settled = settled;
   queue->payload = payload;
   return queue;
@@ -331,7 +319,8 @@ void igt__sched_part_done(igt__sched *sched, uint64_t weight) {
   int64_t now = igt__mono_us();
 
   pthread_mutex_lock(&sched->lock);
-  igt__pace_part(&sched->pace, bytes, sched->ring && sched->running >= sched->pace.slots, now);
+  igt__pace_part(&sched->pace, bytes, sched->ring.first && sched->running >= sched->pace.slots,
+                 now);
   look_locked(sched, now);
   igt__flow_end(&sched->flow, weight, now);
   sched->running--;
@@ -382,18 +371,6 @@ unsigned igt__sched_slots(igt__sched *sched) {
   return slots;
 }
 
-static void unqueue_locked(igt__sched *sched, igt__sched_queue *queue, igt__job *job) {
-  for (igt__job **at = &queue->head; *at; at = &(*at)->next)
-    if (*at == job) {
-      *at = job->next;
-      if (!*at)
-        queue->tail = at;
-      job->queued = false;
-      sched->queued_begun -= job->begun;
-      return;
-    }
-}
-
 void igt__sched_job_done(igt__sched *sched, igt__job *job) {
   igt__sched_queue *queue = job->queue;
   bool over;
@@ -413,7 +390,7 @@ void igt__sched_job_done(igt__sched *sched, igt__job *job) {
     ring_add_locked(sched, queue);
   if (sched->backlog <= sched->low) {
     sched->low = 0;
-    pthread_cond_broadcast(&sched->room);
+    pthread_cond_broadcast(&sched->drained);
   }
   pthread_mutex_unlock(&sched->lock);
   if (over)
@@ -433,18 +410,9 @@ size_t igt__sched_backlog(igt__sched *sched) {
 void igt__sched_wait_backlog(igt__sched *sched, size_t below, bool (*give_up)(void *), void *arg) {
   pthread_mutex_lock(&sched->lock);
   while (sched->backlog >= below && !give_up(arg)) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    sched->low =
-        below /
-        2; /* only once there is space for many: a dozen producers must not wake for each file */
-    /* Woken when a job is done; checks give_up ten times a second. */
-    until.tv_nsec += 100000000;
-    if (until.tv_nsec >= 1000000000) {
-      until.tv_sec++;
-      until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&sched->room, &sched->lock, &until);
+    /* Woken only once there is space for many: a dozen producers must not wake for each file. */
+    sched->low = below / 2;
+    (void)igt__cond_wait_for(&sched->drained, &sched->lock, GIVE_UP_MS);
   }
   pthread_mutex_unlock(&sched->lock);
 }

@@ -406,7 +406,7 @@ static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error 
   reader->prefix = igt__node_prefix(file->parent, file->kind);
   reader->key = igt__strdup(file->id);
   reader->name = igt__strdup(file->name);
-  reader->pool = options.defer_payload = igt__pool_new(1);
+  reader->pool = options.defer_payload = igt__pool_new("igt-read", 1);
   if (!reader->prefix || !reader->key || !reader->name || !reader->pool)
     return igt__fail_memory(err);
   reader->provider = igt__s3_provider_new(&options);

@@ -222,28 +222,14 @@ typedef struct content {
   int fd;
 } content;
 
-static igt_status write_bytes(int fd, const char *data, size_t n, igt_error *err) {
-  while (n > 0) {
-    ssize_t done = write(fd, data, n);
-    if (done < 0 && errno != EINTR)
-      return igt__fail_errno(err, errno, "no memory for the content");
-    data += done > 0 ? done : 0;
-    n -= done > 0 ? (size_t)done : 0;
-  }
-  return IGT_OK;
-}
-
 static igt_status take_bytes(content *c, const igt_file_source *source, igt_error *err) {
-  igt_status status;
-
   c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
-  if (c->fd < 0)
+  if (c->fd < 0 || !igt__fd_write(c->fd, source->data, source->size))
     return igt__fail_errno(err, errno, "no memory for the content");
-  status = write_bytes(c->fd, source->data, source->size, err);
   (void)snprintf(c->path, sizeof c->path, "/proc/self/fd/%d", c->fd);
   c->local.path = c->path;
   c->local.follow_links = true;
-  return status;
+  return IGT_OK;
 }
 
 static igt_status take_content(content *c, const igt_file_source *source, bool follow_links,

@@ -12,8 +12,7 @@ void igt__notifier_init(igt__notifier *notifier, igt__run *run) {
   (void)pthread_mutex_init(&notifier->lock, NULL);
   notifier->operation = igt__operation_named("post_study_files_upload_completed");
   notifier->calls = 0;
-  notifier->first = NULL;
-  notifier->last = &notifier->first;
+  igt__queue_init(&notifier->waiting);
 }
 
 void igt__notifier_finish(igt__notifier *notifier) {
@@ -60,16 +59,6 @@ static bool has_space_locked(const igt__notifier *notifier) {
   return notifier->calls < igt__client_api_connections(igt__sched_slots(notifier->run->sched));
 }
 
-static igt__notification *take_locked(igt__notifier *notifier) {
-  igt__notification *file = notifier->first;
-
-  if (file)
-    notifier->first = file->next;
-  if (!notifier->first)
-    notifier->last = &notifier->first;
-  return file;
-}
-
 static void begin(igt__notification *file) {
   igt__run *run = file->notifier->run;
   completion c;
@@ -85,7 +74,7 @@ static void begin_more(igt__notifier *notifier) {
 
   do {
     pthread_mutex_lock(&notifier->lock);
-    file = has_space_locked(notifier) ? take_locked(notifier) : NULL;
+    file = has_space_locked(notifier) ? igt__queue_take(&notifier->waiting) : NULL;
     if (file)
       notifier->calls++;
     pthread_mutex_unlock(&notifier->lock);
@@ -126,10 +115,8 @@ static void on_notified(void *payload, igt_status status, const igt_error *failu
 void igt__notify(igt__notification *file) {
   igt__notifier *notifier = file->notifier;
 
-  file->next = NULL;
   pthread_mutex_lock(&notifier->lock);
-  *notifier->last = file;
-  notifier->last = &file->next;
+  igt__queue_add(&notifier->waiting, file);
   pthread_mutex_unlock(&notifier->lock);
   begin_more(notifier);
 }

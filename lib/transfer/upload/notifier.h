@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "api/call.h"
+#include "base/queue.h"
 #include "transfer/engine/run.h"
 
 /* A file to report to the cloud. */
@@ -26,8 +27,8 @@ typedef struct igt__notifier {
   igt__run *run;
   pthread_mutex_t lock;
   const igt__operation *operation;
-  unsigned calls;                   /* in flight */
-  igt__notification *first, **last; /* waiting */
+  unsigned calls; /* in flight */
+  IGT__QUEUE(igt__notification) waiting;
 } igt__notifier;
 
 void igt__notifier_init(igt__notifier *notifier, igt__run *run);

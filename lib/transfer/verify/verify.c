@@ -350,7 +350,7 @@ static igt_status run(igt__verify *v, igt_summary *summary, igt_error *err) {
     status = igt__find(v->run.client, &o->selection, !o->project_files, &v->found, err);
   if (status != IGT_OK)
     return status;
-  v->readers = igt__pool_new(igt__client_connections(v->run.client));
+  v->readers = igt__pool_new("igt-verify", igt__client_connections(v->run.client));
   if (!v->readers)
     return igt__fail_memory(err);
   igt__run_task_begin(&v->run);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads with names, timed waits on the monotonic clock, and completions. The loops (lib/http),
+ * the pools of a transfer and the sandbox start their threads here; whatever waits for a request
+ * that runs on a loop waits for a completion. */
+#include "thread.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "mem.h"
+
+typedef struct start {
+  const char *name;
+  void *(*fn)(void *arg);
+  void *arg;
+} start;
+
+/* A thread names itself with one system call; another thread would write to a file in /proc. */
+static void *run(void *arg) {
+  start own = *(start *)arg;
+
+  igt__free(arg);
+  (void)pthread_setname_np(pthread_self(), own.name);
+  return own.fn(own.arg);
+}
+
+static int create(pthread_t *thread, size_t stack, bool detached, start *s) {
+  sigset_t all, old;
+  pthread_attr_t attr;
+
+  sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+  (void)pthread_attr_init(&attr);
+  if (stack)
+    (void)pthread_attr_setstacksize(&attr, stack);
+  if (detached)
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  int os_error = pthread_create(thread, &attr, run, s);
+  (void)pthread_attr_destroy(&attr);
+  (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return os_error;
+}
+
+int igt__thread_start(pthread_t *thread, const char *name, size_t stack, void *(*fn)(void *arg),
+                      void *arg) {
+  start *s = igt__malloc(sizeof *s);
+  pthread_t unused;
+
+  if (!s)
+    return ENOMEM;
+  *s = (start){name, fn, arg};
+  int os_error = create(thread ? thread : &unused, stack, !thread, s);
+  if (os_error)
+    igt__free(s);
+  return os_error;
+}
+
+void igt__cond_init(pthread_cond_t *cond) {
+  pthread_condattr_t attr;
+
+  (void)pthread_condattr_init(&attr);
+  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  (void)pthread_cond_init(cond, &attr);
+  (void)pthread_condattr_destroy(&attr);
+}
+
+struct timespec igt__deadline(unsigned ms) {
+  struct timespec deadline;
+
+  (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += (time_t)(ms / 1000);
+  deadline.tv_nsec += (long)(ms % 1000) * 1000000;
+  deadline.tv_sec += deadline.tv_nsec / 1000000000;
+  deadline.tv_nsec %= 1000000000;
+  return deadline;
+}
+
+bool igt__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                          const struct timespec *deadline) {
+  return pthread_cond_timedwait(cond, lock, deadline) == 0;
+}
+
+bool igt__cond_wait_for(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms) {
+  struct timespec deadline = igt__deadline(ms);
+
+  return igt__cond_wait_until(cond, lock, &deadline);
+}
+
+/* ---- completions ---- */
+
+void igt__completion_init(igt__completion *completion) {
+  (void)pthread_mutex_init(&completion->lock, NULL);
+  igt__cond_init(&completion->changed);
+  completion->done = false;
+  completion->status = IGT_OK;
+}
+
+void igt__completion_set(igt__completion *completion, igt_status status, const igt_error *err) {
+  pthread_mutex_lock(&completion->lock);
+  completion->done = true;
+  completion->status = status;
+  if (status != IGT_OK && err)
+    completion->err = *err;
+  else
+    igt__error_clear(&completion->err);
+  pthread_cond_signal(&completion->changed);
+  pthread_mutex_unlock(&completion->lock);
+}
+
+bool igt__completion_wait_for(igt__completion *completion, unsigned ms) {
+  struct timespec deadline = igt__deadline(ms);
+  bool in_time = true, done;
+
+  pthread_mutex_lock(&completion->lock);
+  while (!completion->done && in_time)
+    in_time = igt__cond_wait_until(&completion->changed, &completion->lock, &deadline);
+  done = completion->done;
+  pthread_mutex_unlock(&completion->lock);
+  return done;
+}
+
+igt_status igt__completion_finish(igt__completion *completion, igt_error *err) {
+  pthread_mutex_lock(&completion->lock);
+  while (!completion->done)
+    pthread_cond_wait(&completion->changed, &completion->lock);
+  pthread_mutex_unlock(&completion->lock);
+  (void)pthread_cond_destroy(&completion->changed);
+  (void)pthread_mutex_destroy(&completion->lock);
+  if (completion->status != IGT_OK && err)
+    *err = completion->err;
+  return completion->status;
+}
