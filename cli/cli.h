@@ -248,6 +248,8 @@ void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 void debug_message(const char *fmt, ...) IGT_PRINTF(1, 2);
 /* Prints "igtcloud: ..." on stderr, even with --quiet. */
 void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
+/* Errors become JSON lines on standard error, as with --json. */
+void use_json_errors(void);
 void open_log(settings *s);
 /* False: part of the log could not be written; it has printed an error. */
 bool close_log(void);

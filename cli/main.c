@@ -412,6 +412,14 @@ static void open_standard_streams(void) {
       (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* Usage errors are found before the options are known. */
+static bool wants_json(int argc, char **argv) {
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "--json") == 0)
+      return true;
+  return false;
+}
+
 /* The command's exit status; EXIT_FAILED when its output could not be written. */
 static int finish(int status) {
   int why;
@@ -456,6 +464,8 @@ int main(int argc, char **argv) {
     print_group(stdout, argv[1]);
     return finish(EXIT_DONE);
   }
+  if (wants_json(argc, argv))
+    use_json_errors();
   if (strcmp(argv[1], "--version") == 0)
     argv[1] = version;
   const char *const *words = (const char *const *)(argv + 1);

@@ -67,10 +67,76 @@ static void say(bool is_error, const char *text) {
   }
 }
 
+/* ---- errors as JSON ---- */
+
+static bool json_errors;
+
+void use_json_errors(void) {
+  json_errors = true;
+}
+
+/* What to do about it, if the same holds for all errors of the status; NULL: the message says it.
+ */
+static const char *hint_of(igt_status status) {
+  switch (status) {
+  case IGT_E_INVALID:
+    return "see igtcloud COMMAND --help";
+  case IGT_E_NO_SESSION:
+  case IGT_E_EXPIRED:
+  case IGT_E_UNAUTHORIZED:
+    return "sign in with igtcloud login, or give --user or --service-file";
+  case IGT_E_FORBIDDEN:
+    return "ask the administrator of the project for access";
+  case IGT_E_NOT_FOUND:
+    return "igtcloud ls lists what exists";
+  case IGT_E_NO_SPACE:
+    return "free some space and run the command again; it resumes";
+  case IGT_E_TLS:
+    return "give the certificates of an inspecting proxy with --ca-file";
+  case IGT_E_THROTTLED:
+  case IGT_E_SERVER:
+  case IGT_E_TIMEOUT:
+  case IGT_E_NETWORK:
+    return "run the command again; it resumes";
+  default:
+    return NULL;
+  }
+}
+
+static void json_text_or_null(const char *key, const char *value) {
+  if (value && *value) {
+    json_text(stderr, key, value, false);
+    return;
+  }
+  fprintf(stderr, ",\"%s\":null", key);
+}
+
+/* code NULL: no call of the library failed. */
+static void print_json_error(igt_status status, const char *code, const char *text,
+                             const igt_error *err) {
+  flockfile(stderr);
+  fputs("{\"error\":{\"code\":", stderr);
+  if (code)
+    json_value(stderr, code);
+  else
+    fputs("null", stderr);
+  json_text(stderr, "message", text, false);
+  json_text_or_null("hint", code ? hint_of(status) : NULL);
+  if (err && err->http_status)
+    fprintf(stderr, ",\"http_status\":%d", err->http_status);
+  else
+    fputs(",\"http_status\":null", stderr);
+  json_text_or_null("request_id", err ? err->request_id : NULL);
+  fputs("}}\n", stderr);
+  funlockfile(stderr);
+}
+
 int fail(const igt_error *err) {
   const char *text = *err->text ? err->text : igt_status_text(err->status);
 
-  if (*err->request_id)
+  if (json_errors && !has_left && !reader_is_gone())
+    print_json_error(err->status, igt_status_name(err->status), text, err);
+  else if (*err->request_id)
     complain("%s (request %s)", text, err->request_id);
   else
     complain("%s", text);
@@ -78,25 +144,35 @@ int fail(const igt_error *err) {
 }
 
 void complain(const char *fmt, ...) {
-  char text[4096] = "igtcloud: ";
+  static const char name[] = "igtcloud: ";
+  char text[4096];
   va_list args;
 
   if (reader_is_gone())
     return;
+  memcpy(text, name, sizeof name);
   va_start(args, fmt);
-  vsnprintf(text + strlen(text), sizeof text - strlen(text), fmt, args);
+  vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
   va_end(args);
-  say(true, text);
+  if (json_errors && !has_left)
+    print_json_error(IGT_OK, NULL, text + strlen(name), NULL);
+  else
+    say(true, text);
 }
 
 int usage_error(const char *fmt, ...) {
-  char text[1024] = "igtcloud: ";
+  static const char name[] = "igtcloud: ";
+  char text[1024];
   va_list args;
 
+  memcpy(text, name, sizeof name);
   va_start(args, fmt);
-  vsnprintf(text + strlen(text), sizeof text - strlen(text), fmt, args);
+  vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
   va_end(args);
-  say(true, text);
+  if (json_errors && !has_left)
+    print_json_error(IGT_E_INVALID, igt_status_name(IGT_E_INVALID), text + strlen(name), NULL);
+  else
+    say(true, text);
   return EXIT_USAGE;
 }
 
@@ -163,6 +239,8 @@ void open_log(settings *s) {
   FILE *out = stderr;
   const char *why;
 
+  if (s->json)
+    use_json_errors();
   if (!s->debug && !s->log_file) {
     igt_log_set(show_warning, s, IGT_LOG_WARNING);
     return;

@@ -236,7 +236,7 @@ def test_rm_asks(igtcloud):
     assert status == FAILED and "nothing was changed" in shown
     igtcloud.run("show", path)
     status, shown = igtcloud.on_terminal("rm", path, answers=[(r"\[y/N\]", "y")])
-    assert status == DONE and f"Deleted '{path}'" in shown
+    assert status == DONE and f"Deleted the file '{path}'" in shown
     igtcloud.run("show", path, status=NOT_FOUND)
 
 
@@ -244,6 +244,29 @@ def test_rm_without_a_terminal(igtcloud):
     done = igtcloud.run("rm", f"{STUDY}/files/report.txt", status=USAGE)
     assert "--yes" in done.err
     igtcloud.run("show", f"{STUDY}/files/report.txt")
+
+
+def test_rm_counts_what_it_deletes(igtcloud):
+    for path, with_, row in [
+            ("trial", "the project 'trial' with 1 institute and 1 study",
+             {"kind": "project", "path": "trial", "deleted": False, "institutes": 1, "studies": 1}),
+            ("trial/north", "the institute 'trial/north' with 1 study",
+             {"kind": "institute", "path": "trial/north", "deleted": False, "studies": 1})]:
+        done = igtcloud.run("rm", "--dry-run", "--json", path)
+        assert f"Would delete {with_}" in done.err and done.lines == [row]
+    study = igtcloud.run("rm", "--dry-run", "--json", STUDY).lines[0]
+    listed = igtcloud.run("ls", "--json", STUDY).lines
+    assert (study["files"], study["bytes"]) == (len(listed), sum(f["fileSize"] for f in listed))
+    igtcloud.run("show", STUDY)
+
+
+def test_rm_of_a_project_asks_for_its_name(igtcloud):
+    for typed in ("y", "trail"):
+        status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name", typed)])
+        assert status == FAILED and "nothing was deleted" in shown
+    igtcloud.run("show", "trial")
+    status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name", "trial")])
+    assert status == DONE and "Deleted the project 'trial' with 1 institute" in shown
 
 
 @pytest.mark.smoke

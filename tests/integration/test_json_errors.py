@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""With --json an error is a JSON line on standard error, for programs."""
+
+import json
+
+import pytest
+
+from igtcloud import DENIED, NOT_FOUND, USAGE, Program
+
+SEED = "demo"
+
+
+@pytest.fixture
+def cloud(sandbox):
+    return sandbox
+
+
+@pytest.fixture
+def igtcloud(cloud, home):
+    return Program(cloud.url, home)
+
+
+def error(done):
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert len(lines) == 1 and list(lines[0]) == ["error"], done
+    assert set(lines[0]["error"]) == {"code", "message", "hint", "http_status", "request_id"}
+    return lines[0]["error"]
+
+
+@pytest.mark.smoke
+def test_what_the_cloud_refuses(igtcloud):
+    found = error(igtcloud.run("ls", "--json", "nowhere", status=NOT_FOUND))
+    assert found["code"] == "IGT_E_NOT_FOUND" and "nowhere" in found["message"] and found["hint"]
+
+
+def test_the_response_is_named(cloud, home):
+    found = error(Program(cloud.url, home, password="wrong").run("ls", "--json", status=DENIED))
+    assert found["code"] == "IGT_E_LOGIN" and found["http_status"] in (401, 403)
+
+
+@pytest.mark.parametrize("arguments", [["--json", "--nothing"], ["--nothing", "--json"],
+                                       ["--json", "--timeout", "x"]])
+def test_usage_errors_too(igtcloud, arguments):
+    found = error(igtcloud.run("ls", *arguments, status=USAGE))
+    assert found["code"] == "IGT_E_INVALID" and "--" in found["message"]
+
+
+def test_by_variable(igtcloud):
+    done = igtcloud.run("ls", "nowhere", env={"IGTCLOUD_JSON": "1"}, status=NOT_FOUND)
+    assert error(done)["code"] == "IGT_E_NOT_FOUND"
+    plain = igtcloud.run("ls", "--json", "--", "nowhere", "x", status=USAGE, env={"IGTCLOUD_JSON": "0"})
+    assert plain.status == USAGE
