@@ -139,7 +139,10 @@ convert({'trainingStartDate': '2020-01-02'}, UserSettings).training_start_date
 assign(convert(STUDY), 'study_id', 5)
 assign(convert({'id': 'a'}, Project), 'name', 5)
 assign(convert({'id': 'a'}, Project), 'nonsense', 5)
-assign(convert(STUDY), 'study_date', '2020-01-01')
+assign(convert(STUDY), 'study_date', '2020-01-01T00:00:00Z')
+assign(convert(STUDY), 'patient', {'givenName': 'Eve'})
+assign(convert(STUDY), 'study_date', None)
+sanitize(assign(convert(STUDY), 'study_date', '2020-01-01T00:00:00Z')[1])
 sanitize(object())
 sanitize(None), sanitize(5), sanitize('x'), sanitize(True)
 sanitize({'a': datetime.datetime(2020, 1, 1), 'b': (1, 2), 'c': datetime.date(2020, 1, 1)})
@@ -168,6 +171,7 @@ service.get_project.settings['endpoint_path'], service.get_project.settings['htt
     ("convert({**STUDY, 'other': 1}).other", 'P12'),
     ("convert({**STUDY, 'other': [{'a': 1}]}).to_dict()", 'P12'),
     ("convert({**STUDY, 'studyType': 'Hologram'})", 'P13'),
+    ("assign(convert(STUDY), 'study_date', '2020-01-01')", 'P11'),
     ("change_patient(convert(STUDY))", 'P17'), ("assign(convert(STUDY), 'new', 1)", 'P18'),
     ("assign(Study('Study'), 'new', 1)", 'P18'),
     ("service.get_studies(None, _request_timeout=1)", 'P7'),

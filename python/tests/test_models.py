@@ -388,9 +388,11 @@ def test_a_new_name_on_a_study_reads_back():
 
 def test_models_of_the_cloud_are_not_checked():
     made = study()
-    made.study_id, made.created_on, made.patient = 5, 'soon', {'given_name': 'x'}
-    assert (made.study_id, made.created_on, made.patient) == (5, 'soon', {'given_name': 'x'})
+    made.study_id, made.created_on, made.patient = 5, 'soon', 7
+    assert (made.study_id, made.created_on, made.patient) == (5, 'soon', 7)
     assert _models.sanitize(made)['createdOn'] == 'soon'
+    made.created_on, made.patient = '2020-01-02T00:00:00Z', {'givenName': 'Eve'}
+    assert made.created_on.year == 2020 and made.patient.given_name == 'Eve'
 
 
 def test_a_study_type_of_tomorrow_is_a_root_study():

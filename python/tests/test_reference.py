@@ -60,29 +60,41 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def outcome(package, folder):
-    """The rows and operations with one client, and the requests that it sent."""
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Recorder)
-    server.requests = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def run(package, folder, *url):
+    """What rows.py writes of a client."""
     out = folder / 'out.json'
     env = {name: value for name, value in os.environ.items() if 'PROXY' not in name.upper()}
     env.update(CLOUD_JWT_TOKEN=token(), CLOUD_CSRF_TOKEN='c', HOME=str(folder), TMPDIR=str(folder),
                CLOUD_TOKEN_MMAP=str(folder / 'token'))
+    rows = pathlib.Path(__file__).with_name('rows.py')
+    done = subprocess.run([sys.executable, rows, package, out, *url], env=env, timeout=300,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(out.read_text())
+
+
+def run_with_server(package, folder):
+    """The same with the operations, and the requests that arrived."""
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Recorder)
+    server.requests = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        done = subprocess.run([sys.executable, pathlib.Path(__file__).with_name('rows.py'), package, out,
-                               f'http://127.0.0.1:{server.server_port}'], env=env, timeout=300,
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        found = run(package, folder, f'http://127.0.0.1:{server.server_port}')
     finally:
         server.shutdown()
         server.server_close()
-    return {**json.loads(out.read_text()), 'requests': server.requests}
+    return {**found, 'requests': server.requests}
 
 
 @pytest.fixture(scope='module')
 def outcomes(tmp_path_factory):
-    return outcome(CHECKOUT, tmp_path_factory.mktemp('old')), outcome(PACKAGE, tmp_path_factory.mktemp('new'))
+    return run(CHECKOUT, tmp_path_factory.mktemp('old')), run(PACKAGE, tmp_path_factory.mktemp('new'))
+
+
+@pytest.fixture(scope='module')
+def calls(tmp_path_factory):
+    return (run_with_server(CHECKOUT, tmp_path_factory.mktemp('old')),
+            run_with_server(PACKAGE, tmp_path_factory.mktemp('new')))
 
 
 @pytest.mark.parametrize('row, defect', ROWS)
@@ -99,13 +111,13 @@ def by_name(requests):
                   if not one[1].endswith(('/introspect', '/logout', '/refresh')))
 
 
-def test_every_operation_sends_the_same_request(outcomes):
-    old, new = (by_name(one['requests']) for one in outcomes)
+def test_every_operation_sends_the_same_request(calls):
+    old, new = (by_name(one['requests']) for one in calls)
     assert len(old) >= 100
     assert new == old
 
 
-def test_every_operation_returns_the_same(outcomes):
-    old, new = (one['operations'] for one in outcomes)
+def test_every_operation_returns_the_same(calls):
+    old, new = (one['operations'] for one in calls)
     assert len(old) == 103
     assert new == old

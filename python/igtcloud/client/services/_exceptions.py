@@ -21,15 +21,11 @@ class OpenApiException(Exception):
     """The base of everything that the services raise on their own."""
 
 
-class _AtPath(OpenApiException):
-    """An error about a value: its message ends in the value's place."""
-
-    def __init__(self, msg: str, path_to_item: Optional[Sequence[Any]] = None) -> None:
-        self.path_to_item = path_to_item
-        super().__init__(f'{msg} at {render_path(path_to_item)}' if path_to_item else msg)
+def _at(msg: str, path_to_item: Optional[Sequence[Any]]) -> str:
+    return f'{msg} at {render_path(path_to_item)}' if path_to_item else msg
 
 
-class ApiTypeError(_AtPath, TypeError):
+class ApiTypeError(OpenApiException, TypeError):
     """A value has the wrong type, or a call an argument that it does not take.
 
     `path_to_item` is the place of the value, `valid_classes` what it could have been; `key_type` is
@@ -38,21 +34,34 @@ class ApiTypeError(_AtPath, TypeError):
     def __init__(self, msg: str, path_to_item: Optional[Sequence[Any]] = None,
                  valid_classes: Optional[Sequence[Any]] = None,
                  key_type: Optional[bool] = None) -> None:
+        self.path_to_item = path_to_item
         self.valid_classes = valid_classes
         self.key_type = key_type
-        super().__init__(msg, path_to_item)
+        super().__init__(_at(msg, path_to_item))
 
 
-class ApiValueError(_AtPath, ValueError):
+class ApiValueError(OpenApiException, ValueError):
     """A value of the right type that is not allowed."""
 
+    def __init__(self, msg: str, path_to_item: Optional[Sequence[Any]] = None) -> None:
+        self.path_to_item = path_to_item
+        super().__init__(_at(msg, path_to_item))
 
-class ApiAttributeError(_AtPath, AttributeError):
+
+class ApiAttributeError(OpenApiException, AttributeError):
     """A model does not have a field of this name."""
 
+    def __init__(self, msg: str, path_to_item: Optional[Sequence[Any]] = None) -> None:
+        self.path_to_item = path_to_item
+        super().__init__(_at(msg, path_to_item))
 
-class ApiKeyError(_AtPath, KeyError):
+
+class ApiKeyError(OpenApiException, KeyError):
     """A key does not exist."""
+
+    def __init__(self, msg: str, path_to_item: Optional[Sequence[Any]] = None) -> None:
+        self.path_to_item = path_to_item
+        super().__init__(_at(msg, path_to_item))
 
     __str__ = Exception.__str__  # KeyError would show the message in quotes
 

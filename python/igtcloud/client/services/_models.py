@@ -211,8 +211,8 @@ class Model:
         if field is None:
             self._json[name] = value
             return
-        if field.convert is not None:
-            _read_of(self)[field.json] = value
+        if field.convert is not None:  # of the cloud's models, as JSON is converted
+            _read_of(self)[field.json] = field.convert(value) if self._given else value
         self._json[field.json] = value
 
     def _unknown(self, name: Any, value: Any) -> Optional[Field]:
