@@ -76,10 +76,19 @@ typedef struct igt_client_options {
                                 timetable, see igt_bandwidth_check(); NULL: none */
   const char *audience; /**< audience of a service's assertion, if it is outside the cloud's domain;
                            NULL: the one that the cloud names, which must belong to its domain */
+  const char *service_key; /**< in place of service_file: the private key itself, as PEM, in lines
+                              or in one; user is required, and is the service's id */
+  const char *jwt;         /**< with csrf: the tokens of a session from elsewhere, such as those of
+                              igt_client_token(); they are checked, renewed if they can be, and not
+                              signed out */
+  const char *csrf;
 } igt_client_options;
 
 #define IGT_CLIENT_OPTIONS_INIT                                                                    \
-  { NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+  {                                                                                                \
+    NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, \
+        NULL, NULL, NULL                                                                           \
+  }
 
 /**
  * Checks a bandwidth limit (bytes per second, for each direction): a rate ("20M", "1.5G", "500k",
@@ -92,15 +101,17 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_err
 
 /**
  * Creates a client. Sends nothing.
- * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine),
- * IGT_E_NO_MEMORY, IGT_E_NO_FILE and IGT_E_TLS (ca_file).
+ * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine, a service_key
+ * without a user, one of jwt and csrf alone), IGT_E_NO_MEMORY, IGT_E_NO_FILE and IGT_E_TLS
+ * (ca_file).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *options,
                                                   igt_client **out, igt_error *err);
 IGT_EXTERN void igt_client_free(igt_client *client);
 
 /**
- * Signs in. Tries in this order: service_file if set; a valid token file whose scheme, host and
+ * Signs in. Tries in this order: service_key or service_file if set; jwt and csrf if set; a valid
+ * token file whose scheme, host and
  * port match the domain and whose user matches `user` if set; CLOUD_JWT_TOKEN with
  * CLOUD_CSRF_TOKEN, checked by introspect; user name and password, prompted for. Calls that need a
  * session sign in automatically. The session is renewed before it expires, once for all threads.
@@ -117,7 +128,8 @@ typedef enum igt_session_source {
   IGT_SESSION_TOKEN_FILE,
   IGT_SESSION_ENVIRONMENT,
   IGT_SESSION_PASSWORD,
-  IGT_SESSION_SERVICE_KEY
+  IGT_SESSION_SERVICE_KEY,
+  IGT_SESSION_TOKENS /**< jwt and csrf of the options */
 } igt_session_source;
 
 /** Who is signed in. */
@@ -138,6 +150,14 @@ IGT_EXTERN const char *igt_client_domain(const igt_client *client);
 
 /** A valid token. Contains secrets; freeing it wipes them. */
 typedef struct igt_token igt_token;
+/**
+ * The tokens of the client's session, for a program that sends requests of its own or starts
+ * another client with them (igt_client_options.jwt). Signs in if necessary, and renews them if that
+ * is due; they do not change when the client renews its session later. May be called from several
+ * threads. Errors: those of igt_client_sign_in.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_client_token(igt_client *client, igt_token **out,
+                                                    igt_error *err);
 /**
  * Reads the token file at path (NULL: the default path). If a running login is about to renew it,
  * waits up to 10 s for that.

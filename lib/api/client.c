@@ -88,6 +88,9 @@ static igt_status make_session(igt_client *client, const igt_client_options *opt
                                   .origin = client->origin,
                                   .user = options->user,
                                   .service_file = options->service_file,
+                                  .service_key = options->service_key,
+                                  .jwt = options->jwt,
+                                  .csrf = options->csrf,
                                   .token_file = options->token_file,
                                   .audience = options->audience,
                                   .no_token_file = options->no_token_file,
@@ -182,6 +185,13 @@ igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error 
   if (out->source == IGT_SESSION_NONE)
     return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in at %s", client->origin);
   return IGT_OK;
+}
+
+igt_status igt_client_token(igt_client *client, igt_token **out, igt_error *err) {
+  igt_status status = need_client(client, err);
+
+  *out = NULL;
+  return status == IGT_OK ? igt__session_token(client->session, out, err) : status;
 }
 
 igt_status igt_login_hold(igt_client *client, igt_login_fn fn, void *payload, igt_error *err) {

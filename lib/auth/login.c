@@ -418,8 +418,9 @@ static igt_status ask_introspect(igt__auth_server *server, igt__grant *grant, ig
   return status;
 }
 
-igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
-                                 igt__grant *out, igt_error *err) {
+igt_status igt__login_introspect(igt__auth_server *server, const char *what, const char *jwt,
+                                 const char *csrf, igt__grant *out, igt_error *err) {
+  char refusal[128];
   igt__grant grant = {0};
   igt_status status = fill_handed_in(jwt, csrf, &grant, err);
 
@@ -432,8 +433,8 @@ igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, cons
     *out = grant;
   else
     igt__grant_finish(&grant);
-  return as_refusal(status, IGT_E_EXPIRED,
-                    "the session in CLOUD_JWT_TOKEN and CLOUD_CSRF_TOKEN is not accepted", err);
+  (void)snprintf(refusal, sizeof refusal, "%s is not accepted", what);
+  return as_refusal(status, IGT_E_EXPIRED, refusal, err);
 }
 
 /* ---- signing out ---- */

@@ -36,8 +36,9 @@ igt_status igt__login_password(igt__auth_server *server, const char *user, const
 /* audience: from igt__login_audience. */
 igt_status igt__login_key(igt__auth_server *server, igt__rsa *key, const char *audience,
                           const char *id, igt__grant *out, igt_error *err);
-igt_status igt__login_introspect(igt__auth_server *server, const char *jwt, const char *csrf,
-                                 igt__grant *out, igt_error *err);
+/* what: the session in question, for the message. */
+igt_status igt__login_introspect(igt__auth_server *server, const char *what, const char *jwt,
+                                 const char *csrf, igt__grant *out, igt_error *err);
 
 /* The audience that assertions must name. *out: igt__free. */
 igt_status igt__login_audience(igt__auth_server *server, char **out, igt_error *err);

@@ -384,6 +384,24 @@ igt_status igt__session_renew(igt__session *session, unsigned generation, igt_er
 
 /* ---- what other files see ---- */
 
+static igt_token *copy_tokens_locked(const igt__session *session) {
+  const igt__grant *grant = &session->grant;
+
+  return igt__token_new(grant->user, session->source.server.origin, igt__secret_text(grant->jwt),
+                        igt__secret_text(grant->csrf),
+                        grant->access ? igt__secret_text(grant->access) : NULL, grant->expires);
+}
+
+igt_status igt__session_token(igt__session *session, igt_token **out, igt_error *err) {
+  igt_status status;
+
+  pthread_mutex_lock(&session->lock);
+  status = make_usable_locked(session, err);
+  *out = status == IGT_OK ? copy_tokens_locked(session) : NULL;
+  pthread_mutex_unlock(&session->lock);
+  return status == IGT_OK && !*out ? igt__fail_memory(err) : status;
+}
+
 void igt__session_identity(igt__session *session, igt_identity *out) {
   memset(out, 0, sizeof *out);
   snprintf(out->domain, sizeof out->domain, "%s", session->source.server.origin);
@@ -428,5 +446,5 @@ bool igt__session_is_cancelled(const igt__session *session) {
 }
 
 bool igt__session_can_start_over(const igt__session *session) {
-  return session->source.key || session->source.password;
+  return session->source.key || session->source.service_key || session->source.password;
 }

@@ -14,7 +14,8 @@ typedef struct igt__session_options {
   igt__http *http;    /* borrowed */
   const char *origin; /* "https://host[:port]", from igt__url_origin */
   const char *user;   /* as in igt_client_options, like those that follow */
-  const char *service_file;
+  const char *service_file, *service_key;
+  const char *jwt, *csrf;
   const char *token_file;
   const char *audience;
   bool no_token_file;
@@ -43,6 +44,8 @@ bool igt__session_authorize_now(igt__session *session, igt__http_request *req);
 void igt__session_keep(igt__session *session);
 /* After a 401 on `generation`: renews unless another thread has already done so. */
 igt_status igt__session_renew(igt__session *session, unsigned generation, igt_error *err);
+/* Implements igt_client_token. */
+igt_status igt__session_token(igt__session *session, igt_token **out, igt_error *err);
 void igt__session_identity(igt__session *session, igt_identity *out);
 /* Implements igt_login_hold. */
 igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload, igt_error *err);

@@ -28,6 +28,22 @@ static bool copy_option(char **to, const char *from) {
   return *to || !from || !*from;
 }
 
+static bool copy_secret(igt__secret **to, const char *from) {
+  *to = from && *from ? igt__secret_new(from, strlen(from)) : NULL;
+  return *to || !from || !*from;
+}
+
+static igt_status check_options(const igt__source *source, igt_error *err) {
+  if (source->service_key && source->service_file)
+    return igt__fail(err, IGT_E_INVALID, "a service has one key: give its file or its text");
+  if (source->service_key && !source->user)
+    return igt__fail(err, IGT_E_INVALID,
+                     "a key that is given as text needs the service's id as the user");
+  if (!source->jwt != !source->csrf)
+    return igt__fail(err, IGT_E_INVALID, "a session needs both its tokens, jwt and csrf");
+  return IGT_OK;
+}
+
 igt_status igt__source_init(igt__source *source, const igt__session_options *options,
                             igt_error *err) {
   char *origin = igt__strdup(options->origin);
@@ -41,9 +57,11 @@ igt_status igt__source_init(igt__source *source, const igt__session_options *opt
   if (!origin || !copy_option(&source->user, options->user) ||
       !copy_option(&source->service_file, options->service_file) ||
       !copy_option(&source->token_file, options->token_file) ||
-      !copy_option(&source->audience, options->audience))
+      !copy_option(&source->audience, options->audience) ||
+      !copy_secret(&source->service_key, options->service_key) ||
+      !copy_secret(&source->jwt, options->jwt) || !copy_secret(&source->csrf, options->csrf))
     return igt__fail_memory(err);
-  return IGT_OK;
+  return check_options(source, err);
 }
 
 void igt__source_finish(igt__source *source) {
@@ -53,6 +71,9 @@ void igt__source_finish(igt__source *source) {
   igt__free(source->service_file);
   igt__free(source->token_file);
   igt__free(source->audience);
+  igt__secret_free(source->service_key);
+  igt__secret_free(source->jwt);
+  igt__secret_free(source->csrf);
   igt__rsa_free(source->key);
   igt__secret_free(source->password);
 }
@@ -73,20 +94,30 @@ static const char *from_environment(const igt__source *source, const char *name)
 /* ---- by the key of a service ---- */
 
 /* "keys/station-7.pem" belongs to the service "station-7". */
-static igt_status name_service(igt__source *source, igt_error *err) {
+static igt_status name_by_file(igt__source *source, int *n, igt_error *err) {
   const char *base = igt__path_base(source->service_file);
   const char *dot = strrchr(base, '.');
   int len = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
-  int n = source->user ? snprintf(source->service_id, sizeof source->service_id, "%s", source->user)
-                       : snprintf(source->service_id, sizeof source->service_id, "%.*s", len, base);
 
-  if (!source->user && (igt__str_starts(source->service_file, "/dev/") ||
-                        igt__str_starts(source->service_file, "/proc/")))
+  if (igt__str_starts(source->service_file, "/dev/") ||
+      igt__str_starts(source->service_file, "/proc/"))
     return igt__fail(err, IGT_E_INVALID,
                      "a key from a pipe has no file name: give the service's id with --user");
-  if (n <= 0 || (size_t)n >= sizeof source->service_id)
-    return igt__fail(err, IGT_E_INVALID, "the service's id is empty or too long");
+  *n = snprintf(source->service_id, sizeof source->service_id, "%.*s", len, base);
   return IGT_OK;
+}
+
+static igt_status name_service(igt__source *source, igt_error *err) {
+  igt_status status = IGT_OK;
+  int n = 0;
+
+  if (source->user)
+    n = snprintf(source->service_id, sizeof source->service_id, "%s", source->user);
+  else
+    status = name_by_file(source, &n, err);
+  if (status == IGT_OK && (n <= 0 || (size_t)n >= sizeof source->service_id))
+    status = igt__fail(err, IGT_E_INVALID, "the service's id is empty or too long");
+  return status;
 }
 
 static void warn_if_readable(const char *path) {
@@ -99,7 +130,18 @@ static void warn_if_readable(const char *path) {
               path, (unsigned)(st.st_mode & 07777), path);
 }
 
-static igt_status load_key(igt__source *source, igt_error *err) {
+static igt_status read_key_text(igt__source *source, igt_error *err) {
+  const char *pem = igt__secret_text(source->service_key);
+  igt_status status = igt__rsa_private(pem, strlen(pem), "the service's key", &source->key, err);
+
+  if (status == IGT_OK) { /* as when its file is removed: no longer needed */
+    igt__secret_free(source->service_key);
+    source->service_key = NULL;
+  }
+  return status;
+}
+
+static igt_status read_key_file(igt__source *source, igt_error *err) {
   char *pem = NULL;
   size_t len = 0;
   igt_status status = igt__file_read(source->service_file, IGT__MAX_KEY_FILE, &pem, &len, err);
@@ -111,6 +153,12 @@ static igt_status load_key(igt__source *source, igt_error *err) {
   if (pem)
     igt__wipe(pem, len);
   igt__free(pem);
+  return status;
+}
+
+static igt_status load_key(igt__source *source, igt_error *err) {
+  igt_status status = source->service_key ? read_key_text(source, err) : read_key_file(source, err);
+
   if (status == IGT_OK || status == IGT_E_NO_MEMORY)
     return status;
   if (err)
@@ -201,6 +249,13 @@ static igt_status begin_token_file(igt__source *source, igt__grant *out, igt_err
   return status;
 }
 
+/* ---- from the program ---- */
+
+static igt_status begin_tokens(igt__source *source, igt__grant *out, igt_error *err) {
+  return igt__login_introspect(&source->server, "the given session", igt__secret_text(source->jwt),
+                               igt__secret_text(source->csrf), out, err);
+}
+
 /* ---- from the environment ---- */
 
 static igt_status begin_environment(igt__source *source, igt__grant *out, igt_error *err) {
@@ -214,7 +269,8 @@ static igt_status begin_environment(igt__source *source, igt__grant *out, igt_er
               jwt ? "CLOUD_CSRF_TOKEN" : "CLOUD_JWT_TOKEN");
   if (!jwt || !csrf)
     return igt__fail(err, IGT_E_NO_SESSION, "the environment contains no tokens");
-  status = igt__login_introspect(&source->server, jwt, csrf, out, err);
+  status = igt__login_introspect(
+      &source->server, "the session in CLOUD_JWT_TOKEN and CLOUD_CSRF_TOKEN", jwt, csrf, out, err);
   if (status == IGT_OK && source->user && strcmp(source->user, out->user) != 0)
     IGT__WARN(IGT_LOG_AUTH, "CLOUD_JWT_TOKEN belongs to %s, not to %s", out->user, source->user);
   return status;
@@ -299,9 +355,13 @@ igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out
 
   if (!err)
     err = &local;
-  if (source->service_file) {
+  if (source->service_file || source->service_key || source->key) {
     *kind = IGT_SESSION_SERVICE_KEY;
     return begin_key(source, out, err);
+  }
+  if (source->jwt && !own_only) {
+    *kind = IGT_SESSION_TOKENS;
+    return begin_tokens(source, out, err);
   }
   if (!own_only)
     status = begin_handed_in(source, out, kind, &untrusted, err);
@@ -358,9 +418,10 @@ igt_status igt__source_renew(igt__source *source, igt_session_source kind, const
   case IGT_SESSION_TOKEN_FILE:
     return renew_token_file(source, old, out, err);
   case IGT_SESSION_ENVIRONMENT:
+  case IGT_SESSION_TOKENS:
     if (!old->has_refresh)
-      return igt__fail(err, IGT_E_EXPIRED,
-                       "the session in CLOUD_JWT_TOKEN is about to expire and cannot be renewed");
+      return igt__fail(err, IGT_E_EXPIRED, "the session%s is about to expire and cannot be renewed",
+                       kind == IGT_SESSION_ENVIRONMENT ? " in CLOUD_JWT_TOKEN" : "");
     return igt__login_refresh(&source->server, old, out, err);
   case IGT_SESSION_PASSWORD:
     return renew_password(source, old, out, err);

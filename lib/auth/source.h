@@ -12,7 +12,9 @@ typedef struct igt__source {
   igt__auth_server server;
   char *user; /* NULL and false as in igt__session_options */
   char *service_file;
-  char *audience; /* of assertions, as configured; NULL: it must belong to the cloud */
+  igt__secret *service_key; /* its text, until it is read */
+  igt__secret *jwt, *csrf;  /* handed in by the program */
+  char *audience;           /* of assertions, as configured; NULL: it must belong to the cloud */
   char *token_file;
   bool no_token_file;
   bool no_environment;

@@ -371,6 +371,24 @@ igt_status igt__token_read(const char *path, igt__cancel *cancel, igt_token **ou
   return status == IGT_OK ? read_live(chosen, cancel, out, err) : status;
 }
 
+igt_token *igt__token_new(const char *user, const char *domain, const char *jwt, const char *csrf,
+                          const char *access, int64_t expires) {
+  igt_token *token = igt__calloc(1, sizeof *token);
+
+  if (!token)
+    return NULL;
+  (void)copy_text(token->user, sizeof token->user, user);
+  (void)copy_text(token->domain, sizeof token->domain, domain);
+  token->jwt = igt__secret_new(jwt, strlen(jwt));
+  token->csrf = igt__secret_new(csrf, strlen(csrf));
+  token->access = access ? igt__secret_new(access, strlen(access)) : NULL;
+  token->expires = expires;
+  if (token->jwt && token->csrf && (token->access || !access))
+    return token;
+  igt_token_free(token);
+  return NULL;
+}
+
 void igt_token_free(igt_token *token) {
   if (!token)
     return;

@@ -23,6 +23,9 @@ struct igt_token {
   bool has_refresh; /* of a user; services have none */
 };
 
+/* Of a session: copies of its secrets. access may be NULL. NULL: no memory. */
+igt_token *igt__token_new(const char *user, const char *domain, const char *jwt, const char *csrf,
+                          const char *access, int64_t expires);
 /* Like igt_token_read, but also reads an expired token. */
 igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *err);
 /* Like igt_token_read; cancellation ends the wait for a renewal. */

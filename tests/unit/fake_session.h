@@ -78,6 +78,12 @@ void igt__session_identity(igt__session *session, igt_identity *out) {
   }
 }
 
+igt_status igt__session_token(igt__session *session, igt_token **out, igt_error *err) {
+  (void)session;
+  (void)out;
+  return igt__fail(err, IGT_E_NO_SESSION, "it is no session");
+}
+
 igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *payload,
                              igt_error *err) {
   (void)session;

@@ -573,6 +573,76 @@ static void environment_with_refresh_token(void **state) {
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
 }
 
+/* ---- tokens of the program ---- */
+
+static void tokens_of_the_program(void **state) {
+  fixture *f = *state;
+  char jwt[100], csrf[100];
+  igt_token *token = NULL;
+
+  setenv("CLOUD_JWT_TOKEN", "bb.e30.cc", 1); /* comes after what the program gives */
+  setenv("CLOUD_CSRF_TOKEN", "env-csrf", 1);
+  f->options.jwt = "aa.e30.cc";
+  f->options.csrf = "own-csrf";
+  open_session(f);
+  assert_int_equal(sign_in(f), IGT_OK);
+  assert_int_equal(identity(f).source, IGT_SESSION_TOKENS);
+  send_authorized(f, jwt, sizeof jwt, csrf, sizeof csrf);
+  assert_string_equal(jwt, "aa.e30.cc");
+  assert_string_equal(csrf, "own-csrf");
+  assert_int_equal(igt__session_token(f->session, &token, &f->err), IGT_OK);
+  assert_string_equal(igt_token_jwt(token), "aa.e30.cc");
+  assert_string_equal(igt_token_csrf(token), "own-csrf");
+  assert_string_equal(igt_token_user(token), "env@example.com");
+  assert_int_equal(igt_token_expires(token), 1800003600);
+  igt_token_free(token);
+  assert_int_equal(igt__session_sign_out(f->session, NULL), IGT_OK); /* not ours to sign out */
+  assert_int_equal(count(&f->service, &f->service.logouts), 0);
+}
+
+static void tokens_of_the_program_are_refused(void **state) {
+  fixture *f = *state;
+
+  f->options.jwt = "aa.e30.cc";
+  f->options.csrf = "own-csrf";
+  open_session(f);
+  f->service.introspect_status = 401;
+  assert_int_equal(sign_in(f), IGT_E_EXPIRED);
+  assert_non_null(strstr(f->err.text, "the given session is not accepted"));
+  assert_null(strstr(f->err.text, "own-csrf"));
+  assert_int_equal(f->asked_password, 0);
+  igt__session_free(f->session);
+  f->options.csrf = NULL;
+  assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_E_INVALID);
+}
+
+static void tokens_are_copied_once_they_are_fresh(void **state) {
+  fixture *f = *state;
+  igt_token *first = NULL, *second = NULL;
+
+  open_session(f);
+  assert_int_equal(igt__session_token(f->session, &first, &f->err), IGT_OK); /* signs in */
+  assert_int_equal(f->asked_password, 1);
+  assert_string_equal(igt_token_jwt(first), f->service.last_jwt);
+  pass(3600 - 180); /* it is due */
+  assert_int_equal(igt__session_token(f->session, &second, &f->err), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.refreshes), 1);
+  assert_string_equal(igt_token_jwt(second), f->service.last_jwt);
+  assert_string_not_equal(igt_token_jwt(first), igt_token_jwt(second));
+  igt_token_free(first);
+  igt_token_free(second);
+}
+
+static void no_token_without_a_session(void **state) {
+  fixture *f = *state;
+  igt_token *token = (igt_token *)state;
+
+  open_session(f);
+  f->service.login_status = 401;
+  assert_int_equal(igt__session_token(f->session, &token, &f->err), IGT_E_LOGIN);
+  assert_null(token);
+}
+
 /* ---- services ---- */
 
 static igt__rsa *write_key(fixture *f, mode_t mode) {
@@ -648,6 +718,65 @@ static void service_key_of_a_named_user(void **state) {
   check_assertion(igt__json_get_str(body, "assertion"), public_key, "other-id");
   igt__json_free(body);
   igt__rsa_free(public_key);
+}
+
+/* Puts it all on one line, as the cloud issues it. */
+static void read_key(const fixture *f, char *out, size_t cap, bool one_line) {
+  FILE *file = fopen(f->key_path, "r");
+  size_t n = fread(out, 1, cap - 1, file), to = 0;
+
+  fclose(file);
+  out[n] = '\0';
+  for (size_t i = 0; i < n; i++)
+    if (!one_line || out[i] != '\n')
+      out[to++] = out[i];
+  out[to] = '\0';
+}
+
+static void service_key_as_text(void **state) {
+  fixture *f = *state;
+  igt__rsa *public_key = write_key(f, 0600);
+  char text[8192];
+  igt__json *body;
+  unsigned generation;
+
+  f->options.service_file = NULL;
+  f->options.service_key = text;
+  f->options.user = "station-8";
+  for (int one_line = 0; one_line < 2; one_line++) {
+    read_key(f, text, sizeof text, one_line);
+    igt__session_free(f->session);
+    assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_OK);
+    memset(text, 'x', sizeof text - 1); /* it was copied */
+    assert_int_equal(igt__session_sign_in(f->session, false, &f->err), IGT_OK);
+    body = body_of(last_seen(f, "/api/auth/login"));
+    check_assertion(igt__json_get_str(body, "assertion"), public_key, "station-8");
+    igt__json_free(body);
+    assert_int_equal(identity(f).source, IGT_SESSION_SERVICE_KEY);
+  }
+  pass(3421);
+  assert_int_equal(authorize(f, &generation), IGT_OK);
+  assert_int_equal(count(&f->service, &f->service.logins), 3);
+  igt__rsa_free(public_key);
+}
+
+static void service_keys_as_text_that_are_none(void **state) {
+  fixture *f = *state;
+
+  igt__session_free(f->session);
+  f->options.service_key = "-----BEGIN NOTHING-----";
+  assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_E_INVALID);
+  assert_non_null(strstr(f->err.text, "id as the user"));
+  f->options.user = "station-8";
+  f->options.service_file = f->key_path;
+  assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_E_INVALID);
+  f->options.service_file = NULL;
+  assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_OK);
+  for (int i = 0; i < 2; i++) { /* also when it is tried again */
+    assert_int_equal(igt__session_sign_in(f->session, false, &f->err), IGT_E_KEY);
+    assert_non_null(strstr(f->err.text, "the service's key"));
+  }
+  assert_int_equal(http_server_count(f->server), 0);
 }
 
 static void keys_that_are_none(void **state) {
@@ -1517,8 +1646,14 @@ int main(void) {
       CASE(environment_is_refused),
       CASE(environment_by_halves_or_unwanted),
       CASE(environment_with_refresh_token),
+      CASE(tokens_of_the_program),
+      CASE(tokens_of_the_program_are_refused),
+      CASE(tokens_are_copied_once_they_are_fresh),
+      CASE(no_token_without_a_session),
       CASE(service_key),
       CASE(service_key_of_a_named_user),
+      CASE(service_key_as_text),
+      CASE(service_keys_as_text_that_are_none),
       CASE(keys_that_are_none),
       CASE(refused_key),
       CASE(renews_ahead_of_the_end),
