@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <sys/random.h>
 #include <time.h>
+
+#include "os/os.h"
 
 static int64_t read_clock(clockid_t id) {
   struct timespec t;
@@ -34,7 +35,7 @@ static uint64_t system_jitter(void) {
   static _Atomic uint64_t state;
   if (atomic_load(&state) == 0) {
     uint64_t seed = (uint64_t)system_monotonic(), none = 0;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+    if (!igt__os_random(&seed, sizeof seed))
       seed ^= (uint64_t)system_wall() << 20;
     atomic_compare_exchange_strong(&state, &none, seed | 1);
   }

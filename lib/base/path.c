@@ -8,17 +8,15 @@
 #include "path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "limits.h"
 #include "mem.h"
+#include "os/os.h"
 #include "str.h"
 
 #define PARTIAL_SUFFIX ".igtpart"
@@ -78,7 +76,7 @@ igt_status igt__name_check(const char *name, const char *what, igt_error *err) {
   return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
 }
 
-int64_t igt__mtime_ns(const struct stat *st) {
+int64_t igt__mtime_ns(const igt__stat *st) {
   return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
@@ -100,7 +98,7 @@ char *igt__path_absolute(const char *path) {
   if (path[0] == '/')
     return igt__strdup(path);
   char cwd[PATH_MAX];
-  return getcwd(cwd, sizeof cwd) ? igt__path_join(cwd, path) : NULL;
+  return igt__os_current_folder(cwd, sizeof cwd) == 0 ? igt__path_join(cwd, path) : NULL;
 }
 
 static uint64_t fnv(const char *s) {
@@ -139,7 +137,6 @@ typedef struct pipe_state {
 /* After a read from a pipe returned no data. IGT_OK: read again; *end: end of file. */
 static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, const char *path,
                                 bool *end, igt_error *err) {
-  struct pollfd wait = {.fd = fd, .events = POLLIN};
 
   *end = n == 0 && (any || pipe->has_writer);
   if (*end)
@@ -147,12 +144,12 @@ static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, c
   if (n == 0) { /* end of file before any data: no writer, or not yet */
     if (pipe->waited_ms >= WRITER_WAIT_MS)
       return igt__fail(err, IGT_E_IO, "'%s' is a pipe, and nothing writes to it", path);
-    (void)poll(NULL, 0, 10);
+    igt__os_pause(10);
     pipe->waited_ms += 10;
     return IGT_OK;
   }
   pipe->has_writer = true;
-  int ready = poll(&wait, 1, SILENCE_MS);
+  int ready = igt__os_wait_readable(fd, SILENCE_MS);
   if (ready > 0)
     return IGT_OK;
   if (ready < 0 && errno == EINTR)
@@ -163,13 +160,13 @@ static igt_status wait_for_pipe(pipe_state *pipe, int fd, ssize_t n, bool any, c
 
 static igt_status read_all(int fd, const char *path, size_t max, igt__buf *out, igt_error *err) {
   char piece[16384];
-  struct stat st;
-  pipe_state pipe = {.is_pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)};
+  igt__stat st;
+  pipe_state pipe = {.is_pipe = igt__os_fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)};
   igt_status status = IGT_OK;
   bool end = false;
 
   while (status == IGT_OK && !end) {
-    ssize_t n = read(fd, piece, sizeof piece);
+    ssize_t n = igt__os_read(fd, piece, sizeof piece);
     if (n < 0 && errno == EINTR)
       continue;
     if (pipe.is_pipe && (n == 0 || (n < 0 && errno == EAGAIN)))
@@ -204,31 +201,21 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
   return status;
 }
 
-/* The descriptor that a path such as /dev/fd/3 denotes; -1: not such a path. */
-static int descriptor_of(const char *path) {
-  static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-  const char *digits = strcmp(path, "/dev/stdin") == 0 ? "0" : NULL;
-
-  for (size_t i = 0; i < 2; i++)
-    if (strncmp(path, folders[i], strlen(folders[i])) == 0)
-      digits = path + strlen(folders[i]);
-  if (!digits || !*digits || strlen(digits) > 6 || digits[strspn(digits, "0123456789")])
-    return -1;
-  return (int)strtol(digits, NULL, 10);
-}
-
 /* Does not block, and accepts only files and pipes. */
 static igt_status open_named(const char *path, int *fd, igt_error *err) {
-  int own = descriptor_of(path);
-  struct stat st;
+  bool own = true;
+  igt__stat st;
 
-  *fd = own >= 0 ? fcntl(own, F_DUPFD_CLOEXEC, 3)
-                 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  *fd = igt__os_open_named_fd(path);
+  if (*fd == -1) {
+    own = false;
+    *fd = igt__os_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+  }
   if (*fd < 0)
     return igt__fail_errno(err, errno, "cannot open '%s'", path);
-  if (own >= 0 || (fstat(*fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode))))
+  if (own || (igt__os_fstat(*fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode))))
     return IGT_OK;
-  close(*fd);
+  igt__os_close(*fd);
   return igt__fail(err, IGT_E_IO, "'%s' is neither a file nor a pipe", path);
 }
 
@@ -239,7 +226,7 @@ igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len
   igt_status status = open_named(path, &fd, err);
   if (status == IGT_OK) {
     status = igt__fd_read(fd, path, max, data, len, err);
-    close(fd);
+    igt__os_close(fd);
   }
   return status;
 }

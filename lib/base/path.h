@@ -5,10 +5,10 @@
 /* Names chosen by a server, and access to the files below a root that nothing can escape from. */
 
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "error.h"
 #include "name.h"
+#include "os/os.h"
 
 /* IGT_E_UNSAFE_NAME: "WHAT 'PATH' is not used as a name here: WHY". */
 igt_status igt__fail_unsafe(igt_error *err, const char *what, const char *path, const char *why);
@@ -62,7 +62,7 @@ igt__name_rules igt__root_names(igt__root *root);
 igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
                                bool make_dirs, int *fd, igt_error *err);
 /* Opens an existing file for reading; *st is its fstat(2). */
-igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, struct stat *st,
+igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, igt__stat *st,
                                igt_error *err);
 /* Opens a folder to read its entries. */
 igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt_error *err);
@@ -74,15 +74,15 @@ igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, ch
  * exists (ENOENT, ENOTDIR, a name that is too long): a path that cannot be examined (EACCES, EIO,
  * ESTALE), or a broken link where links are followed, is an error. A link that is not followed is
  * found, as a link. */
-igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct stat *st,
+igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__stat *st,
                           igt_error *err);
 /* stat of a link's target, which may be outside the root: only for reports, since nothing is
  * opened. Returns an errno; 0: success. */
-int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st);
+int igt__root_look_beyond(igt__root *root, const char *path, igt__stat *st);
 igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err);
 /* lstat, or stat where links are followed; IGT_E_NO_FILE if nothing exists (not worth a log
  * line). */
-igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err);
+igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_error *err);
 /* Both paths are below the root; replaces `to` atomically. On a file system that cannot replace
  * files, `to` is first moved aside, and back if the rename fails. */
 igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
@@ -103,7 +103,7 @@ bool igt__file_sync(int fd);
  * why. */
 bool igt__fd_write(int fd, const void *data, size_t n);
 bool igt__fd_write_at(int fd, const void *data, size_t n, uint64_t at);
-int64_t igt__mtime_ns(const struct stat *st); /* nanoseconds since 1970 */
+int64_t igt__mtime_ns(const igt__stat *st); /* nanoseconds since 1970 */
 
 /* The hidden name beside `path` under which a file is written: "dir/.name.igtpart"; a name too long
  * for that is replaced by its digest. `salt` ("" for none) distinguishes several. igt__free it. */
@@ -135,7 +135,7 @@ typedef struct igt__walk_entry {
   igt__walk_kind kind;
   const char *path; /* relative to the folder that is walked */
   const char *name;
-  struct stat st;
+  igt__stat st;
   int os_error;
 } igt__walk_entry;
 /* 0 continues; 1 (for a DIR) continues without descending; any other value stops the walk. */

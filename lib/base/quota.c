@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "quota.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-/* cgroup-v2.rst, "memory.max"; in a container, its own. A number, or "max". */
-#define CONTAINER_LIMIT "/sys/fs/cgroup/memory.max"
+#include "os/os.h"
 
 void igt__quota_init(igt__quota *quota, uint64_t most, igt__quota *whole) {
   quota->whole = whole;
@@ -20,32 +14,8 @@ static uint64_t smaller(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
-static uint64_t container_limit(void) {
-  int fd = open(CONTAINER_LIMIT, O_RDONLY | O_CLOEXEC);
-  char text[32];
-  uint64_t limit;
-  ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
-
-  if (fd >= 0)
-    close(fd);
-  text[n > 0 ? n : 0] = '\0';
-  limit = strtoull(text, NULL, 10);
-  return limit ? limit : UINT64_MAX;
-}
-
-static uint64_t memory_in_all(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  uint64_t all = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
-  struct rlimit limit;
-
-  /* Much of an address space is only reserved: stacks, and malloc's arenas per thread. */
-  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-    all = smaller(all, limit.rlim_cur / 2);
-  return smaller(all, container_limit());
-}
-
 void igt__quota_init_fair(igt__quota *quota, uint64_t most) {
-  igt__quota_init(quota, smaller(most, memory_in_all() / 2), NULL);
+  igt__quota_init(quota, smaller(most, igt__os_memory() / 2), NULL);
 }
 
 void igt__quota_init_part(igt__quota *quota, igt__quota *whole) {

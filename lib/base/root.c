@@ -9,25 +9,23 @@
  * use the same parents. Local files of transfers (lib/transfer) and the token file (lib/auth) are
  * accessed through this; walk.c enumerates a tree. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "clock.h"
 #include "limits.h"
 #include "log.h"
 #include "mem.h"
+#include "os/os.h"
 #include "path.h"
 #include "str.h"
 
 /* As many studies as are transferred concurrently, and some more; a process has 1,024
  * descriptors. */
 #define CACHED_FOLDERS 160
-#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#define FOLDER_FLAGS (O_PATH | O_DIRECTORY)
 
 /* An open folder below the root. path "" is the root itself. */
 typedef struct folder {
@@ -75,16 +73,12 @@ static int no_follow(const igt__root *root) {
   return root->follows ? 0 : O_NOFOLLOW;
 }
 
-static int look_flags(const igt__root *root) {
-  return root->follows ? 0 : AT_SYMLINK_NOFOLLOW;
-}
-
 /* ---- opening component by component ---- */
 
 static igt_status not_a_folder(const igt__root *root, int parent, const char *name,
                                const char *path, igt_error *err) {
-  struct stat st;
-  if (!root->follows && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+  igt__stat st;
+  if (!root->follows && igt__os_statat(parent, name, &st, false) == 0 && S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' is not used: '%s' in its path is a link, and links are not followed",
                      path, name);
@@ -97,11 +91,11 @@ static igt_status open_component(const igt__root *root, int parent, const char *
                                  const char *path, int *fd, igt_error *err) {
   int flags = FOLDER_FLAGS | no_follow(root);
 
-  *fd = openat(parent, name, flags);
+  *fd = igt__os_openat(parent, name, flags, 0);
   if (*fd < 0 && errno == ENOENT && make) {
-    if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
+    if (igt__os_mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
       return igt__fail_errno(err, errno, "cannot create the folder '%s' of '%s'", name, path);
-    *fd = openat(parent, name, flags);
+    *fd = igt__os_openat(parent, name, flags, 0);
   }
   if (*fd >= 0)
     return IGT_OK;
@@ -136,19 +130,19 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
   char name[IGT__MAX_NAME + 1];
   const char *rest = path;
   igt_status status = IGT_OK;
-  int fd = openat(root->fd, ".", FOLDER_FLAGS);
+  int fd = igt__os_openat(root->fd, ".", FOLDER_FLAGS, 0);
   if (fd < 0)
     return igt__fail_errno(err, errno, "cannot open the folder '%s'", root->path);
   while (next_component(&rest, name, &status, err)) {
     int next;
     status = open_component(root, fd, name, make, path, &next, err);
-    close(fd);
+    igt__os_close(fd);
     if (status != IGT_OK)
       return status;
     fd = next;
   }
   if (status != IGT_OK) {
-    close(fd);
+    igt__os_close(fd);
     return status;
   }
   *out = fd;
@@ -158,7 +152,7 @@ static igt_status walk_down(igt__root *root, const char *path, bool make, int *o
 /* ---- the cache of open folders ---- */
 
 static void folder_free(folder *f) {
-  close(f->fd);
+  igt__os_close(f->fd);
   igt__free(f->path);
   igt__free(f);
 }
@@ -245,7 +239,7 @@ static igt_status folder_get(igt__root *root, const char *path, bool make, folde
   char *copy = f ? igt__strdup(path) : NULL;
   if (!copy) {
     igt__free(f);
-    close(fd);
+    igt__os_close(fd);
     return igt__fail_memory(err);
   }
   *f = (folder){.path = copy, .hash = hash, .fd = fd, .users = 1};
@@ -279,6 +273,7 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
 /* ---- the root ---- */
 
 static igt_status make_root(const char *path, igt_error *err) {
+  igt__stat st;
   char *copy = igt__strdup(path);
   if (!copy)
     return igt__fail_memory(err);
@@ -287,35 +282,17 @@ static igt_status make_root(const char *path, igt_error *err) {
     if (*p != '/')
       continue;
     *p = '\0';
-    if (mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR)
+    if (igt__os_mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR)
       failed = errno;
     *p = '/';
   }
-  if (!failed && mkdir(copy, 0777) != 0 && errno != EEXIST)
+  if (!failed && igt__os_mkdir(copy, 0777) != 0 && errno != EEXIST)
     failed = errno;
   igt__free(copy);
   /* A parent folder may exist and not be writable. */
-  if (failed && access(path, F_OK) != 0)
+  if (failed && igt__os_stat(path, &st) != 0)
     return igt__fail_errno(err, failed, "cannot create the folder '%s'", path);
   return IGT_OK;
-}
-
-/* Judged by the type that statfs(2) gives. */
-static bool is_local_disk(int fd) {
-  enum { EXT = 0xef53, XFS = 0x58465342, TMPFS = 0x01021994 };
-  struct statfs fs;
-
-  if (fstatfs(fd, &fs) != 0)
-    return false;
-  switch ((unsigned long)fs.f_type) {
-  case EXT:
-  case XFS:
-  case TMPFS:
-  case 0x9123683eul: /* btrfs; does not fit an int */
-    return true;
-  default:
-    return false;
-  }
 }
 
 igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_error *err) {
@@ -331,7 +308,7 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
   if (status == IGT_OK && !root->path)
     status = igt__fail_memory(err);
   if (status == IGT_OK) {
-    root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    root->fd = igt__os_open(path, O_RDONLY | O_DIRECTORY, 0);
     if (root->fd < 0 && errno == ENOTDIR)
       status = igt__fail(err, IGT_E_COLLISION, "'%s' is not a folder", path);
     else if (root->fd < 0)
@@ -341,7 +318,7 @@ igt_status igt__root_open(const char *path, bool create, igt__root **out, igt_er
     igt__root_close(root);
     return status;
   }
-  root->tells_at_close = !is_local_disk(root->fd);
+  root->tells_at_close = !igt__os_is_local_disk(root->fd);
   *out = root;
   return IGT_OK;
 }
@@ -354,7 +331,7 @@ void igt__root_close(igt__root *root) {
       folder_free(root->cache[i]);
   }
   if (root->fd >= 0)
-    close(root->fd);
+    igt__os_close(root->fd);
   pthread_mutex_destroy(&root->lock);
   igt__free(root->path);
   igt__free(root);
@@ -373,13 +350,14 @@ bool igt__root_tells_at_close(const igt__root *root) {
 }
 
 bool igt__file_sync(int fd) {
-  return fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
+  return igt__os_sync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
          errno == ENOTTY;
 }
 
 static bool write_all(int fd, const char *data, size_t n, bool at_offset, uint64_t at) {
   while (n > 0) {
-    ssize_t done = at_offset ? pwrite(fd, data, n, (off_t)at) : write(fd, data, n);
+    ssize_t done =
+        at_offset ? igt__os_pwrite(fd, data, n, (int64_t)at) : igt__os_write(fd, data, n);
     if (done < 0 && errno == EINTR)
       continue;
     if (done == 0)
@@ -413,11 +391,11 @@ bool igt__root_has_no_locks(const igt__root *root) {
 #define PROBE_TRIES 100
 
 static bool is_here(const igt__root *root, const char *name) {
-  struct stat st;
+  igt__stat st;
   char path[64];
 
   snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
-  return fstatat(root->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  return igt__os_statat(root->fd, path, &st, false) == 0;
 }
 
 /* Creates a hidden file of this name and checks whether it is found under the other names. The name
@@ -430,17 +408,17 @@ static bool probe(const igt__root *root, const char *name, const char *const *ot
   *made = false;
   snprintf(path, sizeof path, ".igtcloud-probe-%s", name);
   for (int i = 0; i < PROBE_TRIES && !found && !there; i++) {
-    int fd = openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int fd = igt__os_openat(root->fd, path, O_CREAT | O_EXCL | O_WRONLY, 0600);
     if (fd < 0 && errno != EEXIST)
       return false;
     if (fd >= 0)
-      close(fd);
+      igt__os_close(fd);
     *made = true;
     for (const char *const *other = others; *other; other++)
       found = found || is_here(root, *other);
     there = is_here(root, name);
   }
-  unlinkat(root->fd, path, 0);
+  igt__os_unlinkat(root->fd, path);
   return found;
 }
 
@@ -504,7 +482,7 @@ static igt_status open_below(igt__root *root, const char *path, int flags, mode_
     igt_status status = parent_get(root, path, make_dirs, &f, &base, err);
     if (status != IGT_OK)
       return status;
-    *fd = openat(f->fd, base, flags | no_follow(root) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
+    *fd = igt__os_openat(f->fd, base, flags | no_follow(root) | O_NOCTTY | O_NONBLOCK, mode);
     int os_error = *fd < 0 ? errno : 0;
     /* Another process may have removed and recreated a cached folder. */
     bool stale = os_error == ENOENT && (flags & O_CREAT);
@@ -517,17 +495,17 @@ static igt_status open_below(igt__root *root, const char *path, int flags, mode_
 }
 
 /* Closes *fd unless it is a regular file. */
-static igt_status check_regular(const char *path, int *fd, struct stat *st, igt_error *err) {
+static igt_status check_regular(const char *path, int *fd, igt__stat *st, igt_error *err) {
   igt_status status = IGT_OK;
 
-  if (fstat(*fd, st) != 0)
+  if (igt__os_fstat(*fd, st) != 0)
     status = igt__fail_errno(err, errno, "cannot read '%s'", path);
   else if (S_ISDIR(st->st_mode))
     status = igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
   else if (!S_ISREG(st->st_mode))
     status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
   if (status != IGT_OK) {
-    close(*fd);
+    igt__os_close(*fd);
     *fd = -1;
   }
   return status;
@@ -535,7 +513,7 @@ static igt_status check_regular(const char *path, int *fd, struct stat *st, igt_
 
 igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mode_t mode,
                                bool make_dirs, int *fd, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status = open_below(root, path, flags, mode, make_dirs, fd, err);
 
   /* A newly created file is regular. */
@@ -544,7 +522,7 @@ igt_status igt__root_open_file(igt__root *root, const char *path, int flags, mod
   return check_regular(path, fd, &st, err);
 }
 
-igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, struct stat *st,
+igt_status igt__root_open_read(igt__root *root, const char *path, int *fd, igt__stat *st,
                                igt_error *err) {
   igt_status status = open_below(root, path, O_RDONLY, 0, false, fd, err);
 
@@ -558,7 +536,7 @@ igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt
   *fd = -1;
   if (status != IGT_OK)
     return status;
-  *fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  *fd = igt__os_openat(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
   int os_error = errno;
   folder_put(root, f, false);
   return *fd >= 0 ? IGT_OK : igt__fail_errno(err, os_error, "cannot read the folder '%s'", path);
@@ -566,7 +544,7 @@ igt_status igt__root_open_folder(igt__root *root, const char *path, int *fd, igt
 
 igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, char **data,
                                size_t *len, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   int fd;
   igt_status status = igt__root_open_read(root, path, &fd, &st, err);
 
@@ -574,7 +552,7 @@ igt_status igt__root_read_file(igt__root *root, const char *path, size_t max, ch
   *len = 0;
   if (status == IGT_OK) {
     status = igt__fd_read(fd, path, max, data, len, err);
-    close(fd);
+    igt__os_close(fd);
   }
   return status;
 }
@@ -587,13 +565,13 @@ igt_status igt__root_mkdirs(igt__root *root, const char *path, igt_error *err) {
   return status;
 }
 
-igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, igt_error *err) {
+igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_error *err) {
   folder *f;
   const char *base;
   igt_status status = parent_get(root, path, false, &f, &base, err);
   if (status != IGT_OK)
     return status;
-  int os_error = fstatat(f->fd, base, st, look_flags(root)) == 0 ? 0 : errno;
+  int os_error = igt__os_statat(f->fd, base, st, root->follows) == 0 ? 0 : errno;
   folder_put(root, f, false); /* a missing file does not mean a stale folder */
   return os_error ? igt__fail_errno(err, os_error, "cannot read '%s'", path) : IGT_OK;
 }
@@ -601,18 +579,18 @@ igt_status igt__root_stat(igt__root *root, const char *path, struct stat *st, ig
 /* A broken link exists, but cannot be examined. */
 static igt_status look_failed(const igt__root *root, const folder *f, const char *base,
                               const char *path, int os_error, bool *found, igt_error *err) {
-  struct stat st;
+  igt__stat st;
 
   /* No name that is too long for the file system exists on it. */
   if (os_error != ENOENT && os_error != ENOTDIR && os_error != ENAMETOOLONG)
     return igt__fail_errno(err, os_error, "cannot read '%s'", path);
-  if (root->follows && fstatat(f->fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0)
+  if (root->follows && igt__os_statat(f->fd, base, &st, false) == 0)
     return igt__fail(err, IGT_E_NO_FILE, "'%s' is a broken link", path);
   *found = false;
   return IGT_OK;
 }
 
-igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct stat *st,
+igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__stat *st,
                           igt_error *err) {
   igt_error own = IGT_ERROR_INIT;
   folder *f;
@@ -622,8 +600,8 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
   *found = true;
   memset(st, 0, sizeof *st);
   if (!*igt__root_below(root, path))
-    return fstat(root->fd, st) == 0 ? IGT_OK
-                                    : igt__fail_errno(err, errno, "cannot read '%s'", path);
+    return igt__os_fstat(root->fd, st) == 0 ? IGT_OK
+                                            : igt__fail_errno(err, errno, "cannot read '%s'", path);
   status = parent_get(root, path, false, &f, &base, &own);
   if (status == IGT_E_COLLISION || own.os_error == ENOENT || own.os_error == ENOTDIR) {
     *found = false;
@@ -634,13 +612,13 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, struct
       *err = own;
     return status;
   }
-  if (fstatat(f->fd, base, st, look_flags(root)) != 0)
+  if (igt__os_statat(f->fd, base, st, root->follows) != 0)
     status = look_failed(root, f, base, path, errno, found, err);
   folder_put(root, f, false);
   return status;
 }
 
-int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st) {
+int igt__root_look_beyond(igt__root *root, const char *path, igt__stat *st) {
   folder *f;
   const char *base;
   igt_error err = IGT_ERROR_INIT;
@@ -648,26 +626,9 @@ int igt__root_look_beyond(igt__root *root, const char *path, struct stat *st) {
 
   if (parent_get(root, path, false, &f, &base, &err) != IGT_OK)
     return err.os_error ? err.os_error : ENOENT;
-  why = fstatat(f->fd, base, st, 0) == 0 ? 0 : errno;
+  why = igt__os_statat(f->fd, base, st, true) == 0 ? 0 : errno;
   folder_put(root, f, false);
   return why;
-}
-
-/* Without such a rename, the name is checked first, which leaves a race with other processes. */
-static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {
-  struct stat st;
-
-#ifdef RENAME_NOREPLACE
-  if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
-    return 0;
-  if (errno != EINVAL && errno != ENOSYS)
-    return -1;
-#endif
-  if (fstatat(to_fd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-    errno = EEXIST;
-    return -1;
-  }
-  return renameat(from_fd, from, to_fd, to);
 }
 
 /* Errors of file systems that cannot rename over a file: some of FUSE, and foreign ones. */
@@ -679,31 +640,30 @@ static bool may_not_replace(int os_error) {
 /* Keeps the old file under another name until the new one is in place. */
 static int rename_aside(int from_fd, const char *from, int to_fd, const char *to) {
   int why = errno;
-  struct stat st;
+  igt__stat st;
   char aside[48];
 
-  if (!may_not_replace(why) || fstatat(to_fd, to, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-      S_ISDIR(st.st_mode)) {
+  if (!may_not_replace(why) || igt__os_statat(to_fd, to, &st, false) != 0 || S_ISDIR(st.st_mode)) {
     errno = why;
     return -1;
   }
   snprintf(aside, sizeof aside, ".%016llx.igtpart", (unsigned long long)igt__jitter());
-  if (renameat(to_fd, to, to_fd, aside) != 0) {
+  if (igt__os_renameat(to_fd, to, to_fd, aside) != 0) {
     errno = why;
     return -1;
   }
-  if (renameat(from_fd, from, to_fd, to) == 0) {
-    (void)unlinkat(to_fd, aside, 0);
+  if (igt__os_renameat(from_fd, from, to_fd, to) == 0) {
+    (void)igt__os_unlinkat(to_fd, aside);
     return 0;
   }
   why = errno;
-  (void)renameat(to_fd, aside, to_fd, to);
+  (void)igt__os_renameat(to_fd, aside, to_fd, to);
   errno = why;
   return -1;
 }
 
 static int rename_over(int from_fd, const char *from, int to_fd, const char *to) {
-  if (renameat(from_fd, from, to_fd, to) == 0)
+  if (igt__os_renameat(from_fd, from, to_fd, to) == 0)
     return 0;
   return rename_aside(from_fd, from, to_fd, to);
 }
@@ -728,7 +688,7 @@ static igt_status move(igt__root *root, const char *from, const char *to, bool o
     return status;
   status = parent_get(root, to, true, &t, &to_base, err);
   if (status == IGT_OK) {
-    int failed = only_new ? rename_new(f->fd, from_base, t->fd, to_base)
+    int failed = only_new ? igt__os_rename_new(f->fd, from_base, t->fd, to_base)
                           : rename_over(f->fd, from_base, t->fd, to_base);
     if (failed)
       status = rename_failed(from, to, only_new, errno, err);
@@ -752,7 +712,7 @@ igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err) {
   igt_status status = parent_get(root, path, false, &f, &base, err);
   if (status != IGT_OK)
     return status;
-  if (unlinkat(f->fd, base, 0) != 0)
+  if (igt__os_unlinkat(f->fd, base) != 0)
     status = igt__fail_errno(err, errno, "cannot remove '%s'", path);
   folder_put(root, f, false);
   return status;
@@ -771,7 +731,7 @@ igt_status igt__root_write_file(igt__root *root, const char *path, const void *d
   if (status == IGT_OK) {
     if (!igt__fd_write(fd, data, len))
       status = igt__fail_errno(err, errno, "cannot write '%s'", path);
-    if (close(fd) != 0 && status == IGT_OK)
+    if (igt__os_close(fd) != 0 && status == IGT_OK)
       status = igt__fail_errno(err, errno, "cannot write '%s'", path);
     if (status == IGT_OK)
       status = igt__root_rename(root, temporary, path, err);

@@ -3,7 +3,8 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "os/os.h"
 
 typedef struct sip {
   uint64_t a, b, c, d;
@@ -14,7 +15,7 @@ static uint64_t secret[2];
 
 /* Without entropy (early during boot), fall back to an address, which nobody sends. */
 static void choose_secret(void) {
-  if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret)
+  if (!igt__os_random(secret, sizeof secret))
     secret[0] = secret[1] = (uint64_t)(uintptr_t)&secret;
 }
 

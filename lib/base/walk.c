@@ -6,16 +6,14 @@
  * are followed, in which case the chain of levels detects loops by device and inode. Names count
  * against a quota, so that a huge folder fails with a message. Used by lib/transfer to plan uploads
  * and to verify local studies. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "limits.h"
 #include "mem.h"
+#include "os/os.h"
 #include "path.h"
 #include "str.h"
 
@@ -79,36 +77,24 @@ static int by_name(const void *a, const void *b) {
 
 /* Returns 0 or an errno. Does not close fd. */
 static int read_names(int fd, names *out) {
-  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-  if (!dir) {
-    int os_error = errno;
-    if (copy >= 0)
-      close(copy);
-    return os_error;
-  }
-  int os_error = 0;
-  for (;;) {
-    errno = 0;
-    const struct dirent *entry = readdir(dir);
-    if (!entry) {
-      os_error = errno;
-      break;
-    }
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-      continue;
-    if (!names_add(out, entry->d_name)) {
+  igt__os_dir *dir = igt__os_dir_open(fd);
+  if (!dir)
+    return errno;
+  const char *name;
+  int os_error;
+  while ((name = igt__os_dir_next(dir, &os_error)) != NULL) {
+    if (!names_add(out, name)) {
       os_error = ENOMEM;
       break;
     }
   }
-  closedir(dir);
+  igt__os_dir_close(dir);
   if (out->count)
     qsort(out->v, out->count, sizeof *out->v, by_name);
   return os_error;
 }
 
-static bool is_loop(const level *above, const struct stat *st) {
+static bool is_loop(const level *above, const igt__stat *st) {
   for (; above; above = above->above) {
     if (above->device == st->st_dev && above->inode == st->st_ino)
       return true;
@@ -137,8 +123,8 @@ static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const l
     report_unreadable(w, entry, here.depth > MAX_DEPTH ? ENAMETOOLONG : ELOOP);
     return IGT_OK;
   }
-  int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow_links ? 0 : O_NOFOLLOW);
-  int fd = openat(parent, entry->name, flags);
+  int flags = O_RDONLY | O_DIRECTORY | (w->follow_links ? 0 : O_NOFOLLOW);
+  int fd = igt__os_openat(parent, entry->name, flags, 0);
   if (fd < 0) {
     report_unreadable(w, entry, errno);
     return IGT_OK;
@@ -149,14 +135,14 @@ static igt_status walk_into(walk *w, int parent, igt__walk_entry *entry, const l
     status = walk_folder(w, fd, &here, err);
   else if (w->ended_with == 1)
     w->ended_with = 0;
-  close(fd);
+  igt__os_close(fd);
   return status;
 }
 
 static igt_status walk_entry(walk *w, int parent, const char *name, const level *here,
                              igt_error *err) {
   igt__walk_entry entry = {.path = w->path.data, .name = name};
-  if (fstatat(parent, name, &entry.st, w->follow_links ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
+  if (igt__os_statat(parent, name, &entry.st, w->follow_links) != 0) {
     if (errno == ENOENT && !w->follow_links)
       return IGT_OK; /* it was removed meanwhile */
     report_unreadable(w, &entry, errno);
@@ -209,7 +195,7 @@ static igt_status walk_folder(walk *w, int fd, const level *here, igt_error *err
 igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void *payload,
                      int *ended_with, igt_error *err) {
   walk w = {.follow_links = igt__root_follows(root), .fn = fn, .payload = payload};
-  struct stat st;
+  igt__stat st;
   int fd;
   igt_status status = igt__root_open_folder(root, folder, &fd, err);
 
@@ -220,7 +206,7 @@ igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void 
   igt__quota_init(&w.held, IGT__MAX_LIST_MEMORY, NULL);
   igt__buf_init(&w.path, SIZE_MAX);
   igt__buf_reserve(&w.path, 256);
-  if (fstat(fd, &st) != 0)
+  if (igt__os_fstat(fd, &st) != 0)
     status = igt__fail_errno(err, errno, "cannot read the folder '%s'", folder);
   level top = {NULL, st.st_dev, st.st_ino, 0};
   if (status == IGT_OK)
@@ -228,6 +214,6 @@ igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void 
   if (status == IGT_OK && ended_with)
     *ended_with = w.ended_with;
   igt__buf_finish(&w.path);
-  close(fd);
+  igt__os_close(fd);
   return status;
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/os/os.h"
+
+/* igt__os_dir is a DIR: no allocation of ours. */
+static DIR *dir_of(igt__os_dir *dir) {
+  return (DIR *)(void *)dir;
+}
+
+igt__os_dir *igt__os_dir_open(int fd) {
+  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), why;
+  DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+
+  if (!dir && copy >= 0) {
+    why = errno;
+    close(copy);
+    errno = why;
+  }
+  return (igt__os_dir *)(void *)dir;
+}
+
+const char *igt__os_dir_next(igt__os_dir *dir, int *os_error) {
+  for (;;) {
+    const struct dirent *entry;
+
+    errno = 0;
+    entry = readdir(dir_of(dir));
+    *os_error = entry ? 0 : errno;
+    if (!entry)
+      return NULL;
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      return entry->d_name;
+  }
+}
+
+void igt__os_dir_close(igt__os_dir *dir) {
+  (void)closedir(dir_of(dir));
+}
