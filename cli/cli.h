@@ -109,15 +109,22 @@ typedef struct command {
 typedef struct fact {
   const char *name, *text;
 } fact;
-extern const fact exit_statuses[], variables[];
 
+/* commands.c: the tables, and lookups in them. */
 extern const command *const commands[]; /* ends with NULL */
-extern const option sign_in_options[], common_options[];
+extern const option sign_in_options[], common_options[], no_options[];
 /* The command that the first words name; *taken: the number of words in its name. NULL: unknown. */
 const command *find_command(const char *const *words, size_t count, size_t *taken);
-int no_command(const char *const *words, size_t count); /* prints an error; EXIT_USAGE */
-bool is_group(const char *word);                        /* "study", if there is a "study create" */
+bool is_group(const char *word); /* "study", if there is a "study create" */
 bool in_group(const command *cmd, const char *group);
+typedef void (*option_fn)(void *payload, const command *cmd, const option *o);
+void each_option(const command *cmd, option_fn fn, void *payload);
+/* One of the names separated by "|"; the rest in *next, NULL at the end. */
+const char *next_choice(const char *choices, int *length);
+/* The environment variable of an option: IGTCLOUD_ and its name. False: it has none. */
+bool variable_of(const option *o, char *out, size_t cap);
+/* "igtcloud-study-create" */
+void man_name(const command *cmd, char *out, size_t cap);
 
 /* options.c: fills s from argv, the environment and the profile; false: a usage error was
  * printed. */
@@ -131,22 +138,18 @@ bool is_from_profile(size_t offset);
 /* NULL, or what is wrong with the value. */
 const char *check_value(const option *o, const char *value);
 void log_origins(void); /* for --debug */
-/* The environment variable of an option: IGTCLOUD_ and its name. False: it has none. */
-bool variable_of(const option *o, char *out, size_t cap);
 
 /* The tables in the forms that users and shells read: help.c, completion.c, man.c. */
-typedef void (*option_fn)(void *payload, const command *cmd, const option *o);
-void each_option(const command *cmd, option_fn fn, void *payload);
-/* One of the names separated by "|"; the rest in *next, NULL at the end. */
-const char *next_choice(const char *choices, int *length);
+extern const fact exit_statuses[], variables[];
 void print_help(FILE *out, const command *cmd);
 void print_overview(FILE *out);
 void print_group(FILE *out, const char *group);
-/* "igtcloud-study-create" */
-void man_name(const command *cmd, char *out, size_t cap);
 void print_tables(const command *cmd); /* as JSON; NULL: all commands */
 int print_completion(const char *shell);
 void print_man(const command *cmd); /* NULL: the page of the program itself */
+
+/* cmd_help.c: the words name no command; prints an error; EXIT_USAGE. */
+int no_command(const char *const *words, size_t count);
 
 /* cmd_transfer.c: the values of options that several commands share. */
 /* Selects studies and categories of their files; a project's own files have neither dates nor
@@ -377,7 +380,11 @@ void format_size(unsigned long long n, char *out, size_t cap);
 /* A line of a summary: "  1 file was ...", "  2 files were ..."; nothing for 0. */
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
 
-/* The commands that have their own files. */
+/* The commands; commands.c lists them. */
+extern const command login_command, logout_command, whoami_command, get_token_command,
+    version_command;
+extern const command download_command, upload_command, verify_command, csv_command;
+extern const command completion_command, help_command;
 extern const command config_list_command, config_get_command, config_set_command,
     config_unset_command, config_path_command, config_check_command;
 extern const command ls_command, show_command, cat_command, cp_command, rm_command;
@@ -391,18 +398,5 @@ extern const command api_command, report_merge_command, upgrade_command, uploads
 /* release.c: the key of the releases that `igtcloud upgrade` accepts ("": none), and their URL. */
 const char *release_key(void);
 const char *release_url(void);
-
-/* The other commands. */
-int cmd_login(settings *s);
-int cmd_logout(settings *s);
-int cmd_whoami(settings *s);
-int cmd_get_token(settings *s);
-int cmd_download(settings *s);
-int cmd_upload(settings *s);
-int cmd_verify(settings *s);
-int cmd_csv(settings *s);
-int cmd_version(settings *s);
-int cmd_completion(settings *s);
-int cmd_help(settings *s);
 
 #endif

@@ -396,8 +396,6 @@ static int run_unset(settings *s) {
   return status;
 }
 
-static const option no_options[] = {{.name = NULL}};
-
 #define CONFIG_COMMAND(symbol, name, arguments, count, summary, about, fn)                         \
   const command symbol = {name,  arguments,  count, count, summary,                                \
                           about, no_options, false, fn,    true}

@@ -160,8 +160,6 @@ static int run_merge(settings *s) {
   return status;
 }
 
-static const option no_options[] = {{.name = NULL}};
-
 const command report_merge_command = {
     "report merge",
     "OUTPUT REPORT...",

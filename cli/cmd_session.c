@@ -20,13 +20,24 @@
 #include "cli.h"
 #include "igtcloud/version.h"
 
-int cmd_version(settings *s) {
+static int cmd_version(settings *s) {
   if (s->json)
     printf("{\"version\":\"%s\"}\n", igt_version());
   else
     printf("%s\n", igt_version());
   return EXIT_DONE;
 }
+
+const command version_command = {"version",
+                                 "",
+                                 0,
+                                 0,
+                                 "print the version",
+                                 "Prints the version and nothing else.",
+                                 no_options,
+                                 false,
+                                 cmd_version,
+                                 true};
 
 static void format_end(int64_t seconds, char *out, size_t cap) {
   time_t t = (time_t)seconds;
@@ -257,13 +268,32 @@ static int hold_in_background(settings *s) {
   return status;
 }
 
-int cmd_login(settings *s) {
+static int cmd_login(settings *s) {
   return s->background ? hold_in_background(s) : hold(s, -1);
 }
 
+static const option login_options[] = {
+    {"background", 0, OPTION_FLAG, AT(background), NULL, NULL,
+     "run in the background once signed in, until `igtcloud logout`"},
+    END_OF_OPTIONS};
+
+const command login_command = {
+    "login",
+    "",
+    0,
+    0,
+    "sign in and keep the session for other commands",
+    "Signs in and keeps the session alive for all other commands, until it is interrupted\n"
+    "(Ctrl-C) or `igtcloud logout` is run. Prompts for the user name and password if needed.\n"
+    "With --background it detaches from the terminal once signed in; later messages go to\n"
+    "--log-file, or to syslog.",
+    login_options,
+    true,
+    cmd_login};
+
 /* ---- the session of a running login ---- */
 
-int cmd_logout(settings *s) {
+static int cmd_logout(settings *s) {
   igt_token *token = NULL;
   igt_error err = IGT_ERROR_INIT;
   pid_t holder;
@@ -297,7 +327,17 @@ int cmd_logout(settings *s) {
   return EXIT_FAILED;
 }
 
-int cmd_whoami(settings *s) {
+const command logout_command = {"logout",
+                                "",
+                                0,
+                                0,
+                                "end the running login",
+                                "Signs out and ends the running `igtcloud login`.",
+                                no_options,
+                                false,
+                                cmd_logout};
+
+static int cmd_whoami(settings *s) {
   static const char *const sources[] = {"none", "token file", "environment", "password",
                                         "service key"};
   igt_identity identity;
@@ -331,7 +371,18 @@ int cmd_whoami(settings *s) {
   return status;
 }
 
-int cmd_get_token(settings *s) {
+const command whoami_command = {
+    "whoami",
+    "",
+    0,
+    0,
+    "show who is signed in, where, and for how long",
+    "Prints the user, the cloud and the expiry of the session that other commands would use.",
+    no_options,
+    true,
+    cmd_whoami};
+
+static int cmd_get_token(settings *s) {
   igt_token *token = NULL;
   igt_error err = IGT_ERROR_INIT;
   const char *type = s->token_type ? s->token_type : "jwt", *text;
@@ -349,3 +400,18 @@ int cmd_get_token(settings *s) {
   igt_token_free(token);
   return found ? EXIT_DONE : EXIT_NOT_ALLOWED;
 }
+
+static const option token_options[] = {{"type", 't', OPTION_TEXT, AT(token_type), "TYPE",
+                                        "jwt|access|csrf", "the token to print (default jwt)"},
+                                       END_OF_OPTIONS};
+
+const command get_token_command = {
+    "get-token",
+    "",
+    0,
+    0,
+    "print a token of the running login",
+    "Prints a token and nothing else, for programs that call the API themselves.",
+    token_options,
+    false,
+    cmd_get_token};

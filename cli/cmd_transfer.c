@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cli.h"
+#include "transfer_options.h"
 
 static unsigned category_bit(const char *name) {
   return strcmp(name, "dicom") == 0         ? IGT_CATEGORY_DICOM
@@ -55,7 +55,7 @@ void select_files(const settings *s, igt_selection *selection, unsigned *categor
   *categories = categories_of(s);
 }
 
-int cmd_download(settings *s) {
+static int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_summary summary;
@@ -82,6 +82,33 @@ int cmd_download(settings *s) {
   close_client(client);
   return status;
 }
+
+static const option download_options[] = {
+    SELECTION_OPTIONS,
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "what to download; repeatable, default files"},
+    {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
+     "only the project's own files, into TARGET_FOLDER/files"},
+    {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
+     "set each file's modification time to the cloud's"},
+    {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
+     "also replace characters that Windows does not allow in names"},
+    MOVING_OPTIONS,
+    END_OF_OPTIONS};
+
+const command download_command = {
+    "download",
+    "TARGET_FOLDER " PLACE,
+    2,
+    4,
+    "download studies",
+    "Downloads all studies of an institute (default: all institutes) into\n"
+    "TARGET_FOLDER/INSTITUTE/<patient---study>. A file gets its final name only when it is\n"
+    "complete and verified. Existing files are skipped, so running the command again resumes an\n"
+    "interrupted download.",
+    download_options,
+    true,
+    cmd_download};
 
 /* "90", "90s", "10m", "2h", "1d". */
 static bool parse_duration(const char *name, const char *text, int64_t *seconds) {
@@ -115,7 +142,7 @@ static bool take_min_age(const settings *s, int64_t *min_age) {
   return true;
 }
 
-int cmd_upload(settings *s) {
+static int cmd_upload(settings *s) {
   igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_summary summary;
@@ -159,6 +186,37 @@ int cmd_upload(settings *s) {
   return status;
 }
 
+static const option upload_options[] = {
+    {"min-age", 0, OPTION_TEXT, AT(min_age), "DURATION", NULL,
+     "skip files changed more recently than 90s, 10m, 2h, 1d"},
+    {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
+     "submit each complete study; asks for the password"},
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
+     "upload annotations, or DICOM for import (default files)"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
+     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
+    IGNORE_UNKNOWN_OPTION,
+    TRUST_STUDY_JSON_OPTION,
+    {"flat-names", 0, OPTION_TEXT, AT(flat_names), "FORM", "split|whole",
+     "new studies from P1---A: patient P1, study A (default), or patient P1---A"},
+    {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"},
+    MOVING_OPTIONS,
+    END_OF_OPTIONS};
+
+const command upload_command = {
+    "upload",
+    "LOCAL_FOLDER " PLACE,
+    2,
+    4,
+    "upload studies",
+    "Uploads LOCAL_FOLDER/INSTITUTE/<patient---study>/... to the institutes of a project, and\n"
+    "LOCAL_FOLDER/files/... to the project itself. Files that the cloud already has are skipped,\n"
+    "so running the command again resumes an interrupted upload.",
+    upload_options,
+    true,
+    cmd_upload};
+
 static igt_status to_stdout(void *payload, const void *data, size_t n) {
   (void)payload;
   return write_text(data, n) ? IGT_OK : IGT_E_IO;
@@ -198,7 +256,7 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
   note(sum->studies_failed, "study", "studies", " FAILED");
 }
 
-int cmd_csv(settings *s) {
+static int cmd_csv(settings *s) {
   igt_csv_options o = IGT_CSV_OPTIONS_INIT;
   igt_csv_summary summary = {0};
   igt_error err = IGT_ERROR_INIT;
@@ -238,3 +296,23 @@ int cmd_csv(settings *s) {
   close_client(client);
   return status;
 }
+
+static const option csv_options[] = {
+    SELECTION_OPTIONS,
+    {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "write a row for each file"},
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "list files of this category; repeatable, default files"},
+    {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "append to an existing file"},
+    END_OF_OPTIONS};
+
+const command csv_command = {
+    "csv",
+    "TARGET_FOLDER " PLACE,
+    2,
+    4,
+    "list studies as CSV",
+    "Writes TARGET_FOLDER/cloud_<project>.csv with a row for each study, or writes to standard\n"
+    "output if TARGET_FOLDER is -.",
+    csv_options,
+    true,
+    cmd_csv};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "cli.h"
+#include "transfer_options.h"
 
-int cmd_verify(settings *s) {
+static int cmd_verify(settings *s) {
   igt_verify_options o = IGT_VERIFY_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_summary summary;
@@ -29,3 +29,47 @@ int cmd_verify(settings *s) {
   close_client(client);
   return status;
 }
+
+static const option verify_options[] = {
+    SELECTION_OPTIONS,
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "what to compare; repeatable, default files"},
+    {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
+     "only the project's own files, in LOCAL_FOLDER/files"},
+    {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
+     "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
+    {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL,
+     "only files that match, or that are in a matching folder; repeatable"},
+    {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL,
+     "skip files that match, or that are in a matching folder; repeatable"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    IGNORE_UNKNOWN_OPTION,
+    TRUST_STUDY_JSON_OPTION,
+    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
+     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
+    {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,
+     "concurrent studies (default: enough to keep connections busy)"},
+    {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
+     "concurrent files in a study (default: no limit)"},
+    {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
+     "maximum connections to S3 (default 128); reads up to 16 files at once"},
+    {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL,
+     "write a JSON line for each file; - is standard output"},
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
+     "the file in which uploads recorded their digests"},
+    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "use the store's digests only"},
+    END_OF_OPTIONS};
+
+const command verify_command = {
+    "verify",
+    "LOCAL_FOLDER " PLACE,
+    2,
+    4,
+    "compare a folder with the cloud",
+    "Compares each file in LOCAL_FOLDER with the cloud without transferring it, and reports "
+    "every\n"
+    "file that is not identical: different, missing here, missing there, or unchecked if the\n"
+    "store has no digest. Exits with 0 if everything matches, with 3 if not.",
+    verify_options,
+    true,
+    cmd_verify};

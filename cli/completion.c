@@ -451,6 +451,18 @@ int print_completion(const char *shell) {
   return EXIT_DONE;
 }
 
-int cmd_completion(settings *s) {
+static int cmd_completion(settings *s) {
   return print_completion(s->arguments[0]);
 }
+
+const command completion_command = {
+    "completion",
+    "bash|zsh|fish",
+    1,
+    1,
+    "print shell completions",
+    "For example: igtcloud completion bash > /etc/bash_completion.d/igtcloud",
+    no_options,
+    false,
+    cmd_completion,
+    true};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* --help for each command, written from its table: usage line, options, paragraphs. Also the tables
  * that belong to no command (exit statuses, environment variables), and all tables as JSON (help
- * --json). main.c calls it; man.c and completion.c use its walk over the tables. */
-#include <ctype.h>
+ * --json). main.c and cmd_help.c call it. */
 #include <string.h>
 
 #include "cli.h"
@@ -40,34 +39,6 @@ const fact variables[] = {
     {"XDG_CONFIG_HOME", "the directory of igtcloud/config (default: ~/.config)"},
     {"XDG_STATE_HOME", "the directory of igtcloud/journal.db (default: ~/.local/state)"},
     {NULL, NULL}};
-
-/* ---- walking the tables ---- */
-
-void each_option(const command *cmd, option_fn fn, void *payload) {
-  const option *tables[] = {cmd->options, cmd->signs_in ? sign_in_options : NULL, common_options};
-
-  for (size_t t = 0; t < 3; t++)
-    for (const option *o = tables[t]; o && o->name; o++)
-      fn(payload, cmd, o);
-}
-
-const char *next_choice(const char *choices, int *length) {
-  const char *end = choices + strcspn(choices, "|");
-
-  *length = (int)(end - choices);
-  return *end ? end + 1 : NULL;
-}
-
-bool variable_of(const option *o, char *out, size_t cap) {
-  size_t n = (size_t)snprintf(out, cap, "IGTCLOUD_");
-
-  if (strcmp(o->name, "help") == 0)
-    return false;
-  for (const char *p = o->name; *p && n + 1 < cap; p++)
-    out[n++] = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-  out[n] = '\0';
-  return true;
-}
 
 /* ---- --help ---- */
 
@@ -189,30 +160,4 @@ void print_tables(const command *cmd) {
   print_facts_json("exitStatuses", exit_statuses);
   print_facts_json("variables", variables);
   printf("}\n");
-}
-
-int cmd_help(settings *s) {
-  bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
-  const char *const *words = s->arguments + man;
-  size_t count = s->argument_count - man, taken = 0;
-  const command *cmd = find_command(words, count, &taken);
-  bool group = count == 1 && is_group(words[0]);
-
-  if (count && !cmd && !group)
-    return no_command(words, count);
-  if (taken < count && !group)
-    return usage_error("help takes one command: igtcloud help [man] [COMMAND]");
-  if (group && (man || s->json))
-    return usage_error("'%s' is a group of commands; name one of them", words[0]);
-  if (s->json)
-    print_tables(cmd);
-  else if (man)
-    print_man(cmd);
-  else if (cmd)
-    print_help(stdout, cmd);
-  else if (group)
-    print_group(stdout, words[0]);
-  else
-    print_overview(stdout);
-  return EXIT_DONE;
 }

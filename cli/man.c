@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Man pages in roff, generated from the command tables: print_man writes the page of a command or
- * of the program itself. scripts/make-man combines them with the sections written by hand. */
+ * of the program itself. cmd_help.c calls it; scripts/make-man combines them with the sections
+ * written by hand. */
 #include <string.h>
 
 #include "cli.h"
@@ -80,12 +81,6 @@ static void man_end(void) {
   man_facts(variables);
   printf(".SH EXIT STATUS\n");
   man_facts(exit_statuses);
-}
-
-void man_name(const command *cmd, char *out, size_t cap) {
-  snprintf(out, cap, "igtcloud-%s", cmd->name);
-  if (strchr(out, ' '))
-    *strchr(out, ' ') = '-';
 }
 
 static void man_of_program(void) {

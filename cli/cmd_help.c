@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The help command, and the error for words that name no command: main.c and help report both with
+ * a suggestion (suggest.c). */
+#include <string.h>
+
+#include "cli.h"
+
+static int unknown_command(const char *typed, const char *overview) {
+  suggestion best = {.name = NULL};
+
+  for (size_t i = 0; commands[i]; i++)
+    suggest(&best, typed, commands[i]->name);
+  if (best.name)
+    return usage_error("unknown command '%s'; did you mean '%s'?", typed, best.name);
+  return usage_error("unknown command '%s'; see `igtcloud%s%s --help`", typed, *overview ? " " : "",
+                     overview);
+}
+
+int no_command(const char *const *words, size_t count) {
+  char typed[256];
+
+  if (!is_group(words[0]))
+    return unknown_command(words[0], "");
+  if (count > 1) {
+    snprintf(typed, sizeof typed, "%s %s", words[0], words[1]);
+    return unknown_command(typed, words[0]);
+  }
+  print_group(stderr, words[0]);
+  return EXIT_USAGE;
+}
+
+static int cmd_help(settings *s) {
+  bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
+  const char *const *words = s->arguments + man;
+  size_t count = s->argument_count - man, taken = 0;
+  const command *cmd = find_command(words, count, &taken);
+  bool group = count == 1 && is_group(words[0]);
+
+  if (count && !cmd && !group)
+    return no_command(words, count);
+  if (taken < count && !group)
+    return usage_error("help takes one command: igtcloud help [man] [COMMAND]");
+  if (group && (man || s->json))
+    return usage_error("'%s' is a group of commands; name one of them", words[0]);
+  if (s->json)
+    print_tables(cmd);
+  else if (man)
+    print_man(cmd);
+  else if (cmd)
+    print_help(stdout, cmd);
+  else if (group)
+    print_group(stdout, words[0]);
+  else
+    print_overview(stdout);
+  return EXIT_DONE;
+}
+
+const command help_command = {
+    "help",
+    "[COMMAND]",
+    0,
+    3,
+    "show help for a command",
+    "Same as igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page; --json\n"
+    "prints all commands and options for use by programs.",
+    no_options,
+    false,
+    cmd_help};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TRANSFER_OPTIONS_H
+#define TRANSFER_OPTIONS_H
+
+/* Rows of option tables that several of the commands share which transfer or compare whole
+ * projects. */
+
+#include "cli.h"
+
+#define PLACE "PROJECT [INSTITUTE] [PROD|TEST]"
+
+/* clang-format off: it would give each member of a row its own line. */
+#define SELECTION_OPTIONS                                                                           \
+  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files with this extension, such as .txt"},   \
+      {"start",                                                                                     \
+       0,                                                                                           \
+       OPTION_TEXT,                                                                                 \
+       AT(start),                                                                                   \
+       "YYYY-MM-DD",                                                                                \
+       NULL,                                                                                        \
+       "only studies of this date or later"},                                                       \
+      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this date or earlier"}, \
+  {                                                                                                 \
+    "shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"     \
+  }
+
+#define MOVING_OPTIONS                                                                             \
+  {"concurrent-studies",                                                                           \
+   0,                                                                                              \
+   OPTION_NUMBER,                                                                                  \
+   AT(concurrent_studies),                                                                         \
+   "N",                                                                                            \
+   NULL,                                                                                           \
+   "concurrent studies (default: enough to keep connections busy)"},                               \
+      {"concurrent-files",                                                                         \
+       0,                                                                                          \
+       OPTION_NUMBER,                                                                              \
+       AT(concurrent_files),                                                                       \
+       "N",                                                                                        \
+       NULL,                                                                                       \
+       "concurrent files in a study (default: no limit)"},                                         \
+      {"connections",                                                                              \
+       0,                                                                                          \
+       OPTION_NUMBER,                                                                              \
+       AT(connections),                                                                            \
+       "N",                                                                                        \
+       NULL,                                                                                       \
+       "maximum connections to S3 (default 128; opened as needed)"},                               \
+      {"folder-structure",                                                                         \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(folder_structure),                                                                       \
+       "FORM",                                                                                     \
+       "flat|hierarchical",                                                                        \
+       "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                   \
+      {"include",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(include),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "only files that match, or that are in a matching folder; repeatable"},                     \
+      {"exclude",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(exclude),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "skip files that match, or that are in a matching folder; repeatable"},                     \
+      {"checksum",                                                                                 \
+       0,                                                                                          \
+       OPTION_FLAG,                                                                                \
+       AT(checksum),                                                                               \
+       NULL,                                                                                       \
+       NULL,                                                                                       \
+       "compare existing files by checksum, not by size"},                                         \
+      {"overwrite",                                                                                \
+       0,                                                                                          \
+       OPTION_FLAG,                                                                                \
+       AT(overwrite),                                                                              \
+       NULL,                                                                                       \
+       NULL,                                                                                       \
+       "transfer files even if they already exist"},                                               \
+      {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only show what would be transferred"}, \
+      {"bwlimit",                                                                                  \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(bwlimit),                                                                                \
+       "RATE",                                                                                     \
+       NULL,                                                                                       \
+       "limit bytes/s: 20M, or by time of day: '08:00-18:00 20M, off'"},                           \
+      {"report",                                                                                   \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(report),                                                                                 \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "write a JSON line for each file; - is standard output"},                                   \
+      {"journal",                                                                                  \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(journal),                                                                                \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "the file that records unfinished transfers"},                                              \
+  {                                                                                                \
+    "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "do not use a journal"               \
+  }
+
+#define IGNORE_UNKNOWN_OPTION                                                                      \
+  {                                                                                                \
+    "ignore-unknown", 0, OPTION_FLAG, AT(ignore_unknown), NULL, NULL,                              \
+        "skip folders that are not institutes of the project"                                      \
+  }
+
+#define TRUST_STUDY_JSON_OPTION                                                                    \
+  {                                                                                                \
+    "trust-study-json", 0, OPTION_FLAG, AT(trust_study_json), NULL, NULL,                          \
+        "trust study.json even if the folder is named for another study"                           \
+  }
+
+/* clang-format on */
+
+#endif
