@@ -43,6 +43,15 @@ static bool native_answer(void *payload, igt_prompt what, const char *question, 
 
 static const igt_prompt_fn native_prompt = native_answer;
 
+/* ---- logins: the callbacks are functions of Python, which cffi defines behind this ---- */
+
+static void native_login(void *payload, igt_login_event event, const igt_identity *identity,
+                         const igt_error *err);
+
+static igt_status native_login_hold(igt_client *client, void *payload, igt_error *err) {
+  return igt_login_hold(client, native_login, payload, err);
+}
+
 /* ---- requests ---- */
 
 /* A body in memory; one copy makes it Python's. */

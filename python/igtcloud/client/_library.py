@@ -205,6 +205,14 @@ class Reply(NamedTuple):
     data: bytes
 
 
+class Tokens(NamedTuple):
+    """What a session's requests are sent with."""
+
+    user: str
+    jwt: str
+    csrf: str
+
+
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 _generation = 0  # of processes: forked children count on
 
@@ -213,15 +221,19 @@ class Client:
     """An igt_client: an account on a cloud. Any thread, concurrently. Sends nothing until it is used."""
 
     def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
-                 service_file: Optional[str] = None, token_file: Optional[str] = None, environment: bool = False,
-                 ca_file: Optional[str] = None) -> None:
+                 service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
+                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
         options = new("igt_client_options")
         self._answers = ffi.new("native_answers *")
-        self._kept = [encoded(value) for value in (
-            domain, user, service_file, token_file, ca_file, user, password, "igtcloud-python-client/" + version())]
-        (options.domain, options.user, options.service_file, options.token_file, options.ca_file,
-         self._answers.user, self._answers.password, options.user_agent) = self._kept
+        self._kept = {name: encoded(value) for name, value in (
+            ("domain", domain), ("user", user), ("service_key", service_key), ("token_file", token_file),
+            ("jwt", jwt), ("csrf", csrf), ("ca_file", ca_file),
+            ("user_agent", "igtcloud-python-client/" + version()))}
+        for name, value in self._kept.items():
+            setattr(options, name, value)
+        self._secrets = encoded(user), encoded(password)
+        self._answers.user, self._answers.password = self._secrets
         options.no_token_file = token_file is None
         options.no_environment = not environment
         options.prompt, options.prompt_payload = lib.native_prompt, self._answers
@@ -279,10 +291,39 @@ class Client:
     # ---- the session ----
 
     def sign_in(self) -> None:
-        self.run(lib.igt_client_sign_in)
+        try:
+            self.run(lib.igt_client_sign_in)
+        finally:
+            self._forget_password()
+
+    def _forget_password(self) -> None:
+        """The library has it where it is wiped."""
+        if self._secrets[1]:
+            ffi.memmove(self._secrets[1], bytes(ffi.sizeof(self._secrets[1])), ffi.sizeof(self._secrets[1]))
+            self._answers.password = ffi.NULL
 
     def sign_out(self) -> None:
         self.run(lib.igt_client_sign_out)
+
+    def tokens(self) -> "Tokens":
+        """The session's, renewed if that is due. Signs in if necessary."""
+        out = ffi.new("igt_token **")
+        self.run(lambda client, err: lib.igt_client_token(client, out, err))
+        try:
+            return Tokens(text(lib.igt_token_user(out[0])), text(lib.igt_token_jwt(out[0])),
+                          text(lib.igt_token_csrf(out[0])))
+        finally:
+            lib.igt_token_free(out[0])
+
+    def hold_login(self, note: Callable[[str, str, str], None]) -> None:
+        """Signs in and keeps the token file fresh until cancel(). Calls note(event, user, problem) in the
+        thread of the call; event: ready, renewed, trouble, ended."""
+        handle = ffi.new_handle(note)
+        self.run(lambda client, err: lib.native_login_hold(client, handle, err))
+
+    def cancel(self) -> None:
+        """Ends the calls of this client, for good."""
+        self._cancel.set()
 
     @property
     def domain(self) -> str:
@@ -299,6 +340,15 @@ class Client:
         the body of a success.
         """
         return _Request(method, path, headers, body, timeout_ms, sink).send(self)
+
+
+@ffi.def_extern(name="native_login")  # type: ignore[misc]
+def _native_login(payload: Any, event: int, identity: Any, err: Any) -> None:
+    names = {lib.IGT_LOGIN_READY: "ready", lib.IGT_LOGIN_RENEWED: "renewed", lib.IGT_LOGIN_TROUBLE: "trouble"}
+    try:
+        ffi.from_handle(payload)(names.get(event, "ended"), text(identity.user), text(err.text) if err else "")
+    except Exception:
+        logging.getLogger(_PACKAGE + ".core.auth").exception("reporting a login failed")
 
 
 @ffi.def_extern(name="native_sink", error=-1)  # type: ignore[misc]

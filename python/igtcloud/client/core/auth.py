@@ -257,7 +257,6 @@ class _Session:
     def _refresh(self) -> None:
         before = self._written
         try:
-            self.client.renew()
             self.record()
         except _errors.IgtError as error:
             logger.error("Error during refresh: %s", error)
@@ -513,10 +512,27 @@ def _at_exit() -> None:
 atexit.register(_at_exit)  # after _library's own, so it runs before
 
 
+_foreign: Optional[Tuple[Any, Tuple[Any, ...], _library.Client]] = None  # the latest: set_auth() has one
+_foreign_lock = threading.Lock()
+
+
 def client_of(handler: Any) -> _library.Client:
-    """The library's client for requests with the tokens of a handler."""
-    make: Any = getattr(handler, "_library_client", None)
-    if make is None:
-        raise TypeError(f"set_auth() takes an AuthHandler, as smart_auth() yields it, not {type(handler).__name__}")
-    client: _library.Client = make()
-    return client
+    """The library's client for requests with the tokens of a handler.
+
+    Instead of an AuthHandler a program may have an object of its own with `domain`, `jwt_token` and
+    `csrf_token`, which are read for each request, as the existing client does.
+    """
+    make = getattr(handler, "_library_client", None)
+    if make is not None:
+        client: _library.Client = make()
+        return client
+    try:
+        key = handler.domain, handler.jwt_token, handler.csrf_token, _library.generation()
+    except AttributeError:
+        raise TypeError(f"set_auth() takes an AuthHandler, as smart_auth() yields it, "
+                        f"not {type(handler).__name__}") from None
+    global _foreign
+    with _foreign_lock:
+        if _foreign is None or _foreign[0] is not handler or _foreign[1] != key:
+            _foreign = handler, key, _library.Client(key[0], jwt=key[1], csrf=key[2])
+        return _foreign[2]

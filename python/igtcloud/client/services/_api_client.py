@@ -33,7 +33,8 @@ class Configuration:
 
     def __init__(self, host: Optional[str] = None, api_key: Optional[Dict[str, str]] = None,
                  discard_unknown_keys: bool = True, **more: Any) -> None:
-        self.host = host or ""
+        self.host_path = ""
+        self._host = host or ""
         self.api_key = api_key or {}
         self.discard_unknown_keys = discard_unknown_keys
         self.auth_handler_provider: Optional[Callable[[], Any]] = None
@@ -51,6 +52,17 @@ class Configuration:
         self.client_side_validation = True
         for name, value in more.items():
             setattr(self, name, value)
+
+    @property
+    def host(self) -> str:
+        """Where requests go: the cloud of the tokens in use, and the path of the service."""
+        if self.auth_handler_provider is None:
+            return self._host
+        return f"{self.auth_handler_provider().domain}{self.host_path}"
+
+    @host.setter
+    def host(self, value: str) -> None:
+        self._host = value
 
 
 class Headers(Dict[str, str]):

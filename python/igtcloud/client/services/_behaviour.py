@@ -10,8 +10,6 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable, Dict, Optional
 
-_STUDIES = ("AnnotationStudy", "BaseStudy", "ClinicalImageLibraryStudy", "CoreLabsStudy", "EchoNavStudy", "EpdStudy",
-            "IGuideUStudy", "MarvelStudy", "RootStudy", "Study", "WeTrustStudy")
 _locks_lock = threading.Lock()
 
 
@@ -111,5 +109,20 @@ class FileMixin:
         return _module().open_file(self, mode, buffering, **kwargs)
 
 
-MIXINS: Dict[str, type] = {"Project": ProjectMixin, "Institute": InstituteMixin, "File": FileMixin,
-                           **{name: StudyMixin for name in _STUDIES}}
+# A literal: generate.py reads it.
+MIXINS: Dict[str, type] = {
+    "Project": ProjectMixin,
+    "Institute": InstituteMixin,
+    "File": FileMixin,
+    "AnnotationStudy": StudyMixin,
+    "BaseStudy": StudyMixin,
+    "ClinicalImageLibraryStudy": StudyMixin,
+    "CoreLabsStudy": StudyMixin,
+    "EchoNavStudy": StudyMixin,
+    "EpdStudy": StudyMixin,
+    "IGuideUStudy": StudyMixin,
+    "MarvelStudy": StudyMixin,
+    "RootStudy": StudyMixin,
+    "Study": StudyMixin,
+    "WeTrustStudy": StudyMixin,
+}

@@ -20,12 +20,13 @@ class BaseService:
         self._auth_handler: Optional[AuthHandler] = None
         self.api_client = api_client
         api_client.configuration.auth_handler_provider = self._get_auth_handler
+        api_client.configuration.host_path = host_path
 
     def _get_auth_handler(self) -> AuthHandler:
-        if self._auth_handler is None:
-            self._auth_handler = AuthHandler()
-        self.api_client.configuration.host = f"{self._auth_handler.domain}{self._host_path}"
-        return self._auth_handler
+        handler = self._auth_handler
+        if handler is None:
+            handler = self._auth_handler = AuthHandler()
+        return handler
 
     @property
     def auth_handler(self) -> AuthHandler:
