@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""The package in a process: Ctrl-C, threads, forks, the end."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import USER
+
+SIGN_IN = '''
+import getpass, os, signal, sys, threading, time
+getpass.getpass = lambda prompt: "demo"
+from igtcloud.client.core.auth import smart_auth
+from igtcloud.client.services import entities_service, set_auth
+'''
+
+
+def slow(cloud, seconds=30, path='/api/data/projects'):
+    cloud.faults({'fault': 'silence', 'seconds': seconds, 'path': path})
+
+
+def test_ctrl_c_ends_a_request_at_once_and_the_next_one_works(cloud, auth, entities):
+    slow(cloud)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        entities.get_projects()
+    assert time.monotonic() - started < 3
+    cloud.heal()
+    assert [p.name for p in entities.get_projects()] == ['demo', 'demo-epd']
+
+
+def test_the_lock_of_python_is_released(cloud, auth, entities):
+    slow(cloud, 1)
+    ticks = []
+    stop = threading.Event()
+
+    def tick():
+        while not stop.wait(0.01):
+            ticks.append(1)
+    thread = threading.Thread(target=tick)
+    thread.start()
+    entities.get_projects()
+    stop.set()
+    thread.join()
+    assert len(ticks) > 10
+
+
+def test_operations_from_many_threads(entities):
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda n: entities.get_project('demo-project').name, range(64)))
+    assert names == ['demo'] * 64
+
+
+def test_operations_in_a_thread_of_asyncio(entities):
+    async def work():
+        return await asyncio.gather(*(asyncio.to_thread(entities.get_me) for _ in range(4)))
+    assert [me.login_id for me in asyncio.run(work())] == [USER] * 4
+
+
+def in_child(function):
+    """What a forked child makes of it; its exit status if it fails."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.write(writer, repr(function()).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, 'rb') as said:
+        text = said.read().decode()
+    assert os.waitpid(pid, 0)[1] == 0, text
+    return text
+
+
+def test_a_forked_child_has_connections_of_its_own(auth, entities):
+    assert entities.get_me().login_id == USER
+    assert in_child(lambda: [entities.get_me().login_id, auth.username]) == repr([USER, USER])
+    assert in_child(lambda: in_child(lambda: entities.get_me().login_id)) == repr(repr(USER))
+    assert entities.get_me().login_id == USER
+
+
+def test_the_end_of_a_child_does_not_sign_the_parent_out(cloud, run_python):
+    said = run_python(SIGN_IN + '''
+with smart_auth(sys.argv[1], "demo@example.com") as auth:
+    set_auth(auth)
+    entities_service.get_me()
+    pid = os.fork()
+    if pid == 0:
+        entities_service.get_me()
+        sys.exit(0)  # through the end of the block, and the interpreter's
+    os.waitpid(pid, 0)
+    print(entities_service.get_me().login_id)
+''', cloud.url)
+    assert said == USER + '\n'
+
+
+def name_of(project_id):
+    from igtcloud.client.services import entities_service
+    return entities_service.get_project(project_id).name
+
+
+def test_a_pool_of_processes(entities):
+    with multiprocessing.get_context('fork').Pool(2) as pool:
+        assert pool.map(name_of, ['demo-project', 'demo-epd-project'] * 3) == ['demo', 'demo-epd'] * 3
+
+
+def test_a_request_of_a_daemon_thread_does_not_hold_the_exit(cloud, run_python):
+    started = time.monotonic()
+    cloud.clear()
+    slow(cloud, 60)
+    try:
+        run_python(SIGN_IN + '''
+with smart_auth(sys.argv[1], "demo@example.com", auto_logout=False) as auth:
+    set_auth(auth)
+threading.Thread(target=entities_service.get_projects, daemon=True).start()
+time.sleep(0.3)
+''', cloud.url)
+    finally:
+        cloud.heal()
+    assert time.monotonic() - started < 30
+
+
+def test_async_req_does_not_hold_the_exit(cloud, run_python):
+    assert run_python(SIGN_IN + '''
+with smart_auth(sys.argv[1], "demo@example.com") as auth:
+    set_auth(auth)
+    result = entities_service.get_projects(async_req=True)
+    print(len(result.get(timeout=30)), result.ready(), result.successful())
+''', cloud.url) == '2 True True\n'
+
+
+def test_the_example_of_the_documentation_runs(cloud, run_python, tmp_path):
+    """The existing client's own example, to the letter; then the key signs in."""
+    said = run_python('''
+import getpass, os, sys
+getpass.getpass = lambda prompt: "demo"
+os.environ["CLOUD_USERNAME"] = "demo@example.com"
+os.chdir(sys.argv[2])
+from igtcloud.client.core.auth import smart_auth
+from igtcloud.client.services import entities_service, set_auth
+from igtcloud.client.services.entities.model.service import Service
+from igtcloud.client.services.utils.key import save_private_key
+
+domain = sys.argv[1]
+institute_id = 'demo-north'
+service_name = 'station'
+
+with smart_auth(domain) as auth:
+    set_auth(auth)
+
+    service = entities_service.post_services(institute_id, Service(name=service_name))
+    save_private_key(service.private_key, f"{service.service_id}.pem")
+
+with open(f"{service.service_id}.pem") as key, smart_auth(domain, service.service_id, key=key.read()) as auth:
+    set_auth(auth)
+    print(auth.username == service.service_id, [i.name for i in entities_service.get_all_institutes()][:1])
+with smart_auth(domain, service.service_id, key=service.private_key) as auth:
+    print(auth.is_valid)
+''', cloud.url, tmp_path)
+    assert said.splitlines()[1:] == ['True'] and said.startswith('True [')
+    pem, = tmp_path.glob('*.pem')
+    lines = pem.read_text().splitlines()
+    assert pem.stat().st_mode & 0o777 == 0o600
+    assert lines[0] == '-----BEGIN RSA PRIVATE KEY-----' and {len(line) for line in lines[1:-2]} == {64}
+
+
+def test_import_is_quick_and_starts_nothing(run_python):
+    said = run_python('''
+import sys, threading, time
+started = time.process_time()
+import igtcloud.client.services
+print(time.process_time() - started, threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click",
+      "multiprocessing.pool", "pandas", "pydicom") if m in sys.modules])
+''')
+    seconds, threads, heavy = said.split(' ', 2)
+    assert threads == '1' and heavy.strip() == '[]'
+    assert float(seconds) < 0.5  # bench/ has the number; this catches a library too many
