@@ -38,7 +38,8 @@ typedef struct igt__running {
    * verify that another attempt returns the same response. */
   uint64_t taken, again;
   uint64_t taken_crc, again_crc;
-  bool broke; /* in the middle */
+  bool broke;                     /* in the middle */
+  int64_t began_us, caught_up_us; /* of this attempt; caught up with what was handed on; 0: not */
 
   igt_model **out;    /* for a whole response */
   igt__element_fn fn; /* for a list */
@@ -96,6 +97,13 @@ static igt_status attempt_twice(igt__running *running, igt_error *err) {
   return status == IGT_OK ? attempt(running, err) : status;
 }
 
+/* Whether the attempt that has just ended spent most of its time on bytes that were known. */
+static bool is_too_slow(const igt__running *running) {
+  int64_t now = igt__mono_us(), caught_up = running->caught_up_us ? running->caught_up_us : now;
+
+  return caught_up - running->began_us > now - caught_up;
+}
+
 static void say_no_progress(unsigned attempts, int64_t since, igt_error *err) {
   double s = (double)(igt__mono_us() - since) / 1e6;
 
@@ -112,7 +120,7 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
 
   int64_t progress_at = igt__mono_us();
   uint64_t kept = running->taken;
-  unsigned n = 0;
+  unsigned n = 0, attempts = 1;
 
   while (status != IGT_OK && running->broke && operation->idempotent) {
     if (igt__retry_class(err) != IGT__RETRY_TRANSIENT)
@@ -124,6 +132,10 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     kept = running->taken;
     IGT__DEBUG(IGT_LOG_API, "%s: it broke after %llu bytes; retrying: %s", operation->id,
                (unsigned long long)running->taken, err->text);
+    if (running->call->too_slow && attempts > 1 && is_too_slow(running)) {
+      *running->call->too_slow = true;
+      break;
+    }
     if (!igt__retry_wait_until(igt__client_http(running->client), n, -1, running->deadline_us,
                                igt__client_cancel(running->client))) {
       say_no_progress(n, progress_at, err);
@@ -132,6 +144,7 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     igt__error_clear(err);
     running->broke = false;
     status = attempt_twice(running, err);
+    attempts++;
   }
   return status;
 }
@@ -219,6 +232,8 @@ static igt_status read_on(igt__running *running, igt__http_stream *response, cha
       status = take_again(running, data, old, err);
     if (status != IGT_OK)
       return status;
+    if (running->again == running->taken && !running->caught_up_us)
+      running->caught_up_us = igt__mono_us();
     *n -= old;
     memmove(data, data + old, *n);
     if (*n == 0 && old > 0)
@@ -233,6 +248,8 @@ static igt_status read_on(igt__running *running, igt__http_stream *response, cha
 static igt_status open_response(igt__running *running, igt__http_request *req, uint64_t max_bytes,
                                 igt__http_stream **out, igt_error *err) {
   running->again = running->again_crc = 0;
+  running->began_us = igt__mono_us();
+  running->caught_up_us = 0;
   return igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
 }
 

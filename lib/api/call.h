@@ -28,6 +28,10 @@ typedef struct igt__call {
   size_t header_count;
   unsigned timeout_ms;
   igt_response **response;
+  /* For a list: it ends, and this is set, once a retry takes longer to read again what was handed
+   * on before than its connection lasts thereafter. NULL: it goes on as long as there is progress.
+   */
+  bool *too_slow;
 } igt__call;
 
 /* The operation of that id; NULL: none. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cloud/node.h"
+#include "cloud/study_list.h"
 
 static const char *institute_of(const igt_node *study) {
   const igt_root_study *model = (const igt_root_study *)study->model;
@@ -78,7 +79,7 @@ igt_status igt__children_each(igt_node *node, igt_node_kind kind, igt__model_fn 
   case IGT_NODE_INSTITUTE:
     return igt_get_institutes_each(node->client, node->id, NULL, each_institute, &l, err);
   case IGT_NODE_STUDY:
-    return igt_get_studies_each(node->client, node->id, NULL, each_study, &l, err);
+    return igt__each_study(node->client, node->id, each_study, &l, err);
   case IGT_NODE_SERIES:
     return list_series(node, &l, err);
   case IGT_NODE_FILE:

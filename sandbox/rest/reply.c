@@ -11,9 +11,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "gzip.h"
 #include "mask.h"
 
 #define JSON_TYPE "application/json"
+/* Shorter responses gain nothing. */
+#define COMPRESS_FROM SBX_GZIP_HEAD
 
 void rest_fail(rest_call *call, int status, const char *fmt, ...) {
   char text[512];
@@ -62,6 +65,53 @@ static void response_parsed(rest_call *call, int status, igt__buf *text) {
   rest_respond(call, status, value);
 }
 
+/* RFC 9110, 12.5.3 */
+static bool may_compress(const rest_call *call) {
+  const char *accepted = sbx_header(call->req, "Accept-Encoding");
+  const char *gzip = accepted ? strstr(accepted, "gzip") : NULL;
+  return gzip && (strncmp(gzip, "gzip;q=0", 8) != 0 || gzip[8] == '.');
+}
+
+static void respond_gzip(rest_call *call, int status, sbx_gzip *gzip) {
+  if (!gzip) {
+    rest_fail(call, 500, "out of memory");
+    return;
+  }
+  sbx_add_header(call->req, "Content-Encoding", "gzip");
+  sbx_add_header(call->req, "Vary", "Accept-Encoding");
+  sbx_respond_stream(call->req, status, JSON_TYPE, sbx_gzip_next, sbx_gzip_free, gzip);
+}
+
+typedef struct text_stream {
+  char *data;
+  size_t n, sent;
+} text_stream;
+
+static int64_t text_next(void *payload, char *out, size_t cap) {
+  text_stream *s = payload;
+  size_t n = s->n - s->sent < cap ? s->n - s->sent : cap;
+  memcpy(out, s->data + s->sent, n);
+  s->sent += n;
+  return (int64_t)n;
+}
+
+static void text_release(void *payload) {
+  text_stream *s = payload;
+  igt__free(s->data);
+  igt__free(s);
+}
+
+static void respond_compressed(rest_call *call, int status, char *data, size_t n) {
+  text_stream *s = igt__malloc(sizeof *s);
+  if (!s) {
+    igt__free(data);
+    rest_fail(call, 500, "out of memory");
+    return;
+  }
+  *s = (text_stream){data, n, 0};
+  respond_gzip(call, status, sbx_gzip_new("", 0, text_next, text_release, s));
+}
+
 void rest_respond_text(rest_call *call, int status, igt__buf *text) {
   if (call->mask && !text->failed) {
     response_parsed(call, status, text);
@@ -69,7 +119,9 @@ void rest_respond_text(rest_call *call, int status, igt__buf *text) {
   }
   size_t n = text->len;
   char *data = igt__buf_take(text);
-  if (data)
+  if (data && n >= COMPRESS_FROM && may_compress(call))
+    respond_compressed(call, status, data, n);
+  else if (data)
     sbx_respond_taken(call->req, status, JSON_TYPE, data, n);
   else
     rest_fail(call, 500, "out of memory");
@@ -165,6 +217,24 @@ static void doc_release(void *payload) {
   igt__free(s);
 }
 
+/* A list that ends within the first piece is sent as it is. */
+static void respond_compressed_docs(rest_call *call, doc_stream *s) {
+  char *head = igt__malloc(COMPRESS_FROM);
+  if (!head) {
+    doc_release(s);
+    rest_fail(call, 500, "out of memory");
+    return;
+  }
+  size_t n = (size_t)doc_next(s, head, COMPRESS_FROM);
+  if (n == COMPRESS_FROM) {
+    respond_gzip(call, 200, sbx_gzip_new(head, n, doc_next, doc_release, s));
+    igt__free(head);
+  } else {
+    doc_release(s);
+    sbx_respond_taken(call->req, 200, JSON_TYPE, head, n);
+  }
+}
+
 void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
                        bool (*keep)(void *payload, const igt__json *doc),
                        void (*release)(void *payload), void *payload) {
@@ -184,5 +254,8 @@ void rest_respond_docs(rest_call *call, const char *kind, const char *parent,
   s->payload = payload;
   s->mask = call->mask ? igt__json_copy(call->mask) : NULL;
   igt__buf_init(&s->masked, INT_MAX);
-  sbx_respond_stream(call->req, 200, JSON_TYPE, doc_next, doc_release, s);
+  if (may_compress(call))
+    respond_compressed_docs(call, s);
+  else
+    sbx_respond_stream(call->req, 200, JSON_TYPE, doc_next, doc_release, s);
 }

@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "base/queue.h"
 #include "base/str.h"
+#include "cloud/study_list.h"
 #include "igtcloud/operations.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
@@ -327,8 +328,7 @@ static igt_status list_all(csv *c, igt_error *err) {
     if (!c->institute || !igt__found_selects(&c->found, c->institute))
       continue;
     c->summary->institutes++;
-    status =
-        igt_get_studies_each(c->client, igt__text_of(&c->institute->id), NULL, each_study, c, err);
+    status = igt__each_study(c->client, igt__text_of(&c->institute->id), each_study, c, err);
     if (c->error.status != IGT_OK) {
       status = c->error.status;
       if (err)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cloud/study_list.h"
 
 /* ---- institutes and studies ---- */
 
@@ -38,7 +39,7 @@ static igt_status each_study(void *payload, igt_root_study *study) {
 static igt_status list_institute(igt__download *d, const igt_institute *institute, igt_error *err) {
   institute_walk w = {d, institute};
   igt_status status =
-      igt_get_studies_each(d->run.client, igt__text_of(&institute->id), NULL, each_study, &w, err);
+      igt__each_study(d->run.client, igt__text_of(&institute->id), each_study, &w, err);
 
   return igt__quota_refused(&d->held)
              ? igt__held_fail(&d->held, "studies", "process one institute at a time", err)

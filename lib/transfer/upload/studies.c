@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/unicode.h"
+#include "cloud/study_list.h"
 #include "cloud/suffix.h"
 #include "model/model.h"
 #include "transfer/engine/find.h"
@@ -322,8 +323,7 @@ igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
   if (only && !igt__studies_only(*out, only))
     (*out)->failed = true;
   else
-    status =
-        igt_get_studies_each(client, igt__text_of(&institute->id), NULL, each_study, *out, err);
+    status = igt__each_study(client, igt__text_of(&institute->id), each_study, *out, err);
   if ((*out)->failed)
     status = igt__studies_no_room(*out, err);
   if (status != IGT_OK) {

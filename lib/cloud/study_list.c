@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists the studies of an institute. The REST API has neither pages nor ranges: a list that breaks
+ * off is requested again from its start. On a link whose connections do not live long enough to
+ * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
+ * which is a small fraction of the list, and the remaining studies are requested one by one, each
+ * of which is small. Called by everything that lists studies. */
+#include "cloud/study_list.h"
+
+#include <string.h>
+
+#include "api/call.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cloud/find.h"
+#include "crypto/crc.h"
+
+#define MASK "{studyDatabaseId}"
+
+typedef struct listing {
+  igt_client *client;
+  const char *institute_id;
+  igt_root_study_fn fn;
+  void *payload;
+  /* Of the studies that were handed on, in the order of the list. */
+  size_t count;
+  uint64_t crc;
+  /* What the current request skips: as many were handed on by an earlier one. */
+  size_t skip;
+  uint64_t skipped_crc;
+} listing;
+
+static uint64_t add_id(uint64_t crc, const char *id) {
+  return igt__crc_update(IGT__CRC64NVME, crc, id, strlen(id) + 1);
+}
+
+static igt_status hand_on(listing *l, igt_root_study *study) {
+  igt_status status = l->fn(l->payload, study);
+
+  l->count++;
+  l->crc = add_id(l->crc, igt__text_of(&study->study_database_id));
+  return status;
+}
+
+static igt_status fail_other_list(igt_error *err) {
+  return igt__fail(err, IGT_E_NETWORK,
+                   "the list of studies broke off, and a retry returned a different one");
+}
+
+/* True: it was handed on before. */
+static bool is_skipped(listing *l, const char *id, igt_status *status) {
+  if (l->skip == 0)
+    return false;
+  l->skipped_crc = add_id(l->skipped_crc, id);
+  l->skip--;
+  *status = l->skip > 0 || l->skipped_crc == l->crc ? IGT_OK : fail_other_list(NULL);
+  return true;
+}
+
+static void begin_again(listing *l) {
+  l->skip = l->count;
+  l->skipped_crc = 0;
+}
+
+static igt_status each_element(void *payload, const char *list, igt_model *element) {
+  listing *l = payload;
+  igt_root_study *study = (igt_root_study *)element;
+  igt_status status = IGT_OK;
+
+  (void)list;
+  return is_skipped(l, igt__text_of(&study->study_database_id), &status) ? status
+                                                                         : hand_on(l, study);
+}
+
+static igt__call list_call(const igt__arg *institute) {
+  return (igt__call){.operation = igt__operation_named("get_studies"), .path = institute};
+}
+
+/* ---- the ids alone ---- */
+
+static igt_status each_id(void *payload, const char *list, igt_model *element) {
+  const igt_root_study *study = (const igt_root_study *)element;
+  const char *id = igt__text_of(&study->study_database_id);
+
+  (void)list;
+  if (!*id)
+    return IGT_E_PROTOCOL;
+  return igt__buf_append(payload, id, strlen(id) + 1) ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+/* Each followed by a NUL. */
+static igt_status list_ids(const listing *l, igt__buf *ids, igt_error *err) {
+  igt_pair mask = {"X-Fields", MASK};
+  igt__arg institute = {.text = l->institute_id};
+  igt__call call = list_call(&institute);
+
+  call.headers = &mask;
+  call.header_count = 1;
+  return igt__call_each(l->client, &call, each_id, ids, err);
+}
+
+static igt_status fetch_study(listing *l, const char *id, igt_error *err) {
+  igt_root_study *study = NULL;
+  igt_status status = igt_get_study(l->client, l->institute_id, id, &study, err);
+
+  if (status == IGT_E_NOT_FOUND) { /* deleted since it was listed */
+    igt__error_clear(err);
+    return IGT_OK;
+  }
+  if (status == IGT_OK && (status = hand_on(l, study)) != IGT_OK)
+    (void)igt__fail(err, status, "get_studies: ended by the program");
+  igt_model_free(study ? &study->model : NULL);
+  return status;
+}
+
+static igt_status fetch_rest(listing *l, const igt__buf *ids, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  for (const char *id = ids->data; id < ids->data + ids->len && status == IGT_OK;
+       id += strlen(id) + 1)
+    if (!is_skipped(l, id, &status))
+      status = fetch_study(l, id, err);
+    else if (status != IGT_OK)
+      (void)fail_other_list(err);
+  return status == IGT_OK && l->skip > 0 ? fail_other_list(err) : status;
+}
+
+/* ---- the list ---- */
+
+static igt_status list_in_pieces(listing *l, igt_error *err) {
+  igt_error mine = IGT_ERROR_INIT;
+  igt__arg institute = {.text = l->institute_id};
+  igt__call call = list_call(&institute);
+  igt_status status;
+  igt__buf ids;
+
+  IGT__DEBUG(IGT_LOG_API, "the list of studies is too long for this link: requesting them singly");
+  igt__buf_init(&ids, IGT__MAX_LIST_BODY);
+  status = list_ids(l, &ids, &mine);
+  begin_again(l);
+  if (status == IGT_OK)
+    status = fetch_rest(l, &ids, err);
+  else if (status == IGT_E_CANCELLED)
+    *err = mine;
+  else
+    status = igt__call_each(l->client, &call, each_element, l, err); /* in the usual way, then */
+  igt__buf_finish(&ids);
+  return status;
+}
+
+igt_status igt__each_study(igt_client *client, const char *institute_id, igt_root_study_fn fn,
+                           void *payload, igt_error *err) {
+  listing l = {.client = client, .institute_id = institute_id, .fn = fn, .payload = payload};
+  igt_error mine = IGT_ERROR_INIT;
+  igt__arg institute = {.text = institute_id};
+  igt__call call = list_call(&institute);
+  bool too_slow = false;
+  igt_status status;
+
+  if (!err)
+    err = &mine;
+  call.too_slow = &too_slow;
+  status = igt__call_each(client, &call, each_element, &l, err);
+  if (status == IGT_OK || !too_slow)
+    return status;
+  igt__error_clear(err);
+  return list_in_pieces(&l, err);
+}
