@@ -22,7 +22,7 @@ import copy
 import threading
 from datetime import date
 from importlib import import_module
-from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Iterator, List, Optional, Set, Tuple
 
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiAttributeError, ApiTypeError, ApiValueError
@@ -99,18 +99,23 @@ def _converted(model: Any, field: Field) -> Any:
 
 def _read_of(model: Any) -> Dict[str, Any]:
     """What is converted already; one dictionary for all threads."""
-    if model._read is None:
+    read: Optional[Dict[str, Any]] = model._read
+    if read is None:
         with _lock:
-            if model._read is None:
-                _set_read(model, {})
-    found: Dict[str, Any] = model._read
-    return found
+            read = model._read
+            if read is None:
+                read = {}
+                _set_read(model, read)
+    return read
 
 
 class Model:
     """A model of the API. See the module for how it works."""
 
     __slots__ = ('_json', '_read', '_given', '__dict__', '__weakref__')
+    _json: Dict[str, Any]
+    _read: Optional[Dict[str, Any]]
+    _given: bool
     __hash__ = None  # type: ignore[assignment]
 
     _service = ''
@@ -167,18 +172,19 @@ class Model:
 
     # ---- fields ----
 
-    def __getattr__(self, name: str) -> Any:
-        # What the class does not have: fields that the description does not know. Also where a property
-        # raised AttributeError, which Python drops: calling it again keeps its message.
-        if name.startswith('__'):
-            raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
-        own = getattr(type(self), name, None)
-        if isinstance(own, property) and own.fget is not None:
-            return own.fget(self)
-        json = object.__getattribute__(self, '_json')
-        if name in json and name not in type(self)._by_json:
-            return json[name]
-        raise _absent(self, name)
+    if not TYPE_CHECKING:  # the stubs say which models take other fields
+        def __getattr__(self, name: str) -> Any:
+            # What the class does not have: fields that the description does not know. Also where a
+            # property raised AttributeError, which Python drops: calling it again keeps its message.
+            if name.startswith('__'):
+                raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}')
+            own = getattr(type(self), name, None)
+            if isinstance(own, property) and own.fget is not None:
+                return own.fget(self)
+            json = object.__getattribute__(self, '_json')
+            if name in json and name not in type(self)._by_json:
+                return json[name]
+            raise _absent(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith('_'):
@@ -310,9 +316,9 @@ class ModelComposed(Model):
 
 
 _new: Callable[..., Any] = object.__new__
-_set_json = Model._json.__set__      # type: ignore[attr-defined]
-_set_read = Model._read.__set__      # type: ignore[attr-defined]
-_set_given = Model._given.__set__    # type: ignore[attr-defined]
+_set_json: Callable[[Any, Any], None] = vars(Model)['_json'].__set__
+_set_read: Callable[[Any, Any], None] = vars(Model)['_read'].__set__
+_set_given: Callable[[Any, Any], None] = vars(Model)['_given'].__set__
 
 
 def _wrap(cls: Any, json: Dict[str, Any]) -> Any:

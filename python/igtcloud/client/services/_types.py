@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
 
@@ -83,20 +83,29 @@ def check(value: Any, type_: str, path: Sequence[Any], class_of: Callable[[str],
 
 
 def _check_json(value: Any, path: Sequence[Any]) -> None:
-    """Everything in a free value must have a form in JSON. Without recursion: values may be deep."""
-    waiting = [(value, list(path))]
+    """Everything in a free value must have a form in JSON. Without recursion: values may be deep, and
+    so may a value's place, which is a pair (place above, step) until there is an error to name it."""
+    waiting: List[Tuple[Any, Any]] = [(value, None)]
     while waiting:
         value, at = waiting.pop()
         if isinstance(value, dict):
             for key, one in value.items():
                 if not isinstance(key, str):
-                    raise ApiTypeError(message(key, key, ('str',), key=True), [*at, key],
+                    raise ApiTypeError(message(key, key, ('str',), key=True), [*path, *_steps((at, key))],
                                        valid_classes=(str,), key_type=True)
-                waiting.append((one, [*at, key]))
+                waiting.append((one, (at, key)))
         elif isinstance(value, list):
-            waiting.extend((one, [*at, index]) for index, one in enumerate(value))
+            waiting.extend((one, (at, index)) for index, one in enumerate(value))
         elif not isinstance(value, ANY_JSON) and not hasattr(value, '_json'):
-            _fail(value, at, *ANY_JSON)
+            _fail(value, [*path, *_steps(at)], *ANY_JSON)
+
+
+def _steps(at: Any) -> List[Any]:
+    found: List[Any] = []
+    while at is not None:
+        at, step = at
+        found.append(step)
+    return found[::-1]
 
 
 def check_value(value: Any, allowed: Sequence[Any], path: Sequence[Any]) -> None:
