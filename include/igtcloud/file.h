@@ -30,9 +30,10 @@ typedef struct igt_file_open_options {
   size_t first_bytes; /**< requested at the start and after each seek; 0: 65,536 */
   size_t most_bytes;  /**< largest request: sequential reads double the request size up to this, and
                          the next range is fetched while the current one is read; 0: 8 MiB */
+  igt_cancel *cancel; /**< cancels opening and reading, beside the client's own; may be NULL */
 } igt_file_open_options;
 #define IGT_FILE_OPEN_OPTIONS_INIT                                                                 \
-  { 0, 0 }
+  { 0, 0, NULL }
 
 /**
  * Opens a file of the cloud (a node of kind FILE, DICOM or ANNOTATION), which may be freed
@@ -78,9 +79,10 @@ typedef struct igt_file_options {
   bool follow_links;   /**< upload: path may be a symbolic link */
   const char *below;   /**< download: the folder that path is relative to; missing folders are
                           created; the path cannot leave it */
+  igt_cancel *cancel;  /**< cancels this call, beside the client's own; may be NULL */
 } igt_file_options;
 #define IGT_FILE_OPTIONS_INIT                                                                      \
-  { NULL, false, false, false, NULL }
+  { NULL, false, false, false, NULL, NULL }
 
 /**
  * Downloads a file of the cloud (a node of kind FILE, DICOM or ANNOTATION) to a path, whose folder

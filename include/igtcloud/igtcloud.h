@@ -15,6 +15,7 @@
 #include "igtcloud/operations.h"
 #include "log.h"
 #include "name.h"
+#include "object.h"
 #include "request.h"
 #include "transfer.h"
 #include "upgrade.h"

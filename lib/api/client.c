@@ -5,6 +5,7 @@
 #include "api/client.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,8 @@ struct igt_client {
   igt__cancel *cancel;
   unsigned max_connections;
   char origin[300];
+  pthread_mutex_t lock;
+  igt__attached *attached; /* guarded by lock */
 };
 
 const char *igt_version(void) {
@@ -119,6 +122,7 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
   client = igt__calloc(1, sizeof *client);
   if (!client)
     return igt__fail_memory(err);
+  (void)pthread_mutex_init(&client->lock, NULL);
   client->cancel = igt__cancel_ref(options->cancel);
   client->max_connections = options->max_connections ? options->max_connections : MOST_CONNECTIONS;
   status = set_origin(client, options->domain, err);
@@ -135,20 +139,49 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
 }
 
 igt_client *igt__client_view(igt_client *client, igt__cancel *cancel) {
-  igt_client *view = igt__malloc(sizeof *view);
+  igt_client *view = igt__calloc(1, sizeof *view);
 
   if (!view)
     return NULL;
-  *view = *client;
   view->of = client->of ? client->of : client;
+  view->http = client->http;
+  view->session = client->session;
+  view->max_connections = client->max_connections;
+  memcpy(view->origin, client->origin, sizeof view->origin);
   view->cancel = igt__cancel_ref(cancel);
   return view;
+}
+
+igt__attached *igt__client_attached(igt_client *client,
+                                    igt__attached *(*attach)(igt_client *client)) {
+  igt_client *owner = client->of ? client->of : client;
+  igt__attached *attached;
+
+  pthread_mutex_lock(&owner->lock);
+  if (!owner->attached)
+    owner->attached = attach(owner);
+  attached = owner->attached;
+  pthread_mutex_unlock(&owner->lock);
+  return attached;
+}
+
+static void forget_attached(igt_client *client) {
+  igt__attached *attached;
+
+  pthread_mutex_lock(&client->lock);
+  attached = client->attached;
+  pthread_mutex_unlock(&client->lock);
+  if (attached)
+    attached->forget(attached);
 }
 
 void igt_client_free(igt_client *client) {
   if (!client)
     return;
   if (!client->of) {
+    if (client->attached)
+      client->attached->release(client->attached);
+    (void)pthread_mutex_destroy(&client->lock);
     igt__session_free(client->session);
     igt__http_free(client->http);
   }
@@ -172,7 +205,10 @@ igt_status igt_client_sign_in(igt_client *client, igt_error *err) {
 igt_status igt_client_sign_out(igt_client *client, igt_error *err) {
   igt_status status = need_client(client, err);
 
-  return status == IGT_OK ? igt__session_sign_out(client->session, err) : status;
+  if (status != IGT_OK)
+    return status;
+  forget_attached(client);
+  return igt__session_sign_out(client->session, err);
 }
 
 igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error *err) {

@@ -14,6 +14,14 @@
  * one call or transfer uses, so that it can be cancelled by itself. The client must outlive it.
  * NULL: no memory. Freed by igt_client_free. */
 igt_client *igt__client_view(igt_client *client, igt__cancel *cancel);
+/* What an upper layer keeps with a client for as long as that lives; it begins with this. */
+typedef struct igt__attached {
+  void (*forget)(struct igt__attached *attached);  /* the account signs out: drop its secrets */
+  void (*release)(struct igt__attached *attached); /* the client is freed; it still works */
+} igt__attached;
+/* The client's; made at first use. The same for a client and its views. NULL: no memory. */
+igt__attached *igt__client_attached(igt_client *client,
+                                    igt__attached *(*attach)(igt_client *client));
 igt__http *igt__client_http(igt_client *client);
 igt__session *igt__client_session(igt_client *client);
 igt__cancel *igt__client_cancel(igt_client *client);

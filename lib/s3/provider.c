@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/queue.h"
+#include "base/thread.h"
 #include "s3/internal.h"
 
 /* Renewal starts a tenth of the lifetime before expiry: at most 5 min, so that credentials of a day
@@ -21,6 +22,7 @@
 #define AHEAD_MAX_US (300 * INT64_C(1000000))
 /* After an early fetch failed: the next one after a quarter of the remaining time, at least 1 s. */
 #define AGAIN_MIN_US 1000000
+#define CANCEL_POLL_MS 100
 
 struct igt__s3_provider {
   igt__s3_provider_options options;
@@ -156,6 +158,45 @@ igt__s3_credentials *igt__s3_provider_get(igt__s3_provider *provider, igt__s3_wa
   if (fetch)
     begin_fetch(provider);
   return c;
+}
+
+typedef struct waiting {
+  igt__s3_waiter waiter; /* must be first */
+  igt__completion completion;
+} waiting;
+
+static void on_fetched(igt__s3_waiter *waiter, igt_status status, const igt_error *err) {
+  igt__completion_set(&((waiting *)waiter)->completion, status, err);
+}
+
+/* False: it was taken from the queue, and is about to be called. */
+static bool leave(igt__s3_provider *provider, igt__s3_waiter *waiter) {
+  bool left;
+
+  pthread_mutex_lock(&provider->lock);
+  left = igt__queue_remove(&provider->waiters, waiter);
+  pthread_mutex_unlock(&provider->lock);
+  return left;
+}
+
+igt_status igt__s3_provider_wait(igt__s3_provider *provider, igt__cancel *cancel, igt_error *err) {
+  waiting w = {.waiter.done = on_fetched};
+  igt__s3_credentials *c;
+  igt_error cancelled = IGT_ERROR_INIT;
+
+  igt__completion_init(&w.completion);
+  c = igt__s3_provider_get(provider, &w.waiter);
+  if (c)
+    igt__completion_set(&w.completion, IGT_OK, NULL);
+  igt__s3_credentials_unref(c);
+  while (!igt__completion_wait_for(&w.completion, CANCEL_POLL_MS))
+    if (igt__cancel_is_set(cancel) && leave(provider, &w.waiter))
+      igt__completion_set(&w.completion,
+                          igt__fail(&cancelled, IGT_E_CANCELLED,
+                                    "cancelled while waiting for S3 "
+                                    "credentials"),
+                          &cancelled);
+  return igt__completion_finish(&w.completion, err);
 }
 
 void igt__s3_provider_warm(igt__s3_provider *provider) {

@@ -52,6 +52,10 @@ void igt__s3_provider_unref(igt__s3_provider *provider);
 /* A request will need the credentials soon: fetches them now if they never were, so that no request
  * waits for them while it occupies a connection. Any thread; does not block. */
 void igt__s3_provider_warm(igt__s3_provider *provider);
+/* Waits until there are credentials, so that a request submitted now does not have to: it could not
+ * be cancelled meanwhile. The fetch itself goes on after a cancel: others may wait for it.
+ * Blocking. */
+igt_status igt__s3_provider_wait(igt__s3_provider *provider, igt__cancel *cancel, igt_error *err);
 
 /* ---- the store ---- */
 

@@ -78,6 +78,10 @@ void igt__session_identity(igt__session *session, igt_identity *out) {
   }
 }
 
+void igt__session_keep(igt__session *session) {
+  (void)session;
+}
+
 igt_status igt__session_token(igt__session *session, igt_token **out, igt_error *err) {
   (void)session;
   (void)out;

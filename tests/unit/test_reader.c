@@ -146,7 +146,7 @@ static void ok(fixture *f, igt_status status) {
 }
 
 static void open_it(fixture *f) {
-  igt_file_open_options options = {FIRST, MOST};
+  igt_file_open_options options = {FIRST, MOST, NULL};
 
   ok(f, igt_file_open(f->file, &options, &f->reader, &f->err));
   assert_int_equal(igt_file_size(f->reader), f->size);

@@ -11,12 +11,8 @@
 
 #include "api/client.h"
 #include "base/mem.h"
-#include "cloud/credentials.h"
-#include "cloud/node.h"
-#include "igtcloud/file.h"
 #include "transfer/download/check.h"
-#include "transfer/engine/plan.h"
-#include "transfer/engine/pool.h"
+#include "transfer/single/object.h"
 
 /* A DICOM header with its private groups fits; a request for it costs as much as one for a byte. */
 #define FIRST_BYTES ((size_t)64 * 1024)
@@ -38,11 +34,11 @@ typedef struct window {
 } window;
 
 struct igt_file_reader {
-  igt_client *client;
-  igt__s3 *s3;
-  igt__pool *pool; /* requests credentials */
+  igt_client *client; /* a view with a cancel flag of its own, if it has one */
+  bool own_client;
+  igt__s3 *s3; /* the client's */
   igt__s3_provider *provider;
-  char *prefix, *key, *name;
+  char *key, *name;
   size_t first_bytes, most_bytes, next_bytes;
   window windows[2], *now, *ahead;
   uint64_t position, size;
@@ -386,33 +382,37 @@ const char *igt_file_verified(const igt_file_reader *reader) {
 
 /* ---- opening ---- */
 
-static igt_status fetch_credentials(void *payload, igt__s3_credentials **out, igt_error *err) {
-  const igt_file_reader *reader = payload;
+static igt_status make_client(igt_file_reader *reader, igt_client *client, igt_cancel *cancel,
+                              igt_error *err) {
+  igt__cancel *both;
 
-  return igt__cloud_credentials(reader->client, "GET", reader->prefix, out, err);
+  reader->client = client;
+  if (!cancel)
+    return IGT_OK;
+  both = igt__cancel_below(cancel, igt__client_cancel(client));
+  reader->client = both ? igt__client_view(client, both) : NULL;
+  reader->own_client = true;
+  igt__cancel_unref(both);
+  return reader->client ? IGT_OK : igt__fail_memory(err);
 }
 
-static void defer(void *payload, void (*task)(void *arg), void *arg) {
-  igt__pool_add(payload, task, arg);
-}
+static igt_status make(igt_file_reader *reader, const igt__object *object, igt_cancel *cancel,
+                       igt_error *err) {
+  igt_status status = make_client(reader, object->client, cancel, err);
 
-static igt_status make(igt_file_reader *reader, const igt_node *file, igt_error *err) {
-  igt__s3_provider_options options = {fetch_credentials, reader, defer, NULL, NULL};
-
-  const igt_file *model = (const igt_file *)file->model;
-
-  if (model && model->file_size.is == IGT_SET && model->file_size.v > 0)
-    reader->listed = (uint64_t)model->file_size.v;
-  reader->prefix = igt__node_prefix(file->parent, file->kind);
-  reader->key = igt__strdup(file->id);
-  reader->name = igt__strdup(file->name);
-  reader->pool = options.defer_payload = igt__pool_new("igt-read", 1);
-  if (!reader->prefix || !reader->key || !reader->name || !reader->pool)
+  if (status != IGT_OK)
+    return status;
+  reader->listed = object->size;
+  reader->key = igt__strdup(object->key);
+  reader->name = igt__strdup(object->name);
+  reader->provider = igt__object_provider(object->client, "GET", object->prefix);
+  reader->s3 = igt__object_store(object->client);
+  if (!reader->key || !reader->name || !reader->provider || !reader->s3)
     return igt__fail_memory(err);
-  reader->provider = igt__s3_provider_new(&options);
-  if (!reader->provider)
-    return igt__fail_memory(err);
-  return igt__s3_new(igt__client_http(reader->client), &reader->s3, err);
+  status = igt__s3_provider_wait(reader->provider, igt__client_cancel(reader->client), err);
+  if (status != IGT_OK)
+    igt__error_prefix(err, "'%s'", reader->name);
+  return status;
 }
 
 /* Takes the object's metadata from the first response. */
@@ -460,12 +460,11 @@ static igt_status look(igt_file_reader *reader, igt_error *err) {
   return status;
 }
 
-static igt_file_reader *reader_new(igt_client *client, const igt_file_open_options *options) {
+static igt_file_reader *reader_new(const igt_file_open_options *options) {
   igt_file_reader *reader = igt__calloc(1, sizeof *reader);
 
   if (!reader)
     return NULL;
-  reader->client = client;
   reader->pending = (igt_error)IGT_ERROR_INIT;
   reader->now = &reader->windows[0];
   reader->ahead = &reader->windows[1];
@@ -482,22 +481,14 @@ static igt_file_reader *reader_new(igt_client *client, const igt_file_open_optio
   return reader;
 }
 
-igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
-                         igt_file_reader **out, igt_error *err) {
-  igt_file_reader *reader;
+igt_status igt__object_open(const igt__object *object, const igt_file_open_options *options,
+                            igt_file_reader **out, igt_error *err) {
+  igt_file_reader *reader = reader_new(options);
   igt_status status;
 
-  igt__error_clear(err);
-  *out = NULL;
-  if (!file || !file->parent || file->kind < IGT_NODE_FILE)
-    return igt__fail(err, IGT_E_INVALID, "only a file can be opened");
-  if (igt__is_folder_key((const igt_file *)file->model))
-    return igt__fail(err, IGT_E_NO_FILE, "'%s' stands for a folder, and has no content",
-                     file->name);
-  reader = reader_new(file->client, options);
   if (!reader)
     return igt__fail_memory(err);
-  status = make(reader, file, err);
+  status = make(reader, object, options ? options->cancel : NULL, err);
   if (status == IGT_OK)
     status = look(reader, err);
   if (status != IGT_OK) {
@@ -508,19 +499,32 @@ igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
   return IGT_OK;
 }
 
+igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
+                         igt_file_reader **out, igt_error *err) {
+  igt__object object;
+  igt_status status;
+
+  igt__error_clear(err);
+  *out = NULL;
+  status = igt__object_of_node(file, &object, err);
+  if (status == IGT_OK)
+    status = igt__object_open(&object, options, out, err);
+  igt__object_finish(&object);
+  return status;
+}
+
 void igt_file_close(igt_file_reader *reader) {
   if (!reader)
     return;
   drop(reader->now);
   drop(reader->ahead);
-  igt__pool_free(reader->pool); /* a renewal in progress finishes first */
   igt__s3_provider_unref(reader->provider);
-  igt__s3_free(reader->s3);
   if (reader->checking)
     igt__check_finish(&reader->check);
   (void)pthread_cond_destroy(&reader->changed);
   (void)pthread_mutex_destroy(&reader->lock);
-  igt__free(reader->prefix);
+  if (reader->own_client)
+    igt_client_free(reader->client);
   igt__free(reader->key);
   igt__free(reader->name);
   igt__free(reader);

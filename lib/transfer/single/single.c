@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Downloads or uploads one file: a run of the transfer engine with a single file in it. It prepares
  * the destination or the content, opens a group for the file's study, adds one fetch or send job,
- * and waits; the file's own error becomes the call's. Called by programs through
- * igtcloud/file.h. */
+ * and waits; the file's own error becomes the call's. Programs call it through igtcloud/file.h with
+ * a node, and through igtcloud/object.h (object.c) with a key. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,18 +11,19 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "cloud/node.h"
-#include "igtcloud/file.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/plan.h"
+#include "transfer/single/object.h"
 #include "transfer/upload/send.h"
 
 typedef struct single {
   igt__run run;
+  igt_client *view;        /* the client with the call's cancel flag; NULL: the call has none */
   igt__sender sender;      /* of an upload */
   igt_callbacks callbacks; /* ours, around the caller's */
   const igt_callbacks *outer;
+  bool begun;
   igt_error error; /* the file's own, which says more than the summary */
   igt__group *group;
   igt__s3_provider *provider;
@@ -54,9 +55,22 @@ static void on_message(void *payload, igt_status status, const char *text) {
   s->outer->on_message(s->outer->payload, status, text);
 }
 
-static igt_status begin(single *s, igt_client *client, const igt_file_options *options,
-                        const igt_callbacks *callbacks, igt_error *err) {
+/* The client of the run: a view, if the call can be cancelled by itself. */
+static igt_client *client_of(single *s, igt_client *client, igt_cancel *cancel) {
+  igt__cancel *both;
+
+  if (!cancel)
+    return client;
+  both = igt__cancel_below(cancel, igt__client_cancel(client));
+  s->view = both ? igt__client_view(client, both) : NULL;
+  igt__cancel_unref(both);
+  return s->view;
+}
+
+static igt_status begin_run(single *s, const igt__object *object, const igt_file_options *options,
+                            const igt_callbacks *callbacks, igt_error *err) {
   igt_transfer_options transfer = {0};
+  igt_client *client;
 
   memset(s, 0, sizeof *s);
   s->outer = callbacks;
@@ -66,32 +80,36 @@ static igt_status begin(single *s, igt_client *client, const igt_file_options *o
   s->callbacks.payload = s;
   s->callbacks.progress_ms = callbacks ? callbacks->progress_ms : 0;
   s->error = (igt_error)IGT_ERROR_INIT;
-  igt__sender_init(&s->sender, &s->run);
   transfer.journal = options->journal;
   transfer.no_journal = options->no_journal;
+  client = client_of(s, object->client, options->cancel);
+  if (!client)
+    return igt__fail_memory(err);
+  igt__sender_init(&s->sender, &s->run);
+  s->begun = true;
   return igt__run_init(&s->run, client, &transfer, &s->callbacks, err);
 }
 
-static const char *project_of(const igt_node *node) {
-  while (node->kind != IGT_NODE_PROJECT && node->parent)
-    node = node->parent;
-  return node->kind == IGT_NODE_PROJECT ? node->name : NULL;
-}
+/* With a group for the study, institute or project that the file is in, for the journal and the
+ * callbacks. */
+static igt_status begin(single *s, const igt__object *object, const char *action,
+                        const igt_file_options *options, const igt_callbacks *callbacks,
+                        igt_error *err) {
+  igt_status status = begin_run(s, object, options, callbacks, err);
 
-/* The study, institute or project that the file is in, for the journal and the callbacks. */
-static igt_status open_group(single *s, const igt_node *in, const char *action, const char *prefix,
-                             igt_error *err) {
-  bool study = in->kind == IGT_NODE_STUDY;
-  const igt_node *institute = study ? in->parent : in->kind == IGT_NODE_INSTITUTE ? in : NULL;
-
-  const char *what = study ? in->name : institute ? "DICOM import" : "";
-
-  s->sender.project = project_of(in);
-  s->provider = igt__run_provider(&s->run, action, prefix);
-  s->group = s->provider ? igt__group_open(&s->run, institute ? institute->name : "",
-                                           institute ? institute->id : "", what,
-                                           study ? in->id : "", prefix)
-                         : NULL;
+  if (status != IGT_OK)
+    return status;
+  s->sender.project = object->project;
+  s->provider = igt__object_provider(object->client, action, object->prefix);
+  if (!s->provider)
+    return igt__fail_memory(err);
+  status = igt__s3_provider_wait(s->provider, s->run.cancel, err);
+  if (status != IGT_OK) {
+    igt__error_prefix(err, "'%s'", object->name);
+    return status;
+  }
+  s->group = igt__group_open(&s->run, object->institute, object->institute_id, object->study,
+                             object->study_id, object->prefix);
   return s->group ? IGT_OK : igt__fail_memory(err);
 }
 
@@ -115,52 +133,46 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
       *err = mine;
   }
   igt__s3_provider_unref(s->provider);
-  igt__run_finish(&s->run);
-  igt__sender_finish(&s->sender);
+  if (s->begun) {
+    igt__run_finish(&s->run);
+    igt__sender_finish(&s->sender);
+  }
+  igt_client_free(s->view);
   return status;
 }
 
 /* ---- download ---- */
 
-static igt_status fetch(single *s, const igt_node *file, igt__root *root, const char *name,
+static igt_status fetch(single *s, const igt__object *object, igt__root *root, const char *name,
                         bool keep_date, igt_error *err) {
-  const igt_file *model = (const igt_file *)file->model;
   igt__fetch_file fetch = {.group = s->group,
                            .provider = s->provider,
                            .root = root,
-                           .key = file->id,
+                           .key = object->key,
                            .path = name,
-                           .item_path = file->name,
+                           .item_path = object->name,
+                           .size = object->size,
                            .keep_date = keep_date};
 
   s->root = root;
-  if (model->file_size.is == IGT_SET && model->file_size.v > 0)
-    fetch.size = (uint64_t)model->file_size.v;
   return igt__fetch_add(&fetch, err);
 }
 
-static igt_status download(igt_node *file, igt__root *root, const char *name,
+static igt_status download(const igt__object *object, igt__root *root, const char *name,
                            const igt_file_options *options, const igt_callbacks *callbacks,
                            igt_error *err) {
-  char *prefix = igt__node_prefix(file->parent, file->kind);
   single s;
-  igt_status status = prefix ? IGT_OK : igt__fail_memory(err);
+  igt_status status = begin(&s, object, "GET", options, callbacks, err);
 
-  if (status != IGT_OK)
-    return status;
-  status = begin(&s, file->client, options, callbacks, err);
   if (status == IGT_OK)
-    status = open_group(&s, file->parent, "GET", prefix, err);
-  if (status == IGT_OK)
-    status = fetch(&s, file, root, name, options->keep_date, err);
-  status = wait(&s, status, err);
-  igt__free(prefix);
-  return status;
+    status = fetch(&s, object, root, name, options->keep_date, err);
+  return wait(&s, status, err);
 }
 
 /* To a path chosen by the program. */
-static igt_status download_to(igt_node *file, const char *path, const igt_file_options *options,
-                              const igt_callbacks *callbacks, igt_error *err) {
+static igt_status download_to(const igt__object *object, const char *path,
+                              const igt_file_options *options, const igt_callbacks *callbacks,
+                              igt_error *err) {
   igt__root *root = NULL;
   const char *name = igt__path_base(path);
   igt_status status = igt__name_check(name, "the local name", err);
@@ -173,44 +185,53 @@ static igt_status download_to(igt_node *file, const char *path, const igt_file_o
     return igt__fail_memory(err);
   status = igt__root_open(folder, false, &root, err);
   if (status == IGT_OK)
-    status = download(file, root, name, options, callbacks, err);
+    status = download(object, root, name, options, callbacks, err);
   igt__root_close(root);
   igt__free(folder);
   return status;
 }
 
 /* To a path that may come from the server. */
-static igt_status download_below(igt_node *file, const char *path, const igt_file_options *options,
-                                 const igt_callbacks *callbacks, igt_error *err) {
+static igt_status download_below(const igt__object *object, const char *path,
+                                 const igt_file_options *options, const igt_callbacks *callbacks,
+                                 igt_error *err) {
   igt__root *root = NULL;
   igt_status status = igt__path_check(path, strlen(path), "the file's name", err);
 
   if (status == IGT_OK)
     status = igt__root_open(options->below, true, &root, err);
   if (status == IGT_OK)
-    status = download(file, root, path, options, callbacks, err);
+    status = download(object, root, path, options, callbacks, err);
   igt__root_close(root);
   return status;
 }
 
-igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
-                             const igt_callbacks *callbacks, igt_error *err) {
+igt_status igt__object_download(const igt__object *object, const char *path,
+                                const igt_file_options *options, const igt_callbacks *callbacks,
+                                igt_error *err) {
   static const igt_file_options defaults = IGT_FILE_OPTIONS_INIT;
 
-  igt__error_clear(err);
   if (!options)
     options = &defaults;
-  if (!file || !file->parent || file->kind < IGT_NODE_FILE)
-    return igt__fail(err, IGT_E_INVALID, "only a file can be downloaded");
-  if (igt__is_folder_key((const igt_file *)file->model))
-    return igt__fail(err, IGT_E_NO_FILE, "'%s' stands for a folder, and has no content",
-                     file->name);
   if (!path && options->below)
-    path = file->name;
+    path = object->name;
   if (!path || !*path)
     return igt__fail(err, IGT_E_INVALID, "the path to download to is missing");
-  return options->below ? download_below(file, path, options, callbacks, err)
-                        : download_to(file, path, options, callbacks, err);
+  return options->below ? download_below(object, path, options, callbacks, err)
+                        : download_to(object, path, options, callbacks, err);
+}
+
+igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
+                             const igt_callbacks *callbacks, igt_error *err) {
+  igt__object object;
+  igt_status status;
+
+  igt__error_clear(err);
+  status = igt__object_of_node(file, &object, err);
+  if (status == IGT_OK)
+    status = igt__object_download(&object, path, options, callbacks, err);
+  igt__object_finish(&object);
+  return status;
 }
 
 /* ---- upload ---- */
@@ -274,21 +295,53 @@ static igt_status register_file(igt_node *in, const char *key, uint64_t size, ig
   return igt_register_study_files(in->client, in->parent->id, in->id, NULL, list, 1, NULL, err);
 }
 
-static igt_status send(single *s, igt_node *in, igt_node_kind kind, const char *name,
-                       const char *key, const igt__local *local, igt_error *err) {
+static igt_status send(single *s, const igt__object *object, igt_node *in, bool complete,
+                       const igt__local *local, igt_error *err) {
+  size_t prefix_len = strlen(object->prefix);
   igt__send_file file = {.sender = &s->sender,
                          .group = s->group,
                          .provider = s->provider,
                          .local = *local,
-                         .key = key,
-                         .prefix_len = strlen(key) - strlen(name),
-                         .item_path = name,
-                         .complete = in->kind == IGT_NODE_STUDY && kind == IGT_NODE_FILE};
+                         .key = object->key,
+                         .prefix_len = prefix_len,
+                         .item_path = object->key + prefix_len,
+                         .complete = complete};
   igt_status status = IGT_OK;
 
-  if (kind == IGT_NODE_FILE)
-    status = register_file(in, key, local->size, err);
+  if (in)
+    status = register_file(in, object->key, local->size, err);
   return status == IGT_OK ? igt__send_add(&file, err) : status;
+}
+
+static igt_status send_content(const igt__object *object, igt_node *in, bool complete,
+                               const content *c, const igt_file_options *options,
+                               const igt_callbacks *callbacks, igt_error *err) {
+  single s;
+  igt_status status = begin(&s, object, "PUT", options, callbacks, err);
+
+  if (status == IGT_OK)
+    status = send(&s, object, in, complete, &c->local, err);
+  return wait(&s, status, err);
+}
+
+igt_status igt__object_upload(const igt__object *object, igt_node *in, bool complete,
+                              const igt_file_source *source, const igt_file_options *options,
+                              const igt_callbacks *callbacks, igt_error *err) {
+  igt_file_options o = IGT_FILE_OPTIONS_INIT;
+  igt_status status;
+  content c;
+
+  if (!source || (!source->path && !source->data && source->size))
+    return igt__fail(err, IGT_E_INVALID, "there is no content to upload");
+  if (options)
+    o = *options;
+  o.no_journal = o.no_journal || !source->path; /* cannot be resumed */
+  status = take_content(&c, source, o.follow_links, err);
+  if (status == IGT_OK)
+    status = send_content(object, in, complete, &c, &o, callbacks, err);
+  if (c.fd >= 0)
+    close(c.fd);
+  return status;
 }
 
 static igt_status start_import(const igt_node *institute, const char *prefix, igt_error *err) {
@@ -304,48 +357,6 @@ static igt_status start_import(const igt_node *institute, const char *prefix, ig
   return status;
 }
 
-/* The prefix of the key: every import has a folder of its own. */
-static char *choose_prefix(const igt_node *in, igt_node_kind kind) {
-  const char *own;
-  char uuid[37], *prefix;
-  size_t n;
-
-  if (in->kind != IGT_NODE_INSTITUTE)
-    return igt__node_prefix(in, kind);
-  own = igt__text_of(&((const igt_institute *)in->model)->s3_prefix);
-  n = strlen(own) + sizeof uuid + 16;
-  if (!igt__uuid(uuid) || !(prefix = igt__malloc(n)))
-    return NULL;
-  (void)snprintf(prefix, n, "%sImport/%s/", own, uuid);
-  return prefix;
-}
-
-static igt_status upload(igt_node *in, igt_node_kind kind, const char *name, const content *c,
-                         const igt_file_options *options, const igt_callbacks *callbacks,
-                         igt_node **out, igt_error *err) {
-  char *prefix = choose_prefix(in, kind);
-  char *key = prefix ? igt__malloc(strlen(prefix) + strlen(name) + 1) : NULL;
-  single s;
-  igt_status status = key ? IGT_OK : igt__fail_memory(err);
-
-  if (status == IGT_OK) {
-    (void)snprintf(key, strlen(prefix) + strlen(name) + 1, "%s%s", prefix, name);
-    status = begin(&s, in->client, options, callbacks, err);
-    if (status == IGT_OK)
-      status = open_group(&s, in, "PUT", prefix, err);
-    if (status == IGT_OK)
-      status = send(&s, in, kind, name, key, &c->local, err);
-    status = wait(&s, status, err);
-  }
-  if (status == IGT_OK && in->kind == IGT_NODE_INSTITUTE)
-    status = start_import(in, prefix, err);
-  else if (status == IGT_OK && out)
-    status = igt__child_renew(in, kind, key, out, err);
-  igt__free(key);
-  igt__free(prefix);
-  return status;
-}
-
 static bool takes_files(const igt_node *node, igt_node_kind kind) {
   if (!node)
     return false;
@@ -358,9 +369,8 @@ static bool takes_files(const igt_node *node, igt_node_kind kind) {
 igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
                            const igt_file_source *source, const igt_file_options *options,
                            const igt_callbacks *callbacks, igt_node **out, igt_error *err) {
-  igt_file_options o = IGT_FILE_OPTIONS_INIT;
+  igt__object object;
   igt_status status;
-  content c;
 
   igt__error_clear(err);
   if (out)
@@ -369,19 +379,20 @@ igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
     return igt__fail(err, IGT_E_INVALID,
                      "files go to a project, to a study's files or annotations, or to an "
                      "institute's DICOM import");
-  if (!name || !source || (!source->path && !source->data && source->size))
+  if (!name || !source)
     return igt__fail(err, IGT_E_INVALID, "no content to upload, or no name for it");
-  if (options)
-    o = *options;
-  o.no_journal = o.no_journal || !source->path; /* cannot be resumed */
   status = igt__path_check(name, strlen(name), "the file's name", err);
+  if (status != IGT_OK)
+    return status;
+  status = igt__object_in_node(node, kind, name, &object, err);
   if (status == IGT_OK)
-    status = take_content(&c, source, o.follow_links, err);
-  else
-    c.fd = -1;
-  if (status == IGT_OK)
-    status = upload(node, kind, name, &c, &o, callbacks, out, err);
-  if (c.fd >= 0)
-    close(c.fd);
+    status = igt__object_upload(&object, kind == IGT_NODE_FILE ? node : NULL,
+                                node->kind == IGT_NODE_STUDY && kind == IGT_NODE_FILE, source,
+                                options, callbacks, err);
+  if (status == IGT_OK && node->kind == IGT_NODE_INSTITUTE)
+    status = start_import(node, object.prefix, err);
+  else if (status == IGT_OK && out)
+    status = igt__child_renew(node, kind, object.key, out, err);
+  igt__object_finish(&object);
   return status;
 }
