@@ -23,7 +23,11 @@
 
 #if defined(__GNUC__)
 #define IGT_MUST_USE __attribute__((warn_unused_result))
+#if defined(__MINGW32__) && !defined(__clang__) /* there, printf is Microsoft's, without %zu */
+#define IGT_PRINTF(f, a) __attribute__((format(gnu_printf, f, a)))
+#else
 #define IGT_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#endif
 #else
 #define IGT_MUST_USE
 #define IGT_PRINTF(f, a)

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "error.h"
 #include "quota.h"
 
 typedef struct igt__arena igt__arena;
@@ -23,8 +24,7 @@ char *igt__arena_text(igt__arena *arena, size_t size);  /* unaligned, not zeroed
 void *igt__arena_calloc(igt__arena *arena, size_t count, size_t size);
 char *igt__arena_strdup(igt__arena *arena, const char *s);
 char *igt__arena_strndup(igt__arena *arena, const char *s, size_t n);
-char *igt__arena_printf(igt__arena *arena, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+char *igt__arena_printf(igt__arena *arena, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Empties the arena but keeps its largest block for reuse: for streams. */
 void igt__arena_reset(igt__arena *arena);
 size_t igt__arena_used(const igt__arena *arena);

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "error.h"
+
 typedef struct igt__buf {
   char *data; /* never NULL: "" when empty */
   size_t len;
@@ -28,7 +30,7 @@ bool igt__buf_puts(igt__buf *buf, const char *s);
 /* The arguments end with NULL. */
 bool igt__buf_join(igt__buf *buf, const char *s, ...) __attribute__((sentinel));
 bool igt__buf_putc(igt__buf *buf, char c);
-bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) IGT_PRINTF(2, 3);
 bool igt__buf_reserve(igt__buf *buf, size_t more);
 char *igt__buf_take(igt__buf *buf); /* to be freed with igt__free; NULL if failed */
 

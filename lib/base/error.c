@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "os/os.h"
+
 #define ELLIPSIS "\xe2\x80\xa6"
 
 typedef struct status_info {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
+
 static const igt__mem_hooks system_hooks = {malloc, realloc, free};
 static igt__mem_hooks hooks = {malloc, realloc, free};
 
@@ -51,5 +53,5 @@ void igt__free(void *p) {
 
 void igt__wipe(void *p, size_t n) {
   if (p && n)
-    explicit_bzero(p, n);
+    igt__os_wipe(p, n);
 }

@@ -5,9 +5,9 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #include "mem.h"
+#include "os/os.h"
 
 typedef struct start {
   const char *name;
@@ -25,11 +25,10 @@ static void *run(void *arg) {
 }
 
 static int create(pthread_t *thread, size_t stack, bool detached, start *s) {
-  sigset_t all, old;
+  igt__os_signals before;
   pthread_attr_t attr;
 
-  sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+  igt__os_block_signals(&before);
   (void)pthread_attr_init(&attr);
   if (stack)
     (void)pthread_attr_setstacksize(&attr, stack);
@@ -37,7 +36,7 @@ static int create(pthread_t *thread, size_t stack, bool detached, start *s) {
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   int os_error = pthread_create(thread, &attr, run, s);
   (void)pthread_attr_destroy(&attr);
-  (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+  igt__os_unblock_signals(&before);
   return os_error;
 }
 

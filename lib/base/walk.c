@@ -23,8 +23,7 @@
 
 typedef struct level {
   const struct level *above;
-  dev_t device;
-  ino_t inode;
+  uint64_t device, inode;
   unsigned depth;
 } level;
 

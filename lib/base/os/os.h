@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* igt__stat (struct stat: st_dev, st_ino, st_mode, st_nlink, st_uid, st_size, st_mtim, st_ctim),
- * the S_IS... macros, O_..., AT_FDCWD, mode_t, ssize_t. */
+ * the S_IS... macros, O_..., AT_FDCWD, mode_t, ssize_t; igt__os_signals. */
 #include "os_types.h"
 
 /* ---- files ---- */
@@ -68,7 +68,15 @@ int igt__os_open_named_fd(const char *path);
 int igt__os_wait_readable(int fd, int ms);
 void igt__os_pause(int ms);
 
+/* ---- signals ---- */
+
+/* A thread inherits what is blocked: signals are for the threads that the program itself has. */
+void igt__os_block_signals(igt__os_signals *before);
+void igt__os_unblock_signals(const igt__os_signals *before);
+
 /* ---- the machine ---- */
+
+void igt__os_wipe(void *p, size_t n); /* not optimized away */
 
 /* False without entropy (early in the boot). Does not wait. */
 bool igt__os_random(void *out, size_t n);

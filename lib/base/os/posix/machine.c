@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,6 +11,21 @@
 
 /* cgroup-v2.rst, "memory.max"; in a container, its own. A number, or "max". */
 #define CONTAINER_LIMIT "/sys/fs/cgroup/memory.max"
+
+void igt__os_block_signals(igt__os_signals *before) {
+  sigset_t all;
+
+  sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void igt__os_unblock_signals(const igt__os_signals *before) {
+  (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+void igt__os_wipe(void *p, size_t n) {
+  explicit_bzero(p, n);
+}
 
 bool igt__os_random(void *out, size_t n) {
   return getrandom(out, n, GRND_NONBLOCK) == (ssize_t)n;

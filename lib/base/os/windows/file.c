@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* Files and names by NT's own calls: NtCreateFile with a RootDirectory is openat, and
+ * FILE_OPEN_REPARSE_POINT is O_NOFOLLOW. So a folder that was opened stays the one that is used,
+ * whatever others do to its path, as on POSIX.
+ *
+ * Everything is opened so that others may read, write, rename and remove it meanwhile. Scanners
+ * hold new files for some milliseconds without allowing that: renaming and removing are repeated
+ * for a while. Renaming over an open file and removing one need the POSIX forms of Windows 10 1809
+ * and later; the older forms are used where the file system (or wine) has no others. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "system.h"
+
+#define WINDOWS_EPOCH 116444736000000000ll /* 1601 to 1970, in 100 ns */
+#define IO_MOST (1u << 30)                 /* of one call; a DWORD takes no more than 4 GiB */
+#define SCANNER_TRIES 9                    /* 5 ms, doubled each time: 1.3 s in all */
+#define SCANNER_WAIT_MS 5
+
+#define FAILED_WITH_ERRNO ((NTSTATUS)1) /* of our own: no status of NT's */
+
+/* Of <ntifs.h>, which mingw-w64 has not. */
+enum { RENAME = 10, DISPOSITION = 13, DISPOSITION_EX = 64, RENAME_EX = 65 };
+enum { DELETE_NOW = 1 | 2 /* DELETE, POSIX_SEMANTICS */, REPLACE = 1, POSIX_RENAME = 2 };
+
+typedef struct rename_info {
+  ULONG flags; /* of the older form: a BOOLEAN, replace */
+  HANDLE folder;
+  ULONG length;
+  wchar_t name[IGT__WIDE_NAME];
+} rename_info;
+
+NTSTATUS NTAPI NtSetInformationFile(HANDLE, PIO_STATUS_BLOCK, PVOID, ULONG, FILE_INFORMATION_CLASS);
+
+/* ---- opening ---- */
+
+static bool is_link(HANDLE handle) {
+  FILE_ATTRIBUTE_TAG_INFO info;
+
+  return GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &info, sizeof info) &&
+         (info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) &&
+         (info.ReparseTag == IO_REPARSE_TAG_SYMLINK ||
+          info.ReparseTag == IO_REPARSE_TAG_MOUNT_POINT);
+}
+
+static ACCESS_MASK access_of(int flags) {
+  if (flags & O_DIRECTORY)
+    return FILE_LIST_DIRECTORY | FILE_TRAVERSE;
+  switch (flags & O_ACCMODE) {
+  case O_RDONLY:
+    return FILE_GENERIC_READ;
+  case O_WRONLY:
+    return FILE_GENERIC_WRITE;
+  default:
+    return FILE_GENERIC_READ | FILE_GENERIC_WRITE;
+  }
+}
+
+static ULONG disposition_of(int flags) {
+  if (flags & O_CREAT)
+    return flags & O_EXCL ? FILE_CREATE : flags & O_TRUNC ? FILE_OVERWRITE_IF : FILE_OPEN_IF;
+  return flags & O_TRUNC ? FILE_OVERWRITE : FILE_OPEN;
+}
+
+static ULONG options_of(int flags) {
+  ULONG options = FILE_SYNCHRONOUS_IO_NONALERT;
+
+  if (flags & O_DIRECTORY)
+    options |= FILE_DIRECTORY_FILE | FILE_OPEN_FOR_BACKUP_INTENT;
+  else if ((flags & O_ACCMODE) != O_RDONLY)
+    options |= FILE_NON_DIRECTORY_FILE;
+  return flags & O_NOFOLLOW ? options | FILE_OPEN_REPARSE_POINT : options;
+}
+
+/* name "": the folder itself. */
+static NTSTATUS open_nt(HANDLE folder, wchar_t *name, int flags, ACCESS_MASK access, HANDLE *out) {
+  const ULONG share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+  USHORT bytes = (USHORT)(wcslen(name) * sizeof *name);
+  UNICODE_STRING text = {bytes, bytes, name};
+  OBJECT_ATTRIBUTES object;
+  IO_STATUS_BLOCK io;
+
+  InitializeObjectAttributes(&object, &text, OBJ_CASE_INSENSITIVE, folder, NULL);
+  return NtCreateFile(out, access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &object, &io, NULL,
+                      FILE_ATTRIBUTE_NORMAL, share, disposition_of(flags), options_of(flags), NULL,
+                      0);
+}
+
+static NTSTATUS open_by_path(const char *path, int flags, ACCESS_MASK access, HANDLE *out) {
+  wchar_t *wide = igt__wide_path(path);
+  NTSTATUS status;
+
+  if (!wide)
+    return FAILED_WITH_ERRNO;
+  wide[1] = L'?'; /* NT's name of it: \??\ */
+  status = open_nt(NULL, wide, flags, access, out);
+  free(wide);
+  return status;
+}
+
+static NTSTATUS open_in(int dir, const char *name, int flags, ACCESS_MASK access, HANDLE *out) {
+  wchar_t wide[IGT__WIDE_NAME] = L"";
+
+  if (dir == AT_FDCWD)
+    return open_by_path(name, flags, access, out);
+  if (strcmp(name, ".") != 0 && !igt__wide_name(name, wide))
+    return FAILED_WITH_ERRNO;
+  return open_nt(igt__handle_of(dir), wide, flags, access, out);
+}
+
+/* False: errno is set. */
+static bool is_done(NTSTATUS status) {
+  if (status < 0)
+    (void)igt__windows_fail_nt(status);
+  return status == 0;
+}
+
+static int finish(NTSTATUS status, HANDLE handle, int flags) {
+  if (!is_done(status))
+    return -1;
+  if ((flags & O_NOFOLLOW) && is_link(handle)) {
+    CloseHandle(handle);
+    errno = flags & O_DIRECTORY ? ENOTDIR : ELOOP;
+    return -1;
+  }
+  return igt__handle_add(handle);
+}
+
+int igt__os_open(const char *path, int flags, mode_t mode) {
+  HANDLE handle = NULL;
+
+  (void)mode;
+  return finish(open_by_path(path, flags, access_of(flags), &handle), handle, flags);
+}
+
+int igt__os_openat(int dir, const char *name, int flags, mode_t mode) {
+  HANDLE handle = NULL;
+
+  (void)mode;
+  return finish(open_in(dir, name, flags, access_of(flags), &handle), handle, flags);
+}
+
+/* ---- reading and writing ---- */
+
+static DWORD at_most(size_t n) {
+  return n > IO_MOST ? IO_MOST : (DWORD)n;
+}
+
+static OVERLAPPED place(int64_t at) {
+  return (OVERLAPPED){.Offset = (DWORD)at, .OffsetHigh = (DWORD)((uint64_t)at >> 32)};
+}
+
+static ssize_t read_with(int fd, void *data, size_t n, OVERLAPPED *at) {
+  DWORD got = 0, why;
+
+  if (ReadFile(igt__handle_of(fd), data, at_most(n), &got, at))
+    return (ssize_t)got;
+  why = GetLastError();
+  return why == ERROR_HANDLE_EOF || why == ERROR_BROKEN_PIPE ? 0 : igt__windows_fail(why);
+}
+
+static ssize_t write_with(int fd, const void *data, size_t n, OVERLAPPED *at) {
+  DWORD put = 0;
+
+  if (!WriteFile(igt__handle_of(fd), data, at_most(n), &put, at))
+    return igt__windows_fail(GetLastError());
+  return (ssize_t)put;
+}
+
+ssize_t igt__os_read(int fd, void *data, size_t n) {
+  return read_with(fd, data, n, NULL);
+}
+
+ssize_t igt__os_write(int fd, const void *data, size_t n) {
+  return write_with(fd, data, n, NULL);
+}
+
+/* Unlike POSIX's they move the file's position: no caller mixes both kinds on a descriptor. */
+ssize_t igt__os_pread(int fd, void *data, size_t n, int64_t at) {
+  OVERLAPPED o = place(at);
+
+  return read_with(fd, data, n, &o);
+}
+
+ssize_t igt__os_pwrite(int fd, const void *data, size_t n, int64_t at) {
+  OVERLAPPED o = place(at);
+
+  return write_with(fd, data, n, &o);
+}
+
+int igt__os_truncate(int fd, int64_t size) {
+  FILE_END_OF_FILE_INFO info = {.EndOfFile.QuadPart = size};
+
+  if (!SetFileInformationByHandle(igt__handle_of(fd), FileEndOfFileInfo, &info, sizeof info))
+    return igt__windows_fail(GetLastError());
+  return 0;
+}
+
+int igt__os_sync(int fd) {
+  return FlushFileBuffers(igt__handle_of(fd)) ? 0 : igt__windows_fail(GetLastError());
+}
+
+/* ---- looking ---- */
+
+static struct timespec time_of(int64_t windows) {
+  int64_t t = windows - WINDOWS_EPOCH;
+
+  return (struct timespec){.tv_sec = t / 10000000, .tv_nsec = (long)(t % 10000000 * 100)};
+}
+
+static unsigned mode_of(HANDLE handle, DWORD attributes) {
+  if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) && is_link(handle))
+    return S_IFLNK | 0700;
+  return attributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0700 : S_IFREG | 0600;
+}
+
+static int look(HANDLE handle, igt__stat *st) {
+  BY_HANDLE_FILE_INFORMATION info;
+  FILE_BASIC_INFO basic;
+  DWORD kind = GetFileType(handle);
+
+  memset(st, 0, sizeof *st);
+  st->st_mode = (kind == FILE_TYPE_PIPE ? S_IFIFO : S_IFCHR) | 0600;
+  if (kind != FILE_TYPE_DISK)
+    return kind == FILE_TYPE_UNKNOWN ? igt__windows_fail(ERROR_INVALID_HANDLE) : 0;
+  if (!GetFileInformationByHandle(handle, &info) ||
+      !GetFileInformationByHandleEx(handle, FileBasicInfo, &basic, sizeof basic))
+    return igt__windows_fail(GetLastError());
+  st->st_dev = info.dwVolumeSerialNumber;
+  st->st_ino = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
+  st->st_nlink = info.nNumberOfLinks;
+  st->st_size = (int64_t)((uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow);
+  st->st_mode = mode_of(handle, info.dwFileAttributes);
+  st->st_mtim = time_of(basic.LastWriteTime.QuadPart);
+  st->st_ctim = time_of(basic.ChangeTime.QuadPart);
+  return 0;
+}
+
+static int look_and_close(NTSTATUS status, HANDLE handle, igt__stat *st) {
+  int failed, why;
+
+  if (!is_done(status))
+    return -1;
+  failed = look(handle, st);
+  why = errno;
+  CloseHandle(handle);
+  errno = why;
+  return failed;
+}
+
+int igt__os_stat(const char *path, igt__stat *st) {
+  HANDLE handle = NULL;
+
+  return look_and_close(open_by_path(path, O_RDONLY, 0, &handle), handle, st);
+}
+
+int igt__os_lstat(const char *path, igt__stat *st) {
+  HANDLE handle = NULL;
+
+  return look_and_close(open_by_path(path, O_NOFOLLOW, 0, &handle), handle, st);
+}
+
+int igt__os_fstat(int fd, igt__stat *st) {
+  return look(igt__handle_of(fd), st);
+}
+
+int igt__os_statat(int dir, const char *name, igt__stat *st, bool follow) {
+  HANDLE handle = NULL;
+
+  return look_and_close(open_in(dir, name, follow ? 0 : O_NOFOLLOW, 0, &handle), handle, st);
+}
+
+bool igt__os_is_readable(const char *path) {
+  int fd = igt__os_open(path, O_RDONLY, 0);
+
+  return fd >= 0 && igt__os_close(fd) == 0;
+}
+
+int igt__os_current_folder(char *out, size_t cap) {
+  wchar_t *wide = igt__wide_path(".");
+  int n;
+
+  if (!wide)
+    return -1;
+  n = igt__wide_to_utf8(wide + 4, wcslen(wide + 4), out, cap); /* after \\?\ */
+  free(wide);
+  for (char *p = out; n > 0 && *p; p++)
+    if (*p == '\\')
+      *p = '/';
+  return n > 0 ? 0 : -1;
+}
+
+/* ---- folders, names ---- */
+
+#define NEW_FOLDER (O_CREAT | O_EXCL | O_DIRECTORY)
+
+static int finish_folder(NTSTATUS status, HANDLE handle) {
+  if (!is_done(status))
+    return -1;
+  CloseHandle(handle);
+  return 0;
+}
+
+int igt__os_mkdir(const char *path, mode_t mode) {
+  HANDLE handle = NULL;
+
+  (void)mode;
+  return finish_folder(open_by_path(path, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), handle);
+}
+
+int igt__os_mkdirat(int dir, const char *name, mode_t mode) {
+  HANDLE handle = NULL;
+
+  (void)mode;
+  return finish_folder(open_in(dir, name, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), handle);
+}
+
+/* False: give up. */
+static bool wait_for_scanner(NTSTATUS status, unsigned tries) {
+  enum { DENIED = (int)0xC0000022, SHARING = (int)0xC0000043 };
+
+  if ((status != DENIED && status != SHARING) || tries + 1 >= SCANNER_TRIES)
+    return false;
+  Sleep(SCANNER_WAIT_MS << tries);
+  return true;
+}
+
+static bool is_unknown(NTSTATUS status) {
+  enum {
+    NOT_IMPLEMENTED = (int)0xC0000002,
+    INVALID_CLASS = (int)0xC0000003,
+    INVALID_PARAMETER = (int)0xC000000D,
+    NOT_SUPPORTED = (int)0xC00000BB
+  };
+
+  return status == NOT_IMPLEMENTED || status == INVALID_CLASS || status == INVALID_PARAMETER ||
+         status == NOT_SUPPORTED;
+}
+
+static NTSTATUS set(HANDLE handle, int kind, void *info, size_t size) {
+  IO_STATUS_BLOCK io;
+
+  return NtSetInformationFile(handle, &io, info, (ULONG)size, (FILE_INFORMATION_CLASS)kind);
+}
+
+static NTSTATUS delete_by_name(int dir, const char *name) {
+  ULONG now = DELETE_NOW;
+  BOOLEAN at_close = TRUE;
+  HANDLE handle = NULL;
+  NTSTATUS status = open_in(dir, name, O_NOFOLLOW | O_WRONLY, DELETE, &handle);
+
+  if (status != 0)
+    return status;
+  status = set(handle, DISPOSITION_EX, &now, sizeof now);
+  if (is_unknown(status))
+    status = set(handle, DISPOSITION, &at_close, sizeof at_close);
+  CloseHandle(handle);
+  return status;
+}
+
+int igt__os_unlinkat(int dir, const char *name) {
+  NTSTATUS status;
+  unsigned tries = 0;
+
+  do
+    status = delete_by_name(dir, name);
+  while (wait_for_scanner(status, tries++));
+  return is_done(status) ? 0 : -1;
+}
+
+static NTSTATUS rename_by_name(int from_dir, const char *from, rename_info *to, bool replace) {
+  HANDLE handle = NULL;
+  NTSTATUS status = open_in(from_dir, from, O_NOFOLLOW, DELETE, &handle);
+
+  if (status != 0)
+    return status;
+  to->flags = POSIX_RENAME | (replace ? REPLACE : 0);
+  status = set(handle, RENAME_EX, to, sizeof *to);
+  if (is_unknown(status)) {
+    to->flags = replace;
+    status = set(handle, RENAME, to, sizeof *to);
+  }
+  CloseHandle(handle);
+  return status;
+}
+
+static int rename_to(int from_dir, const char *from, int to_dir, const char *to, bool replace) {
+  rename_info info = {.folder = igt__handle_of(to_dir)};
+  NTSTATUS status;
+  unsigned tries = 0;
+
+  if (!igt__wide_name(to, info.name))
+    return -1;
+  info.length = (ULONG)(wcslen(info.name) * sizeof *info.name);
+  do
+    status = rename_by_name(from_dir, from, &info, replace);
+  while (wait_for_scanner(status, tries++));
+  return is_done(status) ? 0 : -1;
+}
+
+int igt__os_renameat(int from_dir, const char *from, int to_dir, const char *to) {
+  return rename_to(from_dir, from, to_dir, to, true);
+}
+
+int igt__os_rename_new(int from_dir, const char *from, int to_dir, const char *to) {
+  return rename_to(from_dir, from, to_dir, to, false);
+}
+
+/* A drive of this machine, not a share. */
+bool igt__os_is_local_disk(int fd) {
+  FILE_REMOTE_PROTOCOL_INFO remote;
+
+  return !GetFileInformationByHandleEx(igt__handle_of(fd), FileRemoteProtocolInfo, &remote,
+                                       sizeof remote);
+}
