@@ -262,7 +262,8 @@ def argument(name, types, names):
     if isinstance(kind, list):
         return [argument(name, (kind[0],), names)]
     if kind in (str, bool, int, datetime.datetime):
-        return {str: f'{name} ä/?&=%', bool: True, int: 7}[kind]
+        text = f'{name} /?&=%' + 'ä' * (not name.startswith('x_'))  # headers: ASCII
+        return {str: text, bool: True, int: 7}[kind]
     made = {'File': ('k', 1), 'FileUploadCompleted': ('p',), 'UserRequest': ('g', 'f', 'e', 'l')}
     if kind.__name__ in ('RootStudy', 'Series'):
         word = {'RootStudy': 'study_type', 'Series': 'series_type'}[kind.__name__]

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ import urllib.parse
 
 import pytest
 from conftest import PACKAGE
+from igtcloud.client.services import _models, _tables
 from rows import ROWS
 
 CHECKOUT = pathlib.Path(os.environ.get('REFERENCE_CLIENT', '/nonexistent')) / 'src'
+EXPIRES = int(time.time()) + 7200
 pytestmark = pytest.mark.skipif(not CHECKOUT.is_dir(), reason='the existing client is not there')
 
 
@@ -27,11 +30,51 @@ def token():
     """A JWT that any client takes for valid: nobody here checks signatures."""
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b'=').decode()
-    return f"{part({'alg': 'none'})}.{part({'exp': time.time() + 7200, 'sub': 'u', 'iat': 1})}.x"
+    return f"{part({'alg': 'none'})}.{part({'exp': EXPIRES, 'sub': 'u', 'iat': 1})}.x"
+
+
+def sample(service, name, depth=0):
+    """JSON of a model with all its fields, of a study or series type that has the most."""
+    if name in ('RootStudy', 'Series'):
+        name = {'RootStudy': 'CoreLabsStudy', 'Series': 'EchoNavSeries'}[name]
+    found = {}
+    for field in _models.load(service, name)._fields.values():
+        found[field.json] = value_of(service, field.type, name, depth)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def value_of(service, type_, owner, depth):
+    plain = {'str': 'text ä', 'int': 3, 'bool': True, 'datetime': '2020-01-02T03:04:05.678000+02:00',
+             'date': '2020-01-02', 'dict': {'a': 'b'}}
+    if type_ in plain:
+        return owner if type_ == 'str' and owner.endswith(('Study', 'Series')) else plain[type_]
+    if type_.startswith('['):
+        one = value_of(service, type_[1:-1], '', depth)
+        return None if one is None else [one]
+    return sample(service, type_, depth + 1) if depth < 2 else None
+
+
+def response_of(method, path):
+    """What the server says to an operation: its service and the type of its response."""
+    for service, groups in _tables.OPERATIONS.items():
+        for rows in groups.values():
+            for row in rows.values():
+                pattern = re.sub(r'\\{\w+\\}', '[^/]+', re.escape(row[3]))
+                if row[2] == method and re.fullmatch(pattern, path):
+                    return service, row[6]
+    raise AssertionError(f'{method} {path} is no operation')
+
+
+def answer_of(service, response):
+    """A body for a response of this type."""
+    many, name = response.endswith('[]'), response.removesuffix('[]')
+    plain = {'': None, 'any': {'a': 1}, 'string': 'text', 'integer': 3}
+    value = plain[name] if name in plain else sample(service, name)
+    return [value, value] if many else value
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
-    """Answers every operation with the same, and keeps the requests."""
+    """Answers every operation with what the description says, and keeps the requests."""
 
     def respond(self):
         length = int(self.headers.get('Content-Length') or 0)
@@ -41,18 +84,18 @@ class Recorder(http.server.BaseHTTPRequestHandler):
                                                           'X-JWT', 'X-CSRF-Token')}
         self.server.requests.append([self.command, path, sorted(urllib.parse.parse_qsl(query)), kept,
                                      json.loads(body) if body else None])
-        data = json.dumps(self.answer(path)).encode()
+        service, response = response_of(self.command, path)
+        is_file = response == 'file'
+        data = b'PK content' if is_file else json.dumps(answer_of(service, response)).encode()
+        if path.endswith('/introspect'):
+            data = json.dumps({'active': True, 'username': 'u', 'exp': EXPIRES, 'sub': 'u'}).encode()
         self.send_response(200)
-        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Type', 'application/zip' if is_file else 'application/json')
+        if is_file:
+            self.send_header('Content-Disposition', 'attachment; filename=x.zip')
         self.send_header('Content-Length', str(len(data)))
         self.end_headers()
         self.wfile.write(data)
-
-    @staticmethod
-    def answer(path):
-        if path.endswith('/introspect'):
-            return {'active': True, 'username': 'u', 'exp': int(time.time()) + 7200, 'sub': 'u'}
-        return None
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond
 
@@ -106,13 +149,19 @@ def test_row(outcomes, row, defect):
         assert new == old
 
 
-def by_name(requests):
-    return sorted(json.dumps([one[0], one[1], one[2], one[3], one[4]]) for one in requests
-                  if not one[1].endswith(('/introspect', '/logout', '/refresh')))
+def in_order(requests):
+    """Those of operations. Signing in needs no session: the existing client sends one all the same."""
+    found = []
+    for method, path, query, headers, body in requests:
+        if path.startswith('/api/auth/login'):
+            headers = {**headers, 'X-JWT': None, 'X-CSRF-Token': None}
+        if not path.endswith(('/introspect', '/logout', '/refresh')):
+            found.append(json.dumps([method, path, query, headers, body]))
+    return sorted(found)
 
 
 def test_every_operation_sends_the_same_request(calls):
-    old, new = (by_name(one['requests']) for one in calls)
+    old, new = (in_order(one['requests']) for one in calls)
     assert len(old) >= 100
     assert new == old
 
