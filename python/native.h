@@ -17,6 +17,17 @@
 NATIVE_INIT(igt_error, IGT_ERROR_INIT)
 NATIVE_INIT(igt_client_options, IGT_CLIENT_OPTIONS_INIT)
 NATIVE_INIT(igt_request_options, IGT_REQUEST_OPTIONS_INIT)
+NATIVE_INIT(igt_object, IGT_OBJECT_INIT)
+NATIVE_INIT(igt_file_options, IGT_FILE_OPTIONS_INIT)
+NATIVE_INIT(igt_file_open_options, IGT_FILE_OPEN_OPTIONS_INIT)
+
+#ifdef IGT_CALLBACKS_INIT
+NATIVE_INIT(igt_callbacks, IGT_CALLBACKS_INIT)
+#else
+static void native_init_igt_callbacks(igt_callbacks *x) {
+  memset(x, 0, sizeof *x);
+}
+#endif
 
 static void native_free(void *data) {
   free(data);

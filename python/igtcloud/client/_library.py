@@ -140,12 +140,18 @@ class _Job:
         self.error: Optional[BaseException] = None
 
     def run(self) -> None:
+        function, self.function = self.function, _nothing
         try:
-            self.result = self.function()
+            self.result = function()
         except BaseException as error:
             self.error = error
         finally:
+            del function  # and what it holds, before the main thread goes on
             self.done.release()
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Helper:
@@ -176,6 +182,16 @@ def call(function: Callable[[], Any], cancel: Callable[[], None]) -> Any:
         drain_log()
 
 
+def _wait(lock: threading.Lock) -> None:
+    """Whatever signals arrive: the call uses memory that must not be freed before it ends."""
+    while True:
+        try:
+            lock.acquire()
+            return
+        except BaseException:
+            continue
+
+
 def _call_on_helper(function: Callable[[], Any], cancel: Callable[[], None]) -> Any:
     helper = _helpers.pop() if _helpers else _Helper()
     job = _Job(function)
@@ -183,8 +199,8 @@ def _call_on_helper(function: Callable[[], Any], cancel: Callable[[], None]) -> 
     try:
         job.done.acquire()
     except BaseException:  # KeyboardInterrupt, or what another signal's handler raises
-        # Left to itself: it ends soon, and its helper with it. Whoever pressed Ctrl-C is not kept waiting.
         cancel()
+        _wait(job.done)  # milliseconds, and then nothing of the call goes on behind the program's back
         raise
     _helpers.append(helper)
     if job.error is not None:
@@ -224,6 +240,7 @@ class Client:
                  service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
                  csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
+        self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
         self._answers = ffi.new("native_answers *")
         self._kept = {name: encoded(value) for name, value in (
@@ -253,6 +270,8 @@ class Client:
         with self._lock:
             pointer, self._pointer = (None, self._pointer) if self._calls else (self._pointer, None)
         if pointer and self._pid == os.getpid():
+            for reader in list(self._readers):
+                reader.close()
             lib.igt_client_free(pointer)
 
     def __enter__(self) -> "Client":
@@ -260,6 +279,9 @@ class Client:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+    def is_open(self) -> bool:
+        return self._pointer is not None
 
     def close(self) -> None:
         """Frees it. Calls of other threads are cancelled."""
@@ -281,7 +303,6 @@ class Client:
         return status
 
     def _in_use(self, function: Callable[[Any, Any], int], err: Any) -> int:
-        """Counted down by the thread that made the call: after Ctrl-C it may still be running."""
         try:
             return function(self._pointer, err)
         finally:
@@ -342,6 +363,31 @@ class Client:
         return _Request(method, path, headers, body, timeout_ms, sink).send(self)
 
 
+    # ---- objects ----
+
+    def download_object(self, prefix: str, key: str, size: Optional[int], folder: str, name: str, keep_date: bool,
+                        callback: Optional[Callable[[int], Any]]) -> None:
+        """Downloads an object to folder/name, whose folders are created."""
+        transfer = _ObjectTransfer(prefix, key, size or 0, callback)
+        transfer.options.below, transfer.options.keep_date = transfer.keep(folder), keep_date
+        path = transfer.keep(name)
+        transfer.run(self, lambda client, err: lib.igt_object_download(
+            client, transfer.object, path, transfer.options, transfer.callbacks, err))
+
+    def upload_object(self, prefix: str, key: str, path: str, callback: Optional[Callable[[int], Any]]) -> None:
+        """Stores a local file's content under the key."""
+        transfer = _ObjectTransfer(prefix, key, os.path.getsize(path), callback)
+        source = ffi.new("igt_file_source *")
+        source.path = transfer.keep(path)
+        transfer.options.follow_links = True  # as the existing client does
+        transfer.run(self, lambda client, err: lib.igt_object_upload(
+            client, transfer.object, source, transfer.options, transfer.callbacks, err))
+
+    def open_object(self, prefix: str, key: str, size: Optional[int], first_bytes: int = 0) -> "Reader":
+        """Opens an object for reading by ranges."""
+        return Reader(self, prefix, key, size or 0, first_bytes)
+
+
 @ffi.def_extern(name="native_login")  # type: ignore[misc]
 def _native_login(payload: Any, event: int, identity: Any, err: Any) -> None:
     names = {lib.IGT_LOGIN_READY: "ready", lib.IGT_LOGIN_RENEWED: "renewed", lib.IGT_LOGIN_TROUBLE: "trouble"}
@@ -394,7 +440,6 @@ class _Request:
         return status
 
     def __del__(self) -> None:
-        """When the call is over, which after Ctrl-C may be later than its caller knows."""
         lib.native_free(self.data[0])
         lib.igt_response_free(self.response[0])
 
@@ -422,6 +467,170 @@ class _Request:
 def _headers_of(response: Any) -> Headers:
     pairs = (lib.igt_response_header_at(response, i) for i in range(lib.igt_response_header_count(response)))
     return [(text(pair.name), text(pair.value)) for pair in pairs]
+
+
+# ---- objects ----
+
+def _object(prefix: str, key: str, size: int, kept: List[Any]) -> Any:
+    made = new("igt_object")
+    kept += [encoded(prefix), encoded(key)]
+    made.prefix, made.key = kept[-2:]
+    made.bytes = size
+    return made
+
+
+class Callbacks:
+    """igt_callbacks that call functions of Python. An exception of one cancels, and is raised by the call."""
+
+    def __init__(self, cancel: Cancel, on_item: Optional[Callable[[Any], Any]] = None,
+                 on_progress: Optional[Callable[[Any], Any]] = None,
+                 on_message: Optional[Callable[[int, str], Any]] = None, progress_ms: int = 0) -> None:
+        self.cancel, self.on_item, self.on_progress, self.on_message = cancel, on_item, on_progress, on_message
+        self.error: Optional[BaseException] = None
+        self._handle = ffi.new_handle(self)
+        self.struct = struct = new("igt_callbacks")
+        struct.payload, struct.progress_ms = self._handle, progress_ms
+        struct.on_item = lib.native_on_item if on_item else ffi.NULL
+        struct.on_progress = lib.native_on_progress if on_progress else ffi.NULL
+        struct.on_message = lib.native_on_message if on_message else ffi.NULL
+
+    def call(self, function: Any, *arguments: Any) -> None:
+        if self.error is not None:
+            return
+        try:
+            function(*arguments)
+        except BaseException as error:
+            self.error = error
+            self.cancel.set()
+
+
+@ffi.def_extern(name="native_on_item")  # type: ignore[misc]
+def _native_on_item(payload: Any, item: Any) -> None:
+    callbacks = ffi.from_handle(payload)
+    callbacks.call(callbacks.on_item, item)
+
+
+@ffi.def_extern(name="native_on_progress")  # type: ignore[misc]
+def _native_on_progress(payload: Any, progress: Any) -> None:
+    callbacks = ffi.from_handle(payload)
+    callbacks.call(callbacks.on_progress, progress)
+
+
+@ffi.def_extern(name="native_on_message")  # type: ignore[misc]
+def _native_on_message(payload: Any, status: int, said: Any) -> None:
+    callbacks = ffi.from_handle(payload)
+    callbacks.call(callbacks.on_message, status, text(said))
+
+
+class _ObjectTransfer:
+    """The arguments of a transfer of one object, alive as long as the call."""
+
+    def __init__(self, prefix: str, key: str, size: int, callback: Optional[Callable[[int], Any]]) -> None:
+        self._kept: List[Any] = []
+        self.object = _object(prefix, key, size, self._kept)
+        self.cancel = Cancel()
+        self.options = new("igt_file_options")
+        self.options.cancel = self.cancel.pointer
+        self._callback, self._size, self._reported = callback, size, 0
+        self._callbacks = Callbacks(self.cancel, on_progress=self._progress if callback else None)
+        self.callbacks = self._callbacks.struct
+
+    def keep(self, value: str) -> Any:
+        self._kept.append(encoded(value))
+        return self._kept[-1]
+
+    def _progress(self, progress: Any) -> None:
+        self._report(min(progress.bytes_settled, self._size))
+
+    def _report(self, so_far: int) -> None:
+        """The callback gets what came since: retries are not counted twice."""
+        if so_far > self._reported:
+            n, self._reported = so_far - self._reported, so_far
+            assert self._callback is not None
+            self._callback(n)
+
+    def run(self, client: Client, function: Callable[[Any, Any], int]) -> None:
+        err = new("igt_error")
+        status = client.status_of(function, err, self.cancel)
+        if self._callbacks.error is not None:
+            error, self._callbacks.error = self._callbacks.error, None
+            raise error
+        check(status, err)
+        if self._callback is not None:
+            self._report(self._size)
+
+
+class Reader:
+    """An igt_file_reader. One thread at a time; reading releases Python's lock."""
+
+    def __init__(self, client: Client, prefix: str, key: str, size: int, first_bytes: int) -> None:
+        self._client, self._pid = client, os.getpid()  # the client must outlive it
+        self._reader, self._out = None, ffi.new("igt_file_reader **")
+        self._lock = threading.Lock()  # held by the thread that is in a call
+        self._cancel = Cancel()
+        kept: List[Any] = []
+        made, options = _object(prefix, key, size, kept), new("igt_file_open_options")
+        options.cancel, options.first_bytes = self._cancel.pointer, first_bytes
+
+        def open_it(pointer: Any, err: Any) -> int:
+            with self._lock:
+                status: int = lib.igt_object_open(pointer, made, options, self._out, err) if kept else -1
+                self._reader = self._out[0] or None
+            return status
+
+        client.run(open_it, self._cancel)
+        client._readers.add(self)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cancels a call of another thread, and waits for it."""
+        if self._reader is None or self._pid != os.getpid():
+            return
+        if not self._lock.acquire(blocking=False):
+            self._cancel.set()
+            self._lock.acquire()
+        reader, self._reader = self._reader, None
+        self._lock.release()
+        if reader is not None:
+            lib.igt_file_close(reader)
+
+    def _pointer(self) -> Any:
+        if self._reader is None or self._pid != os.getpid():
+            raise ValueError("the file is closed, or belongs to a session that has ended or to the parent process")
+        return self._reader
+
+    def read_into(self, buffer: Any) -> int:
+        """Reads at the current position; 0 at the end."""
+        view, n = ffi.from_buffer(buffer, require_writable=True), ffi.new("size_t *")
+
+        def read(_: Any, err: Any) -> int:
+            with self._lock:
+                status: int = lib.igt_file_read(self._pointer(), view, len(view), n, err)
+            return status
+
+        self._client.run(read, self._cancel)
+        size: int = n[0]
+        return size
+
+    def seek(self, position: int) -> None:
+        lib.igt_file_seek(self._pointer(), position)
+
+    def tell(self) -> int:
+        position: int = lib.igt_file_tell(self._pointer())
+        return position
+
+    def size(self) -> int:
+        size: int = lib.igt_file_size(self._pointer())
+        return size
+
+    def fetched(self) -> int:
+        fetched: int = lib.igt_file_fetched(self._pointer())
+        return fetched
+
+    def verified(self) -> str:
+        return text(lib.igt_file_verified(self._pointer()))
 
 
 # ---- the process ----

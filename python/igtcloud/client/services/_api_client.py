@@ -254,16 +254,20 @@ _classes: Dict[Tuple[type, ...], Type[_exceptions.ApiException]] = {}
 _STATUS = {"IGT_E_EXPIRED": 401, "IGT_E_UNAUTHORIZED": 401, "IGT_E_FORBIDDEN": 403, "IGT_E_NOT_FOUND": 404}
 
 
-def without_response(error: _errors.IgtError) -> _exceptions.ApiException:
-    """The ApiException for a failure of the library. Its reason is the library's sentence."""
+def without_response(error: _errors.IgtError, in_store: bool = False) -> _exceptions.ApiException:
+    """The ApiException for a failure of the library. Its reason is the library's sentence.
+
+    in_store: of a file's content, for which the existing client used boto3.
+    """
     details = error.details
     status = details.http_status or _STATUS.get(details.code, 0)
-    kind = type(_exceptions.from_response(status, None, None, None))
-    bases: Tuple[type, ...] = (kind, type(error))
-    foreign = _foreign_class("urllib3.exceptions", "MaxRetryError") if isinstance(error, _errors.NetworkError) else None
-    if foreign is not None and not issubclass(foreign, OSError):
-        bases += (foreign,)
-    return _combined(bases, status, error)
+    bases: Tuple[type, ...] = (type(_exceptions.from_response(status, None, None, None)), type(error))
+    foreign = None
+    if in_store and isinstance(error, _errors.Refused):
+        foreign = _foreign_class("botocore.exceptions", "ClientError")
+    elif isinstance(error, _errors.NetworkError):
+        foreign = _foreign_class("urllib3.exceptions", "MaxRetryError")
+    return _combined(bases + ((foreign,) if foreign else ()), status, error)
 
 
 def _combined(bases: Tuple[type, ...], status: int, error: _errors.IgtError) -> _exceptions.ApiException:
@@ -274,6 +278,10 @@ def _combined(bases: Tuple[type, ...], status: int, error: _errors.IgtError) -> 
     made.args = (error.details.text,)
     made.status, made.reason, made.body, made.headers = status, error.details.text, None, None
     made.pool, made.url = None, None  # type: ignore[attr-defined]  of MaxRetryError
+    made.operation_name = error.details.operation  # type: ignore[attr-defined]  of ClientError, as the next
+    made.response = {"Error": {"Code": error.details.server_code or str(status),  # type: ignore[attr-defined]
+                               "Message": error.details.text},
+                     "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": error.details.request_id}}
     _errors.fill(made, error.details)  # type: ignore[arg-type]
     return made
 

@@ -361,12 +361,12 @@ def _as_script_expects(error: _errors.IgtError) -> BaseException:
 
 
 def _prefix_of(file: File) -> str:
-    """The prefix that the file's credentials are for."""
-    if file._collection is not None and file.key.startswith(file._collection.s3_prefix):
+    """The prefix that the file's credentials are for: its collection's, else its folder."""
+    key: str = file.key
+    if file._collection is not None and key.startswith(file._collection.s3_prefix):
         prefix: str = file._collection.s3_prefix
         return prefix
-    key: str = file.key
-    return key
+    return key[:key.rfind("/") + 1] or key
 
 
 def download_file(file: File, destination_dir: Any, overwrite: bool = True,

@@ -72,9 +72,9 @@ class S3File(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Reads at the current position; 0 at the end."""
         self._check_open()
-        with memoryview(buffer).cast("B") as view:
-            read: int = self._transfer(lambda client: self._reader.read_into(view))
-            return read
+        view = memoryview(buffer).cast("B")
+        read: int = self._transfer(lambda client: self._reader.read_into(view))
+        return read
 
     def close(self) -> None:
         if not self.closed:
