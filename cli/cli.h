@@ -268,7 +268,7 @@ FILE *open_output(const char *path, bool append, const char **why);
 bool close_output(FILE *out); /* false: part of the output could not be written */
 
 /* cmd_cat.c: prints a file from the cloud; returns the exit status. */
-int print_file(igt_node *file);
+int print_file(igt_client *client, const char *path);
 
 /* From now on messages go to the log file, or otherwise to the system's log. */
 void leave_terminal(void);
@@ -300,6 +300,8 @@ typedef struct place {
   igt_node_target target;
   const char *path; /* as given, without "igt:" */
 } place;
+/* Without "igt:". */
+const char *remote_path(const char *text);
 /* Signs in and resolves the path. False: *exit_status is set; nothing to close. */
 bool place_open(place *p, const settings *s, const char *path, int *exit_status);
 void place_close(place *p);

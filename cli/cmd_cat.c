@@ -25,11 +25,11 @@ static int write_out(const char *data, size_t n) {
   return EXIT_DONE;
 }
 
-int print_file(igt_node *file) {
+int print_file(igt_client *client, const char *path) {
   static char data[256 * 1024];
   igt_error err = IGT_ERROR_INIT;
   igt_file_reader *reader = NULL;
-  igt_status status = igt_file_open(file, NULL, &reader, &err);
+  igt_status status = igt_file_open_path(client, path, NULL, &reader, &err);
   int result = EXIT_DONE;
   size_t n = 1;
 
@@ -44,17 +44,12 @@ int print_file(igt_node *file) {
 
 static int cmd_cat(settings *s) {
   int status = EXIT_FAILED;
-  igt_node *node;
-  place p;
+  igt_client *client = open_here(s, &status);
 
-  if (!place_open(&p, s, s->arguments[0], &status))
+  if (!client)
     return status;
-  node = place_node(&p, &status);
-  if (node && is_file_kind(igt_node_kind_of(node)))
-    status = print_file(node);
-  else if (node)
-    status = usage_error("'%s' is not a file", p.path);
-  place_close(&p);
+  status = print_file(client, remote_path(s->arguments[0]));
+  close_client(client);
   return status;
 }
 

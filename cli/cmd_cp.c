@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The cp command: copies one file from or to the cloud, whose side is marked by "igt:". A download
- * opens the place and writes to a file, a folder or standard output; an upload resolves the target
- * folder, which also decides the name in the cloud, and reads a file or standard input. The library
- * moves the bytes; report.c prints the result. main.c calls cmd_cp. */
+ * writes to a file, a folder or standard output; an upload reads a file or standard input. The
+ * library resolves the path in the cloud and moves the bytes; report.c prints the result. main.c
+ * calls cmd_cp. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,22 +29,6 @@ static bool is_remote(const char *text) {
   return strncmp(text, REMOTE, strlen(REMOTE)) == 0;
 }
 
-static const char *base_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-
-  return slash ? slash + 1 : path;
-}
-
-/* folder + "/" + name. free() it. */
-static char *join(const char *folder, const char *name) {
-  size_t n = strlen(folder), cap = n + strlen(name) + 2;
-  char *path = malloc(cap);
-
-  if (path)
-    snprintf(path, cap, "%s%s%s", folder, n && folder[n - 1] != '/' ? "/" : "", name);
-  return path;
-}
-
 static igt_file_options file_options(const settings *s) {
   igt_file_options o = IGT_FILE_OPTIONS_INIT;
 
@@ -57,23 +41,30 @@ static igt_file_options file_options(const settings *s) {
 
 /* ---- download ---- */
 
-static int download(const settings *s, igt_node *file, const char *target) {
+/* With a slash at its end if it is a folder: the file keeps its name there. free() it. */
+static char *local_target(const char *target) {
+  size_t n = strlen(target);
+  struct stat st;
+  bool folder = stat(target, &st) == 0 && S_ISDIR(st.st_mode) && n && target[n - 1] != '/';
+  char *path = malloc(n + 2);
+
+  if (path)
+    snprintf(path, n + 2, "%s%s", target, folder ? "/" : "");
+  else
+    complain("out of memory");
+  return path;
+}
+
+static int download(const settings *s, igt_client *client, const char *source, const char *target) {
   igt_file_options options = file_options(s);
   igt_error err = IGT_ERROR_INIT;
-  struct stat st;
   int status = EXIT_FAILED;
-  bool folder = (stat(target, &st) == 0 && S_ISDIR(st.st_mode)) ||
-                (*target && target[strlen(target) - 1] == '/');
-  char *path = folder ? join(target, base_name(igt_node_name(file))) : strdup(target);
-  igt_status result;
+  char *path = local_target(target);
+  report *r = path ? report_open_single(s, "downloaded", &status) : NULL;
 
-  if (!path) {
-    complain("out of memory");
-    return EXIT_FAILED;
-  }
-  report *r = report_open_single(s, "downloaded", &status);
   if (r) {
-    result = igt_file_download(file, path, &options, report_callbacks(r), &err);
+    igt_status result =
+        igt_file_download_path(client, source, path, &options, report_callbacks(r), &err);
     status = report_close_single(r, result, &err);
   }
   free(path);
@@ -81,20 +72,15 @@ static int download(const settings *s, igt_node *file, const char *target) {
 }
 
 static int copy_down(const settings *s) {
+  const char *source = remote_path(s->arguments[0]), *target = s->arguments[1];
   int status = EXIT_FAILED;
-  igt_node *node;
-  place p;
+  igt_client *client = open_here(s, &status);
 
-  if (!place_open(&p, s, s->arguments[0], &status))
+  if (!client)
     return status;
-  node = place_node(&p, &status);
-  if (node && is_file_kind(igt_node_kind_of(node)) && strcmp(s->arguments[1], "-") == 0)
-    status = print_file(node);
-  else if (node && is_file_kind(igt_node_kind_of(node)))
-    status = download(s, node, s->arguments[1]);
-  else if (node)
-    status = usage_error("'%s' is not a file; use `igtcloud download` for studies", p.path);
-  place_close(&p);
+  status =
+      strcmp(target, "-") == 0 ? print_file(client, source) : download(s, client, source, target);
+  close_client(client);
   return status;
 }
 
@@ -129,27 +115,10 @@ static bool read_input(char **data, size_t *size) {
   return false;
 }
 
-/* The name in the cloud: the target's, or the local file's name in the target folder. */
-static char *remote_name(const igt_node_target *target, const char *source) {
-  const char *rest = target->rest;
-  size_t n = strlen(rest);
-
-  if (n && rest[n - 1] != '/')
-    return strdup(rest);
-  if (strcmp(source, "-") == 0) {
-    usage_error("reading from standard input: add a file name to the target");
-    return NULL;
-  }
-  return join(rest, base_name(source));
-}
-
-static int upload(const settings *s, igt_node_target *target, const char *name,
-                  const char *source) {
-  igt_node_kind kind = target->kind == IGT_NODE_NONE ? IGT_NODE_FILE : target->kind;
+static int upload(const settings *s, igt_client *client, const char *source, const char *target) {
   igt_file_source content = {source, NULL, 0};
   igt_file_options options = file_options(s);
   igt_error err = IGT_ERROR_INIT;
-  igt_status result;
   int status = EXIT_FAILED;
   char *data = NULL;
 
@@ -161,8 +130,8 @@ static int upload(const settings *s, igt_node_target *target, const char *name,
   }
   report *r = report_open_single(s, "uploaded", &status);
   if (r) {
-    result = igt_file_upload(target->node, kind, name, &content, &options, report_callbacks(r),
-                             NULL, &err);
+    igt_status result =
+        igt_file_upload_path(client, target, &content, &options, report_callbacks(r), &err);
     status = report_close_single(r, result, &err);
   }
   free(data);
@@ -170,23 +139,21 @@ static int upload(const settings *s, igt_node_target *target, const char *name,
 }
 
 static int copy_up(const settings *s) {
-  const char *source = s->arguments[0];
+  const char *source = s->arguments[0], *target = remote_path(s->arguments[1]);
+  bool input = strcmp(source, "-") == 0;
   int status = EXIT_FAILED;
-  char *name;
-  place p;
+  igt_client *client;
 
-  if (strcmp(source, "-") == 0 && s->password_stdin)
+  if (input && s->password_stdin)
     return usage_error("standard input cannot be both the password and the file");
-  if (strcmp(source, "-") != 0 && access(source, R_OK) != 0) {
+  if (!input && access(source, R_OK) != 0) {
     complain("cannot read '%s': %s", source, strerror(errno));
     return EXIT_FAILED;
   }
-  if (!place_open(&p, s, s->arguments[1], &status))
+  if (!(client = open_here(s, &status)))
     return status;
-  name = remote_name(&p.target, source);
-  status = name ? upload(s, &p.target, name, source) : EXIT_USAGE;
-  free(name);
-  place_close(&p);
+  status = upload(s, client, source, target);
+  close_client(client);
   return status;
 }
 

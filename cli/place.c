@@ -9,11 +9,15 @@ bool is_file_kind(igt_node_kind kind) {
   return kind == IGT_NODE_FILE || kind == IGT_NODE_DICOM || kind == IGT_NODE_ANNOTATION;
 }
 
+const char *remote_path(const char *text) {
+  return strncmp(text, REMOTE, strlen(REMOTE)) == 0 ? text + strlen(REMOTE) : text;
+}
+
 bool place_open(place *p, const settings *s, const char *path, int *exit_status) {
   igt_error err = IGT_ERROR_INIT;
 
   memset(p, 0, sizeof *p);
-  p->path = strncmp(path, REMOTE, strlen(REMOTE)) == 0 ? path + strlen(REMOTE) : path;
+  p->path = remote_path(path);
   p->client = open_here(s, exit_status);
   if (!p->client)
     return false;

@@ -121,6 +121,39 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_upload(igt_node *node, igt_node_kind
                                                    const igt_callbacks *callbacks, igt_node **out,
                                                    igt_error *err);
 
+/* ---- by path ---- */
+
+/**
+ * These three take the path of a file, "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME", in the form of
+ * igt_node_resolve(), and look it up: no tree is needed. For several files of a study a tree, or
+ * object.h, saves requests. Any thread; many calls may run concurrently on one client.
+ * Errors beside those of the call that they make: IGT_E_NOT_FOUND, IGT_E_AMBIGUOUS, IGT_E_INVALID
+ * (the path leads to no file), those of signing in.
+ */
+
+/** As igt_file_open(). The client must outlive the reader. */
+IGT_EXTERN IGT_MUST_USE igt_status igt_file_open_path(igt_client *client, const char *path,
+                                                      const igt_file_open_options *options,
+                                                      igt_file_reader **out, igt_error *err);
+/**
+ * As igt_file_download(), to the path `local`. If that ends in '/', it is a folder, in which the
+ * file keeps the last part of its name.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_file_download_path(igt_client *client, const char *path,
+                                                          const char *local,
+                                                          const igt_file_options *options,
+                                                          const igt_callbacks *callbacks,
+                                                          igt_error *err);
+/**
+ * As igt_file_upload(), to the path of a file that need not exist. If the path ends in a study, a
+ * category or '/', the file gets the name of source->path there; a study alone means its files.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_file_upload_path(igt_client *client, const char *path,
+                                                        const igt_file_source *source,
+                                                        const igt_file_options *options,
+                                                        const igt_callbacks *callbacks,
+                                                        igt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

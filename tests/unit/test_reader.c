@@ -2,12 +2,14 @@
 /* Reading a file of the cloud at any position (lib/cloud, igtcloud/file.h), from a fake store:
  * which ranges are requested, seeking, verification at the end, files that change meanwhile, broken
  * connections, and errors. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,7 +38,7 @@ typedef struct fixture {
   /* of the store; only changed between requests */
   char headers[512];
   http_fault fault;
-  bool refuse_ranges;
+  bool refuse_ranges, whole;
   size_t asked; /* requested bytes */
   unsigned ranges, heads;
 } fixture;
@@ -65,6 +67,11 @@ static http_response serve_object(fixture *f, const http_seen *seen) {
     return (http_response){.status = 206, .headers = f->headers};
   }
   range = http_seen_header(seen, "Range");
+  if (!range && f->whole) {
+    snprintf(f->headers, sizeof f->headers, "ETag: \"%s\"\r\n", f->etag);
+    return (http_response){
+        .headers = f->headers, .body = (const char *)f->content, .body_len = f->size};
+  }
   assert_non_null(range);
   assert_int_equal(sscanf(range, "bytes=%lu-%lu", &first, &last), 2);
   match = http_seen_header(seen, "If-Match");
@@ -254,6 +261,55 @@ static void a_small_file(void **state) {
   assert_int_equal(f->ranges, 1);
 }
 
+/* ---- by path ---- */
+
+static void a_path_is_enough(void **state) {
+  fixture *f = *state;
+  char path[] = "/tmp/igt-reader-XXXXXX";
+  igt_file_options options = IGT_FILE_OPTIONS_INIT;
+  int fd = mkstemp(path);
+
+  ok(f, igt_file_open_path(f->client, "demo/files/x.bin", NULL, &f->reader, &f->err));
+  igt_cloud_close(f->cloud); /* it needs no tree */
+  f->cloud = NULL;
+  reads(f, 1000);
+  f->size = 10; /* fetched by one request */
+  f->whole = true;
+  set_etag(f, NULL);
+  options.no_journal = true;
+  ok(f, igt_file_download_path(f->client, "demo/files/x.bin", path, &options, NULL, &f->err));
+  close(fd);
+  fd = open(path, O_RDONLY);
+  assert_int_equal(lseek(fd, 0, SEEK_END), 10);
+  close(fd);
+  unlink(path);
+}
+
+static void a_path_that_leads_to_no_file(void **state) {
+  static const struct {
+    const char *path;
+    igt_status status;
+  } cases[] = {{"demo", IGT_E_INVALID},        {"demo/files", IGT_E_INVALID},
+               {"demo/files/", IGT_E_INVALID}, {"demo/files/no", IGT_E_NOT_FOUND},
+               {"other", IGT_E_NOT_FOUND},     {"", IGT_E_INVALID},
+               {NULL, IGT_E_INVALID}};
+  fixture *f = *state;
+  igt_file_source bytes = {NULL, "x", 1};
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_int_equal(igt_file_open_path(f->client, cases[i].path, NULL, &f->reader, &f->err),
+                     cases[i].status);
+    assert_null(f->reader);
+    assert_int_equal(
+        igt_file_download_path(f->client, cases[i].path, "/nowhere/", NULL, NULL, &f->err),
+        cases[i].status);
+  }
+  assert_int_equal(igt_file_open_path(NULL, "demo", NULL, &f->reader, &f->err), IGT_E_INVALID);
+  assert_int_equal(igt_file_upload_path(f->client, "demo/files/", &bytes, NULL, NULL, &f->err),
+                   IGT_E_INVALID);
+  assert_non_null(strstr(f->err.text, "no file name"));
+}
+
 /* ---- failures ---- */
 
 static void other_bytes_are_told_at_the_end(void **state) {
@@ -394,6 +450,8 @@ static void readers_of_two_clients(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(a_path_is_enough),
+      TEST(a_path_that_leads_to_no_file),
       TEST(a_header_costs_one_request),
       TEST(reading_on_asks_for_more_each_time),
       TEST(all_in_one_read),
