@@ -11,6 +11,7 @@ its own temporary folder and a port that the system picked.
 
 import contextlib
 import fnmatch
+import functools
 import json
 import os
 import pathlib
@@ -28,6 +29,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUCKET = "igtcloud"
 REGION = "eu-central-1"
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
+
+
+@functools.cache
+def _boto3_session():
+    """One for all clients: a new one reads the description of S3 again, which takes longer than
+    most tests."""
+    import boto3
+    return boto3.session.Session()
 
 
 def program():
@@ -216,14 +225,12 @@ class Sandbox:
     def boto3(self, access_key=None, secret_key=None, session_token=None, region=REGION,
               **config):
         """A boto3 client of this S3; the root account unless keys are given."""
-        import boto3
         from botocore.config import Config
         root = self.root_credentials()
         config.setdefault("s3", {"addressing_style": "path"})
         config.setdefault("proxies", {})
         config.setdefault("retries", {"max_attempts": 0})
-        session = boto3.session.Session()
-        return session.client(
+        return _boto3_session().client(
             "s3", endpoint_url=self.url, region_name=region,
             aws_access_key_id=access_key or root["accessKey"],
             aws_secret_access_key=secret_key or root["secretKey"],

@@ -2,6 +2,7 @@
 """What is told of the tables of commands and options: --help, man pages, completions. Every test
 goes over all that `igtcloud help --json` lists, so a new command is tested as soon as it is there."""
 
+import functools
 import json
 import os
 import re
@@ -155,12 +156,13 @@ def test_pages_as_installed(tmp_path):
         by_hand = ROOT / "docs" / "man" / f"{name}.roff"
         if by_hand.exists():
             assert by_hand.read_text() in page + "\n"
+    api, of_sandbox = plain(pages["igtcloud-api"]), plain(pages["igtcloud-sandbox"])
     for line in igtcloud("api", "--list").splitlines():
         method, path, name, _ = line.split("\t")
-        assert f"{method} {path}" in plain(pages["igtcloud-api"]) and name in pages["igtcloud-api"]
+        assert f"{method} {path}" in api and name in pages["igtcloud-api"]
     help_text = run(sandbox_program(), "--help")
     for option in re.findall(r"--[a-z0-9-]+", help_text):
-        assert option in plain(pages["igtcloud-sandbox"])
+        assert option in of_sandbox
 
 
 def test_a_text_for_no_command_is_an_error(tmp_path):
@@ -171,44 +173,51 @@ def test_a_text_for_no_command_is_an_error(tmp_path):
 
 # ---- completions ----
 
-def completed_bash(tmp_path, *words):
-    """What bash offers for the last word."""
-    (tmp_path / "c").write_text(igtcloud("completion", "bash"))
-    line = " ".join(f"'{w}'" for w in ("igtcloud", *words))
-    script = (f"compopt() {{ COMPREPLY=(\"<$2>\"); }}; . {tmp_path}/c; COMP_WORDS=({line});"
-              f" COMP_CWORD={len(words)}; _igtcloud; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
-    return run(shell("bash"), "-uc", script).split()
+@functools.cache
+def bash_completion():
+    return igtcloud("completion", "bash")
 
 
-def test_bash_completes_every_option(tmp_path):
-    assert first_words() <= set(completed_bash(tmp_path, ""))
-    for group, members in groups().items():
-        assert completed_bash(tmp_path, group, "") == members
+def completed_bash(*lines):
+    """What bash offers for the last word of each line, which is a list of words. One bash, and each
+    line in a shell of its own, as a new completion would be."""
+    script = f"compopt() {{ COMPREPLY=(\"<$2>\"); }}\n{bash_completion()}\n"
+    for words in lines:
+        quoted = " ".join(f"'{w}'" for w in ("igtcloud", *words))
+        script += (f"(COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _igtcloud;"
+                   " printf '%s\\n' \"${COMPREPLY[@]}\"); echo =\n")
+    offered = run(shell("bash"), "-u", text=script).split("=\n")
+    assert len(offered) == len(lines) + 1, offered
+    return [one.split() for one in offered[:-1]]
+
+
+def test_bash_completes_commands():
+    assert first_words() <= set(completed_bash([""])[0])
+    assert completed_bash(*([group, ""] for group in groups())) == list(groups().values())
+
+
+def test_bash_completes_every_option():
+    lines, expected = [], []
     for command in commands().values():
         words = command["name"].split()
-        every = {s for o in command["options"] for s in spellings(o)}
-        assert set(completed_bash(tmp_path, *words, "-")) == every
-        for option in command["options"]:
-            if "value" not in option:
-                continue
-            for before in spellings(option) + ["--" + option["name"] + "\x00="]:
-                offered = completed_bash(tmp_path, *words,
-                                         *[w for w in before.split("\x00")], "")
-                if "choices" in option:
-                    assert offered == option["choices"].split("|")
-                elif option["value"] == "FILE":
-                    assert offered == ["<default>"]
-                else:
-                    assert not offered
+        lines.append([*words, "-"])
+        expected.append(sorted({s for o in command["options"] for s in spellings(o)}))
+        for option in (o for o in command["options"] if "value" in o):
+            files = ["<default>"] if option["value"] == "FILE" else []
+            offered = sorted(option["choices"].split("|")) if "choices" in option else files
+            for before in [[s] for s in spellings(option)] + [["--" + option["name"], "="]]:
+                lines.append([*words, *before, ""])
+                expected.append(offered)
+    for line, offered, right in zip(lines, completed_bash(*lines), expected):
+        assert sorted(offered) == right, line
 
 
-def test_bash_completes_arguments(tmp_path):
+def test_bash_completes_arguments():
     for given in ((), ("--ext", "--json"), ("--ext", "=", ".txt", "-q"), ("-u", "ann", "--quiet")):
-        assert completed_bash(tmp_path, "download", *given, "") == ["<dirnames>"]
-        assert completed_bash(tmp_path, "download", *given, "there", "p", "i", "") == ["PROD", "TEST"]
-        assert completed_bash(tmp_path, "download", *given, "there", "") == []
-    assert completed_bash(tmp_path, "completion", "") == ["bash", "zsh", "fish"]
-    assert completed_bash(tmp_path, "help", "log") == ["login", "logout"]
+        download = ("download", *given)
+        assert completed_bash([*download, ""], [*download, "there", "p", "i", ""],
+                              [*download, "there", ""]) == [["<dirnames>"], ["PROD", "TEST"], []]
+    assert completed_bash(["completion", ""], ["help", "log"]) == [["bash", "zsh", "fish"], ["login", "logout"]]
 
 
 def test_fish_completes_every_option(tmp_path):

@@ -50,7 +50,8 @@ def put(folder, files):
 @functools.lru_cache(8)
 def pattern(size, seed=0):
     """Bytes in which no two MiB are the same."""
-    rest = bytes((i * 7 + seed) % 251 for i in range(8, MIB))
+    period = bytes((i * 7 + seed) % 251 for i in range(8, 8 + 251))
+    rest = (period * (MIB // 251 + 1))[:MIB - 8]
     pieces = [n.to_bytes(8, "big") + rest for n in range(0, size, MIB)]
     if pieces:
         pieces[-1] = pieces[-1][:size - (len(pieces) - 1) * MIB]
