@@ -60,10 +60,25 @@ class ProjectMixin(_HasCollections):
     institutes = _collection("institutes", "_load_project_institutes")
     files = _collection("files", "_load_project_files")
 
+    def to_dataframe(self, files: bool = False) -> Any:
+        """The studies of all institutes as a pandas.DataFrame: a row for each study, or with files=True
+        for each file. See igtcloud.client.frames."""
+        from igtcloud.client import frames
+
+        make = frames.files if files else frames.studies
+        return make(self.institutes, self.name)  # type: ignore[attr-defined]
+
 
 class InstituteMixin(_HasCollections):
     studies = _collection("studies", "_load_institute_studies")
     dicom = _collection("dicom", "_load_institute_dicom", needs_service=False)
+
+    def to_dataframe(self, files: bool = False) -> Any:
+        """The studies as a pandas.DataFrame: a row for each study, or with files=True for each file. See
+        igtcloud.client.frames."""
+        from igtcloud.client import frames
+
+        return (frames.files if files else frames.studies)([self])
 
 
 class StudyMixin(_HasCollections):

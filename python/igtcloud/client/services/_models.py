@@ -285,6 +285,10 @@ class Model:
     def __repr__(self) -> str:
         return self.to_str()
 
+    def _repr_html_(self) -> str:
+        from igtcloud.client import notebook
+        return notebook.model(self)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model) or type(other) is not type(self):
             return False

@@ -105,5 +105,16 @@ class CollectionWrapper(List[_T]):
         """{key_fn(item): item}; of equal keys the last."""
         return {key_fn(item): item for item in self}
 
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each item and a column for each field."""
+        from igtcloud.client import frames
+
+        return frames.models(self)  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        from igtcloud.client import notebook
+
+        return notebook.models(self)  # type: ignore[arg-type]
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return list, (list(self),)  # a copy is in no cloud

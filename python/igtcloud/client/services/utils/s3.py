@@ -9,17 +9,22 @@ from typing import Any
 
 __all__ = ["S3File"]
 
+# A quarter of the library's first range. Reading half of that would fetch the next one ahead.
+_FIRST_BYTES = 16 * 1024
+
 
 class S3File(io.RawIOBase):
     """Reads a file by ranges, without downloading it. Bound to the version that existed when it was opened.
 
-    Reading in order doubles the size of the ranges and fetches one ahead. One thread at a time.
+    Reading in order doubles the size of the ranges and fetches one ahead. One thread at a time. A read may
+    return less than it asks for: an io.BufferedReader asks for its whole buffer, of which a header needs little.
     """
 
     def __init__(self, file: Any, mode: str = "rb") -> None:
         self.mode = "rb"
         self.name = file.get("file_name") or file.key
         self._reader: Any = None
+        self._most = _FIRST_BYTES  # bytes of the next read
         from igtcloud.client.services import entities_service as _  # noqa: F401  the module is loaded
         from igtcloud.client.services.entities_service import _prefix_of, _transfer
 
@@ -66,14 +71,17 @@ class S3File(io.RawIOBase):
         position = base() + offset
         if position < 0:
             raise ValueError(f"negative seek position {position}")
+        if position != self._reader.tell():
+            self._most = _FIRST_BYTES
         self._reader.seek(position)
         return position
 
     def readinto(self, buffer: Any) -> int:
         """Reads at the current position; 0 at the end."""
         self._check_open()
-        view = memoryview(buffer).cast("B")
+        view = memoryview(buffer).cast("B")[:self._most]
         read: int = self._transfer(lambda client: self._reader.read_into(view))
+        self._most *= 2
         return read
 
     def close(self) -> None:
