@@ -106,6 +106,16 @@ static igt_status check_length(struct igt__http_private *priv) {
                    (long long)req->content_length, req->response.max);
 }
 
+/* A callback that succeeded may have left the reason of something that it coped with, which must
+ * not become the reason why the attempt fails later. */
+static bool settle(struct igt__http_private *priv, igt_status status) {
+  if (status)
+    priv->err.status = status;
+  else if (priv->err.status)
+    igt__error_clear(&priv->err);
+  return status == IGT_OK;
+}
+
 /* The empty line after the headers of the final response (not of a 1xx before it). */
 static bool end_header(struct igt__http_private *priv) {
   igt__http_request *req = priv->req;
@@ -130,9 +140,7 @@ static bool end_header(struct igt__http_private *priv) {
     status = req->on_headers(req, &priv->err);
   if (!status && priv->stream)
     igt__stream_opened_loop(priv->stream);
-  if (status)
-    priv->err.status = status;
-  return status == IGT_OK;
+  return settle(priv, status);
 }
 
 bool igt__response_line(struct igt__http_private *priv, const char *line, size_t n) {
@@ -195,7 +203,5 @@ bool igt__response_data(struct igt__http_private *priv, const char *data, size_t
   else
     return collect(priv, data, n);
   priv->delivered = true;
-  if (status)
-    priv->err.status = status;
-  return status == IGT_OK;
+  return settle(priv, status);
 }

@@ -76,6 +76,30 @@ def test_cat_and_cp(tmp_path, home, out):
         assert link.passed < 2 * SMALL + link.cuts * ENOUGH
 
 
+def test_cp_goes_on_after_a_kill(tmp_path, home, out):
+    with cloud_behind(tmp_path, down=8e6) as (link, cloud):
+        igtcloud = Program(cloud.url, home)
+        command = ("cp", "--journal", home / "journal", "igt:down/other/s/files/f.bin", out)
+        assert killed_after(link, igtcloud.start(*command), 4 * MIB, lambda: rows(home)) == -9
+        before = link.passed
+        igtcloud.run(*command)
+        assert link.passed - before < 7 * MIB - 2 * MIB
+        content = igtcloud.run("cat", "down/other/s/files/f.bin").out
+        assert out.read_bytes() == content and len(content) == 7 * MIB
+
+
+def test_two_downloads_at_once_over_a_line_that_is_cut(tmp_path, home, out):
+    """Of one folder: each file is fetched by one of them, and what is there in the end is whole."""
+    with cloud_behind(tmp_path, down=8e6, cut_bytes=8 * MIB) as (link, cloud):
+        igtcloud = Program(cloud.url, home)
+        both = [igtcloud.start("download", out, "down", "some") for _ in range(2)]
+        ends = [(p.communicate(timeout=120)[1].decode(), p.returncode) for p in both]
+        assert all(status in (0, SOME_FAILED) for _, status in ends), ends
+        assert all(status == 0 or "another process is writing" in err for err, status in ends), ends
+        igtcloud.run("download", out, "down", "some")
+        assert link.cuts >= 1 and len(is_whole(cloud, out)) == 6 and not partial(out)
+
+
 @pytest.mark.case("security-25")
 def test_what_was_read_before_an_error_is_not_lost(tmp_path, home):
     """cat reads 256 KiB at once: the first window is 64 KiB, the second one fails."""
@@ -162,6 +186,15 @@ def leave_half(tmp_path, home, out, name, link, cloud):
     assert killed_after(link, igtcloud.start("download", *arguments), 4 * MIB,
                         lambda: rows(home)) == -9
     return igtcloud, arguments
+
+
+def test_a_link_that_is_cut_after_a_kill(tmp_path, home, out):
+    """A file that is taken up again is retried like any other."""
+    with cloud_behind(tmp_path, down=8e6) as (link, cloud):
+        igtcloud, arguments = leave_half(tmp_path, home, out, "other", link, cloud)
+        link.cut_bytes, link.next_cut = MIB, link.passed + MIB
+        igtcloud.run("download", *arguments)
+        assert link.cuts and len(is_whole(cloud, out)) == 1 and not partial(out)
 
 
 def partial(out):

@@ -3,12 +3,14 @@
 
 import contextlib
 import re
+import signal
+import time
 
 import pytest
 
 from bad_link import BadLink
 from igtcloud import SOME_FAILED, Program
-from sandbox import seeded
+from sandbox import BUCKET, seeded
 from uploads import MIB, PART, Place, epd, institute, items, pattern, put, seed
 
 SIZE = 3 * PART + 5
@@ -32,6 +34,61 @@ def test_a_line_that_is_cut(tmp_path, home):
         Place(cloud, "lab", "up").is_whole("case", files)
         assert link.cuts >= 1
         assert items(done, kind="file")[0]["digest"].startswith(f"sha256-parts-{PART}:")
+
+
+def test_cp_over_a_line_that_is_cut(tmp_path, home):
+    film = tmp_path / "film.bin"
+    film.write_bytes(pattern(SIZE))
+    with cloud_behind(tmp_path, up=10e6, cut_up=12 * MIB) as (link, cloud):
+        igtcloud = Program(cloud.url, home)
+        put(tmp_path / "up/lab/case", {"a": "a"})
+        igtcloud.run("upload", tmp_path / "up", "up")
+        igtcloud.run("cp", "--retries", "1", film, "igt:up/lab/case/files/film.bin")
+        assert link.cuts >= 1
+        Place(cloud, "lab", "up").is_whole("case", {"a": "a", "film.bin": film.read_bytes()})
+        assert not uploads_of(cloud)
+
+
+def uploads_of(cloud):
+    return cloud.boto3().list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_cp_goes_on_after(tmp_path, home, number):
+    """The same command again sends the parts that the store does not have."""
+    film = tmp_path / "film.bin"
+    film.write_bytes(pattern(SIZE))
+    command = ("cp", "--journal", home / "journal", film, "igt:up/lab/case/files/film.bin")
+    with cloud_behind(tmp_path, up=8e6) as (_, cloud):
+        igtcloud = Program(cloud.url, home)
+        put(tmp_path / "up/lab/case", {"a": "a"})
+        igtcloud.run("upload", tmp_path / "up", "up")
+        process = igtcloud.start(*command)
+        cloud.wait_for(lambda: [r for r in cloud.requests(method="PUT", path="**/film.bin", status=200)
+                                if r["part"] == 1])
+        time.sleep(0.2)  # a commit of the journal
+        process.send_signal(number)
+        process.communicate(timeout=20)
+        cloud.clear()
+        igtcloud.run(*command)
+        sent = cloud.requests(method="PUT", path="**/film.bin", status=200)
+        assert sent and 1 not in [r["part"] for r in sent]
+        Place(cloud, "lab", "up").is_whole("case", {"a": "a", "film.bin": film.read_bytes()})
+        assert not uploads_of(cloud)
+
+
+def test_two_at_once_over_a_line_that_is_cut(tmp_path, home):
+    """Two runs of one tree share one study, one upload and its parts."""
+    files = {"film.bin": pattern(SIZE), **{f"f{n}": str(n) for n in range(10)}}
+    with cloud_behind(tmp_path, up=20e6, cut_up=24 * MIB) as (link, cloud):
+        put(tmp_path / "up/lab/case", files)
+        both = [Program(cloud.url, home).start("upload", tmp_path / "up", "up") for _ in range(2)]
+        ends = [(p.communicate(timeout=120)[1].decode(), p.returncode) for p in both]
+        assert [status for _, status in ends] == [0, 0], ends
+        assert link.cuts >= 1
+        place = Place(cloud, "lab", "up")
+        assert place.names() == ["case"] and not uploads_of(cloud)
+        place.is_whole("case", files)
 
 
 def test_what_ends_a_file(tmp_path, home):

@@ -212,8 +212,10 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
   }
   for (int i = 0; i < ATTEMPTS && status == IGT_OK && !owned; i++)
     status = open_with_lock(partial, i == 0, &owned, err);
-  if (status == IGT_OK && owned)
+  if (status == IGT_OK && owned) {
+    igt__error_clear(err); /* of what was tried first */
     return IGT_OK;
+  }
   igt__partial_close(partial, true);
   return status != IGT_OK ? status
                           : igt__fail(err, IGT_E_LOCKED, "another process is writing %s", path);
