@@ -105,6 +105,16 @@ bool igt__s3_rest(const igt__s3_request *req, uint64_t *first, uint64_t *last) {
   return *first < end;
 }
 
+static igt_status fail_no_ranges(const igt__s3_request *req, igt_error *err) {
+  (void)igt__fail(err, IGT_E_PROTOCOL,
+                  "S3 sent the whole object where bytes %llu to %llu were requested: it does not "
+                  "support ranges, so the file can only be downloaded as a whole",
+                  (unsigned long long)req->first, (unsigned long long)req->last);
+  if (err)
+    igt__str_copy(err->code, sizeof err->code, IGT__S3_NO_RANGES);
+  return IGT_E_PROTOCOL;
+}
+
 /* The bytes of another range under the right name are the worst that a cache can do to us. */
 static igt_status check_range(igt__s3_request *req, igt_error *err) {
   uint64_t asked_first = req->first, asked_last = req->last, first, last, total;
@@ -113,9 +123,7 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
 
   if (req->http_status == 200) {
     if (req->first > 0 || (req->size_known && req->object_size > req->last + 1))
-      return igt__fail(err, IGT_E_PROTOCOL,
-                       "S3 sent the whole object where bytes %llu to %llu were requested",
-                       (unsigned long long)req->first, (unsigned long long)req->last);
+      return fail_no_ranges(req, err);
     if (!req->size_known) /* chunked: no more may arrive than was requested */
       req->priv->most = req->last + 1;
     return IGT_OK;

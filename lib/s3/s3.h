@@ -71,6 +71,9 @@ int64_t igt__s3_clock_offset(const igt__s3 *s3);
  * was sent with one, and permanently once it has omitted it. Any thread. */
 bool igt__s3_wants_md5(const igt__s3 *s3);
 
+/* The code of the error of a store that sends the whole object where a range was requested. */
+#define IGT__S3_NO_RANGES "NoRanges"
+
 typedef enum igt__s3_op {
   IGT__S3_GET,
   IGT__S3_HEAD,

@@ -5,7 +5,7 @@
         store.change = lambda ask, answer: ...      # every answer, as the test wants it
         Program(store.gateway.url, home).run(...)
 
-It looks at no signature and no If-Match, as some caches do. `ask` has method, key, range (first, last or
+It looks at no signature and no If-Match, as some caches do. `ask` has method, key, query, range (first, last or
 None) and n, which counts the requests of that method for that key from 0. `answer` has status, headers,
 body, data (the whole object) and framing: "length", "chunked" or "close".
 """
@@ -41,6 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         key = path[len(f"/{BUCKET}/"):]
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range") or "")
         ask = types.SimpleNamespace(method=self.command, key=key, headers=self.headers,
+                                    query=urllib.parse.urlsplit(self.path).query,
                                     range=(int(found[1]), int(found[2])) if found else None)
         with store.lock:
             ask.n = store.count[ask.method, key]

@@ -2,11 +2,12 @@
 """What a store, or a cache before it, says about an object and does not keep: lengths, sizes, ETags.
 Correct bytes or an error, and never more memory or disk than the bytes that came."""
 
+import hashlib
 import os
 
 import pytest
 
-from igtcloud import DONE, SOME_FAILED, Program, largest_size, tree
+from igtcloud import DONE, FAILED, SOME_FAILED, Program, largest_size, tree
 from odd_store import OddStore, opaque
 from rest_client import RestClient
 
@@ -49,6 +50,61 @@ def right(store, got):
     for name, data in got.items():
         assert data == objects[os.path.basename(name)], name
     return set(got)
+
+
+# ---- ranges ----
+
+@pytest.mark.parametrize("digest", ["md5", "opaque", "parts"])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_store_without_ranges(odd, store, out, digest, framing):
+    """It sends all of the object whatever is requested: then that is what is taken, once."""
+    def change(ask, answer):
+        answer.status, answer.body = 200, answer.data
+        answer.headers.pop("Content-Range", None)
+        answer.framing = framing if ask.method == "GET" else "length"
+        if digest == "opaque":
+            opaque(answer)
+        elif digest == "parts" and len(answer.data) > 8 * MIB:
+            parts = [answer.data[at:at + 8 * MIB] for at in range(0, len(answer.data), 8 * MIB)]
+            whole = hashlib.md5(b"".join(hashlib.md5(p).digest() for p in parts)).hexdigest()
+            answer.headers["ETag"] = f'"{whole}-{len(parts)}"'
+            if "partNumber" in ask.query and ask.method == "HEAD":
+                answer.headers["Content-Length"] = 8 * MIB
+    store.change = change
+    done = odd.run("download", "--json", out, "p")
+    assert right(store, files(out)) == ALL
+    film = next(i for i in done.items if i["kind"] == "file" and i["path"].endswith("film"))
+    assert film["verified"] == {"md5": "md5", "opaque": "", "parts": "etag-parts"}[digest]
+    asked = [a for a in store.asked if a.method == "GET" and a.key.endswith("/film")]
+    assert len([a for a in asked if not a.range]) == 1 and len(asked) <= 1 + 3
+    assert odd.run("verify", "--json", out, "p", status=None).summary["filesDifferent"] == 0
+
+
+def test_store_without_ranges_that_is_cut(odd, store, out):
+    """Each attempt starts over; the second one gets to the end."""
+    def change(ask, answer):
+        answer.status, answer.body = 200, answer.data
+        answer.headers.pop("Content-Range", None)
+        whole = store.count["whole", ask.key]
+        if ask.method == "GET" and ask.key.endswith("/film") and not ask.range:
+            store.count["whole", ask.key] += 1
+            if not whole:
+                answer.headers["Content-Length"] = len(answer.data)
+                answer.body = answer.data[:12 * MIB]
+                answer.close = True
+    store.change = change
+    odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL
+
+
+def test_cat_without_ranges(odd, store):
+    """It reads in ranges alone, and says what to do."""
+    def change(ask, answer):
+        answer.status, answer.body = 200, answer.data
+        answer.headers.pop("Content-Range", None)
+    store.change = change
+    done = odd.run("cat", "p/i/large/files/film", status=FAILED)
+    assert "does not support ranges" in done.err and "only be downloaded as a whole" in done.err
 
 
 # ---- lengths ----

@@ -173,6 +173,17 @@ def test_downloaded_annotations_go_up_again(cloud, igtcloud, up, name, ward, tmp
         assert changes(cloud) == [] and marks(ward, "P1/A") == {"m/1.json": b"{}"}
 
 
+@pytest.mark.parametrize("sub", ["files", "dicom"])
+def test_images_never_become_annotations(cloud, igtcloud, up, name, ward, sub):
+    """A study of a download of several categories that has no annotations."""
+    put(up, {f"{name}/P1/A/{sub}/film.bin": "x", f"{name}/P1/B/{sub}/film.bin": "x",
+             f"{name}/P1/B/annotations/1.json": "{}"})
+    done = igtcloud.run("upload", *MARKS, up, "trial", status=SOME_FAILED)
+    assert marks(ward, "P1/A") == {} and marks(ward, "P1/B") == {"1.json": b"{}"}
+    assert "P1/A" in done.err
+    assert "no folder 'annotations'" in done.err and "1 study FAILED" in done.err
+
+
 # ---- --category dicom ----
 
 IMPORT = ["--category", "dicom"]

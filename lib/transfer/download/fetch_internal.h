@@ -46,6 +46,7 @@ typedef struct fetch {
   bool busy;    /* its one GET, or the HEAD of the object, is in flight */
   bool ready;   /* the object is known: ranges may be dispatched */
   bool resumed; /* some ranges are from an earlier run */
+  bool whole;   /* the object is known, but the store has no ranges: one GET after all */
   unsigned restarts;
   size_t range_count, next_range;
   /* For each range the number of bytes written. Written only by its request, on its loop. */

@@ -194,15 +194,34 @@ static igt_status range_restart(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-/* Starts again with what the store has now. No range is in flight. */
-static void start_over(fetch *f) {
+static void uncount(const fetch *f) {
   uint64_t counted = 0;
 
   for (size_t i = 0; i < f->range_count; i++)
     counted += f->got[i];
   igt__group_unmoved(f->group, counted);
+}
+
+/* Starts again with what the store has now. No range is in flight. */
+static void start_over(fetch *f) {
+  uncount(f);
   f->restarts++;
   igt__fetch_come_back(f, false);
+}
+
+static void go_on_as_a_whole(fetch *f) {
+  uncount(f);
+  igt__fetch_forget(f);
+  f->whole = f->opened = true;
+  f->large = false;
+  igt__fetch_come_back(f, false);
+}
+
+static bool has_no_ranges(const fetch *f) {
+  igt_error err = IGT_ERROR_INIT;
+
+  igt__failure_get(f->error, &err);
+  return f->status == IGT_E_PROTOCOL && strcmp(err.code, IGT__S3_NO_RANGES) == 0;
 }
 
 /* The first failure is the file's. Under f->lock. */
@@ -221,6 +240,8 @@ static void ranges_ended(fetch *f) {
     igt__pool_add(f->run->hashers, verify_task, f);
   } else if (f->status == IGT_E_PRECONDITION && f->restarts < IGT__FETCH_RESTARTS) {
     start_over(f);
+  } else if (has_no_ranges(f)) {
+    go_on_as_a_whole(f);
   } else {
     if (f->status == IGT_E_PRECONDITION)
       f->status = igt__fail(&err, IGT_E_GONE, "the object keeps changing during the download");

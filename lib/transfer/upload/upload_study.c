@@ -462,7 +462,8 @@ static igt_status check_json(igt__upload *u, const char *folder, bool whole, igt
   return err->status != IGT_OK ? err->status : igt__fail_memory(err);
 }
 
-/* A download of several categories puts each into a folder of its own. */
+/* A download of several categories puts each into a folder of its own. Without one for annotations
+ * there are none: images must not become annotations. */
 static igt_status annotations_folder(const visit *v, const char *path, char **out, bool *whole,
                                      igt_error *err) {
   char *below = igt__path_join(path, "annotations"), *other = NULL;
@@ -474,7 +475,11 @@ static igt_status annotations_folder(const visit *v, const char *path, char **ou
   igt__free(other);
   if (status == IGT_OK && !*whole)
     status = igt__folder_look(v->u->root, below, &own, err);
-  *whole = !own;
+  if (status == IGT_OK && !*whole && !own)
+    status =
+        igt__fail(err, IGT_E_NO_FILE,
+                  "it has a folder 'files' or 'dicom' but no folder 'annotations', so there is "
+                  "nothing to upload as annotations");
   if (status == IGT_OK && !(*out = igt__strdup(own ? below : path)))
     status = igt__fail_memory(err);
   igt__free(below);
