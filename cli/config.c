@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration file: INI with a section for each profile, read with libinih. config_read loads
+/* The configuration file: INI with a section for each profile, a line at a time. config_read loads
  * the whole file into a list of entries in the order of its lines; options.c takes those of the
  * chosen profile, and cmd_config.c lists, checks and changes the file. The file names programs to
  * run and servers to trust, so one that another user could have written is refused. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,8 +12,9 @@
 
 #include "cli.h"
 
-#define LINE_SIZE 200 /* INI_MAX_LINE of the library as Debian builds it */
+#define LINE_SIZE 1024
 #define ENTRIES_MAX 4096
+#define BLANKS " \t\r\n"
 
 const char *config_path(const settings *s) {
   static char path[4096];
@@ -36,6 +36,7 @@ typedef struct reader {
   FILE *in;
   config *into;
   const char *path;
+  char section[LINE_SIZE];
   unsigned line;
   bool failed; /* reported */
 } reader;
@@ -47,33 +48,13 @@ static bool complain_of_line(reader *r, const char *what) {
   return false;
 }
 
-/* fgets for libinih. Blanks at the start of a line are dropped, because libinih would take the line
- * as a continuation of the value above; lines that it would cut off are refused. */
-static char *next_line(char *buffer, int size, void *stream) {
-  reader *r = stream;
-  size_t n, blanks;
-
-  if (r->failed || !fgets(buffer, size, r->in))
-    return NULL;
-  r->line++;
-  n = strlen(buffer);
-  if (n + 1 == (size_t)size && buffer[n - 1] != '\n') {
-    (void)complain_of_line(r, "the line is too long");
-    return NULL;
-  }
-  blanks = strspn(buffer, " \t");
-  memmove(buffer, buffer + blanks, n - blanks + 1);
-  return buffer;
-}
-
-static int take_entry(void *payload, const char *section, const char *name, const char *value) {
-  reader *r = payload;
+static bool take_entry(reader *r, const char *name, const char *value) {
   config *c = r->into;
   config_entry *more;
 
-  if (!*section)
+  if (!*r->section)
     return complain_of_line(r, "the key is in no section; begin with [default]");
-  if (!value || !*value)
+  if (!*value)
     return complain_of_line(r, "the value is empty");
   if (c->count == ENTRIES_MAX)
     return complain_of_line(r, "the file has too many lines");
@@ -82,11 +63,68 @@ static int take_entry(void *payload, const char *section, const char *name, cons
     return complain_of_line(r, "out of memory");
   c->v = more;
   more += c->count;
-  *more = (config_entry){strdup(section), strdup(name), strdup(value), r->line};
+  *more = (config_entry){strdup(r->section), strdup(name), strdup(value), r->line};
   if (!more->profile || !more->key || !more->value)
     return complain_of_line(r, "out of memory");
   c->count++;
-  return 1;
+  return true;
+}
+
+static char *trim(char *text) {
+  size_t n;
+
+  text += strspn(text, BLANKS);
+  for (n = strlen(text); n > 0 && strchr(BLANKS, text[n - 1]); n--)
+    text[n - 1] = '\0';
+  return text;
+}
+
+/* What begins with a ';' after a blank; in a value, a ';' alone may be part of it. */
+static void cut_comment(char *text) {
+  for (char *p = text; *p; p++)
+    if (*p == ';' && (p == text || p[-1] == ' ' || p[-1] == '\t')) {
+      *p = '\0';
+      return;
+    }
+}
+
+static bool take_line(reader *r, char *line) {
+  static const char neither[] = "this is neither [PROFILE] nor KEY = VALUE";
+  char *end;
+
+  line = trim(line);
+  if (!*line || *line == ';' || *line == '#')
+    return true;
+  if (*line == '[') {
+    end = strchr(line, ']');
+    if (!end)
+      return complain_of_line(r, neither);
+    *end = '\0';
+    snprintf(r->section, sizeof r->section, "%s", line + 1);
+    return true;
+  }
+  end = line + strcspn(line, "=:");
+  if (!*end)
+    return complain_of_line(r, neither);
+  *end++ = '\0';
+  cut_comment(end);
+  return take_entry(r, trim(line), trim(end));
+}
+
+/* Files that Windows' editor wrote begin with a byte order mark. */
+static void read_lines(reader *r) {
+  static const char mark[] = "\xef\xbb\xbf";
+  char line[LINE_SIZE];
+
+  while (!r->failed && fgets(line, sizeof line, r->in)) {
+    size_t n = strlen(line);
+
+    r->line++;
+    if (n + 1 == sizeof line && line[n - 1] != '\n')
+      (void)complain_of_line(r, "the line is too long");
+    else
+      (void)take_line(r, r->line == 1 && strncmp(line, mark, 3) == 0 ? line + 3 : line);
+  }
 }
 
 /* NULL, or why the file is not trusted. */
@@ -107,7 +145,7 @@ static const char *distrust(int fd) {
 bool config_read(const settings *s, config *out) {
   reader r = {.into = out, .path = config_path(s)};
   const char *why = NULL;
-  int fd, bad_line;
+  int fd;
 
   *out = (config){.path = r.path};
   if (!r.path)
@@ -122,12 +160,10 @@ bool config_read(const settings *s, config *out) {
     return false;
   }
   out->exists = true;
-  bad_line = ini_parse_stream(next_line, &r, take_entry, &r);
+  read_lines(&r);
   if (!r.failed && ferror(r.in))
     complain("cannot read the configuration file '%s'", r.path);
-  else if (!r.failed && bad_line)
-    complain("%s, line %d: this is neither [PROFILE] nor KEY = VALUE", r.path, bad_line);
-  r.failed = r.failed || ferror(r.in) || bad_line;
+  r.failed = r.failed || ferror(r.in);
   fclose(r.in);
   return !r.failed;
 }
