@@ -17,9 +17,10 @@ import time
 import urllib.parse
 
 import pytest
-from conftest import PACKAGE
+from conftest import PACKAGE, PASSWORD, USER, Sandbox
 from igtcloud.client.services import _models, _tables
 from rows import ROWS
+from scripts import ROWS as SCRIPTS
 
 CHECKOUT = pathlib.Path(os.environ.get('REFERENCE_CLIENT', '/nonexistent')) / 'src'
 EXPIRES = int(time.time()) + 7200
@@ -170,3 +171,36 @@ def test_every_operation_returns_the_same(calls):
     old, new = (one['operations'] for one in calls)
     assert len(old) == 103
     assert new == old
+
+
+# ---- scripts against the sandbox ----
+
+
+def run_scripts(package, folder, *existing):
+    """What scripts.py writes of a client, with a sandbox of its own."""
+    out, work = folder / 'out.json', folder / 'work'
+    work.mkdir()
+    with Sandbox(seed='demo') as cloud:
+        env = {name: value for name, value in os.environ.items() if 'PROXY' not in name.upper()}
+        env.update(HOME=str(folder), TMPDIR=str(folder), CLOUD_TOKEN_MMAP=str(folder / 'token'),
+                   AWS_ENDPOINT_URL=cloud.url, AWS_DEFAULT_REGION='eu-central-1')
+        script = pathlib.Path(__file__).with_name('scripts.py')
+        done = subprocess.run([sys.executable, script, package, out, cloud.url, USER, PASSWORD, work, *existing],
+                              env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    return json.loads(out.read_text())
+
+
+@pytest.fixture(scope='module')
+def scripts(tmp_path_factory):
+    return (run_scripts(CHECKOUT, tmp_path_factory.mktemp('old'), 'existing'),
+            run_scripts(PACKAGE, tmp_path_factory.mktemp('new')))
+
+
+@pytest.mark.parametrize('row, defect', SCRIPTS)
+def test_script(scripts, row, defect):
+    old, new = (one[row] for one in scripts)
+    if defect:
+        assert old != new, 'the existing client does not have this defect'
+    else:
+        assert new == old
