@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Operations: their arguments, what is refused before sending, and the request that results."""
 
+import copy
 import datetime as dt
+import gc
 import importlib
 import inspect
 import json
+import pickle
 
 import pytest
-from igtcloud.client.services import _endpoint, _tables
+from igtcloud.client.services import _endpoint, _models, _tables
 from igtcloud.client.services.auth.apis import AuthApi
 from igtcloud.client.services.entities.apis import (ApplicationsApi, EpdSitesApi, InstitutesApi,
                                                     OrganizationsApi, ProjectsApi, TasksApi)
@@ -141,6 +144,18 @@ def test_every_operation_describes_itself(service, group, name):
     assert repr(called) == f'<operation {name}: {called.operation.method} {called.operation.path}>'
 
 
+def test_the_services_have_all_operations():
+    from igtcloud.client.services import action_service, auth_service, entities_service
+    for service, owner in (('entities', entities_service), ('auth', auth_service),
+                           ('action', action_service)):
+        names = {name for rows in _tables.OPERATIONS[service].values() for name in rows}
+        found = {name for name in dir(owner) if isinstance(getattr(owner, name), _endpoint.Endpoint)}
+        assert found == names
+    assert len(_tables.OPERATIONS['entities']) == 10
+    assert entities_service.get_task is entities_service.get_task  # of TasksApi (P4)
+    assert TasksApi(entities_service.api_client).get_task.api_client is entities_service.api_client
+
+
 def test_an_endpoint_is_made_once_and_the_class_has_the_operation():
     projects = api(ProjectsApi)
     assert projects.get_projects is projects.get_projects
@@ -253,6 +268,27 @@ def test_responses_have_types():
     assert response(InstitutesApi, 'get_study_download_file')[0].__name__ == 'IOBase'
 
 
+def test_two_thousand_calls_keep_nothing():
+    institutes = api(InstitutesApi)
+    payload = Study('Study', other={'a': [1]})
+
+    def work():
+        institutes.post_studies('h', payload, _request_timeout=(1, 2))
+        made = _models.deserialize({'studyType': 'Study', 'patient': {'givenName': 'x'},
+                                    'createdOn': '2020-01-02T00:00:00Z'}, 'RootStudy')
+        made.patient, made.created_on, made.to_dict(), copy.deepcopy(made), repr(made)
+        with pytest.raises(ApiTypeError):
+            institutes.get_studies(5)
+    for _ in range(200):
+        work()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(2_000):
+        work()
+    gc.collect()
+    assert len(gc.get_objects()) - before < 200
+
+
 # ---- exceptions ----
 
 
@@ -267,7 +303,6 @@ def test_a_refusal_is_the_exception_of_its_status(status, kind):
         status, 'Reason', '{"message": "no"}', {'X-Id': '1'})
     assert str(error) == (f"({status})\nReason: Reason\nHTTP response headers: {{'X-Id': '1'}}\n"
                           'HTTP response body: {"message": "no"}\n')
-    import pickle
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
 
 

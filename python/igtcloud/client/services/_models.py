@@ -30,6 +30,7 @@ from igtcloud.client.services._tables import MODELS
 
 ADDITIONAL = 'additional'
 SCALARS = {'string': str, 'integer': int, 'boolean': bool, 'number': float}
+_LEAVES = (str, int, float, bool, type(None))
 PRIVATE = ('_check_type', '_path_to_item', '_spec_property_naming', '_configuration',
            '_visited_composed_classes')
 
@@ -123,6 +124,7 @@ class Model:
     _fields: Dict[str, Field] = {}      # Python's name -> field
     _by_json: Dict[str, Field] = {}     # JSON's name -> field
     _required: Tuple[str, ...] = ()
+    _first: Tuple[str, ...] = ()        # the same by JSON's names
     _tag: Optional[str] = None          # the field that names the class
     _derived: Tuple[str, ...] = ()
     _additional = False                 # takes fields that the description does not have
@@ -255,17 +257,18 @@ class Model:
 
     def _names(self) -> Iterator[str]:
         """The fields that are present, required ones first, then as they came."""
-        json, by_json = self._json, self._by_json
-        for name in self._required:
-            if self._fields[name].json in json:
-                yield name
+        return (key if field is None else field.name for key, field in self._present())
+
+    def _present(self) -> Iterator[Tuple[str, Optional[Field]]]:
+        """The same by their names in JSON, with the field of those that the description has."""
+        json, by_json, first = self._json, self._by_json, self._first
+        for key in first:
+            if key in json:
+                yield key, by_json[key]
         for key in list(json):
             field = by_json.get(key)
-            if field is None:
-                if self._additional:
-                    yield key
-            elif field.name not in self._required:
-                yield field.name
+            if key not in first and (field is not None or self._additional):
+                yield key, field
 
     @property
     def _data_store(self) -> '_DataStore':
@@ -485,6 +488,7 @@ def _make(service: str, name: str) -> Any:
         '__hash__': None, '__doc__': f'{schema} of the service {service}.',
         '_service': service, '_schema': schema, '_fields': fields, '_required': required,
         '_by_json': {field.json: field for field in fields.values()}, '_tag': tag,
+        '_first': tuple(fields[one].json for one in required),
         '_derived': derived, '_additional': bool(parent or tag), '_is_root': bool(tag and not parent),
         'allowed_values': {(row[0],): {value.upper(): value for value in row[4]}
                            for row in rows if row[4]},
@@ -531,9 +535,14 @@ def _properties(mixin: Optional[type]) -> List[str]:
 def to_dict(model: Model, serialize: bool = True) -> Dict[str, Any]:
     """A model's fields as a dictionary. serialize: by the names of JSON."""
     found = {}
-    for name in model._names():
-        field = model._fields.get(name)
-        found[field.json if serialize and field else name] = _plain(model[name], serialize)
+    json = model._json
+    for key, field in model._present():
+        value = json[key]
+        if field is not None and field.convert is not None and value is not None:
+            value = _converted(model, field)
+        if not isinstance(value, _LEAVES):
+            value = _plain(value, serialize)
+        found[key if serialize or field is None else field.name] = value
     return found
 
 
@@ -567,14 +576,16 @@ def sanitize(obj: Any) -> Any:
 
 
 def _sanitized(model: Model) -> Iterator[Tuple[str, Any]]:
-    for name in model._names():
-        field = model._fields.get(name)
-        if field is None:
-            yield name, sanitize(model._json[name])
-        elif field.type in ('datetime', 'date') and type(model._json[field.json]) is str:
-            yield field.json, _types.iso(model._json[field.json], field.type)
-        else:
-            yield field.json, sanitize(model[name])
+    json = model._json
+    for key, field in model._present():
+        value = json[key]
+        if field is not None and field.type in ('datetime', 'date') and type(value) is str:
+            value = _types.iso(value, field.type)
+        elif field is not None and field.convert is not None and value is not None:
+            value = sanitize(_converted(model, field))
+        elif not isinstance(value, _LEAVES):
+            value = sanitize(value)
+        yield key, value
 
 
 def service_of(name: str) -> str:
