@@ -21,7 +21,8 @@ throw true try typedef typeid typename typeof union unsigned using virtual void 
 linux unix'''.split())
 # Members and parameters that all models and functions have.
 RESERVED = {'model', 'base'}
-ARGUMENTS = {'client', 'options', 'body', 'body_count', 'out', 'err', 'fn', 'payload', 'write'}
+ARGUMENTS = {'client', 'options', 'body', 'body_count', 'out', 'err', 'fn', 'payload', 'write',
+             'size'}
 # The session sends these; a description may have them as parameters of each operation.
 SESSION_HEADERS = {'x-jwt', 'x-csrf-token'}
 SEPARATORS = {'csv': ',', 'ssv': ' ', 'tsv': '\t', 'pipes': '|', 'multi': ''}

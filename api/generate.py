@@ -79,6 +79,7 @@ def c_names(api):
             yield operation.c_name + '_each', operation.place
         if operation.params:
             yield operation.c_name + '_options', operation.place
+            yield operation.c_name + '_options_init', operation.place
     for name, (element, _) in each_types(api).items():
         yield name[4:], element.place
 
@@ -255,13 +256,14 @@ def option_member(param):
 def options_struct(operation):
     name = f'igt_{operation.c_name}_options'
     body = '\n'.join(option_member(param) for param in operation.params)
-    init = {'STRING': 'NULL', 'INTEGER': '{IGT_ABSENT, 0}', 'BOOLEAN': '{IGT_ABSENT, false}',
-            'NUMBER': '{IGT_ABSENT, 0.0}', 'STRING_LIST': 'NULL, 0'}
-    values = ', '.join(init[param.kind] for param in operation.params)
     must = '' if any(param.required for param in operation.params) else '; NULL stands for none'
     return (f'/** Options of igt_{operation.c_name}(){must}. */\n'
-            f'typedef struct {name} {{\n{body}\n}} {name};\n'
-            f'#define {name.upper()}_INIT {{{values}}}\n\n')
+            f'typedef struct {name} {{\n  size_t size; /**< set by {name.upper()}_INIT */\n'
+            f'{body}\n}} {name};\n'
+            f'#define {name.upper()}_INIT IGT_SIZED({name})\n'
+            f'/** As {name.upper()}_INIT, where an initializer cannot be\n'
+            f' * used: size is sizeof(*options). */\n'
+            f'IGT_EXTERN void {name}_init(\n    {name} *options, size_t size);\n\n')
 
 
 def inputs(operation):
@@ -409,6 +411,7 @@ def operation_table(operation):
             ('accept', c_string(operation.accept)),
             ('params', operation.params and f'params_{name}'),
             ('param_count', operation.params and str(len(operation.params))),
+            ('options_size', operation.params and f'sizeof(igt_{operation.c_name}_options)'),
             ('body', operation.body and f'&{table(operation.body)}'),
             ('body_is_list', operation.body_is_list and 'true'),
             ('response', response_table(operation))]
@@ -464,13 +467,15 @@ def adapter(name, element, named):
 
 
 def operations_c(api):
-    text = (BANNER + '#include "igtcloud/operations.h"\n\n#include <stddef.h>\n\n#include "api/call.h"\n\n')
+    text = (BANNER + '#include "igtcloud/operations.h"\n\n#include <stddef.h>\n\n#include "api/call.h"\n#include "base/sized.h"\n\n')
     text += type_declarations(api)
     text += '\n'.join(adapter(n, *v) for n, v in each_types(api).items())
     for operation in api.operations.values():
         text += '\n' + operation_table(operation) + '\n' + whole_function(operation)
         if element_model(operation)[0]:
             text += '\n' + each_function(operation)
+    text += '\n' + ''.join(f'IGT__DEFINE_INIT(igt_{operation.c_name}_options)\n'
+                           for operation in api.operations.values() if operation.params)
     rows = ''.join(f'    &op_{operation.c_name},\n' for operation in api.operations.values())
     return text + f'\nconst igt__operation *const igt__operations[] = {{\n{rows}    NULL,\n}};\n'
 

@@ -154,7 +154,7 @@ int no_command(const char *const *words, size_t count);
 /* cmd_transfer.c: the values of options that several commands share. */
 /* Selects studies and categories of their files; a project's own files have neither dates nor
  * categories. */
-void select_files(const settings *s, igt_selection *selection, unsigned *categories);
+void select_files(const settings *s, igt_study_selection *selection, unsigned *categories);
 bool transfer_options(const settings *s, igt_transfer_options *o);
 
 /* suggest.c: "did you mean". Offer each name; best has the one most similar to what was typed. */
@@ -354,16 +354,17 @@ void put_json_string(FILE *out, const char *text);
 /* report.c: a transfer's callbacks, and its summary. */
 typedef struct report report;
 report *report_open(const settings *s, const char *verb, int *exit_status);
-const igt_callbacks *report_callbacks(report *r);
+const igt_transfer_callbacks *report_callbacks(report *r);
 /* The numbers of a summary, by their JSON names; `report merge` adds them up. The last row has no
  * name. */
 typedef struct summary_count {
   const char *name;
-  size_t offset; /* of a uint64_t in igt_summary */
+  size_t offset; /* of a uint64_t in igt_transfer_summary */
 } summary_count;
 extern const summary_count summary_counts[];
 /* Prints the summary; returns the exit status. */
-int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err);
+int report_close(report *r, igt_status status, const igt_transfer_summary *summary,
+                 const igt_error *err);
 
 /* Without a summary: for callers that print their own. */
 void report_end(report *r);
@@ -375,7 +376,7 @@ int report_close_single(report *r, igt_status status, const igt_error *err);
 /* progress.c */
 typedef struct progress progress;
 progress *progress_new(const settings *s, const char *verb);
-void progress_show(progress *p, const igt_progress *now);
+void progress_show(progress *p, const igt_transfer_progress *now);
 void progress_clear(progress *p); /* before other output; the next progress_show draws it again */
 void progress_free(progress *p);
 void format_size(unsigned long long n, char *out, size_t cap);

@@ -152,7 +152,7 @@ static int describe(const settings *s) {
 
 typedef struct request {
   igt_request_options options;
-  igt_pair query[64], headers[64];
+  igt_name_value query[64], headers[64];
   char *names[64], *header_names[64];
   char *path, *body;
   char method[8];
@@ -204,7 +204,7 @@ static bool take_query(request *r, const settings *s) {
     }
     if (!(r->names[i] = strndup(text, (size_t)(equals - text))))
       return false;
-    r->query[i] = (igt_pair){r->names[i], equals + 1};
+    r->query[i] = (igt_name_value){r->names[i], equals + 1};
     r->options.query_count = i + 1;
   }
   r->options.query = r->query;
@@ -220,7 +220,7 @@ static bool take_headers(request *r, const settings *s) {
     }
     if (!(r->header_names[i] = strndup(text, (size_t)(colon - text))))
       return false;
-    r->headers[i] = (igt_pair){r->header_names[i], colon + 1 + strspn(colon + 1, " \t")};
+    r->headers[i] = (igt_name_value){r->header_names[i], colon + 1 + strspn(colon + 1, " \t")};
     r->options.header_count = i + 1;
   }
   r->options.headers = r->headers;
@@ -288,7 +288,7 @@ static bool show_head(output *o) {
   snprintf(line, sizeof line, "HTTP %d\n", igt_response_status(o->response));
   good = write_text(line, strlen(line));
   for (size_t i = 0; good && i < igt_response_header_count(o->response); i++) {
-    igt_pair header = igt_response_header_at(o->response, i);
+    igt_name_value header = igt_response_header_at(o->response, i);
     good = write_text(header.name, strlen(header.name)) && write_text(": ", 2) &&
            write_text(header.value, strlen(header.value)) && write_text("\n", 1);
   }

@@ -116,15 +116,16 @@ static bool read_input(char **data, size_t *size) {
 }
 
 static int upload(const settings *s, igt_client *client, const char *source, const char *target) {
-  igt_file_source content = {source, NULL, 0};
+  igt_file_source content = IGT_FILE_SOURCE_INIT;
   igt_file_options options = file_options(s);
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
   char *data = NULL;
 
+  content.path = source;
   if (strcmp(source, "-") == 0) {
     content.path = NULL;
-    if (!read_input(&data, &content.size))
+    if (!read_input(&data, &content.data_size))
       return EXIT_FAILED;
     content.data = data;
   }

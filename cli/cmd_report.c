@@ -15,7 +15,7 @@
 
 typedef struct merge {
   FILE *out;
-  igt_summary sum;
+  igt_transfer_summary sum;
   double seconds;  /* of the slowest shard */
   char status[64]; /* the worst */
   unsigned long long shards, unfinished;

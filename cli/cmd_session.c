@@ -340,7 +340,7 @@ const command logout_command = {"logout",
 static int cmd_whoami(settings *s) {
   static const char *const sources[] = {"none", "token file", "environment", "password",
                                         "service key"};
-  igt_identity identity;
+  igt_identity identity = IGT_IDENTITY_INIT;
   igt_error err = IGT_ERROR_INIT;
   char end[40];
   int status = EXIT_FAILED;

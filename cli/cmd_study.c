@@ -178,7 +178,7 @@ static int cmd_comment(settings *s) {
 static igt_status submit(change *c, const char *password, igt_root_study **response,
                          igt_error *err) {
   igt_electronic_record_state body = {0};
-  igt_identity who;
+  igt_identity who = IGT_IDENTITY_INIT;
   igt_status status = igt_client_identity(c->p.client, &who, err);
 
   if (status != IGT_OK)

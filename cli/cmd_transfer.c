@@ -46,7 +46,7 @@ bool transfer_options(const settings *s, igt_transfer_options *o) {
   return parse_shard(s, &o->shard, &o->shards);
 }
 
-void select_files(const settings *s, igt_selection *selection, unsigned *categories) {
+void select_files(const settings *s, igt_study_selection *selection, unsigned *categories) {
   selection->ext = s->ext;
   if (s->project_files)
     return;
@@ -57,20 +57,24 @@ void select_files(const settings *s, igt_selection *selection, unsigned *categor
 
 static int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
+  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
-  igt_summary summary;
+  igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   const char *environment;
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
 
-  if (!check_dates(s) || !transfer_options(s, &o.transfer) ||
-      !take_place(s, &o.selection.institute, &environment))
+  if (!check_dates(s) || !transfer_options(s, &transfer) ||
+      !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
+  o.transfer = &transfer;
+  o.selection = &selection;
   o.target = s->arguments[0];
-  o.selection.project = s->arguments[1];
+  selection.project = s->arguments[1];
   o.project_files = s->project_files;
-  select_files(s, &o.selection, &o.categories);
+  select_files(s, &selection, &o.categories);
   o.include_modified_date = s->include_modified_date;
   if (!(client = open_client(s, environment, &status)))
     return status;
@@ -144,21 +148,25 @@ static bool take_min_age(const settings *s, int64_t *min_age) {
 
 static int cmd_upload(settings *s) {
   igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
+  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
-  igt_summary summary;
+  igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   const char *environment;
   char password[1024];
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
 
-  if (!transfer_options(s, &o.transfer) || !take_place(s, &o.selection.institute, &environment) ||
+  if (!transfer_options(s, &transfer) || !take_place(s, &selection.institute, &environment) ||
       !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("upload takes only one --category");
+  o.transfer = &transfer;
+  o.selection = &selection;
   o.source = s->arguments[0];
-  o.selection.project = s->arguments[1];
+  selection.project = s->arguments[1];
   o.category = categories_of(s);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
   if (!(client = open_client(s, environment, &status)))
@@ -258,7 +266,8 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
 
 static int cmd_csv(settings *s) {
   igt_csv_options o = IGT_CSV_OPTIONS_INIT;
-  igt_csv_summary summary = {0};
+  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
+  igt_csv_summary summary = IGT_CSV_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_status result;
   const char *environment;
@@ -267,16 +276,17 @@ static int cmd_csv(settings *s) {
   report *r;
 
   if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) ||
-      !take_place(s, &o.selection.institute, &environment))
+      !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
+  o.selection = &selection;
   if (strcmp(s->arguments[0], "-") == 0)
     o.write = to_stdout;
   else
     o.target = s->arguments[0];
-  o.selection.project = s->arguments[1];
-  o.selection.ext = s->ext;
-  o.selection.start = s->start;
-  o.selection.end = s->end;
+  selection.project = s->arguments[1];
+  selection.ext = s->ext;
+  selection.start = s->start;
+  selection.end = s->end;
   o.categories = categories_of(s);
   o.files = s->files || o.categories;
   o.append = s->append;

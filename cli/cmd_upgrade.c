@@ -46,7 +46,7 @@ static void tell(const settings *s, const char *file, const igt_upgrade_result *
 
 static int cmd_upgrade(settings *s) {
   igt_upgrade_options o = IGT_UPGRADE_OPTIONS_INIT;
-  igt_upgrade_result result;
+  igt_upgrade_result result = IGT_UPGRADE_RESULT_INIT;
   igt_error err = IGT_ERROR_INIT;
   const char *page = getenv("IGTCLOUD_RELEASES");
   char file[PATH_MAX];

@@ -31,7 +31,7 @@ static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", f
 
 /* ---- a row ---- */
 
-static igt_status print_row(listing *out, const igt_unfinished *one) {
+static igt_status print_row(listing *out, const igt_unfinished_upload *one) {
   record r = {.count = 0};
 
   record_text(&r, "state", igt_unfinished_state_name(one->state));
@@ -45,9 +45,9 @@ static igt_status print_row(listing *out, const igt_unfinished *one) {
   record_number(&r, "parts", one->parts);
   record_time(&r, "began", one->began);
   record_time(&r, "worked", one->worked);
-  if (one->error.status != IGT_OK) {
-    record_text(&r, "status", igt_status_name(one->error.status));
-    record_text(&r, "error", one->error.text);
+  if (one->error->status != IGT_OK) {
+    record_text(&r, "status", igt_status_name(one->error->status));
+    record_text(&r, "error", one->error->text);
   }
   return record_print(&r, out);
 }
@@ -62,13 +62,13 @@ typedef struct selected {
   uint64_t stored;
 } selected;
 
-static const igt_unfinished *pick(const selected *sel, size_t i) {
+static const igt_unfinished_upload *pick(const selected *sel, size_t i) {
   return sel->meant[i] ? igt_uploads_get(sel->uploads, i) : NULL;
 }
 
 static void count_them(selected *sel) {
   for (size_t i = 0; i < igt_uploads_count(sel->uploads); i++) {
-    const igt_unfinished *one = igt_uploads_get(sel->uploads, i);
+    const igt_unfinished_upload *one = igt_uploads_get(sel->uploads, i);
     sel->meant[i] = !sel->s->lost || one->state == IGT_UNFINISHED_LOST;
     if (!sel->meant[i])
       continue;
@@ -89,12 +89,12 @@ static int print_them(const selected *sel) {
   int result = EXIT_DONE;
 
   for (size_t i = 0; i < igt_uploads_count(sel->uploads) && status == IGT_OK; i++) {
-    const igt_unfinished *one = pick(sel, i);
+    const igt_unfinished_upload *one = pick(sel, i);
     if (!one)
       continue;
     status = print_row(out, one);
-    if (one->error.status != IGT_OK && one->error.status != IGT_E_LOCKED) {
-      (void)fail(&one->error);
+    if (one->error->status != IGT_OK && one->error->status != IGT_E_LOCKED) {
+      (void)fail(one->error);
       result = EXIT_SOME_FAILED;
     }
   }
@@ -114,7 +114,7 @@ static int ask(const selected *sel) {
   if (sel->resumable)
     snprintf(resumable, sizeof resumable, " %zu of them can still be resumed.", sel->resumable);
   for (size_t i = 0; !sel->s->yes && i < igt_uploads_count(sel->uploads); i++) {
-    const igt_unfinished *one = pick(sel, i);
+    const igt_unfinished_upload *one = pick(sel, i);
     if (one && one->state != IGT_UNFINISHED_RUNNING)
       message(sel->s, "%s (%s)", one->local_path, igt_unfinished_state_name(one->state));
   }
@@ -128,7 +128,7 @@ static size_t end_them(selected *sel) {
   size_t ended = 0;
 
   for (size_t i = 0; i < igt_uploads_count(sel->uploads) && !caught_signal(); i++) {
-    const igt_unfinished *one = pick(sel, i);
+    const igt_unfinished_upload *one = pick(sel, i);
     igt_error err = IGT_ERROR_INIT;
     if (!one || one->state == IGT_UNFINISHED_RUNNING)
       continue;

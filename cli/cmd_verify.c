@@ -5,20 +5,24 @@
 
 static int cmd_verify(settings *s) {
   igt_verify_options o = IGT_VERIFY_OPTIONS_INIT;
+  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
-  igt_summary summary;
+  igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   const char *environment;
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
 
-  if (!check_dates(s) || !transfer_options(s, &o.transfer) ||
-      !take_place(s, &o.selection.institute, &environment))
+  if (!check_dates(s) || !transfer_options(s, &transfer) ||
+      !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
+  o.transfer = &transfer;
+  o.selection = &selection;
   o.local = s->arguments[0];
-  o.selection.project = s->arguments[1];
+  selection.project = s->arguments[1];
   o.project_files = s->project_files;
-  select_files(s, &o.selection, &o.categories);
+  select_files(s, &selection, &o.categories);
   if (!(client = open_client(s, environment, &status)))
     return status;
   message(s, "Using %s", igt_client_domain(client));

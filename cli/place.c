@@ -16,7 +16,7 @@ const char *remote_path(const char *text) {
 bool place_open(place *p, const settings *s, const char *path, int *exit_status) {
   igt_error err = IGT_ERROR_INIT;
 
-  memset(p, 0, sizeof *p);
+  *p = (place){.target = IGT_NODE_TARGET_INIT};
   p->path = remote_path(path);
   p->client = open_here(s, exit_status);
   if (!p->client)

@@ -98,7 +98,7 @@ static void put_line(progress *p, const char *text, unsigned columns) {
   p->shown++;
 }
 
-static void put_running(progress *p, const igt_transfer_running *r, unsigned columns) {
+static void put_running(progress *p, const igt_transfer_study *r, unsigned columns) {
   char line[1400], done[32], all[32];
   unsigned percent = r->bytes ? (unsigned)(r->bytes_moved * 100 / r->bytes) : 100;
 
@@ -110,7 +110,7 @@ static void put_running(progress *p, const igt_transfer_running *r, unsigned col
   put_line(p, line, columns);
 }
 
-static void put_total(progress *p, const igt_progress *now, unsigned columns) {
+static void put_total(progress *p, const igt_transfer_progress *now, unsigned columns) {
   char line[256], studies[80] = "", done[32], all[32], rate[32], left[32];
 
   format_size(now->bytes_settled, done, sizeof done);
@@ -127,7 +127,7 @@ static void put_total(progress *p, const igt_progress *now, unsigned columns) {
   put_line(p, line, columns);
 }
 
-static void put_frame(progress *p, const igt_progress *now) {
+static void put_frame(progress *p, const igt_transfer_progress *now) {
   unsigned rows, columns;
   size_t lines;
 
@@ -139,12 +139,12 @@ static void put_frame(progress *p, const igt_progress *now) {
   if (lines > MAX_LINES)
     lines = MAX_LINES;
   for (size_t i = 0; i < now->running_count && i < lines; i++)
-    put_running(p, &now->running[i], columns);
+    put_running(p, now->running[i], columns);
   put_total(p, now, columns);
   fputs("\033[J", p->frame);
 }
 
-void progress_show(progress *p, const igt_progress *now) {
+void progress_show(progress *p, const igt_transfer_progress *now) {
   char *text = NULL;
   size_t n = 0;
 

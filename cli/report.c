@@ -20,9 +20,9 @@ struct report {
   bool single; /* one file: its failure is the command's failure */
   /* reason shared by the last lines */
   char reason[256];
-  igt_result result;
+  igt_transfer_result result;
   unsigned long long alike;
-  igt_callbacks callbacks;
+  igt_transfer_callbacks callbacks;
 };
 
 static const char *const kinds[] = {"", "file", "study", "other", "import"};
@@ -138,7 +138,7 @@ static void on_item(void *payload, const igt_transfer_item *item) {
     print_other(r, item);
 }
 
-static void on_progress(void *payload, const igt_progress *now) {
+static void on_progress(void *payload, const igt_transfer_progress *now) {
   progress_show(((report *)payload)->bar, now);
 }
 
@@ -176,49 +176,53 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   if (r->file)
     setvbuf(r->file, NULL, _IOLBF, BUFSIZ);
   r->bar = progress_new(s, verb);
-  r->callbacks = (igt_callbacks){on_item, r->bar ? on_progress : NULL, on_message, r, 0};
+  r->callbacks = (igt_transfer_callbacks)IGT_TRANSFER_CALLBACKS_INIT;
+  r->callbacks.on_item = on_item;
+  r->callbacks.on_progress = r->bar ? on_progress : NULL;
+  r->callbacks.on_message = on_message;
+  r->callbacks.payload = r;
   return r;
 }
 
-const igt_callbacks *report_callbacks(report *r) {
+const igt_transfer_callbacks *report_callbacks(report *r) {
   return &r->callbacks;
 }
 
 const summary_count summary_counts[] = {
-    {"imports", offsetof(igt_summary, imports)},
-    {"importsFailed", offsetof(igt_summary, imports_failed)},
-    {"importsHandedOver", offsetof(igt_summary, imports_handed_over)},
-    {"filesHandedOver", offsetof(igt_summary, files_handed_over)},
-    {"institutes", offsetof(igt_summary, institutes)},
-    {"studies", offsetof(igt_summary, studies)},
-    {"studiesFailed", offsetof(igt_summary, studies_failed)},
-    {"studiesUndated", offsetof(igt_summary, studies_undated)},
-    {"studiesCreated", offsetof(igt_summary, studies_created)},
-    {"filesDone", offsetof(igt_summary, files_done)},
-    {"filesSkipped", offsetof(igt_summary, files_skipped)},
-    {"filesFailed", offsetof(igt_summary, files_failed)},
-    {"filesIgnored", offsetof(igt_summary, files_ignored)},
-    {"filesClutter", offsetof(igt_summary, files_clutter)},
-    {"filesYoung", offsetof(igt_summary, files_young)},
-    {"filesIncomplete", offsetof(igt_summary, files_incomplete)},
-    {"filesUnverified", offsetof(igt_summary, files_unverified)},
-    {"bytesDone", offsetof(igt_summary, bytes_done)},
-    {"bytesMoved", offsetof(igt_summary, bytes_moved)},
-    {"bytesSkipped", offsetof(igt_summary, bytes_skipped)},
-    {"filesSame", offsetof(igt_summary, files_same)},
-    {"bytesSame", offsetof(igt_summary, bytes_same)},
-    {"filesDifferent", offsetof(igt_summary, files_different)},
-    {"filesMissingHere", offsetof(igt_summary, files_missing_here)},
-    {"filesMissingThere", offsetof(igt_summary, files_missing_there)},
-    {"filesUnchecked", offsetof(igt_summary, files_unchecked)},
-    {"requests", offsetof(igt_summary, requests)},
+    {"imports", offsetof(igt_transfer_summary, imports)},
+    {"importsFailed", offsetof(igt_transfer_summary, imports_failed)},
+    {"importsHandedOver", offsetof(igt_transfer_summary, imports_handed_over)},
+    {"filesHandedOver", offsetof(igt_transfer_summary, files_handed_over)},
+    {"institutes", offsetof(igt_transfer_summary, institutes)},
+    {"studies", offsetof(igt_transfer_summary, studies)},
+    {"studiesFailed", offsetof(igt_transfer_summary, studies_failed)},
+    {"studiesUndated", offsetof(igt_transfer_summary, studies_undated)},
+    {"studiesCreated", offsetof(igt_transfer_summary, studies_created)},
+    {"filesDone", offsetof(igt_transfer_summary, files_done)},
+    {"filesSkipped", offsetof(igt_transfer_summary, files_skipped)},
+    {"filesFailed", offsetof(igt_transfer_summary, files_failed)},
+    {"filesIgnored", offsetof(igt_transfer_summary, files_ignored)},
+    {"filesClutter", offsetof(igt_transfer_summary, files_clutter)},
+    {"filesYoung", offsetof(igt_transfer_summary, files_young)},
+    {"filesIncomplete", offsetof(igt_transfer_summary, files_incomplete)},
+    {"filesUnverified", offsetof(igt_transfer_summary, files_unverified)},
+    {"bytesDone", offsetof(igt_transfer_summary, bytes_done)},
+    {"bytesMoved", offsetof(igt_transfer_summary, bytes_moved)},
+    {"bytesSkipped", offsetof(igt_transfer_summary, bytes_skipped)},
+    {"filesSame", offsetof(igt_transfer_summary, files_same)},
+    {"bytesSame", offsetof(igt_transfer_summary, bytes_same)},
+    {"filesDifferent", offsetof(igt_transfer_summary, files_different)},
+    {"filesMissingHere", offsetof(igt_transfer_summary, files_missing_here)},
+    {"filesMissingThere", offsetof(igt_transfer_summary, files_missing_there)},
+    {"filesUnchecked", offsetof(igt_transfer_summary, files_unchecked)},
+    {"requests", offsetof(igt_transfer_summary, requests)},
     {NULL, 0}};
 
-static uint64_t count_of(const igt_summary *s, const summary_count *count) {
+static uint64_t count_of(const igt_transfer_summary *s, const summary_count *count) {
   return *(const uint64_t *)((const char *)s + count->offset);
 }
 
-static void write_summary(FILE *out, const igt_summary *s, igt_status status) {
+static void write_summary(FILE *out, const igt_transfer_summary *s, igt_status status) {
   fprintf(out, "{\"kind\":\"summary\"");
   json_text(out, "status", igt_status_name(status), false);
   for (const summary_count *c = summary_counts; c->name; c++)
@@ -231,7 +235,7 @@ void note(unsigned long long n, const char *noun, const char *nouns, const char 
     fprintf(stderr, "  %llu %s%s\n", n, n == 1 ? noun : nouns, text);
 }
 
-static void print_compared(const igt_summary *s) {
+static void print_compared(const igt_transfer_summary *s) {
   note(s->files_different, "file", "files", " DIFFERENT");
   note(s->files_missing_here, "file", "files", " MISSING HERE");
   note(s->files_missing_there, "file", "files", " MISSING THERE");
@@ -239,7 +243,7 @@ static void print_compared(const igt_summary *s) {
 }
 
 /* Existing files are not read unless requested. */
-static void print_skipped(const report *r, const igt_summary *s) {
+static void print_skipped(const report *r, const igt_transfer_summary *s) {
   note(s->files_skipped - s->files_handed_over, "file was", "files were",
        r->s->checksum ? " already there, with the same content"
                       : " already there (compared by size and date only; use --checksum)");
@@ -259,7 +263,7 @@ static void print_verb(const report *r) {
     fprintf(stderr, "%c%s ", toupper((unsigned char)*r->verb), r->verb + 1);
 }
 
-static void print_moved(const report *r, const igt_summary *s) {
+static void print_moved(const report *r, const igt_transfer_summary *s) {
   char size[32], rate[32];
   bool verify = strcmp(r->verb, "verified") == 0;
   uint64_t files = verify ? s->files_same : s->files_done;
@@ -282,7 +286,7 @@ static void print_moved(const report *r, const igt_summary *s) {
   putc('\n', stderr);
 }
 
-static void print_summary(const report *r, const igt_summary *s) {
+static void print_summary(const report *r, const igt_transfer_summary *s) {
   print_moved(r, s);
   print_compared(s);
   print_skipped(r, s);
@@ -304,7 +308,8 @@ static void print_summary(const report *r, const igt_summary *s) {
   note(s->imports_failed, "import", "imports", " FAILED");
 }
 
-int report_close(report *r, igt_status status, const igt_summary *summary, const igt_error *err) {
+int report_close(report *r, igt_status status, const igt_transfer_summary *summary,
+                 const igt_error *err) {
   int result = exit_status_of(status);
 
   end_alike(r);

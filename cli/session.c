@@ -15,7 +15,7 @@
 #define PROD_DOMAIN "igt-web.eu1.phsdp.com"
 #define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
 
-static bool prompt(void *payload, igt_prompt what, const char *question, char *response,
+static bool prompt(void *payload, igt_prompt_kind what, const char *question, char *response,
                    size_t cap) {
   const settings *s = payload;
 

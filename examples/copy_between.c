@@ -55,8 +55,8 @@ static igt_status read_all(const account *from, char **data, size_t *size, igt_e
 
 int main(int argc, char **argv) {
   igt_error err = IGT_ERROR_INIT;
-  account from = {0}, to = {0};
-  igt_file_source source = {0};
+  account from = {NULL, NULL, IGT_NODE_TARGET_INIT}, to = {NULL, NULL, IGT_NODE_TARGET_INIT};
+  igt_file_source source = IGT_FILE_SOURCE_INIT;
   char *data = NULL;
   igt_status status = IGT_E_INVALID;
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
   if (status == IGT_OK)
     status = open_account(argv + 4, &to, &err);
   if (status == IGT_OK)
-    status = read_all(&from, &data, &source.size, &err);
+    status = read_all(&from, &data, &source.data_size, &err);
   source.data = data;
   if (status == IGT_OK)
     status = igt_file_upload(to.target.node, IGT_NODE_FILE, from.target.rest, &source, NULL, NULL,

@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
   igt_client *client = NULL;
   igt_node *cloud = NULL, *file = NULL;
   igt_file_reader *reader = NULL;
-  igt_node_target at;
+  igt_node_target at = IGT_NODE_TARGET_INIT;
   char head[132] = "";
   options.domain = argc == 3 ? argv[1] : NULL;
   if (igt_client_new(&options, &client, &err) == 0 && igt_cloud_open(client, &cloud, &err) == 0 &&

@@ -10,7 +10,7 @@
 
 typedef struct job {
   igt_file_options options;
-  igt_callbacks callbacks;
+  igt_transfer_callbacks callbacks;
   igt_error *err;
   size_t done;
 } job;
@@ -35,7 +35,7 @@ static igt_status each_file(void *payload, igt_node *file) {
 static igt_status download(igt_client *client, const char *path, job *j, igt_error *err) {
   igt_error own = IGT_ERROR_INIT;
   igt_node *cloud = NULL;
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
   igt_status status = igt_cloud_open(client, &cloud, err);
 
   j->err = &own;
@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
   igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_client *client = NULL;
-  job j = {.options = IGT_FILE_OPTIONS_INIT};
+  job j = {IGT_FILE_OPTIONS_INIT, IGT_TRANSFER_CALLBACKS_INIT, NULL, 0};
   igt_status status;
 
   if (argc != 4) {

@@ -8,7 +8,7 @@
 
 #include <igtcloud/file.h>
 
-static void on_progress(void *payload, const igt_progress *progress) {
+static void on_progress(void *payload, const igt_transfer_progress *progress) {
   (void)payload;
   fprintf(stderr, "\r%llu of %llu bytes, %.0f bytes/s ",
           (unsigned long long)progress->bytes_settled, (unsigned long long)progress->bytes,
@@ -22,13 +22,16 @@ static void on_item(void *payload, const igt_transfer_item *item) {
 }
 
 static igt_status upload(igt_client *client, const char *path, const char *file, igt_error *err) {
-  igt_callbacks callbacks = {.on_item = on_item, .on_progress = on_progress};
-  igt_file_source source = {file, NULL, 0};
+  igt_transfer_callbacks callbacks = IGT_TRANSFER_CALLBACKS_INIT;
+  igt_file_source source = IGT_FILE_SOURCE_INIT;
   const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
   igt_node *cloud = NULL;
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
   igt_status status = igt_cloud_open(client, &cloud, err);
 
+  callbacks.on_item = on_item;
+  callbacks.on_progress = on_progress;
+  source.path = file;
   if (status == IGT_OK)
     status = igt_node_resolve(cloud, path, &target, err);
   if (status == IGT_OK)

@@ -21,13 +21,8 @@ NATIVE_INIT(igt_object, IGT_OBJECT_INIT)
 NATIVE_INIT(igt_file_options, IGT_FILE_OPTIONS_INIT)
 NATIVE_INIT(igt_file_open_options, IGT_FILE_OPEN_OPTIONS_INIT)
 
-#ifdef IGT_CALLBACKS_INIT
-NATIVE_INIT(igt_callbacks, IGT_CALLBACKS_INIT)
-#else
-static void native_init_igt_callbacks(igt_callbacks *x) {
-  memset(x, 0, sizeof *x);
-}
-#endif
+NATIVE_INIT(igt_file_source, IGT_FILE_SOURCE_INIT)
+NATIVE_INIT(igt_transfer_callbacks, IGT_TRANSFER_CALLBACKS_INIT)
 
 static void native_free(void *data) {
   free(data);
@@ -40,7 +35,7 @@ typedef struct native_answers {
   const char *password;
 } native_answers;
 
-static bool native_answer(void *payload, igt_prompt what, const char *question, char *response,
+static bool native_answer(void *payload, igt_prompt_kind what, const char *question, char *response,
                           size_t cap) {
   const native_answers *answers = payload;
   const char *text = what == IGT_PROMPT_USER ? answers->user : answers->password;

@@ -41,7 +41,7 @@ typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
 IGT_EXTERN igt_status igt_write_fd(void *payload, const void *data, size_t n);
 
 /** What the library asks the program for. */
-typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_prompt;
+typedef enum igt_prompt_kind { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_prompt_kind;
 
 /**
  * Asks the user (or reads a file) for a user name or a password. Runs on the thread of the call
@@ -49,11 +49,12 @@ typedef enum igt_prompt { IGT_PROMPT_USER = 1, IGT_PROMPT_PASSWORD = 2 } igt_pro
  * "ann@example.com@igt-web.eu1.phsdp.com's password". Writes a NUL-terminated reply of less than
  * cap bytes and returns true; false means that no user can be asked.
  */
-typedef bool (*igt_prompt_fn)(void *payload, igt_prompt what, const char *question, char *response,
-                              size_t cap);
+typedef bool (*igt_prompt_fn)(void *payload, igt_prompt_kind what, const char *question,
+                              char *response, size_t cap);
 
 /** All fields are optional unless stated otherwise; zero means the default. */
 typedef struct igt_client_options {
+  size_t size;        /**< set by IGT_CLIENT_OPTIONS_INIT */
   const char *domain; /**< required: "host", "host:port" or a URL; https unless loopback */
   const char *user; /**< user name or service id; NULL: environment, key file's name, else prompt */
   const char *service_file; /**< PEM private key of a service identity: sign in as that */
@@ -83,12 +84,9 @@ typedef struct igt_client_options {
                               signed out */
   const char *csrf;
 } igt_client_options;
-
-#define IGT_CLIENT_OPTIONS_INIT                                                                    \
-  {                                                                                                \
-    NULL, NULL, NULL, NULL, NULL, false, false, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, \
-        NULL, NULL, NULL                                                                           \
-  }
+#define IGT_CLIENT_OPTIONS_INIT IGT_SIZED(igt_client_options)
+/** As IGT_CLIENT_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_client_options_init(igt_client_options *options, size_t size);
 
 /**
  * Checks a bandwidth limit (bytes per second, for each direction): a rate ("20M", "1.5G", "500k",
@@ -134,12 +132,16 @@ typedef enum igt_session_source {
 
 /** Who is signed in. */
 typedef struct igt_identity {
+  size_t size; /**< set by IGT_IDENTITY_INIT */
   char user[256];
   char domain[300]; /**< "https://host" */
   igt_session_source source;
   int64_t expires; /**< seconds since 1970 UTC; 0: unknown */
   bool is_service;
 } igt_identity;
+#define IGT_IDENTITY_INIT IGT_SIZED(igt_identity)
+/** As IGT_IDENTITY_INIT, where an initializer cannot be used: size is sizeof(*identity). */
+IGT_EXTERN void igt_identity_init(igt_identity *identity, size_t size);
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_identity(igt_client *client, igt_identity *out,
                                                        igt_error *err);
 

@@ -107,11 +107,15 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_node_find(igt_node *node, igt_node_kind k
 
 /** Where a path leads. */
 typedef struct igt_node_target {
+  size_t size;        /**< set by IGT_NODE_TARGET_INIT */
   igt_node *node;     /**< the last existing node of the path */
   igt_node_kind kind; /**< the collection that the path continues in; NONE: it ends at node */
   const char *rest; /**< the rest of the given path: a file's name that may not exist, or a patient
                        whose studies are meant; "" if the path ends there */
 } igt_node_target;
+#define IGT_NODE_TARGET_INIT IGT_SIZED(igt_node_target)
+/** As IGT_NODE_TARGET_INIT, where an initializer cannot be used: size is sizeof(*target). */
+IGT_EXTERN void igt_node_target_init(igt_node_target *target, size_t size);
 
 /**
  * Follows "PROJECT/INSTITUTE/PATIENT/STUDY/files/PATH" from a cloud, or the rest of such a path

@@ -6,8 +6,8 @@
  * @file Results of calls: a status for the kind of result, and an error with the details.
  *
  * A call returns an igt_status: IGT_OK (0) or a named code below zero. A caller that wants the
- * details passes its own igt_error; every function accepts NULL. An igt_error owns nothing, needs
- * no free, and may be copied by assignment.
+ * details passes its own igt_error, initialized with IGT_ERROR_INIT; every function accepts NULL.
+ * An igt_error owns nothing, needs no free, and may be copied by assignment.
  */
 
 #include <stdbool.h>
@@ -31,6 +31,20 @@
 #else
 #define IGT_MUST_USE
 #define IGT_PRINTF(f, a)
+#endif
+
+/**
+ * Initializes a struct that begins with its size: options, and what a call fills in. All other
+ * members are zero, which is their default. The library reads and writes as many bytes as size
+ * says, so a program that was built with an older header, whose structs had fewer members, runs
+ * with a newer library. IGT_X_INIT is this for igt_x; igt_x_init() does the same at run time.
+ */
+#ifdef __cplusplus
+#define IGT_SIZED(type)                                                                            \
+  { sizeof(type) }
+#else
+#define IGT_SIZED(type)                                                                            \
+  { .size = sizeof(type) }
 #endif
 
 #ifdef __cplusplus
@@ -106,9 +120,10 @@ typedef enum igt_status {
 
 /** The details of a failure. All strings are NUL-terminated, "" if unknown. */
 typedef struct igt_error {
+  size_t size; /**< set by IGT_ERROR_INIT */
   igt_status status;
   int http_status;               /**< of the response that caused it; 0 if none */
-  int retry_after;               /**< seconds requested by the server; -1 if none */
+  int retry_after;               /**< seconds requested by the server; 0 if none */
   int os_error;                  /**< errno of the system call that caused it, or 0 */
   bool retryable;                /**< the same call may succeed later, unchanged */
   char code[64];                 /**< the server's own code, such as S3's "SlowDown" */
@@ -118,8 +133,9 @@ typedef struct igt_error {
 } igt_error;
 
 /** An igt_error with IGT_OK. */
-#define IGT_ERROR_INIT                                                                             \
-  { IGT_OK, 0, -1, 0, false, "", "", "", "" }
+#define IGT_ERROR_INIT IGT_SIZED(igt_error)
+/** As IGT_ERROR_INIT, where an initializer cannot be used: size is sizeof(*err). */
+IGT_EXTERN void igt_error_init(igt_error *err, size_t size);
 
 /** The name of a status as in this header, such as "IGT_E_TIMEOUT". Never NULL. */
 IGT_EXTERN const char *igt_status_name(igt_status status);

@@ -27,13 +27,15 @@ typedef struct igt_file_reader igt_file_reader;
 
 /** Zero means the default. */
 typedef struct igt_file_open_options {
+  size_t size;        /**< set by IGT_FILE_OPEN_OPTIONS_INIT */
   size_t first_bytes; /**< requested at the start and after each seek; 0: 65,536 */
   size_t most_bytes;  /**< largest request: sequential reads double the request size up to this, and
                          the next range is fetched while the current one is read; 0: 8 MiB */
   igt_cancel *cancel; /**< cancels opening and reading, beside the client's own; may be NULL */
 } igt_file_open_options;
-#define IGT_FILE_OPEN_OPTIONS_INIT                                                                 \
-  { 0, 0, NULL }
+#define IGT_FILE_OPEN_OPTIONS_INIT IGT_SIZED(igt_file_open_options)
+/** As IGT_FILE_OPEN_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_file_open_options_init(igt_file_open_options *options, size_t size);
 
 /**
  * Opens a file of the cloud (a node of kind FILE, DICOM or ANNOTATION), which may be freed
@@ -72,6 +74,7 @@ IGT_EXTERN const char *igt_file_verified(const igt_file_reader *reader);
 
 /** Zero means the default. */
 typedef struct igt_file_options {
+  size_t size;         /**< set by IGT_FILE_OPTIONS_INIT */
   const char *journal; /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
   bool no_journal;     /**< do not use a journal: large files start from the beginning after an
                           interruption */
@@ -81,8 +84,9 @@ typedef struct igt_file_options {
                           created; the path cannot leave it */
   igt_cancel *cancel;  /**< cancels this call, beside the client's own; may be NULL */
 } igt_file_options;
-#define IGT_FILE_OPTIONS_INIT                                                                      \
-  { NULL, false, false, false, NULL, NULL }
+#define IGT_FILE_OPTIONS_INIT IGT_SIZED(igt_file_options)
+/** As IGT_FILE_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_file_options_init(igt_file_options *options, size_t size);
 
 /**
  * Downloads a file of the cloud (a node of kind FILE, DICOM or ANNOTATION) to a path, whose folder
@@ -95,15 +99,19 @@ typedef struct igt_file_options {
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_download(igt_node *file, const char *path,
                                                      const igt_file_options *options,
-                                                     const igt_callbacks *callbacks,
+                                                     const igt_transfer_callbacks *callbacks,
                                                      igt_error *err);
 
 /** The content to upload: a local file, or bytes in memory, which stay the caller's. */
 typedef struct igt_file_source {
+  size_t size; /**< set by IGT_FILE_SOURCE_INIT */
   const char *path;
   const void *data; /**< when path is NULL */
-  size_t size;      /**< of data */
+  size_t data_size; /**< bytes at data */
 } igt_file_source;
+#define IGT_FILE_SOURCE_INIT IGT_SIZED(igt_file_source)
+/** As IGT_FILE_SOURCE_INIT, where an initializer cannot be used: size is sizeof(*source). */
+IGT_EXTERN void igt_file_source_init(igt_file_source *source, size_t size);
 
 /**
  * Uploads one file under a name (its path below the category, with '/'). An existing file of that
@@ -118,8 +126,8 @@ typedef struct igt_file_source {
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_upload(igt_node *node, igt_node_kind kind,
                                                    const char *name, const igt_file_source *source,
                                                    const igt_file_options *options,
-                                                   const igt_callbacks *callbacks, igt_node **out,
-                                                   igt_error *err);
+                                                   const igt_transfer_callbacks *callbacks,
+                                                   igt_node **out, igt_error *err);
 
 /* ---- by path ---- */
 
@@ -142,7 +150,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_open_path(igt_client *client, const 
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_download_path(igt_client *client, const char *path,
                                                           const char *local,
                                                           const igt_file_options *options,
-                                                          const igt_callbacks *callbacks,
+                                                          const igt_transfer_callbacks *callbacks,
                                                           igt_error *err);
 /**
  * As igt_file_upload(), to the path of a file that need not exist. If the path ends in a study, a
@@ -151,7 +159,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_download_path(igt_client *client, co
 IGT_EXTERN IGT_MUST_USE igt_status igt_file_upload_path(igt_client *client, const char *path,
                                                         const igt_file_source *source,
                                                         const igt_file_options *options,
-                                                        const igt_callbacks *callbacks,
+                                                        const igt_transfer_callbacks *callbacks,
                                                         igt_error *err);
 
 #ifdef __cplusplus

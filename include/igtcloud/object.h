@@ -31,13 +31,9 @@ typedef struct igt_object {
                                of a project, an annotation, part of an import */
   const char *study_id;
 } igt_object;
-#ifdef __cplusplus
-#define IGT_OBJECT_INIT                                                                            \
-  { sizeof(igt_object) }
-#else
-#define IGT_OBJECT_INIT                                                                            \
-  { .size = sizeof(igt_object) }
-#endif
+#define IGT_OBJECT_INIT IGT_SIZED(igt_object)
+/** As IGT_OBJECT_INIT, where an initializer cannot be used: size is sizeof(*object). */
+IGT_EXTERN void igt_object_init(igt_object *object, size_t size);
 
 /** What the store knows about an object. */
 typedef struct igt_object_info {
@@ -49,13 +45,9 @@ typedef struct igt_object_info {
   char checksum_kind[16]; /**< "sha256", "crc32c", ...; "": none */
   char checksum[64];      /**< base64; "-N" at its end: of the checksums of N parts */
 } igt_object_info;
-#ifdef __cplusplus
-#define IGT_OBJECT_INFO_INIT                                                                       \
-  { sizeof(igt_object_info) }
-#else
-#define IGT_OBJECT_INFO_INIT                                                                       \
-  { .size = sizeof(igt_object_info) }
-#endif
+#define IGT_OBJECT_INFO_INIT IGT_SIZED(igt_object_info)
+/** As IGT_OBJECT_INFO_INIT, where an initializer cannot be used: size is sizeof(*info). */
+IGT_EXTERN void igt_object_info_init(igt_object_info *info, size_t size);
 
 /**
  * Queries the store about an object: one request, and one for credentials at first. cancel may be
@@ -75,18 +67,19 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_object_open(igt_client *client, const igt
 IGT_EXTERN IGT_MUST_USE igt_status igt_object_download(igt_client *client, const igt_object *object,
                                                        const char *path,
                                                        const igt_file_options *options,
-                                                       const igt_callbacks *callbacks,
+                                                       const igt_transfer_callbacks *callbacks,
                                                        igt_error *err);
 
 /**
  * Stores a file's content under the key, replacing an existing object, as igt_file_upload(); but
- * the file is not registered (the program has done so: post_study_files, post_project_files), and
+ * the file is not registered (the program has done so: igt_register_study_files(),
+ * igt_register_project_files()), and
  * an import is not started. bytes is ignored.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_object_upload(igt_client *client, const igt_object *object,
                                                      const igt_file_source *source,
                                                      const igt_file_options *options,
-                                                     const igt_callbacks *callbacks,
+                                                     const igt_transfer_callbacks *callbacks,
                                                      igt_error *err);
 
 #ifdef __cplusplus

@@ -12,20 +12,20 @@
 extern "C" {
 #endif
 
-/** A name and its value. */
-typedef struct igt_pair {
+/** A name and its value. This struct does not grow. */
+typedef struct igt_name_value {
   const char *name;
   const char *value;
-} igt_pair;
+} igt_name_value;
 
 /** All optional but method and path. */
 typedef struct igt_request_options {
-  size_t size;           /**< set by IGT_REQUEST_OPTIONS_INIT */
-  const char *method;    /**< "GET", "POST", "PUT", "PATCH" or "DELETE" */
-  const char *path;      /**< "/api/data/projects", percent-encoded; may have a query */
-  const igt_pair *query; /**< appended to the path's query, percent-encoded as needed */
+  size_t size;                 /**< set by IGT_REQUEST_OPTIONS_INIT */
+  const char *method;          /**< "GET", "POST", "PUT", "PATCH" or "DELETE" */
+  const char *path;            /**< "/api/data/projects", percent-encoded; may have a query */
+  const igt_name_value *query; /**< appended to the path's query, percent-encoded as needed */
   size_t query_count;
-  const igt_pair *headers; /**< in addition to the library's own; Accept, Content-Type and
+  const igt_name_value *headers; /**< in addition to the library's own; Accept, Content-Type and
                               User-Agent replace them. Headers of the session (X-JWT,
                               X-CSRF-TOKEN) and of the connection (Host, Content-Length, ...) are
                               refused */
@@ -36,13 +36,9 @@ typedef struct igt_request_options {
                           beforehand is not included. 0: no limit but those of the client */
   igt_cancel *cancel;  /**< cancels this call only, beside the client's own; may be NULL */
 } igt_request_options;
-#ifdef __cplusplus
-#define IGT_REQUEST_OPTIONS_INIT                                                                   \
-  { sizeof(igt_request_options) }
-#else
-#define IGT_REQUEST_OPTIONS_INIT                                                                   \
-  { .size = sizeof(igt_request_options) }
-#endif
+#define IGT_REQUEST_OPTIONS_INIT IGT_SIZED(igt_request_options)
+/** As IGT_REQUEST_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_request_options_init(igt_request_options *options, size_t size);
 
 /**
  * The head of a response, and the body of a refusal. What the functions return belongs to it and is
@@ -61,7 +57,7 @@ IGT_EXTERN const char *igt_response_header(const igt_response *response, const c
 /** The number of header lines, and the i-th in the order of their arrival; {NULL, NULL} beyond the
  * last. */
 IGT_EXTERN size_t igt_response_header_count(const igt_response *response);
-IGT_EXTERN igt_pair igt_response_header_at(const igt_response *response, size_t i);
+IGT_EXTERN igt_name_value igt_response_header_at(const igt_response *response, size_t i);
 /** The body of a refusal (a status other than 2xx), NUL-terminated, at most its first 64 KiB; ""
  * after success, when `write` received the body. size may be NULL. */
 IGT_EXTERN const char *igt_response_body(const igt_response *response, size_t *size);

@@ -22,19 +22,19 @@
 extern "C" {
 #endif
 
-typedef enum igt_structure {
+typedef enum igt_folder_structure {
   IGT_FLAT = 0,    /**< INSTITUTE/patient---study */
   IGT_HIERARCHICAL /**< INSTITUTE/patient/study */
-} igt_structure;
+} igt_folder_structure;
 
 /** Categories of a study's files; may be combined. */
-typedef enum igt_category {
+typedef enum igt_file_category {
   IGT_CATEGORY_FILES = 1,
   IGT_CATEGORY_DICOM = 2,
   IGT_CATEGORY_ANNOTATIONS = 4
-} igt_category;
+} igt_file_category;
 
-typedef enum igt_result {
+typedef enum igt_transfer_result {
   IGT_RESULT_DONE = 1, /**< transferred and, if `verified` is set, verified */
   IGT_RESULT_SKIPPED,  /**< already up to date */
   IGT_RESULT_FAILED,   /**< see error */
@@ -46,7 +46,7 @@ typedef enum igt_result {
   IGT_RESULT_MISSING_HERE,  /**< in the cloud only */
   IGT_RESULT_MISSING_THERE, /**< on this machine only, or its upload is incomplete */
   IGT_RESULT_UNCHECKED      /**< the sizes are equal, but the store has no checksum to compare */
-} igt_result;
+} igt_transfer_result;
 
 typedef enum igt_transfer_item_kind {
   IGT_ITEM_FILE = 1, /**< a file of a study, a project or an import */
@@ -59,7 +59,7 @@ typedef enum igt_transfer_item_kind {
  * applicable. */
 typedef struct igt_transfer_item {
   igt_transfer_item_kind kind;
-  igt_result result;
+  igt_transfer_result result;
   const char *institute; /**< its name; "" for a project's own files */
   const char *study;     /**< "patient/study"; "" for a project's own files */
   const char *study_id;  /**< studyDatabaseId */
@@ -77,15 +77,13 @@ typedef struct igt_transfer_item {
 } igt_transfer_item;
 
 /** A study (or the project's files) being transferred. */
-typedef struct igt_transfer_running {
+typedef struct igt_transfer_study {
   const char *name; /**< "institute: patient/study" */
   uint64_t files, files_settled;
   uint64_t bytes, bytes_moved;
-} igt_transfer_running;
+} igt_transfer_study;
 
-#define IGT_RUNNING_MAX 16
-
-typedef struct igt_progress {
+typedef struct igt_transfer_progress {
   bool listing; /**< listing goes on: totals may grow */
   uint64_t studies, studies_settled;
   uint64_t files, files_settled, files_failed, files_skipped;
@@ -93,22 +91,28 @@ typedef struct igt_progress {
   double bytes_per_second;       /**< over the last seconds */
   int64_t seconds_left;          /**< -1: unknown */
   int64_t milliseconds;          /**< since the start */
-  size_t running_count;          /**< entries of running[] in use */
-  size_t running_more;           /**< running, but not in running[] */
-  igt_transfer_running running[IGT_RUNNING_MAX];
-} igt_progress;
+  const igt_transfer_study *const *running; /**< running_count of those being transferred */
+  size_t running_count;
+  size_t running_more; /**< being transferred, but not in running */
+} igt_transfer_progress;
 
-typedef struct igt_callbacks {
+typedef struct igt_transfer_callbacks {
+  size_t size; /**< set by IGT_TRANSFER_CALLBACKS_INIT */
   void (*on_item)(void *payload,
                   const igt_transfer_item *item); /**< may be NULL, as may the others */
-  void (*on_progress)(void *payload, const igt_progress *progress);
+  void (*on_progress)(void *payload, const igt_transfer_progress *progress);
   /** Messages for the user: what was found, which host is used, warnings. */
   void (*on_message)(void *payload, igt_status status, const char *text);
   void *payload;
   unsigned progress_ms; /**< between on_progress calls; 0: 100 */
-} igt_callbacks;
+} igt_transfer_callbacks;
+#define IGT_TRANSFER_CALLBACKS_INIT IGT_SIZED(igt_transfer_callbacks)
+/** As IGT_TRANSFER_CALLBACKS_INIT, where an initializer cannot be used: size is sizeof(*callbacks).
+ */
+IGT_EXTERN void igt_transfer_callbacks_init(igt_transfer_callbacks *callbacks, size_t size);
 
-typedef struct igt_summary {
+typedef struct igt_transfer_summary {
+  size_t size; /**< set by IGT_TRANSFER_SUMMARY_INIT */
   uint64_t institutes;
   uint64_t studies,
       studies_failed; /**< processed completely; excludes studies cut off by the end of the run */
@@ -132,12 +136,16 @@ typedef struct igt_summary {
   uint64_t imports, imports_failed; /**< DICOM imports; not counted as studies */
   uint64_t imports_handed_over;     /**< the cloud was requested to sort them into studies */
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
-} igt_summary;
+} igt_transfer_summary;
+#define IGT_TRANSFER_SUMMARY_INIT IGT_SIZED(igt_transfer_summary)
+/** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */
+IGT_EXTERN void igt_transfer_summary_init(igt_transfer_summary *summary, size_t size);
 
 /** Options shared by download and upload. Zero means the default. */
 typedef struct igt_transfer_options {
-  igt_structure structure;     /**< default IGT_FLAT */
-  unsigned concurrent_studies; /**< concurrent studies; 0: enough to keep the connections busy */
+  size_t size;                    /**< set by IGT_TRANSFER_OPTIONS_INIT */
+  igt_folder_structure structure; /**< default IGT_FLAT */
+  unsigned concurrent_studies;    /**< concurrent studies; 0: enough to keep the connections busy */
   unsigned
       concurrent_files; /**< concurrent files of one study; 0: limited by the connections only */
   const char *const *include; /**< globs matched with the path below the study; NULL: all */
@@ -161,30 +169,35 @@ typedef struct igt_transfer_options {
   bool trust_study_json; /**< upload, verify: use the studyDatabaseId of a study.json even if the
                             folder has the name of another study or patient */
 } igt_transfer_options;
+#define IGT_TRANSFER_OPTIONS_INIT IGT_SIZED(igt_transfer_options)
+/** As IGT_TRANSFER_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_transfer_options_init(igt_transfer_options *options, size_t size);
 
 /** Selects a project, one or all of its institutes, and studies. */
-typedef struct igt_selection {
+typedef struct igt_study_selection {
+  size_t size;           /**< set by IGT_STUDY_SELECTION_INIT */
   const char *project;   /**< required: its exact name */
   const char *institute; /**< NULL or "*": all of the project */
   const char *start;     /**< YYYY-MM-DD, inclusive; NULL: from the beginning */
   const char *end;       /**< YYYY-MM-DD, inclusive; NULL: to the end */
   const char *ext;       /**< ".txt": the file's type, case-insensitive; NULL: all */
-} igt_selection;
+} igt_study_selection;
+#define IGT_STUDY_SELECTION_INIT IGT_SIZED(igt_study_selection)
+/** As IGT_STUDY_SELECTION_INIT, where an initializer cannot be used: size is sizeof(*selection). */
+IGT_EXTERN void igt_study_selection_init(igt_study_selection *selection, size_t size);
 
 typedef struct igt_download_options {
-  igt_transfer_options transfer;
-  igt_selection selection;
-  const char *target;         /**< required: a folder, created if missing */
-  unsigned categories;        /**< igt_category bits; 0: files */
-  bool project_files;         /**< only the project's own files, to target/files */
-  bool include_modified_date; /**< local time = the object's last-modified time */
+  size_t size;                          /**< set by IGT_DOWNLOAD_OPTIONS_INIT */
+  const igt_transfer_options *transfer; /**< NULL: the defaults */
+  const igt_study_selection *selection; /**< required, for its project */
+  const char *target;                   /**< required: a folder, created if missing */
+  unsigned categories;                  /**< igt_file_category bits; 0: files */
+  bool project_files;                   /**< only the project's own files, to target/files */
+  bool include_modified_date;           /**< local time = the object's last-modified time */
 } igt_download_options;
-#define IGT_DOWNLOAD_OPTIONS_INIT                                                                  \
-  {                                                                                                \
-    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
-     0,        0, NULL, false, false, false, false, false, false},                                 \
-        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false, false                                      \
-  }
+#define IGT_DOWNLOAD_OPTIONS_INIT IGT_SIZED(igt_download_options)
+/** As IGT_DOWNLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_download_options_init(igt_download_options *options, size_t size);
 
 /**
  * Downloads. A file appears under its final name only when it is complete and verified. Errors
@@ -193,13 +206,14 @@ typedef struct igt_download_options {
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_download(igt_client *client,
                                                 const igt_download_options *options,
-                                                const igt_callbacks *callbacks,
-                                                igt_summary *summary, igt_error *err);
+                                                const igt_transfer_callbacks *callbacks,
+                                                igt_transfer_summary *summary, igt_error *err);
 
 typedef struct igt_upload_options {
-  igt_transfer_options transfer;
-  igt_selection selection;     /**< project and institute; the rest is ignored */
-  const char *source;          /**< required: LOCAL_FOLDER */
+  size_t size;                          /**< set by IGT_UPLOAD_OPTIONS_INIT */
+  const igt_transfer_options *transfer; /**< NULL: the defaults */
+  const igt_study_selection *selection; /**< required: project and institute; the rest is ignored */
+  const char *source;                   /**< required: LOCAL_FOLDER */
   unsigned category;           /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
                                     IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
   const char *submit_password; /**< not NULL: submit each study whose files are all uploaded, unless
@@ -211,34 +225,29 @@ typedef struct igt_upload_options {
                       written. 0: none are skipped, and submit_password applies one minute;
                       negative: submit_password ignores the age, too */
 } igt_upload_options;
-#define IGT_UPLOAD_OPTIONS_INIT                                                                    \
-  {                                                                                                \
-    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
-     0,        0, NULL, false, false, false, false, false, false},                                 \
-        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, NULL, false, 0                                    \
-  }
+#define IGT_UPLOAD_OPTIONS_INIT IGT_SIZED(igt_upload_options)
+/** As IGT_UPLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_upload_options_init(igt_upload_options *options, size_t size);
 
 /**
  * Uploads a folder. Errors as for igt_download; IGT_E_NO_FILE if source is not a folder.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_upload(igt_client *client, const igt_upload_options *options,
-                                              const igt_callbacks *callbacks, igt_summary *summary,
-                                              igt_error *err);
+                                              const igt_transfer_callbacks *callbacks,
+                                              igt_transfer_summary *summary, igt_error *err);
 
 typedef struct igt_verify_options {
-  igt_transfer_options transfer; /**< of these: structure, concurrent_*, include, exclude, shard,
-                                      journal, follow_links */
-  igt_selection selection;
-  const char *local;   /**< required: a folder that was downloaded or uploaded */
-  unsigned categories; /**< igt_category bits; 0: files */
-  bool project_files;  /**< only the project's own files, in local/files */
+  size_t size;                          /**< set by IGT_VERIFY_OPTIONS_INIT */
+  const igt_transfer_options *transfer; /**< of these: structure, concurrent_*, include, exclude,
+                                             shard, journal, follow_links; NULL: the defaults */
+  const igt_study_selection *selection; /**< required, for its project */
+  const char *local;                    /**< required: a folder that was downloaded or uploaded */
+  unsigned categories;                  /**< igt_file_category bits; 0: files */
+  bool project_files;                   /**< only the project's own files, in local/files */
 } igt_verify_options;
-#define IGT_VERIFY_OPTIONS_INIT                                                                    \
-  {                                                                                                \
-    {IGT_FLAT, 0, 0,    NULL,  0,     NULL,  0,     false, false, false,                           \
-     0,        0, NULL, false, false, false, false, false, false},                                 \
-        {NULL, NULL, NULL, NULL, NULL}, NULL, 0, false                                             \
-  }
+#define IGT_VERIFY_OPTIONS_INIT IGT_SIZED(igt_verify_options)
+/** As IGT_VERIFY_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_verify_options_init(igt_verify_options *options, size_t size);
 
 /**
  * Compares a folder with the cloud without transferring files. Each file of either side is reported
@@ -253,35 +262,41 @@ typedef struct igt_verify_options {
  * compared. Other errors as for igt_upload. Writes nothing.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_verify(igt_client *client, const igt_verify_options *options,
-                                              const igt_callbacks *callbacks, igt_summary *summary,
-                                              igt_error *err);
+                                              const igt_transfer_callbacks *callbacks,
+                                              igt_transfer_summary *summary, igt_error *err);
 
 typedef struct igt_csv_options {
-  igt_selection selection;
-  bool files;         /**< one row per file */
+  size_t size;                          /**< set by IGT_CSV_OPTIONS_INIT */
+  const igt_study_selection *selection; /**< required, for its project */
+  bool files;                           /**< one row per file */
   const char *target; /**< folder for cloud_<project>.csv; ignored if write is set */
   bool append;        /**< append to the existing file, using its header */
   igt_write_fn write; /**< receives the CSV instead of a file; on the calling thread */
   void *write_payload;
   unsigned concurrency; /**< concurrent listings of files; 0: the client's connections */
   unsigned shard, shards;
-  unsigned categories; /**< with files: igt_category bits; 0: files. With several, file names are
-                          prefixed by their category: "dicom/..." */
+  unsigned categories; /**< with files: igt_file_category bits; 0: files. With several, file names
+                          are prefixed by their category: "dicom/..." */
 } igt_csv_options;
-#define IGT_CSV_OPTIONS_INIT                                                                       \
-  { {NULL, NULL, NULL, NULL, NULL}, false, NULL, false, NULL, NULL, 0, 0, 0, 0 }
+#define IGT_CSV_OPTIONS_INIT IGT_SIZED(igt_csv_options)
+/** As IGT_CSV_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_csv_options_init(igt_csv_options *options, size_t size);
 
 typedef struct igt_csv_summary {
+  size_t size; /**< set by IGT_CSV_SUMMARY_INIT */
   uint64_t institutes, studies, studies_undated, studies_failed, files, rows;
   uint64_t fields_left_out; /**< values without a column in the file */
   char path[4096];          /**< of the file; "" if write was set */
   double seconds;
 } igt_csv_summary;
+#define IGT_CSV_SUMMARY_INIT IGT_SIZED(igt_csv_summary)
+/** As IGT_CSV_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */
+IGT_EXTERN void igt_csv_summary_init(igt_csv_summary *summary, size_t size);
 
 /** Lists studies (or files) as CSV. The file is replaced atomically, or not at all. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_csv(igt_client *client, const igt_csv_options *options,
-                                           const igt_callbacks *callbacks, igt_csv_summary *summary,
-                                           igt_error *err);
+                                           const igt_transfer_callbacks *callbacks,
+                                           igt_csv_summary *summary, igt_error *err);
 
 #ifdef __cplusplus
 }

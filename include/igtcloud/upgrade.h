@@ -25,6 +25,7 @@ extern "C" {
 /** All fields are optional unless stated otherwise; zero means the default. Borrowed during the
  * call. */
 typedef struct igt_upgrade_options {
+  size_t size;          /**< set by IGT_UPGRADE_OPTIONS_INIT */
   const char *releases; /**< required: the release page; https, or http to this machine */
   const char
       *release_key; /**< the public key: PEM, or its base64; NULL or "": upgrading is unsupported */
@@ -38,16 +39,20 @@ typedef struct igt_upgrade_options {
   int retries;                 /**< retries of a request; 0: 5; -1: none */
   igt_cancel *cancel;          /**< cancels the call; may be NULL */
 } igt_upgrade_options;
-
-#define IGT_UPGRADE_OPTIONS_INIT                                                                   \
-  { NULL, NULL, NULL, NULL, NULL, false, NULL, 0, 0, 0, NULL }
+#define IGT_UPGRADE_OPTIONS_INIT IGT_SIZED(igt_upgrade_options)
+/** As IGT_UPGRADE_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_upgrade_options_init(igt_upgrade_options *options, size_t size);
 
 /** What igt_upgrade() found and did. */
 typedef struct igt_upgrade_result {
+  size_t size;      /**< set by IGT_UPGRADE_RESULT_INIT */
   char version[48]; /**< the release that was found, "X.Y.Z"; "" if the call failed before */
   bool is_current;  /**< already installed */
   bool replaced;    /**< target was replaced by that version */
 } igt_upgrade_result;
+#define IGT_UPGRADE_RESULT_INIT IGT_SIZED(igt_upgrade_result)
+/** As IGT_UPGRADE_RESULT_INIT, where an initializer cannot be used: size is sizeof(*result). */
+IGT_EXTERN void igt_upgrade_result_init(igt_upgrade_result *result, size_t size);
 
 /**
  * Replaces `target` by the latest release, or by the given one. The new program is written beside

@@ -34,7 +34,7 @@ typedef enum igt_unfinished_state {
 IGT_EXTERN const char *igt_unfinished_state_name(igt_unfinished_state state);
 
 /** An unfinished upload. Strings are never NULL; "" if unknown. */
-typedef struct igt_unfinished {
+typedef struct igt_unfinished_upload {
   igt_unfinished_state state;
   const char *place;      /**< "PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME" */
   const char *project;    /**< its name */
@@ -46,20 +46,23 @@ typedef struct igt_unfinished {
   uint64_t parts;         /**< stored parts */
   int64_t began;          /**< seconds since 1970; 0: unknown */
   int64_t worked;         /**< when the last part was stored, at least began; 0: unknown */
-  igt_error error; /**< why the store could not be queried, or did not abort it; else IGT_OK */
-} igt_unfinished;
+  const igt_error *error; /**< why the store could not be queried, or did not abort it; its status
+                             is IGT_OK if it was and did */
+} igt_unfinished_upload;
 
 typedef struct igt_uploads igt_uploads;
 
 /** Zero means the default. */
 typedef struct igt_uploads_options {
+  size_t size;         /**< set by IGT_UPLOADS_OPTIONS_INIT */
   const char *project; /**< its exact name; NULL: all projects */
   const char *journal; /**< path; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
   int64_t older_than;  /**< seconds: only those idle for at least this long; 0: all. Uploads without
                           a known time never match */
 } igt_uploads_options;
-#define IGT_UPLOADS_OPTIONS_INIT                                                                   \
-  { NULL, NULL, 0 }
+#define IGT_UPLOADS_OPTIONS_INIT IGT_SIZED(igt_uploads_options)
+/** As IGT_UPLOADS_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
+IGT_EXTERN void igt_uploads_options_init(igt_uploads_options *options, size_t size);
 
 /**
  * Reads the journal and queries the store for each upload in it, ordered by key. An upload that
@@ -77,7 +80,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_uploads_open(igt_client *client,
 IGT_EXTERN size_t igt_uploads_count(const igt_uploads *uploads);
 
 /** The i-th, from 0; NULL beyond the last. */
-IGT_EXTERN const igt_unfinished *igt_uploads_get(const igt_uploads *uploads, size_t i);
+IGT_EXTERN const igt_unfinished_upload *igt_uploads_get(const igt_uploads *uploads, size_t i);
 
 /**
  * Aborts the i-th upload in the store, which deletes its parts, and removes it from the journal.

@@ -24,7 +24,7 @@ typedef struct igt__call {
   size_t raw_len;
   /* Of a request that a program puts together: headers beside or instead of our own, a limit for
    * all attempts together, and where the response goes. NULL, 0: none. */
-  const igt_pair *headers;
+  const igt_name_value *headers;
   size_t header_count;
   unsigned timeout_ms;
   igt_response **response;

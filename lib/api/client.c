@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sized.h"
 #include "http/timetable.h"
 #include "igtcloud/version.h"
 
@@ -112,24 +113,26 @@ igt_status igt_bandwidth_check(const char *text, igt_error *err) {
 }
 
 igt_status igt_client_new(const igt_client_options *options, igt_client **out, igt_error *err) {
+  igt_client_options own;
   igt_client *client;
   igt_status status;
 
   igt__error_clear(err);
   *out = NULL;
-  if (!options)
-    return igt__fail(err, IGT_E_INVALID, "no options are given");
+  status = igt__options_read(&own, sizeof own, options, "igt_client_options", err);
+  if (status != IGT_OK)
+    return status;
   client = igt__calloc(1, sizeof *client);
   if (!client)
     return igt__fail_memory(err);
   (void)pthread_mutex_init(&client->lock, NULL);
-  client->cancel = igt__cancel_ref(options->cancel);
-  client->max_connections = options->max_connections ? options->max_connections : MOST_CONNECTIONS;
-  status = set_origin(client, options->domain, err);
+  client->cancel = igt__cancel_ref(own.cancel);
+  client->max_connections = own.max_connections ? own.max_connections : MOST_CONNECTIONS;
+  status = set_origin(client, own.domain, err);
   if (status == IGT_OK)
-    status = make_http(client, options, err);
+    status = make_http(client, &own, err);
   if (status == IGT_OK)
-    status = make_session(client, options, err);
+    status = make_session(client, &own, err);
   if (status != IGT_OK) {
     igt_client_free(client);
     return status;
@@ -212,13 +215,16 @@ igt_status igt_client_sign_out(igt_client *client, igt_error *err) {
 }
 
 igt_status igt_client_identity(igt_client *client, igt_identity *out, igt_error *err) {
+  igt_identity own = IGT_IDENTITY_INIT;
   igt_status status = need_client(client, err);
 
-  memset(out, 0, sizeof *out);
+  if (status == IGT_OK)
+    status = igt__result_check(out, "igt_identity", err);
   if (status != IGT_OK)
     return status;
-  igt__session_identity(client->session, out);
-  if (out->source == IGT_SESSION_NONE)
+  igt__session_identity(client->session, &own);
+  igt__result_write(out, &own, sizeof own);
+  if (own.source == IGT_SESSION_NONE)
     return igt__fail(err, IGT_E_NO_SESSION, "nobody is signed in at %s", client->origin);
   return IGT_OK;
 }
@@ -265,3 +271,8 @@ unsigned igt__client_max_connections(const igt_client *client) {
 unsigned igt__client_connections(const igt_client *client) {
   return client->max_connections < FIRST_CONNECTIONS ? client->max_connections : FIRST_CONNECTIONS;
 }
+
+/* ---- structs of programs ---- */
+
+IGT__DEFINE_INIT(igt_client_options)
+IGT__DEFINE_INIT(igt_identity)

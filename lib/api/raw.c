@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/call.h"
+#include "base/sized.h"
 #include "base/str.h"
 #include "igtcloud/describe.h"
 
@@ -53,7 +54,7 @@ static igt_status check_headers(const igt_request_options *options, igt_error *e
                                     "X-CSRF-TOKEN"};
 
   for (size_t i = 0; i < options->header_count; i++) {
-    const igt_pair *header = &options->headers[i];
+    const igt_name_value *header = &options->headers[i];
 
     if (!header->name || !header->value)
       return igt__fail(err, IGT_E_INVALID, "header %zu has no name or no value", i + 1);
@@ -67,7 +68,7 @@ static igt_status check_headers(const igt_request_options *options, igt_error *e
 static igt_status check(igt_client *client, const igt_request_options *options, igt_error *err) {
   igt_status status;
 
-  if (!client || !options || !known_method(options->method))
+  if (!client || !known_method(options->method))
     return igt__fail(err, IGT_E_INVALID, "the method is GET, POST, PUT, PATCH or DELETE");
   status = check_path(options->path, err);
   return status == IGT_OK ? check_headers(options, err) : status;
@@ -104,32 +105,37 @@ static igt_status send(igt_client *client, const igt_request_options *options, i
 
 igt_status igt_request(igt_client *client, const igt_request_options *options,
                        igt_response **response, igt_write_fn write, void *payload, igt_error *err) {
-  igt_response *own = NULL;
+  igt_request_options own;
+  igt_response *ignored = NULL;
   igt__operation operation = {0};
-  igt__call call = {.operation = &operation, .response = response ? response : &own};
+  igt__call call = {.operation = &operation, .response = response ? response : &ignored};
   igt__buf path;
   igt_status status;
 
   igt__error_clear(err);
   *call.response = NULL;
-  status = check(client, options, err);
+  status = igt__options_read(&own, sizeof own, options, "igt_request_options", err);
+  if (status == IGT_OK)
+    status = check(client, &own, err);
   if (status != IGT_OK)
     return status;
-  describe(options, &operation);
-  call.raw = options->body;
-  call.raw_len = options->body_size;
-  call.headers = options->headers;
-  call.header_count = options->header_count;
-  call.timeout_ms = options->timeout_ms;
+  describe(&own, &operation);
+  call.raw = own.body;
+  call.raw_len = own.body_size;
+  call.headers = own.headers;
+  call.header_count = own.header_count;
+  call.timeout_ms = own.timeout_ms;
   igt__buf_init(&path, 64 * 1024);
-  put_path(&path, options);
+  put_path(&path, &own);
   operation.path = path.data;
   if (path.failed)
     status = path.too_long ? igt__fail(err, IGT_E_LIMIT, "the query is too long")
                            : igt__fail_memory(err);
   else
-    status = send(client, options, &call, write, payload, err);
+    status = send(client, &own, &call, write, payload, err);
   igt__buf_finish(&path);
-  igt_response_free(own);
+  igt_response_free(ignored);
   return status;
 }
+
+IGT__DEFINE_INIT(igt_request_options)

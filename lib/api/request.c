@@ -10,6 +10,7 @@
 
 #include "auth/response.h"
 #include "base/limits.h"
+#include "base/sized.h"
 #include "base/str.h"
 #include "model/json.h"
 
@@ -156,23 +157,43 @@ static igt_status check_required(const igt__call *call, const igt__param *param,
                    param->name);
 }
 
+/* Where an option is in the caller's struct; NULL: that was built without it. */
+static const char *option_at(const igt__call *call, size_t offset) {
+  const char *options = call->options;
+  size_t size;
+
+  if (!options)
+    return NULL;
+  memcpy(&size, options, sizeof size);
+  return offset < size ? options + offset : NULL;
+}
+
+static igt_status check_options(const igt__call *call, igt_error *err) {
+  igt_status status =
+      igt__options_check(call->operation->options_size, call->options, "options", err);
+
+  if (status != IGT_OK)
+    igt__error_prefix(err, "%s", call->operation->id);
+  return status;
+}
+
 static igt_status put_query(const igt__call *call, igt__buf *out, igt_error *err) {
   const igt__operation *operation = call->operation;
-  const char *options = call->options;
-  igt_status status = IGT_OK;
+  igt_status status = check_options(call, err);
   bool first = true;
 
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
     const igt__param *param = &operation->params[i];
+    const char *at = option_at(call, param->offset);
     char scratch[SCRATCH];
     bool present = false;
 
     if (param->is_header)
       continue;
-    if (options && param->kind == IGT__PARAM_STRING_LIST) {
-      status = put_list(param, options, out, &first, &present, err);
-    } else if (options) {
-      const char *text = option_text(param, options + param->offset, scratch, &present);
+    if (at && param->kind == IGT__PARAM_STRING_LIST) {
+      status = put_list(param, call->options, out, &first, &present, err);
+    } else if (at) {
+      const char *text = option_text(param, at, scratch, &present);
 
       if (present)
         put_pair(out, param->name, text, &first);
@@ -223,7 +244,6 @@ static igt_status put_own(const igt__call *call, igt__http_request *req, igt_err
 /* Accept, Content-Type and the options that are sent as headers. */
 static igt_status put_headers(const igt__call *call, igt__http_request *req, igt_error *err) {
   const igt__operation *operation = call->operation;
-  const char *options = call->options;
   igt_status status = put_default(call, req, "Accept", operation->accept);
 
   /* The services expect a Content-Type in every request, as their other client sends it. */
@@ -231,14 +251,15 @@ static igt_status put_headers(const igt__call *call, igt__http_request *req, igt
     status = put_default(call, req, "Content-Type", "application/json");
   for (size_t i = 0; i < operation->param_count && status == IGT_OK; i++) {
     const igt__param *param = &operation->params[i];
+    const char *at = option_at(call, param->offset);
     char scratch[SCRATCH];
     bool present = false;
     const char *text = NULL;
 
     if (!param->is_header)
       continue;
-    if (options)
-      text = option_text(param, options + param->offset, scratch, &present);
+    if (at)
+      text = option_text(param, at, scratch, &present);
     if (check_required(call, param, present, err) != IGT_OK)
       return IGT_E_REQUIRED;
     if (present)

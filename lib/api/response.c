@@ -50,15 +50,15 @@ size_t igt_response_header_count(const igt_response *response) {
   return response ? response->count : 0;
 }
 
-igt_pair igt_response_header_at(const igt_response *response, size_t i) {
+igt_name_value igt_response_header_at(const igt_response *response, size_t i) {
   const char *name = response ? response->data : NULL;
 
   if (i >= igt_response_header_count(response))
-    return (igt_pair){NULL, NULL};
+    return (igt_name_value){NULL, NULL};
   while (i-- > 0)
     for (int strings = 0; strings < 2; strings++)
       name += strlen(name) + 1;
-  return (igt_pair){name, name + strlen(name) + 1};
+  return (igt_name_value){name, name + strlen(name) + 1};
 }
 
 const char *igt_response_header(const igt_response *response, const char *name, size_t nth) {

@@ -25,7 +25,7 @@ static void on_done(igt__http_request *req, igt_status status, const igt_error *
   igt_error err = IGT_ERROR_INIT;
 
   if (status != IGT_OK)
-    err = *failure;
+    igt__error_keep(&err, failure);
   else
     status = igt__response_refuse_page(req, &err);
   s->done(s->payload, status, &err);

@@ -13,7 +13,9 @@
 /* Replaces the message and keeps everything else that lib/http determined. */
 IGT_PRINTF(2, 3) static void report_again(igt_error *err, const char *fmt, ...) {
   char text[IGT_ERROR_TEXT_MAX];
-  igt_error kept = *err;
+  igt_error kept;
+
+  igt__error_keep(&kept, err);
   va_list args;
 
   va_start(args, fmt);
@@ -21,7 +23,7 @@ IGT_PRINTF(2, 3) static void report_again(igt_error *err, const char *fmt, ...) 
   va_end(args);
   igt__fail(err, kept.status, "%s", text);
   memcpy(kept.text, err->text, sizeof kept.text);
-  *err = kept;
+  igt__error_copy(err, &kept);
 }
 
 static void copy_request_id(const igt__http_request *req, igt_error *err) {

@@ -174,14 +174,14 @@ static void note_failure_locked(igt__session *session, flight what, const igt_er
   if (what == RENEW && from_file)
     return; /* the running login may still renew it */
   if (igt__session_is_final(err->status))
-    session->refused = *err;
+    igt__error_keep(&session->refused, err);
   if (what == RENEW && err->status != IGT_E_CANCELLED)
     IGT__INFO(IGT_LOG_AUTH, "the session was not renewed: %s", err->text);
 }
 
 static void land_locked(igt__session *session, flight what, igt__grant *grant,
                         igt_session_source kind, const igt_error *err) {
-  session->outcome[what] = *err;
+  igt__error_keep(&session->outcome[what], err);
   if (what == SIGN_OUT || err->status == IGT_OK)
     install_locked(session, grant, kind);
   else
@@ -193,7 +193,7 @@ static void land_locked(igt__session *session, flight what, igt__grant *grant,
 
 static igt_status give_locked(const igt_error *outcome, igt_error *err) {
   if (outcome->status != IGT_OK && err)
-    *err = *outcome;
+    igt__error_copy(err, outcome);
   return outcome->status;
 }
 
@@ -403,7 +403,7 @@ igt_status igt__session_token(igt__session *session, igt_token **out, igt_error 
 }
 
 void igt__session_identity(igt__session *session, igt_identity *out) {
-  memset(out, 0, sizeof *out);
+  *out = (igt_identity)IGT_IDENTITY_INIT;
   snprintf(out->domain, sizeof out->domain, "%s", session->source.server.origin);
   pthread_mutex_lock(&session->lock);
   out->source = session->kind;

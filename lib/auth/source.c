@@ -241,7 +241,7 @@ static igt_status begin_token_file(igt__source *source, igt__grant *out, igt_err
   igt_status status = read_token(source, source->user, out, err);
 
   if (status == IGT_E_TOKEN_FILE && !source->token_file && err) {
-    *untrusted = *err;
+    igt__error_keep(untrusted, err);
     return IGT_E_NO_SESSION;
   }
   if (status == IGT_E_NO_SESSION && err)
@@ -288,8 +288,8 @@ static igt_status fail_unanswered(const igt__source *source, igt_error *err) {
                    host_of(source));
 }
 
-static bool ask(const igt__source *source, igt_prompt what, const char *question, char *response,
-                size_t cap) {
+static bool ask(const igt__source *source, igt_prompt_kind what, const char *question,
+                char *response, size_t cap) {
   response[0] = '\0';
   return source->prompt && source->prompt(source->prompt_payload, what, question, response, cap) &&
          response[0] != '\0';
@@ -370,7 +370,7 @@ igt_status igt__source_begin(igt__source *source, bool own_only, igt__grant *out
     status = begin_password(source, out, err);
   }
   if (status == IGT_E_NO_SESSION && untrusted.status != IGT_OK)
-    *err = untrusted;
+    igt__error_copy(err, &untrusted);
   else if (untrusted.status != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "%s", untrusted.text);
   if (status == IGT_OK)

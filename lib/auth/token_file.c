@@ -265,7 +265,7 @@ static igt_status explain(const char *path, igt_status status, igt_error *err) {
   if (status == IGT_E_NO_SESSION)
     return igt__fail(err, status, "nobody is signed in: the token file %s is empty", path);
   if (err)
-    cause = *err;
+    igt__error_keep(&cause, err);
   return igt__fail(err, IGT_E_TOKEN_FILE, "the token file %s is damaged: %s", path, cause.text);
 }
 

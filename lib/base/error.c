@@ -6,6 +6,7 @@
 #include "error.h"
 
 #include "redact.h"
+#include "sized.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -117,9 +118,22 @@ static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
   igt__redact(err->text);
 }
 
+/* The bytes of the caller's error: those of the first release at least, which have all that this
+ * file writes by name. A program that did not initialize its error was built with some header. */
+static size_t size_of(const igt_error *err) {
+  size_t size = err->size;
+
+  if (size < IGT__ERROR_FIRST)
+    return IGT__ERROR_FIRST;
+  return size < sizeof *err ? size : sizeof *err;
+}
+
+IGT__DEFINE_INIT(igt_error)
+
 static void begin(igt_error *err, igt_status status) {
   const status_info *info = find_status(status);
-  *err = (igt_error)IGT_ERROR_INIT;
+
+  igt__error_clear(err);
   err->status = status;
   err->retryable = info && info->retryable;
 }
@@ -266,8 +280,28 @@ void igt__error_redact(igt_error *err) {
 }
 
 void igt__error_clear(igt_error *err) {
-  if (err)
-    *err = (igt_error)IGT_ERROR_INIT;
+  size_t n = err ? size_of(err) : 0;
+
+  if (!err)
+    return;
+  memset((char *)err + sizeof err->size, 0, n - sizeof err->size);
+  err->size = err->size < n ? n : err->size;
+}
+
+void igt__error_copy(igt_error *err, const igt_error *from) {
+  size_t n;
+
+  if (!err || err == from)
+    return;
+  igt__error_clear(err);
+  n = size_of(err) < size_of(from) ? size_of(err) : size_of(from);
+  memcpy((char *)err + sizeof err->size, (const char *)from + sizeof err->size,
+         n - sizeof err->size);
+}
+
+void igt__error_keep(igt_error *own, const igt_error *from) {
+  *own = (igt_error)IGT_ERROR_INIT;
+  igt__error_copy(own, from);
 }
 
 igt_status igt__status_from_http(int http_status) {

@@ -4,12 +4,15 @@
 
 #include "igtcloud/error.h"
 
+/* The size of igt_error in the first release. */
+#define IGT__ERROR_FIRST sizeof(igt_error)
+
 /* All of these accept err == NULL and return the status, so that a failing line reads `return
  * igt__fail(err, IGT_E_INVALID, "…", …);`. Nothing here allocates. A text that does not fit ends in
  * "…". Control characters, which %s arguments such as user-supplied names may contain, are replaced
  * by '?' in the final text. */
 
-/* Resets all fields first (http_status 0, retry_after -1, retryable by the class of the status). */
+/* Resets all fields first (retryable by the class of the status). */
 igt_status igt__fail(igt_error *err, igt_status status, const char *fmt, ...) IGT_PRINTF(3, 4);
 
 /* Like igt__fail, but sets os_error and appends ": " and the system's message. The status follows
@@ -35,6 +38,13 @@ void igt__error_redact(igt_error *err);
 void igt__error_hide(igt_error *err, const char *secret);
 
 void igt__error_clear(igt_error *err);
+
+/* A program's igt_error may be that of an older header, and smaller than ours: it is written by the
+ * functions of this header alone, and copied to and from by this one. Members of the first release
+ * may be read and set by name; later ones only in error.c, where the size is known. */
+void igt__error_copy(igt_error *err, const igt_error *from);
+/* The same into an error of our own, which need not be initialized. */
+void igt__error_keep(igt_error *own, const igt_error *from);
 
 /* Maps errno as above. */
 igt_status igt__status_from_errno(int os_error);

@@ -609,7 +609,7 @@ igt_status igt__root_look(igt__root *root, const char *path, bool *found, igt__s
   }
   if (status != IGT_OK) {
     if (err)
-      *err = own;
+      igt__error_copy(err, &own);
     return status;
   }
   if (igt__os_statat(f->fd, base, st, root->follows) != 0)

@@ -99,7 +99,7 @@ void igt__completion_set(igt__completion *completion, igt_status status, const i
   completion->done = true;
   completion->status = status;
   if (status != IGT_OK && err)
-    completion->err = *err;
+    igt__error_keep(&completion->err, err);
   else
     igt__error_clear(&completion->err);
   pthread_cond_signal(&completion->changed);
@@ -126,6 +126,6 @@ igt_status igt__completion_finish(igt__completion *completion, igt_error *err) {
   (void)pthread_cond_destroy(&completion->changed);
   (void)pthread_mutex_destroy(&completion->lock);
   if (completion->status != IGT_OK && err)
-    *err = completion->err;
+    igt__error_copy(err, &completion->err);
   return completion->status;
 }

@@ -111,14 +111,14 @@ static igt_status take(igt_client *client, const igt_credentials *from, igt__s3_
 }
 
 bool igt__is_upload_only(igt_client *client, const char *action) {
-  igt_identity who;
+  igt_identity who = IGT_IDENTITY_INIT;
 
   return strcmp(action, "GET") == 0 && igt_client_identity(client, &who, NULL) == IGT_OK &&
          who.is_service;
 }
 
 static igt_status explain_refusal(igt_client *client, const char *action, igt_error *err) {
-  igt_identity who;
+  igt_identity who = IGT_IDENTITY_INIT;
 
   if (!igt__is_upload_only(client, action) || igt_client_identity(client, &who, NULL) != IGT_OK)
     return IGT_E_FORBIDDEN;

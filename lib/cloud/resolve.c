@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/unicode.h"
 #include "cloud/node.h"
 #include "cloud/suffix.h"
@@ -253,14 +254,9 @@ static igt_node_kind below(igt_node_kind kind) {
                                     : IGT_NODE_STUDY;
 }
 
-igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *out,
-                            igt_error *err) {
+static igt_status resolve(igt_node *from, const char *path, igt_node_target *out, igt_error *err) {
   igt_status status = IGT_OK;
 
-  igt__error_clear(err);
-  memset(out, 0, sizeof *out);
-  if (!from || !path)
-    return igt__fail(err, IGT_E_INVALID, "there is no path to follow");
   out->node = from;
   out->rest = path = skip_slashes(path);
   while (status == IGT_OK && *path && !category(out->node, path, out)) {
@@ -282,3 +278,21 @@ igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *o
   }
   return status;
 }
+
+igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *out,
+                            igt_error *err) {
+  igt_node_target own = IGT_NODE_TARGET_INIT;
+  igt_status status;
+
+  igt__error_clear(err);
+  if (!from || !path || !out)
+    return igt__fail(err, IGT_E_INVALID, "there is no path to follow");
+  status = igt__result_check(out, "igt_node_target", err);
+  if (status != IGT_OK)
+    return status;
+  status = resolve(from, path, &own, err);
+  igt__result_write(out, &own, sizeof own);
+  return status;
+}
+
+IGT__DEFINE_INIT(igt_node_target)

@@ -91,7 +91,7 @@ static igt_status each_id(void *payload, const char *list, igt_model *element) {
 
 /* Each followed by a NUL. */
 static igt_status list_ids(const listing *l, igt__buf *ids, igt_error *err) {
-  igt_pair mask = {"X-Fields", MASK};
+  igt_name_value mask = {"X-Fields", MASK};
   igt__arg institute = {.text = l->institute_id};
   igt__call call = list_call(&institute);
 
@@ -142,7 +142,7 @@ static igt_status list_in_pieces(listing *l, igt_error *err) {
   if (status == IGT_OK)
     status = fetch_rest(l, &ids, err);
   else if (status == IGT_E_CANCELLED)
-    *err = mine;
+    igt__error_copy(err, &mine);
   else
     status = igt__call_each(l->client, &call, each_element, l, err); /* in the usual way, then */
   igt__buf_finish(&ids);

@@ -339,7 +339,7 @@ igt_status igt__explain_response(struct igt__http_private *priv) {
   igt__fail(err, status, "%s: the server responded with HTTP %d (%s)", priv->host, req->http_status,
             igt_status_text(status));
   err->http_status = req->http_status;
-  err->retry_after = retry_after;
+  err->retry_after = retry_after > 0 ? retry_after : 0;
   if (req->on_error_response)
     req->on_error_response(req, err);
   hide_secrets(priv);
@@ -347,7 +347,7 @@ igt_status igt__explain_response(struct igt__http_private *priv) {
     err->status = status;
   if (!err->http_status)
     err->http_status = req->http_status;
-  if (err->retry_after < 0)
-    err->retry_after = retry_after;
+  if (err->retry_after <= 0)
+    err->retry_after = retry_after > 0 ? retry_after : 0;
   return err->status;
 }

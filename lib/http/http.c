@@ -133,7 +133,7 @@ void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status
   (void)http;
   priv->resume_status = status;
   if (status && err)
-    priv->err = *err;
+    igt__error_keep(&priv->err, err);
   priv->resumed = true;
   igt__loop_enqueue(priv->loop, priv);
 }

@@ -173,7 +173,7 @@ void igt__stream_done_loop(igt__http_stream *stream, igt_status status, const ig
   stream->done = true;
   stream->status = status;
   if (status)
-    stream->err = *err;
+    igt__error_keep(&stream->err, err);
   pthread_cond_signal(&stream->changed);
   pthread_mutex_unlock(&stream->lock);
 }
@@ -223,7 +223,7 @@ igt_status igt__http_open(igt__http *http, igt__http_request *req, uint64_t max_
   if (!stream->open) {
     status = stream->status;
     if (err)
-      *err = stream->err;
+      igt__error_copy(err, &stream->err);
   }
   pthread_mutex_unlock(&stream->lock);
   if (status)
@@ -280,7 +280,7 @@ igt_status igt__http_read(igt__http_stream *stream, char *data, size_t cap, size
   } else {
     status = stream->status;
     if (status && err)
-      *err = stream->err;
+      igt__error_copy(err, &stream->err);
   }
   pthread_mutex_unlock(&stream->lock);
   return status;

@@ -35,6 +35,7 @@ typedef struct igt__operation {
   const char *accept; /* the response's media type */
   const igt__param *params;
   size_t param_count;
+  size_t options_size;  /* of the options; a program's may be smaller or larger */
   const igt_type *body; /* NULL: none */
   bool body_is_list;
   const igt_type *response; /* NULL: nothing to read, or a file */

@@ -184,7 +184,7 @@ static igt_status fail_if_error(const char *xml, size_t n, const char *expected,
   if (!details.is_error)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's response is not a %s", expected);
   if (err)
-    *err = local;
+    igt__error_copy(err, &local);
   return local.status;
 }
 

@@ -187,7 +187,7 @@ static void on_credentials(igt__s3_waiter *waiter, igt_status status, const igt_
     igt__http_submit(priv->s3->http, priv->loop, &priv->req->http);
     return;
   }
-  priv->err = *err;
+  igt__error_keep(&priv->err, err);
   priv->err.status = status;
   fail_on_loop(priv);
 }
@@ -231,7 +231,7 @@ static void on_http_done(igt__http_request *http, igt_status status, const igt_e
   igt_error err = IGT_ERROR_INIT;
 
   if (status && error)
-    err = *error;
+    igt__error_keep(&err, error);
   status = igt__s3_conclude(req, status, &err);
   if (status && status != IGT_E_CANCELLED && send_again(req))
     return;

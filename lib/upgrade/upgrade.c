@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/sized.h"
 
 typedef struct upgrade {
   const igt_upgrade_options *options;
@@ -57,7 +58,7 @@ static igt_status open_page(upgrade *up, igt_error *err) {
 static igt_status check_options(upgrade *up, igt_error *err) {
   const igt_upgrade_options *o = up->options;
 
-  if (!o || !o->releases || !o->current || !o->target)
+  if (!o->releases || !o->current || !o->target)
     return igt__fail(err, IGT_E_INVALID,
                      "an upgrade needs a release page, a program and its version");
   if (!o->release_key || !*o->release_key)
@@ -197,15 +198,25 @@ static igt_status run(upgrade *up, igt_upgrade_result *out, igt_error *err) {
 
 igt_status igt_upgrade(const igt_upgrade_options *options, igt_upgrade_result *out,
                        igt_error *err) {
-  upgrade up = {.options = options};
-  igt_error own = IGT_ERROR_INIT;
+  igt_upgrade_options own;
+  igt_upgrade_result result = IGT_UPGRADE_RESULT_INIT;
+  upgrade up = {.options = &own};
+  igt_error ignored = IGT_ERROR_INIT;
   igt_status status;
 
   igt__error_clear(err);
-  memset(out, 0, sizeof *out);
-  status = run(&up, out, err ? err : &own);
+  status = igt__result_check(out, "igt_upgrade_result", err);
+  if (status == IGT_OK)
+    status = igt__options_read(&own, sizeof own, options, "igt_upgrade_options", err);
+  if (status != IGT_OK)
+    return status;
+  status = run(&up, &result, err ? err : &ignored);
+  igt__result_write(out, &result, sizeof result);
   igt__http_free(up.page.http);
   igt__ed25519_free(up.key);
   igt__free(up.url);
   return status;
 }
+
+IGT__DEFINE_INIT(igt_upgrade_options)
+IGT__DEFINE_INIT(igt_upgrade_result)

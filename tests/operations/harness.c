@@ -44,7 +44,8 @@ static void note(void *payload, igt_log_level level, igt_log_subject subject, co
 
 /* ---- clients ---- */
 
-static bool ask(void *payload, igt_prompt what, const char *question, char *response, size_t cap) {
+static bool ask(void *payload, igt_prompt_kind what, const char *question, char *response,
+                size_t cap) {
   (void)payload;
   (void)question;
   if (what != IGT_PROMPT_PASSWORD || !password)

@@ -206,6 +206,7 @@ static void a_file_goes_to_a_descriptor(void **state) {
 
 /* Kinds of options that the current description does not have, but another may. */
 typedef struct odd_options {
+  size_t size;
   igt_number_field near;
   const char *const *keys;
   size_t keys_count;
@@ -222,10 +223,12 @@ static void options_of_other_forms(void **state) {
                                            .path = "/odd",
                                            .accept = "*/*",
                                            .params = params,
-                                           .param_count = 2};
+                                           .param_count = 2,
+                                           .options_size = sizeof(odd_options)};
   static const char *const keys[] = {"a b", "c&d"}, *const bad[] = {"a", "b,c"};
   fixture *f = *state;
-  odd_options options = {.near = {IGT_SET, -2.5}, .keys = keys, .keys_count = 2};
+  odd_options options = {
+      .size = sizeof options, .near = {IGT_SET, -2.5}, .keys = keys, .keys_count = 2};
   const igt__call call = {.operation = &operation, .options = &options};
 
   response(f, 204, NULL, "");
@@ -454,7 +457,7 @@ static void domains_are_checked(void **state) {
 
 static void the_session_is_the_clients(void **state) {
   fixture *f = *state;
-  igt_identity identity;
+  igt_identity identity = IGT_IDENTITY_INIT;
   igt_project_list *list = NULL;
 
   assert_int_equal(igt_client_identity(f->client, &identity, &f->err), IGT_E_NO_SESSION);

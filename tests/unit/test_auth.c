@@ -251,8 +251,8 @@ typedef struct fixture {
   char question[300];
 } fixture;
 
-static bool response_prompt(void *payload, igt_prompt what, const char *question, char *response,
-                            size_t cap) {
+static bool response_prompt(void *payload, igt_prompt_kind what, const char *question,
+                            char *response, size_t cap) {
   fixture *f = payload;
 
   snprintf(f->question, sizeof f->question, "%s", question);
@@ -338,7 +338,7 @@ static igt_status sign_in(fixture *f) {
 }
 
 static igt_identity identity(fixture *f) {
-  igt_identity id;
+  igt_identity id = IGT_IDENTITY_INIT;
 
   igt__session_identity(f->session, &id);
   return id;
@@ -406,7 +406,7 @@ static void password(void **state) {
   char jwt[2000], csrf[100];
   const http_seen *seen;
   igt__json *body;
-  igt_identity id;
+  igt_identity id = IGT_IDENTITY_INIT;
 
   assert_int_equal(sign_in(f), IGT_OK);
   assert_int_equal(f->asked_user, 1);

@@ -125,7 +125,7 @@ static void test_errors(void **state) {
   assert_int_equal(igt__fail_errno(&err, ENOSPC, "cannot write '%s'", "a\033[2J"), IGT_E_NO_SPACE);
   assert_string_equal(err.text, "cannot write 'a?[2J': No space left on device");
   assert_int_equal(err.os_error, ENOSPC);
-  assert_int_equal(err.retry_after, -1);
+  assert_int_equal(err.retry_after, 0);
   igt__error_prefix(&err, "study '%s'", "s1");
   assert_string_equal(err.text, "study 's1': cannot write 'a?[2J': No space left on device");
   assert_int_equal(err.status, IGT_E_NO_SPACE);

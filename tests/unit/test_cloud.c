@@ -216,7 +216,7 @@ static void each_keeps_nothing(void **state) {
 
 static void resolves(fixture *f, const char *path, const char *id, igt_node_kind kind,
                      const char *rest) {
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
 
   ok(f, igt_node_resolve(f->cloud, path, &target, &f->err));
   assert_string_equal(igt_node_id(target.node), id);
@@ -246,7 +246,7 @@ static void paths_are_followed(void **state) {
 
 static void wrong_paths_are_told(void **state) {
   fixture *f = *state;
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
 
   failed(f, igt_node_resolve(f->cloud, "twin/x", &target, &f->err), IGT_E_AMBIGUOUS, "p2 (old)");
   assert_non_null(strstr(f->err.text, "id:"));
@@ -263,7 +263,7 @@ static void wrong_paths_are_told(void **state) {
 
 static void nodes_are_added_and_removed(void **state) {
   fixture *f = *state;
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
   igt_node *made = NULL, *file = NULL;
   igt_study *study = igt_study_new();
   igt_project project = {0};

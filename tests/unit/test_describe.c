@@ -157,7 +157,7 @@ static igt_status take(void *payload, const void *data, size_t n) {
 }
 
 static igt_request_options options_of(const char *method, const char *path, const char *body) {
-  static const igt_pair query[] = {{"$filter", "a eq 'b c'"}};
+  static const igt_name_value query[] = {{"$filter", "a eq 'b c'"}};
   igt_request_options o = IGT_REQUEST_OPTIONS_INIT;
 
   o.method = method;
@@ -240,7 +240,7 @@ static void a_refusal_has_headers_and_a_body(void **state) {
 }
 
 static void headers_are_added_and_replaced(void **state) {
-  static const igt_pair headers[] = {
+  static const igt_name_value headers[] = {
       {"X-Fields", "id,name"}, {"accept", "text/csv"}, {"User-Agent", "mine/1"}};
   fixture *f = *state;
   igt_request_options o = options_of("GET", "/api/data/things", NULL);
@@ -259,7 +259,7 @@ static void headers_are_added_and_replaced(void **state) {
 }
 
 static void headers_of_the_session_are_refused(void **state) {
-  static const igt_pair bad[] = {
+  static const igt_name_value bad[] = {
       {"X-JWT", "other"},     {"x-csrf-token", "a"}, {"host", "evil"}, {"Content-Length", "0"},
       {"X-A", "a\r\nX-B: b"}, {"X A", "a"},          {NULL, "a"},      {"X-A", NULL}};
   fixture *f = *state;

@@ -196,7 +196,7 @@ static void an_object_is_uploaded(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_file_options options = without_journal();
-  igt_file_source source = {NULL, CONTENT, strlen(CONTENT)};
+  igt_file_source source = {.size = sizeof source, .data = CONTENT, .data_size = strlen(CONTENT)};
 
   ok(f, igt_object_upload(f->client, &object, &source, &options, NULL, &f->err));
   assert_string_equal(f->stored, CONTENT);
@@ -213,7 +213,7 @@ static void a_key_must_be_below_its_prefix(void **state) {
   fixture *f = *state;
   igt_object_info info = IGT_OBJECT_INFO_INIT;
   igt_file_options options = without_journal();
-  igt_file_source source = {NULL, CONTENT, strlen(CONTENT)};
+  igt_file_source source = {.size = sizeof source, .data = CONTENT, .data_size = strlen(CONTENT)};
 
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     igt_object object = object_of(bad[i][0], bad[i][1]);

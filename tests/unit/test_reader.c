@@ -112,7 +112,7 @@ static http_response serve(void *payload, const http_seen *seen) {
 static int set_up(void **state) {
   fixture *f = calloc(1, sizeof *f);
   igt_client_options options = IGT_CLIENT_OPTIONS_INIT;
-  igt_node_target target;
+  igt_node_target target = IGT_NODE_TARGET_INIT;
 
   f->server = http_server_start();
   http_server_handle(f->server, serve, f);
@@ -153,8 +153,10 @@ static void ok(fixture *f, igt_status status) {
 }
 
 static void open_it(fixture *f) {
-  igt_file_open_options options = {FIRST, MOST, NULL};
+  igt_file_open_options options = IGT_FILE_OPEN_OPTIONS_INIT;
 
+  options.first_bytes = FIRST;
+  options.most_bytes = MOST;
   ok(f, igt_file_open(f->file, &options, &f->reader, &f->err));
   assert_int_equal(igt_file_size(f->reader), f->size);
 }
@@ -294,7 +296,7 @@ static void a_path_that_leads_to_no_file(void **state) {
                {"other", IGT_E_NOT_FOUND},     {"", IGT_E_INVALID},
                {NULL, IGT_E_INVALID}};
   fixture *f = *state;
-  igt_file_source bytes = {NULL, "x", 1};
+  igt_file_source bytes = {.size = sizeof bytes, .data = "x", .data_size = 1};
 
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     assert_int_equal(igt_file_open_path(f->client, cases[i].path, NULL, &f->reader, &f->err),

@@ -25,6 +25,7 @@
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
 #include "transfer/engine/find.h"
+#include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/pool.h"
@@ -62,8 +63,10 @@ typedef struct job {
 
 struct csv {
   igt_client *client;
-  const igt_csv_options *options;
-  const igt_callbacks *callbacks;
+  igt_csv_options own; /* the caller's, as this library knows it */
+  igt__shared_options shared;
+  const igt_csv_options *options; /* own */
+  igt_transfer_callbacks callbacks;
   igt_csv_summary *summary;
   igt__cancel *cancel;
   igt__found found;
@@ -138,7 +141,7 @@ static bool add_file(job *j, const char *name, int64_t size) {
 
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   job *j = payload;
-  const char *ext = j->csv->options->selection.ext, *name = igt__text_of(&file->file_name);
+  const char *ext = j->csv->options->selection->ext, *name = igt__text_of(&file->file_name);
   int64_t size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
   igt__buf path;
   bool good;
@@ -218,8 +221,8 @@ static void report_failed(csv *c, const job *j) {
                             .error = &j->error};
 
   c->summary->studies_failed++;
-  if (c->callbacks && c->callbacks->on_item)
-    c->callbacks->on_item(c->callbacks->payload, &item);
+  if (c->callbacks.on_item)
+    c->callbacks.on_item(c->callbacks.payload, &item);
 }
 
 static igt_status write_row(csv *c, const job *j, const listed *file, igt_error *err) {
@@ -256,7 +259,7 @@ static igt_status finish_job(csv *c, igt_error *err) {
   } else if (j->status == IGT_E_CANCELLED || j->status == IGT_E_NO_MEMORY) {
     status = j->status;
     if (err)
-      *err = j->error;
+      igt__error_copy(err, &j->error);
   } else {
     report_failed(c, j);
   }
@@ -332,7 +335,7 @@ static igt_status list_all(csv *c, igt_error *err) {
     if (c->error.status != IGT_OK) {
       status = c->error.status;
       if (err)
-        *err = c->error;
+        igt__error_copy(err, &c->error);
     }
   }
   while (c->jobs.first) {
@@ -347,9 +350,8 @@ static igt_status list_all(csv *c, igt_error *err) {
 static void tell_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (c->callbacks && c->callbacks->on_message &&
-      igt__other_categories_tell(&c->elsewhere, text, sizeof text))
-    c->callbacks->on_message(c->callbacks->payload, IGT_OK, text);
+  if (c->callbacks.on_message && igt__other_categories_tell(&c->elsewhere, text, sizeof text))
+    c->callbacks.on_message(c->callbacks.payload, IGT_OK, text);
 }
 
 /* ---- the file ---- */
@@ -455,7 +457,7 @@ static igt_status run(csv *c, igt_error *err) {
   igt_status status = igt_client_sign_in(c->client, err);
 
   if (status == IGT_OK)
-    status = igt__find(c->client, &c->options->selection, true, &c->found, err);
+    status = igt__find(c->client, c->options->selection, true, &c->found, err);
   if (status == IGT_OK && !c->options->write)
     status = open_file(c, err);
   if (status == IGT_OK)
@@ -483,40 +485,65 @@ static void finish(csv *c) {
   pthread_mutex_destroy(&c->lock);
 }
 
-igt_status igt_csv(igt_client *client, const igt_csv_options *options,
-                   const igt_callbacks *callbacks, igt_csv_summary *summary, igt_error *err) {
-  igt_csv_summary *own = NULL;
-  csv c = {.client = client, .options = options, .callbacks = callbacks, .fd = -1};
-  int64_t begin_us = igt__mono_us();
-  igt_status status = igt__shard_check(options->shard, options->shards, err);
+static igt_status read_options(csv *c, const igt_csv_options *options,
+                               const igt_transfer_callbacks *callbacks, igt_error *err) {
+  igt_csv_options *own = &c->own;
+  igt_status status = igt__options_read(own, sizeof *own, options, "igt_csv_options", err);
 
-  if (status != IGT_OK)
-    return status;
-  if (!options->write && (!options->target || !*options->target))
-    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
-  if (!summary && !(summary = own = igt__malloc(sizeof *own)))
-    return igt__fail_memory(err);
-  memset(summary, 0, sizeof *summary);
-  c.summary = summary;
-  c.error = (igt_error)IGT_ERROR_INIT;
-  c.partial.fd = -1;
-  c.cancel = igt__client_cancel(client);
-  igt__queue_init(&c.jobs);
-  c.concurrency = options->concurrency ? options->concurrency : igt__client_connections(client);
-  pthread_mutex_init(&c.lock, NULL);
-  pthread_cond_init(&c.job_done, NULL);
-  igt__buf_init(&c.out, SIZE_MAX);
-  igt__quota_init_fair(&c.held, IGT__MAX_RUN_MEMORY);
-  c.table = igt__table_new(options->files);
-  c.pool = options->files ? igt__pool_new("igt-csv", c.concurrency) : NULL;
-  if (!c.table || (options->files && !c.pool))
+  c->options = own;
+  if (status == IGT_OK)
+    status = igt__shared_options_read(&c->shared, NULL, &own->selection, err);
+  if (status == IGT_OK)
+    status = igt__options_read(&c->callbacks, sizeof c->callbacks, callbacks,
+                               "igt_transfer_callbacks", err);
+  if (status == IGT_OK)
+    status = igt__shard_check(own->shard, own->shards, err);
+  if (status == IGT_OK && !own->write && (!own->target || !*own->target))
+    status = igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+  return status;
+}
+
+static igt_status list(csv *c, igt_error *err) {
+  int64_t begin_us = igt__mono_us();
+  igt_status status;
+
+  c->error = (igt_error)IGT_ERROR_INIT;
+  c->partial.fd = -1;
+  c->cancel = igt__client_cancel(c->client);
+  igt__queue_init(&c->jobs);
+  c->concurrency =
+      c->options->concurrency ? c->options->concurrency : igt__client_connections(c->client);
+  pthread_mutex_init(&c->lock, NULL);
+  pthread_cond_init(&c->job_done, NULL);
+  igt__buf_init(&c->out, SIZE_MAX);
+  igt__quota_init_fair(&c->held, IGT__MAX_RUN_MEMORY);
+  c->table = igt__table_new(c->options->files);
+  c->pool = c->options->files ? igt__pool_new("igt-csv", c->concurrency) : NULL;
+  if (!c->table || (c->options->files && !c->pool))
     status = igt__fail_memory(err);
   else
-    status = run(&c, err);
+    status = run(c, err);
   if (status == IGT_OK)
-    tell_elsewhere(&c);
-  finish(&c);
-  summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
-  igt__free(own);
+    tell_elsewhere(c);
+  finish(c);
+  c->summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
+  return status;
+}
+
+igt_status igt_csv(igt_client *client, const igt_csv_options *options,
+                   const igt_transfer_callbacks *callbacks, igt_csv_summary *summary,
+                   igt_error *err) {
+  csv c = {.client = client, .fd = -1};
+  igt_status status = igt__result_check(summary, "igt_csv_summary", err);
+
+  if (status == IGT_OK)
+    status = read_options(&c, options, callbacks, err);
+  if (status != IGT_OK)
+    return status;
+  c.summary = igt__calloc(1, sizeof *c.summary);
+  status = c.summary ? list(&c, err) : igt__fail_memory(err);
+  if (c.summary)
+    igt__result_write(summary, c.summary, sizeof *c.summary);
+  igt__free(c.summary);
   return status;
 }

@@ -72,7 +72,7 @@ static void list_studies_task(void *arg) {
 }
 
 static void tell_elsewhere(const igt__download *d) {
-  const igt_callbacks *cb = d->run.callbacks;
+  const igt_transfer_callbacks *cb = d->run.callbacks;
   char text[IGT_ERROR_TEXT_MAX];
 
   if (cb->on_message && igt__other_categories_tell(&d->elsewhere, text, sizeof text))
@@ -80,9 +80,9 @@ static void tell_elsewhere(const igt__download *d) {
 }
 
 /* A mistyped extension looks like an empty project. On the calling thread, like all callbacks. */
-static void report_no_match(const igt__download *d, const igt_summary *s) {
-  const char *ext = d->options->selection.ext;
-  const igt_callbacks *cb = d->run.callbacks;
+static void report_no_match(const igt__download *d, const igt_transfer_summary *s) {
+  const char *ext = d->options->selection->ext;
+  const igt_transfer_callbacks *cb = d->run.callbacks;
   char text[IGT_ERROR_TEXT_MAX];
 
   if (!ext || s->files_done || s->files_skipped || s->files_failed || !cb->on_message)
@@ -92,20 +92,20 @@ static void report_no_match(const igt__download *d, const igt_summary *s) {
   cb->on_message(cb->payload, IGT_E_NOT_FOUND, text);
 }
 
-static igt_status move(igt__download *d, igt_summary *summary, igt_error *err) {
+static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
   const igt_download_options *o = d->options;
-  igt_status status = igt__find(d->run.client, &o->selection, !o->project_files, &d->found, err);
+  igt_status status = igt__find(d->run.client, o->selection, !o->project_files, &d->found, err);
 
   if (status == IGT_OK)
-    status = igt__root_open(o->target, !o->transfer.dry_run, &d->root, err);
-  if (status == IGT_E_NO_FILE && o->transfer.dry_run) /* no local files: all would be fetched */
+    status = igt__root_open(o->target, !o->transfer->dry_run, &d->root, err);
+  if (status == IGT_E_NO_FILE && o->transfer->dry_run) /* no local files: all would be fetched */
     status = IGT_OK;
   if (status != IGT_OK)
     return status;
   d->target = igt__path_absolute(o->target);
-  d->folds = d->root && !o->transfer.dry_run && igt__root_folds(d->root);
-  d->rules = o->transfer.portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
-  if (d->root && !o->transfer.dry_run && d->rules == IGT__NAMES_POSIX)
+  d->folds = d->root && !o->transfer->dry_run && igt__root_folds(d->root);
+  d->rules = o->transfer->portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
+  if (d->root && !o->transfer->dry_run && d->rules == IGT__NAMES_POSIX)
     d->rules = igt__root_names(d->root);
   igt__quota_init(&d->held, d->run.held.most / 2, NULL);
   d->folders = igt__fingerprints_new(false, &d->held);
@@ -129,25 +129,25 @@ static igt_status check_options(const igt_download_options *o, igt_error *err) {
     return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
-  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+  return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
 }
 
-igt_status igt_download(igt_client *client, const igt_download_options *options,
-                        const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
-  igt_summary none;
-  igt_status status = check_options(options, err);
-  igt__download *d;
+static igt_status read_options(igt__download *d, const igt_download_options *options,
+                               igt_error *err) {
+  igt_download_options *own = &d->own;
+  igt_status status = igt__options_read(own, sizeof *own, options, "igt_download_options", err);
 
-  if (!summary)
-    summary = &none;
-  memset(summary, 0, sizeof *summary);
-  if (status != IGT_OK)
-    return status;
-  d = igt__calloc(1, sizeof *d);
-  if (!d)
-    return igt__fail_memory(err);
-  d->options = options;
-  status = igt__run_init(&d->run, client, &options->transfer, callbacks, err);
+  d->options = own;
+  if (status == IGT_OK)
+    status = igt__shared_options_read(&d->shared, &own->transfer, &own->selection, err);
+  return status == IGT_OK ? check_options(own, err) : status;
+}
+
+static igt_status download(igt__download *d, igt_client *client,
+                           const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                           igt_error *err) {
+  igt_status status = igt__run_init(&d->run, client, d->options->transfer, callbacks, err);
+
   igt__semaphore_init(&d->room, &d->run);
   if (status == IGT_OK)
     status = move(d, summary, err);
@@ -158,6 +158,22 @@ igt_status igt_download(igt_client *client, const igt_download_options *options,
   igt__fingerprints_free(d->folders);
   igt__map_free(d->institutes);
   igt__free(d->target);
+  return status;
+}
+
+igt_status igt_download(igt_client *client, const igt_download_options *options,
+                        const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                        igt_error *err) {
+  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
+  igt__download *d = igt__calloc(1, sizeof *d);
+  igt_status status =
+      d ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+
+  if (status == IGT_OK)
+    status = read_options(d, options, err);
+  if (status == IGT_OK)
+    status = download(d, client, callbacks, &own, err);
   igt__free(d);
+  igt__result_write(summary, &own, sizeof own);
   return status;
 }

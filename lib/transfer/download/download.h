@@ -9,12 +9,15 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
+#include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
 
 typedef struct igt__download {
   igt__run run;
-  const igt_download_options *options;
+  igt_download_options own; /* the caller's, as this library knows it */
+  igt__shared_options shared;
+  const igt_download_options *options; /* own */
   igt__found found;
   igt__root *root; /* NULL: a dry run without an existing target */
   char *target;    /* absolute */

@@ -44,7 +44,7 @@ typedef struct plan {
 
 /* path: as in the cloud; below: relative to the target; NULL if it has no place there. */
 static void report(plan *p, const igt_file *file, const char *path, const char *below,
-                   igt_result result, const char *text, const igt_error *err) {
+                   igt_transfer_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result, .text = text, .error = err};
   char *local = below ? igt__path_join(p->d->target, below) : NULL;
 
@@ -212,7 +212,7 @@ static void report_skipped(plan *p, const igt__fetch_file *file, const igt__jour
 }
 
 static bool passes(const plan *p, const igt_file *file, const char *name) {
-  const char *ext = p->d->options->selection.ext;
+  const char *ext = p->d->options->selection->ext;
 
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return false;

@@ -24,7 +24,7 @@ static void put(igt__buf *text, const char *value) {
 
 /* Describes what the options select: the same command gives the same text. */
 static char *describe(const igt__run *run, const igt_download_options *o) {
-  const igt_selection *s = &o->selection;
+  const igt_study_selection *s = o->selection;
   igt__buf text;
 
   igt__buf_init(&text, SCOPE_MAX);
@@ -34,13 +34,13 @@ static char *describe(const igt__run *run, const igt_download_options *o) {
   put(&text, s->start);
   put(&text, s->end);
   put(&text, s->ext);
-  for (size_t i = 0; i < o->transfer.include_count; i++)
-    put(&text, o->transfer.include[i]);
+  for (size_t i = 0; i < o->transfer->include_count; i++)
+    put(&text, o->transfer->include[i]);
   put(&text, "");
-  for (size_t i = 0; i < o->transfer.exclude_count; i++)
-    put(&text, o->transfer.exclude[i]);
-  if (igt__buf_printf(&text, "%u %d %u/%u %d", o->categories, o->project_files, o->transfer.shard,
-                      o->transfer.shards, (int)o->transfer.structure))
+  for (size_t i = 0; i < o->transfer->exclude_count; i++)
+    put(&text, o->transfer->exclude[i]);
+  if (igt__buf_printf(&text, "%u %d %u/%u %d", o->categories, o->project_files, o->transfer->shard,
+                      o->transfer->shards, (int)o->transfer->structure))
     return igt__buf_take(&text);
   igt__buf_finish(&text);
   return NULL;
@@ -54,7 +54,7 @@ void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download
                         const char *target) {
   igt__journal_run mine;
 
-  if (!run->journal || options->transfer.dry_run)
+  if (!run->journal || options->transfer->dry_run)
     return;
   durable->target = igt__strdup(target);
   durable->scope = describe(run, options);
@@ -125,6 +125,6 @@ igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *roo
   if (synced == IGT_OK)
     return status;
   if (err)
-    *err = lost;
+    igt__error_copy(err, &lost);
   return synced;
 }

@@ -42,7 +42,8 @@ static void end(fetch *f) {
   fetch_free(f);
 }
 
-static igt_transfer_item item_of(const fetch *f, igt_result result, char *local, size_t cap) {
+static igt_transfer_item item_of(const fetch *f, igt_transfer_result result, char *local,
+                                 size_t cap) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE, .result = result};
 
   (void)snprintf(local, cap, "%s/%s", igt__root_path(f->root), f->path);

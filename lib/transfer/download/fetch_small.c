@@ -166,7 +166,7 @@ static void small_done(igt__s3_request *req, igt_status status, const igt_error 
   igt_error err = IGT_ERROR_INIT;
 
   if (status != IGT_OK)
-    err = *failure;
+    igt__error_keep(&err, failure);
   else if (f->size_known && p->at != f->size)
     status = igt__fail(&err, IGT_E_NETWORK, "the body ended after %llu of %llu bytes",
                        (unsigned long long)p->at, (unsigned long long)f->size);

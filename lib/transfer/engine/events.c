@@ -29,7 +29,7 @@ void igt__failure_keep(igt_error **kept, const igt_error *err) {
   if (!*kept)
     *kept = igt__malloc(sizeof **kept);
   if (*kept)
-    **kept = *err;
+    igt__error_keep(*kept, err);
 }
 
 void igt__failure_get(const igt_error *kept, igt_error *out) {
@@ -78,7 +78,7 @@ void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) {
 }
 
 static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
-  igt_summary *s = &run->summary;
+  igt_transfer_summary *s = &run->summary;
 
   if (item->kind == IGT_ITEM_STUDY) {
     run->totals.studies_settled++;
@@ -173,7 +173,7 @@ static struct igt__event *copy_item(const igt_transfer_item *item) {
     at += n + 1;
   }
   if (item->error)
-    *event->error = *item->error;
+    igt__error_keep(event->error, item->error);
   event->item.error = event->error;
   return event;
 }
@@ -213,7 +213,7 @@ void igt__run_item(igt__run *run, const igt_transfer_item *item) {
 }
 
 static void deliver(igt__run *run, struct igt__event *event) {
-  const igt_callbacks *cb = run->callbacks;
+  const igt_transfer_callbacks *cb = run->callbacks;
 
   if (event->is_message)
     cb->on_message(cb->payload, event->status, event->text);

@@ -49,7 +49,7 @@ static igt_status parse_day(const char *text, const char *what, int64_t *day, ig
   return IGT_OK;
 }
 
-igt_status igt__find(igt_client *client, const igt_selection *selection, bool with_institutes,
+igt_status igt__find(igt_client *client, const igt_study_selection *selection, bool with_institutes,
                      igt__found *out, igt_error *err) {
   igt_status status;
 

@@ -18,7 +18,7 @@ typedef struct igt__found {
 
 /* Finds the project by its exact name, and the selected institutes in it. IGT_E_NOT_FOUND: none;
  * IGT_E_AMBIGUOUS: several projects; IGT_E_INVALID: bad dates. */
-igt_status igt__find(igt_client *client, const igt_selection *selection, bool with_institutes,
+igt_status igt__find(igt_client *client, const igt_study_selection *selection, bool with_institutes,
                      igt__found *out, igt_error *err);
 void igt__found_free(igt__found *found);
 bool igt__found_selects(const igt__found *found, const igt_institute *institute);

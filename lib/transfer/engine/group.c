@@ -203,7 +203,7 @@ void igt__group_failed(igt__group *group, const igt_error *err) {
   pthread_mutex_lock(&group->run->lock);
   group->failed++;
   if (group->own.status == IGT_OK)
-    group->own = *err;
+    igt__error_keep(&group->own, err);
   pthread_mutex_unlock(&group->run->lock);
   if (!*group->study) /* a project's files have no study to report it */
     igt__group_item(group, &item);

@@ -82,7 +82,7 @@ typedef struct unknown {
   const char *folder;   /* absolute */
   const char *name;     /* of the folder */
   const igt_error *err; /* why it is not used */
-  igt_result result;
+  igt_transfer_result result;
   size_t files;
 } unknown;
 
@@ -145,7 +145,7 @@ static bool counts(const igt__run *run, const igt__found *found, const char *clo
 }
 
 void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found, const char *name,
-                         const char *cloud, igt_result result, size_t *files) {
+                         const char *cloud, igt_transfer_result result, size_t *files) {
   igt_error why = IGT_ERROR_INIT;
   char *folder = igt__path_join(igt__root_path(root), name);
   unknown u = {.run = run, .folder = folder, .name = name, .err = &why, .result = result};

@@ -29,6 +29,6 @@ const char *igt__institute_like(const igt__found *found, const char *name);
  * number. With --ignore-unknown, and without files, the folder is one ignored item. name: the
  * folder's; cloud: its name in the cloud. */
 void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found, const char *name,
-                         const char *cloud, igt_result result, size_t *files);
+                         const char *cloud, igt_transfer_result result, size_t *files);
 
 #endif

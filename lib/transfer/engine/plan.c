@@ -96,7 +96,7 @@ bool igt__wanted(igt__run *run, const char *path) {
 
 static void report_unseen(const igt__run *run, const char *option, const char *const *patterns,
                           size_t count, const bool *seen) {
-  const igt_callbacks *cb = run->callbacks;
+  const igt_transfer_callbacks *cb = run->callbacks;
   char text[IGT_ERROR_TEXT_MAX];
 
   for (size_t i = 0; i < count; i++) {
@@ -174,8 +174,8 @@ static igt_status deep_folder(const char *human_id, igt__name_rules rules, char 
   return status;
 }
 
-igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
-                             char **out, igt_error *err) {
+igt_status igt__study_folder(const char *human_id, igt_folder_structure structure,
+                             igt__name_rules rules, char **out, igt_error *err) {
   *out = NULL;
   return structure == IGT_FLAT ? flat_folder(human_id, rules, out, err)
                                : deep_folder(human_id, rules, out, err);

@@ -58,8 +58,8 @@ bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item
 
 /* "patient/study" as a folder: flat, '/' becomes "---". Mapped to what the disk can hold. The
  * caller's to igt__free; checked. */
-igt_status igt__study_folder(const char *human_id, igt_structure structure, igt__name_rules rules,
-                             char **out, igt_error *err);
+igt_status igt__study_folder(const char *human_id, igt_folder_structure structure,
+                             igt__name_rules rules, char **out, igt_error *err);
 
 /* An empty object whose key ends in '/': it represents a folder and is not a file. */
 static inline bool igt__is_folder_key(const igt_file *file) {

@@ -20,33 +20,47 @@ static double speed_of(igt__speed *speed, int64_t now, uint64_t bytes) {
   return (double)(bytes - speed->bytes[oldest]) * 1e6 / (double)(now - speed->at_us[oldest]);
 }
 
-static void fill_running_locked(igt__run *run, igt_progress *out) {
+/* Studies in progress that a report names; the others are counted. */
+#define SHOWN_MOST 16
+
+typedef struct shown {
+  igt_transfer_study study;
+  char name[256];
+} shown;
+
+static void show(shown *row, const igt_transfer_study *study) {
+  row->study = *study;
+  (void)snprintf(row->name, sizeof row->name, "%s", study->name);
+  row->study.name = row->name;
+}
+
+static void fill_running_locked(igt__run *run, igt_transfer_progress *out, shown *rows) {
   out->running_count = 0;
   out->running_more = 0;
   for (igt__group *group = run->groups; group; group = group->next) {
     if (group->progress.files == group->progress.files_settled)
       continue;
-    if (out->running_count < IGT_RUNNING_MAX)
-      out->running[out->running_count++] = group->progress;
+    if (out->running_count < SHOWN_MOST)
+      show(&rows[out->running_count++], &group->progress);
     else
       out->running_more++;
   }
 }
 
 void igt__run_show(igt__run *run, igt__speed *speed) {
-  igt_progress progress;
-  char names[IGT_RUNNING_MAX][256];
+  igt_transfer_progress progress;
+  shown rows[SHOWN_MOST];
+  const igt_transfer_study *running[SHOWN_MOST];
   int64_t now = igt__mono_us();
   uint64_t left;
 
   pthread_mutex_lock(&run->lock);
   progress = run->totals;
-  fill_running_locked(run, &progress);
-  for (size_t i = 0; i < progress.running_count; i++) {
-    (void)snprintf(names[i], sizeof names[i], "%s", progress.running[i].name);
-    progress.running[i].name = names[i];
-  }
+  fill_running_locked(run, &progress, rows);
   pthread_mutex_unlock(&run->lock);
+  for (size_t i = 0; i < progress.running_count; i++)
+    running[i] = &rows[i].study;
+  progress.running = running;
   progress.milliseconds = (now - run->began_us) / 1000;
   progress.bytes_per_second = speed_of(speed, now, progress.bytes_settled);
   left = progress.bytes > progress.bytes_settled ? progress.bytes - progress.bytes_settled : 0;

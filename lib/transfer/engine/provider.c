@@ -33,13 +33,13 @@ static igt_status fetch(void *payload, igt__s3_credentials **out, igt_error *err
   igt_status status;
 
   if (igt__mono_us() < r->refused_until) {
-    *err = r->refusal;
+    igt__error_copy(err, &r->refusal);
     return r->refusal.status;
   }
   status = ask(r, out, err);
   if (status == IGT_E_FORBIDDEN) {
     r->refused_until = igt__mono_us() + REFUSED_US;
-    r->refusal = *err;
+    igt__error_keep(&r->refusal, err);
   }
   return status;
 }

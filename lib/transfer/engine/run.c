@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "transfer/engine/plan.h"
@@ -93,8 +94,7 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
 }
 
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
-                         const igt_callbacks *callbacks, igt_error *err) {
-  static const igt_callbacks none = {0};
+                         const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_status status;
 
   memset(run, 0, sizeof *run);
@@ -102,7 +102,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->http = igt__client_http(client);
   run->cancel = igt__client_cancel(client);
   run->origin = igt__client_origin(client);
-  run->callbacks = callbacks ? callbacks : &none;
+  run->callbacks = &run->own_callbacks;
   run->options = *options;
   igt__queue_init(&run->events);
   igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
@@ -111,7 +111,10 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->totals.seconds_left = -1;
   (void)pthread_mutex_init(&run->lock, NULL);
   igt__cond_init(&run->changed);
-  status = igt_client_sign_in(client, err);
+  status = igt__options_read(&run->own_callbacks, sizeof run->own_callbacks, callbacks,
+                             "igt_transfer_callbacks", err);
+  if (status == IGT_OK)
+    status = igt_client_sign_in(client, err);
   run->requests_before = igt__http_requests(run->http);
   if (status == IGT_OK)
     status = igt__s3_new(run->http, &run->s3, err);
@@ -203,7 +206,7 @@ void igt__run_fatal(igt__run *run, const igt_error *err) {
   pthread_mutex_lock(&run->lock);
   if (run->fatal == IGT_OK) {
     run->fatal = err->status;
-    run->fatal_error = *err;
+    igt__error_keep(&run->fatal_error, err);
   }
   pthread_cond_broadcast(&run->changed);
   pthread_mutex_unlock(&run->lock);
@@ -227,7 +230,7 @@ static void wait_changed(igt__run *run, unsigned ms) {
   pthread_mutex_unlock(&run->lock);
 }
 
-static igt_status some_failed(const igt_summary *s, igt_error *err) {
+static igt_status some_failed(const igt_transfer_summary *s, igt_error *err) {
   unsigned long long files = s->files_failed, studies = s->studies_failed;
 
   if (!files && !studies)
@@ -243,15 +246,15 @@ static igt_status some_failed(const igt_summary *s, igt_error *err) {
                    files, files == 1 ? "" : "s", studies, studies == 1 ? "study" : "studies");
 }
 
-static igt_status outcome(igt__run *run, igt_summary *summary, igt_error *err) {
-  igt_summary *s = &run->summary;
+static igt_status outcome(igt__run *run, igt_transfer_summary *summary, igt_error *err) {
+  igt_transfer_summary *s = &run->summary;
 
   s->requests = igt__http_requests(run->http) - run->requests_before;
   s->seconds = (double)(igt__mono_us() - run->began_us) / 1e6;
   *summary = *s;
   if (run->fatal != IGT_OK) {
     if (err)
-      *err = run->fatal_error;
+      igt__error_copy(err, &run->fatal_error);
     return run->fatal;
   }
   if (igt__cancel_is_set(run->cancel))
@@ -280,7 +283,7 @@ static void tell_line(igt__run *run) {
   igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
 }
 
-igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err) {
+igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
   int64_t shown = 0, kept = igt__mono_us();
   uint64_t slow_downs = igt__http_slow_downs(run->http);

@@ -26,7 +26,8 @@ struct igt__run {
   igt__journal *journal;
   igt__cancel *cancel;
   const char *origin;
-  const igt_callbacks *callbacks; /* never NULL, but its members may be */
+  igt_transfer_callbacks own_callbacks;    /* all NULL if the caller has none */
+  const igt_transfer_callbacks *callbacks; /* own_callbacks */
   igt_transfer_options options;
   igt__sched *sched;
   igt__pool *lister;             /* one thread: walks institutes and studies */
@@ -49,8 +50,8 @@ struct igt__run {
   /* guarded by lock */
   IGT__QUEUE(struct igt__event) events;
   size_t event_count;
-  igt_summary summary;
-  igt_progress totals;
+  igt_transfer_summary summary;
+  igt_transfer_progress totals;
   igt__group *groups; /* that are open */
   size_t group_count; /* number of open groups */
   unsigned tasks;     /* listers and planners in progress */
@@ -77,11 +78,12 @@ struct igt__group {
   const char *note;                      /* a literal for the study's item; NULL: none */
   void *owner;                           /* the command's own */
   void (*on_settled)(igt__group *group); /* on a helper thread, before the group is freed */
-  igt_transfer_running progress;         /* guarded by run->lock, as are the following */
+  igt_transfer_study progress;           /* guarded by run->lock, as are the following */
   uint64_t failed, done_files, skipped;
-  igt_result compared; /* verify: the first result other than "same", else "same"; 0: none yet */
-  igt_error own;       /* why it failed as a whole, beside its files */
-  uint64_t dropped;    /* files not started because the run ends */
+  igt_transfer_result
+      compared;     /* verify: the first result other than "same", else "same"; 0: none yet */
+  igt_error own;    /* why it failed as a whole, beside its files */
+  uint64_t dropped; /* files not started because the run ends */
   /* upload: number of files that may still be written, by their age; recent: one of them. Written
    * by the plan before it closes the group. */
   uint64_t recent_files;
@@ -93,7 +95,7 @@ struct igt__group {
 /* Signs in, opens the journal (failure is reported as a message, not an error), creates the pools
  * and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
-                         const igt_callbacks *callbacks, igt_error *err);
+                         const igt_transfer_callbacks *callbacks, igt_error *err);
 /* Joins the pools, closes the journal. */
 void igt__run_finish(igt__run *run);
 
@@ -103,7 +105,7 @@ void igt__run_task_begin(igt__run *run);
 void igt__run_task_end(igt__run *run);
 /* On the calling thread: delivers events to the callbacks until the run ends. Returns its outcome:
  * fatal, cancelled, some failed or IGT_OK. */
-igt_status igt__run_wait(igt__run *run, igt_summary *summary, igt_error *err);
+igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error *err);
 
 /* A study's list is complete and takes this much memory: fewer large ones are planned concurrently.
  */

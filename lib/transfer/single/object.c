@@ -9,6 +9,7 @@
 #include "api/client.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/sized.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "transfer/engine/plan.h"
@@ -91,25 +92,36 @@ igt_status igt__object_in_node(const igt_node *in, igt_node_kind kind, const cha
 
 /* ---- of the program ---- */
 
-igt_status igt__object_of(igt_client *client, const igt_object *from, igt__object *out,
-                          igt_error *err) {
-  memset(out, 0, sizeof *out);
-  if (!client || !from || !from->prefix || !from->key)
+static igt_status check_object(const igt_client *client, const igt_object *from, igt_error *err) {
+  if (!client || !from->prefix || !from->key)
     return igt__fail(err, IGT_E_INVALID, "an object needs a client, a prefix and a key");
   if (!*from->prefix || !igt__str_starts(from->key, from->prefix) ||
       !from->key[strlen(from->prefix)])
     return igt__fail(err, IGT_E_INVALID, "the key '%s' is not below the prefix '%s'", from->key,
                      from->prefix);
+  return IGT_OK;
+}
+
+igt_status igt__object_of(igt_client *client, const igt_object *from, igt__object *out,
+                          igt_error *err) {
+  igt_object own;
+  igt_status status = igt__options_read(&own, sizeof own, from, "igt_object", err);
+
+  memset(out, 0, sizeof *out);
+  if (status == IGT_OK)
+    status = check_object(client, &own, err);
+  if (status != IGT_OK)
+    return status;
   out->client = client;
-  out->prefix = igt__strdup(from->prefix);
-  out->key = igt__strdup(from->key);
+  out->prefix = igt__strdup(own.prefix);
+  out->key = igt__strdup(own.key);
   if (!out->prefix || !out->key)
     return igt__fail_memory(err);
-  out->name = from->name && *from->name ? from->name : out->key + strlen(out->prefix);
-  out->size = from->bytes;
+  out->name = own.name && *own.name ? own.name : out->key + strlen(out->prefix);
+  out->size = own.bytes;
   out->institute = out->study = "";
-  out->institute_id = from->institute_id ? from->institute_id : "";
-  out->study_id = from->study_id ? from->study_id : "";
+  out->institute_id = own.institute_id ? own.institute_id : "";
+  out->study_id = own.study_id ? own.study_id : "";
   return IGT_OK;
 }
 
@@ -129,8 +141,8 @@ igt_status igt_object_open(igt_client *client, const igt_object *object,
 }
 
 igt_status igt_object_download(igt_client *client, const igt_object *object, const char *path,
-                               const igt_file_options *options, const igt_callbacks *callbacks,
-                               igt_error *err) {
+                               const igt_file_options *options,
+                               const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__object o;
   igt_status status;
 
@@ -144,8 +156,7 @@ igt_status igt_object_download(igt_client *client, const igt_object *object, con
 
 igt_status igt_object_upload(igt_client *client, const igt_object *object,
                              const igt_file_source *source, const igt_file_options *options,
-                             const igt_callbacks *callbacks, igt_error *err) {
-  bool complete = object && object->institute_id && object->study_id;
+                             const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__object o;
   igt_status status;
 
@@ -155,7 +166,8 @@ igt_status igt_object_upload(igt_client *client, const igt_object *object,
     status = igt__path_check(o.key + strlen(o.prefix), strlen(o.key) - strlen(o.prefix),
                              "the file's name", err);
   if (status == IGT_OK)
-    status = igt__object_upload(&o, NULL, complete, source, options, callbacks, err);
+    status = igt__object_upload(&o, NULL, *o.institute_id && *o.study_id, source, options,
+                                callbacks, err);
   igt__object_finish(&o);
   return status;
 }
@@ -207,15 +219,24 @@ static igt_status stat_object(const igt__object *object, igt_cancel *cancel, igt
 
 igt_status igt_object_stat(igt_client *client, const igt_object *object, igt_cancel *cancel,
                            igt_object_info *out, igt_error *err) {
+  igt_object_info own = IGT_OBJECT_INFO_INIT;
   igt__object o;
   igt_status status;
 
   igt__error_clear(err);
   if (!out)
     return igt__fail(err, IGT_E_INVALID, "there is no place for the result");
+  status = igt__result_check(out, "igt_object_info", err);
+  if (status != IGT_OK)
+    return status;
   status = igt__object_of(client, object, &o, err);
   if (status == IGT_OK)
-    status = stat_object(&o, cancel, out, err);
+    status = stat_object(&o, cancel, &own, err);
+  if (status == IGT_OK)
+    igt__result_write(out, &own, sizeof own);
   igt__object_finish(&o);
   return status;
 }
+
+IGT__DEFINE_INIT(igt_object)
+IGT__DEFINE_INIT(igt_object_info)

@@ -42,12 +42,12 @@ igt__s3 *igt__object_store(igt_client *client);
 /* ---- single.c, reader.c ---- */
 
 igt_status igt__object_download(const igt__object *object, const char *path,
-                                const igt_file_options *options, const igt_callbacks *callbacks,
-                                igt_error *err);
+                                const igt_file_options *options,
+                                const igt_transfer_callbacks *callbacks, igt_error *err);
 /* in: registers the file there first; NULL: it is registered. complete: notifies the cloud. */
 igt_status igt__object_upload(const igt__object *object, igt_node *in, bool complete,
                               const igt_file_source *source, const igt_file_options *options,
-                              const igt_callbacks *callbacks, igt_error *err);
+                              const igt_transfer_callbacks *callbacks, igt_error *err);
 igt_status igt__object_open(const igt__object *object, const igt_file_open_options *options,
                             igt_file_reader **out, igt_error *err);
 

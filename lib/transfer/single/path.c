@@ -17,7 +17,7 @@ typedef struct place {
 static igt_status place_open(place *p, igt_client *client, const char *path, igt_error *err) {
   igt_status status;
 
-  memset(p, 0, sizeof *p);
+  *p = (place){.target = IGT_NODE_TARGET_INIT};
   igt__error_clear(err);
   if (!client || !path || !*path)
     return igt__fail(err, IGT_E_INVALID, "there is no client, or no path");
@@ -87,7 +87,7 @@ static bool is_folder(const char *local) {
 }
 
 static igt_status download(igt_node *file, const char *local, const igt_file_options *options,
-                           const igt_callbacks *callbacks, igt_error *err) {
+                           const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_status status;
   char *path;
 
@@ -100,8 +100,8 @@ static igt_status download(igt_node *file, const char *local, const igt_file_opt
 }
 
 igt_status igt_file_download_path(igt_client *client, const char *path, const char *local,
-                                  const igt_file_options *options, const igt_callbacks *callbacks,
-                                  igt_error *err) {
+                                  const igt_file_options *options,
+                                  const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_node *file = NULL;
   place p;
   igt_status status = open_file(&p, client, path, &file, err);
@@ -133,8 +133,8 @@ static char *new_name(const char *rest, const igt_file_source *source, igt_error
 }
 
 igt_status igt_file_upload_path(igt_client *client, const char *path, const igt_file_source *source,
-                                const igt_file_options *options, const igt_callbacks *callbacks,
-                                igt_error *err) {
+                                const igt_file_options *options,
+                                const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_error own = IGT_ERROR_INIT;
   igt_status status;
   igt_node_kind kind;

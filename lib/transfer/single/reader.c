@@ -11,6 +11,7 @@
 
 #include "api/client.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "transfer/download/check.h"
 #include "transfer/single/object.h"
 
@@ -103,7 +104,7 @@ static void on_done(igt__s3_request *req, igt_status status, const igt_error *er
   w->done = true;
   w->status = status;
   if (status != IGT_OK)
-    w->err = *err;
+    igt__error_keep(&w->err, err);
   pthread_cond_broadcast(&reader->changed);
   pthread_mutex_unlock(&reader->lock);
 }
@@ -182,7 +183,7 @@ static igt_status settle(window *w, igt_error *err) {
   if (status == IGT_E_PRECONDITION)
     status = igt__fail(&w->err, IGT_E_GONE, "it was replaced while it was read: open it again");
   if (err) {
-    *err = w->err;
+    igt__error_copy(err, &w->err);
     igt__error_prefix(err, "'%s'", name);
   }
   drop(w);
@@ -326,7 +327,7 @@ static igt_status take_pending(igt_file_reader *reader, igt_error *err) {
   igt_status status = reader->pending.status;
 
   if (err)
-    *err = reader->pending;
+    igt__error_copy(err, &reader->pending);
   igt__error_clear(&reader->pending);
   return status;
 }
@@ -471,8 +472,8 @@ static igt_file_reader *reader_new(const igt_file_open_options *options) {
   reader->now->reader = reader->ahead->reader = reader;
   reader->facts =
       (igt__check_facts){reader->etag, reader->checksum_alg, reader->checksum, reader->sse};
-  reader->first_bytes = options && options->first_bytes ? options->first_bytes : FIRST_BYTES;
-  reader->most_bytes = options && options->most_bytes ? options->most_bytes : MOST_BYTES;
+  reader->first_bytes = options->first_bytes ? options->first_bytes : FIRST_BYTES;
+  reader->most_bytes = options->most_bytes ? options->most_bytes : MOST_BYTES;
   if (reader->most_bytes < reader->first_bytes)
     reader->most_bytes = reader->first_bytes;
   reader->next_bytes = reader->first_bytes;
@@ -483,12 +484,16 @@ static igt_file_reader *reader_new(const igt_file_open_options *options) {
 
 igt_status igt__object_open(const igt__object *object, const igt_file_open_options *options,
                             igt_file_reader **out, igt_error *err) {
-  igt_file_reader *reader = reader_new(options);
-  igt_status status;
+  igt_file_open_options own;
+  igt_file_reader *reader;
+  igt_status status = igt__options_read(&own, sizeof own, options, "igt_file_open_options", err);
 
+  if (status != IGT_OK)
+    return status;
+  reader = reader_new(&own);
   if (!reader)
     return igt__fail_memory(err);
-  status = make(reader, object, options ? options->cancel : NULL, err);
+  status = make(reader, object, own.cancel, err);
   if (status == IGT_OK)
     status = look(reader, err);
   if (status != IGT_OK) {
@@ -529,3 +534,5 @@ void igt_file_close(igt_file_reader *reader) {
   igt__free(reader->name);
   igt__free(reader);
 }
+
+IGT__DEFINE_INIT(igt_file_open_options)

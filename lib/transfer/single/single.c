@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/sized.h"
 #include "transfer/download/durable.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/plan.h"
@@ -19,10 +20,10 @@
 
 typedef struct single {
   igt__run run;
-  igt_client *view;        /* the client with the call's cancel flag; NULL: the call has none */
-  igt__sender sender;      /* of an upload */
-  igt_callbacks callbacks; /* ours, around the caller's */
-  const igt_callbacks *outer;
+  igt_client *view;   /* the client with the call's cancel flag; NULL: the call has none */
+  igt__sender sender; /* of an upload */
+  igt_transfer_callbacks callbacks; /* ours, around the caller's */
+  const igt_transfer_callbacks *outer;
   bool begun;
   igt_error error; /* the file's own, which says more than the summary */
   igt__group *group;
@@ -38,12 +39,12 @@ static void on_item(void *payload, const igt_transfer_item *item) {
   if (item->kind != IGT_ITEM_FILE)
     return;
   if (item->result == IGT_RESULT_FAILED && item->error)
-    s->error = *item->error;
-  if (s->outer && s->outer->on_item)
+    igt__error_keep(&s->error, item->error);
+  if (s->outer->on_item)
     s->outer->on_item(s->outer->payload, item);
 }
 
-static void on_progress(void *payload, const igt_progress *progress) {
+static void on_progress(void *payload, const igt_transfer_progress *progress) {
   const single *s = payload;
 
   s->outer->on_progress(s->outer->payload, progress);
@@ -68,17 +69,18 @@ static igt_client *client_of(single *s, igt_client *client, igt_cancel *cancel) 
 }
 
 static igt_status begin_run(single *s, const igt__object *object, const igt_file_options *options,
-                            const igt_callbacks *callbacks, igt_error *err) {
-  igt_transfer_options transfer = {0};
+                            const igt_transfer_callbacks *callbacks, igt_error *err) {
+  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
   igt_client *client;
 
   memset(s, 0, sizeof *s);
   s->outer = callbacks;
+  s->callbacks = (igt_transfer_callbacks)IGT_TRANSFER_CALLBACKS_INIT;
   s->callbacks.on_item = on_item;
-  s->callbacks.on_progress = callbacks && callbacks->on_progress ? on_progress : NULL;
-  s->callbacks.on_message = callbacks && callbacks->on_message ? on_message : NULL;
+  s->callbacks.on_progress = callbacks->on_progress ? on_progress : NULL;
+  s->callbacks.on_message = callbacks->on_message ? on_message : NULL;
   s->callbacks.payload = s;
-  s->callbacks.progress_ms = callbacks ? callbacks->progress_ms : 0;
+  s->callbacks.progress_ms = callbacks->progress_ms;
   s->error = (igt_error)IGT_ERROR_INIT;
   transfer.journal = options->journal;
   transfer.no_journal = options->no_journal;
@@ -93,7 +95,7 @@ static igt_status begin_run(single *s, const igt__object *object, const igt_file
 /* With a group for the study, institute or project that the file is in, for the journal and the
  * callbacks. */
 static igt_status begin(single *s, const igt__object *object, const char *action,
-                        const igt_file_options *options, const igt_callbacks *callbacks,
+                        const igt_file_options *options, const igt_transfer_callbacks *callbacks,
                         igt_error *err) {
   igt_status status = begin_run(s, object, options, callbacks, err);
 
@@ -116,7 +118,7 @@ static igt_status begin(single *s, const igt__object *object, const char *action
 /* Waits for the file that was added; its own error is the call's. */
 static igt_status wait(single *s, igt_status status, igt_error *err) {
   igt_error mine = IGT_ERROR_INIT;
-  igt_summary summary;
+  igt_transfer_summary summary;
 
   if (s->group)
     igt__group_close(s->group);
@@ -130,7 +132,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
       status = mine.status;
     }
     if (status != IGT_OK && err)
-      *err = mine;
+      igt__error_copy(err, &mine);
   }
   igt__s3_provider_unref(s->provider);
   if (s->begun) {
@@ -159,7 +161,7 @@ static igt_status fetch(single *s, const igt__object *object, igt__root *root, c
 }
 
 static igt_status download(const igt__object *object, igt__root *root, const char *name,
-                           const igt_file_options *options, const igt_callbacks *callbacks,
+                           const igt_file_options *options, const igt_transfer_callbacks *callbacks,
                            igt_error *err) {
   single s;
   igt_status status = begin(&s, object, "GET", options, callbacks, err);
@@ -171,8 +173,8 @@ static igt_status download(const igt__object *object, igt__root *root, const cha
 
 /* To a path chosen by the program. */
 static igt_status download_to(const igt__object *object, const char *path,
-                              const igt_file_options *options, const igt_callbacks *callbacks,
-                              igt_error *err) {
+                              const igt_file_options *options,
+                              const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
   const char *name = igt__path_base(path);
   igt_status status = igt__name_check(name, "the local name", err);
@@ -193,8 +195,8 @@ static igt_status download_to(const igt__object *object, const char *path,
 
 /* To a path that may come from the server. */
 static igt_status download_below(const igt__object *object, const char *path,
-                                 const igt_file_options *options, const igt_callbacks *callbacks,
-                                 igt_error *err) {
+                                 const igt_file_options *options,
+                                 const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
   igt_status status = igt__path_check(path, strlen(path), "the file's name", err);
 
@@ -206,23 +208,45 @@ static igt_status download_below(const igt__object *object, const char *path,
   return status;
 }
 
-igt_status igt__object_download(const igt__object *object, const char *path,
-                                const igt_file_options *options, const igt_callbacks *callbacks,
-                                igt_error *err) {
-  static const igt_file_options defaults = IGT_FILE_OPTIONS_INIT;
+/* What a program passes, as this library knows it. */
+typedef struct passed {
+  igt_file_options options;
+  igt_transfer_callbacks callbacks;
+  igt_file_source source;
+} passed;
 
-  if (!options)
-    options = &defaults;
-  if (!path && options->below)
+static igt_status read_passed(passed *own, const igt_file_options *options,
+                              const igt_transfer_callbacks *callbacks,
+                              const igt_file_source *source, igt_error *err) {
+  igt_status status =
+      igt__options_read(&own->options, sizeof own->options, options, "igt_file_options", err);
+
+  if (status == IGT_OK)
+    status = igt__options_read(&own->callbacks, sizeof own->callbacks, callbacks,
+                               "igt_transfer_callbacks", err);
+  if (status == IGT_OK)
+    status = igt__options_read(&own->source, sizeof own->source, source, "igt_file_source", err);
+  return status;
+}
+
+igt_status igt__object_download(const igt__object *object, const char *path,
+                                const igt_file_options *options,
+                                const igt_transfer_callbacks *callbacks, igt_error *err) {
+  passed own;
+  igt_status status = read_passed(&own, options, callbacks, NULL, err);
+
+  if (status != IGT_OK)
+    return status;
+  if (!path && own.options.below)
     path = object->name;
   if (!path || !*path)
     return igt__fail(err, IGT_E_INVALID, "the path to download to is missing");
-  return options->below ? download_below(object, path, options, callbacks, err)
-                        : download_to(object, path, options, callbacks, err);
+  return own.options.below ? download_below(object, path, &own.options, &own.callbacks, err)
+                           : download_to(object, path, &own.options, &own.callbacks, err);
 }
 
 igt_status igt_file_download(igt_node *file, const char *path, const igt_file_options *options,
-                             const igt_callbacks *callbacks, igt_error *err) {
+                             const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__object object;
   igt_status status;
 
@@ -245,7 +269,7 @@ typedef struct content {
 
 static igt_status take_bytes(content *c, const igt_file_source *source, igt_error *err) {
   c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
-  if (c->fd < 0 || !igt__fd_write(c->fd, source->data, source->size))
+  if (c->fd < 0 || !igt__fd_write(c->fd, source->data, source->data_size))
     return igt__fail_errno(err, errno, "no memory for the content");
   (void)snprintf(c->path, sizeof c->path, "/proc/self/fd/%d", c->fd);
   c->local.path = c->path;
@@ -315,7 +339,7 @@ static igt_status send(single *s, const igt__object *object, igt_node *in, bool 
 
 static igt_status send_content(const igt__object *object, igt_node *in, bool complete,
                                const content *c, const igt_file_options *options,
-                               const igt_callbacks *callbacks, igt_error *err) {
+                               const igt_transfer_callbacks *callbacks, igt_error *err) {
   single s;
   igt_status status = begin(&s, object, "PUT", options, callbacks, err);
 
@@ -326,19 +350,19 @@ static igt_status send_content(const igt__object *object, igt_node *in, bool com
 
 igt_status igt__object_upload(const igt__object *object, igt_node *in, bool complete,
                               const igt_file_source *source, const igt_file_options *options,
-                              const igt_callbacks *callbacks, igt_error *err) {
-  igt_file_options o = IGT_FILE_OPTIONS_INIT;
-  igt_status status;
+                              const igt_transfer_callbacks *callbacks, igt_error *err) {
+  passed own;
+  igt_status status = read_passed(&own, options, callbacks, source, err);
   content c;
 
-  if (!source || (!source->path && !source->data && source->size))
+  if (status != IGT_OK)
+    return status;
+  if (!source || (!own.source.path && !own.source.data && own.source.data_size))
     return igt__fail(err, IGT_E_INVALID, "there is no content to upload");
-  if (options)
-    o = *options;
-  o.no_journal = o.no_journal || !source->path; /* cannot be resumed */
-  status = take_content(&c, source, o.follow_links, err);
+  own.options.no_journal = own.options.no_journal || !own.source.path; /* cannot be resumed */
+  status = take_content(&c, &own.source, own.options.follow_links, err);
   if (status == IGT_OK)
-    status = send_content(object, in, complete, &c, &o, callbacks, err);
+    status = send_content(object, in, complete, &c, &own.options, &own.callbacks, err);
   if (c.fd >= 0)
     close(c.fd);
   return status;
@@ -368,7 +392,8 @@ static bool takes_files(const igt_node *node, igt_node_kind kind) {
 
 igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
                            const igt_file_source *source, const igt_file_options *options,
-                           const igt_callbacks *callbacks, igt_node **out, igt_error *err) {
+                           const igt_transfer_callbacks *callbacks, igt_node **out,
+                           igt_error *err) {
   igt__object object;
   igt_status status;
 
@@ -396,3 +421,6 @@ igt_status igt_file_upload(igt_node *node, igt_node_kind kind, const char *name,
   igt__object_finish(&object);
   return status;
 }
+
+IGT__DEFINE_INIT(igt_file_options)
+IGT__DEFINE_INIT(igt_file_source)

@@ -170,7 +170,7 @@ igt_status igt__upload_abort(const igt__upload_end *end, igt_error *err) {
     igt_status status = abort_once(end, &mine);
     if (status != IGT_OK) {
       if (err)
-        *err = mine;
+        igt__error_copy(err, &mine);
       return status;
     }
     /* Without permission to list parts, trust the store. */

@@ -44,7 +44,7 @@ static void end(send_job *s) {
   send_free(s);
 }
 
-static igt_transfer_item item_of(const send_job *s, igt_result result) {
+static igt_transfer_item item_of(const send_job *s, igt_transfer_result result) {
   return (igt_transfer_item){.kind = IGT_ITEM_FILE,
                              .result = result,
                              .path = s->item_path,
@@ -61,7 +61,7 @@ static igt_status better_reason(const send_job *s, igt_status status, igt_error 
   if (status != IGT_E_CHECKSUM || s->fd < 0 ||
       igt__local_unchanged(&s->local, s->fd, NULL, &changed) != IGT_E_CHANGED)
     return status;
-  *err = changed;
+  igt__error_copy(err, &changed);
   return IGT_E_CHANGED;
 }
 

@@ -231,7 +231,7 @@ static igt_status resume(send_job *s, bool *resumed, igt_error *err) {
     if (*resumed)
       return IGT_OK;
     if (may_respond_later(&mine)) {
-      *err = mine;
+      igt__error_copy(err, &mine);
       return mine.status;
     }
     memset(s->parts, 0, s->part_count * sizeof *s->parts);

@@ -176,11 +176,13 @@ static void upload_task(void *arg) {
   igt__run_task_end(&u->run);
 }
 
-static igt_status move(igt__upload *u, igt_summary *summary, igt_error *err) {
-  igt_status status = igt_client_identity(u->run.client, &u->identity, err);
+static igt_status move(igt__upload *u, igt_transfer_summary *summary, igt_error *err) {
+  igt_status status;
 
+  igt_identity_init(&u->identity, sizeof u->identity);
+  status = igt_client_identity(u->run.client, &u->identity, err);
   if (status == IGT_OK)
-    status = igt__find(u->run.client, &u->options->selection, true, &u->found, err);
+    status = igt__find(u->run.client, u->options->selection, true, &u->found, err);
   if (status != IGT_OK)
     return status;
   u->sender.project = igt__text_of(&u->found.project->name);
@@ -200,32 +202,32 @@ static igt_status check_options(const igt_upload_options *o, igt_error *err) {
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", o->source);
   if (!S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_NO_FILE, "'%s' is not a folder", o->source);
-  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+  return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
 }
 
-igt_status igt_upload(igt_client *client, const igt_upload_options *options,
-                      const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
-  igt_summary none;
-  igt_status status = check_options(options, err);
-  igt__upload *u;
+static igt_status read_options(igt__upload *u, const igt_upload_options *options, igt_error *err) {
+  igt_upload_options *own = &u->own;
+  igt_status status = igt__options_read(own, sizeof *own, options, "igt_upload_options", err);
 
-  if (!summary)
-    summary = &none;
-  memset(summary, 0, sizeof *summary);
-  if (status != IGT_OK)
-    return status;
-  u = igt__calloc(1, sizeof *u);
-  if (!u)
-    return igt__fail_memory(err);
-  u->options = options;
-  u->source = igt__path_absolute(options->source);
-  status = u->source ? igt__run_init(&u->run, client, &options->transfer, callbacks, err)
+  u->options = own;
+  if (status == IGT_OK)
+    status = igt__shared_options_read(&u->shared, &own->transfer, &own->selection, err);
+  return status == IGT_OK ? check_options(own, err) : status;
+}
+
+static igt_status upload(igt__upload *u, igt_client *client,
+                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                         igt_error *err) {
+  igt_status status;
+
+  u->source = igt__path_absolute(u->options->source);
+  status = u->source ? igt__run_init(&u->run, client, u->options->transfer, callbacks, err)
                      : igt__fail_memory(err);
   igt__sender_init(&u->sender, &u->run);
   igt__semaphore_init(&u->room, &u->run);
   if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
-  if (status == IGT_OK && options->transfer.follow_links)
+  if (status == IGT_OK && u->options->transfer->follow_links)
     igt__root_follow_links(u->root);
   if (status == IGT_OK)
     status = move(u, summary, err);
@@ -236,6 +238,22 @@ igt_status igt_upload(igt_client *client, const igt_upload_options *options,
   igt__found_free(&u->found);
   igt__root_close(u->root);
   igt__free(u->source);
+  return status;
+}
+
+igt_status igt_upload(igt_client *client, const igt_upload_options *options,
+                      const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                      igt_error *err) {
+  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
+  igt__upload *u = igt__calloc(1, sizeof *u);
+  igt_status status =
+      u ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+
+  if (status == IGT_OK)
+    status = read_options(u, options, err);
+  if (status == IGT_OK)
+    status = upload(u, client, callbacks, &own, err);
   igt__free(u);
+  igt__result_write(summary, &own, sizeof own);
   return status;
 }

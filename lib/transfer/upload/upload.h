@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/engine/find.h"
+#include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/tree.h"
 #include "transfer/upload/match.h"
@@ -19,7 +20,9 @@
 typedef struct igt__upload {
   igt__run run;
   igt__sender sender;
-  const igt_upload_options *options;
+  igt_upload_options own; /* the caller's, as this library knows it */
+  igt__shared_options shared;
+  const igt_upload_options *options; /* own */
   igt__found found;
   igt__semaphore room;
   char *source;    /* absolute */

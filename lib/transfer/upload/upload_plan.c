@@ -44,7 +44,7 @@ static void recall(const plan *p, const char *key, const igt__local *local,
 
 /* key NULL: it has none. */
 static void report(plan *p, const char *path, const char *key, const igt__local *local,
-                   igt_result result, const char *text, const igt_error *err) {
+                   igt_transfer_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                             .result = result,
                             .path = path,

@@ -14,12 +14,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/sized.h"
 #include "cloud/find.h"
 #include "transfer/engine/digest.h"
 #include "transfer/upload/complete.h"
 
 typedef struct upload {
-  igt_unfinished notification;
+  igt_unfinished_upload notification;
+  igt_error error;
   igt__s3_provider *provider; /* shared by those of one prefix */
   size_t prefix_len;
   int64_t mtime_ns;
@@ -80,7 +82,7 @@ static bool grow(igt_uploads *u) {
 
 static bool take(void *payload, const igt__journal_unfinished *one) {
   igt_uploads *u = payload;
-  igt_unfinished *notification;
+  igt_unfinished_upload *notification;
   upload *mine;
 
   if (!is_meant(u, one))
@@ -97,7 +99,7 @@ static bool take(void *payload, const igt__journal_unfinished *one) {
   notification->size = one->upload.size;
   notification->began = one->began;
   notification->worked = one->worked;
-  notification->error = (igt_error)IGT_ERROR_INIT;
+  mine->error = (igt_error)IGT_ERROR_INIT;
   mine->mtime_ns = one->upload.mtime_ns;
   mine->part_size = one->upload.part_size;
   mine->prefix_len = one->upload.prefix_len;
@@ -187,7 +189,7 @@ static igt_unfinished_state state_of(const igt_uploads *u, const upload *mine, i
 }
 
 static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
-  igt_error *own = &mine->notification.error;
+  igt_error *own = &mine->error;
   unsigned marker = 0;
   bool more = true;
   igt_status status = IGT_OK;
@@ -206,7 +208,7 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
   if (status != IGT_E_CANCELLED && !igt__status_is_fatal(status))
     return IGT_OK; /* reported with the upload */
   if (err)
-    *err = *own;
+    igt__error_copy(err, own);
   return status;
 }
 
@@ -251,26 +253,29 @@ static igt_status fill(igt_uploads *u, const igt_uploads_options *options, igt_e
 
 igt_status igt_uploads_open(igt_client *client, const igt_uploads_options *options,
                             igt_uploads **out, igt_error *err) {
-  static const igt_uploads_options defaults = IGT_UPLOADS_OPTIONS_INIT;
-  const igt_transfer_options transfer = {.no_journal = true}; /* it is opened here, and needed */
-  igt_uploads *u = igt__calloc(1, sizeof *u);
+  const igt_transfer_options transfer = {.size = sizeof transfer,
+                                         .no_journal = true}; /* it is opened here, and needed */
+  igt_uploads_options own;
   igt_status status;
+  igt_uploads *u;
 
   *out = NULL;
+  status = igt__options_read(&own, sizeof own, options, "igt_uploads_options", err);
+  if (status != IGT_OK)
+    return status;
+  u = igt__calloc(1, sizeof *u);
   if (!u)
     return igt__fail_memory(err);
-  if (!options)
-    options = &defaults;
   u->whole = true;
   u->arena = igt__arena_new(0);
-  u->not_after = options->older_than ? igt__wall_seconds() - options->older_than : INT64_MAX;
+  u->not_after = own.older_than ? igt__wall_seconds() - own.older_than : INT64_MAX;
   status = igt__run_init(&u->run, client, &transfer, NULL, err);
-  if (status == IGT_OK && options->project)
-    u->project = igt__arena_strdup(u->arena, options->project);
-  if (status == IGT_OK && (!u->arena || (options->project && !u->project)))
+  if (status == IGT_OK && own.project)
+    u->project = igt__arena_strdup(u->arena, own.project);
+  if (status == IGT_OK && (!u->arena || (own.project && !u->project)))
     status = igt__fail_memory(err);
   if (status == IGT_OK)
-    status = fill(u, options, err);
+    status = fill(u, &own, err);
   if (status == IGT_OK)
     *out = u;
   else
@@ -282,8 +287,13 @@ size_t igt_uploads_count(const igt_uploads *uploads) {
   return uploads->count;
 }
 
-const igt_unfinished *igt_uploads_get(const igt_uploads *uploads, size_t i) {
-  return i < uploads->count ? &uploads->v[i].notification : NULL;
+const igt_unfinished_upload *igt_uploads_get(const igt_uploads *uploads, size_t i) {
+  upload *mine = i < uploads->count ? &uploads->v[i] : NULL;
+
+  if (!mine)
+    return NULL;
+  mine->notification.error = &mine->error; /* the array has its final place */
+  return &mine->notification;
 }
 
 void igt_uploads_close(igt_uploads *uploads) {
@@ -347,8 +357,10 @@ igt_status igt_uploads_abort(igt_uploads *uploads, size_t i, igt_error *err) {
   }
   if (status != IGT_OK)
     igt__error_prefix(&own, "the upload of '%s' was not aborted", mine->notification.local_path);
-  mine->notification.error = own;
+  igt__error_keep(&mine->error, &own);
   if (err && status != IGT_OK)
-    *err = own;
+    igt__error_copy(err, &own);
   return status;
 }
+
+IGT__DEFINE_INIT(igt_uploads_options)

@@ -78,7 +78,7 @@ static igt_status ask_journal(const compare *c, const struct stat *st, igt__comp
 
 /* ---- reporting ---- */
 
-static void report(const compare *c, igt_result result, const igt__comparison *found,
+static void report(const compare *c, igt_transfer_result result, const igt__comparison *found,
                    const char *text, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_FILE,
                             .result = result,

@@ -322,7 +322,7 @@ static void verify_task(void *arg) {
   igt__run_task_end(&v->run);
 }
 
-static igt_status outcome(const igt_summary *s, igt_status status, igt_error *err) {
+static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_error *err) {
   uint64_t differ = s->files_different + s->files_missing_here + s->files_missing_there;
 
   if ((status != IGT_OK && status != IGT_E_SOME_FAILED) ||
@@ -340,14 +340,14 @@ static igt_status outcome(const igt_summary *s, igt_status status, igt_error *er
   return IGT_E_SOME_FAILED;
 }
 
-static igt_status run(igt__verify *v, igt_summary *summary, igt_error *err) {
+static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *err) {
   const igt_verify_options *o = v->options;
   igt_status status = igt__root_open(o->local, false, &v->root, err);
 
-  if (status == IGT_OK && o->transfer.follow_links)
+  if (status == IGT_OK && o->transfer->follow_links)
     igt__root_follow_links(v->root);
   if (status == IGT_OK)
-    status = igt__find(v->run.client, &o->selection, !o->project_files, &v->found, err);
+    status = igt__find(v->run.client, o->selection, !o->project_files, &v->found, err);
   if (status != IGT_OK)
     return status;
   v->readers = igt__pool_new("igt-verify", igt__client_connections(v->run.client));
@@ -364,25 +364,24 @@ static igt_status check_options(const igt_verify_options *o, igt_error *err) {
     return igt__fail(err, IGT_E_INVALID, "the folder to verify is missing");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
-  return igt__shard_check(o->transfer.shard, o->transfer.shards, err);
+  return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
 }
 
-igt_status igt_verify(igt_client *client, const igt_verify_options *options,
-                      const igt_callbacks *callbacks, igt_summary *summary, igt_error *err) {
-  igt_summary none;
-  igt_status status = check_options(options, err);
-  igt__verify *v;
+static igt_status read_options(igt__verify *v, const igt_verify_options *options, igt_error *err) {
+  igt_verify_options *own = &v->own;
+  igt_status status = igt__options_read(own, sizeof *own, options, "igt_verify_options", err);
 
-  if (!summary)
-    summary = &none;
-  memset(summary, 0, sizeof *summary);
-  if (status != IGT_OK)
-    return status;
-  v = igt__calloc(1, sizeof *v);
-  if (!v)
-    return igt__fail_memory(err);
-  v->options = options;
-  status = igt__run_init(&v->run, client, &options->transfer, callbacks, err);
+  v->options = own;
+  if (status == IGT_OK)
+    status = igt__shared_options_read(&v->shared, &own->transfer, &own->selection, err);
+  return status == IGT_OK ? check_options(own, err) : status;
+}
+
+static igt_status verify(igt__verify *v, igt_client *client,
+                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                         igt_error *err) {
+  igt_status status = igt__run_init(&v->run, client, v->options->transfer, callbacks, err);
+
   igt__semaphore_init(&v->room, &v->run);
   if (status == IGT_OK)
     status = run(v, summary, err);
@@ -391,6 +390,22 @@ igt_status igt_verify(igt_client *client, const igt_verify_options *options,
   igt__semaphore_finish(&v->room);
   igt__found_free(&v->found);
   igt__root_close(v->root);
+  return status;
+}
+
+igt_status igt_verify(igt_client *client, const igt_verify_options *options,
+                      const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                      igt_error *err) {
+  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
+  igt__verify *v = igt__calloc(1, sizeof *v);
+  igt_status status =
+      v ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+
+  if (status == IGT_OK)
+    status = read_options(v, options, err);
+  if (status == IGT_OK)
+    status = verify(v, client, callbacks, &own, err);
   igt__free(v);
+  igt__result_write(summary, &own, sizeof own);
   return status;
 }

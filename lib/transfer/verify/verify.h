@@ -6,11 +6,14 @@
  * compares one study with its folder. */
 
 #include "base/path.h"
+#include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 
 typedef struct igt__verify {
   igt__run run;
-  const igt_verify_options *options;
+  igt_verify_options own; /* the caller's, as this library knows it */
+  igt__shared_options shared;
+  const igt_verify_options *options; /* own */
   igt__found found;
   igt__root *root;
   igt__semaphore room;

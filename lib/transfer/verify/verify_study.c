@@ -34,7 +34,7 @@ typedef struct plan {
 /* ---- one file that needs no reading ---- */
 
 static void tell(plan *p, const char *name, const char *local, const igt__remote *r,
-                 igt_result result, const char *text, const igt_error *err) {
+                 igt_transfer_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {
       .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
   char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
@@ -49,7 +49,7 @@ static void tell(plan *p, const char *name, const char *local, const igt__remote
 
 /* By type, as in a download; a file that exists only locally has only its name. */
 static bool has_extension(const igt__verify *v, const char *name, const char *type) {
-  const char *ext = v->options->selection.ext, *dot = strrchr(igt__path_base(name), '.');
+  const char *ext = v->options->selection->ext, *dot = strrchr(igt__path_base(name), '.');
 
   return !ext || igt__str_eq_nocase(ext, type ? type : dot ? dot : "");
 }

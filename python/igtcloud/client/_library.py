@@ -377,7 +377,7 @@ class Client:
     def upload_object(self, prefix: str, key: str, path: str, callback: Optional[Callable[[int], Any]]) -> None:
         """Stores a local file's content under the key."""
         transfer = _ObjectTransfer(prefix, key, os.path.getsize(path), callback)
-        source = ffi.new("igt_file_source *")
+        source = new("igt_file_source")
         source.path = transfer.keep(path)
         transfer.options.follow_links = True  # as the existing client does
         transfer.run(self, lambda client, err: lib.igt_object_upload(
@@ -418,7 +418,7 @@ class _Request:
         self.kept: List[Any] = [encoded(method), encoded(path)]
         options.method, options.path = self.kept
         if headers:
-            pairs = ffi.new("igt_pair[]", len(headers))
+            pairs = ffi.new("igt_name_value[]", len(headers))
             for pair, (name, value) in zip(pairs, headers):
                 kept = encoded(name), encoded(value)
                 pair.name, pair.value = kept
@@ -480,7 +480,7 @@ def _object(prefix: str, key: str, size: int, kept: List[Any]) -> Any:
 
 
 class Callbacks:
-    """igt_callbacks that call functions of Python. An exception of one cancels, and is raised by the call."""
+    """igt_transfer_callbacks that call functions of Python. An exception of one cancels, and is raised by the call."""
 
     def __init__(self, cancel: Cancel, on_item: Optional[Callable[[Any], Any]] = None,
                  on_progress: Optional[Callable[[Any], Any]] = None,
@@ -488,7 +488,7 @@ class Callbacks:
         self.cancel, self.on_item, self.on_progress, self.on_message = cancel, on_item, on_progress, on_message
         self.error: Optional[BaseException] = None
         self._handle = ffi.new_handle(self)
-        self.struct = struct = new("igt_callbacks")
+        self.struct = struct = new("igt_transfer_callbacks")
         struct.payload, struct.progress_ms = self._handle, progress_ms
         struct.on_item = lib.native_on_item if on_item else ffi.NULL
         struct.on_progress = lib.native_on_progress if on_progress else ffi.NULL

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/engine/options.h"
+
+igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer_options **transfer,
+                                    const igt_study_selection **selection, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  if (transfer) {
+    status = igt__options_read(&own->transfer, sizeof own->transfer, *transfer,
+                               "igt_transfer_options", err);
+    *transfer = &own->transfer;
+  }
+  if (status == IGT_OK)
+    status = igt__options_read(&own->selection, sizeof own->selection, *selection,
+                               "igt_study_selection", err);
+  *selection = &own->selection;
+  return status;
+}
+
+IGT__DEFINE_INIT(igt_transfer_callbacks)
+IGT__DEFINE_INIT(igt_transfer_summary)
+IGT__DEFINE_INIT(igt_transfer_options)
+IGT__DEFINE_INIT(igt_study_selection)
+IGT__DEFINE_INIT(igt_download_options)
+IGT__DEFINE_INIT(igt_upload_options)
+IGT__DEFINE_INIT(igt_verify_options)
+IGT__DEFINE_INIT(igt_csv_options)
+IGT__DEFINE_INIT(igt_csv_summary)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef IGT_TRANSFER_OPTIONS_H
+#define IGT_TRANSFER_OPTIONS_H
+
+/* Reading what a program passes to igt_download, igt_upload, igt_verify and igt_csv. */
+
+#include "base/sized.h"
+#include "igtcloud/transfer.h"
+
+/* What the options of these calls point at, as this library knows it. */
+typedef struct igt__shared_options {
+  igt_transfer_options transfer;
+  igt_study_selection selection;
+} igt__shared_options;
+
+/* Copies *transfer (if transfer is not NULL) and *selection to own, and points them there. */
+igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer_options **transfer,
+                                    const igt_study_selection **selection, igt_error *err);
+
+#endif
