@@ -23,6 +23,15 @@ NATIVE_INIT(igt_file_open_options, IGT_FILE_OPEN_OPTIONS_INIT)
 
 NATIVE_INIT(igt_file_source, IGT_FILE_SOURCE_INIT)
 NATIVE_INIT(igt_transfer_callbacks, IGT_TRANSFER_CALLBACKS_INIT)
+NATIVE_INIT(igt_transfer_summary, IGT_TRANSFER_SUMMARY_INIT)
+NATIVE_INIT(igt_transfer_options, IGT_TRANSFER_OPTIONS_INIT)
+NATIVE_INIT(igt_study_selection, IGT_STUDY_SELECTION_INIT)
+NATIVE_INIT(igt_download_options, IGT_DOWNLOAD_OPTIONS_INIT)
+NATIVE_INIT(igt_upload_options, IGT_UPLOAD_OPTIONS_INIT)
+NATIVE_INIT(igt_verify_options, IGT_VERIFY_OPTIONS_INIT)
+NATIVE_INIT(igt_csv_options, IGT_CSV_OPTIONS_INIT)
+NATIVE_INIT(igt_csv_summary, IGT_CSV_SUMMARY_INIT)
+NATIVE_INIT(igt_uploads_options, IGT_UPLOADS_OPTIONS_INIT)
 
 static void native_free(void *data) {
   free(data);

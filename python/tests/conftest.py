@@ -48,7 +48,7 @@ def cloud(request, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch, tmp_path):
     """Nothing of the user's: sessions, tokens, journal."""
-    for name in [name for name in os.environ if name.startswith(('CLOUD_', 'IGTCLOUD_TEST'))]:
+    for name in [name for name in os.environ if name.startswith('CLOUD_') or name == 'IGTCLOUD_PYTHON']:
         monkeypatch.delenv(name)
     folder = tmp_path / 'own'
     folder.mkdir(mode=0o700)

@@ -238,7 +238,8 @@ class Client:
 
     def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
                  service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
-                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None) -> None:
+                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None,
+                 cancel: Optional[Cancel] = None) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
         self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
@@ -254,7 +255,7 @@ class Client:
         options.no_token_file = token_file is None
         options.no_environment = not environment
         options.prompt, options.prompt_payload = lib.native_prompt, self._answers
-        self._cancel = Cancel()
+        self._cancel = cancel or Cancel()
         options.cancel = self._cancel.pointer
         out, err = ffi.new("igt_client **"), new("igt_error")
         check(lib.igt_client_new(options, out, err), err)

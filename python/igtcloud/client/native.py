@@ -1,0 +1,529 @@
+# SPDX-License-Identifier: MIT
+"""Whole studies and projects, as the `igtcloud` command transfers them.
+
+    from igtcloud.client import native
+    summary = native.download("studies", "My project", "Hospital A", start="2026-01-01", report="moved.jsonl")
+
+Every file is verified, appears under its final name only when it is complete, and what an interrupted run has
+moved is not moved again. download(), upload() and verify() return a Summary; if single files fail the others are
+completed, and SomeFailed is raised, which has the summary and the failed items.
+
+Requests are sent with the session that set_auth() has set, or with `auth`. Callbacks are called by one thread at a
+time, which is not always the caller's; an exception of theirs ends the transfer and is raised. Ctrl-C ends it, too.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from dataclasses import dataclass, field, fields
+from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+from igtcloud.client import _errors, _library
+from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidden, IgtError, IntegrityError,
+                                     InternalError, InvalidArgument, InvalidResponse, LimitExceeded, LocalError,
+                                     LocalFileNotFound, LocalPermissionDenied, NetworkError, NotFound, OutOfMemory,
+                                     Refused, SessionExpired, SignInFailed, TimedOut, TlsError, Unauthorized,
+                                     Unsupported)
+from igtcloud.client._library import Cancel
+from igtcloud.client._native import ffi, lib
+
+if TYPE_CHECKING:
+    from igtcloud.client.core.auth import AuthHandler
+
+__all__ = [
+    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Item", "Progress", "Summary", "CsvSummary",
+    "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged", "Forbidden", "IgtError",
+    "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded", "LocalError",
+    "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound", "OutOfMemory", "Refused",
+    "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
+]
+
+Path = Union[str, "os.PathLike[str]"]
+Date = Union[str, datetime.date, None]
+_KINDS = ("", "file", "study", "other", "import")
+_RESULTS = ("", "done", "skipped", "failed", "planned", "ignored", "same", "different", "missing here",
+            "missing there", "unchecked")
+_STRUCTURES = {"flat": 0, "hierarchical": 1}
+_CATEGORIES = {"files": 1, "dicom": 2, "annotations": 4}
+_FAILED_KEPT = 10_000  # of SomeFailed.failed; all are in a report
+
+
+# ---- results ----
+
+@dataclass(frozen=True)
+class Item:
+    """The result of one file, study, import or other item."""
+
+    kind: str
+    """file, study, import, or other."""
+    result: str
+    """done, skipped, failed, planned, ignored; of verify(): same, different, missing here, missing there, unchecked."""
+    institute: str
+    """Its name; "" for a project's own files."""
+    study: str
+    """patient/study."""
+    study_id: str
+    """The study's database id."""
+    path: str
+    """Relative to the study."""
+    local_path: str
+    """Absolute."""
+    key: str
+    """Of the object."""
+    size: int
+    """Bytes; of a study: of all its files."""
+    moved: int
+    """Bytes that went over the network."""
+    digest: str
+    """Of the content, with its kind: "sha256:...", "md5:...", "crc64nvme:..."; "" if unknown."""
+    verified: str
+    """How it was verified: "sha256", "crc64nvme", "md5", "etag-parts", "store"; "" if it could not be."""
+    reason: str
+    """Why it was ignored or skipped."""
+    error: Optional[IgtError] = field(default=None, compare=False)
+    """Why it failed."""
+
+    def _as_json(self) -> str:
+        """A line of a report, as the command writes it."""
+        row: Dict[str, Any] = {"kind": self.kind, "result": self.result, "institute": self.institute,
+                               "study": self.study, "studyDatabaseId": self.study_id}
+        if self.kind not in ("study", "import"):
+            row.update(path=self.path, local=self.local_path, key=self.key, size=self.size, moved=self.moved,
+                       digest=self.digest, verified=self.verified)
+        if self.reason:
+            row["reason"] = self.reason
+        if self.error is not None:
+            row.update(status=self.error.code, error=str(self.error))
+        return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a transfer is."""
+
+    listing: bool
+    """Listing goes on: totals may grow."""
+    studies: int
+    studies_settled: int
+    files: int
+    files_settled: int
+    files_failed: int
+    files_skipped: int
+    bytes: int
+    """Of the files to transfer."""
+    bytes_settled: int
+    """Bytes that have been transferred."""
+    bytes_per_second: float
+    """Over the last seconds."""
+    seconds_left: Optional[int]
+    """None: unknown."""
+    seconds: float
+    """Since the start."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a transfer did. Numbers of institutes, studies, files; bytes."""
+
+    institutes: int
+    studies: int
+    studies_failed: int
+    studies_undated: int
+    """Not filtered by date, because they have none."""
+    studies_created: int
+    files_done: int
+    files_skipped: int
+    """Already there."""
+    files_failed: int
+    files_ignored: int
+    files_incomplete: int
+    """In the cloud, but their upload is incomplete: not downloaded; among files_ignored."""
+    files_unverified: int
+    """Done, but the store had no checksum to verify them with."""
+    bytes_done: int
+    bytes_moved: int
+    bytes_skipped: int
+    requests: int
+    seconds: float
+    files_same: int
+    bytes_same: int
+    files_different: int
+    files_missing_here: int
+    files_missing_there: int
+    files_unchecked: int
+    files_clutter: int
+    files_handed_over: int
+    imports: int
+    imports_failed: int
+    imports_handed_over: int
+    files_young: int
+
+    def _as_json(self, status: str) -> str:
+        row: Dict[str, Any] = {"kind": "summary", "status": status}
+        row.update({_camel(f.name): getattr(self, f.name) for f in fields(self) if f.name != "seconds"})
+        row["seconds"] = round(self.seconds, 3)
+        return json.dumps(row, separators=(",", ":")) + "\n"
+
+
+@dataclass(frozen=True)
+class CsvSummary:
+    """What write_csv() wrote."""
+
+    path: str
+    """Of the file."""
+    institutes: int
+    studies: int
+    studies_undated: int
+    studies_failed: int
+    files: int
+    rows: int
+    fields_left_out: int
+    """Values without a column in the file."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """An upload of a large file that was interrupted, and whose parts the store keeps."""
+
+    state: str
+    """running, resumable, lost, gone, ended, or unknown."""
+    place: str
+    """PROJECT/INSTITUTE/PATIENT/STUDY/files/NAME."""
+    project: str
+    local_path: str
+    key: str
+    upload_id: str
+    size: int
+    """Bytes of the file when the upload started."""
+    stored: int
+    """Bytes of the stored parts."""
+    parts: int
+    began: Optional[datetime.datetime]
+    worked: Optional[datetime.datetime]
+    """When the last part was stored."""
+
+
+class SomeFailed(_errors.SomeFailed):
+    """Single files or studies failed, or differ; everything else is complete."""
+
+    summary: Summary
+    failed: List[Item]
+    """What failed, or differs: at most 10,000 of them; a report has all."""
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+# ---- transfers ----
+
+def download(target: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
+             ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
+             include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
+             exclude: Sequence[str] = (), checksum: bool = False, overwrite: bool = False, dry_run: bool = False,
+             shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0, concurrent_files: int = 0,
+             portable_names: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+             on_item: Optional[Callable[[Item], Any]] = None,
+             on_progress: Optional[Callable[[Progress], Any]] = None,
+             on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+             auth: "Optional[AuthHandler]" = None) -> Summary:
+    """Downloads studies to target/INSTITUTE/patient---study, or with project_files the project's own files.
+
+    project, institute: exact names; None: all institutes. start, end: dates, inclusive. ext: a file's type, such as
+    ".dcm". categories: of "files", "dicom", "annotations". include_modified_date: local times are the objects'.
+    structure: "flat" or "hierarchical". include, exclude: globs of paths below the study. checksum: compare existing
+    files by content. overwrite: transfer them in any case. dry_run: write nothing. shard: (i, n) transfers the i-th
+    of n disjoint subsets of the studies. portable_names: for other systems, too. journal: its path, None for the
+    user's, False for none. report: a file that gets a line of JSON for each item. cancel: ends the transfer when set.
+
+    Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
+    SignInFailed, NetworkError.
+    """
+    run = _Run("download", report, on_item, on_progress, on_message, cancel)
+    run.select(project, institute, start, end, ext)
+    run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
+                 overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
+    run.set(target=os.fspath(target), categories=_bits(categories), project_files=project_files,
+            include_modified_date=include_modified_date)
+    return run.start(lib.igt_download, auth)
+
+
+def upload(source: Path, project: str, institute: Optional[str] = None, *, category: str = "files",
+           submit_password: Optional[str] = None, whole_flat_names: bool = False, min_age: int = 0,
+           structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (), checksum: bool = False,
+           overwrite: bool = False, dry_run: bool = False, shard: Optional[Tuple[int, int]] = None,
+           concurrent_studies: int = 0, concurrent_files: int = 0, follow_links: bool = False,
+           include_clutter: bool = False, ignore_unknown: bool = False, trust_study_json: bool = False,
+           journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+           on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
+           on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+           auth: "Optional[AuthHandler]" = None) -> Summary:
+    """Uploads source/INSTITUTE/patient---study, and the project's own files in source/files.
+
+    category: "files"; "annotations" or "dicom" of a folder for those alone. submit_password: submit each study whose
+    files are all uploaded. whole_flat_names: the patient of a new study is the whole name of its folder, as with the
+    existing client. min_age: seconds; files that were changed more recently are left out. ignore_unknown: skip folders
+    that are no institute. trust_study_json: use its id even in a folder of another name. The other arguments and the
+    exceptions are those of download().
+    """
+    run = _Run("upload", report, on_item, on_progress, on_message, cancel)
+    run.select(project, institute)
+    run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
+                 overwrite=overwrite, dry_run=dry_run, follow_links=follow_links, include_clutter=include_clutter,
+                 ignore_unknown=ignore_unknown, trust_study_json=trust_study_json)
+    run.set(source=os.fspath(source), category=_bits([category]), submit_password=submit_password,
+            whole_flat_names=whole_flat_names, min_age=min_age)
+    return run.start(lib.igt_upload, auth)
+
+
+def verify(local: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
+           ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
+           structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
+           shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0, concurrent_files: int = 0,
+           follow_links: bool = False, include_clutter: bool = False, ignore_unknown: bool = False,
+           trust_study_json: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+           on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
+           on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+           auth: "Optional[AuthHandler]" = None) -> Summary:
+    """Compares a folder with the cloud, by content, and transfers nothing.
+
+    Raises SomeFailed if anything differs, is missing on a side, or could not be compared: its `failed` names them.
+    The arguments and other exceptions are those of download() and upload().
+    """
+    run = _Run("verify", report, on_item, on_progress, on_message, cancel)
+    run.select(project, institute, start, end, ext)
+    run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal,
+                 follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
+                 trust_study_json=trust_study_json)
+    run.set(local=os.fspath(local), categories=_bits(categories), project_files=project_files)
+    return run.start(lib.igt_verify, auth)
+
+
+def write_csv(target: Path, project: str, institute: Optional[str] = None, *, files: bool = False,
+              append: bool = False, start: Date = None, end: Date = None, ext: Optional[str] = None,
+              categories: Iterable[str] = ("files",), concurrency: int = 0,
+              shard: Optional[Tuple[int, int]] = None, on_message: Optional[Callable[[str], Any]] = None,
+              cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None) -> CsvSummary:
+    """Writes the studies, or with `files` a row for each file, to target/cloud_PROJECT.csv.
+
+    append: to an existing file, under its header; otherwise it is replaced at once. The other arguments and the
+    exceptions are those of download().
+    """
+    run = _Run("csv", None, None, None, on_message, cancel)
+    run.select(project, institute, start, end, ext)
+    run.set(target=os.fspath(target), files=files, append=append, concurrency=concurrency,
+            categories=_bits(categories) if files else 0, shard=shard[0] if shard else 0,
+            shards=shard[1] if shard else 0)
+    return run.start_csv(auth)
+
+
+def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, older_than: float = 0,
+                       journal: Optional[Path] = None,
+                       auth: "Optional[AuthHandler]" = None) -> List[UnfinishedUpload]:
+    """The interrupted uploads of this user on this machine, as the store has them now.
+
+    abort: delete their parts, except those of running uploads; the list then has the state of each. older_than:
+    seconds; only those idle for that long. Raises NotFound and Ambiguous (project), OSError (the journal), and what
+    signing in raises.
+    """
+    kept = [_library.encoded(project), _library.encoded(None if journal is None else os.fspath(journal))]
+    options, out = _library.new("igt_uploads_options"), ffi.new("igt_uploads **")
+    options.project, options.journal, options.older_than = kept[0], kept[1], int(older_than)
+    cancelled = Cancel()
+
+    def work(client: Any, err: Any) -> int:
+        status: int = lib.igt_uploads_open(client, options, out, err)
+        for i in range(lib.igt_uploads_count(out[0]) if abort and not status else 0):
+            if lib.igt_uploads_get(out[0], i).state != lib.IGT_UNFINISHED_RUNNING:
+                status = lib.igt_uploads_abort(out[0], i, err) or status
+        return status
+
+    try:
+        _client(auth).run(work, cancelled)
+        return [_unfinished(lib.igt_uploads_get(out[0], i)) for i in range(lib.igt_uploads_count(out[0]))]
+    finally:
+        lib.igt_uploads_close(out[0])
+
+
+def _unfinished(row: Any) -> UnfinishedUpload:
+    text = _library.text
+    return UnfinishedUpload(text(lib.igt_unfinished_state_name(row.state)), text(row.place), text(row.project),
+                            text(row.local_path), text(row.key), text(row.upload_id), row.size, row.stored, row.parts,
+                            _time(row.began), _time(row.worked))
+
+
+def _time(seconds: int) -> Optional[datetime.datetime]:
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc) if seconds else None
+
+
+def _client(auth: "Optional[AuthHandler]") -> _library.Client:
+    from igtcloud.client.core.auth import client_of
+
+    if auth is None:
+        from igtcloud.client.services import entities_service
+
+        auth = entities_service.auth_handler
+    return client_of(auth)
+
+
+def _own_client(auth: "Optional[AuthHandler]", cancel: Cancel) -> _library.Client:
+    """A client of its own for a transfer, with the session's tokens: cancelling ends it, and the session goes on."""
+    from igtcloud.client.core.auth import new_client_of
+    from igtcloud.client.services import entities_service
+
+    return new_client_of(entities_service.auth_handler if auth is None else auth, cancel)
+
+
+def _bits(categories: Iterable[str]) -> int:
+    names = [categories] if isinstance(categories, str) else list(categories)
+    unknown = [name for name in names if name not in _CATEGORIES]
+    if unknown or not names:
+        raise InvalidArgument(f"a category is one of {', '.join(_CATEGORIES)}, not {', '.join(map(repr, unknown))}")
+    return sum({_CATEGORIES[name] for name in names})
+
+
+def _date(value: Date) -> Optional[str]:
+    if isinstance(value, datetime.datetime):
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+class _Run:
+    """The arguments of one call, alive as long as it runs, and what its callbacks collect."""
+
+    def __init__(self, what: str, report: Optional[Path], on_item: Optional[Callable[[Item], Any]],
+                 on_progress: Optional[Callable[[Progress], Any]], on_message: Optional[Callable[[str], Any]],
+                 cancel: Optional[Cancel]) -> None:
+        self._kept: List[Any] = []
+        self._what, self._report_path, self._report = what, report, None
+        self._on_item, self._on_progress, self._on_message = on_item, on_progress, on_message
+        self.failed: List[Item] = []
+        self.cancel = cancel or Cancel()
+        self.options = _library.new(f"igt_{what}_options")
+        self.selection = _library.new("igt_study_selection")
+        self.options.selection = self.selection
+
+    def _keep(self, value: Optional[str]) -> Any:
+        self._kept.append(_library.encoded(value))
+        return self._kept[-1]
+
+    def _fill(self, struct: Any, values: Dict[str, Any]) -> None:
+        for name, value in values.items():
+            try:
+                setattr(struct, name, self._keep(value) if value is None or isinstance(value, str) else value)
+            except (OverflowError, TypeError) as error:
+                raise InvalidArgument(f"{name}={value!r} cannot be used: {error}") from error
+
+    def set(self, **values: Any) -> None:
+        self._fill(self.options, values)
+
+    def select(self, project: str, institute: Optional[str], start: Date = None, end: Date = None,
+               ext: Optional[str] = None) -> None:
+        self._fill(self.selection, {"project": project, "institute": institute, "start": _date(start),
+                                    "end": _date(end), "ext": ext})
+
+    def transfer(self, structure: str, include: Sequence[str], exclude: Sequence[str],
+                 shard: Optional[Tuple[int, int]], concurrent_studies: int, concurrent_files: int,
+                 journal: Union[Path, bool, None], **flags: bool) -> None:
+        if structure not in _STRUCTURES:
+            raise InvalidArgument(f"a structure is 'flat' or 'hierarchical', not {structure!r}")
+        transfer = _library.new("igt_transfer_options")
+        self._kept.append(transfer)
+        for name, globs in (("include", include), ("exclude", exclude)):
+            if isinstance(globs, str):
+                raise InvalidArgument(f"{name} is a list of globs, not a text")
+            texts = ffi.new("const char *[]", [self._keep(glob) for glob in globs])
+            self._kept.append(texts)
+            setattr(transfer, name, texts)
+            setattr(transfer, name + "_count", len(texts))
+        self._fill(transfer, {
+            "structure": _STRUCTURES[structure], "concurrent_studies": concurrent_studies,
+            "concurrent_files": concurrent_files, "shard": shard[0] if shard else 0, "shards": shard[1] if shard else 0,
+            "no_journal": journal is False, **flags})
+        if isinstance(journal, (str, os.PathLike)):
+            transfer.journal = self._keep(os.fspath(journal))
+        self.options.transfer = transfer
+
+    # ---- callbacks, on the thread of the call ----
+
+    def _item(self, raw: Any) -> None:
+        item = _item_of(raw)
+        if item.result in ("failed", "different", "missing here", "missing there", "unchecked"):
+            if len(self.failed) < _FAILED_KEPT:
+                self.failed.append(item)
+        if self._report is not None:
+            self._report.write(item._as_json())
+        if self._on_item is not None:
+            self._on_item(item)
+
+    def _progress(self, raw: Any) -> None:
+        assert self._on_progress is not None
+        self._on_progress(Progress(
+            raw.listing, raw.studies, raw.studies_settled, raw.files, raw.files_settled, raw.files_failed,
+            raw.files_skipped, raw.bytes, raw.bytes_settled, raw.bytes_per_second,
+            raw.seconds_left if raw.seconds_left >= 0 else None, raw.milliseconds / 1000))
+
+    def _message(self, status: int, said: str) -> None:
+        assert self._on_message is not None
+        self._on_message(said)
+
+    def _callbacks(self, items: bool) -> _library.Callbacks:
+        return _library.Callbacks(self.cancel, self._item if items else None,
+                                  self._progress if self._on_progress else None,
+                                  self._message if self._on_message else None)
+
+    # ---- the call ----
+
+    def _call(self, function: Any, auth: "Optional[AuthHandler]", items: bool, result: Any) -> Tuple[int, Any]:
+        callbacks, err = self._callbacks(items), _library.new("igt_error")
+        with _own_client(auth, self.cancel) as client:
+            status = client.status_of(
+                lambda pointer, err: function(pointer, self.options, callbacks.struct, result, err), err, self.cancel)
+        if callbacks.error is not None:
+            error, callbacks.error = callbacks.error, None
+            raise error
+        return status, err
+
+    def start(self, function: Any, auth: "Optional[AuthHandler]") -> Summary:
+        result = _library.new("igt_transfer_summary")
+        for report in _opened(self._report_path):
+            self._report = report
+            status, err = self._call(function, auth, True, result)
+            summary = Summary(**{f.name: getattr(result, f.name) for f in fields(Summary)})
+            if report is not None:
+                report.write(summary._as_json(_library.text(lib.igt_status_name(status))))
+        if status == lib.IGT_E_SOME_FAILED:
+            details = _library.details_of(err)
+            error = SomeFailed(details.text)
+            _errors.fill(error, details)
+            error.summary, error.failed = summary, self.failed
+            raise error
+        _library.check(status, err)
+        return summary
+
+    def start_csv(self, auth: "Optional[AuthHandler]") -> CsvSummary:
+        result = _library.new("igt_csv_summary")
+        _library.check(*self._call(lib.igt_csv, auth, False, result))
+        numbers = {f.name: getattr(result, f.name) for f in fields(CsvSummary) if f.name != "path"}
+        return CsvSummary(path=os.fsdecode(ffi.string(result.path)), **numbers)
+
+
+def _item_of(raw: Any) -> Item:
+    text = _library.text
+    return Item(_KINDS[raw.kind], _RESULTS[raw.result], text(raw.institute), text(raw.study), text(raw.study_id),
+                text(raw.path), os.fsdecode(ffi.string(raw.local_path)), text(raw.key), raw.size, raw.moved,
+                text(raw.digest), text(raw.verified), text(raw.text),
+                _errors.from_details(_library.details_of(raw.error)) if raw.error else None)
+
+
+def _opened(path: Optional[Path]) -> "Iterator[Optional[IO[str]]]":
+    """The report, closed in any case. Line by line: what a killed run had done is on record."""
+    if path is None:
+        yield None
+    else:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", buffering=1) as report:
+            yield report

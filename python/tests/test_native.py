@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""Transfers of whole studies: igtcloud.client.native."""
+
+import dataclasses
+import datetime
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import PASSWORD, ROOT, USER
+
+from igtcloud.client import native
+
+BIG = 40_000_000
+SEED = {
+    'users': [{'name': USER, 'password': PASSWORD, 'roles': ['DATA_MANAGER']}],
+    'projects': [
+        {'name': 'demo', 'id': 'p', 'institutes': [
+            {'name': 'north', 'id': 'n', 'studies': [
+                {'id': 's1', 'patient': {'patientId': 'P1', 'patientName': 'P1'}, 'studyId': 'one',
+                 'studyDate': '2024-01-10T00:00:00+00:00', 'files': [
+                     {'path': 'a/one.txt', 'text': 'one'}, {'path': 'b.bin', 'size': 1000}]},
+                {'id': 's2', 'patient': {'patientId': 'P2', 'patientName': 'P2'}, 'studyId': 'two',
+                 'studyDate': '2024-03-10T00:00:00+00:00', 'files': [{'path': 'two.txt', 'text': 'two'}]}]}]},
+        {'name': 'big', 'id': 'b', 'institutes': [{'name': 'in', 'id': 'bi', 'studies': [
+            {'id': 'b1', 'patient': {'patientId': 'B', 'patientName': 'B'}, 'studyId': '1', 'files': [
+                {'path': 'film.bin', 'size': BIG}]}]}]},
+        {'name': 'up', 'id': 'u', 'institutes': [{'name': 'in', 'id': 'ui'}]}],
+}
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    return folder
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
+
+
+def test_download_returns_what_it_did(auth, here):
+    items, progress, messages = [], [], []
+    summary = native.download(here, 'demo', on_item=items.append, on_progress=progress.append,
+                              on_message=messages.append)
+    assert (summary.institutes, summary.studies, summary.files_done, summary.bytes_done) == (1, 2, 3, 1006)
+    assert summary.files_failed == 0 and summary.seconds > 0 and summary.requests > 0
+    files = {item.path: item for item in items if item.kind == 'file'}
+    assert set(files) == {'a/one.txt', 'b.bin', 'two.txt'}
+    one = files['a/one.txt']
+    assert (one.result, one.institute, one.study, one.study_id, one.size, one.error) == (
+        'done', 'north', 'P1/one', 's1', 3, None)
+    assert one.local_path == str(here / 'north/P1---one/a/one.txt') and one.verified and one.digest.startswith(one.verified + ':')
+    assert progress and progress[-1].files_settled == 3 and isinstance(progress[-1].seconds, float)
+    again = native.download(here, 'demo', auth=auth)
+    assert (again.files_done, again.files_skipped) == (0, 3)
+
+
+@pytest.mark.parametrize('options, names', [
+    ({'start': '2024-02-01'}, ['two.txt']),
+    ({'end': datetime.date(2024, 2, 1)}, ['a/one.txt', 'b.bin']),
+    ({'end': datetime.datetime(2024, 2, 1, 5)}, ['a/one.txt', 'b.bin']),
+    ({'ext': '.bin'}, ['b.bin']),
+    ({'include': ['*.txt']}, ['a/one.txt', 'two.txt']),
+    ({'exclude': ['a/', '*.bin']}, ['two.txt']),
+    ({'institute': 'north', 'structure': 'hierarchical', 'ext': '.bin'}, ['b.bin']),
+])
+def test_filters(auth, here, options, names):
+    items = []
+    native.download(here, 'demo', on_item=items.append, dry_run=True, **options)
+    assert sorted(i.path for i in items if i.kind == 'file' and i.result == 'planned') == names
+    assert tree(here) == []
+
+
+def test_shards_are_disjoint_and_complete(auth, here):
+    found = []
+    for n in (1, 2, 3):
+        native.download(here, 'demo', shard=(n, 3), dry_run=True,
+                        on_item=lambda item: item.kind == 'file' and found.append(item.path))
+    assert sorted(found) == ['a/one.txt', 'b.bin', 'two.txt']
+
+
+def test_bad_arguments(auth, here):
+    for options in ({'structure': 'round'}, {'categories': ['x']}, {'categories': []}, {'start': '10'},
+                    {'shard': (5, 3)}, {'include': '*.txt'}, {'concurrent_files': -1}, {'ext': 'a\0b'}):
+        with pytest.raises(ValueError):
+            native.download(here, 'demo', **options)
+    with pytest.raises(LookupError, match='none'):
+        native.download(here, 'none')
+    assert tree(here) == []
+
+
+def test_failures_are_reported_and_the_rest_is_complete(cloud, auth, here, tmp_path):
+    cloud.faults({'fault': 'forbidden', 'path': '**/one.txt', 'times': 0})
+    report = tmp_path / 'report.jsonl'
+    with pytest.raises(native.SomeFailed) as raised:
+        native.download(here, 'demo', report=report)
+    cloud.heal()
+    error = raised.value
+    assert error.code == 'IGT_E_SOME_FAILED' and error.summary.files_failed == 1 and error.summary.files_done == 2
+    failed, = [item for item in error.failed if item.kind == 'file']
+    assert failed.path == 'a/one.txt' and isinstance(failed.error, native.Forbidden) and failed.error.http_status == 403
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert lines[-1]['kind'] == 'summary' and lines[-1]['filesFailed'] == 1
+    assert lines[-1]['status'] == 'IGT_E_SOME_FAILED'
+    assert [row['status'] for row in lines if row['kind'] == 'file' and row['result'] == 'failed'
+            ] == ['IGT_E_FORBIDDEN']
+
+
+def test_reports_are_those_of_the_program(cloud, auth, here, tmp_path):
+    native.download(here, 'demo', report=tmp_path / 'ours.jsonl')
+    program = os.environ.get('IGTCLOUD_BIN', str(ROOT / 'build/igtcloud'))
+    subprocess.run([program, 'download', '--quiet', '--report', str(tmp_path / 'theirs.jsonl'), str(tmp_path / 'other'),
+                    'demo', '--domain', cloud.url, '--user', USER, '--password-stdin'], input=PASSWORD, text=True,
+                   check=True)
+
+    def rows(name):
+        lines = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+        for line in lines:
+            for varies in ('local', 'seconds', 'requests'):
+                line.pop(varies, None)
+        return sorted(lines, key=lambda line: json.dumps(line))
+    assert rows('ours.jsonl') == rows('theirs.jsonl')
+    merged = subprocess.run([program, 'report', 'merge', '-', str(tmp_path / 'ours.jsonl')], text=True, check=True,
+                            stdout=subprocess.PIPE).stdout
+    assert json.loads(merged.splitlines()[-1])['filesDone'] == 3
+
+
+def test_verify_compares_content(auth, here):
+    native.download(here, 'demo')
+    assert native.verify(here, 'demo').files_same == 3
+    (here / 'north/P1---one/b.bin').write_bytes(b'x' * 1000)
+    (here / 'north/P2---two/two.txt').unlink()
+    with pytest.raises(native.SomeFailed) as raised:
+        native.verify(here, 'demo')
+    assert {item.path: item.result for item in raised.value.failed if item.kind == 'file'} == {
+        'b.bin': 'different', 'two.txt': 'missing here'}
+    summary = raised.value.summary
+    assert (summary.files_same, summary.files_different, summary.files_missing_here) == (1, 1, 1)
+
+
+def test_upload_and_dry_run(auth, entities, here):
+    (here / 'in/P5---A').mkdir(parents=True)
+    (here / 'in/P5---A/f.txt').write_text('f')
+    planned = native.upload(here, 'up', dry_run=True)
+    assert planned.studies_created == 1 and entities.get_studies('ui') == []
+    assert native.upload(here, 'up').files_done == 1
+    study, = entities.get_studies('ui')
+    assert study.study_id_human_readable == 'P5/A' and [f.file_name for f in study.files] == ['f.txt']
+
+
+def test_csv(auth, here):
+    summary = native.write_csv(here, 'demo', files=True, ext='.txt')
+    assert summary.path == str(here / 'cloud_demo.csv') and summary.rows == 2 and summary.studies == 2
+    assert (here / 'cloud_demo.csv').read_text().splitlines()[0].endswith('filename,filesize')
+
+
+def test_an_exception_of_a_callback_ends_the_transfer(auth, here):
+    class Stop(Exception):
+        pass
+
+    def stop(item):
+        raise Stop
+    with pytest.raises(Stop):
+        native.download(here, 'demo', on_item=stop)
+    assert native.download(here, 'demo').files_failed == 0  # the session is as it was
+
+
+def test_cancel(cloud, auth, here):
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/film.bin', 'times': 0})
+    cancel = native.Cancel()
+    threading.Timer(0.5, cancel.set).start()
+    started = time.monotonic()
+    with pytest.raises(native.Cancelled):
+        native.download(here, 'big', cancel=cancel)
+    cloud.heal()
+    assert time.monotonic() - started < 10
+
+
+def test_ctrl_c_and_resume(cloud, auth, here, tmp_path):
+    journal = tmp_path / 'journal.db'
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/film.bin', 'skip': 4, 'times': 0})
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        native.download(here, 'big', journal=journal)
+    assert time.monotonic() - started < 10 and 'in/B---1/film.bin' not in tree(here)
+    cloud.heal()
+    summary = native.download(here, 'big', journal=journal)
+    assert summary.files_done == 1 and summary.bytes_moved < BIG  # the ranges that had arrived are kept
+    assert (here / 'in/B---1/film.bin').stat().st_size == BIG
+    assert native.verify(here, 'big').files_same == 1
+
+
+def test_unfinished_uploads(cloud, auth, here, tmp_path):
+    journal = tmp_path / 'journal.db'
+    (here / 'in/P6---A').mkdir(parents=True)
+    (here / 'in/P6---A/film.bin').write_bytes(os.urandom(1000) * 20_000)
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'method': 'PUT', 'path': '**/film.bin', 'skip': 1, 'times': 0})
+    cancel = native.Cancel()
+    threading.Timer(2, cancel.set).start()
+    with pytest.raises(native.Cancelled):
+        native.upload(here, 'up', journal=journal, cancel=cancel)
+    cloud.heal()
+    upload, = native.unfinished_uploads(journal=journal)
+    assert upload.state == 'resumable' and upload.place.endswith('film.bin') and upload.size == 20_000_000
+    assert upload.began.tzinfo is datetime.timezone.utc
+    assert native.unfinished_uploads(journal=journal, older_than=3600) == []
+    ended, = native.unfinished_uploads(journal=journal, abort=True)
+    assert ended.state in ('ended', 'gone') and native.unfinished_uploads(journal=journal) == []
+
+
+def test_a_full_disk_is_an_oserror():
+    from igtcloud.client import _errors
+    error = _errors.from_details(_errors.Details('IGT_E_NO_SPACE', 'the disk is full', os_error=28))
+    assert isinstance(error, OSError) and error.errno == 28 and str(error) == 'the disk is full'
+
+
+def test_every_status_has_an_exception(tmp_path):
+    import pickle
+    import re
+
+    from igtcloud.client import _errors
+    header = (ROOT / 'include/igtcloud/error.h').read_text()
+    codes = re.findall(r'^  (IGT_E_\w+) = -\d+', header, re.M)
+    assert len(codes) > 40
+    for code in codes:
+        error = _errors.from_details(_errors.Details(code, 'text', retry_after=3))
+        assert isinstance(error, native.IgtError) and error.code == code and error.retry_after == 3
+        assert type(pickle.loads(pickle.dumps(error))) is type(error) and str(error) == 'text'
+
+
+def test_results_are_plain_data(auth, here):
+    summary = native.download(here, 'demo', dry_run=True)
+    assert dataclasses.asdict(summary)['studies'] == 2

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""The existing client's tools: tools.*, and the click commands."""
+
+import csv
+import json
+import logging
+import os
+
+import pytest
+from conftest import PASSWORD, USER, RestClient
+
+from igtcloud.client import native
+
+from igtcloud.client.tools import common
+from igtcloud.client.tools.download_institute import download_institutes
+from igtcloud.client.tools.download_project import download_project
+from igtcloud.client.tools.list_project import list_project
+from igtcloud.client.tools.upload_project import upload_annotation_files, upload_project, upload_project_files, upload_study
+
+DATES = {'P1/one': '2024-01-10T00:00:00+00:00', 'P1/two': '2024-03-10T00:00:00+00:00'}
+SEED = {
+    'users': [{'name': USER, 'password': PASSWORD, 'roles': ['DATA_MANAGER']}],
+    'projects': [
+        {'name': 'demo', 'id': 'p', 'institutes': [
+            {'name': 'north', 'id': 'n', 'studies': [
+                {'id': 's1', 'patient': {'patientId': 'P1', 'patientName': 'P1'}, 'studyId': 'one',
+                 'studyDate': DATES['P1/one'], 'files': [
+                     {'path': 'a/one.txt', 'text': 'one'}, {'path': 'b.bin', 'size': 1000},
+                     {'path': 'mark.json', 'text': '{}', 'category': 'annotations'}]},
+                {'id': 's2', 'patient': {'patientId': 'P1', 'patientName': 'P1'}, 'studyId': 'two',
+                 'studyDate': DATES['P1/two'], 'files': [{'path': 'two.txt', 'text': 'two'}]}]},
+            {'name': 'south', 'id': 's', 'studies': [
+                {'id': 's3', 'patient': {'patientId': 'P3', 'patientName': 'P3'}, 'studyId': 'three', 'files': [
+                    {'path': 'three.txt', 'text': 'three'}]}]}],
+         'files': [{'path': 'protocol.txt', 'text': 'pages'}, {'path': 'x.bin', 'text': 'x'}]},
+        {'name': 'up', 'id': 'u', 'institutes': [{'name': 'in', 'id': 'i'}]},
+        {'name': 'twice', 'id': 't1'}, {'name': 'twice', 'id': 't2'}],
+}
+
+
+@pytest.fixture
+def here(tmp_path):
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    return folder
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
+
+
+# ---- common ----
+
+def test_finding(entities):
+    assert common.find_project_by_name('demo').id == 'p' and common.find_project_by_name('Demo') is None
+    assert common.find_institute_by_name('south', 'p').id == common.find_institute_by_name('south').id == 's'
+    assert common.find_institute_by_name('south', 'u') is None
+    project, institutes = common.find_project_and_institutes('demo')
+    assert project.id == 'p' and [i.name for i in institutes] == ['north', 'south']
+    project, institutes = common.find_project_and_institutes('demo', 'south')
+    assert [i.id for i in institutes] == ['s']
+    # A mistyped project does not lead to an institute of that name in another one.
+    assert common.find_project_and_institutes('dem', 'south') == (None, [])
+    with pytest.raises(LookupError, match="2 projects named 'twice': t1, t2"):
+        common.find_project_by_name('twice')
+
+
+def test_an_institute_of_a_project_that_cannot_be_seen(entities, monkeypatch):
+    monkeypatch.setattr(entities, 'get_projects', lambda: [])
+    project, institutes = common.find_project_and_institutes('demo', 'south')
+    assert project is None and [i.id for i in institutes] == ['s']
+
+
+def test_filters(entities):
+    assert common.filter_by_ext(None) is None and common.filter_by_study_date(None, '') is None
+    study = entities.get_study('n', 's1')
+    of_type = common.filter_by_ext('.TXT')
+    assert [f.file_name for f in study.files if of_type(f)] == ['a/one.txt'] and of_type(study.files[0], study)
+    for start, end, there in (('2024-01-10', None, True), ('2024-01-11', None, False), (None, '2024-01-10', True),
+                              (None, '2024-01-09', False), ('2024-01-01', '2024-02-01', True)):
+        assert common.filter_by_study_date(start, end)(study) is there
+    assert common.filter_by_study_date('2099-01-01', None)(entities.get_study('s', 's3')) is True  # undated
+    with pytest.raises(ValueError, match="start: '10' is not a date"):
+        common.filter_by_study_date('10', None)
+
+
+def test_flatten_and_key(entities):
+    flat = common.flatten_dict({'a': [1, 'b'], 'patient': {'patientId': 'x', 'givenName': 'y'}, 'l': [{'k': 1}]})
+    assert flat == {'a': '1, b', 'patientId': 'x', 'patientGivenname': 'y', 'l': '{"k": 1}'}
+    assert common.study_key(entities.get_study('n', 's1')) == 'P1'
+    epd = entities.study_type_classes['EpdStudy'](study_type='EpdStudy', name='case')
+    assert common.study_key(epd) == 'case'
+
+
+def test_records_are_written_between_bars(capsys):
+    record = logging.LogRecord('x', logging.INFO, '', 0, 'said %s', ('so',), None)
+    common.TqdmLoggingHandler().emit(record)
+    assert 'said so' in capsys.readouterr().out
+
+
+# ---- download ----
+
+def test_download_of_all_institutes(entities, here):
+    assert download_institutes('demo', None, here) is None
+    assert tree(here) == ['north/P1---one/a/one.txt', 'north/P1---one/b.bin', 'north/P1---one/study.json',
+                          'north/P1---two/study.json', 'north/P1---two/two.txt', 'south/P3---three/study.json',
+                          'south/P3---three/three.txt']
+
+
+def test_download_of_one_institute_with_filters(entities, here):
+    download_institutes('demo', 'north', str(here), ['files', 'annotations'], common.filter_by_study_date(
+        '2024-01-01', '2024-02-01'), common.filter_by_ext('.txt'), folder_structure='hierarchical')
+    assert 'north/P1/one/files/a/one.txt' in tree(here)
+    assert not [name for name in tree(here) if 'two' in name or name.endswith('.bin')]
+
+
+def test_download_with_filters_of_the_program(entities, here, tmp_path):
+    download_institutes('demo', None, here, studies_filter=lambda study: study.study_id != 'two',
+                        files_filter=lambda file, study: file.file_size < 100, include_modified_date=True)
+    assert tree(here) == ['north/P1---one/a/one.txt', 'north/P1---one/study.json', 'south/P3---three/study.json',
+                          'south/P3---three/three.txt']
+    native.download(tmp_path / 'native', 'demo', include=['*.txt'])
+    for name in ('north/P1---one/study.json', 'north/P1---one/a/one.txt'):
+        assert (here / name).read_bytes() == (tmp_path / 'native' / name).read_bytes()
+
+
+def test_a_failing_file_does_not_stop_the_others(cloud, entities, here, caplog):
+    cloud.faults({'fault': 'forbidden', 'path': '**/one.txt', 'times': 0})
+    with pytest.raises(native.SomeFailed) as raised:
+        download_institutes('demo', None, here)
+    cloud.heal()
+    assert 'south/P3---three/three.txt' in tree(here) and 'north/P1---one/a/one.txt' not in tree(here)
+    assert [item.path for item in raised.value.failed if item.kind == 'file'] == ['a/one.txt']
+    assert raised.value.summary.files_done == 3
+    assert [r for r in caplog.records if r.levelname == 'ERROR' and 'one.txt' in r.message]
+
+
+@pytest.mark.parametrize('use', [
+    lambda here: download_institutes('none', None, here), lambda here: download_institutes('demo', 'none', here),
+    lambda here: download_project('none', here), lambda here: list_project('none', here),
+    lambda here: download_project('none', here, lambda file: True),
+    lambda here: upload_project(here, 'none')])
+def test_what_is_not_there_is_an_error(entities, here, use):
+    with pytest.raises(LookupError, match='none'):
+        use(here)
+    assert tree(here) == []
+
+
+def test_download_of_the_projects_own_files(entities, here, tmp_path):
+    download_project('demo', here)
+    assert tree(here) == ['files/protocol.txt', 'files/x.bin']
+    download_project('demo', tmp_path / 'some', lambda file: file.type == '.txt', include_modified_date=True)
+    assert tree(tmp_path / 'some') == ['files/protocol.txt']
+
+
+# ---- lists ----
+
+def rows_of(path):
+    with open(path, encoding='utf-8', newline='') as source:
+        return list(csv.DictReader(source))
+
+
+def test_list(entities, here):
+    assert list_project('demo', here) is None
+    assert sorted(row['studyIdHumanReadable'] for row in rows_of(here / 'cloud_demo.csv')) == [
+        'P1/one', 'P1/two', 'P3/three']
+    list_project('demo', here, list_files=True, studies_filter=common.filter_by_study_date('2024-03-01', None),
+                 files_filter=common.filter_by_ext('.txt'))
+    assert sorted(row['filename'] for row in rows_of(here / 'cloud_demo.csv')) == ['three.txt', 'two.txt']
+
+
+def test_list_with_filters_of_the_program(entities, here):
+    list_project('demo', here, list_files=True, studies_filter=lambda study: study.study_id == 'one',
+                 files_filter=lambda file: file.file_size > 100)
+    assert [row['filename'] for row in rows_of(here / 'cloud_demo.csv')] == ['b.bin']
+    list_project('demo', here / 'new', 'north', studies_filter=lambda study: study.study_id == 'two')
+    path, = (here / 'new').iterdir()
+    assert [row['studyIdHumanReadable'] for row in rows_of(path)] == ['P1/two'] and path.name.startswith('cloud_')
+
+
+# ---- upload ----
+
+def test_upload_of_a_folder(cloud, entities, here, caplog):
+    for name, text in (('files/p.txt', 'project'), ('in/P7---A/x/y.txt', 'y'), ('in/P7---A/study.json.txt', 'z'),
+                       ('in/P8---B/1.txt', '1')):
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with caplog.at_level(logging.INFO):
+        assert upload_project(here, 'up') is None
+        upload_project(str(here), 'up', 'in')
+    studies = {s.study_id_human_readable: s for s in entities.get_studies('i')}
+    assert {'P7/A', 'P8/B'} <= set(studies)
+    assert sorted(f.file_name for f in studies['P7/A'].files) == ['study.json.txt', 'x/y.txt']
+    assert 'files_uploaded: 0, files_skipped: 4' in caplog.text
+
+
+def test_upload_with_submission(cloud, entities, asked, here):
+    (here / 'in/P9---C').mkdir(parents=True)
+    (here / 'in/P9---C/f').write_text('f')
+    old = (here / 'in/P9---C/f').stat().st_mtime - 1000
+    os.utime(here / 'in/P9---C/f', (old, old))
+    before = len(asked.questions)
+    upload_project(here, 'up', submit=True, folder_structure='flat', category='files')
+    assert len(asked.questions) == before + 1
+    study, = [s for s in entities.get_studies('i') if s.study_id_human_readable == 'P9/C']
+    assert study.electronic_record_state == 'submitted'
+
+
+def test_upload_of_one_study(entities, here):
+    (here / 'sub').mkdir()
+    (here / 'sub/f.txt').write_text('f')
+    studies = entities.get_institute('i').studies
+    study, uploaded, skipped = upload_study('Study', here, 'P20', 'i', studies)
+    assert study.patient.patient_name == 'P20' and uploaded == ['sub/f.txt'] and skipped == []
+    again, uploaded, skipped = upload_study('Study', here, 'P20', 'i', studies, max_workers_files=2)
+    assert again is study and uploaded == [] and skipped == ['sub/f.txt']
+    state = entities.api_client.sanitize_for_serialization(study)
+    (here / 'study.json').write_text(json.dumps(state))
+    again, uploaded, skipped = upload_study('Study', here, 'other', 'i', studies)
+    assert again is study and skipped == ['sub/f.txt']  # the sidecar is no file of the study
+    (here / 'study.json').write_text('{')
+    with pytest.raises(ValueError, match='is no study'):
+        upload_study('Study', here, 'P21', 'i', studies)
+
+
+def test_upload_of_project_files_and_annotations(entities, here):
+    (here / 'up').mkdir()
+    (here / 'up/q.txt').write_text('q')
+    project = entities.get_project('u')
+    upload_project_files(project, here / 'up', 4)
+    assert [f.file_name for f in entities.get_project('u').files if f.file_name == 'q.txt'] == ['q.txt']
+    upload_project_files(project, here / 'none', 4)
+    (here / 'north/P1---one/deep').mkdir(parents=True)
+    (here / 'north/P1---one/deep/note.json').write_text('{}')
+    upload_annotation_files([entities.get_institute('n')], here)
+    assert 'deep/note.json' in [f.file_name for f in entities.get_study('n', 's1').annotations]
+
+
+# ---- commands ----
+
+COMMAND = '''
+import getpass, sys
+getpass.getpass = lambda prompt: "demo"
+from igtcloud.client.tools.cli import cli
+cli()
+'''
+
+
+@pytest.fixture
+def command(cloud, run_python):
+    def run(*arguments, status=0):
+        done = run_python('import sys; sys.argv[0] = "igtcloud"' + COMMAND, *arguments, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+    return run
+
+
+def test_commands(cloud, command, here):
+    where = '--domain', cloud.url, '--user', USER
+    said = command('download', here / 'd', 'demo', 'north', *where, '--ext', '.txt')
+    assert f'Using url: {cloud.url}' in said and 'north/P1---one/a/one.txt' in tree(here / 'd')
+    command('download', here / 'd', 'demo', '--project-files', *where)
+    assert 'files/protocol.txt' in tree(here / 'd')
+    (here / 'c').mkdir()
+    command('csv', here / 'c', 'demo', '*', 'test', *where, '--files')
+    assert len(rows_of(here / 'c/cloud_demo.csv')) == 4
+    (here / 'in/P30---X').mkdir(parents=True)
+    (here / 'in/P30---X/f').write_text('f')
+    command('upload', here, 'up', 'in', *where)
+    rest = RestClient(cloud.url).login()
+    assert [s for s in rest.ok('GET', '/api/data/hospitals/i/studies') if s['studyIdHumanReadable'] == 'P30/X']
+
+
+def test_commands_that_fail(cloud, command, here):
+    where = '--domain', cloud.url, '--user', USER
+    assert "'none'" in command('download', here, 'none', *where, status=5)
+    command('download', here, status=2)
+    command('download', here, 'demo', '--start', 'yesterday', *where, status=2)
+    command('download', here, 'demo', '--category', 'x', status=2)
+    assert 'Please login' in command('get-token', status=4)
+    command('upgrade', status=1)
+
+
+def test_version_and_help(command):
+    from igtcloud.client import __version__
+    assert command('version').strip() == __version__
+    said = command('--help')
+    assert [name for name in ('csv', 'download', 'get-token', 'login', 'upgrade', 'upload', 'version')
+            if f'\n  {name} ' not in said] == []
+
+
