@@ -146,7 +146,7 @@ class SignInFailed(IgtError, RuntimeError):
     """The user name, password, key or token was rejected, or nobody is signed in."""
 
 
-class SessionExpired(SignInFailed, PermissionError):
+class SessionExpired(SignInFailed):
     """The session or the credentials expired and could not be renewed."""
 
 
