@@ -18,8 +18,9 @@ CHECK = scripts/check $(if $(JOBS),--jobs $(JOBS))
 deps: ; @scripts/install-deps build test deb
 quick: ; @$(CHECK) --quick
 check: deps ; @$(CHECK)
-check-all: deps ; @$(CHECK) --all
-check-long: deps ; @scripts/install-deps long && $(CHECK) --long
+check-all: deps ; @scripts/install-deps static static-test && $(CHECK) --all
+check-long: deps ; @scripts/install-deps static static-test long && $(CHECK) --long
+check-static: deps ; @scripts/install-deps static && $(CHECK) static
 coverage: deps ; @scripts/coverage
 fuzz: ; @scripts/fuzz $(SECONDS)
 
@@ -32,8 +33,8 @@ install: $(BUILD)/build.ninja
 # Debian packages in build-deb/.
 deb: ; @scripts/install-deps build deb && scripts/make-deb
 
-# A folder that runs without installing anything, as an archive in build-standalone/.
-standalone: ; @scripts/install-deps build deb && scripts/make-standalone
+# The program in one file that needs no other: build-standalone/igtcloud-VERSION-linux-x86_64, -aarch64.
+standalone: ; @scripts/install-deps static && scripts/make-standalone
 
 # Removes what the last install of this build folder put in place.
 uninstall:
@@ -51,4 +52,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo deps quick check check-all check-long coverage fuzz install uninstall deb standalone generate format clean
+.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb standalone generate format clean

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from igtcloud import Program, sanitized
+from igtcloud import Program, sanitized, static
 from rest_client import RestClient
 from s3_raw import RawS3
 from sandbox import BUCKET, Sandbox, seeded
@@ -17,6 +17,8 @@ def pytest_runtest_setup(item):
     mark = item.get_closest_marker("plain")
     if mark and sanitized():
         pytest.skip(mark.args[0])
+    if item.get_closest_marker("dynamic") and static():
+        pytest.skip("a static program loads no libraries")
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,13 @@ def sanitized():
 
 
 @functools.cache
+def static():
+    """It names no loader, as the programs of `make standalone`."""
+    with open(program(), "rb") as file:
+        return b"/ld-linux" not in file.read(4096)
+
+
+@functools.cache
 def program_for_others():
     """A copy that another user can reach, too: the checkout may lie below a home of mode 0700."""
     folder = tempfile.mkdtemp(dir="/tmp")

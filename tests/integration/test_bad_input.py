@@ -293,6 +293,7 @@ def closed_port():
         return s.getsockname()[1]
 
 
+@pytest.mark.dynamic
 def test_without_libcurl(igtcloud, home, out, tmp_path):
     """It is loaded when the network is needed, and not before."""
     (tmp_path / "libcurl.so.4").write_bytes(b"")

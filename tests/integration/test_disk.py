@@ -159,6 +159,7 @@ def over_quota(igtcloud, folder, call, *arguments, first=1, **options):
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
 @pytest.mark.parametrize("call, first", [("write", 1), ("write", 20), ("reserve", 1), ("create", 1),
                                          ("create", 12), ("rename", 1), ("rename", 9)])
 def test_quota_that_is_used_up(igtcloud, out, call, first):
@@ -176,6 +177,7 @@ def test_quota_that_is_used_up(igtcloud, out, call, first):
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
 @pytest.mark.parametrize("call", ["close", "sync"])
 def test_quota_that_shows_late(igtcloud, out, call):
     """A share on the network tells of it when a file is closed, or all is synced."""
@@ -189,6 +191,7 @@ def test_quota_that_shows_late(igtcloud, out, call):
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
 @pytest.mark.parametrize("call", ["write", "create", "rename", "close", "sync"])
 def test_quota_of_a_csv(igtcloud, out, call):
     """The old file stays."""

@@ -40,7 +40,10 @@ SEED = {
             for name in (*[f"i{n}" for n in range(8)], "bad", "worse")]},
     ]}
 
-injected = pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+
+def injected(test):
+    why = "a preloaded library, and the sanitizers want to be loaded first"
+    return pytest.mark.dynamic(pytest.mark.plain(why)(test))
 
 
 def on(folder, *calls, **more):
@@ -549,6 +552,7 @@ def test_real_disk_that_is_too_small(igtcloud, cloud, home, tmp_path, kind, by):
 
 @pytest.mark.skipif(not LONG, reason="with IGTCLOUD_LONG")
 @pytest.mark.case("security-2")
+@pytest.mark.dynamic
 def test_ext4_that_fills_while_a_place_is_reserved(igtcloud, tmp_path):
     """The look at the free space comes too early for this one: ext4's own failure is undone."""
     with disk(tmp_path, "ext4", 80) as place:

@@ -214,6 +214,7 @@ def shim(tmp_path_factory):
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
 @pytest.mark.parametrize("names", [["scan.txt", "SCAN.txt"], ["d/x", "D/X"]])
 def test_two_names_of_one_file(tmp_path, shim, names):
     """The first is fetched, the other one fails, now and in the next run; nothing is replaced."""
@@ -226,6 +227,7 @@ def test_two_names_of_one_file(tmp_path, shim, names):
 
 
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
+@pytest.mark.dynamic
 def test_two_spellings_of_one_file(tmp_path, shim):
     """The file system alone knows that they are one: whichever comes first stays."""
     names = ["\u00e9", "e\u0301"]
