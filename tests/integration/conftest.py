@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of all integration tests. Tests run in parallel, each module with a sandbox of its own."""
 
+import itertools
 import os
 import shutil
 import uuid
@@ -8,9 +9,11 @@ import uuid
 import pytest
 
 from igtcloud import Program, sanitized, static
+from odd_cloud import OddCloud
 from rest_client import RestClient
 from s3_raw import RawS3
 from sandbox import BUCKET, Sandbox, seeded
+from uploads import Place
 
 
 def pytest_runtest_setup(item):
@@ -75,6 +78,46 @@ def here(tmp_path):
 def out(tmp_path):
     """It is not there yet."""
     return tmp_path / "out"
+
+
+@pytest.fixture
+def odd(cloud):
+    """A proxy in front of the module's cloud that responds as the test wants."""
+    with OddCloud(cloud.url) as running:
+        yield running
+
+
+# ---- uploads: each test has an institute of its own, of the many in the module's SEED ----
+
+@pytest.fixture(scope="module")
+def numbers():
+    return itertools.count()
+
+
+@pytest.fixture
+def up(tmp_path):
+    """The folder that is uploaded."""
+    folder = tmp_path / "up"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def lab(cloud, numbers):
+    """An institute of project "up" in which there is nothing."""
+    return Place(cloud, f"lab{next(numbers)}", "up")
+
+
+@pytest.fixture
+def name(numbers):
+    """The institute's of `ward`; other projects may have one of that name, too."""
+    return f"ward{next(numbers)}"
+
+
+@pytest.fixture
+def ward(cloud, name):
+    """An institute of project "trial" as the SEED has it."""
+    return Place(cloud, name, "trial")
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import contextlib
 import functools
 import json
 import os
+import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -76,6 +78,15 @@ class Done:
     @property
     def text(self):
         return self.out.decode("utf-8")
+
+    @property
+    def error(self):
+        """The last line on standard error, which says what failed; with --json its message."""
+        line = self.err.rstrip("\n").split("\n")[-1]
+        if line.startswith("{"):
+            return json.loads(line)["error"]["message"]
+        assert line.startswith("igtcloud: "), self
+        return line
 
     @property
     def items(self):
@@ -149,6 +160,19 @@ def largest_size(process, timeout=60):
             largest = max(largest, *(int(w[1]) for w in lines if w[0] == "VmHWM:"), 0)
         time.sleep(0.005)
     return largest / 1024
+
+
+def journal_of(home):
+    return pathlib.Path(home) / ".local/state/igtcloud/journal.db"
+
+
+def ranges_in_journal(path):
+    """How many ranges of an unfinished download the journal has, while the program writes it."""
+    with contextlib.suppress(sqlite3.OperationalError), \
+            contextlib.closing(sqlite3.connect(path, timeout=10)) as db:
+        return sum(bin(byte).count("1") for (ranges,) in db.execute("SELECT ranges FROM download")
+                   for byte in ranges or b"")
+    return 0
 
 
 def tree(folder):

@@ -19,7 +19,8 @@ import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, SOME_FAILED, Done, Program, largest_size, program, sanitized, tree
+from igtcloud import (DONE, FAILED, SOME_FAILED, Done, Program, journal_of, largest_size, program, sanitized,
+                      tree)
 
 MIB = 1024 * 1024
 SANITIZED = sanitized()
@@ -47,12 +48,6 @@ def limited(igtcloud, which, limit, *arguments, signals=(), **options):
     out, err = process.communicate(timeout=120)
     assert process.returncode >= 0 or -process.returncode in signals, (process.returncode, err)
     return Done([str(a) for a in arguments], process.returncode, out or b"", err.decode())
-
-
-def last(done):
-    line = done.err.rstrip("\n").split("\n")[-1]
-    assert line.startswith("igtcloud: "), done
-    return line
 
 
 def whole(folder):
@@ -89,14 +84,14 @@ def test_too_small_a_disk_is_told_before(igtcloud, tmp_path):
     """More is listed than is free: that is told before the disk is full, and nothing is half there."""
     with mounted(tmp_path / "small", "6m") as small:
         done = igtcloud.run("download", "--json", small, "film", status=FAILED)
-        assert " are needed" in last(done) and " free" in last(done), done
-        assert str(small) in last(done) and done.summary["status"] == "IGT_E_NO_SPACE"
+        assert " are needed" in done.error and " free" in done.error, done
+        assert str(small) in done.error and done.summary["status"] == "IGT_E_NO_SPACE"
         whole_films(small)  # what was on its way ended one way or the other
         for name in tree(small):
             (small / name).unlink()
         igtcloud.run("download", "--include", "1.bin", small, "film")
         done = igtcloud.run("download", "--include", "[12].bin", small, "film", status=FAILED)
-        assert "3.0 MiB are needed" in last(done) and whole_films(small) >= {"1.bin"}
+        assert "3.0 MiB are needed" in done.error and whole_films(small) >= {"1.bin"}
 
 
 def test_disk_that_fills_on_the_way(igtcloud, tmp_path):
@@ -111,7 +106,7 @@ def test_disk_that_fills_on_the_way(igtcloud, tmp_path):
                 pass
         out, err = process.communicate(timeout=60)
         done = Done(["download"], process.returncode, out, err.decode())
-        assert done.status == FAILED and "No space left" in last(done), done
+        assert done.status == FAILED and "No space left" in done.error, done
         arrived = {n: os.path.getsize(small / n) for n in tree(small) if n.endswith(".bin")}
         assert arrived and set(arrived.values()) == {3 * MIB}
         (small / "other").unlink()
@@ -143,7 +138,7 @@ def test_output_that_cannot_be_written(igtcloud, out, tmp_path):
         done = igtcloud.run("download", "--debug", option, "/dev/full", out, "p", status=FAILED)
         assert "cannot write" in done.err
     done = igtcloud.run("download", "--report", tmp_path / "none" / "r", out, "p", status=FAILED)
-    assert str(tmp_path / "none" / "r") in last(done)
+    assert str(tmp_path / "none" / "r") in done.error
     assert len(whole(out)) == 42  # what was asked for is there all the same
 
 
@@ -167,7 +162,7 @@ def test_quota_that_is_used_up(igtcloud, out, call, first):
     whole, and the same command goes on when there is room again."""
     out.mkdir()
     done = over_quota(igtcloud, out, call, "download", "--json", out, "p", first=first, status=FAILED)
-    assert "Disk quota exceeded" in last(done) and re.search(r"'i/(s|small)\b", last(done)), done
+    assert "Disk quota exceeded" in done.error and re.search(r"'i/(s|small)\b", done.error), done
     assert done.summary["status"] == "IGT_E_NO_SPACE"
     got = whole(out)
     assert len(got) < 42 and len(got) <= done.summary["filesDone"]
@@ -184,8 +179,8 @@ def test_quota_that_shows_late(igtcloud, out, call):
     out.mkdir()
     done = over_quota(igtcloud, out, call, "download", "--json", "--no-journal", out, "p",
                       status=FAILED)
-    assert "Disk quota exceeded" in last(done), done
-    assert call == "sync" or not whole(out) and re.search(r"'i/(s|small)\b", last(done))
+    assert "Disk quota exceeded" in done.error, done
+    assert call == "sync" or not whole(out) and re.search(r"'i/(s|small)\b", done.error)
     igtcloud.run("download", out, "p")
     assert len(whole(out)) == 42
 
@@ -198,7 +193,7 @@ def test_quota_of_a_csv(igtcloud, out, call):
     igtcloud.run("csv", out, "p")
     (name,), old = tree(out), tree(out)
     done = over_quota(igtcloud, out, call, "csv", "--files", out, "p", status=FAILED)
-    assert "Disk quota exceeded" in last(done) and name in last(done), done
+    assert "Disk quota exceeded" in done.error and name in done.error, done
     assert tree(out) == old
 
 
@@ -211,7 +206,7 @@ def test_few_file_descriptors(igtcloud, out, limit):
     assert done.status in (DONE, FAILED, SOME_FAILED)
     if done.status:
         assert "Too many open files" in done.err or "too many" in done.err.lower(), done
-        last(done)
+        done.error
     else:
         assert len(whole(out)) == 42
     if done.out:
@@ -250,10 +245,6 @@ def test_little_memory(igtcloud, out, size):
 
 # ---- the journal ----
 
-def journal_of(igtcloud):
-    return pathlib.Path(igtcloud.home) / ".local/state/igtcloud/journal.db"
-
-
 def test_journal_that_cannot_be_had(igtcloud, out, tmp_path):
     (tmp_path / "file").write_text("x")
     for n, path in enumerate((tmp_path / "file/journal", "/proc/none/journal", "/dev/full", tmp_path)):
@@ -267,7 +258,7 @@ def test_journal_that_cannot_be_had(igtcloud, out, tmp_path):
 def test_journal_of_a_newer_version(igtcloud, out):
     """It is left as it is: the newer program will want it."""
     igtcloud.run("download", out, "p")
-    path = journal_of(igtcloud)
+    path = journal_of(igtcloud.home)
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version=99")
     before = path.read_bytes()
@@ -285,7 +276,7 @@ def test_power_that_was_lost(igtcloud, out):
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     igtcloud.run("download", out, "p")
     assert file.read_bytes() == bytes(len(data))  # its size is right, and nothing casts doubt
-    with contextlib.closing(sqlite3.connect(journal_of(igtcloud))) as db, db:
+    with contextlib.closing(sqlite3.connect(journal_of(igtcloud.home))) as db, db:
         assert db.execute("SELECT count(*) FROM run").fetchone() == (0,)
         db.execute("INSERT INTO run VALUES(?, '', 'another-boot', 1, ?)",
                    (str(out.resolve()), int(time.time()) - 3600))
@@ -297,7 +288,7 @@ def test_power_that_was_lost(igtcloud, out):
 @pytest.mark.parametrize("damage", ["text", "head", "middle", "cut", "empty"])
 def test_journal_that_is_damaged(igtcloud, out, damage):
     igtcloud.run("download", out, "p")
-    path = journal_of(igtcloud)
+    path = journal_of(igtcloud.home)
     data = bytearray(path.read_bytes())
     if damage == "text":
         data = b"this is no database, and never was one\n" * 100
@@ -461,8 +452,8 @@ def test_target_of_somebody_else(igtcloud, shared):
     if os.geteuid():
         (shared / "out").chmod(0o555)
     done = as_nobody(igtcloud, shared, "download", shared / "out/new", "p")
-    assert done.status == FAILED and str(shared / "out/new") in last(done)
-    assert "ermission denied" in last(done)
+    assert done.status == FAILED and str(shared / "out/new") in done.error
+    assert "ermission denied" in done.error
     done = as_nobody(igtcloud, shared, "download", shared / "out", "p")
     assert done.status in (FAILED, SOME_FAILED) and "ermission denied" in done.err
 
@@ -514,13 +505,13 @@ def test_fifo_in_the_target(igtcloud, out):
         timer.cancel()
     assert done.status in (DONE, SOME_FAILED, FAILED)
     if done.status:
-        last(done)
+        done.error
 
 
 # ---- what stands in the report and the journal ----
 
 def rows(igtcloud):
-    with contextlib.closing(sqlite3.connect(journal_of(igtcloud))) as db:
+    with contextlib.closing(sqlite3.connect(journal_of(igtcloud.home))) as db:
         return {key.rsplit("/", 1)[1]: rest for key, *rest in db.execute(
             "SELECT key, size, digest, verified, etag FROM file")}
 

@@ -278,7 +278,8 @@ def test_modified_date(cloud, igtcloud, out):
     prefix = study_of(cloud, "trial", "north", "P1/B")["s3Prefix"]
     key = prefix + "files/notes.txt"
     stored = cloud.boto3().head_object(Bucket=BUCKET, Key=key)["LastModified"]
-    time.sleep(1.1)  # the store counts in seconds: the local clock must be past it
+    # The store counts in seconds: the local clock must be past it.
+    cloud.wait_for(lambda: time.time() > stored.timestamp() + 1)
     igtcloud.run("download", out / "now", "trial", "north")
     igtcloud.run("download", "--include-modified-date", out / "then", "trial", "north")
     name = "north/P1---B/notes.txt"

@@ -5,18 +5,16 @@ is not of that list is done all the same."""
 
 import contextlib
 import fnmatch
-import http.client
-import http.server
 import itertools
 import json
 import resource
 import threading
 import time
-import urllib.parse
 
 import pytest
 
 from igtcloud import FAILED, SOME_FAILED, Done, Program, sanitized
+from odd_cloud import OddCloud, Reply
 from rest_client import RestClient
 from sandbox import Sandbox
 
@@ -34,65 +32,18 @@ LITTLE = 256 * MIB  # where names are not held, it takes more of them
 limited = pytest.mark.plain("a small address space, and the sanitizers reserve terabytes")
 
 
-class Front(http.server.ThreadingHTTPServer):
+class Front(OddCloud):
     """In front of a sandbox. Lists whose path fits `path` have no end: `pieces` gives their text."""
 
-    daemon_threads = True
-    request_queue_size = 64
-
     def __init__(self, url):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.host = urllib.parse.urlsplit(url).netloc
+        super().__init__(url)
         self.path = self.pieces = None
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self.answer = self._endless
 
-    def handle_error(self, request, client_address):
-        pass  # the program goes when it has seen enough
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-        self.thread.join(10)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def forward(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.server.path and fnmatch.fnmatchcase(self.path.split("?")[0], self.server.path):
-            self.endless()
-            return
-        connection = http.client.HTTPConnection(self.server.host, timeout=60)
-        connection.request(self.command, self.path, body, dict(self.headers))
-        answer = connection.getresponse()
-        data = answer.read()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection", "date"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-        connection.close()
-
-    do_GET = do_POST = do_PUT = do_DELETE = forward
-
-    def endless(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        for piece in self.server.pieces():
-            self.wfile.write(piece)
-
-    def log_message(self, *_):
-        pass
+    def _endless(self, request):
+        if self.path and fnmatch.fnmatchcase(request.plain, self.path):
+            return Reply(headers=[("Content-Type", "application/json")], chunks=self.pieces())
+        return None
 
 
 @pytest.fixture
@@ -140,12 +91,6 @@ def measured(igtcloud, *arguments, limit=MEMORY, seconds=60):
         reader.join(0.01)
     out, err = found[0]
     return Done([str(a) for a in arguments], process.returncode, out, err.decode()), largest / 1024
-
-
-def last(done):
-    line = done.err.rstrip("\n").split("\n")[-1]
-    assert line.startswith("igtcloud: "), done
-    return line
 
 
 # ---- elements ----
@@ -197,7 +142,7 @@ def test_studies(front, igtcloud, tmp_path, command):
     assert "exceeds the memory limit (64.0 MiB" in failed[0]["error"]
     assert [i["path"] for i in done.items if i["kind"] == "file" and i["institute"] == "fine"
             and i["result"] in ("done", "missing here")], done
-    assert last(done)
+    assert done.error
 
 
 @limited
@@ -209,7 +154,7 @@ def test_studies_in_little_memory(front, igtcloud, tmp_path, command):
     if done.status == SOME_FAILED:
         assert "exceeds the memory limit" in done.err, done
     else:
-        assert done.status == FAILED and last(done).endswith("out of memory"), done
+        assert done.status == FAILED and done.error.endswith("out of memory"), done
 
 
 # ---- the files of a study ----
@@ -326,7 +271,7 @@ def test_projects(front, igtcloud):
     front.path, front.pieces = PROJECTS, blocks("{}")
     done, size = measured(igtcloud, "csv", "-", "p")
     assert done.status == FAILED and size < 100, (done.status, size, done.err[-2000:])
-    assert "more than 10000000 elements" in last(done)
+    assert "more than 10000000 elements" in done.error
 
 
 @limited
@@ -335,4 +280,4 @@ def test_institutes(front, igtcloud, command):
     """They are held, so the end of the memory comes first."""
     front.path, front.pieces = HOSPITALS, blocks("{}")
     done, _ = measured(igtcloud, *command, "p")
-    assert done.status == FAILED and "memory" in last(done), done
+    assert done.status == FAILED and "memory" in done.error, done

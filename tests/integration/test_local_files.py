@@ -19,24 +19,6 @@ SEED = seed(epd(*[institute(f"lab{n}") for n in range(80)]),
 SOON = 20  # seconds, on a busy machine; what it is about would wait for ever
 
 
-@pytest.fixture
-def up(tmp_path):
-    (tmp_path / "up").mkdir()
-    return tmp_path / "up"
-
-
-counter = iter(range(80))
-
-
-@pytest.fixture
-def lab(cloud):
-    """An institute of the test's own, in which there is nothing."""
-    name = f"lab{next(counter)}"
-    place = Place(cloud, name, "up")
-    place.name = name
-    return place
-
-
 # ---- study.json ----
 
 @pytest.mark.case("security-1")

@@ -3,7 +3,6 @@
 
 import csv
 import io
-import itertools
 import os
 
 import pytest
@@ -11,30 +10,14 @@ import pytest
 from igtcloud import SOME_FAILED
 from sandbox import ROOT
 from test_rest_data import dicom
-from uploads import Place, changes, epd, igt, institute, items, patient_study, put, seed
+from uploads import changes, epd, igt, institute, items, patient_study, put, seed
 
-NUMBER = itertools.count()
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A")) for n in range(80)]),
             epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(80)]))
 
 TREE = ["--folder-structure", "hierarchical"]
 MARKS = ["--category", "annotations"]
 IMPORT = ["--category", "dicom"]
-
-
-@pytest.fixture
-def name():
-    return f"ward{next(NUMBER)}"
-
-
-@pytest.fixture
-def ward(cloud, name):
-    return Place(cloud, name, "trial")
-
-
-@pytest.fixture
-def up(tmp_path):
-    return tmp_path / "up"
 
 
 # ---- what lies beside the folders of categories ----

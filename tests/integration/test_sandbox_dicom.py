@@ -2,7 +2,6 @@
 """What the sandbox makes of DICOM: imports of many folders, what it cannot sort, names in all
 character sets, previews. Files of Debian's python3-pydicom are used where they are installed."""
 
-import itertools
 import pathlib
 import struct
 
@@ -10,29 +9,13 @@ import pytest
 
 from test_rest_data import dicom, element
 from test_rest_rest import pixels
-from uploads import Place, igt, institute, objects, put, seed
+from uploads import igt, institute, objects, put, seed
 
-NUMBER = itertools.count()
 SEED = seed(igt(*[institute(f"ward{n}") for n in range(120)]))
 IMPORT = ["--category", "dicom"]
 DATA = pathlib.Path("/usr/lib/python3/dist-packages/pydicom/data")
 needs_pydicom = pytest.mark.skipif(not DATA.is_dir(), reason="python3-pydicom is not installed")
 META = b"\0" * 128 + b"DICM"
-
-
-@pytest.fixture
-def name():
-    return f"ward{next(NUMBER)}"
-
-
-@pytest.fixture
-def ward(cloud, name):
-    return Place(cloud, name, "trial")
-
-
-@pytest.fixture
-def up(tmp_path):
-    return tmp_path / "up"
 
 
 def left(ward):

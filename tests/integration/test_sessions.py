@@ -20,12 +20,6 @@ SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "in
 
 
 @pytest.fixture
-def odd(cloud):
-    with OddCloud(cloud.url) as running:
-        yield running
-
-
-@pytest.fixture
 def igtcloud(odd, home):
     return Program(odd.url, home)
 

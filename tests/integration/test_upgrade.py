@@ -15,7 +15,6 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
@@ -183,11 +182,11 @@ def test_killed_upgrade(installed, keys):
     with Page() as slow:
         slow.latest("9.9.9")
         path = slow.release(keys, "9.9.9")
-        asked = threading.Event()
+        asked, killed = threading.Event(), threading.Event()
 
         def wait(handler):
             asked.set()
-            time.sleep(2)
+            killed.wait(30)
             return None, {}, b""
         slow.answers[path] = wait
         process = subprocess.Popen([installed.file, "upgrade"], stdin=subprocess.DEVNULL,
@@ -196,6 +195,7 @@ def test_killed_upgrade(installed, keys):
         assert asked.wait(30)
         process.kill()
         process.wait()
+        killed.set()
     assert len(os.listdir(installed.folder)) == 2
     with Page() as page:
         page.latest("9.9.9")

@@ -17,24 +17,6 @@ SEED = seed(epd(*[institute(f"lab{n}") for n in range(60)]),
             igt(institute("ward"), institute("wing")), services=[{"id": "station@trial"}])
 
 
-@pytest.fixture
-def up(tmp_path):
-    (tmp_path / "up").mkdir()
-    return tmp_path / "up"
-
-
-counter = iter(range(60))
-
-
-@pytest.fixture
-def lab(cloud):
-    """An institute of the test's own: (name, Place)."""
-    name = f"lab{next(counter)}"
-    place = Place(cloud, name, "up")
-    place.name = name
-    return place
-
-
 # ---- what goes where ----
 
 FILES = {"notes.txt": "first", "deep/er/film.bin": pattern(100000), "Übung 1.TXT": "zwei",

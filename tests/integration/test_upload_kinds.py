@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Uploads of other kinds: --submit, --category annotations, --category dicom."""
 
-import itertools
 import signal
 
 import pytest
@@ -11,26 +10,10 @@ from test_rest_data import dicom
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put, seed,
                      sent_bytes)
 
-NUMBER = itertools.count()
 SEED = seed(igt(*[institute(f"ward{n}", patient_study("P1", "A"), patient_study("P1", "B"),
                             patient_study("P2", "A"), patient_study("alone")) for n in range(40)]),
             epd(*[institute(f"ward{n}", {"name": "case"}) for n in range(40)]),
             services=[{"id": "station@trial"}])
-
-
-@pytest.fixture
-def name():
-    return f"ward{next(NUMBER)}"
-
-
-@pytest.fixture
-def ward(cloud, name):
-    return Place(cloud, name, "trial")
-
-
-@pytest.fixture
-def up(tmp_path):
-    return tmp_path / "up"
 
 
 TREE = ["--folder-structure", "hierarchical"]

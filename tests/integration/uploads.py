@@ -62,9 +62,9 @@ class Place:
     """An institute as the cloud has it."""
 
     def __init__(self, cloud, institute_name, project):
-        self.cloud, self.client = cloud, RestClient(cloud.url).login()
-        self.id = self.client.institute(institute_name, project)["id"]
-        self.prefix = self.client.institute(institute_name, project)["s3Prefix"]
+        self.cloud, self.client, self.name = cloud, RestClient(cloud.url).login(), institute_name
+        found = self.client.institute(institute_name, project)
+        self.id, self.prefix = found["id"], found["s3Prefix"]
 
     def studies(self):
         """A list of all of them."""
