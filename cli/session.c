@@ -175,13 +175,22 @@ bool check_dates(const settings *s) {
   return is_date("start", s->start) && is_date("end", s->end);
 }
 
-bool parse_shard(const settings *s, unsigned *shard, unsigned *shards) {
-  unsigned i = 0, n = 0;
-  char tail;
+/* A number from 1 on, of at most nine digits; returns what follows it, NULL: it is not one. */
+static const char *read_count(const char *text, unsigned *out) {
+  size_t n = strspn(text, "0123456789");
 
-  if (!s->shard)
+  *out = n > 0 && n < 10 ? (unsigned)strtoul(text, NULL, 10) : 0;
+  return *out > 0 ? text + n : NULL;
+}
+
+bool parse_shard(const settings *s, unsigned *shard, unsigned *shards) {
+  const char *text = s->shard;
+  unsigned i, n;
+
+  if (!text)
     return true;
-  if (sscanf(s->shard, "%u/%u%c", &i, &n, &tail) != 2 || n < 1 || i < 1 || i > n) {
+  if (!(text = read_count(text, &i)) || *text != '/' || !(text = read_count(text + 1, &n)) ||
+      *text || i > n) {
     usage_error("--shard '%s' must be I/N, such as 1/4", s->shard);
     return false;
   }

@@ -13,8 +13,8 @@ typedef struct igt__clock_hooks {
   uint64_t (*jitter)(void); /* 64 uniformly distributed bits; not for secrets (see crypto) */
 } igt__clock_hooks;
 
-void igt__clock_set_hooks(const igt__clock_hooks *hooks); /* NULL restores the system's */
-igt__clock_hooks igt__clock_get_hooks(void);              /* to replace some of them only */
+void igt__clock_set_hooks(const igt__clock_hooks *replacement); /* NULL restores the system's */
+igt__clock_hooks igt__clock_get_hooks(void);                    /* to replace some of them only */
 int64_t igt__wall_us(void);
 int64_t igt__wall_seconds(void);
 int64_t igt__mono_us(void);

@@ -13,7 +13,7 @@ typedef struct igt__mem_hooks {
 } igt__mem_hooks;
 
 /* NULL restores malloc, realloc and free. Not while other threads allocate. */
-void igt__mem_set_hooks(const igt__mem_hooks *hooks);
+void igt__mem_set_hooks(const igt__mem_hooks *replacement);
 
 void *igt__malloc(size_t size);               /* NULL: no memory */
 void *igt__calloc(size_t count, size_t size); /* zeroed; NULL also on overflow */

@@ -2,11 +2,11 @@
 /* One attempt of a request: the settings of its easy handle, and the callbacks that curl makes
  * while it runs.
  *
- * loop.c opens a slot once (igt__slot_open: the settings that stay) and request.c begins each
+ * requests.c opens a slot once (igt__slot_open: the settings that stay) and request.c begins each
  * attempt on it (igt__attempt_begin: URL, method, body, headers, buffers). The read and write
- * callbacks pass body bytes on, stop for the rate limit (rate.c) or for a stream that is full
- * (stream.c), and hand header lines and data to response.c. loop.c polls igt__attempt_is_idle,
- * which counts bytes that the other side acknowledged, since curl has no such idle timeout. */
+ * callbacks pass body bytes on, pause for the rate limit (rate.c) or for a spool that is full
+ * (spool.c), and hand header lines and data to response.c. loop.c polls igt__attempt_is_idle, which
+ * counts bytes that the other side acknowledged, since curl has no such idle timeout. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,81 +19,130 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "http/internal.h"
+#include "http/attempt.h"
 
 /* A body up to this size leaves together with the header lines: one system call, one packet. */
 #define WHOLE_BODY (64u * 1024)
-/* How often a full stream is checked. */
+/* How often a full spool is checked. */
 #define READER_LOOK_US 10000
 /* AWS load balancers drop idle connections after 60 s; no request may run into that. */
 #define REUSE_MOST_S 50L
 #define SLOW_SEGMENT 4096
 #define UNSENT_MOST (256 * 1024)
 
+/* ---- pauses ---- */
+
+static void resume_paused(igt__timer *timer) {
+  igt__pauses *pauses = (igt__pauses *)((char *)timer - offsetof(igt__pauses, timer));
+  size_t in_line = 0;
+
+  for (const igt__attempt *a = pauses->waiting.first; a; a = a->next)
+    in_line++;
+  while (pauses->waiting.first && in_line-- > 0) {
+    igt__attempt *attempt = igt__queue_take(&pauses->waiting);
+    CURLcode code;
+    attempt->waiting = false;
+    attempt->paused = 0;
+    code = curl_easy_pause(attempt->slot->easy, CURLPAUSE_CONT); /* may call on_body */
+    if (code)
+      pauses->on_failed(attempt, code);
+    else if (attempt->paused && !attempt->full)
+      break; /* still too early, for the rest of the queue as well */
+  }
+}
+
+void igt__pauses_init(igt__pauses *pauses, igt__timers *timers,
+                      void (*on_failed)(igt__attempt *attempt, CURLcode code)) {
+  igt__queue_init(&pauses->waiting);
+  pauses->timers = timers;
+  pauses->timer.fn = resume_paused;
+  pauses->on_failed = on_failed;
+}
+
+static void pause_for(igt__attempt *attempt, int64_t us) {
+  igt__pauses *pauses = attempt->pauses;
+  int64_t due = igt__mono_us() + us;
+
+  if (!attempt->waiting)
+    igt__queue_add(&pauses->waiting, attempt);
+  attempt->waiting = true;
+  if (!pauses->timer.prev || pauses->timer.due > due)
+    igt__timer_set(pauses->timers, &pauses->timer, due);
+}
+
+void igt__attempt_unpause(igt__attempt *attempt) {
+  if (attempt->waiting)
+    (void)igt__queue_remove(&attempt->pauses->waiting, attempt);
+  attempt->waiting = false;
+  attempt->paused = 0;
+}
+
 /* ---- curl's callbacks ---- */
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg) {
-  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+  igt__attempt *attempt = ((igt__slot *)arg)->attempt;
 
   n *= size;
-  priv->down += n;
-  return igt__response_line(priv, line, n) ? n : 0;
+  attempt->down += n;
+  return igt__response_line(&attempt->response, line, n) ? n : 0;
 }
 
-static bool must_pause(struct igt__http_private *priv, igt__direction direction, size_t n) {
-  int64_t wait = igt__rate_take(&priv->http->rate, direction, n, igt__mono_us());
+static bool must_pause(igt__attempt *attempt, igt__direction direction, size_t n) {
+  int64_t wait = igt__rate_take(&attempt->http->rate, direction, n, igt__mono_us());
 
   if (wait == 0)
     return false;
-  priv->paused |= direction == IGT__UP ? CURLPAUSE_SEND : CURLPAUSE_RECV;
-  igt__loop_pause(priv->loop, priv, wait);
+  attempt->paused |= direction == IGT__UP ? CURLPAUSE_SEND : CURLPAUSE_RECV;
+  pause_for(attempt, wait);
   return true;
 }
 
 /* Checked again every READER_LOOK_US until the reader has caught up. */
-static bool must_wait_for_reader(struct igt__http_private *priv, size_t n) {
-  priv->full =
-      priv->stream && !igt__response_is_error(priv) && igt__stream_is_full(priv->stream, n);
-  if (!priv->full)
+static bool must_wait_for_reader(igt__attempt *attempt, size_t n) {
+  igt__spool *spool = attempt->response.spool;
+
+  attempt->full =
+      spool && !igt__response_is_error(&attempt->response) && igt__spool_is_full(spool, n);
+  if (!attempt->full)
     return false;
-  priv->paused |= CURLPAUSE_RECV;
-  igt__loop_pause(priv->loop, priv, READER_LOOK_US);
+  attempt->paused |= CURLPAUSE_RECV;
+  pause_for(attempt, READER_LOOK_US);
   return true;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg) {
-  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+  igt__attempt *attempt = ((igt__slot *)arg)->attempt;
 
   n *= size;
-  if (must_wait_for_reader(priv, n) || must_pause(priv, IGT__DOWN, n))
+  if (must_wait_for_reader(attempt, n) || must_pause(attempt, IGT__DOWN, n))
     return CURL_WRITEFUNC_PAUSE;
-  priv->down += n;
-  if (!igt__response_data(priv, data, n))
+  attempt->down += n;
+  if (!igt__response_data(&attempt->response, data, n))
     return n + 1; /* anything but n fails the transfer */
-  if (priv->req->on_progress && !igt__response_is_error(priv))
-    priv->req->on_progress(priv->req, 0, n);
+  if (attempt->req->on_progress && !igt__response_is_error(&attempt->response))
+    attempt->req->on_progress(attempt->req, 0, n);
   return n;
 }
 
 /* Returns less than n only on error or at the end of the file. */
-static ssize_t read_file(struct igt__http_private *priv, char *out, size_t n) {
-  const igt__http_request *req = priv->req;
+static ssize_t read_file(igt__attempt *attempt, char *out, size_t n) {
+  const igt__http_request *req = attempt->req;
   ssize_t got;
 
   do
-    got = pread(req->body_fd, out, n, (off_t)(req->body_offset + priv->body_pos));
+    got = pread(req->body_fd, out, n, (off_t)(req->body_offset + attempt->body_pos));
   while (got < 0 && errno == EINTR);
   if (got < 0)
-    igt__fail_errno(&priv->err, errno, "the file could not be read");
+    igt__fail_errno(&attempt->err, errno, "the file could not be read");
   else if (got == 0)
-    igt__fail(&priv->err, IGT_E_CHANGED, "the file became shorter while it was sent");
+    igt__fail(&attempt->err, IGT_E_CHANGED, "the file became shorter while it was sent");
   return got;
 }
 
 /* Under a low rate limit, whole buffers would go out in bursts, with silences that servers do not
  * tolerate. */
-static size_t rate_piece(struct igt__http_private *priv, size_t n) {
-  uint64_t most = igt__rate_limit(&priv->http->rate, igt__mono_us()) / 20;
+static size_t rate_piece(igt__attempt *attempt, size_t n) {
+  uint64_t most = igt__rate_limit(&attempt->http->rate, igt__mono_us()) / 20;
 
   if (most == 0)
     return n;
@@ -105,77 +154,77 @@ static size_t rate_piece(struct igt__http_private *priv, size_t n) {
 /* ---- bytes sent ---- */
 
 /* curl sends a whole body without calling us. */
-static uint64_t handed_over(const struct igt__http_private *priv) {
+static uint64_t handed_over(const igt__attempt *attempt) {
   curl_off_t n = 0;
 
-  if (!priv->whole_body || !priv->slot ||
-      curl_easy_getinfo(priv->slot->easy, CURLINFO_SIZE_UPLOAD_T, &n) != CURLE_OK || n < 0)
-    return priv->up;
+  if (!attempt->whole_body || !attempt->slot ||
+      curl_easy_getinfo(attempt->slot->easy, CURLINFO_SIZE_UPLOAD_T, &n) != CURLE_OK || n < 0)
+    return attempt->up;
   return (uint64_t)n;
 }
 
 /* Bytes that the kernel still buffers for a slow link were not sent yet, but their number falls. */
-static uint64_t sent(const struct igt__http_private *priv) {
-  uint64_t up = handed_over(priv);
+static uint64_t sent(const igt__attempt *attempt) {
+  uint64_t up = handed_over(attempt);
   int n = 0;
 
-  if (up == 0 || !priv->slot || priv->slot->fd == CURL_SOCKET_BAD ||
-      ioctl(priv->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
+  if (up == 0 || !attempt->slot || attempt->slot->fd == CURL_SOCKET_BAD ||
+      ioctl(attempt->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
     return up;
   return (uint64_t)n < up ? up - (uint64_t)n : 0;
 }
 
 /* Progress and the measured rate count what the other side has received, not what waits in the
  * kernel: on a slow link that is seconds' worth. */
-static void tell_sent(struct igt__http_private *priv) {
-  igt__http_request *req = priv->req;
+static void tell_sent(igt__attempt *attempt) {
+  igt__http_request *req = attempt->req;
   uint64_t n;
 
-  if (!req->on_progress || priv->whole_body || req->body_len == 0)
+  if (!req->on_progress || attempt->whole_body || req->body_len == 0)
     return;
-  n = sent(priv);
+  n = sent(attempt);
   if (n > req->body_len)
     n = req->body_len;
-  if (n <= priv->notification)
+  if (n <= attempt->reported)
     return;
-  req->on_progress(req, n - priv->notification, 0);
-  priv->notification = n;
+  req->on_progress(req, n - attempt->reported, 0);
+  attempt->reported = n;
 }
 
 static size_t on_send(char *out, size_t size, size_t n, void *arg) {
-  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
-  igt__http_request *req = priv->req;
-  uint64_t left = req->body_len - priv->body_pos;
+  igt__attempt *attempt = ((igt__slot *)arg)->attempt;
+  igt__http_request *req = attempt->req;
+  uint64_t left = req->body_len - attempt->body_pos;
 
   n *= size;
-  n = rate_piece(priv, n);
+  n = rate_piece(attempt, n);
   if (n > left)
     n = (size_t)left;
   if (n == 0)
     return 0;
-  if (must_pause(priv, IGT__UP, n))
+  if (must_pause(attempt, IGT__UP, n))
     return CURL_READFUNC_PAUSE;
-  tell_sent(priv);
+  tell_sent(attempt);
   if (req->body) {
-    memcpy(out, (const char *)req->body + priv->body_pos, n);
+    memcpy(out, (const char *)req->body + attempt->body_pos, n);
   } else {
-    ssize_t got = read_file(priv, out, n);
+    ssize_t got = read_file(attempt, out, n);
     if (got <= 0)
       return CURL_READFUNC_ABORT;
     n = (size_t)got;
   }
-  priv->body_pos += n;
-  priv->up += n;
-  req->bytes_sent = priv->body_pos;
+  attempt->body_pos += n;
+  attempt->up += n;
+  req->bytes_sent = attempt->body_pos;
   return n;
 }
 
 static int on_seek(void *arg, curl_off_t offset, int origin) {
-  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+  igt__attempt *attempt = ((igt__slot *)arg)->attempt;
 
-  if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > priv->req->body_len)
+  if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > attempt->req->body_len)
     return CURL_SEEKFUNC_FAIL;
-  priv->body_pos = (uint64_t)offset;
+  attempt->body_pos = (uint64_t)offset;
   return CURL_SEEKFUNC_OK;
 }
 
@@ -184,14 +233,15 @@ static int on_seek(void *arg, curl_off_t offset, int origin) {
  * may have received the first one (RFC 9110 9.2.2). It does not resend a body that is read by
  * callback (seen with 7.88): the request would hang until the idle timeout. */
 static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_port) {
-  struct igt__http_private *priv = ((igt__slot *)arg)->priv;
+  igt__attempt *attempt = ((igt__slot *)arg)->attempt;
 
   (void)ip, (void)local_ip, (void)port, (void)local_port;
-  if (priv->sent && (!priv->req->idempotent || (priv->req->body_len > 0 && !priv->whole_body)))
+  if (attempt->sent &&
+      (!attempt->req->idempotent || (attempt->req->body_len > 0 && !attempt->whole_body)))
     return CURL_PREREQFUNC_ABORT;
-  priv->sent = true;
-  atomic_fetch_add_explicit(&priv->http->requests, 1, memory_order_relaxed);
-  priv->mark_at = igt__mono_us();
+  attempt->sent = true;
+  atomic_fetch_add_explicit(&attempt->http->requests, 1, memory_order_relaxed);
+  attempt->idle.at = igt__mono_us();
   return CURL_PREREQFUNC_OK;
 }
 
@@ -299,53 +349,18 @@ void igt__slot_close(igt__slot *slot) {
 
 /* ---- settings of one attempt ---- */
 
-bool igt__attempt_has_header(const struct igt__http_private *priv, const char *name) {
-  const char *line = priv->head.data;
-  size_t n = strlen(name);
-
-  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
-    if (igt__str_starts_nocase(line, name) && (line[n] == ':' || line[n] == ';'))
-      return true;
-  return false;
-}
-
-/* curl's list, built over our lines; curl only reads it. */
-static bool link_lines(struct igt__http_private *priv) {
-  /* By default curl asks for permission to send large bodies, waits a second for a response that
-   * some servers never send, and labels whole bodies as forms. "Name:" suppresses the header. */
-  static char no_expect[] = "Expect:", no_type[] = "Content-Type:";
-  size_t most = priv->head_count + 2, n = 0;
-  char *line = priv->head.data;
-
-  if (most > priv->line_cap) {
-    struct curl_slist *lines = igt__realloc(priv->lines, most * 2 * sizeof *lines);
-    if (!lines)
-      return false;
-    priv->lines = lines;
-    priv->line_cap = most * 2;
-  }
-  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
-    priv->lines[n++].data = line;
-  priv->lines[n++].data = no_expect;
-  if (!igt__attempt_has_header(priv, "Content-Type"))
-    priv->lines[n++].data = no_type;
-  for (size_t i = 0; i < n; i++)
-    priv->lines[i].next = i + 1 < n ? &priv->lines[i + 1] : NULL;
-  return true;
-}
-
 static bool has_body(const igt__http_request *req) {
   return req->body_len > 0 || strcmp(req->method, "PUT") == 0 || strcmp(req->method, "POST") == 0 ||
          strcmp(req->method, "PATCH") == 0;
 }
 
-static CURLcode set_body(struct igt__http_private *priv, CURL *easy) {
-  const igt__http_request *req = priv->req;
+static CURLcode set_body(igt__attempt *attempt, CURL *easy) {
+  const igt__http_request *req = attempt->req;
 
   /* Under a rate limit the body must be sent in chunks that can be delayed. */
-  priv->whole_body = (req->body || req->body_len == 0) && req->body_len <= WHOLE_BODY &&
-                     igt__rate_limit(&priv->http->rate, igt__mono_us()) == 0;
-  if (priv->whole_body) {
+  attempt->whole_body = (req->body || req->body_len == 0) && req->body_len <= WHOLE_BODY &&
+                        igt__rate_limit(&attempt->http->rate, igt__mono_us()) == 0;
+  if (attempt->whole_body) {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, req->body ? req->body : "");
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
@@ -356,10 +371,10 @@ static CURLcode set_body(struct igt__http_private *priv, CURL *easy) {
   return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
-static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
-  const igt__http_request *req = priv->req;
+static CURLcode set_method(igt__attempt *attempt, CURL *easy) {
+  const igt__http_request *req = attempt->req;
 
-  priv->whole_body = false;
+  attempt->whole_body = false;
   curl_easy_setopt(easy, CURLOPT_NOBODY, 0L); /* undo the previous attempt's settings */
   curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
   curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
@@ -369,15 +384,15 @@ static CURLcode set_method(struct igt__http_private *priv, CURL *easy) {
   if (strcmp(req->method, "HEAD") == 0)
     return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   if (has_body(req))
-    return set_body(priv, easy);
+    return set_body(attempt, easy);
   return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, req->method);
 }
 
 /* Collected responses are short, and some are tokens: see memory.c. */
-static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
-  const igt__http_request *req = priv->req;
-  bool fits = priv->head.len + priv->url.len < IGT__BULK_HEAD / 2;
-  bool down = req->on_data, up = req->body_len > 0 && !priv->whole_body;
+static void set_buffers(const igt__attempt *attempt, CURL *easy) {
+  const igt__http_request *req = attempt->req;
+  bool fits = attempt->head->lines.len + attempt->head->url.len < IGT__BULK_HEAD / 2;
+  bool down = req->on_data, up = req->body_len > 0 && !attempt->whole_body;
 
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
                    (long)(down && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));
@@ -385,11 +400,11 @@ static void set_buffers(const struct igt__http_private *priv, CURL *easy) {
                    (long)(up && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));
 }
 
-static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
-  const igt__http_request *req = priv->req;
-  const igt__proxies *proxies = &priv->http->proxies;
-  const char *proxy = priv->origin.scheme[4] ? proxies->https : proxies->http;
-  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, priv->url.data);
+static CURLcode set_attempt(igt__attempt *attempt, CURL *easy) {
+  const igt__http_request *req = attempt->req;
+  const igt__proxies *proxies = &attempt->http->proxies;
+  const char *proxy = attempt->origin.scheme[4] ? proxies->https : proxies->http;
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, attempt->head->url.data);
 
   if (!code)
     code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
@@ -397,79 +412,132 @@ static CURLcode set_attempt(struct igt__http_private *priv, CURL *easy) {
     code =
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, req->compressed ? "gzip, deflate" : NULL);
   if (!code)
-    code = set_method(priv, easy);
-  set_buffers(priv, easy);
-  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, priv->lines);
+    code = set_method(attempt, easy);
+  set_buffers(attempt, easy);
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->head->list);
   return code;
 }
 
-static void reset(struct igt__http_private *priv) {
-  priv->sent = false;
-  priv->paused = 0;
-  priv->full = false;
-  priv->body_pos = 0;
-  priv->up = priv->down = priv->marked = priv->notification = 0;
-  priv->began_at = priv->mark_at = priv->crawl_at = igt__mono_us();
-  priv->crawl_marked = 0;
-  priv->crawls = false;
-  priv->req->bytes_sent = 0;
-  igt__error_clear(&priv->err);
-  igt__response_reset(priv);
+static void reset(igt__attempt *attempt) {
+  int64_t now = igt__mono_us();
+
+  attempt->sent = false;
+  attempt->paused = 0;
+  attempt->full = false;
+  attempt->body_pos = attempt->up = attempt->down = attempt->reported = 0;
+  attempt->began_at = attempt->idle.at = attempt->idle.crawl_at = now;
+  attempt->idle.moved = attempt->idle.crawl_moved = 0;
+  attempt->idle.crawls = false;
+  attempt->req->bytes_sent = 0;
+  attempt->response.ranged = igt__head_has(attempt->head, "Range");
+  igt__error_clear(&attempt->err);
+  igt__response_reset(&attempt->response);
 }
 
-igt_status igt__attempt_begin(struct igt__http_private *priv, igt__slot *slot, igt_error *err) {
+igt_status igt__attempt_begin(igt__attempt *attempt, igt__slot *slot, igt_error *err) {
   CURLcode code;
   igt_status status;
 
-  reset(priv);
-  status = igt__url_origin_of(priv->url.data, &priv->origin, err);
+  reset(attempt);
+  status = igt__url_origin_of(attempt->head->url.data, &attempt->origin, err);
   if (status)
     return status;
-  igt__url_label(&priv->origin, priv->host, sizeof priv->host);
-  if (priv->head.failed || !link_lines(priv))
+  igt__url_label(&attempt->origin, attempt->host, sizeof attempt->host);
+  if (!igt__head_link(attempt->head))
     return igt__fail_memory(err);
   slot->why[0] = '\0';
-  code = set_attempt(priv, slot->easy);
+  code = set_attempt(attempt, slot->easy);
   if (code)
     return igt__fail(err, code == CURLE_OUT_OF_MEMORY ? IGT_E_NO_MEMORY : IGT_E_INVALID, "%s: %s",
-                     priv->host, curl_easy_strerror(code));
+                     attempt->host, curl_easy_strerror(code));
   return IGT_OK;
 }
 
 /* ---- idle timeout ---- */
 
 /* Below a low rate limit of our own, the slowness is ours. */
-static bool is_crawling(struct igt__http_private *priv, uint64_t moved, int64_t now) {
-  uint64_t limit = atomic_load(&priv->http->rate.limit);
-  int64_t passed = now - priv->crawl_at;
-  int64_t window = (int64_t)priv->http->idle_timeout_ms * 1000 * IGT__CRAWL_TIMEOUTS;
+static bool is_crawling(igt__attempt *attempt, uint64_t moved, int64_t now) {
+  uint64_t limit = atomic_load(&attempt->http->rate.limit);
+  int64_t passed = now - attempt->idle.crawl_at;
+  int64_t window = (int64_t)attempt->http->idle_timeout_ms * 1000 * IGT__CRAWL_TIMEOUTS;
 
   if (passed < window)
     return false;
-  priv->crawls = (limit == 0 || limit > (uint64_t)IGT__MIN_RATE * 64) &&
-                 (moved - priv->crawl_marked) * 1000000 < (uint64_t)passed * IGT__MIN_RATE;
-  priv->crawl_at = now;
-  priv->crawl_marked = moved;
-  return priv->crawls;
+  attempt->idle.crawls =
+      (limit == 0 || limit > (uint64_t)IGT__MIN_RATE * 64) &&
+      (moved - attempt->idle.crawl_moved) * 1000000 < (uint64_t)passed * IGT__MIN_RATE;
+  attempt->idle.crawl_at = now;
+  attempt->idle.crawl_moved = moved;
+  return attempt->idle.crawls;
 }
 
-bool igt__attempt_is_idle(struct igt__http_private *priv, int64_t now) {
-  uint64_t moved = sent(priv) + priv->down;
-  int64_t passed = now - priv->mark_at;
+bool igt__attempt_is_idle(igt__attempt *attempt, int64_t now) {
+  uint64_t moved = sent(attempt) + attempt->down;
+  int64_t passed = now - attempt->idle.at;
 
-  tell_sent(priv);
+  tell_sent(attempt);
   /* Until the request is sent the connect timeout applies; pauses by the rate limit are ours. */
-  if (!priv->sent || priv->paused) {
-    priv->mark_at = priv->crawl_at = now;
-    priv->crawl_marked = moved;
+  if (!attempt->sent || attempt->paused) {
+    attempt->idle.at = attempt->idle.crawl_at = now;
+    attempt->idle.crawl_moved = moved;
     return false;
   }
-  if (is_crawling(priv, moved, now))
+  if (is_crawling(attempt, moved, now))
     return true;
-  if (moved > priv->marked && (moved - priv->marked) * 1000000 >= (uint64_t)passed) {
-    priv->marked = moved;
-    priv->mark_at = now;
+  if (moved > attempt->idle.moved && (moved - attempt->idle.moved) * 1000000 >= (uint64_t)passed) {
+    attempt->idle.moved = moved;
+    attempt->idle.at = now;
     return false;
   }
-  return passed >= (int64_t)priv->http->idle_timeout_ms * 1000;
+  return passed >= (int64_t)attempt->http->idle_timeout_ms * 1000;
+}
+
+/* ---- the end ---- */
+
+/* A response >= 200 after the whole body was sent acknowledges it. */
+static void note_rest(igt__attempt *attempt, CURLcode code) {
+  igt__http_request *req = attempt->req;
+
+  if (!code && req->on_progress && req->body_len > attempt->reported &&
+      req->bytes_sent == req->body_len)
+    req->on_progress(req, req->body_len - attempt->reported, 0);
+}
+
+void igt__attempt_note_sent(igt__attempt *attempt, CURLcode code) {
+  igt__http_request *req = attempt->req;
+  curl_off_t sent = 0;
+
+  if (!attempt->whole_body)
+    note_rest(attempt, code);
+  if (!attempt->whole_body ||
+      curl_easy_getinfo(attempt->slot->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK ||
+      sent <= 0)
+    return;
+  req->bytes_sent = (uint64_t)sent < req->body_len ? (uint64_t)sent : req->body_len;
+  if (req->on_progress && req->bytes_sent > 0)
+    req->on_progress(req, req->bytes_sent, 0);
+}
+
+/* More of a body than fits into the socket buffers of a listener: something acknowledged it. */
+#define TAKEN (256u * 1024)
+
+/* Proxies and firewalls that are out of connections do not send SlowDown: they refuse connections,
+ * or reset those they accepted. A new connection without any response is such a sign; a reused one
+ * may have been closed for its age, or by a broken link. */
+bool igt__attempt_was_refused(const igt__attempt *attempt, CURLcode code) {
+  long made = 0;
+
+  switch ((int)code) {
+  case CURLE_COULDNT_CONNECT:
+    return true;
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_GOT_NOTHING:
+    return attempt->down == 0 && attempt->reported < TAKEN &&
+           curl_easy_getinfo(attempt->slot->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK &&
+           made > 0;
+  default:
+    return false;
+  }
 }

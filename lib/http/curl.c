@@ -72,6 +72,8 @@ igt_status igt__curl_load(igt_error *err) {
 
 /* ---- under curl's names; the parentheses prevent the header's macros from expanding ---- */
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): curl's own names differ from
+ * one version to the next. */
 CURLcode(curl_global_init_mem)(long flags, curl_malloc_callback m, curl_free_callback f,
                                curl_realloc_callback r, curl_strdup_callback s,
                                curl_calloc_callback c) {
@@ -155,3 +157,4 @@ CURLMsg *(curl_multi_info_read)(CURLM *multi, int *left) {
 CURLMcode(curl_multi_socket_action)(CURLM *multi, curl_socket_t fd, int mask, int *running) {
   return lib.curl_multi_socket_action_(multi, fd, mask, running);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -3,21 +3,22 @@
  *
  * request.c calls igt__explain_curl for failures of the connection and igt__explain_response for
  * responses that are errors or unexpected redirects; loop.c calls igt__explain_idle for the idle
- * timeout. Each fills priv->err; retry.c derives the retry class from it. A message never contains
- * a query string, which may hold a signature, nor a proxy's password; secrets and passwords that a
- * server echoes in an error response are hidden. */
+ * timeout. Each fills attempt->err; retry.c derives the retry class from it. A message never
+ * contains a query string, which may hold a signature, nor a proxy's password; secrets and
+ * passwords that a server echoes in an error response are hidden. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "http/internal.h"
+#include "http/explain.h"
+#include "http/retry.h"
 
 #define HEADER_LINE_MAX ((size_t)100 * 1024) /* CURL_MAX_HTTP_HEADER */
 
 typedef struct failure {
-  struct igt__http_private *priv;
+  const igt__attempt *attempt;
   igt_error *err;
   const char *host;
   char proxy[300]; /* label; "": no proxy applies */
@@ -25,8 +26,8 @@ typedef struct failure {
 } failure;
 
 static void name_proxy(failure *f) {
-  const igt__proxies *proxies = &f->priv->http->proxies;
-  const char *proxy = f->priv->origin.scheme[4] ? proxies->https : proxies->http;
+  const igt__proxies *proxies = &f->attempt->http->proxies;
+  const char *proxy = f->attempt->origin.scheme[4] ? proxies->https : proxies->http;
 
   f->proxy[0] = '\0';
   if (*proxy)
@@ -40,7 +41,7 @@ static bool is_about_proxy(const failure *f) {
 
   snprintf(name, sizeof name, "%s", f->proxy);
   name[strcspn(name, ":")] = '\0';
-  return name[0] && strcmp(name, f->priv->origin.host) != 0 && strstr(f->why, name);
+  return name[0] && strcmp(name, f->attempt->origin.host) != 0 && strstr(f->why, name);
 }
 
 static igt_status explain_proxy_response(failure *f, int http_status) {
@@ -61,7 +62,7 @@ static igt_status explain_proxy_response(failure *f, int http_status) {
 static igt_status explain_connect(failure *f) {
   long os_error = 0;
 
-  curl_easy_getinfo(f->priv->slot->easy, CURLINFO_OS_ERRNO, &os_error);
+  curl_easy_getinfo(f->attempt->slot->easy, CURLINFO_OS_ERRNO, &os_error);
   if (is_about_proxy(f))
     igt__fail(f->err, IGT_E_PROXY,
               "%s: no connection to the proxy %s%s%s (it comes from https_proxy or http_proxy)",
@@ -74,7 +75,7 @@ static igt_status explain_connect(failure *f) {
 }
 
 static igt_status explain_timeout(failure *f) {
-  unsigned seconds = (f->priv->http->connect_timeout_ms + 999) / 1000;
+  unsigned seconds = (f->attempt->http->connect_timeout_ms + 999) / 1000;
 
   if (is_about_proxy(f))
     return igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s within %u s", f->host,
@@ -85,14 +86,14 @@ static igt_status explain_timeout(failure *f) {
                    f->host, seconds);
 }
 
-igt_status igt__explain_idle(struct igt__http_private *priv) {
-  if (priv->crawls)
-    return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: less than %d bytes a second for %g s",
-                     priv->host, IGT__MIN_RATE,
-                     (double)priv->http->idle_timeout_ms / 1000 * IGT__CRAWL_TIMEOUTS);
-  return igt__fail(&priv->err, IGT_E_TIMEOUT, "%s: no %s for %g s", priv->host,
-                   priv->responding ? "more data" : "response",
-                   (double)priv->http->idle_timeout_ms / 1000);
+igt_status igt__explain_idle(igt__attempt *attempt) {
+  if (attempt->idle.crawls)
+    return igt__fail(&attempt->err, IGT_E_TIMEOUT, "%s: less than %d bytes a second for %g s",
+                     attempt->host, IGT__MIN_RATE,
+                     (double)attempt->http->idle_timeout_ms / 1000 * IGT__CRAWL_TIMEOUTS);
+  return igt__fail(&attempt->err, IGT_E_TIMEOUT, "%s: no %s for %g s", attempt->host,
+                   attempt->response.begun ? "more data" : "response",
+                   (double)attempt->http->idle_timeout_ms / 1000);
 }
 
 /* The connection broke during the handshake: a problem of the link, not of certificates. */
@@ -102,7 +103,7 @@ static bool is_broken_handshake(const char *why) {
 }
 
 static igt_status explain_tls(failure *f, CURLcode code) {
-  const char *trusted = igt__trust_label(&f->priv->http->trust), *why = f->why;
+  const char *trusted = igt__trust_label(&f->attempt->http->trust), *why = f->why;
 
   if (igt__str_starts(why, "SSL certificate problem: "))
     why += strlen("SSL certificate problem: ");
@@ -127,12 +128,12 @@ static igt_status explain_tls(failure *f, CURLcode code) {
 }
 
 static igt_status explain_broken(failure *f) {
-  const igt__http_request *req = f->priv->req;
+  const igt__http_request *req = f->attempt->req;
 
-  if (!f->priv->sent)
+  if (!f->attempt->sent)
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the request was sent",
                      f->host);
-  if (!f->priv->responding)
+  if (!f->attempt->response.begun)
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the connection broke before the response",
                      f->host);
   if (req->content_length >= 0)
@@ -147,7 +148,7 @@ static igt_status explain_memory(failure *f) {
    * limit was hit. */
   void *some = igt__malloc(HEADER_LINE_MAX);
   igt__free(some);
-  if (some && f->priv->sent && !f->priv->responding)
+  if (some && f->attempt->sent && !f->attempt->response.begun)
     return igt__fail(f->err, IGT_E_LIMIT, "%s: the response's header is too long", f->host);
   return igt__fail_memory(f->err);
 }
@@ -157,7 +158,7 @@ static igt_status explain_memory(failure *f) {
 static igt_status explain_no_http(failure *f) {
   long connects = 0;
 
-  curl_easy_getinfo(f->priv->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(f->attempt->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
   if (connects == 0)
     return igt__fail(f->err, IGT_E_NETWORK, "%s: the response on a reused connection is not HTTP",
                      f->host);
@@ -204,40 +205,41 @@ static igt_status explain_code(failure *f, CURLcode code) {
   }
 }
 
-igt_status igt__explain_curl(struct igt__http_private *priv, CURLcode code) {
-  failure f = {.priv = priv, .err = &priv->err, .host = priv->host, .why = priv->slot->why};
+igt_status igt__explain_curl(igt__attempt *attempt, CURLcode code) {
+  failure f = {
+      .attempt = attempt, .err = &attempt->err, .host = attempt->host, .why = attempt->slot->why};
   long connect_code = 0;
 
-  if (priv->err.status) /* one of our callbacks failed it, with a reason */
-    return priv->err.status;
+  if (attempt->err.status) /* one of our callbacks failed it, with a reason */
+    return attempt->err.status;
   name_proxy(&f);
   if (!*f.why)
     f.why = curl_easy_strerror(code);
-  curl_easy_getinfo(priv->slot->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
-  if (!priv->sent && connect_code >= 300)
+  curl_easy_getinfo(attempt->slot->easy, CURLINFO_HTTP_CONNECTCODE, &connect_code);
+  if (!attempt->sent && connect_code >= 300)
     return explain_proxy_response(&f, (int)connect_code);
   return explain_code(&f, code);
 }
 
 /* ---- responses ---- */
 
-static igt_status explain_redirect(struct igt__http_private *priv) {
+static igt_status explain_redirect(igt__attempt *attempt, unsigned redirects) {
   char *url = NULL, label[300] = "another place";
   igt__url to;
 
-  curl_easy_getinfo(priv->slot->easy, CURLINFO_REDIRECT_URL, &url);
+  curl_easy_getinfo(attempt->slot->easy, CURLINFO_REDIRECT_URL, &url);
   if (url && igt__url_origin_of(url, &to, NULL) == IGT_OK)
     igt__url_origin(&to, label, sizeof label);
-  if (priv->redirects > 0 && url && igt__url_same_origin(&to, &priv->origin))
-    igt__fail(&priv->err, IGT_E_PROTOCOL, "%s: too many redirects", priv->host);
+  if (redirects > 0 && url && igt__url_same_origin(&to, &attempt->origin))
+    igt__fail(&attempt->err, IGT_E_PROTOCOL, "%s: too many redirects", attempt->host);
   else
-    igt__fail(&priv->err, IGT_E_PROTOCOL,
+    igt__fail(&attempt->err, IGT_E_PROTOCOL,
               "%s: it responds with a redirect (HTTP %d) to %s, which is not followed because "
               "credentials stay with their host: is the address right, or a sign-in page of the "
               "network in between?",
-              priv->host, priv->req->http_status, label);
-  priv->err.http_status = priv->req->http_status;
-  return priv->err.status;
+              attempt->host, attempt->req->http_status, label);
+  attempt->err.http_status = attempt->req->http_status;
+  return attempt->err.status;
 }
 
 #define PASSWORD_MAX 1024 /* an error's text is shorter than this */
@@ -274,9 +276,9 @@ static const char *json_string(const char *p, const char *end, size_t *n) {
 /* Passwords are too short for igt__redact, which would hide ordinary words because of them. They
  * are therefore hidden in the response to the request that carried them: verbatim, and in their
  * JSON form. */
-static void hide_passwords(struct igt__http_private *priv) {
+static void hide_passwords(igt__attempt *attempt) {
   static const char key[] = "assword\"";
-  const char *p = priv->req->body, *end = p ? p + priv->req->body_len : NULL;
+  const char *p = attempt->req->body, *end = p ? p + attempt->req->body_len : NULL;
   char text[PASSWORD_MAX];
   size_t n = 0;
 
@@ -289,60 +291,60 @@ static void hide_passwords(struct igt__http_private *priv) {
     n = n < sizeof text ? n : sizeof text - 1;
     memcpy(text, value, n);
     text[n] = '\0';
-    igt__error_hide(&priv->err, text);
+    igt__error_hide(&attempt->err, text);
     unescape(text);
-    igt__error_hide(&priv->err, text);
+    igt__error_hide(&attempt->err, text);
     for (char *c = text; *c; c++) /* as in error texts */
       *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    igt__error_hide(&priv->err, text);
+    igt__error_hide(&attempt->err, text);
   }
   igt__wipe(text, sizeof text);
 }
 
 /* Some servers echo the request in their error, and users send error messages to others. */
-static void hide_secrets(struct igt__http_private *priv) {
+static void hide_secrets(igt__attempt *attempt) {
   static const char *const names[] = {
       "Authorization: ", "X-JWT: ", "X-CSRF-TOKEN: ", "x-amz-security-token: ", "Cookie: "};
-  const char *line = priv->head.data;
+  const char *line = attempt->head->lines.data;
 
-  for (size_t i = 0; i < priv->head_count; i++, line += strlen(line) + 1)
+  for (size_t i = 0; i < attempt->head->count; i++, line += strlen(line) + 1)
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
       if (igt__str_starts_nocase(line, names[k]))
-        igt__error_hide(&priv->err, line + strlen(names[k]));
-  hide_passwords(priv);
+        igt__error_hide(&attempt->err, line + strlen(names[k]));
+  hide_passwords(attempt);
 }
 
 /* 300, an unrequested 304, or a 206 without a Range header. */
-static igt_status explain_odd(struct igt__http_private *priv) {
-  igt__fail(&priv->err, IGT_E_PROTOCOL,
-            "%s: an unexpected HTTP %d: it may come from a proxy or gateway in between", priv->host,
-            priv->req->http_status);
-  priv->err.http_status = priv->req->http_status;
-  return priv->err.status;
+static igt_status explain_odd(igt__attempt *attempt) {
+  igt__fail(&attempt->err, IGT_E_PROTOCOL,
+            "%s: an unexpected HTTP %d: it may come from a proxy or gateway in between",
+            attempt->host, attempt->req->http_status);
+  attempt->err.http_status = attempt->req->http_status;
+  return attempt->err.status;
 }
 
-igt_status igt__explain_response(struct igt__http_private *priv) {
-  igt__http_request *req = priv->req;
-  igt_error *err = &priv->err;
-  failure f = {.priv = priv, .err = err, .host = priv->host};
+igt_status igt__explain_response(igt__attempt *attempt, unsigned redirects) {
+  igt__http_request *req = attempt->req;
+  igt_error *err = &attempt->err;
+  failure f = {.attempt = attempt, .err = err, .host = attempt->host};
   igt_status status = igt__status_from_http(req->http_status);
-  int retry_after =
-      igt__retry_after(igt__http_response_header(req, "Retry-After", 0), req->server_date);
+  int retry_after = igt__retry_after(igt__response_header(&attempt->response, "Retry-After", 0),
+                                     req->server_date);
 
-  if (igt__response_is_redirect(priv))
-    return explain_redirect(priv);
+  if (igt__response_is_redirect(&attempt->response))
+    return explain_redirect(attempt, redirects);
   if (req->http_status < 400)
-    return explain_odd(priv);
+    return explain_odd(attempt);
   name_proxy(&f);
   if (req->http_status == 407)
     return explain_proxy_response(&f, 407);
-  igt__fail(err, status, "%s: the server responded with HTTP %d (%s)", priv->host, req->http_status,
-            igt_status_text(status));
+  igt__fail(err, status, "%s: the server responded with HTTP %d (%s)", attempt->host,
+            req->http_status, igt_status_text(status));
   err->http_status = req->http_status;
   err->retry_after = retry_after > 0 ? retry_after : 0;
   if (req->on_error_response)
     req->on_error_response(req, err);
-  hide_secrets(priv);
+  hide_secrets(attempt);
   if (!err->status) /* it is an error regardless */
     err->status = status;
   if (!err->http_status)

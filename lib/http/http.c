@@ -14,7 +14,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "http/internal.h"
+#include "http/loop.h"
+#include "http/request.h"
 
 #define LOOPS 2
 #define LOOPS_MOST 64
@@ -122,6 +123,7 @@ void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
 
   priv->http = http;
   priv->loop = &http->loops[loop % http->loop_count];
+  priv->requests = &priv->loop->requests;
   priv->resumed = false;
   igt__loop_enqueue(priv->loop, priv);
 }
@@ -133,7 +135,7 @@ void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status
   (void)http;
   priv->resume_status = status;
   if (status && err)
-    igt__error_keep(&priv->err, err);
+    igt__error_keep(&priv->attempt.err, err);
   priv->resumed = true;
   igt__loop_enqueue(priv->loop, priv);
 }

@@ -16,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "http/internal.h"
+#include "http/explain.h"
+#include "http/loop.h"
+#include "http/request.h"
 
 /* A cancel flag cannot wake a loop, since a signal handler may set it. */
 #define CANCEL_POLL_US 100000
@@ -26,40 +28,15 @@
 
 static _Thread_local const igt__loop *current;
 
-/* ---- timers ---- */
-
-/* Few timers are set at a time (requests that back off), and most of them expire last. */
-void igt__timer_set_loop(igt__loop *loop, igt__timer *timer, int64_t due) {
-  igt__timer **at = &loop->timers;
-
-  igt__timer_clear(timer);
-  while (*at && (*at)->due <= due)
-    at = &(*at)->next;
-  timer->due = due;
-  timer->next = *at;
-  timer->prev = at;
-  if (*at)
-    (*at)->prev = &timer->next;
-  *at = timer;
-}
-
-void igt__timer_clear(igt__timer *timer) {
-  if (!timer->prev)
-    return;
-  *timer->prev = timer->next;
-  if (timer->next)
-    timer->next->prev = timer->prev;
-  timer->prev = NULL;
-}
-
 static void run_timers(igt__loop *loop) {
+  igt__timers *timers = &loop->requests.timers;
   int64_t now;
 
-  if (!loop->timers)
+  if (!timers->first)
     return;
   now = igt__mono_us();
-  while (loop->timers && (loop->timers->due <= now || loop->stopping)) {
-    igt__timer *timer = loop->timers;
+  while (timers->first && (timers->first->due <= now || loop->requests.stopping)) {
+    igt__timer *timer = timers->first;
     igt__timer_clear(timer);
     timer->fn(timer);
   }
@@ -123,7 +100,8 @@ static void take_posts(igt__loop *loop, igt__post *post) {
       run_post(&post->timer);
     } else {
       post->timer.fn = run_post;
-      igt__timer_set_loop(loop, &post->timer, igt__mono_us() + (int64_t)post->ms * 1000);
+      igt__timer_set(&loop->requests.timers, &post->timer,
+                     igt__mono_us() + (int64_t)post->ms * 1000);
     }
     post = next;
   }
@@ -133,9 +111,9 @@ static void take_requests(struct igt__http_private *priv) {
   while (priv) {
     struct igt__http_private *next = priv->next;
     if (priv->resumed)
-      igt__request_resume_loop(priv);
+      igt__request_resume(priv);
     else
-      igt__request_accept_loop(priv);
+      igt__request_accept(priv);
     priv = next;
   }
 }
@@ -148,7 +126,7 @@ static bool take_inbox(igt__loop *loop) {
   pthread_mutex_lock(&loop->lock);
   requests = igt__queue_take_all(&loop->inbox);
   posts = igt__queue_take_all(&loop->posts);
-  loop->stopping = loop->stop;
+  loop->requests.stopping = loop->stop;
   pthread_mutex_unlock(&loop->lock);
   take_posts(loop, posts);
   take_requests(requests);
@@ -157,27 +135,16 @@ static bool take_inbox(igt__loop *loop) {
 
 /* ---- requests ---- */
 
-static igt__slot *new_slot(igt__loop *loop) {
-  igt__slot *slot = loop->free_slots;
-
-  if (slot->easy || igt__slot_open(slot, loop->http, NULL) == IGT_OK)
-    return slot;
-  if (slot->easy)
-    igt__slot_close(slot);
-  return NULL;
-}
-
-static void start_ready(igt__loop *loop) {
-  while (loop->ready.first && loop->free_slots) {
-    struct igt__http_private *priv = loop->ready.first;
-    igt__slot *slot = new_slot(loop);
-    if (!slot) {
-      igt__fail_memory(&priv->err);
-      igt__request_end_loop(priv, IGT_E_NO_MEMORY);
-      continue;
+static void start_ready(igt__requests *requests) {
+  while (requests->ready.first && requests->free_slots) {
+    struct igt__http_private *priv = requests->ready.first;
+    igt__slot *slot = igt__requests_open_slot(requests);
+    if (slot) {
+      igt__request_start(priv, slot);
+    } else {
+      igt__fail_memory(&priv->attempt.err);
+      igt__request_end(priv, IGT_E_NO_MEMORY);
     }
-    loop->free_slots = slot->next;
-    igt__request_start_loop(priv, slot);
   }
 }
 
@@ -185,25 +152,25 @@ static void finish_ended(igt__loop *loop) {
   CURLMsg *msg;
   int left;
 
-  while ((msg = curl_multi_info_read(loop->multi, &left)) != NULL) {
+  while ((msg = curl_multi_info_read(loop->requests.multi, &left)) != NULL) {
     CURLcode code = msg->data.result; /* msg is invalid after the handle is removed */
     igt__slot *slot = NULL;
     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
-    igt__request_ended_loop(slot->priv, code);
+    igt__request_ended(igt__request_of(slot->attempt), code);
   }
 }
 
 /* Looks for cancelled and idle requests. */
 static void sweep(igt__loop *loop, int64_t now) {
-  struct igt__http_private *priv = loop->all, *next;
+  struct igt__http_private *priv = loop->requests.all, *next;
 
   for (; priv; priv = next) {
     next = priv->all_next;
     if (igt__request_is_cancelled(priv) && priv->state != IGT__HTTP_RESTING) {
-      igt__request_end_loop(priv, IGT_E_CANCELLED);
-    } else if (priv->state == IGT__HTTP_RUNNING && igt__attempt_is_idle(priv, now)) {
-      igt__explain_idle(priv);
-      igt__request_ended_loop(priv, CURLE_OPERATION_TIMEDOUT);
+      igt__request_end(priv, IGT_E_CANCELLED);
+    } else if (priv->state == IGT__HTTP_RUNNING && igt__attempt_is_idle(&priv->attempt, now)) {
+      igt__explain_idle(&priv->attempt);
+      igt__request_ended(priv, CURLE_OPERATION_TIMEDOUT);
     }
   }
 }
@@ -213,13 +180,13 @@ static int64_t sweep_step(const igt__loop *loop) {
 
   if (step > SWEEP_MOST_US)
     step = SWEEP_MOST_US;
-  if (loop->cancellable > 0 && step > CANCEL_POLL_US)
+  if (loop->requests.cancellable > 0 && step > CANCEL_POLL_US)
     step = CANCEL_POLL_US;
   return step < 1000 ? 1000 : step;
 }
 
 static bool needs_sweep(const igt__loop *loop) {
-  return loop->running > 0 || loop->cancellable > 0;
+  return loop->requests.running > 0 || loop->requests.cancellable > 0;
 }
 
 static void sweep_when_due(igt__loop *loop) {
@@ -236,46 +203,6 @@ static void sweep_when_due(igt__loop *loop) {
     return;
   loop->sweep_due = now + step;
   sweep(loop, now);
-}
-
-/* ---- rate limit ---- */
-
-void igt__loop_unpause(void *arg) {
-  igt__loop *loop = arg;
-  size_t in_line = 0;
-
-  for (const struct igt__http_private *p = loop->paused; p; p = p->pause_next)
-    in_line++;
-  while (loop->paused && in_line-- > 0) {
-    struct igt__http_private *priv = loop->paused;
-    CURLcode code;
-    loop->paused = priv->pause_next;
-    priv->paused = 0;
-    code = curl_easy_pause(priv->slot->easy, CURLPAUSE_CONT); /* may call on_body */
-    if (code)
-      igt__request_ended_loop(priv, code);
-    else if (priv->paused && !priv->full)
-      break; /* still too early, for the rest of the queue as well */
-  }
-}
-
-static void on_rate(igt__timer *timer) {
-  igt__loop_unpause((char *)timer - offsetof(igt__loop, rate_timer));
-}
-
-void igt__loop_pause(igt__loop *loop, struct igt__http_private *priv, int64_t wait) {
-  struct igt__http_private **at = &loop->paused;
-  int64_t due = igt__mono_us() + wait;
-
-  while (*at && *at != priv)
-    at = &(*at)->pause_next;
-  if (!*at) {
-    priv->pause_next = NULL;
-    *at = priv;
-  }
-  loop->rate_timer.fn = on_rate;
-  if (!loop->rate_timer.prev || loop->rate_timer.due > due)
-    igt__timer_set_loop(loop, &loop->rate_timer, due);
 }
 
 /* ---- curl and poll ---- */
@@ -347,7 +274,7 @@ static void drive_timeouts(igt__loop *loop) {
     if (loop->curl_due > 0 && loop->curl_due > igt__mono_us())
       break;
     loop->curl_due = -1; /* may be set again by on_curl_timer */
-    curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    curl_multi_socket_action(loop->requests.multi, CURL_SOCKET_TIMEOUT, 0, &running);
   }
 }
 
@@ -365,7 +292,7 @@ static void drive_sockets(igt__loop *loop) {
     int mask = (got & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
                (got & POLLOUT ? CURL_CSELECT_OUT : 0) |
                (got & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
-    curl_multi_socket_action(loop->multi, loop->ready_fds[i].fd, mask, &running);
+    curl_multi_socket_action(loop->requests.multi, loop->ready_fds[i].fd, mask, &running);
   }
 }
 
@@ -376,12 +303,12 @@ static int64_t earlier(int64_t a, int64_t b) {
 static int poll_timeout(const igt__loop *loop) {
   int64_t due = INT64_MAX, left;
 
-  if (loop->ready.first && loop->free_slots)
+  if (loop->requests.ready.first && loop->requests.free_slots)
     return 0;
   if (loop->curl_due >= 0)
     due = loop->curl_due;
-  if (loop->timers)
-    due = earlier(due, loop->timers->due);
+  if (loop->requests.timers.first)
+    due = earlier(due, loop->requests.timers.first->due);
   if (needs_sweep(loop))
     due = earlier(due, loop->sweep_due);
   if (due == INT64_MAX)
@@ -423,10 +350,10 @@ static void wait_and_drive(igt__loop *loop) {
 /* Ends all remaining requests, and whatever their callbacks start, until nothing is left. */
 static void run_down(igt__loop *loop) {
   for (int i = 0; i < STOP_ROUNDS; i++) {
-    bool more = take_inbox(loop) || loop->timers || loop->all;
+    bool more = take_inbox(loop) || loop->requests.timers.first || loop->requests.all;
     run_timers(loop);
-    while (loop->all)
-      igt__request_end_loop(loop->all, IGT_E_CANCELLED);
+    while (loop->requests.all)
+      igt__request_end(loop->requests.all, IGT_E_CANCELLED);
     if (!more)
       return;
   }
@@ -436,11 +363,11 @@ static void *run(void *arg) {
   igt__loop *loop = arg;
 
   current = loop;
-  while (!loop->stopping) {
+  while (!loop->requests.stopping) {
     take_inbox(loop);
     run_timers(loop);
     sweep_when_due(loop);
-    start_ready(loop);
+    start_ready(&loop->requests);
     drive_timeouts(loop);
     finish_ended(loop);
     wait_and_drive(loop);
@@ -460,11 +387,18 @@ static bool open_pipe(igt__loop *loop) {
   return true;
 }
 
-static bool open_multi(igt__loop *loop, size_t slots) {
-  CURLM *multi = loop->multi = curl_multi_init();
+/* A paused attempt failed when it was to continue. */
+static void on_pause_failed(igt__attempt *attempt, CURLcode code) {
+  igt__request_ended(igt__request_of(attempt), code);
+}
 
-  if (!multi)
+static bool open_requests(igt__loop *loop, size_t slots) {
+  CURLM *multi;
+
+  igt__pauses_init(&loop->requests.pauses, &loop->requests.timers, on_pause_failed);
+  if (!igt__requests_init(&loop->requests, loop->http, slots))
     return false;
+  multi = loop->requests.multi;
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -474,30 +408,17 @@ static bool open_multi(igt__loop *loop, size_t slots) {
   return true;
 }
 
-static bool make_slots(igt__loop *loop, size_t n) {
-  loop->slots = igt__calloc(n, sizeof *loop->slots);
-  if (!loop->slots)
-    return false;
-  loop->slot_count = n;
-  for (size_t i = n; i-- > 0;) {
-    loop->slots[i].next = loop->free_slots;
-    loop->free_slots = &loop->slots[i];
-  }
-  return true;
-}
-
 igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_error *err) {
   int os_error;
 
   loop->http = http;
   loop->wake[0] = loop->wake[1] = -1;
   igt__queue_init(&loop->inbox);
-  igt__queue_init(&loop->ready);
   igt__queue_init(&loop->posts);
   loop->curl_due = -1;
   atomic_init(&loop->sweep_now, false);
   pthread_mutex_init(&loop->lock, NULL);
-  if (!grow_fds(loop) || !make_slots(loop, slots) || !open_multi(loop, slots))
+  if (!grow_fds(loop) || !open_requests(loop, slots))
     return igt__fail_memory(err);
   if (!open_pipe(loop))
     return igt__fail_errno(err, errno, "no pipe for the network's thread");
@@ -510,10 +431,10 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
 static void drop_posts(igt__loop *loop) {
   igt__post *post;
 
-  while (loop->timers) { /* only posts are left: all requests have ended */
-    igt__timer *timer = loop->timers;
+  while (loop->requests.timers.first) { /* only posts are left: all requests have ended */
+    igt__timer *timer = loop->requests.timers.first;
     igt__timer_clear(timer);
-    if (timer != &loop->rate_timer)
+    if (timer != &loop->requests.pauses.timer)
       igt__free(timer);
   }
   while ((post = igt__queue_take(&loop->posts)) != NULL)
@@ -531,16 +452,10 @@ void igt__loop_stop(igt__loop *loop) {
     pthread_join(loop->thread, NULL);
   }
   drop_posts(loop);
-  for (size_t i = 0; i < loop->slot_count; i++)
-    if (loop->slots[i].easy)
-      igt__slot_close(&loop->slots[i]);
-  if (loop->multi)
-    curl_multi_cleanup(loop->multi);
+  igt__requests_finish(&loop->requests);
   for (int i = 0; i < 2; i++)
     if (loop->wake[i] >= 0)
       close(loop->wake[i]);
-  igt__http_hosts_free(loop->host_states);
-  igt__free(loop->slots);
   igt__free(loop->fds);
   igt__free(loop->ready_fds);
   pthread_mutex_destroy(&loop->lock);

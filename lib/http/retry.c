@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "http/internal.h"
+#include "http/retry.h"
 
 #define BASE_US 500000
 #define MOST_US 20000000

@@ -271,7 +271,7 @@ igt__json *igt__json_new_double(double v) {
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, v);
     double back = strtod(text, NULL);
-    if (memcmp(&back, &v, sizeof v) == 0)
+    if (back == v)
       break;
   }
   if (!strpbrk(text, ".en"))

@@ -189,7 +189,7 @@ static size_t find_border(igt__border *b, const char *begin, const char *end) {
 
 static igt_status broken(igt__model_stream *s, const char *problem, igt_error *err) {
   return igt__fail(err, IGT_E_PARSE, "%s: not JSON at byte %llu: %s", s->what,
-                   (unsigned long long)(s->passed + s->at), problem);
+                   (unsigned long long)s->passed + s->at, problem);
 }
 
 /* *n: the value's length, 0 if more bytes are needed. */

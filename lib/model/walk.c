@@ -30,17 +30,17 @@ static void add(igt__order *order, const igt_model *model, const igt_type *type,
 }
 
 size_t igt__present_fields(const igt_model *model, const igt_type *type,
-                           unsigned short out[IGT__MAX_FIELDS]) {
+                           unsigned short order[IGT__MAX_FIELDS]) {
   const struct igt__extras *extras = model->extras;
-  igt__order order = {.at = out};
+  igt__order list = {.at = order};
 
   if (type->discriminator >= 0)
-    add(&order, model, type, (size_t)type->discriminator);
+    add(&list, model, type, (size_t)type->discriminator);
   for (size_t i = 0; extras && i < extras->order_count; i++)
-    add(&order, model, type, extras->order[i]);
+    add(&list, model, type, extras->order[i]);
   for (size_t i = 0; i < type->field_count; i++)
-    add(&order, model, type, i);
-  return order.count;
+    add(&list, model, type, i);
+  return list.count;
 }
 
 static igt__field_view view_of(const igt__field *field) {

@@ -101,8 +101,8 @@ size_t request_log_begin(request_log *log, uint64_t from, const head *request);
 /* Requests that have started and not finished. */
 unsigned request_log_in_flight(request_log *log);
 /* Records the fault that applies to the request. */
-void request_log_strike(request_log *log, size_t entry, fault_kind kind);
-void request_log_end(request_log *log, size_t entry, int status, uint64_t bytes_in,
+void request_log_strike(request_log *log, size_t number, fault_kind kind);
+void request_log_end(request_log *log, size_t number, int status, uint64_t bytes_in,
                      uint64_t bytes_out);
 igt__json *request_log_list(request_log *log);
 /* Drops finished entries; running ones still count but are not listed. */

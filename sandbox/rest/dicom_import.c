@@ -18,9 +18,9 @@
 #include "fields.h"
 #include "rest.h"
 
-/* The start of a file, in which the wanted fields are expected: they come before the pixel data. */
-#define HEAD (256u * 1024)
-#define COPY (256u * 1024)
+/* Files are copied in blocks of this size. The wanted fields are expected in the first one: they
+ * come before the pixel data. */
+#define BLOCK (256u * 1024)
 #define MOST_OF_ONE_NAME 10000
 #define MOST_LISTED 10000
 
@@ -28,13 +28,13 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* State of one import. */
-typedef struct import {
+typedef struct dicom_import {
   sbx_server *server;
   const igt__json *institute;
   const char *user;
-  unsigned char *buffer; /* HEAD or COPY bytes */
+  unsigned char *buffer; /* BLOCK bytes */
   igt__map *taken;       /* keys that this import has written */
-} import;
+} dicom_import;
 
 /* ---- the study ---- */
 
@@ -81,20 +81,20 @@ static igt__json *study_body(const char *type, const rest_dicom *d) {
 }
 
 /* The id stored for scope/uid in `kind`, or NULL. */
-static char *known_id(import *i, const char *kind, const char *scope, const char *uid) {
+static char *known_id(dicom_import *i, const char *kind, const char *scope, const char *uid) {
   char key[256];
   snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
   return sbx_kv_get(i->server->store, kind, key);
 }
 
-static bool remember_id(import *i, const char *kind, const char *scope, const char *uid,
+static bool remember_id(dicom_import *i, const char *kind, const char *scope, const char *uid,
                         const char *id) {
   char key[256];
   snprintf(key, sizeof key, "%.120s/%.100s", scope, uid);
   return sbx_kv_put(i->server->store, kind, key, id, 0);
 }
 
-static igt__json *study_make(import *i, const rest_dicom *d) {
+static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
   const char *institute = igt__json_get_str(i->institute, "id");
   igt__json *body = study_body(igt__json_get_str(i->institute, "studyType"), d);
   igt__json *study = rest_study_new(i->server, i->institute, body, NULL, NULL, i->user);
@@ -107,7 +107,7 @@ static igt__json *study_make(import *i, const rest_dicom *d) {
   return NULL;
 }
 
-static igt__json *study_for(import *i, const rest_dicom *d) {
+static igt__json *study_for(dicom_import *i, const rest_dicom *d) {
   char *id = known_id(i, "study-uid", igt__json_get_str(i->institute, "id"), d->study_uid);
   igt__json *study = id ? sbx_doc_get(i->server->store, "study", id) : NULL;
   igt__free(id);
@@ -131,7 +131,7 @@ static const char *series_type(const char *study_type) {
   return "IgtCloudSeries";
 }
 
-static bool series_ensure(import *i, const igt__json *study, const rest_dicom *d) {
+static bool series_ensure(dicom_import *i, const igt__json *study, const rest_dicom *d) {
   const char *study_id = igt__json_get_str(study, "studyDatabaseId");
   char uuid[37];
   char *known = known_id(i, "series-uid", study_id, d->series_uid);
@@ -153,10 +153,10 @@ static bool series_ensure(import *i, const igt__json *study, const rest_dicom *d
 
 /* ---- the objects ---- */
 
-static bool copy_bytes(import *i, int fd, sbx_incoming *in) {
+static bool copy_bytes(dicom_import *i, int fd, sbx_incoming *in) {
   ssize_t n;
   off_t at = 0;
-  while ((n = pread(fd, i->buffer, COPY, at)) > 0) {
+  while ((n = pread(fd, i->buffer, BLOCK, at)) > 0) {
     if (!sbx_incoming_write(in, i->buffer, (size_t)n))
       return false;
     at += n;
@@ -183,7 +183,7 @@ static bool nth_name(const igt__json *study, const rest_dicom *d, const char *fr
 
 /* Whether the object may get this key: it is unused, or an earlier import stored the same object
  * there. */
-static bool is_free(import *i, const sbx_object *object, const char *key) {
+static bool is_free(dicom_import *i, const sbx_object *object, const char *key) {
   sbx_object there = {0};
   bool yes = true;
   if (igt__map_has(i->taken, key))
@@ -196,7 +196,7 @@ static bool is_free(import *i, const sbx_object *object, const char *key) {
 
 /* One series may be spread over many folders with the same file names in each: none overwrites
  * another. */
-static bool target_key(import *i, const igt__json *study, const rest_dicom *d,
+static bool target_key(dicom_import *i, const igt__json *study, const rest_dicom *d,
                        const sbx_object *object, igt__buf *out) {
   for (unsigned n = 0; n < MOST_OF_ONE_NAME; n++) {
     if (!nth_name(study, d, object->key, n, out))
@@ -207,7 +207,7 @@ static bool target_key(import *i, const igt__json *study, const rest_dicom *d,
   return false;
 }
 
-static bool move_object(import *i, int fd, sbx_object *object, const char *key) {
+static bool move_object(dicom_import *i, int fd, sbx_object *object, const char *key) {
   char *from = object->key;
   sbx_incoming *in = sbx_incoming_new(i->server->store);
   bool ok = in && copy_bytes(i, fd, in);
@@ -221,7 +221,7 @@ static bool move_object(import *i, int fd, sbx_object *object, const char *key) 
   return ok && sbx_object_delete(i->server->store, SBX_BUCKET, from);
 }
 
-static bool import_one(import *i, const char *key) {
+static bool import_one(dicom_import *i, const char *key) {
   rest_dicom d;
   sbx_object object = {0};
   igt__json *study = NULL;
@@ -231,7 +231,7 @@ static bool import_one(import *i, const char *key) {
   if (fd < 0)
     return true; /* deleted meanwhile */
   igt__buf_init(&to, 64 * 1024);
-  ssize_t n = pread(fd, i->buffer, HEAD, 0);
+  ssize_t n = pread(fd, i->buffer, BLOCK, 0);
   if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d)) {
     study = study_for(i, &d);
     ok = study && series_ensure(i, study, &d) && target_key(i, study, &d, &object, &to) &&
@@ -262,7 +262,7 @@ static bool collect(void *payload, const sbx_object *object) {
 
 rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, const char *key,
                               bool is_prefix, const char *user) {
-import i = {server, institute, user, igt__malloc(HEAD> COPY ? HEAD:COPY), igt__map_new() };
+  dicom_import i = {server, institute, user, igt__malloc(BLOCK), igt__map_new()};
   key_search search = {igt__json_new_array(), key, is_prefix};
   rest_import result = REST_IMPORT_DONE;
   pthread_mutex_lock(&lock);
@@ -298,7 +298,7 @@ static const char *why_left(left_search *s, const char *key) {
   const char *why = "it is not there any more";
   int fd = sbx_object_open(s->server->store, SBX_BUCKET, key, &object);
   if (fd >= 0) {
-    ssize_t n = pread(fd, s->buffer, HEAD, 0);
+    ssize_t n = pread(fd, s->buffer, BLOCK, 0);
     why = n == 0  ? "it is empty"
           : n < 0 ? "it cannot be read"
                   : rest_dicom_read(s->buffer, (size_t)n, &d);
@@ -321,7 +321,7 @@ static bool add_left(void *payload, const sbx_object *object) {
 }
 
 igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
-  left_search s = {server, igt__json_new_array(), igt__malloc(HEAD)};
+  left_search s = {server, igt__json_new_array(), igt__malloc(BLOCK)};
   const char *prefix = igt__json_get_str(institute, "s3Prefix");
   igt__buf folder;
   igt__buf_init(&folder, 64 * 1024);
@@ -335,14 +335,14 @@ igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
 
 /* ---- DICOM files that are in their study already ---- */
 
-static bool index_one(import *i, const igt__json *study, const char *key) {
+static bool index_one(dicom_import *i, const igt__json *study, const char *key) {
   rest_dicom d;
   sbx_object object = {0};
   bool ok = true;
   int fd = sbx_object_open(i->server->store, SBX_BUCKET, key, &object);
   if (fd < 0)
     return true; /* deleted meanwhile */
-  ssize_t n = pread(fd, i->buffer, HEAD, 0);
+  ssize_t n = pread(fd, i->buffer, BLOCK, 0);
   if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d))
     ok = series_ensure(i, study, &d);
   close(fd);
@@ -352,7 +352,7 @@ static bool index_one(import *i, const igt__json *study, const char *key) {
 
 bool rest_dicom_index(sbx_server *server, const igt__json *institute, const igt__json *study,
                       const char *user) {
-import i = {server, institute, user, igt__malloc(HEAD) };
+  dicom_import i = {server, institute, user, igt__malloc(BLOCK)};
   const char *prefix = igt__json_get_str(study, "s3Prefix");
   igt__buf folder;
   igt__buf_init(&folder, 64 * 1024);

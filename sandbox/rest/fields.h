@@ -23,7 +23,7 @@ bool rest_model_known(const char *model);
 /* True when `model` is `base` or extends it. */
 bool rest_model_is(const char *model, const char *base);
 /* The fields of a model, the parent's first; stops when fn returns false. */
-void rest_model_fields(const char *model, bool (*fn)(void *payload, const rest_field *field),
+void rest_model_fields(const char *name, bool (*fn)(void *payload, const rest_field *field),
                        void *payload);
 /* True when the model, or one that extends it, has the field: "patient/patientName". */
 bool rest_model_has(const char *model, const char *path);

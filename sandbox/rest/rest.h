@@ -91,14 +91,14 @@ int64_t rest_next_number(sbx_server *server, const char *kind);
 const char *rest_keep(rest_call *call, const char *text);
 
 /* ---- people (people.c): users, services, roles, passwords ---- */
-unsigned rest_rights_of(const igt__json *roles);
+unsigned rest_rights_of(const igt__json *list);
 unsigned rest_rights_of_user(const igt__json *user);
 bool rest_role_known(const char *role);
 const char *rest_role_name(size_t i); /* NULL after the last one */
 bool rest_password_set(sbx_server *server, const char *login, const char *password);
 bool rest_password_matches(sbx_server *server, const char *login, const char *password);
 /* Creates a user's document with its roles, in the API's form; the caller frees it. */
-igt__json *rest_user_new(const char *login, const igt__json *roles);
+igt__json *rest_user_new(const char *login, const igt__json *role_list);
 /* Creates a service with a new key pair, unless public_pem is given. private_pem may be NULL. */
 igt__json *rest_service_new(sbx_server *server, const char *organization, const char *name,
                             const char *service_id, const char *public_pem, igt__buf *private_pem,

@@ -12,10 +12,10 @@
 
 typedef struct rest_zip rest_zip;
 rest_zip *rest_zip_new(sbx_store *store, const char *bucket); /* NULL: out of memory */
-void rest_zip_free(void *zip);
+void rest_zip_free(void *payload);                            /* a rest_zip */
 /* name: of the member, UTF-8, folders separated by "/". */
 bool rest_zip_add(rest_zip *zip, const char *key, const char *name);
 /* Returns the number of bytes; 0 at the end, -1 when an object was deleted meanwhile. */
-int64_t rest_zip_next(void *zip, char *out, size_t cap);
+int64_t rest_zip_next(void *payload, char *out, size_t cap);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "demand.h"
-#include "http/internal.h"
+#include "http/request.h"
 #include "s3/internal.h"
 #include "transfer/download/fetch_internal.h"
 
@@ -63,15 +63,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   req.http.payload = &req;
   req.http.redirects_are_responses = true;
   req.http.on_headers = igt__s3_on_headers;
-  igt__response_reset(req.http.priv);
-  for (at++; good && *at && !req.http.priv->responding;) {
+  igt__response_reset(&req.http.priv->attempt.response);
+  for (at++; good && *at && !req.http.priv->attempt.response.begun;) {
     size_t n = strcspn(at, "\n");
 
     n += at[n] == '\n';
-    good = igt__response_line(req.http.priv, at, n);
+    good = igt__response_line(&req.http.priv->attempt.response, at, n);
     at += n;
   }
-  if (good && req.http.priv->responding && req.http_status >= 200 && req.http_status < 300)
+  if (good && req.http.priv->attempt.response.begun && req.http_status >= 200 &&
+      req.http_status < 300)
     look(&req);
   igt__s3_request_finish(&req);
   igt__free(text);

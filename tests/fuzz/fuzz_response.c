@@ -3,30 +3,30 @@
  * first empty one, then the body in blocks. */
 #include "base/limits.h"
 #include "demand.h"
-#include "http/internal.h"
+#include "http/request.h"
 
-static bool lines(struct igt__http_private *priv, const char **data, const char *end) {
-  while (*data < end && !priv->responding) {
+static bool lines(igt__response *response, const char **data, const char *end) {
+  while (*data < end && !response->begun) {
     const char *line = *data, *lf = memchr(line, '\n', (size_t)(end - line));
 
     *data = lf ? lf + 1 : end;
-    if (!igt__response_line(priv, line, (size_t)(*data - line)))
+    if (!igt__response_line(response, line, (size_t)(*data - line)))
       return false;
   }
-  return priv->responding;
+  return response->begun;
 }
 
-static void body(struct igt__http_private *priv, const char *data, const char *end) {
+static void body(igt__response *response, const char *data, const char *end) {
   for (size_t n = 0; data < end; data += n) {
     n = 1 + (unsigned char)*data % 97u;
     if (n > (size_t)(end - data))
       n = (size_t)(end - data);
-    if (!igt__response_data(priv, data, n)) {
-      demand(priv->cut || priv->err.status != IGT_OK);
+    if (!igt__response_data(response, data, n)) {
+      demand(response->cut || response->err->status != IGT_OK);
       return;
     }
   }
-  demand(priv->req->response.len <= IGT__MAX_JSON_BODY);
+  demand(response->req->response.len <= IGT__MAX_JSON_BODY);
 }
 
 static void look(const igt__http_request *req) {
@@ -43,6 +43,7 @@ static void look(const igt__http_request *req) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *at = (const char *)data, *end = at + size;
+  igt__response *response;
   igt__http_request req;
 
   if (igt__http_request_init(&req, NULL) != IGT_OK)
@@ -50,10 +51,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   req.method = "GET";
   req.operation = "fuzz";
   req.max_body = 1 << 16;
-  igt__response_reset(req.priv);
-  if (lines(req.priv, &at, end)) {
+  response = &req.priv->attempt.response;
+  igt__response_reset(response);
+  if (lines(response, &at, end)) {
     look(&req);
-    body(req.priv, at, end);
+    body(response, at, end);
   }
   igt__http_request_finish(&req);
   return 0;

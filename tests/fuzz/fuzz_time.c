@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "demand.h"
-#include "http/internal.h"
+#include "http/retry.h"
 
 static bool same(const igt_time *a, const igt_time *b) {
   return a->seconds == b->seconds && a->microseconds == b->microseconds && a->offset == b->offset &&

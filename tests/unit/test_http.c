@@ -19,7 +19,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "http/internal.h"
+#include "http/request.h"
 #include "http_server.h"
 
 typedef struct fixture {
@@ -887,25 +887,25 @@ static void test_idle(void **state) {
 /* An endless body, but slow: 20 times the idle timeout is the limit. */
 static void test_crawl(void **state) {
   fixture *f = *state;
-  struct igt__http_private *priv = f->req.priv;
+  igt__attempt *attempt = &f->req.priv->attempt;
   igt__http *http = make((igt__http_options){.idle_timeout_ms = 30000});
   int64_t now = 1000000000, begin = now;
 
-  priv->http = http;
-  priv->sent = true;
-  priv->mark_at = priv->crawl_at = now;
-  while (!igt__attempt_is_idle(priv, now) && now - begin < 2000 * 1000000ll) {
+  attempt->http = http;
+  attempt->sent = true;
+  attempt->idle.at = attempt->idle.crawl_at = now;
+  while (!igt__attempt_is_idle(attempt, now) && now - begin < 2000 * 1000000ll) {
     now += 1000000;
-    priv->down += 63;
+    attempt->down += 63;
   }
-  assert_true(priv->crawls && now - begin == 600 * 1000000ll);
-  for (begin = now; !igt__attempt_is_idle(priv, now) && now - begin < 2000 * 1000000ll;) {
+  assert_true(attempt->idle.crawls && now - begin == 600 * 1000000ll);
+  for (begin = now; !igt__attempt_is_idle(attempt, now) && now - begin < 2000 * 1000000ll;) {
     now += 1000000;
-    priv->down += 65;
+    attempt->down += 65;
   }
   assert_true(now - begin == 2000 * 1000000ll);
-  priv->sent = false;
-  priv->http = NULL;
+  attempt->sent = false;
+  attempt->http = NULL;
   igt__http_free(http);
 }
 

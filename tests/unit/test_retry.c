@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "http/internal.h"
+#include "http/retry.h"
 
 static igt__retry class_of(igt_status status, int http_status, const char *code) {
   igt_error err = IGT_ERROR_INIT;

@@ -201,20 +201,20 @@ static igt_status find_folder(igt__download *d, const char *institute, const cha
   return status;
 }
 
-igt_status igt__download_folder(igt__download *d, const igt_institute *of, const char *human,
+igt_status igt__download_folder(igt__download *d, const igt_institute *institute, const char *human,
                                 const char *id, char **out, igt_error *err) {
-  char *institute = NULL;
-  igt_status status =
-      igt__name_to_local(igt__text_of(&of->name), d->rules, "the institute", &institute, err);
+  char *local_institute = NULL;
+  igt_status status = igt__name_to_local(igt__text_of(&institute->name), d->rules, "the institute",
+                                         &local_institute, err);
 
   *out = NULL;
   if (status == IGT_OK)
-    status = claim_institute(d, of, institute, err);
+    status = claim_institute(d, institute, local_institute, err);
   if (status == IGT_OK)
-    status = as_on_disk(d, &institute, err);
+    status = as_on_disk(d, &local_institute, err);
   if (status == IGT_OK)
-    status = find_folder(d, institute, human, id, out, err);
-  igt__free(institute);
+    status = find_folder(d, local_institute, human, id, out, err);
+  igt__free(local_institute);
   if (status != IGT_OK)
     return status;
   if (!*out)

@@ -128,7 +128,7 @@ void igt__fetch_small(fetch *f);
 igt_status igt__fetch_look(fetch *f, igt_error *err);
 /* The task that does so for a file, takes over what an earlier run left, and makes ranges
  * available. */
-void igt__fetch_prepare(void *fetch);
+void igt__fetch_prepare(void *arg); /* a fetch */
 void igt__fetch_range(fetch *f, size_t i);
 /* The next missing range, starting at `from`; range_count: none. */
 size_t igt__fetch_next(const fetch *f, size_t from);

@@ -96,6 +96,6 @@ igt_status igt__send_compare_parts(const send_job *s, igt_error *err);
 /* Whether an earlier run started to send this file in parts. */
 bool igt__send_has_parts(const send_job *s);
 /* The task that resumes or creates an upload and makes its parts available. */
-void igt__send_prepare(void *send_job);
+void igt__send_prepare(void *arg); /* a send_job */
 
 #endif
