@@ -185,3 +185,36 @@ print(time.process_time() - started, threading.active_count(), [m for m in ("bot
     seconds, threads, heavy = said.split(' ', 2)
     assert threads == '1' and heavy.strip() == '[]'
     assert float(seconds) < 0.5  # bench/ has the number; this catches a library too many
+
+
+def test_ctrl_c_in_a_download_is_at_once_and_leaves_no_file(cloud, auth, entities, tmp_path):
+    study = next(s for s in entities.get_studies('demo-south') if s.files)
+    film = next(f for f in study.files if f.file_name == 'film.bin')
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/film.bin', 'times': 0})
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        film.download(tmp_path / 'down')
+    assert time.monotonic() - started < 5
+    cloud.heal()
+    assert [p.name for p in (tmp_path / 'down').iterdir() if not p.name.startswith('.')] == []
+    assert film.download(tmp_path / 'down') is True and (tmp_path / 'down/film.bin').stat().st_size == film.file_size
+
+
+def test_ctrl_c_in_a_thread_pool(cloud, run_python):
+    """The main thread waits in Python; what the others do ends with the process."""
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/film.bin', 'times': 0})
+    started = time.monotonic()
+    done = run_python(SIGN_IN + '''
+import tempfile
+with smart_auth(sys.argv[1], "demo@example.com") as auth:
+    set_auth(auth)
+    file = next(f for s in entities_service.get_studies("demo-south") for f in s.files if f.file_name == "film.bin")
+    thread = threading.Thread(target=file.download, args=(tempfile.mkdtemp(),), daemon=True)
+    thread.start()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    thread.join()
+''', cloud.url, check=False)
+    cloud.heal()
+    assert time.monotonic() - started < 30 and 'KeyboardInterrupt' in done.stderr
+    assert done.returncode in (1, 130, -signal.SIGINT), done.stderr

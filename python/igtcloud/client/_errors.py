@@ -189,7 +189,9 @@ def fill(error: IgtError, details: Details) -> IgtError:
     error.details = details
     if isinstance(error, OSError):
         # Set here: given to OSError(), they would replace the sentence by one of the C library.
-        error.errno = details.os_error or _ERRNO.get(details.code.replace("IGT_E_", "", 1), 0) or None
+        number = details.os_error or _ERRNO.get(details.code.replace("IGT_E_", "", 1))
+        if number:
+            error.errno = number
     return error
 
 

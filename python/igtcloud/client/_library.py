@@ -36,7 +36,8 @@ def version() -> str:
 
 def text(pointer: Any) -> str:
     """A C string as text; "" for NULL. What is no UTF-8 is kept as escapes."""
-    return ffi.string(pointer).decode("utf-8", "backslashreplace") if pointer else ""
+    data: bytes = ffi.string(pointer) if pointer else b""
+    return data.decode("utf-8", "backslashreplace")
 
 
 def encoded(value: Optional[str]) -> Any:
@@ -285,17 +286,18 @@ class Client:
         return self._pointer is not None
 
     def close(self) -> None:
-        """Frees it. Calls of other threads are cancelled."""
+        """Frees it. Calls of other threads are cancelled, and keep it until they end."""
         if self._pid == os.getpid():
-            self._cancel.set()
+            if self._calls:
+                self._cancel.set()
             self._free()
 
-    def run(self, function: Callable[[Any, Any], int], cancel: Optional[Cancel] = None) -> None:
+    def run(self, function: Callable[[Any, Any], Any], cancel: Optional[Cancel] = None) -> None:
         """Calls function(igt_client *, igt_error *) and raises what its status stands for."""
         err = new("igt_error")
         check(self.status_of(function, err, cancel), err)
 
-    def status_of(self, function: Callable[[Any, Any], int], err: Any, cancel: Optional[Cancel] = None) -> int:
+    def status_of(self, function: Callable[[Any, Any], Any], err: Any, cancel: Optional[Cancel] = None) -> int:
         with self._lock:
             if self._pointer is None or self._pid != os.getpid():
                 raise ValueError("the session has been closed")
@@ -303,7 +305,7 @@ class Client:
         status: int = call(lambda: self._in_use(function, err), (cancel or self._cancel).set)
         return status
 
-    def _in_use(self, function: Callable[[Any, Any], int], err: Any) -> int:
+    def _in_use(self, function: Callable[[Any, Any], Any], err: Any) -> Any:
         try:
             return function(self._pointer, err)
         finally:
@@ -362,7 +364,6 @@ class Client:
         the body of a success.
         """
         return _Request(method, path, headers, body, timeout_ms, sink).send(self)
-
 
     # ---- objects ----
 
@@ -550,7 +551,7 @@ class _ObjectTransfer:
             assert self._callback is not None
             self._callback(n)
 
-    def run(self, client: Client, function: Callable[[Any, Any], int]) -> None:
+    def run(self, client: Client, function: Callable[[Any, Any], Any]) -> None:
         err = new("igt_error")
         status = client.status_of(function, err, self.cancel)
         if self._callbacks.error is not None:

@@ -335,8 +335,8 @@ def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, ol
     options.project, options.journal, options.older_than = kept[0], kept[1], int(older_than)
     cancelled = Cancel()
 
-    def work(client: Any, err: Any) -> int:
-        status: int = lib.igt_uploads_open(client, options, out, err)
+    def work(client: Any, err: Any) -> Any:
+        status = lib.igt_uploads_open(client, options, out, err)
         for i in range(lib.igt_uploads_count(out[0]) if abort and not status else 0):
             if lib.igt_uploads_get(out[0], i).state != lib.IGT_UNFINISHED_RUNNING:
                 status = lib.igt_uploads_abort(out[0], i, err) or status
@@ -399,7 +399,8 @@ class _Run:
                  on_progress: Optional[Callable[[Progress], Any]], on_message: Optional[Callable[[str], Any]],
                  cancel: Optional[Cancel]) -> None:
         self._kept: List[Any] = []
-        self._what, self._report_path, self._report = what, report, None
+        self._what, self._report_path = what, report
+        self._report: Optional[IO[str]] = None
         self._on_item, self._on_progress, self._on_message = on_item, on_progress, on_message
         self.failed: List[Item] = []
         self.cancel = cancel or Cancel()

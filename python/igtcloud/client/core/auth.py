@@ -462,7 +462,8 @@ class AuthRefresher:
 
     def __enter__(self) -> AuthHandler:
         self._unique = True
-        self.start(**{**self._start_args, "blocking": False})
+        arguments: Dict[str, Any] = {**self._start_args, "blocking": False}
+        self.start(**arguments)
         assert self._session is not None
         return _SessionHandler(self._session)
 

@@ -274,16 +274,17 @@ def _combined(bases: Tuple[type, ...], status: int, error: _errors.IgtError) -> 
     if bases not in _classes:
         members = {"__str__": lambda self: self.reason, "__reduce__": lambda self: (_again, (self.details,))}
         _classes[bases] = type(bases[1].__name__, bases, members)
-    made = _classes[bases].__new__(_classes[bases], error.details.text)
+    kind: Any = _classes[bases]
+    made = kind.__new__(kind, error.details.text)  # the constructors of its bases take different arguments
     made.args = (error.details.text,)
     made.status, made.reason, made.body, made.headers = status, error.details.text, None, None
-    made.pool, made.url = None, None  # type: ignore[attr-defined]  of MaxRetryError
-    made.operation_name = error.details.operation  # type: ignore[attr-defined]  of ClientError, as the next
-    made.response = {"Error": {"Code": error.details.server_code or str(status),  # type: ignore[attr-defined]
-                               "Message": error.details.text},
+    made.pool, made.url = None, None  # of MaxRetryError
+    made.operation_name = error.details.operation  # of ClientError, as the next
+    made.response = {"Error": {"Code": error.details.server_code or str(status), "Message": error.details.text},
                      "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": error.details.request_id}}
-    _errors.fill(made, error.details)  # type: ignore[arg-type]
-    return made
+    _errors.fill(made, error.details)
+    result: _exceptions.ApiException = made
+    return result
 
 
 def _again(details: _errors.Details) -> _exceptions.ApiException:

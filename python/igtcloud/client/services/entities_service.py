@@ -37,23 +37,21 @@ class EntitiesService(BaseService, ProjectsApi, InstitutesApi, IntegrationsApi, 
     def __init__(self, api_client: Any) -> None:
         BaseService.__init__(self, api_client, "/api/data")
         for api in _APIS:
-            api.__init__(self, api_client)  # type: ignore[misc]
+            api.__init__(self, api_client)
 
     @property
     def study_type_classes(self) -> Dict[str, type]:
         """Class of each study type, by its name."""
         from igtcloud.client.services.entities.model.root_study import RootStudy
 
-        classes: Dict[str, type] = RootStudy.discriminator["study_type"]
-        return classes
+        return (RootStudy.discriminator or {})["study_type"]
 
     @property
     def series_type_classes(self) -> Dict[str, type]:
         """Class of each series type, by its name."""
         from igtcloud.client.services.entities.model.series import Series
 
-        classes: Dict[str, type] = Series.discriminator["series_type"]
-        return classes
+        return (Series.discriminator or {})["series_type"]
 
 
 # ---- collections ----
@@ -95,7 +93,7 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
     def __contains__(self, file: object) -> bool:
         return self._position(file) >= 0
 
-    def index(self, file: File, *limits: Any) -> int:  # type: ignore[override]
+    def index(self, file: File, *limits: Any) -> int:
         at = self._position(file)
         if at < 0:
             raise ValueError(f"{file!r} is not in the collection")
@@ -203,42 +201,50 @@ def no_setter(self: Any, value: Any) -> None:
 
 def get_project_institutes(service: EntitiesService, project: Any) -> CollectionWrapper[Any]:
     """The same as project.institutes."""
-    return project._collection_named("institutes", lambda: _load_project_institutes(service, project))
+    found: CollectionWrapper[Any] = project._collection_named("institutes", lambda: _load_project_institutes(service, project))
+    return found
 
 
 def get_institute_studies(service: EntitiesService, institute: Any) -> CollectionWrapper[Any]:
     """The same as institute.studies."""
-    return institute._collection_named("studies", lambda: _load_institute_studies(service, institute))
+    found: CollectionWrapper[Any] = institute._collection_named("studies", lambda: _load_institute_studies(service, institute))
+    return found
 
 
 def get_institute_dicom(institute: Any) -> FilesCollectionWrapper:
     """The same as institute.dicom."""
-    return institute._collection_named("dicom", lambda: _load_institute_dicom(institute))
+    found: FilesCollectionWrapper = institute._collection_named("dicom", lambda: _load_institute_dicom(institute))
+    return found
 
 
 def get_study_series(service: EntitiesService, study: Any) -> CollectionWrapper[Any]:
     """The same as study.series."""
-    return study._collection_named("series", lambda: _load_study_series(service, study))
+    found: CollectionWrapper[Any] = study._collection_named("series", lambda: _load_study_series(service, study))
+    return found
 
 
 def get_study_files(service: EntitiesService, study: Any) -> FilesCollectionWrapper:
     """The same as study.files."""
-    return study._collection_named("files", lambda: _load_study_files(service, study))
+    found: FilesCollectionWrapper = study._collection_named("files", lambda: _load_study_files(service, study))
+    return found
 
 
 def get_dicom_files(service: EntitiesService, study: Any) -> FilesCollectionWrapper:
     """The same as study.dicom."""
-    return study._collection_named("dicom", lambda: _load_dicom_files(service, study))
+    found: FilesCollectionWrapper = study._collection_named("dicom", lambda: _load_dicom_files(service, study))
+    return found
 
 
 def get_annotation_files(service: EntitiesService, study: Any) -> FilesCollectionWrapper:
     """The same as study.annotations."""
-    return study._collection_named("annotations", lambda: _load_annotation_files(service, study))
+    found: FilesCollectionWrapper = study._collection_named("annotations", lambda: _load_annotation_files(service, study))
+    return found
 
 
 def get_project_files(service: EntitiesService, project: Any) -> FilesCollectionWrapper:
     """The same as project.files."""
-    return project._collection_named("files", lambda: _load_project_files(service, project))
+    found: FilesCollectionWrapper = project._collection_named("files", lambda: _load_project_files(service, project))
+    return found
 
 
 def _load_project_institutes(service: EntitiesService, project: Any) -> CollectionWrapper[Any]:
@@ -327,7 +333,7 @@ def file_upload_completed(service: EntitiesService, study: Any, file: File) -> N
     from igtcloud.client.services.entities.model.file_upload_completed import FileUploadCompleted
 
     service.post_study_files_upload_completed(study.institute_id, study.study_database_id,
-                                              FileUploadCompleted(uploaded_path=file.file_name, trigger_action=True))
+                                              FileUploadCompleted(uploaded_path=str(file.file_name), trigger_action=True))
 
 
 def update_database(institute: Any, file: File, common_prefix: str) -> None:
@@ -384,14 +390,14 @@ def download_file(file: File, destination_dir: Any, overwrite: bool = True,
     """
     if not file.get("is_completed"):
         return False
-    folder = os.path.abspath(os.fspath(destination_dir))
-    destination, size = os.path.join(folder, file.file_name), file.get("file_size")
+    folder, name = os.path.abspath(os.fspath(destination_dir)), str(file.file_name)
+    destination, size = os.path.join(folder, name), file.get("file_size")
     if not overwrite and os.path.isfile(destination) and os.path.getsize(destination) == size:
         if callback is not None:
             callback(size)
         return False
     os.makedirs(folder, exist_ok=True)
-    _transfer(lambda client: client.download_object(_prefix_of(file), file.key, size, folder, file.file_name,
+    _transfer(lambda client: client.download_object(_prefix_of(file), file.key, size, folder, name,
                                                     include_modified_date, callback))
     return True
 
@@ -430,7 +436,7 @@ def open_file(file: File, mode: str = "rb", buffering: int = -1, **kwargs: Any) 
 
 def get_s3_client(file: File, action: str, **client_kwargs: Any) -> Any:
     """A boto3 client with the file's credentials, for what this package does not do. Needs boto3."""
-    import boto3
+    import boto3  # type: ignore[import]
 
     credentials = file.credentials(action)
     if not credentials:

@@ -20,7 +20,7 @@ class TqdmLoggingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            from tqdm import tqdm
+            from tqdm import tqdm  # type: ignore[import]
 
             tqdm.write(self.format(record))
             self.flush()
@@ -145,7 +145,7 @@ def study_key(study: Any) -> Any:
 def show_progress(unit: str = "B") -> Callable[[Any], Any]:
     """A callback for native transfers: a bar of tqdm, if that is installed and somebody looks."""
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import]
     except ImportError:
         return lambda progress: None
     bar = tqdm(total=0, unit=unit, unit_scale=True, unit_divisor=1024, disable=None, leave=False)

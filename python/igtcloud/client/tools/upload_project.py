@@ -135,6 +135,6 @@ def _upload_files(files: Any, pairs: List[Tuple[str, str]], workers: Optional[in
 def _submit(study: Any, institute_id: str, password: str) -> None:
     from igtcloud.client.services.entities.model.electronic_record_state import ElectronicRecordState
 
-    state = ElectronicRecordState(username=entities_service.auth_handler.username, password=password,
+    state = ElectronicRecordState(username=str(entities_service.auth_handler.username), password=password,
                                   electronic_record_state="submitted")
     entities_service.post_study_electronic_record_state(institute_id, study.study_database_id, state)

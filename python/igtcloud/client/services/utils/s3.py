@@ -65,10 +65,10 @@ class S3File(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Sets the position of the next read. Sends nothing."""
         self._check_open()
-        base = {os.SEEK_SET: lambda: 0, os.SEEK_CUR: self.tell, os.SEEK_END: lambda: self.size}.get(whence)
-        if base is None:
+        if whence not in (os.SEEK_SET, os.SEEK_CUR, os.SEEK_END):
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
-        position = base() + offset
+        base = 0 if whence == os.SEEK_SET else self.tell() if whence == os.SEEK_CUR else self.size
+        position = base + offset
         if position < 0:
             raise ValueError(f"negative seek position {position}")
         if position != self._reader.tell():
