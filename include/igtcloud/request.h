@@ -34,7 +34,8 @@ typedef struct igt_request_options {
   size_t body_size;
   unsigned timeout_ms; /**< for the request with its retries and the whole response; signing in
                           beforehand is not included. 0: no limit but those of the client */
-  igt_cancel *cancel;  /**< cancels this call only, beside the client's own; may be NULL */
+  igt_cancel *cancel;  /**< cancels this call only, beside the client's own, but not a sign-in that
+                          other calls may wait for; may be NULL */
 } igt_request_options;
 #define IGT_REQUEST_OPTIONS_INIT IGT_SIZED(igt_request_options)
 /** As IGT_REQUEST_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

@@ -5,9 +5,10 @@
 /**
  * @file Transfers of studies: download, upload, verify, and the list as CSV.
  *
- * Each call blocks until it is complete and invokes callbacks on the calling thread only, so
- * callbacks may print without a lock. They must not call back into the library, except
- * igt_cancel_set(). Structures handed to a callback are valid during that call.
+ * igt_download(), igt_upload(), igt_verify() and igt_csv() block until they are complete and invoke
+ * callbacks on the calling thread only, so callbacks may print without a lock. They must not call
+ * back into the library, except igt_cancel_set(). Structures handed to a callback are valid during
+ * that call. Their _start() forms return a handle at once: see igt_transfer.
  *
  * A call returns IGT_OK if everything succeeded; IGT_E_SOME_FAILED if single studies or files
  * failed (each was reported to on_item); any other status ended the whole call. The summary is
@@ -297,6 +298,92 @@ IGT_EXTERN void igt_csv_summary_init(igt_csv_summary *summary, size_t size);
 IGT_EXTERN IGT_MUST_USE igt_status igt_csv(igt_client *client, const igt_csv_options *options,
                                            const igt_transfer_callbacks *callbacks,
                                            igt_csv_summary *summary, igt_error *err);
+
+/* ---- without a blocked thread ---- */
+
+/**
+ * A transfer that runs in the background, on threads of the library. What it reports waits in
+ * memory until the program asks for it: callbacks, and igt_csv_options.write, are called by
+ * igt_transfer_dispatch() and igt_transfer_wait() only, on the thread that calls these. A program
+ * with a poll() loop watches igt_transfer_fd() of each transfer.
+ *
+ * At most some thousand items and messages wait, and the latest progress; then the transfer pauses
+ * until they are dispatched. (igt_write_fd as igt_csv_options.write needs no dispatch: the library
+ * writes to the descriptor itself.)
+ *
+ * Threads: igt_transfer_cancel() and igt_transfer_is_finished() may be called by any thread;
+ * dispatch, wait and free by one at a time. In a callback of the transfer igt_transfer_cancel() and
+ * igt_transfer_free() may be called: after the latter nothing more is delivered. Dispatching or
+ * waiting there is IGT_E_INVALID. Another transfer's functions may be called there.
+ * The client must outlive its transfers.
+ */
+typedef struct igt_transfer igt_transfer;
+
+/**
+ * Starts what igt_download() does, and returns. Options, their strings and callbacks are copied;
+ * relative paths mean the current folder, which has to stay the same until the end. callbacks may
+ * be NULL. *out is freed with igt_transfer_free(); NULL after an error. If nobody is signed in, the
+ * transfer signs in, and a prompt then runs on a thread of the library: igt_client_sign_in()
+ * beforehand avoids that. Errors: those that the options show (IGT_E_INVALID, IGT_E_NO_FILE),
+ * IGT_E_NO_MEMORY; all others are the transfer's: see igt_transfer_wait().
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_download_start(igt_client *client,
+                                                      const igt_download_options *options,
+                                                      const igt_transfer_callbacks *callbacks,
+                                                      igt_transfer **out, igt_error *err);
+/** As igt_download_start(), for igt_upload(). */
+IGT_EXTERN IGT_MUST_USE igt_status igt_upload_start(igt_client *client,
+                                                    const igt_upload_options *options,
+                                                    const igt_transfer_callbacks *callbacks,
+                                                    igt_transfer **out, igt_error *err);
+/** As igt_download_start(), for igt_verify(). */
+IGT_EXTERN IGT_MUST_USE igt_status igt_verify_start(igt_client *client,
+                                                    const igt_verify_options *options,
+                                                    const igt_transfer_callbacks *callbacks,
+                                                    igt_transfer **out, igt_error *err);
+/** As igt_download_start(), for igt_csv(). Its summary: igt_csv_wait(). */
+IGT_EXTERN IGT_MUST_USE igt_status igt_csv_start(igt_client *client, const igt_csv_options *options,
+                                                 const igt_transfer_callbacks *callbacks,
+                                                 igt_transfer **out, igt_error *err);
+
+/**
+ * A descriptor that is readable (POLLIN) while something waits to be dispatched, and from the end
+ * of the transfer on. Only for poll(), select() and the like: do not read or close it. It belongs
+ * to the transfer. -1 where the system has none (Windows): use igt_transfer_wait() on a thread.
+ */
+IGT_EXTERN int igt_transfer_fd(const igt_transfer *transfer);
+
+/**
+ * Delivers what waits now to the callbacks, on this thread, and returns; never waits for more.
+ * finished (may be NULL): the transfer has ended and everything was delivered.
+ * Errors: IGT_E_INVALID (called in a callback, or by a second thread meanwhile), IGT_E_CANCELLED (a
+ * callback has freed the transfer).
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_transfer_dispatch(igt_transfer *transfer, bool *finished,
+                                                         igt_error *err);
+
+/** Whether the transfer has ended and everything was delivered. */
+IGT_EXTERN bool igt_transfer_is_finished(igt_transfer *transfer);
+
+/**
+ * Ends it early, within 2 s, as IGT_E_CANCELLED; the client's other calls continue. Signing in, for
+ * which other calls may wait, is not interrupted: it ends or times out first. Accepts NULL.
+ */
+IGT_EXTERN void igt_transfer_cancel(igt_transfer *transfer);
+
+/**
+ * Delivers until the end, and returns the transfer's status, with its error and summary (NULL: not
+ * wanted), as the blocking call would. Once it is finished this returns immediately, and may be
+ * repeated. Errors beside the transfer's: those of igt_transfer_dispatch().
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_transfer_wait(igt_transfer *transfer,
+                                                     igt_transfer_summary *summary, igt_error *err);
+/** As igt_transfer_wait(), for a transfer of igt_csv_start(). */
+IGT_EXTERN IGT_MUST_USE igt_status igt_csv_wait(igt_transfer *transfer, igt_csv_summary *summary,
+                                                igt_error *err);
+
+/** Accepts NULL. One that still runs is cancelled, and waited for; what waits is dropped. */
+IGT_EXTERN void igt_transfer_free(igt_transfer *transfer);
 
 #ifdef __cplusplus
 }

@@ -143,6 +143,34 @@ def test_create_service(run, tmp_path):
                            status=1)[1]
 
 
+def test_two_transfers(run, cloud, tmp_path):
+    """Side by side: the upload's files are done while one of the download is slow."""
+    study = tmp_path / "up" / "south" / "P2---US"
+    study.mkdir(parents=True)
+    for i in range(30):
+        (study / f"{i}.txt").write_text(f"file {i}")
+    cloud.faults({"fault": "silence", "method": "GET", "path": "**/large.bin", "seconds": 2,
+                  "times": 1})
+    out, err = run("two_transfers", "trial", tmp_path / "down", tmp_path / "up", status=1)
+    lines = out.splitlines()
+    up = [f"up: P2/US {i}.txt: done" for i in range(30)]
+    assert sorted(line for line in lines if line.startswith("up: ")) == sorted(up)
+    assert lines.index("down: P1/CT d/large.bin: done") > max(map(lines.index, up))
+    assert "down: P1/CT report.txt: done" in lines
+    assert err.startswith("down: 1 ")  # a file of the cloud has an unsafe name: nothing of the upload
+    assert (tmp_path / "down" / "north" / "P1---CT" / "report.txt").read_bytes() == b"Nothing."
+    data = Program(cloud.url, tmp_path).run("cat", "trial/south/P2/US/files/7.txt").out
+    assert data == b"file 7"
+
+
+def test_two_transfers_that_cannot_begin(run, tmp_path):
+    _, err = run("two_transfers", "trial", tmp_path / "down", tmp_path / "no", status=1)
+    assert "cannot read the folder" in err  # the upload; the download was cancelled by its free
+    (tmp_path / "up").mkdir()
+    _, err = run("two_transfers", "trail", tmp_path / "down", tmp_path / "up", status=1)
+    assert "down: there is no project 'trail'" in err and "up: there is no project 'trail'" in err
+
+
 def test_studies_csv(run):
     out, err = run("studies_csv", "many", "lab")
     assert len(out.splitlines()) == 5001 and "5000 studies" in err

@@ -68,6 +68,14 @@ int igt__os_open_named_fd(const char *path);
 int igt__os_wait_readable(int fd, int ms);
 void igt__os_pause(int ms);
 
+/* ---- events that poll() sees ---- */
+
+/* A descriptor that becomes readable by _set and no longer is after _clear, any thread. -1: errno;
+ * ENOSYS: the system has no such descriptors. Closed by igt__os_close. */
+int igt__os_event_new(void);
+void igt__os_event_set(int fd);
+void igt__os_event_clear(int fd);
+
 /* ---- signals ---- */
 
 /* A thread inherits what is blocked: signals are for the threads that the program itself has. */

@@ -24,7 +24,9 @@
 #include "igtcloud/operations.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
+#include "transfer/engine/events.h"
 #include "transfer/engine/find.h"
+#include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
@@ -62,12 +64,12 @@ typedef struct job {
 } job;
 
 struct csv {
+  igt_transfer *transfer;
   igt_client *client;
   igt_csv_options own; /* the caller's, as this library knows it */
   igt__shared_options shared;
   const igt_csv_options *options; /* own */
-  igt_transfer_callbacks callbacks;
-  igt_csv_summary *summary;
+  igt_csv_summary *summary;       /* the transfer's */
   igt__cancel *cancel;
   igt__found found;
   const igt_institute *institute; /* being listed */
@@ -97,7 +99,8 @@ static igt_status write_out(csv *c, igt_error *err) {
   if (out->failed)
     return igt__fail_memory(err);
   if (c->options->write && out->len > 0)
-    status = c->options->write(c->options->write_payload, out->data, out->len);
+    status = igt__transfer_write(c->transfer, c->options->write, c->options->write_payload,
+                                 out->data, out->len);
   if (status != IGT_OK)
     (void)igt__fail(err, status, "the output could not be written");
   else if (!c->options->write && !igt__fd_write(c->fd, out->data, out->len))
@@ -206,23 +209,21 @@ static void job_free(job *j) {
   igt__free(j);
 }
 
+/* Without memory for it the study is still counted. */
+static void push(const csv *c, struct igt__event *event) {
+  if (event)
+    igt__transfer_push(c->transfer, event);
+}
+
 static void report_failed(csv *c, const job *j) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                             .result = IGT_RESULT_FAILED,
-                            .institute = "",
                             .study = igt__text_of(&j->study->study_id_human_readable),
                             .study_id = igt__text_of(&j->study->study_database_id),
-                            .path = "",
-                            .local_path = "",
-                            .key = "",
-                            .digest = "",
-                            .verified = "",
-                            .text = "",
                             .error = &j->error};
 
   c->summary->studies_failed++;
-  if (c->callbacks.on_item)
-    c->callbacks.on_item(c->callbacks.payload, &item);
+  push(c, igt__event_of_item(&item));
 }
 
 static igt_status write_row(csv *c, const job *j, const listed *file, igt_error *err) {
@@ -350,8 +351,8 @@ static igt_status list_all(csv *c, igt_error *err) {
 static void tell_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (c->callbacks.on_message && igt__other_categories_tell(&c->elsewhere, text, sizeof text))
-    c->callbacks.on_message(c->callbacks.payload, IGT_OK, text);
+  if (igt__other_categories_tell(&c->elsewhere, text, sizeof text))
+    push(c, igt__event_of_message(IGT_OK, text));
 }
 
 /* ---- the file ---- */
@@ -485,8 +486,7 @@ static void finish(csv *c) {
   pthread_mutex_destroy(&c->lock);
 }
 
-static igt_status read_options(csv *c, const igt_csv_options *options,
-                               const igt_transfer_callbacks *callbacks, igt_error *err) {
+static igt_status read_options(csv *c, const igt_csv_options *options, igt_error *err) {
   igt_csv_options *own = &c->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_csv_options", err);
 
@@ -494,21 +494,22 @@ static igt_status read_options(csv *c, const igt_csv_options *options,
   if (status == IGT_OK)
     status = igt__shared_options_read(&c->shared, NULL, &own->selection, err);
   if (status == IGT_OK)
-    status = igt__options_read(&c->callbacks, sizeof c->callbacks, callbacks,
-                               "igt_transfer_callbacks", err);
-  if (status == IGT_OK)
     status = igt__shard_check(own->shard, own->shards, err);
   if (status == IGT_OK && !own->write && (!own->target || !*own->target))
     status = igt__fail(err, IGT_E_INVALID, "the target folder is missing");
   return status;
 }
 
-static igt_status list(csv *c, igt_error *err) {
+static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
+  csv *c = job_;
   int64_t begin_us = igt__mono_us();
   igt_status status;
 
+  c->transfer = transfer;
+  c->client = igt__transfer_client(transfer);
+  c->summary = igt__transfer_csv_summary(transfer);
   c->error = (igt_error)IGT_ERROR_INIT;
-  c->partial.fd = -1;
+  c->fd = c->partial.fd = -1;
   c->cancel = igt__client_cancel(c->client);
   igt__queue_init(&c->jobs);
   c->concurrency =
@@ -530,20 +531,44 @@ static igt_status list(csv *c, igt_error *err) {
   return status;
 }
 
+static igt_status prepare(igt_client *client, const igt_csv_options *options,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
+  static const igt__transfer_kind kind = {list, igt__free};
+  csv *c = igt__calloc(1, sizeof *c);
+  igt_status status = c ? read_options(c, options, err) : igt__fail_memory(err);
+
+  *out = NULL;
+  if (status != IGT_OK) {
+    igt__free(c);
+    return status;
+  }
+  status = igt__transfer_new(client, callbacks, &kind, c, out, err);
+  if (status != IGT_OK)
+    return status;
+  c->own.target = igt__transfer_keep(*out, c->own.target);
+  igt__transfer_keep_shared(*out, NULL, &c->shared.selection);
+  return IGT_OK;
+}
+
+igt_status igt_csv_start(igt_client *client, const igt_csv_options *options,
+                         const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                         igt_error *err) {
+  igt_status status = prepare(client, options, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
 igt_status igt_csv(igt_client *client, const igt_csv_options *options,
                    const igt_transfer_callbacks *callbacks, igt_csv_summary *summary,
                    igt_error *err) {
-  csv c = {.client = client, .fd = -1};
+  static const igt_csv_summary none = IGT_CSV_SUMMARY_INIT;
+  igt_transfer *transfer = NULL;
   igt_status status = igt__result_check(summary, "igt_csv_summary", err);
 
-  if (status == IGT_OK)
-    status = read_options(&c, options, callbacks, err);
-  if (status != IGT_OK)
-    return status;
-  c.summary = igt__calloc(1, sizeof *c.summary);
-  status = c.summary ? list(&c, err) : igt__fail_memory(err);
-  if (c.summary)
-    igt__result_write(summary, c.summary, sizeof *c.summary);
-  igt__free(c.summary);
-  return status;
+  if (status == IGT_OK) {
+    igt__result_write(summary, &none, sizeof none);
+    status = prepare(client, options, callbacks, &transfer, err);
+  }
+  return status == IGT_OK ? igt__transfer_run(transfer, NULL, summary, err) : status;
 }

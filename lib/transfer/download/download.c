@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* igt_download: checks the options, finds the project and its institutes, and opens the target
- * folder. A task on the run's lister thread then walks the institutes and hands each selected study
- * to download_study.c, while the calling thread waits for the run and delivers its events. At the
- * end durable.c syncs the file system. */
+/* igt_download and igt_download_start: check and copy the options, and make a transfer, whose job
+ * finds the project and its institutes and opens the target folder. A task on the run's lister
+ * thread then walks the institutes and hands each selected study to download_study.c, while the
+ * job's thread waits for the run. At the end durable.c syncs the file system. */
 #include "transfer/download/download.h"
 
 #include <stdio.h>
@@ -71,25 +71,20 @@ static void list_studies_task(void *arg) {
   igt__run_task_end(&d->run);
 }
 
-static void tell_elsewhere(const igt__download *d) {
-  const igt_transfer_callbacks *cb = d->run.callbacks;
+static void tell_elsewhere(igt__download *d) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (cb->on_message && igt__other_categories_tell(&d->elsewhere, text, sizeof text))
-    cb->on_message(cb->payload, IGT_OK, text);
+  if (igt__other_categories_tell(&d->elsewhere, text, sizeof text))
+    igt__run_message(&d->run, IGT_OK, "%s", text);
 }
 
-/* A mistyped extension looks like an empty project. On the calling thread, like all callbacks. */
-static void report_no_match(const igt__download *d, const igt_transfer_summary *s) {
+/* A mistyped extension looks like an empty project. */
+static void report_no_match(igt__download *d, const igt_transfer_summary *s) {
   const char *ext = d->options->selection->ext;
-  const igt_transfer_callbacks *cb = d->run.callbacks;
-  char text[IGT_ERROR_TEXT_MAX];
 
-  if (!ext || s->files_done || s->files_skipped || s->files_failed || !cb->on_message)
-    return;
-  (void)snprintf(text, sizeof text, "no file of these studies has the type '%s'%s", ext,
-                 *ext == '.' ? "" : "; types begin with a dot");
-  cb->on_message(cb->payload, IGT_E_NOT_FOUND, text);
+  if (ext && !s->files_done && !s->files_skipped && !s->files_failed)
+    igt__run_message(&d->run, IGT_E_NOT_FOUND, "no file of these studies has the type '%s'%s", ext,
+                     *ext == '.' ? "" : "; types begin with a dot");
 }
 
 static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
@@ -121,7 +116,9 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
     report_no_match(d, summary);
     tell_elsewhere(d);
   }
-  return igt__durable_end(&d->durable, &d->run, d->root, status, err);
+  status = igt__durable_end(&d->durable, &d->run, d->root, status, err);
+  igt__run_deliver(&d->run);
+  return status;
 }
 
 static igt_status check_options(const igt_download_options *o, igt_error *err) {
@@ -143,14 +140,13 @@ static igt_status read_options(igt__download *d, const igt_download_options *opt
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
-static igt_status download(igt__download *d, igt_client *client,
-                           const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
-                           igt_error *err) {
-  igt_status status = igt__run_init(&d->run, client, d->options->transfer, callbacks, err);
+static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
+  igt__download *d = job;
+  igt_status status = igt__run_begin(&d->run, transfer, d->options->transfer, err);
 
   igt__semaphore_init(&d->room, &d->run);
   if (status == IGT_OK)
-    status = move(d, summary, err);
+    status = move(d, igt__transfer_summary(transfer), err);
   igt__run_finish(&d->run);
   igt__semaphore_finish(&d->room);
   igt__found_free(&d->found);
@@ -161,19 +157,41 @@ static igt_status download(igt__download *d, igt_client *client,
   return status;
 }
 
+static igt_status prepare(igt_client *client, const igt_download_options *options,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
+  static const igt__transfer_kind kind = {download, igt__free};
+  igt__download *d = igt__calloc(1, sizeof *d);
+  igt_status status = d ? read_options(d, options, err) : igt__fail_memory(err);
+
+  *out = NULL;
+  if (status != IGT_OK) {
+    igt__free(d);
+    return status;
+  }
+  status = igt__transfer_new(client, callbacks, &kind, d, out, err);
+  if (status != IGT_OK)
+    return status;
+  d->own.target = igt__transfer_keep(*out, d->own.target);
+  igt__transfer_keep_shared(*out, &d->shared.transfer, &d->shared.selection);
+  return IGT_OK;
+}
+
+igt_status igt_download_start(igt_client *client, const igt_download_options *options,
+                              const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                              igt_error *err) {
+  igt_status status = prepare(client, options, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
 igt_status igt_download(igt_client *client, const igt_download_options *options,
                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                         igt_error *err) {
-  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
-  igt__download *d = igt__calloc(1, sizeof *d);
-  igt_status status =
-      d ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+  igt_transfer *transfer = NULL;
+  igt_status status = igt__summary_begin(summary, err);
 
   if (status == IGT_OK)
-    status = read_options(d, options, err);
-  if (status == IGT_OK)
-    status = download(d, client, callbacks, &own, err);
-  igt__free(d);
-  igt__result_write(summary, &own, sizeof own);
-  return status;
+    status = prepare(client, options, callbacks, &transfer, err);
+  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
 }

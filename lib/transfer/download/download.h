@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
+#include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"

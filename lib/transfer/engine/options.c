@@ -17,6 +17,15 @@ igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer
   return status;
 }
 
+igt_status igt__summary_begin(igt_transfer_summary *summary, igt_error *err) {
+  static const igt_transfer_summary none = IGT_TRANSFER_SUMMARY_INIT;
+  igt_status status = igt__result_check(summary, "igt_transfer_summary", err);
+
+  if (status == IGT_OK)
+    igt__result_write(summary, &none, sizeof none);
+  return status;
+}
+
 IGT__DEFINE_INIT(igt_transfer_callbacks)
 IGT__DEFINE_INIT(igt_transfer_summary)
 IGT__DEFINE_INIT(igt_transfer_options)

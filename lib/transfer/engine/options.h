@@ -17,4 +17,8 @@ typedef struct igt__shared_options {
 igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer_options **transfer,
                                     const igt_study_selection **selection, igt_error *err);
 
+/* Before a blocking call does anything: checks the caller's summary (NULL: not wanted) and clears
+ * it. */
+igt_status igt__summary_begin(igt_transfer_summary *summary, igt_error *err);
+
 #endif

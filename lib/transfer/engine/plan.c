@@ -94,26 +94,20 @@ bool igt__wanted(igt__run *run, const char *path) {
   return wanted;
 }
 
-static void report_unseen(const igt__run *run, const char *option, const char *const *patterns,
+static void report_unseen(igt__run *run, const char *option, const char *const *patterns,
                           size_t count, const bool *seen) {
-  const igt_transfer_callbacks *cb = run->callbacks;
-  char text[IGT_ERROR_TEXT_MAX];
-
-  for (size_t i = 0; i < count; i++) {
-    if (seen[i])
-      continue;
-    (void)snprintf(text, sizeof text,
-                   "%s '%s' matched no file (patterns are compared with the path below the study's "
-                   "folder, and with the folders in it)",
-                   option, patterns[i]);
-    cb->on_message(cb->payload, IGT_OK, text);
-  }
+  for (size_t i = 0; i < count; i++)
+    if (!seen[i])
+      igt__run_message(run, IGT_OK,
+                       "%s '%s' matched no file (patterns are compared with the path below the "
+                       "study's folder, and with the folders in it)",
+                       option, patterns[i]);
 }
 
-void igt__report_patterns(const igt__run *run) {
+void igt__report_patterns(igt__run *run) {
   const igt_transfer_options *o = &run->options;
 
-  if (!run->callbacks->on_message || !run->patterns_seen)
+  if (!run->patterns_seen)
     return;
   report_unseen(run, "--include", o->include, o->include_count, run->patterns_seen);
   report_unseen(run, "--exclude", o->exclude, o->exclude_count,

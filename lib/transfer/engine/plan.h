@@ -49,8 +49,8 @@ extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
 /* include and exclude, on the path below the study. */
 bool igt__wanted(igt__run *run, const char *path);
-/* Reports the patterns that selected no path in the whole run. On the calling thread. */
-void igt__report_patterns(const igt__run *run);
+/* Reports the patterns that selected no path in the whole run. */
+void igt__report_patterns(igt__run *run);
 
 /* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
  * says why and is counted. path: the file in question. */

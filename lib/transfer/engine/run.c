@@ -18,6 +18,7 @@
 #include "base/sized.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "transfer/engine/handle.h"
 #include "transfer/engine/plan.h"
 
 /* Concurrent listings and planning: each blocks on one request at a time. */
@@ -129,6 +130,15 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   return status;
 }
 
+igt_status igt__run_begin(igt__run *run, igt_transfer *transfer,
+                          const igt_transfer_options *options, igt_error *err) {
+  igt_status status = igt__run_init(run, igt__transfer_client(transfer), options,
+                                    igt__transfer_callbacks(transfer), err);
+
+  run->transfer = transfer;
+  return status;
+}
+
 void igt__run_finish(igt__run *run) {
   igt__http_patient(run->http, false);
   igt__pool_free(run->lister);
@@ -230,6 +240,15 @@ static void wait_changed(igt__run *run, unsigned ms) {
   pthread_mutex_unlock(&run->lock);
 }
 
+/* False: whoever dispatches the transfer is behind; some time has passed waiting for that, and
+ * producers pause meanwhile. */
+static bool deliver(igt__run *run, unsigned ms) {
+  if (run->transfer && !igt__transfer_wait_space(run->transfer, ms))
+    return false;
+  igt__run_deliver(run);
+  return true;
+}
+
 static igt_status some_failed(const igt_transfer_summary *s, igt_error *err) {
   unsigned long long files = s->files_failed, studies = s->studies_failed;
 
@@ -291,9 +310,8 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
   bool stopped = false;
 
   for (;;) {
-    bool done = over(run);
+    bool done = over(run), delivered = deliver(run, done ? 0 : step);
     int64_t now = igt__mono_us();
-    igt__run_deliver(run);
     if (!stopped && igt__run_stopping(run)) {
       stopped = true;
       igt__sched_stop(run->sched);
@@ -314,11 +332,12 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
       keep_session(run);
       kept = now;
     }
-    wait_changed(run, step);
+    if (delivered)
+      wait_changed(run, step);
   }
-  igt__run_deliver(run);
   if (!igt__run_stopping(run))
     igt__report_patterns(run);
+  igt__run_deliver(run);
   return outcome(run, summary, err);
 }
 

@@ -20,6 +20,7 @@ typedef struct igt__run igt__run;
 typedef struct igt__group igt__group;
 
 struct igt__run {
+  igt_transfer *transfer; /* whose events these are; NULL: of a call that calls back itself */
   igt_client *client;
   igt__http *http;
   igt__s3 *s3;
@@ -96,6 +97,9 @@ struct igt__group {
  * and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
                          const igt_transfer_callbacks *callbacks, igt_error *err);
+/* The same for a transfer's job, on its thread. */
+igt_status igt__run_begin(igt__run *run, igt_transfer *transfer,
+                          const igt_transfer_options *options, igt_error *err);
 /* Joins the pools, closes the journal. */
 void igt__run_finish(igt__run *run);
 
@@ -103,7 +107,7 @@ void igt__run_finish(igt__run *run);
  * finished. */
 void igt__run_task_begin(igt__run *run);
 void igt__run_task_end(igt__run *run);
-/* On the calling thread: delivers events to the callbacks until the run ends. Returns its outcome:
+/* On the thread that began the run: hands events on until the run ends. Returns its outcome:
  * fatal, cancelled, some failed or IGT_OK. */
 igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error *err);
 
@@ -132,7 +136,7 @@ void igt__run_message(igt__run *run, igt_status status, const char *fmt, ...) IG
 /* Blocks a producer while the calling thread is behind. */
 void igt__run_wait_events(igt__run *run);
 
-/* On the calling thread: delivers queued events to the callbacks. */
+/* On that thread: hands queued events to the transfer, or to the callbacks. */
 void igt__run_deliver(igt__run *run);
 void igt__run_drop_events(igt__run *run); /* discards undelivered events */
 

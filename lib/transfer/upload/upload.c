@@ -215,13 +215,12 @@ static igt_status read_options(igt__upload *u, const igt_upload_options *options
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
-static igt_status upload(igt__upload *u, igt_client *client,
-                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
-                         igt_error *err) {
+static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
+  igt__upload *u = job;
   igt_status status;
 
   u->source = igt__path_absolute(u->options->source);
-  status = u->source ? igt__run_init(&u->run, client, u->options->transfer, callbacks, err)
+  status = u->source ? igt__run_begin(&u->run, transfer, u->options->transfer, err)
                      : igt__fail_memory(err);
   igt__sender_init(&u->sender, &u->run);
   igt__semaphore_init(&u->room, &u->run);
@@ -230,7 +229,7 @@ static igt_status upload(igt__upload *u, igt_client *client,
   if (status == IGT_OK && u->options->transfer->follow_links)
     igt__root_follow_links(u->root);
   if (status == IGT_OK)
-    status = move(u, summary, err);
+    status = move(u, igt__transfer_summary(transfer), err);
   if (u->source)
     igt__run_finish(&u->run);
   igt__sender_finish(&u->sender);
@@ -241,19 +240,42 @@ static igt_status upload(igt__upload *u, igt_client *client,
   return status;
 }
 
+static igt_status prepare(igt_client *client, const igt_upload_options *options,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
+  static const igt__transfer_kind kind = {upload, igt__free};
+  igt__upload *u = igt__calloc(1, sizeof *u);
+  igt_status status = u ? read_options(u, options, err) : igt__fail_memory(err);
+
+  *out = NULL;
+  if (status != IGT_OK) {
+    igt__free(u);
+    return status;
+  }
+  status = igt__transfer_new(client, callbacks, &kind, u, out, err);
+  if (status != IGT_OK)
+    return status;
+  u->own.source = igt__transfer_keep(*out, u->own.source);
+  u->own.submit_password = igt__transfer_keep_secret(*out, u->own.submit_password);
+  igt__transfer_keep_shared(*out, &u->shared.transfer, &u->shared.selection);
+  return IGT_OK;
+}
+
+igt_status igt_upload_start(igt_client *client, const igt_upload_options *options,
+                            const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                            igt_error *err) {
+  igt_status status = prepare(client, options, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
 igt_status igt_upload(igt_client *client, const igt_upload_options *options,
                       const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                       igt_error *err) {
-  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
-  igt__upload *u = igt__calloc(1, sizeof *u);
-  igt_status status =
-      u ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+  igt_transfer *transfer = NULL;
+  igt_status status = igt__summary_begin(summary, err);
 
   if (status == IGT_OK)
-    status = read_options(u, options, err);
-  if (status == IGT_OK)
-    status = upload(u, client, callbacks, &own, err);
-  igt__free(u);
-  igt__result_write(summary, &own, sizeof own);
-  return status;
+    status = prepare(client, options, callbacks, &transfer, err);
+  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
 }

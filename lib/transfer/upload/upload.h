@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "igtcloud/operations.h"
 #include "transfer/engine/find.h"
+#include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/tree.h"

@@ -377,14 +377,13 @@ static igt_status read_options(igt__verify *v, const igt_verify_options *options
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
-static igt_status verify(igt__verify *v, igt_client *client,
-                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
-                         igt_error *err) {
-  igt_status status = igt__run_init(&v->run, client, v->options->transfer, callbacks, err);
+static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
+  igt__verify *v = job;
+  igt_status status = igt__run_begin(&v->run, transfer, v->options->transfer, err);
 
   igt__semaphore_init(&v->room, &v->run);
   if (status == IGT_OK)
-    status = run(v, summary, err);
+    status = run(v, igt__transfer_summary(transfer), err);
   igt__pool_free(v->readers);
   igt__run_finish(&v->run);
   igt__semaphore_finish(&v->room);
@@ -393,19 +392,41 @@ static igt_status verify(igt__verify *v, igt_client *client,
   return status;
 }
 
+static igt_status prepare(igt_client *client, const igt_verify_options *options,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
+  static const igt__transfer_kind kind = {verify, igt__free};
+  igt__verify *v = igt__calloc(1, sizeof *v);
+  igt_status status = v ? read_options(v, options, err) : igt__fail_memory(err);
+
+  *out = NULL;
+  if (status != IGT_OK) {
+    igt__free(v);
+    return status;
+  }
+  status = igt__transfer_new(client, callbacks, &kind, v, out, err);
+  if (status != IGT_OK)
+    return status;
+  v->own.local = igt__transfer_keep(*out, v->own.local);
+  igt__transfer_keep_shared(*out, &v->shared.transfer, &v->shared.selection);
+  return IGT_OK;
+}
+
+igt_status igt_verify_start(igt_client *client, const igt_verify_options *options,
+                            const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                            igt_error *err) {
+  igt_status status = prepare(client, options, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
 igt_status igt_verify(igt_client *client, const igt_verify_options *options,
                       const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                       igt_error *err) {
-  igt_transfer_summary own = IGT_TRANSFER_SUMMARY_INIT;
-  igt__verify *v = igt__calloc(1, sizeof *v);
-  igt_status status =
-      v ? igt__result_check(summary, "igt_transfer_summary", err) : igt__fail_memory(err);
+  igt_transfer *transfer = NULL;
+  igt_status status = igt__summary_begin(summary, err);
 
   if (status == IGT_OK)
-    status = read_options(v, options, err);
-  if (status == IGT_OK)
-    status = verify(v, client, callbacks, &own, err);
-  igt__free(v);
-  igt__result_write(summary, &own, sizeof own);
-  return status;
+    status = prepare(client, options, callbacks, &transfer, err);
+  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
 }

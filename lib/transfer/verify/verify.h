@@ -6,6 +6,7 @@
  * compares one study with its folder. */
 
 #include "base/path.h"
+#include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 

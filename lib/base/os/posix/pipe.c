@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/os/os.h"
@@ -38,4 +39,20 @@ int igt__os_wait_readable(int fd, int ms) {
 
 void igt__os_pause(int ms) {
   (void)poll(NULL, 0, ms);
+}
+
+int igt__os_event_new(void) {
+  return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void igt__os_event_set(int fd) {
+  static const uint64_t one = 1;
+
+  (void)!write(fd, &one, sizeof one);
+}
+
+void igt__os_event_clear(int fd) {
+  uint64_t count;
+
+  (void)!read(fd, &count, sizeof count);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
 
 #include "system.h"
@@ -29,4 +30,18 @@ int igt__os_wait_readable(int fd, int ms) {
 
 void igt__os_pause(int ms) {
   Sleep((DWORD)ms);
+}
+
+/* There is no poll() for them: a program waits with igt_transfer_wait. */
+int igt__os_event_new(void) {
+  errno = ENOSYS;
+  return -1;
+}
+
+void igt__os_event_set(int fd) {
+  (void)fd;
+}
+
+void igt__os_event_clear(int fd) {
+  (void)fd;
 }
