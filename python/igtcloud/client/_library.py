@@ -239,8 +239,7 @@ class Client:
 
     def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
                  service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
-                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None,
-                 cancel: Optional[Cancel] = None) -> None:
+                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
         self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
@@ -256,7 +255,7 @@ class Client:
         options.no_token_file = token_file is None
         options.no_environment = not environment
         options.prompt, options.prompt_payload = lib.native_prompt, self._answers
-        self._cancel = cancel or Cancel()
+        self._cancel = Cancel()
         options.cancel = self._cancel.pointer
         out, err = ffi.new("igt_client **"), new("igt_error")
         check(lib.igt_client_new(options, out, err), err)
@@ -298,10 +297,7 @@ class Client:
         check(self.status_of(function, err, cancel), err)
 
     def status_of(self, function: Callable[[Any, Any], Any], err: Any, cancel: Optional[Cancel] = None) -> int:
-        with self._lock:
-            if self._pointer is None or self._pid != os.getpid():
-                raise ValueError("the session has been closed")
-            self._calls += 1
+        self.begin_use()
         status: int = call(lambda: self._in_use(function, err), (cancel or self._cancel).set)
         return status
 
@@ -309,8 +305,21 @@ class Client:
         try:
             return function(self._pointer, err)
         finally:
-            with self._lock:
-                self._calls -= 1
+            self.end_use()
+
+    def begin_use(self) -> None:
+        """It is not freed before end_use()."""
+        with self._lock:
+            if self._pointer is None or self._pid != os.getpid():
+                raise ValueError("the session has been closed")
+            self._calls += 1
+
+    def end_use(self) -> None:
+        with self._lock:
+            self._calls -= 1
+
+    def pointer(self) -> Any:
+        return self._pointer
 
     # ---- the session ----
 
@@ -471,6 +480,84 @@ def _headers_of(response: Any) -> Headers:
     return [(text(pair.name), text(pair.value)) for pair in pairs]
 
 
+# ---- transfers ----
+
+class TransferCancel:
+    """Cancels the transfers that it was given to. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transfers: "weakref.WeakSet[Transfer]" = weakref.WeakSet()
+        self.is_set = False
+
+    def set(self) -> None:
+        with self._lock:
+            self.is_set = True
+            for transfer in list(self._transfers):
+                transfer.cancel()
+
+    def add(self, transfer: "Transfer") -> None:
+        with self._lock:
+            self._transfers.add(transfer)
+            if self.is_set:
+                transfer.cancel()
+
+
+class Transfer:
+    """An igt_transfer: it runs on threads of the library, and calls back in dispatch() alone.
+
+    start: a function of C such as igt_download_start. One thread at a time, except for cancel().
+    """
+
+    def __init__(self, client: Client, start: Any, options: Any, callbacks: "Callbacks") -> None:
+        self._client, self._callbacks, self._pid = client, callbacks, os.getpid()
+        self._transfer: Any = None
+        out = ffi.new("igt_transfer **")
+        client.begin_use()
+        try:
+            _follow_logging()
+            err = new("igt_error")
+            check(start(client.pointer(), options, callbacks.struct, out, err), err)
+        except BaseException:
+            client.end_use()
+            raise
+        self._transfer = out[0]
+        callbacks.on_error = self.cancel
+
+    def fileno(self) -> int:
+        """Readable while something waits for dispatch(), and at the end."""
+        number: int = lib.igt_transfer_fd(self._transfer)
+        return number
+
+    def dispatch(self) -> bool:
+        """Calls back for what waits. True: the transfer has ended and everything was delivered."""
+        finished, err = ffi.new("bool *"), new("igt_error")
+        check(lib.igt_transfer_dispatch(self._transfer, finished, err), err)
+        drain_log()
+        return bool(finished[0])
+
+    def cancel(self) -> None:
+        """Ends it early. Any thread, also in a callback."""
+        if self._transfer is not None and self._pid == os.getpid():
+            lib.igt_transfer_cancel(self._transfer)
+
+    def wait(self, wait: Any, summary: Any, err: Any) -> int:
+        """The status of the transfer; wait is igt_transfer_wait or igt_csv_wait. Blocks until the end."""
+        status: int = wait(self._transfer, summary, err)
+        drain_log()
+        return status
+
+    def close(self) -> None:
+        """Cancels it unless it has ended."""
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None and self._pid == os.getpid():
+            lib.igt_transfer_free(transfer)
+            self._client.end_use()
+
+    def __del__(self) -> None:
+        self.close()
+
+
 # ---- objects ----
 
 def _object(prefix: str, key: str, size: int, kept: List[Any]) -> Any:
@@ -484,10 +571,10 @@ def _object(prefix: str, key: str, size: int, kept: List[Any]) -> Any:
 class Callbacks:
     """igt_transfer_callbacks that call functions of Python. An exception of one cancels, and is raised by the call."""
 
-    def __init__(self, cancel: Cancel, on_item: Optional[Callable[[Any], Any]] = None,
+    def __init__(self, on_error: Callable[[], None], on_item: Optional[Callable[[Any], Any]] = None,
                  on_progress: Optional[Callable[[Any], Any]] = None,
                  on_message: Optional[Callable[[int, str], Any]] = None, progress_ms: int = 0) -> None:
-        self.cancel, self.on_item, self.on_progress, self.on_message = cancel, on_item, on_progress, on_message
+        self.on_error, self.on_item, self.on_progress, self.on_message = on_error, on_item, on_progress, on_message
         self.error: Optional[BaseException] = None
         self._handle = ffi.new_handle(self)
         self.struct = struct = new("igt_transfer_callbacks")
@@ -503,7 +590,13 @@ class Callbacks:
             function(*arguments)
         except BaseException as error:
             self.error = error
-            self.cancel.set()
+            self.on_error()
+
+    def check(self) -> None:
+        """Raises the exception of a callback."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
 
 
 @ffi.def_extern(name="native_on_item")  # type: ignore[misc]
@@ -534,7 +627,7 @@ class _ObjectTransfer:
         self.options = new("igt_file_options")
         self.options.cancel = self.cancel.pointer
         self._callback, self._size, self._reported = callback, size, 0
-        self._callbacks = Callbacks(self.cancel, on_progress=self._progress if callback else None)
+        self._callbacks = Callbacks(self.cancel.set, on_progress=self._progress if callback else None)
         self.callbacks = self._callbacks.struct
 
     def keep(self, value: str) -> Any:
@@ -554,9 +647,7 @@ class _ObjectTransfer:
     def run(self, client: Client, function: Callable[[Any, Any], Any]) -> None:
         err = new("igt_error")
         status = client.status_of(function, err, self.cancel)
-        if self._callbacks.error is not None:
-            error, self._callbacks.error = self._callbacks.error, None
-            raise error
+        self._callbacks.check()
         check(status, err)
         if self._callback is not None:
             self._report(self._size)

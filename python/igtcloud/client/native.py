@@ -8,17 +8,20 @@ Every file is verified, appears under its final name only when it is complete, a
 moved is not moved again. download(), upload() and verify() return a Summary; if single files fail the others are
 completed, and SomeFailed is raised, which has the summary and the failed items.
 
-Requests are sent with the session that set_auth() has set, or with `auth`. Callbacks are called by one thread at a
-time, which is not always the caller's; an exception of theirs ends the transfer and is raised. Ctrl-C ends it, too.
+Requests are sent with the session that set_auth() has set, or with `auth`. Callbacks are called in the caller's
+thread; an exception of theirs ends the transfer and is raised. Ctrl-C ends it, too. igtcloud.aio has the same for asyncio.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
+import select
 from dataclasses import dataclass, field, fields
-from typing import IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import (IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union,
+                    cast)
 
 from igtcloud.client import _errors, _library
 from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidden, IgtError, IntegrityError,
@@ -26,7 +29,7 @@ from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidde
                                      LocalFileNotFound, LocalPermissionDenied, NetworkError, NotFound, OutOfMemory,
                                      Refused, SessionExpired, SignInFailed, TimedOut, TlsError, Unauthorized,
                                      Unsupported)
-from igtcloud.client._library import Cancel
+from igtcloud.client._library import TransferCancel as Cancel
 from igtcloud.client._native import ffi, lib
 
 if TYPE_CHECKING:
@@ -221,6 +224,21 @@ def _camel(name: str) -> str:
 
 # ---- transfers ----
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _blocking(prepare: _Function) -> _Function:
+    """A function that prepares a run, as one that runs it. igtcloud.aio takes the first: `prepare`."""
+
+    @functools.wraps(prepare)
+    def run(*arguments: Any, **options: Any) -> Any:
+        return prepare(*arguments, **options).run()
+
+    run.prepare = prepare  # type: ignore[attr-defined]
+    return cast(_Function, run)
+
+
+@_blocking
 def download(target: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
              ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
              include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
@@ -249,9 +267,10 @@ def download(target: Path, project: str, institute: Optional[str] = None, *, sta
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
     run.set(target=os.fspath(target), categories=_bits(categories), project_files=project_files,
             include_modified_date=include_modified_date)
-    return run.start(lib.igt_download, auth)
+    return run.prepared(lib.igt_download_start, auth)
 
 
+@_blocking
 def upload(source: Path, project: str, institute: Optional[str] = None, *, category: str = "files",
            submit_password: Optional[str] = None, whole_flat_names: bool = False, min_age: int = 0,
            structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (), checksum: bool = False,
@@ -277,9 +296,10 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
                  ignore_unknown=ignore_unknown, trust_study_json=trust_study_json)
     run.set(source=os.fspath(source), category=_bits([category]), submit_password=submit_password,
             whole_flat_names=whole_flat_names, min_age=min_age)
-    return run.start(lib.igt_upload, auth)
+    return run.prepared(lib.igt_upload_start, auth)
 
 
+@_blocking
 def verify(local: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
            ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
            structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
@@ -300,9 +320,10 @@ def verify(local: Path, project: str, institute: Optional[str] = None, *, start:
                  follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
                  trust_study_json=trust_study_json)
     run.set(local=os.fspath(local), categories=_bits(categories), project_files=project_files)
-    return run.start(lib.igt_verify, auth)
+    return run.prepared(lib.igt_verify_start, auth)
 
 
+@_blocking
 def write_csv(target: Path, project: str, institute: Optional[str] = None, *, files: bool = False,
               append: bool = False, start: Date = None, end: Date = None, ext: Optional[str] = None,
               categories: Iterable[str] = ("files",), concurrency: int = 0,
@@ -318,7 +339,7 @@ def write_csv(target: Path, project: str, institute: Optional[str] = None, *, fi
     run.set(target=os.fspath(target), files=files, append=append, concurrency=concurrency,
             categories=_bits(categories) if files else 0, shard=shard[0] if shard else 0,
             shards=shard[1] if shard else 0)
-    return run.start_csv(auth)
+    return run.prepared_csv(auth)
 
 
 def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, older_than: float = 0,
@@ -333,7 +354,6 @@ def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, ol
     kept = [_library.encoded(project), _library.encoded(None if journal is None else os.fspath(journal))]
     options, out = _library.new("igt_uploads_options"), ffi.new("igt_uploads **")
     options.project, options.journal, options.older_than = kept[0], kept[1], int(older_than)
-    cancelled = Cancel()
 
     def work(client: Any, err: Any) -> Any:
         status = lib.igt_uploads_open(client, options, out, err)
@@ -343,7 +363,7 @@ def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, ol
         return status
 
     try:
-        _client(auth).run(work, cancelled)
+        _client(auth).run(work, _library.Cancel())
         return [_unfinished(lib.igt_uploads_get(out[0], i)) for i in range(lib.igt_uploads_count(out[0]))]
     finally:
         lib.igt_uploads_close(out[0])
@@ -368,14 +388,6 @@ def _client(auth: "Optional[AuthHandler]") -> _library.Client:
 
         auth = entities_service.auth_handler
     return client_of(auth)
-
-
-def _own_client(auth: "Optional[AuthHandler]", cancel: Cancel) -> _library.Client:
-    """A client of its own for a transfer, with the session's tokens: cancelling ends it, and the session goes on."""
-    from igtcloud.client.core.auth import new_client_of
-    from igtcloud.client.services import entities_service
-
-    return new_client_of(entities_service.auth_handler if auth is None else auth, cancel)
 
 
 def _bits(categories: Iterable[str]) -> int:
@@ -403,7 +415,8 @@ class _Run:
         self._report: Optional[IO[str]] = None
         self._on_item, self._on_progress, self._on_message = on_item, on_progress, on_message
         self.failed: List[Item] = []
-        self.cancel = cancel or Cancel()
+        self._cancel = cancel or Cancel()
+        self._transfer: Any = None
         self.options = _library.new(f"igt_{what}_options")
         self.selection = _library.new("igt_study_selection")
         self.options.selection = self.selection
@@ -472,31 +485,47 @@ class _Run:
         assert self._on_message is not None
         self._on_message(said)
 
-    def _callbacks(self, items: bool) -> _library.Callbacks:
-        return _library.Callbacks(self.cancel, self._item if items else None,
-                                  self._progress if self._on_progress else None,
-                                  self._message if self._on_message else None)
-
     # ---- the call ----
 
-    def _call(self, function: Any, auth: "Optional[AuthHandler]", items: bool, result: Any) -> Tuple[int, Any]:
-        callbacks, err = self._callbacks(items), _library.new("igt_error")
-        with _own_client(auth, self.cancel) as client:
-            status = client.status_of(
-                lambda pointer, err: function(pointer, self.options, callbacks.struct, result, err), err, self.cancel)
-        if callbacks.error is not None:
-            error, callbacks.error = callbacks.error, None
-            raise error
-        return status, err
+    def prepared(self, start: Any, auth: "Optional[AuthHandler]") -> Summary:
+        """Itself, under the type of what run() will return."""
+        self._start, self._auth, self._wait = start, auth, lib.igt_transfer_wait
+        self._result = _library.new("igt_transfer_summary")
+        return cast(Summary, self)
 
-    def start(self, function: Any, auth: "Optional[AuthHandler]") -> Summary:
-        result = _library.new("igt_transfer_summary")
-        for report in _opened(self._report_path):
-            self._report = report
-            status, err = self._call(function, auth, True, result)
-            summary = Summary(**{f.name: getattr(result, f.name) for f in fields(Summary)})
-            if report is not None:
-                report.write(summary._as_json(_library.text(lib.igt_status_name(status))))
+    def prepared_csv(self, auth: "Optional[AuthHandler]") -> CsvSummary:
+        self._start, self._auth, self._wait = lib.igt_csv_start, auth, lib.igt_csv_wait
+        self._result = _library.new("igt_csv_summary")
+        return cast(CsvSummary, self)
+
+    def begin(self) -> _library.Transfer:
+        """Starts the transfer. close() follows in any case, result() once it has ended."""
+        self._callbacks = _library.Callbacks(lambda: None, self._item if self._what != "csv" else None,
+                                             self._progress if self._on_progress else None,
+                                             self._message if self._on_message else None)
+        if self._report_path is not None:
+            # Line by line: what a killed run had done is on record.
+            self._report = open(self._report_path, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
+        self._transfer = _library.Transfer(_client(self._auth), self._start, self.options, self._callbacks)
+        self._cancel.add(self._transfer)
+        return self._transfer
+
+    def abandon(self) -> None:
+        """Ends it early; nothing more is reported. Takes milliseconds."""
+        self._callbacks.error = self._callbacks.error or _errors.Cancelled("the transfer was cancelled")
+        self._transfer.cancel()
+        self._transfer.wait(self._wait, self._result, _library.new("igt_error"))
+
+    def result(self) -> Union[Summary, CsvSummary]:
+        err = _library.new("igt_error")
+        status = self._transfer.wait(self._wait, self._result, err)
+        self._callbacks.check()
+        if self._what == "csv":
+            _library.check(status, err)
+            return self._csv_summary()
+        summary = Summary(**{f.name: getattr(self._result, f.name) for f in fields(Summary)})
+        if self._report is not None:
+            self._report.write(summary._as_json(_library.text(lib.igt_status_name(status))))
         if status == lib.IGT_E_SOME_FAILED:
             details = _library.details_of(err)
             error = SomeFailed(details.text)
@@ -506,11 +535,31 @@ class _Run:
         _library.check(status, err)
         return summary
 
-    def start_csv(self, auth: "Optional[AuthHandler]") -> CsvSummary:
-        result = _library.new("igt_csv_summary")
-        _library.check(*self._call(lib.igt_csv, auth, False, result))
-        numbers = {f.name: getattr(result, f.name) for f in fields(CsvSummary) if f.name != "path"}
-        return CsvSummary(path=os.fsdecode(ffi.string(result.path)), **numbers)
+    def _csv_summary(self) -> CsvSummary:
+        numbers = {f.name: getattr(self._result, f.name) for f in fields(CsvSummary) if f.name != "path"}
+        return CsvSummary(path=os.fsdecode(ffi.string(self._result.path)), **numbers)
+
+    def close(self) -> None:
+        if self._transfer is not None:
+            self._transfer.close()
+        if self._report is not None:
+            self._report.close()
+
+    def run(self) -> Union[Summary, CsvSummary]:
+        """Waits for the end, in this thread: signals interrupt it."""
+        try:
+            transfer = self.begin()
+            try:
+                waiting = select.poll()
+                waiting.register(transfer.fileno(), select.POLLIN)
+                while not transfer.dispatch():
+                    waiting.poll()
+            except BaseException:
+                self.abandon()
+                raise
+            return self.result()
+        finally:
+            self.close()
 
 
 def _item_of(raw: Any) -> Item:
@@ -519,12 +568,3 @@ def _item_of(raw: Any) -> Item:
                 text(raw.path), os.fsdecode(ffi.string(raw.local_path)), text(raw.key), raw.size, raw.moved,
                 text(raw.digest), text(raw.verified), text(raw.text),
                 _errors.from_details(_library.details_of(raw.error)) if raw.error else None)
-
-
-def _opened(path: Optional[Path]) -> "Iterator[Optional[IO[str]]]":
-    """The report, closed in any case. Line by line: what a killed run had done is on record."""
-    if path is None:
-        yield None
-    else:
-        with open(path, "w", encoding="utf-8", errors="surrogateescape", buffering=1) as report:
-            yield report

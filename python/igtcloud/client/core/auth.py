@@ -142,11 +142,6 @@ class AuthHandler:
             return self._client
 
 
-    def _new_client(self, cancel: Optional[_library.Cancel]) -> _library.Client:
-        """Another client with these tokens, which it reads again when they are due."""
-        return _library.Client(str(self.domain), token_file=self._filename, cancel=cancel)
-
-
 class _SessionHandler(AuthHandler):
     """The tokens of a session of this process, renewed or not; in a forked child, of its token file."""
 
@@ -165,12 +160,6 @@ class _SessionHandler(AuthHandler):
         if self._session.is_ended:
             raise ValueError("mmap closed or invalid")
         return self._session.client if self._session.is_here() else super()._library_client()
-
-    def _new_client(self, cancel: Optional[_library.Cancel]) -> _library.Client:
-        if self._session.auto_refresh or not self._session.is_here():
-            return super()._new_client(cancel)
-        record = self._read()  # nobody renews the file, but the library can renew the tokens
-        return _library.Client(record["domain"], jwt=record["jwt"], csrf=record["csrf"], cancel=cancel)
 
     def close(self) -> None:
         if not getattr(self, "_session", None) or not self._session.is_here():
@@ -229,7 +218,6 @@ class _Session:
         self.client = client
         self.is_ours = is_ours  # and so is its end: a session of the environment is shared with others
         self.is_ended = False
-        self.auto_refresh = auto_refresh
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._written = ""
@@ -549,13 +537,3 @@ def client_of(handler: Any) -> _library.Client:
         if _foreign is None or _foreign[0] is not handler or _foreign[1] != key:
             _foreign = handler, key, _library.Client(key[0], jwt=key[1], csrf=key[2])
         return _foreign[2]
-
-
-def new_client_of(handler: Any, cancel: Optional[_library.Cancel] = None) -> _library.Client:
-    """Another client with the tokens of a handler, for calls that `cancel` may end."""
-    make = getattr(handler, "_new_client", None)
-    if make is not None:
-        client: _library.Client = make(cancel)
-        return client
-    client_of(handler)  # raises if it has no tokens
-    return _library.Client(handler.domain, jwt=handler.jwt_token, csrf=handler.csrf_token, cancel=cancel)
