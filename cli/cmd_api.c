@@ -110,7 +110,7 @@ static void describe_operation(const igt_operation_info *op) {
   if ((model = model_of(op->body)) != NULL)
     describe_model(model);
   if (*op->response)
-    printf("\nAnswer: %s\n", op->response);
+    printf("\nResponse: %s\n", op->response);
   if ((model = model_of(op->response)) != NULL)
     describe_model(model);
 }

@@ -22,7 +22,7 @@
 #include "base/path.h"
 #include "crypto/crc.h"
 
-#define PIECE (128u * 1024)
+#define READ_SIZE (128u * 1024)
 
 /* A call in progress: the request, which may be sent twice, and what is done with the response. */
 typedef struct igt__running {
@@ -275,9 +275,9 @@ static igt_status read_list(igt__running *running, igt__http_stream *response, i
 
   for (;;) {
     size_t cap = 0, n = 0;
-    char *room = igt__model_stream_space(stream, &cap);
+    char *space = igt__model_stream_space(stream, &cap);
     igt_status status =
-        room ? read_on(running, response, room, cap, &n, err) : igt__fail_memory(err);
+        space ? read_on(running, response, space, cap, &n, err) : igt__fail_memory(err);
 
     if (status == IGT_OK && n == 0)
       return igt__model_stream_end(stream, err);
@@ -372,16 +372,16 @@ static igt_status hand_out(const igt__running *running, const void *data, size_t
 }
 
 static igt_status read_file(igt__running *running, igt__http_stream *response, igt_error *err) {
-  char *piece = igt__malloc(PIECE);
-  igt_status status = piece ? IGT_OK : igt__fail_memory(err);
+  char *block = igt__malloc(READ_SIZE);
+  igt_status status = block ? IGT_OK : igt__fail_memory(err);
   size_t n = 1;
 
   while (status == IGT_OK && n > 0) {
-    status = read_on(running, response, piece, PIECE, &n, err);
+    status = read_on(running, response, block, READ_SIZE, &n, err);
     if (status == IGT_OK && n > 0)
-      status = hand_out(running, piece, n, err);
+      status = hand_out(running, block, n, err);
   }
-  igt__free(piece);
+  igt__free(block);
   return status;
 }
 

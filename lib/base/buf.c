@@ -117,16 +117,16 @@ bool igt__buf_putc(igt__buf *buf, char c) {
 }
 
 bool igt__buf_printf(igt__buf *buf, const char *fmt, ...) {
-  size_t room = buf->failed ? 0 : buf->cap - buf->len;
+  size_t space = buf->failed ? 0 : buf->cap - buf->len;
   va_list args;
   va_start(args, fmt);
-  int n = vsnprintf(room ? buf->data + buf->len : NULL, room, fmt, args);
+  int n = vsnprintf(space ? buf->data + buf->len : NULL, space, fmt, args);
   va_end(args);
-  if (n >= 0 && (size_t)n < room && (size_t)n <= buf->max - buf->len) {
+  if (n >= 0 && (size_t)n < space && (size_t)n <= buf->max - buf->len) {
     buf->len += (size_t)n;
     return true;
   }
-  if (room)
+  if (space)
     buf->data[buf->len] = '\0'; /* undo a partial append */
   if (n < 0)
     return fail(buf, false);

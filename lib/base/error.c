@@ -112,9 +112,9 @@ static void tidy(char *text, bool truncated) {
 
 IGT_PRINTF(3, 0)
 static void set_text(igt_error *err, size_t at, const char *fmt, va_list args) {
-  size_t room = sizeof err->text - at;
-  int n = vsnprintf(err->text + at, room, fmt, args);
-  tidy(err->text, n < 0 || (size_t)n >= room);
+  size_t space = sizeof err->text - at;
+  int n = vsnprintf(err->text + at, space, fmt, args);
+  tidy(err->text, n < 0 || (size_t)n >= space);
   igt__redact(err->text);
 }
 

@@ -19,7 +19,7 @@
 #define MARK "%%" /* prefix of a mapped component */
 #define MORE "%+" /* suffix of a component that continues in the next folder */
 /* Bytes of a component that was split: leaves space for the marks and a partial file's name. */
-#define PIECE 200
+#define COMPONENT_MOST 200
 #define HEX "0123456789ABCDEF"
 
 /* ---- unsupported names ---- */
@@ -94,7 +94,7 @@ static void encode(igt__buf *out, const char *s, size_t n, igt__name_rules rules
   igt__buf_puts(out, MARK);
   for (size_t i = 0; i < n;) {
     size_t k = character(s + i);
-    if (out->len - begin + 4 > PIECE) {
+    if (out->len - begin + 4 > COMPONENT_MOST) {
       igt__buf_puts(out, MORE "/" MARK);
       begin = out->len - 2;
     }

@@ -13,7 +13,7 @@
 
 /* How much is requested from the network at a time. A larger size gains nothing: measured in
  * docs/internals/model.md. */
-#define ROOM (32u * 1024)
+#define READ_SIZE (32u * 1024)
 
 typedef enum igt__stream_state {
   IGT__STREAM_BEGIN, /* before the response's bracket */
@@ -109,8 +109,8 @@ char *igt__model_stream_space(igt__model_stream *stream, size_t *cap) {
   stream->passed += stream->at;
   stream->at = 0;
   stream->len = keep;
-  if (stream->cap - keep < ROOM / 2) {
-    size_t larger = stream->cap ? stream->cap * 2 : ROOM;
+  if (stream->cap - keep < READ_SIZE / 2) {
+    size_t larger = stream->cap ? stream->cap * 2 : READ_SIZE;
     char *data = igt__realloc(stream->data, larger);
 
     if (!data)

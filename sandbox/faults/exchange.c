@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "faults/internal.h"
 
-#define PIECE (32 * 1024)
+#define BLOCK (32 * 1024)
 
 /* ---- waiting ---- */
 
@@ -63,10 +63,10 @@ static bool connect_cloud(connection *c) {
 /* ---- the request ---- */
 
 bool exchange_drain(connection *c, body *from) {
-  char piece[PIECE];
+  char block[BLOCK];
   int64_t n;
 
-  while ((n = body_read(from, piece, sizeof piece)) > 0)
+  while ((n = body_read(from, block, sizeof block)) > 0)
     c->bytes_in += (uint64_t)n;
   return n == 0;
 }
@@ -81,16 +81,16 @@ typedef enum relayed { RELAYED, CLIENT_BROKE, CLOUD_BROKE, STRUCK } relayed;
 static relayed relay_request_body(connection *c) {
   body from = body_of_request(&c->client, &c->request);
   int64_t at = c->fault.at < 0 ? 0 : c->fault.at;
-  char piece[PIECE];
+  char block[BLOCK];
   int64_t n;
 
-  while ((n = body_read(&from, piece, sizeof piece)) > 0) {
+  while ((n = body_read(&from, block, sizeof block)) > 0) {
     if (c->fault.kind == FAULT_FLIP_IN_REQUEST && is_within(at, c->bytes_in, n))
-      piece[at - (int64_t)c->bytes_in] ^= 1;
+      block[at - (int64_t)c->bytes_in] ^= 1;
     c->bytes_in += (uint64_t)n;
     if (c->fault.kind == FAULT_RESET_IN_REQUEST && (int64_t)c->bytes_in > at)
       return STRUCK;
-    if (!body_send(c->cloud.fd, from.framing, piece, (size_t)n))
+    if (!body_send(c->cloud.fd, from.framing, block, (size_t)n))
       return exchange_drain(c, &from) ? CLOUD_BROKE : CLIENT_BROKE;
   }
   if (n < 0)
@@ -246,11 +246,11 @@ static ending send_more(connection *c) {
 
 static ending relay_response_body(connection *c, body *from) {
   int64_t cut = cut_at(c, from);
-  char piece[PIECE];
+  char block[BLOCK];
   int64_t n;
 
-  while ((n = body_read(from, piece, sizeof piece)) > 0) {
-    ending end = spoil_piece(c, from->framing, piece, n, cut);
+  while ((n = body_read(from, block, sizeof block)) > 0) {
+    ending end = spoil_piece(c, from->framing, block, n, cut);
     if (end != END_KEEP)
       return end;
   }

@@ -100,9 +100,9 @@ static void convert(output *out, const char *encoding, const unsigned char *s, s
   memcpy(copy, s, left);
   while (left > 0 && out->at < out->end) {
     char *to = piece;
-    size_t room = sizeof piece, before = left;
+    size_t space = sizeof piece, before = left;
     if (cd != (iconv_t)-1)
-      (void)iconv(cd, &in, &left, &to, &room);
+      (void)iconv(cd, &in, &left, &to, &space);
     put_bytes(out, piece, (size_t)(to - piece));
     if (left == before) {
       put_bytes(out, "?", 1);

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "crypto/crypto.h"
 
-#define PIECE (64u * 1024)
+#define BLOCK (64u * 1024)
 #define MAX_TEXT (256u * 1024 * 1024)
 
 /* An object while it is written to the store. */
@@ -92,7 +92,7 @@ static uint64_t key_hash(const char *key) {
 
 /* xorshift64*: incompressible, and faster than the disk. */
 static void add_noise(writer *w, uint64_t state, uint64_t size) {
-  uint64_t words[PIECE / 8];
+  uint64_t words[BLOCK / 8];
   state |= 1;
   while (size > 0 && w->ok) {
     size_t n = size < sizeof words ? (size_t)size : sizeof words;
@@ -109,12 +109,12 @@ static void add_noise(writer *w, uint64_t state, uint64_t size) {
 
 static void add_fill(writer *w, const char *fill, uint64_t size) {
   size_t len = strlen(fill);
-  char piece[PIECE];
-  size_t whole = len < sizeof piece ? sizeof piece / len * len : 0;
+  char block[BLOCK];
+  size_t whole = len < sizeof block ? sizeof block / len * len : 0;
   for (size_t at = 0; at < whole; at += len)
-    memcpy(piece + at, fill, len);
+    memcpy(block + at, fill, len);
   while (size > 0 && w->ok) {
-    const char *from = whole ? piece : fill;
+    const char *from = whole ? block : fill;
     size_t most = whole ? whole : len;
     size_t n = size < most ? (size_t)size : most;
     writer_add(w, from, n);

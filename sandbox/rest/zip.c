@@ -25,7 +25,7 @@
 #define UTF8_NAME 0x0800u
 #define BIG 0xFFFFFFFFu
 #define MANY 0xFFFFu
-#define PIECE (64u * 1024)
+#define BLOCK (64u * 1024)
 
 typedef struct member {
   char *key, *name;
@@ -165,20 +165,20 @@ static void put_central(rest_zip *zip, const member *m) {
 static bool checksum(int fd, uint64_t size, uint32_t *crc) {
   unsigned char sum[IGT__DIGEST_MAX];
   igt__digest *digest = igt__digest_new(IGT__CRC32);
-  char *piece = igt__malloc(PIECE);
+  char *block = igt__malloc(BLOCK);
   uint64_t at = 0;
   ssize_t n = 0;
-  while (digest && piece && (n = pread(fd, piece, PIECE, (off_t)at)) > 0) {
-    igt__digest_update(digest, piece, (size_t)n);
+  while (digest && block && (n = pread(fd, block, BLOCK, (off_t)at)) > 0) {
+    igt__digest_update(digest, block, (size_t)n);
     at += (uint64_t)n;
   }
-  bool ok = digest && piece && n == 0 && at == size;
+  bool ok = digest && block && n == 0 && at == size;
   if (ok) {
     igt__digest_final(digest, sum);
     *crc = (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 | sum[3];
   }
   igt__digest_free(digest);
-  igt__free(piece);
+  igt__free(block);
   return ok;
 }
 

@@ -52,7 +52,7 @@ typedef struct job {
   igt_root_study *study;
   const char *institute_id;
   igt__buf cells; /* of the study */
-  igt__quota held;
+  igt__quota lists;
   igt__arena *arena; /* files */
   IGT__QUEUE(listed) rows;
   const igt__category *category; /* being listed */
@@ -74,8 +74,8 @@ struct csv {
   igt__found found;
   const igt_institute *institute; /* being listed */
   igt__table *table;
-  igt__quota held; /* of all jobs */
-  bool begun;      /* the header is out, columns are fixed */
+  igt__quota lists; /* of all jobs */
+  bool begun;       /* the header is out, columns are fixed */
   igt__root *root;
   igt__partial partial;
   char *name;
@@ -189,7 +189,7 @@ static void job_task(void *arg) {
 
   j->status = list_files(j);
   if (j->status == IGT_E_NO_MEMORY)
-    j->status = igt__held_fail(&j->held, "files", "no real study has that many, so it has no rows",
+    j->status = igt__list_fail(&j->lists, "files", "no real study has that many, so it has no rows",
                                &j->error);
   if (j->status == IGT_OK && !j->any && !c->options->categories)
     igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
@@ -275,10 +275,10 @@ static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
   if (!j)
     return igt__fail_memory(err);
   igt__buf_init(&j->cells, SIZE_MAX);
-  igt__quota_init_part(&j->held, &c->held);
+  igt__quota_init_part(&j->lists, &c->lists);
   j->arena = igt__arena_new(0);
   if (j->arena)
-    igt__arena_bound(j->arena, UINT64_MAX, &j->held);
+    igt__arena_bound(j->arena, UINT64_MAX, &j->lists);
   igt__queue_init(&j->rows);
   j->csv = c;
   j->institute_id = igt__text_of(&c->institute->id);
@@ -517,7 +517,7 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
   pthread_mutex_init(&c->lock, NULL);
   pthread_cond_init(&c->job_done, NULL);
   igt__buf_init(&c->out, SIZE_MAX);
-  igt__quota_init_fair(&c->held, IGT__MAX_RUN_MEMORY);
+  igt__quota_init_fair(&c->lists, IGT__MAX_RUN_MEMORY);
   c->table = igt__table_new(c->options->files);
   c->pool = c->options->files ? igt__pool_new("igt-csv", c->concurrency) : NULL;
   if (!c->table || (c->options->files && !c->pool))

@@ -23,15 +23,15 @@ struct igt__case_names {
   igt__fingerprints *names;   /* paths as written: existing ones and those of this run */
 };
 
-igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *held) {
+igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *lists) {
   igt__case_names *s = igt__calloc(1, sizeof *s);
 
   if (!s)
     return NULL;
   s->root = root;
   s->folder = folder;
-  s->folders = igt__fingerprints_new(false, held);
-  s->names = igt__fingerprints_new(false, held);
+  s->folders = igt__fingerprints_new(false, lists);
+  s->names = igt__fingerprints_new(false, lists);
   if (!s->folders || !s->names) {
     igt__case_names_free(s);
     return NULL;

@@ -11,9 +11,9 @@
 
 typedef struct igt__case_names igt__case_names;
 
-/* For one folder below the root, such as a study's. root, folder and held (the quota its memory
+/* For one folder below the root, such as a study's. root, folder and lists (the quota its memory
  * counts against) are borrowed; NULL: no memory. */
-igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *held);
+igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *lists);
 void igt__case_names_free(igt__case_names *spelling);
 
 /* Claims the path (below the root, in that folder) for this run. IGT_E_COLLISION: it, or a folder

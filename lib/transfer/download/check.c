@@ -143,8 +143,8 @@ void igt__check_update(igt__check *check, const void *data, size_t n) {
     return;
   }
   while (n) {
-    uint64_t room = check->part_size - check->in_part;
-    size_t take = n < room ? n : (size_t)room;
+    uint64_t left = check->part_size - check->in_part;
+    size_t take = n < left ? n : (size_t)left;
     igt__digest_update(check->digest, at, take);
     check->part_open = true;
     check->in_part += take;

@@ -33,7 +33,7 @@ static igt_status each_study(void *payload, igt_root_study *study) {
   d->run.summary.studies_undated += undated;
   pthread_mutex_unlock(&d->run.lock);
   status = igt__download_study(d, w->institute, study, &err);
-  return status == IGT_OK && igt__quota_refused(&d->held) ? IGT_E_LIMIT : status;
+  return status == IGT_OK && igt__quota_refused(&d->lists) ? IGT_E_LIMIT : status;
 }
 
 static igt_status list_institute(igt__download *d, const igt_institute *institute, igt_error *err) {
@@ -41,8 +41,8 @@ static igt_status list_institute(igt__download *d, const igt_institute *institut
   igt_status status =
       igt__each_study(d->run.client, igt__text_of(&institute->id), each_study, &w, err);
 
-  return igt__quota_refused(&d->held)
-             ? igt__held_fail(&d->held, "studies", "process one institute at a time", err)
+  return igt__quota_refused(&d->lists)
+             ? igt__list_fail(&d->lists, "studies", "process one institute at a time", err)
              : status;
 }
 
@@ -102,8 +102,8 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   d->rules = o->transfer->portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
   if (d->root && !o->transfer->dry_run && d->rules == IGT__NAMES_POSIX)
     d->rules = igt__root_names(d->root);
-  igt__quota_init(&d->held, d->run.held.most / 2, NULL);
-  d->folders = igt__fingerprints_new(false, &d->held);
+  igt__quota_init(&d->lists, d->run.lists.most / 2, NULL);
+  d->folders = igt__fingerprints_new(false, &d->lists);
   d->institutes = igt__map_new();
   if (!d->folders || !d->institutes || !d->target)
     return igt__fail_memory(err);
@@ -144,11 +144,11 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
   igt__download *d = job;
   igt_status status = igt__run_begin(&d->run, transfer, d->options->transfer, err);
 
-  igt__semaphore_init(&d->room, &d->run);
+  igt__semaphore_init(&d->studies, &d->run);
   if (status == IGT_OK)
     status = move(d, igt__transfer_summary(transfer), err);
   igt__run_finish(&d->run);
-  igt__semaphore_finish(&d->room);
+  igt__semaphore_finish(&d->studies);
   igt__found_free(&d->found);
   igt__root_close(d->root);
   igt__fingerprints_free(d->folders);

@@ -22,10 +22,10 @@ typedef struct igt__download {
   igt__found found;
   igt__root *root; /* NULL: a dry run without an existing target */
   char *target;    /* absolute */
-  igt__semaphore room;
+  igt__semaphore studies;
   igt__fingerprints *folders; /* study folders of this run: each may be used once */
   igt__map *institutes;       /* ids of institutes by their folders */
-  igt__quota held;            /* folders */
+  igt__quota lists;           /* folders */
   igt__name_rules rules;
   bool folds; /* the target may treat two names as one file */
   igt__durable durable;

@@ -161,7 +161,7 @@ static igt_status claim_folder(igt__download *d, const char *folder, igt_error *
   igt_status status = IGT_OK;
 
   if (!key || !igt__fingerprints_set(d->folders, key, 0))
-    status = igt__held_fail(&d->held, "studies", "process one institute at a time", err);
+    status = igt__list_fail(&d->lists, "studies", "process one institute at a time", err);
   igt__free(key);
   return status;
 }

@@ -28,7 +28,7 @@ typedef struct plan {
   const igt_institute *institute;
   igt__group *group;
   char *folder;               /* below the target: "institute/patient---study" */
-  igt__quota held;            /* names and case variants: the cloud decides how many */
+  igt__quota lists;           /* names and case variants: the cloud decides how many */
   igt__fingerprints *names;   /* paths seen, lower case where the file system folds it */
   igt__case_names *spelling;  /* NULL: the file system distinguishes all names */
   igt__s3_provider *provider; /* of the category being listed */
@@ -74,7 +74,7 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
                        "the study has another file of this name%s: only the first is fetched",
                        folds ? " (upper and lower case are the same here)" : "");
   else if (!key || !igt__fingerprints_set(p->names, key, 0))
-    status = igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
+    status = igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err);
   igt__free(key);
   return status;
 }
@@ -175,7 +175,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
   if (!p->d->root)
     return IGT_OK;
   if (p->spelling && (status = igt__case_names_claim(p->spelling, file->path, err)) != IGT_OK)
-    return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+    return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                      : status;
   status = igt__root_stat(p->d->root, file->path, &st, err);
   if (status == IGT_E_NO_FILE) {
@@ -319,8 +319,8 @@ static igt_status keep_twin(plan *p, const igt_file *file, igt_error *err) {
   if (!twins)
     return igt__fail_memory(err);
   p->twins = twins;
-  if (!igt__quota_take(&p->held, sizeof *file + strlen(file->key.v)))
-    return igt__held_fail(&p->held, "files", IGT__HELD_FILES, err);
+  if (!igt__quota_take(&p->lists, sizeof *file + strlen(file->key.v)))
+    return igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err);
   if (!(twins[p->twin_count] = (igt_file *)igt_model_copy(&file->model)))
     return igt__fail_memory(err);
   p->twin_count++;
@@ -438,14 +438,14 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   igt__free(local);
   igt__run_wait_events(&p->d->run);
   igt__sched_wait_backlog(p->d->run.sched, IGT__BACKLOG, igt__run_stopping_arg, &p->d->run);
-  return igt__quota_refused(&p->held) ? IGT_E_LIMIT : IGT_OK;
+  return igt__quota_refused(&p->lists) ? IGT_E_LIMIT : IGT_OK;
 }
 
 /* What ended the listing, if each_file did. */
 static igt_status listed(plan *p, igt_status status, igt_error *err) {
   take_twins(p);
-  return igt__quota_refused(&p->held) ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
-                                      : status;
+  return igt__quota_refused(&p->lists) ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
+                                       : status;
 }
 
 /* ---- one study ---- */
@@ -463,9 +463,9 @@ static igt_status new_provider(plan *p, const char *below, igt_error *err) {
 
 static igt_status empty_names(plan *p, igt_error *err) {
   igt__fingerprints_free(p->names);
-  p->names = igt__fingerprints_new(false, &p->held);
+  p->names = igt__fingerprints_new(false, &p->lists);
   if (p->d->folds && !p->spelling)
-    p->spelling = igt__case_names_new(p->d->root, p->folder, &p->held);
+    p->spelling = igt__case_names_new(p->d->root, p->folder, &p->lists);
   return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
 }
 
@@ -535,7 +535,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
   if (status == IGT_OK && !p->d->options->categories && !p->any)
     igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
                                p->group->study_id);
-  igt__run_listed(&p->d->run, &p->held);
+  igt__run_listed(&p->d->run, &p->lists);
   return status == IGT_OK ? igt__space_check(&p->d->run, p->d->root, true, err) : status;
 }
 
@@ -549,7 +549,7 @@ static void plan_free(plan *p) {
 }
 
 static void release_slot(igt__group *group) {
-  igt__semaphore_release(&((igt__download *)group->owner)->room);
+  igt__semaphore_release(&((igt__download *)group->owner)->studies);
 }
 
 static void end_plan(plan *p, igt_status status, const igt_error *err) {
@@ -581,7 +581,7 @@ static igt_status open_plan(igt__download *d, const igt_institute *institute,
   if (!p)
     return igt__fail_memory(err);
   p->d = d;
-  igt__quota_init_part(&p->held, &d->run.held);
+  igt__quota_init_part(&p->lists, &d->run.lists);
   p->institute = institute;
   p->study = (igt_root_study *)igt_model_copy(&study->model);
   p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
@@ -603,11 +603,11 @@ igt_status igt__download_study(igt__download *d, const igt_institute *institute,
   plan *p;
   igt_status status;
 
-  if (!igt__semaphore_acquire(&d->room))
+  if (!igt__semaphore_acquire(&d->studies))
     return IGT_E_CANCELLED;
   status = open_plan(d, institute, study, &p, err);
   if (!p || !p->group) {
-    igt__semaphore_release(&d->room);
+    igt__semaphore_release(&d->studies);
     if (p)
       plan_free(p);
     return status;
@@ -629,7 +629,7 @@ static igt_status begin_project_files(igt__download *d, plan **out, igt_error *e
   if (!p)
     return igt__fail_memory(err);
   p->d = d;
-  igt__quota_init_part(&p->held, &d->run.held);
+  igt__quota_init_part(&p->lists, &d->run.lists);
   p->folder = igt__strdup("files");
   p->subfolder = "";
   p->list = "files";

@@ -183,7 +183,7 @@ part *igt__fetch_part_new(fetch *f, igt__s3_op op, igt_error *err) {
 
 void igt__fetch_part_free(part *p) {
   igt__s3_request_finish(&p->req);
-  igt__free(p->held);
+  igt__free(p->content);
   igt__free(p);
 }
 
@@ -316,7 +316,7 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
     return igt__fail_memory(err);
   /* A small file of which a part exists is finished like a large one: the existing bytes are read
    * again for the comparison. */
-  if (!f->large && f->size > IGT__FETCH_HELD)
+  if (!f->large && f->size > IGT__FETCH_IN_MEMORY)
     f->large = igt__fetch_was_begun(f);
   f->waiting = place_needed(f);
   igt__space_wait(f->run, f->waiting);

@@ -66,7 +66,7 @@ typedef struct part {
   uint64_t first;
   uint64_t counted; /* into the progress */
   size_t range;
-  char *held; /* a small file's bytes; NULL: written as they arrive */
+  char *content; /* a small file's bytes; NULL: written as they arrive */
 } part;
 
 /* ---- fetch.c ---- */
@@ -118,7 +118,7 @@ bool igt__fetch_recall(fetch *f);
 
 /* Up to this size a body is buffered until it is complete and verified, and then written in one
  * call: curl delivers it in chunks of 16 KiB, none of which is page-aligned. */
-#define IGT__FETCH_HELD ((uint64_t)64 * 1024)
+#define IGT__FETCH_IN_MEMORY ((uint64_t)64 * 1024)
 
 void igt__fetch_small(fetch *f);
 

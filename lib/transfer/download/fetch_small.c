@@ -57,9 +57,9 @@ static igt_status small_headers(igt__s3_request *req, igt_error *err) {
     f->large = true;
     return igt__fail(err, IGT_E_RANGE, "to be fetched in ranges");
   }
-  igt__free(p->held); /* of an attempt that was broken off */
-  p->held = f->size_known && f->size <= IGT__FETCH_HELD ? igt__malloc(f->size) : NULL;
-  return status == IGT_OK && !p->held ? open_partial(f, err) : status;
+  igt__free(p->content); /* of an attempt that was broken off */
+  p->content = f->size_known && f->size <= IGT__FETCH_IN_MEMORY ? igt__malloc(f->size) : NULL;
+  return status == IGT_OK && !p->content ? open_partial(f, err) : status;
 }
 
 /* What one GET has written is the start of the file. */
@@ -87,8 +87,8 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
   }
   if (too_long(f, p->at + n))
     return igt__fail(err, IGT_E_PROTOCOL, "the response is longer than the object");
-  if (p->held) {
-    memcpy(p->held + p->at, data, n);
+  if (p->content) {
+    memcpy(p->content + p->at, data, n);
   } else {
     status = igt__fetch_write(f, data, n, p->at, err);
     igt__fetch_take_place(f, n);
@@ -99,7 +99,7 @@ static igt_status small_data(igt__s3_request *req, const char *data, size_t n, i
   p->at += n;
   f->moved += n;
   igt__fetch_part_count(p, n);
-  if (!p->held && igt__fetch_is_due(f))
+  if (!p->content && igt__fetch_is_due(f))
     remember(p);
   return IGT_OK;
 }
@@ -114,10 +114,10 @@ static igt_status small_settle(part *p, char digest[128], igt_error *err) {
   if (!f->size_known && f->check.by_parts)
     f->check.part_size = f->size ? f->size : 1;
   status = igt__fetch_settle(f, digest, err);
-  if (status == IGT_OK && p->held) {
+  if (status == IGT_OK && p->content) {
     status = open_partial(f, err);
     if (status == IGT_OK)
-      status = igt__fetch_write(f, p->held, f->size, 0, err);
+      status = igt__fetch_write(f, p->content, f->size, 0, err);
   }
   return status == IGT_OK ? igt__fetch_commit(f, err) : status;
 }
@@ -143,7 +143,7 @@ static void small_failed(part *p, igt_status status, igt_error *err) {
   fetch *f = p->file;
   bool again = f->large || begins_anew(f, status);
 
-  if (!again && !p->held && p->at > 0 && f->partial.fd >= 0)
+  if (!again && !p->content && p->at > 0 && f->partial.fd >= 0)
     remember(p);
   igt__fetch_part_uncount(p);
   igt__fetch_part_free(p);

@@ -158,7 +158,7 @@ static igt_status open_without_locks(igt__partial *partial, igt_error *err) {
   if (!igt__journal_hold_partial(partial->journal, igt__root_path(partial->root), partial->path,
                                  salt))
     return create_unforeseen(partial, err);
-  partial->held = true;
+  partial->claim = true;
   status = open_named(partial, salt, err);
   if (status == IGT_OK)
     status = is_named(partial, &named, err);
@@ -240,9 +240,9 @@ static igt_status flush(const igt__partial *partial, igt_error *err) {
 }
 
 static void end(igt__partial *partial) {
-  if (partial->held)
+  if (partial->claim)
     igt__journal_release_partial(partial->journal, igt__root_path(partial->root), partial->path);
-  partial->held = false;
+  partial->claim = false;
   igt__free(partial->name);
   partial->name = NULL;
 }

@@ -14,7 +14,7 @@ typedef struct igt__partial {
   int fd;           /* -1: not open; exclusive while open */
   bool existed;     /* may contain bytes of an earlier run */
   bool salted;      /* the usual name is taken: no later run will look for this one */
-  bool held;        /* its name, in the journal: the file system has no locks */
+  bool claim;       /* its name, in the journal: the file system has no locks */
   int no_time;      /* why its modification time could not be set; 0: it was, or need not be */
   igt__journal *journal;
   int64_t mtime_ns; /* of the committed file; -1: unknown */

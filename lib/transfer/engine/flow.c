@@ -36,7 +36,7 @@
 
 /* Another attempt at more parts starts only when the run could afford to lose one: after this many
  * times the duration of a part, or after PATIENCE_US. */
-#define PIECES_BEFORE 3
+#define PARTS_BEFORE 3
 #define PATIENCE_US 3000000
 /* Without a gain each part would take this long: only on a line that has been stable for a while.
  */
@@ -73,7 +73,7 @@ double igt__flow_rate(const igt__flow *flow, int64_t now_us) {
   return best;
 }
 
-static double room(const igt__flow *flow, int64_t now_us) {
+static double capacity(const igt__flow *flow, int64_t now_us) {
   double rate = igt__flow_rate(flow, now_us);
   double small = rate * SLOW_S < SMALL_BYTES ? rate * SLOW_S : SMALL_BYTES;
 
@@ -83,7 +83,7 @@ static double room(const igt__flow *flow, int64_t now_us) {
 }
 
 bool igt__flow_fits(const igt__flow *flow, uint64_t bytes, int64_t now_us) {
-  return bytes == 0 || (double)(flow->in_flight + bytes) <= room(flow, now_us);
+  return bytes == 0 || (double)(flow->in_flight + bytes) <= capacity(flow, now_us);
 }
 
 bool igt__flow_has_place(const igt__flow *flow, uint64_t bytes, int64_t now_us) {
@@ -116,7 +116,7 @@ static void hold(igt__flow *flow, int64_t now_us) {
 /* As many as the two rules allow; more may still run from better times. */
 static unsigned allowed(const igt__flow *flow, int64_t now_us) {
   double each = flow->running ? (double)flow->in_flight / (double)flow->running : 1;
-  double fit = room(flow, now_us) / each;
+  double fit = capacity(flow, now_us) / each;
   unsigned least = flow->wide < EASY && !flow->alone ? EASY : flow->wide;
 
   if (fit >= flow->most)
@@ -136,7 +136,7 @@ static bool may_try(const igt__flow *flow, double rate, int64_t now_us) {
     return false;
   return now_us >= flow->hold_until && flow->wide < flow->most &&
          flow->running <= allowed(flow, now_us) &&
-         (passed >= PATIENCE_US || (double)passed >= PIECES_BEFORE * alone_us);
+         (passed >= PATIENCE_US || (double)passed >= PARTS_BEFORE * alone_us);
 }
 
 static void widen(igt__flow *flow, double rate, int64_t now_us) {

@@ -52,14 +52,14 @@ void igt__semaphore_release(igt__semaphore *slots) {
   pthread_mutex_unlock(&slots->lock);
 }
 
-igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,
+igt_status igt__list_fail(const igt__quota *lists, const char *what, const char *advice,
                           igt_error *err) {
-  bool all = held->whole && igt__quota_refused(held->whole);
+  bool all = lists->whole && igt__quota_refused(lists->whole);
   char size[24];
 
-  if (!igt__quota_refused(held))
+  if (!igt__quota_refused(lists))
     return igt__fail_memory(err);
-  igt__format_bytes(all ? held->whole->most : held->most, size, sizeof size);
+  igt__format_bytes(all ? lists->whole->most : lists->most, size, sizeof size);
   return igt__fail(err, IGT_E_LIMIT, "the list of its %s exceeds the memory limit (%s%s); %s", what,
                    size, all ? " for all lists at once" : "", advice);
 }

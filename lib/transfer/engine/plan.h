@@ -33,10 +33,10 @@ void igt__semaphore_release(igt__semaphore *slots);
 
 /* Why a list could not be kept in memory: IGT_E_LIMIT if it exceeded its quota, else no memory.
  * what: "studies", "files"; advice: what the user can do. */
-igt_status igt__held_fail(const igt__quota *held, const char *what, const char *advice,
+igt_status igt__list_fail(const igt__quota *lists, const char *what, const char *advice,
                           igt_error *err);
 /* The advice where patterns choose files. */
-#define IGT__HELD_FILES "take a part of them at a time (--include)"
+#define IGT__LIST_FILES "take a part of them at a time (--include)"
 
 /* A category of a study's files: its own list in the cloud's response, a local folder if several
  * are selected, a prefix of the keys below the study's. */

@@ -106,7 +106,7 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->callbacks = &run->own_callbacks;
   run->options = *options;
   igt__queue_init(&run->events);
-  igt__quota_init_fair(&run->held, IGT__MAX_RUN_MEMORY);
+  igt__quota_init_fair(&run->lists, IGT__MAX_RUN_MEMORY);
   run->began_us = igt__mono_us();
   run->totals.listing = true;
   run->totals.seconds_left = -1;
@@ -170,12 +170,12 @@ void igt__run_task_end(igt__run *run) {
   pthread_mutex_unlock(&run->lock);
 }
 
-void igt__run_listed(igt__run *run, const igt__quota *held) {
-  uint64_t used = igt__quota_used(held) + 1, fit;
+void igt__run_listed(igt__run *run, const igt__quota *lists) {
+  uint64_t used = igt__quota_used(lists) + 1, fit;
 
   pthread_mutex_lock(&run->lock);
-  run->held_each = run->held_each ? (run->held_each * 7 + used) / 8 : used;
-  fit = PLANNED_BYTES / run->held_each;
+  run->list_each = run->list_each ? (run->list_each * 7 + used) / 8 : used;
+  fit = PLANNED_BYTES / run->list_each;
   pthread_mutex_unlock(&run->lock);
   igt__pool_limit(run->producers, fit > PRODUCERS_LEAST ? (unsigned)fit : PRODUCERS_LEAST);
 }

@@ -36,7 +36,7 @@ struct igt__run {
   igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
   igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
   igt__pool *hashers;            /* digests of local files, one thread per core */
-  igt__quota held;    /* lists that must be complete in memory, of all studies in progress */
+  igt__quota lists;   /* lists that must be complete in memory, of all studies in progress */
   unsigned next_loop; /* atomic */
   bool keeping;       /* atomic; the session is being checked */
   /* To detect a loss of power: this boot's id ("?": unknown), and since when runs of other boots
@@ -56,7 +56,7 @@ struct igt__run {
   igt__group *groups; /* that are open */
   size_t group_count; /* number of open groups */
   unsigned tasks;     /* listers and planners in progress */
-  uint64_t held_each; /* of a study's list, by the last few */
+  uint64_t list_each; /* of a study's list, by the last few */
   igt_status fatal;   /* the first error that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
@@ -113,7 +113,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
 
 /* A study's list is complete and takes this much memory: fewer large ones are planned concurrently.
  */
-void igt__run_listed(igt__run *run, const igt__quota *held);
+void igt__run_listed(igt__run *run, const igt__quota *lists);
 
 bool igt__run_stopping(igt__run *run); /* cancelled or fatal */
 bool igt__run_stopping_arg(void *run); /* for igt__sched_wait_backlog */

@@ -94,8 +94,8 @@ void igt__folders_free(igt__folders *list) {
 }
 
 /* The name is stored twice, with a pointer each. */
-static bool add(igt__folders *list, igt__quota *held, size_t *cap, const char *name) {
-  if (!igt__quota_take(held, 2 * (strlen(name) + NAME_OVERHEAD)))
+static bool add(igt__folders *list, igt__quota *lists, size_t *cap, const char *name) {
+  if (!igt__quota_take(lists, 2 * (strlen(name) + NAME_OVERHEAD)))
     return false;
   if (list->count == *cap) {
     size_t more = *cap ? *cap * 2 : 64;
@@ -192,9 +192,9 @@ static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__
   const struct dirent *e;
   size_t cap = 0;
   igt_status status = IGT_OK;
-  igt__quota held;
+  igt__quota lists;
 
-  igt__quota_init(&held, IGT__MAX_LIST_MEMORY, NULL);
+  igt__quota_init(&lists, IGT__MAX_LIST_MEMORY, NULL);
   while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
     bool is_folder = false;
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
@@ -203,8 +203,8 @@ static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__
     if (!full ||
         take_entry(root, full, e->d_name, stray, payload, &out->links, &is_folder) != IGT_OK)
       status = igt__fail_memory(err);
-    else if (is_folder && !add(out, &held, &cap, e->d_name))
-      status = igt__held_fail(&held, "folders", path, err);
+    else if (is_folder && !add(out, &lists, &cap, e->d_name))
+      status = igt__list_fail(&lists, "folders", path, err);
     igt__free(full);
   }
   if (status == IGT_OK && errno)

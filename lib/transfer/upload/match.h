@@ -51,9 +51,9 @@ bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* fa
 /* From here on only studies that may match the folder (borrowed) are added. False: no memory. */
 bool igt__studies_only(igt__studies *studies, const igt__folder *folder);
 /* Reads the institute's studies: all, or those that may match one folder. IGT_E_LIMIT: too many for
- * limits.h, or for the rest of the quota held. */
+ * limits.h, or for the rest of the quota of lists. */
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             const igt__folder *only, igt__quota *held, igt__studies **out,
+                             const igt__folder *only, igt__quota *lists, igt__studies **out,
                              igt_error *err);
 
 /* From here on, if several studies match a folder, the one is used that was created for it

@@ -35,7 +35,7 @@ typedef struct igt__reading {
 #define IGT__READINGS 2
 
 struct igt__studies {
-  igt__quota held;
+  igt__quota lists;
   igt__arena *arena;
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
   igt__map *created;                  /* studies to be created by this run, as text_of_new() */

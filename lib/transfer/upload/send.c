@@ -38,7 +38,7 @@ static void send_free(send_job *s) {
 }
 
 static void end(send_job *s) {
-  if (s->held) /* before the run, which owns the journal, can end */
+  if (s->claim) /* before the run, which owns the journal, can end */
     igt__journal_release_upload(s->run->journal, s->run->origin, s->key);
   igt__sched_job_done(s->run->sched, &s->job);
   send_free(s);
@@ -229,7 +229,7 @@ send_part *igt__send_part_new(send_job *s, igt__s3_op op, igt_error *err) {
 
 void igt__send_part_free(send_part *p) {
   igt__s3_request_finish(&p->req);
-  igt__free(p->held);
+  igt__free(p->content);
   igt__free(p);
 }
 
@@ -252,18 +252,18 @@ static igt_status hold_body(send_part *p, igt_error *err) {
   size_t n = (size_t)s->local.size;
   igt_status status;
 
-  p->held = igt__malloc(n);
-  if (!p->held)
+  p->content = igt__malloc(n);
+  if (!p->content)
     return igt__fail_memory(err);
-  status = igt__local_read(s->fd, p->held, n, err);
+  status = igt__local_read(s->fd, p->content, n, err);
   if (status != IGT_OK)
     return status;
-  req->body = p->held;
+  req->body = p->content;
   req->body_len = n;
-  igt__digest_of(IGT__SHA256, p->held, n, req->sha256);
+  igt__digest_of(IGT__SHA256, p->content, n, req->sha256);
   req->has_md5 = igt__s3_wants_md5(s->run->s3);
   if (req->has_md5)
-    igt__digest_of(IGT__MD5, p->held, n, req->md5);
+    igt__digest_of(IGT__MD5, p->content, n, req->md5);
   return IGT_OK;
 }
 
@@ -363,7 +363,7 @@ static void put_task(void *arg) {
     return;
   }
   p->req.on_done = put_done;
-  p->req.once = !p->held;
+  p->req.once = !p->content;
   s->notification.loop = igt__run_loop(s->run);
   igt__s3_submit(s->run->s3, s->notification.loop, &p->req);
 }

@@ -37,7 +37,7 @@ typedef struct send_job {
   char *upload_id;
   igt__s3_part *parts; /* size 0: not stored; number 0 as well: not in flight */
   bool whole;          /* an earlier run completed it */
-  bool held;           /* igt__journal_hold_upload */
+  bool claim;          /* igt__journal_hold_upload */
   unsigned restarts;
   pthread_mutex_t lock; /* guards what follows, and parts */
   bool busy, ready;
@@ -54,7 +54,7 @@ typedef struct send_part {
   unsigned part; /* from 0 */
   uint64_t counted;
   int64_t began_us;
-  char *held; /* a small file's bytes; NULL: read while sending */
+  char *content; /* a small file's bytes; NULL: read while sending */
 } send_part;
 
 /* ---- send.c ---- */

@@ -168,11 +168,11 @@ static igt_status list_parts(send_job *s, igt_error *err) {
 static igt_status hold(send_job *s, igt_error *err) {
   igt__run *run = s->run;
 
-  while (!s->held) {
-    s->held = igt__journal_hold_upload(run->journal, run->origin, s->key, false);
-    if (!s->held && igt__run_stopping(run))
+  while (!s->claim) {
+    s->claim = igt__journal_hold_upload(run->journal, run->origin, s->key, false);
+    if (!s->claim && igt__run_stopping(run))
       return igt__fail(err, IGT_E_CANCELLED, "interrupted");
-    if (!s->held)
+    if (!s->claim)
       igt__sleep_us(HOLD_POLL_US);
   }
   return IGT_OK;

@@ -150,16 +150,16 @@ static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *e
 /* ---- the institute's studies ---- */
 
 igt_status igt__studies_no_room(const igt__studies *s, igt_error *err) {
-  return igt__held_fail(&s->held, "studies", "no real institute has that many, so it was skipped",
+  return igt__list_fail(&s->lists, "studies", "no real institute has that many, so it was skipped",
                         err);
 }
 
 static void bound(igt__studies *s) {
-  igt__arena_bound(s->arena, UINT64_MAX, &s->held);
-  igt__map_bound(s->by_id, &s->held);
-  igt__map_bound(s->by_name, &s->held);
-  igt__map_bound(s->by_key, &s->held);
-  igt__map_bound(s->created, &s->held);
+  igt__arena_bound(s->arena, UINT64_MAX, &s->lists);
+  igt__map_bound(s->by_id, &s->lists);
+  igt__map_bound(s->by_name, &s->lists);
+  igt__map_bound(s->by_key, &s->lists);
+  igt__map_bound(s->created, &s->lists);
 }
 
 igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err) {
@@ -175,7 +175,7 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   s->by_key = igt__map_new();
   s->created = igt__map_new();
   s->institute_id = igt__text_of(&institute->id);
-  igt__quota_init(&s->held, IGT__MAX_LIST_MEMORY, NULL);
+  igt__quota_init(&s->lists, IGT__MAX_LIST_MEMORY, NULL);
   if (!s->arena || !s->by_id || !s->by_name || !s->by_key || !s->created)
     status = igt__fail_memory(err);
   else
@@ -313,13 +313,13 @@ static igt_status each_study(void *payload, igt_root_study *study) {
 }
 
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             const igt__folder *only, igt__quota *held, igt__studies **out,
+                             const igt__folder *only, igt__quota *lists, igt__studies **out,
                              igt_error *err) {
   igt_status status = igt__studies_new(institute, out, err);
 
   if (status != IGT_OK)
     return status;
-  igt__quota_init_part(&(*out)->held, held);
+  igt__quota_init_part(&(*out)->lists, lists);
   if (only && !igt__studies_only(*out, only))
     (*out)->failed = true;
   else

@@ -223,7 +223,7 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   status = u->source ? igt__run_begin(&u->run, transfer, u->options->transfer, err)
                      : igt__fail_memory(err);
   igt__sender_init(&u->sender, &u->run);
-  igt__semaphore_init(&u->room, &u->run);
+  igt__semaphore_init(&u->studies, &u->run);
   if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
   if (status == IGT_OK && u->options->transfer->follow_links)
@@ -233,7 +233,7 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   if (u->source)
     igt__run_finish(&u->run);
   igt__sender_finish(&u->sender);
-  igt__semaphore_finish(&u->room);
+  igt__semaphore_finish(&u->studies);
   igt__found_free(&u->found);
   igt__root_close(u->root);
   igt__free(u->source);

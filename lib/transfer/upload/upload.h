@@ -25,7 +25,7 @@ typedef struct igt__upload {
   igt__shared_options shared;
   const igt_upload_options *options; /* own */
   igt__found found;
-  igt__semaphore room;
+  igt__semaphore studies;
   char *source;    /* absolute */
   igt__root *root; /* the source: everything is read below it */
   igt_identity identity;
@@ -87,7 +87,7 @@ struct igt__upload_plan {
   igt__group *group;
   char *prefix;             /* of the keys */
   igt__arena *arena;        /* of the batch */
-  igt__quota held;          /* for `there`: the cloud decides its size */
+  igt__quota lists;         /* for `there`: the cloud decides its size */
   igt__fingerprints *there; /* for each key in the cloud's list: the size + 1, or 0 if incomplete */
   igt__map *spelt;          /* keys of the list that are not in NFC, by their NFC form */
   igt__arena *spellings;    /* memory of spelt */

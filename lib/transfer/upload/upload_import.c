@@ -173,7 +173,7 @@ static void import_settled(igt__group *group) {
     igt__error_append(&err, "; run the same command again to retry");
     igt__group_failed(group, &err);
   }
-  igt__semaphore_release(&i->u->room);
+  igt__semaphore_release(&i->u->studies);
   import_free(i);
 }
 
@@ -220,10 +220,10 @@ igt_status igt__upload_import(igt__upload *u, const igt_institute *institute, co
   igt_status status;
 
   if (!igt__in_shard(igt__text_of(&institute->name), u->run.options.shard, u->run.options.shards) ||
-      !igt__semaphore_acquire(&u->room))
+      !igt__semaphore_acquire(&u->studies))
     return IGT_OK;
   status = begin(u, institute, path, err);
   if (status != IGT_OK)
-    igt__semaphore_release(&u->room);
+    igt__semaphore_release(&u->studies);
   return status;
 }

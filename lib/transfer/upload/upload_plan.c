@@ -635,7 +635,7 @@ static igt_status load_remote(plan *p, igt_error *err) {
   else
     status = igt_get_study_files_each(p->u->run.client, p->group->institute_id, p->group->study_id,
                                       &options, each_remote, p, err);
-  return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+  return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
 }
 
@@ -700,19 +700,19 @@ static igt_status prepare(plan *p, igt_error *err) {
   igt_status status;
 
   p->arena = igt__arena_new(0);
-  igt__quota_init_part(&p->held, &p->u->run.held);
-  p->there = igt__fingerprints_new(true, &p->held);
+  igt__quota_init_part(&p->lists, &p->u->run.lists);
+  p->there = igt__fingerprints_new(true, &p->lists);
   p->put = igt__run_provider(&p->u->run, "PUT", p->prefix);
   p->spelt = igt__map_new();
   p->respelt = igt__map_new();
   p->spellings = igt__arena_new(0);
   if (!p->arena || !p->there || !p->put || !p->spelt || !p->respelt || !p->spellings)
     return igt__fail_memory(err);
-  igt__map_bound(p->spelt, &p->held);
-  igt__arena_bound(p->spellings, UINT64_MAX, &p->held);
+  igt__map_bound(p->spelt, &p->lists);
+  igt__arena_bound(p->spellings, UINT64_MAX, &p->lists);
   /* An empty list would cost a round trip. */
   status = p->is_new ? IGT_OK : load_remote(p, err);
-  igt__run_listed(&p->u->run, &p->held);
+  igt__run_listed(&p->u->run, &p->lists);
   return status;
 }
 

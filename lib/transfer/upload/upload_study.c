@@ -71,11 +71,11 @@ static void study_settled(igt__group *group) {
 
   if (u->options->submit_password && !group->dropped && !u->run.options.dry_run)
     submit_settled(u, group);
-  igt__semaphore_release(&u->room);
+  igt__semaphore_release(&u->studies);
 }
 
 static void only_settled(igt__group *group) {
-  igt__semaphore_release(&((igt__upload *)group->owner)->room);
+  igt__semaphore_release(&((igt__upload *)group->owner)->studies);
 }
 
 /* ---- a study that has to be created ---- */
@@ -199,7 +199,7 @@ static igt_status open_created(plan *p, igt_error *err) {
 static void give_up(plan *p, const igt_error *err) {
   if (err->status != IGT_OK && err->status != IGT_E_CANCELLED)
     igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
-  igt__semaphore_release(&p->u->room);
+  igt__semaphore_release(&p->u->studies);
 }
 
 /* ---- siblings of a study's folder "files" ---- */
@@ -402,13 +402,13 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
     status = see_content(v, path, &err);
   if (status == IGT_OK)
     status = match(v, path, &folder, &known, &create, &err);
-  if (status == IGT_OK && !igt__semaphore_acquire(&u->room)) {
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->studies)) {
     igt_model_free(create ? &create->model : NULL);
     goto out;
   }
   if (status == IGT_OK &&
       (status = begin_study(v, path, human, &folder, known, create, &err)) != IGT_OK)
-    igt__semaphore_release(&u->room);
+    igt__semaphore_release(&u->studies);
   if (status != IGT_OK) {
     igt__error_prefix(&err, "the folder '%s'", path);
     igt__upload_study_failed(u, institute_name(v), human ? human : name, &err);
@@ -532,10 +532,10 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
   if (status == IGT_OK && !known)
     status = igt__fail(&err, IGT_E_NOT_FOUND, "the institute has no study '%s%s%s'",
                        patient ? patient : "", patient ? "/" : "", name);
-  if (status == IGT_OK && !igt__semaphore_acquire(&u->room))
+  if (status == IGT_OK && !igt__semaphore_acquire(&u->studies))
     return;
   if (status == IGT_OK && (status = begin_annotations(v, path, human, known, &err)) != IGT_OK)
-    igt__semaphore_release(&u->room);
+    igt__semaphore_release(&u->studies);
   if (status != IGT_OK)
     igt__upload_study_failed(u, institute_name(v), human, &err);
 }
@@ -658,7 +658,7 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
   visit v = {u, institute, NULL};
   igt__folders folders = {0};
   igt_status status =
-      igt__studies_load(u->run.client, institute, NULL, &u->run.held, &v.studies, err);
+      igt__studies_load(u->run.client, institute, NULL, &u->run.lists, &v.studies, err);
 
   if (status == IGT_OK) {
     igt__studies_remember(v.studies, u->run.journal, u->run.origin);

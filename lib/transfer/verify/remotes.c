@@ -28,13 +28,13 @@ struct igt__remotes {
   char key[IGT__S3_MAX_KEY + 1];
 };
 
-igt__remotes *igt__remotes_new(const char *prefix, igt__quota *held) {
+igt__remotes *igt__remotes_new(const char *prefix, igt__quota *lists) {
   igt__remotes *r = igt__calloc(1, sizeof *r);
 
   if (!r)
     return NULL;
   r->prefix = igt__strdup(prefix);
-  r->files = igt__fingerprints_new(true, held);
+  r->files = igt__fingerprints_new(true, lists);
   r->odd = igt__map_new();
   r->spelt = igt__map_new();
   r->arena = igt__arena_new(0);
@@ -42,9 +42,9 @@ igt__remotes *igt__remotes_new(const char *prefix, igt__quota *held) {
     igt__remotes_free(r);
     return NULL;
   }
-  igt__map_bound(r->odd, held);
-  igt__map_bound(r->spelt, held);
-  igt__arena_bound(r->arena, UINT64_MAX, held);
+  igt__map_bound(r->odd, lists);
+  igt__map_bound(r->spelt, lists);
+  igt__arena_bound(r->arena, UINT64_MAX, lists);
   return r;
 }
 

@@ -18,7 +18,7 @@ typedef struct igt__remote {
 typedef struct igt__remotes igt__remotes;
 
 /* prefix: of the keys; copied. NULL: no memory. Entries count against the quota. */
-igt__remotes *igt__remotes_new(const char *prefix, igt__quota *held);
+igt__remotes *igt__remotes_new(const char *prefix, igt__quota *lists);
 void igt__remotes_free(igt__remotes *remotes);
 bool igt__remotes_have(const igt__remotes *remotes, const char *name);
 /* Adds a new name. False: no memory, or the quota is exhausted. */

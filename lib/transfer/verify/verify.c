@@ -235,7 +235,7 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
   institute_run ir = {v, institute, NULL};
   igt_error err = IGT_ERROR_INIT;
   igt_status status =
-      igt__studies_load(v->run.client, institute, NULL, &v->run.held, &ir.studies, &err);
+      igt__studies_load(v->run.client, institute, NULL, &v->run.lists, &ir.studies, &err);
 
   v->run.summary.institutes++;
   if (status == IGT_OK)
@@ -381,12 +381,12 @@ static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
   igt__verify *v = job;
   igt_status status = igt__run_begin(&v->run, transfer, v->options->transfer, err);
 
-  igt__semaphore_init(&v->room, &v->run);
+  igt__semaphore_init(&v->studies, &v->run);
   if (status == IGT_OK)
     status = run(v, igt__transfer_summary(transfer), err);
   igt__pool_free(v->readers);
   igt__run_finish(&v->run);
-  igt__semaphore_finish(&v->room);
+  igt__semaphore_finish(&v->studies);
   igt__found_free(&v->found);
   igt__root_close(v->root);
   return status;

@@ -17,7 +17,7 @@ typedef struct igt__verify {
   const igt_verify_options *options; /* own */
   igt__found found;
   igt__root *root;
-  igt__semaphore room;
+  igt__semaphore studies;
   igt__pool *readers;
 } igt__verify;
 

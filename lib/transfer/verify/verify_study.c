@@ -22,7 +22,7 @@ typedef struct plan {
   bool there;   /* exists in the cloud; else all of its files are missing there */
   char *folder; /* below the root; NULL: it is not here, and all is missing here */
   /* of the category being compared */
-  igt__quota held; /* files: the cloud decides how many they are */
+  igt__quota lists; /* files: the cloud decides how many they are */
   igt__remotes *files;
   bool own_folders; /* some lie in folders that are called as ours for categories */
   const char *list; /* which list of the response */
@@ -151,7 +151,7 @@ static igt_status list_files(plan *p, size_t category,
   else
     status = igt_get_study_files_each(run->client, p->group->institute_id, p->group->study_id,
                                       &options, each, p, err);
-  return status == IGT_E_NO_MEMORY ? igt__held_fail(&p->held, "files", IGT__HELD_FILES, err)
+  return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                    : status;
 }
 
@@ -314,7 +314,7 @@ static igt_status begin_category(plan *p, size_t category, igt_error *err) {
   p->own_folders = false;
   igt__buf_init(&text, 64 * 1024);
   igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
-  p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->held);
+  p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->lists);
   p->provider = text.failed ? NULL : igt__run_provider(&p->v->run, "GET", text.data);
   igt__buf_finish(&text);
   return p->files && p->provider ? IGT_OK : igt__fail_memory(err);
@@ -325,7 +325,7 @@ static igt_status verify_category(plan *p, size_t category, bool several, igt_er
 
   if (status == IGT_OK && p->there)
     status = list_files(p, category, each_remote, err);
-  igt__run_listed(&p->v->run, &p->held);
+  igt__run_listed(&p->v->run, &p->lists);
   if (status == IGT_OK && p->folder)
     status = choose_content(p, category, several, err);
   if (status == IGT_OK && p->folder)
@@ -456,7 +456,7 @@ static void plan_task(void *arg) {
 }
 
 static void release_slot(igt__group *group) {
-  igt__semaphore_release(&((igt__verify *)group->owner)->room);
+  igt__semaphore_release(&((igt__verify *)group->owner)->studies);
 }
 
 igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
@@ -464,14 +464,14 @@ igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, con
                              igt_error *err) {
   plan *p;
 
-  if (!igt__semaphore_acquire(&v->room))
+  if (!igt__semaphore_acquire(&v->studies))
     return IGT_E_CANCELLED;
   p = igt__calloc(1, sizeof *p);
   if (p) {
     p->v = v;
     p->there = s3_prefix != NULL;
     p->folder = folder ? igt__strdup(folder) : NULL;
-    igt__quota_init_part(&p->held, &v->run.held);
+    igt__quota_init_part(&p->lists, &v->run.lists);
     if (p->folder || !folder)
       p->group = igt__group_open(&v->run, institute ? igt__text_of(&institute->name) : "",
                                  institute ? igt__text_of(&institute->id) : "", study, study_id,
@@ -480,7 +480,7 @@ igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, con
   if (!p || !p->group) {
     if (p)
       plan_free(p);
-    igt__semaphore_release(&v->room);
+    igt__semaphore_release(&v->studies);
     return igt__fail_memory(err);
   }
   p->group->owner = v;
