@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "faults/faults.h"
+#include "http/http.h"
 #include "server.h"
 
 #define MAX_SECONDS (10 * 365 * 24 * 3600)
@@ -361,6 +362,7 @@ int main(int argc, char **argv) {
     return end - 1;
   shift_clock(o.clock);
   raise_file_limit();
+  igt__curl_own_process();
   take_turns();
   signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals);

@@ -4,12 +4,30 @@
 
 #include "error.h"
 
+/** The version of this header, for `#if IGT_VERSION_NUM >= 0x000200`. */
+#define IGT_VERSION_MAJOR 0
+#define IGT_VERSION_MINOR 1
+#define IGT_VERSION_PATCH 0
+/** 0xMMmmpp: major, minor and patch, two hexadecimal digits each. */
+#define IGT_VERSION_NUM (IGT_VERSION_MAJOR << 16 | IGT_VERSION_MINOR << 8 | IGT_VERSION_PATCH)
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** The library's version, such as "0.1.0". */
+/** The version of the library that runs, such as "0.1.0"; static. Any thread. */
 IGT_EXTERN const char *igt_version(void);
+
+/**
+ * True if the library that runs has all of that version: it has the same major version, and is not
+ * older. A program that uses functions or options of a certain version checks it once at its start:
+ *
+ *     if (!igt_version_check(IGT_VERSION_MAJOR, IGT_VERSION_MINOR))
+ *       ...; // runs with an older libigtcloud than the header it was built with
+ *
+ * Any thread.
+ */
+IGT_EXTERN bool igt_version_check(unsigned major, unsigned minor);
 
 #ifdef __cplusplus
 }

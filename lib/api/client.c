@@ -38,6 +38,13 @@ const char *igt_version(void) {
   return IGT__VERSION;
 }
 
+/* meson.build and version.h name one version. */
+_Static_assert(IGT_VERSION_NUM == IGT__VERSION_NUM, "igtcloud/version.h is of another version");
+
+bool igt_version_check(unsigned major, unsigned minor) {
+  return major == IGT_VERSION_MAJOR && minor <= IGT_VERSION_MINOR;
+}
+
 /* ---- making one ---- */
 
 static igt_status set_origin(igt_client *client, const char *domain, igt_error *err) {

@@ -13,6 +13,7 @@
 #define SONAME "libcurl.so.4"
 
 #define FUNCTIONS(X)                                                                               \
+  X(curl_global_init)                                                                              \
   X(curl_global_init_mem)                                                                          \
   X(curl_easy_init)                                                                                \
   X(curl_easy_cleanup)                                                                             \
@@ -54,7 +55,7 @@ static igt_status load_locked(igt_error *err) {
                      SONAME);
   }
   lib.library = library;
-  igt__curl_init_memory();
+  igt__curl_init();
   return IGT_OK;
 }
 
@@ -74,6 +75,10 @@ igt_status igt__curl_load(igt_error *err) {
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): curl's own names differ from
  * one version to the next. */
+CURLcode(curl_global_init)(long flags) {
+  return lib.curl_global_init_(flags);
+}
+
 CURLcode(curl_global_init_mem)(long flags, curl_malloc_callback m, curl_free_callback f,
                                curl_realloc_callback r, curl_strdup_callback s,
                                curl_calloc_callback c) {

@@ -8,6 +8,6 @@ igt_status igt__curl_load(igt_error *err) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
 
   (void)err;
-  (void)pthread_once(&once, igt__curl_init_memory);
+  (void)pthread_once(&once, igt__curl_init);
   return IGT_OK;
 }

@@ -37,6 +37,11 @@ typedef struct igt__http_options {
   const struct igt__timetable *timetable; /* replaces bytes_per_second; copied; NULL: none */
 } igt__http_options;
 
+/* curl's allocator is one for the whole process, and a host program may use the same libcurl. So it
+ * stays the C library's, unless the program says before the first connection that the process is
+ * its own, as igtcloud and the sandbox do: then memory is wiped before it is freed. */
+void igt__curl_own_process(void);
+
 igt_status igt__http_new(const igt__http_options *options, igt__http **out, igt_error *err);
 /* Cancels all running requests (on_done gets IGT_E_CANCELLED) and joins the threads. */
 void igt__http_free(igt__http *http);

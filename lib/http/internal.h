@@ -36,8 +36,8 @@ igt_status igt__curl_load(igt_error *err);
 /* Buffer size in the other direction, and in both for all other requests; wiped entirely. */
 #define IGT__SMALL_BUFFER (16u * 1024)
 
-void igt__curl_init_memory(void); /* no effect if the program initialised curl earlier */
-void igt__curl_trim(void);        /* frees the buffers kept for the next request */
+void igt__curl_init(void);
+void igt__curl_trim(void); /* frees the buffers kept for the next request */
 
 /* ---- proxy.c ---- */
 

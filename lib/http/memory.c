@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The allocator that curl uses, which wipes memory before it is freed: curl builds requests,
- * including tokens and passwords, in memory that it frees without wiping. curl also frees the large
- * buffer of a transfer after each request; wiping those buffers, and mapping and unmapping their
- * pages, took a seventh of the time of a 32 KiB file. They are kept for the next request instead.
- * Installed by curl.c when libcurl is loaded. */
+/* The allocator that curl uses in igtcloud, which wipes memory before it is freed: curl builds
+ * requests, including tokens and passwords, in memory that it frees without wiping. curl also frees
+ * the large buffer of a transfer after each request; wiping those buffers, and mapping and
+ * unmapping their pages, took a seventh of the time of a 32 KiB file. They are kept for the next
+ * request instead. Installed by curl.c when libcurl is loaded; never in a host program, whose own
+ * use of libcurl it would change. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,17 @@ static void *move_and_wipe(void *p, size_t n) {
   return moved;
 }
 
-void igt__curl_init_memory(void) {
-  curl_global_init_mem(CURL_GLOBAL_DEFAULT, get, wipe_and_free, move_and_wipe, strdup, calloc);
+static bool own_process;
+
+void igt__curl_own_process(void) {
+  own_process = true;
+}
+
+void igt__curl_init(void) {
+  if (own_process)
+    curl_global_init_mem(CURL_GLOBAL_DEFAULT, get, wipe_and_free, move_and_wipe, strdup, calloc);
+  else
+    curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 void igt__curl_trim(void) {
