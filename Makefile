@@ -33,6 +33,9 @@ install: $(BUILD)/build.ninja
 # Debian packages in build-deb/.
 deb: ; @scripts/install-deps build deb && scripts/make-deb
 
+# The Python package as a wheel that needs nothing but Python, and its sources; in build-wheel/dist.
+wheel: ; @scripts/install-deps build deb && python/backend.py wheel && python/backend.py sdist
+
 # The program in one file that needs no other: build-standalone/igtcloud-VERSION-linux-x86_64, -aarch64.
 standalone: ; @scripts/install-deps static && scripts/make-standalone
 
@@ -52,4 +55,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb standalone generate format clean
+.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel standalone generate format clean

@@ -10,7 +10,11 @@
 
 #include "http/internal.h"
 
+#ifdef IGT__CURL_LIBRARY /* the option curl_library: a bundle has one under a name of its own */
+#define SONAME IGT__CURL_LIBRARY
+#else
 #define SONAME "libcurl.so.4"
+#endif
 
 #define FUNCTIONS(X)                                                                               \
   X(curl_global_init)                                                                              \
