@@ -9,6 +9,7 @@ def __getattr__(name: str) -> str:
     if name == "__version__":
         from igtcloud.client import _library
 
-        globals()[name] = _library.version()
-        return globals()[name]
+        found: str = _library.version()
+        globals()[name] = found
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,7 +49,7 @@ def files(institutes: Iterable[Any], project: str = '') -> 'pandas.DataFrame':
     file_types: Dict[str, str] = {}
     with ThreadPoolExecutor(REQUESTS, 'igtcloud-frames') as pool:
         try:
-            for (institute, study), listed in zip(pairs, pool.map(lambda pair: pair[1].files, pairs)):
+            for (institute, study), listed in zip(pairs, pool.map(_files_of, pairs)):
                 head = {**_place(project, institute), **_row(study)}
                 file_types.update(_file_columns(listed))
                 rows.extend({**head, **_file_row(file)} for file in listed)
@@ -64,6 +64,10 @@ def files(institutes: Iterable[Any], project: str = '') -> 'pandas.DataFrame':
 
 def _studies_of(institutes: Iterable[Any]) -> Iterator[Tuple[Any, Any]]:
     return ((institute, study) for institute in institutes for study in institute.studies)
+
+
+def _files_of(pair: Tuple[Any, Any]) -> Any:
+    return pair[1].files
 
 
 def _place(project: str, institute: Any) -> Row:

@@ -69,11 +69,11 @@ class IgtFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self._keep = 0.0 if not use_listings_cache else \
             KEPT_SECONDS if listings_expiry_time is None else float(listings_expiry_time)
         self._lock = threading.RLock()
-        self._listings: Dict[Any, Tuple[float, Any]] = {}
+        self._listings: Dict[Any, Tuple[float, Dict[str, Any]]] = {}
 
     # ---- listings, kept for a while ----
 
-    def _kept(self, path: str, load: Callable[[], Any]) -> Any:
+    def _kept(self, path: str, load: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
         now, key = time.monotonic(), (*self._account(), path)
         with self._lock:
             found = self._listings.get(key)
