@@ -157,6 +157,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   const char *why;
 
   if (!r) {
+    complain("out of memory");
     *exit_status = EXIT_FAILED;
     return NULL;
   }

@@ -28,8 +28,8 @@ igt_status igt__journal_flush(igt__journal *journal, igt_error *err);
 #define IGT__JOURNAL_DOUBT 1
 
 /* A finished and verified file. `origin` is the cloud ("https://host"), `key` its object. The local
- * file is identified by absolute path, size and modification time; that of an upload also by its
- * inode and change time, which nobody can set at will. */
+ * file is identified by absolute path, size and modification time, and by its inode and change
+ * time, which nobody can set at will. */
 typedef struct igt__journal_file {
   uint64_t size;
   int64_t mtime_ns;

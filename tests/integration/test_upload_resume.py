@@ -291,6 +291,15 @@ def test_new_permissions_are_no_change(cloud, igtcloud, film, size):
     Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.path.read_bytes()})
 
 
+def test_a_downloaded_file_that_is_overwritten_in_place(cloud, igtcloud, film, out):
+    film.path.write_bytes(b"first")
+    igtcloud.run("upload", film.top, "up")
+    igtcloud.run("download", out, "up", film.lab)
+    in_place(out / film.lab / "case/film.bin", b"other")
+    igtcloud.run("upload", out, "up")
+    Place(cloud, film.lab, "up").is_whole("case", {"film.bin": b"other"})
+
+
 @pytest.mark.plain("a preloaded library, and the sanitizers want to be loaded first")
 @pytest.mark.parametrize("age", [0, 1])
 def test_a_clock_that_is_too_coarse(cloud, igtcloud, film, age):

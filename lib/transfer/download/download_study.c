@@ -138,6 +138,8 @@ static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
   } else if (known->mtime_ns != local.mtime_ns) {
     same = has_still(run, &local, known->digest);
     known->mtime_ns = local.mtime_ns;
+    known->ctime_ns = local.ctime_ns;
+    known->inode = local.inode;
     if (same && *known->digest)
       igt__journal_put_file(run->journal, run->origin, file->key, path, known);
   }

@@ -58,11 +58,15 @@ static igt_transfer_item item_of(const fetch *f, igt_transfer_result result, cha
 void igt__fetch_done(fetch *f, const char *digest) {
   char local[PATH_MAX + 4096];
   igt_transfer_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
-  igt__journal_file remembered = {.size = f->size, .mtime_ns = f->partial.mtime_ns};
+  const igt__local *committed = &f->partial.committed;
+  igt__journal_file remembered = {.size = f->size,
+                                  .mtime_ns = committed->mtime_ns,
+                                  .ctime_ns = committed->ctime_ns,
+                                  .inode = committed->inode};
 
   item.digest = digest;
   item.verified = f->check.verified;
-  if (f->run->journal && remembered.mtime_ns >= 0) {
+  if (f->run->journal && f->partial.known) {
     igt__str_copy(remembered.etag, sizeof remembered.etag, f->etag);
     igt__str_copy(remembered.digest, sizeof remembered.digest, digest);
     igt__str_copy(remembered.verified, sizeof remembered.verified, f->check.verified);

@@ -285,9 +285,11 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
 
   set_time(partial, mtime);
   status = flush(partial, err);
-  partial->mtime_ns = fstat(fd, &st) == 0 ? igt__mtime_ns(&st) : -1;
   if (status == IGT_OK)
     status = give_name(partial, only_new, &kept, err);
+  partial->known = fstat(fd, &st) == 0; /* the rename has set the change time */
+  if (partial->known)
+    igt__local_take(&partial->committed, &st);
   partial->fd = -1;
   /* The close releases the lock, so no other process took the name before the rename. A failed
    * write that is reported only now removes the file. */

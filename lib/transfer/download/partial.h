@@ -6,6 +6,7 @@
 
 #include "base/path.h"
 #include "journal/journal.h"
+#include "transfer/engine/digest.h"
 
 typedef struct igt__partial {
   igt__root *root;
@@ -17,7 +18,8 @@ typedef struct igt__partial {
   bool claim;       /* its name, in the journal: the file system has no locks */
   int no_time;      /* why its modification time could not be set; 0: it was, or need not be */
   igt__journal *journal;
-  int64_t mtime_ns; /* of the committed file; -1: unknown */
+  bool known; /* the committed file's times and inode number: */
+  igt__local committed;
 } igt__partial;
 
 /* Opens and locks it, creating folders. If another process has it locked, or the existing file was
