@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
-#include "mem.h"
-#include "os/os.h"
-#include "str.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/os/os.h"
+#include "base/str.h"
 
 #define PARTIAL_SUFFIX ".igtpart"
 
