@@ -324,6 +324,13 @@ def test_the_whole_content_is_the_same(study, tmp_path):
         assert hashlib.sha256(file.read()).digest() == hashlib.sha256((tmp_path / 'big.bin').read_bytes()).digest()
 
 
+def test_an_open_file_belongs_to_its_session(study):
+    """Whatever set_auth() says meanwhile."""
+    with named(study.files, 'big.bin').open(buffering=0) as raw:
+        set_auth(None)
+        assert len(raw.read(200_000)) > 0
+
+
 def test_text_mode(study):
     small = named(study.files, 'a/small.txt')
     with small.open('r', encoding='utf-8', newline='') as file:

@@ -352,8 +352,13 @@ def _transfer(work: Callable[[_library.Client], Any]) -> Any:
     """The result of work, which the current session's client does; failures as the exceptions of services."""
     from igtcloud.client.services import entities_service
 
+    client = _auth.client_of(entities_service.auth_handler)
+    return _translated(lambda: work(client))
+
+
+def _translated(work: Callable[[], Any]) -> Any:
     try:
-        return work(_auth.client_of(entities_service.auth_handler))
+        return work()
     except _errors.IgtError as error:
         raise _as_script_expects(error) from None
 

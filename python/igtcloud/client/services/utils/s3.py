@@ -26,9 +26,9 @@ class S3File(io.RawIOBase):
         self._reader: Any = None
         self._most = _FIRST_BYTES  # bytes of the next read
         from igtcloud.client.services import entities_service as _  # noqa: F401  the module is loaded
-        from igtcloud.client.services.entities_service import _prefix_of, _transfer
+        from igtcloud.client.services.entities_service import _prefix_of, _transfer, _translated
 
-        self._transfer = _transfer
+        self._translated = _translated
         self._reader = _transfer(
             lambda client: client.open_object(_prefix_of(file), file.key, file.get("file_size")))
 
@@ -80,7 +80,7 @@ class S3File(io.RawIOBase):
         """Reads at the current position; 0 at the end."""
         self._check_open()
         view = memoryview(buffer).cast("B")[:self._most]
-        read: int = self._transfer(lambda client: self._reader.read_into(view))
+        read: int = self._translated(lambda: self._reader.read_into(view))
         self._most *= 2
         return read
 
