@@ -116,7 +116,10 @@ static bool is_done(NTSTATUS status) {
   return status == 0;
 }
 
-static int finish(NTSTATUS status, HANDLE handle, int flags) {
+/* handle: by its address, as the caller's other argument sets it. */
+static int finish(NTSTATUS status, const HANDLE *opened, int flags) {
+  HANDLE handle = *opened;
+
   if (!is_done(status))
     return -1;
   if ((flags & O_NOFOLLOW) && is_link(handle)) {
@@ -131,14 +134,14 @@ int igt__os_open(const char *path, int flags, mode_t mode) {
   HANDLE handle = NULL;
 
   (void)mode;
-  return finish(open_by_path(path, flags, access_of(flags), &handle), handle, flags);
+  return finish(open_by_path(path, flags, access_of(flags), &handle), &handle, flags);
 }
 
 int igt__os_openat(int dir, const char *name, int flags, mode_t mode) {
   HANDLE handle = NULL;
 
   (void)mode;
-  return finish(open_in(dir, name, flags, access_of(flags), &handle), handle, flags);
+  return finish(open_in(dir, name, flags, access_of(flags), &handle), &handle, flags);
 }
 
 /* ---- reading and writing ---- */
@@ -237,7 +240,8 @@ static int look(HANDLE handle, igt__stat *st) {
   return 0;
 }
 
-static int look_and_close(NTSTATUS status, HANDLE handle, igt__stat *st) {
+static int look_and_close(NTSTATUS status, const HANDLE *opened, igt__stat *st) {
+  HANDLE handle = *opened;
   int failed, why;
 
   if (!is_done(status))
@@ -252,13 +256,13 @@ static int look_and_close(NTSTATUS status, HANDLE handle, igt__stat *st) {
 int igt__os_stat(const char *path, igt__stat *st) {
   HANDLE handle = NULL;
 
-  return look_and_close(open_by_path(path, O_RDONLY, 0, &handle), handle, st);
+  return look_and_close(open_by_path(path, O_RDONLY, 0, &handle), &handle, st);
 }
 
 int igt__os_lstat(const char *path, igt__stat *st) {
   HANDLE handle = NULL;
 
-  return look_and_close(open_by_path(path, O_NOFOLLOW, 0, &handle), handle, st);
+  return look_and_close(open_by_path(path, O_NOFOLLOW, 0, &handle), &handle, st);
 }
 
 int igt__os_fstat(int fd, igt__stat *st) {
@@ -268,7 +272,7 @@ int igt__os_fstat(int fd, igt__stat *st) {
 int igt__os_statat(int dir, const char *name, igt__stat *st, bool follow) {
   HANDLE handle = NULL;
 
-  return look_and_close(open_in(dir, name, follow ? 0 : O_NOFOLLOW, 0, &handle), handle, st);
+  return look_and_close(open_in(dir, name, follow ? 0 : O_NOFOLLOW, 0, &handle), &handle, st);
 }
 
 bool igt__os_is_readable(const char *path) {
@@ -295,10 +299,10 @@ int igt__os_current_folder(char *out, size_t cap) {
 
 #define NEW_FOLDER (O_CREAT | O_EXCL | O_DIRECTORY)
 
-static int finish_folder(NTSTATUS status, HANDLE handle) {
+static int finish_folder(NTSTATUS status, const HANDLE *opened) {
   if (!is_done(status))
     return -1;
-  CloseHandle(handle);
+  CloseHandle(*opened);
   return 0;
 }
 
@@ -306,14 +310,14 @@ int igt__os_mkdir(const char *path, mode_t mode) {
   HANDLE handle = NULL;
 
   (void)mode;
-  return finish_folder(open_by_path(path, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), handle);
+  return finish_folder(open_by_path(path, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), &handle);
 }
 
 int igt__os_mkdirat(int dir, const char *name, mode_t mode) {
   HANDLE handle = NULL;
 
   (void)mode;
-  return finish_folder(open_in(dir, name, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), handle);
+  return finish_folder(open_in(dir, name, NEW_FOLDER, FILE_LIST_DIRECTORY, &handle), &handle);
 }
 
 /* False: give up. */
