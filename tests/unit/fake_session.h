@@ -5,15 +5,16 @@
 /* A session that replaces lib/auth's, for tests of the layers above it. The replacement happens
  * when a program is linked, so one file of a program includes this. */
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "api/client.h"
 
 struct igt__session {
-  unsigned generation;
-  unsigned renewals;
-  bool signed_in;
-  bool cannot_renew;
+  atomic_uint generation; /* atomic: some tests call from many threads */
+  atomic_uint renewals;
+  atomic_bool signed_in;
+  atomic_bool cannot_renew;
 };
 
 static struct igt__session the_session;
@@ -23,7 +24,9 @@ igt_status igt__session_new(const igt__session_options *options, igt__session **
   (void)err;
   assert_non_null(options->http);
   assert_non_null(options->origin);
-  the_session = (struct igt__session){.generation = 1};
+  the_session.generation = 1;
+  the_session.renewals = 0;
+  the_session.signed_in = the_session.cannot_renew = false;
   *out = &the_session;
   return IGT_OK;
 }
