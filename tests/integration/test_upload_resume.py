@@ -2,10 +2,12 @@
 """Uploads of large files: in parts, killed and taken up again, files that change on the way."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import pathlib
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -155,9 +157,13 @@ def stored(cloud, film):
             if o["Key"].endswith("/film.bin")]
 
 
-def test_killed_while_the_store_completes(cloud, igtcloud, film):
-    """The next run recognises the object, and sends nothing but the notification."""
+@pytest.mark.parametrize("parts", [5, 3])
+def test_killed_while_the_store_completes(cloud, igtcloud, film, home, parts):
+    """The next run recognises the object, and sends nothing but the notification; also if the journal
+    was not told of the last parts."""
     killed_while_completing(cloud, igtcloud, film)
+    with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
+        db.execute("DELETE FROM part WHERE number>?", (parts,))
     igtcloud.run("upload", film.top, "up")
     assert film.parts() == []
     assert len(cloud.requests(method="POST", path="*upload-completed")) == 1
