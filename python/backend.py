@@ -3,6 +3,7 @@
 """Packs the Python package: a wheel, and a source distribution that builds.
 
     python/backend.py wheel|sdist [OUTPUT_FOLDER]        as `make wheel` does
+    python/backend.py info FOLDER                        writes what says what is installed, for a .deb
 
 It is also the build backend (PEP 517) of pyproject.toml, so `pip wheel .`, `python3 -m build` and
 `pip install git+https://...` work. It needs Meson, Ninja, a C compiler, cffi and the libraries of the
@@ -253,7 +254,20 @@ def get_requires_for_build_sdist(config_settings=None):
     return []
 
 
+def write_info(folder):
+    """The dist-info of a Debian package, whose console has the C program."""
+    target = pathlib.Path(folder) / f'igtcloud-{version()}.dist-info'
+    target.mkdir()
+    (target / 'METADATA').write_text(metadata())
+    (target / 'entry_points.txt').write_text(entry_points(['fsspec.specs']))
+    (target / 'INSTALLER').write_text('debian\n')
+    return target
+
+
 def main():
+    if sys.argv[1:2] == ['info'] and len(sys.argv) == 3:
+        print(write_info(sys.argv[2]))
+        return
     if len(sys.argv) not in (2, 3) or sys.argv[1] not in ('wheel', 'sdist'):
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[2] if len(sys.argv) == 3 else ROOT / 'build-wheel' / 'dist')
