@@ -174,17 +174,15 @@ with smart_auth(domain, service.service_id, key=service.private_key) as auth:
     assert lines[0] == '-----BEGIN RSA PRIVATE KEY-----' and {len(line) for line in lines[1:-2]} == {64}
 
 
-def test_import_is_quick_and_starts_nothing(run_python):
+def test_import_loads_little_and_starts_nothing(run_python):
+    """How long it takes is measured elsewhere: on a busy machine a bound would fail or mean nothing."""
     said = run_python('''
-import sys, threading, time
-started = time.process_time()
+import sys, threading
 import igtcloud.client.services
-print(time.process_time() - started, threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click",
-      "multiprocessing.pool", "pandas", "pydicom") if m in sys.modules])
+print(threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click", "multiprocessing.pool", "pandas",
+      "pydicom", "fsspec", "asyncio", "importlib.metadata") if m in sys.modules])
 ''')
-    seconds, threads, heavy = said.split(' ', 2)
-    assert threads == '1' and heavy.strip() == '[]'
-    assert float(seconds) < 0.5  # bench/ has the number; this catches a library too many
+    assert said == '1 []\n'
 
 
 def test_ctrl_c_in_a_download_is_at_once_and_leaves_no_file(cloud, auth, entities, tmp_path):
