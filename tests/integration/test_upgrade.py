@@ -289,7 +289,6 @@ def test_build_without_a_key(page, keys, tmp_path):
     shutil.copy(program(), file)
     done = subprocess.run([file, "upgrade"], capture_output=True, text=True, timeout=60,
                           env=environment(tmp_path, IGTCLOUD_RELEASES=page.url,
-                                          IGTCLOUD_RELEASE_KEY=keys.public,
                                           TEST_RELEASE_KEY=keys.public))
     assert done.returncode == FAILED and "carries no release key" in done.stderr
     assert not page.seen and file.read_bytes() == pathlib.Path(program()).read_bytes()
