@@ -364,7 +364,7 @@ static const char *unwritable(const char *key, const char *value) {
     return "has a blank followed by ';', which begins a comment";
   if (strchr(" \t", value[0]) || strchr(" \t", value[n - 1]))
     return "begins or ends with a blank";
-  return strlen(key) + n > 190 ? "is too long" : NULL;
+  return strlen(key) + n > 1000 ? "is too long" : NULL;
 }
 
 static int run_set(settings *s) {
