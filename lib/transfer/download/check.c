@@ -125,6 +125,19 @@ bool igt__check_guess_part_size(igt__check *check, uint64_t object_size) {
   return true;
 }
 
+bool igt__check_guess_again(igt__check *check, uint64_t object_size) {
+  static const uint64_t mib = (uint64_t)1024 * 1024;
+
+  if (!check->guessed || check->known || check->part_size != 8 * mib ||
+      !fits(check, object_size, 5 * mib))
+    return false;
+  check->part_size = 5 * mib;
+  check->known = true;
+  check->verified = check->alg == IGT__MD5 ? "etag-parts" : igt__digest_name(check->alg);
+  igt__check_reset(check);
+  return true;
+}
+
 static void end_part(igt__check *check) {
   unsigned char out[IGT__DIGEST_MAX];
 

@@ -46,6 +46,9 @@ igt_status igt__check_set_part_size(igt__check *check, uint64_t part_size, igt_e
  * size and part count. False: none fits. If the content does not match, the guess may be wrong:
  * then the file is not reported as verified, and known is false after _final. */
 bool igt__check_guess_part_size(igt__check *check, uint64_t object_size);
+/* After igt__check_final found the guess to be wrong: whether there is another one, for which all
+ * bytes have to be read again. */
+bool igt__check_guess_again(igt__check *check, uint64_t object_size);
 void igt__check_update(igt__check *check, const void *data, size_t n);
 void igt__check_reset(igt__check *check);
 /* digest: "sha256:…" or the like, at least 80 bytes. IGT_E_CHECKSUM when the content differs. */
