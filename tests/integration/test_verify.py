@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud verify` against the sandbox: a tree that was downloaded or uploaded, file by file."""
 
+import json
 import os
 import shutil
 
@@ -188,7 +189,8 @@ def test_each_kind_of_difference(cloud, igtcloud, trial, tmp_path):
     for line in ("different: north: P1/A: notes.txt", "missing here: south: P1/A: notes.txt",
                  "missing there: north: P1/A: extra", "2 files DIFFERENT"):
         assert line in done.err, done.err
-    assert done.err.rstrip().split("\n")[-1].startswith("igtcloud: not all is the same")
+    last = json.loads(done.err.rstrip().split("\n")[-1])
+    assert last["error"]["message"].startswith("not all is the same")
     same(igtcloud, 1, "--include", "Übung*", trial, "trial")
 
 
