@@ -12,7 +12,6 @@ import json
 import mmap
 import os
 import stat
-import tempfile
 from typing import Any, Dict, Optional
 
 SIZE = 5 * 4096
@@ -20,6 +19,8 @@ SIZE = 5 * 4096
 
 def default_path() -> str:
     """Where `igtcloud login` has it."""
+    import tempfile  # here and below: the services can be imported without it, and it takes long
+
     return os.environ.get("CLOUD_TOKEN_MMAP") or os.path.join(tempfile.gettempdir(), "igtcloud_auth_mmap")
 
 
@@ -99,6 +100,8 @@ class Writer:
     """A token file of its own, mode 0600, in the folder of the shared one."""
 
     def __init__(self) -> None:
+        import tempfile
+
         folder, name = os.path.split(os.path.abspath(default_path()))
         os.makedirs(folder, exist_ok=True)
         self._fd, self.path = tempfile.mkstemp(prefix=name, dir=folder)

@@ -15,9 +15,7 @@ import json
 import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 import threading
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
 from urllib.parse import quote, unquote
@@ -307,6 +305,8 @@ class DownloadedFile(io.BufferedReader):
         super().__init__(io.FileIO(path, "r"))
 
     def close(self) -> None:
+        import shutil  # here and below: only answers that are files need them, and importing them takes long
+
         super().close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -315,6 +315,8 @@ class _IncomingFile:
     """Receives a body in a private folder, and opens it under the name that the server gave it."""
 
     def __init__(self, parent: Optional[str]) -> None:
+        import tempfile
+
         self._folder: Optional[str] = tempfile.mkdtemp(prefix="igtcloud-", dir=parent)
         self.sink = open(os.path.join(self._folder, "content"), "wb")
 
@@ -331,6 +333,8 @@ class _IncomingFile:
         return opened
 
     def __exit__(self, *_: Any) -> None:
+        import shutil
+
         self.sink.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Iterable, List, Optional
 
@@ -259,6 +258,8 @@ def _load_institute_studies(service: EntitiesService, institute: Any) -> Collect
 
 
 def _load_institute_dicom(institute: Any) -> FilesCollectionWrapper:
+    import uuid  # which imports platform: together they take as long as a service
+
     common = institute.s3_prefix + "Import/"
     return FilesCollectionWrapper(f"{common}{uuid.uuid4()}/", f_extend=lambda files: files, f_auth=s3_creds,
                                   f_callback=lambda file: update_database(institute, file, common))
