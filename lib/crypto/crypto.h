@@ -75,6 +75,9 @@ void igt__rsa_free(igt__rsa *rsa);
 igt_status igt__rs256_sign(igt__rsa *rsa, const void *data, size_t n, igt__buf *signature,
                            igt_error *err);
 bool igt__rs256_verify(igt__rsa *rsa, const void *data, size_t n, const void *sig, size_t sig_len);
+/* The public key (PEM, SPKI) of a private one. */
+igt_status igt__rsa_public_of(const char *private_pem, size_t n, const char *what,
+                              igt__buf *public_pem, igt_error *err);
 /* A new 2,048-bit pair, for the sandbox's service identities: PEM (PKCS#1 / SPKI). */
 igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err);
 

@@ -125,6 +125,20 @@ static bool append_bio(igt__buf *out, BIO *bio) {
   return n > 0 && igt__buf_append(out, data, (size_t)n);
 }
 
+igt_status igt__rsa_public_of(const char *private_pem, size_t n, const char *what,
+                              igt__buf *public_pem, igt_error *err) {
+  igt__rsa *rsa = NULL;
+  igt_status status = igt__rsa_private(private_pem, n, what, &rsa, err);
+  BIO *bio = status == IGT_OK ? BIO_new(BIO_s_mem()) : NULL;
+
+  if (status == IGT_OK &&
+      !(bio && PEM_write_bio_PUBKEY(bio, rsa->key) == 1 && append_bio(public_pem, bio)))
+    status = bad_key(err, what, "its public key cannot be derived");
+  BIO_free(bio);
+  igt__rsa_free(rsa);
+  return status;
+}
+
 igt_status igt__rsa_generate(igt__buf *private_pem, igt__buf *public_pem, igt_error *err) {
   EVP_PKEY *key = EVP_RSA_gen(MIN_BITS);
   BIO *private_bio = BIO_new(BIO_s_secmem()), *public_bio = BIO_new(BIO_s_mem());

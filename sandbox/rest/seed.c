@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "crypto/crypto.h"
 #include "fields.h"
 #include "rest.h"
 #include "seed_demo.h"
@@ -118,26 +119,48 @@ static bool key_write(seed *s, const char *path, const igt__buf *pem) {
   return ok;
 }
 
+/* A key that is there stays: scripts may have it already. Its public key is in public_pem; empty:
+ * the file does not exist. */
+static bool key_read(seed *s, const char *path, igt__buf *public_pem) {
+  char *pem = NULL;
+  size_t n = 0;
+
+  if (access(path, F_OK) != 0 && errno == ENOENT)
+    return true;
+  bool ok = igt__file_read(path, IGT__MAX_KEY_FILE, &pem, &n, &s->err) == IGT_OK &&
+            igt__rsa_public_of(pem, n, path, public_pem, &s->err) == IGT_OK;
+  if (pem)
+    igt__wipe(pem, n);
+  igt__free(pem);
+  return ok;
+}
+
 static bool add_service(seed *s, const igt__json *spec, void *payload) {
   const char *id = igt__json_get_str(spec, "id"), *name = igt__json_get_str(spec, "name");
   const char *public_pem = igt__json_get_str(spec, "public_key");
   const char *key_file = igt__json_get_str(spec, "key_file");
   const char *organization = igt__json_get_str(spec, "organization");
-  igt__buf pem, path;
+  igt__buf pem, path, existing;
   (void)payload;
   id = id ? id : "service@igtcloud-sandbox";
   igt__buf_init(&pem, 16 * 1024);
   igt__buf_init(&path, IGT__MAX_PATH);
+  igt__buf_init(&existing, 16 * 1024);
   if (key_file)
     igt__buf_puts(&path, key_file);
   else
     igt__buf_printf(&path, "%s/%s.pem", s->server->data_dir, id);
   igt__json *service = NULL;
   bool ok = igt__name_check(id, "the service id", &s->err) == IGT_OK &&
-            (service = rest_service_new(s->server, organization ? organization : REST_ORGANIZATION,
-                                        name ? name : id, id, public_pem, &pem, &s->err)) &&
-            (public_pem || key_write(s, path.data, &pem));
+            (public_pem || key_read(s, path.data, &existing));
+  if (ok && existing.len)
+    public_pem = existing.data;
+  ok = ok &&
+       (service = rest_service_new(s->server, organization ? organization : REST_ORGANIZATION,
+                                   name ? name : id, id, public_pem, &pem, &s->err)) &&
+       (public_pem || key_write(s, path.data, &pem));
   igt__json_free(service);
+  igt__buf_finish(&existing);
   igt__buf_finish(&path);
   igt__buf_finish_wipe(&pem);
   return ok;

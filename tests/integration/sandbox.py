@@ -47,6 +47,11 @@ class SandboxError(Exception):
     pass
 
 
+# The demo's key, from the first sandbox of this process on: a new one takes a quarter of a second.
+_demo_key = b""
+DEMO_KEY = "upload-station@demo.pem"
+
+
 class Sandbox:
     """One sandbox; `data` is kept over restart() and removed by close()."""
 
@@ -54,6 +59,8 @@ class Sandbox:
                  s3_lifetime=None, extra=(), start=True):
         self.own_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="igtcloud-sandbox-"))
+        if self.own_data and seed == "demo" and _demo_key:
+            self._write_demo_key()
         self.options = ["--data", str(self.data)]
         for name, value in (("--seed", seed), ("--latency", latency),
                             ("--token-lifetime", token_lifetime), ("--s3-lifetime", s3_lifetime)):
@@ -74,6 +81,15 @@ class Sandbox:
 
     def __exit__(self, *_):
         self.close()
+
+    def _write_demo_key(self):
+        with open(os.open(self.data / DEMO_KEY, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(_demo_key)
+
+    def _keep_demo_key(self):
+        global _demo_key
+        if not _demo_key and (self.data / DEMO_KEY).exists():
+            _demo_key = (self.data / DEMO_KEY).read_bytes()
 
     # ---- the process ----
 
@@ -99,6 +115,7 @@ class Sandbox:
             return False
         self.url = line[len(prefix):].strip()
         self.port = int(self.url.rsplit(":", 1)[1])  # a restart keeps it
+        self._keep_demo_key()
         return True
 
     def _first_line(self, timeout):

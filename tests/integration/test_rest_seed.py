@@ -129,6 +129,21 @@ def test_service_key_file(tmp_path):
         RestClient(sandbox.url).login_service("s@x", key)
 
 
+def test_an_existing_key_is_used(tmp_path):
+    key, seed = tmp_path / "key.pem", {"services": [{"id": "s@x", "key_file": str(tmp_path / "key.pem")}]}
+    with started(tmp_path, seed):
+        made = key.read_bytes()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        with started(folder, seed) as sandbox:
+            assert key.read_bytes() == made
+            RestClient(sandbox.url).login_service("s@x", key)
+    key.write_text("no key")
+    with pytest.raises(SandboxError, match="key.pem"), started(tmp_path, seed):
+        pass
+    assert key.read_text() == "no key"
+
+
 def test_roles(tmp_path):
     users = [{"name": "none", "password": "p", "roles": []}, {"name": "plain", "password": "p"}]
     with started(tmp_path, {"users": users, **study_seed()}) as sandbox:
