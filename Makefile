@@ -36,6 +36,9 @@ deb: ; @scripts/install-deps build deb && scripts/make-deb
 # The Python package as a wheel that needs nothing but Python, and its sources; in build-wheel/dist.
 wheel: ; @scripts/install-deps build deb && python/backend.py wheel && python/backend.py sdist
 
+# The documentation as HTML, with the notebooks and the Python reference; in build-docs/html.
+docs: ; @scripts/install-deps build docs && $(MAKE) --no-print-directory all && scripts/make-docs
+
 # The program in one file that needs no other: build-standalone/igtcloud-VERSION-linux-x86_64, -aarch64.
 standalone: ; @scripts/install-deps static && scripts/make-standalone
 
@@ -55,4 +58,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel standalone generate format clean
+.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel docs standalone generate format clean

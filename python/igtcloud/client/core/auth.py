@@ -294,6 +294,7 @@ def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] =
     """Signs in to a cloud and yields its AuthHandler; the end of the block signs out.
 
     The first of these that applies:
+
     1. the token file of a running `igtcloud login`, if it is valid, of this cloud (scheme, host and port) and,
        if `username` is given, of that user. It is left alone at the end.
     2. CLOUD_JWT_TOKEN with CLOUD_CSRF_TOKEN. That session is not signed out: others may share it.
