@@ -224,6 +224,15 @@ def test_the_modification_time_is_the_objects(cloud, study, tmp_path):
     assert (tmp_path / 'a/small.txt').stat().st_mtime == head['LastModified'].timestamp()
 
 
+def test_only_large_files_use_the_journal(study, own_environment, tmp_path):
+    """It is for resuming; opening it takes longer than a small file."""
+    journal = own_environment / 'state' / 'igtcloud' / 'journal.db'
+    assert named(study.files, 'a/small.txt').download(tmp_path / 'down')
+    assert not journal.exists()
+    assert named(study.files, 'big.bin').download(tmp_path / 'down')
+    assert journal.exists()
+
+
 def test_download_from_a_pool_of_threads(cloud, entities, tmp_path):
     studies = entities.get_institute('m').studies
     cloud.clear()

@@ -71,6 +71,8 @@ def check(status: int, err: Any) -> None:
 
 # ---- the log ----
 
+# A smaller file is fetched by one request: nothing of it is resumed, and opening the journal for it takes as long.
+_NOT_RESUMED_BYTES = 8 << 20  # the size of a range
 _PACKAGE = "igtcloud.client"
 _LEVELS = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO, 4: logging.DEBUG, 5: logging.DEBUG}
 # By igt_log_subject: general, http, model, auth, api, s3, journal, transfer, sandbox. The names are those
@@ -381,6 +383,7 @@ class Client:
         """Downloads an object to folder/name, whose folders are created."""
         transfer = _ObjectTransfer(prefix, key, size or 0, callback)
         transfer.options.below, transfer.options.keep_date = transfer.keep(folder), keep_date
+        transfer.options.no_journal = 0 < (size or 0) <= _NOT_RESUMED_BYTES
         path = transfer.keep(name)
         transfer.run(self, lambda client, err: lib.igt_object_download(
             client, transfer.object, path, transfer.options, transfer.callbacks, err))
