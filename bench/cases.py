@@ -14,7 +14,7 @@ SLOW = 30  # seconds: a tool that takes longer than that has one round
 @dataclasses.dataclass
 class Case:
     name: str
-    kind: str            # "down", "up", "again-down", "again-up", "csv", "csv-files", "start", "plan"
+    kind: str            # "down", "up", "again-down", "again-up", "csv", "csv-files", "start", "plan", "python-..."
     studies: int = 0
     files: int = 0       # of each study
     size: int = 0
@@ -25,6 +25,7 @@ class Case:
     what: str = ""
     link: dict = dataclasses.field(default_factory=dict)  # a bad one before the sandbox: BadLink's
     kill: float = 0      # SIGKILL so many seconds after each start, until a run gets to its end
+    calls: int = 0       # python-calls
     most: float = 0      # asked: at most so many times size / rate, or (kill) so many runs
 
     @property
@@ -45,7 +46,7 @@ class Case:
         return dataclasses.replace(
             self, studies=max(1, self.studies // 50) if self.studies else 0, files=max(1, min(self.files, 4)) if self.files else 0,
             size=min(self.size, 3 * MIB), big=min(self.big, (6 if self.link else 20) * MIB),
-            latency=min(self.latency, 2),
+            latency=min(self.latency, 2), calls=min(self.calls, 20),
             link=self.link and {**self.link, "up": 8e6, "down": 8e6, "cut": 3},
             rounds=1)
 
@@ -102,6 +103,11 @@ ALL = [
          what="what to do with 1,000,000 files in 10,000 studies (--dry-run), for its memory"),
     Case("plan-10k", "plan", 100, 100, 16 * KIB, rounds=1,
          what="what to do with 10,000 files in 100 studies (--dry-run), for its memory"),
+    Case("python-list", "python-list", 20000, rounds=3, what="a script that lists 20,000 studies and looks at each"),
+    Case("python-down", "python-download", 50, 40, 32 * KIB, LATENCY, rounds=3,
+         what="a script's 32 threads download 2,000 files of 32 KiB, each answer 50 ms late"),
+    Case("python-read", "python-read", big=512 * MIB, rounds=3, what="a file of 512 MiB, read in order and written"),
+    Case("python-calls", "python-calls", calls=2000, rounds=3, what="2,000 small requests in turn: get_project()"),
     Case("start", "start", rounds=50, what="igtcloud version, igtcloud --help"),
 ]
 
@@ -115,10 +121,10 @@ def named(name):
 def seed(case, user, password):
     """What the sandbox holds when the case begins; uploads find an empty institute."""
     institute = {"name": "lab"}
-    if case.studies and case.kind in ("down", "again-down", "csv", "csv-files", "plan"):
+    if case.studies and case.kind in ("down", "again-down", "csv", "csv-files", "plan", "python-list", "python-download"):
         institute["generate"] = {"studies": case.studies, "files": case.files, "size": case.size,
-                                 "object": case.kind in ("down", "again-down")}
-    if case.big and case.kind == "down":
+                                 "object": case.kind in ("down", "again-down", "python-download")}
+    if case.big and case.kind in ("down", "python-read"):
         institute["studies"] = [{"name": "large", "files": [{"path": "film.bin", "size": case.big}]}]
     return {"users": [{"name": user, "password": password, "roles": ["DATA_MANAGER"]}],
             "projects": [{"name": "bench", "projectTypeName": "EPD", "institutes": [institute]}]}

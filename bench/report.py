@@ -81,6 +81,11 @@ class Result:
             bound = 1.5 * median(curl, "wall") + 1
             notes.append(f"The bound is 1.5 × curl + 1 s = {bound:.2f} s; igtcloud took "
                          f"{median(own, 'wall') / bound:.2f} × of it.")
+        if case.kind.startswith("python-"):
+            notes.append(f"{datetime.date.today()}: {machine()}.")
+        if case.calls:
+            notes += [f"{name}: {1000 * median(runs, 'cpu') / case.calls:.2f} ms of CPU time for a request, with its "
+                      "share of starting Python and signing in." for name, runs in self.runs.items()]
         if case.tls:
             notes.append(f"By {terminator.version()} with two workers before the sandbox, HTTP/2 for the "
                          "REST API and HTTP/1.1 for S3; its processor seconds are the server's.")

@@ -18,6 +18,7 @@ import measure
 
 BUCKET, REGION = "igtcloud", "eu-central-1"
 USER, PASSWORD = "bench@example.com", "bench"
+SCRIPT = pathlib.Path(__file__).resolve().parent / "python_client.py"
 
 
 class Tool:
@@ -80,8 +81,20 @@ class Igtcloud(Tool):
     def up(self, job):
         return self._run(job, "upload", job.source, job.project)
 
+    def cat(self, job, place, target):
+        """To a file, as the shell does it."""
+        return measure.run(["/bin/sh", "-c", 'exec "$@" > "$0"', target, self.program, "cat", place, "--quiet",
+                            "--domain", job.url, "--user", USER, "--password-stdin"], job.environment(), job.pids,
+                           stdin=PASSWORD.encode() + b"\n")
+
     def csv(self, job, *more):
         return self._run(job, "csv", *more, job.target, job.project)
+
+
+def package_script(job, package, what, target):
+    """SCRIPT with the Python package of this project. Both clients keep compiled modules, as installed ones have."""
+    return measure.run(["/usr/bin/python3", SCRIPT, what, job.url, USER, target],
+                       job.environment(PYTHONPATH=package, PYTHONDONTWRITEBYTECODE=""), job.pids, stdin=PASSWORD.encode() + b"\n")
 
 
 class Reference(Tool):
@@ -109,6 +122,11 @@ class Reference(Tool):
 
     def up(self, job):
         return self._run(job, "upload", job.source)
+
+    def script(self, job, what, target):
+        env = job.environment(AWS_ENDPOINT_URL=job.s3_url, AWS_DEFAULT_REGION=REGION, PYTHONDONTWRITEBYTECODE="")
+        return measure.run([*shlex.split(self.command), "run", SCRIPT, what, job.url, USER, target], env, job.pids,
+                           stdin=PASSWORD.encode() + b"\n")
 
 
 class Rclone(Tool):

@@ -107,6 +107,17 @@ def test_what_was_reached(tmp_path):
     assert "| memory |" in text
 
 
+@pytest.mark.skipif(not (ROOT / "build/python").exists(), reason="the Python package is not built")
+def test_scripts(tmp_path):
+    """A file that is read takes as many bytes as one that igtcloud writes, or it is left out."""
+    out = tmp_path / "results.md"
+    done = bench("--quick", "--quiet", "--tools", "igtcloud", "--dir", tmp_path, "--output", out, "python")
+    assert done.returncode == 0, done.stderr
+    text = out.read_text()
+    assert text.count("\n| igtcloud.client | ") == 4 and "\n| igtcloud cat | " in text
+    assert "left out" not in text
+
+
 def test_sections_are_kept(tmp_path):
     out = tmp_path / "results.md"
     for case, tools in (("start", "igtcloud,curl"), ("again-down", "igtcloud")):
