@@ -18,8 +18,8 @@ CHECK = scripts/check $(if $(JOBS),--jobs $(JOBS))
 deps: ; @scripts/install-deps build test deb
 quick: ; @$(CHECK) --quick
 check: deps ; @$(CHECK)
-check-all: deps ; @scripts/install-deps static static-test && $(CHECK) --all
-check-long: deps ; @scripts/install-deps static static-test long && $(CHECK) --long
+check-all: deps ; @scripts/install-deps static static-test docs && $(CHECK) --all
+check-long: deps ; @scripts/install-deps static static-test docs long && $(CHECK) --long
 check-static: deps ; @scripts/install-deps static && $(CHECK) static
 coverage: deps ; @scripts/coverage
 fuzz: ; @scripts/fuzz $(SECONDS)
