@@ -13,7 +13,7 @@ from sandbox import ROOT, Sandbox
 sys.path.append(str(ROOT / "bench"))
 import terminator  # noqa: E402
 
-STUDIES = FILES = 20
+STUDIES = FILES = 40
 
 pytestmark = pytest.mark.skipif(not terminator.program(), reason="nginx is not there")
 
