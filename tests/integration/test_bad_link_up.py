@@ -63,6 +63,7 @@ def test_cp_goes_on_after(tmp_path, home, number):
         igtcloud = Program(cloud.url, home)
         put(tmp_path / "up/lab/case", {"a": "a"})
         igtcloud.run("upload", tmp_path / "up", "up")
+        cloud.faults({"fault": "slow-down", "method": "PUT", "query": "partNumber=4&", "times": 0})
         process = igtcloud.start(*command)
         cloud.wait_for(lambda: [r for r in cloud.requests(method="PUT", path="**/film.bin", status=200)
                                 if r["part"] == 1])
