@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Hides registered secrets in messages.
  *
- * Secrets are long (a token has kilobytes) and numerous (each study's S3 credentials), messages are
- * short. The message is therefore indexed by the hashes of each 8 bytes of it, then each secret is
- * read once. Where 8 of its bytes may occur in the message, the length of the common run is
- * measured. Encoded forms are found by decoding the message, not by encoding the secrets. error.c
- * and log.c call igt__redact on every text; lib/auth and lib/crypto register the secrets. */
+ * Every error and every log line passes through here, and a transfer has hundreds of secrets of
+ * kilobytes (the S3 credentials of each prefix). The secrets are therefore indexed: each STRIDE
+ * bytes, the GRAM bytes there are entered in a hash table, which any run of IGT__REDACT_RUN bytes
+ * meets at least once. A message costs one lookup for each of its bytes, however many secrets there
+ * are. Where it meets a secret, the length of the common run is measured. Encoded forms are found
+ * by decoding the message, not by encoding the secrets. error.c and log.c call igt__redact on every
+ * text; lib/auth and lib/crypto register the secrets. */
 #include "base/redact.h"
 
 #include <pthread.h>
@@ -13,98 +15,126 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 #define HIDDEN "(hidden)"
 #define LONGEST 2048 /* of a message or log line; anything after it is ignored */
-#define BUCKETS 1024
+#define BUCKETS 16384
 #define GRAM 8
-#define NONE UINT16_MAX
+#define STRIDE (IGT__REDACT_RUN - GRAM + 1)
 /* Base64 of IGT__REDACT_RUN bytes, at any offset. */
 #define BASE64_RUN 22
 
+/* The GRAM bytes at a multiple of STRIDE in a secret: its index in the secret's grams says where.
+ */
+typedef struct igt__redacted_gram {
+  struct igt__redacted_gram *next; /* of the bucket */
+  const igt__redacted *secret;
+} gram;
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static igt__redacted *first; /* guarded by lock */
+static gram *buckets[BUCKETS];   /* guarded by lock */
+static igt__redacted *unindexed; /* guarded by lock; there was no memory for their grams */
+static size_t registered;        /* guarded by lock */
+
+static gram **bucket_of(const char *s) {
+  uint64_t v;
+
+  memcpy(&v, s, GRAM);
+  return &buckets[(v * 0x9e3779b97f4a7c15u) >> 50];
+}
+
+static size_t grams_of(const igt__redacted *entry) {
+  return (entry->len - GRAM) / STRIDE + 1;
+}
 
 void igt__redact_remember(igt__redacted *entry, const char *text, size_t len) {
   *entry = (igt__redacted){.text = text, .len = len};
   if (len < IGT__REDACT_RUN)
     return;
+  entry->grams = igt__calloc(grams_of(entry), sizeof *entry->grams);
   pthread_mutex_lock(&lock);
-  entry->next = first;
-  entry->prev = &first;
-  if (first)
-    first->prev = &entry->next;
-  first = entry;
+  registered++;
+  if (!entry->grams) {
+    entry->next = unindexed;
+    unindexed = entry;
+  }
+  for (size_t i = 0; entry->grams && i < grams_of(entry); i++) {
+    gram **bucket = bucket_of(text + i * STRIDE);
+
+    entry->grams[i] = (gram){.next = *bucket, .secret = entry};
+    *bucket = &entry->grams[i];
+  }
   pthread_mutex_unlock(&lock);
 }
 
-/* The length says whether it is in the list: prev is written by whoever forgets its neighbour. */
+static void forget_gram(gram *g, const char *text) {
+  gram **at = bucket_of(text);
+
+  while (*at != g)
+    at = &(*at)->next;
+  *at = g->next;
+}
+
 void igt__redact_forget(igt__redacted *entry) {
   if (entry->len < IGT__REDACT_RUN)
     return;
   pthread_mutex_lock(&lock);
-  *entry->prev = entry->next;
-  if (entry->next)
-    entry->next->prev = entry->prev;
+  registered--;
+  for (size_t i = 0; entry->grams && i < grams_of(entry); i++)
+    forget_gram(&entry->grams[i], entry->text + i * STRIDE);
+  for (igt__redacted **at = &unindexed; *at; at = &(*at)->next)
+    if (*at == entry) {
+      *at = entry->next;
+      break;
+    }
   pthread_mutex_unlock(&lock);
+  igt__free(entry->grams);
   *entry = (igt__redacted){0};
 }
 
 /* ---- common runs of two texts ---- */
 
-typedef struct grams {
-  const char *text;
-  size_t n;
-  uint16_t head[BUCKETS];
-  uint16_t next[LONGEST];
-} grams;
+/* The text has the same GRAM bytes at i as the secret at j: marks the whole run that they share. */
+static bool mark_run(const char *text, size_t n, size_t i, const igt__redacted *secret, size_t j,
+                     bool *marks) {
+  size_t before = 0, same = GRAM;
 
-static unsigned bucket_of(const char *s) {
-  uint64_t v;
-
-  memcpy(&v, s, GRAM);
-  return (unsigned)((v * 0x9e3779b97f4a7c15u) >> 54);
+  while (before < i && before < j && text[i - before - 1] == secret->text[j - before - 1])
+    before++;
+  while (i + same < n && j + same < secret->len && text[i + same] == secret->text[j + same])
+    same++;
+  if (before + same < IGT__REDACT_RUN)
+    return false;
+  memset(marks + i - before, true, before + same);
+  return true;
 }
 
-static void index_text(grams *g, const char *text, size_t n) {
-  g->text = text;
-  g->n = n;
-  memset(g->head, 0xff, sizeof g->head);
-  for (size_t i = 0; i + GRAM <= n; i++) {
-    unsigned b = bucket_of(text + i);
-
-    g->next[i] = g->head[b];
-    g->head[b] = (uint16_t)i;
-  }
-}
-
-/* Marks the parts of the text that it shares with the secret. */
-static bool mark_secret(const grams *g, const char *secret, size_t len, bool *marks) {
+static bool mark_unindexed(const char *text, size_t n, size_t i, bool *marks) {
   bool found = false;
 
-  for (size_t j = 0; j + IGT__REDACT_RUN <= len; j++)
-    for (uint16_t i = g->head[bucket_of(secret + j)]; i != NONE; i = g->next[i]) {
-      size_t same = 0;
-
-      while (i + same < g->n && j + same < len && g->text[i + same] == secret[j + same])
-        same++;
-      if (same < IGT__REDACT_RUN)
-        continue;
-      memset(marks + i, true, same);
-      found = true;
-    }
+  for (const igt__redacted *secret = unindexed; secret; secret = secret->next)
+    for (size_t j = 0; j + GRAM <= secret->len; j += STRIDE)
+      if (memcmp(text + i, secret->text + j, GRAM) == 0)
+        found |= mark_run(text, n, i, secret, j, marks);
   return found;
 }
 
-static bool mark_locked(grams *g, const char *text, size_t n, bool *marks) {
+/* Marks the parts of the text that it shares with a secret. */
+static bool mark_locked(const char *text, size_t n, bool *marks) {
   bool found = false;
 
-  if (n < IGT__REDACT_RUN)
-    return false;
-  index_text(g, text, n);
-  for (const igt__redacted *e = first; e; e = e->next)
-    found |= mark_secret(g, e->text, e->len, marks);
+  for (size_t i = 0; n >= IGT__REDACT_RUN && i + GRAM <= n; i++) {
+    for (const gram *g = *bucket_of(text + i); g; g = g->next) {
+      size_t j = (size_t)(g - g->secret->grams) * STRIDE;
+
+      if (memcmp(text + i, g->secret->text + j, GRAM) == 0)
+        found |= mark_run(text, n, i, g->secret, j, marks);
+    }
+    if (unindexed)
+      found |= mark_unindexed(text, n, i, marks);
+  }
   return found;
 }
 
@@ -132,7 +162,7 @@ static size_t decode_base64(const char *text, size_t n, char *out) {
   return len;
 }
 
-static void mark_base64_locked(grams *g, const char *text, size_t n, bool *marks) {
+static void mark_base64_locked(const char *text, size_t n, bool *marks) {
   char decoded[LONGEST];
   bool ignored[LONGEST];
 
@@ -140,12 +170,12 @@ static void mark_base64_locked(grams *g, const char *text, size_t n, bool *marks
     for (run = 0; i + run < n && base64_value(text[i + run]) >= 0;)
       run++;
     for (size_t k = 0; k < 4 && run >= BASE64_RUN; k++)
-      if (mark_locked(g, decoded, decode_base64(text + i + k, run - k, decoded), ignored))
+      if (mark_locked(decoded, decode_base64(text + i + k, run - k, decoded), ignored))
         memset(marks + i, true, run);
   }
 }
 
-static void mark_percent_locked(grams *g, const char *text, size_t n, bool *marks) {
+static void mark_percent_locked(const char *text, size_t n, bool *marks) {
   char decoded[LONGEST];
   bool found[LONGEST] = {false};
   uint16_t from[LONGEST + 1];
@@ -163,7 +193,7 @@ static void mark_percent_locked(grams *g, const char *text, size_t n, bool *mark
     i += escape ? 3 : 1;
   }
   from[len] = (uint16_t)n;
-  if (!mark_locked(g, decoded, len, found))
+  if (!mark_locked(decoded, len, found))
     return;
   for (size_t i = 0; i < len; i++)
     if (found[i])
@@ -188,18 +218,18 @@ static void replace(char *text, size_t n, const bool *marks) {
 
 void igt__redact(char *text) {
   size_t n = strlen(text);
-  bool marks[LONGEST] = {false};
-  grams g;
+  bool marks[LONGEST];
 
   if (n < IGT__REDACT_RUN)
     return;
   if (n > LONGEST)
     n = LONGEST;
+  memset(marks, false, n);
   pthread_mutex_lock(&lock);
-  if (first) {
-    (void)mark_locked(&g, text, n, marks);
-    mark_base64_locked(&g, text, n, marks);
-    mark_percent_locked(&g, text, n, marks);
+  if (registered) {
+    (void)mark_locked(text, n, marks);
+    mark_base64_locked(text, n, marks);
+    mark_percent_locked(text, n, marks);
   }
   pthread_mutex_unlock(&lock);
   if (memchr(marks, true, n))

@@ -11,9 +11,10 @@
 #define IGT__REDACT_RUN 16
 
 typedef struct igt__redacted {
-  struct igt__redacted *next, **prev;
   const char *text; /* borrowed */
   size_t len;
+  struct igt__redacted_gram *grams; /* its entries in the index */
+  struct igt__redacted *next;       /* if there was no memory for them */
 } igt__redacted;
 
 /* text must stay valid and unchanged until _forget. Secrets shorter than IGT__REDACT_RUN are not

@@ -650,6 +650,33 @@ static void test_redact(void **state) {
   igt__redact_forget(&shorter);
 }
 
+static void *no_memory(size_t size) {
+  (void)size;
+  return NULL;
+}
+
+/* A secret for whose index there is no memory is hidden all the same. */
+static void test_redact_without_memory(void **state) {
+  static const igt__mem_hooks none = {no_memory, realloc, free};
+  igt__redacted indexed, first, second;
+
+  (void)state;
+  igt__redact_remember(&indexed, "another secret of some length", 29);
+  igt__mem_set_hooks(&none);
+  igt__redact_remember(&first, long_secret, sizeof long_secret - 1);
+  igt__redact_remember(&second, "and the third one, which is long", 32);
+  igt__mem_set_hooks(NULL);
+  assert_null(first.grams);
+  hides("no: JI.UzI1NiJ9_secr!", "no: (hidden)!");
+  hides("third one, which is; ecret of some length", "(hidden); (hidden)");
+  igt__redact_forget(&first);
+  hides("no: JI.UzI1NiJ9_secr!", "no: JI.UzI1NiJ9_secr!");
+  hides("third one, which is; ecret of some length", "(hidden); (hidden)");
+  igt__redact_forget(&second);
+  igt__redact_forget(&indexed);
+  hides("third one, which is; ecret of some length", "third one, which is; ecret of some length");
+}
+
 static void test_free_list(void **state) {
   static igt__free_list free_list = IGT__FREE_LIST_INIT(2);
   char a[64], b[64], c[64];
@@ -850,6 +877,7 @@ int main(void) {
       cmocka_unit_test(test_clock),
       cmocka_unit_test(test_hide),
       cmocka_unit_test(test_redact),
+      cmocka_unit_test(test_redact_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,10 +179,7 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
   if (p->spelling && (status = igt__case_names_claim(p->spelling, file->path, err)) != IGT_OK)
     return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                      : status;
-  /* Most files are new; only other failures need a text, which is searched for secrets. */
-  status = igt__root_stat(p->d->root, file->path, &st, NULL);
-  if (status != IGT_OK && status != IGT_E_NO_FILE)
-    status = igt__root_stat(p->d->root, file->path, &st, err);
+  status = igt__root_stat(p->d->root, file->path, &st, err);
   if (status == IGT_E_NO_FILE) {
     file->only_new = p->spelling != NULL;
     return IGT_OK;
