@@ -45,7 +45,7 @@ typedef struct settings {
   const char *arguments[MAX_ARGUMENTS];
   size_t argument_count;
   /* sign-in and connection */
-  const char *domain, *user, *service_file, *audience, *ca_file;
+  const char *domain, *user, *service_file, *audience, *ca_file, *proxy;
   bool password_stdin;
   double timeout;
   long long retries, connections;
@@ -138,6 +138,8 @@ bool is_from_profile(size_t offset);
 /* NULL, or what is wrong with the value. */
 const char *check_value(const option *o, const char *value);
 void log_origins(void); /* for --debug */
+/* The option's value for messages and lists: a proxy's without user name and password. */
+const char *shown_value(const char *name, const char *value, char *out, size_t cap);
 
 /* The tables in the forms that users and shells read: help.c, completion.c, man.c. */
 extern const fact exit_statuses[], variables[];
@@ -198,6 +200,11 @@ const char *config_key_like(const char *key);
   {                                                                                                \
     "ca-file", 0, OPTION_TEXT, AT(ca_file), "FILE", NULL,                                          \
         "trust these certificates (PEM) instead of the system's"                                   \
+  }
+#define PROXY_OPTION                                                                               \
+  {                                                                                                \
+    "proxy", 0, OPTION_TEXT, AT(proxy), "URL", NULL,                                               \
+        "connect through this proxy; none: without one (default: https_proxy)"                     \
   }
 #define TIMEOUT_OPTION                                                                             \
   {                                                                                                \

@@ -43,21 +43,18 @@ typedef struct lister {
   size_t done_count, found;
 } lister;
 
-/* The URL of a proxy may have a password. */
-static const char *shown_value(const char *name, const char *value) {
-  return strcmp(name, "proxy") == 0 && strchr(value, '@') ? "(set; has a password)" : value;
-}
-
 static void put_value(lister *l, const char *key, const char *value, const char *source) {
   record r = {.count = 0};
+  char shown[512];
 
   l->found++;
+  value = shown_value(key, value, shown, sizeof shown);
   if (!l->out) {
     puts(value);
     return;
   }
   record_text(&r, "key", key);
-  record_text(&r, "value", shown_value(key, value));
+  record_text(&r, "value", value);
   record_text(&r, "source", source);
   (void)record_print(&r, l->out);
 }

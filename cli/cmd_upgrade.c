@@ -12,6 +12,7 @@
 static const option options[] = {
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, NULL, "only show what would be done"},
     CA_FILE_OPTION,
+    PROXY_OPTION,
     TIMEOUT_OPTION,
     RETRIES_OPTION,
     END_OF_OPTIONS};
@@ -60,6 +61,7 @@ static int cmd_upgrade(settings *s) {
   o.version = s->argument_count ? s->arguments[0] : NULL;
   o.dry_run = s->dry_run;
   o.ca_file = file_option(s->ca_file);
+  o.proxy = s->proxy;
   o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
   o.retries = (int)s->retries;
   o.cancel = igt_cancel_new(); /* never freed: a signal may come at any time */

@@ -17,6 +17,7 @@ const option sign_in_options[] = {
     {"password-stdin", 0, OPTION_FLAG, AT(password_stdin), NULL, NULL,
      "read the password from standard input"},
     CA_FILE_OPTION,
+    PROXY_OPTION,
     TIMEOUT_OPTION,
     RETRIES_OPTION,
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};

@@ -133,11 +133,25 @@ static void keep_origin(const option *o, const char *value, const char *source) 
   origin_count++;
 }
 
+/* Up to the last '@': passwords often contain one that is not encoded. */
+const char *shown_value(const char *name, const char *value, char *out, size_t cap) {
+  const char *sep = strstr(value, "://"), *host = sep ? sep + 3 : value, *at = strrchr(host, '@');
+  const char *dot = strrchr(name, '.');
+
+  if (strcmp(dot ? dot + 1 : name, "proxy") != 0 || !at)
+    return value;
+  (void)snprintf(out, cap, "%.*s(hidden)%s", (int)(host - value), value, at);
+  return out;
+}
+
 void log_origins(void) {
-  for (size_t i = 0; i < origin_count; i++)
-    debug_message("%s = %s, from %s", origins[i].option->name,
-                  strcmp(origins[i].option->name, "proxy") == 0 ? "(not shown)" : origins[i].value,
-                  origins[i].source);
+  char shown[512];
+
+  for (size_t i = 0; i < origin_count; i++) {
+    const char *name = origins[i].option->name;
+    debug_message("%s = %s, from %s", name,
+                  shown_value(name, origins[i].value, shown, sizeof shown), origins[i].source);
+  }
 }
 
 bool is_from_profile(size_t offset) {
@@ -336,10 +350,30 @@ const option *command_option(const command *cmd, const char *name) {
   return find_option(cmd, name, strlen(name), 0);
 }
 
-static bool set_option(const option *o, settings *s, const char *value) {
-  const char *wrong = *value ? offer_value(o, s, value, "the command line") : "";
+/* Other users see arguments in lists of processes: a proxy's password leaves them, as curl's does.
+ * value is one of argv, which may be written. */
+static const char *take_out_of_sight(const option *o, const char *value) {
+  const char *at = strrchr(value, '@');
+  char *copy = at && o->offset == AT(proxy) ? strdup(value) : NULL; /* until the process ends */
+  union {
+    const char *from;
+    char *to;
+  } seen = {value};
 
-  if (wrong && !*value)
+  if (!copy)
+    return value;
+  memset(seen.to, '*', (size_t)(at - value));
+  return copy;
+}
+
+static bool set_option(const option *o, settings *s, const char *value) {
+  bool may_be_empty = o->offset == AT(proxy); /* none */
+  bool is_good = *value || may_be_empty;
+  const char *wrong;
+
+  value = take_out_of_sight(o, value);
+  wrong = is_good ? offer_value(o, s, value, "the command line") : "";
+  if (!is_good)
     usage_error("--%s: the value is empty", o->name);
   else if (wrong)
     usage_error("--%s '%s' %s%s%s", o->name, value, wrong, o->choices ? ": " : "",

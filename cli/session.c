@@ -69,6 +69,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   o.user = user_of(s);
   o.service_file = file_option(s->service_file);
   o.ca_file = file_option(s->ca_file);
+  o.proxy = s->proxy;
   o.audience = s->audience;
   o.prompt = prompt;
   o.prompt_payload = payload.to;

@@ -83,6 +83,9 @@ typedef struct igt_client_options {
                               igt_client_token(); they are checked, renewed if they can be, and not
                               signed out */
   const char *csrf;
+  const char *proxy; /**< URL of a proxy (http, https, socks4, socks5, socks5h) for all requests,
+                        perhaps with user:password@; hosts in no_proxy are exempt. "" or "none": no
+                        proxy. NULL: https_proxy, http_proxy, all_proxy */
 } igt_client_options;
 #define IGT_CLIENT_OPTIONS_INIT IGT_SIZED(igt_client_options)
 /** As IGT_CLIENT_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
@@ -99,9 +102,9 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_err
 
 /**
  * Creates a client. Sends nothing.
- * Errors: IGT_E_INVALID (a bad domain or bandwidth, plain http to another machine, a service_key
- * without a user, one of jwt and csrf alone), IGT_E_NO_MEMORY, IGT_E_NO_FILE and IGT_E_TLS
- * (ca_file).
+ * Errors: IGT_E_INVALID (a bad domain, bandwidth or proxy, plain http to another machine, a
+ * service_key without a user, one of jwt and csrf alone), IGT_E_NO_MEMORY, IGT_E_NO_FILE and
+ * IGT_E_TLS (ca_file).
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *options,
                                                   igt_client **out, igt_error *err);

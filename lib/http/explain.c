@@ -50,8 +50,8 @@ static igt_status explain_proxy_response(failure *f, int http_status) {
   if (http_status == 407)
     igt__fail(f->err, IGT_E_PROXY,
               "%s: the proxy (%s) wants another user name or password (407): write them into the "
-              "proxy's URL in https_proxy, as http://user:password@host:port",
-              f->host, proxy);
+              "proxy's URL (%s), as http://user:password@host:port",
+              f->host, proxy, f->attempt->http->proxies.source);
   else
     igt__fail(f->err, IGT_E_PROXY, "%s: the proxy (%s) refuses the connection (HTTP %d)", f->host,
               proxy, http_status);
@@ -64,9 +64,9 @@ static igt_status explain_connect(failure *f) {
 
   curl_easy_getinfo(f->attempt->slot->easy, CURLINFO_OS_ERRNO, &os_error);
   if (is_about_proxy(f))
-    igt__fail(f->err, IGT_E_PROXY,
-              "%s: no connection to the proxy %s%s%s (it comes from https_proxy or http_proxy)",
-              f->host, f->proxy, os_error ? ": " : "", os_error ? strerror((int)os_error) : "");
+    igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s%s%s (it comes from %s)",
+              f->host, f->proxy, os_error ? ": " : "", os_error ? strerror((int)os_error) : "",
+              f->attempt->http->proxies.source);
   else
     igt__fail(f->err, IGT_E_CONNECT, "%s: no connection%s%s", f->host, os_error ? ": " : "",
               os_error ? strerror((int)os_error) : "");
@@ -103,7 +103,7 @@ static bool is_broken_handshake(const char *why) {
 }
 
 static igt_status explain_tls(failure *f, CURLcode code) {
-  const char *trusted = igt__trust_label(&f->attempt->http->trust), *why = f->why;
+  const char *trusted = f->attempt->http->trust.label, *why = f->why;
 
   if (igt__str_starts(why, "SSL certificate problem: "))
     why += strlen("SSL certificate problem: ");
@@ -173,9 +173,8 @@ static igt_status explain_code(failure *f, CURLcode code) {
                      f->host);
   case CURLE_COULDNT_RESOLVE_PROXY:
     return igt__fail(f->err, IGT_E_PROXY,
-                     "%s: the host name of the proxy %s is not known (it comes from https_proxy or "
-                     "http_proxy)",
-                     f->host, f->proxy);
+                     "%s: the host name of the proxy %s is not known (it comes from %s)", f->host,
+                     f->proxy, f->attempt->http->proxies.source);
   case CURLE_COULDNT_CONNECT:
     return explain_connect(f);
   case CURLE_OPERATION_TIMEDOUT:

@@ -41,12 +41,16 @@ void igt__curl_trim(void); /* frees the buffers kept for the next request */
 
 /* ---- proxy.c ---- */
 
-/* The usual variables, read once when the igt__http is created; "" if unset. */
+/* Read once, when the igt__http is created; "" if there is none. */
 typedef struct igt__proxies {
-  char *http, *https, *none;
+  char *http, *https; /* URLs, perhaps with a password */
+  char *none;         /* the hosts of no_proxy */
+  const char *source; /* where they come from, for messages */
 } igt__proxies;
 
-igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err);
+/* option: the proxy's URL, "" or "none" for none, NULL for the usual variables. IGT_E_INVALID: the
+ * option is not the URL of a proxy. */
+igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err);
 void igt__proxies_finish(igt__proxies *proxies);
 /* "host:port" of a proxy's URL, without user name and password, for messages. */
 void igt__proxy_label(const char *proxy, char *out, size_t cap);
@@ -82,12 +86,12 @@ typedef struct igt__trust {
   char *file, *dir; /* NULL: none */
   char *pem;        /* content of file if it is a pipe, which can be read only once; else NULL */
   size_t pem_size;
+  char label[320]; /* for messages: the path and who named it */
 } igt__trust;
 
 /* ca_file: the user's, or NULL. *trust is empty; igt__trust_finish frees it, also after an error:
  * IGT_E_NO_FILE and the other errors of opening what the user named. */
 igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *err);
-const char *igt__trust_label(const igt__trust *trust); /* for messages */
 void igt__trust_finish(igt__trust *trust);
 
 /* ---- http.c ---- */

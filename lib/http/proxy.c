@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Proxies from the environment. libcurl reads http_proxy in lower case only; users set both. */
+/* Proxies: the one of the options, else those of the environment. libcurl reads http_proxy in lower
+ * case only; users set both. no_proxy exempts hosts from either, as in curl. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "http/internal.h"
@@ -26,20 +28,67 @@ static const char *variable(const char *lower, const char *upper) {
   return value;
 }
 
-igt_status igt__proxies_read(igt__proxies *proxies, igt_error *err) {
+typedef struct choice {
+  const char *http, *https, *source;
+} choice;
+
+static choice from_variables(void) {
   /* In a CGI program HTTP_PROXY contains the client's "Proxy:" header (httpoxy, CVE-2016-5387). */
   const char *upper_http = getenv("REQUEST_METHOD") ? NULL : "HTTP_PROXY";
   const char *all = variable("all_proxy", "ALL_PROXY");
   const char *http = variable("http_proxy", upper_http);
   const char *https = variable("https_proxy", "HTTPS_PROXY");
-  const char *none = variable("no_proxy", "NO_PROXY");
 
   if (!all)
     all = "";
-  if (!http)
-    http = all;
-  proxies->http = igt__strdup(is_on_this_machine(http) ? http : "");
-  proxies->https = igt__strdup(https ? https : all);
+  return (choice){http ? http : all, https ? https : all, "https_proxy, http_proxy or all_proxy"};
+}
+
+/* What curl connects through. A host without a scheme is an http proxy. */
+static bool is_proxy_scheme(const char *url) {
+  static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  const char *end = strstr(url, "://");
+
+  for (size_t i = 0; end && i < sizeof schemes / sizeof *schemes; i++)
+    if (strlen(schemes[i]) == (size_t)(end - url) && strncasecmp(url, schemes[i], end - url) == 0)
+      return true;
+  return !end;
+}
+
+/* The message names the host only: what precedes it may be a password. */
+static igt_status check_option(const char *url, igt_error *err) {
+  char label[300];
+
+  igt__proxy_label(url, label, sizeof label);
+  if (*label && *label != ':' && is_proxy_scheme(url) && !strpbrk(label, " \t\r\n"))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_INVALID,
+                   "the proxy '%s' is not a URL such as http://HOST:PORT (also https, socks4, "
+                   "socks5, socks5h), nor none",
+                   label);
+}
+
+static igt_status choose(const char *option, choice *out, igt_error *err) {
+  if (!option) {
+    *out = from_variables();
+    return IGT_OK;
+  }
+  *out = (choice){option, option, "--proxy"};
+  if (*option && strcasecmp(option, "none") != 0)
+    return check_option(option, err);
+  out->http = out->https = "";
+  return IGT_OK;
+}
+
+igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err) {
+  const char *none = variable("no_proxy", "NO_PROXY");
+  choice chosen;
+
+  if (choose(option, &chosen, err) != IGT_OK)
+    return IGT_E_INVALID;
+  proxies->source = chosen.source;
+  proxies->http = igt__strdup(is_on_this_machine(chosen.http) ? chosen.http : "");
+  proxies->https = igt__strdup(chosen.https);
   proxies->none = igt__strdup(none ? none : "");
   if (!proxies->http || !proxies->https || !proxies->none) {
     igt__proxies_finish(proxies);

@@ -8,6 +8,7 @@
  * set as well. igt__http_new calls igt__trust_find; attempt.c sets the result on each handle, and
  * explain.c names it in errors. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,16 @@ static const char *const variables[] = {"REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "
 static igt_status keep(char **to, const char *path, igt_error *err) {
   *to = igt__strdup(path);
   return *to ? IGT_OK : igt__fail_memory(err);
+}
+
+/* Both the file and the folder, where OpenSSL's two variables are set. */
+static void set_label(igt__trust *trust, const char *source) {
+  const char *both = trust->file && trust->dir ? " and " : "";
+
+  (void)snprintf(trust->label, sizeof trust->label, "%s%s%s, %s", trust->file ? trust->file : "",
+                 both, trust->dir ? trust->dir : "", source);
+  if (!trust->file && !trust->dir)
+    (void)snprintf(trust->label, sizeof trust->label, "none found on this machine");
 }
 
 /* curl opens a file for new connections; from a pipe it would block, and find it empty the second
@@ -72,6 +83,7 @@ static igt_status use_variables(igt__trust *trust, igt_error *err) {
   /* OpenSSL's own variable is a list of directories, of which some may be missing. */
   if (dir && !trust->dir && (!value || strcmp(name, "SSL_CERT_FILE") == 0))
     status = keep(&trust->dir, dir, err);
+  set_label(trust, value ? name : "SSL_CERT_DIR");
   return status;
 }
 
@@ -91,18 +103,15 @@ igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *er
   if (ca_file) {
     if (use(trust, ca_file, err) != IGT_OK)
       return igt__error_prefix(err, "the file of trusted certificates");
+    set_label(trust, "--ca-file");
     return IGT_OK;
   }
   status = use_variables(trust, err);
-  if (!status && !trust->file && !trust->dir)
+  if (!status && !trust->file && !trust->dir) {
     status = use_system(trust, err);
+    set_label(trust, "the system's");
+  }
   return status;
-}
-
-const char *igt__trust_label(const igt__trust *trust) {
-  if (trust->file)
-    return trust->file;
-  return trust->dir ? trust->dir : "none found on this machine";
 }
 
 void igt__trust_finish(igt__trust *trust) {

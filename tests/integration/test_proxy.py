@@ -4,7 +4,7 @@
 import pytest
 
 from gateway import Authority, Gateway, Proxy
-from igtcloud import FAILED, SOME_FAILED, Program, tree
+from igtcloud import FAILED, SOME_FAILED, USAGE, Program, tree
 
 SEED = "demo"
 # No resolver knows the first; the second is a loopback name where no proxy is, and so has its
@@ -54,6 +54,55 @@ def test_password(far, home, tmp_path):
     assert far.proxy.seen and all("Proxy-Authorization" in h for _, _, h in far.proxy.seen)
     for _, _, headers in far.seen + far.store.seen:
         assert not any(name.lower().startswith("proxy-") for name in headers)
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "profile"])
+def test_the_proxy_of_the_option(far, home, tmp_path, how):
+    """It comes before the variables of other programs, and its password stays hidden."""
+    far.proxy.credentials = f"{USER}:{PASSWORD}"
+    url, nowhere = far.proxy.url_of(USER, PASSWORD), "http://192.0.2.1:9"
+    config, log = home / "config", tmp_path / "log"
+    config.write_text(f"[default]\nproxy = {url if how == 'profile' else nowhere}\n")
+    env = {"https_proxy": nowhere, "IGTCLOUD_CONFIG": config}
+    if how != "profile":
+        env["IGTCLOUD_PROXY"] = url if how == "variable" else nowhere
+    Program(far.url, home).run(
+        "download", "--debug", "--log-file", log, "--ca-file", far.ca,
+        *(["--proxy", url] if how == "option" else []), tmp_path / "out", "demo", "north", env=env)
+    assert far.proxy.seen and tree(tmp_path / "out")
+    text = log.read_text()
+    assert f"proxy = http://(hidden)@127.0.0.1:{far.proxy.port}, from" in text
+    secret = url.split("//")[1].split("@")[0]
+    listed = Program(None, home).run("config list", sign_in=False, env=env).text + \
+        Program(None, home).run("config get", "proxy", sign_in=False, env=env).text
+    assert secret not in text + listed and "proxy" in listed
+
+
+@pytest.mark.parametrize("value", ["", "none"])
+def test_no_proxy_by_option(cloud, home, value):
+    with Proxy() as proxy:
+        Program(cloud.url, home).run("csv", f"--proxy={value}", "-", "demo",
+                                     env={"http_proxy": proxy.url})
+        Program(cloud.url, home).run("csv", "--proxy", value, "-", "demo",
+                                     env={"http_proxy": proxy.url})
+        assert proxy.seen == []
+
+
+def test_a_proxy_that_is_no_url(cloud, home):
+    done = Program(cloud.url, home).run("csv", "--proxy", "ftp://me:hush@there", "-", "demo",
+                                        status=USAGE)
+    assert "'there' is not a URL" in done.err and "hush" not in done.err
+    done = Program("cloud.test", home).run("csv", "--retries", "0", "--proxy",
+                                           "http://me:hush@127.0.0.1:9", "-", "p", status=FAILED)
+    assert "the proxy 127.0.0.1:9" in done.err and "--proxy" in done.err and "hush" not in done.err
+
+
+def test_upgrade_takes_it_too(home):
+    with Proxy() as proxy:
+        Program(None, home).run("upgrade", "--retries", "0", "--proxy", proxy.url, sign_in=False,
+                                status=None, env={"IGTCLOUD_RELEASES": "https://cloud.test/releases"})
+        if proxy.seen:  # a build without a release key sends nothing
+            assert proxy.seen[0][1] == "cloud.test:443"
 
 
 @pytest.mark.parametrize("password", [None, "wrong-one-1"])

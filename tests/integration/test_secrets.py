@@ -139,6 +139,15 @@ def test_arguments(home):
     assert b"download" in line and PASSWORD.encode() not in line and b"hush" not in line
 
 
+@pytest.mark.parametrize("form", [["--proxy", "http://me:hush@127.0.0.1:9"],
+                                  ["--proxy=me:hush@127.0.0.1:9"]])
+def test_the_password_of_a_proxy_leaves_the_arguments(home, form):
+    with waiting(home, *form, env={"no_proxy": "127.0.0.1"}) as process:
+        with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+            line = f.read()
+    assert b"127.0.0.1:9" in line and b"hush" not in line
+
+
 def test_no_option_takes_a_secret(home):
     """The usage error does not repeat it either."""
     for option in (f"--password={PASSWORD}", f"-p{PASSWORD}"):

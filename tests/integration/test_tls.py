@@ -73,6 +73,25 @@ def test_wrong_certificates(cloud, authority, stranger, home, tmp_path, what):
         assert gateway.seen == [] and not (tmp_path / "out").exists()
 
 
+def test_an_error_names_the_file_that_was_used(cloud, authority, stranger, home, tmp_path, hashed):
+    """And the store's, which has another certificate than the cloud, is named as well."""
+    def said(gateway, *options, **env):
+        done = Program(gateway.url, home).run("download", "--retries", "0", *options, tmp_path / "out",
+                                              "demo", "north", status=None, env=env)
+        assert done.status in (FAILED, SOME_FAILED) and "--ca-file" in done.err, done
+        return done.err
+    with Gateway(cloud.url, stranger.issue("localhost")) as other:
+        assert f"{authority.file}, --ca-file" in said(other, "--ca-file", authority.file)
+        assert f"{hashed}, --ca-file" in said(other, "--ca-file", hashed)
+        assert f"{authority.file} and {hashed}, SSL_CERT_FILE" in \
+            said(other, SSL_CERT_FILE=str(authority.file), SSL_CERT_DIR=str(hashed))
+        assert f"{hashed}, SSL_CERT_DIR" in said(other, SSL_CERT_DIR=str(hashed))
+        assert ", the system's" in said(other) or "none found on this machine" in said(other)
+        with Gateway(cloud.url, authority.issue("localhost"), s3=other.url) as gateway:
+            assert f"{authority.file}, --ca-file" in said(gateway, "--ca-file", authority.file)
+            assert gateway.seen and other.seen == []
+
+
 def test_the_systems_store_does_not_know_it(cloud, authority, home, tmp_path):
     with Gateway(cloud.url, authority.issue("localhost")) as gateway:
         done = download(gateway, home, tmp_path)
@@ -105,7 +124,7 @@ def test_variables_of_other_tools(cloud, authority, stranger, home, variable):
         csv(gateway, home, **{variable: authority.file})
         seen = len(gateway.seen)
         done = csv(gateway, home, FAILED, **{variable: stranger.file})
-        assert str(stranger.file) in done.err and "--ca-file" in done.err, done
+        assert f"{stranger.file}, {variable}" in done.err and "--ca-file" in done.err, done
         assert len(gateway.seen) == seen > 0
 
 

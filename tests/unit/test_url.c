@@ -147,7 +147,7 @@ static void test_proxy_label(void **state) {
 static void check_proxies(const char *http, const char *https, const char *none) {
   igt__proxies proxies;
 
-  assert_int_equal(igt__proxies_read(&proxies, NULL), IGT_OK);
+  assert_int_equal(igt__proxies_read(NULL, &proxies, NULL), IGT_OK);
   assert_string_equal(proxies.http, http);
   assert_string_equal(proxies.https, https);
   assert_string_equal(proxies.none, none);
@@ -185,11 +185,49 @@ static void test_proxy_variables(void **state) {
   }
 }
 
+static void an_option_replaces_the_variables(void **state) {
+  static const struct {
+    const char *option, *http, *https;
+  } good[] = {
+      {"", "", ""},
+      {"none", "", ""},
+      {"None", "", ""},
+      {"proxy.example:3128", "", "proxy.example:3128"},
+      {"http://u:p@127.0.0.1:3", "http://u:p@127.0.0.1:3", "http://u:p@127.0.0.1:3"},
+      {"SOCKS5H://[::1]:9050", "SOCKS5H://[::1]:9050", "SOCKS5H://[::1]:9050"},
+  };
+  static const char *const bad[] = {"ftp://proxy:1", "http://", "://x",
+                                    ":3128",         "a b",     "http://u:hush@:1"};
+  igt_error err = IGT_ERROR_INIT;
+  igt__proxies proxies = {NULL};
+
+  (void)state;
+  setenv("https_proxy", "elsewhere:1", 1);
+  setenv("http_proxy", "localhost:1", 1);
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    assert_int_equal(igt__proxies_read(good[i].option, &proxies, &err), IGT_OK);
+    assert_string_equal(proxies.http, good[i].http);
+    assert_string_equal(proxies.https, good[i].https);
+    assert_string_equal(proxies.source, "--proxy");
+    igt__proxies_finish(&proxies);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    assert_int_equal(igt__proxies_read(bad[i], &proxies, &err), IGT_E_INVALID);
+    assert_null(strstr(err.text, "hush"));
+  }
+  unsetenv("https_proxy");
+  unsetenv("http_proxy");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_good),        cmocka_unit_test(test_bad),
-      cmocka_unit_test(test_same_origin), cmocka_unit_test(test_request_url),
-      cmocka_unit_test(test_proxy_label), cmocka_unit_test(test_proxy_variables),
+      cmocka_unit_test(test_good),
+      cmocka_unit_test(test_bad),
+      cmocka_unit_test(test_same_origin),
+      cmocka_unit_test(test_request_url),
+      cmocka_unit_test(test_proxy_label),
+      cmocka_unit_test(test_proxy_variables),
+      cmocka_unit_test(an_option_replaces_the_variables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
