@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "auth/audience.h"
 #include "auth/lifetime.h"
@@ -18,6 +17,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -121,9 +121,9 @@ static igt_status name_service(igt__source *source, igt_error *err) {
 }
 
 static void warn_if_readable(const char *path) {
-  struct stat st;
+  igt__stat st;
 
-  if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+  if (igt__os_stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
     IGT__WARN(IGT_LOG_AUTH,
               "the key file %s can be used by others (mode %04o); make it private with: "
               "chmod 600 %s",

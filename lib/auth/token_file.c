@@ -8,15 +8,11 @@
 #include "auth/token_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "auth/jwt.h"
 #include "auth/lifetime.h"
@@ -24,6 +20,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -42,13 +39,12 @@
 
 bool igt_token_default_path(char *out, size_t cap) {
   const char *path = getenv("CLOUD_TOKEN_MMAP");
-  const char *dir = getenv("TMPDIR");
   int n;
 
   if (path && *path)
     n = snprintf(out, cap, "%s", path);
   else
-    n = snprintf(out, cap, "%s/" FILE_NAME, dir && *dir ? dir : "/tmp");
+    n = snprintf(out, cap, "%s/" FILE_NAME, igt__os_temporary_folder());
   return n >= 0 && (size_t)n < cap;
 }
 
@@ -62,11 +58,11 @@ static igt_status copy_default_path(const char *path, char *out, size_t cap, igt
 
 /* A file in a shared folder may be somebody else's trap: a file or link of theirs, or a file of
  * ours that they can read. */
-static igt_status check_trust(const char *path, const struct stat *st, igt_error *err) {
+static igt_status check_trust(const char *path, const igt__stat *st, igt_error *err) {
   if (!S_ISREG(st->st_mode))
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s is not a regular file, so it is not used", path);
-  if (st->st_uid != geteuid())
+  if (st->st_uid != igt__os_user())
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s belongs to another user (uid %lu), so it is not used; "
                      "CLOUD_TOKEN_MMAP names another path",
@@ -85,11 +81,11 @@ static igt_status check_trust(const char *path, const struct stat *st, igt_error
 }
 
 /* O_NONBLOCK: a planted FIFO must not block us. */
-static igt_status open_trusted(const char *path, int flags, int *fd, struct stat *st,
+static igt_status open_trusted(const char *path, int flags, int *fd, igt__stat *st,
                                igt_error *err) {
   igt_status status;
 
-  *fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  *fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
   if (*fd < 0 && errno == ELOOP)
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s is a symbolic link, so it is not used", path);
@@ -104,24 +100,15 @@ static igt_status open_trusted(const char *path, int flags, int *fd, struct stat
       err->status = IGT_E_TOKEN_FILE;
     return IGT_E_TOKEN_FILE;
   }
-  if (fstat(*fd, st) != 0)
+  if (igt__os_fstat(*fd, st) != 0 || igt__os_stat_owner(*fd, st) != 0)
     status = igt__fail_errno(err, errno, "the token file %s", path);
   else
     status = check_trust(path, st, err);
   if (status != IGT_OK) {
-    close(*fd);
+    igt__os_close(*fd);
     *fd = -1;
   }
   return status;
-}
-
-/* The process that holds the record lock; querying has no side effect, unlike trying the lock. */
-static int64_t find_holder(int fd) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-  if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_pid <= 0)
-    return 0;
-  return lock.l_pid;
 }
 
 /* ---- the content ---- */
@@ -223,7 +210,7 @@ static igt_status read_page(int fd, char *page, size_t *n, igt_error *err) {
 
   *n = 0;
   do {
-    got = pread(fd, page + *n, IGT__TOKEN_FILE_SIZE - *n, (off_t)*n);
+    got = igt__os_pread(fd, page + *n, IGT__TOKEN_FILE_SIZE - *n, (int64_t)*n);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
@@ -271,7 +258,7 @@ static igt_status explain(const char *path, igt_status status, igt_error *err) {
 
 igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *err) {
   int fd = -1;
-  struct stat st;
+  igt__stat st;
   char *pages = NULL;
   igt_status status = open_trusted(path, O_RDONLY, &fd, &st, err);
 
@@ -282,11 +269,11 @@ igt_status igt__token_file_read(const char *path, igt_token **out, igt_error *er
                  : igt__fail_memory(err);
   status = explain(path, status, err);
   if (status == IGT_OK)
-    (*out)->holder = find_holder(fd);
+    (*out)->holder = igt__os_holder(fd);
   if (pages)
     igt__wipe(pages, 2 * IGT__TOKEN_FILE_SIZE);
   igt__free(pages);
-  close(fd);
+  igt__os_close(fd);
   return status;
 }
 
@@ -364,7 +351,7 @@ igt_status igt_token_read(const char *path, igt_token **out, igt_error *err) {
 }
 
 igt_status igt__token_read(const char *path, igt__cancel *cancel, igt_token **out, igt_error *err) {
-  char chosen[PATH_MAX];
+  char chosen[IGT__OS_PATH_MAX];
   igt_status status = copy_default_path(path, chosen, sizeof chosen, err);
 
   *out = NULL;
@@ -469,9 +456,9 @@ igt_status igt__token_encode(const char *user, const char *jwt, const igt__json 
 
 struct igt__token_holder {
   int fd;
-  struct stat st; /* identifies the file */
-  bool theirs;    /* contains a live token of somebody else, not yet overwritten */
-  char path[PATH_MAX];
+  igt__stat st; /* identifies the file */
+  bool theirs;  /* contains a live token of somebody else, not yet overwritten */
+  char path[IGT__OS_PATH_MAX];
 };
 
 /* The one that this process holds: for a signal handler. */
@@ -503,7 +490,7 @@ static void make_folder(const char *path) {
   igt__free(dir);
 }
 
-static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error *err) {
+static igt_status open_own(const char *path, int *fd, igt__stat *st, igt_error *err) {
   *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (*fd < 0 && errno == ENOENT) {
     make_folder(path);
@@ -513,25 +500,21 @@ static igt_status open_own(const char *path, int *fd, struct stat *st, igt_error
     return open_trusted(path, O_RDWR, fd, st, err);
   if (*fd < 0)
     return igt__fail_errno(err, errno, "the token file %s cannot be created", path);
-  if (fstat(*fd, st) != 0) {
+  if (igt__os_fstat(*fd, st) != 0) {
     igt__fail_errno(err, errno, "the token file %s", path);
-    close(*fd);
+    igt__os_close(*fd);
     *fd = -1;
     return IGT_E_IO;
   }
   return IGT_OK;
 }
 
-/* Two locks: flock stays with this descriptor whatever else the process closes, and the record lock
- * shows others which process holds it. */
 static igt_status lock_file(int fd, const char *path, igt_error *err) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (igt__os_lock(fd) != 0) {
     int os_error = errno;
-    long long holder = (long long)find_holder(fd);
+    long long holder = (long long)igt__os_holder(fd);
 
-    if (os_error != EWOULDBLOCK)
+    if (os_error != EAGAIN)
       return igt__fail_errno(err, os_error, "the token file %s cannot be locked", path);
     if (holder > 0)
       return igt__fail(err, IGT_E_LOCKED,
@@ -540,20 +523,21 @@ static igt_status lock_file(int fd, const char *path, igt_error *err) {
     return igt__fail(err, IGT_E_LOCKED,
                      "a login is already running; it has locked the token file %s", path);
   }
-  if (fcntl(fd, F_SETLK, &lock) != 0)
-    IGT__DEBUG(IGT_LOG_AUTH, "no record lock on %s: others cannot see this process's number", path);
+  if (igt__os_show_holder(fd) != 0)
+    IGT__DEBUG(IGT_LOG_AUTH, "no lock with a holder on %s: others cannot see this process's number",
+               path);
   return IGT_OK;
 }
 
-static bool is_same_file(const char *path, const struct stat *st) {
-  struct stat now;
+static bool is_same_file(const char *path, const igt__stat *st) {
+  igt__stat now;
 
-  return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+  return igt__os_lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
 /* A live token in a file that nobody holds was left by a killed login, or belongs to a Python
  * client, which takes no locks. It stays until there is a new one to replace it. Read through our
- * own descriptor: closing another one of this file would drop the record lock. */
+ * own descriptor: closing another one of this file would drop the lock that shows the holder. */
 static bool holds_live_token(const igt__token_holder *holder) {
   char *page = igt__calloc(1, IGT__TOKEN_FILE_SIZE);
   igt_token *token = NULL;
@@ -626,7 +610,7 @@ static igt_status open_locked(igt__token_holder *holder, igt_error *err) {
       return status;
     if (is_same_file(holder->path, &holder->st))
       return IGT_OK;
-    close(holder->fd); /* its former holder removed it while we waited for its lock */
+    igt__os_close(holder->fd); /* its former holder removed it while we waited for its lock */
     holder->fd = -1;
   }
   return igt__fail(err, IGT_E_LOCKED, "the token file %s keeps being created and removed",
@@ -651,11 +635,11 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
     if (!holder->theirs)
       status = empty_file(holder, err);
     if (status != IGT_OK)
-      unlink(holder->path);
+      igt__os_unlink(holder->path);
   }
   if (status != IGT_OK) {
     if (holder->fd >= 0)
-      close(holder->fd);
+      igt__os_close(holder->fd);
     igt__free(holder);
     return status;
   }
@@ -668,7 +652,7 @@ igt_status igt__token_holder_open(const char *path, igt__token_holder **out, igt
 static void remove_file(igt__token_holder *holder) {
   if (empty_file(holder, NULL) != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be emptied", holder->path);
-  if (is_same_file(holder->path, &holder->st) && unlink(holder->path) != 0)
+  if (is_same_file(holder->path, &holder->st) && igt__os_unlink(holder->path) != 0)
     IGT__WARN(IGT_LOG_AUTH, "the token file %s could not be removed", holder->path);
 }
 
@@ -679,9 +663,9 @@ void igt_login_abandon(void) {
 
   if (!holder || holder->theirs)
     return;
-  (void)!pwrite(holder->fd, zeros, sizeof zeros, 0);
+  (void)!igt__os_pwrite(holder->fd, zeros, sizeof zeros, 0);
   if (is_same_file(holder->path, &holder->st))
-    (void)unlink(holder->path);
+    (void)igt__os_unlink(holder->path);
 }
 
 void igt__token_holder_close(igt__token_holder *holder) {
@@ -690,6 +674,6 @@ void igt__token_holder_close(igt__token_holder *holder) {
   if (!holder->theirs)
     remove_file(holder);
   atomic_store(&held, NULL);
-  close(holder->fd);
+  igt__os_close(holder->fd);
   igt__free(holder);
 }

@@ -55,3 +55,14 @@ void igt__wipe(void *p, size_t n) {
   if (p && n)
     igt__os_wipe(p, n);
 }
+
+const char *igt__mem_find(const char *in, size_t n, const char *what, size_t m) {
+  for (size_t at = 0; m > 0 && m <= n - at; at++) {
+    const char *p = memchr(in + at, what[0], n - at - m + 1);
+
+    if (!p || memcmp(p, what, m) == 0)
+      return p;
+    at = (size_t)(p - in);
+  }
+  return NULL;
+}

@@ -23,4 +23,7 @@ char *igt__strndup(const char *s, size_t n);  /* stops at a NUL, like strndup */
 void igt__free(void *p);                      /* NULL is allowed */
 void igt__wipe(void *p, size_t n);            /* zeroing that the compiler must not optimise away */
 
+/* The first place of m > 0 bytes in n; NULL: none. memmem, which not every C library has. */
+const char *igt__mem_find(const char *in, size_t n, const char *what, size_t m);
+
 #endif

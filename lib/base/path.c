@@ -97,7 +97,7 @@ const char *igt__path_base(const char *path) {
 char *igt__path_absolute(const char *path) {
   if (path[0] == '/')
     return igt__strdup(path);
-  char cwd[PATH_MAX];
+  char cwd[IGT__OS_PATH_MAX];
   return igt__os_current_folder(cwd, sizeof cwd) == 0 ? igt__path_join(cwd, path) : NULL;
 }
 

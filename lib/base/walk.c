@@ -81,7 +81,7 @@ static int read_names(int fd, names *out) {
     return errno;
   const char *name;
   int os_error;
-  while ((name = igt__os_dir_next(dir, &os_error)) != NULL) {
+  while ((name = igt__os_dir_next(dir, NULL, &os_error)) != NULL) {
     if (!names_add(out, name)) {
       os_error = ENOMEM;
       break;

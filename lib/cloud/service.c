@@ -4,14 +4,13 @@
  * ID.pem afterwards. If the key cannot be written, the identity is deleted again. Called by
  * programs through igtcloud/cloud.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "cloud/find.h"
 #include "crypto/crypto.h"
@@ -51,10 +50,10 @@ igt_status igt_key_save(const char *pem, const char *path, igt_error *err) {
   if (status != IGT_OK)
     return status;
   status = write_key(fd, pem, path, err);
-  if (close(fd) != 0 && status == IGT_OK)
+  if (igt__os_close(fd) != 0 && status == IGT_OK)
     status = igt__fail_errno(err, errno, "the private key cannot be written to '%s'", path);
   if (status != IGT_OK)
-    (void)unlink(path);
+    (void)igt__os_unlink(path);
   return status;
 }
 
@@ -84,9 +83,9 @@ static igt_status name_file(const char *from, const igt_service *service, igt_er
   if (status != IGT_OK)
     return status;
   (void)snprintf(path, sizeof path, "%s.pem", service->service_id.v);
-  if (link(from, path) != 0)
+  if (igt__os_link(from, path) != 0)
     return igt__fail_errno(err, errno, "the private key cannot be kept as '%s'", path);
-  (void)unlink(from);
+  (void)igt__os_unlink(from);
   return IGT_OK;
 }
 
@@ -154,9 +153,9 @@ igt_status igt_service_create(igt_client *client, const char *organization_id, c
   if (status != IGT_OK)
     return status;
   status = create(client, organization_id, name, path, named, fd, &service, err);
-  close(fd);
+  igt__os_close(fd);
   if (status != IGT_OK)
-    (void)unlink(path);
+    (void)igt__os_unlink(path);
   if (status == IGT_OK && out)
     *out = service;
   else

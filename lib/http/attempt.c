@@ -8,16 +8,12 @@
  * (spool.c), and hand header lines and data to response.c. loop.c polls igt__attempt_is_idle, which
  * counts bytes that the other side acknowledged, since curl has no such idle timeout. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "http/attempt.h"
 
@@ -130,7 +126,7 @@ static ssize_t read_file(igt__attempt *attempt, char *out, size_t n) {
   ssize_t got;
 
   do
-    got = pread(req->body_fd, out, n, (off_t)(req->body_offset + attempt->body_pos));
+    got = igt__os_pread(req->body_fd, out, n, (int64_t)(req->body_offset + attempt->body_pos));
   while (got < 0 && errno == EINTR);
   if (got < 0)
     igt__fail_errno(&attempt->err, errno, "the file could not be read");
@@ -166,12 +162,12 @@ static uint64_t handed_over(const igt__attempt *attempt) {
 /* Bytes that the kernel still buffers for a slow link were not sent yet, but their number falls. */
 static uint64_t sent(const igt__attempt *attempt) {
   uint64_t up = handed_over(attempt);
-  int n = 0;
+  unsigned n = 0;
 
   if (up == 0 || !attempt->slot || attempt->slot->fd == CURL_SOCKET_BAD ||
-      ioctl(attempt->slot->fd, TIOCOUTQ, &n) != 0 || n < 0)
+      igt__os_unsent(attempt->slot->fd, &n) != 0)
     return up;
-  return (uint64_t)n < up ? up - (uint64_t)n : 0;
+  return n < up ? up - n : 0;
 }
 
 /* Progress and the measured rate count what the other side has received, not what waits in the
@@ -257,12 +253,10 @@ static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_por
  * anyway (1,460 bytes, 8,960 with jumbo frames), and the option changes little or nothing. */
 static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose) {
   const igt__http *http = arg;
-  int unsent = UNSENT_MOST, segment = SLOW_SEGMENT;
+  bool slow = atomic_load_explicit(&http->slow_line, memory_order_relaxed);
 
   (void)purpose;
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-  if (atomic_load_explicit(&http->slow_line, memory_order_relaxed))
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+  igt__os_tune_socket(fd, UNSENT_MOST, slow ? SLOW_SEGMENT : 0);
   return CURL_SOCKOPT_OK;
 }
 

@@ -281,7 +281,7 @@ static void hide_passwords(igt__attempt *attempt) {
   char text[PASSWORD_MAX];
   size_t n = 0;
 
-  while (p && (p = memmem(p, (size_t)(end - p), key, sizeof key - 1)) != NULL) {
+  while (p && (p = igt__mem_find(p, (size_t)(end - p), key, sizeof key - 1)) != NULL) {
     const char *value = json_string(p += sizeof key - 1, end, &n);
 
     if (!value)

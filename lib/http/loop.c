@@ -10,12 +10,11 @@
  * which takes two system calls with epoll and none here, and a loop has tens of sockets, not
  * thousands. curl only hears of sockets that are ready. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "http/explain.h"
 #include "http/loop.h"
 #include "http/request.h"
@@ -45,14 +44,10 @@ static void run_timers(igt__loop *loop) {
 /* ---- called from other threads ---- */
 
 static void wake_locked(igt__loop *loop) {
-  ssize_t n;
-
   if (!loop->sleeping || loop->woken)
     return;
   loop->woken = true;
-  do
-    n = write(loop->wake[1], "", 1);
-  while (n < 0 && errno == EINTR);
+  igt__os_wake(loop->wake[1]);
 }
 
 void igt__loop_wake(igt__loop *loop, bool sweep) {
@@ -208,12 +203,13 @@ static void sweep_when_due(igt__loop *loop) {
 /* ---- curl and poll ---- */
 
 static short poll_events(int what) {
-  return (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
+  return (short)((what & CURL_POLL_IN ? IGT__OS_POLL_IN : 0) |
+                 (what & CURL_POLL_OUT ? IGT__OS_POLL_OUT : 0));
 }
 
 static bool grow_fds(igt__loop *loop) {
   size_t cap = loop->fd_cap ? loop->fd_cap * 2 : 32;
-  struct pollfd *fds = igt__realloc(loop->fds, cap * sizeof *fds), *ready;
+  igt__os_pollfd *fds = igt__realloc(loop->fds, cap * sizeof *fds), *ready;
 
   if (!fds)
     return false;
@@ -289,9 +285,9 @@ static void drive_sockets(igt__loop *loop) {
       loop->ready_fds[n++] = loop->fds[i];
   for (size_t i = 0; i < n; i++) {
     short got = loop->ready_fds[i].revents;
-    int mask = (got & (POLLIN | POLLHUP) ? CURL_CSELECT_IN : 0) |
-               (got & POLLOUT ? CURL_CSELECT_OUT : 0) |
-               (got & (POLLERR | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+    int mask = (got & IGT__OS_POLL_READ ? CURL_CSELECT_IN : 0) |
+               (got & IGT__OS_POLL_OUT ? CURL_CSELECT_OUT : 0) |
+               (got & IGT__OS_POLL_FAILED ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(loop->requests.multi, loop->ready_fds[i].fd, mask, &running);
   }
 }
@@ -317,13 +313,6 @@ static int poll_timeout(const igt__loop *loop) {
   return left <= 0 ? 0 : left > 60000000 ? 60000 : (int)((left + 999) / 1000);
 }
 
-static void drain_wake(igt__loop *loop) {
-  char bytes[16];
-
-  while (read(loop->wake[0], bytes, sizeof bytes) == sizeof bytes)
-    ;
-}
-
 static void wait_and_drive(igt__loop *loop) {
   int timeout = poll_timeout(loop), n;
 
@@ -332,12 +321,12 @@ static void wait_and_drive(igt__loop *loop) {
     timeout = 0;
   loop->sleeping = timeout != 0;
   pthread_mutex_unlock(&loop->lock);
-  n = poll(loop->fds, (nfds_t)loop->fd_count, timeout);
+  n = igt__os_poll(loop->fds, loop->fd_count, timeout);
   if (timeout != 0) {
     pthread_mutex_lock(&loop->lock);
     loop->sleeping = false;
     if (loop->woken)
-      drain_wake(loop);
+      igt__os_wake_drain(loop->wake[0]);
     loop->woken = false;
     pthread_mutex_unlock(&loop->lock);
   }
@@ -378,11 +367,10 @@ static void *run(void *arg) {
 }
 
 static bool open_pipe(igt__loop *loop) {
-  if (pipe2(loop->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
-    loop->wake[0] = loop->wake[1] = -1;
+  if (igt__os_wake_open(loop->wake) != 0)
     return false;
-  }
-  loop->fds[0] = (struct pollfd){.fd = loop->wake[0], .events = POLLIN};
+  loop->wake_open = true;
+  loop->fds[0] = (igt__os_pollfd){.fd = loop->wake[0], .events = IGT__OS_POLL_IN};
   loop->fd_count = 1;
   return true;
 }
@@ -412,7 +400,6 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
   int os_error;
 
   loop->http = http;
-  loop->wake[0] = loop->wake[1] = -1;
   igt__queue_init(&loop->inbox);
   igt__queue_init(&loop->posts);
   loop->curl_due = -1;
@@ -453,9 +440,8 @@ void igt__loop_stop(igt__loop *loop) {
   }
   drop_posts(loop);
   igt__requests_finish(&loop->requests);
-  for (int i = 0; i < 2; i++)
-    if (loop->wake[i] >= 0)
-      close(loop->wake[i]);
+  if (loop->wake_open)
+    igt__os_wake_close(loop->wake);
   igt__free(loop->fds);
   igt__free(loop->ready_fds);
   pthread_mutex_destroy(&loop->lock);

@@ -4,10 +4,10 @@
 
 /* A loop: the thread that drives curl, and its inbox. */
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/os/os.h"
 #include "http/requests.h"
 
 struct igt__post {
@@ -23,7 +23,8 @@ struct igt__loop {
   igt__http *http;
   pthread_t thread;
   bool started;
-  int wake[2];
+  igt__os_socket wake[2];
+  bool wake_open;
 
   pthread_mutex_t lock;
   /* guarded by lock */
@@ -37,10 +38,10 @@ struct igt__loop {
 
   /* the loop thread's own */
   igt__requests requests;
-  struct pollfd *fds; /* [0] is wake[0] */
+  igt__os_pollfd *fds; /* [0] is wake[0] */
   size_t fd_count, fd_cap;
-  struct pollfd *ready_fds; /* same capacity as fds */
-  int64_t curl_due;         /* when curl wants CURL_SOCKET_TIMEOUT; -1: never */
+  igt__os_pollfd *ready_fds; /* same capacity as fds */
+  int64_t curl_due;          /* when curl wants CURL_SOCKET_TIMEOUT; -1: never */
   int64_t sweep_due;
 };
 

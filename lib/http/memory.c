@@ -5,12 +5,12 @@
  * unmapping their pages, took a seventh of the time of a 32 KiB file. They are kept for the next
  * request instead. Installed by curl.c when libcurl is loaded; never in a host program, whose own
  * use of libcurl it would change. */
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/free_list.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "http/internal.h"
 
 /* curl allocates one byte more than the size that was set. */
@@ -37,7 +37,7 @@ static bool is_kept_size(size_t usable) {
 /* A large buffer carries files and lists. Its only secrets are header lines, which are shorter than
  * IGT__BULK_HEAD (see set_buffers): the rest needs no wiping. */
 static void wipe_and_free(void *p) {
-  size_t n = p ? malloc_usable_size(p) : 0;
+  size_t n = p ? igt__os_usable_size(p) : 0;
 
   if (is_kept_size(n)) {
     igt__wipe(p, IGT__BULK_HEAD);
@@ -54,7 +54,7 @@ static size_t with_space(size_t n) {
 }
 
 static void *move_and_wipe(void *p, size_t n) {
-  size_t old = p ? malloc_usable_size(p) : 0;
+  size_t old = p ? igt__os_usable_size(p) : 0;
   void *moved;
 
   if (p && n <= old)
@@ -85,7 +85,7 @@ void igt__curl_trim(void) {
   void *p;
 
   while ((p = igt__free_list_take(&spare)) != NULL) {
-    igt__wipe(p, malloc_usable_size(p));
+    igt__wipe(p, igt__os_usable_size(p));
     free(p);
   }
 }

@@ -8,16 +8,14 @@
  * The loop's side is called by response.c, attempt.c and request.c on the loop's thread, the
  * reader's side by stream.c on any other thread. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "http/spool.h"
 
@@ -32,29 +30,17 @@ static _Atomic uint64_t spooled;
 
 /* Others need space in TMPDIR, too. */
 static void bound_file(igt__spool *spool) {
-  struct statvfs fs;
+  uint64_t available = igt__os_free_space(spool->fd);
 
-  spool->most = IGT__MAX_SPOOL;
-  if (fstatvfs(spool->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize / 4 < spool->most)
-    spool->most = (uint64_t)fs.f_bavail * fs.f_frsize / 4;
+  spool->most = available / 4 < IGT__MAX_SPOOL ? available / 4 : IGT__MAX_SPOOL;
 }
 
 static igt_status create_file(igt__spool *spool, igt_error *err) {
-  const char *dir = getenv("TMPDIR");
-  char name[4096];
-  int n;
+  const char *dir = igt__os_temporary_folder();
 
-  if (!dir || !*dir)
-    dir = "/tmp";
-  spool->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (spool->fd >= 0)
-    return IGT_OK;
-  n = snprintf(name, sizeof name, "%s/igtcloud-XXXXXX", dir);
-  if (n < (int)sizeof name)
-    spool->fd = mkostemp(name, O_CLOEXEC);
+  spool->fd = igt__os_temporary(dir);
   if (spool->fd < 0)
     return igt__fail_errno(err, errno, "a temporary file in %s for a response", dir);
-  unlink(name);
   return IGT_OK;
 }
 
@@ -105,7 +91,8 @@ static igt_status take_in_file_locked(igt__spool *spool, const char *data, size_
 static void empty_file_locked(igt__spool *spool) {
   atomic_fetch_sub(&spooled, spool->file_written);
   spool->file_read = spool->file_written = 0;
-  (void)!ftruncate(spool->fd, 0); /* on failure the file keeps its space, and is overwritten */
+  (void)!igt__os_truncate(spool->fd,
+                          0); /* on failure the file keeps its space, and is overwritten */
 }
 
 bool igt__spool_is_full(igt__spool *spool, size_t n) {
@@ -172,7 +159,7 @@ void igt__spool_finish(igt__spool *spool) {
   atomic_fetch_sub(&spooled, spool->file_written);
   igt__buf_finish(&spool->memory);
   if (spool->fd >= 0)
-    close(spool->fd);
+    igt__os_close(spool->fd);
   pthread_mutex_destroy(&spool->lock);
   pthread_cond_destroy(&spool->changed);
 }
@@ -226,7 +213,7 @@ static igt_status read_file_locked(igt__spool *spool, char *data, size_t cap, si
   if (cap > left)
     cap = (size_t)left;
   do
-    got = pread(spool->fd, data, cap, (off_t)spool->file_read);
+    got = igt__os_pread(spool->fd, data, cap, (int64_t)spool->file_read);
   while (got < 0 && errno == EINTR);
   if (got <= 0)
     return igt__fail_errno(err, got < 0 ? errno : EIO, "a temporary file for a response");

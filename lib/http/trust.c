@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "http/internal.h"
 
@@ -51,10 +50,10 @@ static void set_label(igt__trust *trust, const char *source) {
 /* curl opens a file for new connections; from a pipe it would block, and find it empty the second
  * time, so a pipe is read here. */
 static igt_status use(igt__trust *trust, const char *path, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status;
 
-  if (stat(path, &st) != 0 || (!S_ISFIFO(st.st_mode) && access(path, R_OK) != 0))
+  if (igt__os_stat(path, &st) != 0 || (!S_ISFIFO(st.st_mode) && !igt__os_is_readable(path)))
     return igt__fail_errno(err, errno, "cannot open '%s'", path);
   if (S_ISDIR(st.st_mode))
     return keep(&trust->dir, path, err);
@@ -89,10 +88,10 @@ static igt_status use_variables(igt__trust *trust, igt_error *err) {
 
 static igt_status use_system(igt__trust *trust, igt_error *err) {
   for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++)
-    if (access(system_files[i], R_OK) == 0)
+    if (igt__os_is_readable(system_files[i]))
       return keep(&trust->file, system_files[i], err);
   for (size_t i = 0; i < sizeof system_dirs / sizeof *system_dirs; i++)
-    if (access(system_dirs[i], R_OK) == 0)
+    if (igt__os_is_readable(system_dirs[i]))
       return keep(&trust->dir, system_dirs[i], err);
   return IGT_OK;
 }

@@ -7,10 +7,10 @@
  * name or IP address, and nothing that could hide another host: no user info, backslashes, spaces
  * or control characters. The origin (scheme, host, port) decides whether a redirect may be
  * followed. */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os/os.h"
 #include "base/str.h"
 #include "http/internal.h"
 
@@ -36,14 +36,14 @@ static bool is_host_name(const char *host) {
 
 static void classify_host(igt__url *url) {
   unsigned char raw[16];
-  bool v4 = inet_pton(AF_INET, url->host, raw) == 1;
-  bool v6 = !v4 && inet_pton(AF_INET6, url->host, raw) == 1;
+  static const unsigned char loopback_6[16] = {[15] = 1};
+  int version = igt__os_parse_ip(url->host, raw);
 
-  url->is_ip = v4 || v6;
-  if (v4)
+  url->is_ip = version != 0;
+  if (version == 4)
     url->is_loopback = raw[0] == 127;
-  else if (v6)
-    url->is_loopback = memcmp(raw, &in6addr_loopback, 16) == 0;
+  else if (version == 6)
+    url->is_loopback = memcmp(raw, loopback_6, sizeof loopback_6) == 0;
   else
     url->is_loopback =
         strcmp(url->host, "localhost") == 0 || igt__str_ends(url->host, ".localhost");

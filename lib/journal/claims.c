@@ -5,11 +5,10 @@
  * A table shares the studies that were created. Called by the upload (match, create, unfinished
  * uploads) and by download/partial.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os/os.h"
 #include "crypto/crypto.h"
 #include "journal/internal.h"
 
@@ -19,7 +18,7 @@
 /* ---- claims ---- */
 
 /* The byte of a name. Two names with the same byte wait for each other, which does no harm. */
-static off_t place_of(const char *origin, const char *institute, const char *name) {
+static int64_t place_of(const char *origin, const char *institute, const char *name) {
   igt__digest *digest = igt__digest_new(IGT__SHA256);
   const char *const parts[] = {origin, institute, name};
   unsigned char out[IGT__DIGEST_MAX];
@@ -32,7 +31,7 @@ static off_t place_of(const char *origin, const char *institute, const char *nam
   igt__digest_final(digest, out);
   igt__digest_free(digest);
   memcpy(&place, out, sizeof place);
-  return (off_t)(place >> 2);
+  return (int64_t)(place >> 2);
 }
 
 /* Downloads never need it. Without it, two concurrent programs may create the same study, or one
@@ -41,33 +40,33 @@ static bool open_claims(igt__journal *journal) {
   pthread_mutex_lock(&journal->lock);
   if (journal->claims < 0) /* igt__journal_open verified that it is a regular file or absent */
     journal->claims =
-        open(journal->claims_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        igt__os_open(journal->claims_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
   pthread_mutex_unlock(&journal->lock);
   return journal->claims >= 0;
 }
 
-static int lock_byte(igt__journal *journal, short type, off_t place) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
-
-  return fcntl(journal->claims, F_OFD_SETLK, &lock);
-}
-
-static bool lock_name(igt__journal *journal, short type, const char *origin, const char *group,
+static bool lock_name(igt__journal *journal, bool shared, const char *origin, const char *group,
                       const char *name) {
   if (!journal || !open_claims(journal))
     return true;
-  return lock_byte(journal, type, place_of(origin, group, name)) == 0 ||
+  return igt__os_lock_byte(journal->claims, place_of(origin, group, name), shared) == 0 ||
          (errno != EAGAIN && errno != EACCES); /* a file system without locks */
+}
+
+static void unlock_name(igt__journal *journal, const char *origin, const char *group,
+                        const char *name) {
+  if (journal && journal->claims >= 0)
+    (void)igt__os_unlock_byte(journal->claims, place_of(origin, group, name));
 }
 
 bool igt__journal_claim(igt__journal *journal, const char *origin, const char *institute,
                         const char *name) {
-  return lock_name(journal, F_WRLCK, origin, institute, name);
+  return lock_name(journal, false, origin, institute, name);
 }
 
 void igt__journal_unclaim(igt__journal *journal, const char *origin, const char *institute,
                           const char *name) {
-  (void)lock_name(journal, F_UNLCK, origin, institute, name);
+  unlock_name(journal, origin, institute, name);
 }
 
 /* No institute has this id. */
@@ -75,20 +74,16 @@ void igt__journal_unclaim(igt__journal *journal, const char *origin, const char 
 
 bool igt__journal_hold_upload(igt__journal *journal, const char *origin, const char *key,
                               bool alone) {
-  return lock_name(journal, alone ? F_WRLCK : F_RDLCK, origin, UPLOADS, key);
+  return lock_name(journal, !alone, origin, UPLOADS, key);
 }
 
 void igt__journal_release_upload(igt__journal *journal, const char *origin, const char *key) {
-  (void)lock_name(journal, F_UNLCK, origin, UPLOADS, key);
+  unlock_name(journal, origin, UPLOADS, key);
 }
 
 bool igt__journal_upload_is_held(igt__journal *journal, const char *origin, const char *key) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-  if (!journal || !open_claims(journal))
-    return false;
-  lock.l_start = place_of(origin, UPLOADS, key);
-  return fcntl(journal->claims, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return journal && open_claims(journal) &&
+         igt__os_byte_is_locked(journal->claims, place_of(origin, UPLOADS, key));
 }
 
 /* ---- partial files ---- */
@@ -104,7 +99,7 @@ static bool make_salt(const igt__journal *journal, char salt[9]) {
 
   if (!digest)
     return false;
-  (void)gethostname(host, sizeof host - 1);
+  igt__os_host_name(host, sizeof host);
   igt__digest_update(digest, host, strlen(host) + 1);
   igt__digest_update(digest, journal->claims_path, strlen(journal->claims_path));
   igt__digest_final(digest, out);
@@ -117,12 +112,11 @@ static bool make_salt(const igt__journal *journal, char salt[9]) {
 bool igt__journal_hold_partial(igt__journal *journal, const char *root, const char *path,
                                char salt[9]) {
   return journal && open_claims(journal) && make_salt(journal, salt) &&
-         lock_byte(journal, F_WRLCK, place_of(PARTIALS, root, path)) == 0;
+         igt__os_lock_byte(journal->claims, place_of(PARTIALS, root, path), false) == 0;
 }
 
 void igt__journal_release_partial(igt__journal *journal, const char *root, const char *path) {
-  if (journal && journal->claims >= 0)
-    (void)lock_byte(journal, F_UNLCK, place_of(PARTIALS, root, path));
+  unlock_name(journal, PARTIALS, root, path);
 }
 
 /* ---- studies that were created ---- */

@@ -8,19 +8,17 @@
 #include "journal/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
@@ -159,7 +157,7 @@ static igt_status make_folder(const char *path, igt_error *err) {
     return igt__fail_memory(err);
   for (char *p = strchr(folder + 1, '/'); p && status == IGT_OK; p = strchr(p + 1, '/')) {
     *p = '\0';
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST && errno != EISDIR)
+    if (igt__os_mkdir(folder, 0700) != 0 && errno != EEXIST && errno != EISDIR)
       status = igt__fail_errno(err, errno, "the journal's folder %s cannot be created", folder);
     *p = '/';
   }
@@ -244,12 +242,12 @@ static igt_status check_ours(igt__journal *journal, const char *path, igt_error 
 }
 
 static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
-  mode_t mask = umask(0077);
+  mode_t mode = igt__os_private_mode();
   int rc = sqlite3_open_v2(
       path, &journal->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
   igt_status status;
 
-  umask(mask);
+  igt__os_restore_mode(mode);
   if (rc != SQLITE_OK)
     return sqlite_fail(journal, rc, path, err);
   (void)sqlite3_busy_timeout(journal->db, 10000);
@@ -291,7 +289,7 @@ static bool move_aside(const char *path) {
     if (snprintf(from, sizeof from, "%s%s", path, tails[i]) >= (int)sizeof from)
       return false;
     (void)snprintf(to, sizeof to, "%s.damaged%s", path, tails[i]);
-    if (rename(from, to) == 0 && i == 0)
+    if (igt__os_rename(from, to) == 0 && i == 0)
       moved = true;
   }
   return moved;
@@ -313,11 +311,11 @@ static igt_status see_files(const char *path, igt_error *err) {
 
   for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
     char name[IGT__MAX_PATH + 16];
-    struct stat st;
+    igt__stat st;
     if (snprintf(name, sizeof name, "%s%s", path, tails[i]) >= (int)sizeof name)
       return igt__fail(err, IGT_E_LIMIT, "the path of the journal is too long");
     /* The journal itself may be a user's symbolic link; the files beside it may not. */
-    if ((i == 0 ? stat(name, &st) : lstat(name, &st)) == 0 && !S_ISREG(st.st_mode))
+    if ((i == 0 ? igt__os_stat(name, &st) : igt__os_lstat(name, &st)) == 0 && !S_ISREG(st.st_mode))
       return igt__fail(err, IGT_E_IO,
                        "the journal %s cannot be used: %s is not a regular file; remove it", path,
                        i == 0 ? "it" : name);
@@ -330,13 +328,13 @@ static igt_status see_files(const char *path, igt_error *err) {
 static igt_status see_owner(const char *path, igt_error *err) {
   size_t n = (size_t)(igt__path_base(path) - path);
   char *parent = n ? igt__strndup(path, n) : igt__strdup(".");
-  struct stat st, folder;
+  igt__stat st, folder;
   bool planted;
 
   if (!parent)
     return igt__fail_memory(err);
-  planted = lstat(path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != 0 &&
-            stat(parent, &folder) == 0 && folder.st_mode & S_IWOTH;
+  planted = igt__os_lstat(path, &st) == 0 && st.st_uid != igt__os_user() && st.st_uid != 0 &&
+            igt__os_stat(parent, &folder) == 0 && folder.st_mode & S_IWOTH;
   igt__free(parent);
   if (!planted)
     return IGT_OK;
@@ -350,11 +348,11 @@ static igt_status see_owner(const char *path, igt_error *err) {
 static igt_status see_content(const char *path, igt_error *err) {
   static const char magic[16] = "SQLite format 3";
   char head[sizeof magic];
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  ssize_t n = fd >= 0 ? read(fd, head, sizeof head) : 0;
+  int fd = igt__os_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  ssize_t n = fd >= 0 ? igt__os_read(fd, head, sizeof head) : 0;
 
   if (fd >= 0)
-    (void)close(fd);
+    (void)igt__os_close(fd);
   if (n <= 0 || (n == sizeof head && memcmp(head, magic, sizeof head) == 0))
     return IGT_OK;
   return igt__fail(err, IGT_E_UNSUPPORTED,
@@ -485,7 +483,7 @@ void igt__journal_close(igt__journal *journal) {
   igt__folders_forget_locked(journal);
   shut(journal);
   if (journal->claims >= 0)
-    close(journal->claims);
+    igt__os_close(journal->claims);
   igt__free(journal->claims_path);
   (void)pthread_mutex_destroy(&journal->queue_lock);
   (void)pthread_mutex_destroy(&journal->lock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs that write below a folder and have not synced it to the disk yet. */
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/os/os.h"
 #include "journal/internal.h"
 
 static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
@@ -11,7 +11,7 @@ static void drop_run_locked(igt__journal *journal, const igt__journal_run *run,
 
   igt__bind_text(stmt, 3, run->scope);
   if (which == DROP_RUN)
-    igt__bind_int(stmt, 4, (uint64_t)getpid());
+    igt__bind_int(stmt, 4, (uint64_t)igt__os_process_id());
   igt__journal_write_locked(journal, which);
 }
 
@@ -24,7 +24,7 @@ static void put_run_locked(igt__journal *journal, const igt__journal_run *run) {
   (void)sqlite3_exec(journal->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
   stmt = igt__journal_start_locked(journal, PUT_RUN, run->target, run->boot);
   igt__bind_text(stmt, 3, run->scope);
-  igt__bind_int(stmt, 4, (uint64_t)getpid());
+  igt__bind_int(stmt, 4, (uint64_t)igt__os_process_id());
   igt__bind_int(stmt, 5, (uint64_t)igt__wall_seconds());
   igt__journal_write_locked(journal, PUT_RUN);
   (void)igt__journal_commit_locked(journal);

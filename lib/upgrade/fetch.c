@@ -5,9 +5,9 @@
  * upgrade.c. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/limits.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "upgrade/upgrade.h"
@@ -131,7 +131,7 @@ static igt_status on_restart(igt__http_request *req, igt_error *err) {
     return IGT_OK;
   }
   igt__digest_reset(sink->digest);
-  if (ftruncate(sink->fd, 0) != 0 || lseek(sink->fd, 0, SEEK_SET) != 0)
+  if (igt__os_truncate(sink->fd, 0) != 0 || igt__os_rewind(sink->fd) != 0)
     return igt__fail_errno(err, errno, "the new program could not be written");
   return IGT_OK;
 }

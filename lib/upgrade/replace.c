@@ -3,18 +3,14 @@
  * gives it the mode and owner of the old one, syncs it, and renames it over the old one. Files left
  * behind by killed upgrades are recognised by their missing lock and removed. Called by
  * upgrade.c. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "upgrade/upgrade.h"
 
@@ -30,8 +26,8 @@ static igt_status refuse(igt_error *err, int os_error, const char *target) {
   return status;
 }
 
-static igt_status stat_target(const char *target, struct stat *st, igt_error *err) {
-  if (lstat(target, st) != 0)
+static igt_status stat_target(const char *target, igt__stat *st, igt_error *err) {
+  if (igt__os_lstat(target, st) != 0)
     return refuse(err, errno, target);
   if (!S_ISREG(st->st_mode))
     return igt__fail(err, IGT_E_INVALID, "%s cannot be replaced: it is not a regular file", target);
@@ -53,51 +49,53 @@ static char *name_beside(const char *target) {
 /* A running upgrade locks its own file; a killed one no longer does. If the file system has no
  * locks, age decides: no upgrade takes a day. */
 static bool is_abandoned(int folder, const char *name) {
-  int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  struct stat st;
+  int fd = igt__os_openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+  igt__stat st;
   bool abandoned = false;
 
   if (fd < 0)
     return false;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
-    abandoned = flock(fd, LOCK_EX | LOCK_NB) == 0 ||
-                (errno != EWOULDBLOCK && igt__wall_seconds() - st.st_mtime > 24 * 3600);
-  close(fd);
+  if (igt__os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == igt__os_user())
+    abandoned =
+        igt__os_lock(fd) == 0 || (errno != EAGAIN && igt__wall_seconds() - st.st_mtime > 24 * 3600);
+  igt__os_close(fd);
   return abandoned;
 }
 
 void igt__replacement_sweep(const char *target) {
   size_t n = (size_t)(igt__path_base(target) - target);
   char *path = n ? igt__strndup(target, n) : igt__strdup(".");
-  DIR *folder = path ? opendir(path) : NULL;
+  int fd = path ? igt__os_open(path, O_RDONLY | O_DIRECTORY, 0) : -1, ignored;
+  igt__os_dir *folder = fd >= 0 ? igt__os_dir_open(fd) : NULL;
 
-  for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
-    if (strncmp(entry->d_name, PREFIX, sizeof PREFIX - 1) == 0 &&
-        is_abandoned(dirfd(folder), entry->d_name) &&
-        unlinkat(dirfd(folder), entry->d_name, 0) == 0)
-      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of a killed upgrade is removed", path, entry->d_name);
+  for (const char *name; folder && (name = igt__os_dir_next(folder, NULL, &ignored)) != NULL;)
+    if (strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 && is_abandoned(fd, name) &&
+        igt__os_unlinkat(fd, name) == 0)
+      IGT__DEBUG(IGT_LOG_GENERAL, "%s%s of a killed upgrade is removed", path, name);
   if (folder)
-    closedir(folder);
+    igt__os_dir_close(folder);
+  if (fd >= 0)
+    igt__os_close(fd);
   igt__free(path);
 }
 
 /* Another upgrade may have removed it between its creation and its lock. */
 static int open_locked(const char *path) {
-  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  struct stat st;
+  int fd = igt__os_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  igt__stat st;
 
   if (fd < 0)
     return fd;
-  (void)flock(fd, LOCK_EX | LOCK_NB);
-  if (fstat(fd, &st) == 0 && st.st_nlink == 1)
+  (void)igt__os_lock(fd);
+  if (igt__os_fstat(fd, &st) == 0 && st.st_nlink == 1)
     return fd;
-  close(fd);
+  igt__os_close(fd);
   errno = EAGAIN;
   return -1;
 }
 
 igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status = stat_target(target, &st, err);
 
   *out = (igt__replacement){.target = target, .fd = -1};
@@ -115,42 +113,35 @@ igt_status igt__replacement_begin(const char *target, igt__replacement *out, igt
   return status;
 }
 
-/* Mode and owner of the old file. Set-user-id was granted to the old bytes, not to these. */
-static bool take_after(int fd, const struct stat *old) {
-  if (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0)
-    return false;
-  return fchmod(fd, old->st_mode & 0777) == 0 && fsync(fd) == 0;
-}
-
 /* Also syncs the rename to the disk. A failure here is no reason to report that it was not done. */
 static void sync_folder(const char *target) {
   size_t n = (size_t)(igt__path_base(target) - target);
   char *folder = n ? igt__strndup(target, n) : igt__strdup(".");
-  int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  int fd = folder ? igt__os_open(folder, O_RDONLY | O_DIRECTORY, 0) : -1;
 
   if (fd >= 0) {
-    (void)fsync(fd);
-    close(fd);
+    (void)igt__os_sync(fd);
+    igt__os_close(fd);
   }
   igt__free(folder);
 }
 
 igt_status igt__replacement_commit(igt__replacement *r, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status = stat_target(r->target, &st, err);
   int fd = r->fd;
   bool good;
 
   if (status != IGT_OK)
     return status;
-  good = take_after(fd, &st);
+  good = igt__os_take_after(fd, &st) == 0 && igt__os_sync(fd) == 0;
   r->fd = -1;
   if (!good) {
     status = refuse(err, errno, r->target);
-    close(fd);
+    igt__os_close(fd);
     return status;
   }
-  if (close(fd) != 0 || rename(r->path, r->target) != 0)
+  if (igt__os_close(fd) != 0 || igt__os_rename(r->path, r->target) != 0)
     return refuse(err, errno, r->target);
   igt__free(r->path);
   r->path = NULL;
@@ -160,9 +151,9 @@ igt_status igt__replacement_commit(igt__replacement *r, igt_error *err) {
 
 void igt__replacement_finish(igt__replacement *r) {
   if (r->fd >= 0)
-    close(r->fd);
+    igt__os_close(r->fd);
   if (r->path)
-    (void)unlink(r->path);
+    (void)igt__os_unlink(r->path);
   igt__free(r->path);
   *r = (igt__replacement){.fd = -1};
 }

@@ -8,10 +8,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/sized.h"
 
 typedef struct upgrade {
@@ -96,11 +96,11 @@ static igt_status choose(upgrade *up, igt_error *err) {
 }
 
 static igt_status name_asset(upgrade *up, igt_error *err) {
-  struct utsname machine;
+  char machine[80];
 
-  if (uname(&machine) != 0)
+  if (igt__os_machine(machine, sizeof machine) != 0)
     return igt__fail(err, IGT_E_INTERNAL, "the system does not report its machine type");
-  snprintf(up->name, sizeof up->name, "igtcloud-%s-linux-%.64s", up->version, machine.machine);
+  snprintf(up->name, sizeof up->name, "igtcloud-%s-%s", up->version, machine);
   return IGT_OK;
 }
 

@@ -5,18 +5,16 @@
  * form a list in the studies' order, and the oldest one is waited for whenever the list gets long,
  * so that rows come in order and memory stays bounded. Called by `igtcloud csv`. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/client.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/queue.h"
 #include "base/str.h"
@@ -377,15 +375,15 @@ static char *file_name(const csv *c) {
 /* Anybody can plant a second name of one of our files, or a file of their own, in a folder that all
  * may write to: the rows must not go into the one, nor to the owner of the other. */
 static igt_status check_append(const csv *c, igt_error *err) {
-  struct stat st, folder;
+  igt__stat st, folder;
 
-  if (fstat(c->fd, &st) != 0 || fstat(igt__root_fd(c->root), &folder) != 0)
+  if (igt__os_fstat(c->fd, &st) != 0 || igt__os_fstat(igt__root_fd(c->root), &folder) != 0)
     return igt__fail_errno(err, errno, "cannot read '%s'", c->summary->path);
   if (st.st_nlink > 1)
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' has another name as well (a hard link), so nothing was appended to it",
                      c->summary->path);
-  if (st.st_uid != geteuid() && folder.st_mode & S_IWOTH)
+  if (st.st_uid != igt__os_user() && folder.st_mode & S_IWOTH)
     return igt__fail(err, IGT_E_UNSAFE_NAME,
                      "'%s' belongs to another user (uid %lu), in a folder that everybody can write "
                      "to, so nothing was appended to it",
@@ -408,7 +406,7 @@ static igt_status open_append(csv *c, bool *there, igt_error *err) {
   }
   if (status == IGT_OK)
     status = check_append(c, err);
-  n = status == IGT_OK ? pread(c->fd, text, MAX_HEADER, 0) : 0;
+  n = status == IGT_OK ? igt__os_pread(c->fd, text, MAX_HEADER, 0) : 0;
   if (n > 0 && !igt__table_add_header(c->table, text, (size_t)n))
     status = igt__fail_memory(err);
   *there = status == IGT_OK;
@@ -433,7 +431,7 @@ static igt_status open_file(csv *c, igt_error *err) {
     return status;
   status = igt__partial_open(&c->partial, c->root, c->name, NULL, err);
   c->fd = c->partial.fd;
-  if (status == IGT_OK && ftruncate(c->fd, 0) != 0)
+  if (status == IGT_OK && igt__os_truncate(c->fd, 0) != 0)
     status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
   return status;
 }
@@ -447,7 +445,7 @@ static igt_status close_file(csv *c, igt_status status, igt_error *err) {
   }
   if (c->partial.name)
     igt__partial_close(&c->partial, false);
-  else if (c->fd >= 0 && close(c->fd) != 0 && status == IGT_OK)
+  else if (c->fd >= 0 && igt__os_close(c->fd) != 0 && status == IGT_OK)
     status = igt__fail_errno(err, errno, "cannot write '%s'", c->summary->path);
   return status;
 }

@@ -6,14 +6,12 @@
  * systems that may treat two names as one. */
 #include "transfer/download/case_names.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fingerprints.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 
 struct igt__case_names {
@@ -47,23 +45,25 @@ void igt__case_names_free(igt__case_names *s) {
   igt__free(s);
 }
 
-static igt_status note_names(igt__case_names *s, const char *folder, DIR *dir, igt_error *err) {
-  const struct dirent *e;
+static igt_status note_names(igt__case_names *s, const char *folder, igt__os_dir *dir,
+                             igt_error *err) {
+  const char *name;
+  int os_error;
 
-  while ((errno = 0, e = readdir(dir)) != NULL) {
-    char *path = igt__path_join(folder, e->d_name);
+  while ((name = igt__os_dir_next(dir, NULL, &os_error)) != NULL) {
+    char *path = igt__path_join(folder, name);
     bool set = path && igt__fingerprints_set(s->names, path, 0);
     igt__free(path);
     if (!set)
       return igt__fail_memory(err);
   }
-  return errno ? igt__fail_errno(err, errno, "cannot read the folder '%s'", folder) : IGT_OK;
+  return os_error ? igt__fail_errno(err, os_error, "cannot read the folder '%s'", folder) : IGT_OK;
 }
 
 /* Once, before this run writes anything but a study.json into it. */
 static igt_status read_folder(igt__case_names *s, const char *folder, igt_error *err) {
   igt_status status;
-  DIR *dir;
+  igt__os_dir *dir;
   int fd;
 
   if (igt__fingerprints_has(s->folders, folder))
@@ -73,14 +73,11 @@ static igt_status read_folder(igt__case_names *s, const char *folder, igt_error 
   status = igt__root_open_file(s->root, folder, O_RDONLY | O_DIRECTORY, 0, false, &fd, err);
   if (status != IGT_OK)
     return status == IGT_E_NO_FILE ? IGT_OK : status;
-  dir = fdopendir(fd);
-  if (!dir) {
-    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", folder);
-    close(fd);
-    return status;
-  }
+  dir = igt__os_dir_take(fd);
+  if (!dir)
+    return igt__fail_errno(err, errno, "cannot read the folder '%s'", folder);
   status = note_names(s, folder, dir, err);
-  closedir(dir);
+  igt__os_dir_close(dir);
   return status;
 }
 
@@ -88,7 +85,7 @@ static igt_status read_folder(igt__case_names *s, const char *folder, igt_error 
 static igt_status claim_step(igt__case_names *s, const char *path, igt_error *err) {
   const char *base = igt__path_base(path);
   char *folder = igt__strndup(path, (size_t)(base - path) - 1);
-  struct stat st;
+  igt__stat st;
   igt_status status = folder ? read_folder(s, folder, err) : igt__fail_memory(err);
 
   igt__free(folder);

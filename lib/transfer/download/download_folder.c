@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/unicode.h"
 #include "cloud/suffix.h"
 #include "transfer/download/download.h"
@@ -36,7 +37,7 @@ static igt_status claim_institute(igt__download *d, const igt_institute *institu
 }
 
 static bool is_there(const igt__download *d, const char *folder) {
-  struct stat st;
+  igt__stat st;
   bool found;
 
   return igt__root_look(d->root, folder, &found, &st, NULL) == IGT_OK && found;

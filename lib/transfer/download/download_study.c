@@ -4,14 +4,13 @@
  * and decides whether the existing local file is up to date; the others are handed to fetch.c.
  * Files whose name exists here in another Unicode form are decided when the list has ended. Called
  * by download.c for each study. */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "base/unicode.h"
 #include "model/model.h"
@@ -106,7 +105,7 @@ static igt_status compare(plan *p, const igt__fetch_file *file, bool *same,
   if (status != IGT_OK)
     return status;
   status = igt__fetch_compare(file, fd, &found, err);
-  close(fd);
+  igt__os_close(fd);
   *same = status == IGT_OK && found.same;
   (void)snprintf(known->digest, sizeof known->digest, "%s", found.digest);
   (void)snprintf(known->verified, sizeof known->verified, "%s", found.verified);
@@ -124,7 +123,7 @@ static bool has_still(const igt__run *run, const igt__local *local, const char *
 }
 
 /* How it was verified when it was fetched, if it is still the same file. False: it has changed. */
-static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
+static bool recall(plan *p, const igt__fetch_file *file, const igt__stat *st,
                    igt__journal_file *known) {
   igt__run *run = &p->d->run;
   char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
@@ -149,7 +148,7 @@ static bool recall(plan *p, const igt__fetch_file *file, const struct stat *st,
 
 /* A local file whose size differs from the list may have the object's size: an earlier run then
  * reported it. The store is queried if the journal remembers that; without a journal, always. */
-static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct stat *st) {
+static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const igt__stat *st) {
   const igt__run *run = &p->d->run;
   char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
   uint64_t here = (uint64_t)st->st_size, stored;
@@ -169,7 +168,7 @@ static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const struct
  * --checksum. known: the file's digest and how it was verified, if known. */
 static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
                            igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status;
 
   *there = false;
@@ -491,7 +490,7 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
 }
 
 static bool same_content(igt__root *root, const char *path, const igt__buf *text, bool *is_new) {
-  struct stat st;
+  igt__stat st;
   int fd = -1;
   bool same = false;
   char *old;
@@ -500,11 +499,11 @@ static bool same_content(igt__root *root, const char *path, const igt__buf *text
   if (*is_new)
     return false;
   old = igt__malloc(text->len + 1);
-  if (old && fstat(fd, &st) == 0 && (size_t)st.st_size == text->len)
-    same = read(fd, old, text->len + 1) == (ssize_t)text->len &&
+  if (old && igt__os_fstat(fd, &st) == 0 && (size_t)st.st_size == text->len)
+    same = igt__os_read(fd, old, text->len + 1) == (ssize_t)text->len &&
            memcmp(old, text->data, text->len) == 0;
   igt__free(old);
-  close(fd);
+  igt__os_close(fd);
   return same;
 }
 

@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "journal/journal.h"
 
@@ -70,7 +70,7 @@ void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download
         "an earlier run ended in a crash or power loss: its files are verified by content");
 }
 
-bool igt__durable_doubts(const igt__durable *durable, const struct stat *st) {
+bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st) {
   return durable->doubt && (int64_t)st->st_ctim.tv_sec >= durable->doubt - CLOCK_SLACK_S;
 }
 
@@ -83,7 +83,7 @@ static bool is_refused(int os_error) {
 /* *synced: it is known to be on the disk. */
 static igt_status sync_target(igt__run *run, igt__root *root, const char *target, bool *synced,
                               igt_error *err) {
-  *synced = !root || syncfs(igt__root_fd(root)) == 0;
+  *synced = !root || igt__os_sync_all(igt__root_fd(root)) == 0;
   if (*synced)
     return IGT_OK;
   if (!is_refused(errno))

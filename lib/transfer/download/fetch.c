@@ -8,9 +8,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/fetch_internal.h"
@@ -56,7 +56,7 @@ static igt_transfer_item item_of(const fetch *f, igt_transfer_result result, cha
 }
 
 void igt__fetch_done(fetch *f, const char *digest) {
-  char local[PATH_MAX + 4096];
+  char local[IGT__OS_PATH_MAX + 4096];
   igt_transfer_item item = item_of(f, IGT_RESULT_DONE, local, sizeof local);
   const igt__local *committed = &f->partial.committed;
   igt__journal_file remembered = {.size = f->size,
@@ -84,7 +84,7 @@ static bool is_interrupted(const fetch *f, igt_status status) {
 }
 
 void igt__fetch_failed(fetch *f, igt_status status, const igt_error *err) {
-  char local[PATH_MAX + 4096];
+  char local[IGT__OS_PATH_MAX + 4096];
   igt_transfer_item item = item_of(f, IGT_RESULT_FAILED, local, sizeof local);
   /* A partial file that no run could resume only takes space. */
   bool may_resume = f->noted && status != IGT_E_CHECKSUM && status != IGT_E_GONE;
@@ -210,7 +210,7 @@ igt_status igt__fetch_hash(int fd, uint64_t size, igt__check *check, igt__run *r
   igt_status status = data ? IGT_OK : igt__fail_memory(err);
 
   for (uint64_t at = 0; at < size && status == IGT_OK;) {
-    ssize_t n = pread(fd, data, PART, (off_t)at);
+    ssize_t n = igt__os_pread(fd, data, PART, (int64_t)at);
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
@@ -304,7 +304,7 @@ static fetch *fetch_new(const igt__fetch_file *file) {
 /* A partial file of an earlier run has its space reserved already. */
 static uint64_t place_needed(const fetch *f) {
   char *name = f->large ? igt__path_partial(f->path, "") : NULL;
-  struct stat st;
+  igt__stat st;
   uint64_t has = 0;
 
   if (name && igt__root_stat(f->root, name, &st, NULL) == IGT_OK)
@@ -358,12 +358,12 @@ static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_er
 igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,
                               igt_error *err) {
   fetch *f = fetch_new(file);
-  struct stat st;
+  igt__stat st;
   igt_status status = f ? igt__fetch_look(f, err) : igt__fail_memory(err);
 
   memset(out, 0, sizeof *out);
   out->verified = "";
-  if (status == IGT_OK && fstat(fd, &st) != 0)
+  if (status == IGT_OK && igt__os_fstat(fd, &st) != 0)
     status = igt__fail_errno(err, errno, "cannot read the file");
   if (status == IGT_OK) {
     out->size = f->size;

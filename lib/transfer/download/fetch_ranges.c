@@ -2,11 +2,10 @@
 /* A large object: requests its metadata, fetches the ranges that the journal does not list, then
  * reads the whole file once more before the rename. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "transfer/download/fetch_internal.h"
 #include "transfer/engine/space.h"
 
@@ -87,13 +86,13 @@ static void give_back(const fetch *f) {
 }
 
 static igt_status reserve(fetch *f, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status;
 
   if (!f->resumed)
     igt__fetch_forget(f);
-  if (!f->resumed && (fstat(f->partial.fd, &st) != 0 || st.st_size > 0) &&
-      ftruncate(f->partial.fd, 0) != 0)
+  if (!f->resumed && (igt__os_fstat(f->partial.fd, &st) != 0 || st.st_size > 0) &&
+      igt__os_truncate(f->partial.fd, 0) != 0)
     return igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
   status = igt__space_reserve(f->run, f->root, f->partial.fd, f->size, err);
   if (status != IGT_OK)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "transfer/download/fetch_internal.h"
 
@@ -59,7 +60,7 @@ static bool describe(const fetch *f, igt__journal_download *out) {
 }
 
 void igt__fetch_remember(fetch *f) {
-  char local[PATH_MAX + 4096];
+  char local[IGT__OS_PATH_MAX + 4096];
   igt__journal_download now = {.size = f->size, .range_size = IGT__FETCH_RANGE};
 
   /* A partial file under another name is never found again, and its row would be taken for the
@@ -93,7 +94,7 @@ bool igt__fetch_is_due(fetch *f) {
 
 /* A row of another object with the same local path is removed, too: it would claim these bytes. */
 void igt__fetch_forget(fetch *f) {
-  char local[PATH_MAX + 4096];
+  char local[IGT__OS_PATH_MAX + 4096];
 
   if (f->partial.salted ||
       (!f->noted && !(f->partial.existed && igt__journal_has_downloads(f->run->journal))))
@@ -106,7 +107,7 @@ void igt__fetch_forget(fetch *f) {
 /* ---- reading ---- */
 
 static bool find(const fetch *f, igt__journal_download *old) {
-  char local[PATH_MAX + 4096];
+  char local[IGT__OS_PATH_MAX + 4096];
 
   if (!igt__journal_has_downloads(f->run->journal))
     return false;
@@ -159,24 +160,24 @@ bool igt__fetch_is_checkable(const fetch *f) {
 
 /* Whether nothing but the run that wrote the row has written to the partial file: the last bytes of
  * a killed run follow its last row within a second. */
-static bool is_untouched(const igt__journal_download *old, const struct stat *st) {
+static bool is_untouched(const igt__journal_download *old, const igt__stat *st) {
   return (int64_t)st->st_ctim.tv_sec <= old->noted + NOTE_SLACK_S;
 }
 
 /* Bytes of any origin are acceptable if the whole file is compared with a digest at the end. */
-static bool may_use(const fetch *f, const igt__journal_download *old, const struct stat *st) {
+static bool may_use(const fetch *f, const igt__journal_download *old, const igt__stat *st) {
   return igt__fetch_is_checkable(f) || (is_on_disk(f, old) && is_untouched(old, st));
 }
 
 bool igt__fetch_recall(fetch *f) {
   igt__journal_download old;
-  struct stat st;
+  igt__stat st;
   bool same;
 
   if (f->restarts || !find(f, &old))
     return false;
   f->noted = true;
-  same = f->partial.existed && !f->partial.salted && fstat(f->partial.fd, &st) == 0 &&
+  same = f->partial.existed && !f->partial.salted && igt__os_fstat(f->partial.fd, &st) == 0 &&
          old.size == f->size && old.range_size == IGT__FETCH_RANGE &&
          old.range_count == f->range_count && *f->etag && strcmp(old.etag, f->etag) == 0 &&
          may_use(f, &old, &st);

@@ -2,10 +2,10 @@
 /* A file fetched in one GET: a small one, or any from a store that does not support ranges. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "transfer/download/fetch_internal.h"
 
 /* Empty, however it was left. */
@@ -16,7 +16,8 @@ static igt_status open_partial(fetch *f, igt_error *err) {
     status = igt__partial_open(&f->partial, f->root, f->path, f->run->journal, err);
   if (status == IGT_OK && f->partial.existed)
     igt__fetch_forget(f);
-  if (status == IGT_OK && (f->partial.existed || f->opened) && ftruncate(f->partial.fd, 0) != 0)
+  if (status == IGT_OK && (f->partial.existed || f->opened) &&
+      igt__os_truncate(f->partial.fd, 0) != 0)
     status = igt__fail_errno(err, errno, "cannot empty the partial file of '%s'", f->path);
   f->opened = true;
   return status;

@@ -11,14 +11,12 @@
 #include "transfer/download/partial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "crypto/crypto.h"
 
 enum { ATTEMPTS = 8, SALT = 8 };
@@ -26,7 +24,7 @@ enum { ATTEMPTS = 8, SALT = 8 };
 typedef enum lock { LOCK_MINE, LOCK_OTHERS, LOCK_NONE } lock;
 
 static lock take_lock(int fd) {
-  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  while (igt__os_lock(fd) != 0) {
     if (errno == EAGAIN || errno == EACCES)
       return LOCK_OTHERS;
     if (errno != EINTR)
@@ -37,7 +35,7 @@ static lock take_lock(int fd) {
 
 /* File systems without inode numbers of their own (FUSE, exFAT) may return a different one for each
  * call. */
-static bool same_file(const struct stat *a, const struct stat *b) {
+static bool same_file(const igt__stat *a, const igt__stat *b) {
   if (a->st_dev != b->st_dev)
     return false;
   return a->st_ino == b->st_ino ||
@@ -49,11 +47,11 @@ static bool same_file(const struct stat *a, const struct stat *b) {
 /* Whether it is still the file of that name: another process may have renamed it between our open
  * and our lock. */
 static igt_status is_named(const igt__partial *partial, bool *named, igt_error *err) {
-  struct stat opened, now;
+  igt__stat opened, now;
   igt_status status;
 
   *named = false;
-  if (fstat(partial->fd, &opened) != 0)
+  if (igt__os_fstat(partial->fd, &opened) != 0)
     return igt__fail_errno(err, errno, "cannot read '%s'", partial->name);
   status = igt__root_stat(partial->root, partial->name, &now, err);
   if (status == IGT_OK)
@@ -63,7 +61,7 @@ static igt_status is_named(const igt__partial *partial, bool *named, igt_error *
 
 static void forget(igt__partial *partial) {
   if (partial->fd >= 0)
-    (void)close(partial->fd);
+    (void)igt__os_close(partial->fd);
   partial->fd = -1;
 }
 
@@ -80,8 +78,8 @@ static igt_status create(igt__partial *partial, const char *salt, bool foreseen,
   if (!partial->name)
     return igt__fail_memory(err);
   partial->salted = !foreseen;
-  return igt__root_open_file(partial->root, partial->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                             0666, true, &partial->fd, err);
+  return igt__root_open_file(partial->root, partial->name, O_RDWR | O_CREAT | O_EXCL, 0666, true,
+                             &partial->fd, err);
 }
 
 /* Under an unpredictable name. */
@@ -119,18 +117,19 @@ static bool is_foreign(const igt_error *err) {
  * file under another name. */
 static igt_status open_existing(igt__partial *partial, igt_error *err) {
   igt__partial old = *partial;
-  struct stat st, fresh;
+  igt__stat st, fresh;
   bool good;
-  igt_status status = igt__root_open_file(old.root, old.name, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0,
-                                          false, &old.fd, err);
+  igt_status status =
+      igt__root_open_file(old.root, old.name, O_RDWR | O_NONBLOCK, 0, false, &old.fd, err);
 
   if (status != IGT_OK && !is_foreign(err))
     return status;
-  good = status == IGT_OK && fstat(old.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+  good = status == IGT_OK && igt__os_fstat(old.fd, &st) == 0 && S_ISREG(st.st_mode) &&
+         st.st_nlink == 1;
   partial->name = NULL;
   status = create_unforeseen(partial, err);
-  if (status == IGT_OK && good && fstat(partial->fd, &fresh) == 0 && st.st_uid == fresh.st_uid &&
-      st.st_mode == fresh.st_mode) {
+  if (status == IGT_OK && good && igt__os_fstat(partial->fd, &fresh) == 0 &&
+      st.st_uid == fresh.st_uid && st.st_mode == fresh.st_mode) {
     discard(partial);
     igt__free(partial->name);
     *partial = old;
@@ -223,18 +222,16 @@ igt_status igt__partial_open(igt__partial *partial, igt__root *root, const char 
 
 /* A file system that does not store times must not make us lose what was fetched and verified. */
 static void set_time(igt__partial *partial, int64_t mtime) {
-  struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
-
-  if (mtime >= 0 && futimens(partial->fd, times) != 0)
+  if (mtime >= 0 && igt__os_set_mtime(partial->fd, mtime) != 0)
     partial->no_time = errno;
 }
 
 /* Some file systems report a failed write only on close (NFS, quota; close(2)): closing a duplicate
  * shows it before an existing file is replaced, and keeps the lock. */
 static igt_status flush(const igt__partial *partial, igt_error *err) {
-  int copy = igt__root_tells_at_close(partial->root) ? dup(partial->fd) : -1;
+  int copy = igt__root_tells_at_close(partial->root) ? igt__os_dup(partial->fd) : -1;
 
-  if (copy >= 0 && close(copy) != 0)
+  if (copy >= 0 && igt__os_close(copy) != 0)
     return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
   return IGT_OK;
 }
@@ -281,19 +278,19 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
   int fd = partial->fd;
   bool kept = false;
   igt_status status;
-  struct stat st;
+  igt__stat st;
 
   set_time(partial, mtime);
   status = flush(partial, err);
   if (status == IGT_OK)
     status = give_name(partial, only_new, &kept, err);
-  partial->known = fstat(fd, &st) == 0; /* the rename has set the change time */
+  partial->known = igt__os_fstat(fd, &st) == 0; /* the rename has set the change time */
   if (partial->known)
     igt__local_take(&partial->committed, &st);
   partial->fd = -1;
   /* The close releases the lock, so no other process took the name before the rename. A failed
    * write that is reported only now removes the file. */
-  if (close(fd) != 0 && status == IGT_OK) {
+  if (igt__os_close(fd) != 0 && status == IGT_OK) {
     status = igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
     (void)igt__root_unlink(partial->root, partial->path, NULL);
   } else if (status != IGT_OK && !kept) {
@@ -307,7 +304,7 @@ void igt__partial_close(igt__partial *partial, bool keep) {
   if (partial->fd >= 0) {
     if (!keep || (partial->salted && !partial->existed))
       (void)igt__root_unlink(partial->root, partial->name, NULL);
-    (void)close(partial->fd);
+    (void)igt__os_close(partial->fd);
     partial->fd = -1;
   }
   end(partial);

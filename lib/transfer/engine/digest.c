@@ -7,22 +7,21 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 
 #define PART ((size_t)128 * 1024)
 #define PARTS_PREFIX "sha256-parts-"
 
-void igt__local_take(igt__local *local, const struct stat *st) {
+void igt__local_take(igt__local *local, const igt__stat *st) {
   local->size = (uint64_t)st->st_size;
   local->mtime_ns = igt__mtime_ns(st);
   local->ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
@@ -43,7 +42,7 @@ igt_status igt__local_fail_changed(igt_error *err) {
       "the file was changed while it was uploaded; retry once the file no longer changes");
 }
 
-static igt_status compare_stat(const igt__local *local, const struct stat *st, igt_error *err) {
+static igt_status compare_stat(const igt__local *local, const igt__stat *st, igt_error *err) {
   igt__local now;
 
   igt__local_take(&now, st);
@@ -51,9 +50,9 @@ static igt_status compare_stat(const igt__local *local, const struct stat *st, i
 }
 
 igt_status igt__local_unchanged(const igt__local *local, int fd, igt__local *now, igt_error *err) {
-  struct stat st;
+  igt__stat st;
 
-  if (fstat(fd, &st) != 0)
+  if (igt__os_fstat(fd, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read the file");
   if (now)
     igt__local_take(now, &st);
@@ -72,17 +71,17 @@ bool igt__local_is_young(const igt__local *local) {
   return is_recent(local->mtime_ns, now) || is_recent(local->ctime_ns, now);
 }
 
-static igt_status open_trusted(const igt__local *local, int *fd, struct stat *st, igt_error *err) {
-  int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (local->follow_links ? 0 : O_NOFOLLOW);
+static igt_status open_trusted(const igt__local *local, int *fd, igt__stat *st, igt_error *err) {
+  int flags = O_RDONLY | O_NOCTTY | O_NONBLOCK | (local->follow_links ? 0 : O_NOFOLLOW);
 
-  *fd = open(local->path, flags);
+  *fd = open(local->path, flags, 0);
   if (*fd < 0)
     return igt__fail_errno(err, errno, "cannot read the file");
-  return fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read the file");
+  return igt__os_fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read the file");
 }
 
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   /* Since the walk a folder of the path may have become a link to somewhere else. */
   igt_status status = local->root ? igt__root_open_read(local->root, local->path, fd, &st, err)
                                   : open_trusted(local, fd, &st, err);
@@ -90,7 +89,7 @@ igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err) {
   if (status == IGT_OK)
     status = compare_stat(local, &st, err);
   if (status != IGT_OK && *fd >= 0) {
-    close(*fd);
+    igt__os_close(*fd);
     *fd = -1;
   }
   return status;
@@ -102,7 +101,7 @@ static igt_status read_some(int fd, uint64_t offset, char *out, size_t n, size_t
   ssize_t done;
 
   do
-    done = pread(fd, out, n, (off_t)offset);
+    done = igt__os_pread(fd, out, n, (int64_t)offset);
   while (done < 0 && errno == EINTR);
   if (done < 0)
     return igt__fail_errno(err, errno, "cannot read the file");
@@ -235,7 +234,7 @@ igt_status igt__digest_compare(const igt__local *local, const char *text, const 
   if (status != IGT_OK)
     return status;
   status = digest_as(fd, local->size, alg, part_size, cancel, out, err);
-  close(fd);
+  igt__os_close(fd);
   if (status != IGT_OK)
     return status;
   igt__hex(out, igt__digest_size(alg), mine);

@@ -5,10 +5,10 @@
 /* A local file as it was planned, and its digests. */
 
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/os/os.h"
 #include "base/path.h"
 
 /* A local file as it was planned; it must not change until it is sent. */
@@ -22,7 +22,7 @@ typedef struct igt__local {
   uint64_t inode;
   bool follow_links; /* without a root: also a link as the file itself */
 } igt__local;
-void igt__local_take(igt__local *local, const struct stat *st);
+void igt__local_take(igt__local *local, const igt__stat *st);
 /* Opens it, and verifies that it is the one that was planned. */
 igt_status igt__local_open(const igt__local *local, int *fd, igt_error *err);
 /* IGT_E_CHANGED unless size and modification time are as planned. *now, which may be NULL, is the

@@ -6,15 +6,14 @@
  * igt_download, igt_upload, igt_verify, single.c and uploads.c. */
 #include "transfer/engine/run.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/sized.h"
 #include "base/str.h"
 #include "base/thread.h"
@@ -35,19 +34,12 @@
 #define PROGRESS_MS 100
 #define SLOW_LINE 4e6 /* bytes a second */
 #define KEEP_SESSION_US 500000
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 /* ---- start and end ---- */
 
 /* This boot's id; "?" where the system does not provide one. */
 static void read_boot_id(char *out, size_t cap) {
-  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
-
-  if (fd >= 0)
-    close(fd);
-  out[n > 0 ? n : 0] = '\0';
-  out[strcspn(out, "\n")] = '\0';
+  igt__os_boot_id(out, cap);
   if (!*out)
     igt__str_copy(out, cap, "?");
 }
@@ -75,7 +67,7 @@ static unsigned at_most(unsigned a, unsigned b) {
 }
 
 static igt_status make_pools(igt__run *run, igt_error *err) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  unsigned cores = igt__os_cores();
 
   run->sched =
       igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
@@ -87,7 +79,7 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
   run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
   run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
-  run->hashers = igt__pool_new("igt-hash", cores > 1 ? (unsigned)cores : 1);
+  run->hashers = igt__pool_new("igt-hash", cores);
   if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->credential_workers ||
       !run->hashers)
     return igt__fail_memory(err);

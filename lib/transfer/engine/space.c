@@ -7,23 +7,15 @@
 #include "transfer/engine/space.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "transfer/engine/run.h"
 
 /* A network share responds in a millisecond: too slow for each small file. */
 #define ASK_AFTER ((uint64_t)1024 * 1024)
-/* linux/magic.h: this file system compresses, so its free space says little. */
-#define BTRFS 0x9123683e
-#define ZFS 0x2fc12fc1
 
 void igt__space_wait(igt__run *run, uint64_t bytes) {
   (void)__atomic_fetch_add(&run->space_waiting, bytes, __ATOMIC_RELAXED);
@@ -36,15 +28,7 @@ void igt__space_take(igt__run *run, uint64_t bytes) {
 
 /* UINT64_MAX: unknown, or unreliable. */
 static uint64_t free_bytes(const igt__root *root) {
-  struct statfs kind;
-  struct statvfs st;
-
-  if (fstatfs(igt__root_fd(root), &kind) != 0 || (unsigned long)kind.f_type == BTRFS ||
-      (unsigned long)kind.f_type == ZFS)
-    return UINT64_MAX;
-  if (fstatvfs(igt__root_fd(root), &st) != 0 || st.f_blocks == 0)
-    return UINT64_MAX;
-  return (uint64_t)st.f_bavail * st.f_frsize;
+  return igt__os_free_space(igt__root_fd(root));
 }
 
 igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_error *err) {
@@ -74,18 +58,18 @@ static bool is_unsupported(int os_error) {
 
 /* Without the call files grow as they are written, some of them full of holes. */
 static int set_length(int fd, uint64_t size) {
-  struct stat st;
+  igt__stat st;
 
-  if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == size)
+  if (igt__os_fstat(fd, &st) == 0 && (uint64_t)st.st_size == size)
     return 0;
-  return ftruncate(fd, (off_t)size) == 0 || is_unsupported(errno) ? 0 : errno;
+  return igt__os_truncate(fd, (int64_t)size) == 0 || is_unsupported(errno) ? 0 : errno;
 }
 
 static int allocate(igt__run *run, int fd, uint64_t size) {
   int failed;
 
   do
-    failed = fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
+    failed = igt__os_allocate(fd, (int64_t)size);
   while (failed == EINTR && !igt__cancel_is_set(run->cancel));
   return is_unsupported(failed) ? set_length(fd, size) : failed;
 }
@@ -104,22 +88,22 @@ static igt_status no_space(const igt__root *root, uint64_t need, uint64_t availa
 
 igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t size,
                               igt_error *err) {
-  struct stat before;
+  igt__stat before;
   uint64_t has, available;
   int failed;
 
   if (size == 0)
     return IGT_OK;
-  if (fstat(fd, &before) != 0)
+  if (igt__os_fstat(fd, &before) != 0)
     return igt__fail_errno(err, errno, "cannot read the partial file");
-  has = (uint64_t)before.st_blocks * 512;
+  has = igt__os_allocated(fd, &before);
   available = has < size ? free_bytes(root) : UINT64_MAX;
   if (has < size && size - has > available)
     return no_space(root, size - has, available, err);
   failed = allocate(run, fd, size);
   if (!failed)
     return IGT_OK;
-  if (ftruncate(fd, before.st_size) !=
+  if (igt__os_truncate(fd, before.st_size) !=
       0) /* ext4 keeps the blocks that it allocated before it ran out */
     IGT__WARN(IGT_LOG_TRANSFER, "space reserved for a file cannot be released: %s",
               strerror(errno));
@@ -130,5 +114,5 @@ igt_status igt__space_reserve(igt__run *run, igt__root *root, int fd, uint64_t s
 }
 
 void igt__space_punch(int fd, uint64_t at, uint64_t n) {
-  (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n);
+  igt__os_punch(fd, (int64_t)at, (int64_t)n);
 }

@@ -6,17 +6,15 @@
  * verify_study.c. */
 #include "transfer/engine/tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/name.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/engine/plan.h"
@@ -25,7 +23,7 @@
 #define MOST_NAMES 8     /* of a study: deeper folders are its own */
 
 igt_status igt__folder_look(igt__root *root, const char *path, bool *is, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   bool found;
   igt_status status = igt__root_look(root, path, &found, &st, err);
 
@@ -123,7 +121,7 @@ static igt_status name_folders(igt__folders *list, igt_error *err) {
  * tree. */
 static bool is_in_tree(const igt__root *root, const char *full) {
   const char *top = igt__root_path(root);
-  char *tree = realpath(top, NULL), *target = realpath(full, NULL);
+  char *tree = igt__os_real_path(top), *target = igt__os_real_path(full);
   bool in = tree && target && igt__str_starts(target, tree) &&
             (target[strlen(tree)] == '/' || !target[strlen(tree)]);
 
@@ -136,7 +134,7 @@ static bool is_in_tree(const igt__root *root, const char *full) {
  * is beyond it is not read. */
 static igt_status see_link(igt__root *root, const char *full, const char *name, igt_error *err) {
   char *path = igt__path_join(igt__root_path(root), igt__root_below(root, full));
-  struct stat st;
+  igt__stat st;
   int why = igt__root_look_beyond(root, full, &st);
   igt_status status = path ? IGT_OK : igt__fail_memory(err);
 
@@ -156,7 +154,7 @@ static igt_status see_link(igt__root *root, const char *full, const char *name, 
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
                              igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
   igt_error err = IGT_ERROR_INIT;
-  struct stat st;
+  igt__stat st;
   bool found;
   igt_status status;
 
@@ -187,28 +185,27 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
   return IGT_OK;
 }
 
-static igt_status read_folder(igt__root *root, const char *path, DIR *dir, igt__stray_fn stray,
-                              void *payload, igt__folders *out, igt_error *err) {
-  const struct dirent *e;
+static igt_status read_folder(igt__root *root, const char *path, igt__os_dir *dir,
+                              igt__stray_fn stray, void *payload, igt__folders *out,
+                              igt_error *err) {
+  const char *name;
   size_t cap = 0;
+  int os_error = 0;
   igt_status status = IGT_OK;
   igt__quota lists;
 
   igt__quota_init(&lists, IGT__MAX_LIST_MEMORY, NULL);
-  while (status == IGT_OK && (errno = 0, e = readdir(dir)) != NULL) {
+  while (status == IGT_OK && (name = igt__os_dir_next(dir, NULL, &os_error)) != NULL) {
     bool is_folder = false;
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-      continue;
-    char *full = igt__path_join(path, e->d_name);
-    if (!full ||
-        take_entry(root, full, e->d_name, stray, payload, &out->links, &is_folder) != IGT_OK)
+    char *full = igt__path_join(path, name);
+    if (!full || take_entry(root, full, name, stray, payload, &out->links, &is_folder) != IGT_OK)
       status = igt__fail_memory(err);
-    else if (is_folder && !add(out, &lists, &cap, e->d_name))
+    else if (is_folder && !add(out, &lists, &cap, name))
       status = igt__list_fail(&lists, "folders", path, err);
     igt__free(full);
   }
-  if (status == IGT_OK && errno)
-    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  if (status == IGT_OK && os_error)
+    status = igt__fail_errno(err, os_error, "cannot read the folder '%s'", path);
   return status;
 }
 
@@ -216,17 +213,15 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
                            igt__folders *out, igt_error *err) {
   int fd;
   igt_status status = igt__root_open_folder(root, path, &fd, err);
-  DIR *dir = status == IGT_OK ? fdopendir(fd) : NULL;
+  igt__os_dir *dir = status == IGT_OK ? igt__os_dir_take(fd) : NULL;
 
   memset(out, 0, sizeof *out);
   if (status != IGT_OK)
     return status;
-  if (!dir) {
-    close(fd);
+  if (!dir)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
-  }
   status = read_folder(root, path, dir, stray, payload, out, err);
-  closedir(dir);
+  igt__os_dir_close(dir);
   if (out->count)
     qsort(out->v, out->count, sizeof *out->v, by_name);
   if (status == IGT_OK)
@@ -245,7 +240,7 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
 /* An unreadable one says nothing; without memory nothing is assumed. */
 static bool has_sidecar(igt__root *root, const char *folder) {
   char *path = igt__path_join(folder, IGT__SIDECAR);
-  struct stat st;
+  igt__stat st;
   bool found = false;
   bool has = path && igt__root_look(root, path, &found, &st, NULL) == IGT_OK && found;
 
@@ -290,7 +285,7 @@ static igt_status parse_sidecar(igt__root *root, const char *path, igt__json **d
 
 igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **doc, igt_error *err) {
   char *path = igt__path_join(folder, IGT__SIDECAR);
-  struct stat st;
+  igt__stat st;
   bool found = false;
   igt_status status = path ? igt__root_look(root, path, &found, &st, err) : igt__fail_memory(err);
 
@@ -304,7 +299,7 @@ igt_status igt__sidecar_read(igt__root *root, const char *folder, igt__json **do
 /* *is: whether the study's folder has this part. A link is neither a part nor absent: with it
  * absent another part of the folder would be taken for the files. */
 static igt_status look_at_part(igt__root *root, const char *path, bool *is, igt_error *err) {
-  struct stat st;
+  igt__stat st;
   bool found;
   igt_status status = igt__root_look(root, path, &found, &st, err);
 
@@ -338,7 +333,7 @@ igt_status igt__content_folder(igt__root *root, const char *folder, char **out, 
 igt_status igt__cloud_path(igt__root *root, const char *folder, const char *path, char **out,
                            igt_error *err) {
   char *name = igt__path_from_local(path), *twin;
-  struct stat st;
+  igt__stat st;
   bool found;
   igt_status status =
       name ? igt__path_check_cloud(name, strlen(name), "the file", err) : igt__fail_memory(err);
@@ -375,16 +370,16 @@ size_t igt__sidecar_names(igt__root *root, const char *folder) {
   return n;
 }
 
-static bool is_folder_entry(igt__root *root, const struct dirent *e, const char *path) {
-  bool is = e->d_type == DT_DIR;
+static bool is_folder_entry(igt__root *root, igt__os_kind kind, const char *path) {
+  bool is = kind == IGT__OS_FOLDER;
 
-  return e->d_type == DT_UNKNOWN ? igt__folder_look(root, path, &is, NULL) == IGT_OK && is : is;
+  return kind == IGT__OS_UNKNOWN ? igt__folder_look(root, path, &is, NULL) == IGT_OK && is : is;
 }
 
 /* One entry of igt__holds_studies(). False: it is a file, so the folder is a study itself. */
-static bool look_below(igt__root *root, const char *path, const struct dirent *e, size_t names,
+static bool look_below(igt__root *root, const char *path, igt__os_kind kind, size_t names,
                        bool *found) {
-  if (!is_folder_entry(root, e, path))
+  if (!is_folder_entry(root, kind, path))
     return false;
   *found = *found || (has_sidecar(root, path) ? igt__sidecar_names(root, path) == names + 1
                                               : igt__holds_studies(root, path, names + 1));
@@ -392,25 +387,24 @@ static bool look_below(igt__root *root, const char *path, const struct dirent *e
 }
 
 bool igt__holds_studies(igt__root *root, const char *folder, size_t names) {
-  const struct dirent *e;
+  const char *name;
   bool found = false, folders = true;
-  int fd;
-  DIR *dir;
+  int fd, ignored;
+  igt__os_dir *dir;
+  igt__os_kind kind;
 
   if (names >= MOST_NAMES || igt__root_open_folder(root, folder, &fd, NULL) != IGT_OK)
     return false;
-  if (!(dir = fdopendir(fd))) {
-    close(fd);
+  if (!(dir = igt__os_dir_take(fd)))
     return false;
-  }
-  while (folders && (e = readdir(dir)) != NULL) {
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || igt__is_clutter(e->d_name))
+  while (folders && (name = igt__os_dir_next(dir, &kind, &ignored)) != NULL) {
+    if (igt__is_clutter(name))
       continue;
-    char *path = igt__path_join(folder, e->d_name);
-    folders = path && look_below(root, path, e, names, &found);
+    char *path = igt__path_join(folder, name);
+    folders = path && look_below(root, path, kind, names, &found);
     igt__free(path);
   }
-  closedir(dir);
+  igt__os_dir_close(dir);
   return folders && found;
 }
 

@@ -6,10 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/sized.h"
 #include "transfer/download/durable.h"
@@ -263,15 +262,16 @@ igt_status igt_file_download(igt_node *file, const char *path, const igt_file_op
 /* The content to upload, as an open file: bytes in memory become an anonymous file. */
 typedef struct content {
   igt__local local;
-  char path[64];
+  char path[1024];
   int fd;
 } content;
 
 static igt_status take_bytes(content *c, const igt_file_source *source, igt_error *err) {
-  c->fd = memfd_create("igtcloud", MFD_CLOEXEC);
+  c->fd = igt__os_memory_file();
   if (c->fd < 0 || !igt__fd_write(c->fd, source->data, source->data_size))
     return igt__fail_errno(err, errno, "no memory for the content");
-  (void)snprintf(c->path, sizeof c->path, "/proc/self/fd/%d", c->fd);
+  if (igt__os_path_of(c->fd, c->path, sizeof c->path) != 0)
+    return igt__fail_errno(err, errno, "no memory for the content");
   c->local.path = c->path;
   c->local.follow_links = true;
   return IGT_OK;
@@ -279,7 +279,7 @@ static igt_status take_bytes(content *c, const igt_file_source *source, igt_erro
 
 static igt_status take_content(content *c, const igt_file_source *source, bool follow_links,
                                igt_error *err) {
-  struct stat st;
+  igt__stat st;
   igt_status status = IGT_OK;
 
   memset(c, 0, sizeof *c);
@@ -364,7 +364,7 @@ igt_status igt__object_upload(const igt__object *object, igt_node *in, bool comp
   if (status == IGT_OK)
     status = send_content(object, in, complete, &c, &own.options, &own.callbacks, err);
   if (c.fd >= 0)
-    close(c.fd);
+    igt__os_close(c.fd);
   return status;
 }
 

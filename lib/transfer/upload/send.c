@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "transfer/upload/complete.h"
 
 /* Files up to this size are kept in memory while they are sent: lib/http sends as much in one
@@ -24,7 +24,7 @@
 
 static void send_free(send_job *s) {
   if (s->fd >= 0)
-    close(s->fd);
+    igt__os_close(s->fd);
   igt__s3_provider_unref(s->provider);
   pthread_mutex_destroy(&s->lock);
   igt__free(s->parts);
@@ -161,7 +161,7 @@ igt_status igt__send_settle_content(send_job *s, igt_error *err) {
 }
 
 static void end_stored(send_job *s, igt_status status, igt_error *err) {
-  close(s->fd); /* notifications may queue up: they need no open file */
+  igt__os_close(s->fd); /* notifications may queue up: they need no open file */
   s->fd = -1;
   if (status != IGT_OK)
     igt__send_failed(s, status, err);

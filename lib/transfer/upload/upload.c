@@ -7,9 +7,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/unicode.h"
 #include "transfer/engine/institutes.h"
@@ -192,13 +192,13 @@ static igt_status move(igt__upload *u, igt_transfer_summary *summary, igt_error 
 }
 
 static igt_status check_options(const igt_upload_options *o, igt_error *err) {
-  struct stat st;
+  igt__stat st;
 
   if (!o->source || !*o->source)
     return igt__fail(err, IGT_E_INVALID, "the folder to upload is missing");
   if (o->category & (o->category - 1) || o->category & ~7u)
     return igt__fail(err, IGT_E_INVALID, "only one category can be uploaded at a time");
-  if (stat(o->source, &st) != 0)
+  if (igt__os_stat(o->source, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", o->source);
   if (!S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_NO_FILE, "'%s' is not a folder", o->source);

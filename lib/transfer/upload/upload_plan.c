@@ -6,11 +6,11 @@
  * upload_study.c, upload_import.c and upload.c. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/unicode.h"
 #include "model/model.h"
@@ -86,7 +86,7 @@ static igt_status compare_with_store(plan *p, const char *key, const igt__local 
   if (status != IGT_OK)
     return status;
   status = igt__fetch_compare(&file, fd, &found, err);
-  close(fd);
+  igt__os_close(fd);
   *same = status == IGT_OK && found.same;
   return status == IGT_E_NOT_FOUND ? IGT_OK
                                    : status; /* the cloud lists a file that the store has lost */
@@ -323,7 +323,7 @@ static char *cloud_spelling(const plan *p, const char *key) {
 static igt_status claim_spelling(plan *p, const char *key, const igt__local *local, bool *is_free,
                                  igt_error *err) {
   char *twin = igt__path_join(p->folder, key + strlen(p->prefix));
-  struct stat st;
+  igt__stat st;
   bool found = false;
   igt_status status =
       twin ? igt__root_look(p->u->root, twin, &found, &st, err) : igt__fail_memory(err);
@@ -370,7 +370,7 @@ static igt_status see_readable(const igt__local *local, igt_error *err) {
     return status;
   if (local->size > 0)
     status = igt__local_read(fd, &first, 1, err);
-  close(fd);
+  igt__os_close(fd);
   return status;
 }
 
@@ -423,7 +423,7 @@ static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *l
 
 /* Seconds since the file was changed. A future time comes from a clock that is ahead and counts as
  * now; more than a day ahead it is a wrong date, which would keep the file from ever being sent. */
-static int64_t age_of(const struct stat *st) {
+static int64_t age_of(const igt__stat *st) {
   int64_t age = igt__wall_seconds() - (int64_t)st->st_mtim.tv_sec;
 
   return age < -DAY_S ? INT64_MAX : age > 0 ? age : 0;

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/sized.h"
 #include "cloud/find.h"
@@ -159,9 +159,9 @@ static igt_status list_page(const igt_uploads *u, upload *mine, unsigned *marker
 /* Whether the file is as it was when the upload started, so a run would resume it. */
 static bool is_unchanged(const upload *mine) {
   igt__local now;
-  struct stat st;
+  igt__stat st;
 
-  if (stat(mine->notification.local_path, &st) != 0)
+  if (igt__os_stat(mine->notification.local_path, &st) != 0)
     return errno != ENOENT && errno != ENOTDIR; /* an unreadable file is not known to be lost */
   if (!S_ISREG(st.st_mode))
     return false;

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "transfer/download/fetch.h"
 #include "transfer/engine/digest.h"
 
@@ -42,10 +42,10 @@ static void end(compare *c) {
 
 /* ---- the local side ---- */
 
-static igt_status see_unchanged(int fd, const struct stat *before, igt_error *err) {
-  struct stat now;
+static igt_status see_unchanged(int fd, const igt__stat *before, igt_error *err) {
+  igt__stat now;
 
-  if (fstat(fd, &now) != 0)
+  if (igt__os_fstat(fd, &now) != 0)
     return igt__fail_errno(err, errno, "cannot read the file");
   if (now.st_size != before->st_size || now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
       now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
@@ -57,7 +57,7 @@ static igt_status see_unchanged(int fd, const struct stat *before, igt_error *er
 
 /* If the store has no checksum: it verified the digest when this machine uploaded the object, which
  * has not changed since. */
-static igt_status ask_journal(const compare *c, const struct stat *st, igt__comparison *found,
+static igt_status ask_journal(const compare *c, const igt__stat *st, igt__comparison *found,
                               igt_error *err) {
   igt__local local = {.path = c->local, .root = c->root};
   igt__journal_file known;
@@ -117,7 +117,7 @@ static void compare_task(void *arg) {
       .group = c->group, .provider = c->provider, .root = c->root, .key = c->key};
   igt__comparison found = {.verified = ""};
   igt_error err = IGT_ERROR_INIT;
-  struct stat st = {0};
+  igt__stat st = {0};
   int fd = -1;
   igt_status status = igt__root_open_read(c->root, c->path, &fd, &st, &err);
 
@@ -130,7 +130,7 @@ static void compare_task(void *arg) {
   if (status == IGT_OK && !found.known)
     status = ask_journal(c, &st, &found, &err);
   if (fd >= 0)
-    close(fd);
+    igt__os_close(fd);
   igt__group_present(c->group, c->size);
   if (status == IGT_OK)
     tell(c, &found);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/name.h"
+#include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/engine/tree.h"
@@ -230,7 +231,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
 static char *name_there(const plan *p, const igt__walk_entry *e) {
   char *name = igt__path_from_local(e->path), *twin, *there;
   const char *spelling = name ? igt__remotes_spelling(p->files, name) : NULL;
-  struct stat st;
+  igt__stat st;
   bool found = true;
 
   if (!spelling || strcmp(spelling, name) == 0) {

@@ -12,19 +12,35 @@ static DIR *dir_of(igt__os_dir *dir) {
   return (DIR *)(void *)dir;
 }
 
-igt__os_dir *igt__os_dir_open(int fd) {
-  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), why;
-  DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+igt__os_dir *igt__os_dir_take(int fd) {
+  DIR *dir = fdopendir(fd);
+  int why = errno;
 
-  if (!dir && copy >= 0) {
-    why = errno;
-    close(copy);
+  if (!dir) {
+    close(fd);
     errno = why;
   }
   return (igt__os_dir *)(void *)dir;
 }
 
-const char *igt__os_dir_next(igt__os_dir *dir, int *os_error) {
+igt__os_dir *igt__os_dir_open(int fd) {
+  int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  return copy >= 0 ? igt__os_dir_take(copy) : NULL;
+}
+
+static igt__os_kind kind_of(const struct dirent *entry) {
+  switch (entry->d_type) {
+  case DT_DIR:
+    return IGT__OS_FOLDER;
+  case DT_UNKNOWN:
+    return IGT__OS_UNKNOWN;
+  default:
+    return IGT__OS_OTHER;
+  }
+}
+
+const char *igt__os_dir_next(igt__os_dir *dir, igt__os_kind *kind, int *os_error) {
   for (;;) {
     const struct dirent *entry;
 
@@ -33,8 +49,11 @@ const char *igt__os_dir_next(igt__os_dir *dir, int *os_error) {
     *os_error = entry ? 0 : errno;
     if (!entry)
       return NULL;
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      return entry->d_name;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (kind)
+      *kind = kind_of(entry);
+    return entry->d_name;
   }
 }
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/os/os.h"
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 /* cgroup-v2.rst, "memory.max"; in a container, its own. A number, or "max". */
 #define CONTAINER_LIMIT "/sys/fs/cgroup/memory.max"
 
@@ -29,6 +33,43 @@ void igt__os_wipe(void *p, size_t n) {
 
 bool igt__os_random(void *out, size_t n) {
   return getrandom(out, n, GRND_NONBLOCK) == (ssize_t)n;
+}
+
+int64_t igt__os_process_id(void) {
+  return getpid();
+}
+
+size_t igt__os_usable_size(void *p) {
+  return malloc_usable_size(p);
+}
+
+void igt__os_host_name(char *out, size_t cap) {
+  if (gethostname(out, cap - 1) != 0)
+    *out = '\0';
+  out[cap - 1] = '\0';
+}
+
+void igt__os_boot_id(char *out, size_t cap) {
+  int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, out, cap - 1) : 0;
+
+  if (fd >= 0)
+    close(fd);
+  out[n > 0 ? n : 0] = '\0';
+  out[strcspn(out, "\n")] = '\0';
+}
+
+int igt__os_machine(char *out, size_t cap) {
+  struct utsname machine;
+
+  return uname(&machine) == 0 && snprintf(out, cap, "linux-%s", machine.machine) < (int)cap ? 0
+                                                                                            : -1;
+}
+
+unsigned igt__os_cores(void) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+  return cores > 1 ? (unsigned)cores : 1;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b) {

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/os/os.h"
+
+int igt__os_poll(igt__os_pollfd *sockets, size_t n, int ms) {
+  return poll(sockets, (nfds_t)n, ms);
+}
+
+int igt__os_wake_open(igt__os_socket ends[2]) {
+  return pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+}
+
+void igt__os_wake(igt__os_socket end) {
+  ssize_t n;
+
+  do
+    n = write(end, "", 1);
+  while (n < 0 && errno == EINTR);
+}
+
+void igt__os_wake_drain(igt__os_socket end) {
+  char bytes[16];
+
+  while (read(end, bytes, sizeof bytes) == sizeof bytes)
+    ;
+}
+
+void igt__os_wake_close(igt__os_socket ends[2]) {
+  close(ends[0]);
+  close(ends[1]);
+}
+
+int igt__os_unsent(igt__os_socket fd, unsigned *bytes) {
+  int n = 0;
+
+  if (ioctl(fd, SIOCOUTQ, &n) != 0 || n < 0)
+    return -1;
+  *bytes = (unsigned)n;
+  return 0;
+}
+
+void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment) {
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+  if (segment > 0)
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+}
+
+int igt__os_parse_ip(const char *text, unsigned char out[16]) {
+  if (inet_pton(AF_INET, text, out) == 1)
+    return 4;
+  return inet_pton(AF_INET6, text, out) == 1 ? 6 : 0;
+}
