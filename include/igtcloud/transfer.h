@@ -65,7 +65,7 @@ typedef struct igt_transfer_item {
   const char *study;     /**< "patient/study"; "" for a project's own files */
   const char *study_id;  /**< studyDatabaseId */
   const char *path;      /**< relative to the study; for IGT_ITEM_OTHER as the user would find it */
-  const char *local_path; /**< absolute */
+  const char *local_path; /**< absolute; of a study that is uploaded or verified: its folder */
   const char *key;        /**< of the object */
   uint64_t size;          /**< bytes; of a study: all its files */
   uint64_t moved;         /**< bytes transferred over the network */
@@ -225,6 +225,10 @@ typedef struct igt_upload_options {
   int64_t min_age; /**< seconds: skip files changed more recently than this, since they may still be
                       written. 0: none are skipped, and submit_password applies one minute;
                       negative: submit_password ignores the age, too */
+  const char *const *folders; /**< only these folders, relative to source, such as
+                                 "INSTITUTE/patient---study"; those that do not exist are left out.
+                                 NULL: all */
+  size_t folder_count;
 } igt_upload_options;
 #define IGT_UPLOAD_OPTIONS_INIT IGT_SIZED(igt_upload_options)
 /** As IGT_UPLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
@@ -245,6 +249,10 @@ typedef struct igt_verify_options {
   const char *local;                    /**< required: a folder that was downloaded or uploaded */
   unsigned categories;                  /**< igt_file_category bits; 0: files */
   bool project_files;                   /**< only the project's own files, in local/files */
+  const char *const *folders;           /**< only these folders, relative to local, such as
+                                           "INSTITUTE/patient---study"; what the cloud has beyond them is not
+                                           compared. NULL: all */
+  size_t folder_count;
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT IGT_SIZED(igt_verify_options)
 /** As IGT_VERIFY_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
@@ -254,7 +262,9 @@ IGT_EXTERN void igt_verify_options_init(igt_verify_options *options, size_t size
  * Compares a folder with the cloud without transferring files. Each file of either side is reported
  * as same, different, missing here, missing there or unchecked. The content of each local file is
  * read and compared with the object's checksum (or an ETag made of MD5s), else with the digest that
- * the store verified when this machine uploaded it.
+ * the store verified when this machine uploaded it. A service identity may not read objects: for it
+ * that digest is compared, together with the size that the cloud lists (item.verified: "journal");
+ * files that this machine did not upload are unchecked.
  *
  * A study's folder is matched as by igt_upload: by its study.json, else by its name. The project's
  * own files are compared if local has a folder "files" and all institutes are selected.

@@ -11,11 +11,12 @@ from igtcloud import DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, tree
 from rest_client import RestClient
 from sandbox import BUCKET
 from test_download import NORTH
-from uploads import patient_study
+from uploads import patient_study, put
 
 MIB = 1024 * 1024
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
+    "services": [{"id": "station@in"}],
     "projects": [
         {"name": "trial", "institutes": [
             {"name": "north", "studies": NORTH},
@@ -339,3 +340,24 @@ def test_store_that_fails(cloud, igtcloud, trial):
         plain.ok("DELETE", "/__canned", status=204)
     assert set(results(done).values()) == {"failed"} and done.summary["filesFailed"] == 4
     assert done.summary["filesSame"] == 3
+
+def test_a_service_identity_verifies_what_it_uploaded(cloud, igtcloud, tmp_path):
+    """It may not read objects: the digest that the store verified is compared, and the file read."""
+    key = ["--service-file", cloud.data / "station@in.pem"]
+    folder = put(tmp_path / "up", {"lab/mine/a.bin": "mine", "lab/theirs/b.bin": "theirs"})
+    shutil.copytree(folder / "lab/theirs", tmp_path / "other/lab/theirs")
+    igtcloud.run("upload", *key, folder, "in", "lab", sign_in=False)
+    only = ["--include", "*.bin"]
+    done = igtcloud.run("verify", "--json", *key, *only, folder, "in", "lab", status=None,
+                        sign_in=False)
+    mine = [i for i in done.items if i["kind"] == "file" and i["study"] in ("mine", "theirs")]
+    assert [(i["result"], i["verified"]) for i in mine] == [("same", "journal")] * 2
+    (folder / "lab/mine/a.bin").write_text("mind")
+    done = igtcloud.run("verify", "--json", *key, *only, folder, "in", "lab", status=SOME_FAILED,
+                        sign_in=False)
+    assert results(done)[("lab", "mine", "a.bin")] == "different"
+    # Without a record of its upload only its size is known.
+    done = igtcloud.run("verify", "--json", *key, *only, tmp_path / "other", "in", "lab",
+                        status=SOME_FAILED, sign_in=False)
+    assert results(done)[("lab", "theirs", "b.bin")] == "unchecked"
+    assert any("no record of its upload" in i.get("reason", "") for i in done.items)

@@ -15,6 +15,7 @@ static void group_free(igt__group *group) {
   igt__free(group->study);
   igt__free(group->study_id);
   igt__free(group->s3_prefix);
+  igt__free(group->folder);
   igt__free(group->label);
   igt__free(group);
 }
@@ -69,6 +70,10 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   return group;
 }
 
+void igt__group_set_folder(igt__group *group, const char *folder) {
+  group->folder = folder ? igt__strdup(folder) : NULL; /* without memory the item has none */
+}
+
 void igt__group_is_import(igt__group *group) {
   igt__run *run = group->run;
 
@@ -87,6 +92,7 @@ void igt__group_close(igt__group *group) {
 static void report_study(igt__group *group) {
   igt_transfer_item item = {.kind = group->import ? IGT_ITEM_IMPORT : IGT_ITEM_STUDY,
                             .result = IGT_RESULT_DONE,
+                            .local_path = group->folder,
                             .text = group->note};
 
   if (group->failed) {

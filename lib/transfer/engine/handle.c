@@ -137,7 +137,7 @@ const char *igt__transfer_keep_secret(igt_transfer *t, const char *text) {
   return t->secret;
 }
 
-static void keep_list(igt_transfer *t, const char *const **list, size_t count) {
+void igt__transfer_keep_list(igt_transfer *t, const char *const **list, size_t count) {
   const char **copy = count ? igt__arena_calloc(t->strings, count, sizeof *copy) : NULL;
 
   t->no_memory |= count && !copy;
@@ -149,8 +149,8 @@ static void keep_list(igt_transfer *t, const char *const **list, size_t count) {
 void igt__transfer_keep_shared(igt_transfer *t, igt_transfer_options *options,
                                igt_study_selection *selection) {
   if (options) {
-    keep_list(t, &options->include, options->include_count);
-    keep_list(t, &options->exclude, options->exclude_count);
+    igt__transfer_keep_list(t, &options->include, options->include_count);
+    igt__transfer_keep_list(t, &options->exclude, options->exclude_count);
     options->journal = igt__transfer_keep(t, options->journal);
   }
   selection->project = igt__transfer_keep(t, selection->project);

@@ -74,6 +74,7 @@ struct igt__group {
   char *study; /* "patient/study" or "" */
   char *study_id;
   char *s3_prefix;
+  char *folder;                          /* of the study on this machine, absolute; NULL: none */
   char *label;                           /* for display: "institute: patient/study" */
   bool import;                           /* it is a DICOM import and no study */
   const char *note;                      /* a literal for the study's item; NULL: none */
@@ -156,6 +157,8 @@ void igt__run_show(igt__run *run, igt__speed *speed);
 /* A group; NULL without memory. Strings are copied. */
 igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
                             const char *study, const char *study_id, const char *s3_prefix);
+/* Right after it was opened: the study's folder, for its item. Copied. */
+void igt__group_set_folder(igt__group *group, const char *folder);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
 /* No more files will be added. */

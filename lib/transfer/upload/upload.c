@@ -41,11 +41,12 @@ void igt__upload_stray(igt__upload *u, const char *institute, const char *path, 
 }
 
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
-                              const igt_error *err) {
+                              const char *folder, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                             .result = IGT_RESULT_FAILED,
                             .institute = institute,
                             .study = study,
+                            .local_path = folder,
                             .error = err};
 
   igt__run_item(&u->run, &item);
@@ -66,7 +67,7 @@ static void upload_institute(igt__upload *u, const igt_institute *institute, con
     status = igt__upload_studies(u, institute, path, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED) {
     igt__error_prefix(&err, "institute '%s'", igt__text_of(&institute->name));
-    igt__upload_study_failed(u, igt__text_of(&institute->name), "", &err);
+    igt__upload_study_failed(u, igt__text_of(&institute->name), "", path, &err);
   }
 }
 
@@ -154,6 +155,13 @@ static void nothing_found(igt__upload *u) {
   igt__run_fatal(&u->run, &err);
 }
 
+static void institute_twice(igt__upload *u, const char *name, const igt_error *err) {
+  char *path = igt__path_join(u->source, name);
+
+  igt__upload_study_failed(u, name, "", path, err);
+  igt__free(path);
+}
+
 static void upload_task(void *arg) {
   igt__upload *u = arg;
   igt_error err = IGT_ERROR_INIT;
@@ -165,8 +173,10 @@ static void upload_task(void *arg) {
     igt__run_fatal(&u->run, &err);
   } else {
     for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
-      if (igt__institute_twice(&u->found, &folders, i, &err))
-        igt__upload_study_failed(u, folders.v[i], "", &err);
+      if (!igt__is_chosen(&u->chosen, folders.v[i]))
+        continue;
+      else if (igt__institute_twice(&u->found, &folders, i, &err))
+        institute_twice(u, folders.v[i], &err);
       else
         upload_folder(u, folders.v[i], folders.cloud[i], &any);
     igt__folders_free(&folders);
@@ -198,11 +208,15 @@ static igt_status check_options(const igt_upload_options *o, igt_error *err) {
     return igt__fail(err, IGT_E_INVALID, "the folder to upload is missing");
   if (o->category & (o->category - 1) || o->category & ~7u)
     return igt__fail(err, IGT_E_INVALID, "only one category can be uploaded at a time");
+  if (o->folder_count && o->category == IGT_CATEGORY_DICOM)
+    return igt__fail(err, IGT_E_INVALID, "an import has no folders of studies to choose from");
   if (igt__os_stat(o->source, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", o->source);
   if (!S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_NO_FILE, "'%s' is not a folder", o->source);
-  return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
+  igt_status status =
+      igt__chosen_check(&(igt__chosen){.v = o->folders, .count = o->folder_count}, err);
+  return status == IGT_OK ? igt__shard_check(o->transfer->shard, o->transfer->shards, err) : status;
 }
 
 static igt_status read_options(igt__upload *u, const igt_upload_options *options, igt_error *err) {
@@ -219,6 +233,7 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   igt__upload *u = job;
   igt_status status;
 
+  u->chosen = (igt__chosen){.v = u->options->folders, .count = u->options->folder_count};
   u->source = igt__path_absolute(u->options->source);
   status = u->source ? igt__run_begin(&u->run, transfer, u->options->transfer, err)
                      : igt__fail_memory(err);
@@ -256,6 +271,7 @@ static igt_status prepare(igt_client *client, const igt_upload_options *options,
   if (status != IGT_OK)
     return status;
   u->own.source = igt__transfer_keep(*out, u->own.source);
+  igt__transfer_keep_list(*out, &u->own.folders, u->own.folder_count);
   u->own.submit_password = igt__transfer_keep_secret(*out, u->own.submit_password);
   igt__transfer_keep_shared(*out, &u->shared.transfer, &u->shared.selection);
   return IGT_OK;

@@ -10,6 +10,7 @@
 #include "base/fingerprints.h"
 #include "base/str.h"
 #include "igtcloud/operations.h"
+#include "transfer/engine/chosen.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
@@ -26,8 +27,9 @@ typedef struct igt__upload {
   const igt_upload_options *options; /* own */
   igt__found found;
   igt__semaphore studies;
-  char *source;    /* absolute */
-  igt__root *root; /* the source: everything is read below it */
+  igt__chosen chosen; /* options->folders */
+  char *source;       /* absolute */
+  igt__root *root;    /* the source: everything is read below it */
   igt_identity identity;
 } igt__upload;
 
@@ -36,9 +38,9 @@ void igt__upload_ignored(igt__upload *u, const char *institute, const char *path
 /* igt__stray_fn of an upload; institute "" if unknown. */
 void igt__upload_stray(igt__upload *u, const char *institute, const char *path, const char *why,
                        const igt_error *err);
-/* A study that failed before it had a group. */
+/* A study that failed before it had a group. folder: absolute, or NULL. */
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
-                              const igt_error *err);
+                              const char *folder, const igt_error *err);
 
 /* ---- the files of one folder with one destination ---- */
 
@@ -78,6 +80,7 @@ struct igt__upload_plan {
   igt__sidecars sidecar;      /* never sent as a file */
   igt__import_memory *import; /* the cloud has no list: use the journal's; or NULL */
   void (*begin_import)(igt__upload_plan *plan); /* before its first file is sent */
+  char *study_folder;                           /* absolute; of a study */
   const char *list; /* the cloud's list of existing files: "files", "annotations"; NULL: none */
   bool is_new;      /* just created: it has no files yet */
   bool only_named;  /* nothing can be uploaded, so there is no study: its files are reported */

@@ -670,6 +670,7 @@ void igt__upload_plan_free(igt__upload_plan *p) {
   igt__s3_provider_unref(p->put);
   igt__s3_provider_unref(p->get);
   igt__free(p->folder);
+  igt__free(p->study_folder);
   igt__free(p->name);
   igt__free(p->prefix);
   igt__free(p);
@@ -691,6 +692,7 @@ bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *s
                              s3_prefix);
   if (!p->group)
     return false;
+  igt__group_set_folder(p->group, p->study_folder);
   p->group->owner = p->u;
   p->group->on_settled = on_settled;
   return true;

@@ -25,6 +25,10 @@ static const char *institute_name(const visit *v) {
   return igt__text_of(&v->institute->name);
 }
 
+static bool is_chosen(const visit *v, const char *path) {
+  return igt__is_chosen_at(&v->u->chosen, v->u->source, path);
+}
+
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
   const visit *v = payload;
 
@@ -198,7 +202,8 @@ static igt_status open_created(plan *p, igt_error *err) {
 
 static void give_up(plan *p, const igt_error *err) {
   if (err->status != IGT_OK && err->status != IGT_E_CANCELLED)
-    igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, err);
+    igt__upload_study_failed(p->u, igt__text_of(&p->institute->name), p->name, p->study_folder,
+                             err);
   igt__semaphore_release(&p->u->studies);
 }
 
@@ -299,6 +304,11 @@ static igt_status study_plan(visit *v, const char *path, const char *name, plan 
   p->registered = true;
   p->list = "files";
   p->give_up = give_up;
+  p->study_folder = igt__strdup(path);
+  if (!p->study_folder) {
+    igt__upload_plan_free(p);
+    return igt__fail_memory(err);
+  }
   *out = p;
   return IGT_OK;
 }
@@ -411,7 +421,7 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
     igt__semaphore_release(&u->studies);
   if (status != IGT_OK) {
     igt__error_prefix(&err, "the folder '%s'", path);
-    igt__upload_study_failed(u, institute_name(v), human ? human : name, &err);
+    igt__upload_study_failed(u, institute_name(v), human ? human : name, path, &err);
   }
 out:
   igt__json_free(doc);
@@ -537,7 +547,7 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
   if (status == IGT_OK && (status = begin_annotations(v, path, human, known, &err)) != IGT_OK)
     igt__semaphore_release(&u->studies);
   if (status != IGT_OK)
-    igt__upload_study_failed(u, institute_name(v), human, &err);
+    igt__upload_study_failed(u, institute_name(v), human, path, &err);
 }
 
 /* ---- the folders of an institute ---- */
@@ -545,11 +555,11 @@ static void upload_annotations(visit *v, const char *path, const char *patient, 
 typedef void (*study_fn)(visit *v, const char *path, const char *patient, const char *name,
                          bool only);
 
-static void no_memory(const visit *v, const char *study) {
+static void no_memory(const visit *v, const char *study, const char *path) {
   igt_error err = IGT_ERROR_INIT;
 
   (void)igt__fail_memory(&err);
-  igt__upload_study_failed(v->u, institute_name(v), study, &err);
+  igt__upload_study_failed(v->u, institute_name(v), study, path, &err);
 }
 
 /* A study folder of a patient, or a folder that is part of the longer names of several studies.
@@ -564,15 +574,15 @@ static void each_study(visit *v, const char *path, const char *patient, const ch
     return;
   }
   if (igt__folders_in(v->u->root, path, stray, v, &below, &err) != IGT_OK) {
-    igt__upload_study_failed(v->u, institute_name(v), name, &err);
+    igt__upload_study_failed(v->u, institute_name(v), name, path, &err);
     return;
   }
   for (size_t i = 0; i < below.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, below.v[i]), *longer = igt__path_join(name, below.cloud[i]);
-    if (folder && longer)
+    if (!folder || !longer)
+      no_memory(v, name, path);
+    else if (is_chosen(v, folder))
       each_study(v, folder, patient, longer, names + 1, false, fn);
-    else
-      no_memory(v, name);
     igt__free(folder);
     igt__free(longer);
   }
@@ -585,22 +595,22 @@ static void each_patient(visit *v, const char *path, const char *patient, study_
 
   if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK ||
       igt__folders_check(&studies, path, &err) != IGT_OK) {
-    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+    igt__upload_study_failed(v->u, institute_name(v), patient, path, &err);
     return;
   }
   if (studies.count == 0 && v->u->options->category == IGT_CATEGORY_ANNOTATIONS) {
     (void)igt__fail(&err, IGT_E_NOT_FOUND,
                     "the institute has no study '%s', and there is no folder of a study in '%s'",
                     patient, path);
-    igt__upload_study_failed(v->u, institute_name(v), patient, &err);
+    igt__upload_study_failed(v->u, institute_name(v), patient, path, &err);
   }
   bool only = igt__folders_undescribed(v->u->root, path, &studies) < 2;
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);
-    if (folder)
+    if (!folder)
+      no_memory(v, studies.cloud[i], path);
+    else if (is_chosen(v, folder))
       each_study(v, folder, patient, studies.cloud[i], 2, only, fn);
-    else
-      no_memory(v, studies.cloud[i]);
     igt__free(folder);
   }
   igt__folders_free(&studies);
@@ -637,18 +647,18 @@ static void single_study(visit *v, const char *path, const char *name, study_fn 
   if (status == IGT_OK)
     fn(v, path, NULL, name, true);
   else
-    igt__upload_study_failed(v->u, institute_name(v), name, &err);
+    igt__upload_study_failed(v->u, institute_name(v), name, path, &err);
 }
 
 static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, folders->v[i]);
-    if (folder && is_patient(v, folder, folders->cloud[i]))
+    if (!folder)
+      no_memory(v, folders->cloud[i], path);
+    else if (is_chosen(v, folder) && is_patient(v, folder, folders->cloud[i]))
       each_patient(v, folder, folders->cloud[i], fn);
-    else if (folder)
+    else if (is_chosen(v, folder))
       single_study(v, folder, folders->cloud[i], fn);
-    else
-      no_memory(v, folders->cloud[i]);
     igt__free(folder);
   }
 }

@@ -17,6 +17,8 @@ typedef struct igt__compare_file {
   const char *key;
   const char *item_path; /* below the study, as the cloud has it */
   uint64_t size;         /* of the local file */
+  uint64_t listed;       /* by the cloud, of the object */
+  bool is_upload_only;   /* the store will not be asked; the cloud's list and the journal are */
 } igt__compare_file;
 
 /* Adds it to the group's queue; it reports its own result. IGT_E_NO_MEMORY. */

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "cloud/credentials.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/engine/tree.h"
 #include "transfer/upload/match.h"
@@ -24,15 +25,19 @@ typedef struct institute_run {
   igt__studies *studies;
 } institute_run;
 
+/* path: of its folder, below the root; NULL: none. */
 static void fail_study(igt__verify *v, const igt_institute *institute, const char *study,
-                       const igt_error *err) {
+                       const char *path, const igt_error *err) {
+  char *folder = path ? igt__path_join(igt__root_path(v->root), path) : NULL;
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                             .result = IGT_RESULT_FAILED,
                             .institute = igt__text_of(&institute->name),
                             .study = study,
+                            .local_path = folder,
                             .error = err};
 
   igt__run_item(&v->run, &item);
+  igt__free(folder);
   if (igt__status_is_fatal(err->status))
     igt__run_fatal(&v->run, err);
 }
@@ -106,7 +111,7 @@ static void verify_folder(institute_run *ir, const char *path, const igt__folder
     status = igt__verify_study(v, ir->institute, human, "", NULL, path, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED) {
     igt__error_prefix(&err, "the folder '%s'", path);
-    fail_study(v, ir->institute, human ? human : "", &err);
+    fail_study(v, ir->institute, human ? human : "", path, &err);
   }
   igt__free(human);
 }
@@ -147,17 +152,17 @@ static void each_study(institute_run *ir, const char *path, const igt__folder *f
     return;
   }
   if (folders_below(ir, path, &below, &err) != IGT_OK) {
-    fail_study(ir->v, ir->institute, folder->name, &err);
+    fail_study(ir->v, ir->institute, folder->name, path, &err);
     return;
   }
   for (size_t i = 0; i < below.count && !igt__run_stopping(&ir->v->run); i++) {
     char *child = igt__path_join(path, below.v[i]);
     char *longer = igt__path_join(folder->name, below.cloud[i]);
     igt__folder nested = {.patient = folder->patient, .name = longer, .trust = folder->trust};
-    if (child && longer)
+    if (!child || !longer)
+      fail_study(ir->v, ir->institute, folder->name, path, (igt__fail_memory(&err), &err));
+    else if (igt__is_chosen(&ir->v->chosen, child))
       each_study(ir, child, &nested, names + 1);
-    else
-      fail_study(ir->v, ir->institute, folder->name, (igt__fail_memory(&err), &err));
     igt__free(child);
     igt__free(longer);
   }
@@ -184,7 +189,7 @@ static void each_patient(institute_run *ir, const char *path, const char *name) 
       verify_folder(ir, path, &folder);
   }
   if (status != IGT_OK)
-    fail_study(ir->v, ir->institute, name, &err);
+    fail_study(ir->v, ir->institute, name, path, &err);
   igt__free(absolute);
 }
 
@@ -196,7 +201,7 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
 
   if (folders_below(ir, path, &list, &err) != IGT_OK ||
       igt__folders_check(&list, path, &err) != IGT_OK) {
-    fail_study(ir->v, ir->institute, patient ? patient : "", &err);
+    fail_study(ir->v, ir->institute, patient ? patient : "", path, &err);
     return;
   }
   bool only = flat || is_only(ir, path, &list);
@@ -207,12 +212,12 @@ static void each_folder(institute_run *ir, const char *path, const char *patient
                           .name = name,
                           .only = only,
                           .trust = ir->v->run.options.trust_study_json};
-    if (below && (flat || patient))
+    if (!below)
+      fail_study(ir->v, ir->institute, name, path, (igt__fail_memory(&err), &err));
+    else if (igt__is_chosen(&ir->v->chosen, below) && (flat || patient))
       each_study(ir, below, &folder, 2);
-    else if (below)
+    else if (igt__is_chosen(&ir->v->chosen, below))
       each_patient(ir, below, name);
-    else
-      fail_study(ir->v, ir->institute, name, (igt__fail_memory(&err), &err));
     igt__free(below);
   }
   igt__folders_free(&list);
@@ -242,11 +247,11 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
     igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
   if (status == IGT_OK && folder)
     each_folder(&ir, folder, NULL);
-  if (status == IGT_OK)
+  if (status == IGT_OK && !v->chosen.count)
     status = each_unused(&ir, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED) {
     igt__error_prefix(&err, "institute '%s'", igt__text_of(&institute->name));
-    fail_study(v, institute, "", &err);
+    fail_study(v, institute, "", folder, &err);
   }
   igt__studies_free(ir.studies);
 }
@@ -278,8 +283,10 @@ static void report_unknown(igt__verify *v, const igt__folders *folders, bool *pr
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->run); i++) {
     const igt_institute *institute = igt__institute_named(&v->found, folders->cloud[i]);
     igt_error err = IGT_ERROR_INIT;
+    if (!igt__is_chosen(&v->chosen, folders->v[i]))
+      continue;
     if (igt__institute_twice(&v->found, folders, i, &err))
-      fail_study(v, institute, "", &err);
+      fail_study(v, institute, "", folders->v[i], &err);
     if (institute)
       continue;
     if (strcmp(folders->v[i], "files") == 0)
@@ -288,6 +295,11 @@ static void report_unknown(igt__verify *v, const igt__folders *folders, bool *pr
       igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
                           IGT_RESULT_MISSING_THERE, &files);
   }
+}
+
+static void verify_chosen(igt__verify *v, const igt_institute *institute, const char *folder) {
+  if (!v->chosen.count || (folder && igt__is_chosen(&v->chosen, folder)))
+    verify_institute(v, institute, folder);
 }
 
 static igt_status verify_all(igt__verify *v, igt_error *err) {
@@ -303,7 +315,7 @@ static igt_status verify_all(igt__verify *v, igt_error *err) {
       report_unknown(v, &folders, &project_files);
     for (size_t i = 0; i < list->count && status == IGT_OK; i++)
       if (list->v[i] && igt__found_selects(&v->found, list->v[i]) && !igt__run_stopping(&v->run))
-        verify_institute(v, list->v[i], folder_named(v, &folders, list->v[i]));
+        verify_chosen(v, list->v[i], folder_named(v, &folders, list->v[i]));
   }
   if (status == IGT_OK && project_files)
     status = igt__verify_study(v, NULL, "", "", igt__text_of(&v->found.project->s3_prefix), "files",
@@ -350,6 +362,7 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
     status = igt__find(v->run.client, o->selection, !o->project_files, &v->found, err);
   if (status != IGT_OK)
     return status;
+  v->is_upload_only = igt__is_upload_only(v->run.client, "GET");
   v->readers = igt__pool_new("igt-verify", igt__client_connections(v->run.client));
   if (!v->readers)
     return igt__fail_memory(err);
@@ -364,7 +377,9 @@ static igt_status check_options(const igt_verify_options *o, igt_error *err) {
     return igt__fail(err, IGT_E_INVALID, "the folder to verify is missing");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
-  return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
+  igt_status status =
+      igt__chosen_check(&(igt__chosen){.v = o->folders, .count = o->folder_count}, err);
+  return status == IGT_OK ? igt__shard_check(o->transfer->shard, o->transfer->shards, err) : status;
 }
 
 static igt_status read_options(igt__verify *v, const igt_verify_options *options, igt_error *err) {
@@ -381,6 +396,7 @@ static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
   igt__verify *v = job;
   igt_status status = igt__run_begin(&v->run, transfer, v->options->transfer, err);
 
+  v->chosen = (igt__chosen){.v = v->options->folders, .count = v->options->folder_count};
   igt__semaphore_init(&v->studies, &v->run);
   if (status == IGT_OK)
     status = run(v, igt__transfer_summary(transfer), err);
@@ -408,6 +424,7 @@ static igt_status prepare(igt_client *client, const igt_verify_options *options,
   if (status != IGT_OK)
     return status;
   v->own.local = igt__transfer_keep(*out, v->own.local);
+  igt__transfer_keep_list(*out, &v->own.folders, v->own.folder_count);
   igt__transfer_keep_shared(*out, &v->shared.transfer, &v->shared.selection);
   return IGT_OK;
 }

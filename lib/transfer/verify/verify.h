@@ -6,6 +6,7 @@
  * compares one study with its folder. */
 
 #include "base/path.h"
+#include "transfer/engine/chosen.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
@@ -16,6 +17,8 @@ typedef struct igt__verify {
   igt__shared_options shared;
   const igt_verify_options *options; /* own */
   igt__found found;
+  igt__chosen chosen;  /* options->folders */
+  bool is_upload_only; /* a service identity: it may not read objects */
   igt__root *root;
   igt__semaphore studies;
   igt__pool *readers;

@@ -167,7 +167,9 @@ static void compare(plan *p, const igt__walk_entry *e, const char *name, const c
                             .path = local,
                             .key = r->key,
                             .item_path = name,
-                            .size = (uint64_t)e->st.st_size};
+                            .size = (uint64_t)e->st.st_size,
+                            .listed = r->size,
+                            .is_upload_only = p->v->is_upload_only};
   igt_error err = IGT_ERROR_INIT;
 
   if (igt__compare_add(&file, &err) != IGT_OK)
@@ -463,6 +465,7 @@ static void release_slot(igt__group *group) {
 igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, const char *study,
                              const char *study_id, const char *s3_prefix, const char *folder,
                              igt_error *err) {
+  char *absolute;
   plan *p;
 
   if (!igt__semaphore_acquire(&v->studies))
@@ -484,6 +487,9 @@ igt_status igt__verify_study(igt__verify *v, const igt_institute *institute, con
     igt__semaphore_release(&v->studies);
     return igt__fail_memory(err);
   }
+  absolute = folder ? igt__path_join(igt__root_path(v->root), folder) : NULL;
+  igt__group_set_folder(p->group, absolute);
+  igt__free(absolute);
   p->group->owner = v;
   p->group->on_settled = release_slot;
   igt__run_task_begin(&v->run);
