@@ -57,6 +57,10 @@ typedef struct settings {
   /* selection and transfer */
   const char *ext, *start, *end, *shard, *folder_structure, *token_type, *journal;
   texts category, include, exclude;
+  texts institute, study, patient, modality, label;
+  const char *studies_from, *modified_since, *modified_until;
+  long long limit;
+  bool newest;
   long long concurrent_studies, concurrent_files;
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
   bool include_clutter;
@@ -157,6 +161,9 @@ int no_command(const char *const *words, size_t count);
 /* Selects studies and categories of their files; a project's own files have neither dates nor
  * categories. */
 void select_files(const settings *s, igt_study_selection *selection, unsigned *categories);
+/* The options that select studies by name, field and time. False: it has printed a usage error. */
+bool select_studies(const settings *s, igt_study_selection *selection);
+bool selects_studies(const settings *s); /* one of them is set; limit is not */
 bool transfer_options(const settings *s, igt_transfer_options *o);
 
 /* suggest.c: "did you mean". Offer each name; best has the one most similar to what was typed. */

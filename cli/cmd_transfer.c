@@ -55,6 +55,38 @@ void select_files(const settings *s, igt_study_selection *selection, unsigned *c
   *categories = categories_of(s);
 }
 
+bool selects_studies(const settings *s) {
+  return s->institute.count || s->study.count || s->studies_from || s->patient.count ||
+         s->modality.count || s->label.count || s->modified_since || s->modified_until;
+}
+
+bool select_studies(const settings *s, igt_study_selection *o) {
+  if (s->project_files && (selects_studies(s) || s->limit)) {
+    usage_error("--project-files takes no options that select studies");
+    return false;
+  }
+  if (s->studies_from && strcmp(s->studies_from, "-") == 0 && s->password_stdin) {
+    usage_error("--studies-from - and --password-stdin both read standard input");
+    return false;
+  }
+  o->institutes = s->institute.v;
+  o->institute_count = s->institute.count;
+  o->studies = s->study.v;
+  o->study_count = s->study.count;
+  o->studies_from = file_option(s->studies_from);
+  o->patients = s->patient.v;
+  o->patient_count = s->patient.count;
+  o->modalities = s->modality.v;
+  o->modality_count = s->modality.count;
+  o->labels = s->label.v;
+  o->label_count = s->label.count;
+  o->modified_since = s->modified_since;
+  o->modified_until = s->modified_until;
+  o->limit = (uint64_t)s->limit;
+  o->newest = s->newest;
+  return true;
+}
+
 static int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
@@ -66,7 +98,7 @@ static int cmd_download(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!check_dates(s) || !transfer_options(s, &transfer) ||
+  if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
       !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.transfer = &transfer;
@@ -89,6 +121,8 @@ static int cmd_download(settings *s) {
 
 static const option download_options[] = {
     SELECTION_OPTIONS,
+    STUDY_OPTIONS,
+    FIELD_OPTIONS,
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "what to download; repeatable, default files"},
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
@@ -158,8 +192,8 @@ static int cmd_upload(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!transfer_options(s, &transfer) || !take_place(s, &selection.institute, &environment) ||
-      !take_min_age(s, &o.min_age))
+  if (!transfer_options(s, &transfer) || !select_studies(s, &selection) ||
+      !take_place(s, &selection.institute, &environment) || !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("upload takes only one --category");
@@ -275,7 +309,7 @@ static int cmd_csv(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) ||
+  if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) || !select_studies(s, &selection) ||
       !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.selection = &selection;
@@ -309,6 +343,8 @@ static int cmd_csv(settings *s) {
 
 static const option csv_options[] = {
     SELECTION_OPTIONS,
+    STUDY_OPTIONS,
+    FIELD_OPTIONS,
     {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "write a row for each file"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "list files of this category; repeatable, default files"},

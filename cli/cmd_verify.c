@@ -14,7 +14,7 @@ static int cmd_verify(settings *s) {
   igt_client *client;
   report *r;
 
-  if (!check_dates(s) || !transfer_options(s, &transfer) ||
+  if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
       !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.transfer = &transfer;
@@ -36,6 +36,8 @@ static int cmd_verify(settings *s) {
 
 static const option verify_options[] = {
     SELECTION_OPTIONS,
+    STUDY_OPTIONS,
+    FIELD_OPTIONS,
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "what to compare; repeatable, default files"},
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,

@@ -24,6 +24,61 @@
     "shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"     \
   }
 
+#define STUDY_OPTIONS                                                                              \
+  {"institute", 0, OPTION_LIST, AT(institute), "NAME", NULL, "only this institute; repeatable"},   \
+      {"study",                                                                                    \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(study),                                                                                  \
+       "PATIENT/STUDY",                                                                            \
+       NULL,                                                                                       \
+       "only these studies: a glob, a PATIENT, or an id; repeatable"},                             \
+      {"studies-from",                                                                             \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(studies_from),                                                                           \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "only the studies in FILE: one per line, or a CSV; - is standard input"},                   \
+      {"patient",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(patient),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "only studies of patients with this name or id; repeatable"},                               \
+      {"modified-since",                                                                           \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(modified_since),                                                                         \
+       "TIME",                                                                                     \
+       NULL,                                                                                       \
+       "only studies changed since a date, 7d, 12h, or the last run (last)"},                      \
+      {"modified-until",                                                                           \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(modified_until),                                                                         \
+       "TIME",                                                                                     \
+       NULL,                                                                                       \
+       "only studies changed until then"},                                                         \
+      {"limit", 0, OPTION_NUMBER, AT(limit), "N", NULL, "at most N studies"}, {                    \
+    "newest", 0, OPTION_FLAG, AT(newest), NULL, NULL,                                              \
+        "newest studies first; with --limit only the N newest"                                     \
+  }
+
+#define FIELD_OPTIONS                                                                              \
+  {"modality",                                                                                     \
+   0,                                                                                              \
+   OPTION_LIST,                                                                                    \
+   AT(modality),                                                                                   \
+   "GLOB",                                                                                         \
+   NULL,                                                                                           \
+   "only studies with a series of this modality, such as XA; repeatable"},                         \
+  {                                                                                                \
+    "label", 0, OPTION_LIST, AT(label), "GLOB", NULL,                                              \
+        "only studies with this case label; repeatable"                                            \
+  }
+
 #define MOVING_OPTIONS                                                                             \
   {"concurrent-studies",                                                                           \
    0,                                                                                              \

@@ -17,6 +17,7 @@
 #include "name.h"
 #include "object.h"
 #include "request.h"
+#include "selection.h"
 #include "transfer.h"
 #include "upgrade.h"
 #include "uploads.h"

@@ -174,14 +174,50 @@ typedef struct igt_transfer_options {
 /** As IGT_TRANSFER_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
 IGT_EXTERN void igt_transfer_options_init(igt_transfer_options *options, size_t size);
 
-/** Selects a project, one or all of its institutes, and studies. */
+/**
+ * Selects a project, its institutes, and studies. The same selection means the same studies in
+ * igt_download(), igt_verify(), igt_csv() and igt_selection_each(); igt_upload() applies it to the
+ * folders on this machine. Every criterion that is set must match; of a list, one entry must.
+ *
+ * Names are compared in NFC. A study is named "PATIENT/STUDY" as in studyIdHumanReadable; in a
+ * pattern '*' and '?' do not match '/', "**" does, [a-z] is a set, '\\' quotes the next character.
+ *
+ * If any criterion is set from `studies` on (but `limit` and `newest`), and no study matches, the
+ * call fails as IGT_E_NOT_FOUND; an entry of `studies` or a line of `studies_from` that matched no
+ * study, while others did, is a study that failed.
+ */
 typedef struct igt_study_selection {
-  size_t size;           /**< set by IGT_STUDY_SELECTION_INIT */
-  const char *project;   /**< required: its exact name */
-  const char *institute; /**< NULL or "*": all of the project */
-  const char *start;     /**< YYYY-MM-DD, inclusive; NULL: from the beginning */
-  const char *end;       /**< YYYY-MM-DD, inclusive; NULL: to the end */
-  const char *ext;       /**< ".txt": the file's type, case-insensitive; NULL: all */
+  size_t size;                   /**< set by IGT_STUDY_SELECTION_INIT */
+  const char *project;           /**< required: its exact name */
+  const char *institute;         /**< NULL or "*": all of the project, or those of institutes */
+  const char *start;             /**< YYYY-MM-DD, inclusive; NULL: from the beginning */
+  const char *end;               /**< YYYY-MM-DD, inclusive; NULL: to the end */
+  const char *ext;               /**< ".txt": the file's type, case-insensitive; NULL: all */
+  const char *const *institutes; /**< institute_count exact names, beside institute; studies of
+                                      other institutes are not listed */
+  size_t institute_count;
+  const char *const *studies; /**< study_count patterns: "PATIENT/STUDY", or "PATIENT" for all of a
+                                   patient's studies; or a studyDatabaseId. NULL: all */
+  size_t study_count;
+  const char *studies_from; /**< a file with one of these per line, or the CSV that igt_csv() wrote;
+                                 docs/selection.md. NULL: none */
+  const char *const *patients; /**< patient_count patterns of the patient's name: the first part of
+                                    studyIdHumanReadable, patientName or patientId */
+  size_t patient_count;
+  const char *const *modalities; /**< modality_count patterns, case-insensitive: one of the study's
+                                      series has it. Not for uploads */
+  size_t modality_count;
+  const char *const *labels; /**< label_count patterns: one of its caseLabels. Not for uploads */
+  size_t label_count;
+  /** Changed since: "2026-11-30" (local midnight), "2026-11-30T08:00:00Z", "90m", "12h", "7d",
+   * "2w"; or "last": the start of the last complete run with the same target and the same options
+   * (from the journal; all studies if there was none). By lastUpdatedOn, else createdOn; a study
+   * without either passes. Uploads: the newest modification time in the study's folder. */
+  const char *modified_since;
+  const char *modified_until; /**< the same, inclusive, without "last"; a date means its end */
+  uint64_t limit;             /**< not more than so many studies; the rest is not read. 0: all */
+  bool newest; /**< newest first: by datetime or studyDate, else createdOn; uploads: by the newest
+                    modification time. Reads the whole list first */
 } igt_study_selection;
 #define IGT_STUDY_SELECTION_INIT IGT_SIZED(igt_study_selection)
 /** As IGT_STUDY_SELECTION_INIT, where an initializer cannot be used: size is sizeof(*selection). */

@@ -75,6 +75,9 @@
 #define IGT__MAX_STUDY_JSON (8u * 1024 * 1024)
 /* Its values, usually some hundreds: 64 studies may be waiting for their creation. */
 #define IGT__MAX_STUDY_VALUES 100000
+/* A list of studies that the user names: a CSV of 100,000 studies takes 50 MB, with a row per file
+ * some times as much. */
+#define IGT__MAX_STUDY_LIST (1024u * 1024 * 1024)
 /* The program of a release: currently 2 MB, statically linked 15 MB. */
 #define IGT__MAX_PROGRAM (256u * 1024 * 1024)
 /* The body of a release page's redirect. */

@@ -429,21 +429,19 @@ static void a_callback_may_not_wait(void **state) {
 static void strings_are_copied(void **state) {
   static const char *globs[] = {"*.txt", "d/*"};
   program *p = *state;
-  char project[] = "demo", password[] = "secret";
+  char journal[] = "demo", password[] = "secret";
   igt_transfer_options options = IGT_TRANSFER_OPTIONS_INIT;
-  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   const char *secret;
 
   assert_int_equal(make(p, NULL), IGT_OK);
   options.include = globs;
   options.include_count = 2;
-  selection.project = project;
-  igt__transfer_keep_shared(p->transfer, &options, &selection);
+  options.journal = journal;
+  igt__transfer_keep_shared(p->transfer, &options);
   secret = igt__transfer_keep_secret(p->transfer, password);
-  memset(project, 'x', 4);
+  memset(journal, 'x', 4);
   memset(password, 'x', 6);
-  assert_string_equal(selection.project, "demo");
-  assert_null(selection.institute);
+  assert_string_equal(options.journal, "demo");
   assert_ptr_not_equal(options.include, globs);
   assert_string_equal(options.include[1], "d/*");
   assert_null(options.exclude);

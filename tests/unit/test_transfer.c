@@ -524,7 +524,9 @@ static igt_root_study *study_of(const char *json) {
 
 static void test_days(void **state) {
   (void)state;
-  igt__found found = {.first_day = 18262, .last_day = 18262, .by_date = true}; /* 2020-01-01 */
+  igt_study_selection options = IGT_STUDY_SELECTION_INIT;
+  igt__selection *selection;
+  igt__found found = {.project = NULL};
   static const struct {
     const char *json;
     bool has, undated;
@@ -537,13 +539,17 @@ static void test_days(void **state) {
       {"{\"studyType\":\"Study\",\"studyDate\":null}", true, true},
       {"{\"studyType\":\"Unheard\",\"studyDate\":\"2020-01-01T00:00:00\"}", true, true},
   };
+  options.start = options.end = "2020-01-01";
+  assert_int_equal(igt__selection_new(&options, &selection, NULL), IGT_OK);
+  found.selection = selection;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     igt_root_study *study = study_of(cases[i].json);
-    bool undated;
-    assert_int_equal(igt__found_has_day(&found, study, &undated), cases[i].has);
+    bool undated = false;
+    assert_int_equal(igt__found_takes(&found, study, &undated), cases[i].has);
     assert_int_equal(undated, cases[i].undated);
     igt_model_free(&study->model);
   }
+  igt__selection_free(selection);
 }
 
 static void test_shards(void **state) {

@@ -18,7 +18,6 @@
 #include "base/path.h"
 #include "base/queue.h"
 #include "base/str.h"
-#include "cloud/study_list.h"
 #include "igtcloud/operations.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
@@ -86,6 +85,7 @@ struct csv {
   pthread_cond_t job_done;
   igt_error error; /* status of a callback that ended the listing */
   igt__other_categories elsewhere;
+  unsigned long long unmatched; /* entries of the selection without a study */
 };
 
 /* ---- output ---- */
@@ -307,40 +307,58 @@ static igt_status take_study(csv *c, const igt_root_study *study, igt_error *err
   return c->out.len >= FLUSH_AT ? write_out(c, err) : IGT_OK;
 }
 
-static igt_status each_study(void *payload, igt_root_study *study) {
+static void begin_institute(void *payload, const igt_institute *institute) {
   csv *c = payload;
-  bool undated;
+
+  c->institute = institute;
+  c->summary->institutes++;
+}
+
+static igt_status each_study(void *payload, const igt_institute *institute, igt_root_study *study,
+                             bool undated) {
+  csv *c = payload;
 
   if (igt__cancel_is_set(c->cancel))
     return igt__fail(&c->error, IGT_E_CANCELLED, "interrupted");
-  if (!igt__found_has_day(&c->found, study, &undated) ||
-      !igt__in_shard(igt__text_of(&study->study_database_id), c->options->shard,
-                     c->options->shards))
-    return IGT_OK;
+  c->institute = institute;
   c->summary->studies_undated += undated;
   return take_study(c, study, &c->error);
 }
 
-static igt_status list_all(csv *c, igt_error *err) {
-  igt_status status = IGT_OK;
-  const igt_institute_list *list = c->found.institutes;
+static void report_unmatched(void *payload, const char *study, const igt_error *err) {
+  csv *c = payload;
+  igt_transfer_item item = {
+      .kind = IGT_ITEM_STUDY, .result = IGT_RESULT_FAILED, .study = study, .error = err};
 
-  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
-    c->institute = list->v[i];
-    if (!c->institute || !igt__found_selects(&c->found, c->institute))
-      continue;
-    c->summary->institutes++;
-    status = igt__each_study(c->client, igt__text_of(&c->institute->id), each_study, c, err);
-    if (c->error.status != IGT_OK) {
-      status = c->error.status;
-      if (err)
-        igt__error_copy(err, &c->error);
-    }
+  c->unmatched++;
+  push(c, igt__event_of_item(&item));
+}
+
+static igt_status end_selection(csv *c, igt_error *err) {
+  char text[IGT_ERROR_TEXT_MAX];
+  igt_status status = igt__found_end(&c->found, report_unmatched, c, text, sizeof text, err);
+
+  if (*text)
+    push(c, igt__event_of_message(IGT_OK, text));
+  return status;
+}
+
+static igt_status list_all(csv *c, igt_error *err) {
+  static const igt__selected_fns fns = {begin_institute, each_study, NULL};
+  igt_status status =
+      igt__each_selected(c->client, &c->found, c->options->shard, c->options->shards, &fns, c, err);
+
+  if (status != IGT_OK && c->error.status != IGT_OK) {
+    status = c->error.status;
+    if (err)
+      igt__error_copy(err, &c->error);
   }
   while (c->jobs.first) {
     igt_status one = finish_job(c, status == IGT_OK ? err : NULL);
     status = status == IGT_OK ? one : status;
   }
+  if (status == IGT_OK)
+    status = end_selection(c, err);
   if (status == IGT_OK && !c->begun)
     status = begin(c, NULL, err);
   return status == IGT_OK ? write_out(c, err) : status;
@@ -360,10 +378,10 @@ static void tell_elsewhere(const csv *c) {
 static char *file_name(const csv *c) {
   igt__buf out;
   const char *name = igt__text_of(&c->found.project->name);
+  const igt_institute *only = igt__found_only(&c->found);
 
-  for (size_t i = 0; c->found.wanted && i < c->found.institutes->count; i++)
-    if (c->found.institutes->v[i] && igt__found_selects(&c->found, c->found.institutes->v[i]))
-      name = igt__text_of(&c->found.institutes->v[i]->id);
+  if (only)
+    name = igt__text_of(&only->id);
   igt__buf_init(&out, 250);
   igt__buf_puts(&out, "cloud_");
   for (; *name && out.len < 240; name++)
@@ -456,12 +474,14 @@ static igt_status run(csv *c, igt_error *err) {
   igt_status status = igt_client_sign_in(c->client, err);
 
   if (status == IGT_OK)
-    status = igt__find(c->client, c->options->selection, true, &c->found, err);
+    status = igt__find(c->client, c->shared.selection, true, &c->found, err);
   if (status == IGT_OK && !c->options->write)
     status = open_file(c, err);
   if (status == IGT_OK)
     status = list_all(c, err);
   status = close_file(c, status, err);
+  if (status == IGT_OK && c->unmatched)
+    status = igt__fail_unmatched(c->unmatched, err);
   if (status == IGT_OK && c->summary->studies_failed)
     status = igt__fail(err, IGT_E_SOME_FAILED, "the files of %llu %s could not be listed",
                        (unsigned long long)c->summary->studies_failed,
@@ -529,23 +549,30 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
   return status;
 }
 
+static void release(void *job_) {
+  csv *c = job_;
+
+  if (c)
+    igt__shared_options_finish(&c->shared);
+  igt__free(c);
+}
+
 static igt_status prepare(igt_client *client, const igt_csv_options *options,
                           const igt_transfer_callbacks *callbacks, igt_transfer **out,
                           igt_error *err) {
-  static const igt__transfer_kind kind = {list, igt__free};
+  static const igt__transfer_kind kind = {list, release};
   csv *c = igt__calloc(1, sizeof *c);
   igt_status status = c ? read_options(c, options, err) : igt__fail_memory(err);
 
   *out = NULL;
   if (status != IGT_OK) {
-    igt__free(c);
+    release(c);
     return status;
   }
   status = igt__transfer_new(client, callbacks, &kind, c, out, err);
   if (status != IGT_OK)
     return status;
   c->own.target = igt__transfer_keep(*out, c->own.target);
-  igt__transfer_keep_shared(*out, NULL, &c->shared.selection);
   return IGT_OK;
 }
 

@@ -9,37 +9,48 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cloud/study_list.h"
 
 /* ---- institutes and studies ---- */
 
-typedef struct institute_walk {
-  igt__download *d;
-  const igt_institute *institute;
-} institute_walk;
+static void begin_institute(void *payload, const igt_institute *institute) {
+  igt__download *d = payload;
 
-static igt_status each_study(void *payload, igt_root_study *study) {
-  const institute_walk *w = payload;
-  igt__download *d = w->d;
+  (void)institute;
+  d->run.summary.institutes++;
+}
+
+static igt_status each_study(void *payload, const igt_institute *institute, igt_root_study *study,
+                             bool undated) {
+  igt__download *d = payload;
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
-  bool undated;
 
-  if (!igt__found_has_day(&d->found, study, &undated) ||
-      !igt__in_shard(igt__text_of(&study->study_database_id), d->run.options.shard,
-                     d->run.options.shards))
-    return IGT_OK;
   pthread_mutex_lock(&d->run.lock);
   d->run.summary.studies_undated += undated;
   pthread_mutex_unlock(&d->run.lock);
-  status = igt__download_study(d, w->institute, study, &err);
+  status = igt__download_study(d, institute, study, &err);
   return status == IGT_OK && igt__quota_refused(&d->lists) ? IGT_E_LIMIT : status;
 }
 
-static igt_status list_institute(igt__download *d, const igt_institute *institute, igt_error *err) {
-  institute_walk w = {d, institute};
-  igt_status status =
-      igt__each_study(d->run.client, igt__text_of(&institute->id), each_study, &w, err);
+/* Its studies could not be listed; the others go on. */
+static igt_status report_institute(void *payload, const igt_institute *institute,
+                                   const igt_error *err) {
+  igt__download *d = payload;
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                            .result = IGT_RESULT_FAILED,
+                            .institute = igt__text_of(&institute->name),
+                            .error = err};
+
+  if (igt__status_is_fatal(err->status))
+    return err->status;
+  igt__run_item(&d->run, &item);
+  return IGT_OK;
+}
+
+static igt_status list_studies(igt__download *d, igt_error *err) {
+  static const igt__selected_fns fns = {begin_institute, each_study, report_institute};
+  igt_status status = igt__each_selected(d->run.client, &d->found, d->run.options.shard,
+                                         d->run.options.shards, &fns, d, err);
 
   return igt__quota_refused(&d->lists)
              ? igt__list_fail(&d->lists, "studies", "process one institute at a time", err)
@@ -49,23 +60,10 @@ static igt_status list_institute(igt__download *d, const igt_institute *institut
 static void list_studies_task(void *arg) {
   igt__download *d = arg;
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = IGT_OK;
-  const igt_institute_list *list = d->found.institutes;
+  igt_status status = list_studies(d, &err);
 
-  for (size_t i = 0; i < list->count && status == IGT_OK; i++) {
-    if (!list->v[i] || !igt__found_selects(&d->found, list->v[i]))
-      continue;
-    d->run.summary.institutes++;
-    status = list_institute(d, list->v[i], &err);
-    if (status != IGT_OK && status != IGT_E_CANCELLED && !igt__status_is_fatal(status)) {
-      igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                                .result = IGT_RESULT_FAILED,
-                                .institute = igt__text_of(&list->v[i]->name),
-                                .error = &err};
-      igt__run_item(&d->run, &item); /* its studies could not be listed; the others go on */
-      status = IGT_OK;
-    }
-  }
+  if (status == IGT_OK)
+    status = igt__report_unmatched(&d->run, &d->found, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&d->run, &err);
   igt__run_task_end(&d->run);
@@ -89,7 +87,8 @@ static void report_no_match(igt__download *d, const igt_transfer_summary *s) {
 
 static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
   const igt_download_options *o = d->options;
-  igt_status status = igt__find(d->run.client, o->selection, !o->project_files, &d->found, err);
+  igt_status status =
+      igt__find(d->run.client, d->shared.selection, !o->project_files, &d->found, err);
 
   if (status == IGT_OK)
     status = igt__root_open(o->target, !o->transfer->dry_run, &d->root, err);
@@ -157,23 +156,31 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
   return status;
 }
 
+static void release(void *job) {
+  igt__download *d = job;
+
+  if (d)
+    igt__shared_options_finish(&d->shared);
+  igt__free(d);
+}
+
 static igt_status prepare(igt_client *client, const igt_download_options *options,
                           const igt_transfer_callbacks *callbacks, igt_transfer **out,
                           igt_error *err) {
-  static const igt__transfer_kind kind = {download, igt__free};
+  static const igt__transfer_kind kind = {download, release};
   igt__download *d = igt__calloc(1, sizeof *d);
   igt_status status = d ? read_options(d, options, err) : igt__fail_memory(err);
 
   *out = NULL;
   if (status != IGT_OK) {
-    igt__free(d);
+    release(d);
     return status;
   }
   status = igt__transfer_new(client, callbacks, &kind, d, out, err);
   if (status != IGT_OK)
     return status;
   d->own.target = igt__transfer_keep(*out, d->own.target);
-  igt__transfer_keep_shared(*out, &d->shared.transfer, &d->shared.selection);
+  igt__transfer_keep_shared(*out, &d->shared.transfer);
   return IGT_OK;
 }
 

@@ -1,74 +1,145 @@
 /* SPDX-License-Identifier: MIT */
-/* Resolves a selection: finds the project and the institutes, parses the dates, and decides which
- * studies match by institute, date and shard. Called at the start of each run, then for each listed
- * study. */
+/* Resolves a compiled selection (selection.c) in the cloud: finds the project, chooses institutes
+ * by their names and by the type of their studies, and decides which studies match by date and
+ * shard. Called at the start of each run, then for each listed study (selection_walk.c). */
 #include "transfer/engine/find.h"
 
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "crypto/crypto.h"
 #include "transfer/engine/institutes.h"
 
 bool igt__found_selects(const igt__found *found, const igt_institute *institute) {
-  return !found->wanted || strcmp(igt__text_of(&institute->name), found->wanted) == 0;
+  const igt_institute_list *list = found->institutes;
+
+  if (!found->chosen)
+    return true;
+  for (size_t i = 0; i < list->count; i++)
+    if (list->v[i] == institute)
+      return found->chosen[i];
+  return false;
 }
 
-/* The selected institute, under the project's name for it. */
-static igt_status take_wanted(igt__found *found, igt_error *err) {
-  const igt_institute *institute = igt__institute_named(found, found->wanted);
+bool igt__found_selects_name(const igt__found *found, const char *name) {
+  const igt_institute *institute = igt__institute_named(found, name);
+
+  return institute && igt__found_selects(found, institute);
+}
+
+const igt_institute *igt__found_only(const igt__found *found) {
+  const igt_institute_list *list = found->institutes;
+  const igt_institute *only = NULL;
+
+  for (size_t i = 0; found->by_name && list && i < list->count; i++) {
+    if (!list->v[i] || !found->chosen[i])
+      continue;
+    if (only && strcmp(igt__text_of(&only->name), igt__text_of(&list->v[i]->name)) != 0)
+      return NULL;
+    only = list->v[i];
+  }
+  return only;
+}
+
+/* ---- which institutes ---- */
+
+static bool *choose(igt__found *found, igt_error *err) {
+  if (!found->chosen) {
+    found->chosen = igt__calloc(found->institutes->count + 1, sizeof *found->chosen);
+    if (!found->chosen)
+      (void)igt__fail_memory(err);
+  }
+  return found->chosen;
+}
+
+static igt_status choose_named(igt__found *found, const char *wanted, igt_error *err) {
+  const igt_institute_list *list = found->institutes;
+  const igt_institute *institute = igt__institute_named(found, wanted);
   const char *like;
 
-  if (institute) {
-    found->wanted = igt__text_of(&institute->name);
+  if (!choose(found, err))
+    return IGT_E_NO_MEMORY;
+  found->by_name = true;
+  for (size_t i = 0; institute && i < list->count; i++)
+    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), igt__text_of(&institute->name)) == 0)
+      found->chosen[i] = true;
+  if (institute)
     return IGT_OK;
-  }
   (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
-                  igt__text_of(&found->project->name), found->wanted);
-  if ((like = igt__institute_like(found, found->wanted)) != NULL)
+                  igt__text_of(&found->project->name), wanted);
+  if ((like = igt__institute_like(found, wanted)) != NULL)
     igt__error_append(err, "; did you mean '%s'?", like);
   return IGT_E_NOT_FOUND;
+}
+
+static bool is_all(const char *name) {
+  return strcmp(name, "*") == 0;
+}
+
+static igt_status choose_by_name(igt__found *found, igt_error *err) {
+  const igt_study_selection *o = &found->selection->options;
+  igt_status status = IGT_OK;
+  bool all = o->institute && is_all(o->institute) && o->institute_count == 0;
+
+  for (size_t i = 0; i < o->institute_count; i++)
+    all |= is_all(o->institutes[i]);
+  if (all)
+    return IGT_OK;
+  if (o->institute && !is_all(o->institute))
+    status = choose_named(found, o->institute, err);
+  for (size_t i = 0; i < o->institute_count && status == IGT_OK; i++)
+    status = choose_named(found, o->institutes[i], err);
+  return status;
+}
+
+/* Leaves out those that cannot have a selected study; an error if none remains. */
+static igt_status choose_fitting(igt__found *found, igt_error *err) {
+  const igt__selection *s = found->selection;
+  const igt_institute_list *list = found->institutes;
+  bool selected = false, fits = false;
+  const char *what = NULL, *why = NULL;
+
+  for (size_t i = 0; i < list->count; i++) {
+    const igt_institute *institute = list->v[i];
+    if (!institute || !igt__found_selects(found, institute))
+      continue;
+    selected = true;
+    if (igt__selection_fits_type(s, igt__text_of(&institute->study_type), &what)) {
+      fits = true;
+      continue;
+    }
+    why = what;
+    if (!found->chosen) {
+      if (!choose(found, err))
+        return IGT_E_NO_MEMORY;
+      memset(found->chosen, true, list->count);
+    }
+    found->chosen[i] = false;
+  }
+  if (selected && !fits)
+    return igt__fail(err, IGT_E_INVALID, "the studies of the project '%s' have %s to select by",
+                     igt__text_of(&found->project->name), why);
+  return IGT_OK;
 }
 
 static igt_status find_institutes(igt_client *client, igt__found *found, igt_error *err) {
   igt_status status =
       igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes, err);
 
-  return status == IGT_OK && found->wanted ? take_wanted(found, err) : status;
+  if (status == IGT_OK)
+    status = choose_by_name(found, err);
+  return status == IGT_OK ? choose_fitting(found, err) : status;
 }
 
-static igt_status parse_day(const char *text, const char *what, int64_t *day, igt_error *err) {
-  igt_time t;
-
-  if (!text)
-    return IGT_OK;
-  if (!igt__date_parse(text, &t))
-    return igt__fail(err, IGT_E_INVALID, "%s '%s' is not a valid date (YYYY-MM-DD)", what, text);
-  *day = igt__time_day(&t);
-  return IGT_OK;
-}
-
-igt_status igt__find(igt_client *client, const igt_study_selection *selection, bool with_institutes,
+igt_status igt__find(igt_client *client, igt__selection *selection, bool with_institutes,
                      igt__found *out, igt_error *err) {
   igt_status status;
 
   memset(out, 0, sizeof *out);
-  out->first_day = INT64_MIN;
-  out->last_day = INT64_MAX;
-  out->by_date = selection->start || selection->end;
-  if (selection->institute && strcmp(selection->institute, "*") != 0)
-    out->wanted = selection->institute;
-  if (!selection->project || !*selection->project)
-    return igt__fail(err, IGT_E_INVALID, "the project's name is missing");
-  status = parse_day(selection->start, "the start", &out->first_day, err);
-  if (status == IGT_OK)
-    status = parse_day(selection->end, "the end", &out->last_day, err);
-  if (status == IGT_OK && out->first_day > out->last_day)
-    status = igt__fail(err, IGT_E_INVALID, "the start '%s' is after the end '%s'", selection->start,
-                       selection->end);
-  if (status == IGT_OK)
-    status = igt_find_project(client, selection->project, &out->project, err);
+  out->selection = selection;
+  status = igt_find_project(client, selection->options.project, &out->project, err);
   if (status == IGT_OK && with_institutes)
     status = find_institutes(client, out, err);
   if (status != IGT_OK)
@@ -79,8 +150,11 @@ igt_status igt__find(igt_client *client, const igt_study_selection *selection, b
 void igt__found_free(igt__found *found) {
   igt_model_free(found->project ? &found->project->model : NULL);
   igt_model_free(found->institutes ? &found->institutes->model : NULL);
+  igt__free(found->chosen);
   memset(found, 0, sizeof *found);
 }
+
+/* ---- which studies ---- */
 
 /* Some servers write a bare date where the description has a date-time. */
 static bool day_of(const igt_time_field *field, int64_t *day) {
@@ -104,16 +178,23 @@ bool igt__study_day(const igt_root_study *study, int64_t *day) {
   return false;
 }
 
-bool igt__found_has(const igt__found *found, bool dated, int64_t day, bool *undated) {
-  *undated = found->by_date && !dated;
-  return !found->by_date || !dated || (day >= found->first_day && day <= found->last_day);
+static bool has_day(const igt__selection *s, const igt_root_study *study, bool *undated) {
+  int64_t day = 0;
+  bool dated = s->by_date && igt__study_day(study, &day);
+
+  *undated = s->by_date && !dated;
+  return !dated || (day >= s->first_day && day <= s->last_day);
 }
 
-bool igt__found_has_day(const igt__found *found, const igt_root_study *study, bool *undated) {
-  int64_t day = 0;
-  bool dated = igt__study_day(study, &day);
+bool igt__found_takes(const igt__found *found, const igt_root_study *study, bool *undated) {
+  bool no_day, no_time;
 
-  return igt__found_has(found, dated, day, undated);
+  /* The names first: an entry that matched is not reported as missing for the study's date. */
+  if (!igt__selection_takes(found->selection, study, &no_time) ||
+      !has_day(found->selection, study, &no_day))
+    return false;
+  *undated = no_day || no_time;
+  return true;
 }
 
 igt_status igt__shard_check(unsigned shard, unsigned shards, igt_error *err) {

@@ -146,18 +146,10 @@ void igt__transfer_keep_list(igt_transfer *t, const char *const **list, size_t c
   *list = copy;
 }
 
-void igt__transfer_keep_shared(igt_transfer *t, igt_transfer_options *options,
-                               igt_study_selection *selection) {
-  if (options) {
-    igt__transfer_keep_list(t, &options->include, options->include_count);
-    igt__transfer_keep_list(t, &options->exclude, options->exclude_count);
-    options->journal = igt__transfer_keep(t, options->journal);
-  }
-  selection->project = igt__transfer_keep(t, selection->project);
-  selection->institute = igt__transfer_keep(t, selection->institute);
-  selection->start = igt__transfer_keep(t, selection->start);
-  selection->end = igt__transfer_keep(t, selection->end);
-  selection->ext = igt__transfer_keep(t, selection->ext);
+void igt__transfer_keep_shared(igt_transfer *t, igt_transfer_options *options) {
+  igt__transfer_keep_list(t, &options->include, options->include_count);
+  igt__transfer_keep_list(t, &options->exclude, options->exclude_count);
+  options->journal = igt__transfer_keep(t, options->journal);
 }
 
 /* ---- something waits ---- */

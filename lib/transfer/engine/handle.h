@@ -34,9 +34,8 @@ igt_status igt__transfer_new(igt_client *client, const igt_transfer_callbacks *c
 const char *igt__transfer_keep(igt_transfer *transfer, const char *text);
 /* The same for a list of strings. */
 void igt__transfer_keep_list(igt_transfer *transfer, const char *const **list, size_t count);
-/* The same for the strings of transfer and selection (NULL: none). */
-void igt__transfer_keep_shared(igt_transfer *transfer, igt_transfer_options *options,
-                               igt_study_selection *selection);
+/* The same for the strings of options. */
+void igt__transfer_keep_shared(igt_transfer *transfer, igt_transfer_options *options);
 /* A password: wiped with the transfer. */
 const char *igt__transfer_keep_secret(igt_transfer *transfer, const char *text);
 

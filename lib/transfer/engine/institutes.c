@@ -136,12 +136,12 @@ static void walk_unknown(unknown *u, igt__root *root) {
 }
 
 /* Studies are divided among the shards; what belongs to no study is handled by the first shard. If
- * one institute was selected, only folders that resemble it are reported. */
+ * institutes were selected by name, only folders that resemble them are reported. */
 static bool counts(const igt__run *run, const igt__found *found, const char *cloud) {
-  const char *like = found->wanted ? igt__institute_like(found, cloud) : NULL;
+  const char *like = found->by_name ? igt__institute_like(found, cloud) : NULL;
 
   return !run->options.ignore_unknown && (run->options.shards < 2 || run->options.shard == 1) &&
-         (!found->wanted || (like && strcmp(like, found->wanted) == 0));
+         (!found->by_name || (like && igt__found_selects_name(found, like)));
 }
 
 void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found, const char *name,

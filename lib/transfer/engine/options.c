@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/engine/options.h"
 
+#include "base/error.h"
+
+static igt_status read_selection(igt__shared_options *own, const igt_study_selection *theirs,
+                                 igt_error *err) {
+  igt_study_selection selection;
+  igt_status status =
+      igt__options_read(&selection, sizeof selection, theirs, "igt_study_selection", err);
+
+  if (status == IGT_OK && (!selection.project || !*selection.project))
+    return igt__fail(err, IGT_E_INVALID, "the project's name is missing");
+  return status == IGT_OK ? igt__selection_new(&selection, &own->selection, err) : status;
+}
+
 igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer_options **transfer,
                                     const igt_study_selection **selection, igt_error *err) {
   igt_status status = IGT_OK;
@@ -11,10 +24,14 @@ igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer
     *transfer = &own->transfer;
   }
   if (status == IGT_OK)
-    status = igt__options_read(&own->selection, sizeof own->selection, *selection,
-                               "igt_study_selection", err);
-  *selection = &own->selection;
+    status = read_selection(own, *selection, err);
+  *selection = own->selection ? &own->selection->options : NULL;
   return status;
+}
+
+void igt__shared_options_finish(igt__shared_options *own) {
+  igt__selection_free(own->selection);
+  own->selection = NULL;
 }
 
 igt_status igt__summary_begin(igt_transfer_summary *summary, igt_error *err) {

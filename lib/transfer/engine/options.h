@@ -6,16 +6,20 @@
 
 #include "base/sized.h"
 #include "igtcloud/transfer.h"
+#include "transfer/engine/selection.h"
 
 /* What the options of these calls point at, as this library knows it. */
 typedef struct igt__shared_options {
   igt_transfer_options transfer;
-  igt_study_selection selection;
+  igt__selection *selection; /* compiled */
 } igt__shared_options;
 
-/* Copies *transfer (if transfer is not NULL) and *selection to own, and points them there. */
+/* Copies *transfer (if transfer is not NULL) to own, compiles *selection, and points both there.
+ * own is zero before, and is finished in any case. Errors: those of igt__selection_new. */
 igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer_options **transfer,
                                     const igt_study_selection **selection, igt_error *err);
+
+void igt__shared_options_finish(igt__shared_options *own);
 
 /* Before a blocking call does anything: checks the caller's summary (NULL: not wanted) and clears
  * it. */

@@ -114,6 +114,24 @@ void igt__report_patterns(igt__run *run) {
                 run->patterns_seen + o->include_count);
 }
 
+static void report_unmatched(void *payload, const char *study, const igt_error *err) {
+  igt__run *run = payload;
+  igt_transfer_item item = {
+      .kind = IGT_ITEM_STUDY, .result = IGT_RESULT_FAILED, .study = study, .error = err};
+
+  igt__run_item(run, &item);
+  igt__run_wait_events(run);
+}
+
+igt_status igt__report_unmatched(igt__run *run, const igt__found *found, igt_error *err) {
+  char text[IGT_ERROR_TEXT_MAX];
+  igt_status status = igt__found_end(found, report_unmatched, run, text, sizeof text, err);
+
+  if (*text)
+    igt__run_message(run, IGT_OK, "%s", text);
+  return status;
+}
+
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item) {
   if (run->options.include_clutter || !igt__is_clutter(path))
     return false;

@@ -52,6 +52,10 @@ bool igt__wanted(igt__run *run, const char *path);
 /* Reports the patterns that selected no path in the whole run. */
 void igt__report_patterns(igt__run *run);
 
+/* When all studies are listed: reports what of the selection matched no study, as studies that
+ * failed. IGT_E_NOT_FOUND: nothing did. */
+igt_status igt__report_unmatched(igt__run *run, const igt__found *found, igt_error *err);
+
 /* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
  * says why and is counted. path: the file in question. */
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item);

@@ -26,7 +26,8 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
                                const igt__folder *folder, igt_root_study **out, igt_error *err) {
   igt__studies *now = NULL;
   igt__known *known = NULL;
-  igt_status status = igt__studies_load(run->client, institute, folder, &run->lists, &now, err);
+  igt_status status =
+      igt__studies_load(run->client, institute, folder, NULL, &run->lists, &now, err);
 
   if (now)
     igt__studies_remember(now, run->journal, run->origin);

@@ -10,6 +10,7 @@
 #include "igtcloud/transfer.h"
 #include "journal/journal.h"
 #include "model/json.h"
+#include "transfer/engine/find.h"
 
 /* A study that the institute has. */
 typedef struct igt__known {
@@ -18,8 +19,8 @@ typedef struct igt__known {
   bool used;           /* a folder of this run matches it */
   bool renamed;        /* that folder has its studyDatabaseId, but is called otherwise */
   const char *used_id; /* the studyDatabaseId in that folder's study.json; NULL: none */
-  bool dated;          /* day says when it was */
-  int64_t day;         /* since 1970 */
+  bool selected;       /* by the run's selection (igt__studies_load) */
+  bool undated;        /* although its date is not known */
 } igt__known;
 
 typedef struct igt__studies igt__studies;
@@ -50,11 +51,12 @@ char *igt__folder_claim(const igt__folder *folder);
 bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
 /* From here on only studies that may match the folder (borrowed) are added. False: no memory. */
 bool igt__studies_only(igt__studies *studies, const igt__folder *folder);
-/* Reads the institute's studies: all, or those that may match one folder. IGT_E_LIMIT: too many for
+/* Reads the institute's studies: all, or those that may match one folder. found (borrowed; NULL:
+ * all) sets `selected`. IGT_E_LIMIT: too many for
  * limits.h, or for the rest of the quota of lists. */
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             const igt__folder *only, igt__quota *lists, igt__studies **out,
-                             igt_error *err);
+                             const igt__folder *only, const igt__found *found, igt__quota *lists,
+                             igt__studies **out, igt_error *err);
 
 /* From here on, if several studies match a folder, the one is used that was created for it
  * according to the journal. Both are borrowed. */

@@ -43,6 +43,7 @@ struct igt__studies {
   const char *institute_id;
   igt__journal *journal;
   const char *origin;
+  const igt__found *found; /* selects among them; NULL: all are selected */
   const igt__folder *only; /* only studies matching this are added; NULL: all */
   const char *only_name;   /* flat */
   igt__reading only_readings[IGT__READINGS];

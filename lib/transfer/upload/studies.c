@@ -274,7 +274,9 @@ static bool fill_entry(const igt__studies *s, igt__entry *e, const igt_root_stud
   e->part = igt__studies_nfc(s, part);
   e->uid = *uid ? igt__arena_strdup(s->arena, uid) : "";
   e->patient_id = *patient_id ? igt__arena_strdup(s->arena, patient_id) : "";
-  e->known.dated = igt__study_day(study, &e->known.day);
+  e->known.selected = !s->found || igt__found_takes(s->found, study, &e->known.undated);
+  if (s->found && e->known.selected)
+    s->found->selection->taken++;
   if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part ||
       !e->uid || !e->patient_id)
     return false;
@@ -313,12 +315,13 @@ static igt_status each_study(void *payload, igt_root_study *study) {
 }
 
 igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
-                             const igt__folder *only, igt__quota *lists, igt__studies **out,
-                             igt_error *err) {
+                             const igt__folder *only, const igt__found *found, igt__quota *lists,
+                             igt__studies **out, igt_error *err) {
   igt_status status = igt__studies_new(institute, out, err);
 
   if (status != IGT_OK)
     return status;
+  (*out)->found = found;
   igt__quota_init_part(&(*out)->lists, lists);
   if (only && !igt__studies_only(*out, only))
     (*out)->failed = true;

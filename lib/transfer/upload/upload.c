@@ -134,7 +134,7 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
   if (!err && why && igt__institute_link(&u->found, path, &linked) != IGT_OK)
     err = &linked;
-  if (err && u->found.wanted && !igt__nfc_eq(igt__path_base(path), u->found.wanted))
+  if (err && u->found.by_name && !igt__found_selects_name(&u->found, igt__path_base(path)))
     igt__upload_stray(u, "", path, err->text, NULL); /* another institute was selected */
   else
     igt__upload_stray(u, "", path, why, err);
@@ -142,11 +142,17 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
 /* A mistyped folder must not look like a success. */
 static void nothing_found(igt__upload *u) {
+  const igt_institute *only = igt__found_only(&u->found);
   igt_error err = IGT_ERROR_INIT;
 
-  if (u->found.wanted)
+  if (only)
     (void)igt__fail(&err, IGT_E_NO_FILE, "nothing to upload: '%s' has no folder '%s'", u->source,
-                    u->found.wanted);
+                    igt__text_of(&only->name));
+  else if (u->found.by_name)
+    (void)igt__fail(&err, IGT_E_NO_FILE,
+                    "nothing to upload: '%s' has no folder named after one of the selected "
+                    "institutes",
+                    u->source);
   else
     (void)igt__fail(
         &err, IGT_E_NO_FILE,
@@ -192,7 +198,7 @@ static igt_status move(igt__upload *u, igt_transfer_summary *summary, igt_error 
   igt_identity_init(&u->identity, sizeof u->identity);
   status = igt_client_identity(u->run.client, &u->identity, err);
   if (status == IGT_OK)
-    status = igt__find(u->run.client, u->options->selection, true, &u->found, err);
+    status = igt__find(u->run.client, u->shared.selection, true, &u->found, err);
   if (status != IGT_OK)
     return status;
   u->sender.project = igt__text_of(&u->found.project->name);
@@ -255,16 +261,24 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   return status;
 }
 
+static void release(void *job) {
+  igt__upload *u = job;
+
+  if (u)
+    igt__shared_options_finish(&u->shared);
+  igt__free(u);
+}
+
 static igt_status prepare(igt_client *client, const igt_upload_options *options,
                           const igt_transfer_callbacks *callbacks, igt_transfer **out,
                           igt_error *err) {
-  static const igt__transfer_kind kind = {upload, igt__free};
+  static const igt__transfer_kind kind = {upload, release};
   igt__upload *u = igt__calloc(1, sizeof *u);
   igt_status status = u ? read_options(u, options, err) : igt__fail_memory(err);
 
   *out = NULL;
   if (status != IGT_OK) {
-    igt__free(u);
+    release(u);
     return status;
   }
   status = igt__transfer_new(client, callbacks, &kind, u, out, err);
@@ -273,7 +287,7 @@ static igt_status prepare(igt_client *client, const igt_upload_options *options,
   u->own.source = igt__transfer_keep(*out, u->own.source);
   igt__transfer_keep_list(*out, &u->own.folders, u->own.folder_count);
   u->own.submit_password = igt__transfer_keep_secret(*out, u->own.submit_password);
-  igt__transfer_keep_shared(*out, &u->shared.transfer, &u->shared.selection);
+  igt__transfer_keep_shared(*out, &u->shared.transfer);
   return IGT_OK;
 }
 

@@ -668,7 +668,7 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
   visit v = {u, institute, NULL};
   igt__folders folders = {0};
   igt_status status =
-      igt__studies_load(u->run.client, institute, NULL, &u->run.lists, &v.studies, err);
+      igt__studies_load(u->run.client, institute, NULL, NULL, &u->run.lists, &v.studies, err);
 
   if (status == IGT_OK) {
     igt__studies_remember(v.studies, u->run.journal, u->run.origin);

@@ -53,8 +53,8 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
   if (!err && why && !ir->institute && igt__institute_link(&ir->v->found, path, &linked) != IGT_OK)
     err = &linked;
-  if (err && !ir->institute && ir->v->found.wanted &&
-      !igt__nfc_eq(igt__path_base(path), ir->v->found.wanted)) {
+  if (err && !ir->institute && ir->v->found.by_name &&
+      !igt__found_selects_name(&ir->v->found, igt__path_base(path))) {
     item.text = err->text; /* another institute was selected */
   } else if (err) {        /* it may be a study */
     item.result = IGT_RESULT_FAILED;
@@ -67,15 +67,20 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 }
 
 static bool is_selected(igt__verify *v, const igt__known *known) {
-  bool undated;
-
-  if (!igt__found_has(&v->found, known->dated, known->day, &undated) ||
-      !igt__in_shard(known->id, v->run.options.shard, v->run.options.shards))
+  if (!known->selected || !igt__in_shard(known->id, v->run.options.shard, v->run.options.shards))
     return false;
   pthread_mutex_lock(&v->run.lock);
-  v->run.summary.studies_undated += undated;
+  v->run.summary.studies_undated += known->undated;
   pthread_mutex_unlock(&v->run.lock);
   return true;
+}
+
+/* Whether a folder that is no study of the cloud would be selected, as far as its name says. */
+static bool is_wanted(igt__verify *v, const char *human) {
+  const igt__study_names names = {.human = human};
+
+  return !v->found.selection->settled && igt__selection_names(v->found.selection, &names) &&
+         igt__in_shard(human, v->run.options.shard, v->run.options.shards);
 }
 
 static igt_status find_study(institute_run *ir, const char *path, const igt__folder *folder,
@@ -106,8 +111,7 @@ static void verify_folder(institute_run *ir, const char *path, const igt__folder
   if (status == IGT_OK && known && is_selected(v, known))
     status = igt__verify_study(v, ir->institute, *known->human ? known->human : known->id,
                                known->id, known->s3_prefix, path, &err);
-  else if (status == IGT_OK && !known &&
-           igt__in_shard(human, v->run.options.shard, v->run.options.shards))
+  else if (status == IGT_OK && !known && is_wanted(v, human))
     status = igt__verify_study(v, ir->institute, human, "", NULL, path, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED) {
     igt__error_prefix(&err, "the folder '%s'", path);
@@ -239,10 +243,14 @@ static igt_status each_unused(institute_run *ir, igt_error *err) {
 static void verify_institute(igt__verify *v, const igt_institute *institute, const char *folder) {
   institute_run ir = {v, institute, NULL};
   igt_error err = IGT_ERROR_INIT;
-  igt_status status =
-      igt__studies_load(v->run.client, institute, NULL, &v->run.lists, &ir.studies, &err);
+  igt_status status = igt__found_enter(v->run.client, &v->found, institute, &err);
 
   v->run.summary.institutes++;
+  if (status == IGT_OK)
+    status = igt__studies_load(v->run.client, institute, NULL, &v->found, &v->run.lists,
+                               &ir.studies, &err);
+  if (status != IGT_OK)
+    v->found.selection->incomplete = true;
   if (status == IGT_OK)
     igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
   if (status == IGT_OK && folder)
@@ -290,7 +298,7 @@ static void report_unknown(igt__verify *v, const igt__folders *folders, bool *pr
     if (institute)
       continue;
     if (strcmp(folders->v[i], "files") == 0)
-      *project_files = !v->found.wanted;
+      *project_files = !v->found.by_name;
     else
       igt__unknown_folder(&v->run, v->root, &v->found, folders->v[i], folders->cloud[i],
                           IGT_RESULT_MISSING_THERE, &files);
@@ -327,8 +335,15 @@ static igt_status verify_all(igt__verify *v, igt_error *err) {
 static void verify_task(void *arg) {
   igt__verify *v = arg;
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = verify_all(v, &err);
+  igt_status status = IGT_OK;
 
+  if (!v->options->project_files)
+    status = igt__found_settle(v->run.client, &v->found, v->run.options.shard,
+                               v->run.options.shards, &err);
+  if (status == IGT_OK)
+    status = verify_all(v, &err);
+  if (status == IGT_OK && !v->options->project_files && !igt__run_stopping(&v->run))
+    status = igt__report_unmatched(&v->run, &v->found, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&v->run, &err);
   igt__run_task_end(&v->run);
@@ -359,7 +374,7 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
   if (status == IGT_OK && o->transfer->follow_links)
     igt__root_follow_links(v->root);
   if (status == IGT_OK)
-    status = igt__find(v->run.client, o->selection, !o->project_files, &v->found, err);
+    status = igt__find(v->run.client, v->shared.selection, !o->project_files, &v->found, err);
   if (status != IGT_OK)
     return status;
   v->is_upload_only = igt__is_upload_only(v->run.client, "GET");
@@ -408,16 +423,24 @@ static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
   return status;
 }
 
+static void release(void *job) {
+  igt__verify *v = job;
+
+  if (v)
+    igt__shared_options_finish(&v->shared);
+  igt__free(v);
+}
+
 static igt_status prepare(igt_client *client, const igt_verify_options *options,
                           const igt_transfer_callbacks *callbacks, igt_transfer **out,
                           igt_error *err) {
-  static const igt__transfer_kind kind = {verify, igt__free};
+  static const igt__transfer_kind kind = {verify, release};
   igt__verify *v = igt__calloc(1, sizeof *v);
   igt_status status = v ? read_options(v, options, err) : igt__fail_memory(err);
 
   *out = NULL;
   if (status != IGT_OK) {
-    igt__free(v);
+    release(v);
     return status;
   }
   status = igt__transfer_new(client, callbacks, &kind, v, out, err);
@@ -425,7 +448,7 @@ static igt_status prepare(igt_client *client, const igt_verify_options *options,
     return status;
   v->own.local = igt__transfer_keep(*out, v->own.local);
   igt__transfer_keep_list(*out, &v->own.folders, v->own.folder_count);
-  igt__transfer_keep_shared(*out, &v->shared.transfer, &v->shared.selection);
+  igt__transfer_keep_shared(*out, &v->shared.transfer);
   return IGT_OK;
 }
 
