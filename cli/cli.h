@@ -65,7 +65,8 @@ typedef struct settings {
   bool include_modified_date, project_files, checksum, overwrite, dry_run, follow_links, no_journal;
   bool include_clutter;
   bool portable_names;
-  const char *min_age;
+  const char *min_age, *max_age, *min_size, *max_size;
+  texts filter_from, files_from;
   bool submit, files, append, background;
   bool ignore_unknown, trust_study_json;
   const char *flat_names;
@@ -275,6 +276,8 @@ bool close_log(void);
  * reason. */
 FILE *open_input(const char *path, const char **why);
 void close_input(FILE *in);
+/* The option reads standard input: false if something else does, too; a usage error was printed. */
+bool take_input(const settings *s, const char *name);
 /* For the library, which opens files by name. */
 const char *file_option(const char *value);
 /* append: keeps the existing content; otherwise it is truncated. */

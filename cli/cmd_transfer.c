@@ -90,6 +90,7 @@ bool select_studies(const settings *s, igt_study_selection *o) {
 static int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_filters filters = IGT_FILTERS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
@@ -99,9 +100,10 @@ static int cmd_download(settings *s) {
   report *r;
 
   if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_place(s, &selection.institute, &environment))
+      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.transfer = &transfer;
+  transfer.filters = &filters;
   o.selection = &selection;
   o.target = s->arguments[0];
   selection.project = s->arguments[1];
@@ -148,27 +150,6 @@ const command download_command = {
     true,
     cmd_download};
 
-/* "90", "90s", "10m", "2h", "1d". */
-static bool parse_duration(const char *name, const char *text, int64_t *seconds) {
-  static const struct {
-    char unit;
-    int64_t seconds;
-  } units[] = {{'\0', 1}, {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-  char *end;
-  long long n = strtoll(text, &end, 10);
-
-  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-    bool ends = !*end || !end[1];
-    if (end > text && *text >= '0' && *text <= '9' && ends && *end == units[i].unit &&
-        n <= 1000000) {
-      *seconds = n * units[i].seconds;
-      return true;
-    }
-  }
-  usage_error("--%s '%s' is not a duration such as 90s, 10m, 2h or 1d", name, text);
-  return false;
-}
-
 /* 0 can be requested, too: files are then submitted without regard to their age. */
 static bool take_min_age(const settings *s, int64_t *min_age) {
   if (!s->min_age)
@@ -183,6 +164,7 @@ static bool take_min_age(const settings *s, int64_t *min_age) {
 static int cmd_upload(settings *s) {
   igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_filters filters = IGT_FILTERS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
@@ -193,11 +175,13 @@ static int cmd_upload(settings *s) {
   report *r;
 
   if (!transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_place(s, &selection.institute, &environment) || !take_min_age(s, &o.min_age))
+      !take_place(s, &selection.institute, &environment) || !take_filters(s, &filters) ||
+      !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("upload takes only one --category");
   o.transfer = &transfer;
+  transfer.filters = &filters;
   o.selection = &selection;
   o.source = s->arguments[0];
   selection.project = s->arguments[1];
@@ -229,8 +213,6 @@ static int cmd_upload(settings *s) {
 }
 
 static const option upload_options[] = {
-    {"min-age", 0, OPTION_TEXT, AT(min_age), "DURATION", NULL,
-     "skip files changed more recently than 90s, 10m, 2h, 1d"},
     {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
      "submit each complete study; asks for the password"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
@@ -300,6 +282,7 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
 
 static int cmd_csv(settings *s) {
   igt_csv_options o = IGT_CSV_OPTIONS_INIT;
+  igt_filters filters = IGT_FILTERS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_csv_summary summary = IGT_CSV_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
@@ -310,7 +293,7 @@ static int cmd_csv(settings *s) {
   report *r;
 
   if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) || !select_studies(s, &selection) ||
-      !take_place(s, &selection.institute, &environment))
+      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.selection = &selection;
   if (strcmp(s->arguments[0], "-") == 0)
@@ -323,6 +306,14 @@ static int cmd_csv(settings *s) {
   selection.end = s->end;
   o.categories = categories_of(s);
   o.files = s->files || o.categories;
+  filters.include = s->include.v;
+  filters.include_count = s->include.count;
+  filters.exclude = s->exclude.v;
+  filters.exclude_count = s->exclude.count;
+  o.filters = &filters;
+  if (!o.files && (s->include.count || s->exclude.count || s->filter_from.count ||
+                   s->files_from.count || s->min_size || s->max_size))
+    return usage_error("files can be chosen only where they are listed: add --files");
   o.append = s->append;
   if (!(client = open_client(s, environment, &status)))
     return status;
@@ -348,6 +339,7 @@ static const option csv_options[] = {
     {"files", 0, OPTION_FLAG, AT(files), NULL, NULL, "write a row for each file"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "list files of this category; repeatable, default files"},
+    FILTER_OPTIONS,
     {"append", 0, OPTION_FLAG, AT(append), NULL, NULL, "append to an existing file"},
     END_OF_OPTIONS};
 

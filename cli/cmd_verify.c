@@ -6,6 +6,7 @@
 static int cmd_verify(settings *s) {
   igt_verify_options o = IGT_VERIFY_OPTIONS_INIT;
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  igt_filters filters = IGT_FILTERS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
@@ -15,9 +16,10 @@ static int cmd_verify(settings *s) {
   report *r;
 
   if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_place(s, &selection.institute, &environment))
+      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
   o.transfer = &transfer;
+  transfer.filters = &filters;
   o.selection = &selection;
   o.local = s->arguments[0];
   selection.project = s->arguments[1];
@@ -44,10 +46,8 @@ static const option verify_options[] = {
      "only the project's own files, in LOCAL_FOLDER/files"},
     {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
      "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
-    {"include", 0, OPTION_LIST, AT(include), "GLOB", NULL,
-     "only files that match, or that are in a matching folder; repeatable"},
-    {"exclude", 0, OPTION_LIST, AT(exclude), "GLOB", NULL,
-     "skip files that match, or that are in a matching folder; repeatable"},
+    FILTER_OPTIONS,
+    AGE_OPTIONS,
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
     IGNORE_UNKNOWN_OPTION,
     TRUST_STUDY_JSON_OPTION,

@@ -120,6 +120,18 @@ FILE *open_input(const char *path, const char **why) {
   return in;
 }
 
+bool take_input(const settings *s, const char *name) {
+  static const char *taken;
+
+  if (s->password_stdin)
+    usage_error("standard input cannot be both the password and --%s", name);
+  else if (taken)
+    usage_error("standard input cannot be both --%s and --%s", taken, name);
+  else
+    return (taken = name) != NULL;
+  return false;
+}
+
 const char *file_option(const char *value) {
   return value && strcmp(value, "-") == 0 ? "/dev/stdin" : value;
 }

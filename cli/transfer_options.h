@@ -108,20 +108,7 @@
        "FORM",                                                                                     \
        "flat|hierarchical",                                                                        \
        "INSTITUTE/patient---study, or INSTITUTE/patient/study"},                                   \
-      {"include",                                                                                  \
-       0,                                                                                          \
-       OPTION_LIST,                                                                                \
-       AT(include),                                                                                \
-       "GLOB",                                                                                     \
-       NULL,                                                                                       \
-       "only files that match, or that are in a matching folder; repeatable"},                     \
-      {"exclude",                                                                                  \
-       0,                                                                                          \
-       OPTION_LIST,                                                                                \
-       AT(exclude),                                                                                \
-       "GLOB",                                                                                     \
-       NULL,                                                                                       \
-       "skip files that match, or that are in a matching folder; repeatable"},                     \
+      FILTER_OPTIONS, AGE_OPTIONS,                                                                 \
       {"checksum",                                                                                 \
        0,                                                                                          \
        OPTION_FLAG,                                                                                \
@@ -162,6 +149,59 @@
     "no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "do not use a journal"               \
   }
 
+/* Lists and sizes, which suit listings, too. */
+#define FILTER_OPTIONS                                                                             \
+  {"include",                                                                                      \
+   0,                                                                                              \
+   OPTION_LIST,                                                                                    \
+   AT(include),                                                                                    \
+   "GLOB",                                                                                         \
+   NULL,                                                                                           \
+   "only files that match, or that are in a matching folder; repeatable"},                         \
+      {"exclude",                                                                                  \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(exclude),                                                                                \
+       "GLOB",                                                                                     \
+       NULL,                                                                                       \
+       "skip files that match, or that are in a matching folder; repeatable"},                     \
+      {"filter-from",                                                                              \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(filter_from),                                                                            \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "rules '+ GLOB' and '- GLOB', the first that matches decides; man igtcloud-filters"},       \
+      {"files-from",                                                                               \
+       0,                                                                                          \
+       OPTION_LIST,                                                                                \
+       AT(files_from),                                                                             \
+       "FILE",                                                                                     \
+       NULL,                                                                                       \
+       "only files named in this list, one per line"},                                             \
+      {"min-size",                                                                                 \
+       0,                                                                                          \
+       OPTION_TEXT,                                                                                \
+       AT(min_size),                                                                               \
+       "SIZE",                                                                                     \
+       NULL,                                                                                       \
+       "only files of at least this size: 512, 500k, 20M, 1.5G"},                                  \
+  {                                                                                                \
+    "max-size", 0, OPTION_TEXT, AT(max_size), "SIZE", NULL, "only files of at most this size"      \
+  }
+
+#define AGE_OPTIONS                                                                                \
+  {"min-age",                                                                                      \
+   0,                                                                                              \
+   OPTION_TEXT,                                                                                    \
+   AT(min_age),                                                                                    \
+   "DURATION",                                                                                     \
+   NULL,                                                                                           \
+   "skip files changed more recently than 90s, 10m, 2h, 1d, 4w"},                                  \
+  {                                                                                                \
+    "max-age", 0, OPTION_TEXT, AT(max_age), "DURATION", NULL, "skip files changed longer ago"      \
+  }
+
 #define IGNORE_UNKNOWN_OPTION                                                                      \
   {                                                                                                \
     "ignore-unknown", 0, OPTION_FLAG, AT(ignore_unknown), NULL, NULL,                              \
@@ -175,5 +215,11 @@
   }
 
 /* clang-format on */
+
+/* filters.c: --filter-from, --files-from, --min-size, --max-size, --min-age, --max-age. False: a
+ * usage error was printed. */
+bool take_filters(const settings *s, igt_filters *o);
+/* "90", "90s", "10m", "2h", "1d", "4w"; false: a usage error was printed. */
+bool parse_duration(const char *name, const char *text, int64_t *seconds);
 
 #endif

@@ -142,6 +142,39 @@ typedef struct igt_transfer_summary {
 /** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */
 IGT_EXTERN void igt_transfer_summary_init(igt_transfer_summary *summary, size_t size);
 
+/**
+ * Which files of the selected studies a call handles: those that pass all members that are set.
+ * Paths are those below the study, with '/'; a folder's name selects everything in it. The manual
+ * page igtcloud-filters(7) has the rules of globs. Patterns, rules and names that selected nothing
+ * are reported to on_message. Zero means no limit.
+ *
+ * Where the cloud has the file, its size and date in the cloud count; else those of the local file.
+ * An upload compares local files. The date is the object's last-modified time, which costs a
+ * request for each file that passes everything else.
+ */
+typedef struct igt_filters {
+  size_t size;                /**< set by IGT_FILTERS_INIT */
+  const char *const *include; /**< globs, in addition to those of igt_transfer_options */
+  size_t include_count;
+  const char *const *exclude;
+  size_t exclude_count;
+  const char *const *rules; /**< "+ GLOB" or "- GLOB": the first that matches decides; a file that
+                                 none matches passes */
+  size_t rule_count;
+  const char *const *names; /**< exact paths, of files or folders; NULL: all. Not NULL without any:
+                                 no file passes */
+  size_t name_count;
+  uint64_t min_size; /**< bytes */
+  uint64_t max_size; /**< bytes; applies if has_max_size is set, so that 0 can be requested */
+  bool has_max_size;
+  int64_t
+      min_age; /**< seconds; an upload reports files that are younger, as with its own min_age */
+  int64_t max_age; /**< seconds */
+} igt_filters;
+#define IGT_FILTERS_INIT IGT_SIZED(igt_filters)
+/** As IGT_FILTERS_INIT, where an initializer cannot be used: size is sizeof(*filters). */
+IGT_EXTERN void igt_filters_init(igt_filters *filters, size_t size);
+
 /** Options shared by download and upload. Zero means the default. */
 typedef struct igt_transfer_options {
   size_t size;                    /**< set by IGT_TRANSFER_OPTIONS_INIT */
@@ -169,6 +202,7 @@ typedef struct igt_transfer_options {
                            each file in them counts as failed, or as missing there */
   bool trust_study_json; /**< upload, verify: use the studyDatabaseId of a study.json even if the
                             folder has the name of another study or patient */
+  const igt_filters *filters; /**< NULL: none */
 } igt_transfer_options;
 #define IGT_TRANSFER_OPTIONS_INIT IGT_SIZED(igt_transfer_options)
 /** As IGT_TRANSFER_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */
@@ -324,6 +358,7 @@ typedef struct igt_csv_options {
   unsigned shard, shards;
   unsigned categories; /**< with files: igt_file_category bits; 0: files. With several, file names
                           are prefixed by their category: "dicom/..." */
+  const igt_filters *filters; /**< with files; NULL: none */
 } igt_csv_options;
 #define IGT_CSV_OPTIONS_INIT IGT_SIZED(igt_csv_options)
 /** As IGT_CSV_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

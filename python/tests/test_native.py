@@ -68,6 +68,13 @@ def test_download_returns_what_it_did(auth, here):
     ({'ext': '.bin'}, ['b.bin']),
     ({'include': ['*.txt']}, ['a/one.txt', 'two.txt']),
     ({'exclude': ['a/', '*.bin']}, ['two.txt']),
+    ({'filters': native.Filters(rules=['- b*', '+ *.bin', '- a/'])}, ['two.txt']),
+    ({'filters': native.Filters(names=['b.bin', 'a'], include=['*.txt'])}, ['a/one.txt']),
+    ({'filters': native.Filters(names=())}, []),
+    ({'filters': native.Filters(max_size=99, max_age=datetime.timedelta(days=1))}, ['a/one.txt', 'two.txt']),
+    ({'filters': native.Filters(min_size=100)}, ['b.bin']),
+    ({'filters': native.Filters(max_size=0)}, []),
+    ({'filters': native.Filters(min_age=3600)}, []),
     ({'institute': 'north', 'structure': 'hierarchical', 'ext': '.bin'}, ['b.bin']),
 ])
 def test_filters(auth, here, options, names):
@@ -87,7 +94,8 @@ def test_shards_are_disjoint_and_complete(auth, here):
 
 def test_bad_arguments(auth, here):
     for options in ({'structure': 'round'}, {'categories': ['x']}, {'categories': []}, {'start': '10'},
-                    {'shard': (5, 3)}, {'include': '*.txt'}, {'concurrent_files': -1}, {'ext': 'a\0b'}):
+                    {'shard': (5, 3)}, {'include': '*.txt'}, {'filters': native.Filters(rules=['*.txt'])},
+                    {'filters': native.Filters(rules='+ *')}, {'filters': native.Filters(min_size=-1)}, {'concurrent_files': -1}, {'ext': 'a\0b'}):
         with pytest.raises(ValueError):
             native.download(here, 'demo', **options)
     with pytest.raises(LookupError, match='none'):

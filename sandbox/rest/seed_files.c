@@ -22,12 +22,17 @@ typedef struct writer {
   sbx_incoming *in;
   igt__digest *md5, *crc64; /* crc64 NULL: an object from before S3 added them */
   uint64_t size;
+  int64_t age; /* seconds */
   bool ok;
 } writer;
 
 static writer writer_begin(sbx_server *server, bool checksum) {
-  writer w = {sbx_incoming_new(server->store), igt__digest_new(IGT__MD5),
-              checksum ? igt__digest_new(IGT__CRC64NVME) : NULL, 0, false};
+  writer w = {sbx_incoming_new(server->store),
+              igt__digest_new(IGT__MD5),
+              checksum ? igt__digest_new(IGT__CRC64NVME) : NULL,
+              0,
+              0,
+              false};
   w.ok = w.in && w.md5 && (w.crc64 || !checksum);
   return w;
 }
@@ -58,7 +63,7 @@ static bool writer_end(writer *w, sbx_server *server, const char *key) {
   unsigned char digest[IGT__DIGEST_MAX];
   sbx_object object = {.key = (char *)(uintptr_t)key,
                        .size = w->size,
-                       .modified = igt__wall_seconds(),
+                       .modified = igt__wall_seconds() - w->age,
                        .sse = "AES256"};
   if (w->ok) {
     igt__digest_final(w->md5, digest);
@@ -185,6 +190,7 @@ bool rest_seed_file(sbx_server *server, const char *owner, bool study, const cha
   igt__buf_init(&key, 16 * 1024);
   igt__buf_printf(&key, "%s%s%s", prefix, study ? rest_category_folders[category] : "", path);
   writer w = writer_begin(server, unless_false(spec, "checksum"));
+  w.age = igt__json_int(igt__json_get(spec, "age"));
   if (!add_spec(&w, spec, key.data)) {
     igt__fail(err, IGT_E_INVALID, "the file %.200s needs text, base64 or size", path);
     w.ok = false;

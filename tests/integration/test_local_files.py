@@ -342,7 +342,7 @@ def test_min_age_of_all_files(igtcloud, up, lab):
     assert lab.names() == [] and "1 file skipped: changed too recently" in done.err
 
 
-@pytest.mark.parametrize("value", ["", "-1", "1w", "m", "1.5h", "10mm", "99999999999999999999"])
+@pytest.mark.parametrize("value", ["", "-1", "1y", "m", "1.5h", "10mm", "99999999999999999999"])
 def test_min_age_that_is_none(igtcloud, up, value):
     igtcloud.run("upload", "--min-age", value, up, "up", status=USAGE)
 

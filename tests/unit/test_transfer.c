@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/model.h"
@@ -487,20 +488,136 @@ static void test_local_below_a_link(void **state) {
 
 /* ---- planning ---- */
 
+/* Keeps each message up to its explanation. */
+static void note_unseen(void *payload, const char *text) {
+  char *all = payload;
+  size_t n = strlen(all);
+
+  (void)snprintf(all + n, 512 - n, "[%.*s]", (int)(strstr(text, " matched") - text), text);
+}
+
+static const char *unseen(const igt__filter *filter) {
+  static char all[512];
+
+  all[0] = '\0';
+  igt__filter_report(filter, note_unseen, all);
+  return all;
+}
+
+static bool passes(igt__filter *filter, const char *path, uint64_t size, int64_t age) {
+  return igt__filter_path(filter, path) && igt__filter_size(filter, size) &&
+         igt__filter_age(filter, igt__wall_seconds() - age);
+}
+
+static void rules_decide_in_their_order(void **state) {
+  static const char *const rules[] = {"- raw/tmp", "+ raw/", "+ *.dcm", "- *"};
+  igt_filters filters = IGT_FILTERS_INIT;
+  igt__filter *filter;
+  igt_error err;
+
+  (void)state;
+  filters.rules = rules;
+  filters.rule_count = 4;
+  assert_int_equal(igt__filter_new(NULL, &filters, &filter, &err), IGT_OK);
+  assert_true(igt__filter_path(filter, "raw/a.txt"));
+  assert_string_equal(unseen(filter),
+                      "[--filter-from: the rule '- raw/tmp'][--filter-from: the rule '+ *.dcm']");
+  assert_false(igt__filter_path(filter, "raw/tmp/a.dcm"));
+  assert_true(igt__filter_path(filter, "x/a.dcm"));
+  assert_false(igt__filter_path(filter, "x/a.txt"));
+  assert_string_equal(unseen(filter), "");
+  igt__filter_free(filter);
+}
+
+static void names_select_files_and_folders(void **state) {
+  static const char *const names[] = {"a.txt", "./waves/", "none", "a.txt", "one", "two", "three"};
+  igt_filters filters = IGT_FILTERS_INIT;
+  igt__filter *filter;
+  igt_error err;
+
+  (void)state;
+  filters.names = names;
+  filters.name_count = 7;
+  assert_int_equal(igt__filter_new(NULL, &filters, &filter, &err), IGT_OK);
+  assert_true(igt__filter_path(filter, "a.txt") && igt__filter_path(filter, "waves/x/y"));
+  assert_false(igt__filter_path(filter, "b/a.txt") || igt__filter_path(filter, "wave") ||
+               igt__filter_path(filter, "a.tx*"));
+  assert_string_equal(unseen(filter), "['none', 'one', 'two' and 1 more of --files-from]");
+  igt__filter_free(filter);
+  filters.name_count = 0; /* not all files: none */
+  assert_int_equal(igt__filter_new(NULL, &filters, &filter, &err), IGT_OK);
+  assert_false(igt__filter_path(filter, "a.txt"));
+  igt__filter_free(filter);
+}
+
+static void sizes_and_ages_are_inclusive(void **state) {
+  igt_filters filters = IGT_FILTERS_INIT;
+  igt__filter *filter;
+  igt_error err;
+
+  (void)state;
+  filters.min_size = 10;
+  filters.max_size = 20;
+  filters.has_max_size = true;
+  filters.min_age = 100;
+  filters.max_age = 1000;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_OK);
+  assert_int_equal(igt__filter_new(NULL, &filters, &filter, &err), IGT_OK);
+  assert_true(passes(filter, "a", 10, 500) && passes(filter, "a", 20, 500));
+  assert_false(passes(filter, "a", 9, 500) || passes(filter, "a", 21, 500));
+  assert_true(passes(filter, "a", 15, 101) && passes(filter, "a", 15, 990));
+  assert_false(passes(filter, "a", 15, 90) || passes(filter, "a", 15, 1010));
+  assert_false(passes(filter, "a", 15, -100));          /* a clock that is ahead */
+  assert_false(passes(filter, "a", 15, -48 * 60 * 60)); /* a wrong date is an old one */
+  igt__filter_free(filter);
+}
+
+static void impossible_filters_are_refused(void **state) {
+  static const char *const rules[] = {"+ a", "*.dcm"}, *const empty[] = {"+ "};
+  igt_filters filters = IGT_FILTERS_INIT;
+  igt_error err;
+
+  (void)state;
+  filters.rules = rules;
+  filters.rule_count = 2;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_E_INVALID);
+  assert_non_null(strstr(err.text, "rule 2 of the filter, '*.dcm'"));
+  filters.rules = empty;
+  filters.rule_count = 1;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_E_INVALID);
+  filters.rule_count = 0;
+  filters.min_size = 1;
+  filters.has_max_size = true;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_E_INVALID);
+  filters.min_size = 0;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_OK);
+  filters.min_age = 2;
+  filters.max_age = 1;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_E_INVALID);
+  filters.min_age = -1;
+  assert_int_equal(igt__filters_check(&filters, &err), IGT_E_INVALID);
+}
+
 static void test_plan(void **state) {
   (void)state;
   const char *include[] = {"*.dcm", "waves/**"}, *exclude[] = {"secret*"};
-  bool seen[3] = {false};
-  igt__run run = {.options = {.include = include, .include_count = 2}, .patterns_seen = seen};
+  igt_transfer_options options = IGT_TRANSFER_OPTIONS_INIT;
+  igt__run run = {.filter = NULL};
   igt_error err;
   char *folder;
+
+  options.include = include;
+  options.include_count = 2;
+  options.exclude = exclude;
+  options.exclude_count = 1;
+  assert_true(igt__wanted(&run, "a.txt"));
+  assert_int_equal(igt__filter_new(&options, NULL, &run.filter, &err), IGT_OK);
   assert_true(igt__wanted(&run, "a/b.dcm") && igt__wanted(&run, "waves/x/y") &&
               !igt__wanted(&run, "a.txt"));
-  assert_true(seen[0] && seen[1] && !seen[2]);
-  run.options.exclude = exclude;
-  run.options.exclude_count = 1;
+  assert_string_equal(unseen(run.filter), "[--exclude 'secret*']");
   assert_false(igt__wanted(&run, "a/secret.dcm"));
-  assert_true(seen[2]);
+  assert_string_equal(unseen(run.filter), "");
+  igt__filter_free(run.filter);
   assert_int_equal(igt__study_folder("P1/S/1", IGT_FLAT, IGT__NAMES_POSIX, &folder, &err), IGT_OK);
   assert_string_equal(folder, "P1---S---1");
   igt__free(folder);
@@ -897,6 +1014,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local_below_a_link, make_top, remove_top),
       cmocka_unit_test(test_plan),
+      cmocka_unit_test(rules_decide_in_their_order),
+      cmocka_unit_test(names_select_files_and_folders),
+      cmocka_unit_test(sizes_and_ages_are_inclusive),
+      cmocka_unit_test(impossible_filters_are_refused),
       cmocka_unit_test(test_days),
       cmocka_unit_test(test_shards),
       cmocka_unit_test(test_table),

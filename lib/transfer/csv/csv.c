@@ -22,6 +22,7 @@
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
 #include "transfer/engine/events.h"
+#include "transfer/engine/filter.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
@@ -83,7 +84,8 @@ struct csv {
   IGT__QUEUE(job) jobs;
   pthread_mutex_t lock;
   pthread_cond_t job_done;
-  igt_error error; /* status of a callback that ended the listing */
+  igt_error error;     /* status of a callback that ended the listing */
+  igt__filter *filter; /* of files */
   igt__other_categories elsewhere;
   unsigned long long unmatched; /* entries of the selection without a study */
 };
@@ -151,6 +153,9 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   j->any = true;
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
+    return IGT_OK;
+  if (!igt__filter_path(j->csv->filter, name) ||
+      !igt__filter_size(j->csv->filter, size > 0 ? (uint64_t)size : 0))
     return IGT_OK;
   if (!j->several)
     return add_file(j, name, size) ? IGT_OK : IGT_E_NO_MEMORY;
@@ -371,6 +376,10 @@ static void tell_elsewhere(const csv *c) {
     push(c, igt__event_of_message(IGT_OK, text));
 }
 
+static void tell_pattern(void *csv_, const char *text) {
+  push(csv_, igt__event_of_message(IGT_OK, text));
+}
+
 /* ---- the file ---- */
 
 /* cloud_<project>.csv, or cloud_<institute's id>.csv; characters that a name cannot contain become
@@ -473,6 +482,8 @@ static igt_status close_file(csv *c, igt_status status, igt_error *err) {
 static igt_status run(csv *c, igt_error *err) {
   igt_status status = igt_client_sign_in(c->client, err);
 
+  if (status == IGT_OK && c->options->files)
+    status = igt__filter_new(NULL, c->options->filters, &c->filter, err);
   if (status == IGT_OK)
     status = igt__find(c->client, c->shared.selection, true, &c->found, err);
   if (status == IGT_OK && !c->options->write)
@@ -496,6 +507,7 @@ static void finish(csv *c) {
   while ((j = igt__queue_take(&c->jobs)) != NULL)
     job_free(j);
   igt__table_free(c->table);
+  igt__filter_free(c->filter);
   igt__buf_finish(&c->out);
   igt__found_free(&c->found);
   igt__root_close(c->root);
@@ -512,7 +524,12 @@ static igt_status read_options(csv *c, const igt_csv_options *options, igt_error
   if (status == IGT_OK)
     status = igt__shared_options_read(&c->shared, NULL, &own->selection, err);
   if (status == IGT_OK)
+    status = igt__filters_read(&c->shared, &own->filters, err);
+  if (status == IGT_OK)
     status = igt__shard_check(own->shard, own->shards, err);
+  if (status == IGT_OK && own->filters && (own->filters->min_age || own->filters->max_age))
+    status = igt__fail(err, IGT_E_UNSUPPORTED,
+                       "a list of files has no dates, so it cannot be limited by age");
   if (status == IGT_OK && !own->write && (!own->target || !*own->target))
     status = igt__fail(err, IGT_E_INVALID, "the target folder is missing");
   return status;
@@ -542,8 +559,10 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
     status = igt__fail_memory(err);
   else
     status = run(c, err);
-  if (status == IGT_OK)
+  if (status == IGT_OK) {
+    igt__filter_report(c->filter, tell_pattern, c);
     tell_elsewhere(c);
+  }
   finish(c);
   c->summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
   return status;
@@ -573,6 +592,7 @@ static igt_status prepare(igt_client *client, const igt_csv_options *options,
   if (status != IGT_OK)
     return status;
   c->own.target = igt__transfer_keep(*out, c->own.target);
+  igt__transfer_keep_filters(*out, &c->shared.filters);
   return IGT_OK;
 }
 

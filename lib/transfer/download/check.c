@@ -184,6 +184,23 @@ static bool matches(const igt__check *check, const unsigned char *out, size_t n)
   return igt__str_eq_nocase(hex, check->expected);
 }
 
+static void put_digest(const igt__check *check, const char *hex, char *digest, size_t cap) {
+  if (check->by_parts)
+    (void)snprintf(digest, cap, "%s-parts-%llu:%s", igt__digest_name(check->alg),
+                   (unsigned long long)check->part_size, hex);
+  else
+    (void)snprintf(digest, cap, "%s:%s", igt__digest_name(check->alg), hex);
+}
+
+void igt__check_text(const igt__check *check, char *digest, size_t cap) {
+  bool known =
+      check->known && !check->guessed && *check->expected && (!check->by_parts || check->part_size);
+
+  *digest = '\0';
+  if (known)
+    put_digest(check, check->expected, digest, cap);
+}
+
 igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_error *err) {
   unsigned char out[IGT__DIGEST_MAX];
   char hex[2 * IGT__DIGEST_MAX + 1];
@@ -197,11 +214,7 @@ igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_err
     igt__digest_final(check->digest, out);
   }
   igt__hex(out, n, hex);
-  if (check->by_parts)
-    (void)snprintf(digest, cap, "%s-parts-%llu:%s", igt__digest_name(check->alg),
-                   (unsigned long long)check->part_size, hex);
-  else
-    (void)snprintf(digest, cap, "%s:%s", igt__digest_name(check->alg), hex);
+  put_digest(check, hex, digest, cap);
   if (check->guessed && !matches(check, out, n)) {
     check->known = false;
     check->verified = "";

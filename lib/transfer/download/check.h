@@ -53,6 +53,9 @@ void igt__check_update(igt__check *check, const void *data, size_t n);
 void igt__check_reset(igt__check *check);
 /* digest: "sha256:…" or the like, at least 80 bytes. IGT_E_CHECKSUM when the content differs. */
 igt_status igt__check_final(igt__check *check, char *digest, size_t cap, igt_error *err);
+/* What the store has promised, in the same form: "" if it knows no digest, or not where its parts
+ * begin. */
+void igt__check_text(const igt__check *check, char *digest, size_t cap);
 void igt__check_finish(igt__check *check);
 
 #endif

@@ -181,6 +181,7 @@ static igt_status prepare(igt_client *client, const igt_download_options *option
     return status;
   d->own.target = igt__transfer_keep(*out, d->own.target);
   igt__transfer_keep_shared(*out, &d->shared.transfer);
+  igt__transfer_keep_filters(*out, &d->shared.filters);
   return IGT_OK;
 }
 

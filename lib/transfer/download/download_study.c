@@ -151,14 +151,16 @@ static bool recall(plan *p, const igt__fetch_file *file, const igt__stat *st,
 static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const igt__stat *st) {
   const igt__run *run = &p->d->run;
   char *path = run->journal ? igt__path_join(igt__root_path(p->d->root), file->path) : NULL;
-  uint64_t here = (uint64_t)st->st_size, stored;
+  uint64_t here = (uint64_t)st->st_size;
+  igt__stored stored;
   igt__journal_file known;
   bool same = !run->journal ||
               (path && igt__journal_find_file(run->journal, run->origin, file->key, path, &known) &&
                known.size == here);
 
   igt__free(path);
-  same = same && igt__fetch_stored_size(file, &stored) && stored == here;
+  same = same && igt__fetch_stored(file, &stored, NULL) == IGT_OK && stored.size_known &&
+         stored.size == here;
   if (same)
     file->size = here;
   return same;
@@ -217,7 +219,27 @@ static bool passes(const plan *p, const igt_file *file, const char *name) {
 
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return false;
-  return igt__wanted(&p->d->run, name);
+  return igt__wanted(&p->d->run, name) &&
+         (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
+          igt__filter_size(p->d->run.filter, (uint64_t)file->file_size.v));
+}
+
+/* By the object's date, for which the store is queried. */
+static igt_status passes_age(const plan *p, const igt_file *file, bool *passes, igt_error *err) {
+  igt__fetch_file fetch = {
+      .group = p->group, .provider = p->provider, .root = p->d->root, .key = file->key.v};
+  igt__stored stored;
+  igt_status status;
+
+  *passes = true;
+  if (!igt__filter_has_age(p->d->run.filter))
+    return IGT_OK;
+  status = igt__fetch_stored(&fetch, &stored, err);
+  if (status == IGT_OK && !stored.modified)
+    status = igt__fail(err, IGT_E_PROTOCOL, "the store does not say when it was modified");
+  if (status == IGT_OK)
+    *passes = igt__filter_age(p->d->run.filter, stored.modified);
+  return status;
 }
 
 static void leave_incomplete(plan *p, const igt_file *file, const char *name) {
@@ -411,6 +433,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   const char *name = name_of(file);
   igt_error err = IGT_ERROR_INIT;
   char *local = NULL;
+  bool wanted = true;
 
   if (igt__run_stopping(&p->d->run))
     return IGT_E_CANCELLED;
@@ -432,9 +455,10 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
            "its name is reserved for the description of the study", NULL);
     return IGT_OK;
   }
-  if (check_file(p, file, name, &local, &err) != IGT_OK)
+  if (check_file(p, file, name, &local, &err) != IGT_OK ||
+      passes_age(p, file, &wanted, &err) != IGT_OK)
     report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
-  else
+  else if (wanted)
     take_file(p, file, name, local);
   igt__free(local);
   igt__run_wait_events(&p->d->run);

@@ -330,15 +330,21 @@ igt_status igt__fetch_add(const igt__fetch_file *file, igt_error *err) {
   return IGT_OK;
 }
 
-bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size) {
+igt_status igt__fetch_stored(const igt__fetch_file *file, igt__stored *out, igt_error *err) {
   fetch *f = fetch_new(file);
-  bool known = f && igt__fetch_look(f, NULL) == IGT_OK && f->size_known;
+  igt_status status = f ? igt__fetch_look(f, err) : igt__fail_memory(err);
 
-  if (known)
-    *size = f->size;
+  memset(out, 0, sizeof *out);
+  if (status == IGT_OK) {
+    out->size_known = f->size_known;
+    out->size = f->size;
+    out->modified = f->last_modified;
+    memcpy(out->etag, f->etag, sizeof out->etag);
+    igt__check_text(&f->check, out->digest, sizeof out->digest);
+  }
   if (f)
     fetch_free(f);
-  return known;
+  return status;
 }
 
 static igt_status compare_content(fetch *f, int fd, igt__comparison *out, igt_error *err) {

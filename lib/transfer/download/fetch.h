@@ -34,9 +34,17 @@ typedef struct igt__comparison {
   const char *verified; /* how, as in igt_transfer_item; static */
 } igt__comparison;
 
-/* The object's size according to the store. Blocking. False: unknown. Uses file's group, provider
- * and key. */
-bool igt__fetch_stored_size(const igt__fetch_file *file, uint64_t *size);
+/* What the store says of an object. */
+typedef struct igt__stored {
+  bool size_known;
+  uint64_t size;
+  int64_t modified; /* seconds since 1970; 0: not given */
+  char etag[80];    /* without quotes */
+  char digest[128]; /* of its content, "sha256:..." in hexadecimal, as igt__check_final writes it;
+                       "" if unknown */
+} igt__stored;
+/* Blocking. Uses file's group, provider and key. */
+igt_status igt__fetch_stored(const igt__fetch_file *file, igt__stored *out, igt_error *err);
 /* For --checksum and verify. Blocking; queries the store, then reads fd. Uses file's group,
  * provider and key. */
 igt_status igt__fetch_compare(const igt__fetch_file *file, int fd, igt__comparison *out,

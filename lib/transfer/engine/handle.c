@@ -146,6 +146,14 @@ void igt__transfer_keep_list(igt_transfer *t, const char *const **list, size_t c
   *list = copy;
 }
 
+void igt__transfer_keep_filters(igt_transfer *t, igt_filters *filters) {
+  igt__transfer_keep_list(t, &filters->include, filters->include_count);
+  igt__transfer_keep_list(t, &filters->exclude, filters->exclude_count);
+  igt__transfer_keep_list(t, &filters->rules, filters->rule_count);
+  if (filters->names && filters->name_count)
+    igt__transfer_keep_list(t, &filters->names, filters->name_count);
+}
+
 void igt__transfer_keep_shared(igt_transfer *t, igt_transfer_options *options) {
   igt__transfer_keep_list(t, &options->include, options->include_count);
   igt__transfer_keep_list(t, &options->exclude, options->exclude_count);

@@ -36,6 +36,8 @@ const char *igt__transfer_keep(igt_transfer *transfer, const char *text);
 void igt__transfer_keep_list(igt_transfer *transfer, const char *const **list, size_t count);
 /* The same for the strings of options. */
 void igt__transfer_keep_shared(igt_transfer *transfer, igt_transfer_options *options);
+/* The same for filters, which are the transfer's own copy. */
+void igt__transfer_keep_filters(igt_transfer *transfer, igt_filters *filters);
 /* A password: wiped with the transfer. */
 const char *igt__transfer_keep_secret(igt_transfer *transfer, const char *text);
 

@@ -2,6 +2,7 @@
 #include "transfer/engine/options.h"
 
 #include "base/error.h"
+#include "transfer/engine/filter.h"
 
 static igt_status read_selection(igt__shared_options *own, const igt_study_selection *theirs,
                                  igt_error *err) {
@@ -22,6 +23,8 @@ igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer
     status = igt__options_read(&own->transfer, sizeof own->transfer, *transfer,
                                "igt_transfer_options", err);
     *transfer = &own->transfer;
+    if (status == IGT_OK)
+      status = igt__filters_read(own, &own->transfer.filters, err);
   }
   if (status == IGT_OK)
     status = read_selection(own, *selection, err);
@@ -32,6 +35,17 @@ igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer
 void igt__shared_options_finish(igt__shared_options *own) {
   igt__selection_free(own->selection);
   own->selection = NULL;
+}
+
+igt_status igt__filters_read(igt__shared_options *own, const igt_filters **filters,
+                             igt_error *err) {
+  igt_status status;
+
+  if (!*filters)
+    return IGT_OK;
+  status = igt__options_read(&own->filters, sizeof own->filters, *filters, "igt_filters", err);
+  *filters = &own->filters;
+  return status == IGT_OK ? igt__filters_check(&own->filters, err) : status;
 }
 
 igt_status igt__summary_begin(igt_transfer_summary *summary, igt_error *err) {
@@ -46,6 +60,7 @@ igt_status igt__summary_begin(igt_transfer_summary *summary, igt_error *err) {
 IGT__DEFINE_INIT(igt_transfer_callbacks)
 IGT__DEFINE_INIT(igt_transfer_summary)
 IGT__DEFINE_INIT(igt_transfer_options)
+IGT__DEFINE_INIT(igt_filters)
 IGT__DEFINE_INIT(igt_study_selection)
 IGT__DEFINE_INIT(igt_download_options)
 IGT__DEFINE_INIT(igt_upload_options)

@@ -12,6 +12,7 @@
 typedef struct igt__shared_options {
   igt_transfer_options transfer;
   igt__selection *selection; /* compiled */
+  igt_filters filters;
 } igt__shared_options;
 
 /* Copies *transfer (if transfer is not NULL) to own, compiles *selection, and points both there.
@@ -20,6 +21,9 @@ igt_status igt__shared_options_read(igt__shared_options *own, const igt_transfer
                                     const igt_study_selection **selection, igt_error *err);
 
 void igt__shared_options_finish(igt__shared_options *own);
+
+/* Copies *filters (NULL: none) to own, and points it there. */
+igt_status igt__filters_read(igt__shared_options *own, const igt_filters **filters, igt_error *err);
 
 /* Before a blocking call does anything: checks the caller's summary (NULL: not wanted) and clears
  * it. */

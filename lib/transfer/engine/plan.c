@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What planning a study needs in every direction: the semaphore that bounds the studies in
- * progress, the categories of files, the include and exclude patterns, and the folder name of a
- * study. Called by the planning threads of download, upload and verify. */
+ * progress, the categories of files, and the folder name of a study. Called by the planning threads
+ * of download, upload and verify. */
 #include "transfer/engine/plan.h"
 
 #include <stdio.h>
@@ -69,50 +69,6 @@ const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
     {IGT_CATEGORY_DICOM, "dicom", "0/"},
     {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
 };
-
-/* seen: whether the pattern selected a path before; until then it is tried in any case. */
-static bool selects(const char *pattern, bool *seen, const char *path, bool needed) {
-  bool before = __atomic_load_n(seen, __ATOMIC_RELAXED);
-
-  if ((before && !needed) || !igt__glob_selects(pattern, path))
-    return false;
-  if (!before)
-    __atomic_store_n(seen, true, __ATOMIC_RELAXED);
-  return true;
-}
-
-bool igt__wanted(igt__run *run, const char *path) {
-  const igt_transfer_options *o = &run->options;
-  bool *seen = run->patterns_seen;
-  bool wanted = o->include_count == 0;
-
-  for (size_t i = 0; i < o->include_count; i++)
-    wanted |= selects(o->include[i], seen + i, path, !wanted);
-  for (size_t i = 0; i < o->exclude_count; i++)
-    if (selects(o->exclude[i], seen + o->include_count + i, path, wanted))
-      wanted = false;
-  return wanted;
-}
-
-static void report_unseen(igt__run *run, const char *option, const char *const *patterns,
-                          size_t count, const bool *seen) {
-  for (size_t i = 0; i < count; i++)
-    if (!seen[i])
-      igt__run_message(run, IGT_OK,
-                       "%s '%s' matched no file (patterns are compared with the path below the "
-                       "study's folder, and with the folders in it)",
-                       option, patterns[i]);
-}
-
-void igt__report_patterns(igt__run *run) {
-  const igt_transfer_options *o = &run->options;
-
-  if (!run->patterns_seen)
-    return;
-  report_unseen(run, "--include", o->include, o->include_count, run->patterns_seen);
-  report_unseen(run, "--exclude", o->exclude, o->exclude_count,
-                run->patterns_seen + o->include_count);
-}
 
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   igt__run *run = payload;

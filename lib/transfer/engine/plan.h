@@ -47,10 +47,10 @@ typedef struct igt__category {
 #define IGT__CATEGORY_COUNT 3
 extern const igt__category igt__categories[IGT__CATEGORY_COUNT];
 
-/* include and exclude, on the path below the study. */
-bool igt__wanted(igt__run *run, const char *path);
-/* Reports the patterns that selected no path in the whole run. */
-void igt__report_patterns(igt__run *run);
+/* What the filters say of the path below the study. */
+static inline bool igt__wanted(const igt__run *run, const char *path) {
+  return igt__filter_path(run->filter, path);
+}
 
 /* When all studies are listed: reports what of the selection matched no study, as studies that
  * failed. IGT_E_NOT_FOUND: nothing did. */

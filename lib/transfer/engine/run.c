@@ -111,9 +111,8 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   run->requests_before = igt__http_requests(run->http);
   if (status == IGT_OK)
     status = igt__s3_new(run->http, &run->s3, err);
-  if (status == IGT_OK && !(run->patterns_seen = igt__calloc(
-                                options->include_count + options->exclude_count + 1, sizeof(bool))))
-    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = igt__filter_new(options, options->filters, &run->filter, err);
   if (status == IGT_OK)
     status = make_pools(run, err);
   if (status == IGT_OK)
@@ -142,7 +141,7 @@ void igt__run_finish(igt__run *run) {
   igt__s3_free(run->s3);
   igt__journal_close(run->journal);
   igt__run_drop_events(run);
-  igt__free(run->patterns_seen);
+  igt__filter_free(run->filter);
   (void)pthread_cond_destroy(&run->changed);
   (void)pthread_mutex_destroy(&run->lock);
 }
@@ -294,6 +293,10 @@ static void tell_line(igt__run *run) {
   igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
 }
 
+static void tell_pattern(void *run, const char *text) {
+  igt__run_message(run, IGT_OK, "%s", text);
+}
+
 igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error *err) {
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
   int64_t shown = 0, kept = igt__mono_us();
@@ -328,7 +331,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
       wait_changed(run, step);
   }
   if (!igt__run_stopping(run))
-    igt__report_patterns(run);
+    igt__filter_report(run->filter, tell_pattern, run);
   igt__run_deliver(run);
   return outcome(run, summary, err);
 }

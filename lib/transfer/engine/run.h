@@ -13,6 +13,7 @@
 #include "igtcloud/transfer.h"
 #include "journal/journal.h"
 #include "s3/s3.h"
+#include "transfer/engine/filter.h"
 #include "transfer/engine/pool.h"
 #include "transfer/engine/sched.h"
 
@@ -43,7 +44,7 @@ struct igt__run {
    * have been open below the target (download/durable.h; 0: there are none). */
   char boot[64];
   int64_t doubt;
-  bool *patterns_seen; /* of options.include, then options.exclude: it selected a path; atomic */
+  igt__filter *filter; /* of files */
   bool said_no_time;   /* atomic: reported once that the file system does not store times */
 
   pthread_mutex_t lock;

@@ -225,6 +225,13 @@ static igt_status check_options(const igt_upload_options *o, igt_error *err) {
   return status == IGT_OK ? igt__shard_check(o->transfer->shard, o->transfer->shards, err) : status;
 }
 
+/* An upload reports files that are too young, and does not submit their studies. */
+static void take_min_age(igt__upload *u) {
+  if (u->shared.filters.min_age > u->own.min_age)
+    u->own.min_age = u->shared.filters.min_age;
+  u->shared.filters.min_age = 0;
+}
+
 static igt_status read_options(igt__upload *u, const igt_upload_options *options, igt_error *err) {
   igt_upload_options *own = &u->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_upload_options", err);
@@ -232,6 +239,8 @@ static igt_status read_options(igt__upload *u, const igt_upload_options *options
   u->options = own;
   if (status == IGT_OK)
     status = igt__shared_options_read(&u->shared, &own->transfer, &own->selection, err);
+  if (status == IGT_OK)
+    take_min_age(u);
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
@@ -288,6 +297,7 @@ static igt_status prepare(igt_client *client, const igt_upload_options *options,
   igt__transfer_keep_list(*out, &u->own.folders, u->own.folder_count);
   u->own.submit_password = igt__transfer_keep_secret(*out, u->own.submit_password);
   igt__transfer_keep_shared(*out, &u->shared.transfer);
+  igt__transfer_keep_filters(*out, &u->shared.filters);
   return IGT_OK;
 }
 

@@ -419,14 +419,8 @@ static bool leave_clutter(plan *p, const igt__walk_entry *e, const igt__local *l
   return true;
 }
 
-#define DAY_S (24 * 60 * 60)
-
-/* Seconds since the file was changed. A future time comes from a clock that is ahead and counts as
- * now; more than a day ahead it is a wrong date, which would keep the file from ever being sent. */
 static int64_t age_of(const igt__stat *st) {
-  int64_t age = igt__wall_seconds() - (int64_t)st->st_mtim.tv_sec;
-
-  return age < -DAY_S ? INT64_MAX : age > 0 ? age : 0;
+  return igt__age_of((int64_t)st->st_mtim.tv_sec);
 }
 
 /* It may still be being written. True: it is left out. */
@@ -458,6 +452,8 @@ static bool leave_young(plan *p, const igt__walk_entry *e, const char *name,
 
 /* name: as the cloud has it. */
 static const char *why_not(const plan *p, const igt__walk_entry *e, const char *name) {
+  const igt__filter *filter = p->u->run.filter;
+
   if (e->kind == IGT__WALK_LINK)
     return IGT__LINK_LEFT_OUT;
   if (e->kind == IGT__WALK_SPECIAL)
@@ -466,6 +462,10 @@ static const char *why_not(const plan *p, const igt__walk_entry *e, const char *
     return "it is an unfinished download";
   if (!igt__wanted(&p->u->run, name))
     return "it is excluded";
+  if (!igt__filter_size(filter, (uint64_t)e->st.st_size))
+    return "it is excluded by its size";
+  if (!igt__filter_age(filter, (int64_t)e->st.st_mtim.tv_sec))
+    return "it is excluded by its age";
   return NULL;
 }
 

@@ -446,7 +446,8 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
   if (e->kind != IGT__WALK_FILE || !igt__str_ends(e->name, ".json") ||
       (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) ||
       (igt__is_clutter(e->path) && !c->u->run.options.include_clutter) ||
-      !igt__wanted(&c->u->run, e->path))
+      !igt__wanted(&c->u->run, e->path) ||
+      !igt__filter_size(c->u->run.filter, (uint64_t)e->st.st_size))
     return igt__run_stopping(&c->u->run) ? 3 : 0;
   path = igt__path_join(c->folder, e->path);
   if (!path)

@@ -449,6 +449,7 @@ static igt_status prepare(igt_client *client, const igt_verify_options *options,
   v->own.local = igt__transfer_keep(*out, v->own.local);
   igt__transfer_keep_list(*out, &v->own.folders, v->own.folder_count);
   igt__transfer_keep_shared(*out, &v->shared.transfer);
+  igt__transfer_keep_filters(*out, &v->shared.filters);
   return IGT_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/os/os.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "transfer/download/fetch.h"
 #include "transfer/engine/tree.h"
 #include "transfer/verify/compare.h"
 #include "transfer/verify/remotes.h"
@@ -89,8 +90,30 @@ static bool take_remote(const plan *p, const char *list, const igt_file *file, c
   r->size =
       file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
   r->completed = file->is_completed.is == IGT_SET && file->is_completed.v;
-  r->wanted = has_extension(p->v, *name, igt__text_of(&file->type));
+  r->wanted = has_extension(p->v, *name, igt__text_of(&file->type)) &&
+              igt__filter_size(p->v->run.filter, r->size);
   return true;
+}
+
+/* By the object's date, for which the store is queried. If it does not say, the file is compared,
+ * which reports why. */
+static bool passes_age(const plan *p, const igt__remote *r) {
+  igt__fetch_file fetch = {
+      .group = p->group, .provider = p->provider, .root = p->v->root, .key = r->key};
+  igt__stored stored;
+
+  return !igt__filter_has_age(p->v->run.filter) || !*r->key || !r->completed ||
+         igt__fetch_stored(&fetch, &stored, NULL) != IGT_OK || !stored.modified ||
+         igt__filter_age(p->v->run.filter, stored.modified);
+}
+
+/* A file that the cloud does not have. */
+static bool passes_here(const plan *p, const igt__walk_entry *e, const char *name) {
+  const igt__filter *filter = p->v->run.filter;
+
+  return has_extension(p->v, name, NULL) && igt__wanted(&p->v->run, name) &&
+         igt__filter_size(filter, (uint64_t)e->st.st_size) &&
+         igt__filter_age(filter, (int64_t)e->st.st_mtim.tv_sec);
 }
 
 static igt_status each_remote(void *payload, const char *list, igt_file *file) {
@@ -117,6 +140,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
+  r.wanted = r.wanted && passes_age(p, &r);
   if (!igt__remotes_add(p->files, name, &r))
     return IGT_E_NO_MEMORY;
   if (!p->folder && r.wanted && igt__remotes_see(p->files, name))
@@ -210,7 +234,7 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
   const igt__remote *r = igt__remotes_find(p->files, name, &found) ? &found : NULL;
   igt_error err = IGT_ERROR_INIT;
 
-  if (r ? !r->wanted : !has_extension(p->v, name, NULL) || !igt__wanted(&p->v->run, name))
+  if (r ? !r->wanted : !passes_here(p, e, name))
     return;
   if (!r && leave_clutter(p, e, local))
     return;
@@ -372,8 +396,7 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
 
   if (e->kind == IGT__WALK_DIR)
     return pass_folder(r, e->path);
-  if (strcmp(e->path, IGT__SIDECAR) == 0 || !has_extension(p->v, e->path, NULL) ||
-      !igt__wanted(run, e->path))
+  if (strcmp(e->path, IGT__SIDECAR) == 0 || !passes_here(p, e, e->path))
     return 0;
   local = igt__path_join(p->folder, e->path);
   if (!local)

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
 
 __all__ = [
-    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Item", "Progress", "Summary", "CsvSummary",
-    "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged", "Forbidden", "IgtError",
-    "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded", "LocalError",
+    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Filters", "Item", "Progress", "Summary",
+    "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged", "Forbidden",
+    "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded", "LocalError",
     "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound", "OutOfMemory", "Refused",
     "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
 ]
@@ -188,6 +188,29 @@ class CsvSummary:
 
 
 @dataclass(frozen=True)
+class Filters:
+    """Which files of the studies a call handles: those that pass everything that is given.
+
+    Paths are those below the study, with "/"; the name of a folder selects everything in it. igtcloud-filters(7) has
+    the rules of globs.
+    """
+
+    include: Sequence[str] = ()
+    """Globs; with any, only files that match one of them pass."""
+    exclude: Sequence[str] = ()
+    rules: Sequence[str] = ()
+    """"+ GLOB" or "- GLOB": the first that matches decides; a file that none matches passes."""
+    names: Optional[Iterable[str]] = None
+    """Exact paths of files or folders; None: all."""
+    min_size: int = 0
+    max_size: Optional[int] = None
+    """Bytes, inclusive."""
+    min_age: Union[float, datetime.timedelta] = 0
+    max_age: Union[float, datetime.timedelta] = 0
+    """Seconds since the file was changed, in the cloud or for an upload here; 0: no limit."""
+
+
+@dataclass(frozen=True)
 class UnfinishedUpload:
     """An upload of a large file that was interrupted, and whose parts the store keeps."""
 
@@ -242,27 +265,29 @@ def _blocking(prepare: _Function) -> _Function:
 def download(target: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
              ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
              include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
-             exclude: Sequence[str] = (), checksum: bool = False, overwrite: bool = False, dry_run: bool = False,
-             shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0, concurrent_files: int = 0,
-             portable_names: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
-             on_item: Optional[Callable[[Item], Any]] = None,
-             on_progress: Optional[Callable[[Progress], Any]] = None,
+             exclude: Sequence[str] = (), filters: Optional[Filters] = None, checksum: bool = False,
+             overwrite: bool = False, dry_run: bool = False, shard: Optional[Tuple[int, int]] = None,
+             concurrent_studies: int = 0, concurrent_files: int = 0, portable_names: bool = False,
+             journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+             on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
              on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
              auth: "Optional[AuthHandler]" = None) -> Summary:
     """Downloads studies to target/INSTITUTE/patient---study, or with project_files the project's own files.
 
     project, institute: exact names; None: all institutes. start, end: dates, inclusive. ext: a file's type, such as
     ".dcm". categories: of "files", "dicom", "annotations". include_modified_date: local times are the objects'.
-    structure: "flat" or "hierarchical". include, exclude: globs of paths below the study. checksum: compare existing
-    files by content. overwrite: transfer them in any case. dry_run: write nothing. shard: (i, n) transfers the i-th
-    of n disjoint subsets of the studies. portable_names: for other systems, too. journal: its path, None for the
-    user's, False for none. report: a file that gets a line of JSON for each item. cancel: ends the transfer when set.
+    structure: "flat" or "hierarchical". include, exclude: globs of paths below the study. filters: further limits
+    of files: rules, names, sizes, ages. checksum: compare existing files by content. overwrite: transfer them in
+    any case. dry_run: write nothing. shard: (i, n) transfers the i-th of n disjoint subsets of the studies.
+    portable_names: for other systems, too. journal: its path, None for the user's, False for none. report: a file
+    that gets a line of JSON for each item. cancel: ends the transfer when set.
 
     Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
     SignInFailed, NetworkError.
     """
     run = _Run("download", report, on_item, on_progress, on_message, cancel)
     run.select(project, institute, start, end, ext)
+    run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
     run.set(target=os.fspath(target), categories=_bits(categories), project_files=project_files,
@@ -273,11 +298,11 @@ def download(target: Path, project: str, institute: Optional[str] = None, *, sta
 @_blocking
 def upload(source: Path, project: str, institute: Optional[str] = None, *, category: str = "files",
            submit_password: Optional[str] = None, whole_flat_names: bool = False, min_age: int = 0,
-           structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (), checksum: bool = False,
-           overwrite: bool = False, dry_run: bool = False, shard: Optional[Tuple[int, int]] = None,
-           concurrent_studies: int = 0, concurrent_files: int = 0, follow_links: bool = False,
-           include_clutter: bool = False, ignore_unknown: bool = False, trust_study_json: bool = False,
-           journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+           structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
+           filters: Optional[Filters] = None, checksum: bool = False, overwrite: bool = False, dry_run: bool = False,
+           shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0, concurrent_files: int = 0,
+           follow_links: bool = False, include_clutter: bool = False, ignore_unknown: bool = False,
+           trust_study_json: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
            on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
            on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
            auth: "Optional[AuthHandler]" = None) -> Summary:
@@ -291,6 +316,7 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
     """
     run = _Run("upload", report, on_item, on_progress, on_message, cancel)
     run.select(project, institute)
+    run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, follow_links=follow_links, include_clutter=include_clutter,
                  ignore_unknown=ignore_unknown, trust_study_json=trust_study_json)
@@ -303,12 +329,12 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
 def verify(local: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
            ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
            structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
-           shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0, concurrent_files: int = 0,
-           follow_links: bool = False, include_clutter: bool = False, ignore_unknown: bool = False,
-           trust_study_json: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
-           on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
-           on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-           auth: "Optional[AuthHandler]" = None) -> Summary:
+           filters: Optional[Filters] = None, shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0,
+           concurrent_files: int = 0, follow_links: bool = False, include_clutter: bool = False,
+           ignore_unknown: bool = False, trust_study_json: bool = False, journal: Union[Path, bool, None] = None,
+           report: Optional[Path] = None, on_item: Optional[Callable[[Item], Any]] = None,
+           on_progress: Optional[Callable[[Progress], Any]] = None, on_message: Optional[Callable[[str], Any]] = None,
+           cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None) -> Summary:
     """Compares a folder with the cloud, by content, and transfers nothing.
 
     Raises SomeFailed if anything differs, is missing on a side, or could not be compared: its `failed` names them.
@@ -316,6 +342,7 @@ def verify(local: Path, project: str, institute: Optional[str] = None, *, start:
     """
     run = _Run("verify", report, on_item, on_progress, on_message, cancel)
     run.select(project, institute, start, end, ext)
+    run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal,
                  follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
                  trust_study_json=trust_study_json)
@@ -324,18 +351,21 @@ def verify(local: Path, project: str, institute: Optional[str] = None, *, start:
 
 
 @_blocking
-def write_csv(target: Path, project: str, institute: Optional[str] = None, *, files: bool = False,
-              append: bool = False, start: Date = None, end: Date = None, ext: Optional[str] = None,
-              categories: Iterable[str] = ("files",), concurrency: int = 0,
-              shard: Optional[Tuple[int, int]] = None, on_message: Optional[Callable[[str], Any]] = None,
-              cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None) -> CsvSummary:
+def write_csv(target: Path, project: str, institute: Optional[str] = None, *, files: bool = False, append: bool = False,
+              start: Date = None, end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
+              filters: Optional[Filters] = None, concurrency: int = 0, shard: Optional[Tuple[int, int]] = None,
+              on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+              auth: "Optional[AuthHandler]" = None) -> CsvSummary:
     """Writes the studies, or with `files` a row for each file, to target/cloud_PROJECT.csv.
 
-    append: to an existing file, under its header; otherwise it is replaced at once. The other arguments and the
-    exceptions are those of download().
+    append: to an existing file, under its header; otherwise it is replaced at once. filters: with `files`, and without
+    ages, which a list does not have. The other arguments and the exceptions are those of download().
     """
     run = _Run("csv", None, None, None, on_message, cancel)
     run.select(project, institute, start, end, ext)
+    run.filter(filters)
+    if run.filters is not None:
+        run.options.filters = run.filters
     run.set(target=os.fspath(target), files=files, append=append, concurrency=concurrency,
             categories=_bits(categories) if files else 0, shard=shard[0] if shard else 0,
             shards=shard[1] if shard else 0)
@@ -404,6 +434,10 @@ def _date(value: Date) -> Optional[str]:
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
+def _seconds(age: Union[float, datetime.timedelta]) -> int:
+    return int(age.total_seconds() if isinstance(age, datetime.timedelta) else age)
+
+
 class _Run:
     """The arguments of one call, alive as long as it runs, and what its callbacks collect."""
 
@@ -417,6 +451,7 @@ class _Run:
         self.failed: List[Item] = []
         self._cancel = cancel or Cancel()
         self._transfer: Any = None
+        self.filters: Any = None
         self.options = _library.new(f"igt_{what}_options")
         self.selection = _library.new("igt_study_selection")
         self.options.selection = self.selection
@@ -440,6 +475,29 @@ class _Run:
         self._fill(self.selection, {"project": project, "institute": institute, "start": _date(start),
                                     "end": _date(end), "ext": ext})
 
+    def _fill_list(self, struct: Any, name: str, count: str, values: Iterable[str]) -> None:
+        if isinstance(values, str):
+            raise InvalidArgument(f"{name} is a list of texts, not a text")
+        texts = ffi.new("const char *[]", [self._keep(value) for value in values])
+        self._kept.append(texts)
+        setattr(struct, name, texts)
+        setattr(struct, count, len(texts))
+
+    def filter(self, filters: Optional[Filters]) -> None:
+        if filters is None:
+            return
+        self.filters = _library.new("igt_filters")
+        for name, count, values in (("include", "include_count", filters.include),
+                                    ("exclude", "exclude_count", filters.exclude),
+                                    ("rules", "rule_count", filters.rules)):
+            self._fill_list(self.filters, name, count, values)
+        if filters.names is not None:
+            self._fill_list(self.filters, "names", "name_count", filters.names)
+        self._fill(self.filters, {
+            "min_size": filters.min_size, "max_size": filters.max_size or 0,
+            "has_max_size": filters.max_size is not None, "min_age": _seconds(filters.min_age),
+            "max_age": _seconds(filters.max_age)})
+
     def transfer(self, structure: str, include: Sequence[str], exclude: Sequence[str],
                  shard: Optional[Tuple[int, int]], concurrent_studies: int, concurrent_files: int,
                  journal: Union[Path, bool, None], **flags: bool) -> None:
@@ -447,13 +505,10 @@ class _Run:
             raise InvalidArgument(f"a structure is 'flat' or 'hierarchical', not {structure!r}")
         transfer = _library.new("igt_transfer_options")
         self._kept.append(transfer)
-        for name, globs in (("include", include), ("exclude", exclude)):
-            if isinstance(globs, str):
-                raise InvalidArgument(f"{name} is a list of globs, not a text")
-            texts = ffi.new("const char *[]", [self._keep(glob) for glob in globs])
-            self._kept.append(texts)
-            setattr(transfer, name, texts)
-            setattr(transfer, name + "_count", len(texts))
+        self._fill_list(transfer, "include", "include_count", include)
+        self._fill_list(transfer, "exclude", "exclude_count", exclude)
+        if self.filters is not None:
+            transfer.filters = self.filters
         self._fill(transfer, {
             "structure": _STRUCTURES[structure], "concurrent_studies": concurrent_studies,
             "concurrent_files": concurrent_files, "shard": shard[0] if shard else 0, "shards": shard[1] if shard else 0,
