@@ -75,6 +75,7 @@ typedef struct settings {
   texts field, header;
   double max_time;
   bool yes, list, clear, show_headers;
+  const char *target, *bundle; /* of doctor */
   /* unfinished uploads */
   bool abort, lost;
   long long older_than;
@@ -231,6 +232,10 @@ const char *config_key_like(const char *key);
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
 /* The same; without --domain it opens the cloud of the running login. */
 igt_client *open_here(const settings *s, int *exit_status);
+/* Of the client that was opened last; NULL: none was. */
+igt_cancel *session_cancel(void);
+/* The user is being asked for a name or a password. Any thread. */
+bool is_asking(void);
 /* Signs out and frees the client. */
 void close_client(igt_client *client);
 /* Asks "Delete ...?" on the terminal, unless --yes. Other than EXIT_DONE: the user declined, or
@@ -413,7 +418,8 @@ extern const command study_create_command, study_set_command, study_label_comman
 extern const command service_create_command, service_list_command, service_delete_command;
 extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
-extern const command api_command, report_merge_command, upgrade_command, uploads_command;
+extern const command api_command, doctor_command, report_merge_command, upgrade_command,
+    uploads_command;
 
 /* release.c: the key of the releases that `igtcloud upgrade` accepts ("": none), and their URL. */
 const char *release_key(void);

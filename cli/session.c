@@ -4,6 +4,7 @@
  * several commands share (institute and environment, dates, shards), and confirmation questions.
  * open_client installs the signal handlers (signals.c). All commands that sign in use it. */
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,14 +16,26 @@
 #define PROD_DOMAIN "igt-web.eu1.phsdp.com"
 #define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
 
+static atomic_bool asking;
+
+bool is_asking(void) {
+  return asking;
+}
+
 static bool prompt(void *payload, igt_prompt_kind what, const char *question, char *response,
                    size_t cap) {
   const settings *s = payload;
+  bool done;
 
+  asking = true;
   if (what == IGT_PROMPT_PASSWORD && s->password_stdin)
-    return read_password(response, cap);
-  return what == IGT_PROMPT_PASSWORD ? ask_password(question, response, cap)
-                                     : ask_text(question, response, cap);
+    done = read_password(response, cap);
+  else if (what == IGT_PROMPT_PASSWORD)
+    done = ask_password(question, response, cap);
+  else
+    done = ask_text(question, response, cap);
+  asking = false;
+  return done;
 }
 
 /* ---- the client ---- */
@@ -55,9 +68,15 @@ static const char *user_of(const settings *s) {
   return is_from_profile(AT(user)) && variable && *variable ? NULL : s->user;
 }
 
+static igt_cancel *last_cancel;
+
+igt_cancel *session_cancel(void) {
+  return last_cancel;
+}
+
 static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
   igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
-  igt_cancel *cancel = igt_cancel_new();
+  igt_cancel *cancel = last_cancel = igt_cancel_new();
   igt_client *client = NULL;
   igt_error err = IGT_ERROR_INIT;
   union {
@@ -81,6 +100,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   if (s->bwlimit && igt_bandwidth_check(s->bwlimit, &err) != IGT_OK) {
     *exit_status = usage_error("--bwlimit: %s", err.text);
     igt_cancel_free(cancel);
+    last_cancel = NULL;
     return NULL;
   }
   catch_signals(cancel);

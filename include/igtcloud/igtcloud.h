@@ -16,6 +16,7 @@
 #include "log.h"
 #include "name.h"
 #include "object.h"
+#include "probe.h"
 #include "request.h"
 #include "selection.h"
 #include "transfer.h"

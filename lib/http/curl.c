@@ -24,6 +24,7 @@
   X(curl_easy_setopt)                                                                              \
   X(curl_easy_getinfo)                                                                             \
   X(curl_easy_pause)                                                                               \
+  X(curl_easy_perform)                                                                             \
   X(curl_easy_strerror)                                                                            \
   X(curl_multi_init)                                                                               \
   X(curl_multi_cleanup)                                                                            \
@@ -125,6 +126,10 @@ CURLcode(curl_easy_getinfo)(CURL *easy, CURLINFO info, ...) {
 
 CURLcode(curl_easy_pause)(CURL *easy, int mask) {
   return lib.curl_easy_pause_(easy, mask);
+}
+
+CURLcode(curl_easy_perform)(CURL *easy) {
+  return lib.curl_easy_perform_(easy);
 }
 
 const char *(curl_easy_strerror)(CURLcode code) {

@@ -65,6 +65,8 @@ struct igt__journal {
 
 /* ---- journal.c ---- */
 
+igt_status igt__journal_default_path(char **out, igt_error *err); /* igt__free(*out) */
+
 /* True: a batch is open, and sees what others wrote before. */
 bool igt__journal_begin_locked(igt__journal *journal);
 /* Runs it and resets it; commits the batch if it has grown large or is old. */

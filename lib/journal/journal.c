@@ -132,7 +132,7 @@ static const char from_3[] = "ALTER TABLE download ADD COLUMN noted INTEGER;"
 
 /* ---- opening ---- */
 
-static igt_status default_path(char **out, igt_error *err) {
+igt_status igt__journal_default_path(char **out, igt_error *err) {
   const char *state = getenv("XDG_STATE_HOME");
   const char *home = getenv("HOME");
   char *base = NULL;
@@ -383,7 +383,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
   (void)pthread_mutex_init(&journal->queue_lock, NULL);
   igt__queue_init(&journal->queue);
   journal->claims = -1;
-  if (!path && (status = default_path(&own, err)) == IGT_OK)
+  if (!path && (status = igt__journal_default_path(&own, err)) == IGT_OK)
     path = own;
   if (status == IGT_OK)
     status = make_folder(path, err);

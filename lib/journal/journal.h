@@ -19,6 +19,10 @@ typedef struct igt__journal igt__journal;
 igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
                              igt_error *err);
 void igt__journal_close(igt__journal *journal); /* commits */
+/* For a diagnosis: opens it for reading alone. The result is filled in as far as it gets. */
+struct igt_journal_info;
+igt_status igt__journal_inspect(const char *path, unsigned limit_ms, struct igt_journal_info *out,
+                                igt_error *err);
 /* Writes what is queued and commits. The thread that waits for a run calls it several times a
  * second: a kill loses only what was recorded since the last call. */
 igt_status igt__journal_flush(igt__journal *journal, igt_error *err);

@@ -203,7 +203,7 @@ def test_bash_completes_every_option():
         lines.append([*words, "-"])
         expected.append(sorted({s for o in command["options"] for s in spellings(o)}))
         for option in (o for o in command["options"] if "value" in o):
-            files = ["<default>"] if option["value"] == "FILE" else []
+            files = {"FILE": ["<default>"], "FOLDER": ["<dirnames>"]}.get(option["value"], [])
             offered = sorted(option["choices"].split("|")) if "choices" in option else files
             for before in [[s] for s in spellings(option)] + [["--" + option["name"], "="]]:
                 lines.append([*words, *before, ""])

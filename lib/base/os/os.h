@@ -84,6 +84,9 @@ int64_t igt__os_holder(int fd); /* its process id; 0: none, or unknown */
 
 /* UINT64_MAX: unknown, or unreliable as the file system compresses. */
 uint64_t igt__os_free_space(int fd);
+/* The file system's name, such as "ext4", or a number; "": unknown. *total: its size in bytes; 0:
+ * unknown. */
+void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total);
 uint64_t igt__os_allocated(int fd, const igt__stat *st); /* bytes on the disk */
 /* 0, or an error number; EOPNOTSUPP and the like: not on this file system. */
 int igt__os_allocate(int fd, int64_t size);

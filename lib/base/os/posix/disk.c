@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -22,6 +23,31 @@ uint64_t igt__os_free_space(int fd) {
   if (fstatvfs(fd, &st) != 0 || st.f_blocks == 0)
     return UINT64_MAX;
   return (uint64_t)st.f_bavail * st.f_frsize;
+}
+
+/* linux/magic.h, and the file systems' own sources for those that are not in it. */
+static const struct {
+  unsigned long magic;
+  const char *name;
+} known[] = {
+    {0xef53, "ext4"},      {0x58465342, "xfs"},     {0x9123683e, "btrfs"}, {0x2fc12fc1, "zfs"},
+    {0x01021994, "tmpfs"}, {0x794c7630, "overlay"}, {0x6969, "nfs"},       {0xff534d42, "cifs"},
+    {0xfe534d42, "smb2"},  {0x0bd00bd0, "lustre"},  {0x00c36400, "ceph"},  {0x65735546, "fuse"},
+    {0x2011bab0, "exfat"}, {0x4d44, "vfat"},        {0x5346544e, "ntfs"},  {0x7366746e, "ntfs3"},
+    {0x47504653, "gpfs"},  {0x01021997, "9p"},      {0xf2f52010, "f2fs"}};
+
+void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total) {
+  struct statfs fs;
+  struct statvfs space;
+
+  *name = '\0';
+  *total = fstatvfs(fd, &space) == 0 ? (uint64_t)space.f_blocks * space.f_frsize : 0;
+  if (fstatfs(fd, &fs) != 0)
+    return;
+  (void)snprintf(name, cap, "0x%lx", (unsigned long)fs.f_type);
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (known[i].magic == ((unsigned long)fs.f_type & 0xffffffffu))
+      (void)snprintf(name, cap, "%s", known[i].name);
 }
 
 uint64_t igt__os_allocated(int fd, const igt__stat *st) {

@@ -411,6 +411,19 @@ int igt__os_rename_new(int from_dir, const char *from, int to_dir, const char *t
   return rename_to(from_dir, from, to_dir, to, false);
 }
 
+void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total) {
+  wchar_t wide[64];
+  size_t n = 0;
+
+  *total = 0;
+  *name = '\0';
+  if (!GetVolumeInformationByHandleW(igt__handle_of(fd), NULL, 0, NULL, NULL, NULL, wide, 64))
+    return;
+  for (; wide[n] && n + 1 < cap && wide[n] < 128; n++) /* "NTFS", "exFAT" */
+    name[n] = (char)wide[n];
+  name[n] = '\0';
+}
+
 /* A drive of this machine, not a share. */
 bool igt__os_is_local_disk(int fd) {
   FILE_REMOTE_PROTOCOL_INFO remote;

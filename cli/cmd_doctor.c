@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* igtcloud doctor: runs the probes one after the other, prints a line for each, and ends with the
+ * number of errors. Probes of the network run on this thread, and a watch cancels them when their
+ * time is up, but for the time that a question on the terminal takes. Probes of local files run on
+ * a thread of their own each: no cancel reaches a system call on a share that does not respond, so
+ * that thread is left behind. The probes are in doctor_network.c and doctor_local.c. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+#define LIMIT_S 30
+#define LOCAL_LIMIT_S 15
+#define TIMEOUT_S 10
+
+/* ---- output ---- */
+
+const char *verdict_name(verdict v) {
+  static const char *const names[] = {"ok", "warning", "error", "skipped"};
+
+  return names[v];
+}
+
+void size_text(uint64_t bytes, char *out, size_t cap) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double n = (double)bytes;
+  size_t unit = 0;
+
+  for (; n >= 1024 && unit < 5; unit++)
+    n /= 1024;
+  snprintf(out, cap, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+}
+
+const char *rate_text(uint64_t bytes, uint64_t us, char *out, size_t cap) {
+  char size[24], rate[24];
+
+  size_text(bytes, size, sizeof size);
+  size_text(us ? (uint64_t)((double)bytes * 1e6 / (double)us) : 0, rate, sizeof rate);
+  if (bytes < 256 * 1024)
+    snprintf(out, cap, "%s in %.2f s", size, (double)us / 1e6);
+  else
+    snprintf(out, cap, "%s in %.2f s (%s/s)", size, (double)us / 1e6, rate);
+  return out;
+}
+
+static bool is_coloured(void) {
+  const char *none = getenv("NO_COLOR");
+
+  return isatty(STDOUT_FILENO) && !(none && *none);
+}
+
+static unsigned columns(void) {
+  struct winsize size;
+
+  if (!isatty(STDOUT_FILENO))
+    return 0;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 80;
+}
+
+/* Wrapped between words, on a terminal; the lines after the first begin at the indent. */
+static void print_wrapped(const char *text, unsigned indent) {
+  unsigned width = columns(), at = indent;
+
+  while (*text) {
+    char word[1200];
+    size_t n = strcspn(text, " ");
+    snprintf(word, sizeof word, "%.*s", (int)n, text);
+    unsigned w = (unsigned)width_of(word);
+    if (width && at > indent && at + 1 + w > width) {
+      printf("\n%*s", (int)indent, "");
+      at = indent;
+    } else if (at > indent) {
+      putchar(' ');
+      at++;
+    }
+    print_safe(stdout, word);
+    at += w;
+    text += n;
+    text += strspn(text, " ");
+  }
+  putchar('\n');
+}
+
+#define INDENT 25
+
+static void print_finding(const finding *f) {
+  static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m", "\033[2m"};
+  bool coloured = is_coloured();
+
+  printf("%s%-8s%s %-15s ", coloured ? colours[f->verdict] : "", verdict_name(f->verdict),
+         coloured ? "\033[0m" : "", f->check);
+  print_wrapped(f->text, INDENT);
+  if (*f->advice) {
+    printf("%*s", INDENT, "");
+    print_wrapped(f->advice, INDENT);
+  }
+  fflush(stdout);
+}
+
+void print_finding_json(FILE *out, const finding *f, const char *text) {
+  putc('{', out);
+  json_text(out, "check", f->check, true);
+  json_text(out, "result", verdict_name(f->verdict), false);
+  json_text(out, "message", text, false);
+  if (*f->advice)
+    json_text(out, "advice", f->advice, false);
+  else
+    fputs(",\"advice\":null", out);
+  fputs("}\n", out);
+}
+
+static void add(doctor *d, const finding *f) {
+  pthread_mutex_lock(&d->lock);
+  if (d->count < FINDINGS_MAX)
+    d->v[d->count++] = *f;
+  if (d->s->json)
+    print_finding_json(stdout, f, f->text);
+  else if (!d->s->quiet || f->verdict == VERDICT_ERROR)
+    print_finding(f);
+  pthread_mutex_unlock(&d->lock);
+}
+
+void found(doctor *d, const char *check, verdict v, const char *advice, const char *fmt, ...) {
+  finding f = {.check = check, .verdict = v};
+  va_list args;
+
+  va_start(args, fmt);
+  vsnprintf(f.text, sizeof f.text, fmt, args);
+  va_end(args);
+  snprintf(f.advice, sizeof f.advice, "%s", advice ? advice : "");
+  add(d, &f);
+}
+
+void found_error(doctor *d, const char *check, const igt_error *err, const char *advice) {
+  finding f = {.check = check, .verdict = VERDICT_ERROR};
+
+  snprintf(f.text, sizeof f.text, "%s", *err->text ? err->text : igt_status_text(err->status));
+  snprintf(f.public_text, sizeof f.public_text, "%s (%s, HTTP status %d, request %s)",
+           igt_status_text(err->status), igt_status_name(err->status), err->http_status,
+           *err->request_id ? err->request_id : "unknown");
+  snprintf(f.advice, sizeof f.advice, "%s", advice ? advice : "");
+  add(d, &f);
+}
+
+/* ---- time limits ---- */
+
+typedef struct watch {
+  pthread_mutex_t lock;
+  pthread_cond_t ended;
+  pthread_t thread;
+  bool is_over, is_late;
+} watch;
+
+static void in_seconds(int seconds, struct timespec *out) {
+  clock_gettime(CLOCK_REALTIME, out);
+  out->tv_sec += seconds;
+}
+
+/* The user's own time does not count. */
+static void *watch_over(void *payload) {
+  watch *w = payload;
+  struct timespec next;
+  int left = LIMIT_S;
+
+  pthread_mutex_lock(&w->lock);
+  while (!w->is_over && left > 0) {
+    in_seconds(1, &next);
+    (void)pthread_cond_timedwait(&w->ended, &w->lock, &next);
+    if (!is_asking())
+      left--;
+  }
+  w->is_late = !w->is_over;
+  pthread_mutex_unlock(&w->lock);
+  if (w->is_late)
+    igt_cancel_set(session_cancel());
+  return NULL;
+}
+
+static void run_watched(doctor *d, const char *check, void (*probe)(doctor *d)) {
+  watch w = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+  sigset_t all, before;
+  bool is_watched;
+
+  if (d->is_offline || caught_signal())
+    return;
+  sigfillset(&all); /* signals are for this thread, which prompts */
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  is_watched = pthread_create(&w.thread, NULL, watch_over, &w) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  probe(d);
+  pthread_mutex_lock(&w.lock);
+  w.is_over = true;
+  pthread_cond_signal(&w.ended);
+  pthread_mutex_unlock(&w.lock);
+  if (is_watched)
+    pthread_join(w.thread, NULL);
+  if (!w.is_late)
+    return;
+  d->is_offline = true; /* the client is cancelled for good */
+  found(d, check, VERDICT_ERROR, "try again; if it stays so, ask who runs the network or the cloud",
+        "no result within %d s: given up, and with it everything that needs the cloud", LIMIT_S);
+}
+
+typedef struct local {
+  doctor *d;
+  void (*probe)(doctor *d);
+  pthread_mutex_t lock;
+  pthread_cond_t ended;
+  bool is_over;
+} local;
+
+static void *run_probe(void *payload) {
+  local *l = payload;
+
+  l->probe(l->d);
+  pthread_mutex_lock(&l->lock);
+  l->is_over = true;
+  pthread_cond_signal(&l->ended);
+  pthread_mutex_unlock(&l->lock);
+  return NULL;
+}
+
+/* The thread of one that is late may never end: it keeps what it works on. */
+static void run_local(doctor *d, const char *check, void (*probe)(doctor *d)) {
+  local *l = calloc(1, sizeof *l);
+  struct timespec end;
+  pthread_t thread;
+  bool is_over;
+
+  if (!l || caught_signal())
+    return;
+  *l = (local){
+      .d = d, .probe = probe, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+  if (pthread_create(&thread, NULL, run_probe, l) != 0)
+    return;
+  pthread_detach(thread);
+  in_seconds(LOCAL_LIMIT_S, &end);
+  pthread_mutex_lock(&l->lock);
+  while (!l->is_over && pthread_cond_timedwait(&l->ended, &l->lock, &end) == 0)
+    ;
+  is_over = l->is_over;
+  pthread_mutex_unlock(&l->lock);
+  if (!is_over)
+    found(d, check, VERDICT_ERROR,
+          "the file system does not respond: is it a network share whose server is away?",
+          "no result within %d s", LOCAL_LIMIT_S);
+}
+
+/* ---- the command ---- */
+
+static bool open_cloud(doctor *d) {
+  int status = EXIT_FAILED;
+
+  d->own = *d->s;
+  if (!d->own.retries)
+    d->own.retries = 1;
+  if (d->own.timeout <= 0)
+    d->own.timeout = TIMEOUT_S;
+  d->client = open_here(&d->own, &status);
+  if (!d->client)
+    found(d, "cloud", VERDICT_ERROR, "the message on standard error says what to change",
+          "the cloud's address or the options cannot be used");
+  d->is_offline = !d->client;
+  return d->client != NULL;
+}
+
+static void run_network(doctor *d) {
+  run_watched(d, "cloud", probe_server);
+  run_watched(d, "sign-in", probe_sign_in);
+  if (d->has_no_session)
+    return;
+  run_watched(d, "roles", probe_roles);
+  run_watched(d, "store", probe_store);
+  run_watched(d, "download", probe_download);
+  run_watched(d, "upload", probe_upload);
+}
+
+static void run_all(doctor *d) {
+  run_local(d, "version", probe_version);
+  run_local(d, "configuration", probe_configuration);
+  run_local(d, "token file", probe_token_file);
+  if (open_cloud(d))
+    run_network(d);
+  run_local(d, "target", probe_folder);
+  run_local(d, "journal", probe_journal);
+}
+
+static int summarize(doctor *d) {
+  size_t errors = 0, warnings = 0;
+
+  for (size_t i = 0; i < d->count; i++) {
+    errors += d->v[i].verdict == VERDICT_ERROR;
+    warnings += d->v[i].verdict == VERDICT_WARNING;
+  }
+  if (caught_signal())
+    return exit_status_of(IGT_E_CANCELLED);
+  if (!d->s->json && !d->s->quiet)
+    printf("\n%zu error%s, %zu warning%s\n", errors, errors == 1 ? "" : "s", warnings,
+           warnings == 1 ? "" : "s");
+  return errors ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int cmd_doctor(settings *s) {
+  static doctor d; /* a probe that is left behind may still use it */
+  int status;
+
+  d = (doctor){.s = s,
+               .project = s->argument_count ? s->arguments[0] : NULL,
+               .lock = PTHREAD_MUTEX_INITIALIZER};
+  snprintf(d.target, sizeof d.target, "%s", s->target ? s->target : ".");
+  run_all(&d);
+  status = summarize(&d);
+  if (s->bundle && !caught_signal() && write_bundle(&d, s->bundle) != EXIT_DONE)
+    status = EXIT_FAILED;
+  if (d.client)
+    close_client(d.client);
+  return status;
+}
+
+static const option options[] = {
+    {"target", 0, OPTION_TEXT, AT(target), "FOLDER", NULL,
+     "the folder of downloads to examine (default: the current one)"},
+    {"bundle", 0, OPTION_TEXT, AT(bundle), "FILE", NULL,
+     "also write a tar archive for a support ticket, without secrets and names"},
+    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL, "examine this journal"},
+    END_OF_OPTIONS};
+
+const command doctor_command = {
+    "doctor",
+    "[PROJECT]",
+    0,
+    1,
+    "examine the connection, the account and this machine",
+    "Examines what transfers depend on, and prints a line for each: ok, warning or error, with\n"
+    "what to do. In order: version, configuration, token file; name, connection, certificates and\n"
+    "proxy of the cloud, the clock; sign-in and roles; free space and features of the folder's "
+    "file\n"
+    "system; the journal.\n"
+    "With PROJECT it also finds the store, reads the beginning of a file, and stores 1 MiB as a\n"
+    "part of an upload that is aborted: no file appears in the project, and nothing remains.\n"
+    "No probe takes longer than 30 s. Exits with 1 if there was an error.\n"
+    "The archive of --bundle has these lines, the system's version, and the names of the settings\n"
+    "in use. It contains no password, key, token, user name, or name of a patient, study or file.",
+    options,
+    true,
+    cmd_doctor};

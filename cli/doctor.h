@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLI_DOCTOR_H
+#define CLI_DOCTOR_H
+
+/* What the files of `igtcloud doctor` share: findings, and the probes that make them. */
+
+#include <pthread.h>
+
+#include "cli.h"
+
+typedef enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_ERROR, VERDICT_SKIPPED } verdict;
+
+typedef struct finding {
+  const char *check; /* a literal: "dns" */
+  verdict verdict;
+  char text[1200];
+  char advice[500]; /* what to do; "": nothing */
+  /* Instead of text in a bundle, which leaves this machine: no names of patients or files.
+   * "": text itself. */
+  char public_text[200];
+} finding;
+
+#define FINDINGS_MAX 32
+
+typedef struct doctor {
+  settings own; /* with shorter timeouts */
+  const settings *s;
+  const char *project; /* NULL: none is given */
+  igt_client *client;
+  char user[256]; /* signed in; left out of a bundle */
+  bool is_service;
+  bool is_offline;     /* no connection: what needs one is skipped */
+  bool has_no_session; /* what needs one is skipped */
+  char prefix[1024];   /* the project's in the store; "": not known */
+  char target[4096];   /* the folder of downloads */
+  pthread_mutex_t lock;
+  finding v[FINDINGS_MAX]; /* guarded by lock */
+  size_t count;
+} doctor;
+
+/* cmd_doctor.c: a finding, printed at once unless --json or a bundle's form is wanted. advice NULL:
+ * none. Any thread. */
+void found(doctor *d, const char *check, verdict v, const char *advice, const char *fmt, ...)
+    IGT_PRINTF(5, 6);
+/* The same, of a call that failed. The error's text may name patients: a bundle has its status. */
+void found_error(doctor *d, const char *check, const igt_error *err, const char *advice);
+const char *verdict_name(verdict v);
+void print_finding_json(FILE *out, const finding *f, const char *text);
+const char *rate_text(uint64_t bytes, uint64_t us, char *out, size_t cap);
+void size_text(uint64_t bytes, char *out, size_t cap);
+
+/* doctor_network.c; each blocks, and ends when the client is cancelled. */
+void probe_server(doctor *d);
+void probe_sign_in(doctor *d);
+void probe_roles(doctor *d);
+void probe_store(doctor *d);
+void probe_download(doctor *d);
+void probe_upload(doctor *d);
+
+/* doctor_local.c; each may block for good, on a file system that does not respond. */
+void probe_version(doctor *d);
+void probe_configuration(doctor *d);
+void probe_token_file(doctor *d);
+void probe_folder(doctor *d);
+void probe_journal(doctor *d);
+
+/* doctor_bundle.c: a tar archive of texts for a support ticket. EXIT_FAILED: reported. */
+int write_bundle(doctor *d, const char *path);
+
+#endif

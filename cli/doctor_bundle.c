@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/* The archive of `igtcloud doctor --bundle`: a tar of texts, mode 0600, that leaves this machine
+ * with a support ticket. What goes into it is chosen, not filtered out: the findings (of those that
+ * could name a patient, the status alone), the system's version, and of settings and variables the
+ * names; values only of those that are known to be harmless. Then the user's name and home folder
+ * are replaced in all of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "igtcloud/version.h"
+
+/* ---- replacing names ---- */
+
+typedef struct replacement {
+  const char *from, *to;
+} replacement;
+
+#define NAME_LEAST 3 /* shorter ones are parts of words */
+
+static void write_replaced(FILE *out, const char *text, const replacement *r, size_t count) {
+  while (*text) {
+    size_t i = 0;
+
+    while (i < count && (!r[i].from || strlen(r[i].from) < NAME_LEAST ||
+                         strncmp(text, r[i].from, strlen(r[i].from)) != 0))
+      i++;
+    if (i < count) {
+      fputs(r[i].to, out);
+      text += strlen(r[i].from);
+    } else {
+      putc(*text++, out);
+    }
+  }
+}
+
+/* free() it; NULL: no memory. */
+static char *without_names(const doctor *d, const char *text) {
+  const replacement all[] = {{getenv("HOME"), "~"},          {d->user, "(user)"},
+                             {d->s->user, "(user)"},         {getenv("CLOUD_USERNAME"), "(user)"},
+                             {getenv("LOGNAME"), "(login)"}, {getenv("USER"), "(login)"},
+                             {d->project, "(project)"}};
+  char *result = NULL;
+  size_t n = 0;
+  FILE *out = open_memstream(&result, &n);
+
+  if (!out)
+    return NULL;
+  write_replaced(out, text, all, sizeof all / sizeof *all);
+  if (fclose(out) == 0)
+    return result;
+  free(result);
+  return NULL;
+}
+
+/* ---- the texts ---- */
+
+static const char *public_text(const finding *f) {
+  return *f->public_text ? f->public_text : f->text;
+}
+
+static void write_findings(FILE *out, const doctor *d) {
+  for (size_t i = 0; i < d->count; i++) {
+    const finding *f = &d->v[i];
+    fprintf(out, "%-8s %-15s ", verdict_name(f->verdict), f->check);
+    print_safe(out, public_text(f));
+    fputs("\n", out);
+    if (*f->advice)
+      fprintf(out, "%25s%s\n", "", f->advice);
+  }
+}
+
+static void write_json(FILE *out, const doctor *d) {
+  for (size_t i = 0; i < d->count; i++)
+    print_finding_json(out, &d->v[i], public_text(&d->v[i]));
+}
+
+static void write_system(FILE *out, const doctor *d) {
+  struct utsname os;
+  char line[256], when[32];
+  time_t now = time(NULL);
+  struct tm tm;
+  FILE *release = fopen("/etc/os-release", "re");
+
+  (void)d;
+  strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+  fprintf(out, "time: %s\nigtcloud: %s\n", when, igt_version());
+  if (uname(&os) == 0)
+    fprintf(out, "system: %s %s %s %s\n", os.sysname, os.release, os.version, os.machine);
+  while (release && fgets(line, sizeof line, release))
+    if (strncmp(line, "PRETTY_NAME=", strlen("PRETTY_NAME=")) == 0)
+      fprintf(out, "distribution: %s", line + strlen("PRETTY_NAME="));
+  if (release)
+    fclose(release);
+  fprintf(out, "processors: %ld\npage size: %ld\nopen files: %ld\n", sysconf(_SC_NPROCESSORS_ONLN),
+          sysconf(_SC_PAGESIZE), sysconf(_SC_OPEN_MAX));
+}
+
+/* Options and variables whose value helps, and can be neither a secret nor a name. */
+static bool is_harmless(const char *name) {
+  static const char *const names[] = {"domain",
+                                      "audience",
+                                      "timeout",
+                                      "retries",
+                                      "connections",
+                                      "bwlimit",
+                                      "proxy",
+                                      "ca-file",
+                                      "concurrent-studies",
+                                      "concurrent-files",
+                                      "http_proxy",
+                                      "https_proxy",
+                                      "all_proxy",
+                                      "no_proxy",
+                                      "REQUESTS_CA_BUNDLE",
+                                      "AWS_CA_BUNDLE",
+                                      "CURL_CA_BUNDLE",
+                                      "SSL_CERT_FILE",
+                                      "SSL_CERT_DIR",
+                                      "AWS_ENDPOINT_URL_S3",
+                                      "AWS_ENDPOINT_URL",
+                                      "AWS_REGION",
+                                      "AWS_DEFAULT_REGION",
+                                      "CLOUD_DOMAIN",
+                                      "LANG",
+                                      "LC_ALL",
+                                      "TZ"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcasecmp(names[i], name) == 0)
+      return true;
+  return false;
+}
+
+static void write_value(FILE *out, const char *name, const char *value, const char *source) {
+  char shown[512];
+  bool is_proxy = strlen(name) > 5 && strcasecmp(name + strlen(name) - 6, "_proxy") == 0;
+
+  if (!is_harmless(name) && strchr(value, '@') == NULL)
+    value = *value ? "(set)" : "(empty)";
+  else if (strchr(value, '@')) /* a URL with a user name and password, or an address */
+    value = is_proxy || strcmp(name, "proxy") == 0
+                ? shown_value("proxy", value, shown, sizeof shown)
+                : "(set)";
+  fprintf(out, "%s = ", name);
+  print_safe(out, value);
+  fprintf(out, "%s%s\n", *source ? "  # " : "", source);
+}
+
+static void write_configuration(FILE *out, const doctor *d) {
+  char source[96];
+  config c;
+
+  if (!config_read(d->s, &c))
+    return;
+  fprintf(out, "# %s%s\n", c.path ? c.path : "no HOME", c.exists ? "" : " (no such file)");
+  for (size_t i = 0; i < c.count; i++) {
+    const char *dot = strrchr(c.v[i].key, '.');
+    snprintf(source, sizeof source, "line %u", c.v[i].line);
+    if (i == 0 || strcmp(c.v[i].profile, c.v[i - 1].profile) != 0)
+      fprintf(out, "[profile %zu]\n", i); /* a profile may be named for a user */
+    write_value(out, dot ? dot + 1 : c.v[i].key, c.v[i].value, source);
+  }
+  config_free(&c);
+}
+
+static bool concerns_us(const char *variable) {
+  static const char *const prefixes[] = {
+      "IGTCLOUD_",      "CLOUD_", "AWS_",    "REQUESTS_CA_", "CURL_CA_", "SSL_CERT_",
+      "XDG_STATE_HOME", "LANG=",  "LC_ALL=", "TZ=",          "TMPDIR="};
+  size_t n = strcspn(variable, "=");
+
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+    if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+      return true;
+  return n > 6 && strncasecmp(variable + n - 6, "_proxy", 6) == 0;
+}
+
+static void write_environment(FILE *out, const doctor *d) {
+  (void)d;
+  for (char **v = environ; *v; v++) {
+    char name[128];
+    size_t n = strcspn(*v, "=");
+    if (!concerns_us(*v) || n >= sizeof name || !(*v)[n])
+      continue;
+    snprintf(name, sizeof name, "%.*s", (int)n, *v);
+    write_value(out, name, *v + n + 1, "");
+  }
+}
+
+/* ---- the archive: POSIX.1-1988 ustar ---- */
+
+#define BLOCK 512
+
+static bool write_all(int fd, const void *data, size_t n) {
+  const char *p = data;
+
+  while (n > 0) {
+    ssize_t done = write(fd, p, n);
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return false;
+    p += done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+static void fill_header(char header[BLOCK], const char *name, size_t size) {
+  unsigned sum = 0;
+
+  memset(header, 0, BLOCK);
+  snprintf(header, 100, "igtcloud-doctor/%s", name);
+  snprintf(header + 100, 8, "%07o", 0600u);
+  snprintf(header + 108, 8, "%07o", 0u);
+  snprintf(header + 116, 8, "%07o", 0u);
+  snprintf(header + 124, 12, "%011lo", (unsigned long)size & 077777777777);
+  snprintf(header + 136, 12, "%011lo", (unsigned long)time(NULL) & 077777777777);
+  memset(header + 148, ' ', 8);
+  header[156] = '0';
+  memcpy(header + 257, "ustar\00000", 8);
+  for (size_t i = 0; i < BLOCK; i++)
+    sum += (unsigned char)header[i];
+  snprintf(header + 148, 7, "%06o", sum & 0777777);
+}
+
+typedef void (*text_fn)(FILE *out, const doctor *d);
+
+static bool add_text(int fd, const doctor *d, const char *name, text_fn fn) {
+  static const char zeros[BLOCK];
+  char header[BLOCK], *raw = NULL, *text;
+  size_t n = 0;
+  FILE *out = open_memstream(&raw, &n);
+
+  if (!out)
+    return false;
+  fn(out, d);
+  if (fclose(out) != 0 || !(text = without_names(d, raw))) {
+    free(raw);
+    return false;
+  }
+  n = strlen(text);
+  fill_header(header, name, n);
+  bool good = write_all(fd, header, sizeof header) && write_all(fd, text, n) &&
+              write_all(fd, zeros, (BLOCK - n % BLOCK) % BLOCK);
+  free(raw);
+  free(text);
+  return good;
+}
+
+static bool write_archive(int fd, const doctor *d) {
+  static const struct {
+    const char *name;
+    text_fn fn;
+  } members[] = {{"doctor.txt", write_findings},
+                 {"doctor.json", write_json},
+                 {"system.txt", write_system},
+                 {"configuration.txt", write_configuration},
+                 {"environment.txt", write_environment}};
+  static const char end[2 * BLOCK];
+
+  for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+    if (!add_text(fd, d, members[i].name, members[i].fn))
+      return false;
+  return write_all(fd, end, sizeof end) && fsync(fd) == 0;
+}
+
+int write_bundle(doctor *d, const char *path) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  bool good;
+
+  if (fd < 0) {
+    complain("cannot create the bundle '%s': %s", path, strerror(errno));
+    return EXIT_FAILED;
+  }
+  errno = 0;
+  good = write_archive(fd, d);
+  if (!good)
+    complain("cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
+  if (close(fd) != 0 || !good) {
+    (void)unlink(path);
+    return EXIT_FAILED;
+  }
+  message(d->s, "%s: for a support ticket; look through it first (tar xf)", path);
+  return EXIT_DONE;
+}

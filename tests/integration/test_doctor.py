@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""igtcloud doctor: each line in a world that is in order, then one broken thing at a time; nothing
+is left behind, nothing hangs, and a bundle has neither secrets nor names."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+import tarfile
+import threading
+
+import pytest
+
+from gateway import Authority, Gateway, Proxy
+from igtcloud import FAILED, PASSWORD, USER, Program, journal_of
+from sandbox import BUCKET, Sandbox
+
+PATIENT = "DOE^JANE-4711"
+SEED = {
+    "users": [{"name": USER, "password": PASSWORD, "roles": ["DATA_MANAGER"]},
+              {"name": "reader@example.com", "password": "demo", "roles": []}],
+    "projects": [{"name": "trial", "projectTypeName": "EPD", "institutes": [
+        {"name": "north", "studies": [{"name": f"{PATIENT}/CT", "files": [
+            {"path": "empty.txt", "text": ""}, {"path": "scan.bin", "size": 300000}]}]}]}],
+}
+
+
+def doctor(program, *arguments, status=0, **options):
+    """{check: (result, message, advice)}; each check once."""
+    done = program.run("doctor", "--json", "--timeout", "5", *arguments, status=status, **options)
+    found = {line["check"]: (line["result"], line["message"], line["advice"]) for line in done.lines}
+    assert len(found) == len(done.lines), done
+    assert all(advice or result in ("ok", "skipped") or check == "sign-in"
+               for check, (result, _, advice) in found.items()), done
+    return found
+
+
+@pytest.mark.smoke
+def test_all_in_order(cloud, igtcloud, here):
+    found = doctor(igtcloud, "--target", here, "trial")
+    assert {result for result, _, _ in found.values()} == {"ok"}, found
+    assert list(found) == ["version", "configuration", "token file", "proxy", "dns", "tcp", "tls",
+                           "http", "clock", "sign-in", "roles", "store", "download", "upload",
+                           "disk space", "file system", "journal"]
+    assert found["store"][1].startswith(cloud.url) and "region" in found["store"][1]
+    assert "read 293.0 KiB" in found["download"][1] and "MiB/s" in found["upload"][1]
+    # Nothing is left, here or there.
+    assert os.listdir(here) == [] and not journal_of(igtcloud.home).exists()
+    s3 = cloud.boto3()
+    assert not s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
+    assert not [o for o in s3.list_objects_v2(Bucket=BUCKET)["Contents"] if "doctor" in o["Key"]]
+
+
+def test_text_for_people(igtcloud, here):
+    done = igtcloud.run("doctor", "--target", here)
+    lines = done.text.splitlines()
+    assert lines[-1] == "0 errors, 0 warnings" and lines[0].startswith("ok       version         igtcloud ")
+    assert any(line.startswith("skipped  store") for line in lines)
+    done = igtcloud.run("doctor", "--quiet", "--target", here / "missing", status=FAILED)
+    assert len(done.text.splitlines()) == 2 and done.text.startswith("error    target")
+
+
+def test_unknown_name(home):
+    found = doctor(Program("https://nowhere.invalid", home), status=FAILED)
+    assert found["dns"][0] == "error" and "nowhere.invalid" in found["dns"][1]
+    assert found["sign-in"][0] == "skipped" and "tcp" not in found and found["journal"][0] == "ok"
+
+
+def test_closed_port(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # without listen: nobody else gets it, and it refuses
+        port = taken.getsockname()[1]
+        found = doctor(Program(f"http://127.0.0.1:{port}", home), status=FAILED)
+    assert found["dns"][0] == "ok" and found["tcp"][0] == "error" and "firewall" in found["tcp"][2]
+
+
+@contextlib.contextmanager
+def silent_server():
+    """Accepts, and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = []
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept())
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for connection, _ in taken:
+            connection.close()
+
+
+def test_a_server_that_says_nothing(home):
+    """Neither to a request nor to a handshake."""
+    with silent_server() as port:
+        found = doctor(Program(f"http://127.0.0.1:{port}", home), "--timeout", "1", status=FAILED)
+        assert found["tcp"][0] == "ok" and found["http"][0] == "error", found
+        found = doctor(Program(f"https://127.0.0.1:{port}", home), "--timeout", "1", status=FAILED)
+        assert found["tcp"][0] == "ok" and found["tls"][0] == "error", found
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+def test_certificates(cloud, home, authority, tmp_path_factory):
+    stranger = Authority(tmp_path_factory.mktemp("tls"), "Hospital Inspection")
+    with Gateway(cloud.url, authority.issue("localhost")) as gateway:
+        found = doctor(Program(gateway.url, home), "--ca-file", authority.file)
+        assert "issued by CN = test authority" in found["tls"][1]
+        assert f"{authority.file}, --ca-file" in found["tls"][1]
+    with Gateway(cloud.url, authority.issue("localhost", days=(-1, 3))) as gateway:
+        found = doctor(Program(gateway.url, home), "--ca-file", authority.file)
+        assert found["tls"][0] == "warning" and "expires on" in found["tls"][1]
+    with Gateway(cloud.url, stranger.issue("localhost")) as gateway:
+        found = doctor(Program(gateway.url, home), "--ca-file", authority.file, status=FAILED)
+        assert found["tls"][0] == "error" and "CN = Hospital Inspection" in found["tls"][1], found
+        assert gateway.seen == []  # the names were read, and nothing was sent
+
+
+def test_proxy(cloud, home):
+    program = Program(cloud.url, home)
+    with Proxy(credentials="me:hush-hush") as proxy:
+        found = doctor(program, "--proxy", proxy.url_of("me", "hush-hush"))
+        assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from --proxy"
+    found = doctor(program, env={"http_proxy": "http://me:hush-hush@localhost:9"}, status=FAILED)
+    assert found["proxy"][0] == "error" and "localhost:9" in found["proxy"][1]
+    assert "hush" not in str(found)
+
+
+@pytest.mark.parametrize("ahead, result, side", [(120, "warning", "behind"), (-3600, "error", "ahead of")])
+def test_clock(home, ahead, result, side):
+    with Sandbox(seed="demo", extra=["--clock", ahead]) as sandbox:
+        found = doctor(Program(sandbox.url, home), status=None)
+    assert found["clock"][0] == result and f" s {side} the server's" in found["clock"][1]
+    assert abs(int(found["clock"][1].split(" is ")[1].split()[0]) - abs(ahead)) < 30
+
+
+def test_accounts(cloud, home):
+    found = doctor(Program(cloud.url, home, password="other"), status=FAILED)
+    assert found["sign-in"][0] == "error" and "roles" not in found
+    found = doctor(Program(cloud.url, home), sign_in=False, status=FAILED)
+    assert found["sign-in"][0] == "error" and "igtcloud login" in found["sign-in"][2]
+    found = doctor(Program(cloud.url, home, user="reader@example.com"))
+    assert found["roles"][0] == "warning"
+
+
+def test_service_key(cloud, home):
+    program = Program(cloud.url, home)
+    with Sandbox(seed="demo") as sandbox:
+        key = shutil.copy(next(sandbox.data.glob("*.pem")), home / "upload-station@demo.pem")
+        os.chmod(key, 0o600)
+        program = Program(sandbox.url, home)
+        found = doctor(program, "--service-file", key, "demo", sign_in=False, status=None)
+        assert "(a service)" in found["sign-in"][1] and found["store"][0] == "skipped", found
+        assert found["upload"][0] in ("ok", "skipped") and "download" not in found
+    with open(key, "w", encoding="ascii") as file:
+        file.write("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
+    assert found["sign-in"][0] == "error" and "--service-file" in found["sign-in"][2]
+
+
+def test_a_store_that_fails(cloud, igtcloud):
+    cloud.faults({"fault": "internal-error", "path": "*scan.bin*", "times": 0})
+    found = doctor(igtcloud, "trial", status=FAILED)
+    assert found["download"][0] == "error" and found["upload"][0] == "ok", found
+    found = doctor(igtcloud, "no-such-project", status=FAILED)
+    assert found["store"][0] == "error" and "igtcloud ls" in found["store"][2]
+
+
+def test_targets(igtcloud, tmp_path):
+    for target, said in ((tmp_path / "missing", "No such file"), ("/proc/self/fd", "")):
+        found = doctor(igtcloud, "--target", target, status=FAILED)
+        assert found["target"][0] == "error" and said in found["target"][1]
+
+
+@pytest.fixture
+def journal(igtcloud, out):
+    igtcloud.run("download", out, "trial")
+    return journal_of(igtcloud.home)
+
+
+def test_journal(igtcloud, journal):
+    before = sorted(os.listdir(journal.parent))
+    found = doctor(igtcloud)
+    assert "intact; 2 files" in found["journal"][1] or "intact; 3 files" in found["journal"][1], found
+    assert sorted(os.listdir(journal.parent)) == before
+    os.chmod(journal, 0o644)
+    assert doctor(igtcloud)["journal"][0] == "warning"
+    os.chmod(journal, 0o600)
+    with contextlib.closing(sqlite3.connect(journal)) as db:
+        db.execute("INSERT INTO upload(origin, key, local, began) VALUES('o', 'k', 'l', 1700000000)")
+        db.commit()
+    found = doctor(igtcloud)
+    assert found["uploads"][0] == "warning" and found["uploads"][1].startswith("1 unfinished")
+
+
+def test_damaged_journal(igtcloud, journal):
+    """It is reported, and left as it is."""
+    with open(journal, "r+b") as file:
+        for page in range(1, os.path.getsize(journal) // 4096):
+            file.seek(page * 4096)
+            file.write(b"\xff" * 512)
+    content = journal.read_bytes()
+    found = doctor(igtcloud, status=FAILED)
+    assert found["journal"][0] == "error" and "damaged" in found["journal"][1], found
+    assert journal.read_bytes() == content
+
+
+def test_token_file(igtcloud, home):
+    path = home / "tokens"
+    path.write_bytes(b"\0" * 20480)
+    os.chmod(path, 0o644)
+    found = doctor(igtcloud, status=None, env={"CLOUD_TOKEN_MMAP": path})
+    assert found["token file"][0] == "error", found
+
+
+SECRETS = ("hush-proxy-1", "hush-config-2", "hush-jwt-3", "hush-csrf-4", "hush-token-5", "hush-command-6", PASSWORD + "\n")
+
+
+def test_bundle(cloud, igtcloud, home, out, tmp_path):
+    """Secrets and names that are in everything it could read."""
+    igtcloud.run("download", out, "trial")  # the journal knows patients
+    config = home / "config"
+    config.write_text("[default]\nproxy = http://me:hush-config-2@127.0.0.1:9\n"
+                      f"user = {USER}\ninclude = *{PATIENT}*\nretries = 2\n", encoding="utf-8")
+    token = home / "tokens"
+    token.write_text("hush-token-5")
+    cloud.faults({"fault": "internal-error", "path": "*scan.bin*", "times": 0})
+    bundle = tmp_path / "bundle.tar"
+    done = igtcloud.run("doctor", "--bundle", bundle, "--proxy", "none", "--target", out, "trial",
+                        status=FAILED, env={
+                            "IGTCLOUD_CONFIG": config, "CLOUD_TOKEN_MMAP": token,
+                            "https_proxy": "http://me:hush-proxy-1@127.0.0.1:9",
+                            "CLOUD_JWT_TOKEN": "hush-jwt-3"})
+    assert "look through it" in done.err
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    with tarfile.open(bundle) as tar:
+        texts = {m.name.split("/")[1]: tar.extractfile(m).read().decode() for m in tar}
+    assert sorted(texts) == ["configuration.txt", "doctor.json", "doctor.txt", "environment.txt", "system.txt"]
+    everything = "\n".join(texts.values())
+    for secret in (*SECRETS, PATIENT, "DOE", "JANE", "scan.bin", USER, str(home), "trial"):
+        assert secret not in everything, (secret, everything)
+    assert "retries = 2" in texts["configuration.txt"] and "include = (set)" in texts["configuration.txt"]
+    assert "CLOUD_JWT_TOKEN = (set)" in texts["environment.txt"]
+    assert "https_proxy = http://(hidden)@127.0.0.1:9" in texts["environment.txt"]
+    rows = [json.loads(line) for line in texts["doctor.json"].splitlines()]
+    assert [row["check"] for row in rows if row["result"] == "error"] == ["token file", "download"]
+    assert "IGT_E_SERVER" in next(row["message"] for row in rows if row["check"] == "download")
+    listed = subprocess.run(["tar", "tvf", bundle], capture_output=True, text=True, check=True).stdout
+    assert listed.count("-rw-------") == 5
+    # An existing file is another's.
+    before = bundle.read_bytes()
+    done = igtcloud.run("doctor", "--bundle", bundle, status=FAILED)
+    assert "File exists" in done.err and bundle.read_bytes() == before
+
+
+@pytest.mark.skipif(not os.environ.get("IGTCLOUD_LONG"), reason="with IGTCLOUD_LONG")
+def test_disks(igtcloud, tmp_path):
+    """A full one, and one that is mounted read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place],
+                                      capture_output=True).returncode:
+        pytest.skip("this machine cannot mount")
+    try:
+        with contextlib.suppress(OSError), open(place / "filler", "wb") as file:
+            file.write(b"x" * 100000)
+        found = doctor(igtcloud, "--target", place, status=FAILED)
+        assert found["target"][0] == "error" and "space" in found["target"][1], found
+        assert found["disk space"][0] == "warning" and os.listdir(place) == ["filler"]
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        found = doctor(igtcloud, "--target", place, status=FAILED)
+        assert found["target"][0] == "error" and "read-only" in found["target"][2].lower(), found
+    finally:
+        subprocess.run(["umount", place], check=True)
