@@ -13,6 +13,7 @@
 #include "igtcloud/model.h"
 #include "igtcloud/models.h"
 #include "igtcloud/operations.h"
+#include "list.h"
 #include "log.h"
 #include "name.h"
 #include "object.h"

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* igt_csv: the studies of a project as a CSV file. Studies are listed institute by institute and
  * become rows of a table (table.c), which are written in blocks to a partial file, an existing
- * file, or the caller's function. With files, each study's files are listed on a pool; the jobs
- * form a list in the studies' order, and the oldest one is waited for whenever the list gets long,
- * so that rows come in order and memory stays bounded. Called by `igtcloud csv`. */
+ * file, or the caller's function. list.c lists the studies, and with files each study's files; what
+ * a study's rows have in common is made on its pool. Called by `igtcloud csv`. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/client.h"
-#include "base/arena.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
-#include "base/queue.h"
 #include "base/str.h"
-#include "igtcloud/operations.h"
 #include "transfer/csv/table.h"
 #include "transfer/download/partial.h"
 #include "transfer/engine/events.h"
@@ -26,40 +20,18 @@
 #include "transfer/engine/find.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/options.h"
-#include "transfer/engine/other_categories.h"
-#include "transfer/engine/plan.h"
-#include "transfer/engine/pool.h"
+#include "transfer/list/list.h"
 
 #define FLUSH_AT ((size_t)128 * 1024)
 #define MAX_HEADER ((size_t)256 * 1024)
 
 typedef struct csv csv;
 
-/* A file that was listed. */
-typedef struct listed {
-  struct listed *next;
-  int64_t size; /* -1: unknown */
-  char name[];
-} listed;
-
-/* With files: a study whose files are listed on a pool; rows are written in the studies' order. The
- * study's own values are stored once, not for each file. */
-typedef struct job {
-  struct job *next;
-  csv *csv;
-  igt_root_study *study;
-  const char *institute_id;
-  igt__buf cells; /* of the study */
-  igt__quota lists;
-  igt__arena *arena; /* files */
-  IGT__QUEUE(listed) rows;
-  const igt__category *category; /* being listed */
-  bool several, any;             /* requested categories; files are listed */
-  uint64_t files, left_out;      /* left_out: in each row */
-  igt_status status;
-  igt_error error;
-  bool done;
-} job;
+/* A study's own cells, made on the pool and stored once, not for each file. */
+typedef struct cells {
+  igt__buf text;
+  uint64_t left_out; /* in each row */
+} cells;
 
 struct csv {
   igt_transfer *transfer;
@@ -68,25 +40,17 @@ struct csv {
   igt__shared_options shared;
   const igt_csv_options *options; /* own */
   igt_csv_summary *summary;       /* the transfer's */
-  igt__cancel *cancel;
   igt__found found;
-  const igt_institute *institute; /* being listed */
   igt__table *table;
-  igt__quota lists; /* of all jobs */
-  bool begun;       /* the header is out, columns are fixed */
+  bool begun;   /* the header is out, columns are fixed */
+  bool several; /* categories: names begin with theirs */
   igt__root *root;
   igt__partial partial;
   char *name;
   int fd;
-  igt__buf out;
-  igt__pool *pool;
-  unsigned concurrency, waiting;
-  IGT__QUEUE(job) jobs;
-  pthread_mutex_t lock;
-  pthread_cond_t job_done;
-  igt_error error;     /* status of a callback that ended the listing */
-  igt__filter *filter; /* of files */
-  igt__other_categories elsewhere;
+  igt__buf out, path;
+  igt__list_counts counts;
+  igt__filter *filter;          /* of files */
   unsigned long long unmatched; /* entries of the selection without a study */
 };
 
@@ -127,89 +91,27 @@ static igt_status begin(csv *c, const igt_root_study *first, igt_error *err) {
   return good && igt__table_header(c->table, &c->out) ? IGT_OK : igt__fail_memory(err);
 }
 
-/* ---- rows of files ---- */
+/* ---- rows ---- */
 
-static bool add_file(job *j, const char *name, int64_t size) {
-  size_t n = strlen(name) + 1;
-  listed *file = igt__arena_alloc(j->arena, sizeof *file + n);
+static void cells_free(void *prepared) {
+  cells *own = prepared;
 
-  if (!file)
-    return false;
-  file->size = size;
-  memcpy(file->name, name, n);
-  igt__queue_add(&j->rows, file);
-  j->files++;
-  return true;
+  igt__buf_finish(&own->text);
+  igt__free(own);
 }
 
-static igt_status each_file(void *payload, const char *list, igt_file *file) {
-  job *j = payload;
-  const char *ext = j->csv->options->selection->ext, *name = igt__text_of(&file->file_name);
-  int64_t size = file->file_size.is == IGT_SET ? file->file_size.v : -1;
-  igt__buf path;
-  bool good;
+/* On the pool. */
+static igt_status prepare_study(void *payload, igt__listed *study, igt_error *err) {
+  const csv *c = payload;
+  cells *own = igt__calloc(1, sizeof *own);
 
-  if (list && strcmp(list, j->category->folder) != 0)
-    return IGT_OK;
-  j->any = true;
-  if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
-    return IGT_OK;
-  if (!igt__filter_path(j->csv->filter, name) ||
-      !igt__filter_size(j->csv->filter, size > 0 ? (uint64_t)size : 0))
-    return IGT_OK;
-  if (!j->several)
-    return add_file(j, name, size) ? IGT_OK : IGT_E_NO_MEMORY;
-  igt__buf_init(&path, 64 * 1024);
-  good = igt__buf_join(&path, j->category->folder, "/", name, NULL) && add_file(j, path.data, size);
-  igt__buf_finish(&path);
-  return good ? IGT_OK : IGT_E_NO_MEMORY;
-}
-
-/* One category after the other. */
-static igt_status list_files(job *j) {
-  const csv *c = j->csv;
-  unsigned wanted = c->options->categories ? c->options->categories : IGT_CATEGORY_FILES;
-  const char *id = igt__text_of(&j->study->study_database_id);
-  igt_status status = IGT_OK;
-
-  j->several = (wanted & (wanted - 1)) != 0;
-  for (size_t i = 0; i < IGT__CATEGORY_COUNT && status == IGT_OK; i++) {
-    igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
-    if (!(wanted & igt__categories[i].bit))
-      continue;
-    j->category = &igt__categories[i];
-    if (igt__categories[i].bit != IGT_CATEGORY_FILES)
-      options.auxiliary = "True";
-    status =
-        igt_get_study_files_each(c->client, j->institute_id, id, &options, each_file, j, &j->error);
-  }
-  return status;
-}
-
-static void job_task(void *arg) {
-  job *j = arg;
-  csv *c = j->csv;
-
-  j->status = list_files(j);
-  if (j->status == IGT_E_NO_MEMORY)
-    j->status = igt__list_fail(&j->lists, "files", "no real study has that many, so it has no rows",
-                               &j->error);
-  if (j->status == IGT_OK && !j->any && !c->options->categories)
-    igt__other_categories_look(&c->elsewhere, c->client, j->institute_id,
-                               igt__text_of(&j->study->study_database_id));
-  if (j->status == IGT_OK && !igt__table_study_cells(c->table, j->study, &j->cells, &j->left_out))
-    j->status = igt__fail_memory(&j->error);
-  pthread_mutex_lock(&c->lock);
-  j->done = true;
-  pthread_cond_signal(&c->job_done);
-  pthread_mutex_unlock(&c->lock);
-}
-
-static void job_free(job *j) {
-  igt_model_free(j->study ? &j->study->model : NULL);
-  igt__buf_finish(&j->cells);
-  igt__arena_free(j->arena);
-  igt__free(j);
+  if (!own)
+    return igt__fail_memory(err);
+  igt__buf_init(&own->text, SIZE_MAX);
+  study->prepared = own;
+  return igt__table_study_cells(c->table, study->study, &own->text, &own->left_out)
+             ? IGT_OK
+             : igt__fail_memory(err);
 }
 
 /* Without memory for it the study is still counted. */
@@ -218,116 +120,82 @@ static void push(const csv *c, struct igt__event *event) {
     igt__transfer_push(c->transfer, event);
 }
 
-static void report_failed(csv *c, const job *j) {
+static void report_failed(const csv *c, const igt__listed *study) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                             .result = IGT_RESULT_FAILED,
-                            .study = igt__text_of(&j->study->study_id_human_readable),
-                            .study_id = igt__text_of(&j->study->study_database_id),
-                            .error = &j->error};
+                            .study = igt__text_of(&study->study->study_id_human_readable),
+                            .study_id = igt__text_of(&study->study->study_database_id),
+                            .error = &study->error};
 
-  c->summary->studies_failed++;
   push(c, igt__event_of_item(&item));
 }
 
-static igt_status write_row(csv *c, const job *j, const listed *file, igt_error *err) {
+static const char *name_of(csv *c, const igt__listed_file *file) {
+  if (!c->several)
+    return file->name;
+  igt__buf_clear(&c->path);
+  return igt__buf_join(&c->path, file->category->folder, "/", file->name, NULL) ? c->path.data
+                                                                                : NULL;
+}
+
+static igt_status write_row(csv *c, const cells *own, const igt__listed_file *file,
+                            igt_error *err) {
+  const char *name = file ? name_of(c, file) : NULL;
+
+  if (file && !name)
+    return igt__fail_memory(err);
   c->summary->rows++;
-  c->summary->fields_left_out += j->left_out;
-  igt__buf_append(&c->out, j->cells.data, j->cells.len);
-  igt__table_end_row(c->table, file ? file->name : NULL, file ? file->size : 0, &c->out);
+  c->summary->fields_left_out += own->left_out;
+  igt__buf_append(&c->out, own->text.data, own->text.len);
+  igt__table_end_row(c->table, name, file ? file->size : 0, &c->out);
   return c->out.len >= FLUSH_AT || c->out.failed ? write_out(c, err) : IGT_OK;
 }
 
 /* A study without files has one row. */
-static igt_status write_rows(csv *c, const job *j, igt_error *err) {
-  igt_status status = j->rows.first ? IGT_OK : write_row(c, j, NULL, err);
+static igt_status write_rows(csv *c, const igt__listed *study, igt_error *err) {
+  igt_status status = study->files ? IGT_OK : write_row(c, study->prepared, NULL, err);
 
-  for (const listed *file = j->rows.first; file && status == IGT_OK; file = file->next)
-    status = write_row(c, j, file, err);
-  c->summary->files += j->files;
+  for (size_t k = 0; k < IGT__CATEGORY_COUNT; k++)
+    for (const igt__listed_file *file = study->by_category[k].first; file && status == IGT_OK;
+         file = file->next)
+      status = write_row(c, study->prepared, file, err);
   return status;
 }
 
-/* Waits for the oldest job and writes its rows. */
-static igt_status finish_job(csv *c, igt_error *err) {
-  job *j = c->jobs.first;
-  igt_status status = IGT_OK;
-
-  pthread_mutex_lock(&c->lock);
-  while (!j->done)
-    pthread_cond_wait(&c->job_done, &c->lock);
-  pthread_mutex_unlock(&c->lock);
-  (void)igt__queue_take(&c->jobs);
-  c->waiting--;
-  if (j->status == IGT_OK) {
-    status = write_rows(c, j, err);
-  } else if (j->status == IGT_E_CANCELLED || j->status == IGT_E_NO_MEMORY) {
-    status = j->status;
-    if (err)
-      igt__error_copy(err, &j->error);
-  } else {
-    report_failed(c, j);
-  }
-  job_free(j);
-  return status;
-}
-
-static igt_status add_job(csv *c, const igt_root_study *study, igt_error *err) {
-  job *j = igt__calloc(1, sizeof *j);
-  igt_status status = IGT_OK;
-
-  if (!j)
-    return igt__fail_memory(err);
-  igt__buf_init(&j->cells, SIZE_MAX);
-  igt__quota_init_part(&j->lists, &c->lists);
-  j->arena = igt__arena_new(0);
-  if (j->arena)
-    igt__arena_bound(j->arena, UINT64_MAX, &j->lists);
-  igt__queue_init(&j->rows);
-  j->csv = c;
-  j->institute_id = igt__text_of(&c->institute->id);
-  j->study = (igt_root_study *)igt_model_copy(&study->model);
-  if (!j->study || !j->arena) {
-    job_free(j);
-    return igt__fail_memory(err);
-  }
-  igt__queue_add(&c->jobs, j);
-  c->waiting++;
-  igt__pool_add(c->pool, job_task, j);
-  while (c->waiting >= c->concurrency * 2 && status == IGT_OK)
-    status = finish_job(c, err);
-  return status;
-}
-
-/* ---- studies ---- */
-
-static igt_status take_study(csv *c, const igt_root_study *study, igt_error *err) {
-  igt_status status = c->begun ? IGT_OK : begin(c, study, err);
-
-  c->summary->studies++;
-  if (status != IGT_OK || c->options->files)
-    return status == IGT_OK ? add_job(c, study, err) : status;
+static igt_status write_study(csv *c, const igt__listed *study, igt_error *err) {
   c->summary->rows++;
-  if (!igt__table_row(c->table, study, NULL, 0, &c->out, &c->summary->fields_left_out))
+  if (!igt__table_row(c->table, study->study, NULL, 0, &c->out, &c->summary->fields_left_out))
     return igt__fail_memory(err);
   return c->out.len >= FLUSH_AT ? write_out(c, err) : IGT_OK;
 }
 
-static void begin_institute(void *payload, const igt_institute *institute) {
+static igt_status on_study(void *payload, const igt__listed *study, igt_error *err) {
   csv *c = payload;
 
-  c->institute = institute;
-  c->summary->institutes++;
+  if (!c->options->files)
+    return write_study(c, study, err);
+  if (study->status == IGT_OK)
+    return write_rows(c, study, err);
+  report_failed(c, study);
+  return IGT_OK;
 }
 
-static igt_status each_study(void *payload, const igt_institute *institute, igt_root_study *study,
-                             bool undated) {
+/* The columns must be known before the pool prepares the first study. */
+static igt_status on_found(void *payload, const igt__listed *study, bool *wanted, igt_error *err) {
   csv *c = payload;
 
-  if (igt__cancel_is_set(c->cancel))
-    return igt__fail(&c->error, IGT_E_CANCELLED, "interrupted");
-  c->institute = institute;
-  c->summary->studies_undated += undated;
-  return take_study(c, study, &c->error);
+  (void)wanted;
+  return c->begun ? IGT_OK : begin(c, study->study, err);
+}
+
+static void take_counts(csv *c) {
+  igt_csv_summary *s = c->summary;
+
+  s->institutes = c->counts.institutes;
+  s->studies = c->counts.studies;
+  s->studies_undated = c->counts.undated;
+  s->studies_failed = c->counts.failed;
+  s->files = c->counts.files;
 }
 
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
@@ -349,19 +217,25 @@ static igt_status end_selection(csv *c, igt_error *err) {
 }
 
 static igt_status list_all(csv *c, igt_error *err) {
-  static const igt__selected_fns fns = {begin_institute, each_study, NULL};
-  igt_status status =
-      igt__each_selected(c->client, &c->found, c->options->shard, c->options->shards, &fns, c, err);
+  const igt_csv_options *o = c->options;
+  const igt__list_options list = {.client = c->client,
+                                  .found = &c->found,
+                                  .files = o->files,
+                                  .categories = o->categories,
+                                  .ext = o->selection->ext,
+                                  .filter = c->filter,
+                                  .too_many = "no real study has that many, so it has no rows",
+                                  .concurrency = o->concurrency,
+                                  .shard = o->shard,
+                                  .shards = o->shards,
+                                  .on_found = on_found,
+                                  .prepare = prepare_study,
+                                  .release = cells_free,
+                                  .on_study = on_study,
+                                  .payload = c};
+  igt_status status = igt__list_studies(&list, &c->counts, err);
 
-  if (status != IGT_OK && c->error.status != IGT_OK) {
-    status = c->error.status;
-    if (err)
-      igt__error_copy(err, &c->error);
-  }
-  while (c->jobs.first) {
-    igt_status one = finish_job(c, status == IGT_OK ? err : NULL);
-    status = status == IGT_OK ? one : status;
-  }
+  take_counts(c);
   if (status == IGT_OK)
     status = end_selection(c, err);
   if (status == IGT_OK && !c->begun)
@@ -372,7 +246,7 @@ static igt_status list_all(csv *c, igt_error *err) {
 static void tell_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (igt__other_categories_tell(&c->elsewhere, text, sizeof text))
+  if (igt__other_categories_tell(&c->counts.elsewhere, text, sizeof text))
     push(c, igt__event_of_message(IGT_OK, text));
 }
 
@@ -501,19 +375,13 @@ static igt_status run(csv *c, igt_error *err) {
 }
 
 static void finish(csv *c) {
-  job *j;
-
-  igt__pool_free(c->pool);
-  while ((j = igt__queue_take(&c->jobs)) != NULL)
-    job_free(j);
   igt__table_free(c->table);
   igt__filter_free(c->filter);
   igt__buf_finish(&c->out);
+  igt__buf_finish(&c->path);
   igt__found_free(&c->found);
   igt__root_close(c->root);
   igt__free(c->name);
-  pthread_cond_destroy(&c->job_done);
-  pthread_mutex_destroy(&c->lock);
 }
 
 static igt_status read_options(csv *c, const igt_csv_options *options, igt_error *err) {
@@ -543,22 +411,12 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
   c->transfer = transfer;
   c->client = igt__transfer_client(transfer);
   c->summary = igt__transfer_csv_summary(transfer);
-  c->error = (igt_error)IGT_ERROR_INIT;
   c->fd = c->partial.fd = -1;
-  c->cancel = igt__client_cancel(c->client);
-  igt__queue_init(&c->jobs);
-  c->concurrency =
-      c->options->concurrency ? c->options->concurrency : igt__client_connections(c->client);
-  pthread_mutex_init(&c->lock, NULL);
-  pthread_cond_init(&c->job_done, NULL);
+  c->several = (c->options->categories & (c->options->categories - 1)) != 0;
   igt__buf_init(&c->out, SIZE_MAX);
-  igt__quota_init_fair(&c->lists, IGT__MAX_RUN_MEMORY);
+  igt__buf_init(&c->path, 64 * 1024);
   c->table = igt__table_new(c->options->files);
-  c->pool = c->options->files ? igt__pool_new("igt-csv", c->concurrency) : NULL;
-  if (!c->table || (c->options->files && !c->pool))
-    status = igt__fail_memory(err);
-  else
-    status = run(c, err);
+  status = c->table ? run(c, err) : igt__fail_memory(err);
   if (status == IGT_OK) {
     igt__filter_report(c->filter, tell_pattern, c);
     tell_elsewhere(c);

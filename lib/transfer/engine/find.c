@@ -124,10 +124,12 @@ static igt_status choose_fitting(igt__found *found, igt_error *err) {
   return IGT_OK;
 }
 
-static igt_status find_institutes(igt_client *client, igt__found *found, igt_error *err) {
-  igt_status status =
-      igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes, err);
+igt_status igt__found_institutes(igt_client *client, igt__found *found, igt_error *err) {
+  igt_status status = IGT_OK;
 
+  if (!found->institutes)
+    status = igt_get_institutes(client, igt__text_of(&found->project->id), NULL, &found->institutes,
+                                err);
   if (status == IGT_OK)
     status = choose_by_name(found, err);
   return status == IGT_OK ? choose_fitting(found, err) : status;
@@ -141,7 +143,7 @@ igt_status igt__find(igt_client *client, igt__selection *selection, bool with_in
   out->selection = selection;
   status = igt_find_project(client, selection->options.project, &out->project, err);
   if (status == IGT_OK && with_institutes)
-    status = find_institutes(client, out, err);
+    status = igt__found_institutes(client, out, err);
   if (status != IGT_OK)
     igt__found_free(out);
   return status;

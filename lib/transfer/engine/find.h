@@ -22,6 +22,9 @@ typedef struct igt__found {
  */
 igt_status igt__find(igt_client *client, igt__selection *selection, bool with_institutes,
                      igt__found *out, igt_error *err);
+/* The second half, for a project that is known: lists its institutes unless found has some, and
+ * chooses among them. */
+igt_status igt__found_institutes(igt_client *client, igt__found *found, igt_error *err);
 void igt__found_free(igt__found *found);
 bool igt__found_selects(const igt__found *found, const igt_institute *institute);
 /* Whether the name, in any Unicode form, is that of a selected institute. */
