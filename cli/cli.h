@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "human.h"
 #include "igtcloud/client.h"
 #include "igtcloud/cloud.h"
 #include "igtcloud/error.h"
@@ -76,6 +77,11 @@ typedef struct settings {
   double max_time;
   bool yes, list, clear, show_headers;
   const char *target, *bundle; /* of doctor */
+  /* looking */
+  const char *by, *sort, *name, *size, *newer;
+  texts types;
+  long long level, top;
+  bool print0, details, ids;
   /* unfinished uploads */
   bool abort, lost;
   long long older_than;
@@ -120,7 +126,7 @@ typedef struct fact {
 extern const command *const commands[]; /* ends with NULL */
 extern const option sign_in_options[], common_options[], no_options[];
 /* The command that the first words name; *taken: the number of words in its name. NULL: unknown. */
-const command *find_command(const char *const *words, size_t count, size_t *taken);
+const command *command_named(const char *const *words, size_t count, size_t *taken);
 bool is_group(const char *word); /* "study", if there is a "study create" */
 bool in_group(const command *cmd, const char *group);
 typedef void (*option_fn)(void *payload, const command *cmd, const option *o);
@@ -167,6 +173,7 @@ void select_files(const settings *s, igt_study_selection *selection, unsigned *c
 bool select_studies(const settings *s, igt_study_selection *selection);
 bool selects_studies(const settings *s); /* one of them is set; limit is not */
 bool transfer_options(const settings *s, igt_transfer_options *o);
+unsigned categories_of(const settings *s);
 
 /* suggest.c: "did you mean". Offer each name; best has the one most similar to what was typed. */
 typedef struct suggestion {
@@ -299,6 +306,8 @@ int log_descriptor(void); /* -1: no log file */
 /* text.c */
 /* Names may contain anything: prints them so that nothing moves the cursor or reverses text. */
 void print_safe(FILE *out, const char *text);
+/* The same; hide: as on a terminal, else as into a pipe. */
+void put_safe(FILE *out, const char *text, bool hide);
 /* The same for n bytes of text; line ends and tabs are kept. */
 void print_lines(FILE *out, const char *text, size_t n);
 /* To standard output: with print_lines on a terminal, otherwise unchanged. */
@@ -313,6 +322,14 @@ size_t width_of(const char *text);
 /* Bytes of the next character (1 if invalid), and its columns. */
 size_t next_character(const char *text, unsigned *columns);
 bool is_plain(const char *text); /* its first character is printed unchanged */
+
+/* Output is for users: standard output is a terminal, or IGTCLOUD_FORCE_TTY says so. */
+bool for_people(void);
+/* Around the title of a table on a terminal. */
+bool begin_bold(void);
+void end_bold(bool bold);
+/* A field's value; "": it is not set. */
+const char *text_of(const igt_string_field *field);
 
 /* place.c: places in the cloud, named on the command line. */
 #define REMOTE "igt:"
@@ -340,12 +357,27 @@ typedef struct column {
   const char *title;
   const char *field; /* in JSON; for "a|b" the first that exists */
   bool is_size;
+  unsigned look; /* on a terminal: LOOK_... */
 } column;
+enum {
+  LOOK_NAME = 1, /* comes first; the list is sorted by it */
+  LOOK_ID = 2,   /* shown with --long only */
+  LOOK_TIME = 4,
+  LOOK_COUNT = 8,
+  LOOK_SIZE = 16, /* bytes, as is_size */
+  LOOK_WIDE = 32  /* free text, which may be shortened */
+};
 typedef struct listing listing;
 /* columns ends with a NULL title, and must outlive the listing. NULL: out of memory, reported. */
 listing *listing_open(const settings *s, const column *columns);
 /* path: shown as the field "path" and in JSON; may be NULL. IGT_E_INVALID: already reported. */
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name);
+/* The same with fields of our own behind those of the model. */
+igt_status listing_row_with(listing *l, const igt_model *model, const char *path, const char *name,
+                            const igt_field_text *more, size_t count);
+bool listing_sorts(const listing *l);
+/* --limit is reached: a row more is IGT_E_CANCELLED. */
+bool listing_is_full(const listing *l);
 /* A row that is not a model: its fields. */
 igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count);
 int listing_close(listing *l, int exit_status); /* prints buffered rows; returns the exit status */
@@ -401,7 +433,6 @@ progress *progress_new(const settings *s, const char *verb);
 void progress_show(progress *p, const igt_transfer_progress *now);
 void progress_clear(progress *p); /* before other output; the next progress_show draws it again */
 void progress_free(progress *p);
-void format_size(unsigned long long n, char *out, size_t cap);
 /* A line of a summary: "  1 file was ...", "  2 files were ..."; nothing for 0. */
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text);
 
@@ -412,7 +443,8 @@ extern const command download_command, upload_command, verify_command, csv_comma
 extern const command completion_command, help_command;
 extern const command config_list_command, config_get_command, config_set_command,
     config_unset_command, config_path_command, config_check_command;
-extern const command ls_command, show_command, cat_command, cp_command, rm_command;
+extern const command ls_command, tree_command, du_command, find_command, show_command, cat_command,
+    cp_command, rm_command;
 extern const command study_create_command, study_set_command, study_label_command,
     study_comment_command, study_submit_command;
 extern const command service_create_command, service_list_command, service_delete_command;

@@ -33,7 +33,7 @@ static int cmd_help(settings *s) {
   bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
   const char *const *words = s->arguments + man;
   size_t count = s->argument_count - man, taken = 0;
-  const command *cmd = find_command(words, count, &taken);
+  const command *cmd = command_named(words, count, &taken);
   bool group = count == 1 && is_group(words[0]);
 
   if (count && !cmd && !group)

@@ -1,49 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /* The ls command: lists what is below a place: projects, institutes, studies, series or files,
  * depending on the kind of the node. Each kind has its columns; listing.c prints the rows. place.c
- * resolves the path; the library lists the nodes. main.c calls it through ls_command. */
+ * resolves the path; the library lists the nodes. With -l, institutes and studies get the numbers
+ * and sizes of their files, which scan.c lists. main.c calls it through ls_command. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "igtcloud/selection.h"
+#include "scan.h"
 #include "transfer_options.h"
 
-static const option ls_options[] = {FIELDS_OPTION, STUDY_OPTIONS, FIELD_OPTIONS, END_OF_OPTIONS};
+static const option ls_options[] = {
+    {"count", 'l', OPTION_FLAG, AT(details), NULL, NULL,
+     "count files and bytes; lists the files of each study"},
+    {"long", 0, OPTION_FLAG, AT(ids), NULL, NULL, "show ids on a terminal, too"},
+    {"sort", 0, OPTION_TEXT, AT(sort), "ORDER", "name|date|size|files|none",
+     "default: name on a terminal, else the cloud's order"},
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "with -l: count files of this category; repeatable, default files"},
+    FIELDS_OPTION,
+    STUDY_OPTIONS,
+    FIELD_OPTIONS,
+    END_OF_OPTIONS};
 
-static const column projects[] = {{"TYPE", "projectTypeName", false},
-                                  {"DESCRIPTION", "description", false},
-                                  {"ID", "id", false},
-                                  {"PROJECT", "name", false},
-                                  {NULL, NULL, false}};
-static const column institutes[] = {{"STUDIES", "studyType", false},
-                                    {"DESCRIPTION", "description", false},
-                                    {"ID", "id", false},
-                                    {"INSTITUTE", "name", false},
-                                    {NULL, NULL, false}};
-static const column studies[] = {{"TYPE", "studyType", false},
-                                 {"DATE", "datetime|studyDate|procedureDate", false},
-                                 {"STATE", "electronicRecordState|state", false},
-                                 {"ID", "studyDatabaseId", false},
-                                 {"STUDY", "studyIdHumanReadable", false},
-                                 {NULL, NULL, false}};
-static const column series[] = {{"TYPE", "seriesType", false},
-                                {"MODALITY", "modality", false},
-                                {"NAME", "displayName|documentTitle", false},
-                                {"ID", "seriesDatabaseId", false},
-                                {"UID", "instanceUid", false},
-                                {NULL, NULL, false}};
-static const column files[] = {{"SIZE", "fileSize", true},
-                               {"COMPLETE", "isCompleted", false},
-                               {"FILE", "fileName|key", false},
-                               {NULL, NULL, false}};
+static const column projects[] = {{"TYPE", "projectTypeName", false, 0},
+                                  {"DESCRIPTION", "description", false, LOOK_WIDE},
+                                  {"ID", "id", false, LOOK_ID},
+                                  {"PROJECT", "name", false, LOOK_NAME},
+                                  {NULL, NULL, false, 0}};
+static const column institutes[] = {{"STUDIES", "studyType", false, 0},
+                                    {"DESCRIPTION", "description", false, LOOK_WIDE},
+                                    {"ID", "id", false, LOOK_ID},
+                                    {"INSTITUTE", "name", false, LOOK_NAME},
+                                    {NULL, NULL, false, 0}};
+static const column counted_institutes[] = {{"TYPE", "studyType", false, 0},
+                                            {"STUDIES", "studyCount", false, LOOK_COUNT},
+                                            {"FILES", "fileCount", false, LOOK_COUNT},
+                                            {"SIZE", "byteCount", true, LOOK_SIZE},
+                                            {"DESCRIPTION", "description", false, LOOK_WIDE},
+                                            {"ID", "id", false, LOOK_ID},
+                                            {"INSTITUTE", "name", false, LOOK_NAME},
+                                            {NULL, NULL, false, 0}};
+#define DATES "datetime|studyDate|procedureDate"
+static const column studies[] = {{"TYPE", "studyType", false, 0},
+                                 {"DATE", DATES, false, LOOK_TIME},
+                                 {"STATE", "electronicRecordState|state", false, 0},
+                                 {"ID", "studyDatabaseId", false, LOOK_ID},
+                                 {"STUDY", "studyIdHumanReadable", false, LOOK_NAME},
+                                 {NULL, NULL, false, 0}};
+static const column counted_studies[] = {{"FILES", "fileCount", false, LOOK_COUNT},
+                                         {"SIZE", "byteCount", true, LOOK_SIZE},
+                                         {"DATE", DATES, false, LOOK_TIME},
+                                         {"STATE", "electronicRecordState|state", false, 0},
+                                         {"TYPE", "studyType", false, 0},
+                                         {"ID", "studyDatabaseId", false, LOOK_ID},
+                                         {"STUDY", "studyIdHumanReadable", false, LOOK_NAME},
+                                         {NULL, NULL, false, 0}};
+static const column series[] = {{"TYPE", "seriesType", false, 0},
+                                {"MODALITY", "modality", false, 0},
+                                {"NAME", "displayName|documentTitle", false, LOOK_WIDE},
+                                {"ID", "seriesDatabaseId", false, 0},
+                                {"UID", "instanceUid", false, 0},
+                                {NULL, NULL, false, 0}};
+static const column files[] = {{"SIZE", "fileSize", true, LOOK_SIZE},
+                               {"COMPLETE", "isCompleted", false, 0},
+                               {"FILE", "fileName|key", false, LOOK_NAME},
+                               {NULL, NULL, false, 0}};
 
 typedef struct ls {
+  const settings *s;
+  const place *p;
   listing *out;
   const char *below;   /* only paths below this; "" for all */
   bool with_category;  /* names start with "files/" and so on */
-  size_t count, limit; /* rows; limit 0: all */
+  size_t count;        /* rows */
   const char *project; /* of selected studies */
   bool in_institute;   /* they are shown without their institute */
+  int status;          /* of scans */
 } ls;
 
 static bool is_below(const char *name, const char *folder) {
@@ -62,8 +95,6 @@ static igt_status each(void *payload, igt_node *node) {
 
   if (!is_below(name, l->below))
     return IGT_OK;
-  if (l->limit && l->count == l->limit)
-    return IGT_E_CANCELLED;
   l->count++;
   path = path_of(node);
   shown = path;
@@ -83,10 +114,104 @@ static igt_status each(void *payload, igt_node *node) {
   return status;
 }
 
-static const column *columns_of(igt_node_kind kind) {
+/* ---- with -l ---- */
+
+typedef struct counted {
+  ls *l;
+  scan c;
+  uint64_t studies, files, bytes;
+} counted;
+
+static igt_status print_counted(counted *n, const igt_model *model, const char *path,
+                                const char *name, bool with_studies) {
+  const struct {
+    const char *name;
+    uint64_t n;
+  } counts[] = {{"studyCount", n->studies}, {"fileCount", n->files}, {"byteCount", n->bytes}};
+  igt_field_text fields[3];
+  char numbers[3][24];
+  size_t count = 0;
+
+  for (size_t i = with_studies ? 0 : 1; i < 3; i++, count++) {
+    snprintf(numbers[count], sizeof numbers[count], "%llu", (unsigned long long)counts[i].n);
+    fields[count] = (igt_field_text){.name = counts[i].name,
+                                     .is = IGT_SET,
+                                     .text = numbers[count],
+                                     .json = numbers[count],
+                                     .known = true};
+  }
+  scan_clear_counts(&n->c);
+  return listing_row_with(n->l->out, model, path, name, fields, count);
+}
+
+static igt_status add_study(void *payload, const igt_listed_study *study) {
+  counted *n = payload;
+
+  n->studies++;
+  n->files += study->files;
+  n->bytes += study->bytes;
+  return IGT_OK;
+}
+
+/* An institute, with the sums of its studies. */
+static igt_status each_counted_institute(void *payload, igt_node *node) {
+  ls *l = payload;
+  counted n = {.l = l};
+  place p = {.client = l->p->client, .target = IGT_NODE_TARGET_INIT};
+  igt_status status = IGT_E_NO_MEMORY;
+  char *path;
+
+  p.target.node = node;
+  scan_below(&n.c, l->s, &p);
+  n.c.on_study = add_study;
+  n.c.payload = &n;
+  int ended = scan_run(&n.c);
+  if (ended != EXIT_DONE)
+    l->status = ended;
+  if (ended != EXIT_DONE && ended != EXIT_SOME_FAILED)
+    return IGT_E_CANCELLED;
+  if ((path = path_of(node)) != NULL)
+    status = print_counted(&n, igt_node_model(node), path, igt_node_name(node), true);
+  free(path);
+  return status;
+}
+
+/* Of a study; path: of it. */
+static const char *shown_name(const ls *l, const char *name, const char *path) {
+  return l->project && !l->in_institute ? path + strlen(l->project) + 1 : name;
+}
+
+static igt_status each_counted_study(void *payload, const igt_listed_study *study) {
+  counted *n = payload;
+  char *path = scan_study_path(&n->c, study);
+  igt_status status = path ? IGT_OK : IGT_E_NO_MEMORY;
+
+  n->files = study->files;
+  n->bytes = study->bytes;
+  if (status == IGT_OK)
+    status =
+        print_counted(n, &study->study->model, path, shown_name(n->l, study->name, path), false);
+  n->c.enough = status == IGT_E_CANCELLED && listing_is_full(n->l->out);
+  free(path);
+  return status;
+}
+
+/* The exit status. */
+static int count_studies(ls *l) {
+  counted n = {.l = l};
+
+  scan_below(&n.c, l->s, l->p);
+  if (listing_sorts(l->out) && !l->s->newest) /* the first ones are known at the end */
+    n.c.selection.limit = 0;
+  n.c.on_study = each_counted_study;
+  n.c.payload = &n;
+  return scan_run(&n.c);
+}
+
+static const column *columns_of(igt_node_kind kind, bool details) {
   return kind == IGT_NODE_PROJECT     ? projects
-         : kind == IGT_NODE_INSTITUTE ? institutes
-         : kind == IGT_NODE_STUDY     ? studies
+         : kind == IGT_NODE_INSTITUTE ? (details ? counted_institutes : institutes)
+         : kind == IGT_NODE_STUDY     ? (details ? counted_studies : studies)
          : kind == IGT_NODE_SERIES    ? series
                                       : files;
 }
@@ -98,33 +223,59 @@ static igt_node_kind children_of(igt_node_kind kind) {
                                       : IGT_NODE_FILE;
 }
 
-static int list(const settings *s, const igt_node_target *target) {
+static igt_status list_nodes(ls *l, igt_node_kind kind, igt_error *err) {
   static const igt_node_kind in_study[] = {IGT_NODE_FILE, IGT_NODE_DICOM, IGT_NODE_ANNOTATION};
+  igt_node *node = l->p->target.node;
+  igt_status status = IGT_OK;
+
+  if (!l->with_category)
+    return igt_node_each(
+        node, kind, l->s->details && kind == IGT_NODE_INSTITUTE ? each_counted_institute : each, l,
+        err);
+  for (size_t i = 0; status == IGT_OK && i < 3; i++)
+    status = igt_node_each(node, in_study[i], each, l, err);
+  return status;
+}
+
+/* The exit status of a list that ended in some way. */
+static int end_list(ls *l, igt_status status, const igt_error *err) {
+  bool full = l->out && listing_is_full(l->out);
+  int result;
+
+  if (status == IGT_E_CANCELLED && full) /* --limit */
+    status = IGT_OK;
+  result = listing_close(l->out, exit_status_of(status));
+  if (status == IGT_OK && l->count == 0 && *l->below && !l->s->details) {
+    usage_error("'%s' does not exist", l->below);
+    return EXIT_NOT_FOUND;
+  }
+  if (l->status != EXIT_DONE) /* reported */
+    return l->status;
+  /* The listing has already reported an invalid field. */
+  return status == IGT_OK || status == IGT_E_INVALID ? result : fail(err);
+}
+
+static int list(const settings *s, const place *p) {
+  const igt_node_target *target = &p->target;
   igt_node_kind kind =
       target->kind != IGT_NODE_NONE ? target->kind : children_of(igt_node_kind_of(target->node));
   bool whole_study =
       target->kind == IGT_NODE_NONE && igt_node_kind_of(target->node) == IGT_NODE_STUDY;
   igt_error err = IGT_ERROR_INIT;
-  ls l = {.out = listing_open(s, columns_of(kind)),
+  ls l = {.s = s,
+          .p = p,
+          .out = listing_open(s, columns_of(kind, s->details)),
           .below = target->rest,
-          .with_category = whole_study,
-          .limit = (size_t)s->limit};
-  igt_status status = l.out ? IGT_OK : IGT_E_NO_MEMORY;
-  int result;
+          .with_category = whole_study};
+  igt_status status = IGT_OK;
 
-  for (size_t i = 0; whole_study && status == IGT_OK && i < 3; i++)
-    status = igt_node_each(target->node, in_study[i], each, &l, &err);
-  if (!whole_study && status == IGT_OK)
-    status = igt_node_each(target->node, kind, each, &l, &err);
-  if (l.limit && l.count == l.limit && status == IGT_E_CANCELLED)
-    status = IGT_OK;
-  result = listing_close(l.out, exit_status_of(status));
-  if (status == IGT_OK && l.count == 0 && *l.below) {
-    usage_error("'%s' does not exist", target->rest);
-    return EXIT_NOT_FOUND;
-  }
-  /* The listing has already reported an invalid field. */
-  return status == IGT_OK || status == IGT_E_INVALID ? result : fail(&err);
+  if (!l.out)
+    return EXIT_USAGE;
+  if (s->details && kind == IGT_NODE_STUDY)
+    l.status = count_studies(&l);
+  else
+    status = list_nodes(&l, kind, &err);
+  return end_list(&l, status, &err);
 }
 
 /* ---- selected studies ---- */
@@ -142,8 +293,7 @@ static igt_status each_selected(void *payload, const igt_institute *institute,
   if (asprintf(&path, "%s/%s/%s", l->project, name ? name : "", study_name) < 0)
     return IGT_E_NO_MEMORY;
   l->count++;
-  status = listing_row(l->out, &study->model, path,
-                       l->in_institute ? study_name : path + strlen(l->project) + 1);
+  status = listing_row(l->out, &study->model, path, shown_name(l, study_name, path));
   free(path);
   return status;
 }
@@ -162,7 +312,7 @@ static int list_selected(const settings *s, const place *p, igt_study_selection 
   const igt_node *project = in_institute ? igt_node_parent(node) : node;
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
-  ls l = {.below = target->rest, .in_institute = in_institute};
+  ls l = {.s = s, .p = p, .below = target->rest, .in_institute = in_institute};
 
   if (igt_node_kind_of(project) != IGT_NODE_PROJECT ||
       (target->kind != IGT_NODE_NONE && target->kind != IGT_NODE_STUDY))
@@ -177,8 +327,12 @@ static int list_selected(const settings *s, const place *p, igt_study_selection 
     selection->studies = &l.below;
     selection->study_count = 1;
   }
-  if (!(l.out = listing_open(s, studies)))
-    return EXIT_FAILED;
+  if (!(l.out = listing_open(s, s->details ? counted_studies : studies)))
+    return EXIT_USAGE;
+  if (s->details)
+    return listing_close(l.out, count_studies(&l));
+  if (listing_sorts(l.out) && !s->newest)
+    selection->limit = 0;
   status = igt_selection_each(p->client, selection, each_selected, &l, tell, &err);
   listing_close(l.out, EXIT_DONE);
   return status == IGT_OK ? EXIT_DONE : fail(&err);
@@ -198,7 +352,7 @@ static int cmd_ls(settings *s) {
   else if (selects_studies(s) || s->newest)
     status = list_selected(s, &p, &selection);
   else
-    status = list(s, &p.target);
+    status = list(s, &p);
   place_close(&p);
   return status;
 }
@@ -215,8 +369,10 @@ const command ls_command = {
     "lists the project's own files. Names must match exactly; if a name is ambiguous, use id:ID.\n"
     "With options that select studies, lists the selected studies of the project or institute.\n"
     "\n"
-    "Prints a table on a terminal, otherwise tab-separated lines without a header. --json prints\n"
-    "all fields; --fields selects some.",
+    "Prints a table on a terminal, sorted by name, with sizes and dates in short forms;\n"
+    "otherwise tab-separated lines without a header, in the cloud's order and with exact\n"
+    "values. --json prints all fields; --fields selects some. -l adds the number and size of\n"
+    "the files of each study or institute, which takes one request for each study.",
     ls_options,
     true,
     cmd_ls};

@@ -15,7 +15,7 @@ static unsigned category_bit(const char *name) {
                                             : IGT_CATEGORY_FILES;
 }
 
-static unsigned categories_of(const settings *s) {
+unsigned categories_of(const settings *s) {
   unsigned bits = 0;
 
   for (size_t i = 0; i < s->category.count; i++)

@@ -48,6 +48,9 @@ const command *const commands[] = {&login_command,
                                    &verify_command,
                                    &csv_command,
                                    &ls_command,
+                                   &tree_command,
+                                   &du_command,
+                                   &find_command,
                                    &show_command,
                                    &cat_command,
                                    &cp_command,
@@ -96,7 +99,7 @@ bool is_group(const char *word) {
   return false;
 }
 
-const command *find_command(const char *const *words, size_t count, size_t *taken) {
+const command *command_named(const char *const *words, size_t count, size_t *taken) {
   for (size_t i = 0; count && commands[i]; i++) {
     const char *name = commands[i]->name;
     bool grouped = in_group(commands[i], words[0]);

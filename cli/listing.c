@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of models: a table on a terminal, tab-separated when piped, JSON lines with --json.
- * listing_row picks the cells of the chosen columns from a model; on a terminal the first rows are
- * buffered to find the columns' widths, and the rest is printed as it comes. show_model prints one
- * model with all fields. cmd_ls.c, cmd_show.c and the commands that list entities use it. */
+ * listing_row picks the cells of the chosen columns from a model. Rows that are to be sorted or
+ * aligned are kept in a table (table.c) until the list ends; others are printed as they come. On a
+ * terminal the column with the name comes first, and ids are left out unless requested. show_model
+ * prints one model with all fields. cmd_ls.c, cmd_show.c and the commands that list entities use
+ * it. */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/model.h"
+#include "screen.h"
+#include "table.h"
 
 #define MAX_COLUMNS 64
-/* Rows buffered to find the columns' widths; a longer list continues with those widths. */
-#define HELD_ROWS 500
-/* Or this much text: a name may be as long as the server likes. */
-#define HELD_BYTES ((size_t)4 * 1024 * 1024)
+/* Text of rows that are kept: a list may be as long as the server likes. What follows is neither
+ * sorted nor aligned with what comes later. */
+#define HELD_MOST ((size_t)64 * 1024 * 1024)
 
 struct listing {
   const settings *s;
@@ -24,10 +28,13 @@ struct listing {
   bool chosen;  /* by --fields */
   bool checked; /* the fields are known to exist */
   bool on_terminal;
-  char *names; /* --fields, split */
-  char **held; /* cells of the buffered rows, row by row */
-  size_t held_rows, held_bytes, widths[MAX_COLUMNS];
-  bool flowing; /* the buffered rows are printed */
+  char *names;            /* --fields, split */
+  const char *sort_field; /* "a|b"; NULL: the name */
+  bool sorted;
+  bool by_number, newest; /* the largest number, the latest date first */
+  table *rows;            /* NULL: they are printed as they come */
+  size_t printed;         /* rows */
+  int64_t now;
   bool failed;
 };
 
@@ -47,31 +54,125 @@ static bool choose_fields(listing *l) {
   return true;
 }
 
-static bool for_people(void) {
+bool for_people(void) {
   const char *forced = getenv("IGTCLOUD_FORCE_TTY");
 
   return isatty(STDOUT_FILENO) || (forced && *forced);
 }
 
+const char *text_of(const igt_string_field *field) {
+  return field->is == IGT_SET && field->v ? field->v : "";
+}
+
+bool begin_bold(void) {
+  const char *none = getenv("NO_COLOR");
+  bool bold = isatty(STDOUT_FILENO) && !(none && *none);
+
+  fputs(bold ? "\033[1m" : "", stdout);
+  return bold;
+}
+
+void end_bold(bool bold) {
+  fputs(bold ? "\033[0m" : "", stdout);
+}
+
+/* On a terminal the name comes first, as the first that one looks for. */
+static void arrange(listing *l) {
+  size_t n = 0;
+
+  for (size_t i = 0; i < l->count; i++) {
+    column c = l->columns[i];
+    if (c.look & LOOK_ID && !l->s->ids)
+      continue;
+    if (c.look & LOOK_NAME) {
+      memmove(l->columns + 1, l->columns, n * sizeof *l->columns);
+      l->columns[0] = c;
+    } else {
+      l->columns[n] = c;
+    }
+    n++;
+  }
+  l->count = n;
+}
+
+/* --sort; on a terminal, lists with a name are sorted by it. False: there is no such column. */
+static bool choose_order(listing *l) {
+  const char *sort = l->s->sort;
+  unsigned look = !sort                        ? 0
+                  : strcmp(sort, "date") == 0  ? LOOK_TIME
+                  : strcmp(sort, "files") == 0 ? LOOK_COUNT
+                  : strcmp(sort, "size") == 0  ? LOOK_SIZE
+                                               : 0;
+
+  l->by_number = look & (LOOK_COUNT | LOOK_SIZE);
+  l->newest = look == LOOK_TIME;
+  for (size_t i = 0; look && i < l->count; i++)
+    if (l->columns[i].look & look || (look == LOOK_SIZE && l->columns[i].is_size))
+      l->sort_field = l->columns[i].field;
+  if (!look || l->sort_field)
+    return true;
+  usage_error("--sort %s: this list has no such column%s", sort,
+              look == LOOK_TIME ? "" : "; -l counts the files of studies");
+  return false;
+}
+
+static bool has_name(const listing *l) {
+  for (size_t i = 0; i < l->count; i++)
+    if (l->columns[i].look & LOOK_NAME)
+      return true;
+  return false;
+}
+
+static void print_line(char *const *cells) {
+  fputs(cells[0], stdout);
+}
+
+/* Rows are kept to be aligned, or to be sorted. */
+static bool open_table(listing *l, bool sorted) {
+  table_column columns[MAX_COLUMNS] = {{NULL}};
+  bool aligned = l->on_terminal;
+
+  if (!sorted && !aligned)
+    return true;
+  for (size_t i = 0; i < l->count; i++)
+    columns[i] = (table_column){.title = l->columns[i].title,
+                                .right = l->columns[i].is_size ||
+                                         l->columns[i].look & (LOOK_COUNT | LOOK_SIZE),
+                                .wide = l->columns[i].look & LOOK_WIDE};
+  l->rows = table_new(columns, aligned ? l->count : 1, aligned ? NULL : print_line);
+  return l->rows != NULL;
+}
+
 listing *listing_open(const settings *s, const column *columns) {
   listing *l = calloc(1, sizeof *l);
+  bool sorted;
 
-  if (l) {
-    l->s = s;
-    l->on_terminal = for_people() && !s->json;
-    for (; columns->title; columns++)
-      l->columns[l->count++] = *columns;
-    if (s->fields) {
-      l->count = 0;
-      if (!choose_fields(l)) {
-        free(l);
-        l = NULL;
-      }
-    }
-  }
-  if (!l)
+  if (!l) {
     complain("out of memory");
-  return l;
+    return NULL;
+  }
+  l->s = s;
+  l->now = (int64_t)time(NULL);
+  l->on_terminal = for_people() && !s->json;
+  for (; columns->title; columns++)
+    l->columns[l->count++] = *columns;
+  sorted = s->sort ? strcmp(s->sort, "none") != 0
+                   : l->on_terminal && has_name(l) && !s->fields && !s->newest;
+  if (!choose_order(l)) {
+    free(l);
+    return NULL;
+  }
+  if (l->on_terminal)
+    arrange(l);
+  if (s->fields)
+    l->count = 0;
+  l->sorted = sorted;
+  if ((!s->fields || choose_fields(l)) && open_table(l, sorted))
+    return l;
+  complain("out of memory");
+  free(l->names);
+  free(l);
+  return NULL;
 }
 
 /* ---- a row's cells ---- */
@@ -93,19 +194,45 @@ typedef struct row {
   int places[MAX_COLUMNS]; /* of the fields from which the cells came */
   bool exists[MAX_COLUMNS];
   FILE *known; /* names, for the message about an unknown one */
+  char *key;   /* to sort by */
+  int key_place;
   bool json;
 } row;
 
-static void set_cell(row *r, size_t i, const char *text, int at) {
-  char size[32];
+/* Numbers and times are shown to users in their forms. */
+static const char *shown_form(const listing *l, const column *c, const char *text, char *out,
+                              size_t cap) {
+  if (!l->on_terminal || !*text)
+    return text;
+  if (c->is_size || c->look & LOOK_SIZE)
+    format_size(strtoull(text, NULL, 10), out, cap);
+  else if (c->look & LOOK_COUNT)
+    format_count(strtoull(text, NULL, 10), out, cap);
+  else if (c->look & LOOK_TIME)
+    format_when(text, l->now, out, cap);
+  else
+    return text;
+  return out;
+}
 
-  if (r->l->columns[i].is_size && r->l->on_terminal && !r->json && *text) {
-    format_size(strtoull(text, NULL, 10), size, sizeof size);
-    text = size;
-  }
+static void set_cell(row *r, size_t i, const char *text, int at) {
+  char form[64];
+
+  if (!r->json)
+    text = shown_form(r->l, &r->l->columns[i], text, form, sizeof form);
   free(r->cells[i]);
   r->cells[i] = strdup(text);
   r->places[i] = at;
+}
+
+static void take_key(row *r, const igt_field_text *field) {
+  int at = r->l->sort_field && field->is == IGT_SET ? place_in(r->l->sort_field, field->name) : -1;
+
+  if (at < 0 || (r->key && at >= r->key_place))
+    return;
+  free(r->key);
+  r->key = strdup(field->text);
+  r->key_place = at;
 }
 
 static igt_status take_field(void *payload, const igt_field_text *field) {
@@ -113,6 +240,7 @@ static igt_status take_field(void *payload, const igt_field_text *field) {
 
   if (field->known || field->is != IGT_ABSENT)
     fprintf(r->known, " %s", field->name);
+  take_key(r, field);
   for (size_t i = 0; i < r->l->count; i++) {
     int at = place_in(r->l->columns[i].field, field->name);
     if (at < 0)
@@ -158,9 +286,9 @@ static igt_status check_fields(listing *l, const row *r, const char *known, cons
   return IGT_OK;
 }
 
-/* The content of a row: a model, or fields of our own. */
+/* The content of a row: a model, and fields of our own. */
 typedef struct content {
-  const igt_model *model;
+  const igt_model *model; /* NULL: none */
   const igt_field_text *fields;
   size_t count;
 } content;
@@ -170,7 +298,7 @@ static igt_status each_field(const content *c, igt_field_fn fn, void *payload) {
   igt_status status = IGT_OK;
 
   if (c->model)
-    return igt_model_each_field(c->model, fn, payload, &err);
+    status = igt_model_each_field(c->model, fn, payload, &err);
   for (size_t i = 0; i < c->count && status == IGT_OK; i++)
     status = fn(payload, &c->fields[i]);
   return status;
@@ -194,6 +322,8 @@ static igt_status read_row(row *r, const content *c, const char *path) {
   return status;
 }
 
+static void listing_print(listing *l);
+
 static void free_row(row *r) {
   for (size_t i = 0; i < r->l->count; i++)
     free(r->cells[i]);
@@ -201,120 +331,140 @@ static void free_row(row *r) {
 
 /* ---- printing ---- */
 
-static void print_cells(const listing *l, char *const *cells) {
+static void print_cells(const listing *l, FILE *out, char *const *cells) {
   for (size_t i = 0; i < l->count; i++) {
-    const char *text = cells[i] ? cells[i] : "";
-    size_t pad =
-        l->on_terminal && l->widths[i] > width_of(text) ? l->widths[i] - width_of(text) : 0;
     if (i)
-      printf(l->on_terminal ? "  " : "\t");
-    if (l->columns[i].is_size)
-      printf("%*s", (int)pad, "");
-    print_safe(stdout, text);
-    if (!l->columns[i].is_size && i + 1 < l->count)
-      printf("%*s", (int)pad, "");
+      putc('\t', out);
+    put_safe(out, cells[i] ? cells[i] : "", l->on_terminal);
   }
-  putchar('\n');
+  putc('\n', out);
 }
 
-static void print_title(const listing *l) {
-  const char *none = getenv("NO_COLOR");
-  bool bold = isatty(STDOUT_FILENO) && !(none && *none);
-  char *titles[MAX_COLUMNS];
+static void print_json_cells(FILE *out, const row *r) {
+  const char *comma = "";
 
-  for (size_t i = 0; i < l->count; i++)
-    titles[i] = (char *)(size_t)l->columns[i].title;
-  if (bold)
-    printf("\033[1m");
-  print_cells(l, titles);
-  if (bold)
-    printf("\033[0m");
-}
-
-static void flush_held(listing *l) {
-  for (size_t i = 0; i < l->count; i++) {
-    l->widths[i] = width_of(l->columns[i].title);
-    for (size_t k = 0; k < l->held_rows; k++) {
-      const char *text = l->held[k * l->count + i];
-      size_t width = text ? width_of(text) : 0;
-      if (width > l->widths[i])
-        l->widths[i] = width;
-    }
-  }
-  if (l->held_rows)
-    print_title(l);
-  for (size_t k = 0; k < l->held_rows; k++) {
-    print_cells(l, l->held + k * l->count);
-    for (size_t i = 0; i < l->count; i++)
-      free(l->held[k * l->count + i]);
-  }
-  free(l->held);
-  l->held = NULL;
-  l->flowing = true;
-}
-
-/* Takes ownership of the cells. */
-static igt_status hold(listing *l, row *r) {
-  if (!l->held && !(l->held = calloc(HELD_ROWS * l->count + 1, sizeof *l->held)))
-    return IGT_E_NO_MEMORY;
-  for (size_t i = 0; i < l->count; i++)
-    l->held_bytes += r->cells[i] ? strlen(r->cells[i]) : 0;
-  memcpy(l->held + l->held_rows * l->count, r->cells, l->count * sizeof *l->held);
-  memset(r->cells, 0, sizeof r->cells);
-  if (++l->held_rows == HELD_ROWS || l->held_bytes > HELD_BYTES)
-    flush_held(l);
-  return IGT_OK;
-}
-
-static void print_json_cells(const row *r) {
-  printf("{");
-  for (size_t i = 0, n = 0; i < r->l->count; i++) {
+  putc('{', out);
+  for (size_t i = 0; i < r->l->count; i++) {
     if (!r->cells[i])
       continue;
-    if (n++)
-      putchar(',');
-    json_value(stdout, r->l->columns[i].title);
-    putchar(':');
-    print_json(stdout, r->cells[i]);
+    fputs(comma, out);
+    json_value(out, r->l->columns[i].title);
+    putc(':', out);
+    print_json(out, r->cells[i]);
+    comma = ",";
   }
-  printf("}\n");
+  fputs("}\n", out);
 }
 
-/* The model as the cloud sent it, preceded by its path. */
-static igt_status print_whole(const igt_model *model, const char *path) {
+static void print_fields(FILE *out, const content *c, const char *comma) {
+  for (size_t i = 0; i < c->count; i++) {
+    if (c->fields[i].is == IGT_ABSENT)
+      continue;
+    fputs(comma, out);
+    json_value(out, c->fields[i].name);
+    putc(':', out);
+    print_json(out, c->fields[i].json);
+    comma = ",";
+  }
+}
+
+/* The model as the cloud sent it, preceded by its path, followed by fields of our own. */
+static igt_status print_whole(FILE *out, const content *c, const char *path) {
   igt_text *json = NULL;
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = igt_model_encode(model, &json, &err);
+  igt_status status = c->model ? igt_model_encode(c->model, &json, &err) : IGT_OK;
+  const char *comma = "";
 
   if (status != IGT_OK)
     return status;
-  printf("{");
+  putc('{', out);
   if (path) {
-    printf("\"path\":");
-    json_value(stdout, path);
+    json_text(out, "path", path, true);
+    comma = ",";
   }
-  if (path && json->len > 2)
-    putchar(',');
-  print_json(stdout, json->v + 1);
-  putchar('\n');
-  igt_model_free(&json->model);
+  if (json && json->len > 2) {
+    char *inner = strndup(json->v + 1, json->len - 2);
+    fputs(comma, out);
+    print_json(out, inner ? inner : "");
+    comma = ",";
+    free(inner);
+  }
+  print_fields(out, c, comma);
+  fputs("}\n", out);
+  igt_model_free(json ? &json->model : NULL);
   return IGT_OK;
 }
 
-static igt_status add_row(listing *l, const content *c, const char *path, const char *name) {
-  row r = {.l = l, .json = l->s->json};
-  igt_status status = read_row(&r, c, path);
+/* The line of a row that is not aligned. */
+static igt_status put_line(FILE *out, const row *r, const content *c, const char *path) {
+  if (!r->json && !r->l->s->json)
+    print_cells(r->l, out, r->cells);
+  else if (r->l->chosen)
+    print_json_cells(out, r);
+  else
+    return print_whole(out, c, path);
+  return IGT_OK;
+}
 
-  if (status == IGT_OK && name && !l->chosen) /* relative to the listed place, not to the top */
-    set_cell(&r, l->count - 1, name, 0);
+static igt_status print_now(listing *l, const row *r, const content *c, const char *path) {
+  if (listing_is_full(l))
+    return IGT_E_CANCELLED;
+  l->printed++;
+  return put_line(stdout, r, c, path);
+}
+
+/* Of a list that is too long to be kept. */
+static void let_flow(listing *l) {
+  bool told = l->printed > 0;
+
+  l->printed += table_rows(l->rows);
+  if (l->sorted)
+    table_sort(l->rows, l->by_number, l->newest);
+  listing_print(l);
+  if (!told && l->sorted)
+    message(l->s, "the list is too long to be sorted as a whole: it follows in sorted parts");
+}
+
+static igt_status keep(listing *l, row *r, const content *c, const char *path) {
+  char *line = NULL, *key = r->key;
+  size_t n = 0;
+  igt_status status = IGT_OK;
+  bool good;
+
+  r->key = NULL;
+  if (l->on_terminal) {
+    good = table_add(l->rows, r->cells, key);
+    memset(r->cells, 0, sizeof r->cells);
+  } else {
+    FILE *out = open_memstream(&line, &n);
+    if (out) {
+      status = put_line(out, r, c, path);
+      fclose(out);
+    }
+    good = line && table_add(l->rows, &line, key);
+  }
+  if (good && table_held(l->rows) > HELD_MOST)
+    let_flow(l);
+  return good ? status : IGT_E_NO_MEMORY;
+}
+
+/* Cells are needed for a table and for --fields; not for whole models as JSON, unless to sort. */
+static igt_status add_row(listing *l, const content *c, const char *path, const char *name) {
+  bool whole = l->s->json && !l->chosen;
+  row r = {.l = l, .json = l->s->json};
+  igt_status status = whole && !l->rows ? IGT_OK : read_row(&r, c, path);
+
+  if (status == IGT_OK && name && !l->chosen && !whole) { /* relative to the listed place */
+    size_t at = l->on_terminal ? 0 : l->count - 1;
+    set_cell(&r, at, name, 0);
+  }
+  if (!l->sort_field && l->rows)
+    r.key = strdup(name ? name : path ? path : "");
   if (status != IGT_OK)
     l->failed = true;
-  else if (r.json)
-    print_json_cells(&r);
-  else if (l->on_terminal && !l->flowing)
-    status = hold(l, &r);
   else
-    print_cells(l, r.cells);
+    status = l->rows ? keep(l, &r, c, path) : print_now(l, &r, c, path);
+  free(r.key);
   free_row(&r);
   return status;
 }
@@ -322,40 +472,47 @@ static igt_status add_row(listing *l, const content *c, const char *path, const 
 igt_status listing_row(listing *l, const igt_model *model, const char *path, const char *name) {
   const content c = {.model = model};
 
-  return l->s->json && !l->chosen ? print_whole(model, path) : add_row(l, &c, path, name);
+  return add_row(l, &c, path, name);
 }
 
-static void print_fields(const igt_field_text *fields, size_t count) {
-  const char *comma = "";
+igt_status listing_row_with(listing *l, const igt_model *model, const char *path, const char *name,
+                            const igt_field_text *more, size_t count) {
+  const content c = {.model = model, .fields = more, .count = count};
 
-  putchar('{');
-  for (size_t i = 0; i < count; i++) {
-    if (fields[i].is == IGT_ABSENT)
-      continue;
-    fputs(comma, stdout);
-    json_value(stdout, fields[i].name);
-    putchar(':');
-    print_json(stdout, fields[i].json);
-    comma = ",";
-  }
-  puts("}");
+  return add_row(l, &c, path, name);
 }
 
 igt_status listing_fields(listing *l, const igt_field_text *fields, size_t count) {
   const content c = {.fields = fields, .count = count};
 
-  if (!l->s->json || l->chosen)
-    return add_row(l, &c, NULL, NULL);
-  print_fields(fields, count);
-  return IGT_OK;
+  return add_row(l, &c, NULL, NULL);
+}
+
+bool listing_sorts(const listing *l) {
+  return l->sorted;
+}
+
+bool listing_is_full(const listing *l) {
+  return l->s->limit && !l->rows && l->printed >= (size_t)l->s->limit;
+}
+
+static void listing_print(listing *l) {
+  unsigned rows, columns = 0;
+
+  if (l->on_terminal)
+    screen_size(STDOUT_FILENO, &rows, &columns);
+  table_print(l->rows, l->s->limit ? (size_t)l->s->limit : SIZE_MAX, columns);
 }
 
 int listing_close(listing *l, int exit_status) {
   if (!l)
     return EXIT_FAILED;
-  if (l->on_terminal && !l->flowing && !l->failed)
-    flush_held(l);
-  free(l->held);
+  if (l->rows && !l->failed) {
+    if (l->sorted)
+      table_sort(l->rows, l->by_number, l->newest);
+    listing_print(l);
+  }
+  table_free(l->rows);
   free(l->names);
   free(l);
   return exit_status;

@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "--version") == 0)
     argv[1] = version;
   const char *const *words = (const char *const *)(argv + 1);
-  cmd = find_command(words, (size_t)argc - 1, &taken);
+  cmd = command_named(words, (size_t)argc - 1, &taken);
   if (!cmd)
     return no_command(words, (size_t)argc - 1);
   if (!parse_options(cmd, argc - 1 - (int)taken, argv + 1 + taken, &s))

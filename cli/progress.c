@@ -36,27 +36,6 @@ void progress_free(progress *p) {
   free(p);
 }
 
-void format_size(unsigned long long n, char *out, size_t cap) {
-  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double v = (double)n;
-  size_t unit = 0;
-
-  while (v >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
-    v /= 1024;
-    unit++;
-  }
-  snprintf(out, cap, unit ? "%.1f %s" : "%.0f %s", v, units[unit]);
-}
-
-static void format_time(long long seconds, char *out, size_t cap) {
-  if (seconds < 0)
-    snprintf(out, cap, "--:--");
-  else if (seconds >= 3600)
-    snprintf(out, cap, "%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
-  else
-    snprintf(out, cap, "%lld:%02lld", seconds / 60, seconds % 60);
-}
-
 void progress_clear(progress *p) {
   if (!p || !p->shown)
     return;
@@ -116,7 +95,7 @@ static void put_total(progress *p, const igt_transfer_progress *now, unsigned co
   format_size(now->bytes_settled, done, sizeof done);
   format_size(now->bytes, all, sizeof all);
   format_size((unsigned long long)now->bytes_per_second, rate, sizeof rate);
-  format_time(now->listing ? -1 : now->seconds_left, left, sizeof left);
+  format_duration(now->listing ? -1 : now->seconds_left, left, sizeof left);
   if (now->studies || now->listing)
     snprintf(studies, sizeof studies, " %llu/%llu%s studies ",
              (unsigned long long)now->studies_settled, (unsigned long long)now->studies,

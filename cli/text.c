@@ -55,8 +55,10 @@ static bool is_on_terminal(void) {
 
 /* A pipe receives a name unchanged as long as it is one line of text: scripts use it as a name. */
 void print_safe(FILE *out, const char *text) {
-  const bool hide = out != stdout || is_on_terminal();
+  put_safe(out, text, out != stdout || is_on_terminal());
+}
 
+void put_safe(FILE *out, const char *text, bool hide) {
   while (*text) {
     size_t n = character(text);
     unsigned code = n ? code_of(text, n) : 0;

@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #define PLACE "PROJECT [INSTITUTE] [PROD|TEST]"
+#define BELOW "PROJECT[/INSTITUTE[/PATIENT[/STUDY]]]"
 
 /* clang-format off: it would give each member of a row its own line. */
 #define SELECTION_OPTIONS                                                                           \
@@ -78,6 +79,24 @@
     "label", 0, OPTION_LIST, AT(label), "GLOB", NULL,                                              \
         "only studies with this case label; repeatable"                                            \
   }
+
+/* Of commands that look at all files below a place (scan.h). */
+#define BELOW_OPTIONS                                                                              \
+  {"category",                                                                                     \
+   0,                                                                                              \
+   OPTION_LIST,                                                                                    \
+   AT(category),                                                                                   \
+   "NAME",                                                                                         \
+   "files|dicom|annotations",                                                                      \
+   "list files of this category; repeatable, default files"},                                      \
+      {"project-files",                                                                            \
+       0,                                                                                          \
+       OPTION_FLAG,                                                                                \
+       AT(project_files),                                                                          \
+       NULL,                                                                                       \
+       NULL,                                                                                       \
+       "only the project's own files"},                                                            \
+      SELECTION_OPTIONS, STUDY_OPTIONS, FIELD_OPTIONS
 
 #define MOVING_OPTIONS                                                                             \
   {"concurrent-studies",                                                                           \

@@ -149,18 +149,20 @@ def test_on_a_terminal(igtcloud):
     status, shown = igtcloud.on_terminal("ls", "trial/id:i1/P1/CT")
     assert status == 0
     table = shown[shown.index("\x1b[1m"):].replace("\x1b[1m", "").replace("\x1b[0m", "")
-    assert table.splitlines() == ["   SIZE  COMPLETE  FILE",
-                                  "    8 B  true      files/report.txt",
-                                  "2.9 MiB  true      files/waves/ecg.bin",
-                                  "   11 B  true      dicom/1.dcm",
-                                  "    2 B  true      annotations/vessel.json"]
+    assert table.splitlines() == ["FILE                        SIZE  COMPLETE",
+                                  "annotations/vessel.json      2 B  true",
+                                  "dicom/1.dcm                 11 B  true",
+                                  "files/report.txt             8 B  true",
+                                  "files/waves/ecg.bin      2.9 MiB  true"]
     assert "\x1b[1m" not in igtcloud.on_terminal("ls", env={"NO_COLOR": "1"})[1]
     assert "\x1b[31m" not in igtcloud.on_terminal("ls")[1]
 
 
 def test_the_form_for_people_can_be_forced(igtcloud):
     done = igtcloud.run("ls", env={"IGTCLOUD_FORCE_TTY": "1"})
-    assert done.text.splitlines()[0].split() == ["TYPE", "DESCRIPTION", "ID", "PROJECT"]
+    assert done.text.splitlines()[0].split() == ["PROJECT", "TYPE", "DESCRIPTION"]
+    done = igtcloud.run("ls", "--long", env={"IGTCLOUD_FORCE_TTY": "1"})
+    assert done.text.splitlines()[0].split() == ["PROJECT", "TYPE", "DESCRIPTION", "ID"]
 
 
 def test_long_lists_flow(igtcloud):

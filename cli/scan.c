@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything below a place of the cloud: resolves the path as `ls` does, runs igt_list_studies from
+ * the node it found, and counts on the terminal what has been seen meanwhile. Studies whose files
+ * cannot be listed are reported here, and the rest goes on. du, tree, find and `ls -l` are made of
+ * it. */
+#include "scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "screen.h"
+
+#define SHOW_EVERY_MS 200
+
+/* ---- on the terminal ---- */
+
+void scan_clear_counts(scan *c) {
+  if (c->counts && c->shown_at)
+    fputs("\r\033[K", stderr);
+}
+
+static void show_counts(scan *c) {
+  char studies[32], files[32], size[32];
+  int64_t now = c->counts ? screen_clock_ms() : 0;
+
+  if (!c->counts || now - c->shown_at < SHOW_EVERY_MS)
+    return;
+  c->shown_at = now;
+  format_count(c->studies, studies, sizeof studies);
+  format_count(c->files, files, sizeof files);
+  format_size(c->bytes, size, sizeof size);
+  fprintf(stderr, "\rlisting: %s studies, %s files, %s\033[K", studies, files, size);
+}
+
+/* ---- callbacks of the library ---- */
+
+size_t patient_length(const char *study_name) {
+  const char *slash = strrchr(study_name, '/');
+
+  return slash ? (size_t)(slash - study_name) : 0;
+}
+
+static bool wants(void *payload, const igt_listed_study *study) {
+  const scan *c = payload;
+  size_t n = strlen(c->patient);
+
+  if (n && (strncmp(study->name, c->patient, n) != 0 || study->name[n] != '/'))
+    return false;
+  return !c->wants || c->wants(c->payload, study);
+}
+
+static void report_failed(scan *c, const igt_listed_study *study) {
+  scan_clear_counts(c);
+  fprintf(stderr, "failed: ");
+  print_safe(stderr, study->name);
+  fprintf(stderr, ": ");
+  print_safe(stderr, study->error->text);
+  fprintf(stderr, "\n");
+}
+
+static igt_status on_study(void *payload, const igt_listed_study *study) {
+  scan *c = payload;
+
+  c->studies++;
+  c->files += study->files;
+  c->bytes += study->bytes;
+  if (study->error)
+    report_failed(c, study);
+  show_counts(c);
+  return c->on_study ? c->on_study(c->payload, study) : IGT_OK;
+}
+
+static igt_status on_file(void *payload, const igt_listed_study *study,
+                          const igt_listed_file *file) {
+  const scan *c = payload;
+
+  return c->on_file(c->payload, study, file);
+}
+
+static void on_message(void *payload, igt_status status, const char *text) {
+  scan *c = payload;
+
+  (void)status;
+  scan_clear_counts(c);
+  message(c->s, "%s", text);
+}
+
+/* ---- the scan ---- */
+
+static bool take_settings(scan *c, const settings *s) {
+  c->s = s;
+  c->options = (igt_list_options)IGT_LIST_OPTIONS_INIT;
+  c->selection = (igt_study_selection)IGT_STUDY_SELECTION_INIT;
+  select_files(s, &c->selection, &c->options.categories);
+  c->options.project_files = s->project_files;
+  c->options.files = true;
+  c->patient = "";
+  c->counts = !s->quiet && !s->no_progress && !s->json && screen_is_drawable(STDERR_FILENO);
+  return select_studies(s, &c->selection);
+}
+
+static void take_place_of(scan *c, const place *p) {
+  c->options.below = p->target.node;
+  if (p->target.kind == IGT_NODE_STUDY && igt_node_kind_of(p->target.node) == IGT_NODE_INSTITUTE)
+    c->patient = p->target.rest;
+  /* So that --limit counts this patient's studies alone. */
+  if (*c->patient && !c->selection.study_count && !c->selection.studies_from &&
+      !strpbrk(c->patient, "*?[\\")) {
+    c->selection.studies = &c->patient;
+    c->selection.study_count = 1;
+  }
+}
+
+void scan_below(scan *c, const settings *s, const place *p) {
+  (void)take_settings(c, s); /* the caller has checked them */
+  c->p = *p;
+  take_place_of(c, p);
+}
+
+static bool is_listable(const place *p) {
+  igt_node_kind kind = igt_node_kind_of(p->target.node);
+
+  return kind != IGT_NODE_CLOUD &&
+         (p->target.kind == IGT_NODE_NONE ||
+          (kind == IGT_NODE_INSTITUTE && p->target.kind == IGT_NODE_STUDY));
+}
+
+bool scan_open(scan *c, const settings *s, const char *path, int *exit_status) {
+  *exit_status = EXIT_USAGE;
+  if (!check_dates(s) || !take_settings(c, s))
+    return false;
+  if (!parse_shard(s, &c->options.shard, &c->options.shards) ||
+      !place_open(&c->p, s, path, exit_status))
+    return false;
+  if (!is_listable(&c->p)) {
+    *exit_status = usage_error("'%s' must be a project, an institute, a patient or a study", path);
+    place_close(&c->p);
+    return false;
+  }
+  take_place_of(c, &c->p);
+  return true;
+}
+
+int scan_run(scan *c) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status;
+
+  c->options.selection = &c->selection;
+  c->options.wants = wants;
+  c->options.on_study = on_study;
+  c->options.on_file = c->on_file ? on_file : NULL;
+  c->options.on_message = on_message;
+  c->options.payload = c;
+  status = igt_list_studies(c->p.client, &c->options, NULL, &err);
+  scan_clear_counts(c);
+  return status == IGT_OK || c->enough ? EXIT_DONE : fail(&err);
+}
+
+void scan_close(scan *c) {
+  place_close(&c->p);
+}
+
+/* ---- paths ---- */
+
+/* The project: an institute's parent, or the node itself. */
+static const igt_node *project_of(const scan *c) {
+  const igt_node *node = c->options.below;
+
+  while (node && igt_node_kind_of(node) != IGT_NODE_PROJECT)
+    node = igt_node_parent(node);
+  return node;
+}
+
+static char *path_in(const scan *c, const igt_listed_study *study, bool with_study) {
+  const igt_node *project = project_of(c);
+  char *path = NULL;
+  size_t n = 0;
+  FILE *out = open_memstream(&path, &n);
+
+  if (!out)
+    return NULL;
+  fputs(project ? igt_node_name(project) : "", out);
+  if (study->institute)
+    fprintf(out, "/%s", text_of(&study->institute->name));
+  if (with_study && study->study)
+    fprintf(out, "/%s", study->name);
+  return fclose(out) == 0 ? path : NULL;
+}
+
+char *scan_study_path(const scan *c, const igt_listed_study *study) {
+  return path_in(c, study, true);
+}
+
+char *scan_institute_path(const scan *c, const igt_listed_study *study) {
+  return path_in(c, study, false);
+}
+
+/* ---- JSON ---- */
+
+static void print_study_fields(const igt_listed_study *study) {
+  json_text(stdout, "institute", study->institute ? text_of(&study->institute->name) : "", false);
+  json_text(stdout, "study", study->name, false);
+  json_text(stdout, "studyDatabaseId",
+            study->study ? text_of(&study->study->study_database_id) : "", false);
+}
+
+void scan_print_study(const scan *c, const char *path, const igt_listed_study *study) {
+  printf("{");
+  json_text(stdout, "kind", "study", true);
+  json_text(stdout, "path", path, false);
+  print_study_fields(study);
+  if (c->options.files)
+    printf(",\"files\":%llu,\"bytes\":%llu,\"filesIncomplete\":%llu",
+           (unsigned long long)study->files, (unsigned long long)study->bytes,
+           (unsigned long long)study->files_incomplete);
+  printf("}\n");
+}
+
+/* "PATH/files/x" as a JSON string. */
+static void print_json_path(const char *path, const igt_listed_file *file) {
+  size_t n = strlen(path) + strlen(file->category) + strlen(file->path) + 3;
+  char *whole = malloc(n);
+
+  if (whole)
+    snprintf(whole, n, "%s/%s/%s", path, file->category, file->path);
+  json_text(stdout, "path", whole ? whole : "", true);
+  free(whole);
+}
+
+void scan_print_file(const scan *c, const char *path, const char *kind,
+                     const igt_listed_study *study, const igt_listed_file *file) {
+  (void)c;
+  printf("{");
+  print_json_path(path, file);
+  if (kind)
+    json_text(stdout, "kind", kind, false);
+  print_study_fields(study);
+  json_text(stdout, "category", file->category, false);
+  json_text(stdout, "fileName", file->path, false);
+  json_text(stdout, "type", file->type, false);
+  if (file->size >= 0)
+    printf(",\"size\":%lld", (long long)file->size);
+  printf(",\"isCompleted\":%s}\n", file->is_complete ? "true" : "false");
+}
