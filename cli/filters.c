@@ -40,21 +40,11 @@ bool parse_duration(const char *name, const char *text, int64_t *seconds) {
 }
 
 /* "500k", "20M", "1.5G", or bytes, as --bwlimit takes them. */
-static bool parse_size(const char *name, const char *text, uint64_t *size) {
-  static const char units[] = "kmgt";
-  char *end;
-  double value = strtod(text, &end);
-  const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
-
-  for (const char *u = units; unit && u <= unit; u++)
-    value *= 1024;
-  end += unit != NULL;
-  if (*text < '0' || *text > '9' || *end || !(value >= 0 && value <= 1e18)) {
-    usage_error("--%s '%s' is not a size such as 512, 500k, 20M or 1.5G", name, text);
-    return false;
-  }
-  *size = (uint64_t)value;
-  return true;
+static bool take_size(const char *name, const char *text, uint64_t *size) {
+  if (parse_size(text, size))
+    return true;
+  usage_error("--%s '%s' is not a size such as 512, 500k, 20M or 1.5G", name, text);
+  return false;
 }
 
 /* ---- lists ---- */
@@ -168,8 +158,8 @@ static bool read_lists(const char *name, const texts *paths, bool are_rules, lin
 bool take_filters(const settings *s, igt_filters *o) {
   static lines rules, names; /* once per run of the program */
 
-  if ((s->min_size && !parse_size("min-size", s->min_size, &o->min_size)) ||
-      (s->max_size && !parse_size("max-size", s->max_size, &o->max_size)) ||
+  if ((s->min_size && !take_size("min-size", s->min_size, &o->min_size)) ||
+      (s->max_size && !take_size("max-size", s->max_size, &o->max_size)) ||
       (s->max_age && !parse_duration("max-age", s->max_age, &o->max_age)) ||
       (s->min_age && !parse_duration("min-age", s->min_age, &o->min_age)))
     return false;

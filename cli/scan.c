@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "screen.h"
+#include "transfer_options.h"
 
 #define SHOW_EVERY_MS 200
 
@@ -97,7 +98,14 @@ static bool take_settings(scan *c, const settings *s) {
   c->options.files = true;
   c->patient = "";
   c->counts = !s->quiet && !s->no_progress && !s->json && screen_is_drawable(STDERR_FILENO);
-  return select_studies(s, &c->selection);
+  c->filters = (igt_filters)IGT_FILTERS_INIT;
+  if (!select_studies(s, &c->selection) || !take_filters(s, &c->filters))
+    return false;
+  c->filters.include = s->include.v;
+  c->filters.include_count = s->include.count;
+  c->filters.exclude = s->exclude.v;
+  c->filters.exclude_count = s->exclude.count;
+  return true;
 }
 
 static void take_place_of(scan *c, const place *p) {
@@ -147,6 +155,7 @@ int scan_run(scan *c) {
   igt_status status;
 
   c->options.selection = &c->selection;
+  c->options.filters = &c->filters;
   c->options.wants = wants;
   c->options.on_study = on_study;
   c->options.on_file = c->on_file ? on_file : NULL;

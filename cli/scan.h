@@ -13,6 +13,7 @@ typedef struct scan {
   place p;
   igt_list_options options;
   igt_study_selection selection;
+  igt_filters filters;
   const char *patient; /* only this one's studies; "": all */
   bool (*wants)(void *payload, const igt_listed_study *study); /* NULL: all */
   /* The number of seen studies and files, on a terminal. */

@@ -96,7 +96,7 @@
        NULL,                                                                                       \
        NULL,                                                                                       \
        "only the project's own files"},                                                            \
-      SELECTION_OPTIONS, STUDY_OPTIONS, FIELD_OPTIONS
+      SELECTION_OPTIONS, STUDY_OPTIONS, FIELD_OPTIONS, FILTER_OPTIONS
 
 #define MOVING_OPTIONS                                                                             \
   {"concurrent-studies",                                                                           \

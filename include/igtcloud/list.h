@@ -61,6 +61,7 @@ typedef struct igt_list_options {
   /** Messages for the user. May be NULL. */
   void (*on_message)(void *payload, igt_status status, const char *text);
   void *payload;
+  const igt_filters *filters; /**< of files; ages are IGT_E_UNSUPPORTED. NULL: all */
 } igt_list_options;
 #define IGT_LIST_OPTIONS_INIT IGT_SIZED(igt_list_options)
 /** As IGT_LIST_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

@@ -62,6 +62,10 @@ static bool keep_file(igt__listed *e, size_t category, const igt_file *from) {
   return true;
 }
 
+static uint64_t size_of(const igt_file *file) {
+  return file->file_size.is == IGT_SET && file->file_size.v > 0 ? (uint64_t)file->file_size.v : 0;
+}
+
 /* list: NULL where the response has a single one. */
 static igt_status each_file(void *payload, const char *list, igt_file *file) {
   igt__listed *e = payload;
@@ -76,11 +80,8 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   e->any = true;
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return IGT_OK;
-  if (l->options->filter &&
-      (!igt__filter_path(l->options->filter, igt__text_of(&file->file_name)) ||
-       !igt__filter_size(l->options->filter, file->file_size.is == IGT_SET && file->file_size.v > 0
-                                                 ? (uint64_t)file->file_size.v
-                                                 : 0)))
+  if (!igt__filter_path(l->options->filter, igt__text_of(&file->file_name)) ||
+      !igt__filter_size(l->options->filter, size_of(file)))
     return IGT_OK;
   return keep_file(e, c, file) ? IGT_OK : IGT_E_NO_MEMORY;
 }

@@ -7,6 +7,7 @@
 #include "base/sized.h"
 #include "cloud/node.h"
 #include "igtcloud/list.h"
+#include "transfer/engine/filter.h"
 #include "transfer/engine/options.h"
 
 /* One call. */
@@ -19,6 +20,7 @@ typedef struct stream {
   igt_institute_list one;       /* has it */
   unsigned long long unmatched; /* entries of the selection without a study */
   igt__list_options list;
+  igt__filter *filter;
   igt__list_counts counts;
 } stream;
 
@@ -123,6 +125,12 @@ static igt_status find(stream *s, igt_error *err) {
 
 /* ---- what was not found ---- */
 
+static void report_pattern(void *payload, const char *text) {
+  const stream *s = payload;
+
+  s->own.on_message(s->own.payload, IGT_OK, text);
+}
+
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   stream *s = payload;
 
@@ -166,6 +174,7 @@ static igt_status list(stream *s, igt_error *err) {
   s->list.files = o->files || o->project_files;
   s->list.categories = o->project_files ? 0 : o->categories;
   s->list.ext = o->selection->ext;
+  s->list.filter = s->filter;
   s->list.too_many = "no real study has that many";
   s->list.concurrency = o->concurrency;
   s->list.shard = o->shard;
@@ -179,6 +188,8 @@ static igt_status list(stream *s, igt_error *err) {
   if (status != IGT_OK)
     return status;
   report_elsewhere(s);
+  if (s->own.on_message)
+    igt__filter_report(s->filter, report_pattern, s);
   if (s->unmatched)
     return igt__fail_unmatched(s->unmatched, err);
   if (!s->counts.failed)
@@ -203,6 +214,13 @@ static igt_status read_options(stream *s, const igt_list_options *options, igt_e
     status = igt__shared_options_read(&s->shared, NULL, &own->selection, err);
   if (status == IGT_OK && s->shared.selection->since_last)
     status = igt__fail(err, IGT_E_INVALID, IGT__LAST_NEEDS_TARGET);
+  if (status == IGT_OK)
+    status = igt__filters_read(&s->shared, &own->filters, err);
+  if (status == IGT_OK && own->filters && (own->filters->min_age || own->filters->max_age))
+    status = igt__fail(err, IGT_E_UNSUPPORTED,
+                       "a list of files has no dates, so it cannot be limited by age");
+  if (status == IGT_OK)
+    status = igt__filter_new(NULL, own->filters, &s->filter, err);
   if (status == IGT_OK && own->categories & ~7u)
     status = igt__fail(err, IGT_E_INVALID, "unknown category");
   return status == IGT_OK ? igt__shard_check(own->shard, own->shards, err) : status;
@@ -232,6 +250,7 @@ igt_status igt_list_studies(igt_client *client, const igt_list_options *options,
   if (s->found.institutes == &s->one)
     s->found.institutes = NULL;
   igt__found_free(&s->found);
+  igt__filter_free(s->filter);
   igt__shared_options_finish(&s->shared);
   igt__free(s);
   return status;
