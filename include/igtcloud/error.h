@@ -26,7 +26,7 @@
 #if defined(__MINGW32__) && !defined(__clang__) /* there, printf is Microsoft's, without %zu */
 #define IGT_PRINTF(f, a) __attribute__((format(gnu_printf, f, a)))
 #else
-#define IGT_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define IGT_PRINTF(f, a) __attribute__((format(__printf__, f, a)))
 #endif
 #else
 #define IGT_MUST_USE

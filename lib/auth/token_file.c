@@ -85,7 +85,7 @@ static igt_status open_trusted(const char *path, int flags, int *fd, igt__stat *
                                igt_error *err) {
   igt_status status;
 
-  *fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+  *fd = igt__os_open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
   if (*fd < 0 && errno == ELOOP)
     return igt__fail(err, IGT_E_TOKEN_FILE,
                      "the token file %s is a symbolic link, so it is not used", path);
@@ -491,10 +491,10 @@ static void make_folder(const char *path) {
 }
 
 static igt_status open_own(const char *path, int *fd, igt__stat *st, igt_error *err) {
-  *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  *fd = igt__os_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (*fd < 0 && errno == ENOENT) {
     make_folder(path);
-    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    *fd = igt__os_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   }
   if (*fd < 0 && errno == EEXIST)
     return open_trusted(path, O_RDWR, fd, st, err);

@@ -95,10 +95,10 @@ const char *igt__path_base(const char *path) {
 }
 
 char *igt__path_absolute(const char *path) {
-  if (path[0] == '/')
-    return igt__strdup(path);
-  char cwd[IGT__OS_PATH_MAX];
-  return igt__os_current_folder(cwd, sizeof cwd) == 0 ? igt__path_join(cwd, path) : NULL;
+  char *full = igt__os_full_path(path), *copy = igt__strdup(full);
+
+  free(full);
+  return copy;
 }
 
 static uint64_t fnv(const char *s) {

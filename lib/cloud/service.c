@@ -17,7 +17,7 @@
 
 /* Nobody else may read it, and no existing file is overwritten: a key cannot be retrieved again. */
 static igt_status create_file(const char *path, int *fd, igt_error *err) {
-  *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  *fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (*fd >= 0)
     return IGT_OK;
   if (errno == EEXIST)

@@ -56,8 +56,8 @@ static bool is_abandoned(int folder, const char *name) {
   if (fd < 0)
     return false;
   if (igt__os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == igt__os_user())
-    abandoned =
-        igt__os_lock(fd) == 0 || (errno != EAGAIN && igt__wall_seconds() - st.st_mtime > 24 * 3600);
+    abandoned = igt__os_lock(fd) == 0 ||
+                (errno != EAGAIN && igt__wall_seconds() - st.st_mtim.tv_sec > 24 * 3600);
   igt__os_close(fd);
   return abandoned;
 }

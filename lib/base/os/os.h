@@ -37,6 +37,8 @@ int igt__os_truncate(int fd, int64_t size);
 int igt__os_sync(int fd); /* fsync */
 /* All that was written to the file system of fd: syncfs. */
 int igt__os_sync_all(int fd);
+/* Before it: hands a complete file to the disk where _sync_all covers only what was handed over. */
+int igt__os_write_back(int fd);
 int igt__os_set_mtime(int fd, int64_t seconds);
 /* A file that ends with its descriptor, in a folder, or in memory. */
 int igt__os_temporary(const char *folder);
@@ -48,7 +50,9 @@ int igt__os_lstat(const char *path, igt__stat *st);
 int igt__os_fstat(int fd, igt__stat *st);
 int igt__os_statat(int dir, const char *name, igt__stat *st, bool follow);
 bool igt__os_is_readable(const char *path); /* access, R_OK */
-int igt__os_current_folder(char *out, size_t cap);
+bool igt__os_is_absolute(const char *path);
+/* Absolute, with '/' between its parts; free() it. NULL: errno. */
+char *igt__os_full_path(const char *path);
 /* Where temporary files go: TMPDIR, or what this system has in its place. */
 const char *igt__os_temporary_folder(void);
 /* Without links and relative parts; free() it. NULL: errno. */
@@ -87,7 +91,6 @@ uint64_t igt__os_free_space(int fd);
 /* The file system's name, such as "ext4", or a number; "": unknown. *total: its size in bytes; 0:
  * unknown. */
 void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total);
-uint64_t igt__os_allocated(int fd, const igt__stat *st); /* bytes on the disk */
 /* 0, or an error number; EOPNOTSUPP and the like: not on this file system. */
 int igt__os_allocate(int fd, int64_t size);
 void igt__os_punch(int fd, int64_t at, int64_t n);

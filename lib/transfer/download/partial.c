@@ -229,6 +229,8 @@ static void set_time(igt__partial *partial, int64_t mtime) {
 /* Some file systems report a failed write only on close (NFS, quota; close(2)): closing a duplicate
  * shows it before an existing file is replaced, and keeps the lock. */
 static igt_status flush(const igt__partial *partial, igt_error *err) {
+  if (igt__os_write_back(partial->fd) != 0)
+    return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
   int copy = igt__root_tells_at_close(partial->root) ? igt__os_dup(partial->fd) : -1;
 
   if (copy >= 0 && igt__os_close(copy) != 0)

@@ -74,7 +74,7 @@ bool igt__local_is_young(const igt__local *local) {
 static igt_status open_trusted(const igt__local *local, int *fd, igt__stat *st, igt_error *err) {
   int flags = O_RDONLY | O_NOCTTY | O_NONBLOCK | (local->follow_links ? 0 : O_NOFOLLOW);
 
-  *fd = open(local->path, flags, 0);
+  *fd = igt__os_open(local->path, flags, 0);
   if (*fd < 0)
     return igt__fail_errno(err, errno, "cannot read the file");
   return igt__os_fstat(*fd, st) == 0 ? IGT_OK : igt__fail_errno(err, errno, "cannot read the file");

@@ -290,7 +290,7 @@ static igt_status take_content(content *c, const igt_file_source *source, bool f
     status = take_bytes(c, source, err);
   if (status != IGT_OK)
     return status;
-  if ((c->local.follow_links ? stat : lstat)(c->local.path, &st) != 0)
+  if ((c->local.follow_links ? igt__os_stat : igt__os_lstat)(c->local.path, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read '%s'", c->local.path);
   if (S_ISLNK(st.st_mode))
     return igt__fail(err, IGT_E_INVALID, "'%s' is a symbolic link; use --follow-links",

@@ -121,7 +121,7 @@ static void stored_large_task(void *arg) {
   end_notified(&s->notification, status, &err);
 }
 
-static void tell(send_job *s) {
+static void report(send_job *s) {
   if (s->large) {
     igt__pool_add(s->run->helpers, stored_large_task, s);
   } else if (s->complete) {
@@ -166,7 +166,7 @@ static void end_stored(send_job *s, igt_status status, igt_error *err) {
   if (status != IGT_OK)
     igt__send_failed(s, status, err);
   else
-    tell(s);
+    report(s);
 }
 
 static void stored_task(void *arg) {

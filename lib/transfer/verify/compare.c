@@ -95,7 +95,7 @@ static void report(const compare *c, igt_transfer_result result, const igt__comp
   igt__group_item(c->group, &item);
 }
 
-static void tell(const compare *c, const igt__comparison *found) {
+static void report_compared(const compare *c, const igt__comparison *found) {
   char text[128] = "its content is not the same";
 
   if (found->same) {
@@ -148,7 +148,7 @@ static void compare_task(void *arg) {
     igt__os_close(fd);
   igt__group_present(c->group, c->size);
   if (status == IGT_OK)
-    tell(c, &found);
+    report_compared(c, &found);
   else if (status == IGT_E_CANCELLED || igt__run_stopping(c->run))
     igt__group_dropped(c->group);
   else if (status == IGT_E_NOT_FOUND)

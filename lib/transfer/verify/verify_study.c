@@ -35,8 +35,8 @@ typedef struct plan {
 
 /* ---- one file that needs no reading ---- */
 
-static void tell(plan *p, const char *name, const char *local, const igt__remote *r,
-                 igt_transfer_result result, const char *text, const igt_error *err) {
+static void report(plan *p, const char *name, const char *local, const igt__remote *r,
+                   igt_transfer_result result, const char *text, const igt_error *err) {
   igt_transfer_item item = {
       .kind = IGT_ITEM_FILE, .result = result, .path = name, .text = text, .error = err};
   char *path = local ? igt__path_join(igt__root_path(p->v->root), local) : NULL;
@@ -69,12 +69,12 @@ static void report_missing(plan *p, const char *name, const igt__remote *r) {
     pthread_mutex_lock(&p->v->run.lock);
     p->v->run.summary.files_incomplete++;
     pthread_mutex_unlock(&p->v->run.lock);
-    tell(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
+    report(p, name, NULL, r, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
   } else if (p->whole && strcmp(name, IGT__SIDECAR) == 0) {
-    tell(p, name, NULL, r, IGT_RESULT_IGNORED,
-         "its name is reserved for the description of the study", NULL);
+    report(p, name, NULL, r, IGT_RESULT_IGNORED,
+           "its name is reserved for the description of the study", NULL);
   } else {
-    tell(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
+    report(p, name, NULL, r, IGT_RESULT_MISSING_HERE, "", NULL);
   }
   igt__run_wait_events(&p->v->run);
 }
@@ -128,7 +128,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   note_folders(p, name);
   if (igt__is_folder_key(file)) {
-    tell(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
+    report(p, name, NULL, &r, IGT_RESULT_IGNORED, IGT__FOLDER_TEXT, NULL);
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
@@ -136,7 +136,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   if (igt__remotes_have(p->files, name)) {
     (void)igt__fail(&err, IGT_E_COLLISION, "the study has another file of this name");
-    tell(p, name, NULL, NULL, IGT_RESULT_FAILED, "", &err);
+    report(p, name, NULL, NULL, IGT_RESULT_FAILED, "", &err);
     igt__run_wait_events(&p->v->run);
     return IGT_OK;
   }
@@ -197,7 +197,7 @@ static void compare(plan *p, const igt__walk_entry *e, const char *name, const c
   igt_error err = IGT_ERROR_INIT;
 
   if (igt__compare_add(&file, &err) != IGT_OK)
-    tell(p, name, local, r, IGT_RESULT_FAILED, "", &err);
+    report(p, name, local, r, IGT_RESULT_FAILED, "", &err);
 }
 
 /* r NULL: the cloud has no such file. */
@@ -208,11 +208,11 @@ static void take_file(plan *p, const igt__walk_entry *e, const char *name, const
   if (r)
     (void)igt__remotes_see(p->files, name);
   if (!r)
-    tell(p, name, local, &mine, IGT_RESULT_MISSING_THERE, "", NULL);
+    report(p, name, local, &mine, IGT_RESULT_MISSING_THERE, "", NULL);
   else if (!r->completed)
-    tell(p, name, local, r, IGT_RESULT_MISSING_THERE, "its upload is not complete", NULL);
+    report(p, name, local, r, IGT_RESULT_MISSING_THERE, "its upload is not complete", NULL);
   else if (!*r->key)
-    tell(p, name, local, r, IGT_RESULT_UNCHECKED, "the cloud lists it without a key", NULL);
+    report(p, name, local, r, IGT_RESULT_UNCHECKED, "the cloud lists it without a key", NULL);
   else
     compare(p, e, name, local, r);
 }
@@ -240,13 +240,13 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
     return;
   if (e->kind == IGT__WALK_UNREADABLE) {
     (void)igt__fail_errno(&err, e->os_error, "it cannot be read");
-    tell(p, name, local, NULL, IGT_RESULT_FAILED, "", &err);
+    report(p, name, local, NULL, IGT_RESULT_FAILED, "", &err);
   } else if (e->kind == IGT__WALK_LINK) {
-    tell(p, name, local, NULL, IGT_RESULT_IGNORED, IGT__LINK_LEFT_OUT, NULL);
+    report(p, name, local, NULL, IGT_RESULT_IGNORED, IGT__LINK_LEFT_OUT, NULL);
   } else if (e->kind == IGT__WALK_SPECIAL) {
-    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is not a regular file", NULL);
+    report(p, name, local, NULL, IGT_RESULT_IGNORED, "it is not a regular file", NULL);
   } else if (e->name[0] == '.' && igt__str_ends(e->name, ".igtpart")) {
-    tell(p, name, local, NULL, IGT_RESULT_IGNORED, "it is an unfinished download", NULL);
+    report(p, name, local, NULL, IGT_RESULT_IGNORED, "it is an unfinished download", NULL);
   } else {
     take_file(p, e, name, local, r);
   }
@@ -402,8 +402,8 @@ static int each_beside(void *payload, const igt__walk_entry *e) {
   if (!local)
     return 3;
   if (!leave_clutter(p, e, local))
-    tell(p, e->path, local, &mine, IGT_RESULT_MISSING_THERE,
-         "it is in none of the folders 'files', 'dicom' and 'annotations'", NULL);
+    report(p, e->path, local, &mine, IGT_RESULT_MISSING_THERE,
+           "it is in none of the folders 'files', 'dicom' and 'annotations'", NULL);
   igt__free(local);
   igt__run_wait_events(run);
   return igt__run_stopping(run) ? 2 : 0;

@@ -50,11 +50,6 @@ void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total) {
       (void)snprintf(name, cap, "%s", known[i].name);
 }
 
-uint64_t igt__os_allocated(int fd, const igt__stat *st) {
-  (void)fd;
-  return (uint64_t)st->st_blocks * 512;
-}
-
 int igt__os_allocate(int fd, int64_t size) {
   return fallocate(fd, 0, 0, (off_t)size) == 0 ? 0 : errno;
 }

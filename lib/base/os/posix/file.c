@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -67,6 +68,11 @@ int igt__os_sync_all(int fd) {
   return syncfs(fd);
 }
 
+int igt__os_write_back(int fd) {
+  (void)fd; /* syncfs covers everything */
+  return 0;
+}
+
 int igt__os_set_mtime(int fd, int64_t seconds) {
   struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds}};
 
@@ -114,8 +120,18 @@ bool igt__os_is_readable(const char *path) {
   return access(path, R_OK) == 0;
 }
 
-int igt__os_current_folder(char *out, size_t cap) {
-  return getcwd(out, cap) ? 0 : -1;
+bool igt__os_is_absolute(const char *path) {
+  return path[0] == '/';
+}
+
+char *igt__os_full_path(const char *path) {
+  char folder[PATH_MAX], *full = NULL;
+
+  if (path[0] == '/')
+    return strdup(path);
+  if (!getcwd(folder, sizeof folder))
+    return NULL;
+  return asprintf(&full, "%s%s%s", folder, folder[1] ? "/" : "", path) >= 0 ? full : NULL;
 }
 
 const char *igt__os_temporary_folder(void) {

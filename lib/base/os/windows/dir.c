@@ -18,17 +18,22 @@ struct igt__os_dir {
   } batch;
 };
 
+igt__os_dir *igt__os_dir_take(int fd) {
+  igt__os_dir *dir = calloc(1, sizeof *dir);
+
+  if (!dir) {
+    (void)igt__os_close(fd);
+    errno = ENOMEM;
+    return NULL;
+  }
+  dir->fd = fd;
+  return dir;
+}
+
 igt__os_dir *igt__os_dir_open(int fd) {
   int copy = igt__os_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
-  igt__os_dir *dir = copy >= 0 ? calloc(1, sizeof *dir) : NULL;
 
-  if (dir)
-    dir->fd = copy;
-  else if (copy >= 0) {
-    (void)igt__os_close(copy);
-    errno = ENOMEM;
-  }
-  return dir;
+  return copy >= 0 ? igt__os_dir_take(copy) : NULL;
 }
 
 /* False: the end, or *os_error. */
@@ -52,7 +57,14 @@ static bool advance(igt__os_dir *dir, int *os_error) {
   return false;
 }
 
-const char *igt__os_dir_next(igt__os_dir *dir, int *os_error) {
+/* Not every reparse point is a link: files of OneDrive are. */
+static igt__os_kind kind_of(DWORD attributes) {
+  if (attributes & FILE_ATTRIBUTE_REPARSE_POINT)
+    return IGT__OS_UNKNOWN;
+  return attributes & FILE_ATTRIBUTE_DIRECTORY ? IGT__OS_FOLDER : IGT__OS_OTHER;
+}
+
+const char *igt__os_dir_next(igt__os_dir *dir, igt__os_kind *kind, int *os_error) {
   *os_error = 0;
   while (advance(dir, os_error)) {
     size_t units = dir->at->FileNameLength / sizeof(wchar_t);
@@ -61,8 +73,11 @@ const char *igt__os_dir_next(igt__os_dir *dir, int *os_error) {
       *os_error = errno; /* no UTF-8 names it, so nothing could open it */
       return NULL;
     }
-    if (strcmp(dir->name, ".") != 0 && strcmp(dir->name, "..") != 0)
-      return dir->name;
+    if (strcmp(dir->name, ".") == 0 || strcmp(dir->name, "..") == 0)
+      continue;
+    if (kind)
+      *kind = kind_of(dir->at->FileAttributes);
+    return dir->name;
   }
   return NULL;
 }

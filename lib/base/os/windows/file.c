@@ -18,6 +18,7 @@
 #define SCANNER_TRIES 9                    /* 5 ms, doubled each time: 1.3 s in all */
 #define SCANNER_WAIT_MS 5
 
+#define O_SECRET 0x08000000             /* beside os_types.h's: for this user alone */
 #define FAILED_WITH_ERRNO ((NTSTATUS)1) /* of our own: no status of NT's */
 
 /* Of <ntifs.h>, which mingw-w64 has not. */
@@ -81,7 +82,8 @@ static NTSTATUS open_nt(HANDLE folder, wchar_t *name, int flags, ACCESS_MASK acc
   OBJECT_ATTRIBUTES object;
   IO_STATUS_BLOCK io;
 
-  InitializeObjectAttributes(&object, &text, OBJ_CASE_INSENSITIVE, folder, NULL);
+  InitializeObjectAttributes(&object, &text, OBJ_CASE_INSENSITIVE, folder,
+                             flags & O_SECRET ? igt__windows_private() : NULL);
   return NtCreateFile(out, access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &object, &io, NULL,
                       FILE_ATTRIBUTE_NORMAL, share, disposition_of(flags), options_of(flags), NULL,
                       0);
@@ -133,7 +135,8 @@ static int finish(NTSTATUS status, const HANDLE *opened, int flags) {
 int igt__os_open(const char *path, int flags, mode_t mode) {
   HANDLE handle = NULL;
 
-  (void)mode;
+  if ((flags & O_CREAT) && mode && !(mode & 077)) /* the folder may let others in */
+    flags |= O_SECRET;
   return finish(open_by_path(path, flags, access_of(flags), &handle), &handle, flags);
 }
 
@@ -192,6 +195,14 @@ ssize_t igt__os_pwrite(int fd, const void *data, size_t n, int64_t at) {
   return write_with(fd, data, n, &o);
 }
 
+int igt__os_rewind(int fd) {
+  const LARGE_INTEGER start = {.QuadPart = 0};
+
+  if (!SetFilePointerEx(igt__handle_of(fd), start, NULL, FILE_BEGIN))
+    return igt__windows_fail(GetLastError());
+  return 0;
+}
+
 int igt__os_truncate(int fd, int64_t size) {
   FILE_END_OF_FILE_INFO info = {.EndOfFile.QuadPart = size};
 
@@ -200,8 +211,12 @@ int igt__os_truncate(int fd, int64_t size) {
   return 0;
 }
 
-int igt__os_sync(int fd) {
-  return FlushFileBuffers(igt__handle_of(fd)) ? 0 : igt__windows_fail(GetLastError());
+int igt__os_set_mtime(int fd, int64_t seconds) {
+  FILE_BASIC_INFO info = {.LastWriteTime.QuadPart = seconds * 10000000 + WINDOWS_EPOCH};
+
+  if (!SetFileInformationByHandle(igt__handle_of(fd), FileBasicInfo, &info, sizeof info))
+    return igt__windows_fail(GetLastError());
+  return 0;
 }
 
 /* ---- looking ---- */
@@ -234,6 +249,7 @@ static int look(HANDLE handle, igt__stat *st) {
   st->st_ino = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
   st->st_nlink = info.nNumberOfLinks;
   st->st_size = (int64_t)((uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow);
+  st->st_blocks = (st->st_size + 511) / 512;
   st->st_mode = mode_of(handle, info.dwFileAttributes);
   st->st_mtim = time_of(basic.LastWriteTime.QuadPart);
   st->st_ctim = time_of(basic.ChangeTime.QuadPart);
@@ -279,20 +295,6 @@ bool igt__os_is_readable(const char *path) {
   int fd = igt__os_open(path, O_RDONLY, 0);
 
   return fd >= 0 && igt__os_close(fd) == 0;
-}
-
-int igt__os_current_folder(char *out, size_t cap) {
-  wchar_t *wide = igt__wide_path(".");
-  int n;
-
-  if (!wide)
-    return -1;
-  n = igt__wide_to_utf8(wide + 4, wcslen(wide + 4), out, cap); /* after \\?\ */
-  free(wide);
-  for (char *p = out; n > 0 && *p; p++)
-    if (*p == '\\')
-      *p = '/';
-  return n > 0 ? 0 : -1;
 }
 
 /* ---- folders, names ---- */
@@ -363,6 +365,10 @@ static NTSTATUS delete_by_name(int dir, const char *name) {
   return status;
 }
 
+int igt__os_unlink(const char *path) {
+  return igt__os_unlinkat(AT_FDCWD, path);
+}
+
 int igt__os_unlinkat(int dir, const char *name) {
   NTSTATUS status;
   unsigned tries = 0;
@@ -371,6 +377,47 @@ int igt__os_unlinkat(int dir, const char *name) {
     status = delete_by_name(dir, name);
   while (wait_for_scanner(status, tries++));
   return is_done(status) ? 0 : -1;
+}
+
+/* False: give up. */
+static bool wait_for_scanner_of(DWORD error, unsigned tries) {
+  if ((error != ERROR_ACCESS_DENIED && error != ERROR_SHARING_VIOLATION) ||
+      tries + 1 >= SCANNER_TRIES)
+    return false;
+  Sleep(SCANNER_WAIT_MS << tries);
+  return true;
+}
+
+static int with_both(const char *a, const char *b, DWORD (*fn)(const wchar_t *, const wchar_t *)) {
+  wchar_t *from = igt__wide_path(a), *to = from ? igt__wide_path(b) : NULL;
+  DWORD why = ERROR_SUCCESS;
+  unsigned tries = 0;
+
+  if (to)
+    do
+      why = fn(from, to);
+    while (why != ERROR_SUCCESS && wait_for_scanner_of(why, tries++));
+  free(from);
+  if (!to)
+    return -1;
+  free(to);
+  return why == ERROR_SUCCESS ? 0 : igt__windows_fail(why);
+}
+
+static DWORD move(const wchar_t *from, const wchar_t *to) {
+  return MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING) ? ERROR_SUCCESS : GetLastError();
+}
+
+static DWORD link_to(const wchar_t *from, const wchar_t *to) {
+  return CreateHardLinkW(to, from, NULL) ? ERROR_SUCCESS : GetLastError();
+}
+
+int igt__os_rename(const char *from, const char *to) {
+  return with_both(from, to, move);
+}
+
+int igt__os_link(const char *from, const char *to) {
+  return with_both(from, to, link_to);
 }
 
 static NTSTATUS rename_by_name(int from_dir, const char *from, rename_info *to, bool replace) {
@@ -409,25 +456,4 @@ int igt__os_renameat(int from_dir, const char *from, int to_dir, const char *to)
 
 int igt__os_rename_new(int from_dir, const char *from, int to_dir, const char *to) {
   return rename_to(from_dir, from, to_dir, to, false);
-}
-
-void igt__os_disk(int fd, char *name, size_t cap, uint64_t *total) {
-  wchar_t wide[64];
-  size_t n = 0;
-
-  *total = 0;
-  *name = '\0';
-  if (!GetVolumeInformationByHandleW(igt__handle_of(fd), NULL, 0, NULL, NULL, NULL, wide, 64))
-    return;
-  for (; wide[n] && n + 1 < cap && wide[n] < 128; n++) /* "NTFS", "exFAT" */
-    name[n] = (char)wide[n];
-  name[n] = '\0';
-}
-
-/* A drive of this machine, not a share. */
-bool igt__os_is_local_disk(int fd) {
-  FILE_REMOTE_PROTOCOL_INFO remote;
-
-  return !GetFileInformationByHandleEx(igt__handle_of(fd), FileRemoteProtocolInfo, &remote,
-                                       sizeof remote);
 }

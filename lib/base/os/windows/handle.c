@@ -69,6 +69,7 @@ int igt__os_close(int fd) {
     errno = EBADF;
     return -1;
   }
+  igt__windows_hide_holder(fd);
   return CloseHandle(handle) ? 0 : igt__windows_fail(GetLastError());
 }
 

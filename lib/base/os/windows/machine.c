@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <malloc.h>
+#include <stdio.h>
+
 #include "system.h"
 
 #include <bcrypt.h>
+
+#define TIME_OF_DAY 3 /* SystemTimeOfDayInformation */
 
 /* Ctrl-C and the like come on a thread of their own. */
 void igt__os_block_signals(igt__os_signals *before) {
@@ -18,6 +23,47 @@ void igt__os_wipe(void *p, size_t n) {
 
 bool igt__os_random(void *out, size_t n) {
   return BCryptGenRandom(NULL, out, (ULONG)n, BCRYPT_USE_SYSTEM_PREFERRED_RNG) == 0;
+}
+
+int64_t igt__os_process_id(void) {
+  return GetCurrentProcessId();
+}
+
+size_t igt__os_usable_size(void *p) {
+  return _msize(p);
+}
+
+void igt__os_host_name(char *out, size_t cap) {
+  wchar_t name[256];
+  DWORD n = sizeof name / sizeof *name;
+
+  if (!GetComputerNameExW(ComputerNameDnsHostname, name, &n) ||
+      igt__wide_to_utf8(name, n, out, cap) < 0)
+    *out = '\0';
+}
+
+/* The time of the boot, without what the clock was corrected by since. */
+void igt__os_boot_id(char *out, size_t cap) {
+  struct {
+    LARGE_INTEGER boot, now, zone_bias;
+    ULONG zone, reserved;
+    ULONGLONG boot_bias, sleep_bias;
+  } t;
+  ULONG n;
+
+  *out = '\0';
+  if (NtQuerySystemInformation((SYSTEM_INFORMATION_CLASS)TIME_OF_DAY, &t, sizeof t, &n) >= 0)
+    (void)snprintf(out, cap, "windows-%llx", (unsigned long long)t.boot.QuadPart - t.boot_bias);
+}
+
+int igt__os_machine(char *out, size_t cap) {
+  return snprintf(out, cap, "windows-x86_64.exe") < (int)cap ? 0 : -1;
+}
+
+unsigned igt__os_cores(void) {
+  DWORD n = GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
+
+  return n > 1 ? n : 1;
 }
 
 /* The machine's, or less in a job with a limit (containers, batch systems). */

@@ -30,6 +30,12 @@
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 #define S_ISFIFO(mode) (((mode)&S_IFMT) == S_IFIFO)
 
+#define S_IWGRP 0020
+#define S_IWOTH 0002
+
+/* Windows has 32,767 UTF-16 units; this is what fits a stack. */
+#define IGT__OS_PATH_MAX 16384
+
 /* Errors that this C library does not name; nothing on Windows is mapped to them. */
 #ifndef EDQUOT
 #define EDQUOT 122
@@ -40,10 +46,22 @@
 typedef struct igt__stat {
   uint64_t st_dev, st_ino;
   unsigned st_mode, st_nlink, st_uid;
-  int64_t st_size;
+  int64_t st_size, st_blocks; /* of 512 bytes: of the size, which is what was reserved */
   struct timespec st_mtim, st_ctim;
 } igt__stat;
 
 typedef int igt__os_signals; /* none */
+
+/* As curl's curl_socket_t, without <winsock2.h>. */
+typedef uintptr_t igt__os_socket;
+typedef struct igt__os_pollfd {
+  igt__os_socket fd;
+  short events, revents;
+} igt__os_pollfd;
+
+#define IGT__OS_POLL_IN 1
+#define IGT__OS_POLL_OUT 2
+#define IGT__OS_POLL_READ IGT__OS_POLL_IN
+#define IGT__OS_POLL_FAILED 4
 
 #endif

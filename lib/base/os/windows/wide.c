@@ -80,6 +80,28 @@ wchar_t *igt__wide_path(const char *utf8) {
   return out;
 }
 
+int igt__wide_to_path(const wchar_t *wide, char *out, size_t cap) {
+  char *rest = out;
+  int n;
+
+  if (wcsncmp(wide, L"\\\\?\\UNC\\", 8) == 0) {
+    if (cap < 3) {
+      errno = ENAMETOOLONG;
+      return -1;
+    }
+    wide += 8;
+    *rest++ = '/';
+    *rest++ = '/';
+  } else if (wcsncmp(wide, L"\\\\?\\", 4) == 0) {
+    wide += 4;
+  }
+  n = igt__wide_to_utf8(wide, wcslen(wide), rest, cap - (size_t)(rest - out));
+  for (char *p = out; n >= 0 && *p; p++)
+    if (*p == '\\')
+      *p = '/';
+  return n < 0 ? -1 : 0;
+}
+
 int igt__wide_to_utf8(const wchar_t *wide, size_t units, char *out, size_t cap) {
   int n = 0;
 

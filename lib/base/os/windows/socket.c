@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* select() in place of poll(): before Windows 10 2004, WSAPoll reports no connection that failed.
+ * Its sets are arrays here, not bits, so a socket may have any number. */
+#include <errno.h>
+#include <string.h>
+
+#include "system.h"
+
+#include <mstcpip.h>
+#include <ws2tcpip.h>
+
+static void add(fd_set *set, SOCKET fd) {
+  if (set->fd_count < FD_SETSIZE)
+    set->fd_array[set->fd_count++] = fd;
+}
+
+static bool has(const fd_set *set, SOCKET fd) {
+  for (unsigned i = 0; i < set->fd_count; i++)
+    if (set->fd_array[i] == fd)
+      return true;
+  return false;
+}
+
+int igt__os_poll(igt__os_pollfd *sockets, size_t n, int ms) {
+  TIMEVAL wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+  static _Thread_local fd_set in, out, failed;
+  int ready;
+
+  in.fd_count = out.fd_count = failed.fd_count = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (sockets[i].events & IGT__OS_POLL_IN)
+      add(&in, sockets[i].fd);
+    if (sockets[i].events & IGT__OS_POLL_OUT)
+      add(&out, sockets[i].fd);
+    add(&failed, sockets[i].fd); /* a connection that failed */
+  }
+  ready = select(0, &in, &out, &failed, ms < 0 ? NULL : &wait);
+  if (ready < 0)
+    return igt__windows_fail((DWORD)WSAGetLastError());
+  for (size_t i = 0; i < n; i++)
+    sockets[i].revents = (short)((has(&in, sockets[i].fd) ? IGT__OS_POLL_IN : 0) |
+                                 (has(&out, sockets[i].fd) ? IGT__OS_POLL_OUT : 0) |
+                                 (has(&failed, sockets[i].fd) ? IGT__OS_POLL_FAILED : 0));
+  return ready;
+}
+
+/* One datagram socket that talks to itself over loopback: select() takes no pipes. */
+int igt__os_wake_open(igt__os_socket ends[2]) {
+  struct sockaddr_in self = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int size = sizeof self;
+  u_long yes = 1;
+  WSADATA data;
+  SOCKET fd;
+
+  if (WSAStartup(MAKEWORD(2, 2), &data) != 0) {
+    errno = ENOSYS;
+    return -1;
+  }
+  fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+  if (fd == INVALID_SOCKET || bind(fd, (struct sockaddr *)&self, size) != 0 ||
+      getsockname(fd, (struct sockaddr *)&self, &size) != 0 ||
+      connect(fd, (struct sockaddr *)&self, size) != 0 || ioctlsocket(fd, FIONBIO, &yes) != 0) {
+    (void)igt__windows_fail((DWORD)WSAGetLastError());
+    if (fd != INVALID_SOCKET)
+      closesocket(fd);
+    WSACleanup();
+    return -1;
+  }
+  ends[0] = ends[1] = fd;
+  return 0;
+}
+
+void igt__os_wake(igt__os_socket end) {
+  (void)send(end, "", 1, 0);
+}
+
+void igt__os_wake_drain(igt__os_socket end) {
+  char bytes[16];
+
+  while (recv(end, bytes, sizeof bytes, 0) > 0)
+    ;
+}
+
+void igt__os_wake_close(igt__os_socket ends[2]) {
+  closesocket(ends[0]);
+  WSACleanup();
+}
+
+/* SIO_TCP_INFO tells what was sent, but not what waits: curl keeps the send buffer as small as the
+ * line allows (SIO_IDEAL_SEND_BACKLOG_QUERY). */
+int igt__os_unsent(igt__os_socket fd, unsigned *bytes) {
+  (void)fd;
+  (void)bytes;
+  errno = ENOSYS;
+  return -1;
+}
+
+/* Windows has neither option. */
+void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment) {
+  (void)fd;
+  (void)unsent;
+  (void)segment;
+}
+
+int igt__os_parse_ip(const char *text, unsigned char out[16]) {
+  if (inet_pton(AF_INET, text, out) == 1)
+    return 4;
+  return inet_pton(AF_INET6, text, out) == 1 ? 6 : 0;
+}
