@@ -47,7 +47,8 @@ typedef struct settings {
   size_t argument_count;
   /* sign-in and connection */
   const char *domain, *user, *service_file, *audience, *ca_file, *proxy;
-  bool password_stdin;
+  bool password_stdin, no_keyring, forget;
+  const char *password_command;
   double timeout;
   long long retries, connections;
   const char *bwlimit;
@@ -241,8 +242,6 @@ igt_client *open_client(const settings *s, const char *environment, int *exit_st
 igt_client *open_here(const settings *s, int *exit_status);
 /* Of the client that was opened last; NULL: none was. */
 igt_cancel *session_cancel(void);
-/* The user is being asked for a name or a password. Any thread. */
-bool is_asking(void);
 /* Signs out and frees the client. */
 void close_client(igt_client *client);
 /* Asks "Delete ...?" on the terminal, unless --yes. Other than EXIT_DONE: the user declined, or
@@ -255,6 +254,23 @@ bool ask_again(const settings *s, const char *question, char *out, size_t cap);
 bool take_place(const settings *s, const char **institute, const char **environment);
 bool check_dates(const settings *s); /* --start, --end */
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
+
+/* password.c: the library's questions. The user is being asked for a name or a password. Any
+ * thread. */
+bool is_asking(void);
+bool prompt_user(const settings *s, const char *domain, igt_prompt_kind what, const char *question,
+                 char *out, size_t cap);
+bool is_from_keyring(void); /* the last password was */
+/* Offers on the terminal to put a password that was typed into the keyring; wipes it. */
+void offer_to_keep(const settings *s, const igt_identity *who);
+void keep_typed(void); /* for offer_to_keep */
+
+/* keyring.c: the desktop's. *why: NULL-terminated, valid if there is none. */
+bool keyring_is_available(const char **why);
+bool keyring_read(const char *domain, const char *user, char *out, size_t cap);
+bool keyring_store(const char *domain, const char *user, const char *password);
+/* domain NULL: all of this program's. 1: removed, 0: there was none, -1: reported. */
+int keyring_forget(const char *domain, const char *user);
 
 /* prompt.c: asks on the terminal; false: no terminal, or no input. */
 bool ask_text(const char *question, char *out, size_t cap);

@@ -109,6 +109,7 @@ static void on_login(void *payload, igt_login_event event, const igt_identity *i
   format_end(identity->expires, end, sizeof end);
   if (event == IGT_LOGIN_READY) {
     h->signed_in = true;
+    offer_to_keep(h->s, identity);
     message(h->s, "Signed in as %s to %s", identity->user, identity->domain);
     if (h->ready >= 0)
       become_daemon(h);
@@ -133,6 +134,7 @@ static int hold(const settings *s, int ready) {
 
   if (!client)
     return status;
+  keep_typed();
   status = EXIT_DONE;
   if (igt_login_hold(client, on_login, &h, &err) != IGT_OK && err.status != IGT_E_CANCELLED)
     status = fail(&err);
@@ -284,7 +286,8 @@ const command login_command = {
     0,
     "sign in and keep the session for other commands",
     "Signs in and keeps the session alive for all other commands, until it is interrupted\n"
-    "(Ctrl-C) or `igtcloud logout` is run. Prompts for the user name and password if needed.\n"
+    "(Ctrl-C) or `igtcloud logout` is run. Prompts for the user name and password if needed,\n"
+    "and offers to keep a password that was typed in the desktop's keyring, if there is one.\n"
     "With --background it detaches from the terminal once signed in; later messages go to\n"
     "--log-file, or to syslog.",
     login_options,
@@ -293,19 +296,20 @@ const command login_command = {
 
 /* ---- the session of a running login ---- */
 
-static int cmd_logout(settings *s) {
-  igt_token *token = NULL;
-  igt_error err = IGT_ERROR_INIT;
-  pid_t holder;
+/* The password of that account; without a running login, every one that this program has kept. */
+static int forget_password(const settings *s, const igt_token *token) {
+  int removed = token ? keyring_forget(igt_token_domain(token), igt_token_user(token))
+                      : keyring_forget(NULL, NULL);
 
-  if (igt_token_read(NULL, &token, &err) != IGT_OK) {
-    if (err.status != IGT_E_NO_SESSION)
-      return fail(&err);
-    message(s, "Not signed in");
-    return EXIT_DONE;
-  }
-  holder = (pid_t)igt_token_holder(token);
-  igt_token_free(token);
+  if (removed >= 0)
+    message(s, removed ? "The password was removed from the keyring"
+                       : "There is no password in the keyring");
+  return removed < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int end_login(settings *s, pid_t holder) {
+  igt_token *token = NULL;
+
   if (holder <= 0 || kill(holder, SIGTERM) != 0) {
     complain("the session's login is not running; it will expire by itself");
     return EXIT_FAILED;
@@ -327,15 +331,42 @@ static int cmd_logout(settings *s) {
   return EXIT_FAILED;
 }
 
-const command logout_command = {"logout",
-                                "",
-                                0,
-                                0,
-                                "end the running login",
-                                "Signs out and ends the running `igtcloud login`.",
-                                no_options,
-                                false,
-                                cmd_logout};
+static int cmd_logout(settings *s) {
+  igt_token *token = NULL;
+  igt_error err = IGT_ERROR_INIT;
+  int forgot = EXIT_DONE, status;
+  pid_t holder;
+
+  if (igt_token_read(NULL, &token, &err) != IGT_OK) {
+    if (err.status != IGT_E_NO_SESSION)
+      return fail(&err);
+    message(s, "Not signed in");
+    return s->forget ? forget_password(s, NULL) : EXIT_DONE;
+  }
+  holder = (pid_t)igt_token_holder(token);
+  if (s->forget)
+    forgot = forget_password(s, token);
+  igt_token_free(token);
+  status = end_login(s, holder);
+  return status == EXIT_DONE ? forgot : status;
+}
+
+static const option logout_options[] = {{"forget", 0, OPTION_FLAG, AT(forget), NULL, NULL,
+                                         "also remove the password from the desktop's keyring"},
+                                        END_OF_OPTIONS};
+
+const command logout_command = {
+    "logout",
+    "",
+    0,
+    0,
+    "end the running login",
+    "Signs out and ends the running `igtcloud login`. With --forget, the\n"
+    "password that a login has put into the desktop's keyring is removed,\n"
+    "too; without a running login, all that igtcloud has put there.",
+    logout_options,
+    false,
+    cmd_logout};
 
 static int cmd_whoami(settings *s) {
   static const char *const sources[] = {"none", "token file", "environment", "password",

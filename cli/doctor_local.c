@@ -79,6 +79,18 @@ void probe_token_file(doctor *d) {
   igt_token_free(token);
 }
 
+/* Servers need none. */
+void probe_keyring(doctor *d) {
+  const char *why;
+
+  if (d->s->no_keyring)
+    found(d, "keyring", VERDICT_OK, NULL, "not used (--no-keyring)");
+  else if (keyring_is_available(&why))
+    found(d, "keyring", VERDICT_OK, NULL, "available through libsecret");
+  else
+    found(d, "keyring", VERDICT_OK, NULL, "none: %s", why);
+}
+
 /* ---- the target ---- */
 
 #define SPACE_LEAST ((uint64_t)1024 * 1024 * 1024)

@@ -140,6 +140,8 @@ int fail(const igt_error *err) {
     complain("%s (request %s)", text, err->request_id);
   else
     complain("%s", text);
+  if (err->status == IGT_E_LOGIN && is_from_keyring())
+    complain("the password came from the keyring; igtcloud logout --forget removes it");
   return exit_status_of(err->status);
 }
 

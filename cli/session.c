@@ -4,7 +4,6 @@
  * several commands share (institute and environment, dates, shards), and confirmation questions.
  * open_client installs the signal handlers (signals.c). All commands that sign in use it. */
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,26 +15,12 @@
 #define PROD_DOMAIN "igt-web.eu1.phsdp.com"
 #define TEST_DOMAIN "igt-web-test.eu1.phsdp.com"
 
-static atomic_bool asking;
-
-bool is_asking(void) {
-  return asking;
-}
+static igt_cancel *last_cancel;
+static igt_client *last_client;
 
 static bool prompt(void *payload, igt_prompt_kind what, const char *question, char *response,
                    size_t cap) {
-  const settings *s = payload;
-  bool done;
-
-  asking = true;
-  if (what == IGT_PROMPT_PASSWORD && s->password_stdin)
-    done = read_password(response, cap);
-  else if (what == IGT_PROMPT_PASSWORD)
-    done = ask_password(question, response, cap);
-  else
-    done = ask_text(question, response, cap);
-  asking = false;
-  return done;
+  return prompt_user(payload, igt_client_domain(last_client), what, question, response, cap);
 }
 
 /* ---- the client ---- */
@@ -67,8 +52,6 @@ static const char *user_of(const settings *s) {
 
   return is_from_profile(AT(user)) && variable && *variable ? NULL : s->user;
 }
-
-static igt_cancel *last_cancel;
 
 igt_cancel *session_cancel(void) {
   return last_cancel;
@@ -106,6 +89,7 @@ static igt_client *open_at(const settings *s, const char *domain, int *exit_stat
   catch_signals(cancel);
   if (igt_client_new(&o, &client, &err) != IGT_OK)
     *exit_status = fail(&err);
+  last_client = client;
   /* Never freed before the process ends: a signal may come at any time. The client holds its own
    * reference. */
   return client;

@@ -43,7 +43,7 @@ def doctor(program, *arguments, status=0, **options):
 def test_all_in_order(cloud, igtcloud, here):
     found = doctor(igtcloud, "--target", here, "trial")
     assert {result for result, _, _ in found.values()} == {"ok"}, found
-    assert list(found) == ["version", "configuration", "token file", "proxy", "dns", "tcp", "tls",
+    assert list(found) == ["version", "configuration", "token file", "keyring", "proxy", "dns", "tcp", "tls",
                            "http", "clock", "sign-in", "roles", "store", "download", "upload",
                            "disk space", "file system", "journal"]
     assert found["store"][1].startswith(cloud.url) and "region" in found["store"][1]
