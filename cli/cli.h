@@ -82,7 +82,7 @@ typedef struct settings {
   const char *by, *sort, *name, *size, *newer;
   texts types;
   long long level, top;
-  bool print0, details, ids;
+  bool print0, details, ids, verbose;
   /* unfinished uploads */
   bool abort, lost;
   long long older_than;

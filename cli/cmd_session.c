@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands about sessions: login, logout, whoami, get-token and version. login signs in and
+/* The commands about sessions: login, logout, whoami and get-token. login signs in and
  * keeps the session, in the foreground or, with --background, as a daemon: a child process signs
  * in, since it may have to ask on the terminal, and becomes a daemon once it has; the parent waits
  * for that, passes signals on, and returns the child's result. logout ends the daemon; the others
@@ -18,26 +18,6 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "igtcloud/version.h"
-
-static int cmd_version(settings *s) {
-  if (s->json)
-    printf("{\"version\":\"%s\"}\n", igt_version());
-  else
-    printf("%s\n", igt_version());
-  return EXIT_DONE;
-}
-
-const command version_command = {"version",
-                                 "",
-                                 0,
-                                 0,
-                                 "print the version",
-                                 "Prints the version and nothing else.",
-                                 no_options,
-                                 false,
-                                 cmd_version,
-                                 true};
 
 static void format_end(int64_t seconds, char *out, size_t cap) {
   time_t t = (time_t)seconds;

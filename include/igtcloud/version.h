@@ -29,6 +29,12 @@ IGT_EXTERN const char *igt_version(void);
  */
 IGT_EXTERN bool igt_version_check(unsigned major, unsigned minor);
 
+/** Receives the name and version of a library; both are valid during the call only. */
+typedef void (*igt_library_fn)(void *payload, const char *name, const char *version);
+/** The libraries that libigtcloud uses, as they run: OpenSSL, json-c, expat, SQLite, libcurl (which
+ * is loaded for it, and left out if it is missing) and those that libcurl names. Any thread. */
+IGT_EXTERN void igt_libraries(igt_library_fn fn, void *payload);
+
 #ifdef __cplusplus
 }
 #endif

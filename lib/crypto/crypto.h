@@ -97,4 +97,7 @@ bool igt__ed25519_verify(const igt__ed25519 *key, const void *data, size_t n, co
 void igt__pbkdf2(const char *password, const void *salt, size_t salt_len, unsigned iterations,
                  unsigned char out[32]);
 
+/* "OpenSSL 3.0.15 3 Sep 2024", as it runs. */
+const char *igt__crypto_library(void);
+
 #endif

@@ -2,6 +2,7 @@
 /* Digests with one interface for OpenSSL's hashes (MD5, SHA-1, SHA-256) and our CRCs, and
  * HMAC-SHA-256. Called wherever bytes are verified: lib/transfer for files, lib/s3 for bodies and
  * signatures. */
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
@@ -149,4 +150,8 @@ void igt__pbkdf2(const char *password, const void *salt, size_t salt_len, unsign
                  unsigned char out[32]) {
   PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, (int)salt_len, (int)iterations,
                     EVP_sha256(), 32, out);
+}
+
+const char *igt__crypto_library(void) {
+  return OpenSSL_version(OPENSSL_VERSION);
 }

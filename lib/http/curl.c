@@ -18,6 +18,7 @@
 
 #define FUNCTIONS(X)                                                                               \
   X(curl_global_init)                                                                              \
+  X(curl_version)                                                                                  \
   X(curl_global_init_mem)                                                                          \
   X(curl_easy_init)                                                                                \
   X(curl_easy_cleanup)                                                                             \
@@ -82,6 +83,10 @@ igt_status igt__curl_load(igt_error *err) {
  * one version to the next. */
 CURLcode(curl_global_init)(long flags) {
   return lib.curl_global_init_(flags);
+}
+
+char *(curl_version)(void) {
+  return lib.curl_version_();
 }
 
 CURLcode(curl_global_init_mem)(long flags, curl_malloc_callback m, curl_free_callback f,

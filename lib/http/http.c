@@ -186,3 +186,7 @@ igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error 
   req->priv->completion = NULL;
   return status;
 }
+
+const char *igt__http_libraries(void) {
+  return igt__curl_load(NULL) == IGT_OK ? curl_version() : "";
+}

@@ -207,4 +207,8 @@ igt_status igt__url_parse(const char *text, const char *what, igt__url *out, igt
 void igt__url_origin(const igt__url *url, char *out, size_t cap);
 bool igt__url_same_origin(const igt__url *a, const igt__url *b);
 
+/* libcurl, and what it was built with, as "libcurl/7.88.1 OpenSSL/3.0.15 ..."; "" if it cannot be
+ * loaded. */
+const char *igt__http_libraries(void);
+
 #endif

@@ -514,3 +514,7 @@ sqlite3_stmt *igt__journal_start_locked(igt__journal *journal, igt__statement wh
     igt__bind_text(stmt, 2, second);
   return stmt;
 }
+
+const char *igt__journal_library(void) {
+  return sqlite3_libversion();
+}

@@ -171,4 +171,7 @@ bool igt__journal_is_of_other(igt__journal *journal, const char *origin, const c
 void igt__journal_put_created(igt__journal *journal, const char *origin, const char *institute,
                               const char *name, const char *id);
 
+/* "3.40.1", of SQLite */
+const char *igt__journal_library(void);
+
 #endif

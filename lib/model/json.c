@@ -495,3 +495,7 @@ bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style) {
   write_value(&w, jc(v), 0);
   return !out->failed;
 }
+
+const char *igt__json_library(void) {
+  return json_c_version();
+}

@@ -82,4 +82,7 @@ typedef enum igt__json_style {
 } igt__json_style;
 bool igt__json_write(igt__buf *out, const igt__json *v, igt__json_style style);
 
+/* "0.16", of json-c */
+const char *igt__json_library(void);
+
 #endif

@@ -146,3 +146,7 @@ out:
   igt__buf_finish(&parse.path);
   return status;
 }
+
+const char *igt__xml_library(void) {
+  return XML_ExpatVersion();
+}

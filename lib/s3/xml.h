@@ -43,4 +43,7 @@ bool igt__s3_complete_encode(const igt__s3_part *parts, size_t n, bool checksums
 /* Copies the ETag without its quotes and a weak "W/". False if it does not fit. */
 bool igt__s3_etag_copy(char *out, size_t cap, const char *etag);
 
+/* "expat_2.5.0" */
+const char *igt__xml_library(void);
+
 #endif

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """`igtcloud tree`, `du` and `find`, and what `ls` shows on a terminal: what is in a cloud."""
 
+import json
 import subprocess
 
 import pytest
 
-from igtcloud import NOT_FOUND, SOME_FAILED, USAGE, environment
+from igtcloud import NOT_FOUND, SOME_FAILED, USAGE, environment, program
 
 SEED = {
     "users": [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}],
@@ -43,6 +44,26 @@ def rows(done):
 
 def requests(cloud):
     return len(cloud.requests())
+
+
+# ---- version ----
+
+def version(*arguments):
+    return subprocess.run([program(), "version", *arguments], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_version():
+    plain = version()
+    assert plain.count("\n") == 1
+    text = version("--verbose").splitlines()
+    assert text[0] == plain.strip() and text[1].startswith("commit: ")
+    assert any(line.split()[0] == "SQLite" and line.split()[1][0].isdigit() for line in text)
+    told = json.loads(version("-v", "--json"))
+    assert told["version"] == plain.strip() and told["commit"] and told["platform"].split()[0]
+    assert {"OpenSSL", "json-c", "expat", "SQLite", "libcurl"} <= set(told["libraries"])
+    assert all(number[0].isdigit() for number in told["libraries"].values())
+    assert isinstance(told["features"], list)
 
 
 # ---- tree ----
