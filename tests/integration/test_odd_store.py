@@ -20,6 +20,8 @@ SEED = {
             {"name": "small", "files": [{"path": "a", "text": "alpha"}, {"path": "b", "size": 300000}]},
             {"name": "empty", "files": [{"path": "nothing", "text": ""}]},
             {"name": "large", "files": [{"path": "film", "size": 20 * MIB}]}]}]},
+        {"name": "half", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [
+            {"name": "s", "files": [{"path": "medium", "size": 3000000}]}]}]},
         {"name": "many", "projectTypeName": "EPD", "institutes": [
             {"name": "i", "generate": {"studies": 60, "files": 1, "size": 100}}]},
     ]}
@@ -263,3 +265,52 @@ def test_cat_of_two_objects(odd, store):
     done = odd.run("cat", "p/i/large/files/film", status=None)
     assert done.status != DONE and "replaced" in done.err
     assert len(done.out) < 20 * MIB
+
+
+def test_store_without_ranges_or_lengths_one_range_at_a_time(odd, store, out):
+    """Only the first range is requested: that the store sends more than it shows only at its end."""
+    def change(ask, answer):
+        if ask.method == "GET":
+            answer.status, answer.body, answer.framing = 200, answer.data, "chunked"
+            answer.headers.pop("Content-Range", None)
+    store.change = change
+    odd.run("download", "--connections", "1", out, "p")
+    assert right(store, files(out)) == ALL
+
+
+@pytest.mark.parametrize("digest", ["md5", "opaque"])
+@pytest.mark.parametrize("first, last", [(1000000, 2999999), (0, 999999)])
+def test_a_part_that_nobody_asked_for(odd, store, out, digest, first, last):
+    """A cache's partial copy of the object: no byte of it counts, also for a later run that resumes."""
+    def partial(ask, answer):
+        if digest == "opaque":
+            opaque(answer)
+        if ask.method == "GET" and not ask.range and ask.key.endswith("/medium"):
+            answer.status, answer.body = 206, answer.data[first:last + 1]
+            answer.headers["Content-Range"] = f"bytes {first}-{last}/{len(answer.data)}"
+    store.change = partial
+    done = odd.run("download", out, "half", status=SOME_FAILED)
+    assert f"S3 sent bytes {first} to {last}" in done.err and not right(store, files(out))
+    store.change = lambda ask, answer: opaque(answer) if digest == "opaque" else None
+    odd.run("download", out, "half")
+    assert right(store, files(out)) == {"i/s/medium"}
+
+
+def test_a_whole_object_as_a_part(odd, store, out):
+    def whole(ask, answer):
+        if ask.method == "GET" and not ask.range:
+            size = len(answer.data)
+            answer.status, answer.headers["Content-Range"] = 206, f"bytes 0-{size - 1}/{size}"
+    store.change = whole
+    odd.run("download", out, "half")
+    assert right(store, files(out)) == {"i/s/medium"}
+
+
+@pytest.mark.parametrize("suffix", ["-gzip", "--gzip", "-0", "-10001"])
+def test_an_etag_with_a_proxys_suffix(odd, store, out, suffix):
+    """It is no digest: the files are complete, and counted as not verified."""
+    def marked(ask, answer):
+        answer.headers["ETag"] = answer.headers["ETag"][:-1] + suffix + '"'
+    store.change = marked
+    done = odd.run("download", out, "p")
+    assert right(store, files(out)) == ALL and "4 files not verified" in done.err

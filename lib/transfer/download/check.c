@@ -31,8 +31,10 @@ static unsigned parts_of(const char *value) {
   return dash && igt__str_to_uint64(dash + 1, &n) && n >= 1 && n <= 10000 ? (unsigned)n : 0;
 }
 
+/* Alone, or with a number of parts. Proxies append words of their own ("-gzip"): then nothing says
+ * which bytes it is the MD5 of. */
 static bool is_md5_hex(const char *etag) {
-  return strspn(etag, "0123456789abcdefABCDEF") == 32 && (etag[32] == '\0' || etag[32] == '-');
+  return strspn(etag, "0123456789abcdefABCDEF") == 32 && (etag[32] == '\0' || parts_of(etag) > 0);
 }
 
 /* False: out of memory. Converted to hex now, so that comparing needs no memory: running out of it
