@@ -25,8 +25,9 @@ extern "C" {
 #endif
 
 /**
- * The project with exactly this name. Free: igt_model_free(&(*out)->model).
- * Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the projects of that name.
+ * The project with exactly this name, or of this id if none has the name. Free:
+ * igt_model_free(&(*out)->model). Errors: IGT_E_NOT_FOUND; IGT_E_AMBIGUOUS, which lists the
+ * projects of that name.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_find_project(igt_client *client, const char *name,
                                                     igt_project **out, igt_error *err);

@@ -8,10 +8,15 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/str.h"
 #include "base/unicode.h"
 
 const char *igt__text_of(const igt_string_field *field) {
   return field->is == IGT_SET && field->v ? field->v : "";
+}
+
+bool igt__is_id(const char *name, const char *id) {
+  return *id && strcmp(igt__str_starts(name, "id:") ? name + 3 : name, id) == 0;
 }
 
 /* ---- several with one name ---- */
@@ -40,6 +45,7 @@ typedef struct search {
   const char *name;
   bool exact; /* found has the name byte for byte: other Unicode forms of it don't count */
   igt_model *found;
+  igt_model *by_id; /* counts if none has the name */
   igt__several several;
 } search;
 
@@ -47,6 +53,8 @@ static igt_status look(search *s, const igt_model *model, const igt_string_field
                        const igt_string_field *id, const igt_string_field *description) {
   bool exact = strcmp(igt__text_of(name), s->name) == 0;
 
+  if (!s->by_id && igt__is_id(s->name, igt__text_of(id)) && !(s->by_id = igt_model_copy(model)))
+    return IGT_E_NO_MEMORY;
   if (!exact && (s->exact || !igt__nfc_eq(igt__text_of(name), s->name)))
     return IGT_OK;
   if (exact && !s->exact) {
@@ -72,8 +80,15 @@ static igt_status look_at_institute(void *payload, igt_institute *institute) {
 
 /* One is the result; several are an error that lists them. */
 static igt_status settle(search *s, igt_status status, const char *what, igt_error *err) {
-  if (status == IGT_OK && s->several.count > 1)
-    status = igt__several_fail(&s->several, what, s->name, err);
+  if (status == IGT_OK && s->several.count > 1) {
+    (void)igt__several_fail(&s->several, what, s->name, err);
+    igt__error_append(err, "; give one of them as id:... in place of the name");
+    status = IGT_E_AMBIGUOUS;
+  }
+  if (s->found)
+    igt_model_free(s->by_id);
+  else
+    s->found = s->by_id;
   if (status != IGT_OK) {
     igt_model_free(s->found);
     s->found = NULL;
@@ -86,7 +101,7 @@ igt_status igt_find_project(igt_client *client, const char *name, igt_project **
   search s = {.name = name ? name : ""};
   igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
 
-  if (status == IGT_OK && !s.found)
+  if (status == IGT_OK && !s.found && !s.by_id)
     status = igt__fail(err, IGT_E_NOT_FOUND,
                        "there is no project '%s' that you may see on %s; names are matched exactly",
                        s.name, igt_client_domain(client));
@@ -101,7 +116,7 @@ igt_status igt_find_institute(igt_client *client, const igt_project *project, co
   igt_status status =
       igt_get_institutes_each(client, igt__text_of(&project->id), NULL, look_at_institute, &s, err);
 
-  if (status == IGT_OK && !s.found)
+  if (status == IGT_OK && !s.found && !s.by_id)
     status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                        igt__text_of(&project->name), s.name);
   status = settle(&s, status, "institutes", err);

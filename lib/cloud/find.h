@@ -9,6 +9,9 @@
 /* A field's text; "" if it has none. */
 const char *igt__text_of(const igt_string_field *field);
 
+/* Whether it is given in place of a name: the id itself, or id:ID as in the paths of `ls`. */
+bool igt__is_id(const char *name, const char *id);
+
 /* Reports that several have the same name, and collects their ids. */
 typedef struct igt__several {
   unsigned count;

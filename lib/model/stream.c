@@ -47,6 +47,7 @@ struct igt__model_stream {
   bool first; /* nothing has come in this bracket yet */
   igt__border border;
   const igt__field *list; /* for an object: the member that contains the elements */
+  bool listed;            /* an object had such a member */
   size_t index;           /* of the element in its list */
 
   igt__seen *seen;  /* for a list that is wanted as a whole; NULL: fn is called for each */
@@ -305,6 +306,7 @@ static igt_status take_key(igt__model_stream *s, size_t n, igt_error *err) {
         memcmp(field->name, key.at, key.len) == 0)
       s->list = field;
   }
+  s->listed |= s->list != NULL;
   s->at += n;
   s->state = IGT__STREAM_COLON;
   return IGT_OK;
@@ -322,6 +324,17 @@ static igt_status take_member(igt__model_stream *s, size_t n, igt_error *err) {
                      s->list->name);
   s->at += n;
   s->state = IGT__STREAM_NEXT_KEY;
+  return IGT_OK;
+}
+
+/* Servers may leave out empty lists, down to {}. An object of other members alone is something
+ * else, such as a gateway's message, and must not pass for a study without files. */
+static igt_status end_object(igt__model_stream *s, igt_error *err) {
+  if (!s->listed)
+    return igt__fail(err, IGT_E_TYPE, "%s: an object with a list is expected but it has none",
+                     s->what);
+  s->at++;
+  s->state = IGT__STREAM_END;
   return IGT_OK;
 }
 
@@ -374,9 +387,7 @@ static igt_status step(igt__model_stream *s, bool *more, igt_error *err) {
   case IGT__STREAM_NEXT_KEY:
     if (c != '}')
       return step_comma(s, c, IGT__STREAM_KEY, err);
-    s->at++;
-    s->state = IGT__STREAM_END;
-    return IGT_OK;
+    return end_object(s, err);
   case IGT__STREAM_ELEMENT:
     if (c == ']' && s->first) {
       end_list(s);

@@ -337,3 +337,16 @@ def test_a_huge_retry_after_is_bounded_by_sigterm(odd, igtcloud):
     process.communicate(timeout=3)
 
 
+
+
+@pytest.mark.parametrize("body", [{"message": "down for maintenance"}, {"value": []}])
+@pytest.mark.parametrize("command", ["download", "upload", "verify", "csv"])
+def test_a_message_is_no_study_without_files(odd, igtcloud, tmp_path, body, command):
+    """Where a study's files are listed: a gateway's JSON is not an empty list."""
+    odd.answer = lambda r: Reply(200, body) if r.method == "GET" and r.plain.endswith(
+        "/files") else None
+    (tmp_path / "i" / "s").mkdir(parents=True)
+    (tmp_path / "i" / "s" / "new.txt").write_text("new")
+    what = ["--files", "-"] if command == "csv" else [tmp_path]
+    done = igtcloud.run(command, *what, "p", "i", status=SOME_FAILED)
+    assert "an object with a list is expected" in done.err

@@ -4,12 +4,15 @@ without a study id, misspelt institutes, names in two Unicode forms."""
 
 import itertools
 import json
+import os
 import signal
 import unicodedata
 
 import pytest
 
-from igtcloud import NOT_FOUND, SOME_FAILED, USAGE
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
+from odd_cloud import Reply
+from rest_client import RestClient
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put,
                      seed)
 
@@ -31,7 +34,9 @@ SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_st
             epd(institute("cases", *[{"name": n, "files": [{"path": "sub/x", "text": n}]}
                                      for n in ("case", "a/b", "a---b")]), name="cases of epd"),
             igt(institute("mixed", patient_study("Anna", "1"), patient_study("ANNA", "1")),
-                name="cases"))
+                name="cases"),
+            igt(institute("ward", patient_study("A", "1")), institute("ward", patient_study("B", "2")),
+                name="one name"), igt(name="twin", description="first"), igt(name="twin"))
 
 
 class Ward:
@@ -483,3 +488,52 @@ def test_a_download_of_files_from_a_mac(cloud, igtcloud, tmp_path, folder):
 def test_singulars(ward):
     ward.put({"BOB---CT/study.json": {"studyDatabaseId": ward.id}, "BOB---CT/x": "1"})
     assert "1 study failed" in ward.run(status=SOME_FAILED).err
+
+
+# ---- institutes of one name, responses about another study ----
+
+def test_two_institutes_of_one_name(cloud, igtcloud, tmp_path):
+    """Nothing goes to whichever is the first in the list; the id selects one."""
+    client = RestClient(cloud.url).login()
+    project = next(p for p in client.ok("GET", "/api/data/projects") if p["name"] == "one name")
+    ids = [i["id"] for i in client.ok("GET", f"/api/data/projects/{project['id']}/hospitals")]
+    up = put(tmp_path / "up", {"ward/B---2/new": "b", "ward/C---3/new": "c"})
+    for where in ([], ["ward"]):
+        cloud.clear()
+        done = igtcloud.run("upload", up, "one name", *where, status=SOME_FAILED)
+        assert all(i in done.err for i in ids) and "as id:..." in done.err and not changes(cloud)
+    igtcloud.run("download", tmp_path / "all", "one name", status=SOME_FAILED)
+    for n, human in enumerate(("A/1", "B/2")):
+        out = tmp_path / str(n)
+        igtcloud.run("download", out, "one name", ids[n])
+        assert os.listdir(out / "ward") == [human.replace("/", "---")]
+        igtcloud.run("verify", out, "one name", ids[n])
+    igtcloud.run("upload", up, "one name", f"id:{ids[1]}")
+    there = [[s["studyIdHumanReadable"] for s in client.ok("GET", f"/api/data/hospitals/{i}/studies")]
+             for i in ids]
+    assert sorted(there[0]) == ["A/1"] and sorted(there[1]) == ["B/2", "C/3"]
+
+
+def test_two_projects_of_one_name(cloud, igtcloud):
+    done = igtcloud.run("csv", "-", "twin", status=FAILED)
+    assert "give one of them as id:..." in done.error
+    for project in RestClient(cloud.url).login().ok("GET", "/api/data/projects"):
+        if project["name"] == "twin":
+            igtcloud.run("csv", "-", project["id"])
+
+
+@pytest.mark.case("security-3")
+def test_a_creation_that_is_answered_with_another_study(cloud, odd, home, tmp_path):
+    """The files go nowhere, also when the command is repeated."""
+    place = Place(cloud, "elsewhere", "levels")
+    igtcloud = Program(odd.url, home)
+    igtcloud.run("upload", put(tmp_path / "first", {"elsewhere/OLD---1/x": "old"}), "levels")
+    other = place.study("OLD/1")
+    odd.change = lambda r, reply: Reply(200, other) if (
+        r.method == "POST" and r.path.endswith("/studies")) else None
+    up = put(tmp_path / "up", {"elsewhere/NEW---1/x.new": "new"})
+    done = igtcloud.run("upload", up, "levels", status=SOME_FAILED)
+    assert "OLD/1" in done.err and "nothing was sent" in done.err
+    odd.change = lambda *_: None
+    igtcloud.run("upload", up, "levels")
+    assert place.contents("OLD/1") == {"x": b"old"}

@@ -145,6 +145,9 @@ static void projects_and_institutes_are_found(void **state) {
   failed(f, igt_find_project(f->client, "twin", &project, &f->err), IGT_E_AMBIGUOUS,
          "2 projects have the name 'twin'; their ids are p2 (old), p3");
   assert_null(project);
+  ok(f, igt_find_project(f->client, "p3", &project, &f->err));
+  assert_string_equal(project->name.v, "twin");
+  igt_model_free(&project->model);
 }
 
 /* ---- walking ---- */

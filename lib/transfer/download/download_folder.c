@@ -28,8 +28,9 @@ static igt_status claim_institute(igt__download *d, const igt_institute *institu
   if (key && (there = igt__map_get(d->institutes, key)) != NULL && strcmp(there, id) != 0)
     status = igt__fail(
         err, IGT_E_COLLISION,
-        "another institute has the folder '%s' already: download one of them to another target",
-        folder);
+        "another institute has the folder '%s' already: download this one to another target, "
+        "as id:%s",
+        folder, id);
   else if (!key || !igt__map_set(d->institutes, key, (void *)(uintptr_t)id))
     status = igt__fail_memory(err);
   igt__free(key);

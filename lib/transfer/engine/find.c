@@ -54,6 +54,17 @@ static bool *choose(igt__found *found, igt_error *err) {
   return found->chosen;
 }
 
+/* An id is unique, names need not be. */
+static bool choose_id(igt__found *found, const char *wanted) {
+  const igt_institute_list *list = found->institutes;
+  bool any = false;
+
+  for (size_t i = 0; i < list->count; i++)
+    if (list->v[i] && igt__is_id(wanted, igt__text_of(&list->v[i]->id)))
+      any = found->chosen[i] = true;
+  return any;
+}
+
 static igt_status choose_named(igt__found *found, const char *wanted, igt_error *err) {
   const igt_institute_list *list = found->institutes;
   const igt_institute *institute = igt__institute_named(found, wanted);
@@ -65,7 +76,7 @@ static igt_status choose_named(igt__found *found, const char *wanted, igt_error 
   for (size_t i = 0; institute && i < list->count; i++)
     if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), igt__text_of(&institute->name)) == 0)
       found->chosen[i] = true;
-  if (institute)
+  if (institute || choose_id(found, wanted))
     return IGT_OK;
   (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                   igt__text_of(&found->project->name), wanted);

@@ -14,16 +14,49 @@
 #include "igtcloud/name.h"
 #include "transfer/engine/plan.h"
 
-const igt_institute *igt__institute_named(const igt__found *found, const char *name) {
+static bool is_exactly(const char *a, const char *b) {
+  return strcmp(a, b) == 0;
+}
+
+/* A selected one if possible, else the first. */
+static const igt_institute *first_named(const igt__found *found, const char *name,
+                                        bool (*same)(const char *a, const char *b)) {
   const igt_institute_list *list = found->institutes;
+  const igt_institute *first = NULL;
+
+  for (size_t i = 0; list && i < list->count; i++) {
+    if (!list->v[i] || !same(igt__text_of(&list->v[i]->name), name))
+      continue;
+    if (!found->chosen || found->chosen[i])
+      return list->v[i];
+    if (!first)
+      first = list->v[i];
+  }
+  return first;
+}
+
+const igt_institute *igt__institute_named(const igt__found *found, const char *name) {
+  const igt_institute *institute = first_named(found, name, is_exactly);
+
+  return institute ? institute : first_named(found, name, igt__nfc_eq);
+}
+
+igt_status igt__institute_alone(const igt__found *found, const igt_institute *institute,
+                                igt_error *err) {
+  const igt_institute_list *list = found->institutes;
+  const char *name = igt__text_of(&institute->name);
+  igt__several several = {.count = 0};
 
   for (size_t i = 0; list && i < list->count; i++)
-    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0)
-      return list->v[i];
-  for (size_t i = 0; list && i < list->count; i++)
-    if (list->v[i] && igt__nfc_eq(igt__text_of(&list->v[i]->name), name))
-      return list->v[i];
-  return NULL;
+    if (list->v[i] && strcmp(igt__text_of(&list->v[i]->name), name) == 0 &&
+        (!found->chosen || found->chosen[i]))
+      igt__several_add(&several, igt__text_of(&list->v[i]->id),
+                       igt__text_of(&list->v[i]->description));
+  if (several.count < 2)
+    return IGT_OK;
+  (void)igt__several_fail(&several, "institutes of the project", name, err);
+  igt__error_append(err, "; give one of them as id:... in place of the name");
+  return IGT_E_AMBIGUOUS;
 }
 
 bool igt__institute_twice(const igt__found *found, const igt__folders *folders, size_t i,

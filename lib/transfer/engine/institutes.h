@@ -9,8 +9,14 @@
 #include "transfer/engine/run.h"
 #include "transfer/engine/tree.h"
 
-/* The institute of this name: exactly, else in NFC. NULL: none. */
+/* The institute of this name: exactly, else in NFC. Of several a selected one,
+ * else the first. NULL: none. */
 const igt_institute *igt__institute_named(const igt__found *found, const char *name);
+
+/* IGT_E_AMBIGUOUS: several of the selected institutes have its name, so a folder of that name could
+ * be any of them. */
+igt_status igt__institute_alone(const igt__found *found, const igt_institute *institute,
+                                igt_error *err);
 
 /* Whether the i-th folder matches an institute that a better or earlier variant of its name already
  * matches: two folders of one institute are not merged. */

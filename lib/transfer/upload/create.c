@@ -85,9 +85,26 @@ static igt_status find_theirs(igt__run *run, const igt_institute *institute,
   return find_created(run, institute, folder, out, err);
 }
 
+/* A study that existed before is not this folder's: it would have matched. */
+static igt_status see_that_it_is_new(const igt__studies *before, igt_root_study **out,
+                                     igt_error *err) {
+  const char *id = igt__text_of(&(*out)->study_database_id);
+
+  if (!igt__studies_have(before, id))
+    return IGT_OK;
+  (void)igt__fail(err, IGT_E_PROTOCOL,
+                  "the cloud responded with a study that existed before, '%s' (%s), so nothing was "
+                  "sent to it",
+                  igt__text_of(&(*out)->study_id_human_readable), id);
+  igt_model_free(&(*out)->model);
+  *out = NULL;
+  return IGT_E_PROTOCOL;
+}
+
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
-                             igt_root_study **out, igt__created *made, igt_error *err) {
+                             const igt__studies *before, igt_root_study **out, igt__created *made,
+                             igt_error *err) {
   const char *where = igt__text_of(&institute->id);
   char *name = igt__folder_claim(folder);
   igt_status status;
@@ -104,6 +121,8 @@ igt_status igt__create_study(igt__run *run, const igt_institute *institute,
   status = find_theirs(run, institute, folder, name, waited, out, err);
   if (status == IGT_OK && !*out)
     status = create(run, institute, folder, wanted, out, made, err);
+  if (status == IGT_OK && *made == IGT__CREATED_NOW)
+    status = see_that_it_is_new(before, out, err);
   if (status == IGT_OK && *made != IGT__CREATED_BEFORE && *out)
     igt__journal_put_created(run->journal, run->origin, where, name,
                              igt__text_of(&(*out)->study_database_id));

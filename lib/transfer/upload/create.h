@@ -15,10 +15,12 @@ typedef enum igt__created {
 } igt__created;
 
 /* Blocking. folder: what wanted was made from; used to find the study again. A request of unknown
- * outcome is never retried before a lookup shows that it had no effect. */
+ * outcome is never retried before a lookup shows that it had no effect. before: the institute's
+ * studies until then; IGT_E_PROTOCOL: the cloud responded with one of them. */
 igt_status igt__create_study(igt__run *run, const igt_institute *institute,
                              const igt__folder *folder, const igt_root_study *wanted,
-                             igt_root_study **out, igt__created *made, igt_error *err);
+                             const igt__studies *before, igt_root_study **out, igt__created *made,
+                             igt_error *err);
 
 /* Whether a request that failed may have been carried out. */
 bool igt__is_unclear(igt_status status);

@@ -27,7 +27,11 @@ typedef struct igt__studies igt__studies;
 
 /* Without any; of the institute's study type. */
 igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, igt_error *err);
+/* Another owner, from any thread; each calls igt__studies_free. */
+igt__studies *igt__studies_ref(igt__studies *studies);
 void igt__studies_free(igt__studies *studies);
+/* Whether the list had it; from any thread. */
+bool igt__studies_have(const igt__studies *studies, const char *id);
 /* Iterates; NULL after the last. */
 igt__known *igt__studies_at(igt__studies *studies, size_t i);
 

@@ -6,6 +6,8 @@
  * study_fields.c (what to create for a folder). All names in here are in NFC, except those of
  * igt__known. */
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 #include "transfer/upload/match.h"
@@ -35,6 +37,7 @@ typedef struct igt__reading {
 #define IGT__READINGS 2
 
 struct igt__studies {
+  atomic_uint refs;
   igt__quota lists;
   igt__arena *arena;
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */

@@ -169,6 +169,7 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   *out = s;
   if (!s)
     return igt__fail_memory(err);
+  atomic_init(&s->refs, 1);
   s->arena = igt__arena_new(0);
   s->by_id = igt__map_new();
   s->by_name = igt__map_new();
@@ -189,8 +190,17 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   return status;
 }
 
+igt__studies *igt__studies_ref(igt__studies *s) {
+  atomic_fetch_add(&s->refs, 1);
+  return s;
+}
+
+bool igt__studies_have(const igt__studies *s, const char *id) {
+  return igt__map_has(s->by_id, id);
+}
+
 void igt__studies_free(igt__studies *s) {
-  if (!s)
+  if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
     return;
   igt__map_free(s->by_id);
   igt__map_free(s->by_name);

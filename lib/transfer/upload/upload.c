@@ -61,6 +61,11 @@ static void upload_institute(igt__upload *u, const igt_institute *institute, con
   igt_status status;
 
   u->run.summary.institutes++;
+  status = igt__institute_alone(&u->found, institute, &err);
+  if (status != IGT_OK) {
+    igt__upload_study_failed(u, igt__text_of(&institute->name), "", path, &err);
+    return;
+  }
   if (u->options->category == IGT_CATEGORY_DICOM)
     status = igt__upload_import(u, institute, path, &err);
   else

@@ -94,6 +94,7 @@ static size_t parent_length(const char *path) {
 typedef struct creation {
   igt_root_study *study;
   igt__json *doc; /* what the folder was matched by, for another lookup */
+  igt__studies *before;
   char *patient, *name;
   bool only, whole_name, trust;
 } creation;
@@ -101,6 +102,7 @@ typedef struct creation {
 static void creation_free(creation *c) {
   igt_model_free(c->study ? &c->study->model : NULL);
   igt__json_free(c->doc);
+  igt__studies_free(c->before);
   igt__free(c->patient);
   igt__free(c->name);
   igt__free(c);
@@ -111,7 +113,8 @@ static void release_creation(plan *p) {
 }
 
 /* Takes ownership of study. */
-static creation *creation_new(const igt__folder *folder, igt_root_study *study) {
+static creation *creation_new(const igt__folder *folder, igt__studies *before,
+                              igt_root_study *study) {
   creation *c = igt__calloc(1, sizeof *c);
 
   if (!c) {
@@ -119,6 +122,7 @@ static creation *creation_new(const igt__folder *folder, igt_root_study *study) 
     return NULL;
   }
   c->study = study;
+  c->before = igt__studies_ref(before);
   c->doc = folder->doc ? igt__json_copy(folder->doc) : NULL;
   c->patient = folder->patient ? igt__strdup(folder->patient) : NULL;
   c->name = igt__strdup(folder->name);
@@ -181,7 +185,8 @@ static igt_status open_created(plan *p, igt_error *err) {
     return open_nothing(p, &outlook, err);
   if (p->u->run.options.dry_run)
     return open_dry(p, err);
-  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, &made, &created, err);
+  status = igt__create_study(&p->u->run, p->institute, &folder, c->study, c->before, &made,
+                             &created, err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "the study '%s' was not created", p->name);
     return status;
@@ -328,7 +333,7 @@ static igt_status begin_study(visit *v, const char *path, const char *name,
   }
   if (create) {
     p->open = open_created;
-    p->own = creation_new(folder, create);
+    p->own = creation_new(folder, v->studies, create);
     p->release = p->own ? release_creation : NULL;
     good = p->own != NULL;
   } else {
