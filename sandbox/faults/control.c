@@ -50,6 +50,8 @@ ending control_run(connection *c) {
   igt__buf text;
 
   igt__buf_init(&text, MAX_PLAN);
+  if (!faults || strcmp(method, "DELETE") == 0) /* what a killed client sent must meet the faults */
+    front_settle(c->front, c);
   if (!read_body(c, &text)) {
     end = response_json(c, 413, NULL, "The body is too large");
   } else if (strcmp(method, "POST") == 0 && faults) {
@@ -57,10 +59,12 @@ ending control_run(connection *c) {
   } else if (strcmp(method, "GET") == 0) {
     end = list(c, faults ? fault_plan_list(c->front->plan) : request_log_list(c->front->log));
   } else if (strcmp(method, "DELETE") == 0) {
-    if (faults)
+    if (faults) {
       fault_plan_clear(c->front->plan);
-    else
+      front_release(c->front);
+    } else {
       request_log_clear(c->front->log);
+    }
     end = response_json(c, 204, NULL, NULL);
   } else {
     end = response_json(c, 405, NULL, "Not allowed here");

@@ -18,6 +18,14 @@
 
 #define BLOCK (32 * 1024)
 
+/* ---- the log ---- */
+
+void exchange_log(connection *c, uint64_t more) {
+  request_log_end(c->front->log, c->entry, c->in_flight, c->status, c->bytes_in,
+                  c->bytes_out + more);
+  c->in_flight = false;
+}
+
 /* ---- waiting ---- */
 
 bool exchange_pause(connection *c, double seconds) {
@@ -28,9 +36,9 @@ bool exchange_pause(connection *c, double seconds) {
     struct pollfd fd = {.fd = c->client.fd, .events = POLLRDHUP};
     if (front_is_stopping(c->front))
       return false;
-    if (left <= 0)
+    if (left <= 0 || front_releases(c->front) != c->releases)
       return true;
-    if (poll(&fd, 1, left > 100000 ? 100 : (int)(left / 1000) + 1) > 0 &&
+    if (poll(&fd, 1, left > 20000 ? 20 : (int)(left / 1000) + 1) > 0 &&
         fd.revents & (POLLRDHUP | POLLHUP | POLLERR))
       return false;
   }
@@ -244,12 +252,20 @@ static ending send_more(connection *c) {
   return END_CLOSE;
 }
 
+/* Faults of a body hold it up or cut it: it is logged as far as it came. */
+static bool is_spoilt(const connection *c) {
+  return c->fault.kind != FAULT_NONE &&
+         (fault_stage_of(c->fault.kind) == FAULT_AT_BODY || c->fault.kind == FAULT_SILENCE);
+}
+
 static ending relay_response_body(connection *c, body *from) {
   int64_t cut = cut_at(c, from);
   char block[BLOCK];
   int64_t n;
 
   while ((n = body_read(from, block, sizeof block)) > 0) {
+    if (from->ended && !is_spoilt(c))
+      exchange_log(c, (uint64_t)n);
     ending end = spoil_piece(c, from->framing, block, n, cut);
     if (end != END_KEEP)
       return end;
@@ -258,8 +274,11 @@ static ending relay_response_body(connection *c, body *from) {
     return END_RESET; /* the cloud broke off: so does the front */
   if (c->fault.kind == FAULT_LONG_BODY)
     return send_more(c);
-  if (from->framing == BODY_CHUNKED && !body_send(c->client.fd, BODY_CHUNKED, "", 0))
-    return END_CLOSE;
+  if (from->framing == BODY_CHUNKED) {
+    exchange_log(c, 0);
+    if (!body_send(c->client.fd, BODY_CHUNKED, "", 0))
+      return END_CLOSE;
+  }
   return from->framing == BODY_TO_END ? END_CLOSE : END_KEEP;
 }
 
@@ -282,6 +301,8 @@ static ending relay_response(connection *c, bool head_is_there) {
   if (end != END_KEEP)
     return end;
   c->status = c->response.status;
+  if (from.ended)
+    exchange_log(c, 0);
   if (!wire_send(c->client.fd, c->response.text.data, c->response.text.len))
     return END_CLOSE;
   end = relay_response_body(c, &from);
@@ -329,6 +350,8 @@ ending exchange_run(connection *c) {
   c->status = 0;
   c->bytes_in = c->bytes_out = 0;
   c->entry = request_log_begin(front->log, c->number, &c->request);
+  c->in_flight = true;
+  c->releases = front_releases(front);
   fault_plan_take(front->plan, c->request.method, c->request.path, c->request.query,
                   request_log_in_flight(front->log), &c->fault);
   request_log_strike(front->log, c->entry, c->fault.kind);
@@ -340,6 +363,7 @@ ending exchange_run(connection *c) {
     end = relay(c);
   if (end != END_KEEP)
     wire_close(&c->cloud);
-  request_log_end(front->log, c->entry, c->status, c->bytes_in, c->bytes_out);
+  if (c->in_flight || end != END_KEEP)
+    exchange_log(c, 0);
   return end;
 }

@@ -176,6 +176,48 @@ bool front_is_stopping(sbx_front *front) {
   return stopping;
 }
 
+/* ---- settling ---- */
+
+/* How long a client may take that has shut down its side only and still reads. */
+#define SETTLE_MS 5000
+
+static bool is_settled(sbx_front *front, const connection *asking) {
+  struct pollfd fd = {.events = POLLIN};
+  bool settled;
+
+  pthread_mutex_lock(&front->lock);
+  fd.fd = front->listener;
+  settled = front->stopping || fd.fd < 0 || poll(&fd, 1, 0) == 0;
+  for (connection *c = front->connections; c && settled; c = c->next) {
+    fd = (struct pollfd){.fd = c->client.fd, .events = POLLRDHUP | (c->idle ? POLLIN : 0)};
+    settled = c == asking || poll(&fd, 1, 0) == 0;
+  }
+  pthread_mutex_unlock(&front->lock);
+  return settled;
+}
+
+void front_settle(sbx_front *front, const connection *asking) {
+  for (int ms = 0; ms < SETTLE_MS && !is_settled(front, asking); ms++)
+    poll(NULL, 0, 1);
+}
+
+/* ---- silences ---- */
+
+void front_release(sbx_front *front) {
+  pthread_mutex_lock(&front->lock);
+  front->releases++;
+  pthread_mutex_unlock(&front->lock);
+}
+
+unsigned front_releases(sbx_front *front) {
+  unsigned n;
+
+  pthread_mutex_lock(&front->lock);
+  n = front->releases;
+  pthread_mutex_unlock(&front->lock);
+  return n;
+}
+
 /* Opens or closes the port according to the current state. Returns how long that state lasts:
  * milliseconds, or -1 for ever. */
 static int follow(sbx_front *front) {

@@ -102,7 +102,9 @@ size_t request_log_begin(request_log *log, uint64_t from, const head *request);
 unsigned request_log_in_flight(request_log *log);
 /* Records the fault that applies to the request. */
 void request_log_strike(request_log *log, size_t number, fault_kind kind);
-void request_log_end(request_log *log, size_t number, int status, uint64_t bytes_in,
+/* The first call for an entry says that the request is no longer in flight, later ones correct the
+ * numbers. */
+void request_log_end(request_log *log, size_t number, bool first, int status, uint64_t bytes_in,
                      uint64_t bytes_out);
 igt__json *request_log_list(request_log *log);
 /* Drops finished entries; running ones still count but are not listed. */
@@ -128,6 +130,7 @@ struct sbx_front {
   unsigned connection_count;
   uint64_t next_number;
   int64_t refuse_until; /* igt__mono_us */
+  unsigned releases;    /* how often the faults were deleted: ends silences */
   bool refusing, stopping;
 };
 
@@ -140,6 +143,8 @@ typedef struct connection {
   head request, response;
   fault fault;
   size_t entry;
+  bool in_flight;    /* the entry is not complete */
+  unsigned releases; /* front_releases before the fault was taken */
   int status;
   uint64_t bytes_in, bytes_out;
 } connection;
@@ -147,6 +152,13 @@ typedef struct connection {
 /* Closes the port and idle connections for a while; returns when that is done. */
 void front_refuse(sbx_front *front, double seconds);
 bool front_is_stopping(sbx_front *front);
+/* Ends silences that have begun. */
+void front_release(sbx_front *front);
+unsigned front_releases(sbx_front *front);
+/* Waits until what clients sent before they disconnected was read, and their requests are complete
+ * in the log: after the end of a program, and after the end of a killed one, the log has all that
+ * it did. Other clients' requests are not waited for. */
+void front_settle(sbx_front *front, const connection *asking);
 
 /* ---- exchange.c ---- */
 
@@ -154,10 +166,14 @@ typedef enum ending { END_KEEP, END_CLOSE, END_RESET } ending;
 
 /* Handles one request. END_KEEP: the client may send another one. */
 ending exchange_run(connection *c);
-/* Waits; false: the client has disconnected or the sandbox is stopping. */
+/* Waits, not longer than until the faults are deleted; false: the client has disconnected or the
+ * sandbox is stopping. */
 bool exchange_pause(connection *c, double seconds);
 /* Reads and discards the rest of the request's body. */
 bool exchange_drain(connection *c, body *from);
+/* Completes the log entry. Called before the last `more` bytes of the response go out, so that who
+ * has received it finds it in the log. */
+void exchange_log(connection *c, uint64_t more);
 
 /* ---- response.c ---- */
 

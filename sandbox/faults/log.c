@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The request log: when each request started and ended, its method, path, status, byte counts, the
  * fault it got and the access key that signed it. exchange.c adds an entry at the start of a
- * request and completes it at the end; control.c lists and clears entries (/__requests). Entries
- * are numbered from the start of the run; one that was dropped while its request was running is no
- * longer found. */
+ * request and completes it before the last bytes of the response; control.c lists and clears
+ * entries (/__requests). Entries are numbered from the start of the run; one that was dropped while
+ * its request was running is no longer found. */
 #include <stdio.h>
 #include <string.h>
 
@@ -140,12 +140,13 @@ void request_log_strike(request_log *log, size_t number, fault_kind kind) {
   pthread_mutex_unlock(&log->lock);
 }
 
-void request_log_end(request_log *log, size_t number, int status, uint64_t bytes_in,
+void request_log_end(request_log *log, size_t number, bool first, int status, uint64_t bytes_in,
                      uint64_t bytes_out) {
   entry *e;
 
   pthread_mutex_lock(&log->lock);
-  log->in_flight--;
+  if (first)
+    log->in_flight--;
   e = find_locked(log, number);
   if (e) {
     e->ended = igt__mono_us();

@@ -69,8 +69,10 @@ static ending send_response(connection *c, int status, const char *type, const c
     igt__buf_append(&out, text->data, text->len);
     c->bytes_out = text->len;
   }
-  good = !out.failed && wire_send(c->client.fd, out.data, out.len);
   c->status = status;
+  if (c->in_flight)
+    exchange_log(c, 0);
+  good = !out.failed && wire_send(c->client.fd, out.data, out.len);
   igt__buf_finish(&out);
   return good && !wants_close(c) ? END_KEEP : END_CLOSE;
 }

@@ -14,10 +14,16 @@
 struct sbx_sessions {
   pthread_mutex_t lock;
   rest_known slots[SLOTS]; /* token "": empty */
+  unsigned char key[32];   /* of the passwords' digests */
+  unsigned char passwords[SLOTS][32];
 };
 
 sbx_sessions *sbx_sessions_new(void) {
   sbx_sessions *sessions = igt__calloc(1, sizeof *sessions);
+  if (sessions && !igt__random(sessions->key, sizeof sessions->key)) {
+    igt__free(sessions);
+    return NULL;
+  }
   if (sessions)
     pthread_mutex_init(&sessions->lock, NULL);
   return sessions;
@@ -59,5 +65,37 @@ void rest_known_keep(sbx_sessions *sessions, const rest_known *known) {
     return;
   pthread_mutex_lock(&sessions->lock);
   sessions->slots[place(known->token, strlen(known->token))] = *known;
+  pthread_mutex_unlock(&sessions->lock);
+}
+
+static void digest(const sbx_sessions *sessions, const char *stored, const char *password,
+                   unsigned char out[32]) {
+  unsigned char key[32];
+
+  igt__hmac_sha256(sessions->key, sizeof sessions->key, stored, strlen(stored), key);
+  igt__hmac_sha256(key, sizeof key, password, strlen(password), out);
+  igt__wipe(key, sizeof key);
+}
+
+bool rest_known_password(sbx_sessions *sessions, const char *stored, const char *password) {
+  unsigned char wanted[32];
+
+  if (!sessions)
+    return false;
+  digest(sessions, stored, password, wanted);
+  pthread_mutex_lock(&sessions->lock);
+  bool found = igt__equal_constant_time(sessions->passwords[wanted[0] % SLOTS], wanted, 32);
+  pthread_mutex_unlock(&sessions->lock);
+  return found;
+}
+
+void rest_known_keep_password(sbx_sessions *sessions, const char *stored, const char *password) {
+  unsigned char right[32];
+
+  if (!sessions)
+    return;
+  digest(sessions, stored, password, right);
+  pthread_mutex_lock(&sessions->lock);
+  memcpy(sessions->passwords[right[0] % SLOTS], right, sizeof right);
   pthread_mutex_unlock(&sessions->lock);
 }

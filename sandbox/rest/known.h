@@ -3,7 +3,8 @@
 #define SANDBOX_REST_KNOWN_H
 
 /* Caches verified tokens, so that the next request with the same token need not verify it again.
- * Valid as long as nothing that it depends on has changed (sbx_store_people). */
+ * Valid as long as nothing that it depends on has changed (sbx_store_people). Passwords that were
+ * right are cached, too: a test signs in with one again and again. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,5 +28,11 @@ typedef struct rest_known {
 bool rest_known_find(struct sbx_sessions *sessions, const char *token, uint64_t people, int64_t now,
                      rest_known *out);
 void rest_known_keep(struct sbx_sessions *sessions, const rest_known *known);
+
+/* stored: salt and hash, which are others as soon as the password is changed. The cache has a
+ * digest of both, with a key of this process. */
+bool rest_known_password(struct sbx_sessions *sessions, const char *stored, const char *password);
+void rest_known_keep_password(struct sbx_sessions *sessions, const char *stored,
+                              const char *password);
 
 #endif

@@ -45,6 +45,7 @@ class BadLink:
         self.target = None
         self.passed = 0      # bytes on the way down
         self.passed_up = 0
+        self.hold_at = 0     # nothing more passes on the way down from so many bytes on; 0: no such limit
         self.cuts = 0
         self.on_cut = None   # called after a cut, before any new connection
         self.open, self.next_cut = set(), cut_bytes
@@ -143,6 +144,8 @@ class BadLink:
         try:
             while data := await reader.read(PIECE):
                 await rate.take(len(data))
+                while down and self.hold_at and self.passed >= self.hold_at:
+                    await asyncio.sleep(0.005)
                 if writer.transport.is_closing():
                     return
                 writer.write(data)

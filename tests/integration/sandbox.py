@@ -47,9 +47,22 @@ class SandboxError(Exception):
     pass
 
 
-# The demo's key, from the first sandbox of this process on: a new one takes a quarter of a second.
-_demo_key = b""
+# Keys of services, made by the first sandbox of this process that had so many: a new one takes a
+# quarter of a second.
+_keys = []
 DEMO_KEY = "upload-station@demo.pem"
+
+
+def _key_files(seed):
+    """Names of the key files that a sandbox makes in its folder."""
+    if seed == "demo":
+        return [DEMO_KEY]
+    try:
+        services = json.loads(pathlib.Path(seed).read_text("utf-8"))["services"]
+        return [s["id"] + ".pem" for s in services
+                if "/" not in s["id"] and not {"key_file", "public_key"} & set(s)]
+    except (KeyError, OSError, TypeError, ValueError):
+        return []
 
 
 class Sandbox:
@@ -59,8 +72,8 @@ class Sandbox:
                  s3_lifetime=None, extra=(), start=True):
         self.own_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="igtcloud-sandbox-"))
-        if self.own_data and seed == "demo" and _demo_key:
-            self._write_demo_key()
+        self.key_files = _key_files(seed) if self.own_data else []
+        self._write_keys()
         self.options = ["--data", str(self.data)]
         for name, value in (("--seed", seed), ("--latency", latency),
                             ("--token-lifetime", token_lifetime), ("--s3-lifetime", s3_lifetime)):
@@ -82,18 +95,18 @@ class Sandbox:
     def __exit__(self, *_):
         self.close()
 
-    def _write_demo_key(self):
-        with open(os.open(self.data / DEMO_KEY, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(_demo_key)
+    def _write_keys(self):
+        for name, key in zip(self.key_files, _keys):
+            with open(os.open(self.data / name, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+                file.write(key)
 
-    def _keep_demo_key(self):
-        global _demo_key
-        if not _demo_key and (self.data / DEMO_KEY).exists():
-            _demo_key = (self.data / DEMO_KEY).read_bytes()
+    def _keep_keys(self):
+        for name in self.key_files[len(_keys):]:
+            _keys.append((self.data / name).read_bytes())
 
     # ---- the process ----
 
-    def start(self, timeout=30):
+    def start(self, timeout=120):
         """Of a restart: once nothing else has its port, as a connection of another test may."""
         end = time.monotonic() + timeout
         while not self._try_start(timeout):
@@ -115,7 +128,7 @@ class Sandbox:
             return False
         self.url = line[len(prefix):].strip()
         self.port = int(self.url.rsplit(":", 1)[1])  # a restart keeps it
-        self._keep_demo_key()
+        self._keep_keys()
         return True
 
     def _first_line(self, timeout):
@@ -194,7 +207,8 @@ class Sandbox:
         return self._ask("GET", "/__faults")
 
     def requests(self, **wanted):
-        """The log, or those entries that have these members, as path="*.bin"."""
+        """The log, or those entries that have these members, as path="*.bin". It has all that a program did
+        that has ended."""
         def fits(value, pattern):
             return (fnmatch.fnmatchcase(value, pattern) if isinstance(pattern, str) and
                     isinstance(value, str) else value == pattern)
@@ -202,7 +216,7 @@ class Sandbox:
                 if all(fits(r[k], v) for k, v in wanted.items())]
 
     def heal(self):
-        """Forgets the faults."""
+        """Forgets the faults, and ends silences that have begun."""
         self._ask("DELETE", "/__faults")
 
     def clear(self):

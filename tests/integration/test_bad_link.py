@@ -6,13 +6,12 @@ import contextlib
 import os
 import signal
 import sqlite3
-import time
 
 import pytest
 
 from bad_link import BadLink
 from igtcloud import FAILED, SOME_FAILED, Program, tree
-from sandbox import BUCKET, seeded
+from sandbox import BUCKET, Sandbox, seeded
 from uploads import epd, institute, seed
 
 MIB = 1024 * 1024
@@ -80,7 +79,7 @@ def test_cp_goes_on_after_a_kill(tmp_path, home, out):
     with cloud_behind(tmp_path, down=8e6) as (link, cloud):
         igtcloud = Program(cloud.url, home)
         command = ("cp", "--journal", home / "journal", "igt:down/other/s/files/f.bin", out)
-        assert killed_after(link, igtcloud.start(*command), 4 * MIB, lambda: rows(home)) == -9
+        assert killed_after(link, lambda: igtcloud.start(*command), HALF, lambda: rows(home)) == -9
         before = link.passed
         igtcloud.run(*command)
         assert link.passed - before < 7 * MIB - 2 * MIB
@@ -143,6 +142,9 @@ def test_an_object_that_is_replaced_meanwhile(tmp_path, home, out):
 
 # ---- across a kill ----
 
+HALF = 6 * MIB  # of the 7 of f.bin: at 8 MB/s its place is in the journal before, after half a second
+
+
 def rows(home):
     """Downloads that the journal knows of."""
     try:
@@ -152,16 +154,15 @@ def rows(home):
         return 0
 
 
-def killed_after(link, process, much, ready=lambda: True):
-    """Once so many bytes crossed the link. The exit status."""
-    begin, end = link.passed, time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < end:
-        if link.passed - begin >= much and ready():
-            break
-        time.sleep(0.02)
+def killed_after(link, start, much, ready=lambda: True):
+    """Once so many bytes crossed the link, which lets no more pass. The exit status; 0: there were fewer."""
+    link.hold_at = link.passed + much
+    process = start()
+    Sandbox.wait_for(lambda: process.poll() is not None or (link.passed >= link.hold_at and ready()))
     if process.poll() is None:
         process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
+    link.hold_at = 0
     return process.returncode
 
 
@@ -171,7 +172,7 @@ def test_runs_that_are_killed_get_there(tmp_path, home, out, name, total):
     with cloud_behind(tmp_path, down=8e6) as (link, cloud):
         igtcloud, runs = Program(cloud.url, home), 1
         arguments = ("--journal", home / "journal", out, "down", name)
-        while killed_after(link, igtcloud.start("download", *arguments), 6 * MIB) != 0:
+        while killed_after(link, lambda: igtcloud.start("download", *arguments), 6 * MIB) != 0:
             runs += 1
             assert runs < 12
         assert runs > 1
@@ -183,7 +184,7 @@ def test_runs_that_are_killed_get_there(tmp_path, home, out, name, total):
 def leave_half(tmp_path, home, out, name, link, cloud):
     igtcloud = Program(cloud.url, home)
     arguments = ("--journal", home / "journal", out, "down", name)
-    assert killed_after(link, igtcloud.start("download", *arguments), 4 * MIB,
+    assert killed_after(link, lambda: igtcloud.start("download", *arguments), HALF,
                         lambda: rows(home)) == -9
     return igtcloud, arguments
 
@@ -240,10 +241,12 @@ def test_an_object_that_is_replaced_between_runs(tmp_path, home, out):
 def test_a_small_file_goes_on_after_a_signal(tmp_path, home, out, number, status):
     with cloud_behind(tmp_path, down=8e6) as (link, cloud):
         igtcloud = Program(cloud.url, home)
+        link.hold_at = 4 * MIB
         process = igtcloud.start("download", "--journal", home / "journal", out, "down", "other")
-        cloud.wait_for(lambda: link.passed > 3 * MIB)
+        cloud.wait_for(lambda: link.passed >= link.hold_at)
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
+        link.hold_at = 0
         assert process.returncode == status and b"1 study" not in err
         done = igtcloud.run("download", "--json", "--journal", home / "journal", out, "down", "other")
         film = next(i for i in done.items if i["kind"] == "file")

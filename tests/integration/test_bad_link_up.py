@@ -4,7 +4,6 @@
 import contextlib
 import re
 import signal
-import time
 
 import pytest
 
@@ -67,7 +66,6 @@ def test_cp_goes_on_after(tmp_path, home, number):
         process = igtcloud.start(*command)
         cloud.wait_for(lambda: [r for r in cloud.requests(method="PUT", path="**/film.bin", status=200)
                                 if r["part"] == 1])
-        time.sleep(0.2)  # a commit of the journal
         process.send_signal(number)
         process.communicate(timeout=20)
         cloud.clear()

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from igtcloud import (DONE, FAILED, SOME_FAILED, Program, journal_of, program, ranges_in_journal,
                       tree)
 from odd_store import OddStore, opaque
-from sandbox import BUCKET, seeded
+from sandbox import BUCKET, Sandbox, seeded
 
 MIB = 1024 * 1024
 ODD = pathlib.Path(program()).parent / "tests/torture/odd_disk.so"
@@ -67,7 +68,8 @@ def whole(folder, sizes=None):
 
 def begin_and_kill(igtcloud, cloud, out, env):
     """At least two ranges of five are in the journal when it is killed."""
-    process = igtcloud.start("download", "--connections", "1", "--bwlimit", "16M", out, "film", env=env)
+    cloud.faults({"fault": "silence", "method": "GET", "path": "**/film.bin", "skip": 2, "seconds": 600})
+    process = igtcloud.start("download", "--connections", "1", out, "film", env=env)
     cloud.wait_for(lambda: ranges_in_journal(journal_of(igtcloud.home)) >= 2)
     process.kill()
     process.wait()
@@ -240,6 +242,22 @@ def test_planted_partial_file(igtcloud, out, tmp_path, kind, name):
 
 # ---- a loss of power ----
 
+def stop_in_film(store, odd, out, number, change):
+    """Ends a download by a signal when the journal has its first two ranges; the others are held back."""
+    go = threading.Event()
+
+    def hold(ask, answer):
+        if ask.range and ask.range[0] >= 16 * MIB:
+            go.wait(60)
+        return change(ask, answer)
+    store.change = hold
+    process = odd.start("download", "--connections", "1", out, "film")
+    Sandbox.wait_for(lambda: ranges_in_journal(journal_of(odd.home)) >= 2)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    go.set()
+
+
 @pytest.mark.case("security-7")
 @pytest.mark.parametrize("digest", [False, True])
 @pytest.mark.parametrize("stopped", [signal.SIGKILL, signal.SIGTERM])
@@ -249,13 +267,8 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
     digest of the whole tells in the end."""
     cloud.clear()
     with OddStore(cloud) as store:
-        store.change = lambda ask, answer: None if digest else opaque(answer)
         odd = Program(store.gateway.url, home)
-        process = odd.start("download", "--connections", "1", "--bwlimit", "16M", out, "film")
-        cloud.wait_for(lambda: store.count["GET", film_key(store)] >= 3)
-        time.sleep(0.3)
-        process.send_signal(stopped)
-        process.wait()
+        stop_in_film(store, odd, out, stopped, lambda ask, answer: None if digest else opaque(answer))
         (partial,) = out.rglob("*.igtpart")
         data = partial.read_bytes()
         before = len([a for a in store.asked if a.method == "GET"])
@@ -280,13 +293,8 @@ def test_power_lost_in_a_large_file(cloud, home, out, digest, stopped, what):
 def test_partial_file_that_something_else_wrote(cloud, home, out):
     """The store has no digest: only bytes count that igtcloud itself has written last."""
     with OddStore(cloud) as store:
-        store.change = lambda ask, answer: opaque(answer)
         odd = Program(store.gateway.url, home)
-        process = odd.start("download", "--connections", "1", "--bwlimit", "16M", out, "film")
-        cloud.wait_for(lambda: store.count["GET", film_key(store)] >= 3)
-        time.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        stop_in_film(store, odd, out, signal.SIGTERM, lambda ask, answer: opaque(answer))
         (partial,) = out.rglob("*.igtpart")
         partial.write_bytes(bytes(partial.stat().st_size))
         with contextlib.closing(sqlite3.connect(home / ".local/state/igtcloud/journal.db")) as db, db:
@@ -317,8 +325,9 @@ def test_inode_numbers_that_change(igtcloud, cloud, tmp_path):
         (folder / f"f{n}").write_bytes(os.urandom(20000))
     (folder / "film").write_bytes(os.urandom(40 * MIB))
     env = on(up, ("inode", 1))
-    process = igtcloud.start("upload", "--connections", "1", "--bwlimit", "16M", up, "in", env=env)
-    cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="**/film", status=200)) >= 2)
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film", "skip": 2, "seconds": 600})
+    process = igtcloud.start("upload", "--connections", "1", up, "in", env=env)
+    cloud.wait_for(lambda: cloud.requests(method="PUT", path="**/film", fault="silence"))
     process.send_signal(signal.SIGTERM)
     process.wait()
     before = sent_of_film(cloud)
@@ -337,9 +346,9 @@ def test_another_file_of_the_same_size_and_time(igtcloud, cloud, tmp_path):
     film = up / "i1/usb/film"
     film.parent.mkdir(parents=True)
     film.write_bytes(os.urandom(40 * MIB))
-    process = igtcloud.start("upload", "--connections", "1", "--bwlimit", "16M", up, "in")
-    cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="**/film", status=200)) >= 2)
-    time.sleep(0.3)
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film", "skip": 2, "seconds": 600})
+    process = igtcloud.start("upload", "--connections", "1", up, "in")
+    cloud.wait_for(lambda: cloud.requests(method="PUT", path="**/film", fault="silence"))
     process.send_signal(signal.SIGTERM)
     process.wait()
     times = film.stat()
@@ -507,8 +516,7 @@ def test_real_disk(igtcloud, cloud, tmp_path, kind):
     with disk(tmp_path, kind, 600) as place:
         out = place / "d"
         process = igtcloud.start("download", "--bwlimit", "30M", out, "huge")
-        cloud.wait_for(lambda: list(out.rglob("*.igtpart")))
-        time.sleep(0.7)
+        cloud.wait_for(lambda: ranges_in_journal(journal_of(igtcloud.home)))
         begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
@@ -523,7 +531,7 @@ def test_real_disk(igtcloud, cloud, tmp_path, kind):
             (folder / f"f{n}").write_bytes(os.urandom(20000))
         (folder / "film").write_bytes(os.urandom(40 * MIB))
         process = igtcloud.start("upload", "--bwlimit", "10M", place / "up", "in")
-        time.sleep(1.5)
+        cloud.wait_for(lambda: cloud.requests(method="PUT", path="**/film", status=200))
         subprocess.run("sync; echo 2 > /proc/sys/vm/drop_caches", shell=True, check=False)
         _, err = process.communicate(timeout=60)
         assert process.returncode == DONE, err

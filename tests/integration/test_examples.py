@@ -2,6 +2,7 @@
 """The programs of examples/ do what they say, against the sandbox."""
 
 import base64
+import concurrent.futures
 import csv
 import io
 import os
@@ -149,9 +150,16 @@ def test_two_transfers(run, cloud, tmp_path):
     study.mkdir(parents=True)
     for i in range(30):
         (study / f"{i}.txt").write_text(f"file {i}")
-    cloud.faults({"fault": "silence", "method": "GET", "path": "**/large.bin", "seconds": 2,
+    cloud.faults({"fault": "silence", "method": "GET", "path": "**/large.bin", "seconds": 600,
                   "times": 1})
-    out, err = run("two_transfers", "trial", tmp_path / "down", tmp_path / "up", status=1)
+
+    def release():
+        cloud.wait_for(lambda: len(cloud.requests(method="POST", path="*upload-completed")) == 30)
+        cloud.heal()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        released = pool.submit(release)
+        out, err = run("two_transfers", "trial", tmp_path / "down", tmp_path / "up", status=1)
+        released.result()
     lines = out.splitlines()
     up = [f"up: P2/US {i}.txt: done" for i in range(30)]
     assert sorted(line for line in lines if line.startswith("up: ")) == sorted(up)

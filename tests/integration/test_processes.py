@@ -4,6 +4,7 @@ readers that stand still or go away, output that nothing takes."""
 
 import contextlib
 import fcntl
+import glob
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ SEED = seed(epd(institute("north", {"name": "s", "files": [{"path": "a.txt", "te
             epd(institute("big", {"name": "film", "files": [{"path": "f.bin", "size": 20000000}]}),
                 name="big"))
 FILE = "demo/north/s/files/a.txt"
+SOON = 20  # two seconds, on a machine that has nothing else to do
 
 
 def ignoring(*numbers):
@@ -46,11 +48,12 @@ def is_asked(cloud):
 @pytest.mark.parametrize("name", ["HUP", "INT", "TERM", "QUIT"])
 def test_ignored_signals_stay_ignored(cloud, igtcloud, out, name):
     number = getattr(signal, f"SIG{name}")
-    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 1})
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 600})
     process = igtcloud.start("download", "--timeout", "30", out, "demo",
                              preexec_fn=ignoring(number))
     is_asked(cloud)
     process.send_signal(number)
+    cloud.heal()
     _, err = process.communicate(timeout=30)
     assert process.returncode == DONE, err
     assert (out / "north/s/a.txt").read_text() == "A"
@@ -58,7 +61,7 @@ def test_ignored_signals_stay_ignored(cloud, igtcloud, out, name):
 
 @pytest.mark.case("transfers-4")
 def test_nohup(cloud, igtcloud, out):
-    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 1})
+    cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 600})
     command = ["nohup", *igtcloud.command("download", out, "demo")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, env=environment(igtcloud.home))
@@ -66,6 +69,7 @@ def test_nohup(cloud, igtcloud, out):
     process.stdin.close()
     is_asked(cloud)
     process.send_signal(signal.SIGHUP)
+    cloud.heal()
     assert process.wait(30) == DONE, process.stdout.read()
     process.stdout.close()
 
@@ -195,15 +199,19 @@ def stalled(cloud, igtcloud, *arguments):
     process = igtcloud.start(*arguments, stdout=writer)
     os.close(writer)
     end = time.monotonic() + 30
-    while not is_full(process.pid):
+    while not is_full(process.pid, descriptor=1):
         assert time.monotonic() < end and process.poll() is None, process.stderr.read()
         time.sleep(0.02)
     return reader, process
 
 
-def is_full(pid):
-    with open(f"/proc/{pid}/syscall") as f:
-        return f.read().startswith("1 ")  # write, on x86-64
+def is_full(pid, descriptor):
+    """Whether one of its threads waits in a write to it: system call 1 on x86-64."""
+    for path in glob.glob(f"/proc/{pid}/task/*/syscall"):
+        with contextlib.suppress(OSError), open(path) as f:
+            if f.read().startswith(f"1 {descriptor:#x} "):
+                return True
+    return False
 
 
 @pytest.mark.case("transfers-24")
@@ -224,10 +232,13 @@ def test_reader_that_stands_still(cloud, igtcloud, out, arguments, name):
     took = time.monotonic() - begin
     os.close(reader)
     process.stderr.close()
-    assert took < 2.5 and process.returncode in (128 + number, -number), took
+    assert process.returncode in (128 + number, -number)
+    assert took < SOON
 
 
 @pytest.mark.case("transfers-24")
+@pytest.mark.skipif(os.uname().machine != "x86_64" or os.geteuid() != 0,
+                    reason="looks at the system call that it waits in")
 def test_terminal_that_stands_still(cloud, igtcloud, out):
     """Progress on a terminal whose window does not read, as behind Ctrl-S."""
     cloud.faults({"fault": "trickle", "method": "GET", "path": "/igtcloud/**", "seconds": 100,
@@ -238,11 +249,12 @@ def test_terminal_that_stands_still(cloud, igtcloud, out):
     terminal.write(b"demo\n")
     is_asked(cloud)
     terminal.write(b"\x13")  # Ctrl-S
-    time.sleep(0.5)
+    cloud.wait_for(lambda: is_full(terminal.pid, descriptor=2))
     begin = time.monotonic()
     os.kill(terminal.pid, signal.SIGTERM)
     status = terminal.wait(30)
-    assert time.monotonic() - begin < 2.5 and status in (143, -signal.SIGTERM)
+    assert status in (143, -signal.SIGTERM)
+    assert time.monotonic() - begin < SOON
     terminal.end()
 
 

@@ -338,6 +338,12 @@ def test_life_of_a_user(client, viewer, sandbox):
     assert client.post("/__activate", activation, auth=False).status == 404
     ann = RestClient(sandbox.url).login("ann@example.com", "new")
     assert ann.ok("GET", DATA + "/users/me")["accountStatus"]["emailVerified"] is True
+    # and the next one's sets another password
+    again = [m for m in client.ok("GET", "/__mail") if m["to"] == "ann@example.com"][1]
+    client.ok("POST", "/__activate", {"token": again["text"], "password": "newer"}, status=204, auth=False)
+    for password, status in (("new", 401), ("newer", 200), ("new", 401), ("newer", 200)):
+        body = {"grantType": "password", "username": "ann@example.com", "password": password}
+        assert RestClient(sandbox.url).post("/api/auth/login", body, auth=False).status == status
     # a group gives rights
     project = {"name": "by ann"}
     assert ann.post(DATA + "/projects", project).status == 403

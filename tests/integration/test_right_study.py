@@ -146,7 +146,7 @@ def test_an_interrupted_upload_goes_on(ward):
         ward.put({f"exam{part}/study.json": {
             "studyDatabaseId": f"elsewhere {part}", "studyId": "1",
             "patient": {"patientName": "ANN"}}, f"exam{part}/x": part})
-    ward.cloud.faults({"fault": "silence", "seconds": 5, "method": "POST", "skip": 1,
+    ward.cloud.faults({"fault": "silence", "seconds": 600, "method": "POST", "skip": 1,
                        "path": "/api/data/hospitals/*/studies"})
     process = ward.igtcloud.start("upload", "--concurrent-studies", "1", ward.top, "trial",
                                   ward.name)

@@ -157,14 +157,14 @@ def test_stop_with_answers_on_their_way():
 def test_latency():
     with Sandbox(latency=300) as sandbox:
         begin = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        with concurrent.futures.ThreadPoolExecutor(60) as pool:
             def ask(_):
                 connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=30)
                 connection.request("GET", "/")
                 return connection.getresponse().status
-            assert list(pool.map(ask, range(20))) == [403] * 20
+            assert list(pool.map(ask, range(60))) == [403] * 60
         took = time.monotonic() - begin
-        assert 0.3 <= took < 3  # late, but all at the same time
+        assert 0.3 <= took < 15  # late, but all at the same time: not 18 s
 
 
 def test_folder_in_use(sandbox):

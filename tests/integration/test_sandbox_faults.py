@@ -281,6 +281,20 @@ def test_silence(cloud, faults):
     assert time.monotonic() - begin >= 0.6
 
 
+def test_silence_ends_with_the_faults(cloud, faults):
+    """Whether it has begun, or a request that will get it still sends its body."""
+    faults({"fault": "silence", "seconds": 600, "times": 2})
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as early, \
+            socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as late:
+        for s, body in ((early, b"{}"), (late, b"{")):
+            s.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n" + body)
+        cloud.wait_for(lambda: len(cloud.requests(fault="silence")) == 2)
+        cloud.heal()
+        late.sendall(b"}")
+        for s in (early, late):
+            assert s.recv(65536).startswith(b"HTTP/1.1 4")
+
+
 def test_trickle(cloud, faults):
     cloud.boto3().put_object(Bucket=BUCKET, Key="short", Body=b"abcd")
     faults({"fault": "trickle", "per_second": 20, "method": "GET"})
@@ -317,6 +331,39 @@ def test_log(cloud, faults):
     s3.put_object(Bucket=BUCKET, Key="summed", Body=b"abc", ContentMD5=md5)
     assert first["contentMd5"] is None and cloud.requests()[-1]["contentMd5"] == md5
     assert "Signature" not in json.dumps(cloud.requests())
+
+
+def test_log_has_all_of_clients_that_are_gone(cloud, faults):
+    """Without waiting: also of those that nobody had read when they went."""
+    faults({"fault": "silence", "seconds": 600, "times": 0})
+    for _ in range(2):
+        for n in range(100):
+            with socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as s:
+                s.sendall(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % n)
+        log = cloud.requests()
+        assert sorted(int(r["path"][1:]) for r in log) == list(range(100))
+        assert all(r["took"] is not None and r["fault"] == "silence" for r in log)
+        cloud._ask("DELETE", "/__requests")
+
+
+def test_deleting_faults_waits_for_clients_that_are_gone(cloud, faults):
+    faults({"fault": "bad-gateway", "times": 0})
+    for n in range(100):
+        with socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    cloud.heal()
+    assert [r["fault"] for r in cloud.requests()] == ["bad-gateway"] * 100
+
+
+def test_response_that_was_read_is_in_the_log(cloud, faults):
+    """As long as its connection is kept, too."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(cloud.url).netloc, timeout=20)
+    for n in range(100):
+        connection.request("GET", "/api/data/projects" if n % 2 else f"/{BUCKET}?list-type=2")
+        body = connection.getresponse().read()
+        entry = cloud.requests()[-1]
+        assert entry["took"] is not None and entry["bytesOut"] == len(body) and entry["status"]
+    connection.close()
 
 
 def test_large_bodies_pass_whole(cloud, faults):

@@ -143,7 +143,7 @@ def test_a_part_of_the_old_content_that_the_journal_has_not(cloud, igtcloud, fil
 def killed_while_completing(cloud, igtcloud, film):
     """The object is stored, and the run that completed it never knew."""
     cloud.faults({"fault": "silence", "method": "POST", "path": "**/film.bin", "query": "uploadId=",
-                  "seconds": 30})
+                  "seconds": 600})
     process = igtcloud.start("upload", film.top, "up")
     cloud.wait_for(lambda: cloud.requests(method="POST", path="**/film.bin") and stored(cloud, film))
     process.kill()
@@ -225,7 +225,7 @@ def test_an_upload_that_the_store_forgot(cloud, igtcloud, film):
 def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
     put(film.top, {f"{film.lab}/case/rest.txt": "quiet"})
     cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "skip": 1,
-                  "seconds": 2})
+                  "seconds": 600})
     process = igtcloud.start("upload", "--connections", "1", "--journal", film.top.parent / "j",
                              film.top, "up")
     cloud.wait_for(lambda: len(cloud.requests(method="PUT", path="*/film.bin")) >= 2)
@@ -242,6 +242,7 @@ def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
         with open(film.path, "r+b") as f:
             f.seek(3 * PART)
             f.write(b"other")
+    cloud.heal()
     _, err = process.communicate(timeout=60)
     err = err.decode()
     assert process.returncode == SOME_FAILED, err
@@ -257,10 +258,11 @@ def test_a_file_that_changes_while_it_is_sent(cloud, igtcloud, film, how):
 def test_a_small_file_that_changes_while_it_is_sent(cloud, igtcloud, film):
     """It may be stored by then, but it is not done, and the next run sends it again."""
     film.path.write_bytes(b"first")
-    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 2})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 600})
     process = igtcloud.start("upload", film.top, "up")
-    cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
+    cloud.wait_for(lambda: stored(cloud, film))
     film.path.write_bytes(b"other")
+    cloud.heal()
     _, err = process.communicate(timeout=60)
     assert process.returncode == SOME_FAILED and "changed" in err.decode()
     assert not cloud.requests(method="POST", path="*upload-completed")
@@ -272,10 +274,11 @@ def test_a_small_file_that_changes_while_it_is_sent(cloud, igtcloud, film):
 @pytest.mark.parametrize("size", [5, 70000])
 def test_a_small_file_with_restored_times(cloud, igtcloud, film, size):
     film.path.write_bytes(pattern(size))
-    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 2})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 600})
     process = igtcloud.start("upload", film.top, "up")
-    cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
+    cloud.wait_for(lambda: stored(cloud, film))
     in_place(film.path, b"other")
+    cloud.heal()
     _, err = process.communicate(timeout=60)
     assert process.returncode == SOME_FAILED and "changed" in err.decode()
     assert not cloud.requests(method="POST", path="*upload-completed")
@@ -288,10 +291,11 @@ def test_a_small_file_with_restored_times(cloud, igtcloud, film, size):
 def test_new_permissions_are_no_change(cloud, igtcloud, film, size):
     """Whatever sets the change time alone makes the file be read again, no more."""
     film.path.write_bytes(pattern(size))
-    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 1})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "seconds": 600})
     process = igtcloud.start("upload", "--connections", "1", film.top, "up")
     cloud.wait_for(lambda: cloud.requests(method="PUT", path="*/film.bin"))
     film.path.chmod(0o600)
+    cloud.heal()
     _, err = process.communicate(timeout=60)
     assert process.returncode == DONE, err.decode()
     Place(cloud, film.lab, "up").is_whole("case", {"film.bin": film.path.read_bytes()})

@@ -133,7 +133,8 @@ def test_it_asks(igtcloud, killed, answer, status):
 
 
 def test_one_under_way_is_left_alone(cloud, igtcloud, film):
-    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "skip": 2, "seconds": 5})
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/film.bin", "skip": 2,
+                  "seconds": 600})
     process = igtcloud.start("upload", "--connections", "1", film.top, "up")
     cloud.wait_for(lambda: len(film.parts()) == 2)
     assert listed(igtcloud)[0]["state"] == "running"
@@ -141,6 +142,7 @@ def test_one_under_way_is_left_alone(cloud, igtcloud, film):
     assert done.lines[0]["state"] == "running" and "Skipped 1 upload in progress" in done.err
     assert process.poll() is None
     assert not cloud.requests(method="DELETE", path="*/film.bin")
+    cloud.heal()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     film.is_whole()
