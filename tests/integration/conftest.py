@@ -2,8 +2,6 @@
 """Fixtures of all integration tests. Tests run in parallel, each module with a sandbox of its own."""
 
 import itertools
-import os
-import shutil
 import uuid
 
 import pytest
@@ -142,10 +140,3 @@ def bucket():
 def prefix():
     """Keys of a test's own."""
     return uuid.uuid4().hex + "/"
-
-
-def tool(name):
-    """A client's path; the system's own before others that stand earlier in PATH."""
-    path = shutil.which(name, path="/usr/bin:/bin:" + os.environ.get("PATH", ""))
-    assert path, f"{name} is not installed: scripts/install-deps test"
-    return path

@@ -162,6 +162,13 @@ def largest_size(process, timeout=60):
     return largest / 1024
 
 
+def tool(name):
+    """A client's path; the system's own before others that stand earlier in PATH."""
+    path = shutil.which(name, path="/usr/bin:/bin:" + os.environ.get("PATH", ""))
+    assert path, f"{name} is not installed: scripts/install-deps test"
+    return path
+
+
 def journal_of(home):
     return pathlib.Path(home) / ".local/state/igtcloud/journal.db"
 

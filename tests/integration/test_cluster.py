@@ -13,8 +13,7 @@ import time
 
 import pytest
 
-from conftest import tool
-from igtcloud import DONE, FAILED, SOME_FAILED, environment, program, tree
+from igtcloud import DONE, FAILED, SOME_FAILED, environment, program, tool, tree
 from rest_client import RestClient
 from sandbox import ROOT
 

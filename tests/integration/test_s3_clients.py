@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import tool
+from igtcloud import tool
 
 
 def same(a, b):
