@@ -213,6 +213,7 @@ static int cmd_upload(settings *s) {
 }
 
 static const option upload_options[] = {
+    STUDY_OPTIONS,
     {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
      "submit each complete study; asks for the password"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",

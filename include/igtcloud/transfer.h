@@ -283,10 +283,12 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_download(igt_client *client,
 typedef struct igt_upload_options {
   size_t size;                          /**< set by IGT_UPLOAD_OPTIONS_INIT */
   const igt_transfer_options *transfer; /**< NULL: the defaults */
-  const igt_study_selection *selection; /**< required: project and institute; the rest is ignored */
-  const char *source;                   /**< required: LOCAL_FOLDER */
-  unsigned category;           /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
-                                    IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
+  const igt_study_selection
+      *selection;     /**< required: project; institutes, studies, patients and times of change are
+                         those of the     folders; start, end and ext are ignored */
+  const char *source; /**< required: LOCAL_FOLDER */
+  unsigned category;  /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
+                           IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
   const char *submit_password; /**< not NULL: submit each study whose files are all uploaded, unless
                                   one of them was changed within the last minute, or within min_age,
                                   and may still be written */

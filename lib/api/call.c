@@ -190,6 +190,7 @@ static igt_status run_whole(igt__running *running, igt__http_request *req, igt_e
   if (operation->response)
     req->max_body = igt__type_max_body(operation->response);
   status = igt__http_perform(igt__client_http(running->client), req, err);
+  igt__client_note_date(running->client, req->server_date);
   if (status == IGT_OK && (!running->out || !operation->response))
     return igt__response_refuse_page(req, err);
   if (status != IGT_OK)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sized.h"
 #include "http/timetable.h"
@@ -30,6 +31,8 @@ struct igt_client {
   igt__cancel *cancel;
   unsigned max_connections;
   char origin[300];
+  int64_t
+      clock_ahead; /* atomic; seconds by which the cloud's clock is ahead of ours; not a view's */
   pthread_mutex_t lock;
   igt__attached *attached; /* guarded by lock */
 };
@@ -147,6 +150,19 @@ igt_status igt_client_new(const igt_client_options *options, igt_client **out, i
   }
   *out = client;
   return IGT_OK;
+}
+
+void igt__client_note_date(igt_client *client, int64_t server_date) {
+  igt_client *own = client->of ? client->of : client;
+
+  if (server_date)
+    __atomic_store_n(&own->clock_ahead, server_date - igt__wall_seconds(), __ATOMIC_RELAXED);
+}
+
+int64_t igt__client_cloud_seconds(igt_client *client) {
+  igt_client *own = client->of ? client->of : client;
+
+  return igt__wall_seconds() + __atomic_load_n(&own->clock_ahead, __ATOMIC_RELAXED);
 }
 
 igt_client *igt__client_view(igt_client *client, igt__cancel *cancel) {

@@ -25,6 +25,11 @@ igt__attached *igt__client_attached(igt_client *client,
 igt__http *igt__client_http(igt_client *client);
 igt__session *igt__client_session(igt_client *client);
 igt__cancel *igt__client_cancel(igt_client *client);
+/* Notes the date of a response (0: it had none), received just now. */
+void igt__client_note_date(igt_client *client, int64_t server_date);
+/* The time in seconds since 1970 by the cloud's clock, at most some seconds behind; by this
+ * machine's before the first response. */
+int64_t igt__client_cloud_seconds(igt_client *client);
 const char *igt__client_origin(const igt_client *client);
 unsigned igt__client_max_connections(const igt_client *client); /* at most */
 unsigned igt__client_connections(const igt_client *client);     /* at first */

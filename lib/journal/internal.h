@@ -40,6 +40,8 @@ typedef enum igt__statement {
   PUT_RUN,
   DROP_RUN,
   DROP_RUNS,
+  FIND_COMPLETE,
+  PUT_COMPLETE,
   STATEMENT_COUNT
 } igt__statement;
 

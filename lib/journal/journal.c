@@ -72,6 +72,8 @@ static const char *const sql[STATEMENT_COUNT] = {
                 " VALUES(?1,?2,?3,?4,?5)",
     [DROP_RUN] = "DELETE FROM run WHERE target=?1 AND boot=?2 AND scope=?3 AND process=?4",
     [DROP_RUNS] = "DELETE FROM run WHERE target=?1 AND boot<>?2 AND scope=?3",
+    [FIND_COMPLETE] = "SELECT began FROM complete WHERE target=?1 AND source=?2",
+    [PUT_COMPLETE] = "INSERT OR REPLACE INTO complete(target, source, began) VALUES(?1,?2,?3)",
 };
 
 static const char schema[] =
@@ -101,6 +103,9 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS run(target TEXT NOT NULL, scope TEXT NOT NULL, boot TEXT NOT NULL,"
     " process INTEGER, began INTEGER, PRIMARY KEY(target, scope, boot, process)) WITHOUT ROWID;"
+    /* Of format 4, too: earlier programs neither need nor mind it. */
+    "CREATE TABLE IF NOT EXISTS complete(target TEXT NOT NULL, source TEXT NOT NULL,"
+    " began INTEGER, PRIMARY KEY(target, source)) WITHOUT ROWID;"
     "PRAGMA user_version=4;";
 
 /* Format 1 stored the full names of a finished file in each row: those files are examined again.

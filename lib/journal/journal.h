@@ -97,6 +97,13 @@ int64_t igt__journal_begin_run(igt__journal *journal, const igt__journal_run *ru
  * found it correct, so that what other boots left behind is settled. */
 void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bool whole);
 
+/* When the last complete run between a folder and a source began, in seconds since 1970; false:
+ * there was none. source: identifies what the run covered (lib/transfer/engine/last_run.h). */
+bool igt__journal_find_complete(igt__journal *journal, const char *target, const char *source,
+                                int64_t *began);
+void igt__journal_put_complete(igt__journal *journal, const char *target, const char *source,
+                               int64_t began);
+
 /* A multipart upload. */
 typedef struct igt__journal_upload {
   uint64_t size;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs that write below a folder and have not synced it to the disk yet. */
+/* Runs that write below a folder and have not synced it to the disk yet, and when the last complete
+ * one began. */
 
 #include "base/clock.h"
 #include "base/os/os.h"
@@ -54,6 +55,37 @@ void igt__journal_end_run(igt__journal *journal, const igt__journal_run *run, bo
   drop_run_locked(journal, run, DROP_RUN);
   if (whole)
     drop_run_locked(journal, run, DROP_RUNS);
+  (void)igt__journal_commit_locked(journal);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+bool igt__journal_find_complete(igt__journal *journal, const char *target, const char *source,
+                                int64_t *began) {
+  sqlite3_stmt *stmt;
+  bool found;
+
+  if (!journal)
+    return false;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, FIND_COMPLETE, target, source);
+  found = sqlite3_step(stmt) == SQLITE_ROW;
+  if (found)
+    *began = sqlite3_column_int64(stmt, 0);
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return found;
+}
+
+void igt__journal_put_complete(igt__journal *journal, const char *target, const char *source,
+                               int64_t began) {
+  sqlite3_stmt *stmt;
+
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, PUT_COMPLETE, target, source);
+  igt__bind_int(stmt, 3, (uint64_t)began);
+  igt__journal_write_locked(journal, PUT_COMPLETE);
   (void)igt__journal_commit_locked(journal);
   pthread_mutex_unlock(&journal->lock);
 }

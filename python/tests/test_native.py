@@ -246,3 +246,47 @@ def test_every_status_has_an_exception(tmp_path):
 def test_results_are_plain_data(auth, here):
     summary = native.download(here, 'demo', dry_run=True)
     assert dataclasses.asdict(summary)['studies'] == 2
+
+
+# ---- which studies ----
+
+def studies(folder):
+    return sorted(path.name for path in folder.glob('*/*'))
+
+
+def test_a_selection_of_studies(auth, here):
+    native.download(here / 'a', 'demo', selection=native.Selection(institutes=['north'], studies=['P2/*'], limit=1))
+    assert studies(here / 'a') == ['P2---two']
+    native.verify(here / 'a', 'demo', selection=native.Selection(patients=(name for name in ['P2'])))
+    (here / 'list').write_text('P1/one\nP9\n')
+    with pytest.raises(native.SomeFailed) as raised:
+        native.download(here / 'b', 'demo', selection=native.Selection(studies_from=here / 'list'))
+    assert [item.study for item in raised.value.failed] == ['P9'] and studies(here / 'b') == ['P1---one']
+    native.download(here / 'c', 'demo', selection=native.Selection(newest=True, limit=1))
+    assert studies(here / 'c') == ['P2---two']
+    made = native.write_csv(here, 'demo', selection=native.Selection(modified_since=datetime.timedelta(days=1)))
+    assert made.studies == 2
+    now = datetime.datetime.now(datetime.timezone.utc)
+    with pytest.raises(native.NotFound):
+        native.write_csv(here, 'demo', selection=native.Selection(modified_until=now - datetime.timedelta(days=1)))
+
+
+def test_a_selection_of_folders(auth, here):
+    for name in ('P1---a', 'P2---a'):
+        (here / 'in' / name).mkdir(parents=True)
+        (here / 'in' / name / 'a.txt').write_text('a')
+    items = []
+    native.upload(here, 'up', dry_run=True, on_item=items.append, selection=native.Selection(studies=['P2/a']))
+    assert {item.study for item in items if item.kind == 'study'} == {'P2---a'}
+
+
+@pytest.mark.parametrize('arguments, said', [
+    ({'studies': []}, 'studies is empty'),
+    ({'studies': 'P1'}, 'studies is a list'),
+    ({'limit': -1}, 'limit=-1'),
+    ({'labels': ['x']}, 'no labels'),
+    ({'modified_since': datetime.date(2026, 1, 2), 'modified_until': datetime.date(2026, 1, 1)}, 'is after'),
+])
+def test_a_selection_that_makes_no_sense(auth, here, arguments, said):
+    with pytest.raises(native.InvalidArgument, match=said):
+        native.download(here, 'demo', selection=native.Selection(**arguments))

@@ -19,6 +19,7 @@
 #include "transfer/engine/filter.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/handle.h"
+#include "transfer/engine/last_run.h"
 #include "transfer/engine/options.h"
 #include "transfer/list/list.h"
 
@@ -52,6 +53,8 @@ struct csv {
   igt__list_counts counts;
   igt__filter *filter;          /* of files */
   unsigned long long unmatched; /* entries of the selection without a study */
+  igt__journal *journal;        /* NULL: not needed */
+  igt__last_run last;
 };
 
 /* ---- output ---- */
@@ -209,7 +212,7 @@ static void report_unmatched(void *payload, const char *study, const igt_error *
 
 static igt_status end_selection(csv *c, igt_error *err) {
   char text[IGT_ERROR_TEXT_MAX];
-  igt_status status = igt__found_end(&c->found, report_unmatched, c, text, sizeof text, err);
+  igt_status status = igt__found_end(&c->found, NULL, report_unmatched, c, text, sizeof text, err);
 
   if (*text)
     push(c, igt__event_of_message(IGT_OK, text));
@@ -351,6 +354,39 @@ static igt_status close_file(csv *c, igt_status status, igt_error *err) {
   return status;
 }
 
+/* ---- since the last complete one ---- */
+
+/* Lists use the journal for nothing else. */
+static igt_status begin_last(csv *c, igt_error *err) {
+  const igt_csv_options *o = c->options;
+  char *target, scope[64];
+  bool aside, first = false;
+  igt_status status;
+
+  if (!c->shared.selection->since_last)
+    return IGT_OK;
+  if (o->write)
+    return igt__fail(err, IGT_E_INVALID, IGT__LAST_NEEDS_TARGET);
+  (void)snprintf(scope, sizeof scope, "%d %u %u/%u", o->files, o->categories, o->shard, o->shards);
+  status = igt__journal_open(NULL, &c->journal, &aside, err);
+  target = status == IGT_OK ? igt__path_absolute(o->target) : NULL;
+  if (status == IGT_OK && !target)
+    status = igt__fail_memory(err);
+  if (status == IGT_OK)
+    status = igt__last_run_begin(&c->last, c->journal, c->shared.selection, "csv",
+                                 igt__client_origin(c->client), target, scope,
+                                 igt__client_cloud_seconds(c->client), &first, err);
+  if (first)
+    push(c, igt__event_of_message(IGT_OK, IGT__NO_LAST_RUN));
+  igt__free(target);
+  return status;
+}
+
+static void end_last(csv *c, igt_status status) {
+  igt__last_run_end(&c->last, status == IGT_OK);
+  igt__journal_close(c->journal);
+}
+
 /* ---- the run ---- */
 
 static igt_status run(csv *c, igt_error *err) {
@@ -360,6 +396,8 @@ static igt_status run(csv *c, igt_error *err) {
     status = igt__filter_new(NULL, c->options->filters, &c->filter, err);
   if (status == IGT_OK)
     status = igt__find(c->client, c->shared.selection, true, &c->found, err);
+  if (status == IGT_OK)
+    status = begin_last(c, err);
   if (status == IGT_OK && !c->options->write)
     status = open_file(c, err);
   if (status == IGT_OK)
@@ -374,7 +412,8 @@ static igt_status run(csv *c, igt_error *err) {
   return status;
 }
 
-static void finish(csv *c) {
+static void finish(csv *c, igt_status status) {
+  end_last(c, status);
   igt__table_free(c->table);
   igt__filter_free(c->filter);
   igt__buf_finish(&c->out);
@@ -421,7 +460,7 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
     igt__filter_report(c->filter, tell_pattern, c);
     tell_elsewhere(c);
   }
-  finish(c);
+  finish(c, status);
   c->summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;
   return status;
 }

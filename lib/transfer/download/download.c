@@ -63,7 +63,7 @@ static void list_studies_task(void *arg) {
   igt_status status = list_studies(d, &err);
 
   if (status == IGT_OK)
-    status = igt__report_unmatched(&d->run, &d->found, &err);
+    status = igt__report_unmatched(&d->run, &d->found, NULL, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&d->run, &err);
   igt__run_task_end(&d->run);
@@ -106,7 +106,12 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   d->institutes = igt__map_new();
   if (!d->folders || !d->institutes || !d->target)
     return igt__fail_memory(err);
-  igt__durable_begin(&d->durable, &d->run, o, d->target);
+  if (!o->project_files)
+    status = igt__run_last_begin(&d->run, &d->last, d->shared.selection, "download", d->target,
+                                 o->categories, igt__client_cloud_seconds(d->run.client), err);
+  if (status != IGT_OK)
+    return status;
+  igt__durable_begin(&d->durable, &d->run, o, d->shared.selection, d->target);
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? igt__download_project_files : list_studies_task,
                 d);
@@ -117,6 +122,7 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   }
   status = igt__durable_end(&d->durable, &d->run, d->root, status, err);
   igt__run_deliver(&d->run);
+  igt__run_last_end(&d->run, &d->last, status, summary);
   return status;
 }
 

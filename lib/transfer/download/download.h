@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "transfer/download/durable.h"
 #include "transfer/engine/handle.h"
+#include "transfer/engine/last_run.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
@@ -29,6 +30,7 @@ typedef struct igt__download {
   igt__name_rules rules;
   bool folds; /* the target may treat two names as one file */
   igt__durable durable;
+  igt__last_run last;
   igt__other_categories elsewhere;
 } igt__download;
 

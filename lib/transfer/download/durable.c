@@ -6,44 +6,40 @@
 #include "transfer/download/durable.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/str.h"
+#include "crypto/crypto.h"
 #include "journal/journal.h"
+#include "transfer/engine/last_run.h"
 
 #define SYNCING "syncing" /* no boot has this id */
-#define SCOPE_MAX (64 * 1024)
-#define CLOCK_SLACK_S 60 /* the clock may have been set in between */
+#define CLOCK_SLACK_S 60  /* the clock may have been set in between */
 
-static void put(igt__buf *text, const char *value) {
-  igt__buf_printf(text, "%s\n", value ? value : "");
-}
-
-/* Describes what the options select: the same command gives the same text. */
-static char *describe(const igt__run *run, const igt_download_options *o) {
-  const igt_study_selection *s = o->selection;
+/* A digest of what the options select, which may be a long list of patients: the same command gives
+ * the same one. NULL: no memory. */
+static char *describe(const igt__run *run, const igt_download_options *o,
+                      const igt__selection *selection) {
+  char hex[2 * 32 + 1], *scope = NULL;
+  unsigned char digest[32];
   igt__buf text;
 
-  igt__buf_init(&text, SCOPE_MAX);
-  put(&text, run->origin);
-  put(&text, s->project);
-  put(&text, s->institute && strcmp(s->institute, "*") != 0 ? s->institute : NULL);
-  put(&text, s->start);
-  put(&text, s->end);
-  put(&text, s->ext);
-  for (size_t i = 0; i < o->transfer->include_count; i++)
-    put(&text, o->transfer->include[i]);
-  put(&text, "");
-  for (size_t i = 0; i < o->transfer->exclude_count; i++)
-    put(&text, o->transfer->exclude[i]);
-  if (igt__buf_printf(&text, "%u %d %u/%u %d", o->categories, o->project_files, o->transfer->shard,
-                      o->transfer->shards, (int)o->transfer->structure))
-    return igt__buf_take(&text);
+  igt__buf_init(&text, IGT__SCOPE_MAX);
+  igt__buf_printf(&text, "%s\n", run->origin);
+  if (igt__selection_describe(selection, &text) &&
+      igt__run_describe(o->transfer, o->categories, &text) &&
+      igt__buf_printf(&text, "%d %" PRId64 " %" PRIu64 "%d", o->project_files, selection->since,
+                      selection->options.limit, selection->options.newest)) {
+    igt__digest_of(IGT__SHA256, text.data, text.len, digest);
+    igt__hex(digest, sizeof digest, hex);
+    scope = igt__strdup(hex);
+  }
   igt__buf_finish(&text);
-  return NULL;
+  return scope;
 }
 
 static igt__journal_run row(const igt__durable *durable) {
@@ -51,13 +47,13 @@ static igt__journal_run row(const igt__durable *durable) {
 }
 
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
-                        const char *target) {
+                        const igt__selection *selection, const char *target) {
   igt__journal_run mine;
 
   if (!run->journal || options->transfer->dry_run)
     return;
   durable->target = igt__strdup(target);
-  durable->scope = describe(run, options);
+  durable->scope = describe(run, options, selection);
   if (durable->target && durable->scope)
     igt__str_copy(durable->boot, sizeof durable->boot, strcmp(run->boot, "?") ? run->boot : "");
   if (!*durable->boot)

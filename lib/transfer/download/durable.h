@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "igtcloud/transfer.h"
 #include "transfer/engine/run.h"
+#include "transfer/engine/selection.h"
 
 typedef struct igt__durable {
   char *target; /* absolute */
@@ -23,7 +24,7 @@ typedef struct igt__durable {
 
 /* The caller zeroes it first. Without memory or a journal nothing is recorded. */
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
-                        const char *target);
+                        const igt__selection *selection, const char *target);
 bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st);
 /* For a run without an igt__durable: syncs the file system of root. */
 igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err);

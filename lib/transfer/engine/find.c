@@ -105,37 +105,45 @@ static igt_status choose_by_name(igt__found *found, igt_error *err) {
   return status;
 }
 
-/* Leaves out those that cannot have a selected study; an error if none remains. */
-static igt_status choose_fitting(igt__found *found, igt_error *err) {
+static bool leave_out(igt__found *found, size_t i, igt_error *err) {
+  bool all = !found->chosen;
+
+  if (!choose(found, err))
+    return false;
+  if (all)
+    memset(found->chosen, true, found->institutes->count);
+  found->chosen[i] = false;
+  return true;
+}
+
+/* Leaves out those that cannot have a selected study: a list of studies names their institutes, or
+ * the type of their studies lacks a field. *why: the last that was left out for its type lacked it;
+ * *fits: another has it. */
+static igt_status choose_fitting(igt__found *found, const char **why, bool *fits, igt_error *err) {
   const igt__selection *s = found->selection;
   const igt_institute_list *list = found->institutes;
-  bool selected = false, fits = false;
-  const char *what = NULL, *why = NULL;
 
   for (size_t i = 0; i < list->count; i++) {
     const igt_institute *institute = list->v[i];
+    const char *what;
     if (!institute || !igt__found_selects(found, institute))
       continue;
-    selected = true;
     if (igt__selection_fits_type(s, igt__text_of(&institute->study_type), &what)) {
-      fits = true;
-      continue;
+      *fits = true;
+      if (!s->institutes || igt__map_has(s->institutes, igt__text_of(&institute->id)))
+        continue;
+    } else {
+      *why = what;
     }
-    why = what;
-    if (!found->chosen) {
-      if (!choose(found, err))
-        return IGT_E_NO_MEMORY;
-      memset(found->chosen, true, list->count);
-    }
-    found->chosen[i] = false;
+    if (!leave_out(found, i, err))
+      return IGT_E_NO_MEMORY;
   }
-  if (selected && !fits)
-    return igt__fail(err, IGT_E_INVALID, "the studies of the project '%s' have %s to select by",
-                     igt__text_of(&found->project->name), why);
   return IGT_OK;
 }
 
 igt_status igt__found_institutes(igt_client *client, igt__found *found, igt_error *err) {
+  const char *why = NULL;
+  bool fits = false;
   igt_status status = IGT_OK;
 
   if (!found->institutes)
@@ -143,7 +151,12 @@ igt_status igt__found_institutes(igt_client *client, igt__found *found, igt_erro
                                 err);
   if (status == IGT_OK)
     status = choose_by_name(found, err);
-  return status == IGT_OK ? choose_fitting(found, err) : status;
+  if (status == IGT_OK)
+    status = choose_fitting(found, &why, &fits, err);
+  if (status == IGT_OK && why && !fits)
+    status = igt__fail(err, IGT_E_INVALID, "the studies of the project '%s' have %s to select by",
+                       igt__text_of(&found->project->name), why);
+  return status;
 }
 
 igt_status igt__find(igt_client *client, igt__selection *selection, bool with_institutes,

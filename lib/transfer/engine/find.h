@@ -66,12 +66,13 @@ igt_status igt__found_enter(igt_client *client, igt__found *found, const igt_ins
 igt_status igt__found_settle(igt_client *client, igt__found *found, unsigned shard, unsigned shards,
                              igt_error *err);
 
-/* At the end of the listing: calls report for each entry that matched no study. Errors:
+/* At the end of the listing: calls report for each entry that matched no study. source: the folder
+ * whose studies were listed; NULL: the project's were. Errors:
  * IGT_E_NOT_FOUND (no study matched at all). *text: a message for the user; "" if there is none. */
 typedef void (*igt__unmatched_fn)(void *payload, const char *study, const igt_error *err);
 /* The outcome of a run that reported so many. */
 igt_status igt__fail_unmatched(unsigned long long count, igt_error *err);
-igt_status igt__found_end(const igt__found *found, igt__unmatched_fn report, void *payload,
-                          char *text, size_t cap, igt_error *err);
+igt_status igt__found_end(const igt__found *found, const char *source, igt__unmatched_fn report,
+                          void *payload, char *text, size_t cap, igt_error *err);
 
 #endif

@@ -79,9 +79,10 @@ static void report_unmatched(void *payload, const char *study, const igt_error *
   igt__run_wait_events(run);
 }
 
-igt_status igt__report_unmatched(igt__run *run, const igt__found *found, igt_error *err) {
+igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const char *source,
+                                 igt_error *err) {
   char text[IGT_ERROR_TEXT_MAX];
-  igt_status status = igt__found_end(found, report_unmatched, run, text, sizeof text, err);
+  igt_status status = igt__found_end(found, source, report_unmatched, run, text, sizeof text, err);
 
   if (*text)
     igt__run_message(run, IGT_OK, "%s", text);

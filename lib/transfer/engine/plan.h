@@ -52,9 +52,10 @@ static inline bool igt__wanted(const igt__run *run, const char *path) {
   return igt__filter_path(run->filter, path);
 }
 
-/* When all studies are listed: reports what of the selection matched no study, as studies that
- * failed. IGT_E_NOT_FOUND: nothing did. */
-igt_status igt__report_unmatched(igt__run *run, const igt__found *found, igt_error *err);
+/* When all studies are listed (source: those in this folder; NULL: the project's): reports what of
+ * the selection matched no study, as studies that failed. IGT_E_NOT_FOUND: nothing did. */
+igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const char *source,
+                                 igt_error *err);
 
 /* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
  * says why and is counted. path: the file in question. */

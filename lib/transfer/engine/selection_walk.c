@@ -261,21 +261,22 @@ igt_status igt__found_settle(igt_client *client, igt__found *found, unsigned sha
 
 /* ---- the end ---- */
 
-static igt_status no_match(const igt__found *found, char *text, size_t cap, igt_error *err) {
+static igt_status no_match(const igt__found *found, const char *source, char *text, size_t cap,
+                           igt_error *err) {
   const igt__selection *s = found->selection;
-  const char *project = igt__text_of(&found->project->name);
   char since[40];
 
   if (!s->since_last || !s->too_old)
-    return igt__fail(err, IGT_E_NOT_FOUND, "the selection matches no study of the project '%s'",
-                     project);
+    return igt__fail(err, IGT_E_NOT_FOUND, "the selection matches no study %s '%s'",
+                     source ? "in" : "of the project",
+                     source ? source : igt__text_of(&found->project->name));
   igt__time_format(&(igt_time){.seconds = s->since, .has_offset = true}, 'T', since, sizeof since);
   (void)snprintf(text, cap, "no study was modified since the last complete run (%s)", since);
   return IGT_OK;
 }
 
-igt_status igt__found_end(const igt__found *found, igt__unmatched_fn report, void *payload,
-                          char *text, size_t cap, igt_error *err) {
+igt_status igt__found_end(const igt__found *found, const char *source, igt__unmatched_fn report,
+                          void *payload, char *text, size_t cap, igt_error *err) {
   const igt__selection *s = found->selection;
   const igt__selection_entry *entry;
 
@@ -283,7 +284,7 @@ igt_status igt__found_end(const igt__found *found, igt__unmatched_fn report, voi
   if (s->incomplete || !igt__selection_is_narrow(s))
     return IGT_OK;
   if (s->taken == 0)
-    return no_match(found, text, cap, err);
+    return no_match(found, source, text, cap, err);
   for (size_t i = 0; (entry = igt__selection_unmatched(s, &i)) != NULL;) {
     igt_error why = IGT_ERROR_INIT;
     (void)igt__selection_entry_fail(entry, &why);
@@ -325,7 +326,7 @@ static void tell_unmatched(void *payload, const char *study, const igt_error *er
 
 static igt_status end_each(each *e, const igt__found *found, igt_error *err) {
   char text[IGT_ERROR_TEXT_MAX];
-  igt_status status = igt__found_end(found, tell_unmatched, e, text, sizeof text, err);
+  igt_status status = igt__found_end(found, NULL, tell_unmatched, e, text, sizeof text, err);
 
   if (status == IGT_OK && e->unmatched)
     status = igt__fail_unmatched(e->unmatched, err);

@@ -146,7 +146,7 @@ static igt_status end_selection(stream *s, igt_error *err) {
 
   if (s->list.only || s->list.project_id)
     return IGT_OK;
-  status = igt__found_end(&s->found, report_unmatched, s, text, sizeof text, err);
+  status = igt__found_end(&s->found, NULL, report_unmatched, s, text, sizeof text, err);
   if (*text && s->own.on_message)
     s->own.on_message(s->own.payload, IGT_OK, text);
   return status;

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
 #include "base/unicode.h"
 #include "transfer/engine/institutes.h"
+#include "transfer/upload/select.h"
 
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
@@ -173,27 +175,51 @@ static void institute_twice(igt__upload *u, const char *name, const igt_error *e
   igt__free(path);
 }
 
+static void upload_folders(igt__upload *u, const igt__folders *folders) {
+  igt_error err = IGT_ERROR_INIT;
+  bool any = false;
+
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&u->run); i++)
+    if (!igt__is_chosen(&u->chosen, folders->v[i]))
+      continue;
+    else if (igt__institute_twice(&u->found, folders, i, &err))
+      institute_twice(u, folders->v[i], &err);
+    else
+      upload_folder(u, folders->v[i], folders->cloud[i], &any);
+  if (!any && !igt__run_stopping(&u->run))
+    nothing_found(u);
+}
+
+/* *any: there is something to upload. */
+static igt_status select_folders(igt__upload *u, bool *any, igt_error *err) {
+  igt_status status;
+
+  *any = true;
+  if (!igt__upload_selects(u->shared.selection))
+    return IGT_OK;
+  status = igt__upload_select(u, &u->selected, err);
+  *any = u->chosen.count > 0;
+  return status == IGT_OK && !igt__run_stopping(&u->run)
+             ? igt__report_unmatched(&u->run, &u->found, u->source, err)
+             : status;
+}
+
 static void upload_task(void *arg) {
   igt__upload *u = arg;
   igt_error err = IGT_ERROR_INIT;
-  igt__folders folders;
-  bool any = false;
-  igt_status status = igt__folders_in(u->root, u->source, stray, u, &folders, &err);
+  igt__folders folders = {0};
+  bool any;
+  igt_status status = select_folders(u, &any, &err);
 
-  if (status != IGT_OK) {
+  if (status == IGT_OK && any)
+    status = igt__folders_in(u->root, u->source, stray, u, &folders, &err);
+  if (status != IGT_OK)
     igt__run_fatal(&u->run, &err);
-  } else {
-    for (size_t i = 0; i < folders.count && !igt__run_stopping(&u->run); i++)
-      if (!igt__is_chosen(&u->chosen, folders.v[i]))
-        continue;
-      else if (igt__institute_twice(&u->found, &folders, i, &err))
-        institute_twice(u, folders.v[i], &err);
-      else
-        upload_folder(u, folders.v[i], folders.cloud[i], &any);
-    igt__folders_free(&folders);
-    if (!any && !igt__run_stopping(&u->run))
-      nothing_found(u);
+  if (status == IGT_OK && any) {
+    igt__upload_sort(u, u->selected, u->source, &folders);
+    upload_folders(u, &folders);
   }
+  igt__folders_free(&folders);
   igt__run_task_end(&u->run);
 }
 
@@ -204,22 +230,31 @@ static igt_status move(igt__upload *u, igt_transfer_summary *summary, igt_error 
   status = igt_client_identity(u->run.client, &u->identity, err);
   if (status == IGT_OK)
     status = igt__find(u->run.client, u->shared.selection, true, &u->found, err);
+  if (status == IGT_OK) /* by the clock that dates the files */
+    status = igt__run_last_begin(&u->run, &u->last, u->shared.selection, "upload", u->source,
+                                 u->options->category, igt__wall_seconds(), err);
   if (status != IGT_OK)
     return status;
   u->sender.project = igt__text_of(&u->found.project->name);
   igt__run_task_begin(&u->run);
   igt__pool_add(u->run.lister, upload_task, u);
-  return igt__run_wait(&u->run, summary, err);
+  status = igt__run_wait(&u->run, summary, err);
+  igt__run_last_end(&u->run, &u->last, status, summary);
+  return status;
 }
 
-static igt_status check_options(const igt_upload_options *o, igt_error *err) {
+static igt_status check_options(const igt_upload_options *o, const igt__selection *selection,
+                                igt_error *err) {
   igt__stat st;
 
   if (!o->source || !*o->source)
     return igt__fail(err, IGT_E_INVALID, "the folder to upload is missing");
   if (o->category & (o->category - 1) || o->category & ~7u)
     return igt__fail(err, IGT_E_INVALID, "only one category can be uploaded at a time");
-  if (o->folder_count && o->category == IGT_CATEGORY_DICOM)
+  if (o->selection->label_count || o->selection->modality_count)
+    return igt__fail(err, IGT_E_INVALID,
+                     "an upload selects folders, which have no labels and modalities");
+  if (o->category == IGT_CATEGORY_DICOM && (o->folder_count || igt__upload_selects(selection)))
     return igt__fail(err, IGT_E_INVALID, "an import has no folders of studies to choose from");
   if (igt__os_stat(o->source, &st) != 0)
     return igt__fail_errno(err, errno, "cannot read the folder '%s'", o->source);
@@ -246,7 +281,7 @@ static igt_status read_options(igt__upload *u, const igt_upload_options *options
     status = igt__shared_options_read(&u->shared, &own->transfer, &own->selection, err);
   if (status == IGT_OK)
     take_min_age(u);
-  return status == IGT_OK ? check_options(own, err) : status;
+  return status == IGT_OK ? check_options(own, u->shared.selection, err) : status;
 }
 
 static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
@@ -270,6 +305,7 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   igt__sender_finish(&u->sender);
   igt__semaphore_finish(&u->studies);
   igt__found_free(&u->found);
+  igt__upload_selected_free(u->selected);
   igt__root_close(u->root);
   igt__free(u->source);
   return status;

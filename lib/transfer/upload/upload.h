@@ -13,6 +13,7 @@
 #include "transfer/engine/chosen.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/handle.h"
+#include "transfer/engine/last_run.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 #include "transfer/engine/tree.h"
@@ -27,10 +28,12 @@ typedef struct igt__upload {
   const igt_upload_options *options; /* own */
   igt__found found;
   igt__semaphore studies;
-  igt__chosen chosen; /* options->folders */
-  char *source;       /* absolute */
-  igt__root *root;    /* the source: everything is read below it */
+  igt__chosen chosen; /* options->folders, and of these what the selection leaves */
+  struct igt__upload_selected *selected; /* select.h; NULL: studies are not selected */
+  char *source;                          /* absolute */
+  igt__root *root;                       /* the source: everything is read below it */
   igt_identity identity;
+  igt__last_run last;
 } igt__upload;
 
 /* Reports something that is left out. */

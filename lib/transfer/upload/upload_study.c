@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "model/model.h"
 #include "transfer/upload/create.h"
+#include "transfer/upload/select.h"
 #include "transfer/upload/upload.h"
 
 typedef igt__upload_plan plan;
@@ -682,6 +683,7 @@ igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, c
   }
   if (status == IGT_OK)
     status = igt__folders_check(&folders, path, err);
+  igt__upload_sort(u, u->selected, path, &folders);
   if (status == IGT_OK)
     each_folder(&v, path, &folders,
                 u->options->category == IGT_CATEGORY_ANNOTATIONS ? upload_annotations

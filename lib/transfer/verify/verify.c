@@ -343,7 +343,7 @@ static void verify_task(void *arg) {
   if (status == IGT_OK)
     status = verify_all(v, &err);
   if (status == IGT_OK && !v->options->project_files && !igt__run_stopping(&v->run))
-    status = igt__report_unmatched(&v->run, &v->found, &err);
+    status = igt__report_unmatched(&v->run, &v->found, NULL, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&v->run, &err);
   igt__run_task_end(&v->run);
@@ -381,10 +381,17 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
   v->readers = igt__pool_new("igt-verify", igt__client_connections(v->run.client));
   if (!v->readers)
     return igt__fail_memory(err);
+  if (!o->project_files)
+    status = igt__run_last_begin(&v->run, &v->last, v->shared.selection, "verify",
+                                 igt__root_path(v->root), o->categories,
+                                 igt__client_cloud_seconds(v->run.client), err);
+  if (status != IGT_OK)
+    return status;
   igt__run_task_begin(&v->run);
   igt__pool_add(v->run.lister, verify_task, v);
-  status = igt__run_wait(&v->run, summary, err);
-  return outcome(summary, status, err);
+  status = outcome(summary, igt__run_wait(&v->run, summary, err), err);
+  igt__run_last_end(&v->run, &v->last, status, summary);
+  return status;
 }
 
 static igt_status check_options(const igt_verify_options *o, igt_error *err) {

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "transfer/engine/chosen.h"
 #include "transfer/engine/handle.h"
+#include "transfer/engine/last_run.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/plan.h"
 
@@ -22,6 +23,7 @@ typedef struct igt__verify {
   igt__root *root;
   igt__semaphore studies;
   igt__pool *readers;
+  igt__last_run last;
 } igt__verify;
 
 /* Waits for a slot, then compares a study (or with institute NULL and study "" the project's files)

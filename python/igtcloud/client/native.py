@@ -36,15 +36,16 @@ if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
 
 __all__ = [
-    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Filters", "Item", "Progress", "Summary",
-    "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged", "Forbidden",
-    "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded", "LocalError",
-    "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound", "OutOfMemory", "Refused",
+    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Filters", "Selection", "Item", "Progress",
+    "Summary", "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged",
+    "Forbidden", "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded",
+    "LocalError", "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound", "OutOfMemory", "Refused",
     "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
 ]
 
 Path = Union[str, "os.PathLike[str]"]
 Date = Union[str, datetime.date, None]
+Moment = Union[str, datetime.date, datetime.timedelta, None]
 _KINDS = ("", "file", "study", "other", "import")
 _RESULTS = ("", "done", "skipped", "failed", "planned", "ignored", "same", "different", "missing here",
             "missing there", "unchecked")
@@ -188,6 +189,33 @@ class CsvSummary:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which studies a call handles: each argument that is given must match, and of a list one entry.
+
+        native.Selection(studies=frame["studyDatabaseId"], institutes=["North", "South"])
+
+    institutes: exact names. studies: "PATIENT/STUDY" with globs, "PATIENT" for all of a patient's studies, or a
+    studyDatabaseId. studies_from: a file with one of these per line, or a CSV of write_csv(). patients: globs of their
+    names or ids. modalities, labels: globs; not for uploads. modified_since, modified_until: a date, a datetime
+    (without a zone: local time), an age as timedelta or "7d"; "last": since the last complete run with the same
+    arguments. limit: at most so many studies. newest: the newest first.
+
+    No study that matches is NotFound; an entry of studies or studies_from that matches none is an item that failed.
+    """
+
+    institutes: Optional[Iterable[str]] = None
+    studies: Optional[Iterable[str]] = None
+    studies_from: Optional[Path] = None
+    patients: Optional[Iterable[str]] = None
+    modalities: Optional[Iterable[str]] = None
+    labels: Optional[Iterable[str]] = None
+    modified_since: Moment = None
+    modified_until: Moment = None
+    limit: int = 0
+    newest: bool = False
+
+
+@dataclass(frozen=True)
 class Filters:
     """Which files of the studies a call handles: those that pass everything that is given.
 
@@ -271,7 +299,7 @@ def download(target: Path, project: str, institute: Optional[str] = None, *, sta
              journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
              on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
              on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-             auth: "Optional[AuthHandler]" = None) -> Summary:
+             auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
     """Downloads studies to target/INSTITUTE/patient---study, or with project_files the project's own files.
 
     project, institute: exact names; None: all institutes. start, end: dates, inclusive. ext: a file's type, such as
@@ -280,13 +308,13 @@ def download(target: Path, project: str, institute: Optional[str] = None, *, sta
     of files: rules, names, sizes, ages. checksum: compare existing files by content. overwrite: transfer them in
     any case. dry_run: write nothing. shard: (i, n) transfers the i-th of n disjoint subsets of the studies.
     portable_names: for other systems, too. journal: its path, None for the user's, False for none. report: a file
-    that gets a line of JSON for each item. cancel: ends the transfer when set.
+    that gets a line of JSON for each item. cancel: ends the transfer when set. selection: which studies.
 
     Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
     SignInFailed, NetworkError.
     """
     run = _Run("download", report, on_item, on_progress, on_message, cancel)
-    run.select(project, institute, start, end, ext)
+    run.select(project, institute, start, end, ext, selection)
     run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
@@ -305,17 +333,17 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
            trust_study_json: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
            on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
            on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-           auth: "Optional[AuthHandler]" = None) -> Summary:
+           auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
     """Uploads source/INSTITUTE/patient---study, and the project's own files in source/files.
 
     category: "files"; "annotations" or "dicom" of a folder for those alone. submit_password: submit each study whose
     files are all uploaded. whole_flat_names: the patient of a new study is the whole name of its folder, as with the
     existing client. min_age: seconds; files that were changed more recently are left out. ignore_unknown: skip folders
-    that are no institute. trust_study_json: use its id even in a folder of another name. The other arguments and the
-    exceptions are those of download().
+    that are no institute. trust_study_json: use its id even in a folder of another name. selection: which of the
+    folders. The other arguments and the exceptions are those of download().
     """
     run = _Run("upload", report, on_item, on_progress, on_message, cancel)
-    run.select(project, institute)
+    run.select(project, institute, selection=selection)
     run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, follow_links=follow_links, include_clutter=include_clutter,
@@ -334,14 +362,15 @@ def verify(local: Path, project: str, institute: Optional[str] = None, *, start:
            ignore_unknown: bool = False, trust_study_json: bool = False, journal: Union[Path, bool, None] = None,
            report: Optional[Path] = None, on_item: Optional[Callable[[Item], Any]] = None,
            on_progress: Optional[Callable[[Progress], Any]] = None, on_message: Optional[Callable[[str], Any]] = None,
-           cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None) -> Summary:
+           cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None,
+           selection: Optional[Selection] = None) -> Summary:
     """Compares a folder with the cloud, by content, and transfers nothing.
 
     Raises SomeFailed if anything differs, is missing on a side, or could not be compared: its `failed` names them.
     The arguments and other exceptions are those of download() and upload().
     """
     run = _Run("verify", report, on_item, on_progress, on_message, cancel)
-    run.select(project, institute, start, end, ext)
+    run.select(project, institute, start, end, ext, selection)
     run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal,
                  follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
@@ -355,14 +384,14 @@ def write_csv(target: Path, project: str, institute: Optional[str] = None, *, fi
               start: Date = None, end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
               filters: Optional[Filters] = None, concurrency: int = 0, shard: Optional[Tuple[int, int]] = None,
               on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-              auth: "Optional[AuthHandler]" = None) -> CsvSummary:
+              auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> CsvSummary:
     """Writes the studies, or with `files` a row for each file, to target/cloud_PROJECT.csv.
 
     append: to an existing file, under its header; otherwise it is replaced at once. filters: with `files`, and without
     ages, which a list does not have. The other arguments and the exceptions are those of download().
     """
     run = _Run("csv", None, None, None, on_message, cancel)
-    run.select(project, institute, start, end, ext)
+    run.select(project, institute, start, end, ext, selection)
     run.filter(filters)
     if run.filters is not None:
         run.options.filters = run.filters
@@ -438,6 +467,14 @@ def _seconds(age: Union[float, datetime.timedelta]) -> int:
     return int(age.total_seconds() if isinstance(age, datetime.timedelta) else age)
 
 
+def _moment(value: Moment) -> Optional[str]:
+    if isinstance(value, datetime.timedelta):
+        return f"{max(0, round(value.total_seconds()))}s"
+    if isinstance(value, datetime.datetime):
+        return value.replace(microsecond=0).isoformat()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
 class _Run:
     """The arguments of one call, alive as long as it runs, and what its callbacks collect."""
 
@@ -471,9 +508,27 @@ class _Run:
         self._fill(self.options, values)
 
     def select(self, project: str, institute: Optional[str], start: Date = None, end: Date = None,
-               ext: Optional[str] = None) -> None:
+               ext: Optional[str] = None, selection: Optional[Selection] = None) -> None:
         self._fill(self.selection, {"project": project, "institute": institute, "start": _date(start),
                                     "end": _date(end), "ext": ext})
+        if selection is not None:
+            self._narrow(selection)
+
+    def _narrow(self, selection: Selection) -> None:
+        for name, count, values in (("institutes", "institute_count", selection.institutes),
+                                    ("studies", "study_count", selection.studies),
+                                    ("patients", "patient_count", selection.patients),
+                                    ("modalities", "modality_count", selection.modalities),
+                                    ("labels", "label_count", selection.labels)):
+            if values is None:
+                continue
+            self._fill_list(self.selection, name, count, values)
+            if getattr(self.selection, count) == 0:
+                raise InvalidArgument(f"{name} is empty, which selects nothing; None selects all")
+        self._fill(self.selection, {
+            "studies_from": None if selection.studies_from is None else os.fspath(selection.studies_from),
+            "modified_since": _moment(selection.modified_since), "modified_until": _moment(selection.modified_until),
+            "limit": selection.limit, "newest": selection.newest})
 
     def _fill_list(self, struct: Any, name: str, count: str, values: Iterable[str]) -> None:
         if isinstance(values, str):
