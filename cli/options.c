@@ -227,6 +227,8 @@ static bool is_other_variable(const variable_search *find) {
   return other.found;
 }
 
+#define PASSWORD_VARIABLE "IGTCLOUD_PASSWORD"
+
 /* A variable with a slip in its name would leave its option unset without a word. */
 static bool check_variable(const char *variable) {
   variable_search find = {.name = variable, .length = strcspn(variable, "=")};
@@ -236,6 +238,12 @@ static bool check_variable(const char *variable) {
     each_option(commands[i], compare_option, &find);
   if (find.found || is_other_variable(&find))
     return true;
+  if (find.length == strlen(PASSWORD_VARIABLE) &&
+      strncmp(variable, PASSWORD_VARIABLE, find.length) == 0) {
+    usage_error("passwords are not read from " PASSWORD_VARIABLE ", since other programs can see "
+                "variables; use --password-command or --password-stdin");
+    return false;
+  }
   for (size_t i = 0; commands[i]; i++)
     each_option(commands[i], suggest_option, &find);
   if (find.best.name) {
