@@ -16,6 +16,7 @@
 #include "igtcloud/model.h"
 #include "igtcloud/transfer.h"
 #include "igtcloud/uploads.h"
+#include "os/os.h"
 
 /* Exit statuses; exit_statuses[] in help.c describes them. */
 enum {
@@ -29,9 +30,6 @@ enum {
   EXIT_INTERRUPTED = 130,
   EXIT_TERMINATED = 143
 };
-
-/* secrets.c: hides secrets from other programs of the same user, and from core dumps. */
-void keep_secrets(void);
 
 /* Lists of strings, such as all values of --include. */
 typedef struct texts {

@@ -5,11 +5,9 @@
  * a thread of their own each: no cancel reaches a system call on a share that does not respond, so
  * that thread is left behind. The probes are in doctor_network.c and doctor_local.c. */
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,11 +54,12 @@ static bool is_coloured(void) {
 }
 
 static unsigned columns(void) {
-  struct winsize size;
+  unsigned rows, width = 80;
 
   if (!isatty(STDOUT_FILENO))
     return 0;
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40 ? size.ws_col : 80;
+  os_screen(STDOUT_FILENO, &rows, &width);
+  return width >= 40 ? width : 80;
 }
 
 /* Wrapped between words, on a terminal; the lines after the first begin at the indent. */
@@ -184,15 +183,11 @@ static void *watch_over(void *payload) {
 
 static void run_watched(doctor *d, const char *check, void (*probe)(doctor *d)) {
   watch w = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-  sigset_t all, before;
   bool is_watched;
 
   if (d->is_offline || caught_signal())
     return;
-  sigfillset(&all); /* signals are for this thread, which prompts */
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  is_watched = pthread_create(&w.thread, NULL, watch_over, &w) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  is_watched = os_start_thread(&w.thread, watch_over, &w) == 0;
   probe(d);
   pthread_mutex_lock(&w.lock);
   w.is_over = true;

@@ -298,7 +298,7 @@ static igt_status each_selected(void *payload, const igt_institute *institute,
   return status;
 }
 
-static void tell(void *payload, igt_status status, const char *text) {
+static void report_trouble(void *payload, igt_status status, const char *text) {
   (void)payload;
   (void)status;
   complain("%s", text);
@@ -333,7 +333,7 @@ static int list_selected(const settings *s, const place *p, igt_study_selection 
     return listing_close(l.out, count_studies(&l));
   if (listing_sorts(l.out) && !s->newest)
     selection->limit = 0;
-  status = igt_selection_each(p->client, selection, each_selected, &l, tell, &err);
+  status = igt_selection_each(p->client, selection, each_selected, &l, report_trouble, &err);
   listing_close(l.out, EXIT_DONE);
   return status == IGT_OK ? EXIT_DONE : fail(&err);
 }

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/upgrade.h"
@@ -19,18 +15,14 @@ static const option options[] = {
 
 /* The running executable, with links resolved. */
 static bool own_file(char *out, size_t cap) {
-  ssize_t n = readlink("/proc/self/exe", out, cap - 1);
+  const char *why = os_program(out, cap);
 
-  if (n < 0 || (size_t)n >= cap - 1) {
-    complain("cannot determine the path of this program: %s",
-             n < 0 ? strerror(errno) : "the path is too long");
-    return false;
-  }
-  out[n] = '\0';
-  return true;
+  if (why)
+    complain("cannot determine the path of this program: %s", why);
+  return !why;
 }
 
-static void tell(const settings *s, const char *file, const igt_upgrade_result *result) {
+static void report_result(const settings *s, const char *file, const igt_upgrade_result *result) {
   if (s->json) {
     putchar('{');
     json_text(stdout, "version", result->version, true);
@@ -50,7 +42,7 @@ static int cmd_upgrade(settings *s) {
   igt_upgrade_result result = IGT_UPGRADE_RESULT_INIT;
   igt_error err = IGT_ERROR_INIT;
   const char *page = getenv("IGTCLOUD_RELEASES");
-  char file[PATH_MAX];
+  char file[4096];
 
   if (!own_file(file, sizeof file))
     return EXIT_FAILED;
@@ -68,7 +60,7 @@ static int cmd_upgrade(settings *s) {
   catch_signals(o.cancel);
   if (igt_upgrade(&o, &result, &err) != IGT_OK)
     return fail(&err);
-  tell(s, file, &result);
+  report_result(s, file, &result);
   return EXIT_DONE;
 }
 

@@ -18,16 +18,15 @@
 
 const char *config_path(const settings *s) {
   static char path[4096];
-  const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-  int n = -1;
+  size_t n;
 
   if (s->config)
     return s->config;
-  if (base && *base == '/')
-    n = snprintf(path, sizeof path, "%s/igtcloud/config", base);
-  else if (home && *home == '/')
-    n = snprintf(path, sizeof path, "%s/.config/igtcloud/config", home);
-  return n > 0 && (size_t)n < sizeof path ? path : NULL;
+  if (!os_config_folder(path, sizeof path))
+    return NULL;
+  n = strlen(path);
+  return snprintf(path + n, sizeof path - n, "/igtcloud/config") < (int)(sizeof path - n) ? path
+                                                                                          : NULL;
 }
 
 /* ---- reading ---- */

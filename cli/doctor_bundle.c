@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,24 +80,16 @@ static void write_json(FILE *out, const doctor *d) {
 }
 
 static void write_system(FILE *out, const doctor *d) {
-  struct utsname os;
-  char line[256], when[32];
+  char os[512], when[32];
   time_t now = time(NULL);
   struct tm tm;
-  FILE *release = fopen("/etc/os-release", "re");
 
   (void)d;
   strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
   fprintf(out, "time: %s\nigtcloud: %s\n", when, igt_version());
-  if (uname(&os) == 0)
-    fprintf(out, "system: %s %s %s %s\n", os.sysname, os.release, os.version, os.machine);
-  while (release && fgets(line, sizeof line, release))
-    if (strncmp(line, "PRETTY_NAME=", strlen("PRETTY_NAME=")) == 0)
-      fprintf(out, "distribution: %s", line + strlen("PRETTY_NAME="));
-  if (release)
-    fclose(release);
-  fprintf(out, "processors: %ld\npage size: %ld\nopen files: %ld\n", sysconf(_SC_NPROCESSORS_ONLN),
-          sysconf(_SC_PAGESIZE), sysconf(_SC_OPEN_MAX));
+  os_system(true, os, sizeof os);
+  fprintf(out, "system: %s\n", os);
+  os_limits(out);
 }
 
 /* Options and variables whose value helps, and can be neither a secret nor a name. */

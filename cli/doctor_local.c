@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,12 +13,10 @@
 #include "igtcloud/version.h"
 
 void probe_version(doctor *d) {
-  struct utsname os;
+  char os[256];
 
-  if (uname(&os) != 0)
-    snprintf(os.sysname, sizeof os.sysname, "unknown system");
-  found(d, "version", VERDICT_OK, NULL, "igtcloud %s on %s %s %s", igt_version(), os.sysname,
-        os.release, os.machine);
+  os_system(false, os, sizeof os);
+  found(d, "version", VERDICT_OK, NULL, "igtcloud %s on %s", igt_version(), os);
 }
 
 /* ---- configuration ---- */

@@ -3,12 +3,9 @@
  * finds the command by the first words (commands.c), has options.c fill the settings, calls the
  * command's function, and checks that all output was written before it returns the exit status. */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -19,37 +16,6 @@ void igt__curl_own_process(void);
 
 static bool wants_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-}
-
-/* Folders, partial files and connections are open concurrently; 1,024 is a limit for old programs'
- * sake. */
-static void raise_file_limit(void) {
-  struct rlimit limit;
-
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
-/* Some 80 threads list and plan, each for a moment, and glibc would give every few of them an arena
- * of their own, each as large as its peak: half of the resident memory when listing large studies.
- * Its mmap threshold would also rise with each large buffer that is freed, and leave the next ones
- * in those arenas. Measured in docs/internals/memory.md. */
-static void keep_memory_small(void) {
-#if defined(M_ARENA_MAX) && defined(M_MMAP_THRESHOLD)
-  (void)mallopt(M_ARENA_MAX, 2);
-  (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  (void)mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024); /* otherwise each request returns its pages */
-#endif
-}
-
-/* If the caller closed a standard descriptor, the next file or connection would get its number, and
- * output would be written there. The descriptors opened here fail when they are used. */
-static void open_standard_streams(void) {
-  for (int fd = 0; fd <= 2; fd++)
-    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-      (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 /* Usage errors are found before the options are known. */
@@ -87,11 +53,8 @@ int main(int argc, char **argv) {
   const command *cmd;
   size_t taken = 0;
 
-  open_standard_streams();
-  keep_memory_small();
-  keep_secrets();
+  os_start();
   igt__curl_own_process();
-  raise_file_limit();
   (void)setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_overview(stderr);

@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,7 +48,6 @@ static void log_line(void *payload, igt_log_level level, igt_log_subject subject
 
 void leave_terminal(void) {
   has_left = true;
-  openlog("igtcloud", LOG_PID, LOG_USER);
 }
 
 int log_descriptor(void) {
@@ -63,7 +61,7 @@ static void say(bool is_error, const char *text) {
   } else if (log_descriptor() >= 0) {
     log_line(log_file, is_error ? IGT_LOG_ERROR : IGT_LOG_INFO, IGT_LOG_AUTH, text);
   } else {
-    syslog(is_error ? LOG_ERR : LOG_NOTICE, "%s", text);
+    os_log(is_error, text);
   }
 }
 

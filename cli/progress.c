@@ -5,7 +5,6 @@
  * --no-progress, there is none, and all functions accept NULL. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -44,14 +43,9 @@ void progress_clear(progress *p) {
 }
 
 static void screen(unsigned *rows, unsigned *columns) {
-  struct winsize size;
-
   *rows = 24;
   *columns = 80;
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-    *rows = size.ws_row;
-    *columns = size.ws_col;
-  }
+  os_screen(STDERR_FILENO, rows, columns);
 }
 
 /* As much as fits before the last column: some terminals wrap when that is written. */

@@ -2,24 +2,20 @@
 /* What the commands ask the terminal for. */
 #include "screen.h"
 
-#include <langinfo.h>
+#include "os/os.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 void screen_size(int fd, unsigned *rows, unsigned *columns) {
   const char *text = getenv("COLUMNS");
-  struct winsize size;
 
   *rows = *columns = 0;
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-    *rows = size.ws_row;
-    *columns = size.ws_col;
-  } else if (text && *text) {
+  os_screen(fd, rows, columns);
+  if (*columns == 0 && text && *text)
     *columns = (unsigned)strtoul(text, NULL, 10);
-  }
 }
 
 bool screen_is_drawable(int fd) {
@@ -29,7 +25,7 @@ bool screen_is_drawable(int fd) {
 }
 
 bool screen_is_utf8(void) {
-  return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+  return os_is_utf8();
 }
 
 int64_t screen_clock_ms(void) {

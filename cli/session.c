@@ -170,7 +170,7 @@ static bool is_date(const char *name, const char *text) {
   const char *end = text ? strptime(text, "%Y-%m-%d", &tm) : NULL;
 
   if (!text || (end && !*end && timegm(&tm) != -1 &&
-                strftime(again, sizeof again, "%F", &tm) == 10 && strcmp(again, text) == 0))
+                strftime(again, sizeof again, "%Y-%m-%d", &tm) == 10 && strcmp(again, text) == 0))
     return true;
   usage_error("--%s '%s' is not a valid date (YYYY-MM-DD)", name, text);
   return false;

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The process itself: its console, and where it runs. */
+#include "cli.h"
+
+#include "os/windows/system.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A program that was replaced while it ran (lib/base/os/windows/replace.c) lies beside the new one
+ * until its processes have ended. */
+static void remove_old_program(void) {
+  static const wchar_t tail[] = L".old.exe";
+  wchar_t path[PATH_UNITS + 8];
+  DWORD n = GetModuleFileNameW(NULL, path, PATH_UNITS);
+
+  if (n < 4 || n >= PATH_UNITS)
+    return;
+  memcpy(path + n - 4, tail, sizeof tail);
+  (void)DeleteFileW(path);
+}
+
+/* The console stays as it was found. */
+static UINT input_page, output_page;
+
+static void restore_console(void) {
+  SetConsoleCP(input_page);
+  SetConsoleOutputCP(output_page);
+}
+
+/* UTF-8, and the escape sequences of terminals: Windows 10 has them, off by default. */
+static void prepare_console(void) {
+  static const DWORD outputs[] = {STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
+  DWORD mode;
+
+  input_page = GetConsoleCP();
+  output_page = GetConsoleOutputCP();
+  if (output_page) {
+    SetConsoleCP(CP_UTF8);
+    SetConsoleOutputCP(CP_UTF8);
+    (void)atexit(restore_console);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    HANDLE out = GetStdHandle(outputs[i]);
+
+    if (GetConsoleMode(out, &mode))
+      (void)SetConsoleMode(out,
+                           mode | ENABLE_PROCESSED_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+  }
+}
+
+/* A DLL of the current folder must not be taken for one of Windows'. No dialog of Windows waits for
+ * a click: scripts would hang. */
+void os_start(void) {
+  (void)SetDllDirectoryW(L"");
+  (void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+  SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+  for (int fd = 0; fd <= 2; fd++)
+    if (_setmode(fd, _O_BINARY) < 0) /* closed: the next file would get its number */
+      (void)os_open("NUL", fd == 0 ? O_WRONLY : O_RDONLY);
+  prepare_console();
+  remove_old_program();
+}
+
+void os_screen(int fd, unsigned *rows, unsigned *columns) {
+  CONSOLE_SCREEN_BUFFER_INFO info;
+
+  if (!GetConsoleScreenBufferInfo((HANDLE)_get_osfhandle(fd), &info))
+    return;
+  *rows = (unsigned)(info.srWindow.Bottom - info.srWindow.Top + 1);
+  *columns = (unsigned)(info.srWindow.Right - info.srWindow.Left + 1);
+}
+
+const char *os_program(char *out, size_t cap) {
+  wchar_t path[PATH_UNITS];
+  DWORD n = GetModuleFileNameW(NULL, path, PATH_UNITS);
+
+  if (n == 0 || n >= PATH_UNITS || !narrow(path, out, cap))
+    return "the path is too long";
+  for (char *p = out; *p; p++)
+    if (*p == '\\')
+      *p = '/';
+  return NULL;
+}
+
+typedef LONG(WINAPI *version_fn)(OSVERSIONINFOW *);
+
+void os_system(bool all, char *out, size_t cap) {
+  OSVERSIONINFOW v = {.dwOSVersionInfoSize = sizeof v};
+  union {
+    FARPROC from;
+    version_fn to;
+  } get = {GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion")};
+
+  if (get.from) /* GetVersionEx says what the manifest asks for */
+    (void)get.to(&v);
+  (void)snprintf(out, cap, "Windows %lu.%lu%s%lu x86_64", v.dwMajorVersion, v.dwMinorVersion,
+                 all ? " build " : ".", v.dwBuildNumber);
+}
+
+void os_limits(FILE *out) {
+  SYSTEM_INFO info;
+
+  GetSystemInfo(&info);
+  fprintf(out, "processors: %lu\npage size: %lu\n", GetActiveProcessorCount(ALL_PROCESSOR_GROUPS),
+          info.dwPageSize);
+}
+
+/* The console is set to it, and files and pipes get it, too. */
+bool os_is_utf8(void) {
+  return true;
+}
+
+int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload) {
+  return pthread_create(thread, NULL, fn, payload);
+}
+
+bool os_is_absolute(const char *path) {
+  if (path[0] && path[1] == ':')
+    return path[2] == '/' || path[2] == '\\';
+  return *path == '/' || *path == '\\';
+}
+
+bool os_config_folder(char *out, size_t cap) {
+  const char *base = getenv("XDG_CONFIG_HOME");
+  int n;
+
+  if (!base || !os_is_absolute(base))
+    base = getenv("APPDATA");
+  if (!base || !*base)
+    return false;
+  n = snprintf(out, cap, "%s", base);
+  for (char *p = out; n > 0 && *p; p++)
+    if (*p == '\\')
+      *p = '/';
+  return n > 0 && (size_t)n < cap;
+}
+
+/* An entry of Windows' event log. */
+void os_log(bool is_error, const char *text) {
+  HANDLE log = RegisterEventSourceW(NULL, L"igtcloud");
+  wchar_t *wide = wide_text(text);
+  const wchar_t *lines[] = {wide};
+
+  if (log && wide)
+    (void)ReportEventW(log, is_error ? EVENTLOG_ERROR_TYPE : EVENTLOG_INFORMATION_TYPE, 0, 1, NULL,
+                       1, 0, lines, NULL);
+  if (log)
+    DeregisterEventSource(log);
+  free(wide);
+}
