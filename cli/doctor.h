@@ -47,6 +47,8 @@ void found_error(doctor *d, const char *check, const igt_error *err, const char 
 const char *verdict_name(verdict v);
 void print_finding_json(FILE *out, const finding *f, const char *text);
 const char *rate_text(uint64_t bytes, uint64_t us, char *out, size_t cap);
+/* path with ~ for the home folder. */
+const char *short_path(const char *path, char *out, size_t cap);
 void size_text(uint64_t bytes, char *out, size_t cap);
 
 /* doctor_network.c; each blocks, and ends when the client is cancelled. */

@@ -19,6 +19,16 @@ void probe_version(doctor *d) {
   found(d, "version", VERDICT_OK, NULL, "igtcloud %s on %s", igt_version(), os);
 }
 
+const char *short_path(const char *path, char *out, size_t cap) {
+  const char *home = getenv("HOME");
+  size_t n = home ? strlen(home) : 0;
+
+  if (n < 2 || strncmp(path, home, n) != 0 || path[n] != '/')
+    return path;
+  (void)snprintf(out, cap, "~%s", path + n);
+  return out;
+}
+
 /* ---- configuration ---- */
 
 static size_t count_profiles(const config *c) {
@@ -35,6 +45,7 @@ static size_t count_profiles(const config *c) {
 /* The file was read without errors before the command began. */
 void probe_configuration(doctor *d) {
   const char *profile = d->s->profile ? d->s->profile : "default";
+  char text[4096];
   config c;
   size_t n;
 
@@ -46,11 +57,12 @@ void probe_configuration(doctor *d) {
   n = count_profiles(&c);
   if (!c.exists)
     found(d, "configuration", VERDICT_OK, NULL, "no file (%s)",
-          c.path ? c.path : "HOME is not set");
+          c.path ? short_path(c.path, text, sizeof text) : "HOME is not set");
   else
     found(d, "configuration", VERDICT_OK, NULL, "%s, profile '%s'%s; %zu profile%s, %zu value%s",
-          c.path, profile, config_has_profile(&c, profile) ? "" : " (not in the file)", n,
-          n == 1 ? "" : "s", c.count, c.count == 1 ? "" : "s");
+          short_path(c.path, text, sizeof text), profile,
+          config_has_profile(&c, profile) ? "" : " (not in the file)", n, n == 1 ? "" : "s",
+          c.count, c.count == 1 ? "" : "s");
   config_free(&c);
 }
 
@@ -59,10 +71,12 @@ void probe_configuration(doctor *d) {
 void probe_token_file(doctor *d) {
   igt_error err = IGT_ERROR_INIT;
   igt_token *token = NULL;
-  char path[4096] = "";
+  char full[4096] = "", text[4096];
+  const char *path;
   igt_status status = igt_token_read(NULL, &token, &err);
 
-  (void)igt_token_default_path(path, sizeof path);
+  (void)igt_token_default_path(full, sizeof full);
+  path = short_path(full, text, sizeof text);
   if (status == IGT_OK)
     found(d, "token file", VERDICT_OK, NULL, "%s, of the login process %" PRId64, path,
           igt_token_holder(token));
@@ -165,26 +179,28 @@ static void tell_uploads(doctor *d, const igt_journal_info *i) {
 }
 
 static void tell_journal(doctor *d, const igt_journal_info *i) {
-  char size[24];
+  char size[24], text[1024];
+  const char *path = short_path(i->path, text, sizeof text);
 
   size_text(i->bytes, size, sizeof size);
   if (i->mode & 077)
     found(d, "journal", VERDICT_WARNING, "chmod 600 it: it contains names of patients",
-          "other users may read %s (mode %03o)", i->path, (unsigned)i->mode);
+          "other users may read %s (mode %03o)", path, (unsigned)i->mode);
   else
     found(d, "journal", VERDICT_OK, NULL,
-          "%s, %s, intact; %" PRIu64 " files, %" PRIu64 " unfinished downloads", i->path, size,
+          "%s, %s, intact; %" PRIu64 " files, %" PRIu64 " unfinished downloads", path, size,
           i->files, i->downloads);
   tell_uploads(d, i);
 }
 
 void probe_journal(doctor *d) {
   igt_journal_info i = IGT_JOURNAL_INFO_INIT;
+  char text[1024];
   igt_error err = IGT_ERROR_INIT;
   igt_status status = igt_probe_journal(d->s->journal, 10000, &i, &err);
 
   if (status == IGT_OK && !i.exists)
-    found(d, "journal", VERDICT_OK, NULL, "none yet (%s)", i.path);
+    found(d, "journal", VERDICT_OK, NULL, "none yet (%s)", short_path(i.path, text, sizeof text));
   else if (status == IGT_OK)
     tell_journal(d, &i);
   else if (status == IGT_E_TIMEOUT)

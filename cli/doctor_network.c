@@ -30,8 +30,8 @@ static void tell_name(doctor *d, const igt_server_info *i, const igt_error *err)
           "check --domain and the name server (resolvectl status); behind a proxy, set --proxy",
           "%s", err->text);
   else
-    found(d, "dns", VERDICT_OK, NULL, "%s has the address %s (%" PRIu32 " ms)",
-          *i->proxy ? i->proxy : i->host, *i->address ? i->address : "unknown", i->name_us / 1000);
+    found(d, "dns", VERDICT_OK, NULL, "%s %s%s (%" PRIu32 " ms)", *i->proxy ? i->proxy : i->host,
+          *i->address ? "has the address " : "is known", i->address, i->name_us / 1000);
 }
 
 static void tell_connection(doctor *d, const igt_server_info *i, const igt_error *err) {
@@ -300,7 +300,7 @@ static igt_status read_beginning(doctor *d, igt_node *file, igt_error *err) {
     bytes += status == IGT_OK ? n : 0;
   }
   if (status == IGT_OK)
-    found(d, "download", VERDICT_OK, NULL, "read %s of a file",
+    found(d, "download", VERDICT_OK, NULL, "read the beginning of a file: %s",
           rate_text(bytes, (uint64_t)(now_us() - begin), text, sizeof text));
   igt_file_close(reader);
   free(data);

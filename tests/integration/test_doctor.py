@@ -47,7 +47,7 @@ def test_all_in_order(cloud, igtcloud, here):
                            "http", "clock", "sign-in", "roles", "store", "download", "upload",
                            "disk space", "file system", "journal"]
     assert found["store"][1].startswith(cloud.url) and "region" in found["store"][1]
-    assert "read 293.0 KiB" in found["download"][1] and "MiB/s" in found["upload"][1]
+    assert "293.0 KiB in" in found["download"][1] and "MiB/s" in found["upload"][1]
     # Nothing is left, here or there.
     assert os.listdir(here) == [] and not journal_of(igtcloud.home).exists()
     s3 = cloud.boto3()
