@@ -186,6 +186,24 @@ print(threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click
     assert said == '1 []\n'
 
 
+@pytest.mark.parametrize('name', ['igtcloudclient-2.3.dist-info', 'igtcloudclient.egg-link',
+                                  '__editable__.igtcloudclient-2.3.pth'])
+def test_a_warning_of_the_existing_client(run_python, tmp_path, name):
+    """From a look at names alone: no metadata is read, and nothing is said without it."""
+    (tmp_path / 'igtcloud/other').mkdir(parents=True)
+    script = f'''
+import sys, warnings
+sys.path.append({str(tmp_path)!r})
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import igtcloud.client
+print([str(one.message).split(" (")[0] for one in caught], "importlib.metadata" in sys.modules)
+'''
+    assert run_python(script) == '[] False\n'
+    (tmp_path / name).touch()
+    assert run_python(script) == "['the existing client is installed beside this package'] False\n"
+
+
 def test_ctrl_c_in_a_download_is_at_once_and_leaves_no_file(cloud, auth, entities, tmp_path):
     study = next(s for s in entities.get_studies('demo-south') if s.files)
     film = next(f for f in study.files if f.file_name == 'film.bin')
