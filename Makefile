@@ -3,13 +3,17 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 SECONDS ?= 60
+# Debian's folder of libraries, where its linker and pkg-config look. Meson asks dpkg-dev for it, and without that package
+# takes lib64, where they do not look.
+MULTIARCH := $(shell cc -print-multiarch 2> /dev/null)
+LIBDIR ?= $(if $(MULTIARCH),$(if $(wildcard /usr/lib/$(MULTIARCH)),lib/$(MULTIARCH)))
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	@scripts/install-deps build
-	meson setup $(BUILD) --prefix=$(PREFIX)
+	meson setup $(BUILD) --prefix=$(PREFIX) $(LIBDIR:%=--libdir=%)
 
 demo: ; @scripts/demo
 
@@ -24,13 +28,15 @@ check-static: deps ; @scripts/install-deps static && $(CHECK) static
 coverage: deps ; @scripts/coverage
 fuzz: ; @scripts/fuzz $(SECONDS)
 
-# make install [PREFIX=/usr/local] [DESTDIR=folder]; a PREFIX that is given replaces the build's.
+# make install [PREFIX=/usr/local] [LIBDIR=lib] [DESTDIR=folder]; a PREFIX that is given replaces the build's.
+# ldconfig, so that programs find the library at once.
 install: $(BUILD)/build.ninja
-	@test "$(origin PREFIX)" = file || meson configure $(BUILD) --prefix=$(PREFIX)
+	@test "$(origin PREFIX)" = file || meson configure $(BUILD) --prefix=$(PREFIX) $(LIBDIR:%=--libdir=%)
 	ninja -C $(BUILD)
 	meson install -C $(BUILD) --no-rebuild
+	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ldconfig
 
-# Debian packages in build-deb/.
+# Debian packages in build-deb/; scripts/package-version says how their version follows from git's tags.
 deb: ; @scripts/install-deps build deb && scripts/make-deb
 
 # The Python package as a wheel that needs nothing but Python, and its sources; in build-wheel/dist.
@@ -45,6 +51,7 @@ standalone: ; @scripts/install-deps static && scripts/make-standalone
 # Removes what the last install of this build folder put in place.
 uninstall:
 	ninja -C $(BUILD) uninstall
+	@test "$$(id -u)" != 0 || ldconfig
 
 # make generate SPEC=dir: C of other descriptions (auth.json, action.json, entities.json).
 generate:
