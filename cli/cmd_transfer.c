@@ -65,10 +65,8 @@ bool select_studies(const settings *s, igt_study_selection *o) {
     usage_error("--project-files takes no options that select studies");
     return false;
   }
-  if (s->studies_from && strcmp(s->studies_from, "-") == 0 && s->password_stdin) {
-    usage_error("--studies-from - and --password-stdin both read standard input");
+  if (s->studies_from && strcmp(s->studies_from, "-") == 0 && !take_input(s, "studies-from"))
     return false;
-  }
   o->institutes = s->institute.v;
   o->institute_count = s->institute.count;
   o->studies = s->study.v;

@@ -58,7 +58,7 @@ def test_programs_and_their_files(installed):
     pages = {p.name for p in (share / "man/man1").iterdir()}
     assert pages == {"igtcloud.1", "igtcloud-sandbox.1",
                      *(f"igtcloud-{c['name'].replace(' ', '-')}.1" for c in commands)}
-    assert [p.name for p in (share / "man/man7").iterdir()] == ["igtcloud-filters.7"]
+    assert {p.name for p in (share / "man/man7").iterdir()} == {"igtcloud-filters.7", "igtcloud-selection.7"}
     for shell, path in (("bash", "bash-completion/completions/igtcloud"),
                         ("zsh", "zsh/site-functions/_igtcloud"),
                         ("fish", "fish/vendor_completions.d/igtcloud.fish")):

@@ -127,7 +127,7 @@ def test_a_list(igtcloud, tmp_path, out):
     assert "1 of the selected studies does not exist" in again.error
     path.write_text("# nothing\n")
     assert "lists no study" in igtcloud.run("ls", "trial", "--studies-from", path, status=NOT_FOUND).error
-    assert "both read standard input" in igtcloud.run("ls", "trial", "--studies-from", "-", status=USAGE).error
+    assert "cannot be both the password and --studies-from" in igtcloud.run("ls", "trial", "--studies-from", "-", status=USAGE).error
 
 
 # ---- fields that only some types have ----
