@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A libsecret that keeps its entries in the file of $FAKE_SECRET_FILE, a line each: test_password.py
- * loads it in place of the real one. */
+/* A libsecret that keeps its entries in the file of $FAKE_SECRET_FILE, a line each:
+ * test_password.py loads it in place of the real one. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
