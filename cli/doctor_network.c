@@ -278,6 +278,7 @@ typedef struct search {
   unsigned looked;
   bool is_done;
   igt_error *err;
+  igt_error failure; /* of reading: err is overwritten by the lists around it */
 } search;
 
 static int64_t now_us(void) {
@@ -335,14 +336,14 @@ static igt_status look_into(void *payload, igt_node *node) {
   const igt_file *file = (const igt_file *)igt_node_model(node);
   if (file->file_size.is != IGT_SET || file->file_size.v <= 0)
     return IGT_OK;
-  status = read_beginning(find->d, node, find->err);
+  status = read_beginning(find->d, node, &find->failure);
   find->is_done = status == IGT_OK;
   return find->is_done ? IGT_E_CANCELLED : status;
 }
 
 void probe_download(doctor *d) {
   igt_error err = IGT_ERROR_INIT;
-  search find = {.d = d, .err = &err};
+  search find = {.d = d, .err = &err, .failure = IGT_ERROR_INIT};
   igt_node *cloud = NULL, *project = NULL;
   igt_status status;
 
@@ -359,7 +360,7 @@ void probe_download(doctor *d) {
     found(d, "download", VERDICT_WARNING, "ask the administrator of the project for access",
           "this account may not read the files of the project");
   else if (!find.is_done && status != IGT_E_CANCELLED)
-    found_error(d, "download", &err, advice_for_store);
+    found_error(d, "download", find.failure.status ? &find.failure : &err, advice_for_store);
   igt_cloud_close(cloud);
 }
 

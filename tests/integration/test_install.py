@@ -4,12 +4,14 @@
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
 import pytest
 
 from igtcloud import program
+from sandbox import ROOT
 
 BUILD = pathlib.Path(program()).resolve().parent
 PROGRAM = r"""
@@ -83,3 +85,31 @@ def test_a_program_of_the_library(installed, tmp_path):
     assert told.strip() == run("pkg-config", "--modversion", "igtcloud", **env).strip()
     assert "libigtcloud.so.0" in run("objdump", "-p", tmp_path / "main")
     assert str(destdir) not in (lib / "pkgconfig/igtcloud.pc").read_text()
+
+
+def test_version_of_packages(tmp_path):
+    """Of a release, after it, on the way to the next one, and without git. dpkg would order them so."""
+    git = ["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b"]
+    version = lambda: run(ROOT / "scripts/package-version", tmp_path).strip()  # noqa: E731
+    (tmp_path / "meson.build").write_text("project('igtcloud', 'c',\n  version: '1.2.0',\n")
+    assert version() == "1.2.0"
+    run("git", "-C", tmp_path, "init", "-q")
+    commit = lambda: run(*git, "commit", "-q", "--allow-empty", "-m", "x")  # noqa: E731
+    commit()
+    assert re.fullmatch(r"1\.2\.0~git1\.[0-9a-f]{8}", version())
+    run(*git, "tag", "v1.2.0")
+    assert version() == "1.2.0"
+    commit()
+    commit()
+    assert re.fullmatch(r"1\.2\.0\+git2\.[0-9a-f]{8}", version())
+    (tmp_path / "meson.build").write_text("project('igtcloud', 'c',\n  version: '1.3.0',\n")
+    assert re.fullmatch(r"1\.3\.0~git2\.[0-9a-f]{8}", version())
+
+
+def test_make_knows_the_folder_of_libraries():
+    """Without dpkg-dev, which Meson would ask."""
+    multiarch = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True, check=True).stdout.strip()
+    if multiarch and os.path.isdir(f"/usr/lib/{multiarch}"):
+        shown = run("make", "-s", "-C", ROOT, "--eval", "shown: ; @echo $(LIBDIR)", "shown")
+        assert shown.strip() == f"lib/{multiarch}"
+        assert run("make", "-s", "-C", ROOT, "--eval", "shown: ; @echo $(LIBDIR)", "shown", "LIBDIR=lib").strip() == "lib"
