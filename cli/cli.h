@@ -67,6 +67,7 @@ typedef struct settings {
   bool portable_names;
   const char *min_age, *max_age, *min_size, *max_size;
   texts filter_from, files_from;
+  const char *manifest;
   bool submit, files, append, background;
   bool ignore_unknown, trust_study_json;
   const char *flat_names;
@@ -148,6 +149,8 @@ const char *option_origin(size_t offset);
 bool is_from_profile(size_t offset);
 /* NULL, or what is wrong with the value. */
 const char *check_value(const option *o, const char *value);
+/* The command's own options that were given, as a command line; free() it, NULL: no memory. */
+char *given_options(const command *cmd);
 void log_origins(void); /* for --debug */
 /* The option's value for messages and lists: a proxy's without user name and password. */
 const char *shown_value(const char *name, const char *value, char *out, size_t cap);
@@ -237,6 +240,8 @@ const char *config_key_like(const char *key);
 /* session.c */
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
 /* The same; without --domain it opens the cloud of the running login. */
+/* The cloud that a file names: without --domain only one that is known, or that the user chose. */
+igt_client *open_client_of(const settings *s, const char *cloud, int *exit_status);
 igt_client *open_here(const settings *s, int *exit_status);
 /* Of the client that was opened last; NULL: none was. */
 igt_cancel *session_cancel(void);
@@ -250,7 +255,8 @@ bool ask_again(const settings *s, const char *question, char *out, size_t cap);
 /* Takes the institute and environment from the optional arguments. False: it has printed a usage
  * error. */
 bool take_place(const settings *s, const char **institute, const char **environment);
-bool check_dates(const settings *s); /* --start, --end */
+bool is_environment(const char *text); /* PROD or TEST */
+bool check_dates(const settings *s);   /* --start, --end */
 bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
 
 /* password.c: the library's questions. The user is being asked for a name or a password. Any
@@ -457,6 +463,10 @@ extern const command download_command, upload_command, verify_command, csv_comma
 extern const command completion_command, help_command;
 extern const command config_list_command, config_get_command, config_set_command,
     config_unset_command, config_path_command, config_check_command;
+extern const command manifest_command;
+/* cmd_manifest.c: these commands with --manifest. */
+int download_manifest(settings *s);
+int verify_manifest(settings *s);
 extern const command ls_command, tree_command, du_command, find_command, show_command, cat_command,
     cp_command, rm_command;
 extern const command study_create_command, study_set_command, study_label_command,

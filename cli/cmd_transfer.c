@@ -97,6 +97,11 @@ static int cmd_download(settings *s) {
   igt_client *client;
   report *r;
 
+  if (s->manifest)
+    return download_manifest(s);
+  if (s->argument_count < 2)
+    return usage_error("download: missing argument; usage: igtcloud download %s",
+                       download_command.arguments);
   if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
       !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
@@ -129,6 +134,7 @@ static const option download_options[] = {
      "only the project's own files, into TARGET_FOLDER/files"},
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
      "set each file's modification time to the cloud's"},
+    MANIFEST_OPTION("exactly the files of this manifest, of the cloud and project that it names"),
     {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
      "also replace characters that Windows does not allow in names"},
     MOVING_OPTIONS,
@@ -137,13 +143,16 @@ static const option download_options[] = {
 const command download_command = {
     "download",
     "TARGET_FOLDER " PLACE,
-    2,
+    1,
     4,
     "download studies",
     "Downloads all studies of an institute (default: all institutes) into\n"
     "TARGET_FOLDER/INSTITUTE/<patient---study>. A file gets its final name only when it is\n"
     "complete and verified. Existing files are skipped, so running the command again resumes an\n"
-    "interrupted download.",
+    "interrupted download.\n"
+    "\n"
+    "With --manifest, TARGET_FOLDER is the only argument: the manifest names cloud, project and\n"
+    "files. A file that changed or vanished since then fails, and nothing else is downloaded.",
     download_options,
     true,
     cmd_download};

@@ -15,6 +15,11 @@ static int cmd_verify(settings *s) {
   igt_client *client;
   report *r;
 
+  if (s->manifest)
+    return verify_manifest(s);
+  if (s->argument_count < 2)
+    return usage_error("verify: missing argument; usage: igtcloud verify %s",
+                       verify_command.arguments);
   if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
       !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
     return EXIT_USAGE;
@@ -48,6 +53,7 @@ static const option verify_options[] = {
      "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
     FILTER_OPTIONS,
     AGE_OPTIONS,
+    MANIFEST_OPTION("compare this manifest with LOCAL_FOLDER, or without one with the cloud"),
     {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
     IGNORE_UNKNOWN_OPTION,
     TRUST_STUDY_JSON_OPTION,
@@ -69,13 +75,18 @@ static const option verify_options[] = {
 const command verify_command = {
     "verify",
     "LOCAL_FOLDER " PLACE,
-    2,
+    0,
     4,
     "compare a folder with the cloud",
     "Compares each file in LOCAL_FOLDER with the cloud without transferring it, and reports "
     "every\n"
     "file that is not identical: different, missing here, missing there, or unchecked if the\n"
-    "store has no digest. Exits with 0 if everything matches, with 3 if not.",
+    "store has no digest. Exits with 0 if everything matches, with 3 if not.\n"
+    "\n"
+    "With --manifest and a LOCAL_FOLDER, its files are compared with the digests in the manifest,\n"
+    "without any cloud or account. With --manifest alone, the cloud is compared with the "
+    "manifest,\n"
+    "without reading or transferring content.",
     verify_options,
     true,
     cmd_verify};

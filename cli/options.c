@@ -144,6 +144,40 @@ const char *shown_value(const char *name, const char *value, char *out, size_t c
   return out;
 }
 
+static void print_given(FILE *out, const option *o, const char *value) {
+  if (o->kind == OPTION_FLAG) {
+    fprintf(out, " --%s%s", truth_of(value) ? "" : "no-", o->name);
+    return;
+  }
+  fprintf(out, " --%s '", o->name);
+  for (; *value; value++)
+    if (*value == '\'')
+      fputs("'\\''", out);
+    else
+      putc(*value, out);
+  putc('\'', out);
+}
+
+char *given_options(const command *cmd) {
+  char *text = NULL;
+  size_t n = 0;
+  FILE *out = open_memstream(&text, &n);
+
+  if (!out)
+    return NULL;
+  for (size_t i = 0; i < origin_count; i++)
+    for (const option *o = cmd->options; o->name; o++)
+      if (o == origins[i].option)
+        print_given(out, o, origins[i].value);
+  if (fclose(out) != 0) {
+    free(text);
+    return NULL;
+  }
+  if (n)
+    memmove(text, text + 1, n); /* the first blank */
+  return text;
+}
+
 void log_origins(void) {
   char shown[512];
 

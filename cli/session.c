@@ -114,6 +114,37 @@ igt_client *open_here(const settings *s, int *exit_status) {
   return open_at(s, domain, exit_status);
 }
 
+/* "https://host" and "host" are the same. */
+static bool is_domain(const char *cloud, const char *domain) {
+  const char *host = strncmp(cloud, "https://", 8) == 0 ? cloud + 8 : cloud;
+
+  return domain && (strcasecmp(cloud, domain) == 0 || strcasecmp(host, domain) == 0);
+}
+
+/* A running login is to a cloud that the user has chosen. */
+static bool is_signed_in_at(const char *cloud) {
+  igt_token *token = NULL;
+  bool is =
+      igt_token_read(NULL, &token, NULL) == IGT_OK && is_domain(cloud, igt_token_domain(token));
+
+  igt_token_free(token);
+  return is;
+}
+
+/* Whoever wrote the file must not choose where the user's password and tokens are sent. */
+igt_client *open_client_of(const settings *s, const char *cloud, int *exit_status) {
+  const char *variable = getenv("CLOUD_DOMAIN"), *host = strstr(cloud, "://");
+
+  if (s->domain || (variable && *variable))
+    return open_client(s, NULL, exit_status);
+  if (is_domain(cloud, PROD_DOMAIN) || is_domain(cloud, TEST_DOMAIN) || is_signed_in_at(cloud))
+    return open_at(s, cloud, exit_status);
+  *exit_status = usage_error("the manifest is of %s, which is not a known cloud: if you trust it, "
+                             "give --domain %s",
+                             cloud, host && strncmp(cloud, "https", 5) == 0 ? host + 3 : cloud);
+  return NULL;
+}
+
 void close_client(igt_client *client) {
   igt_error err = IGT_ERROR_INIT;
 
@@ -148,7 +179,7 @@ int confirm(const settings *s, const char *fmt, ...) {
 
 /* ---- arguments shared by several commands ---- */
 
-static bool is_environment(const char *text) {
+bool is_environment(const char *text) {
   return strcasecmp(text, "PROD") == 0 || strcasecmp(text, "TEST") == 0;
 }
 

@@ -221,6 +221,9 @@
     "max-age", 0, OPTION_TEXT, AT(max_age), "DURATION", NULL, "skip files changed longer ago"      \
   }
 
+#define MANIFEST_OPTION(help)                                                                      \
+  { "manifest", 0, OPTION_TEXT, AT(manifest), "FILE", NULL, help }
+
 #define IGNORE_UNKNOWN_OPTION                                                                      \
   {                                                                                                \
     "ignore-unknown", 0, OPTION_FLAG, AT(ignore_unknown), NULL, NULL,                              \

@@ -15,6 +15,7 @@
 #include "igtcloud/operations.h"
 #include "list.h"
 #include "log.h"
+#include "manifest.h"
 #include "name.h"
 #include "object.h"
 #include "probe.h"

@@ -260,11 +260,15 @@ IGT_EXTERN void igt_study_selection_init(igt_study_selection *selection, size_t 
 typedef struct igt_download_options {
   size_t size;                          /**< set by IGT_DOWNLOAD_OPTIONS_INIT */
   const igt_transfer_options *transfer; /**< NULL: the defaults */
-  const igt_study_selection *selection; /**< required, for its project */
+  const igt_study_selection *selection; /**< required, for its project;
+                                             not with a manifest */
   const char *target;                   /**< required: a folder, created if missing */
   unsigned categories;                  /**< igt_file_category bits; 0: files */
   bool project_files;                   /**< only the project's own files, to target/files */
   bool include_modified_date;           /**< local time = the object's last-modified time */
+  const char *manifest; /**< path of a manifest (manifest.h): exactly its files are downloaded, and
+                             selection, categories and filters must be NULL or 0. A file that
+                             changed or vanished in the cloud fails. NULL: none */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT IGT_SIZED(igt_download_options)
 /** As IGT_DOWNLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

@@ -78,6 +78,10 @@
 /* A list of studies that the user names: a CSV of 100,000 studies takes 50 MB, with a row per file
  * some times as much. */
 #define IGT__MAX_STUDY_LIST (1024u * 1024 * 1024)
+/* A manifest: a line has the name of a study and a path, each byte of which may be escaped; what is
+ * kept of a million studies takes some 200 MB. And one that comes through a pipe. */
+#define IGT__MAX_MANIFEST_LINE (64u * 1024)
+#define IGT__MAX_MANIFEST_PIPE (256u * 1024 * 1024)
 /* The program of a release: currently 2 MB, statically linked 15 MB. */
 #define IGT__MAX_PROGRAM (256u * 1024 * 1024)
 /* The body of a release page's redirect. */

@@ -201,8 +201,7 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
   return status;
 }
 
-/* Does not block, and accepts only files and pipes. */
-static igt_status open_named(const char *path, int *fd, igt_error *err) {
+igt_status igt__file_open(const char *path, int *fd, igt_error *err) {
   bool own = true;
   igt__stat st;
 
@@ -223,7 +222,7 @@ igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len
   *data = NULL;
   *len = 0;
   int fd;
-  igt_status status = open_named(path, &fd, err);
+  igt_status status = igt__file_open(path, &fd, err);
   if (status == IGT_OK) {
     status = igt__fd_read(fd, path, max, data, len, err);
     igt__os_close(fd);

@@ -114,6 +114,8 @@ char *igt__path_partial(const char *path, const char *salt);
  * IGT_E_IO after half a second, as are devices and sockets. *data is NUL-terminated; igt__free
  * it. */
 igt_status igt__file_read(const char *path, size_t max, char **data, size_t *len, igt_error *err);
+/* Opens it: a file or a pipe; igt__os_close it. Does not block; neither does reading. */
+igt_status igt__file_open(const char *path, int *fd, igt_error *err);
 /* Same, for an open descriptor; path is for messages. */
 igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_t *len,
                         igt_error *err);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/mem.h"
 
 /* ---- institutes and studies ---- */
@@ -25,6 +26,13 @@ static igt_status each_study(void *payload, const igt_institute *institute, igt_
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
 
+  if (d->manifest) {
+    igt__manifest_study *listed =
+        igt__manifest_find(d->manifest, igt__text_of(&study->study_database_id));
+    if (!listed)
+      return IGT_OK;
+    listed->seen = true;
+  }
   pthread_mutex_lock(&d->run.lock);
   d->run.summary.studies_undated += undated;
   pthread_mutex_unlock(&d->run.lock);
@@ -43,6 +51,8 @@ static igt_status report_institute(void *payload, const igt_institute *institute
 
   if (igt__status_is_fatal(err->status))
     return err->status;
+  if (d->manifest)
+    igt__manifest_skip_institute(d->manifest, item.institute);
   igt__run_item(&d->run, &item);
   return IGT_OK;
 }
@@ -62,6 +72,8 @@ static void list_studies_task(void *arg) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = list_studies(d, &err);
 
+  if (status == IGT_OK && d->manifest)
+    igt__manifest_report_vanished(d->manifest, &d->run);
   if (status == IGT_OK)
     status = igt__report_unmatched(&d->run, &d->found, NULL, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
@@ -88,8 +100,13 @@ static void report_no_match(igt__download *d, const igt_transfer_summary *s) {
 static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
   const igt_download_options *o = d->options;
   igt_status status =
-      igt__find(d->run.client, d->shared.selection, !o->project_files, &d->found, err);
+      d->manifest ? igt__manifest_check_cloud(d->manifest, d->run.origin, err) : IGT_OK;
 
+  if (status == IGT_OK)
+    status = igt__find(d->run.client, d->shared.selection, !o->project_files, &d->found, err);
+
+  if (status == IGT_OK && d->manifest)
+    status = igt__manifest_choose(d->manifest, &d->found, err);
   if (status == IGT_OK)
     status = igt__root_open(o->target, !o->transfer->dry_run, &d->root, err);
   if (status == IGT_E_NO_FILE && o->transfer->dry_run) /* no local files: all would be fetched */
@@ -134,14 +151,44 @@ static igt_status check_options(const igt_download_options *o, igt_error *err) {
   return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
 }
 
+static bool has_filters(const igt_transfer_options *o) {
+  return o->include_count || o->exclude_count || o->filters;
+}
+
+static igt_status fail_selection(igt_error *err) {
+  return igt__fail(err, IGT_E_INVALID,
+                   "a manifest says which files are downloaded: no others can be selected");
+}
+
+/* The manifest is what is selected. */
+static igt_status open_manifest(igt__download *d, igt_study_selection *selection, igt_error *err) {
+  igt_download_options *own = &d->own;
+  igt_status status;
+
+  if (own->selection || own->categories || own->project_files)
+    return fail_selection(err);
+  status = igt_manifest_open(own->manifest, &d->manifest, err);
+  if (status != IGT_OK)
+    return status;
+  selection->project = d->manifest->info.project;
+  own->selection = selection;
+  own->categories = d->manifest->categories ? d->manifest->categories : IGT_CATEGORY_FILES;
+  return IGT_OK;
+}
+
 static igt_status read_options(igt__download *d, const igt_download_options *options,
                                igt_error *err) {
+  igt_study_selection listed = IGT_STUDY_SELECTION_INIT;
   igt_download_options *own = &d->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_download_options", err);
 
   d->options = own;
+  if (status == IGT_OK && own->manifest)
+    status = open_manifest(d, &listed, err);
   if (status == IGT_OK)
     status = igt__shared_options_read(&d->shared, &own->transfer, &own->selection, err);
+  if (status == IGT_OK && d->manifest && has_filters(own->transfer))
+    status = fail_selection(err);
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
@@ -165,8 +212,10 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
 static void release(void *job) {
   igt__download *d = job;
 
-  if (d)
+  if (d) {
     igt__shared_options_finish(&d->shared);
+    igt_manifest_close(d->manifest);
+  }
   igt__free(d);
 }
 

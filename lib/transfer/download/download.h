@@ -11,6 +11,7 @@
 #include "transfer/download/durable.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/last_run.h"
+#include "transfer/engine/manifest.h"
 #include "transfer/engine/options.h"
 #include "transfer/engine/other_categories.h"
 #include "transfer/engine/plan.h"
@@ -32,6 +33,7 @@ typedef struct igt__download {
   igt__durable durable;
   igt__last_run last;
   igt__other_categories elsewhere;
+  igt_manifest *manifest; /* only what it lists; NULL: everything that was selected */
 } igt__download;
 
 /* Waits for a slot, then plans a study on a producer's thread. Errors of the study are reported by

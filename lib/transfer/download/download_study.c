@@ -37,6 +37,9 @@ typedef struct plan {
   bool is_new;                /* the study is new here: its files will be wanted */
   igt_file **twins; /* files that exist here in another form of Unicode, to the list's end */
   size_t twin_count;
+  const igt__manifest_study
+      *listed;               /* of the manifest; NULL: there is none, all files are wanted */
+  igt__manifest_table table; /* its files */
 } plan;
 
 /* ---- one file ---- */
@@ -166,6 +169,37 @@ static bool is_of_stored_size(const plan *p, igt__fetch_file *file, const igt__s
   return same;
 }
 
+/* With a manifest: whether the local file is the one that it names. The cloud is not asked if the
+ * manifest has a digest. */
+static igt_status is_as_listed(plan *p, const igt__fetch_file *file, const igt__stat *st,
+                               bool *same, igt__journal_file *known, igt_error *err) {
+  igt__run *run = &p->d->run;
+  char *path = igt__path_join(igt__root_path(p->d->root), file->path);
+  igt__local local = {.path = path, .root = p->d->root};
+  bool recalled;
+  igt_status status = IGT_OK;
+
+  if (!path)
+    return igt__fail_memory(err);
+  igt__local_take(&local, st);
+  recalled = run->journal && *file->etag && !run->options.checksum &&
+             !igt__durable_doubts(&p->d->durable, st) &&
+             igt__journal_find_file(run->journal, run->origin, file->key, path, known) &&
+             known->size == local.size && known->mtime_ns == local.mtime_ns &&
+             strcmp(known->etag, file->etag) == 0;
+  if (recalled) {
+    *same = true;
+  } else if (*file->digest) {
+    status = igt__digest_compare(&local, file->digest, run->cancel, same, err);
+    (void)snprintf(known->digest, sizeof known->digest, "%s", *same ? file->digest : "");
+    (void)snprintf(known->verified, sizeof known->verified, "%s", *same ? "manifest" : "");
+  } else {
+    status = compare(p, file, same, known, err);
+  }
+  igt__free(path);
+  return status;
+}
+
 /* Existing files are compared by size, and by the journal if it knows more; by content with
  * --checksum. known: the file's digest and how it was verified, if known. */
 static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__journal_file *known,
@@ -189,6 +223,9 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
     return status;
   if (S_ISDIR(st.st_mode))
     return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
+  if (file->etag && !p->d->run.options.overwrite && S_ISREG(st.st_mode))
+    return (uint64_t)st.st_size == file->size ? is_as_listed(p, file, &st, there, known, err)
+                                              : IGT_OK;
   if (p->d->run.options.overwrite || !S_ISREG(st.st_mode) ||
       ((uint64_t)st.st_size != file->size && !is_of_stored_size(p, file, &st)))
     return IGT_OK;
@@ -214,9 +251,19 @@ static void report_skipped(plan *p, const igt__fetch_file *file, const igt__jour
   igt__free(local);
 }
 
+static bool is_listed(const plan *p, const char *name) {
+  igt__manifest_entry *entry = igt__manifest_table_find(&p->table, p->list, name);
+
+  if (entry)
+    entry->seen = true;
+  return entry != NULL;
+}
+
 static bool passes(const plan *p, const igt_file *file, const char *name) {
   const char *ext = p->d->options->selection->ext;
 
+  if (p->listed)
+    return is_listed(p, name);
   if (ext && !igt__str_eq_nocase(ext, igt__text_of(&file->type)))
     return false;
   return igt__wanted(&p->d->run, name) &&
@@ -244,10 +291,19 @@ static igt_status passes_age(const plan *p, const igt_file *file, bool *passes, 
 
 static void leave_incomplete(plan *p, const igt_file *file, const char *name) {
   igt__run *run = &p->d->run;
+  igt_error err = IGT_ERROR_INIT;
 
   pthread_mutex_lock(&run->lock);
   run->summary.files_incomplete++;
   pthread_mutex_unlock(&run->lock);
+  if (p->listed) {
+    (void)igt__fail(
+        &err, IGT_E_GONE,
+        "it was replaced in the cloud after the manifest was written, by an upload that "
+        "is not complete");
+    report(p, file, name, NULL, IGT_RESULT_FAILED, "", &err);
+    return;
+  }
   report(p, file, name, NULL, IGT_RESULT_IGNORED, "its upload is not complete", NULL);
 }
 
@@ -266,11 +322,19 @@ static void add_file(plan *p, const igt_file *file, const char *name, const char
                            .item_path = name,
                            .size = (uint64_t)file->file_size.v,
                            .keep_date = p->d->options->include_modified_date};
+  const igt__manifest_entry *entry =
+      p->listed ? igt__manifest_table_find(&p->table, p->list, name) : NULL;
   igt_error err = IGT_ERROR_INIT;
   igt__journal_file known;
   bool there = false;
-  igt_status status = is_there(p, &fetch, &there, &known, &err);
+  igt_status status;
 
+  if (entry) {
+    fetch.size = entry->size;
+    fetch.etag = entry->etag;
+    fetch.digest = entry->digest;
+  }
+  status = is_there(p, &fetch, &there, &known, &err);
   if (status == IGT_OK && there) {
     report_skipped(p, &fetch, &known);
   } else if (status == IGT_OK && p->d->run.options.dry_run) {
@@ -547,16 +611,43 @@ static igt_status write_study_json(plan *p, igt_error *err) {
   return status;
 }
 
+/* Files of the manifest that the cloud did not list. */
+static void report_vanished(plan *p) {
+  const char *key;
+  void *value;
+
+  for (size_t i = 0; igt__map_at(p->table.files, i, &key, &value); i++) {
+    const igt__manifest_entry *entry = value;
+    const char *name = strchr(key, '/') + 1;
+    igt_error err = IGT_ERROR_INIT;
+    igt_transfer_item item = {.kind = IGT_ITEM_FILE,
+                              .result = IGT_RESULT_FAILED,
+                              .path = name,
+                              .size = entry->size,
+                              .error = &err};
+    if (entry->seen)
+      continue;
+    (void)igt__fail(&err, IGT_E_GONE, "it is in the manifest, but no longer in the cloud");
+    igt__group_found(p->group, 0);
+    igt__group_item(p->group, &item);
+    igt__run_wait_events(&p->d->run);
+  }
+}
+
 static igt_status plan_files(plan *p, igt_error *err) {
   unsigned wanted = p->d->options->categories ? p->d->options->categories : IGT_CATEGORY_FILES;
   bool several = (wanted & (wanted - 1)) != 0;
   igt_status status = IGT_OK;
 
-  if (!p->d->run.options.dry_run)
+  if (p->listed)
+    status = igt__manifest_table_open(p->d->manifest, p->listed, &p->lists, &p->table, err);
+  if (status == IGT_OK && !p->d->run.options.dry_run)
     status = write_study_json(p, err);
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
     if (wanted & igt__categories[c].bit)
       status = list_category(p, c, several, err);
+  if (status == IGT_OK && p->listed)
+    report_vanished(p);
   if (status == IGT_OK && !p->d->options->categories && !p->any)
     igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
                                p->group->study_id);
@@ -567,6 +658,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
 static void plan_free(plan *p) {
   igt__fingerprints_free(p->names);
   igt__case_names_free(p->spelling);
+  igt__manifest_table_close(&p->table);
   igt__s3_provider_unref(p->provider);
   igt_model_free(p->study ? &p->study->model : NULL);
   igt__free(p->folder);
@@ -608,6 +700,7 @@ static igt_status open_plan(igt__download *d, const igt_institute *institute,
   p->d = d;
   igt__quota_init_part(&p->lists, &d->run.lists);
   p->institute = institute;
+  p->listed = d->manifest ? igt__manifest_find(d->manifest, id) : NULL;
   p->study = (igt_root_study *)igt_model_copy(&study->model);
   p->group = igt__group_open(&d->run, igt__text_of(&institute->name), igt__text_of(&institute->id),
                              *human ? human

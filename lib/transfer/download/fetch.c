@@ -25,6 +25,8 @@ static void fetch_free(fetch *f) {
   igt__free(f->key);
   igt__free(f->path);
   igt__free(f->item_path);
+  igt__free(f->expected_etag);
+  igt__free(f->expected_digest);
   igt__free(f);
 }
 
@@ -127,6 +129,31 @@ void igt__fetch_come_back(fetch *f, bool ready) {
 
 /* ---- response headers ---- */
 
+/* Whether it is the object that a manifest names. */
+static igt_status is_expected(const fetch *f, igt_error *err) {
+  if (!f->expected_etag || ((!f->size_known || f->size == f->listed_size) &&
+                            (!*f->expected_etag || strcmp(f->expected_etag, f->etag) == 0)))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_GONE,
+                   "it was changed in the cloud after the manifest was written (the manifest: %llu "
+                   "bytes, ETag %s; now: %llu bytes, ETag %s)",
+                   (unsigned long long)f->listed_size,
+                   *f->expected_etag ? f->expected_etag : "unknown", (unsigned long long)f->size,
+                   f->etag);
+}
+
+/* The content's digest and the one of a manifest, if both are of one kind. */
+static igt_status has_expected(const fetch *f, const char *digest, igt_error *err) {
+  const char *wanted = f->expected_digest ? f->expected_digest : "";
+  size_t kind = strcspn(wanted, ":") + 1;
+
+  if (!*wanted || strncmp(wanted, digest, kind) != 0 ||
+      igt__str_eq_nocase(wanted + kind, digest + kind))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_CHECKSUM,
+                   "its content does not have the digest in the manifest: nothing was kept");
+}
+
 igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err) {
   igt__check_facts facts = {req->etag, req->checksum_alg, req->checksum, req->sse};
 
@@ -134,6 +161,8 @@ igt_status igt__fetch_facts(fetch *f, const igt__s3_request *req, igt_error *err
   f->size = req->size_known ? req->object_size : f->listed_size;
   f->last_modified = req->last_modified;
   igt__str_copy(f->etag, sizeof f->etag, req->etag);
+  if (is_expected(f, err) != IGT_OK)
+    return IGT_E_GONE;
   if (f->size != f->listed_size && !f->checking)
     igt__run_message(f->run, IGT_OK, "'%s' has %llu bytes in the store, not %llu", f->path,
                      (unsigned long long)f->size, (unsigned long long)f->listed_size);
@@ -155,6 +184,8 @@ igt_status igt__fetch_same(const fetch *f, const igt__s3_request *req, igt_error
 igt_status igt__fetch_settle(fetch *f, char digest[128], igt_error *err) {
   igt_status status = igt__check_final(&f->check, digest, 128, err);
 
+  if (status == IGT_OK)
+    status = has_expected(f, digest, err);
   if (status != IGT_OK || f->check.known || f->size == f->listed_size)
     return status;
   return igt__fail(err, IGT_E_PROTOCOL,
@@ -285,6 +316,8 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->listed_size = f->size = file->size;
   f->keep_date = file->keep_date;
   f->only_new = file->only_new;
+  f->expected_etag = file->etag ? igt__strdup(file->etag) : NULL;
+  f->expected_digest = file->digest ? igt__strdup(file->digest) : NULL;
   f->large = file->size > IGT__FETCH_RANGE;
   f->partial.fd = -1;
   /* A broken range is resumed where it broke: what matters is that the line is full. A small file
@@ -294,7 +327,8 @@ static fetch *fetch_new(const igt__fetch_file *file) {
   f->job.start = start;
   f->job.drop = drop;
   pthread_mutex_init(&f->lock, NULL);
-  if (!f->key || !f->path || !f->item_path) {
+  if (!f->key || !f->path || !f->item_path || !f->expected_etag != !file->etag ||
+      !f->expected_digest != !file->digest) {
     fetch_free(f);
     return NULL;
   }

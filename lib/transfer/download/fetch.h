@@ -18,6 +18,8 @@ typedef struct igt__fetch_file {
   const char *item_path;      /* below the study, for reports */
   uint64_t size;              /* as listed */
   bool keep_date;             /* local time = the object's */
+  /* Of a manifest: any other object, or content, is refused. NULL: any is fine; "": unknown. */
+  const char *etag, *digest;
   bool only_new; /* no local file exists, and the file system may treat two names as one */
 } igt__fetch_file;
 
