@@ -12,6 +12,7 @@ import stat
 import subprocess
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -173,6 +174,22 @@ def test_a_store_that_fails(cloud, igtcloud):
     assert found["download"][0] == "error" and found["upload"][0] == "ok", found
     found = doctor(igtcloud, "no-such-project", status=FAILED)
     assert found["store"][0] == "error" and "igtcloud ls" in found["store"][2]
+
+
+def test_a_login_that_hangs(cloud, igtcloud):
+    cloud.faults({"fault": "silence", "seconds": 60, "path": "/api/auth/login", "times": 0})
+    found = doctor(igtcloud, "--timeout", "1", "--retries", "1", status=FAILED)
+    assert found["http"][0] == "ok" and found["sign-in"][0] == "error" and found["journal"][0] == "ok"
+
+
+@pytest.mark.skipif(not os.environ.get("IGTCLOUD_LONG"), reason="with IGTCLOUD_LONG")
+def test_patience_has_a_limit(cloud, igtcloud):
+    """Of its own, whatever the options say; a question on the terminal does not count."""
+    cloud.faults({"fault": "silence", "seconds": 600, "path": "/api/auth/login", "times": 0})
+    started = time.monotonic()
+    found = doctor(igtcloud, "--timeout", "300", status=FAILED)
+    assert 25 < time.monotonic() - started < 45
+    assert "no result within 30 s" in found["sign-in"][1] and found["journal"][0] == "ok", found
 
 
 def test_targets(igtcloud, tmp_path):
