@@ -3,17 +3,13 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 SECONDS ?= 60
-# Debian's folder of libraries, where its linker and pkg-config look. Meson asks dpkg-dev for it, and without that package
-# takes lib64, where they do not look.
-MULTIARCH := $(shell cc -print-multiarch 2> /dev/null)
-LIBDIR ?= $(if $(MULTIARCH),$(if $(wildcard /usr/lib/$(MULTIARCH)),lib/$(MULTIARCH)))
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
 	@scripts/install-deps build
-	meson setup $(BUILD) --prefix=$(PREFIX) $(LIBDIR:%=--libdir=%)
+	meson setup $(BUILD) --prefix=$(PREFIX) --libdir=$(or $(LIBDIR),$$(scripts/library-folder))
 
 demo: ; @scripts/demo
 
@@ -31,7 +27,7 @@ fuzz: ; @scripts/fuzz $(SECONDS)
 # make install [PREFIX=/usr/local] [LIBDIR=lib] [DESTDIR=folder]; a PREFIX that is given replaces the build's.
 # ldconfig, so that programs find the library at once.
 install: $(BUILD)/build.ninja
-	@test "$(origin PREFIX)" = file || meson configure $(BUILD) --prefix=$(PREFIX) $(LIBDIR:%=--libdir=%)
+	@test "$(origin PREFIX)" = file || meson configure $(BUILD) --prefix=$(PREFIX) --libdir=$(or $(LIBDIR),$$(scripts/library-folder))
 	ninja -C $(BUILD)
 	meson install -C $(BUILD) --no-rebuild
 	@test -n "$(DESTDIR)" || test "$$(id -u)" != 0 || ldconfig
