@@ -142,6 +142,9 @@ typedef struct igt__walk_entry {
 } igt__walk_entry;
 /* 0 continues; 1 (for a DIR) continues without descending; any other value stops the walk. */
 typedef int (*igt__walk_fn)(void *payload, const igt__walk_entry *entry);
+/* Whether the open folder lists the name, or cannot be read. Some file systems (network shares,
+ * FUSE) list a name that they cannot find again: that file is not absent. */
+bool igt__folder_lists(int fd, const char *name);
 igt_status igt__walk(igt__root *root, const char *folder, igt__walk_fn fn, void *payload,
                      int *ended_with, igt_error *err);
 

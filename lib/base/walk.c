@@ -93,6 +93,19 @@ static int read_names(int fd, names *out) {
   return os_error;
 }
 
+bool igt__folder_lists(int fd, const char *wanted) {
+  igt__os_dir *dir = igt__os_dir_open(fd);
+  const char *name = NULL;
+  int os_error = 0;
+
+  while (dir && (name = igt__os_dir_next(dir, NULL, &os_error)) != NULL)
+    if (strcmp(name, wanted) == 0)
+      break;
+  if (dir)
+    igt__os_dir_close(dir);
+  return name || !dir || os_error;
+}
+
 static bool is_loop(const level *above, const igt__stat *st) {
   for (; above; above = above->above) {
     if (above->device == st->st_dev && above->inode == st->st_ino)
@@ -142,9 +155,10 @@ static igt_status walk_entry(walk *w, int parent, const char *name, const level 
                              igt_error *err) {
   igt__walk_entry entry = {.path = w->path.data, .name = name};
   if (igt__os_statat(parent, name, &entry.st, w->follow_links) != 0) {
-    if (errno == ENOENT && !w->follow_links)
+    int os_error = errno;
+    if (os_error == ENOENT && !w->follow_links && !igt__folder_lists(parent, name))
       return IGT_OK; /* it was removed meanwhile */
-    report_unreadable(w, &entry, errno);
+    report_unreadable(w, &entry, os_error);
     return IGT_OK;
   }
   if (S_ISDIR(entry.st.st_mode))

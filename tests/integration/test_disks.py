@@ -445,6 +445,22 @@ def test_a_disk_that_fails(igtcloud, tmp_path, call, why, what):
 
 
 @injected
+@pytest.mark.case("transfers-1")
+@pytest.mark.parametrize("what", ["worse", "worse/case", "worse/case/sub", "worse/case/sub/x"])
+def test_a_name_that_is_listed_and_not_found(igtcloud, tmp_path, what):
+    """As some network file systems do: it was not removed, so it is not passed over."""
+    folder = tmp_path / "up" / "worse/case/sub"
+    folder.mkdir(parents=True)
+    (folder / "x").write_text("x")
+    env = on(tmp_path / "up" / what, ("stat", errno.ENOENT))
+    for command in ("upload", "verify"):
+        done = igtcloud.run(command, tmp_path / "up", "in", env=env, status=None)
+        assert done.status in (FAILED, SOME_FAILED), done
+        assert "failed: " in done.err and os.strerror(errno.ENOENT) in done.err
+    assert igtcloud.run("ls", "in/worse").text == ""
+
+
+@injected
 @pytest.mark.case("transfers-32")
 @pytest.mark.parametrize("size", [1, 100000, 9 * MIB])
 def test_a_file_whose_first_read_fails_is_not_registered(igtcloud, tmp_path, size):

@@ -150,6 +150,20 @@ static igt_status see_link(igt__root *root, const char *full, const char *name, 
   return status;
 }
 
+/* Also if the folder cannot be read any more. */
+static bool is_still_listed(igt__root *root, const char *full, const char *name) {
+  const char *base = igt__path_base(full);
+  char *folder = igt__strndup(full, base > full ? (size_t)(base - full) - 1 : 0);
+  int fd = -1;
+  bool listed = !folder || igt__root_open_folder(root, folder, &fd, NULL) != IGT_OK ||
+                igt__folder_lists(fd, name);
+
+  if (fd >= 0)
+    igt__os_close(fd);
+  igt__free(folder);
+  return listed;
+}
+
 /* One entry of a folder: added to the list, or passed to stray. */
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
                              igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
@@ -166,8 +180,11 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
   status = igt__root_look(root, full, &found, &st, &err);
   if (status == IGT_E_NO_MEMORY)
     return status;
-  if (status == IGT_OK && !found)
-    return IGT_OK; /* it disappeared meanwhile */
+  if (status == IGT_OK && !found) {
+    if (!is_still_listed(root, full, name))
+      return IGT_OK; /* it was removed meanwhile */
+    status = igt__fail_errno(&err, ENOENT, "it is listed, but cannot be found");
+  }
   if (status == IGT_OK && S_ISDIR(st.st_mode) && !igt__utf8_valid(name, strlen(name)))
     status = igt__fail(&err, IGT_E_UNSAFE_NAME,
                        "the folder's name is not valid UTF-8, which the cloud requires; rename it");
