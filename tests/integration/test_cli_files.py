@@ -149,6 +149,16 @@ def test_cp_down_that_cannot_be(igtcloud, here):
     assert os.listdir(here) == []
 
 
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_cp_down_replaces_no_device(igtcloud, here, kind):
+    """As root, /dev/null would become a file."""
+    os.mkfifo(here / "fifo")
+    os.symlink("/dev/null", here / "link")
+    done = igtcloud.run("cp", f"igt:{STUDY}/files/report.txt", here / kind, status=None)
+    assert done.status in (FAILED, USAGE) and "not a regular file" in done.err
+    assert not (here / kind).is_file() and sorted(os.listdir(here)) == ["fifo", "link"]
+
+
 # ---- cp, up ----
 
 @pytest.mark.smoke

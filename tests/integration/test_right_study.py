@@ -537,3 +537,51 @@ def test_a_creation_that_is_answered_with_another_study(cloud, odd, home, tmp_pa
     odd.change = lambda *_: None
     igtcloud.run("upload", up, "levels")
     assert place.contents("OLD/1") == {"x": b"old"}
+
+
+# ---- a tree of the other folder structure ----
+
+def test_a_flat_tree_is_no_hierarchical_one(ward, tmp_path):
+    """A downloaded study's folder must not become a patient, nor its subfolders studies."""
+    ward.put({"P7---S/study.json": {"studyIdHumanReadable": "P7/S"}, "P7---S/sub/x": "x",
+              "P7---S/y": "y"})
+    ward.cloud.clear()
+    done = ward.run("upload", *TREE, status=SOME_FAILED)
+    assert "P7---S" in done.err and "--folder-structure flat" in done.err
+    assert changes(ward.cloud) == []
+    ward.run()
+    assert ward.place.contents("P7/S") == {"sub/x": b"x", "y": b"y"}
+
+
+@pytest.mark.parametrize("patient", ["P7", "ALICE"])
+def test_a_hierarchical_tree_is_no_flat_one(ward, patient):
+    """A patient's folder must not become one study of all of the patient's files."""
+    ward.put({f"{patient}/{s}/{n}": c for s in "AB" for n, c in (
+        ("study.json", {"studyIdHumanReadable": f"{patient}/{s}"}), ("x", s))})
+    ward.cloud.clear()
+    done = ward.run("upload", status=SOME_FAILED)
+    assert f"{patient}/" in done.err and "--folder-structure hierarchical" in done.err
+    assert changes(ward.cloud) == []
+    ward.run("upload", *TREE)
+    assert ward.place.contents(f"{patient}/B") == {"x": b"B"}
+
+
+def test_a_study_may_have_files_of_that_name(ward):
+    ward.put({"P7---S/study.json": {"studyIdHumanReadable": "P7/S"}, "P7---S/old/study.json": {}})
+    ward.put({"P7---T/files/study.json": {}, "P7---T/files/x": "x"})
+    ward.run()
+    assert ward.place.contents("P7/S") == {"old/study.json": b"{}"}
+    assert ward.place.contents("P7/T") == {"study.json": b"{}", "x": b"x"}
+
+
+@pytest.mark.parametrize("options, folder, study", [
+    ([], "", "S---1"), (TREE, "", "S/1"), (TREE, "S/", "S/1")])
+def test_files_without_a_folder_of_a_study(ward, options, folder, study):
+    """All of a folder would be left out, and its only copy lost by whoever then deletes it."""
+    ward.put({f"{folder}x.dcm": "x"})
+    for command in ("upload", "verify"):
+        done = ward.run(command, *options, status=SOME_FAILED)
+        assert "no folder of a study" in done.err and "x.dcm" in done.text
+    ward.put({f"{study}/y": "y"})
+    done = ward.run("upload", *options)
+    assert done.summary["filesDone"] == 1 and done.summary["filesIgnored"] == 1

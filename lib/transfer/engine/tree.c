@@ -166,7 +166,8 @@ static bool is_still_listed(igt__root *root, const char *full, const char *name)
 
 /* One entry of a folder: added to the list, or passed to stray. */
 static igt_status take_entry(igt__root *root, const char *full, const char *name,
-                             igt__stray_fn stray, void *payload, size_t *links, bool *is_folder) {
+                             igt__stray_fn stray, void *payload, igt__folders *out,
+                             bool *is_folder) {
   igt_error err = IGT_ERROR_INIT;
   igt__stat st;
   bool found;
@@ -198,7 +199,8 @@ static igt_status take_entry(igt__root *root, const char *full, const char *name
     *is_folder = true;
   else
     stray(payload, full, S_ISLNK(st.st_mode) ? IGT__LINK_LEFT_OUT : NULL, NULL);
-  *links += status == IGT_OK && S_ISLNK(st.st_mode);
+  out->links += status == IGT_OK && S_ISLNK(st.st_mode);
+  out->files += status == IGT_OK && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode);
   return IGT_OK;
 }
 
@@ -215,7 +217,7 @@ static igt_status read_folder(igt__root *root, const char *path, igt__os_dir *di
   while (status == IGT_OK && (name = igt__os_dir_next(dir, NULL, &os_error)) != NULL) {
     bool is_folder = false;
     char *full = igt__path_join(path, name);
-    if (!full || take_entry(root, full, name, stray, payload, &out->links, &is_folder) != IGT_OK)
+    if (!full || take_entry(root, full, name, stray, payload, out, &is_folder) != IGT_OK)
       status = igt__fail_memory(err);
     else if (is_folder && !add(out, &lists, &cap, name))
       status = igt__list_fail(&lists, "folders", path, err);
@@ -249,9 +251,15 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
 }
 
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err) {
-  if (list->count || !list->links)
+  if (list->count || (!list->links && !list->files))
     return IGT_OK;
-  return igt__fail(err, IGT_E_NO_FILE, "'%s' holds links alone, and %s", path, IGT__LINK_LEFT_OUT);
+  if (list->links)
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' holds links alone, and %s", path,
+                     IGT__LINK_LEFT_OUT);
+  return igt__fail(err, IGT_E_NO_FILE,
+                   "'%s' holds files, but no folder of a study, so all of it is left out: put the "
+                   "files into the folder of their study",
+                   path);
 }
 
 /* An unreadable one says nothing; without memory nothing is assumed. */
@@ -263,6 +271,54 @@ static bool has_sidecar(igt__root *root, const char *folder) {
 
   igt__free(path);
   return has;
+}
+
+igt_status igt__patient_check(igt__root *root, const char *path, igt_error *err) {
+  if (!has_sidecar(root, path))
+    return IGT_OK;
+  return igt__fail(
+      err, IGT_E_COLLISION,
+      "'%s' has a study.json, so it is the folder of a study and not of a patient: use "
+      "--folder-structure flat",
+      path);
+}
+
+/* Looks at subfolders only: there may be many files. Those of the categories belong to the study.
+ */
+static bool is_described_folder(igt__root *root, const char *path, igt__os_kind kind) {
+  const char *name = igt__path_base(path);
+  bool is = kind == IGT__OS_FOLDER;
+
+  if (strcmp(name, "files") == 0 || strcmp(name, "dicom") == 0 || strcmp(name, "annotations") == 0)
+    return false;
+  if (kind == IGT__OS_UNKNOWN && igt__folder_look(root, path, &is, NULL) != IGT_OK)
+    is = false; /* the walk of the study's files reports it */
+  return is && has_sidecar(root, path);
+}
+
+igt_status igt__flat_check(igt__root *root, const char *path, igt_error *err) {
+  igt__os_kind kind;
+  const char *name;
+  int fd, os_error;
+  igt_status status = igt__root_open_folder(root, path, &fd, err);
+  igt__os_dir *dir = status == IGT_OK ? igt__os_dir_take(fd) : NULL;
+
+  if (status == IGT_OK && !dir)
+    status = igt__fail_errno(err, errno, "cannot read the folder '%s'", path);
+  while (status == IGT_OK && (name = igt__os_dir_next(dir, &kind, &os_error)) != NULL) {
+    char *below = igt__path_join(path, name);
+    if (!below)
+      status = igt__fail_memory(err);
+    else if (is_described_folder(root, below, kind))
+      status = igt__fail(err, IGT_E_COLLISION,
+                         "it has no study.json, but '%s' has one, so it is the folder of a patient "
+                         "and not of a study: use --folder-structure hierarchical",
+                         below);
+    igt__free(below);
+  }
+  if (dir)
+    igt__os_dir_close(dir);
+  return status;
 }
 
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list) {

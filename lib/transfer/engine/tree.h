@@ -21,6 +21,7 @@ typedef struct igt__folders {
   char **cloud; /* the names that they have in the cloud: docs/names.md */
   size_t count;
   size_t links; /* links left out of the list */
+  size_t files; /* other entries left out, without clutter */
 } igt__folders;
 void igt__folders_free(igt__folders *list);
 
@@ -38,9 +39,15 @@ typedef void (*igt__stray_fn)(void *payload, const char *path, const char *why,
  * as a missing one: that would leave out a study, or create a second one. */
 igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
                            igt__folders *out, igt_error *err);
-/* IGT_E_NO_FILE: links alone were found in path, so whatever they lead to would be left out without
- * an error. */
+/* IGT_E_NO_FILE: links or files alone were found in path, so all of it would be left out without an
+ * error. */
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err);
+
+/* IGT_E_COLLISION: the folder of a patient is that of a study according to its study.json, or the
+ * folder of a study without a study.json holds described ones: the tree has the other folder
+ * structure, and would create wrong patients, or mix studies. */
+igt_status igt__patient_check(igt__root *root, const char *path, igt_error *err);
+igt_status igt__flat_check(igt__root *root, const char *path, igt_error *err);
 
 /* How many of the folders in path have no study.json. */
 size_t igt__folders_undescribed(igt__root *root, const char *path, const igt__folders *list);

@@ -170,6 +170,18 @@ static igt_status download(const igt__object *object, igt__root *root, const cha
   return wait(&s, status, err);
 }
 
+/* A file is replaced, also behind a link. A device or pipe would be: /dev/null as root. */
+static igt_status check_target(const char *path, igt_error *err) {
+  igt__stat st;
+
+  if (igt__os_stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_INVALID,
+                   "'%s' is not a regular file, so it is not replaced; `igtcloud cat` writes to "
+                   "devices and pipes",
+                   path);
+}
+
 /* To a path chosen by the program. */
 static igt_status download_to(const igt__object *object, const char *path,
                               const igt_file_options *options,
@@ -179,6 +191,8 @@ static igt_status download_to(const igt__object *object, const char *path,
   igt_status status = igt__name_check(name, "the local name", err);
   char *folder;
 
+  if (status == IGT_OK)
+    status = check_target(path, err);
   if (status != IGT_OK)
     return status;
   folder = name == path ? igt__strdup(".") : igt__strndup(path, (size_t)(name - path));

@@ -267,7 +267,7 @@ static igt_status check_options(const igt_upload_options *o, const igt__selectio
 
 /* An upload reports files that are too young, and does not submit their studies. */
 static void take_min_age(igt__upload *u) {
-  if (u->shared.filters.min_age > u->own.min_age)
+  if (u->shared.filters.min_age > 0 && u->shared.filters.min_age > u->own.min_age)
     u->own.min_age = u->shared.filters.min_age;
   u->shared.filters.min_age = 0;
 }

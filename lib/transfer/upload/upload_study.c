@@ -416,6 +416,8 @@ static void upload_study(visit *v, const char *path, const char *patient, const 
     goto out;
   if (status == IGT_OK)
     status = see_content(v, path, &err);
+  if (status == IGT_OK && !doc && u->run.options.structure == IGT_FLAT)
+    status = igt__flat_check(u->root, path, &err);
   if (status == IGT_OK)
     status = match(v, path, &folder, &known, &create, &err);
   if (status == IGT_OK && !igt__semaphore_acquire(&u->studies)) {
@@ -598,19 +600,22 @@ static void each_study(visit *v, const char *path, const char *patient, const ch
 
 static void each_patient(visit *v, const char *path, const char *patient, study_fn fn) {
   igt_error err = IGT_ERROR_INIT;
-  igt__folders studies;
+  igt__folders studies = {0};
+  igt_status status = igt__patient_check(v->u->root, path, &err);
 
-  if (igt__folders_in(v->u->root, path, stray, v, &studies, &err) != IGT_OK ||
-      igt__folders_check(&studies, path, &err) != IGT_OK) {
-    igt__upload_study_failed(v->u, institute_name(v), patient, path, &err);
-    return;
+  if (status == IGT_OK)
+    status = igt__folders_in(v->u->root, path, stray, v, &studies, &err);
+  if (status == IGT_OK && studies.count == 0 && v->u->options->category == IGT_CATEGORY_ANNOTATIONS)
+    status = igt__fail(&err, IGT_E_NOT_FOUND,
+                       "the institute has no study '%s', and there is no folder of a study in '%s'",
+                       patient, path);
+  if (status == IGT_OK) {
+    status = igt__folders_check(&studies, path, &err);
+    if (status != IGT_OK && studies.files)
+      igt__error_append(&err, ", or use --folder-structure flat");
   }
-  if (studies.count == 0 && v->u->options->category == IGT_CATEGORY_ANNOTATIONS) {
-    (void)igt__fail(&err, IGT_E_NOT_FOUND,
-                    "the institute has no study '%s', and there is no folder of a study in '%s'",
-                    patient, path);
+  if (status != IGT_OK)
     igt__upload_study_failed(v->u, institute_name(v), patient, path, &err);
-  }
   bool only = igt__folders_undescribed(v->u->root, path, &studies) < 2;
   for (size_t i = 0; i < studies.count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, studies.v[i]);
