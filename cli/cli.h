@@ -85,6 +85,12 @@ typedef struct settings {
   /* unfinished uploads */
   bool abort, lost;
   long long older_than;
+  /* upload stations, keys */
+  texts folder;
+  const char *settle, *rescan, *when_done, *order, *done_folder, *failed_folder;
+  const char *quota, *min_free, *keep, *status_file, *metrics, *on_event, *event_timeout;
+  long long attempts;
+  bool once, event_names, metrics_anywhere, keep_old;
 } settings;
 
 typedef enum option_kind {
@@ -141,6 +147,9 @@ void man_name(const command *cmd, char *out, size_t cap);
 /* options.c: fills s from argv, the environment and the profile; false: a usage error was
  * printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);
+/* The same again, from the same arguments: a daemon reads its configuration again. The values of
+ * the last one remain valid. */
+bool parse_again(settings *s);
 /* An option of the command, or of all commands; NULL: there is none. */
 const option *command_option(const command *cmd, const char *name);
 /* Where the option at this offset in settings has its value from, such as "IGTCLOUD_USER"; NULL: it
@@ -238,6 +247,12 @@ const char *config_key_like(const char *key);
   { "yes", 'y', OPTION_FLAG, AT(yes), NULL, NULL, "do not ask for confirmation" }
 
 /* session.c */
+/* The client's options by the settings, as open_client has them, without a cancel. Valid as long as
+ * s. False: reported. */
+bool client_options(const settings *s, const char *environment, igt_client_options *out,
+                    int *exit_status);
+/* Passwords that are asked for from now on are for this client's cloud. */
+void session_use(igt_client *client);
 igt_client *open_client(const settings *s, const char *environment, int *exit_status);
 /* The same; without --domain it opens the cloud of the running login. */
 /* The cloud that a file names: without --domain only one that is known, or that the user chose. */
@@ -296,11 +311,17 @@ int usage_error(const char *fmt, ...) IGT_PRINTF(1, 2);
 void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Into the log, with --debug. */
 void debug_message(const char *fmt, ...) IGT_PRINTF(1, 2);
+/* As in syslog(3): under systemd each line begins with <N>, its priority for the journal. */
+enum { PRIORITY_ERROR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_INFO = 6 };
+/* The same as complain, with another priority. */
+void complain_at(int priority, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Prints "igtcloud: ..." on stderr, even with --quiet. */
 void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
 /* Errors become JSON lines on standard error, as with --json. */
 void use_json_errors(void);
 void open_log(settings *s);
+/* Opens the log file anew: logrotate has moved it. */
+void reopen_log(const settings *s);
 /* False: part of the log could not be written; it has printed an error. */
 bool close_log(void);
 
@@ -427,7 +448,22 @@ void put_json_string(FILE *out, const char *text);
 
 /* report.c: a transfer's callbacks, and its summary. */
 typedef struct report report;
+/* Before the client, so that a run that fails early has a report, too. */
 report *report_open(const settings *s, const char *verb, int *exit_status);
+/* Opens the client and signs in, so that each line says where it is from. NULL: the report was
+ * closed, with the error in it, and *exit_status is set. */
+igt_client *report_client(report *r, const char *environment, const char *project,
+                          int *exit_status);
+/* Of a run that ends before its transfer: only a summary. err may be NULL. */
+void report_close_early(report *r, igt_status status, const igt_error *err);
+/* What is the same in all lines of a report. */
+typedef struct report_context {
+  const char *cloud, *project, *user; /* "" if unknown */
+} report_context;
+/* One line. */
+void report_item(FILE *out, const report_context *context, const igt_transfer_item *item);
+/* Of this process: 16 hexadecimal digits. */
+const char *run_id(void);
 const igt_transfer_callbacks *report_callbacks(report *r);
 /* The numbers of a summary, by their JSON names; `report merge` adds them up. The last row has no
  * name. */
@@ -471,11 +507,16 @@ extern const command ls_command, tree_command, du_command, find_command, show_co
     cp_command, rm_command;
 extern const command study_create_command, study_set_command, study_label_command,
     study_comment_command, study_submit_command;
-extern const command service_create_command, service_list_command, service_delete_command;
+extern const command service_create_command, service_list_command, service_rotate_command,
+    service_delete_command;
 extern const command user_list_command, user_create_command, user_show_command,
     user_reset_mfa_command, user_resend_activation_command;
 extern const command api_command, doctor_command, report_merge_command, upgrade_command,
     uploads_command;
+extern const command station_command;
+
+/* cmd_rotate.c: what is to be recorded of a service's key. */
+void key_info_of(const igt_service *service, const char *organization, igt_key_info *out);
 
 /* release.c: the key of the releases that `igtcloud upgrade` accepts ("": none), and their URL. */
 const char *release_key(void);

@@ -30,6 +30,18 @@ static const char *organization(place *p, const settings *s, int *status) {
   return node ? igt_node_id(node) : NULL;
 }
 
+/* For the warning before it expires; the key is usable without. */
+static void record_key(const settings *s, const igt_service *service, const char *organization) {
+  igt_key_info info = IGT_KEY_INFO_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  char path[512];
+
+  key_info_of(service, organization, &info);
+  snprintf(path, sizeof path, "%s.pem", info.service);
+  if (igt_key_info_add(s->key_file ? s->key_file : path, NULL, &info, NULL, &err) != IGT_OK)
+    complain("its expiry was not recorded: %s", err.text);
+}
+
 static int cmd_create(settings *s) {
   igt_service *service = NULL;
   igt_error err = IGT_ERROR_INIT;
@@ -52,6 +64,8 @@ static int cmd_create(settings *s) {
             s->key_file ? s->key_file : service->service_id.v, s->key_file ? "" : ".pem");
     status = EXIT_DONE;
   }
+  if (service)
+    record_key(s, service, id);
   igt_model_free(service ? &service->model : NULL);
   place_close(&p);
   return status;

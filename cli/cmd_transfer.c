@@ -113,13 +113,11 @@ static int cmd_download(settings *s) {
   o.project_files = s->project_files;
   select_files(s, &selection, &o.categories);
   o.include_modified_date = s->include_modified_date;
-  if (!(client = open_client(s, environment, &status)))
+  if (!(r = report_open(s, "downloaded", &status)) ||
+      !(client = report_client(r, environment, selection.project, &status)))
     return status;
-  message(s, "Using %s", igt_client_domain(client));
-  if ((r = report_open(s, "downloaded", &status)) != NULL) {
-    igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
-    status = report_close(r, result, &summary, &err);
-  }
+  igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
+  status = report_close(r, result, &summary, &err);
   close_client(client);
   return status;
 }
@@ -194,26 +192,20 @@ static int cmd_upload(settings *s) {
   selection.project = s->arguments[1];
   o.category = categories_of(s);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
-  if (!(client = open_client(s, environment, &status)))
+  if (!(r = report_open(s, "uploaded", &status)) ||
+      !(client = report_client(r, environment, selection.project, &status)))
     return status;
-  message(s, "Using %s", igt_client_domain(client));
-  if (igt_client_sign_in(client, &err) != IGT_OK) {
-    status = fail(&err);
-    close_client(client);
-    return status;
-  }
   if (s->submit) {
     if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
+      report_close_early(r, IGT_E_INVALID, NULL);
       close_client(client);
       return usage_error(
           "--submit requires the password again: use a terminal or --password-stdin");
     }
     o.submit_password = password;
   }
-  if ((r = report_open(s, "uploaded", &status)) != NULL) {
-    igt_status result = igt_upload(client, &o, report_callbacks(r), &summary, &err);
-    status = report_close(r, result, &summary, &err);
-  }
+  igt_status result = igt_upload(client, &o, report_callbacks(r), &summary, &err);
+  status = report_close(r, result, &summary, &err);
   explicit_bzero(password, sizeof password);
   close_client(client);
   return status;

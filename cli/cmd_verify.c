@@ -30,13 +30,11 @@ static int cmd_verify(settings *s) {
   selection.project = s->arguments[1];
   o.project_files = s->project_files;
   select_files(s, &selection, &o.categories);
-  if (!(client = open_client(s, environment, &status)))
+  if (!(r = report_open(s, "verified", &status)) ||
+      !(client = report_client(r, environment, selection.project, &status)))
     return status;
-  message(s, "Using %s", igt_client_domain(client));
-  if ((r = report_open(s, "verified", &status)) != NULL) {
-    igt_status result = igt_verify(client, &o, report_callbacks(r), &summary, &err);
-    status = report_close(r, result, &summary, &err);
-  }
+  igt_status result = igt_verify(client, &o, report_callbacks(r), &summary, &err);
+  status = report_close(r, result, &summary, &err);
   close_client(client);
   return status;
 }

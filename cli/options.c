@@ -533,7 +533,23 @@ static bool from_arguments(const command *cmd, int argc, char **argv, settings *
   return true;
 }
 
+/* Of the last parse_options. */
+static struct {
+  const command *cmd;
+  int argc;
+  char **argv;
+} parsed;
+
+bool parse_again(settings *s) {
+  *s = (settings){.retries = 0};
+  origin_count = 0;
+  return parse_options(parsed.cmd, parsed.argc, parsed.argv, s);
+}
+
 bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
+  parsed.cmd = cmd;
+  parsed.argc = argc;
+  parsed.argv = argv;
   if (!from_arguments(cmd, argc, argv, s))
     return false;
   if (s->help)

@@ -42,6 +42,7 @@ int exit_status_of(igt_status status) {
 
 static FILE *log_file;
 static FILE *debug_out; /* of --debug; NULL: none */
+static bool to_journal; /* standard error is systemd's journal */
 static bool has_left;   /* detached from the terminal: standard error is /dev/null */
 
 static void log_line(void *payload, igt_log_level level, igt_log_subject subject, const char *text);
@@ -54,10 +55,19 @@ int log_descriptor(void) {
   return log_file && fileno(log_file) > 2 ? fileno(log_file) : -1;
 }
 
-static void say(bool is_error, const char *text) {
+/* "<3>" before a line tells the journal its priority (sd-daemon(3)). */
+static void print_line(int priority, const char *text) {
+  if (to_journal)
+    fprintf(stderr, "<%d>", priority);
+  print_safe(stderr, text);
+  putc('\n', stderr);
+}
+
+static void say(int priority, const char *text) {
+  bool is_error = priority <= PRIORITY_ERROR;
+
   if (!has_left) {
-    print_safe(stderr, text);
-    putc('\n', stderr);
+    print_line(priority, text);
   } else if (log_descriptor() >= 0) {
     log_line(log_file, is_error ? IGT_LOG_ERROR : IGT_LOG_INFO, IGT_LOG_AUTH, text);
   } else {
@@ -143,21 +153,34 @@ int fail(const igt_error *err) {
   return exit_status_of(err->status);
 }
 
-void complain(const char *fmt, ...) {
+static void complain_args(int priority, const char *fmt, va_list args) {
   static const char name[] = "igtcloud: ";
   char text[4096];
-  va_list args;
 
   if (reader_is_gone())
     return;
   memcpy(text, name, sizeof name);
-  va_start(args, fmt);
   vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
-  va_end(args);
   if (json_errors && !has_left)
     print_json_error(IGT_OK, NULL, text + strlen(name), NULL);
   else
-    say(true, text);
+    say(priority, text);
+}
+
+void complain(const char *fmt, ...) {
+  va_list args;
+
+  va_start(args, fmt);
+  complain_args(PRIORITY_ERROR, fmt, args);
+  va_end(args);
+}
+
+void complain_at(int priority, const char *fmt, ...) {
+  va_list args;
+
+  va_start(args, fmt);
+  complain_args(priority, fmt, args);
+  va_end(args);
 }
 
 int usage_error(const char *fmt, ...) {
@@ -172,7 +195,7 @@ int usage_error(const char *fmt, ...) {
   if (json_errors && !has_left)
     print_json_error(IGT_E_INVALID, igt_status_name(IGT_E_INVALID), text + strlen(name), NULL);
   else
-    say(true, text);
+    say(PRIORITY_ERROR, text);
   return EXIT_USAGE;
 }
 
@@ -185,7 +208,7 @@ void message(const settings *s, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  say(false, text);
+  say(PRIORITY_NOTICE, text);
 }
 
 /* ---- the log ---- */
@@ -213,7 +236,10 @@ static void show_warning(void *payload, igt_log_level level, igt_log_subject sub
   (void)level;
   if (subject == IGT_LOG_TRANSFER) /* the report prints these, with the names */
     return;
-  message(payload, "igtcloud: warning: %s", text);
+  const settings *s = payload;
+
+  if (!s->quiet)
+    complain_at(PRIORITY_WARNING, "warning: %s", text);
 }
 
 void debug_message(const char *fmt, ...) {
@@ -235,9 +261,24 @@ bool close_log(void) {
   return false;
 }
 
+void reopen_log(const settings *s) {
+  const char *why;
+  FILE *out = s->log_file && log_file ? open_output(s->log_file, true, &why) : NULL,
+       *old = log_file;
+
+  if (!out)
+    return;
+  log_file = out;
+  debug_out = s->debug ? out : NULL;
+  igt_log_set(log_line, out, s->debug ? IGT_LOG_DEBUG : IGT_LOG_INFO);
+  (void)close_output(old);
+}
+
 void open_log(settings *s) {
   FILE *out = stderr;
   const char *why;
+
+  to_journal = os_is_journal(2);
 
   if (s->json)
     use_json_errors();

@@ -9,8 +9,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
+#include "igtcloud/version.h"
+#include "os/os.h"
 
 struct report {
   const settings *s;
@@ -23,6 +26,8 @@ struct report {
   igt_transfer_result result;
   unsigned long long alike;
   igt_transfer_callbacks callbacks;
+  report_context context;
+  igt_identity identity; /* context.user */
 };
 
 static const char *const kinds[] = {"", "file", "study", "other", "import"};
@@ -30,7 +35,34 @@ static const char *const results[] = {
     "",     "done",      "skipped",      "failed",        "planned",  "ignored",
     "same", "different", "missing here", "missing there", "unchecked"};
 
-static void write_item(FILE *out, const igt_transfer_item *item) {
+const char *run_id(void) {
+  static char id[17];
+  unsigned char bytes[8];
+
+  if (*id)
+    return id;
+  os_random(bytes, sizeof bytes);
+  for (size_t i = 0; i < sizeof bytes; i++)
+    snprintf(id + 2 * i, sizeof id - 2 * i, "%02x", bytes[i]);
+  return id;
+}
+
+/* What makes a line understandable without the others, when reports of months lie together. */
+static void write_context(FILE *out, const report_context *c) {
+  char when[32];
+  time_t now = time(NULL);
+  struct tm tm;
+
+  strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+  json_text(out, "time", when, false);
+  json_text(out, "run", run_id(), false);
+  json_text(out, "cloud", c->cloud, false);
+  json_text(out, "project", c->project, false);
+  json_text(out, "user", c->user, false);
+  json_text(out, "version", igt_version(), false);
+}
+
+void report_item(FILE *out, const report_context *context, const igt_transfer_item *item) {
   fprintf(out, "{");
   json_text(out, "kind", kinds[item->kind], true);
   json_text(out, "result", results[item->result], false);
@@ -52,6 +84,7 @@ static void write_item(FILE *out, const igt_transfer_item *item) {
     json_text(out, "status", igt_status_name(item->error->status), false);
     json_text(out, "error", item->error->text, false);
   }
+  write_context(out, context);
   fprintf(out, "}\n");
 }
 
@@ -122,9 +155,9 @@ static void on_item(void *payload, const igt_transfer_item *item) {
   report *r = payload;
 
   if (r->s->json)
-    write_item(stdout, item);
+    report_item(stdout, &r->context, item);
   if (r->file)
-    write_item(r->file, item);
+    report_item(r->file, &r->context, item);
   /* A study that fails because of its files is not printed, since the files are; only one that
    * fails without any is. */
   if (item->result == IGT_RESULT_FAILED && r->single)
@@ -163,6 +196,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   }
   r->s = s;
   r->verb = verb;
+  r->context = (report_context){"", "", ""};
   /* --json already writes these lines to standard output. */
   bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
   if (wanted && !(r->file = open_output(s->report, false, &why))) {
@@ -223,12 +257,17 @@ static uint64_t count_of(const igt_transfer_summary *s, const summary_count *cou
   return *(const uint64_t *)((const char *)s + count->offset);
 }
 
-static void write_summary(FILE *out, const igt_transfer_summary *s, igt_status status) {
+static void write_summary(const report *r, FILE *out, const igt_transfer_summary *s,
+                          igt_status status, const igt_error *err) {
   fprintf(out, "{\"kind\":\"summary\"");
   json_text(out, "status", igt_status_name(status), false);
   for (const summary_count *c = summary_counts; c->name; c++)
     fprintf(out, ",\"%s\":%llu", c->name, (unsigned long long)count_of(s, c));
-  fprintf(out, ",\"seconds\":%.3f}\n", s->seconds);
+  fprintf(out, ",\"seconds\":%.3f", s->seconds);
+  if (status != IGT_OK && err && *err->text)
+    json_text(out, "error", err->text, false);
+  write_context(out, &r->context);
+  fprintf(out, "}\n");
 }
 
 void note(unsigned long long n, const char *noun, const char *nouns, const char *text) {
@@ -316,9 +355,9 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
   end_alike(r);
   progress_free(r->bar);
   if (r->s->json)
-    write_summary(stdout, summary, status);
+    write_summary(r, stdout, summary, status, err);
   if (r->file) {
-    write_summary(r->file, summary, status);
+    write_summary(r, r->file, summary, status, err);
     if (!close_output(r->file) && status == IGT_OK) {
       complain("cannot write the report '%s'", r->s->report);
       result = EXIT_FAILED;
@@ -331,6 +370,47 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
     (void)fail(err);
   free(r);
   return result;
+}
+
+/* Its summary says why nothing happened. */
+void report_close_early(report *r, igt_status status, const igt_error *err) {
+  igt_transfer_summary none = IGT_TRANSFER_SUMMARY_INIT;
+
+  if (r->s->json)
+    write_summary(r, stdout, &none, status, err);
+  if (r->file) {
+    write_summary(r, r->file, &none, status, err);
+    if (!close_output(r->file))
+      complain("cannot write the report '%s'", r->s->report);
+  }
+  report_end(r);
+}
+
+igt_client *report_client(report *r, const char *environment, const char *project,
+                          int *exit_status) {
+  igt_error err = IGT_ERROR_INIT;
+  igt_client *client = open_client(r->s, environment, exit_status);
+  igt_status status;
+
+  r->context.project = project;
+  if (!client) {
+    report_close_early(r, IGT_E_INVALID, NULL);
+    return NULL;
+  }
+  r->context.cloud = igt_client_domain(client);
+  message(r->s, "Using %s", igt_client_domain(client));
+  igt_identity_init(&r->identity, sizeof r->identity);
+  status = igt_client_sign_in(client, &err);
+  if (status == IGT_OK)
+    status = igt_client_identity(client, &r->identity, &err);
+  r->context.user = r->identity.user;
+  if (status == IGT_OK)
+    return client;
+  r->context.user = r->s->user ? r->s->user : "";
+  report_close_early(r, status, &err);
+  *exit_status = fail(&err);
+  close_client(client);
+  return NULL;
 }
 
 report *report_open_single(const settings *s, const char *verb, int *exit_status) {

@@ -53,40 +53,58 @@ static const char *user_of(const settings *s) {
   return is_from_profile(AT(user)) && variable && *variable ? NULL : s->user;
 }
 
+void session_use(igt_client *client) {
+  last_client = client;
+}
+
 igt_cancel *session_cancel(void) {
   return last_cancel;
 }
 
-static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
-  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
-  igt_cancel *cancel = last_cancel = igt_cancel_new();
-  igt_client *client = NULL;
+/* All but the cancel. */
+static bool fill_options(const settings *s, const char *domain, igt_client_options *o,
+                         int *exit_status) {
   igt_error err = IGT_ERROR_INIT;
   union {
     const settings *from;
     void *to;
   } payload = {s};
 
-  o.domain = domain;
-  o.user = user_of(s);
-  o.service_file = file_option(s->service_file);
-  o.ca_file = file_option(s->ca_file);
-  o.proxy = s->proxy;
-  o.audience = s->audience;
-  o.prompt = prompt;
-  o.prompt_payload = payload.to;
-  o.idle_timeout_ms = (unsigned)(s->timeout * 1000);
-  o.retries = (int)s->retries;
-  o.max_connections = (unsigned)s->connections;
-  o.cancel = cancel;
-  o.bandwidth = s->bwlimit;
-  if (s->bwlimit && igt_bandwidth_check(s->bwlimit, &err) != IGT_OK) {
-    *exit_status = usage_error("--bwlimit: %s", err.text);
-    igt_cancel_free(cancel);
-    last_cancel = NULL;
+  o->domain = domain;
+  o->user = user_of(s);
+  o->service_file = file_option(s->service_file);
+  o->ca_file = file_option(s->ca_file);
+  o->proxy = s->proxy;
+  o->audience = s->audience;
+  o->prompt = prompt;
+  o->prompt_payload = payload.to;
+  o->idle_timeout_ms = (unsigned)(s->timeout * 1000);
+  o->retries = (int)s->retries;
+  o->max_connections = (unsigned)s->connections;
+  o->bandwidth = s->bwlimit;
+  if (!s->bwlimit || igt_bandwidth_check(s->bwlimit, &err) == IGT_OK)
+    return true;
+  *exit_status = usage_error("--bwlimit: %s", err.text);
+  return false;
+}
+
+bool client_options(const settings *s, const char *environment, igt_client_options *out,
+                    int *exit_status) {
+  const char *domain = choose_domain(s, environment);
+
+  *exit_status = EXIT_USAGE;
+  return domain && fill_options(s, domain, out, exit_status);
+}
+
+static igt_client *open_at(const settings *s, const char *domain, int *exit_status) {
+  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
+  igt_client *client = NULL;
+  igt_error err = IGT_ERROR_INIT;
+
+  if (!fill_options(s, domain, &o, exit_status))
     return NULL;
-  }
-  catch_signals(cancel);
+  o.cancel = last_cancel = igt_cancel_new();
+  catch_signals(o.cancel);
   if (igt_client_new(&o, &client, &err) != IGT_OK)
     *exit_status = fail(&err);
   last_client = client;

@@ -29,6 +29,12 @@ void os_limits(FILE *out);
 /* The folder above that of the configuration file. False: not known. */
 bool os_config_folder(char *out, size_t cap);
 bool os_is_absolute(const char *path);
+/* Whether systemd's journal reads the descriptor. */
+bool os_is_journal(int fd);
+/* Whatever random numbers there are now. */
+void os_random(void *out, size_t n);
+/* Gives a file the owner of another one, where this user may. */
+bool os_take_owner(const char *path, const char *like);
 /* A line in the system's log. */
 void os_log(bool is_error, const char *text);
 

@@ -163,6 +163,35 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_service_create(igt_client *client,
                                                       const char *path, igt_service **out,
                                                       igt_error *err);
 
+/** What is known of the private key of a service identity. */
+typedef struct igt_key_info {
+  size_t size;            /**< set by IGT_KEY_INFO_INIT */
+  char service[256];      /**< the service's id */
+  char name[128];         /**< the service's name */
+  char organization[128]; /**< id of the project or institute that it belongs to */
+  int64_t expires;        /**< seconds since 1970 UTC; 0: unknown */
+} igt_key_info;
+#define IGT_KEY_INFO_INIT IGT_SIZED(igt_key_info)
+/** As IGT_KEY_INFO_INIT, where an initializer cannot be used: size is sizeof(*info). */
+IGT_EXTERN void igt_key_info_init(igt_key_info *info, size_t size);
+/**
+ * Reads what igt_key_info_add() recorded of the key in the file key_path: when it expires, and
+ * whose it is. The record is the file "<key_path>.info", which has no secrets. Any thread. Errors:
+ * IGT_E_NO_FILE (no record of this key), those of reading the two files.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_key_info_read(const char *key_path, igt_key_info *out,
+                                                     igt_error *err);
+/**
+ * Records it. new_key: the file of the key, if it will be renamed to key_path; NULL: key_path.
+ * Record it before renaming: then key_path has a record at any time. replaced (may be NULL): the id
+ * of the service whose key it replaces; signing in with key_path as that user then means the new
+ * service. The record is replaced atomically, and gets the owner of key_path. Errors:
+ * IGT_E_INVALID, those of reading the key and of writing the record.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_key_info_add(const char *key_path, const char *new_key,
+                                                    const igt_key_info *info, const char *replaced,
+                                                    igt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

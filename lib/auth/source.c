@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "auth/audience.h"
+#include "auth/key_info.h"
 #include "auth/lifetime.h"
 #include "auth/token_file.h"
 #include "base/clock.h"
@@ -111,6 +112,9 @@ static igt_status name_service(igt__source *source, igt_error *err) {
   igt_status status = IGT_OK;
   int n = 0;
 
+  if (source->service_file && igt__key_info_service(source->service_file, source->user,
+                                                    source->service_id, sizeof source->service_id))
+    return IGT_OK;
   if (source->user)
     n = snprintf(source->service_id, sizeof source->service_id, "%s", source->user);
   else

@@ -32,8 +32,9 @@ def cloud(tmp_path):
 def test_a_service_is_created_and_signs_in(igtcloud, here):
     done = igtcloud.run("service create", "trial/north", "station", cwd=here)
     service = done.text.strip()
-    key, = here.iterdir()
-    assert key.name == f"{service}.pem" and key.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in here.iterdir()) == [f"{service}.pem", f"{service}.pem.info"]
+    key = here / f"{service}.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
     lines = key.read_text().splitlines()
     assert lines[0].startswith("-----BEGIN ") and {len(x) for x in lines[1:-2]} == {64}
     assert "PRIVATE" not in done.text + done.err

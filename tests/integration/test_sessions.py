@@ -144,7 +144,7 @@ def key(cloud, home):
     folder = home / "keys"
     folder.mkdir()
     Program(cloud.url, home).run("service create", "p/i", "station", cwd=folder)
-    return next(folder.iterdir())
+    return next(folder.glob("*.pem"))
 
 
 AUDIENCES = ["https://evil.example.com/oauth2/access_token", "https://igt-web.eu1.phsdp.com/x",

@@ -12,7 +12,7 @@ from igtcloud import program
 from sandbox import ROOT
 
 UNITS = pathlib.Path(program()).resolve().parent / "packaging" / "systemd"
-SERVICES = ["igtcloud-upload@.service", "igtcloud-login@.service"]
+SERVICES = ["igtcloud-upload@.service", "igtcloud-login@.service", "igtcloud-station@.service"]
 
 
 @pytest.fixture

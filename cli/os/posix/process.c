@@ -9,9 +9,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -153,6 +156,33 @@ int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload
 
 bool os_is_absolute(const char *path) {
   return *path == '/';
+}
+
+bool os_is_journal(int fd) {
+  const char *stream = getenv("JOURNAL_STREAM");
+  unsigned long long device, inode;
+  struct stat st;
+
+  return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(fd, &st) == 0 &&
+         st.st_dev == device && st.st_ino == inode;
+}
+
+/* Early in the boot there are none yet. */
+void os_random(void *out, size_t n) {
+  struct timespec t;
+
+  if (getrandom(out, n, GRND_NONBLOCK) == (ssize_t)n)
+    return;
+  (void)clock_gettime(CLOCK_REALTIME, &t);
+  for (size_t i = 0; i < n; i++)
+    ((unsigned char *)out)[i] =
+        (unsigned char)((uint64_t)t.tv_nsec >> (8 * (i % 4)) ^ (uint64_t)getpid() >> (8 * (i / 4)));
+}
+
+bool os_take_owner(const char *path, const char *like) {
+  struct stat st;
+
+  return stat(like, &st) == 0 && (geteuid() != 0 || chown(path, st.st_uid, st.st_gid) == 0);
 }
 
 void os_log(bool is_error, const char *text) {

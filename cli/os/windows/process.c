@@ -4,6 +4,8 @@
 
 #include "os/windows/system.h"
 
+#include <bcrypt.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -134,6 +136,22 @@ bool os_config_folder(char *out, size_t cap) {
     if (*p == '\\')
       *p = '/';
   return n > 0 && (size_t)n < cap;
+}
+
+bool os_is_journal(int fd) {
+  (void)fd;
+  return false;
+}
+
+void os_random(void *out, size_t n) {
+  (void)BCryptGenRandom(NULL, out, (ULONG)n, BCRYPT_USE_SYSTEM_PREFERRED_RNG);
+}
+
+/* The folder decides who may read a file. */
+bool os_take_owner(const char *path, const char *like) {
+  (void)path;
+  (void)like;
+  return true;
 }
 
 /* An entry of Windows' event log. */

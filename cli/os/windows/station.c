@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "station/station.h"
+
+int station_main(settings *s) {
+  (void)s;
+  complain("a station does not run on Windows yet: use `igtcloud upload` from the task scheduler");
+  return EXIT_FAILED;
+}

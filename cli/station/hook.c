@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* --on-event: runs a program for each event, with the event as JSON on its standard input. The
+ * station never waits for it: events are queued, one program runs at a time, its time is limited,
+ * and when too many events wait the oldest are dropped and counted. No shell is involved, and
+ * secrets are not in its environment. Without --event-names an event does not contain names of
+ * patients, studies or files, nor texts that might: programs send mail. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "igtcloud/version.h"
+#include "station/station.h"
+
+#define WAITING_MOST 256
+#define KILL_AFTER_MS 2000
+#define FINISH_MS 3000
+
+typedef struct hook {
+  char *waiting[WAITING_MOST]; /* from first on, in a circle */
+  size_t first, count;
+  pid_t pid; /* 0: none runs */
+  int64_t deadline;
+  bool terminated, dropping;
+} hook;
+
+/* ---- the event ---- */
+
+static void put_number(FILE *out, const char *name, uint64_t number) {
+  fprintf(out, ",\"%s\":%llu", name, (unsigned long long)number);
+}
+
+static void put_study(FILE *out, const study *s, bool names) {
+  char institute[512];
+
+  (void)snprintf(institute, sizeof institute, "%.*s", (int)strcspn(s->path, "/"), s->path);
+  json_text(out, "institute", institute, false);
+  json_text(out, "studyDatabaseId", s->study_id, false);
+  put_number(out, "files", s->print.files);
+  put_number(out, "bytes", s->print.bytes);
+  put_number(out, "attempts", s->attempts + 1);
+  if (s->began_ms)
+    fprintf(out, ",\"seconds\":%.1f", (double)(station_now() - s->began_ms) / 1000);
+  if (s->status != IGT_OK) {
+    json_text(out, "status", igt_status_name(s->status), false);
+    json_text(out, "problem", igt_status_text(s->status), false);
+  }
+  if (names) {
+    json_text(out, "folder", s->in->path, false);
+    json_text(out, "study", s->path, false);
+    if (s->why)
+      json_text(out, "reason", s->why, false);
+  }
+}
+
+static char *event_text(const station *st, const char *event, const study *s, const char *detail) {
+  char *text = NULL, when[32];
+  size_t n = 0;
+  FILE *out = open_memstream(&text, &n);
+
+  if (!out)
+    return NULL;
+  fputc('{', out);
+  json_text(out, "event", event, true);
+  json_text(out, "time", station_time(station_wall(), when), false);
+  json_text(out, "run", run_id(), false);
+  json_text(out, "version", igt_version(), false);
+  json_text(out, "cloud", igt_client_domain(st->line->client), false);
+  json_text(out, "project", st->project, false);
+  json_text(out, "user", st->found.identity.user, false);
+  if (s)
+    put_study(out, s, st->s->event_names);
+  if (detail)
+    json_text(out, "detail", detail, false);
+  fputs("}\n", out);
+  if (fclose(out) == 0)
+    return text;
+  free(text);
+  return NULL;
+}
+
+void hook_event(station *st, const char *event, const study *s, const char *detail) {
+  hook *h = st->hook;
+  char *text;
+
+  if (!st->s->on_event)
+    return;
+  if (!h && !(h = st->hook = calloc(1, sizeof *h)))
+    return;
+  if (!(text = event_text(st, event, s, detail)))
+    return;
+  if (h->count == WAITING_MOST) {
+    free(h->waiting[h->first]);
+    h->first = (h->first + 1) % WAITING_MOST;
+    h->count--;
+    st->totals.hook_dropped++;
+    if (!h->dropping)
+      station_log(LOG_WARNING, "hook", NULL, "%s is too slow: events are dropped", st->s->on_event);
+    h->dropping = true;
+  }
+  h->waiting[(h->first + h->count++) % WAITING_MOST] = text;
+}
+
+/* ---- the program ---- */
+
+/* It needs to find programs and its home, and gets nothing else. */
+static char **clean_environment(void) {
+  static const char *const names[] = {"PATH", "HOME",  "USER",   "LOGNAME", "LANG",
+                                      "TZ",   "SHELL", "TMPDIR", "LC_ALL",  "LC_CTYPE"};
+  static char *env[sizeof names / sizeof *names + 1];
+  size_t n = 0;
+
+  for (size_t i = 0; env[i]; i++)
+    free(env[i]);
+  memset(env, 0, sizeof env);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *value = getenv(names[i]);
+    if (value && asprintf(&env[n], "%s=%s", names[i], value) > 0)
+      n++;
+    else
+      env[n] = NULL;
+  }
+  return env;
+}
+
+/* The event waits in the pipe, which is larger than it, before the program starts. */
+static int input_of(const char *text) {
+  size_t n = strlen(text);
+  int ends[2];
+
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return -1;
+  (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  if (write(ends[1], text, n) != (ssize_t)n) {
+    close(ends[0]);
+    ends[0] = -1;
+  }
+  close(ends[1]);
+  return ends[0];
+}
+
+static int spawn(hook *h, const char *program, int input) {
+  char *const argv[] = {(char *)(uintptr_t)program, NULL};
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, standard;
+  int error;
+
+  sigemptyset(&none);
+  sigfillset(&standard);
+  sigdelset(&standard, SIGKILL);
+  sigdelset(&standard, SIGSTOP);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &standard);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  error = posix_spawn(&h->pid, program, &actions, &attributes, argv, clean_environment());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return error;
+}
+
+static void start_next(station *st) {
+  hook *h = st->hook;
+  char *text = h->waiting[h->first];
+  int input = input_of(text), error;
+
+  h->first = (h->first + 1) % WAITING_MOST;
+  h->count--;
+  h->dropping = h->dropping && h->count > 0;
+  free(text);
+  error = input >= 0 ? spawn(h, st->s->on_event, input) : errno;
+  if (input >= 0)
+    close(input);
+  if (error) {
+    h->pid = 0;
+    st->totals.hook_failures++;
+    station_log(LOG_ERR, "hook", NULL, "cannot run %s: %s", st->s->on_event, strerror(error));
+    return;
+  }
+  h->terminated = false;
+  h->deadline = station_real_ms() + st->config.hook_ms;
+}
+
+static void see_end(station *st) {
+  hook *h = st->hook;
+  int status;
+
+  if (waitpid(h->pid, &status, WNOHANG) != h->pid)
+    return;
+  h->pid = 0;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    return;
+  st->totals.hook_failures++;
+  if (h->terminated)
+    station_log(LOG_ERR, "hook", NULL, "%s was ended: it ran longer than --event-timeout",
+                st->s->on_event);
+  else
+    station_log(LOG_ERR, "hook", NULL, "%s failed with %s %d", st->s->on_event,
+                WIFEXITED(status) ? "exit status" : "signal",
+                WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+/* With its children; SIGKILL if it does not obey. */
+static void limit_time(hook *h) {
+  if (!h->pid || station_real_ms() < h->deadline)
+    return;
+  (void)kill(-h->pid, h->terminated ? SIGKILL : SIGTERM);
+  h->terminated = true;
+  h->deadline = station_real_ms() + KILL_AFTER_MS;
+}
+
+void hook_tick(station *st) {
+  hook *h = st->hook;
+
+  if (!h)
+    return;
+  if (h->pid) {
+    see_end(st);
+    limit_time(h);
+  }
+  while (!h->pid && h->count)
+    start_next(st);
+}
+
+bool hook_is_busy(const station *st) {
+  return st->hook && (st->hook->pid || st->hook->count);
+}
+
+void hook_finish(station *st) {
+  hook *h = st->hook;
+
+  for (int waited = 0; hook_is_busy(st) && waited < FINISH_MS; waited += 20) {
+    hook_tick(st);
+    (void)poll(NULL, 0, 20);
+  }
+  if (!h)
+    return;
+  if (h->pid)
+    (void)kill(-h->pid, SIGTERM);
+  for (; h->count; h->count--, h->first = (h->first + 1) % WAITING_MOST)
+    free(h->waiting[h->first]);
+  free(h);
+  st->hook = NULL;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* --metrics: answers GET /metrics with the state of the station in the OpenMetrics text format, in
+ * the loop of the station, without waiting for anybody: a few connections at a time, each with a
+ * request of at most 2 KiB and some seconds, all on one response. Only loopback addresses are
+ * accepted unless --metrics-anywhere is given. There are no names in it, only numbers. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "igtcloud/version.h"
+#include "station/station.h"
+
+#define REQUEST_SIZE 2048
+#define PATIENCE_MS 5000
+
+typedef struct connection {
+  int fd; /* -1: free */
+  int64_t deadline;
+  char request[REQUEST_SIZE];
+  size_t have;
+  char *response;
+  size_t length, sent;
+} connection;
+
+struct metrics_server {
+  int fd;
+  connection v[METRICS_CONNECTIONS];
+};
+
+/* ---- the numbers ---- */
+
+typedef enum metric_kind { GAUGE, COUNTER } metric_kind;
+
+static void put_metric(FILE *out, metric_kind kind, const char *name, const char *unit,
+                       const char *help, double value) {
+  const char *suffix = kind == COUNTER ? "_total" : "";
+
+  fprintf(out, "# TYPE igtcloud_station_%s %s\n", name, kind == COUNTER ? "counter" : "gauge");
+  if (unit)
+    fprintf(out, "# UNIT igtcloud_station_%s %s\n", name, unit);
+  fprintf(out, "# HELP igtcloud_station_%s %s\n", name, help);
+  fprintf(out, "igtcloud_station_%s%s %.17g\n", name, suffix, value);
+}
+
+static void put_studies(FILE *out, const station_counts *c) {
+  fputs("# TYPE igtcloud_station_studies gauge\n"
+        "# HELP igtcloud_station_studies Studies in the watched folders.\n",
+        out);
+  fprintf(out, "igtcloud_station_studies{state=\"settling\"} %llu\n",
+          (unsigned long long)c->settling);
+  fprintf(out, "igtcloud_station_studies{state=\"ready\"} %llu\n", (unsigned long long)c->ready);
+  fprintf(out, "igtcloud_station_studies{state=\"uploading\"} %llu\n",
+          (unsigned long long)c->active);
+  fprintf(out, "igtcloud_station_studies{state=\"stuck\"} %llu\n", (unsigned long long)c->stuck);
+}
+
+static void put_times(FILE *out, const station *st, const station_counts *c) {
+  int64_t waits = c->oldest ? station_wall() - c->oldest : 0;
+
+  put_metric(out, GAUGE, "oldest_waiting_seconds", "seconds",
+             "How long the oldest study has been waiting.", (double)(waits > 0 ? waits : 0));
+  put_metric(out, GAUGE, "start_timestamp_seconds", "seconds", "When the station was started.",
+             (double)st->started);
+  if (st->totals.last_success)
+    put_metric(out, GAUGE, "last_success_timestamp_seconds", "seconds",
+               "When a study was last uploaded and verified.", (double)st->totals.last_success);
+  if (st->found.identity.expires)
+    put_metric(out, GAUGE, "session_expiry_timestamp_seconds", "seconds",
+               "When the session has to be renewed, which the station does.",
+               (double)st->found.identity.expires);
+  if (st->found.key_expires)
+    put_metric(out, GAUGE, "key_expiry_timestamp_seconds", "seconds",
+               "When the key of the service identity expires: rotate it before.",
+               (double)st->found.key_expires);
+}
+
+static void put_totals(FILE *out, const station *st) {
+  const station_totals *t = &st->totals;
+
+  put_metric(out, COUNTER, "uploaded_studies", NULL, "Studies that were uploaded and verified.",
+             (double)t->uploaded);
+  put_metric(out, COUNTER, "uploaded_bytes", "bytes", "Size of these studies.",
+             (double)t->uploaded_bytes);
+  put_metric(out, COUNTER, "sent_bytes", "bytes", "Bytes that were sent, with repetitions.",
+             (double)t->moved_bytes);
+  put_metric(out, COUNTER, "failed_studies", NULL, "Studies that were moved to failed.",
+             (double)t->failed);
+  put_metric(out, COUNTER, "retried_studies", NULL, "Attempts that failed and are repeated.",
+             (double)t->retried);
+  put_metric(out, COUNTER, "deleted_studies", NULL, "Uploaded studies that were deleted from done.",
+             (double)t->deleted);
+  put_metric(out, COUNTER, "hook_failures", NULL, "Runs of the --on-event program that failed.",
+             (double)t->hook_failures);
+  put_metric(out, COUNTER, "hook_dropped", NULL, "Events that it was too slow for.",
+             (double)t->hook_dropped);
+}
+
+static void put_all(FILE *out, const station *st) {
+  station_counts c = station_count(st);
+
+  fputs("# TYPE igtcloud_station info\n# HELP igtcloud_station The version of the station.\n", out);
+  fprintf(out, "igtcloud_station_info{version=\"%s\"} 1\n", igt_version());
+  put_studies(out, &c);
+  put_metric(out, GAUGE, "waiting_bytes", "bytes", "Size of the studies that wait.",
+             (double)c.bytes);
+  put_metric(out, GAUGE, "online", NULL, "1 if the cloud responds, 0 if not.", !st->offline);
+  put_metric(out, GAUGE, "free_bytes", "bytes", "Free space on the disk of the watched folder.",
+             (double)policy_free_bytes(&st->roots[0]));
+  put_times(out, st, &c);
+  put_totals(out, st);
+  fputs("# EOF\n", out);
+}
+
+/* ---- the responses ---- */
+
+static bool is_get(const char *request, const char *path) {
+  size_t n = strlen(path);
+
+  return strncmp(request, "GET ", 4) == 0 && strncmp(request + 4, path, n) == 0 &&
+         (request[4 + n] == ' ' || request[4 + n] == '?');
+}
+
+static char *respond(const char *request, const station *st, size_t *length) {
+  char *body = NULL, *whole = NULL;
+  size_t n = 0;
+  bool found = is_get(request, "/metrics");
+  FILE *out = open_memstream(&body, &n);
+
+  if (out && found)
+    put_all(out, st);
+  else if (out)
+    fputs("the metrics are at /metrics\n", out);
+  if (out && fclose(out) == 0 && (out = open_memstream(&whole, length)) != NULL) {
+    fprintf(out,
+            "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+            found ? "200 OK" : "404 Not Found",
+            found ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                  : "text/plain; charset=utf-8",
+            n, body);
+    (void)fclose(out);
+  }
+  free(body);
+  return whole;
+}
+
+/* ---- connections ---- */
+
+static void hang_up(connection *c) {
+  close(c->fd);
+  free(c->response);
+  *c = (connection){.fd = -1};
+}
+
+static bool would_block(void) {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* False: it is over. */
+static bool receive(connection *c, const station *st) {
+  ssize_t n = recv(c->fd, c->request + c->have, sizeof c->request - 1 - c->have, 0);
+
+  if (n <= 0)
+    return n < 0 && would_block();
+  c->have += (size_t)n;
+  c->request[c->have] = '\0';
+  if (strstr(c->request, "\r\n\r\n") || strstr(c->request, "\n\n"))
+    c->response = respond(c->request, st, &c->length);
+  else if (c->have + 1 < sizeof c->request)
+    return true;
+  return c->response != NULL;
+}
+
+static bool transmit(connection *c) {
+  ssize_t n = send(c->fd, c->response + c->sent, c->length - c->sent, MSG_NOSIGNAL);
+
+  if (n < 0)
+    return would_block();
+  c->sent += (size_t)n;
+  return c->sent < c->length;
+}
+
+/* Where all are taken, the one that has had the longest makes place. */
+static void accept_one(metrics_server *m) {
+  int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  connection *slot = &m->v[0];
+
+  if (fd < 0)
+    return;
+  for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
+    if (m->v[i].fd < 0 || (slot->fd >= 0 && m->v[i].deadline < slot->deadline))
+      slot = &m->v[i];
+  if (slot->fd >= 0)
+    hang_up(slot);
+  slot->fd = fd;
+  slot->deadline = station_real_ms() + PATIENCE_MS;
+}
+
+size_t metrics_poll(const metrics_server *m, struct pollfd *out) {
+  size_t n = 0;
+
+  if (!m)
+    return 0;
+  out[n++] = (struct pollfd){.fd = m->fd, .events = POLLIN};
+  for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
+    out[n++] = (struct pollfd){.fd = m->v[i].fd, .events = m->v[i].response ? POLLOUT : POLLIN};
+  return n;
+}
+
+void metrics_serve(metrics_server *m, const struct pollfd *in, size_t count, const station *st) {
+  for (size_t i = 1; i < count; i++) {
+    connection *c = &m->v[i - 1];
+    bool open = c->fd >= 0;
+    if (open && in[i].revents)
+      open = c->response ? transmit(c) : receive(c, st);
+    if (open && c->response && !c->sent)
+      open = transmit(c);
+    if (c->fd >= 0 && (!open || station_real_ms() > c->deadline))
+      hang_up(c);
+  }
+  if (in[0].revents & POLLIN)
+    accept_one(m);
+}
+
+/* ---- the address ---- */
+
+static bool is_loopback(const struct sockaddr *a) {
+  if (a->sa_family == AF_INET)
+    return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
+  return a->sa_family == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
+/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187" */
+static struct addrinfo *parse_address(const char *text) {
+  struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                           .ai_socktype = SOCK_STREAM,
+                           .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
+  struct addrinfo *out = NULL;
+  const char *colon = strrchr(text, ':');
+  size_t n = colon ? (size_t)(colon - text) : 0;
+  char host[256];
+
+  if (n == 0 || n >= sizeof host)
+    return NULL;
+  if (text[0] == '[' && text[n - 1] == ']')
+    (void)snprintf(host, sizeof host, "%.*s", (int)n - 2, text + 1);
+  else
+    (void)snprintf(host, sizeof host, "%.*s", (int)n, text);
+  if (strcmp(host, "localhost") == 0)
+    (void)snprintf(host, sizeof host, "127.0.0.1");
+  return getaddrinfo(host, colon + 1, &hints, &out) == 0 ? out : NULL;
+}
+
+metrics_server *metrics_open(const char *address, bool anywhere) {
+  struct addrinfo *a = parse_address(address);
+  metrics_server *m = NULL;
+  int fd, on = 1;
+
+  if (!a || (!anywhere && !is_loopback(a->ai_addr))) {
+    if (a)
+      usage_error("--metrics '%s' can be reached from other machines: use 127.0.0.1, or add "
+                  "--metrics-anywhere",
+                  address);
+    else
+      usage_error("--metrics '%s' is not an address such as 127.0.0.1:9187", address);
+    if (a)
+      freeaddrinfo(a);
+    return NULL;
+  }
+  fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd >= 0)
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 8) != 0 ||
+      !(m = calloc(1, sizeof *m))) {
+    complain("cannot listen on %s for --metrics: %s", address, strerror(errno));
+    if (fd >= 0)
+      close(fd);
+    freeaddrinfo(a);
+    return NULL;
+  }
+  freeaddrinfo(a);
+  m->fd = fd;
+  for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
+    m->v[i].fd = -1;
+  return m;
+}
+
+void metrics_close(metrics_server *m) {
+  if (!m)
+    return;
+  for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
+    if (m->v[i].fd >= 0)
+      hang_up(&m->v[i]);
+  close(m->fd);
+  free(m);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds the folders of studies: INSTITUTE/STUDY, or in a hierarchical tree INSTITUTE/PATIENT/STUDY,
+ * where a folder of an institute with a study.json is a study itself. Everything is looked at when
+ * the station starts and each --rescan, which is what file servers need, whose changes by other
+ * machines inotify does not see; in between, the names that inotify reports. Hidden folders, such
+ * as rsync's, and the station's own are left out. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "station/station.h"
+
+#define PATH_SIZE 4096
+
+typedef void (*folder_fn)(station *st, watched *w, const char *path);
+
+static bool is_hierarchical(const station *st) {
+  return st->s->folder_structure && strcmp(st->s->folder_structure, "hierarchical") == 0;
+}
+
+static bool join(char out[PATH_SIZE], const char *folder, const char *name) {
+  int n = snprintf(out, PATH_SIZE, "%s%s%s", folder, *folder ? "/" : "", name);
+
+  return n > 0 && n < PATH_SIZE;
+}
+
+/* Where studies go to when they are finished. */
+static bool is_ours(const watched *w, const char *path) {
+  size_t n = strlen(w->path);
+  const char *const ours[] = {w->done, w->failed};
+
+  for (size_t i = 0; i < 2; i++)
+    if (strncmp(ours[i], w->path, n) == 0 && ours[i][n] == '/' &&
+        strcmp(ours[i] + n + 1, path) == 0)
+      return true;
+  return false;
+}
+
+static bool is_folder(const watched *w, const char *path) {
+  char full[2 * PATH_SIZE];
+  struct stat st;
+
+  (void)snprintf(full, sizeof full, "%s/%s", w->path, path);
+  return lstat(full, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool has_file(const watched *w, const char *path, const char *name) {
+  char full[2 * PATH_SIZE];
+  struct stat st;
+
+  (void)snprintf(full, sizeof full, "%s/%s/%s", w->path, path, name);
+  return lstat(full, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* ---- the three levels ---- */
+
+static void see_study(station *st, watched *w, const char *path) {
+  study *s = queue_find(&st->queue, w, path);
+
+  if (!s) {
+    s = queue_add(&st->queue, w, path);
+    if (!s)
+      return;
+    store_recall(w, s);
+    st->new_work = true;
+  }
+  s->scan = st->scan;
+}
+
+static void each_folder(station *st, watched *w, const char *path, folder_fn fn) {
+  char full[2 * PATH_SIZE], below[PATH_SIZE];
+  struct dirent *entry;
+  DIR *dir;
+
+  (void)snprintf(full, sizeof full, "%s%s%s", w->path, *path ? "/" : "", path);
+  dir = opendir(full);
+  while (dir && (entry = readdir(dir)) != NULL) {
+    notify_alive();
+    if (*entry->d_name == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
+        !join(below, path, entry->d_name) || is_ours(w, below))
+      continue;
+    if (entry->d_type == DT_DIR || is_folder(w, below))
+      fn(st, w, below);
+  }
+  if (dir)
+    closedir(dir);
+}
+
+static void see_patient(station *st, watched *w, const char *path) {
+  if (has_file(w, path, "study.json")) {
+    see_study(st, w, path);
+    return;
+  }
+  (void)watch_add(st->watch_fd, w, path);
+  each_folder(st, w, path, see_study);
+}
+
+/* LOCAL/files are the project's own. */
+static void see_institute(station *st, watched *w, const char *path) {
+  if (strcmp(path, "files") == 0 ||
+      (st->institute && strcmp(st->institute, "*") != 0 && strcmp(st->institute, path) != 0))
+    return;
+  (void)watch_add(st->watch_fd, w, path);
+  each_folder(st, w, path, is_hierarchical(st) ? see_patient : see_study);
+}
+
+/* ---- everything ---- */
+
+/* What was not seen is gone, unless it is in a transfer, which will find out. */
+static void drop_unseen(station *st) {
+  for (size_t i = st->queue.count; i > 0; i--) {
+    study *s = st->queue.v[i - 1];
+    if (s->scan == st->scan || s->state == STUDY_ACTIVE || is_folder(s->in, s->path))
+      continue;
+    store_forget(s->in, s->path);
+    queue_remove(&st->queue, s);
+  }
+}
+
+void scan_all(station *st) {
+  st->scan++;
+  for (size_t i = 0; i < st->root_count; i++) {
+    watched *w = &st->roots[i];
+    (void)watch_add(st->watch_fd, w, "");
+    each_folder(st, w, "", see_institute);
+  }
+  drop_unseen(st);
+  st->dirty = true;
+}
+
+/* ---- one name ---- */
+
+static size_t depth_of(const char *path) {
+  size_t depth = *path != '\0';
+
+  for (; *path; path++)
+    depth += *path == '/';
+  return depth;
+}
+
+static void see_gone(station *st, watched *w, const char *path) {
+  study *s = queue_find(&st->queue, w, path);
+
+  if (!s || s->state == STUDY_ACTIVE)
+    return;
+  store_forget(w, path);
+  queue_remove(&st->queue, s);
+}
+
+void scan_name(void *payload, watched *w, const char *folder, const char *name) {
+  station *st = payload;
+  size_t depth = depth_of(folder), last = is_hierarchical(st) ? 2 : 1;
+  char path[PATH_SIZE];
+
+  st->dirty = true;
+  if (*name == '.' || !join(path, folder, name) || is_ours(w, path))
+    return;
+  if (!is_folder(w, path))
+    see_gone(st, w, path);
+  else if (depth == 0)
+    see_institute(st, w, path);
+  else if (depth < last)
+    see_patient(st, w, path);
+  else
+    see_study(st, w, path);
+}

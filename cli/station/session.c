@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The client of a station. It is replaced when the settings are read again and when the key file
+ * changed; transfers that began with the old one keep it until they end, so it is counted. Signing
+ * in takes as long as the network wants, and so runs on a thread of its own; the loop waits for its
+ * descriptor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "station/station.h"
+
+/* ---- the client ---- */
+
+line *line_open(const settings *s, const char *environment, int *exit_status) {
+  igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
+  line *l = calloc(1, sizeof *l);
+  igt_error err = IGT_ERROR_INIT;
+
+  *exit_status = EXIT_FAILED;
+  if (!l || !(l->cancel = igt_cancel_new())) {
+    free(l);
+    complain("out of memory");
+    return NULL;
+  }
+  if (!client_options(s, environment, &o, exit_status)) {
+    igt_cancel_free(l->cancel);
+    free(l);
+    return NULL;
+  }
+  o.cancel = l->cancel;
+  if (igt_client_new(&o, &l->client, &err) != IGT_OK) {
+    *exit_status = fail(&err);
+    igt_cancel_free(l->cancel);
+    free(l);
+    return NULL;
+  }
+  session_use(l->client);
+  l->users = 1;
+  return l;
+}
+
+line *line_use(line *l) {
+  l->users++;
+  return l;
+}
+
+void line_drop(line *l) {
+  if (!l || --l->users > 0)
+    return;
+  /* Signing out is a request, for which the loop would wait: the session expires by itself. */
+  igt_client_free(l->client);
+  igt_cancel_free(l->cancel);
+  free(l);
+}
+
+/* ---- the thread ---- */
+
+struct inquiry {
+  pthread_t thread;
+  line *l;
+  char *project;
+  char *key_file;
+  int ends[2];
+  findings found;
+};
+
+static void look_for_project(const inquiry *q, findings *out, igt_error *err) {
+  igt_node_target target = IGT_NODE_TARGET_INIT;
+  igt_node *cloud = NULL;
+
+  out->status = igt_cloud_open(q->l->client, &cloud, err);
+  if (out->status == IGT_OK)
+    out->status = igt_node_resolve(cloud, q->project, &target, err);
+  igt_cloud_close(cloud);
+}
+
+static void *inquire(void *arg) {
+  inquiry *q = arg;
+  findings *out = &q->found;
+  igt_error err = IGT_ERROR_INIT;
+  igt_key_info key = IGT_KEY_INFO_INIT;
+
+  out->status = igt_client_sign_in(q->l->client, &err);
+  if (out->status == IGT_OK)
+    out->status = igt_client_identity(q->l->client, &out->identity, &err);
+  if (out->status == IGT_OK)
+    look_for_project(q, out, &err);
+  if (out->status != IGT_OK)
+    (void)snprintf(out->text, sizeof out->text, "%s",
+                   *err.text ? err.text : igt_status_text(out->status));
+  if (q->key_file && igt_key_info_read(q->key_file, &key, NULL) == IGT_OK)
+    out->key_expires = key.expires;
+  (void)!write(q->ends[1], "+", 1);
+  return NULL;
+}
+
+static void inquiry_free(inquiry *q) {
+  for (int i = 0; i < 2; i++)
+    if (q->ends[i] >= 0)
+      close(q->ends[i]);
+  line_drop(q->l);
+  free(q->project);
+  free(q->key_file);
+  free(q);
+}
+
+int inquiry_start(inquiry **out, line *l, const settings *s) {
+  inquiry *q = calloc(1, sizeof *q);
+
+  *out = NULL;
+  if (!q)
+    return -1;
+  q->ends[0] = q->ends[1] = -1;
+  q->found.identity = (igt_identity)IGT_IDENTITY_INIT;
+  q->l = line_use(l);
+  q->project = strdup(s->arguments[1]);
+  q->key_file = s->service_file ? strdup(s->service_file) : NULL;
+  if (!q->project || (s->service_file && !q->key_file) || pipe2(q->ends, O_CLOEXEC) != 0 ||
+      pthread_create(&q->thread, NULL, inquire, q) != 0) {
+    inquiry_free(q);
+    return -1;
+  }
+  *out = q;
+  return q->ends[0];
+}
+
+void inquiry_end(inquiry *q, findings *out) {
+  pthread_join(q->thread, NULL);
+  if (out)
+    *out = q->found;
+  inquiry_free(q);
+}

@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of `igtcloud station`. It waits in poll() for the first of: a name that inotify reports,
+ * something that a transfer has to say, a signal, a request for the metrics, the end of the thread
+ * that signs in, and the time at which a study has been quiet for long enough. After each it does
+ * what is due. Nothing in it waits for the network or for another program.
+ *
+ * A study goes this way: found (scan.c), looked at twice with the same result, --settle apart
+ * (step_study), uploaded and verified (batch.c), moved or deleted (policy.c). Whatever ends the
+ * process, it is still in its folder, and the next station begins with it again; what was uploaded
+ * already is in the library's journal and is not sent twice. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "igtcloud/version.h"
+#include "station/station.h"
+#include "transfer_options.h"
+
+#define FIRST_PAUSE_MS 5000
+#define LONGEST_PAUSE_MS 300000
+#define STATUS_MS 60000
+#define STATUS_SOON_MS 1000
+#define TIDY_MS 60000
+#define KEY_LOOK_MS 60000
+#define INQUIRY_MS 900000
+#define RESCAN_SOON_MS 200
+#define KEY_WARNING_S ((int64_t)30 * 24 * 60 * 60)
+#define HOOK_TICK_MS 100
+#define STARTUP_MS 15000
+
+/* ---- signals ---- */
+
+static int signal_ends[2] = {-1, -1};
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int number) {
+  const char byte = (char)number;
+  int saved = errno;
+
+  if (number == SIGTERM || number == SIGINT) {
+    if (asked_to_stop) { /* again: at once */
+      signal(number, SIG_DFL);
+      raise(number);
+    }
+    asked_to_stop = number;
+  }
+  (void)!write(signal_ends[1], &byte, 1);
+  errno = saved;
+}
+
+static bool open_signals(void) {
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigset_t all;
+
+  if (pipe2(signal_ends, O_CLOEXEC | O_NONBLOCK) != 0)
+    return false;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    sigaction(numbers[i], &action, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  signal(SIGUSR1, SIG_IGN);
+  sigemptyset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, NULL);
+  return true;
+}
+
+/* ---- numbers ---- */
+
+station_counts station_count(const station *st) {
+  station_counts c = {.settling = 0};
+
+  for (size_t i = 0; i < st->queue.count; i++) {
+    const study *s = st->queue.v[i];
+    c.settling += s->state == STUDY_SETTLING;
+    c.ready += s->state == STUDY_READY;
+    c.active += s->state == STUDY_ACTIVE;
+    c.stuck += s->state == STUDY_VERIFIED;
+    c.bytes += s->print.bytes;
+    if (s->state != STUDY_SETTLING && (!c.oldest || s->arrived < c.oldest))
+      c.oldest = s->arrived;
+  }
+  return c;
+}
+
+/* ---- the cloud ---- */
+
+void station_offline(station *st, igt_status status, const char *why) {
+  bool known = st->offline;
+
+  if (st->offline_until > station_now()) /* several runs end for the same reason */
+    return;
+  st->offline_ms = st->offline_ms ? 2 * st->offline_ms : FIRST_PAUSE_MS;
+  if (st->offline_ms > LONGEST_PAUSE_MS)
+    st->offline_ms = LONGEST_PAUSE_MS;
+  st->offline_until = station_now() + st->offline_ms;
+  st->offline = st->dirty = true;
+  if (known)
+    return;
+  station_log(LOG_WARNING, "offline", NULL,
+              "cannot upload: %s; studies wait, and this is tried again", why);
+  hook_event(st, "offline", NULL, igt_status_text(status));
+}
+
+void station_online(station *st) {
+  if (st->offline) {
+    station_log(LOG_NOTICE, "online", NULL, "uploading again");
+    hook_event(st, "online", NULL, NULL);
+    st->dirty = true;
+  }
+  st->offline = false;
+  st->offline_ms = st->offline_until = 0;
+}
+
+static void start_inquiry(station *st) {
+  if (st->inquiry)
+    return;
+  st->inquiry_fd = inquiry_start(&st->inquiry, st->line, st->s);
+  st->next_inquiry = station_now() + INQUIRY_MS;
+}
+
+/* A new client, for new settings or a new key. */
+static bool reconnect(station *st, const settings *s) {
+  int status;
+  line *fresh = line_open(s, st->environment, &status);
+
+  if (!fresh)
+    return false;
+  line_drop(st->line);
+  st->line = fresh;
+  st->offline_until = 0;
+  start_inquiry(st);
+  return true;
+}
+
+/* ---- the key ---- */
+
+static void warn_of_key(station *st) {
+  int64_t left = st->found.key_expires - station_wall();
+  char when[32];
+
+  if (!st->found.key_expires || left > KEY_WARNING_S) {
+    st->key_warned = false;
+    return;
+  }
+  if (st->key_warned)
+    return;
+  st->key_warned = true;
+  station_time(st->found.key_expires, when);
+  station_log(LOG_WARNING, "key-expires", NULL,
+              "the key %s %s at %s: replace it with `igtcloud service rotate`", st->s->service_file,
+              left > 0 ? "expires" : "has expired", when);
+  hook_event(st, "key-expires", NULL, when);
+}
+
+/* `igtcloud service rotate` replaces the file. */
+static void look_at_key(station *st) {
+  struct stat now;
+  igt_key_info info = IGT_KEY_INFO_INIT;
+  int64_t changed;
+
+  st->next_key_look = station_now() + KEY_LOOK_MS;
+  if (!st->s->service_file || stat(st->s->service_file, &now) != 0)
+    return;
+  if (igt_key_info_read(st->s->service_file, &info, NULL) == IGT_OK)
+    st->found.key_expires = info.expires;
+  warn_of_key(st);
+  changed = (int64_t)now.st_mtim.tv_sec * 1000000000 + now.st_mtim.tv_nsec;
+  if (st->key_changed && changed != st->key_changed) {
+    station_log(LOG_NOTICE, "key", NULL,
+                "the key file %s was replaced: signing in with the new key", st->s->service_file);
+    st->key_warned = false;
+    (void)reconnect(st, st->s);
+  }
+  st->key_changed = changed;
+}
+
+/* ---- studies ---- */
+
+static bool is_new_print(station *st, study *s, const tree_print *print) {
+  if (s->since && tree_same(print, &s->print))
+    return false;
+  s->print = *print;
+  s->since = station_now();
+  s->due = s->since + st->config.settle_ms;
+  return true;
+}
+
+/* Empty folders and partial files are of somebody who is not finished. */
+static bool is_complete(const study *s) {
+  return s->print.files > 0 && s->print.hidden == 0;
+}
+
+static void cannot_look(station *st, study *s) {
+  char text[256];
+
+  (void)snprintf(text, sizeof text, "it cannot be read: %s", strerror(errno));
+  if (errno == ENOENT || errno == ENOTDIR) {
+    store_forget(s->in, s->path);
+    queue_remove(&st->queue, s);
+    return;
+  }
+  s->attempts++;
+  study_because(s, IGT_E_IO, text);
+  if (s->attempts >= st->config.attempts)
+    policy_fail(st, s);
+  else
+    s->due = station_now() + st->config.settle_ms;
+}
+
+/* Has it been quiet for long enough? */
+static void settle_step(station *st, study *s) {
+  tree_print print;
+
+  if (!tree_look(s->in->path, s->path, &print)) {
+    cannot_look(st, s);
+    return;
+  }
+  if (is_new_print(st, s, &print))
+    return;
+  s->due = station_now() + st->config.settle_ms;
+  if (station_now() - s->since < st->config.settle_ms || !is_complete(s) ||
+      tree_is_written(s->in->path, s->path))
+    return;
+  s->state = STUDY_READY;
+  s->due = 0;
+  st->dirty = true;
+}
+
+static void step_study(station *st, study *s) {
+  if (s->state == STUDY_SETTLING)
+    settle_step(st, s);
+  else if (s->state == STUDY_VERIFIED)
+    (void)policy_finish(st, s);
+}
+
+/* Studies may leave the queue on the way; the last one then takes the place. */
+static void step_studies(station *st) {
+  int64_t now = station_now();
+
+  for (size_t i = st->queue.count; i > 0; i--) {
+    study *s = st->queue.v[i - 1];
+    if ((s->state == STUDY_SETTLING || s->state == STUDY_VERIFIED) && s->due <= now) {
+      step_study(st, s);
+      notify_alive();
+    }
+  }
+}
+
+/* ---- the report ---- */
+
+void station_report_item(station *st, const igt_transfer_item *item) {
+  const report_context context = {igt_client_domain(st->line->client), st->project,
+                                  st->found.identity.user};
+
+  if (st->s->json)
+    report_item(stdout, &context, item);
+  if (st->report)
+    report_item(st->report, &context, item);
+}
+
+static bool open_report(station *st, const settings *s) {
+  const char *why;
+  FILE *file;
+
+  if (!s->report)
+    return true;
+  file = open_output(s->report, true, &why);
+  if (!file) {
+    complain("cannot write the report '%s': %s", s->report, why);
+    return false;
+  }
+  setvbuf(file, NULL, _IOLBF, BUFSIZ);
+  if (st->report)
+    (void)close_output(st->report);
+  st->report = file;
+  return true;
+}
+
+/* ---- settings ---- */
+
+/* "20M", "1.5G", "500k", bytes; in powers of 1,024. */
+static bool station_size(const char *name, const char *text, uint64_t *out) {
+  static const char units[] = "kmgt";
+  char *end;
+  double n = strtod(text, &end);
+  const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
+
+  if (end == text || !(n >= 0 && n < 1e15) || (*end && (!unit || end[1]))) {
+    usage_error("--%s '%s' is not a size such as 500M or 2G", name, text);
+    return false;
+  }
+  for (const char *u = units; unit && u <= unit; u++)
+    n *= 1024;
+  *out = (uint64_t)n;
+  return true;
+}
+
+static bool take_config(const settings *s, station_config *c) {
+  int64_t settle = 60, rescan = 600, keep = 0, hook = 60;
+
+  *c = (station_config){.attempts = s->attempts ? (unsigned)s->attempts : 3,
+                        .delete_done = s->when_done && strcmp(s->when_done, "delete") == 0,
+                        .oldest_first = s->order && strcmp(s->order, "oldest") == 0,
+                        .once = s->once};
+  if ((s->settle && !parse_duration("settle", s->settle, &settle)) ||
+      (s->rescan && !parse_duration("rescan", s->rescan, &rescan)) ||
+      (s->keep && !parse_duration("keep", s->keep, &keep)) ||
+      (s->event_timeout && !parse_duration("event-timeout", s->event_timeout, &hook)) ||
+      (s->quota && !station_size("quota", s->quota, &c->quota)) ||
+      (s->min_free && !station_size("min-free", s->min_free, &c->min_free)))
+    return false;
+  c->settle_ms = settle * 1000;
+  c->rescan_ms = (rescan ? rescan : 1) * 1000;
+  c->keep_s = keep;
+  c->hook_ms = hook * 1000;
+  if (c->delete_done && (s->include.count || s->exclude.count)) {
+    usage_error("--when-done delete would delete files that --include or --exclude leave out: move "
+                "the studies instead");
+    return false;
+  }
+  if (s->on_event && (*s->on_event != '/' || access(s->on_event, X_OK) != 0)) {
+    usage_error("--on-event '%s' must be the absolute path of a program", s->on_event);
+    return false;
+  }
+  return true;
+}
+
+/* Folders, project and the address of the metrics stay as they were. */
+static void reload(station *st) {
+  static settings fresh[2];
+  static int turn;
+  settings *s = &fresh[turn ^= 1];
+  station_config fresh_config;
+
+  notify_reloading();
+  if (parse_again(s) && take_config(s, &fresh_config) && open_report(st, s) &&
+      (s->password_stdin || reconnect(st, s))) {
+    st->s = s;
+    st->config = fresh_config;
+    reopen_log(s);
+    station_log(LOG_NOTICE, "reload", NULL, "the configuration was read again");
+    st->scan_soon = true;
+  } else {
+    station_log(LOG_ERR, "reload", NULL,
+                "the configuration has errors; the station goes on with the previous one");
+  }
+  notify_systemd("READY=1");
+}
+
+/* ---- waiting ---- */
+
+typedef struct waiting {
+  struct pollfd fds[3 + STATION_LANES + 1 + METRICS_CONNECTIONS];
+  size_t count;
+  size_t lanes, metrics; /* where they begin */
+} waiting;
+
+static void watch_fds(const station *st, waiting *w) {
+  w->count = 0;
+  w->fds[w->count++] = (struct pollfd){.fd = signal_ends[0], .events = POLLIN};
+  w->fds[w->count++] = (struct pollfd){.fd = st->watch_fd, .events = POLLIN};
+  w->fds[w->count++] = (struct pollfd){.fd = st->inquiry ? st->inquiry_fd : -1, .events = POLLIN};
+  w->lanes = w->count;
+  for (size_t i = 0; i < STATION_LANES; i++)
+    w->fds[w->count++] =
+        (struct pollfd){.fd = st->lanes[i].transfer ? igt_transfer_fd(st->lanes[i].transfer) : -1,
+                        .events = POLLIN};
+  w->metrics = w->count;
+  w->count += metrics_poll(st->metrics, w->fds + w->count);
+}
+
+static void at_most(int64_t *due, int64_t at) {
+  if (at < *due)
+    *due = at;
+}
+
+static bool has_free_lane(const station *st) {
+  for (size_t i = 0; i < STATION_LANES; i++)
+    if (!st->lanes[i].l)
+      return true;
+  return false;
+}
+
+/* When something is due, in station time. */
+static int64_t next_due(const station *st) {
+  int64_t due = st->next_scan;
+  bool free_lane = has_free_lane(st) && st->ready;
+
+  at_most(&due, st->next_tidy);
+  at_most(&due, st->next_key_look);
+  at_most(&due, st->next_inquiry);
+  at_most(&due, st->next_status);
+  for (size_t i = 0; i < st->queue.count; i++) {
+    const study *s = st->queue.v[i];
+    if (s->state == STUDY_READY && free_lane)
+      at_most(&due, s->due > st->offline_until ? s->due : st->offline_until);
+    else if (s->state == STUDY_SETTLING || s->state == STUDY_VERIFIED)
+      at_most(&due, s->due);
+  }
+  return due;
+}
+
+static int wait_ms(const station *st) {
+  int64_t watchdog = notify_watchdog_ms();
+  int ms = station_timeout(next_due(st) - station_now());
+
+  if (watchdog && ms > watchdog / 3)
+    ms = (int)(watchdog / 3);
+  if (hook_is_busy(st) && ms > HOOK_TICK_MS)
+    ms = HOOK_TICK_MS;
+  return ms;
+}
+
+/* ---- one turn ---- */
+
+static void take_signals(station *st) {
+  char bytes[64];
+  ssize_t n;
+
+  while ((n = read(signal_ends[0], bytes, sizeof bytes)) > 0)
+    for (ssize_t i = 0; i < n; i++)
+      if (bytes[i] == SIGHUP)
+        reload(st);
+}
+
+static void end_inquiry(station *st) {
+  int64_t known = st->found.key_expires;
+  findings found = {.status = IGT_OK};
+
+  inquiry_end(st->inquiry, &found);
+  st->inquiry = NULL;
+  st->next_inquiry = station_now() + INQUIRY_MS;
+  if (found.status != IGT_OK) {
+    if (known && !found.key_expires)
+      found.key_expires = known;
+    found.identity = st->found.identity;
+    st->found = found;
+    station_offline(st, found.status, found.text);
+    st->next_inquiry = st->offline_until;
+    return;
+  }
+  st->found = found;
+  if (!st->ready)
+    station_log(LOG_NOTICE, "ready", NULL, "signed in as %s to %s", found.identity.user,
+                igt_client_domain(st->line->client));
+  st->ready = true;
+  station_online(st);
+}
+
+static void look_again(station *st) {
+  st->scan_soon = false;
+  st->next_scan = station_now() + st->config.rescan_ms;
+  scan_all(st);
+}
+
+static void write_status(station *st) {
+  bool due = station_now() >= st->next_status;
+
+  if (!due)
+    return;
+  station_counts c = station_count(st);
+  notify_systemd("STATUS=%s%llu waiting, %llu uploading, %llu uploaded, %llu failed",
+                 st->offline ? "offline: " : "", (unsigned long long)(c.ready + c.settling),
+                 (unsigned long long)c.active, (unsigned long long)st->totals.uploaded,
+                 (unsigned long long)st->totals.failed);
+  status_write(st);
+  st->next_status = station_now() + STATUS_MS;
+  st->dirty = false;
+}
+
+static void do_due(station *st) {
+  int64_t now = station_now();
+
+  if (now >= st->next_scan)
+    look_again(st);
+  if (now >= st->next_key_look)
+    look_at_key(st);
+  if (now >= st->next_inquiry && !st->stopping)
+    start_inquiry(st);
+  step_studies(st);
+  if (st->ready && !st->stopping && station_now() >= st->offline_until)
+    batch_start(st);
+  if (now >= st->next_tidy) {
+    st->next_tidy = now + TIDY_MS;
+    policy_tidy(st);
+  }
+  hook_tick(st);
+  if (st->scan_soon && st->next_scan > now + RESCAN_SOON_MS)
+    st->next_scan = now + RESCAN_SOON_MS;
+  if (st->dirty && st->next_status > now + STATUS_SOON_MS)
+    st->next_status = now + STATUS_SOON_MS;
+  write_status(st);
+}
+
+static void turn(station *st) {
+  waiting w;
+
+  watch_fds(st, &w);
+  (void)poll(w.fds, (nfds_t)w.count, wait_ms(st));
+  notify_alive();
+  if (w.fds[0].revents)
+    take_signals(st);
+  if (w.fds[1].revents && watch_read(st->watch_fd, scan_name, st))
+    st->scan_soon = true;
+  if (w.fds[2].revents)
+    end_inquiry(st);
+  for (size_t i = 0; i < STATION_LANES; i++)
+    if (w.fds[w.lanes + i].revents && st->lanes[i].transfer)
+      batch_dispatch(&st->lanes[i]);
+  if (st->metrics)
+    metrics_serve(st->metrics, w.fds + w.metrics, w.count - w.metrics, st);
+  do_due(st);
+}
+
+/* ---- beginning and end ---- */
+
+static bool open_roots(station *st) {
+  const settings *s = st->s;
+
+  for (size_t i = 0; i < s->folder.count + 1; i++) {
+    const char *path = i == 0 ? s->arguments[0] : s->folder.v[i - 1];
+    if (i == STATION_ROOTS) {
+      usage_error("at most %d folders can be watched", STATION_ROOTS);
+      return false;
+    }
+    if (!store_open(&st->roots[i], path, s))
+      return false;
+    st->root_count = i + 1;
+  }
+  return true;
+}
+
+static bool is_transient(igt_status status) {
+  switch (status) {
+  case IGT_E_LOGIN:
+  case IGT_E_KEY:
+  case IGT_E_NO_SESSION:
+  case IGT_E_TOKEN_FILE:
+  case IGT_E_INVALID:
+  case IGT_E_NOT_FOUND:
+  case IGT_E_NO_FILE:
+  case IGT_E_PERMISSION:
+    return false;
+  default:
+    return true;
+  }
+}
+
+/* A wrong key or project is told the operator at the start, while the network may come later. */
+static int wait_for_cloud(station *st) {
+  int64_t end = station_real_ms() + STARTUP_MS;
+  struct pollfd fds[] = {{.fd = signal_ends[0], .events = POLLIN}, {.events = POLLIN}};
+
+  while (!asked_to_stop && st->inquiry && station_real_ms() < end) {
+    fds[1].fd = st->inquiry_fd;
+    (void)poll(fds, 2, 500);
+    if (fds[1].revents)
+      end_inquiry(st);
+  }
+  if (st->inquiry || st->found.status == IGT_OK || is_transient(st->found.status))
+    return EXIT_DONE;
+  return exit_status_of(st->found.status);
+}
+
+static bool is_idle(const station *st) {
+  for (size_t i = 0; i < STATION_LANES; i++)
+    if (st->lanes[i].l)
+      return false;
+  return st->queue.count == 0 && !hook_is_busy(st);
+}
+
+static void stop(station *st) {
+  st->stopping = true;
+  notify_systemd("STOPPING=1");
+  batch_cancel_all(st);
+  igt_cancel_set(st->line->cancel);
+  for (size_t i = 0; i < STATION_LANES; i++) {
+    lane *l = &st->lanes[i];
+    while (l->transfer)
+      batch_dispatch(l);
+  }
+  if (st->inquiry)
+    inquiry_end(st->inquiry, NULL);
+  st->inquiry = NULL;
+  hook_finish(st);
+  st->dirty = true;
+  st->next_status = 0;
+  write_status(st);
+}
+
+static void close_all(station *st) {
+  if (st->inquiry)
+    inquiry_end(st->inquiry, NULL);
+  metrics_close(st->metrics);
+  queue_free(&st->queue);
+  for (size_t i = 0; i < STATION_ROOTS; i++)
+    if (st->roots[i].path)
+      store_close(&st->roots[i]);
+  watch_close(st->watch_fd);
+  line_drop(st->line);
+  if (st->report)
+    (void)close_output(st->report);
+}
+
+static void run(station *st) {
+  notify_systemd("READY=1\nSTATUS=started");
+  station_log(LOG_NOTICE, "started", NULL, "watching %s for the project '%s' (run %s, version %s)",
+              st->roots[0].path, st->project, run_id(), igt_version());
+  while (!asked_to_stop && !(st->config.once && st->ready && st->scan && is_idle(st)))
+    turn(st);
+  stop(st);
+  station_log(LOG_NOTICE, "stopped", NULL, "stopped: %llu uploaded, %llu failed, %llu waiting",
+              (unsigned long long)st->totals.uploaded, (unsigned long long)st->totals.failed,
+              (unsigned long long)st->queue.count);
+}
+
+static int open_all(station *st) {
+  int status = EXIT_FAILED;
+  const settings *s = st->s;
+
+  if (!take_config(s, &st->config))
+    return EXIT_USAGE;
+  if (!take_place(s, &st->institute, &st->environment))
+    return EXIT_USAGE;
+  if (!open_signals() || !open_roots(st) || !open_report(st, s))
+    return EXIT_FAILED;
+  if (!(st->line = line_open(s, st->environment, &status)))
+    return status;
+  if (s->metrics && !(st->metrics = metrics_open(s->metrics, s->metrics_anywhere)))
+    return EXIT_USAGE;
+  st->watch_fd = watch_open();
+  start_inquiry(st);
+  return wait_for_cloud(st);
+}
+
+int station_main(settings *s) {
+  static station st; /* large; and roots are pointed at */
+  int status;
+
+  st = (station){.s = s, .watch_fd = -1, .inquiry_fd = -1};
+  st.project = s->arguments[1];
+  st.started = station_wall();
+  notify_open();
+  status = open_all(&st);
+  if (status == EXIT_DONE) {
+    run(&st);
+    status = s->once && st.totals.failed ? EXIT_SOME_FAILED : EXIT_DONE;
+  }
+  close_all(&st);
+  return status;
+}

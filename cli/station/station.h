@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STATION_H
+#define STATION_H
+
+/* What the files of `igtcloud station` share. station.c has the loop and calls the others:
+ *
+ *   watch.c, scan.c   find the folders of studies, by inotify and by looking again and again
+ *   tree.c, writers.c whether a study is quiet: its files and their times, who has them open
+ *   queue.c           the studies that are here, and which comes next
+ *   store.c           the lock of a watched folder, and what has to survive a restart
+ *   batch.c           uploads and verifies some studies at a time
+ *   policy.c          moves or deletes what was verified, moves aside what failed, frees disk
+ *   session.c         the client, who is signed in, when the key expires
+ *   notify.c          systemd and the journal
+ *   metrics.c, status.c, hook.c   what others see of it
+ *   clock.c           the time
+ *
+ * Everything runs on one thread, except the library's transfers and one thread of session.c, which
+ * waits for the network. Times in milliseconds are those of station_now(). */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli.h"
+
+#define STATION_ROOTS 16
+#define STATION_LANES 3
+#define STATION_BATCH 32 /* studies of one transfer */
+
+/* ---- clock.c ---- */
+
+/* Milliseconds since some time; goes on while the machine sleeps, and never jumps. */
+int64_t station_now(void);
+/* The same, never faster: for what other programs do. */
+int64_t station_real_ms(void);
+/* Seconds since 1970. */
+int64_t station_wall(void);
+/* How long to wait for this many milliseconds. */
+int station_timeout(int64_t ms);
+/* "2026-12-01T23:00:00Z" */
+const char *station_time(int64_t seconds, char out[32]);
+
+/* ---- tree.c ---- */
+
+/* What a study's folder contains. Equal prints: nothing was written in between. */
+typedef struct tree_print {
+  uint64_t files, bytes;
+  uint64_t hash;   /* of names, sizes and times */
+  int64_t newest;  /* modification time, seconds */
+  uint64_t hidden; /* partial files of programs that are writing */
+} tree_print;
+
+typedef struct tree_entry {
+  const char *path; /* below the study */
+  int dir;          /* of its folder; name in it */
+  const char *name;
+  uint64_t device, inode, size;
+  int64_t mtime_ns, ctime_ns;
+  bool is_file;
+} tree_entry;
+/* Other than 0 ends the walk. */
+typedef int (*tree_fn)(void *payload, const tree_entry *entry);
+/* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */
+bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended);
+bool tree_look(const char *root, const char *path, tree_print *out);
+bool tree_same(const tree_print *a, const tree_print *b);
+bool tree_remove(const char *root, const char *path);
+
+/* ---- writers.c ---- */
+
+/* Whether a program has a file of the folder open for writing, as far as can be seen. */
+bool tree_is_written(const char *root, const char *path);
+
+/* ---- queue.c ---- */
+
+typedef struct station station;
+
+typedef enum study_state {
+  STUDY_SETTLING, /* new, or it changed */
+  STUDY_READY,    /* quiet: waits for its turn */
+  STUDY_ACTIVE,   /* is uploaded and verified */
+  STUDY_VERIFIED  /* is still here, because it could not be moved */
+} study_state;
+
+struct lane;
+typedef struct study {
+  struct watched *in;
+  char *path; /* below the watched folder: "INSTITUTE/STUDY" */
+  study_state state;
+  tree_print print;
+  int64_t since;    /* the print has been the same from then on */
+  int64_t due;      /* when to look again; of a ready one: not before */
+  int64_t arrived;  /* wall clock */
+  int64_t began_ms; /* of the transfer */
+  unsigned attempts;
+  unsigned crashes; /* how often the station ended in the middle of it: it is uploaded alone */
+  bool overwrite;   /* the cloud has a file of this name and size, with another content */
+  uint64_t scan;    /* the last one that saw it */
+  igt_status status;
+  char *why; /* why it is still here */
+  /* in this transfer */
+  bool uploaded, verified;
+  uint64_t same_files, junk_files, sidecars, moved;
+  igt_status problem;
+  char *problem_text;
+  char study_id[64];
+} study;
+
+typedef struct study_queue {
+  study **v;
+  size_t count, space;
+  study **slots; /* a hash table of the same */
+  size_t slot_count;
+} study_queue;
+study *queue_find(const study_queue *q, const struct watched *in, const char *path);
+study *queue_add(study_queue *q, struct watched *in, const char *path); /* NULL: no memory */
+void queue_remove(study_queue *q, study *s);
+void queue_free(study_queue *q);
+void study_problem(study *s, igt_status status, const char *text); /* the first counts */
+void study_because(study *s, igt_status status, const char *text);
+
+/* ---- store.c ---- */
+
+/* One watched folder. */
+typedef struct watched {
+  char *path;          /* absolute, without links */
+  char *done, *failed; /* folders for studies that were uploaded, or not */
+  int lock;
+  FILE *log;         /* what has to survive: appended to, rewritten at the start */
+  bool log_failed;   /* reported */
+  uint64_t records;  /* in the log */
+  struct kept *kept; /* studies in done/, which may be deleted */
+  size_t kept_count, kept_space;
+  uint64_t kept_bytes;
+  struct tried *tried;
+  size_t tried_count, tried_space;
+  int watch; /* inotify's number of it */
+} watched;
+
+/* A study that was verified and moved to done/. */
+typedef struct kept {
+  char *path; /* absolute */
+  int64_t at;
+  tree_print print;
+} kept;
+
+/* Locks the folder and reads what an earlier station left. False: reported. */
+bool store_open(watched *w, const char *path, const settings *s);
+void store_close(watched *w);
+/* Before an upload begins: that it did, and how often. */
+void store_begin(watched *w, const study *s);
+/* A study's attempts have ended in some way: it is uploaded, or waits again. */
+void store_end(watched *w, const study *s);
+/* It is gone from here. */
+void store_forget(watched *w, const char *path);
+void store_keep(watched *w, const char *path, int64_t at, const tree_print *print);
+void store_unkeep(watched *w, size_t i);
+/* What an earlier station knew of it: attempts, crashes. */
+void store_recall(const watched *w, study *s);
+
+/* ---- watch.c ---- */
+
+typedef void (*watch_fn)(void *payload, watched *w, const char *folder, const char *name);
+int watch_open(void); /* -1: none here; the folders are looked at regularly */
+/* folder: below the watched one, "" for itself. False: no space for more. */
+bool watch_add(int fd, watched *w, const char *folder);
+/* Calls fn for each name that appeared or vanished; true: everything has to be looked at. */
+bool watch_read(int fd, watch_fn fn, void *payload);
+void watch_close(int fd);
+
+/* ---- scan.c ---- */
+
+void scan_all(station *st);
+/* A name appeared or vanished in a folder that is watched. */
+void scan_name(void *payload, watched *w, const char *folder, const char *name);
+
+/* ---- session.c ---- */
+
+/* The client; transfers that were begun with it keep it. */
+typedef struct line {
+  igt_client *client;
+  igt_cancel *cancel;
+  unsigned users;
+} line;
+/* NULL: reported, *exit_status. */
+line *line_open(const settings *s, const char *environment, int *exit_status);
+line *line_use(line *l);
+void line_drop(line *l);
+
+/* What the thread that waits for the network found. */
+typedef struct findings {
+  igt_status status;
+  char text[1024];
+  igt_identity identity;
+  int64_t key_expires; /* 0: unknown */
+} findings;
+typedef struct inquiry inquiry;
+/* Signs in and looks whether the project exists, on a thread; -1: cannot. The descriptor is
+ * readable once it has ended. */
+int inquiry_start(inquiry **out, line *l, const settings *s);
+/* Waits. */
+void inquiry_end(inquiry *q, findings *out);
+
+/* ---- batch.c ---- */
+
+typedef struct lane {
+  station *st;
+  line *l;
+  igt_transfer *transfer;
+  bool verifying;
+  watched *in;
+  study *v[STATION_BATCH];
+  const char *paths[STATION_BATCH];
+  size_t count;
+  igt_transfer_callbacks callbacks;
+} lane;
+/* Starts transfers of what is ready, as far as there are free lanes. */
+void batch_start(station *st);
+/* Delivers what a transfer has to say. */
+void batch_dispatch(lane *l);
+void batch_cancel_all(station *st);
+
+/* ---- policy.c ---- */
+
+/* Verified, and nothing was written since: moves or deletes it. False: not now; it stays. */
+bool policy_finish(station *st, study *s);
+/* Gives up: moves it to failed/ with a .reason file. */
+void policy_fail(station *st, study *s);
+/* Deletes the oldest of done/ where the settings ask for it. */
+void policy_tidy(station *st);
+uint64_t policy_free_bytes(const watched *w);
+
+/* ---- notify.c ---- */
+
+void notify_open(void);
+void notify_systemd(const char *fmt, ...) IGT_PRINTF(1, 2);
+void notify_reloading(void);
+/* How often systemd wants to hear of this process, in milliseconds; 0: it does not. */
+int64_t notify_watchdog_ms(void);
+/* From code that takes long. */
+void notify_alive(void);
+/* priority as in syslog(3). event: a word for programs; in, s: may be NULL. */
+void station_log(int priority, const char *event, const study *s, const char *fmt, ...)
+    IGT_PRINTF(4, 5);
+
+/* ---- metrics.c ---- */
+
+typedef struct metrics_server metrics_server;
+/* NULL: reported. */
+metrics_server *metrics_open(const char *address, bool anywhere);
+#define METRICS_CONNECTIONS 4
+struct pollfd;
+size_t metrics_poll(const metrics_server *m, struct pollfd *out); /* 1 + METRICS_CONNECTIONS */
+void metrics_serve(metrics_server *m, const struct pollfd *in, size_t count, const station *st);
+void metrics_close(metrics_server *m);
+
+/* ---- status.c ---- */
+
+void status_write(station *st);
+
+/* ---- hook.c ---- */
+
+/* Queues an event: "uploaded", "failed", ... */
+void hook_event(station *st, const char *event, const study *s, const char *detail);
+/* Starts the next program, ends one that takes too long. */
+void hook_tick(station *st);
+bool hook_is_busy(const station *st);
+void hook_finish(station *st); /* at the end: waits a little */
+
+/* ---- station.c ---- */
+
+typedef struct station_config {
+  int64_t settle_ms, rescan_ms, keep_s, hook_ms;
+  uint64_t quota, min_free;
+  unsigned attempts;
+  bool delete_done, oldest_first, once;
+} station_config;
+
+typedef struct station_totals {
+  uint64_t uploaded, uploaded_bytes, moved_bytes, failed, retried, deleted, hook_failures,
+      hook_dropped;
+  int64_t last_success; /* wall clock */
+} station_totals;
+
+/* Counted from the queue. */
+typedef struct station_counts {
+  uint64_t settling, ready, active, stuck, bytes;
+  int64_t oldest; /* wall clock; 0: none waits */
+} station_counts;
+
+struct station {
+  const settings *s;
+  const char *project, *institute, *environment;
+  station_config config;
+  watched roots[STATION_ROOTS];
+  size_t root_count;
+  study_queue queue;
+  line *line;
+  inquiry *inquiry;
+  int inquiry_fd;
+  findings found; /* by the last inquiry */
+  lane lanes[STATION_LANES];
+  int watch_fd;
+  metrics_server *metrics;
+  FILE *report;
+  struct hook *hook;
+  station_totals totals;
+  int64_t started; /* wall clock */
+  uint64_t scan;
+  bool scan_soon, new_work, dirty, ready, stopping;
+  int64_t next_scan, next_inquiry, next_status, next_tidy, next_key_look;
+  int64_t offline_until, offline_ms; /* the cloud does not respond: the pause */
+  bool offline, key_warned, disk_warned;
+  int64_t key_changed; /* modification time of its file */
+};
+int station_main(settings *s); /* the exit status */
+station_counts station_count(const station *st);
+/* The cloud cannot be used: nothing is started for a while. */
+void station_offline(station *st, igt_status status, const char *why);
+void station_online(station *st);
+void station_report_item(station *st, const igt_transfer_item *item);
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+/* What a station keeps in a watched folder, below .igtcloud-station/: a lock, so that no two
+ * stations share the folder, whoever runs them and on whichever machine, and a log of what has to
+ * survive its end:
+ *
+ *     B attempts crashes path      an upload begins; without a following E or F the station ended
+ *     E attempts crashes path      it ended, and the study waits again
+ *     F path                       the study has left the folder
+ *     K time files bytes hash path the study was verified and is now at path, in done/
+ *     U path                       it was deleted from there
+ *
+ * The log is rewritten at the start and when it has grown, and appended to otherwise. It is a hint:
+ * without it (a full disk) attempts are counted anew, and studies in done/ stay there. What was
+ * uploaded is not in it, since the library's journal and the cloud know that. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "station/station.h"
+
+#define FOLDER ".igtcloud-station"
+#define PATH_MAX_BYTES 8192
+#define REWRITE_AT 4096 /* records, beside those that are needed */
+
+typedef struct tried {
+  char *path;
+  unsigned attempts, crashes;
+  bool active;
+} tried;
+
+/* ---- in memory ---- */
+
+static bool reserve(void **v, size_t *space, size_t count, size_t size) {
+  size_t more = *space ? 2 * *space : 16;
+  void *bigger;
+
+  if (count < *space)
+    return true;
+  bigger = realloc(*v, more * size);
+  if (!bigger)
+    return false;
+  *v = bigger;
+  *space = more;
+  return true;
+}
+
+static tried *find_tried(const watched *w, const char *path) {
+  for (size_t i = 0; i < w->tried_count; i++)
+    if (strcmp(w->tried[i].path, path) == 0)
+      return &((tried *)w->tried)[i];
+  return NULL;
+}
+
+static void set_tried(watched *w, const char *path, unsigned attempts, unsigned crashes,
+                      bool active) {
+  tried *t = find_tried(w, path);
+  void *v = w->tried;
+
+  if (t) {
+    t->attempts = attempts;
+    t->crashes = crashes;
+    t->active = active;
+    return;
+  }
+  if (!reserve(&v, &w->tried_space, w->tried_count, sizeof *t))
+    return;
+  w->tried = v;
+  t = &w->tried[w->tried_count];
+  *t = (tried){strdup(path), attempts, crashes, active};
+  w->tried_count += t->path != NULL;
+}
+
+static void drop_tried(watched *w, const char *path) {
+  tried *t = find_tried(w, path);
+
+  if (!t)
+    return;
+  free(t->path);
+  *t = w->tried[--w->tried_count];
+}
+
+static void add_kept(watched *w, const char *path, int64_t at, const tree_print *print) {
+  void *v = w->kept;
+
+  if (!reserve(&v, &w->kept_space, w->kept_count, sizeof *w->kept))
+    return;
+  w->kept = v;
+  kept *k = &w->kept[w->kept_count];
+  *k = (kept){strdup(path), at, *print};
+  if (!k->path)
+    return;
+  w->kept_count++;
+  w->kept_bytes += print->bytes;
+}
+
+/* The others stay in the order of their time. */
+static void drop_kept(watched *w, size_t i) {
+  w->kept_bytes -= w->kept[i].print.bytes;
+  free(w->kept[i].path);
+  memmove(w->kept + i, w->kept + i + 1, (w->kept_count - i - 1) * sizeof *w->kept);
+  w->kept_count--;
+}
+
+static void drop_kept_path(watched *w, const char *path) {
+  for (size_t i = 0; i < w->kept_count; i++)
+    if (strcmp(w->kept[i].path, path) == 0) {
+      drop_kept(w, i);
+      return;
+    }
+}
+
+/* ---- lines ---- */
+
+/* A path may contain line ends. */
+static void put_path(FILE *out, const char *path) {
+  for (const unsigned char *p = (const unsigned char *)path; *p; p++)
+    if (*p < ' ' || *p == '%' || *p == 0x7f)
+      fprintf(out, "%%%02x", *p);
+    else
+      putc(*p, out);
+  putc('\n', out);
+}
+
+static bool take_path(char *text) {
+  char *to = text;
+
+  for (const char *from = text; *from; from++, to++) {
+    unsigned byte;
+    *to = *from;
+    if (*from != '%')
+      continue;
+    if (sscanf(from + 1, "%2x", &byte) != 1 || byte == 0)
+      return false;
+    *to = (char)byte;
+    from += 2;
+  }
+  *to = '\0';
+  return *text != '\0';
+}
+
+static void take_kept(watched *w, char *text) {
+  tree_print print = {.files = 0};
+  int64_t at;
+  int n = 0;
+
+  if (sscanf(text, "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNx64 " %n", &at, &print.files,
+             &print.bytes, &print.hash, &n) == 4 &&
+      n && take_path(text + n))
+    add_kept(w, text + n, at, &print);
+}
+
+static void take_line(watched *w, char *text) {
+  unsigned attempts, crashes;
+  int n = 0;
+
+  if (text[0] && text[1] != ' ')
+    return;
+  switch (text[0]) {
+  case 'B':
+  case 'E':
+    if (sscanf(text + 2, "%u %u %n", &attempts, &crashes, &n) == 2 && n && take_path(text + 2 + n))
+      set_tried(w, text + 2 + n, attempts, crashes, text[0] == 'B');
+    break;
+  case 'F':
+    if (take_path(text + 2))
+      drop_tried(w, text + 2);
+    break;
+  case 'K':
+    take_kept(w, text + 2);
+    break;
+  case 'U':
+    if (take_path(text + 2))
+      drop_kept_path(w, text + 2);
+    break;
+  default:
+    break;
+  }
+}
+
+/* A last line without its end was cut off. */
+static void read_lines(watched *w, FILE *in) {
+  static char text[3 * PATH_MAX_BYTES + 256];
+
+  while (fgets(text, sizeof text, in)) {
+    size_t n = strlen(text);
+    if (n == 0 || text[n - 1] != '\n')
+      continue;
+    text[n - 1] = '\0';
+    take_line(w, text);
+  }
+}
+
+static void put_kept(FILE *out, const kept *k) {
+  fprintf(out, "K %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIx64 " ", k->at, k->print.files,
+          k->print.bytes, k->print.hash);
+  put_path(out, k->path);
+}
+
+static void put_all(const watched *w, FILE *out) {
+  for (size_t i = 0; i < w->tried_count; i++) {
+    fprintf(out, "%c %u %u ", w->tried[i].active ? 'B' : 'E', w->tried[i].attempts,
+            w->tried[i].crashes);
+    put_path(out, w->tried[i].path);
+  }
+  for (size_t i = 0; i < w->kept_count; i++)
+    put_kept(out, &w->kept[i]);
+}
+
+/* ---- the file ---- */
+
+static int open_own(const watched *w, const char *name, int flags) {
+  char path[PATH_MAX_BYTES];
+
+  (void)snprintf(path, sizeof path, "%s/" FOLDER "/%s", w->path, name);
+  return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+}
+
+static void log_failed(watched *w) {
+  if (!w->log_failed)
+    station_log(LOG_WARNING, "state", NULL, "cannot write to %s/" FOLDER "/state: %s", w->path,
+                strerror(errno));
+  w->log_failed = true;
+}
+
+/* A new file replaces the old one once it is on the disk. */
+static void rewrite_log(watched *w) {
+  char from[PATH_MAX_BYTES], to[PATH_MAX_BYTES];
+  int fd = open_own(w, "state.new", O_WRONLY | O_CREAT | O_TRUNC);
+  FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+  if (!out) {
+    if (fd >= 0)
+      close(fd);
+    log_failed(w);
+    return;
+  }
+  put_all(w, out);
+  (void)snprintf(from, sizeof from, "%s/" FOLDER "/state.new", w->path);
+  (void)snprintf(to, sizeof to, "%s/" FOLDER "/state", w->path);
+  if (fflush(out) != 0 || ferror(out) || fsync(fd) != 0 || rename(from, to) != 0) {
+    log_failed(w);
+    fclose(out);
+    return;
+  }
+  setvbuf(out, NULL, _IOLBF, BUFSIZ);
+  if (w->log)
+    fclose(w->log);
+  w->log = out;
+  w->log_failed = false;
+  w->records = 0;
+}
+
+/* After a record was written. */
+static void end_record(watched *w) {
+  if (!w->log || fflush(w->log) != 0 || ferror(w->log)) {
+    log_failed(w);
+    if (w->log)
+      clearerr(w->log);
+  }
+  if (++w->records > REWRITE_AT + w->kept_count + w->tried_count)
+    rewrite_log(w);
+}
+
+/* s NULL: without its numbers. */
+static void write_record(watched *w, char what, const char *path, const study *s) {
+  if (w->log) {
+    fprintf(w->log, "%c ", what);
+    if (s)
+      fprintf(w->log, "%u %u ", s->attempts, s->crashes);
+    put_path(w->log, path);
+  }
+  end_record(w);
+}
+
+/* ---- opening ---- */
+
+static bool make_folder(const watched *w) {
+  char path[PATH_MAX_BYTES];
+  struct stat st;
+
+  (void)snprintf(path, sizeof path, "%s/" FOLDER, w->path);
+  if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+    complain("cannot keep the station's state in '%s': %s", path, strerror(errno));
+    return false;
+  }
+  if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    return true;
+  complain("'%s' is not a folder; the station keeps its state there", path);
+  return false;
+}
+
+/* Of the open file, so that it also holds on a file server. */
+static bool lock_folder(watched *w) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+  w->lock = open_own(w, "lock", O_RDWR | O_CREAT);
+  if (w->lock < 0) {
+    complain("cannot lock the folder '%s': %s", w->path, strerror(errno));
+    return false;
+  }
+  if (fcntl(w->lock, F_OFD_SETLK, &lock) == 0)
+    return true;
+  if (errno == EAGAIN || errno == EACCES)
+    complain("another station watches the folder '%s'", w->path);
+  else
+    complain("cannot lock the folder '%s': %s", w->path, strerror(errno));
+  close(w->lock);
+  w->lock = -1;
+  return false;
+}
+
+/* Below the watched folder, unless an option names another place. */
+static char *folder_of(const watched *w, const char *given, const char *name) {
+  char *path = NULL;
+
+  if (given && *given == '/')
+    return strdup(given);
+  if (asprintf(&path, "%s/%s", w->path, given ? given : name) < 0)
+    return NULL;
+  return path;
+}
+
+static bool is_same_disk(const watched *w, const char *folder) {
+  struct stat here, there;
+
+  if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+    complain("cannot create the folder '%s': %s", folder, strerror(errno));
+    return false;
+  }
+  if (stat(w->path, &here) != 0 || stat(folder, &there) != 0 || !S_ISDIR(there.st_mode)) {
+    complain("'%s' is not a folder", folder);
+    return false;
+  }
+  if (here.st_dev == there.st_dev)
+    return true;
+  complain("'%s' is on another file system than '%s': studies are moved there, never copied",
+           folder, w->path);
+  return false;
+}
+
+bool store_open(watched *w, const char *path, const settings *s) {
+  int fd;
+  FILE *in;
+
+  *w = (watched){.lock = -1, .watch = -1, .path = realpath(path, NULL)};
+  if (!w->path) {
+    complain("cannot watch the folder '%s': %s", path, strerror(errno));
+    return false;
+  }
+  if (!make_folder(w) || !lock_folder(w))
+    return false;
+  w->done = folder_of(w, s->done_folder, "done");
+  w->failed = folder_of(w, s->failed_folder, "failed");
+  if (!w->done || !w->failed) {
+    complain("out of memory");
+    return false;
+  }
+  if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed))
+    return false;
+  fd = open_own(w, "state", O_RDONLY);
+  in = fd >= 0 ? fdopen(fd, "r") : NULL;
+  if (in) {
+    read_lines(w, in);
+    fclose(in);
+  }
+  rewrite_log(w);
+  if (!w->log) { /* what there is goes on; it is not replaced */
+    fd = open_own(w, "state", O_WRONLY | O_APPEND | O_CREAT);
+    w->log = fd >= 0 ? fdopen(fd, "a") : NULL;
+  }
+  return true;
+}
+
+void store_close(watched *w) {
+  if (w->log)
+    fclose(w->log);
+  if (w->lock >= 0)
+    close(w->lock);
+  for (size_t i = 0; i < w->tried_count; i++)
+    free(w->tried[i].path);
+  for (size_t i = 0; i < w->kept_count; i++)
+    free(w->kept[i].path);
+  free(w->tried);
+  free(w->kept);
+  free(w->path);
+  free(w->done);
+  free(w->failed);
+  *w = (watched){.lock = -1, .watch = -1};
+}
+
+/* ---- events ---- */
+
+void store_begin(watched *w, const study *s) {
+  set_tried(w, s->path, s->attempts, s->crashes, true);
+  write_record(w, 'B', s->path, s);
+}
+
+void store_end(watched *w, const study *s) {
+  bool known = s->attempts || s->crashes;
+
+  if (known)
+    set_tried(w, s->path, s->attempts, s->crashes, false);
+  else
+    drop_tried(w, s->path);
+  write_record(w, known ? 'E' : 'F', s->path, known ? s : NULL);
+}
+
+void store_forget(watched *w, const char *path) {
+  if (!find_tried(w, path))
+    return;
+  drop_tried(w, path);
+  write_record(w, 'F', path, NULL);
+}
+
+void store_keep(watched *w, const char *path, int64_t at, const tree_print *print) {
+  drop_kept_path(w, path);
+  add_kept(w, path, at, print);
+  if (w->log)
+    put_kept(w->log, &(kept){.path = (char *)(uintptr_t)path, .at = at, .print = *print});
+  end_record(w);
+}
+
+void store_unkeep(watched *w, size_t i) {
+  char *path = strdup(w->kept[i].path);
+
+  drop_kept(w, i);
+  if (path)
+    write_record(w, 'U', path, NULL);
+  free(path);
+}
+
+void store_recall(const watched *w, study *s) {
+  const tried *t = find_tried(w, s->path);
+
+  if (!t)
+    return;
+  s->attempts = t->attempts;
+  s->crashes = t->crashes + t->active;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Walks the folder of a study without following links, to see whether something in it changed. The
+ * print of a folder is a sum over its entries, so their order does not matter; only sizes and times
+ * are compared with each other, never with the clock of this machine, which may differ from that of
+ * a file server and may jump. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "station/station.h"
+
+#define DEPTH_MAX 64
+#define PATH_SIZE 8192
+
+typedef struct walk {
+  tree_fn fn;
+  void *payload;
+  char path[PATH_SIZE]; /* below the study */
+  int ended;
+} walk;
+
+static bool walk_folder(walk *w, int fd, size_t length, int depth);
+
+static bool descend(walk *w, int dir, const char *name, size_t length, int depth) {
+  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+  if (fd < 0)
+    return errno == ENOENT || errno == ENOTDIR; /* it has just vanished */
+  return walk_folder(w, fd, length, depth + 1);
+}
+
+static bool visit(walk *w, int dir, const char *name, size_t length, int depth) {
+  size_t n =
+      (size_t)snprintf(w->path + length, sizeof w->path - length, "%s%s", length ? "/" : "", name);
+  tree_entry entry = {.path = w->path, .dir = dir, .name = name};
+  struct stat st;
+
+  if (n >= sizeof w->path - length || depth > DEPTH_MAX) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT;
+  entry.is_file = S_ISREG(st.st_mode);
+  entry.device = st.st_dev;
+  entry.inode = st.st_ino;
+  entry.size = entry.is_file ? (uint64_t)st.st_size : 0;
+  entry.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+  entry.ctime_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+  if (S_ISDIR(st.st_mode))
+    return descend(w, dir, name, length + n, depth);
+  w->ended = w->fn(w->payload, &entry);
+  return true;
+}
+
+/* Takes ownership of fd. */
+static bool walk_folder(walk *w, int fd, size_t length, int depth) {
+  DIR *dir = fdopendir(fd);
+  bool good = dir != NULL;
+
+  if (!dir)
+    close(fd);
+  while (good && w->ended == 0) {
+    errno = 0;
+    struct dirent *entry = readdir(dir);
+    if (!entry) {
+      good = errno == 0;
+      break;
+    }
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    good = visit(w, dirfd(dir), entry->d_name, length, depth);
+    w->path[length] = '\0';
+  }
+  if (dir) {
+    int error = errno;
+    closedir(dir);
+    errno = error;
+  }
+  return good;
+}
+
+static int open_below(const char *root, const char *path) {
+  int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+  if (dir < 0)
+    return -1;
+  fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int error = errno;
+  close(dir);
+  errno = error;
+  return fd;
+}
+
+bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended) {
+  walk *w = malloc(sizeof *w);
+  int fd = w ? open_below(root, path) : -1;
+  bool good = fd >= 0;
+
+  *ended = 0;
+  if (good) {
+    *w = (walk){.fn = fn, .payload = payload};
+    good = walk_folder(w, fd, 0, 0);
+    *ended = w->ended;
+  }
+  int error = errno;
+  free(w);
+  errno = error;
+  return good;
+}
+
+/* ---- prints ---- */
+
+/* splitmix64's mixing steps over FNV-1a (both public domain). */
+static uint64_t hash_of(const tree_entry *e) {
+  uint64_t h = 0xcbf29ce484222325u;
+  const uint64_t numbers[] = {e->size, (uint64_t)e->mtime_ns, (uint64_t)e->ctime_ns, e->is_file};
+
+  for (const char *p = e->path; *p; p++)
+    h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    h = (h ^ numbers[i]) * 0xbf58476d1ce4e5b9u;
+    h ^= h >> 29;
+  }
+  return h;
+}
+
+/* Files that a program renames once they are complete. */
+static bool is_partial(const char *name) {
+  static const char *const ends[] = {".part",     ".partial", ".tmp",       ".temp",
+                                     ".filepart", ".igtpart", ".crdownload"};
+  size_t n = strlen(name);
+
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t m = strlen(ends[i]);
+    if (n > m && strcmp(name + n - m, ends[i]) == 0)
+      return true;
+  }
+  return false;
+}
+
+static int add_entry(void *payload, const tree_entry *e) {
+  tree_print *p = payload;
+
+  p->hash += hash_of(e);
+  p->files += e->is_file;
+  p->bytes += e->size;
+  p->hidden += is_partial(e->name);
+  if (e->mtime_ns / 1000000000 > p->newest)
+    p->newest = e->mtime_ns / 1000000000;
+  return 0;
+}
+
+bool tree_look(const char *root, const char *path, tree_print *out) {
+  int ended;
+
+  *out = (tree_print){.files = 0};
+  return tree_walk(root, path, add_entry, out, &ended);
+}
+
+bool tree_same(const tree_print *a, const tree_print *b) {
+  return a->files == b->files && a->bytes == b->bytes && a->hash == b->hash;
+}
+
+/* ---- removing ---- */
+
+static bool remove_below(int dir, const char *name, int depth) {
+  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+  struct dirent *entry;
+  bool good = folder && depth < DEPTH_MAX;
+
+  if (!folder && fd >= 0)
+    close(fd);
+  while (good && (entry = readdir(folder)) != NULL) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (unlinkat(dirfd(folder), entry->d_name, 0) != 0)
+      good = (errno == EISDIR || errno == EPERM) &&
+             remove_below(dirfd(folder), entry->d_name, depth + 1);
+    notify_alive();
+  }
+  if (folder)
+    closedir(folder);
+  return good && unlinkat(dir, name, AT_REMOVEDIR) == 0;
+}
+
+bool tree_remove(const char *root, const char *path) {
+  int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool good = dir >= 0 && remove_below(dir, path, 0);
+
+  if (dir >= 0)
+    close(dir);
+  return good;
+}

@@ -1,0 +1,583 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud station` against the sandbox: what it uploads, when, and what becomes of it afterwards."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, program
+from uploads import MIB, Place, epd, institute, pattern, put, seed
+
+SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(30)],
+            services=[{"id": "station@all"}],
+            users=[{"name": "demo@example.com", "password": "demo",
+                    "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
+RATE = 10  # station time runs this much faster
+
+
+class Station:
+    """One station on a folder of its own."""
+
+    def __init__(self, cloud, home, project, *options, rate=RATE, **env):
+        self.cloud, self.home, self.project = cloud, home, project
+        self.folder = home.parent / "out"
+        self.folder.mkdir(exist_ok=True)
+        self.options, self.rate, self.env = options, rate, env
+        self.key = cloud.data / "station@all.pem"
+        self.process, self.log_path = None, home.parent / "station.log"
+
+    def command(self, *more):
+        return [program(), "station", str(self.folder), self.project, "--domain", self.cloud.url,
+                "--service-file", str(self.key), "--settle", "3s", *map(str, self.options),
+                *map(str, more)]
+
+    def start(self, *more, **env):
+        env = environment(self.home, IGTCLOUD_TEST_CLOCK_RATE=self.rate, **{**self.env, **env})
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(*more), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=env)
+        return self
+
+    def once(self, *more, status=DONE, **env):
+        """Until nothing is left to do."""
+        self.start("--once", *more, **env)
+        assert self.process.wait(60) == status, self.log
+        return self
+
+    @property
+    def log(self):
+        return self.log_path.read_text("utf-8") if self.log_path.exists() else ""
+
+    def wait_for(self, what, seconds=30):
+        end = time.monotonic() + seconds
+        while not (found := what()):
+            assert self.process.poll() is None or what(), self.log
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+        return found
+
+    def wait_for_log(self, text, count=1):
+        return self.wait_for(lambda: self.log.count(text) >= count)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                return self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+        return self.process and self.process.returncode
+
+    def tree(self, below=""):
+        """Files, by name."""
+        top = self.folder / below
+        return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*")
+                if p.is_file() and ".igtcloud-station" not in p.parts}
+
+    def place(self, name="lab"):
+        return Place(self.cloud, name, self.project)
+
+
+numbers = iter(range(30))
+
+
+@pytest.fixture
+def station(cloud, home):
+    cloud.clear()
+    made = []
+
+    def make(*options, **settings):
+        project = f"p{next(numbers)}" if not made else made[0].project
+        made.append(Station(cloud, home, project, *options, **settings))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop(signal.SIGKILL)
+    cloud.clear()
+
+
+def uploads_of(cloud, name):
+    return cloud.requests(method="PUT", path=f"*/files/{name}*")
+
+
+# ---- the way of a study ----
+
+@pytest.mark.smoke
+def test_studies_are_uploaded_verified_and_moved(station, cloud):
+    s = station("--report", "-", "--json")
+    put(s.folder, {"lab/one/a.bin": pattern(2 * MIB), "lab/one/sub/b.txt": "b", "lab/empty": None,
+                   "ward/two/c.txt": "c", "lab/stray.txt": "stray", ".hidden/x/y": "y"})
+    s.start()
+    s.wait_for(lambda: set(s.tree("done")) == {"lab/one/a.bin", "lab/one/sub/b.txt", "ward/two/c.txt"})
+    s.place().is_whole("one", {"a.bin": pattern(2 * MIB), "sub/b.txt": b"b"})
+    s.place("ward").is_whole("two", {"c.txt": b"c"})
+    assert s.place().names() == ["one"]  # an empty folder is not a study yet
+    assert set(s.tree()) - {"done/" + n for n in s.tree("done")} == {"lab/stray.txt", ".hidden/x/y"}
+    # A study that arrives meanwhile; inotify reports it.
+    put(s.folder.parent, {"three/d.txt": "d"})
+    os.rename(s.folder.parent / "three", s.folder / "lab/three")
+    s.wait_for(lambda: "lab/three/d.txt" in s.tree("done"))
+    assert s.stop() == 0 and "stopped: 3 uploaded, 0 failed" in s.log
+    lines = [json.loads(line) for line in s.log.splitlines() if line.startswith("{")]
+    assert {"time", "run", "cloud", "project", "user", "version"} <= set(lines[0])
+    assert {i["path"] for i in lines if i["kind"] == "file"} >= {"a.bin", "sub/b.txt", "c.txt", "d.txt"}
+
+
+def test_a_study_that_grows_waits(station, cloud):
+    s = station(rate=1)
+    s.options += ("--settle", "2s")
+    path = put(s.folder, {"lab/slow/0": "0"}) / "lab/slow"
+    s.start()
+    for n in range(1, 5):
+        time.sleep(0.7)
+        (path / str(n)).write_text(str(n))
+        assert not cloud.requests(method="PUT")
+    s.wait_for(lambda: len(s.tree("done")) == 5)
+    s.place().is_whole("slow", {str(n): str(n) for n in range(5)})
+
+
+def test_a_file_that_is_open_for_writing_waits(station, cloud):
+    s = station()
+    put(s.folder, {"lab/open/a": "a", "lab/other/b": "b"})
+    writer = subprocess.Popen(["/bin/sh", "-c", "exec 3>>a; read x"], cwd=s.folder / "lab/open",
+                              stdin=subprocess.PIPE)
+    try:
+        s.start()
+        s.wait_for(lambda: "lab/other/b" in s.tree("done"))
+        time.sleep(0.6)  # twice as long as it has to be quiet
+        assert not uploads_of(cloud, "a") and "lab/open/a" in s.tree()
+    finally:
+        writer.communicate(b"\n")
+    s.wait_for(lambda: "lab/open/a" in s.tree("done"))
+
+
+def test_partial_files_wait(station, cloud):
+    s = station()
+    put(s.folder, {"lab/copy/a.dcm.part": "half", "lab/other/b": "b"})
+    s.start()
+    s.wait_for(lambda: "lab/other/b" in s.tree("done"))
+    assert "lab/copy/a.dcm.part" in s.tree()
+    os.rename(s.folder / "lab/copy/a.dcm.part", s.folder / "lab/copy/a.dcm")
+    s.wait_for(lambda: "lab/copy/a.dcm" in s.tree("done"))
+
+
+def test_written_to_during_the_upload(station, cloud):
+    """It comes back, and the second version is what the cloud and done/ have."""
+    s = station()
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/a", "seconds": 1, "times": 2})
+    path = put(s.folder, {"lab/busy/a": "first"}) / "lab/busy/a"
+    s.start()
+    s.wait_for(lambda: cloud.planned()[0]["used"])
+    path.write_text("second")
+    s.wait_for(lambda: s.tree("done") == {"lab/busy/a": b"second"})
+    s.place().is_whole("busy", {"a": "second"})
+
+
+def test_hierarchical(station, cloud):
+    s = station("--folder-structure", "hierarchical")
+    put(s.folder, {"lab/P1/A/a": "a", "lab/P2/C/c": "c", "lab/P3/study.json": '{"name": "P3"}', "lab/P3/d/e": "e"})
+    s.once()
+    assert set(s.tree("done")) == {"lab/P1/A/a", "lab/P2/C/c", "lab/P3/study.json", "lab/P3/d/e"}
+    assert s.place().names() == ["P1", "P2", "P3"]
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_which_come_first(station, order):
+    """By the times of their files, not of their arrival."""
+    s, ages = station("--order", order), [3, 1, 4, 0, 2]
+    for n, age in enumerate(ages):
+        path = put(s.folder, {f"lab/s{age}/f": str(n)}) / f"lab/s{age}/f"
+        os.utime(path, (1600000000 - age * 100, 1600000000 - age * 100))
+    s.once()
+    begun = re.findall(r"^B 0 0 lab/s(\d)$", (s.folder / ".igtcloud-station/state").read_text(), re.M)
+    assert begun == (list("01234") if order == "newest" else list("43210"))
+
+
+def test_deleting_instead_of_moving(station, cloud):
+    s = station("--when-done", "delete")
+    put(s.folder, {"lab/one/a": "a", "lab/one/study.json": '{"name": "one"}'})
+    s.once()
+    assert s.tree() == {} and (s.folder / "lab").is_dir()
+    s.place().is_whole("one", {"a": b"a"})
+    bad = station("--when-done", "delete", "--exclude", "*.tmp").once(status=USAGE)
+    assert "would delete files" in bad.log
+
+
+def test_a_link_is_never_deleted(station, cloud):
+    s = station("--when-done", "delete")
+    put(s.folder, {"lab/linked/a": "a"})
+    os.symlink("/etc/hostname", s.folder / "lab/linked/b")
+    s.once(status=SOME_FAILED)
+    assert os.path.islink(s.folder / "failed/lab/linked/b")
+    assert "b: " in (s.folder / "failed/lab/linked.reason").read_text()
+
+
+# ---- failures ----
+
+def test_a_poisoned_study_does_not_hold_up_others(station, cloud):
+    cloud.faults({"fault": "forbidden", "method": "PUT", "path": "**/poison*", "times": 0})
+    s = station("--attempts", 2, "--order", "newest")
+    put(s.folder, {"lab/good/a": "a", "lab/bad/poison": "p", "lab/worse/study.json": "{", "lab/worse/x": "x",
+                   "nowhere/lost/x": "x"})
+    s.once(status=SOME_FAILED)
+    assert set(s.tree("done")) == {"lab/good/a"}
+    reasons = {n: t.decode() for n, t in s.tree("failed").items() if n.endswith(".reason")}
+    assert set(reasons) == {"lab/bad.reason", "lab/worse.reason", "nowhere/lost.reason"}
+    assert "poison" in reasons["lab/bad.reason"] and "after 2 attempts" in reasons["lab/bad.reason"]
+    assert "no institute 'nowhere'" in reasons["nowhere/lost.reason"]
+    assert "move the folder back to" in reasons["lab/bad.reason"]
+    assert set(s.tree("failed")) - set(reasons) == {
+        "lab/bad/poison", "lab/worse/study.json", "lab/worse/x", "nowhere/lost/x"}
+    # Put right and moved back, it goes up.
+    cloud.clear()
+    os.rename(s.folder / "failed/lab/bad", s.folder / "lab/bad")
+    s.once()
+    assert "lab/bad/poison" in s.tree("done")
+
+
+def test_another_content_in_the_cloud_is_replaced(station, cloud, igtcloud):
+    """A file of the same size was there: an upload leaves it, the comparison finds it."""
+    s = station()
+    put(s.folder.parent, {"before/lab/one/a": "AAAA"})
+    igtcloud.run("upload", s.folder.parent / "before", s.project)
+    put(s.folder, {"lab/one/a": "BBBB"})
+    s.once()
+    s.place().is_whole("one", {"a": b"BBBB"})
+    assert s.tree("done") == {"lab/one/a": b"BBBB"}
+
+
+def test_network_away(station, cloud):
+    s = station(rate=100)
+    s.start()
+    s.wait_for_log("signed in")
+    cloud.faults({"fault": "internal-error", "path": "/api/data/**", "times": 0})
+    put(s.folder, {"lab/one/a": "a"})
+    s.wait_for_log("studies wait")
+    time.sleep(0.5)  # some pauses
+    assert s.tree() == {"lab/one/a": b"a"} and s.log.count("studies wait") == 1
+    cloud.heal()
+    s.wait_for(lambda: s.tree("done") == {"lab/one/a": b"a"})
+    assert "uploading again" in s.log
+
+
+def test_it_starts_without_the_network(station, cloud, home):
+    s = station(rate=100)
+    put(s.folder, {"lab/one/a": "a"})
+    url = cloud.url
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        cloud.url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        try:
+            s.start("--retries", 1)
+        finally:
+            cloud.url = url
+        s.wait_for_log("watching")
+        assert s.process.poll() is None and s.tree() == {"lab/one/a": b"a"}
+        assert s.stop() == 0
+
+
+def test_mistakes_end_it_at_once(station, cloud, tmp_path):
+    s = station()
+    for options, status, text in (
+            (["--metrics", "0.0.0.0:0"], USAGE, "can be reached from other machines"),
+            (["--metrics", "9187"], USAGE, "is not an address"),
+            (["--settle", "soon"], USAGE, "--settle"), (["--quota", "much"], USAGE, "--quota"),
+            (["--on-event", "mail"], USAGE, "absolute path"),
+            (["--done-folder", "/dev/shm"], FAILED, "another file system"),
+            (["--service-file", tmp_path / "none.pem"], DENIED, "none.pem"),
+            (["--folder", tmp_path / "none"], FAILED, "none")):
+        s.once(*options, status=status)
+        assert text in s.log, s.log
+    s.project = "nobody's"
+    s.once(status=NOT_FOUND)
+
+
+# ---- it goes on where it was ----
+
+def test_killed_in_the_middle(station, cloud):
+    s = station()
+    cloud.faults({"fault": "silence", "method": "PUT", "path": "**/a", "seconds": 30, "times": 2})
+    put(s.folder, {"lab/one/a": "a", "lab/two/b": "b"})
+    s.start()
+    s.wait_for(lambda: cloud.planned()[0]["used"] and uploads_of(cloud, "b"))
+    time.sleep(0.5)  # the journal is written some times a second
+    s.stop(signal.SIGKILL)
+    cloud.clear()
+    s.once()
+    assert set(s.tree("done")) == {"lab/one/a", "lab/two/b"}
+    assert not uploads_of(cloud, "b")  # it had been uploaded before
+    s.place().is_whole("one", {"a": b"a"})
+
+
+def test_one_station_for_a_folder(station, cloud):
+    s = station().start()
+    s.wait_for_log("watching")
+    other = station()
+    other.log_path = other.home.parent / "other.log"
+    other.once(status=FAILED)
+    assert "another station watches" in other.log
+    assert s.stop() == 0
+
+
+def test_quota_of_done(station, cloud):
+    s = station("--quota", "2500")
+    for n in range(4):
+        put(s.folder, {f"lab/s{n}/f": "x" * 1000})
+        s.once()
+    s.start()
+    s.wait_for(lambda: len(s.tree("done")) == 2)
+    assert set(s.tree("done")) == {"lab/s2/f", "lab/s3/f"}
+    s.stop()
+    # What somebody else has put there, or changed, is not deleted.
+    put(s.folder, {"done/lab/mine/f": "y" * 9000})
+    (s.folder / "done/lab/s2/f").write_text("changed")
+    s.options = ("--quota", "1")
+    s.start()
+    s.wait_for(lambda: "lab/s3/f" not in s.tree("done"))
+    assert set(s.tree("done")) == {"lab/mine/f", "lab/s2/f"}
+
+
+# ---- what others see of it ----
+
+def get(url):
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as r:
+        return r.headers["Content-Type"], r.read().decode()
+
+
+METRIC = re.compile(r'^igtcloud_station_[a-z_]+(\{[a-z]+="[^"]*"\})? [-+.e0-9]+$')
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def check_open_metrics(text):
+    """The rules of OpenMetrics 1.0 that apply to it."""
+    lines, families, values = text.splitlines(), {}, {}
+    assert text.endswith("# EOF\n") and lines[-1] == "# EOF"
+    for line in lines[:-1]:
+        if line.startswith("# TYPE "):
+            _, _, family, kind = line.split(" ")
+            assert family not in families
+            families[family] = kind
+        elif line.startswith("# UNIT "):
+            assert line.split(" ")[2].endswith("_" + line.split(" ")[3])
+        elif not line.startswith("# HELP "):
+            assert METRIC.match(line), line
+            name, value = line.rsplit(" ", 1)
+            plain = name.split("{")[0]
+            kind = families.get(plain) or families.get(plain.removesuffix("_total")) or \
+                families.get(plain.removesuffix("_info"))
+            assert kind and (kind == "counter") == plain.endswith("_total"), line
+            values[name.removeprefix("igtcloud_station_")] = float(value)
+    return values
+
+
+def test_metrics_and_status(station, cloud):
+    port = free_port()
+    s = station("--metrics", f"127.0.0.1:{port}")
+    status = s.folder.parent / "status.json"
+    put(s.folder, {"lab/SECRET---NAME/a": "abc", "nowhere/x/y": "y"})
+    s.start("--status-file", status)
+    s.wait_for_log("uploaded lab/SECRET---NAME")
+    s.wait_for_log("failed: ")
+    kind, text = get(f"http://127.0.0.1:{port}/metrics")
+    values = check_open_metrics(text)
+    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert values["uploaded_studies_total"] == 1 and values["uploaded_bytes_total"] == 3
+    assert values["failed_studies_total"] == 1 and values["online"] == 1
+    assert values["session_expiry_timestamp_seconds"] > time.time() and "SECRET" not in text
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(f"http://127.0.0.1:{port}/")
+    # Those that connect and say nothing, or too much, hold up nobody.
+    with contextlib.ExitStack() as open_ones:
+        for n in range(6):
+            c = open_ones.enter_context(socket.create_connection(("127.0.0.1", port)))
+            c.sendall(b"GET /" + b"x" * 4000 if n % 2 else b"GET")
+        assert get(f"http://127.0.0.1:{port}/metrics")[1].endswith("# EOF\n")
+    found = s.wait_for(lambda: (t := json.loads(status.read_text()))["uploaded"] == 1 and t)
+    assert found["state"] == "idle" and found["failed"] == 1 and found["project"] == s.project
+    assert stat.S_IMODE(status.stat().st_mode) == 0o644 and "SECRET" not in status.read_text()
+    assert s.stop() == 0 and json.loads(status.read_text())["state"] == "stopping"
+
+
+HOOK = """#!/bin/sh
+cat > "$0.$$.json"
+env > "$0.$$.env"
+[ -e "$0.hang" ] && sleep 60 & wait
+exit 0
+"""
+
+
+def test_hook(station, cloud, tmp_path):
+    hook = tmp_path / "hook"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    s = station("--on-event", hook, SECRET="s3cret")
+    put(s.folder, {"lab/P1---SECRET/a": "abc", "nowhere/P2---SECRET/y": "y"})
+    s.once(status=SOME_FAILED)
+    texts = [p.read_text() for p in tmp_path.glob("hook.*.json")]
+    events = {e["event"]: e for e in map(json.loads, texts)}
+    assert set(events) == {"uploaded", "failed"} and not any("SECRET" in t for t in texts)
+    up, failed = events["uploaded"], events["failed"]
+    assert (up["institute"], up["files"], up["bytes"], up["attempts"]) == ("lab", 1, 3, 1)
+    assert up["studyDatabaseId"] == s.place().studies()[0]["studyDatabaseId"]
+    assert failed["status"] == "IGT_E_NOT_FOUND" and up["run"] == failed["run"]
+    for path in tmp_path.glob("hook.*.env"):
+        assert "SECRET" not in path.read_text() and "IGTCLOUD" not in path.read_text()
+    # Names only for those who ask; one that hangs is ended, and nothing waits for it.
+    (tmp_path / "hook.hang").touch()
+    put(s.folder, {"lab/P3---SECRET/a": "abc"})
+    began = time.monotonic()
+    s.once("--event-names", "--event-timeout", "1s")
+    assert time.monotonic() - began < 15 and "ran longer than --event-timeout" in s.log
+    assert any('"study":"lab/P3---SECRET"' in p.read_text() for p in tmp_path.glob("hook.*.json"))
+
+
+def datagrams(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(str(path))
+    s.settimeout(20)
+    return s
+
+
+def until(sock, text):
+    seen = []
+    while text not in "".join(seen):
+        seen.append(sock.recv(65536).decode("utf-8", "replace"))
+    return "".join(seen)
+
+
+def test_systemd(station, cloud, tmp_path):
+    with datagrams(tmp_path / "notify") as manager, datagrams(tmp_path / "journal") as journal:
+        s = station(NOTIFY_SOCKET=tmp_path / "notify", WATCHDOG_USEC=300000,
+                    IGTCLOUD_TEST_JOURNAL_SOCKET=tmp_path / "journal")
+        put(s.folder, {"lab/one/a": "a", "nowhere/x/y": "y"})
+        s.log_path.touch()
+        st = s.log_path.stat()
+        s.start(JOURNAL_STREAM=f"{st.st_dev}:{st.st_ino}")
+        assert "READY=1" in until(manager, "READY=1")
+        text = until(journal, "uploaded lab/one")
+        assert "PRIORITY=6\n" in text and "IGTCLOUD_STUDY=lab/one\n" in text
+        assert "SYSLOG_IDENTIFIER=igtcloud\n" in text and "MESSAGE=watching" in text
+        until(manager, "WATCHDOG=1")
+        until(manager, "1 uploaded")
+        s.process.send_signal(signal.SIGHUP)
+        told = until(manager, "RELOADING=1")
+        assert re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+", told)
+        until(manager, "READY=1")
+        s.process.send_signal(signal.SIGTERM)
+        until(manager, "STOPPING=1")
+        assert s.process.wait(30) == 0
+
+
+def test_reload(station, cloud, home):
+    config = home / ".config/igtcloud/config"
+    put(config.parent, {"config": "[default]\nstation.attempts = 1\n"})
+    report = home.parent / "report"
+    s = station("--report", report)
+    s.start()
+    s.wait_for_log("watching")
+    os.rename(report, home.parent / "report.1")  # as logrotate does
+    config.write_text("[default]\nstation.order = oldest\n")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_for_log("the configuration was read again")
+    put(s.folder, {"lab/one/a": "a"})
+    s.wait_for(lambda: "lab/one/a" in s.tree("done"))
+    assert '"path":"a"' in report.read_text()
+    config.write_text("[default]\nstation.order = sideways\n")
+    s.process.send_signal(signal.SIGHUP)
+    s.wait_for_log("goes on with the previous one")
+    assert s.stop() == 0
+
+
+# ---- keys ----
+
+def test_key_rotation(station, cloud, igtcloud, tmp_path):
+    key = tmp_path / "station.pem"
+    s = station(rate=100)
+    igtcloud.run("service create", f"{s.project}/lab", "st", "--key-file", key)
+    old = json.loads((tmp_path / "station.pem.info").read_text())["keys"][0]
+    assert old["expiresOn"] and stat.S_IMODE((tmp_path / "station.pem.info").stat().st_mode) == 0o600
+    s.key, s.options = key, ("--user", old["serviceId"])
+    s.start()
+    s.wait_for_log("signed in as " + old["serviceId"])
+    before = key.read_bytes()
+    # A new key that does not sign in is not used.
+    cloud.faults({"fault": "internal-error", "method": "POST", "path": "/api/auth/token**", "times": 0},
+                 {"fault": "forbidden", "method": "GET", "path": "/api/auth/login/*", "times": 0})
+    done = igtcloud.run("service rotate", f"{s.project}/lab", old["serviceId"], "--key-file", key,
+                        "--retries", 0, status=None)
+    assert done.status != 0 and key.read_bytes() == before and not list(tmp_path.glob("*.new"))
+    cloud.clear()
+    listed = igtcloud.run("service list", f"{s.project}/lab", "--json").lines
+    assert [i["serviceId"] for i in listed] == [old["serviceId"]]
+    done = igtcloud.run("service rotate", f"{s.project}/lab", old["serviceId"], "--key-file", key)
+    new = done.text.strip()
+    assert key.read_bytes() != before and stat.S_IMODE(key.stat().st_mode) == 0o600
+    listed = igtcloud.run("service list", f"{s.project}/lab", "--json").lines
+    assert [i["serviceId"] for i in listed] == [new] and new != old["serviceId"]
+    s.wait_for_log("was replaced")  # and goes on, although it was started as the old one
+    put(s.folder, {"lab/one/a": "a"})
+    s.wait_for(lambda: "lab/one/a" in s.tree("done"))
+    igtcloud.run("service rotate", f"{s.project}/lab", old["serviceId"], "--key-file", key,
+                 status=NOT_FOUND)
+    igtcloud.run("service rotate", f"{s.project}/lab", new, "--key-file", tmp_path / "no.pem",
+                 status=USAGE)
+
+
+def test_expiry_is_warned_of(station, cloud, tmp_path, igtcloud):
+    port = free_port()
+    s = station("--metrics", f"127.0.0.1:{port}")
+    key = tmp_path / "k.pem"
+    igtcloud.run("service create", f"{s.project}/lab", "st", "--key-file", key)
+    info = json.loads((tmp_path / "k.pem.info").read_text())
+    s.key, s.options = key, (*s.options, "--user", info["keys"][0]["serviceId"])
+    for days, warned in ((31, False), (29, True)):
+        info["keys"][0]["expiresOn"] = time.strftime(
+            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86400))
+        (tmp_path / "k.pem.info").write_text(json.dumps(info))
+        s.start()
+        s.wait_for_log("watching", 1 + warned)
+        s.wait_for(lambda: "key_expiry_timestamp" in get(f"http://127.0.0.1:{port}/metrics")[1])
+        assert s.stop() == 0
+        assert ("replace it with `igtcloud service rotate`" in s.log) == warned
+
+
+# ---- other commands' reports ----
+
+def test_a_run_that_fails_early_has_a_report(cloud, igtcloud, tmp_path):
+    put(tmp_path / "up", {"lab/one/a": "a"})
+    for command, arguments in (("upload", [tmp_path / "up", "p0"]), ("verify", [tmp_path / "up", "p0"]),
+                               ("download", [tmp_path / "down", "p0"])):
+        report = tmp_path / f"{command}.jsonl"
+        igtcloud.run(command, "--report", report, *arguments, "--service-file", tmp_path / "no.pem",
+                     sign_in=False, status=DENIED)
+        line, = map(json.loads, report.read_text().splitlines())
+        assert line["kind"] == "summary" and line["status"] == "IGT_E_KEY" and "no.pem" in line["error"]
+        assert line["cloud"] == cloud.url and line["project"] == "p0" and line["version"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["time"]) and len(line["run"]) == 16
+
+
+def test_priorities_for_the_journal(cloud, igtcloud, tmp_path):
+    """Of every command, while systemd's journal reads standard error."""
+    path = tmp_path / "err"
+    with open(path, "wb") as err:
+        st = path.stat()
+        process = igtcloud.start("ls", "nothing/here", stderr=err,
+                                 env={"JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino}"})
+        process.communicate(timeout=30)
+    assert path.read_text().startswith("<3>igtcloud: ")

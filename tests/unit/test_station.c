@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of `igtcloud station` that need no cloud: the table of studies, and what tells that a
+ * study's folder has changed or is written to. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "station/station.h"
+
+#include <cmocka.h> /* behind cli.h, whose fail() it would replace */
+
+void notify_alive(void) {}
+
+/* ---- the table ---- */
+
+static void thousands_are_found_and_removed_in_any_order(void **state) {
+  static watched one, other;
+  study_queue q = {.v = NULL};
+  char path[32];
+
+  (void)state;
+  for (int i = 0; i < 5000; i++) {
+    snprintf(path, sizeof path, "lab/%d", i);
+    assert_non_null(queue_add(&q, i % 2 ? &one : &other, path));
+  }
+  for (int i = 0; i < 5000; i += 3) {
+    snprintf(path, sizeof path, "lab/%d", i);
+    queue_remove(&q, queue_find(&q, i % 2 ? &one : &other, path));
+  }
+  assert_int_equal(q.count, 5000 - 1667);
+  for (int i = 0; i < 5000; i++) {
+    snprintf(path, sizeof path, "lab/%d", i);
+    const study *s = queue_find(&q, i % 2 ? &one : &other, path);
+    assert_int_equal(s != NULL, i % 3 != 0);
+    if (s)
+      assert_string_equal(s->path, path);
+    assert_null(queue_find(&q, i % 2 ? &other : &one, path));
+  }
+  queue_free(&q);
+}
+
+static void the_first_problem_counts(void **state) {
+  static watched in;
+  study_queue q = {.v = NULL};
+  study *s = queue_add(&q, &in, "lab/a");
+
+  (void)state;
+  study_problem(s, IGT_E_TIMEOUT, "first");
+  study_problem(s, IGT_E_IO, "second");
+  assert_int_equal(s->problem, IGT_E_TIMEOUT);
+  assert_string_equal(s->problem_text, "first");
+  queue_free(&q);
+}
+
+/* ---- folders ---- */
+
+static char root[] = "/tmp/igt-station-XXXXXX";
+
+static void put(const char *path, const char *text) {
+  char full[256];
+  FILE *out;
+
+  snprintf(full, sizeof full, "%s/%s", root, path);
+  out = fopen(full, "w");
+  assert_non_null(out);
+  fputs(text, out);
+  fclose(out);
+}
+
+static int make_study(void **state) {
+  char path[256];
+
+  (void)state;
+  memcpy(root + strlen(root) - 6, "XXXXXX", 6);
+  assert_non_null(mkdtemp(root));
+  snprintf(path, sizeof path, "%s/s", root);
+  assert_int_equal(mkdir(path, 0700), 0);
+  snprintf(path, sizeof path, "%s/s/sub", root);
+  assert_int_equal(mkdir(path, 0700), 0);
+  put("s/a", "12345");
+  put("s/sub/b", "678");
+  return 0;
+}
+
+static int remove_study(void **state) {
+  (void)state;
+  (void)tree_remove(root, "s");
+  return rmdir(root);
+}
+
+static void a_print_counts_files_and_bytes(void **state) {
+  tree_print p;
+
+  (void)state;
+  assert_true(tree_look(root, "s", &p));
+  assert_int_equal(p.files, 2);
+  assert_int_equal(p.bytes, 8);
+  assert_int_equal(p.hidden, 0);
+  put("s/c.dcm.part", "");
+  assert_true(tree_look(root, "s", &p));
+  assert_int_equal(p.hidden, 1);
+  assert_false(tree_look(root, "none", &p));
+}
+
+static void every_change_shows(void **state) {
+  static const struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+  tree_print before, now;
+  char from[256], to[256];
+
+  (void)state;
+  assert_true(tree_look(root, "s", &before) && tree_look(root, "s", &now));
+  assert_true(tree_same(&before, &now));
+  put("s/a", "1234x"); /* the same size */
+  assert_true(tree_look(root, "s", &now));
+  assert_false(tree_same(&before, &now));
+  snprintf(from, sizeof from, "%s/s/a", root);
+  snprintf(to, sizeof to, "%s/s/d", root);
+  before = now;
+  assert_int_equal(rename(from, to), 0);
+  assert_true(tree_look(root, "s", &now));
+  assert_false(tree_same(&before, &now));
+  before = now;
+  assert_int_equal(utimensat(AT_FDCWD, to, then, 0), 0);
+  assert_true(tree_look(root, "s", &now));
+  assert_false(tree_same(&before, &now));
+}
+
+static void a_rename_of_the_whole_is_no_change(void **state) {
+  tree_print before, now;
+  char from[256], to[256];
+
+  (void)state;
+  assert_true(tree_look(root, "s", &before));
+  snprintf(from, sizeof from, "%s/s", root);
+  snprintf(to, sizeof to, "%s/t", root);
+  assert_int_equal(rename(from, to), 0);
+  assert_true(tree_look(root, "t", &now));
+  assert_true(tree_same(&before, &now));
+  assert_int_equal(rename(to, from), 0);
+}
+
+static void a_link_is_not_followed(void **state) {
+  char path[256];
+  tree_print p;
+
+  (void)state;
+  snprintf(path, sizeof path, "%s/s/link", root);
+  assert_int_equal(symlink("/etc", path), 0);
+  assert_true(tree_look(root, "s", &p));
+  assert_int_equal(p.files, 2);
+  snprintf(path, sizeof path, "%s/link", root);
+  assert_int_equal(symlink("s", path), 0);
+  assert_false(tree_look(root, "link", &p));
+  assert_int_equal(unlink(path), 0);
+}
+
+/* In a process of its own: a lease and /proc are about others. */
+static void a_writer_shows_until_it_closes(void **state) {
+  char path[256], byte;
+  int to_child[2], to_parent[2];
+  pid_t child;
+
+  (void)state;
+  assert_int_equal(pipe(to_child), 0);
+  assert_int_equal(pipe(to_parent), 0);
+  assert_false(tree_is_written(root, "s"));
+  snprintf(path, sizeof path, "%s/s/sub/b", root);
+  child = fork();
+  if (child == 0) {
+    int fd = open(path, O_WRONLY | O_APPEND);
+    close(to_child[1]);
+    if (fd < 0 || write(to_parent[1], "+", 1) != 1 || read(to_child[0], &byte, 1) != 0)
+      _exit(1);
+    _exit(0);
+  }
+  assert_int_equal(read(to_parent[0], &byte, 1), 1);
+  assert_true(tree_is_written(root, "s"));
+  close(to_child[1]);
+  assert_int_equal(waitpid(child, NULL, 0), child);
+  assert_false(tree_is_written(root, "s"));
+  close(to_child[0]);
+  close(to_parent[0]);
+  close(to_parent[1]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(thousands_are_found_and_removed_in_any_order),
+      cmocka_unit_test(the_first_problem_counts),
+      cmocka_unit_test_setup_teardown(a_print_counts_files_and_bytes, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(every_change_shows, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(a_rename_of_the_whole_is_no_change, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(a_link_is_not_followed, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(a_writer_shows_until_it_closes, make_study, remove_study),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
