@@ -5,6 +5,7 @@
  * table. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 
@@ -59,11 +60,23 @@ static bool change_open(change *c, const settings *s, int *status) {
   return true;
 }
 
+/* Whether the response is about the study that was to be changed; says so if not. */
+static bool is_about(const igt_root_study *study, const char *id) {
+  const igt_string_field *there = &study->study_database_id;
+
+  if (there->is != IGT_SET || !*there->v || strcmp(there->v, id) == 0)
+    return true;
+  complain("the cloud responded with another study (%s) than the one to change (%s): check both",
+           there->v, id);
+  return false;
+}
+
 static int change_close(change *c, const settings *s, igt_root_study *study, igt_status status,
                         const igt_error *err) {
-  int result = status != IGT_OK ? fail(err)
-               : study          ? report_study(s, c->institute, study)
-                                : EXIT_DONE;
+  int result = status != IGT_OK                ? fail(err)
+               : !study                        ? EXIT_DONE
+               : !is_about(study, c->study_id) ? EXIT_FAILED
+                                               : report_study(s, c->institute, study);
 
   igt_model_free(study ? &study->model : NULL);
   place_close(&c->p);
@@ -190,6 +203,15 @@ static igt_status submit(change *c, const char *password, igt_root_study **respo
                                                response, err);
 }
 
+static bool is_submitted(const igt_root_study *study) {
+  const igt_string_field *state = &study->electronic_record_state;
+
+  if (state->is != IGT_SET || !*state->v || strcasecmp(state->v, "submitted") == 0)
+    return true;
+  complain("the study was not submitted: the cloud responded that its state is '%s'", state->v);
+  return false;
+}
+
 static int cmd_submit(settings *s) {
   igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
@@ -206,7 +228,9 @@ static int cmd_submit(settings *s) {
   }
   igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);
-  return change_close(&c, s, response, result, &err);
+  bool good = result != IGT_OK || !response || is_submitted(response);
+  status = change_close(&c, s, response, result, &err);
+  return good ? status : EXIT_FAILED;
 }
 
 /* ---- the table ---- */

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from igtcloud import DENIED, SOME_FAILED, USAGE, Program
+from igtcloud import DENIED, FAILED, SOME_FAILED, USAGE, Program
+from odd_cloud import Reply
 from test_rest_data import dicom
 from uploads import (Place, changes, epd, igt, institute, items, objects, patient_study, put, seed,
                      sent_bytes)
@@ -42,6 +43,20 @@ def test_submit_from_standard_input(igtcloud, up, name, ward):
     igtcloud.password = "demo\ndemo"
     igtcloud.run("upload", "--submit", *NOW, up, "trial")
     assert states(ward)["P1/A"] == states(ward)["new/S"] == "submitted"
+
+
+@pytest.mark.parametrize("how", ["draft", "another"])
+def test_submit_that_the_cloud_does_not_confirm(odd, home, up, name, ward, how):
+    """It responds with 200, and a study that is not submitted, or is another one."""
+    study = ward.study("P1/A" if how == "draft" else "P1/B")
+    odd.answer = lambda r: Reply(200, {**study, "electronicRecordState": how if how == "draft" else
+                                       "submitted"}) if "record-state" in r.path else None
+    igtcloud = Program(odd.url, home, password="demo\ndemo")
+    put(up, {f"{name}/P1/A/x": "x"})
+    done = igtcloud.run("upload", "--submit", *NOW, up, "trial", status=SOME_FAILED)
+    assert "not submitted" in done.err and "the cloud responded" in done.err
+    done = igtcloud.run("study submit", f"trial/{name}/P1/A", status=FAILED)
+    assert "the cloud responded" in done.err
 
 
 def test_submit_without_anybody_to_ask(igtcloud, up, name, ward):

@@ -38,6 +38,19 @@ static void stray(void *payload, const char *path, const char *why, const igt_er
 
 /* ---- all files of a study are finished ---- */
 
+/* The response describes the study after the request, as far as the cloud fills it in. */
+static igt_status check_submitted(const igt__group *group, const igt_root_study *study,
+                                  igt_error *err) {
+  const char *id = igt__text_of(&study->study_database_id);
+  const char *state = igt__text_of(&study->electronic_record_state);
+
+  if (*id && strcmp(id, group->study_id) != 0)
+    return igt__fail(err, IGT_E_PROTOCOL, "the cloud responded with another study (%s)", id);
+  if (*state && !igt__str_eq_nocase(state, "submitted"))
+    return igt__fail(err, IGT_E_PROTOCOL, "the cloud responded that its state is '%s'", state);
+  return IGT_OK;
+}
+
 static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err) {
   igt_electronic_record_state body = {0};
   igt_root_study *study = NULL;
@@ -49,6 +62,8 @@ static igt_status submit(const igt__upload *u, igt__group *group, igt_error *err
   body.electronic_record_state.v = "submitted";
   status = igt_set_study_electronic_record_state(u->run.client, group->institute_id,
                                                  group->study_id, &body, &study, err);
+  if (status == IGT_OK && study)
+    status = check_submitted(group, study, err);
   igt_model_free(study ? &study->model : NULL);
   return status;
 }
