@@ -7,12 +7,11 @@ import logging
 import os
 import stat
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from conftest import PACKAGE, PASSWORD, ROOT, STATION, USER, RestClient
+from conftest import PASSWORD, ROOT, STATION, USER, RestClient
 
 from igtcloud.client.core.auth import AuthHandler, AuthRefresher, Periodic, smart_auth
 from igtcloud.client.services import auth_service, entities_service, set_auth

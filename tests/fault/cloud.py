@@ -7,7 +7,7 @@ import os
 import random
 import uuid
 
-from igtcloud import Program, tree  # noqa: F401
+from igtcloud import tree
 from rest_client import RestClient
 from sandbox import BUCKET, Sandbox
 

@@ -4,6 +4,7 @@
 import pytest
 
 import cloud as c
+from igtcloud import Program
 from promise import promise
 
 
@@ -30,7 +31,7 @@ def test_concurrency_falls(tmp_path):
     home.mkdir()
     with c.start(tmp_path, "--latency", "20", seed=seed) as cloud:
         cloud.faults({"fault": "slow-down", "path": c.S3, "above": 3})
-        process = c.Program(cloud.url, home).start("download", "--connections", "16",
+        process = Program(cloud.url, home).start("download", "--connections", "16",
                                                    tmp_path / "out", "p")
         cloud.wait_for(lambda: len(c.objects(cloud.requests())) >= 160, seconds=120)
         cloud.heal()

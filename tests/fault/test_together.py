@@ -4,7 +4,7 @@
 import pytest
 
 import cloud as c
-from igtcloud import SOME_FAILED
+from igtcloud import SOME_FAILED, Program
 from promise import promise
 
 
@@ -57,7 +57,7 @@ def test_credentials_for_many_large_files(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     with c.start(tmp_path, seed=seed) as cloud:
-        c.Program(cloud.url, home).run("download", "--connections", "32", tmp_path / "out", "p",
+        Program(cloud.url, home).run("download", "--connections", "32", tmp_path / "out", "p",
                                        status=SOME_FAILED)
         assert len(cloud.requests(path="*/s3credentials")) == 1
         assert len(cloud.requests(path="*/f*", method="HEAD", status=404)) == 40

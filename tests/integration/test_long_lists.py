@@ -9,7 +9,6 @@ import pytest
 from bad_link import BadLink
 from igtcloud import FAILED, Program, tree
 from rest_client import RestClient
-from sandbox import seeded
 from uploads import epd, institute, seed
 
 COUNT = 300

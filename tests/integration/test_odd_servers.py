@@ -58,7 +58,7 @@ def spool_watch(pid, seen, stop):
 
 @pytest.mark.case("security-14")
 def test_a_list_that_unpacks_to_gigabytes_does_not_fill_tmpdir(odd, igtcloud):
-    packed = bomb(400 * MIB)
+    packed = bomb(280 * MIB)
     odd.answer = lambda r: (Reply(200, packed, [("Content-Encoding", "gzip")])
                             if r.plain.endswith("/studies") else None)
     process = igtcloud.start("ls", "p/i")
