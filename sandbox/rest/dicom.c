@@ -206,6 +206,12 @@ static void take(rest_dicom *out, const char *charset, const element *e,
 #undef CODE
 }
 
+/* A UID becomes part of keys. Many real ones are no valid UIDs, but none leads to another folder.
+ */
+static bool is_safe_uid(const char *uid) {
+  return !strchr(uid, '/') && strcmp(uid, ".") != 0 && strcmp(uid, "..") != 0;
+}
+
 const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out) {
   char syntax[80], charset[128] = "";
   reader r;
@@ -225,6 +231,9 @@ const char *rest_dicom_read(const unsigned char *data, size_t n, rest_dicom *out
   }
   for (size_t len = strlen(out->patient_name); len > 0 && out->patient_name[len - 1] == '='; len--)
     out->patient_name[len - 1] = '\0'; /* trailing empty component groups (PS3.5, 6.2.1) */
+  if (!is_safe_uid(out->study_uid) || !is_safe_uid(out->series_uid) ||
+      !is_safe_uid(out->instance_uid))
+    return "it has a UID that contains a slash or is a dot";
   return out->study_uid[0] ? NULL : "it has no Study Instance UID";
 }
 

@@ -107,11 +107,19 @@ static igt__json *study_make(dicom_import *i, const rest_dicom *d) {
   return NULL;
 }
 
-static igt__json *study_for(dicom_import *i, const rest_dicom *d) {
+/* NULL: none yet. */
+static igt__json *study_of_uid(dicom_import *i, const rest_dicom *d) {
   char *id = known_id(i, "study-uid", igt__json_get_str(i->institute, "id"), d->study_uid);
   igt__json *study = id ? sbx_doc_get(i->server->store, "study", id) : NULL;
   igt__free(id);
-  return study ? study : study_make(i, d);
+  return study;
+}
+
+/* Copied and badly de-identified data have one Study Instance UID for several patients: no image is
+ * filed under another patient's study. */
+static bool is_of_other_patient(const igt__json *study, const rest_dicom *d) {
+  const char *id = igt__json_get_str(igt__json_get(study, "patient"), "patientId");
+  return id && *id && d->patient_id[0] && strcmp(id, d->patient_id) != 0;
 }
 
 /* ---- the series ---- */
@@ -233,9 +241,12 @@ static bool import_one(dicom_import *i, const char *key) {
   igt__buf_init(&to, 64 * 1024);
   ssize_t n = pread(fd, i->buffer, BLOCK, 0);
   if (n > 0 && !rest_dicom_read(i->buffer, (size_t)n, &d)) {
-    study = study_for(i, &d);
-    ok = study && series_ensure(i, study, &d) && target_key(i, study, &d, &object, &to) &&
-         move_object(i, fd, &object, to.data);
+    study = study_of_uid(i, &d);
+    bool stays = study && is_of_other_patient(study, &d);
+    if (!study)
+      study = study_make(i, &d);
+    ok = stays || (study && series_ensure(i, study, &d) && target_key(i, study, &d, &object, &to) &&
+                   move_object(i, fd, &object, to.data));
   }
   close(fd);
   igt__buf_finish(&to);
@@ -288,9 +299,18 @@ rest_import rest_dicom_import(sbx_server *server, const igt__json *institute, co
 
 typedef struct left_search {
   sbx_server *server;
+  const igt__json *institute;
   igt__json *list;
   unsigned char *buffer;
 } left_search;
+
+static const char *why_not_sorted(left_search *s, const rest_dicom *d) {
+  dicom_import i = {s->server, s->institute};
+  igt__json *study = study_of_uid(&i, d);
+  bool other = study && is_of_other_patient(study, d);
+  igt__json_free(study);
+  return other ? "its Study Instance UID is that of another patient's study" : NULL;
+}
 
 static const char *why_left(left_search *s, const char *key) {
   sbx_object object = {0};
@@ -302,6 +322,8 @@ static const char *why_left(left_search *s, const char *key) {
     why = n == 0  ? "it is empty"
           : n < 0 ? "it cannot be read"
                   : rest_dicom_read(s->buffer, (size_t)n, &d);
+    if (n > 0 && !why)
+      why = why_not_sorted(s, &d);
     close(fd);
   }
   sbx_object_finish(&object);
@@ -321,7 +343,7 @@ static bool add_left(void *payload, const sbx_object *object) {
 }
 
 igt__json *rest_dicom_left(sbx_server *server, const igt__json *institute) {
-  left_search s = {server, igt__json_new_array(), igt__malloc(BLOCK)};
+  left_search s = {server, institute, igt__json_new_array(), igt__malloc(BLOCK)};
   const char *prefix = igt__json_get_str(institute, "s3Prefix");
   igt__buf folder;
   igt__buf_init(&folder, 64 * 1024);

@@ -72,6 +72,18 @@ def test_what_cannot_be_sorted_is_listed(igtcloud, up, name, ward):
     assert len(objects(ward.cloud, ward.prefix + "Import/")) == 5
 
 
+@pytest.mark.case("dicom-8")
+def test_one_study_uid_of_two_patients(igtcloud, up, name, ward):
+    """No image is filed under another patient; nor below a folder that its UIDs name."""
+    put(up, {f"{name}/a": dicom("ANNA", "1.2.3", "1.2.3.1", "1", "S1"),
+             f"{name}/b": dicom("BERTA", "1.2.3", "1.2.3.1", "2", "S1"),
+             f"{name}/c": dicom("CLARA", "1.2.4", "../../x", "3", "S1")})
+    igtcloud.run("upload", *IMPORT, up, "trial")
+    assert ward.names() == ["ANNA/S1"] and list(ward.contents("ANNA/S1", "0/")) == ["1.2.3.1/a"]
+    reasons = left(ward)
+    assert set(reasons) == {"b", "c"} and "another patient" in reasons["b"] and "UID" in reasons["c"]
+
+
 def data_set(order, explicit):
     def one(group, number, vr, text):
         data = text.encode() + b" " * (len(text) % 2)
