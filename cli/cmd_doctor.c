@@ -280,6 +280,8 @@ static void run_all(doctor *d) {
   run_local(d, "version", probe_version);
   run_local(d, "configuration", probe_configuration);
   run_local(d, "token file", probe_token_file);
+  if (d->s->service_file)
+    run_local(d, "key", probe_key);
   run_local(d, "keyring", probe_keyring);
   if (open_cloud(d))
     run_network(d);

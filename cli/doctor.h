@@ -63,6 +63,7 @@ void probe_upload(doctor *d);
 void probe_version(doctor *d);
 void probe_configuration(doctor *d);
 void probe_token_file(doctor *d);
+void probe_key(doctor *d);
 void probe_keyring(doctor *d);
 void probe_folder(doctor *d);
 void probe_journal(doctor *d);

@@ -90,6 +90,28 @@ void probe_token_file(doctor *d) {
   igt_token_free(token);
 }
 
+#define KEY_WARNING_DAYS 30
+
+/* The key of a service identity: when it expires is in the record beside it. */
+void probe_key(doctor *d) {
+  static const char advice[] = "replace it with `igtcloud service rotate`";
+  igt_key_info info = IGT_KEY_INFO_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status = igt_key_info_read(d->s->service_file, &info, &err);
+  long long days = ((long long)info.expires - (long long)time(NULL)) / 86400;
+
+  if (status == IGT_E_NO_FILE || (status == IGT_OK && !info.expires))
+    found(d, "key", VERDICT_OK, NULL, "there is no record of when it expires");
+  else if (status != IGT_OK)
+    found(d, "key", VERDICT_WARNING, NULL, "%s", err.text);
+  else if (info.expires <= (int64_t)time(NULL))
+    found(d, "key", VERDICT_ERROR, advice, "it has expired");
+  else
+    found(d, "key", days < KEY_WARNING_DAYS ? VERDICT_WARNING : VERDICT_OK,
+          days < KEY_WARNING_DAYS ? advice : NULL, "it expires in %lld day%s", days,
+          days == 1 ? "" : "s");
+}
+
 /* Servers need none. */
 void probe_keyring(doctor *d) {
   const char *why;

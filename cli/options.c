@@ -357,16 +357,27 @@ static bool from_entry(const command *cmd, const config *c, const config_entry *
   return false;
 }
 
-static bool from_profile(const command *cmd, settings *s) {
-  static config c; /* the values are used until the process ends */
-  const char *profile = s->profile ? s->profile : "default";
+/* The values are used until the process ends, also after parse_again: each reading is kept. */
+typedef struct reading {
+  config c;
+  struct reading *earlier;
+} reading;
 
-  if (!config_read(s, &c))
+static bool from_profile(const command *cmd, settings *s) {
+  static reading first, *last;
+  const char *profile = s->profile ? s->profile : "default";
+  reading *r = last ? calloc(1, sizeof *r) : &first;
+
+  if (!r)
+    return usage_error("out of memory"), false;
+  r->earlier = last;
+  last = r;
+  if (!config_read(s, &r->c))
     return false;
-  if (s->profile && !config_has_profile(&c, profile))
-    return unknown_profile(&c, profile);
-  for (size_t i = 0; i < c.count; i++)
-    if (strcmp(c.v[i].profile, profile) == 0 && !from_entry(cmd, &c, &c.v[i], s))
+  if (s->profile && !config_has_profile(&r->c, profile))
+    return unknown_profile(&r->c, profile);
+  for (size_t i = 0; i < r->c.count; i++)
+    if (strcmp(r->c.v[i].profile, profile) == 0 && !from_entry(cmd, &r->c, &r->c.v[i], s))
       return false;
   return true;
 }

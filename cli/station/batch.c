@@ -83,7 +83,8 @@ static void fill(lane *l) {
   l->count = 0;
   l->in = NULL;
   while (l->count < STATION_BATCH && (s = choose(st, l->in, now)) != NULL) {
-    bool single = wants_to_be_alone(s) || s->print.bytes > BATCH_BYTES;
+    /* While the cloud is away one study is enough to find out that it is back. */
+    bool single = st->offline || wants_to_be_alone(s) || s->print.bytes > BATCH_BYTES;
     notify_alive();
     if (l->count && (single || bytes + s->print.bytes > BATCH_BYTES))
       return;
@@ -442,12 +443,21 @@ void batch_dispatch(lane *l) {
     end_run(l);
 }
 
+static bool any_busy(const station *st) {
+  for (size_t i = 0; i < STATION_LANES; i++)
+    if (st->lanes[i].l)
+      return true;
+  return false;
+}
+
 void batch_start(station *st) {
   for (size_t i = 0; i < STATION_LANES; i++) {
     lane *l = &st->lanes[i];
     igt_error err = IGT_ERROR_INIT;
     if (l->l)
       continue;
+    if (st->offline && any_busy(st))
+      return;
     l->st = st;
     l->verifying = false;
     fill(l);

@@ -28,6 +28,7 @@ typedef struct peer {
 
 static peer manager = {.fd = -1}, journal = {.fd = -1};
 static int64_t watchdog_ms, last_alive;
+static const settings *current;
 
 /* A name that begins with '@' is in the abstract namespace. */
 static void open_peer(peer *p, const char *path) {
@@ -46,6 +47,10 @@ static void open_peer(peer *p, const char *path) {
 static bool send_to(const peer *p, const char *data, size_t n) {
   return p->fd >= 0 && sendto(p->fd, data, n, MSG_NOSIGNAL,
                               (const struct sockaddr *)(const void *)&p->to, p->length) >= 0;
+}
+
+void notify_settings(const settings *s) {
+  current = s;
 }
 
 void notify_open(void) {
@@ -145,7 +150,6 @@ static bool to_journal(int priority, const char *event, const study *s, const ch
 }
 
 void station_log(int priority, const char *event, const study *s, const char *fmt, ...) {
-  static const settings plain;
   char text[4096];
   va_list args;
 
@@ -157,5 +161,5 @@ void station_log(int priority, const char *event, const study *s, const char *fm
   if (priority <= LOG_WARNING)
     complain_at(priority, "%s", text);
   else
-    message(&plain, "%s", text);
+    message(current, "%s", text);
 }

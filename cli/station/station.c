@@ -345,6 +345,7 @@ static void reload(station *st) {
     st->s = s;
     st->config = fresh_config;
     reopen_log(s);
+    notify_settings(s);
     station_log(LOG_NOTICE, "reload", NULL, "the configuration was read again");
     st->scan_soon = true;
   } else {
@@ -648,6 +649,7 @@ int station_main(settings *s) {
   st.project = s->arguments[1];
   st.started = station_wall();
   notify_open();
+  notify_settings(s);
   status = open_all(&st);
   if (status == EXIT_DONE) {
     run(&st);

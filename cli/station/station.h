@@ -233,6 +233,7 @@ uint64_t policy_free_bytes(const watched *w);
 /* ---- notify.c ---- */
 
 void notify_open(void);
+void notify_settings(const settings *s); /* for --quiet */
 void notify_systemd(const char *fmt, ...) IGT_PRINTF(1, 2);
 void notify_reloading(void);
 /* How often systemd wants to hear of this process, in milliseconds; 0: it does not. */

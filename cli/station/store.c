@@ -25,6 +25,9 @@
 
 #define FOLDER ".igtcloud-station"
 #define PATH_MAX_BYTES 8192
+/* Studies in done/ that can be deleted by the settings: of older ones the record is given up, so
+ * that years without such settings do not fill the memory. */
+#define KEPT_MOST 50000
 #define REWRITE_AT 4096 /* records, beside those that are needed */
 
 typedef struct tried {
@@ -419,6 +422,8 @@ void store_forget(watched *w, const char *path) {
 
 void store_keep(watched *w, const char *path, int64_t at, const tree_print *print) {
   drop_kept_path(w, path);
+  if (w->kept_count >= KEPT_MOST)
+    drop_kept(w, 0);
   add_kept(w, path, at, print);
   if (w->log)
     put_kept(w->log, &(kept){.path = (char *)(uintptr_t)path, .at = at, .print = *print});

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -81,9 +82,13 @@ class Station:
 
     def tree(self, below=""):
         """Files, by name."""
-        top = self.folder / below
-        return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*")
-                if p.is_file() and ".igtcloud-station" not in p.parts}
+        top, found = self.folder / below, {}
+        for folder, _, names in os.walk(top):  # what is moved meanwhile is no error
+            for path in (pathlib.Path(folder, n) for n in names):
+                with contextlib.suppress(FileNotFoundError):
+                    if ".igtcloud-station" not in path.parts:
+                        found[str(path.relative_to(top))] = path.read_bytes()
+        return found
 
     def place(self, name="lab"):
         return Place(self.cloud, name, self.project)
@@ -186,7 +191,8 @@ def test_written_to_during_the_upload(station, cloud):
 
 def test_hierarchical(station, cloud):
     s = station("--folder-structure", "hierarchical")
-    put(s.folder, {"lab/P1/A/a": "a", "lab/P2/C/c": "c", "lab/P3/study.json": '{"name": "P3"}', "lab/P3/d/e": "e"})
+    put(s.folder, {"lab/P1/A/a": "a", "lab/P2/C/c": "c", "lab/P3/study.json": '{"name": "P3", "studyIdHumanReadable": "P3"}',
+                   "lab/P3/d/e": "e"})
     s.once()
     assert set(s.tree("done")) == {"lab/P1/A/a", "lab/P2/C/c", "lab/P3/study.json", "lab/P3/d/e"}
     assert s.place().names() == ["P1", "P2", "P3"]
@@ -548,13 +554,16 @@ def test_expiry_is_warned_of(station, cloud, tmp_path, igtcloud):
     s.key, s.options = key, (*s.options, "--user", info["keys"][0]["serviceId"])
     for days, warned in ((31, False), (29, True)):
         info["keys"][0]["expiresOn"] = time.strftime(
-            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86400))
+            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * 86400 + 3600))
         (tmp_path / "k.pem.info").write_text(json.dumps(info))
         s.start()
         s.wait_for_log("watching", 1 + warned)
         s.wait_for(lambda: "key_expiry_timestamp" in get(f"http://127.0.0.1:{port}/metrics")[1])
         assert s.stop() == 0
         assert ("replace it with `igtcloud service rotate`" in s.log) == warned
+        done = igtcloud.run("doctor", "--json", "--service-file", key, sign_in=False, status=None)
+        check, = [line for line in done.lines if line.get("check") == "key"]
+        assert check["result"] == ("warning" if warned else "ok") and f"in {days} days" in done.text
 
 
 # ---- other commands' reports ----
