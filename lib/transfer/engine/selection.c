@@ -328,6 +328,8 @@ static bool has_entry(igt__selection *s, const char *text, size_t n) {
   char *part = igt__strndup(text, n);
   bool has = part && *part && note(s, igt__map_get(s->entries, part));
 
+  s->no_memory |= !part;
+
   igt__free(part);
   return has;
 }
@@ -353,22 +355,23 @@ static bool entries_take(igt__selection *s, const char *human, const char *patie
   return takes;
 }
 
-static bool matches(const char *pattern, const char *text) {
-  char *nfc = text && !igt__nfc_is_plain(text) ? igt__nfc(text) : NULL;
-  const char *own = nfc ? nfc : text;
+static bool matches(igt__selection *s, const char *pattern, const char *text) {
+  bool is_plain = !text || igt__nfc_is_plain(text);
+  char *nfc = is_plain ? NULL : igt__nfc(text);
+  const char *own = is_plain ? text : nfc;
   bool does = own && *own && (strcmp(pattern, own) == 0 || igt__glob_match(pattern, own));
 
+  s->no_memory |= !is_plain && !nfc;
   igt__free(nfc);
   return does;
 }
 
-static bool patients_take(const igt__selection *s, const char *patient,
-                          const igt__study_names *names) {
+static bool patients_take(igt__selection *s, const char *patient, const igt__study_names *names) {
   const igt_study_selection *o = &s->options;
 
   for (size_t i = 0; i < o->patient_count; i++)
-    if (matches(o->patients[i], patient) || matches(o->patients[i], names->patient_id) ||
-        matches(o->patients[i], names->patient_name))
+    if (matches(s, o->patients[i], patient) || matches(s, o->patients[i], names->patient_id) ||
+        matches(s, o->patients[i], names->patient_name))
       return true;
   return o->patient_count == 0;
 }
@@ -385,6 +388,7 @@ bool igt__selection_names(igt__selection *s, const igt__study_names *names) {
   patient = nfc ? igt__strndup(nfc, strcspn(nfc, "/")) : NULL;
   takes = patient && patients_take(s, patient, names) &&
           (!s->entries || entries_take(s, nfc, patient, id));
+  s->no_memory |= !patient;
   igt__free(nfc);
   igt__free(patient);
   return takes;
@@ -423,7 +427,7 @@ static bool times_take(igt__selection *s, const igt_root_study *study, bool *und
   return false;
 }
 
-static bool labels_take(const igt__selection *s, const igt_root_study *study) {
+static bool labels_take(igt__selection *s, const igt_root_study *study) {
   const igt_study_selection *o = &s->options;
   const igt_string_list_field *labels;
 
@@ -434,7 +438,7 @@ static bool labels_take(const igt__selection *s, const igt_root_study *study) {
   labels = &((const igt_annotation_study *)study)->case_labels;
   for (size_t i = 0; labels->is == IGT_SET && i < labels->count; i++)
     for (size_t k = 0; k < o->label_count; k++)
-      if (matches(o->labels[k], labels->v[i]))
+      if (matches(s, o->labels[k], labels->v[i]))
         return true;
   return false;
 }
@@ -461,15 +465,17 @@ bool igt__selection_takes(igt__selection *s, const igt_root_study *study, bool *
          (!s->settled || s->settling || igt__map_has(s->settled, id));
 }
 
-bool igt__selection_has_modality(const igt__selection *s, const char *modality) {
+bool igt__selection_has_modality(igt__selection *s, const char *modality) {
   char *own = igt__nfc_fold(modality), *wanted;
   bool has = false;
 
   for (size_t i = 0; own && i < s->options.modality_count && !has; i++) {
     wanted = igt__nfc_fold(s->options.modalities[i]);
     has = wanted && *own && igt__glob_match(wanted, own);
+    s->no_memory |= !wanted;
     igt__free(wanted);
   }
+  s->no_memory |= !own;
   igt__free(own);
   return has;
 }

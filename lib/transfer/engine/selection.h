@@ -41,6 +41,7 @@ typedef struct igt__selection {
   igt__map *series; /* ids of the current institute's studies with the modality; NULL: not needed */
   igt__map *settled; /* ids of all studies that limit leaves (igt__found_settle); NULL: any */
   bool settling;     /* they are being collected */
+  bool no_memory;    /* a comparison failed: its result is false, and must not be used */
   bool incomplete;   /* not all studies were listed: entries may have matched another one */
   uint64_t taken;    /* studies that matched */
   uint64_t too_old;  /* that were not, because of modified_since alone */
@@ -66,7 +67,8 @@ typedef struct igt__study_names {
   const char *id;    /* studyDatabaseId */
   const char *patient_id, *patient_name;
 } igt__study_names;
-/* Whether `studies`, `studies_from` and `patients` select it; notes the entries that do. */
+/* Whether `studies`, `studies_from` and `patients` select it; notes the entries that do. This and
+ * the following set no_memory, which is for whoever asks to look at. */
 bool igt__selection_names(igt__selection *selection, const igt__study_names *names);
 /* Whether a time in [from, to], in seconds since 1970, was within the range. */
 bool igt__selection_has_time(igt__selection *selection, int64_t from, int64_t to);
@@ -74,7 +76,7 @@ bool igt__selection_has_time(igt__selection *selection, int64_t from, int64_t to
  * of a change is known. */
 bool igt__selection_takes(igt__selection *selection, const igt_root_study *study, bool *undated);
 /* Whether it is one of `modalities`. */
-bool igt__selection_has_modality(const igt__selection *selection, const char *modality);
+bool igt__selection_has_modality(igt__selection *selection, const char *modality);
 /* Whether studies of this type have what the selection asks for; *what: that they do not. */
 bool igt__selection_fits_type(const igt__selection *selection, const char *study_type,
                               const char **what);

@@ -52,8 +52,10 @@ static igt_status each_series(void *payload, igt_series *series) {
   const char *study = igt__text_of(&series->study_database_id);
   const char *modality = igt__text_of(&series->modality);
 
-  if (!*study || igt__map_has(s->series, study) || !igt__selection_has_modality(s, modality))
+  if (!*study || igt__map_has(s->series, study))
     return IGT_OK;
+  if (!igt__selection_has_modality(s, modality))
+    return s->no_memory ? IGT_E_NO_MEMORY : IGT_OK;
   return igt__map_set(s->series, study, s) ? IGT_OK : IGT_E_NO_MEMORY;
 }
 
@@ -161,7 +163,7 @@ static igt_status each_study(void *payload, igt_root_study *study) {
   bool undated;
 
   if (!igt__found_takes(w->found, study, &undated))
-    return IGT_OK;
+    return w->ended = s->no_memory ? IGT_E_NO_MEMORY : IGT_OK;
   s->taken++;
   if (igt__in_shard(igt__text_of(&study->study_database_id), w->shard, w->shards)) {
     w->count++;
@@ -245,14 +247,12 @@ igt_status igt__found_settle(igt_client *client, igt__found *found, unsigned sha
                              igt_error *err) {
   static const igt__selected_fns fns = {.study = note_id};
   igt__selection *s = found->selection;
-  igt__map *ids;
   igt_status status;
 
   if (!s->options.limit)
     return IGT_OK;
-  if (!(ids = s->settled = igt__map_new()))
+  if (!(s->settled = igt__map_new()))
     return igt__fail_memory(err);
-  s->settled = ids;
   s->settling = true;
   status = igt__each_selected(client, found, shard, shards, &fns, s, err);
   s->settling = false;
@@ -336,8 +336,10 @@ static igt_status end_each(each *e, const igt__found *found, igt_error *err) {
 static igt_status run_each(igt_client *client, igt__selection *selection, each *e, igt_error *err) {
   static const igt__selected_fns fns = {.study = each_selected};
   igt__found found;
-  igt_status status = igt__find(client, selection, true, &found, err);
+  igt_status status = igt_client_sign_in(client, err);
 
+  if (status == IGT_OK)
+    status = igt__find(client, selection, true, &found, err);
   if (status != IGT_OK)
     return status;
   status = igt__each_selected(client, &found, 0, 0, &fns, e, err);

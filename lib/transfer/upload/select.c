@@ -139,8 +139,11 @@ static bool look_at(scan *s, const char *path, const char *human, bool flat) {
   igt__selection *selection = s->u->found.selection;
   int64_t newest = 0;
 
-  if (!is_named(s, path, human, flat))
+  if (!is_named(s, path, human, flat)) {
+    if (selection->no_memory)
+      fail_memory(s);
     return false;
+  }
   if (selection->by_time || selection->options.newest)
     newest = newest_of(s, path);
   if (selection->by_time && !igt__selection_has_time(selection, newest, newest)) {

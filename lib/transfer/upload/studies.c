@@ -285,6 +285,8 @@ static bool fill_entry(const igt__studies *s, igt__entry *e, const igt_root_stud
   e->uid = *uid ? igt__arena_strdup(s->arena, uid) : "";
   e->patient_id = *patient_id ? igt__arena_strdup(s->arena, patient_id) : "";
   e->known.selected = !s->found || igt__found_takes(s->found, study, &e->known.undated);
+  if (s->found && s->found->selection->no_memory)
+    return false;
   if (s->found && e->known.selected)
     s->found->selection->taken++;
   if (!e->known.id || !e->known.human || !e->known.s3_prefix || !e->known.key || !e->part ||
