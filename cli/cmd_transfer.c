@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "igtcloud/selection.h"
 #include "transfer_options.h"
 
 static unsigned category_bit(const char *name) {
@@ -60,6 +61,19 @@ bool selects_studies(const settings *s) {
          s->modality.count || s->label.count || s->modified_since || s->modified_until;
 }
 
+/* Before signing in, and before standard input is read. */
+static bool check_selection(const settings *s, const igt_study_selection *o) {
+  igt_study_selection whole = *o;
+  igt_error err = IGT_ERROR_INIT;
+
+  whole.start = s->start;
+  whole.end = s->end;
+  if (igt_selection_check(&whole, &err) == IGT_OK)
+    return true;
+  usage_error("%s", err.text);
+  return false;
+}
+
 bool select_studies(const settings *s, igt_study_selection *o) {
   if (s->project_files && (selects_studies(s) || s->limit)) {
     usage_error("--project-files takes no options that select studies");
@@ -82,7 +96,7 @@ bool select_studies(const settings *s, igt_study_selection *o) {
   o->modified_until = s->modified_until;
   o->limit = (uint64_t)s->limit;
   o->newest = s->newest;
-  return true;
+  return check_selection(s, o);
 }
 
 static int cmd_download(settings *s) {

@@ -12,6 +12,15 @@ extern "C" {
 #endif
 
 /**
+ * Checks what can be checked without the cloud and without reading studies_from: dates, times and
+ * their order. The calls that take a selection do the same first. selection->project is not needed.
+ * Errors: IGT_E_INVALID, IGT_E_UNSUPPORTED (set by a program for a newer library), IGT_E_NO_MEMORY.
+ * Any thread.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_selection_check(const igt_study_selection *selection,
+                                                       igt_error *err);
+
+/**
  * Receives a selected study and its institute on the caller's thread; both are valid during the
  * call only. IGT_OK continues; any other status ends igt_selection_each() with that status.
  */

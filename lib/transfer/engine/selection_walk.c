@@ -349,6 +349,20 @@ static igt_status run_each(igt_client *client, igt__selection *selection, each *
   return status;
 }
 
+igt_status igt_selection_check(const igt_study_selection *selection, igt_error *err) {
+  igt__selection *compiled = NULL;
+  igt_study_selection own;
+  igt_status status;
+
+  igt__error_clear(err);
+  status = igt__options_read(&own, sizeof own, selection, "igt_study_selection", err);
+  own.studies_from = NULL;
+  if (status == IGT_OK)
+    status = igt__selection_new(&own, &compiled, err);
+  igt__selection_free(compiled);
+  return status;
+}
+
 igt_status igt_selection_each(igt_client *client, const igt_study_selection *selection,
                               igt_selected_study_fn fn, void *payload,
                               void (*on_message)(void *payload, igt_status status,
