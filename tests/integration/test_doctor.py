@@ -3,8 +3,10 @@
 is left behind, nothing hangs, and a bundle has neither secrets nor names."""
 
 import contextlib
+import hashlib
 import json
 import os
+import pathlib
 import shutil
 import socket
 import sqlite3
@@ -166,6 +168,24 @@ def test_service_key(cloud, home):
         file.write("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
     assert found["sign-in"][0] == "error" and "--service-file" in found["sign-in"][2]
+
+
+@pytest.mark.parametrize("days, result, said", [(-2, "error", "has expired"), (12, "warning", "expires in 12 days"),
+                                                (400, "ok", "expires in 400 days")])
+def test_expiry_of_a_key(cloud, home, days, result, said):
+    """As `igtcloud service create` and rotate record it beside the key."""
+    key = home / "station.pem"
+    key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    os.chmod(key, 0o600)
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + (days + 0.5) * 86400))
+    pathlib.Path(f"{key}.info").write_text(json.dumps({"keys": [{
+        "key": "sha256:" + hashlib.sha256(key.read_bytes()).hexdigest(), "serviceId": "s", "name": "n",
+        "organizationId": "o", "expiresOn": when}]}))
+    found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
+    assert found["key"][0] == result and said in found["key"][1], found
+    os.remove(f"{key}.info")
+    found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
+    assert "no record" in found["key"][1]
 
 
 def test_a_store_that_fails(cloud, igtcloud):
