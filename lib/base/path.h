@@ -86,8 +86,11 @@ igt_status igt__root_stat(igt__root *root, const char *path, igt__stat *st, igt_
 /* Both paths are below the root; replaces `to` atomically. On a file system that cannot replace
  * files, `to` is first moved aside, and back if the rename fails. */
 igt_status igt__root_rename(igt__root *root, const char *from, const char *to, igt_error *err);
-/* Same, but IGT_E_COLLISION if `to` exists. */
+/* Same, but IGT_E_COLLISION if `to` exists under another variant of its name, which the file system
+ * treats as the same. What exists under exactly this name is replaced. */
 igt_status igt__root_rename_new(igt__root *root, const char *from, const char *to, igt_error *err);
+/* Whether a file is stored under exactly this name, not under a variant of it. Reads the folder. */
+bool igt__root_is_stored_as(igt__root *root, const char *path);
 igt_status igt__root_unlink(igt__root *root, const char *path, igt_error *err);
 
 /* Writes root/path as a whole: hidden temporary file beside it, write, rename. Does not sync: a

@@ -454,7 +454,7 @@ bool igt__root_folds(igt__root *root) {
 igt__name_rules igt__root_names(igt__root *root) {
   pthread_mutex_lock(&root->lock);
   if (root->names < 0)
-    root->names = probe_names(root);
+    root->names = igt__os_has_portable_names() ? IGT__NAMES_PORTABLE : probe_names(root);
   int names = root->names;
   pthread_mutex_unlock(&root->lock);
   return (igt__name_rules)names;
@@ -668,6 +668,42 @@ static int rename_over(int from_fd, const char *from, int to_fd, const char *to)
   return rename_aside(from_fd, from, to_fd, to);
 }
 
+static bool has_entry(int fd, const char *name) {
+  igt__os_dir *dir = igt__os_dir_open(fd);
+  const char *entry = NULL;
+  int ignored;
+
+  while (dir && (entry = igt__os_dir_next(dir, NULL, &ignored)) != NULL && strcmp(entry, name) != 0)
+    ;
+  if (dir)
+    igt__os_dir_close(dir);
+  return entry != NULL;
+}
+
+bool igt__root_is_stored_as(igt__root *root, const char *path) {
+  folder *f;
+  const char *base;
+  bool found;
+
+  if (parent_get(root, path, false, &f, &base, NULL) != IGT_OK)
+    return false;
+  found = has_entry(f->fd, base);
+  folder_put(root, f, false);
+  return found;
+}
+
+/* Another process that downloads the same may have come first. */
+static int rename_new(int from_fd, const char *from, int to_fd, const char *to) {
+  if (igt__os_rename_new(from_fd, from, to_fd, to) == 0)
+    return 0;
+  if (errno != EEXIST)
+    return -1;
+  if (has_entry(to_fd, to))
+    return rename_over(from_fd, from, to_fd, to);
+  errno = EEXIST;
+  return -1;
+}
+
 static igt_status rename_failed(const char *from, const char *to, bool only_new, int os_error,
                                 igt_error *err) {
   if (os_error == EEXIST && only_new)
@@ -688,7 +724,7 @@ static igt_status move(igt__root *root, const char *from, const char *to, bool o
     return status;
   status = parent_get(root, to, true, &t, &to_base, err);
   if (status == IGT_OK) {
-    int failed = only_new ? igt__os_rename_new(f->fd, from_base, t->fd, to_base)
+    int failed = only_new ? rename_new(f->fd, from_base, t->fd, to_base)
                           : rename_over(f->fd, from_base, t->fd, to_base);
     if (failed)
       status = rename_failed(from, to, only_new, errno, err);
