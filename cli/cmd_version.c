@@ -5,7 +5,6 @@
 #include "igtcloud/version.h"
 
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "cli.h"
 #include "commit.h"
@@ -40,12 +39,10 @@ static void print_features(bool json) {
 }
 
 static void print_details(bool json) {
-  struct utsname os;
-  bool known = uname(&os) == 0, first = true;
+  bool first = true;
   char platform[256];
 
-  snprintf(platform, sizeof platform, "%s %s %s", known ? os.sysname : "?",
-           known ? os.release : "?", known ? os.machine : "?");
+  os_system(false, platform, sizeof platform);
   if (json) {
     json_text(stdout, "commit", IGTCLOUD_COMMIT, false);
     json_text(stdout, "compiler", __VERSION__, false);

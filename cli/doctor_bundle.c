@@ -211,8 +211,8 @@ static void fill_header(char header[BLOCK], const char *name, size_t size) {
   snprintf(header + 100, 8, "%07o", 0600u);
   snprintf(header + 108, 8, "%07o", 0u);
   snprintf(header + 116, 8, "%07o", 0u);
-  snprintf(header + 124, 12, "%011lo", (unsigned long)size & 077777777777);
-  snprintf(header + 136, 12, "%011lo", (unsigned long)time(NULL) & 077777777777);
+  snprintf(header + 124, 12, "%011llo", (unsigned long long)size & 077777777777);
+  snprintf(header + 136, 12, "%011llo", (unsigned long long)time(NULL) & 077777777777);
   memset(header + 148, ' ', 8);
   header[156] = '0';
   memcpy(header + 257, "ustar\00000", 8);

@@ -301,6 +301,8 @@ static CURLcode set_trust(CURL *easy, const igt__http *http) {
   curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  if (http->trust.by_system)
+    return igt__trust_ask_system(easy);
   return set_certificates(easy, &http->trust);
 }
 
@@ -394,14 +396,26 @@ static void set_buffers(const igt__attempt *attempt, CURL *easy) {
                    (long)(up && fits ? IGT__BULK_BUFFER : IGT__SMALL_BUFFER));
 }
 
-static CURLcode set_attempt(igt__attempt *attempt, CURL *easy) {
-  const igt__http_request *req = attempt->req;
+static CURLcode set_proxy(const igt__attempt *attempt, CURL *easy) {
   const igt__proxies *proxies = &attempt->http->proxies;
   const char *proxy = attempt->origin.scheme[4] ? proxies->https : proxies->http;
+  char asked[320];
+  CURLcode code;
+
+  if (proxies->by_system) {
+    igt__proxy_ask_system(attempt->head->url.data, asked, sizeof asked);
+    proxy = asked;
+  }
+  code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+  return code || !*proxy ? code : igt__proxy_use_login(easy, proxy);
+}
+
+static CURLcode set_attempt(igt__attempt *attempt, CURL *easy) {
+  const igt__http_request *req = attempt->req;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, attempt->head->url.data);
 
   if (!code)
-    code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+    code = set_proxy(attempt, easy);
   if (!code)
     code =
         curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, req->compressed ? "gzip, deflate" : NULL);

@@ -46,12 +46,17 @@ typedef struct igt__proxies {
   char *http, *https; /* URLs, perhaps with a password */
   char *none;         /* the hosts of no_proxy */
   const char *source; /* where they come from, for messages */
+  bool by_system;     /* neither option nor variable: the system's settings count */
 } igt__proxies;
 
 /* option: the proxy's URL, "" or "none" for none, NULL for the usual variables. IGT_E_INVALID: the
  * option is not the URL of a proxy. */
 igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err);
 void igt__proxies_finish(igt__proxies *proxies);
+/* os/: the proxy of the user's settings for a URL, "": none. Called by loops. */
+void igt__proxy_ask_system(const char *url, char *out, size_t cap);
+/* Signs in to proxies that ask for it as the user who is signed in to the system, if it can. */
+CURLcode igt__proxy_use_login(CURL *easy, const char *proxy);
 /* "host:port" of a proxy's URL, without user name and password, for messages. */
 void igt__proxy_label(const char *proxy, char *out, size_t cap);
 
@@ -86,6 +91,7 @@ typedef struct igt__trust {
   char *file, *dir; /* NULL: none */
   char *pem;        /* content of file if it is a pipe, which can be read only once; else NULL */
   size_t pem_size;
+  bool by_system;  /* neither: the system judges each chain */
   char label[320]; /* for messages: the path and who named it */
 } igt__trust;
 
@@ -93,6 +99,11 @@ typedef struct igt__trust {
  * IGT_E_NO_FILE and the other errors of opening what the user named. */
 igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *err);
 void igt__trust_finish(igt__trust *trust);
+
+/* os/: the system's own certificates. IGT_OK also without any. */
+igt_status igt__trust_use_system(igt__trust *trust, igt_error *err);
+/* Has the system judge the chains of this handle's servers, if trust->by_system. */
+CURLcode igt__trust_ask_system(CURL *easy);
 
 /* ---- http.c ---- */
 

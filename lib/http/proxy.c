@@ -87,6 +87,7 @@ igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_erro
   if (choose(option, &chosen, err) != IGT_OK)
     return IGT_E_INVALID;
   proxies->source = chosen.source;
+  proxies->by_system = !option && !*chosen.http && !*chosen.https;
   proxies->http = igt__strdup(is_on_this_machine(chosen.http) ? chosen.http : "");
   proxies->https = igt__strdup(chosen.https);
   proxies->none = igt__strdup(none ? none : "");

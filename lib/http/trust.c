@@ -2,10 +2,7 @@
 /* Finds the certificates that servers are judged by: --ca-file, else what one of the variables of
  * requests, boto3, curl and OpenSSL names, else the system's.
  *
- * Distributions keep the system's at different paths, and libcurl knows only the one of the
- * distribution that built it, so the known paths are tried in order. A single file is preferred to
- * a directory of them: libcurl parses a file once for all connections, but not if a directory is
- * set as well. igt__http_new calls igt__trust_find; attempt.c sets the result on each handle, and
+ * igt__http_new calls igt__trust_find; attempt.c sets the result on each handle, and
  * explain.c names it in errors. */
 #include <errno.h>
 #include <stdio.h>
@@ -17,16 +14,6 @@
 #include "base/os/os.h"
 #include "base/path.h"
 #include "http/internal.h"
-
-static const char *const system_files[] = {
-    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Ubuntu, Alpine, Arch */
-    "/etc/pki/tls/certs/ca-bundle.crt",                  /* RHEL, Fedora */
-    "/etc/ssl/ca-bundle.pem",                            /* SUSE */
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* RHEL, Fedora from 43 on */
-    "/var/lib/ca-certificates/ca-bundle.pem",            /* SUSE without its compatibility links */
-    "/etc/ssl/cert.pem",                                 /* Alpine, macOS, BSDs */
-};
-static const char *const system_dirs[] = {"/etc/ssl/certs", "/etc/pki/tls/certs"};
 
 /* In this order. Each may name a file or a directory; SSL_CERT_DIR is read beside SSL_CERT_FILE. */
 static const char *const variables[] = {"REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE",
@@ -43,7 +30,9 @@ static void set_label(igt__trust *trust, const char *source) {
 
   (void)snprintf(trust->label, sizeof trust->label, "%s%s%s, %s", trust->file ? trust->file : "",
                  both, trust->dir ? trust->dir : "", source);
-  if (!trust->file && !trust->dir)
+  if (trust->by_system)
+    (void)snprintf(trust->label, sizeof trust->label, "those of Windows");
+  else if (!trust->file && !trust->dir)
     (void)snprintf(trust->label, sizeof trust->label, "none found on this machine");
 }
 
@@ -86,16 +75,6 @@ static igt_status use_variables(igt__trust *trust, igt_error *err) {
   return status;
 }
 
-static igt_status use_system(igt__trust *trust, igt_error *err) {
-  for (size_t i = 0; i < sizeof system_files / sizeof *system_files; i++)
-    if (igt__os_is_readable(system_files[i]))
-      return keep(&trust->file, system_files[i], err);
-  for (size_t i = 0; i < sizeof system_dirs / sizeof *system_dirs; i++)
-    if (igt__os_is_readable(system_dirs[i]))
-      return keep(&trust->dir, system_dirs[i], err);
-  return IGT_OK;
-}
-
 igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *err) {
   igt_status status;
 
@@ -107,7 +86,7 @@ igt_status igt__trust_find(const char *ca_file, igt__trust *trust, igt_error *er
   }
   status = use_variables(trust, err);
   if (!status && !trust->file && !trust->dir) {
-    status = use_system(trust, err);
+    status = igt__trust_use_system(trust, err);
     set_label(trust, "the system's");
   }
   return status;

@@ -138,19 +138,12 @@ static const char from_3[] = "ALTER TABLE download ADD COLUMN noted INTEGER;"
 /* ---- opening ---- */
 
 igt_status igt__journal_default_path(char **out, igt_error *err) {
-  const char *state = getenv("XDG_STATE_HOME");
-  const char *home = getenv("HOME");
-  char *base = NULL;
+  char base[IGT__OS_PATH_MAX];
 
-  if (state && state[0] == '/')
-    base = igt__strdup(state);
-  else if (home && home[0] == '/')
-    base = igt__path_join(home, ".local/state");
-  else
+  if (!igt__os_state_folder(base, sizeof base))
     return igt__fail(err, IGT_E_NO_FILE,
                      "there is no folder for the journal: set HOME or XDG_STATE_HOME");
-  *out = base ? igt__path_join(base, "igtcloud/journal.db") : NULL;
-  igt__free(base);
+  *out = igt__path_join(base, "igtcloud/journal.db");
   return *out ? IGT_OK : igt__fail_memory(err);
 }
 

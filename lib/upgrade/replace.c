@@ -141,7 +141,7 @@ igt_status igt__replacement_commit(igt__replacement *r, igt_error *err) {
     igt__os_close(fd);
     return status;
   }
-  if (igt__os_close(fd) != 0 || igt__os_rename(r->path, r->target) != 0)
+  if (igt__os_close(fd) != 0 || igt__os_replace_program(r->path, r->target) != 0)
     return refuse(err, errno, r->target);
   igt__free(r->path);
   r->path = NULL;

@@ -4,8 +4,8 @@
 
 #include "os/windows/system.h"
 
-bool os_ask_command(const char *command, char *out, size_t cap) {
-  FILE *in = _popen(command, "rb");
+bool os_ask_command(const char *line, char *out, size_t cap) {
+  FILE *in = _popen(line, "rb");
   bool good = in && fgets(out, (int)cap, in) != NULL;
   int status = in ? _pclose(in) : -1;
 

@@ -15,14 +15,11 @@
 #undef fflush
 #undef read
 #undef write
-#undef stat
-#undef fstat
 
 #define WINDOWS_EPOCH 116444736000000000ll /* 1601 to 1970, in 100 ns */
 #define SCANNER_TRIES 9                    /* 5 ms, doubled each time: 1.3 s in all */
 
-int _dowildcard = 0;    /* arguments are taken as they are: no * is replaced by names of files */
-int _fmode = _O_BINARY; /* "\n" stays "\n" */
+int _dowildcard = 0; /* arguments are taken as they are: no * is replaced by names of files */
 
 /* ---- text ---- */
 
@@ -340,7 +337,7 @@ int os_new_file(char *pattern) {
   return -1;
 }
 
-static int look(HANDLE handle, struct stat *st) {
+static int look(HANDLE handle, struct os_stat *st) {
   BY_HANDLE_FILE_INFORMATION info;
   DWORD kind = GetFileType(handle);
 
@@ -351,10 +348,10 @@ static int look(HANDLE handle, struct stat *st) {
   if (!GetFileInformationByHandle(handle, &info))
     return os_failed(GetLastError());
   st->st_mode = info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0700 : S_IFREG | 0600;
-  st->st_dev = info.dwVolumeSerialNumber ^ info.nFileIndexLow; /* st_ino has 16 bits */
-  st->st_ino = (unsigned short)(info.nFileIndexLow ^ info.nFileIndexHigh);
-  st->st_nlink = (short)info.nNumberOfLinks;
-  st->st_size = (off_t)((unsigned long long)info.nFileSizeHigh << 32 | info.nFileSizeLow);
+  st->st_dev = info.dwVolumeSerialNumber;
+  st->st_ino = (unsigned long long)info.nFileIndexHigh << 32 | info.nFileIndexLow;
+  st->st_nlink = info.nNumberOfLinks;
+  st->st_size = (long long)((unsigned long long)info.nFileSizeHigh << 32 | info.nFileSizeLow);
   st->st_mtime = (time_t)((((long long)info.ftLastWriteTime.dwHighDateTime << 32 |
                             info.ftLastWriteTime.dwLowDateTime) -
                            WINDOWS_EPOCH) /
@@ -362,11 +359,11 @@ static int look(HANDLE handle, struct stat *st) {
   return 0;
 }
 
-int os_fstat(int fd, struct stat *st) {
+int os_fstat(int fd, struct os_stat *st) {
   return look((HANDLE)_get_osfhandle(fd), st);
 }
 
-int os_stat(const char *path, struct stat *st) {
+int os_stat(const char *path, struct os_stat *st) {
   wchar_t *wide = wide_path(path);
   HANDLE handle = INVALID_HANDLE_VALUE;
   int failed;
@@ -385,7 +382,7 @@ int os_stat(const char *path, struct stat *st) {
 }
 
 int os_access(const char *path, int mode) {
-  struct stat st;
+  struct os_stat st;
   int fd;
 
   if (mode == F_OK || (os_stat(path, &st) == 0 && S_ISDIR(st.st_mode)))

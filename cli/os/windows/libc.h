@@ -20,8 +20,18 @@
 #define O_NONBLOCK 0
 #define O_NOCTTY 0
 #define O_NOFOLLOW 0
+#ifndef S_IWOTH
 #define S_IWGRP 0020
 #define S_IWOTH 0002
+#endif
+
+/* The C library's st_ino has 16 bits. */
+struct os_stat {
+  unsigned long long st_dev, st_ino;
+  unsigned st_mode, st_nlink, st_uid;
+  long long st_size;
+  time_t st_mtime;
+};
 
 int os_open(const char *path, int flags, ...);
 FILE *os_fopen(const char *path, const char *mode);
@@ -32,8 +42,8 @@ int os_rename(const char *from, const char *to);
 int os_unlink(const char *path);
 int os_mkdir(const char *path);
 int os_access(const char *path, int mode);
-int os_stat(const char *path, struct stat *st);
-int os_fstat(int fd, struct stat *st);
+int os_stat(const char *path, struct os_stat *st);
+int os_fstat(int fd, struct os_stat *st);
 int os_isatty(int fd);
 int os_new_file(char *pattern);
 int os_width(unsigned code);
@@ -55,8 +65,10 @@ void explicit_bzero(void *p, size_t n);
 #define unlink os_unlink
 #define mkdir(path, mode) os_mkdir(path)
 #define access os_access
-#define stat(path, st) os_stat(path, st)
-#define fstat(fd, st) os_fstat(fd, st)
+#undef stat
+#undef fstat
+#define stat os_stat
+#define fstat os_fstat
 #define isatty os_isatty
 #define mkostemp(pattern, flags) os_new_file(pattern)
 #define wcwidth(code) os_width((unsigned)(code))
@@ -68,9 +80,5 @@ void explicit_bzero(void *p, size_t n);
 #define geteuid() 0
 #define flockfile _lock_file
 #define funlockfile _unlock_file
-
-/* Of msvcrt, without declarations in every version of its headers. */
-void _lock_file(FILE *file);
-void _unlock_file(FILE *file);
 
 #endif

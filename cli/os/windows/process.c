@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A program that was replaced while it ran (lib/base/os/windows/replace.c) lies beside the new one
+/* A program that was replaced while it ran lies beside the new one
  * until its processes have ended. */
 static void remove_old_program(void) {
   static const wchar_t tail[] = L".old.exe";
@@ -54,6 +54,7 @@ static void prepare_console(void) {
 /* A DLL of the current folder must not be taken for one of Windows'. No dialog of Windows waits for
  * a click: scripts would hang. */
 void os_start(void) {
+  (void)_set_fmode(_O_BINARY);
   (void)SetDllDirectoryW(L"");
   (void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
   SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);

@@ -55,6 +55,8 @@ bool igt__os_is_absolute(const char *path);
 char *igt__os_full_path(const char *path);
 /* Where temporary files go: TMPDIR, or what this system has in its place. */
 const char *igt__os_temporary_folder(void);
+/* Where a program keeps what it knows of earlier runs. False: not known. */
+bool igt__os_state_folder(char *out, size_t cap);
 /* Without links and relative parts; free() it. NULL: errno. */
 char *igt__os_real_path(const char *path);
 
@@ -99,9 +101,13 @@ void igt__os_punch(int fd, int64_t at, int64_t n);
 
 int igt__os_mkdir(const char *path, mode_t mode);
 int igt__os_mkdirat(int dir, const char *name, mode_t mode);
+/* No folder of this system can have names that Windows, FAT or SMB reject. */
+bool igt__os_has_portable_names(void);
 int igt__os_unlink(const char *path);
 int igt__os_unlinkat(int dir, const char *name);
 int igt__os_rename(const char *from, const char *to);
+/* The same where `to` may be a running program. */
+int igt__os_replace_program(const char *from, const char *to);
 int igt__os_link(const char *from, const char *to);
 int igt__os_renameat(int from_dir, const char *from, int to_dir, const char *to);
 /* EEXIST if `to` exists. A system or file system without it checks first, which leaves a race. */

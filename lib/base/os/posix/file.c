@@ -140,6 +140,17 @@ const char *igt__os_temporary_folder(void) {
   return folder && *folder ? folder : "/tmp";
 }
 
+bool igt__os_state_folder(char *out, size_t cap) {
+  const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+  int n = -1;
+
+  if (state && state[0] == '/')
+    n = snprintf(out, cap, "%s", state);
+  else if (home && home[0] == '/')
+    n = snprintf(out, cap, "%s%s.local/state", home, home[strlen(home) - 1] == '/' ? "" : "/");
+  return n > 0 && (size_t)n < cap;
+}
+
 char *igt__os_real_path(const char *path) {
   return realpath(path, NULL);
 }
@@ -187,6 +198,14 @@ int igt__os_unlinkat(int dir, const char *name) {
 
 int igt__os_rename(const char *from, const char *to) {
   return rename(from, to);
+}
+
+int igt__os_replace_program(const char *from, const char *to) {
+  return rename(from, to);
+}
+
+bool igt__os_has_portable_names(void) {
+  return false;
 }
 
 int igt__os_link(const char *from, const char *to) {

@@ -416,6 +416,34 @@ int igt__os_rename(const char *from, const char *to) {
   return with_both(from, to, move);
 }
 
+/* A running program can be renamed, but not replaced. The old one goes when the program starts the
+ * next time (cli/os/windows/process.c). */
+int igt__os_replace_program(const char *from, const char *to) {
+  size_t n = strlen(to);
+  char old[IGT__OS_PATH_MAX];
+  int why;
+
+  if (n < 4 || n + 8 >= sizeof old) {
+    errno = EINVAL;
+    return -1;
+  }
+  memcpy(old, to, n - 4); /* without .exe */
+  memcpy(old + n - 4, ".old.exe", 9);
+  if (igt__os_rename(to, old) != 0)
+    return -1;
+  if (igt__os_rename(from, to) == 0)
+    return 0;
+  why = errno;
+  (void)igt__os_rename(old, to);
+  errno = why;
+  return -1;
+}
+
+bool igt__os_has_portable_names(void) {
+  return true; /* of NT's calls, which take more: NTFS makes a stream of "a:b", and Explorer cannot
+                  delete "nul" */
+}
+
 int igt__os_link(const char *from, const char *to) {
   return with_both(from, to, link_to);
 }

@@ -67,6 +67,19 @@ int igt__os_path_of(int fd, char *out, size_t cap) {
   return failed;
 }
 
+bool igt__os_state_folder(char *out, size_t cap) {
+  const char *state = getenv("XDG_STATE_HOME"); /* of scripts for both systems */
+  char *full;
+  int n;
+
+  if (!state || !*state)
+    state = getenv("LOCALAPPDATA");
+  full = state && *state ? igt__os_full_path(state) : NULL;
+  n = full ? snprintf(out, cap, "%s", full) : -1;
+  free(full);
+  return n > 0 && (size_t)n < cap;
+}
+
 /* ---- temporary files ---- */
 
 static char temporary[IGT__OS_PATH_MAX];
