@@ -11,7 +11,7 @@
 
 #include <wincrypt.h>
 
-/* Names that wincrypt.h takes from OpenSSL. */
+/* Names that Windows takes from OpenSSL. */
 #undef X509_NAME
 #undef X509_EXTENSIONS
 #undef PKCS7_SIGNER_INFO
