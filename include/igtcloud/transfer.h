@@ -85,16 +85,19 @@ typedef struct igt_transfer_study {
 } igt_transfer_study;
 
 typedef struct igt_transfer_progress {
-  bool listing; /**< listing goes on: totals may grow */
-  uint64_t studies, studies_settled;
+  bool listing;                      /**< listing goes on: totals may grow */
+  uint64_t studies, studies_settled; /**< known so far, begun or not; all their files are done */
   uint64_t files, files_settled, files_failed, files_skipped;
   uint64_t bytes, bytes_settled; /**< of the files to transfer; settled counts transferred bytes */
   double bytes_per_second;       /**< over the last seconds */
-  int64_t seconds_left;          /**< -1: unknown */
+  int64_t seconds_left;          /**< of the whole job; -1: unknown */
   int64_t milliseconds;          /**< since the start */
   const igt_transfer_study *const *running; /**< running_count of those being transferred */
   size_t running_count;
-  size_t running_more; /**< being transferred, but not in running */
+  size_t running_more;      /**< being transferred, but not in running */
+  uint64_t studies_planned; /**< studies whose files are known and counted in files and bytes */
+  uint64_t bytes_expected;  /**< of the whole job: bytes, and an estimate for the other studies */
+  bool studies_known;       /**< the list of studies is complete: studies is the total */
 } igt_transfer_progress;
 
 typedef struct igt_transfer_callbacks {

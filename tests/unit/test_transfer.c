@@ -25,6 +25,7 @@
 #include "transfer/csv/table.h"
 #include "transfer/download/check.h"
 #include "transfer/download/partial.h"
+#include "transfer/engine/ahead.h"
 #include "transfer/engine/digest.h"
 #include "transfer/engine/find.h"
 #include "transfer/engine/flow.h"
@@ -997,8 +998,64 @@ static void test_bounds_of_remotes(void **state) {
   }
 }
 
+/* ---- studies read ahead ---- */
+
+static size_t packed_size(const char *earlier, const char *text) {
+  igt__buf packed, again;
+  size_t n;
+
+  igt__buf_init(&packed, 1 << 20);
+  igt__buf_init(&again, 1 << 20);
+  assert_true(igt__pack(earlier, strlen(earlier), text, strlen(text), &packed));
+  assert_true(igt__unpack(earlier, strlen(earlier), packed.data, packed.len, &again));
+  assert_string_equal(again.data, text);
+  n = packed.len;
+  igt__buf_finish(&packed);
+  igt__buf_finish(&again);
+  return n;
+}
+
+static void neighbours_are_packed_as_their_difference(void **state) {
+  static const char one[] =
+      "{\"studyType\":\"Study\",\"studyDatabaseId\":\"0001-aa\",\"createdBy\":"
+      "\"someone@example.com\",\"electronicRecordState\":\"draft\"}";
+  static const char two[] =
+      "{\"studyType\":\"Study\",\"studyDatabaseId\":\"0002-bb\",\"createdBy\":"
+      "\"someone@example.com\",\"electronicRecordState\":\"draft\"}";
+
+  (void)state;
+  assert_true(packed_size(one, two) < 20);
+  assert_true(packed_size("", one) <= sizeof one + 1);
+  assert_true(packed_size(one, "") == 1);
+  assert_true(packed_size(one, one) < 8);
+  assert_true(packed_size("aaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") > 0);
+}
+
+static void damaged_packs_are_refused(void **state) {
+  static const char *const bad[] = {"\x05"
+                                    "abc",
+                                    "\x01"
+                                    "a\x00\x09",
+                                    "\x00\x20\x01",
+                                    "\x01"
+                                    "a\x80",
+                                    "\xff\xff"};
+  igt__buf out;
+
+  (void)state;
+  igt__buf_init(&out, 1 << 20);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    size_t n = i == 1 ? 4 : i == 2 ? 3 : strlen(bad[i]);
+    igt__buf_clear(&out);
+    assert_false(igt__unpack("earlier", 7, bad[i], n, &out));
+  }
+  igt__buf_finish(&out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(neighbours_are_packed_as_their_difference),
+      cmocka_unit_test(damaged_packs_are_refused),
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_flow),
       cmocka_unit_test(test_flow_changes),

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "transfer/engine/ahead.h"
 
 /* ---- institutes and studies ---- */
 
@@ -36,8 +37,31 @@ static igt_status each_study(void *payload, const igt_institute *institute, igt_
   pthread_mutex_lock(&d->run.lock);
   d->run.summary.studies_undated += undated;
   pthread_mutex_unlock(&d->run.lock);
-  status = igt__download_study(d, institute, study, &err);
+  status = igt__ahead_put(d->ahead, institute, study, &err);
+  if (status == IGT_E_NO_MEMORY)
+    igt__run_fatal(&d->run, &err);
   return status == IGT_OK && igt__quota_refused(&d->lists) ? IGT_E_LIMIT : status;
+}
+
+/* Begins the studies of the list, in its order, as others are done. */
+static void begin_studies_task(void *arg) {
+  igt__download *d = arg;
+  const igt_institute *institute;
+  igt_root_study *study;
+  igt_error err = IGT_ERROR_INIT;
+  igt_status status;
+
+  while ((status = igt__ahead_take(d->ahead, &institute, &study, &err)) == IGT_OK && study) {
+    status = igt__download_study(d, institute, study, &err);
+    igt_model_free(&study->model);
+    if (status != IGT_OK || igt__quota_refused(&d->lists))
+      break;
+  }
+  if (status == IGT_OK && igt__quota_refused(&d->lists))
+    status = igt__list_fail(&d->lists, "studies", "process one institute at a time", &err);
+  if (status != IGT_OK && status != IGT_E_CANCELLED)
+    igt__run_fatal(&d->run, &err);
+  igt__run_task_end(&d->run);
 }
 
 /* Its studies could not be listed; the others go on. */
@@ -78,6 +102,7 @@ static void list_studies_task(void *arg) {
     status = igt__report_unmatched(&d->run, &d->found, NULL, &err);
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&d->run, &err);
+  igt__ahead_close(d->ahead);
   igt__run_task_end(&d->run);
 }
 
@@ -121,7 +146,8 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   igt__quota_init(&d->lists, d->run.lists.most / 2, NULL);
   d->folders = igt__fingerprints_new(false, &d->lists);
   d->institutes = igt__map_new();
-  if (!d->folders || !d->institutes || !d->target)
+  d->ahead = igt__ahead_new(&d->run);
+  if (!d->folders || !d->institutes || !d->target || !d->ahead)
     return igt__fail_memory(err);
   if (!o->project_files)
     status = igt__run_last_begin(&d->run, &d->last, d->shared.selection, "download", d->target,
@@ -129,6 +155,10 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   if (status != IGT_OK)
     return status;
   igt__durable_begin(&d->durable, &d->run, o, d->shared.selection, d->target);
+  if (!o->project_files) {
+    igt__run_task_begin(&d->run);
+    igt__pool_add(d->run.lister, begin_studies_task, d);
+  }
   igt__run_task_begin(&d->run);
   igt__pool_add(d->run.lister, o->project_files ? igt__download_project_files : list_studies_task,
                 d);
@@ -200,6 +230,7 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
   if (status == IGT_OK)
     status = move(d, igt__transfer_summary(transfer), err);
   igt__run_finish(&d->run);
+  igt__ahead_free(d->ahead);
   igt__semaphore_finish(&d->studies);
   igt__found_free(&d->found);
   igt__root_close(d->root);

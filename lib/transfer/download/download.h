@@ -22,8 +22,9 @@ typedef struct igt__download {
   igt__shared_options shared;
   const igt_download_options *options; /* own */
   igt__found found;
-  igt__root *root; /* NULL: a dry run without an existing target */
-  char *target;    /* absolute */
+  igt__root *root;          /* NULL: a dry run without an existing target */
+  char *target;             /* absolute */
+  struct igt__ahead *ahead; /* studies of the list that wait for the semaphore */
   igt__semaphore studies;
   igt__fingerprints *folders; /* study folders of this run: each may be used once */
   igt__map *institutes;       /* ids of institutes by their folders */

@@ -66,6 +66,7 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   *group->prev = group;
   run->group_count++;
   run->totals.studies += *study != '\0';
+  run->waiting -= *study && run->waiting;
   pthread_mutex_unlock(&run->lock);
   return group;
 }
@@ -85,7 +86,17 @@ void igt__group_is_import(igt__group *group) {
   pthread_mutex_unlock(&run->lock);
 }
 
+void igt__run_expect(igt__run *run, uint64_t studies, bool known) {
+  pthread_mutex_lock(&run->lock);
+  run->waiting = studies;
+  run->studies_known = known;
+  pthread_mutex_unlock(&run->lock);
+}
+
 void igt__group_close(igt__group *group) {
+  pthread_mutex_lock(&group->run->lock);
+  group->run->totals.studies_planned += *group->study && !group->import;
+  pthread_mutex_unlock(&group->run->lock);
   igt__sched_close(group->run->sched, group->queue);
 }
 

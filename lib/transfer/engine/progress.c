@@ -10,18 +10,51 @@
 #include "transfer/engine/run.h"
 
 /* Over the last three seconds or so: steady enough to read, recent enough to be accurate. */
-static double speed_of(igt__speed *speed, int64_t now, uint64_t bytes) {
-  unsigned slot = speed->n % IGT__SPEED_POINTS, oldest;
+#define RECENT_US 3000000
+/* Over the last two minutes: what is left takes no other time because of a slow second. */
+#define LONG_RUN_US 120000000
 
-  speed->at_us[slot] = now;
-  speed->bytes[slot] = bytes;
-  speed->n++;
-  oldest = speed->n >= IGT__SPEED_POINTS ? speed->n % IGT__SPEED_POINTS : 0;
-  while (oldest != slot && now - speed->at_us[oldest] > 3000000)
+/* Bytes per second since the oldest point that is not older than span. A point is kept for each
+ * share of span. */
+static double speed_of(igt__track *track, int64_t span, int64_t now, uint64_t bytes) {
+  unsigned last = (track->n - 1) % IGT__SPEED_POINTS, oldest;
+
+  if (track->n == 0 || now - track->at_us[last] >= span / IGT__SPEED_POINTS) {
+    last = track->n++ % IGT__SPEED_POINTS;
+    track->at_us[last] = now;
+    track->bytes[last] = bytes;
+  }
+  oldest = track->n > IGT__SPEED_POINTS ? track->n % IGT__SPEED_POINTS : 0;
+  while (oldest != last && now - track->at_us[oldest] > span)
     oldest = (oldest + 1) % IGT__SPEED_POINTS;
-  if (oldest == slot || now == speed->at_us[oldest])
+  if (now == track->at_us[oldest] || bytes < track->bytes[oldest])
     return 0;
-  return (double)(bytes - speed->bytes[oldest]) * 1e6 / (double)(now - speed->at_us[oldest]);
+  return (double)(bytes - track->bytes[oldest]) * 1e6 / (double)(now - track->at_us[oldest]);
+}
+
+/* ---- the whole job ---- */
+
+/* Studies whose files are not known yet are taken for as large as the others. */
+static uint64_t expected_bytes(const igt_transfer_progress *p) {
+  uint64_t unplanned = p->studies > p->studies_planned ? p->studies - p->studies_planned : 0;
+
+  if (!unplanned || !p->studies_planned)
+    return p->bytes;
+  return p->bytes + (uint64_t)((double)p->bytes / (double)p->studies_planned * (double)unplanned);
+}
+
+/* By bytes while some move; else, as when most files are there already, by studies. */
+static int64_t time_left(const igt_transfer_progress *p, double rate) {
+  uint64_t bytes = p->bytes_expected > p->bytes_settled ? p->bytes_expected - p->bytes_settled : 0;
+  uint64_t studies = p->studies > p->studies_settled ? p->studies - p->studies_settled : 0;
+
+  if (p->studies && !p->studies_planned)
+    return -1;
+  if (bytes && rate > 1)
+    return (int64_t)((double)bytes / rate);
+  if (bytes || !p->studies_settled)
+    return bytes || studies || p->listing ? -1 : 0;
+  return (int64_t)((double)p->milliseconds / 1000 / (double)p->studies_settled * (double)studies);
 }
 
 /* ---- a snapshot ---- */
@@ -64,19 +97,20 @@ static void fill_running_locked(const igt__run *run, igt__snapshot *out) {
 static void fill(igt__run *run, igt__speed *speed, igt__snapshot *out) {
   igt_transfer_progress *progress = &out->progress;
   int64_t now = igt__mono_us();
-  uint64_t left;
 
   pthread_mutex_lock(&run->lock);
   *progress = run->totals;
+  progress->studies += run->waiting;
+  progress->studies_known = run->studies_known || !run->totals.listing;
   progress->running_count = progress->running_more = 0;
   fill_running_locked(run, out);
   pthread_mutex_unlock(&run->lock);
   link_rows(out);
   progress->milliseconds = (now - run->began_us) / 1000;
-  progress->bytes_per_second = speed_of(speed, now, progress->bytes_settled);
-  left = progress->bytes > progress->bytes_settled ? progress->bytes - progress->bytes_settled : 0;
+  progress->bytes_per_second = speed_of(&speed->recent, RECENT_US, now, progress->bytes_settled);
+  progress->bytes_expected = expected_bytes(progress);
   progress->seconds_left =
-      progress->bytes_per_second > 1 ? (int64_t)((double)left / progress->bytes_per_second) : -1;
+      time_left(progress, speed_of(&speed->long_run, LONG_RUN_US, now, progress->bytes_settled));
 }
 
 void igt__run_show(igt__run *run, igt__speed *speed) {

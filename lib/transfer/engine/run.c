@@ -72,7 +72,7 @@ static igt_status make_pools(igt__run *run, igt_error *err) {
   run->sched =
       igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
                      run->options.concurrent_files);
-  run->lister = igt__pool_new("igt-list", 1);
+  run->lister = igt__pool_new("igt-list", 2);
   run->producers =
       igt__pool_new("igt-plan", at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   if (run->producers) /* until the studies' sizes are known */
@@ -301,7 +301,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
   unsigned step = run->callbacks->progress_ms ? run->callbacks->progress_ms : PROGRESS_MS;
   int64_t shown = 0, kept = igt__mono_us();
   uint64_t slow_downs = igt__http_slow_downs(run->http);
-  igt__speed speed = {.n = 0};
+  igt__speed speed = {.recent = {.n = 0}};
   bool stopped = false;
 
   for (;;) {

@@ -32,7 +32,7 @@ struct igt__run {
   const igt_transfer_callbacks *callbacks; /* own_callbacks */
   igt_transfer_options options;
   igt__sched *sched;
-  igt__pool *lister;             /* one thread: walks institutes and studies */
+  igt__pool *lister;             /* walks institutes and studies, and begins those of the list */
   igt__pool *producers;          /* list and plan studies; wait for a slot */
   igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
   igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
@@ -54,6 +54,8 @@ struct igt__run {
   size_t event_count;
   igt_transfer_summary summary;
   igt_transfer_progress totals;
+  uint64_t waiting;   /* studies that are known and have no group yet */
+  bool studies_known; /* all studies were listed */
   igt__group *groups; /* that are open */
   size_t group_count; /* number of open groups */
   unsigned tasks;     /* listers and planners in progress */
@@ -145,10 +147,13 @@ void igt__run_drop_events(igt__run *run); /* discards undelivered events */
 /* ---- progress.c ---- */
 
 #define IGT__SPEED_POINTS 32
-typedef struct igt__speed {
+typedef struct igt__track {
   int64_t at_us[IGT__SPEED_POINTS];
   uint64_t bytes[IGT__SPEED_POINTS];
   unsigned n;
+} igt__track;
+typedef struct igt__speed {
+  igt__track recent, long_run; /* seconds, for the eye; minutes, for the time left */
 } igt__speed;
 /* On the calling thread: calls on_progress. */
 void igt__run_show(igt__run *run, igt__speed *speed);
@@ -162,6 +167,9 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
 void igt__group_set_folder(igt__group *group, const char *folder);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
+/* Studies that are known but not begun yet, in place of an earlier number: of a run that does not
+ * read ahead. known: there are no others. */
+void igt__run_expect(igt__run *run, uint64_t studies, bool known);
 /* No more files will be added. */
 void igt__group_close(igt__group *group);
 /* Totals: a file to transfer was found / bytes moved for it / it is finished. */

@@ -680,6 +680,7 @@ static void single_study(visit *v, const char *path, const char *name, study_fn 
 static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, folders->v[i]);
+    igt__run_expect(&v->u->run, folders->count - i, false); /* at least: a patient has several */
     if (!folder)
       no_memory(v, folders->cloud[i], path);
     else if (is_chosen(v, folder) && is_patient(v, folder, folders->cloud[i]))
@@ -688,6 +689,7 @@ static void each_folder(visit *v, const char *path, const igt__folders *folders,
       single_study(v, folder, folders->cloud[i], fn);
     igt__free(folder);
   }
+  igt__run_expect(&v->u->run, 0, false);
 }
 
 igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,
