@@ -443,21 +443,20 @@ void batch_dispatch(lane *l) {
     end_run(l);
 }
 
-static bool any_busy(const station *st) {
+bool batch_has_space(const station *st) {
+  size_t busy = 0;
+
   for (size_t i = 0; i < STATION_LANES; i++)
-    if (st->lanes[i].l)
-      return true;
-  return false;
+    busy += st->lanes[i].l != NULL;
+  return busy < (st->offline ? 1 : STATION_LANES);
 }
 
 void batch_start(station *st) {
-  for (size_t i = 0; i < STATION_LANES; i++) {
+  for (size_t i = 0; i < STATION_LANES && batch_has_space(st); i++) {
     lane *l = &st->lanes[i];
     igt_error err = IGT_ERROR_INIT;
     if (l->l)
       continue;
-    if (st->offline && any_busy(st))
-      return;
     l->st = st;
     l->verifying = false;
     fill(l);

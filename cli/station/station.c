@@ -382,21 +382,15 @@ static void at_most(int64_t *due, int64_t at) {
     *due = at;
 }
 
-static bool has_free_lane(const station *st) {
-  for (size_t i = 0; i < STATION_LANES; i++)
-    if (!st->lanes[i].l)
-      return true;
-  return false;
-}
-
 /* When something is due, in station time. */
 static int64_t next_due(const station *st) {
   int64_t due = st->next_scan;
-  bool free_lane = has_free_lane(st) && st->ready;
+  bool free_lane = batch_has_space(st) && st->ready && !st->stopping;
 
   at_most(&due, st->next_tidy);
   at_most(&due, st->next_key_look);
-  at_most(&due, st->next_inquiry);
+  if (!st->inquiry)
+    at_most(&due, st->next_inquiry);
   at_most(&due, st->next_status);
   for (size_t i = 0; i < st->queue.count; i++) {
     const study *s = st->queue.v[i];

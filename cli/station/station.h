@@ -216,6 +216,7 @@ typedef struct lane {
 } lane;
 /* Starts transfers of what is ready, as far as there are free lanes. */
 void batch_start(station *st);
+bool batch_has_space(const station *st); /* for another one */
 /* Delivers what a transfer has to say. */
 void batch_dispatch(lane *l);
 void batch_cancel_all(station *st);

@@ -277,6 +277,28 @@ def test_network_away(station, cloud):
     assert "uploading again" in s.log
 
 
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_it_waits_without_work(station, cloud):
+    """While studies are ready and a transfer waits for the cloud, the loop sleeps."""
+    s = station()
+    s.start()
+    s.wait_for_log("signed in")
+    cloud.faults({"fault": "internal-error", "path": "/api/data/**", "times": 0})
+    put(s.folder, {f"lab/s{n}/a": "a" for n in range(50)})
+    s.wait_for_log("studies wait")
+    cloud.heal()
+    cloud.faults({"fault": "silence", "path": "/api/data/**", "seconds": 2, "times": 3})
+    s.wait_for(lambda: cloud.planned() and cloud.planned()[0]["used"])
+    before = cpu_seconds(s.process.pid)
+    time.sleep(1)
+    assert cpu_seconds(s.process.pid) - before < 0.3
+    s.wait_for(lambda: len(s.tree("done")) == 50)
+
+
 def test_it_starts_without_the_network(station, cloud, home):
     s = station(rate=100)
     put(s.folder, {"lab/one/a": "a"})
