@@ -248,10 +248,15 @@ static igt_status read_on(igt__running *running, igt__http_stream *response, cha
 
 static igt_status open_response(igt__running *running, igt__http_request *req, uint64_t max_bytes,
                                 igt__http_stream **out, igt_error *err) {
+  igt_status status;
+
   running->again = running->again_crc = 0;
   running->began_us = igt__mono_us();
   running->caught_up_us = 0;
-  return igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
+  status = igt__http_open(igt__client_http(running->client), req, max_bytes, out, err);
+  if (status == IGT_OK)
+    igt__client_note_date(running->client, req->server_date);
+  return status;
 }
 
 /* ---- lists ---- */

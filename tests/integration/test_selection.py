@@ -11,8 +11,9 @@ import uuid
 
 import pytest
 
-from igtcloud import DONE, NOT_FOUND, SOME_FAILED, USAGE, journal_of, tree
+from igtcloud import DONE, NOT_FOUND, SOME_FAILED, USAGE, Program, journal_of, tree
 from rest_client import RestClient
+from sandbox import seeded
 from uploads import epd, igt, institute, patient_study, put, seed
 
 OLD, MIDDLE = "2024-01-10T08:00:00Z", "2024-06-10T08:00:00Z"
@@ -202,6 +203,12 @@ def test_since_the_last_complete_run(cloud, igtcloud, home, out):
     # Other options are another source.
     assert run(DONE, "--study", "P?/*") == {"P1/one", "P2/two"}
     assert "for runs with a folder" in igtcloud.run("ls", "last", "--modified-since", "last", status=USAGE).error
+
+
+def test_the_clouds_clock_counts(tmp_path, home, out):
+    with seeded(tmp_path, seed(epd(institute("lab", {"name": "case"}), name="p")), extra=["--clock", "7200"]) as ahead:
+        Program(ahead.url, home).run("download", out, "p", "--modified-since", "last")
+    assert 7200 - 60 < began(home)[str(out)] - time.time() < 7200
 
 
 # ---- verify and upload ----
