@@ -78,6 +78,7 @@ typedef struct settings {
   bool yes, list, clear, show_headers;
   const char *target, *bundle; /* of doctor */
   /* looking */
+  const char *stats;
   const char *by, *sort, *name, *size, *newer;
   texts types;
   long long level, top;
@@ -299,6 +300,10 @@ bool read_password(char *out, size_t cap); /* one line of standard input */
 /* signals.c: the first INT, TERM or HUP sets the flag, the second ends the process. */
 bool catch_signals(igt_cancel *cancel);
 int caught_signal(void);
+/* From the start of the program on SIGUSR1 ends nothing. */
+void catch_questions(void);
+/* SIGUSR1 has come since the last call. */
+bool progress_is_asked_for(void);
 /* Standard output's reader has gone: the run ends, and prints nothing about it. */
 bool reader_is_gone(void);
 void end_as_by_pipe(void);

@@ -195,8 +195,11 @@ static int cmd_whoami(settings *s) {
       json_text(stdout, "user", identity.user, true);
       json_text(stdout, "domain", identity.domain, false);
       json_text(stdout, "source", sources[identity.source], false);
-      printf(",\"isService\":%s,\"expires\":%" PRId64 "}\n", identity.is_service ? "true" : "false",
+      printf(",\"isService\":%s,\"expires\":%" PRId64, identity.is_service ? "true" : "false",
              identity.expires);
+      if (identity.expires)
+        json_text(stdout, "expiresAt", end, false);
+      printf("}\n");
     } else {
       print_safe(stdout, identity.user);
       printf("%s at %s until %s (%s)\n", identity.is_service ? " (a service)" : "", identity.domain,

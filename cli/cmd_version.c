@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "commit.h"
+#include "os/os.h"
 
 static void print_library(void *payload, const char *name, const char *version) {
   bool *first = payload;
@@ -40,7 +41,7 @@ static void print_features(bool json) {
 
 static void print_details(bool json) {
   bool first = true;
-  char platform[256];
+  char platform[256] = "";
 
   os_system(false, platform, sizeof platform);
   if (json) {

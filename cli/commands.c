@@ -38,6 +38,8 @@ const option common_options[] = {
     {"log-file", 0, OPTION_TEXT, AT(log_file), "FILE", NULL,
      "append the log to FILE; - is standard output"},
     {"no-progress", 0, OPTION_FLAG, AT(no_progress), NULL, NULL, "do not show progress"},
+    {"stats", 0, OPTION_TEXT, AT(stats), "DURATION", NULL,
+     "without a terminal, print progress this often (default 60s; 0: never)"},
     {"help", 'h', OPTION_FLAG, AT(help), NULL, NULL, "show this help"},
     {NULL, 0, OPTION_FLAG, 0, NULL, NULL, NULL}};
 

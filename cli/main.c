@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "complete.h"
 
 /* Of the library that is linked in: curl may wipe what it frees, since no other code of this
  * process uses it. No function for host programs, and so in no header. */
@@ -54,6 +55,7 @@ int main(int argc, char **argv) {
   size_t taken = 0;
 
   os_start();
+  catch_questions();
   igt__curl_own_process();
   (void)setlocale(LC_CTYPE, "");
   if (argc < 2) {
@@ -68,6 +70,8 @@ int main(int argc, char **argv) {
     print_group(stdout, argv[1]);
     return finish(EXIT_DONE);
   }
+  if (strcmp(argv[1], "__complete") == 0)
+    return finish(complete(argc - 2, argv + 2));
   if (wants_json(argc, argv))
     use_json_errors();
   if (strcmp(argv[1], "--version") == 0)

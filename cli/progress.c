@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* The progress display of a transfer on a terminal: a line per running file and a total, redrawn in
- * place. report.c creates it and passes on each progress callback of the library; progress_clear
- * removes the lines before other output is printed. Without a terminal, or with --quiet, --json or
- * --no-progress, there is none, and all functions accept NULL. */
+/* The progress of a transfer. On a terminal: a line per running study and a total, redrawn in
+ * place; progress_clear removes them before other output is printed. Elsewhere: a line of the total
+ * every minute, or as --stats says. After SIGUSR1: the total at once, whatever was chosen. report.c
+ * creates it and passes on each progress callback of the library; all functions accept NULL. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "progress_line.h"
+#include "screen.h"
+#include "transfer_options.h"
 
 #define MAX_LINES 16
 
 struct progress {
+  const settings *s;
   const char *verb;
-  unsigned shown; /* lines on the screen */
-  FILE *frame;    /* the next frame, written to the terminal at once so that it does not flicker */
+  bool live;       /* lines that are redrawn */
+  int64_t every;   /* ms; 0: no lines in between */
+  int64_t said_at; /* ms of the run */
+  unsigned shown;  /* lines on the screen */
+  FILE *frame;     /* the next frame, written to the terminal at once so that it does not flicker */
 };
 
 progress *progress_new(const settings *s, const char *verb) {
-  const char *term = getenv("TERM");
-  progress *p;
+  progress *p = calloc(1, sizeof *p);
+  int64_t seconds = 60;
 
-  if (s->quiet || s->no_progress || s->json || !isatty(STDERR_FILENO) ||
-      (term && strcmp(term, "dumb") == 0))
+  if (!p)
     return NULL;
-  p = calloc(1, sizeof *p);
-  if (p)
-    p->verb = verb;
+  p->s = s;
+  p->verb = verb;
+  if (s->quiet || s->no_progress)
+    return p;
+  p->live = !s->json && screen_is_drawable(STDERR_FILENO);
+  if (s->stats)
+    (void)parse_duration("stats", s->stats, &seconds); /* checked before */
+  p->every = p->live ? 0 : seconds * 1000;
   return p;
 }
 
@@ -40,12 +51,6 @@ void progress_clear(progress *p) {
     return;
   fprintf(stderr, "\r\033[%uA\033[J", p->shown);
   p->shown = 0;
-}
-
-static void screen(unsigned *rows, unsigned *columns) {
-  *rows = 24;
-  *columns = 80;
-  os_screen(STDERR_FILENO, rows, columns);
 }
 
 /* As much as fits before the last column: some terminals wrap when that is written. */
@@ -72,39 +77,26 @@ static void put_line(progress *p, const char *text, unsigned columns) {
 }
 
 static void put_running(progress *p, const igt_transfer_study *r, unsigned columns) {
-  char line[1400], done[32], all[32];
+  char line[1400], done[32], all[32], amount[80] = "";
   unsigned percent = r->bytes ? (unsigned)(r->bytes_moved * 100 / r->bytes) : 100;
 
   format_size(r->bytes_moved, done, sizeof done);
   format_size(r->bytes, all, sizeof all);
-  snprintf(line, sizeof line, "%3u%%  %llu/%llu files  %s/%s  %.1200s",
-           percent > 100 ? 100 : percent, (unsigned long long)r->files_settled,
-           (unsigned long long)r->files, done, all, r->name);
-  put_line(p, line, columns);
-}
-
-static void put_total(progress *p, const igt_transfer_progress *now, unsigned columns) {
-  char line[256], studies[80] = "", done[32], all[32], rate[32], left[32];
-
-  format_size(now->bytes_settled, done, sizeof done);
-  format_size(now->bytes, all, sizeof all);
-  format_size((unsigned long long)now->bytes_per_second, rate, sizeof rate);
-  format_duration(now->listing ? -1 : now->seconds_left, left, sizeof left);
-  if (now->studies || now->listing)
-    snprintf(studies, sizeof studies, " %llu/%llu%s studies ",
-             (unsigned long long)now->studies_settled, (unsigned long long)now->studies,
-             now->listing ? "+" : "");
-  snprintf(line, sizeof line, "%s%s %llu/%llu files  %s/%s  %s/s  %s left%s", p->verb, studies,
-           (unsigned long long)now->files_settled, (unsigned long long)now->files, done, all, rate,
-           left, now->files_failed ? "  FAILURES" : "");
+  if (columns >= 70)
+    snprintf(amount, sizeof amount, "%llu/%llu files  %s/%s  ",
+             (unsigned long long)r->files_settled, (unsigned long long)r->files, done, all);
+  snprintf(line, sizeof line, "%3u%%  %s%.1200s", percent > 100 ? 100 : percent, amount, r->name);
   put_line(p, line, columns);
 }
 
 static void put_frame(progress *p, const igt_transfer_progress *now) {
+  char line[512];
   unsigned rows, columns;
   size_t lines;
 
-  screen(&rows, &columns);
+  screen_size(STDERR_FILENO, &rows, &columns);
+  rows = rows ? rows : 24;
+  columns = columns ? columns : 80;
   if (p->shown)
     fprintf(p->frame, "\r\033[%uA", p->shown);
   p->shown = 0;
@@ -113,18 +105,41 @@ static void put_frame(progress *p, const igt_transfer_progress *now) {
     lines = MAX_LINES;
   for (size_t i = 0; i < now->running_count && i < lines; i++)
     put_running(p, now->running[i], columns);
-  put_total(p, now, columns);
+  progress_line(now, p->verb, columns, line, sizeof line);
+  put_line(p, line, columns);
   fputs("\033[J", p->frame);
 }
 
-void progress_show(progress *p, const igt_transfer_progress *now) {
+static void redraw(progress *p, const igt_transfer_progress *now) {
   char *text = NULL;
   size_t n = 0;
 
-  if (!p || !(p->frame = open_memstream(&text, &n)))
+  if (!(p->frame = open_memstream(&text, &n)))
     return;
   put_frame(p, now);
   if (fclose(p->frame) == 0)
     fwrite(text, 1, n, stderr);
   free(text);
+}
+
+static void say(progress *p, const igt_transfer_progress *now) {
+  char line[512];
+
+  progress_clear(p);
+  p->said_at = now->milliseconds;
+  if (p->s->json) {
+    progress_json(now, stderr);
+    return;
+  }
+  progress_sentence(now, p->verb, line, sizeof line);
+  fprintf(stderr, "igtcloud: %s\n", line);
+}
+
+void progress_show(progress *p, const igt_transfer_progress *now) {
+  if (!p || reader_is_gone())
+    return;
+  if (progress_is_asked_for() || (p->every && now->milliseconds - p->said_at >= p->every))
+    say(p, now);
+  if (p->live)
+    redraw(p, now);
 }

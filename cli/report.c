@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
 #include "igtcloud/version.h"
 #include "os/os.h"
+#include "transfer_options.h"
 
 struct report {
   const settings *s;
@@ -188,7 +188,13 @@ static void on_message(void *payload, igt_status status, const char *text) {
 report *report_open(const settings *s, const char *verb, int *exit_status) {
   report *r = calloc(1, sizeof *r);
   const char *why;
+  int64_t seconds;
 
+  if (s->stats && !parse_duration("stats", s->stats, &seconds)) {
+    free(r);
+    *exit_status = EXIT_USAGE;
+    return NULL;
+  }
   if (!r) {
     complain("out of memory");
     *exit_status = EXIT_FAILED;
@@ -213,7 +219,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   r->bar = progress_new(s, verb);
   r->callbacks = (igt_transfer_callbacks)IGT_TRANSFER_CALLBACKS_INIT;
   r->callbacks.on_item = on_item;
-  r->callbacks.on_progress = r->bar ? on_progress : NULL;
+  r->callbacks.on_progress = on_progress;
   r->callbacks.on_message = on_message;
   r->callbacks.payload = r;
   return r;

@@ -24,14 +24,18 @@ void scan_clear_counts(scan *c) {
 static void show_counts(scan *c) {
   char studies[32], files[32], size[32];
   int64_t now = c->counts ? screen_clock_ms() : 0;
+  bool asked = progress_is_asked_for();
 
-  if (!c->counts || now - c->shown_at < SHOW_EVERY_MS)
+  if (!asked && (!c->counts || now - c->shown_at < SHOW_EVERY_MS))
     return;
   c->shown_at = now;
   format_count(c->studies, studies, sizeof studies);
   format_count(c->files, files, sizeof files);
   format_size(c->bytes, size, sizeof size);
-  fprintf(stderr, "\rlisting: %s studies, %s files, %s\033[K", studies, files, size);
+  fprintf(stderr,
+          asked ? "%sigtcloud: listed %s studies, %s files, %s%s\n"
+                : "%slisting: %s studies, %s files, %s%s",
+          c->counts ? "\r" : "", studies, files, size, c->counts ? "\033[K" : "");
 }
 
 /* ---- callbacks of the library ---- */

@@ -2,12 +2,12 @@
 /* What the commands ask the terminal for. */
 #include "screen.h"
 
-#include "os/os.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "os/os.h"
 
 void screen_size(int fd, unsigned *rows, unsigned *columns) {
   const char *text = getenv("COLUMNS");

@@ -11,6 +11,7 @@
 #include <locale.h>
 
 #include "../../cli/human.h"
+#include "../../cli/progress_line.h"
 
 static char out[64];
 
@@ -165,13 +166,67 @@ static void names_are_shortened(void **state) {
   assert_string_equal(out, "");
 }
 
+static const igt_transfer_progress large = {.studies = 100000,
+                                            .studies_settled = 12345,
+                                            .studies_planned = 12400,
+                                            .studies_known = true,
+                                            .listing = true,
+                                            .files = 49600,
+                                            .files_settled = 49380,
+                                            .bytes = 500ULL << 30,
+                                            .bytes_expected = 4ULL << 40,
+                                            .bytes_settled = 490ULL << 30,
+                                            .bytes_per_second = 20.5 * 1024 * 1024,
+                                            .seconds_left = 183600};
+
+static void a_line_fits_its_terminal(void **state) {
+  static const struct {
+    unsigned columns;
+    const char *line;
+  } cases[] = {
+      {120, "downloaded  12,345/100,000 studies  49,380/49,600+ files  490.0 GiB/~4.0 TiB  "
+            "20.5 MiB/s  2d 03h left"},
+      {100, "12,345/100,000 studies  49,380/49,600+ files  490.0 GiB/~4.0 TiB  20.5 MiB/s  "
+            "2d 03h left"},
+      {75, "12,345/100,000 studies  490.0 GiB/~4.0 TiB  20.5 MiB/s  2d 03h left"},
+      {60, "12,345/100,000 studies  11%  20.5 MiB/s  2d 03h left"},
+      {41, "12,345/100,000 studies  11%  2d 03h left"},
+      {30, "11%  2d 03h left"},
+      {10, "11%"},
+      {1, "11%"}};
+  char line[512];
+
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    progress_line(&large, "downloaded", cases[i].columns, line, sizeof line);
+    assert_string_equal(line, cases[i].line);
+  }
+}
+
+static void a_log_gets_a_sentence(void **state) {
+  igt_transfer_progress p = {.studies = 3, .listing = true, .seconds_left = -1, .files_failed = 2};
+  char line[512];
+
+  (void)state;
+  progress_sentence(&large, "downloaded", line, sizeof line);
+  assert_string_equal(line, "downloaded 12,345/100,000 studies, 49,380/49,600+ files, 490.0 GiB of "
+                            "~4.0 TiB, 20.5 MiB/s, 2d 03h left");
+  progress_sentence(&p, "uploaded", line, sizeof line);
+  assert_string_equal(line,
+                      "uploaded 0/3+ studies, 0/0+ files, 0 B of 0 B, 0 B/s, --:-- left, 2 FAILED");
+  p = (igt_transfer_progress){.studies_known = true, .files = 1, .seconds_left = 0};
+  progress_sentence(&p, "downloaded", line, sizeof line);
+  assert_string_equal(line, "downloaded 0/1 files, 0 B of 0 B, 0 B/s, 0:00 left");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sizes_are_short),      cmocka_unit_test(counts_have_groups_of_digits),
       cmocka_unit_test(durations_grow_units), cmocka_unit_test(dates_are_as_old_as_they_look),
       cmocka_unit_test(times_are_read),       cmocka_unit_test(sizes_are_read),
       cmocka_unit_test(globs_match),          cmocka_unit_test(names_sort_as_people_count),
-      cmocka_unit_test(names_are_shortened)};
+      cmocka_unit_test(names_are_shortened),  cmocka_unit_test(a_line_fits_its_terminal),
+      cmocka_unit_test(a_log_gets_a_sentence)};
 
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   return cmocka_run_group_tests(tests, NULL, NULL);

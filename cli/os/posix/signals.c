@@ -21,7 +21,7 @@
 #define TICK_US 600000
 #define TICKS_LEFT 2 /* after output was abandoned: 1.8 s in all */
 
-static volatile sig_atomic_t caught, stuck;
+static volatile sig_atomic_t caught, stuck, asked;
 static igt_cancel *to_set;
 
 static void end_at_once(int number) {
@@ -116,6 +116,25 @@ bool catch_signals(igt_cancel *cancel) {
   catch_one(SIGPIPE, on_pipe, SA_RESTART);
   signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error for that file only */
   return true;
+}
+
+static void on_question(int number) {
+  (void)number;
+  asked = 1;
+}
+
+void catch_questions(void) {
+  struct sigaction action = {.sa_handler = on_question, .sa_flags = SA_RESTART};
+
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGUSR1, &action, NULL);
+}
+
+bool progress_is_asked_for(void) {
+  bool was = asked;
+
+  asked = 0;
+  return was;
 }
 
 int caught_signal(void) {

@@ -108,6 +108,13 @@ bool os_is_running(int64_t id) {
   return running;
 }
 
+/* There is no such signal here. */
+void catch_questions(void) {}
+
+bool progress_is_asked_for(void) {
+  return false;
+}
+
 int caught_signal(void) {
   return atomic_load(&caught);
 }
