@@ -277,6 +277,17 @@ def test_a_list_that_does_not_go_on_says_so(odd, igtcloud):
 
 # ---- fields that are not known ----
 
+def test_two_fields_of_one_column_are_counted(odd, igtcloud):
+    """A value that another one of its row replaces is not lost without a word."""
+    def change(request, reply):
+        if request.method == "GET" and request.plain.endswith("/studies"):
+            reply.json = [dict(s, futureObject={"a": 1, "b": 2}, futureObjectA=own)
+                          for s, own in zip(reply.json, ("own", 1))]
+    odd.change = change
+    done = igtcloud.run("csv", "-", "p", "many")
+    assert "1 value has no column" in done.err and done.text.count("own") == 1
+
+
 def test_unknown_objects_become_columns(odd, igtcloud):
     def change(request, reply):
         if request.plain.endswith("/studies"):
