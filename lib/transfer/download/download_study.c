@@ -125,6 +125,12 @@ static bool has_still(const igt__run *run, const igt__local *local, const char *
   return status == IGT_E_INVALID || (status == IGT_OK && same);
 }
 
+/* Tools that correct files in place often restore their date; the change time cannot be set. */
+static bool is_written_since(const igt__journal_file *known, const igt__local *local) {
+  return known->mtime_ns != local->mtime_ns ||
+         (known->ctime_ns && known->ctime_ns != local->ctime_ns);
+}
+
 /* How it was verified when it was fetched, if it is still the same file. False: it has changed. */
 static bool recall(plan *p, const igt__fetch_file *file, const igt__stat *st,
                    igt__journal_file *known) {
@@ -137,7 +143,7 @@ static bool recall(plan *p, const igt__fetch_file *file, const igt__stat *st,
   if (!path || !igt__journal_find_file(run->journal, run->origin, file->key, path, known) ||
       known->size != local.size) {
     memset(known, 0, sizeof *known);
-  } else if (known->mtime_ns != local.mtime_ns) {
+  } else if (is_written_since(known, &local)) {
     same = has_still(run, &local, known->digest);
     known->mtime_ns = local.mtime_ns;
     known->ctime_ns = local.ctime_ns;
