@@ -58,7 +58,7 @@ class Weeks:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [program(), "station", self.outbox, "trial", "--domain", self.cloud.url, "--service-file",
-                 self.key, "--user", self.user, "--settle", "5m", "--retries", "1", "--timeout", "5",
+                 self.key, "--user", self.user, "--settle", "5m", "--retries", "0", "--timeout", "5",
                  "--status-file", self.folder / "status.json", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment(self.home, IGTCLOUD_TEST_CLOCK_RATE=rate))

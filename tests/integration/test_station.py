@@ -210,6 +210,16 @@ def test_which_come_first(station, order):
     assert begun == (list("01234") if order == "newest" else list("43210"))
 
 
+def test_several_folders(station, cloud, tmp_path):
+    """Each with its own done/; only the institute that was named."""
+    s = station("--folder", tmp_path / "second")
+    put(s.folder, {"lab/one/a": "a", "ward/no/x": "x"})
+    put(tmp_path / "second", {"lab/two/b": "b"})
+    s.start("lab")
+    s.wait_for(lambda: (tmp_path / "second/done/lab/two/b").exists() and "lab/one/a" in s.tree("done"))
+    assert s.stop() == 0 and s.tree()["ward/no/x"] == b"x" and s.place().names() == ["one", "two"]
+
+
 def test_deleting_instead_of_moving(station, cloud):
     s = station("--when-done", "delete")
     put(s.folder, {"lab/one/a": "a", "lab/one/study.json": '{"name": "one"}'})
