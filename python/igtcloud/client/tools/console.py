@@ -28,6 +28,10 @@ def main() -> None:
     path = program()
     if path:
         os.execv(path, ["igtcloud", *sys.argv[1:]])
-    from igtcloud.client.tools.cli import cli
-
+    try:
+        from igtcloud.client.tools.cli import cli
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("igtcloud"):
+            raise
+        sys.exit(f"igtcloud: the command line needs the module {error.name}: pip install 'igtcloud[cli]'")
     cli(prog_name="igtcloud")
