@@ -44,6 +44,9 @@ docs: ; @scripts/install-deps build docs && $(MAKE) --no-print-directory all && 
 # The program in one file that needs no other: build-standalone/igtcloud-VERSION-linux-x86_64, -aarch64.
 standalone: ; @scripts/install-deps static && scripts/make-standalone
 
+# The program for Windows: build-windows/igtcloud-VERSION-windows-x86_64.exe.
+windows: ; @scripts/install-deps windows && scripts/make-windows
+
 # Removes what the last install of this build folder put in place.
 uninstall:
 	ninja -C $(BUILD) uninstall
@@ -61,4 +64,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel docs standalone generate format clean
+.PHONY: all windows demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel docs standalone generate format clean

@@ -363,7 +363,7 @@ int os_fstat(int fd, struct os_stat *st) {
   return look((HANDLE)_get_osfhandle(fd), st);
 }
 
-int os_stat(const char *path, struct os_stat *st) {
+static int look_at(const char *path, DWORD more, struct os_stat *st) {
   wchar_t *wide = wide_path(path);
   HANDLE handle = INVALID_HANDLE_VALUE;
   int failed;
@@ -372,13 +372,21 @@ int os_stat(const char *path, struct os_stat *st) {
     return -1;
   handle = CreateFileW(wide, FILE_READ_ATTRIBUTES,
                        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                       FILE_FLAG_BACKUP_SEMANTICS, NULL);
+                       FILE_FLAG_BACKUP_SEMANTICS | more, NULL);
   free(wide);
   if (handle == INVALID_HANDLE_VALUE)
     return os_failed(GetLastError());
   failed = look(handle, st);
   CloseHandle(handle);
   return failed;
+}
+
+int os_stat(const char *path, struct os_stat *st) {
+  return look_at(path, 0, st);
+}
+
+int os_lstat(const char *path, struct os_stat *st) {
+  return look_at(path, FILE_FLAG_OPEN_REPARSE_POINT, st);
 }
 
 int os_access(const char *path, int mode) {

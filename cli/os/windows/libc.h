@@ -43,6 +43,7 @@ int os_unlink(const char *path);
 int os_mkdir(const char *path);
 int os_access(const char *path, int mode);
 int os_stat(const char *path, struct os_stat *st);
+int os_lstat(const char *path, struct os_stat *st); /* of a link itself */
 int os_fstat(int fd, struct os_stat *st);
 int os_isatty(int fd);
 int os_new_file(char *pattern);
@@ -69,6 +70,7 @@ void explicit_bzero(void *p, size_t n);
 #undef fstat
 #define stat os_stat
 #define fstat os_fstat
+#define lstat os_lstat
 #define isatty os_isatty
 #define mkostemp(pattern, flags) os_new_file(pattern)
 #define wcwidth(code) os_width((unsigned)(code))

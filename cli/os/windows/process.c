@@ -54,7 +54,6 @@ static void prepare_console(void) {
 /* A DLL of the current folder must not be taken for one of Windows'. No dialog of Windows waits for
  * a click: scripts would hang. */
 void os_start(void) {
-  (void)_set_fmode(_O_BINARY);
   (void)SetDllDirectoryW(L"");
   (void)SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
   SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);

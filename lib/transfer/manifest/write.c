@@ -516,7 +516,7 @@ static void report_unmatched(void *payload, const char *study, const igt_error *
   report_study(payload, "", study, err);
 }
 
-static void tell(void *payload, const char *text) {
+static void tell_trouble(void *payload, const char *text) {
   push(payload, igt__event_of_message(IGT_OK, text));
 }
 
@@ -525,7 +525,7 @@ static igt_status end_selection(writing *w, igt_error *err) {
   igt_status status = igt__found_end(&w->found, NULL, report_unmatched, w, text, sizeof text, err);
 
   if (*text)
-    tell(w, text);
+    tell_trouble(w, text);
   return status;
 }
 
@@ -582,7 +582,7 @@ static igt_status run(writing *w, igt_error *err) {
     return status;
   status = finish_text(w, list_all(w, err), err);
   if (status == IGT_OK)
-    igt__filter_report(w->run.filter, tell, w);
+    igt__filter_report(w->run.filter, tell_trouble, w);
   return status;
 }
 
