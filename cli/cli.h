@@ -68,6 +68,8 @@ typedef struct settings {
   const char *min_age, *max_age, *min_size, *max_size;
   texts filter_from, files_from;
   const char *manifest;
+  bool delete_extra;
+  long long max_delete;
   bool submit, files, append, background;
   bool ignore_unknown, trust_study_json;
   const char *flat_names;
@@ -504,7 +506,7 @@ extern const command download_command, upload_command, verify_command, csv_comma
 extern const command completion_command, help_command;
 extern const command config_list_command, config_get_command, config_set_command,
     config_unset_command, config_path_command, config_check_command;
-extern const command manifest_command;
+extern const command manifest_command, sync_command;
 /* cmd_manifest.c: these commands with --manifest. */
 int download_manifest(settings *s);
 int verify_manifest(settings *s);

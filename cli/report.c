@@ -32,8 +32,8 @@ struct report {
 
 static const char *const kinds[] = {"", "file", "study", "other", "import"};
 static const char *const results[] = {
-    "",     "done",      "skipped",      "failed",        "planned",  "ignored",
-    "same", "different", "missing here", "missing there", "unchecked"};
+    "",          "done",         "skipped",       "failed",    "planned", "ignored",         "same",
+    "different", "missing here", "missing there", "unchecked", "deleted", "planned deletion"};
 
 const char *run_id(void) {
   static char id[17];
@@ -255,6 +255,7 @@ const summary_count summary_counts[] = {
     {"filesDifferent", offsetof(igt_transfer_summary, files_different)},
     {"filesMissingHere", offsetof(igt_transfer_summary, files_missing_here)},
     {"filesMissingThere", offsetof(igt_transfer_summary, files_missing_there)},
+    {"filesDeleted", offsetof(igt_transfer_summary, files_deleted)},
     {"filesUnchecked", offsetof(igt_transfer_summary, files_unchecked)},
     {"requests", offsetof(igt_transfer_summary, requests)},
     {NULL, 0}};
@@ -349,6 +350,10 @@ static void print_summary(const report *r, const igt_transfer_summary *s) {
   note(s->files_clutter, "file", "files",
        " of macOS or Windows skipped (._*, .DS_Store, Thumbs.db, ...); use --include-clutter to "
        "include them");
+  if (r->s->dry_run)
+    note(s->files_deleted, "local file", "local files", " would be deleted");
+  else
+    note(s->files_deleted, "local file was", "local files were", " deleted");
   note(s->files_failed, "file", "files", " FAILED");
   note(s->studies_failed, "study", "studies", " FAILED");
   note(s->imports_failed, "import", "imports", " FAILED");

@@ -46,7 +46,10 @@ typedef enum igt_transfer_result {
   IGT_RESULT_DIFFERENT,     /**< on both sides, with different content */
   IGT_RESULT_MISSING_HERE,  /**< in the cloud only */
   IGT_RESULT_MISSING_THERE, /**< on this machine only, or its upload is incomplete */
-  IGT_RESULT_UNCHECKED      /**< the sizes are equal, but the store has no checksum to compare */
+  IGT_RESULT_UNCHECKED,     /**< the sizes are equal, but the store has no checksum to compare */
+  /* Of igt_download_options.delete_extra. */
+  IGT_RESULT_DELETED,         /**< here only; the local file was deleted */
+  IGT_RESULT_PLANNED_DELETION /**< dry run: would be deleted */
 } igt_transfer_result;
 
 typedef enum igt_transfer_item_kind {
@@ -140,6 +143,7 @@ typedef struct igt_transfer_summary {
   uint64_t imports, imports_failed; /**< DICOM imports; not counted as studies */
   uint64_t imports_handed_over;     /**< the cloud was requested to sort them into studies */
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
+  uint64_t files_deleted; /**< local files, by delete_extra; in a dry run: that would be */
 } igt_transfer_summary;
 #define IGT_TRANSFER_SUMMARY_INIT IGT_SIZED(igt_transfer_summary)
 /** As IGT_TRANSFER_SUMMARY_INIT, where an initializer cannot be used: size is sizeof(*summary). */
@@ -272,6 +276,12 @@ typedef struct igt_download_options {
   const char *manifest; /**< path of a manifest (manifest.h): exactly its files are downloaded, and
                              selection, categories and filters must be NULL or 0. A file that
                              changed or vanished in the cloud fails. NULL: none */
+  /** After a run without any failure: delete local files that the cloud does not have. Only in the
+   * folders of studies that this run lists completely and whose study.json was here before; not the
+   * files that filters leave out, links, or files of other categories. */
+  bool delete_extra;
+  uint64_t max_delete; /**< if there are more, nothing is deleted, and the result is
+                            IGT_E_SOME_FAILED; 0: 100 */
 } igt_download_options;
 #define IGT_DOWNLOAD_OPTIONS_INIT IGT_SIZED(igt_download_options)
 /** As IGT_DOWNLOAD_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

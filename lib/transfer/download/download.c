@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "transfer/engine/ahead.h"
 
+#define MAX_DELETE 100
+
 /* ---- institutes and studies ---- */
 
 static void begin_institute(void *payload, const igt_institute *institute) {
@@ -149,6 +151,10 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   d->ahead = igt__ahead_new(&d->run);
   if (!d->folders || !d->institutes || !d->target || !d->ahead)
     return igt__fail_memory(err);
+  if (o->delete_extra)
+    status = igt__surplus_init(&d->extra, o->max_delete ? o->max_delete : MAX_DELETE, err);
+  if (status != IGT_OK)
+    return status;
   if (!o->project_files)
     status = igt__run_last_begin(&d->run, &d->last, d->shared.selection, "download", d->target,
                                  o->categories, igt__client_cloud_seconds(d->run.client), err);
@@ -167,6 +173,8 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
     report_no_match(d, summary);
     tell_elsewhere(d);
   }
+  if (status == IGT_OK && o->delete_extra)
+    status = igt__surplus_delete(d, summary, err);
   status = igt__durable_end(&d->durable, &d->run, d->root, status, err);
   igt__run_deliver(&d->run);
   igt__run_last_end(&d->run, &d->last, status, summary);
@@ -178,6 +186,9 @@ static igt_status check_options(const igt_download_options *o, igt_error *err) {
     return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
+  if (o->delete_extra && (o->manifest || o->project_files))
+    return igt__fail(err, IGT_E_INVALID,
+                     "files are deleted only in the folders of studies, and not by a manifest");
   return igt__shard_check(o->transfer->shard, o->transfer->shards, err);
 }
 
@@ -236,6 +247,7 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
   igt__root_close(d->root);
   igt__fingerprints_free(d->folders);
   igt__map_free(d->institutes);
+  igt__surplus_finish(&d->extra);
   igt__free(d->target);
   return status;
 }

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "transfer/download/durable.h"
+#include "transfer/download/surplus.h"
 #include "transfer/engine/handle.h"
 #include "transfer/engine/last_run.h"
 #include "transfer/engine/manifest.h"
@@ -34,6 +35,7 @@ typedef struct igt__download {
   igt__durable durable;
   igt__last_run last;
   igt__other_categories elsewhere;
+  igt__surplus extra;     /* with delete_extra */
   igt_manifest *manifest; /* only what it lists; NULL: everything that was selected */
 } igt__download;
 

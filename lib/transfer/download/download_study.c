@@ -40,6 +40,7 @@ typedef struct plan {
   const igt__manifest_study
       *listed;               /* of the manifest; NULL: there is none, all files are wanted */
   igt__manifest_table table; /* its files */
+  igt__present present;      /* to delete what else is here */
 } plan;
 
 /* ---- one file ---- */
@@ -191,7 +192,7 @@ static igt_status is_as_listed(plan *p, const igt__fetch_file *file, const igt__
   recalled = run->journal && *file->etag && !run->options.checksum &&
              !igt__durable_doubts(&p->d->durable, st) &&
              igt__journal_find_file(run->journal, run->origin, file->key, path, known) &&
-             known->size == local.size && known->mtime_ns == local.mtime_ns &&
+             known->size == local.size && !is_written_since(known, &local) &&
              strcmp(known->etag, file->etag) == 0;
   if (recalled) {
     *same = true;
@@ -510,6 +511,8 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
   if (list && strcmp(list, p->list) != 0)
     return IGT_OK;
   p->any = true;
+  if (igt__present_add(&p->present, p->d, p->subfolder, name, &p->lists, &err) != IGT_OK)
+    return err.status;
   if (!passes(p, file, name))
     return IGT_OK;
   if (igt__is_folder_key(file)) {
@@ -647,6 +650,8 @@ static igt_status plan_files(plan *p, igt_error *err) {
 
   if (p->listed)
     status = igt__manifest_table_open(p->d->manifest, p->listed, &p->lists, &p->table, err);
+  if (status == IGT_OK)
+    status = igt__present_begin(&p->present, p->d, p->folder, p->group->study_id, &p->lists, err);
   if (status == IGT_OK && !p->d->run.options.dry_run)
     status = write_study_json(p, err);
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)
@@ -654,6 +659,8 @@ static igt_status plan_files(plan *p, igt_error *err) {
       status = list_category(p, c, several, err);
   if (status == IGT_OK && p->listed)
     report_vanished(p);
+  if (status == IGT_OK)
+    status = igt__surplus_collect(p->d, p->group, p->folder, &p->present, wanted, err);
   if (status == IGT_OK && !p->d->options->categories && !p->any)
     igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
                                p->group->study_id);
@@ -665,6 +672,7 @@ static void plan_free(plan *p) {
   igt__fingerprints_free(p->names);
   igt__case_names_free(p->spelling);
   igt__manifest_table_close(&p->table);
+  igt__present_end(&p->present);
   igt__s3_provider_unref(p->provider);
   igt_model_free(p->study ? &p->study->model : NULL);
   igt__free(p->folder);

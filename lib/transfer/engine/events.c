@@ -197,6 +197,10 @@ static void count_item_locked(igt__run *run, const igt_transfer_item *item) {
   case IGT_RESULT_UNCHECKED:
     s->files_unchecked++;
     break;
+  case IGT_RESULT_DELETED:
+  case IGT_RESULT_PLANNED_DELETION:
+    s->files_deleted++;
+    break;
   }
 }
 

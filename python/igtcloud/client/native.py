@@ -48,7 +48,7 @@ Date = Union[str, datetime.date, None]
 Moment = Union[str, datetime.date, datetime.timedelta, None]
 _KINDS = ("", "file", "study", "other", "import")
 _RESULTS = ("", "done", "skipped", "failed", "planned", "ignored", "same", "different", "missing here",
-            "missing there", "unchecked")
+            "missing there", "unchecked", "deleted", "planned deletion")
 _STRUCTURES = {"flat": 0, "hierarchical": 1}
 _CATEGORIES = {"files": 1, "dicom": 2, "annotations": 4}
 _FAILED_KEPT = 10_000  # of SomeFailed.failed; all are in a report
@@ -163,6 +163,7 @@ class Summary:
     imports_failed: int
     imports_handed_over: int
     files_young: int
+    files_deleted: int
 
     def _as_json(self, status: str) -> str:
         row: Dict[str, Any] = {"kind": "summary", "status": status}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The sync command: an upload or a download, depending on which argument is the folder, with
+ * --delete of local files that the cloud does not have, and a plan on standard output with
+ * --dry-run. Nothing in the cloud is ever deleted. The transfer itself, its options and its summary
+ * are those of download and upload (cmd_transfer.c, report.c). */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "transfer_options.h"
+
+/* ---- which side is which ---- */
+
+static bool is_remote(const char *text) {
+  return strncmp(text, REMOTE, strlen(REMOTE)) == 0;
+}
+
+/* A project's name may be that of a folder, too: then igt: tells them apart. */
+static bool looks_local(const char *text) {
+  struct stat st;
+
+  return !is_remote(text) &&
+         (strchr(text, '/') || text[0] == '.' || (stat(text, &st) == 0 && S_ISDIR(st.st_mode)));
+}
+
+/* False: a usage error was printed. */
+static bool take_sides(const settings *s, bool *down, const char **folder, const char **project) {
+  const char *a = s->arguments[0], *b = s->arguments[1];
+  bool marked = is_remote(a) || is_remote(b);
+
+  if (is_remote(a) && is_remote(b)) {
+    usage_error("one side of a sync is a folder: only one argument can begin with " REMOTE);
+    return false;
+  }
+  if (!marked && looks_local(a) == looks_local(b)) {
+    usage_error("cannot tell which of '%s' and '%s' is the project: write " REMOTE
+                "PROJECT for it, as in `igtcloud sync " REMOTE "'My project' studies`",
+                a, b);
+    return false;
+  }
+  *down = marked ? is_remote(a) : looks_local(b);
+  *folder = *down ? b : a;
+  *project = remote_path(*down ? a : b);
+  if (!**project || !**folder) {
+    usage_error("the project's name is missing after " REMOTE);
+    return false;
+  }
+  return true;
+}
+
+/* ---- the plan ---- */
+
+static const column plan_columns[] = {{"ACTION", "action", false},       {"SIZE", "size", true},
+                                      {"INSTITUTE", "institute", false}, {"STUDY", "study", false},
+                                      {"FILE", "path", false},           {NULL, NULL, false}};
+
+typedef struct plan {
+  listing *out; /* NULL: the report prints everything */
+  const igt_transfer_callbacks *report;
+  const char *action;
+} plan;
+
+static void on_item(void *payload, const igt_transfer_item *item) {
+  plan *p = payload;
+  bool deletion = item->result == IGT_RESULT_PLANNED_DELETION;
+  record row = {.count = 0};
+
+  if (!p->out || item->kind != IGT_ITEM_FILE || (item->result != IGT_RESULT_PLANNED && !deletion)) {
+    p->report->on_item(p->report->payload, item);
+    return;
+  }
+  record_text(&row, "action", deletion ? "delete" : p->action);
+  record_number(&row, "size", item->size);
+  record_text(&row, "institute", item->institute);
+  record_text(&row, "study", item->study);
+  record_text(&row, "path", item->path);
+  (void)record_print(&row, p->out);
+}
+
+static void on_progress(void *payload, const igt_transfer_progress *now) {
+  const plan *p = payload;
+
+  p->report->on_progress(p->report->payload, now);
+}
+
+static void on_message(void *payload, igt_status status, const char *text) {
+  const plan *p = payload;
+
+  p->report->on_message(p->report->payload, status, text);
+}
+
+/* ---- the transfer ---- */
+
+typedef struct sides {
+  bool down;
+  const char *folder;
+  igt_transfer_options transfer;
+  igt_filters filters;
+  igt_study_selection selection;
+  unsigned categories;
+} sides;
+
+static igt_status transfer(const settings *s, igt_client *client, const sides *x,
+                           const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
+                           igt_error *err) {
+  igt_download_options down = IGT_DOWNLOAD_OPTIONS_INIT;
+  igt_upload_options up = IGT_UPLOAD_OPTIONS_INIT;
+
+  if (x->down) {
+    down.transfer = &x->transfer;
+    down.selection = &x->selection;
+    down.target = x->folder;
+    down.categories = x->categories;
+    down.include_modified_date = s->include_modified_date;
+    down.delete_extra = s->delete_extra;
+    down.max_delete = (uint64_t)s->max_delete;
+    return igt_download(client, &down, callbacks, summary, err);
+  }
+  up.transfer = &x->transfer;
+  up.selection = &x->selection;
+  up.source = x->folder;
+  up.category = x->categories;
+  return igt_upload(client, &up, callbacks, summary, err);
+}
+
+static int run(const settings *s, igt_client *client, const sides *x) {
+  igt_transfer_callbacks callbacks = IGT_TRANSFER_CALLBACKS_INIT;
+  igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  int status = EXIT_FAILED;
+  report *r = report_open(s, x->down ? "downloaded" : "uploaded", &status);
+  plan p = {.action = x->down ? "download" : "upload"};
+  igt_status result;
+
+  if (!r)
+    return status;
+  p.report = report_callbacks(r);
+  if (s->dry_run && !s->json && !(p.out = listing_open(s, plan_columns))) {
+    report_end(r);
+    return EXIT_FAILED;
+  }
+  callbacks.on_item = on_item;
+  callbacks.on_progress = p.report->on_progress ? on_progress : NULL;
+  callbacks.on_message = on_message;
+  callbacks.payload = &p;
+  result = transfer(s, client, x, &callbacks, &summary, &err);
+  if (p.out)
+    (void)listing_close(p.out, EXIT_DONE);
+  return report_close(r, result, &summary, &err);
+}
+
+static int cmd_sync(settings *s) {
+  sides x = {.transfer = IGT_TRANSFER_OPTIONS_INIT,
+             .filters = IGT_FILTERS_INIT,
+             .selection = IGT_STUDY_SELECTION_INIT};
+  const char *environment, *project;
+  int status = EXIT_USAGE;
+  igt_client *client;
+
+  if (!take_sides(s, &x.down, &x.folder, &project) || !check_dates(s) ||
+      !transfer_options(s, &x.transfer) || !select_studies(s, &x.selection) ||
+      !take_filters(s, &x.filters) || !take_place(s, &x.selection.institute, &environment))
+    return EXIT_USAGE;
+  if (!x.down && s->delete_extra)
+    return usage_error("--delete deletes local files, when the cloud is the source; `igtcloud rm` "
+                       "deletes in the cloud");
+  if (s->max_delete && !s->delete_extra)
+    return usage_error("--max-delete is for --delete");
+  select_files(s, &x.selection, &x.categories);
+  if (!x.down && s->category.count > 1)
+    return usage_error("an upload takes only one --category");
+  x.selection.project = project;
+  x.transfer.filters = &x.filters;
+  if (!(client = open_client(s, environment, &status)))
+    return status;
+  message(s, "Using %s", igt_client_domain(client));
+  status = run(s, client, &x);
+  close_client(client);
+  return status;
+}
+
+static const option sync_options[] = {
+    {"delete", 0, OPTION_FLAG, AT(delete_extra), NULL, NULL,
+     "after a run without failures, delete local files that the cloud does not have"},
+    {"max-delete", 0, OPTION_NUMBER, AT(max_delete), "N", NULL,
+     "delete nothing if more files than this would be (default 100)"},
+    SELECTION_OPTIONS,
+    STUDY_OPTIONS,
+    FIELD_OPTIONS,
+    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
+     "what to synchronize; repeatable for downloads, default files"},
+    {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
+     "set each file's modification time to the cloud's"},
+    {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
+     "also replace characters that Windows does not allow in names"},
+    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
+     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
+    IGNORE_UNKNOWN_OPTION,
+    TRUST_STUDY_JSON_OPTION,
+    MOVING_OPTIONS,
+    END_OF_OPTIONS};
+
+const command sync_command = {
+    "sync",
+    "SOURCE TARGET [INSTITUTE] [PROD|TEST]",
+    2,
+    4,
+    "make a folder as the cloud has it, or bring the cloud up to date",
+    "Downloads (igt:PROJECT FOLDER) or uploads (FOLDER igt:PROJECT) what is missing or has "
+    "changed,\n"
+    "as `igtcloud download` and `igtcloud upload` do. igt: may be left out if the other argument\n"
+    "is an existing folder or contains a slash.\n"
+    "\n"
+    "--delete is for downloads: when everything else has succeeded, it deletes local files that\n"
+    "the cloud does not have, in the folders of studies that were downloaded before. Nothing in "
+    "the\n"
+    "cloud is ever deleted. --dry-run prints what would happen on standard output.",
+    sync_options,
+    true,
+    cmd_sync};

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""`igtcloud sync`: which side is which, the plan, and what --delete never deletes."""
+
+import os
+
+import pytest
+
+from igtcloud import SOME_FAILED, USAGE, tree
+from uploads import epd, igt, institute, items, patient_study, put, seed
+
+FILES = [{"path": "a.txt", "text": "aaaa"}, {"path": "sub/b.bin", "size": 3000},
+         {"path": "1.dcm", "size": 500, "category": "dicom"}]
+SEED = seed(igt(institute("north", patient_study("P1", "A", files=FILES),
+                          patient_study("P2", "B", files=[{"path": "c.txt", "text": "cc"}])),
+                institute("south", patient_study("P1", "A", files=[{"path": "d.txt", "text": "d"}]))),
+            epd(*[institute(f"lab{n}") for n in range(8)]))
+P1 = "north/P1---A"
+
+
+@pytest.fixture
+def synced(igtcloud, out):
+    """A folder that was downloaded before."""
+    igtcloud.run("sync", "igt:trial", out)
+    return out
+
+
+def names(folder):
+    return set(tree(folder))
+
+
+# ---- sides ----
+
+def test_down_and_up(igtcloud, out, up, lab):
+    igtcloud.run("sync", "igt:trial", out, "south")
+    assert names(out) == {"south/P1---A/study.json", "south/P1---A/d.txt"}
+    igtcloud.run("sync", "igt:trial", out)
+    assert names(out) >= {f"{P1}/a.txt", f"{P1}/sub/b.bin", "north/P2---B/c.txt"}
+    put(up / lab.name / "case", {"x": "x"})
+    igtcloud.run("sync", up, "igt:up")
+    lab.is_whole("case", {"x": "x"})
+    put(up / lab.name / "case", {"y": "y"})
+    igtcloud.run("sync", f"{up}/", "up")  # a folder by its slash
+    lab.is_whole("case", {"x": "x", "y": "y"})
+
+
+@pytest.mark.parametrize("sides, said", [
+    (["igt:trial", "igt:up"], "only one"), (["trial", "up"], "cannot tell"),
+    (["./trial", "/tmp"], "cannot tell"), (["igt:", "out"], "name is missing"),
+    (["--delete", ".", "igt:trial"], "deletes local files"), (["--max-delete", "5", "igt:trial", "x"], "--delete")])
+def test_usage(igtcloud, sides, said):
+    assert said in igtcloud.run("sync", *sides, status=USAGE).err
+
+
+def test_a_folder_named_as_the_project(igtcloud, tmp_path, monkeypatch):
+    """Never guessed: what is meant decides what is overwritten."""
+    (tmp_path / "trial").mkdir()
+    (tmp_path / "copy").mkdir()
+    done = igtcloud.run("sync", "trial", "copy", cwd=tmp_path, status=USAGE)
+    assert "igt:" in done.err
+    igtcloud.run("sync", "igt:trial", "copy", cwd=tmp_path)
+    assert (tmp_path / "copy" / P1 / "a.txt").exists()
+
+
+def test_a_misspelt_institute(igtcloud, up, lab):
+    put(up / (lab.name + "x") / "case", {"x": "x"})
+    done = igtcloud.run("sync", up, "igt:up", status=SOME_FAILED)
+    assert "did you mean" in done.err and lab.names() == []
+
+
+# ---- --delete ----
+
+def test_delete(igtcloud, synced):
+    put(synced, {f"{P1}/old.txt": "1", f"{P1}/sub/older.bin": "2", f"{P1}/A.TXT": "3"})
+    before = names(synced)
+    igtcloud.run("sync", "igt:trial", synced)
+    assert names(synced) == before
+    done = igtcloud.run("sync", "--json", "--delete", "igt:trial", synced)
+    assert {i["path"] for i in items(done, result="deleted")} == {"old.txt", "sub/older.bin"}
+    assert done.summary["filesDeleted"] == 2
+    assert names(synced) == before - {f"{P1}/old.txt", f"{P1}/sub/older.bin"}
+
+
+def test_what_stays(igtcloud, synced, tmp_path):
+    """Everything that this tool did not put there, or that the options are not about."""
+    keep = {"mine.txt": "not in an institute", "north/mine.txt": "not in a study",
+            "north/P9---Z/x.txt": "no study of the cloud", "west/P1---A/x.txt": "no institute",
+            f"{P1}/._a.txt": "clutter", f"{P1}/.b.bin.igtpart": "unfinished",
+            f"{P1}/dicom/1.dcm": "another category", f"{P1}/annotations/a.json": "{}",
+            f"{P1}/keep.log": "left out by a filter", f"{P1}/raw/x": "left out by a rule"}
+    put(synced, keep)
+    (tmp_path / "outside").write_text("outside")
+    os.symlink(tmp_path / "outside", synced / P1 / "link.txt")
+    (tmp_path / "rules").write_text("- raw/\n")
+    done = igtcloud.run("sync", "--json", "--delete", "--exclude", "*.log", "--filter-from",
+                        tmp_path / "rules", "igt:trial", synced)
+    assert done.summary["filesDeleted"] == 0
+    assert names(synced) >= set(keep) | {f"{P1}/link.txt"} and (tmp_path / "outside").exists()
+
+
+def test_a_folder_that_was_there_before(igtcloud, out):
+    """Without our study.json it is somebody else's, even with a study's name."""
+    put(out, {f"{P1}/precious.txt": "mine"})
+    done = igtcloud.run("sync", "--json", "--delete", "igt:trial", out)
+    assert done.summary["filesDeleted"] == 0 and (out / P1 / "precious.txt").exists()
+
+
+def test_not_after_a_failure(cloud, igtcloud, synced):
+    """Neither of a file nor of a listing: what could not be seen is not gone."""
+    put(synced, {f"{P1}/old.txt": "1"})
+    (synced / P1 / "a.txt").unlink()
+    cloud.faults({"fault": "forbidden", "path": "**/a.txt", "times": 0})
+    igtcloud.run("sync", "--delete", "igt:trial", synced, status=SOME_FAILED)
+    assert (synced / P1 / "old.txt").exists()
+    cloud.heal()
+    cloud.faults({"fault": "forbidden", "method": "GET", "path": "/api/data/hospitals/*/studies/*/files", "times": 0})
+    igtcloud.run("sync", "--delete", "igt:trial", synced, status=SOME_FAILED)
+    assert (synced / P1 / "old.txt").exists()
+    cloud.heal()
+    igtcloud.run("sync", "--delete", "igt:trial", synced)
+    assert not (synced / P1 / "old.txt").exists()
+
+
+def test_max_delete(igtcloud, synced):
+    put(synced, {f"{P1}/old{n}.txt": "x" for n in range(101)})
+    for options, limit in (([], 100), (["--max-delete", "7"], 7)):
+        done = igtcloud.run("sync", "--delete", *options, "igt:trial", synced, status=SOME_FAILED)
+        assert f"101 local files are not in the cloud, more than the {limit}" in done.err
+        assert len([n for n in names(synced) if "/old" in n]) == 101
+    done = igtcloud.run("sync", "--json", "--delete", "--max-delete", "101", "igt:trial", synced)
+    assert done.summary["filesDeleted"] == 101
+
+
+def test_categories_in_folders(igtcloud, out):
+    options = ["--category", "files", "--category", "dicom"]
+    igtcloud.run("sync", *options, "igt:trial", out)
+    put(out, {f"{P1}/files/old": "1", f"{P1}/dicom/old": "2", f"{P1}/annotations/x": "3", f"{P1}/top": "4"})
+    done = igtcloud.run("sync", "--json", "--delete", *options, "igt:trial", out)
+    assert {i["path"] for i in items(done, result="deleted")} == {"files/old", "dicom/old"}
+
+
+# ---- the plan ----
+
+def test_plan(igtcloud, synced):
+    put(synced, {f"{P1}/old.txt": "12345"})
+    (synced / P1 / "a.txt").unlink()
+    before = tree(synced)
+    done = igtcloud.run("sync", "--dry-run", "--delete", "igt:trial", synced)
+    assert sorted(line.split("\t") for line in done.text.splitlines()) == [
+        ["delete", "5", "north", "P1/A", "old.txt"], ["download", "4", "north", "P1/A", "a.txt"]]
+    assert "Would download" in done.err and "1 local file would be deleted" in done.err
+    done = igtcloud.run("sync", "--dry-run", "--json", "--delete", "igt:trial", synced)
+    plan = {i["path"]: i["result"] for i in done.items if i["kind"] == "file" and "planned" in i["result"]}
+    assert plan == {"old.txt": "planned deletion", "a.txt": "planned"}
+    assert tree(synced) == before
+
+
+def test_plan_of_an_upload(igtcloud, up, lab):
+    put(up / lab.name / "case", {"x": "xyz"})
+    done = igtcloud.run("sync", "--dry-run", up, "igt:up")
+    assert done.text.split("\t")[0::4] == ["upload", "x\n"] and lab.names() == []
