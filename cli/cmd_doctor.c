@@ -208,43 +208,61 @@ typedef struct local {
   pthread_mutex_t lock;
   pthread_cond_t ended;
   bool is_over;
+  bool is_given_up; /* nobody waits any more: the thread frees it */
 } local;
+
+static void free_local(local *l) {
+  pthread_mutex_destroy(&l->lock);
+  pthread_cond_destroy(&l->ended);
+  free(l);
+}
 
 static void *run_probe(void *payload) {
   local *l = payload;
+  bool is_given_up;
 
   l->probe(l->d);
   pthread_mutex_lock(&l->lock);
   l->is_over = true;
+  is_given_up = l->is_given_up;
   pthread_cond_signal(&l->ended);
   pthread_mutex_unlock(&l->lock);
+  if (is_given_up)
+    free_local(l);
   return NULL;
 }
 
 /* The thread of one that is late may never end: it keeps what it works on. */
 static void run_local(doctor *d, const char *check, void (*probe)(doctor *d)) {
-  local *l = calloc(1, sizeof *l);
+  local *l = caught_signal() ? NULL : calloc(1, sizeof *l);
   struct timespec end;
   pthread_t thread;
   bool is_over;
 
-  if (!l || caught_signal())
+  if (!l)
     return;
   *l = (local){
       .d = d, .probe = probe, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
-  if (pthread_create(&thread, NULL, run_probe, l) != 0)
+  if (pthread_create(&thread, NULL, run_probe, l) != 0) {
+    free_local(l);
     return;
-  pthread_detach(thread);
+  }
   in_seconds(LOCAL_LIMIT_S, &end);
   pthread_mutex_lock(&l->lock);
   while (!l->is_over && pthread_cond_timedwait(&l->ended, &l->lock, &end) == 0)
     ;
   is_over = l->is_over;
+  l->is_given_up = !is_over;
   pthread_mutex_unlock(&l->lock);
-  if (!is_over)
+  if (is_over) {
+    pthread_join(thread, NULL);
+    free_local(l);
+  } else {
+    pthread_detach(thread);
     found(d, check, VERDICT_ERROR,
           "the file system does not respond: is it a network share whose server is away?",
           "no result within %d s", LOCAL_LIMIT_S);
+  }
 }
 
 /* ---- the command ---- */

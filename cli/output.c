@@ -153,7 +153,7 @@ int fail(const igt_error *err) {
   return exit_status_of(err->status);
 }
 
-static void complain_args(int priority, const char *fmt, va_list args) {
+IGT_PRINTF(2, 0) static void complain_args(int priority, const char *fmt, va_list args) {
   static const char name[] = "igtcloud: ";
   char text[4096];
 

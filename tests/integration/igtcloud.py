@@ -128,7 +128,7 @@ class Program:
             return subprocess.Popen(command, stdin=password, start_new_session=True,
                                     env=environment(self.home, **(env or {})), **options)
 
-    def run(self, name, *arguments, status=DONE, timeout=60, **options):
+    def run(self, name, *arguments, status=DONE, timeout=180, **options):
         """Asserts the exit status, unless it is None."""
         process = self.start(name, *arguments, **options)
         try:

@@ -145,7 +145,7 @@ class Sandbox:
             line += piece
         return line.decode("utf-8", "replace")
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=120):
         """SIGTERM; the exit status."""
         if self.process is None:
             return None
@@ -225,7 +225,7 @@ class Sandbox:
         self._ask("DELETE", "/__requests")
 
     @staticmethod
-    def wait_for(what, seconds=30):
+    def wait_for(what, seconds=120):
         """What it came to, once that is true."""
         end = time.monotonic() + seconds
         while not (found := what()):

@@ -150,6 +150,7 @@ def test_two_transfers(run, cloud, tmp_path):
     study.mkdir(parents=True)
     for i in range(30):
         (study / f"{i}.txt").write_text(f"file {i}")
+    cloud.clear()  # the log of earlier tests, too
     cloud.faults({"fault": "silence", "method": "GET", "path": "**/large.bin", "seconds": 600,
                   "times": 1})
 

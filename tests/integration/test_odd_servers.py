@@ -65,7 +65,7 @@ def test_a_list_that_unpacks_to_gigabytes_does_not_fill_tmpdir(odd, igtcloud):
     seen, stop = [0], threading.Event()
     watch = threading.Thread(target=spool_watch, args=(process.pid, seen, stop))
     watch.start()
-    process.communicate(timeout=100)
+    process.communicate(timeout=300)
     stop.set()
     watch.join()
     assert max(seen) <= 256 * MIB
