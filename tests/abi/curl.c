@@ -20,6 +20,7 @@ int curl_global_init_mem(long flags) {
   void *name(void) {                                                                               \
     return NULL;                                                                                   \
   }
+NOTHING(curl_version)
 NOTHING(curl_easy_init)
 NOTHING(curl_easy_cleanup)
 NOTHING(curl_easy_setopt)
