@@ -63,7 +63,8 @@ const char *igt__root_below(const igt__root *root, const char *path) {
 
   while (n > 0 && root->path[n - 1] == '/')
     n--;
-  if (path[0] != '/' || strncmp(path, root->path, n) != 0 || (path[n] && path[n] != '/'))
+  if (!igt__os_is_absolute(path) || strncmp(path, root->path, n) != 0 ||
+      (path[n] && path[n] != '/'))
     return path; /* an absolute path elsewhere is rejected as a name */
   path += n;
   return path + strspn(path, "/");
