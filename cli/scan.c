@@ -33,9 +33,9 @@ static void show_counts(scan *c) {
   format_count(c->files, files, sizeof files);
   format_size(c->bytes, size, sizeof size);
   fprintf(stderr,
-          asked ? "%sigtcloud: listed %s studies, %s files, %s%s\n"
-                : "%slisting: %s studies, %s files, %s%s",
-          c->counts ? "\r" : "", studies, files, size, c->counts ? "\033[K" : "");
+          asked ? "%sigtcloud: listed %s %s, %s %s, %s%s\n" : "%slisting: %s %s, %s %s, %s%s",
+          c->counts ? "\r" : "", studies, c->studies == 1 ? "study" : "studies", files,
+          c->files == 1 ? "file" : "files", size, c->counts ? "\033[K" : "");
 }
 
 /* ---- callbacks of the library ---- */

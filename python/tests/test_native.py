@@ -130,8 +130,9 @@ def test_reports_are_those_of_the_program(cloud, auth, here, tmp_path):
     def rows(name):
         lines = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
         for line in lines:
-            for varies in ('local', 'seconds', 'requests'):
+            for varies in ('local', 'seconds', 'requests', 'time', 'run'):
                 line.pop(varies, None)
+            assert line['cloud'] == cloud.url and line['user'] == USER
         return sorted(lines, key=lambda line: json.dumps(line))
     assert rows('ours.jsonl') == rows('theirs.jsonl')
     merged = subprocess.run([program, 'report', 'merge', '-', str(tmp_path / 'ours.jsonl')], text=True, check=True,

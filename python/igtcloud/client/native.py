@@ -14,10 +14,12 @@ thread; an exception of theirs ends the transfer and is raised. Ctrl-C ends it, 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import json
 import os
+import secrets
 import select
 from dataclasses import dataclass, field, fields
 from typing import (IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union,
@@ -89,7 +91,7 @@ class Item:
     error: Optional[IgtError] = field(default=None, compare=False)
     """Why it failed."""
 
-    def _as_json(self) -> str:
+    def _as_json(self, context: Dict[str, str]) -> str:
         """A line of a report, as the command writes it."""
         row: Dict[str, Any] = {"kind": self.kind, "result": self.result, "institute": self.institute,
                                "study": self.study, "studyDatabaseId": self.study_id}
@@ -100,6 +102,7 @@ class Item:
             row["reason"] = self.reason
         if self.error is not None:
             row.update(status=self.error.code, error=str(self.error))
+        row.update(context)
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -165,11 +168,14 @@ class Summary:
     files_young: int
     files_deleted: int
 
-    def _as_json(self, status: str) -> str:
+    def _as_json(self, status: str, error: str, context: Dict[str, str]) -> str:
         row: Dict[str, Any] = {"kind": "summary", "status": status}
         row.update({_camel(f.name): getattr(self, f.name) for f in fields(self) if f.name != "seconds"})
         row["seconds"] = round(self.seconds, 3)
-        return json.dumps(row, separators=(",", ":")) + "\n"
+        if error:
+            row["error"] = error
+        row.update(context)
+        return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 @dataclass(frozen=True)
@@ -485,6 +491,7 @@ class _Run:
         self._kept: List[Any] = []
         self._what, self._report_path = what, report
         self._report: Optional[IO[str]] = None
+        self._id, self._user = secrets.token_hex(8), ""
         self._on_item, self._on_progress, self._on_message = on_item, on_progress, on_message
         self.failed: List[Item] = []
         self._cancel = cancel or Cancel()
@@ -573,6 +580,16 @@ class _Run:
             transfer.journal = self._keep(os.fspath(journal))
         self.options.transfer = transfer
 
+    def _context(self) -> Dict[str, str]:
+        """What makes a line of a report understandable without the others."""
+        if not self._user:
+            with contextlib.suppress(IgtError):  # the transfer signs in first; if that failed, it says so
+                self._user = self._client.tokens().user
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return {"time": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "run": self._id, "cloud": self._client.domain,
+                "project": _library.text(self.selection.project), "user": self._user,
+                "version": _library.version()}
+
     # ---- callbacks, on the thread of the call ----
 
     def _item(self, raw: Any) -> None:
@@ -581,7 +598,7 @@ class _Run:
             if len(self.failed) < _FAILED_KEPT:
                 self.failed.append(item)
         if self._report is not None:
-            self._report.write(item._as_json())
+            self._report.write(item._as_json(self._context()))
         if self._on_item is not None:
             self._on_item(item)
 
@@ -617,7 +634,8 @@ class _Run:
         if self._report_path is not None:
             # Line by line: what a killed run had done is on record.
             self._report = open(self._report_path, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
-        self._transfer = _library.Transfer(_client(self._auth), self._start, self.options, self._callbacks)
+        self._client = _client(self._auth)
+        self._transfer = _library.Transfer(self._client, self._start, self.options, self._callbacks)
         self._cancel.add(self._transfer)
         return self._transfer
 
@@ -636,7 +654,8 @@ class _Run:
             return self._csv_summary()
         summary = Summary(**{f.name: getattr(self._result, f.name) for f in fields(Summary)})
         if self._report is not None:
-            self._report.write(summary._as_json(_library.text(lib.igt_status_name(status))))
+            said = _library.details_of(err).text if status else ""
+            self._report.write(summary._as_json(_library.text(lib.igt_status_name(status)), said, self._context()))
         if status == lib.IGT_E_SOME_FAILED:
             details = _library.details_of(err)
             error = SomeFailed(details.text)
