@@ -461,6 +461,10 @@ report *report_open(const settings *s, const char *verb, int *exit_status);
  * closed, with the error in it, and *exit_status is set. */
 igt_client *report_client(report *r, const char *environment, const char *project,
                           int *exit_status);
+/* As report_client(), with a client that was opened; NULL closes the report, too. */
+igt_client *report_sign_in(report *r, igt_client *client, const char *project, int *exit_status);
+/* Of a run without a client: what its lines name. Both strings outlive the report. */
+void report_about(report *r, const char *cloud, const char *project);
 /* Of a run that ends before its transfer: only a summary. err may be NULL. */
 void report_close_early(report *r, igt_status status, const igt_error *err);
 /* What is the same in all lines of a report. */

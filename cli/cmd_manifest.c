@@ -32,19 +32,22 @@ static void print_written(const settings *s, const igt_transfer_summary *sum) {
 }
 
 /* The items go to --report; standard output is the manifest's. */
-static int write_manifest(settings *s, igt_client *client, const igt_manifest_options *o) {
+static int write_manifest(settings *s, const char *environment, const igt_manifest_options *o) {
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
   settings plain = *s;
   int status = EXIT_FAILED;
+  igt_client *client;
   report *r;
   igt_status result;
 
   plain.json = false;
-  if (!(r = report_open(&plain, "listed", &status)))
+  if (!(r = report_open(&plain, "listed", &status)) ||
+      !(client = report_client(r, environment, o->selection->project, &status)))
     return status;
   result = igt_manifest_write(client, o, report_callbacks(r), &summary, &err);
   report_end(r);
+  close_client(client);
   if (result == IGT_OK && fflush(stdout) != 0) {
     complain("the manifest could not be written");
     return EXIT_FAILED;
@@ -59,8 +62,7 @@ static int cmd_manifest(settings *s) {
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_filters filters = IGT_FILTERS_INIT;
   const char *environment;
-  int status = EXIT_USAGE;
-  igt_client *client;
+  int status;
 
   if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) || !select_studies(s, &selection) ||
       !take_filters(s, &filters))
@@ -80,10 +82,7 @@ static int cmd_manifest(settings *s) {
   o.write = to_stdout;
   char *criteria = given_options(&manifest_command);
   o.criteria = criteria;
-  if ((client = open_client(s, environment, &status)) != NULL) {
-    status = write_manifest(s, client, &o);
-    close_client(client);
-  }
+  status = write_manifest(s, environment, &o);
   free(criteria);
   return status;
 }
@@ -195,6 +194,7 @@ int download_manifest(settings *s) {
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_USAGE;
+  const igt_manifest_info *info;
   igt_manifest *m;
   igt_client *client;
   report *r;
@@ -211,13 +211,13 @@ int download_manifest(settings *s) {
   o.target = s->arguments[0];
   o.manifest = s->manifest;
   o.include_modified_date = s->include_modified_date;
-  if ((client = open_client_of(s, igt_manifest_get_info(m)->cloud, &status)) != NULL) {
-    message(s, "Using %s", igt_client_domain(client));
+  info = igt_manifest_get_info(m);
+  if ((r = report_open(s, "downloaded", &status)) != NULL &&
+      (client = report_sign_in(r, open_client_of(s, info->cloud, &status), info->project,
+                               &status)) != NULL) {
     tell_manifest(s, m);
-    if ((r = report_open(s, "downloaded", &status)) != NULL) {
-      igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
-      status = report_close(r, result, &summary, &err);
-    }
+    igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
+    status = report_close(r, result, &summary, &err);
     close_client(client);
   }
   igt_manifest_close(m);
@@ -227,6 +227,7 @@ int download_manifest(settings *s) {
 static int verify_folder(settings *s, const igt_manifest *m, const igt_transfer_options *transfer) {
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
+  const igt_manifest_info *info = igt_manifest_get_info(m);
   igt_cancel *cancel = igt_cancel_new(); /* a signal may come at any time: never freed */
   int status = EXIT_FAILED;
   report *r;
@@ -236,6 +237,7 @@ static int verify_folder(settings *s, const igt_manifest *m, const igt_transfer_
   catch_signals(cancel);
   tell_manifest(s, m);
   if ((r = report_open(s, "verified", &status)) != NULL) {
+    report_about(r, info->cloud, info->project);
     igt_status result = igt_manifest_verify_folder(m, s->arguments[0], transfer, cancel,
                                                    report_callbacks(r), &summary, &err);
     status = report_close(r, result, &summary, &err);
@@ -246,19 +248,17 @@ static int verify_folder(settings *s, const igt_manifest *m, const igt_transfer_
 static int verify_cloud(settings *s, const igt_manifest *m, const igt_transfer_options *transfer) {
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
+  const igt_manifest_info *info = igt_manifest_get_info(m);
   int status = EXIT_FAILED;
-  igt_client *client = open_client_of(s, igt_manifest_get_info(m)->cloud, &status);
-  report *r;
+  igt_client *client;
+  report *r = report_open(s, "verified", &status);
 
-  if (!client)
+  if (!r || !(client = report_sign_in(r, open_client_of(s, info->cloud, &status), info->project,
+                                      &status)))
     return status;
-  message(s, "Using %s", igt_client_domain(client));
   tell_manifest(s, m);
-  if ((r = report_open(s, "verified", &status)) != NULL) {
-    igt_status result =
-        igt_manifest_verify(client, m, transfer, report_callbacks(r), &summary, &err);
-    status = report_close(r, result, &summary, &err);
-  }
+  igt_status result = igt_manifest_verify(client, m, transfer, report_callbacks(r), &summary, &err);
+  status = report_close(r, result, &summary, &err);
   close_client(client);
   return status;
 }

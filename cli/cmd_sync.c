@@ -123,18 +123,13 @@ static igt_status transfer(const settings *s, igt_client *client, const sides *x
   return igt_upload(client, &up, callbacks, summary, err);
 }
 
-static int run(const settings *s, igt_client *client, const sides *x) {
+static int run(const settings *s, igt_client *client, const sides *x, report *r) {
   igt_transfer_callbacks callbacks = IGT_TRANSFER_CALLBACKS_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_error err = IGT_ERROR_INIT;
-  int status = EXIT_FAILED;
-  report *r = report_open(s, x->down ? "downloaded" : "uploaded", &status);
-  plan p = {.action = x->down ? "download" : "upload"};
+  plan p = {.report = report_callbacks(r), .action = x->down ? "download" : "upload"};
   igt_status result;
 
-  if (!r)
-    return status;
-  p.report = report_callbacks(r);
   if (s->dry_run && !s->json && !(p.out = listing_open(s, plan_columns))) {
     report_end(r);
     return EXIT_FAILED;
@@ -156,6 +151,7 @@ static int cmd_sync(settings *s) {
   const char *environment, *project;
   int status = EXIT_USAGE;
   igt_client *client;
+  report *r;
 
   if (!take_sides(s, &x.down, &x.folder, &project) || !check_dates(s) ||
       !transfer_options(s, &x.transfer) || !select_studies(s, &x.selection) ||
@@ -171,10 +167,10 @@ static int cmd_sync(settings *s) {
     return usage_error("an upload takes only one --category");
   x.selection.project = project;
   x.transfer.filters = &x.filters;
-  if (!(client = open_client(s, environment, &status)))
+  if (!(r = report_open(s, x.down ? "downloaded" : "uploaded", &status)) ||
+      !(client = report_client(r, environment, project, &status)))
     return status;
-  message(s, "Using %s", igt_client_domain(client));
-  status = run(s, client, &x);
+  status = run(s, client, &x, r);
   close_client(client);
   return status;
 }

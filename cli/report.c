@@ -397,10 +397,18 @@ void report_close_early(report *r, igt_status status, const igt_error *err) {
   report_end(r);
 }
 
+void report_about(report *r, const char *cloud, const char *project) {
+  r->context.cloud = cloud;
+  r->context.project = project;
+}
+
 igt_client *report_client(report *r, const char *environment, const char *project,
                           int *exit_status) {
+  return report_sign_in(r, open_client(r->s, environment, exit_status), project, exit_status);
+}
+
+igt_client *report_sign_in(report *r, igt_client *client, const char *project, int *exit_status) {
   igt_error err = IGT_ERROR_INIT;
-  igt_client *client = open_client(r->s, environment, exit_status);
   igt_status status;
 
   r->context.project = project;

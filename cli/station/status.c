@@ -24,6 +24,13 @@ static void put_number(FILE *out, const char *name, uint64_t number) {
   fprintf(out, ",\"%s\":%llu", name, (unsigned long long)number);
 }
 
+static void put_free(FILE *out, uint64_t bytes) {
+  if (bytes != UINT64_MAX)
+    put_number(out, "freeBytes", bytes);
+  else
+    fputs(",\"freeBytes\":null", out);
+}
+
 static const char *state_of(const station *st, const station_counts *c) {
   return st->stopping             ? "stopping"
          : st->offline            ? "offline"
@@ -59,7 +66,7 @@ static void put_status(FILE *out, const station *st) {
   put_time(out, "lastSuccess", st->totals.last_success);
   put_time(out, "sessionExpires", st->found.identity.expires);
   put_time(out, "keyExpires", st->found.key_expires);
-  put_number(out, "freeBytes", policy_free_bytes(&st->roots[0]));
+  put_free(out, policy_free_bytes(&st->roots[0]));
   fputs("}\n", out);
 }
 

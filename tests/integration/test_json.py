@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """docs/json.md against what the commands print: every field, its type, and nothing else."""
 
+import contextlib
 import json
 import re
 import signal
@@ -10,7 +11,8 @@ import pytest
 
 from igtcloud import NOT_FOUND, SOME_FAILED, environment, program
 from sandbox import ROOT
-from uploads import PART, epd, institute, seed
+from test_station import HOOK, Station
+from uploads import PART, epd, institute, put, seed
 
 STUDY = {"class": "Study", "patient": {"patientId": "P1"}}
 SEED = seed(
@@ -18,10 +20,12 @@ SEED = seed(
         institute("north", {**STUDY, "studyId": "CT", "files": [
             {"path": "a.txt", "text": "a"}, {"path": "later.txt", "text": "x", "completed": False}]}),
         institute("south")]},
-    epd(institute("lab", {"name": "case", "files": [{"path": "a.bin", "size": 2000000}]}), name="one"))
+    epd(institute("lab", {"name": "case", "files": [{"path": "a.bin", "size": 2000000}]}), name="one"),
+    epd(institute("lab"), name="box"), services=[{"id": "station@all"}],
+    users=[{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
 
 TYPES = {"text": str, "number": (int, float), "boolean": bool, "object": dict, "list": list, "time": str}
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
 def page():
@@ -40,6 +44,13 @@ def page():
 def table(section, n=0):
     found, = [tables for title, tables in page().items() if title.startswith(section)]
     return found[n]
+
+
+def words(section, field):
+    """Those that the page lists as values of a field."""
+    text, = re.findall(rf"^#+ {re.escape(section)}.*?\n\| `{field}` \| text \| (.*?) \|\n",
+                       (ROOT / "docs" / "json.md").read_text("utf-8"), re.M | re.S)
+    return set(re.findall(r"`([^`]+)`", text))
 
 
 def compare(documented, lines, also=(), rare=()):
@@ -69,10 +80,100 @@ def test_files_and_studies(igtcloud, cloud, here, out):
     summaries = [line for line in lines if line["kind"] == "summary"]
     compare(table("Files and studies"), [line for line in lines if line["kind"] != "summary"])
     compare(table("The summary"), summaries)
+    assert {line["result"] for line in lines if line["kind"] != "summary"} <= words("Files and studies", "result")
     report = out / "report"
     igtcloud.run("download", out, "trial", "--report", report)
     assert {frozenset(json.loads(line)) for line in report.read_text().splitlines()} <= {
         frozenset(line) for line in lines}
+
+
+def test_sync(igtcloud, out):
+    *lines, _ = igtcloud.run("sync", "igt:trial", out, "--json", "--dry-run").lines
+    assert [line["path"] for line in lines if (line["kind"], line["result"]) == ("file", "planned")] == ["a.txt"]
+    igtcloud.run("sync", "igt:trial", out)
+    (out / "north" / "P1---CT" / "old.txt").write_text("old")
+    for options, result in (["--dry-run"], "planned deletion"), ([], "deleted"):
+        *more, summary = igtcloud.run("sync", "igt:trial", out, "--json", "--delete", *options).lines
+        assert [line["path"] for line in more if line["result"] == result] == ["old.txt"]
+        compare(table("The summary"), [summary], rare={"error"})
+        lines += more
+    assert {line["result"] for line in lines} <= words("Files and studies", "result")
+    assert all(line["cloud"] and line["user"] and line["project"] == "trial" for line in lines)
+    compare(table("Files and studies"), lines, rare={"status", "error"})
+
+
+def test_report_merge(igtcloud, out, tmp_path):
+    for n in (1, 2):
+        igtcloud.run("download", out, "trial", "--shard", f"{n}/2", "--report", tmp_path / f"{n}")
+    merged = subprocess.run([program(), "report", "merge", "-", tmp_path / "1", tmp_path / "2"],
+                            capture_output=True, check=True, env=environment(igtcloud.home))
+    lines = [json.loads(line) for line in merged.stdout.splitlines()]
+    numbers = {field: kind for field, kind in table("The summary").items() if kind[0] == "number"}
+    compare({**numbers, **table("`report merge`")}, [line for line in lines if line["kind"] == "summary"])
+    compare(table("Files and studies"), [line for line in lines if line["kind"] != "summary"],
+            rare={"status", "error"})
+
+
+def test_manifest(igtcloud, out, tmp_path):
+    path, report = tmp_path / "cohort.jsonl", tmp_path / "report"
+    path.write_bytes(igtcloud.run("manifest", "trial", "--report", report).out)
+    header, study, file, trailer = map(json.loads, path.read_text().splitlines())
+    for part, line in (("header", header), ("study", study), ("file", file), ("trailer", trailer)):
+        found, = [title for title in page() if re.fullmatch(rf"(A|The) {part} of a manifest", title)]
+        compare(table(found), [line])
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    for arguments in (["download", out], ["verify"], ["verify", out]):
+        lines += igtcloud.run(*arguments, "--manifest", path, "--json").lines
+    assert all(line["cloud"] == header["cloud"] and line["project"] == "trial" for line in lines)
+    compare(table("The summary"), [line for line in lines if line["kind"] == "summary"], rare={"error"})
+    compare(table("Files and studies"), [line for line in lines if line["kind"] != "summary"],
+            rare={"status", "error"})
+
+
+def test_services(igtcloud, tmp_path):
+    described = set(re.findall(r'"(\w+)":', (ROOT / "api" / "entities.json").read_text("utf-8")))
+    key = tmp_path / "key.pem"
+    made = igtcloud.run("service create", "box/lab", "st", "--key-file", key, "--json").lines
+    rotated = igtcloud.run("service rotate", "box/lab", made[0]["serviceId"], "--key-file", key, "--json").lines
+    compare(table("`service rotate`"), rotated)
+    listed = igtcloud.run("service list", "box/lab", "--json").lines
+    assert [line["serviceId"] for line in listed] == [rotated[0]["serviceId"]]
+    for line in made + listed:
+        assert set(line) <= described and TIME.match(line["expiresOn"])
+
+
+def test_station(cloud, home, tmp_path):
+    hook, status = tmp_path / "hook", tmp_path / "status.json"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+
+    def events():
+        found = []
+        for path in tmp_path.glob("hook.*.json"):
+            with contextlib.suppress(json.JSONDecodeError):  # being written
+                found.append(json.loads(path.read_text()))
+        return found
+    s = Station(cloud, home, "box", "--status-file", status, "--on-event", hook, "--event-names", "--json")
+    put(s.folder, {"lab/good/a": "abc", "nowhere/bad/x": "x"})
+    s.start()
+    try:
+        s.wait_for(lambda: {"uploaded", "failed"} <= {event["event"] for event in events()})
+        cloud.faults({"fault": "internal-error", "path": "/api/data/**", "times": 0})
+        put(s.folder, {"lab/later/b": "b"})
+        s.wait_for(lambda: "offline" in {event["event"] for event in events()})
+        waiting = s.wait_for(lambda: (t := json.loads(status.read_text()))["state"] == "offline" and t)
+    finally:
+        cloud.clear()
+        s.stop()
+    assert {event["event"] for event in events()} <= words("An event of `station`", "event")
+    assert waiting["uploaded"] == waiting["failed"] == 1 and waiting["oldestWaiting"]
+    compare(table("The status file"), [waiting, json.loads(status.read_text())], rare={"keyExpires"})
+    assert {"offline", "stopping"} <= words("The status file of `station`", "state")
+    compare(table("An event of"), events())
+    lines = [json.loads(line) for line in s.log.splitlines() if line.startswith("{")]
+    compare(table("Errors", 1), [line["error"] for line in lines if "kind" not in line],
+            rare={"code", "hint", "http_status", "request_id"})
+    compare(table("Files and studies"), [line for line in lines if "kind" in line], rare={"reason"})
 
 
 def test_csv(igtcloud, out):
