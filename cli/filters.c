@@ -17,6 +17,8 @@ typedef struct lines {
   size_t count, cap;
 } lines;
 
+#define MAX_LINE 65536 /* longer than any path: the file is no list */
+
 /* ---- numbers ---- */
 
 bool parse_duration(const char *name, const char *text, int64_t *seconds) {
@@ -103,21 +105,42 @@ static bool take_line(lines *list, const char *path, size_t number, char *line, 
   return good;
 }
 
-static bool read_lines(FILE *in, const char *path, bool are_rules, lines *list) {
-  size_t number = 0;
-  bool good = true;
+/* As getline, of which no more than MAX_LINE bytes are kept: a device or a file without line ends
+ * must not fill the memory. *line: to be freed. 0: the end, or an error, see ferror. */
+static size_t read_line(FILE *in, char **line) {
+  size_t cap = 0, n = 0;
+  int c = 0;
 
-  while (good) {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t n = getline(&line, &cap, in);
-    if (n < 0) {
+  *line = NULL;
+  while (c != '\n' && n < MAX_LINE && (c = getc(in)) != EOF) {
+    if (n + 1 >= cap) {
+      char *more = realloc(*line, cap = cap ? 2 * cap : 128);
+      if (!more)
+        return MAX_LINE;
+      *line = more;
+    }
+    (*line)[n++] = (char)c;
+  }
+  if (n)
+    (*line)[n] = '\0';
+  return n;
+}
+
+static bool read_lines(FILE *in, const char *path, bool are_rules, lines *list) {
+  size_t number = 0, n;
+  bool good = true;
+  char *line;
+
+  while (good && (n = read_line(in, &line)) > 0) {
+    if (n == MAX_LINE) {
       free(line);
-      break;
+      return usage_error("%s, line %zu: it is longer than %d bytes, so the file is no list", path,
+                         number + 1, MAX_LINE),
+             false;
     }
     if (number == 0 && n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) /* UTF-8's mark */
-      memmove(line, line + 3, (size_t)(n -= 3) + 1);
-    good = take_line(list, path, ++number, line, (size_t)n, are_rules);
+      memmove(line, line + 3, (n -= 3) + 1);
+    good = take_line(list, path, ++number, line, n, are_rules);
   }
   if (good && ferror(in)) {
     complain("cannot read '%s': %s", path, strerror(errno));

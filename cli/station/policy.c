@@ -3,11 +3,13 @@
  * failed for good is moved to failed/ with a .reason file beside it. Both are renames within a file
  * system, so a study is always either here or there. Whoever still writes to a study does not
  * notice a rename: so it is looked at again behind it, and comes back if something was written
- * meanwhile. A deletion, too, begins with a rename, to .igtcloud-station/deleting, from where an
- * interrupted one comes back at the next start, to be verified again.
+ * meanwhile. A deletion, too, begins with a rename, to .igtcloud-station/deleting/DEPTH.NUMBER,
+ * from where an interrupted one comes back at the next start, to be verified again. DEPTH is the
+ * number of folders in the study's path, so that two studies of one name are never merged.
  *
  * Of done/, only studies that this station has verified and moved there are ever deleted (--quota,
  * --keep, --min-free), and only while they are as they were. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #include "station/station.h"
 
 #define PATH_SIZE 8192
+#define TRASH ".igtcloud-station/deleting"
 #define SUFFIXES 1000
 #define AGAIN_MS 60000
 
@@ -74,6 +77,89 @@ static bool move_to(const study *s, const char *folder, char out[PATH_SIZE]) {
       return false;
   }
   return false;
+}
+
+static int depth_of(const char *path) {
+  int depth = 1;
+
+  for (; *path; path++)
+    depth += *path == '/';
+  return depth;
+}
+
+/* Into a new folder, in which it keeps its name. */
+static bool move_to_trash(const study *s, char out[PATH_SIZE]) {
+  char folder[PATH_SIZE];
+
+  for (int i = 1; i < SUFFIXES; i++) {
+    (void)snprintf(folder, sizeof folder, "%s/" TRASH "/%d.%d", s->in->path, depth_of(s->path), i);
+    if (!make_parents(folder))
+      return false;
+    if (mkdir(folder, 0700) != 0) {
+      if (errno != EEXIST)
+        return false;
+      continue;
+    }
+    if (move_to(s, folder, out))
+      return true;
+    int error = errno;
+    (void)rmdir(folder);
+    errno = error;
+    return false;
+  }
+  return false;
+}
+
+static bool is_dots(const char *name) {
+  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* What `from` contains, where `to` has nothing of that name; folders of `depth` levels are merged.
+ * False: something stays. */
+static bool bring_back(const char *from, const char *to, int depth) {
+  char a[PATH_SIZE], b[PATH_SIZE];
+  DIR *dir = opendir(from);
+  bool all = dir != NULL;
+  struct dirent *e;
+
+  while (dir && (e = readdir(dir)) != NULL) {
+    if (is_dots(e->d_name))
+      continue;
+    if (snprintf(a, sizeof a, "%s/%s", from, e->d_name) >= PATH_SIZE ||
+        snprintf(b, sizeof b, "%s/%s", to, e->d_name) >= PATH_SIZE)
+      all = false;
+    else if (rename_new(a, b) != 0)
+      all = errno == EEXIST && depth > 1 && bring_back(a, b, depth - 1) && all;
+  }
+  if (dir)
+    closedir(dir);
+  return rmdir(from) == 0 && all;
+}
+
+void policy_recover(const watched *w) {
+  char trash[PATH_SIZE], folder[PATH_SIZE];
+  DIR *dir;
+  struct dirent *e;
+
+  (void)snprintf(trash, sizeof trash, "%s/" TRASH, w->path);
+  dir = opendir(trash);
+  while (dir && (e = readdir(dir)) != NULL) {
+    int depth = is_dots(e->d_name) ? 0 : (int)strtol(e->d_name, NULL, 10);
+    if (depth < 1 || snprintf(folder, sizeof folder, "%s/%s", trash, e->d_name) >= PATH_SIZE)
+      continue;
+    if (bring_back(folder, w->path, depth))
+      station_log(LOG_NOTICE, "recovered", NULL,
+                  "the station ended while it deleted a study: what is left of it in %s is looked "
+                  "at again",
+                  folder);
+    else
+      station_log(LOG_ERR, "stuck", NULL,
+                  "%s contains a study whose deletion was interrupted, and cannot be moved back: "
+                  "move it to %s yourself",
+                  folder, w->path);
+  }
+  if (dir)
+    closedir(dir);
 }
 
 static void move_back(const study *s, const char *from) {
@@ -137,27 +223,49 @@ static void report_done(station *st, study *s) {
   hook_event(st, "uploaded", s, NULL);
 }
 
+/* Nothing that was not compared with the cloud may go with it. Who has a file open is asked first:
+ * behind a rename nobody can open another. */
+static bool is_same_study(const char *folder, const char *name, const study *s) {
+  tree_print print;
+
+  return !tree_is_written(folder, name) && tree_look(folder, name, &print) &&
+         tree_same(&print, &s->print);
+}
+
+/* Its folder in the trash is empty then. */
+static void delete_now(const study *s, const char *folder, const char *name) {
+  char above[PATH_SIZE];
+
+  (void)snprintf(above, sizeof above, "%s", folder);
+  if (!tree_remove(folder, name)) {
+    station_log(LOG_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", folder, name,
+                strerror(errno));
+    return;
+  }
+  for (int i = depth_of(s->path); i > 0 && rmdir(above) == 0; i--)
+    *strrchr(above, '/') = '\0';
+}
+
 bool policy_finish(station *st, study *s) {
   watched *w = s->in;
-  char trash[PATH_SIZE], now[PATH_SIZE], folder[PATH_SIZE];
+  char now[PATH_SIZE], folder[PATH_SIZE];
   const char *name;
   tree_print print;
 
-  (void)snprintf(trash, sizeof trash, "%s/.igtcloud-station/deleting", w->path);
   if (!tree_look(w->path, s->path, &print))
     return errno == ENOENT ? (leave(st, s), false) : cannot_move(s, "read");
   if (!tree_same(&print, &s->print) || tree_is_written(w->path, s->path))
     return settle_again(st, s, "was written to during its upload");
-  if (!move_to(s, st->config.delete_done ? trash : w->done, now))
+  if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, w->done, now))
     return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
   split(now, folder, &name);
-  if (!tree_look(folder, name, &print) || !tree_same(&print, &s->print)) {
+  if (!is_same_study(folder, name, s)) {
     move_back(s, now);
     return settle_again(st, s, "was written to while it was moved");
   }
-  if (st->config.delete_done && !tree_remove(folder, name))
-    station_log(LOG_WARNING, "stuck", s, "cannot delete all of %s: %s", now, strerror(errno));
-  else if (!st->config.delete_done)
+  if (st->config.delete_done)
+    delete_now(s, folder, name);
+  else
     store_keep(w, now, station_wall(), &s->print);
   report_done(st, s);
   leave(st, s);
@@ -180,15 +288,15 @@ static bool write_reason(const station *st, const study *s, const char *now) {
       close(fd);
     return false;
   }
-  fprintf(out, "%s was not uploaded to the project '%s' (%s).\n\n", s->path, st->project,
+  put_safe(out, s->path, true);
+  fprintf(out, " was not uploaded to the project '%s' (%s).\n\nWhy: ", st->project,
           igt_client_domain(st->line->client));
-  fprintf(out, "Why: %s.\n\n", s->why ? s->why : igt_status_text(s->status));
-  fprintf(out, "When: %s, after %u %s.\n\n", station_time(station_wall(), when), s->attempts,
+  put_safe(out, s->why ? s->why : igt_status_text(s->status), true);
+  fprintf(out, ".\n\nWhen: %s, after %u %s.\n\n", station_time(station_wall(), when), s->attempts,
           s->attempts == 1 ? "attempt" : "attempts");
-  fprintf(out,
-          "What to do: correct this, then move the folder back to\n%s/%s\n"
-          "The station uploads it again. This file can be deleted.\n",
-          s->in->path, s->path);
+  fprintf(out, "What to do: correct this, then move the folder back to\n%s/", s->in->path);
+  put_safe(out, s->path, true);
+  fputs("\nThe station uploads it again. This file can be deleted.\n", out);
   return fclose(out) == 0;
 }
 

@@ -320,9 +320,14 @@ static bool take_config(const settings *s, station_config *c) {
   c->rescan_ms = (rescan ? rescan : 1) * 1000;
   c->keep_s = keep;
   c->hook_ms = hook * 1000;
-  if (c->delete_done && (s->include.count || s->exclude.count)) {
-    usage_error("--when-done delete would delete files that --include or --exclude leave out: move "
-                "the studies instead");
+  if ((s->include.count || s->exclude.count) &&
+      (c->delete_done || c->keep_s || c->quota || c->min_free)) {
+    usage_error("%s would delete files that --include or --exclude leave out, which were not "
+                "uploaded: leave the studies in done instead",
+                c->delete_done ? "--when-done delete"
+                : c->keep_s    ? "--keep"
+                : c->quota     ? "--quota"
+                               : "--min-free");
     return false;
   }
   if (s->on_event && (*s->on_event != '/' || access(s->on_event, X_OK) != 0)) {
@@ -528,6 +533,7 @@ static bool open_roots(station *st) {
     if (!store_open(&st->roots[i], path, s))
       return false;
     st->root_count = i + 1;
+    policy_recover(&st->roots[i]);
   }
   return true;
 }

@@ -227,6 +227,8 @@ void batch_cancel_all(station *st);
 bool policy_finish(station *st, study *s);
 /* Gives up: moves it to failed/ with a .reason file. */
 void policy_fail(station *st, study *s);
+/* At the start: studies whose deletion was interrupted come back. */
+void policy_recover(const watched *w);
 /* Deletes the oldest of done/ where the settings ask for it. */
 void policy_tidy(station *st);
 uint64_t policy_free_bytes(const watched *w);

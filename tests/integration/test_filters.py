@@ -191,3 +191,13 @@ def test_rules_that_are_none(igtcloud, out, tmp_path, text, said):
 def test_usage(igtcloud, out, options, said):
     done = igtcloud.run("download", *options, out, "trial", status=USAGE)
     assert said in done.err and not out.exists()
+
+
+@pytest.mark.parametrize("option", ["--filter-from", "--files-from"])
+def test_input_without_line_ends(igtcloud, out, tmp_path, option):
+    """Such as a device: it must not fill the memory before somebody notices."""
+    (tmp_path / "list").write_text("- " + "x" * 70_000)
+    done = igtcloud.run("download", out, "trial", option, tmp_path / "list", status=USAGE)
+    assert "line 1" in done.err and "is no list" in done.err and len(done.err) < 2000
+    done = igtcloud.run("download", out, "trial", option, "/dev/zero", status=USAGE)
+    assert "/dev/zero" in done.err

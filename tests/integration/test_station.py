@@ -226,8 +226,40 @@ def test_deleting_instead_of_moving(station, cloud):
     s.once()
     assert s.tree() == {} and (s.folder / "lab").is_dir()
     s.place().is_whole("one", {"a": b"a"})
-    bad = station("--when-done", "delete", "--exclude", "*.tmp").once(status=USAGE)
-    assert "would delete files" in bad.log
+
+
+@pytest.mark.parametrize("deletes", [("--when-done", "delete"), ("--keep", "1d"), ("--quota", "1G"),
+                                     ("--min-free", "1M")])
+@pytest.mark.parametrize("leaves_out", ["--include", "--exclude"])
+def test_what_filters_leave_out_is_never_deleted(station, deletes, leaves_out):
+    """It is in no cloud: neither at once nor later, from done."""
+    bad = station(*deletes, leaves_out, "*.tmp").once(status=USAGE)
+    assert f"{deletes[0]} " in bad.log and "would delete files" in bad.log
+
+
+def test_a_deletion_that_was_interrupted(station, cloud):
+    """What the end of the machine left half deleted comes back, and never into another study."""
+    s = station("--when-done", "delete")
+    put(s.folder, {"lab/two/b": "new", ".igtcloud-station/deleting/2.1/lab/one/a": "a",
+                   ".igtcloud-station/deleting/2.2/lab/two/b": "old",
+                   ".igtcloud-station/deleting/2.2/lab/two/c": "old",
+                   ".igtcloud-station/deleting/2.3/lab": None})
+    s.once()
+    s.place().is_whole("one", {"a": b"a"})
+    s.place().is_whole("two", {"b": b"new"})
+    left = s.folder / ".igtcloud-station/deleting"
+    assert [p.name for p in left.iterdir()] == ["2.2"] and "2.2 contains a study" in s.log
+    assert (left / "2.2/lab/two/c").read_text() == "old"
+
+
+def test_control_characters_in_a_reason(station, cloud):
+    s, name = station(), "x\n\x1b[31mWhy: no reason"
+    put(s.folder, {f"lab/{name}/a": "a"})
+    os.symlink("/etc/hostname", s.folder / "lab" / name / "b\x1b]0;title\x07")
+    s.once(status=SOME_FAILED)
+    text = (s.folder / "failed/lab" / f"{name}.reason").read_text()
+    assert text.startswith("lab/x\\x0a\\x1b[31mWhy: no reason was not uploaded") and "\x1b" not in text
+    assert sum(line.startswith("Why: ") for line in text.splitlines()) == 1
 
 
 def test_a_link_is_never_deleted(station, cloud):

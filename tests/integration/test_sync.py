@@ -158,3 +158,21 @@ def test_plan_of_an_upload(igtcloud, up, lab):
     put(up / lab.name / "case", {"x": "xyz"})
     done = igtcloud.run("sync", "--dry-run", up, "igt:up")
     assert done.text.split("\t")[0::4] == ["upload", "x\n"] and lab.names() == []
+
+
+@pytest.mark.parametrize("first, then", [("files", "dicom"), ("dicom", "files")])
+def test_files_of_another_category(igtcloud, out, first, then):
+    """With one category its files lie in the study's folder itself: whose are the others there?"""
+    igtcloud.run("sync", "--category", first, "igt:trial", out)
+    before = names(out)
+    put(out, {f"{P1}/old.txt": "1"})
+    done = igtcloud.run("sync", "--json", "--delete", "--category", then, "igt:trial", out)
+    assert {i["path"] for i in items(done, result="deleted")} == {"old.txt"}
+    assert names(out) > before
+
+
+def test_sizes_and_ages_that_differ(igtcloud, synced):
+    """A filter looks at the cloud's size; what is there is not gone for that."""
+    (synced / P1 / "a.txt").write_text("a" * 5000)
+    done = igtcloud.run("sync", "--json", "--delete", "--min-size", "1k", "igt:trial", synced)
+    assert done.summary["filesDeleted"] == 0 and (synced / P1 / "a.txt").exists()

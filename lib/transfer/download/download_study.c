@@ -41,6 +41,7 @@ typedef struct plan {
       *listed;               /* of the manifest; NULL: there is none, all files are wanted */
   igt__manifest_table table; /* its files */
   igt__present present;      /* to delete what else is here */
+  igt_error *why;            /* of what failed in each_name */
 } plan;
 
 /* ---- one file ---- */
@@ -586,6 +587,47 @@ static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *e
   return listed(p, status, err);
 }
 
+/* An earlier run with other categories laid the files out in another way: in the study's folder
+ * itself, or in that of their category. */
+static igt_status each_name(void *payload, const char *list, igt_file *file) {
+  plan *p = payload;
+  const char *name = name_of(file), *folder = list ? list : p->list;
+  igt_status status = igt__present_add(&p->present, p->d, "", name, &p->lists, p->why);
+
+  if (igt__run_stopping(&p->d->run))
+    return IGT_E_CANCELLED;
+  return status == IGT_OK ? igt__present_add(&p->present, p->d, folder, name, &p->lists, p->why)
+                          : status;
+}
+
+/* Only where something would be deleted: it is two requests. */
+static igt_status list_whole_study(plan *p, igt_error *err) {
+  igt_status status = IGT_OK;
+
+  p->why = err;
+  p->list = igt__categories[0].folder;
+  for (int auxiliary = 0; auxiliary < 2 && status == IGT_OK; auxiliary++) {
+    igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
+    if (auxiliary)
+      options.auxiliary = "True";
+    status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
+                                      &options, each_name, p, err);
+  }
+  return igt__quota_refused(&p->lists) ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
+                                       : status;
+}
+
+static igt_status collect_surplus(plan *p, unsigned wanted, igt_error *err) {
+  bool any = false;
+  igt_status status = igt__surplus_look(p->d, p->group, p->folder, &p->present, wanted, &any, err);
+
+  if (status == IGT_OK && any)
+    status = list_whole_study(p, err);
+  return status == IGT_OK && any
+             ? igt__surplus_collect(p->d, p->group, p->folder, &p->present, wanted, err)
+             : status;
+}
+
 static bool same_content(igt__root *root, const char *path, const igt__buf *text, bool *is_new) {
   igt__stat st;
   int fd = -1;
@@ -660,7 +702,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
   if (status == IGT_OK && p->listed)
     report_vanished(p);
   if (status == IGT_OK)
-    status = igt__surplus_collect(p->d, p->group, p->folder, &p->present, wanted, err);
+    status = collect_surplus(p, wanted, err);
   if (status == IGT_OK && !p->d->options->categories && !p->any)
     igt__other_categories_look(&p->d->elsewhere, p->d->run.client, p->group->institute_id,
                                p->group->study_id);

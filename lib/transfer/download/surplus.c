@@ -96,6 +96,8 @@ void igt__present_end(igt__present *present) {
 
 /* ---- what else is here ---- */
 
+#define FOUND 4 /* ends a walk, beside 2 (stopped) and 3 (no memory) */
+
 typedef struct collecting {
   igt__download *d;
   const igt__group *group;
@@ -103,6 +105,7 @@ typedef struct collecting {
   const igt__present *present;
   unsigned wanted;
   bool several;
+  bool only_look; /* ends at the first one */
 } collecting;
 
 static bool is_present(const collecting *c, const char *path, bool *present) {
@@ -177,18 +180,36 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
     return 3;
   if (present || !is_meant(c, e, path + c->several))
     return 0;
+  if (c->only_look)
+    return FOUND;
   return keep(c, e) ? 0 : 3;
+}
+
+static igt_status walk(collecting *c, int *ended, igt_error *err) {
+  *ended = 0;
+  c->several = (c->wanted & (c->wanted - 1)) != 0;
+  return c->present->paths ? igt__walk(c->d->root, c->folder, each_entry, c, ended, err) : IGT_OK;
+}
+
+igt_status igt__surplus_look(igt__download *d, const igt__group *group, const char *folder,
+                             const igt__present *present, unsigned wanted, bool *any,
+                             igt_error *err) {
+  collecting c = {d, group, folder, present, wanted, false, true};
+  int ended;
+  igt_status status = walk(&c, &ended, err);
+
+  *any = ended == FOUND;
+  if (status == IGT_OK && ended == 3)
+    return igt__fail_memory(err);
+  return status == IGT_OK && ended == 2 ? IGT_E_CANCELLED : status;
 }
 
 igt_status igt__surplus_collect(igt__download *d, const igt__group *group, const char *folder,
                                 const igt__present *present, unsigned wanted, igt_error *err) {
-  collecting c = {d, group, folder, present, wanted, (wanted & (wanted - 1)) != 0};
-  int ended = 0;
-  igt_status status;
+  collecting c = {d, group, folder, present, wanted, false, false};
+  int ended;
+  igt_status status = walk(&c, &ended, err);
 
-  if (!present->paths)
-    return IGT_OK;
-  status = igt__walk(d->root, folder, each_entry, &c, &ended, err);
   if (status == IGT_OK && ended == 3)
     return igt__fail_memory(err);
   return status == IGT_OK && ended ? IGT_E_CANCELLED : status;

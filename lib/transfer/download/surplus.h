@@ -38,7 +38,12 @@ igt_status igt__present_add(igt__present *present, const struct igt__download *d
                             igt_error *err);
 void igt__present_end(igt__present *present);
 
-/* After a complete list of all wanted categories: collects what else is in the folder. */
+/* After a complete list of all wanted categories: whether something else is in the folder. */
+igt_status igt__surplus_look(struct igt__download *d, const igt__group *group, const char *folder,
+                             const igt__present *present, unsigned wanted, bool *any,
+                             igt_error *err);
+/* After a complete list of all categories, in every place where their files may lie: collects what
+ * else is in the folder. */
 igt_status igt__surplus_collect(struct igt__download *d, const igt__group *group,
                                 const char *folder, const igt__present *present, unsigned wanted,
                                 igt_error *err);
