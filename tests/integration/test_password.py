@@ -5,7 +5,9 @@ libsecret of the tests' own; in the long stage the real one, with gnome-keyring)
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -168,3 +170,22 @@ def test_gnome_keyring(cloud, home):
     shell.write(b"y\n")
     assert shell.end(60) == 0 and shell.text.rstrip().endswith(b"all is well"), shell.text
     assert shell.text.count(b"password: ") == 1
+
+
+def test_a_program_that_does_not_end(cloud, home, tmp_path):
+    """It has closed its output and obeys no signal: Ctrl-C ends it all the same."""
+    script = f"echo x; exec >&-; trap '' TERM INT; touch {tmp_path}/runs; for i in $(seq 300); do sleep 0.1; done"
+    command = [program(), "ls", "--domain", cloud.url, "--user", "demo@example.com",
+               "--password-command", script]
+    with subprocess.Popen(command, env=environment(home), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        end = time.monotonic() + 20
+        while not (tmp_path / "runs").exists():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode in (130, -signal.SIGINT)

@@ -19,7 +19,7 @@ import pytest
 from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, program
 from uploads import MIB, Place, epd, institute, pattern, put, seed
 
-SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(30)],
+SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(60)],
             services=[{"id": "station@all"}],
             users=[{"name": "demo@example.com", "password": "demo",
                     "roles": ["DATA_MANAGER", "SERVICES_MANAGER"]}])
@@ -94,7 +94,7 @@ class Station:
         return Place(self.cloud, name, self.project)
 
 
-numbers = iter(range(30))
+numbers = iter(range(60))
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
 #define COMMAND_LIMIT_MS 120000 /* it may ask the user to unlock something */
+#define PATIENCE_MS 1000        /* between SIGTERM and SIGKILL */
 
 typedef struct child {
   pid_t pid;
@@ -51,18 +53,24 @@ static bool start_command(const char *text, child *c) {
   return c->pid > 0;
 }
 
-/* All that it writes; only the first line is kept. -1: late, or interrupted. */
-static int read_first_line(int fd, char *out, size_t cap) {
+static int64_t now_ms(void) {
+  struct timespec t;
+
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* All that it writes, for as long as it may take; only the first line is kept. -1: late, or
+ * interrupted. */
+static int read_first_line(int fd, int64_t deadline, char *out, size_t cap) {
   struct pollfd one = {.fd = fd, .events = POLLIN};
   bool is_first = true;
   size_t n = 0;
   char data[512];
   ssize_t got;
 
-  for (int waited = 0; waited < COMMAND_LIMIT_MS && !caught_signal();) {
-    int ready = poll(&one, 1, 200);
-    waited += ready == 0 ? 200 : 0;
-    if (ready <= 0)
+  while (now_ms() < deadline && !caught_signal()) {
+    if (poll(&one, 1, 200) <= 0)
       continue;
     got = read(fd, data, sizeof data);
     for (ssize_t i = 0; i < got && is_first; i++) {
@@ -95,7 +103,24 @@ static bool command_failed(int length, int status) {
   return false;
 }
 
+/* False: it had to be ended. It may have closed its output and go on, or not obey. */
+static bool wait_for_end(pid_t pid, int64_t deadline, int *status) {
+  static const int signals[] = {SIGTERM, SIGKILL};
+  bool alone = deadline > 0;
+
+  for (size_t sent = 0; waitpid(pid, status, WNOHANG) == 0;) {
+    if ((now_ms() >= deadline || (caught_signal() && sent == 0)) && sent < 2) {
+      (void)kill(pid, signals[sent++]);
+      deadline = now_ms() + PATIENCE_MS;
+      alone = false;
+    }
+    (void)poll(NULL, 0, 10);
+  }
+  return alone;
+}
+
 bool os_ask_command(const char *text, char *out, size_t cap) {
+  int64_t deadline;
   child c;
   int length, status = 0;
 
@@ -103,12 +128,11 @@ bool os_ask_command(const char *text, char *out, size_t cap) {
     complain("the program of --password-command cannot be started: %s", strerror(errno));
     return false;
   }
-  length = read_first_line(c.out, out, cap);
-  if (length < 0)
-    (void)kill(c.pid, SIGTERM);
+  deadline = now_ms() + COMMAND_LIMIT_MS;
+  length = read_first_line(c.out, deadline, out, cap);
   close(c.out);
-  while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
-    ;
+  if (!wait_for_end(c.pid, length < 0 ? 0 : deadline, &status))
+    length = -1;
   if (length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return true;
   explicit_bzero(out, cap);

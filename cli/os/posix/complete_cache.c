@@ -94,21 +94,45 @@ static void remove_later(const char *path) {
   _exit(0);
 }
 
-void cache_write(const char *key, const char *text) {
-  char path[4096], temporary[4200];
+/* The end of the time, or Ctrl-C at a slow completion, must not leave a file with names that
+ * nothing removes. */
+static void wait_with_signals(bool wait) {
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGALRM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  (void)sigprocmask(wait ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+static bool replace_file(const char *path, const char *key, const char *text) {
+  char temporary[4200];
   int fd;
+  bool good;
+
+  snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+  fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return false;
+  good = write(fd, key, strlen(key)) == (ssize_t)strlen(key) &&
+         write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+  if (close(fd) == 0 && good && rename(temporary, path) == 0)
+    return true;
+  (void)unlink(temporary);
+  return false;
+}
+
+void cache_write(const char *key, const char *text) {
+  char path[4096];
   bool good;
 
   if (!cache_path(path, sizeof path))
     return;
-  snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-  fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return;
-  good = write(fd, key, strlen(key)) == (ssize_t)strlen(key) &&
-         write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-  if (close(fd) != 0 || !good || rename(temporary, path) != 0)
-    (void)unlink(temporary);
-  else
+  wait_with_signals(true);
+  good = replace_file(path, key, text);
+  if (good)
     remove_later(path);
+  wait_with_signals(false);
 }
