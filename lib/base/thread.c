@@ -55,12 +55,7 @@ int igt__thread_start(pthread_t *thread, const char *name, size_t stack, void *(
 }
 
 void igt__cond_init(pthread_cond_t *cond) {
-  pthread_condattr_t attr;
-
-  (void)pthread_condattr_init(&attr);
-  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  (void)pthread_cond_init(cond, &attr);
-  (void)pthread_condattr_destroy(&attr);
+  igt__os_cond_init(cond);
 }
 
 struct timespec igt__deadline(unsigned ms) {
@@ -76,7 +71,7 @@ struct timespec igt__deadline(unsigned ms) {
 
 bool igt__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                           const struct timespec *deadline) {
-  return pthread_cond_timedwait(cond, lock, deadline) == 0;
+  return igt__os_cond_wait_until(cond, lock, deadline);
 }
 
 bool igt__cond_wait_for(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms) {

@@ -11,6 +11,7 @@
  * below say where callers have to know. Descriptors are small numbers that only these functions
  * take. */
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -166,6 +167,13 @@ int igt__os_parse_ip(const char *text, unsigned char out[16]);
 /* A thread inherits what is blocked: signals are for the threads that the program itself has. */
 void igt__os_block_signals(igt__os_signals *before);
 void igt__os_unblock_signals(const igt__os_signals *before);
+
+/* ---- waiting with a deadline ---- */
+
+void igt__os_cond_init(pthread_cond_t *cond);
+/* The deadline is CLOCK_MONOTONIC's. False: it has passed. */
+bool igt__os_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                             const struct timespec *deadline);
 
 /* ---- the process ---- */
 
