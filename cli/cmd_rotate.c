@@ -4,14 +4,14 @@
  * that: the new key belongs to a new identity of the same name, and the record beside the key file
  * (KEY.info) says that it replaces the old one.
  *
+ *   0. the key file is that of the old identity                 else nothing has changed
  *   1. the new identity is created, with its key in KEY.new     else nothing has changed
  *   2. signs in with it                                         else it is deleted again
  *   3. records it in KEY.info, beside the old one's entry       else it is deleted again
  *   4. renames KEY.new to KEY                                   else it is deleted again
  *   5. deletes the old identity                                 else both keys work; says so
  *
- * A KEY.new that a killed rotation left is never used: its identity is deleted by the next one if
- * its record names it, otherwise the user is told. */
+ * A KEY.new that a killed rotation left is never used: the next one stops and says so. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +115,8 @@ static int create_new(rotation *r) {
   return EXIT_DONE;
 }
 
-static igt_status sign_in_with(const rotation *r, igt_error *err) {
+static igt_status sign_in_with(const rotation *r, const char *service, const char *key,
+                               igt_error *err) {
   igt_client_options o = IGT_CLIENT_OPTIONS_INIT;
   igt_client *client = NULL;
   int unused;
@@ -124,8 +125,8 @@ static igt_status sign_in_with(const rotation *r, igt_error *err) {
   if (!client_options(r->s, NULL, &o, &unused))
     return IGT_E_INVALID;
   o.domain = igt_client_domain(r->client);
-  o.user = r->info.service;
-  o.service_file = r->fresh;
+  o.user = service;
+  o.service_file = key;
   o.no_token_file = o.no_environment = true;
   status = igt_client_new(&o, &client, err);
   if (status == IGT_OK)
@@ -139,10 +140,30 @@ static igt_status sign_in_with(const rotation *r, igt_error *err) {
 static int try_new(const rotation *r) {
   igt_error err = IGT_ERROR_INIT;
 
-  if (sign_in_with(r, &err) == IGT_OK)
+  if (sign_in_with(r, r->info.service, r->fresh, &err) == IGT_OK)
     return EXIT_DONE;
   take_back(r);
   complain("the new key does not sign in; the old one stays in use");
+  return fail(&err);
+}
+
+/* The key of another identity would be lost: there is no copy of it. One that has expired is known
+ * by its record alone. */
+static int check_whose_key(const rotation *r) {
+  igt_key_info info = IGT_KEY_INFO_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  bool known = igt_key_info_read(r->path, &info, NULL) == IGT_OK;
+
+  if (known ? strcmp(info.service, r->old) == 0 : sign_in_with(r, r->old, r->path, &err) == IGT_OK)
+    return EXIT_DONE;
+  if (known) {
+    complain("'%s' is the key of '%s', not of '%s': give the right one with --key-file", r->path,
+             info.service, r->old);
+    return EXIT_USAGE;
+  }
+  complain("'%s' does not sign in as '%s', so it is not replaced: give the right one with "
+           "--key-file, or if it has expired, create another with `igtcloud service create`",
+           r->path, r->old);
   return fail(&err);
 }
 
@@ -186,6 +207,8 @@ static int delete_old(const rotation *r) {
 static int rotate(rotation *r) {
   int status = look_for_old(r);
 
+  if (status == EXIT_DONE)
+    status = check_whose_key(r);
   if (status == EXIT_DONE)
     status = create_new(r);
   if (status == EXIT_DONE)

@@ -609,6 +609,25 @@ def test_key_rotation(station, cloud, igtcloud, tmp_path):
                  status=USAGE)
 
 
+def test_the_key_of_another_is_not_replaced(station, igtcloud, tmp_path):
+    """There is no copy of it."""
+    place = f"{station().project}/lab"
+    for name in "ab":
+        igtcloud.run("service create", place, name, "--key-file", tmp_path / f"{name}.pem")
+    info = json.loads((tmp_path / "a.pem.info").read_text())
+    a, b = info["keys"][0]["serviceId"], tmp_path / "b.pem"
+    before = b.read_bytes()
+    done = igtcloud.run("service rotate", place, a, "--key-file", b, status=USAGE)
+    assert f"not of '{a}'" in done.err
+    for path in tmp_path.glob("*.info"):  # keys that the Python client made have no record
+        path.unlink()
+    done = igtcloud.run("service rotate", place, a, "--key-file", b, status=DENIED)
+    assert "does not sign in as" in done.err and b.read_bytes() == before
+    assert not list(tmp_path.glob("*.new"))
+    assert len(igtcloud.run("service list", place, "--json").lines) == 2
+    igtcloud.run("service rotate", place, a, "--key-file", tmp_path / "a.pem")
+
+
 def test_expiry_is_warned_of(station, cloud, tmp_path, igtcloud):
     port = free_port()
     s = station("--metrics", f"127.0.0.1:{port}")
