@@ -5,7 +5,8 @@
  * file or study is assigned to the study whose folder it lies in; at the end of a run each of its
  * studies is finished, waits for another attempt, or fails:
  *
- *   the cloud or the network does not work    all wait, and attempts do not count
+ *   the cloud, the network or the project     all wait, and attempts do not count
+ *   does not work
  *   files changed                             it has to become quiet again
  *   the cloud works, but this study does not  it is tried again, alone, and at last fails
  *   trying again cannot help                  it fails at once */
@@ -66,7 +67,7 @@ static bool still_ready(station *st, study *s) {
 
 static void take(lane *l, study *s) {
   s->state = STUDY_ACTIVE;
-  s->uploaded = s->verified = false;
+  s->uploaded = s->verified = s->blameless = false;
   s->same_files = s->junk_files = s->moved = 0;
   s->problem = IGT_OK;
   s->began_ms = station_now();
@@ -306,7 +307,7 @@ static void wait_again(study *s) {
 
 /* cloud_works: for another study, meanwhile. */
 static void end_badly(station *st, study *s, bool cloud_works) {
-  verdict is = verdict_of(s->problem);
+  verdict is = s->blameless ? WAIT_FOR_CLOUD : verdict_of(s->problem);
 
   if (s->problem == IGT_E_CHECKSUM && !s->overwrite) {
     /* There was a file of this name and size before, and upload does not replace those. */
@@ -381,10 +382,18 @@ static void end_verified(lane *l) {
   free_lane(l);
 }
 
+/* Of a run that did not get as far as its studies: the network, the server's response, or who is
+ * signed in (the groups of igt_status). The project cannot be found or entered, such as after a
+ * change of roles, or a proxy answers everything with its own page. */
+static bool is_about_the_project(igt_status status) {
+  return (status <= IGT_E_RESOLVE && status > IGT_E_CHECKSUM) || status == IGT_E_AMBIGUOUS;
+}
+
 static void run_failed(lane *l, igt_status status, const igt_error *err) {
   for (size_t i = 0; i < l->count; i++)
     if (l->verifying || !l->v[i]->uploaded) {
       l->v[i]->uploaded = false;
+      l->v[i]->blameless = is_about_the_project(status);
       study_problem(l->v[i], status, *err->text ? err->text : igt_status_text(status));
     }
 }

@@ -100,6 +100,7 @@ typedef struct study {
   char *why; /* why it is still here */
   /* in this transfer */
   bool uploaded, verified;
+  bool blameless; /* the whole run failed, because of the project */
   uint64_t same_files, junk_files, sidecars, moved;
   igt_status problem;
   char *problem_text;

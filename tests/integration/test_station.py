@@ -357,6 +357,21 @@ def test_it_starts_without_the_network(station, cloud, home):
         assert s.stop() == 0
 
 
+@pytest.mark.parametrize("fault", ["forbidden", "proxy-page"])
+def test_a_project_that_cannot_be_entered(station, cloud, fault):
+    """A change of roles must not empty the queue into failed/."""
+    s = station("--attempts", "1", rate=20)
+    s.start()
+    s.wait_for_log("signed in as")
+    cloud.faults({"fault": fault, "method": "GET", "path": "/api/data/**", "times": 0})
+    put(s.folder, {f"lab/s{n}/a": "a" for n in range(3)})
+    s.wait_for_log("cannot upload: ")
+    assert set(s.tree()) == {f"lab/s{n}/a" for n in range(3)}
+    cloud.clear()
+    s.wait_for(lambda: len(s.tree("done")) == 3)
+    assert not s.tree("failed")
+
+
 def test_mistakes_end_it_at_once(station, cloud, tmp_path):
     s = station()
     for options, status, text in (
