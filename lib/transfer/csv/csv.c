@@ -137,8 +137,9 @@ static const char *name_of(csv *c, const igt__listed_file *file) {
   if (!c->several)
     return file->name;
   igt__buf_clear(&c->path);
-  return igt__buf_join(&c->path, file->category->folder, "/", file->name, NULL) ? c->path.data
-                                                                                : NULL;
+  return igt__buf_join(&c->path, igt__categories[file->category].folder, "/", file->name, NULL)
+             ? c->path.data
+             : NULL;
 }
 
 static igt_status write_row(csv *c, const cells *own, const igt__listed_file *file,

@@ -7,6 +7,7 @@
 #include "transfer/list/list.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "api/client.h"
@@ -45,11 +46,11 @@ static const char *keep_type(igt__listed *e, const igt__listed_file *file, const
 static bool keep_file(igt__listed *e, size_t category, const igt_file *from) {
   const char *name = igt__text_of(&from->file_name);
   size_t n = strlen(name) + 1;
-  igt__listed_file *file = igt__arena_alloc(e->arena, sizeof *file + n);
+  igt__listed_file *file = igt__arena_alloc(e->arena, offsetof(igt__listed_file, name) + n);
 
   if (!file)
     return false;
-  file->category = &igt__categories[category];
+  file->category = (unsigned char)category;
   file->size = from->file_size.is == IGT_SET ? from->file_size.v : -1;
   file->is_complete = from->is_completed.is == IGT_SET && from->is_completed.v;
   memcpy(file->name, name, n);

@@ -16,9 +16,9 @@
 /* A file that was listed. */
 typedef struct igt__listed_file {
   struct igt__listed_file *next;
-  const igt__category *category;
-  const char *type; /* the end of its name, or of its own */
-  int64_t size;     /* -1: unknown */
+  const char *type;       /* the end of its name, or of its own */
+  int64_t size;           /* -1: unknown */
+  unsigned char category; /* index into igt__categories: millions of files wait */
   bool is_complete;
   char name[]; /* below the category */
 } igt__listed_file;

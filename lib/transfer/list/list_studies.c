@@ -54,7 +54,7 @@ static igt_status on_found(void *payload, const igt__listed *e, bool *wanted, ig
 
 static igt_status hand_file(const stream *s, const igt_listed_study *study,
                             const igt__listed_file *f) {
-  igt_listed_file file = {.category = f->category->folder,
+  igt_listed_file file = {.category = igt__categories[f->category].folder,
                           .path = f->name,
                           .type = f->type,
                           .size = f->size,
