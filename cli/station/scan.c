@@ -39,6 +39,18 @@ static bool is_ours(const watched *w, const char *path) {
   return false;
 }
 
+/* Such as lab/x for --done-folder lab/x/done: what lies there is of other studies. */
+static bool contains_ours(const watched *w, const char *path) {
+  size_t n = strlen(w->path), m = strlen(path);
+  const char *const ours[] = {w->done, w->failed};
+
+  for (size_t i = 0; i < 2; i++)
+    if (strncmp(ours[i], w->path, n) == 0 && ours[i][n] == '/' &&
+        strncmp(ours[i] + n + 1, path, m) == 0 && ours[i][n + 1 + m] == '/')
+      return true;
+  return false;
+}
+
 static bool is_folder(const watched *w, const char *path) {
   char full[2 * PATH_SIZE];
   struct stat st;
@@ -60,6 +72,8 @@ static bool has_file(const watched *w, const char *path, const char *name) {
 static void see_study(station *st, watched *w, const char *path) {
   study *s = queue_find(&st->queue, w, path);
 
+  if (contains_ours(w, path))
+    return;
   if (!s) {
     s = queue_add(&st->queue, w, path);
     if (!s)

@@ -252,6 +252,14 @@ def test_a_deletion_that_was_interrupted(station, cloud):
     assert (left / "2.2/lab/two/c").read_text() == "old"
 
 
+def test_done_below_an_institute(station, cloud):
+    """The folder above it is not a study with everybody's files."""
+    s = station("--done-folder", "lab/x/done")
+    put(s.folder, {"lab/x/done": None, "lab/one/a": "a", "ward/two/b": "b"})
+    s.once()
+    assert set(s.tree("lab/x/done")) == {"lab/one/a", "ward/two/b"} and s.place().names() == ["one"]
+
+
 def test_control_characters_in_a_reason(station, cloud):
     s, name = station(), "x\n\x1b[31mWhy: no reason"
     put(s.folder, {f"lab/{name}/a": "a"})
