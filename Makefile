@@ -21,6 +21,7 @@ check: deps ; @$(CHECK)
 check-all: deps ; @scripts/install-deps static static-test docs && $(CHECK) --all
 check-long: deps ; @scripts/install-deps static static-test docs long && $(CHECK) --long
 check-static: deps ; @scripts/install-deps static && $(CHECK) static
+check-windows: deps all windows ; @scripts/install-deps windows-test && scripts/check-windows $(if $(JOBS),--jobs $(JOBS))
 coverage: deps ; @scripts/coverage
 fuzz: ; @scripts/fuzz $(SECONDS)
 
@@ -64,4 +65,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all windows demo deps quick check check-all check-long check-static coverage fuzz install uninstall deb wheel docs standalone generate format clean
+.PHONY: all windows demo deps quick check check-all check-long check-static check-windows coverage fuzz install uninstall deb wheel docs standalone generate format clean
