@@ -67,7 +67,7 @@ static bool still_ready(station *st, study *s) {
 
 static void take(lane *l, study *s) {
   s->state = STUDY_ACTIVE;
-  s->uploaded = s->verified = s->blameless = false;
+  s->uploaded = s->verified = s->blameless = s->hopeless = false;
   s->same_files = s->junk_files = s->moved = 0;
   s->problem = IGT_OK;
   s->began_ms = station_now();
@@ -121,6 +121,22 @@ static const char *item_text(const igt_transfer_item *item) {
   return item->error ? item->error->text : item->text;
 }
 
+static bool has_sidecar(const study *s) {
+  char path[PATH_MAX + 4096];
+  struct stat st;
+
+  (void)snprintf(path, sizeof path, "%s/%s/study.json", s->in->path, s->path);
+  return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* And not a response of the cloud. */
+static bool is_bad_json(const study *s, const igt_error *err) {
+  return err &&
+         (err->status == IGT_E_PARSE || err->status == IGT_E_TYPE ||
+          err->status == IGT_E_REQUIRED) &&
+         err->http_status == 0 && !*err->operation && has_sidecar(s);
+}
+
 static void problem_of(study *s, igt_status status, const igt_transfer_item *item,
                        const char *text) {
   char whole[1024];
@@ -131,8 +147,11 @@ static void problem_of(study *s, igt_status status, const igt_transfer_item *ite
   else
     (void)snprintf(whole, sizeof whole, "%s", text);
   advice = strstr(whole, "; use --"); /* for who typed a command */
+  if (!advice)
+    advice = strstr(whole, " (--follow-links");
   if (advice)
     *advice = '\0';
+  s->hopeless |= s->problem == IGT_OK && is_bad_json(s, item->error);
   study_problem(s, status, whole);
 }
 
@@ -320,16 +339,8 @@ static void end_badly(station *st, study *s, bool cloud_works) {
     if (s->problem != IGT_E_CANCELLED)
       station_offline(st, s->problem, s->problem_text);
   } else {
-    retry(st, s, is == GIVE_UP);
+    retry(st, s, is == GIVE_UP || s->hopeless);
   }
-}
-
-static bool has_sidecar(const study *s) {
-  char path[PATH_MAX + 4096];
-  struct stat st;
-
-  (void)snprintf(path, sizeof path, "%s/%s/study.json", s->in->path, s->path);
-  return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* Each file that is here was compared, except clutter and what describes the study. With filters

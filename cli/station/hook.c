@@ -36,22 +36,26 @@ static void put_number(FILE *out, const char *name, uint64_t number) {
   fprintf(out, ",\"%s\":%llu", name, (unsigned long long)number);
 }
 
-static void put_study(FILE *out, const study *s, bool names) {
+static void put_study(FILE *out, const station *st, const study *s) {
   char institute[512];
 
-  (void)snprintf(institute, sizeof institute, "%.*s", (int)strcspn(s->path, "/"), s->path);
+  /* Where the institute was left out, the first folder is a patient's. */
+  bool known = *s->study_id || station_has_institute(st, s->path);
+
+  (void)snprintf(institute, sizeof institute, "%.*s", known ? (int)strcspn(s->path, "/") : 0,
+                 s->path);
   json_text(out, "institute", institute, false);
   json_text(out, "studyDatabaseId", s->study_id, false);
   put_number(out, "files", s->print.files);
   put_number(out, "bytes", s->print.bytes);
-  put_number(out, "attempts", s->attempts + 1);
+  put_number(out, "attempts", s->attempts + (s->status == IGT_OK)); /* and this one */
   if (s->began_ms)
     fprintf(out, ",\"seconds\":%.1f", (double)(station_now() - s->began_ms) / 1000);
   if (s->status != IGT_OK) {
     json_text(out, "status", igt_status_name(s->status), false);
     json_text(out, "problem", igt_status_text(s->status), false);
   }
-  if (names) {
+  if (st->s->event_names) {
     json_text(out, "folder", s->in->path, false);
     json_text(out, "study", s->path, false);
     if (s->why)
@@ -75,7 +79,7 @@ static char *event_text(const station *st, const char *event, const study *s, co
   json_text(out, "project", st->project, false);
   json_text(out, "user", st->found.identity.user, false);
   if (s)
-    put_study(out, s, st->s->event_names);
+    put_study(out, st, s);
   if (detail)
     json_text(out, "detail", detail, false);
   fputs("}\n", out);

@@ -274,7 +274,23 @@ bool policy_finish(station *st, study *s) {
 
 /* ---- a study that failed ---- */
 
+/* Back where it was, a study of an institute that does not exist would fail again. */
+static void write_advice(FILE *out, const station *st, const study *s) {
+  const char *below = strchr(s->path, '/');
+  bool misplaced = s->status == IGT_E_NOT_FOUND && st->found.institutes && below &&
+                   !station_has_institute(st, s->path);
+
+  fprintf(out, "What to do: %s\n%s/",
+          misplaced ? "move the folder below that of an institute of the project, to"
+                    : "correct this, then move the folder back to",
+          s->in->path);
+  if (misplaced)
+    fputs("INSTITUTE", out);
+  put_safe(out, misplaced ? below : s->path, true);
+}
+
 static bool write_reason(const station *st, const study *s, const char *now) {
+  const char *why = s->why && *s->why ? s->why : igt_status_text(s->status);
   char path[PATH_SIZE], when[32];
   FILE *out;
   int fd;
@@ -289,13 +305,16 @@ static bool write_reason(const station *st, const study *s, const char *now) {
     return false;
   }
   put_safe(out, s->path, true);
-  fprintf(out, " was not uploaded to the project '%s' (%s).\n\nWhy: ", st->project,
+  fprintf(out, " was not uploaded%s to the project '%s' (%s).\n\nWhy: ",
+          s->moved || *s->study_id ? " completely" : "", st->project,
           igt_client_domain(st->line->client));
-  put_safe(out, s->why ? s->why : igt_status_text(s->status), true);
-  fprintf(out, ".\n\nWhen: %s, after %u %s.\n\n", station_time(station_wall(), when), s->attempts,
-          s->attempts == 1 ? "attempt" : "attempts");
-  fprintf(out, "What to do: correct this, then move the folder back to\n%s/", s->in->path);
-  put_safe(out, s->path, true);
+  put_safe(out, why, true);
+  fprintf(out, "%s\n\nWhen: %s", strchr(".?!", why[strlen(why) - 1]) ? "" : ".",
+          station_time(station_wall(), when));
+  if (s->attempts)
+    fprintf(out, ", after %u %s", s->attempts, s->attempts == 1 ? "attempt" : "attempts");
+  fputs(".\n\n", out);
+  write_advice(out, st, s);
   fputs("\nThe station uploads it again. This file can be deleted.\n", out);
   return fclose(out) == 0;
 }
@@ -305,7 +324,8 @@ void policy_fail(station *st, study *s) {
 
   if (!move_to(s, s->in->failed, now)) {
     (void)cannot_move(s, "moved to failed");
-    s->state = STUDY_READY;
+    if (s->state != STUDY_SETTLING) /* it was not sent */
+      s->state = STUDY_READY;
     return;
   }
   st->totals.failed++;

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "igtcloud/name.h"
 #include "station/station.h"
 
 /* ---- the client ---- */
@@ -61,11 +63,63 @@ void line_drop(line *l) {
 struct inquiry {
   pthread_t thread;
   line *l;
-  char *project;
+  char *project, *institute;
   char *key_file;
   int ends[2];
   findings found;
 };
+
+static igt_status put_name(void *payload, igt_node *institute) {
+  FILE *out = payload;
+  const char *name = igt_node_name(institute);
+
+  if (*name) {
+    fputs(name, out);
+    fputc('\0', out);
+  }
+  return IGT_OK;
+}
+
+/* Who may not list them uploads all the same: then they are unknown. */
+static char *institutes_of(igt_node *project) {
+  char *text = NULL;
+  size_t n = 0;
+  FILE *out = open_memstream(&text, &n);
+  igt_status status;
+
+  if (!out)
+    return NULL;
+  status = igt_node_each(project, IGT_NODE_INSTITUTE, put_name, out, NULL);
+  fputc('\0', out);
+  if (fclose(out) == 0 && status == IGT_OK)
+    return text;
+  free(text);
+  return NULL;
+}
+
+/* As transfers match them: exactly, but in any Unicode form. */
+static bool is_named(const char *name, const char *wanted) {
+  return strcmp(name, wanted) == 0 ||
+         (igt_name_distance(wanted, name) == 0 && strcasecmp(name, wanted) != 0);
+}
+
+/* The folders of an institute that does not exist would never be looked at, nor be missed. */
+static void look_for_institute(const inquiry *q, findings *out) {
+  suggestion best = {.name = NULL};
+  char like[512];
+
+  if (!q->institute || strcmp(q->institute, "*") == 0 || strncmp(q->institute, "id:", 3) == 0 ||
+      !out->institutes)
+    return;
+  for (const char *p = out->institutes; *p; p += strlen(p) + 1) {
+    if (is_named(p, q->institute))
+      return;
+    suggest(&best, q->institute, p);
+  }
+  out->status = IGT_E_NOT_FOUND;
+  (void)snprintf(out->text, sizeof out->text, "the project '%s' has no institute '%s'%s",
+                 q->project, q->institute, suggestion_text(&best, like, sizeof like));
+}
 
 static void look_for_project(const inquiry *q, findings *out, igt_error *err) {
   igt_node_target target = IGT_NODE_TARGET_INIT;
@@ -74,6 +128,8 @@ static void look_for_project(const inquiry *q, findings *out, igt_error *err) {
   out->status = igt_cloud_open(q->l->client, &cloud, err);
   if (out->status == IGT_OK)
     out->status = igt_node_resolve(cloud, q->project, &target, err);
+  if (out->status == IGT_OK && igt_node_kind_of(target.node) == IGT_NODE_PROJECT)
+    out->institutes = institutes_of(target.node);
   igt_cloud_close(cloud);
 }
 
@@ -91,6 +147,8 @@ static void *inquire(void *arg) {
   if (out->status != IGT_OK)
     (void)snprintf(out->text, sizeof out->text, "%s",
                    *err.text ? err.text : igt_status_text(out->status));
+  else
+    look_for_institute(q, out);
   if (q->key_file && igt_key_info_read(q->key_file, &key, NULL) == IGT_OK)
     out->key_expires = key.expires;
   (void)!write(q->ends[1], "+", 1);
@@ -103,11 +161,12 @@ static void inquiry_free(inquiry *q) {
       close(q->ends[i]);
   line_drop(q->l);
   free(q->project);
+  free(q->institute);
   free(q->key_file);
   free(q);
 }
 
-int inquiry_start(inquiry **out, line *l, const settings *s) {
+int inquiry_start(inquiry **out, line *l, const settings *s, const char *institute) {
   inquiry *q = calloc(1, sizeof *q);
 
   *out = NULL;
@@ -117,9 +176,10 @@ int inquiry_start(inquiry **out, line *l, const settings *s) {
   q->found.identity = (igt_identity)IGT_IDENTITY_INIT;
   q->l = line_use(l);
   q->project = strdup(s->arguments[1]);
+  q->institute = institute ? strdup(institute) : NULL;
   q->key_file = s->service_file ? strdup(s->service_file) : NULL;
-  if (!q->project || (s->service_file && !q->key_file) || pipe2(q->ends, O_CLOEXEC) != 0 ||
-      pthread_create(&q->thread, NULL, inquire, q) != 0) {
+  if (!q->project || (institute && !q->institute) || (s->service_file && !q->key_file) ||
+      pipe2(q->ends, O_CLOEXEC) != 0 || pthread_create(&q->thread, NULL, inquire, q) != 0) {
     inquiry_free(q);
     return -1;
   }
@@ -131,5 +191,7 @@ void inquiry_end(inquiry *q, findings *out) {
   pthread_join(q->thread, NULL);
   if (out)
     *out = q->found;
+  else
+    free(q->found.institutes);
   inquiry_free(q);
 }

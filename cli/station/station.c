@@ -10,6 +10,7 @@
  * already is in the library's journal and is not sent twice. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -118,10 +119,19 @@ void station_online(station *st) {
   st->offline_ms = st->offline_until = 0;
 }
 
+bool station_has_institute(const station *st, const char *path) {
+  size_t n = strcspn(path, "/");
+
+  for (const char *p = st->found.institutes; p && *p; p += strlen(p) + 1)
+    if (strlen(p) == n && strncmp(p, path, n) == 0)
+      return true;
+  return false;
+}
+
 static void start_inquiry(station *st) {
   if (st->inquiry)
     return;
-  st->inquiry_fd = inquiry_start(&st->inquiry, st->line, st->s);
+  st->inquiry_fd = inquiry_start(&st->inquiry, st->line, st->s, st->institute);
   st->next_inquiry = station_now() + INQUIRY_MS;
 }
 
@@ -194,7 +204,31 @@ static bool is_new_print(station *st, study *s, const tree_print *print) {
 
 /* Empty folders and partial files are of somebody who is not finished. */
 static bool is_complete(const study *s) {
-  return s->print.files > 0 && s->print.hidden == 0;
+  return (s->print.files > 0 || s->print.others > 0) && s->print.hidden == 0;
+}
+
+static int is_other(void *payload, const tree_entry *e) {
+  if (!e->is_file)
+    (void)snprintf(payload, PATH_MAX, "%s", e->path);
+  return !e->is_file;
+}
+
+/* Before anything of it is sent. What filters leave out is the library's business. */
+static bool has_unsendable(const station *st, const study *s) {
+  return s->print.others > 0 && !st->s->include.count && !st->s->exclude.count;
+}
+
+static void refuse(station *st, study *s) {
+  char name[PATH_MAX] = "", text[PATH_MAX + 128];
+  int ended;
+
+  (void)tree_walk(s->in->path, s->path, is_other, name, &ended);
+  (void)snprintf(text, sizeof text,
+                 "%s: it is no regular file but a link, a device or the like, which is not "
+                 "uploaded: replace it by the file that is meant, or delete it",
+                 name);
+  study_because(s, IGT_E_UNSUPPORTED, text);
+  policy_fail(st, s);
 }
 
 static void cannot_look(station *st, study *s) {
@@ -228,6 +262,10 @@ static void settle_step(station *st, study *s) {
   if (station_now() - s->since < st->config.settle_ms || !is_complete(s) ||
       tree_is_written(s->in->path, s->path))
     return;
+  if (has_unsendable(st, s)) {
+    refuse(st, s);
+    return;
+  }
   s->state = STUDY_READY;
   s->due = 0;
   st->dirty = true;
@@ -430,7 +468,29 @@ static void take_signals(station *st) {
         reload(st);
 }
 
-static void end_inquiry(station *st) {
+static bool is_transient(igt_status status) {
+  switch (status) {
+  case IGT_E_LOGIN:
+  case IGT_E_KEY:
+  case IGT_E_NO_SESSION:
+  case IGT_E_TOKEN_FILE:
+  case IGT_E_INVALID:
+  case IGT_E_NOT_FOUND:
+  case IGT_E_NO_FILE:
+  case IGT_E_PERMISSION:
+    return false;
+  default:
+    return true;
+  }
+}
+
+static void take_findings(station *st, const findings *found) {
+  free(st->found.institutes);
+  st->found = *found;
+}
+
+/* starting: a mistake of the operator ends the station, see wait_for_cloud(). */
+static void end_inquiry(station *st, bool starting) {
   int64_t known = st->found.key_expires;
   findings found = {.status = IGT_OK};
 
@@ -441,12 +501,20 @@ static void end_inquiry(station *st) {
     if (known && !found.key_expires)
       found.key_expires = known;
     found.identity = st->found.identity;
-    st->found = found;
+    if (!found.institutes) {
+      found.institutes = st->found.institutes;
+      st->found.institutes = NULL;
+    }
+    take_findings(st, &found);
+    if (starting && !is_transient(found.status)) {
+      complain("%s", found.text);
+      return;
+    }
     station_offline(st, found.status, found.text);
     st->next_inquiry = st->offline_until;
     return;
   }
-  st->found = found;
+  take_findings(st, &found);
   if (!st->ready)
     station_log(LOG_NOTICE, "ready", NULL, "signed in as %s to %s", found.identity.user,
                 igt_client_domain(st->line->client));
@@ -510,7 +578,7 @@ static void turn(station *st) {
   if (w.fds[1].revents && watch_read(st->watch_fd, scan_name, st))
     st->scan_soon = true;
   if (w.fds[2].revents)
-    end_inquiry(st);
+    end_inquiry(st, false);
   for (size_t i = 0; i < STATION_LANES; i++)
     if (w.fds[w.lanes + i].revents && st->lanes[i].transfer)
       batch_dispatch(&st->lanes[i]);
@@ -538,22 +606,6 @@ static bool open_roots(station *st) {
   return true;
 }
 
-static bool is_transient(igt_status status) {
-  switch (status) {
-  case IGT_E_LOGIN:
-  case IGT_E_KEY:
-  case IGT_E_NO_SESSION:
-  case IGT_E_TOKEN_FILE:
-  case IGT_E_INVALID:
-  case IGT_E_NOT_FOUND:
-  case IGT_E_NO_FILE:
-  case IGT_E_PERMISSION:
-    return false;
-  default:
-    return true;
-  }
-}
-
 /* A wrong key or project is told the operator at the start, while the network may come later. */
 static int wait_for_cloud(station *st) {
   int64_t end = station_real_ms() + STARTUP_MS;
@@ -563,7 +615,7 @@ static int wait_for_cloud(station *st) {
     fds[1].fd = st->inquiry_fd;
     (void)poll(fds, 2, 500);
     if (fds[1].revents)
-      end_inquiry(st);
+      end_inquiry(st, true);
   }
   if (st->inquiry || st->found.status == IGT_OK || is_transient(st->found.status))
     return EXIT_DONE;
@@ -599,6 +651,7 @@ static void stop(station *st) {
 static void close_all(station *st) {
   if (st->inquiry)
     inquiry_end(st->inquiry, NULL);
+  free(st->found.institutes);
   metrics_close(st->metrics);
   queue_free(&st->queue);
   for (size_t i = 0; i < STATION_ROOTS; i++)

@@ -48,6 +48,7 @@ typedef struct tree_print {
   uint64_t hash;   /* of names, sizes and times */
   int64_t newest;  /* modification time, seconds */
   uint64_t hidden; /* partial files of programs that are writing */
+  uint64_t others; /* links, devices and such, which cannot be uploaded */
 } tree_print;
 
 typedef struct tree_entry {
@@ -101,6 +102,7 @@ typedef struct study {
   /* in this transfer */
   bool uploaded, verified;
   bool blameless; /* the whole run failed, because of the project */
+  bool hopeless;  /* its study.json is wrong, and will be the next time */
   uint64_t same_files, junk_files, sidecars, moved;
   igt_status problem;
   char *problem_text;
@@ -194,12 +196,14 @@ typedef struct findings {
   char text[1024];
   igt_identity identity;
   int64_t key_expires; /* 0: unknown */
+  char *institutes;    /* of the project: names that end with \0, one after another, and an empty
+                          one; NULL: unknown */
 } findings;
 typedef struct inquiry inquiry;
-/* Signs in and looks whether the project exists, on a thread; -1: cannot. The descriptor is
- * readable once it has ended. */
-int inquiry_start(inquiry **out, line *l, const settings *s);
-/* Waits. */
+/* Signs in and looks whether the project and the institute exist, on a thread; -1: cannot. The
+ * descriptor is readable once it has ended. */
+int inquiry_start(inquiry **out, line *l, const settings *s, const char *institute);
+/* Waits. The caller frees out->institutes; out may be NULL. */
 void inquiry_end(inquiry *q, findings *out);
 
 /* ---- batch.c ---- */
@@ -323,6 +327,8 @@ station_counts station_count(const station *st);
 /* The cloud cannot be used: nothing is started for a while. */
 void station_offline(station *st, igt_status status, const char *why);
 void station_online(station *st);
+/* Whether the project is known to have the institute of a study's path. */
+bool station_has_institute(const station *st, const char *path);
 void station_report_item(station *st, const igt_transfer_item *item);
 
 #endif

@@ -148,6 +148,7 @@ static int add_entry(void *payload, const tree_entry *e) {
 
   p->hash += hash_of(e);
   p->files += e->is_file;
+  p->others += !e->is_file;
   p->bytes += e->size;
   p->hidden += is_partial(e->name);
   if (e->mtime_ns / 1000000000 > p->newest)

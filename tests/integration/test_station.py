@@ -279,7 +279,57 @@ def test_a_link_is_never_deleted(station, cloud):
     assert "b: " in (s.folder / "failed/lab/linked.reason").read_text()
 
 
+def test_links_fail_a_study_before_anything_is_sent(station, cloud):
+    """Alone or beside files; and the advice is one that the station can follow."""
+    s = station()
+    put(s.folder, {"lab/mixed/a": "a", "lab/only": None, "lab/good/b": "b"})
+    for name in ("mixed/sub.link", "only/link"):
+        os.symlink("/etc/hostname", s.folder / "lab" / name)
+    s.once(status=SOME_FAILED)
+    assert s.place().names() == ["good"] and not uploads_of(cloud, "a")
+    for name, link in (("mixed", "sub.link"), ("only", "link")):
+        text = (s.folder / f"failed/lab/{name}.reason").read_text()
+        assert f"\n\nWhy: {link}: " in text and "--follow-links" not in text
+        assert "attempt" not in text and "was not uploaded to the project" in text
+        assert os.path.islink(s.folder / "failed/lab" / name / link)
+
+
 # ---- failures ----
+
+def test_a_bad_study_json_fails_at_once(station, cloud):
+    s = station()
+    put(s.folder, {"lab/bad/study.json": "{", "lab/bad/x": "x",
+                   "lab/odd/study.json": '{"name": ["list"]}', "lab/odd/x": "x"})
+    s.once(status=SOME_FAILED)
+    assert "attempt 1 of" not in s.log
+    for name in ("bad", "odd"):
+        text = (s.folder / f"failed/lab/{name}.reason").read_text()
+        assert "study.json" in text and "after 1 attempt.\n" in text
+
+
+def test_an_institute_left_out(station, cloud, tmp_path):
+    """The first folder is a patient's then: it is in no event, and the advice does not fail again."""
+    hook = tmp_path / "hook"
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    s = station("--on-event", hook)
+    put(s.folder, {"P-1001---Mustermann_Hans/series1/a.dcm": "a", "lob/P2---B/x": "x"})
+    s.once(status=SOME_FAILED)
+    events = [p.read_text() for p in tmp_path.glob("hook.*.json")]
+    assert len(events) == 2 and "Mustermann" not in "".join(events)
+    assert all(e["institute"] == "" and e["attempts"] == 1 for e in map(json.loads, events))
+    text = (s.folder / "failed/lob/P2---B.reason").read_text()
+    assert "did you mean 'lab'?\n" in text and "after 1 attempt.\n" in text
+    assert f"What to do: move the folder below that of an institute of the project, to\n" \
+           f"{s.folder}/INSTITUTE/P2---B\n" in text
+
+
+def test_a_wrong_institute_ends_it_at_once(station, cloud):
+    s = station().once("lap", status=NOT_FOUND)
+    assert f"the project '{s.project}' has no institute 'lap'; did you mean 'lab'?\n" in s.log
+    assert "studies wait" not in s.log
+    s.once("lab")
+
 
 def test_a_poisoned_study_does_not_hold_up_others(station, cloud):
     cloud.faults({"fault": "forbidden", "method": "PUT", "path": "**/poison*", "times": 0})
