@@ -100,6 +100,11 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_manifest_write_start(igt_client *client,
 IGT_EXTERN IGT_MUST_USE igt_status igt_manifest_verify(
     igt_client *client, const igt_manifest *manifest, const igt_transfer_options *transfer,
     const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary, igt_error *err);
+/** As igt_download_start(), for igt_manifest_verify(). The manifest is closed after the transfer.
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_manifest_verify_start(
+    igt_client *client, const igt_manifest *manifest, const igt_transfer_options *transfer,
+    const igt_transfer_callbacks *callbacks, igt_transfer **out, igt_error *err);
 
 /**
  * Compares a manifest with a folder that was downloaded, without any cloud: the content of each

@@ -17,12 +17,13 @@ from typing import Any, Optional, Union
 
 from igtcloud.client import native
 
-__all__ = ["download", "upload", "verify", "write_csv"]
+__all__ = ["download", "upload", "verify", "write_csv", "manifest"]
 
 _Path = Union[str, "os.PathLike[str]"]
 
 
-async def download(target: _Path, project: str, institute: Optional[str] = None, **options: Any) -> native.Summary:
+async def download(target: _Path, project: Optional[str] = None, institute: Optional[str] = None,
+                   **options: Any) -> native.Summary:
     """Downloads studies; see native.download()."""
     summary: native.Summary = await _run(native.download, target, project, institute, options)
     return summary
@@ -34,7 +35,8 @@ async def upload(source: _Path, project: str, institute: Optional[str] = None, *
     return summary
 
 
-async def verify(local: _Path, project: str, institute: Optional[str] = None, **options: Any) -> native.Summary:
+async def verify(local: Optional[_Path], project: Optional[str] = None, institute: Optional[str] = None,
+                 **options: Any) -> native.Summary:
     """Compares a folder with the cloud; see native.verify()."""
     summary: native.Summary = await _run(native.verify, local, project, institute, options)
     return summary
@@ -46,7 +48,14 @@ async def write_csv(target: _Path, project: str, institute: Optional[str] = None
     return summary
 
 
-async def _run(function: Any, folder: _Path, project: str, institute: Optional[str], options: Any) -> Any:
+async def manifest(target: _Path, project: str, institute: Optional[str] = None, **options: Any) -> native.Summary:
+    """Writes what the studies consist of; see native.manifest()."""
+    summary: native.Summary = await _run(native.manifest, target, project, institute, options)
+    return summary
+
+
+async def _run(function: Any, folder: Optional[_Path], project: Optional[str], institute: Optional[str],
+               options: Any) -> Any:
     run = function.prepare(folder, project, institute, **options)
     try:
         transfer = run.begin()

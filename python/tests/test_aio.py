@@ -47,6 +47,16 @@ def test_several_transfers_in_one_loop(auth, here):
     assert threads == {threading.main_thread()} and ticks
 
 
+def test_manifest(auth, here, tmp_path):
+    async def work():
+        path = tmp_path / 'cohort.jsonl'
+        made = await aio.manifest(path, 'one')
+        loaded = await aio.download(here, manifest=path)
+        return made, loaded, await aio.verify(here, manifest=path), await aio.verify(None, manifest=path)
+    made, loaded, local, remote = asyncio.run(work())
+    assert [made.files_done, loaded.files_done, local.files_same, remote.files_same] == [2, 2, 2, 2]
+
+
 def test_upload(auth, entities, here):
     (here / 'in/P---1').mkdir(parents=True)
     (here / 'in/P---1/f').write_text('f')

@@ -169,6 +169,84 @@ def test_csv(auth, here):
     assert (here / 'cloud_demo.csv').read_text().splitlines()[0].endswith('filename,filesize')
 
 
+def test_manifest(cloud, auth, here, tmp_path):
+    path, items, progress, report = tmp_path / 'cohort.jsonl', [], [], tmp_path / 'report'
+    made = native.manifest(path, 'demo', ext='.txt', criteria='of a test')
+    assert (made.studies, made.files_done, made.bytes_done, made.files_failed) == (2, 2, 6, 0)
+    head, *_, end = map(json.loads, path.read_text().splitlines())
+    assert (head['project'], head['selection'], end['files']) == ('demo', 'of a test', 2)
+    assert native.download(here, manifest=path, report=report).files_done == 2
+    assert [name for name in tree(here) if not name.endswith('study.json')] == [
+        'north/P1---one/a/one.txt', 'north/P2---two/two.txt']
+    assert native.verify(None, manifest=path, auth=auth).files_same == 2
+    main = threading.get_ident()
+    same = native.verify(here, manifest=path, on_item=lambda item: items.append((item, threading.get_ident())),
+                         on_progress=progress.append)
+    assert same.files_same == 2 and progress[-1].files_settled == 2
+    assert [item.result for item, _ in items if item.kind == 'file'] == ['same', 'same']
+    assert {thread for _, thread in items} == {main}
+    (here / 'north/P2---two/two.txt').write_text('TWO')
+    with pytest.raises(native.SomeFailed) as failure:
+        native.verify(here, manifest=path, report=report)
+    assert [(i.path, i.result) for i in failure.value.failed if i.kind == 'file'] == [('two.txt', 'different')]
+    last = json.loads(report.read_text().splitlines()[-1])
+    assert (last['cloud'], last['project'], last['filesDifferent']) == (cloud.url, 'demo', 1)
+
+
+def test_nothing_else_is_combined_with_a_manifest(auth, here, tmp_path):
+    path = tmp_path / 'cohort.jsonl'
+    native.manifest(path, 'demo')
+    for options in ({'project': 'demo'}, {'ext': '.txt'}, {'include': ['*']}, {'project_files': True},
+                    {'selection': native.Selection()}, {'categories': ['dicom']}, {'filters': native.Filters()}):
+        for function in (native.download, native.verify):
+            with pytest.raises(native.InvalidArgument, match='manifest'):
+                function(here, manifest=path, **options)
+    for function, folder in ((native.download, here), (native.verify, here), (native.verify, None)):
+        with pytest.raises(native.InvalidArgument, match='missing'):
+            function(folder)
+
+
+def test_a_manifest_that_is_not_complete_does_not_appear(cloud, auth, tmp_path):
+    path = tmp_path / 'cohort.jsonl'
+    path.write_text('before')
+    cloud.faults({'fault': 'forbidden', 'method': 'HEAD', 'path': '**/two.txt', 'times': 0})
+    with pytest.raises(native.SomeFailed) as failure:
+        native.manifest(path, 'demo')
+    cloud.heal()
+    assert [item.path for item in failure.value.failed] == ['two.txt']
+    assert path.read_text() == 'before' and sorted(p.name for p in tmp_path.glob('cohort*')) == ['cohort.jsonl']
+    with pytest.raises(native.InvalidResponse):
+        native.verify(tmp_path, manifest=path)
+    native.manifest(path, 'demo')
+    path.write_text(path.read_text().replace('one.txt', 'One.txt'))
+    with pytest.raises(native.IntegrityError):
+        native.download(tmp_path, manifest=path)
+
+
+def test_a_comparison_with_a_manifest_is_interrupted(auth, here, tmp_path):
+    path = tmp_path / 'cohort.jsonl'
+    native.manifest(path, 'demo')
+    native.download(here, manifest=path)
+    for n in range(1000):  # more than wait to be called back for
+        (here / f'north/P1---one/{n}').touch()
+    with pytest.raises(native.SomeFailed) as failure:
+        native.verify(here, manifest=path)
+    assert failure.value.summary.files_missing_there == 1000
+
+    class Stop(Exception):
+        pass
+
+    def stop(item):
+        raise Stop
+    with pytest.raises(Stop):
+        native.verify(here, manifest=path, on_item=stop)
+    cancel = native.Cancel()
+    cancel.set()
+    for folder in (here, None):
+        with pytest.raises(native.Cancelled):
+            native.verify(folder, manifest=path, cancel=cancel)
+
+
 def test_an_exception_of_a_callback_ends_the_transfer(auth, here):
     class Stop(Exception):
         pass

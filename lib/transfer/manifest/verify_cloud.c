@@ -408,25 +408,41 @@ static igt_status read_options(verifying *v, const igt_manifest *manifest,
   return status == IGT_OK ? igt__selection_new(&selection, &v->selection, err) : status;
 }
 
-igt_status igt_manifest_verify(igt_client *client, const igt_manifest *manifest,
-                               const igt_transfer_options *transfer,
-                               const igt_transfer_callbacks *callbacks,
-                               igt_transfer_summary *summary, igt_error *err) {
+static igt_status prepare(igt_client *client, const igt_manifest *manifest,
+                          const igt_transfer_options *transfer,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
   static const igt__transfer_kind kind = {verify, release};
-  igt_transfer *run_ = NULL;
-  verifying *v = NULL;
-  igt_status status = igt__summary_begin(summary, err);
+  verifying *v = igt__calloc(1, sizeof *v);
+  igt_status status = v ? read_options(v, manifest, transfer, err) : igt__fail_memory(err);
 
-  if (status == IGT_OK && !(v = igt__calloc(1, sizeof *v)))
-    status = igt__fail_memory(err);
-  if (status == IGT_OK)
-    status = read_options(v, manifest, transfer, err);
+  *out = NULL;
   if (status != IGT_OK) {
     if (v)
       release(v);
     return status;
   }
   igt__manifest_forget(manifest);
-  status = igt__transfer_new(client, callbacks, &kind, v, &run_, err);
+  return igt__transfer_new(client, callbacks, &kind, v, out, err);
+}
+
+igt_status igt_manifest_verify_start(igt_client *client, const igt_manifest *manifest,
+                                     const igt_transfer_options *transfer,
+                                     const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                                     igt_error *err) {
+  igt_status status = prepare(client, manifest, transfer, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
+igt_status igt_manifest_verify(igt_client *client, const igt_manifest *manifest,
+                               const igt_transfer_options *transfer,
+                               const igt_transfer_callbacks *callbacks,
+                               igt_transfer_summary *summary, igt_error *err) {
+  igt_transfer *run_ = NULL;
+  igt_status status = igt__summary_begin(summary, err);
+
+  if (status == IGT_OK)
+    status = prepare(client, manifest, transfer, callbacks, &run_, err);
   return status == IGT_OK ? igt__transfer_run(run_, summary, NULL, err) : status;
 }

@@ -16,12 +16,13 @@ after the call: a library thread never waits for Python.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
 import weakref
-from queue import SimpleQueue
-from typing import IO, Any, Callable, List, NamedTuple, Optional, Tuple
+from queue import Empty, Queue, SimpleQueue
+from typing import IO, Any, Callable, List, NamedTuple, Optional, Tuple, Union
 
 from igtcloud.client import _errors
 from igtcloud.client._native import ffi, lib
@@ -490,7 +491,7 @@ class TransferCancel:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._transfers: "weakref.WeakSet[Transfer]" = weakref.WeakSet()
+        self._transfers: "weakref.WeakSet[Union[Transfer, FolderCheck]]" = weakref.WeakSet()
         self.is_set = False
 
     def set(self) -> None:
@@ -499,7 +500,7 @@ class TransferCancel:
             for transfer in list(self._transfers):
                 transfer.cancel()
 
-    def add(self, transfer: "Transfer") -> None:
+    def add(self, transfer: "Union[Transfer, FolderCheck]") -> None:
         with self._lock:
             self._transfers.add(transfer)
             if self.is_set:
@@ -559,6 +560,97 @@ class Transfer:
 
     def __del__(self) -> None:
         self.close()
+
+
+# ---- manifests ----
+
+class Manifest:
+    """An igt_manifest: it was read and checked. One call at a time uses it."""
+
+    def __init__(self, path: str) -> None:
+        name, out, err = encoded(path), ffi.new("igt_manifest **"), new("igt_error")
+        check(call(lambda: lib.igt_manifest_open(name, out, err), _nothing), err)
+        self.pointer = ffi.gc(out[0], lib.igt_manifest_close)
+        info = lib.igt_manifest_get_info(self.pointer)
+        self.cloud, self.project = text(info.cloud), text(info.project)
+
+
+class FolderCheck:
+    """igt_manifest_verify_folder() in the form of a Transfer: the call blocks a thread of its own, and what it reports
+    waits, converted, until dispatch() calls back."""
+
+    def __init__(self, manifest: Manifest, folder: str, options: Any, callbacks: "Callbacks",
+                 item_of: Callable[[Any], Any], progress_of: Callable[[Any], Any]) -> None:
+        self._callbacks, self._pid, self._ended, self._dropping = callbacks, os.getpid(), False, False
+        self._cancel = Cancel()
+        self._waiting: "Queue[Tuple[Any, ...]]" = Queue(256)
+        self._summary, self._err, self._status = new("igt_transfer_summary"), new("igt_error"), 0
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        on = callbacks
+        inner = Callbacks(self.cancel, (lambda raw: self._put(on.on_item, item_of(raw))) if on.on_item else None,
+                          (lambda raw: self._put(on.on_progress, progress_of(raw))) if on.on_progress else None,
+                          (lambda *said: self._put(on.on_message, *said)) if on.on_message else None)
+        name = encoded(folder)
+
+        def work() -> None:
+            self._status = lib.igt_manifest_verify_folder(manifest.pointer, name, options, self._cancel.pointer,
+                                                          inner.struct, self._summary, self._err)
+            self._ended = True
+            self._wake()
+        _follow_logging()
+        callbacks.on_error = self.cancel
+        self._thread = threading.Thread(target=work, name="igtcloud", daemon=True)
+        self._thread.start()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: readable in any case
+            os.write(self._writer, b"x")
+
+    def _put(self, *what: Any) -> None:
+        if not self._dropping:
+            self._waiting.put(what)
+            self._wake()
+
+    def fileno(self) -> int:
+        return self._reader
+
+    def dispatch(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 4096)
+        ended = self._ended  # first: what it reported before is in the queue
+        with contextlib.suppress(Empty):
+            while True:
+                self._callbacks.call(*self._waiting.get_nowait())
+        drain_log()
+        return ended
+
+    def cancel(self) -> None:
+        self._cancel.set()
+
+    def wait(self, wait: Any, summary: Any, err: Any) -> int:
+        self._finish()
+        drain_log()
+        summary[0], err[0] = self._summary[0], self._err[0]
+        return self._status
+
+    def _finish(self) -> None:
+        self._dropping = True
+        while self._thread.is_alive():
+            with contextlib.suppress(Empty):  # it may wait for space
+                self._waiting.get_nowait()
+            self._thread.join(0.001)
+
+    def close(self) -> None:
+        if self._reader < 0:
+            return
+        if self._pid == os.getpid():
+            self.cancel()
+            self._finish()
+        os.close(self._reader)
+        os.close(self._writer)
+        self._reader = self._writer = -1
 
 
 # ---- objects ----

@@ -5,8 +5,8 @@
     summary = native.download("studies", "My project", "Hospital A", start="2026-01-01", report="moved.jsonl")
 
 Every file is verified, appears under its final name only when it is complete, and what an interrupted run has
-moved is not moved again. download(), upload() and verify() return a Summary; if single files fail the others are
-completed, and SomeFailed is raised, which has the summary and the failed items.
+moved is not moved again. download(), upload(), verify() and manifest() return a Summary; if single files fail the
+others are completed, and SomeFailed is raised, which has the summary and the failed items.
 
 Requests are sent with the session that set_auth() has set, or with `auth`. Callbacks are called in the caller's
 thread; an exception of theirs ends the transfer and is raised. Ctrl-C ends it, too. igtcloud.aio has the same for asyncio.
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
 
 __all__ = [
-    "download", "upload", "verify", "write_csv", "unfinished_uploads", "Filters", "Selection", "Item", "Progress",
-    "Summary", "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled", "FileChanged",
-    "Forbidden", "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse", "LimitExceeded",
-    "LocalError", "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound", "OutOfMemory", "Refused",
-    "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
+    "download", "upload", "verify", "write_csv", "manifest", "unfinished_uploads", "Filters", "Selection", "Item",
+    "Progress", "Summary", "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled",
+    "FileChanged", "Forbidden", "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse",
+    "LimitExceeded", "LocalError", "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound",
+    "OutOfMemory", "Refused", "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
 ]
 
 Path = Union[str, "os.PathLike[str]"]
@@ -297,16 +297,17 @@ def _blocking(prepare: _Function) -> _Function:
 
 
 @_blocking
-def download(target: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
-             ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
-             include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
+def download(target: Path, project: Optional[str] = None, institute: Optional[str] = None, *, start: Date = None,
+             end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
+             project_files: bool = False, include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
              exclude: Sequence[str] = (), filters: Optional[Filters] = None, checksum: bool = False,
              overwrite: bool = False, dry_run: bool = False, shard: Optional[Tuple[int, int]] = None,
              concurrent_studies: int = 0, concurrent_files: int = 0, portable_names: bool = False,
              journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
              on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
              on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-             auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
+             auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None,
+             manifest: Optional[Path] = None) -> Summary:
     """Downloads studies to target/INSTITUTE/patient---study, or with project_files the project's own files.
 
     project, institute: exact names; None: all institutes. start, end: dates, inclusive. ext: a file's type, such as
@@ -315,18 +316,27 @@ def download(target: Path, project: str, institute: Optional[str] = None, *, sta
     of files: rules, names, sizes, ages. checksum: compare existing files by content. overwrite: transfer them in
     any case. dry_run: write nothing. shard: (i, n) transfers the i-th of n disjoint subsets of the studies.
     portable_names: for other systems, too. journal: its path, None for the user's, False for none. report: a file
-    that gets a line of JSON for each item. cancel: ends the transfer when set. selection: which studies.
+    that gets a line of JSON for each item. cancel: ends the transfer when set. selection: which studies. manifest: a
+    file of manifest(), in place of a project and of everything that chooses studies or files: exactly its files are
+    downloaded, and one that changed or vanished in the cloud fails.
 
     Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
     SignInFailed, NetworkError.
     """
     run = _Run("download", report, on_item, on_progress, on_message, cancel)
-    run.select(project, institute, start, end, ext, selection)
+    if manifest is not None:
+        _only_a_manifest(categories, project, institute, start, end, ext, project_files, include, exclude, filters,
+                         selection)
+        run.of_manifest(manifest)
+        run.options.selection = ffi.NULL
+    else:
+        run.select(_required(project), institute, start, end, ext, selection)
     run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
-    run.set(target=os.fspath(target), categories=_bits(categories), project_files=project_files,
-            include_modified_date=include_modified_date)
+    run.set(target=os.fspath(target), categories=_bits(categories) if manifest is None else 0,
+            project_files=project_files, include_modified_date=include_modified_date,
+            manifest=None if manifest is None else os.fspath(manifest))
     return run.prepared(lib.igt_download_start, auth)
 
 
@@ -361,23 +371,35 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
 
 
 @_blocking
-def verify(local: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
-           ext: Optional[str] = None, categories: Iterable[str] = ("files",), project_files: bool = False,
-           structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
+def verify(local: Optional[Path], project: Optional[str] = None, institute: Optional[str] = None, *,
+           start: Date = None, end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
+           project_files: bool = False, structure: str = "flat", include: Sequence[str] = (), exclude: Sequence[str] = (),
            filters: Optional[Filters] = None, shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0,
            concurrent_files: int = 0, follow_links: bool = False, include_clutter: bool = False,
            ignore_unknown: bool = False, trust_study_json: bool = False, journal: Union[Path, bool, None] = None,
            report: Optional[Path] = None, on_item: Optional[Callable[[Item], Any]] = None,
            on_progress: Optional[Callable[[Progress], Any]] = None, on_message: Optional[Callable[[str], Any]] = None,
            cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None,
-           selection: Optional[Selection] = None) -> Summary:
+           selection: Optional[Selection] = None, manifest: Optional[Path] = None) -> Summary:
     """Compares a folder with the cloud, by content, and transfers nothing.
+
+    With `manifest`, a file of manifest() in place of a project and of everything that chooses studies or files, it
+    compares the folder with that, without a cloud; with local=None, the cloud with that, without reading content.
 
     Raises SomeFailed if anything differs, is missing on a side, or could not be compared: its `failed` names them.
     The arguments and other exceptions are those of download() and upload().
     """
+    if manifest is not None:
+        _only_a_manifest(categories, project, institute, start, end, ext, project_files, include, exclude, filters,
+                         selection)
+        sealed = _Sealed(local, manifest, report, on_item, on_progress, on_message, cancel)
+        sealed.transfer(structure, (), (), shard, concurrent_studies, concurrent_files, journal,
+                        follow_links=follow_links, include_clutter=include_clutter)
+        return sealed.prepared(sealed.start, auth)
+    if local is None:
+        raise InvalidArgument("a folder is missing: only a manifest is compared without one")
     run = _Run("verify", report, on_item, on_progress, on_message, cancel)
-    run.select(project, institute, start, end, ext, selection)
+    run.select(_required(project), institute, start, end, ext, selection)
     run.filter(filters)
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal,
                  follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
@@ -406,6 +428,30 @@ def write_csv(target: Path, project: str, institute: Optional[str] = None, *, fi
             categories=_bits(categories) if files else 0, shard=shard[0] if shard else 0,
             shards=shard[1] if shard else 0)
     return run.prepared_csv(auth)
+
+
+@_blocking
+def manifest(target: Path, project: str, institute: Optional[str] = None, *, start: Date = None, end: Date = None,
+             ext: Optional[str] = None, categories: Iterable[str] = ("files",), filters: Optional[Filters] = None,
+             criteria: str = "", concurrency: int = 0, shard: Optional[Tuple[int, int]] = None,
+             report: Optional[Path] = None, on_item: Optional[Callable[[Item], Any]] = None,
+             on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+             auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
+    """Writes the file `target`: what the studies consist of, for download() and verify() with `manifest`.
+
+    It has the size, digest and ETag of each file, which takes a request each; docs/manifest.md describes it. The file
+    appears when it is complete; if anything failed it does not, and SomeFailed is raised. criteria: how the studies
+    were chosen, for its header. Of the summary studies, files_done, bytes_done, files_unverified (without a digest),
+    files_incomplete and studies_undated count. The other arguments and the exceptions are those of download().
+    """
+    run = _Writing(target, report, on_item, on_message, cancel)
+    run.select(project, institute, start, end, ext, selection)
+    run.filter(filters)
+    if run.filters is not None:
+        run.options.filters = run.filters
+    run.set(categories=_bits(categories), criteria=criteria, concurrency=concurrency, shard=shard[0] if shard else 0,
+            shards=shard[1] if shard else 0)
+    return run.prepared(lib.igt_manifest_write_start, auth)
 
 
 def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, older_than: float = 0,
@@ -464,6 +510,17 @@ def _bits(categories: Iterable[str]) -> int:
     return sum({_CATEGORIES[name] for name in names})
 
 
+def _required(project: Optional[str]) -> str:
+    if project is None:
+        raise InvalidArgument("a project, or a manifest, is missing")
+    return project
+
+
+def _only_a_manifest(categories: Iterable[str], *chosen: Any) -> None:
+    if any(chosen) or _bits(categories) != _CATEGORIES["files"]:  # the default
+        raise InvalidArgument("a manifest says which project, studies and files: nothing else can choose them")
+
+
 def _date(value: Date) -> Optional[str]:
     if isinstance(value, datetime.datetime):
         value = value.date()
@@ -496,10 +553,13 @@ class _Run:
         self.failed: List[Item] = []
         self._cancel = cancel or Cancel()
         self._transfer: Any = None
+        self._client: Optional[_library.Client] = None
+        self._cloud, self._project = "", ""
         self.filters: Any = None
         self.options = _library.new(f"igt_{what}_options")
         self.selection = _library.new("igt_study_selection")
-        self.options.selection = self.selection
+        if what != "transfer":
+            self.options.selection = self.selection
 
     def _keep(self, value: Optional[str]) -> Any:
         self._kept.append(_library.encoded(value))
@@ -517,10 +577,16 @@ class _Run:
 
     def select(self, project: str, institute: Optional[str], start: Date = None, end: Date = None,
                ext: Optional[str] = None, selection: Optional[Selection] = None) -> None:
+        self._project = project
         self._fill(self.selection, {"project": project, "institute": institute, "start": _date(start),
                                     "end": _date(end), "ext": ext})
         if selection is not None:
             self._narrow(selection)
+
+    def of_manifest(self, path: Path) -> _library.Manifest:
+        found = _library.Manifest(os.fspath(path))
+        self._cloud, self._project = found.cloud, found.project
+        return found
 
     def _narrow(self, selection: Selection) -> None:
         for name, count, values in (("institutes", "institute_count", selection.institutes),
@@ -566,7 +632,7 @@ class _Run:
                  journal: Union[Path, bool, None], **flags: bool) -> None:
         if structure not in _STRUCTURES:
             raise InvalidArgument(f"a structure is 'flat' or 'hierarchical', not {structure!r}")
-        transfer = _library.new("igt_transfer_options")
+        transfer = self.options if self._what == "transfer" else _library.new("igt_transfer_options")
         self._kept.append(transfer)
         self._fill_list(transfer, "include", "include_count", include)
         self._fill_list(transfer, "exclude", "exclude_count", exclude)
@@ -578,22 +644,25 @@ class _Run:
             "no_journal": journal is False, **flags})
         if isinstance(journal, (str, os.PathLike)):
             transfer.journal = self._keep(os.fspath(journal))
-        self.options.transfer = transfer
+        if self._what != "transfer":
+            self.options.transfer = transfer
 
     def _context(self) -> Dict[str, str]:
         """What makes a line of a report understandable without the others."""
-        if not self._user:
+        if not self._user and self._client is not None:
             with contextlib.suppress(IgtError):  # the transfer signs in first; if that failed, it says so
                 self._user = self._client.tokens().user
         now = datetime.datetime.now(datetime.timezone.utc)
-        return {"time": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "run": self._id, "cloud": self._client.domain,
-                "project": _library.text(self.selection.project), "user": self._user,
-                "version": _library.version()}
+        return {"time": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "run": self._id,
+                "cloud": self._client.domain if self._client is not None else self._cloud,
+                "project": self._project, "user": self._user, "version": _library.version()}
 
     # ---- callbacks, on the thread of the call ----
 
     def _item(self, raw: Any) -> None:
-        item = _item_of(raw)
+        self._settled(_item_of(raw))
+
+    def _settled(self, item: Item) -> None:
         if item.result in ("failed", "different", "missing here", "missing there", "unchecked"):
             if len(self.failed) < _FAILED_KEPT:
                 self.failed.append(item)
@@ -604,10 +673,7 @@ class _Run:
 
     def _progress(self, raw: Any) -> None:
         assert self._on_progress is not None
-        self._on_progress(Progress(
-            raw.listing, raw.studies, raw.studies_settled, raw.files, raw.files_settled, raw.files_failed,
-            raw.files_skipped, raw.bytes, raw.bytes_settled, raw.bytes_per_second,
-            raw.seconds_left if raw.seconds_left >= 0 else None, raw.milliseconds / 1000))
+        self._on_progress(_progress_of(raw))
 
     def _message(self, status: int, said: str) -> None:
         assert self._on_message is not None
@@ -626,18 +692,21 @@ class _Run:
         self._result = _library.new("igt_csv_summary")
         return cast(CsvSummary, self)
 
-    def begin(self) -> _library.Transfer:
+    def begin(self) -> Union[_library.Transfer, _library.FolderCheck]:
         """Starts the transfer. close() follows in any case, result() once it has ended."""
+        self._open()
+        self._client = _client(self._auth)
+        transfer = self._transfer = _library.Transfer(self._client, self._start, self.options, self._callbacks)
+        self._cancel.add(transfer)
+        return transfer
+
+    def _open(self) -> None:
         self._callbacks = _library.Callbacks(lambda: None, self._item if self._what != "csv" else None,
                                              self._progress if self._on_progress else None,
                                              self._message if self._on_message else None)
         if self._report_path is not None:
             # Line by line: what a killed run had done is on record.
             self._report = open(self._report_path, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
-        self._client = _client(self._auth)
-        self._transfer = _library.Transfer(self._client, self._start, self.options, self._callbacks)
-        self._cancel.add(self._transfer)
-        return self._transfer
 
     def abandon(self) -> None:
         """Ends it early; nothing more is reported. Takes milliseconds."""
@@ -690,6 +759,74 @@ class _Run:
             return self.result()
         finally:
             self.close()
+
+
+class _Writing(_Run):
+    """A manifest is written to a file beside its target, and renamed when it is complete."""
+
+    def __init__(self, target: Path, report: Optional[Path], on_item: Optional[Callable[[Item], Any]],
+                 on_message: Optional[Callable[[str], Any]], cancel: Optional[Cancel]) -> None:
+        super().__init__("manifest", report, on_item, None, on_message, cancel)
+        self._target = os.fspath(target)
+        self._part = f"{self._target}.{self._id}.part"
+        self.sink: Optional[IO[bytes]] = None
+        self.error: Optional[BaseException] = None  # of the sink
+
+    def begin(self) -> Union[_library.Transfer, _library.FolderCheck]:
+        self.sink = open(self._part, "xb")
+        self._kept.append(ffi.new_handle(self))
+        self.options.write, self.options.write_payload = lib.native_sink, self._kept[-1]
+        return super().begin()
+
+    def result(self) -> Union[Summary, CsvSummary]:
+        try:
+            done = super().result()
+        except IgtError:
+            if self.error is not None:
+                raise self.error
+            raise
+        assert self.sink is not None
+        self.sink.close()
+        os.replace(self._part, self._target)
+        return done
+
+    def close(self) -> None:
+        super().close()
+        self._kept.clear()  # the handle refers to this
+        if self.sink is not None:
+            self.sink.close()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._part)
+
+
+class _Sealed(_Run):
+    """A manifest is compared with a folder or, without one, with the cloud."""
+
+    def __init__(self, folder: Optional[Path], path: Path, report: Optional[Path],
+                 on_item: Optional[Callable[[Item], Any]], on_progress: Optional[Callable[[Progress], Any]],
+                 on_message: Optional[Callable[[str], Any]], cancel: Optional[Cancel]) -> None:
+        super().__init__("transfer", report, on_item, on_progress, on_message, cancel)
+        self._folder, self._manifest = folder, self.of_manifest(path)
+
+    def start(self, client: Any, options: Any, callbacks: Any, out: Any, err: Any) -> Any:
+        return lib.igt_manifest_verify_start(client, self._manifest.pointer, options, callbacks, out, err)
+
+    def begin(self) -> Union[_library.Transfer, _library.FolderCheck]:
+        if self._folder is None:
+            return super().begin()
+        self._open()
+        self._callbacks.on_item, self._callbacks.on_progress = self._settled, self._on_progress
+        check = self._transfer = _library.FolderCheck(self._manifest, os.fspath(self._folder), self.options,
+                                                      self._callbacks, _item_of, _progress_of)
+        self._cancel.add(check)
+        return check
+
+
+def _progress_of(raw: Any) -> Progress:
+    return Progress(
+        raw.listing, raw.studies, raw.studies_settled, raw.files, raw.files_settled, raw.files_failed,
+        raw.files_skipped, raw.bytes, raw.bytes_settled, raw.bytes_per_second,
+        raw.seconds_left if raw.seconds_left >= 0 else None, raw.milliseconds / 1000)
 
 
 def _item_of(raw: Any) -> Item:
