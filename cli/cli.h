@@ -282,6 +282,7 @@ bool parse_shard(const settings *s, unsigned *shard, unsigned *shards);
 bool is_asking(void);
 bool prompt_user(const settings *s, const char *domain, igt_prompt_kind what, const char *question,
                  char *out, size_t cap);
+bool has_said_why(void);    /* why there is no password was printed */
 bool is_from_keyring(void); /* the last password was */
 /* Offers on the terminal to put a password that was typed into the keyring; wipes it. */
 void offer_to_keep(const settings *s, const igt_identity *who);

@@ -97,7 +97,7 @@ static int confirm_name(const settings *s, const char *path, const char *with) {
 
   if (s->yes)
     return EXIT_DONE;
-  snprintf(question, sizeof question, "Delete the project '%s'%s? Type its name to confirm:", path,
+  snprintf(question, sizeof question, "Delete the project '%s'%s? Type its name to confirm", path,
            with);
   if (!ask_text(question, typed, sizeof typed))
     return usage_error("cannot ask for confirmation without a terminal; use --yes");

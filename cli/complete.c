@@ -60,16 +60,13 @@ static igt_client *open_quietly(const settings *s) {
 
   if (igt_token_read(NULL, &token, NULL) != IGT_OK)
     token = NULL;
-  o.domain = s->domain               ? s->domain
-             : variable && *variable ? variable
-             : token                 ? igt_token_domain(token)
-                                     : NULL;
+  o.domain = s->domain ? s->domain : variable ? variable : token ? igt_token_domain(token) : NULL;
   o.user = s->user;
   o.ca_file = s->ca_file;
   o.proxy = s->proxy;
   o.retries = -1;
   o.connect_timeout_ms = o.idle_timeout_ms = 1000;
-  if ((token || getenv("CLOUD_JWT_TOKEN")) && o.domain &&
+  if ((token || getenv("CLOUD_JWT_TOKEN")) && o.domain && *o.domain &&
       igt_client_new(&o, &client, NULL) != IGT_OK)
     client = NULL;
   igt_token_free(token);

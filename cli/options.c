@@ -40,6 +40,21 @@ static bool is_choice(const char *choices, const char *value, const char **exact
   return false;
 }
 
+#define NUMBER_MOST 100000
+#define TEXT_OF(number) #number
+#define NUMBER_TO(number) " to " TEXT_OF(number)
+
+static bool zero_counts(const option *o) {
+  return strcmp(o->name, "retries") == 0;
+}
+
+static const char *range_of(const option *o) {
+  if (o->kind == OPTION_SECONDS)
+    return "must be a number of seconds, more than 0 and less than 1000000";
+  return zero_counts(o) ? "must be a whole number from 0" NUMBER_TO(NUMBER_MOST)
+                        : "must be a whole number from 1" NUMBER_TO(NUMBER_MOST);
+}
+
 static bool set_number(const option *o, settings *s, const char *value) {
   char *end;
 
@@ -52,8 +67,8 @@ static bool set_number(const option *o, settings *s, const char *value) {
     return true;
   }
   long long v = strtoll(value, &end, 10);
-  bool zero_is_fine = strcmp(o->name, "retries") == 0;
-  if (*end || end == value || errno || v < (zero_is_fine ? 0 : 1) || v > 100000)
+  bool zero_is_fine = zero_counts(o);
+  if (*end || end == value || errno || v < (zero_is_fine ? 0 : 1) || v > NUMBER_MOST)
     return false;
   *(long long *)(void *)((char *)s + o->offset) = zero_is_fine && v == 0 ? -1 : v;
   return true;
@@ -96,7 +111,7 @@ static const char *set_value(const option *o, settings *s, const char *value) {
     return NULL;
   }
   default:
-    return set_number(o, s, value) ? NULL : "must be a whole number in range";
+    return set_number(o, s, value) ? NULL : range_of(o);
   }
 }
 
@@ -544,6 +559,21 @@ static bool from_arguments(const command *cmd, int argc, char **argv, settings *
   return true;
 }
 
+static bool is_typed(size_t offset) {
+  const char *origin = option_origin(offset);
+
+  return origin && strcmp(origin, "the command line") == 0;
+}
+
+/* A variable or a profile gives way to the command line. */
+static bool check_passwords(const settings *s) {
+  if (!s->password_stdin || !s->password_command || !is_typed(AT(password_stdin)) ||
+      !is_typed(AT(password_command)))
+    return true;
+  usage_error("--password-stdin and --password-command exclude each other");
+  return false;
+}
+
 /* Of the last parse_options. */
 static struct {
   const command *cmd;
@@ -576,5 +606,5 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
                 cmd->arguments);
     return false;
   }
-  return true;
+  return check_passwords(s);
 }

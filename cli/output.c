@@ -142,6 +142,8 @@ static void print_json_error(igt_status status, const char *code, const char *te
 int fail(const igt_error *err) {
   const char *text = *err->text ? err->text : igt_status_text(err->status);
 
+  if (err->status == IGT_E_NO_SESSION && has_said_why())
+    return exit_status_of(err->status);
   if (json_errors && !has_left && !reader_is_gone())
     print_json_error(err->status, igt_status_name(err->status), text, err);
   else if (*err->request_id)

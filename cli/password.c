@@ -12,7 +12,7 @@
 
 static atomic_bool asking;
 static char asked_user[256], typed[1024]; /* typed: of login; wiped by offer_to_keep */
-static bool from_keyring, keeps_typed;
+static bool from_keyring, keeps_typed, said_why;
 
 bool is_asking(void) {
   return asking;
@@ -38,12 +38,31 @@ static bool ask_terminal(const char *question, char *out, size_t cap) {
   return true;
 }
 
+static bool ask_command(const settings *s, char *out, size_t cap) {
+  bool done = os_ask_command(s->password_command, out, cap);
+
+  said_why = !done;
+  return done;
+}
+
+/* The library's message is of users and passwords: here only the user is missing. */
+static bool find_user(const settings *s, const char *question, char *out, size_t cap) {
+  bool done = ask_text(question, out, cap);
+
+  if (!done && s->password_command && !caught_signal()) {
+    complain("--password-command gives the password only, and the user name is missing: add --user "
+             "NAME");
+    said_why = true;
+  }
+  return done;
+}
+
 static bool find_password(const settings *s, const char *domain, const char *question, char *out,
                           size_t cap) {
   if (s->password_stdin)
     return read_password(out, cap);
   if (s->password_command)
-    return os_ask_command(s->password_command, out, cap);
+    return ask_command(s, out, cap);
   from_keyring = !s->no_keyring && *known_user(s) && keyring_read(domain, known_user(s), out, cap);
   return from_keyring || ask_terminal(question, out, cap);
 }
@@ -56,11 +75,15 @@ bool prompt_user(const settings *s, const char *domain, igt_prompt_kind what, co
   if (what == IGT_PROMPT_PASSWORD) {
     done = find_password(s, domain, question, out, cap);
   } else {
-    done = ask_text(question, out, cap);
+    done = find_user(s, question, out, cap);
     snprintf(asked_user, sizeof asked_user, "%s", done ? out : "");
   }
   asking = false;
   return done;
+}
+
+bool has_said_why(void) {
+  return said_why;
 }
 
 /* ---- the keyring, around a login ---- */

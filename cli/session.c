@@ -25,22 +25,28 @@ static bool prompt(void *payload, igt_prompt_kind what, const char *question, ch
 
 /* ---- the client ---- */
 
+static const char *const domain_variables[] = {"IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"};
+
+/* Even if empty, which choose_domain reports. */
+static bool domain_is_given(const settings *s) {
+  return s->domain || getenv(domain_variables[0]) || getenv(domain_variables[1]);
+}
+
 /* Elsewhere an empty variable counts as unset, but not here: whoever sets it means a certain cloud,
  * and must not send a password to another one. NULL: reported. */
 static const char *choose_domain(const settings *s, const char *environment) {
-  const char *const names[] = {"IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"};
   const char *variable = getenv("CLOUD_DOMAIN"), *domain = s->domain ? s->domain : variable;
 
   /* PROD, TEST and CLOUD_DOMAIN were given for this run, and come before the profile. */
-  if (is_from_profile(AT(domain)) && (environment || (variable && *variable)))
+  if (is_from_profile(AT(domain)) && (environment || variable))
     domain = environment ? NULL : variable;
   if (domain && *domain)
     return domain;
   for (size_t i = 0; i < 2 && !environment; i++)
-    if (getenv(names[i]) && !*getenv(names[i])) {
+    if (getenv(domain_variables[i]) && !*getenv(domain_variables[i])) {
       usage_error("%s is set but empty: set it to a host, unset it, or give --domain HOST, PROD "
                   "or TEST",
-                  names[i]);
+                  domain_variables[i]);
       return NULL;
     }
   return environment && strcasecmp(environment, "TEST") == 0 ? TEST_DOMAIN : PROD_DOMAIN;
@@ -121,11 +127,10 @@ igt_client *open_client(const settings *s, const char *environment, int *exit_st
 }
 
 igt_client *open_here(const settings *s, int *exit_status) {
-  const char *variable = getenv("CLOUD_DOMAIN");
   char domain[300];
   igt_token *token = NULL;
 
-  if (s->domain || (variable && *variable) || igt_token_read(NULL, &token, NULL) != IGT_OK)
+  if (domain_is_given(s) || igt_token_read(NULL, &token, NULL) != IGT_OK)
     return open_client(s, NULL, exit_status);
   snprintf(domain, sizeof domain, "%s", igt_token_domain(token));
   igt_token_free(token);
@@ -151,9 +156,9 @@ static bool is_signed_in_at(const char *cloud) {
 
 /* Whoever wrote the file must not choose where the user's password and tokens are sent. */
 igt_client *open_client_of(const settings *s, const char *cloud, int *exit_status) {
-  const char *variable = getenv("CLOUD_DOMAIN"), *host = strstr(cloud, "://");
+  const char *host = strstr(cloud, "://");
 
-  if (s->domain || (variable && *variable))
+  if (domain_is_given(s))
     return open_client(s, NULL, exit_status);
   if (is_domain(cloud, PROD_DOMAIN) || is_domain(cloud, TEST_DOMAIN) || is_signed_in_at(cloud))
     return open_at(s, cloud, exit_status);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/unicode.h"
+#include "igtcloud/name.h"
 
 const char *igt__text_of(const igt_string_field *field) {
   return field->is == IGT_SET && field->v ? field->v : "";
@@ -39,6 +40,23 @@ igt_status igt__several_fail(const igt__several *several, const char *what, cons
                    several->count, what, name, several->ids);
 }
 
+/* ---- did you mean ---- */
+
+void igt__similar_offer(igt__similar *similar, const char *wanted, const char *name) {
+  size_t distance = igt_name_distance(wanted, name);
+
+  if (distance == SIZE_MAX || strlen(name) >= sizeof similar->name ||
+      (*similar->name && distance >= similar->distance))
+    return;
+  similar->distance = distance;
+  igt__str_copy(similar->name, sizeof similar->name, name);
+}
+
+void igt__similar_say(const igt__similar *similar, igt_error *err) {
+  if (*similar->name)
+    igt__error_append(err, "; did you mean '%s'?", similar->name);
+}
+
 /* ---- projects and institutes ---- */
 
 typedef struct search {
@@ -47,6 +65,7 @@ typedef struct search {
   igt_model *found;
   igt_model *by_id; /* counts if none has the name */
   igt__several several;
+  igt__similar similar;
 } search;
 
 static igt_status look(search *s, const igt_model *model, const igt_string_field *name,
@@ -55,8 +74,11 @@ static igt_status look(search *s, const igt_model *model, const igt_string_field
 
   if (!s->by_id && igt__is_id(s->name, igt__text_of(id)) && !(s->by_id = igt_model_copy(model)))
     return IGT_E_NO_MEMORY;
-  if (!exact && (s->exact || !igt__nfc_eq(igt__text_of(name), s->name)))
+  if (!exact && (s->exact || !igt__nfc_eq(igt__text_of(name), s->name))) {
+    if (!s->found && !s->by_id)
+      igt__similar_offer(&s->similar, s->name, igt__text_of(name));
     return IGT_OK;
+  }
   if (exact && !s->exact) {
     memset(&s->several, 0, sizeof s->several);
     igt_model_free(s->found);
@@ -101,10 +123,12 @@ igt_status igt_find_project(igt_client *client, const char *name, igt_project **
   search s = {.name = name ? name : ""};
   igt_status status = igt_get_projects_each(client, NULL, look_at_project, &s, err);
 
-  if (status == IGT_OK && !s.found && !s.by_id)
+  if (status == IGT_OK && !s.found && !s.by_id) {
     status = igt__fail(err, IGT_E_NOT_FOUND,
                        "there is no project '%s' that you may see on %s; names are matched exactly",
                        s.name, igt_client_domain(client));
+    igt__similar_say(&s.similar, err);
+  }
   status = settle(&s, status, "projects", err);
   *out = (igt_project *)s.found;
   return status;
@@ -116,9 +140,11 @@ igt_status igt_find_institute(igt_client *client, const igt_project *project, co
   igt_status status =
       igt_get_institutes_each(client, igt__text_of(&project->id), NULL, look_at_institute, &s, err);
 
-  if (status == IGT_OK && !s.found && !s.by_id)
+  if (status == IGT_OK && !s.found && !s.by_id) {
     status = igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                        igt__text_of(&project->name), s.name);
+    igt__similar_say(&s.similar, err);
+  }
   status = settle(&s, status, "institutes", err);
   *out = (igt_institute *)s.found;
   return status;

@@ -22,4 +22,14 @@ void igt__several_add(igt__several *several, const char *id, const char *note);
 igt_status igt__several_fail(const igt__several *several, const char *what, const char *name,
                              igt_error *err);
 
+/* Of the names that were offered, the one most similar to the wanted one, for "did you mean". A
+ * copy, as lists are read piece by piece. Starts as {0}. */
+typedef struct igt__similar {
+  size_t distance;
+  char name[256]; /* "": none is similar */
+} igt__similar;
+void igt__similar_offer(igt__similar *similar, const char *wanted, const char *name);
+/* Appends it to the error, if there is one. */
+void igt__similar_say(const igt__similar *similar, igt_error *err);
+
 #endif

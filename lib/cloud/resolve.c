@@ -28,6 +28,7 @@ typedef struct search {
   bool exact;      /* is the name byte for byte: other forms of it don't count */
   bool is_patient; /* a study's name starts with text and a slash */
   igt__several several;
+  igt__similar similar; /* of projects and institutes: there are few */
 } search;
 
 static bool ends_at(const search *s, size_t n) {
@@ -94,6 +95,21 @@ static const char *note_of(igt_node_kind kind, const igt_model *model) {
   }
 }
 
+/* In a path, a name is compared with as many components as it has. */
+static void offer(search *s, const char *name) {
+  size_t n = strcspn(s->text, "/");
+  char *wanted;
+
+  if (s->found || (s->kind != IGT_NODE_PROJECT && s->kind != IGT_NODE_INSTITUTE))
+    return;
+  for (const char *p = name; s->text[n] && (p = strchr(p, '/')) != NULL; p++)
+    n += 1 + strcspn(s->text + n + 1, "/");
+  wanted = igt__strndup(s->text, s->in_path ? n : strlen(s->text));
+  if (wanted)
+    igt__similar_offer(&s->similar, wanted, name);
+  igt__free(wanted);
+}
+
 static igt_status look(void *payload, igt_model *model) {
   search *s = payload;
   const char *name = igt__model_name(s->kind, model), *id = igt__model_id(s->kind, model);
@@ -102,8 +118,10 @@ static igt_status look(void *payload, igt_model *model) {
 
   if (s->kind == IGT_NODE_STUDY && !s->text[n] && strncmp(name, s->text, n) == 0 && name[n] == '/')
     s->is_patient = true;
-  if ((length = fits(s, name, id, &exact)) == 0 || (s->exact && !exact))
+  if ((length = fits(s, name, id, &exact)) == 0 || (s->exact && !exact)) {
+    offer(s, name);
     return IGT_OK;
+  }
   if (exact && !s->exact) { /* a better match than before */
     memset(&s->several, 0, sizeof s->several);
     igt_model_free(s->found);
@@ -141,12 +159,15 @@ static igt_status run_search(search *s, igt_error *err) {
 
 static igt_status none_found(const search *s, igt_error *err) {
   if (s->node->kind == IGT_NODE_CLOUD)
-    return igt__fail(err, IGT_E_NOT_FOUND,
-                     "there is no project '%s' that you may see on %s; names are matched exactly",
-                     s->text, igt_client_domain(s->node->client));
-  return igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s '%s'",
-                   igt_node_kind_name(s->node->kind), s->node->name, igt_node_kind_name(s->kind),
-                   s->text);
+    (void)igt__fail(err, IGT_E_NOT_FOUND,
+                    "there is no project '%s' that you may see on %s; names are matched exactly",
+                    s->text, igt_client_domain(s->node->client));
+  else
+    (void)igt__fail(err, IGT_E_NOT_FOUND, "the %s '%s' has no %s '%s'",
+                    igt_node_kind_name(s->node->kind), s->node->name, igt_node_kind_name(s->kind),
+                    s->text);
+  igt__similar_say(&s->similar, err);
+  return IGT_E_NOT_FOUND;
 }
 
 static igt_status keep(igt_node *node, igt_node_kind kind, igt_model *model, igt_node **out,

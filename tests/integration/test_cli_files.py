@@ -272,10 +272,10 @@ def test_rm_counts_what_it_deletes(igtcloud):
 
 def test_rm_of_a_project_asks_for_its_name(igtcloud):
     for typed in ("y", "trail"):
-        status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name", typed)])
+        status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name to confirm: ", typed)])
         assert status == FAILED and "nothing was deleted" in shown
     igtcloud.run("show", "trial")
-    status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name", "trial")])
+    status, shown = igtcloud.on_terminal("rm", "trial", answers=[("Type its name to confirm: ", "trial")])
     assert status == DONE and "Deleted the project 'trial' with 1 institute" in shown
 
 

@@ -28,6 +28,7 @@ typedef struct fetch {
   char *key, *path, *item_path;
   uint64_t listed_size;
   bool keep_date, only_new;
+  bool only_asks; /* nothing is downloaded: the caller compares, and may know no size */
   char *expected_etag, *expected_digest; /* of a manifest; NULL: any */
 
   /* The store's metadata; set by the first response. */

@@ -68,7 +68,7 @@ static bool choose_id(igt__found *found, const char *wanted) {
 static igt_status choose_named(igt__found *found, const char *wanted, igt_error *err) {
   const igt_institute_list *list = found->institutes;
   const igt_institute *institute = igt__institute_named(found, wanted);
-  const char *like;
+  igt__similar like;
 
   if (!choose(found, err))
     return IGT_E_NO_MEMORY;
@@ -80,8 +80,8 @@ static igt_status choose_named(igt__found *found, const char *wanted, igt_error 
     return IGT_OK;
   (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                   igt__text_of(&found->project->name), wanted);
-  if ((like = igt__institute_like(found, wanted)) != NULL)
-    igt__error_append(err, "; did you mean '%s'?", like);
+  like = igt__institute_like(found, wanted);
+  igt__similar_say(&like, err);
   return IGT_E_NOT_FOUND;
 }
 

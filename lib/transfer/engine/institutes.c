@@ -11,7 +11,6 @@
 #include "base/name.h"
 #include "base/str.h"
 #include "base/unicode.h"
-#include "igtcloud/name.h"
 #include "transfer/engine/plan.h"
 
 static bool is_exactly(const char *a, const char *b) {
@@ -92,20 +91,14 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 
 /* ---- did you mean ---- */
 
-const char *igt__institute_like(const igt__found *found, const char *name) {
+igt__similar igt__institute_like(const igt__found *found, const char *name) {
   const igt_institute_list *list = found->institutes;
-  const char *best = NULL;
-  size_t smallest = SIZE_MAX;
+  igt__similar like = {0};
 
-  for (size_t i = 0; list && i < list->count; i++) {
-    const char *there = list->v[i] ? igt__text_of(&list->v[i]->name) : "";
-    size_t d = igt_name_distance(name, there);
-    if (d < smallest) {
-      smallest = d;
-      best = there;
-    }
-  }
-  return best;
+  for (size_t i = 0; list && i < list->count; i++)
+    if (list->v[i])
+      igt__similar_offer(&like, name, igt__text_of(&list->v[i]->name));
+  return like;
 }
 
 /* ---- folders that match no institute ---- */
@@ -145,13 +138,12 @@ static int each_entry(void *payload, const igt__walk_entry *e) {
 }
 
 static void explain(const igt__found *found, const char *cloud, igt_error *err) {
-  const char *like = igt__institute_like(found, cloud);
+  igt__similar like = igt__institute_like(found, cloud);
 
   (void)igt__fail(err, IGT_E_NOT_FOUND, "the project '%s' has no institute '%s'",
                   igt__text_of(&found->project->name), cloud);
-  if (like)
-    igt__error_append(err, "; did you mean '%s'?", like);
-  else
+  igt__similar_say(&like, err);
+  if (!*like.name)
     igt__error_append(err, "; use --ignore-unknown to skip such folders");
 }
 
@@ -171,10 +163,12 @@ static void walk_unknown(unknown *u, igt__root *root) {
 /* Studies are divided among the shards; what belongs to no study is handled by the first shard. If
  * institutes were selected by name, only folders that resemble them are reported. */
 static bool counts(const igt__run *run, const igt__found *found, const char *cloud) {
-  const char *like = found->by_name ? igt__institute_like(found, cloud) : NULL;
+  igt__similar like = {0};
 
+  if (found->by_name)
+    like = igt__institute_like(found, cloud);
   return !run->options.ignore_unknown && (run->options.shards < 2 || run->options.shard == 1) &&
-         (!found->by_name || (like && igt__found_selects_name(found, like)));
+         (!found->by_name || (*like.name && igt__found_selects_name(found, like.name)));
 }
 
 void igt__unknown_folder(igt__run *run, igt__root *root, const igt__found *found, const char *name,

@@ -27,8 +27,8 @@ bool igt__institute_twice(const igt__found *found, const igt__folders *folders, 
  * uploaded. IGT_OK: it does not. */
 igt_status igt__institute_link(const igt__found *found, const char *path, igt_error *err);
 
-/* The institute with the most similar name, for "did you mean"; NULL: none is similar. */
-const char *igt__institute_like(const igt__found *found, const char *name);
+/* The institute with the most similar name, for "did you mean". */
+igt__similar igt__institute_like(const igt__found *found, const char *name);
 
 /* Reports a folder of root that is no institute: each file below it is an item with this result
  * (IGT_RESULT_FAILED or IGT_RESULT_MISSING_THERE), so that it is not taken for sent. *files: their
