@@ -164,7 +164,8 @@ const char *check_value(const option *o, const char *value);
 /* The command's own options that were given, as a command line; free() it, NULL: no memory. */
 char *given_options(const command *cmd);
 void log_origins(void); /* for --debug */
-/* The option's value for messages and lists: a proxy's without user name and password. */
+/* The option's value for messages and lists: a proxy's without user name and password, and none of
+ * the command that prints a password. */
 const char *shown_value(const char *name, const char *value, char *out, size_t cap);
 
 /* The tables in the forms that users and shells read: help.c, completion.c, man.c. */
@@ -341,6 +342,7 @@ void close_input(FILE *in);
 bool take_input(const settings *s, const char *name);
 /* For the library, which opens files by name. */
 const char *file_option(const char *value);
+bool file_exists(const char *path); /* else errno says why not */
 /* append: keeps the existing content; otherwise it is truncated. */
 FILE *open_output(const char *path, bool append, const char **why);
 bool close_output(FILE *out); /* false: part of the output could not be written */

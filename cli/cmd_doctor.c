@@ -125,26 +125,51 @@ static void add(doctor *d, const finding *f) {
   pthread_mutex_unlock(&d->lock);
 }
 
-void found(doctor *d, const char *check, verdict v, const char *advice, const char *fmt, ...) {
-  finding f = {.check = check, .verdict = v};
-  va_list args;
+#define PUBLIC_MOST 900 /* the library shortens its errors, maybe within a path */
 
-  va_start(args, fmt);
-  vsnprintf(f.text, sizeof f.text, fmt, args);
-  va_end(args);
+IGT_PRINTF(6, 0)
+static void add_text(doctor *d, const char *check, verdict v, const char *advice,
+                     const char *public_text, const char *fmt, va_list args) {
+  finding f = {.check = check, .verdict = v};
+  char full[8192], *safe; /* longer than any path: names are found before the text is cut off */
+
+  vsnprintf(full, sizeof full, fmt, args);
+  safe = without_names(d, public_text ? public_text : full);
+  snprintf(f.text, sizeof f.text, "%.*s", (int)sizeof f.text - 1, full);
+  if (!safe || strlen(safe) > PUBLIC_MOST)
+    snprintf(f.public_text, sizeof f.public_text, "(left out: it may have part of a path)");
+  else
+    snprintf(f.public_text, sizeof f.public_text, "%s", safe);
   snprintf(f.advice, sizeof f.advice, "%s", advice ? advice : "");
+  free(safe);
   add(d, &f);
 }
 
-void found_error(doctor *d, const char *check, const igt_error *err, const char *advice) {
-  finding f = {.check = check, .verdict = VERDICT_ERROR};
+void found(doctor *d, const char *check, verdict v, const char *advice, const char *fmt, ...) {
+  va_list args;
 
-  snprintf(f.text, sizeof f.text, "%s", *err->text ? err->text : igt_status_text(err->status));
-  snprintf(f.public_text, sizeof f.public_text, "%s (%s, HTTP status %d, request %s)",
-           igt_status_text(err->status), igt_status_name(err->status), err->http_status,
+  va_start(args, fmt);
+  add_text(d, check, v, advice, NULL, fmt, args);
+  va_end(args);
+}
+
+void found_private(doctor *d, const char *check, verdict v, const char *advice,
+                   const char *public_text, const char *fmt, ...) {
+  va_list args;
+
+  va_start(args, fmt);
+  add_text(d, check, v, advice, public_text, fmt, args);
+  va_end(args);
+}
+
+void found_error(doctor *d, const char *check, const igt_error *err, const char *advice) {
+  char text[200];
+
+  snprintf(text, sizeof text, "%s (%s, HTTP status %d, request %s)", igt_status_text(err->status),
+           igt_status_name(err->status), err->http_status,
            *err->request_id ? err->request_id : "unknown");
-  snprintf(f.advice, sizeof f.advice, "%s", advice ? advice : "");
-  add(d, &f);
+  found_private(d, check, VERDICT_ERROR, advice, text, "%s",
+                *err->text ? err->text : igt_status_text(err->status));
 }
 
 /* ---- time limits ---- */
@@ -330,6 +355,8 @@ static int cmd_doctor(settings *s) {
                .project = s->argument_count ? s->arguments[0] : NULL,
                .lock = PTHREAD_MUTEX_INITIALIZER};
   snprintf(d.target, sizeof d.target, "%s", s->target ? s->target : ".");
+  if (!getcwd(d.here, sizeof d.here))
+    *d.here = '\0';
   run_all(&d);
   status = summarize(&d);
   if (s->bundle && !caught_signal() && write_bundle(&d, s->bundle) != EXIT_DONE)

@@ -14,10 +14,8 @@ typedef struct finding {
   const char *check; /* a literal: "dns" */
   verdict verdict;
   char text[1200];
-  char advice[500]; /* what to do; "": nothing */
-  /* Instead of text in a bundle, which leaves this machine: no names of patients or files.
-   * "": text itself. */
-  char public_text[200];
+  char advice[500];       /* what to do; "": nothing */
+  char public_text[1200]; /* in a bundle, which leaves this machine: no names of patients, files */
 } finding;
 
 #define FINDINGS_MAX 32
@@ -33,6 +31,7 @@ typedef struct doctor {
   bool has_no_session; /* what needs one is skipped */
   char prefix[1024];   /* the project's in the store; "": not known */
   char target[4096];   /* the folder of downloads */
+  char here[4096];     /* the current folder; "": not known */
   pthread_mutex_t lock;
   finding v[FINDINGS_MAX]; /* guarded by lock */
   size_t count;
@@ -42,6 +41,9 @@ typedef struct doctor {
  * none. Any thread. */
 void found(doctor *d, const char *check, verdict v, const char *advice, const char *fmt, ...)
     IGT_PRINTF(5, 6);
+/* The same; a bundle has public_text, since the text may name patients. */
+void found_private(doctor *d, const char *check, verdict v, const char *advice,
+                   const char *public_text, const char *fmt, ...) IGT_PRINTF(6, 7);
 /* The same, of a call that failed. The error's text may name patients: a bundle has its status. */
 void found_error(doctor *d, const char *check, const igt_error *err, const char *advice);
 const char *verdict_name(verdict v);
@@ -69,6 +71,9 @@ void probe_folder(doctor *d);
 void probe_journal(doctor *d);
 
 /* doctor_bundle.c: a tar archive of texts for a support ticket. EXIT_FAILED: reported. */
+/* text with the user's name and the paths that the user gave replaced by what they are; free() it,
+ * NULL: no memory. */
+char *without_names(const doctor *d, const char *text);
 int write_bundle(doctor *d, const char *path);
 
 #endif

@@ -2,8 +2,10 @@
 /* The archive of `igtcloud doctor --bundle`: a tar of texts, mode 0600, that leaves this machine
  * with a support ticket. What goes into it is chosen, not filtered out: the findings (of those that
  * could name a patient, the status alone), the system's version, and of settings and variables the
- * names; values only of those that are known to be harmless. Then the user's name and home folder
- * are replaced in all of it. */
+ * names; values only of those that are known to be harmless. Then the user's name, the home folder
+ * and the paths that the user gave are replaced by what they are: in findings as they are made,
+ * before they are cut off or escaped, and in all of the texts. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,32 +20,82 @@
 
 typedef struct replacement {
   const char *from, *to;
+  bool is_path; /* whole words, also with ~ for the home folder */
 } replacement;
 
 #define NAME_LEAST 3 /* shorter ones are parts of words */
 
-static void write_replaced(FILE *out, const char *text, const replacement *r, size_t count) {
-  while (*text) {
-    size_t i = 0;
+static bool is_in_word(char c) {
+  return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
 
-    while (i < count && (!r[i].from || strlen(r[i].from) < NAME_LEAST ||
-                         strncmp(text, r[i].from, strlen(r[i].from)) != 0))
-      i++;
-    if (i < count) {
-      fputs(r[i].to, out);
-      text += strlen(r[i].from);
-    } else {
-      putc(*text++, out);
-    }
+/* The bytes of path at the beginning of text; 0: it is not there. */
+static size_t path_there(const char *text, const char *path, size_t n) {
+  return strncmp(text, path, n) == 0 && !is_in_word(text[n]) ? n : 0;
+}
+
+static size_t any_path_there(const char *text, const char *path) {
+  const char *home = getenv("HOME");
+  size_t n = strlen(path), in_home = home ? strlen(home) : 0, k;
+
+  while (n > 1 && path[n - 1] == '/')
+    n--;
+  if (n < NAME_LEAST)
+    return 0;
+  k = path_there(text, path, n);
+  if (k || *text != '~' || in_home < 2 || n <= in_home || strncmp(path, home, in_home) != 0)
+    return k;
+  k = path_there(text + 1, path + in_home, n - in_home);
+  return k ? k + 1 : 0;
+}
+
+static size_t length_there(const char *all, const char *text, const replacement *r) {
+  if (!r->from)
+    return 0;
+  if (r->is_path)
+    return text > all && is_in_word(text[-1]) ? 0 : any_path_there(text, r->from);
+  size_t n = strlen(r->from);
+  return n >= NAME_LEAST && strncmp(text, r->from, n) == 0 ? n : 0;
+}
+
+/* Of several, the longest: a folder in the home folder is not left with its name. */
+static void write_replaced(FILE *out, const char *all, const replacement *r, size_t count) {
+  for (const char *text = all; *text;) {
+    size_t best = 0, n, longest = 0;
+
+    for (size_t i = 0; i < count; i++)
+      if ((n = length_there(all, text, &r[i])) > longest) {
+        longest = n;
+        best = i;
+      }
+    if (longest)
+      fputs(r[best].to, out);
+    else
+      putc(*text, out);
+    text += longest ? longest : 1;
   }
 }
 
-/* free() it; NULL: no memory. */
-static char *without_names(const doctor *d, const char *text) {
-  const replacement all[] = {{getenv("HOME"), "~"},          {d->user, "(user)"},
-                             {d->s->user, "(user)"},         {getenv("CLOUD_USERNAME"), "(user)"},
-                             {getenv("LOGNAME"), "(login)"}, {getenv("USER"), "(login)"},
-                             {d->project, "(project)"}};
+/* Paths that the user gave may be named for a patient or a study. */
+char *without_names(const doctor *d, const char *text) {
+  const replacement all[] = {{d->target, "the target folder", true},
+                             {d->s->journal, "the journal", true},
+                             {d->s->service_file, "the key file", true},
+                             {d->s->ca_file, "the file of --ca-file", true},
+                             {d->s->config, "the configuration file", true},
+                             {d->s->log_file, "the log file", true},
+                             {getenv("CLOUD_TOKEN_MMAP"), "the token file", true},
+                             {getenv("TMPDIR"), "TMPDIR", true},
+                             {getenv("XDG_STATE_HOME"), "XDG_STATE_HOME", true},
+                             {getenv("XDG_CONFIG_HOME"), "XDG_CONFIG_HOME", true},
+                             {getenv("HOME"), "~", false},
+                             {d->here, "the current folder", true},
+                             {d->user, "(user)", false},
+                             {d->s->user, "(user)", false},
+                             {getenv("CLOUD_USERNAME"), "(user)", false},
+                             {getenv("LOGNAME"), "(login)", false},
+                             {getenv("USER"), "(login)", false},
+                             {d->project, "(project)", false}};
   char *result = NULL;
   size_t n = 0;
   FILE *out = open_memstream(&result, &n);
@@ -59,15 +111,11 @@ static char *without_names(const doctor *d, const char *text) {
 
 /* ---- the texts ---- */
 
-static const char *public_text(const finding *f) {
-  return *f->public_text ? f->public_text : f->text;
-}
-
 static void write_findings(FILE *out, const doctor *d) {
   for (size_t i = 0; i < d->count; i++) {
     const finding *f = &d->v[i];
     fprintf(out, "%-8s %-15s ", verdict_name(f->verdict), f->check);
-    print_safe(out, public_text(f));
+    print_safe(out, f->public_text);
     fputs("\n", out);
     if (*f->advice)
       fprintf(out, "%25s%s\n", "", f->advice);
@@ -76,7 +124,7 @@ static void write_findings(FILE *out, const doctor *d) {
 
 static void write_json(FILE *out, const doctor *d) {
   for (size_t i = 0; i < d->count; i++)
-    print_finding_json(out, &d->v[i], public_text(&d->v[i]));
+    print_finding_json(out, &d->v[i], d->v[i].public_text);
 }
 
 static void write_system(FILE *out, const doctor *d) {
@@ -143,6 +191,20 @@ static void write_value(FILE *out, const char *name, const char *value, const ch
   fprintf(out, "%s%s\n", *source ? "  # " : "", source);
 }
 
+/* 1 for the profile that the file names first: a profile may be named for a user. */
+static size_t number_of_profile(const config *c, size_t entry) {
+  size_t number = 0;
+
+  for (size_t i = 0, k; i < c->count; i++) {
+    for (k = 0; strcmp(c->v[k].profile, c->v[i].profile) != 0; k++)
+      ;
+    number += k == i;
+    if (strcmp(c->v[i].profile, c->v[entry].profile) == 0)
+      break;
+  }
+  return number;
+}
+
 static void write_configuration(FILE *out, const doctor *d) {
   char source[96];
   config c;
@@ -154,7 +216,7 @@ static void write_configuration(FILE *out, const doctor *d) {
     const char *dot = strrchr(c.v[i].key, '.');
     snprintf(source, sizeof source, "line %u", c.v[i].line);
     if (i == 0 || strcmp(c.v[i].profile, c.v[i - 1].profile) != 0)
-      fprintf(out, "[profile %zu]\n", i); /* a profile may be named for a user */
+      fprintf(out, "[profile %zu]\n", number_of_profile(&c, i));
     write_value(out, dot ? dot + 1 : c.v[i].key, c.v[i].value, source);
   }
   config_free(&c);

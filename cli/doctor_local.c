@@ -100,7 +100,10 @@ void probe_key(doctor *d) {
   igt_status status = igt_key_info_read(d->s->service_file, &info, &err);
   long long days = ((long long)info.expires - (long long)time(NULL)) / 86400;
 
-  if (status == IGT_E_NO_FILE || (status == IGT_OK && !info.expires))
+  if (!file_exists(d->s->service_file))
+    found(d, "key", VERDICT_ERROR, "check --service-file", "cannot find the key '%s': %s",
+          d->s->service_file, strerror(errno));
+  else if (status == IGT_E_NO_FILE || (status == IGT_OK && !info.expires))
     found(d, "key", VERDICT_OK, NULL, "there is no record of when it expires");
   else if (status != IGT_OK)
     found(d, "key", VERDICT_WARNING, NULL, "%s", err.text);

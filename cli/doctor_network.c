@@ -12,6 +12,15 @@
 
 /* ---- the way to the cloud ---- */
 
+/* The library knows --proxy only; a profile may be named for a user, and a bundle has this. */
+static const char *proxy_source(const igt_server_info *i) {
+  const char *origin = option_origin(AT(proxy));
+
+  if (!origin || strcmp(origin, "the command line") == 0)
+    return i->proxy_source;
+  return is_from_profile(AT(proxy)) ? "the configuration file" : origin;
+}
+
 static void tell_proxy(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (!*i->proxy)
     found(d, "proxy", VERDICT_OK, NULL, "none");
@@ -19,7 +28,7 @@ static void tell_proxy(doctor *d, const igt_server_info *i, const igt_error *err
     found(d, "proxy", VERDICT_ERROR, "correct --proxy or https_proxy, or ask who runs the proxy",
           "%s", err->text);
   else
-    found(d, "proxy", VERDICT_OK, NULL, "%s, from %s", i->proxy, i->proxy_source);
+    found(d, "proxy", VERDICT_OK, NULL, "%s, from %s", i->proxy, proxy_source(i));
 }
 
 static void tell_name(doctor *d, const igt_server_info *i, const igt_error *err) {

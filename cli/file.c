@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are named on the command line: os/posix/file.c and os/windows/file.c open them. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -18,6 +19,10 @@ bool take_input(const settings *s, const char *name) {
 
 const char *file_option(const char *value) {
   return value && strcmp(value, "-") == 0 ? "/dev/stdin" : value;
+}
+
+bool file_exists(const char *path) {
+  return access(path, F_OK) == 0;
 }
 
 void close_input(FILE *in) {

@@ -153,6 +153,8 @@ const char *shown_value(const char *name, const char *value, char *out, size_t c
   const char *sep = strstr(value, "://"), *host = sep ? sep + 3 : value, *at = strrchr(host, '@');
   const char *dot = strrchr(name, '.');
 
+  if (strcmp(dot ? dot + 1 : name, "password-command") == 0)
+    return "(hidden)"; /* it may be `echo` and the password */
   if (strcmp(dot ? dot + 1 : name, "proxy") != 0 || !at)
     return value;
   (void)snprintf(out, cap, "%.*s(hidden)%s", (int)(host - value), value, at);

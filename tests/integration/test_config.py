@@ -58,6 +58,16 @@ def test_option_then_variable_then_profile(run, file):
     assert "domain = nowhere.invalid, from profile 'default'" in err
 
 
+def test_a_password_command_is_hidden(run, file):
+    """It may be `echo` and the password."""
+    file.write_text("[default]\npassword-command = echo hush-1\nls.password-command = echo hush-2\n"
+                    "domain = nowhere.invalid\nuser = a\n", encoding="utf-8")
+    listed = run("config", "list").stdout
+    assert listed.count("password-command\t(hidden)\t") == 2 and "hush" not in listed, listed
+    done = run("ls", "--debug", "--retries", "0", status=FAILED)
+    assert "password-command = (hidden), from profile" in done.stderr and "hush" not in done.stderr, done
+
+
 def test_a_list_comes_from_one_source(home, run, file):
     file.write_text("[default]\ninclude = *.a\ninclude = *.b\n", encoding="utf-8")
     listed = run("config", "list").stdout.splitlines()

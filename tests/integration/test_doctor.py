@@ -133,6 +133,12 @@ def test_proxy(cloud, home):
     with Proxy(credentials="me:hush-hush") as proxy:
         found = doctor(program, "--proxy", proxy.url_of("me", "hush-hush"))
         assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from --proxy"
+        config = home / "proxy.config"
+        config.write_text(f"[default]\nproxy = {proxy.url_of('me', 'hush-hush')}\n", encoding="utf-8")
+        found = doctor(program, "--config", config)
+        assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from the configuration file"
+        found = doctor(program, env={"IGTCLOUD_PROXY": proxy.url_of("me", "hush-hush")})
+        assert found["proxy"][1] == f"127.0.0.1:{proxy.port}, from IGTCLOUD_PROXY"
     found = doctor(program, env={"http_proxy": "http://me:hush-hush@localhost:9"}, status=FAILED)
     assert found["proxy"][0] == "error" and "localhost:9" in found["proxy"][1]
     assert "hush" not in str(found)
@@ -186,6 +192,9 @@ def test_expiry_of_a_key(cloud, home, days, result, said):
     os.remove(f"{key}.info")
     found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
     assert "no record" in found["key"][1]
+    os.remove(key)
+    found = doctor(Program(cloud.url, home), "--service-file", key, sign_in=False, status=FAILED)
+    assert found["key"][0] == "error" and "No such file" in found["key"][1], found
 
 
 def test_a_store_that_fails(cloud, igtcloud):
@@ -318,3 +327,38 @@ def test_disks(igtcloud, tmp_path):
         assert found["target"][0] == "error" and "read-only" in found["target"][2].lower(), found
     finally:
         subprocess.run(["umount", place], check=True)
+
+
+def members_of(bundle):
+    with tarfile.open(bundle) as tar:
+        return {m.name.split("/")[1]: tar.extractfile(m).read().decode() for m in tar}
+
+
+@pytest.mark.parametrize("base", ["home", "elsewhere"])
+def test_a_bundle_has_no_paths_that_the_user_gave(igtcloud, home, tmp_path, base):
+    """They are named for patients; also where a text is cut off, or escaped."""
+    folder = (home if base == "home" else tmp_path) / 'Mustermann-Hans "ü"'
+    for name in ("state", "tmp"):
+        (folder / name).mkdir(parents=True)
+    deep = "/".join([str(folder)] + ["Mustermann" * 20] * 8)  # longer than a line of the doctor's
+    for number, target in enumerate((f"{folder}/", folder / "missing", deep, "Mustermann")):
+        bundle = tmp_path / f"bundle{number}.tar"
+        igtcloud.run("doctor", "--target", target, "--journal", folder / "hans.db", "--bundle", bundle,
+                     status=None, cwd=folder, env={"TMPDIR": folder / "tmp", "XDG_STATE_HOME": folder / "state"})
+        texts = members_of(bundle)
+        for word in ("Mustermann", "Hans", "hans"):
+            assert word not in "".join(texts.values()), texts
+        told = "left out" if target == deep else "the target folder"
+        for said in (told, "(the journal)", "TMPDIR/"):
+            assert said in texts["doctor.txt"] and said in texts["doctor.json"], texts
+
+
+def test_profiles_in_a_bundle_are_numbered(igtcloud, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("[default]\nretries = 2\ntimeout = 9\n[hans]\nretries = 3\n[default]\nconnections = 4\n",
+                      encoding="utf-8")
+    bundle = tmp_path / "bundle.tar"
+    igtcloud.run("doctor", "--config", config, "--bundle", bundle)
+    lines = members_of(bundle)["configuration.txt"].splitlines()
+    assert lines[0] == "# the configuration file"
+    assert [line for line in lines if line[0] == "["] == ["[profile 1]", "[profile 2]", "[profile 1]"]
