@@ -83,6 +83,9 @@ static void fill(lane *l) {
 
   l->count = 0;
   l->in = NULL;
+  if (!choose(st, NULL, now))
+    return;
+  now += STATION_TOGETHER_MS;
   while (l->count < STATION_BATCH && (s = choose(st, l->in, now)) != NULL) {
     /* While the cloud is away one study is enough to find out that it is back. */
     bool single = st->offline || wants_to_be_alone(s) || s->print.bytes > BATCH_BYTES;

@@ -267,7 +267,7 @@ static void settle_step(station *st, study *s) {
     return;
   }
   s->state = STUDY_READY;
-  s->due = 0;
+  s->due = station_now() + STATION_TOGETHER_MS;
   st->dirty = true;
 }
 

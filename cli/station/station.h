@@ -26,6 +26,9 @@
 #define STATION_ROOTS 16
 #define STATION_LANES 3
 #define STATION_BATCH 32 /* studies of one transfer */
+/* Studies that were written together become ready together, within the time that it takes to look
+ * at them: they are sent in one order, and by one transfer. */
+#define STATION_TOGETHER_MS 500
 
 /* ---- clock.c ---- */
 

@@ -49,7 +49,7 @@ def cloud(sandbox):
     return sandbox
 
 
-ENDING = ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "ABRT", "XCPU", "VTALRM",
+ENDING = ["HUP", "INT", "QUIT", "TERM", "USR2", "ALRM", "ABRT", "XCPU", "VTALRM",
           "PROF", "IO", "PWR", "SYS", "TRAP", "RTMIN",
           pytest.param("SEGV", marks=pytest.mark.plain("the sanitizers have a handler of their own"))]
 

@@ -202,12 +202,13 @@ static void each_patient(institute_run *ir, const char *path, const char *name) 
 /* The study folders in one folder, which is an institute's or (patient not NULL) a patient's. */
 static void each_folder(institute_run *ir, const char *path, const char *patient) {
   igt_error err = IGT_ERROR_INIT;
-  igt__folders list;
+  igt__folders list = {0};
   bool flat = ir->v->run.options.structure == IGT_FLAT;
 
   if (folders_below(ir, path, &list, &err) != IGT_OK ||
       igt__folders_check(&list, path, &err) != IGT_OK) {
     fail_study(ir->v, ir->institute, patient ? patient : "", path, &err);
+    igt__folders_free(&list);
     return;
   }
   bool only = flat || is_only(ir, path, &list);
