@@ -114,9 +114,10 @@ class Day:
         return process.returncode
 
     def arrived(self):
-        """Bytes of the cohort's films: of those that are complete, and the ranges of the others that the journal has."""
-        return FILM * len([*(self.folder / "cohort").rglob("film.bin")]) + \
-            RANGE * ranges_in_journal(journal_of(self.folder))
+        """Bytes of the cohort's films, at least: of those that are complete, or of the ranges in the journal, which
+        is written once a second and may still have those of a film that is complete."""
+        films = [*(self.folder / "cohort").rglob("film.bin")]
+        return max(FILM * len(films), RANGE * ranges_in_journal(journal_of(self.folder)))
 
 
 def choose(day):
