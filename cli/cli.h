@@ -357,6 +357,7 @@ int log_descriptor(void); /* -1: no log file */
 /* text.c */
 /* Names may contain anything: prints them so that nothing moves the cursor or reverses text. */
 void print_safe(FILE *out, const char *text);
+char *safe_text(const char *text); /* what that prints, to be freed; NULL: no memory */
 /* The same; hide: as on a terminal, else as into a pipe. */
 void put_safe(FILE *out, const char *text, bool hide);
 /* The same for n bytes of text; line ends and tabs are kept. */

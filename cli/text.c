@@ -3,6 +3,7 @@
  * cloud any characters: nothing in them may move the cursor, change the order in which a terminal
  * shows text, or make a line of JSON unsafe to print. print_safe, print_lines, json_value and
  * print_json are used wherever a command prints such text. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -56,6 +57,20 @@ static bool is_on_terminal(void) {
 /* A pipe receives a name unchanged as long as it is one line of text: scripts use it as a name. */
 void print_safe(FILE *out, const char *text) {
   put_safe(out, text, out != stdout || is_on_terminal());
+}
+
+char *safe_text(const char *text) {
+  char *safe = NULL;
+  size_t n = 0;
+  FILE *out = open_memstream(&safe, &n);
+
+  if (!out)
+    return NULL;
+  print_safe(out, text);
+  if (fclose(out) == 0)
+    return safe;
+  free(safe);
+  return NULL;
 }
 
 void put_safe(FILE *out, const char *text, bool hide) {

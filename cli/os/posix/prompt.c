@@ -162,20 +162,6 @@ static outcome ask_once(question *q, char *out, size_t cap) {
   return ANSWERED;
 }
 
-static char *safe_text(const char *text) {
-  char *safe = NULL;
-  size_t n = 0;
-  FILE *out = open_memstream(&safe, &n);
-
-  if (!out)
-    return NULL;
-  print_safe(out, text);
-  if (fclose(out) == 0)
-    return safe;
-  free(safe);
-  return NULL;
-}
-
 static bool ask(const char *text, bool hidden, char *out, size_t cap) {
   question *q = calloc(1, sizeof *q);
   char *safe = safe_text(text);

@@ -33,20 +33,6 @@ static void show(HANDLE out, const char *text) {
   free(wide);
 }
 
-static char *safe_text(const char *text) {
-  char *safe = NULL;
-  size_t n = 0;
-  FILE *out = open_memstream(&safe, &n);
-
-  if (!out)
-    return NULL;
-  print_safe(out, text);
-  if (fclose(out) == 0)
-    return safe;
-  free(safe);
-  return NULL;
-}
-
 static bool read_answer(HANDLE in, bool hidden, char *out, size_t cap) {
   wchar_t line[1024];
   DWORD n = 0, mode;

@@ -70,16 +70,12 @@ static void begin_studies_task(void *arg) {
 static igt_status report_institute(void *payload, const igt_institute *institute,
                                    const igt_error *err) {
   igt__download *d = payload;
-  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                            .result = IGT_RESULT_FAILED,
-                            .institute = igt__text_of(&institute->name),
-                            .error = err};
 
   if (igt__status_is_fatal(err->status))
     return err->status;
   if (d->manifest)
-    igt__manifest_skip_institute(d->manifest, item.institute);
-  igt__run_item(&d->run, &item);
+    igt__manifest_skip_institute(d->manifest, igt__text_of(&institute->name));
+  igt__report_institute(&d->run, institute, err);
   return IGT_OK;
 }
 

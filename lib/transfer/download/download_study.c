@@ -86,18 +86,11 @@ static igt_status claim_name(plan *p, const char *path, igt_error *err) {
 /* *local: the path of the file below the study's folder. */
 static igt_status check_file(plan *p, const igt_file *file, const char *name, char **local,
                              igt_error *err) {
-  igt_status status;
+  igt_status status = igt__listed_check(file, err);
 
   *local = NULL;
-  if (file->key.is != IGT_SET || !*file->key.v)
-    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
-  if (strlen(file->key.v) > IGT__S3_MAX_KEY)
-    return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
-                     IGT__S3_MAX_KEY);
-  if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
-      (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
-    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with an invalid size");
-  status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", local, err);
+  if (status == IGT_OK)
+    status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", local, err);
   return status == IGT_OK ? claim_name(p, *local, err) : status;
 }
 
@@ -728,11 +721,7 @@ static void release_slot(igt__group *group) {
 static void end_plan(plan *p, igt_status status, const igt_error *err) {
   igt__run *run = &p->d->run;
 
-  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
-    igt__group_dropped(p->group);
-  else if (status != IGT_OK)
-    igt__group_failed(p->group, err);
-  igt__group_close(p->group);
+  igt__group_planned(p->group, status, err);
   plan_free(p);
   igt__run_task_end(run);
 }

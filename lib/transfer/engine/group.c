@@ -227,3 +227,11 @@ void igt__group_failed(igt__group *group, const igt_error *err) {
   else if (igt__status_is_fatal(err->status))
     igt__run_fatal(group->run, err);
 }
+
+void igt__group_planned(igt__group *group, igt_status status, const igt_error *err) {
+  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(group->run)))
+    igt__group_dropped(group);
+  else if (status != IGT_OK)
+    igt__group_failed(group, err);
+  igt__group_close(group);
+}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -69,6 +70,27 @@ const igt__category igt__categories[IGT__CATEGORY_COUNT] = {
     {IGT_CATEGORY_DICOM, "dicom", "0/"},
     {IGT_CATEGORY_ANNOTATIONS, "annotations", "annotations/"},
 };
+
+igt_status igt__listed_check(const igt_file *file, igt_error *err) {
+  if (file->key.is != IGT_SET || !*file->key.v)
+    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
+  if (strlen(file->key.v) > IGT__S3_MAX_KEY)
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
+                     IGT__S3_MAX_KEY);
+  if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
+      (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
+    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with an invalid size");
+  return IGT_OK;
+}
+
+void igt__report_institute(igt__run *run, const igt_institute *institute, const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                            .result = IGT_RESULT_FAILED,
+                            .institute = igt__text_of(&institute->name),
+                            .error = err};
+
+  igt__run_item(run, &item);
+}
 
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   igt__run *run = payload;

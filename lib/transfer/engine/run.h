@@ -183,6 +183,8 @@ void igt__group_item(igt__group *group, igt_transfer_item *item);
 void igt__group_dropped(igt__group *group);
 /* The study as a whole failed: its item says why. */
 void igt__group_failed(igt__group *group, const igt_error *err);
+/* Closes a group whose files are all added, or not, because of err: dropped or failed. */
+void igt__group_planned(igt__group *group, igt_status status, const igt_error *err);
 
 /* ---- run.c, provider.c ---- */
 

@@ -251,11 +251,7 @@ static void plan_task(void *arg) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = compare_study(p, &err);
 
-  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
-    igt__group_dropped(p->group);
-  else if (status != IGT_OK)
-    igt__group_failed(p->group, &err);
-  igt__group_close(p->group);
+  igt__group_planned(p->group, status, &err);
   plan_free(p);
   igt__run_task_end(run);
 }
@@ -308,15 +304,11 @@ static void each_institute(void *payload, const igt_institute *institute) {
 static igt_status failed_institute(void *payload, const igt_institute *institute,
                                    const igt_error *err) {
   verifying *v = payload;
-  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                            .result = IGT_RESULT_FAILED,
-                            .institute = igt__text_of(&institute->name),
-                            .error = err};
 
   if (igt__status_is_fatal(err->status))
     return err->status;
-  igt__manifest_skip_institute(v->manifest, item.institute);
-  igt__run_item(&v->run, &item);
+  igt__manifest_skip_institute(v->manifest, igt__text_of(&institute->name));
+  igt__report_institute(&v->run, institute, err);
   return IGT_OK;
 }
 

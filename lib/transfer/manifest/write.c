@@ -298,16 +298,10 @@ static void ask_task(void *arg) {
 
 static igt_status check_file(job *j, const igt_file *file, const char *path, igt_error *err) {
   char *local = NULL;
-  igt_status status;
+  igt_status status = igt__listed_check(file, err);
 
-  if (file->key.is != IGT_SET || !*file->key.v)
-    return igt__fail(err, IGT_E_REQUIRED, "the cloud lists it without a key");
-  if (strlen(file->key.v) > IGT__S3_MAX_KEY)
-    return igt__fail(err, IGT_E_UNSAFE_NAME, "its key is longer than S3's %u bytes",
-                     IGT__S3_MAX_KEY);
-  if (file->file_size.is != IGT_SET || file->file_size.v < 0 ||
-      (uint64_t)file->file_size.v > IGT__S3_MAX_OBJECT)
-    return igt__fail(err, IGT_E_TYPE, "the cloud lists it with an invalid size");
+  if (status != IGT_OK)
+    return status;
   if (igt__fingerprints_has(j->names, path))
     return igt__fail(err, IGT_E_COLLISION, "the study has another file of this name");
   if (!igt__fingerprints_set(j->names, path, 0))

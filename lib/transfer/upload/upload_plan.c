@@ -747,14 +747,6 @@ static igt_status walk(plan *p, igt_error *err) {
   return status == IGT_OK && !ended ? see_what_went(p, err) : status;
 }
 
-static void end_plan(plan *p, igt_status status, const igt_error *err) {
-  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(&p->u->run)))
-    igt__group_dropped(p->group);
-  else if (status != IGT_OK)
-    igt__group_failed(p->group, err);
-  igt__group_close(p->group);
-}
-
 static void plan_task(void *arg) {
   plan *p = arg;
   igt__run *run = &p->u->run;
@@ -764,7 +756,7 @@ static void plan_task(void *arg) {
   if (p->group) {
     if (status == IGT_OK)
       status = walk(p, &err);
-    end_plan(p, status, &err);
+    igt__group_planned(p->group, status, &err);
   } else {
     p->give_up(p, &err);
   }

@@ -472,11 +472,7 @@ static void plan_task(void *arg) {
       status = verify_category(p, c, several, &err);
   if (status == IGT_OK && p->folder && *p->group->study && !p->whole)
     status = verify_divided(p, wanted, &err);
-  if (status == IGT_E_CANCELLED || (status != IGT_OK && igt__run_stopping(run)))
-    igt__group_dropped(p->group);
-  else if (status != IGT_OK)
-    igt__group_failed(p->group, &err);
-  igt__group_close(p->group);
+  igt__group_planned(p->group, status, &err);
   plan_free(p);
   igt__run_task_end(run);
 }
