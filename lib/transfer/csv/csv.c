@@ -424,7 +424,8 @@ static void finish(csv *c, igt_status status) {
   igt__free(c->name);
 }
 
-static igt_status read_options(csv *c, const igt_csv_options *options, igt_error *err) {
+static igt_status read_options(void *job_, const void *options, igt_error *err) {
+  csv *c = job_;
   igt_csv_options *own = &c->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_csv_options", err);
 
@@ -469,49 +470,34 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
 static void release(void *job_) {
   csv *c = job_;
 
-  if (c)
-    igt__shared_options_finish(&c->shared);
+  igt__shared_options_finish(&c->shared);
   igt__free(c);
 }
 
-static igt_status prepare(igt_client *client, const igt_csv_options *options,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {list, release};
-  csv *c = igt__calloc(1, sizeof *c);
-  igt_status status = c ? read_options(c, options, err) : igt__fail_memory(err);
+static void keep(igt_transfer *transfer, void *job_) {
+  csv *c = job_;
 
-  *out = NULL;
-  if (status != IGT_OK) {
-    release(c);
-    return status;
-  }
-  status = igt__transfer_new(client, callbacks, &kind, c, out, err);
-  if (status != IGT_OK)
-    return status;
-  c->own.target = igt__transfer_keep(*out, c->own.target);
-  igt__transfer_keep_filters(*out, &c->shared.filters);
-  return IGT_OK;
+  c->own.target = igt__transfer_keep(transfer, c->own.target);
+  igt__transfer_keep_filters(transfer, &c->shared.filters);
 }
+
+static const igt__transfer_call call = {
+    .kind = {list, release}, .job_size = sizeof(csv), .read = read_options, .keep = keep};
 
 igt_status igt_csv_start(igt_client *client, const igt_csv_options *options,
                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
                          igt_error *err) {
-  igt_status status = prepare(client, options, callbacks, out, err);
-
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, options, callbacks, out, err);
 }
 
 igt_status igt_csv(igt_client *client, const igt_csv_options *options,
                    const igt_transfer_callbacks *callbacks, igt_csv_summary *summary,
                    igt_error *err) {
   static const igt_csv_summary none = IGT_CSV_SUMMARY_INIT;
-  igt_transfer *transfer = NULL;
   igt_status status = igt__result_check(summary, "igt_csv_summary", err);
 
-  if (status == IGT_OK) {
-    igt__result_write(summary, &none, sizeof none);
-    status = prepare(client, options, callbacks, &transfer, err);
-  }
-  return status == IGT_OK ? igt__transfer_run(transfer, NULL, summary, err) : status;
+  if (status != IGT_OK)
+    return status;
+  igt__result_write(summary, &none, sizeof none);
+  return igt__transfer_call_run(&call, client, options, callbacks, NULL, summary, err);
 }

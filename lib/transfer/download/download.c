@@ -213,8 +213,8 @@ static igt_status open_manifest(igt__download *d, igt_study_selection *selection
   return IGT_OK;
 }
 
-static igt_status read_options(igt__download *d, const igt_download_options *options,
-                               igt_error *err) {
+static igt_status read_options(void *job, const void *options, igt_error *err) {
+  igt__download *d = job;
   igt_study_selection listed = IGT_STUDY_SELECTION_INIT;
   igt_download_options *own = &d->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_download_options", err);
@@ -251,49 +251,36 @@ static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
 static void release(void *job) {
   igt__download *d = job;
 
-  if (d) {
-    igt__shared_options_finish(&d->shared);
-    igt_manifest_close(d->manifest);
-  }
+  igt__shared_options_finish(&d->shared);
+  igt_manifest_close(d->manifest);
   igt__free(d);
 }
 
-static igt_status prepare(igt_client *client, const igt_download_options *options,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {download, release};
-  igt__download *d = igt__calloc(1, sizeof *d);
-  igt_status status = d ? read_options(d, options, err) : igt__fail_memory(err);
+static void keep(igt_transfer *transfer, void *job) {
+  igt__download *d = job;
 
-  *out = NULL;
-  if (status != IGT_OK) {
-    release(d);
-    return status;
-  }
-  status = igt__transfer_new(client, callbacks, &kind, d, out, err);
-  if (status != IGT_OK)
-    return status;
-  d->own.target = igt__transfer_keep(*out, d->own.target);
-  igt__transfer_keep_shared(*out, &d->shared.transfer);
-  igt__transfer_keep_filters(*out, &d->shared.filters);
-  return IGT_OK;
+  d->own.target = igt__transfer_keep(transfer, d->own.target);
+  igt__transfer_keep_shared(transfer, &d->shared.transfer);
+  igt__transfer_keep_filters(transfer, &d->shared.filters);
 }
+
+static const igt__transfer_call call = {.kind = {download, release},
+                                        .job_size = sizeof(igt__download),
+                                        .read = read_options,
+                                        .keep = keep};
 
 igt_status igt_download_start(igt_client *client, const igt_download_options *options,
                               const igt_transfer_callbacks *callbacks, igt_transfer **out,
                               igt_error *err) {
-  igt_status status = prepare(client, options, callbacks, out, err);
-
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, options, callbacks, out, err);
 }
 
 igt_status igt_download(igt_client *client, const igt_download_options *options,
                         const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                         igt_error *err) {
-  igt_transfer *transfer = NULL;
   igt_status status = igt__summary_begin(summary, err);
 
-  if (status == IGT_OK)
-    status = prepare(client, options, callbacks, &transfer, err);
-  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
+  return status == IGT_OK
+             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
+             : status;
 }

@@ -521,3 +521,50 @@ igt_status igt__transfer_run(igt_transfer *t, igt_transfer_summary *summary, igt
   join_and_destroy(t);
   return status;
 }
+
+/* ---- both forms of a call ---- */
+
+static igt_status make_job(const igt__transfer_call *call, const void *options, void **job,
+                           igt_error *err) {
+  igt_status status;
+
+  *job = igt__calloc(1, call->job_size);
+  if (!*job)
+    return igt__fail_memory(err);
+  status = call->read(*job, options, err);
+  if (status != IGT_OK)
+    call->kind.release(*job);
+  return status;
+}
+
+static igt_status prepare(const igt__transfer_call *call, igt_client *client, const void *options,
+                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
+                          igt_error *err) {
+  void *job;
+  igt_status status = make_job(call, options, &job, err);
+
+  *out = NULL;
+  if (status == IGT_OK)
+    status = igt__transfer_new(client, callbacks, &call->kind, job, out, err);
+  if (status == IGT_OK && call->keep)
+    call->keep(*out, job);
+  return status;
+}
+
+igt_status igt__transfer_call_start(const igt__transfer_call *call, igt_client *client,
+                                    const void *options, const igt_transfer_callbacks *callbacks,
+                                    igt_transfer **out, igt_error *err) {
+  igt_status status = prepare(call, client, options, callbacks, out, err);
+
+  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+}
+
+igt_status igt__transfer_call_run(const igt__transfer_call *call, igt_client *client,
+                                  const void *options, const igt_transfer_callbacks *callbacks,
+                                  igt_transfer_summary *summary, igt_csv_summary *csv,
+                                  igt_error *err) {
+  igt_transfer *transfer = NULL;
+  igt_status status = prepare(call, client, options, callbacks, &transfer, err);
+
+  return status == IGT_OK ? igt__transfer_run(transfer, summary, csv, err) : status;
+}

@@ -48,6 +48,25 @@ igt_status igt__transfer_start(igt_transfer **out, igt_error *err);
 igt_status igt__transfer_run(igt_transfer *transfer, igt_transfer_summary *summary,
                              igt_csv_summary *csv, igt_error *err);
 
+/* A public function such as igt_download: how a job is made from its options. */
+typedef struct igt__transfer_call {
+  igt__transfer_kind kind;
+  size_t job_size;
+  /* Reads and checks the options into a job of zeros. kind.release follows after an error, too. */
+  igt_status (*read)(void *job, const void *options, igt_error *err);
+  /* Replaces the strings that the job needs after the call by copies. May be NULL. */
+  void (*keep)(igt_transfer *transfer, void *job);
+} igt__transfer_call;
+
+/* Its form that returns a handle, and its form that blocks. */
+igt_status igt__transfer_call_start(const igt__transfer_call *call, igt_client *client,
+                                    const void *options, const igt_transfer_callbacks *callbacks,
+                                    igt_transfer **out, igt_error *err);
+igt_status igt__transfer_call_run(const igt__transfer_call *call, igt_client *client,
+                                  const void *options, const igt_transfer_callbacks *callbacks,
+                                  igt_transfer_summary *summary, igt_csv_summary *csv,
+                                  igt_error *err);
+
 /* ---- on the job's thread ---- */
 
 /* A view with a cancel flag of its own. */

@@ -376,18 +376,24 @@ static void release(void *job) {
   igt__free(v);
 }
 
+typedef struct arguments {
+  const igt_manifest *manifest;
+  const igt_transfer_options *transfer;
+} arguments;
+
 /* Shared with nobody: what else the options say, the manifest decides. */
-static igt_status read_options(verifying *v, const igt_manifest *manifest,
-                               const igt_transfer_options *transfer, igt_error *err) {
+static igt_status read_options(void *job, const void *options, igt_error *err) {
+  verifying *v = job;
+  const arguments *a = options;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
   igt_transfer_options theirs, *own = &v->transfer;
   igt_status status;
 
   *own = (igt_transfer_options)IGT_TRANSFER_OPTIONS_INIT;
-  if (!manifest)
+  if (!a->manifest)
     return igt__fail(err, IGT_E_INVALID, "there is no manifest");
-  v->manifest = manifest;
-  status = igt__options_read(&theirs, sizeof theirs, transfer, "igt_transfer_options", err);
+  v->manifest = a->manifest;
+  status = igt__options_read(&theirs, sizeof theirs, a->transfer, "igt_transfer_options", err);
   if (status != IGT_OK)
     return status;
   own->concurrent_studies = theirs.concurrent_studies;
@@ -396,45 +402,33 @@ static igt_status read_options(verifying *v, const igt_manifest *manifest,
   own->shards = theirs.shards;
   own->no_journal = true;
   status = igt__shard_check(own->shard, own->shards, err);
-  selection.project = manifest->info.project;
-  return status == IGT_OK ? igt__selection_new(&selection, &v->selection, err) : status;
+  selection.project = a->manifest->info.project;
+  if (status == IGT_OK)
+    status = igt__selection_new(&selection, &v->selection, err);
+  if (status == IGT_OK)
+    igt__manifest_forget(a->manifest);
+  return status;
 }
 
-static igt_status prepare(igt_client *client, const igt_manifest *manifest,
-                          const igt_transfer_options *transfer,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {verify, release};
-  verifying *v = igt__calloc(1, sizeof *v);
-  igt_status status = v ? read_options(v, manifest, transfer, err) : igt__fail_memory(err);
-
-  *out = NULL;
-  if (status != IGT_OK) {
-    if (v)
-      release(v);
-    return status;
-  }
-  igt__manifest_forget(manifest);
-  return igt__transfer_new(client, callbacks, &kind, v, out, err);
-}
+static const igt__transfer_call call = {
+    .kind = {verify, release}, .job_size = sizeof(verifying), .read = read_options};
 
 igt_status igt_manifest_verify_start(igt_client *client, const igt_manifest *manifest,
                                      const igt_transfer_options *transfer,
                                      const igt_transfer_callbacks *callbacks, igt_transfer **out,
                                      igt_error *err) {
-  igt_status status = prepare(client, manifest, transfer, callbacks, out, err);
+  const arguments a = {manifest, transfer};
 
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, &a, callbacks, out, err);
 }
 
 igt_status igt_manifest_verify(igt_client *client, const igt_manifest *manifest,
                                const igt_transfer_options *transfer,
                                const igt_transfer_callbacks *callbacks,
                                igt_transfer_summary *summary, igt_error *err) {
-  igt_transfer *run_ = NULL;
+  const arguments a = {manifest, transfer};
   igt_status status = igt__summary_begin(summary, err);
 
-  if (status == IGT_OK)
-    status = prepare(client, manifest, transfer, callbacks, &run_, err);
-  return status == IGT_OK ? igt__transfer_run(run_, summary, NULL, err) : status;
+  return status == IGT_OK ? igt__transfer_call_run(&call, client, &a, callbacks, summary, NULL, err)
+                          : status;
 }

@@ -623,7 +623,8 @@ static igt_status check_options(const igt_manifest_options *o, igt_error *err) {
   return igt__shard_check(o->shard, o->shards, err);
 }
 
-static igt_status read_options(writing *w, const igt_manifest_options *options, igt_error *err) {
+static igt_status read_options(void *job_, const void *options, igt_error *err) {
+  writing *w = job_;
   igt_manifest_options *own = &w->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_manifest_options", err);
 
@@ -642,44 +643,32 @@ static void release(void *job_) {
   igt__free(w);
 }
 
-static igt_status prepare(igt_client *client, const igt_manifest_options *options,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {write_manifest, release};
-  writing *w = igt__calloc(1, sizeof *w);
-  igt_status status = w ? read_options(w, options, err) : igt__fail_memory(err);
+static void keep(igt_transfer *transfer, void *job_) {
+  writing *w = job_;
 
-  *out = NULL;
-  if (status != IGT_OK) {
-    if (w)
-      release(w);
-    return status;
-  }
-  status = igt__transfer_new(client, callbacks, &kind, w, out, err);
-  if (status != IGT_OK)
-    return status;
-  w->own.criteria = igt__transfer_keep(*out, w->own.criteria);
-  igt__transfer_keep_filters(*out, &w->shared.filters);
-  return IGT_OK;
+  w->own.criteria = igt__transfer_keep(transfer, w->own.criteria);
+  igt__transfer_keep_filters(transfer, &w->shared.filters);
 }
+
+static const igt__transfer_call call = {.kind = {write_manifest, release},
+                                        .job_size = sizeof(writing),
+                                        .read = read_options,
+                                        .keep = keep};
 
 igt_status igt_manifest_write_start(igt_client *client, const igt_manifest_options *options,
                                     const igt_transfer_callbacks *callbacks, igt_transfer **out,
                                     igt_error *err) {
-  igt_status status = prepare(client, options, callbacks, out, err);
-
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, options, callbacks, out, err);
 }
 
 igt_status igt_manifest_write(igt_client *client, const igt_manifest_options *options,
                               const igt_transfer_callbacks *callbacks,
                               igt_transfer_summary *summary, igt_error *err) {
-  igt_transfer *transfer = NULL;
   igt_status status = igt__summary_begin(summary, err);
 
-  if (status == IGT_OK)
-    status = prepare(client, options, callbacks, &transfer, err);
-  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
+  return status == IGT_OK
+             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
+             : status;
 }
 
 IGT__DEFINE_INIT(igt_manifest_options)

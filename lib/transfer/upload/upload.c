@@ -272,7 +272,8 @@ static void take_min_age(igt__upload *u) {
   u->shared.filters.min_age = 0;
 }
 
-static igt_status read_options(igt__upload *u, const igt_upload_options *options, igt_error *err) {
+static igt_status read_options(void *job, const void *options, igt_error *err) {
+  igt__upload *u = job;
   igt_upload_options *own = &u->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_upload_options", err);
 
@@ -314,49 +315,35 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
 static void release(void *job) {
   igt__upload *u = job;
 
-  if (u)
-    igt__shared_options_finish(&u->shared);
+  igt__shared_options_finish(&u->shared);
   igt__free(u);
 }
 
-static igt_status prepare(igt_client *client, const igt_upload_options *options,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {upload, release};
-  igt__upload *u = igt__calloc(1, sizeof *u);
-  igt_status status = u ? read_options(u, options, err) : igt__fail_memory(err);
+static void keep(igt_transfer *transfer, void *job) {
+  igt__upload *u = job;
 
-  *out = NULL;
-  if (status != IGT_OK) {
-    release(u);
-    return status;
-  }
-  status = igt__transfer_new(client, callbacks, &kind, u, out, err);
-  if (status != IGT_OK)
-    return status;
-  u->own.source = igt__transfer_keep(*out, u->own.source);
-  igt__transfer_keep_list(*out, &u->own.folders, u->own.folder_count);
-  u->own.submit_password = igt__transfer_keep_secret(*out, u->own.submit_password);
-  igt__transfer_keep_shared(*out, &u->shared.transfer);
-  igt__transfer_keep_filters(*out, &u->shared.filters);
-  return IGT_OK;
+  u->own.source = igt__transfer_keep(transfer, u->own.source);
+  igt__transfer_keep_list(transfer, &u->own.folders, u->own.folder_count);
+  u->own.submit_password = igt__transfer_keep_secret(transfer, u->own.submit_password);
+  igt__transfer_keep_shared(transfer, &u->shared.transfer);
+  igt__transfer_keep_filters(transfer, &u->shared.filters);
 }
+
+static const igt__transfer_call call = {
+    .kind = {upload, release}, .job_size = sizeof(igt__upload), .read = read_options, .keep = keep};
 
 igt_status igt_upload_start(igt_client *client, const igt_upload_options *options,
                             const igt_transfer_callbacks *callbacks, igt_transfer **out,
                             igt_error *err) {
-  igt_status status = prepare(client, options, callbacks, out, err);
-
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, options, callbacks, out, err);
 }
 
 igt_status igt_upload(igt_client *client, const igt_upload_options *options,
                       const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                       igt_error *err) {
-  igt_transfer *transfer = NULL;
   igt_status status = igt__summary_begin(summary, err);
 
-  if (status == IGT_OK)
-    status = prepare(client, options, callbacks, &transfer, err);
-  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
+  return status == IGT_OK
+             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
+             : status;
 }

@@ -407,7 +407,8 @@ static igt_status check_options(const igt_verify_options *o, igt_error *err) {
   return status == IGT_OK ? igt__shard_check(o->transfer->shard, o->transfer->shards, err) : status;
 }
 
-static igt_status read_options(igt__verify *v, const igt_verify_options *options, igt_error *err) {
+static igt_status read_options(void *job, const void *options, igt_error *err) {
+  igt__verify *v = job;
   igt_verify_options *own = &v->own;
   igt_status status = igt__options_read(own, sizeof *own, options, "igt_verify_options", err);
 
@@ -436,48 +437,34 @@ static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
 static void release(void *job) {
   igt__verify *v = job;
 
-  if (v)
-    igt__shared_options_finish(&v->shared);
+  igt__shared_options_finish(&v->shared);
   igt__free(v);
 }
 
-static igt_status prepare(igt_client *client, const igt_verify_options *options,
-                          const igt_transfer_callbacks *callbacks, igt_transfer **out,
-                          igt_error *err) {
-  static const igt__transfer_kind kind = {verify, release};
-  igt__verify *v = igt__calloc(1, sizeof *v);
-  igt_status status = v ? read_options(v, options, err) : igt__fail_memory(err);
+static void keep(igt_transfer *transfer, void *job) {
+  igt__verify *v = job;
 
-  *out = NULL;
-  if (status != IGT_OK) {
-    release(v);
-    return status;
-  }
-  status = igt__transfer_new(client, callbacks, &kind, v, out, err);
-  if (status != IGT_OK)
-    return status;
-  v->own.local = igt__transfer_keep(*out, v->own.local);
-  igt__transfer_keep_list(*out, &v->own.folders, v->own.folder_count);
-  igt__transfer_keep_shared(*out, &v->shared.transfer);
-  igt__transfer_keep_filters(*out, &v->shared.filters);
-  return IGT_OK;
+  v->own.local = igt__transfer_keep(transfer, v->own.local);
+  igt__transfer_keep_list(transfer, &v->own.folders, v->own.folder_count);
+  igt__transfer_keep_shared(transfer, &v->shared.transfer);
+  igt__transfer_keep_filters(transfer, &v->shared.filters);
 }
+
+static const igt__transfer_call call = {
+    .kind = {verify, release}, .job_size = sizeof(igt__verify), .read = read_options, .keep = keep};
 
 igt_status igt_verify_start(igt_client *client, const igt_verify_options *options,
                             const igt_transfer_callbacks *callbacks, igt_transfer **out,
                             igt_error *err) {
-  igt_status status = prepare(client, options, callbacks, out, err);
-
-  return status == IGT_OK ? igt__transfer_start(out, err) : status;
+  return igt__transfer_call_start(&call, client, options, callbacks, out, err);
 }
 
 igt_status igt_verify(igt_client *client, const igt_verify_options *options,
                       const igt_transfer_callbacks *callbacks, igt_transfer_summary *summary,
                       igt_error *err) {
-  igt_transfer *transfer = NULL;
   igt_status status = igt__summary_begin(summary, err);
 
-  if (status == IGT_OK)
-    status = prepare(client, options, callbacks, &transfer, err);
-  return status == IGT_OK ? igt__transfer_run(transfer, summary, NULL, err) : status;
+  return status == IGT_OK
+             ? igt__transfer_call_run(&call, client, options, callbacks, summary, NULL, err)
+             : status;
 }
