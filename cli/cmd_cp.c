@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "igtcloud/file.h"
+#include "transfer_options.h"
 
 /* Standard input is buffered in memory first: its size is announced before its bytes. */
 #define MAX_INPUT ((size_t)1024 * 1024 * 1024)
@@ -18,11 +19,10 @@
 static const option cp_options[] = {
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
      "set the local file's modification time to the cloud's"},
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    FOLLOW_LINKS_OPTION,
     {"bwlimit", 0, OPTION_TEXT, AT(bwlimit), "RATE", NULL, "limit bytes/s, such as 20M"},
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
-     "the file that records unfinished transfers"},
-    {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "do not use a journal"},
+    JOURNAL_OPTION,
+    NO_JOURNAL_OPTION,
     END_OF_OPTIONS};
 
 static bool is_remote(const char *text) {

@@ -99,14 +99,22 @@ bool select_studies(const settings *s, igt_study_selection *o) {
   return check_selection(s, o);
 }
 
+bool take_transfer(const settings *s, transfer_setup *setup) {
+  setup->transfer = (igt_transfer_options)IGT_TRANSFER_OPTIONS_INIT;
+  setup->filters = (igt_filters)IGT_FILTERS_INIT;
+  setup->selection = (igt_study_selection)IGT_STUDY_SELECTION_INIT;
+  setup->transfer.filters = &setup->filters;
+  setup->selection.project = s->arguments[1];
+  return check_dates(s) && transfer_options(s, &setup->transfer) &&
+         select_studies(s, &setup->selection) && take_filters(s, &setup->filters) &&
+         take_place(s, &setup->selection.institute, &setup->environment);
+}
+
 static int cmd_download(settings *s) {
   igt_download_options o = IGT_DOWNLOAD_OPTIONS_INIT;
-  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
-  igt_filters filters = IGT_FILTERS_INIT;
-  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
+  transfer_setup setup;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
-  const char *environment;
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
@@ -116,19 +124,16 @@ static int cmd_download(settings *s) {
   if (s->argument_count < 2)
     return usage_error("download: missing argument; usage: igtcloud download %s",
                        download_command.arguments);
-  if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
+  if (!take_transfer(s, &setup))
     return EXIT_USAGE;
-  o.transfer = &transfer;
-  transfer.filters = &filters;
-  o.selection = &selection;
+  o.transfer = &setup.transfer;
+  o.selection = &setup.selection;
   o.target = s->arguments[0];
-  selection.project = s->arguments[1];
   o.project_files = s->project_files;
-  select_files(s, &selection, &o.categories);
+  select_files(s, &setup.selection, &o.categories);
   o.include_modified_date = s->include_modified_date;
   if (!(r = report_open(s, "downloaded", &status)) ||
-      !(client = report_client(r, environment, selection.project, &status)))
+      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
     return status;
   igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
   status = report_close(r, result, &summary, &err);
@@ -144,11 +149,9 @@ static const option download_options[] = {
      "what to download; repeatable, default files"},
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
      "only the project's own files, into TARGET_FOLDER/files"},
-    {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
-     "set each file's modification time to the cloud's"},
+    MODIFIED_DATE_OPTION,
     MANIFEST_OPTION("exactly the files of this manifest, of the cloud and project that it names"),
-    {"portable-names", 0, OPTION_FLAG, AT(portable_names), NULL, NULL,
-     "also replace characters that Windows does not allow in names"},
+    PORTABLE_NAMES_OPTION,
     MOVING_OPTIONS,
     END_OF_OPTIONS};
 
@@ -182,32 +185,25 @@ static bool take_min_age(const settings *s, int64_t *min_age) {
 
 static int cmd_upload(settings *s) {
   igt_upload_options o = IGT_UPLOAD_OPTIONS_INIT;
-  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
-  igt_filters filters = IGT_FILTERS_INIT;
-  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
+  transfer_setup setup;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
-  const char *environment;
   char password[1024];
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
 
-  if (!transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_place(s, &selection.institute, &environment) || !take_filters(s, &filters) ||
-      !take_min_age(s, &o.min_age))
+  if (!take_transfer(s, &setup) || !take_min_age(s, &o.min_age))
     return EXIT_USAGE;
   if (s->category.count > 1)
     return usage_error("upload takes only one --category");
-  o.transfer = &transfer;
-  transfer.filters = &filters;
-  o.selection = &selection;
+  o.transfer = &setup.transfer;
+  o.selection = &setup.selection;
   o.source = s->arguments[0];
-  selection.project = s->arguments[1];
   o.category = categories_of(s);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
   if (!(r = report_open(s, "uploaded", &status)) ||
-      !(client = report_client(r, environment, selection.project, &status)))
+      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
     return status;
   if (s->submit) {
     if (!ask_again(s, "Password (again, to submit the studies)", password, sizeof password)) {
@@ -225,22 +221,20 @@ static int cmd_upload(settings *s) {
   return status;
 }
 
-static const option upload_options[] = {
-    STUDY_OPTIONS,
-    {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
-     "submit each complete study; asks for the password"},
-    {"category", 0, OPTION_LIST, AT(category), "NAME", "files|annotations|dicom",
-     "upload annotations, or DICOM for import (default files)"},
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
-    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
-     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
-    IGNORE_UNKNOWN_OPTION,
-    TRUST_STUDY_JSON_OPTION,
-    {"flat-names", 0, OPTION_TEXT, AT(flat_names), "FORM", "split|whole",
-     "new studies from P1---A: patient P1, study A (default), or patient P1---A"},
-    {"shard", 0, OPTION_TEXT, AT(shard), "I/N", NULL, "only the I-th of N shards of the studies"},
-    MOVING_OPTIONS,
-    END_OF_OPTIONS};
+static const option upload_options[] = {STUDY_OPTIONS,
+                                        {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
+                                         "submit each complete study; asks for the password"},
+                                        {"category", 0, OPTION_LIST, AT(category), "NAME",
+                                         "files|annotations|dicom",
+                                         "upload annotations, or DICOM for import (default files)"},
+                                        FOLLOW_LINKS_OPTION,
+                                        CLUTTER_OPTION,
+                                        IGNORE_UNKNOWN_OPTION,
+                                        TRUST_STUDY_JSON_OPTION,
+                                        FLAT_NAMES_OPTION,
+                                        SHARD_OPTION,
+                                        MOVING_OPTIONS,
+                                        END_OF_OPTIONS};
 
 const command upload_command = {
     "upload",

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "transfer_options.h"
 
 static const option uploads_options[] = {
     {"abort", 0, OPTION_FLAG, AT(abort), NULL, NULL,
@@ -20,8 +21,7 @@ static const option uploads_options[] = {
      "with --abort: only show what would be aborted"},
     YES_OPTION,
     FIELDS_OPTION,
-    {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
-     "the file that records unfinished transfers"},
+    JOURNAL_OPTION,
     END_OF_OPTIONS};
 
 static const column columns[] = {{"STATE", "state", false}, {"SINCE", "began", false},

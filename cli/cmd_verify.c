@@ -5,12 +5,9 @@
 
 static int cmd_verify(settings *s) {
   igt_verify_options o = IGT_VERIFY_OPTIONS_INIT;
-  igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
-  igt_filters filters = IGT_FILTERS_INIT;
-  igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
+  transfer_setup setup;
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
-  const char *environment;
   int status = EXIT_USAGE;
   igt_client *client;
   report *r;
@@ -20,18 +17,15 @@ static int cmd_verify(settings *s) {
   if (s->argument_count < 2)
     return usage_error("verify: missing argument; usage: igtcloud verify %s",
                        verify_command.arguments);
-  if (!check_dates(s) || !transfer_options(s, &transfer) || !select_studies(s, &selection) ||
-      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
+  if (!take_transfer(s, &setup))
     return EXIT_USAGE;
-  o.transfer = &transfer;
-  transfer.filters = &filters;
-  o.selection = &selection;
+  o.transfer = &setup.transfer;
+  o.selection = &setup.selection;
   o.local = s->arguments[0];
-  selection.project = s->arguments[1];
   o.project_files = s->project_files;
-  select_files(s, &selection, &o.categories);
+  select_files(s, &setup.selection, &o.categories);
   if (!(r = report_open(s, "verified", &status)) ||
-      !(client = report_client(r, environment, selection.project, &status)))
+      !(client = report_client(r, setup.environment, setup.selection.project, &status)))
     return status;
   igt_status result = igt_verify(client, &o, report_callbacks(r), &summary, &err);
   status = report_close(r, result, &summary, &err);
@@ -47,24 +41,19 @@ static const option verify_options[] = {
      "what to compare; repeatable, default files"},
     {"project-files", 0, OPTION_FLAG, AT(project_files), NULL, NULL,
      "only the project's own files, in LOCAL_FOLDER/files"},
-    {"folder-structure", 0, OPTION_TEXT, AT(folder_structure), "FORM", "flat|hierarchical",
-     "INSTITUTE/patient---study, or INSTITUTE/patient/study"},
+    FOLDER_STRUCTURE_OPTION,
     FILTER_OPTIONS,
     AGE_OPTIONS,
     MANIFEST_OPTION("compare this manifest with LOCAL_FOLDER, or without one with the cloud"),
-    {"follow-links", 0, OPTION_FLAG, AT(follow_links), NULL, NULL, "follow symbolic links"},
+    FOLLOW_LINKS_OPTION,
     IGNORE_UNKNOWN_OPTION,
     TRUST_STUDY_JSON_OPTION,
-    {"include-clutter", 0, OPTION_FLAG, AT(include_clutter), NULL, NULL,
-     "include clutter of macOS and Windows: ._*, .DS_Store, Thumbs.db"},
-    {"concurrent-studies", 0, OPTION_NUMBER, AT(concurrent_studies), "N", NULL,
-     "concurrent studies (default: enough to keep connections busy)"},
-    {"concurrent-files", 0, OPTION_NUMBER, AT(concurrent_files), "N", NULL,
-     "concurrent files in a study (default: no limit)"},
+    CLUTTER_OPTION,
+    CONCURRENT_STUDIES_OPTION,
+    CONCURRENT_FILES_OPTION,
     {"connections", 0, OPTION_NUMBER, AT(connections), "N", NULL,
      "maximum connections to S3 (default 128); reads up to 16 files at once"},
-    {"report", 0, OPTION_TEXT, AT(report), "FILE", NULL,
-     "write a JSON line for each file; - is standard output"},
+    REPORT_OPTION,
     {"journal", 0, OPTION_TEXT, AT(journal), "FILE", NULL,
      "the file in which uploads recorded their digests"},
     {"no-journal", 0, OPTION_FLAG, AT(no_journal), NULL, NULL, "use the store's digests only"},
