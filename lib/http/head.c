@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* The URL and header lines of a request, in two buffers that are reused from request to request.
+ * Names and values are checked when they are added (RFC 9110 5.1 and 5.5), so no caller can smuggle
+ * a line break into a request. curl reads a list of the lines, which igt__head_link makes for each
+ * attempt without copying them. request.c fills it, attempt.c sends it. */
 #include "http/head.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* A table of SLOTS verified tokens, and one of passwords that were right, each found by a hash.
+ * Verifying a signature or a password's hash is slow, so it is done once for each. Passwords are
+ * kept as keyed digests only. session.c asks for tokens, people.c for passwords. */
 #include "known.h"
 
 #include <pthread.h>

@@ -286,7 +286,7 @@ HEAD = '''/* Made by tests/generator/make_calls.py. Do not edit. */
 
 def model_test(api, name):
     c_name = generate.snake(name)
-    return (f'static void model_{c_name}(void **state)\n{{\n  static const char text[] =\n      '
+    return (f'static void test_model_{c_name}(void **state)\n{{\n  static const char text[] =\n      '
             f'{c_json(api.model(name, False, 0))};\n\n  (void)state;\n'
             f'  same(parse(igt_{c_name}_type(), text), text, false);\n}}\n')
 
@@ -299,7 +299,7 @@ def main(arguments):
     text = HEAD + '\n'.join(call.code() for call in calls)
     text += '\n' + '\n'.join(model_test(api, name) for name in api.models)
     rows = [f'      CALL(test_{call.c_name}),' for call in calls]
-    rows += [f'      cmocka_unit_test(model_{generate.snake(name)}),' for name in api.models]
+    rows += [f'      cmocka_unit_test(test_model_{generate.snake(name)}),' for name in api.models]
     text += ('\nint main(void)\n{\n  const struct CMUnitTest tests[] = {\n' + '\n'.join(rows)
              + '\n  };\n\n  return cmocka_run_group_tests(tests, NULL, NULL);\n}\n')
     with open(arguments[0], 'w', encoding='utf-8') as file:

@@ -196,7 +196,7 @@ static unsigned char *pattern(size_t n) {
 
 /* ---- objects ---- */
 
-static void objects_of_many_sizes(void **state) {
+static void test_objects_of_many_sizes(void **state) {
   static const size_t sizes[] = {0, 1, 70000, 3 * MIB + 1};
   unsigned char *data = pattern(3 * MIB + 1);
   char md5[33];
@@ -220,7 +220,7 @@ static void objects_of_many_sizes(void **state) {
   free(data);
 }
 
-static void a_body_of_a_file(void **state) {
+static void test_a_body_of_a_file(void **state) {
   unsigned char *data = pattern(300000);
   FILE *file = tmpfile();
   igt__s3_request req;
@@ -262,7 +262,7 @@ static igt_status count_headers(igt__s3_request *req, igt_error *err) {
   return IGT_OK;
 }
 
-static void read_as_it_comes(void **state) {
+static void test_read_as_it_comes(void **state) {
   unsigned char *data = pattern(2 * MIB);
   sink to = {.data = malloc(2 * MIB)};
   igt__s3_request req;
@@ -283,7 +283,7 @@ static void read_as_it_comes(void **state) {
 }
 
 /* The store verifies both digests, and stores nothing that does not match them. */
-static void damaged_on_the_way(void **state) {
+static void test_damaged_on_the_way(void **state) {
   igt__s3_request req;
 
   (void)state;
@@ -299,7 +299,7 @@ static void damaged_on_the_way(void **state) {
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
 }
 
-static void ranges(void **state) {
+static void test_ranges(void **state) {
   unsigned char *data = pattern(100000);
   igt__s3_request req;
   char etag[80];
@@ -340,7 +340,7 @@ static void ranges(void **state) {
 }
 
 /* Ranges of an object that was replaced between two of them are not mixed. */
-static void only_the_object_that_was_meant(void **state) {
+static void test_only_the_object_that_was_meant(void **state) {
   igt__s3_request req;
   char etag[80];
 
@@ -360,7 +360,7 @@ static void only_the_object_that_was_meant(void **state) {
   }
 }
 
-static void what_is_not_there(void **state) {
+static void test_what_is_not_there(void **state) {
   fetching elsewhere = {.sets = {root_keys()}, .count = 1};
   igt__s3_request req;
 
@@ -429,7 +429,7 @@ static void end_of_parts(const igt__s3_part *parts, unsigned count, char etag[80
   strcat(etag, "-2");
 }
 
-static void in_parts(void **state) {
+static void test_in_parts(void **state) {
   size_t first = 5 * MIB, n = first + 100;
   unsigned char *data = pattern(n);
   igt__s3_part parts[2];
@@ -483,7 +483,7 @@ static void in_parts(void **state) {
 
 /* A single part is requested, if the store supports that; a store that does not must not return
  * another range for it. */
-static void one_part_of_an_object(void **state) {
+static void test_one_part_of_an_object(void **state) {
   size_t first = 5 * MIB;
   unsigned char *data = pattern(first + 100);
   igt__s3_part parts[2];
@@ -514,7 +514,7 @@ static void one_part_of_an_object(void **state) {
   free(data);
 }
 
-static void parts_that_do_not_fit(void **state) {
+static void test_parts_that_do_not_fit(void **state) {
   igt__s3_part parts[2];
   igt__s3_request req;
   char id[1024];
@@ -542,7 +542,7 @@ static void parts_that_do_not_fit(void **state) {
   igt__s3_request_finish(&req);
 }
 
-static void an_upload_that_was_ended(void **state) {
+static void test_an_upload_that_was_ended(void **state) {
   igt_error err = IGT_ERROR_INIT;
   igt__s3_part part;
   igt__s3_request req;
@@ -579,7 +579,7 @@ static void an_upload_that_was_ended(void **state) {
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
 }
 
-static void more_parts_than_a_page(void **state) {
+static void test_more_parts_than_a_page(void **state) {
   unsigned marker = 0, seen = 0, pages = 0;
   bool more = true;
   char id[1024];
@@ -616,7 +616,7 @@ static void begin_list(igt__s3_request *req, const char *prefix, const char *aft
   req->after = after;
 }
 
-static void more_objects_than_a_page(void **state) {
+static void test_more_objects_than_a_page(void **state) {
   char key[64], after[64] = "";
   unsigned seen = 0, pages = 0;
   bool more = true;
@@ -647,7 +647,7 @@ static void more_objects_than_a_page(void **state) {
   assert_true(pages > 1);
 }
 
-static void an_empty_list(void **state) {
+static void test_an_empty_list(void **state) {
   igt__s3_request req;
 
   (void)state;
@@ -706,7 +706,7 @@ static void in_a_part(const char *key) {
   igt__s3_request_finish(&req);
 }
 
-static void names_of_all_kinds(void **state) {
+static void test_names_of_all_kinds(void **state) {
   size_t count = sizeof names / sizeof *names;
   igt__s3_request req;
 
@@ -743,7 +743,7 @@ static void with_keys(keys k, igt_status status, int http_status, const char *co
   refused(&req, IGT_E_NOT_FOUND, 404, NULL);
 }
 
-static void wrong_keys(void **state) {
+static void test_wrong_keys(void **state) {
   keys wrong = root_keys();
 
   (void)state;
@@ -755,7 +755,7 @@ static void wrong_keys(void **state) {
 }
 
 /* With credentials of the store's own STS, limited to keys below "session/". */
-static void a_session(void **state) {
+static void test_a_session(void **state) {
   fetching f = {.sets = {session_keys(env("INTEROP_SESSION_TOKEN"))}, .count = 1};
   igt__s3_provider *provider = provider_of(&f);
   igt__s3_request req;
@@ -797,7 +797,7 @@ static void most_of_a_life_goes_by(igt__s3_request *req, uint64_t up, uint64_t d
 
 /* The store does not know these keys any more. Credentials that are about to expire by our clock
  * are fetched again once; others are not, since then it is a rejection. */
-static void a_session_that_has_ended(void **state) {
+static void test_a_session_that_has_ended(void **state) {
   keys old = session_keys(env("INTEROP_EXPIRED_TOKEN"));
   keys good = session_keys(env("INTEROP_SESSION_TOKEN"));
   fetching f = {.sets = {old, good}, .count = 2};
@@ -829,7 +829,7 @@ static int64_t an_hour_late(void) {
   return ((int64_t)now.tv_sec - 3600) * 1000000 + now.tv_nsec / 1000;
 }
 
-static void a_clock_that_is_wrong(void **state) {
+static void test_a_clock_that_is_wrong(void **state) {
   igt__clock_hooks hooks = igt__clock_get_hooks();
   igt__s3 *shared = s3;
   igt__s3_request req;
@@ -848,7 +848,7 @@ static void a_clock_that_is_wrong(void **state) {
 }
 
 /* This store accepts any region in a signature: there is nothing to learn, and it works. */
-static void a_region_that_is_wrong(void **state) {
+static void test_a_region_that_is_wrong(void **state) {
   fetching f = {.sets = {root_keys()}, .count = 1};
   igt__s3_request req;
 
@@ -865,26 +865,26 @@ static void a_region_that_is_wrong(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(objects_of_many_sizes),
-      cmocka_unit_test(a_body_of_a_file),
-      cmocka_unit_test(read_as_it_comes),
-      cmocka_unit_test(damaged_on_the_way),
-      cmocka_unit_test(ranges),
-      cmocka_unit_test(only_the_object_that_was_meant),
-      cmocka_unit_test(what_is_not_there),
-      cmocka_unit_test(in_parts),
-      cmocka_unit_test(one_part_of_an_object),
-      cmocka_unit_test(parts_that_do_not_fit),
-      cmocka_unit_test(an_upload_that_was_ended),
-      cmocka_unit_test(more_parts_than_a_page),
-      cmocka_unit_test(more_objects_than_a_page),
-      cmocka_unit_test(an_empty_list),
-      cmocka_unit_test(names_of_all_kinds),
-      cmocka_unit_test(wrong_keys),
-      cmocka_unit_test(a_session),
-      cmocka_unit_test(a_session_that_has_ended),
-      cmocka_unit_test(a_clock_that_is_wrong),
-      cmocka_unit_test(a_region_that_is_wrong),
+      cmocka_unit_test(test_objects_of_many_sizes),
+      cmocka_unit_test(test_a_body_of_a_file),
+      cmocka_unit_test(test_read_as_it_comes),
+      cmocka_unit_test(test_damaged_on_the_way),
+      cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_only_the_object_that_was_meant),
+      cmocka_unit_test(test_what_is_not_there),
+      cmocka_unit_test(test_in_parts),
+      cmocka_unit_test(test_one_part_of_an_object),
+      cmocka_unit_test(test_parts_that_do_not_fit),
+      cmocka_unit_test(test_an_upload_that_was_ended),
+      cmocka_unit_test(test_more_parts_than_a_page),
+      cmocka_unit_test(test_more_objects_than_a_page),
+      cmocka_unit_test(test_an_empty_list),
+      cmocka_unit_test(test_names_of_all_kinds),
+      cmocka_unit_test(test_wrong_keys),
+      cmocka_unit_test(test_a_session),
+      cmocka_unit_test(test_a_session_that_has_ended),
+      cmocka_unit_test(test_a_clock_that_is_wrong),
+      cmocka_unit_test(test_a_region_that_is_wrong),
   };
 
   return cmocka_run_group_tests(tests, open_s3, close_s3);

@@ -71,7 +71,7 @@ static void ok(fixture *f, igt_status status) {
 
 /* ---- complete responses ---- */
 
-static void a_list_is_fetched(void **state) {
+static void test_a_list_is_fetched(void **state) {
   fixture *f = *state;
   igt_project_list *list = NULL;
 
@@ -89,7 +89,7 @@ static void a_list_is_fetched(void **state) {
   assert_non_null(strstr(seen(f, 0)->headers, "User-Agent: test/1 igtcloud/"));
 }
 
-static void arguments_are_encoded(void **state) {
+static void test_arguments_are_encoded(void **state) {
   fixture *f = *state;
   igt_get_studies_options options = IGT_GET_STUDIES_OPTIONS_INIT;
   igt_delete_study_files_options keys = IGT_DELETE_STUDY_FILES_OPTIONS_INIT;
@@ -117,7 +117,7 @@ static void arguments_are_encoded(void **state) {
   assert_string_equal(seen(f, 2)->target, "/api/data/epd-sites/-4");
 }
 
-static void options_go_where_they_belong(void **state) {
+static void test_options_go_where_they_belong(void **state) {
   fixture *f = *state;
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt_files *files = NULL;
@@ -141,7 +141,7 @@ static void options_go_where_they_belong(void **state) {
 }
 
 /* DELETE of "" or ".." would delete the collection, or the entity above it. */
-static void ids_that_name_something_else_are_refused(void **state) {
+static void test_ids_that_name_something_else_are_refused(void **state) {
   fixture *f = *state;
   static const char *const ids[] = {NULL, "", ".", ".."};
 
@@ -153,7 +153,7 @@ static void ids_that_name_something_else_are_refused(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void required_options_are_asked_for(void **state) {
+static void test_required_options_are_asked_for(void **state) {
   fixture *f = *state;
   igt_get_s3_credentials_options options = IGT_GET_S3_CREDENTIALS_OPTIONS_INIT;
   igt_s3_credential_response *out = NULL;
@@ -167,7 +167,7 @@ static void required_options_are_asked_for(void **state) {
 
 /* ---- bodies ---- */
 
-static void a_study_is_created(void **state) {
+static void test_a_study_is_created(void **state) {
   fixture *f = *state;
   igt_epd_study study = {0};
   igt_root_study *out = NULL;
@@ -184,7 +184,7 @@ static void a_study_is_created(void **state) {
   assert_string_equal(seen(f, 0)->body, "{\"studyType\":\"EpdStudy\",\"name\":\"P 1\"}");
 }
 
-static void a_file_goes_to_a_descriptor(void **state) {
+static void test_a_file_goes_to_a_descriptor(void **state) {
   fixture *f = *state;
   FILE *file = tmpfile();
   int fd = fileno(file), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -212,7 +212,7 @@ typedef struct odd_options {
   size_t keys_count;
 } odd_options;
 
-static void options_of_other_forms(void **state) {
+static void test_options_of_other_forms(void **state) {
   static const igt__param params[] = {
       {"near", IGT__PARAM_NUMBER, '\0', false, false, offsetof(odd_options, near), 0},
       {"keys", IGT__PARAM_STRING_LIST, ',', false, true, offsetof(odd_options, keys),
@@ -241,7 +241,7 @@ static void options_of_other_forms(void **state) {
   assert_int_equal(igt__call_run(f->client, &call, NULL, &f->err), IGT_E_REQUIRED);
 }
 
-static void several_files_are_registered(void **state) {
+static void test_several_files_are_registered(void **state) {
   fixture *f = *state;
   igt_file a = {.key = {IGT_SET, "p/a"}, .file_size = {IGT_SET, 1}};
   igt_file b = {.key = {IGT_SET, "p/b"}, .file_size = {IGT_SET, 0}};
@@ -260,7 +260,7 @@ static void several_files_are_registered(void **state) {
 
 /* ---- other responses ---- */
 
-static void texts_are_handed_out(void **state) {
+static void test_texts_are_handed_out(void **state) {
   fixture *f = *state;
   igt_text *text = NULL;
   igt_string_list *list = NULL;
@@ -297,7 +297,7 @@ static igt_status take(void *payload, const void *data, size_t n) {
   return s->end;
 }
 
-static void files_are_handed_out_in_parts(void **state) {
+static void test_files_are_handed_out_in_parts(void **state) {
   fixture *f = *state;
   sink s = {.end = IGT_OK};
 
@@ -337,7 +337,7 @@ static igt_status on_file(void *payload, const char *list, igt_file *file) {
   return IGT_OK;
 }
 
-static void lists_come_element_by_element(void **state) {
+static void test_lists_come_element_by_element(void **state) {
   fixture *f = *state;
   names n = {.end_at = 0};
 
@@ -359,7 +359,7 @@ static void lists_come_element_by_element(void **state) {
   assert_int_equal(f->err.status, IGT_E_CANCELLED);
 }
 
-static void a_list_that_breaks_off_is_an_error(void **state) {
+static void test_a_list_that_breaks_off_is_an_error(void **state) {
   fixture *f = *state;
   names n = {.end_at = 0};
   static const char body[] = "[{\"studyType\":\"Study\"},{\"studyType\":\"Study\"}]";
@@ -378,7 +378,7 @@ static void a_list_that_breaks_off_is_an_error(void **state) {
 
 /* ---- rejections ---- */
 
-static void the_servers_words_are_told(void **state) {
+static void test_the_servers_words_are_told(void **state) {
   fixture *f = *state;
   igt_project *project = (igt_project *)1;
 
@@ -395,7 +395,7 @@ static void the_servers_words_are_told(void **state) {
   assert_int_equal(igt_get_project(f->client, "7", NULL, &project, NULL), IGT_E_PARSE);
 }
 
-static void an_ended_session_is_renewed_once(void **state) {
+static void test_an_ended_session_is_renewed_once(void **state) {
   fixture *f = *state;
   igt_project *project = NULL;
 
@@ -420,7 +420,7 @@ static void an_ended_session_is_renewed_once(void **state) {
 
 /* ---- the client ---- */
 
-static void domains_are_checked(void **state) {
+static void test_domains_are_checked(void **state) {
   static const struct {
     const char *domain, *origin;
   } cases[] = {
@@ -455,7 +455,7 @@ static void domains_are_checked(void **state) {
   }
 }
 
-static void the_session_is_the_clients(void **state) {
+static void test_the_session_is_the_clients(void **state) {
   fixture *f = *state;
   igt_identity identity = IGT_IDENTITY_INIT;
   igt_project_list *list = NULL;
@@ -518,7 +518,7 @@ static void wait_for_outcome(outcome *o) {
   assert_false(o->on_caller);
 }
 
-static void a_call_goes_over_a_loop(void **state) {
+static void test_a_call_goes_over_a_loop(void **state) {
   fixture *f = *state;
   outcome o;
 
@@ -535,7 +535,7 @@ static void a_call_goes_over_a_loop(void **state) {
   assert_string_equal(seen(f, 0)->body, "{\"uploadedPath\":\"a/b\"}");
 }
 
-static void what_would_block_is_left_to_the_caller(void **state) {
+static void test_what_would_block_is_left_to_the_caller(void **state) {
   fixture *f = *state;
   outcome o;
 
@@ -551,7 +551,7 @@ static void what_would_block_is_left_to_the_caller(void **state) {
   assert_null(igt__operation_named("post_nothing"));
 }
 
-static void errors_of_a_call_on_a_loop(void **state) {
+static void test_errors_of_a_call_on_a_loop(void **state) {
   fixture *f = *state;
   outcome o;
 
@@ -572,26 +572,26 @@ static void errors_of_a_call_on_a_loop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(a_list_is_fetched),
-      CASE(arguments_are_encoded),
-      CASE(options_go_where_they_belong),
-      CASE(ids_that_name_something_else_are_refused),
-      CASE(required_options_are_asked_for),
-      CASE(a_study_is_created),
-      CASE(several_files_are_registered),
-      CASE(options_of_other_forms),
-      CASE(a_file_goes_to_a_descriptor),
-      CASE(texts_are_handed_out),
-      CASE(files_are_handed_out_in_parts),
-      CASE(lists_come_element_by_element),
-      CASE(a_list_that_breaks_off_is_an_error),
-      CASE(the_servers_words_are_told),
-      CASE(an_ended_session_is_renewed_once),
-      cmocka_unit_test(domains_are_checked),
-      CASE(the_session_is_the_clients),
-      CASE(a_call_goes_over_a_loop),
-      CASE(what_would_block_is_left_to_the_caller),
-      CASE(errors_of_a_call_on_a_loop),
+      CASE(test_a_list_is_fetched),
+      CASE(test_arguments_are_encoded),
+      CASE(test_options_go_where_they_belong),
+      CASE(test_ids_that_name_something_else_are_refused),
+      CASE(test_required_options_are_asked_for),
+      CASE(test_a_study_is_created),
+      CASE(test_several_files_are_registered),
+      CASE(test_options_of_other_forms),
+      CASE(test_a_file_goes_to_a_descriptor),
+      CASE(test_texts_are_handed_out),
+      CASE(test_files_are_handed_out_in_parts),
+      CASE(test_lists_come_element_by_element),
+      CASE(test_a_list_that_breaks_off_is_an_error),
+      CASE(test_the_servers_words_are_told),
+      CASE(test_an_ended_session_is_renewed_once),
+      cmocka_unit_test(test_domains_are_checked),
+      CASE(test_the_session_is_the_clients),
+      CASE(test_a_call_goes_over_a_loop),
+      CASE(test_what_would_block_is_left_to_the_caller),
+      CASE(test_errors_of_a_call_on_a_loop),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

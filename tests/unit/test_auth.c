@@ -401,7 +401,7 @@ static igt__json *body_of(const http_seen *seen) {
 
 /* ---- passwords ---- */
 
-static void password(void **state) {
+static void test_password(void **state) {
   fixture *f = *state;
   char jwt[2000], csrf[100];
   const http_seen *seen;
@@ -433,7 +433,7 @@ static void password(void **state) {
   assert_string_equal(csrf, "csrf-1");
 }
 
-static void known_user_is_not_asked_for(void **state) {
+static void test_known_user_is_not_asked_for(void **state) {
   fixture *f = *state;
 
   setenv("CLOUD_USERNAME", "env-user", 1);
@@ -453,7 +453,7 @@ static void known_user_is_not_asked_for(void **state) {
 
 /* D21: one clear message. A wrong password is not tried by a hundred requests in turn: accounts
  * would be locked. */
-static void wrong_password(void **state) {
+static void test_wrong_password(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -474,7 +474,7 @@ static void wrong_password(void **state) {
   assert_int_equal(f->asked_password, 2);
 }
 
-static void nobody_to_ask(void **state) {
+static void test_nobody_to_ask(void **state) {
   fixture *f = *state;
 
   f->options.prompt = NULL;
@@ -483,7 +483,7 @@ static void nobody_to_ask(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void responses_that_are_none(void **state) {
+static void test_responses_that_are_none(void **state) {
   static const struct {
     const char *headers, *body;
   } bad[] = {
@@ -514,7 +514,7 @@ static void responses_that_are_none(void **state) {
 
 /* ---- the environment ---- */
 
-static void environment(void **state) {
+static void test_environment(void **state) {
   fixture *f = *state;
   char jwt[100], csrf[100];
 
@@ -532,7 +532,7 @@ static void environment(void **state) {
   assert_int_equal(f->asked_password, 0);
 }
 
-static void environment_is_refused(void **state) {
+static void test_environment_is_refused(void **state) {
   fixture *f = *state;
 
   setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
@@ -546,7 +546,7 @@ static void environment_is_refused(void **state) {
   assert_int_equal(sign_in(f), IGT_E_LOGIN);
 }
 
-static void environment_by_halves_or_unwanted(void **state) {
+static void test_environment_by_halves_or_unwanted(void **state) {
   fixture *f = *state;
 
   setenv("CLOUD_JWT_TOKEN", "aa.e30.cc", 1);
@@ -561,7 +561,7 @@ static void environment_by_halves_or_unwanted(void **state) {
 }
 
 /* The Python client refreshes such a session as well. */
-static void environment_with_refresh_token(void **state) {
+static void test_environment_with_refresh_token(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -575,7 +575,7 @@ static void environment_with_refresh_token(void **state) {
 
 /* ---- tokens of the program ---- */
 
-static void tokens_of_the_program(void **state) {
+static void test_tokens_of_the_program(void **state) {
   fixture *f = *state;
   char jwt[100], csrf[100];
   igt_token *token = NULL;
@@ -600,7 +600,7 @@ static void tokens_of_the_program(void **state) {
   assert_int_equal(count(&f->service, &f->service.logouts), 0);
 }
 
-static void tokens_of_the_program_are_refused(void **state) {
+static void test_tokens_of_the_program_are_refused(void **state) {
   fixture *f = *state;
 
   f->options.jwt = "aa.e30.cc";
@@ -616,7 +616,7 @@ static void tokens_of_the_program_are_refused(void **state) {
   assert_int_equal(igt__session_new(&f->options, &f->session, &f->err), IGT_E_INVALID);
 }
 
-static void tokens_are_copied_once_they_are_fresh(void **state) {
+static void test_tokens_are_copied_once_they_are_fresh(void **state) {
   fixture *f = *state;
   igt_token *first = NULL, *second = NULL;
 
@@ -633,7 +633,7 @@ static void tokens_are_copied_once_they_are_fresh(void **state) {
   igt_token_free(second);
 }
 
-static void no_token_without_a_session(void **state) {
+static void test_no_token_without_a_session(void **state) {
   fixture *f = *state;
   igt_token *token = (igt_token *)state;
 
@@ -683,7 +683,7 @@ static void check_assertion(const char *jwt, igt__rsa *key, const char *id) {
   igt__buf_finish(&sig);
 }
 
-static void service_key(void **state) {
+static void test_service_key(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0600);
   igt__json *body;
@@ -707,7 +707,7 @@ static void service_key(void **state) {
   igt__rsa_free(public_key);
 }
 
-static void service_key_of_a_named_user(void **state) {
+static void test_service_key_of_a_named_user(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0644); /* used, with a warning */
   igt__json *body;
@@ -733,7 +733,7 @@ static void read_key(const fixture *f, char *out, size_t cap, bool one_line) {
   out[to] = '\0';
 }
 
-static void service_key_as_text(void **state) {
+static void test_service_key_as_text(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0600);
   char text[8192];
@@ -760,7 +760,7 @@ static void service_key_as_text(void **state) {
   igt__rsa_free(public_key);
 }
 
-static void service_keys_as_text_that_are_none(void **state) {
+static void test_service_keys_as_text_that_are_none(void **state) {
   fixture *f = *state;
 
   igt__session_free(f->session);
@@ -779,7 +779,7 @@ static void service_keys_as_text_that_are_none(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void keys_that_are_none(void **state) {
+static void test_keys_that_are_none(void **state) {
   fixture *f = *state;
   FILE *file;
 
@@ -794,7 +794,7 @@ static void keys_that_are_none(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void refused_key(void **state) {
+static void test_refused_key(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0600);
 
@@ -806,7 +806,7 @@ static void refused_key(void **state) {
 
 /* ---- renewing ---- */
 
-static void renews_ahead_of_the_end(void **state) {
+static void test_renews_ahead_of_the_end(void **state) {
   fixture *f = *state;
   char jwt[2000], csrf[100], old[IGT__MAX_TOKEN * 2];
   const http_seen *seen;
@@ -835,7 +835,7 @@ static void renews_ahead_of_the_end(void **state) {
 }
 
 /* D19: no request storm when tokens live for 180 s or less. */
-static void short_lives_are_renewed_at_their_half(void **state) {
+static void test_short_lives_are_renewed_at_their_half(void **state) {
   static const int lives[] = {360, 300, 180, 60, 10, 2, 1};
   fixture *f = *state;
   unsigned generation;
@@ -859,7 +859,7 @@ static void short_lives_are_renewed_at_their_half(void **state) {
 }
 
 /* A token's lifetime does not depend on whose clock is correct. */
-static void clocks_that_differ(void **state) {
+static void test_clocks_that_differ(void **state) {
   static const int ahead[] = {7200, -7200, 61, -61};
   fixture *f = *state;
   unsigned generation;
@@ -882,7 +882,7 @@ static void clocks_that_differ(void **state) {
 }
 
 /* security-10: odd expiry times sent by a server. */
-static void odd_ends(void **state) {
+static void test_odd_ends(void **state) {
   static const char *const exps[] = {"9223372036854775807",
                                      "-9223372036854775808",
                                      "1e300",
@@ -919,7 +919,7 @@ static void odd_ends(void **state) {
 
 /* When a server rejects the token that it has just issued, another one is requested once per second
  * at most. */
-static void refused_again_and_again(void **state) {
+static void test_refused_again_and_again(void **state) {
   fixture *f = *state;
   unsigned generation;
   int64_t begin;
@@ -934,7 +934,7 @@ static void refused_again_and_again(void **state) {
   assert_in_range(atomic_load(&moved) - begin, 19 * US, 21 * US);
 }
 
-static void assertions_end_by_the_servers_clock(void **state) {
+static void test_assertions_end_by_the_servers_clock(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0600);
   igt__json *body, *claims = NULL;
@@ -949,7 +949,7 @@ static void assertions_end_by_the_servers_clock(void **state) {
   igt__rsa_free(public_key);
 }
 
-static void old_token_serves_while_renewing_fails(void **state) {
+static void test_old_token_serves_while_renewing_fails(void **state) {
   fixture *f = *state;
   unsigned before, after;
 
@@ -982,7 +982,7 @@ static bool authorize_now(fixture *f) {
   return good;
 }
 
-static void authorizes_at_once_or_not_at_all(void **state) {
+static void test_authorizes_at_once_or_not_at_all(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -1004,7 +1004,7 @@ static void authorizes_at_once_or_not_at_all(void **state) {
   assert_true(authorize_now(f));
 }
 
-static void at_the_end_the_failure_is_told(void **state) {
+static void test_at_the_end_the_failure_is_told(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -1025,7 +1025,7 @@ static void at_the_end_the_failure_is_told(void **state) {
   assert_int_equal(authorize(f, &generation), IGT_OK);
 }
 
-static void password_again_when_the_refresh_token_has_ended(void **state) {
+static void test_password_again_when_the_refresh_token_has_ended(void **state) {
   fixture *f = *state;
   unsigned generation;
 
@@ -1038,7 +1038,7 @@ static void password_again_when_the_refresh_token_has_ended(void **state) {
   assert_int_equal(f->asked_password, 1); /* not again */
 }
 
-static void kept_while_no_request_is_made(void **state) {
+static void test_kept_while_no_request_is_made(void **state) {
   fixture *f = *state;
 
   assert_int_equal(sign_in(f), IGT_OK);
@@ -1050,7 +1050,7 @@ static void kept_while_no_request_is_made(void **state) {
   assert_int_equal(count(&f->service, &f->service.refreshes), 1);
 }
 
-static void renew_after_401(void **state) {
+static void test_renew_after_401(void **state) {
   fixture *f = *state;
   unsigned first, second;
 
@@ -1106,7 +1106,7 @@ static void join_workers(worker *workers, igt_status expected) {
   }
 }
 
-static void one_login_for_all_threads(void **state) {
+static void test_one_login_for_all_threads(void **state) {
   fixture *f = *state;
   worker workers[THREADS];
 
@@ -1120,7 +1120,7 @@ static void one_login_for_all_threads(void **state) {
   assert_int_equal(f->asked_password, 1);
 }
 
-static void one_refusal_for_all_threads(void **state) {
+static void test_one_refusal_for_all_threads(void **state) {
   fixture *f = *state;
   worker workers[THREADS];
 
@@ -1134,7 +1134,7 @@ static void one_refusal_for_all_threads(void **state) {
   assert_int_equal(count(&f->service, &f->service.logins), 1);
 }
 
-static void one_refresh_for_all_threads(void **state) {
+static void test_one_refresh_for_all_threads(void **state) {
   fixture *f = *state;
   worker workers[THREADS];
   unsigned generation;
@@ -1150,7 +1150,7 @@ static void one_refresh_for_all_threads(void **state) {
 }
 
 /* While one thread renews, the others use the token that is still valid. */
-static void living_token_makes_nobody_wait(void **state) {
+static void test_living_token_makes_nobody_wait(void **state) {
   fixture *f = *state;
   worker renewing;
   unsigned first, now;
@@ -1170,7 +1170,7 @@ static void living_token_makes_nobody_wait(void **state) {
   assert_int_not_equal(renewing.generation, first);
 }
 
-static void cancel_ends_a_login(void **state) {
+static void test_cancel_ends_a_login(void **state) {
   fixture *f = *state;
   worker workers[THREADS];
 
@@ -1185,7 +1185,7 @@ static void cancel_ends_a_login(void **state) {
 
 /* ---- signing out ---- */
 
-static void signs_out(void **state) {
+static void test_signs_out(void **state) {
   fixture *f = *state;
   const http_seen *seen;
 
@@ -1202,7 +1202,7 @@ static void signs_out(void **state) {
   assert_int_equal(count(&f->service, &f->service.logouts), 1);
 }
 
-static void signing_out_of_an_ended_session_is_fine(void **state) {
+static void test_signing_out_of_an_ended_session_is_fine(void **state) {
   fixture *f = *state;
 
   f->service.logout_status = 401;
@@ -1215,7 +1215,7 @@ static void signing_out_of_an_ended_session_is_fine(void **state) {
 }
 
 /* Waiting for a server that does not respond is limited. */
-static void silent_server_is_left(void **state) {
+static void test_silent_server_is_left(void **state) {
   fixture *f = *state;
   struct timespec before, after;
 
@@ -1289,7 +1289,7 @@ static void starve(fixture *f, igt_status (*live)(fixture *f)) {
 static igt__token_holder *hold_file(fixture *f, const char *user, const char *domain,
                                     const char *mark);
 
-static void survives_lack_of_memory(void **state) {
+static void test_survives_lack_of_memory(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
 
@@ -1334,7 +1334,7 @@ static igt__token_holder *hold_file(fixture *f, const char *user, const char *do
   return holder;
 }
 
-static void token_file(void **state) {
+static void test_token_file(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob@example.com", f->origin, "one");
   char jwt[400], csrf[100];
@@ -1352,7 +1352,7 @@ static void token_file(void **state) {
   igt__token_holder_close(holder);
 }
 
-static void token_file_must_fit(void **state) {
+static void test_token_file_must_fit(void **state) {
   static const char *const domains[] = {"https://127.0.0.1", "http://127.0.0.1:1",
                                         "http://igt.example.com", "https://other.example.com", ""};
   fixture *f = *state;
@@ -1378,7 +1378,7 @@ static void token_file_must_fit(void **state) {
   igt__token_holder_close(holder);
 }
 
-static void token_file_is_read_again(void **state) {
+static void test_token_file_is_read_again(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
   unsigned first, second;
@@ -1402,7 +1402,7 @@ static void token_file_is_read_again(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void token_file_goes_away(void **state) {
+static void test_token_file_goes_away(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
   unsigned generation;
@@ -1423,7 +1423,7 @@ static void token_file_goes_away(void **state) {
 
 /* Anybody can create a file in /tmp: that must not lock others out. A path given explicitly is
  * different. */
-static void untrusted_token_file(void **state) {
+static void test_untrusted_token_file(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
 
@@ -1492,7 +1492,7 @@ static igt_status hold(fixture *f, log *l) {
   return igt__session_hold(f->session, on_event, l, &f->err);
 }
 
-static void holds_and_renews(void **state) {
+static void test_holds_and_renews(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 3};
 
@@ -1507,7 +1507,7 @@ static void holds_and_renews(void **state) {
 }
 
 /* login uses the key or password, whatever else is available. */
-static void holds_its_own(void **state) {
+static void test_holds_its_own(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_READY};
 
@@ -1519,7 +1519,7 @@ static void holds_its_own(void **state) {
   assert_int_equal(count(&f->service, &f->service.logouts), 1);
 }
 
-static void second_hold_leaves_the_first_alone(void **state) {
+static void test_second_hold_leaves_the_first_alone(void **state) {
   fixture *f = *state;
   igt__token_holder *holder = hold_file(f, "bob", f->origin, "one");
   igt_token *token = NULL;
@@ -1533,7 +1533,7 @@ static void second_hold_leaves_the_first_alone(void **state) {
   igt__token_holder_close(holder);
 }
 
-static void failed_hold_leaves_no_file(void **state) {
+static void test_failed_hold_leaves_no_file(void **state) {
   fixture *f = *state;
   log l = {0};
 
@@ -1543,7 +1543,7 @@ static void failed_hold_leaves_no_file(void **state) {
   assert_int_equal(access(f->token_path, F_OK), -1);
 }
 
-static void token_too_large_for_the_file(void **state) {
+static void test_token_too_large_for_the_file(void **state) {
   fixture *f = *state;
   log l = {0};
 
@@ -1553,7 +1553,7 @@ static void token_too_large_for_the_file(void **state) {
   assert_int_equal(access(f->token_path, F_OK), -1);
 }
 
-static void hold_is_patient(void **state) {
+static void test_hold_is_patient(void **state) {
   fixture *f = *state;
   log l = {0};
 
@@ -1568,7 +1568,7 @@ static void hold_is_patient(void **state) {
   assert_in_range(l.at, 7200 * US, 7230 * US);
 }
 
-static void end_tells_a_failed_sign_out(void **state) {
+static void test_end_tells_a_failed_sign_out(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_READY};
 
@@ -1578,7 +1578,7 @@ static void end_tells_a_failed_sign_out(void **state) {
   assert_int_equal(access(f->token_path, F_OK), -1);
 }
 
-static void hold_recovers(void **state) {
+static void test_hold_recovers(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 1};
 
@@ -1592,7 +1592,7 @@ static void hold_recovers(void **state) {
 }
 
 /* D19: a rejected refresh is not retried for minutes; the old token stays in use. */
-static void hold_is_refused(void **state) {
+static void test_hold_is_refused(void **state) {
   fixture *f = *state;
   log l = {.password_ends = true};
 
@@ -1611,7 +1611,7 @@ static void hold_is_refused(void **state) {
   assert_in_range(l.at, 60 * US, 62 * US);
 }
 
-static void hold_signs_in_again(void **state) {
+static void test_hold_signs_in_again(void **state) {
   fixture *f = *state;
   log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 2};
 
@@ -1621,7 +1621,7 @@ static void hold_signs_in_again(void **state) {
   assert_int_equal(f->asked_password, 1);
 }
 
-static void hold_of_a_service(void **state) {
+static void test_hold_of_a_service(void **state) {
   fixture *f = *state;
   igt__rsa *public_key = write_key(f, 0600);
   log l = {.cancel_at = IGT_LOGIN_RENEWED, .renewals = 2};
@@ -1637,62 +1637,62 @@ static void hold_of_a_service(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(password),
-      CASE(known_user_is_not_asked_for),
-      CASE(wrong_password),
-      CASE(nobody_to_ask),
-      CASE(responses_that_are_none),
-      CASE(environment),
-      CASE(environment_is_refused),
-      CASE(environment_by_halves_or_unwanted),
-      CASE(environment_with_refresh_token),
-      CASE(tokens_of_the_program),
-      CASE(tokens_of_the_program_are_refused),
-      CASE(tokens_are_copied_once_they_are_fresh),
-      CASE(no_token_without_a_session),
-      CASE(service_key),
-      CASE(service_key_of_a_named_user),
-      CASE(service_key_as_text),
-      CASE(service_keys_as_text_that_are_none),
-      CASE(keys_that_are_none),
-      CASE(refused_key),
-      CASE(renews_ahead_of_the_end),
-      CASE(short_lives_are_renewed_at_their_half),
-      CASE(clocks_that_differ),
-      CASE(odd_ends),
-      CASE(refused_again_and_again),
-      CASE(assertions_end_by_the_servers_clock),
-      CASE(old_token_serves_while_renewing_fails),
-      CASE(authorizes_at_once_or_not_at_all),
-      CASE(at_the_end_the_failure_is_told),
-      CASE(password_again_when_the_refresh_token_has_ended),
-      CASE(kept_while_no_request_is_made),
-      CASE(renew_after_401),
-      CASE(one_login_for_all_threads),
-      CASE(one_refusal_for_all_threads),
-      CASE(one_refresh_for_all_threads),
-      CASE(living_token_makes_nobody_wait),
-      CASE(cancel_ends_a_login),
-      CASE(signs_out),
-      CASE(signing_out_of_an_ended_session_is_fine),
-      CASE(silent_server_is_left),
-      CASE(survives_lack_of_memory),
-      CASE(token_file),
-      CASE(token_file_must_fit),
-      CASE(token_file_is_read_again),
-      CASE(token_file_goes_away),
-      CASE(untrusted_token_file),
-      CASE(holds_and_renews),
-      CASE(holds_its_own),
-      CASE(second_hold_leaves_the_first_alone),
-      CASE(failed_hold_leaves_no_file),
-      CASE(token_too_large_for_the_file),
-      CASE(hold_is_patient),
-      CASE(end_tells_a_failed_sign_out),
-      CASE(hold_recovers),
-      CASE(hold_is_refused),
-      CASE(hold_signs_in_again),
-      CASE(hold_of_a_service),
+      CASE(test_password),
+      CASE(test_known_user_is_not_asked_for),
+      CASE(test_wrong_password),
+      CASE(test_nobody_to_ask),
+      CASE(test_responses_that_are_none),
+      CASE(test_environment),
+      CASE(test_environment_is_refused),
+      CASE(test_environment_by_halves_or_unwanted),
+      CASE(test_environment_with_refresh_token),
+      CASE(test_tokens_of_the_program),
+      CASE(test_tokens_of_the_program_are_refused),
+      CASE(test_tokens_are_copied_once_they_are_fresh),
+      CASE(test_no_token_without_a_session),
+      CASE(test_service_key),
+      CASE(test_service_key_of_a_named_user),
+      CASE(test_service_key_as_text),
+      CASE(test_service_keys_as_text_that_are_none),
+      CASE(test_keys_that_are_none),
+      CASE(test_refused_key),
+      CASE(test_renews_ahead_of_the_end),
+      CASE(test_short_lives_are_renewed_at_their_half),
+      CASE(test_clocks_that_differ),
+      CASE(test_odd_ends),
+      CASE(test_refused_again_and_again),
+      CASE(test_assertions_end_by_the_servers_clock),
+      CASE(test_old_token_serves_while_renewing_fails),
+      CASE(test_authorizes_at_once_or_not_at_all),
+      CASE(test_at_the_end_the_failure_is_told),
+      CASE(test_password_again_when_the_refresh_token_has_ended),
+      CASE(test_kept_while_no_request_is_made),
+      CASE(test_renew_after_401),
+      CASE(test_one_login_for_all_threads),
+      CASE(test_one_refusal_for_all_threads),
+      CASE(test_one_refresh_for_all_threads),
+      CASE(test_living_token_makes_nobody_wait),
+      CASE(test_cancel_ends_a_login),
+      CASE(test_signs_out),
+      CASE(test_signing_out_of_an_ended_session_is_fine),
+      CASE(test_silent_server_is_left),
+      CASE(test_survives_lack_of_memory),
+      CASE(test_token_file),
+      CASE(test_token_file_must_fit),
+      CASE(test_token_file_is_read_again),
+      CASE(test_token_file_goes_away),
+      CASE(test_untrusted_token_file),
+      CASE(test_holds_and_renews),
+      CASE(test_holds_its_own),
+      CASE(test_second_hold_leaves_the_first_alone),
+      CASE(test_failed_hold_leaves_no_file),
+      CASE(test_token_too_large_for_the_file),
+      CASE(test_hold_is_patient),
+      CASE(test_end_tells_a_failed_sign_out),
+      CASE(test_hold_recovers),
+      CASE(test_hold_is_refused),
+      CASE(test_hold_signs_in_again),
+      CASE(test_hold_of_a_service),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,7 @@ static void study_text(const bad *c, char *out, size_t cap) {
     snprintf(out, cap, "%s", c->element);
 }
 
-static void one_model(void **state) {
+static void test_one_model(void **state) {
   fixture *f = *state;
 
   for (size_t i = 0; i < CASES; i++) {
@@ -105,7 +105,7 @@ static void in_a_list(const bad *c, char *out, size_t cap) {
     snprintf(out, cap, "%s", text);
 }
 
-static void whole_lists(void **state) {
+static void test_whole_lists(void **state) {
   fixture *f = *state;
 
   for (size_t i = 0; i < CASES; i++) {
@@ -121,7 +121,7 @@ static void whole_lists(void **state) {
   }
 }
 
-static void element_by_element(void **state) {
+static void test_element_by_element(void **state) {
   fixture *f = *state;
 
   for (size_t i = 0; i < CASES; i++) {
@@ -138,7 +138,7 @@ static void element_by_element(void **state) {
 
 /* ---- deep, truncated, duplicate ---- */
 
-static void deep_responses(void **state) {
+static void test_deep_responses(void **state) {
   fixture *f = *state;
   igt_root_study *study = NULL;
   igt_root_study_list *list = NULL;
@@ -155,7 +155,7 @@ static void deep_responses(void **state) {
   assert_null(list);
 }
 
-static void responses_cut_anywhere(void **state) {
+static void test_responses_cut_anywhere(void **state) {
   static const char whole[] =
       "[{\"studyType\":\"EpdStudy\",\"events\":[{\"isMaster\":true}],\"name\":\"\\u00fc\"}]";
   fixture *f = *state;
@@ -172,7 +172,7 @@ static void responses_cut_anywhere(void **state) {
   }
 }
 
-static void what_stands_twice_counts_once(void **state) {
+static void test_what_stands_twice_counts_once(void **state) {
   fixture *f = *state;
   igt_root_study *study = NULL;
 
@@ -185,7 +185,7 @@ static void what_stands_twice_counts_once(void **state) {
 }
 
 /* Invalid dates keep their text, and are marked as invalid. */
-static void wrong_dates(void **state) {
+static void test_wrong_dates(void **state) {
   static const char *const dates[] = {"",
                                       "yesterday",
                                       "2020-01-02",
@@ -220,13 +220,13 @@ static void wrong_dates(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CALL(one_model),
-      CALL(whole_lists),
-      CALL(element_by_element),
-      CALL(deep_responses),
-      CALL(responses_cut_anywhere),
-      CALL(what_stands_twice_counts_once),
-      CALL(wrong_dates),
+      CALL(test_one_model),
+      CALL(test_whole_lists),
+      CALL(test_element_by_element),
+      CALL(test_deep_responses),
+      CALL(test_responses_cut_anywhere),
+      CALL(test_what_stands_twice_counts_once),
+      CALL(test_wrong_dates),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -703,7 +703,7 @@ typedef struct item {
   struct item *next;
 } item;
 
-static void a_queue_keeps_its_order(void **state) {
+static void test_a_queue_keeps_its_order(void **state) {
   IGT__QUEUE(item) queue;
   item a, b, c;
 
@@ -722,7 +722,7 @@ static void a_queue_keeps_its_order(void **state) {
   assert_null(igt__queue_take(&queue));
 }
 
-static void a_queue_gives_up_any_item(void **state) {
+static void test_a_queue_gives_up_any_item(void **state) {
   IGT__QUEUE(item) queue;
   item a, b, c, other = {NULL};
 
@@ -759,7 +759,7 @@ static void *look_around(void *arg) {
   return NULL;
 }
 
-static void threads_have_names_and_no_signals(void **state) {
+static void test_threads_have_names_and_no_signals(void **state) {
   seen joined = {.blocked = false}, detached = {.blocked = false};
   pthread_t thread;
 
@@ -777,7 +777,7 @@ static void threads_have_names_and_no_signals(void **state) {
   assert_true(joined.blocked && detached.blocked);
 }
 
-static void a_thread_needs_memory(void **state) {
+static void test_a_thread_needs_memory(void **state) {
   pthread_t thread;
 
   (void)state;
@@ -788,7 +788,7 @@ static void a_thread_needs_memory(void **state) {
   assert_int_equal(os_error, ENOMEM);
 }
 
-static void a_completion_has_a_status_and_its_error(void **state) {
+static void test_a_completion_has_a_status_and_its_error(void **state) {
   igt__completion completion;
   igt_error err = IGT_ERROR_INIT, got = IGT_ERROR_INIT;
 
@@ -803,7 +803,7 @@ static void a_completion_has_a_status_and_its_error(void **state) {
   assert_string_equal(got.text, "the connection broke");
 }
 
-static void a_deadline_is_monotonic(void **state) {
+static void test_a_deadline_is_monotonic(void **state) {
   pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   struct timespec now, deadline = igt__deadline(1900);
   pthread_cond_t cond;
@@ -826,7 +826,7 @@ static void a_deadline_is_monotonic(void **state) {
   pthread_cond_destroy(&cond);
 }
 
-static void a_write_reports_a_full_disk(void **state) {
+static void test_a_write_reports_a_full_disk(void **state) {
   int full = open("/dev/full", O_WRONLY | O_CLOEXEC), fds[2];
   char text[8] = "";
 
@@ -863,13 +863,13 @@ int main(void) {
       cmocka_unit_test(test_fingerprints),
       cmocka_unit_test(test_bounds_of_fingerprints),
       cmocka_unit_test(test_free_list),
-      cmocka_unit_test(a_queue_keeps_its_order),
-      cmocka_unit_test(a_queue_gives_up_any_item),
-      cmocka_unit_test(threads_have_names_and_no_signals),
-      cmocka_unit_test(a_thread_needs_memory),
-      cmocka_unit_test(a_completion_has_a_status_and_its_error),
-      cmocka_unit_test(a_deadline_is_monotonic),
-      cmocka_unit_test(a_write_reports_a_full_disk),
+      cmocka_unit_test(test_a_queue_keeps_its_order),
+      cmocka_unit_test(test_a_queue_gives_up_any_item),
+      cmocka_unit_test(test_threads_have_names_and_no_signals),
+      cmocka_unit_test(test_a_thread_needs_memory),
+      cmocka_unit_test(test_a_completion_has_a_status_and_its_error),
+      cmocka_unit_test(test_a_deadline_is_monotonic),
+      cmocka_unit_test(test_a_write_reports_a_full_disk),
       cmocka_unit_test(test_quota),
       cmocka_unit_test(test_bounds_of_arena_and_map),
       cmocka_unit_test(test_cancel),

@@ -127,7 +127,7 @@ static void failed(fixture *f, igt_status status, igt_status expected, const cha
 
 /* ---- finding by name ---- */
 
-static void projects_and_institutes_are_found(void **state) {
+static void test_projects_and_institutes_are_found(void **state) {
   fixture *f = *state;
   igt_project *project = NULL;
   igt_institute *institute = NULL;
@@ -152,7 +152,7 @@ static void projects_and_institutes_are_found(void **state) {
 
 /* ---- walking ---- */
 
-static void collections_load_once(void **state) {
+static void test_collections_load_once(void **state) {
   fixture *f = *state;
   size_t count = 9, requests;
   igt_node *project, *study;
@@ -183,7 +183,7 @@ static void collections_load_once(void **state) {
 }
 
 /* Nodes found before the whole collection is loaded stay the same. */
-static void found_nodes_stay(void **state) {
+static void test_found_nodes_stay(void **state) {
   fixture *f = *state;
   igt_node *one = NULL, *again = NULL;
   size_t count;
@@ -204,7 +204,7 @@ static igt_status count_nested(void *payload, igt_node *child) {
   return counts[0] == 3 ? IGT_E_CANCELLED : IGT_OK;
 }
 
-static void each_keeps_nothing(void **state) {
+static void test_each_keeps_nothing(void **state) {
   fixture *f = *state;
   size_t counts[2] = {0, 0};
 
@@ -227,7 +227,7 @@ static void resolves(fixture *f, const char *path, const char *id, igt_node_kind
   assert_string_equal(target.rest, rest);
 }
 
-static void paths_are_followed(void **state) {
+static void test_paths_are_followed(void **state) {
   fixture *f = *state;
 
   resolves(f, "", "", IGT_NODE_NONE, "");
@@ -247,7 +247,7 @@ static void paths_are_followed(void **state) {
   resolves(f, "demo/north/P1/CT/annotations/a/b.json", "s1", IGT_NODE_ANNOTATION, "a/b.json");
 }
 
-static void wrong_paths_are_told(void **state) {
+static void test_wrong_paths_are_told(void **state) {
   fixture *f = *state;
   igt_node_target target = IGT_NODE_TARGET_INIT;
 
@@ -264,7 +264,7 @@ static void wrong_paths_are_told(void **state) {
 
 /* ---- adding and removing ---- */
 
-static void nodes_are_added_and_removed(void **state) {
+static void test_nodes_are_added_and_removed(void **state) {
   fixture *f = *state;
   igt_node_target target = IGT_NODE_TARGET_INIT;
   igt_node *made = NULL, *file = NULL;
@@ -317,7 +317,7 @@ static char *content(const char *path, mode_t *mode) {
 #define A64 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define WRAPPED "-----BEGIN RSA PRIVATE KEY-----\n" A64 "\nBBBB\n-----END RSA PRIVATE KEY-----\n"
 
-static void keys_are_wrapped_and_private(void **state) {
+static void test_keys_are_wrapped_and_private(void **state) {
   fixture *f = *state;
   mode_t mode = 0;
   static const char *const forms[] = {
@@ -338,7 +338,7 @@ static void keys_are_wrapped_and_private(void **state) {
   failed(f, igt_key_save(forms[0], "no/k.pem", &f->err), IGT_E_NO_FILE, "no/k.pem");
 }
 
-static void services_leave_no_key_behind(void **state) {
+static void test_services_leave_no_key_behind(void **state) {
   fixture *f = *state;
   igt_service *service = NULL;
   mode_t mode = 0;
@@ -366,7 +366,7 @@ static void services_leave_no_key_behind(void **state) {
 }
 
 /* case: security-19 */
-static void plain_http_to_this_computer_is_for_clouds_on_it(void **state) {
+static void test_plain_http_to_this_computer_is_for_clouds_on_it(void **state) {
   static const char *const here[] = {"http://localhost:9000",    "http://127.0.0.1",
                                      "HTTP://LocalHost:80",      "http://127.9.9.9:9000/s3",
                                      "http://[::1]:9000",        "http://a.b.localhost:1",
@@ -397,16 +397,16 @@ static void plain_http_to_this_computer_is_for_clouds_on_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(projects_and_institutes_are_found),
-      TEST(collections_load_once),
-      TEST(found_nodes_stay),
-      TEST(each_keeps_nothing),
-      TEST(paths_are_followed),
-      TEST(wrong_paths_are_told),
-      TEST(nodes_are_added_and_removed),
-      TEST(keys_are_wrapped_and_private),
-      cmocka_unit_test(plain_http_to_this_computer_is_for_clouds_on_it),
-      TEST(services_leave_no_key_behind),
+      TEST(test_projects_and_institutes_are_found),
+      TEST(test_collections_load_once),
+      TEST(test_found_nodes_stay),
+      TEST(test_each_keeps_nothing),
+      TEST(test_paths_are_followed),
+      TEST(test_wrong_paths_are_told),
+      TEST(test_nodes_are_added_and_removed),
+      TEST(test_keys_are_wrapped_and_private),
+      cmocka_unit_test(test_plain_http_to_this_computer_is_for_clouds_on_it),
+      TEST(test_services_leave_no_key_behind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

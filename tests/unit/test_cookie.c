@@ -49,7 +49,7 @@ static const row rows[] = {
     {"; a=b", NULL, NULL, 0},
 };
 
-static void parses(void **state) {
+static void test_parses(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     igt__cookie c;
@@ -65,7 +65,7 @@ static void parses(void **state) {
   }
 }
 
-static void names_are_compared_exactly(void **state) {
+static void test_names_are_compared_exactly(void **state) {
   igt__cookie c;
 
   (void)state;
@@ -77,7 +77,7 @@ static void names_are_compared_exactly(void **state) {
 }
 
 /* Proxies join lines with commas, and dates contain commas, too. */
-static void joined_lines(void **state) {
+static void test_joined_lines(void **state) {
   static const char line[] = "other=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT, "
                              "head=a.b; expires=Wed, 21-Oct-26 07:28:00 GMT; Max-Age=60,tail=c==; "
                              "Path=/a,b; Max-Age=7";
@@ -98,8 +98,8 @@ static void joined_lines(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(parses), cmocka_unit_test(joined_lines),
-                                     cmocka_unit_test(names_are_compared_exactly)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_parses), cmocka_unit_test(test_joined_lines),
+                                     cmocka_unit_test(test_names_are_compared_exactly)};
 
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 
 /* ---- the description ---- */
 
-static void operations_are_found(void **state) {
+static void test_operations_are_found(void **state) {
   const igt_operation_info *op = igt_operation_named("get_studies");
   size_t count = 0;
 
@@ -35,7 +35,7 @@ static void operations_are_found(void **state) {
   assert_null(igt_operation_named(NULL));
 }
 
-static void paths_are_recognised(void **state) {
+static void test_paths_are_recognised(void **state) {
   static const struct {
     const char *method, *path, *id;
   } cases[] = {
@@ -64,7 +64,7 @@ static void paths_are_recognised(void **state) {
   }
 }
 
-static void models_are_found(void **state) {
+static void test_models_are_found(void **state) {
   const igt_model_info *model = igt_model_info_named("EpdStudy");
 
   (void)state;
@@ -95,7 +95,7 @@ static igt_status end_it(void *payload, const igt_field_text *field) {
   return IGT_E_CANCELLED;
 }
 
-static void fields_are_shown(void **state) {
+static void test_fields_are_shown(void **state) {
   static const char json[] =
       "{\"studyType\":\"EpdStudy\",\"name\":\"a\\\"b\",\"redo\":true,\"duration\":95,"
       "\"datetime\":\"2024-01-02\",\"diseaseTypes\":[\"x\",null,\"y\"],\"site\":null,"
@@ -176,7 +176,7 @@ static igt_status request(fixture *f, const char *method, const char *path, cons
   return igt_request(f->client, &o, response, take, f, &f->err);
 }
 
-static void a_request_is_sent_as_it_is(void **state) {
+static void test_a_request_is_sent_as_it_is(void **state) {
   fixture *f = *state;
   igt_response *response = NULL;
   const http_seen *seen;
@@ -196,7 +196,7 @@ static void a_request_is_sent_as_it_is(void **state) {
   igt_response_free(response);
 }
 
-static void an_open_operation_sends_no_token(void **state) {
+static void test_an_open_operation_sends_no_token(void **state) {
   fixture *f = *state;
 
   http_server_add(f->server, (http_response){.body = "\"x\""});
@@ -204,7 +204,7 @@ static void an_open_operation_sends_no_token(void **state) {
   assert_null(http_seen_header(http_server_seen(f->server, 0), "X-JWT"));
 }
 
-static void a_refusal_is_told(void **state) {
+static void test_a_refusal_is_told(void **state) {
   fixture *f = *state;
 
   http_server_add(f->server, (http_response){.status = 400,
@@ -216,7 +216,7 @@ static void a_refusal_is_told(void **state) {
   assert_string_equal(f->got, "");
 }
 
-static void a_refusal_has_headers_and_a_body(void **state) {
+static void test_a_refusal_has_headers_and_a_body(void **state) {
   fixture *f = *state;
   igt_response *response = NULL;
   size_t size = 0;
@@ -239,7 +239,7 @@ static void a_refusal_has_headers_and_a_body(void **state) {
   igt_response_free(response);
 }
 
-static void headers_are_added_and_replaced(void **state) {
+static void test_headers_are_added_and_replaced(void **state) {
   static const igt_name_value headers[] = {
       {"X-Fields", "id,name"}, {"accept", "text/csv"}, {"User-Agent", "mine/1"}};
   fixture *f = *state;
@@ -258,7 +258,7 @@ static void headers_are_added_and_replaced(void **state) {
   assert_string_equal(http_seen_header(seen, "X-JWT"), "token-1");
 }
 
-static void headers_of_the_session_are_refused(void **state) {
+static void test_headers_of_the_session_are_refused(void **state) {
   static const igt_name_value bad[] = {
       {"X-JWT", "other"},     {"x-csrf-token", "a"}, {"host", "evil"}, {"Content-Length", "0"},
       {"X-A", "a\r\nX-B: b"}, {"X A", "a"},          {NULL, "a"},      {"X-A", NULL}};
@@ -273,7 +273,7 @@ static void headers_of_the_session_are_refused(void **state) {
   assert_int_equal(http_server_count(f->server), 0);
 }
 
-static void a_call_has_a_time_limit(void **state) {
+static void test_a_call_has_a_time_limit(void **state) {
   static const http_response held[] = {{.fault = HTTP_HOLD, .body = "x"},
                                        {.fault = HTTP_HOLD_BODY, .cut = 1, .body = "xyz"}};
   fixture *f = *state;
@@ -290,7 +290,7 @@ static void a_call_has_a_time_limit(void **state) {
 }
 
 /* Also while it waits for its next attempt: 503 is retried after Retry-After. */
-static void the_time_limit_is_for_all_attempts(void **state) {
+static void test_the_time_limit_is_for_all_attempts(void **state) {
   fixture *f = *state;
   igt_request_options o = options_of("GET", "/api/data/things", NULL);
 
@@ -311,7 +311,7 @@ static void *cancel_when_seen(void *arg) {
   return NULL;
 }
 
-static void one_call_is_cancelled(void **state) {
+static void test_one_call_is_cancelled(void **state) {
   fixture *f = *state;
   igt_request_options o = options_of("GET", "/api/data/things", NULL);
   struct {
@@ -345,7 +345,7 @@ static igt_status look_at_head(void *payload, const void *data, size_t n) {
   return IGT_OK;
 }
 
-static void the_head_comes_before_the_body(void **state) {
+static void test_the_head_comes_before_the_body(void **state) {
   fixture *f = *state;
   igt_request_options o = options_of("GET", "/api/data/things", NULL);
   early e = {NULL, 0};
@@ -356,7 +356,7 @@ static void the_head_comes_before_the_body(void **state) {
   igt_response_free(e.response);
 }
 
-static void other_paths_are_refused(void **state) {
+static void test_other_paths_are_refused(void **state) {
   static const char *const paths[] = {
       "",         "api/data",  "/api/../x", "/api/data/..", "/api/./x", "//evil.example/x",
       "/api//x",  "/api/{id}", "/a b",      "/a#b",         "/a\nb",    "/a\xc3\xa4",
@@ -373,21 +373,21 @@ static void other_paths_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(operations_are_found),
-      cmocka_unit_test(paths_are_recognised),
-      cmocka_unit_test(models_are_found),
-      cmocka_unit_test(fields_are_shown),
-      TEST(a_request_is_sent_as_it_is),
-      TEST(an_open_operation_sends_no_token),
-      TEST(a_refusal_is_told),
-      TEST(a_refusal_has_headers_and_a_body),
-      TEST(headers_are_added_and_replaced),
-      TEST(headers_of_the_session_are_refused),
-      TEST(a_call_has_a_time_limit),
-      TEST(the_time_limit_is_for_all_attempts),
-      TEST(one_call_is_cancelled),
-      TEST(the_head_comes_before_the_body),
-      TEST(other_paths_are_refused),
+      cmocka_unit_test(test_operations_are_found),
+      cmocka_unit_test(test_paths_are_recognised),
+      cmocka_unit_test(test_models_are_found),
+      cmocka_unit_test(test_fields_are_shown),
+      TEST(test_a_request_is_sent_as_it_is),
+      TEST(test_an_open_operation_sends_no_token),
+      TEST(test_a_refusal_is_told),
+      TEST(test_a_refusal_has_headers_and_a_body),
+      TEST(test_headers_are_added_and_replaced),
+      TEST(test_headers_of_the_session_are_refused),
+      TEST(test_a_call_has_a_time_limit),
+      TEST(test_the_time_limit_is_for_all_attempts),
+      TEST(test_one_call_is_cancelled),
+      TEST(test_the_head_comes_before_the_body),
+      TEST(test_other_paths_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

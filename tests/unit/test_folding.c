@@ -95,7 +95,7 @@ static void expect(igt__root *root, const char *path, const char *text) {
 }
 
 /* Another process has downloaded the same file meanwhile. */
-static void the_same_name_is_replaced(void **state) {
+static void test_the_same_name_is_replaced(void **state) {
   igt__root *root = open_root();
 
   (void)state;
@@ -106,7 +106,7 @@ static void the_same_name_is_replaced(void **state) {
   igt__root_close(root);
 }
 
-static void a_variant_is_a_collision(void **state) {
+static void test_a_variant_is_a_collision(void **state) {
   igt__root *root = open_root();
 
   (void)state;
@@ -117,7 +117,7 @@ static void a_variant_is_a_collision(void **state) {
   igt__root_close(root);
 }
 
-static void a_file_that_appears_is_no_variant_of_itself(void **state) {
+static void test_a_file_that_appears_is_no_variant_of_itself(void **state) {
   igt__root *root = open_root();
   igt__quota lists;
   igt__case_names *names;
@@ -152,9 +152,9 @@ static int tear_down(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(the_same_name_is_replaced),
-      cmocka_unit_test(a_variant_is_a_collision),
-      cmocka_unit_test(a_file_that_appears_is_no_variant_of_itself),
+      cmocka_unit_test(test_the_same_name_is_replaced),
+      cmocka_unit_test(test_a_variant_is_a_collision),
+      cmocka_unit_test(test_a_file_that_appears_is_no_variant_of_itself),
   };
 
   return cmocka_run_group_tests(tests, set_up, tear_down);

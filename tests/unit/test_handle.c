@@ -184,7 +184,7 @@ static bool dispatch(program *p) {
 
 /* ---- delivery ---- */
 
-static void events_come_in_order_on_this_thread(void **state) {
+static void test_events_come_in_order_on_this_thread(void **state) {
   program *p = *state;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
 
@@ -199,7 +199,7 @@ static void events_come_in_order_on_this_thread(void **state) {
   assert_int_equal(igt_transfer_wait(p->transfer, NULL, &p->err), IGT_OK); /* again */
 }
 
-static void the_descriptor_is_readable_while_events_wait(void **state) {
+static void test_the_descriptor_is_readable_while_events_wait(void **state) {
   program *p = *state;
 
   start(p, wait_for_go);
@@ -212,7 +212,7 @@ static void the_descriptor_is_readable_while_events_wait(void **state) {
   assert_string_equal(p->seen, "late ");
 }
 
-static void waiting_delivers(void **state) {
+static void test_waiting_delivers(void **state) {
   program *p = *state;
 
   p->job.status = IGT_E_SOME_FAILED;
@@ -236,7 +236,7 @@ static void report_twice(job *j) {
   push_item(j, "then");
 }
 
-static void only_the_latest_progress_is_reported(void **state) {
+static void test_only_the_latest_progress_is_reported(void **state) {
   program *p = *state;
 
   start(p, report_twice);
@@ -246,7 +246,7 @@ static void only_the_latest_progress_is_reported(void **state) {
   assert_string_equal(p->seen, "then new ");
 }
 
-static void a_blocking_call_delivers_on_its_thread(void **state) {
+static void test_a_blocking_call_delivers_on_its_thread(void **state) {
   program *p = *state;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_transfer *t;
@@ -262,7 +262,7 @@ static void a_blocking_call_delivers_on_its_thread(void **state) {
 
 /* ---- back-pressure ---- */
 
-static void a_job_waits_for_its_reader(void **state) {
+static void test_a_job_waits_for_its_reader(void **state) {
   program *p = *state;
 
   start(p, push_for_ever);
@@ -300,7 +300,7 @@ static void write_twice(job *j) {
     j->written = igt__transfer_write(j->transfer, take_bytes, writer, "stop", 4);
 }
 
-static void content_is_written_on_this_thread(void **state) {
+static void test_content_is_written_on_this_thread(void **state) {
   program *p = *state;
 
   writer = p;
@@ -310,7 +310,7 @@ static void content_is_written_on_this_thread(void **state) {
   assert_int_equal(p->job.written, IGT_E_NO_SPACE); /* the program's status is the job's */
 }
 
-static void nobody_takes_the_content(void **state) {
+static void test_nobody_takes_the_content(void **state) {
   program *p = *state;
 
   writer = p;
@@ -324,7 +324,7 @@ static void nobody_takes_the_content(void **state) {
 
 /* ---- stopping ---- */
 
-static void one_is_cancelled_and_the_client_goes_on(void **state) {
+static void test_one_is_cancelled_and_the_client_goes_on(void **state) {
   program *p = *state;
   igt_transfer *first;
 
@@ -339,7 +339,7 @@ static void one_is_cancelled_and_the_client_goes_on(void **state) {
   assert_int_equal(igt_transfer_wait(p->transfer, NULL, &p->err), IGT_OK);
 }
 
-static void freeing_stops_what_runs(void **state) {
+static void test_freeing_stops_what_runs(void **state) {
   program *p = *state;
 
   start(p, push_for_ever); /* its queue is full */
@@ -351,7 +351,7 @@ static void freeing_stops_what_runs(void **state) {
   assert_int_equal(p->items, 0);
 }
 
-static void one_that_never_ran_is_freed(void **state) {
+static void test_one_that_never_ran_is_freed(void **state) {
   program *p = *state;
 
   assert_int_equal(make(p, push_three), IGT_OK);
@@ -369,7 +369,7 @@ static void cancel_it(program *p) {
   igt_transfer_cancel(p->transfer);
 }
 
-static void a_callback_cancels(void **state) {
+static void test_a_callback_cancels(void **state) {
   program *p = *state;
 
   p->in_callback = cancel_it;
@@ -383,7 +383,7 @@ static void free_it(program *p) {
   p->transfer = NULL;
 }
 
-static void a_callback_frees(void **state) {
+static void test_a_callback_frees(void **state) {
   program *p = *state;
   igt_transfer *t;
 
@@ -405,7 +405,7 @@ static void wait_for_it(program *p) {
   p->inside = igt_transfer_wait(p->transfer, &summary, NULL);
 }
 
-static void a_callback_may_not_dispatch(void **state) {
+static void test_a_callback_may_not_dispatch(void **state) {
   program *p = *state;
 
   p->in_callback = dispatch_it;
@@ -415,7 +415,7 @@ static void a_callback_may_not_dispatch(void **state) {
   assert_string_equal(p->seen, "a a message b ");
 }
 
-static void a_callback_may_not_wait(void **state) {
+static void test_a_callback_may_not_wait(void **state) {
   program *p = *state;
 
   p->in_callback = wait_for_it;
@@ -426,7 +426,7 @@ static void a_callback_may_not_wait(void **state) {
 
 /* ---- options ---- */
 
-static void strings_are_copied(void **state) {
+static void test_strings_are_copied(void **state) {
   static const char *globs[] = {"*.txt", "d/*"};
   program *p = *state;
   char journal[] = "demo", password[] = "secret";
@@ -452,22 +452,22 @@ static void strings_are_copied(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(events_come_in_order_on_this_thread),
-      TEST(the_descriptor_is_readable_while_events_wait),
-      TEST(waiting_delivers),
-      TEST(only_the_latest_progress_is_reported),
-      TEST(a_blocking_call_delivers_on_its_thread),
-      TEST(a_job_waits_for_its_reader),
-      TEST(content_is_written_on_this_thread),
-      TEST(nobody_takes_the_content),
-      TEST(one_is_cancelled_and_the_client_goes_on),
-      TEST(freeing_stops_what_runs),
-      TEST(one_that_never_ran_is_freed),
-      TEST(a_callback_cancels),
-      TEST(a_callback_frees),
-      TEST(a_callback_may_not_dispatch),
-      TEST(a_callback_may_not_wait),
-      TEST(strings_are_copied),
+      TEST(test_events_come_in_order_on_this_thread),
+      TEST(test_the_descriptor_is_readable_while_events_wait),
+      TEST(test_waiting_delivers),
+      TEST(test_only_the_latest_progress_is_reported),
+      TEST(test_a_blocking_call_delivers_on_its_thread),
+      TEST(test_a_job_waits_for_its_reader),
+      TEST(test_content_is_written_on_this_thread),
+      TEST(test_nobody_takes_the_content),
+      TEST(test_one_is_cancelled_and_the_client_goes_on),
+      TEST(test_freeing_stops_what_runs),
+      TEST(test_one_that_never_ran_is_freed),
+      TEST(test_a_callback_cancels),
+      TEST(test_a_callback_frees),
+      TEST(test_a_callback_may_not_dispatch),
+      TEST(test_a_callback_may_not_wait),
+      TEST(test_strings_are_copied),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 
 static char out[64];
 
-static void sizes_are_short(void **state) {
+static void test_sizes_are_short(void **state) {
   static const struct {
     unsigned long long n;
     const char *text;
@@ -30,7 +30,7 @@ static void sizes_are_short(void **state) {
   }
 }
 
-static void counts_have_groups_of_digits(void **state) {
+static void test_counts_have_groups_of_digits(void **state) {
   (void)state;
   format_count(0, out, sizeof out);
   assert_string_equal(out, "0");
@@ -42,7 +42,7 @@ static void counts_have_groups_of_digits(void **state) {
   assert_string_equal(out, "1,234,567");
 }
 
-static void durations_grow_units(void **state) {
+static void test_durations_grow_units(void **state) {
   static const struct {
     long long seconds;
     const char *text;
@@ -58,7 +58,7 @@ static void durations_grow_units(void **state) {
   }
 }
 
-static void dates_are_as_old_as_they_look(void **state) {
+static void test_dates_are_as_old_as_they_look(void **state) {
   int64_t now;
 
   (void)state;
@@ -79,7 +79,7 @@ static void dates_are_as_old_as_they_look(void **state) {
   assert_string_equal(out, "");
 }
 
-static void times_are_read(void **state) {
+static void test_times_are_read(void **state) {
   static const char *const bad[] = {
       "",         "2024",        "2024-13-01",  "2024-02-30",
       "24-01-01", "2024-01-01T", "2024-01-01x", "2024-01-01T10:00:00+2"};
@@ -96,7 +96,7 @@ static void times_are_read(void **state) {
   assert_string_equal(out, "1970-01-02T00:00:00Z");
 }
 
-static void sizes_are_read(void **state) {
+static void test_sizes_are_read(void **state) {
   static const char *const bad[] = {"", "-1", "G", "1x", "1GG", "0x10", "1e3", "99999999999P"};
   uint64_t n;
 
@@ -111,7 +111,7 @@ static void sizes_are_read(void **state) {
     assert_false(parse_size(bad[i], &n));
 }
 
-static void globs_match(void **state) {
+static void test_globs_match(void **state) {
   static const char *const yes[][2] = {{"", ""},
                                        {"*", ""},
                                        {"*", "a/b"},
@@ -138,7 +138,7 @@ static void globs_match(void **state) {
     assert_false(glob_matches(no[i][0], no[i][1]));
 }
 
-static void names_sort_as_people_count(void **state) {
+static void test_names_sort_as_people_count(void **state) {
   static const char *const sorted[] = {"",   "P",    "P1",  "P1/CT",  "P1/CT/a", "P1 x", "P1-x",
                                        "P2", "P010", "P10", "P10/CT", "PA",      "p1"};
 
@@ -150,7 +150,7 @@ static void names_sort_as_people_count(void **state) {
     }
 }
 
-static void names_are_shortened(void **state) {
+static void test_names_are_shortened(void **state) {
   (void)state;
   shorten("patient", 7, true, out, sizeof out);
   assert_string_equal(out, "patient");
@@ -179,7 +179,7 @@ static const igt_transfer_progress large = {.studies = 100000,
                                             .bytes_per_second = 20.5 * 1024 * 1024,
                                             .seconds_left = 183600};
 
-static void a_line_fits_its_terminal(void **state) {
+static void test_a_line_fits_its_terminal(void **state) {
   static const struct {
     unsigned columns;
     const char *line;
@@ -203,7 +203,7 @@ static void a_line_fits_its_terminal(void **state) {
   }
 }
 
-static void a_log_gets_a_sentence(void **state) {
+static void test_a_log_gets_a_sentence(void **state) {
   igt_transfer_progress p = {.studies = 3, .listing = true, .seconds_left = -1, .files_failed = 2};
   char line[512];
 
@@ -221,12 +221,12 @@ static void a_log_gets_a_sentence(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sizes_are_short),      cmocka_unit_test(counts_have_groups_of_digits),
-      cmocka_unit_test(durations_grow_units), cmocka_unit_test(dates_are_as_old_as_they_look),
-      cmocka_unit_test(times_are_read),       cmocka_unit_test(sizes_are_read),
-      cmocka_unit_test(globs_match),          cmocka_unit_test(names_sort_as_people_count),
-      cmocka_unit_test(names_are_shortened),  cmocka_unit_test(a_line_fits_its_terminal),
-      cmocka_unit_test(a_log_gets_a_sentence)};
+      cmocka_unit_test(test_sizes_are_short),      cmocka_unit_test(test_counts_have_groups_of_digits),
+      cmocka_unit_test(test_durations_grow_units), cmocka_unit_test(test_dates_are_as_old_as_they_look),
+      cmocka_unit_test(test_times_are_read),       cmocka_unit_test(test_sizes_are_read),
+      cmocka_unit_test(test_globs_match),          cmocka_unit_test(test_names_sort_as_people_count),
+      cmocka_unit_test(test_names_are_shortened),  cmocka_unit_test(test_a_line_fits_its_terminal),
+      cmocka_unit_test(test_a_log_gets_a_sentence)};
 
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   return cmocka_run_group_tests(tests, NULL, NULL);

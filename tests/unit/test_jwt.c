@@ -35,7 +35,7 @@ static igt__json *claims_of(const char *payload) {
   return claims;
 }
 
-static void reads_claims(void **state) {
+static void test_reads_claims(void **state) {
   igt__json *claims = claims_of("{\"exp\":1900000000,\"refresh_token\":\"r\"}");
 
   (void)state;
@@ -45,7 +45,7 @@ static void reads_claims(void **state) {
 }
 
 /* D20: names with accents, '?' and '~' give payloads with '-' and '_', which plain base64 lacks. */
-static void payload_is_base64url(void **state) {
+static void test_payload_is_base64url(void **state) {
   static const char *const users[] = {"j\xc3\xb6rg", "a?b>c~", "\xc3\xbf\xc3\xbe\xc3\xbf",
                                       "~~~???"};
   bool met_dash = false, met_line = false;
@@ -68,7 +68,7 @@ static void payload_is_base64url(void **state) {
   assert_true(met_dash || met_line);
 }
 
-static void refuses_what_is_no_token(void **state) {
+static void test_refuses_what_is_no_token(void **state) {
   static const char *const bad[] = {"",
                                     ".",
                                     "..",
@@ -97,7 +97,7 @@ static void refuses_what_is_no_token(void **state) {
   }
 }
 
-static void refuses_a_giant(void **state) {
+static void test_refuses_a_giant(void **state) {
   static char giant[IGT__MAX_TOKEN + 100];
   igt__json *claims = NULL;
 
@@ -108,7 +108,7 @@ static void refuses_a_giant(void **state) {
 }
 
 /* Error messages are written to logs. */
-static void errors_do_not_show_the_token(void **state) {
+static void test_errors_do_not_show_the_token(void **state) {
   igt__json *claims = NULL;
   igt_error err = IGT_ERROR_INIT;
   igt__buf jwt;
@@ -142,7 +142,7 @@ static void check_assertion(const char *jwt, igt__rsa *key) {
   igt__buf_finish(&sig);
 }
 
-static void assertion_is_signed(void **state) {
+static void test_assertion_is_signed(void **state) {
   igt__buf private_pem, public_pem, jwt;
   igt__rsa *key = NULL, *public_key = NULL;
 
@@ -167,12 +167,12 @@ static void assertion_is_signed(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_claims),
-      cmocka_unit_test(payload_is_base64url),
-      cmocka_unit_test(refuses_what_is_no_token),
-      cmocka_unit_test(refuses_a_giant),
-      cmocka_unit_test(errors_do_not_show_the_token),
-      cmocka_unit_test(assertion_is_signed),
+      cmocka_unit_test(test_reads_claims),
+      cmocka_unit_test(test_payload_is_base64url),
+      cmocka_unit_test(test_refuses_what_is_no_token),
+      cmocka_unit_test(test_refuses_a_giant),
+      cmocka_unit_test(test_errors_do_not_show_the_token),
+      cmocka_unit_test(test_assertion_is_signed),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

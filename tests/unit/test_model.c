@@ -58,7 +58,7 @@ static void round_trip(const igt_type *type, const char *json, const char *want)
 
 /* ---- decoding ---- */
 
-static void fields_have_three_states(void **state) {
+static void test_fields_have_three_states(void **state) {
   igt_project *p;
 
   (void)state;
@@ -71,7 +71,7 @@ static void fields_have_three_states(void **state) {
   igt_model_free(&p->model);
 }
 
-static void all_kinds_are_read(void **state) {
+static void test_all_kinds_are_read(void **state) {
   igt_epd_study *s = (igt_epd_study *)parse(
       igt_root_study_type(),
       " { \"studyType\" : \"EpdStudy\", \"createdOn\":\"2020-01-02T03:04:05.5Z\",\n"
@@ -101,7 +101,7 @@ static void all_kinds_are_read(void **state) {
   igt_model_free(&s->base.model);
 }
 
-static void the_type_may_be_named_last(void **state) {
+static void test_the_type_may_be_named_last(void **state) {
   igt_model *m = parse(igt_root_study_type(),
                        "{\"x\":{\"studyType\":\"EpdStudy\"},\"studyType\":\"AnnotationStudy\"}");
 
@@ -112,7 +112,7 @@ static void the_type_may_be_named_last(void **state) {
   igt_model_free(m);
 }
 
-static void an_unknown_type_is_its_base(void **state) {
+static void test_an_unknown_type_is_its_base(void **state) {
   static const char json[] =
       "{\"studyType\":\"NewStudy\",\"site\":\"A\",\"s3Prefix\":\"p/\",\"deep\":{\"a\":[1,2.50]}}";
   igt_root_study *s = (igt_root_study *)parse(igt_root_study_type(), json);
@@ -130,13 +130,13 @@ static void an_unknown_type_is_its_base(void **state) {
   igt_model_free(&s->model);
 }
 
-static void of_duplicates_the_last_wins(void **state) {
+static void test_of_duplicates_the_last_wins(void **state) {
   (void)state;
   round_trip(igt_project_type(), "{\"id\":\"1\",\"u\":1,\"name\":\"x\",\"id\":null,\"u\":[2]}",
              "{\"id\":null,\"name\":\"x\",\"u\":[2]}");
 }
 
-static void escapes_are_undone(void **state) {
+static void test_escapes_are_undone(void **state) {
   igt_project *p = (igt_project *)parse(
       igt_project_type(),
       "{\"n\\u0061me\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20ac\\ud83d\\ude00\\ud83d!\"}");
@@ -146,7 +146,7 @@ static void escapes_are_undone(void **state) {
   igt_model_free(&p->model);
 }
 
-static void integers_may_have_an_exponent(void **state) {
+static void test_integers_may_have_an_exponent(void **state) {
   igt_file *f = (igt_file *)parse(igt_file_type(), "{\"key\":\"k\",\"fileSize\":1.5e3}");
 
   (void)state;
@@ -157,7 +157,7 @@ static void integers_may_have_an_exponent(void **state) {
   igt_model_free(&f->model);
 }
 
-static void other_types_are_refused_by_name(void **state) {
+static void test_other_types_are_refused_by_name(void **state) {
   const struct {
     const igt_type *type;
     const char *json, *text;
@@ -183,7 +183,7 @@ static void other_types_are_refused_by_name(void **state) {
     refuse(cases[i].type, cases[i].json, IGT_E_TYPE, cases[i].text);
 }
 
-static void what_is_not_json_is_refused(void **state) {
+static void test_what_is_not_json_is_refused(void **state) {
   static const char *const cases[] = {"",
                                       "{",
                                       "{\"name\"",
@@ -231,7 +231,7 @@ static void what_is_not_json_is_refused(void **state) {
 
 /* Every truncation of a valid text is refused, and none is read beyond its end (checked by
  * ASan). */
-static void every_cut_is_refused(void **state) {
+static void test_every_cut_is_refused(void **state) {
   static const char json[] = "{\"id\":\"\\u00fc1\",\"continents\":[\"a\",null],\"institutes\":"
                              "[{\"hasSeries\":true,\"studies\":[{\"studyType\":\"EpdStudy\","
                              "\"duration\":12.0}]}],\"u\":{\"x\":[1e5,false]}}";
@@ -251,7 +251,7 @@ static void every_cut_is_refused(void **state) {
   igt_model_free(parse(igt_project_type(), json));
 }
 
-static void depth_has_a_limit(void **state) {
+static void test_depth_has_a_limit(void **state) {
   char json[2048] = "{\"u\":";
 
   (void)state;
@@ -266,7 +266,7 @@ static void depth_has_a_limit(void **state) {
   refuse(igt_project_type(), json, IGT_E_LIMIT, "deep");
 }
 
-static void unknown_fields_have_a_limit(void **state) {
+static void test_unknown_fields_have_a_limit(void **state) {
   igt__buf buf;
 
   (void)state;
@@ -279,7 +279,7 @@ static void unknown_fields_have_a_limit(void **state) {
   igt__buf_finish(&buf);
 }
 
-static void lists_and_texts_are_models(void **state) {
+static void test_lists_and_texts_are_models(void **state) {
   igt_project_list *list =
       (igt_project_list *)parse(igt_project_list_type(), "[{\"id\":\"1\"},{\"id\":\"2\"}]");
   igt_string_list *strings;
@@ -307,14 +307,14 @@ static void lists_and_texts_are_models(void **state) {
 
 /* ---- encoding ---- */
 
-static void the_servers_order_is_kept(void **state) {
+static void test_the_servers_order_is_kept(void **state) {
   (void)state;
   round_trip(igt_root_study_type(),
              "{\"name\":\"n\",\"z\":1,\"s3Prefix\":\"p\",\"studyType\":\"EpdStudy\",\"age\":null}",
              "{\"studyType\":\"EpdStudy\",\"name\":\"n\",\"s3Prefix\":\"p\",\"age\":null,\"z\":1}");
 }
 
-static void study_json_is_as_python_wrote_it(void **state) {
+static void test_study_json_is_as_python_wrote_it(void **state) {
   igt_model *m = parse(
       igt_root_study_type(),
       "{\"createdOn\":\"2019-12-31T23:59:59.1234567Z\",\"name\":"
@@ -341,7 +341,7 @@ static void study_json_is_as_python_wrote_it(void **state) {
   igt_model_free(m);
 }
 
-static void what_the_server_sets_is_not_sent(void **state) {
+static void test_what_the_server_sets_is_not_sent(void **state) {
   igt_epd_study study = {0};
   igt_epd_study *made = igt_epd_study_new();
   igt__buf buf;
@@ -364,7 +364,7 @@ static void what_the_server_sets_is_not_sent(void **state) {
   igt__buf_finish(&buf);
 }
 
-static void a_copy_stands_alone(void **state) {
+static void test_a_copy_stands_alone(void **state) {
   static const char json[] = "{\"studyType\":\"EpdStudy\",\"name\":\"n\",\"age\":null,\"events\":"
                              "[{\"comments\":\"c\",\"v\":2}],\"x\":[1]}";
   igt_model *m = parse(igt_root_study_type(), json), *copy = igt_model_copy(m);
@@ -377,7 +377,7 @@ static void a_copy_stands_alone(void **state) {
   assert_null(igt_model_copy(NULL));
 }
 
-static void the_public_way_is_the_same(void **state) {
+static void test_the_public_way_is_the_same(void **state) {
   igt_error err = IGT_ERROR_INIT;
   igt_model *m = NULL;
   igt_text *text = NULL;
@@ -395,7 +395,7 @@ static void the_public_way_is_the_same(void **state) {
 
 /* ---- checking ---- */
 
-static void requirements_are_checked_before_sending(void **state) {
+static void test_requirements_are_checked_before_sending(void **state) {
   igt_error err = IGT_ERROR_INIT;
   igt_file file = {0};
   igt_root_study study = {0};
@@ -443,7 +443,7 @@ static igt_status stop(void *payload, const igt__field_view *field) {
   return ++*(int *)payload == 2 ? IGT_E_CANCELLED : IGT_OK;
 }
 
-static void fields_are_walked_in_order(void **state) {
+static void test_fields_are_walked_in_order(void **state) {
   igt_model *m = parse(igt_project_type(), "{\"name\":\"n\",\"u\":1,\"id\":null}");
   igt__buf buf;
   int calls = 0;
@@ -568,7 +568,7 @@ static void streams(const igt_type *type, const char *json, igt_status want, con
   }
 }
 
-static void lists_stream_however_they_are_cut(void **state) {
+static void test_lists_stream_however_they_are_cut(void **state) {
   const igt_type *list = igt_project_list_type(), *files = igt_files_type();
 
   (void)state;
@@ -582,7 +582,7 @@ static void lists_stream_however_they_are_cut(void **state) {
           IGT_OK, "files:{\"key\":\"1\"};files:{};annotations:{\"key\":\"2\"};");
 }
 
-static void broken_lists_are_refused(void **state) {
+static void test_broken_lists_are_refused(void **state) {
   const igt_type *list = igt_project_list_type(), *files = igt_files_type();
 
   (void)state;
@@ -609,7 +609,7 @@ static void broken_lists_are_refused(void **state) {
   streams(files, "{\"u\":[1,]}", IGT_E_PARSE, "a value is expected");
 }
 
-static void repeated_texts_and_orders_are_kept_once(void **state) {
+static void test_repeated_texts_and_orders_are_kept_once(void **state) {
   static const char json[] = "[{\"name\":\"the same\",\"id\":\"1\",\"description\":\"x\\u0061yz\"},"
                              "{\"name\":\"the same\",\"id\":\"1\",\"description\":\"xayz\"},"
                              "{\"id\":\"1\",\"name\":\"the same\"},{\"description\":\"the samf\"}]";
@@ -637,7 +637,7 @@ static void repeated_texts_and_orders_are_kept_once(void **state) {
   }
 }
 
-static void the_program_may_end_a_list(void **state) {
+static void test_the_program_may_end_a_list(void **state) {
   elements e = {.end_at = 2};
 
   (void)state;
@@ -648,7 +648,7 @@ static void the_program_may_end_a_list(void **state) {
   igt__buf_finish(&e.text);
 }
 
-static void an_element_has_a_limit(void **state) {
+static void test_an_element_has_a_limit(void **state) {
   size_t n = IGT__MAX_JSON_ELEMENT + 100;
   char *json = malloc(n);
   igt_error err = IGT_ERROR_INIT;
@@ -663,7 +663,7 @@ static void an_element_has_a_limit(void **state) {
 }
 
 /* "{}" is two bytes, and an event's struct hundreds. */
-static void an_element_has_a_limit_of_memory(void **state) {
+static void test_an_element_has_a_limit_of_memory(void **state) {
   static const char head[] = "[{\"studyType\":\"EpdStudy\",\"events\":[";
   size_t n = IGT__MAX_JSON_ELEMENT - 100, at = sizeof head - 1;
   char *json = malloc(n);
@@ -704,7 +704,7 @@ static void counted_release(void *p) {
 }
 
 /* Whichever allocation fails, the result is a clean failure and nothing leaks. */
-static void any_allocation_may_fail(void **state) {
+static void test_any_allocation_may_fail(void **state) {
   static const igt__mem_hooks hooks = {counted_alloc, counted_resize, counted_release};
   static const char json[] = "[{\"u\":[1],\"id\":\"\\u00e4\",\"continents\":[\"a\"],\"institutes\":"
                              "[{\"studies\":[{\"studyType\":\"EpdStudy\",\"z\":{}}]}]}]";
@@ -738,33 +738,33 @@ static void any_allocation_may_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(fields_have_three_states),
-      cmocka_unit_test(all_kinds_are_read),
-      cmocka_unit_test(the_type_may_be_named_last),
-      cmocka_unit_test(an_unknown_type_is_its_base),
-      cmocka_unit_test(of_duplicates_the_last_wins),
-      cmocka_unit_test(escapes_are_undone),
-      cmocka_unit_test(integers_may_have_an_exponent),
-      cmocka_unit_test(other_types_are_refused_by_name),
-      cmocka_unit_test(what_is_not_json_is_refused),
-      cmocka_unit_test(every_cut_is_refused),
-      cmocka_unit_test(depth_has_a_limit),
-      cmocka_unit_test(unknown_fields_have_a_limit),
-      cmocka_unit_test(lists_and_texts_are_models),
-      cmocka_unit_test(the_servers_order_is_kept),
-      cmocka_unit_test(study_json_is_as_python_wrote_it),
-      cmocka_unit_test(what_the_server_sets_is_not_sent),
-      cmocka_unit_test(a_copy_stands_alone),
-      cmocka_unit_test(the_public_way_is_the_same),
-      cmocka_unit_test(requirements_are_checked_before_sending),
-      cmocka_unit_test(fields_are_walked_in_order),
-      cmocka_unit_test(lists_stream_however_they_are_cut),
-      cmocka_unit_test(broken_lists_are_refused),
-      cmocka_unit_test(repeated_texts_and_orders_are_kept_once),
-      cmocka_unit_test(the_program_may_end_a_list),
-      cmocka_unit_test(an_element_has_a_limit),
-      cmocka_unit_test(an_element_has_a_limit_of_memory),
-      cmocka_unit_test(any_allocation_may_fail),
+      cmocka_unit_test(test_fields_have_three_states),
+      cmocka_unit_test(test_all_kinds_are_read),
+      cmocka_unit_test(test_the_type_may_be_named_last),
+      cmocka_unit_test(test_an_unknown_type_is_its_base),
+      cmocka_unit_test(test_of_duplicates_the_last_wins),
+      cmocka_unit_test(test_escapes_are_undone),
+      cmocka_unit_test(test_integers_may_have_an_exponent),
+      cmocka_unit_test(test_other_types_are_refused_by_name),
+      cmocka_unit_test(test_what_is_not_json_is_refused),
+      cmocka_unit_test(test_every_cut_is_refused),
+      cmocka_unit_test(test_depth_has_a_limit),
+      cmocka_unit_test(test_unknown_fields_have_a_limit),
+      cmocka_unit_test(test_lists_and_texts_are_models),
+      cmocka_unit_test(test_the_servers_order_is_kept),
+      cmocka_unit_test(test_study_json_is_as_python_wrote_it),
+      cmocka_unit_test(test_what_the_server_sets_is_not_sent),
+      cmocka_unit_test(test_a_copy_stands_alone),
+      cmocka_unit_test(test_the_public_way_is_the_same),
+      cmocka_unit_test(test_requirements_are_checked_before_sending),
+      cmocka_unit_test(test_fields_are_walked_in_order),
+      cmocka_unit_test(test_lists_stream_however_they_are_cut),
+      cmocka_unit_test(test_broken_lists_are_refused),
+      cmocka_unit_test(test_repeated_texts_and_orders_are_kept_once),
+      cmocka_unit_test(test_the_program_may_end_a_list),
+      cmocka_unit_test(test_an_element_has_a_limit),
+      cmocka_unit_test(test_an_element_has_a_limit_of_memory),
+      cmocka_unit_test(test_any_allocation_may_fail),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

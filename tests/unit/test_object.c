@@ -145,7 +145,7 @@ static bool has_content(const char *path) {
 
 /* ---- one call of each ---- */
 
-static void an_object_is_queried(void **state) {
+static void test_an_object_is_queried(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_object_info info = IGT_OBJECT_INFO_INIT;
@@ -161,7 +161,7 @@ static void an_object_is_queried(void **state) {
   assert_non_null(strstr(f->err.text, "'a.txt'"));
 }
 
-static void an_object_is_read(void **state) {
+static void test_an_object_is_read(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_file_reader *reader = NULL;
@@ -175,7 +175,7 @@ static void an_object_is_read(void **state) {
   igt_file_close(reader);
 }
 
-static void an_object_is_downloaded(void **state) {
+static void test_an_object_is_downloaded(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/d/a.txt");
   igt_file_options options = without_journal();
@@ -192,7 +192,7 @@ static void an_object_is_downloaded(void **state) {
   assert_int_equal(f->grants, 1);
 }
 
-static void an_object_is_uploaded(void **state) {
+static void test_an_object_is_uploaded(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_file_options options = without_journal();
@@ -207,7 +207,7 @@ static void an_object_is_uploaded(void **state) {
   assert_int_equal(f->completions, 1);
 }
 
-static void a_key_must_be_below_its_prefix(void **state) {
+static void test_a_key_must_be_below_its_prefix(void **state) {
   static const char *const bad[][2] = {{"p/", "q/a"}, {"", "a"},    {"p/", "p/"},
                                        {NULL, "a"},   {"p/", NULL}, {"p/x", "p/a"}};
   fixture *f = *state;
@@ -257,7 +257,7 @@ static void *download_some(void *arg) {
   return NULL;
 }
 
-static void many_threads_share_the_credentials(void **state) {
+static void test_many_threads_share_the_credentials(void **state) {
   fixture *f = *state;
   worker workers[THREADS];
   char path[128];
@@ -278,7 +278,7 @@ static void many_threads_share_the_credentials(void **state) {
   assert_int_equal(f->gets, THREADS * EACH);
 }
 
-static void signing_out_forgets_the_credentials(void **state) {
+static void test_signing_out_forgets_the_credentials(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_object_info info = IGT_OBJECT_INFO_INIT;
@@ -292,7 +292,7 @@ static void signing_out_forgets_the_credentials(void **state) {
 }
 
 /* However many studies a program visits. */
-static void only_so_many_credentials_are_kept(void **state) {
+static void test_only_so_many_credentials_are_kept(void **state) {
   fixture *f = *state;
   igt_object_info info = IGT_OBJECT_INFO_INIT;
   char prefix[32], key[64];
@@ -326,7 +326,7 @@ static void *cancel_after(void *arg) {
   return NULL;
 }
 
-static void one_download_is_cancelled(void **state) {
+static void test_one_download_is_cancelled(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_file_options options = without_journal();
@@ -349,7 +349,7 @@ static void one_download_is_cancelled(void **state) {
 }
 
 /* The fetch goes on for others that wait for it. */
-static void a_call_that_waits_for_credentials_is_cancelled(void **state) {
+static void test_a_call_that_waits_for_credentials_is_cancelled(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
   igt_object_info info = IGT_OBJECT_INFO_INIT;
@@ -370,16 +370,16 @@ static void a_call_that_waits_for_credentials_is_cancelled(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(an_object_is_queried),
-      TEST(an_object_is_read),
-      TEST(an_object_is_downloaded),
-      TEST(an_object_is_uploaded),
-      TEST(a_key_must_be_below_its_prefix),
-      TEST(many_threads_share_the_credentials),
-      TEST(signing_out_forgets_the_credentials),
-      TEST(only_so_many_credentials_are_kept),
-      TEST(one_download_is_cancelled),
-      TEST(a_call_that_waits_for_credentials_is_cancelled),
+      TEST(test_an_object_is_queried),
+      TEST(test_an_object_is_read),
+      TEST(test_an_object_is_downloaded),
+      TEST(test_an_object_is_uploaded),
+      TEST(test_a_key_must_be_below_its_prefix),
+      TEST(test_many_threads_share_the_credentials),
+      TEST(test_signing_out_forgets_the_credentials),
+      TEST(test_only_so_many_credentials_are_kept),
+      TEST(test_one_download_is_cancelled),
+      TEST(test_a_call_that_waits_for_credentials_is_cancelled),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static igt_client *client_of(const char *domain) {
   return client;
 }
 
-static void a_server_that_responds(void **state) {
+static void test_a_server_that_responds(void **state) {
   http_server *server = http_server_start();
   igt_client *client = client_of(http_server_url(server, ""));
   igt_server_info info = IGT_SERVER_INFO_INIT;
@@ -67,7 +67,7 @@ static void a_server_that_responds(void **state) {
   http_server_stop(server);
 }
 
-static void a_server_that_does_not(void **state) {
+static void test_a_server_that_does_not(void **state) {
   igt_client *client = client_of("http://127.0.0.1:1");
   igt_server_info info = IGT_SERVER_INFO_INIT;
   igt_error err = IGT_ERROR_INIT;
@@ -101,7 +101,7 @@ static size_t count_files(void) {
   return count - 2;
 }
 
-static void a_folder(void **state) {
+static void test_a_folder(void **state) {
   igt_folder_info info = IGT_FOLDER_INFO_INIT;
   igt_error err = IGT_ERROR_INIT;
 
@@ -127,7 +127,7 @@ static void make_journal(const char *path) {
   igt__journal_close(journal);
 }
 
-static void a_journal(void **state) {
+static void test_a_journal(void **state) {
   igt_journal_info info = IGT_JOURNAL_INFO_INIT;
   igt_error err = IGT_ERROR_INIT;
   char path[100];
@@ -156,7 +156,7 @@ static void a_journal(void **state) {
   unlink(path);
 }
 
-static void results_without_a_size(void **state) {
+static void test_results_without_a_size(void **state) {
   igt_journal_info journal = {0};
   igt_folder_info folder = {0};
   igt_store_info store = {0};
@@ -176,11 +176,11 @@ static void results_without_a_size(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_server_that_responds),
-      cmocka_unit_test(a_server_that_does_not),
-      cmocka_unit_test(a_folder),
-      cmocka_unit_test(a_journal),
-      cmocka_unit_test(results_without_a_size),
+      cmocka_unit_test(test_a_server_that_responds),
+      cmocka_unit_test(test_a_server_that_does_not),
+      cmocka_unit_test(test_a_folder),
+      cmocka_unit_test(test_a_journal),
+      cmocka_unit_test(test_results_without_a_size),
   };
   return cmocka_run_group_tests(tests, make_top, remove_top);
 }

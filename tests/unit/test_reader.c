@@ -181,7 +181,7 @@ static igt_status read_one(fixture *f, size_t *got) {
 
 /* ---- reading ---- */
 
-static void a_header_costs_one_request(void **state) {
+static void test_a_header_costs_one_request(void **state) {
   fixture *f = *state;
 
   open_it(f);
@@ -191,7 +191,7 @@ static void a_header_costs_one_request(void **state) {
   assert_int_equal(igt_file_fetched(f->reader), FIRST);
 }
 
-static void reading_on_asks_for_more_each_time(void **state) {
+static void test_reading_on_asks_for_more_each_time(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -209,7 +209,7 @@ static void reading_on_asks_for_more_each_time(void **state) {
   assert_true(f->ranges < 20);
 }
 
-static void all_in_one_read(void **state) {
+static void test_all_in_one_read(void **state) {
   fixture *f = *state;
 
   open_it(f);
@@ -217,7 +217,7 @@ static void all_in_one_read(void **state) {
   assert_string_equal(igt_file_verified(f->reader), "");
 }
 
-static void seeking_fetches_what_is_read(void **state) {
+static void test_seeking_fetches_what_is_read(void **state) {
   fixture *f = *state;
   static const uint64_t places[] = {999990, 0, 500000, 500100, 3, 123456, 999999};
   size_t got = 9;
@@ -237,7 +237,7 @@ static void seeking_fetches_what_is_read(void **state) {
   assert_string_equal(igt_file_verified(f->reader), ""); /* not read in order */
 }
 
-static void an_empty_file(void **state) {
+static void test_an_empty_file(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -249,7 +249,7 @@ static void an_empty_file(void **state) {
   assert_int_equal(got, 0);
 }
 
-static void a_small_file(void **state) {
+static void test_a_small_file(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -265,7 +265,7 @@ static void a_small_file(void **state) {
 
 /* ---- by path ---- */
 
-static void a_path_is_enough(void **state) {
+static void test_a_path_is_enough(void **state) {
   fixture *f = *state;
   char path[] = "/tmp/igt-reader-XXXXXX";
   igt_file_options options = IGT_FILE_OPTIONS_INIT;
@@ -287,7 +287,7 @@ static void a_path_is_enough(void **state) {
   unlink(path);
 }
 
-static void a_path_that_leads_to_no_file(void **state) {
+static void test_a_path_that_leads_to_no_file(void **state) {
   static const struct {
     const char *path;
     igt_status status;
@@ -314,7 +314,7 @@ static void a_path_that_leads_to_no_file(void **state) {
 
 /* ---- failures ---- */
 
-static void other_bytes_are_told_at_the_end(void **state) {
+static void test_other_bytes_are_told_at_the_end(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -327,7 +327,7 @@ static void other_bytes_are_told_at_the_end(void **state) {
   assert_string_equal(igt_file_verified(f->reader), "");
 }
 
-static void a_digest_of_parts(void **state) {
+static void test_a_digest_of_parts(void **state) {
   fixture *f = *state;
   igt__digest *whole = igt__digest_new(IGT__MD5);
   unsigned char md5[16];
@@ -350,7 +350,7 @@ static void a_digest_of_parts(void **state) {
   assert_int_equal(f->heads, 1);
 }
 
-static void a_file_that_is_replaced(void **state) {
+static void test_a_file_that_is_replaced(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -361,7 +361,7 @@ static void a_file_that_is_replaced(void **state) {
   assert_non_null(strstr(f->err.text, "replaced"));
 }
 
-static void a_broken_connection_can_be_read_over(void **state) {
+static void test_a_broken_connection_can_be_read_over(void **state) {
   fixture *f = *state;
   size_t got = 9;
 
@@ -375,7 +375,7 @@ static void a_broken_connection_can_be_read_over(void **state) {
 }
 
 /* Like read(2): security-25. */
-static void what_was_read_before_an_error_is_returned(void **state) {
+static void test_what_was_read_before_an_error_is_returned(void **state) {
   fixture *f = *state;
   unsigned char data[3000];
   size_t got = 9;
@@ -395,7 +395,7 @@ static void what_was_read_before_an_error_is_returned(void **state) {
   assert_string_equal(igt_file_verified(f->reader), "md5");
 }
 
-static void seeking_forgets_the_error_of_another_place(void **state) {
+static void test_seeking_forgets_the_error_of_another_place(void **state) {
   fixture *f = *state;
   unsigned char data[3000];
   size_t got = 9;
@@ -408,7 +408,7 @@ static void seeking_forgets_the_error_of_another_place(void **state) {
   reads(f, 500);
 }
 
-static void closing_does_not_wait_for_the_rest(void **state) {
+static void test_closing_does_not_wait_for_the_rest(void **state) {
   fixture *f = *state;
 
   open_it(f);
@@ -419,7 +419,7 @@ static void closing_does_not_wait_for_the_rest(void **state) {
   f->reader = NULL;
 }
 
-static void what_cannot_be_opened(void **state) {
+static void test_what_cannot_be_opened(void **state) {
   fixture *f = *state;
   igt_file_reader *reader = NULL;
 
@@ -432,7 +432,7 @@ static void what_cannot_be_opened(void **state) {
 }
 
 /* Two accounts concurrently, each with its own client. */
-static void readers_of_two_clients(void **state) {
+static void test_readers_of_two_clients(void **state) {
   fixture *f = *state, *other;
   void *second = NULL;
 
@@ -452,23 +452,23 @@ static void readers_of_two_clients(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_path_is_enough),
-      TEST(a_path_that_leads_to_no_file),
-      TEST(a_header_costs_one_request),
-      TEST(reading_on_asks_for_more_each_time),
-      TEST(all_in_one_read),
-      TEST(seeking_fetches_what_is_read),
-      TEST(an_empty_file),
-      TEST(a_small_file),
-      TEST(other_bytes_are_told_at_the_end),
-      TEST(a_digest_of_parts),
-      TEST(a_file_that_is_replaced),
-      TEST(a_broken_connection_can_be_read_over),
-      TEST(what_was_read_before_an_error_is_returned),
-      TEST(seeking_forgets_the_error_of_another_place),
-      TEST(closing_does_not_wait_for_the_rest),
-      TEST(what_cannot_be_opened),
-      TEST(readers_of_two_clients),
+      TEST(test_a_path_is_enough),
+      TEST(test_a_path_that_leads_to_no_file),
+      TEST(test_a_header_costs_one_request),
+      TEST(test_reading_on_asks_for_more_each_time),
+      TEST(test_all_in_one_read),
+      TEST(test_seeking_fetches_what_is_read),
+      TEST(test_an_empty_file),
+      TEST(test_a_small_file),
+      TEST(test_other_bytes_are_told_at_the_end),
+      TEST(test_a_digest_of_parts),
+      TEST(test_a_file_that_is_replaced),
+      TEST(test_a_broken_connection_can_be_read_over),
+      TEST(test_what_was_read_before_an_error_is_returned),
+      TEST(test_seeking_forgets_the_error_of_another_place),
+      TEST(test_closing_does_not_wait_for_the_rest),
+      TEST(test_what_cannot_be_opened),
+      TEST(test_readers_of_two_clients),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

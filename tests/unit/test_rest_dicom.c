@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The sandbox's DICOM reader (sandbox/rest/dicom.c): encodings, sequences, truncation, refused
+ * files and text. The sandbox is a program, not a library: its pure parts are tested by including
+ * their source. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +11,6 @@
 
 #include <cmocka.h>
 
-/* The sandbox's DICOM reader (sandbox/rest/dicom.c): encodings, sequences, truncation, refused
- * files and text. The sandbox is a program, not a library: its pure parts are tested by including
- * their source. */
 #include "../../sandbox/rest/dicom.c"
 #include "../../sandbox/rest/dicom_text.c"
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The sandbox's check of request bodies (sandbox/rest/fields.c). The sandbox is a program, not a
+ * library: its pure parts are tested by including their source. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +9,6 @@
 
 #include <cmocka.h>
 
-/* The sandbox's check of request bodies (sandbox/rest/fields.c). The sandbox is a program, not a
- * library: its pure parts are tested by including their source. */
 #include "../../sandbox/rest/fields.c"
 
 static bool passes(const char *name, const char *text, char *why, size_t cap) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The sandbox's $filter (sandbox/rest/filter.c): matching, refused filters, and known fields. The
+ * sandbox is a program, not a library: its pure parts are tested by including their source. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +9,6 @@
 
 #include <cmocka.h>
 
-/* The sandbox's $filter (sandbox/rest/filter.c): matching, refused filters, and known fields. The
- * sandbox is a program, not a library: its pure parts are tested by including their source. */
 #include "../../sandbox/rest/filter.c"
 
 static const char document[] = "{\"name\":\"O'Neil\",\"n\":10,\"x\":1.5,\"yes\":true,\"no\":null,"

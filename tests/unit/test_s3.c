@@ -70,7 +70,7 @@ static void locate(igt__s3 *s3, const struct place *place) {
   igt__s3_credentials_unref(c);
 }
 
-static void locate_table(void **state) {
+static void test_locate_table(void **state) {
   igt__s3 *s3 = new_s3();
   (void)state;
 
@@ -79,7 +79,7 @@ static void locate_table(void **state) {
   igt__s3_free(s3);
 }
 
-static void regions_are_learnt_a_bucket(void **state) {
+static void test_regions_are_learnt_a_bucket(void **state) {
   static const struct place before = {"", "one", "", "k",
                                       "https://one.s3.us-east-1.amazonaws.com/k"},
                             after = {"", "one", "", "k",
@@ -98,7 +98,7 @@ static void regions_are_learnt_a_bucket(void **state) {
   igt__s3_free(s3);
 }
 
-static void redirects(void **state) {
+static void test_redirects(void **state) {
   char region[64], origin[300];
   (void)state;
 
@@ -123,7 +123,7 @@ static void redirects(void **state) {
     assert_false(igt__s3_redirect_allowed(refused[i], "bkt", origin, sizeof origin));
 }
 
-static void expires(void **state) {
+static void test_expires(void **state) {
   (void)state;
   assert_int_equal(igt__s3_expires_parse("2001-09-09T01:46:40Z"), 1000000000);
   assert_int_equal(igt__s3_expires_parse("2001-09-09 01:46:40"), 1000000000);
@@ -222,7 +222,7 @@ static void end_bench(bench *b) {
   igt__clock_set_hooks(NULL);
 }
 
-static void one_fetch_serves_all_waiters(void **state) {
+static void test_one_fetch_serves_all_waiters(void **state) {
   bench *b = new_bench(3600);
   waiter w[3];
   (void)state;
@@ -239,7 +239,7 @@ static void one_fetch_serves_all_waiters(void **state) {
   end_bench(b);
 }
 
-static void renewed_ahead_of_time(void **state) {
+static void test_renewed_ahead_of_time(void **state) {
   static const struct {
     int life;
     int64_t quiet_us; /* no fetch until then */
@@ -263,7 +263,7 @@ static void renewed_ahead_of_time(void **state) {
   }
 }
 
-static void past_the_end_requests_wait(void **state) {
+static void test_past_the_end_requests_wait(void **state) {
   bench *b = new_bench(2);
   waiter w;
   (void)state;
@@ -277,7 +277,7 @@ static void past_the_end_requests_wait(void **state) {
   end_bench(b);
 }
 
-static void an_end_in_the_past_is_not_believed(void **state) {
+static void test_an_end_in_the_past_is_not_believed(void **state) {
   bench *b = new_bench(-7200); /* local time without offset, or a wrong clock */
   waiter w;
   (void)state;
@@ -290,7 +290,7 @@ static void an_end_in_the_past_is_not_believed(void **state) {
   end_bench(b);
 }
 
-static void refused_credentials_are_renewed_once(void **state) {
+static void test_refused_credentials_are_renewed_once(void **state) {
   bench *b = new_bench(0);
   waiter w[2];
   igt__s3_credentials *old;
@@ -311,7 +311,7 @@ static void refused_credentials_are_renewed_once(void **state) {
   end_bench(b);
 }
 
-static void a_failed_fetch_fails_its_waiters(void **state) {
+static void test_a_failed_fetch_fails_its_waiters(void **state) {
   bench *b = new_bench(2);
   waiter w[2];
   (void)state;
@@ -425,7 +425,7 @@ static void *crowd_thread(void *arg) {
   return NULL;
 }
 
-static void threads_share_a_provider(void **state) {
+static void test_threads_share_a_provider(void **state) {
   crowd c = {.provider = NULL};
   igt__s3_provider_options options = {
       .fetch = crowd_fetch, .payload = &c, .defer = defer_to_thread, .defer_payload = &c};
@@ -446,17 +446,17 @@ static void threads_share_a_provider(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(locate_table),
-      cmocka_unit_test(regions_are_learnt_a_bucket),
-      cmocka_unit_test(redirects),
-      cmocka_unit_test(expires),
-      cmocka_unit_test(one_fetch_serves_all_waiters),
-      cmocka_unit_test(renewed_ahead_of_time),
-      cmocka_unit_test(past_the_end_requests_wait),
-      cmocka_unit_test(an_end_in_the_past_is_not_believed),
-      cmocka_unit_test(refused_credentials_are_renewed_once),
-      cmocka_unit_test(a_failed_fetch_fails_its_waiters),
-      cmocka_unit_test(threads_share_a_provider),
+      cmocka_unit_test(test_locate_table),
+      cmocka_unit_test(test_regions_are_learnt_a_bucket),
+      cmocka_unit_test(test_redirects),
+      cmocka_unit_test(test_expires),
+      cmocka_unit_test(test_one_fetch_serves_all_waiters),
+      cmocka_unit_test(test_renewed_ahead_of_time),
+      cmocka_unit_test(test_past_the_end_requests_wait),
+      cmocka_unit_test(test_an_end_in_the_past_is_not_believed),
+      cmocka_unit_test(test_refused_credentials_are_renewed_once),
+      cmocka_unit_test(test_a_failed_fetch_fails_its_waiters),
+      cmocka_unit_test(test_threads_share_a_provider),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,7 +140,7 @@ static void prove(fixture *f) {
 
 /* ---- the tests ---- */
 
-static void no_md5_once_the_sha256_came_back(void **state) {
+static void test_no_md5_once_the_sha256_came_back(void **state) {
   fixture *f = *state;
 
   assert_true(igt__s3_wants_md5(f->s3));
@@ -151,7 +151,7 @@ static void no_md5_once_the_sha256_came_back(void **state) {
   asked(f, 2, NULL, SHA256);
 }
 
-static void md5_where_no_checksum_comes_back(void **state) {
+static void test_md5_where_no_checksum_comes_back(void **state) {
   fixture *f = *state;
 
   responses(f, 3, 200, ETAG(MD5_HEX));
@@ -162,7 +162,7 @@ static void md5_where_no_checksum_comes_back(void **state) {
 }
 
 /* Neither a failure nor another kind of response proves anything. */
-static void only_a_stored_body_is_a_proof(void **state) {
+static void test_only_a_stored_body_is_a_proof(void **state) {
   fixture *f = *state;
 
   responses(f, 1, 403, ECHO(SHA256));
@@ -174,7 +174,7 @@ static void only_a_stored_body_is_a_proof(void **state) {
   assert_true(igt__s3_wants_md5(f->s3));
 }
 
-static void another_sha256_is_damage(void **state) {
+static void test_another_sha256_is_damage(void **state) {
   fixture *f = *state;
 
   for (int known = 0; known < 2; known++) {
@@ -190,7 +190,7 @@ static void another_sha256_is_damage(void **state) {
   }
 }
 
-static void another_md5_is_damage_where_one_was_sent(void **state) {
+static void test_another_md5_is_damage_where_one_was_sent(void **state) {
   fixture *f = *state;
 
   responses(f, 3, 200, WRONG_ETAG);
@@ -202,7 +202,7 @@ static void another_md5_is_damage_where_one_was_sent(void **state) {
   assert_int_equal(send_body(f, IGT__S3_PUT), IGT_OK);
 }
 
-static void without_both_nothing_is_believed(void **state) {
+static void test_without_both_nothing_is_believed(void **state) {
   fixture *f = *state;
 
   prove(f);
@@ -222,7 +222,7 @@ static void without_both_nothing_is_believed(void **state) {
 
 /* It returned checksums once, and now rejects them: without them, a response is not trusted without
  * MD5. */
-static void a_store_that_unlearns_checksums(void **state) {
+static void test_a_store_that_unlearns_checksums(void **state) {
   fixture *f = *state;
 
   prove(f);
@@ -241,7 +241,7 @@ static void a_store_that_unlearns_checksums(void **state) {
 }
 
 /* A checksum that was not sent is not compared; where none is sent, MD5 is. */
-static void a_store_that_is_sent_no_checksums(void **state) {
+static void test_a_store_that_is_sent_no_checksums(void **state) {
   fixture *f = *state;
 
   prove(f);
@@ -259,14 +259,14 @@ static void a_store_that_is_sent_no_checksums(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(no_md5_once_the_sha256_came_back),
-      TEST(md5_where_no_checksum_comes_back),
-      TEST(only_a_stored_body_is_a_proof),
-      TEST(another_sha256_is_damage),
-      TEST(another_md5_is_damage_where_one_was_sent),
-      TEST(without_both_nothing_is_believed),
-      TEST(a_store_that_unlearns_checksums),
-      TEST(a_store_that_is_sent_no_checksums),
+      TEST(test_no_md5_once_the_sha256_came_back),
+      TEST(test_md5_where_no_checksum_comes_back),
+      TEST(test_only_a_stored_body_is_a_proof),
+      TEST(test_another_sha256_is_damage),
+      TEST(test_another_md5_is_damage_where_one_was_sent),
+      TEST(test_without_both_nothing_is_believed),
+      TEST(test_a_store_that_unlearns_checksums),
+      TEST(test_a_store_that_is_sent_no_checksums),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,7 @@ static const char *ask(const sbx_http *http, const char *text, igt__buf *out) {
   return blank + 4;
 }
 
-static void target_and_query(void **state) {
+static void test_target_and_query(void **state) {
   igt__buf out;
   const char *got =
       ask(*state,
@@ -214,7 +214,7 @@ static void target_and_query(void **state) {
   igt__buf_finish(&out);
 }
 
-static void body_with_length(void **state) {
+static void test_body_with_length(void **state) {
   igt__buf out;
   const char *got = ask(
       *state, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
@@ -223,7 +223,7 @@ static void body_with_length(void **state) {
   igt__buf_finish(&out);
 }
 
-static void body_in_chunks(void **state) {
+static void test_body_in_chunks(void **state) {
   igt__buf out;
   const char *got = ask(*state,
                         "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
@@ -233,7 +233,7 @@ static void body_in_chunks(void **state) {
   igt__buf_finish(&out);
 }
 
-static void body_of_megabytes(void **state) {
+static void test_body_of_megabytes(void **state) {
   const size_t n = 10u << 20;
   igt__buf out, in;
   igt__buf_init(&in, 64 << 20);
@@ -252,7 +252,7 @@ static void body_of_megabytes(void **state) {
 }
 
 /* Three requests on one connection; the refused body must not be taken for a request. */
-static void refused_body(void **state) {
+static void test_refused_body(void **state) {
   igt__buf out;
   const char *const paths[] = {"refuse", "stop"};
   for (size_t i = 0; i < 2; i++) {
@@ -269,7 +269,7 @@ static void refused_body(void **state) {
 }
 
 /* A client that waits for 100 Continue gets the refusal instead of it. */
-static void refused_before_the_body(void **state) {
+static void test_refused_before_the_body(void **state) {
   igt__buf out;
   const char *got = ask(*state,
                         "PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n"
@@ -280,7 +280,7 @@ static void refused_before_the_body(void **state) {
   igt__buf_finish(&out);
 }
 
-static void part_of_a_file(void **state) {
+static void test_part_of_a_file(void **state) {
   igt__buf out;
   const char *got = ask(*state, "GET /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
   assert_string_equal(got, "3456");
@@ -290,7 +290,7 @@ static void part_of_a_file(void **state) {
 }
 
 /* Sizes that are sent together with the header, and larger ones. */
-static void files_of_sizes(void **state) {
+static void test_files_of_sizes(void **state) {
   static const unsigned sizes[] = {1, 4096, 65535, 65536, 65537, 1000000};
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     igt__buf out;
@@ -306,7 +306,7 @@ static void files_of_sizes(void **state) {
 }
 
 /* The library's longest URL, and a token of 16 KiB in a header and in a cookie. */
-static void long_headers(void **state) {
+static void test_long_headers(void **state) {
   igt__buf in, out;
   igt__buf_init(&in, 1 << 20);
   igt__buf_printf(&in, "PUT /x?a=%065520d HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n", 7);
@@ -320,7 +320,7 @@ static void long_headers(void **state) {
   igt__buf_finish(&out);
 }
 
-static void head(void **state) {
+static void test_head(void **state) {
   igt__buf out;
   const char *got =
       ask(*state, "HEAD /head HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
@@ -329,7 +329,7 @@ static void head(void **state) {
   igt__buf_finish(&out);
 }
 
-static void stream(void **state) {
+static void test_stream(void **state) {
   igt__buf out;
   ask(*state, "GET /stream HTTP/1.0\r\nHost: h\r\n\r\n", &out);
   size_t n = 0;
@@ -339,7 +339,7 @@ static void stream(void **state) {
   igt__buf_finish(&out);
 }
 
-static void handler_that_forgot(void **state) {
+static void test_handler_that_forgot(void **state) {
   igt__buf out;
   ask(*state, "GET /nothing HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", &out);
   assert_non_null(strstr(out.data, "HTTP/1.1 500"));
@@ -351,7 +351,7 @@ static void wait_for(const atomic_int *count) {
     assert_true(igt__mono_us() < limit);
 }
 
-static void client_that_leaves(void **state) {
+static void test_client_that_leaves(void **state) {
   const char *text = "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc";
   int fd = dial(*state);
   say(fd, text, strlen(text));
@@ -361,14 +361,14 @@ static void client_that_leaves(void **state) {
 
 /* ---- addresses ---- */
 
-static void port_in_use(void **state) {
+static void test_port_in_use(void **state) {
   char error[256] = "";
   const sbx_http_options options = {.host = "127.0.0.1", .port = sbx_http_port(*state)};
   assert_null(sbx_http_start(&options, route, NULL, error, sizeof error));
   assert_non_null(strstr(error, "is it in use?"));
 }
 
-static void address_of_another(void **state) {
+static void test_address_of_another(void **state) {
   char error[256] = "";
   const sbx_http_options options = {.host = "192.0.2.1"};
   (void)state;
@@ -387,7 +387,7 @@ static void *ask_late(void *arg) {
 }
 
 /* Many delayed responses take as long as one: they block no threads. */
-static void latency(void **state) {
+static void test_latency(void **state) {
   enum { COUNT = 32, MS = 200 };
   pthread_t threads[COUNT];
   sbx_http *http = start(MS);
@@ -406,7 +406,7 @@ static void latency(void **state) {
   sbx_http_stop(http);
 }
 
-static void stop_while_late(void **state) {
+static void test_stop_while_late(void **state) {
   const char *text = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
   sbx_http *http = start(60000);
   (void)state;
@@ -428,7 +428,7 @@ static void ring(void *arg) {
   atomic_fetch_add(&rang, 1);
 }
 
-static void timer(void **state) {
+static void test_timer(void **state) {
   sbx_delay *delay = sbx_delay_new();
   char names[] = "abc";
   (void)state;
@@ -451,24 +451,24 @@ static void timer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(target_and_query),
-      TEST(body_with_length),
-      TEST(body_in_chunks),
-      TEST(body_of_megabytes),
-      TEST(refused_body),
-      TEST(refused_before_the_body),
-      TEST(part_of_a_file),
-      TEST(files_of_sizes),
-      TEST(long_headers),
-      TEST(head),
-      TEST(stream),
-      TEST(handler_that_forgot),
-      TEST(client_that_leaves),
-      TEST(port_in_use),
-      cmocka_unit_test(address_of_another),
-      cmocka_unit_test(latency),
-      cmocka_unit_test(stop_while_late),
-      cmocka_unit_test(timer),
+      TEST(test_target_and_query),
+      TEST(test_body_with_length),
+      TEST(test_body_in_chunks),
+      TEST(test_body_of_megabytes),
+      TEST(test_refused_body),
+      TEST(test_refused_before_the_body),
+      TEST(test_part_of_a_file),
+      TEST(test_files_of_sizes),
+      TEST(test_long_headers),
+      TEST(test_head),
+      TEST(test_stream),
+      TEST(test_handler_that_forgot),
+      TEST(test_client_that_leaves),
+      TEST(test_port_in_use),
+      cmocka_unit_test(test_address_of_another),
+      cmocka_unit_test(test_latency),
+      cmocka_unit_test(test_stop_while_late),
+      cmocka_unit_test(test_timer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void assert_ids(sbx_store *store, const char *kind, const char *parent, c
   igt__buf_finish(&buf);
 }
 
-static void documents(void **state) {
+static void test_documents(void **state) {
   fixture *f = *state;
   put_doc(f->store, "study", "c", "x", 1);
   put_doc(f->store, "study", "a", "y", 2);
@@ -124,7 +124,7 @@ static void documents(void **state) {
 }
 
 /* A cursor spans many pages, and writes between its steps do not disturb it. */
-static void cursor(void **state) {
+static void test_cursor(void **state) {
   fixture *f = *state;
   char id[16];
   size_t seen = 0, n;
@@ -161,7 +161,7 @@ static void assert_value(sbx_store *store, const char *key, const char *value) {
   igt__free(got);
 }
 
-static void values(void **state) {
+static void test_values(void **state) {
   fixture *f = *state;
   static const igt__clock_hooks hooks = {.wall = fake_wall};
   igt__clock_set_hooks(&hooks);
@@ -186,7 +186,7 @@ static bool join_files(void *payload, const sbx_file *file) {
   return igt__buf_printf(payload, "%s:%d:%d ", file->key, (int)file->size, file->completed);
 }
 
-static void registered_files(void **state) {
+static void test_registered_files(void **state) {
   fixture *f = *state;
   int64_t size = 0;
   bool completed = false, known = false;
@@ -245,7 +245,7 @@ static void assert_object(sbx_store *store, const char *key, const char *body, s
   sbx_object_finish(&object);
 }
 
-static void objects(void **state) {
+static void test_objects(void **state) {
   fixture *f = *state;
   sbx_object object = {0};
   assert_true(put_object(f->store, "a", "hello", 5));
@@ -264,7 +264,7 @@ static void objects(void **state) {
 }
 
 /* Bodies around the size of the buffer, in blocks. */
-static void bodies(void **state) {
+static void test_bodies(void **state) {
   fixture *f = *state;
   static char body[200000];
   for (size_t i = 0; i < sizeof body; i++)
@@ -284,7 +284,7 @@ static void bodies(void **state) {
   assert_int_equal(count_files(f, "incoming"), 0);
 }
 
-static void discarded_body(void **state) {
+static void test_discarded_body(void **state) {
   fixture *f = *state;
   static char body[100000];
   sbx_incoming *in = sbx_incoming_new(f->store);
@@ -308,7 +308,7 @@ static void assert_keys(sbx_store *store, const char *prefix, const char *after,
   igt__buf_finish(&buf);
 }
 
-static void order_of_keys(void **state) {
+static void test_order_of_keys(void **state) {
   fixture *f = *state;
   const char *const keys[] = {"b", "a/2", "\xc3\xa4", "a/1", "A", "a0", "a"};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -323,7 +323,7 @@ static void order_of_keys(void **state) {
 
 /* ---- transactions ---- */
 
-static void rollback(void **state) {
+static void test_rollback(void **state) {
   fixture *f = *state;
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
@@ -338,7 +338,7 @@ static void rollback(void **state) {
   assert_int_equal(count_files(f, "objects"), 1);
 }
 
-static void commit(void **state) {
+static void test_commit(void **state) {
   fixture *f = *state;
   assert_true(put_object(f->store, "a", "old", 3));
   assert_true(sbx_store_begin(f->store));
@@ -367,7 +367,7 @@ static void feed(void *payload, const void *data, size_t n) {
   igt__buf_append(payload, data, n);
 }
 
-static void multipart(void **state) {
+static void test_multipart(void **state) {
   fixture *f = *state;
   sbx_upload upload = {.key = text_of("x")}, got;
   sbx_object object = {.key = text_of("x"), .etag = "m-2"};
@@ -399,7 +399,7 @@ static void multipart(void **state) {
   igt__buf_finish(&buf);
 }
 
-static void aborted(void **state) {
+static void test_aborted(void **state) {
   fixture *f = *state;
   sbx_upload upload = {.key = text_of("x")}, got = {0};
   assert_true(sbx_upload_new(f->store, "bucket", &upload));
@@ -416,7 +416,7 @@ static void aborted(void **state) {
 /* ---- crashes ---- */
 
 /* A process that dies with objects, a body being received and a file without a row. */
-static void crash(void **state) {
+static void test_crash(void **state) {
   fixture *f = *state;
   char command[160];
   sbx_store_close(f->store);
@@ -443,7 +443,7 @@ static void crash(void **state) {
   assert_int_equal(count_files(f, "objects"), 1);
 }
 
-static void one_at_a_time(void **state) {
+static void test_one_at_a_time(void **state) {
   fixture *f = *state;
   char error[256] = "";
   assert_null(sbx_store_open(f->dir, error, sizeof error));
@@ -477,7 +477,7 @@ static void *hammer(void *arg) {
   return NULL;
 }
 
-static void threads(void **state) {
+static void test_threads(void **state) {
   fixture *f = *state;
   pthread_t ids[WRITERS];
   for (size_t i = 0; i < WRITERS; i++)
@@ -492,7 +492,7 @@ static void threads(void **state) {
 
 /* ---- what sign-ins depend on ---- */
 
-static void people(void **state) {
+static void test_people(void **state) {
   fixture *f = *state;
   uint64_t before = sbx_store_people(f->store);
   put_doc(f->store, "study", "a", NULL, 1);
@@ -518,7 +518,7 @@ static void people(void **state) {
   assert_true(sbx_store_people(f->store) != before);
 }
 
-static void texts_of_documents(void **state) {
+static void test_texts_of_documents(void **state) {
   fixture *f = *state;
   static const char *const names[] = {"a", "b", "none", "n"};
   char *texts[4];
@@ -566,7 +566,7 @@ static int64_t size_for_others(sbx_store *store) {
   return *(int64_t *)size;
 }
 
-static void rows_in_memory(void **state) {
+static void test_rows_in_memory(void **state) {
   fixture *f = *state;
   assert_true(put_object(f->store, "a", "1", 1));
   assert_int_equal(size_of(f->store, "a"), 1);
@@ -600,7 +600,7 @@ static void rows_in_memory(void **state) {
 }
 
 /* More than fit in the cache: 64 KiB each. */
-static void many_rows(void **state) {
+static void test_many_rows(void **state) {
   fixture *f = *state;
   static char metadata[65536], key[16];
   memset(metadata, 'm', sizeof metadata - 1);
@@ -655,7 +655,7 @@ static bool put_version(sbx_store *store, int64_t version) {
   return sbx_object_commit(store, "bucket", in, &object);
 }
 
-static void rows_under_writes(void **state) {
+static void test_rows_under_writes(void **state) {
   fixture *f = *state;
   race r = {.store = f->store};
   pthread_t ids[2];
@@ -686,7 +686,7 @@ static void *follow_document(void *arg) {
 }
 
 /* Every other write is followed by one that is rolled back, which nobody may see. */
-static void documents_under_writes(void **state) {
+static void test_documents_under_writes(void **state) {
   fixture *f = *state;
   race r = {.store = f->store};
   pthread_t ids[2];
@@ -719,27 +719,27 @@ static void documents_under_writes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(documents),
-      TEST(cursor),
-      TEST(values),
-      TEST(registered_files),
-      TEST(objects),
-      TEST(bodies),
-      TEST(rollback),
-      TEST(commit),
-      TEST(discarded_body),
-      TEST(aborted),
-      TEST(order_of_keys),
-      TEST(crash),
-      TEST(multipart),
-      TEST(one_at_a_time),
-      TEST(threads),
-      TEST(people),
-      TEST(texts_of_documents),
-      TEST(rows_in_memory),
-      TEST(many_rows),
-      TEST(rows_under_writes),
-      TEST(documents_under_writes),
+      TEST(test_documents),
+      TEST(test_cursor),
+      TEST(test_values),
+      TEST(test_registered_files),
+      TEST(test_objects),
+      TEST(test_bodies),
+      TEST(test_rollback),
+      TEST(test_commit),
+      TEST(test_discarded_body),
+      TEST(test_aborted),
+      TEST(test_order_of_keys),
+      TEST(test_crash),
+      TEST(test_multipart),
+      TEST(test_one_at_a_time),
+      TEST(test_threads),
+      TEST(test_people),
+      TEST(test_texts_of_documents),
+      TEST(test_rows_in_memory),
+      TEST(test_many_rows),
+      TEST(test_rows_under_writes),
+      TEST(test_documents_under_writes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void check_file(const char *text, const char *entries) {
   igt__selection_free(s);
 }
 
-static void files_list_studies(void **state) {
+static void test_files_list_studies(void **state) {
   static const char *const cases[][2] = {
       {"", ""},
       {"P1/CT\nP2", "1:P1/CT|2:P2|"},
@@ -65,7 +65,7 @@ static void files_list_studies(void **state) {
     check_file(cases[i][0], cases[i][1]);
 }
 
-static void a_csv_names_its_institutes(void **state) {
+static void test_a_csv_names_its_institutes(void **state) {
   static const struct {
     const char *text;
     size_t count; /* 0: it does not name them all */
@@ -88,7 +88,7 @@ static void a_csv_names_its_institutes(void **state) {
   }
 }
 
-static void a_file_that_is_no_text_is_refused(void **state) {
+static void test_a_file_that_is_no_text_is_refused(void **state) {
   igt_study_selection options = IGT_STUDY_SELECTION_INIT;
   igt__selection *s;
 
@@ -101,7 +101,7 @@ static void a_file_that_is_no_text_is_refused(void **state) {
 
 /* ---- names ---- */
 
-static void names_match(void **state) {
+static void test_names_match(void **state) {
   static const struct {
     const char *study, *patient, *human, *id;
     bool takes;
@@ -146,7 +146,7 @@ static void names_match(void **state) {
   }
 }
 
-static void a_patient_is_known_by_its_fields_too(void **state) {
+static void test_a_patient_is_known_by_its_fields_too(void **state) {
   static const char *const ids[] = {"A-1*"};
   igt_study_selection options = IGT_STUDY_SELECTION_INIT;
   const igt__study_names names = {.human = "Ann/CT", .id = "1", .patient_id = "A-12"};
@@ -167,7 +167,7 @@ static int64_t noon(void) {
   return (int64_t)1767268800 * 1000000; /* 2026-01-01T12:00:00Z */
 }
 
-static void times_have_many_forms(void **state) {
+static void test_times_have_many_forms(void **state) {
   static const struct {
     const char *text;
     int64_t since, until; /* INT64_MIN: an error */
@@ -209,7 +209,7 @@ static void times_have_many_forms(void **state) {
   igt__clock_set_hooks(NULL);
 }
 
-static void types_have_or_lack_fields(void **state) {
+static void test_types_have_or_lack_fields(void **state) {
   static const char *const any[] = {"*"};
   static const struct {
     const char *type;
@@ -241,13 +241,13 @@ static void types_have_or_lack_fields(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(files_list_studies),
-      cmocka_unit_test(a_csv_names_its_institutes),
-      cmocka_unit_test(a_file_that_is_no_text_is_refused),
-      cmocka_unit_test(names_match),
-      cmocka_unit_test(a_patient_is_known_by_its_fields_too),
-      cmocka_unit_test(times_have_many_forms),
-      cmocka_unit_test(types_have_or_lack_fields),
+      cmocka_unit_test(test_files_list_studies),
+      cmocka_unit_test(test_a_csv_names_its_institutes),
+      cmocka_unit_test(test_a_file_that_is_no_text_is_refused),
+      cmocka_unit_test(test_names_match),
+      cmocka_unit_test(test_a_patient_is_known_by_its_fields_too),
+      cmocka_unit_test(test_times_have_many_forms),
+      cmocka_unit_test(test_types_have_or_lack_fields),
   };
 
   (void)setenv("TZ", "UTC", 1);

@@ -67,7 +67,7 @@ static size_t count_headers(const igt__sigv4_header *headers) {
   return n;
 }
 
-static void published_examples(void **state) {
+static void test_published_examples(void **state) {
   igt__sigv4_key key;
   igt__buf scratch, names;
   (void)state;
@@ -90,7 +90,7 @@ static void published_examples(void **state) {
   igt__buf_finish(&scratch);
 }
 
-static void published_presigned_url(void **state) {
+static void test_published_presigned_url(void **state) {
   static const igt__sigv4_header headers[] = {HOST};
   igt__sigv4_key key;
   igt__buf query, scratch;
@@ -125,7 +125,7 @@ static void canonical(const igt__sigv4_request *req, const char *expected) {
   igt__buf_finish(&out);
 }
 
-static void canonical_rules(void **state) {
+static void test_canonical_rules(void **state) {
   static const igt__sigv4_header headers[] = {
       {"X-Amz-Meta-A", "  a   b\t c "}, {"HOST", "h"}, {"x-amz-meta-a", "d"}, {"X-Amz-Meta", "n"}};
   (void)state;
@@ -145,7 +145,7 @@ static void canonical_rules(void **state) {
   canonical(&req, "GET\n/a%2Fb//c%20d\nbad=%25zz\nabsent:\n\nabsent\nH");
 }
 
-static void too_many_parameters_are_refused(void **state) {
+static void test_too_many_parameters_are_refused(void **state) {
   igt__buf query, out;
   (void)state;
 
@@ -159,7 +159,7 @@ static void too_many_parameters_are_refused(void **state) {
   igt__buf_finish(&out);
 }
 
-static void authorization_value(void **state) {
+static void test_authorization_value(void **state) {
   igt__buf out;
   (void)state;
 
@@ -173,9 +173,9 @@ static void authorization_value(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(published_examples),  cmocka_unit_test(published_presigned_url),
-      cmocka_unit_test(canonical_rules),     cmocka_unit_test(too_many_parameters_are_refused),
-      cmocka_unit_test(authorization_value),
+      cmocka_unit_test(test_published_examples),  cmocka_unit_test(test_published_presigned_url),
+      cmocka_unit_test(test_canonical_rules),     cmocka_unit_test(test_too_many_parameters_are_refused),
+      cmocka_unit_test(test_authorization_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

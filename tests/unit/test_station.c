@@ -20,7 +20,7 @@ void notify_alive(void) {}
 
 /* ---- the table ---- */
 
-static void thousands_are_found_and_removed_in_any_order(void **state) {
+static void test_thousands_are_found_and_removed_in_any_order(void **state) {
   static watched one, other;
   study_queue q = {.v = NULL};
   char path[32];
@@ -46,7 +46,7 @@ static void thousands_are_found_and_removed_in_any_order(void **state) {
   queue_free(&q);
 }
 
-static void the_first_problem_counts(void **state) {
+static void test_the_first_problem_counts(void **state) {
   static watched in;
   study_queue q = {.v = NULL};
   study *s = queue_add(&q, &in, "lab/a");
@@ -95,7 +95,7 @@ static int remove_study(void **state) {
   return rmdir(root);
 }
 
-static void a_print_counts_files_and_bytes(void **state) {
+static void test_a_print_counts_files_and_bytes(void **state) {
   tree_print p;
 
   (void)state;
@@ -109,7 +109,7 @@ static void a_print_counts_files_and_bytes(void **state) {
   assert_false(tree_look(root, "none", &p));
 }
 
-static void every_change_shows(void **state) {
+static void test_every_change_shows(void **state) {
   static const struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
   tree_print before, now;
   char from[256], to[256];
@@ -132,7 +132,7 @@ static void every_change_shows(void **state) {
   assert_false(tree_same(&before, &now));
 }
 
-static void a_rename_of_the_whole_is_no_change(void **state) {
+static void test_a_rename_of_the_whole_is_no_change(void **state) {
   tree_print before, now;
   char from[256], to[256];
 
@@ -146,7 +146,7 @@ static void a_rename_of_the_whole_is_no_change(void **state) {
   assert_int_equal(rename(to, from), 0);
 }
 
-static void a_link_is_not_followed(void **state) {
+static void test_a_link_is_not_followed(void **state) {
   char path[256];
   tree_print p;
 
@@ -162,7 +162,7 @@ static void a_link_is_not_followed(void **state) {
 }
 
 /* In a process of its own: a lease and /proc are about others. */
-static void a_writer_shows_until_it_closes(void **state) {
+static void test_a_writer_shows_until_it_closes(void **state) {
   char path[256], byte;
   int to_child[2], to_parent[2];
   pid_t child;
@@ -192,13 +192,13 @@ static void a_writer_shows_until_it_closes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(thousands_are_found_and_removed_in_any_order),
-      cmocka_unit_test(the_first_problem_counts),
-      cmocka_unit_test_setup_teardown(a_print_counts_files_and_bytes, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(every_change_shows, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(a_rename_of_the_whole_is_no_change, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(a_link_is_not_followed, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(a_writer_shows_until_it_closes, make_study, remove_study),
+      cmocka_unit_test(test_thousands_are_found_and_removed_in_any_order),
+      cmocka_unit_test(test_the_first_problem_counts),
+      cmocka_unit_test_setup_teardown(test_a_print_counts_files_and_bytes, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_every_change_shows, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_rename_of_the_whole_is_no_change, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_writer_shows_until_it_closes, make_study, remove_study),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ static igt_status read_status(igt_error *err) {
 
 /* ---- reading ---- */
 
-static void round_trip(void **state) {
+static void test_round_trip(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt_token *token = NULL;
 
@@ -115,7 +115,7 @@ static void round_trip(void **state) {
 
 /* As the Python client writes it: json.dumps with spaces, another order, a file that other programs
  * made longer. */
-static void reads_what_python_writes(void **state) {
+static void test_reads_what_python_writes(void **state) {
   static const char json[] =
       "{\"sub\": \"j\\u00f6rg\", \"jwt\": \"aA.eyJleHAiOjE5OTk5OTk5OTl9.cw\", \"jwt_data\": "
       "{\"exp\": 1999999999}, \"csrf\": \"c\", \"domain\": \"https://igt-web.eu1.phsdp.com\"}";
@@ -136,7 +136,7 @@ static void reads_what_python_writes(void **state) {
   igt__buf_finish(&text);
 }
 
-static void nobody_signed_in(void **state) {
+static void test_nobody_signed_in(void **state) {
   static const char zeros[IGT__TOKEN_FILE_SIZE];
   char page[IGT__TOKEN_FILE_SIZE];
 
@@ -152,7 +152,7 @@ static void nobody_signed_in(void **state) {
 }
 
 /* D9 */
-static void distrusts(void **state) {
+static void test_distrusts(void **state) {
   char page[IGT__TOKEN_FILE_SIZE], other[250];
   igt_error err = IGT_ERROR_INIT;
 
@@ -180,7 +180,7 @@ static void distrusts(void **state) {
   rmdir(path);
 }
 
-static void distrusts_other_owner(void **state) {
+static void test_distrusts_other_owner(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt_error err = IGT_ERROR_INIT;
 
@@ -204,7 +204,7 @@ static uint64_t no_jitter(void) {
   return 0;
 }
 
-static void tells_damage(void **state) {
+static void test_tells_damage(void **state) {
   static const igt__clock_hooks hooks = {fixed_time, fixed_time, no_sleep, no_jitter};
   char page[IGT__TOKEN_FILE_SIZE];
   igt_error err = IGT_ERROR_INIT;
@@ -223,7 +223,7 @@ static void tells_damage(void **state) {
 }
 
 /* Halves of two tokens of the same length may be valid base64 of valid JSON. */
-static void tells_torn_reads(void **state) {
+static void test_tells_torn_reads(void **state) {
   char one[IGT__TOKEN_FILE_SIZE], two[IGT__TOKEN_FILE_SIZE], torn[IGT__TOKEN_FILE_SIZE];
   size_t len, taken = 0;
 
@@ -248,7 +248,7 @@ static void tells_torn_reads(void **state) {
 
 /* ---- writing ---- */
 
-static void encode_refuses_what_does_not_fit(void **state) {
+static void test_encode_refuses_what_does_not_fit(void **state) {
   static char large[14000];
   char page[IGT__TOKEN_FILE_SIZE];
 
@@ -259,7 +259,7 @@ static void encode_refuses_what_does_not_fit(void **state) {
   assert_int_equal(make_page(page, large, soon()), IGT_OK);
 }
 
-static void holder_writes_in_place(void **state) {
+static void test_holder_writes_in_place(void **state) {
   static char large[3001];
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;
@@ -290,7 +290,7 @@ static void holder_writes_in_place(void **state) {
 }
 
 /* D11 */
-static void second_holder_leaves_the_first_alone(void **state) {
+static void test_second_holder_leaves_the_first_alone(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL, *second = NULL;
   igt_error err = IGT_ERROR_INIT;
@@ -309,7 +309,7 @@ static void second_holder_leaves_the_first_alone(void **state) {
 }
 
 /* Another process can see who holds it. */
-static void names_the_holder(void **state) {
+static void test_names_the_holder(void **state) {
   char page[IGT__TOKEN_FILE_SIZE], byte = 0;
   igt__token_holder *holder = NULL;
   int ready[2], status;
@@ -340,7 +340,7 @@ static void names_the_holder(void **state) {
 }
 
 /* A login that fails after it took over a valid token leaves it; one that succeeds replaces it. */
-static void live_token_of_others_stays_until_replaced(void **state) {
+static void test_live_token_of_others_stays_until_replaced(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;
 
@@ -356,7 +356,7 @@ static void live_token_of_others_stays_until_replaced(void **state) {
   assert_int_equal(access(path, F_OK), -1);
 }
 
-static void dead_token_is_cleared(void **state) {
+static void test_dead_token_is_cleared(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;
   struct stat st;
@@ -372,7 +372,7 @@ static void dead_token_is_cleared(void **state) {
 }
 
 /* The file of that name may be another login's by now. */
-static void removes_only_its_own(void **state) {
+static void test_removes_only_its_own(void **state) {
   char page[IGT__TOKEN_FILE_SIZE];
   igt__token_holder *holder = NULL;
 
@@ -386,7 +386,7 @@ static void removes_only_its_own(void **state) {
   assert_int_equal(read_status(NULL), IGT_OK);
 }
 
-static void holder_takes_no_traps(void **state) {
+static void test_holder_takes_no_traps(void **state) {
   char page[IGT__TOKEN_FILE_SIZE], other[250];
   igt__token_holder *holder = NULL;
 
@@ -403,7 +403,7 @@ static void holder_takes_no_traps(void **state) {
 
 /* ---- the path ---- */
 
-static void default_path(void **state) {
+static void test_default_path(void **state) {
   char out[100];
 
   (void)state;
@@ -425,22 +425,22 @@ static void default_path(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      CASE(round_trip),
-      CASE(reads_what_python_writes),
-      CASE(nobody_signed_in),
-      CASE(distrusts),
-      CASE(distrusts_other_owner),
-      CASE(tells_damage),
-      CASE(tells_torn_reads),
-      CASE(encode_refuses_what_does_not_fit),
-      CASE(holder_writes_in_place),
-      CASE(second_holder_leaves_the_first_alone),
-      CASE(names_the_holder),
-      CASE(live_token_of_others_stays_until_replaced),
-      CASE(dead_token_is_cleared),
-      CASE(removes_only_its_own),
-      CASE(holder_takes_no_traps),
-      CASE(default_path),
+      CASE(test_round_trip),
+      CASE(test_reads_what_python_writes),
+      CASE(test_nobody_signed_in),
+      CASE(test_distrusts),
+      CASE(test_distrusts_other_owner),
+      CASE(test_tells_damage),
+      CASE(test_tells_torn_reads),
+      CASE(test_encode_refuses_what_does_not_fit),
+      CASE(test_holder_writes_in_place),
+      CASE(test_second_holder_leaves_the_first_alone),
+      CASE(test_names_the_holder),
+      CASE(test_live_token_of_others_stays_until_replaced),
+      CASE(test_dead_token_is_cleared),
+      CASE(test_removes_only_its_own),
+      CASE(test_holder_takes_no_traps),
+      CASE(test_default_path),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

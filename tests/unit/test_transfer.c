@@ -510,7 +510,7 @@ static bool passes(igt__filter *filter, const char *path, uint64_t size, int64_t
          igt__filter_age(filter, igt__wall_seconds() - age);
 }
 
-static void rules_decide_in_their_order(void **state) {
+static void test_rules_decide_in_their_order(void **state) {
   static const char *const rules[] = {"- raw/tmp", "+ raw/", "+ *.dcm", "- *"};
   igt_filters filters = IGT_FILTERS_INIT;
   igt__filter *filter;
@@ -530,7 +530,7 @@ static void rules_decide_in_their_order(void **state) {
   igt__filter_free(filter);
 }
 
-static void names_select_files_and_folders(void **state) {
+static void test_names_select_files_and_folders(void **state) {
   static const char *const names[] = {"a.txt", "./waves/", "none", "a.txt", "one", "two", "three"};
   igt_filters filters = IGT_FILTERS_INIT;
   igt__filter *filter;
@@ -551,7 +551,7 @@ static void names_select_files_and_folders(void **state) {
   igt__filter_free(filter);
 }
 
-static void sizes_and_ages_are_inclusive(void **state) {
+static void test_sizes_and_ages_are_inclusive(void **state) {
   igt_filters filters = IGT_FILTERS_INIT;
   igt__filter *filter;
   igt_error err;
@@ -573,7 +573,7 @@ static void sizes_and_ages_are_inclusive(void **state) {
   igt__filter_free(filter);
 }
 
-static void impossible_filters_are_refused(void **state) {
+static void test_impossible_filters_are_refused(void **state) {
   static const char *const rules[] = {"+ a", "*.dcm"}, *const empty[] = {"+ "};
   igt_filters filters = IGT_FILTERS_INIT;
   igt_error err;
@@ -1015,7 +1015,7 @@ static size_t packed_size(const char *earlier, const char *text) {
   return n;
 }
 
-static void neighbours_are_packed_as_their_difference(void **state) {
+static void test_neighbours_are_packed_as_their_difference(void **state) {
   static const char one[] =
       "{\"studyType\":\"Study\",\"studyDatabaseId\":\"0001-aa\",\"createdBy\":"
       "\"someone@example.com\",\"electronicRecordState\":\"draft\"}";
@@ -1031,7 +1031,7 @@ static void neighbours_are_packed_as_their_difference(void **state) {
   assert_true(packed_size("aaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") > 0);
 }
 
-static void damaged_packs_are_refused(void **state) {
+static void test_damaged_packs_are_refused(void **state) {
   static const char *const bad[] = {"\x05"
                                     "abc",
                                     "\x01"
@@ -1054,8 +1054,8 @@ static void damaged_packs_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(neighbours_are_packed_as_their_difference),
-      cmocka_unit_test(damaged_packs_are_refused),
+      cmocka_unit_test(test_neighbours_are_packed_as_their_difference),
+      cmocka_unit_test(test_damaged_packs_are_refused),
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_flow),
       cmocka_unit_test(test_flow_changes),
@@ -1071,10 +1071,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_local, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_local_below_a_link, make_top, remove_top),
       cmocka_unit_test(test_plan),
-      cmocka_unit_test(rules_decide_in_their_order),
-      cmocka_unit_test(names_select_files_and_folders),
-      cmocka_unit_test(sizes_and_ages_are_inclusive),
-      cmocka_unit_test(impossible_filters_are_refused),
+      cmocka_unit_test(test_rules_decide_in_their_order),
+      cmocka_unit_test(test_names_select_files_and_folders),
+      cmocka_unit_test(test_sizes_and_ages_are_inclusive),
+      cmocka_unit_test(test_impossible_filters_are_refused),
       cmocka_unit_test(test_days),
       cmocka_unit_test(test_shards),
       cmocka_unit_test(test_table),

@@ -185,7 +185,7 @@ static void test_proxy_variables(void **state) {
   }
 }
 
-static void an_option_replaces_the_variables(void **state) {
+static void test_an_option_replaces_the_variables(void **state) {
   static const struct {
     const char *option, *http, *https;
   } good[] = {
@@ -227,7 +227,7 @@ int main(void) {
       cmocka_unit_test(test_request_url),
       cmocka_unit_test(test_proxy_label),
       cmocka_unit_test(test_proxy_variables),
-      cmocka_unit_test(an_option_replaces_the_variables),
+      cmocka_unit_test(test_an_option_replaces_the_variables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

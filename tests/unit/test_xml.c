@@ -29,7 +29,7 @@ static igt_status record(void *payload, const char *path, const char *text, igt_
   return IGT_OK;
 }
 
-static void paths_and_text(void **state) {
+static void test_paths_and_text(void **state) {
   const char *xml = " \n<?xml version=\"1.0\"?>\n\n<s3:A xmlns:s3=\"u\"><B> x&amp;<![CDATA[<]]> "
                     "</B><C><D/></C>tail</s3:A>";
   igt__buf out;
@@ -41,7 +41,7 @@ static void paths_and_text(void **state) {
   igt__buf_finish(&out);
 }
 
-static void bombs_and_ruins_are_refused(void **state) {
+static void test_bombs_and_ruins_are_refused(void **state) {
   static const char bomb[] = "<!DOCTYPE a [<!ENTITY b \"bbbbbbbb\"><!ENTITY c \"&b;&b;&b;&b;\">]>"
                              "<a>&c;&c;&c;</a>";
   igt_error err = IGT_ERROR_INIT;
@@ -68,7 +68,7 @@ static void bombs_and_ruins_are_refused(void **state) {
   igt__buf_finish(&deep);
 }
 
-static void errors(void **state) {
+static void test_errors(void **state) {
   static const struct {
     const char *code;
     int http_status;
@@ -105,7 +105,7 @@ static void errors(void **state) {
   }
 }
 
-static void multipart_results(void **state) {
+static void test_multipart_results(void **state) {
   static const char created[] =
       "<InitiateMultipartUploadResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Bucket>b"
       "</Bucket><Key>k</Key><UploadId>U&amp;1</UploadId></InitiateMultipartUploadResult>";
@@ -130,7 +130,7 @@ static void multipart_results(void **state) {
   assert_int_equal(igt__s3_complete_parse("<html/>", 7, etag, NULL), IGT_E_PROTOCOL);
 }
 
-static void lists(void **state) {
+static void test_lists(void **state) {
   static const char parts[] =
       "<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>2"
       "</NextPartNumberMarker><Part><PartNumber>1</PartNumber><Size>5242880</Size>"
@@ -161,7 +161,7 @@ static void lists(void **state) {
   igt__s3_request_finish(&req);
 }
 
-static void completion_document(void **state) {
+static void test_completion_document(void **state) {
   igt__s3_part parts[2] = {{.number = 1, .etag = "a<b"}, {.number = 2, .etag = "c"}};
   igt__buf out;
   (void)state;
@@ -181,9 +181,9 @@ static void completion_document(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(paths_and_text), cmocka_unit_test(bombs_and_ruins_are_refused),
-      cmocka_unit_test(errors),         cmocka_unit_test(multipart_results),
-      cmocka_unit_test(lists),          cmocka_unit_test(completion_document),
+      cmocka_unit_test(test_paths_and_text), cmocka_unit_test(test_bombs_and_ruins_are_refused),
+      cmocka_unit_test(test_errors),         cmocka_unit_test(test_multipart_results),
+      cmocka_unit_test(test_lists),          cmocka_unit_test(test_completion_document),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* Files and names: os.h on POSIX. Mostly a system call each; O_TMPFILE and renameat2, which
+ * not every file system has, fall back to what all have. Descriptors are closed by exec, so that
+ * hooks and other programs inherit none. Called by root.c, path.c and everything that opens a file;
+ * windows/file.c is the same for Windows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

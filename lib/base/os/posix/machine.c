@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* The process and the machine: os.h on POSIX. Signal masks for new threads, wiping, random bytes,
+ * and what logs, journals and limits need to know: names, cores, and how much memory the process
+ * may use, which is the least of the machine's, half of RLIMIT_AS, and its container's. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
