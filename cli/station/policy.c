@@ -42,21 +42,6 @@ static bool make_parents(const char *path) {
   return true;
 }
 
-/* Not every file system can refuse to replace; one that cannot replaces empty folders only. */
-static int rename_new(const char *from, const char *to) {
-  struct stat st;
-
-  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-    return 0;
-  if (errno != EINVAL && errno != ENOSYS)
-    return -1;
-  if (lstat(to, &st) == 0) {
-    errno = EEXIST;
-    return -1;
-  }
-  return rename(from, to);
-}
-
 /* A study of the same name may have been there before: "NAME.2". out: where it is now. */
 static bool move_to(const study *s, const char *folder, char out[PATH_SIZE]) {
   char from[PATH_SIZE];
@@ -71,7 +56,7 @@ static bool move_to(const study *s, const char *folder, char out[PATH_SIZE]) {
     }
     if (!make_parents(out))
       return false;
-    if (rename_new(from, out) == 0)
+    if (os_rename_new(from, out) == 0)
       return true;
     if (errno != EEXIST && errno != ENOTEMPTY)
       return false;
@@ -128,7 +113,7 @@ static bool bring_back(const char *from, const char *to, int depth) {
     if (snprintf(a, sizeof a, "%s/%s", from, e->d_name) >= PATH_SIZE ||
         snprintf(b, sizeof b, "%s/%s", to, e->d_name) >= PATH_SIZE)
       all = false;
-    else if (rename_new(a, b) != 0)
+    else if (os_rename_new(a, b) != 0)
       all = errno == EEXIST && depth > 1 && bring_back(a, b, depth - 1) && all;
   }
   if (dir)
@@ -166,7 +151,7 @@ static void move_back(const study *s, const char *from) {
   char to[PATH_SIZE];
 
   (void)snprintf(to, sizeof to, "%s/%s", s->in->path, s->path);
-  if (rename_new(from, to) != 0)
+  if (os_rename_new(from, to) != 0)
     station_log(LOG_ERR, "stuck", s,
                 "%s was written to while it was moved, and cannot be moved "
                 "back from %s: %s: move it back yourself",

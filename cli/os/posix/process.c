@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <syslog.h>
 #include <time.h>
@@ -183,6 +184,24 @@ bool os_take_owner(const char *path, const char *like) {
   struct stat st;
 
   return stat(like, &st) == 0 && (geteuid() != 0 || chown(path, st.st_uid, st.st_gid) == 0);
+}
+
+/* musl 1.2.3 has no function for renameat2. Not every file system can refuse to replace; one that
+ * cannot replaces empty folders only. */
+int os_rename_new(const char *from, const char *to) {
+  struct stat st;
+
+#ifdef SYS_renameat2
+  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1U /* RENAME_NOREPLACE */) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -1;
+#endif
+  if (lstat(to, &st) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return rename(from, to);
 }
 
 void os_log(bool is_error, const char *text) {
