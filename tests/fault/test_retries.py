@@ -166,7 +166,9 @@ def test_silence(cloud, igtcloud, out, at):
 
 @promise("Retry", "a body that comes with one byte a second", "it is alive, and waited for")
 def test_trickle(cloud, igtcloud, out):
-    cloud.faults({"fault": "trickle", "path": "**/$aud", "per_second": 1},
-                 {"fault": "trickle", "path": "/api/auth/s3credentials", "per_second": 400})
-    igtcloud.run("download", "--timeout", "2", out, "one")
-    assert len(cloud.requests(path="*/s3credentials")) == 1
+    """A response that takes longer than a silence may last; the bytes come often enough for a busy machine."""
+    timeout = 3
+    cloud.faults({"fault": "trickle", "path": "/api/auth/s3credentials", "per_second": 300})
+    igtcloud.run("download", "--timeout", timeout, out, "one")
+    (asked,) = cloud.requests(path="*/s3credentials")
+    assert asked["fault"] == "trickle" and asked["took"] > timeout

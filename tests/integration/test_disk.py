@@ -21,6 +21,7 @@ import pytest
 
 from igtcloud import (DONE, FAILED, SOME_FAILED, Done, Program, journal_of, largest_size, program, sanitized,
                       tree)
+from sandbox import BUCKET
 
 MIB = 1024 * 1024
 SANITIZED = sanitized()
@@ -94,16 +95,18 @@ def test_too_small_a_disk_is_told_before(igtcloud, tmp_path):
         assert "3.0 MiB are needed" in done.error and whole_films(small) >= {"1.bin"}
 
 
-def test_disk_that_fills_on_the_way(igtcloud, tmp_path):
+def test_disk_that_fills_on_the_way(igtcloud, cloud, tmp_path):
     """Someone else takes the room; when it is there again, the same command goes on."""
     with mounted(tmp_path / "small", "30m") as small:
-        process = igtcloud.start("download", "--bwlimit", "8M", "--json", small, "film")
-        end = time.monotonic() + 30
-        while not list(small.rglob("*.bin")) and time.monotonic() < end:
-            time.sleep(0.01)
+        # All but one file wait in their second MiB until the disk is full.
+        cloud.faults({"fault": "silence", "path": f"/{BUCKET}/**/*.bin", "method": "GET",
+                               "skip": 1, "times": 0, "at": MIB, "seconds": 600})
+        process = igtcloud.start("download", "--json", small, "film")
+        cloud.wait_for(lambda: list(small.rglob("*.bin")))
         with open(small / "other", "wb", buffering=0) as other, contextlib.suppress(OSError):
             while other.write(b"x" * 65536):
                 pass
+        cloud.heal()
         out, err = process.communicate(timeout=60)
         done = Done(["download"], process.returncode, out, err.decode())
         assert done.status == FAILED and "No space left" in done.error, done

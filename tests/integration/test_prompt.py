@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from igtcloud import DENIED, environment, program, static
+from sandbox import Sandbox
 from terminal import Terminal
 
 SEED = "demo"
@@ -27,6 +28,21 @@ def shell(cloud, home):
                                     PATH=os.path.dirname(program()) + ":" + os.environ["PATH"]))
     terminal.wait_for(b"$ ")
     return terminal
+
+
+def status_of(pid, name):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(line.split()[1] for line in file if line.startswith(name + ":"))
+
+
+def sleeps(pid):
+    """How many times it has gone to sleep or has been stopped."""
+    return int(status_of(pid, "voluntary_ctxt_switches"))
+
+
+def state(pid):
+    """One letter: S sleeps, T is stopped."""
+    return status_of(pid, "State")
 
 
 def is_asked(terminal):
@@ -126,10 +142,14 @@ def test_continued_in_the_background(cloud, home):
     terminal = shell(cloud, home)
     terminal.write(b"igtcloud whoami -u demo@example.com\n")
     is_asked(terminal)
+    pid = os.tcgetpgrp(terminal.fd)
     terminal.write(b"\x1a")
     terminal.wait_for(b"Stopped")
     terminal.wait_for(b"$ ")
-    terminal.write(b"bg; sleep 0.3; echo go''ne on\n")
+    slept = sleeps(pid)
+    terminal.write(b"bg\n")
+    Sandbox.wait_for(lambda: sleeps(pid) > slept and state(pid) in "ST")  # it ran, and waits again
+    terminal.write(b"echo go''ne on\n")
     terminal.wait_for(b"gone on")
     assert terminal.has_echo()
     terminal.write(b"fg\n")
