@@ -214,6 +214,8 @@ typedef struct config {
 const char *config_path(const settings *s);
 /* No file: no entries, unless it was named by --config. False: reported. */
 bool config_read(const settings *s, config *out);
+/* How many profiles it has. */
+size_t config_profiles(const config *c);
 void config_free(config *c);
 bool config_has_profile(const config *c, const char *profile);
 /* The command's option that the key sets; NULL: none. */

@@ -172,17 +172,6 @@ static bool check_entry(const config *c, size_t i) {
   return false;
 }
 
-static size_t count_profiles(const config *c) {
-  size_t count = 0;
-
-  for (size_t i = 0, k; i < c->count; i++) {
-    for (k = 0; strcmp(c->v[k].profile, c->v[i].profile) != 0; k++)
-      ;
-    count += k == i;
-  }
-  return count;
-}
-
 static int run_check(settings *s) {
   config c;
   size_t bad = 0, profiles;
@@ -191,7 +180,7 @@ static int run_check(settings *s) {
     return EXIT_FAILED;
   for (size_t i = 0; i < c.count; i++)
     bad += !check_entry(&c, i);
-  profiles = count_profiles(&c);
+  profiles = config_profiles(&c);
   if (!c.exists)
     message(s, "%s: the file does not exist", c.path ? c.path : "HOME is not set");
   else if (!bad)
@@ -339,7 +328,7 @@ static int change(const settings *s, edit *e) {
     config_free(&c);
   }
   if (!make_folder(path)) {
-    complain("cannot make the folder of '%s': %s", path, strerror(errno));
+    complain("cannot create the folder of '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
   if (realpath(path, resolved)) /* a link stays a link */

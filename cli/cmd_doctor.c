@@ -223,8 +223,9 @@ static void run_watched(doctor *d, const char *check, void (*probe)(doctor *d)) 
   if (!w.is_late)
     return;
   d->is_offline = true; /* the client is cancelled for good */
-  found(d, check, VERDICT_ERROR, "try again; if it stays so, ask who runs the network or the cloud",
-        "no result within %d s: given up, and with it everything that needs the cloud", LIMIT_S);
+  found(d, check, VERDICT_ERROR,
+        "try again; if it persists, ask the operator of the network or the cloud",
+        "no result within %d s: given up, and all checks that need the cloud are skipped", LIMIT_S);
 }
 
 typedef struct local {

@@ -312,7 +312,7 @@ static int cmd_du(settings *s) {
 
 static const option du_options[] = {
     {"by", 0, OPTION_TEXT, AT(by), "GROUP", "institute|patient|study|type",
-     "what to sum up (default: by what is directly below the place)"},
+     "what to sum by (default: what is directly below the place)"},
     {"sort", 0, OPTION_TEXT, AT(sort), "ORDER", "size|name",
      "the largest first (default), or by name"},
     {"top", 0, OPTION_NUMBER, AT(top), "N", NULL, "only the first N lines, and the total"},

@@ -13,7 +13,7 @@
 static const option ls_options[] = {
     {"count", 'l', OPTION_FLAG, AT(details), NULL, NULL,
      "count files and bytes; lists the files of each study"},
-    {"long", 0, OPTION_FLAG, AT(ids), NULL, NULL, "show ids on a terminal, too"},
+    {"long", 0, OPTION_FLAG, AT(ids), NULL, NULL, "show ids on a terminal as well"},
     {"sort", 0, OPTION_TEXT, AT(sort), "ORDER", "name|date|size|files|none",
      "default: name on a terminal, else the cloud's order"},
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",

@@ -110,9 +110,8 @@ const command manifest_command = {
     "Writes a manifest of the selected studies to standard output: JSON lines with each study and\n"
     "each file, its size, digest and ETag, and a last line that shows whether any of it was\n"
     "changed or cut off. `igtcloud download --manifest FILE TARGET_FOLDER` fetches exactly these\n"
-    "files, and `igtcloud verify --manifest FILE` proves later that nothing has changed. The "
-    "store\n"
-    "is asked about each file, which takes a request.",
+    "files, and `igtcloud verify --manifest FILE` proves later that nothing has changed. "
+    "This\ntakes one request to the store for each file.",
     manifest_options,
     true,
     cmd_manifest};
@@ -151,7 +150,7 @@ static bool chooses_nothing(void) {
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     const char *origin = option_origin(choices[i].offset);
     if (origin && strcmp(origin, "the command line") == 0) {
-      usage_error("--manifest says which files: it cannot be combined with --%s", choices[i].name);
+      usage_error("--manifest selects the files; it cannot be combined with --%s", choices[i].name);
       return false;
     }
   }
@@ -171,7 +170,7 @@ static igt_manifest *open_manifest(const settings *s, int *status) {
   return m;
 }
 
-static void tell_manifest(const settings *s, const igt_manifest *m) {
+static void print_manifest(const settings *s, const igt_manifest *m) {
   const igt_manifest_info *info = igt_manifest_get_info(m);
   char size[32];
 
@@ -215,7 +214,7 @@ int download_manifest(settings *s) {
   if ((r = report_open(s, "downloaded", &status)) != NULL &&
       (client = report_sign_in(r, open_client_of(s, info->cloud, &status), info->project,
                                &status)) != NULL) {
-    tell_manifest(s, m);
+    print_manifest(s, m);
     igt_status result = igt_download(client, &o, report_callbacks(r), &summary, &err);
     status = report_close(r, result, &summary, &err);
     close_client(client);
@@ -235,7 +234,7 @@ static int verify_folder(settings *s, const igt_manifest *m, const igt_transfer_
   if (!cancel)
     return fail(&(igt_error){.status = IGT_E_NO_MEMORY, .text = "out of memory"});
   catch_signals(cancel);
-  tell_manifest(s, m);
+  print_manifest(s, m);
   if ((r = report_open(s, "verified", &status)) != NULL) {
     report_about(r, info->cloud, info->project);
     igt_status result = igt_manifest_verify_folder(m, s->arguments[0], transfer, cancel,
@@ -256,7 +255,7 @@ static int verify_cloud(settings *s, const igt_manifest *m, const igt_transfer_o
   if (!r || !(client = report_sign_in(r, open_client_of(s, info->cloud, &status), info->project,
                                       &status)))
     return status;
-  tell_manifest(s, m);
+  print_manifest(s, m);
   igt_status result = igt_manifest_verify(client, m, transfer, report_callbacks(r), &summary, &err);
   status = report_close(r, result, &summary, &err);
   close_client(client);

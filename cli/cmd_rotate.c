@@ -71,8 +71,8 @@ static int look_at_files(rotation *r) {
                        r->path);
   if (lstat(r->fresh, &st) != 0)
     return EXIT_DONE;
-  complain("'%s' exists: it was left by a rotation that did not finish. Look at `igtcloud service "
-           "list`, delete what nobody uses, and remove the file",
+  complain("'%s' exists: it was left by a rotation that did not finish. Check `igtcloud service "
+           "list`, delete identities that are not in use, and remove the file",
            r->fresh);
   return EXIT_FAILED;
 }
@@ -84,8 +84,8 @@ static void take_back(const rotation *r) {
 
   (void)unlink(r->fresh);
   if (igt_delete_service(r->client, r->organization, r->info.service, &err) != IGT_OK)
-    complain("the new service identity '%s' is left, and could not be deleted: %s", r->info.service,
-             err.text);
+    complain("the new service identity '%s' remains, because it could not be deleted: %s",
+             r->info.service, err.text);
 }
 
 /* The date without a zone is UTC. */
@@ -267,9 +267,8 @@ const command service_rotate_command = {
     2,
     2,
     "replace the key of a service identity",
-    "Creates a new service identity of the same name, signs in with its key, puts that in the "
-    "place\n"
-    "of the old key file in one step, and deletes the old identity. Whenever a step fails, the "
+    "Creates a new service identity of the same name, signs in with its key, replaces the old\nkey "
+    "file with it atomically, and deletes the old identity. Whenever a step fails, the "
     "key\n"
     "file has a key that works. FILE.info records the new id, so that a station configured with "
     "the\n"

@@ -168,7 +168,7 @@ const command logout_command = {
     "",
     0,
     0,
-    "end the running login",
+    "sign out and end the running login",
     "Signs out and ends the running `igtcloud login`. With --forget, the\n"
     "password that a login has put into the desktop's keyring is removed,\n"
     "too; without a running login, all that igtcloud has put there.",

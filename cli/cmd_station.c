@@ -4,7 +4,7 @@
 
 static const option station_options[] = {
     {"folder", 0, OPTION_LIST, AT(folder), "FOLDER", NULL,
-     "watch this folder, too; repeatable, up to 15"},
+     "watch this folder as well; repeatable, up to 15"},
     {"settle", 0, OPTION_TEXT, AT(settle), "DURATION", NULL,
      "a study is complete when nothing changed for this long (default 60s)"},
     {"rescan", 0, OPTION_TEXT, AT(rescan), "DURATION", NULL,
@@ -62,7 +62,8 @@ const command station_command = {
     "Runs until it is stopped. Watches FOLDER/INSTITUTE/<patient---study>, waits until a study is\n"
     "quiet, uploads it, verifies each file in the cloud, and moves it to FOLDER/done, or after\n"
     "failures to FOLDER/failed with a .reason file that says why. Nothing is moved or deleted\n"
-    "before it is verified. A station that was stopped, in whatever way, goes on where it was.\n"
+    "before it is verified. A station that was stopped, by whatever means, continues where it "
+    "was.\n"
     "SIGHUP reads the configuration again.",
     station_options,
     true,

@@ -66,8 +66,9 @@ static bool is_about(const igt_root_study *study, const char *id) {
 
   if (there->is != IGT_SET || !*there->v || strcmp(there->v, id) == 0)
     return true;
-  complain("the cloud responded with another study (%s) than the one to change (%s): check both",
-           there->v, id);
+  complain(
+      "the cloud responded with another study (%s) instead of the one to change (%s): check both",
+      there->v, id);
   return false;
 }
 

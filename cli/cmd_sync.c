@@ -199,7 +199,7 @@ const command sync_command = {
     "SOURCE TARGET [INSTITUTE] [PROD|TEST]",
     2,
     4,
-    "make a folder as the cloud has it, or bring the cloud up to date",
+    "make a folder match the cloud, or bring the cloud up to date",
     "Downloads (igt:PROJECT FOLDER) or uploads (FOLDER igt:PROJECT) what is missing or has "
     "changed,\n"
     "as `igtcloud download` and `igtcloud upload` do. igt: may be left out if the other argument\n"

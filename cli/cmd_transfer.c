@@ -288,54 +288,71 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
   note(sum->studies_failed, "study", "studies", " FAILED");
 }
 
+static bool names_files(const settings *s) {
+  return s->include.count || s->exclude.count || s->filter_from.count || s->files_from.count ||
+         s->min_size || s->max_size;
+}
+
+/* What is written and where; false: a usage error was printed. */
+static bool take_csv(const settings *s, igt_csv_options *o, igt_filters *filters) {
+  if (strcmp(s->arguments[0], "-") == 0)
+    o->write = to_stdout;
+  else
+    o->target = s->arguments[0];
+  o->categories = categories_of(s);
+  o->files = s->files || o->categories;
+  o->append = s->append;
+  filters->include = s->include.v;
+  filters->include_count = s->include.count;
+  filters->exclude = s->exclude.v;
+  filters->exclude_count = s->exclude.count;
+  o->filters = filters;
+  if (o->files || !names_files(s))
+    return true;
+  usage_error("files can be chosen only where they are listed: add --files");
+  return false;
+}
+
+/* Rows on standard output leave no place for the JSON lines of a report. */
+static int run_csv(const settings *s, igt_client *client, const igt_csv_options *o) {
+  igt_csv_summary summary = IGT_CSV_SUMMARY_INIT;
+  igt_error err = IGT_ERROR_INIT;
+  settings plain = *s;
+  int status = EXIT_FAILED;
+  report *r;
+
+  plain.json = plain.json && !o->write;
+  if (!(r = report_open(&plain, "listed", &status)))
+    return status;
+  igt_status result = igt_csv(client, o, report_callbacks(r), &summary, &err);
+  report_end(r);
+  if (plain.json)
+    write_csv_summary(&summary, result);
+  if (result == IGT_OK || result == IGT_E_SOME_FAILED)
+    print_csv_summary(s, &summary);
+  return result == IGT_OK ? EXIT_DONE : fail(&err);
+}
+
 static int cmd_csv(settings *s) {
   igt_csv_options o = IGT_CSV_OPTIONS_INIT;
   igt_filters filters = IGT_FILTERS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
-  igt_csv_summary summary = IGT_CSV_SUMMARY_INIT;
-  igt_error err = IGT_ERROR_INIT;
-  igt_status result;
   const char *environment;
   int status = EXIT_USAGE;
   igt_client *client;
-  report *r;
 
   if (!check_dates(s) || !parse_shard(s, &o.shard, &o.shards) || !select_studies(s, &selection) ||
-      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment))
+      !take_filters(s, &filters) || !take_place(s, &selection.institute, &environment) ||
+      !take_csv(s, &o, &filters))
     return EXIT_USAGE;
   o.selection = &selection;
-  if (strcmp(s->arguments[0], "-") == 0)
-    o.write = to_stdout;
-  else
-    o.target = s->arguments[0];
   selection.project = s->arguments[1];
   selection.ext = s->ext;
   selection.start = s->start;
   selection.end = s->end;
-  o.categories = categories_of(s);
-  o.files = s->files || o.categories;
-  filters.include = s->include.v;
-  filters.include_count = s->include.count;
-  filters.exclude = s->exclude.v;
-  filters.exclude_count = s->exclude.count;
-  o.filters = &filters;
-  if (!o.files && (s->include.count || s->exclude.count || s->filter_from.count ||
-                   s->files_from.count || s->min_size || s->max_size))
-    return usage_error("files can be chosen only where they are listed: add --files");
-  o.append = s->append;
   if (!(client = open_client(s, environment, &status)))
     return status;
-  settings plain = *s;
-  plain.json = plain.json && !o.write;
-  if ((r = report_open(&plain, "listed", &status)) != NULL) {
-    result = igt_csv(client, &o, report_callbacks(r), &summary, &err);
-    report_end(r);
-    if (plain.json)
-      write_csv_summary(&summary, result);
-    if (result == IGT_OK || result == IGT_E_SOME_FAILED)
-      print_csv_summary(s, &summary);
-    status = result == IGT_OK ? EXIT_DONE : fail(&err);
-  }
+  status = run_csv(s, client, &o);
   close_client(client);
   return status;
 }

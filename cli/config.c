@@ -52,7 +52,7 @@ static bool take_entry(reader *r, const char *name, const char *value) {
   config_entry *more;
 
   if (!*r->section)
-    return complain_of_line(r, "the key is in no section; begin with [default]");
+    return complain_of_line(r, "the key is not in a section; start with [default]");
   if (!*value)
     return complain_of_line(r, "the value is empty");
   if (c->count == ENTRIES_MAX)
@@ -139,6 +139,17 @@ static const char *distrust(int fd) {
   if (st.st_mode & (S_IWGRP | S_IWOTH))
     return "other users can write to it; run chmod go-w on it";
   return NULL;
+}
+
+size_t config_profiles(const config *c) {
+  size_t count = 0;
+
+  for (size_t i = 0, k; i < c->count; i++) {
+    for (k = 0; strcmp(c->v[k].profile, c->v[i].profile) != 0; k++)
+      ;
+    count += k == i;
+  }
+  return count;
 }
 
 bool config_read(const settings *s, config *out) {

@@ -31,17 +31,6 @@ const char *short_path(const char *path, char *out, size_t cap) {
 
 /* ---- configuration ---- */
 
-static size_t count_profiles(const config *c) {
-  size_t count = 0;
-
-  for (size_t i = 0, k; i < c->count; i++) {
-    for (k = 0; strcmp(c->v[k].profile, c->v[i].profile) != 0; k++)
-      ;
-    count += k == i;
-  }
-  return count;
-}
-
 /* The file was read without errors before the command began. */
 void probe_configuration(doctor *d) {
   const char *profile = d->s->profile ? d->s->profile : "default";
@@ -54,7 +43,7 @@ void probe_configuration(doctor *d) {
           c.path ? c.path : "the file");
     return;
   }
-  n = count_profiles(&c);
+  n = config_profiles(&c);
   if (!c.exists)
     found(d, "configuration", VERDICT_OK, NULL, "no file (%s)",
           c.path ? short_path(c.path, text, sizeof text) : "HOME is not set");
@@ -131,7 +120,7 @@ void probe_keyring(doctor *d) {
 
 #define SPACE_LEAST ((uint64_t)1024 * 1024 * 1024)
 
-static void tell_space(doctor *d, const igt_folder_info *i) {
+static void report_space(doctor *d, const igt_folder_info *i) {
   char available[24], total[24];
 
   if (!i->space_known)
@@ -145,7 +134,7 @@ static void tell_space(doctor *d, const igt_folder_info *i) {
     found(d, "disk space", VERDICT_OK, NULL, "%s free of %s in %s", available, total, d->target);
 }
 
-static void tell_features(doctor *d, const igt_folder_info *i) {
+static void report_features(doctor *d, const igt_folder_info *i) {
   const char *advice = NULL;
 
   if (!i->keeps_times)
@@ -179,9 +168,9 @@ void probe_folder(doctor *d) {
   igt_status status = igt_probe_folder(d->target, &i, &err);
 
   if (i.space_known)
-    tell_space(d, &i);
+    report_space(d, &i);
   if (status == IGT_OK)
-    tell_features(d, &i);
+    report_features(d, &i);
   else
     found(d, "target", VERDICT_ERROR, advice_for_folder(status), "%s", err.text);
 }
@@ -190,7 +179,7 @@ void probe_folder(doctor *d) {
 
 #define OLD_S (7 * 86400)
 
-static void tell_uploads(doctor *d, const igt_journal_info *i) {
+static void report_uploads(doctor *d, const igt_journal_info *i) {
   int64_t age = i->oldest_start ? (int64_t)time(NULL) - i->oldest_start : 0;
 
   if (!i->uploads)
@@ -203,19 +192,19 @@ static void tell_uploads(doctor *d, const igt_journal_info *i) {
         age / 86400 == 1 ? "" : "s");
 }
 
-static void tell_journal(doctor *d, const igt_journal_info *i) {
+static void report_journal(doctor *d, const igt_journal_info *i) {
   char size[24], text[1024];
   const char *path = short_path(i->path, text, sizeof text);
 
   size_text(i->bytes, size, sizeof size);
   if (i->mode & 077)
-    found(d, "journal", VERDICT_WARNING, "chmod 600 it: it contains names of patients",
+    found(d, "journal", VERDICT_WARNING, "run chmod 600 on it: it contains names of patients",
           "other users may read %s (mode %03o)", path, (unsigned)i->mode);
   else
     found(d, "journal", VERDICT_OK, NULL,
           "%s, %s, intact; %" PRIu64 " files, %" PRIu64 " unfinished downloads", path, size,
           i->files, i->downloads);
-  tell_uploads(d, i);
+  report_uploads(d, i);
 }
 
 void probe_journal(doctor *d) {
@@ -227,7 +216,7 @@ void probe_journal(doctor *d) {
   if (status == IGT_OK && !i.exists)
     found(d, "journal", VERDICT_OK, NULL, "none yet (%s)", short_path(i.path, text, sizeof text));
   else if (status == IGT_OK)
-    tell_journal(d, &i);
+    report_journal(d, &i);
   else if (status == IGT_E_TIMEOUT)
     found(d, "journal", VERDICT_WARNING, "check it alone: sqlite3 FILE 'PRAGMA integrity_check'",
           "%s", err.text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The probes of `igtcloud doctor` that need the network: the way to the cloud and the clock
+/* The probes of `igtcloud doctor` that need the network: the connection to the cloud, the clock
  * (igt_probe_server), the account, and with a project the store, a read and a write. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "igtcloud/file.h"
 #include "igtcloud/probe.h"
 
-/* ---- the way to the cloud ---- */
+/* ---- the connection to the cloud ---- */
 
 /* The library knows --proxy only; a profile may be named for a user, and a bundle has this. */
 static const char *proxy_source(const igt_server_info *i) {
@@ -21,17 +21,17 @@ static const char *proxy_source(const igt_server_info *i) {
   return is_from_profile(AT(proxy)) ? "the configuration file" : origin;
 }
 
-static void tell_proxy(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_proxy(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (!*i->proxy)
     found(d, "proxy", VERDICT_OK, NULL, "none");
   else if (err->status == IGT_E_PROXY)
-    found(d, "proxy", VERDICT_ERROR, "correct --proxy or https_proxy, or ask who runs the proxy",
+    found(d, "proxy", VERDICT_ERROR, "correct --proxy or https_proxy, or ask the proxy's operator",
           "%s", err->text);
   else
     found(d, "proxy", VERDICT_OK, NULL, "%s, from %s", i->proxy, proxy_source(i));
 }
 
-static void tell_name(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_name(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (err->status == IGT_E_PROXY && i->stage == IGT_PROBE_NAME)
     return;
   if (i->stage == IGT_PROBE_NAME)
@@ -43,7 +43,7 @@ static void tell_name(doctor *d, const igt_server_info *i, const igt_error *err)
           *i->address ? "has the address " : "is known", i->address, i->name_us / 1000);
 }
 
-static void tell_connection(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_connection(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (i->stage < IGT_PROBE_CONNECT || err->status == IGT_E_PROXY)
     return;
   if (i->stage == IGT_PROBE_CONNECT)
@@ -62,7 +62,7 @@ static int64_t parse_end(const char *text) {
   return strptime(text, "%b %d %H:%M:%S %Y GMT", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
-static void tell_distrust(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_distrust(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (!*i->issuer) {
     found(d, "tls", VERDICT_ERROR,
           "if the network inspects TLS, give its certificate with --ca-file", "%s", err->text);
@@ -74,13 +74,13 @@ static void tell_distrust(doctor *d, const igt_server_info *i, const igt_error *
         "%s; the certificate of %s was issued by %s", err->text, i->subject, i->issuer);
 }
 
-static void tell_tls(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_tls(doctor *d, const igt_server_info *i, const igt_error *err) {
   int64_t left = *i->expires ? parse_end(i->expires) - (int64_t)time(NULL) : 0;
 
   if (i->stage < IGT_PROBE_TLS)
     return;
   if (i->stage == IGT_PROBE_TLS)
-    tell_distrust(d, i, err);
+    report_distrust(d, i, err);
   else if (!i->is_encrypted)
     found(d, "tls", VERDICT_OK, NULL, "not encrypted: the cloud is on this machine");
   else if (left > 0 && left < 14 * 86400)
@@ -92,7 +92,7 @@ static void tell_tls(doctor *d, const igt_server_info *i, const igt_error *err) 
           i->subject, i->issuer, i->certificates, i->root, i->tls_us / 1000, i->trusted);
 }
 
-static void tell_response(doctor *d, const igt_server_info *i, const igt_error *err) {
+static void report_response(doctor *d, const igt_server_info *i, const igt_error *err) {
   if (i->stage == IGT_PROBE_RESPONSE)
     found(d, "http", VERDICT_ERROR, "is something else at this address? try again later", "%s",
           err->text);
@@ -106,7 +106,7 @@ static void tell_response(doctor *d, const igt_server_info *i, const igt_error *
 #define CLOCK_FAIR_S 30
 #define CLOCK_MOST_S 300 /* a service's assertion is valid for some minutes */
 
-static void tell_clock(doctor *d, const igt_server_info *i) {
+static void report_clock(doctor *d, const igt_server_info *i) {
   int64_t off = i->clock_behind < 0 ? -i->clock_behind : i->clock_behind;
 
   if (i->stage != IGT_PROBE_DONE)
@@ -131,12 +131,12 @@ void probe_server(doctor *d) {
       igt_probe_server(d->client, NULL, (unsigned)(d->own.timeout * 1000), &i, &err) != IGT_OK;
   if (err.status == IGT_E_CANCELLED)
     return;
-  tell_proxy(d, &i, &err);
-  tell_name(d, &i, &err);
-  tell_connection(d, &i, &err);
-  tell_tls(d, &i, &err);
-  tell_response(d, &i, &err);
-  tell_clock(d, &i);
+  report_proxy(d, &i, &err);
+  report_name(d, &i, &err);
+  report_connection(d, &i, &err);
+  report_tls(d, &i, &err);
+  report_response(d, &i, &err);
+  report_clock(d, &i);
   if (d->is_offline)
     found(d, "sign-in", VERDICT_SKIPPED, NULL, "there is no connection to %s",
           igt_client_domain(d->client));
@@ -238,7 +238,7 @@ static bool find_prefix(doctor *d) {
 
   if (!d->project) {
     found(d, "store", VERDICT_SKIPPED, "igtcloud doctor PROJECT examines it",
-          "it is known with a project only");
+          "only known for a given project");
     return false;
   }
   if (igt_find_project(d->client, d->project, &project, &err) != IGT_OK) {
@@ -377,7 +377,7 @@ void probe_download(doctor *d) {
 
 #define UPLOAD_BYTES (1u * 1024 * 1024)
 
-static void tell_upload(doctor *d, const igt_store_info *i) {
+static void report_upload(doctor *d, const igt_store_info *i) {
   char text[80];
 
   rate_text(i->uploaded, i->upload_us, text, sizeof text);
@@ -400,7 +400,7 @@ void probe_upload(doctor *d) {
     return;
   status = igt_probe_store(d->client, d->prefix, UPLOAD_BYTES, &i, &err);
   if (status == IGT_OK)
-    tell_upload(d, &i);
+    report_upload(d, &i);
   else if (status == IGT_E_FORBIDDEN)
     found(d, "upload", VERDICT_SKIPPED, NULL, "this account may not upload to the project");
   else if (status != IGT_E_CANCELLED)

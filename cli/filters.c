@@ -92,7 +92,7 @@ static bool take_line(lines *list, const char *path, size_t number, char *line, 
   bool keep = true, good = true;
 
   if (strlen(line) != n) {
-    usage_error("%s, line %zu: it contains a NUL byte, so the file is no text", path, number);
+    usage_error("%s, line %zu: it contains a NUL byte, so the file is not text", path, number);
     good = false;
   } else {
     line[strcspn(line, "\r\n")] = '\0';
@@ -134,8 +134,8 @@ static bool read_lines(FILE *in, const char *path, bool are_rules, lines *list) 
   while (good && (n = read_line(in, &line)) > 0) {
     if (n == MAX_LINE) {
       free(line);
-      return usage_error("%s, line %zu: it is longer than %d bytes, so the file is no list", path,
-                         number + 1, MAX_LINE),
+      return usage_error("%s, line %zu: it is longer than %d bytes, so the file is not a list",
+                         path, number + 1, MAX_LINE),
              false;
     }
     if (number == 0 && n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) /* UTF-8's mark */

@@ -3,7 +3,7 @@
 #include "cli.h"
 
 bool keyring_is_available(const char **why) {
-  *why = "this program is static, and loads no libraries";
+  *why = "this program is static and cannot load libraries";
   return false;
 }
 

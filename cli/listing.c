@@ -415,13 +415,13 @@ static igt_status print_now(listing *l, const row *r, const content *c, const ch
 
 /* Of a list that is too long to be kept. */
 static void let_flow(listing *l) {
-  bool told = l->printed > 0;
+  bool announced = l->printed > 0;
 
   l->printed += table_rows(l->rows);
   if (l->sorted)
     table_sort(l->rows, l->by_number, l->newest);
   listing_print(l);
-  if (!told && l->sorted)
+  if (!announced && l->sorted)
     message(l->s, "the list is too long to be sorted as a whole: it follows in sorted parts");
 }
 

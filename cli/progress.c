@@ -126,7 +126,7 @@ static void say(progress *p, const igt_transfer_progress *now) {
   char line[512];
 
   progress_clear(p);
-  p->said_at = now->milliseconds;
+  p->said_at = now->elapsed_ms;
   if (p->s->json) {
     progress_json(now, stderr);
     return;
@@ -138,7 +138,7 @@ static void say(progress *p, const igt_transfer_progress *now) {
 void progress_show(progress *p, const igt_transfer_progress *now) {
   if (!p || reader_is_gone())
     return;
-  if (progress_is_asked_for() || (p->every && now->milliseconds - p->said_at >= p->every))
+  if (progress_is_asked_for() || (p->every && now->elapsed_ms - p->said_at >= p->every))
     say(p, now);
   if (p->live)
     redraw(p, now);

@@ -107,5 +107,5 @@ void progress_json(const igt_transfer_progress *p, FILE *out) {
     fprintf(out, "\"secondsLeft\":%lld,", (long long)p->seconds_left);
   else
     fprintf(out, "\"secondsLeft\":null,");
-  fprintf(out, "\"seconds\":%.1f}}\n", (double)p->milliseconds / 1000);
+  fprintf(out, "\"seconds\":%.1f}}\n", (double)p->elapsed_ms / 1000);
 }

@@ -65,7 +65,7 @@ static bool still_ready(station *st, study *s) {
   return false;
 }
 
-static void take(lane *l, study *s) {
+static void take(batch *l, study *s) {
   s->state = STUDY_ACTIVE;
   s->uploaded = s->verified = s->blameless = s->hopeless = false;
   s->same_files = s->junk_files = s->moved = 0;
@@ -75,7 +75,7 @@ static void take(lane *l, study *s) {
   store_begin(s->in, s);
 }
 
-static void fill(lane *l) {
+static void fill(batch *l) {
   station *st = l->st;
   int64_t now = station_now();
   uint64_t bytes = 0;
@@ -190,7 +190,7 @@ static void note_verified(study *s, const igt_transfer_item *item) {
 }
 
 static void on_item(void *payload, const igt_transfer_item *item) {
-  lane *l = payload;
+  batch *l = payload;
 
   if (!l->verifying || item->result != IGT_RESULT_SAME)
     station_report_item(l->st, item);
@@ -220,7 +220,7 @@ static void shared_options(const station *st, igt_transfer_options *o, bool over
   o->overwrite = overwrite;
 }
 
-static igt_status start_transfer(lane *l, igt_error *err) {
+static igt_status start_transfer(batch *l, igt_error *err) {
   station *st = l->st;
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
   igt_study_selection selection = IGT_STUDY_SELECTION_INIT;
@@ -360,7 +360,7 @@ static void see_all_verified(const station *st, study *s) {
   study_problem(s, IGT_E_GONE, text);
 }
 
-static bool any_good(const lane *l) {
+static bool any_good(const batch *l) {
   for (size_t i = 0; i < l->count; i++)
     if (l->v[i]->problem == IGT_OK)
       return true;
@@ -369,14 +369,14 @@ static bool any_good(const lane *l) {
 
 /* ---- the end of a run ---- */
 
-static void free_lane(lane *l) {
+static void free_batch(batch *l) {
   line_drop(l->l);
   l->l = NULL;
   l->count = 0;
   l->st->dirty = true;
 }
 
-static void end_verified(lane *l) {
+static void end_verified(batch *l) {
   station *st = l->st;
 
   for (size_t i = 0; i < l->count; i++)
@@ -393,7 +393,7 @@ static void end_verified(lane *l) {
     s->state = STUDY_VERIFIED;
     (void)policy_finish(st, s);
   }
-  free_lane(l);
+  free_batch(l);
 }
 
 /* Of a run that did not get as far as its studies: the network, the server's response, or who is
@@ -403,7 +403,7 @@ static bool is_about_the_project(igt_status status) {
   return (status <= IGT_E_RESOLVE && status > IGT_E_CHECKSUM) || status == IGT_E_AMBIGUOUS;
 }
 
-static void run_failed(lane *l, igt_status status, const igt_error *err) {
+static void run_failed(batch *l, igt_status status, const igt_error *err) {
   for (size_t i = 0; i < l->count; i++)
     if (l->verifying || !l->v[i]->uploaded) {
       l->v[i]->uploaded = false;
@@ -413,7 +413,7 @@ static void run_failed(lane *l, igt_status status, const igt_error *err) {
 }
 
 /* Goes on with those that were uploaded. */
-static void end_uploaded(lane *l) {
+static void end_uploaded(batch *l) {
   station *st = l->st;
   igt_error err = IGT_ERROR_INIT;
   size_t good = 0;
@@ -433,7 +433,7 @@ static void end_uploaded(lane *l) {
   l->count = good;
   l->verifying = true;
   if (good == 0) {
-    free_lane(l);
+    free_batch(l);
     return;
   }
   if (start_transfer(l, &err) == IGT_OK)
@@ -442,7 +442,7 @@ static void end_uploaded(lane *l) {
   end_verified(l);
 }
 
-static void end_run(lane *l) {
+static void end_run(batch *l) {
   igt_error err = IGT_ERROR_INIT;
   igt_transfer_summary summary = IGT_TRANSFER_SUMMARY_INIT;
   igt_status status = igt_transfer_wait(l->transfer, &summary, &err);
@@ -458,7 +458,7 @@ static void end_run(lane *l) {
     end_uploaded(l);
 }
 
-void batch_dispatch(lane *l) {
+void batch_dispatch(batch *l) {
   igt_error err = IGT_ERROR_INIT;
   bool finished = false;
 
@@ -469,14 +469,14 @@ void batch_dispatch(lane *l) {
 bool batch_has_space(const station *st) {
   size_t busy = 0;
 
-  for (size_t i = 0; i < STATION_LANES; i++)
-    busy += st->lanes[i].l != NULL;
-  return busy < (st->offline ? 1 : STATION_LANES);
+  for (size_t i = 0; i < STATION_BATCHES; i++)
+    busy += st->batches[i].l != NULL;
+  return busy < (st->offline ? 1 : STATION_BATCHES);
 }
 
 void batch_start(station *st) {
-  for (size_t i = 0; i < STATION_LANES && batch_has_space(st); i++) {
-    lane *l = &st->lanes[i];
+  for (size_t i = 0; i < STATION_BATCHES && batch_has_space(st); i++) {
+    batch *l = &st->batches[i];
     igt_error err = IGT_ERROR_INIT;
     if (l->l)
       continue;
@@ -496,6 +496,6 @@ void batch_start(station *st) {
 }
 
 void batch_cancel_all(station *st) {
-  for (size_t i = 0; i < STATION_LANES; i++)
-    igt_transfer_cancel(st->lanes[i].transfer);
+  for (size_t i = 0; i < STATION_BATCHES; i++)
+    igt_transfer_cancel(st->batches[i].transfer);
 }

@@ -86,18 +86,18 @@ static void put_totals(FILE *out, const station *st) {
              (double)t->uploaded);
   put_metric(out, COUNTER, "uploaded_bytes", "bytes", "Size of these studies.",
              (double)t->uploaded_bytes);
-  put_metric(out, COUNTER, "sent_bytes", "bytes", "Bytes that were sent, with repetitions.",
+  put_metric(out, COUNTER, "sent_bytes", "bytes", "Bytes sent, including retries.",
              (double)t->moved_bytes);
   put_metric(out, COUNTER, "failed_studies", NULL, "Studies that were moved to failed.",
              (double)t->failed);
-  put_metric(out, COUNTER, "retried_studies", NULL, "Attempts that failed and are repeated.",
+  put_metric(out, COUNTER, "retried_studies", NULL, "Failed attempts that are retried.",
              (double)t->retried);
   put_metric(out, COUNTER, "deleted_studies", NULL, "Uploaded studies that were deleted from done.",
              (double)t->deleted);
   put_metric(out, COUNTER, "hook_failures", NULL, "Runs of the --on-event program that failed.",
              (double)t->hook_failures);
-  put_metric(out, COUNTER, "hook_dropped", NULL, "Events that it was too slow for.",
-             (double)t->hook_dropped);
+  put_metric(out, COUNTER, "hook_dropped", NULL,
+             "Events dropped because that program was too slow.", (double)t->hook_dropped);
 }
 
 static void put_all(FILE *out, const station *st) {

@@ -133,10 +133,10 @@ void policy_recover(const watched *w) {
     if (depth < 1 || snprintf(folder, sizeof folder, "%s/%s", trash, e->d_name) >= PATH_SIZE)
       continue;
     if (bring_back(folder, w->path, depth))
-      station_log(LOG_NOTICE, "recovered", NULL,
-                  "the station ended while it deleted a study: what is left of it in %s is looked "
-                  "at again",
-                  folder);
+      station_log(
+          LOG_NOTICE, "recovered", NULL,
+          "the station stopped while deleting a study: what is left of it in %s is examined again",
+          folder);
     else
       station_log(LOG_ERR, "stuck", NULL,
                   "%s contains a study whose deletion was interrupted, and cannot be moved back: "

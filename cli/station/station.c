@@ -224,8 +224,8 @@ static void refuse(station *st, study *s) {
 
   (void)tree_walk(s->in->path, s->path, is_other, name, &ended);
   (void)snprintf(text, sizeof text,
-                 "%s: it is no regular file but a link, a device or the like, which is not "
-                 "uploaded: replace it by the file that is meant, or delete it",
+                 "%s: it is a link, a device or the like, which is not uploaded: replace it with "
+                 "the intended file, or delete it",
                  name);
   study_because(s, IGT_E_UNSUPPORTED, text);
   policy_fail(st, s);
@@ -278,7 +278,7 @@ static void step_study(station *st, study *s) {
     (void)policy_finish(st, s);
 }
 
-/* Studies may leave the queue on the way; the last one then takes the place. */
+/* Studies may leave the queue meanwhile; the last one then takes the place. */
 static void step_studies(station *st) {
   int64_t now = station_now();
 
@@ -393,7 +393,7 @@ static void reload(station *st) {
     st->scan_soon = true;
   } else {
     station_log(LOG_ERR, "reload", NULL,
-                "the configuration has errors; the station goes on with the previous one");
+                "the configuration has errors; the station continues with the previous one");
   }
   notify_systemd("READY=1");
 }
@@ -401,9 +401,9 @@ static void reload(station *st) {
 /* ---- waiting ---- */
 
 typedef struct waiting {
-  struct pollfd fds[3 + STATION_LANES + 1 + METRICS_CONNECTIONS];
+  struct pollfd fds[3 + STATION_BATCHES + 1 + METRICS_CONNECTIONS];
   size_t count;
-  size_t lanes, metrics; /* where they begin */
+  size_t batches, metrics; /* where they begin */
 } waiting;
 
 static void watch_fds(const station *st, waiting *w) {
@@ -411,11 +411,11 @@ static void watch_fds(const station *st, waiting *w) {
   w->fds[w->count++] = (struct pollfd){.fd = signal_ends[0], .events = POLLIN};
   w->fds[w->count++] = (struct pollfd){.fd = st->watch_fd, .events = POLLIN};
   w->fds[w->count++] = (struct pollfd){.fd = st->inquiry ? st->inquiry_fd : -1, .events = POLLIN};
-  w->lanes = w->count;
-  for (size_t i = 0; i < STATION_LANES; i++)
-    w->fds[w->count++] =
-        (struct pollfd){.fd = st->lanes[i].transfer ? igt_transfer_fd(st->lanes[i].transfer) : -1,
-                        .events = POLLIN};
+  w->batches = w->count;
+  for (size_t i = 0; i < STATION_BATCHES; i++)
+    w->fds[w->count++] = (struct pollfd){
+        .fd = st->batches[i].transfer ? igt_transfer_fd(st->batches[i].transfer) : -1,
+        .events = POLLIN};
   w->metrics = w->count;
   w->count += metrics_poll(st->metrics, w->fds + w->count);
 }
@@ -428,7 +428,7 @@ static void at_most(int64_t *due, int64_t at) {
 /* When something is due, in station time. */
 static int64_t next_due(const station *st) {
   int64_t due = st->next_scan;
-  bool free_lane = batch_has_space(st) && st->ready && !st->stopping;
+  bool free_batch = batch_has_space(st) && st->ready && !st->stopping;
 
   at_most(&due, st->next_tidy);
   at_most(&due, st->next_key_look);
@@ -437,7 +437,7 @@ static int64_t next_due(const station *st) {
   at_most(&due, st->next_status);
   for (size_t i = 0; i < st->queue.count; i++) {
     const study *s = st->queue.v[i];
-    if (s->state == STUDY_READY && free_lane)
+    if (s->state == STUDY_READY && free_batch)
       at_most(&due, s->due > st->offline_until ? s->due : st->offline_until);
     else if (s->state == STUDY_SETTLING || s->state == STUDY_VERIFIED)
       at_most(&due, s->due);
@@ -579,9 +579,9 @@ static void turn(station *st) {
     st->scan_soon = true;
   if (w.fds[2].revents)
     end_inquiry(st, false);
-  for (size_t i = 0; i < STATION_LANES; i++)
-    if (w.fds[w.lanes + i].revents && st->lanes[i].transfer)
-      batch_dispatch(&st->lanes[i]);
+  for (size_t i = 0; i < STATION_BATCHES; i++)
+    if (w.fds[w.batches + i].revents && st->batches[i].transfer)
+      batch_dispatch(&st->batches[i]);
   if (st->metrics)
     metrics_serve(st->metrics, w.fds + w.metrics, w.count - w.metrics, st);
   do_due(st);
@@ -606,7 +606,8 @@ static bool open_roots(station *st) {
   return true;
 }
 
-/* A wrong key or project is told the operator at the start, while the network may come later. */
+/* A wrong key or project is reported to the operator at the start, while the network may come
+ * later. */
 static int wait_for_cloud(station *st) {
   int64_t end = station_real_ms() + STARTUP_MS;
   struct pollfd fds[] = {{.fd = signal_ends[0], .events = POLLIN}, {.events = POLLIN}};
@@ -623,8 +624,8 @@ static int wait_for_cloud(station *st) {
 }
 
 static bool is_idle(const station *st) {
-  for (size_t i = 0; i < STATION_LANES; i++)
-    if (st->lanes[i].l)
+  for (size_t i = 0; i < STATION_BATCHES; i++)
+    if (st->batches[i].l)
       return false;
   return st->queue.count == 0 && !hook_is_busy(st);
 }
@@ -634,8 +635,8 @@ static void stop(station *st) {
   notify_systemd("STOPPING=1");
   batch_cancel_all(st);
   igt_cancel_set(st->line->cancel);
-  for (size_t i = 0; i < STATION_LANES; i++) {
-    lane *l = &st->lanes[i];
+  for (size_t i = 0; i < STATION_BATCHES; i++) {
+    batch *l = &st->batches[i];
     while (l->transfer)
       batch_dispatch(l);
   }

@@ -24,7 +24,7 @@
 #include "cli.h"
 
 #define STATION_ROOTS 16
-#define STATION_LANES 3
+#define STATION_BATCHES 3
 #define STATION_BATCH 32 /* studies of one transfer */
 /* Studies that were written together become ready together, within the time that it takes to look
  * at them: they are sent in one order, and by one transfer. */
@@ -86,7 +86,7 @@ typedef enum study_state {
   STUDY_VERIFIED  /* is still here, because it could not be moved */
 } study_state;
 
-struct lane;
+struct batch;
 typedef struct study {
   struct watched *in;
   char *path; /* below the watched folder: "INSTITUTE/STUDY" */
@@ -211,7 +211,7 @@ void inquiry_end(inquiry *q, findings *out);
 
 /* ---- batch.c ---- */
 
-typedef struct lane {
+typedef struct batch {
   station *st;
   line *l;
   igt_transfer *transfer;
@@ -221,12 +221,12 @@ typedef struct lane {
   const char *paths[STATION_BATCH];
   size_t count;
   igt_transfer_callbacks callbacks;
-} lane;
-/* Starts transfers of what is ready, as far as there are free lanes. */
+} batch;
+/* Starts transfers of what is ready, while fewer than STATION_BATCHES run. */
 void batch_start(station *st);
 bool batch_has_space(const station *st); /* for another one */
 /* Delivers what a transfer has to say. */
-void batch_dispatch(lane *l);
+void batch_dispatch(batch *l);
 void batch_cancel_all(station *st);
 
 /* ---- policy.c ---- */
@@ -311,7 +311,7 @@ struct station {
   inquiry *inquiry;
   int inquiry_fd;
   findings found; /* by the last inquiry */
-  lane lanes[STATION_LANES];
+  batch batches[STATION_BATCHES];
   int watch_fd;
   metrics_server *metrics;
   FILE *report;

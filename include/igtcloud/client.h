@@ -7,6 +7,8 @@
  *
  * Ownership: what `**out` returns belongs to the caller and is freed by the type's `_free`; strings
  * passed in are copied; what a getter returns belongs to its parent and lives as long as that.
+ * Units, here and in the other headers: bytes; times in seconds, unless a name ends in _ms
+ * (milliseconds) or _us (microseconds).
  * Threads: a client may be used by several threads concurrently. Freeing it must be the last call.
  */
 
@@ -21,7 +23,7 @@ extern "C" {
 typedef struct igt_client igt_client;
 typedef struct igt_cancel igt_cancel;
 
-/** A flag that cancels long calls. */
+/** A flag that cancels long calls. Free: igt_cancel_free(). NULL: no memory. */
 IGT_EXTERN igt_cancel *igt_cancel_new(void);
 /** Accepts NULL. Clients and transfers that use the flag keep it alive. */
 IGT_EXTERN void igt_cancel_free(igt_cancel *cancel);
@@ -108,20 +110,24 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_bandwidth_check(const char *text, igt_err
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_new(const igt_client_options *options,
                                                   igt_client **out, igt_error *err);
+/** Frees it; sends nothing, so a session that it started lives on (igt_client_sign_out()). Accepts
+ * NULL. No call may be running, and readers, trees and transfers of it must be freed before. */
 IGT_EXTERN void igt_client_free(igt_client *client);
 
 /**
  * Signs in. Tries in this order: service_key or service_file if set; jwt and csrf if set; a valid
- * token file whose scheme, host and
- * port match the domain and whose user matches `user` if set; CLOUD_JWT_TOKEN with
- * CLOUD_CSRF_TOKEN, checked by introspect; user name and password, prompted for. Calls that need a
- * session sign in automatically. The session is renewed before it expires, once for all threads.
+ * token file whose scheme, host and port match the domain and whose user matches `user` if set;
+ * CLOUD_JWT_TOKEN with CLOUD_CSRF_TOKEN, checked by introspect; user name and password, prompted
+ * for. Calls that need a session sign in automatically. The session is renewed before it expires,
+ * once for all threads.
  * Errors: IGT_E_LOGIN, IGT_E_EXPIRED, IGT_E_KEY, IGT_E_TOKEN_FILE, IGT_E_NO_SESSION (no credentials
  * and no prompt), and network errors.
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_sign_in(igt_client *client, igt_error *err);
 
-/** Ends the session if this client started it; a session from outside is left alone. */
+/** Ends the session if this client started it; a session from outside is left alone. The next call
+ * that needs a session signs in again. Errors: those of the network; the session then expires by
+ * itself. */
 IGT_EXTERN igt_status igt_client_sign_out(igt_client *client, igt_error *err);
 
 typedef enum igt_session_source {
@@ -145,6 +151,7 @@ typedef struct igt_identity {
 #define IGT_IDENTITY_INIT IGT_SIZED(igt_identity)
 /** As IGT_IDENTITY_INIT, where an initializer cannot be used: size is sizeof(*identity). */
 IGT_EXTERN void igt_identity_init(igt_identity *identity, size_t size);
+/** Who is signed in. Sends nothing. Errors: IGT_E_NO_SESSION (nobody), IGT_E_INVALID. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_client_identity(igt_client *client, igt_identity *out,
                                                        igt_error *err);
 
@@ -171,13 +178,19 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_client_token(igt_client *client, igt_toke
  */
 IGT_EXTERN IGT_MUST_USE igt_status igt_token_read(const char *path, igt_token **out,
                                                   igt_error *err);
+/** Accepts NULL. */
 IGT_EXTERN void igt_token_free(igt_token *token);
+/** The user name or the service's id. Like all strings of a token it belongs to the token. */
 IGT_EXTERN const char *igt_token_user(const igt_token *token);
+/** "https://host[:port]": the only place where the token may be sent. */
 IGT_EXTERN const char *igt_token_domain(const igt_token *token);
+/** The session's JSON web token. */
 IGT_EXTERN const char *igt_token_jwt(const igt_token *token);
+/** The token that the cloud expects beside the JWT, against cross-site request forgery. */
 IGT_EXTERN const char *igt_token_csrf(const igt_token *token);
 /** "" if the JWT has none. */
 IGT_EXTERN const char *igt_token_access(const igt_token *token);
+/** Seconds since 1970 UTC. */
 IGT_EXTERN int64_t igt_token_expires(const igt_token *token);
 /** The process that has the file locked; 0 if none. */
 IGT_EXTERN int64_t igt_token_holder(const igt_token *token);

@@ -73,6 +73,7 @@ IGT_EXTERN const char *igt_node_id(const igt_node *node);
 IGT_EXTERN igt_node *igt_node_parent(const igt_node *node);
 /** Its fields as the cloud returned them; the type depends on the kind. NULL for the root. */
 IGT_EXTERN const igt_model *igt_node_model(const igt_node *node);
+/** The client of the tree. */
 IGT_EXTERN igt_client *igt_node_client(const igt_node *node);
 
 /**

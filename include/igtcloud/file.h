@@ -61,6 +61,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_file_read(igt_file_reader *reader, void *
                                                  size_t *n, igt_error *err);
 /** Sets the position of the next read; beyond the end is allowed. Sends nothing. */
 IGT_EXTERN void igt_file_seek(igt_file_reader *reader, uint64_t position);
+/** The position of the next read. */
 IGT_EXTERN uint64_t igt_file_tell(const igt_file_reader *reader);
 /** Bytes of the whole file. */
 IGT_EXTERN uint64_t igt_file_size(const igt_file_reader *reader);

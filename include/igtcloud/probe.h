@@ -3,9 +3,10 @@
 #define IGTCLOUD_PROBE_H
 
 /**
- * @file Measures what transfers depend on, for diagnoses such as `igtcloud doctor`: the way to the
- * cloud, the store, a folder's file system, and the journal. Each call examines one thing, changes
- * nothing that lasts, and fills in a struct of the caller as far as it got, also when it fails.
+ * @file Measures what transfers depend on, for diagnoses such as `igtcloud doctor`: the connection
+ * to the cloud, the store, a folder's file system, and the journal. Each call examines one thing,
+ * changes nothing that lasts, and fills in a struct of the caller as far as it got, also when it
+ * fails.
  *
  * All calls block, but for the limits that each one states, and may run on any thread. Texts are
  * NUL-terminated, truncated where they do not fit, and "" if unknown. Errors beside the named ones:
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-/* ---- the way to a server ---- */
+/* ---- the connection to a server ---- */
 
 /** How far a connection got. */
 typedef enum igt_probe_stage {

@@ -58,6 +58,8 @@ IGT_EXTERN const char *igt_response_header(const igt_response *response, const c
 /** The number of header lines, and the i-th in the order of their arrival; {NULL, NULL} beyond the
  * last. */
 IGT_EXTERN size_t igt_response_header_count(const igt_response *response);
+/** The i-th header line, from 0, in the order of the response; both strings are NULL beyond the
+ * last. */
 IGT_EXTERN igt_name_value igt_response_header_at(const igt_response *response, size_t i);
 /** The body of a refusal (a status other than 2xx), NUL-terminated, at most its first 64 KiB; ""
  * after success, when `write` received the body. size may be NULL. */

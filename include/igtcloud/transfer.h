@@ -94,7 +94,7 @@ typedef struct igt_transfer_progress {
   uint64_t bytes, bytes_settled; /**< of the files to transfer; settled counts transferred bytes */
   double bytes_per_second;       /**< over the last seconds */
   int64_t seconds_left;          /**< of the whole job; -1: unknown */
-  int64_t milliseconds;          /**< since the start */
+  int64_t elapsed_ms;            /**< since the start */
   const igt_transfer_study *const *running; /**< running_count of those being transferred */
   size_t running_count;
   size_t running_more;      /**< being transferred, but not in running */
@@ -121,8 +121,8 @@ IGT_EXTERN void igt_transfer_callbacks_init(igt_transfer_callbacks *callbacks, s
 typedef struct igt_transfer_summary {
   size_t size; /**< set by IGT_TRANSFER_SUMMARY_INIT */
   uint64_t institutes;
-  uint64_t studies,
-      studies_failed; /**< processed completely; excludes studies cut off by the end of the run */
+  uint64_t studies; /**< processed completely; excludes studies cut off by the end of the run */
+  uint64_t studies_failed;
   uint64_t studies_undated; /**< not filtered by date because they have none */
   uint64_t studies_created;
   uint64_t files_done, files_skipped, files_failed, files_ignored;
@@ -141,7 +141,7 @@ typedef struct igt_transfer_summary {
   uint64_t files_handed_over;       /**< among files_skipped: handed over by an earlier import; the
                                        outcome is unknown */
   uint64_t imports, imports_failed; /**< DICOM imports; not counted as studies */
-  uint64_t imports_handed_over;     /**< the cloud was requested to sort them into studies */
+  uint64_t imports_handed_over;     /**< the cloud was asked to sort them into studies */
   uint64_t files_young;             /**< among files_ignored: changed recently (min_age) */
   uint64_t files_deleted; /**< local files, by delete_extra; in a dry run: that would be */
 } igt_transfer_summary;
@@ -302,7 +302,7 @@ typedef struct igt_upload_options {
   const igt_transfer_options *transfer; /**< NULL: the defaults */
   const igt_study_selection
       *selection;     /**< required: project; institutes, studies, patients and times of change are
-                         those of the     folders; start, end and ext are ignored */
+                         those of the folders; start, end and ext are ignored */
   const char *source; /**< required: LOCAL_FOLDER */
   unsigned category;  /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
                            IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */
@@ -339,8 +339,8 @@ typedef struct igt_verify_options {
   unsigned categories;                  /**< igt_file_category bits; 0: files */
   bool project_files;                   /**< only the project's own files, in local/files */
   const char *const *folders;           /**< only these folders, relative to local, such as
-                                           "INSTITUTE/patient---study"; what the cloud has beyond them is not
-                                           compared. NULL: all */
+                                           "INSTITUTE/patient---study"; what the cloud has
+                                           beyond them is not compared. NULL: all */
   size_t folder_count;
 } igt_verify_options;
 #define IGT_VERIFY_OPTIONS_INIT IGT_SIZED(igt_verify_options)

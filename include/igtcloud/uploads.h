@@ -77,6 +77,7 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_uploads_open(igt_client *client,
                                                     const igt_uploads_options *options,
                                                     igt_uploads **out, igt_error *err);
 
+/** How many are listed. */
 IGT_EXTERN size_t igt_uploads_count(const igt_uploads *uploads);
 
 /** The i-th, from 0; NULL beyond the last. */

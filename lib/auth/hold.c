@@ -36,7 +36,7 @@ typedef struct hold {
   igt_error why;
 } hold;
 
-static void tell(const hold *h, igt_login_event event, const igt_error *err) {
+static void notify(const hold *h, igt_login_event event, const igt_error *err) {
   igt_identity identity;
 
   igt__session_identity(h->session, &identity);
@@ -69,7 +69,7 @@ static void note_trouble(hold *h) {
   h->is_final = igt__session_is_final(h->why.status);
   h->next_try = now + h->wait;
   h->wait = h->wait * 2 < LONGEST_WAIT_US ? h->wait * 2 : LONGEST_WAIT_US;
-  tell(h, IGT_LOGIN_TROUBLE, &h->why);
+  notify(h, IGT_LOGIN_TROUBLE, &h->why);
 }
 
 static void try_renew(hold *h) {
@@ -105,7 +105,7 @@ static igt_status keep_fresh(hold *h, igt_error *err) {
       if (status != IGT_OK)
         return status;
       h->in_trouble = false;
-      tell(h, IGT_LOGIN_RENEWED, NULL);
+      notify(h, IGT_LOGIN_RENEWED, NULL);
       continue;
     }
     if (is_lost(h, &times))
@@ -129,7 +129,7 @@ static void end(hold *h, bool was_ready) {
   h->holder = NULL;
   status = igt__session_sign_out(h->session, &err);
   if (was_ready)
-    tell(h, IGT_LOGIN_ENDED, status == IGT_OK ? NULL : &err);
+    notify(h, IGT_LOGIN_ENDED, status == IGT_OK ? NULL : &err);
   else if (status != IGT_OK)
     IGT__WARN(IGT_LOG_AUTH, "the session was not signed out: %s", err.text);
 }
@@ -149,7 +149,7 @@ igt_status igt__session_hold(igt__session *session, igt_login_fn fn, void *paylo
     status = publish(&h, err);
   ready = status == IGT_OK;
   if (ready) {
-    tell(&h, IGT_LOGIN_READY, NULL);
+    notify(&h, IGT_LOGIN_READY, NULL);
     status = keep_fresh(&h, err);
   }
   end(&h, ready);

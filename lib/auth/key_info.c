@@ -116,14 +116,14 @@ igt_status igt_key_info_read(const char *key_path, igt_key_info *out, igt_error 
 
   igt__error_clear(err);
   if (status != IGT_OK || !key_path)
-    return igt__fail(err, IGT_E_INVALID,
-                     "there is no path of a key, or igt_key_info was not "
-                     "initialized: use IGT_KEY_INFO_INIT");
+    return igt__fail(
+        err, IGT_E_INVALID,
+        "no key path was given, or igt_key_info is not initialized: use IGT_KEY_INFO_INIT");
   status = digest_of(key_path, digest, err);
   if (status == IGT_OK)
     status = read_info(key_path, &doc, err);
   if (status == IGT_OK && !(entry = find_entry(doc, digest)))
-    status = igt__fail(err, IGT_E_NO_FILE, "'%s.info' is of another key", key_path);
+    status = igt__fail(err, IGT_E_NO_FILE, "'%s.info' belongs to another key", key_path);
   if (status == IGT_OK) {
     take_entry(entry, &own);
     igt__result_write(out, &own, sizeof own);
@@ -266,7 +266,7 @@ igt_status igt_key_info_add(const char *key_path, const char *new_key, const igt
   if (status != IGT_OK)
     return status;
   if (!key_path || !*own.service)
-    return igt__fail(err, IGT_E_INVALID, "there is no path of a key, or no service");
+    return igt__fail(err, IGT_E_INVALID, "no key path or no service was given");
   status = digest_of(new_key ? new_key : key_path, digest, err);
   if (status != IGT_OK)
     return status;

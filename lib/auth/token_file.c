@@ -64,8 +64,8 @@ static igt_status check_trust(const char *path, const igt__stat *st, igt_error *
                      "the token file %s is not a regular file, so it is not used", path);
   if (st->st_uid != igt__os_user())
     return igt__fail(err, IGT_E_TOKEN_FILE,
-                     "the token file %s belongs to another user (uid %lu), so it is not used; "
-                     "CLOUD_TOKEN_MMAP names another path",
+                     "the token file %s belongs to another user (uid %lu), so it is not used; set "
+                     "CLOUD_TOKEN_MMAP to another path",
                      path, (unsigned long)st->st_uid);
   if (st->st_mode & 077)
     return igt__fail(err, IGT_E_TOKEN_FILE,
@@ -74,8 +74,8 @@ static igt_status check_trust(const char *path, const igt__stat *st, igt_error *
                      path, (unsigned)(st->st_mode & 07777), path);
   if (st->st_nlink > 1)
     return igt__fail(err, IGT_E_TOKEN_FILE,
-                     "the token file %s has another name as well (%lu hard links), so it is not "
-                     "used; CLOUD_TOKEN_MMAP names another path",
+                     "the token file %s has %lu hard links, so it is not used; set "
+                     "CLOUD_TOKEN_MMAP to another path",
                      path, (unsigned long)st->st_nlink);
   return IGT_OK;
 }
@@ -158,13 +158,13 @@ static igt_status token_from_json(const igt__json *root, igt_token **out, igt_er
   const char *jwt = text_of(root, "jwt");
   igt_token *token = NULL;
   igt__json *claims = NULL;
-  igt_status status =
-      jwt ? igt__jwt_claims(jwt, &claims, err) : igt__fail(err, IGT_E_PARSE, "it holds no token");
+  igt_status status = jwt ? igt__jwt_claims(jwt, &claims, err)
+                          : igt__fail(err, IGT_E_PARSE, "it contains no token");
 
   if (status != IGT_OK)
     goto out;
   if (!claims_agree(claims, igt__json_get(root, "jwt_data"))) {
-    status = igt__fail(err, IGT_E_PARSE, "its parts do not belong together");
+    status = igt__fail(err, IGT_E_PARSE, "its parts do not match each other");
     goto out;
   }
   token = igt__calloc(1, sizeof *token);
@@ -524,7 +524,8 @@ static igt_status lock_file(int fd, const char *path, igt_error *err) {
                      "a login is already running; it has locked the token file %s", path);
   }
   if (igt__os_show_holder(fd) != 0)
-    IGT__DEBUG(IGT_LOG_AUTH, "no lock with a holder on %s: others cannot see this process's number",
+    IGT__DEBUG(IGT_LOG_AUTH,
+               "the lock on %s does not name its holder: others cannot see this process's id",
                path);
   return IGT_OK;
 }

@@ -120,7 +120,7 @@ static igt_status check_bytes(const char *path, size_t len, const char *what, ig
   if (len == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "%s has an empty name", what);
   if (strnlen(path, len) != len)
-    return igt__fail_unsafe(err, what, path, "it has a NUL byte");
+    return igt__fail_unsafe(err, what, path, "it contains a NUL byte");
   if (len > IGT__MAX_PATH)
     return igt__fail_unsafe(err, what, path, "it is longer than 4,000 bytes");
   if (!igt__utf8_valid(path, len))

@@ -22,13 +22,12 @@
 #define PARTIAL_SUFFIX ".igtpart"
 
 igt_status igt__fail_unsafe(igt_error *err, const char *what, const char *path, const char *why) {
-  return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' is not used as a name here: %s", what, path,
-                   why);
+  return igt__fail(err, IGT_E_UNSAFE_NAME, "%s '%s' cannot be used as a name: %s", what, path, why);
 }
 
 const char *igt__component_trouble(const char *s, size_t n) {
   if (n == 0)
-    return "a part of it is empty";
+    return "one of its components is empty";
   if ((n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
     return "it would lead to another folder";
   return NULL;
@@ -40,10 +39,10 @@ static const char *component_trouble(const char *s, size_t n) {
   if (why)
     return why;
   if (n > IGT__MAX_NAME)
-    return "a part of it is longer than 255 bytes";
+    return "one of its components is longer than 255 bytes";
   for (size_t i = 0; i < n; i++) {
     if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-      return "it has control characters";
+      return "it contains control characters";
   }
   return NULL;
 }
@@ -52,7 +51,7 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
   if (len == 0)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "%s is empty", what);
   if (strnlen(path, len) != len)
-    return igt__fail_unsafe(err, what, path, "it has a NUL byte");
+    return igt__fail_unsafe(err, what, path, "it contains a NUL byte");
   if (path[0] == '/')
     return igt__fail_unsafe(err, what, path, "it is absolute");
   if (len > IGT__MAX_PATH)
@@ -72,7 +71,7 @@ igt_status igt__path_check(const char *path, size_t len, const char *what, igt_e
 
 igt_status igt__name_check(const char *name, const char *what, igt_error *err) {
   if (name && strchr(name, '/'))
-    return igt__fail_unsafe(err, what, name, "it has a slash");
+    return igt__fail_unsafe(err, what, name, "it contains a slash");
   return igt__path_check(name ? name : "", name ? strlen(name) : 0, what, err);
 }
 

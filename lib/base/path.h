@@ -10,7 +10,7 @@
 #include "name.h"
 #include "os/os.h"
 
-/* IGT_E_UNSAFE_NAME: "WHAT 'PATH' is not used as a name here: WHY". */
+/* IGT_E_UNSAFE_NAME: "WHAT 'PATH' cannot be used as a name: WHY". */
 igt_status igt__fail_unsafe(igt_error *err, const char *what, const char *path, const char *why);
 /* Why a component may not be part of any path, however its bytes are mapped: it is empty, . or ..;
  * NULL: it may. */

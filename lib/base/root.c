@@ -84,8 +84,7 @@ static igt_status not_a_folder(const igt__root *root, int parent, const char *na
                      "'%s' is not used: '%s' in its path is a link, and links are not followed",
                      path, name);
   return igt__fail(err, IGT_E_COLLISION,
-                   "'%s' cannot be created: '%s' in its path is a file, and must be a folder", path,
-                   name);
+                   "'%s' cannot be created: '%s' in its path is a file, not a folder", path, name);
 }
 
 static igt_status open_component(const igt__root *root, int parent, const char *name, bool make,
@@ -113,14 +112,14 @@ static bool next_component(const char **path, char name[IGT__MAX_NAME + 1], igt_
     return false;
   bool dots = (n == 1 && **path == '.') || (n == 2 && (*path)[0] == '.' && (*path)[1] == '.');
   if (n == 0 || n > IGT__MAX_NAME || dots) {
-    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", *path);
+    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' cannot be used as a name", *path);
     return false;
   }
   memcpy(name, *path, n);
   name[n] = '\0';
   *path += n;
   if (**path == '/' && *++*path == '\0') {
-    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s/' is not used as a name here", name);
+    *status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s/' cannot be used as a name", name);
     return false;
   }
   return true;
@@ -257,7 +256,7 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
   path = igt__root_below(root, path);
   *base = igt__path_base(path);
   if (!**base || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
-    return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not used as a name here", path);
+    return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' cannot be used as a name", path);
   if (*base == path)
     return folder_get(root, "", make, out, err);
   /* No allocation if the folder is already open, so that files created there can be removed without
@@ -468,7 +467,7 @@ static igt_status open_failed(const igt__root *root, const char *path, int os_er
   if (os_error == ELOOP && !root->follows)
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is a link, and links are not followed", path);
   if (os_error == EISDIR)
-    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
+    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, not a file", path);
   if (os_error == ENXIO || os_error == ENODEV) /* a socket; a FIFO without a reader; a device */
     return igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
   return igt__fail_errno(err, os_error, "cannot open '%s'", path);
@@ -502,7 +501,7 @@ static igt_status check_regular(const char *path, int *fd, igt__stat *st, igt_er
   if (igt__os_fstat(*fd, st) != 0)
     status = igt__fail_errno(err, errno, "cannot read '%s'", path);
   else if (S_ISDIR(st->st_mode))
-    status = igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", path);
+    status = igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, not a file", path);
   else if (!S_ISREG(st->st_mode))
     status = igt__fail(err, IGT_E_UNSAFE_NAME, "'%s' is not a regular file", path);
   if (status != IGT_OK) {
@@ -709,10 +708,10 @@ static igt_status rename_failed(const char *from, const char *to, bool only_new,
                                 igt_error *err) {
   if (os_error == EEXIST && only_new)
     return igt__fail(err, IGT_E_COLLISION,
-                     "'%s' exists already, under a name that this file system treats as the same",
+                     "'%s' already exists under a name that this file system treats as the same",
                      to);
   if (os_error == EISDIR || os_error == ENOTEMPTY)
-    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, and must be a file", to);
+    return igt__fail(err, IGT_E_COLLISION, "'%s' is a folder, not a file", to);
   return igt__fail_errno(err, os_error, "cannot rename '%s' to '%s'", from, to);
 }
 

@@ -54,8 +54,8 @@ static igt_status check_lengths(const igt_credentials *from, igt_error *err) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i].field->is == IGT_SET && strlen(all[i].field->v) > all[i].most)
       return igt__fail(err, IGT_E_LIMIT,
-                       "the cloud's S3 credentials are not usable: their %s has %zu bytes, and at "
-                       "most %zu are possible",
+                       "the cloud's S3 credentials cannot be used: their %s has %zu bytes; at most "
+                       "%zu are allowed",
                        all[i].name, strlen(all[i].field->v), all[i].most);
   return IGT_OK;
 }

@@ -390,7 +390,7 @@ igt_status igt_node_add(igt_node *node, igt_node_kind kind, const igt_model *mod
   if (out)
     *out = NULL;
   if (status == IGT_OK && !model)
-    status = igt__fail(err, IGT_E_INVALID, "a new %s needs its fields", kinds[kind].name);
+    status = igt__fail(err, IGT_E_INVALID, "no fields were given for the new %s", kinds[kind].name);
   if (status == IGT_OK)
     status = igt__child_create(node, kind, model, &made, err);
   if (status != IGT_OK)

@@ -307,7 +307,7 @@ igt_status igt_node_resolve(igt_node *from, const char *path, igt_node_target *o
 
   igt__error_clear(err);
   if (!from || !path || !out)
-    return igt__fail(err, IGT_E_INVALID, "there is no path to follow");
+    return igt__fail(err, IGT_E_INVALID, "no path was given");
   status = igt__result_check(out, "igt_node_target", err);
   if (status != IGT_OK)
     return status;

@@ -45,7 +45,7 @@ igt_status igt_key_save(const char *pem, const char *path, igt_error *err) {
 
   igt__error_clear(err);
   if (!pem || !path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "there is no key, or no path for it");
+    return igt__fail(err, IGT_E_INVALID, "no key or no path for it was given");
   status = create_file(path, &fd, err);
   if (status != IGT_OK)
     return status;
@@ -84,7 +84,7 @@ static igt_status name_file(const char *from, const igt_service *service, igt_er
     return status;
   (void)snprintf(path, sizeof path, "%s.pem", service->service_id.v);
   if (igt__os_link(from, path) != 0)
-    return igt__fail_errno(err, errno, "the private key cannot be kept as '%s'", path);
+    return igt__fail_errno(err, errno, "the private key cannot be saved as '%s'", path);
   (void)igt__os_unlink(from);
   return IGT_OK;
 }
@@ -112,8 +112,9 @@ static void take_back(igt_client *client, const char *organization_id, const igt
   if (igt_delete_service(client, organization_id, id, &second) == IGT_OK)
     igt__error_append(err, " (the service identity was deleted again)");
   else
-    igt__error_append(err, " (the service identity '%s' is left, and could not be deleted: %s)", id,
-                      second.text);
+    igt__error_append(err,
+                      " (the service identity '%s' remains, because it could not be deleted: %s)",
+                      id, second.text);
 }
 
 static igt_status create(igt_client *client, const char *organization_id, const char *name,

@@ -44,7 +44,7 @@ static igt_status pem_to_der(const char *pem, size_t n, const char *what, igt__b
 static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_error *err) {
   const char *why = NULL;
   if (!key)
-    why = "it is damaged or no RSA key";
+    why = "it is damaged or not an RSA key";
   else if (EVP_PKEY_base_id(key) != EVP_PKEY_RSA)
     why = "it is not an RSA key";
   else if (EVP_PKEY_bits(key) < MIN_BITS)
@@ -59,32 +59,30 @@ static igt_status take_key(EVP_PKEY *key, const char *what, igt__rsa **out, igt_
   return IGT_OK;
 }
 
-igt_status igt__rsa_private(const char *pem, size_t n, const char *what, igt__rsa **out,
-                            igt_error *err) {
+typedef EVP_PKEY *(*decode_fn)(EVP_PKEY **key, const unsigned char **der, long n);
+
+static igt_status read_pem(const char *pem, size_t n, const char *what, decode_fn decode,
+                           igt__rsa **out, igt_error *err) {
   *out = NULL;
   igt__buf der;
   igt__buf_init(&der, IGT__MAX_KEY_FILE);
   igt_status status = pem_to_der(pem, n, what, &der, err);
   if (status == IGT_OK) {
     const unsigned char *p = (const unsigned char *)der.data;
-    status = take_key(d2i_AutoPrivateKey(NULL, &p, (long)der.len), what, out, err);
+    status = take_key(decode(NULL, &p, (long)der.len), what, out, err);
   }
   igt__buf_finish_wipe(&der);
   return status;
 }
 
+igt_status igt__rsa_private(const char *pem, size_t n, const char *what, igt__rsa **out,
+                            igt_error *err) {
+  return read_pem(pem, n, what, d2i_AutoPrivateKey, out, err);
+}
+
 igt_status igt__rsa_public(const char *pem, size_t n, const char *what, igt__rsa **out,
                            igt_error *err) {
-  *out = NULL;
-  igt__buf der;
-  igt__buf_init(&der, IGT__MAX_KEY_FILE);
-  igt_status status = pem_to_der(pem, n, what, &der, err);
-  if (status == IGT_OK) {
-    const unsigned char *p = (const unsigned char *)der.data;
-    status = take_key(d2i_PUBKEY(NULL, &p, (long)der.len), what, out, err);
-  }
-  igt__buf_finish(&der);
-  return status;
+  return read_pem(pem, n, what, d2i_PUBKEY, out, err);
 }
 
 void igt__rsa_free(igt__rsa *rsa) {

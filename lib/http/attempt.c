@@ -172,7 +172,7 @@ static uint64_t sent(const igt__attempt *attempt) {
 
 /* Progress and the measured rate count what the other side has received, not what waits in the
  * kernel: on a slow link that is seconds' worth. */
-static void tell_sent(igt__attempt *attempt) {
+static void report_sent(igt__attempt *attempt) {
   igt__http_request *req = attempt->req;
   uint64_t n;
 
@@ -200,7 +200,7 @@ static size_t on_send(char *out, size_t size, size_t n, void *arg) {
     return 0;
   if (must_pause(attempt, IGT__UP, n))
     return CURL_READFUNC_PAUSE;
-  tell_sent(attempt);
+  report_sent(attempt);
   if (req->body) {
     memcpy(out, (const char *)req->body + attempt->body_pos, n);
   } else {
@@ -483,7 +483,7 @@ bool igt__attempt_is_idle(igt__attempt *attempt, int64_t now) {
   uint64_t moved = sent(attempt) + attempt->down;
   int64_t passed = now - attempt->idle.at;
 
-  tell_sent(attempt);
+  report_sent(attempt);
   /* Until the request is sent the connect timeout applies; pauses by the rate limit are ours. */
   if (!attempt->sent || attempt->paused) {
     attempt->idle.at = attempt->idle.crawl_at = now;

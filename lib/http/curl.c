@@ -57,7 +57,7 @@ static igt_status load_locked(igt_error *err) {
   FUNCTIONS(FIND)
   if (!library FUNCTIONS(MISSING)) {
     (void)dlclose(library);
-    return igt__fail(err, IGT_E_UNSUPPORTED, "this machine's %s is too old: 7.88 is needed",
+    return igt__fail(err, IGT_E_UNSUPPORTED, "this machine's %s is too old: 7.88 is required",
                      SONAME);
   }
   lib.library = library;

@@ -49,7 +49,7 @@ static igt_status explain_proxy_response(failure *f, int http_status) {
 
   if (http_status == 407)
     igt__fail(f->err, IGT_E_PROXY,
-              "%s: the proxy (%s) wants another user name or password (407): write them into the "
+              "%s: the proxy (%s) rejects the user name or password (407): put them into the "
               "proxy's URL (%s), as http://user:password@host:port",
               f->host, proxy, f->attempt->http->proxies.source);
   else

@@ -4,7 +4,7 @@
  * The callbacks in attempt.c pass each header line to igt__response_line and body bytes to
  * igt__response_data. Headers are collected in response->head. A body < 400 goes to the
  * request's spool (of a stream), its on_data, or req->response; of an error response the first 64
- * KiB are kept, and curl is told to stop when it goes on for too long. */
+ * KiB are kept, and curl is stopped if it goes on for too long. */
 #include <string.h>
 
 #include "base/limits.h"

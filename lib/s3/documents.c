@@ -274,7 +274,7 @@ static igt_status add_part(list_result *list, igt_error *err) {
   bool ok = list->part.number >= 1 && list->part.number <= IGT__S3_MAX_PARTS;
 
   if (!ok || req->listed_count >= IGT__S3_MAX_PARTS)
-    return igt__fail(err, IGT_E_PROTOCOL, "S3 lists a part with an impossible number");
+    return igt__fail(err, IGT_E_PROTOCOL, "S3 lists a part with an invalid number");
   if (!grow(&array, req->listed_count, &list->cap, sizeof *req->listed))
     return igt__fail_memory(err);
   req->listed = array;
@@ -329,7 +329,8 @@ igt_status igt__s3_parts_parse(const char *xml, size_t n, igt__s3_request *req, 
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts has an unreadable size or ETag");
   /* Each page must advance the marker, or the client would request pages forever. */
   if (req->truncated && (req->next_marker <= req->marker || req->listed_count == 0))
-    return igt__fail(err, IGT_E_PROTOCOL, "S3's list of parts says that it goes on, but not where");
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "S3's list of parts is truncated but does not say where it continues");
   return fail_if_error(xml, n, "list of parts", list.root_seen, err);
 }
 
@@ -416,7 +417,7 @@ igt_status igt__s3_objects_parse(const char *xml, size_t n, igt__s3_request *req
     return igt__fail(err, IGT_E_PROTOCOL, "S3's list of objects has an unreadable size or ETag");
   if (req->truncated && req->object_count == 0)
     return igt__fail(err, IGT_E_PROTOCOL,
-                     "S3's list of objects says that it goes on, but not where");
+                     "S3's list of objects is truncated but does not say where it continues");
   status = fail_if_error(xml, n, "list of objects", list.root_seen, err);
   return status || !list.url_encoded ? status : decode_keys(req, err);
 }

@@ -117,8 +117,8 @@ static igt_status fail_no_ranges(const igt__s3_request *req, igt_error *err) {
 
 /* The bytes of another range under the right name are the worst that a cache can do to us. */
 static igt_status check_range(igt__s3_request *req, igt_error *err) {
-  uint64_t asked_first = req->first, asked_last = req->last, first, last, total;
-  bool rest = igt__s3_rest(req, &asked_first, &asked_last);
+  uint64_t requested_first = req->first, requested_last = req->last, first, last, total;
+  bool rest = igt__s3_rest(req, &requested_first, &requested_last);
   const char *text = header(req, "Content-Range");
 
   if (req->http_status == 200) {
@@ -129,20 +129,21 @@ static igt_status check_range(igt__s3_request *req, igt_error *err) {
     return IGT_OK;
   }
   if (!igt__s3_content_range_parse(text, &first, &last, &total))
-    return igt__fail(err, IGT_E_PROTOCOL, "S3 sent a part without saying which");
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "S3 sent a range without saying which (no usable Content-Range)");
   req->object_size = total;
   req->size_known = true;
   req->priv->expected = req->priv->most = last - first + 1;
   if (!req->ranged && !rest) { /* nobody asked for a part: a whole object in a 206 is fine */
-    asked_first = 0;
-    asked_last = total - 1;
+    requested_first = 0;
+    requested_last = total - 1;
   }
   if (req->op == IGT__S3_GET && /* of a HEAD it is the part's place in the object */
-      (first != asked_first || last != (asked_last < total ? asked_last : total - 1)))
+      (first != requested_first || last != (requested_last < total ? requested_last : total - 1)))
     return igt__fail(err, IGT_E_PROTOCOL,
                      "S3 sent bytes %llu to %llu where %llu to %llu were requested",
                      (unsigned long long)first, (unsigned long long)last,
-                     (unsigned long long)asked_first, (unsigned long long)asked_last);
+                     (unsigned long long)requested_first, (unsigned long long)requested_last);
   if (req->content_length >= 0 && (uint64_t)req->content_length != req->priv->expected)
     return igt__fail(err, IGT_E_PROTOCOL, "S3's Content-Length and Content-Range disagree");
   req->content_length = (int64_t)req->priv->expected;
@@ -474,7 +475,8 @@ static bool is_other_md5(const igt__s3_request *req) {
 }
 
 static igt_status fail_damaged(const char *what, const char *value, igt_error *err) {
-  igt__fail(err, IGT_E_CHECKSUM, "S3 stored other bytes than were sent (%s %.79s)", what, value);
+  igt__fail(err, IGT_E_CHECKSUM, "S3 stored different bytes from those sent (%s %.79s)", what,
+            value);
   err->retryable = true;
   return IGT_E_CHECKSUM;
 }

@@ -48,9 +48,9 @@ static void XMLCALL on_start(void *payload, const XML_Char *name, const XML_Char
   if (parse->path.len > 0)
     igt__buf_putc(&parse->path, '/');
   if (!igt__buf_puts(&parse->path, colon ? colon + 1 : name))
-    stop(parse, parse->path.too_long
-                    ? igt__fail(parse->err, IGT_E_LIMIT, "the XML response has too long names")
-                    : igt__fail_memory(parse->err));
+    stop(parse, parse->path.too_long ? igt__fail(parse->err, IGT_E_LIMIT,
+                                                 "the XML response has names that are too long")
+                                     : igt__fail_memory(parse->err));
 }
 
 static char *trim(igt__buf *text) {
@@ -87,7 +87,7 @@ static void XMLCALL on_text(void *payload, const XML_Char *s, int n) {
   if (parse->status || igt__buf_append(&parse->text, s, (size_t)n))
     return;
   stop(parse, parse->text.too_long
-                  ? igt__fail(parse->err, IGT_E_LIMIT, "the XML response has too long text")
+                  ? igt__fail(parse->err, IGT_E_LIMIT, "the XML response has text that is too long")
                   : igt__fail_memory(parse->err));
 }
 

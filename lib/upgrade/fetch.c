@@ -48,7 +48,7 @@ static igt_status check_redirect(const igt__release_page *page, const char *url,
   igt_status status = origin_of(url, &to, err);
 
   if (status == IGT_OK && to.is_loopback && !page->is_loopback)
-    status = igt__fail(err, IGT_E_PROTOCOL, "it leads to this machine");
+    status = igt__fail(err, IGT_E_PROTOCOL, "it points to this machine");
   if (status == IGT_OK)
     return status;
   igt__error_prefix(err, "the redirect of %s is not followed", page->url);

@@ -154,7 +154,7 @@ static igt_status get_verified(const upgrade *up, int fd, igt_error *err) {
       !igt__ed25519_verify(up->key, line.data, line.len, signature.data, signature.len))
     status = igt__fail(err, IGT_E_CHECKSUM,
                        "%s is not what was released: its signature is wrong. Nothing was replaced. "
-                       "It was truncated or changed in transit, or %s is not to be trusted",
+                       "It was truncated or changed in transit, or %s cannot be trusted",
                        up->name, up->url);
   igt__buf_finish(&signature);
   igt__buf_finish(&line);

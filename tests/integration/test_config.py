@@ -88,7 +88,7 @@ def test_prod_and_test_come_before_the_profile(run, file):
     ("[default]\nconections = 3\n", "line 2: unknown key 'conections'; did you mean 'connections'?"),
     ("[default]\nretries = many\n", "line 2: retries = 'many' must be a whole number"),
     ("[default]\nhelp = true\n", "line 2: unknown key 'help'"),
-    ("connections = 3\n", "line 1: the key is in no section"),
+    ("connections = 3\n", "line 1: the key is not in a section"),
     ("[default]\nconnections\n", "line 2: this is neither [PROFILE] nor KEY = VALUE"),
     ("[default]\nuser =\n", "line 2: the value is empty"),
     ("[default]\nuser = " + "x" * 1100 + "\n", "line 2: the line is too long"),

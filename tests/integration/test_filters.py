@@ -198,6 +198,6 @@ def test_input_without_line_ends(igtcloud, out, tmp_path, option):
     """Such as a device: it must not fill the memory before somebody notices."""
     (tmp_path / "list").write_text("- " + "x" * 70_000)
     done = igtcloud.run("download", out, "trial", option, tmp_path / "list", status=USAGE)
-    assert "line 1" in done.err and "is no list" in done.err and len(done.err) < 2000
+    assert "line 1" in done.err and "is not a list" in done.err and len(done.err) < 2000
     done = igtcloud.run("download", out, "trial", option, "/dev/zero", status=USAGE)
     assert "/dev/zero" in done.err

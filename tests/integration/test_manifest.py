@@ -230,7 +230,7 @@ def test_damaged(igtcloud, sealed, out):
     path = sealed("trial", "south")
     text = path.read_bytes()
     for damaged, said in ((text[:-1], "is missing"), (text.replace(b"south", b"South", 1), "changed after"),
-                          (text + b"{}\n", "more after the last line"), (b"", "is missing"),
+                          (text + b"{}\n", "text after the last line"), (b"", "is missing"),
                           (b"[1]\n" + text, "is not a manifest"), (text[:len(text) // 2], "is missing"),
                           (text.replace(b'"version":1', b'"version":2', 1), "of version 2"),
                           (b"no manifest\n", "is not a manifest"), (b"{}\n", "is not a manifest"),

@@ -41,7 +41,7 @@ def test_option_variable_and_profile(cloud, home):
 
 @pytest.mark.parametrize("command, said", [
     ("exit 3", "failed: exit status 3"), ("true", "printed no password"),
-    ("echo; echo second", "printed no password"), ("kill -9 $$", "ended by signal 9"),
+    ("echo; echo second", "printed no password"), ("kill -9 $$", "killed by signal 9"),
     ("nonexistent-helper-77 2>/dev/null", "failed: exit status 127"),
     (f"echo {PASSWORD}; exit 1", "failed: exit status 1")])
 def test_a_command_that_fails(cloud, home, command, said):

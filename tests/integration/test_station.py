@@ -643,7 +643,7 @@ def test_reload(station, cloud, home):
     assert '"path":"a"' in report.read_text()
     config.write_text("[default]\nstation.order = sideways\n")
     s.process.send_signal(signal.SIGHUP)
-    s.wait_for_log("goes on with the previous one")
+    s.wait_for_log("continues with the previous one")
     assert s.stop() == 0
 
 

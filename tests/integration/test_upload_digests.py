@@ -95,7 +95,7 @@ def test_another_sha256_for_ever(cloud, upload, files, count):
     cloud.faults({"fault": "wrong-checksum", "method": "PUT", "path": f"**/{name}", "times": 0,
                   "skip": count - 3 if name in LARGE else 0})
     done = upload.run(files, "--connections", "1", status=SOME_FAILED)
-    assert "S3 stored other bytes than were sent (SHA-256 " in done.err
+    assert "S3 stored different bytes from those sent (SHA-256 " in done.err
     failed = items(done, kind="file", result="failed")
     assert [file["path"] for file in failed] == [name]
     assert not Place(cloud, upload.lab, "up").registered("case")[name]["isCompleted"]

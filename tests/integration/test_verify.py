@@ -191,7 +191,7 @@ def test_each_kind_of_difference(cloud, igtcloud, trial, tmp_path):
                  "missing there: north: P1/A: extra", "2 files DIFFERENT"):
         assert line in done.err, done.err
     last = json.loads(done.err.rstrip().split("\n")[-1])
-    assert last["error"]["message"].startswith("not all is the same")
+    assert last["error"]["message"].startswith("the folder does not match the cloud")
     same(igtcloud, 1, "--include", "Übung*", trial, "trial")
 
 

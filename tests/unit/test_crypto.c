@@ -202,10 +202,10 @@ static void test_rsa(void **state) {
   sign_and_verify(private_pem.data, public_key);
   private_pem.data[200] = '!';
   refuse(private_pem.data, "damaged");
-  refuse(public_pem.data, "no RSA key");
+  refuse(public_pem.data, "not an RSA key");
   refuse("", "PEM form");
   refuse("-----BEGIN PRIVATE KEY-----\nAAAA", "PEM form");
-  refuse("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "no RSA key");
+  refuse("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not an RSA key");
   refuse("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
          "encrypted");
   refuse("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAA==\n"

@@ -180,7 +180,8 @@ static void test_another_sha256_is_damage(void **state) {
   for (int known = 0; known < 2; known++) {
     responses(f, 3, 200, ETAG(MD5_HEX) ECHO(OTHER));
     assert_int_equal(send_body(f, IGT__S3_UPLOAD_PART), IGT_E_CHECKSUM);
-    assert_string_equal(f->err.text, "S3 stored other bytes than were sent (SHA-256 " OTHER ")");
+    assert_string_equal(f->err.text,
+                        "S3 stored different bytes from those sent (SHA-256 " OTHER ")");
     assert_false(f->unverified);
     asked(f, 3, known ? NULL : MD5, SHA256);
     responses(f, 1, 200, ETAG(MD5_HEX) ECHO(OTHER)); /* once: retried */

@@ -97,7 +97,7 @@ static bool command_failed(int length, int status) {
   else if (length < 0)
     complain("the program of --password-command did not end within %d s", COMMAND_LIMIT_MS / 1000);
   else if (WIFSIGNALED(status))
-    complain("the program of --password-command was ended by signal %d", WTERMSIG(status));
+    complain("the program of --password-command was killed by signal %d", WTERMSIG(status));
   else
     complain("the program of --password-command printed no password: its first line is empty");
   return false;

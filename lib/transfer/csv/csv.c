@@ -247,14 +247,14 @@ static igt_status list_all(csv *c, igt_error *err) {
   return status == IGT_OK ? write_out(c, err) : status;
 }
 
-static void tell_elsewhere(const csv *c) {
+static void report_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
   if (igt__other_categories_tell(&c->counts.elsewhere, text, sizeof text))
     push(c, igt__event_of_message(IGT_OK, text));
 }
 
-static void tell_pattern(void *csv_, const char *text) {
+static void report_pattern(void *csv_, const char *text) {
   push(csv_, igt__event_of_message(IGT_OK, text));
 }
 
@@ -286,7 +286,7 @@ static igt_status check_append(const csv *c, igt_error *err) {
     return igt__fail_errno(err, errno, "cannot read '%s'", c->summary->path);
   if (st.st_nlink > 1)
     return igt__fail(err, IGT_E_UNSAFE_NAME,
-                     "'%s' has another name as well (a hard link), so nothing was appended to it",
+                     "'%s' has more than one hard link, so nothing was appended to it",
                      c->summary->path);
   if (st.st_uid != igt__os_user() && folder.st_mode & S_IWOTH)
     return igt__fail(err, IGT_E_UNSAFE_NAME,
@@ -440,7 +440,7 @@ static igt_status read_options(void *job_, const void *options, igt_error *err) 
     status = igt__fail(err, IGT_E_UNSUPPORTED,
                        "a list of files has no dates, so it cannot be limited by age");
   if (status == IGT_OK && !own->write && (!own->target || !*own->target))
-    status = igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+    status = igt__fail(err, IGT_E_INVALID, "no target folder was given");
   return status;
 }
 
@@ -459,8 +459,8 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
   c->table = igt__table_new(c->options->files);
   status = c->table ? run(c, err) : igt__fail_memory(err);
   if (status == IGT_OK) {
-    igt__filter_report(c->filter, tell_pattern, c);
-    tell_elsewhere(c);
+    igt__filter_report(c->filter, report_pattern, c);
+    report_elsewhere(c);
   }
   finish(c, status);
   c->summary->seconds = (double)(igt__mono_us() - begin_us) / 1e6;

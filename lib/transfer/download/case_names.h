@@ -14,10 +14,10 @@ typedef struct igt__case_names igt__case_names;
 /* For one folder below the root, such as a study's. root, folder and lists (the quota its memory
  * counts against) are borrowed; NULL: no memory. */
 igt__case_names *igt__case_names_new(igt__root *root, const char *folder, igt__quota *lists);
-void igt__case_names_free(igt__case_names *spelling);
+void igt__case_names_free(igt__case_names *names);
 
 /* Claims the path (below the root, in that folder) for this run. IGT_E_COLLISION: it, or a folder
  * of it, exists under another variant. One thread only; claim a path before writing it. */
-igt_status igt__case_names_claim(igt__case_names *spelling, const char *path, igt_error *err);
+igt_status igt__case_names_claim(igt__case_names *names, const char *path, igt_error *err);
 
 #endif

@@ -104,7 +104,7 @@ static void list_studies_task(void *arg) {
   igt__run_task_end(&d->run);
 }
 
-static void tell_elsewhere(igt__download *d) {
+static void report_elsewhere(igt__download *d) {
   char text[IGT_ERROR_TEXT_MAX];
 
   if (igt__other_categories_tell(&d->elsewhere, text, sizeof text))
@@ -120,22 +120,27 @@ static void report_no_match(igt__download *d, const igt_transfer_summary *s) {
                      *ext == '.' ? "" : "; types begin with a dot");
 }
 
-static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
+/* Finds what is selected, and opens the target. */
+static igt_status find_and_open(igt__download *d, igt_error *err) {
   const igt_download_options *o = d->options;
   igt_status status =
       d->manifest ? igt__manifest_check_cloud(d->manifest, d->run.origin, err) : IGT_OK;
 
   if (status == IGT_OK)
     status = igt__find(d->run.client, d->shared.selection, !o->project_files, &d->found, err);
-
   if (status == IGT_OK && d->manifest)
     status = igt__manifest_choose(d->manifest, &d->found, err);
   if (status == IGT_OK)
     status = igt__root_open(o->target, !o->transfer->dry_run, &d->root, err);
   if (status == IGT_E_NO_FILE && o->transfer->dry_run) /* no local files: all would be fetched */
     status = IGT_OK;
-  if (status != IGT_OK)
-    return status;
+  return status;
+}
+
+/* What the target's file system can hold, and the lists of what was assigned to names. */
+static igt_status make_lists(igt__download *d, igt_error *err) {
+  const igt_download_options *o = d->options;
+
   d->target = igt__path_absolute(o->target);
   d->folds = d->root && !o->transfer->dry_run && igt__root_folds(d->root);
   d->rules = o->transfer->portable_names ? IGT__NAMES_PORTABLE : IGT__NAMES_POSIX;
@@ -147,15 +152,15 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   d->ahead = igt__ahead_new(&d->run);
   if (!d->folders || !d->institutes || !d->target || !d->ahead)
     return igt__fail_memory(err);
-  if (o->delete_extra)
-    status = igt__surplus_init(&d->extra, o->max_delete ? o->max_delete : MAX_DELETE, err);
-  if (status != IGT_OK)
-    return status;
-  if (!o->project_files)
-    status = igt__run_last_begin(&d->run, &d->last, d->shared.selection, "download", d->target,
-                                 o->categories, igt__client_cloud_seconds(d->run.client), err);
-  if (status != IGT_OK)
-    return status;
+  return o->delete_extra
+             ? igt__surplus_init(&d->extra, o->max_delete ? o->max_delete : MAX_DELETE, err)
+             : IGT_OK;
+}
+
+static igt_status transfer(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
+  const igt_download_options *o = d->options;
+  igt_status status;
+
   igt__durable_begin(&d->durable, &d->run, o, d->shared.selection, d->target);
   if (!o->project_files) {
     igt__run_task_begin(&d->run);
@@ -167,7 +172,7 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   status = igt__run_wait(&d->run, summary, err);
   if (status == IGT_OK) {
     report_no_match(d, summary);
-    tell_elsewhere(d);
+    report_elsewhere(d);
   }
   if (status == IGT_OK && o->delete_extra)
     status = igt__surplus_delete(d, summary, err);
@@ -177,9 +182,21 @@ static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_erro
   return status;
 }
 
+static igt_status move(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
+  const igt_download_options *o = d->options;
+  igt_status status = find_and_open(d, err);
+
+  if (status == IGT_OK)
+    status = make_lists(d, err);
+  if (status == IGT_OK && !o->project_files)
+    status = igt__run_last_begin(&d->run, &d->last, d->shared.selection, "download", d->target,
+                                 o->categories, igt__client_cloud_seconds(d->run.client), err);
+  return status == IGT_OK ? transfer(d, summary, err) : status;
+}
+
 static igt_status check_options(const igt_download_options *o, igt_error *err) {
   if (!o->target || !*o->target)
-    return igt__fail(err, IGT_E_INVALID, "the target folder is missing");
+    return igt__fail(err, IGT_E_INVALID, "no target folder was given");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
   if (o->delete_extra && (o->manifest || o->project_files))
@@ -229,13 +246,13 @@ static igt_status read_options(void *job, const void *options, igt_error *err) {
   return status == IGT_OK ? check_options(own, err) : status;
 }
 
-static igt_status download(igt_transfer *transfer, void *job, igt_error *err) {
+static igt_status download(igt_transfer *handle, void *job, igt_error *err) {
   igt__download *d = job;
-  igt_status status = igt__run_begin(&d->run, transfer, d->options->transfer, err);
+  igt_status status = igt__run_begin(&d->run, handle, d->options->transfer, err);
 
   igt__semaphore_init(&d->studies, &d->run);
   if (status == IGT_OK)
-    status = move(d, igt__transfer_summary(transfer), err);
+    status = move(d, igt__transfer_summary(handle), err);
   igt__run_finish(&d->run);
   igt__ahead_free(d->ahead);
   igt__semaphore_finish(&d->studies);
@@ -256,12 +273,12 @@ static void release(void *job) {
   igt__free(d);
 }
 
-static void keep(igt_transfer *transfer, void *job) {
+static void keep(igt_transfer *handle, void *job) {
   igt__download *d = job;
 
-  d->own.target = igt__transfer_keep(transfer, d->own.target);
-  igt__transfer_keep_shared(transfer, &d->shared.transfer);
-  igt__transfer_keep_filters(transfer, &d->shared.filters);
+  d->own.target = igt__transfer_keep(handle, d->own.target);
+  igt__transfer_keep_shared(handle, &d->shared.transfer);
+  igt__transfer_keep_filters(handle, &d->shared.filters);
 }
 
 static const igt__transfer_call call = {.kind = {download, release},

@@ -221,6 +221,7 @@ igt_status igt__download_folder(igt__download *d, const igt_institute *institute
     return status;
   if (!*out)
     return igt__fail(err, IGT_E_COLLISION,
-                     "other studies have the folders of its name '%s' and of its id", human);
+                     "the folder of its name, '%s', and that of its id belong to other studies",
+                     human);
   return claim_folder(d, *out, err);
 }

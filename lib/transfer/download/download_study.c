@@ -26,15 +26,15 @@ typedef struct plan {
   igt_root_study *study; /* NULL: project files */
   const igt_institute *institute;
   igt__group *group;
-  char *folder;               /* below the target: "institute/patient---study" */
-  igt__quota lists;           /* names and case variants: the cloud decides how many */
-  igt__fingerprints *names;   /* paths seen, lower case where the file system folds it */
-  igt__case_names *spelling;  /* NULL: the file system distinguishes all names */
-  igt__s3_provider *provider; /* of the category being listed */
-  const char *subfolder;      /* of the category, or "" */
-  const char *list;           /* which list of the response */
-  bool any;                   /* the category being listed has files */
-  bool is_new;                /* the study is new here: its files will be wanted */
+  char *folder;                /* below the target: "institute/patient---study" */
+  igt__quota lists;            /* names and case variants: the cloud decides how many */
+  igt__fingerprints *names;    /* paths seen, lower case where the file system folds it */
+  igt__case_names *case_names; /* NULL: the file system distinguishes all names */
+  igt__s3_provider *provider;  /* of the category being listed */
+  const char *subfolder;       /* of the category, or "" */
+  const char *list;            /* which list of the response */
+  bool any;                    /* the category being listed has files */
+  bool is_new;                 /* the study is new here: its files will be wanted */
   igt_file **twins; /* files that exist here in another form of Unicode, to the list's end */
   size_t twin_count;
   const igt__manifest_study
@@ -212,18 +212,18 @@ static igt_status is_there(plan *p, igt__fetch_file *file, bool *there, igt__jou
   memset(known, 0, sizeof *known);
   if (!p->d->root)
     return IGT_OK;
-  if (p->spelling && (status = igt__case_names_claim(p->spelling, file->path, err)) != IGT_OK)
+  if (p->case_names && (status = igt__case_names_claim(p->case_names, file->path, err)) != IGT_OK)
     return status == IGT_E_NO_MEMORY ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                      : status;
   status = igt__root_stat(p->d->root, file->path, &st, err);
   if (status == IGT_E_NO_FILE) {
-    file->only_new = p->spelling != NULL;
+    file->only_new = p->case_names != NULL;
     return IGT_OK;
   }
   if (status != IGT_OK)
     return status;
   if (S_ISDIR(st.st_mode))
-    return igt__fail(err, IGT_E_COLLISION, "a folder is where the file must be");
+    return igt__fail(err, IGT_E_COLLISION, "a folder has the file's name");
   if (file->etag && !p->d->run.options.overwrite && S_ISREG(st.st_mode))
     return (uint64_t)st.st_size == file->size ? is_as_listed(p, file, &st, there, known, err)
                                               : IGT_OK;
@@ -556,9 +556,9 @@ static igt_status new_provider(plan *p, const char *below, igt_error *err) {
 static igt_status empty_names(plan *p, igt_error *err) {
   igt__fingerprints_free(p->names);
   p->names = igt__fingerprints_new(false, &p->lists);
-  if (p->d->folds && !p->spelling)
-    p->spelling = igt__case_names_new(p->d->root, p->folder, &p->lists);
-  return p->names && (p->spelling || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
+  if (p->d->folds && !p->case_names)
+    p->case_names = igt__case_names_new(p->d->root, p->folder, &p->lists);
+  return p->names && (p->case_names || !p->d->folds) ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status list_category(plan *p, size_t c, bool subfolders, igt_error *err) {
@@ -646,7 +646,7 @@ static igt_status write_study_json(plan *p, igt_error *err) {
 
   igt__buf_init(&text, IGT__MAX_STUDY_JSON);
   if (!path || !igt__model_write(&text, &p->study->model, IGT__JSON_INDENT4, IGT__WRITE_ISO_DATES))
-    status = text.too_long ? igt__fail(err, IGT_E_LIMIT, "the study's fields are too many")
+    status = text.too_long ? igt__fail(err, IGT_E_LIMIT, "the study has too many fields")
                            : igt__fail_memory(err);
   else if (!same_content(p->d->root, path, &text, &p->is_new))
     status = igt__root_write_file(p->d->root, path, text.data, text.len, 0666, err);
@@ -705,7 +705,7 @@ static igt_status plan_files(plan *p, igt_error *err) {
 
 static void plan_free(plan *p) {
   igt__fingerprints_free(p->names);
-  igt__case_names_free(p->spelling);
+  igt__case_names_free(p->case_names);
   igt__manifest_table_close(&p->table);
   igt__present_end(&p->present);
   igt__s3_provider_unref(p->provider);

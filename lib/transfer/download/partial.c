@@ -230,11 +230,11 @@ static void set_time(igt__partial *partial, int64_t mtime) {
  * shows it before an existing file is replaced, and keeps the lock. */
 static igt_status flush(const igt__partial *partial, igt_error *err) {
   if (igt__os_write_back(partial->fd) != 0)
-    return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+    return igt__fail_errno(err, errno, "'%s' could not be written completely", partial->path);
   int copy = igt__root_tells_at_close(partial->root) ? igt__os_dup(partial->fd) : -1;
 
   if (copy >= 0 && igt__os_close(copy) != 0)
-    return igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+    return igt__fail_errno(err, errno, "'%s' could not be written completely", partial->path);
   return IGT_OK;
 }
 
@@ -271,7 +271,7 @@ static igt_status give_name(igt__partial *partial, bool only_new, bool *kept, ig
 
   *kept = status != IGT_OK && keeps(status, err);
   if (*kept)
-    igt__error_append(err, "; it is complete, and stays as '%s'", partial->name);
+    igt__error_append(err, "; the complete file is kept as '%s'", partial->name);
   return status;
 }
 
@@ -293,7 +293,7 @@ igt_status igt__partial_commit(igt__partial *partial, int64_t mtime, bool only_n
   /* The close releases the lock, so no other process took the name before the rename. A failed
    * write that is reported only now removes the file. */
   if (igt__os_close(fd) != 0 && status == IGT_OK) {
-    status = igt__fail_errno(err, errno, "'%s' could not be written to the end", partial->path);
+    status = igt__fail_errno(err, errno, "'%s' could not be written completely", partial->path);
     (void)igt__root_unlink(partial->root, partial->path, NULL);
   } else if (status != IGT_OK && !kept) {
     (void)igt__root_unlink(partial->root, partial->name, NULL);

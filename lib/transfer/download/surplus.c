@@ -228,7 +228,7 @@ static igt_status delete_one(const igt__download *d, const igt__surplus_file *fi
     return status;
   if (!S_ISREG(now.st_mode) || now.st_ino != file->st.st_ino || now.st_size != file->st.st_size ||
       now.st_mtim.tv_sec != file->st.st_mtim.tv_sec)
-    return igt__fail(err, IGT_E_CHANGED, "it was changed meanwhile, and is not deleted");
+    return igt__fail(err, IGT_E_CHANGED, "it was changed in the meantime, so it was not deleted");
   return igt__root_unlink(d->root, file->below, err);
 }
 

@@ -21,11 +21,11 @@ static bool is_below_root(const char *path) {
 
 igt_status igt__chosen_check(const igt__chosen *chosen, igt_error *err) {
   if (chosen->count && !chosen->v)
-    return igt__fail(err, IGT_E_INVALID, "the list of folders is missing");
+    return igt__fail(err, IGT_E_INVALID, "no list of folders was given");
   for (size_t i = 0; i < chosen->count; i++)
     if (!is_below_root(chosen->v[i]))
       return igt__fail(err, IGT_E_INVALID,
-                       "'%s' is no folder below the one to transfer: use a path such as "
+                       "'%s' is not a path below the folder to transfer, such as "
                        "INSTITUTE/STUDY",
                        chosen->v[i] ? chosen->v[i] : "");
   return IGT_OK;

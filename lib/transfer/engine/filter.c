@@ -252,7 +252,7 @@ bool igt__filter_age(const igt__filter *filter, int64_t modified) {
 /* ---- what matched nothing ---- */
 
 static void report_unseen(const patterns *list, const char *option, bool is_rules,
-                          igt__filter_tell_fn tell, void *payload) {
+                          igt__filter_report_fn report, void *payload) {
   char text[IGT_ERROR_TEXT_MAX];
 
   for (size_t i = 0; i < list->count; i++) {
@@ -262,11 +262,11 @@ static void report_unseen(const patterns *list, const char *option, bool is_rule
                    "%s '%s%.300s' matched no file (patterns are compared with the path below the "
                    "study's folder, and with the folders in it)",
                    option, is_rules ? list->v[i].adds ? "+ " : "- " : "", list->v[i].glob);
-    tell(payload, text);
+    report(payload, text);
   }
 }
 
-static void report_names(const igt__filter *filter, igt__filter_tell_fn tell, void *payload) {
+static void report_names(const igt__filter *filter, igt__filter_report_fn report, void *payload) {
   size_t missing = 0;
   igt__buf text;
   const char *name;
@@ -285,16 +285,16 @@ static void report_names(const igt__filter *filter, igt__filter_tell_fn tell, vo
   igt__buf_printf(&text, " of --files-from matched no file (names are paths below the study's "
                          "folder)");
   if (missing && !text.failed)
-    tell(payload, text.data);
+    report(payload, text.data);
   igt__buf_finish(&text);
 }
 
-void igt__filter_report(const igt__filter *filter, igt__filter_tell_fn tell, void *payload) {
+void igt__filter_report(const igt__filter *filter, igt__filter_report_fn report, void *payload) {
   if (!filter)
     return;
-  report_unseen(&filter->include, "--include", false, tell, payload);
-  report_unseen(&filter->exclude, "--exclude", false, tell, payload);
-  report_unseen(&filter->rules, "--filter-from: the rule", true, tell, payload);
+  report_unseen(&filter->include, "--include", false, report, payload);
+  report_unseen(&filter->exclude, "--exclude", false, report, payload);
+  report_unseen(&filter->rules, "--filter-from: the rule", true, report, payload);
   if (filter->names)
-    report_names(filter, tell, payload);
+    report_names(filter, report, payload);
 }

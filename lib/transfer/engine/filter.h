@@ -11,7 +11,7 @@
 typedef struct igt__filter igt__filter;
 
 /* Where the messages about patterns go. */
-typedef void (*igt__filter_tell_fn)(void *payload, const char *text);
+typedef void (*igt__filter_report_fn)(void *payload, const char *text);
 
 /* IGT_E_INVALID: a rule that is none, or limits that exclude each other. */
 igt_status igt__filters_check(const igt_filters *filters, igt_error *err);
@@ -30,7 +30,7 @@ bool igt__filter_has_age(const igt__filter *filter);
 bool igt__filter_age(const igt__filter *filter, int64_t modified);
 
 /* Reports patterns, rules and names that selected no path. */
-void igt__filter_report(const igt__filter *filter, igt__filter_tell_fn tell, void *payload);
+void igt__filter_report(const igt__filter *filter, igt__filter_report_fn report, void *payload);
 
 /* Seconds since then. A time in the future comes from a clock that is ahead and counts as now; more
  * than a day ahead it is a wrong date, and the file counts as old: otherwise it would never be sent

@@ -359,8 +359,8 @@ static igt_status begin_dispatch(igt_transfer *t, batch *b, igt_error *err) {
   }
   pthread_mutex_unlock(&t->lock);
   return busy ? igt__fail(err, IGT_E_INVALID,
-                          "a transfer's events are being dispatched: a callback may not do so, nor "
-                          "may a second thread")
+                          "a transfer's events are already being dispatched: neither a callback "
+                          "nor a second thread may do so")
               : IGT_OK;
 }
 
@@ -411,7 +411,7 @@ static igt_status dispatch(igt_transfer **handle, bool *finished, igt_error *err
 
   *finished = false;
   igt__error_clear(err);
-  status = t ? begin_dispatch(t, &b, err) : igt__fail(err, IGT_E_INVALID, "there is no transfer");
+  status = t ? begin_dispatch(t, &b, err) : igt__fail(err, IGT_E_INVALID, "no transfer was given");
   if (status != IGT_OK)
     return status;
   deliver(t, &b);

@@ -2,8 +2,8 @@
 #ifndef IGT_TRANSFER_HANDLE_H
 #define IGT_TRANSFER_HANDLE_H
 
-/* An igt_transfer: a job on a thread of its own, and the way of what it reports to the program's
- * thread, which asks for it with igt_transfer_dispatch.
+/* An igt_transfer: a job on a thread of its own, and how its reports reach the program's thread,
+ * which takes them with igt_transfer_dispatch.
  *
  *    job's thread                                     program's thread
  *    items, messages -- igt__transfer_push_all -->    queue   -- on_item, on_message

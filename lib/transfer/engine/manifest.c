@@ -98,7 +98,7 @@ static igt_status next_line(lines *l, igt_error *err) {
     end = memchr(data, '\n', n);
     if (!igt__buf_append(&l->line, data, end ? (size_t)(end - data) : n))
       return l->line.too_long ? igt__fail(err, IGT_E_LIMIT,
-                                          "'%s' is no manifest: a line is longer than %u bytes",
+                                          "'%s' is not a manifest: a line is longer than %u bytes",
                                           l->m->path, IGT__MAX_MANIFEST_LINE)
                               : igt__fail_memory(err);
     l->at += end ? (size_t)(end - data) + 1 : n;
@@ -160,13 +160,13 @@ static const char *read_file(const igt__json *line, igt__manifest_file *file) {
   if (!file->path || !*file->path)
     return "a file without a path";
   if (!category || !(file->category = category_of(category)))
-    return "a file of no known category";
+    return "a file of an unknown category";
   if (!number_of(line, "size", IGT__S3_MAX_OBJECT, &file->size))
-    return "a file without a possible size";
+    return "a file without a valid size";
   if (!file->digest || !is_digest(file->digest))
-    return "a file whose digest is none";
+    return "a file with an invalid digest";
   if (!file->etag || strlen(file->etag) > 79)
-    return "a file whose ETag is none";
+    return "a file with an invalid ETag";
   return NULL;
 }
 
@@ -195,7 +195,7 @@ static const char *keep_institute(igt_manifest *m, const char *name) {
   return kept && igt__map_set(m->institutes, name, (void *)(uintptr_t)kept) ? kept : NULL;
 }
 
-static igt_status no_room(const igt_manifest *m, igt_error *err) {
+static igt_status too_large(const igt_manifest *m, igt_error *err) {
   return igt__quota_refused(&m->quota)
              ? igt__fail(err, IGT_E_LIMIT, "'%s' has too many studies for this machine's memory",
                          m->path)
@@ -223,7 +223,7 @@ static igt_status take_header(pass *p, const igt__json *line, igt_error *err) {
   m->info.created = keep(m, created);
   m->info.program = keep(m, program);
   return m->info.cloud && m->info.project && m->info.created && m->info.program ? IGT_OK
-                                                                                : no_room(m, err);
+                                                                                : too_large(m, err);
 }
 
 static igt_status take_study(pass *p, const igt__json *line, uint64_t next, igt_error *err) {
@@ -242,7 +242,7 @@ static igt_status take_study(pass *p, const igt__json *line, uint64_t next, igt_
         keep_institute(m, institute), keep(m, name), keep(m, id), next, 0, false};
   if (!study || !study->institute || !study->name || !study->id ||
       !igt__map_set(m->studies, id, study))
-    return no_room(m, err);
+    return too_large(m, err);
   p->study = study;
   return IGT_OK;
 }
@@ -255,7 +255,7 @@ static igt_status take_file(pass *p, const igt__json *line, igt_error *err) {
   if (wrong)
     return bad(p->m, p->number, wrong, err);
   if (!p->study || !id || strcmp(id, p->study->id) != 0)
-    return bad(p->m, p->number, "a file that is not below the line of its study", err);
+    return bad(p->m, p->number, "a file that does not follow the line of its study", err);
   status = igt__path_check_cloud(file.path, strlen(file.path), "the file", err);
   if (status != IGT_OK) {
     igt__error_prefix(err, "'%s', line %llu", p->m->path, (unsigned long long)p->number);
@@ -279,19 +279,18 @@ static igt_status take_end(pass *p, const igt__json *line, igt__digest *digest, 
   igt__digest_final(digest, out);
   igt__hex(out, igt__digest_size(IGT__SHA256), hex);
   if (!sha256 || strcmp(sha256, hex) != 0)
-    return igt__fail(
-        err, IGT_E_CHECKSUM,
-        "'%s' was changed after it was written: the digest in its last line is that of "
-        "other lines. Get it again from where it was published",
-        m->path);
+    return igt__fail(err, IGT_E_CHECKSUM,
+                     "'%s' was changed after it was written: the digest in its last line does not "
+                     "match. Get it again from where it was published",
+                     m->path);
   if (!number_of(line, "studies", INT64_MAX, &info->studies) ||
       !number_of(line, "files", INT64_MAX, &info->files) ||
       !number_of(line, "bytes", INT64_MAX, &info->bytes) ||
       info->studies != igt__map_count(m->studies) || info->files != p->files ||
       info->bytes != p->bytes)
-    return bad(m, p->number, "the counts are not those of the lines above", err);
+    return bad(m, p->number, "the counts do not match the lines above", err);
   p->ended = true;
-  return (info->sha256 = keep(m, hex)) ? IGT_OK : no_room(m, err);
+  return (info->sha256 = keep(m, hex)) ? IGT_OK : too_large(m, err);
 }
 
 /* next: where the line after it starts. */
@@ -315,7 +314,7 @@ static igt_status take_line(pass *p, const igt__buf *text, uint64_t next, igt__d
   else if (status == IGT_OK && is_kind(line, "end"))
     status = take_end(p, line, digest, err);
   else if (status == IGT_OK)
-    status = bad(p->m, p->number, "it is of no known kind", err);
+    status = bad(p->m, p->number, "its kind is unknown", err);
   else if (status == IGT_E_PARSE)
     igt__error_prefix(err, "'%s' is not a manifest", p->m->path);
   igt__json_free(line);
@@ -341,7 +340,7 @@ static igt_status read_all(igt_manifest *m, igt_error *err) {
     }
   }
   if (status == IGT_OK && l.at != m->size)
-    status = bad(m, p.number + 1, "there is more after the last line", err);
+    status = bad(m, p.number + 1, "there is text after the last line", err);
   lines_end(&l);
   igt__digest_free(digest);
   return status;
@@ -414,7 +413,7 @@ igt_status igt_manifest_open(const char *path, igt_manifest **out, igt_error *er
 
   *out = NULL;
   if (!path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "the manifest's path is missing");
+    return igt__fail(err, IGT_E_INVALID, "no path of a manifest was given");
   if (!(m = manifest_new(path)))
     return igt__fail_memory(err);
   status = igt__file_open(path, &m->fd, err);
@@ -598,7 +597,7 @@ igt_status igt__manifest_table_open(const igt_manifest *m, const igt__manifest_s
   igt__map_bound(out->files, quota);
   status = igt__manifest_files(m, study, add_entry, out, err);
   if (status == IGT_E_NO_MEMORY)
-    return igt__list_fail(quota, "files", "its manifest has more files than fit", err);
+    return igt__list_fail(quota, "files", "its manifest has more files than fit into memory", err);
   if (status == IGT_E_PARSE)
     return igt__fail(err, IGT_E_PARSE, "'%s' lists a file of the study twice", m->path);
   return status;

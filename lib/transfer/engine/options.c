@@ -11,7 +11,7 @@ static igt_status read_selection(igt__shared_options *own, const igt_study_selec
       igt__options_read(&selection, sizeof selection, theirs, "igt_study_selection", err);
 
   if (status == IGT_OK && (!selection.project || !*selection.project))
-    return igt__fail(err, IGT_E_INVALID, "the project's name is missing");
+    return igt__fail(err, IGT_E_INVALID, "no project was given");
   return status == IGT_OK ? igt__selection_new(&selection, &own->selection, err) : status;
 }
 

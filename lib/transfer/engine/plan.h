@@ -80,6 +80,6 @@ static inline bool igt__is_folder_key(const igt_file *file) {
 
   return n && key[n - 1] == '/' && (file->file_size.is != IGT_SET || file->file_size.v == 0);
 }
-#define IGT__FOLDER_TEXT "it stands for a folder, and has no content"
+#define IGT__FOLDER_TEXT "it represents a folder and has no content"
 
 #endif

@@ -54,7 +54,7 @@ static int64_t time_left(const igt_transfer_progress *p, double rate) {
     return (int64_t)((double)bytes / rate);
   if (bytes || !p->studies_settled)
     return bytes || studies || p->listing ? -1 : 0;
-  return (int64_t)((double)p->milliseconds / 1000 / (double)p->studies_settled * (double)studies);
+  return (int64_t)((double)p->elapsed_ms / 1000 / (double)p->studies_settled * (double)studies);
 }
 
 /* ---- a snapshot ---- */
@@ -106,7 +106,7 @@ static void fill(igt__run *run, igt__speed *speed, igt__snapshot *out) {
   fill_running_locked(run, out);
   pthread_mutex_unlock(&run->lock);
   link_rows(out);
-  progress->milliseconds = (now - run->began_us) / 1000;
+  progress->elapsed_ms = (now - run->began_us) / 1000;
   progress->bytes_per_second = speed_of(&speed->recent, RECENT_US, now, progress->bytes_settled);
   progress->bytes_expected = expected_bytes(progress);
   progress->seconds_left =

@@ -287,13 +287,13 @@ static void keep_session(igt__run *run) {
     igt__pool_add(run->helpers, keep_session_task, run);
 }
 
-static void tell_line(igt__run *run) {
+static void log_line(igt__run *run) {
   double rate = igt__sched_rate(run->sched);
 
   igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
 }
 
-static void tell_pattern(void *run, const char *text) {
+static void report_pattern(void *run, const char *text) {
   igt__run_message(run, IGT_OK, "%s", text);
 }
 
@@ -319,7 +319,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
       slow_downs = igt__http_slow_downs(run->http);
       igt__sched_slow_down(run->sched);
     }
-    tell_line(run);
+    log_line(run);
     (void)igt__journal_flush(run->journal, NULL);
     if (done)
       break;
@@ -331,7 +331,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
       wait_changed(run, step);
   }
   if (!igt__run_stopping(run))
-    igt__filter_report(run->filter, tell_pattern, run);
+    igt__filter_report(run->filter, report_pattern, run);
   igt__run_deliver(run);
   return outcome(run, summary, err);
 }

@@ -63,8 +63,8 @@ struct igt__run {
   igt_status fatal;   /* the first error that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
-  uint64_t requests_before;              /* that the client had sent before */
-  uint64_t space_waiting, space_unasked; /* space.h; atomic */
+  uint64_t requests_before;                /* that the client had sent before */
+  uint64_t space_waiting, space_unchecked; /* space.h; atomic */
 };
 
 /* A study's (or project's) files of one run. */

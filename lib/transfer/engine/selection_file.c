@@ -208,7 +208,7 @@ igt_status igt__selection_read(igt__selection *selection, const char *text, size
   if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
     r.at += 3;
   if (memchr(text, '\0', n))
-    return igt__fail(err, IGT_E_PARSE, "'%s' is not a list of studies: it is no text (UTF-8)",
+    return igt__fail(err, IGT_E_PARSE, "'%s' is not a list of studies: it is not text (UTF-8)",
                      path);
   for (size_t i = 0; i < 3; i++)
     igt__buf_init(&r.fields[i], IGT__MAX_JSON_ELEMENT);

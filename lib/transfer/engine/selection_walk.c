@@ -223,7 +223,7 @@ igt_status igt__each_selected(igt_client *client, igt__found *found, unsigned sh
     status = hand_out_kept(&w);
   if (status == IGT_E_LIMIT && igt__quota_refused(&w.memory))
     (void)igt__fail(err, IGT_E_LIMIT,
-                    "there are too many studies to sort them by date; select fewer, or only the "
+                    "there are too many studies to sort by date; select fewer, or only the "
                     "newest with a limit");
   while (w.kept_count)
     drop(&w, &w.v[--w.kept_count]);
@@ -315,7 +315,7 @@ static igt_status each_selected(void *payload, const igt_institute *institute,
   return e->fn(e->payload, institute, study);
 }
 
-static void tell_unmatched(void *payload, const char *study, const igt_error *err) {
+static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   each *e = payload;
 
   (void)study;
@@ -326,7 +326,7 @@ static void tell_unmatched(void *payload, const char *study, const igt_error *er
 
 static igt_status end_each(each *e, const igt__found *found, igt_error *err) {
   char text[IGT_ERROR_TEXT_MAX];
-  igt_status status = igt__found_end(found, NULL, tell_unmatched, e, text, sizeof text, err);
+  igt_status status = igt__found_end(found, NULL, report_unmatched, e, text, sizeof text, err);
 
   if (status == IGT_OK && e->unmatched)
     status = igt__fail_unmatched(e->unmatched, err);

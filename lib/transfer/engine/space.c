@@ -19,7 +19,7 @@
 
 void igt__space_wait(igt__run *run, uint64_t bytes) {
   (void)__atomic_fetch_add(&run->space_waiting, bytes, __ATOMIC_RELAXED);
-  (void)__atomic_fetch_add(&run->space_unasked, bytes, __ATOMIC_RELAXED);
+  (void)__atomic_fetch_add(&run->space_unchecked, bytes, __ATOMIC_RELAXED);
 }
 
 void igt__space_take(igt__run *run, uint64_t bytes) {
@@ -35,9 +35,9 @@ igt_status igt__space_check(igt__run *run, igt__root *root, bool surely, igt_err
   uint64_t waiting, available;
   char need[24], have[24];
 
-  if (!surely && __atomic_load_n(&run->space_unasked, __ATOMIC_RELAXED) < ASK_AFTER)
+  if (!surely && __atomic_load_n(&run->space_unchecked, __ATOMIC_RELAXED) < ASK_AFTER)
     return IGT_OK;
-  __atomic_store_n(&run->space_unasked, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&run->space_unchecked, 0, __ATOMIC_RELAXED);
   waiting = __atomic_load_n(&run->space_waiting, __ATOMIC_RELAXED);
   if (waiting == 0 || !root || (available = free_bytes(root)) >= waiting)
     return IGT_OK;

@@ -139,10 +139,9 @@ static igt_status see_link(igt__root *root, const char *full, const char *name, 
   igt_status status = path ? IGT_OK : igt__fail_memory(err);
 
   if (path && !why && S_ISDIR(st.st_mode) && !is_in_tree(root, path))
-    status =
-        igt__fail(err, IGT_E_NO_FILE,
-                  "it is a link to a folder, and links are not followed: what is in it is left "
-                  "out (--follow-links takes it)");
+    status = igt__fail(err, IGT_E_NO_FILE,
+                       "it is a link to a folder, and links are not followed: its contents are "
+                       "left out (use --follow-links to include them)");
   else if (path && why &&
            name[0] != '.') /* ".#NAME": how editors mark the files that they have open */
     status = igt__fail_errno(err, why, "it is a link to something that cannot be reached");
@@ -254,10 +253,10 @@ igt_status igt__folders_check(const igt__folders *list, const char *path, igt_er
   if (list->count || (!list->links && !list->files))
     return IGT_OK;
   if (list->links)
-    return igt__fail(err, IGT_E_NO_FILE, "'%s' holds links alone, and %s", path,
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' contains only links, and %s", path,
                      IGT__LINK_LEFT_OUT);
   return igt__fail(err, IGT_E_NO_FILE,
-                   "'%s' holds files, but no folder of a study, so all of it is left out: put the "
+                   "'%s' contains files but no folder of a study, so it is left out: put the "
                    "files into the folder of their study",
                    path);
 }

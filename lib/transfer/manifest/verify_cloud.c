@@ -24,7 +24,7 @@ typedef struct verifying {
   igt__selection *selection;
   igt__found found;
   igt__semaphore studies;
-  igt__pool *askers;
+  igt__pool *head_pool;
 } verifying;
 
 /* One study. */
@@ -42,7 +42,7 @@ typedef struct plan {
 typedef struct ask {
   igt__job job;
   igt__group *group;
-  igt__pool *askers;
+  igt__pool *head_pool;
   igt__s3_provider *provider;
   char *key, *path, *digest, *etag;
   uint64_t size;
@@ -130,7 +130,7 @@ static bool take(igt__job *job, unsigned *number, bool *more) {
 
 static void start(igt__job *job, unsigned number) {
   (void)number;
-  igt__pool_add(((ask *)job)->askers, ask_task, job);
+  igt__pool_add(((ask *)job)->head_pool, ask_task, job);
 }
 
 static void drop(igt__job *job) {
@@ -148,7 +148,7 @@ static igt_status add_ask(plan *p, const char *key, const char *path,
   if (!a)
     return IGT_E_NO_MEMORY;
   a->group = p->group;
-  a->askers = p->v->askers;
+  a->head_pool = p->v->head_pool;
   a->provider = igt__s3_provider_ref(p->providers[p->category - igt__categories]);
   a->key = igt__strdup(key);
   a->path = igt__strdup(path);
@@ -332,7 +332,7 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
   if ((status != IGT_OK && status != IGT_E_SOME_FAILED) || (!differ && status == IGT_OK))
     return status;
   return igt__fail(err, IGT_E_SOME_FAILED,
-                   "the cloud is not as in the manifest: different: %llu, missing there: %llu, "
+                   "the cloud does not match the manifest: different: %llu, missing there: %llu, "
                    "files that failed: %llu, studies that failed: %llu",
                    (unsigned long long)s->files_different,
                    (unsigned long long)s->files_missing_there, (unsigned long long)s->files_failed,
@@ -348,7 +348,7 @@ static igt_status run(verifying *v, igt_transfer_summary *summary, igt_error *er
     status = igt__manifest_choose(v->manifest, &v->found, err);
   if (status != IGT_OK)
     return status;
-  if (!(v->askers = igt__pool_new("igt-head", igt__client_connections(v->run.client))))
+  if (!(v->head_pool = igt__pool_new("igt-head", igt__client_connections(v->run.client))))
     return igt__fail_memory(err);
   igt__run_task_begin(&v->run);
   igt__pool_add(v->run.lister, list_task, v);
@@ -362,7 +362,7 @@ static igt_status verify(igt_transfer *transfer, void *job, igt_error *err) {
   igt__semaphore_init(&v->studies, &v->run);
   if (status == IGT_OK)
     status = run(v, igt__transfer_summary(transfer), err);
-  igt__pool_free(v->askers);
+  igt__pool_free(v->head_pool);
   igt__run_finish(&v->run);
   igt__semaphore_finish(&v->studies);
   igt__found_free(&v->found);
@@ -391,7 +391,7 @@ static igt_status read_options(void *job, const void *options, igt_error *err) {
 
   *own = (igt_transfer_options)IGT_TRANSFER_OPTIONS_INIT;
   if (!a->manifest)
-    return igt__fail(err, IGT_E_INVALID, "there is no manifest");
+    return igt__fail(err, IGT_E_INVALID, "no manifest was given");
   v->manifest = a->manifest;
   status = igt__options_read(&theirs, sizeof theirs, a->transfer, "igt_transfer_options", err);
   if (status != IGT_OK)

@@ -103,9 +103,8 @@ static void show(verifying *v, bool always) {
   if (!v->callbacks.on_progress || (!always && now - v->shown_us < PROGRESS_US))
     return;
   v->shown_us = now;
-  p->milliseconds = (now - v->began_us) / 1000;
-  p->bytes_per_second =
-      p->milliseconds ? (double)p->bytes_settled * 1000 / (double)p->milliseconds : 0;
+  p->elapsed_ms = (now - v->began_us) / 1000;
+  p->bytes_per_second = p->elapsed_ms ? (double)p->bytes_settled * 1000 / (double)p->elapsed_ms : 0;
   p->seconds_left = p->bytes_per_second > 0
                         ? (int64_t)((double)(p->bytes - p->bytes_settled) / p->bytes_per_second)
                         : -1;
@@ -161,7 +160,7 @@ static void compare_content(verifying *v, const igt__manifest_file *file, const 
     report(v, file->path, below, file->size, IGT_RESULT_SAME, file->digest, NULL, NULL);
   else if (known)
     report(v, file->path, below, file->size, IGT_RESULT_DIFFERENT, NULL,
-           "its content is not that in the manifest", NULL);
+           "its content does not match the manifest", NULL);
   else
     report(v, file->path, below, file->size, IGT_RESULT_UNCHECKED, NULL,
            "the sizes are equal, but the manifest has no digest of it", NULL);
@@ -179,7 +178,7 @@ static void compare_file(verifying *v, const igt__manifest_file *file, const cha
   } else if (status != IGT_OK) {
     report(v, file->path, below, file->size, IGT_RESULT_FAILED, NULL, NULL, &err);
   } else if (!S_ISREG(st.st_mode)) {
-    report(v, file->path, below, file->size, IGT_RESULT_DIFFERENT, NULL, "it is no regular file",
+    report(v, file->path, below, file->size, IGT_RESULT_DIFFERENT, NULL, "it is not a regular file",
            NULL);
   } else if ((uint64_t)st.st_size != file->size) {
     (void)snprintf(text, sizeof text, "it has %llu bytes here and %llu in the manifest",
@@ -384,7 +383,7 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
     return status;
   return igt__fail(
       err, IGT_E_SOME_FAILED,
-      "the folder is not as in the manifest: different: %llu, missing here: %llu, not in "
+      "the folder does not match the manifest: different: %llu, missing here: %llu, not in "
       "the manifest: %llu, cannot be checked: %llu, failed: %llu",
       (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
       (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
@@ -394,7 +393,7 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
 static igt_status begin(verifying *v, const igt_manifest *manifest,
                         const igt_transfer_options *transfer, igt_cancel *cancel,
                         const igt_transfer_callbacks *callbacks, igt_error *err) {
-  igt_status status = manifest ? IGT_OK : igt__fail(err, IGT_E_INVALID, "there is no manifest");
+  igt_status status = manifest ? IGT_OK : igt__fail(err, IGT_E_INVALID, "no manifest was given");
 
   v->summary = (igt_transfer_summary)IGT_TRANSFER_SUMMARY_INIT;
   v->began_us = igt__mono_us();

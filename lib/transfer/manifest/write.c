@@ -80,7 +80,7 @@ struct writing {
   const igt_manifest_options *options; /* own */
   igt_transfer_summary *summary;       /* the transfer's */
   igt__found found;
-  igt__pool *listers, *askers;
+  igt__pool *listers, *head_pool;
   unsigned concurrency, waiting;
   IGT__QUEUE(job) jobs;
   pthread_mutex_t lock;
@@ -369,7 +369,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   }
   task_begin(j);
-  igt__pool_add(j->w->askers, ask_task, added);
+  igt__pool_add(j->w->head_pool, ask_task, added);
   return IGT_OK;
 }
 
@@ -510,7 +510,7 @@ static void report_unmatched(void *payload, const char *study, const igt_error *
   report_study(payload, "", study, err);
 }
 
-static void tell_trouble(void *payload, const char *text) {
+static void report_problem(void *payload, const char *text) {
   push(payload, igt__event_of_message(IGT_OK, text));
 }
 
@@ -519,7 +519,7 @@ static igt_status end_selection(writing *w, igt_error *err) {
   igt_status status = igt__found_end(&w->found, NULL, report_unmatched, w, text, sizeof text, err);
 
   if (*text)
-    tell_trouble(w, text);
+    report_problem(w, text);
   return status;
 }
 
@@ -560,9 +560,9 @@ static igt_status make_tools(writing *w, igt_error *err) {
   w->concurrency =
       w->options->concurrency ? w->options->concurrency : igt__client_connections(w->run.client);
   w->listers = igt__pool_new("igt-list", w->concurrency < 16 ? w->concurrency : 16);
-  w->askers = igt__pool_new("igt-head", w->concurrency);
+  w->head_pool = igt__pool_new("igt-head", w->concurrency);
   w->digest = igt__digest_new(IGT__SHA256);
-  return w->listers && w->askers && w->digest ? IGT_OK : igt__fail_memory(err);
+  return w->listers && w->head_pool && w->digest ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status run(writing *w, igt_error *err) {
@@ -576,7 +576,7 @@ static igt_status run(writing *w, igt_error *err) {
     return status;
   status = finish_text(w, list_all(w, err), err);
   if (status == IGT_OK)
-    igt__filter_report(w->run.filter, tell_trouble, w);
+    igt__filter_report(w->run.filter, report_problem, w);
   return status;
 }
 
@@ -600,7 +600,7 @@ static igt_status write_manifest(igt_transfer *transfer, void *job_, igt_error *
   if (status == IGT_OK)
     status = run(w, err);
   igt__pool_free(w->listers);
-  igt__pool_free(w->askers);
+  igt__pool_free(w->head_pool);
   while ((j = igt__queue_take(&w->jobs)) != NULL)
     job_free(j);
   w->summary->requests = igt__http_requests(w->run.http) - w->run.requests_before;
@@ -617,7 +617,7 @@ static igt_status write_manifest(igt_transfer *transfer, void *job_, igt_error *
 
 static igt_status check_options(const igt_manifest_options *o, igt_error *err) {
   if (!o->write)
-    return igt__fail(err, IGT_E_INVALID, "a manifest has to be written somewhere");
+    return igt__fail(err, IGT_E_INVALID, "igt_manifest_options.write is required");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
   return igt__shard_check(o->shard, o->shards, err);

@@ -47,8 +47,7 @@ igt_status igt__object_of_node(const igt_node *file, igt__object *out, igt_error
     return igt__fail(err, IGT_E_INVALID, "only a file has content");
   model = (const igt_file *)file->model;
   if (igt__is_folder_key(model))
-    return igt__fail(err, IGT_E_NO_FILE, "'%s' stands for a folder, and has no content",
-                     file->name);
+    return igt__fail(err, IGT_E_NO_FILE, "'%s' represents a folder and has no content", file->name);
   take_place(file->parent, out);
   out->prefix = igt__node_prefix(file->parent, file->kind);
   out->key = igt__strdup(file->id);
@@ -225,7 +224,7 @@ igt_status igt_object_stat(igt_client *client, const igt_object *object, igt_can
 
   igt__error_clear(err);
   if (!out)
-    return igt__fail(err, IGT_E_INVALID, "there is no place for the result");
+    return igt__fail(err, IGT_E_INVALID, "no memory for the result was given");
   status = igt__result_check(out, "igt_object_info", err);
   if (status != IGT_OK)
     return status;

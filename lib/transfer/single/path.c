@@ -20,7 +20,7 @@ static igt_status place_open(place *p, igt_client *client, const char *path, igt
   *p = (place){.target = IGT_NODE_TARGET_INIT};
   igt__error_clear(err);
   if (!client || !path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "there is no client, or no path");
+    return igt__fail(err, IGT_E_INVALID, "no client or no path was given");
   status = igt_cloud_open(client, &p->cloud, err);
   return status == IGT_OK ? igt_node_resolve(p->cloud, path, &p->target, err) : status;
 }

@@ -253,7 +253,7 @@ igt_status igt__object_download(const igt__object *object, const char *path,
   if (!path && own.options.below)
     path = object->name;
   if (!path || !*path)
-    return igt__fail(err, IGT_E_INVALID, "the path to download to is missing");
+    return igt__fail(err, IGT_E_INVALID, "no path to download to was given");
   return own.options.below ? download_below(object, path, &own.options, &own.callbacks, err)
                            : download_to(object, path, &own.options, &own.callbacks, err);
 }
@@ -372,7 +372,7 @@ igt_status igt__object_upload(const igt__object *object, igt_node *in, bool comp
   if (status != IGT_OK)
     return status;
   if (!source || (!own.source.path && !own.source.data && own.source.data_size))
-    return igt__fail(err, IGT_E_INVALID, "there is no content to upload");
+    return igt__fail(err, IGT_E_INVALID, "no content to upload was given");
   own.options.no_journal = own.options.no_journal || !own.source.path; /* cannot be resumed */
   status = take_content(&c, &own.source, own.options.follow_links, err);
   if (status == IGT_OK)

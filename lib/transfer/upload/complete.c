@@ -121,7 +121,7 @@ static igt_status believe(const igt__upload_end *end, char etag[80], igt_error *
     if (igt__upload_is_stored(end, etag))
       return IGT_OK;
     (void)igt__fail(err, IGT_E_NOT_FOUND,
-                    "the upload ended in the store, but the object is not the one sent");
+                    "the upload was completed, but the stored object is not the one that was sent");
     igt__str_copy(err->code, sizeof err->code, "NoSuchUpload");
     return IGT_E_NOT_FOUND;
   }

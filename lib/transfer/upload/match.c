@@ -298,7 +298,7 @@ static igt_status by_name(igt__studies *s, const igt__folder *folder, igt__known
   *out = NULL;
   if (!c.flat || (patient && (!called || !(c.called = igt__studies_nfc(s, called))))) {
     igt__free(called);
-    return igt__studies_no_room(s, err);
+    return igt__studies_no_space(s, err);
   }
   igt__free(called);
   c.first = igt__map_get(s->by_name, c.flat);
@@ -440,7 +440,7 @@ static igt_status by_fields(igt__studies *s, const igt__folder *folder, igt__kno
     return IGT_OK; /* igt__study_from_folder refuses it */
   n = igt__readings(s, folder, readings);
   if (n == 0)
-    return igt__studies_no_room(s, err);
+    return igt__studies_no_space(s, err);
   for (size_t i = 0; i < n && status == IGT_OK && !*out; i++) {
     candidates c = {.studies = s,
                     .first = igt__map_get(s->by_key, readings[i].key),

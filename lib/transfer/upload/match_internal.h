@@ -56,7 +56,7 @@ struct igt__studies {
 
 /* ---- studies.c ---- */
 
-igt_status igt__studies_no_room(const igt__studies *studies, igt_error *err);
+igt_status igt__studies_no_space(const igt__studies *studies, igt_error *err);
 /* In the arena; NULL: no memory. "" for NULL. */
 const char *igt__studies_nfc(const igt__studies *studies, const char *text);
 /* "patient/study" as a flat folder's name; in the arena; NULL: no memory. */

@@ -149,7 +149,7 @@ static igt_status shape_of(const char *study_type, igt__shape *out, igt_error *e
 
 /* ---- the institute's studies ---- */
 
-igt_status igt__studies_no_room(const igt__studies *s, igt_error *err) {
+igt_status igt__studies_no_space(const igt__studies *s, igt_error *err) {
   return igt__list_fail(&s->lists, "studies", "no real institute has that many, so it was skipped",
                         err);
 }
@@ -340,7 +340,7 @@ igt_status igt__studies_load(igt_client *client, const igt_institute *institute,
   else
     status = igt__each_study(client, igt__text_of(&institute->id), each_study, *out, err);
   if ((*out)->failed)
-    status = igt__studies_no_room(*out, err);
+    status = igt__studies_no_space(*out, err);
   if (status != IGT_OK) {
     igt__studies_free(*out);
     *out = NULL;

@@ -74,7 +74,7 @@ static igt_status note_new(igt__studies *s, const igt__folder *folder, const igt
                      "another folder becomes the same study ('%s'): give each a studyId of its own "
                      "in its study.json, or join the folders",
                      is->key);
-  return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_room(s, err);
+  return text && igt__map_set(s->created, text, s) ? IGT_OK : igt__studies_no_space(s, err);
 }
 
 /* A value that is not text is left for the decoder to reject. */
@@ -148,7 +148,7 @@ igt_status igt__study_from_folder(igt__studies *s, const igt_institute *institut
   if (!doc)
     status = igt__fail_memory(err);
   if (status == IGT_OK && igt__readings(s, folder, is) == 0)
-    status = igt__studies_no_room(s, err);
+    status = igt__studies_no_space(s, err);
   if (status == IGT_OK)
     status = describe(s, folder, &is[0], type, doc, err);
   if (status == IGT_OK &&

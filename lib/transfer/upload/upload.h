@@ -95,9 +95,9 @@ struct igt__upload_plan {
   igt__arena *arena;        /* of the batch */
   igt__quota lists;         /* for `there`: the cloud decides its size */
   igt__fingerprints *there; /* for each key in the cloud's list: the size + 1, or 0 if incomplete */
-  igt__map *spelt;          /* keys of the list that are not in NFC, by their NFC form */
-  igt__arena *spellings;    /* memory of spelt */
-  igt__map *respelt;        /* keys assigned to files whose names are other variants */
+  igt__map *by_nfc;         /* keys of the list that are not in NFC, by their NFC form */
+  igt__arena *nfc_keys;     /* memory of by_nfc */
+  igt__map *taken_keys;     /* keys assigned to files whose names are other variants */
   igt__s3_provider *put, *get;
   igt_file *batch[IGT__UPLOAD_BATCH];
   igt__send_file pending[IGT__UPLOAD_BATCH];

@@ -306,10 +306,10 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
 
 /* The key in the cloud for a local key of another variant (Unicode NFC and NFD are one name). NULL:
  * no memory. */
-static char *cloud_spelling(const plan *p, const char *key) {
+static char *cloud_form(const plan *p, const char *key) {
   char *nfc = igt__fingerprints_has(p->there, key) ? igt__strdup(key) : igt__nfc(key);
   const char *there = nfc && strcmp(nfc, key) == 0 && igt__fingerprints_has(p->there, key) ? NULL
-                      : nfc && !igt__fingerprints_has(p->there, nfc) ? igt__map_get(p->spelt, nfc)
+                      : nfc && !igt__fingerprints_has(p->there, nfc) ? igt__map_get(p->by_nfc, nfc)
                                                                      : NULL;
   char *found = there ? igt__strdup(there) : nfc;
 
@@ -320,8 +320,8 @@ static char *cloud_spelling(const plan *p, const char *key) {
 
 /* *is_free: no other file of the folder has, or gets, this name. Else both keep their names: here
  * they are two files. */
-static igt_status claim_spelling(plan *p, const char *key, const igt__local *local, bool *is_free,
-                                 igt_error *err) {
+static igt_status claim_form(plan *p, const char *key, const igt__local *local, bool *is_free,
+                             igt_error *err) {
   char *twin = igt__path_join(p->folder, key + strlen(p->prefix));
   igt__stat st;
   bool found = false;
@@ -333,8 +333,8 @@ static igt_status claim_spelling(plan *p, const char *key, const igt__local *loc
     return status;
   found = found && (uint64_t)st.st_ino !=
                        local->inode; /* else this file system does not distinguish the forms */
-  *is_free = !found && !igt__map_has(p->respelt, key);
-  return !*is_free || igt__map_set(p->respelt, key, p) ? IGT_OK : igt__fail_memory(err);
+  *is_free = !found && !igt__map_has(p->taken_keys, key);
+  return !*is_free || igt__map_set(p->taken_keys, key, p) ? IGT_OK : igt__fail_memory(err);
 }
 
 /* Names of plain characters, which are nearly all, have one variant. */
@@ -345,12 +345,12 @@ static igt_status spell(plan *p, igt__buf *key, const igt__local *local, igt_err
 
   if (key->failed)
     return igt__fail_memory(err);
-  if (igt__nfc_is_plain(key->data + strlen(p->prefix)) && igt__map_count(p->spelt) == 0)
+  if (igt__nfc_is_plain(key->data + strlen(p->prefix)) && igt__map_count(p->by_nfc) == 0)
     return IGT_OK;
-  if (!(there = cloud_spelling(p, key->data)))
+  if (!(there = cloud_form(p, key->data)))
     return igt__fail_memory(err);
   if (strcmp(there, key->data) != 0)
-    status = claim_spelling(p, there, local, &is_free, err);
+    status = claim_form(p, there, local, &is_free, err);
   if (status == IGT_OK && is_free) {
     igt__buf_clear(key);
     igt__buf_puts(key, there);
@@ -590,15 +590,15 @@ static bool may_be_ours(const plan *p, const char *key) {
          igt__wanted(&p->u->run, key + strlen(p->prefix));
 }
 
-static bool note_spelling(plan *p, const char *key) {
+static bool note_form(plan *p, const char *key) {
   char *nfc, *copy;
   bool noted = true;
 
   if (igt__nfc_is_plain(key))
     return true;
   nfc = igt__nfc(key);
-  copy = nfc && strcmp(nfc, key) != 0 ? igt__arena_strdup(p->spellings, key) : NULL;
-  if (!nfc || (copy && !igt__map_set(p->spelt, nfc, copy)) || (!copy && strcmp(nfc, key) != 0))
+  copy = nfc && strcmp(nfc, key) != 0 ? igt__arena_strdup(p->nfc_keys, key) : NULL;
+  if (!nfc || (copy && !igt__map_set(p->by_nfc, nfc, copy)) || (!copy && strcmp(nfc, key) != 0))
     noted = false;
   igt__free(nfc);
   return noted;
@@ -616,7 +616,7 @@ static igt_status each_remote(void *payload, const char *list, igt_file *file) {
     return IGT_OK;
   return igt__fingerprints_set(p->there, file->key.v,
                                complete ? (uint64_t)file->file_size.v + 1 : 0) &&
-                 note_spelling(p, file->key.v)
+                 note_form(p, file->key.v)
              ? IGT_OK
              : IGT_E_NO_MEMORY;
 }
@@ -663,9 +663,9 @@ void igt__upload_plan_free(igt__upload_plan *p) {
   if (p->release)
     p->release(p);
   igt__fingerprints_free(p->there);
-  igt__map_free(p->spelt);
-  igt__map_free(p->respelt);
-  igt__arena_free(p->spellings);
+  igt__map_free(p->by_nfc);
+  igt__map_free(p->taken_keys);
+  igt__arena_free(p->nfc_keys);
   igt__arena_free(p->arena);
   igt__s3_provider_unref(p->put);
   igt__s3_provider_unref(p->get);
@@ -705,13 +705,13 @@ static igt_status prepare(plan *p, igt_error *err) {
   igt__quota_init_part(&p->lists, &p->u->run.lists);
   p->there = igt__fingerprints_new(true, &p->lists);
   p->put = igt__run_provider(&p->u->run, "PUT", p->prefix);
-  p->spelt = igt__map_new();
-  p->respelt = igt__map_new();
-  p->spellings = igt__arena_new(0);
-  if (!p->arena || !p->there || !p->put || !p->spelt || !p->respelt || !p->spellings)
+  p->by_nfc = igt__map_new();
+  p->taken_keys = igt__map_new();
+  p->nfc_keys = igt__arena_new(0);
+  if (!p->arena || !p->there || !p->put || !p->by_nfc || !p->taken_keys || !p->nfc_keys)
     return igt__fail_memory(err);
-  igt__map_bound(p->spelt, &p->lists);
-  igt__arena_bound(p->spellings, UINT64_MAX, &p->lists);
+  igt__map_bound(p->by_nfc, &p->lists);
+  igt__arena_bound(p->nfc_keys, UINT64_MAX, &p->lists);
   /* An empty list would cost a round trip. */
   status = p->is_new ? IGT_OK : load_remote(p, err);
   igt__run_listed(&p->u->run, &p->lists);

@@ -96,7 +96,7 @@ static void report(const compare *c, igt_transfer_result result, const igt__comp
 }
 
 static void report_compared(const compare *c, const igt__comparison *found) {
-  char text[128] = "its content is not the same";
+  char text[128] = "its content differs";
 
   if (found->same) {
     report(c, IGT_RESULT_SAME, found, "", NULL);

@@ -21,10 +21,10 @@ struct igt__remotes {
   char *prefix;
   igt__fingerprints *files;
   size_t unseen;
-  igt__map *spelt;   /* names that are not in NFC, by their NFC form */
+  igt__map *by_nfc;  /* names that are not in NFC, by their NFC form */
   char *nfc;         /* the last one returned */
   igt__map *odd;     /* files whose key or size the number cannot express, by name: igt__remote */
-  igt__arena *arena; /* memory of odd and spelt */
+  igt__arena *arena; /* memory of odd and by_nfc */
   char key[IGT__S3_MAX_KEY + 1];
 };
 
@@ -36,14 +36,14 @@ igt__remotes *igt__remotes_new(const char *prefix, igt__quota *lists) {
   r->prefix = igt__strdup(prefix);
   r->files = igt__fingerprints_new(true, lists);
   r->odd = igt__map_new();
-  r->spelt = igt__map_new();
+  r->by_nfc = igt__map_new();
   r->arena = igt__arena_new(0);
-  if (!r->prefix || !r->files || !r->odd || !r->spelt || !r->arena) {
+  if (!r->prefix || !r->files || !r->odd || !r->by_nfc || !r->arena) {
     igt__remotes_free(r);
     return NULL;
   }
   igt__map_bound(r->odd, lists);
-  igt__map_bound(r->spelt, lists);
+  igt__map_bound(r->by_nfc, lists);
   igt__arena_bound(r->arena, UINT64_MAX, lists);
   return r;
 }
@@ -54,7 +54,7 @@ void igt__remotes_free(igt__remotes *r) {
   igt__free(r->prefix);
   igt__fingerprints_free(r->files);
   igt__map_free(r->odd);
-  igt__map_free(r->spelt);
+  igt__map_free(r->by_nfc);
   igt__free(r->nfc);
   igt__arena_free(r->arena);
   igt__free(r);
@@ -80,7 +80,7 @@ static bool add_odd(igt__remotes *r, const char *name, const igt__remote *file) 
 }
 
 /* A name that is not in NFC is also found by its NFC form. */
-static bool add_spelling(igt__remotes *r, const char *name) {
+static bool add_form(igt__remotes *r, const char *name) {
   char *nfc, *copy;
   bool added = true;
 
@@ -89,7 +89,7 @@ static bool add_spelling(igt__remotes *r, const char *name) {
   nfc = igt__nfc(name);
   if (!nfc || strcmp(nfc, name) != 0) {
     copy = nfc ? igt__arena_strdup(r->arena, name) : NULL;
-    added = copy && igt__map_set(r->spelt, nfc, copy);
+    added = copy && igt__map_set(r->by_nfc, nfc, copy);
   }
   igt__free(nfc);
   return added;
@@ -100,7 +100,7 @@ bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file
   uint64_t flags =
       (file->completed ? COMPLETED : 0) | (file->wanted ? WANTED : 0) | (odd ? ODD : 0);
 
-  if ((odd && !add_odd(r, name, file)) || !add_spelling(r, name))
+  if ((odd && !add_odd(r, name, file)) || !add_form(r, name))
     return false;
   if (!igt__fingerprints_set(r->files, name, odd ? flags : file->size << SIZE_SHIFT | flags))
     return false;
@@ -108,18 +108,18 @@ bool igt__remotes_add(igt__remotes *r, const char *name, const igt__remote *file
   return true;
 }
 
-const char *igt__remotes_spelling(igt__remotes *r, const char *name) {
+const char *igt__remotes_other_form(igt__remotes *r, const char *name) {
   const char *there;
 
   if (igt__fingerprints_has(r->files, name) ||
-      (igt__nfc_is_plain(name) && igt__map_count(r->spelt) == 0))
+      (igt__nfc_is_plain(name) && igt__map_count(r->by_nfc) == 0))
     return name;
   igt__free(r->nfc);
   if (!(r->nfc = igt__nfc(name)))
     return NULL;
   if (igt__fingerprints_has(r->files, r->nfc))
     return r->nfc;
-  there = igt__map_get(r->spelt, r->nfc);
+  there = igt__map_get(r->by_nfc, r->nfc);
   return there ? there : name;
 }
 

@@ -27,7 +27,7 @@ bool igt__remotes_add(igt__remotes *remotes, const char *name, const igt__remote
 bool igt__remotes_find(igt__remotes *remotes, const char *name, igt__remote *out);
 /* The listed name of a file with this NFC form (NFC and NFD are one name); the name itself if it is
  * listed, or if there is no such file. Valid until the next call. NULL: no memory. */
-const char *igt__remotes_spelling(igt__remotes *remotes, const char *name);
+const char *igt__remotes_other_form(igt__remotes *remotes, const char *name);
 /* Marks a wanted file as found. False: no such file, or already marked. */
 bool igt__remotes_see(igt__remotes *remotes, const char *name);
 /* Wanted files that were not ticked off. */

@@ -359,7 +359,8 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
       (!differ && !s->files_unchecked && status == IGT_OK))
     return status;
   (void)igt__fail(err, IGT_E_SOME_FAILED,
-                  "not all is the same: different: %llu, missing here: %llu, missing there: %llu",
+                  "the folder does not match the cloud: different: %llu, missing here: %llu, "
+                  "missing there: %llu",
                   (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
                   (unsigned long long)s->files_missing_there);
   if (s->files_unchecked)
@@ -399,7 +400,7 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
 
 static igt_status check_options(const igt_verify_options *o, igt_error *err) {
   if (!o->local || !*o->local)
-    return igt__fail(err, IGT_E_INVALID, "the folder to verify is missing");
+    return igt__fail(err, IGT_E_INVALID, "no folder to verify was given");
   if (o->categories & ~7u)
     return igt__fail(err, IGT_E_INVALID, "unknown category");
   igt_status status =

@@ -256,17 +256,17 @@ static void take_entry(plan *p, const igt__walk_entry *e, const char *name, cons
  * the listed one, unless another local file has exactly that name. */
 static char *name_there(const plan *p, const igt__walk_entry *e) {
   char *name = igt__path_from_local(e->path), *twin, *there;
-  const char *spelling = name ? igt__remotes_spelling(p->files, name) : NULL;
+  const char *form = name ? igt__remotes_other_form(p->files, name) : NULL;
   igt__stat st;
   bool found = true;
 
-  if (!spelling || strcmp(spelling, name) == 0) {
-    if (!spelling)
+  if (!form || strcmp(form, name) == 0) {
+    if (!form)
       igt__free(name);
-    return spelling ? name : NULL;
+    return form ? name : NULL;
   }
-  twin = igt__path_join(p->content, spelling);
-  there = igt__strdup(spelling);
+  twin = igt__path_join(p->content, form);
+  there = igt__strdup(form);
   if (twin && igt__root_look(p->v->root, twin, &found, &st, NULL) == IGT_OK && found &&
       st.st_ino == e->st.st_ino)
     found = false;

@@ -826,7 +826,7 @@ def _progress_of(raw: Any) -> Progress:
     return Progress(
         raw.listing, raw.studies, raw.studies_settled, raw.files, raw.files_settled, raw.files_failed,
         raw.files_skipped, raw.bytes, raw.bytes_settled, raw.bytes_per_second,
-        raw.seconds_left if raw.seconds_left >= 0 else None, raw.milliseconds / 1000)
+        raw.seconds_left if raw.seconds_left >= 0 else None, raw.elapsed_ms / 1000)
 
 
 def _item_of(raw: Any) -> Item:
