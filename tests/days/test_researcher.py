@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The researcher's day passes, and stops where something is not as it should be."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -8,11 +9,11 @@ import sys
 
 import pytest
 
-for module in ("nbclient", "ipykernel", "pandas"):
-    pytest.importorskip(module)
+MISSING = [name for name in ("nbclient", "ipykernel", "pandas") if not importlib.util.find_spec(name)]
 SCRIPT = pathlib.Path(__file__).with_name("researcher.py")
 
 
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}")
 @pytest.mark.plain("its notebook loads the package of build/python")
 def test_a_cohort_from_csv_to_notebook(tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDEVMODE"}  # of what Jupyter warns is not ours
