@@ -94,19 +94,43 @@ static void expect_open(igt__root *root, const char *path, int flags, igt_status
     assert_int_equal(fd, -1);
 }
 
-static void test_root(void **state) {
-  (void)state;
+/* deep/er/target with a file and links that leave it; outside must stay as it is. */
+static igt__root *open_root(void) {
   igt__root *root;
   igt_error err;
-  struct stat st;
-  assert_int_equal(igt__root_open("none", false, &root, &err), IGT_E_NO_FILE);
   assert_int_equal(igt__root_open("deep/er/target", true, &root, &err), IGT_OK);
-  assert_true(igt__root_path(root)[0] == '/');
   put("outside", "secret");
   assert_int_equal(symlink("../../../outside", "deep/er/target/link"), 0);
   assert_int_equal(symlink("/tmp", "deep/er/target/tmp"), 0);
   put("deep/er/target/file", "x");
+  return root;
+}
 
+static void close_root(igt__root *root) {
+  igt_error err;
+  char *text;
+  size_t n;
+  igt__root_close(root);
+  assert_int_equal(igt__file_read("outside", 100, &text, &n, &err), IGT_OK);
+  assert_string_equal(text, "secret");
+  igt__free(text);
+}
+
+static void test_root_is_opened_or_created(void **state) {
+  (void)state;
+  igt__root *root;
+  igt_error err;
+  assert_int_equal(igt__root_open("none", false, &root, &err), IGT_E_NO_FILE);
+  root = open_root();
+  assert_true(igt__root_path(root)[0] == '/');
+  close_root(root);
+}
+
+static void test_root_is_not_left(void **state) {
+  (void)state;
+  igt__root *root = open_root();
+  igt_error err;
+  struct stat st;
   expect_open(root, "a/b/c", O_CREAT | O_WRONLY, IGT_OK);
   expect_open(root, "link", O_RDONLY, IGT_E_UNSAFE_NAME);
   expect_open(root, "link", O_CREAT | O_WRONLY | O_TRUNC, IGT_E_UNSAFE_NAME);
@@ -117,37 +141,44 @@ static void test_root(void **state) {
   expect_open(root, "file/x", O_CREAT | O_WRONLY, IGT_E_COLLISION);
   expect_open(root, "a", O_CREAT | O_WRONLY, IGT_E_COLLISION);
   expect_open(root, "nothing", O_RDONLY, IGT_E_NO_FILE);
-
   assert_int_equal(igt__root_stat(root, "link", &st, &err), IGT_OK);
   assert_true(S_ISLNK(st.st_mode));
+  close_root(root);
+}
+
+static void test_root_renames_and_removes(void **state) {
+  (void)state;
+  igt__root *root = open_root();
+  igt_error err;
+  struct stat st;
+  expect_open(root, "a/b/c", O_CREAT | O_WRONLY, IGT_OK);
   assert_int_equal(igt__root_rename(root, "a/b/c", "moved/here", &err), IGT_OK);
   assert_int_equal(igt__root_stat(root, "a/b/c", &st, &err), IGT_E_NO_FILE);
   assert_int_equal(igt__root_rename(root, "moved/here", "a", &err), IGT_E_COLLISION);
   assert_int_equal(igt__root_unlink(root, "moved/here", &err), IGT_OK);
   assert_int_equal(igt__root_unlink(root, "moved/here", &err), IGT_E_NO_FILE);
-
   /* A folder that is removed while it is remembered is created again. */
   assert_int_equal(system("rm -rf deep/er/target/moved"), 0);
   expect_open(root, "moved/again", O_CREAT | O_WRONLY, IGT_OK);
   assert_int_equal(access("deep/er/target/moved/again", F_OK), 0);
-  /* The leftover of a run that was killed while it probed the file system is removed by the next
-   * probe. */
+  put("deep/er/target/new", "1");
+  assert_int_equal(igt__root_rename_new(root, "new", "newer", &err), IGT_OK);
+  assert_int_equal(igt__root_rename_new(root, "file", "newer", &err), IGT_OK); /* test_folding.c */
+  assert_int_equal(igt__root_rename_new(root, "newer", "file", &err), IGT_OK);
+  close_root(root);
+}
+
+/* The leftover of a run that was killed while it probed the file system is removed by the next
+ * probe. */
+static void test_root_probes_clean_up(void **state) {
+  (void)state;
+  igt__root *root = open_root();
   put("deep/er/target/.igtcloud-probe-a\xc3\xa9", "");
   put("deep/er/target/.igtcloud-probe-x:.", "");
   assert_false(igt__root_folds(root));
   assert_int_equal(igt__root_names(root), IGT__NAMES_POSIX);
   assert_int_not_equal(system("ls -a deep/er/target | grep -q probe"), 0);
-  put("deep/er/target/new", "1");
-  assert_int_equal(igt__root_rename_new(root, "new", "newer", &err), IGT_OK);
-  assert_int_equal(igt__root_rename_new(root, "file", "newer", &err), IGT_OK); /* test_folding.c */
-  assert_int_equal(igt__root_rename_new(root, "newer", "file", &err), IGT_OK);
-  igt__root_close(root);
-
-  char *text;
-  size_t n;
-  assert_int_equal(igt__file_read("outside", 100, &text, &n, &err), IGT_OK);
-  assert_string_equal(text, "secret");
-  igt__free(text);
+  close_root(root);
 }
 
 static void test_many_folders(void **state) {
@@ -278,7 +309,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_check),
       cmocka_unit_test(test_partial),
-      cmocka_unit_test_setup_teardown(test_root, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_root_is_opened_or_created, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_root_is_not_left, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_root_renames_and_removes, make_top, remove_top),
+      cmocka_unit_test_setup_teardown(test_root_probes_clean_up, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_many_folders, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_files, make_top, remove_top),
       cmocka_unit_test_setup_teardown(test_walk, make_top, remove_top),
