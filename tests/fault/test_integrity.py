@@ -75,7 +75,7 @@ def test_replaced_for_ever(cloud, igtcloud, out):
          "the store refuses it by its digest, or we its answer; sent again")
 @pytest.mark.parametrize("kind", ["flip-in-request", "wrong-checksum"])
 @pytest.mark.smoke
-def test_upload(cloud, igtcloud, tmp_path, kind):
+def test_uploaded_bytes_arrive_unchanged(cloud, igtcloud, tmp_path, kind):
     expected = {f"{tmp_path.name}/small.bin": b"x" * 5000,
                 f"{tmp_path.name}/film.bin": bytes(range(256)) * 4 * 9 * 1024}
     c.write(tmp_path / "up/lab", expected)

@@ -98,7 +98,7 @@ def test_401_once(tmp_path, home):
 
 @promise("Long runs", "this computer's clock is wrong by hours", "learnt from the server's `Date`, said once, and gone on by the server's clock")
 @pytest.mark.parametrize("hours", [-3, 5])
-def test_clock(tmp_path, home, hours):
+def test_a_clock_that_is_wrong_by_hours(tmp_path, home, hours):
     c.local_tree(tmp_path / "up", studies=2, large=9 * c.MIB)
     with c.start(tmp_path, "--clock", str(hours * 3600), seed=seed()) as cloud:
         igtcloud = Program(cloud.url, home)

@@ -47,7 +47,7 @@ def test_so_often_and_no_more(cloud, igtcloud, out):
 
 @promise("Retry", "the connection is refused for a second", "connected again; nothing is lost")
 @pytest.mark.smoke
-def test_refused(cloud, igtcloud, out):
+def test_refused_connections_are_retried(cloud, igtcloud, out):
     cloud.faults({"fault": "refuse", "path": OBJECT, "seconds": 0.7})
     download(cloud, igtcloud, out)
 
@@ -55,7 +55,7 @@ def test_refused(cloud, igtcloud, out):
 @promise("Retry", "a list of projects, institutes, studies or files breaks off in the middle",
          "asked for again; it goes on behind what was read, once the begin has shown to be the same")
 @pytest.mark.parametrize("kind", ["reset-in-body", "short-body", "reset", "bad-gateway"])
-def test_lists(cloud, igtcloud, out, kind):
+def test_lists_that_fail_are_retried(cloud, igtcloud, out, kind):
     cloud.faults(*({"fault": kind, "method": "GET", "path": path, "at": 60} for path in
                    ("/api/data/projects", "**/hospitals", "**/studies", "**/files")))
     done = download(cloud, igtcloud, out, "mixed")
@@ -81,7 +81,7 @@ def test_sign_in(cloud, igtcloud, out):
 
 @promise("Retry", "a file's PUT, or a part's, is answered by an error, or its connection breaks on the way",
          "sent again; the file is whole")
-def test_put(cloud, igtcloud, tmp_path):
+def test_uploads_that_fail_are_retried(cloud, igtcloud, tmp_path):
     kinds = c.TRANSIENT[:9] + ["reset-in-request", "expired-token", "flip-in-request", "wrong-etag"]
     expected = {f"{tmp_path.name}/{kind}.bin": kind.encode() * 20000 for kind in kinds}
     expected[f"{tmp_path.name}/film.bin"] = bytes(range(256)) * 4 * 9 * 1024
@@ -121,7 +121,7 @@ def test_one_in_ten(cloud, igtcloud, tmp_path, seed):
     ("forbidden", "Access Denied"), ("redirect", "redirect"), ("proxy-login", "proxy"),
     ("proxy-page", "captive portal")])
 @pytest.mark.smoke
-def test_permanent(cloud, igtcloud, out, kind, words):
+def test_permanent_failures_are_not_retried(cloud, igtcloud, out, kind, words):
     to = {"to": f"http://127.0.0.1:{cloud.port}/elsewhere"} if kind == "redirect" else {}
     cloud.faults({"fault": kind, "path": OBJECT, **to})
     done = igtcloud.run("download", out, "one", status=SOME_FAILED)
@@ -156,7 +156,7 @@ def test_leftovers_of_an_answer(cloud, igtcloud, out):
 
 @promise("Retry", "no answer, or a body that stops, for as long as `--timeout`", "that attempt ends; asked for again")
 @pytest.mark.parametrize("at", [None, 5000])
-def test_silence(cloud, igtcloud, out, at):
+def test_a_silent_connection_is_given_up(cloud, igtcloud, out, at):
     cloud.faults({"fault": "silence", "path": OBJECT, "seconds": 600,
                   **({} if at is None else {"at": at})})
     igtcloud.run("download", "--timeout", "2", out, "one")
@@ -165,7 +165,7 @@ def test_silence(cloud, igtcloud, out, at):
 
 
 @promise("Retry", "a body that comes with one byte a second", "it is alive, and waited for")
-def test_trickle(cloud, igtcloud, out):
+def test_a_slow_response_is_read_to_its_end(cloud, igtcloud, out):
     """A response that takes longer than a silence may last; the bytes come often enough for a busy machine."""
     timeout = 3
     cloud.faults({"fault": "trickle", "path": "/api/auth/s3credentials", "per_second": 300})

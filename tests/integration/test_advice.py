@@ -70,7 +70,7 @@ def test_only_the_real_reason(cloud, home):
     (["--limit", "0"], "must be a whole number from 1 to 100000"),
     (["--retries", "-1"], "must be a whole number from 0 to 100000"),
     (["--timeout", "0"], "must be a number of seconds, more than 0 and less than 1000000")])
-def test_ranges(igtcloud, option, said):
+def test_numbers_out_of_range_name_the_range(igtcloud, option, said):
     assert said in igtcloud.run("csv", "-", "demo", *option, status=USAGE).err
 
 

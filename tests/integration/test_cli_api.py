@@ -21,14 +21,14 @@ def session(cloud):
 
 
 @pytest.mark.smoke
-def test_get(cloud, igtcloud):
+def test_get_prints_the_response_unchanged(cloud, igtcloud):
     expected = RestClient(cloud.url).login().get("/api/data/projects").body
     for path in ("/api/data/projects", "data/projects", "api/data/projects"):
         assert igtcloud.run("api", "GET", path).out == expected + b"\n"
     assert igtcloud.run("api", "get", "data/projects").out == expected + b"\n"
 
 
-def test_query(igtcloud):
+def test_fields_of_a_get_are_its_query(igtcloud):
     path = "data/hospitals/demo-north/studies"
     every = json.loads(igtcloud.run("api", "GET", path).out)
     some = json.loads(igtcloud.run("api", "GET", path, "-f", "$filter=studyId eq 'CTA'").out)
@@ -89,7 +89,7 @@ def test_one_request_and_no_other(cloud, igtcloud, session):
     assert [r["path"] for r in cloud.requests()] == ["/api/auth/login/$aud"]
 
 
-def test_errors(igtcloud):
+def test_refusals_set_the_exit_status(igtcloud):
     done = igtcloud.run("api", "GET", "data/hospitals/nope/studies", status=NOT_FOUND)
     assert "get_studies" in done.err and done.out == b""
     igtcloud.run("api", "POST", "data/hospitals/demo-empty/studies", status=FAILED)
@@ -153,7 +153,7 @@ def offline(*arguments, **options):
     return Program(None, "/nonexistent").run("api", *arguments, sign_in=False, **options)
 
 
-def test_list():
+def test_list_has_every_operation():
     listed = [line.split("\t")[:3] for line in offline("--list").text.splitlines()]
     assert listed == [[method, path, name] for name, method, path, _ in operations()]
     assert len(offline("--list", "--json").lines) == 103

@@ -49,7 +49,7 @@ def stored(cloud, igtcloud, path):
 # ---- cat ----
 
 @pytest.mark.smoke
-def test_cat(cloud, igtcloud):
+def test_cat_prints_a_file(cloud, igtcloud):
     assert igtcloud.run("cat", f"{STUDY}/files/report.txt").out == b"Nothing remarkable.\n"
     assert igtcloud.run("cat", f"{STUDY}/files/empty").out == b""
     assert igtcloud.run("cat", f"{STUDY}/dicom/1.dcm").out == b"no real one"

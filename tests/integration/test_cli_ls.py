@@ -46,19 +46,19 @@ def last(done):
 
 
 @pytest.mark.smoke
-def test_projects(igtcloud):
+def test_projects_are_listed(igtcloud):
     done = igtcloud.run("ls")
     assert rows(done)[0] == ["IGT", "first", "p1", "trial"]
     assert last(done) == ["trial", "a/b", "many", "\\x1b[31mred"]
 
 
-def test_institutes(igtcloud):
+def test_institutes_of_a_project_are_listed(igtcloud):
     assert rows(igtcloud.run("ls", "trial")) == [
         ["Study", "", "i1", "north"], ["Study", "", "i2", "north"], ["Study", "", "i3", "empty"]]
     assert last(igtcloud.run("ls", "igt:a/b/")) == ["lab"]
 
 
-def test_studies(igtcloud):
+def test_studies_of_an_institute_are_listed(igtcloud):
     assert rows(igtcloud.run("ls", "trial/id:i1")) == [
         ["Study", "2024-01-15T10:15:00+00:00", "draft", "s1", "P1/CT"],
         ["Study", "", "draft", "s2", "P1/MR"], ["Study", "", "draft", "s3", "P10/CT"]]
@@ -70,7 +70,7 @@ def test_studies_of_a_patient(igtcloud):
     assert last(igtcloud.run("ls", "trial/id:i1/P1")) == ["P1/CT", "P1/MR"]
 
 
-def test_files(igtcloud):
+def test_files_of_a_study_are_listed(igtcloud):
     assert rows(igtcloud.run("ls", "trial/id:i1/P1/CT")) == [
         ["8", "true", "files/report.txt"], ["3000000", "true", "files/waves/ecg.bin"],
         ["11", "true", "dicom/1.dcm"], ["2", "true", "annotations/vessel.json"]]
@@ -81,7 +81,7 @@ def test_files(igtcloud):
 
 
 @pytest.mark.case("dicom-31")
-def test_series(cloud, igtcloud):
+def test_series_of_a_study_are_listed(cloud, igtcloud):
     """The UID, a name where there is one, and the database id once."""
     place = "trial/id:i1/P10/CT/series"
     assert igtcloud.run("ls", place).out == b""
@@ -119,7 +119,7 @@ def test_wrong_password(igtcloud):
 
 # ---- forms ----
 
-def test_json(igtcloud):
+def test_json_lines_have_a_path(igtcloud):
     studies = igtcloud.run("ls", "trial/id:i1", "--json").lines
     assert [s["path"] for s in studies] == ["trial/north/P1/CT", "trial/north/P1/MR",
                                             "trial/north/P10/CT"]
@@ -130,7 +130,7 @@ def test_json(igtcloud):
     assert files[1]["fileSize"] == 3000000 and files[1]["isCompleted"] is True
 
 
-def test_fields(igtcloud):
+def test_fields_can_be_selected(igtcloud):
     done = igtcloud.run("ls", "trial/id:i1", "--fields", "studyId,description,path")
     assert done.text.splitlines()[0] == "CT\ta\\x09b\\x0ac\ttrial/north/P1/CT"
     done = igtcloud.run("ls", "trial/id:i1", "--json", "--fields=studyDatabaseId,patient")
@@ -174,7 +174,7 @@ def test_long_lists_flow(igtcloud):
 # ---- show ----
 
 @pytest.mark.smoke
-def test_show(igtcloud):
+def test_show_prints_all_fields(igtcloud):
     shown = dict(rows(igtcloud.run("show", "trial/id:i1/P1/CT")))
     assert shown["studyType"] == "Study" and shown["studyDatabaseId"] == "s1"
     assert shown["description"] == "a\\x09b\\x0ac"

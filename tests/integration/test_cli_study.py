@@ -31,7 +31,7 @@ def shown(igtcloud, path=STUDY):
 
 
 @pytest.mark.smoke
-def test_create(igtcloud):
+def test_create_prints_the_new_study(igtcloud):
     done = igtcloud.run("study create", "trial/north", "studyId=MR", "description=a, b",
                         "patient.patientId=P9", "studyDate=2024-01-15T10:15:00+01:00",
                         "patient.patientName=Ann \"x\"", "legalBasis=consent,law")
@@ -69,7 +69,7 @@ def test_values_that_are_wrong(igtcloud, text):
 
 
 @pytest.mark.smoke
-def test_set(igtcloud):
+def test_set_changes_only_the_given_fields(igtcloud):
     igtcloud.run("study set", STUDY, "description=new", "accessionNumber=7")
     study = shown(igtcloud)
     assert (study["description"], study["accessionNumber"]) == ("new", "7")
@@ -80,7 +80,7 @@ def test_set(igtcloud):
 
 
 @pytest.mark.smoke
-def test_label(igtcloud):
+def test_label_replaces_the_labels(igtcloud):
     done = igtcloud.run("study label", STUDY, "first", "second", "--fields", "caseLabels")
     assert done.text == "first, second\n" or "first" in done.text
     assert shown(igtcloud)["caseLabels"] == ["first", "second"]
@@ -93,14 +93,14 @@ def test_label(igtcloud):
 
 
 @pytest.mark.smoke
-def test_comment(igtcloud):
+def test_comment_replaces_the_comments(igtcloud):
     igtcloud.run("study comment", STUDY, "All is\nwell")
     assert shown(igtcloud)["studyComments"] == "All is\nwell"
     igtcloud.run("study comment", STUDY, status=USAGE)
 
 
 @pytest.mark.smoke
-def test_submit(igtcloud):
+def test_submit_asks_for_the_password_again(igtcloud):
     status, screen = igtcloud.on_terminal("study submit", STUDY,
                                           answers=[("Password .again, .*: ", "demo")])
     assert status == DONE and "demo\n" not in screen
@@ -140,6 +140,6 @@ def test_who_may_not(igtcloud):
     igtcloud.run("study create", "trial/north", "studyId=x", status=DENIED)
 
 
-def test_groups(igtcloud):
+def test_a_group_needs_a_command(igtcloud):
     done = igtcloud.run("study", "nonsense", status=USAGE)
     assert "unknown command" in done.err

@@ -149,7 +149,7 @@ def test_csv_in_shares(igtcloud, tmp_path):
 
 # ---- the guide ----
 
-def test_parallel(scripts_env, tmp_path):
+def test_the_recipe_for_gnu_parallel_runs(scripts_env, tmp_path):
     tool("parallel")
     subprocess.run(["/bin/sh", "-e", "-c", recipe("parallel")], cwd=tmp_path, env=scripts_env,
                    check=True, timeout=120)
@@ -185,7 +185,7 @@ PartitionName=all Nodes={host} Default=YES State=UP
 
 @pytest.mark.skipif("IGTCLOUD_TEST_SLURM" not in os.environ,
                     reason="IGTCLOUD_TEST_SLURM=1 runs it: needs root, slurm-wlm and munge")
-def test_slurm(scripts_env, tmp_path):
+def test_the_recipe_for_slurm_runs(scripts_env, tmp_path):
     """A cluster of one machine, all in one folder."""
     work = pathlib.Path("/tmp") / f"igtcloud-slurm-{os.getpid()}"  # a socket's path must be short
     work.mkdir(mode=0o755)

@@ -53,7 +53,7 @@ def complete(env, *words):
     (["cp", "x", "igt:trial/north/P2/"], ["igt:trial/north/P2/CT"]),
     (["ls", "trial/north/P1/CT/"], []), (["ls", "nope/"], []), (["nope", ""], []), ([""], []),
     (["download", ""], [])])
-def test_candidates(shell_env, words, wanted):
+def test_candidates_of_each_place(shell_env, words, wanted):
     assert complete(shell_env, *words) == wanted
 
 
@@ -105,7 +105,7 @@ def run(command, text, env):
     return done.stdout.splitlines()
 
 
-def test_bash(shell_env):
+def test_bash_completes_remote_names(shell_env):
     script = 'compopt() { local IFS=" "; printf "compopt %s\\n" "$*"; }\nsource <(igtcloud completion bash)\n'
     for words in (["ls", "tr"], ["ls", r"my\ project/"], ["download", "x", "'my project'", ""],
                   ["download", "x", "trial", "--institute", "=", ""]):
@@ -117,7 +117,7 @@ def test_bash(shell_env):
         "compopt -o filenames", "lab", "=", "compopt -o filenames", "north", "north east", "="]
 
 
-def test_zsh(shell_env, tmp_path):
+def test_zsh_completes_remote_names(shell_env, tmp_path):
     (tmp_path / "c").write_text(subprocess.run([program(), "completion", "zsh"], check=True,
                                                capture_output=True, text=True).stdout)
     script = (f"compdef() {{ :; }}\n. {tmp_path}/c\n"
@@ -129,7 +129,7 @@ def test_zsh(shell_env, tmp_path):
         "compadd -S  -a further: my project/", "compadd -a found: lab"]
 
 
-def test_fish(shell_env, tmp_path):
+def test_fish_completes_remote_names(shell_env, tmp_path):
     (tmp_path / "c.fish").write_text(subprocess.run([program(), "completion", "fish"], check=True,
                                                     capture_output=True, text=True).stdout)
     script = f"source {tmp_path}/c.fish\n"

@@ -161,7 +161,7 @@ def test_project_without_studies(igtcloud):
 
 # ---- files ----
 
-def test_files(igtcloud):
+def test_a_row_for_each_file(igtcloud):
     columns, rows = table(igtcloud.run("csv", "--files", "-", "heart").out)
     assert columns[-2:] == ["filename", "filesize"]
     assert [(r["name"], r["filename"], r["filesize"]) for r in rows][:3] == [
@@ -200,13 +200,13 @@ def test_files_that_cannot_be_listed(cloud, igtcloud, out, canned):
     (["--start", "2024-05-07"], ["case-2", "case,3", "elsewhere"]),
     (["--end", "2024-05-06"], ["case-1", "case,3"]),
     (["--start", "2024-05-06", "--end", "2024-05-07"], ["case-1", "case-2", "case,3"])])
-def test_dates(igtcloud, options, names):
+def test_studies_are_selected_by_date(igtcloud, options, names):
     done = igtcloud.run("csv", *options, "-", "heart")
     assert [r["name"] for r in table(done.out)[1]] == names
     assert "1 study has no date" in done.err
 
 
-def test_shards(igtcloud):
+def test_shards_are_disjoint_and_complete(igtcloud):
     shards = [{r["studyDatabaseId"] for r in
                table(igtcloud.run("csv", "--shard", f"{i}/2", "-", "many").out)[1]} for i in (1, 2)]
     assert all(shards) and len(shards[0] | shards[1]) == 200 == sum(map(len, shards))
@@ -216,7 +216,7 @@ def test_shards(igtcloud):
     [], ["-"], ["-", "heart", "*", "EARTH"], ["--start", "soon", "-", "heart"],
     ["--end", "2024-02-30", "-", "heart"], ["--shard", "3/2", "-", "heart"],
     ["--category", "video", "-", "heart"]])
-def test_usage(igtcloud, arguments):
+def test_wrong_arguments_are_a_usage_error(igtcloud, arguments):
     done = igtcloud.run("csv", *arguments, status=USAGE)
     assert done.err.startswith("igtcloud: ") and done.out == b""
 
@@ -227,7 +227,7 @@ def test_unknown_names(igtcloud, out):
     assert not out.exists()
 
 
-def test_quiet(igtcloud, out):
+def test_quiet_prints_nothing(igtcloud, out):
     done = igtcloud.run("csv", "--quiet", out, "heart")
     assert (done.out, done.err) == (b"", "")
 
@@ -256,7 +256,7 @@ def test_standard_output_that_nobody_reads(igtcloud):
     assert process.wait(30) != 0
 
 
-def test_json(igtcloud, out):
+def test_json_prints_a_summary(igtcloud, out):
     done = igtcloud.run("csv", "--json", "--files", out, "heart")
     (summary,) = done.lines
     assert summary["kind"] == "summary" and summary["local"] == str(out / "cloud_heart.csv")

@@ -113,7 +113,7 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("tls"))
 
 
-def test_certificates(cloud, home, authority, tmp_path_factory):
+def test_an_untrusted_certificate_is_explained(cloud, home, authority, tmp_path_factory):
     stranger = Authority(tmp_path_factory.mktemp("tls"), "Hospital Inspection")
     with Gateway(cloud.url, authority.issue("localhost")) as gateway:
         found = doctor(Program(gateway.url, home), "--ca-file", authority.file)
@@ -128,7 +128,7 @@ def test_certificates(cloud, home, authority, tmp_path_factory):
         assert gateway.seen == []  # the names were read, and nothing was sent
 
 
-def test_proxy(cloud, home):
+def test_the_proxy_is_examined(cloud, home):
     program = Program(cloud.url, home)
     with Proxy(credentials="me:hush-hush") as proxy:
         found = doctor(program, "--proxy", proxy.url_of("me", "hush-hush"))
@@ -145,14 +145,14 @@ def test_proxy(cloud, home):
 
 
 @pytest.mark.parametrize("ahead, result, side", [(120, "warning", "behind"), (-3600, "error", "ahead of")])
-def test_clock(home, ahead, result, side):
+def test_a_wrong_clock_is_reported(home, ahead, result, side):
     with Sandbox(seed="demo", extra=["--clock", ahead]) as sandbox:
         found = doctor(Program(sandbox.url, home), status=None)
     assert found["clock"][0] == result and f" s {side} the server's" in found["clock"][1]
     assert abs(int(found["clock"][1].split(" is ")[1].split()[0]) - abs(ahead)) < 30
 
 
-def test_accounts(cloud, home):
+def test_wrong_passwords_and_missing_roles_are_reported(cloud, home):
     found = doctor(Program(cloud.url, home, password="other"), status=FAILED)
     assert found["sign-in"][0] == "error" and "roles" not in found
     found = doctor(Program(cloud.url, home), sign_in=False, status=FAILED)
@@ -221,7 +221,7 @@ def test_patience_has_a_limit(cloud, igtcloud):
     assert "no result within 30 s" in found["sign-in"][1] and found["journal"][0] == "ok", found
 
 
-def test_targets(igtcloud, tmp_path):
+def test_a_folder_that_cannot_be_written(igtcloud, tmp_path):
     for target, said in ((tmp_path / "missing", "No such file"), ("/proc/self/fd", "")):
         found = doctor(igtcloud, "--target", target, status=FAILED)
         assert found["target"][0] == "error" and said in found["target"][1]
@@ -233,7 +233,7 @@ def journal(igtcloud, out):
     return journal_of(igtcloud.home)
 
 
-def test_journal(igtcloud, journal):
+def test_the_journal_is_examined_and_left_alone(igtcloud, journal):
     before = sorted(os.listdir(journal.parent))
     found = doctor(igtcloud)
     assert "intact; 2 files" in found["journal"][1] or "intact; 3 files" in found["journal"][1], found
@@ -271,7 +271,7 @@ def test_token_file(igtcloud, home):
 SECRETS = ("hush-proxy-1", "hush-config-2", "hush-jwt-3", "hush-csrf-4", "hush-token-5", "hush-command-6", PASSWORD + "\n")
 
 
-def test_bundle(cloud, igtcloud, home, out, tmp_path):
+def test_the_bundle_has_no_secrets_and_no_names(cloud, igtcloud, home, out, tmp_path):
     """Secrets and names that are in everything it could read."""
     igtcloud.run("download", out, "trial")  # the journal knows patients
     config = home / "config"
@@ -309,7 +309,7 @@ def test_bundle(cloud, igtcloud, home, out, tmp_path):
 
 
 @pytest.mark.skipif(not os.environ.get("IGTCLOUD_LONG"), reason="with IGTCLOUD_LONG")
-def test_disks(igtcloud, tmp_path):
+def test_full_and_read_only_disks_are_reported(igtcloud, tmp_path):
     """A full one, and one that is mounted read-only."""
     place = tmp_path / "disk"
     place.mkdir()

@@ -109,13 +109,13 @@ def test_one_institute_and_everything(igtcloud, out):
     assert len(files(out)) == 7
 
 
-def test_hierarchical(igtcloud, out):
+def test_a_hierarchical_tree_is_written(igtcloud, out):
     igtcloud.run("download", "--folder-structure", "HIERARCHICAL", out, "trial", "north")
     assert {"north/P1/A/notes.txt", "north/P1/A/study.json", "north/P1/B/notes.txt",
             "north/P2/A/notes.txt"} <= set(tree(out))
 
 
-def test_categories(igtcloud, out):
+def test_each_category_is_downloaded(igtcloud, out):
     igtcloud.run("download", "--category", "dicom", out / "d", "trial", "north")
     assert set(files(out / "d")) == {"north/P1---A/1.dcm"}
     igtcloud.run("download", "--category=Annotations", out / "a", "trial", "north")
@@ -137,7 +137,7 @@ def test_project_files(igtcloud, out):
 
 # ---- which ones ----
 
-def test_ext(igtcloud, out):
+def test_files_are_selected_by_extension(igtcloud, out):
     igtcloud.run("download", "--ext", ".txt", out, "trial", "north")
     assert set(files(out)) == {
         "north/P1---A/notes.txt", "north/P1---A/Übung 1.TXT", "north/P1---B/notes.txt",
@@ -149,7 +149,7 @@ def test_ext(igtcloud, out):
     (["--end", "2024-03-01"], {"north/P1---A", "north/P2---A"}),
     (["--start=2024-03-01", "--end=2024-03-02"], {"north/P1---A", "north/P1---B", "north/P2---A"}),
 ])
-def test_dates(igtcloud, out, options, studies):
+def test_studies_are_selected_by_date(igtcloud, out, options, studies):
     done = igtcloud.run("download", *options, out, "trial")
     assert {os.path.dirname(p) for p in tree(out) if p.endswith("study.json")} == studies
     assert "1 study has no date" in done.err
@@ -175,7 +175,7 @@ def test_include_exclude(igtcloud, out):
     assert set(files(out)) == {"north/P1---A/deep/er/film.bin"}
 
 
-def test_shards(igtcloud, out):
+def test_shards_are_disjoint_and_complete(igtcloud, out):
     shards = []
     for i in (1, 2, 3):
         igtcloud.run("download", "--shard", f"{i}/3", "--ext", ".none", out / str(i), "many")
@@ -190,7 +190,7 @@ def test_shards(igtcloud, out):
     ["--concurrent-studies", "1", "--concurrent-files", "1"],
     ["--concurrent-studies", "2", "--connections", "1"], ["--connections", "64"],
     ["--concurrent-files", "2"]])
-def test_concurrency(igtcloud, out, options):
+def test_any_concurrency_downloads_everything(igtcloud, out, options):
     done = igtcloud.run("download", *options, out, "many")
     assert len(files(out)) == 180 and "60 studies, 180 files" in done.err
 
@@ -246,7 +246,7 @@ def test_other_size_is_fetched_and_so_is_what_the_journal_knows_to_differ(igtclo
     assert "already there (compared by size and date only; use --checksum)" in done.err
 
 
-def test_checksum(igtcloud, out):
+def test_checksum_finds_changed_content(igtcloud, out):
     igtcloud.run("download", out, "trial", "north")
     (out / "north/P1---B/notes.txt").write_text("SECOND")
     done = igtcloud.run("download", "--json", "--checksum", out, "trial", "north")
@@ -254,7 +254,7 @@ def test_checksum(igtcloud, out):
     assert done.summary["filesDone"] == 1 and done.summary["filesSkipped"] == 5
 
 
-def test_overwrite(igtcloud, out):
+def test_overwrite_fetches_existing_files(igtcloud, out):
     igtcloud.run("download", out, "trial", "south")
     (out / "south/P1---A/notes.txt").write_text("SOUTH'S")
     done = igtcloud.run("download", "--json", "--overwrite", out, "trial", "south")
@@ -326,7 +326,7 @@ def test_options_from_the_environment(igtcloud, out):
     ["--category", "movies", "x", "trial"], ["--folder-structure", "round", "x", "trial"],
     ["--no-such", "x", "trial"], ["--concurrent-files", "0", "x", "trial"],
     ["--bwlimit", "fast", "x", "trial"], ["--retries", "-1", "x", "trial"], ["--ext"]])
-def test_usage(igtcloud, arguments):
+def test_wrong_arguments_are_a_usage_error(igtcloud, arguments):
     done = igtcloud.run("download", *arguments, status=USAGE)
     assert done.err.startswith("igtcloud: ") and done.err.count("\n") <= 2
 
@@ -413,7 +413,7 @@ def test_one_file_that_is_gone(cloud, igtcloud, out, canned):
     assert "failed: north: P1/B: notes.txt" in done.err and "1 file FAILED" in done.err
 
 
-def test_bwlimit(igtcloud, out):
+def test_bwlimit_slows_a_download(igtcloud, out):
     begin = time.monotonic()
     igtcloud.run("download", "--bwlimit", "4M", "--include", "small.bin", out, "large")
     assert time.monotonic() - begin > 0.5

@@ -132,7 +132,7 @@ def local(folder):
 
 @limited
 @pytest.mark.parametrize("command", ["upload", "verify"])
-def test_studies(front, igtcloud, tmp_path, command):
+def test_an_endless_list_of_studies_fails_its_institute(front, igtcloud, tmp_path, command):
     """The institute fails by name; the other one goes on."""
     front.path, front.pieces = studies_of(front), endless(study, size=10)
     done, size = measured(igtcloud, command, "--json", local(tmp_path / "up"), "p")
@@ -183,7 +183,7 @@ def one_study_fails(command, done):
 
 @limited
 @pytest.mark.parametrize("command", ["verify", "csv"])
-def test_files(front, igtcloud, tmp_path, command):
+def test_an_endless_list_of_files_fails_its_study(front, igtcloud, tmp_path, command):
     """The study fails by name, and says how to take a part of it; the others are done."""
     endless_files(front, X30K, 10)  # verify holds a name that is not that of the key
     where = local(tmp_path / "up")
@@ -266,7 +266,7 @@ PROJECTS, HOSPITALS = "/api/data/projects", "/api/data/projects/*/hospitals"
 
 
 @limited
-def test_projects(front, igtcloud):
+def test_an_endless_list_of_projects_ends(front, igtcloud):
     """Looked through one by one; of elements that take two bytes each there may be ten million."""
     front.path, front.pieces = PROJECTS, blocks("{}")
     done, size = measured(igtcloud, "csv", "-", "p")
@@ -276,7 +276,7 @@ def test_projects(front, igtcloud):
 
 @limited
 @pytest.mark.parametrize("command", [["download", "--dry-run", "out"], ["csv", "-"], ["verify", "."]])
-def test_institutes(front, igtcloud, command):
+def test_an_endless_list_of_institutes_ends(front, igtcloud, command):
     """They are held, so the end of the memory comes first."""
     front.path, front.pieces = HOSPITALS, blocks("{}")
     done, _ = measured(igtcloud, *command, "p")

@@ -64,7 +64,7 @@ def options_of(folder, choice):
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_download(igtcloud, out, tmp_path, choice):
+def test_filters_choose_what_is_downloaded(igtcloud, out, tmp_path, choice):
     options, expected = options_of(tmp_path, choice)
     igtcloud.run("download", *options, out, "trial")
     assert fetched(out) == expected
@@ -82,7 +82,7 @@ def test_download_by_age(igtcloud, out, choice):
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_csv(igtcloud, tmp_path, choice):
+def test_filters_choose_what_is_listed(igtcloud, tmp_path, choice):
     options, expected = options_of(tmp_path, choice)
     text = igtcloud.run("csv", "--files", *options, "-", "trial", "north").text
     rows = [r for r in csv.DictReader(text.splitlines()) if r["studyIdHumanReadable"] == "P1/A"]
@@ -95,7 +95,7 @@ def test_csv_without_files(igtcloud):
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_verify(igtcloud, out, tmp_path, choice):
+def test_filters_choose_what_is_verified(igtcloud, out, tmp_path, choice):
     """Files that were not chosen neither differ nor are missing; without the options they do."""
     options, expected = options_of(tmp_path, choice)
     igtcloud.run("download", *options, out, "trial", "north")
@@ -118,7 +118,7 @@ def test_verify_by_age(igtcloud, out):
 
 
 @pytest.mark.parametrize("choice", ["rules", "names", "sizes", "no size", "with globs"])
-def test_upload(igtcloud, up, lab, tmp_path, choice):
+def test_filters_choose_what_is_uploaded(igtcloud, up, lab, tmp_path, choice):
     options, expected = options_of(tmp_path, choice)
     put(up / lab.name / "case", {f["path"]: "x" * f["size"] for f in FILES})
     igtcloud.run("upload", *options, up, "up")
@@ -188,7 +188,7 @@ def test_rules_that_are_none(igtcloud, out, tmp_path, text, said):
     (["--max-age", "1.5h"], "is not a duration"), (["--max-age", "0"], "excludes every file"),
     (["--min-age", "2d", "--max-age", "1d"], "exceeds"), (["--files-from", "/nowhere"], "/nowhere"),
     (["--files-from", "/dev/null"], "is empty: it names no file")])
-def test_usage(igtcloud, out, options, said):
+def test_wrong_filters_are_a_usage_error(igtcloud, out, options, said):
     done = igtcloud.run("download", *options, out, "trial", status=USAGE)
     assert said in done.err and not out.exists()
 

@@ -42,13 +42,13 @@ def run(cloud, home, *arguments):
 
 
 @pytest.mark.parametrize("n", range(2))
-def test_download(cloud, tmp_path, n):
+def test_downloads_through_an_http2_proxy(cloud, tmp_path, n):
     run(cloud, tmp_path / "home", "download", tmp_path / "out", "demo", "full")
     files = [name for name in tree(tmp_path / "out") if name.endswith(".bin")]
     assert len(files) == STUDIES * FILES
 
 
-def test_upload(cloud, tmp_path):
+def test_uploads_through_an_http2_proxy(cloud, tmp_path):
     for study in range(STUDIES):
         folder = tmp_path / "in" / "empty" / f"study-{study}"
         folder.mkdir(parents=True)

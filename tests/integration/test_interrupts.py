@@ -45,7 +45,7 @@ def is_signed_out(cloud):
 
 
 @BOTH
-def test_download(cloud, igtcloud, tmp_path, number, status):
+def test_an_interrupted_download_is_continued(cloud, igtcloud, tmp_path, number, status):
     hang(cloud, "GET")
     process = igtcloud.start("download", "--json", "--report", tmp_path / "report",
                              tmp_path / "out", "down")
@@ -70,7 +70,7 @@ def test_download(cloud, igtcloud, tmp_path, number, status):
 
 
 @BOTH
-def test_upload(cloud, igtcloud, tmp_path, number, status):
+def test_an_interrupted_upload_is_continued(cloud, igtcloud, tmp_path, number, status):
     name = f"lab{next(counter)}"
     place = Place(cloud, name, "up")
     up = put(tmp_path / "up", {f"{name}/s/{n}": c for n, c in MANY.items()})

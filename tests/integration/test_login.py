@@ -157,7 +157,7 @@ def test_ends_well(cloud, home, login, number):
 
 
 @pytest.mark.smoke
-def test_logout(cloud, home, login):
+def test_logout_ends_the_running_login(cloud, home, login):
     Program(None, home).run("logout", sign_in=False)
     assert not os.path.exists(login.path)
     assert login.process.wait(20) == DONE
@@ -210,7 +210,7 @@ def test_session_of_the_environment_is_not_ended(cloud, home, login):
         assert who["source"] == "environment"
 
 
-def test_background(cloud, home):
+def test_background_detaches_once_signed_in(cloud, home):
     path = os.path.join(home, "igtcloud_auth_mmap")
     subprocess.run(
         [program(), "login", "--background", "--domain", cloud.url, "--user", "demo@example.com",
@@ -230,7 +230,7 @@ def key(cloud, home):
     return copy
 
 
-def test_service(cloud, home, key):
+def test_a_service_signs_in_with_its_key(cloud, home, key):
     login = Login(cloud, home, "-s", key)
     login.wait_for(b"Signed in as upload-station@demo")
     who = json.loads(igtcloud(cloud, home).run("whoami", "--json", sign_in=False).text)

@@ -39,7 +39,7 @@ def test_list_of_studies(cloud, igtcloud, home, out, link, command):
     assert 0 < len(single) <= COUNT + link.cuts
 
 
-def test_download(cloud, igtcloud, home, tmp_path, link):
+def test_a_list_longer_than_a_connection_is_downloaded(cloud, igtcloud, home, tmp_path, link):
     folders = [tmp_path / "good", tmp_path / "bad"]
     igtcloud.run("download", folders[0], "long")
     done = Program(link.url, home).run("download", "--json", folders[1], "long")

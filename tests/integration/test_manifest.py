@@ -76,7 +76,7 @@ def key_of(cloud, project, human, path):
 
 # ---- what it says ----
 
-def test_lines(cloud, igtcloud, sealed):
+def test_lines_have_sizes_digests_and_etags(cloud, igtcloud, sealed):
     path = sealed("trial", "--category", "files", "--category", "dicom", "--exclude", "old.txt")
     head, *lines, end = lines_of(path)
     assert (head["kind"], head["version"], head["cloud"], head["project"]) == (
@@ -110,7 +110,7 @@ def test_same_cohort_same_lines(sealed):
     assert first[1:-1] == second[1:-1]
 
 
-def test_selection(igtcloud, sealed, tmp_path):
+def test_a_manifest_has_the_selected_files_only(igtcloud, sealed, tmp_path):
     lines = lines_of(sealed("trial", "north", "--study", "P1/*", "--max-size", "10", "--ext", ".txt"))
     assert {i.get("path") for i in lines[1:-1]} == {None, "notes.txt", "Übung 1.TXT"}
     assert [i["study"] for i in lines if i["kind"] == "study"] == ["P1/A", "P1/B"]
@@ -226,7 +226,7 @@ def test_a_failing_file_is_no_seal(cloud, igtcloud, tmp_path):
 
 # ---- hostile and damaged ----
 
-def test_damaged(igtcloud, sealed, out):
+def test_a_damaged_manifest_is_refused(igtcloud, sealed, out):
     path = sealed("trial", "south")
     text = path.read_bytes()
     for damaged, said in ((text[:-1], "is missing"), (text.replace(b"south", b"South", 1), "changed after"),
@@ -292,7 +292,7 @@ def test_another_cloud(igtcloud, sealed, out, home):
     ("download", ["--study", "P1/*", "out"], "--study"), ("download", ["--include", "*", "out"], "--include"),
     ("download", ["out", "trial"], "TARGET_FOLDER only"), ("verify", ["--min-size", "1", "out"], "--min-size"),
     ("verify", ["out", "trial"], "at most"), ("download", [], "missing argument")])
-def test_usage(igtcloud, sealed, command, options, said):
+def test_wrong_arguments_are_a_usage_error(igtcloud, sealed, command, options, said):
     path = sealed("trial", "south")
     assert said in igtcloud.run(command, "--manifest", path, *options, status=USAGE).err
     assert "missing argument" in igtcloud.run(command, *(["out"] if command == "download" else []),

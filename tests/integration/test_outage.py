@@ -27,7 +27,7 @@ def refuse(cloud, path, seconds=DOWN):
 
 
 @pytest.mark.parametrize("path", ["/igtcloud/**/small.bin", "/igtcloud/**/film.bin", "**/studies", "**/files"])
-def test_download(cloud, home, out, path):
+def test_downloads_wait_for_an_outage_to_end(cloud, home, out, path):
     refuse(cloud, path)
     began = time.monotonic()
     Program(cloud.url, home).run("download", "--retries", "1", out, "up", "lab")
@@ -36,7 +36,7 @@ def test_download(cloud, home, out, path):
 
 
 @pytest.mark.parametrize("size", [1000, MIB, 2 * PART + 5])
-def test_upload(cloud, tmp_path, home, size):
+def test_uploads_wait_for_an_outage_to_end(cloud, tmp_path, home, size):
     files = {"a.bin": pattern(size)}
     put(tmp_path / "up/empty/case", files)
     refuse(cloud, "/igtcloud/**/a.bin")
@@ -44,7 +44,7 @@ def test_upload(cloud, tmp_path, home, size):
     Place(cloud, "empty", "up").is_whole("case", files)
 
 
-def test_cat(cloud, home):
+def test_cat_waits_for_an_outage_to_end(cloud, home):
     refuse(cloud, "/igtcloud/**/small.bin")
     done = Program(cloud.url, home).run("cat", "--retries", "1", "up/lab/s/files/small.bin")
     assert len(done.out) == MIB

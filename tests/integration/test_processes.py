@@ -60,7 +60,7 @@ def test_ignored_signals_stay_ignored(cloud, igtcloud, out, name):
 
 
 @pytest.mark.case("transfers-4")
-def test_nohup(cloud, igtcloud, out):
+def test_nohup_keeps_a_download_alive(cloud, igtcloud, out):
     cloud.faults({"fault": "silence", "method": "GET", "path": "/igtcloud/**", "seconds": 600})
     command = ["nohup", *igtcloud.command("download", out, "demo")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

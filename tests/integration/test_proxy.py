@@ -36,7 +36,7 @@ def run(far, home, folder, status=0, command="download", **env):
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
-def test_connect(far, home, tmp_path, variable):
+def test_all_requests_go_through_the_proxy(far, home, tmp_path, variable):
     """REST and S3 alike; the proxy resolves the names and sees no request of ours."""
     done = run(far, home, tmp_path / "out", **{variable: far.proxy.url})
     assert any(name.endswith("report.txt") for name in tree(tmp_path / "out")), done
@@ -47,7 +47,7 @@ def test_connect(far, home, tmp_path, variable):
             name.lower() for name in headers}
 
 
-def test_password(far, home, tmp_path):
+def test_the_password_goes_to_the_proxy_alone(far, home, tmp_path):
     """Its password goes to the proxy alone, and only there."""
     far.proxy.credentials = f"{USER}:{PASSWORD}"
     run(far, home, tmp_path / "out", https_proxy=far.proxy.url_of(USER, PASSWORD))

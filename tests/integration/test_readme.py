@@ -45,7 +45,7 @@ def test_first_steps_with_the_sandbox(tmp_path):
     assert shown == [alike(expected) for _, expected in steps[1:]]
 
 
-def test_program(tmp_path):
+def test_the_c_program_compiles(tmp_path):
     """The C program compiles as it stands."""
     (text,) = blocks("c")
     include, rest = text.split("\n\n", 1)

@@ -53,7 +53,7 @@ def check(done, report):
     return {i["path"]: i for i in files}
 
 
-def test_upload(cloud, igtcloud, name, tmp_path):
+def test_the_report_of_an_upload(cloud, igtcloud, name, tmp_path):
     report, large = tmp_path / "report", pattern(9 * MIB)
     up = put(tmp_path / "up", {f"{name}/s/a": "alpha", f"{name}/s/sub/ü \"q\"\n.bin": large,
                                f"{name}/s/b": "beta", f"{name}/stray": "x"})
@@ -84,7 +84,7 @@ def test_upload(cloud, igtcloud, name, tmp_path):
     assert files["a"]["key"] == study["s3Prefix"] + "files/a" and files["a"]["reason"]
 
 
-def test_download(cloud, igtcloud, tmp_path):
+def test_the_report_of_a_download(cloud, igtcloud, tmp_path):
     report, out = tmp_path / "report", tmp_path / "out"
     cloud.faults({"fault": "forbidden", "method": "GET", "path": "/igtcloud/**/b", "times": 0})
     done = igtcloud.run("download", "--json", "--report", report, out, "down", status=SOME_FAILED)
@@ -153,7 +153,7 @@ def test_standard_output_that_is_full(igtcloud, tmp_path):
     assert process.returncode == FAILED and b"cannot write" in err
 
 
-def test_quiet(igtcloud, name, tmp_path):
+def test_quiet_prints_nothing(igtcloud, name, tmp_path):
     up = put(tmp_path / "up", {f"{name}/s/a": "a", f"{name}/stray": "x"})
     done = igtcloud.run("upload", "--quiet", up, "up")
     assert done.out == b"" and done.err == ""

@@ -107,7 +107,7 @@ def test_csrf_is_needed_and_must_match(client):
     assert client.get("/api/data/projects", headers={"X-CSRF-TOKEN": other.csrf}).status == 403
 
 
-def test_introspect(client):
+def test_introspect_describes_the_session(client):
     answer = client.ok("GET", "/api/auth/introspect")
     assert answer["sub"] == "demo@example.com" and answer["exp"] == client.claims()["exp"]
     assert answer["active"] is True and answer["identity_type"] == "User"

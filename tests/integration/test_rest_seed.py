@@ -79,7 +79,7 @@ def test_file_contents(tmp_path):
         assert got["n"] != got["m"] and len(set(got["n"])) > 200 and got["e"] == b""
 
 
-def test_generate(tmp_path):
+def test_studies_are_generated_by_a_seed(tmp_path):
     seed = {"projects": [{"name": "p", "projectTypeName": "IGT", "institutes": [
         {"name": "i", "generate": {"studies": 3, "files": 2, "size": 10}}]}]}
     with started(tmp_path, seed) as sandbox:
@@ -144,7 +144,7 @@ def test_an_existing_key_is_used(tmp_path):
     assert key.read_text() == "no key"
 
 
-def test_roles(tmp_path):
+def test_roles_of_a_seed_decide_what_users_see(tmp_path):
     users = [{"name": "none", "password": "p", "roles": []}, {"name": "plain", "password": "p"}]
     with started(tmp_path, {"users": users, **study_seed()}) as sandbox:
         none = RestClient(sandbox.url).login("none", "p")

@@ -144,7 +144,7 @@ def test_body_that_is_not_what_was_signed(raw, prefix):
 
 # ---- presigned ----
 
-def test_presigned(raw, prefix):
+def test_presigned_urls_are_accepted(raw, prefix):
     assert raw.put_presigned(prefix + "x y", b"data").status == 200
     answer = raw.get_presigned(prefix + "x y", query={"response-content-type": "text/x"})
     assert (answer.status, answer.body) == (200, b"data")

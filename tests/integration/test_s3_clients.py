@@ -113,7 +113,7 @@ def rclone(request, sandbox):
     return run
 
 
-def test_rclone(rclone, files, bucket, prefix, tmp_path):
+def test_rclone_copies_and_checks(rclone, files, bucket, prefix, tmp_path):
     where = f"box:{bucket}/{prefix.rstrip('/')}"
     rclone("copy", files, where)
     rclone("check", files, where)
@@ -150,7 +150,7 @@ def s3cmd(sandbox, tmp_path):
     return run
 
 
-def test_s3cmd(s3cmd, files, bucket, prefix, tmp_path):
+def test_s3cmd_puts_lists_and_gets(s3cmd, files, bucket, prefix, tmp_path):
     where = f"s3://{bucket}/{prefix}"
     s3cmd("put", "--recursive", "--server-side-encryption", f"{files}/", where)
     assert len(s3cmd("ls", "--recursive", where).splitlines()) == 7

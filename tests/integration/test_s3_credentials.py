@@ -99,7 +99,7 @@ def test_token_belongs_to_the_keys(sandbox, rest, area):
     assert mine.put_presigned(area + "none", b"").code == "AccessDenied"
 
 
-def test_expired():
+def test_expired_credentials_are_refused():
     """Waits for the end of a lifetime, of which there is no other sign."""
     with Sandbox(seed="demo", s3_lifetime=1) as running:
         rest = RestClient(running.url).login()

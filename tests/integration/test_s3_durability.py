@@ -154,7 +154,7 @@ def test_stop_with_answers_on_their_way():
             assert sandbox.stop() == 0
 
 
-def test_latency():
+def test_latency_delays_each_response_concurrently():
     with Sandbox(latency=300) as sandbox:
         begin = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(60) as pool:

@@ -51,7 +51,7 @@ def upload(s3, bucket, prefix):
                   Metadata={"m": "1"})
 
 
-def test_whole(s3, bucket, prefix, upload, bodies):
+def test_parts_become_one_object(s3, bucket, prefix, upload, bodies):
     key = {"Bucket": bucket, "Key": prefix + "x"}
     for number, body in enumerate(bodies, 1):
         assert upload.put(number, body)["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
@@ -134,7 +134,7 @@ def test_part_numbers(upload, number):
         "InvalidArgument", 400)
 
 
-def test_abort(s3, bucket, prefix, upload, bodies):
+def test_an_aborted_upload_is_gone(s3, bucket, prefix, upload, bodies):
     upload.put(1, bodies[2])
     s3.abort_multipart_upload(**upload.where)
     assert upload.refused() == ("NoSuchUpload", 404)
@@ -200,7 +200,7 @@ def test_wrong_part_is_not_kept(s3, upload):
 # ---- checksums ----
 
 @pytest.mark.parametrize("name", ["crc32", "sha1", "sha256"])
-def test_composite(s3, bucket, prefix, bodies, name):
+def test_composite_checksums_are_verified(s3, bucket, prefix, bodies, name):
     """boto3 computes the parts' and verifies what it gets."""
     member = "Checksum" + name.upper()
     upload = Upload(s3, bucket, prefix + "x", ChecksumAlgorithm=name.upper())

@@ -66,7 +66,7 @@ def test_own_checksum(raw, prefix):
 
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 3 << 20])
-def test_sizes(s3, bucket, prefix, size):
+def test_objects_of_any_size_come_back(s3, bucket, prefix, size):
     body = os.urandom(size)
     s3.put_object(Bucket=bucket, Key=prefix + "x", Body=body)
     answer = s3.get_object(Bucket=bucket, Key=prefix + "x")
@@ -77,7 +77,7 @@ def test_sizes(s3, bucket, prefix, size):
 
 @pytest.mark.parametrize("name", ["a b", "a+b", "a%20b", "ümläut", "日本", "a//b", "/lead", "a&<>\"'b",
                                   "tail ", "~!*'()", "..", "x" * 900], ids=ascii)
-def test_names(s3, bucket, prefix, name):
+def test_any_key_is_kept(s3, bucket, prefix, name):
     key = prefix + name
     s3.put_object(Bucket=bucket, Key=key, Body=name.encode())
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == name.encode()
@@ -91,14 +91,14 @@ def test_key_too_long(raw):
     assert raw.request("PUT", "x" * 1025).code == "KeyTooLongError"
 
 
-def test_replaced(s3, bucket, prefix):
+def test_a_put_replaces_the_object(s3, bucket, prefix):
     s3.put_object(Bucket=bucket, Key=prefix + "x", Body=b"one", Metadata={"a": "1"})
     s3.put_object(Bucket=bucket, Key=prefix + "x", Body=b"second")
     answer = s3.get_object(Bucket=bucket, Key=prefix + "x")
     assert answer["Body"].read() == b"second" and answer["Metadata"] == {}
 
 
-def test_deleted(s3, bucket, prefix):
+def test_a_deleted_object_is_gone(s3, bucket, prefix):
     s3.put_object(Bucket=bucket, Key=prefix + "x", Body=b"x")
     for _ in range(2):  # what is not there is deleted, too
         assert s3.delete_object(Bucket=bucket, Key=prefix + "x")[
@@ -137,7 +137,7 @@ def test_what_is_not_there_says_so(raw, query):
     assert (answer.status, answer.code) == (501, "NotImplemented")
 
 
-def test_tags(s3, raw, bucket, prefix):
+def test_tags_are_not_implemented(s3, raw, bucket, prefix):
     s3.put_object(Bucket=bucket, Key=prefix + "x", Body=b"")
     assert s3.get_object_tagging(Bucket=bucket, Key=prefix + "x")["TagSet"] == []
     assert refused(s3.put_object, Bucket=bucket, Key=prefix + "x", Tagging="a=b")[1] == 501
@@ -214,7 +214,7 @@ def test_one_of_many_writers_wins(raw, prefix):
 @pytest.mark.parametrize("text, first, last", [
     ("bytes=0-0", 0, 0), ("bytes=2-5", 2, 5), ("bytes=5-", 5, 9), ("bytes=-3", 7, 9),
     ("bytes=8-100", 8, 9), ("bytes=-100", 0, 9)])
-def test_ranges(raw, prefix, text, first, last):
+def test_ranges_are_served(raw, prefix, text, first, last):
     raw.request("PUT", prefix + "x", body=b"0123456789")
     answer = raw.request("GET", prefix + "x", headers={"range": text})
     assert (answer.status, answer.body) == (206, b"0123456789"[first:last + 1])
@@ -254,7 +254,7 @@ def test_range_if_unchanged(raw, prefix):
 
 # ---- copies ----
 
-def test_copy(s3, bucket, prefix):
+def test_a_copy_has_content_and_metadata(s3, bucket, prefix):
     s3.put_object(Bucket=bucket, Key=prefix + "a b", Body=b"data", Metadata={"m": "1"},
                   ContentType="text/x", ServerSideEncryption="AES256", ChecksumAlgorithm="SHA256")
     s3.copy_object(Bucket=bucket, Key=prefix + "c", CopySource=f"{bucket}/{prefix}a b")
@@ -347,7 +347,7 @@ def test_large_list(s3, bucket, prefix):
 
 # ---- buckets ----
 
-def test_buckets(s3, bucket):
+def test_the_account_has_one_bucket(s3, bucket):
     assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == [bucket]
     assert s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"][
         "x-amz-bucket-region"] == "eu-central-1"

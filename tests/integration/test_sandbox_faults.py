@@ -273,7 +273,7 @@ def test_replaced_object(cloud, faults):
 
 # ---- slow ----
 
-def test_silence(cloud, faults):
+def test_silence_delays_a_response(cloud, faults):
     faults({"fault": "silence", "seconds": 0.3}, {"fault": "silence", "seconds": 0.3, "at": 100})
     begin = time.monotonic()
     assert get_object(cloud)["Body"].read() == BODY
@@ -295,7 +295,7 @@ def test_silence_ends_with_the_faults(cloud, faults):
             assert s.recv(65536).startswith(b"HTTP/1.1 4")
 
 
-def test_trickle(cloud, faults):
+def test_trickle_slows_a_body(cloud, faults):
     cloud.boto3().put_object(Bucket=BUCKET, Key="short", Body=b"abcd")
     faults({"fault": "trickle", "per_second": 20, "method": "GET"})
     begin = time.monotonic()
@@ -315,7 +315,7 @@ def test_ends_while_somebody_waits():
 
 # ---- the log, and what is not spoilt ----
 
-def test_log(cloud, faults):
+def test_the_log_has_every_request(cloud, faults):
     s3 = cloud.boto3()
     s3.get_object(Bucket=BUCKET, Key=KEY, Range="bytes=10-19")["Body"].read()
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="parts")["UploadId"]
@@ -383,7 +383,7 @@ def test_chunked_bodies_pass(cloud, faults):
 
 # ---- the clock ----
 
-def test_clock():
+def test_clock_shifts_the_servers_date():
     with Sandbox(seed="demo", extra=["--clock", "-7200"]) as behind:
         _, headers, _ = exchange(behind)
         date = time.mktime(time.strptime(headers["Date"], "%a, %d %b %Y %H:%M:%S GMT"))

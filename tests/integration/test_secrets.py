@@ -132,7 +132,7 @@ def waiting(home, *arguments, **options):
         process.communicate()
 
 
-def test_arguments(home):
+def test_secrets_are_not_in_the_process_list(home):
     with waiting(home, env={"https_proxy": "http://me:hush@127.0.0.1:9"}) as process:
         with open(f"/proc/{process.pid}/cmdline", "rb") as f:
             line = f.read()

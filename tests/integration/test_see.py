@@ -53,7 +53,7 @@ def version(*arguments):
                           check=True).stdout
 
 
-def test_version():
+def test_version_prints_one_line():
     plain = version()
     assert plain.count("\n") == 1
     text = version("--verbose").splitlines()
@@ -68,7 +68,7 @@ def test_version():
 
 # ---- tree ----
 
-def test_tree(igtcloud):
+def test_tree_prints_studies_and_files(igtcloud):
     done = igtcloud.run("tree", "trial")
     assert done.text == """\
 trial/north  (4 studies, 4 files, 2.9 MiB)
@@ -204,7 +204,7 @@ def found(done):
     return done.text.splitlines()
 
 
-def test_find(igtcloud):
+def test_find_prints_paths(igtcloud):
     assert found(igtcloud.run("find", "trial/north")) == [
         "trial/north/P10/CT/files/a.txt", "trial/north/P1/CT/files/report.txt",
         "trial/north/P1/CT/files/waves/ecg.bin", "trial/north/P1/CT/files/waves/later.bin"]

@@ -64,7 +64,7 @@ def selected(igtcloud, *options, project="trial", status=DONE):
     (["--modified-until", "2024-06-10T07:59:59Z", "--patient", "Ann", "--institute", "North"],
      {"North/Ann/CT", "North/Ann/XA"}),
 ])
-def test_options(igtcloud, options, studies):
+def test_each_option_selects_studies(igtcloud, options, studies):
     assert set(selected(igtcloud, *options)) == studies
 
 
@@ -85,7 +85,7 @@ def test_only_what_is_needed_is_listed(cloud, igtcloud, out):
     assert len(cloud.requests(method="GET", path=lists)) == 1
 
 
-def test_institutes(igtcloud, out):
+def test_several_institutes_are_selected(igtcloud, out):
     igtcloud.run("csv", out, "trial", "North", "--institute", "South")  # beside the argument
     assert set(tree(out)) == {"cloud_trial.csv"}
     done = igtcloud.run("csv", out, "trial", "--institute", "North", "--institute", "Suoth", status=NOT_FOUND)
@@ -133,13 +133,13 @@ def test_a_list(igtcloud, tmp_path, out):
 
 # ---- fields that only some types have ----
 
-def test_labels(igtcloud):
+def test_studies_are_selected_by_label(igtcloud):
     assert selected(igtcloud, "--label", "go*", project="labels") == ["lab/P1/x"]
     done = igtcloud.run("ls", "trial", "--label", "good", status=USAGE)
     assert done.error.endswith("the studies of the project 'trial' have no labels (caseLabels) to select by")
 
 
-def test_modalities(cloud, igtcloud):
+def test_studies_are_selected_by_modality(cloud, igtcloud):
     client = RestClient(cloud.url).login()
     where = client.institute("North", "trial")["id"]
     studies = client.ok("GET", f"/api/data/hospitals/{where}/studies")

@@ -189,7 +189,7 @@ def test_written_to_during_the_upload(station, cloud):
     s.place().is_whole("busy", {"a": "second"})
 
 
-def test_hierarchical(station, cloud):
+def test_a_hierarchical_tree_is_watched(station, cloud):
     s = station("--folder-structure", "hierarchical")
     put(s.folder, {"lab/P1/A/a": "a", "lab/P2/C/c": "c", "lab/P3/study.json": '{"name": "P3", "studyIdHumanReadable": "P3"}',
                    "lab/P3/d/e": "e"})
@@ -565,7 +565,7 @@ exit 0
 """
 
 
-def test_hook(station, cloud, tmp_path):
+def test_the_hook_gets_each_event(station, cloud, tmp_path):
     hook = tmp_path / "hook"
     hook.write_text(HOOK)
     hook.chmod(0o755)
@@ -604,7 +604,7 @@ def until(sock, text):
     return "".join(seen)
 
 
-def test_systemd(station, cloud, tmp_path):
+def test_systemd_is_notified(station, cloud, tmp_path):
     with datagrams(tmp_path / "notify") as manager, datagrams(tmp_path / "journal") as journal:
         s = station(NOTIFY_SOCKET=tmp_path / "notify", WATCHDOG_USEC=300000,
                     IGTCLOUD_TEST_JOURNAL_SOCKET=tmp_path / "journal")
@@ -627,7 +627,7 @@ def test_systemd(station, cloud, tmp_path):
         assert s.process.wait(30) == 0
 
 
-def test_reload(station, cloud, home):
+def test_sighup_reloads_the_configuration(station, cloud, home):
     config = home / ".config/igtcloud/config"
     put(config.parent, {"config": "[default]\nstation.attempts = 1\n"})
     report = home.parent / "report"

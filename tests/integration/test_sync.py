@@ -47,7 +47,7 @@ def test_down_and_up(igtcloud, out, up, lab):
     (["igt:trial", "igt:up"], "only one"), (["trial", "up"], "cannot tell"),
     (["./trial", "/tmp"], "cannot tell"), (["igt:", "out"], "name is missing"),
     (["--delete", ".", "igt:trial"], "deletes local files"), (["--max-delete", "5", "igt:trial", "x"], "--delete")])
-def test_usage(igtcloud, sides, said):
+def test_wrong_sides_are_a_usage_error(igtcloud, sides, said):
     assert said in igtcloud.run("sync", *sides, status=USAGE).err
 
 
@@ -69,7 +69,7 @@ def test_a_misspelt_institute(igtcloud, up, lab):
 
 # ---- --delete ----
 
-def test_delete(igtcloud, synced):
+def test_delete_removes_what_the_cloud_does_not_have(igtcloud, synced):
     put(synced, {f"{P1}/old.txt": "1", f"{P1}/sub/older.bin": "2", f"{P1}/A.TXT": "3"})
     before = names(synced)
     igtcloud.run("sync", "igt:trial", synced)
@@ -140,7 +140,7 @@ def test_categories_in_folders(igtcloud, out):
 
 # ---- the plan ----
 
-def test_plan(igtcloud, synced):
+def test_a_dry_run_prints_the_plan(igtcloud, synced):
     put(synced, {f"{P1}/old.txt": "12345"})
     (synced / P1 / "a.txt").unlink()
     before = tree(synced)

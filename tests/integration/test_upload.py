@@ -28,7 +28,7 @@ def in_study(lab, study="case", files=None):
 
 
 @pytest.mark.smoke
-def test_flat(igtcloud, up, lab):
+def test_a_flat_folder_is_uploaded(igtcloud, up, lab):
     done = igtcloud.run("upload", put(up, in_study(lab)), "up", lab.name)
     lab.is_whole("case", FILES)
     assert done.out == b"" and "1 study, 5 files" in done.err and "1 study was created" in done.err
@@ -184,7 +184,7 @@ def test_without_the_journal_the_size_decides(igtcloud, up, lab):
     assert done.summary["filesDone"] == 1 and done.summary["filesSkipped"] == 4
 
 
-def test_overwrite(igtcloud, up, lab):
+def test_overwrite_sends_existing_files(igtcloud, up, lab):
     put(up, in_study(lab))
     igtcloud.run("upload", up, "up")
     done = igtcloud.run("upload", "--json", "--overwrite", up, "up")
@@ -235,7 +235,7 @@ def test_dry_run(cloud, igtcloud, up, lab):
     assert "1 study would be created" in done.err
 
 
-def test_shards(cloud, igtcloud, up, lab):
+def test_shards_are_disjoint_and_complete(cloud, igtcloud, up, lab):
     put(up, {**{f"{lab.name}/s{n}/a": "a" for n in range(40)}, "files/shared.txt": "x"})
     sizes, project = [], RestClient(cloud.url).login().project("up")
     for i in (1, 2, 3):
@@ -255,7 +255,7 @@ def test_shards(cloud, igtcloud, up, lab):
     (["--concurrent-studies", "1", "--concurrent-files", "1"], 1),
     (["--concurrent-studies", "2", "--concurrent-files", "2"], 4),
     (["--connections", "2"], 2), (["--connections", "64"], 64)])
-def test_concurrency(cloud, igtcloud, up, lab, options, most):
+def test_any_concurrency_uploads_everything(cloud, igtcloud, up, lab, options, most):
     put(up, {f"{lab.name}/s{s}/f{f}": "content" * 100 for s in range(4) for f in range(4)})
     cloud.faults({"fault": "silence", "method": "PUT", "path": f"/{BUCKET}/**", "seconds": 0.1,
                   "times": 0})
@@ -371,7 +371,7 @@ def test_project_and_institute_must_both_be_found(igtcloud, up):
     ["--category", "movies", "x", "up"], ["--folder-structure", "round", "x", "up"],
     ["--category", "dicom", "--category", "annotations", "x", "up"],
     ["--no-such", "x", "up"], ["--concurrent-files", "0", "x", "up"]])
-def test_usage(igtcloud, arguments):
+def test_wrong_arguments_are_a_usage_error(igtcloud, arguments):
     done = igtcloud.run("upload", *arguments, status=USAGE)
     assert done.err.startswith("igtcloud: ") and done.err.count("\n") <= 2
 

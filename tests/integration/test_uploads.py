@@ -72,7 +72,7 @@ def test_looking_changes_nothing(cloud, igtcloud, killed):
     assert len(listed(igtcloud)) == 1
 
 
-def test_forms(igtcloud, killed):
+def test_the_list_for_pipes_terminals_and_programs(igtcloud, killed):
     """Tabs when piped, a table for people, the fields that are asked for."""
     place = f"up/{killed.lab}/case/files/film.bin"
     state, began, *rest = igtcloud.run("uploads").text.rstrip("\n").split("\t")

@@ -199,7 +199,7 @@ def test_each_kind_of_difference(cloud, igtcloud, trial, tmp_path):
     (["--start", "2024-03-02"], {"P1/B", "P2/A", "south"}), (["--end", "2024-03-01"], {"P2/A"}),
     (["--ext", ".TXT"], {"P1/B", "P2/A", "south"}), (["--exclude", "notes*"], set()),
     (["--include", "deep/**"], set())])
-def test_filters(igtcloud, trial, options, expected):
+def test_filters_choose_what_is_compared(igtcloud, trial, options, expected):
     for name in ("north/P1---B", "north/P2---A", "south/P1---A"):
         (trial / name / "notes.txt").write_text("other")
     done = igtcloud.run("verify", "--json", *options, trial, "trial",
@@ -207,7 +207,7 @@ def test_filters(igtcloud, trial, options, expected):
     assert {"south" if i == "south" else s for i, s, _ in results(done)} == expected
 
 
-def test_shards(igtcloud, tmp_path):
+def test_shards_are_disjoint_and_complete(igtcloud, tmp_path):
     igtcloud.run("download", tmp_path / "many", "many")
     got = [igtcloud.run("verify", "--json", "--shard", f"{i}/3", tmp_path / "many",
                         "many").summary["filesSame"] for i in (1, 2, 3)]
@@ -258,7 +258,7 @@ def in_parts(cloud, study, sizes):
                                  MultipartUpload={"Parts": parts})
 
 
-def test_parts(cloud, igtcloud, tmp_path):
+def test_parts_of_one_size_are_compared_one_by_one(cloud, igtcloud, tmp_path):
     """Parts of one size are checked one by one; others tell nothing, and that is said."""
     in_parts(cloud, "parts", [8 * MIB, 8 * MIB, MIB + 1])
     in_parts(cloud, "odd", [5 * MIB, 6 * MIB])
