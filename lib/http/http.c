@@ -174,15 +174,23 @@ unsigned igt__http_any_loop(const igt__http *http) {
   return atomic_fetch_add(&turn, 1) % http->loop_count;
 }
 
+/* Requests that follow one another share a loop, and so a connection: a command begins with some of
+ * them, and another connection costs two or three round trips. Concurrent ones take turns. */
+static unsigned loop_of_blocking(const igt__http *http, unsigned others) {
+  return others == 0 ? 0 : igt__http_any_loop(http);
+}
+
 igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err) {
   igt__completion completion;
   igt_status status;
+  unsigned others = atomic_fetch_add_explicit(&http->blocking, 1, memory_order_relaxed);
 
   assert(!igt__loop_is_current(http));
   igt__completion_init(&completion);
   req->priv->completion = &completion;
-  igt__http_submit(http, igt__http_any_loop(http), req);
+  igt__http_submit(http, loop_of_blocking(http, others), req);
   status = igt__completion_finish(&completion, err);
+  atomic_fetch_sub_explicit(&http->blocking, 1, memory_order_relaxed);
   req->priv->completion = NULL;
   return status;
 }

@@ -112,6 +112,7 @@ typedef struct igt__loop igt__loop;
 struct igt__http {
   igt__loop *loops;
   unsigned loop_count;
+  _Atomic unsigned blocking; /* igt__http_perform: requests in flight */
   char *user_agent;
   igt__trust trust;
   unsigned connect_timeout_ms, idle_timeout_ms, retries;

@@ -29,6 +29,7 @@ typedef enum igt__statement {
   EACH_UPLOAD,
   PUT_PART,
   WORKED_ON,
+  DROP_BEGUN_PARTS,
   DROP_PARTS,
   DROP_LOST_PARTS,
   LIST_PARTS,

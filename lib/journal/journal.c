@@ -56,11 +56,12 @@ static const char *const sql[STATEMENT_COUNT] = {
     [WORKED_ON] = "UPDATE upload SET worked=?3 WHERE origin=?1 AND key=?2",
     [PUT_PART] = "INSERT OR REPLACE INTO part(origin, key, number, etag, sha256)"
                  " VALUES(?1,?2,?3,?4,?5)",
+    [DROP_BEGUN_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2 AND etag=''",
     [DROP_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2",
     [DROP_LOST_PARTS] = "DELETE FROM part WHERE origin=?1 AND key=?2 AND NOT EXISTS"
                         " (SELECT 1 FROM upload WHERE origin=?1 AND key=?2)",
     [LIST_PARTS] = "SELECT number, etag, sha256 FROM part WHERE origin=?1 AND key=?2"
-                   " ORDER BY number",
+                   " AND (etag<>'')=?3 ORDER BY number",
     [FIND_CREATED] = "SELECT id FROM created WHERE origin=?1 AND institute=?2 AND name=?3",
     [FIND_CREATOR] =
         "SELECT 1 FROM created WHERE origin=?1 AND institute=?2 AND id=?3 AND name<>?4",

@@ -153,6 +153,15 @@ void igt__journal_put_part(igt__journal *journal, const char *origin, const char
 /* All of them, ordered; the caller frees *out with igt__free. */
 size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
                           igt__journal_part **out);
+/* A part starts to be sent. It counts as in flight until igt__journal_put_part. `before`: how many
+ * parts were stored when the run began. */
+void igt__journal_begin_part(igt__journal *journal, const char *origin, const char *key,
+                             unsigned number, unsigned before);
+/* How many were in flight when a run ended, and the `before` of that run. *numbers: which, ordered;
+ * the caller frees it with igt__free. */
+size_t igt__journal_begun_parts(igt__journal *journal, const char *origin, const char *key,
+                                unsigned **numbers, unsigned *before);
+void igt__journal_drop_begun_parts(igt__journal *journal, const char *origin, const char *key);
 
 /* Locks the partial file of a download on a file system without locks of its own. True: no other
  * process that shares the journal holds it, according to a lock and not to the lack of locks. salt:

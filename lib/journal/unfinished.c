@@ -196,18 +196,45 @@ void igt__journal_drop_upload(igt__journal *journal, const char *origin, const c
   pthread_mutex_unlock(&journal->lock);
 }
 
-void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
-                           const igt__journal_part *part) {
-  sqlite3_stmt *stmt;
+/* A part without an ETag is in flight; instead of a digest it has the number `before`. */
+static void write_part_locked(igt__journal *journal, const char *origin, const char *key,
+                              unsigned number, const char *etag, const void *blob, int len) {
+  sqlite3_stmt *stmt = igt__journal_start_locked(journal, PUT_PART, origin, key);
+
+  igt__bind_int(stmt, 3, number);
+  igt__bind_text(stmt, 4, etag);
+  (void)sqlite3_bind_blob(stmt, 5, blob, len, SQLITE_STATIC);
+  igt__journal_write_locked(journal, PUT_PART);
+}
+
+void igt__journal_begin_part(igt__journal *journal, const char *origin, const char *key,
+                             unsigned number, unsigned before) {
+  unsigned char blob[4];
 
   if (!journal)
     return;
+  put_uint32(blob, before);
   pthread_mutex_lock(&journal->lock);
-  stmt = igt__journal_start_locked(journal, PUT_PART, origin, key);
-  igt__bind_int(stmt, 3, part->number);
-  igt__bind_text(stmt, 4, part->etag);
-  (void)sqlite3_bind_blob(stmt, 5, part->sha256, sizeof part->sha256, SQLITE_STATIC);
-  igt__journal_write_locked(journal, PUT_PART);
+  write_part_locked(journal, origin, key, number, "", blob, sizeof blob);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_drop_begun_parts(igt__journal *journal, const char *origin, const char *key) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  (void)igt__journal_start_locked(journal, DROP_BEGUN_PARTS, origin, key);
+  igt__journal_write_locked(journal, DROP_BEGUN_PARTS);
+  pthread_mutex_unlock(&journal->lock);
+}
+
+void igt__journal_put_part(igt__journal *journal, const char *origin, const char *key,
+                           const igt__journal_part *part) {
+  if (!journal)
+    return;
+  pthread_mutex_lock(&journal->lock);
+  write_part_locked(journal, origin, key, part->number, part->etag, part->sha256,
+                    sizeof part->sha256);
   igt__bind_int(igt__journal_start_locked(journal, WORKED_ON, origin, key), 3,
                 (uint64_t)igt__wall_seconds());
   igt__journal_write_locked(journal, WORKED_ON);
@@ -289,8 +316,42 @@ size_t igt__journal_parts(igt__journal *journal, const char *origin, const char 
     return 0;
   pthread_mutex_lock(&journal->lock);
   stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
+  igt__bind_int(stmt, 3, true);
   while (sqlite3_step(stmt) == SQLITE_ROW && push_part(out, count, stmt))
     count++;
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return count;
+}
+
+static bool push_number(unsigned **list, size_t count, unsigned number) {
+  unsigned *grown = igt__realloc(*list, (count + 1) * sizeof *grown);
+
+  if (!grown)
+    return false;
+  *list = grown;
+  grown[count] = number;
+  return true;
+}
+
+size_t igt__journal_begun_parts(igt__journal *journal, const char *origin, const char *key,
+                                unsigned **numbers, unsigned *before) {
+  sqlite3_stmt *stmt;
+  size_t count = 0;
+
+  *numbers = NULL;
+  *before = 0;
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
+  igt__bind_int(stmt, 3, false);
+  while (sqlite3_step(stmt) == SQLITE_ROW &&
+         push_number(numbers, count, (unsigned)sqlite3_column_int(stmt, 0))) {
+    count++;
+    if (sqlite3_column_bytes(stmt, 2) == 4)
+      *before = get_uint32(sqlite3_column_blob(stmt, 2));
+  }
   (void)sqlite3_reset(stmt);
   pthread_mutex_unlock(&journal->lock);
   return count;

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Uploads over links on which connections break: parts are small there, and what is stored counts."""
 
+import base64
 import contextlib
+import hashlib
 import re
 import signal
+import sqlite3
 
 import pytest
 
 from bad_link import BadLink
 from igtcloud import SOME_FAILED, Program
 from sandbox import BUCKET, seeded
-from uploads import MIB, PART, Place, epd, institute, items, pattern, put, seed
+from uploads import MIB, PART, Film, Place, epd, institute, items, pattern, put, seed
 
 SIZE = 3 * PART + 5
 
@@ -74,6 +77,37 @@ def test_cp_goes_on_after(tmp_path, home, number):
         assert sent and 1 not in [r["part"] for r in sent]
         Place(cloud, "lab", "up").is_whole("case", {"a": "a", "film.bin": film.read_bytes()})
         assert not uploads_of(cloud)
+
+
+def begun(home):
+    """Parts in flight, as the journal has them."""
+    with contextlib.closing(sqlite3.connect(f"file:{home / 'journal'}?mode=ro", uri=True)) as journal:
+        return [row[0] for row in journal.execute("SELECT number FROM part WHERE etag=''")]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_what_was_in_flight_at_a_kill_may_arrive_later(tmp_path, home, arrives):
+    """It comes last, and is sent only if the store does not have it by then."""
+    with cloud_behind(tmp_path, up=4e6) as (_, cloud):
+        film, igtcloud = Film(cloud, tmp_path, "lab"), Program(cloud.url, home)
+        command = ("upload", "--journal", home / "journal", "--connections", "1", film.top, "up")
+        cloud.faults({"fault": "reset", "method": "PUT", "path": "**/film.bin", "skip": 2, "times": 0})
+        process = igtcloud.start(*command)
+        cloud.wait_for(lambda: film.parts() == [1, 2] and begun(home) == [3])
+        process.kill()
+        process.communicate(timeout=20)
+        cloud.clear()
+        process, upload = igtcloud.start(*command), film.uploads()[0]
+        cloud.wait_for(lambda: cloud.requests(method="GET", path="**/film.bin", status=200))
+        if arrives:
+            body = film.content[2 * PART:3 * PART]
+            digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            cloud.boto3().upload_part(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"], PartNumber=3,
+                                      Body=body, ChecksumSHA256=digest)
+        assert process.communicate(timeout=30) and process.returncode == 0
+        sent = [r["part"] for r in cloud.requests(method="PUT", path="**/film.bin", status=200)]
+        assert sorted(sent) == [3, 4, 5] and (arrives or sent[-1] == 3)
+        film.is_whole()
 
 
 def test_two_at_once_over_a_line_that_is_cut(tmp_path, home):

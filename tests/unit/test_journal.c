@@ -234,6 +234,7 @@ static void test_uploads(void **state) {
       .size = 100, .mtime_ns = 5, .inode = 6, .part_size = 8, .upload_id = "id"};
   igt__journal_upload found;
   igt__journal_part part = {.number = 2, .etag = "b"}, *parts;
+  unsigned *begun, before;
   igt__journal_put_upload(j, "o", "k", "/l", &u);
   igt__journal_put_part(j, "o", "k", &part);
   part.number = 1;
@@ -248,6 +249,20 @@ static void test_uploads(void **state) {
   igt__journal_drop_upload(j, "o", "k", "an older one"); /* another run has started again since */
   assert_true(igt__journal_find_upload(j, "o", "k", "/l", &found));
   assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 2);
+  igt__free(parts);
+  igt__journal_begin_part(j, "o", "k", 4, 70000);
+  igt__journal_begin_part(j, "o", "k", 3, 70000);
+  igt__journal_begin_part(j, "o", "k", 5, 70000);
+  part.number = 5;
+  igt__journal_put_part(j, "o", "k", &part);
+  assert_int_equal(igt__journal_begun_parts(j, "o", "k", &begun, &before), 2);
+  assert_int_equal(begun[0], 3);
+  assert_int_equal(begun[1], 4);
+  assert_int_equal(before, 70000);
+  igt__free(begun);
+  igt__journal_drop_begun_parts(j, "o", "k");
+  assert_int_equal(igt__journal_begun_parts(j, "o", "k", &begun, &before), 0);
+  assert_int_equal(igt__journal_parts(j, "o", "k", &parts), 3);
   igt__free(parts);
   igt__journal_drop_upload(j, "o", "k", "id");
   assert_false(igt__journal_find_upload(j, "o", "k", "/l", &found));

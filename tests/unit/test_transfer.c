@@ -890,6 +890,25 @@ static void test_flow(void **state) {
   assert_int_equal(l.most, 64);
 }
 
+/* A run before this one was killed with two parts in flight and none stored. */
+static void test_flow_after_a_kill(void **state) {
+  (void)state;
+  line l = line_new(5e6, 1e9, 50000, 5 * MIB);
+  igt__flow_go_alone(&l.flow);
+  line_run(&l, 1.6);
+  assert_int_equal(l.most, 1);
+  assert_int_equal(l.done, 1);
+  l = line_new(5e6, 1e9, 50000, 5 * MIB);
+  line_run(&l, 1.6);
+  assert_int_equal(l.most, 2); /* what it would have done otherwise */
+  assert_int_equal(l.done, 0);
+  /* A good line has all of them concurrently all the same. */
+  l = line_new(500e6, 300e6, 1000, 8 * MIB);
+  igt__flow_go_alone(&l.flow);
+  line_run(&l, 0.1);
+  assert_true(l.most >= 16);
+}
+
 static void test_flow_changes(void **state) {
   (void)state;
   /* The line becomes slow: as parts finish, fewer replace them; and fast again. */
@@ -1058,6 +1077,7 @@ int main(void) {
       cmocka_unit_test(test_damaged_packs_are_refused),
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_flow),
+      cmocka_unit_test(test_flow_after_a_kill),
       cmocka_unit_test(test_flow_changes),
       cmocka_unit_test(test_pool),
       cmocka_unit_test(test_pool_limit),

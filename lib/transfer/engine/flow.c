@@ -213,6 +213,11 @@ void igt__flow_lost(igt__flow *flow, int64_t now_us) {
   hold(flow, now_us);
 }
 
+void igt__flow_go_alone(igt__flow *flow) {
+  if (flow->wide == 1)
+    flow->alone = true;
+}
+
 /* ---- bytes moved ---- */
 
 static void begin_window(igt__flow *flow, int64_t now_us) {

@@ -53,6 +53,9 @@ void igt__flow_moved(igt__flow *flow, uint64_t bytes, int64_t now_us);
 void igt__flow_end(igt__flow *flow, uint64_t bytes, int64_t now_us);
 /* The bytes that a part had moved are lost with its connection. */
 void igt__flow_lost(igt__flow *flow, int64_t now_us);
+/* One large part at a time, until its loss or a gain by several shows otherwise: an earlier run
+ * ended with several in flight and stored none. */
+void igt__flow_go_alone(igt__flow *flow);
 /* Bytes per second; 0: not known yet. */
 double igt__flow_rate(const igt__flow *flow, int64_t now_us);
 

@@ -351,6 +351,12 @@ void igt__sched_lost(igt__sched *sched) {
   pthread_mutex_unlock(&sched->lock);
 }
 
+void igt__sched_go_alone(igt__sched *sched) {
+  pthread_mutex_lock(&sched->lock);
+  igt__flow_go_alone(&sched->flow);
+  pthread_mutex_unlock(&sched->lock);
+}
+
 double igt__sched_rate(igt__sched *sched) {
   pthread_mutex_lock(&sched->lock);
   double rate = igt__flow_rate(&sched->flow, igt__mono_us());

@@ -49,6 +49,8 @@ void igt__sched_more(igt__sched *sched, igt__job *job);
 void igt__sched_moved(igt__sched *sched, uint64_t bytes);
 /* A part broke off, and the bytes that it had transferred are lost. */
 void igt__sched_lost(igt__sched *sched);
+/* An earlier run stored none of its parts: see igt__flow_go_alone. */
+void igt__sched_go_alone(igt__sched *sched);
 /* Current rate of all parts together in bytes per second; 0: not known yet. */
 double igt__sched_rate(igt__sched *sched);
 /* The store asks for fewer concurrent requests. */

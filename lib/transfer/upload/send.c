@@ -21,6 +21,8 @@
 #define HELD_MOST ((uint64_t)64 * 1024)
 /* If a PUT would take longer, a multipart upload is worth its requests. */
 #define LONG_S 5.0
+/* Time for bytes in buffers to arrive: an earlier list has nothing to add. */
+#define ARRIVE_US 500000
 
 static void send_free(send_job *s) {
   if (s->fd >= 0)
@@ -28,6 +30,7 @@ static void send_free(send_job *s) {
   igt__s3_provider_unref(s->provider);
   pthread_mutex_destroy(&s->lock);
   igt__free(s->parts);
+  igt__free(s->late);
   igt__free(s->upload_id);
   igt__free(s->error);
   igt__free(s->path);
@@ -370,10 +373,23 @@ static void put_task(void *arg) {
 
 /* ---- the scheduler's side ---- */
 
-static unsigned next_missing(const send_job *s, unsigned from) {
-  while (from < s->part_count && (s->parts[from].size || s->parts[from].number))
+static bool is_late(const send_job *s, unsigned i) {
+  return s->late && s->late[i];
+}
+
+static unsigned next_of(const send_job *s, unsigned from, bool late) {
+  while (from < s->part_count &&
+         (s->parts[from].size || s->parts[from].number || is_late(s, from) != late))
     from++;
   return from;
+}
+
+/* Parts that were in flight at the end of the last run come last: what lay in buffers on the path
+ * may still complete them. */
+static unsigned next_missing(const send_job *s) {
+  unsigned i = next_of(s, s->next_part, false);
+
+  return i < s->part_count || !s->late ? i : next_of(s, 0, true);
 }
 
 static bool take(igt__job *job, unsigned *number, bool *more) {
@@ -387,12 +403,12 @@ static bool take(igt__job *job, unsigned *number, bool *more) {
     any = !s->busy;
     s->busy = true;
   } else {
-    s->next_part = next_missing(s, s->next_part);
-    any = s->status == IGT_OK && s->next_part < s->part_count;
+    *number = next_missing(s);
+    any = s->status == IGT_OK && *number < s->part_count;
     if (any) {
-      *number = s->next_part++;
+      s->next_part = is_late(s, *number) ? s->part_count : *number + 1;
       s->parts[*number].number = *number + 1;
-      *more = next_missing(s, s->next_part) < s->part_count;
+      *more = next_missing(s) < s->part_count;
       s->in_flight++;
     }
   }
@@ -407,6 +423,8 @@ static void start(igt__job *job, unsigned number) {
     igt__pool_add(s->run->hashers, put_task, s);
   else if (!s->ready)
     igt__pool_add(s->run->helpers, igt__send_prepare, s);
+  else if (is_late(s, number) && igt__mono_us() - s->listed_at >= ARRIVE_US)
+    igt__send_late_part(s, number);
   else
     igt__send_part(s, number);
 }

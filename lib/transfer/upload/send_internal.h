@@ -36,6 +36,9 @@ typedef struct send_job {
   unsigned part_count;
   char *upload_id;
   igt__s3_part *parts; /* size 0: not stored; number 0 as well: not in flight */
+  unsigned before;     /* parts that were stored when the run began */
+  int64_t listed_at;   /* the parts, when the upload was resumed */
+  bool *late;          /* by part: in flight when the last run ended; NULL: none */
   bool whole;          /* an earlier run completed it */
   bool claim;          /* igt__journal_hold_upload */
   unsigned restarts;
@@ -90,6 +93,9 @@ void igt__send_progress(send_job *s);
 /* ---- send_parts.c ---- */
 
 void igt__send_part(send_job *s, unsigned i);
+/* The same for a part that was in flight when the last run was killed: sends it only if it has not
+ * arrived since. */
+void igt__send_late_part(send_job *s, unsigned i);
 void igt__send_part_back(send_job *s, unsigned i, bool stopping);
 /* IGT_E_CHANGED unless the file has the bytes of all stored parts. */
 igt_status igt__send_compare_parts(const send_job *s, igt_error *err);

@@ -89,20 +89,25 @@ static bool is_here(const send_job *s, unsigned at, const unsigned char *sha256,
 }
 
 /* A part counts if the store's copy has the bytes that the file has now. */
+static bool may_adopt(const send_job *s, const igt__s3_part *listed,
+                      const igt__journal_part *recorded, unsigned char sha256[32]) {
+  unsigned number = listed->number;
+
+  return number >= 1 && number <= s->part_count && listed->size == part_length(s, number - 1) &&
+         (recorded || strlen(listed->etag) == 32) &&
+         is_here(s, number - 1, recorded ? recorded->sha256 : NULL, listed->etag, sha256);
+}
+
 static void adopt_parts(send_job *s, const igt__s3_part *listed, size_t n) {
   igt__journal_part *known = NULL;
   size_t count = igt__journal_parts(s->run->journal, s->run->origin, s->key, &known);
 
   for (size_t i = 0; i < n; i++) {
-    unsigned number = listed[i].number;
-    const igt__journal_part *recorded = known_as(known, count, &listed[i]);
     unsigned char sha256[32];
-    if (number < 1 || number > s->part_count || listed[i].size != part_length(s, number - 1) ||
-        (!recorded && strlen(listed[i].etag) != 32) ||
-        !is_here(s, number - 1, recorded ? recorded->sha256 : NULL, listed[i].etag, sha256))
+    if (!may_adopt(s, &listed[i], known_as(known, count, &listed[i]), sha256))
       continue;
-    s->parts[number - 1] = listed[i];
-    memcpy(s->parts[number - 1].sha256, sha256, 32);
+    s->parts[listed[i].number - 1] = listed[i];
+    memcpy(s->parts[listed[i].number - 1].sha256, sha256, 32);
   }
   igt__free(known);
 }
@@ -287,6 +292,36 @@ static igt_status create(send_job *s, igt_error *err) {
   return status;
 }
 
+/* Two parts that share the line complete together, or not at all before a kill. As within a run
+ * (flow.c): one at a time after a run that stored none of several, and again while that is worth
+ * more than one part a run. */
+static bool goes_alone(const send_job *s, size_t begun, unsigned before) {
+  unsigned progress = s->before > before ? s->before - before : 0;
+
+  return begun > 1 ? progress == 0 : begun == 1 && progress > 1;
+}
+
+/* What the last run had in flight may complete without it: bytes that are in buffers (a proxy's, a
+ * tunnel's, the kernel's) still travel after a kill. And the next run may be killed as well. */
+static void look_back(send_job *s) {
+  unsigned *begun, before;
+  size_t count = igt__journal_begun_parts(s->run->journal, s->run->origin, s->key, &begun, &before);
+
+  for (size_t i = 0; i < count; i++) {
+    if (begun[i] < 1 || begun[i] > s->part_count || s->parts[begun[i] - 1].size)
+      continue;
+    if (!s->late)
+      s->late = igt__calloc(s->part_count, sizeof *s->late);
+    if (s->late)
+      s->late[begun[i] - 1] = true;
+  }
+  igt__free(begun);
+  if (goes_alone(s, count, before))
+    igt__sched_go_alone(s->run->sched);
+  igt__journal_drop_begun_parts(s->run->journal, s->run->origin, s->key);
+  s->listed_at = igt__mono_us();
+}
+
 static igt_status prepare(send_job *s, igt_error *err) {
   igt_status status = igt__send_open(s, err);
   bool resumed = false;
@@ -299,6 +334,8 @@ static igt_status prepare(send_job *s, igt_error *err) {
   igt__free(s->parts);
   s->missing = s->next_part = 0;
   s->parts = igt__calloc(s->part_count, sizeof *s->parts);
+  igt__free(s->late);
+  s->late = NULL;
   if (!s->parts)
     return igt__fail_memory(err);
   status = resume(s, &resumed, err);
@@ -310,6 +347,9 @@ static igt_status prepare(send_job *s, igt_error *err) {
     else
       s->missing++;
   }
+  s->before = s->part_count - s->missing;
+  if (status == IGT_OK && resumed)
+    look_back(s);
   return status;
 }
 
@@ -421,28 +461,28 @@ static void parts_failed_task(void *arg) {
   igt__send_failed(s, s->status, &err);
 }
 
-static void keep_part(send_job *s, unsigned i, const igt__s3_request *req) {
+static void keep_part(send_job *s, unsigned i, const char *etag, const unsigned char *sha256) {
   igt__journal_part part = {.number = i + 1};
   igt__s3_part *mine = &s->parts[i];
 
   mine->number = i + 1;
   mine->size = part_length(s, i);
-  (void)snprintf(mine->etag, sizeof mine->etag, "%s", req->etag);
-  memcpy(mine->sha256, req->sha256, 32);
-  (void)snprintf(part.etag, sizeof part.etag, "%s", req->etag);
-  memcpy(part.sha256, req->sha256, 32);
+  (void)snprintf(mine->etag, sizeof mine->etag, "%s", etag);
+  memcpy(mine->sha256, sha256, 32);
+  (void)snprintf(part.etag, sizeof part.etag, "%s", etag);
+  memcpy(part.sha256, sha256, 32);
   igt__journal_put_part(s->run->journal, s->run->origin, s->key, &part);
 }
 
 /* A part in flight has finished, successfully or not. */
-static void part_ended(send_job *s, unsigned i, const igt__s3_request *req, igt_status status,
-                       const igt_error *err) {
+static void part_ended(send_job *s, unsigned i, const char *etag, const unsigned char *sha256,
+                       igt_status status, const igt_error *err) {
   bool last;
 
   pthread_mutex_lock(&s->lock);
   s->in_flight--;
   if (status == IGT_OK) {
-    keep_part(s, i, req);
+    keep_part(s, i, etag, sha256);
     igt__send_progress(s);
     s->missing--;
   } else if (s->status == IGT_OK) {
@@ -470,7 +510,7 @@ void igt__send_part_back(send_job *s, unsigned i, bool stopping) {
   }
   pthread_mutex_unlock(&s->lock);
   if (failed || stopping)
-    part_ended(s, i, NULL, igt__fail(&err, IGT_E_CANCELLED, "interrupted"), &err);
+    part_ended(s, i, NULL, NULL, igt__fail(&err, IGT_E_CANCELLED, "interrupted"), &err);
   else
     igt__sched_more(s->run->sched, &s->job);
 }
@@ -493,7 +533,7 @@ static void part_done(igt__s3_request *req, igt_status status, const igt_error *
   s->moved += p->counted;
   pthread_mutex_unlock(&s->lock);
   if (status == IGT_OK || !igt__send_again(p, &mine))
-    part_ended(s, p->part, req, status, &mine);
+    part_ended(s, p->part, req->etag, req->sha256, status, &mine);
   igt__send_part_free(p);
   igt__sched_part_done(sched, weight);
 }
@@ -508,7 +548,7 @@ static void part_task(void *arg) {
       igt__send_set_body(p, (uint64_t)p->part * s->part_size, part_length(s, p->part), &err);
 
   if (status != IGT_OK) {
-    part_ended(s, p->part, NULL, status, &err);
+    part_ended(s, p->part, NULL, NULL, status, &err);
     igt__send_part_free(p);
     igt__sched_part_done(sched, weight);
     return;
@@ -527,10 +567,57 @@ void igt__send_part(send_job *s, unsigned i) {
   send_part *p = igt__send_part_new(s, IGT__S3_UPLOAD_PART, &err);
 
   if (!p) {
-    part_ended(s, i, NULL, IGT_E_NO_MEMORY, &err);
+    part_ended(s, i, NULL, NULL, IGT_E_NO_MEMORY, &err);
     igt__sched_part_done(sched, weight);
     return;
   }
   p->part = i;
+  igt__journal_begin_part(s->run->journal, s->run->origin, s->key, i + 1, s->before);
   igt__pool_add(s->run->hashers, part_task, p);
+}
+
+/* The part as the store lists it by now, if it has the bytes that the file has; else NULL. */
+static const igt__s3_part *arrived(send_part *p, unsigned i, unsigned char sha256[32]) {
+  const send_job *s = p->s;
+
+  p->req.upload_id = s->upload_id;
+  p->req.marker = i; /* the part before it */
+  if (igt__s3_perform(s->run->s3, &p->req, NULL) != IGT_OK)
+    return NULL; /* sending it will fail, too, and say why */
+  for (size_t n = 0; n < p->req.listed_count; n++)
+    if (p->req.listed[n].number == i + 1)
+      return may_adopt(s, &p->req.listed[n], NULL, sha256) ? &p->req.listed[n] : NULL;
+  return NULL;
+}
+
+static void late_part_task(void *arg) {
+  send_part *p = arg;
+  send_job *s = p->s;
+  igt__sched *sched = s->run->sched;
+  uint64_t weight = s->job.weight;
+  unsigned i = p->part;
+  unsigned char sha256[32];
+  const igt__s3_part *found = arrived(p, i, sha256);
+
+  if (!found) {
+    igt__send_part_free(p);
+    igt__send_part(s, i);
+    return;
+  }
+  igt__group_present(s->group, part_length(s, i));
+  part_ended(s, i, found->etag, sha256, IGT_OK, NULL);
+  igt__send_part_free(p);
+  igt__sched_part_done(sched, weight);
+}
+
+void igt__send_late_part(send_job *s, unsigned i) {
+  igt_error err = IGT_ERROR_INIT;
+  send_part *p = igt__send_part_new(s, IGT__S3_LIST_PARTS, &err);
+
+  if (!p) { /* it is sent again */
+    igt__send_part(s, i);
+    return;
+  }
+  p->part = i;
+  igt__pool_add(s->run->helpers, late_part_task, p);
 }
