@@ -204,7 +204,7 @@ static void write_value(edit *e) {
   e->written = true;
 }
 
-/* The name in [NAME]; 0: the line is no section. */
+/* The name in [NAME]; 0: the line is not a section. */
 static size_t section_name(const char *line, const char **name) {
   line += strspn(line, " \t");
   *name = line + 1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The find command: the paths of the files below a place that pass all tests, one a line, as cat
  * and cp take them. The cloud's lists have no dates of files, so --newer looks at the study's:
- * studies that are too old are left out before their files are listed. As with find(1), nothing
- * found is no error. main.c calls it through find_command. */
+ * studies that are too old are left out before their files are listed. As with find(1), finding
+ * nothing is not an error. main.c calls it through find_command. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -17,7 +17,7 @@ typedef struct lines {
   size_t count, cap;
 } lines;
 
-#define MAX_LINE 65536 /* longer than any path: the file is no list */
+#define MAX_LINE 65536 /* longer than any path: the file is not a list */
 
 /* ---- numbers ---- */
 

@@ -16,7 +16,7 @@ void format_count(unsigned long long n, char *out, size_t cap);
 /* Seconds: "0:07", "1:02:03", from a day on "2d 03h"; negative: "--:--". */
 void format_duration(long long seconds, char *out, size_t cap);
 /* A time of the cloud (ISO 8601) as `ls -l` shows files: "15 Jan 10:15" within half a year of now,
- * else "15 Jan 2024". Unchanged if it is no time. The cloud's own zone is kept. */
+ * else "15 Jan 2024". Unchanged if it is not a time. The cloud's own zone is kept. */
 void format_when(const char *iso, int64_t now, char *out, size_t cap);
 /* "2024-01-15T10:15:00Z" of seconds since 1970. */
 void format_iso(int64_t seconds, char *out, size_t cap);

@@ -263,7 +263,7 @@ static void suggest_option(void *payload, const command *cmd, const option *o) {
     suggest(&find->best, wanted + strlen("IGTCLOUD_"), o->name);
 }
 
-/* Variables that are no option: variables[], and those of the programs and scripts around this
+/* Variables that are not options: variables[], and those of the programs and scripts around this
  * one. */
 static bool is_other_variable(const variable_search *find) {
   static const char *const prefixes[] = {"IGTCLOUD_TEST_", "IGTCLOUD_SANDBOX_",

@@ -23,7 +23,7 @@ typedef struct scan {
   igt_status (*on_study)(void *payload, const igt_listed_study *study);
   igt_status (*on_file)(void *payload, const igt_listed_study *study, const igt_listed_file *file);
   void *payload;
-  bool enough; /* a callback ended the scan, and that is no failure */
+  bool enough; /* a callback ended the scan, which is not a failure */
 } scan;
 
 /* Resolves the place, and takes selection and categories from the settings. The caller sets the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Transfers. Studies that are ready are uploaded some at a time, since each run lists the studies
  * of an institute once, and then compared with the cloud (igt_verify), file by file. Up to three
- * such runs go on at once, so that a large study delays no others. What the library reports of a
+ * such runs are in progress, so that a large study delays no others. What the library reports of a
  * file or study is assigned to the study whose folder it lies in; at the end of a run each of its
  * studies is finished, waits for another attempt, or fails:
  *

@@ -160,7 +160,7 @@ static bool would_block(void) {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-/* False: it is over. */
+/* False: the connection is done. */
 static bool receive(connection *c, const station *st) {
   ssize_t n = recv(c->fd, c->request + c->have, sizeof c->request - 1 - c->have, 0);
 

@@ -36,7 +36,7 @@ typedef struct igt_manifest_info {
  * Reads a manifest as a whole and checks it; path may be a pipe (of up to 256 MiB). The caller
  * closes *out with igt_manifest_close(); NULL after an error.
  *
- * Errors: IGT_E_CHECKSUM (it was edited, or damaged), IGT_E_PARSE (it is none, or was cut off),
+ * Errors: IGT_E_CHECKSUM (it was edited, or damaged), IGT_E_PARSE (not a manifest, or cut off),
  * IGT_E_UNSUPPORTED (of a newer version), IGT_E_UNSAFE_NAME (a path leaves its study),
  * IGT_E_LIMIT (a line or the number of studies exceeds any real one), IGT_E_NO_FILE, IGT_E_IO,
  * IGT_E_NO_MEMORY. Threads: one call at a time uses it; closed after all that do.

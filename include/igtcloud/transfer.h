@@ -8,7 +8,7 @@
  * igt_download(), igt_upload(), igt_verify() and igt_csv() block until they are complete and invoke
  * callbacks on the calling thread only, so callbacks may print without a lock. They must not call
  * back into the library, except igt_cancel_set(). Structures handed to a callback are valid during
- * that call. Their _start() forms return a handle at once: see igt_transfer.
+ * that call. Their _start() forms return a handle immediately: see igt_transfer.
  *
  * A call returns IGT_OK if everything succeeded; IGT_E_SOME_FAILED if single studies or files
  * failed (each was reported to on_item); any other status ended the whole call. The summary is
@@ -193,20 +193,20 @@ typedef struct igt_transfer_options {
   size_t include_count;
   const char *const *exclude;
   size_t exclude_count;
-  bool checksum;        /**< compare existing files by checksum, not by size */
-  bool overwrite;       /**< transfer files even if they already exist */
-  bool dry_run;         /**< list and compare only; write nothing */
-  unsigned shard;       /**< 1 to shards: only this share of the studies */
-  unsigned shards;      /**< 0: no sharding */
-  const char *journal;  /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
-  bool no_journal;      /**< do not use a journal: large files are not resumed across runs */
-  bool follow_links;    /**< upload: follow symbolic links in the tree */
-  bool portable_names;  /**< download: also map names that only other systems cannot store;
-                           docs/names.md */
-  bool include_clutter; /**< upload, verify: include metadata files of macOS and Windows: "._*",
-                           ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
-  bool ignore_unknown;  /**< upload, verify: skip folders that are no institute of the project; else
-                           each file in them counts as failed, or as missing there */
+  bool checksum;         /**< compare existing files by checksum, not by size */
+  bool overwrite;        /**< transfer files even if they already exist */
+  bool dry_run;          /**< list and compare only; write nothing */
+  unsigned shard;        /**< 1 to shards: only this share of the studies */
+  unsigned shards;       /**< 0: no sharding */
+  const char *journal;   /**< path of the journal; NULL: $XDG_STATE_HOME/igtcloud/journal.db */
+  bool no_journal;       /**< do not use a journal: large files are not resumed across runs */
+  bool follow_links;     /**< upload: follow symbolic links in the tree */
+  bool portable_names;   /**< download: also map names that only other systems cannot store;
+                            docs/names.md */
+  bool include_clutter;  /**< upload, verify: include metadata files of macOS and Windows: "._*",
+                            ".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ... */
+  bool ignore_unknown;   /**< upload, verify: skip folders that are not institutes of the project;
+                            else   each file in them counts as failed, or as missing there */
   bool trust_study_json; /**< upload, verify: use the studyDatabaseId of a study.json even if the
                             folder has the name of another study or patient */
   const igt_filters *filters; /**< NULL: none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The auth service's requests: signing in by password or key, refreshing a token, introspecting one
  * that was handed in, and signing out. A grant is built from a response's cookies and JWT: tokens,
- * claims, and the lifetime by lifetime.c. On the way the difference to the server's clock is
+ * claims, and the lifetime by lifetime.c. Meanwhile the difference to the server's clock is
  * learned, which assertions need. Nothing is remembered here: source.c calls these functions and
  * session.c keeps the grant. */
 #include "auth/login.h"

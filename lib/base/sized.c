@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-/* What lies beyond is no size: the struct was not initialized. */
+/* A larger value is not a size: the struct was not initialized. */
 #define MOST_SIZE 65536
 
 static size_t size_of(const void *theirs) {

@@ -245,12 +245,12 @@ static int on_ready(void *arg, char *ip, char *local_ip, int port, int local_por
 
 /* Two options of a new connection. Both are hints: a kernel that rejects them does no harm.
  * TCP_NOTSENT_LOWAT: Linux buffers up to 4 MiB of unsent data for a slow connection. These bytes
- * are no progress, delay the next request, and keep the link busy for seconds after the process was
- * killed. Data in flight does not count, so a fast connection is not affected.
- * TCP_MAXSEG: segments over loopback are 64 KiB. A local tunnel or proxy whose receive buffer is
- * smaller than two of them delays the acknowledgement of each by 40 ms: 0.4 MB/s. Smaller segments
- * cost processor time, so they are used only on slow links. Over Ethernet segments are smaller
- * anyway (1,460 bytes, 8,960 with jumbo frames), and the option changes little or nothing. */
+ * are not progress, delay the next request, and keep the link busy for seconds after the process
+ * was killed. Data in flight does not count, so a fast connection is not affected. TCP_MAXSEG:
+ * segments over loopback are 64 KiB. A local tunnel or proxy whose receive buffer is smaller than
+ * two of them delays the acknowledgement of each by 40 ms: 0.4 MB/s. Smaller segments cost
+ * processor time, so they are used only on slow links. Over Ethernet segments are smaller anyway
+ * (1,460 bytes, 8,960 with jumbo frames), and the option changes little or nothing. */
 static int on_new_socket(void *arg, curl_socket_t fd, curlsocktype purpose) {
   const igt__http *http = arg;
   bool slow = atomic_load_explicit(&http->slow_line, memory_order_relaxed);

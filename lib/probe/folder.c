@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tries what downloads ask of a file system (partial.c, space.c, durable.c of lib/transfer) on a
  * hidden file in the folder: locks, reserved space, times, names that differ in case. What a file
- * system lacks is no error: each has a substitute, which is slower or less safe. */
+ * system lacks is not an error: each has a substitute, which is slower or less safe. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

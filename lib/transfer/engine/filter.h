@@ -13,7 +13,7 @@ typedef struct igt__filter igt__filter;
 /* Where the messages about patterns go. */
 typedef void (*igt__filter_report_fn)(void *payload, const char *text);
 
-/* IGT_E_INVALID: a rule that is none, or limits that exclude each other. */
+/* IGT_E_INVALID: an invalid rule, or limits that exclude each other. */
 igt_status igt__filters_check(const igt_filters *filters, igt_error *err);
 
 /* Of checked filters. Borrows all strings. transfer and filters may be NULL. */

@@ -30,7 +30,7 @@ igt_status igt__institute_link(const igt__found *found, const char *path, igt_er
 /* The institute with the most similar name, for "did you mean". */
 igt__similar igt__institute_like(const igt__found *found, const char *name);
 
-/* Reports a folder of root that is no institute: each file below it is an item with this result
+/* Reports a folder of root that is not an institute: each file below it is an item with this result
  * (IGT_RESULT_FAILED or IGT_RESULT_MISSING_THERE), so that it is not taken for sent. *files: their
  * number. With --ignore-unknown, and without files, the folder is one ignored item. name: the
  * folder's; cloud: its name in the cloud. */

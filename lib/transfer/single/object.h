@@ -21,7 +21,7 @@ typedef struct igt__object {
 } igt__object;
 
 void igt__object_finish(igt__object *object); /* also after a failed _of */
-/* A file's node. IGT_E_INVALID if it is none. */
+/* A file's node. IGT_E_INVALID if it is not a file. */
 igt_status igt__object_of_node(const igt_node *file, igt__object *out, igt_error *err);
 /* The place of a new file named `name` in a node, as for igt_file_upload. */
 igt_status igt__object_in_node(const igt_node *in, igt_node_kind kind, const char *name,

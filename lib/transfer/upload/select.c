@@ -30,7 +30,7 @@ struct igt__upload_selected {
 typedef struct scan {
   igt__upload *u;
   igt__upload_selected *out;
-  bool unknown; /* in a folder that is no institute */
+  bool unknown; /* in a folder that is not an institute */
   bool any;     /* a study folder in it is selected */
   igt_status status;
   igt_error *err;
@@ -230,7 +230,7 @@ static void look_at_project_files(scan *s, const char *path) {
     fail_memory(s);
 }
 
-/* A folder that is no institute is an error if it has a study that would be selected. */
+/* A folder that is not an institute is an error if it has a study that would be selected. */
 static void look_in_institute(scan *s, const char *path, const char *cloud) {
   const igt_institute *institute = igt__institute_named(&s->u->found, cloud);
 

@@ -75,7 +75,7 @@ static bool is_selected(igt__verify *v, const igt__known *known) {
   return true;
 }
 
-/* Whether a folder that is no study of the cloud would be selected, as far as its name says. */
+/* Whether a folder that is not a study of the cloud would be selected, as far as its name says. */
 static bool is_wanted(igt__verify *v, const char *human) {
   const igt__study_names names = {.human = human};
 
