@@ -6,7 +6,8 @@ import re
 
 import cases
 
-FLOOR = ("curl", "cp")   # what a user would not take
+FLOOR = ("curl", "cp", "static")   # what a user would not take, and igtcloud itself
+STATIC = 1.05            # CPU of the program in one file, times the dynamic one's
 CSV_CONNECTIONS = 16     # lib/api/client.c: FIRST_CONNECTIONS
 CONSTANT = 12            # sign-in, project, institutes, studies, credentials of an again run
 MEMORY_MIB = 64
@@ -56,6 +57,16 @@ def _faster(case, s):
     yield _row(case, "CPU seconds below all others'",
                f"{s.own['cpu']:.2f} s; {cpu} {others[cpu]['cpu']:.2f} s",
                s.own["cpu"] < others[cpu]["cpu"])
+
+
+def _static(case, tools):
+    """tools: of two builds of igtcloud in the same run."""
+    for name, own in tools.items():
+        word = re.sub("^igtcloud", "static", name)
+        if name.startswith("igtcloud") and word in tools:
+            ratio = tools[word]["cpu"] / own["cpu"]
+            yield _row(f"{case}: {word}", f"at most {STATIC} × the CPU seconds of {name}", f"{ratio:.2f} ×",
+                       ratio <= STATIC)
 
 
 def _times(case, s, tool, times):
@@ -153,6 +164,9 @@ def _start(case, s):
         if name in s.tools:
             wall = s.tools[name]["wall"]
             yield _row(f"{case}: {name}", "under 5 ms", f"{wall * 1000:.1f} ms", wall < 0.005)
+    if "static version" in s.tools:
+        cpu = s.tools["static version"]["cpu"]
+        yield _row(f"{case}: static version", "under 1 ms of CPU time", f"{cpu * 1000:.2f} ms", cpu < 0.001)
 
 
 ROWS = {"large-down": _large_down, "large-up": _faster, "slices-down": _faster,
@@ -182,7 +196,7 @@ def table(sections):
     """sections: name of a case to the text of its section."""
     read = {name: Section(text) for name, text in sections.items()}
     rows = [row for case in cases.ALL if case.name in read and case.name in ROWS
-            for row in ROWS[case.name](case.name, read[case.name])]
+            for row in [*ROWS[case.name](case.name, read[case.name]), *_static(case.name, read[case.name].tools)]]
     rows += _memory(read)
     if not rows:
         return ""

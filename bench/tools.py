@@ -18,6 +18,7 @@ import measure
 
 BUCKET, REGION = "igtcloud", "eu-central-1"
 USER, PASSWORD = "bench@example.com", "bench"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = pathlib.Path(__file__).resolve().parent / "python_client.py"
 
 
@@ -25,6 +26,7 @@ class Tool:
     name = ""
     settings = ""         # of it, for the table
     takes_latency = True  # worth running where each answer is late
+    cases = ()            # if it is for some alone
 
     def available(self):
         return shutil.which(self.name, path="/usr/bin:/bin:/usr/local/bin") is not None
@@ -89,6 +91,16 @@ class Igtcloud(Tool):
 
     def csv(self, job, *more):
         return self._run(job, "csv", *more, job.target, job.project)
+
+
+class Static(Igtcloud):
+    """The program of `make standalone`, with a C library and an allocator of its own, beside the
+    dynamic one; in the cases that tell the two apart."""
+    cases = ("start", "small-down", "large-down", "far-down")
+
+    def __init__(self):
+        made = sorted(ROOT.glob(f"build-standalone/igtcloud-*-linux-{os.uname().machine}"), key=os.path.getmtime)
+        super().__init__(os.environ.get("STATIC") or (made or [""])[-1], "static")
 
 
 def package_script(job, package, what, target):
@@ -283,7 +295,7 @@ class Copy(Tool):
 
 
 def others():
-    return [Rclone(), Aws(), S3cmd(), S5cmd(os.environ.get("S5CMD") or shutil.which("s5cmd")),
+    return [Static(), Rclone(), Aws(), S3cmd(), S5cmd(os.environ.get("S5CMD") or shutil.which("s5cmd")),
             Reference(os.environ.get("REFERENCE", "")), Curl(), Copy()]
 
 
@@ -293,7 +305,7 @@ def versions(tools):
         if tool.name in ("cp", "reference"):
             continue
         program = getattr(tool, "program", f"/usr/bin/{tool.name}")
-        flag = "version" if tool.name in ("igtcloud", "s5cmd", "rclone") else "--version"
+        flag = "version" if tool.name in ("igtcloud", "static", "s5cmd", "rclone") else "--version"
         done = subprocess.run([program, flag], capture_output=True, text=True, check=False,
                               env=measure.clean_environment())
         first = (done.stdout or done.stderr).strip().splitlines()
