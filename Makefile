@@ -48,6 +48,9 @@ standalone: ; @scripts/install-deps static && scripts/make-standalone
 # The program for Windows: build-windows/igtcloud-VERSION-windows-x86_64.exe.
 windows: ; @scripts/install-deps windows && scripts/make-windows
 
+# All files of a release in build-release/, with SHA256SUMS, and the tables of downloads: scripts/make-release.
+release: ; @scripts/install-deps build deb static && scripts/make-release $(if $(KEY),--key $(KEY))
+
 # Removes what the last install of this build folder put in place.
 uninstall:
 	ninja -C $(BUILD) uninstall
@@ -65,4 +68,4 @@ format:
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all windows demo deps quick check check-all check-long check-static check-windows coverage fuzz install uninstall deb wheel docs standalone generate format clean
+.PHONY: all windows demo deps quick check check-all check-long check-static check-windows coverage fuzz install uninstall deb wheel docs standalone release generate format clean
