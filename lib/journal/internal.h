@@ -59,6 +59,9 @@ struct igt__journal {
   bool open_batch;
   unsigned batch_writes;
   bool said_broken;
+  igt__cancel *cancel;
+  int64_t busy_since;       /* of the lock that is waited for */
+  int64_t cancelled_at;     /* when a wait first noticed it; 0: not yet */
   atomic_bool any_download; /* when it was opened, or since */
 
   pthread_mutex_t queue_lock; /* protects the members that follow; taken last */

@@ -27,6 +27,10 @@
 #define JOURNAL_VERSION 4
 /* Between the flushes of a run; a commit writes the pages that changed. */
 #define COMMIT_AFTER_WRITES 2048
+/* How long to wait for another process that writes, also after a cancellation: then in total. */
+#define BUSY_US 10000000
+#define BUSY_CANCELLED_US 1000000
+#define BUSY_POLL_US 10000
 
 static const char *const sql[STATEMENT_COUNT] = {
     [FIND_FOLDER] = "SELECT id FROM folder WHERE origin=?1 AND key=?2 AND local=?3",
@@ -240,6 +244,23 @@ static igt_status check_ours(igt__journal *journal, const char *path, igt_error 
                    path);
 }
 
+/* Called while another process has the file locked; 0: gives up, and SQLite reports SQLITE_BUSY. An
+ * interrupted program must end soon, whatever others do with the file. */
+static int wait_while_busy(void *arg, int times) {
+  igt__journal *journal = arg;
+  int64_t now = igt__mono_us();
+
+  if (times == 0)
+    journal->busy_since = now;
+  if (!journal->cancelled_at && igt__cancel_is_set(journal->cancel))
+    journal->cancelled_at = now;
+  if (now - journal->busy_since >= BUSY_US ||
+      (journal->cancelled_at && now - journal->cancelled_at >= BUSY_CANCELLED_US))
+    return 0;
+  igt__sleep_us(times < 5 ? 1000 : BUSY_POLL_US);
+  return 1;
+}
+
 static igt_status open_at(igt__journal *journal, const char *path, igt_error *err) {
   mode_t mode = igt__os_private_mode();
   int rc = sqlite3_open_v2(
@@ -249,7 +270,7 @@ static igt_status open_at(igt__journal *journal, const char *path, igt_error *er
   igt__os_restore_mode(mode);
   if (rc != SQLITE_OK)
     return sqlite_fail(journal, rc, path, err);
-  (void)sqlite3_busy_timeout(journal->db, 10000);
+  (void)sqlite3_busy_handler(journal->db, wait_while_busy, journal);
   status = check_ours(journal, path, err);
   if (status == IGT_OK)
     status = check_version(journal, path, err);
@@ -368,8 +389,8 @@ static igt_status see(const char *path, bool named, igt_error *err) {
   return status == IGT_OK && named ? see_content(path, err) : status;
 }
 
-igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
-                             igt_error *err) {
+igt_status igt__journal_open(const char *path, igt__cancel *cancel, igt__journal **out,
+                             bool *moved_aside, igt_error *err) {
   igt__journal *journal = igt__calloc(1, sizeof *journal);
   char *own = NULL;
   igt_status status = IGT_OK;
@@ -382,6 +403,7 @@ igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_a
   (void)pthread_mutex_init(&journal->queue_lock, NULL);
   igt__queue_init(&journal->queue);
   journal->claims = -1;
+  journal->cancel = igt__cancel_ref(cancel);
   if (!path && (status = igt__journal_default_path(&own, err)) == IGT_OK)
     path = own;
   if (status == IGT_OK)
@@ -484,6 +506,7 @@ void igt__journal_close(igt__journal *journal) {
   if (journal->claims >= 0)
     igt__os_close(journal->claims);
   igt__free(journal->claims_path);
+  igt__cancel_unref(journal->cancel);
   (void)pthread_mutex_destroy(&journal->queue_lock);
   (void)pthread_mutex_destroy(&journal->lock);
   igt__free(journal);

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 
 typedef struct igt__journal igt__journal;
@@ -15,9 +16,11 @@ typedef struct igt__journal igt__journal;
  * the folder (0700) and the file (0600). IGT_E_UNSUPPORTED: it is of a newer version, a database of
  * another program, or path names a file of another kind; none of these is changed.
  * IGT_E_PERMISSION: another user has placed it in a folder that everybody can write to. A damaged
- * file is moved aside (".damaged") and replaced by a new one; *moved_aside says so. */
-igt_status igt__journal_open(const char *path, igt__journal **out, bool *moved_aside,
-                             igt_error *err);
+ * file is moved aside (".damaged") and replaced by a new one; *moved_aside says so. cancel: of the
+ * run, referenced; may be NULL. While another process writes, everything that needs the file waits
+ * up to 10 s, and once cancel is set a second in total: what is not written by then is lost. */
+igt_status igt__journal_open(const char *path, igt__cancel *cancel, igt__journal **out,
+                             bool *moved_aside, igt_error *err);
 void igt__journal_close(igt__journal *journal); /* commits */
 /* For a diagnosis: opens it for reading alone. The result is filled in as far as it gets. */
 struct igt_journal_info;

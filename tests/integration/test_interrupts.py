@@ -3,9 +3,12 @@
 written under a final name. Large files, which go on in the middle: test_download.py and
 test_upload_resume.py."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
+import time
 
 import pytest
 
@@ -117,3 +120,34 @@ def test_a_second_signal_ends_it_at_once(cloud, igtcloud, tmp_path):
     assert process.returncode == -signal.SIGINT
     assert all(MANY[os.path.basename(n)].encode() == c for n, c in tree(tmp_path / "out").items()
                if not n.endswith(("study.json", ".igtpart")))
+
+
+@contextlib.contextmanager
+def held(journal):
+    """Another process writes, and does not end."""
+    with contextlib.closing(sqlite3.connect(journal, timeout=10, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("when", ["before the run", "during the run"])
+def test_a_journal_that_another_process_holds(cloud, igtcloud, tmp_path, when):
+    """Waiting for it ends with the run, within 2 s; the limit here leaves time for a busy machine."""
+    journal = tmp_path / "journal.db"
+    command = ("download", "--journal", journal, tmp_path / "out", "down")
+    igtcloud.run("download", "--journal", journal, "--include", "f000", tmp_path / "first", "down")
+    hang(cloud, "GET")
+    with contextlib.ExitStack() as stack:
+        if when == "before the run":
+            stack.enter_context(held(journal))
+            process = igtcloud.start(*command)
+            cloud.wait_for(lambda: str(journal) in map(os.path.realpath, os.scandir(f"/proc/{process.pid}/fd")))
+        else:
+            process = igtcloud.start(*command)
+            cloud.wait_for(lambda: len(cloud.requests(method="GET", path="/igtcloud/*/f???", status=200)) >= 10)
+            stack.enter_context(held(journal))
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 143 and time.monotonic() - began < 4

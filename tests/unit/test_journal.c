@@ -40,7 +40,7 @@ static igt__journal *open_it(bool expect_moved) {
   igt__journal *j;
   igt_error err;
   bool moved;
-  if (igt__journal_open(path, &j, &moved, &err) != IGT_OK)
+  if (igt__journal_open(path, NULL, &j, &moved, &err) != IGT_OK)
     fail_msg("%s", err.text);
   assert_int_equal(moved, expect_moved);
   return j;
@@ -322,7 +322,7 @@ static void test_file_that_was_named_by_mistake(void **state) {
     FILE *f = fopen(path, "w");
     fputs(thesis[i], f);
     fclose(f);
-    assert_int_equal(igt__journal_open(path, &journal, &moved, NULL), IGT_E_UNSUPPORTED);
+    assert_int_equal(igt__journal_open(path, NULL, &journal, &moved, NULL), IGT_E_UNSUPPORTED);
     assert_null(journal);
     assert_false(moved);
     f = fopen(path, "r");

@@ -121,7 +121,7 @@ static void make_journal(const char *path) {
   igt__journal_file file = {.size = 7, .etag = "e", .digest = "sha256:1", .verified = "md5"};
   bool moved;
 
-  assert_int_equal(igt__journal_open(path, &journal, &moved, NULL), IGT_OK);
+  assert_int_equal(igt__journal_open(path, NULL, &journal, &moved, NULL), IGT_OK);
   igt__journal_put_file(journal, "https://a", "key", "/local", &file);
   igt__journal_put_upload(journal, "https://a", "key", "/local", &upload);
   igt__journal_close(journal);

@@ -369,7 +369,7 @@ static igt_status begin_last(csv *c, igt_error *err) {
   if (o->write)
     return igt__fail(err, IGT_E_INVALID, IGT__LAST_NEEDS_TARGET);
   (void)snprintf(scope, sizeof scope, "%d %u %u/%u", o->files, o->categories, o->shard, o->shards);
-  status = igt__journal_open(NULL, &c->journal, &aside, err);
+  status = igt__journal_open(NULL, igt__client_cancel(c->client), &c->journal, &aside, err);
   target = status == IGT_OK ? igt__path_absolute(o->target) : NULL;
   if (status == IGT_OK && !target)
     status = igt__fail_memory(err);

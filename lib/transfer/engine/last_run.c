@@ -96,7 +96,7 @@ static igt_status open_journal(const igt__run *run, const igt__selection *select
   *out = run->journal;
   if (run->journal || !run->options.dry_run || run->options.no_journal || !selection->since_last)
     return IGT_OK;
-  return igt__journal_open(run->options.journal, out, &aside, err);
+  return igt__journal_open(run->options.journal, run->cancel, out, &aside, err);
 }
 
 igt_status igt__run_last_begin(igt__run *run, igt__last_run *last, igt__selection *selection,

@@ -52,7 +52,7 @@ static void open_journal(igt__run *run) {
   if (run->options.no_journal || run->options.dry_run)
     return;
   read_boot_id(run->boot, sizeof run->boot);
-  if (igt__journal_open(run->options.journal, &run->journal, &moved, &err) != IGT_OK)
+  if (igt__journal_open(run->options.journal, run->cancel, &run->journal, &moved, &err) != IGT_OK)
     igt__run_message(run, err.status,
                      "%s; continuing without it: large files are not resumed after an interruption",
                      err.text);

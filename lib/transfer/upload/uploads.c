@@ -217,7 +217,7 @@ static igt_status ask_store(igt_uploads *u, upload *mine, igt_error *err) {
 /* A damaged journal was moved aside, and a list without its content would be wrong. */
 static igt_status open_journal(igt_uploads *u, const char *path, igt_error *err) {
   bool moved = false;
-  igt_status status = igt__journal_open(path, &u->run.journal, &moved, err);
+  igt_status status = igt__journal_open(path, u->run.cancel, &u->run.journal, &moved, err);
 
   if (status == IGT_OK && moved)
     igt__log(IGT_LOG_WARNING, IGT_LOG_JOURNAL,
