@@ -24,6 +24,11 @@ def program():
     return os.environ.get("IGTCLOUD_BIN") or str(ROOT / "build" / "igtcloud")
 
 
+def shown(path):
+    """A local path as the program's output has it: with a drive letter if it is Windows' (scripts/check-windows)."""
+    return f"{os.environ.get('IGTCLOUD_DRIVE', '')}{path}"
+
+
 def build_options():
     """Of the build folder that holds the program; empty if it stands elsewhere."""
     try:

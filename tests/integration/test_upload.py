@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
+from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, shown
 from rest_client import RestClient
 from sandbox import BUCKET
 from uploads import (NEW_STUDY, Place, changes, epd, igt, institute, items, objects, pattern, put,
@@ -42,8 +42,8 @@ def test_every_institute_and_what_is_none(cloud, igtcloud, up):
                         "--ignore-unknown", up, "trial")
     assert first.contents("P1/S1") == {"a": b"1"} and second.contents("P1/S1") == {"a": b"2"}
     ignored = {i["path"] for i in items(done, kind="other", result="ignored")}
-    assert ignored == {str(up / "unknown"), str(up / "Thumbs.db")}
-    assert str(up / "unknown") in done.err and done.summary["institutes"] == 2
+    assert ignored == {shown(up / "unknown"), shown(up / "Thumbs.db")}
+    assert shown(up / "unknown") in done.err and done.summary["institutes"] == 2
 
 
 def test_one_institute_alone(cloud, igtcloud, up):
@@ -225,7 +225,7 @@ def test_dry_run(cloud, igtcloud, up, lab):
     planned = items(done, kind="file", result="planned")
     assert {(i["study"], i["path"]) for i in planned} == {("old", "more"),
                                                           *(("new", n) for n in FILES)}
-    assert str(up / lab.name / "new/notes.txt") in {i["local"] for i in planned}
+    assert shown(up / lab.name / "new/notes.txt") in {i["local"] for i in planned}
     size = 4 + sum(len(c if isinstance(c, bytes) else c.encode()) for c in FILES.values())
     assert done.summary["bytesDone"] == size and done.summary["filesDone"] == 6
     assert done.summary["bytesMoved"] == 0 and done.summary["filesSkipped"] == 6

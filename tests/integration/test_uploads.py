@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program
+from igtcloud import DENIED, FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, shown
 from sandbox import BUCKET
 from uploads import Film, PART, SIZE, epd, institute, put, seed
 
@@ -51,7 +51,7 @@ def test_a_killed_upload_is_listed_and_goes_on(cloud, igtcloud, killed):
     upload, = killed.uploads()
     assert one["state"] == "resumable" and one["project"] == "up"
     assert one["place"] == f"up/{killed.lab}/case/files/film.bin"
-    assert one["local"] == str(killed.path) and one["key"] == upload["Key"]
+    assert one["local"] == shown(killed.path) and one["key"] == upload["Key"]
     assert one["uploadId"] == upload["UploadId"]
     assert (one["size"], one["stored"], one["parts"]) == (SIZE, 2 * PART, 2)
     assert one["began"] <= one["worked"] and one["began"].endswith("Z")
@@ -77,7 +77,7 @@ def test_the_list_for_pipes_terminals_and_programs(igtcloud, killed):
     place = f"up/{killed.lab}/case/files/film.bin"
     state, began, *rest = igtcloud.run("uploads").text.rstrip("\n").split("\t")
     assert state == "resumable" and began.endswith("Z")
-    assert rest == [str(SIZE), str(2 * PART), str(killed.path), place]
+    assert rest == [str(SIZE), str(2 * PART), shown(killed.path), place]
     head, line = igtcloud.run("uploads", env={"IGTCLOUD_FORCE_TTY": "1"}).text.splitlines()
     assert head.split() == ["STATE", "SINCE", "SIZE", "STORED", "FILE", "PLACE"]
     assert "20.0 MiB" in line and "10.0 MiB" in line
@@ -229,7 +229,7 @@ def test_the_store_refuses(cloud, igtcloud, killed):
     """A sentence, the status of parts that failed, and it stays known."""
     cloud.faults({"fault": "forbidden", "method": "DELETE", "path": "**/film.bin", "times": 0})
     done = igtcloud.run("uploads", "--abort", "--yes", "--json", status=SOME_FAILED)
-    assert f"the upload of '{killed.path}' was not aborted: " in done.err and "Aborted 0 uploads" in done.err
+    assert f"the upload of '{shown(killed.path)}' was not aborted: " in done.err and "Aborted 0 uploads" in done.err
     one, = done.lines
     assert one["state"] == "resumable" and one["status"] == "IGT_E_FORBIDDEN" and one["error"]
     assert killed.stored() == [1, 2] and journal_rows(igtcloud)[0] == 1

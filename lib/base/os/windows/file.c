@@ -21,6 +21,8 @@
 #define O_SECRET 0x08000000             /* beside os_types.h's: for this user alone */
 #define FAILED_WITH_ERRNO ((NTSTATUS)1) /* of our own: no status of NT's */
 
+/* Of <ntstatus.h>, which <windows.h> excludes. */
+enum { DENIED = (int)0xC0000022, SHARING = (int)0xC0000043 };
 /* Of <ntifs.h>, which mingw-w64 has not. */
 enum { RENAME = 10, DISPOSITION = 13, DISPOSITION_EX = 64, RENAME_EX = 65 };
 enum { DELETE_NOW = 1 | 2 /* DELETE, POSIX_SEMANTICS */, REPLACE = 1, POSIX_RENAME = 2 };
@@ -324,8 +326,6 @@ int igt__os_mkdirat(int dir, const char *name, mode_t mode) {
 
 /* False: give up. */
 static bool wait_for_scanner(NTSTATUS status, unsigned tries) {
-  enum { DENIED = (int)0xC0000022, SHARING = (int)0xC0000043 };
-
   if ((status != DENIED && status != SHARING) || tries + 1 >= SCANNER_TRIES)
     return false;
   Sleep(SCANNER_WAIT_MS << tries);
@@ -464,6 +464,16 @@ static NTSTATUS rename_by_name(int from_dir, const char *from, rename_info *to, 
   return status;
 }
 
+/* Windows refuses to put a file in a folder's place as it refuses what one may not do. */
+static bool is_folder_in_the_way(NTSTATUS status, int dir, const char *name) {
+  HANDLE handle = NULL;
+
+  if (status != DENIED || open_in(dir, name, O_DIRECTORY | O_NOFOLLOW, 0, &handle) != 0)
+    return false;
+  CloseHandle(handle);
+  return true;
+}
+
 static int rename_to(int from_dir, const char *from, int to_dir, const char *to, bool replace) {
   rename_info info = {.folder = igt__handle_of(to_dir)};
   NTSTATUS status;
@@ -472,9 +482,13 @@ static int rename_to(int from_dir, const char *from, int to_dir, const char *to,
   if (!igt__wide_name(to, info.name))
     return -1;
   info.length = (ULONG)(wcslen(info.name) * sizeof *info.name);
-  do
+  do {
     status = rename_by_name(from_dir, from, &info, replace);
-  while (wait_for_scanner(status, tries++));
+    if (is_folder_in_the_way(status, to_dir, to)) {
+      errno = EISDIR;
+      return -1;
+    }
+  } while (wait_for_scanner(status, tries++));
   return is_done(status) ? 0 : -1;
 }
 
