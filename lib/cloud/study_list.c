@@ -3,13 +3,15 @@
  * off is requested again from its start. On a link whose connections do not live long enough to
  * read that far, this would never end. Then only the ids are listed, with a field mask (X-Fields),
  * which is a small fraction of the list, and the remaining studies are requested one by one, each
- * of which is small. Called by everything that lists studies. */
+ * of which is small. A study that the server lists twice is handed on once: two transfers of one
+ * study would use one folder. Called by everything that lists studies. */
 #include "cloud/study_list.h"
 
 #include <string.h>
 
 #include "api/call.h"
 #include "base/buf.h"
+#include "base/fingerprints.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,6 +25,7 @@ typedef struct listing {
   const char *institute_id;
   igt_root_study_fn fn;
   void *payload;
+  igt__fingerprints *ids; /* of the studies that were handed on */
   /* Of the studies that were handed on, in the order of the list. */
   size_t count;
   uint64_t crc;
@@ -35,11 +38,24 @@ static uint64_t add_id(uint64_t crc, const char *id) {
   return igt__crc_update(IGT__CRC64NVME, crc, id, strlen(id) + 1);
 }
 
+static igt_status once(listing *l, igt_root_study *study, const char *id) {
+  if (*id && igt__fingerprints_has(l->ids, id)) {
+    igt__log(IGT_LOG_WARNING, IGT_LOG_API,
+             "the cloud lists the study %s more than once; it is used once", id);
+    return IGT_OK;
+  }
+  if (*id && !igt__fingerprints_set(l->ids, id, 0))
+    return IGT_E_NO_MEMORY;
+  return l->fn(l->payload, study);
+}
+
 static igt_status hand_on(listing *l, igt_root_study *study) {
-  igt_status status = l->fn(l->payload, study);
+  const char *id = igt__text_of(&study->study_database_id);
+  uint64_t crc = add_id(l->crc, id); /* fn may change the study */
+  igt_status status = once(l, study, id);
 
   l->count++;
-  l->crc = add_id(l->crc, igt__text_of(&study->study_database_id));
+  l->crc = crc;
   return status;
 }
 
@@ -149,21 +165,30 @@ static igt_status list_in_pieces(listing *l, igt_error *err) {
   return status;
 }
 
-igt_status igt__each_study(igt_client *client, const char *institute_id, igt_root_study_fn fn,
-                           void *payload, igt_error *err) {
-  listing l = {.client = client, .institute_id = institute_id, .fn = fn, .payload = payload};
-  igt_error mine = IGT_ERROR_INIT;
-  igt__arg institute = {.text = institute_id};
+static igt_status list(listing *l, igt_error *err) {
+  igt__arg institute = {.text = l->institute_id};
   igt__call call = list_call(&institute);
   bool too_slow = false;
   igt_status status;
 
-  if (!err)
-    err = &mine;
   call.too_slow = &too_slow;
-  status = igt__call_each(client, &call, each_element, &l, err);
+  status = igt__call_each(l->client, &call, each_element, l, err);
   if (status == IGT_OK || !too_slow)
     return status;
   igt__error_clear(err);
-  return list_in_pieces(&l, err);
+  return list_in_pieces(l, err);
+}
+
+igt_status igt__each_study(igt_client *client, const char *institute_id, igt_root_study_fn fn,
+                           void *payload, igt_error *err) {
+  listing l = {.client = client, .institute_id = institute_id, .fn = fn, .payload = payload};
+  igt_error mine = IGT_ERROR_INIT;
+  igt_status status;
+
+  l.ids = igt__fingerprints_new(false, NULL);
+  if (!l.ids)
+    return igt__fail_memory(err);
+  status = list(&l, err ? err : &mine);
+  igt__fingerprints_free(l.ids);
+  return status;
 }

@@ -275,6 +275,27 @@ def test_a_list_that_does_not_go_on_says_so(odd, igtcloud):
     assert "without progress" in done.err, done
 
 
+# ---- a study that is listed twice ----
+
+def listed_twice(request, reply):
+    if request.method == "GET" and request.plain.endswith("/studies"):
+        reply.json = [*reply.json, reply.json[0]]
+
+
+def test_a_study_that_is_listed_twice_is_downloaded_once(odd, igtcloud, tmp_path):
+    odd.change = listed_twice
+    done = igtcloud.run("download", "--json", tmp_path / "out", "p", "i")
+    assert "more than once" in done.err
+    assert done.summary["studies"] == 1 and len([i for i in done.items if i["kind"] == "file"]) == 1
+    assert [p.name for p in (tmp_path / "out/i").iterdir()] == ["s"]
+
+
+def test_a_study_that_is_listed_twice_has_one_row(odd, igtcloud):
+    odd.change = listed_twice
+    done = igtcloud.run("csv", "-", "p", "i")
+    assert len(list(csv.DictReader(io.StringIO(done.text)))) == 1 and "more than once" in done.err
+
+
 # ---- fields that are not known ----
 
 def test_two_fields_of_one_column_are_counted(odd, igtcloud):
