@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/os/os.h"
 #include "base/str.h"
 #include "http/explain.h"
 #include "http/retry.h"
@@ -60,17 +61,19 @@ static igt_status explain_proxy_response(failure *f, int http_status) {
 }
 
 static igt_status explain_connect(failure *f) {
-  long os_error = 0;
+  long given = 0;
+  const char *why;
+  int os_error;
 
-  curl_easy_getinfo(f->attempt->slot->easy, CURLINFO_OS_ERRNO, &os_error);
+  curl_easy_getinfo(f->attempt->slot->easy, CURLINFO_OS_ERRNO, &given);
+  os_error = (int)given;
+  why = os_error ? igt__os_socket_error(&os_error) : "";
   if (is_about_proxy(f))
     igt__fail(f->err, IGT_E_PROXY, "%s: no connection to the proxy %s%s%s (it comes from %s)",
-              f->host, f->proxy, os_error ? ": " : "", os_error ? strerror((int)os_error) : "",
-              f->attempt->http->proxies.source);
+              f->host, f->proxy, os_error ? ": " : "", why, f->attempt->http->proxies.source);
   else
-    igt__fail(f->err, IGT_E_CONNECT, "%s: no connection%s%s", f->host, os_error ? ": " : "",
-              os_error ? strerror((int)os_error) : "");
-  f->err->os_error = (int)os_error;
+    igt__fail(f->err, IGT_E_CONNECT, "%s: no connection%s%s", f->host, os_error ? ": " : "", why);
+  f->err->os_error = os_error;
   return f->err->status;
 }
 

@@ -53,7 +53,10 @@ typedef struct igt__proxies {
  * option is not the URL of a proxy. */
 igt_status igt__proxies_read(const char *option, igt__proxies *proxies, igt_error *err);
 void igt__proxies_finish(igt__proxies *proxies);
-/* os/: the proxy of the user's settings for a URL, "": none. Called by loops. */
+/* os/: false while the user's settings are asked for the URL's proxy, on another thread: try again
+ * soon. Called by loops. */
+bool igt__proxy_is_known(const char *url);
+/* The proxy of the user's settings for a URL, "": none. Called by loops, once it is known. */
 void igt__proxy_ask_system(const char *url, char *out, size_t cap);
 /* Signs in to proxies that ask for it as the user who is signed in to the system, if it can. */
 CURLcode igt__proxy_use_login(CURL *easy, const char *proxy);

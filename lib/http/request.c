@@ -22,6 +22,7 @@
 #include "http/request.h"
 
 #define MAX_REDIRECTS 5
+#define PROXY_LOOK_US 10000
 /* URL, header lines and response headers together: larger ones are rare, and are not kept. */
 #define SPARE_BYTES (24u * 1024)
 
@@ -390,6 +391,14 @@ static igt_status prepare(struct igt__http_private *priv) {
   return status;
 }
 
+/* The system is being asked for the proxy. */
+static void wait_for_proxy(struct igt__http_private *priv) {
+  priv->req->attempts--;
+  priv->state = IGT__HTTP_WAITING;
+  priv->timer.fn = on_backed_off;
+  igt__timer_set(&priv->requests->timers, &priv->timer, igt__mono_us() + PROXY_LOOK_US);
+}
+
 void igt__request_start(struct igt__http_private *priv, igt__slot *slot) {
   igt__attempt *attempt = &priv->attempt;
   igt_status status;
@@ -398,6 +407,10 @@ void igt__request_start(struct igt__http_private *priv, igt__slot *slot) {
   priv->state = IGT__HTTP_IDLE;
   priv->req->attempts++;
   status = prepare(priv);
+  if (!status && attempt->http->proxies.by_system && !igt__proxy_is_known(priv->head.url.data)) {
+    wait_for_proxy(priv); /* it is prepared again, too */
+    return;
+  }
   if (!status)
     status = igt__attempt_begin(attempt, slot, &attempt->err);
   priv->host_state =

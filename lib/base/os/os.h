@@ -159,6 +159,9 @@ int igt__os_unsent(igt__os_socket fd, unsigned *bytes);
 /* Of a new connection: the kernel buffers no more than `unsent` bytes that were not sent, and
  * segments have at most `segment` bytes (0: the line's own size). Hints. */
 void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment);
+/* What a failed connection's error number, as curl returns it, is called, such as "Connection
+ * refused"; *number becomes errno's. */
+const char *igt__os_socket_error(int *number);
 /* 4 or 6 with the address in network order, 0: a name. */
 int igt__os_parse_ip(const char *text, unsigned char out[16]);
 

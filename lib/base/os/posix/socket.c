@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,10 @@ void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment) {
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
   if (segment > 0)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+}
+
+const char *igt__os_socket_error(int *number) {
+  return strerror(*number);
 }
 
 int igt__os_parse_ip(const char *text, unsigned char out[16]) {

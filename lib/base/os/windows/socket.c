@@ -2,6 +2,7 @@
 /* select() in place of poll(): before Windows 10 2004, WSAPoll reports no connection that failed.
  * Its sets are arrays here, not bits, so a socket may have any number. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "system.h"
@@ -100,6 +101,34 @@ void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment) {
   (void)fd;
   (void)unsent;
   (void)segment;
+}
+
+/* The C library has no texts for them, and Windows' own are in the user's language. */
+const char *igt__os_socket_error(int *number) {
+  static const struct {
+    int windows, posix;
+    const char *text;
+  } errors[] = {{WSAECONNREFUSED, ECONNREFUSED, "Connection refused"},
+                {WSAETIMEDOUT, ETIMEDOUT, "Connection timed out"},
+                {WSAEHOSTUNREACH, EHOSTUNREACH, "No route to host"},
+                {WSAENETUNREACH, ENETUNREACH, "Network is unreachable"},
+                {WSAENETDOWN, ENETDOWN, "Network is down"},
+                {WSAECONNRESET, ECONNRESET, "Connection reset by peer"},
+                {WSAECONNABORTED, ECONNABORTED, "Connection aborted"},
+                {WSAEACCES, EACCES, "Windows or its firewall does not allow it"},
+                {WSAEADDRNOTAVAIL, EADDRNOTAVAIL, "Cannot assign requested address"},
+                {WSAENOBUFS, ENOBUFS, "No buffer space available"},
+                {WSAEMFILE, EMFILE, "Too many open files"}};
+  static _Thread_local char other[32];
+
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+    if (errors[i].windows == *number || errors[i].posix == *number) {
+      *number = errors[i].posix;
+      return errors[i].text;
+    }
+  (void)snprintf(other, sizeof other, "Windows error %d", *number);
+  *number = EIO;
+  return other;
 }
 
 int igt__os_parse_ip(const char *text, unsigned char out[16]) {

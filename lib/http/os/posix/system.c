@@ -37,6 +37,11 @@ CURLcode igt__trust_ask_system(CURL *easy) {
   return CURLE_OK;
 }
 
+bool igt__proxy_is_known(const char *url) {
+  (void)url;
+  return true;
+}
+
 void igt__proxy_ask_system(const char *url, char *out, size_t cap) {
   (void)url;
   (void)cap;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The proxy of the user's settings, as browsers use it: a fixed one with its exceptions, or what a
- * script (PAC), named in the settings or found in the network (WPAD), says of a URL. Scripts are
- * asked once for each host, since finding one may take seconds. */
+ * script (PAC), named in the settings or found in the network (WPAD), says of a URL.
+ *
+ * Finding and running a script may take seconds, and loops must not wait: the first request to an
+ * origin starts a thread that asks (igt__proxy_is_known), and is tried again until the answer is
+ * there. An answer serves for ten minutes, and longer while it is asked for anew, as laptops change
+ * their network. */
 #include <winsock2.h>
 
 #include <windows.h>
@@ -11,15 +15,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "http/internal.h"
 
 #define KEPT 16
 #define PROXY_SIZE 320
 #define ORIGIN_SIZE 300
+#define STEP_MS 5000         /* for each of resolving, connecting, sending and receiving */
+#define PATIENCE_US 15000000 /* then without a proxy, until there is an answer */
+#define FRESH_US 600000000
 
 typedef struct known {
   char origin[ORIGIN_SIZE], proxy[PROXY_SIZE];
+  int64_t asked_at;
+  bool is_asked, has_answer;
 } known;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,6 +89,7 @@ static bool ask_script(const wchar_t *url, const WINHTTP_CURRENT_USER_IE_PROXY_C
 
   if (!session)
     return false;
+  (void)WinHttpSetTimeouts(session, STEP_MS, STEP_MS, STEP_MS, STEP_MS);
   if (settings->fAutoDetect) {
     options.dwFlags = WINHTTP_AUTOPROXY_AUTO_DETECT;
     options.dwAutoDetectFlags = WINHTTP_AUTO_DETECT_TYPE_DHCP | WINHTTP_AUTO_DETECT_TYPE_DNS_A;
@@ -113,34 +126,92 @@ static void look(const char *url, const igt__url *parsed, char *out, size_t cap)
   release(settings.lpszAutoConfigUrl);
 }
 
-static bool recall_locked(const char *origin, char *out, size_t cap) {
-  for (unsigned i = 0; i < KEPT && i < kept_count; i++)
-    if (strcmp(kept[i].origin, origin) == 0) {
-      (void)snprintf(out, cap, "%s", kept[i].proxy);
-      return true;
-    }
-  return false;
+/* ---- what is known ---- */
+
+/* False: every request to it goes without a proxy; loopback is this machine, whatever the settings
+ * say. */
+static bool origin_of(const char *url, igt__url *parsed, char out[ORIGIN_SIZE]) {
+  if (igt__url_origin_of(url, parsed, NULL) != IGT_OK || parsed->is_loopback)
+    return false;
+  return snprintf(out, ORIGIN_SIZE, "%s://%s/", parsed->scheme, parsed->host) < ORIGIN_SIZE;
 }
 
-/* Loopback is this machine, whatever the settings say. */
+static known *find_locked(const char *origin) {
+  for (unsigned i = 0; i < KEPT && i < kept_count; i++)
+    if (strcmp(kept[i].origin, origin) == 0)
+      return &kept[i];
+  return NULL;
+}
+
+/* In place of the oldest. */
+static known *add_locked(const char *origin) {
+  known *k = &kept[kept_count++ % KEPT];
+
+  *k = (known){.proxy = ""};
+  (void)snprintf(k->origin, sizeof k->origin, "%s", origin);
+  return k;
+}
+
+static void *ask(void *arg) {
+  char *origin = arg, proxy[PROXY_SIZE] = "";
+  igt__url parsed;
+  known *k;
+
+  if (igt__url_origin_of(origin, &parsed, NULL) == IGT_OK)
+    look(origin, &parsed, proxy, sizeof proxy);
+  pthread_mutex_lock(&lock);
+  if ((k = find_locked(origin)) != NULL) {
+    (void)snprintf(k->proxy, sizeof k->proxy, "%s", proxy);
+    k->is_asked = false;
+    k->has_answer = true;
+  }
+  pthread_mutex_unlock(&lock);
+  igt__free(origin);
+  return NULL;
+}
+
+static void ask_locked(known *k) {
+  char *origin = igt__strdup(k->origin);
+
+  k->asked_at = igt__mono_us();
+  k->is_asked = origin && igt__thread_start(NULL, "igt-proxy", 0, ask, origin) == 0;
+  if (!k->is_asked) {
+    igt__free(origin);
+    k->has_answer = true;
+  }
+}
+
+bool igt__proxy_is_known(const char *url) {
+  char origin[ORIGIN_SIZE];
+  igt__url parsed;
+  bool is_known;
+  int64_t age;
+  known *k;
+
+  if (!origin_of(url, &parsed, origin))
+    return true;
+  pthread_mutex_lock(&lock);
+  if (!(k = find_locked(origin)))
+    ask_locked(k = add_locked(origin));
+  age = igt__mono_us() - k->asked_at;
+  if (!k->is_asked && age > FRESH_US)
+    ask_locked(k);
+  is_known = k->has_answer || age > PATIENCE_US;
+  pthread_mutex_unlock(&lock);
+  return is_known;
+}
+
 void igt__proxy_ask_system(const char *url, char *out, size_t cap) {
   char origin[ORIGIN_SIZE];
   igt__url parsed;
-  known *place;
+  const known *k;
 
   *out = '\0';
-  if (igt__url_origin_of(url, &parsed, NULL) != IGT_OK || parsed.is_loopback)
+  if (!origin_of(url, &parsed, origin))
     return;
-  (void)snprintf(origin, sizeof origin, "%s://%s", parsed.scheme, parsed.host);
   pthread_mutex_lock(&lock);
-  if (!recall_locked(origin, out, cap)) {
-    (void)snprintf(origin + strlen(origin), sizeof origin - strlen(origin), "/");
-    look(origin, &parsed, out, cap);
-    origin[strlen(origin) - 1] = '\0';
-    place = &kept[kept_count++ % KEPT];
-    (void)snprintf(place->origin, sizeof place->origin, "%s", origin);
-    (void)snprintf(place->proxy, sizeof place->proxy, "%s", out);
-  }
+  if ((k = find_locked(origin)) != NULL)
+    (void)snprintf(out, cap, "%s", k->proxy);
   pthread_mutex_unlock(&lock);
 }
 
