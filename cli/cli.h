@@ -96,6 +96,13 @@ typedef struct settings {
   bool once, event_names, metrics_anywhere, keep_old;
 } settings;
 
+/* The texts of errors that were not printed. */
+#define HELD_ERRORS_MOST 16
+typedef struct held_errors {
+  char v[HELD_ERRORS_MOST][1024];
+  size_t count;
+} held_errors;
+
 typedef enum option_kind {
   OPTION_FLAG,
   OPTION_TEXT,
@@ -124,12 +131,22 @@ typedef struct command {
   bool signs_in;         /* takes the sign-in options */
   int (*run)(settings *s);
   bool ignores_profile; /* works with a configuration file that has errors */
+  /* Runs beside mistakes in variables and the profile, and reports setting_mistakes() itself. */
+  bool reports_mistakes;
 } command;
 
 /* Documentation that belongs to no single command; ends with a NULL name. */
 typedef struct fact {
   const char *name, *text;
 } fact;
+
+/* A page of `igtcloud help NAME`, which belongs to no single command; scripts/make-topics writes
+ * them from the man pages of section 7. Ends with a NULL name. */
+typedef struct topic {
+  const char *name, *summary;
+  const char *const *lines; /* ends with NULL */
+} topic;
+extern const topic topics[];
 
 /* commands.c: the tables, and lookups in them. */
 extern const command *const commands[]; /* ends with NULL */
@@ -153,6 +170,9 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s);
 /* The same again, from the same arguments: a daemon reads its configuration again. The values of
  * the last one remain valid. */
 bool parse_again(settings *s);
+/* The words of an option that may stand before the command's name, with its value: 1 or 2; 0: it is
+ * none. */
+size_t global_option_words(const char *arg);
 /* An option of the command, or of all commands; NULL: there is none. */
 const option *command_option(const command *cmd, const char *name);
 /* Where the option at this offset in settings has its value from, such as "IGTCLOUD_USER"; NULL: it
@@ -164,6 +184,11 @@ const char *check_value(const option *o, const char *value);
 /* The command's own options that were given, as a command line; free() it, NULL: no memory. */
 char *given_options(const command *cmd);
 void log_origins(void); /* for --debug */
+/* The Python client's variable, such as "CLOUD_DOMAIN", that sets the key unless --domain or
+ * IGTCLOUD_DOMAIN does; NULL: it has none, or it is not set. */
+const char *cloud_variable(const char *key);
+/* Of a command that reports them; what they were to set is not set. */
+const held_errors *setting_mistakes(void);
 /* The option's value for messages and lists: a proxy's without user name and password, and none of
  * the command that prints a password. */
 const char *shown_value(const char *name, const char *value, char *out, size_t cap);
@@ -328,6 +353,8 @@ enum { PRIORITY_ERROR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_I
 void complain_at(int priority, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Prints "igtcloud: ..." on stderr, even with --quiet. */
 void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
+/* Errors are kept in into instead of being printed, until it is called with NULL. */
+void hold_errors(held_errors *into);
 /* Errors become JSON lines on standard error, as with --json. */
 void use_json_errors(void);
 void open_log(settings *s);

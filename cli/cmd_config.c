@@ -81,6 +81,13 @@ static void put_variable(void *payload, const command *cmd, const option *o) {
     put_value(l, o->name, value, name);
 }
 
+static void put_cloud_variable(lister *l, const char *key) {
+  const char *variable = cloud_variable(key);
+
+  if (variable && (!l->key || strcmp(l->key, key) == 0))
+    put_value(l, key, getenv(variable), variable);
+}
+
 static void put_entries(lister *l) {
   char source[128], name[64];
 
@@ -88,7 +95,7 @@ static void put_entries(lister *l) {
     const config_entry *e = &l->config->v[i];
     const char *value =
         variable_of(&(option){.name = e->key}, name, sizeof name) ? getenv(name) : NULL;
-    if (strcmp(e->profile, profile_of(l->s)) != 0 || (value && *value) ||
+    if (strcmp(e->profile, profile_of(l->s)) != 0 || (value && *value) || cloud_variable(e->key) ||
         (l->key && strcmp(l->key, e->key) != 0))
       continue;
     snprintf(source, sizeof source, "profile '%s', line %u", e->profile, e->line);
@@ -107,6 +114,8 @@ static bool list_values(lister *l, config *c) {
   l->config = c;
   for (size_t i = 0; commands[i]; i++)
     each_option(commands[i], put_variable, l);
+  put_cloud_variable(l, "domain");
+  put_cloud_variable(l, "user");
   put_entries(l);
   config_free(c);
   return true;

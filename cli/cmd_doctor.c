@@ -41,7 +41,7 @@ const char *rate_text(uint64_t bytes, uint64_t us, char *out, size_t cap) {
   size_text(bytes, size, sizeof size);
   size_text(us ? (uint64_t)((double)bytes * 1e6 / (double)us) : 0, rate, sizeof rate);
   if (bytes < 256 * 1024)
-    snprintf(out, cap, "%s in %.2f s", size, (double)us / 1e6);
+    snprintf(out, cap, "%s in %.2f s (too little for a rate)", size, (double)us / 1e6);
   else
     snprintf(out, cap, "%s in %.2f s (%s/s)", size, (double)us / 1e6, rate);
   return out;
@@ -294,6 +294,7 @@ static void run_local(doctor *d, const char *check, void (*probe)(doctor *d)) {
 /* ---- the command ---- */
 
 static bool open_cloud(doctor *d) {
+  held_errors why = {.count = 0};
   int status = EXIT_FAILED;
 
   d->own = *d->s;
@@ -301,16 +302,38 @@ static bool open_cloud(doctor *d) {
     d->own.retries = 1;
   if (d->own.timeout <= 0)
     d->own.timeout = TIMEOUT_S;
+  hold_errors(&why);
   d->client = open_here(&d->own, &status);
+  hold_errors(NULL);
   if (!d->client)
-    found(d, "cloud", VERDICT_ERROR, "the message on standard error says what to change",
-          "the cloud's address or the options cannot be used");
+    found_private(d, "cloud", VERDICT_ERROR, "correct it in the option, variable or profile",
+                  "the cloud's address or the options cannot be used", "%s",
+                  why.count ? why.v[0] : "the cloud's address or the options cannot be used");
   d->is_offline = !d->client;
   return d->client != NULL;
 }
 
+/* The value that is missing may be the cloud's or the user's: a password goes to neither by
+ * mistake. */
+static void skip_sign_in(doctor *d) {
+  found(d, "sign-in", VERDICT_SKIPPED, NULL,
+        "the configuration has a mistake: correct it first, see above");
+}
+
+/* Without a mistake the cloud is the default one, or the one of the running login. */
+static bool knows_cloud(const doctor *d) {
+  const char *variable = getenv("CLOUD_DOMAIN");
+
+  return setting_mistakes()->count == 0 || d->s->domain || (variable && *variable);
+}
+
 static void run_network(doctor *d) {
   run_watched(d, "cloud", probe_server);
+  if (setting_mistakes()->count > 0) {
+    if (!d->is_offline)
+      skip_sign_in(d);
+    return;
+  }
   run_watched(d, "sign-in", probe_sign_in);
   if (d->has_no_session)
     return;
@@ -327,7 +350,9 @@ static void run_all(doctor *d) {
   if (d->s->service_file)
     run_local(d, "key", probe_key);
   run_local(d, "keyring", probe_keyring);
-  if (open_cloud(d))
+  if (!knows_cloud(d))
+    skip_sign_in(d);
+  else if (open_cloud(d))
     run_network(d);
   run_local(d, "target", probe_folder);
   run_local(d, "journal", probe_journal);
@@ -381,16 +406,21 @@ const command doctor_command = {
     0,
     1,
     "examine the connection, the account and this machine",
-    "Examines what transfers depend on, and prints a line for each: ok, warning or error, with\n"
-    "what to do. In order: version, configuration, token file; name, connection, certificates and\n"
-    "proxy of the cloud, the clock; sign-in and roles; free space and features of the folder's "
-    "file\n"
-    "system; the journal.\n"
-    "With PROJECT it also finds the store, reads the beginning of a file, and stores 1 MiB as a\n"
-    "part of an upload that is aborted: no file appears in the project, and nothing remains.\n"
+    "Examines what transfers depend on, and prints a line for each: ok, warning, error or\n"
+    "skipped, with what to do. In order: version, configuration, token file, service key,\n"
+    "keyring; proxy, name, connection and certificates of the cloud, the clock; sign-in and\n"
+    "roles; free space and features of the folder's file system; the journal.\n"
+    "With PROJECT it also finds the store and measures the throughput: it reads the beginning of "
+    "a\n"
+    "file (up to 8 MiB), and stores 1 MiB as a part of an upload that is aborted: no file appears\n"
+    "in the project, and nothing remains.\n"
+    "A mistake in a variable or in the configuration file is an error like any other: what needs\n"
+    "the setting, such as the sign-in, is skipped.\n"
     "No probe takes longer than 30 s. Exits with 1 if there was an error.\n"
     "The archive of --bundle has these lines, the system's version, and the names of the settings\n"
     "in use. It contains no password, key, token, user name, or name of a patient, study or file.",
     options,
     true,
-    cmd_doctor};
+    cmd_doctor,
+    false,
+    true};

@@ -29,13 +29,29 @@ int no_command(const char *const *words, size_t count) {
   return EXIT_USAGE;
 }
 
+static const topic *topic_named(const char *name) {
+  for (const topic *t = topics; t->name; t++)
+    if (strcmp(t->name, name) == 0)
+      return t;
+  return NULL;
+}
+
+static int print_topic(const topic *t) {
+  for (const char *const *line = t->lines; *line; line++)
+    puts(*line);
+  return EXIT_DONE;
+}
+
 static int cmd_help(settings *s) {
   bool man = s->argument_count && strcmp(s->arguments[0], "man") == 0;
   const char *const *words = s->arguments + man;
   size_t count = s->argument_count - man, taken = 0;
   const command *cmd = command_named(words, count, &taken);
   bool group = count == 1 && is_group(words[0]);
+  const topic *t = count == 1 && !man && !s->json ? topic_named(words[0]) : NULL;
 
+  if (t)
+    return print_topic(t);
   if (count && !cmd && !group)
     return no_command(words, count);
   if (taken < count && !group)
@@ -60,9 +76,10 @@ const command help_command = {
     "[COMMAND]",
     0,
     3,
-    "show help for a command",
-    "Same as igtcloud COMMAND --help. `igtcloud help man COMMAND` prints the man page; --json\n"
-    "prints all commands and options for use by programs.",
+    "show help for a command, or a page on one subject",
+    "Same as igtcloud COMMAND --help. `igtcloud help selection` explains how studies are chosen,\n"
+    "`igtcloud help filters` how files are, which several commands share. `igtcloud help man\n"
+    "COMMAND` prints the man page; --json prints all commands and options for use by programs.",
     no_options,
     false,
     cmd_help};

@@ -254,11 +254,39 @@ static void compare_option(void *payload, const command *cmd, const option *o) {
     suggest(&find->best, find->wanted, o->name);
 }
 
+/* The command that a key's first n bytes name, or are meant to name. */
+static const command *command_like(const char *key, size_t n) {
+  suggestion best = {.name = NULL};
+  const command *found = NULL;
+  char wanted[64];
+
+  snprintf(wanted, sizeof wanted, "%.*s", (int)n, key);
+  for (size_t i = 0; commands[i]; i++) {
+    const char *before = best.name;
+    if (is_limited_to(commands[i], key, n))
+      return commands[i];
+    suggest(&best, wanted, commands[i]->name);
+    if (best.name != before)
+      found = commands[i];
+  }
+  return found;
+}
+
 const char *config_key_like(const char *key) {
   size_t n;
   search find = {.wanted = split_key(key, &n)};
+  const command *of = n > 0 ? command_like(key, n) : NULL;
+  static char limited[128];
 
+  if (n > 0 && !of)
+    return NULL;
   for (size_t i = 0; commands[i]; i++)
-    each_option(commands[i], compare_option, &find);
-  return find.best.name;
+    if (!of || of == commands[i])
+      each_option(commands[i], compare_option, &find);
+  if (!of || !find.best.name)
+    return find.best.name;
+  n = (size_t)snprintf(limited, sizeof limited, "%s.%s", of->name, find.best.name);
+  for (char *blank = strchr(limited, ' '); blank; blank = strchr(blank, ' '))
+    *blank = '-';
+  return limited;
 }

@@ -31,13 +31,25 @@ const char *short_path(const char *path, char *out, size_t cap) {
 
 /* ---- configuration ---- */
 
-/* The file was read without errors before the command began. */
+/* What the program read before the command began. */
+static bool tell_mistakes(doctor *d) {
+  const held_errors *mistakes = setting_mistakes();
+
+  for (size_t i = 0; i < mistakes->count; i++)
+    found_private(d, "configuration", VERDICT_ERROR,
+                  "correct it; `igtcloud config check` examines the whole file",
+                  "a setting cannot be used", "%s", mistakes->v[i]);
+  return mistakes->count > 0;
+}
+
 void probe_configuration(doctor *d) {
   const char *profile = d->s->profile ? d->s->profile : "default";
   char text[4096];
   config c;
   size_t n;
 
+  if (tell_mistakes(d))
+    return;
   if (!config_read(d->s, &c)) {
     found(d, "configuration", VERDICT_ERROR, "igtcloud config check", "%s cannot be used",
           c.path ? c.path : "the file");

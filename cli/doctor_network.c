@@ -310,7 +310,7 @@ static igt_status read_beginning(doctor *d, igt_node *file, igt_error *err) {
     bytes += status == IGT_OK ? n : 0;
   }
   if (status == IGT_OK)
-    found(d, "download", VERDICT_OK, NULL, "read the beginning of a file: %s",
+    found(d, "download", VERDICT_OK, NULL, "throughput: read the beginning of a file, %s",
           rate_text(bytes, (uint64_t)(now_us() - begin), text, sizeof text));
   igt_file_close(reader);
   free(data);
@@ -382,8 +382,8 @@ static void report_upload(doctor *d, const igt_store_info *i) {
 
   rate_text(i->uploaded, i->upload_us, text, sizeof text);
   if (i->upload_abort == IGT_OK)
-    found(d, "upload", VERDICT_OK, NULL, "stored %s, and deleted it again; %s, region %s", text,
-          i->endpoint, i->region);
+    found(d, "upload", VERDICT_OK, NULL, "throughput: stored %s; deleted again; %s, region %s",
+          text, i->endpoint, i->region);
   else
     found(d, "upload", VERDICT_WARNING,
           "this account may not abort uploads, so parts of interrupted ones remain and cost "

@@ -85,10 +85,14 @@ void print_help(FILE *out, const command *cmd) {
 
 void print_overview(FILE *out) {
   fprintf(out,
-          "Usage: igtcloud COMMAND [options] [arguments]\n\nTransfers studies between this machine "
-          "and the IGT Cloud.\n\n");
+          "Usage: igtcloud [options] COMMAND [options] [arguments]\n\nTransfers studies between "
+          "this machine and the IGT Cloud.\n\n");
   for (size_t i = 0; commands[i]; i++)
     fprintf(out, "  %-24s %s\n", commands[i]->name, commands[i]->summary);
+  fprintf(out, "\nThe options that several commands share (sign-in, connection, output) may also\n"
+               "stand before the command: igtcloud --profile lab ls.\n\nPages on one subject:\n\n");
+  for (const topic *t = topics; t->name; t++)
+    fprintf(out, "  help %-19s %s\n", t->name, t->summary);
   fprintf(out, "\nSee `igtcloud COMMAND --help` for a command's options.\n");
 }
 

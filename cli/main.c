@@ -27,6 +27,33 @@ static bool wants_json(int argc, char **argv) {
   return false;
 }
 
+/* The words of the options before the command's name: igtcloud --profile lab ls. */
+static size_t count_leading(int argc, char **argv) {
+  size_t n = 0, words;
+
+  while (n < (size_t)argc && (words = global_option_words(argv[n])) > 0)
+    n += words;
+  return n < (size_t)argc ? n : (size_t)argc;
+}
+
+/* argv is n options, then a name of taken words: the options go behind the name, where all are
+ * read. */
+static void move_behind(char **argv, size_t n, size_t taken) {
+  char *name[2] = {argv[n], taken > 1 ? argv[n + 1] : NULL};
+
+  memmove(argv + taken, argv, n * sizeof *argv);
+  memcpy(argv, name, taken * sizeof *argv);
+}
+
+/* No command follows the options. */
+static int no_words(const char *after) {
+  if (!after) {
+    print_overview(stderr);
+    return EXIT_USAGE;
+  }
+  return usage_error("unknown option '%s' before the command; see `igtcloud --help`", after);
+}
+
 /* The command's exit status; EXIT_FAILED when its output could not be written. */
 static int finish(int status) {
   int why;
@@ -76,10 +103,14 @@ int main(int argc, char **argv) {
     use_json_errors();
   if (strcmp(argv[1], "--version") == 0)
     argv[1] = version;
-  const char *const *words = (const char *const *)(argv + 1);
-  cmd = command_named(words, (size_t)argc - 1, &taken);
+  size_t leading = count_leading(argc - 1, argv + 1), left = (size_t)argc - 1 - leading;
+  const char *const *words = (const char *const *)(argv + 1 + leading);
+  if (left == 0 || words[0][0] == '-')
+    return no_words(left ? words[0] : NULL);
+  cmd = command_named(words, left, &taken);
   if (!cmd)
-    return no_command(words, (size_t)argc - 1);
+    return no_command(words, left);
+  move_behind(argv + 1, leading, taken);
   if (!parse_options(cmd, argc - 1 - (int)taken, argv + 1 + taken, &s))
     return EXIT_USAGE;
   if (s.help) {

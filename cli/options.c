@@ -115,6 +115,13 @@ static const char *set_value(const option *o, settings *s, const char *value) {
   }
 }
 
+/* Of the last parse_options. */
+static struct {
+  const command *cmd;
+  int argc;
+  char **argv;
+} parsed;
+
 /* ---- where each value comes from: the arguments, else a variable, else the profile ---- */
 
 #define ORIGINS_MAX 128
@@ -195,10 +202,40 @@ char *given_options(const command *cmd) {
   return text;
 }
 
+const char *cloud_variable(const char *key) {
+  static const char *const of[][3] = {{"domain", "IGTCLOUD_DOMAIN", "CLOUD_DOMAIN"},
+                                      {"user", "IGTCLOUD_USER", "CLOUD_USERNAME"}};
+
+  for (size_t i = 0; i < 2; i++) {
+    const char *first = getenv(of[i][1]), *value = getenv(of[i][2]);
+    if (strcmp(of[i][0], key) == 0 && !(first && *first) && value && *value)
+      return of[i][2];
+  }
+  return NULL;
+}
+
+static void log_cloud_variable(const char *key, size_t offset) {
+  const char *variable = cloud_variable(key);
+
+  if (variable && (!option_origin(offset) || is_from_profile(offset)))
+    debug_message("%s = %s, from %s", key, getenv(variable), variable);
+}
+
+/* It does not apply: CLOUD_DOMAIN and CLOUD_USERNAME come before a profile. */
+static bool is_overruled(const option *o) {
+  return is_from_profile(o->offset) && cloud_variable(o->name);
+}
+
 void log_origins(void) {
   char shown[512];
 
+  if (parsed.cmd->signs_in) {
+    log_cloud_variable("domain", AT(domain));
+    log_cloud_variable("user", AT(user));
+  }
   for (size_t i = 0; i < origin_count; i++) {
+    if (is_overruled(origins[i].option))
+      continue;
     const char *name = origins[i].option->name;
     debug_message("%s = %s, from %s", name,
                   shown_value(name, origins[i].value, shown, sizeof shown), origins[i].source);
@@ -306,15 +343,30 @@ static bool check_variable(const char *variable) {
   return false;
 }
 
+static held_errors mistakes;
+
+const held_errors *setting_mistakes(void) {
+  return &mistakes;
+}
+
+/* The first mistake ends the program, unless the command reports all of them. */
+static bool goes_on(bool ok) {
+  return ok || parsed.cmd->reports_mistakes;
+}
+
 static bool check_environment(void) {
-  for (char **v = environ; *v; v++)
-    if (strncmp(*v, "IGTCLOUD_", strlen("IGTCLOUD_")) == 0 && !check_variable(*v))
-      return false;
-  return true;
+  bool ok = true;
+
+  for (char **v = environ; *v && goes_on(ok); v++)
+    if (strncmp(*v, "IGTCLOUD_", strlen("IGTCLOUD_")) == 0)
+      ok = check_variable(*v) && ok;
+  return ok;
 }
 
 static bool from_environment(const option *options, settings *s) {
-  for (const option *o = options; o->name; o++) {
+  bool ok = true;
+
+  for (const option *o = options; o->name && goes_on(ok); o++) {
     char name[64];
     const char *value, *wrong;
     if (!variable_of(o, name, sizeof name))
@@ -325,10 +377,10 @@ static bool from_environment(const option *options, settings *s) {
     if ((wrong = offer_value(o, s, value, name)) != NULL) {
       usage_error("%s: '%s' %s%s%s", name, value, wrong, o->choices ? ": " : "",
                   o->choices ? o->choices : "");
-      return false;
+      ok = false;
     }
   }
-  return true;
+  return ok;
 }
 
 /* ---- the profile ---- */
@@ -393,9 +445,32 @@ static bool from_profile(const command *cmd, settings *s) {
     return false;
   if (s->profile && !config_has_profile(&r->c, profile))
     return unknown_profile(&r->c, profile);
-  for (size_t i = 0; i < r->c.count; i++)
-    if (strcmp(r->c.v[i].profile, profile) == 0 && !from_entry(cmd, &r->c, &r->c.v[i], s))
-      return false;
+  bool ok = true;
+  for (size_t i = 0; i < r->c.count && goes_on(ok); i++)
+    if (strcmp(r->c.v[i].profile, profile) == 0)
+      ok = from_entry(cmd, &r->c, &r->c.v[i], s) && ok;
+  return ok;
+}
+
+static bool from_surroundings(const command *cmd, settings *s) {
+  const option *tables[] = {cmd->options, common_options,
+                            cmd->signs_in ? sign_in_options : no_options};
+  bool ok = check_environment();
+
+  for (size_t i = 0; i < 3 && goes_on(ok); i++)
+    ok = from_environment(tables[i], s) && ok;
+  if (goes_on(ok) && !cmd->ignores_profile)
+    ok = from_profile(cmd, s) && ok;
+  return ok;
+}
+
+static bool take_surroundings(const command *cmd, settings *s) {
+  if (!cmd->reports_mistakes)
+    return from_surroundings(cmd, s);
+  mistakes.count = 0;
+  hold_errors(&mistakes);
+  (void)from_surroundings(cmd, s);
+  hold_errors(NULL);
   return true;
 }
 
@@ -414,6 +489,38 @@ static const option *find_option(const command *cmd, const char *name, size_t n,
   if (!o && cmd->signs_in)
     o = in_table(sign_in_options, name, n, letter);
   return o ? o : in_table(common_options, name, n, letter);
+}
+
+/* Of all commands that have it, as the table's rows are alike: NULL: none takes it before its
+ * name. */
+static const option *find_global(const char *name, size_t n, char letter) {
+  const option *o = in_table(common_options, name, n, letter);
+
+  return o ? o : in_table(sign_in_options, name, n, letter);
+}
+
+static bool is_negated_global(const char *name, size_t n) {
+  const option *o = n > 3 && strncmp(name, "no-", 3) == 0 ? find_global(name + 3, n - 3, 0) : NULL;
+
+  return o && o->kind == OPTION_FLAG;
+}
+
+size_t global_option_words(const char *arg) {
+  const char *name = arg + 2;
+  size_t n;
+  const option *o;
+
+  if (arg[0] != '-' || !arg[1])
+    return 0;
+  if (arg[1] != '-') {
+    o = find_global(NULL, 0, arg[1]);
+    return !o ? 0 : o->kind != OPTION_FLAG && !arg[2] ? 2 : 1;
+  }
+  n = strcspn(name, "=");
+  o = n > 0 ? find_global(name, n, 0) : NULL;
+  if (!o)
+    return n > 0 && is_negated_global(name, n) ? 1 : 0;
+  return o->kind != OPTION_FLAG && !name[n] ? 2 : 1;
 }
 
 const option *command_option(const command *cmd, const char *name) {
@@ -576,13 +683,6 @@ static bool check_passwords(const settings *s) {
   return false;
 }
 
-/* Of the last parse_options. */
-static struct {
-  const command *cmd;
-  int argc;
-  char **argv;
-} parsed;
-
 bool parse_again(settings *s) {
   *s = (settings){.retries = 0};
   origin_count = 0;
@@ -597,11 +697,7 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s) {
     return false;
   if (s->help)
     return true;
-  if (!check_environment() || !from_environment(cmd->options, s) ||
-      !from_environment(common_options, s) ||
-      (cmd->signs_in && !from_environment(sign_in_options, s)))
-    return false;
-  if (!cmd->ignores_profile && !from_profile(cmd, s))
+  if (!take_surroundings(cmd, s))
     return false;
   if (s->argument_count < cmd->least) {
     usage_error("%s: missing argument; usage: igtcloud %s %s", cmd->name, cmd->name,

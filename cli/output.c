@@ -78,6 +78,17 @@ static void say(int priority, const char *text) {
 /* ---- errors as JSON ---- */
 
 static bool json_errors;
+static held_errors *holder; /* NULL: errors are printed */
+
+void hold_errors(held_errors *into) {
+  holder = into;
+}
+
+static void hold(const char *text) {
+  if (holder->count < HELD_ERRORS_MOST)
+    snprintf(holder->v[holder->count++], sizeof *holder->v, "%.*s", (int)sizeof *holder->v - 1,
+             text);
+}
 
 void use_json_errors(void) {
   json_errors = true;
@@ -163,7 +174,9 @@ IGT_PRINTF(2, 0) static void complain_args(int priority, const char *fmt, va_lis
     return;
   memcpy(text, name, sizeof name);
   vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
-  if (json_errors && !has_left)
+  if (holder)
+    hold(text + strlen(name));
+  else if (json_errors && !has_left)
     print_json_error(IGT_OK, NULL, text + strlen(name), NULL);
   else
     say(priority, text);
@@ -194,7 +207,9 @@ int usage_error(const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
   va_end(args);
-  if (json_errors && !has_left)
+  if (holder)
+    hold(text + strlen(name));
+  else if (json_errors && !has_left)
     print_json_error(IGT_E_INVALID, igt_status_name(IGT_E_INVALID), text + strlen(name), NULL);
   else
     say(PRIORITY_ERROR, text);

@@ -7,6 +7,7 @@
  * contains a query string, which may hold a signature, nor a proxy's password; secrets and
  * passwords that a server echoes in an error response are hidden. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -35,14 +36,22 @@ static void name_proxy(failure *f) {
     igt__proxy_label(proxy, f->proxy, sizeof f->proxy);
 }
 
-/* curl's message names the host that it could not reach: the proxy, or the target because no_proxy
- * applied. */
+/* curl's message names the host and the port that it could not reach ("Failed to connect to HOST
+ * port PORT after ..."): the proxy's, or the target's because no_proxy applied. Both may be on one
+ * host. */
 static bool is_about_proxy(const failure *f) {
-  char name[300];
+  const char *port = strrchr(f->proxy, ':');
+  char name[300], there[320];
 
-  snprintf(name, sizeof name, "%s", f->proxy);
-  name[strcspn(name, ":")] = '\0';
-  return name[0] && strcmp(name, f->attempt->origin.host) != 0 && strstr(f->why, name);
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(f->proxy, ":"), f->proxy);
+  if (!name[0] || !strstr(f->why, name))
+    return false;
+  if (strcmp(name, f->attempt->origin.host) != 0)
+    return true;
+  if (!port || strtoul(port + 1, NULL, 10) == f->attempt->origin.port)
+    return false;
+  snprintf(there, sizeof there, " port %s", port + 1);
+  return strstr(f->why, there) != NULL;
 }
 
 static igt_status explain_proxy_response(failure *f, int http_status) {

@@ -167,3 +167,41 @@ def test_set_refuses_what_would_not_be_read_back(run, home, key, value, said):
 def test_did_you_mean(run, file, arguments, env, said):
     file.write_text("[lab]\nuser = a\n", encoding="utf-8")
     assert said in run(*arguments, status=USAGE, **env).stderr
+
+
+def test_the_python_clients_variables(run, file):
+    """CLOUD_DOMAIN and CLOUD_USERNAME come before the profile, and are shown as the origin."""
+    file.write_text("[default]\ndomain = a.invalid\nuser = a\n", encoding="utf-8")
+    both = {"CLOUD_DOMAIN": "b.invalid", "CLOUD_USERNAME": "b"}
+    assert run("config", "list", **both).stdout.splitlines() == [
+        "domain\tb.invalid\tCLOUD_DOMAIN", "user\tb\tCLOUD_USERNAME"]
+    assert run("config", "get", "domain", **both).stdout == "b.invalid\n"
+    assert run("config", "get", "user", **both, IGTCLOUD_USER="c").stdout == "c\n"
+    err = ls(run, "--debug", "--retries", "0", status=FAILED, **both).stderr
+    assert "domain = b.invalid, from CLOUD_DOMAIN" in err and "user = b, from CLOUD_USERNAME" in err
+    assert "a.invalid" not in err
+    err = ls(run, "--debug", "--retries", "0", "--user", "d", status=FAILED, **both).stderr
+    assert "user = d, from the command line" in err and "from CLOUD_USERNAME" not in err
+
+
+@pytest.mark.parametrize("key, like", [
+    ("download.conections", "download.connections"), ("dowload.connections", "download.connections"),
+    ("study-craete.fields", "study-create.fields"), ("download.zzzzzzzz", None), ("zzzzzz.limit", None)])
+def test_a_slip_in_a_dotted_key(run, key, like):
+    err = run("config", "get", key, status=USAGE).stderr
+    assert f"did you mean '{like}'?" in err if like else "did you mean" not in err
+
+
+def test_options_before_the_command(cloud, run, file):
+    """As with git -C: those that several commands share."""
+    file.write_text(f"[lab]\ndomain = {cloud.url}\nuser = {USER}\n", encoding="utf-8")
+    for before in (["--profile", "lab", "--password-stdin"], ["--profile=lab", "--password-stdin", "-q"],
+                   ["-u", USER, "--domain", cloud.url, "--password-stdin", "--no-quiet"]):
+        assert "demo" in run(*before, "ls").stdout
+    assert run("--profile", "lab", "config", "get", "user").stdout == USER + "\n"
+    assert "unknown option '--flarp' before the command" in run("--flarp", "ls", status=USAGE).stderr
+    assert "unknown option '--sort'" in run("--sort", "name", "ls", status=USAGE).stderr
+    assert "unknown command 'lss'" in run("--profile", "lab", "lss", status=USAGE).stderr
+    assert "Usage: igtcloud [options] COMMAND" in run("--profile", "lab", status=USAGE).stderr
+    assert "--profile requires a value" in run("ls", "--profile", status=USAGE).stderr
+    assert run("--json", "version").stdout.startswith("{")

@@ -362,3 +362,49 @@ def test_profiles_in_a_bundle_are_numbered(igtcloud, tmp_path):
     lines = members_of(bundle)["configuration.txt"].splitlines()
     assert lines[0] == "# the configuration file"
     assert [line for line in lines if line[0] == "["] == ["[profile 1]", "[profile 2]", "[profile 1]"]
+
+
+def test_a_mistake_in_the_configuration(cloud, igtcloud, home, here):
+    """It is a line, with all others of its kind, and what needs the setting is skipped."""
+    config = home / "slip.config"
+    config.write_text(f"[default]\ndomain = {cloud.url}\nusr = {PATIENT}\nretries = many\n", encoding="utf-8")
+    bundle = home / "bundle.tar"
+    done = igtcloud.run("doctor", "--json", "--config", config, "--target", here, "--bundle", bundle,
+                        env={"IGTCLOUD_CONECTIONS": "3"}, status=FAILED)
+    told = [line for line in done.lines if line["check"] == "configuration"]
+    assert "slip.config" not in done.err and [line["result"] for line in told] == ["error"] * 3
+    assert "did you mean 'IGTCLOUD_CONNECTIONS'?" in told[0]["message"]
+    assert "line 3: unknown key 'usr'; did you mean 'user'?" in told[1]["message"]
+    assert "line 4: retries = 'many' must be" in told[2]["message"] and all(line["advice"] for line in told)
+    others = {line["check"]: line["result"] for line in done.lines if line["check"] != "configuration"}
+    assert others["tls"] == others["file system"] == others["journal"] == "ok"
+    assert others["sign-in"] == "skipped" and "roles" not in others
+    assert b"'many'" not in bundle.read_bytes() and b"a setting cannot be used" in bundle.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["[default]\nnonsense\n", "[other]\ndomain = nowhere.invalid\n"])
+def test_a_configuration_that_cannot_be_read(home, here, text):
+    """Without --domain the cloud is not known, and no other one is asked."""
+    config = home / "slip.config"
+    config.write_text(text, encoding="utf-8")
+    done = Program(None, home).run("doctor", "--json", "--config", config, "--profile", "lab", "--target", here,
+                                   sign_in=False, status=FAILED)
+    found = {line["check"]: line["result"] for line in done.lines}
+    assert done.err == "" and found["configuration"] == "error" and found["sign-in"] == "skipped"
+    assert found["journal"] == "ok" and "dns" not in found
+
+
+def test_an_empty_domain_is_a_line(home, here):
+    done = Program(None, home).run("doctor", "--json", "--target", here, env={"CLOUD_DOMAIN": ""}, sign_in=False,
+                                   status=FAILED)
+    line = next(line for line in done.lines if line["check"] == "cloud")
+    assert done.err == "" and line["result"] == "error" and "CLOUD_DOMAIN is set but empty" in line["message"]
+
+
+def test_a_dead_proxy_on_the_cloud_s_own_host(cloud, home, here):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        found = doctor(Program(cloud.url, home), "--proxy", proxy, "--target", here, status=FAILED)
+        assert found["proxy"][0] == "error" and "no connection to the proxy" in found["proxy"][1]
+        assert "tcp" not in found

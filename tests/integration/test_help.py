@@ -111,6 +111,18 @@ def test_help_on_nothing_that_is():
         assert igtcloud(*arguments, status=2) == ""
 
 
+@pytest.mark.parametrize("topic", ["selection", "filters"])
+def test_pages_on_one_subject(topic):
+    """The man page's text, which needs no man program; listed in the overview."""
+    told = igtcloud("help", topic)
+    assert re.search(rf"^  help {topic} +\w", igtcloud("--help"), re.M)
+    assert all(len(line) <= 80 for line in told.splitlines() if "igtcloud " not in line)
+    page = re.sub(r".\x08", "", run("groff", "-man", "-Tutf8", "-P-c", "-rHY=0",
+                                   ROOT / "docs/man" / f"igtcloud-{topic}.7.in"))
+    page = re.sub("[−‐‑]", "-", page).replace("’", "'").split("\nNAME\n")[1].rsplit("\n", 2)[0]
+    assert told.split()[1:] == [w for w in page.split() if w != "@VERSION@"][:len(told.split()) - 1]
+
+
 # ---- man pages ----
 
 def plain(page):
