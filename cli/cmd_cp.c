@@ -158,12 +158,23 @@ static int copy_up(const settings *s) {
   return status;
 }
 
+/* The side that is meant: what does not exist here. */
+static int no_remote(const char *source, const char *target) {
+  bool is_here = strcmp(source, "-") == 0 || file_exists(source);
+
+  return usage_error("mark the side that is in the cloud with " REMOTE
+                     ", as in: igtcloud cp '%s%s' '%s%s'",
+                     is_here ? "" : REMOTE, source, is_here ? REMOTE : "", target);
+}
+
 static int cmd_cp(settings *s) {
   bool from = is_remote(s->arguments[0]), to = is_remote(s->arguments[1]);
 
-  if (from == to)
-    return usage_error("either SOURCE_FILE or TARGET_FILE must be remote (" REMOTE
-                       "PROJECT/...), for example: igtcloud cp " REMOTE "demo/files/a.txt .");
+  if (from && to)
+    return usage_error("a copy has one side on this machine: only one of SOURCE_FILE and "
+                       "TARGET_FILE can begin with " REMOTE);
+  if (!from && !to)
+    return no_remote(s->arguments[0], s->arguments[1]);
   return from ? copy_down(s) : copy_up(s);
 }
 

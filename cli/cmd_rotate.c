@@ -27,7 +27,11 @@
 typedef struct rotation {
   const settings *s;
   igt_client *client; /* of the manager */
-  const char *organization, *old;
+  const char *organization;
+  const char *given; /* SERVICE: an id, or a name that only one has */
+  char old[128];     /* its id */
+  bool is_found_by_id;
+  unsigned named; /* how many have that name */
   const char *path;
   char fresh[PATH_SIZE];
   char name[128];
@@ -40,8 +44,15 @@ static igt_status find_old(void *payload, igt_service *service) {
   rotation *r = payload;
   const char *id = service->service_id.is == IGT_SET ? service->service_id.v : "";
 
-  if (strcmp(id, r->old) == 0 && service->name.is == IGT_SET)
-    snprintf(r->name, sizeof r->name, "%s", service->name.v);
+  const char *name = service->name.is == IGT_SET ? service->name.v : "";
+  bool is_id = strcmp(id, r->given) == 0, is_name = strcmp(name, r->given) == 0;
+
+  r->named += is_name;
+  if (!*id || (!is_id && (!is_name || r->is_found_by_id)))
+    return IGT_OK;
+  r->is_found_by_id = is_id;
+  snprintf(r->old, sizeof r->old, "%s", id);
+  snprintf(r->name, sizeof r->name, "%s", name);
   return IGT_OK;
 }
 
@@ -50,10 +61,18 @@ static int look_for_old(rotation *r) {
 
   if (igt_get_services_each(r->client, r->organization, NULL, find_old, r, &err) != IGT_OK)
     return fail(&err);
-  if (*r->name)
+  if (!*r->name) {
+    complain("there is no service identity '%s' in '%s': `igtcloud service list` shows their names "
+             "and ids",
+             r->given, r->s->arguments[0]);
+    return EXIT_NOT_FOUND;
+  }
+  if (r->is_found_by_id || r->named == 1)
     return EXIT_DONE;
-  complain("there is no service identity '%s' in '%s'", r->old, r->s->arguments[0]);
-  return EXIT_NOT_FOUND;
+  complain("%u service identities of '%s' have the name '%s': give the id of one, as `igtcloud "
+           "service list` shows it",
+           r->named, r->s->arguments[0], r->given);
+  return EXIT_FAILED;
 }
 
 /* The key file exists, and the directory can take the new one. */
@@ -208,6 +227,8 @@ static int rotate(rotation *r) {
   int status = look_for_old(r);
 
   if (status == EXIT_DONE)
+    status = look_at_files(r);
+  if (status == EXIT_DONE)
     status = check_whose_key(r);
   if (status == EXIT_DONE)
     status = create_new(r);
@@ -234,13 +255,11 @@ static void print_result(const rotation *r) {
 }
 
 static int cmd_rotate(settings *s) {
-  rotation r = {.s = s, .old = s->arguments[1]};
-  int status = look_at_files(&r);
+  rotation r = {.s = s, .given = s->arguments[1]};
+  int status = EXIT_FAILED;
   igt_node *node;
   place p;
 
-  if (status != EXIT_DONE)
-    return status;
   if (!place_open(&p, s, s->arguments[0], &status))
     return status;
   node = place_node_of(&p, IGT_NODE_INSTITUTE, IGT_NODE_PROJECT, &status);
@@ -255,11 +274,12 @@ static int cmd_rotate(settings *s) {
   return status;
 }
 
-static const option rotate_options[] = {{"key-file", 'k', OPTION_TEXT, AT(key_file), "FILE", NULL,
-                                         "the key file to replace (default: SERVICE.pem)"},
-                                        {"keep-old", 0, OPTION_FLAG, AT(keep_old), NULL, NULL,
-                                         "do not delete the old service identity"},
-                                        END_OF_OPTIONS};
+static const option rotate_options[] = {
+    {"key-file", 'k', OPTION_TEXT, AT(key_file), "FILE", NULL,
+     "the key file to replace (default: ID.pem, as `service create` named it)"},
+    {"keep-old", 0, OPTION_FLAG, AT(keep_old), NULL, NULL,
+     "do not delete the old service identity"},
+    END_OF_OPTIONS};
 
 const command service_rotate_command = {
     "service rotate",
@@ -273,7 +293,8 @@ const command service_rotate_command = {
     "file has a key that works. FILE.info records the new id, so that a station configured with "
     "the\n"
     "old one goes on; a running station notices the new key within a minute. Requires the role\n"
-    "SERVICES_MANAGER.",
+    "SERVICES_MANAGER.\n"
+    "SERVICE is the id of the identity, or its name if no other has it.",
     rotate_options,
     true,
     cmd_rotate};

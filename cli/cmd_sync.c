@@ -23,6 +23,29 @@ static bool looks_local(const char *text) {
          (strchr(text, '/') || text[0] == '.' || (stat(text, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 
+/* False: it is a path, and a usage error says how to write what is meant. */
+static bool is_project(const char *project, const char *folder, bool down) {
+  int n = (int)strcspn(project, "/");
+  const char *institute = project + n + strspn(project + n, "/");
+
+  if (!project[n])
+    return true;
+  if (strchr(institute, '/'))
+    usage_error("'" REMOTE
+                "%s' is a path, and a sync is of a project: choose studies with --study, "
+                "as in: igtcloud sync '%s%.*s' ... --study 'PATIENT/STUDY'",
+                project, REMOTE, n, project);
+  else if (down)
+    usage_error("'" REMOTE "%s' is a path, and a sync is of a project; the institute comes last: "
+                "igtcloud sync '" REMOTE "%.*s' '%s' '%s'",
+                project, n, project, folder, institute);
+  else
+    usage_error("'" REMOTE "%s' is a path, and a sync is of a project; the institute comes last: "
+                "igtcloud sync '%s' '" REMOTE "%.*s' '%s'",
+                project, folder, n, project, institute);
+  return false;
+}
+
 /* False: a usage error was printed. */
 static bool take_sides(const settings *s, bool *down, const char **folder, const char **project) {
   const char *a = s->arguments[0], *b = s->arguments[1];
@@ -45,7 +68,7 @@ static bool take_sides(const settings *s, bool *down, const char **folder, const
     usage_error("the project's name is missing after " REMOTE);
     return false;
   }
-  return true;
+  return !marked || is_project(*project, *folder, *down);
 }
 
 /* ---- the plan ---- */

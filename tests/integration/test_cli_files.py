@@ -233,7 +233,9 @@ def test_cp_up_that_cannot_be(igtcloud, here):
     igtcloud.run("cp", here / "f", "igt:trial/north", status=USAGE)
     igtcloud.run("cp", here / "f", f"igt:{STUDY}/files/../../x", status=FAILED)
     igtcloud.run("cp", here / "f", "igt:trial/south/dicom/", status=NOT_FOUND)
-    igtcloud.run("cp", here / "f", here / "g", status=USAGE)
+    done = igtcloud.run("cp", here / "f", here / "g", status=USAGE)
+    assert f"igtcloud cp '{here}/f' 'igt:{here}/g'" in done.err
+    assert "igtcloud cp 'igt:trial/files/a' 'b'" in igtcloud.run("cp", "trial/files/a", "b", status=USAGE).err
     igtcloud.run("cp", f"igt:{STUDY}/files/a", f"igt:{STUDY}/files/b", status=USAGE)
     igtcloud.run("cp", here / "link", f"igt:{STUDY}", "--follow-links")
 

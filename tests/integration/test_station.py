@@ -698,7 +698,13 @@ def test_the_key_of_another_is_not_replaced(station, igtcloud, tmp_path):
     assert "does not sign in as" in done.err and b.read_bytes() == before
     assert not list(tmp_path.glob("*.new"))
     assert len(igtcloud.run("service list", place, "--json").lines) == 2
-    igtcloud.run("service rotate", place, a, "--key-file", tmp_path / "a.pem")
+    igtcloud.run("service rotate", place, "a", "--key-file", tmp_path / "a.pem")  # by its name
+    assert not [i for i in igtcloud.run("service list", place, "--json").lines if i["serviceId"] == a]
+    before = (tmp_path / "a.pem").read_bytes()
+    igtcloud.run("service create", place, "a", "--key-file", tmp_path / "other.pem")
+    done = igtcloud.run("service rotate", place, "a", "--key-file", tmp_path / "a.pem", status=FAILED)
+    assert "2 service identities" in done.err and (tmp_path / "a.pem").read_bytes() == before
+    assert "`igtcloud service list` shows" in igtcloud.run("service rotate", place, "c", status=NOT_FOUND).err
 
 
 def test_expiry_is_warned_of(station, cloud, tmp_path, igtcloud):

@@ -46,6 +46,9 @@ def test_down_and_up(igtcloud, out, up, lab):
 @pytest.mark.parametrize("sides, said", [
     (["igt:trial", "igt:up"], "only one"), (["trial", "up"], "cannot tell"),
     (["./trial", "/tmp"], "cannot tell"), (["igt:", "out"], "name is missing"),
+    (["igt:demo/north", "out"], "the institute comes last: igtcloud sync 'igt:demo' 'out' 'north'"),
+    (["out", "igt:demo/north"], "the institute comes last: igtcloud sync 'out' 'igt:demo' 'north'"),
+    (["igt:demo/north/P1/CT", "out"], "choose studies with --study"),
     (["--delete", ".", "igt:trial"], "deletes local files"), (["--max-delete", "5", "igt:trial", "x"], "--delete")])
 def test_wrong_sides_are_a_usage_error(igtcloud, sides, said):
     assert said in igtcloud.run("sync", *sides, status=USAGE).err
