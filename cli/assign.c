@@ -235,7 +235,7 @@ char *assignments(const char *type_name, const char *const *given, size_t count,
   }
   out = open_memstream(&json, &n);
   if (!out) {
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     return NULL;
   }
   bool good = put_all(out, model, given, count, tag_name);

@@ -349,10 +349,10 @@ void message(const settings *s, const char *fmt, ...) IGT_PRINTF(2, 3);
 void debug_message(const char *fmt, ...) IGT_PRINTF(1, 2);
 /* As in syslog(3): under systemd each line begins with <N>, its priority for the journal. */
 enum { PRIORITY_ERROR = 3, PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5, PRIORITY_INFO = 6 };
-/* The same as complain, with another priority. */
-void complain_at(int priority, const char *fmt, ...) IGT_PRINTF(2, 3);
-/* Prints "igtcloud: ..." on stderr, even with --quiet. */
-void complain(const char *fmt, ...) IGT_PRINTF(1, 2);
+/* The same as complain, with another priority; IGT_OK: the status is not known. */
+void complain_at(int priority, igt_status code, const char *fmt, ...) IGT_PRINTF(3, 4);
+/* Prints "igtcloud: ..." on stderr, even with --quiet. code is that of the JSON form. */
+void complain(igt_status code, const char *fmt, ...) IGT_PRINTF(2, 3);
 /* Errors are kept in into instead of being printed, until it is called with NULL. */
 void hold_errors(held_errors *into);
 /* Errors become JSON lines on standard error, as with --json. */

@@ -185,7 +185,7 @@ static bool read_body(request *r, const char *file) {
   bool good = in && read_all(in, &r->body, &size);
 
   if (!good)
-    complain("cannot read the body '%s': %s", file,
+    complain(IGT_E_IO, "cannot read the body '%s': %s", file,
              !in                ? why
              : size >= MAX_BODY ? "too large"
                                 : strerror(errno));

@@ -16,7 +16,7 @@ static int write_out(const char *data, size_t n) {
     if (done < 0 && caught_signal())
       return 128 + caught_signal();
     if (done < 0) {
-      complain("cannot write to standard output: %s", strerror(errno));
+      complain(IGT_E_IO, "cannot write to standard output: %s", strerror(errno));
       return EXIT_FAILED;
     }
     data += done;

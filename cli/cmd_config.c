@@ -141,7 +141,8 @@ static int run_get(settings *s) {
   if (!list_values(&l, &c))
     return EXIT_FAILED;
   if (!l.found)
-    complain("'%s' is set neither by a variable nor in the profile '%s'", l.key, profile_of(s));
+    complain(IGT_E_NOT_FOUND, "'%s' is set neither by a variable nor in the profile '%s'", l.key,
+             profile_of(s));
   return l.found ? EXIT_DONE : EXIT_NOT_FOUND;
 }
 
@@ -168,14 +169,14 @@ static bool check_entry(const config *c, size_t i) {
   const char *like = o ? NULL : config_key_like(e->key), *wrong = o ? check_value(o, e->value) : "";
 
   if (!o)
-    complain("%s, line %u: unknown key '%s'%s%s%s", c->path, e->line, e->key,
+    complain(IGT_E_INVALID, "%s, line %u: unknown key '%s'%s%s%s", c->path, e->line, e->key,
              like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
   else if (wrong)
-    complain("%s, line %u: %s = '%s' %s%s%s", c->path, e->line, e->key, e->value, wrong,
-             o->choices ? ": " : "", o->choices ? o->choices : "");
+    complain(IGT_E_INVALID, "%s, line %u: %s = '%s' %s%s%s", c->path, e->line, e->key, e->value,
+             wrong, o->choices ? ": " : "", o->choices ? o->choices : "");
   else if (o->kind != OPTION_LIST && appears_before(c, i))
-    complain("%s, line %u: '%s' is set twice in the profile '%s'", c->path, e->line, e->key,
-             e->profile);
+    complain(IGT_E_INVALID, "%s, line %u: '%s' is set twice in the profile '%s'", c->path, e->line,
+             e->key, e->profile);
   else
     return true;
   return false;
@@ -320,7 +321,7 @@ static bool replace_file(const char *path, edit *e) {
   if (in)
     fclose(in);
   if (!ok)
-    complain("cannot write '%s': %s", path, strerror(why));
+    complain(IGT_E_IO, "cannot write '%s': %s", path, strerror(why));
   return ok;
 }
 
@@ -337,7 +338,7 @@ static int change(const settings *s, edit *e) {
     config_free(&c);
   }
   if (!make_folder(path)) {
-    complain("cannot create the folder of '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot create the folder of '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
   if (realpath(path, resolved)) /* a link stays a link */
@@ -385,7 +386,7 @@ static int run_unset(settings *s) {
   int status = path && access(path, F_OK) == 0 ? change(s, &e) : EXIT_DONE;
 
   if (status == EXIT_DONE && !e.removed) {
-    complain("the profile '%s' has no key '%s'", e.profile, e.key);
+    complain(IGT_E_NOT_FOUND, "the profile '%s' has no key '%s'", e.profile, e.key);
     status = EXIT_NOT_FOUND;
   }
   return status;

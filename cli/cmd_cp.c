@@ -51,7 +51,7 @@ static char *local_target(const char *target) {
   if (path)
     snprintf(path, n + 2, "%s%s", target, folder ? "/" : "");
   else
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
   return path;
 }
 
@@ -111,7 +111,7 @@ static bool read_input(char **data, size_t *size) {
     n += (size_t)got;
   }
   free(all);
-  complain("standard input cannot be read, or exceeds 1 GiB");
+  complain(IGT_E_IO, "standard input cannot be read, or exceeds 1 GiB");
   return false;
 }
 
@@ -148,7 +148,7 @@ static int copy_up(const settings *s) {
   if (input && s->password_stdin)
     return usage_error("standard input cannot be both the password and the file");
   if (!input && access(source, R_OK) != 0) {
-    complain("cannot read '%s': %s", source, strerror(errno));
+    complain(IGT_E_IO, "cannot read '%s': %s", source, strerror(errno));
     return EXIT_FAILED;
   }
   if (!(client = open_here(s, &status)))

@@ -260,7 +260,7 @@ static int print_groups(const usage *u) {
   bool by_names = u->s->sort && strcmp(u->s->sort, "name") == 0;
 
   if (!sorted) {
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     return EXIT_FAILED;
   }
   for (size_t i = 0; i < u->capacity; i++)

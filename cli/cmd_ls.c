@@ -300,8 +300,7 @@ static igt_status each_selected(void *payload, const igt_institute *institute,
 
 static void report_trouble(void *payload, igt_status status, const char *text) {
   (void)payload;
-  (void)status;
-  complain("%s", text);
+  complain(status, "%s", text);
 }
 
 /* Of a project, an institute, or one of its patients. */

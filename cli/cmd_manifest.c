@@ -49,7 +49,7 @@ static int write_manifest(settings *s, const char *environment, const igt_manife
   report_end(r);
   close_client(client);
   if (result == IGT_OK && fflush(stdout) != 0) {
-    complain("the manifest could not be written");
+    complain(IGT_E_IO, "the manifest could not be written");
     return EXIT_FAILED;
   }
   if (result == IGT_OK || result == IGT_E_SOME_FAILED)

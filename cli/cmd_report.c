@@ -84,13 +84,13 @@ static bool add_report(merge *m, const char *path) {
   bool summary, ok = false;
 
   if (!in) {
-    complain("cannot read the report '%s': %s", path, why);
+    complain(IGT_E_IO, "cannot read the report '%s': %s", path, why);
     return false;
   }
   if (!copy_lines(m, in, &summary)) {
-    complain("'%s' is not a report of igtcloud (--report)", path);
+    complain(IGT_E_INVALID, "'%s' is not a report of igtcloud (--report)", path);
   } else if (ferror(in)) {
-    complain("cannot read the report '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot read the report '%s': %s", path, strerror(errno));
   } else {
     ok = true;
     m->shards++;
@@ -132,12 +132,12 @@ static FILE *open_out(const char *path, const settings *s) {
   for (size_t i = 1; i < s->argument_count; i++)
     if (stat(path, &out) == 0 && S_ISREG(out.st_mode) && stat(s->arguments[i], &in) == 0 &&
         out.st_ino == in.st_ino && out.st_dev == in.st_dev) {
-      complain("'%s' is both an input and the output", s->arguments[i]);
+      complain(IGT_E_INVALID, "'%s' is both an input and the output", s->arguments[i]);
       return NULL;
     }
   FILE *file = open_output(path, false, &why);
   if (!file)
-    complain("cannot write '%s': %s", path, why);
+    complain(IGT_E_IO, "cannot write '%s': %s", path, why);
   return file;
 }
 
@@ -150,7 +150,7 @@ static int run_merge(settings *s) {
   snprintf(m.status, sizeof m.status, "%s", igt_status_name(IGT_OK));
   status = merge_all(&m, s);
   if (!close_output(m.out)) {
-    complain("cannot write '%s'", s->arguments[0]);
+    complain(IGT_E_IO, "cannot write '%s'", s->arguments[0]);
     status = EXIT_FAILED;
   }
   if (!s->quiet && status != EXIT_FAILED)

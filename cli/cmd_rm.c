@@ -103,7 +103,7 @@ static int confirm_name(const settings *s, const char *path, const char *with) {
     return usage_error("cannot ask for confirmation without a terminal; use --yes");
   if (strcmp(typed, path) == 0)
     return EXIT_DONE;
-  complain("that is not the project's name; nothing was deleted");
+  complain(IGT_E_CANCELLED, "that is not the project's name; nothing was deleted");
   return EXIT_FAILED;
 }
 

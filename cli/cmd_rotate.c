@@ -62,14 +62,16 @@ static int look_for_old(rotation *r) {
   if (igt_get_services_each(r->client, r->organization, NULL, find_old, r, &err) != IGT_OK)
     return fail(&err);
   if (!*r->name) {
-    complain("there is no service identity '%s' in '%s': `igtcloud service list` shows their names "
+    complain(IGT_E_NOT_FOUND,
+             "there is no service identity '%s' in '%s': `igtcloud service list` shows their names "
              "and ids",
              r->given, r->s->arguments[0]);
     return EXIT_NOT_FOUND;
   }
   if (r->is_found_by_id || r->named == 1)
     return EXIT_DONE;
-  complain("%u service identities of '%s' have the name '%s': give the id of one, as `igtcloud "
+  complain(IGT_E_AMBIGUOUS,
+           "%u service identities of '%s' have the name '%s': give the id of one, as `igtcloud "
            "service list` shows it",
            r->named, r->s->arguments[0], r->given);
   return EXIT_FAILED;
@@ -90,7 +92,8 @@ static int look_at_files(rotation *r) {
                        r->path);
   if (lstat(r->fresh, &st) != 0)
     return EXIT_DONE;
-  complain("'%s' exists: it was left by a rotation that did not finish. Check `igtcloud service "
+  complain(IGT_E_LOCKED,
+           "'%s' exists: it was left by a rotation that did not finish. Check `igtcloud service "
            "list`, delete identities that are not in use, and remove the file",
            r->fresh);
   return EXIT_FAILED;
@@ -103,7 +106,8 @@ static void take_back(const rotation *r) {
 
   (void)unlink(r->fresh);
   if (igt_delete_service(r->client, r->organization, r->info.service, &err) != IGT_OK)
-    complain("the new service identity '%s' remains, because it could not be deleted: %s",
+    complain(err.status,
+             "the new service identity '%s' remains, because it could not be deleted: %s",
              r->info.service, err.text);
 }
 
@@ -162,7 +166,7 @@ static int try_new(const rotation *r) {
   if (sign_in_with(r, r->info.service, r->fresh, &err) == IGT_OK)
     return EXIT_DONE;
   take_back(r);
-  complain("the new key does not sign in; the old one stays in use");
+  complain(IGT_E_LOGIN, "the new key does not sign in; the old one stays in use");
   return fail(&err);
 }
 
@@ -176,11 +180,13 @@ static int check_whose_key(const rotation *r) {
   if (known ? strcmp(info.service, r->old) == 0 : sign_in_with(r, r->old, r->path, &err) == IGT_OK)
     return EXIT_DONE;
   if (known) {
-    complain("'%s' is the key of '%s', not of '%s': give the right one with --key-file", r->path,
+    complain(IGT_E_INVALID,
+             "'%s' is the key of '%s', not of '%s': give the right one with --key-file", r->path,
              info.service, r->old);
     return EXIT_USAGE;
   }
-  complain("'%s' does not sign in as '%s', so it is not replaced: give the right one with "
+  complain(IGT_E_LOGIN,
+           "'%s' does not sign in as '%s', so it is not replaced: give the right one with "
            "--key-file, or if it has expired, create another with `igtcloud service create`",
            r->path, r->old);
   return fail(&err);
@@ -192,7 +198,8 @@ static int swap(const rotation *r) {
   igt_error err = IGT_ERROR_INIT;
 
   if (!os_take_owner(r->fresh, r->path)) { /* the station's user has to be able to read it */
-    complain("cannot give '%s' the owner of '%s': %s", r->fresh, r->path, strerror(errno));
+    complain(IGT_E_IO, "cannot give '%s' the owner of '%s': %s", r->fresh, r->path,
+             strerror(errno));
     take_back(r);
     return EXIT_FAILED;
   }
@@ -202,7 +209,7 @@ static int swap(const rotation *r) {
   }
   if (rename(r->fresh, r->path) == 0)
     return EXIT_DONE;
-  complain("cannot replace '%s': %s", r->path, strerror(errno));
+  complain(IGT_E_IO, "cannot replace '%s': %s", r->path, strerror(errno));
   take_back(r);
   return EXIT_FAILED;
 }
@@ -217,6 +224,7 @@ static int delete_old(const rotation *r) {
   if (igt_delete_service(r->client, r->organization, r->old, &err) == IGT_OK)
     return EXIT_DONE;
   complain(
+      err.status,
       "the new key is in use, but the old service identity '%s' could not be deleted: delete it "
       "with `igtcloud service delete`",
       r->old);

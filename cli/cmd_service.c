@@ -39,7 +39,7 @@ static void record_key(const settings *s, const igt_service *service, const char
   key_info_of(service, organization, &info);
   snprintf(path, sizeof path, "%s.pem", info.service);
   if (igt_key_info_add(s->key_file ? s->key_file : path, NULL, &info, NULL, &err) != IGT_OK)
-    complain("its expiry could not be recorded: %s", err.text);
+    complain(err.status, "its expiry could not be recorded: %s", err.text);
 }
 
 static int cmd_create(settings *s) {

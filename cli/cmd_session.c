@@ -119,7 +119,7 @@ static int end_login(settings *s, int64_t holder) {
   igt_token *token = NULL;
 
   if (holder <= 0 || !os_end_process(holder)) {
-    complain("the session's login is not running; it will expire by itself");
+    complain(IGT_E_NO_SESSION, "the session's login is not running; it will expire by itself");
     return EXIT_FAILED;
   }
   for (int i = 0; i < 300; i++) { /* signing out takes a request or two */
@@ -135,7 +135,7 @@ static int end_login(settings *s, int64_t holder) {
     igt_token_free(token);
     nanosleep(&pause, NULL);
   }
-  complain("the login (process %" PRId64 ") did not exit in time", holder);
+  complain(IGT_E_TIMEOUT, "the login (process %" PRId64 ") did not exit in time", holder);
   return EXIT_FAILED;
 }
 
@@ -237,7 +237,7 @@ static int cmd_get_token(settings *s) {
   if (*text)
     printf("%s\n", text);
   else
-    complain("the session has no %s token", type);
+    complain(IGT_E_NOT_FOUND, "the session has no %s token", type);
   bool found = *text != '\0';
   igt_token_free(token);
   return found ? EXIT_DONE : EXIT_NOT_ALLOWED;

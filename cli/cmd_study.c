@@ -67,6 +67,7 @@ static bool is_about(const igt_root_study *study, const char *id) {
   if (there->is != IGT_SET || !*there->v || strcmp(there->v, id) == 0)
     return true;
   complain(
+      IGT_E_CONFLICT,
       "the cloud responded with another study (%s) instead of the one to change (%s): check both",
       there->v, id);
   return false;
@@ -209,7 +210,8 @@ static bool is_submitted(const igt_root_study *study) {
 
   if (state->is != IGT_SET || !*state->v || strcasecmp(state->v, "submitted") == 0)
     return true;
-  complain("the study was not submitted: the cloud responded that its state is '%s'", state->v);
+  complain(IGT_E_CONFLICT,
+           "the study was not submitted: the cloud responded that its state is '%s'", state->v);
   return false;
 }
 

@@ -18,7 +18,7 @@ static bool own_file(char *out, size_t cap) {
   const char *why = os_program(out, cap);
 
   if (why)
-    complain("cannot determine the path of this program: %s", why);
+    complain(IGT_E_IO, "cannot determine the path of this program: %s", why);
   return !why;
 }
 

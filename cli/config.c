@@ -42,7 +42,7 @@ typedef struct reader {
 
 static bool complain_of_line(reader *r, const char *what) {
   if (!r->failed)
-    complain("%s, line %u: %s", r->path, r->line, what);
+    complain(IGT_E_INVALID, "%s, line %u: %s", r->path, r->line, what);
   r->failed = true;
   return false;
 }
@@ -164,7 +164,8 @@ bool config_read(const settings *s, config *out) {
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && !s->config)
     return true;
   if (fd < 0 || (why = distrust(fd)) != NULL || !(r.in = fdopen(fd, "r"))) {
-    complain("cannot use the configuration file '%s': %s", r.path, why ? why : strerror(errno));
+    complain(IGT_E_IO, "cannot use the configuration file '%s': %s", r.path,
+             why ? why : strerror(errno));
     if (fd >= 0)
       close(fd);
     return false;
@@ -172,7 +173,7 @@ bool config_read(const settings *s, config *out) {
   out->exists = true;
   read_lines(&r);
   if (!r.failed && ferror(r.in))
-    complain("cannot read the configuration file '%s'", r.path);
+    complain(IGT_E_IO, "cannot read the configuration file '%s'", r.path);
   r.failed = r.failed || ferror(r.in);
   fclose(r.in);
   return !r.failed;

@@ -329,13 +329,13 @@ int write_bundle(doctor *d, const char *path) {
   bool good;
 
   if (fd < 0) {
-    complain("cannot create the bundle '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot create the bundle '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
   errno = 0;
   good = write_archive(fd, d);
   if (!good)
-    complain("cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
+    complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
   if (close(fd) != 0 || !good) {
     (void)unlink(path);
     return EXIT_FAILED;

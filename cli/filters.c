@@ -58,9 +58,9 @@ static bool add_line(lines *list, const char *path, char *line) {
     const char **v = list->count < MAX_LINES ? realloc((void *)list->v, cap * sizeof *v) : NULL;
     if (!v) {
       if (list->count < MAX_LINES)
-        complain("out of memory");
+        complain(IGT_E_NO_MEMORY, "out of memory");
       else
-        complain("'%s' has more than %d lines", path, MAX_LINES);
+        complain(IGT_E_LIMIT, "'%s' has more than %d lines", path, MAX_LINES);
       free(line);
       return false;
     }
@@ -143,7 +143,7 @@ static bool read_lines(FILE *in, const char *path, bool are_rules, lines *list) 
     good = take_line(list, path, ++number, line, n, are_rules);
   }
   if (good && ferror(in)) {
-    complain("cannot read '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot read '%s': %s", path, strerror(errno));
     return false;
   }
   return good;

@@ -89,7 +89,7 @@ bool keyring_is_available(const char **why) {
 static bool is_fine(error *err, const char *what) {
   if (!err)
     return true;
-  complain("the keyring cannot %s the password: %s", what, err->message);
+  complain(IGT_E_LOGIN, "the keyring cannot %s the password: %s", what, err->message);
   lib.free_error(err);
   return false;
 }

@@ -148,7 +148,7 @@ listing *listing_open(const settings *s, const column *columns) {
   bool sorted;
 
   if (!l) {
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     return NULL;
   }
   l->s = s;
@@ -169,7 +169,7 @@ listing *listing_open(const settings *s, const column *columns) {
   l->sorted = sorted;
   if ((!s->fields || choose_fields(l)) && open_table(l, sorted))
     return l;
-  complain("out of memory");
+  complain(IGT_E_NO_MEMORY, "out of memory");
   free(l->names);
   free(l);
   return NULL;

@@ -71,7 +71,8 @@ static int finish(int status) {
   if (failed && caught_signal()) /* output was abandoned because of the signal */
     return 128 + caught_signal();
   if (failed)
-    complain("cannot write to standard output%s%s", why ? ": " : "", why ? strerror(why) : "");
+    complain(IGT_E_IO, "cannot write to standard output%s%s", why ? ": " : "",
+             why ? strerror(why) : "");
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 

@@ -130,17 +130,17 @@ static void json_text_or_null(const char *key, const char *value) {
   fprintf(stderr, ",\"%s\":null", key);
 }
 
-/* code NULL: no call of the library failed. */
-static void print_json_error(igt_status status, const char *code, const char *text,
-                             const igt_error *err) {
+/* kind: "error" or "warning". */
+static void print_json_error(const char *kind, igt_status status, const char *hint,
+                             const char *text, const igt_error *err) {
   flockfile(stderr);
-  fputs("{\"error\":{\"code\":", stderr);
-  if (code)
-    json_value(stderr, code);
-  else
+  fprintf(stderr, "{\"%s\":{\"code\":", kind);
+  if (status == IGT_OK)
     fputs("null", stderr);
+  else
+    json_value(stderr, igt_status_name(status));
   json_text(stderr, "message", text, false);
-  json_text_or_null("hint", code ? hint_of(status) : NULL);
+  json_text_or_null("hint", hint);
   if (err && err->http_status)
     fprintf(stderr, ",\"http_status\":%d", err->http_status);
   else
@@ -156,17 +156,20 @@ int fail(const igt_error *err) {
   if (err->status == IGT_E_NO_SESSION && has_said_why())
     return exit_status_of(err->status);
   if (json_errors && !has_left && !reader_is_gone())
-    print_json_error(err->status, igt_status_name(err->status), text, err);
+    print_json_error("error", err->status, hint_of(err->status), text, err);
   else if (*err->request_id)
-    complain("%s (request %s)", text, err->request_id);
+    complain(err->status, "%s (request %s)", text, err->request_id);
   else
-    complain("%s", text);
+    complain(err->status, "%s", text);
   if (err->status == IGT_E_LOGIN && is_from_keyring())
-    complain("the password came from the keyring; igtcloud logout --forget removes it");
+    complain_at(PRIORITY_WARNING, IGT_OK,
+                "the password came from the keyring; igtcloud logout --forget removes it");
   return exit_status_of(err->status);
 }
 
-IGT_PRINTF(2, 0) static void complain_args(int priority, const char *fmt, va_list args) {
+IGT_PRINTF(3, 0)
+static void complain_args(int priority, igt_status code, const char *fmt, va_list args) {
+  bool is_error = priority <= PRIORITY_ERROR;
   static const char name[] = "igtcloud: ";
   char text[4096];
 
@@ -174,27 +177,29 @@ IGT_PRINTF(2, 0) static void complain_args(int priority, const char *fmt, va_lis
     return;
   memcpy(text, name, sizeof name);
   vsnprintf(text + strlen(name), sizeof text - strlen(name), fmt, args);
+  if (is_error && code == IGT_OK)
+    code = IGT_E_SOME_FAILED;
   if (holder)
     hold(text + strlen(name));
   else if (json_errors && !has_left)
-    print_json_error(IGT_OK, NULL, text + strlen(name), NULL);
+    print_json_error(is_error ? "error" : "warning", code, NULL, text + strlen(name), NULL);
   else
     say(priority, text);
 }
 
-void complain(const char *fmt, ...) {
+void complain(igt_status code, const char *fmt, ...) {
   va_list args;
 
   va_start(args, fmt);
-  complain_args(PRIORITY_ERROR, fmt, args);
+  complain_args(PRIORITY_ERROR, code, fmt, args);
   va_end(args);
 }
 
-void complain_at(int priority, const char *fmt, ...) {
+void complain_at(int priority, igt_status code, const char *fmt, ...) {
   va_list args;
 
   va_start(args, fmt);
-  complain_args(priority, fmt, args);
+  complain_args(priority, code, fmt, args);
   va_end(args);
 }
 
@@ -210,7 +215,7 @@ int usage_error(const char *fmt, ...) {
   if (holder)
     hold(text + strlen(name));
   else if (json_errors && !has_left)
-    print_json_error(IGT_E_INVALID, igt_status_name(IGT_E_INVALID), text + strlen(name), NULL);
+    print_json_error("error", IGT_E_INVALID, hint_of(IGT_E_INVALID), text + strlen(name), NULL);
   else
     say(PRIORITY_ERROR, text);
   return EXIT_USAGE;
@@ -256,7 +261,7 @@ static void show_warning(void *payload, igt_log_level level, igt_log_subject sub
   const settings *s = payload;
 
   if (!s->quiet)
-    complain_at(PRIORITY_WARNING, "warning: %s", text);
+    complain_at(PRIORITY_WARNING, IGT_OK, "warning: %s", text);
 }
 
 void debug_message(const char *fmt, ...) {
@@ -274,7 +279,7 @@ void debug_message(const char *fmt, ...) {
 bool close_log(void) {
   if (!log_file || (fflush(log_file) == 0 && !ferror(log_file)))
     return true;
-  complain("cannot write to the log file");
+  complain(IGT_E_IO, "cannot write to the log file");
   return false;
 }
 
@@ -306,7 +311,7 @@ void open_log(settings *s) {
   if (s->log_file) {
     out = open_output(s->log_file, true, &why);
     if (!out) {
-      complain("cannot write to the log file '%s': %s", s->log_file, why);
+      complain(IGT_E_IO, "cannot write to the log file '%s': %s", s->log_file, why);
       exit(EXIT_FAILED);
     }
     log_file = out;

@@ -50,7 +50,8 @@ static bool find_user(const settings *s, const char *question, char *out, size_t
   bool done = ask_text(question, out, cap);
 
   if (!done && s->password_command && !caught_signal()) {
-    complain("--password-command gives the password only, and the user name is missing: add --user "
+    complain(IGT_E_NO_SESSION,
+             "--password-command gives the password only, and the user name is missing: add --user "
              "NAME");
     said_why = true;
   }

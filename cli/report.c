@@ -196,7 +196,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
     return NULL;
   }
   if (!r) {
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     *exit_status = EXIT_FAILED;
     return NULL;
   }
@@ -206,7 +206,7 @@ report *report_open(const settings *s, const char *verb, int *exit_status) {
   /* --json already writes these lines to standard output. */
   bool wanted = s->report && !(s->json && strcmp(s->report, "-") == 0);
   if (wanted && !(r->file = open_output(s->report, false, &why))) {
-    complain("cannot write the report '%s': %s", s->report, why);
+    complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
     *exit_status = EXIT_FAILED;
     free(r);
     return NULL;
@@ -370,7 +370,7 @@ int report_close(report *r, igt_status status, const igt_transfer_summary *summa
   if (r->file) {
     write_summary(r, r->file, summary, status, err);
     if (!close_output(r->file) && status == IGT_OK) {
-      complain("cannot write the report '%s'", r->s->report);
+      complain(IGT_E_IO, "cannot write the report '%s'", r->s->report);
       result = EXIT_FAILED;
     }
   }
@@ -392,7 +392,7 @@ void report_close_early(report *r, igt_status status, const igt_error *err) {
   if (r->file) {
     write_summary(r, r->file, &none, status, err);
     if (!close_output(r->file))
-      complain("cannot write the report '%s'", r->s->report);
+      complain(IGT_E_IO, "cannot write the report '%s'", r->s->report);
   }
   report_end(r);
 }

@@ -172,7 +172,7 @@ void close_client(igt_client *client) {
   igt_error err = IGT_ERROR_INIT;
 
   if (igt_client_sign_out(client, &err) != IGT_OK)
-    complain("sign-out failed: %s", err.text);
+    complain(err.status, "sign-out failed: %s", err.text);
   igt_client_free(client);
 }
 
@@ -196,7 +196,7 @@ int confirm(const settings *s, const char *fmt, ...) {
     return usage_error("cannot ask for confirmation without a terminal; use --yes");
   if (strcasecmp(response, "y") == 0 || strcasecmp(response, "yes") == 0)
     return EXIT_DONE;
-  complain("cancelled; nothing was changed");
+  complain(IGT_E_CANCELLED, "cancelled; nothing was changed");
   return EXIT_FAILED;
 }
 

@@ -277,7 +277,7 @@ metrics_server *metrics_open(const char *address, bool anywhere) {
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 8) != 0 ||
       !(m = calloc(1, sizeof *m))) {
-    complain("cannot listen on %s for --metrics: %s", address, strerror(errno));
+    complain(IGT_E_IO, "cannot listen on %s for --metrics: %s", address, strerror(errno));
     if (fd >= 0)
       close(fd);
     freeaddrinfo(a);

@@ -159,7 +159,7 @@ void station_log(int priority, const char *event, const study *s, const char *fm
   if (to_journal(priority, event, s, text))
     return;
   if (priority <= LOG_WARNING)
-    complain_at(priority, "%s", text);
+    complain_at(priority, s ? s->status : IGT_OK, "%s", text);
   else
     message(current, "%s", text);
 }

@@ -24,7 +24,7 @@ line *line_open(const settings *s, const char *environment, int *exit_status) {
   *exit_status = EXIT_FAILED;
   if (!l || !(l->cancel = igt_cancel_new())) {
     free(l);
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     return NULL;
   }
   if (!client_options(s, environment, &o, exit_status)) {

@@ -311,7 +311,7 @@ static bool open_report(station *st, const settings *s) {
     return true;
   file = open_output(s->report, true, &why);
   if (!file) {
-    complain("cannot write the report '%s': %s", s->report, why);
+    complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
     return false;
   }
   setvbuf(file, NULL, _IOLBF, BUFSIZ);
@@ -507,7 +507,7 @@ static void end_inquiry(station *st, bool starting) {
     }
     take_findings(st, &found);
     if (starting && !is_transient(found.status)) {
-      complain("%s", found.text);
+      complain(found.status, "%s", found.text);
       return;
     }
     station_offline(st, found.status, found.text);

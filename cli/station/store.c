@@ -288,12 +288,12 @@ static bool make_folder(const watched *w) {
 
   (void)snprintf(path, sizeof path, "%s/" FOLDER, w->path);
   if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-    complain("cannot keep the station's state in '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot keep the station's state in '%s': %s", path, strerror(errno));
     return false;
   }
   if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
     return true;
-  complain("'%s' is not a folder; the station keeps its state there", path);
+  complain(IGT_E_INVALID, "'%s' is not a folder; the station keeps its state there", path);
   return false;
 }
 
@@ -303,15 +303,15 @@ static bool lock_folder(watched *w) {
 
   w->lock = open_own(w, "lock", O_RDWR | O_CREAT);
   if (w->lock < 0) {
-    complain("cannot lock the folder '%s': %s", w->path, strerror(errno));
+    complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
     return false;
   }
   if (fcntl(w->lock, F_OFD_SETLK, &lock) == 0)
     return true;
   if (errno == EAGAIN || errno == EACCES)
-    complain("another station watches the folder '%s'", w->path);
+    complain(IGT_E_LOCKED, "another station watches the folder '%s'", w->path);
   else
-    complain("cannot lock the folder '%s': %s", w->path, strerror(errno));
+    complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
   close(w->lock);
   w->lock = -1;
   return false;
@@ -332,16 +332,17 @@ static bool is_same_disk(const watched *w, const char *folder) {
   struct stat here, there;
 
   if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-    complain("cannot create the folder '%s': %s", folder, strerror(errno));
+    complain(IGT_E_IO, "cannot create the folder '%s': %s", folder, strerror(errno));
     return false;
   }
   if (stat(w->path, &here) != 0 || stat(folder, &there) != 0 || !S_ISDIR(there.st_mode)) {
-    complain("'%s' is not a folder", folder);
+    complain(IGT_E_INVALID, "'%s' is not a folder", folder);
     return false;
   }
   if (here.st_dev == there.st_dev)
     return true;
-  complain("'%s' is on another file system than '%s': studies are moved there, never copied",
+  complain(IGT_E_INVALID,
+           "'%s' is on another file system than '%s': studies are moved there, never copied",
            folder, w->path);
   return false;
 }
@@ -352,7 +353,7 @@ bool store_open(watched *w, const char *path, const settings *s) {
 
   *w = (watched){.lock = -1, .watch = -1, .path = realpath(path, NULL)};
   if (!w->path) {
-    complain("cannot watch the folder '%s': %s", path, strerror(errno));
+    complain(IGT_E_IO, "cannot watch the folder '%s': %s", path, strerror(errno));
     return false;
   }
   if (!make_folder(w) || !lock_folder(w))
@@ -360,7 +361,7 @@ bool store_open(watched *w, const char *path, const settings *s) {
   w->done = folder_of(w, s->done_folder, "done");
   w->failed = folder_of(w, s->failed_folder, "failed");
   if (!w->done || !w->failed) {
-    complain("out of memory");
+    complain(IGT_E_NO_MEMORY, "out of memory");
     return false;
   }
   if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed))

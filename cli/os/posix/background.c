@@ -163,7 +163,7 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
   pid_t child;
 
   if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
-    complain("cannot run in the background: %s", strerror(errno));
+    complain(IGT_E_IO, "cannot run in the background: %s", strerror(errno));
     return EXIT_FAILED;
   }
   if (child == 0) {

@@ -93,13 +93,17 @@ static bool command_failed(int length, int status) {
   if (caught_signal())
     return false;
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-    complain("the program of --password-command failed: exit status %d", WEXITSTATUS(status));
+    complain(IGT_E_NO_SESSION, "the program of --password-command failed: exit status %d",
+             WEXITSTATUS(status));
   else if (length < 0)
-    complain("the program of --password-command did not end within %d s", COMMAND_LIMIT_MS / 1000);
+    complain(IGT_E_NO_SESSION, "the program of --password-command did not end within %d s",
+             COMMAND_LIMIT_MS / 1000);
   else if (WIFSIGNALED(status))
-    complain("the program of --password-command was killed by signal %d", WTERMSIG(status));
+    complain(IGT_E_NO_SESSION, "the program of --password-command was killed by signal %d",
+             WTERMSIG(status));
   else
-    complain("the program of --password-command printed no password: its first line is empty");
+    complain(IGT_E_NO_SESSION,
+             "the program of --password-command printed no password: its first line is empty");
   return false;
 }
 
@@ -125,7 +129,8 @@ bool os_ask_command(const char *text, char *out, size_t cap) {
   int length, status = 0;
 
   if (!start_command(text, &c)) {
-    complain("the program of --password-command cannot be started: %s", strerror(errno));
+    complain(IGT_E_NO_SESSION, "the program of --password-command cannot be started: %s",
+             strerror(errno));
     return false;
   }
   deadline = now_ms() + COMMAND_LIMIT_MS;

@@ -63,7 +63,7 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
   if (inherited(&ready))
     return hold(s, ready);
   if (!CreatePipe(&mine, &its, &inherit, 0)) {
-    complain("cannot run in the background: there is no pipe");
+    complain(IGT_E_IO, "cannot run in the background: there is no pipe");
     return status;
   }
   (void)SetHandleInformation(mine, HANDLE_FLAG_INHERIT, 0);
@@ -74,7 +74,7 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
     CloseHandle(child.hThread);
     CloseHandle(child.hProcess);
   } else {
-    complain("cannot run in the background: the program cannot be started again");
+    complain(IGT_E_IO, "cannot run in the background: the program cannot be started again");
     CloseHandle(its);
   }
   CloseHandle(mine);

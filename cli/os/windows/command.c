@@ -15,10 +15,11 @@ bool os_ask_command(const char *line, char *out, size_t cap) {
     return true;
   explicit_bzero(out, cap);
   if (!in)
-    complain("the program of --password-command cannot be started");
+    complain(IGT_E_NO_SESSION, "the program of --password-command cannot be started");
   else if (status != 0)
-    complain("the program of --password-command failed: exit status %d", status);
+    complain(IGT_E_NO_SESSION, "the program of --password-command failed: exit status %d", status);
   else
-    complain("the program of --password-command printed no password: its first line is empty");
+    complain(IGT_E_NO_SESSION,
+             "the program of --password-command printed no password: its first line is empty");
   return false;
 }

@@ -3,6 +3,7 @@
 
 int station_main(settings *s) {
   (void)s;
-  complain("a station does not run on Windows yet: use `igtcloud upload` from the task scheduler");
+  complain(IGT_E_UNSUPPORTED,
+           "a station does not run on Windows yet: use `igtcloud upload` from the task scheduler");
   return EXIT_FAILED;
 }
