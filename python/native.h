@@ -16,7 +16,6 @@
   }
 NATIVE_INIT(igt_error, IGT_ERROR_INIT)
 NATIVE_INIT(igt_client_options, IGT_CLIENT_OPTIONS_INIT)
-NATIVE_INIT(igt_request_options, IGT_REQUEST_OPTIONS_INIT)
 NATIVE_INIT(igt_object, IGT_OBJECT_INIT)
 NATIVE_INIT(igt_file_options, IGT_FILE_OPTIONS_INIT)
 NATIVE_INIT(igt_file_open_options, IGT_FILE_OPEN_OPTIONS_INIT)
@@ -96,18 +95,100 @@ static igt_status native_collect(void *payload, const void *data, size_t n) {
 
 static igt_status native_sink(void *payload, const void *data, size_t n);
 
-/* sink: a Python object that receives the body, or NULL: *data is set, the caller's to free. */
-static igt_status native_request(igt_client *client, const igt_request_options *options,
-                                 igt_response **response, void *sink, char **data, size_t *size,
-                                 igt_error *err) {
-  native_body body = {NULL, 0, 0};
+static void native_waiting(void *payload);
+
+/* A response, refusals included. headers: "name", NUL, "value", NUL and so on. */
+typedef struct native_reply {
+  int http;
+  char *data;
+  size_t size;
+  char *headers;
+  size_t header_size;
+} native_reply;
+
+static void native_reply_finish(native_reply *reply) {
+  free(reply->data);
+  free(reply->headers);
+}
+
+static igt_status native_pack_headers(const igt_response *response, native_reply *reply) {
+  native_body packed = {NULL, 0, 0};
+  igt_status status = IGT_OK;
+
+  for (size_t i = 0; status == IGT_OK && i < igt_response_header_count(response); i++) {
+    igt_name_value header = igt_response_header_at(response, i);
+
+    status = native_collect(&packed, header.name, strlen(header.name) + 1);
+    if (status == IGT_OK)
+      status = native_collect(&packed, header.value, strlen(header.value) + 1);
+  }
+  reply->headers = packed.data;
+  reply->header_size = packed.size;
+  return status;
+}
+
+/* After a refusal the body is the response's, whatever was collected of it. */
+static igt_status native_fill_reply(const igt_response *response, igt_status status,
+                                    native_body *body, native_reply *reply) {
+  size_t size;
+  const char *text;
+
+  reply->http = igt_response_status(response);
+  if (status != IGT_OK && (text = igt_response_body(response, &size)) != NULL) {
+    body->size = 0;
+    if (size && native_collect(body, text, size) != IGT_OK)
+      return IGT_E_NO_MEMORY;
+  }
+  return native_pack_headers(response, reply);
+}
+
+#define NATIVE_HEADERS 64
+
+/* Requests of the main thread: more than one when a handler of a signal makes one. */
+static unsigned native_hooked;
+
+/* headers: packed as in native_reply. sink: a Python object that receives the body, or NULL: it
+ * goes into *reply, which native_reply_finish() frees in any case. hooked: this is the main thread.
+ */
+static igt_status native_request(igt_client *client, const char *method, const char *path,
+                                 const char *headers, size_t header_count, const char *body,
+                                 size_t body_size, unsigned timeout_ms, igt_cancel *cancel,
+                                 bool hooked, void *sink, native_reply *reply, igt_error *err) {
+  igt_request_options options = IGT_REQUEST_OPTIONS_INIT;
+  igt_name_value pairs[NATIVE_HEADERS];
+  native_body received = {NULL, 0, 0};
+  igt_response *response = NULL;
   igt_status status;
 
-  if (sink)
-    return igt_request(client, options, response, native_sink, sink, err);
-  status = igt_request(client, options, response, native_collect, &body, err);
-  *data = body.data;
-  *size = body.size;
+  if (header_count > NATIVE_HEADERS) {
+    err->status = IGT_E_LIMIT;
+    snprintf(err->text, sizeof err->text, "a request has at most %d headers", NATIVE_HEADERS);
+    return IGT_E_LIMIT;
+  }
+  for (size_t i = 0; i < header_count; i++) {
+    pairs[i].name = headers;
+    pairs[i].value = pairs[i].name + strlen(pairs[i].name) + 1;
+    headers = pairs[i].value + strlen(pairs[i].value) + 1;
+  }
+  options.method = method;
+  options.path = path;
+  options.headers = pairs;
+  options.header_count = header_count;
+  options.body = body;
+  options.body_size = body_size;
+  options.timeout_ms = timeout_ms;
+  options.cancel = cancel;
+  if (hooked && native_hooked++ == 0)
+    igt_wait_hook_set(native_waiting, NULL);
+  status = igt_request(client, &options, &response, sink ? native_sink : native_collect,
+                       sink ? sink : &received, err);
+  if (hooked && --native_hooked == 0)
+    igt_wait_hook_set(NULL, NULL);
+  if (response && native_fill_reply(response, status, &received, reply) != IGT_OK)
+    status = err->status = IGT_E_NO_MEMORY;
+  igt_response_free(response);
+  reply->data = received.data;
+  reply->size = received.size;
   return status;
 }
 

@@ -31,6 +31,18 @@ IGT_EXTERN void igt_cancel_free(igt_cancel *cancel);
 IGT_EXTERN void igt_cancel_set(igt_cancel *cancel);
 
 /**
+ * Sets what this thread does while it waits in a blocking call: from now on, whenever it has waited
+ * for 50 ms in a row, fn(payload) is called on it. An interpreter runs its signal handlers there, a
+ * user interface its events. To end the call, set a cancel that was given to it. fn may make other
+ * calls of the library. fn NULL: nothing is called, as in every new thread.
+ *
+ * It covers requests, credentials, and opening and reading a file, but not the part of a request
+ * that signs in or renews the session, for which other threads may wait. Calls that transfer files
+ * have callbacks, and igt_transfer_fd() is for threads with something else to do.
+ */
+IGT_EXTERN void igt_wait_hook_set(void (*fn)(void *payload), void *payload);
+
+/**
  * Receives bytes as they arrive: a file that a server sends, or CSV. Called on the caller's thread;
  * IGT_OK continues, any other status ends the call with that status.
  */

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 #define US 1000000LL
 /* After an early renewal failed, the old token is used: all threads check at every request, and
@@ -69,7 +70,7 @@ igt_status igt__session_new(const igt__session_options *options, igt__session **
     return status;
   }
   pthread_mutex_init(&session->lock, NULL);
-  pthread_cond_init(&session->landed, NULL);
+  igt__cond_init(&session->landed);
   *out = session;
   return IGT_OK;
 }
@@ -204,7 +205,7 @@ static igt_status join_locked(igt__session *session, flight what, igt_error *err
   unsigned landings = session->landings;
 
   while (session->landings == landings)
-    pthread_cond_wait(&session->landed, &session->lock);
+    igt__cond_wait_hooked(&session->landed, &session->lock);
   return joined == what ? give_locked(&session->outcome[what], err) : IGT_OK;
 }
 
@@ -220,7 +221,9 @@ static igt_status fly_locked(igt__session *session, flight what, bool own_only, 
     return give_locked(&session->refused, err);
   session->flying = what;
   pthread_mutex_unlock(&session->lock);
+  igt__wait_hook_suspend(); /* a request that it made would wait for this flight */
   outcome.status = fly(session, what, own_only, &grant, &kind, &outcome);
+  igt__wait_hook_resume();
   pthread_mutex_lock(&session->lock);
   land_locked(session, what, &grant, kind, &outcome);
   return give_locked(&outcome, err);

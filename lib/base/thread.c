@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "igtcloud/client.h"
 #include "mem.h"
 #include "os/os.h"
 
@@ -80,6 +81,47 @@ bool igt__cond_wait_for(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms
   return igt__cond_wait_until(cond, lock, &deadline);
 }
 
+/* ---- waits of blocking calls ---- */
+
+/* A person who pressed Ctrl-C does not notice the delay, and a call that takes less never pays. */
+#define HOOK_MS 50
+
+static _Thread_local struct {
+  void (*fn)(void *payload);
+  void *payload;
+  unsigned suspended;
+} wait_hook;
+
+void igt_wait_hook_set(void (*fn)(void *payload), void *payload) {
+  wait_hook.fn = fn;
+  wait_hook.payload = payload;
+}
+
+void igt__wait_hook_suspend(void) {
+  wait_hook.suspended++;
+}
+
+void igt__wait_hook_resume(void) {
+  wait_hook.suspended--;
+}
+
+static bool is_hooked(void) {
+  return wait_hook.fn && !wait_hook.suspended;
+}
+
+static void call_hook_unlocked(pthread_mutex_t *lock) {
+  pthread_mutex_unlock(lock);
+  wait_hook.fn(wait_hook.payload);
+  pthread_mutex_lock(lock);
+}
+
+void igt__cond_wait_hooked(pthread_cond_t *cond, pthread_mutex_t *lock) {
+  if (!is_hooked())
+    pthread_cond_wait(cond, lock);
+  else if (!igt__cond_wait_for(cond, lock, HOOK_MS))
+    call_hook_unlocked(lock);
+}
+
 /* ---- completions ---- */
 
 void igt__completion_init(igt__completion *completion) {
@@ -101,13 +143,25 @@ void igt__completion_set(igt__completion *completion, igt_status status, const i
   pthread_mutex_unlock(&completion->lock);
 }
 
-bool igt__completion_wait_for(igt__completion *completion, unsigned ms) {
-  struct timespec deadline = igt__deadline(ms);
-  bool in_time = true, done;
+/* Returns the milliseconds that it may have waited. */
+static unsigned wait_slice(igt__completion *completion, unsigned ms) {
+  unsigned slice = is_hooked() && ms > HOOK_MS ? HOOK_MS : ms;
+  struct timespec deadline = igt__deadline(slice);
+  bool in_time = true;
 
-  pthread_mutex_lock(&completion->lock);
   while (!completion->done && in_time)
     in_time = igt__cond_wait_until(&completion->changed, &completion->lock, &deadline);
+  if (!completion->done && is_hooked())
+    call_hook_unlocked(&completion->lock);
+  return slice;
+}
+
+bool igt__completion_wait_for(igt__completion *completion, unsigned ms) {
+  bool done;
+
+  pthread_mutex_lock(&completion->lock);
+  while (!completion->done && ms > 0)
+    ms -= wait_slice(completion, ms);
   done = completion->done;
   pthread_mutex_unlock(&completion->lock);
   return done;
@@ -116,7 +170,7 @@ bool igt__completion_wait_for(igt__completion *completion, unsigned ms) {
 igt_status igt__completion_finish(igt__completion *completion, igt_error *err) {
   pthread_mutex_lock(&completion->lock);
   while (!completion->done)
-    pthread_cond_wait(&completion->changed, &completion->lock);
+    igt__cond_wait_hooked(&completion->changed, &completion->lock);
   pthread_mutex_unlock(&completion->lock);
   (void)pthread_cond_destroy(&completion->changed);
   (void)pthread_mutex_destroy(&completion->lock);

@@ -28,6 +28,13 @@ bool igt__cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                           const struct timespec *deadline);
 /* Same, for at most ms from now. */
 bool igt__cond_wait_for(pthread_cond_t *cond, pthread_mutex_t *lock, unsigned ms);
+/* pthread_cond_wait of a blocking call, on such a condition variable: calls the thread's hook
+ * (igt_wait_hook_set) now and then, without the lock. The caller holds no other lock, and checks
+ * its condition again: this may return early. */
+void igt__cond_wait_hooked(pthread_cond_t *cond, pthread_mutex_t *lock);
+/* No hook between these two: for what must not wait for a call that the hook might make. */
+void igt__wait_hook_suspend(void);
+void igt__wait_hook_resume(void);
 
 /* The outcome of something that another thread does, for one thread that waits for it. Lives on the
  * waiting thread's stack. */

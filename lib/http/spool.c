@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
+#include "base/thread.h"
 #include "http/spool.h"
 
 /* A list of 800 files. With less, transfers of studies of some hundred files would need space in
@@ -152,7 +153,7 @@ void igt__spool_init(igt__spool *spool, uint64_t max) {
   *spool = (igt__spool){.max = max, .fd = -1};
   igt__buf_init(&spool->memory, MEMORY);
   pthread_mutex_init(&spool->lock, NULL);
-  pthread_cond_init(&spool->changed, NULL);
+  igt__cond_init(&spool->changed);
 }
 
 void igt__spool_finish(igt__spool *spool) {
@@ -169,7 +170,7 @@ igt_status igt__spool_wait_open(igt__spool *spool, igt_error *err) {
 
   pthread_mutex_lock(&spool->lock);
   while (!spool->open && !spool->done)
-    pthread_cond_wait(&spool->changed, &spool->lock);
+    igt__cond_wait_hooked(&spool->changed, &spool->lock);
   if (!spool->open) {
     status = spool->status;
     if (err)
@@ -191,7 +192,7 @@ bool igt__spool_is_done(igt__spool *spool) {
 void igt__spool_wait_done(igt__spool *spool) {
   pthread_mutex_lock(&spool->lock);
   while (!spool->done)
-    pthread_cond_wait(&spool->changed, &spool->lock);
+    igt__cond_wait_hooked(&spool->changed, &spool->lock);
   pthread_mutex_unlock(&spool->lock);
 }
 
@@ -233,7 +234,7 @@ igt_status igt__spool_read(igt__spool *spool, char *data, size_t cap, size_t *n,
   pthread_mutex_lock(&spool->lock);
   while (spool->taken == spool->memory.len && spool->file_read == spool->file_written &&
          !spool->done)
-    pthread_cond_wait(&spool->changed, &spool->lock);
+    igt__cond_wait_hooked(&spool->changed, &spool->lock);
   if (spool->taken < spool->memory.len) {
     *n = read_memory_locked(spool, data, cap);
   } else if (spool->file_read < spool->file_written) {

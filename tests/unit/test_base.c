@@ -788,6 +788,45 @@ static void test_a_thread_needs_memory(void **state) {
   assert_int_equal(os_error, ENOMEM);
 }
 
+/* ---- the hook of waiting threads ---- */
+
+typedef struct hooked {
+  igt__completion completion;
+  unsigned calls, wanted;
+} hooked;
+
+static void count_and_complete(void *payload) {
+  hooked *h = payload;
+
+  if (++h->calls == h->wanted)
+    igt__completion_set(&h->completion, IGT_E_NETWORK, NULL); /* takes the lock of the wait */
+}
+
+static void test_a_waiting_thread_calls_its_hook(void **state) {
+  hooked h = {.wanted = 2}, timed = {.wanted = 0}, suspended = {.wanted = 0};
+
+  (void)state;
+  igt_wait_hook_set(count_and_complete, &h);
+  igt__completion_init(&h.completion);
+  assert_int_equal(igt__completion_finish(&h.completion, NULL), IGT_E_NETWORK);
+  assert_int_equal(h.calls, 2);
+  igt_wait_hook_set(count_and_complete, &timed);
+  igt__completion_init(&timed.completion);
+  assert_false(igt__completion_wait_for(&timed.completion, 120));
+  assert_in_range(timed.calls, 2, 3);
+  igt__completion_set(&timed.completion, IGT_OK, NULL);
+  (void)igt__completion_finish(&timed.completion, NULL);
+  igt_wait_hook_set(count_and_complete, &suspended);
+  igt__wait_hook_suspend();
+  igt__completion_init(&suspended.completion);
+  assert_false(igt__completion_wait_for(&suspended.completion, 120));
+  igt__wait_hook_resume();
+  assert_int_equal(suspended.calls, 0);
+  igt__completion_set(&suspended.completion, IGT_OK, NULL);
+  (void)igt__completion_finish(&suspended.completion, NULL);
+  igt_wait_hook_set(NULL, NULL);
+}
+
 static void test_a_completion_has_a_status_and_its_error(void **state) {
   igt__completion completion;
   igt_error err = IGT_ERROR_INIT, got = IGT_ERROR_INIT;
@@ -867,6 +906,7 @@ int main(void) {
       cmocka_unit_test(test_a_queue_gives_up_any_item),
       cmocka_unit_test(test_threads_have_names_and_no_signals),
       cmocka_unit_test(test_a_thread_needs_memory),
+      cmocka_unit_test(test_a_waiting_thread_calls_its_hook),
       cmocka_unit_test(test_a_completion_has_a_status_and_its_error),
       cmocka_unit_test(test_a_deadline_is_monotonic),
       cmocka_unit_test(test_a_write_reports_a_full_disk),

@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "http/request.h"
 #include "http_server.h"
+#include "igtcloud/client.h"
 
 typedef struct fixture {
   http_server *server;
@@ -938,6 +939,23 @@ static void test_cancel(void **state) {
   f->req.cancel = NULL;
 }
 
+static void cancel_in_hook(void *payload) {
+  igt__cancel_set(((fixture *)payload)->req.cancel);
+}
+
+/* Of the thread that waits, which nothing else would interrupt. */
+static void test_cancel_by_wait_hook(void **state) {
+  fixture *f = *state;
+
+  f->req.cancel = igt__cancel_new();
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
+  igt_wait_hook_set(cancel_in_hook, f);
+  assert_int_equal(perform(f), IGT_E_CANCELLED);
+  igt_wait_hook_set(NULL, NULL);
+  igt__cancel_unref(f->req.cancel);
+  f->req.cancel = NULL;
+}
+
 static void test_cancel_in_back_off(void **state) {
   fixture *f = *state;
   pthread_t thread;
@@ -1178,6 +1196,7 @@ int main(void) {
       TEST(test_idle),
       TEST(test_crawl),
       TEST(test_cancel),
+      TEST(test_cancel_by_wait_hook),
       TEST(test_cancel_in_back_off),
       TEST(test_resubmit),
       TEST(test_free_cancels),

@@ -12,6 +12,7 @@
 #include "api/client.h"
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/thread.h"
 #include "transfer/download/check.h"
 #include "transfer/single/object.h"
 
@@ -115,7 +116,7 @@ static void wait_for(window *w) {
 
   pthread_mutex_lock(&reader->lock);
   while (w->used && !w->done)
-    pthread_cond_wait(&reader->changed, &reader->lock);
+    igt__cond_wait_hooked(&reader->changed, &reader->lock);
   pthread_mutex_unlock(&reader->lock);
 }
 
@@ -478,7 +479,7 @@ static igt_file_reader *reader_new(const igt_file_open_options *options) {
     reader->most_bytes = reader->first_bytes;
   reader->next_bytes = reader->first_bytes;
   (void)pthread_mutex_init(&reader->lock, NULL);
-  (void)pthread_cond_init(&reader->changed, NULL);
+  igt__cond_init(&reader->changed);
   return reader;
 }
 

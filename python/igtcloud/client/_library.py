@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The only module that calls C.
 
-Client wraps an igt_client. Every call releases Python's lock. In the main thread a call runs on a
-helper thread while the main thread waits on a lock, which signals interrupt: Ctrl-C cancels the call and
-raises at once, whatever the network does. Other threads get no signals and call directly.
+Client wraps an igt_client. Every call releases Python's lock. Ctrl-C cancels a call of the main thread and
+raises at once, whatever the network does: requests call back while they wait (_Wait), and other calls run on
+a helper thread while the main thread waits on a lock. Other threads get no signals and call directly.
 
 A forked child has none of the library's threads, so it forgets the parent's clients without freeing them
 (freeing would wait for those threads) and their owners make new ones at first use. Helper threads are
@@ -215,6 +215,50 @@ def _call_on_helper(function: Callable[[], Any], cancel: Callable[[], None]) -> 
     return job.result
 
 
+# ---- calls that wait in the main thread ----
+
+class _Wait:
+    """A call in the main thread. C calls back every 50 ms meanwhile (igt_wait_hook_set), and Python runs the handlers of
+    signals that have arrived as soon as it runs anything. What a handler raises cancels the call, which then raises it."""
+
+    def __init__(self) -> None:
+        self.cancel = Cancel()
+        self.error: Optional[BaseException] = None
+
+    def interrupt(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.error = self.error or error
+        self.cancel.set()
+
+
+_waits: List[_Wait] = []  # the innermost is last: a handler may call, too
+_unused_waits: List[_Wait] = []
+
+
+def _interrupted(kind: Any, error: Any, traceback: Any) -> None:
+    if _waits:
+        _waits[-1].interrupt(kind, error, traceback)
+
+
+@ffi.def_extern(name="native_waiting", onerror=_interrupted)  # type: ignore[misc]
+def _native_waiting(payload: Any) -> None:
+    pass
+
+
+def _call_hooked(request: "_Request", client: Any, err: Any) -> int:
+    wait = _unused_waits.pop() if _unused_waits else _Wait()
+    _waits.append(wait)
+    request.cancel, request.is_hooked = wait.cancel.pointer, True
+    try:
+        status = request(client, err)
+    finally:
+        _waits.remove(wait)
+    if wait.error is None:
+        _unused_waits.append(wait)
+        return status
+    error, wait.error = wait.error, None
+    raise error
+
+
 # ---- clients ----
 
 class Reply(NamedTuple):
@@ -303,6 +347,18 @@ class Client:
         self.begin_use()
         status: int = call(lambda: self._in_use(function, err), (cancel or self._cancel).set)
         return status
+
+    def request_status(self, request: "_Request", err: Any) -> int:
+        """In the main thread it waits there, not on a helper: most calls of scripts are these."""
+        self.begin_use()
+        _follow_logging()
+        try:
+            if threading.current_thread() is not threading.main_thread():
+                return request(self._pointer, err)
+            return _call_hooked(request, self._pointer, err)
+        finally:
+            self.end_use()
+            drain_log()
 
     def _in_use(self, function: Callable[[Any, Any], Any], err: Any) -> Any:
         try:
@@ -424,64 +480,52 @@ def _native_sink(payload: Any, data: Any, size: int) -> int:
 
 
 class _Request:
-    """The arguments of an igt_request, alive as long as the call."""
+    """One call of igt_request."""
 
     def __init__(self, method: str, path: str, headers: Headers, body: Optional[bytes], timeout_ms: int,
                  sink: "Optional[IO[bytes]]") -> None:
-        self.response, self.data = ffi.new("igt_response **"), ffi.new("char **")
-        self.options = options = new("igt_request_options")
-        self.kept: List[Any] = [encoded(method), encoded(path)]
-        options.method, options.path = self.kept
-        if headers:
-            pairs = ffi.new("igt_name_value[]", len(headers))
-            for pair, (name, value) in zip(pairs, headers):
-                kept = encoded(name), encoded(value)
-                pair.name, pair.value = kept
-                self.kept.append(kept)
-            self.kept.append(pairs)
-            options.headers, options.header_count = pairs, len(headers)
-        if body is not None:
-            self.body = ffi.from_buffer(body)
-            options.body, options.body_size = self.body, len(body)
-        options.timeout_ms = timeout_ms
-        self.cancel = Cancel()
-        options.cancel = self.cancel.pointer
+        self.method, self.path, self.body, self.timeout_ms = _bytes(method), _bytes(path), body, timeout_ms
+        # "name", NUL, "value", NUL and so on: one argument is converted faster than ten.
+        self.headers = b"".join([_bytes(part) + b"\0" for header in headers for part in header])
+        self.header_count = len(headers)
         self.sink, self.error = sink, None
         self.handle = ffi.new_handle(self) if sink is not None else ffi.NULL
-        self.size = ffi.new("size_t *")
+        self.reply = ffi.new("native_reply *")
+        self.cancel: Any = ffi.NULL
+        self.is_hooked = False
 
     def __call__(self, client: Any, err: Any) -> int:
-        status: int = lib.native_request(client, self.options, self.response, self.handle, self.data, self.size, err)
+        body = self.body
+        status: int = lib.native_request(
+            client, self.method, self.path, self.headers, self.header_count, ffi.NULL if body is None else body,
+            len(body or b""), self.timeout_ms, self.cancel, self.is_hooked, self.handle, self.reply, err)
         return status
 
-    def __del__(self) -> None:
-        lib.native_free(self.data[0])
-        lib.igt_response_free(self.response[0])
-
     def send(self, client: Client) -> Reply:
-        err = new("igt_error")
-        status = client.status_of(self, err, self.cancel)
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-        return self._reply(status, err, self.response[0], self.data[0])
-
-    def _reply(self, status: int, err: Any, response: Any, data: Any) -> Reply:
-        http = lib.igt_response_status(response) if response else 0
-        if status and (not http or 200 <= http < 300):
-            check(status, err)
-        if status:
-            size = ffi.new("size_t *")
-            body = lib.igt_response_body(response, size)
-            content = ffi.buffer(body, size[0])[:]
-        else:
-            content = ffi.buffer(data, self.size[0])[:] if data else b""
-        return Reply(http, _headers_of(response), content)
+        err, reply = new("igt_error"), self.reply
+        try:
+            status = client.request_status(self, err)
+            if self.error is not None:
+                error, self.error = self.error, None
+                raise error
+            if status and not (reply.http and not 200 <= reply.http < 300):
+                check(status, err)
+            return Reply(reply.http, _headers_of(ffi.buffer(reply.headers, reply.header_size)[:]),
+                         ffi.buffer(reply.data, reply.size)[:] if reply.data else b"")
+        finally:
+            lib.native_reply_finish(reply)
 
 
-def _headers_of(response: Any) -> Headers:
-    pairs = (lib.igt_response_header_at(response, i) for i in range(lib.igt_response_header_count(response)))
-    return [(text(pair.name), text(pair.value)) for pair in pairs]
+def _bytes(value: str) -> bytes:
+    """An argument for C."""
+    if "\0" in value:
+        raise _errors.InvalidArgument(f"{value!r} contains a NUL character")
+    return os.fsencode(value)
+
+
+def _headers_of(packed: bytes) -> Headers:
+    parts = packed.decode("utf-8", "backslashreplace").split("\0")
+    return list(zip(parts[0::2], parts[1::2]))
 
 
 # ---- transfers ----
@@ -832,6 +876,8 @@ def _after_fork_in_child() -> None:
     global _generation
     _generation += 1
     _helpers.clear()
+    _waits.clear()
+    _unused_waits.clear()
     lib.native_log_forget()
 
 
