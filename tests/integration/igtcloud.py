@@ -26,7 +26,7 @@ def program():
 
 def shown(path):
     """A local path as the program's output has it: with a drive letter if it is Windows' (scripts/check-windows)."""
-    return f"{os.environ.get('IGTCLOUD_DRIVE', '')}{path}"
+    return f"{os.environ.get('WINDOWS_DRIVE', '')}{path}"
 
 
 def build_options():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A pytest plugin of scripts/check-windows: leaves out the tests that the table `skips` names; with
-IGTCLOUD_SMOKE it leaves only those that the table `smoke` names. A line of a table that fits no test of
+WINDOWS_SMOKE it leaves only those that the table `smoke` names. A line of a table that fits no test of
 its file is an error."""
 import fnmatch
 import os
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config, items):
     partial = config.option.keyword or any("::" in arg for arg in config.args)
     left_out = {item for _, pattern, _ in skips() for item in fitting("skips", pattern, names, partial)}
     chosen = set(items)
-    if os.environ.get("IGTCLOUD_SMOKE"):
+    if os.environ.get("WINDOWS_SMOKE"):
         chosen = {item for line in read("smoke") for item in fitting("smoke", line, names, partial)}
     gone = [item for item in items if item in left_out or item not in chosen]
     config.hook.pytest_deselected(items=gone)
