@@ -92,6 +92,20 @@ void igt__report_institute(igt__run *run, const igt_institute *institute, const 
   igt__run_item(run, &item);
 }
 
+void igt__report_failed_study(igt__run *run, const char *institute, const char *study,
+                              const char *folder, const igt_error *err) {
+  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
+                            .result = IGT_RESULT_FAILED,
+                            .institute = institute,
+                            .study = study,
+                            .local_path = folder,
+                            .error = err};
+
+  igt__run_item(run, &item);
+  if (igt__status_is_fatal(err->status))
+    igt__run_fatal(run, err);
+}
+
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   igt__run *run = payload;
   igt_transfer_item item = {

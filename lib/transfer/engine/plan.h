@@ -53,6 +53,10 @@ igt_status igt__listed_check(const igt_file *file, igt_error *err);
 
 /* An institute whose studies could not be listed, as a study that failed. */
 void igt__report_institute(igt__run *run, const igt_institute *institute, const igt_error *err);
+/* A study that failed, or with study "" its institute. folder: absolute, or NULL. An error that
+ * will meet all others as well ends the run. */
+void igt__report_failed_study(igt__run *run, const char *institute, const char *study,
+                              const char *folder, const igt_error *err);
 
 /* What the filters say of the path below the study. */
 static inline bool igt__wanted(const igt__run *run, const char *path) {

@@ -44,16 +44,7 @@ void igt__upload_stray(igt__upload *u, const char *institute, const char *path, 
 
 void igt__upload_study_failed(igt__upload *u, const char *institute, const char *study,
                               const char *folder, const igt_error *err) {
-  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                            .result = IGT_RESULT_FAILED,
-                            .institute = institute,
-                            .study = study,
-                            .local_path = folder,
-                            .error = err};
-
-  igt__run_item(&u->run, &item);
-  if (igt__status_is_fatal(err->status))
-    igt__run_fatal(&u->run, err);
+  igt__report_failed_study(&u->run, institute, study, folder, err);
 }
 
 /* ---- one of the source's folders ---- */

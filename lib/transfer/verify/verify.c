@@ -29,17 +29,9 @@ typedef struct institute_run {
 static void fail_study(igt__verify *v, const igt_institute *institute, const char *study,
                        const char *path, const igt_error *err) {
   char *folder = path ? igt__path_join(igt__root_path(v->root), path) : NULL;
-  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                            .result = IGT_RESULT_FAILED,
-                            .institute = igt__text_of(&institute->name),
-                            .study = study,
-                            .local_path = folder,
-                            .error = err};
 
-  igt__run_item(&v->run, &item);
+  igt__report_failed_study(&v->run, igt__text_of(&institute->name), study, folder, err);
   igt__free(folder);
-  if (igt__status_is_fatal(err->status))
-    igt__run_fatal(&v->run, err);
 }
 
 static void stray(void *payload, const char *path, const char *why, const igt_error *err) {
