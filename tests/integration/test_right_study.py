@@ -36,7 +36,10 @@ SEED = seed(igt(*[institute(f"ward{n}", patient_study("ALICE", "CT"), patient_st
             igt(institute("mixed", patient_study("Anna", "1"), patient_study("ANNA", "1")),
                 name="cases"),
             igt(institute("ward", patient_study("A", "1")), institute("ward", patient_study("B", "2")),
-                name="one name"), igt(name="twin", description="first"), igt(name="twin"))
+                name="one name"), igt(name="twin", description="first"), igt(name="twin"),
+            igt(institute("ward", *[patient_study(p, "1", raw={"s3Prefix": f"{folder}/"}, files=[
+                {"path": "x", "text": p}]) for p, folder in (
+                    ("A", "one"), ("B", "one"), ("C", "other"))]), name="one folder"))
 
 
 class Ward:
@@ -194,6 +197,24 @@ def test_many_files_of_a_misspelt_institute(igtcloud, tmp_path):
     put(tmp_path / "up", {f"nroth/P1---A/{n:03}": "1" for n in range(200)})
     done = igtcloud.run("upload", tmp_path / "up", "spelt", status=SOME_FAILED)
     assert done.err.count("failed: ") < 30 and "more" in done.err and "200 files" in done.err
+
+
+# ---- two studies with one s3Prefix ----
+
+def test_two_studies_with_one_prefix(cloud, igtcloud, tmp_path):
+    """The files of at least one of them belong to another patient."""
+    up, down = tmp_path / "up", tmp_path / "down"
+    put(up, {"ward/A---1/y": "1", "ward/B---1/y": "2", "ward/C---1/y": "3"})
+    cloud.clear()
+    for options in ([], ["--institute", "ward", "--study", "A/1"], ["--category", "annotations"]):
+        done = igtcloud.run("upload", "--json", *options, up, "one folder", status=SOME_FAILED)
+        assert "the same s3Prefix, 'one/'" in done.err
+    assert not [r for r in cloud.requests() if r["method"] == "PUT" and "/one/" in r["path"]]
+    assert Place(cloud, "ward", "one folder").contents("C/1")["y"] == b"3"
+    for command, folder in (("download", down), ("verify", up)):
+        done = igtcloud.run(command, "--json", folder, "one folder", status=SOME_FAILED)
+        assert "the same s3Prefix, 'one/'" in done.err
+    assert (down / "ward/C---1/x").read_text() == "C" and not (down / "ward/B---1/x").exists()
 
 
 # ---- one name in two Unicode forms ----

@@ -681,9 +681,9 @@ static void report_vanished(plan *p) {
 static igt_status plan_files(plan *p, igt_error *err) {
   unsigned wanted = p->d->options->categories ? p->d->options->categories : IGT_CATEGORY_FILES;
   bool several = (wanted & (wanted - 1)) != 0;
-  igt_status status = IGT_OK;
+  igt_status status = igt__group_check_prefix(p->group, err);
 
-  if (p->listed)
+  if (status == IGT_OK && p->listed)
     status = igt__manifest_table_open(p->d->manifest, p->listed, &p->lists, &p->table, err);
   if (status == IGT_OK)
     status = igt__present_begin(&p->present, p->d, p->folder, p->group->study_id, &p->lists, err);

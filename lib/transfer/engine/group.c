@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cloud/prefix.h"
 #include "transfer/engine/run.h"
 
 static void group_free(igt__group *group) {
@@ -36,6 +37,25 @@ static void group_settled(void *payload) {
   igt__pool_add(group->run->helpers, group_settled_task, group);
 }
 
+static bool claim_prefix(igt__group *group) {
+  igt__run *run = group->run;
+  bool good;
+
+  pthread_mutex_lock(&run->lock);
+  good = !*group->study_id || igt__prefix_claim(run->prefixes, group->s3_prefix, group->study_id);
+  pthread_mutex_unlock(&run->lock);
+  return good;
+}
+
+igt_status igt__group_check_prefix(const igt__group *group, igt_error *err) {
+  igt_status status;
+
+  pthread_mutex_lock(&group->run->lock);
+  status = igt__prefix_check(group->run->prefixes, group->s3_prefix, group->study_id, err);
+  pthread_mutex_unlock(&group->run->lock);
+  return status;
+}
+
 igt__group *igt__group_open(igt__run *run, const char *institute, const char *institute_id,
                             const char *study, const char *study_id, const char *s3_prefix) {
   igt__group *group = igt__calloc(1, sizeof *group);
@@ -52,7 +72,7 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
   group->label = *study ? group_label(institute, study) : igt__strdup("project files");
   group->queue = igt__sched_open(run->sched, group_settled, group);
   if (!group->institute || !group->institute_id || !group->study || !group->study_id ||
-      !group->s3_prefix || !group->label || !group->queue) {
+      !group->s3_prefix || !group->label || !group->queue || !claim_prefix(group)) {
     igt__free(group->queue);
     group_free(group);
     return NULL;

@@ -106,6 +106,8 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   igt__cond_init(&run->changed);
   status = igt__options_read(&run->own_callbacks, sizeof run->own_callbacks, callbacks,
                              "igt_transfer_callbacks", err);
+  if (status == IGT_OK && !(run->prefixes = igt__fingerprints_new(true, NULL)))
+    status = igt__fail_memory(err);
   if (status == IGT_OK)
     status = igt_client_sign_in(client, err);
   run->requests_before = igt__http_requests(run->http);
@@ -142,6 +144,7 @@ void igt__run_finish(igt__run *run) {
   igt__journal_close(run->journal);
   igt__run_drop_events(run);
   igt__filter_free(run->filter);
+  igt__fingerprints_free(run->prefixes);
   (void)pthread_cond_destroy(&run->changed);
   (void)pthread_mutex_destroy(&run->lock);
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "api/client.h"
+#include "base/fingerprints.h"
 #include "base/queue.h"
 #include "base/quota.h"
 #include "igtcloud/transfer.h"
@@ -50,6 +51,7 @@ struct igt__run {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   /* guarded by lock */
+  igt__fingerprints *prefixes; /* of the studies that had a group (cloud/prefix.h) */
   IGT__QUEUE(struct igt__event) events;
   size_t event_count;
   igt_transfer_summary summary;
@@ -165,6 +167,8 @@ igt__group *igt__group_open(igt__run *run, const char *institute, const char *in
                             const char *study, const char *study_id, const char *s3_prefix);
 /* Right after it was opened: the study's folder, for its item. Copied. */
 void igt__group_set_folder(igt__group *group, const char *folder);
+/* IGT_E_PROTOCOL: another study of this run has the same s3Prefix. */
+igt_status igt__group_check_prefix(const igt__group *group, igt_error *err);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
 /* Studies that are known but not begun yet, in place of an earlier number: of a run that does not

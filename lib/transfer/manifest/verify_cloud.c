@@ -225,9 +225,10 @@ static igt_status compare_study(plan *p, igt_error *err) {
   unsigned wanted = 0;
   const char *key;
   void *value;
-  igt_status status =
-      igt__manifest_table_open(p->v->manifest, p->listed, &p->lists, &p->table, err);
+  igt_status status = igt__group_check_prefix(p->group, err);
 
+  if (status == IGT_OK)
+    status = igt__manifest_table_open(p->v->manifest, p->listed, &p->lists, &p->table, err);
   for (size_t i = 0; status == IGT_OK && igt__map_at(p->table.files, i, &key, &value); i++)
     wanted |= ((const igt__manifest_entry *)value)->category;
   for (size_t c = 0; c < IGT__CATEGORY_COUNT && status == IGT_OK; c++)

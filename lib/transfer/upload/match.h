@@ -53,6 +53,9 @@ bool igt__asks_for_study(const igt__folder *folder);
 char *igt__folder_claim(const igt__folder *folder);
 
 bool igt__studies_add(igt__studies *studies, const igt_root_study *study); /* false: no memory */
+/* From any thread, once all are added. IGT_E_PROTOCOL: another study has the same s3Prefix. */
+igt_status igt__studies_check_prefix(const igt__studies *studies, const char *id,
+                                     const char *s3_prefix, igt_error *err);
 /* From here on only studies that may match the folder (borrowed) are added. False: no memory. */
 bool igt__studies_only(igt__studies *studies, const igt__folder *folder);
 /* Reads the institute's studies: all, or those that may match one folder. found (borrowed; NULL:

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/fingerprints.h"
 #include "base/str.h"
 #include "transfer/upload/match.h"
 
@@ -40,6 +41,7 @@ struct igt__studies {
   atomic_uint refs;
   igt__quota lists;
   igt__arena *arena;
+  igt__fingerprints *prefixes;        /* of all studies, also of those that "only" leaves out */
   igt__map *by_id, *by_name, *by_key; /* by_name: as a flat folder */
   igt__map *created;                  /* studies to be created by this run, as text_of_new() */
   igt__shape shape;                   /* of the institute's study type */

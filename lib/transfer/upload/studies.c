@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/unicode.h"
+#include "cloud/prefix.h"
 #include "cloud/study_list.h"
 #include "cloud/suffix.h"
 #include "model/model.h"
@@ -172,12 +173,13 @@ igt_status igt__studies_new(const igt_institute *institute, igt__studies **out, 
   atomic_init(&s->refs, 1);
   s->arena = igt__arena_new(0);
   s->by_id = igt__map_new();
+  s->prefixes = igt__fingerprints_new(true, &s->lists);
   s->by_name = igt__map_new();
   s->by_key = igt__map_new();
   s->created = igt__map_new();
   s->institute_id = igt__text_of(&institute->id);
   igt__quota_init(&s->lists, IGT__MAX_LIST_MEMORY, NULL);
-  if (!s->arena || !s->by_id || !s->by_name || !s->by_key || !s->created)
+  if (!s->arena || !s->prefixes || !s->by_id || !s->by_name || !s->by_key || !s->created)
     status = igt__fail_memory(err);
   else
     status = shape_of(igt__studies_type(institute), &s->shape, err);
@@ -203,6 +205,7 @@ void igt__studies_free(igt__studies *s) {
   if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
     return;
   igt__map_free(s->by_id);
+  igt__fingerprints_free(s->prefixes);
   igt__map_free(s->by_name);
   igt__map_free(s->by_key);
   igt__map_free(s->created);
@@ -316,7 +319,14 @@ static bool add(igt__studies *s, const igt_root_study *study) {
 }
 
 bool igt__studies_add(igt__studies *s, const igt_root_study *study) {
-  return (s->only && !may_be_it(s, study)) || add(s, study);
+  return igt__prefix_claim(s->prefixes, igt__text_of(&study->s3_prefix),
+                           igt__text_of(&study->study_database_id)) &&
+         ((s->only && !may_be_it(s, study)) || add(s, study));
+}
+
+igt_status igt__studies_check_prefix(const igt__studies *s, const char *id, const char *s3_prefix,
+                                     igt_error *err) {
+  return igt__prefix_check(s->prefixes, s3_prefix, id, err);
 }
 
 static igt_status each_study(void *payload, igt_root_study *study) {

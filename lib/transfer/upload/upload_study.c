@@ -209,11 +209,14 @@ static igt_status open_created(plan *p, igt_error *err) {
   }
   if (created != IGT__CREATED_BEFORE)
     count_created(&p->u->run);
-  if (!igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
+  status = igt__studies_check_prefix(c->before, igt__text_of(&made->study_database_id),
+                                     igt__text_of(&made->s3_prefix), err);
+  if (status == IGT_OK &&
+      !igt__upload_plan_open(p, name_of(igt__text_of(&made->study_id_human_readable), p),
                              igt__text_of(&made->study_database_id), igt__text_of(&made->s3_prefix),
                              "files/", study_settled))
     status = igt__fail_memory(err);
-  else
+  else if (status == IGT_OK)
     p->group->note =
         created != IGT__CREATED_BEFORE ? "the study was created" : "another run created the study";
   p->is_new = created == IGT__CREATED_NOW;
@@ -339,10 +342,14 @@ static igt_status study_plan(visit *v, const char *path, const char *name, plan 
 static igt_status begin_study(visit *v, const char *path, const char *name,
                               const igt__folder *folder, const igt__known *known,
                               igt_root_study *create, igt_error *err) {
-  plan *p;
-  igt_status status = study_plan(v, path, name, &p, err);
-  bool good = p != NULL;
+  plan *p = NULL;
+  igt_status status =
+      known ? igt__studies_check_prefix(v->studies, known->id, known->s3_prefix, err) : IGT_OK;
+  bool good;
 
+  if (status == IGT_OK)
+    status = study_plan(v, path, name, &p, err);
+  good = p != NULL;
   if (status != IGT_OK) {
     igt_model_free(create ? &create->model : NULL);
     return status;
@@ -524,9 +531,11 @@ static igt_status begin_annotations(visit *v, const char *path, const char *name
                                     const igt__known *known, igt_error *err) {
   bool whole;
   char *folder;
-  igt_status status = annotations_folder(v, path, &folder, &whole, err);
+  igt_status status = igt__studies_check_prefix(v->studies, known->id, known->s3_prefix, err);
   plan *p = NULL;
 
+  if (status == IGT_OK)
+    status = annotations_folder(v, path, &folder, &whole, err);
   if (status == IGT_OK && !(p = igt__upload_plan_new(v->u, v->institute, folder, name)))
     status = igt__fail_memory(err);
   if (status == IGT_OK)

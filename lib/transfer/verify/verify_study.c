@@ -461,7 +461,7 @@ static void plan_task(void *arg) {
   unsigned wanted = p->v->options->categories ? p->v->options->categories : IGT_CATEGORY_FILES;
   bool several = (wanted & (wanted - 1)) != 0;
   igt_error err = IGT_ERROR_INIT;
-  igt_status status = IGT_OK;
+  igt_status status = igt__group_check_prefix(p->group, &err);
 
   if (!*p->group->study) {
     wanted = IGT_CATEGORY_FILES;

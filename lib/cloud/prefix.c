@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "cloud/prefix.h"
+
+#include "base/error.h"
+#include "base/sip.h"
+
+#define SHARED 0 /* in place of the number of one study */
+
+static uint64_t number_of(const char *id) {
+  uint64_t number = igt__sip_place(id);
+
+  return number == SHARED ? 1 : number;
+}
+
+bool igt__prefix_claim(igt__fingerprints *claims, const char *prefix, const char *id) {
+  const uint64_t *known = *prefix ? igt__fingerprints_number(claims, prefix) : NULL;
+  uint64_t number = number_of(id);
+
+  if (!*prefix || (known && *known == number))
+    return true;
+  return igt__fingerprints_set(claims, prefix, known ? SHARED : number);
+}
+
+igt_status igt__prefix_check(const igt__fingerprints *claims, const char *prefix, const char *id,
+                             igt_error *err) {
+  const uint64_t *known = *prefix ? igt__fingerprints_number(claims, prefix) : NULL;
+
+  if (!known || *known == number_of(id))
+    return IGT_OK;
+  return igt__fail(err, IGT_E_PROTOCOL,
+                   "the cloud gives this study and another one the same s3Prefix, '%s', so their "
+                   "files cannot be told apart; report it to the cloud's support",
+                   prefix);
+}
