@@ -2,13 +2,14 @@
 """`igtcloud upload` against the sandbox: what goes where, what is sent again, what is left out."""
 
 import os
+import resource
 import stat
 
 import pytest
 
 from igtcloud import FAILED, NOT_FOUND, SOME_FAILED, USAGE, Program, shown
 from rest_client import RestClient
-from sandbox import BUCKET
+from sandbox import BUCKET, seeded
 from uploads import (NEW_STUDY, Place, changes, epd, igt, institute, items, objects, pattern, put,
                      seed, sent_bytes)
 
@@ -382,3 +383,18 @@ def test_a_local_folder_that_is_none(igtcloud, tmp_path):
     (tmp_path / "file").write_text("x")
     done = igtcloud.run("upload", tmp_path / "file", "up", status=FAILED)
     assert "not a folder" in done.err
+
+
+def test_too_few_open_files(tmp_path, home):
+    """Nothing is created that could not be filled; with fewer connections it is."""
+    with seeded(tmp_path, seed(epd(institute("lab")))) as cloud:
+        top, place = put(tmp_path / "up", {f"lab/case{n}/a": "a" for n in range(3)}), Place(cloud, "lab", "up")
+
+        def upload(limit, *options, status):
+            return Program(cloud.url, home).run("upload", *options, top, "up", status=status, preexec_fn=lambda:
+                                                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        done = upload(30, status=1)
+        assert "this process may have 30 files open" in done.err and "ulimit -n 256" in done.err
+        assert place.names() == []
+        upload(136, "--connections", "8", status=0)
+        assert place.names() == ["case0", "case1", "case2"]

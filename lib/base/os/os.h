@@ -191,6 +191,8 @@ void igt__os_boot_id(char *out, size_t cap);
 /* The end of a release's name: "linux-x86_64". */
 int igt__os_machine(char *out, size_t cap);
 unsigned igt__os_cores(void);
+/* How many files and connections this process may have open; UINT_MAX: no limit is known. */
+unsigned igt__os_open_files(void);
 
 void igt__os_wipe(void *p, size_t n); /* not optimized away */
 

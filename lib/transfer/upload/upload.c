@@ -16,6 +16,9 @@
 #include "transfer/engine/institutes.h"
 #include "transfer/upload/select.h"
 
+/* Folders and files of the studies that are read concurrently, the journal, the program's own. */
+#define FILES_BESIDE_CONNECTIONS 128
+
 void igt__upload_ignored(igt__upload *u, const char *institute, const char *path, const char *why) {
   igt_transfer_item item = {.kind = IGT_ITEM_OTHER,
                             .result = IGT_RESULT_IGNORED,
@@ -276,6 +279,21 @@ static igt_status read_options(void *job, const void *options, igt_error *err) {
   return status == IGT_OK ? check_options(own, u->shared.selection, err) : status;
 }
 
+/* Studies are created before their files are opened: a run that cannot open them would leave empty
+ * studies behind. */
+static igt_status check_open_files(const igt__run *run, igt_error *err) {
+  unsigned needed = FILES_BESIDE_CONNECTIONS + igt__client_max_connections(run->client);
+  unsigned most = igt__os_open_files();
+
+  if (most >= needed || run->options.dry_run)
+    return IGT_OK;
+  return igt__fail(
+      err, IGT_E_LIMIT,
+      "nothing was uploaded: this process may have %u files open, and an upload needs up "
+      "to %u; raise the limit (`ulimit -n %u`), or use fewer connections (--connections)",
+      most, needed, needed);
+}
+
 static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
   igt__upload *u = job;
   igt_status status;
@@ -286,6 +304,8 @@ static igt_status upload(igt_transfer *transfer, void *job, igt_error *err) {
                      : igt__fail_memory(err);
   igt__sender_init(&u->sender, &u->run);
   igt__semaphore_init(&u->studies, &u->run);
+  if (status == IGT_OK)
+    status = check_open_files(&u->run, err);
   if (status == IGT_OK)
     status = igt__root_open(u->source, false, &u->root, err);
   if (status == IGT_OK && u->options->transfer->follow_links)

@@ -3,6 +3,7 @@
  * and what logs, journals and limits need to know: names, cores, and how much memory the process
  * may use, which is the least of the machine's, half of RLIMIT_AS, and its container's. */
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -73,6 +74,12 @@ unsigned igt__os_cores(void) {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
   return cores > 1 ? (unsigned)cores : 1;
+}
+
+unsigned igt__os_open_files(void) {
+  long n = sysconf(_SC_OPEN_MAX);
+
+  return n > 0 && n < (long)INT_MAX ? (unsigned)n : UINT_MAX;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b) {

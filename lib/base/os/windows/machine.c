@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 
@@ -64,6 +65,10 @@ unsigned igt__os_cores(void) {
   DWORD n = GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
 
   return n > 1 ? n : 1;
+}
+
+unsigned igt__os_open_files(void) {
+  return UINT_MAX; /* handles: 16 million */
 }
 
 /* The machine's, or less in a job with a limit (containers, batch systems). */
