@@ -326,7 +326,7 @@ static void *accept_all(void *arg) {
 
 http_server *http_server_start(void) {
   http_server *server = must(calloc(1, sizeof *server));
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof at;
 
   server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
