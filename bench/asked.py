@@ -169,7 +169,41 @@ def _start(case, s):
         yield _row(f"{case}: static version", "under 1 ms of CPU time", f"{cpu * 1000:.2f} ms", cpu < 0.001)
 
 
-ROWS = {"large-down": _large_down, "large-up": _faster, "slices-down": _faster,
+def _package(s):
+    return s.tools.get("igtcloud.client")
+
+
+def _python_list(case, s):
+    own = _package(s)
+    if own:
+        yield _row(case, "under 1 s of CPU", f"{own['cpu']:.2f} s", own["cpu"] < 1)
+        yield _row(case, "under 120 MB", f"{own['memory'] * 1.048576:.0f} MB", own["memory"] * 1.048576 < 120)
+
+
+def _python_down(case, s):
+    if not _package(s):
+        return
+    if "reference" not in s.tools:
+        yield _row(case, "at least 10 × as fast as reference", "reference was not run", None)
+        return
+    ratio = s.tools["reference"]["wall"] / _package(s)["wall"]
+    yield _row(case, "at least 10 × as fast as reference", f"{ratio:.1f} ×", ratio >= 10)
+
+
+def _python_read(case, s):
+    if _package(s) and "igtcloud cat" in s.tools:
+        ratio = _package(s)["wall"] / s.tools["igtcloud cat"]["wall"]
+        yield _row(case, "within 1.2 × igtcloud cat", f"{ratio:.2f} ×", ratio <= 1.2)
+
+
+def _python_calls(case, s):
+    took = s.noted(r"igtcloud\.client: ([0-9.]+) ms of CPU time")
+    if took is not None:
+        yield _row(case, "under 0.3 ms of CPU a request", f"{took:.2f} ms", took < 0.3)
+
+
+ROWS = {"python-list": _python_list, "python-down": _python_down, "python-read": _python_read,
+        "python-calls": _python_calls, "large-down": _large_down, "large-up": _faster, "slices-down": _faster,
         "slices-up": _faster, "small-down": _small_down, "small-up": _small_up, "far-down": _far,
         "far-up": _far, "again-down": _again, "again-up": _again, "again-slices-down": _again, "again-slices-up": _again,
         "one-study-slow": _one_study_slow, "csv": _csv, "csv-files": _csv_files, "start": _start,

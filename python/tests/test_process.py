@@ -181,7 +181,7 @@ import sys, threading
 import igtcloud.client.services
 print(threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click", "multiprocessing.pool", "pandas",
       "pydicom", "fsspec", "asyncio", "importlib.metadata", "shutil", "tempfile",
-      "uuid", "platform") if m in sys.modules])
+      "uuid", "platform", "http", "urllib.parse", "ipaddress") if m in sys.modules])
 ''')
     assert said == '1 []\n'
 

@@ -22,7 +22,6 @@ import signal
 import threading
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
-from urllib.parse import urlsplit
 
 from igtcloud.client import _errors, _library
 from igtcloud.client.core import _token_file
@@ -365,6 +364,8 @@ def _sign_in(origin: str, username: Optional[str], key: Optional[str], auto_refr
 def _client_for(origin: str, username: Optional[str], key: Optional[str],
                 token_file: Optional[str] = None) -> _library.Client:
     """Asks through Python's own functions, looked up now: notebooks replace them."""
+    from urllib.parse import urlsplit
+
     password = None
     if key is None:
         username = username or os.environ.get("CLOUD_USERNAME") or builtins.input("Username: ")

@@ -9,7 +9,6 @@ MaxRetryError if the program has imported urllib3.
 
 from __future__ import annotations
 
-import http
 import io
 import json
 import logging
@@ -18,7 +17,6 @@ import re
 import sys
 import threading
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
-from urllib.parse import quote, unquote
 
 from igtcloud.client import _errors, _library
 from igtcloud.client.services import _exceptions, _models
@@ -104,6 +102,8 @@ class RESTResponse(io.IOBase):
 
 
 def _reason(status: int) -> str:
+    import http  # takes longer to import than most modules of this package
+
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:
@@ -186,6 +186,8 @@ class ApiClient:
 
 
 def _with_query(path: str, query: Iterable[Tuple[str, str]]) -> str:
+    from urllib.parse import quote  # takes longer to import than most modules of this package
+
     text = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in query)
     return f"{path}?{text}" if text else path
 
@@ -342,6 +344,8 @@ class _IncomingFile:
 
 def _base_name(disposition: str) -> str:
     """The last component of the server's name, which may not choose a folder."""
+    from urllib.parse import unquote
+
     extended = re.search(r"filename\*\s*=\s*[\w-]*'[^']*'([^;\s]+)", disposition, re.I)
     plain = re.search(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', disposition, re.I)
     name = unquote(extended[1]) if extended else (plain[1] or plain[2] or "") if plain else ""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import threading
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
-from urllib.parse import quote
 
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
@@ -264,6 +263,8 @@ def text_of(value: Any) -> str:
 
 
 def path_of(operation: Operation, values: Dict[str, Any]) -> str:
+    from urllib.parse import quote  # takes longer to import than most modules of this package
+
     path = operation.path
     for param in operation.params:
         if param.place == 'path':
