@@ -222,14 +222,15 @@ static void put_name(const usage *u, const group *g, FILE *out) {
 }
 
 static void print_row(const usage *u, const group *g) {
-  char size[32], files[32], studies[32] = "";
+  char size[32], files[32], studies[32];
 
   if (for_people()) {
     format_size(g->bytes, size, sizeof size);
     format_count(g->files, files, sizeof files);
-    if (u->by != BY_TYPE)
-      format_count(g->studies, studies, sizeof studies);
-    printf("%11s  %12s  %9s  ", size, files, studies);
+    format_count(g->studies, studies, sizeof studies);
+    printf("%11s  %12s  ", size, files);
+    if (u->by != BY_TYPE) /* a study has files of several types */
+      printf("%9s  ", studies);
   } else {
     printf("%llu\t%llu\t%llu\t", (unsigned long long)g->bytes, (unsigned long long)g->files,
            (unsigned long long)g->studies);
@@ -249,8 +250,10 @@ static void print_title(const usage *u) {
   static const char *const titles[] = {"INSTITUTE", "PATIENT", "STUDY", "TYPE"};
   bool bold = begin_bold();
 
-  printf("%11s  %12s  %9s  %s\n", "SIZE", "FILES", u->by == BY_TYPE ? "" : "STUDIES",
-         titles[u->by]);
+  printf("%11s  %12s  ", "SIZE", "FILES");
+  if (u->by != BY_TYPE)
+    printf("%9s  ", "STUDIES");
+  printf("%s\n", titles[u->by]);
   end_bold(bold);
 }
 

@@ -39,6 +39,13 @@ static void print_features(bool json) {
   fputs(json ? "]" : "\n", stdout);
 }
 
+/* clang's __VERSION__ has its name, gcc's has the number alone. */
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static void print_details(bool json) {
   bool first = true;
   char platform[256] = "";
@@ -46,7 +53,7 @@ static void print_details(bool json) {
   os_system(false, platform, sizeof platform);
   if (json) {
     json_text(stdout, "commit", IGTCLOUD_COMMIT, false);
-    json_text(stdout, "compiler", __VERSION__, false);
+    json_text(stdout, "compiler", COMPILER, false);
     json_text(stdout, "platform", platform, false);
     printf(",\"libraries\":{");
     igt_libraries(print_library, &first);
@@ -54,7 +61,7 @@ static void print_details(bool json) {
     print_features(true);
     return;
   }
-  printf("commit: %s\ncompiler: %s\nplatform: %s\nlibraries:\n", IGTCLOUD_COMMIT, __VERSION__,
+  printf("commit: %s\ncompiler: %s\nplatform: %s\nlibraries:\n", IGTCLOUD_COMMIT, COMPILER,
          platform);
   igt_libraries(print_library, NULL);
   print_features(false);

@@ -340,6 +340,17 @@ static bool station_size(const char *name, const char *text, uint64_t *out) {
   return true;
 }
 
+static bool check_hook(const char *path) {
+  if (*path != '/')
+    usage_error("--on-event '%s' must be an absolute path: a station has no current folder", path);
+  else if (access(path, X_OK) != 0)
+    usage_error("--on-event '%s' cannot be run: %s%s", path, strerror(errno),
+                errno == EACCES ? "; is it executable (chmod +x)?" : "");
+  else
+    return true;
+  return false;
+}
+
 static bool take_config(const settings *s, station_config *c) {
   int64_t settle = 60, rescan = 600, keep = 0, hook = 60;
 
@@ -368,11 +379,12 @@ static bool take_config(const settings *s, station_config *c) {
                                : "--min-free");
     return false;
   }
-  if (s->on_event && (*s->on_event != '/' || access(s->on_event, X_OK) != 0)) {
-    usage_error("--on-event '%s' must be the absolute path of a program", s->on_event);
+  if (c->delete_done && c->quota) {
+    usage_error("--quota limits what stays in done, and --when-done delete leaves nothing there: "
+                "give one of them");
     return false;
   }
-  return true;
+  return !s->on_event || check_hook(s->on_event);
 }
 
 /* Folders, project and the address of the metrics stay as they were. */

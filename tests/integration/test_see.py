@@ -2,6 +2,7 @@
 """`igtcloud tree`, `du` and `find`, and what `ls` shows on a terminal: what is in a cloud."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -57,6 +58,7 @@ def test_version_prints_one_line():
     plain = version()
     assert plain.count("\n") == 1
     text = version("--verbose").splitlines()
+    assert any(re.match(r"compiler: (gcc|.*[Cc]lang) \d+", line, re.I) for line in text), text
     assert text[0] == plain.strip() and text[1].startswith("commit: ")
     assert any(line.split()[0] == "SQLite" and line.split()[1][0].isdigit() for line in text)
     told = json.loads(version("-v", "--json"))
