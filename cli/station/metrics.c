@@ -108,6 +108,9 @@ static void put_all(FILE *out, const station *st) {
   put_studies(out, &c);
   put_metric(out, GAUGE, "waiting_bytes", "bytes", "Size of the studies that wait.",
              (double)c.bytes);
+  put_metric(out, GAUGE, "loose_files", NULL,
+             "Files that are not in the folder of a study, and are not uploaded.",
+             (double)loose_count(st));
   put_metric(out, GAUGE, "online", NULL, "1 if the cloud responds, 0 if not.", !st->offline);
   put_metric(out, GAUGE, "free_bytes", "bytes", "Free space on the disk of the watched folder.",
              (double)policy_free_bytes(&st->roots[0]));

@@ -59,6 +59,14 @@ static bool is_folder(const watched *w, const char *path) {
   return lstat(full, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_there(const watched *w, const char *path) {
+  char full[2 * PATH_SIZE];
+  struct stat st;
+
+  (void)snprintf(full, sizeof full, "%s/%s", w->path, path);
+  return lstat(full, &st) == 0;
+}
+
 static bool has_file(const watched *w, const char *path, const char *name) {
   char full[2 * PATH_SIZE];
   struct stat st;
@@ -93,11 +101,12 @@ static void each_folder(station *st, watched *w, const char *path, folder_fn fn)
   dir = opendir(full);
   while (dir && (entry = readdir(dir)) != NULL) {
     notify_alive();
-    if (*entry->d_name == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) ||
-        !join(below, path, entry->d_name) || is_ours(w, below))
+    if (*entry->d_name == '.' || !join(below, path, entry->d_name) || is_ours(w, below))
       continue;
-    if (entry->d_type == DT_DIR || is_folder(w, below))
+    if (entry->d_type == DT_DIR || (entry->d_type == DT_UNKNOWN && is_folder(w, below)))
       fn(st, w, below);
+    else
+      loose_see(st, w, below);
   }
   if (dir)
     closedir(dir);
@@ -142,6 +151,7 @@ void scan_all(station *st) {
     each_folder(st, w, "", see_institute);
   }
   drop_unseen(st);
+  loose_drop_unseen(st);
   st->dirty = true;
 }
 
@@ -164,6 +174,19 @@ static void see_gone(station *st, watched *w, const char *path) {
   queue_remove(&st->queue, s);
 }
 
+/* Something that is not a folder appeared, or anything vanished. */
+static void see_file(station *st, watched *w, const char *path) {
+  const char *slash = strrchr(path, '/');
+
+  see_gone(st, w, path);
+  if (!is_there(w, path))
+    loose_forget(st, w, path);
+  else if (is_hierarchical(st) && slash && strcmp(slash + 1, "study.json") == 0)
+    st->scan_soon = true; /* the folder is a study, not a patient */
+  else
+    loose_see(st, w, path);
+}
+
 void scan_name(void *payload, watched *w, const char *folder, const char *name) {
   station *st = payload;
   size_t depth = depth_of(folder), last = is_hierarchical(st) ? 2 : 1;
@@ -173,7 +196,7 @@ void scan_name(void *payload, watched *w, const char *folder, const char *name) 
   if (*name == '.' || !join(path, folder, name) || is_ours(w, path))
     return;
   if (!is_folder(w, path))
-    see_gone(st, w, path);
+    see_file(st, w, path);
   else if (depth == 0)
     see_institute(st, w, path);
   else if (depth < last)

@@ -444,6 +444,7 @@ static int64_t next_due(const station *st) {
 
   at_most(&due, st->next_tidy);
   at_most(&due, st->next_key_look);
+  at_most(&due, st->next_loose);
   if (!st->inquiry)
     at_most(&due, st->next_inquiry);
   at_most(&due, st->next_status);
@@ -565,6 +566,8 @@ static void do_due(station *st) {
   if (now >= st->next_inquiry && !st->stopping)
     start_inquiry(st);
   step_studies(st);
+  if (now >= st->next_loose)
+    loose_report(st, false);
   if (st->ready && !st->stopping && station_now() >= st->offline_until)
     batch_start(st);
   if (now >= st->next_tidy) {
@@ -667,6 +670,7 @@ static void close_all(station *st) {
   free(st->found.institutes);
   metrics_close(st->metrics);
   queue_free(&st->queue);
+  queue_free(&st->loose);
   for (size_t i = 0; i < STATION_ROOTS; i++)
     if (st->roots[i].path)
       store_close(&st->roots[i]);
@@ -682,6 +686,8 @@ static void run(station *st) {
               st->roots[0].path, st->project, run_id(), igt_version());
   while (!asked_to_stop && !(st->config.once && st->ready && st->scan && is_idle(st)))
     turn(st);
+  if (st->config.once)
+    loose_report(st, true);
   stop(st);
   station_log(LOG_NOTICE, "stopped", NULL, "stopped: %llu uploaded, %llu failed, %llu waiting",
               (unsigned long long)st->totals.uploaded, (unsigned long long)st->totals.failed,
@@ -711,7 +717,7 @@ int station_main(settings *s) {
   static station st; /* large; and roots are pointed at */
   int status;
 
-  st = (station){.s = s, .watch_fd = -1, .inquiry_fd = -1};
+  st = (station){.s = s, .watch_fd = -1, .inquiry_fd = -1, .next_loose = INT64_MAX};
   st.project = s->arguments[1];
   st.started = station_wall();
   notify_open();

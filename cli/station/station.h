@@ -7,6 +7,7 @@
  *   watch.c, scan.c   find the folders of studies, by inotify and by looking again and again
  *   tree.c, writers.c whether a study is quiet: its files and their times, who has them open
  *   queue.c           the studies that are here, and which comes next
+ *   loose.c           files that belong to no study
  *   store.c           the lock of a watched folder, and what has to survive a restart
  *   batch.c           uploads and verifies some studies at a time
  *   policy.c          moves or deletes what was verified, moves aside what failed, frees disk
@@ -180,6 +181,16 @@ void scan_all(station *st);
 /* A name appeared or vanished in a folder that is watched. */
 void scan_name(void *payload, watched *w, const char *folder, const char *name);
 
+/* ---- loose.c ---- */
+
+/* A file that is not in the folder of a study. */
+void loose_see(station *st, watched *w, const char *path);
+void loose_forget(station *st, watched *w, const char *path);
+void loose_drop_unseen(station *st);
+/* Logs those that have stayed for --settle; all: at the end, also the others. */
+void loose_report(station *st, bool all);
+uint64_t loose_count(const station *st); /* that were reported */
+
 /* ---- session.c ---- */
 
 /* The client; transfers that were begun with it keep it. */
@@ -307,6 +318,7 @@ struct station {
   watched roots[STATION_ROOTS];
   size_t root_count;
   study_queue queue;
+  study_queue loose; /* files that belong to no study */
   line *line;
   inquiry *inquiry;
   int inquiry_fd;
@@ -320,7 +332,7 @@ struct station {
   int64_t started; /* wall clock */
   uint64_t scan;
   bool scan_soon, new_work, dirty, ready, stopping;
-  int64_t next_scan, next_inquiry, next_status, next_tidy, next_key_look;
+  int64_t next_scan, next_inquiry, next_status, next_tidy, next_key_look, next_loose;
   int64_t offline_until, offline_ms; /* the cloud does not respond: the pause */
   bool offline, key_warned, disk_warned;
   int64_t key_changed; /* modification time of its file */

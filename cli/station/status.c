@@ -57,6 +57,7 @@ static void put_status(FILE *out, const station *st) {
   put_number(out, "uploading", c.active);
   put_number(out, "stuck", c.stuck);
   put_number(out, "waitingBytes", c.bytes);
+  put_number(out, "looseFiles", loose_count(st));
   put_time(out, "oldestWaiting", c.oldest);
   put_number(out, "uploaded", st->totals.uploaded);
   put_number(out, "uploadedBytes", st->totals.uploaded_bytes);

@@ -210,6 +210,37 @@ def test_which_come_first(station, order):
     assert begun == (list("01234") if order == "newest" else list("43210"))
 
 
+def test_loose_files_are_named_once_and_counted(station, cloud):
+    """Whoever puts a file beside the studies expects it to be uploaded."""
+    port = free_port()
+    s = station("--metrics", f"127.0.0.1:{port}", "--rescan", "1s")
+    status = s.folder.parent / "status.json"
+    put(s.folder, {"stray.dcm": "s", "lab/loose.txt": "l", "lab/Thumbs.db": "t", ".hidden": "h",
+                   "lab/one/a": "a"})
+    (s.folder / "lab/link").symlink_to(s.folder / "lab/one")
+    s.start("--status-file", status)
+    loose = "is not in the folder of a study and will not be uploaded"
+    s.wait_for_log(loose, 3)
+    put(s.folder, {"lab/late.txt": "l"})  # inotify reports it
+    s.wait_for_log(loose, 4)
+    count = lambda: json.loads(status.read_text())["looseFiles"]
+    s.wait_for(lambda: count() == 4)
+    assert check_open_metrics(get(f"http://127.0.0.1:{port}/metrics")[1])["loose_files"] == 4
+    (s.folder / "stray.dcm").unlink()
+    s.wait_for(lambda: count() == 3)
+    assert s.stop() == 0 and s.log.count(loose) == 4
+    assert all(s.log.count(f"{s.folder}/{n} {loose}") == 1
+               for n in ["stray.dcm", "lab/loose.txt", "lab/link", "lab/late.txt"])
+
+
+def test_many_loose_files_do_not_fill_the_log(station, cloud):
+    s = station("--once")
+    put(s.folder, {f"lab/{n}.dcm": "x" for n in range(130)})
+    s.once()
+    assert s.log.count(" is not in the folder of a study") == 100
+    assert "30 more files are not in the folder of a study" in s.log
+
+
 def test_several_folders(station, cloud, tmp_path):
     """Each with its own done/; only the institute that was named."""
     s = station("--folder", tmp_path / "second")

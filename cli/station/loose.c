@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that lie beside the studies, in a watched folder itself or in the folder of an institute or
+ * patient. A station never uploads them, and whoever put them there expects that it does: so each
+ * is named in the log once it has stayed for --settle, and all are counted in the status file and
+ * the metrics. Links count too, as a link to a study's folder is not followed.
+ *
+ * The set is a study_queue of its own: STUDY_SETTLING is a new one, STUDY_READY one that was
+ * reported. scan.c adds and forgets. */
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <syslog.h>
+
+#include "station/station.h"
+
+#define LOOSE_MOST 10000 /* a folder of single images must not fill the memory */
+#define LOOSE_NAMED 100  /* nor the journal */
+
+/* What systems leave in every folder that somebody opens. */
+static bool is_clutter(const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+  return strcasecmp(name, "Thumbs.db") == 0 || strcasecmp(name, "desktop.ini") == 0;
+}
+
+void loose_see(station *st, watched *w, const char *path) {
+  study *s = queue_find(&st->loose, w, path);
+
+  if (!s && st->loose.count < LOOSE_MOST && !is_clutter(path) &&
+      (s = queue_add(&st->loose, w, path)) != NULL) {
+    s->since = station_now();
+    if (s->since + st->config.settle_ms < st->next_loose)
+      st->next_loose = s->since + st->config.settle_ms;
+  }
+  if (s)
+    s->scan = st->scan;
+}
+
+void loose_forget(station *st, watched *w, const char *path) {
+  study *s = queue_find(&st->loose, w, path);
+
+  if (s)
+    queue_remove(&st->loose, s);
+}
+
+void loose_drop_unseen(station *st) {
+  for (size_t i = st->loose.count; i > 0; i--)
+    if (st->loose.v[i - 1]->scan != st->scan)
+      queue_remove(&st->loose, st->loose.v[i - 1]);
+}
+
+uint64_t loose_count(const station *st) {
+  uint64_t count = 0;
+
+  for (size_t i = 0; i < st->loose.count; i++)
+    count += st->loose.v[i]->state == STUDY_READY;
+  return count;
+}
+
+static bool is_there(const study *s) {
+  char full[2 * 4096];
+  struct stat now;
+
+  (void)snprintf(full, sizeof full, "%s/%s", s->in->path, s->path);
+  return lstat(full, &now) == 0;
+}
+
+static void report_one(study *s) {
+  s->state = STUDY_READY;
+  station_log(LOG_WARNING, "loose-file", NULL,
+              "%s/%s is not in the folder of a study and will not be uploaded: move it to "
+              "INSTITUTE/STUDY/",
+              s->in->path, s->path);
+}
+
+void loose_report(station *st, bool all) {
+  int64_t now = station_now();
+  uint64_t named = loose_count(st), more = 0;
+
+  st->next_loose = INT64_MAX;
+  for (size_t i = st->loose.count; i > 0; i--) {
+    study *s = st->loose.v[i - 1];
+    int64_t due = s->since + st->config.settle_ms;
+    if (s->state == STUDY_READY)
+      continue;
+    if (!all && due > now) {
+      if (due < st->next_loose)
+        st->next_loose = due;
+    } else if (!is_there(s)) {
+      queue_remove(&st->loose, s);
+    } else if (named++ < LOOSE_NAMED) {
+      report_one(s);
+    } else {
+      s->state = STUDY_READY;
+      more++;
+    }
+  }
+  if (more)
+    station_log(LOG_WARNING, "loose-file", NULL,
+                "%llu more files are not in the folder of a study and will not be uploaded",
+                (unsigned long long)more);
+  st->dirty = true;
+}
