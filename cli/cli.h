@@ -173,6 +173,11 @@ bool parse_again(settings *s);
 /* The words of an option that may stand before the command's name, with its value: 1 or 2; 0: it is
  * none. */
 size_t global_option_words(const char *arg);
+/* The words of all options before the command's name: igtcloud --profile lab ls. */
+size_t leading_words(int argc, char **argv);
+/* argv is n such words, then a name of taken words: the options go behind the name, where all are
+ * read. */
+void move_behind_name(char **argv, size_t n, size_t taken);
 /* An option of the command, or of all commands; NULL: there is none. */
 const option *command_option(const command *cmd, const char *name);
 /* Where the option at this offset in settings has its value from, such as "IGTCLOUD_USER"; NULL: it

@@ -11,6 +11,8 @@
 #include "complete.h"
 
 #define TIME_MS 900
+/* Of a project, whose studies are offered together: each is a request. */
+#define INSTITUTES_MOST 8
 /* More names are of no use in a menu. */
 #define NAMES_MOST ((size_t)1024 * 1024)
 
@@ -47,8 +49,8 @@ static igt_status each_child(void *payload, igt_node *child) {
       (strlen(n->last) == len && strncmp(n->last, shown, len) == 0))
     return IGT_OK;
   snprintf(n->last, sizeof n->last, "%.*s", (int)len, shown);
-  n->length += len + 1;
-  fprintf(n->out, "%s\n", n->last);
+  n->length += len + 2;
+  fprintf(n->out, "%s%s\n", n->last, shown[len] ? "/" : ""); /* a patient has studies */
   return n->length < NAMES_MOST ? IGT_OK : IGT_E_CANCELLED;
 }
 
@@ -118,7 +120,8 @@ static void print_candidates(const wanted *w, const char *text, const char *type
 
   for (size_t n; *text; text += n + (text[n] == '\n')) {
     n = strcspn(text, "\n");
-    snprintf(line, sizeof line, "%s%.*s%s", w->prefix, (int)n, text, w->continues ? "/" : "");
+    snprintf(line, sizeof line, "%s%.*s%s", w->prefix, (int)n, text,
+             w->continues && n && text[n - 1] != '/' ? "/" : "");
     if (strncmp(line, typed, strlen(typed)) == 0)
       printf("%s\n", line);
   }
@@ -174,6 +177,34 @@ static bool argument_at(const command *cmd, size_t n, char *out, size_t cap) {
   return false;
 }
 
+/* Keys of the configuration: the options that it can set, which several commands share. */
+typedef struct keys {
+  const char *typed;
+  const char *done[512];
+  size_t count;
+} keys;
+
+static void offer_key(void *payload, const command *cmd, const option *o) {
+  keys *k = payload;
+
+  (void)cmd;
+  if (!config_key_exists(o->name) || strncmp(o->name, k->typed, strlen(k->typed)) != 0)
+    return;
+  for (size_t i = 0; i < k->count; i++)
+    if (strcmp(k->done[i], o->name) == 0)
+      return;
+  if (k->count < sizeof k->done / sizeof *k->done)
+    k->done[k->count++] = o->name;
+  printf("%s\n", o->name);
+}
+
+static void offer_keys(const char *typed) {
+  keys k = {.typed = typed};
+
+  for (size_t i = 0; commands[i]; i++)
+    each_option(commands[i], offer_key, &k);
+}
+
 static void offer_argument(const settings *s, const command *cmd, const char *typed) {
   char name[128];
   size_t depth = 1;
@@ -184,11 +215,15 @@ static void offer_argument(const settings *s, const command *cmd, const char *ty
   }
   if (!argument_at(cmd, s->argument_count, name, sizeof name))
     return;
+  if (strcmp(name, "KEY") == 0)
+    offer_keys(typed);
   if (strcmp(name, "INSTITUTE") == 0 && s->argument_count > 0) {
     offer(s, &(wanted){s->arguments[s->argument_count - 1], "", false}, typed);
   } else if (strncmp(name, "PROJECT", strlen("PROJECT")) == 0) {
     for (const char *p = name; *p; p++)
       depth += *p == '/';
+    if (depth == 3 && strstr(name, "STUDY")) /* PATIENT/STUDY */
+      depth = 4;
     if (depth == 1)
       offer(s, &(wanted){"", "", false}, typed);
     else
@@ -196,13 +231,53 @@ static void offer_argument(const settings *s, const command *cmd, const char *ty
   }
 }
 
-/* The project of a command whose --institute is being typed. */
-static void offer_institutes(const settings *s, const command *cmd, const char *typed) {
+/* The argument of this name, such as the project of a command whose --institute is being typed. */
+static const char *given_argument(const settings *s, const command *cmd, const char *begin) {
   char name[128];
 
   for (size_t i = 0; i < s->argument_count; i++)
-    if (argument_at(cmd, i, name, sizeof name) && strncmp(name, "PROJECT", 7) == 0)
-      offer(s, &(wanted){remote_path(s->arguments[i]), "", false}, typed);
+    if (argument_at(cmd, i, name, sizeof name) && strncmp(name, begin, strlen(begin)) == 0)
+      return s->arguments[i];
+  return NULL;
+}
+
+static void offer_institutes(const settings *s, const command *cmd, const char *typed) {
+  const char *project = given_argument(s, cmd, "PROJECT");
+
+  if (project)
+    offer(s, &(wanted){remote_path(project), "", false}, typed);
+}
+
+/* PATIENT/STUDY, or STUDY where there are no patients. */
+static void offer_studies_of(const settings *s, const char *project, const char *institute,
+                             size_t n, const char *typed) {
+  const char *slash = strchr(typed, '/');
+  int patient = slash ? (int)(slash - typed) : 0;
+  char parent[1024], prefix[256];
+
+  if (snprintf(parent, sizeof parent, "%s/%.*s%s%.*s", remote_path(project), (int)n, institute,
+               slash ? "/" : "", patient, typed) < (int)sizeof parent &&
+      snprintf(prefix, sizeof prefix, "%.*s", slash ? patient + 1 : 0, typed) < (int)sizeof prefix)
+    offer(s, &(wanted){parent, prefix, false}, typed);
+}
+
+/* --study: of the institutes that were named, or of the project's first ones. */
+static void offer_studies(const settings *s, const command *cmd, const char *typed) {
+  const char *project = given_argument(s, cmd, "PROJECT"), *one = given_argument(s, cmd, "INST");
+  char *all = NULL;
+  size_t most = INSTITUTES_MOST;
+
+  if (!project)
+    return;
+  for (size_t i = 0; i < s->institute.count; i++)
+    offer_studies_of(s, project, s->institute.v[i], strlen(s->institute.v[i]), typed);
+  if (one)
+    offer_studies_of(s, project, one, strlen(one), typed);
+  if (!one && !s->institute.count)
+    all = list_children(s, remote_path(project));
+  for (const char *p = all; p && *p && most--; p += strcspn(p, "\n") + 1)
+    offer_studies_of(s, project, p, strcspn(p, "\n"), typed);
+  free(all);
 }
 
 /* ---- the call ---- */
@@ -211,20 +286,24 @@ int complete(int argc, char **argv) {
   settings s = {.retries = 0};
   const char *typed = argc > 0 ? argv[argc - 1] : "";
   const command *cmd;
-  size_t taken = 0;
+  size_t taken = 0, leading = argc > 1 ? leading_words(argc - 1, argv) : 0;
   int n = argc - 1;
 
   limit_time(TIME_MS);
   if (!freopen("/dev/null", "w", stderr) || n < 1 ||
-      !(cmd = command_named((const char *const *)argv, (size_t)n, &taken)))
+      !(cmd = command_named((const char *const *)argv + leading, (size_t)n - leading, &taken)))
     return EXIT_DONE;
+  move_behind_name(argv, leading, taken);
   if (n > 0 && strcmp(argv[n - 1], "=") == 0) /* bash takes --name=value apart */
     n--;
   bool institute = n > (int)taken && strcmp(argv[n - 1], "--institute") == 0;
-  n -= institute;
+  bool study = n > (int)taken && strcmp(argv[n - 1], "--study") == 0;
+  n -= institute || study;
   (void)parse_options(cmd, n - (int)taken, argv + taken, &s); /* more arguments may follow */
   if (institute)
     offer_institutes(&s, cmd, typed);
+  else if (study)
+    offer_studies(&s, cmd, typed);
   else
     offer_argument(&s, cmd, typed);
   return EXIT_DONE;

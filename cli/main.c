@@ -27,22 +27,15 @@ static bool wants_json(int argc, char **argv) {
   return false;
 }
 
-/* The words of the options before the command's name: igtcloud --profile lab ls. */
-static size_t count_leading(int argc, char **argv) {
-  size_t n = 0, words;
-
-  while (n < (size_t)argc && (words = global_option_words(argv[n])) > 0)
-    n += words;
-  return n < (size_t)argc ? n : (size_t)argc;
-}
-
-/* argv is n options, then a name of taken words: the options go behind the name, where all are
- * read. */
-static void move_behind(char **argv, size_t n, size_t taken) {
-  char *name[2] = {argv[n], taken > 1 ? argv[n + 1] : NULL};
-
-  memmove(argv + taken, argv, n * sizeof *argv);
-  memcpy(argv, name, taken * sizeof *argv);
+/* Help that is not of one command: after n leading options, whose last one may be --help. */
+static bool print_general_help(char **argv, size_t n, size_t left) {
+  if (left == 0 && n > 0 && wants_help(argv[n - 1]))
+    print_overview(stdout);
+  else if (left > 1 && is_group(argv[n]) && wants_help(argv[n + 1]))
+    print_group(stdout, argv[n]);
+  else
+    return false;
+  return true;
 }
 
 /* No command follows the options. */
@@ -94,24 +87,22 @@ int main(int argc, char **argv) {
     print_overview(stdout);
     return finish(EXIT_DONE);
   }
-  if (is_group(argv[1]) && argc > 2 && wants_help(argv[2])) {
-    print_group(stdout, argv[1]);
-    return finish(EXIT_DONE);
-  }
   if (strcmp(argv[1], "__complete") == 0)
     return finish(complete(argc - 2, argv + 2));
   if (wants_json(argc, argv))
     use_json_errors();
-  if (strcmp(argv[1], "--version") == 0)
-    argv[1] = version;
-  size_t leading = count_leading(argc - 1, argv + 1), left = (size_t)argc - 1 - leading;
+  size_t leading = leading_words(argc - 1, argv + 1), left = (size_t)argc - 1 - leading;
   const char *const *words = (const char *const *)(argv + 1 + leading);
+  if (print_general_help(argv + 1, leading, left))
+    return finish(EXIT_DONE);
+  if (left > 0 && strcmp(words[0], "--version") == 0)
+    argv[1 + leading] = version;
   if (left == 0 || words[0][0] == '-')
     return no_words(left ? words[0] : NULL);
   cmd = command_named(words, left, &taken);
   if (!cmd)
     return no_command(words, left);
-  move_behind(argv + 1, leading, taken);
+  move_behind_name(argv + 1, leading, taken);
   if (!parse_options(cmd, argc - 1 - (int)taken, argv + 1 + taken, &s))
     return EXIT_USAGE;
   if (s.help) {

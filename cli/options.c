@@ -523,6 +523,21 @@ size_t global_option_words(const char *arg) {
   return o->kind != OPTION_FLAG && !name[n] ? 2 : 1;
 }
 
+size_t leading_words(int argc, char **argv) {
+  size_t n = 0, words;
+
+  while (n < (size_t)argc && (words = global_option_words(argv[n])) > 0)
+    n += words;
+  return n < (size_t)argc ? n : (size_t)argc;
+}
+
+void move_behind_name(char **argv, size_t n, size_t taken) {
+  char *name[2] = {argv[n], taken > 1 ? argv[n + 1] : NULL};
+
+  memmove(argv + taken, argv, n * sizeof *argv);
+  memcpy(argv, name, taken * sizeof *argv);
+}
+
 const option *command_option(const command *cmd, const char *name) {
   return find_option(cmd, name, strlen(name), 0);
 }

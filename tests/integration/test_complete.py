@@ -50,6 +50,12 @@ def complete(env, *words):
     (["download", "there", "m"], ["my project"]),
     (["download", "there", "trial", "no"], ["north", "north east"]),
     (["download", "there", "trial", "--institute", "north "], ["north east"]),
+    (["download", "there", "trial", "--study", ""], ["P1/", "P2/"]),
+    (["download", "there", "trial", "--institute", "north", "--study", "P1/M"], ["P1/MR"]),
+    (["csv", "out", "my project", "lab", "--study", "c"], ["case-1"]),
+    (["--quiet", "--retries", "2", "ls", "tr"], ["trial/"]), (["--quiet"], []), (["--retries", ""], []),
+    (["config", "get", "bwl"], ["bwlimit"]), (["config", "set", "bwlimit", ""], []),
+    (["rm", "trial/north/P1/M"], ["trial/north/P1/MR"]), (["sync", "here", "igt:m"], ["igt:my project/"]),
     (["cp", "x", "igt:trial/north/P2/"], ["igt:trial/north/P2/CT"]),
     (["ls", "trial/north/P1/CT/"], []), (["ls", "nope/"], []), (["nope", ""], []), ([""], []),
     (["download", ""], [])])
@@ -108,13 +114,22 @@ def run(command, text, env):
 def test_bash_completes_remote_names(shell_env):
     script = 'compopt() { local IFS=" "; printf "compopt %s\\n" "$*"; }\nsource <(igtcloud completion bash)\n'
     for words in (["ls", "tr"], ["ls", r"my\ project/"], ["download", "x", "'my project'", ""],
-                  ["download", "x", "trial", "--institute", "=", ""]):
+                  ["download", "x", "trial", "--institute", "=", ""],
+                  ["--retries", "=", "1", "ls", "tr"], ["cp", "x", "igt", ":"],
+                  ["cp", "x", "igt", ":", "trial/north/P2/"], ["cp", "'igt:tr"],
+                  ["csv", "x", "trial", "--study", "P2"], ["config", "get", "bwl"]):
         script += ("COMP_WORDS=(" + " ".join(map(shlex.quote, ["igtcloud", *words])) +
                    f"); COMP_CWORD={len(words)}; _igtcloud; printf '%s\\n' \"${{COMPREPLY[@]}}\" =\n")
     assert run([shell("bash"), "-u"], script, shell_env) == [
         "compopt -o filenames", "compopt -o nospace", "trial/", "=",
         "compopt -o filenames", "compopt -o nospace", "my project/lab/", "=",
-        "compopt -o filenames", "lab", "=", "compopt -o filenames", "north", "north east", "="]
+        "compopt -o filenames", "lab", "=", "compopt -o filenames", "north", "north east", "=",
+        "compopt -o filenames", "compopt -o nospace", "trial/", "=",
+        "compopt -o filenames", "compopt -o nospace", "trial/", "my project/", "=",
+        "compopt -o filenames", "trial/north/P2/CT", "=",
+        "compopt -o filenames", "compopt -o nospace", "igt:trial/", "=",
+        "compopt -o filenames", "compopt -o nospace", "P2/", "=",
+        "compopt -o filenames", "bwlimit", "="]
 
 
 def test_zsh_completes_remote_names(shell_env, tmp_path):
@@ -134,7 +149,9 @@ def test_fish_completes_remote_names(shell_env, tmp_path):
                                                     capture_output=True, text=True).stdout)
     script = f"source {tmp_path}/c.fish\n"
     for line in ("igtcloud ls tri", r"igtcloud ls my\ project/", "igtcloud download x trial north",
-                 "igtcloud download x trial --institute "):
+                 "igtcloud download x trial --institute ",
+                 "igtcloud --retries 1 ls tri", "igtcloud cp x igt:tri", "igtcloud csv x trial --study P",
+                 "igtcloud config get bwl"):
         script += f"complete -C {shlex.quote(line)}; echo =\n"
     offered = run([shell("fish"), "--no-config"], script,
                   {**shell_env, "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)})
@@ -142,3 +159,4 @@ def test_fish_completes_remote_names(shell_env, tmp_path):
               for g in "\n".join(offered).split("\n=")]
     assert "trial/" in groups[0] and "my project/lab/" in " ".join(groups[1]).replace("\\ ", " ")
     assert {"north", "north east"} <= set(groups[2]) and {"north", "north east"} <= set(groups[3])
+    assert [set(g) - {""} for g in groups[4:8]] == [{"trial/"}, {"igt:trial/"}, {"P1/", "P2/"}, {"bwlimit"}]

@@ -230,12 +230,26 @@ def test_bash_completes_arguments():
         assert completed_bash([*download, ""], [*download, "there", "p", "i", ""],
                               [*download, "there", ""]) == [["<dirnames>"], ["PROD", "TEST"], []]
     assert completed_bash(["completion", ""], ["help", "log"]) == [["bash", "zsh", "fish"], ["login", "logout"]]
+    assert completed_bash(["help", "filt"]) == [["filters"]]
+
+
+def test_bash_completes_options_before_the_command():
+    offered = completed_bash(["--prof"], ["--profile", "lab", ""], ["--profile", "=", "lab", "-q", "study", ""],
+                             ["--ca-file", ""], ["--profile", "lab", "completion", "f"], ["--profile", "l"])
+    assert offered[0] == ["--profile"] and first_words() <= set(offered[1])
+    assert offered[2:] == [groups()["study"], ["<default>"], ["fish"], []]
+
+
+def test_help_behind_other_options():
+    assert igtcloud("--profile", "x", "--help") == igtcloud("--help")
+    assert igtcloud("-q", "study", "--help") == igtcloud("study", "--help")
+    assert igtcloud("--quiet", "--version") == igtcloud("--version")
 
 
 def test_fish_completes_every_option(tmp_path):
     """fish itself is asked."""
     (tmp_path / "c.fish").write_text(igtcloud("completion", "fish"))
-    lines = ["igtcloud "] + [f"igtcloud {group} " for group in groups()]
+    lines = ["igtcloud ", "igtcloud --profile lab ", "igtcloud --prof", "igtcloud help "] + [f"igtcloud {group} " for group in groups()]
     for command in commands().values():
         lines.append(f"igtcloud {command['name']} --")
         lines += [f"igtcloud {command['name']} --{o['name']} " for o in command["options"]
@@ -246,7 +260,9 @@ def test_fish_completes_every_option(tmp_path):
                XDG_CONFIG_HOME=str(tmp_path), XDG_DATA_HOME=str(tmp_path))
     offered = {part.split("\n")[0]: {l.split("\t")[0] for l in part.split("\n")[1:]}
                for part in ("\n" + told).split("\n= ")}
-    assert first_words() <= offered["igtcloud "]
+    assert first_words() <= offered["igtcloud "] and first_words() <= offered["igtcloud --profile lab "]
+    assert offered["igtcloud --prof"] == {"--profile", ""} or offered["igtcloud --prof"] == {"--profile"}
+    assert "filters" in offered["igtcloud help "]
     for group, members in groups().items():
         assert set(members) <= offered[f"igtcloud {group} "]
     for command in commands().values():
@@ -263,7 +279,9 @@ def test_zsh_completes_every_option(tmp_path):
     (tmp_path / "c").write_text(igtcloud("completion", "zsh"))
     script = (f"compdef() {{ :; }}\n_arguments() {{ print -rl -- \"$@\"; }}\n"
               f"_describe() {{ print -rl -- \"${{igtcloud_commands[@]}}\"; }}\n. {tmp_path}/c\n"
-              "words=(igtcloud ''); CURRENT=2; _igtcloud\n")
+              "words=(igtcloud ''); CURRENT=2; _igtcloud\n"
+              "print -r -- '= study'; words=(igtcloud --profile lab study ''); CURRENT=5; _igtcloud\n"
+              "print -r -- '= download'; words=(igtcloud -q --profile=lab download ''); CURRENT=5; _igtcloud\n")
     for name in [*commands(), *groups()]:
         script += (f"print -r -- '= {name}'; words=(igtcloud {name} '');"
                    f" CURRENT={2 + len(name.split())}; _igtcloud\n")
