@@ -32,6 +32,8 @@ NATIVE_INIT(igt_verify_options, IGT_VERIFY_OPTIONS_INIT)
 NATIVE_INIT(igt_csv_options, IGT_CSV_OPTIONS_INIT)
 NATIVE_INIT(igt_manifest_options, IGT_MANIFEST_OPTIONS_INIT)
 NATIVE_INIT(igt_csv_summary, IGT_CSV_SUMMARY_INIT)
+NATIVE_INIT(igt_list_options, IGT_LIST_OPTIONS_INIT)
+NATIVE_INIT(igt_list_summary, IGT_LIST_SUMMARY_INIT)
 NATIVE_INIT(igt_uploads_options, IGT_UPLOADS_OPTIONS_INIT)
 
 static void native_free(void *data) {
@@ -190,6 +192,29 @@ static igt_status native_request(igt_client *client, const char *method, const c
   reply->data = received.data;
   reply->size = received.size;
   return status;
+}
+
+/* ---- lists: models cross as JSON ---- */
+
+/* The caller's to free; NULL without memory. */
+static char *native_json(const igt_model *model) {
+  igt_text *text = NULL;
+  char *copy = NULL;
+
+  if (igt_model_encode(model, &text, NULL) == IGT_OK) {
+    copy = strdup(text->v);
+    igt_model_free(&text->model);
+  }
+  return copy;
+}
+
+/* NULL: a project's own files have neither. */
+static char *native_study_json(const igt_listed_study *study) {
+  return study->study ? native_json(&study->study->model) : NULL;
+}
+
+static char *native_institute_json(const igt_listed_study *study) {
+  return study->institute ? native_json(&study->institute->model) : NULL;
 }
 
 /* ---- the log ---- */

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Optional, Union
+from typing import Any, AsyncIterator, Optional, Union
 
 from igtcloud.client import native
 
-__all__ = ["download", "upload", "verify", "write_csv", "manifest"]
+__all__ = ["download", "upload", "sync", "verify", "list_studies", "write_csv", "manifest"]
 
 _Path = Union[str, "os.PathLike[str]"]
 
@@ -33,6 +33,31 @@ async def upload(source: _Path, project: str, institute: Optional[str] = None, *
     """Uploads a folder; see native.upload()."""
     summary: native.Summary = await _run(native.upload, source, project, institute, options)
     return summary
+
+
+async def sync(source: _Path, target: _Path, institute: Optional[str] = None, **options: Any) -> native.Summary:
+    """Makes a folder match a project, or brings the project up to date; see native.sync()."""
+    summary: native.Summary = await _run(native.sync, source, target, institute, options)
+    return summary
+
+
+async def list_studies(project: str, institute: Optional[str] = None,
+                       **options: Any) -> AsyncIterator[native.ListedStudy]:
+    """Yields the studies as they are listed: `async for found in aio.list_studies(...)`; see native.list_studies()."""
+    run = native.list_studies.prepare(project, institute, **options)  # type: ignore[attr-defined]
+    listing = run.start(with_descriptor=True)
+    try:
+        ended = False
+        while not ended:
+            await _readable(listing.fileno())
+            for found in listing.take():
+                ended = found is None
+                study = None if ended else run.take(found)
+                if study is not None:
+                    yield study
+        run.check(listing)
+    finally:
+        listing.close()
 
 
 async def verify(local: Optional[_Path], project: Optional[str] = None, institute: Optional[str] = None,
@@ -54,7 +79,7 @@ async def manifest(target: _Path, project: str, institute: Optional[str] = None,
     return summary
 
 
-async def _run(function: Any, folder: Optional[_Path], project: Optional[str], institute: Optional[str],
+async def _run(function: Any, folder: Optional[_Path], project: Optional[_Path], institute: Optional[str],
                options: Any) -> Any:
     run = function.prepare(folder, project, institute, **options)
     try:
@@ -67,6 +92,16 @@ async def _run(function: Any, folder: Optional[_Path], project: Optional[str], i
         return run.result()
     finally:
         run.close()
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
 
 
 async def _finished(transfer: Any) -> None:

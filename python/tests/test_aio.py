@@ -92,3 +92,16 @@ def test_a_cancelled_task_ends_its_transfer_alone(cloud, auth, here):
     started = time.monotonic()
     assert asyncio.run(work()).files_failed == 0 and time.monotonic() - started < 20
     assert (here / 'in/P---1/film.bin').stat().st_size == 10_000_000
+
+
+def test_lists(auth, here):
+    async def work():
+        listed = [one async for one in aio.list_studies('one', files=True)]
+        async for early in aio.list_studies('two'):
+            break
+        return listed, early, await aio.sync('igt:two', here)
+    listed, early, summary = asyncio.run(work())
+    assert [(one.name, len(one.files)) for one in listed] == [('P/1', 2)] and early.files == []
+    assert summary.files_done == 2
+    with pytest.raises(LookupError, match='none'):
+        asyncio.run(aio.list_studies('none').__anext__())

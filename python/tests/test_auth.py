@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from conftest import PASSWORD, ROOT, STATION, USER, RestClient
+from conftest import PASSWORD, ROOT, STATION, USER, RestClient, integration_module
 
 from igtcloud.client.core.auth import AuthHandler, AuthRefresher, Periodic, smart_auth
 from igtcloud.client.services import auth_service, entities_service, set_auth
@@ -358,3 +358,57 @@ def test_logging_names_who_signed_in_and_no_secret(cloud, asked, caplog):
     assert not [s for s in secrets if s in caplog.text]
 
 
+
+
+# ---- settings of a session ----
+
+def test_a_proxy_has_all_requests_of_the_session(cloud, asked, own_environment, tmp_path):
+    gateway = integration_module('gateway')
+    with gateway.Proxy() as proxy:
+        with smart_auth(cloud.url, USER, proxy=proxy.url) as auth:
+            set_auth(auth)
+            file = next(f for s in entities_service.get_studies('demo-south') for f in s.files)
+            assert file.download(tmp_path)
+            there = len(proxy.seen)
+        assert there and {method for method, _, _ in proxy.seen} & {'GET', 'POST', 'CONNECT'}
+        set_auth(None)
+    with smart_auth(cloud.url, USER) as auth:
+        set_auth(auth)
+        seen = len(proxy.seen)
+        entities_service.get_me()
+        assert len(proxy.seen) == seen
+    set_auth(None)
+    with pytest.raises(RuntimeError, match='proxy'):
+        with smart_auth(cloud.url, USER, proxy='http://127.0.0.1:9'):
+            pass
+    with pytest.raises(RuntimeError, match='URL'):
+        with smart_auth(cloud.url, USER, proxy='ftp://there'):
+            pass
+
+
+def test_the_proxy_of_a_configuration_is_for_its_service(cloud, asked):
+    gateway = integration_module('gateway')
+    configuration = entities_service.api_client.configuration
+    with gateway.Proxy() as proxy, smart_auth(cloud.url, USER) as auth:
+        set_auth(auth)
+        auth_service.get_permissions_resource()
+        assert proxy.seen == []
+        configuration.proxy = proxy.url
+        try:
+            assert entities_service.get_me().login_id == USER
+        finally:
+            configuration.proxy = None
+        assert proxy.seen
+        seen = len(proxy.seen)
+        entities_service.get_me()
+        assert len(proxy.seen) == seen
+        set_auth(None)
+
+
+def test_settings_that_cannot_be_used(cloud, asked, tmp_path):
+    for settings in ({'bandwidth': 'fast'}, {'ca_file': tmp_path / 'none.pem'}):
+        with pytest.raises((RuntimeError, OSError), match='fast|none.pem'):
+            with smart_auth(cloud.url, USER, **settings):
+                pass
+    with smart_auth(cloud.url, USER, bandwidth='20M', max_connections=4) as auth:
+        assert auth.is_valid

@@ -369,3 +369,132 @@ def test_a_selection_of_folders(auth, here):
 def test_a_selection_that_makes_no_sense(auth, here, arguments, said):
     with pytest.raises(native.InvalidArgument, match=said):
         native.download(here, 'demo', selection=native.Selection(**arguments))
+
+
+# ---- sync ----
+
+def test_sync_downloads_and_deletes_what_the_cloud_does_not_have(auth, here):
+    assert native.sync('igt:demo', here).files_done == 3
+    study = here / 'north/P1---one'
+    for name in ('extra.txt', 'more.txt'):
+        (study / name).write_text('here only')
+    items = []
+    plan = native.sync('igt:demo', here, delete=True, dry_run=True, on_item=items.append)
+    assert plan.files_deleted == 2 and (study / 'extra.txt').exists()
+    assert sorted(i.path for i in items if i.result == 'planned deletion') == ['extra.txt', 'more.txt']
+    with pytest.raises(native.SomeFailed, match='delete'):
+        native.sync('igt:demo', here, delete=True, max_delete=1)
+    assert (study / 'extra.txt').exists() and (study / 'more.txt').exists()
+    assert native.sync('igt:demo', here, 'north', delete=True, max_delete=2).files_deleted == 2
+    assert sorted(path.name for path in study.iterdir() if path.is_file() and path.suffix != '.json') == ['b.bin']
+    (study / 'extra.txt').write_text('here only')
+    assert native.download(here, 'demo', delete_extra=True).files_deleted == 1
+    assert native.sync('igt:demo', here).files_deleted == 0
+
+
+def test_sync_uploads(auth, entities, here):
+    (here / 'in/P---7').mkdir(parents=True)
+    (here / 'in/P---7/f.txt').write_text('f')
+    before = len(entities.get_studies('ui'))
+    items = []
+    native.sync(here, 'igt:up', 'in', dry_run=True, on_item=items.append)
+    assert [i.result for i in items if i.kind == 'file'] == ['planned'] and len(entities.get_studies('ui')) == before
+    assert native.sync(here, 'igt:up', 'in').files_done == 1
+    assert native.sync(here, 'igt:up').files_skipped == 1
+    with pytest.raises(ValueError, match='nothing in the cloud is deleted'):
+        native.sync(here, 'igt:up', delete=True)
+
+
+@pytest.mark.parametrize('sides, options', [
+    (('a', 'b'), {}), (('igt:a', 'igt:b'), {}), (('igt:', 'b'), {}), (('igt:demo', 'b'), {'max_delete': 0}),
+    (('b', 'igt:demo'), {'start': '2024-01-01'}), (('b', 'igt:demo'), {'categories': ('files', 'dicom')}),
+])
+def test_bad_arguments_of_a_sync(auth, here, sides, options):
+    with pytest.raises(ValueError):
+        native.sync(*sides, **options)
+
+
+def test_folders(auth, here):
+    native.download(here, 'demo')
+    assert native.verify(here, 'demo', folders=['north/P2---two']).files_same == 1
+    with pytest.raises(ValueError):
+        native.verify(here, 'demo', folders='north/P2---two')
+    for name in ('P---a', 'P---b'):
+        (here / 'up/in' / name).mkdir(parents=True)
+        (here / 'up/in' / name / 'f').write_text(name)
+    assert native.upload(here / 'up', 'up', folders=['in/P---b', 'in/none'], dry_run=True).studies == 1
+
+
+# ---- lists ----
+
+def test_studies_are_listed_as_models(cloud, auth):
+    cloud.clear()
+    first, second = native.list_studies('demo')
+    assert (first.name, first.institute.name, first.study.study_database_id, first.files, first.error) == (
+        'P1/one', 'north', 's1', [], None)
+    assert type(first.study).__name__ in ('Study', 'CoreLabsStudy', 'EpdStudy', 'RootStudy') and first.institute is second.institute
+    assert not any('/files' in row['path'] for row in cloud.requests())
+    assert [f.file_name for f in first.study.files] == ['a/one.txt', 'b.bin']
+
+
+def test_studies_are_listed_with_files(cloud, auth):
+    listed = {one.name: one for one in native.list_studies('demo', files=True)}
+    assert listed['P1/one'].bytes == 1003 and listed['P1/one'].files_incomplete == 0
+    assert listed['P1/one'].files == [native.ListedFile('files', 'a/one.txt', '.txt', 3, True),
+                                      native.ListedFile('files', 'b.bin', '.bin', 1000, True)]
+    assert [one.name for one in native.list_studies('demo', start='2024-02-01')] == ['P2/two']
+    assert [len(one.files) for one in native.list_studies('demo', files=True, filters=native.Filters(include=['*.bin']))] == [1, 0]
+    only, = native.list_studies('demo', selection=native.Selection(patients=['P2']))
+    assert only.study.study_date == datetime.datetime(2024, 3, 10, tzinfo=datetime.timezone.utc)
+    own, = native.list_studies('demo', project_files=True)
+    assert (own.name, own.institute, own.study, own.files) == ('', None, None, [])
+
+
+def test_files_are_requested_for_wanted_studies_alone(cloud, auth):
+    cloud.clear()
+    found, = native.list_studies('demo', files=True, wants=lambda one: one.study.study_database_id == 's2')
+    assert found.name == 'P2/two' and len(found.files) == 1
+    assert len([row for row in cloud.requests() if row['path'].endswith('/files')]) == 1
+
+    def stop(one):
+        raise ArithmeticError
+    with pytest.raises(ArithmeticError):
+        list(native.list_studies('demo', wants=stop))
+
+
+def test_a_list_with_failures(cloud, auth):
+    cloud.faults({'fault': 'forbidden', 'path': '**/s1/files', 'times': 0})
+    listed = []
+    with pytest.raises(native.SomeFailed) as raised:
+        for one in native.list_studies('demo', files=True):
+            listed.append(one)
+    cloud.heal()
+    assert [one.name for one in listed] == ['P1/one', 'P2/two']
+    assert isinstance(listed[0].error, native.Forbidden) and listed[1].files
+    assert raised.value.summary.studies_failed == 1
+    failed, = raised.value.failed
+    assert (failed.kind, failed.result, failed.study, failed.study_id) == ('study', 'failed', 'P1/one', 's1')
+
+
+def test_bad_arguments_of_a_list_are_found_at_the_call(auth):
+    for options in ({'start': 5}, {'categories': []}, {'concurrency': -1}):
+        with pytest.raises(ValueError):
+            native.list_studies('demo', **options)
+    with pytest.raises(LookupError, match='none'):
+        list(native.list_studies('none'))
+    with pytest.raises(ValueError):
+        list(native.list_studies('demo', shard=(5, 3)))
+
+
+def test_a_list_that_is_left_early(cloud, auth):
+    for one in native.list_studies('demo', files=True):
+        break
+    assert one.name == 'P1/one'
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/studies', 'times': 0})
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(native.list_studies('demo'))
+    cloud.heal()
+    assert time.monotonic() - started < 5
+    assert len(list(native.list_studies('demo'))) == 2

@@ -36,6 +36,57 @@ def test_ctrl_c_ends_a_request_at_once_and_the_next_one_works(cloud, auth, entit
     assert [p.name for p in entities.get_projects()] == ['demo', 'demo-epd']
 
 
+@pytest.fixture
+def on_usr1():
+    """on_usr1(function): what SIGUSR1 calls."""
+    previous = signal.getsignal(signal.SIGUSR1)
+    yield lambda function: signal.signal(signal.SIGUSR1, lambda *_: function())
+    signal.signal(signal.SIGUSR1, previous)
+
+
+def send_later(seconds, number):
+    threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
+
+
+def test_a_signal_handler_makes_a_request_while_one_waits(cloud, auth, entities, on_usr1):
+    slow(cloud, 3)
+    found = []
+    on_usr1(lambda: found.append((entities.get_me().login_id, time.monotonic())))
+    send_later(0.3, signal.SIGUSR1)
+    started = time.monotonic()
+    assert [p.name for p in entities.get_projects()] == ['demo', 'demo-epd']
+    ended = time.monotonic()
+    (login, moment), = found
+    assert login == USER and started < moment < ended - 1 and ended - started >= 2.5
+
+
+def test_ctrl_c_ends_the_request_of_a_signal_handler_and_the_one_that_waits(cloud, auth, entities, on_usr1):
+    cloud.faults({'fault': 'silence', 'seconds': 30, 'path': '/api/data/projects'},
+                 {'fault': 'silence', 'seconds': 30, 'path': '/api/data/users/me'})
+    on_usr1(entities.get_me)
+    send_later(0.3, signal.SIGUSR1)
+    send_later(0.8, signal.SIGINT)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        entities.get_projects()
+    assert 0.5 < time.monotonic() - started < 4
+    cloud.heal()
+    assert entities.get_me().login_id == USER
+
+
+def test_what_a_signal_handler_raises_is_raised_by_the_request(cloud, auth, entities, on_usr1):
+    slow(cloud)
+
+    def fail():
+        raise ArithmeticError('of the handler')
+    on_usr1(fail)
+    send_later(0.3, signal.SIGUSR1)
+    with pytest.raises(ArithmeticError, match='of the handler'):
+        entities.get_projects()
+    cloud.heal()
+    assert len(entities.get_projects()) == 2
+
+
 def test_the_lock_of_python_is_released(cloud, auth, entities):
     slow(cloud, 1)
     ticks = []

@@ -25,6 +25,7 @@
 #include "transfer/csv/table.h"
 #include "transfer/download/check.h"
 #include "transfer/download/partial.h"
+#include "transfer/download/sync_group.h"
 #include "transfer/engine/ahead.h"
 #include "transfer/engine/digest.h"
 #include "transfer/engine/find.h"
@@ -107,6 +108,58 @@ static void test_pool_limit(void **state) {
   igt__pool_free(pool); /* and still runs all */
   assert_int_equal(c.done, 20);
   assert_int_equal(c.most, 4);
+}
+
+/* ---- syncs that several threads share ---- */
+
+#define SYNCERS 8
+#define SYNCS 25
+
+typedef struct syncer {
+  igt__sync_group *group;
+  int fd;
+  unsigned early; /* calls that a sync did not cover */
+} syncer;
+
+static void *sync_often(void *arg) {
+  syncer *s = arg;
+
+  for (int i = 0; i < SYNCS; i++) {
+    pthread_mutex_lock(&s->group->lock);
+    uint64_t begun = s->group->begun;
+    pthread_mutex_unlock(&s->group->lock);
+    if (igt__sync_group_run(s->group, s->fd) != 0)
+      s->early++;
+    pthread_mutex_lock(&s->group->lock);
+    s->early += s->group->finished <= begun;
+    pthread_mutex_unlock(&s->group->lock);
+  }
+  return NULL;
+}
+
+static void test_each_caller_is_covered_by_a_sync_that_began_after_it(void **state) {
+  int fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  igt__sync_group group;
+  pthread_t threads[SYNCERS];
+  syncer syncers[SYNCERS];
+
+  (void)state;
+  if (fd < 0)
+    skip();
+  igt__sync_group_init(&group);
+  for (int i = 0; i < SYNCERS; i++) {
+    syncers[i] = (syncer){&group, fd, 0};
+    assert_int_equal(pthread_create(&threads[i], NULL, sync_often, &syncers[i]), 0);
+  }
+  for (int i = 0; i < SYNCERS; i++) {
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(syncers[i].early, 0);
+  }
+  assert_true(group.begun <= SYNCERS * SYNCS && group.finished == group.begun);
+  assert_int_equal(group.callers, 0);
+  (void)close(fd);
+  assert_int_equal(igt__sync_group_run(&group, fd), -1);
+  igt__sync_group_finish(&group);
 }
 
 /* ---- the scheduler ---- */
@@ -1075,6 +1128,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_neighbours_are_packed_as_their_difference),
       cmocka_unit_test(test_damaged_packs_are_refused),
+      cmocka_unit_test(test_each_caller_is_covered_by_a_sync_that_began_after_it),
       cmocka_unit_test(test_pace),
       cmocka_unit_test(test_flow),
       cmocka_unit_test(test_flow_after_a_kill),

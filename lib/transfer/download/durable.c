@@ -76,11 +76,9 @@ static bool is_refused(int os_error) {
          os_error == EACCES || os_error == ENOTTY;
 }
 
-/* *synced: it is known to be on the disk. */
-static igt_status sync_target(igt__run *run, igt__root *root, const char *target, bool *synced,
-                              igt_error *err) {
-  *synced = !root || igt__os_sync_all(igt__root_fd(root)) == 0;
-  if (*synced)
+/* result: of the sync, with errno. */
+static igt_status check_sync(igt__run *run, int result, const char *target, igt_error *err) {
+  if (result == 0)
     return IGT_OK;
   if (!is_refused(errno))
     return igt__fail_errno(err, errno, "files written below %s did not reach the disk", target);
@@ -92,10 +90,20 @@ static igt_status sync_target(igt__run *run, igt__root *root, const char *target
   return IGT_OK;
 }
 
-igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err) {
-  bool synced;
+igt_status igt__durable_sync(igt__run *run, igt__root *root, igt__sync_group *group,
+                             igt_error *err) {
+  int result = igt__sync_group_run(group, igt__root_fd(root));
 
-  return sync_target(run, root, igt__root_path(root), &synced, err);
+  return check_sync(run, result, igt__root_path(root), err);
+}
+
+/* *synced: it is known to be on the disk. */
+static igt_status sync_target(igt__run *run, igt__root *root, const char *target, bool *synced,
+                              igt_error *err) {
+  int result = root ? igt__os_sync_all(igt__root_fd(root)) : 0;
+
+  *synced = result == 0;
+  return check_sync(run, result, target, err);
 }
 
 igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,

@@ -12,6 +12,7 @@
 #include "base/os/os.h"
 #include "base/path.h"
 #include "igtcloud/transfer.h"
+#include "transfer/download/sync_group.h"
 #include "transfer/engine/run.h"
 #include "transfer/engine/selection.h"
 
@@ -26,8 +27,9 @@ typedef struct igt__durable {
 void igt__durable_begin(igt__durable *durable, igt__run *run, const igt_download_options *options,
                         const igt__selection *selection, const char *target);
 bool igt__durable_doubts(const igt__durable *durable, const igt__stat *st);
-/* For a run without an igt__durable: syncs the file system of root. */
-igt_status igt__durable_sync(igt__run *run, igt__root *root, igt_error *err);
+/* For a run without an igt__durable: syncs the file system of root, together with other callers. */
+igt_status igt__durable_sync(igt__run *run, igt__root *root, igt__sync_group *group,
+                             igt_error *err);
 /* Call when all writes are finished. status: how the run ended; the result is IGT_E_IO, with err,
  * if the system reports that data was lost. */
 igt_status igt__durable_end(igt__durable *durable, igt__run *run, igt__root *root,

@@ -66,28 +66,28 @@ static unsigned at_most(unsigned a, unsigned b) {
   return a && a < b ? a : b;
 }
 
-static igt_status make_pools(igt__run *run, igt_error *err) {
-  unsigned cores = igt__os_cores();
-
-  run->sched =
-      igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
-                     run->options.concurrent_files);
+static igt_status make_planners(igt__run *run, igt_error *err) {
   run->lister = igt__pool_new("igt-list", 2);
   run->producers =
       igt__pool_new("igt-plan", at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   if (run->producers) /* until the studies' sizes are known */
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
-  run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
   run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
-  run->hashers = igt__pool_new("igt-hash", cores);
-  if (!run->sched || !run->lister || !run->producers || !run->helpers || !run->credential_workers ||
-      !run->hashers)
-    return igt__fail_memory(err);
-  return IGT_OK;
+  return run->lister && run->producers && run->credential_workers ? IGT_OK : igt__fail_memory(err);
 }
 
-igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
-                         const igt_transfer_callbacks *callbacks, igt_error *err) {
+static igt_status make_movers(igt__run *run, igt_error *err) {
+  run->sched =
+      igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
+                     run->options.concurrent_files);
+  run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
+  run->hashers = igt__pool_new("igt-hash", igt__os_cores());
+  return run->sched && run->helpers && run->hashers ? IGT_OK : igt__fail_memory(err);
+}
+
+igt_status igt__run_init_file(igt__run *run, igt_client *client,
+                              const igt_transfer_options *options,
+                              const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_status status;
 
   memset(run, 0, sizeof *run);
@@ -116,11 +116,18 @@ igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_o
   if (status == IGT_OK)
     status = igt__filter_new(options, options->filters, &run->filter, err);
   if (status == IGT_OK)
-    status = make_pools(run, err);
+    status = make_movers(run, err);
   if (status == IGT_OK)
     open_journal(run);
   igt__http_patient(run->http, true);
   return status;
+}
+
+igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
+                         const igt_transfer_callbacks *callbacks, igt_error *err) {
+  igt_status status = igt__run_init_file(run, client, options, callbacks, err);
+
+  return status == IGT_OK ? make_planners(run, err) : status;
 }
 
 igt_status igt__run_begin(igt__run *run, igt_transfer *transfer,

@@ -103,6 +103,11 @@ struct igt__group {
  * and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
                          const igt_transfer_callbacks *callbacks, igt_error *err);
+/* The same for single files, with providers of the caller's: nothing lists or plans, and a small
+ * file costs less than the threads for that. */
+igt_status igt__run_init_file(igt__run *run, igt_client *client,
+                              const igt_transfer_options *options,
+                              const igt_transfer_callbacks *callbacks, igt_error *err);
 /* The same for a transfer's job, on its thread. */
 igt_status igt__run_begin(igt__run *run, igt_transfer *transfer,
                           const igt_transfer_options *options, igt_error *err);

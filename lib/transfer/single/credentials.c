@@ -30,6 +30,7 @@ typedef struct kept {
   igt_client *client;
   igt__pool *pool;
   igt__s3 *s3;
+  igt__sync_group syncs;
   pthread_mutex_t lock;
   entry *entries; /* guarded by lock */
   size_t count;
@@ -98,6 +99,7 @@ static void release(igt__attached *attached) {
   igt__pool_free(k->pool); /* a fetch in progress finishes first */
   forget(attached);
   igt__s3_free(k->s3);
+  igt__sync_group_finish(&k->syncs);
   (void)pthread_mutex_destroy(&k->lock);
   igt__free(k);
 }
@@ -111,6 +113,7 @@ static igt__attached *attach(igt_client *client) {
   k->base.release = release;
   k->client = client;
   (void)pthread_mutex_init(&k->lock, NULL);
+  igt__sync_group_init(&k->syncs);
   k->pool = igt__pool_new("igt-credentials", WORKERS);
   if (k->pool && igt__s3_new(igt__client_http(client), &k->s3, NULL) == IGT_OK)
     return &k->base;
@@ -184,4 +187,10 @@ igt__s3 *igt__object_store(igt_client *client) {
   const kept *k = (kept *)igt__client_attached(client, attach);
 
   return k ? k->s3 : NULL;
+}
+
+igt__sync_group *igt__object_syncs(igt_client *client) {
+  kept *k = (kept *)igt__client_attached(client, attach);
+
+  return k ? &k->syncs : NULL;
 }

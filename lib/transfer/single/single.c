@@ -27,6 +27,7 @@ typedef struct single {
   igt_error error; /* the file's own, which says more than the summary */
   igt__group *group;
   igt__s3_provider *provider;
+  igt__sync_group *syncs;
   igt__root *root; /* of a download; borrowed */
 } single;
 
@@ -88,7 +89,7 @@ static igt_status begin_run(single *s, const igt__object *object, const igt_file
     return igt__fail_memory(err);
   igt__sender_init(&s->sender, &s->run);
   s->begun = true;
-  return igt__run_init(&s->run, client, &transfer, &s->callbacks, err);
+  return igt__run_init_file(&s->run, client, &transfer, &s->callbacks, err);
 }
 
 /* With a group for the study, institute or project that the file is in, for the journal and the
@@ -102,7 +103,8 @@ static igt_status begin(single *s, const igt__object *object, const char *action
     return status;
   s->sender.project = object->project;
   s->provider = igt__object_provider(object->client, action, object->prefix);
-  if (!s->provider)
+  s->syncs = igt__object_syncs(object->client);
+  if (!s->provider || !s->syncs)
     return igt__fail_memory(err);
   status = igt__s3_provider_wait(s->provider, s->run.cancel, err);
   if (status != IGT_OK) {
@@ -125,7 +127,7 @@ static igt_status wait(single *s, igt_status status, igt_error *err) {
     status = igt__run_wait(&s->run, &summary, &mine);
     /* The journal records it: a later download into this folder will skip it. */
     if (status == IGT_OK && s->root)
-      status = igt__durable_sync(&s->run, s->root, &mine);
+      status = igt__durable_sync(&s->run, s->root, s->syncs, &mine);
     if (status == IGT_E_SOME_FAILED && s->error.status != IGT_OK) {
       mine = s->error;
       status = mine.status;

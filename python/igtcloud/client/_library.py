@@ -286,19 +286,21 @@ class Client:
 
     def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
                  service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
-                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None) -> None:
+                 csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None,
+                 proxy: Optional[str] = None, bandwidth: Optional[str] = None, max_connections: int = 0) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
         self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
         self._answers = ffi.new("native_answers *")
         self._kept = {name: encoded(value) for name, value in (
             ("domain", domain), ("user", user), ("service_key", service_key), ("token_file", token_file),
-            ("jwt", jwt), ("csrf", csrf), ("ca_file", ca_file),
+            ("jwt", jwt), ("csrf", csrf), ("ca_file", ca_file), ("proxy", proxy), ("bandwidth", bandwidth),
             ("user_agent", "igtcloud-python-client/" + version()))}
         for name, value in self._kept.items():
             setattr(options, name, value)
         self._secrets = encoded(user), encoded(password)
         self._answers.user, self._answers.password = self._secrets
+        options.max_connections = max_connections
         options.no_token_file = token_file is None
         options.no_environment = not environment
         options.prompt, options.prompt_payload = lib.native_prompt, self._answers
@@ -695,6 +697,168 @@ class FolderCheck:
         os.close(self._reader)
         os.close(self._writer)
         self._reader = self._writer = -1
+
+
+# ---- lists ----
+
+class Listing:
+    """igt_list_studies(): the call blocks a thread of its own, and what it hands out waits, at most some hundred
+    studies, until it is taken. One that is closed early ends with its next study or request.
+
+    study_of(raw, study, institute) converts a study, whose models come as JSON; file_of(raw) a file, for add().
+    wants: called in that thread."""
+
+    def __init__(self, client: Client, options: Any, study_of: Callable[[Any, str, str], Any],
+                 add_file: Callable[[Any, Any], None], wants: Optional[Callable[[Any], Any]],
+                 has_messages: bool) -> None:
+        self._client, self._options, self._pid = client, options, os.getpid()
+        self.study_of, self.add_file, self.wants = study_of, add_file, wants
+        self.error: Optional[BaseException] = None
+        self.summary, self._err, self._status = new("igt_list_summary"), new("igt_error"), 0
+        self._waiting: "Queue[Any]" = Queue(256)
+        self.is_closed, self._ended = False, False
+        self._lock = threading.Lock()  # of the pipe: another file may get its numbers once it is closed
+        self._pipe: Tuple[int, int] = (-1, -1)
+        self._current: Any = None  # its files are not complete
+        self._left = 0
+        self._handle = ffi.new_handle(self)
+        options.payload, options.on_study, options.on_file = self._handle, lib.native_on_study, lib.native_on_file
+        options.wants = lib.native_on_wants if wants else ffi.NULL
+        options.on_message = lib.native_on_list_message if has_messages else ffi.NULL
+
+    def start(self, with_descriptor: bool = False) -> None:
+        if with_descriptor:
+            self._pipe = os.pipe()
+            os.set_blocking(self._pipe[0], False)
+            os.set_blocking(self._pipe[1], False)
+        self._client.begin_use()
+        _follow_logging()
+        threading.Thread(target=self._work, name="igtcloud", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            self._status = lib.igt_list_studies(self._client.pointer(), self._options, self.summary, self._err)
+        finally:
+            self._client.end_use()
+            self._put(None)
+
+    def _put(self, what: Any) -> None:
+        if not self.is_closed:
+            self._waiting.put(what)
+            with self._lock, contextlib.suppress(BlockingIOError):  # full: readable in any case
+                if self._pipe[1] >= 0:
+                    os.write(self._pipe[1], b"x")
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Its result for a callback; None ends the list."""
+        if self.is_closed or self.error is not None:
+            return None
+        try:
+            return function()
+        except BaseException as error:
+            self.error = error
+            return None
+
+    def found(self, raw: Any) -> bool:
+        self._current, self._left = self._study(raw), raw.files if self._options.files else 0
+        return self._settle()
+
+    def _study(self, raw: Any) -> Any:
+        return self.study_of(raw, _json_text(lib.native_study_json(raw)), _json_text(lib.native_institute_json(raw)))
+
+    def wanted(self, raw: Any) -> bool:
+        assert self.wants is not None
+        return bool(self.wants(self._study(raw)))
+
+    def found_file(self, raw: Any) -> bool:
+        self.add_file(self._current, raw)
+        self._left -= 1
+        return self._settle()
+
+    def _settle(self) -> bool:
+        if self._left == 0:
+            self._put(self._current)
+        return True
+
+    def say(self, said: str) -> bool:
+        self._put(said)
+        return True
+
+    def fileno(self) -> int:
+        return self._pipe[0]
+
+    def next(self) -> Any:
+        """A study, a message as a text, or None at the end. Waits for it."""
+        found = None if self._ended else self._waiting.get()
+        self._ended = found is None
+        drain_log()
+        return found
+
+    def take(self) -> List[Any]:
+        """What waits now; None is the end."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._pipe[0], 4096)
+        found = []
+        with contextlib.suppress(Empty):
+            while True:
+                found.append(self._waiting.get_nowait())
+        drain_log()
+        return found
+
+    def result(self) -> Tuple[int, Any]:
+        """Its status and error, after the end. Raises the exception of a callback."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return self._status, self._err
+
+    def close(self) -> None:
+        if self.is_closed:
+            return
+        self.is_closed = True
+        with contextlib.suppress(Empty):  # it may wait for space
+            while True:
+                self._waiting.get_nowait()
+        with self._lock:
+            pipe, self._pipe = self._pipe, (-1, -1)
+        for end in pipe:
+            if end >= 0:
+                os.close(end)
+
+
+def _json_text(copied: Any) -> str:
+    try:
+        return text(copied)
+    finally:
+        lib.native_free(copied)
+
+
+def _ends(kind: Any, error: Any, traceback: Any) -> None:
+    logging.getLogger(_PACKAGE).error("a callback of a list failed", exc_info=(kind, error, traceback))
+
+
+@ffi.def_extern(name="native_on_wants", error=False, onerror=_ends)  # type: ignore[misc]
+def _native_on_wants(payload: Any, study: Any) -> bool:
+    listing = ffi.from_handle(payload)
+    return bool(listing.call(lambda: listing.wanted(study)))
+
+
+@ffi.def_extern(name="native_on_study", error=-1, onerror=_ends)  # type: ignore[misc]
+def _native_on_study(payload: Any, study: Any) -> int:
+    listing = ffi.from_handle(payload)
+    return 0 if listing.call(lambda: listing.found(study)) else int(lib.IGT_E_CANCELLED)
+
+
+@ffi.def_extern(name="native_on_file", error=-1, onerror=_ends)  # type: ignore[misc]
+def _native_on_file(payload: Any, study: Any, file: Any) -> int:
+    listing = ffi.from_handle(payload)
+    return 0 if listing.call(lambda: listing.found_file(file)) else int(lib.IGT_E_CANCELLED)
+
+
+@ffi.def_extern(name="native_on_list_message")  # type: ignore[misc]
+def _native_on_list_message(payload: Any, status: int, said: Any) -> None:
+    listing = ffi.from_handle(payload)
+    listing.call(lambda: listing.say(text(said)))
 
 
 # ---- objects ----

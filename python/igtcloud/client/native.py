@@ -22,8 +22,8 @@ import os
 import secrets
 import select
 from dataclasses import dataclass, field, fields
-from typing import (IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union,
-                    cast)
+from typing import (IO, TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple,
+                    TypeVar, Union, cast)
 
 from igtcloud.client import _errors, _library
 from igtcloud.client._errors import (Ambiguous, Cancelled, FileChanged, Forbidden, IgtError, IntegrityError,
@@ -36,10 +36,11 @@ from igtcloud.client._native import ffi, lib
 
 if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
+    from igtcloud.client.services.entities.models import Institute, RootStudy
 
 __all__ = [
-    "download", "upload", "verify", "write_csv", "manifest", "unfinished_uploads", "Filters", "Selection", "Item",
-    "Progress", "Summary", "CsvSummary", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled",
+    "download", "upload", "sync", "verify", "list_studies", "write_csv", "manifest", "unfinished_uploads", "Filters",
+    "Selection", "Item", "Progress", "Summary", "CsvSummary", "ListedStudy", "ListedFile", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled",
     "FileChanged", "Forbidden", "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse",
     "LimitExceeded", "LocalError", "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound",
     "OutOfMemory", "Refused", "SessionExpired", "SignInFailed", "TimedOut", "TlsError", "Unauthorized", "Unsupported",
@@ -128,6 +129,10 @@ class Progress:
     """None: unknown."""
     seconds: float
     """Since the start."""
+    bytes_expected: int = 0
+    """Of the whole job: bytes, and an estimate for studies whose files are not known yet."""
+    studies_known: bool = False
+    """The list of studies is complete: studies is the total."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,41 @@ class CsvSummary:
     fields_left_out: int
     """Values without a column in the file."""
     seconds: float
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file of a ListedStudy."""
+
+    category: str
+    """files, dicom or annotations."""
+    path: str
+    """Below the category."""
+    type: str
+    """Such as ".dcm"."""
+    size: Optional[int]
+    """Bytes; None: unknown."""
+    is_complete: bool
+    """Its upload is complete."""
+
+
+@dataclass(frozen=True)
+class ListedStudy:
+    """A study that list_studies() found; or a project's own files, then without an institute and a study."""
+
+    name: str
+    """patient/study, or its id if it has no name."""
+    institute: "Optional[Institute]"
+    study: "Optional[RootStudy]"
+    """The model, as get_studies() returns it, with its collections."""
+    files: List[ListedFile]
+    """Empty unless files were requested."""
+    bytes: int
+    """Of the files."""
+    files_incomplete: int
+    """Among them: their upload is not complete."""
+    error: Optional[IgtError] = field(default=None, compare=False)
+    """Why its files could not be listed."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +347,7 @@ def download(target: Path, project: Optional[str] = None, institute: Optional[st
              on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
              on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
              auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None,
-             manifest: Optional[Path] = None) -> Summary:
+             manifest: Optional[Path] = None, delete_extra: bool = False, max_delete: int = 100) -> Summary:
     """Downloads studies to target/INSTITUTE/patient---study, or with project_files the project's own files.
 
     project, institute: exact names; None: all institutes. start, end: dates, inclusive. ext: a file's type, such as
@@ -318,7 +358,9 @@ def download(target: Path, project: Optional[str] = None, institute: Optional[st
     portable_names: for other systems, too. journal: its path, None for the user's, False for none. report: a file
     that gets a line of JSON for each item. cancel: ends the transfer when set. selection: which studies. manifest: a
     file of manifest(), in place of a project and of everything that chooses studies or files: exactly its files are
-    downloaded, and one that changed or vanished in the cloud fails.
+    downloaded, and one that changed or vanished in the cloud fails. delete_extra: after a run without any failure,
+    delete local files that the cloud does not have, in the folders of studies that were downloaded before; more than
+    max_delete of them are SomeFailed, and none is deleted.
 
     Raises SomeFailed, NotFound and Ambiguous (project or institute), InvalidArgument, OSError (a full disk and so on),
     SignInFailed, NetworkError.
@@ -335,8 +377,8 @@ def download(target: Path, project: Optional[str] = None, institute: Optional[st
     run.transfer(structure, include, exclude, shard, concurrent_studies, concurrent_files, journal, checksum=checksum,
                  overwrite=overwrite, dry_run=dry_run, portable_names=portable_names)
     run.set(target=os.fspath(target), categories=_bits(categories) if manifest is None else 0,
-            project_files=project_files, include_modified_date=include_modified_date,
-            manifest=None if manifest is None else os.fspath(manifest))
+            project_files=project_files, include_modified_date=include_modified_date, delete_extra=delete_extra,
+            max_delete=_at_least_one(max_delete), manifest=None if manifest is None else os.fspath(manifest))
     return run.prepared(lib.igt_download_start, auth)
 
 
@@ -350,14 +392,15 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
            trust_study_json: bool = False, journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
            on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
            on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
-           auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
+           auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None,
+           folders: Optional[Iterable[str]] = None) -> Summary:
     """Uploads source/INSTITUTE/patient---study, and the project's own files in source/files.
 
     category: "files"; "annotations" or "dicom" of a folder for those alone. submit_password: submit each study whose
     files are all uploaded. whole_flat_names: the patient of a new study is the whole name of its folder, as with the
     existing client. min_age: seconds; files that were changed more recently are left out. ignore_unknown: skip folders
     that are no institute. trust_study_json: use its id even in a folder of another name. selection: which of the
-    folders. The other arguments and the exceptions are those of download().
+    studies. folders: only these, relative to source, such as "INSTITUTE/patient---study". The other arguments and the exceptions are those of download().
     """
     run = _Run("upload", report, on_item, on_progress, on_message, cancel)
     run.select(project, institute, selection=selection)
@@ -367,7 +410,52 @@ def upload(source: Path, project: str, institute: Optional[str] = None, *, categ
                  ignore_unknown=ignore_unknown, trust_study_json=trust_study_json)
     run.set(source=os.fspath(source), category=_bits([category]), submit_password=submit_password,
             whole_flat_names=whole_flat_names, min_age=min_age)
+    run.only(folders)
     return run.prepared(lib.igt_upload_start, auth)
+
+
+@_blocking
+def sync(source: Path, target: Path, institute: Optional[str] = None, *, delete: bool = False, max_delete: int = 100,
+         start: Date = None, end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
+         include_modified_date: bool = False, structure: str = "flat", include: Sequence[str] = (),
+         exclude: Sequence[str] = (), filters: Optional[Filters] = None, checksum: bool = False, overwrite: bool = False,
+         dry_run: bool = False, shard: Optional[Tuple[int, int]] = None, concurrent_studies: int = 0,
+         concurrent_files: int = 0, portable_names: bool = False, follow_links: bool = False,
+         include_clutter: bool = False, ignore_unknown: bool = False, trust_study_json: bool = False,
+         journal: Union[Path, bool, None] = None, report: Optional[Path] = None,
+         on_item: Optional[Callable[[Item], Any]] = None, on_progress: Optional[Callable[[Progress], Any]] = None,
+         on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
+         auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> Summary:
+    """Makes a folder match a project, or brings the project up to date.
+
+        native.sync("igt:My project", "studies", delete=True)   # downloads what is missing or has changed
+        native.sync("outbox", "igt:My project", "Hospital A")   # uploads it
+
+    One of source and target is "igt:" and a project's exact name, the other a folder. delete, for downloads: after a
+    run without any failure, delete local files that the cloud does not have, in the folders of studies that were
+    downloaded before; more than max_delete of them are SomeFailed, and none is deleted. Nothing in the cloud is ever
+    deleted. dry_run: items say what would happen, as "planned" and "planned deletion". An upload takes one of
+    categories, and no dates or ext. The other arguments and the exceptions are those of download() and upload().
+    """
+    common: Dict[str, Any] = dict(
+        structure=structure, include=include, exclude=exclude, filters=filters, checksum=checksum, overwrite=overwrite,
+        dry_run=dry_run, shard=shard, concurrent_studies=concurrent_studies, concurrent_files=concurrent_files,
+        journal=journal, report=report, on_item=on_item, on_progress=on_progress, on_message=on_message, cancel=cancel,
+        auth=auth, selection=selection)
+    remote, wanted = _remote_side(source, target)
+    if wanted:
+        return cast(Summary, download.prepare(  # type: ignore[attr-defined]
+            target, remote, institute, start=start, end=end, ext=ext, categories=categories,
+            include_modified_date=include_modified_date, portable_names=portable_names, delete_extra=delete,
+            max_delete=max_delete, **common))
+    names = [categories] if isinstance(categories, str) else list(categories)
+    if delete:
+        raise InvalidArgument("delete is for downloads: nothing in the cloud is deleted by a sync")
+    if start is not None or end is not None or ext is not None or len(names) != 1:
+        raise InvalidArgument("an upload takes one of categories, and neither start, end nor ext")
+    return cast(Summary, upload.prepare(  # type: ignore[attr-defined]
+        source, remote, institute, category=names[0], follow_links=follow_links, include_clutter=include_clutter,
+        ignore_unknown=ignore_unknown, trust_study_json=trust_study_json, **common))
 
 
 @_blocking
@@ -380,7 +468,8 @@ def verify(local: Optional[Path], project: Optional[str] = None, institute: Opti
            report: Optional[Path] = None, on_item: Optional[Callable[[Item], Any]] = None,
            on_progress: Optional[Callable[[Progress], Any]] = None, on_message: Optional[Callable[[str], Any]] = None,
            cancel: Optional[Cancel] = None, auth: "Optional[AuthHandler]" = None,
-           selection: Optional[Selection] = None, manifest: Optional[Path] = None) -> Summary:
+           selection: Optional[Selection] = None, manifest: Optional[Path] = None,
+           folders: Optional[Iterable[str]] = None) -> Summary:
     """Compares a folder with the cloud, by content, and transfers nothing.
 
     With `manifest`, a file of manifest() in place of a project and of everything that chooses studies or files, it
@@ -391,7 +480,7 @@ def verify(local: Optional[Path], project: Optional[str] = None, institute: Opti
     """
     if manifest is not None:
         _only_a_manifest(categories, project, institute, start, end, ext, project_files, include, exclude, filters,
-                         selection)
+                         selection, folders)
         sealed = _Sealed(local, manifest, report, on_item, on_progress, on_message, cancel)
         sealed.transfer(structure, (), (), shard, concurrent_studies, concurrent_files, journal,
                         follow_links=follow_links, include_clutter=include_clutter)
@@ -405,7 +494,52 @@ def verify(local: Optional[Path], project: Optional[str] = None, institute: Opti
                  follow_links=follow_links, include_clutter=include_clutter, ignore_unknown=ignore_unknown,
                  trust_study_json=trust_study_json)
     run.set(local=os.fspath(local), categories=_bits(categories), project_files=project_files)
+    run.only(folders)
     return run.prepared(lib.igt_verify_start, auth)
+
+
+def _iterating(prepare: _Function) -> _Function:
+    """As _blocking, for a list."""
+
+    @functools.wraps(prepare)
+    def studies(*arguments: Any, **options: Any) -> Any:
+        return prepare(*arguments, **options).studies()
+
+    studies.prepare = prepare  # type: ignore[attr-defined]
+    return cast(_Function, studies)
+
+
+@_iterating
+def list_studies(project: str, institute: Optional[str] = None, *, files: bool = False, project_files: bool = False,
+                 start: Date = None, end: Date = None, ext: Optional[str] = None,
+                 categories: Iterable[str] = ("files",), filters: Optional[Filters] = None,
+                 wants: Optional[Callable[[ListedStudy], Any]] = None, concurrency: int = 0,
+                 shard: Optional[Tuple[int, int]] = None, on_message: Optional[Callable[[str], Any]] = None,
+                 auth: "Optional[AuthHandler]" = None,
+                 selection: Optional[Selection] = None) -> Iterator[ListedStudy]:
+    """Yields the studies as they are listed, in the cloud's order; with `files` each with its files.
+
+        for found in native.list_studies("My project", files=True, start="2026-01-01"):
+            print(found.name, found.study.study_type, len(found.files), found.bytes)
+
+    Memory does not grow with their number. files: lists of several studies are requested concurrently, one request for
+    a study, or two if both "files" and another category are selected. project_files: the project's own files instead,
+    as one study without a name. wants: whether a study's files are to be listed, before anything is requested for it;
+    it is called in another thread. filters: of files, without ages, which a list does not have. Arguments are checked
+    at the call, requests follow when the first study is taken; leaving the loop ends the list. The other arguments are
+    those of download().
+
+    Raises SomeFailed at the end if the files of single studies could not be listed: each of them was yielded with its
+    error. Other exceptions are those of download().
+    """
+    run = _Listed(on_message, wants, auth)
+    run.select(project, institute, start, end, ext, selection)
+    run.filter(filters)
+    if run.filters is not None:
+        run.options.filters = run.filters
+    run.set(files=files or project_files, project_files=project_files, categories=_bits(categories),
+            concurrency=concurrency, shard=shard[0] if shard else 0, shards=shard[1] if shard else 0)
+    return cast(Iterator[ListedStudy], run)
 
 
 @_blocking
@@ -510,6 +644,26 @@ def _bits(categories: Iterable[str]) -> int:
     return sum({_CATEGORIES[name] for name in names})
 
 
+def _at_least_one(number: int) -> int:
+    if number < 1:
+        raise InvalidArgument(f"max_delete is at least 1, not {number!r}; without delete nothing is deleted")
+    return number
+
+
+_REMOTE = "igt:"
+
+
+def _remote_side(source: Path, target: Path) -> Tuple[str, bool]:
+    """The project of a sync, and whether it is the source."""
+    sides = [isinstance(side, str) and side.startswith(_REMOTE) for side in (source, target)]
+    if sides[0] == sides[1]:
+        raise InvalidArgument("one side of a sync is a project, as in 'igt:My project', and the other is a folder")
+    project = os.fspath(source if sides[0] else target)[len(_REMOTE):]
+    if not project:
+        raise InvalidArgument(f"the project's name is missing after {_REMOTE}")
+    return project, sides[0]
+
+
 def _required(project: Optional[str]) -> str:
     if project is None:
         raise InvalidArgument("a project, or a manifest, is missing")
@@ -611,6 +765,10 @@ class _Run:
         self._kept.append(texts)
         setattr(struct, name, texts)
         setattr(struct, count, len(texts))
+
+    def only(self, folders: Optional[Iterable[str]]) -> None:
+        if folders is not None:
+            self._fill_list(self.options, "folders", "folder_count", folders)
 
     def filter(self, filters: Optional[Filters]) -> None:
         if filters is None:
@@ -799,6 +957,86 @@ class _Writing(_Run):
                 os.unlink(self._part)
 
 
+class _Listed(_Run):
+    """The studies of a list."""
+
+    def __init__(self, on_message: Optional[Callable[[str], Any]], wants: Optional[Callable[[ListedStudy], Any]],
+                 auth: "Optional[AuthHandler]") -> None:
+        super().__init__("list", None, None, None, on_message, None)
+        self._wants, self._auth = wants, auth
+        self._institutes: Dict[str, Any] = {}  # the latest: its studies share the model
+
+    def start(self, with_descriptor: bool = False) -> _library.Listing:
+        listing = _library.Listing(_client(self._auth), self.options, self._study_of, self._add_file, self._wants,
+                                   self._on_message is not None)
+        self._kept.append(listing)
+        listing.start(with_descriptor)
+        return listing
+
+    def _study_of(self, raw: Any, study: str, institute: str) -> ListedStudy:
+        if institute and institute not in self._institutes:
+            self._institutes = {institute: _model(institute, "Institute")}
+        error = _errors.from_details(_library.details_of(raw.error)) if raw.error else None
+        return ListedStudy(_library.text(raw.name), self._institutes.get(institute), _model(study, "RootStudy"), [],
+                           raw.bytes, raw.files_incomplete, error)
+
+    def _add_file(self, study: ListedStudy, raw: Any) -> None:
+        text = _library.text
+        study.files.append(ListedFile(text(raw.category), text(raw.path), text(raw.type),
+                                      raw.size if raw.size >= 0 else None, bool(raw.is_complete)))
+
+    def take(self, found: Any) -> Optional[ListedStudy]:
+        """A study; None for a message, which is handed on."""
+        if isinstance(found, str):
+            self._message(0, found)
+            return None
+        if found.error is not None and len(self.failed) < _FAILED_KEPT:
+            self.failed.append(_failed_study(found))
+        return cast(ListedStudy, found)
+
+    def check(self, listing: _library.Listing) -> None:
+        """After the end."""
+        status, err = listing.result()
+        if status == lib.IGT_E_SOME_FAILED:
+            details = _library.details_of(err)
+            error = SomeFailed(details.text)
+            _errors.fill(error, details)
+            error.summary, error.failed = _summary_of_list(listing.summary), self.failed
+            raise error
+        _library.check(status, err)
+
+    def studies(self) -> Iterator[ListedStudy]:
+        listing = self.start()
+        try:
+            found: Any
+            for found in iter(listing.next, None):
+                study = self.take(found)
+                if study is not None:
+                    yield study
+            self.check(listing)
+        finally:
+            listing.close()
+
+
+def _model(text: str, name: str) -> Any:
+    from igtcloud.client.services import _models
+
+    return _models.deserialize(json.loads(text), name, "entities", check=False) if text else None
+
+
+def _failed_study(found: ListedStudy) -> Item:
+    study_id = found.study.get("study_database_id", "") if found.study is not None else ""
+    institute = found.institute.get("name", "") if found.institute is not None else ""
+    return Item("study", "failed", institute, found.name, study_id, "", "", "", 0, 0, "", "", "", found.error)
+
+
+def _summary_of_list(raw: Any) -> Summary:
+    numbers: Dict[str, Any] = {f.name: 0 for f in fields(Summary)}
+    numbers.update(institutes=raw.institutes, studies=raw.studies, studies_failed=raw.studies_failed,
+                   studies_undated=raw.studies_undated)
+    return Summary(**numbers)
+
+
 class _Sealed(_Run):
     """A manifest is compared with a folder or, without one, with the cloud."""
 
@@ -826,7 +1064,8 @@ def _progress_of(raw: Any) -> Progress:
     return Progress(
         raw.listing, raw.studies, raw.studies_settled, raw.files, raw.files_settled, raw.files_failed,
         raw.files_skipped, raw.bytes, raw.bytes_settled, raw.bytes_per_second,
-        raw.seconds_left if raw.seconds_left >= 0 else None, raw.elapsed_ms / 1000)
+        raw.seconds_left if raw.seconds_left >= 0 else None, raw.elapsed_ms / 1000, raw.bytes_expected,
+        bool(raw.studies_known))
 
 
 def _item_of(raw: Any) -> Item:

@@ -49,6 +49,7 @@ class AuthHandler:
         self._lock = threading.Lock()
         self._client: Optional[_library.Client] = None
         self._client_key: Tuple[Any, ...] = ()
+        self._settings: Dict[str, Any] = {}
 
     @property
     def jwt_token(self) -> Optional[str]:
@@ -136,7 +137,7 @@ class AuthHandler:
         key = (domain, record.get("sub"), _library.generation())
         with self._lock:
             if self._client is None or self._client_key != key:
-                self._client = _library.Client(domain, token_file=self._filename)
+                self._client = _library.Client(domain, token_file=self._filename, **self._settings)
                 self._client_key = key
             return self._client
 
@@ -158,7 +159,10 @@ class _SessionHandler(AuthHandler):
     def _library_client(self) -> _library.Client:
         if self._session.is_ended:
             raise ValueError("mmap closed or invalid")
-        return self._session.client if self._session.is_here() else super()._library_client()
+        if self._session.is_here():
+            return self._session.client
+        self._settings = self._session.settings
+        return super()._library_client()
 
     def close(self) -> None:
         if not getattr(self, "_session", None) or not self._session.is_here():
@@ -215,6 +219,7 @@ class _Session:
 
     def __init__(self, client: _library.Client, auto_refresh: bool, is_ours: bool) -> None:
         self.client = client
+        self.settings: Dict[str, Any] = {}  # of a client that a forked child makes
         self.is_ours = is_ours  # and so is its end: a session of the environment is shared with others
         self.is_ended = False
         self._pid = os.getpid()
@@ -289,7 +294,8 @@ class _Session:
 
 @contextlib.contextmanager
 def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] = None, auto_refresh: bool = True,
-               auto_logout: bool = True) -> Iterator[AuthHandler]:
+               auto_logout: bool = True, *, proxy: Optional[str] = None, ca_file: Optional[str] = None,
+               bandwidth: Optional[str] = None, max_connections: int = 0) -> Iterator[AuthHandler]:
     """Signs in to a cloud and yields its AuthHandler; the end of the block signs out.
 
     The first of these that applies:
@@ -303,17 +309,26 @@ def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] =
     domain: a host, "host:port" or a URL; https without a scheme. auto_refresh: also renew the session while
     nothing is sent. auto_logout=False: neither sign out nor close the handler at the end.
 
+    For everything that is sent with this session, files included: proxy: a URL (http, https, socks4, socks5, socks5h),
+    perhaps with user:password@; "" for none; None: https_proxy, http_proxy, all_proxy. ca_file: a file of PEM
+    certificates that are trusted in place of the system's. bandwidth: bytes per second, such as "20M", or by time of
+    day: "08:00-18:00 20M, off". max_connections: to the store; 0: 128.
+
     Raises RuntimeError, which says why, if nobody could be signed in.
     """
-    origin = _origin_of(domain)
+    settings: Dict[str, Any] = {"proxy": proxy, "ca_file": None if ca_file is None else os.fspath(ca_file),
+                                "bandwidth": bandwidth, "max_connections": max_connections}
+    origin = _origin_of(domain, settings)
     shared = _shared_login(origin, username)
+    if shared is not None:
+        shared._settings = settings
     if shared is not None:
         try:
             yield shared
         finally:
             shared.close()
         return
-    session = _sign_in(origin, username, key, auto_refresh)
+    session = _sign_in(origin, username, key, auto_refresh, settings)
     with _end_on_signals():
         try:
             yield _SessionHandler(session)
@@ -322,10 +337,10 @@ def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] =
                 session.end(sign_out=True)
 
 
-def _origin_of(domain: str) -> str:
-    """As the library has it, which rejects what is no domain."""
+def _origin_of(domain: str, settings: Optional[Dict[str, Any]] = None) -> str:
+    """As the library has it, which rejects what is no domain, and settings that cannot be used."""
     try:
-        with _library.Client(domain) as client:
+        with _library.Client(domain, **(settings or {})) as client:
             return client.domain
     except _errors.IgtError as error:
         raise RuntimeError(str(error)) from error
@@ -344,12 +359,16 @@ def _shared_login(origin: str, username: Optional[str]) -> Optional[AuthHandler]
     return None
 
 
-def _sign_in(origin: str, username: Optional[str], key: Optional[str], auto_refresh: bool) -> _Session:
+def _sign_in(origin: str, username: Optional[str], key: Optional[str], auto_refresh: bool,
+             settings: Optional[Dict[str, Any]] = None) -> _Session:
+    settings = settings or {}
     is_ours = not (os.environ.get("CLOUD_JWT_TOKEN") and os.environ.get("CLOUD_CSRF_TOKEN"))
-    client = _client_for(origin, username, key) if is_ours else _library.Client(origin, environment=True)
+    client = (_client_for(origin, username, key, **settings) if is_ours
+              else _library.Client(origin, environment=True, **settings))
     try:
         client.sign_in()
         session = _Session(client, auto_refresh, is_ours)
+        session.settings = settings
     except _errors.IgtError as error:
         logger.error("%s", error)
         client.close()
@@ -361,8 +380,8 @@ def _sign_in(origin: str, username: Optional[str], key: Optional[str], auto_refr
     return session
 
 
-def _client_for(origin: str, username: Optional[str], key: Optional[str],
-                token_file: Optional[str] = None) -> _library.Client:
+def _client_for(origin: str, username: Optional[str], key: Optional[str], token_file: Optional[str] = None,
+                **settings: Any) -> _library.Client:
     """Asks through Python's own functions, looked up now: notebooks replace them."""
     from urllib.parse import urlsplit
 
@@ -373,7 +392,8 @@ def _client_for(origin: str, username: Optional[str], key: Optional[str],
     elif not username:
         raise RuntimeError("a private key needs the id of its service: smart_auth(domain, SERVICE_ID, key=...)")
     try:
-        return _library.Client(origin, user=username, password=password, service_key=key, token_file=token_file)
+        return _library.Client(origin, user=username, password=password, service_key=key, token_file=token_file,
+                               **settings)
     except _errors.IgtError as error:
         raise RuntimeError(f"Error during login: {error}") from error
 
@@ -515,18 +535,20 @@ def _at_exit() -> None:
 atexit.register(_at_exit)  # after _library's own, so it runs before
 
 
-_foreign: Optional[Tuple[Any, Tuple[Any, ...], _library.Client]] = None  # the latest: set_auth() has one
+# By their settings, the latest client for tokens from elsewhere, or with settings of a service: set_auth() has one.
+_foreign: Dict[Tuple[Any, ...], Tuple[Any, Tuple[Any, ...], _library.Client]] = {}
 _foreign_lock = threading.Lock()
 
 
-def client_of(handler: Any) -> _library.Client:
+def client_of(handler: Any, **settings: Any) -> _library.Client:
     """The library's client for requests with the tokens of a handler.
 
     Instead of an AuthHandler a program may have an object of its own with `domain`, `jwt_token` and
-    `csrf_token`, which are read for each request, as the existing client does.
+    `csrf_token`, which are read for each request, as the existing client does. settings: proxy and ca_file,
+    in place of those of the session.
     """
     make = getattr(handler, "_library_client", None)
-    if make is not None:
+    if make is not None and not settings:
         client: _library.Client = make()
         return client
     try:
@@ -534,8 +556,9 @@ def client_of(handler: Any) -> _library.Client:
     except AttributeError:
         raise TypeError(f"set_auth() takes an AuthHandler, as smart_auth() yields it, "
                         f"not {type(handler).__name__}") from None
-    global _foreign
+    chosen = tuple(sorted(settings.items()))
     with _foreign_lock:
-        if _foreign is None or _foreign[0] is not handler or _foreign[1] != key:
-            _foreign = handler, key, _library.Client(key[0], jwt=key[1], csrf=key[2])
-        return _foreign[2]
+        latest = _foreign.get(chosen)
+        if latest is None or latest[0] is not handler or latest[1] != key:
+            latest = _foreign[chosen] = handler, key, _library.Client(key[0], jwt=key[1], csrf=key[2], **settings)
+        return latest[2]

@@ -25,7 +25,10 @@ Timeout = Union[None, int, float, Tuple[Optional[float], Optional[float]]]
 
 
 class Configuration:
-    """Settings of an ApiClient. The library has its own defaults for what is None."""
+    """Settings of an ApiClient. The library has its own defaults for what is None.
+
+    proxy and ssl_ca_cert apply to the operations of this service; smart_auth() takes them for a whole session.
+    """
 
     def __init__(self, host: Optional[str] = None, api_key: Optional[Dict[str, str]] = None,
                  discard_unknown_keys: bool = True, **more: Any) -> None:
@@ -181,8 +184,11 @@ class ApiClient:
     def _library_client(self) -> _library.Client:
         from igtcloud.client.core import auth
 
-        provider = self.configuration.auth_handler_provider
-        return auth.client_of(provider() if provider else auth.AuthHandler())
+        configuration = self.configuration
+        provider = configuration.auth_handler_provider
+        settings = {name: value for name, value in (("proxy", configuration.proxy),
+                                                    ("ca_file", configuration.ssl_ca_cert)) if value is not None}
+        return auth.client_of(provider() if provider else auth.AuthHandler(), **settings)
 
 
 def _with_query(path: str, query: Iterable[Tuple[str, str]]) -> str:
