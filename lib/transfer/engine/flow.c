@@ -43,6 +43,8 @@
 #define RISK_US 10e6
 #define STABLE_US 30000000
 #define GAIN 1.2
+/* A rate that was this many times higher a moment ago. */
+#define GAP 4
 #define SETTLE_US 250000
 #define MEASURE_US 400000
 #define HOLD_US 15000000
@@ -124,14 +126,19 @@ static unsigned allowed(const igt__flow *flow, int64_t now_us) {
   return fit > least ? (unsigned)fit : least;
 }
 
-/* A part that is lost then is a small share of the transferred bytes. */
+/* A part that is lost then is a small share of the transferred bytes. Nothing is tried after a gap,
+ * such as the wait for a response while the last bytes are in buffers: compared with that, whatever
+ * follows would be a gain. */
 static bool may_try(const igt__flow *flow, double rate, int64_t now_us) {
   double each = flow->running ? (double)flow->in_flight / (double)flow->running : 0;
-  double alone_us = rate > 0 ? each * 1e6 / rate : PATIENCE_US;
   int64_t passed = now_us - flow->began_at;
   int64_t since = now_us - (flow->lost_at ? flow->lost_at : flow->began_at);
-  double together_us = alone_us * allowed(flow, now_us);
+  double alone_us, together_us;
 
+  if (rate <= 0 || rate * GAP < igt__flow_rate(flow, now_us))
+    return false;
+  alone_us = each * 1e6 / rate;
+  together_us = alone_us * allowed(flow, now_us);
   if (2 * together_us > RISK_US && (since < STABLE_US || (double)since < 3 * together_us))
     return false;
   return now_us >= flow->hold_until && flow->wide < flow->most &&
