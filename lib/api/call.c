@@ -104,14 +104,6 @@ static bool is_too_slow(const igt__running *running) {
   return caught_up - running->began_us > now - caught_up;
 }
 
-static void say_no_progress(unsigned attempts, int64_t since, igt_error *err) {
-  double s = (double)(igt__mono_us() - since) / 1e6;
-
-  if (attempts > 1)
-    igt__error_prefix(err, "gave up after %u attempts without progress in %.*f s", attempts,
-                      s < 10 ? 1 : 0, s);
-}
-
 /* lib/http retries requests whose response nobody has seen yet. A response that broke off in the
  * middle is requested again here, and continues where it broke off. */
 static igt_status attempt_surely(igt__running *running, igt_error *err) {
@@ -138,7 +130,8 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     }
     if (!igt__retry_wait_until(igt__client_http(running->client), n, -1, running->deadline_us,
                                igt__client_cancel(running->client))) {
-      say_no_progress(n, progress_at, err);
+      if (n > 1)
+        igt__retry_gave_up(err, n, progress_at);
       break;
     }
     igt__error_clear(err);

@@ -293,21 +293,14 @@ static void back_off(struct igt__http_private *priv) {
   igt__timer_set(&priv->requests->timers, &priv->timer, igt__mono_us() + delay);
 }
 
-static void say_attempts(struct igt__http_private *priv) {
-  double s = (double)(igt__mono_us() - priv->progress_at) / 1e6;
-
-  if (priv->retries_done > 0)
-    igt__error_prefix(&priv->attempt.err, "gave up after %u attempts without progress in %.*f s",
-                      priv->retries_done + 1, s < 10 ? 1 : 0, s);
-}
-
 static void give_up(struct igt__http_private *priv, igt__retry retry) {
   igt_error *err = &priv->attempt.err;
   bool lost = priv->attempt.sent && !priv->req->idempotent && !is_refusal(err->http_status);
 
   /* A request that may have been executed must be looked up, not retried. */
   err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;
-  say_attempts(priv);
+  if (priv->retries_done > 0)
+    igt__retry_gave_up(err, priv->retries_done + 1, priv->progress_at);
   igt__request_end(priv, err->status);
 }
 

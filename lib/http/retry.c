@@ -176,6 +176,15 @@ bool igt__retry_wait_until(const igt__http *http, unsigned n, int retry_after, i
   }
 }
 
+void igt__retry_gave_up(igt_error *err, unsigned attempts, int64_t progress_at_us) {
+  static const char mark[] = "gave up after ";
+  double s = (double)(igt__mono_us() - progress_at_us) / 1e6;
+
+  if (err && strncmp(err->text, mark, sizeof mark - 1) != 0)
+    igt__error_prefix(err, "%s%u attempts without progress in %.*f s", mark, attempts,
+                      s < 10 ? 1 : 0, s);
+}
+
 int igt__retry_after(const char *value, int64_t server_date) {
   int64_t n = -1;
 

@@ -140,3 +140,43 @@ def test_a_put_that_breaks_is_sent_again(tmp_path, home, size):
         cloud.faults({"fault": "reset", "method": "PUT", "path": "/igtcloud/**/a.bin", "times": 2})
         Program(cloud.url, home).run("upload", "--retries", "3", tmp_path / "up", "up")
         Place(cloud, "lab", "up").is_whole("case", files)
+
+
+REGISTRATION = "/api/data/hospitals/*/studies/*/files"
+
+
+def test_a_registration_longer_than_a_connection(tmp_path, home):
+    """It is halved when it breaks again, and what is registered is progress: twice two failures with two
+    retries."""
+    files = {f"f{n}": str(n) for n in range(100)}
+    with seeded(tmp_path, seed(epd(institute("lab")))) as cloud:
+        put(tmp_path / "up/lab/case", files)
+        for skip in 0, 1:
+            cloud.faults({"fault": "reset", "method": "POST", "path": REGISTRATION, "times": 2, "skip": skip})
+        Program(cloud.url, home).run("upload", "--retries", "2", tmp_path / "up", "up")
+        Place(cloud, "lab", "up").is_whole("case", files)
+        posts = cloud.requests(method="POST", path=REGISTRATION)
+        whole = sum(r["bytesIn"] for r in posts if r["fault"] is None)
+        assert [r["fault"] for r in posts][:5] == ["reset", "reset", None, "reset", "reset"], posts
+        assert posts[2]["bytesIn"] < 0.6 * whole
+        assert len(posts) <= 9
+
+
+def test_registrations_over_a_line_that_is_cut(tmp_path, home):
+    """500 files take 100 kB, and a connection lasts for 64 kB."""
+    files = {f"{'a-long-name-' * 10}{n:03}": "" for n in range(500)}
+    with BadLink(cut_up=64 * 1024) as link, seeded(tmp_path, seed(epd(institute("lab")))) as cloud:
+        link.target = cloud.port
+        put(tmp_path / "up/lab/case", files)
+        Program(link.url, home).run("upload", "--retries", "3", tmp_path / "up", "up")
+        assert link.cuts >= 2
+        Place(cloud, "lab", "up").is_whole("case", files)
+
+
+def test_what_ends_a_registration(tmp_path, home):
+    with seeded(tmp_path, seed(epd(institute("lab")))) as cloud:
+        put(tmp_path / "up/lab/case", {"a": "a", "b": "b"})
+        cloud.faults({"fault": "reset", "method": "POST", "path": REGISTRATION, "times": 0})
+        done = Program(cloud.url, home).run("upload", "--retries", "1", tmp_path / "up", "up", status=SOME_FAILED)
+        assert re.search(r"gave up after 2 attempts without progress in \d", done.err), done
+        assert "gave up" not in done.err.split("gave up", 1)[1].splitlines()[0], done

@@ -42,13 +42,20 @@ static igt_status find_created(igt__run *run, const igt_institute *institute,
 static igt_status create(igt__run *run, const igt_institute *institute, const igt__folder *folder,
                          const igt_root_study *wanted, igt_root_study **out, igt__created *made,
                          igt_error *err) {
+  int64_t began = igt__mono_us();
+
   for (unsigned n = 1;; n++) {
     igt_error looked = IGT_ERROR_INIT;
     igt_status status =
         igt_create_study(run->client, igt__text_of(&institute->id), wanted, out, err);
     *made = status == IGT_OK ? IGT__CREATED_NOW : IGT__CREATED_SEEN;
-    if (!igt__is_unclear(status) || !igt__wait_to_look(run, n, err))
+    if (!igt__is_unclear(status))
       return status;
+    if (!igt__wait_to_look(run, n, err)) {
+      if (n > 1)
+        igt__retry_gave_up(err, n, began);
+      return status;
+    }
     if (find_created(run, institute, folder, out, &looked) != IGT_OK) {
       igt__error_append(err, "; whether it was created could not be determined: %s", looked.text);
       return status;

@@ -84,8 +84,7 @@ bool igt__send_again(const send_part *p, igt_error *err) {
   pthread_mutex_unlock(&s->lock);
   if (tries > igt__http_retries(run->http) &&
       (err->http_status || seconds * 1e6 >= (double)igt__http_patience_us(run->http))) {
-    igt__error_prefix(err, "gave up after %u attempts without progress in %.*f s", tries,
-                      seconds < 10 ? 1 : 0, seconds);
+    igt__retry_gave_up(err, tries, s->progress_at);
     return false;
   }
   a = igt__malloc(sizeof *a);

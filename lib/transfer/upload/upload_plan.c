@@ -2,8 +2,9 @@
 /* The files of one folder with one destination. On a producer's thread it loads the cloud's list of
  * existing files, walks the folder, and decides for each file whether it is sent, skipped or
  * reported; files are registered in batches, and those registered are handed to send.c. A batch
- * that the cloud rejects is halved until the file that causes it fails alone. Called by
- * upload_study.c, upload_import.c and upload.c. */
+ * that the cloud rejects is halved until the file that causes it fails alone, and one that breaks
+ * off is halved because a connection may not last for the whole. Called by upload_study.c,
+ * upload_import.c and upload.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -200,15 +201,35 @@ static igt_status register_files(plan *p, size_t first, size_t count, igt_error 
 
 static igt_status load_remote(plan *p, igt_error *err);
 
-/* A lost response may have been a success: queries what is registered now. */
-static igt_status register_surely(plan *p, size_t first, size_t count, igt_error *err) {
-  igt_status status = register_files(p, first, count, err);
+/* A lost response may have been a success: queries what is registered now. A request that takes
+ * longer than a connection lasts never arrives, so from the second failure on it is halved, and
+ * whatever is registered is progress. *done: how many are, from the first one on. */
+static igt_status register_surely(plan *p, size_t first, size_t count, size_t *done,
+                                  igt_error *err) {
+  int64_t progress_at = igt__mono_us();
+  igt_status status = IGT_OK;
+  size_t step = count;
+  unsigned failed = 0;
 
-  for (unsigned n = 1; igt__is_unclear(status) && igt__wait_to_look(&p->u->run, n, err); n++) {
-    status = load_remote(p, err);
+  *done = 0;
+  while (*done < count) {
+    size_t n = step < count - *done ? step : count - *done;
+    status = failed ? load_remote(p, err) : IGT_OK;
     if (status == IGT_OK)
-      status = register_files(p, first, count, err);
+      status = register_files(p, first + *done, n, err);
+    if (status == IGT_OK) {
+      *done += n;
+      step *= 2;
+      failed = 0;
+      progress_at = igt__mono_us();
+    } else if (igt__is_unclear(status) && igt__wait_to_look(&p->u->run, ++failed, err)) {
+      step = failed > 1 ? (n + 1) / 2 : n;
+    } else {
+      break;
+    }
   }
+  if (igt__is_unclear(status) && failed > 1)
+    igt__retry_gave_up(err, failed, progress_at);
   return status;
 }
 
@@ -236,15 +257,21 @@ static void settle_batch(plan *p, size_t first, size_t count, igt_status status,
   }
 }
 
-/* Registers a range of the batch and sends it. A refused range is halved, so that a file that the
- * cloud rejects fails alone, with its own reason. */
+/* Registers a range of the batch and sends what is registered. A refused range is halved, so that a
+ * file that the cloud rejects fails alone, with its own reason. */
 static void register_part(plan *p, size_t first, size_t count, unsigned *refused) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status = IGT_E_CANCELLED;
+  size_t done = 0;
 
   if (!igt__run_stopping(&p->u->run))
-    status = register_surely(p, first, count, &err);
-  *refused = is_refusal(status) ? *refused + 1 : status == IGT_OK ? 0 : *refused;
+    status = register_surely(p, first, count, &done, &err);
+  settle_batch(p, first, done, IGT_OK, &err);
+  first += done;
+  count -= done;
+  *refused = (done > 0 ? 0 : *refused) + is_refusal(status);
+  if (count == 0)
+    return;
   if (!is_refusal(status) || count == 1 || *refused > REFUSALS_MOST) {
     settle_batch(p, first, count, status, &err);
     return;
