@@ -286,3 +286,50 @@ with smart_auth(sys.argv[1], "demo@example.com") as auth:
     cloud.heal()
     assert time.monotonic() - started < 30 and 'KeyboardInterrupt' in done.stderr
     assert done.returncode in (1, 130, -signal.SIGINT), done.stderr
+
+
+LEAKS = SIGN_IN + """
+import ctypes, gc, os, tempfile
+from igtcloud.client import native
+from igtcloud.client.services.entities.exceptions import ApiException
+
+def memory():
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    pages = int(open("/proc/self/statm").read().split()[1])
+    return pages * 4096, len(gc.get_objects()), len(os.listdir("/proc/self/fd")), threading.active_count()
+
+def work(n):
+    for i in range(n):
+        assert entities_service.get_project("demo-project").name == "demo"
+        if i % 10 == 0:
+            try:
+                entities_service.get_project("none")
+            except ApiException:
+                pass
+        if i % 50 == 0:
+            file.download(target)
+            with file.open() as content:
+                content.read(10)
+        if i % 500 == 0:
+            for found in native.list_studies("demo", files=True):
+                break
+            assert sum(len(found.files) for found in native.list_studies("demo", files=True))
+            native.download(target, "demo", dry_run=True)
+
+with smart_auth(sys.argv[1], "demo@example.com") as auth:
+    set_auth(auth)
+    file = min((f for s in entities_service.get_studies("demo-south") for f in s.files), key=lambda f: f.file_size)
+    target = tempfile.mkdtemp()
+    work(1000)
+    before = memory()
+    work(10_000)
+    after = memory()
+print(*(b - a for a, b in zip(before, after)))
+"""
+
+
+def test_ten_thousand_calls_keep_nothing(cloud, run_python):
+    """Requests, refusals, downloads, readers, lists and transfers: memory of C, objects of Python, files, threads."""
+    memory, objects, files, threads = map(int, run_python(LEAKS, cloud.url, timeout=300).split())
+    assert memory < 3 << 20 and objects < 300 and files <= 1 and threads <= 1, (memory, objects, files, threads)
