@@ -29,6 +29,11 @@ def shown(path):
     return f"{os.environ.get('WINDOWS_DRIVE', '')}{path}"
 
 
+def on_wine():
+    """A process of wine keeps the streams that it began with: a pipe of a login in the background has no end."""
+    return "WINDOWS_DRIVE" in os.environ
+
+
 def build_options():
     """Of the build folder that holds the program; empty if it stands elsewhere."""
     try:
@@ -135,12 +140,19 @@ class Program:
 
     def run(self, name, *arguments, status=DONE, timeout=180, **options):
         """Asserts the exit status, unless it is None."""
-        process = self.start(name, *arguments, **options)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+        with contextlib.ExitStack() as files:
+            outputs = [] if "stdout" in options or not on_wine() else \
+                [files.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
+            process = self.start(name, *arguments, **dict(zip(("stdout", "stderr"), outputs)), **options)
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            for file in outputs:
+                file.seek(0)
+            if outputs:
+                out, err = [file.read() for file in outputs]
         done = Done([name, *map(str, arguments)], process.returncode, out, err.decode("utf-8"))
         assert status is None or done.status == status, done
         return done

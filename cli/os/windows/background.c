@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define READY "IGTCLOUD_READY_HANDLE"
+/* Of no option: the program rejects other variables that begin with IGTCLOUD_. */
+#define READY "_IGTCLOUD_READY_HANDLE"
 
 /* The child's part. False: this is the parent. */
 static bool inherited(int *ready) {
@@ -82,8 +83,12 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
 }
 
 void os_detach(int ready) {
+  wchar_t folder[MAX_PATH];
   int null = open("NUL", O_RDWR);
 
+  /* The folder that it was started in could be neither renamed nor removed as long as it runs. */
+  if (GetSystemDirectoryW(folder, MAX_PATH))
+    (void)SetCurrentDirectoryW(folder);
   (void)FreeConsole();
   for (int fd = 0; null >= 0 && fd <= 2; fd++)
     (void)_dup2(null, fd);
