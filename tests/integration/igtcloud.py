@@ -29,8 +29,8 @@ def shown(path):
     return f"{os.environ.get('WINDOWS_DRIVE', '')}{path}"
 
 
-def on_wine():
-    """A process of wine keeps the streams that it began with: a pipe of a login in the background has no end."""
+def on_windows():
+    """The program is Windows', under wine: scripts/check-windows."""
     return "WINDOWS_DRIVE" in os.environ
 
 
@@ -140,8 +140,9 @@ class Program:
 
     def run(self, name, *arguments, status=DONE, timeout=180, **options):
         """Asserts the exit status, unless it is None."""
+        # A process of wine keeps the streams that it began with: a pipe of a login in the background has no end.
         with contextlib.ExitStack() as files:
-            outputs = [] if "stdout" in options or not on_wine() else \
+            outputs = [] if "stdout" in options or not on_windows() else \
                 [files.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
             process = self.start(name, *arguments, **dict(zip(("stdout", "stderr"), outputs)), **options)
             try:

@@ -25,10 +25,9 @@ SEED = seed(
 @pytest.fixture
 def shell_env(cloud, igtcloud, tmp_path):
     """Of a shell in which `igtcloud login` runs."""
-    env = environment(igtcloud.home, CLOUD_TOKEN_MMAP=tmp_path / "token", XDG_CACHE_HOME=tmp_path / "cache",
-                      PATH=f"{os.path.dirname(program())}:{os.environ['PATH']}")
-    subprocess.run([program(), "login", "--background", "--password-stdin", "--domain", cloud.url,
-                    "--user", igtcloud.user], input=b"demo\n", check=True, env=env, capture_output=True)
+    more = {"CLOUD_TOKEN_MMAP": tmp_path / "token", "XDG_CACHE_HOME": tmp_path / "cache"}
+    env = environment(igtcloud.home, **more, PATH=f"{os.path.dirname(program())}:{os.environ['PATH']}")
+    igtcloud.run("login", "--background", env=more)
     cloud.clear()
     yield env
     subprocess.run([program(), "logout"], env=env, check=True, capture_output=True)
