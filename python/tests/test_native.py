@@ -456,10 +456,15 @@ def test_files_are_requested_for_wanted_studies_alone(cloud, auth):
     assert found.name == 'P2/two' and len(found.files) == 1
     assert len([row for row in cloud.requests() if row['path'].endswith('/files')]) == 1
 
+    shown = []
+
     def stop(one):
+        shown.append(one.name)
         raise ArithmeticError
+    cloud.clear()
     with pytest.raises(ArithmeticError):
         list(native.list_studies('demo', wants=stop))
+    assert shown == ['P1/one']
 
 
 def test_a_list_with_failures(cloud, auth):

@@ -840,7 +840,8 @@ def _ends(kind: Any, error: Any, traceback: Any) -> None:
 @ffi.def_extern(name="native_on_wants", error=False, onerror=_ends)  # type: ignore[misc]
 def _native_on_wants(payload: Any, study: Any) -> bool:
     listing = ffi.from_handle(payload)
-    return bool(listing.call(lambda: listing.wanted(study)))
+    # A study that is wanted gets to on_study, which alone can end the list.
+    return bool(listing.call(lambda: listing.wanted(study))) or listing.is_closed or listing.error is not None
 
 
 @ffi.def_extern(name="native_on_study", error=-1, onerror=_ends)  # type: ignore[misc]
