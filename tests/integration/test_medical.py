@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from igtcloud import SOME_FAILED
+from igtcloud import SOME_FAILED, shown
 from sandbox import ROOT
 from test_rest_data import dicom
 from uploads import changes, epd, igt, institute, items, patient_study, put, seed
@@ -29,7 +29,7 @@ def test_what_lies_beside_files_is_named_and_counted(igtcloud, up, name, ward):
     done = igtcloud.run("upload", *TREE, up, "trial")
     assert ward.contents("P1/A") == {"n.txt": b"n"}
     for lost in ("images/CT_small.dcm", "images/deep/2.dcm", "loose.txt"):
-        assert f"ignored: {name}: {up}/{name}/P1/A/{lost}" in done.err
+        assert f"ignored: {name}: {shown(up)}/{name}/P1/A/{lost}" in done.err
     assert "3 files ignored" in done.err
     done = igtcloud.run("upload", "--json", *TREE, up, "trial")
     assert done.summary["filesIgnored"] == 3
