@@ -83,12 +83,8 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
 }
 
 void os_detach(int ready) {
-  wchar_t folder[MAX_PATH];
   int null = open("NUL", O_RDWR);
 
-  /* The folder that it was started in could be neither renamed nor removed as long as it runs. */
-  if (GetSystemDirectoryW(folder, MAX_PATH))
-    (void)SetCurrentDirectoryW(folder);
   (void)FreeConsole();
   for (int fd = 0; null >= 0 && fd <= 2; fd++)
     (void)_dup2(null, fd);
