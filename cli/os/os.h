@@ -36,7 +36,7 @@ void os_random(void *out, size_t n);
 /* Gives a file the owner of another one, where this user may. */
 bool os_take_owner(const char *path, const char *like);
 /* Renames unless there is something at to: EEXIST or ENOTEMPTY. For the station. */
-int os_rename_new(const char *from, const char *to);
+int os_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 /* A line in the system's log. */
 void os_log(bool is_error, const char *text);
 

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,35 +29,37 @@
 
 /* ---- moving ---- */
 
-/* The folders above the last component. */
-static bool make_parents(const char *path) {
-  char folder[PATH_SIZE];
+/* Both below folders of ours, but others may write there, too: no link is followed. False: errno.
+ */
+static bool rename_below(const char *from_root, const char *from, const char *to_root,
+                         const char *to) {
+  const char *old_name, *new_name;
+  int old_dir = tree_open_above(from_root, from, false, &old_name), error;
+  int new_dir = old_dir >= 0 ? tree_open_above(to_root, to, true, &new_name) : -1;
+  bool good = new_dir >= 0 && os_rename_new(old_dir, old_name, new_dir, new_name) == 0;
 
-  (void)snprintf(folder, sizeof folder, "%s", path);
-  for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-      return false;
-    *slash = '/';
-  }
-  return true;
+  error = errno;
+  if (old_dir >= 0)
+    close(old_dir);
+  if (new_dir >= 0)
+    close(new_dir);
+  errno = error;
+  return good;
 }
 
-/* A study of the same name may have been there before: "NAME.2". out: where it is now. */
-static bool move_to(const study *s, const char *folder, char out[PATH_SIZE]) {
-  char from[PATH_SIZE];
+/* A study of the same name may have been there before: "NAME.2". folder: below root. out: where it
+ * is now, below root. */
+static bool move_to(const study *s, const char *root, const char *folder, char out[PATH_SIZE]) {
+  const char *slash = *folder ? "/" : "";
 
-  (void)snprintf(from, sizeof from, "%s/%s", s->in->path, s->path);
   for (int i = 1; i < SUFFIXES; i++) {
-    int n = i == 1 ? snprintf(out, PATH_SIZE, "%s/%s", folder, s->path)
-                   : snprintf(out, PATH_SIZE, "%s/%s.%d", folder, s->path, i);
+    int n = i == 1 ? snprintf(out, PATH_SIZE, "%s%s%s", folder, slash, s->path)
+                   : snprintf(out, PATH_SIZE, "%s%s%s.%d", folder, slash, s->path, i);
     if (n >= PATH_SIZE) {
       errno = ENAMETOOLONG;
       return false;
     }
-    if (!make_parents(out))
-      return false;
-    if (os_rename_new(from, out) == 0)
+    if (rename_below(s->in->path, s->path, root, out))
       return true;
     if (errno != EEXIST && errno != ENOTEMPTY)
       return false;
@@ -74,88 +77,96 @@ static int depth_of(const char *path) {
 
 /* Into a new folder, in which it keeps its name. */
 static bool move_to_trash(const study *s, char out[PATH_SIZE]) {
-  char folder[PATH_SIZE];
+  char folder[64];
+  const char *name = folder + strlen(TRASH "/");
+  int trash = tree_open(s->in->path, TRASH, true), error;
+  bool moved = false;
 
-  for (int i = 1; i < SUFFIXES; i++) {
-    (void)snprintf(folder, sizeof folder, "%s/" TRASH "/%d.%d", s->in->path, depth_of(s->path), i);
-    if (!make_parents(folder))
-      return false;
-    if (mkdir(folder, 0700) != 0) {
-      if (errno != EEXIST)
-        return false;
-      continue;
-    }
-    if (move_to(s, folder, out))
-      return true;
-    int error = errno;
-    (void)rmdir(folder);
-    errno = error;
+  if (trash < 0)
     return false;
+  for (int i = 1; i < SUFFIXES; i++) {
+    (void)snprintf(folder, sizeof folder, TRASH "/%d.%d", depth_of(s->path), i);
+    if (mkdirat(trash, name, 0700) == 0) {
+      moved = move_to(s, s->in->path, folder, out);
+      error = errno;
+      if (!moved)
+        (void)unlinkat(trash, name, AT_REMOVEDIR);
+      errno = error;
+      break;
+    }
+    if (errno != EEXIST)
+      break;
   }
-  return false;
+  error = errno;
+  close(trash);
+  errno = error;
+  return moved;
 }
 
 static bool is_dots(const char *name) {
   return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* What `from` contains, where `to` has nothing of that name; folders of `depth` levels are merged.
- * False: something stays. */
-static bool bring_back(const char *from, const char *to, int depth) {
-  char a[PATH_SIZE], b[PATH_SIZE];
-  DIR *dir = opendir(from);
+/* What the folder `name` contains, where `to` has nothing of that name; folders of `depth` levels
+ * are merged. False: something stays. */
+static bool bring_back(int above, const char *name, int to, int depth) {
+  int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), into;
+  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
   bool all = dir != NULL;
   struct dirent *e;
 
+  if (!dir && fd >= 0)
+    close(fd);
   while (dir && (e = readdir(dir)) != NULL) {
-    if (is_dots(e->d_name))
+    if (is_dots(e->d_name) || os_rename_new(fd, e->d_name, to, e->d_name) == 0)
       continue;
-    if (snprintf(a, sizeof a, "%s/%s", from, e->d_name) >= PATH_SIZE ||
-        snprintf(b, sizeof b, "%s/%s", to, e->d_name) >= PATH_SIZE)
-      all = false;
-    else if (os_rename_new(a, b) != 0)
-      all = errno == EEXIST && depth > 1 && bring_back(a, b, depth - 1) && all;
+    into = errno == EEXIST && depth > 1
+               ? openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+               : -1;
+    all = into >= 0 && bring_back(fd, e->d_name, into, depth - 1) && all;
+    if (into >= 0)
+      close(into);
   }
   if (dir)
     closedir(dir);
-  return rmdir(from) == 0 && all;
+  return unlinkat(above, name, AT_REMOVEDIR) == 0 && all;
 }
 
 void policy_recover(const watched *w) {
-  char trash[PATH_SIZE], folder[PATH_SIZE];
-  DIR *dir;
+  int to = tree_open(w->path, "", false), trash = tree_open(w->path, TRASH, false);
+  int fd = trash >= 0 ? dup(trash) : -1;
+  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
   struct dirent *e;
 
-  (void)snprintf(trash, sizeof trash, "%s/" TRASH, w->path);
-  dir = opendir(trash);
   while (dir && (e = readdir(dir)) != NULL) {
     int depth = is_dots(e->d_name) ? 0 : (int)strtol(e->d_name, NULL, 10);
-    if (depth < 1 || snprintf(folder, sizeof folder, "%s/%s", trash, e->d_name) >= PATH_SIZE)
+    if (depth < 1)
       continue;
-    if (bring_back(folder, w->path, depth))
-      station_log(
-          LOG_NOTICE, "recovered", NULL,
-          "the station stopped while deleting a study: what is left of it in %s is examined again",
-          folder);
+    if (bring_back(trash, e->d_name, to, depth))
+      station_log(LOG_NOTICE, "recovered", NULL,
+                  "the station ended while it deleted a study: what is left of it in %s/" TRASH
+                  "/%s is looked at again",
+                  w->path, e->d_name);
     else
       station_log(LOG_ERR, "stuck", NULL,
-                  "%s contains a study whose deletion was interrupted, and cannot be moved back: "
-                  "move it to %s yourself",
-                  folder, w->path);
+                  "%s/" TRASH "/%s contains a study whose deletion was interrupted, and cannot be "
+                  "moved back: move it to %s yourself",
+                  w->path, e->d_name, w->path);
   }
   if (dir)
     closedir(dir);
+  if (trash >= 0)
+    close(trash);
+  if (to >= 0)
+    close(to);
 }
 
-static void move_back(const study *s, const char *from) {
-  char to[PATH_SIZE];
-
-  (void)snprintf(to, sizeof to, "%s/%s", s->in->path, s->path);
-  if (os_rename_new(from, to) != 0)
+static void move_back(const study *s, const char *root, const char *from) {
+  if (!rename_below(root, from, s->in->path, s->path))
     station_log(LOG_ERR, "stuck", s,
                 "%s was written to while it was moved, and cannot be moved "
-                "back from %s: %s: move it back yourself",
-                s->path, from, strerror(errno));
+                "back from %s/%s: %s: move it back yourself",
+                s->path, root, from, strerror(errno));
 }
 
 static bool cannot_move(study *s, const char *what) {
@@ -188,12 +199,6 @@ static void leave(station *st, study *s) {
 
 /* ---- a study that was verified ---- */
 
-static void split(const char *path, char folder[PATH_SIZE], const char **name) {
-  (void)snprintf(folder, PATH_SIZE, "%s", path);
-  *strrchr(folder, '/') = '\0';
-  *name = strrchr(path, '/') + 1;
-}
-
 static void report_done(station *st, study *s) {
   char size[32];
 
@@ -210,48 +215,66 @@ static void report_done(station *st, study *s) {
 
 /* Nothing that was not compared with the cloud may go with it. Who has a file open is asked first:
  * behind a rename nobody can open another. */
-static bool is_same_study(const char *folder, const char *name, const study *s) {
+static bool is_same_study(const char *root, const char *path, const study *s) {
   tree_print print;
 
-  return !tree_is_written(folder, name) && tree_look(folder, name, &print) &&
+  return !tree_is_written(root, path) && tree_look(root, path, &print) &&
          tree_same(&print, &s->print);
 }
 
-/* Its folder in the trash is empty then. */
-static void delete_now(const study *s, const char *folder, const char *name) {
+/* Removes folders above it that are empty now, of so many levels. */
+static void remove_empty(const char *root, const char *path, int levels) {
   char above[PATH_SIZE];
+  const char *name;
 
-  (void)snprintf(above, sizeof above, "%s", folder);
-  if (!tree_remove(folder, name)) {
-    station_log(LOG_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", folder, name,
-                strerror(errno));
-    return;
+  (void)snprintf(above, sizeof above, "%s", path);
+  for (char *slash; levels > 0 && (slash = strrchr(above, '/')) != NULL; levels--) {
+    *slash = '\0';
+    int dir = tree_open_above(root, above, false, &name);
+    bool removed = dir >= 0 && unlinkat(dir, name, AT_REMOVEDIR) == 0;
+    if (dir >= 0)
+      close(dir);
+    if (!removed)
+      return;
   }
-  for (int i = depth_of(s->path); i > 0 && rmdir(above) == 0; i--)
-    *strrchr(above, '/') = '\0';
+}
+
+/* Its folder in the trash is empty then. */
+static void delete_now(const study *s, const char *root, const char *path) {
+  if (tree_remove(root, path))
+    remove_empty(root, path, depth_of(s->path));
+  else
+    station_log(LOG_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", root, path,
+                strerror(errno));
+}
+
+static void keep(watched *w, const study *s, const char *path) {
+  char full[PATH_SIZE + PATH_MAX];
+
+  (void)snprintf(full, sizeof full, "%s/%s", w->done, path);
+  store_keep(w, full, station_wall(), &s->print);
 }
 
 bool policy_finish(station *st, study *s) {
   watched *w = s->in;
-  char now[PATH_SIZE], folder[PATH_SIZE];
-  const char *name;
+  const char *root = st->config.delete_done ? w->path : w->done;
+  char now[PATH_SIZE];
   tree_print print;
 
   if (!tree_look(w->path, s->path, &print))
     return errno == ENOENT ? (leave(st, s), false) : cannot_move(s, "read");
   if (!tree_same(&print, &s->print) || tree_is_written(w->path, s->path))
     return settle_again(st, s, "was written to during its upload");
-  if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, w->done, now))
+  if (st->config.delete_done ? !move_to_trash(s, now) : !move_to(s, root, "", now))
     return cannot_move(s, st->config.delete_done ? "deleted" : "moved to done");
-  split(now, folder, &name);
-  if (!is_same_study(folder, name, s)) {
-    move_back(s, now);
+  if (!is_same_study(root, now, s)) {
+    move_back(s, root, now);
     return settle_again(st, s, "was written to while it was moved");
   }
   if (st->config.delete_done)
-    delete_now(s, folder, name);
+    delete_now(s, root, now);
   else
-    store_keep(w, now, station_wall(), &s->print);
+    keep(w, s, now);
   report_done(st, s);
   leave(st, s);
   return true;
@@ -274,21 +297,32 @@ static void write_advice(FILE *out, const station *st, const study *s) {
   put_safe(out, misplaced ? below : s->path, true);
 }
 
+/* A new file: whatever has its name may be a device or another link of somebody's file. */
+static FILE *create_reason(const study *s, const char *now) {
+  char path[PATH_SIZE + 8];
+  const char *name;
+  FILE *out = NULL;
+  int dir, fd = -1;
+
+  (void)snprintf(path, sizeof path, "%s.reason", now);
+  dir = tree_open_above(s->in->failed, path, false, &name);
+  if (dir >= 0) {
+    (void)unlinkat(dir, name, 0);
+    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    close(dir);
+  }
+  if (fd >= 0 && !(out = fdopen(fd, "w")))
+    close(fd);
+  return out;
+}
+
 static bool write_reason(const station *st, const study *s, const char *now) {
   const char *why = s->why && *s->why ? s->why : igt_status_text(s->status);
-  char path[PATH_SIZE], when[32];
-  FILE *out;
-  int fd;
+  FILE *out = create_reason(s, now);
+  char when[32];
 
-  if (snprintf(path, sizeof path, "%s.reason", now) >= PATH_SIZE)
+  if (!out)
     return false;
-  fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-  out = fd >= 0 ? fdopen(fd, "w") : NULL;
-  if (!out) {
-    if (fd >= 0)
-      close(fd);
-    return false;
-  }
   put_safe(out, s->path, true);
   fprintf(out, " was not uploaded%s to the project '%s' (%s).\n\nWhy: ",
           s->moved || *s->study_id ? " completely" : "", st->project,
@@ -307,7 +341,7 @@ static bool write_reason(const station *st, const study *s, const char *now) {
 void policy_fail(station *st, study *s) {
   char now[PATH_SIZE];
 
-  if (!move_to(s, s->in->failed, now)) {
+  if (!move_to(s, s->in->failed, "", now)) {
     (void)cannot_move(s, "moved to failed");
     if (s->state != STUDY_SETTLING) /* it was not sent */
       s->state = STUDY_READY;
@@ -316,7 +350,8 @@ void policy_fail(station *st, study *s) {
   st->totals.failed++;
   station_log(LOG_ERR, "failed", s, "%s failed: %s", s->path, s->why ? s->why : "");
   if (!write_reason(st, s, now))
-    station_log(LOG_WARNING, "failed", s, "cannot write %s.reason: %s", now, strerror(errno));
+    station_log(LOG_WARNING, "failed", s, "cannot write %s/%s.reason: %s", s->in->failed, now,
+                strerror(errno));
   hook_event(st, "failed", s, NULL);
   leave(st, s);
 }
@@ -329,25 +364,23 @@ uint64_t policy_free_bytes(const watched *w) {
   return statvfs(w->path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
 
-/* The oldest, which is the first. */
+/* The oldest, which is the first. Its path is below done/: store.c reads no others. */
 static void delete_kept(station *st, watched *w) {
-  char folder[PATH_SIZE];
   const kept *k = &w->kept[0];
-  const char *name;
+  const char *path = k->path + strlen(w->done) + 1;
   tree_print print;
 
-  split(k->path, folder, &name);
-  if (!tree_look(folder, name, &print)) {
+  if (!tree_look(w->done, path, &print)) {
     store_unkeep(w, 0); /* somebody else has deleted it */
     return;
   }
   if (!tree_same(&print, &k->print)) {
     station_log(LOG_NOTICE, "kept", NULL, "%s was changed after its upload, and is not deleted",
                 k->path);
-  } else if (tree_remove(folder, name)) {
+  } else if (tree_remove(w->done, path)) {
     station_log(LOG_INFO, "deleted", NULL, "deleted %s, which was uploaded and verified", k->path);
     st->totals.deleted++;
-    (void)rmdir(folder); /* of an institute or a patient, once it is empty */
+    remove_empty(w->done, path, 1); /* of an institute or a patient */
   } else {
     station_log(LOG_ERR, "stuck", NULL, "cannot delete %s: %s", k->path, strerror(errno));
   }

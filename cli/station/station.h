@@ -65,6 +65,11 @@ typedef struct tree_entry {
 } tree_entry;
 /* Other than 0 ends the walk. */
 typedef int (*tree_fn)(void *payload, const tree_entry *entry);
+/* A folder below root, without following links: others may write there. make: creates what is
+ * missing. -1: errno. */
+int tree_open(const char *root, const char *path, bool make);
+/* The folder that contains path, as tree_open; *name: the last component. */
+int tree_open_above(const char *root, const char *path, bool make, const char **name);
 /* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended);
 bool tree_look(const char *root, const char *path, tree_print *out);

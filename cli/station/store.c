@@ -146,6 +146,19 @@ static bool take_path(char *text) {
   return *text != '\0';
 }
 
+/* Of a copied or moved folder, or of whoever could write the log, other paths: not ours to delete.
+ */
+static bool is_below_done(const watched *w, const char *path) {
+  size_t n = strlen(w->done);
+
+  if (strncmp(w->done, path, n) != 0 || path[n] != '/' || !path[n + 1])
+    return false;
+  for (const char *p = path + n; p; p = strchr(p + 1, '/'))
+    if (strcspn(p + 1, "/") == strspn(p + 1, ".") && strcspn(p + 1, "/") <= 2)
+      return false;
+  return true;
+}
+
 static void take_kept(watched *w, char *text) {
   tree_print print = {.files = 0};
   int64_t at;
@@ -153,7 +166,7 @@ static void take_kept(watched *w, char *text) {
 
   if (sscanf(text, "%" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNx64 " %n", &at, &print.files,
              &print.bytes, &print.hash, &n) == 4 &&
-      n && take_path(text + n))
+      n && take_path(text + n) && is_below_done(w, text + n))
     add_kept(w, text + n, at, &print);
 }
 
@@ -233,9 +246,13 @@ static void log_failed(watched *w) {
 /* A new file replaces the old one once it is on the disk. */
 static void rewrite_log(watched *w) {
   char from[PATH_MAX_BYTES], to[PATH_MAX_BYTES];
-  int fd = open_own(w, "state.new", O_WRONLY | O_CREAT | O_TRUNC);
-  FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+  int fd;
+  FILE *out;
 
+  (void)snprintf(from, sizeof from, "%s/" FOLDER "/state.new", w->path);
+  (void)unlink(from); /* of a killed station, or planted */
+  fd = open_own(w, "state.new", O_WRONLY | O_CREAT | O_EXCL);
+  out = fd >= 0 ? fdopen(fd, "w") : NULL;
   if (!out) {
     if (fd >= 0)
       close(fd);
@@ -243,7 +260,6 @@ static void rewrite_log(watched *w) {
     return;
   }
   put_all(w, out);
-  (void)snprintf(from, sizeof from, "%s/" FOLDER "/state.new", w->path);
   (void)snprintf(to, sizeof to, "%s/" FOLDER "/state", w->path);
   if (fflush(out) != 0 || ferror(out) || fsync(fd) != 0 || rename(from, to) != 0) {
     log_failed(w);
@@ -328,9 +344,23 @@ static char *folder_of(const watched *w, const char *given, const char *name) {
   return path;
 }
 
+/* A link that somebody else has planted would lead what is moved out of the folder. */
+static bool is_foreign_link(const watched *w, const char *folder) {
+  struct stat here, link;
+
+  if (lstat(folder, &link) != 0 || !S_ISLNK(link.st_mode) || link.st_uid == 0 ||
+      link.st_uid == geteuid() || (stat(w->path, &here) == 0 && link.st_uid == here.st_uid))
+    return false;
+  complain(IGT_E_INVALID,
+           "'%s' is a link of another user: studies would be moved to where it leads", folder);
+  return true;
+}
+
 static bool is_same_disk(const watched *w, const char *folder) {
   struct stat here, there;
 
+  if (is_foreign_link(w, folder))
+    return false;
   if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
     complain(IGT_E_IO, "cannot create the folder '%s': %s", folder, strerror(errno));
     return false;
@@ -345,6 +375,19 @@ static bool is_same_disk(const watched *w, const char *folder) {
            "'%s' is on another file system than '%s': studies are moved there, never copied",
            folder, w->path);
   return false;
+}
+
+/* Links in it are followed now and never again. */
+static bool resolve(char **folder) {
+  char *real = realpath(*folder, NULL);
+
+  if (!real) {
+    complain(IGT_E_IO, "cannot use the folder '%s': %s", *folder, strerror(errno));
+    return false;
+  }
+  free(*folder);
+  *folder = real;
+  return true;
 }
 
 bool store_open(watched *w, const char *path, const settings *s) {
@@ -364,7 +407,8 @@ bool store_open(watched *w, const char *path, const settings *s) {
     complain(IGT_E_NO_MEMORY, "out of memory");
     return false;
   }
-  if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed))
+  if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed) || !resolve(&w->done) ||
+      !resolve(&w->failed))
     return false;
   fd = open_own(w, "state", O_RDONLY);
   in = fd >= 0 ? fdopen(fd, "r") : NULL;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,21 +85,52 @@ static bool walk_folder(walk *w, int fd, size_t length, int depth) {
   return good;
 }
 
-static int open_below(const char *root, const char *path) {
-  int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-  if (dir < 0)
-    return -1;
-  fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int error = errno;
-  close(dir);
-  errno = error;
+static int step_into(int dir, const char *name, bool make) {
+  int fd = openat(dir, name, OPEN_FOLDER);
+
+  if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0777) == 0 || errno == EEXIST))
+    fd = openat(dir, name, OPEN_FOLDER);
   return fd;
+}
+
+/* Its first n bytes. */
+static int open_below(const char *root, const char *path, size_t n, bool make) {
+  int dir = open(root, OPEN_FOLDER);
+  char name[NAME_MAX + 1];
+
+  for (size_t at = 0, k; dir >= 0 && at < n; at += k + (path[at + k] == '/')) {
+    k = strcspn(path + at, "/");
+    int fd = -1;
+    if (k == 0 || k >= sizeof name)
+      errno = ENAMETOOLONG;
+    else {
+      (void)snprintf(name, sizeof name, "%.*s", (int)k, path + at);
+      fd = step_into(dir, name, make);
+    }
+    int error = errno;
+    close(dir);
+    errno = error;
+    dir = fd;
+  }
+  return dir;
+}
+
+int tree_open(const char *root, const char *path, bool make) {
+  return open_below(root, path, strlen(path), make);
+}
+
+int tree_open_above(const char *root, const char *path, bool make, const char **name) {
+  const char *slash = strrchr(path, '/');
+
+  *name = slash ? slash + 1 : path;
+  return open_below(root, path, slash ? (size_t)(slash - path) : 0, make);
 }
 
 bool tree_walk(const char *root, const char *path, tree_fn fn, void *payload, int *ended) {
   walk *w = malloc(sizeof *w);
-  int fd = w ? open_below(root, path) : -1;
+  int fd = w ? tree_open(root, path, false) : -1;
   bool good = fd >= 0;
 
   *ended = 0;
@@ -191,8 +223,9 @@ static bool remove_below(int dir, const char *name, int depth) {
 }
 
 bool tree_remove(const char *root, const char *path) {
-  int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool good = dir >= 0 && remove_below(dir, path, 0);
+  const char *name;
+  int dir = tree_open_above(root, path, false, &name);
+  bool good = dir >= 0 && remove_below(dir, name, 0);
 
   if (dir >= 0)
     close(dir);

@@ -786,3 +786,44 @@ def test_priorities_for_the_journal(cloud, igtcloud, tmp_path):
                                  env={"JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino}"})
         process.communicate(timeout=30)
     assert path.read_text().startswith("<3>igtcloud: ")
+
+
+# ---- a folder in which others may write ----
+
+@pytest.mark.parametrize("kind, name", [("done", "lab"), ("failed", "nolab")])
+def test_a_planted_link_moves_no_study_out_of_the_folder(station, tmp_path, kind, name):
+    s = station("--attempts", "1")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    put(s.folder, {kind: None, f"{name}/one/a.bin": "a"})
+    os.symlink(elsewhere, s.folder / kind / name)
+    s.start().wait_for_log(f"{name}/one cannot be moved to {kind}")
+    s.stop()
+    assert not any(elsewhere.iterdir()) and (s.folder / name / "one/a.bin").exists()
+
+
+def test_a_planted_fifo_does_not_stop_the_station(station):
+    s = station("--attempts", "1")
+    put(s.folder, {"nolab/one/a.bin": "a", "failed/nolab": None})
+    os.mkfifo(s.folder / "failed/nolab/one.reason")
+    s.start()
+    s.wait_for(lambda: b"no institute 'nolab'" in s.tree("failed").get("nolab/one.reason", b"")
+               if "nolab/one/a.bin" in s.tree("failed") else False)
+    put(s.folder, {"lab/two/a.bin": "a"})
+    s.wait_for(lambda: "lab/two/a.bin" in s.tree("done"))
+
+
+@pytest.mark.parametrize("way", ["beside", "through .."])
+def test_a_state_that_names_other_folders_deletes_nothing_there(station, way):
+    """As a copy of a watched folder has it, or one that somebody else has written."""
+    s = station("--keep", "1d")
+    put(s.folder, {"lab/one/a.bin": "a"})
+    s.once()
+    done, kept = s.folder / "done", s.folder.parent / "kept"
+    os.rename(done, kept)
+    state = s.folder / ".igtcloud-station/state"
+    named = f"{done}/../../kept" if way == "through .." else str(kept)
+    state.write_text(re.sub(r"(?m)^K \d+", "K 1000", state.read_text()).replace(str(done), named))
+    assert f"{named}/lab/one" in state.read_text()
+    s.once()
+    assert (kept / "lab/one/a.bin").exists() and "deleted" not in s.log

@@ -188,20 +188,20 @@ bool os_take_owner(const char *path, const char *like) {
 
 /* musl 1.2.3 has no function for renameat2. Not every file system can refuse to replace; one that
  * cannot replaces empty folders only. */
-int os_rename_new(const char *from, const char *to) {
+int os_rename_new(int from_dir, const char *from, int to_dir, const char *to) {
   struct stat st;
 
 #ifdef SYS_renameat2
-  if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1U /* RENAME_NOREPLACE */) == 0)
+  if (syscall(SYS_renameat2, from_dir, from, to_dir, to, 1U /* RENAME_NOREPLACE */) == 0)
     return 0;
   if (errno != EINVAL && errno != ENOSYS)
     return -1;
 #endif
-  if (lstat(to, &st) == 0) {
+  if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
     errno = EEXIST;
     return -1;
   }
-  return rename(from, to);
+  return renameat(from_dir, from, to_dir, to);
 }
 
 void os_log(bool is_error, const char *text) {
