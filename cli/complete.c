@@ -32,6 +32,16 @@ typedef struct names {
   size_t length;
 } names;
 
+/* A shell writes the names to the terminal as they are. */
+static bool is_harmless(const char *name) {
+  unsigned columns;
+
+  for (; *name; name += next_character(name, &columns))
+    if (!is_plain(name))
+      return false;
+  return true;
+}
+
 static igt_status each_child(void *payload, igt_node *child) {
   names *n = payload;
   const char *name = igt_node_name(child), *shown = name;
@@ -45,7 +55,7 @@ static igt_status each_child(void *payload, igt_node *child) {
   } else if (igt_node_kind_of(child) == IGT_NODE_STUDY && strrchr(name, '/')) {
     len = (size_t)(strrchr(name, '/') - name);
   }
-  if (strpbrk(shown, "\n\r\033") || len >= sizeof n->last ||
+  if (!is_harmless(shown) || len >= sizeof n->last ||
       (strlen(n->last) == len && strncmp(n->last, shown, len) == 0))
     return IGT_OK;
   snprintf(n->last, sizeof n->last, "%.*s", (int)len, shown);
@@ -122,17 +132,18 @@ static void print_candidates(const wanted *w, const char *text, const char *type
     n = strcspn(text, "\n");
     snprintf(line, sizeof line, "%s%.*s%s", w->prefix, (int)n, text,
              w->continues && n && text[n - 1] != '/' ? "/" : "");
-    if (strncmp(line, typed, strlen(typed)) == 0)
+    if (strncmp(line, typed, strlen(typed)) == 0 && *line != '-') /* it would be an option */
       printf("%s\n", line);
   }
 }
 
 static void offer(const settings *s, const wanted *w, const char *typed) {
+  const char *domain = getenv("CLOUD_DOMAIN");
   char key[1024];
   char *text;
 
-  snprintf(key, sizeof key, "%s\n%s\n%s\n", s->domain ? s->domain : "", s->user ? s->user : "",
-           w->parent);
+  snprintf(key, sizeof key, "%s\n%s\n%s\n%s\n", s->domain ? s->domain : "", domain ? domain : "",
+           s->user ? s->user : "", w->parent);
   text = cache_read(key);
   if (!text && (text = list_children(s, w->parent)) != NULL && *text)
     cache_write(key, text);

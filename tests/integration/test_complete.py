@@ -19,7 +19,9 @@ SEED = seed(
         institute("north", {**STUDY, "studyId": "CT", "files": [{"path": "a.txt", "text": "a"}]},
                   {**STUDY, "studyId": "MR"}, {**STUDY, "studyId": "CT", "patient": {"patientId": "P2"}}),
         institute("north east")]},
-    epd(institute("lab", {"name": "case-1"}), name="my project"))
+    epd(institute("lab", {"name": "case-1"}), name="my project"),
+    epd(institute("*"), institute("[a-z]*"), institute("$(x)"), institute("a\x08b"), institute("a\u009b31m"),
+        institute("a\u202eb"), institute("--domain=x"), name="hostile"))
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def complete(env, *words):
 
 
 @pytest.mark.parametrize("words, wanted", [
-    (["ls", ""], ["trial/", "my project/"]), (["ls", "tr"], ["trial/"]),
+    (["ls", ""], ["trial/", "my project/", "hostile/"]), (["ls", "tr"], ["trial/"]),
     (["ls", "trial/"], ["trial/north/", "trial/north east/"]),
     (["ls", "--json", "trial/north/"], ["trial/north/P1/", "trial/north/P2/"]),
     (["du", "trial/north/P1/"], ["trial/north/P1/CT", "trial/north/P1/MR"]),
@@ -93,7 +95,7 @@ def test_an_old_cache_is_not_used(shell_env, tmp_path):
     file.write_bytes(file.read_bytes().replace(b"trial", b"spoof"))
     assert complete(shell_env, "ls", "s") == ["spoof/"]
     os.utime(file, (time.time() - 11,) * 2)
-    assert complete(shell_env, "ls", "") == ["trial/", "my project/"]
+    assert complete(shell_env, "ls", "") == ["trial/", "my project/", "hostile/"]
 
 
 # ---- the shells ----
@@ -124,7 +126,7 @@ def test_bash_completes_remote_names(shell_env):
         "compopt -o filenames", "compopt -o nospace", "my project/lab/", "=",
         "compopt -o filenames", "lab", "=", "compopt -o filenames", "north", "north east", "=",
         "compopt -o filenames", "compopt -o nospace", "trial/", "=",
-        "compopt -o filenames", "compopt -o nospace", "trial/", "my project/", "=",
+        "compopt -o filenames", "compopt -o nospace", "trial/", "my project/", "hostile/", "=",
         "compopt -o filenames", "trial/north/P2/CT", "=",
         "compopt -o filenames", "compopt -o nospace", "igt:trial/", "=",
         "compopt -o filenames", "compopt -o nospace", "P2/", "=",
@@ -159,3 +161,10 @@ def test_fish_completes_remote_names(shell_env, tmp_path):
     assert "trial/" in groups[0] and "my project/lab/" in " ".join(groups[1]).replace("\\ ", " ")
     assert {"north", "north east"} <= set(groups[2]) and {"north", "north east"} <= set(groups[3])
     assert [set(g) - {""} for g in groups[4:8]] == [{"trial/"}, {"igt:trial/"}, {"P1/", "P2/"}, {"bwlimit"}]
+
+
+def test_hostile_names_in_bash(shell_env):
+    """A pattern does not become the files that match it, and nothing reaches the terminal or the options."""
+    script = 'compopt() { :; }\nsource <(igtcloud completion bash)\ncd /\n' \
+             'COMP_WORDS=(igtcloud download x hostile ""); COMP_CWORD=4; _igtcloud; printf "%s\\n" "${COMPREPLY[@]}"\n'
+    assert run([shell("bash")], script, shell_env) == ["*", "[a-z]*", "$(x)"]

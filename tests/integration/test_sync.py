@@ -123,6 +123,16 @@ def test_not_after_a_failure(cloud, igtcloud, synced):
     assert not (synced / P1 / "old.txt").exists()
 
 
+@pytest.mark.parametrize("body, said", [
+    ("{}", "no file at all"), ({"files": None}, "no file at all"), ({"files": []}, "no file at all"),
+    ({"annotations": []}, "no file at all"), ({"files": [{}]}, "a file without a name")])
+def test_a_study_whose_list_is_empty_keeps_its_files(canned, igtcloud, synced, body, said):
+    before = sorted(synced.rglob("*"))
+    canned({"method": "GET", "path": "/api/data/hospitals/*/studies/*/files", "status": 200, "body": body})
+    done = igtcloud.run("sync", "--delete", "igt:trial", synced, status=None)
+    assert said in done.err and sorted(synced.rglob("*")) == before
+
+
 def test_max_delete(igtcloud, synced):
     put(synced, {f"{P1}/old{n}.txt": "x" for n in range(101)})
     for options, limit in (([], 100), (["--max-delete", "7"], 7)):

@@ -34,6 +34,7 @@ typedef struct plan {
   const char *subfolder;       /* of the category, or "" */
   const char *list;            /* which list of the response */
   bool any;                    /* the category being listed has files */
+  bool names_any, nameless;    /* before a deletion: any list has a file, one without a name */
   bool is_new;                 /* the study is new here: its files will be wanted */
   igt_file **twins; /* files that exist here in another form of Unicode, to the list's end */
   size_t twin_count;
@@ -589,6 +590,8 @@ static igt_status each_name(void *payload, const char *list, igt_file *file) {
 
   if (igt__run_stopping(&p->d->run))
     return IGT_E_CANCELLED;
+  p->nameless |= !*name;
+  p->names_any = true;
   return status == IGT_OK ? igt__present_add(&p->present, p->d, folder, name, &p->lists, p->why)
                           : status;
 }
@@ -606,6 +609,9 @@ static igt_status list_whole_study(plan *p, igt_error *err) {
     status = igt_get_study_files_each(p->d->run.client, p->group->institute_id, p->group->study_id,
                                       &options, each_name, p, err);
   }
+  if (status == IGT_OK && p->nameless)
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "the cloud lists a file without a name, so what else it has is not known");
   return igt__quota_refused(&p->lists) ? igt__list_fail(&p->lists, "files", IGT__LIST_FILES, err)
                                        : status;
 }
@@ -616,6 +622,13 @@ static igt_status collect_surplus(plan *p, unsigned wanted, igt_error *err) {
 
   if (status == IGT_OK && any)
     status = list_whole_study(p, err);
+  if (status == IGT_OK && any && !p->names_any) {
+    igt__run_message(&p->d->run, IGT_OK,
+                     "%s: the cloud lists no file at all of this study, so nothing was deleted in "
+                     "'%s'; if that is right, delete the folder yourself",
+                     p->group->label, p->folder);
+    any = false;
+  }
   return status == IGT_OK && any
              ? igt__surplus_collect(p->d, p->group, p->folder, &p->present, wanted, err)
              : status;
