@@ -98,7 +98,8 @@ static void test_joined_lines(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_parses), cmocka_unit_test(test_joined_lines),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_parses),
+                                     cmocka_unit_test(test_joined_lines),
                                      cmocka_unit_test(test_names_are_compared_exactly)};
 
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,13 +220,17 @@ static void test_a_log_gets_a_sentence(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sizes_are_short),      cmocka_unit_test(test_counts_have_groups_of_digits),
-      cmocka_unit_test(test_durations_grow_units), cmocka_unit_test(test_dates_are_as_old_as_they_look),
-      cmocka_unit_test(test_times_are_read),       cmocka_unit_test(test_sizes_are_read),
-      cmocka_unit_test(test_globs_match),          cmocka_unit_test(test_names_sort_as_people_count),
-      cmocka_unit_test(test_names_are_shortened),  cmocka_unit_test(test_a_line_fits_its_terminal),
-      cmocka_unit_test(test_a_log_gets_a_sentence)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes_are_short),
+                                     cmocka_unit_test(test_counts_have_groups_of_digits),
+                                     cmocka_unit_test(test_durations_grow_units),
+                                     cmocka_unit_test(test_dates_are_as_old_as_they_look),
+                                     cmocka_unit_test(test_times_are_read),
+                                     cmocka_unit_test(test_sizes_are_read),
+                                     cmocka_unit_test(test_globs_match),
+                                     cmocka_unit_test(test_names_sort_as_people_count),
+                                     cmocka_unit_test(test_names_are_shortened),
+                                     cmocka_unit_test(test_a_line_fits_its_terminal),
+                                     cmocka_unit_test(test_a_log_gets_a_sentence)};
 
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,8 +173,10 @@ static void test_authorization_value(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_published_examples),  cmocka_unit_test(test_published_presigned_url),
-      cmocka_unit_test(test_canonical_rules),     cmocka_unit_test(test_too_many_parameters_are_refused),
+      cmocka_unit_test(test_published_examples),
+      cmocka_unit_test(test_published_presigned_url),
+      cmocka_unit_test(test_canonical_rules),
+      cmocka_unit_test(test_too_many_parameters_are_refused),
       cmocka_unit_test(test_authorization_value),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

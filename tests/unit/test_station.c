@@ -194,11 +194,14 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_thousands_are_found_and_removed_in_any_order),
       cmocka_unit_test(test_the_first_problem_counts),
-      cmocka_unit_test_setup_teardown(test_a_print_counts_files_and_bytes, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_print_counts_files_and_bytes, make_study,
+                                      remove_study),
       cmocka_unit_test_setup_teardown(test_every_change_shows, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(test_a_rename_of_the_whole_is_no_change, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_rename_of_the_whole_is_no_change, make_study,
+                                      remove_study),
       cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, make_study, remove_study),
-      cmocka_unit_test_setup_teardown(test_a_writer_shows_until_it_closes, make_study, remove_study),
+      cmocka_unit_test_setup_teardown(test_a_writer_shows_until_it_closes, make_study,
+                                      remove_study),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,7 +177,8 @@ static void test_proxy_variables(void **state) {
   unsetenv("REQUEST_METHOD");
   /* Unencrypted traffic stays on this machine. */
   static const char *const outside[] = {"proxy.example:3128", "http://10.0.0.1:3128",
-                                    "http://localhost@far:1", "http://127.0.0.1.example:1", "//x"};
+                                        "http://localhost@far:1", "http://127.0.0.1.example:1",
+                                        "//x"};
   for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
     setenv("http_proxy", outside[i], 1);
     setenv("https_proxy", outside[i], 1);
