@@ -72,8 +72,7 @@ static igt_status make_planners(igt__run *run, igt_error *err) {
       igt__pool_new("igt-plan", at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   if (run->producers) /* until the studies' sizes are known */
     igt__pool_limit(run->producers, PRODUCERS_LEAST);
-  run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
-  return run->lister && run->producers && run->credential_workers ? IGT_OK : igt__fail_memory(err);
+  return run->lister && run->producers ? IGT_OK : igt__fail_memory(err);
 }
 
 static igt_status make_movers(igt__run *run, igt_error *err) {
@@ -82,7 +81,10 @@ static igt_status make_movers(igt__run *run, igt_error *err) {
                      run->options.concurrent_files);
   run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
   run->hashers = igt__pool_new("igt-hash", igt__os_cores());
-  return run->sched && run->helpers && run->hashers ? IGT_OK : igt__fail_memory(err);
+  run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
+  return run->sched && run->helpers && run->hashers && run->credential_workers
+             ? IGT_OK
+             : igt__fail_memory(err);
 }
 
 igt_status igt__run_init_file(igt__run *run, igt_client *client,
