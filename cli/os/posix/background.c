@@ -122,11 +122,16 @@ static void follow_stops(sigset_t *mask) {
   pthread_sigmask(SIG_BLOCK, &child, mask);
 }
 
+/* A shell continues both of us. The child asks again after each SIGCONT, and forgets what was
+ * typed: it gets another one only if it is still stopped. */
 static void stop_with(pid_t child) {
+  siginfo_t info = {.si_pid = 0};
+
   signal(SIGTSTP, SIG_DFL);
   raise(SIGTSTP);
   signal(SIGTSTP, SIG_IGN);
-  kill(child, SIGCONT);
+  if (waitid(P_PID, (id_t)child, &info, WCONTINUED | WNOHANG) != 0 || info.si_pid != child)
+    kill(child, SIGCONT);
 }
 
 static int end_of(int status) {
