@@ -417,7 +417,7 @@ def test_one_key_that_stands_for_a_folder(tmp_path, home, how):
         to = [tmp_path / "x"] if how == "cp" else []
         place = ("igt:" if how == "cp" else "") + "p/i/s/files/empty/"
         done = Program(cloud.url, home).run(how, place, *to, status=None)
-        assert done.status not in (0, 141) and "stands for a folder" in done.err
+        assert done.status not in (0, 141) and "represents a folder" in done.err
         assert not (tmp_path / "x").exists()
 
 
