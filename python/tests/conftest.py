@@ -15,6 +15,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = pathlib.Path(os.environ.get('IGTCLOUD_PYTHON', ROOT / 'build' / 'python'))
 sys.path.insert(0, str(PACKAGE))
+# ASan's runtime (scripts/check python-asan) is for Python alone: the sandbox does not start under it.
+PRELOAD = {'LD_PRELOAD': os.environ.pop('LD_PRELOAD')} \
+    if 'PYTEST_XDIST_WORKER' in os.environ and 'LD_PRELOAD' in os.environ else {}
 USER, PASSWORD = 'demo@example.com', 'demo'
 STATION = 'upload-station@demo'
 
@@ -105,7 +108,7 @@ def run_python(own_environment):
     """Runs a program in a process of its own: run_python(code, *arguments) -> its standard output."""
     def run(code, *arguments, check=True, timeout=60, env=None, stdin=None):
         done = subprocess.run([sys.executable, '-X', 'faulthandler', '-c', code, *map(str, arguments)], text=True,
-                              env={**os.environ, 'PYTHONPATH': str(PACKAGE), **(env or {})}, input=stdin,
+                              env={**os.environ, 'PYTHONPATH': str(PACKAGE), **PRELOAD, **(env or {})}, input=stdin,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
         if check:
             assert done.returncode == 0, done.stdout + done.stderr

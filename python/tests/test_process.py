@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import USER
+from conftest import PRELOAD, USER
 
 SIGN_IN = '''
 import getpass, os, signal, sys, threading, time
@@ -293,11 +293,18 @@ import ctypes, gc, os, tempfile
 from igtcloud.client import native
 from igtcloud.client.services.entities.exceptions import ApiException
 
+def is_file(number):
+    # Sockets are the connections that the library keeps: their number depends on what ran concurrently.
+    try:
+        return not os.readlink(f"/proc/self/fd/{number}").startswith("socket:")
+    except FileNotFoundError:  # of the listing itself
+        return False
+
 def memory():
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     pages = int(open("/proc/self/statm").read().split()[1])
-    return pages * 4096, len(gc.get_objects()), len(os.listdir("/proc/self/fd")), threading.active_count()
+    return pages * 4096, len(gc.get_objects()), sum(map(is_file, os.listdir("/proc/self/fd"))), threading.active_count()
 
 def work(n):
     for i in range(n):
@@ -332,4 +339,4 @@ print(*(b - a for a, b in zip(before, after)))
 def test_ten_thousand_calls_keep_nothing(cloud, run_python):
     """Requests, refusals, downloads, readers, lists and transfers: memory of C, objects of Python, files, threads."""
     memory, objects, files, threads = map(int, run_python(LEAKS, cloud.url, timeout=300).split())
-    assert memory < 3 << 20 and objects < 300 and files <= 1 and threads <= 1, (memory, objects, files, threads)
+    assert (memory < 3 << 20 or PRELOAD) and objects < 300 and files <= 0 and threads <= 1, (memory, objects, files, threads)
