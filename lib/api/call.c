@@ -130,8 +130,7 @@ static igt_status attempt_surely(igt__running *running, igt_error *err) {
     }
     if (!igt__retry_wait_until(igt__client_http(running->client), n, -1, running->deadline_us,
                                igt__client_cancel(running->client))) {
-      if (n > 1)
-        igt__retry_gave_up(err, n, progress_at);
+      igt__retry_gave_up(err, n, progress_at);
       break;
     }
     igt__error_clear(err);

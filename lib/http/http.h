@@ -78,8 +78,8 @@ bool igt__retry_wait(const igt__http *http, unsigned n, int retry_after, igt__ca
 bool igt__retry_wait_until(const igt__http *http, unsigned n, int retry_after, int64_t deadline_us,
                            igt__cancel *cancel);
 
-/* Prefixes err with the number of attempts (from 1) and the seconds since the last progress, unless
- * its text says so already. */
+/* Prefixes err with the number of attempts and the seconds since the last progress, unless there
+ * was one attempt only, or its text says so already. */
 void igt__retry_gave_up(igt_error *err, unsigned attempts, int64_t progress_at_us);
 
 typedef struct igt__http_request igt__http_request;

@@ -299,8 +299,7 @@ static void give_up(struct igt__http_private *priv, igt__retry retry) {
 
   /* A request that may have been executed must be looked up, not retried. */
   err->retryable = (retry == IGT__RETRY_TRANSIENT || retry == IGT__RETRY_THROTTLED) && !lost;
-  if (priv->retries_done > 0)
-    igt__retry_gave_up(err, priv->retries_done + 1, priv->progress_at);
+  igt__retry_gave_up(err, priv->retries_done + 1, priv->progress_at);
   igt__request_end(priv, err->status);
 }
 

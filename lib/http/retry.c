@@ -180,7 +180,7 @@ void igt__retry_gave_up(igt_error *err, unsigned attempts, int64_t progress_at_u
   static const char mark[] = "gave up after ";
   double s = (double)(igt__mono_us() - progress_at_us) / 1e6;
 
-  if (err && strncmp(err->text, mark, sizeof mark - 1) != 0)
+  if (attempts > 1 && err && strncmp(err->text, mark, sizeof mark - 1) != 0)
     igt__error_prefix(err, "%s%u attempts without progress in %.*f s", mark, attempts,
                       s < 10 ? 1 : 0, s);
 }

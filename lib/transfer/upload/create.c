@@ -52,8 +52,7 @@ static igt_status create(igt__run *run, const igt_institute *institute, const ig
     if (!igt__is_unclear(status))
       return status;
     if (!igt__wait_to_look(run, n, err)) {
-      if (n > 1)
-        igt__retry_gave_up(err, n, began);
+      igt__retry_gave_up(err, n, began);
       return status;
     }
     if (find_created(run, institute, folder, out, &looked) != IGT_OK) {

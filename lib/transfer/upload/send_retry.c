@@ -71,7 +71,7 @@ bool igt__send_again(const send_part *p, igt_error *err) {
   send_job *s = p->s;
   igt__run *run = s->run;
   unsigned tries;
-  double seconds;
+  int64_t progress_at;
   again *a;
 
   if (!p->req.broke || igt__run_stopping(run))
@@ -80,11 +80,11 @@ bool igt__send_again(const send_part *p, igt_error *err) {
     igt__sched_lost(run->sched);
   pthread_mutex_lock(&s->lock);
   tries = count_try(s, p->began_us);
-  seconds = (double)(igt__mono_us() - s->progress_at) / 1e6;
+  progress_at = s->progress_at;
   pthread_mutex_unlock(&s->lock);
   if (tries > igt__http_retries(run->http) &&
-      (err->http_status || seconds * 1e6 >= (double)igt__http_patience_us(run->http))) {
-    igt__retry_gave_up(err, tries, s->progress_at);
+      (err->http_status || igt__mono_us() - progress_at >= igt__http_patience_us(run->http))) {
+    igt__retry_gave_up(err, tries, progress_at);
     return false;
   }
   a = igt__malloc(sizeof *a);

@@ -228,7 +228,7 @@ static igt_status register_surely(plan *p, size_t first, size_t count, size_t *d
       break;
     }
   }
-  if (igt__is_unclear(status) && failed > 1)
+  if (igt__is_unclear(status))
     igt__retry_gave_up(err, failed, progress_at);
   return status;
 }
