@@ -289,15 +289,38 @@ igt_status igt__journal_each_upload(igt__journal *journal, const char *origin,
   return status;
 }
 
-static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt) {
-  igt__journal_part *grown = *list;
+/* Adds the statement's row to a list of count elements. False: no memory. */
+typedef bool (*push_fn)(void *list, size_t count, sqlite3_stmt *stmt);
 
-  if ((count & (count - 1)) == 0) {
-    grown = igt__realloc(*list, (count ? count * 2 : 1) * sizeof *grown);
-    if (!grown)
-      return false;
-    *list = grown;
-  }
+/* Those that are stored, or those that are in flight; returns how many. */
+static size_t list_parts(igt__journal *journal, const char *origin, const char *key, bool stored,
+                         push_fn push, void *list) {
+  sqlite3_stmt *stmt;
+  size_t count = 0;
+
+  if (!journal)
+    return 0;
+  pthread_mutex_lock(&journal->lock);
+  stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
+  igt__bind_int(stmt, 3, stored);
+  while (sqlite3_step(stmt) == SQLITE_ROW && push(list, count, stmt))
+    count++;
+  (void)sqlite3_reset(stmt);
+  pthread_mutex_unlock(&journal->lock);
+  return count;
+}
+
+/* Room for one more, as their number doubles; NULL: no memory. */
+static void *grow(void *list, size_t count, size_t size) {
+  return count & (count - 1) ? list : igt__realloc(list, (count ? count * 2 : 1) * size);
+}
+
+static bool push_part(void *list, size_t count, sqlite3_stmt *stmt) {
+  igt__journal_part **parts = list, *grown = grow(*parts, count, sizeof *grown);
+
+  if (!grown)
+    return false;
+  *parts = grown;
   memset(&grown[count], 0, sizeof *grown);
   grown[count].number = (unsigned)sqlite3_column_int(stmt, 0);
   igt__column_text(stmt, 1, grown[count].etag, sizeof grown[count].etag);
@@ -308,51 +331,33 @@ static bool push_part(igt__journal_part **list, size_t count, sqlite3_stmt *stmt
 
 size_t igt__journal_parts(igt__journal *journal, const char *origin, const char *key,
                           igt__journal_part **out) {
-  sqlite3_stmt *stmt;
-  size_t count = 0;
-
   *out = NULL;
-  if (!journal)
-    return 0;
-  pthread_mutex_lock(&journal->lock);
-  stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
-  igt__bind_int(stmt, 3, true);
-  while (sqlite3_step(stmt) == SQLITE_ROW && push_part(out, count, stmt))
-    count++;
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
-  return count;
+  return list_parts(journal, origin, key, true, push_part, out);
 }
 
-static bool push_number(unsigned **list, size_t count, unsigned number) {
-  unsigned *grown = igt__realloc(*list, (count + 1) * sizeof *grown);
+typedef struct begun_parts {
+  unsigned *numbers, before;
+} begun_parts;
+
+static bool push_begun(void *list, size_t count, sqlite3_stmt *stmt) {
+  begun_parts *begun = list;
+  unsigned *grown = grow(begun->numbers, count, sizeof *grown);
 
   if (!grown)
     return false;
-  *list = grown;
-  grown[count] = number;
+  begun->numbers = grown;
+  grown[count] = (unsigned)sqlite3_column_int(stmt, 0);
+  if (sqlite3_column_bytes(stmt, 2) == 4)
+    begun->before = get_uint32(sqlite3_column_blob(stmt, 2));
   return true;
 }
 
 size_t igt__journal_begun_parts(igt__journal *journal, const char *origin, const char *key,
                                 unsigned **numbers, unsigned *before) {
-  sqlite3_stmt *stmt;
-  size_t count = 0;
+  begun_parts begun = {.numbers = NULL};
+  size_t count = list_parts(journal, origin, key, false, push_begun, &begun);
 
-  *numbers = NULL;
-  *before = 0;
-  if (!journal)
-    return 0;
-  pthread_mutex_lock(&journal->lock);
-  stmt = igt__journal_start_locked(journal, LIST_PARTS, origin, key);
-  igt__bind_int(stmt, 3, false);
-  while (sqlite3_step(stmt) == SQLITE_ROW &&
-         push_number(numbers, count, (unsigned)sqlite3_column_int(stmt, 0))) {
-    count++;
-    if (sqlite3_column_bytes(stmt, 2) == 4)
-      *before = get_uint32(sqlite3_column_blob(stmt, 2));
-  }
-  (void)sqlite3_reset(stmt);
-  pthread_mutex_unlock(&journal->lock);
+  *numbers = begun.numbers;
+  *before = begun.before;
   return count;
 }
