@@ -250,7 +250,7 @@ static igt_status list_all(csv *c, igt_error *err) {
 static void report_elsewhere(const csv *c) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (igt__other_categories_tell(&c->counts.elsewhere, text, sizeof text))
+  if (igt__other_categories_text(&c->counts.elsewhere, text, sizeof text))
     push(c, igt__event_of_message(IGT_OK, text));
 }
 

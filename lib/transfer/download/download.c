@@ -107,7 +107,7 @@ static void list_studies_task(void *arg) {
 static void report_elsewhere(igt__download *d) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (igt__other_categories_tell(&d->elsewhere, text, sizeof text))
+  if (igt__other_categories_text(&d->elsewhere, text, sizeof text))
     igt__run_message(&d->run, IGT_OK, "%s", text);
 }
 

@@ -32,7 +32,7 @@ void igt__other_categories_look(igt__other_categories *e, igt_client *client,
   (void)!igt_get_study_files_each(client, institute_id, study_id, &options, first_file, e, NULL);
 }
 
-bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap) {
+bool igt__other_categories_text(const igt__other_categories *e, char *text, size_t cap) {
   unsigned n = atomic_load(&e->empty);
   bool dicom = atomic_load(&e->dicom), annotations = atomic_load(&e->annotations);
   const char *which = dicom ? "dicom" : "annotations";

@@ -22,6 +22,6 @@ typedef struct igt__other_categories {
 void igt__other_categories_look(igt__other_categories *e, igt_client *client,
                                 const char *institute_id, const char *study_id);
 /* A message that names the option; false: nothing to report. */
-bool igt__other_categories_tell(const igt__other_categories *e, char *text, size_t cap);
+bool igt__other_categories_text(const igt__other_categories *e, char *text, size_t cap);
 
 #endif

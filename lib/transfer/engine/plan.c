@@ -83,17 +83,8 @@ igt_status igt__listed_check(const igt_file *file, igt_error *err) {
   return IGT_OK;
 }
 
-void igt__report_institute(igt__run *run, const igt_institute *institute, const igt_error *err) {
-  igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
-                            .result = IGT_RESULT_FAILED,
-                            .institute = igt__text_of(&institute->name),
-                            .error = err};
-
-  igt__run_item(run, &item);
-}
-
-void igt__report_failed_study(igt__run *run, const char *institute, const char *study,
-                              const char *folder, const igt_error *err) {
+static void report_failure(igt__run *run, const char *institute, const char *study,
+                           const char *folder, const igt_error *err) {
   igt_transfer_item item = {.kind = IGT_ITEM_STUDY,
                             .result = IGT_RESULT_FAILED,
                             .institute = institute,
@@ -102,16 +93,23 @@ void igt__report_failed_study(igt__run *run, const char *institute, const char *
                             .error = err};
 
   igt__run_item(run, &item);
+}
+
+void igt__report_institute(igt__run *run, const igt_institute *institute, const igt_error *err) {
+  report_failure(run, igt__text_of(&institute->name), NULL, NULL, err);
+}
+
+void igt__report_failed_study(igt__run *run, const char *institute, const char *study,
+                              const char *folder, const igt_error *err) {
+  report_failure(run, institute, study, folder, err);
   if (igt__status_is_fatal(err->status))
     igt__run_fatal(run, err);
 }
 
 static void report_unmatched(void *payload, const char *study, const igt_error *err) {
   igt__run *run = payload;
-  igt_transfer_item item = {
-      .kind = IGT_ITEM_STUDY, .result = IGT_RESULT_FAILED, .study = study, .error = err};
 
-  igt__run_item(run, &item);
+  report_failure(run, NULL, study, NULL, err);
   igt__run_wait_events(run);
 }
 

@@ -299,7 +299,7 @@ static void keep_session(igt__run *run) {
     igt__pool_add(run->helpers, keep_session_task, run);
 }
 
-static void log_line(igt__run *run) {
+static void note_slow_line(igt__run *run) {
   double rate = igt__sched_rate(run->sched);
 
   igt__http_set_slow_line(run->http, rate > 0 && rate < SLOW_LINE);
@@ -331,7 +331,7 @@ igt_status igt__run_wait(igt__run *run, igt_transfer_summary *summary, igt_error
       slow_downs = igt__http_slow_downs(run->http);
       igt__sched_slow_down(run->sched);
     }
-    log_line(run);
+    note_slow_line(run);
     (void)igt__journal_flush(run->journal, NULL);
     if (done)
       break;

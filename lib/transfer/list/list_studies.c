@@ -157,7 +157,7 @@ static igt_status end_selection(stream *s, igt_error *err) {
 static void report_elsewhere(const stream *s) {
   char text[IGT_ERROR_TEXT_MAX];
 
-  if (s->own.on_message && igt__other_categories_tell(&s->counts.elsewhere, text, sizeof text))
+  if (s->own.on_message && igt__other_categories_text(&s->counts.elsewhere, text, sizeof text))
     s->own.on_message(s->own.payload, IGT_OK, text);
 }
 
