@@ -8,7 +8,6 @@
  * reported. scan.c adds and forgets. */
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
 #include "station/station.h"
@@ -57,14 +56,6 @@ uint64_t loose_count(const station *st) {
   return count;
 }
 
-static bool is_there(const study *s) {
-  char full[2 * 4096];
-  struct stat now;
-
-  (void)snprintf(full, sizeof full, "%s/%s", s->in->path, s->path);
-  return lstat(full, &now) == 0;
-}
-
 static void report_one(study *s) {
   s->state = STUDY_READY;
   station_log(LOG_WARNING, "loose-file", NULL,
@@ -86,7 +77,7 @@ void loose_report(station *st, bool all) {
     if (!all && due > now) {
       if (due < st->next_loose)
         st->next_loose = due;
-    } else if (!is_there(s)) {
+    } else if (!tree_mode(s->in->path, s->path)) {
       queue_remove(&st->loose, s);
     } else if (named++ < LOOSE_NAMED) {
       report_one(s);

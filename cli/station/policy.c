@@ -110,7 +110,7 @@ static bool is_dots(const char *name) {
 /* What the folder `name` contains, where `to` has nothing of that name; folders of `depth` levels
  * are merged. False: something stays. */
 static bool bring_back(int above, const char *name, int to, int depth) {
-  int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), into;
+  int fd = tree_step(above, name, false), into;
   DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
   bool all = dir != NULL;
   struct dirent *e;
@@ -120,9 +120,7 @@ static bool bring_back(int above, const char *name, int to, int depth) {
   while (dir && (e = readdir(dir)) != NULL) {
     if (is_dots(e->d_name) || os_rename_new(fd, e->d_name, to, e->d_name) == 0)
       continue;
-    into = errno == EEXIST && depth > 1
-               ? openat(to, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-               : -1;
+    into = errno == EEXIST && depth > 1 ? tree_step(to, e->d_name, false) : -1;
     all = into >= 0 && bring_back(fd, e->d_name, into, depth - 1) && all;
     if (into >= 0)
       close(into);

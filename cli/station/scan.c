@@ -52,27 +52,13 @@ static bool contains_ours(const watched *w, const char *path) {
 }
 
 static bool is_folder(const watched *w, const char *path) {
-  char full[2 * PATH_SIZE];
-  struct stat st;
-
-  (void)snprintf(full, sizeof full, "%s/%s", w->path, path);
-  return lstat(full, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool is_there(const watched *w, const char *path) {
-  char full[2 * PATH_SIZE];
-  struct stat st;
-
-  (void)snprintf(full, sizeof full, "%s/%s", w->path, path);
-  return lstat(full, &st) == 0;
+  return S_ISDIR(tree_mode(w->path, path));
 }
 
 static bool has_file(const watched *w, const char *path, const char *name) {
-  char full[2 * PATH_SIZE];
-  struct stat st;
+  char below[PATH_SIZE];
 
-  (void)snprintf(full, sizeof full, "%s/%s/%s", w->path, path, name);
-  return lstat(full, &st) == 0 && S_ISREG(st.st_mode);
+  return join(below, path, name) && S_ISREG(tree_mode(w->path, below));
 }
 
 /* ---- the three levels ---- */
@@ -179,7 +165,7 @@ static void see_file(station *st, watched *w, const char *path) {
   const char *slash = strrchr(path, '/');
 
   see_gone(st, w, path);
-  if (!is_there(w, path))
+  if (!tree_mode(w->path, path))
     loose_forget(st, w, path);
   else if (is_hierarchical(st) && slash && strcmp(slash + 1, "study.json") == 0)
     st->scan_soon = true; /* the folder is a study, not a patient */

@@ -65,9 +65,13 @@ typedef struct tree_entry {
 } tree_entry;
 /* Other than 0 ends the walk. */
 typedef int (*tree_fn)(void *payload, const tree_entry *entry);
+/* lstat's mode of what is at root/path; 0: nothing. */
+unsigned tree_mode(const char *root, const char *path);
 /* A folder below root, without following links: others may write there. make: creates what is
  * missing. -1: errno. */
 int tree_open(const char *root, const char *path, bool make);
+/* A folder in an open one, as tree_open. */
+int tree_step(int dir, const char *name, bool make);
 /* The folder that contains path, as tree_open; *name: the last component. */
 int tree_open_above(const char *root, const char *path, bool make, const char **name);
 /* False: errno; *ended is what fn returned. ENOENT: the folder itself is gone. */

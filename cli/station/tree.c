@@ -85,9 +85,17 @@ static bool walk_folder(walk *w, int fd, size_t length, int depth) {
   return good;
 }
 
+unsigned tree_mode(const char *root, const char *path) {
+  char full[2 * PATH_MAX];
+  struct stat st;
+
+  (void)snprintf(full, sizeof full, "%s/%s", root, path);
+  return lstat(full, &st) == 0 ? st.st_mode : 0;
+}
+
 #define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-static int step_into(int dir, const char *name, bool make) {
+int tree_step(int dir, const char *name, bool make) {
   int fd = openat(dir, name, OPEN_FOLDER);
 
   if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0777) == 0 || errno == EEXIST))
@@ -107,7 +115,7 @@ static int open_below(const char *root, const char *path, size_t n, bool make) {
       errno = ENAMETOOLONG;
     else {
       (void)snprintf(name, sizeof name, "%.*s", (int)k, path + at);
-      fd = step_into(dir, name, make);
+      fd = tree_step(dir, name, make);
     }
     int error = errno;
     close(dir);
