@@ -32,7 +32,7 @@ const char *short_path(const char *path, char *out, size_t cap) {
 /* ---- configuration ---- */
 
 /* What the program read before the command began. */
-static bool tell_mistakes(doctor *d) {
+static bool report_mistakes(doctor *d) {
   const held_errors *mistakes = setting_mistakes();
 
   for (size_t i = 0; i < mistakes->count; i++)
@@ -48,7 +48,7 @@ void probe_configuration(doctor *d) {
   config c;
   size_t n;
 
-  if (tell_mistakes(d))
+  if (report_mistakes(d))
     return;
   if (!config_read(d->s, &c)) {
     found(d, "configuration", VERDICT_ERROR, "igtcloud config check", "%s cannot be used",

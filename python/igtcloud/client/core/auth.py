@@ -322,7 +322,6 @@ def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] =
     shared = _shared_login(origin, username)
     if shared is not None:
         shared._settings = settings
-    if shared is not None:
         try:
             yield shared
         finally:
