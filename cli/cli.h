@@ -491,6 +491,9 @@ char *assignments(const char *type_name, const char *const *given, size_t count,
                   const char *tag_name);
 void put_json_string(FILE *out, const char *text);
 
+/* Entries of --study and --studies-from without a study that are printed one by one. */
+#define UNMATCHED_MOST 10
+
 /* report.c: a transfer's callbacks, and its summary. */
 typedef struct report report;
 /* Before the client, so that a run that fails early has a report, too. */

@@ -19,8 +19,11 @@ static const option ls_options[] = {
     {"category", 0, OPTION_LIST, AT(category), "NAME", "files|dicom|annotations",
      "with -l: count files of this category; repeatable, default files"},
     FIELDS_OPTION,
+    DATE_OPTIONS,
     STUDY_OPTIONS,
     FIELD_OPTIONS,
+    EXT_OPTION,
+    FILTER_OPTIONS,
     END_OF_OPTIONS};
 
 static const column projects[] = {{"TYPE", "projectTypeName", false, 0},
@@ -77,6 +80,7 @@ typedef struct ls {
   const char *project; /* of selected studies */
   bool in_institute;   /* they are shown without their institute */
   int status;          /* of scans */
+  uint64_t unmatched;  /* entries of the selection without a study */
 } ls;
 
 static bool is_below(const char *name, const char *folder) {
@@ -299,8 +303,12 @@ static igt_status each_selected(void *payload, const igt_institute *institute,
 }
 
 static void report_trouble(void *payload, igt_status status, const char *text) {
-  (void)payload;
-  complain(status, "%s", text);
+  ls *l = payload;
+
+  if (status == IGT_E_NOT_FOUND)
+    print_unmatched(l->s, &l->unmatched, text);
+  else
+    complain(status, "%s", text);
 }
 
 /* Of a project, an institute, or one of its patients. */
@@ -334,6 +342,7 @@ static int list_selected(const settings *s, const place *p, igt_study_selection 
     selection->limit = 0;
   status = igt_selection_each(p->client, selection, each_selected, &l, report_trouble, &err);
   listing_close(l.out, EXIT_DONE);
+  end_unmatched(s, l.unmatched);
   return status == IGT_OK ? EXIT_DONE : fail(&err);
 }
 
@@ -342,13 +351,18 @@ static int cmd_ls(settings *s) {
   int status = EXIT_FAILED;
   place p;
 
-  if (!select_studies(s, &selection))
+  if (!check_dates(s) || !select_studies(s, &selection))
     return EXIT_USAGE;
+  if (!s->details && (s->ext || selects_files(s)))
+    return usage_error("files are chosen where they are counted: add -l; `igtcloud find` lists "
+                       "those that pass");
+  selection.start = s->start;
+  selection.end = s->end;
   if (!place_open(&p, s, s->argument_count ? s->arguments[0] : "", &status))
     return status;
   if (igt_node_kind_of(p.target.node) == IGT_NODE_INSTITUTE && p.target.kind == IGT_NODE_DICOM)
     status = usage_error("an institute's DICOM import is write-only and cannot be listed");
-  else if (selects_studies(s) || s->newest)
+  else if (selects_studies(s) || s->start || s->end || s->newest)
     status = list_selected(s, &p, &selection);
   else
     status = list(s, &p);
@@ -371,7 +385,8 @@ const command ls_command = {
     "Prints a table on a terminal, sorted by name, with sizes and dates in short forms;\n"
     "otherwise tab-separated lines without a header, in the cloud's order and with exact\n"
     "values. --json prints all fields; --fields selects some. -l adds the number and size of\n"
-    "the files of each study or institute, which takes one request for each study.",
+    "the files of each study or institute, which takes one request for each study; options\n"
+    "that choose files choose which of them count.",
     ls_options,
     true,
     cmd_ls};

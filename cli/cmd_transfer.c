@@ -200,7 +200,7 @@ static int cmd_upload(settings *s) {
   o.transfer = &setup.transfer;
   o.selection = &setup.selection;
   o.source = s->arguments[0];
-  o.category = categories_of(s);
+  select_files(s, &setup.selection, &o.category);
   o.whole_flat_names = s->flat_names && strcmp(s->flat_names, "whole") == 0;
   if (!(r = report_open(s, "uploaded", &status)) ||
       !(client = report_client(r, setup.environment, setup.selection.project, &status)))
@@ -221,7 +221,9 @@ static int cmd_upload(settings *s) {
   return status;
 }
 
-static const option upload_options[] = {STUDY_OPTIONS,
+static const option upload_options[] = {SELECTION_OPTIONS,
+                                        STUDY_OPTIONS,
+                                        FIELD_OPTIONS,
                                         {"submit", 0, OPTION_FLAG, AT(submit), NULL, NULL,
                                          "submit each complete study; asks for the password"},
                                         {"category", 0, OPTION_LIST, AT(category), "NAME",
@@ -232,7 +234,6 @@ static const option upload_options[] = {STUDY_OPTIONS,
                                         IGNORE_UNKNOWN_OPTION,
                                         TRUST_STUDY_JSON_OPTION,
                                         FLAT_NAMES_OPTION,
-                                        SHARD_OPTION,
                                         MOVING_OPTIONS,
                                         END_OF_OPTIONS};
 
@@ -288,7 +289,7 @@ static void print_csv_summary(const settings *s, const igt_csv_summary *sum) {
   note(sum->studies_failed, "study", "studies", " FAILED");
 }
 
-static bool names_files(const settings *s) {
+bool selects_files(const settings *s) {
   return s->include.count || s->exclude.count || s->filter_from.count || s->files_from.count ||
          s->min_size || s->max_size;
 }
@@ -307,7 +308,7 @@ static bool take_csv(const settings *s, igt_csv_options *o, igt_filters *filters
   filters->exclude = s->exclude.v;
   filters->exclude_count = s->exclude.count;
   o->filters = filters;
-  if (o->files || !names_files(s))
+  if (o->files || !selects_files(s))
     return true;
   usage_error("files can be chosen only where they are listed: add --files");
   return false;

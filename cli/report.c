@@ -24,7 +24,7 @@ struct report {
   /* reason shared by the last lines */
   char reason[256];
   igt_transfer_result result;
-  unsigned long long alike;
+  unsigned long long alike, alike_most;
   igt_transfer_callbacks callbacks;
   report_context context;
   igt_identity identity; /* context.user */
@@ -102,29 +102,44 @@ static void print_name(const igt_transfer_item *item) {
   }
 }
 
-/* Thousands of files may fail for the same reason: this many are printed on the terminal. All are
- * in the report and in the output of --json. */
+/* Thousands of files may fail for the same reason, and as many lines of --studies-from name no
+ * study: this many are printed on the terminal. All are in the report and in the output of --json.
+ */
 #define ALIKE_MOST 20
+#define NO_STUDY "no study has this name"
+
+/* An entry of --study or --studies-from. */
+static bool is_unmatched(const igt_transfer_item *item) {
+  return item->kind == IGT_ITEM_STUDY && item->error && item->error->status == IGT_E_NOT_FOUND &&
+         !*item->institute && !*item->study_id;
+}
+
+static const char *reason_of(const igt_transfer_item *item) {
+  if (is_unmatched(item))
+    return NO_STUDY;
+  return item->kind != IGT_ITEM_FILE ? "" : item->error ? item->error->text : item->text;
+}
 
 static void end_alike(report *r) {
-  if (r->alike > ALIKE_MOST) {
+  if (r->alike > r->alike_most) {
     progress_clear(r->bar);
     fprintf(stderr, "%s: %llu more for the same reason (use --report or --json to list all)\n",
-            results[r->result], r->alike - ALIKE_MOST);
+            results[r->result], r->alike - r->alike_most);
   }
   r->alike = 0;
 }
 
 /* Whether the item exceeds that number. */
 static bool is_alike(report *r, const igt_transfer_item *item) {
-  const char *text = item->error ? item->error->text : item->text;
+  const char *reason = reason_of(item);
 
-  if (item->kind != IGT_ITEM_FILE || !*text || r->result != item->result ||
-      strncmp(r->reason, text, sizeof r->reason - 1) != 0)
+  if (!*reason || r->result != item->result ||
+      strncmp(r->reason, reason, sizeof r->reason - 1) != 0)
     end_alike(r);
   r->result = item->result;
-  snprintf(r->reason, sizeof r->reason, "%.255s", text);
-  return ++r->alike > ALIKE_MOST;
+  r->alike_most = is_unmatched(item) ? UNMATCHED_MOST : ALIKE_MOST;
+  snprintf(r->reason, sizeof r->reason, "%.255s", reason);
+  return ++r->alike > r->alike_most;
 }
 
 static void print_failed(report *r, const igt_transfer_item *item) {
@@ -441,6 +456,7 @@ report *report_open_single(const settings *s, const char *verb, int *exit_status
 }
 
 void report_end(report *r) {
+  end_alike(r);
   progress_free(r->bar);
   free(r);
 }

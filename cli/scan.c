@@ -83,12 +83,25 @@ static igt_status on_file(void *payload, const igt_listed_study *study,
   return c->on_file(c->payload, study, file);
 }
 
+void print_unmatched(const settings *s, uint64_t *count, const char *text) {
+  if (++*count <= UNMATCHED_MOST || s->json)
+    complain(IGT_E_NOT_FOUND, "%s", text);
+}
+
+void end_unmatched(const settings *s, uint64_t count) {
+  if (count > UNMATCHED_MOST && !s->json)
+    complain(IGT_E_NOT_FOUND, "%llu more entries match no study",
+             (unsigned long long)(count - UNMATCHED_MOST));
+}
+
 static void on_message(void *payload, igt_status status, const char *text) {
   scan *c = payload;
 
-  (void)status;
   scan_clear_counts(c);
-  message(c->s, "%s", text);
+  if (status == IGT_E_NOT_FOUND)
+    print_unmatched(c->s, &c->unmatched, text);
+  else
+    message(c->s, "%s", text);
 }
 
 /* ---- the scan ---- */
@@ -167,6 +180,7 @@ int scan_run(scan *c) {
   c->options.payload = c;
   status = igt_list_studies(c->p.client, &c->options, NULL, &err);
   scan_clear_counts(c);
+  end_unmatched(c->s, c->unmatched);
   return status == IGT_OK || c->enough ? EXIT_DONE : fail(&err);
 }
 

@@ -20,6 +20,7 @@ typedef struct scan {
   bool counts;
   uint64_t studies, files, bytes;
   int64_t shown_at;
+  uint64_t unmatched; /* entries of the selection without a study */
   igt_status (*on_study)(void *payload, const igt_listed_study *study);
   igt_status (*on_file)(void *payload, const igt_listed_study *study, const igt_listed_file *file);
   void *payload;
@@ -43,6 +44,10 @@ char *scan_institute_path(const scan *c, const igt_listed_study *study);
 void scan_print_study(const scan *c, const char *path, const igt_listed_study *study);
 void scan_print_file(const scan *c, const char *path, const char *kind,
                      const igt_listed_study *study, const igt_listed_file *file);
+/* Reports an entry of the selection without a study. Beyond the first ones they are only counted,
+ * unless a program reads along. */
+void print_unmatched(const settings *s, uint64_t *count, const char *text);
+void end_unmatched(const settings *s, uint64_t count);
 /* Before something else is printed on the terminal. */
 void scan_clear_counts(scan *c);
 /* A study's patient: the part of its name up to the last slash; its length, 0: none. */

@@ -100,17 +100,16 @@
 
 /* ---- groups of rows ---- */
 
-#define SELECTION_OPTIONS                                                                           \
-  {"ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files with this extension, such as .txt"},   \
-      {"start",                                                                                     \
-       0,                                                                                           \
-       OPTION_TEXT,                                                                                 \
-       AT(start),                                                                                   \
-       "YYYY-MM-DD",                                                                                \
-       NULL,                                                                                        \
-       "only studies of this date or later"},                                                       \
-      {"end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this date or earlier"}, \
-      SHARD_OPTION
+#define EXT_OPTION                                                                                 \
+  { "ext", 0, OPTION_TEXT, AT(ext), ".EXT", NULL, "only files with this extension, such as .txt" }
+
+#define DATE_OPTIONS                                                                               \
+  {"start", 0, OPTION_TEXT, AT(start), "YYYY-MM-DD", NULL, "only studies of this date or later"},  \
+  {                                                                                                \
+    "end", 0, OPTION_TEXT, AT(end), "YYYY-MM-DD", NULL, "only studies of this date or earlier"     \
+  }
+
+#define SELECTION_OPTIONS EXT_OPTION, DATE_OPTIONS, SHARD_OPTION
 
 #define STUDY_OPTIONS                                                                              \
   {"institute", 0, OPTION_LIST, AT(institute), "NAME", NULL, "only this institute; repeatable"},   \
@@ -262,6 +261,8 @@ typedef struct transfer_setup {
   const char *environment;
 } transfer_setup;
 
+/* Whether options choose files among those of the studies. */
+bool selects_files(const settings *s);
 /* From the settings, with the arguments FOLDER PROJECT [INSTITUTE] [PROD|TEST]. False: a usage
  * error was printed. */
 bool take_transfer(const settings *s, transfer_setup *setup);

@@ -246,9 +246,9 @@ typedef struct igt_study_selection {
                                     studyIdHumanReadable, patientName or patientId */
   size_t patient_count;
   const char *const *modalities; /**< modality_count patterns, case-insensitive: one of the study's
-                                      series has it. Not for uploads */
+                                      series has it */
   size_t modality_count;
-  const char *const *labels; /**< label_count patterns: one of its caseLabels. Not for uploads */
+  const char *const *labels; /**< label_count patterns: one of its caseLabels */
   size_t label_count;
   /** Changed since: "2026-11-30" (local midnight), "2026-11-30T08:00:00Z", "90m", "12h", "7d",
    * "2w"; or "last": the start of the last complete run with the same target and the same options
@@ -301,8 +301,9 @@ typedef struct igt_upload_options {
   size_t size;                          /**< set by IGT_UPLOAD_OPTIONS_INIT */
   const igt_transfer_options *transfer; /**< NULL: the defaults */
   const igt_study_selection
-      *selection;     /**< required: project; institutes, studies, patients and times of change are
-                         those of the folders; start, end and ext are ignored */
+      *selection;     /**< required: project; institutes, studies, patients, times of change and
+                         types of files are those of the folders; dates and labels those of their
+                         study.json; modalities are those of the cloud's study of that id */
   const char *source; /**< required: LOCAL_FOLDER */
   unsigned category;  /**< 0 or IGT_CATEGORY_FILES: studies and project files; else
                            IGT_CATEGORY_ANNOTATIONS or IGT_CATEGORY_DICOM */

@@ -93,6 +93,12 @@ const char *igt__path_base(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+bool igt__path_has_extension(const char *path, const char *extension) {
+  const char *dot = strrchr(igt__path_base(path), '.');
+
+  return !extension || igt__str_eq_nocase(extension, dot ? dot : "");
+}
+
 char *igt__path_absolute(const char *path) {
   char *full = igt__os_full_path(path), *copy = igt__strdup(full);
 

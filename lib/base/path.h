@@ -125,7 +125,9 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
 
 char *igt__path_join(const char *a, const char *b); /* joined by one '/'; igt__free */
 const char *igt__path_base(const char *path);       /* after the last '/' */
-char *igt__path_absolute(const char *path);         /* cwd + path, unresolved; igt__free */
+/* Whether the name ends in the extension ".txt", in any case; NULL: always. */
+bool igt__path_has_extension(const char *path, const char *extension);
+char *igt__path_absolute(const char *path); /* cwd + path, unresolved; igt__free */
 
 /* Walks a folder below a root, depth first, entries sorted by name so that plans are reproducible.
  * Follows links to files and folders where the root does (a loop is an error of that entry). */

@@ -4,7 +4,10 @@
 import contextlib
 import csv
 import io
+import json
 import os
+import re
+import shutil
 import sqlite3
 import time
 import uuid
@@ -13,7 +16,7 @@ import pytest
 
 from igtcloud import DONE, NOT_FOUND, SOME_FAILED, USAGE, Program, journal_of, tree
 from rest_client import RestClient
-from sandbox import seeded
+from sandbox import ROOT, seeded
 from uploads import epd, igt, institute, patient_study, put, seed
 
 OLD, MIDDLE = "2024-01-10T08:00:00Z", "2024-06-10T08:00:00Z"
@@ -126,6 +129,12 @@ def test_a_list(igtcloud, tmp_path, out):
     again = igtcloud.run("csv", "-", "trial", "--studies-from", path, status=SOME_FAILED)
     assert {row["studyIdHumanReadable"] for row in rows(again)} == {"Bea/CT", "Müller/CT"}
     assert "1 of the selected studies does not exist" in again.error
+    path.write_text("Bea/CT\n" + "".join(f"Nobody/{i}\n" for i in range(40)))
+    for command in (["download", out, "trial"], ["csv", "-", "trial"], ["ls", "trial"], ["du", "trial"]):
+        done = igtcloud.run(*command, "--studies-from", path, status=SOME_FAILED)
+        assert done.err.count("no study is 'Nobody/") == 10 and "30 more" in done.err, command
+    done = igtcloud.run("download", out, "trial", "--studies-from", path, "--json", status=SOME_FAILED)
+    assert sum(i["result"] == "failed" for i in done.items if i["kind"] == "study") == 40
     path.write_text("# nothing\n")
     assert "lists no study" in igtcloud.run("ls", "trial", "--studies-from", path, status=NOT_FOUND).error
     assert "cannot be both the password and --studies-from" in igtcloud.run("ls", "trial", "--studies-from", "-", status=USAGE).error
@@ -248,6 +257,65 @@ def test_upload_selects_folders(igtcloud, up):
     os.rename(up / "other", up / "oter")
     done = upload("--study", "P3", status=SOME_FAILED)
     assert "did you mean 'other'?" in str(done.items)
+
+
+def test_upload_selects_by_what_study_json_says(cloud, igtcloud, up):
+    for name, fields in (("P1---x", {"caseLabels": ["good"]}), ("P2---y", {"caseLabels": ["bad", "late"]})):
+        put(up, {f"lab/{name}/a.txt": "a", f"lab/{name}/study.json": json.dumps(fields)})
+    put(up, {"lab/P3---z/a.txt": "a", "files/notes.txt": "of the project"})
+
+    def upload(project, *options, status=DONE):
+        return igtcloud.run("upload", up, project, "--json", "--dry-run", *options, status=status)
+
+    assert set(uploaded(upload("labels", "--label", "go*", "--label", "x"))) == {"P1/x"}
+    assert "files/notes.txt" not in str(upload("labels", "--label", "late").items)
+    assert "the selection matches no study in" in upload("labels", "--label", "none", status=NOT_FOUND).error
+    assert "no labels (caseLabels)" in upload("up", "--label", "good", status=USAGE).error
+    shutil.rmtree(up / "lab")
+    for day in (1, 2):
+        put(up, {f"in/P{day}---CT/a.dcm": "a", f"in/P{day}---CT/b.txt": "b",
+                 f"in/P{day}---CT/study.json": json.dumps({"studyDate": f"2024-03-0{day}T08:00:00+00:00"})})
+    put(up, {"in/P3---CT/a.dcm": "a"})
+    done = upload("up", "--start", "2024-03-02", "--end", "2024-03-05", "--ext", ".DCM")
+    assert set(uploaded(done)) == {"P2---CT", "P3---CT"} and done.summary["studiesUndated"] == 1
+    assert [i["path"] for i in done.items if i["kind"] == "file" and i["result"] == "planned"] == ["a.dcm"] * 2
+    assert [i["reason"] for i in done.items if i.get("path") == "b.txt"] == ["it is excluded by its type"]
+    assert upload("up", "--end", "2023-01-01", "--study", "*/CT").summary["studies"] == 1  # without a date
+    assert "is after the end" in upload("up", "--start", "2024-03-02", "--end", "2024-03-01", status=USAGE).error
+
+
+def test_upload_selects_by_the_modality_in_the_cloud(cloud, igtcloud, out):
+    igtcloud.run("download", out, "trial")
+    client = RestClient(cloud.url).login()
+    where = client.institute("South", "trial")["id"]
+    wanted = next(s for s in client.ok("GET", f"/api/data/hospitals/{where}/studies")
+                  if s["studyIdHumanReadable"] == "Ann/XA")["studyDatabaseId"]
+    client.ok("PUT", f"/api/data/hospitals/{where}/studies/{wanted}/series/{uuid.uuid4()}",
+              {"seriesType": "IgtCloudSeries", "modality": "OCT"})
+    put(out, {"South/New---1/a.txt": "a"})
+    done = igtcloud.run("upload", out, "trial", "--modality", "oct", "--json")
+    assert uploaded(done) == ["Ann/XA"]
+    os.rename(out / "South", out / "Suoth")
+    done = igtcloud.run("upload", out, "trial", "--modality", "oct", "--json", status=SOME_FAILED)
+    assert "did you mean 'South'?" in str(done.items)
+
+
+# ---- the table of options ----
+
+def test_the_table_of_options_is_true(igtcloud):
+    """docs/selection.md says which command has which option."""
+    lines = [line for line in (ROOT / "docs/selection.md").read_text().splitlines() if line.startswith("|")]
+    first = next(i for i, line in enumerate(lines) if line.startswith("| |"))
+    columns = [re.findall(r"`(\w+)`", cell) for cell in lines[first].split("|")[2:-1]]
+    helps = {name: set(re.findall(r"--[a-z-]+", igtcloud.run(name, "--help").text))
+             for names in columns for name in names}
+    assert len(helps) == 10
+    for line in lines[first + 2:]:
+        options, *cells = line.split("|")[1:-1]
+        for names, cell in zip(columns, cells, strict=True):
+            for name in names:
+                for option in re.findall(r"`(--[a-z-]+)`", options):
+                    assert (option in helps[name]) == (cell.strip() != "–"), (name, option)
 
 
 def test_upload_since_the_last_complete_run(igtcloud, home, up):

@@ -119,9 +119,8 @@ static bool is_present(const collecting *c, const char *path, bool *present) {
 /* Whether the options are about such a file at all. path: below the category's folder. */
 static bool is_meant(const collecting *c, const igt__walk_entry *e, const char *path) {
   const igt__run *run = &c->d->run;
-  const char *ext = c->d->options->selection->ext, *dot = strrchr(igt__path_base(path), '.');
 
-  return (!ext || igt__str_eq_nocase(ext, dot ? dot : "")) && igt__wanted(run, path) &&
+  return igt__path_has_extension(path, c->d->options->selection->ext) && igt__wanted(run, path) &&
          igt__filter_size(run->filter, (uint64_t)e->st.st_size) &&
          igt__filter_age(run->filter, (int64_t)e->st.st_mtim.tv_sec);
 }

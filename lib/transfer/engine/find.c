@@ -204,7 +204,7 @@ bool igt__study_day(const igt_root_study *study, int64_t *day) {
   return false;
 }
 
-static bool has_day(const igt__selection *s, const igt_root_study *study, bool *undated) {
+bool igt__study_has_day(const igt__selection *s, const igt_root_study *study, bool *undated) {
   int64_t day = 0;
   bool dated = s->by_date && igt__study_day(study, &day);
 
@@ -217,7 +217,7 @@ bool igt__found_takes(const igt__found *found, const igt_root_study *study, bool
 
   /* The names first: an entry that matched is not reported as missing for the study's date. */
   if (!igt__selection_takes(found->selection, study, &no_time) ||
-      !has_day(found->selection, study, &no_day))
+      !igt__study_has_day(found->selection, study, &no_day))
     return false;
   *undated = no_day || no_time;
   return true;

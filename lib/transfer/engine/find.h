@@ -34,6 +34,9 @@ const igt_institute *igt__found_only(const igt__found *found);
 
 /* The date of a study: datetime of an EpdStudy, studyDate of others. False: it has none. */
 bool igt__study_day(const igt_root_study *study, int64_t *day);
+/* Whether start and end select it; undated: because it has no date. */
+bool igt__study_has_day(const igt__selection *selection, const igt_root_study *study,
+                        bool *undated);
 /* Whether the study is selected, but for `limit`. *undated: it passed because it has no date. */
 bool igt__found_takes(const igt__found *found, const igt_root_study *study, bool *undated);
 /* Whether the study belongs to this shard; determined by its id, so always the same. */

@@ -450,6 +450,11 @@ static const igt_patient *patient_of(const igt_root_study *study) {
              : NULL;
 }
 
+bool igt__selection_describes(igt__selection *s, const igt_root_study *study) {
+  return (!s->series || igt__map_has(s->series, igt__text_of(&study->study_database_id))) &&
+         labels_take(s, study);
+}
+
 bool igt__selection_takes(igt__selection *s, const igt_root_study *study, bool *undated) {
   const char *id = igt__text_of(&study->study_database_id);
   const igt_patient *patient = patient_of(study);
@@ -460,8 +465,8 @@ bool igt__selection_takes(igt__selection *s, const igt_root_study *study, bool *
     names.patient_id = igt__text_of(&patient->patient_id);
     names.patient_name = igt__text_of(&patient->patient_name);
   }
-  return igt__selection_names(s, &names) && (!s->series || igt__map_has(s->series, id)) &&
-         labels_take(s, study) && times_take(s, study, undated) &&
+  return igt__selection_names(s, &names) && igt__selection_describes(s, study) &&
+         times_take(s, study, undated) &&
          (!s->settled || s->settling || igt__map_has(s->settled, id));
 }
 

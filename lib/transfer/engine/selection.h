@@ -75,6 +75,8 @@ bool igt__selection_has_time(igt__selection *selection, int64_t from, int64_t to
 /* Whether a study of the cloud is selected, but for its date (find.h) and `limit`. undated: no date
  * of a change is known. */
 bool igt__selection_takes(igt__selection *selection, const igt_root_study *study, bool *undated);
+/* Whether labels and modality select it. series has those of its institute. */
+bool igt__selection_describes(igt__selection *selection, const igt_root_study *study);
 /* Whether it is one of `modalities`. */
 bool igt__selection_has_modality(igt__selection *selection, const char *modality);
 /* Whether studies of this type have what the selection asks for; *what: that they do not. */

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Applies a selection to the folders of an upload's source: by the institute's name, by the names
- * of patient and study as the folder and its study.json have them, and by the times of the files in
- * it. All study folders are looked at before the first is uploaded; those that are selected become
- * u->chosen, to which upload_study.c limits itself. Nothing of the cloud but the institutes' names
- * is needed for that. Called by upload.c at the start of the run. */
+ * of patient and study as the folder and its study.json have them, by the date and the labels in
+ * the study.json, and by the times of the files in it. All study folders are looked at before the
+ * first is uploaded; those that are selected become u->chosen, to which upload_study.c limits
+ * itself. Of the cloud only the institutes' names are needed for that and, for a modality, their
+ * lists of series. Called by upload.c at the start of the run. */
 #include "transfer/upload/select.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "model/model.h"
 #include "transfer/engine/institutes.h"
 #include "transfer/upload/match_internal.h"
 
@@ -30,14 +33,14 @@ struct igt__upload_selected {
 typedef struct scan {
   igt__upload *u;
   igt__upload_selected *out;
-  bool unknown; /* in a folder that is not an institute */
-  bool any;     /* a study folder in it is selected */
+  const igt_institute *institute; /* NULL: in a folder that is not one */
+  bool any;                       /* a study folder in it is selected */
   igt_status status;
   igt_error *err;
 } scan;
 
 bool igt__upload_selects(const igt__selection *s) {
-  return igt__selection_is_narrow(s) || s->options.limit || s->options.newest;
+  return igt__selection_is_narrow(s) || s->by_date || s->options.limit || s->options.newest;
 }
 
 static void fail_memory(scan *s) {
@@ -82,6 +85,12 @@ static int64_t newest_of(scan *s, const char *path) {
 
 /* ---- one folder ---- */
 
+static void count_undated(igt__run *run) {
+  pthread_mutex_lock(&run->lock);
+  run->summary.studies_undated++;
+  pthread_mutex_unlock(&run->lock);
+}
+
 static bool add_choice(scan *s, const char *path, int64_t newest) {
   igt__upload_selected *out = s->out;
   const char *own = igt__arena_strdup(out->arena, igt__root_below(s->u->root, path));
@@ -117,19 +126,59 @@ static bool flat_names(igt__selection *selection, igt__study_names *names) {
   return takes;
 }
 
-static bool is_named(scan *s, const char *path, const char *human, bool flat) {
+/* doc: its study.json; NULL: none. */
+static bool is_named(const scan *s, const igt__json *doc, const char *human, bool flat) {
   igt__selection *selection = s->u->found.selection;
-  igt__json *doc = NULL, *patient = NULL;
+  const igt__json *patient = doc ? igt__json_get(doc, "patient") : NULL;
   igt__study_names names = {.human = human};
-  bool takes;
 
-  /* One that cannot be read is an error of its study, if the folder's name selects that. */
-  (void)igt__sidecar_read(s->u->root, path, &doc, NULL);
   names.id = doc ? igt__doc_text(doc, "studyDatabaseId") : NULL;
-  patient = doc ? igt__json_get(doc, "patient") : NULL;
   names.patient_id = patient ? igt__json_get_str(patient, "patientId") : NULL;
   names.patient_name = patient ? igt__json_get_str(patient, "patientName") : NULL;
-  takes = flat ? flat_names(selection, &names) : igt__selection_names(selection, &names);
+  return flat ? flat_names(selection, &names) : igt__selection_names(selection, &names);
+}
+
+/* The study.json as a study; without a type, it has that of the institute. NULL: it is none. */
+static igt_root_study *study_of(const scan *s, igt__json *doc) {
+  const char *type = s->institute ? igt__studies_type(s->institute) : NULL;
+  igt_model *study = NULL;
+  igt__buf text;
+
+  igt__buf_init(&text, IGT__MAX_JSON_BODY);
+  if ((!type || igt__json_get(doc, "studyType") || igt__json_set_str(doc, "studyType", type)) &&
+      igt__json_write(&text, doc, IGT__JSON_COMPACT))
+    (void)igt__model_decode(igt_root_study_type(), text.data, text.len, IGT__SIDECAR, &study, NULL);
+  igt__buf_finish(&text);
+  return (igt_root_study *)study;
+}
+
+/* Whether date, labels and modality select it, of which only a study.json speaks. */
+static bool is_described(const scan *s, igt__json *doc, bool *undated) {
+  igt__selection *selection = s->u->found.selection;
+  const igt_study_selection *o = &selection->options;
+  igt_root_study *study;
+  bool takes;
+
+  *undated = selection->by_date;
+  if (!selection->by_date && !o->label_count && !o->modality_count)
+    return true;
+  study = doc ? study_of(s, doc) : NULL;
+  if (!study)
+    return !o->label_count && !o->modality_count;
+  takes =
+      igt__selection_describes(selection, study) && igt__study_has_day(selection, study, undated);
+  igt_model_free(&study->model);
+  return takes;
+}
+
+/* A study.json that cannot be read is an error of its study, if the folder's name selects that. */
+static bool is_meant(const scan *s, const char *path, const char *human, bool flat) {
+  igt__json *doc = NULL;
+  bool readable = igt__sidecar_read(s->u->root, path, &doc, NULL) == IGT_OK, undated = false;
+  bool takes = is_named(s, doc, human, flat) && (!readable || is_described(s, doc, &undated));
+
+  if (takes && undated)
+    count_undated(&s->u->run);
   igt__json_free(doc);
   return takes;
 }
@@ -139,7 +188,7 @@ static bool look_at(scan *s, const char *path, const char *human, bool flat) {
   igt__selection *selection = s->u->found.selection;
   int64_t newest = 0;
 
-  if (!is_named(s, path, human, flat)) {
+  if (!is_meant(s, path, human, flat)) {
     if (selection->no_memory)
       fail_memory(s);
     return false;
@@ -152,7 +201,7 @@ static bool look_at(scan *s, const char *path, const char *human, bool flat) {
   }
   s->any = true;
   selection->taken++;
-  if (s->unknown) /* the folder as a whole will be reported */
+  if (!s->institute) /* the folder as a whole will be reported */
     return true;
   if (igt__in_shard(human, s->u->run.options.shard, s->u->run.options.shards) &&
       !add_choice(s, path, newest))
@@ -206,7 +255,7 @@ static void each_in(scan *s, const char *path, const char *human, size_t names) 
   /* What cannot be read is for the upload to report: it is not left out. */
   if (igt__folders_in(s->u->root, path, pass, NULL, &list, &ignored) != IGT_OK) {
     s->any = true;
-    if (!s->unknown && !add_choice(s, path, INT64_MAX))
+    if (s->institute && !add_choice(s, path, INT64_MAX))
       fail_memory(s);
     return;
   }
@@ -224,17 +273,31 @@ static void each_in(scan *s, const char *path, const char *human, size_t names) 
 /* They belong to no study: names leave them out, times and limits do not concern them. */
 static void look_at_project_files(scan *s, const char *path) {
   const igt__selection *selection = s->u->found.selection;
+  const igt_study_selection *o = &selection->options;
 
-  if (!selection->entries && selection->options.patient_count == 0 &&
+  if (!selection->entries && !o->patient_count && !o->label_count && !o->modality_count &&
       !add_choice(s, path, INT64_MIN))
     fail_memory(s);
+}
+
+/* Of a folder that is not an institute no series are known: any modality may be in it. */
+static bool take_series(scan *s) {
+  igt__selection *selection = s->u->found.selection;
+
+  if (s->institute) {
+    s->status = igt__found_enter(s->u->run.client, &s->u->found, s->institute, s->err);
+  } else {
+    igt__map_free(selection->series);
+    selection->series = NULL;
+  }
+  return s->status == IGT_OK;
 }
 
 /* A folder that is not an institute is an error if it has a study that would be selected. */
 static void look_in_institute(scan *s, const char *path, const char *cloud) {
   const igt_institute *institute = igt__institute_named(&s->u->found, cloud);
 
-  s->unknown = !institute;
+  s->institute = institute;
   s->any = false;
   if (!institute && strcmp(cloud, "files") == 0) {
     look_at_project_files(s, path);
@@ -242,8 +305,9 @@ static void look_in_institute(scan *s, const char *path, const char *cloud) {
   }
   if (institute && !igt__found_selects(&s->u->found, institute))
     return;
-  each_in(s, path, NULL, 1);
-  if (s->unknown && s->any && !add_choice(s, path, INT64_MIN))
+  if (take_series(s))
+    each_in(s, path, NULL, 1);
+  if (!institute && s->any && !add_choice(s, path, INT64_MIN))
     fail_memory(s);
 }
 

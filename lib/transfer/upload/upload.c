@@ -245,9 +245,6 @@ static igt_status check_options(const igt_upload_options *o, const igt__selectio
     return igt__fail(err, IGT_E_INVALID, "no folder to upload was given");
   if (o->category & (o->category - 1) || o->category & ~7u)
     return igt__fail(err, IGT_E_INVALID, "only one category can be uploaded at a time");
-  if (o->selection->label_count || o->selection->modality_count)
-    return igt__fail(err, IGT_E_INVALID,
-                     "an upload selects folders, which have no labels or modalities");
   if (o->category == IGT_CATEGORY_DICOM && (o->folder_count || igt__upload_selects(selection)))
     return igt__fail(err, IGT_E_INVALID, "an import has no folders of studies to choose from");
   if (igt__os_stat(o->source, &st) != 0)

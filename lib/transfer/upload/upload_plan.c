@@ -489,6 +489,8 @@ static const char *why_not(const plan *p, const igt__walk_entry *e, const char *
     return "it is an unfinished download";
   if (!igt__wanted(&p->u->run, name))
     return "it is excluded";
+  if (!igt__path_has_extension(name, p->u->options->selection->ext))
+    return "it is excluded by its type";
   if (!igt__filter_size(filter, (uint64_t)e->st.st_size))
     return "it is excluded by its size";
   if (!igt__filter_age(filter, (int64_t)e->st.st_mtim.tv_sec))

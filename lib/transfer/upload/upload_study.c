@@ -477,6 +477,7 @@ static int parse_json(void *payload, const igt__walk_entry *e) {
       (c->whole && strcmp(e->path, IGT__SIDECAR) == 0) ||
       (igt__is_clutter(e->path) && !c->u->run.options.include_clutter) ||
       !igt__wanted(&c->u->run, e->path) ||
+      !igt__path_has_extension(e->path, c->u->options->selection->ext) ||
       !igt__filter_size(c->u->run.filter, (uint64_t)e->st.st_size))
     return igt__run_stopping(&c->u->run) ? 3 : 0;
   path = igt__path_join(c->folder, e->path);

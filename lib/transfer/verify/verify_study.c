@@ -51,9 +51,9 @@ static void report(plan *p, const char *name, const char *local, const igt__remo
 
 /* By type, as in a download; a file that exists only locally has only its name. */
 static bool has_extension(const igt__verify *v, const char *name, const char *type) {
-  const char *ext = v->options->selection->ext, *dot = strrchr(igt__path_base(name), '.');
+  const char *ext = v->options->selection->ext;
 
-  return !ext || igt__str_eq_nocase(ext, type ? type : dot ? dot : "");
+  return type && ext ? igt__str_eq_nocase(ext, type) : igt__path_has_extension(name, ext);
 }
 
 /* ---- the cloud's files ---- */

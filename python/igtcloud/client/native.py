@@ -243,7 +243,7 @@ class Selection:
 
     institutes: exact names. studies: "PATIENT/STUDY" with globs, "PATIENT" for all of a patient's studies, or a
     studyDatabaseId. studies_from: a file with one of these per line, or a CSV of write_csv(). patients: globs of their
-    names or ids. modalities, labels: globs; not for uploads. modified_since, modified_until: a date, a datetime
+    names or ids. modalities, labels: globs. modified_since, modified_until: a date, a datetime
     (without a zone: local time), an age as timedelta or "7d"; "last": since the last complete run with the same
     arguments. limit: at most so many studies. newest: the newest first.
 
