@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a test of this folder promises, for docs/reliability.md: scripts/reliability writes the page
-from the results, test_reliability_page.py checks that it is current."""
+"""What each test of this folder promises. scripts/reliability writes docs/reliability.md from these
+promises and the results; test_reliability_page.py checks that the page is current."""
 
 import importlib
 import pathlib
@@ -17,16 +17,16 @@ AREAS = ["Retry", "Throttling", "Requests of unknown outcome", "Long runs", "Int
 
 HEAD = """# Reliability
 
-What `igtcloud` does when something goes wrong on the way. Written by `scripts/reliability` from the results of the tests in
-`tests/fault/`, each of which orders the fault from the sandbox (`docs/sandbox.md`, "Faults"), and compares the result
-and the sandbox's log of requests with what it expects. `make check` runs all of them under ASan and UBSan, `make check-all` on the plain build, too.
-Which failure is repeated, and how: `docs/internals/http.md`. The last table lists cases from attacks and other programs'
-bug reports (`tests/cases.py`), and the tests for each.
+What `igtcloud` does when something fails. `scripts/reliability` writes this page from the results of the tests in
+`tests/fault/`: each makes the sandbox inject a fault (`docs/sandbox.md`, "Faults"), then checks the result and the sandbox's
+request log. `make check` runs them under ASan and UBSan; `make check-all` runs them on the plain build as well.
+`docs/internals/http.md` says which failures are retried, and how. The last table lists cases from attacks and from bug reports
+of comparable programs (`tests/cases.py`) with their tests.
 """
 
 
 def promise(area, fault, result):
-    """Of a test: the area, what goes wrong, what comes of it."""
+    """Marks a test with its row of the page: the area, the fault, and the result."""
     assert area in AREAS
 
     def mark(function):
@@ -55,7 +55,7 @@ def page(results, of_cases):
         rows = [(key, p) for key, p in promises().items() if p[0] == area]
         if not rows:
             continue
-        text += f"\n## {area}\n\n| what goes wrong | what comes of it | holds | test |\n|---|---|---|---|\n"
+        text += f"\n## {area}\n\n| fault | result | passed | test |\n|---|---|---|---|\n"
         for (module, name), (_, fault, result) in rows:
             holds = "yes" if results.get((module, name)) else "**NO**"
             text += f"| {fault} | {result} | {holds} | `{module}.py` `{re.sub('^test_', '', name)}` |\n"

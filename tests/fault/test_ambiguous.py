@@ -32,8 +32,9 @@ def posts_to(log, ending):
     return [r for r in log if r["method"] == "POST" and r["path"].endswith(ending)]
 
 
-@promise("Requests of unknown outcome", "the answer to the creation of a study is lost, or an error",
-         "the institute's studies are looked at before it is sent again: one study, never two")
+@promise("Requests of unknown outcome",
+         "creating a study fails, or the response is lost",
+         "the institute's studies are listed before it is retried: one study, never two")
 def test_study_is_created_once(cloud, igtcloud, tmp_path):
     cloud.faults(*({"fault": kind, "method": "POST", "path": "**/studies"} for kind in LOST))
     expected = studies_of(tmp_path)
@@ -45,8 +46,9 @@ def test_study_is_created_once(cloud, igtcloud, tmp_path):
     assert len(posts_to(log, "/studies")) == len(names) + len(LOST) - len(LOST_EFFECT)
 
 
-@promise("Requests of unknown outcome", "the answer to the registration of files is lost, or an error",
-         "the study's files are looked at; those that are not there are registered")
+@promise("Requests of unknown outcome",
+         "registering files fails, or the response is lost",
+         "the study's files are listed; only those missing are registered again")
 @pytest.mark.smoke
 def test_files_are_registered_once(cloud, igtcloud, tmp_path):
     cloud.faults(*({"fault": kind, "method": "POST", "path": "**/files"} for kind in LOST))
@@ -54,18 +56,21 @@ def test_files_are_registered_once(cloud, igtcloud, tmp_path):
     assert len(posts_to(log, "/files")) == 2 * len(LOST) - len(LOST_EFFECT)
 
 
-@promise("Requests of unknown outcome", "the cloud's answer to `$file-upload-completed` is lost, or an error",
-         "it sets a state, so it is sent again")
-def test_completion_is_told(cloud, igtcloud, tmp_path):
+@promise("Requests of unknown outcome",
+         "`$file-upload-completed` fails, or the response is lost",
+         "sent again, as it is idempotent")
+def test_completion_is_sent_again(cloud, igtcloud, tmp_path):
     cloud.faults(*({"fault": kind, "method": "POST", "path": "**/$file-upload-completed"}
                    for kind in LOST[:4]))
     upload(cloud, igtcloud, tmp_path, studies_of(tmp_path))
 
 
-@promise("Requests of unknown outcome", "CompleteMultipartUpload: its answer is lost, or an error, or 200 with an "
-         "error in it, or somebody else's page, or its body was damaged",
-         "the parts are listed: completed again, or the object is looked at; no byte is sent twice")
-def test_end_of_a_multipart_upload(cloud, igtcloud, tmp_path):
+@promise("Requests of unknown outcome",
+         "CompleteMultipartUpload fails, its response is lost, is a 200 with an error in the "
+         "body or a page from a proxy, or the request body is damaged",
+         "the parts are listed, then it is completed again or the object is checked; no byte "
+         "is sent twice")
+def test_completing_a_multipart_upload(cloud, igtcloud, tmp_path):
     kinds = LOST + ["complete-error", "proxy-page", "slow-down", "short-body", "flip-in-request"]
     size = 8 * c.MIB + 3
     cloud.faults(*({"fault": kind, "method": "POST", "path": f"**/{kind}.bin", "query": "uploadId=",
@@ -79,9 +84,10 @@ def test_end_of_a_multipart_upload(cloud, igtcloud, tmp_path):
         assert len(ends) == (1 if kind in LOST_EFFECT + ["short-body"] else 2), (kind, ends)
 
 
-@promise("Requests of unknown outcome", "the same for a single file (`cp`)",
-         "the object is looked at; no byte is sent twice")
-def test_end_of_a_single_upload(cloud, igtcloud, tmp_path):
+@promise("Requests of unknown outcome",
+         "the same for a single file (`cp`)",
+         "the object is checked; no byte is sent twice")
+def test_completing_a_single_upload(cloud, igtcloud, tmp_path):
     size = 8 * c.MIB + 3
     c.write(tmp_path, {"film.bin": bytes(size)})
     igtcloud.run("study create", "target/lab", f"name={tmp_path.name}")
@@ -91,9 +97,10 @@ def test_end_of_a_single_upload(cloud, igtcloud, tmp_path):
     assert sum(r["bytesIn"] for r in sent) == size
 
 
-@promise("Requests of unknown outcome", "the same for a service identity, which may not look at objects",
-         "an upload that has gone from the store was completed")
-def test_end_of_a_multipart_upload_of_a_service(cloud, igtcloud, tmp_path):
+@promise("Requests of unknown outcome",
+         "the same for a service identity, which may not read objects",
+         "an upload that is gone from the store counts as completed")
+def test_completing_a_multipart_upload_as_a_service(cloud, igtcloud, tmp_path):
     expected = {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)}
     c.write(tmp_path / "up/lab", expected)
     cloud.faults({"fault": "lost-answer", "method": "POST", "path": c.S3, "query": "uploadId="})
@@ -104,9 +111,10 @@ def test_end_of_a_multipart_upload_of_a_service(cloud, igtcloud, tmp_path):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Requests of unknown outcome", "the answer to CreateMultipartUpload is lost",
-         "another upload is begun; the first has no parts")
-def test_begin_of_a_multipart_upload(cloud, igtcloud, tmp_path):
+@promise("Requests of unknown outcome",
+         "the response to CreateMultipartUpload is lost",
+         "a new upload is started; the lost one has no parts")
+def test_creating_a_multipart_upload(cloud, igtcloud, tmp_path):
     cloud.faults({"fault": "lost-answer", "method": "POST", "query": "uploads"})
     log = upload(cloud, igtcloud, tmp_path, {f"{tmp_path.name}/film.bin": bytes(9 * c.MIB)})
     uploads = {r["query"].split("uploadId=")[1] for r in log if r["part"]}

@@ -10,8 +10,10 @@ from promise import promise
 FILM = "/igtcloud/**/film.bin"
 
 
-@promise("Integrity", "one bit of an object turns on its way down; its ETag or checksum does not fit",
-         "the digest says so; that file is fetched once more (a wrong ETag beside a right checksum is no matter)")
+@promise("Integrity",
+         "a bit flips in an object on the way down, or its ETag or checksum does not match",
+         "the digest detects it and the file is fetched once more (a wrong ETag beside a "
+         "correct checksum is ignored)")
 @pytest.mark.parametrize("kind", ["flip", "wrong-etag", "wrong-checksum"])
 def test_small_object(cloud, igtcloud, out, kind):
     cloud.faults({"fault": kind, "path": "**/f.bin", "method": "GET", "at": 4000})
@@ -21,8 +23,9 @@ def test_small_object(cloud, igtcloud, out, kind):
     c.same(c.files(out), c.stored(cloud, "one"))
 
 
-@promise("Integrity", "one bit of one range of a large object turns",
-         "the digest of the whole says so; the file is fetched once more")
+@promise("Integrity",
+         "a bit flips in one range of a large object",
+         "the digest of the whole file detects it and the file is fetched once more")
 @pytest.mark.smoke
 def test_large_object(cloud, igtcloud, out):
     cloud.faults({"fault": "flip", "path": FILM, "method": "GET", "at": 1000000, "skip": 1})
@@ -32,8 +35,10 @@ def test_large_object(cloud, igtcloud, out):
     c.same(c.files(out), c.stored(cloud, "film"))
 
 
-@promise("Integrity", "every attempt brings wrong bytes", "that file fails by name; nothing is left under it, nor beside it")
-def test_wrong_for_ever(cloud, igtcloud, out):
+@promise("Integrity",
+         "every attempt delivers wrong bytes",
+         "that file fails by name; nothing is left under its name or beside it")
+def test_wrong_at_every_attempt(cloud, igtcloud, out):
     cloud.faults({"fault": "flip", "path": "**/one.bin", "method": "GET", "times": 0})
     done = igtcloud.run("download", out, "mixed", status=SOME_FAILED)
     assert "one.bin" in done.err and 2 <= len(cloud.requests(path="*/one.bin", method="GET")) <= 4
@@ -41,7 +46,9 @@ def test_wrong_for_ever(cloud, igtcloud, out):
     assert "one.bin" not in got and len(got) == len(c.MIXED) - 1 and c.leftovers(out) == []
 
 
-@promise("Integrity", "a file of that name is there already, and its successor comes wrong", "the old file stays")
+@promise("Integrity",
+         "a file of that name exists, and its replacement arrives damaged",
+         "the existing file is kept")
 def test_old_file_survives(cloud, igtcloud, out):
     c.write(out, {"lab/case/f.bin": b"old"})
     cloud.faults({"fault": "flip", "path": "**/f.bin", "method": "GET", "times": 0})
@@ -49,8 +56,10 @@ def test_old_file_survives(cloud, igtcloud, out):
     assert c.files(out) == {"lab/case/f.bin": b"old"}
 
 
-@promise("Integrity", "the object is replaced between two ranges of one download",
-         "`If-Match` fails; the file is fetched anew, once, and is the new object from begin to end")
+@promise("Integrity",
+         "the object is replaced between two ranges of a download",
+         "`If-Match` fails; the file is fetched once more from the start and is the new object "
+         "throughout")
 @pytest.mark.parametrize("nth", [1, 2, 4])
 def test_replaced_between_ranges(cloud, igtcloud, out, nth):
     cloud.faults({"fault": "replace", "path": FILM, "method": "GET", "skip": nth - 1})
@@ -63,16 +72,20 @@ def test_replaced_between_ranges(cloud, igtcloud, out, nth):
     c.same(c.files(out), c.stored(cloud, "film"))
 
 
-@promise("Integrity", "the object is another one at every range", "that file fails by name, and nothing is left of it")
-def test_replaced_for_ever(cloud, igtcloud, out):
+@promise("Integrity",
+         "the object is replaced at every range",
+         "that file fails by name; nothing of it is left")
+def test_replaced_at_every_range(cloud, igtcloud, out):
     cloud.faults({"fault": "replace", "path": FILM, "method": "GET", "times": 0})
     done = igtcloud.run("download", "--connections", "1", out, "film", status=SOME_FAILED)
     assert "keeps changing during the download" in done.err
     assert c.files(out) == {} and c.leftovers(out) == []
 
 
-@promise("Integrity", "one bit turns on the way up, in a PUT or a part; the store's SHA-256 is not that of the bytes",
-         "the store refuses it by its digest, or we its answer; sent again")
+@promise("Integrity",
+         "a bit flips in a PUT or a part on the way up, or the store's SHA-256 does not match "
+         "the bytes",
+         "the store rejects it by its digest, or the client rejects the response; sent again")
 @pytest.mark.parametrize("kind", ["flip-in-request", "wrong-checksum"])
 @pytest.mark.smoke
 def test_uploaded_bytes_arrive_unchanged(cloud, igtcloud, tmp_path, kind):
@@ -88,8 +101,10 @@ def test_uploaded_bytes_arrive_unchanged(cloud, igtcloud, tmp_path, kind):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Integrity", "the store tells no SHA-256 and its ETag is not that of the bytes; or it stops to tell the SHA-256",
-         "sent again, with an MD5 from then on")
+@promise("Integrity",
+         "the store returns no SHA-256 and its ETag does not match the bytes, or it stops "
+         "returning SHA-256",
+         "sent again, from then on with an MD5")
 @pytest.mark.parametrize("kind", ["wrong-etag", "no-checksum"])
 @pytest.mark.parametrize("name", ["small.bin", "film.bin"])
 def test_upload_by_md5(cloud, igtcloud, tmp_path, name, kind):
@@ -107,8 +122,10 @@ def test_upload_by_md5(cloud, igtcloud, tmp_path, name, kind):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Integrity", "a file grows, shrinks or changes while it is sent", "that file fails and says so; no mixture is called complete")
-def test_file_that_changes_while_it_is_sent(cloud, igtcloud, tmp_path):
+@promise("Integrity",
+         "a file grows, shrinks or changes during its upload",
+         "that file fails and the error says so; a mix of versions is never completed")
+def test_file_changes_while_it_is_sent(cloud, igtcloud, tmp_path):
     path = tmp_path / "up/lab" / tmp_path.name / "film.bin"
     c.write(path.parent, {"film.bin": bytes(9 * c.MIB)})
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=1&", "seconds": 600})

@@ -28,8 +28,10 @@ def home(tmp_path):
     return path
 
 
-@promise("Long runs", "S3 credentials that are good for two seconds, and a file that takes five",
-         "renewed ahead of their end or when the store refuses them; no byte is moved twice")
+@promise("Long runs",
+         "S3 credentials valid for two seconds, and a file that takes five",
+         "renewed before they expire or when the store rejects them; no byte is transferred "
+         "twice")
 def test_s3_credentials(tmp_path, home):
     with c.start(tmp_path, seed=seed(), s3_lifetime=2) as cloud:
         Program(cloud.url, home).run("download", "--bwlimit", "6M", "--connections", "2",
@@ -42,7 +44,9 @@ def test_s3_credentials(tmp_path, home):
         c.same(c.files(tmp_path / "out"), c.stored(cloud, "film"))
 
 
-@promise("Long runs", "the same on the way up, in the middle of a multipart upload", "renewed; the parts that are there stay")
+@promise("Long runs",
+         "the same during a multipart upload",
+         "renewed; parts already stored are kept")
 def test_s3_credentials_up(tmp_path, home):
     expected = c.local_tree(tmp_path / "up", studies=1, large=25 * c.MIB)
     with c.start(tmp_path, seed=seed(), s3_lifetime=2) as cloud:
@@ -54,8 +58,9 @@ def test_s3_credentials_up(tmp_path, home):
         c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Long runs", "the store refuses credentials before their time, to a dozen requests at once",
-         "one renewal for all of them")
+@promise("Long runs",
+         "the store rejects credentials early, for a dozen requests at once",
+         "one renewal serves all of them")
 def test_one_renewal_for_all(tmp_path, home):
     seeds = seed()
     seeds["projects"][0]["institutes"][0]["studies"] = [
@@ -69,7 +74,9 @@ def test_one_renewal_for_all(tmp_path, home):
         assert len(c.files(tmp_path / "out")) == 30
 
 
-@promise("Long runs", "a service's access token that is good for two seconds", "signed in again with the key, as often as needed")
+@promise("Long runs",
+         "a service's access token valid for two seconds",
+         "signed in again with the key as often as needed")
 def test_service_token(tmp_path, home):
     expected = c.local_tree(tmp_path / "up", studies=5, large=0)
     for n, name in enumerate({k.split("/")[0] for k in expected}):
@@ -85,9 +92,11 @@ def test_service_token(tmp_path, home):
         c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Long runs", "the cloud ends the session in the middle: 401", "renewed once, for all who wait, and gone on")
+@promise("Long runs",
+         "the cloud ends the session during a transfer: 401",
+         "one renewal for all waiting requests, then the transfer continues")
 @pytest.mark.smoke
-def test_401_once(tmp_path, home):
+def test_one_renewal_after_401(tmp_path, home):
     with c.start(tmp_path, seed=seed()) as cloud:
         cloud.faults({"fault": "unauthorized", "path": "**/files", "method": "GET"})
         Program(cloud.url, home).run("download", "--concurrent-studies", "1", tmp_path / "out", "p")
@@ -96,9 +105,12 @@ def test_401_once(tmp_path, home):
         assert len(c.files(tmp_path / "out")) == STUDIES
 
 
-@promise("Long runs", "this computer's clock is wrong by hours", "learnt from the server's `Date`, said once, and gone on by the server's clock")
+@promise("Long runs",
+         "the local clock is hours off",
+         "detected from the server's `Date` header and reported once; the server's time is "
+         "used")
 @pytest.mark.parametrize("hours", [-3, 5])
-def test_a_clock_that_is_wrong_by_hours(tmp_path, home, hours):
+def test_a_clock_hours_off(tmp_path, home, hours):
     c.local_tree(tmp_path / "up", studies=2, large=9 * c.MIB)
     with c.start(tmp_path, "--clock", str(hours * 3600), seed=seed()) as cloud:
         igtcloud = Program(cloud.url, home)

@@ -41,8 +41,10 @@ def run_time(igtcloud, *arguments):
     return time.monotonic() - begin
 
 
-@promise("Resume", "SIGKILL at random moments of downloads of a mixed tree, again and again",
-         "no wrong file ever under a final name; the next run completes; nothing is left over")
+@promise("Resume",
+         "SIGKILL at random moments while a mixed tree is downloaded, repeatedly",
+         "never a wrong file under its final name; the next run completes; nothing is left "
+         "over")
 def test_kills_of_downloads(cloud, igtcloud, tmp_path, state):
     expected, rng, out = c.stored(cloud, "mixed"), random.Random(4), tmp_path / "out"
     longest = run_time(igtcloud, "download", tmp_path / "first", "mixed") * 1.2
@@ -62,8 +64,10 @@ def test_kills_of_downloads(cloud, igtcloud, tmp_path, state):
     assert c.leftovers(out) == []
 
 
-@promise("Resume", "SIGKILL at random moments of uploads of a mixed tree, again and again",
-         "what the cloud calls complete is whole; the next run completes; each study and file is there once")
+@promise("Resume",
+         "SIGKILL at random moments while a mixed tree is uploaded, repeatedly",
+         "whatever the cloud calls complete is complete; the next run finishes; each study and "
+         "file exists once")
 def test_kills_of_uploads(cloud, igtcloud, tmp_path, state):
     rng = random.Random(5)
     first = c.local_tree(tmp_path / "first", seed=1, studies=1, large=9 * c.MIB)
@@ -97,10 +101,11 @@ def killed_when(process, cloud, what):
     return log
 
 
-@promise("Resume", "a download is killed in the middle of a large file",
-         "goes on there: ranges that the journal knows are not asked for again")
+@promise("Resume",
+         "a download is killed inside a large file",
+         "resumed; ranges in the journal are not requested again")
 @pytest.mark.smoke
-def test_large_download_goes_on(cloud, igtcloud, tmp_path, state):
+def test_a_large_download_resumes(cloud, igtcloud, tmp_path, state):
     expected = c.stored(cloud, "film")
     cloud.faults({"fault": "silence", "path": "**/film.bin", "method": "GET", "seconds": 600,
                   "skip": 3})
@@ -116,9 +121,10 @@ def test_large_download_goes_on(cloud, igtcloud, tmp_path, state):
     c.same(c.files(tmp_path / "out"), expected)
 
 
-@promise("Resume", "an upload is killed in the middle of a large file",
-         "goes on there: parts that the store has are not sent again, also those of the last moment")
-def test_large_upload_goes_on(cloud, igtcloud, tmp_path, state):
+@promise("Resume",
+         "an upload is killed inside a large file",
+         "resumed; parts in the store are not sent again, including the most recent ones")
+def test_a_large_upload_resumes(cloud, igtcloud, tmp_path, state):
     expected = {f"{tmp_path.name}/film.bin": random.Random(1).randbytes(FILM)}
     c.write(tmp_path / "up/lab", expected)
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=4&", "seconds": 600})
@@ -134,11 +140,13 @@ def test_large_upload_goes_on(cloud, igtcloud, tmp_path, state):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Resume", "an upload is killed after its last part was stored, or after the store put it together, before the cloud was told",
-         "no byte is sent again; the cloud is told")
+@promise("Resume",
+         "an upload is killed after its last part was stored or the object was assembled, "
+         "before the cloud was notified",
+         "no byte is sent again; the cloud is notified")
 @pytest.mark.parametrize("moment", [{"query": "uploadId=", "method": "POST"},
                                     {"path": "**/$file-upload-completed"}])
-def test_upload_that_lacks_its_end(cloud, igtcloud, tmp_path, state, moment):
+def test_killed_before_the_cloud_is_notified(cloud, igtcloud, tmp_path, state, moment):
     expected = {f"{tmp_path.name}/film.bin": random.Random(2).randbytes(9 * c.MIB)}
     c.write(tmp_path / "up/lab", expected)
     cloud.faults({"fault": "silence", "seconds": 600, **moment})
@@ -153,8 +161,10 @@ def test_upload_that_lacks_its_end(cloud, igtcloud, tmp_path, state, moment):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Resume", "the file changes between the killed upload and the next", "sent anew: no parts of two files in one object")
-def test_file_that_changed_between(cloud, igtcloud, tmp_path, state):
+@promise("Resume",
+         "the file changes between the killed upload and the next run",
+         "sent again from the start; one object never holds parts of two versions")
+def test_file_changed_between_runs(cloud, igtcloud, tmp_path, state):
     path = tmp_path / "up/lab" / tmp_path.name / "film.bin"
     c.write(path.parent, {"film.bin": bytes(17 * c.MIB)})
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=3&", "seconds": 600})
@@ -168,8 +178,8 @@ def test_file_that_changed_between(cloud, igtcloud, tmp_path, state):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Resume", "the store has forgotten the upload when it is taken up again", "begun anew")
-def test_upload_that_was_forgotten(cloud, igtcloud, tmp_path, state):
+@promise("Resume", "the store no longer knows the upload to be resumed", "started again")
+def test_upload_unknown_to_the_store(cloud, igtcloud, tmp_path, state):
     expected = {f"{tmp_path.name}/film.bin": random.Random(3).randbytes(17 * c.MIB)}
     c.write(tmp_path / "up/lab", expected)
     cloud.faults({"fault": "silence", "method": "PUT", "query": "partNumber=3&", "seconds": 600})
@@ -183,8 +193,10 @@ def test_upload_that_was_forgotten(cloud, igtcloud, tmp_path, state):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Resume", "the sandbox itself is killed in the middle, and comes back", "gone on with; every file is there")
-def test_server_that_is_killed(tmp_path):
+@promise("Resume",
+         "the sandbox itself is killed during a transfer and restarted",
+         "the transfer continues; every file arrives")
+def test_server_killed(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     with c.start(tmp_path) as cloud:

@@ -17,8 +17,10 @@ def download(cloud, igtcloud, out, project="one", **options):
     return done
 
 
-@promise("Retry", "an object's GET is answered by 429, 500, 502, 503, 504, or its connection breaks: before the "
-         "answer, in the headers, in the body", "asked for again after a pause; the file is whole")
+@promise("Retry",
+         "GET of an object: 429, 500, 502, 503 or 504, or the connection breaks before the "
+         "response, in its headers or in its body",
+         "retried after a pause; the file is complete")
 @pytest.mark.smoke
 def test_get_of_an_object(cloud, igtcloud, out):
     cloud.faults(*({"fault": kind, "path": f"**/{kind}.bin", "method": "GET", "at": 5000}
@@ -31,8 +33,10 @@ def test_get_of_an_object(cloud, igtcloud, out):
     c.same(c.files(out), c.stored(cloud, "kinds"))
 
 
-@promise("Retry", "the same, five times in a row", "asked for five times more; a sixth failure fails that file alone")
-def test_so_often_and_no_more(cloud, igtcloud, out):
+@promise("Retry",
+         "the same, five times in a row",
+         "retried five times; a sixth failure fails that file alone")
+def test_retries_are_limited(cloud, igtcloud, out):
     cloud.faults({"fault": "internal-error", "path": OBJECT, "times": 3})
     igtcloud.run("download", "--retries", "3", out, "one")
     assert len(cloud.requests(path="*/f.bin")) == 4
@@ -45,24 +49,26 @@ def test_so_often_and_no_more(cloud, igtcloud, out):
     assert "notes/3.txt" not in got and len(got) == len(c.MIXED) - 1
 
 
-@promise("Retry", "the connection is refused for a second", "connected again; nothing is lost")
+@promise("Retry", "connections are refused for a second", "retried; nothing is lost")
 @pytest.mark.smoke
 def test_refused_connections_are_retried(cloud, igtcloud, out):
     cloud.faults({"fault": "refuse", "path": OBJECT, "seconds": 0.7})
     download(cloud, igtcloud, out)
 
 
-@promise("Retry", "a list of projects, institutes, studies or files breaks off in the middle",
-         "asked for again; it goes on behind what was read, once the begin has shown to be the same")
+@promise("Retry",
+         "a list of projects, institutes, studies or files breaks off",
+         "requested again; reading resumes after the last complete entry once the start is "
+         "known to be unchanged")
 @pytest.mark.parametrize("kind", ["reset-in-body", "short-body", "reset", "bad-gateway"])
-def test_lists_that_fail_are_retried(cloud, igtcloud, out, kind):
+def test_lists_are_retried(cloud, igtcloud, out, kind):
     cloud.faults(*({"fault": kind, "method": "GET", "path": path, "at": 60} for path in
                    ("/api/data/projects", "**/hospitals", "**/studies", "**/files")))
     done = download(cloud, igtcloud, out, "mixed")
     assert done.summary["filesDone"] == len(c.MIXED) + 6 + 8
 
 
-@promise("Retry", "a long list breaks off again and again", "each time from where it broke")
+@promise("Retry", "a long list breaks off repeatedly", "resumed each time where it broke off")
 def test_a_list_that_breaks_four_times(cloud, igtcloud, out):
     cloud.faults(*({"fault": "reset-in-body", "path": "**/studies", "at": at}
                    for at in (3000, 9000, 500, 15000)))
@@ -71,7 +77,7 @@ def test_a_list_that_breaks_four_times(cloud, igtcloud, out):
     assert done.summary["filesDone"] == 200
 
 
-@promise("Retry", "sign-in: 500, or a lost answer", "sent again")
+@promise("Retry", "sign-in fails with 500, or its response is lost", "retried")
 def test_sign_in(cloud, igtcloud, out):
     kinds = ["internal-error", "reset", "lost-answer", "short-body"]
     cloud.faults(*({"fault": kind, "path": "/api/auth/login"} for kind in kinds))
@@ -79,8 +85,9 @@ def test_sign_in(cloud, igtcloud, out):
     assert [r["fault"] for r in cloud.requests(path="*/login")] == kinds + [None]
 
 
-@promise("Retry", "a file's PUT, or a part's, is answered by an error, or its connection breaks on the way",
-         "sent again; the file is whole")
+@promise("Retry",
+         "PUT of a file or part fails, or the connection breaks during the request",
+         "sent again; the file is complete")
 def test_uploads_that_fail_are_retried(cloud, igtcloud, tmp_path):
     kinds = c.TRANSIENT[:9] + ["reset-in-request", "expired-token", "flip-in-request", "wrong-etag"]
     expected = {f"{tmp_path.name}/{kind}.bin": kind.encode() * 20000 for kind in kinds}
@@ -96,8 +103,9 @@ def test_uploads_that_fail_are_retried(cloud, igtcloud, tmp_path):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Retry", "one request in ten fails, of all, in a dozen ways; both ways over a mixed tree",
-         "it takes longer; every file is there, whole, and once")
+@promise("Retry",
+         "one request in ten fails, in a dozen ways, while a mixed tree goes up and down",
+         "slower; every file arrives complete, exactly once")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_one_in_ten(cloud, igtcloud, tmp_path, seed):
     expected = c.local_tree(tmp_path / "up", seed=seed)
@@ -115,8 +123,10 @@ def test_one_in_ten(cloud, igtcloud, tmp_path, seed):
     c.same(c.files(tmp_path / "out"), c.stored(cloud, "mixed"))
 
 
-@promise("Retry", "what cannot get better: 403, a redirect to another host, 407, a sign-in page of the network",
-         "asked once; a sentence says what it is; credentials go nowhere else")
+@promise("Retry",
+         "permanent failures: 403, a redirect to another host, 407, a captive portal's sign-in "
+         "page",
+         "not retried; the error names the cause; credentials go to no other host")
 @pytest.mark.parametrize("kind, words", [
     ("forbidden", "Access Denied"), ("redirect", "redirect"), ("proxy-login", "proxy"),
     ("proxy-page", "captive portal")])
@@ -129,7 +139,9 @@ def test_permanent_failures_are_not_retried(cloud, igtcloud, out, kind, words):
     assert len(cloud.requests(path="*/f.bin")) == 1 and cloud.requests(path="/elsewhere") == []
 
 
-@promise("Retry", "a sign-in page of the network answers a request of the API", "an error that says so, never a success")
+@promise("Retry",
+         "a captive portal's page in place of an API response",
+         "an error that says so, never a success")
 @pytest.mark.parametrize("path, method", [
     ("/api/auth/login", "POST"), ("/api/data/projects", "GET"), ("**/files", "POST"),
     ("**/$file-upload-completed", "POST")])
@@ -140,23 +152,27 @@ def test_page_in_place_of_the_api(cloud, igtcloud, tmp_path, path, method):
     assert done.status in (FAILED, SOME_FAILED) and "sign-in page" in done.err, done
 
 
-@promise("Retry", "the password is not accepted", "asked once: nobody is locked out by repetitions")
+@promise("Retry", "the password is rejected", "not retried, so no account is locked")
 def test_wrong_password(cloud, igtcloud, out):
     igtcloud.password = "wrong"
     igtcloud.run("download", out, "one", status=DENIED)
     assert len(cloud.requests(path="*/login")) == 1
 
 
-@promise("Retry", "what is left of a longer answer stands on a kept connection", "another connection; nothing is mixed")
-def test_leftovers_of_an_answer(cloud, igtcloud, out):
+@promise("Retry",
+         "unread bytes of an earlier response on a kept-alive connection",
+         "the connection is closed; responses are never mixed")
+def test_unread_bytes_of_an_earlier_response(cloud, igtcloud, out):
     cloud.faults({"fault": "long-body", "path": c.S3, "method": "GET", "by": 200, "times": 4})
     igtcloud.run("download", "--connections", "2", out, "mixed")
     c.same(c.files(out), c.stored(cloud, "mixed"))
 
 
-@promise("Retry", "no answer, or a body that stops, for as long as `--timeout`", "that attempt ends; asked for again")
+@promise("Retry",
+         "no response, or a body that stalls, for as long as `--timeout`",
+         "the attempt ends and is retried")
 @pytest.mark.parametrize("at", [None, 5000])
-def test_a_silent_connection_is_given_up(cloud, igtcloud, out, at):
+def test_a_silent_connection_ends(cloud, igtcloud, out, at):
     cloud.faults({"fault": "silence", "path": OBJECT, "seconds": 600,
                   **({} if at is None else {"at": at})})
     igtcloud.run("download", "--timeout", "2", out, "one")
@@ -164,7 +180,7 @@ def test_a_silent_connection_is_given_up(cloud, igtcloud, out, at):
     assert len(gets) == 2 and (gets[0]["took"] is None or gets[0]["took"] >= 1.5)
 
 
-@promise("Retry", "a body that comes with one byte a second", "it is alive, and waited for")
+@promise("Retry", "a body that arrives at one byte a second", "counts as alive; read to its end")
 def test_a_slow_response_is_read_to_its_end(cloud, igtcloud, out):
     """A response that takes longer than a silence may last; the bytes come often enough for a busy machine."""
     timeout = 3

@@ -21,7 +21,10 @@ def in_the_middle(cloud, igtcloud, *arguments):
     return process
 
 
-@promise("Signals", "INT or TERM while objects are under way", "no new work; ends within seconds; signs out; says how to go on; status 130, 143")
+@promise("Signals",
+         "SIGINT or SIGTERM during transfers",
+         "no new transfers start; exits within seconds, signs out, says how to resume; status "
+         "130 or 143")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("way", ["download", "upload"])
 def test_first_signal(cloud, igtcloud, tmp_path, number, way):
@@ -41,7 +44,9 @@ def test_first_signal(cloud, igtcloud, tmp_path, number, way):
     assert len(logout) == 1 and logout[0]["number"] > max(r["number"] for r in asked)
 
 
-@promise("Signals", "a second one, while the first is being settled", "ends at once, as the signal itself would")
+@promise("Signals",
+         "a second signal during that shutdown",
+         "exits at once, as the signal would by default")
 def test_second_signal(cloud, igtcloud, tmp_path):
     cloud.faults({"fault": "silence", "path": "**/logout", "seconds": 600})
     process = in_the_middle(cloud, igtcloud, "download", tmp_path / "out", "mixed")
@@ -52,7 +57,7 @@ def test_second_signal(cloud, igtcloud, tmp_path):
     assert process.returncode in (-signal.SIGINT, 130)
 
 
-@promise("Signals", "a signal while a request backs off for minutes", "not waited for")
+@promise("Signals", "a signal while a request backs off for minutes", "exits without waiting")
 @pytest.mark.smoke
 def test_while_it_backs_off(cloud, igtcloud, tmp_path):
     cloud.faults({"fault": "slow-down", "path": "/igtcloud/**", "retry_after": 300, "times": 0})
@@ -63,8 +68,8 @@ def test_while_it_backs_off(cloud, igtcloud, tmp_path):
     assert process.returncode == 143
 
 
-@promise("Signals", "the same command again, after a signal", "goes on; the tree is whole")
-def test_goes_on(cloud, igtcloud, tmp_path):
+@promise("Signals", "the same command again after a signal", "resumes; the tree is complete")
+def test_run_again_after_a_signal(cloud, igtcloud, tmp_path):
     process = in_the_middle(cloud, igtcloud, "download", tmp_path / "out", "mixed")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)

@@ -8,7 +8,9 @@ from igtcloud import Program
 from promise import promise
 
 
-@promise("Throttling", "503 SlowDown or 429 with `Retry-After: 2`", "not asked again before two seconds")
+@promise("Throttling",
+         "503 SlowDown or 429 with `Retry-After: 2`",
+         "not retried within two seconds")
 @pytest.mark.smoke
 def test_retry_after(cloud, igtcloud, out):
     cloud.faults({"fault": "slow-down", "path": "**/f.bin", "retry_after": 2},
@@ -21,8 +23,9 @@ def test_retry_after(cloud, igtcloud, out):
 
 # That it rises again is tested by tests/unit/test_retry.c: here it depends on how long those that
 # were refused still back off.
-@promise("Throttling", "the store refuses whatever is more than three requests at once, for a while",
-         "fewer requests at once until few are refused; every file is there")
+@promise("Throttling",
+         "the store rejects more than three requests at once, for a while",
+         "concurrency drops until few are rejected; every file arrives")
 def test_concurrency_falls(tmp_path):
     seed = {"users": c.SEED["users"], "projects": [
         {"name": "p", "projectTypeName": "EPD", "institutes": [{"name": "i", "studies": [

@@ -14,7 +14,9 @@ def both(igtcloud, *arguments, journals=((), ())):
     assert [status for _, status in ends] == [0, 0], ends
 
 
-@promise("Several at once", "two downloads into one folder, with one journal or without any", "both succeed; every file is whole")
+@promise("Several at once",
+         "two downloads into one folder, with a shared journal or none",
+         "both succeed; every file is complete")
 @pytest.mark.parametrize("journals", [((), ()), (["--no-journal"], ["--no-journal"])])
 def test_downloads_into_one_folder(cloud, igtcloud, tmp_path, journals):
     both(igtcloud, "download", tmp_path / "out", "mixed", journals=journals)
@@ -22,7 +24,9 @@ def test_downloads_into_one_folder(cloud, igtcloud, tmp_path, journals):
     assert c.leftovers(tmp_path / "out") == []
 
 
-@promise("Several at once", "two uploads of one tree, whose studies are there already", "both succeed; every file is whole, and once")
+@promise("Several at once",
+         "two uploads of one tree into existing studies",
+         "both succeed; every file is complete and exists once")
 @pytest.mark.smoke
 def test_uploads_into_known_studies(cloud, igtcloud, tmp_path):
     expected = c.local_tree(tmp_path / "up")
@@ -34,7 +38,9 @@ def test_uploads_into_known_studies(cloud, igtcloud, tmp_path):
     c.same({k: v for k, v in got.items() if not k.endswith("/first.txt")}, expected)
 
 
-@promise("Several at once", "two uploads of one tree of new studies, with one journal", "each study is created once; every file is whole, and once")
+@promise("Several at once",
+         "two uploads of one tree of new studies, with a shared journal",
+         "each study is created once; every file is complete and exists once")
 def test_uploads_of_new_studies(cloud, igtcloud, tmp_path):
     expected = c.local_tree(tmp_path / "up", studies=4, large=9 * c.MIB)
     # The first one's creations take effect only when the other one has long listed the studies.
@@ -47,8 +53,9 @@ def test_uploads_of_new_studies(cloud, igtcloud, tmp_path):
     c.same(c.content_of(cloud, expected), expected)
 
 
-@promise("Several at once", "more large files at once than there are helping threads, all in need of the same credentials",
-         "one request for credentials; nobody waits for ever")
+@promise("Several at once",
+         "more large files at once than worker threads, all in need of the same credentials",
+         "one request for credentials; no deadlock")
 def test_credentials_for_many_large_files(tmp_path):
     files = [{"path": f"f{n}", "size": 9 * c.MIB, "object": False} for n in range(40)]
     seed = {"users": c.SEED["users"], "projects": [
