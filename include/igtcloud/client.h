@@ -50,7 +50,9 @@ typedef igt_status (*igt_write_fn)(void *payload, const void *data, size_t n);
 
 /**
  * An igt_write_fn for a file descriptor: `payload` is a pointer to the int, which stays open. The
- * call that it ends reports why the write failed (IGT_E_NO_SPACE, IGT_E_IO and so on).
+ * call that it ends reports why the write failed (IGT_E_NO_SPACE, IGT_E_IO and so on). On Windows
+ * the descriptor is one of the C library's (open, fileno), and gets the bytes as they are, also in
+ * text mode.
  */
 IGT_EXTERN igt_status igt_write_fd(void *payload, const void *data, size_t n);
 

@@ -354,7 +354,21 @@ igt_status igt__call_run(igt_client *client, const igt__call *call, igt_model **
 /* ---- files ---- */
 
 igt_status igt_write_fd(void *payload, const void *data, size_t n) {
-  return igt__fd_write(*(const int *)payload, data, n) ? IGT_OK : igt__status_from_errno(errno);
+  const char *next = data;
+
+  while (n > 0) {
+    ssize_t done = igt__os_write_foreign(*(const int *)payload, next, n);
+
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done == 0)
+      errno = ENOSPC;
+    if (done <= 0)
+      return igt__status_from_errno(errno);
+    next += done;
+    n -= (size_t)done;
+  }
+  return IGT_OK;
 }
 
 static igt_status hand_out(const igt__running *running, const void *data, size_t n,

@@ -272,22 +272,37 @@ static igt_status parent_get(igt__root *root, const char *path, bool make, folde
 
 /* ---- the root ---- */
 
+/* From the end, as not everything before a separator can be made or looked at: "//server" is no
+ * folder of Windows. path is changed meanwhile. 0 or an error number. */
+static int make_folders(char *path) {
+  char *end = path + strlen(path), separator;
+  int failed;
+
+  if (igt__os_mkdir(path, 0777) == 0 || errno == EEXIST || errno == EISDIR)
+    return 0;
+  if (errno != ENOENT)
+    return errno;
+  do
+    if (end <= path + 1)
+      return ENOENT;
+  while (!igt__os_is_separator(*--end));
+  separator = *end;
+  *end = '\0';
+  failed = make_folders(path);
+  *end = separator;
+  if (failed)
+    return failed;
+  return igt__os_mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
+}
+
 static igt_status make_root(const char *path, igt_error *err) {
   igt__stat st;
   char *copy = igt__strdup(path);
+  int failed;
+
   if (!copy)
     return igt__fail_memory(err);
-  int failed = 0;
-  for (char *p = copy + 1; *copy && *p && !failed; p++) {
-    if (*p != '/')
-      continue;
-    *p = '\0';
-    if (igt__os_mkdir(copy, 0777) != 0 && errno != EEXIST && errno != EISDIR)
-      failed = errno;
-    *p = '/';
-  }
-  if (!failed && igt__os_mkdir(copy, 0777) != 0 && errno != EEXIST)
-    failed = errno;
+  failed = make_folders(copy);
   igt__free(copy);
   /* A parent folder may exist and not be writable. */
   if (failed && igt__os_stat(path, &st) != 0)

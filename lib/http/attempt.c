@@ -161,13 +161,12 @@ static uint64_t handed_over(const igt__attempt *attempt) {
 
 /* Bytes that the kernel still buffers for a slow link were not sent yet, but their number falls. */
 static uint64_t sent(const igt__attempt *attempt) {
+  const igt__slot *slot = attempt->slot;
   uint64_t up = handed_over(attempt);
-  unsigned n = 0;
 
-  if (up == 0 || !attempt->slot || attempt->slot->fd == CURL_SOCKET_BAD ||
-      igt__os_unsent(attempt->slot->fd, &n) != 0)
+  if (up == 0 || !slot || slot->fd == CURL_SOCKET_BAD)
     return up;
-  return n < up ? up - n : 0;
+  return igt__os_received(slot->fd, slot->mark, up);
 }
 
 /* Progress and the measured rate count what the other side has received, not what waits in the

@@ -18,6 +18,7 @@ typedef struct igt__slot {
   CURL *easy;
   /* Of the current attempt. CURLINFO_ACTIVESOCKET is available only after it ends. */
   curl_socket_t fd;
+  uint64_t mark;         /* igt__os_mark_received, when this slot began to use fd */
   igt__attempt *attempt; /* NULL: free */
   char why[CURL_ERROR_SIZE];
 } igt__slot;

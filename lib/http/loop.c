@@ -226,10 +226,14 @@ static void note_socket(CURL *easy, curl_socket_t fd, int what) {
   igt__slot *slot = NULL;
 
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&slot);
-  if (slot && what != CURL_POLL_REMOVE)
-    slot->fd = fd;
-  else if (slot && slot->fd == fd)
+  if (!slot || (slot->fd == fd) != (what == CURL_POLL_REMOVE))
+    return;
+  if (what == CURL_POLL_REMOVE) {
     slot->fd = CURL_SOCKET_BAD;
+    return;
+  }
+  slot->fd = fd;
+  slot->mark = igt__os_mark_received(fd);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {

@@ -187,14 +187,27 @@ static void test_a_study_is_created(void **state) {
 static void test_a_file_goes_to_a_descriptor(void **state) {
   fixture *f = *state;
   FILE *file = tmpfile();
-  int fd = fileno(file), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  int fd = fileno(file);
   char text[16] = "";
 
-  response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  assert_true(fd > 2);
+  response(f, 200, "Content-Type: application/zip\r\n", "PK\nbytes");
   ok(f, igt_get_study_archive(f->client, "h", "s", igt_write_fd, &fd, &f->err));
-  assert_int_equal(pread(fd, text, sizeof text, 0), 8);
-  assert_string_equal(text, "PK bytes");
+  assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+  assert_int_equal(read(fd, text, sizeof text), 8);
+  assert_string_equal(text, "PK\nbytes");
   fclose(file);
+  fd = -1;
+  response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
+  assert_int_equal(igt_get_study_archive(f->client, "h", "s", igt_write_fd, &fd, &f->err),
+                   IGT_E_IO);
+  assert_int_equal(f->err.os_error, EBADF);
+}
+
+static void test_a_full_disk_of_a_descriptor(void **state) {
+  fixture *f = *state;
+  int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
   response(f, 200, "Content-Type: application/zip\r\n", "PK bytes");
   assert_true(full >= 0);
   assert_int_equal(igt_get_study_archive(f->client, "h", "s", igt_write_fd, &full, &f->err),
@@ -581,6 +594,7 @@ int main(void) {
       CASE(test_several_files_are_registered),
       CASE(test_options_of_other_forms),
       CASE(test_a_file_goes_to_a_descriptor),
+      CASE(test_a_full_disk_of_a_descriptor),
       CASE(test_texts_are_handed_out),
       CASE(test_files_are_handed_out_in_parts),
       CASE(test_lists_come_element_by_element),

@@ -57,6 +57,11 @@ wchar_t *wide_path(const char *utf8) {
     before = L"\\\\?\\UNC\\";
     skip = 2;
   }
+  if (*before && wcschr(out + 8 + 2, L':')) { /* a stream, which no program would show */
+    errno = EINVAL;
+    free(out);
+    return NULL;
+  }
   memmove(out + wcslen(before), out + 8 + skip, (n - skip + 1) * sizeof *out);
   memcpy(out, before, wcslen(before) * sizeof *out);
   return out;

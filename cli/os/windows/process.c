@@ -9,17 +9,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A program that was replaced while it ran lies beside the new one
- * until its processes have ended. */
-static void remove_old_program(void) {
-  static const wchar_t tail[] = L".old.exe";
+/* Programs that were replaced while they ran lie beside the new one until their processes have
+ * ended (igt__os_replace_program). */
+static void remove_old_programs(void) {
+  static const wchar_t *const tails[] = {L".old.exe", L".old1.exe", L".old2.exe", L".old3.exe"};
   wchar_t path[PATH_UNITS + 8];
   DWORD n = GetModuleFileNameW(NULL, path, PATH_UNITS);
 
   if (n < 4 || n >= PATH_UNITS)
     return;
-  memcpy(path + n - 4, tail, sizeof tail);
-  (void)DeleteFileW(path);
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    memcpy(path + n - 4, tails[i], (wcslen(tails[i]) + 1) * sizeof *tails[i]);
+    (void)DeleteFileW(path);
+  }
 }
 
 /* The console stays as it was found. */
@@ -61,7 +63,7 @@ void os_start(void) {
     if (_setmode(fd, _O_BINARY) < 0) /* closed: the next file would get its number */
       (void)os_open("NUL", fd == 0 ? O_WRONLY : O_RDONLY);
   prepare_console();
-  remove_old_program();
+  remove_old_programs();
 }
 
 void os_screen(int fd, unsigned *rows, unsigned *columns) {

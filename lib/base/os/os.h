@@ -31,6 +31,8 @@ int igt__os_close(int fd);
 int igt__os_dup(int fd);
 ssize_t igt__os_read(int fd, void *data, size_t n);
 ssize_t igt__os_write(int fd, const void *data, size_t n);
+/* fd: what the program opened itself, by its C library. */
+ssize_t igt__os_write_foreign(int fd, const void *data, size_t n);
 ssize_t igt__os_pread(int fd, void *data, size_t n, int64_t at);
 ssize_t igt__os_pwrite(int fd, const void *data, size_t n, int64_t at);
 int igt__os_rewind(int fd); /* for _read and _write */
@@ -52,6 +54,7 @@ int igt__os_fstat(int fd, igt__stat *st);
 int igt__os_statat(int dir, const char *name, igt__stat *st, bool follow);
 bool igt__os_is_readable(const char *path); /* access, R_OK */
 bool igt__os_is_absolute(const char *path);
+bool igt__os_is_separator(char c); /* of a path that a user gave */
 /* Absolute, with '/' between its parts; free() it. NULL: errno. */
 char *igt__os_full_path(const char *path);
 /* Where temporary files go: TMPDIR, or what this system has in its place. */
@@ -154,8 +157,10 @@ int igt__os_wake_open(igt__os_socket ends[2]);
 void igt__os_wake(igt__os_socket end);
 void igt__os_wake_drain(igt__os_socket end);
 void igt__os_wake_close(igt__os_socket ends[2]);
-/* Bytes that the kernel keeps for a slow line: sent, but not received by the other side. */
-int igt__os_unsent(igt__os_socket fd, unsigned *bytes);
+/* Of `up` bytes that a connection was given since the mark: those that the other side has received.
+ * On a slow line the kernel keeps some for seconds. All of them where a system cannot say. */
+uint64_t igt__os_mark_received(igt__os_socket fd);
+uint64_t igt__os_received(igt__os_socket fd, uint64_t mark, uint64_t up);
 /* Of a new connection: the kernel buffers no more than `unsent` bytes that were not sent, and
  * segments have at most `segment` bytes (0: the line's own size). Hints. */
 void igt__os_tune_socket(igt__os_socket fd, int unsent, int segment);

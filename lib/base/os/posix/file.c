@@ -48,6 +48,10 @@ ssize_t igt__os_write(int fd, const void *data, size_t n) {
   return write(fd, data, n);
 }
 
+ssize_t igt__os_write_foreign(int fd, const void *data, size_t n) {
+  return write(fd, data, n);
+}
+
 ssize_t igt__os_pread(int fd, void *data, size_t n, int64_t at) {
   return pread(fd, data, n, (off_t)at);
 }
@@ -126,6 +130,10 @@ bool igt__os_is_readable(const char *path) {
 
 bool igt__os_is_absolute(const char *path) {
   return path[0] == '/';
+}
+
+bool igt__os_is_separator(char c) {
+  return c == '/';
 }
 
 char *igt__os_full_path(const char *path) {

@@ -8,6 +8,8 @@
  * for a while. Renaming over an open file and removing one need the POSIX forms of Windows 10 1809
  * and later; the older forms are used where the file system (or wine) has no others. */
 #include <errno.h>
+#include <io.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@
 #define IO_MOST (1u << 30)                 /* of one call; a DWORD takes no more than 4 GiB */
 #define SCANNER_TRIES 9                    /* 5 ms, doubled each time: 1.3 s in all */
 #define SCANNER_WAIT_MS 5
+#define OLD_PROGRAMS 4 /* cli/os/windows/process.c has their names */
 
 #define O_SECRET 0x08000000             /* beside os_types.h's: for this user alone */
 #define FAILED_WITH_ERRNO ((NTSTATUS)1) /* of our own: no status of NT's */
@@ -182,6 +185,20 @@ ssize_t igt__os_read(int fd, void *data, size_t n) {
 
 ssize_t igt__os_write(int fd, const void *data, size_t n) {
   return write_with(fd, data, n, NULL);
+}
+
+/* Past the C library, which would translate line ends of a file in text mode. */
+ssize_t igt__os_write_foreign(int fd, const void *data, size_t n) {
+  intptr_t handle = fd < 0 ? -1 : _get_osfhandle(fd);
+  DWORD put = 0;
+
+  if (handle == -1) {
+    errno = EBADF;
+    return -1;
+  }
+  if (!WriteFile((HANDLE)handle, data, at_most(n), &put, NULL))
+    return igt__windows_fail(GetLastError());
+  return (ssize_t)put;
 }
 
 /* Unlike POSIX's they move the file's position: no caller mixes both kinds on a descriptor. */
@@ -416,26 +433,38 @@ int igt__os_rename(const char *from, const char *to) {
   return with_both(from, to, move);
 }
 
-/* A running program can be renamed, but not replaced. The old one goes when the program starts the
- * next time (cli/os/windows/process.c). */
-int igt__os_replace_program(const char *from, const char *to) {
-  size_t n = strlen(to);
-  char old[IGT__OS_PATH_MAX];
+static int move_aside(const char *from, const char *to, const char *aside) {
   int why;
 
-  if (n < 4 || n + 8 >= sizeof old) {
-    errno = EINVAL;
-    return -1;
-  }
-  memcpy(old, to, n - 4); /* without .exe */
-  memcpy(old + n - 4, ".old.exe", 9);
-  if (igt__os_rename(to, old) != 0)
+  if (igt__os_rename(to, aside) != 0)
     return -1;
   if (igt__os_rename(from, to) == 0)
     return 0;
   why = errno;
-  (void)igt__os_rename(old, to);
+  (void)igt__os_rename(aside, to);
   errno = why;
+  return -1;
+}
+
+/* A running program can be renamed, but neither replaced nor removed. The old one goes when the
+ * program starts the next time (cli/os/windows/process.c). It keeps its name as long as it runs, as
+ * a login may for weeks, so later upgrades use the next name. */
+int igt__os_replace_program(const char *from, const char *to) {
+  size_t n = strlen(to);
+  char old[IGT__OS_PATH_MAX];
+  igt__stat st;
+
+  if (n < 4 || n + 9 >= sizeof old) {
+    errno = EINVAL;
+    return -1;
+  }
+  for (unsigned i = 0; i < OLD_PROGRAMS; i++) {
+    (void)snprintf(old, sizeof old, i ? "%.*s.old%u.exe" : "%.*s.old.exe", (int)n - 4, to, i);
+    (void)delete_by_name(AT_FDCWD, old);
+    if (igt__os_lstat(old, &st) != 0)
+      return move_aside(from, to, old);
+  }
+  errno = EBUSY;
   return -1;
 }
 

@@ -24,34 +24,52 @@ static int lock_at(int fd, int64_t at, bool shared) {
   return LockFileEx(igt__handle_of(fd), flags, 0, 1, 0, &o) ? 0 : igt__windows_fail(GetLastError());
 }
 
+static bool unlock_once(int fd, int64_t at) {
+  OVERLAPPED o = place(at);
+
+  return UnlockFileEx(igt__handle_of(fd), 0, 1, 0, &o);
+}
+
 /* Shared locks of one handle add up. False: it had none. */
 static bool unlock_at(int fd, int64_t at) {
   bool any = false;
 
-  for (;;) {
-    OVERLAPPED o = place(at);
-
-    if (!UnlockFileEx(igt__handle_of(fd), 0, 1, 0, &o))
-      return any;
+  while (unlock_once(fd, at))
     any = true;
-  }
+  return any;
 }
 
 int igt__os_lock(int fd) {
   return lock_at(fd, BEHIND, false);
 }
 
+/* A handle that has an exclusive lock gets shared ones, too, and the first unlocking ends the
+ * exclusive one (LockFileEx, Remarks). So an exclusive lock becomes shared without a moment in
+ * which another process could take it: what two calls add, one takes away. Where there was no
+ * exclusive lock, one shared lock more is left. */
+static int lock_shared(int fd, int64_t at) {
+  if (lock_at(fd, at, true) != 0)
+    return -1;
+  if (lock_at(fd, at, true) == 0)
+    (void)unlock_once(fd, at);
+  return 0;
+}
+
 /* A lock of the same handle is in the way, too: it is given up, and taken again after a failure. */
-int igt__os_lock_byte(int fd, int64_t at, bool shared) {
-  if (lock_at(fd, at, shared) == 0)
+static int lock_exclusive(int fd, int64_t at) {
+  if (lock_at(fd, at, false) == 0)
     return 0;
   if (errno != EAGAIN || !unlock_at(fd, at))
     return -1;
-  if (lock_at(fd, at, shared) == 0)
+  if (lock_at(fd, at, false) == 0)
     return 0;
   (void)lock_at(fd, at, true);
   errno = EAGAIN;
   return -1;
+}
+
+int igt__os_lock_byte(int fd, int64_t at, bool shared) {
+  return shared ? lock_shared(fd, at) : lock_exclusive(fd, at);
 }
 
 int igt__os_unlock_byte(int fd, int64_t at) {

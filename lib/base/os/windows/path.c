@@ -29,6 +29,10 @@ bool igt__os_is_absolute(const char *path) {
   return (path[0] == '/' || path[0] == '\\') && (path[1] == '/' || path[1] == '\\');
 }
 
+bool igt__os_is_separator(char c) {
+  return c == '/' || c == '\\';
+}
+
 char *igt__os_full_path(const char *path) {
   wchar_t *wide = igt__wide_path(path);
   char *out = utf8_of(wide);

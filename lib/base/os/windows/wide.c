@@ -48,9 +48,22 @@ static wchar_t *join(const wchar_t *before, const wchar_t *rest) {
   return out;
 }
 
+/* "a:b" is a stream of the file a, which neither Explorer nor a copy elsewhere shows. */
+static bool names_stream(const wchar_t *path) {
+  if (is_verbatim(path))
+    path += 4;
+  if (*path && path[1] == L':') /* a drive */
+    path += 2;
+  return wcschr(path, L':') != NULL;
+}
+
 static wchar_t *make_verbatim(const wchar_t *path, wchar_t *full) {
   DWORD n;
 
+  if (names_stream(path)) {
+    errno = EINVAL;
+    return NULL;
+  }
   if (is_verbatim(path))
     return join(L"", path);
   n = GetFullPathNameW(path, IGT__WIDE_PATH, full, NULL);
