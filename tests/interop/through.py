@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the integration tests of downloads and verify with every sandbox's objects in the interop:
+"""Runs the integration tests of downloads and verify with every sandbox's objects in Ceph:
 through.py PYTEST-ARGUMENTS."""
 
 import os
@@ -12,7 +12,8 @@ import tempfile
 from radosgw import Radosgw
 
 TESTS = pathlib.Path(__file__).resolve().parents[1] / "integration"
-# They put answers, parts or checksums into the sandbox's own S3, which is not asked here.
+# They inject faults, parts or checksums into the sandbox's own S3, which is not used here;
+# test_interop.py kills transfers through Ceph.
 OWN_S3 = ["test_large_objects_are_verified", "test_bytes_that_changed_on_the_way",
           "test_one_file_that_is_gone", "test_parts", "test_store_that_fails",
           "test_what_the_journal_knows_of_an_upload"]
