@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import sandbox
 import terminal
 from sandbox import ROOT
 
@@ -54,6 +55,13 @@ def static():
     """It names no loader, as the programs of `make standalone`."""
     with open(program(), "rb") as file:
         return b"/ld-linux" not in file.read(4096)
+
+
+@functools.cache
+def build_folder():
+    """Where the library, its headers, the examples and all that is installed were built: the
+    program's; the static one is built alone, so the sandbox's."""
+    return pathlib.Path(sandbox.program() if static() else program()).resolve().parent
 
 
 @functools.cache

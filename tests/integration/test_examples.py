@@ -6,7 +6,6 @@ import concurrent.futures
 import csv
 import io
 import os
-import pathlib
 import re
 import signal
 import struct
@@ -14,7 +13,7 @@ import subprocess
 
 import pytest
 
-from igtcloud import Program, environment, program, tree
+from igtcloud import Program, build_folder, environment, program, tree
 from rest_client import RestClient
 from sandbox import ROOT
 
@@ -66,7 +65,7 @@ def run(cloud, tmp_path):
     env = environment(tmp_path, CLOUD_JWT_TOKEN=client.jwt, CLOUD_CSRF_TOKEN=client.csrf)
 
     def run_it(name, *arguments, status=0):
-        path = pathlib.Path(program()).parent / "examples" / name
+        path = build_folder() / "examples" / name
         done = subprocess.run([path, cloud.url, *map(str, arguments)], env=env, timeout=120,
                               capture_output=True)
         assert done.returncode == status, done

@@ -10,10 +10,10 @@ import subprocess
 
 import pytest
 
-from igtcloud import program
+from igtcloud import build_folder, program
 from sandbox import ROOT
 
-BUILD = pathlib.Path(program()).resolve().parent
+BUILD = build_folder()
 PROGRAM = r"""
 #include <igtcloud/igtcloud.h>
 #include <stdio.h>

@@ -2,16 +2,15 @@
 """What the README shows is what happens."""
 
 import os
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-from igtcloud import environment, program
+from igtcloud import build_folder, environment, program
 from sandbox import ROOT, Sandbox
 
-BUILD = pathlib.Path(program()).resolve().parent
+BUILD = build_folder()
 README = (ROOT / "README.md").read_text("utf-8")
 
 

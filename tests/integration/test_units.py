@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The systemd units of packaging/systemd, as they are installed."""
 
-import pathlib
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from igtcloud import program
+from igtcloud import build_folder, program
 from sandbox import ROOT
 
-UNITS = pathlib.Path(program()).resolve().parent / "packaging" / "systemd"
+UNITS = build_folder() / "packaging" / "systemd"
 SERVICES = ["igtcloud-upload@.service", "igtcloud-login@.service", "igtcloud-station@.service"]
 
 
