@@ -85,12 +85,14 @@ static group *find_group(usage *u, const institute *of, const char *name) {
   return g;
 }
 
-/* Adjacent studies are of the same one. NULL: no memory. */
+/* NULL: no memory. */
 static const institute *find_institute(usage *u, const igt_institute *of) {
   const char *id = text_of(&of->id);
   institute *i = u->institutes;
 
-  if (i && strcmp(i->id, id) == 0)
+  while (i && strcmp(i->id, id) != 0)
+    i = i->next;
+  if (i)
     return i;
   if (!(i = calloc(1, sizeof *i)))
     return NULL;
@@ -170,6 +172,14 @@ static igt_status on_file(void *payload, const igt_listed_study *study,
   g->bytes += file->size > 0 ? (uint64_t)file->size : 0;
   g->incomplete += !file->is_complete;
   return IGT_OK;
+}
+
+/* One without studies is a line, too. */
+static igt_status on_institute(void *payload, const igt_institute *listed) {
+  usage *u = payload;
+  const institute *of = find_institute(u, listed);
+
+  return of && find_group(u, of, "") ? IGT_OK : IGT_E_NO_MEMORY;
 }
 
 /* ---- output ---- */
@@ -302,6 +312,7 @@ static int cmd_du(settings *s) {
   u.total = calloc(1, sizeof *u.total + 1);
   u.c.on_study = on_study;
   u.c.on_file = u.by == BY_TYPE ? on_file : NULL;
+  u.c.on_institute = u.by == BY_INSTITUTE ? on_institute : NULL;
   u.c.payload = &u;
   status = u.total ? scan_run(&u.c) : EXIT_FAILED;
   if (u.total && (status == EXIT_DONE || status == EXIT_SOME_FAILED)) {

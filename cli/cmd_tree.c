@@ -24,6 +24,14 @@ typedef struct leaf {
   char path[]; /* below the institute: "PATIENT/STUDY/x" */
 } leaf;
 
+/* An institute whose list was begun. */
+typedef struct begun {
+  struct begun *next;
+  const igt_institute *institute; /* until the list ends */
+  char *path;
+  bool has_studies;
+} begun;
+
 typedef struct tree {
   scan c;
   const settings *s;
@@ -32,6 +40,7 @@ typedef struct tree {
   bool utf8;
   const igt_institute *institute; /* whose leaves these are */
   char *name;                     /* NULL: none yet */
+  begun *first, **last;           /* in the list's order */
   leaf **leaves;
   size_t count, capacity, held;
   char prefix[DEPTH_MOST * 8]; /* what precedes the lines of the current folder */
@@ -204,16 +213,53 @@ static void print_leaves(tree *t) {
   drop_leaves(t);
 }
 
+/* Institutes without studies, after the others. */
+static void print_empty(tree *t) {
+  drop_leaves(t);
+  for (begun *b = t->first; b; b = b->next) {
+    if (b->has_studies)
+      continue;
+    free(t->name);
+    t->name = b->path;
+    t->institute = b->institute;
+    b->path = NULL;
+    print_title(t);
+  }
+}
+
+static void free_begun(begun *list) {
+  for (begun *b = list, *next; b; b = next) {
+    next = b->next;
+    free(b->path);
+    free(b);
+  }
+}
+
 /* ---- listing ---- */
 
-static igt_status begin_institute(tree *t, const igt_listed_study *study) {
-  if (t->name && t->institute == study->institute && t->held < HELD_MOST)
+static igt_status begin_institute(tree *t, const igt_institute *institute) {
+  if (t->name && t->institute == institute && t->held < HELD_MOST)
     return IGT_OK;
   print_leaves(t);
   free(t->name);
-  t->institute = study->institute;
-  t->name = scan_institute_path(&t->c, study);
+  t->institute = institute;
+  t->name = scan_institute_path(&t->c, institute);
+  for (begun *b = t->first; b; b = b->next)
+    b->has_studies |= b->institute == institute;
   return t->name ? IGT_OK : IGT_E_NO_MEMORY;
+}
+
+static igt_status on_institute(void *payload, const igt_institute *institute) {
+  tree *t = payload;
+  begun *b = calloc(1, sizeof *b);
+
+  if (!b)
+    return IGT_E_NO_MEMORY;
+  b->institute = institute;
+  b->path = scan_institute_path(&t->c, institute);
+  *t->last = b;
+  t->last = &b->next;
+  return b->path ? IGT_OK : IGT_E_NO_MEMORY;
 }
 
 static igt_status on_study(void *payload, const igt_listed_study *study) {
@@ -227,7 +273,7 @@ static igt_status on_study(void *payload, const igt_listed_study *study) {
       scan_print_study(&t->c, t->name, study);
     return t->name ? IGT_OK : IGT_E_NO_MEMORY;
   }
-  status = begin_institute(t, study);
+  status = begin_institute(t, study->institute);
   return status == IGT_OK && study->study ? keep(t, study, NULL) : status;
 }
 
@@ -252,10 +298,15 @@ static int cmd_tree(settings *s) {
   t.c.options.files = t.level >= FILES;
   t.c.on_study = on_study;
   t.c.on_file = t.level >= FILES ? on_file : NULL;
+  t.c.on_institute = s->json ? NULL : on_institute;
+  t.last = &t.first;
   t.c.payload = &t;
   status = scan_run(&t.c);
-  if (!s->json && (status == EXIT_DONE || status == EXIT_SOME_FAILED))
+  if (!s->json && (status == EXIT_DONE || status == EXIT_SOME_FAILED)) {
     print_leaves(&t);
+    print_empty(&t);
+  }
+  free_begun(t.first);
   drop_leaves(&t);
   free(t.leaves);
   free(t.name);

@@ -8,10 +8,11 @@
 
 const fact exit_statuses[] = {
     {"0", "success"},
-    {"1", "failure"},
-    {"2", "usage error: a wrong argument or option"},
+    {"1", "failure, such as a local file or folder that cannot be read"},
+    {"2", "usage error: a wrong argument or option, or a file of options (--config, --filter-from, "
+          "--files-from) that cannot be read"},
     {"3", "some files or studies failed; each is named on standard error"},
-    {"4", "not signed in, or not allowed"},
+    {"4", "not signed in, not allowed, or a --service-file that cannot be read"},
     {"5", "the project, institute, study or file was not found"},
     {"129", "the terminal was closed (SIGHUP)"},
     {"130", "interrupted (SIGINT)"},

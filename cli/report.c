@@ -166,6 +166,15 @@ static void print_other(report *r, const igt_transfer_item *item) {
   fprintf(stderr, "\n");
 }
 
+/* Of those that did not fail. A planned study is printed as its files. */
+static bool is_printed(const igt_transfer_item *item) {
+  bool is_file = item->kind == IGT_ITEM_FILE;
+
+  return item->result == IGT_RESULT_IGNORED ||
+         (item->result == IGT_RESULT_PLANNED && (is_file || *item->text)) ||
+         (item->result > IGT_RESULT_SAME && is_file);
+}
+
 static void on_item(void *payload, const igt_transfer_item *item) {
   report *r = payload;
 
@@ -181,8 +190,7 @@ static void on_item(void *payload, const igt_transfer_item *item) {
       !((item->kind == IGT_ITEM_STUDY || item->kind == IGT_ITEM_IMPORT) && item->error &&
         item->error->status == IGT_E_SOME_FAILED))
     print_failed(r, item);
-  else if (item->result == IGT_RESULT_IGNORED || item->result == IGT_RESULT_PLANNED ||
-           (item->result > IGT_RESULT_SAME && item->kind == IGT_ITEM_FILE))
+  else if (is_printed(item))
     print_other(r, item);
 }
 
@@ -343,7 +351,7 @@ static void print_moved(const report *r, const igt_transfer_summary *s) {
             s->imports == 1 ? "import" : "imports");
   fprintf(stderr, "%llu %s%s (%s)", (unsigned long long)files, verify ? "identical " : "",
           files == 1 ? "file" : "files", size);
-  if (bytes && !r->s->dry_run)
+  if (bytes && !r->s->dry_run && !(verify && r->s->manifest && !r->s->argument_count))
     fprintf(stderr, " in %.1f s, %s/s", s->seconds, rate);
   putc('\n', stderr);
 }

@@ -94,6 +94,13 @@ void end_unmatched(const settings *s, uint64_t count) {
              (unsigned long long)(count - UNMATCHED_MOST));
 }
 
+static void on_institute(void *payload, const igt_institute *institute) {
+  scan *c = payload;
+
+  if (c->institute_status == IGT_OK)
+    c->institute_status = c->on_institute(c->payload, institute);
+}
+
 static void on_message(void *payload, igt_status status, const char *text) {
   scan *c = payload;
 
@@ -167,6 +174,13 @@ bool scan_open(scan *c, const settings *s, const char *path, int *exit_status) {
   return true;
 }
 
+/* Then an institute in which nothing is selected is not an empty one. */
+static bool is_narrow(const scan *c) {
+  const settings *s = c->s;
+
+  return selects_studies(s) || s->start || s->end || s->limit || s->shard || *c->patient;
+}
+
 int scan_run(scan *c) {
   igt_error err = IGT_ERROR_INIT;
   igt_status status;
@@ -176,9 +190,14 @@ int scan_run(scan *c) {
   c->options.wants = wants;
   c->options.on_study = on_study;
   c->options.on_file = c->on_file ? on_file : NULL;
+  c->options.on_institute = c->on_institute && !is_narrow(c) ? on_institute : NULL;
   c->options.on_message = on_message;
   c->options.payload = c;
   status = igt_list_studies(c->p.client, &c->options, NULL, &err);
+  if (status == IGT_OK && c->institute_status != IGT_OK) {
+    err = (igt_error){.status = c->institute_status, .text = "out of memory"};
+    status = err.status;
+  }
   scan_clear_counts(c);
   end_unmatched(c->s, c->unmatched);
   return status == IGT_OK || c->enough ? EXIT_DONE : fail(&err);
@@ -199,7 +218,7 @@ static const igt_node *project_of(const scan *c) {
   return node;
 }
 
-static char *path_in(const scan *c, const igt_listed_study *study, bool with_study) {
+static char *path_in(const scan *c, const igt_institute *institute, const char *study) {
   const igt_node *project = project_of(c);
   char *path = NULL;
   size_t n = 0;
@@ -208,19 +227,19 @@ static char *path_in(const scan *c, const igt_listed_study *study, bool with_stu
   if (!out)
     return NULL;
   fputs(project ? igt_node_name(project) : "", out);
-  if (study->institute)
-    fprintf(out, "/%s", text_of(&study->institute->name));
-  if (with_study && study->study)
-    fprintf(out, "/%s", study->name);
+  if (institute)
+    fprintf(out, "/%s", text_of(&institute->name));
+  if (study)
+    fprintf(out, "/%s", study);
   return fclose(out) == 0 ? path : NULL;
 }
 
 char *scan_study_path(const scan *c, const igt_listed_study *study) {
-  return path_in(c, study, true);
+  return path_in(c, study->institute, study->study ? study->name : NULL);
 }
 
-char *scan_institute_path(const scan *c, const igt_listed_study *study) {
-  return path_in(c, study, false);
+char *scan_institute_path(const scan *c, const igt_institute *institute) {
+  return path_in(c, institute, NULL);
 }
 
 /* ---- JSON ---- */

@@ -23,6 +23,9 @@ typedef struct scan {
   uint64_t unmatched; /* entries of the selection without a study */
   igt_status (*on_study)(void *payload, const igt_listed_study *study);
   igt_status (*on_file)(void *payload, const igt_listed_study *study, const igt_listed_file *file);
+  /* Each institute of a whole project or cloud, also one without studies. May be NULL. */
+  igt_status (*on_institute)(void *payload, const igt_institute *institute);
+  igt_status institute_status; /* of the last call */
   void *payload;
   bool enough; /* a callback ended the scan, which is not a failure */
 } scan;
@@ -39,7 +42,7 @@ void scan_close(scan *c);
 /* The name in the path of the place that a study is in: "trial/north/P1/CT". free() it. */
 char *scan_study_path(const scan *c, const igt_listed_study *study);
 /* The same of its institute: "trial/north". */
-char *scan_institute_path(const scan *c, const igt_listed_study *study);
+char *scan_institute_path(const scan *c, const igt_institute *institute);
 /* A line of JSON; path: the study's. kind NULL: there is only one. */
 void scan_print_study(const scan *c, const char *path, const igt_listed_study *study);
 void scan_print_file(const scan *c, const char *path, const char *kind,

@@ -62,6 +62,9 @@ typedef struct igt_list_options {
   void (*on_message)(void *payload, igt_status status, const char *text);
   void *payload;
   const igt_filters *filters; /**< of files; ages are IGT_E_UNSUPPORTED. NULL: all */
+  /** Each institute, before its studies are listed, which may be before the last studies of another
+   * one are handed over. It lives until the end of the call. NULL: not wanted. */
+  void (*on_institute)(void *payload, const igt_institute *institute);
 } igt_list_options;
 #define IGT_LIST_OPTIONS_INIT IGT_SIZED(igt_list_options)
 /** As IGT_LIST_OPTIONS_INIT, where an initializer cannot be used: size is sizeof(*options). */

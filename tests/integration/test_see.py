@@ -90,6 +90,7 @@ trial/south  (1 study, 1 file, 100 B)
 └── P1  (1 study, 1 file, 100 B)
     └── CT  (1 file, 100 B)
         └── odd\\x0aname.dcm  100 B
+trial/empty  (0 studies, 0 files, 0 B)
 """
 
 
@@ -100,7 +101,11 @@ def test_tree_in_ascii_and_its_levels(cloud, igtcloud):
                          "`-- P10  (1 study)\n")
     assert not [r for r in cloud.requests() if r["path"].endswith("/files")]
     assert igtcloud.run("tree", "trial", "-L1").text == ("trial/north  (4 studies)\n"
-                                                         "trial/south  (1 study)\n")
+                                                         "trial/south  (1 study)\n"
+                                                         "trial/empty  (0 studies)\n")
+    # Where studies are selected, one without them is not empty.
+    assert "empty" not in igtcloud.run("tree", "trial", "-L1", "--patient", "P10").text
+    assert "empty" not in igtcloud.run("du", "trial", "--patient", "P10").text
 
 
 def test_tree_of_parts(igtcloud):
@@ -133,7 +138,8 @@ def test_tree_as_json(igtcloud):
 @pytest.mark.smoke
 def test_du_of_a_project(igtcloud):
     assert rows(igtcloud.run("du", "trial")) == [
-        ["3003009", "4", "4", "north"], ["100", "1", "1", "south"], ["3003109", "5", "5", "total"]]
+        ["3003009", "4", "4", "north"], ["100", "1", "1", "south"], ["0", "0", "0", "empty"],
+        ["3003109", "5", "5", "total"]]
 
 
 @pytest.mark.parametrize("place, by, wanted", [
@@ -160,7 +166,7 @@ def test_du_in_other_forms(igtcloud):
     table = igtcloud.run("du", "trial", env={"IGTCLOUD_FORCE_TTY": "1"}).text.splitlines()
     assert [line.split() for line in table] == [
         ["SIZE", "FILES", "STUDIES", "INSTITUTE"], ["2.9", "MiB", "4", "4", "north"],
-        ["100", "B", "1", "1", "south"], ["2.9", "MiB", "5", "5", "total"]]
+        ["100", "B", "1", "1", "south"], ["0", "B", "0", "0", "empty"], ["2.9", "MiB", "5", "5", "total"]]
     assert len({line.rindex("  ") for line in table}) == 1
 
 

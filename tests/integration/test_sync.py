@@ -160,6 +160,9 @@ def test_a_dry_run_prints_the_plan(igtcloud, synced):
     done = igtcloud.run("sync", "--dry-run", "--delete", "igt:trial", synced)
     assert sorted(line.split("\t") for line in done.text.splitlines()) == [
         ["delete", "5", "north", "P1/A", "old.txt"], ["download", "4", "north", "P1/A", "a.txt"]]
+    assert "planned" not in done.err  # neither the file again, nor its study
+    plain = igtcloud.run("download", "--dry-run", synced, "trial")
+    assert [line for line in plain.err.splitlines() if "planned" in line] == ["planned: north: P1/A: a.txt"]
     assert "Would download" in done.err and "1 local file would be deleted" in done.err
     done = igtcloud.run("sync", "--dry-run", "--json", "--delete", "igt:trial", synced)
     plan = {i["path"]: i["result"] for i in done.items if i["kind"] == "file" and "planned" in i["result"]}

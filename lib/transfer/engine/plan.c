@@ -123,6 +123,18 @@ igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const c
   return status;
 }
 
+igt_status igt__fail_counts(const char *what, const igt__count *counts, igt_error *err) {
+  const char *separator = ": ";
+
+  (void)igt__fail(err, IGT_E_SOME_FAILED, "%s", what);
+  for (; counts->name; counts++)
+    if (counts->n) {
+      igt__error_append(err, "%s%s: %llu", separator, counts->name, (unsigned long long)counts->n);
+      separator = ", ";
+    }
+  return IGT_E_SOME_FAILED;
+}
+
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item) {
   if (run->options.include_clutter || !igt__is_clutter(path))
     return false;

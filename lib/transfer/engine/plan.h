@@ -68,6 +68,14 @@ static inline bool igt__wanted(const igt__run *run, const char *path) {
 igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const char *source,
                                  igt_error *err);
 
+/* IGT_E_SOME_FAILED: "WHAT: different: 2, failed: 1", with the counts that are not zero. The last
+ * one has no name. */
+typedef struct igt__count {
+  const char *name;
+  uint64_t n;
+} igt__count;
+igt_status igt__fail_counts(const char *what, const igt__count *counts, igt_error *err);
+
 /* Clutter (tree.h) is left out unless the options include it: returns false then; else the item
  * says why and is counted. path: the file in question. */
 bool igt__leave_clutter(igt__run *run, const char *path, igt_transfer_item *item);

@@ -239,6 +239,8 @@ static void begin_institute(void *payload, const igt_institute *institute) {
 
   l->institute = institute;
   l->counts->institutes++;
+  if (l->options->on_institute)
+    l->options->on_institute(l->options->payload, institute);
 }
 
 static igt_status list_selected(igt__list *l, igt_error *err) {

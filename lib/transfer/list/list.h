@@ -60,6 +60,8 @@ typedef struct igt__list_options {
   /* On the calling thread, for each study when the list of studies has it. *wanted is true; false
    * leaves it out. NULL: all are wanted. */
   igt_status (*on_found)(void *payload, const igt__listed *study, bool *wanted, igt_error *err);
+  /* On the calling thread, for each institute before its studies are listed. May be NULL. */
+  void (*on_institute)(void *payload, const igt_institute *institute);
   /* With files: on a thread of a pool, once its files are known; NULL: nothing to prepare. */
   igt_status (*prepare)(void *payload, igt__listed *study, igt_error *err);
   void (*release)(void *prepared);

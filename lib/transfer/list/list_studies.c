@@ -76,6 +76,12 @@ static igt_status on_study(void *payload, const igt__listed *e, igt_error *err) 
   return ended(status, err);
 }
 
+static void on_institute(void *payload, const igt_institute *institute) {
+  const stream *s = payload;
+
+  s->own.on_institute(s->own.payload, institute);
+}
+
 /* ---- what is listed ---- */
 
 static igt_status find_project(stream *s, const igt_node *node, igt_error *err) {
@@ -181,6 +187,7 @@ static igt_status list(stream *s, igt_error *err) {
   s->list.shards = o->shards;
   s->list.on_found = on_found;
   s->list.on_study = on_study;
+  s->list.on_institute = s->own.on_institute ? on_institute : NULL;
   s->list.payload = s;
   status = igt__list_studies(&s->list, &s->counts, err);
   if (status == IGT_OK)

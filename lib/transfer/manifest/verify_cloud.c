@@ -332,12 +332,13 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
 
   if ((status != IGT_OK && status != IGT_E_SOME_FAILED) || (!differ && status == IGT_OK))
     return status;
-  return igt__fail(err, IGT_E_SOME_FAILED,
-                   "the cloud does not match the manifest: different: %llu, missing there: %llu, "
-                   "files that failed: %llu, studies that failed: %llu",
-                   (unsigned long long)s->files_different,
-                   (unsigned long long)s->files_missing_there, (unsigned long long)s->files_failed,
-                   (unsigned long long)s->studies_failed);
+  return igt__fail_counts("the cloud does not match the manifest",
+                          (const igt__count[]){{"different", s->files_different},
+                                               {"missing there", s->files_missing_there},
+                                               {"files that failed", s->files_failed},
+                                               {"studies that failed", s->studies_failed},
+                                               {NULL, 0}},
+                          err);
 }
 
 static igt_status run(verifying *v, igt_transfer_summary *summary, igt_error *err) {

@@ -381,13 +381,15 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
 
   if (status != IGT_OK || !differ)
     return status;
-  return igt__fail(
-      err, IGT_E_SOME_FAILED,
-      "the folder does not match the manifest: different: %llu, missing here: %llu, not in "
-      "the manifest: %llu, cannot be checked: %llu, failed: %llu",
-      (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
-      (unsigned long long)s->files_missing_there, (unsigned long long)s->files_unchecked,
-      (unsigned long long)(s->files_failed + s->studies_failed));
+  return igt__fail_counts("the folder does not match the manifest",
+                          (const igt__count[]){{"different", s->files_different},
+                                               {"missing here", s->files_missing_here},
+                                               {"not in the manifest", s->files_missing_there},
+                                               {"cannot be checked", s->files_unchecked},
+                                               {"files that failed", s->files_failed},
+                                               {"studies that failed", s->studies_failed},
+                                               {NULL, 0}},
+                          err);
 }
 
 static igt_status begin(verifying *v, const igt_manifest *manifest,

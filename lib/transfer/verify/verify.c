@@ -350,17 +350,15 @@ static igt_status outcome(const igt_transfer_summary *s, igt_status status, igt_
   if ((status != IGT_OK && status != IGT_E_SOME_FAILED) ||
       (!differ && !s->files_unchecked && status == IGT_OK))
     return status;
-  (void)igt__fail(err, IGT_E_SOME_FAILED,
-                  "the folder does not match the cloud: different: %llu, missing here: %llu, "
-                  "missing there: %llu",
-                  (unsigned long long)s->files_different, (unsigned long long)s->files_missing_here,
-                  (unsigned long long)s->files_missing_there);
-  if (s->files_unchecked)
-    igt__error_append(err, ", cannot be checked: %llu", (unsigned long long)s->files_unchecked);
-  if (s->files_failed || s->studies_failed)
-    igt__error_append(err, ", files that failed: %llu, studies that failed: %llu",
-                      (unsigned long long)s->files_failed, (unsigned long long)s->studies_failed);
-  return IGT_E_SOME_FAILED;
+  return igt__fail_counts("the folder does not match the cloud",
+                          (const igt__count[]){{"different", s->files_different},
+                                               {"missing here", s->files_missing_here},
+                                               {"missing there", s->files_missing_there},
+                                               {"cannot be checked", s->files_unchecked},
+                                               {"files that failed", s->files_failed},
+                                               {"studies that failed", s->studies_failed},
+                                               {NULL, 0}},
+                          err);
 }
 
 static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *err) {
