@@ -164,6 +164,10 @@ bool variable_of(const option *o, char *out, size_t cap);
 /* "igtcloud-study-create" */
 void man_name(const command *cmd, char *out, size_t cap);
 
+/* kept.c: whether a study has the values of the fields that were sent; unless quiet, says which has
+ * another one. */
+bool is_kept(const igt_model *sent, const igt_model *study, bool quiet);
+
 /* options.c: fills s from argv, the environment and the profile; false: a usage error was
  * printed. */
 bool parse_options(const command *cmd, int argc, char **argv, settings *s);

@@ -73,13 +73,33 @@ static bool is_about(const igt_root_study *study, const char *id) {
   return false;
 }
 
-static int change_close(change *c, const settings *s, igt_root_study *study, igt_status status,
-                        const igt_error *err) {
-  int result = status != IGT_OK                ? fail(err)
-               : !study                        ? EXIT_DONE
-               : !is_about(study, c->study_id) ? EXIT_FAILED
-                                               : report_study(s, c->institute, study);
+/* Reads the study again if the response does not have what was sent. */
+static int check_change(const change *c, const igt_model *sent, igt_root_study **study) {
+  igt_root_study *again = NULL;
+  igt_error err = IGT_ERROR_INIT;
 
+  if (*study && is_kept(sent, &(*study)->model, true))
+    return EXIT_DONE;
+  if (igt_get_study(c->p.client, c->institute_id, c->study_id, &again, &err) != IGT_OK)
+    return fail(&err);
+  igt_model_free(*study ? &(*study)->model : NULL);
+  *study = again;
+  return is_kept(sent, &again->model, false) ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* sent: the fields that the study is to have; NULL: not to be checked. */
+static int change_close(change *c, const settings *s, const igt_model *sent, igt_root_study *study,
+                        igt_status status, const igt_error *err) {
+  int result = EXIT_DONE;
+
+  if (status != IGT_OK)
+    result = fail(err);
+  else if (study && !is_about(study, c->study_id))
+    result = EXIT_FAILED;
+  else if (sent)
+    result = check_change(c, sent, &study);
+  if (study && result == EXIT_DONE)
+    result = report_study(s, c->institute, study);
   igt_model_free(study ? &study->model : NULL);
   place_close(&c->p);
   return result;
@@ -151,12 +171,13 @@ static int cmd_set(settings *s) {
   }
   igt_status result = igt_update_study(c.p.client, c.institute_id, c.study_id,
                                        (const igt_root_study *)model, &response, &err);
+  status = change_close(&c, s, model, response, result, &err);
   igt_model_free(model);
-  return change_close(&c, s, response, result, &err);
+  return status;
 }
 
 static int cmd_label(settings *s) {
-  igt_case_label body = {0};
+  igt_case_label body = {.model.type = igt_case_label_type()};
   igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
@@ -171,11 +192,11 @@ static int cmd_label(settings *s) {
   body.case_labels.v = s->arguments + 1;
   igt_status result =
       igt_set_study_case_labels(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
-  return change_close(&c, s, response, result, &err);
+  return change_close(&c, s, &body.model, response, result, &err);
 }
 
 static int cmd_comment(settings *s) {
-  igt_study_comments body = {0};
+  igt_study_comments body = {.model.type = igt_study_comments_type()};
   igt_root_study *response = NULL;
   igt_error err = IGT_ERROR_INIT;
   int status = EXIT_FAILED;
@@ -187,7 +208,7 @@ static int cmd_comment(settings *s) {
   body.study_comments.v = s->arguments[1];
   igt_status result =
       igt_set_study_comments(c.p.client, c.institute_id, c.study_id, &body, &response, &err);
-  return change_close(&c, s, response, result, &err);
+  return change_close(&c, s, &body.model, response, result, &err);
 }
 
 static igt_status submit(change *c, const char *password, igt_root_study **response,
@@ -232,7 +253,7 @@ static int cmd_submit(settings *s) {
   igt_status result = submit(&c, password, &response, &err);
   explicit_bzero(password, sizeof password);
   bool good = result != IGT_OK || !response || is_submitted(response);
-  status = change_close(&c, s, response, result, &err);
+  status = change_close(&c, s, NULL, response, result, &err);
   return good ? status : EXIT_FAILED;
 }
 
@@ -256,16 +277,17 @@ const command study_create_command = {
     study_options,
     true,
     cmd_create};
-const command study_set_command = {
-    "study set",
-    STUDY " FIELD=VALUE...",
-    2,
-    MAX_ARGUMENTS,
-    "set fields of a study",
-    "Sets the given fields and leaves the others unchanged.\n\n" ASSIGNED,
-    study_options,
-    true,
-    cmd_set};
+const command study_set_command = {"study set",
+                                   STUDY " FIELD=VALUE...",
+                                   2,
+                                   MAX_ARGUMENTS,
+                                   "set fields of a study",
+                                   "Sets the given fields and leaves the others unchanged. A cloud "
+                                   "that accepts the change without\n"
+                                   "making it is an error.\n\n" ASSIGNED,
+                                   study_options,
+                                   true,
+                                   cmd_set};
 const command study_label_command = {"study label",
                                      STUDY " [LABEL...]",
                                      1,

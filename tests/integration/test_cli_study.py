@@ -4,7 +4,8 @@
 
 import pytest
 
-from igtcloud import DENIED, DONE, NOT_FOUND, USAGE
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program
+from odd_cloud import OddCloud, Reply
 from sandbox import seeded
 
 SEED = {
@@ -97,6 +98,50 @@ def test_comment_replaces_the_comments(igtcloud):
     igtcloud.run("study comment", STUDY, "All is\nwell")
     assert shown(igtcloud)["studyComments"] == "All is\nwell"
     igtcloud.run("study comment", STUDY, status=USAGE)
+
+
+CHANGES = ("PATCH", "POST", "PUT")
+
+
+@pytest.mark.parametrize("responds", ["with the study", "with nothing"])
+@pytest.mark.parametrize("words, told", [
+    (["set", STUDY, "description=new", "studyComments=kept"], 'description is still "old", not "new"'),
+    (["set", STUDY, "description:=null"], 'description is still "old", not null'),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], "studyDate is still"),
+    (["set", STUDY, "patient.patientId=P2"], 'patient.patientId is still "P1"'),
+    (["label", STUDY, "a", "b"], 'caseLabels is still'),
+    (["comment", STUDY, "new"], 'studyComments is still "kept", not "new"')])
+def test_a_change_that_the_cloud_does_not_make(cloud, home, words, told, responds):
+    """It responds 200 all the same."""
+    study = shown(Program(cloud.url, home))
+    with OddCloud(cloud.url) as odd:
+        odd.answer = lambda r: Reply(200, study if responds == "with the study" else {"studyType": "Study"}) \
+            if r.method in CHANGES and "/studies/" in r.path else None
+        done = Program(odd.url, home).run(f"study {words[0]}", *words[1:], status=FAILED)
+    assert told in done.err and done.err.count("igtcloud: ") == 1 and done.out == b""
+
+
+@pytest.mark.parametrize("words, there, sure", [
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00+01:00"], {"studyDate": "2024-01-15T09:15:00.000Z"}, True),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15"}, True),
+    (["set", STUDY, "studyDate=2024-01-15T10:15:00Z"], {"studyDate": "2024-01-15T11:15:00Z"}, False),
+    (["set", STUDY, "patient.dateOfBirth=1970-01-01"], {"patient": {"dateOfBirth": "1969-12-31T23:00:00Z"}}, False),
+    (["set", STUDY, "description="], {"description": None}, True),
+    (["set", STUDY, "description=new"], {"description": None}, False),
+    (["set", STUDY, "patient.patientId=P1"], {"patient": {"patientId": "P1", "extra": 1}}, True),
+    (["label", STUDY, "b", "a"], {"caseLabels": ["a", "b"]}, True),
+    (["label", STUDY, "b", "a"], {"caseLabels": ["b"]}, False),
+    (["label", STUDY, "--clear"], {"caseLabels": None}, True)])
+def test_the_study_is_read_again_unless_the_response_has_the_change(cloud, home, words, there, sure):
+    def change(request, reply):
+        if request.method in CHANGES and "/studies/" in request.path:
+            reply.json = {**reply.json, **there}
+
+    with OddCloud(cloud.url) as odd:
+        odd.change = change
+        Program(odd.url, home).run(f"study {words[0]}", *words[1:])
+        last = next(r for r in reversed(odd.seen) if "/logout" not in r.path)
+        assert (last.method in CHANGES) == sure
 
 
 @pytest.mark.smoke
