@@ -14,13 +14,14 @@ from bad_link import BadLink
 from igtcloud import DONE, USAGE, Program, environment, program
 from sandbox import seeded
 from terminal import Terminal
-from uploads import epd, institute, seed
+from uploads import epd, igt, institute, put, seed
 
 SEED = seed(
     epd(institute("lab", *[{"name": f"case-{n:03}", "files": [{"path": "a.bin", "size": 20000}]}
                            for n in range(150)]), name="many"),
     epd(institute("lab", {"name": "case", "files": [{"path": "a.bin", "size": 3000000}]}),
-        name="one"))
+        name="one"),
+    igt(institute("lab"), institute("lob"), name="two"))
 
 
 def start(igtcloud, *arguments, **options):
@@ -51,6 +52,35 @@ def test_the_total_is_known_while_the_first_studies_move(igtcloud, out):
     assert int(re.search(r"(\d+)/150", line)[1]) < 75, line
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
+
+
+@pytest.mark.parametrize("structure", ["flat", "hierarchical"])
+def test_the_total_of_an_upload_is_known_from_the_first_study_on(igtcloud, here, structure):
+    """In two institutes, of which the first is begun."""
+    names = [f"F{n}---{s}" if structure == "flat" else f"H{n}/{s}" for n in range(40) for s in "AB"]
+    put(here, {f"{lab}/{name}/a.bin": 20000 * "x" for lab in ("lab", "lob") for name in names})
+    process = start(igtcloud, "upload", here, "two", "--bwlimit", "500k", "--stats", "1s",
+                    "--folder-structure", structure)
+    line = read_until(process.stderr, "studies,")[-1]
+    done, total = map(int, re.search(r" (\d+)/(\d+)\+? studies", line).groups())
+    assert done < 80 and (total == 160 if structure == "flat" else 150 <= total <= 170), line
+    assert re.search(r"of ~(2\.9|3\.\d) MiB, .*, 0:0\d left", line), line
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_the_total_of_a_comparison_is_known_from_the_first_study_on(tmp_path, home, here):
+    put(here, {f"{lab}/case-{n}/a.bin": "x" for lab in ("lab", "lob") for n in range(40)})
+    cases = [{"name": f"case-{n}", "files": [{"path": "a.bin", "text": "x"}]} for n in range(41)]
+    with seeded(tmp_path, seed(epd(institute("lab", *cases), institute("lob", *cases), name="two"))) as cloud:
+        igtcloud = Program(cloud.url, home)
+        cloud.faults({"fault": "silence", "path": "/igtcloud/**/a.bin", "seconds": 1, "times": 0})
+        process = start(igtcloud, "verify", here, "two", "--json", "--stats", "1s",
+                        "--concurrent-studies", "4")
+        found = json.loads(read_until(process.stderr, "progress")[-1])["progress"]
+        assert found["studiesDone"] < 41 and found["studies"] == 81, found  # of lob, the folders
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.mark.parametrize("stats, wanted", [("1s", True), ("0", False), (None, False)])

@@ -106,9 +106,10 @@ void igt__group_is_import(igt__group *group) {
   pthread_mutex_unlock(&run->lock);
 }
 
-void igt__run_expect(igt__run *run, uint64_t studies, bool known) {
+void igt__run_expect(igt__run *run, uint64_t passed, uint64_t left, bool known) {
   pthread_mutex_lock(&run->lock);
-  run->waiting = studies;
+  run->passed = passed;
+  run->left = left;
   run->studies_known = known;
   pthread_mutex_unlock(&run->lock);
 }

@@ -94,13 +94,22 @@ static void fill_running_locked(const igt__run *run, igt__snapshot *out) {
       igt__snapshot_add(out, &group->progress);
 }
 
+/* Once all are listed, what was begun is all there is. */
+static uint64_t expected_studies_locked(const igt__run *run) {
+  uint64_t begun = run->totals.studies + run->waiting;
+
+  if (!run->totals.listing)
+    return begun;
+  return (begun > run->passed ? begun : run->passed) + run->left;
+}
+
 static void fill(igt__run *run, igt__speed *speed, igt__snapshot *out) {
   igt_transfer_progress *progress = &out->progress;
   int64_t now = igt__mono_us();
 
   pthread_mutex_lock(&run->lock);
   *progress = run->totals;
-  progress->studies += run->waiting;
+  progress->studies = expected_studies_locked(run);
   progress->studies_known = run->studies_known || !run->totals.listing;
   progress->running_count = progress->running_more = 0;
   fill_running_locked(run, out);

@@ -56,13 +56,14 @@ struct igt__run {
   size_t event_count;
   igt_transfer_summary summary;
   igt_transfer_progress totals;
-  uint64_t waiting;   /* studies that are known and have no group yet */
-  bool studies_known; /* all studies were listed */
-  igt__group *groups; /* that are open */
-  size_t group_count; /* number of open groups */
-  unsigned tasks;     /* listers and planners in progress */
-  uint64_t list_each; /* of a study's list, by the last few */
-  igt_status fatal;   /* the first error that ends the whole run */
+  uint64_t waiting;      /* studies that are known and have no group yet */
+  uint64_t passed, left; /* by the lister, and to come: igt__run_expect */
+  bool studies_known;    /* all studies were listed */
+  igt__group *groups;    /* that are open */
+  size_t group_count;    /* number of open groups */
+  unsigned tasks;        /* listers and planners in progress */
+  uint64_t list_each;    /* of a study's list, by the last few */
+  igt_status fatal;      /* the first error that ends the whole run */
   igt_error fatal_error;
   int64_t began_us;
   uint64_t requests_before;                /* that the client had sent before */
@@ -176,9 +177,10 @@ void igt__group_set_folder(igt__group *group, const char *folder);
 igt_status igt__group_check_prefix(const igt__group *group, igt_error *err);
 /* Right after it was opened: it is an import. */
 void igt__group_is_import(igt__group *group);
-/* Studies that are known but not begun yet, in place of an earlier number: of a run that does not
- * read ahead. known: there are no others. */
-void igt__run_expect(igt__run *run, uint64_t studies, bool known);
+/* Of a run whose list is what lies on this machine: how many studies its lister has passed, begun
+ * or not, and how many it expects to come; in place of earlier numbers. known: there are no others.
+ */
+void igt__run_expect(igt__run *run, uint64_t passed, uint64_t left, bool known);
 /* No more files will be added. */
 void igt__group_close(igt__group *group);
 /* Totals: a file to transfer was found / bytes moved for it / it is finished. */

@@ -249,6 +249,23 @@ igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stra
   return status;
 }
 
+static void pass_by(void *payload, const char *path, const char *why, const igt_error *err) {
+  (void)payload;
+  (void)path;
+  (void)why;
+  (void)err;
+}
+
+uint64_t igt__folders_count(igt__root *root, const char *path) {
+  igt__folders list = {0};
+  uint64_t count;
+
+  (void)igt__folders_in(root, path, pass_by, NULL, &list, NULL);
+  count = list.count;
+  igt__folders_free(&list);
+  return count;
+}
+
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err) {
   if (list->count || (!list->links && !list->files))
     return IGT_OK;

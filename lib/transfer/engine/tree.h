@@ -39,6 +39,8 @@ typedef void (*igt__stray_fn)(void *payload, const char *path, const char *why,
  * as a missing one: that would leave out a study, or create a second one. */
 igt_status igt__folders_in(igt__root *root, const char *path, igt__stray_fn stray, void *payload,
                            igt__folders *out, igt_error *err);
+/* How many folders are in path, 0 if it cannot be read: for the total of a progress report. */
+uint64_t igt__folders_count(igt__root *root, const char *path);
 /* IGT_E_NO_FILE: links or files alone were found in path, so all of it would be left out without an
  * error. */
 igt_status igt__folders_check(const igt__folders *list, const char *path, igt_error *err);

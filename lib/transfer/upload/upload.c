@@ -169,17 +169,45 @@ static void institute_twice(igt__upload *u, const char *name, const igt_error *e
   igt__free(path);
 }
 
+/* The folders of an institute; of an import they are nobody's. */
+static uint64_t count_in(const igt__upload *u, const char *name, const char *cloud) {
+  char *path = igt__path_join(u->source, name);
+  uint64_t count = path && igt__found_selects_name(&u->found, cloud) &&
+                           u->options->category != IGT_CATEGORY_DICOM
+                       ? igt__folders_count(u->root, path)
+                       : 0;
+
+  igt__free(path);
+  return count;
+}
+
+/* In each of them, for the total of the progress; NULL: it is not needed, or there is no memory. */
+static uint64_t *count_later(igt__upload *u, const igt__folders *folders) {
+  uint64_t *counts = u->chosen.count || !u->run.callbacks->on_progress
+                         ? NULL
+                         : igt__calloc(folders->count + 1, sizeof *counts);
+
+  u->folders_later = 0;
+  for (size_t i = 0; counts && i < folders->count && !igt__run_stopping(&u->run); i++)
+    u->folders_later += counts[i] = count_in(u, folders->v[i], folders->cloud[i]);
+  return counts;
+}
+
 static void upload_folders(igt__upload *u, const igt__folders *folders) {
   igt_error err = IGT_ERROR_INIT;
+  uint64_t *counts = count_later(u, folders);
   bool any = false;
 
-  for (size_t i = 0; i < folders->count && !igt__run_stopping(&u->run); i++)
+  for (size_t i = 0; i < folders->count && !igt__run_stopping(&u->run); i++) {
+    u->folders_later -= counts ? counts[i] : 0;
     if (!igt__is_chosen(&u->chosen, folders->v[i]))
       continue;
     else if (igt__institute_twice(&u->found, folders, i, &err))
       institute_twice(u, folders->v[i], &err);
     else
       upload_folder(u, folders->v[i], folders->cloud[i], &any);
+  }
+  igt__free(counts);
   if (!any && !igt__run_stopping(&u->run))
     nothing_found(u);
 }

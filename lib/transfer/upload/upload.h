@@ -34,6 +34,8 @@ typedef struct igt__upload {
   igt__root *root;                       /* the source: everything is read below it */
   igt_identity identity;
   igt__last_run last;
+  uint64_t folders_later;                  /* of studies or patients, in institutes to come */
+  uint64_t folders_passed, studies_passed; /* and the studies in them */
 } igt__upload;
 
 /* Reports something that is left out. */

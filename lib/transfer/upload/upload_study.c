@@ -604,6 +604,7 @@ static void each_study(visit *v, const char *path, const char *patient, const ch
   igt__folders below;
 
   if (v->u->run.options.structure == IGT_FLAT || !igt__holds_studies(v->u->root, path, names)) {
+    v->u->studies_passed++;
     fn(v, path, patient, name, only);
     return;
   }
@@ -681,16 +682,40 @@ static void single_study(visit *v, const char *path, const char *name, study_fn 
     status = igt__holds_described(v->u->root, path, &mixed, &err);
   if (status == IGT_OK && mixed)
     status = igt__fail(&err, IGT_E_COLLISION, IGT__MIXED_STUDIES, path);
+  v->u->studies_passed++;
   if (status == IGT_OK)
     fn(v, path, NULL, name, true);
   else
     igt__upload_study_failed(v->u, institute_name(v), name, path, &err);
 }
 
+/* As many studies in each patient's folder as in those before, at least one. */
+static uint64_t studies_in(const igt__upload *u, uint64_t folders) {
+  return u->folders_passed && u->studies_passed > u->folders_passed
+             ? (uint64_t)((double)u->studies_passed / (double)u->folders_passed * (double)folders)
+             : folders;
+}
+
+/* left: folders of this institute. What the whole job is comes from the folders alone, which are
+ * counted before the first is uploaded. */
+static void expect(const visit *v, uint64_t left) {
+  igt__upload *u = v->u;
+  const igt_transfer_options *o = &u->run.options;
+  unsigned shards = o->shards ? o->shards : 1;
+  bool flat = o->structure == IGT_FLAT && u->options->category != IGT_CATEGORY_ANNOTATIONS;
+
+  left += u->folders_later;
+  if (u->chosen.count)
+    igt__run_expect(&u->run, u->chosen.count, 0, true);
+  else
+    igt__run_expect(&u->run, u->studies_passed / shards, studies_in(u, left) / shards,
+                    flat && shards == 1);
+}
+
 static void each_folder(visit *v, const char *path, const igt__folders *folders, study_fn fn) {
   for (size_t i = 0; i < folders->count && !igt__run_stopping(&v->u->run); i++) {
     char *folder = igt__path_join(path, folders->v[i]);
-    igt__run_expect(&v->u->run, folders->count - i, false); /* at least: a patient has several */
+    expect(v, folders->count - i);
     if (!folder)
       no_memory(v, folders->cloud[i], path);
     else if (is_chosen(v, folder) && is_patient(v, folder, folders->cloud[i]))
@@ -698,8 +723,9 @@ static void each_folder(visit *v, const char *path, const igt__folders *folders,
     else if (is_chosen(v, folder))
       single_study(v, folder, folders->cloud[i], fn);
     igt__free(folder);
+    v->u->folders_passed++;
   }
-  igt__run_expect(&v->u->run, 0, false);
+  expect(v, 0);
 }
 
 igt_status igt__upload_studies(igt__upload *u, const igt_institute *institute, const char *path,

@@ -234,6 +234,32 @@ static igt_status each_unused(institute_run *ir, igt_error *err) {
   return status;
 }
 
+static uint64_t count_folders(igt__verify *v, const char *folder) {
+  char *path = folder ? igt__path_join(igt__root_path(v->root), folder) : NULL;
+  uint64_t count = path ? igt__folders_count(v->root, path) : 0;
+
+  igt__free(path);
+  return count;
+}
+
+/* The studies of this institute, here or in the cloud, and the folders of those to come. */
+static void expect(institute_run *ir, const char *folder) {
+  igt__verify *v = ir->v;
+  const igt_transfer_options *o = &v->run.options;
+  uint64_t here, there = 0;
+  const igt__known *known;
+
+  if (!v->run.callbacks->on_progress || v->chosen.count)
+    return;
+  here = count_folders(v, folder) / (o->shards ? o->shards : 1);
+  for (size_t i = 0; (known = igt__studies_at(ir->studies, i)) != NULL; i++)
+    there += known->selected && igt__in_shard(known->id, o->shard, o->shards);
+  if (igt__selection_is_narrow(v->found.selection))
+    here = 0;
+  v->expected += here > there ? here : there;
+  igt__run_expect(&v->run, v->expected, v->folders_later, false);
+}
+
 /* folder NULL: the institute has no local folder. */
 static void verify_institute(igt__verify *v, const igt_institute *institute, const char *folder) {
   institute_run ir = {v, institute, NULL};
@@ -248,6 +274,8 @@ static void verify_institute(igt__verify *v, const igt_institute *institute, con
     v->found.selection->incomplete = true;
   if (status == IGT_OK)
     igt__studies_remember(ir.studies, v->run.journal, v->run.origin);
+  if (status == IGT_OK)
+    expect(&ir, folder);
   if (status == IGT_OK && folder)
     each_folder(&ir, folder, NULL);
   if (status == IGT_OK && !v->chosen.count)
@@ -305,20 +333,50 @@ static void verify_chosen(igt__verify *v, const igt_institute *institute, const 
     verify_institute(v, institute, folder);
 }
 
+static bool is_listed(const igt__verify *v, size_t i) {
+  const igt_institute *institute = v->found.institutes->v[i];
+
+  return institute && igt__found_selects(&v->found, institute);
+}
+
+/* Of each institute, for the total of the progress; NULL: it is not needed, or there is no memory.
+ */
+static uint64_t *count_later(igt__verify *v, const igt__folders *folders) {
+  const igt_institute_list *list = v->found.institutes;
+  bool needed = v->run.callbacks->on_progress && !v->chosen.count &&
+                !igt__selection_is_narrow(v->found.selection);
+  uint64_t *counts = needed ? igt__calloc(list->count + 1, sizeof *counts) : NULL;
+
+  for (size_t i = 0; counts && i < list->count && !igt__run_stopping(&v->run); i++)
+    if (is_listed(v, i))
+      v->folders_later += counts[i] = count_folders(v, folder_named(v, folders, list->v[i]));
+  return counts;
+}
+
+static void verify_institutes(igt__verify *v, const igt__folders *folders) {
+  const igt_institute_list *list = v->found.institutes;
+  uint64_t *counts = count_later(v, folders);
+
+  for (size_t i = 0; i < list->count && !igt__run_stopping(&v->run); i++) {
+    v->folders_later -= counts ? counts[i] : 0;
+    if (is_listed(v, i))
+      verify_chosen(v, list->v[i], folder_named(v, folders, list->v[i]));
+  }
+  igt__free(counts);
+}
+
 static igt_status verify_all(igt__verify *v, igt_error *err) {
   institute_run none = {.v = v};
   igt__folders folders = {0};
   bool project_files = v->options->project_files;
-  const igt_institute_list *list = v->found.institutes;
   igt_status status = IGT_OK;
 
   if (!v->options->project_files) {
     status = folders_below(&none, "", &folders, err);
     if (status == IGT_OK)
       report_unknown(v, &folders, &project_files);
-    for (size_t i = 0; i < list->count && status == IGT_OK; i++)
-      if (list->v[i] && igt__found_selects(&v->found, list->v[i]) && !igt__run_stopping(&v->run))
-        verify_chosen(v, list->v[i], folder_named(v, &folders, list->v[i]));
+    if (status == IGT_OK)
+      verify_institutes(v, &folders);
   }
   if (status == IGT_OK && project_files)
     status = igt__verify_study(v, NULL, "", "", igt__text_of(&v->found.project->s3_prefix), "files",

@@ -24,6 +24,8 @@ typedef struct igt__verify {
   igt__semaphore studies;
   igt__pool *readers;
   igt__last_run last;
+  uint64_t folders_later; /* local ones, in institutes to come */
+  uint64_t expected;      /* studies of the institutes so far */
 } igt__verify;
 
 /* Waits for a slot, then compares a study (or with institute NULL and study "" the project's files)
