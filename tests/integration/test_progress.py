@@ -144,7 +144,7 @@ def test_a_narrow_terminal_has_what_matters(cloud, home, out, columns):
 
 
 def test_bytes_of_an_upload_are_those_that_got_through(tmp_path, home, here):
-    """On a slow link: what waits in the socket's buffer, megabytes, has not moved."""
+    """On a slow link: what waits in the socket's buffer has not moved."""
     (here / "lab" / "case").mkdir(parents=True)
     (here / "lab" / "case" / "large.bin").write_bytes(os.urandom(4000000))
     with BadLink(up=400e3) as link, \
@@ -155,7 +155,8 @@ def test_bytes_of_an_upload_are_those_that_got_through(tmp_path, home, here):
         process = start(Program(cloud.url, home), "upload", "--json", "--stats", "1s", here, "up")
         for _ in range(3):
             told = json.loads(read_until(process.stderr, "progress")[-1])["progress"]
-            assert told["bytesDone"] <= link.passed_up + 300000
+            # The link has acknowledged some 80 KB that have not passed; the sender's buffer has 256 KB more.
+            assert told["bytesDone"] <= link.passed_up + 150000
         assert told["bytesDone"] > 0
         process.kill()
         process.communicate()
