@@ -5,7 +5,6 @@
  * secrets are not in its environment. Without --event-names an event does not contain names of
  * patients, studies or files, nor texts that might: programs send mail. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -133,22 +132,6 @@ static char **clean_environment(void) {
   return env;
 }
 
-/* The event waits in the pipe, which is larger than it, before the program starts. */
-static int input_of(const char *text) {
-  size_t n = strlen(text);
-  int ends[2];
-
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    return -1;
-  (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
-  if (write(ends[1], text, n) != (ssize_t)n) {
-    close(ends[0]);
-    ends[0] = -1;
-  }
-  close(ends[1]);
-  return ends[0];
-}
-
 static int spawn(hook *h, const char *program, int input) {
   char *const argv[] = {(char *)(uintptr_t)program, NULL};
   posix_spawn_file_actions_t actions;
@@ -178,7 +161,7 @@ static int spawn(hook *h, const char *program, int input) {
 static void start_next(station *st) {
   hook *h = st->hook;
   char *text = h->waiting[h->first];
-  int input = input_of(text), error;
+  int input = hook_input(text), error;
 
   h->first = (h->first + 1) % WAITING_MOST;
   h->count--;

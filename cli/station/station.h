@@ -290,6 +290,12 @@ void metrics_close(metrics_server *m);
 
 void status_write(station *st);
 
+/* ---- input.c ---- */
+
+/* A descriptor from which a program reads the text. Nothing waits for that, however long it is, and
+ * whether or not it is read. -1: errno says why. */
+int hook_input(const char *text);
+
 /* ---- hook.c ---- */
 
 /* Queues an event: "uploaded", "failed", ... */

@@ -625,6 +625,17 @@ def test_the_hook_gets_each_event(station, cloud, tmp_path):
     assert any('"study":"lab/P3---SECRET"' in p.read_text() for p in tmp_path.glob("hook.*.json"))
 
 
+@pytest.mark.parametrize("hook", ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexec 0<&-\nexit 7\n", "#!/bin/sh\nread -n 1 x\n"])
+def test_a_hook_need_not_read(station, tmp_path, hook):
+    """Nothing waits for it, no SIGPIPE ends the station, and the next event follows."""
+    (tmp_path / "hook").write_text(hook)
+    (tmp_path / "hook").chmod(0o755)
+    s = station("--on-event", tmp_path / "hook", "--event-names")
+    put(s.folder, {f"lab/P{n}---{'x' * 200}/{'y' * 200}": "abc" for n in range(20)})
+    s.once()
+    assert len(s.place().studies()) == 20 and not list((s.folder / "failed").glob("*/*"))
+
+
 def datagrams(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(str(path))

@@ -190,10 +190,35 @@ static void test_a_writer_shows_until_it_closes(void **state) {
   close(to_parent[1]);
 }
 
+/* ---- the input of a program ---- */
+
+/* More than any pipe holds: nothing waits for a reader, and one that reads gets all of it. */
+static void test_a_long_event_waits_for_no_reader(void **state) {
+  size_t n = 4 * 1024 * 1024, got = 0;
+  char *text = malloc(n + 1), part[65536];
+  ssize_t k;
+
+  (void)state;
+  assert_non_null(text);
+  memset(text, 'x', n);
+  text[n] = '\0';
+  int unread = hook_input(text), fd = hook_input(text);
+  assert_true(unread >= 0 && fd >= 0);
+  assert_int_equal(close(unread), 0);
+  while ((k = read(fd, part, sizeof part)) > 0) {
+    assert_int_equal(part[0] + part[k - 1], 'x' + 'x');
+    got += (size_t)k;
+  }
+  assert_int_equal(got, n);
+  close(fd);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_thousands_are_found_and_removed_in_any_order),
       cmocka_unit_test(test_the_first_problem_counts),
+      cmocka_unit_test(test_a_long_event_waits_for_no_reader),
       cmocka_unit_test_setup_teardown(test_a_print_counts_files_and_bytes, make_study,
                                       remove_study),
       cmocka_unit_test_setup_teardown(test_every_change_shows, make_study, remove_study),
