@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/describe.h"
@@ -65,7 +64,7 @@ static int list_operations(const settings *s) {
   for (size_t i = 0; (op = igt_operation_at(i)) != NULL; i++) {
     if (s->json)
       list_as_json(op);
-    else if (isatty(STDOUT_FILENO))
+    else if (os_is_terminal(STANDARD_OUTPUT))
       printf("%-6s %-80s %s\n", op->method, op->path, op->id);
     else
       printf("%s\t%s\t%s\t%s\n", op->method, op->path, op->id, op->text);

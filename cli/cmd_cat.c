@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/file.h"
@@ -10,7 +9,7 @@ static const option cat_options[] = {END_OF_OPTIONS};
 
 static int write_out(const char *data, size_t n) {
   while (n > 0) {
-    ssize_t done = write(STDOUT_FILENO, data, n);
+    ssize_t done = igt__os_write(STANDARD_OUTPUT, data, n);
     if (done < 0 && errno == EINTR && !caught_signal())
       continue;
     if (done < 0 && caught_signal())

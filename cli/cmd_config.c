@@ -3,11 +3,8 @@
  * the file line by line, so that comments and order stay, into a new file that replaces the old one
  * once it is complete. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -288,7 +285,7 @@ static bool make_folder(const char *path) {
   snprintf(folder, sizeof folder, "%s", path);
   for (char *p = strchr(folder + 1, '/'); p; p = strchr(p + 1, '/')) {
     *p = '\0';
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+    if (igt__os_mkdir(folder, 0700) != 0 && errno != EEXIST)
       return false;
     *p = '/';
   }
@@ -297,42 +294,45 @@ static bool make_folder(const char *path) {
 
 /* Writes the new file beside the old one, and renames it. */
 static bool replace_file(const char *path, edit *e) {
-  FILE *in = fopen(path, "re");
-  struct stat st = {.st_mode = 0600};
+  int old = igt__os_open(path, O_RDONLY, 0);
+  igt__stat st = {.st_mode = 0600};
   char temporary[4128];
   int fd;
+  FILE *in;
 
-  if (in)
-    (void)fstat(fileno(in), &st);
+  if (old >= 0)
+    (void)igt__os_fstat(old, &st);
+  in = os_stream(old, "r");
   snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-  fd = mkostemp(temporary, O_CLOEXEC);
-  e->out = fd >= 0 ? fdopen(fd, "w") : NULL;
+  fd = os_new_file(temporary);
+  bool ok = fd >= 0 && igt__os_take_after(fd, &st) == 0;
+  e->out = os_stream(fd, "w");
   if (e->out)
     edit_lines(e, in);
-  bool ok = e->out && fchmod(fd, st.st_mode & 07777) == 0 && fflush(e->out) == 0 &&
-            fsync(fd) == 0 && !ferror(e->out) && (!in || !ferror(in));
+  ok = ok && e->out && os_sync_stream(e->out) && !ferror(e->out) && (!in || !ferror(in));
   int why = errno;
   if (e->out && fclose(e->out) != 0)
     ok = false;
-  ok = ok && rename(temporary, path) == 0;
-  why = ok || e->out ? errno : why;
-  if (!ok && fd >= 0)
-    (void)unlink(temporary);
   if (in)
     fclose(in);
+  ok = ok && igt__os_rename(temporary, path) == 0;
+  why = ok || e->out ? errno : why;
+  if (!ok && fd >= 0)
+    (void)igt__os_unlink(temporary);
   if (!ok)
     complain(IGT_E_IO, "cannot write '%s': %s", path, strerror(why));
   return ok;
 }
 
 static int change(const settings *s, edit *e) {
-  char resolved[4096];
   const char *path = config_path(s);
+  char *resolved;
+  bool good;
   config c;
 
   if (!path)
     return usage_error("HOME is not set; name the file with --config or IGTCLOUD_CONFIG");
-  if (access(path, F_OK) == 0) { /* a file with errors is not touched */
+  if (file_exists(path)) { /* a file with errors is not touched */
     if (!config_read(s, &c))
       return EXIT_FAILED;
     config_free(&c);
@@ -341,11 +341,10 @@ static int change(const settings *s, edit *e) {
     complain(IGT_E_IO, "cannot create the folder of '%s': %s", path, strerror(errno));
     return EXIT_FAILED;
   }
-  if (realpath(path, resolved)) /* a link stays a link */
-    path = resolved;
-  if (!replace_file(path, e))
-    return EXIT_FAILED;
-  return EXIT_DONE;
+  resolved = igt__os_real_path(path); /* a link stays a link */
+  good = replace_file(resolved ? resolved : path, e);
+  free(resolved);
+  return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* What the file's format cannot have. */
@@ -383,7 +382,7 @@ static int run_set(settings *s) {
 static int run_unset(settings *s) {
   edit e = {.profile = profile_of(s), .key = s->arguments[0]};
   const char *path = config_path(s);
-  int status = path && access(path, F_OK) == 0 ? change(s, &e) : EXIT_DONE;
+  int status = path && file_exists(path) ? change(s, &e) : EXIT_DONE;
 
   if (status == EXIT_DONE && !e.removed) {
     complain(IGT_E_NOT_FOUND, "the profile '%s' has no key '%s'", e.profile, e.key);

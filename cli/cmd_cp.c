@@ -6,15 +6,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/file.h"
 #include "transfer_options.h"
 
 /* Standard input is buffered in memory first: its size is announced before its bytes. */
-#define MAX_INPUT ((size_t)1024 * 1024 * 1024)
+#define INPUT_MOST ((size_t)1024 * 1024 * 1024)
 
 static const option cp_options[] = {
     {"include-modified-date", 0, OPTION_FLAG, AT(include_modified_date), NULL, NULL,
@@ -44,8 +42,8 @@ static igt_file_options file_options(const settings *s) {
 /* With a slash at its end if it is a folder: the file keeps its name there. free() it. */
 static char *local_target(const char *target) {
   size_t n = strlen(target);
-  struct stat st;
-  bool folder = stat(target, &st) == 0 && S_ISDIR(st.st_mode) && n && target[n - 1] != '/';
+  igt__stat st;
+  bool folder = igt__os_stat(target, &st) == 0 && S_ISDIR(st.st_mode) && n && target[n - 1] != '/';
   char *path = malloc(n + 2);
 
   if (path)
@@ -93,12 +91,12 @@ static bool read_input(char **data, size_t *size) {
   for (;;) {
     if (n == cap) {
       char *more = realloc(all, cap ? cap * 2 : 65536);
-      if (!more || cap >= MAX_INPUT)
+      if (!more || cap >= INPUT_MOST)
         break;
       all = more;
       cap = cap ? cap * 2 : 65536;
     }
-    ssize_t got = read(STDIN_FILENO, all + n, cap - n);
+    ssize_t got = igt__os_read(STANDARD_INPUT, all + n, cap - n);
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
@@ -147,7 +145,7 @@ static int copy_up(const settings *s) {
 
   if (input && s->password_stdin)
     return usage_error("standard input cannot be both the password and the file");
-  if (!input && access(source, R_OK) != 0) {
+  if (!input && !igt__os_is_readable(source)) {
     complain(IGT_E_IO, "cannot read '%s': %s", source, strerror(errno));
     return EXIT_FAILED;
   }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "doctor.h"
 
@@ -50,15 +49,15 @@ const char *rate_text(uint64_t bytes, uint64_t us, char *out, size_t cap) {
 static bool is_coloured(void) {
   const char *none = getenv("NO_COLOR");
 
-  return isatty(STDOUT_FILENO) && !(none && *none);
+  return os_is_terminal(STANDARD_OUTPUT) && !(none && *none);
 }
 
 static unsigned columns(void) {
   unsigned rows, width = 80;
 
-  if (!isatty(STDOUT_FILENO))
+  if (!os_is_terminal(STANDARD_OUTPUT))
     return 0;
-  os_screen(STDOUT_FILENO, &rows, &width);
+  os_screen(STANDARD_OUTPUT, &rows, &width);
   return width >= 40 ? width : 80;
 }
 

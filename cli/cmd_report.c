@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -126,12 +125,13 @@ static int merge_all(merge *m, const settings *s) {
 
 /* A file that is one of the reports must not be truncated: `merge all.jsonl *.jsonl`, run twice. */
 static FILE *open_out(const char *path, const settings *s) {
-  struct stat out, in;
+  igt__stat out, in;
   const char *why;
 
   for (size_t i = 1; i < s->argument_count; i++)
-    if (stat(path, &out) == 0 && S_ISREG(out.st_mode) && stat(s->arguments[i], &in) == 0 &&
-        out.st_ino == in.st_ino && out.st_dev == in.st_dev) {
+    if (igt__os_stat(path, &out) == 0 && S_ISREG(out.st_mode) &&
+        igt__os_stat(s->arguments[i], &in) == 0 && out.st_ino == in.st_ino &&
+        out.st_dev == in.st_dev) {
       complain(IGT_E_INVALID, "'%s' is both an input and the output", s->arguments[i]);
       return NULL;
     }

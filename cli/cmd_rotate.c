@@ -15,9 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "os/os.h"
@@ -80,17 +78,17 @@ static int look_for_old(rotation *r) {
 /* The key file exists, and the directory can take the new one. */
 static int look_at_files(rotation *r) {
   char path[PATH_SIZE];
-  struct stat st;
+  igt__stat st;
 
   snprintf(path, sizeof path, "%s.pem", r->old);
   r->path = r->s->key_file ? r->s->key_file : strdup(path);
   if (!r->path || snprintf(r->fresh, sizeof r->fresh, "%s.new", r->path) >= PATH_SIZE)
     return usage_error("--key-file: the name is too long");
-  if (lstat(r->path, &st) != 0 || !S_ISREG(st.st_mode))
+  if (igt__os_lstat(r->path, &st) != 0 || !S_ISREG(st.st_mode))
     return usage_error("'%s' is not a key file that could be replaced: give the station's with "
                        "--key-file",
                        r->path);
-  if (lstat(r->fresh, &st) != 0)
+  if (igt__os_lstat(r->fresh, &st) != 0)
     return EXIT_DONE;
   complain(IGT_E_LOCKED,
            "'%s' exists: it was left by a rotation that did not finish. Check `igtcloud service "
@@ -104,7 +102,7 @@ static int look_at_files(rotation *r) {
 static void take_back(const rotation *r) {
   igt_error err = IGT_ERROR_INIT;
 
-  (void)unlink(r->fresh);
+  (void)igt__os_unlink(r->fresh);
   if (igt_delete_service(r->client, r->organization, r->info.service, &err) != IGT_OK)
     complain(err.status,
              "the new service identity '%s' remains, because it could not be deleted: %s",
@@ -207,7 +205,7 @@ static int swap(const rotation *r) {
     take_back(r);
     return fail(&err);
   }
-  if (rename(r->fresh, r->path) == 0)
+  if (igt__os_rename(r->fresh, r->path) == 0)
     return EXIT_DONE;
   complain(IGT_E_IO, "cannot replace '%s': %s", r->path, strerror(errno));
   take_back(r);

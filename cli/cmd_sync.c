@@ -5,7 +5,6 @@
  * are those of download and upload (cmd_transfer.c, report.c). */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "transfer_options.h"
 
@@ -17,10 +16,10 @@ static bool is_remote(const char *text) {
 
 /* A project's name may be that of a folder, too: then igt: tells them apart. */
 static bool looks_local(const char *text) {
-  struct stat st;
+  igt__stat st;
 
-  return !is_remote(text) &&
-         (strchr(text, '/') || text[0] == '.' || (stat(text, &st) == 0 && S_ISDIR(st.st_mode)));
+  return !is_remote(text) && (strchr(text, '/') || text[0] == '.' ||
+                              (igt__os_stat(text, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 
 /* False: it is a path, and a usage error says how to write what is meant. */

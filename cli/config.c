@@ -4,11 +4,8 @@
  * chosen profile, and cmd_config.c lists, checks and changes the file. The file names programs to
  * run and servers to trust, so one that another user could have written is refused. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -128,13 +125,13 @@ static void read_lines(reader *r) {
 
 /* NULL, or why the file is not trusted. */
 static const char *distrust(int fd) {
-  struct stat st;
+  igt__stat st;
 
-  if (fstat(fd, &st) != 0)
+  if (igt__os_fstat(fd, &st) != 0)
     return strerror(errno);
   if (!S_ISREG(st.st_mode))
     return "it is not a regular file";
-  if (st.st_uid != 0 && st.st_uid != geteuid())
+  if (st.st_uid != 0 && st.st_uid != igt__os_user())
     return "it belongs to another user";
   if (st.st_mode & (S_IWGRP | S_IWOTH))
     return "other users can write to it; run chmod go-w on it";
@@ -160,14 +157,14 @@ bool config_read(const settings *s, config *out) {
   *out = (config){.path = r.path};
   if (!r.path)
     return true;
-  fd = open(r.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  fd = igt__os_open(r.path, O_RDONLY | O_NONBLOCK, 0);
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && !s->config)
     return true;
-  if (fd < 0 || (why = distrust(fd)) != NULL || !(r.in = fdopen(fd, "r"))) {
+  if (fd >= 0 && (why = distrust(fd)) != NULL)
+    igt__os_close(fd);
+  if (why || !(r.in = os_stream(fd, "r"))) {
     complain(IGT_E_IO, "cannot use the configuration file '%s': %s", r.path,
              why ? why : strerror(errno));
-    if (fd >= 0)
-      close(fd);
     return false;
   }
   out->exists = true;

@@ -7,11 +7,9 @@
  * before they are cut off or escaped, and in all of the texts. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "doctor.h"
 #include "igtcloud/version.h"
@@ -236,7 +234,7 @@ static bool concerns_us(const char *variable) {
 
 static void write_environment(FILE *out, const doctor *d) {
   (void)d;
-  for (char **v = environ; *v; v++) {
+  for (char **v = os_environment(); *v; v++) {
     char name[128];
     size_t n = strcspn(*v, "=");
     if (!concerns_us(*v) || n >= sizeof name || !(*v)[n])
@@ -254,7 +252,7 @@ static bool write_all(int fd, const void *data, size_t n) {
   const char *p = data;
 
   while (n > 0) {
-    ssize_t done = write(fd, p, n);
+    ssize_t done = igt__os_write(fd, p, n);
     if (done < 0 && errno == EINTR)
       continue;
     if (done <= 0)
@@ -321,11 +319,11 @@ static bool write_archive(int fd, const doctor *d) {
   for (size_t i = 0; i < sizeof members / sizeof *members; i++)
     if (!add_text(fd, d, members[i].name, members[i].fn))
       return false;
-  return write_all(fd, end, sizeof end) && fsync(fd) == 0;
+  return write_all(fd, end, sizeof end) && igt__os_sync(fd) == 0;
 }
 
 int write_bundle(doctor *d, const char *path) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   bool good;
 
   if (fd < 0) {
@@ -336,8 +334,8 @@ int write_bundle(doctor *d, const char *path) {
   good = write_archive(fd, d);
   if (!good)
     complain(IGT_E_IO, "cannot write the bundle '%s': %s", path, strerror(errno ? errno : ENOMEM));
-  if (close(fd) != 0 || !good) {
-    (void)unlink(path);
+  if (igt__os_close(fd) != 0 || !good) {
+    (void)igt__os_unlink(path);
     return EXIT_FAILED;
   }
   message(d->s, "%s: for a support ticket; look through it first (tar xf)", path);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that are named on the command line: os/posix/file.c and os/windows/file.c open them. */
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -22,7 +21,9 @@ const char *file_option(const char *value) {
 }
 
 bool file_exists(const char *path) {
-  return access(path, F_OK) == 0;
+  igt__stat st;
+
+  return igt__os_stat(path, &st) == 0;
 }
 
 void close_input(FILE *in) {

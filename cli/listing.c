@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "igtcloud/model.h"
@@ -57,7 +56,7 @@ static bool choose_fields(listing *l) {
 bool for_people(void) {
   const char *forced = getenv("IGTCLOUD_FORCE_TTY");
 
-  return isatty(STDOUT_FILENO) || (forced && *forced);
+  return os_is_terminal(STANDARD_OUTPUT) || (forced && *forced);
 }
 
 const char *text_of(const igt_string_field *field) {
@@ -66,7 +65,7 @@ const char *text_of(const igt_string_field *field) {
 
 bool begin_bold(void) {
   const char *none = getenv("NO_COLOR");
-  bool bold = isatty(STDOUT_FILENO) && !(none && *none);
+  bool bold = os_is_terminal(STANDARD_OUTPUT) && !(none && *none);
 
   fputs(bold ? "\033[1m" : "", stdout);
   return bold;
@@ -500,7 +499,7 @@ static void listing_print(listing *l) {
   unsigned rows, columns = 0;
 
   if (l->on_terminal)
-    screen_size(STDOUT_FILENO, &rows, &columns);
+    screen_size(STANDARD_OUTPUT, &rows, &columns);
   table_print(l->rows, l->s->limit ? (size_t)l->s->limit : SIZE_MAX, columns);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The igtcloud program. main() prepares the process (secrets, standard streams, memory, limits),
- * finds the command by the first words (commands.c), has options.c fill the settings, calls the
- * command's function, and checks that all output was written before it returns the exit status. */
+ * and run() finds the command by the first words (commands.c), has options.c fill the settings,
+ * calls the command's function, and checks that all output was written before it returns the exit
+ * status. */
 #include <errno.h>
 #include <locale.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "complete.h"
@@ -57,7 +57,7 @@ static int finish(int status) {
 
   if (reader_is_gone())
     end_as_by_pipe();
-  if (!failed && close(STDOUT_FILENO) != 0) { /* NFS, quotas */
+  if (!failed && igt__os_close(STANDARD_OUTPUT) != 0) { /* NFS, quotas */
     failed = true;
     why = errno;
   }
@@ -69,16 +69,12 @@ static int finish(int status) {
   return failed && status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
-int main(int argc, char **argv) {
+static int run(int argc, char **argv) {
   settings s = {.retries = 0};
   static char version[] = "version";
   const command *cmd;
   size_t taken = 0;
 
-  os_start();
-  catch_questions();
-  igt__curl_own_process();
-  (void)setlocale(LC_CTYPE, "");
   if (argc < 2) {
     print_overview(stderr);
     return EXIT_USAGE;
@@ -115,4 +111,12 @@ int main(int argc, char **argv) {
   if (!close_log() && status == EXIT_DONE)
     status = EXIT_FAILED;
   return status;
+}
+
+int main(int argc, char **argv) {
+  os_start();
+  catch_questions();
+  igt__curl_own_process();
+  (void)setlocale(LC_CTYPE, "");
+  return os_run(argc, argv, run);
 }

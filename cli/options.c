@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -357,7 +356,7 @@ static bool goes_on(bool ok) {
 static bool check_environment(void) {
   bool ok = true;
 
-  for (char **v = environ; *v && goes_on(ok); v++)
+  for (char **v = os_environment(); *v && goes_on(ok); v++)
     if (strncmp(*v, "IGTCLOUD_", strlen("IGTCLOUD_")) == 0)
       ok = check_variable(*v) && ok;
   return ok;

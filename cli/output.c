@@ -4,12 +4,10 @@
  * connects the library's log callback to a file, to standard error, or, without --debug and
  * --log-file, to a filter that only shows warnings. All commands use these functions. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -71,7 +69,7 @@ static void say(int priority, const char *text) {
   } else if (log_descriptor() >= 0) {
     log_line(log_file, is_error ? IGT_LOG_ERROR : IGT_LOG_INFO, IGT_LOG_AUTH, text);
   } else {
-    os_log(is_error, text);
+    os_log(priority, text);
   }
 }
 

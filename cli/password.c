@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -101,7 +100,7 @@ void offer_to_keep(const settings *s, const igt_identity *who) {
   char response[16] = "";
   const char *why;
 
-  if (*typed && !s->no_keyring && isatty(STDIN_FILENO) && keyring_is_available(&why) &&
+  if (*typed && !s->no_keyring && os_is_terminal(STANDARD_INPUT) && keyring_is_available(&why) &&
       ask_text("Keep the password in the keyring? [y/N]", response, sizeof response) &&
       (*response == 'y' || *response == 'Y') && keyring_store(who->domain, who->user, typed))
     message(s, "The password is in the keyring; igtcloud logout --forget removes it.");

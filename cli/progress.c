@@ -5,7 +5,6 @@
  * creates it and passes on each progress callback of the library; all functions accept NULL. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "progress_line.h"
@@ -34,7 +33,7 @@ progress *progress_new(const settings *s, const char *verb) {
   p->verb = verb;
   if (s->quiet || s->no_progress)
     return p;
-  p->live = !s->json && screen_is_drawable(STDERR_FILENO);
+  p->live = !s->json && screen_is_drawable(STANDARD_ERROR);
   if (s->stats)
     (void)parse_duration("stats", s->stats, &seconds); /* checked before */
   p->every = p->live ? 0 : seconds * 1000;
@@ -94,7 +93,7 @@ static void put_frame(progress *p, const igt_transfer_progress *now) {
   unsigned rows, columns;
   size_t lines;
 
-  screen_size(STDERR_FILENO, &rows, &columns);
+  screen_size(STANDARD_ERROR, &rows, &columns);
   rows = rows ? rows : 24;
   columns = columns ? columns : 80;
   if (p->shown)

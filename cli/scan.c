@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "screen.h"
 #include "transfer_options.h"
@@ -121,7 +120,7 @@ static bool take_settings(scan *c, const settings *s) {
   c->options.project_files = s->project_files;
   c->options.files = true;
   c->patient = "";
-  c->counts = !s->quiet && !s->no_progress && !s->json && screen_is_drawable(STDERR_FILENO);
+  c->counts = !s->quiet && !s->no_progress && !s->json && screen_is_drawable(STANDARD_ERROR);
   c->filters = (igt_filters)IGT_FILTERS_INIT;
   if (!select_studies(s, &c->selection) || !take_filters(s, &c->filters))
     return false;

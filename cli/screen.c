@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "os/os.h"
 
@@ -21,7 +20,7 @@ void screen_size(int fd, unsigned *rows, unsigned *columns) {
 bool screen_is_drawable(int fd) {
   const char *term = getenv("TERM");
 
-  return isatty(fd) && !(term && strcmp(term, "dumb") == 0);
+  return os_is_terminal(fd) && !(term && strcmp(term, "dumb") == 0);
 }
 
 bool screen_is_utf8(void) {

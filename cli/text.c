@@ -5,7 +5,6 @@
  * print_json are used wherever a command prints such text. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <wchar.h>
 
 #include "cli.h"
@@ -50,7 +49,7 @@ static bool is_on_terminal(void) {
   static int known = -1;
 
   if (known < 0)
-    known = isatty(STDOUT_FILENO);
+    known = os_is_terminal(STANDARD_OUTPUT);
   return known;
 }
 

@@ -2,8 +2,11 @@
 #ifndef CLI_OS_H
 #define CLI_OS_H
 
-/* What the command line asks of the operating system. posix/ and windows/ implement it, and the
- * functions of cli.h for signals, questions on the terminal and named files. */
+/* What the command line asks of the operating system: its border, as lib/base/os is the library's,
+ * whose functions for files, folders and locks it shares (the only header of lib/ that it
+ * includes). posix/ and windows/ implement what is below, and the functions of cli.h for signals,
+ * questions on the terminal and named files. No other file of cli/ includes a header of the system,
+ * and none has an #ifdef of one (scripts/check-layers). */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -11,7 +14,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/os/os.h"
+
 struct settings;
+
+/* ---- the process ---- */
+
+enum { STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR }; /* descriptors */
 
 /* First in main: no core dumps and no debuggers, standard streams that are open, memory that stays
  * small, as many files as are allowed; the console as UTF-8. */
@@ -28,17 +37,29 @@ void os_system(bool all, char *out, size_t cap);
 void os_limits(FILE *out);
 /* The folder above that of the configuration file. False: not known. */
 bool os_config_folder(char *out, size_t cap);
-bool os_is_absolute(const char *path);
+/* NAME=VALUE, NULL last. */
+char **os_environment(void);
 /* Whether systemd's journal reads the descriptor. */
 bool os_is_journal(int fd);
 /* Whatever random numbers there are now. */
 void os_random(void *out, size_t n);
 /* Gives a file the owner of another one, where this user may. */
 bool os_take_owner(const char *path, const char *like);
-/* Renames unless there is something at to: EEXIST or ENOTEMPTY. For the station. */
-int os_rename_new(int from_dir, const char *from, int to_dir, const char *to);
-/* A line in the system's log. */
-void os_log(bool is_error, const char *text);
+/* A line in the system's log. priority: of cli.h. */
+void os_log(int priority, const char *text);
+
+/* ---- files: lib/base/os, and streams of its descriptors ---- */
+
+/* Takes ownership of fd, also after an error: NULL, errno. fd -1: NULL, errno as it is. */
+FILE *os_stream(int fd, const char *mode);
+bool os_sync_stream(FILE *out); /* fflush and fsync; false: errno */
+/* As mkostemp: the last six characters, XXXXXX, become those of a new file. */
+int os_new_file(char *pattern);
+bool os_is_terminal(int fd);
+/* Any user of the machine may read the file. */
+void os_show_to_all(int fd);
+
+/* ---- questions, threads ---- */
 
 /* The first line that a command line of the user's writes. False: reported. */
 bool os_ask_command(const char *command, char *out, size_t cap);
@@ -46,6 +67,116 @@ bool os_ask_command(const char *command, char *out, size_t cap);
 bool os_is_utf8(void);
 /* A thread that no signal interrupts: they are for the one that prompts. */
 int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload);
+
+/* ---- services ---- */
+
+/* Calls run, as a service if the arguments are those of one (Windows). */
+int os_run(int argc, char **argv, int (*run)(int argc, char **argv));
+
+typedef struct os_service {
+  const char *name, *title;
+  const char *account;      /* NULL: one with few rights. Its password is asked for */
+  const char *const *words; /* of the command line, behind the program */
+  size_t count;
+} os_service;
+/* Exit statuses; errors were reported. */
+int os_service_install(const os_service *service);
+int os_service_remove(const char *name);
+
+/* ---- `igtcloud station`: waiting ---- */
+
+/* What a loop waits for: igt_transfer_fd, igt__os_event_new, a watch, the requests, or a socket. */
+typedef intptr_t os_source;
+#define OS_NO_SOURCE ((os_source)-1)
+typedef enum os_interest {
+  OS_EVENT,
+  OS_RECEIVE,
+  OS_SEND
+} os_interest; /* the others: of a socket */
+typedef struct os_waiting {
+  os_source source; /* OS_NO_SOURCE: never ready */
+  os_interest interest;
+  bool ready;
+} os_waiting;
+/* Until one of them is ready, or ms have passed. */
+void os_wait(os_waiting *v, size_t n, int ms);
+/* Milliseconds since some time; goes on while the machine sleeps. */
+int64_t os_boot_ms(void);
+
+/* To stop or to read the configuration again: signals, or the controls of a service. */
+os_source os_requests_open(void); /* OS_NO_SOURCE: errno */
+/* Takes what has come. True: the configuration is to be read again. */
+bool os_requests_take(void);
+bool os_is_asked_to_stop(void);
+
+/* Names that appear and vanish in folders. OS_NO_SOURCE: not here, or errno. */
+os_source os_watch_open(void);
+/* The folder's number, from 1 on; 0: the watch of root has it, too; -1: there is no space. folder:
+ * below root, "" for itself. */
+int os_watch_add(os_source watch, const char *root, const char *folder);
+/* name: below the folder, with '/'; NULL: the folder is not watched any more. */
+typedef void (*os_watch_fn)(void *payload, int number, const char *name);
+/* True: names were missed. */
+bool os_watch_read(os_source watch, os_watch_fn fn, void *payload);
+void os_watch_close(os_source watch);
+
+/* Whether a program has a file open for writing, as far as can be seen. */
+typedef struct os_file {
+  const char *path;
+  int dir; /* of its folder; name in it */
+  const char *name;
+  uint64_t device, inode;
+} os_file;
+bool os_is_written(const os_file *file);
+/* For this user; UINT64_MAX: unknown. */
+uint64_t os_free_bytes(const char *path);
+
+/* ---- what manages the station: systemd, or Windows' service manager ---- */
+
+void os_manager_open(void);
+typedef enum os_state { OS_READY, OS_RELOADING, OS_STOPPING, OS_RUNNING } os_state;
+/* text: for users who ask for its state; may be NULL. */
+void os_manager_tell(os_state state, const char *text);
+/* How often it wants to hear of this process; 0: it does not. */
+int64_t os_manager_patience_ms(void);
+void os_manager_alive(void);
+
+typedef struct os_field {
+  const char *name, *value; /* "": left out */
+} os_field;
+/* A line in the system's log, with fields (NULL at the end). False: there is none, and the line
+ * belongs on standard error. priority: of cli.h. */
+bool os_manager_log(int priority, const char *text, const os_field *fields);
+
+/* ---- programs that it starts ---- */
+
+typedef struct os_child os_child;
+/* input: its standard input, which stays open here. With few variables, without a shell. NULL:
+ * errno. */
+os_child *os_child_start(const char *program, int input);
+/* False: it runs. how: "", or such as "exit status 3". */
+bool os_child_has_ended(os_child *child, char *how, size_t cap);
+/* Asks it and its children to end; at_once: ends them. */
+void os_child_end(os_child *child, bool at_once);
+void os_child_free(os_child *child);
+/* NULL, or why not. */
+const char *os_cannot_run(const char *program);
+
+/* ---- sockets of a server, which do not block ---- */
+
+typedef enum os_listening {
+  OS_LISTENS,
+  OS_NO_ADDRESS,
+  OS_NOT_LOCAL,
+  OS_CANNOT_LISTEN
+} os_listening;
+/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187". OS_CANNOT_LISTEN: errno. */
+os_listening os_listen(const char *address, bool anywhere, os_source *out);
+os_source os_accept(os_source listening); /* OS_NO_SOURCE: none is there */
+/* -1: errno, EAGAIN if it would block. */
+ssize_t os_receive(os_source socket, void *data, size_t n);
+ssize_t os_send(os_source socket, const void *data, size_t n);
+void os_hang_up(os_source socket);
 
 /* ---- login --background, logout ---- */
 

@@ -10,10 +10,7 @@
  *   files changed                             it has to become quiet again
  *   the cloud works, but this study does not  it is tried again, alone, and at last fails
  *   trying again cannot help                  it fails at once */
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <syslog.h>
 
 #include "station/station.h"
 
@@ -89,7 +86,7 @@ static void fill(batch *l) {
   while (l->count < STATION_BATCH && (s = choose(st, l->in, now)) != NULL) {
     /* While the cloud is away one study is enough to find out that it is back. */
     bool single = st->offline || wants_to_be_alone(s) || s->print.bytes > BATCH_BYTES;
-    notify_alive();
+    os_manager_alive();
     if (l->count && (single || bytes + s->print.bytes > BATCH_BYTES))
       return;
     if (!still_ready(st, s))
@@ -114,7 +111,7 @@ static bool is_part(const char *folder, const char *path) {
 }
 
 static bool concerns(const study *s, const char *path) {
-  char folder[PATH_MAX + 4096];
+  char folder[2 * STATION_PATH];
 
   (void)snprintf(folder, sizeof folder, "%s/%s", s->in->path, s->path);
   return is_part(folder, path);
@@ -125,11 +122,11 @@ static const char *item_text(const igt_transfer_item *item) {
 }
 
 static bool has_sidecar(const study *s) {
-  char path[PATH_MAX + 4096];
-  struct stat st;
+  char path[2 * STATION_PATH];
+  igt__stat st;
 
   (void)snprintf(path, sizeof path, "%s/%s/study.json", s->in->path, s->path);
-  return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+  return igt__os_lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* And not a response of the cloud. */
@@ -208,7 +205,7 @@ static void on_item(void *payload, const igt_transfer_item *item) {
 static void on_message(void *payload, igt_status status, const char *text) {
   (void)payload;
   if (status != IGT_OK)
-    station_log(LOG_WARNING, "warning", NULL, "%s", text);
+    station_log(PRIORITY_WARNING, "warning", NULL, "%s", text);
 }
 
 /* ---- starting ---- */
@@ -301,7 +298,7 @@ static void settle(station *st, study *s) {
   s->due = station_now();
   study_because(s, s->problem, s->problem_text);
   store_end(s->in, s);
-  station_log(LOG_INFO, "changed", s, "%s: %s", s->path, s->problem_text);
+  station_log(PRIORITY_INFO, "changed", s, "%s: %s", s->path, s->problem_text);
   (void)st;
 }
 
@@ -316,7 +313,7 @@ static void retry(station *st, study *s, bool final) {
   s->due = station_now() + pause_after(s->attempts);
   st->totals.retried++;
   store_end(s->in, s);
-  station_log(LOG_WARNING, "retry", s, "%s: attempt %u of %u failed: %s", s->path, s->attempts,
+  station_log(PRIORITY_WARNING, "retry", s, "%s: attempt %u of %u failed: %s", s->path, s->attempts,
               st->config.attempts, s->why);
 }
 

@@ -18,16 +18,9 @@ static double rate_of(void) {
   return rate;
 }
 
-static int64_t read_ms(clockid_t id) {
-  struct timespec t;
-
-  (void)clock_gettime(id, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int64_t station_now(void) {
   static int64_t first;
-  int64_t ms = read_ms(CLOCK_BOOTTIME);
+  int64_t ms = os_boot_ms();
 
   if (!first)
     first = ms - 1;
@@ -35,7 +28,7 @@ int64_t station_now(void) {
 }
 
 int64_t station_real_ms(void) {
-  return read_ms(CLOCK_BOOTTIME);
+  return os_boot_ms();
 }
 
 int64_t station_wall(void) {
@@ -44,7 +37,7 @@ int64_t station_wall(void) {
   if (rate_of() == 1)
     return (int64_t)time(NULL);
   if (!first)
-    first = read_ms(CLOCK_REALTIME) / 1000 - station_now() / 1000;
+    first = (int64_t)time(NULL) - station_now() / 1000;
   return first + station_now() / 1000;
 }
 

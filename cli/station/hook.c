@@ -5,14 +5,8 @@
  * secrets are not in its environment. Without --event-names an event does not contain names of
  * patients, studies or files, nor texts that might: programs send mail. */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "igtcloud/version.h"
 #include "station/station.h"
@@ -24,7 +18,7 @@
 typedef struct hook {
   char *waiting[WAITING_MOST]; /* from first on, in a circle */
   size_t first, count;
-  pid_t pid; /* 0: none runs */
+  os_child *child; /* NULL: none runs */
   int64_t deadline;
   bool terminated, dropping;
 } hook;
@@ -104,7 +98,8 @@ void hook_event(station *st, const char *event, const study *s, const char *deta
     h->count--;
     st->totals.hook_dropped++;
     if (!h->dropping)
-      station_log(LOG_WARNING, "hook", NULL, "%s is too slow: events are dropped", st->s->on_event);
+      station_log(PRIORITY_WARNING, "hook", NULL, "%s is too slow: events are dropped",
+                  st->s->on_event);
     h->dropping = true;
   }
   h->waiting[(h->first + h->count++) % WAITING_MOST] = text;
@@ -112,98 +107,50 @@ void hook_event(station *st, const char *event, const study *s, const char *deta
 
 /* ---- the program ---- */
 
-/* It needs to find programs and its home, and gets nothing else. */
-static char **clean_environment(void) {
-  static const char *const names[] = {"PATH", "HOME",  "USER",   "LOGNAME", "LANG",
-                                      "TZ",   "SHELL", "TMPDIR", "LC_ALL",  "LC_CTYPE"};
-  static char *env[sizeof names / sizeof *names + 1];
-  size_t n = 0;
-
-  for (size_t i = 0; env[i]; i++)
-    free(env[i]);
-  memset(env, 0, sizeof env);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    const char *value = getenv(names[i]);
-    if (value && asprintf(&env[n], "%s=%s", names[i], value) > 0)
-      n++;
-    else
-      env[n] = NULL;
-  }
-  return env;
-}
-
-static int spawn(hook *h, const char *program, int input) {
-  char *const argv[] = {(char *)(uintptr_t)program, NULL};
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t none, standard;
-  int error;
-
-  sigemptyset(&none);
-  sigfillset(&standard);
-  sigdelset(&standard, SIGKILL);
-  sigdelset(&standard, SIGSTOP);
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &standard);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  error = posix_spawn(&h->pid, program, &actions, &attributes, argv, clean_environment());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  return error;
-}
-
 static void start_next(station *st) {
   hook *h = st->hook;
   char *text = h->waiting[h->first];
-  int input = hook_input(text), error;
+  int input = hook_input(text);
 
   h->first = (h->first + 1) % WAITING_MOST;
   h->count--;
   h->dropping = h->dropping && h->count > 0;
-  free(text);
-  error = input >= 0 ? spawn(h, st->s->on_event, input) : errno;
-  if (input >= 0)
-    close(input);
-  if (error) {
-    h->pid = 0;
+  h->child = input >= 0 ? os_child_start(st->s->on_event, input) : NULL;
+  if (!h->child) {
     st->totals.hook_failures++;
-    station_log(LOG_ERR, "hook", NULL, "cannot run %s: %s", st->s->on_event, strerror(error));
-    return;
+    station_log(PRIORITY_ERROR, "hook", NULL, "cannot run %s: %s", st->s->on_event,
+                strerror(errno));
   }
+  if (input >= 0)
+    igt__os_close(input);
+  free(text);
   h->terminated = false;
   h->deadline = station_real_ms() + st->config.hook_ms;
 }
 
 static void see_end(station *st) {
   hook *h = st->hook;
-  int status;
+  char how[64];
 
-  if (waitpid(h->pid, &status, WNOHANG) != h->pid)
+  if (!os_child_has_ended(h->child, how, sizeof how))
     return;
-  h->pid = 0;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+  os_child_free(h->child);
+  h->child = NULL;
+  if (!*how)
     return;
   st->totals.hook_failures++;
   if (h->terminated)
-    station_log(LOG_ERR, "hook", NULL, "%s was ended: it ran longer than --event-timeout",
+    station_log(PRIORITY_ERROR, "hook", NULL, "%s was ended: it ran longer than --event-timeout",
                 st->s->on_event);
   else
-    station_log(LOG_ERR, "hook", NULL, "%s failed with %s %d", st->s->on_event,
-                WIFEXITED(status) ? "exit status" : "signal",
-                WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    station_log(PRIORITY_ERROR, "hook", NULL, "%s failed with %s", st->s->on_event, how);
 }
 
-/* With its children; SIGKILL if it does not obey. */
+/* At once if it does not obey. */
 static void limit_time(hook *h) {
-  if (!h->pid || station_real_ms() < h->deadline)
+  if (!h->child || station_real_ms() < h->deadline)
     return;
-  (void)kill(-h->pid, h->terminated ? SIGKILL : SIGTERM);
+  os_child_end(h->child, h->terminated);
   h->terminated = true;
   h->deadline = station_real_ms() + KILL_AFTER_MS;
 }
@@ -213,16 +160,16 @@ void hook_tick(station *st) {
 
   if (!h)
     return;
-  if (h->pid) {
+  if (h->child) {
     see_end(st);
     limit_time(h);
   }
-  while (!h->pid && h->count)
+  while (!h->child && h->count)
     start_next(st);
 }
 
 bool hook_is_busy(const station *st) {
-  return st->hook && (st->hook->pid || st->hook->count);
+  return st->hook && (st->hook->child || st->hook->count);
 }
 
 void hook_finish(station *st) {
@@ -230,12 +177,14 @@ void hook_finish(station *st) {
 
   for (int waited = 0; hook_is_busy(st) && waited < FINISH_MS; waited += 20) {
     hook_tick(st);
-    (void)poll(NULL, 0, 20);
+    igt__os_pause(20);
+    os_manager_alive();
   }
   if (!h)
     return;
-  if (h->pid)
-    (void)kill(-h->pid, SIGTERM);
+  if (h->child)
+    os_child_end(h->child, false);
+  os_child_free(h->child);
   for (; h->count; h->count--, h->first = (h->first + 1) % WAITING_MOST)
     free(h->waiting[h->first]);
   free(h);

@@ -8,7 +8,6 @@
  * reported. scan.c adds and forgets. */
 #include <string.h>
 #include <strings.h>
-#include <syslog.h>
 
 #include "station/station.h"
 
@@ -58,7 +57,7 @@ uint64_t loose_count(const station *st) {
 
 static void report_one(study *s) {
   s->state = STUDY_READY;
-  station_log(LOG_WARNING, "loose-file", NULL,
+  station_log(PRIORITY_WARNING, "loose-file", NULL,
               "%s/%s is not in the folder of a study and will not be uploaded: move it to "
               "INSTITUTE/STUDY/",
               s->in->path, s->path);
@@ -87,7 +86,7 @@ void loose_report(station *st, bool all) {
     }
   }
   if (more)
-    station_log(LOG_WARNING, "loose-file", NULL,
+    station_log(PRIORITY_WARNING, "loose-file", NULL,
                 "%llu more files are not in the folder of a study and will not be uploaded",
                 (unsigned long long)more);
   st->dirty = true;

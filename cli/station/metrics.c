@@ -4,13 +4,8 @@
  * request of at most 2 KiB and some seconds, all on one response. Only loopback addresses are
  * accepted unless --metrics-anywhere is given. There are no names in it, only numbers. */
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "igtcloud/version.h"
 #include "station/station.h"
@@ -19,7 +14,7 @@
 #define PATIENCE_MS 5000
 
 typedef struct connection {
-  int fd; /* -1: free */
+  os_source socket; /* OS_NO_SOURCE: free */
   int64_t deadline;
   char request[REQUEST_SIZE];
   size_t have;
@@ -28,7 +23,7 @@ typedef struct connection {
 } connection;
 
 struct metrics_server {
-  int fd;
+  os_source listening;
   connection v[METRICS_CONNECTIONS];
 };
 
@@ -153,10 +148,14 @@ static char *respond(const char *request, const station *st, size_t *length) {
 
 /* ---- connections ---- */
 
+static bool is_open(const connection *c) {
+  return c->socket != OS_NO_SOURCE;
+}
+
 static void hang_up(connection *c) {
-  close(c->fd);
+  os_hang_up(c->socket);
   free(c->response);
-  *c = (connection){.fd = -1};
+  *c = (connection){.socket = OS_NO_SOURCE};
 }
 
 static bool would_block(void) {
@@ -165,7 +164,7 @@ static bool would_block(void) {
 
 /* False: the connection is done. */
 static bool receive(connection *c, const station *st) {
-  ssize_t n = recv(c->fd, c->request + c->have, sizeof c->request - 1 - c->have, 0);
+  ssize_t n = os_receive(c->socket, c->request + c->have, sizeof c->request - 1 - c->have);
 
   if (n <= 0)
     return n < 0 && would_block();
@@ -179,7 +178,7 @@ static bool receive(connection *c, const station *st) {
 }
 
 static bool transmit(connection *c) {
-  ssize_t n = send(c->fd, c->response + c->sent, c->length - c->sent, MSG_NOSIGNAL);
+  ssize_t n = os_send(c->socket, c->response + c->sent, c->length - c->sent);
 
   if (n < 0)
     return would_block();
@@ -189,107 +188,75 @@ static bool transmit(connection *c) {
 
 /* Where all are taken, the one that has had the longest makes place. */
 static void accept_one(metrics_server *m) {
-  int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  os_source fresh = os_accept(m->listening);
   connection *slot = &m->v[0];
 
-  if (fd < 0)
+  if (fresh == OS_NO_SOURCE)
     return;
   for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
-    if (m->v[i].fd < 0 || (slot->fd >= 0 && m->v[i].deadline < slot->deadline))
+    if (!is_open(&m->v[i]) || (is_open(slot) && m->v[i].deadline < slot->deadline))
       slot = &m->v[i];
-  if (slot->fd >= 0)
+  if (is_open(slot))
     hang_up(slot);
-  slot->fd = fd;
+  slot->socket = fresh;
   slot->deadline = station_real_ms() + PATIENCE_MS;
 }
 
-size_t metrics_poll(const metrics_server *m, struct pollfd *out) {
+size_t metrics_sources(const metrics_server *m, os_waiting *out) {
   size_t n = 0;
 
   if (!m)
     return 0;
-  out[n++] = (struct pollfd){.fd = m->fd, .events = POLLIN};
+  out[n++] = (os_waiting){.source = m->listening, .interest = OS_RECEIVE};
   for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
-    out[n++] = (struct pollfd){.fd = m->v[i].fd, .events = m->v[i].response ? POLLOUT : POLLIN};
+    out[n++] =
+        (os_waiting){.source = m->v[i].socket, .interest = m->v[i].response ? OS_SEND : OS_RECEIVE};
   return n;
 }
 
-void metrics_serve(metrics_server *m, const struct pollfd *in, size_t count, const station *st) {
+void metrics_serve(metrics_server *m, const os_waiting *in, size_t count, const station *st) {
   for (size_t i = 1; i < count; i++) {
     connection *c = &m->v[i - 1];
-    bool open = c->fd >= 0;
-    if (open && in[i].revents)
+    bool open = is_open(c);
+    if (open && in[i].ready)
       open = c->response ? transmit(c) : receive(c, st);
     if (open && c->response && !c->sent)
       open = transmit(c);
-    if (c->fd >= 0 && (!open || station_real_ms() > c->deadline))
+    if (is_open(c) && (!open || station_real_ms() > c->deadline))
       hang_up(c);
   }
-  if (in[0].revents & POLLIN)
+  if (in[0].ready)
     accept_one(m);
 }
 
-/* ---- the address ---- */
-
-static bool is_loopback(const struct sockaddr *a) {
-  if (a->sa_family == AF_INET)
-    return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
-  return a->sa_family == AF_INET6 &&
-         IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-}
-
-/* "127.0.0.1:9187", "[::1]:9187", "localhost:9187" */
-static struct addrinfo *parse_address(const char *text) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                           .ai_socktype = SOCK_STREAM,
-                           .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-  struct addrinfo *out = NULL;
-  const char *colon = strrchr(text, ':');
-  size_t n = colon ? (size_t)(colon - text) : 0;
-  char host[256];
-
-  if (n == 0 || n >= sizeof host)
-    return NULL;
-  if (text[0] == '[' && text[n - 1] == ']')
-    (void)snprintf(host, sizeof host, "%.*s", (int)n - 2, text + 1);
-  else
-    (void)snprintf(host, sizeof host, "%.*s", (int)n, text);
-  if (strcmp(host, "localhost") == 0)
-    (void)snprintf(host, sizeof host, "127.0.0.1");
-  return getaddrinfo(host, colon + 1, &hints, &out) == 0 ? out : NULL;
-}
-
 metrics_server *metrics_open(const char *address, bool anywhere) {
-  struct addrinfo *a = parse_address(address);
+  os_source listening;
   metrics_server *m = NULL;
-  int fd, on = 1;
 
-  if (!a || (!anywhere && !is_loopback(a->ai_addr))) {
-    if (a)
-      usage_error("--metrics '%s' can be reached from other machines: use 127.0.0.1, or add "
-                  "--metrics-anywhere",
-                  address);
-    else
-      usage_error("--metrics '%s' is not an address such as 127.0.0.1:9187", address);
-    if (a)
-      freeaddrinfo(a);
+  switch (os_listen(address, anywhere, &listening)) {
+  case OS_LISTENS:
+    m = calloc(1, sizeof *m);
+    break;
+  case OS_NO_ADDRESS:
+    usage_error("--metrics '%s' is not an address such as 127.0.0.1:9187", address);
     return NULL;
-  }
-  fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd >= 0)
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, 8) != 0 ||
-      !(m = calloc(1, sizeof *m))) {
+  case OS_NOT_LOCAL:
+    usage_error("--metrics '%s' can be reached from other machines: use 127.0.0.1, or add "
+                "--metrics-anywhere",
+                address);
+    return NULL;
+  case OS_CANNOT_LISTEN:
     complain(IGT_E_IO, "cannot listen on %s for --metrics: %s", address, strerror(errno));
-    if (fd >= 0)
-      close(fd);
-    freeaddrinfo(a);
     return NULL;
   }
-  freeaddrinfo(a);
-  m->fd = fd;
+  if (!m) {
+    os_hang_up(listening);
+    complain(IGT_E_NO_MEMORY, "out of memory");
+    return NULL;
+  }
+  m->listening = listening;
   for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
-    m->v[i].fd = -1;
+    m->v[i].socket = OS_NO_SOURCE;
   return m;
 }
 
@@ -297,8 +264,8 @@ void metrics_close(metrics_server *m) {
   if (!m)
     return;
   for (size_t i = 0; i < METRICS_CONNECTIONS; i++)
-    if (m->v[i].fd >= 0)
+    if (is_open(&m->v[i]))
       hang_up(&m->v[i]);
-  close(m->fd);
+  os_hang_up(m->listening);
   free(m);
 }

@@ -1,152 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* systemd: its notifications (sd_notify(3): a datagram to the socket in NOTIFY_SOCKET), and its
- * journal, whose native protocol (also datagrams) takes a priority and fields with each line. The
- * journal is written to if standard error is connected to it, which JOURNAL_STREAM says; otherwise
- * lines go where those of other commands go. */
-#include <errno.h>
+/* What the station says to whoever manages it (systemd, or Windows' service manager), and its log:
+ * the system's where it takes fields, otherwise where the lines of other commands go. */
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <syslog.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "igtcloud/version.h"
-#include "os/os.h"
 #include "station/station.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-
-typedef struct peer {
-  int fd; /* -1: none */
-  struct sockaddr_un to;
-  socklen_t length;
-} peer;
-
-static peer manager = {.fd = -1}, journal = {.fd = -1};
-static int64_t watchdog_ms, last_alive;
 static const settings *current;
-
-/* A name that begins with '@' is in the abstract namespace. */
-static void open_peer(peer *p, const char *path) {
-  size_t n = path ? strlen(path) : 0;
-
-  if (n == 0 || n >= sizeof p->to.sun_path || (*path != '/' && *path != '@'))
-    return;
-  p->to.sun_family = AF_UNIX;
-  memcpy(p->to.sun_path, path, n);
-  if (*path == '@')
-    p->to.sun_path[0] = '\0';
-  p->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (*path == '/'));
-  p->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-}
-
-static bool send_to(const peer *p, const char *data, size_t n) {
-  return p->fd >= 0 && sendto(p->fd, data, n, MSG_NOSIGNAL,
-                              (const struct sockaddr *)(const void *)&p->to, p->length) >= 0;
-}
 
 void notify_settings(const settings *s) {
   current = s;
 }
 
-void notify_open(void) {
-  const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-  const char *socket = getenv("IGTCLOUD_TEST_JOURNAL_SOCKET");
-
-  open_peer(&manager, getenv("NOTIFY_SOCKET"));
-  if (usec && (!pid || strtol(pid, NULL, 10) == (long)getpid()))
-    watchdog_ms = strtoll(usec, NULL, 10) / 1000;
-  if (os_is_journal(STDERR_FILENO))
-    open_peer(&journal, socket ? socket : JOURNAL_SOCKET);
-  /* A hook has no use for them. */
-  (void)unsetenv("NOTIFY_SOCKET");
-  (void)unsetenv("WATCHDOG_USEC");
-  (void)unsetenv("WATCHDOG_PID");
-}
-
-void notify_systemd(const char *fmt, ...) {
+void notify_running(const char *fmt, ...) {
   char text[1024];
   va_list args;
-  int n;
 
   va_start(args, fmt);
-  n = vsnprintf(text, sizeof text, fmt, args);
+  (void)vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  if (n > 0)
-    (void)send_to(&manager, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+  os_manager_tell(OS_RUNNING, text);
 }
 
-void notify_reloading(void) {
-  struct timespec t;
+static bool to_system(int priority, const char *event, const study *s, const char *text) {
+  const bool failed = s && s->status != IGT_OK;
+  const os_field fields[] = {{"IGTCLOUD_EVENT", event},
+                             {"IGTCLOUD_RUN", run_id()},
+                             {"IGTCLOUD_VERSION", igt_version()},
+                             {"IGTCLOUD_FOLDER", s ? s->in->path : ""},
+                             {"IGTCLOUD_STUDY", s ? s->path : ""},
+                             {"IGTCLOUD_STUDY_ID", s ? s->study_id : ""},
+                             {"IGTCLOUD_STATUS", failed ? igt_status_name(s->status) : ""},
+                             {NULL, NULL}};
 
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  notify_systemd("RELOADING=1\nMONOTONIC_USEC=%lld",
-                 (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
-}
-
-int64_t notify_watchdog_ms(void) {
-  return watchdog_ms;
-}
-
-void notify_alive(void) {
-  int64_t now;
-
-  if (watchdog_ms <= 0)
-    return;
-  now = station_real_ms();
-  if (now - last_alive < watchdog_ms / 4)
-    return;
-  last_alive = now;
-  notify_systemd("WATCHDOG=1");
-}
-
-/* ---- the log ---- */
-
-/* NAME=value, or if the value has line ends: NAME, its length in 64 bits, the value. */
-static void put_field(FILE *out, const char *name, const char *value) {
-  uint64_t n = strlen(value);
-  unsigned char length[8];
-
-  if (!*value)
-    return;
-  if (!strchr(value, '\n')) {
-    fprintf(out, "%s=%s\n", name, value);
-    return;
-  }
-  for (size_t i = 0; i < sizeof length; i++)
-    length[i] = (unsigned char)(n >> (8 * i));
-  fprintf(out, "%s\n", name);
-  (void)fwrite(length, 1, sizeof length, out);
-  fprintf(out, "%s\n", value);
-}
-
-static bool to_journal(int priority, const char *event, const study *s, const char *text) {
-  char *data = NULL;
-  size_t n = 0;
-  FILE *out = journal.fd >= 0 ? open_memstream(&data, &n) : NULL;
-  bool sent;
-
-  if (!out)
-    return false;
-  put_field(out, "MESSAGE", text);
-  fprintf(out, "PRIORITY=%d\nSYSLOG_IDENTIFIER=igtcloud\n", priority);
-  put_field(out, "IGTCLOUD_EVENT", event);
-  put_field(out, "IGTCLOUD_RUN", run_id());
-  put_field(out, "IGTCLOUD_VERSION", igt_version());
-  if (s) {
-    put_field(out, "IGTCLOUD_FOLDER", s->in->path);
-    put_field(out, "IGTCLOUD_STUDY", s->path);
-    put_field(out, "IGTCLOUD_STUDY_ID", s->study_id);
-    if (s->status != IGT_OK)
-      put_field(out, "IGTCLOUD_STATUS", igt_status_name(s->status));
-  }
-  sent = fclose(out) == 0 && send_to(&journal, data, n);
-  free(data);
-  return sent;
+  return os_manager_log(priority, text, fields);
 }
 
 void station_log(int priority, const char *event, const study *s, const char *fmt, ...) {
@@ -156,9 +43,9 @@ void station_log(int priority, const char *event, const study *s, const char *fm
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  if (to_journal(priority, event, s, text))
+  if (to_system(priority, event, s, text))
     return;
-  if (priority <= LOG_WARNING)
+  if (priority <= PRIORITY_WARNING)
     complain_at(priority, s ? s->status : IGT_OK, "%s", text);
   else
     message(current, "%s", text);

@@ -9,16 +9,9 @@
  *
  * Of done/, only studies that this station has verified and moved there are ever deleted (--quota,
  * --keep, --min-free), and only while they are as they were. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "station/station.h"
 
@@ -36,13 +29,13 @@ static bool rename_below(const char *from_root, const char *from, const char *to
   const char *old_name, *new_name;
   int old_dir = tree_open_above(from_root, from, false, &old_name), error;
   int new_dir = old_dir >= 0 ? tree_open_above(to_root, to, true, &new_name) : -1;
-  bool good = new_dir >= 0 && os_rename_new(old_dir, old_name, new_dir, new_name) == 0;
+  bool good = new_dir >= 0 && igt__os_rename_new(old_dir, old_name, new_dir, new_name) == 0;
 
   error = errno;
   if (old_dir >= 0)
-    close(old_dir);
+    igt__os_close(old_dir);
   if (new_dir >= 0)
-    close(new_dir);
+    igt__os_close(new_dir);
   errno = error;
   return good;
 }
@@ -86,11 +79,11 @@ static bool move_to_trash(const study *s, char out[PATH_SIZE]) {
     return false;
   for (int i = 1; i < SUFFIXES; i++) {
     (void)snprintf(folder, sizeof folder, TRASH "/%d.%d", depth_of(s->path), i);
-    if (mkdirat(trash, name, 0700) == 0) {
+    if (igt__os_mkdirat(trash, name, 0700) == 0) {
       moved = move_to(s, s->in->path, folder, out);
       error = errno;
       if (!moved)
-        (void)unlinkat(trash, name, AT_REMOVEDIR);
+        (void)igt__os_rmdirat(trash, name);
       errno = error;
       break;
     }
@@ -98,70 +91,66 @@ static bool move_to_trash(const study *s, char out[PATH_SIZE]) {
       break;
   }
   error = errno;
-  close(trash);
+  igt__os_close(trash);
   errno = error;
   return moved;
-}
-
-static bool is_dots(const char *name) {
-  return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 /* What the folder `name` contains, where `to` has nothing of that name; folders of `depth` levels
  * are merged. False: something stays. */
 static bool bring_back(int above, const char *name, int to, int depth) {
-  int fd = tree_step(above, name, false), into;
-  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+  int fd = tree_step(above, name, false), into, error = 0;
+  igt__os_dir *dir = fd >= 0 ? igt__os_dir_take(fd) : NULL;
   bool all = dir != NULL;
-  struct dirent *e;
+  const char *e;
 
-  if (!dir && fd >= 0)
-    close(fd);
-  while (dir && (e = readdir(dir)) != NULL) {
-    if (is_dots(e->d_name) || os_rename_new(fd, e->d_name, to, e->d_name) == 0)
+  while (dir && (e = igt__os_dir_next(dir, NULL, &error)) != NULL) {
+    if (igt__os_rename_new(fd, e, to, e) == 0)
       continue;
-    into = errno == EEXIST && depth > 1 ? tree_step(to, e->d_name, false) : -1;
-    all = into >= 0 && bring_back(fd, e->d_name, into, depth - 1) && all;
+    into = errno == EEXIST && depth > 1 ? tree_step(to, e, false) : -1;
+    all = into >= 0 && bring_back(fd, e, into, depth - 1) && all;
     if (into >= 0)
-      close(into);
+      igt__os_close(into);
   }
   if (dir)
-    closedir(dir);
-  return unlinkat(above, name, AT_REMOVEDIR) == 0 && all;
+    igt__os_dir_close(dir);
+  return igt__os_rmdirat(above, name) == 0 && all;
+}
+
+static void recover_one(const watched *w, int trash, const char *name, int to, int depth) {
+  if (bring_back(trash, name, to, depth))
+    station_log(PRIORITY_NOTICE, "recovered", NULL,
+                "the station ended while it deleted a study: what is left of it in %s/" TRASH
+                "/%s is looked at again",
+                w->path, name);
+  else
+    station_log(PRIORITY_ERROR, "stuck", NULL,
+                "%s/" TRASH "/%s contains a study whose deletion was interrupted, and cannot be "
+                "moved back: move it to %s yourself",
+                w->path, name, w->path);
 }
 
 void policy_recover(const watched *w) {
-  int to = tree_open(w->path, "", false), trash = tree_open(w->path, TRASH, false);
-  int fd = trash >= 0 ? dup(trash) : -1;
-  DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-  struct dirent *e;
+  int to = tree_open(w->path, "", false), trash = tree_open(w->path, TRASH, false), error;
+  igt__os_dir *dir = trash >= 0 ? igt__os_dir_open(trash) : NULL;
+  const char *name;
 
-  while (dir && (e = readdir(dir)) != NULL) {
-    int depth = is_dots(e->d_name) ? 0 : (int)strtol(e->d_name, NULL, 10);
-    if (depth < 1)
-      continue;
-    if (bring_back(trash, e->d_name, to, depth))
-      station_log(LOG_NOTICE, "recovered", NULL,
-                  "the station ended while it deleted a study: what is left of it in %s/" TRASH
-                  "/%s is looked at again",
-                  w->path, e->d_name);
-    else
-      station_log(LOG_ERR, "stuck", NULL,
-                  "%s/" TRASH "/%s contains a study whose deletion was interrupted, and cannot be "
-                  "moved back: move it to %s yourself",
-                  w->path, e->d_name, w->path);
+  while (dir && (name = igt__os_dir_next(dir, NULL, &error)) != NULL) {
+    int depth = (int)strtol(name, NULL, 10);
+    if (depth >= 1)
+      recover_one(w, trash, name, to, depth);
   }
   if (dir)
-    closedir(dir);
+    igt__os_dir_close(dir);
   if (trash >= 0)
-    close(trash);
+    igt__os_close(trash);
   if (to >= 0)
-    close(to);
+    igt__os_close(to);
 }
 
 static void move_back(const study *s, const char *root, const char *from) {
   if (!rename_below(root, from, s->in->path, s->path))
-    station_log(LOG_ERR, "stuck", s,
+    station_log(PRIORITY_ERROR, "stuck", s,
                 "%s was written to while it was moved, and cannot be moved "
                 "back from %s/%s: %s: move it back yourself",
                 s->path, root, from, strerror(errno));
@@ -172,7 +161,7 @@ static bool cannot_move(study *s, const char *what) {
 
   (void)snprintf(text, sizeof text, "cannot be %s: %s", what, strerror(errno));
   if (!s->why || strcmp(s->why, text) != 0)
-    station_log(LOG_ERR, "stuck", s, "%s %s; it stays where it is, and this is tried again",
+    station_log(PRIORITY_ERROR, "stuck", s, "%s %s; it stays where it is, and this is tried again",
                 s->path, text);
   study_because(s, IGT_E_IO, text);
   s->due = station_now() + AGAIN_MS;
@@ -181,7 +170,7 @@ static bool cannot_move(study *s, const char *what) {
 
 /* Something was written: it has to become quiet again. */
 static bool settle_again(station *st, study *s, const char *why) {
-  station_log(LOG_INFO, "changed", s, "%s %s: waiting until it is quiet again", s->path, why);
+  station_log(PRIORITY_INFO, "changed", s, "%s %s: waiting until it is quiet again", s->path, why);
   s->state = STUDY_SETTLING;
   s->due = station_now();
   s->since = 0;
@@ -205,7 +194,7 @@ static void report_done(station *st, study *s) {
   st->totals.uploaded++;
   st->totals.uploaded_bytes += s->print.bytes;
   st->totals.last_success = station_wall();
-  station_log(LOG_INFO, "uploaded", s, "uploaded %s: %llu %s (%s), verified and %s", s->path,
+  station_log(PRIORITY_INFO, "uploaded", s, "uploaded %s: %llu %s (%s), verified and %s", s->path,
               (unsigned long long)s->print.files, s->print.files == 1 ? "file" : "files", size,
               st->config.delete_done ? "deleted" : "moved to done");
   hook_event(st, "uploaded", s, NULL);
@@ -229,9 +218,9 @@ static void remove_empty(const char *root, const char *path, int levels) {
   for (char *slash; levels > 0 && (slash = strrchr(above, '/')) != NULL; levels--) {
     *slash = '\0';
     int dir = tree_open_above(root, above, false, &name);
-    bool removed = dir >= 0 && unlinkat(dir, name, AT_REMOVEDIR) == 0;
+    bool removed = dir >= 0 && igt__os_rmdirat(dir, name) == 0;
     if (dir >= 0)
-      close(dir);
+      igt__os_close(dir);
     if (!removed)
       return;
   }
@@ -242,12 +231,12 @@ static void delete_now(const study *s, const char *root, const char *path) {
   if (tree_remove(root, path))
     remove_empty(root, path, depth_of(s->path));
   else
-    station_log(LOG_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", root, path,
+    station_log(PRIORITY_WARNING, "stuck", s, "cannot delete all of %s/%s: %s", root, path,
                 strerror(errno));
 }
 
 static void keep(watched *w, const study *s, const char *path) {
-  char full[PATH_SIZE + PATH_MAX];
+  char full[PATH_SIZE + STATION_PATH];
 
   (void)snprintf(full, sizeof full, "%s/%s", w->done, path);
   store_keep(w, full, station_wall(), &s->print);
@@ -299,19 +288,16 @@ static void write_advice(FILE *out, const station *st, const study *s) {
 static FILE *create_reason(const study *s, const char *now) {
   char path[PATH_SIZE + 8];
   const char *name;
-  FILE *out = NULL;
   int dir, fd = -1;
 
   (void)snprintf(path, sizeof path, "%s.reason", now);
   dir = tree_open_above(s->in->failed, path, false, &name);
   if (dir >= 0) {
-    (void)unlinkat(dir, name, 0);
-    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-    close(dir);
+    (void)igt__os_unlinkat(dir, name);
+    fd = igt__os_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
+    igt__os_close(dir);
   }
-  if (fd >= 0 && !(out = fdopen(fd, "w")))
-    close(fd);
-  return out;
+  return os_stream(fd, "w");
 }
 
 static bool write_reason(const station *st, const study *s, const char *now) {
@@ -346,9 +332,9 @@ void policy_fail(station *st, study *s) {
     return;
   }
   st->totals.failed++;
-  station_log(LOG_ERR, "failed", s, "%s failed: %s", s->path, s->why ? s->why : "");
+  station_log(PRIORITY_ERROR, "failed", s, "%s failed: %s", s->path, s->why ? s->why : "");
   if (!write_reason(st, s, now))
-    station_log(LOG_WARNING, "failed", s, "cannot write %s/%s.reason: %s", s->in->failed, now,
+    station_log(PRIORITY_WARNING, "failed", s, "cannot write %s/%s.reason: %s", s->in->failed, now,
                 strerror(errno));
   hook_event(st, "failed", s, NULL);
   leave(st, s);
@@ -357,9 +343,7 @@ void policy_fail(station *st, study *s) {
 /* ---- the disk ---- */
 
 uint64_t policy_free_bytes(const watched *w) {
-  struct statvfs fs;
-
-  return statvfs(w->path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+  return os_free_bytes(w->path);
 }
 
 /* The oldest, which is the first. Its path is below done/: store.c reads no others. */
@@ -373,14 +357,15 @@ static void delete_kept(station *st, watched *w) {
     return;
   }
   if (!tree_same(&print, &k->print)) {
-    station_log(LOG_NOTICE, "kept", NULL, "%s was changed after its upload, and is not deleted",
-                k->path);
+    station_log(PRIORITY_NOTICE, "kept", NULL,
+                "%s was changed after its upload, and is not deleted", k->path);
   } else if (tree_remove(w->done, path)) {
-    station_log(LOG_INFO, "deleted", NULL, "deleted %s, which was uploaded and verified", k->path);
+    station_log(PRIORITY_INFO, "deleted", NULL, "deleted %s, which was uploaded and verified",
+                k->path);
     st->totals.deleted++;
     remove_empty(w->done, path, 1); /* of an institute or a patient */
   } else {
-    station_log(LOG_ERR, "stuck", NULL, "cannot delete %s: %s", k->path, strerror(errno));
+    station_log(PRIORITY_ERROR, "stuck", NULL, "cannot delete %s: %s", k->path, strerror(errno));
   }
   store_unkeep(w, 0);
 }
@@ -400,12 +385,12 @@ void policy_tidy(station *st) {
     watched *w = &st->roots[i];
     while (w->kept_count && has_to_go(st, w)) {
       delete_kept(st, w);
-      notify_alive();
+      os_manager_alive();
     }
     low |= st->config.min_free && policy_free_bytes(w) < st->config.min_free;
   }
   if (low && !st->disk_warned) {
-    station_log(LOG_ERR, "disk-low", NULL,
+    station_log(PRIORITY_ERROR, "disk-low", NULL,
                 "the disk of the watched folder has less free space than --min-free, and done has "
                 "nothing more to delete");
     hook_event(st, "disk-low", NULL, NULL);

@@ -2,14 +2,10 @@
 /* Finds the folders of studies: INSTITUTE/STUDY, or in a hierarchical tree INSTITUTE/PATIENT/STUDY,
  * where a folder of an institute with a study.json is a study itself. Everything is looked at when
  * the station starts and each --rescan, which is what file servers need, whose changes by other
- * machines inotify does not see; in between, the names that inotify reports. Hidden folders, such
+ * machines are not seen; in between, the names that the system reports. Hidden folders, such
  * as rsync's, and the station's own are left out. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "station/station.h"
 
@@ -79,23 +75,23 @@ static void see_study(station *st, watched *w, const char *path) {
 }
 
 static void each_folder(station *st, watched *w, const char *path, folder_fn fn) {
-  char full[2 * PATH_SIZE], below[PATH_SIZE];
-  struct dirent *entry;
-  DIR *dir;
+  char below[PATH_SIZE];
+  int fd = tree_open(w->path, path, false), error;
+  igt__os_dir *dir = fd >= 0 ? igt__os_dir_take(fd) : NULL;
+  igt__os_kind kind;
+  const char *name;
 
-  (void)snprintf(full, sizeof full, "%s%s%s", w->path, *path ? "/" : "", path);
-  dir = opendir(full);
-  while (dir && (entry = readdir(dir)) != NULL) {
-    notify_alive();
-    if (*entry->d_name == '.' || !join(below, path, entry->d_name) || is_ours(w, below))
+  while (dir && (name = igt__os_dir_next(dir, &kind, &error)) != NULL) {
+    os_manager_alive();
+    if (*name == '.' || !join(below, path, name) || is_ours(w, below))
       continue;
-    if (entry->d_type == DT_DIR || (entry->d_type == DT_UNKNOWN && is_folder(w, below)))
+    if (kind == IGT__OS_FOLDER || (kind == IGT__OS_UNKNOWN && is_folder(w, below)))
       fn(st, w, below);
     else
       loose_see(st, w, below);
   }
   if (dir)
-    closedir(dir);
+    igt__os_dir_close(dir);
 }
 
 static void see_patient(station *st, watched *w, const char *path) {
@@ -103,16 +99,20 @@ static void see_patient(station *st, watched *w, const char *path) {
     see_study(st, w, path);
     return;
   }
-  (void)watch_add(st->watch_fd, w, path);
+  (void)watch_add(st->watch, w, path);
   each_folder(st, w, path, see_study);
 }
 
 /* LOCAL/files are the project's own. */
+static bool is_wanted(const station *st, const char *institute) {
+  return strcmp(institute, "files") != 0 && (!st->institute || strcmp(st->institute, "*") == 0 ||
+                                             strcmp(st->institute, institute) == 0);
+}
+
 static void see_institute(station *st, watched *w, const char *path) {
-  if (strcmp(path, "files") == 0 ||
-      (st->institute && strcmp(st->institute, "*") != 0 && strcmp(st->institute, path) != 0))
+  if (!is_wanted(st, path))
     return;
-  (void)watch_add(st->watch_fd, w, path);
+  (void)watch_add(st->watch, w, path);
   each_folder(st, w, path, is_hierarchical(st) ? see_patient : see_study);
 }
 
@@ -133,7 +133,7 @@ void scan_all(station *st) {
   st->scan++;
   for (size_t i = 0; i < st->root_count; i++) {
     watched *w = &st->roots[i];
-    (void)watch_add(st->watch_fd, w, "");
+    (void)watch_add(st->watch, w, "");
     each_folder(st, w, "", see_institute);
   }
   drop_unseen(st);
@@ -173,11 +173,27 @@ static void see_file(station *st, watched *w, const char *path) {
     loose_see(st, w, path);
 }
 
+/* Some systems report everything below a watched folder: whether this one was meant. */
+static bool is_watched(const station *st, const watched *w, const char *folder) {
+  size_t depth = 0, last = is_hierarchical(st) ? 2 : 1;
+  char above[PATH_SIZE];
+
+  for (const char *p = folder, *end; *p; p = end + (*end == '/')) {
+    end = p + strcspn(p, "/");
+    (void)snprintf(above, sizeof above, "%.*s", (int)(end - folder), folder);
+    if (*p == '.' || ++depth > last || is_ours(w, above) || (depth == 1 && !is_wanted(st, above)))
+      return false;
+  }
+  return depth < 2 || !has_file(w, folder, "study.json");
+}
+
 void scan_name(void *payload, watched *w, const char *folder, const char *name) {
   station *st = payload;
   size_t depth = depth_of(folder), last = is_hierarchical(st) ? 2 : 1;
   char path[PATH_SIZE];
 
+  if (!is_watched(st, w, folder))
+    return;
   st->dirty = true;
   if (*name == '.' || !join(path, folder, name) || is_ours(w, path))
     return;

@@ -4,12 +4,10 @@
  * in takes as long as the network wants, and so runs on a thread of its own; the loop waits for its
  * descriptor. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "igtcloud/name.h"
 #include "station/station.h"
@@ -65,7 +63,7 @@ struct inquiry {
   line *l;
   char *project, *institute;
   char *key_file;
-  int ends[2];
+  int ended; /* readable from the end of the thread on */
   findings found;
 };
 
@@ -151,14 +149,13 @@ static void *inquire(void *arg) {
     look_for_institute(q, out);
   if (q->key_file && igt_key_info_read(q->key_file, &key, NULL) == IGT_OK)
     out->key_expires = key.expires;
-  (void)!write(q->ends[1], "+", 1);
+  igt__os_event_set(q->ended);
   return NULL;
 }
 
 static void inquiry_free(inquiry *q) {
-  for (int i = 0; i < 2; i++)
-    if (q->ends[i] >= 0)
-      close(q->ends[i]);
+  if (q->ended >= 0)
+    igt__os_event_close(q->ended);
   line_drop(q->l);
   free(q->project);
   free(q->institute);
@@ -166,25 +163,25 @@ static void inquiry_free(inquiry *q) {
   free(q);
 }
 
-int inquiry_start(inquiry **out, line *l, const settings *s, const char *institute) {
+os_source inquiry_start(inquiry **out, line *l, const settings *s, const char *institute) {
   inquiry *q = calloc(1, sizeof *q);
 
   *out = NULL;
   if (!q)
-    return -1;
-  q->ends[0] = q->ends[1] = -1;
+    return OS_NO_SOURCE;
+  q->ended = -1;
   q->found.identity = (igt_identity)IGT_IDENTITY_INIT;
   q->l = line_use(l);
   q->project = strdup(s->arguments[1]);
   q->institute = institute ? strdup(institute) : NULL;
   q->key_file = s->service_file ? strdup(s->service_file) : NULL;
   if (!q->project || (institute && !q->institute) || (s->service_file && !q->key_file) ||
-      pipe2(q->ends, O_CLOEXEC) != 0 || pthread_create(&q->thread, NULL, inquire, q) != 0) {
+      (q->ended = igt__os_event_new()) < 0 || pthread_create(&q->thread, NULL, inquire, q) != 0) {
     inquiry_free(q);
-    return -1;
+    return OS_NO_SOURCE;
   }
   *out = q;
-  return q->ends[0];
+  return q->ended;
 }
 
 void inquiry_end(inquiry *q, findings *out) {

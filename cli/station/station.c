@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop of `igtcloud station`. It waits in poll() for the first of: a name that inotify reports,
+/* The loop of `igtcloud station`. It waits (os_wait) for the first of: a name that appears,
  * something that a transfer has to say, a signal, a request for the metrics, the end of the thread
  * that signs in, and the time at which a study has been quiet for long enough. After each it does
  * what is due. Nothing in it waits for the network or for another program.
@@ -9,15 +9,8 @@
  * process, it is still in its folder, and the next station begins with it again; what was uploaded
  * already is in the library's journal and is not sent twice. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "igtcloud/version.h"
 #include "station/station.h"
@@ -34,43 +27,6 @@
 #define KEY_WARNING_S ((int64_t)30 * 24 * 60 * 60)
 #define HOOK_TICK_MS 100
 #define STARTUP_MS 15000
-
-/* ---- signals ---- */
-
-static int signal_ends[2] = {-1, -1};
-static volatile sig_atomic_t asked_to_stop;
-
-static void on_signal(int number) {
-  const char byte = (char)number;
-  int saved = errno;
-
-  if (number == SIGTERM || number == SIGINT) {
-    if (asked_to_stop) { /* again: at once */
-      signal(number, SIG_DFL);
-      raise(number);
-    }
-    asked_to_stop = number;
-  }
-  (void)!write(signal_ends[1], &byte, 1);
-  errno = saved;
-}
-
-static bool open_signals(void) {
-  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-  sigset_t all;
-
-  if (pipe2(signal_ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    return false;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    sigaction(numbers[i], &action, NULL);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
-  signal(SIGUSR1, SIG_IGN);
-  sigemptyset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, NULL);
-  return true;
-}
 
 /* ---- numbers ---- */
 
@@ -104,14 +60,14 @@ void station_offline(station *st, igt_status status, const char *why) {
   st->offline = st->dirty = true;
   if (known)
     return;
-  station_log(LOG_WARNING, "offline", NULL,
+  station_log(PRIORITY_WARNING, "offline", NULL,
               "cannot upload: %s; studies wait, and this is tried again", why);
   hook_event(st, "offline", NULL, igt_status_text(status));
 }
 
 void station_online(station *st) {
   if (st->offline) {
-    station_log(LOG_NOTICE, "online", NULL, "uploading again");
+    station_log(PRIORITY_NOTICE, "online", NULL, "uploading again");
     hook_event(st, "online", NULL, NULL);
     st->dirty = true;
   }
@@ -131,7 +87,7 @@ bool station_has_institute(const station *st, const char *path) {
 static void start_inquiry(station *st) {
   if (st->inquiry)
     return;
-  st->inquiry_fd = inquiry_start(&st->inquiry, st->line, st->s, st->institute);
+  st->inquiry_ended = inquiry_start(&st->inquiry, st->line, st->s, st->institute);
   st->next_inquiry = station_now() + INQUIRY_MS;
 }
 
@@ -163,7 +119,7 @@ static void warn_of_key(station *st) {
     return;
   st->key_warned = true;
   station_time(st->found.key_expires, when);
-  station_log(LOG_WARNING, "key-expires", NULL,
+  station_log(PRIORITY_WARNING, "key-expires", NULL,
               "the key %s %s at %s: replace it with `igtcloud service rotate`", st->s->service_file,
               left > 0 ? "expires" : "has expired", when);
   hook_event(st, "key-expires", NULL, when);
@@ -171,19 +127,19 @@ static void warn_of_key(station *st) {
 
 /* `igtcloud service rotate` replaces the file. */
 static void look_at_key(station *st) {
-  struct stat now;
+  igt__stat now;
   igt_key_info info = IGT_KEY_INFO_INIT;
   int64_t changed;
 
   st->next_key_look = station_now() + KEY_LOOK_MS;
-  if (!st->s->service_file || stat(st->s->service_file, &now) != 0)
+  if (!st->s->service_file || igt__os_stat(st->s->service_file, &now) != 0)
     return;
   if (igt_key_info_read(st->s->service_file, &info, NULL) == IGT_OK)
     st->found.key_expires = info.expires;
   warn_of_key(st);
   changed = (int64_t)now.st_mtim.tv_sec * 1000000000 + now.st_mtim.tv_nsec;
   if (st->key_changed && changed != st->key_changed) {
-    station_log(LOG_NOTICE, "key", NULL,
+    station_log(PRIORITY_NOTICE, "key", NULL,
                 "the key file %s was replaced: signing in with the new key", st->s->service_file);
     st->key_warned = false;
     (void)reconnect(st, st->s);
@@ -209,7 +165,7 @@ static bool is_complete(const study *s) {
 
 static int is_other(void *payload, const tree_entry *e) {
   if (!e->is_file)
-    (void)snprintf(payload, PATH_MAX, "%s", e->path);
+    (void)snprintf(payload, STATION_PATH, "%s", e->path);
   return !e->is_file;
 }
 
@@ -219,7 +175,7 @@ static bool has_unsendable(const station *st, const study *s) {
 }
 
 static void refuse(station *st, study *s) {
-  char name[PATH_MAX] = "", text[PATH_MAX + 128];
+  char name[STATION_PATH] = "", text[STATION_PATH + 128];
   int ended;
 
   (void)tree_walk(s->in->path, s->path, is_other, name, &ended);
@@ -286,7 +242,7 @@ static void step_studies(station *st) {
     study *s = st->queue.v[i - 1];
     if ((s->state == STUDY_SETTLING || s->state == STUDY_VERIFIED) && s->due <= now) {
       step_study(st, s);
-      notify_alive();
+      os_manager_alive();
     }
   }
 }
@@ -299,8 +255,10 @@ void station_report_item(station *st, const igt_transfer_item *item) {
 
   if (st->s->json)
     report_item(stdout, &context, item);
-  if (st->report)
+  if (st->report) {
     report_item(st->report, &context, item);
+    (void)fflush(st->report);
+  }
 }
 
 static bool open_report(station *st, const settings *s) {
@@ -314,7 +272,6 @@ static bool open_report(station *st, const settings *s) {
     complain(IGT_E_IO, "cannot write the report '%s': %s", s->report, why);
     return false;
   }
-  setvbuf(file, NULL, _IOLBF, BUFSIZ);
   if (st->report)
     (void)close_output(st->report);
   st->report = file;
@@ -341,11 +298,12 @@ static bool station_size(const char *name, const char *text, uint64_t *out) {
 }
 
 static bool check_hook(const char *path) {
-  if (*path != '/')
+  const char *why;
+
+  if (!igt__os_is_absolute(path))
     usage_error("--on-event '%s' must be an absolute path: a station has no current folder", path);
-  else if (access(path, X_OK) != 0)
-    usage_error("--on-event '%s' cannot be run: %s%s", path, strerror(errno),
-                errno == EACCES ? "; is it executable (chmod +x)?" : "");
+  else if ((why = os_cannot_run(path)) != NULL)
+    usage_error("--on-event '%s' cannot be run: %s", path, why);
   else
     return true;
   return false;
@@ -394,42 +352,41 @@ static void reload(station *st) {
   settings *s = &fresh[turn ^= 1];
   station_config fresh_config;
 
-  notify_reloading();
+  os_manager_tell(OS_RELOADING, NULL);
   if (parse_again(s) && take_config(s, &fresh_config) && open_report(st, s) &&
       (s->password_stdin || reconnect(st, s))) {
     st->s = s;
     st->config = fresh_config;
     reopen_log(s);
     notify_settings(s);
-    station_log(LOG_NOTICE, "reload", NULL, "the configuration was read again");
+    station_log(PRIORITY_NOTICE, "reload", NULL, "the configuration was read again");
     st->scan_soon = true;
   } else {
-    station_log(LOG_ERR, "reload", NULL,
+    station_log(PRIORITY_ERROR, "reload", NULL,
                 "the configuration has errors; the station continues with the previous one");
   }
-  notify_systemd("READY=1");
+  os_manager_tell(OS_READY, NULL);
 }
 
 /* ---- waiting ---- */
 
-typedef struct waiting {
-  struct pollfd fds[3 + STATION_BATCHES + 1 + METRICS_CONNECTIONS];
+typedef struct sources {
+  os_waiting v[3 + STATION_BATCHES + 1 + METRICS_CONNECTIONS];
   size_t count;
   size_t batches, metrics; /* where they begin */
-} waiting;
+} sources;
 
-static void watch_fds(const station *st, waiting *w) {
-  w->count = 0;
-  w->fds[w->count++] = (struct pollfd){.fd = signal_ends[0], .events = POLLIN};
-  w->fds[w->count++] = (struct pollfd){.fd = st->watch_fd, .events = POLLIN};
-  w->fds[w->count++] = (struct pollfd){.fd = st->inquiry ? st->inquiry_fd : -1, .events = POLLIN};
+static void list_sources(const station *st, sources *w) {
+  *w = (sources){.count = 0};
+  w->v[w->count++].source = st->requests;
+  w->v[w->count++].source = st->watch;
+  w->v[w->count++].source = st->inquiry ? st->inquiry_ended : OS_NO_SOURCE;
   w->batches = w->count;
   for (size_t i = 0; i < STATION_BATCHES; i++)
-    w->fds[w->count++] = (struct pollfd){
-        .fd = st->batches[i].transfer ? igt_transfer_fd(st->batches[i].transfer) : -1,
-        .events = POLLIN};
+    w->v[w->count++].source =
+        st->batches[i].transfer ? igt_transfer_fd(st->batches[i].transfer) : OS_NO_SOURCE;
   w->metrics = w->count;
-  w->count += metrics_poll(st->metrics, w->fds + w->count);
+  w->count += metrics_sources(st->metrics, w->v + w->count);
 }
 
 static void at_most(int64_t *due, int64_t at) {
@@ -459,7 +416,7 @@ static int64_t next_due(const station *st) {
 }
 
 static int wait_ms(const station *st) {
-  int64_t watchdog = notify_watchdog_ms();
+  int64_t watchdog = os_manager_patience_ms();
   int ms = station_timeout(next_due(st) - station_now());
 
   if (watchdog && ms > watchdog / 3)
@@ -470,16 +427,6 @@ static int wait_ms(const station *st) {
 }
 
 /* ---- one turn ---- */
-
-static void take_signals(station *st) {
-  char bytes[64];
-  ssize_t n;
-
-  while ((n = read(signal_ends[0], bytes, sizeof bytes)) > 0)
-    for (ssize_t i = 0; i < n; i++)
-      if (bytes[i] == SIGHUP)
-        reload(st);
-}
 
 static bool is_transient(igt_status status) {
   switch (status) {
@@ -529,7 +476,7 @@ static void end_inquiry(station *st, bool starting) {
   }
   take_findings(st, &found);
   if (!st->ready)
-    station_log(LOG_NOTICE, "ready", NULL, "signed in as %s to %s", found.identity.user,
+    station_log(PRIORITY_NOTICE, "ready", NULL, "signed in as %s to %s", found.identity.user,
                 igt_client_domain(st->line->client));
   st->ready = true;
   station_online(st);
@@ -547,7 +494,7 @@ static void write_status(station *st) {
   if (!due)
     return;
   station_counts c = station_count(st);
-  notify_systemd("STATUS=%s%llu waiting, %llu uploading, %llu uploaded, %llu failed",
+  notify_running("%s%llu waiting, %llu uploading, %llu uploaded, %llu failed",
                  st->offline ? "offline: " : "", (unsigned long long)(c.ready + c.settling),
                  (unsigned long long)c.active, (unsigned long long)st->totals.uploaded,
                  (unsigned long long)st->totals.failed);
@@ -583,22 +530,22 @@ static void do_due(station *st) {
 }
 
 static void turn(station *st) {
-  waiting w;
+  sources w;
 
-  watch_fds(st, &w);
-  (void)poll(w.fds, (nfds_t)w.count, wait_ms(st));
-  notify_alive();
-  if (w.fds[0].revents)
-    take_signals(st);
-  if (w.fds[1].revents && watch_read(st->watch_fd, scan_name, st))
+  list_sources(st, &w);
+  os_wait(w.v, w.count, wait_ms(st));
+  os_manager_alive();
+  if (w.v[0].ready && os_requests_take())
+    reload(st);
+  if (w.v[1].ready && watch_read(st->watch, scan_name, st))
     st->scan_soon = true;
-  if (w.fds[2].revents)
+  if (w.v[2].ready)
     end_inquiry(st, false);
   for (size_t i = 0; i < STATION_BATCHES; i++)
-    if (w.fds[w.batches + i].revents && st->batches[i].transfer)
+    if (w.v[w.batches + i].ready && st->batches[i].transfer)
       batch_dispatch(&st->batches[i]);
   if (st->metrics)
-    metrics_serve(st->metrics, w.fds + w.metrics, w.count - w.metrics, st);
+    metrics_serve(st->metrics, w.v + w.metrics, w.count - w.metrics, st);
   do_due(st);
 }
 
@@ -625,12 +572,13 @@ static bool open_roots(station *st) {
  * later. */
 static int wait_for_cloud(station *st) {
   int64_t end = station_real_ms() + STARTUP_MS;
-  struct pollfd fds[] = {{.fd = signal_ends[0], .events = POLLIN}, {.events = POLLIN}};
+  os_waiting v[] = {{.source = st->requests}, {.source = OS_NO_SOURCE}};
 
-  while (!asked_to_stop && st->inquiry && station_real_ms() < end) {
-    fds[1].fd = st->inquiry_fd;
-    (void)poll(fds, 2, 500);
-    if (fds[1].revents)
+  while (!os_is_asked_to_stop() && st->inquiry && station_real_ms() < end) {
+    v[1].source = st->inquiry_ended;
+    os_wait(v, 2, 500);
+    os_manager_alive();
+    if (v[1].ready)
       end_inquiry(st, true);
   }
   if (st->inquiry || st->found.status == IGT_OK || is_transient(st->found.status))
@@ -647,7 +595,7 @@ static bool is_idle(const station *st) {
 
 static void stop(station *st) {
   st->stopping = true;
-  notify_systemd("STOPPING=1");
+  os_manager_tell(OS_STOPPING, NULL);
   batch_cancel_all(st);
   igt_cancel_set(st->line->cancel);
   for (size_t i = 0; i < STATION_BATCHES; i++) {
@@ -674,22 +622,23 @@ static void close_all(station *st) {
   for (size_t i = 0; i < STATION_ROOTS; i++)
     if (st->roots[i].path)
       store_close(&st->roots[i]);
-  watch_close(st->watch_fd);
+  watch_close(st->watch);
   line_drop(st->line);
   if (st->report)
     (void)close_output(st->report);
 }
 
 static void run(station *st) {
-  notify_systemd("READY=1\nSTATUS=started");
-  station_log(LOG_NOTICE, "started", NULL, "watching %s for the project '%s' (run %s, version %s)",
-              st->roots[0].path, st->project, run_id(), igt_version());
-  while (!asked_to_stop && !(st->config.once && st->ready && st->scan && is_idle(st)))
+  os_manager_tell(OS_READY, "started");
+  station_log(PRIORITY_NOTICE, "started", NULL,
+              "watching %s for the project '%s' (run %s, version %s)", st->roots[0].path,
+              st->project, run_id(), igt_version());
+  while (!os_is_asked_to_stop() && !(st->config.once && st->ready && st->scan && is_idle(st)))
     turn(st);
   if (st->config.once)
     loose_report(st, true);
   stop(st);
-  station_log(LOG_NOTICE, "stopped", NULL, "stopped: %llu uploaded, %llu failed, %llu waiting",
+  station_log(PRIORITY_NOTICE, "stopped", NULL, "stopped: %llu uploaded, %llu failed, %llu waiting",
               (unsigned long long)st->totals.uploaded, (unsigned long long)st->totals.failed,
               (unsigned long long)st->queue.count);
 }
@@ -702,13 +651,14 @@ static int open_all(station *st) {
     return EXIT_USAGE;
   if (!take_place(s, &st->institute, &st->environment))
     return EXIT_USAGE;
-  if (!open_signals() || !open_roots(st) || !open_report(st, s))
+  st->requests = os_requests_open();
+  if (st->requests == OS_NO_SOURCE || !open_roots(st) || !open_report(st, s))
     return EXIT_FAILED;
   if (!(st->line = line_open(s, st->environment, &status)))
     return status;
   if (s->metrics && !(st->metrics = metrics_open(s->metrics, s->metrics_anywhere)))
     return EXIT_USAGE;
-  st->watch_fd = watch_open();
+  st->watch = os_watch_open();
   start_inquiry(st);
   return wait_for_cloud(st);
 }
@@ -717,10 +667,11 @@ int station_main(settings *s) {
   static station st; /* large; and roots are pointed at */
   int status;
 
-  st = (station){.s = s, .watch_fd = -1, .inquiry_fd = -1, .next_loose = INT64_MAX};
+  st = (station){
+      .s = s, .watch = OS_NO_SOURCE, .inquiry_ended = OS_NO_SOURCE, .next_loose = INT64_MAX};
   st.project = s->arguments[1];
   st.started = station_wall();
-  notify_open();
+  os_manager_open();
   notify_settings(s);
   status = open_all(&st);
   if (status == EXIT_DONE) {

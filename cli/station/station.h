@@ -4,7 +4,7 @@
 
 /* What the files of `igtcloud station` share. station.c has the loop and calls the others:
  *
- *   watch.c, scan.c   find the folders of studies, by inotify and by looking again and again
+ *   watch.c, scan.c   find the folders of studies, by names that appear and by looking again
  *   tree.c, writers.c whether a study is quiet: its files and their times, who has them open
  *   queue.c           the studies that are here, and which comes next
  *   loose.c           files that belong to no study
@@ -12,7 +12,7 @@
  *   batch.c           uploads and verifies some studies at a time
  *   policy.c          moves or deletes what was verified, moves aside what failed, frees disk
  *   session.c         the client, who is signed in, when the key expires
- *   notify.c          systemd and the journal
+ *   notify.c          what manages it, and the log
  *   metrics.c, status.c, hook.c   what others see of it
  *   clock.c           the time
  *
@@ -25,6 +25,7 @@
 #include "cli.h"
 
 #define STATION_ROOTS 16
+#define STATION_PATH 4096 /* bytes of a path: Linux' most */
 #define STATION_BATCHES 3
 #define STATION_BATCH 32 /* studies of one transfer */
 /* Studies that were written together become ready together, within the time that it takes to look
@@ -150,7 +151,6 @@ typedef struct watched {
   uint64_t kept_bytes;
   struct tried *tried;
   size_t tried_count, tried_space;
-  int watch; /* inotify's number of it */
 } watched;
 
 /* A study that was verified and moved to done/. */
@@ -177,12 +177,12 @@ void store_recall(const watched *w, study *s);
 /* ---- watch.c ---- */
 
 typedef void (*watch_fn)(void *payload, watched *w, const char *folder, const char *name);
-int watch_open(void); /* -1: none here; the folders are looked at regularly */
-/* folder: below the watched one, "" for itself. False: no space for more. */
-bool watch_add(int fd, watched *w, const char *folder);
+/* watch: os_watch_open's; without one the folders are looked at regularly. folder: below the
+ * watched one, "" for itself. False: no space for more. */
+bool watch_add(os_source watch, watched *w, const char *folder);
 /* Calls fn for each name that appeared or vanished; true: everything has to be looked at. */
-bool watch_read(int fd, watch_fn fn, void *payload);
-void watch_close(int fd);
+bool watch_read(os_source watch, watch_fn fn, void *payload);
+void watch_close(os_source watch);
 
 /* ---- scan.c ---- */
 
@@ -223,9 +223,9 @@ typedef struct findings {
                           one; NULL: unknown */
 } findings;
 typedef struct inquiry inquiry;
-/* Signs in and looks whether the project and the institute exist, on a thread; -1: cannot. The
- * descriptor is readable once it has ended. */
-int inquiry_start(inquiry **out, line *l, const settings *s, const char *institute);
+/* Signs in and looks whether the project and the institute exist, on a thread; OS_NO_SOURCE:
+ * cannot. The source is ready once it has ended. */
+os_source inquiry_start(inquiry **out, line *l, const settings *s, const char *institute);
 /* Waits. The caller frees out->institutes; out may be NULL. */
 void inquiry_end(inquiry *q, findings *out);
 
@@ -263,15 +263,9 @@ uint64_t policy_free_bytes(const watched *w);
 
 /* ---- notify.c ---- */
 
-void notify_open(void);
 void notify_settings(const settings *s); /* for --quiet */
-void notify_systemd(const char *fmt, ...) IGT_PRINTF(1, 2);
-void notify_reloading(void);
-/* How often systemd wants to hear of this process, in milliseconds; 0: it does not. */
-int64_t notify_watchdog_ms(void);
-/* From code that takes long. */
-void notify_alive(void);
-/* priority as in syslog(3). event: a word for programs; in, s: may be NULL. */
+void notify_running(const char *fmt, ...) IGT_PRINTF(1, 2);
+/* priority: of cli.h. event: a word for programs; in, s: may be NULL. */
 void station_log(int priority, const char *event, const study *s, const char *fmt, ...)
     IGT_PRINTF(4, 5);
 
@@ -281,9 +275,8 @@ typedef struct metrics_server metrics_server;
 /* NULL: reported. */
 metrics_server *metrics_open(const char *address, bool anywhere);
 #define METRICS_CONNECTIONS 4
-struct pollfd;
-size_t metrics_poll(const metrics_server *m, struct pollfd *out); /* 1 + METRICS_CONNECTIONS */
-void metrics_serve(metrics_server *m, const struct pollfd *in, size_t count, const station *st);
+size_t metrics_sources(const metrics_server *m, os_waiting *out); /* 1 + METRICS_CONNECTIONS */
+void metrics_serve(metrics_server *m, const os_waiting *in, size_t count, const station *st);
 void metrics_close(metrics_server *m);
 
 /* ---- status.c ---- */
@@ -336,10 +329,10 @@ struct station {
   study_queue loose; /* files that belong to no study */
   line *line;
   inquiry *inquiry;
-  int inquiry_fd;
+  os_source inquiry_ended;
   findings found; /* by the last inquiry */
   batch batches[STATION_BATCHES];
-  int watch_fd;
+  os_source watch, requests;
   metrics_server *metrics;
   FILE *report;
   struct hook *hook;

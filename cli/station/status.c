@@ -2,11 +2,7 @@
 /* --status-file: the state of the station as one JSON document, replaced atomically, so that a
  * reader never sees half of it. It has numbers only, no names of patients or studies. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "igtcloud/version.h"
 #include "station/station.h"
@@ -46,7 +42,7 @@ static void put_status(FILE *out, const station *st) {
   json_text(out, "state", state_of(st, &c), true);
   put_time(out, "time", station_wall());
   put_time(out, "started", st->started);
-  fprintf(out, ",\"pid\":%d", (int)getpid());
+  fprintf(out, ",\"pid\":%d", (int)igt__os_process_id());
   json_text(out, "run", run_id(), false);
   json_text(out, "version", igt_version(), false);
   json_text(out, "cloud", igt_client_domain(st->line->client), false);
@@ -73,14 +69,11 @@ static void put_status(FILE *out, const station *st) {
 
 /* Anyone may read it: monitoring runs as another user. */
 static FILE *open_new(const char *path) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-  FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+  int fd = igt__os_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
   if (fd >= 0)
-    (void)fchmod(fd, 0644);
-  if (fd >= 0 && !out)
-    close(fd);
-  return out;
+    os_show_to_all(fd);
+  return os_stream(fd, "w");
 }
 
 void status_write(station *st) {
@@ -98,9 +91,9 @@ void status_write(station *st) {
   good = out && fflush(out) == 0 && !ferror(out);
   if (out && fclose(out) != 0)
     good = false;
-  good = good && rename(path, st->s->status_file) == 0;
+  good = good && igt__os_rename(path, st->s->status_file) == 0;
   if (!good && !failed)
-    station_log(LOG_WARNING, "status", NULL, "cannot write the status file '%s': %s",
+    station_log(PRIORITY_WARNING, "status", NULL, "cannot write the status file '%s': %s",
                 st->s->status_file, strerror(errno));
   failed = !good;
 }

@@ -13,13 +13,9 @@
  * without it (a full disk) attempts are counted anew, and studies in done/ stay there. What was
  * uploaded is not in it, since the library's journal and the cloud know that. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "station/station.h"
 
@@ -233,45 +229,52 @@ static int open_own(const watched *w, const char *name, int flags) {
   char path[PATH_MAX_BYTES];
 
   (void)snprintf(path, sizeof path, "%s/" FOLDER "/%s", w->path, name);
-  return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+  return igt__os_open(path, flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
 static void log_failed(watched *w) {
   if (!w->log_failed)
-    station_log(LOG_WARNING, "state", NULL, "cannot write to %s/" FOLDER "/state: %s", w->path,
+    station_log(PRIORITY_WARNING, "state", NULL, "cannot write to %s/" FOLDER "/state: %s", w->path,
                 strerror(errno));
   w->log_failed = true;
 }
 
-/* A new file replaces the old one once it is on the disk. */
-static void rewrite_log(watched *w) {
+/* Windows replaces no open file. */
+static int replace(watched *w, const char *from, const char *to) {
+  if (w->log)
+    fclose(w->log);
+  w->log = NULL;
+  return igt__os_rename(from, to);
+}
+
+/* A new file replaces the old one once it is on the disk. Where that fails, the old one goes on. */
+static void try_rewrite(watched *w) {
   char from[PATH_MAX_BYTES], to[PATH_MAX_BYTES];
-  int fd;
   FILE *out;
 
   (void)snprintf(from, sizeof from, "%s/" FOLDER "/state.new", w->path);
-  (void)unlink(from); /* of a killed station, or planted */
-  fd = open_own(w, "state.new", O_WRONLY | O_CREAT | O_EXCL);
-  out = fd >= 0 ? fdopen(fd, "w") : NULL;
+  (void)igt__os_unlink(from); /* of a killed station, or planted */
+  out = os_stream(open_own(w, "state.new", O_WRONLY | O_CREAT | O_EXCL), "w");
   if (!out) {
-    if (fd >= 0)
-      close(fd);
     log_failed(w);
     return;
   }
   put_all(w, out);
   (void)snprintf(to, sizeof to, "%s/" FOLDER "/state", w->path);
-  if (fflush(out) != 0 || ferror(out) || fsync(fd) != 0 || rename(from, to) != 0) {
+  if (!os_sync_stream(out) || ferror(out) || replace(w, from, to) != 0) {
     log_failed(w);
     fclose(out);
     return;
   }
-  setvbuf(out, NULL, _IOLBF, BUFSIZ);
-  if (w->log)
-    fclose(w->log);
   w->log = out;
   w->log_failed = false;
   w->records = 0;
+}
+
+static void rewrite_log(watched *w) {
+  try_rewrite(w);
+  if (!w->log)
+    w->log = os_stream(open_own(w, "state", O_WRONLY | O_APPEND | O_CREAT), "a");
 }
 
 /* After a record was written. */
@@ -300,14 +303,14 @@ static void write_record(watched *w, char what, const char *path, const study *s
 
 static bool make_folder(const watched *w) {
   char path[PATH_MAX_BYTES];
-  struct stat st;
+  igt__stat st;
 
   (void)snprintf(path, sizeof path, "%s/" FOLDER, w->path);
-  if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+  if (igt__os_mkdir(path, 0700) != 0 && errno != EEXIST) {
     complain(IGT_E_IO, "cannot keep the station's state in '%s': %s", path, strerror(errno));
     return false;
   }
-  if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+  if (igt__os_lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
     return true;
   complain(IGT_E_INVALID, "'%s' is not a folder; the station keeps its state there", path);
   return false;
@@ -315,20 +318,18 @@ static bool make_folder(const watched *w) {
 
 /* Of the open file, so that it also holds on a file server. */
 static bool lock_folder(watched *w) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
   w->lock = open_own(w, "lock", O_RDWR | O_CREAT);
   if (w->lock < 0) {
     complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
     return false;
   }
-  if (fcntl(w->lock, F_OFD_SETLK, &lock) == 0)
+  if (igt__os_lock_byte(w->lock, 0, false) == 0)
     return true;
   if (errno == EAGAIN || errno == EACCES)
     complain(IGT_E_LOCKED, "another station watches the folder '%s'", w->path);
   else
     complain(IGT_E_IO, "cannot lock the folder '%s': %s", w->path, strerror(errno));
-  close(w->lock);
+  igt__os_close(w->lock);
   w->lock = -1;
   return false;
 }
@@ -337,7 +338,7 @@ static bool lock_folder(watched *w) {
 static char *folder_of(const watched *w, const char *given, const char *name) {
   char *path = NULL;
 
-  if (given && *given == '/')
+  if (given && igt__os_is_absolute(given))
     return strdup(given);
   if (asprintf(&path, "%s/%s", w->path, given ? given : name) < 0)
     return NULL;
@@ -346,10 +347,11 @@ static char *folder_of(const watched *w, const char *given, const char *name) {
 
 /* A link that somebody else has planted would lead what is moved out of the folder. */
 static bool is_foreign_link(const watched *w, const char *folder) {
-  struct stat here, link;
+  igt__stat here, link;
 
-  if (lstat(folder, &link) != 0 || !S_ISLNK(link.st_mode) || link.st_uid == 0 ||
-      link.st_uid == geteuid() || (stat(w->path, &here) == 0 && link.st_uid == here.st_uid))
+  if (igt__os_lstat(folder, &link) != 0 || !S_ISLNK(link.st_mode) || link.st_uid == 0 ||
+      link.st_uid == igt__os_user() ||
+      (igt__os_stat(w->path, &here) == 0 && link.st_uid == here.st_uid))
     return false;
   complain(IGT_E_INVALID,
            "'%s' is a link of another user: studies would be moved to where it leads", folder);
@@ -357,15 +359,16 @@ static bool is_foreign_link(const watched *w, const char *folder) {
 }
 
 static bool is_same_disk(const watched *w, const char *folder) {
-  struct stat here, there;
+  igt__stat here, there;
 
   if (is_foreign_link(w, folder))
     return false;
-  if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+  if (igt__os_mkdir(folder, 0700) != 0 && errno != EEXIST) {
     complain(IGT_E_IO, "cannot create the folder '%s': %s", folder, strerror(errno));
     return false;
   }
-  if (stat(w->path, &here) != 0 || stat(folder, &there) != 0 || !S_ISDIR(there.st_mode)) {
+  if (igt__os_stat(w->path, &here) != 0 || igt__os_stat(folder, &there) != 0 ||
+      !S_ISDIR(there.st_mode)) {
     complain(IGT_E_INVALID, "'%s' is not a folder", folder);
     return false;
   }
@@ -379,7 +382,7 @@ static bool is_same_disk(const watched *w, const char *folder) {
 
 /* Links in it are followed now and never again. */
 static bool resolve(char **folder) {
-  char *real = realpath(*folder, NULL);
+  char *real = igt__os_real_path(*folder);
 
   if (!real) {
     complain(IGT_E_IO, "cannot use the folder '%s': %s", *folder, strerror(errno));
@@ -391,10 +394,9 @@ static bool resolve(char **folder) {
 }
 
 bool store_open(watched *w, const char *path, const settings *s) {
-  int fd;
   FILE *in;
 
-  *w = (watched){.lock = -1, .watch = -1, .path = realpath(path, NULL)};
+  *w = (watched){.lock = -1, .path = igt__os_real_path(path)};
   if (!w->path) {
     complain(IGT_E_IO, "cannot watch the folder '%s': %s", path, strerror(errno));
     return false;
@@ -410,17 +412,12 @@ bool store_open(watched *w, const char *path, const settings *s) {
   if (!is_same_disk(w, w->done) || !is_same_disk(w, w->failed) || !resolve(&w->done) ||
       !resolve(&w->failed))
     return false;
-  fd = open_own(w, "state", O_RDONLY);
-  in = fd >= 0 ? fdopen(fd, "r") : NULL;
+  in = os_stream(open_own(w, "state", O_RDONLY), "r");
   if (in) {
     read_lines(w, in);
     fclose(in);
   }
   rewrite_log(w);
-  if (!w->log) { /* what there is goes on; it is not replaced */
-    fd = open_own(w, "state", O_WRONLY | O_APPEND | O_CREAT);
-    w->log = fd >= 0 ? fdopen(fd, "a") : NULL;
-  }
   return true;
 }
 
@@ -428,7 +425,7 @@ void store_close(watched *w) {
   if (w->log)
     fclose(w->log);
   if (w->lock >= 0)
-    close(w->lock);
+    igt__os_close(w->lock);
   for (size_t i = 0; i < w->tried_count; i++)
     free(w->tried[i].path);
   for (size_t i = 0; i < w->kept_count; i++)
@@ -438,7 +435,7 @@ void store_close(watched *w) {
   free(w->path);
   free(w->done);
   free(w->failed);
-  *w = (watched){.lock = -1, .watch = -1};
+  *w = (watched){.lock = -1};
 }
 
 /* ---- events ---- */

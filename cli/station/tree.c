@@ -3,18 +3,15 @@
  * print of a folder is a sum over its entries, so their order does not matter; only sizes and times
  * are compared with each other, never with the clock of this machine, which may differ from that of
  * a file server and may jump. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "station/station.h"
 
 #define DEPTH_MAX 64
+#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+#define NAME_SIZE 1024 /* Windows: 255 UTF-16 units */
 #define PATH_SIZE 8192
 
 typedef struct walk {
@@ -27,7 +24,7 @@ typedef struct walk {
 static bool walk_folder(walk *w, int fd, size_t length, int depth);
 
 static bool descend(walk *w, int dir, const char *name, size_t length, int depth) {
-  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd = igt__os_openat(dir, name, OPEN_FOLDER, 0);
 
   if (fd < 0)
     return errno == ENOENT || errno == ENOTDIR; /* it has just vanished */
@@ -38,13 +35,13 @@ static bool visit(walk *w, int dir, const char *name, size_t length, int depth) 
   size_t n =
       (size_t)snprintf(w->path + length, sizeof w->path - length, "%s%s", length ? "/" : "", name);
   tree_entry entry = {.path = w->path, .dir = dir, .name = name};
-  struct stat st;
+  igt__stat st;
 
   if (n >= sizeof w->path - length || depth > DEPTH_MAX) {
     errno = ENAMETOOLONG;
     return false;
   }
-  if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+  if (igt__os_statat(dir, name, &st, false) != 0)
     return errno == ENOENT;
   entry.is_file = S_ISREG(st.st_mode);
   entry.device = st.st_dev;
@@ -60,53 +57,43 @@ static bool visit(walk *w, int dir, const char *name, size_t length, int depth) 
 
 /* Takes ownership of fd. */
 static bool walk_folder(walk *w, int fd, size_t length, int depth) {
-  DIR *dir = fdopendir(fd);
+  igt__os_dir *dir = igt__os_dir_take(fd);
+  const char *name;
   bool good = dir != NULL;
+  int error = errno;
 
-  if (!dir)
-    close(fd);
-  while (good && w->ended == 0) {
-    errno = 0;
-    struct dirent *entry = readdir(dir);
-    if (!entry) {
-      good = errno == 0;
-      break;
-    }
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-      continue;
-    good = visit(w, dirfd(dir), entry->d_name, length, depth);
+  while (good && w->ended == 0 && (name = igt__os_dir_next(dir, NULL, &error)) != NULL) {
+    good = visit(w, fd, name, length, depth);
+    error = good ? 0 : errno;
     w->path[length] = '\0';
   }
-  if (dir) {
-    int error = errno;
-    closedir(dir);
-    errno = error;
-  }
-  return good;
+  if (dir)
+    igt__os_dir_close(dir);
+  errno = error;
+  return good && !error;
 }
 
 unsigned tree_mode(const char *root, const char *path) {
-  char full[2 * PATH_MAX];
-  struct stat st;
+  char full[2 * STATION_PATH];
+  igt__stat st;
 
   (void)snprintf(full, sizeof full, "%s/%s", root, path);
-  return lstat(full, &st) == 0 ? st.st_mode : 0;
+  return igt__os_lstat(full, &st) == 0 ? st.st_mode : 0;
 }
 
-#define OPEN_FOLDER (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-
 int tree_step(int dir, const char *name, bool make) {
-  int fd = openat(dir, name, OPEN_FOLDER);
+  int fd = igt__os_openat(dir, name, OPEN_FOLDER, 0);
 
-  if (fd < 0 && errno == ENOENT && make && (mkdirat(dir, name, 0777) == 0 || errno == EEXIST))
-    fd = openat(dir, name, OPEN_FOLDER);
+  if (fd < 0 && errno == ENOENT && make &&
+      (igt__os_mkdirat(dir, name, 0777) == 0 || errno == EEXIST))
+    fd = igt__os_openat(dir, name, OPEN_FOLDER, 0);
   return fd;
 }
 
 /* Its first n bytes. */
 static int open_below(const char *root, const char *path, size_t n, bool make) {
-  int dir = open(root, OPEN_FOLDER);
-  char name[NAME_MAX + 1];
+  int dir = igt__os_open(root, OPEN_FOLDER, 0);
+  char name[NAME_SIZE];
 
   for (size_t at = 0, k; dir >= 0 && at < n; at += k + (path[at + k] == '/')) {
     k = strcspn(path + at, "/");
@@ -118,7 +105,7 @@ static int open_below(const char *root, const char *path, size_t n, bool make) {
       fd = tree_step(dir, name, make);
     }
     int error = errno;
-    close(dir);
+    igt__os_close(dir);
     errno = error;
     dir = fd;
   }
@@ -210,24 +197,21 @@ bool tree_same(const tree_print *a, const tree_print *b) {
 /* ---- removing ---- */
 
 static bool remove_below(int dir, const char *name, int depth) {
-  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-  struct dirent *entry;
+  int fd = igt__os_openat(dir, name, OPEN_FOLDER, 0), error = errno;
+  igt__os_dir *folder = fd >= 0 ? igt__os_dir_take(fd) : NULL;
+  const char *entry;
   bool good = folder && depth < DEPTH_MAX;
 
-  if (!folder && fd >= 0)
-    close(fd);
-  while (good && (entry = readdir(folder)) != NULL) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-      continue;
-    if (unlinkat(dirfd(folder), entry->d_name, 0) != 0)
-      good = (errno == EISDIR || errno == EPERM) &&
-             remove_below(dirfd(folder), entry->d_name, depth + 1);
-    notify_alive();
+  while (good && (entry = igt__os_dir_next(folder, NULL, &error)) != NULL) {
+    if (igt__os_unlinkat(fd, entry) != 0)
+      good = (errno == EISDIR || errno == EPERM) && remove_below(fd, entry, depth + 1);
+    error = errno;
+    os_manager_alive();
   }
   if (folder)
-    closedir(folder);
-  return good && unlinkat(dir, name, AT_REMOVEDIR) == 0;
+    igt__os_dir_close(folder);
+  errno = error;
+  return good && igt__os_rmdirat(dir, name) == 0;
 }
 
 bool tree_remove(const char *root, const char *path) {
@@ -236,6 +220,6 @@ bool tree_remove(const char *root, const char *path) {
   bool good = dir >= 0 && remove_below(dir, name, 0);
 
   if (dir >= 0)
-    close(dir);
+    igt__os_close(dir);
   return good;
 }

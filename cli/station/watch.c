@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* inotify: which names appear and vanish in the watched folders, down to the level of studies. What
- * happens inside a study is seen by tree.c, so that ten thousand waiting studies need no watches of
- * their own. */
-#include <errno.h>
-#include <limits.h>
+/* Which names appear and vanish in the watched folders, down to the level of studies. What happens
+ * inside a study is seen by tree.c, so that ten thousand waiting studies need no watches of their
+ * own. Here is which folder has which number of the system's (os_watch_add). */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "station/station.h"
 
-#define EVENTS                                                                                     \
-  (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF |           \
-   IN_ONLYDIR | IN_EXCL_UNLINK | IN_DONT_FOLLOW)
-
-/* The folders by inotify's numbers, which count up from 1. */
+/* By those numbers, which count up from 1. */
 static struct {
   watched *in;
   char *folder;
 } * watches;
 static size_t watch_space;
-
-int watch_open(void) {
-  return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-}
 
 static bool keep(int number, watched *w, const char *folder) {
   size_t i = (size_t)number;
@@ -46,57 +34,55 @@ static bool keep(int number, watched *w, const char *folder) {
   return watches[i].folder != NULL;
 }
 
-bool watch_add(int fd, watched *w, const char *folder) {
-  char path[PATH_MAX];
-  int number;
+bool watch_add(os_source watch, watched *w, const char *folder) {
+  int number = watch == OS_NO_SOURCE ? -1 : os_watch_add(watch, w->path, folder);
 
-  if (fd < 0)
-    return false;
-  (void)snprintf(path, sizeof path, "%s%s%s", w->path, *folder ? "/" : "", folder);
-  number = inotify_add_watch(fd, path, EVENTS);
-  return number >= 0 && keep(number, w, folder);
+  return number == 0 || (number > 0 && keep(number, w, folder));
 }
 
-/* True: the folder itself has gone or moved, or events were lost. */
-static bool take_event(const struct inotify_event *e, watch_fn fn, void *payload) {
-  size_t i = (size_t)e->wd;
+typedef struct reading {
+  watch_fn fn;
+  void *payload;
+} reading;
 
-  if (e->mask & IN_Q_OVERFLOW)
-    return true;
-  if (e->wd < 0 || i >= watch_space || !watches[i].folder)
-    return false;
-  if (e->mask & IN_IGNORED) {
+/* name may lead into folders below the watched one. */
+static void take_name(void *payload, int number, const char *name) {
+  const reading *r = payload;
+  size_t i = (size_t)number;
+  char folder[4096];
+  const char *slash;
+  int n;
+
+  if (number < 0 || i >= watch_space || !watches[i].folder)
+    return;
+  if (!name) {
     free(watches[i].folder);
     watches[i].folder = NULL;
-    return true;
+    return;
   }
-  if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF))
-    return true;
-  if (e->len)
-    fn(payload, watches[i].in, watches[i].folder, e->name);
-  return false;
+  slash = strrchr(name, '/');
+  if (!slash) {
+    r->fn(r->payload, watches[i].in, watches[i].folder, name);
+    return;
+  }
+  n = snprintf(folder, sizeof folder, "%s%s%.*s", watches[i].folder, *watches[i].folder ? "/" : "",
+               (int)(slash - name), name);
+  if (n > 0 && (size_t)n < sizeof folder)
+    r->fn(r->payload, watches[i].in, folder, slash + 1);
 }
 
-bool watch_read(int fd, watch_fn fn, void *payload) {
-  _Alignas(struct inotify_event) char buffer[16 * 1024];
-  bool all = false;
-  ssize_t n;
+bool watch_read(os_source watch, watch_fn fn, void *payload) {
+  reading r = {fn, payload};
 
-  while ((n = read(fd, buffer, sizeof buffer)) > 0)
-    for (ssize_t at = 0; at < n;) {
-      const struct inotify_event *e = (const struct inotify_event *)(const void *)(buffer + at);
-      all |= take_event(e, fn, payload);
-      at += (ssize_t)(sizeof *e + e->len);
-    }
-  return all;
+  return os_watch_read(watch, take_name, &r);
 }
 
-void watch_close(int fd) {
+void watch_close(os_source watch) {
   for (size_t i = 0; i < watch_space; i++)
     free(watches[i].folder);
   free(watches);
   watches = NULL;
   watch_space = 0;
-  if (fd >= 0)
-    close(fd);
+  if (watch != OS_NO_SOURCE)
+    os_watch_close(watch);
 }

@@ -450,7 +450,8 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_csv_start(igt_client *client, const igt_c
 /**
  * A descriptor that is readable (POLLIN) while something waits to be dispatched, and from the end
  * of the transfer on. Only for poll(), select() and the like: do not read or close it. It belongs
- * to the transfer. -1 where the system has none (Windows): use igt_transfer_wait() on a thread.
+ * to the transfer. On Windows it is the handle of an event, `(HANDLE)(intptr_t)fd`, for
+ * WaitForMultipleObjects() and the like.
  */
 IGT_EXTERN int igt_transfer_fd(const igt_transfer *transfer);
 

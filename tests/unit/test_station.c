@@ -16,7 +16,7 @@
 
 #include <cmocka.h> /* behind cli.h, whose fail() it would replace */
 
-void notify_alive(void) {}
+void os_manager_alive(void) {}
 
 /* ---- the table ---- */
 

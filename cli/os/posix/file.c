@@ -62,9 +62,12 @@ static FILE *stream_of(int fd, const char *mode, const char **why) {
   FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;
 
   if (!file) {
-    *why = strerror(errno);
+    int error = errno;
+
+    *why = strerror(error);
     if (fd >= 0)
       close(fd);
+    errno = error;
   }
   return file;
 }
@@ -214,4 +217,28 @@ FILE *open_output(const char *path, bool append, const char **why) {
   }
   make_blocking(fd);
   return stream_of(fd, append ? "a" : "w", why);
+}
+
+/* ---- streams ---- */
+
+FILE *os_stream(int fd, const char *mode) {
+  const char *why;
+
+  return fd >= 0 ? stream_of(fd, mode, &why) : NULL;
+}
+
+bool os_sync_stream(FILE *out) {
+  return fflush(out) == 0 && fsync(fileno(out)) == 0;
+}
+
+int os_new_file(char *pattern) {
+  return mkostemp(pattern, O_CLOEXEC);
+}
+
+bool os_is_terminal(int fd) {
+  return isatty(fd);
+}
+
+void os_show_to_all(int fd) {
+  (void)fchmod(fd, 0644);
 }

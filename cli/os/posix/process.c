@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <syslog.h>
 #include <time.h>
@@ -155,8 +155,8 @@ int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload
   return failed;
 }
 
-bool os_is_absolute(const char *path) {
-  return *path == '/';
+char **os_environment(void) {
+  return environ;
 }
 
 bool os_is_journal(int fd) {
@@ -186,29 +186,17 @@ bool os_take_owner(const char *path, const char *like) {
   return stat(like, &st) == 0 && (geteuid() != 0 || chown(path, st.st_uid, st.st_gid) == 0);
 }
 
-/* musl 1.2.3 has no function for renameat2. Not every file system can refuse to replace; one that
- * cannot replaces empty folders only. */
-int os_rename_new(int from_dir, const char *from, int to_dir, const char *to) {
-  struct stat st;
+uint64_t os_free_bytes(const char *path) {
+  struct statvfs fs;
 
-#ifdef SYS_renameat2
-  if (syscall(SYS_renameat2, from_dir, from, to_dir, to, 1U /* RENAME_NOREPLACE */) == 0)
-    return 0;
-  if (errno != EINVAL && errno != ENOSYS)
-    return -1;
-#endif
-  if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-    errno = EEXIST;
-    return -1;
-  }
-  return renameat(from_dir, from, to_dir, to);
+  return statvfs(path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
 
-void os_log(bool is_error, const char *text) {
+void os_log(int priority, const char *text) {
   static bool is_open;
 
   if (!is_open)
     openlog("igtcloud", LOG_PID, LOG_USER);
   is_open = true;
-  syslog(is_error ? LOG_ERR : LOG_NOTICE, "%s", text);
+  syslog(priority, "%s", text);
 }

@@ -8,6 +8,7 @@
 #include "os/windows/system.h"
 
 #include <errno.h>
+#include <io.h>
 #include <stdlib.h>
 
 /* Of no option: the program rejects other variables that begin with IGTCLOUD_. */
@@ -83,13 +84,13 @@ int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)
 }
 
 void os_detach(int ready) {
-  int null = open("NUL", O_RDWR);
+  int null = _open("NUL", _O_RDWR | _O_BINARY | _O_NOINHERIT);
 
   (void)FreeConsole();
   for (int fd = 0; null >= 0 && fd <= 2; fd++)
     (void)_dup2(null, fd);
   if (null > 2)
     (void)_close(null);
-  (void)!write(ready, "+", 1);
+  (void)_write(ready, "+", 1);
   (void)_close(ready);
 }

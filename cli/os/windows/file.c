@@ -8,6 +8,7 @@
 #include "os/windows/system.h"
 
 #include <errno.h>
+#include <io.h>
 #include <stdlib.h>
 
 static int descriptor_of(const char *path) {
@@ -19,36 +20,104 @@ static int descriptor_of(const char *path) {
   return -1;
 }
 
-static FILE *stream_of(int fd, const char *mode, const char **why) {
-  FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;
+/* Of the C library's descriptor, which is closed after an error. */
+static FILE *stream_of(int fd, const char *mode) {
+  const char binary[] = {*mode, 'b', '\0'};
+  FILE *file = fd >= 0 ? fdopen(fd, binary) : NULL;
 
-  if (!file) {
-    *why = strerror(errno);
-    if (fd >= 0)
-      _close(fd);
+  if (!file && fd >= 0) {
+    int error = errno;
+
+    _close(fd);
+    errno = error;
   }
   return file;
 }
 
-static const char *kind_of(const struct stat *st) {
+/* The C library has descriptors of its own: one for a copy of the handle. */
+FILE *os_stream(int fd, const char *mode) {
+  HANDLE copy, self = GetCurrentProcess();
+  bool good;
+
+  if (fd < 0)
+    return NULL;
+  good = DuplicateHandle(self, (HANDLE)igt__os_handle(fd), self, &copy, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS);
+  (void)igt__os_close(fd);
+  if (!good) {
+    errno = EMFILE;
+    return NULL;
+  }
+  return stream_of(descriptor_of_handle(copy, *mode == 'r'   ? _O_RDONLY
+                                              : *mode == 'a' ? _O_APPEND
+                                                             : 0),
+                   mode);
+}
+
+bool os_sync_stream(FILE *out) {
+  return fflush(out) == 0 && _commit(fileno(out)) == 0;
+}
+
+static FILE *or_why(FILE *file, const char **why) {
+  if (!file)
+    *why = strerror(errno);
+  return file;
+}
+
+bool os_is_terminal(int fd) {
+  DWORD mode; /* NUL is a character device for _isatty */
+
+  return GetConsoleMode((HANDLE)_get_osfhandle(fd), &mode) != 0;
+}
+
+/* The folder decides. */
+void os_show_to_all(int fd) {
+  (void)fd;
+}
+
+int os_new_file(char *pattern) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+  char *x = pattern + strlen(pattern) - 6;
+
+  for (int tries = 0; tries < 100; tries++) {
+    uint64_t n = 0;
+    int fd;
+
+    os_random(&n, sizeof n);
+    for (int i = 0; i < 6; i++, n /= 36)
+      x[i] = letters[n % 36];
+    fd = igt__os_open(pattern, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd >= 0 || errno != EEXIST)
+      return fd;
+  }
+  return -1;
+}
+
+/* ---- files that the user names ---- */
+
+/* As scripts for both systems write it. */
+static const char *file_of(const char *path) {
+  return strcmp(path, "/dev/null") == 0 ? "NUL" : path;
+}
+
+static const char *kind_of(const igt__stat *st) {
   return S_ISDIR(st->st_mode) ? "it is a directory" : "it is a device";
 }
 
 FILE *open_input(const char *path, const char **why) {
-  int own = descriptor_of(path), fd;
-  struct stat st;
+  int own = descriptor_of(path);
+  igt__stat st;
 
   *why = NULL;
   if (strcmp(path, "-") == 0)
     return stdin;
   if (own >= 0)
-    return stream_of(_dup(own), "rb", why);
-  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+    return or_why(stream_of(_dup(own), "r"), why);
+  if (igt__os_stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
     *why = kind_of(&st);
     return NULL;
   }
-  fd = open(path, O_RDONLY);
-  return stream_of(fd, "rb", why);
+  return or_why(os_stream(igt__os_open(file_of(path), O_RDONLY, 0), "r"), why);
 }
 
 static bool is_link(const char *path) {
@@ -60,9 +129,9 @@ static bool is_link(const char *path) {
 }
 
 static const char *trouble_with(int fd, bool append) {
-  struct stat st;
+  igt__stat st;
 
-  if (fstat(fd, &st) != 0)
+  if (igt__os_fstat(fd, &st) != 0)
     return strerror(errno);
   if (S_ISDIR(st.st_mode))
     return kind_of(&st);
@@ -70,30 +139,30 @@ static const char *trouble_with(int fd, bool append) {
     return NULL;
   if (st.st_nlink > 1)
     return "the file has another hard link";
-  return append || _chsize_s(fd, 0) == 0 ? NULL : strerror(errno);
+  return append || igt__os_truncate(fd, 0) == 0 ? NULL : strerror(errno);
 }
 
 FILE *open_output(const char *path, bool append, const char **why) {
   int own = descriptor_of(path), fd;
-  struct stat st;
+  igt__stat st;
 
   *why = NULL;
   if (strcmp(path, "-") == 0)
     return stdout;
   if (own >= 0)
-    return stream_of(_dup(own), "ab", why);
-  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    return or_why(stream_of(_dup(own), "a"), why);
+  if (igt__os_stat(path, &st) == 0 && S_ISDIR(st.st_mode))
     *why = kind_of(&st);
   else if (is_link(path))
     *why = "it is a symbolic link to a file; such links are not followed";
   if (*why)
     return NULL;
-  fd = open(path, O_WRONLY | O_CREAT | (append ? O_APPEND : 0), 0600);
+  fd = igt__os_open(file_of(path), O_WRONLY | O_CREAT, 0600);
   if (fd < 0 || (*why = trouble_with(fd, append)) != NULL) {
     *why = *why ? *why : strerror(errno);
     if (fd >= 0)
-      _close(fd);
+      igt__os_close(fd);
     return NULL;
   }
-  return stream_of(fd, append ? "ab" : "wb", why);
+  return or_why(os_stream(fd, append ? "a" : "w"), why);
 }

@@ -6,18 +6,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <io.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-#undef open
-#undef fopen
 #undef fclose
 #undef fflush
-#undef read
-#undef write
-
-#define WINDOWS_EPOCH 116444736000000000ll /* 1601 to 1970, in 100 ns */
-#define SCANNER_TRIES 9                    /* 5 ms, doubled each time: 1.3 s in all */
 
 int _dowildcard = 0; /* arguments are taken as they are: no * is replaced by names of files */
 
@@ -197,226 +191,12 @@ int os_width(unsigned code) {
   return 1;
 }
 
-/* ---- files ---- */
-
-int os_failed(DWORD error) {
-  switch (error) {
-  case ERROR_FILE_NOT_FOUND:
-  case ERROR_PATH_NOT_FOUND:
-  case ERROR_BAD_NETPATH:
-  case ERROR_BAD_NET_NAME:
-  case ERROR_INVALID_DRIVE:
-    errno = ENOENT;
-    break;
-  case ERROR_ACCESS_DENIED:
-  case ERROR_SHARING_VIOLATION:
-    errno = EACCES;
-    break;
-  case ERROR_FILE_EXISTS:
-  case ERROR_ALREADY_EXISTS:
-    errno = EEXIST;
-    break;
-  case ERROR_DISK_FULL:
-    errno = ENOSPC;
-    break;
-  case ERROR_DIRECTORY:
-    errno = ENOTDIR;
-    break;
-  case ERROR_INVALID_NAME:
-    errno = EINVAL;
-    break;
-  case ERROR_BROKEN_PIPE:
-  case ERROR_NO_DATA:
-    errno = EPIPE;
-    break;
-  default:
-    errno = EIO;
-  }
-  return -1;
-}
-
 int descriptor_of_handle(HANDLE handle, int flags) {
   int fd = _open_osfhandle((intptr_t)handle, flags | _O_BINARY);
 
   if (fd < 0)
     CloseHandle(handle);
   return fd;
-}
-
-static DWORD disposition_of(int flags) {
-  if (flags & O_CREAT)
-    return flags & O_EXCL ? CREATE_NEW : flags & O_TRUNC ? CREATE_ALWAYS : OPEN_ALWAYS;
-  return flags & O_TRUNC ? TRUNCATE_EXISTING : OPEN_EXISTING;
-}
-
-int os_open(const char *path, int flags, ...) {
-  const int kind = flags & (O_RDONLY | O_WRONLY | O_RDWR);
-  DWORD access = kind == O_RDONLY   ? GENERIC_READ
-                 : kind == O_WRONLY ? GENERIC_WRITE
-                                    : GENERIC_READ | GENERIC_WRITE;
-  wchar_t *wide = wide_path(strcmp(path, "/dev/null") == 0 ? "NUL" : path);
-  HANDLE handle;
-
-  if (!wide)
-    return -1;
-  if (flags & O_APPEND)
-    access = FILE_APPEND_DATA | SYNCHRONIZE | FILE_READ_ATTRIBUTES;
-  handle = CreateFileW(wide, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                       disposition_of(flags), FILE_ATTRIBUTE_NORMAL, NULL);
-  free(wide);
-  return handle == INVALID_HANDLE_VALUE ? os_failed(GetLastError())
-                                        : descriptor_of_handle(handle, flags);
-}
-
-FILE *os_fopen(const char *path, const char *mode) {
-  const int flags = *mode == 'r'   ? O_RDONLY
-                    : *mode == 'w' ? O_WRONLY | O_CREAT | O_TRUNC
-                                   : O_WRONLY | O_CREAT | O_APPEND;
-  const char plain[] = {*mode, 'b', '\0'};
-  int fd = os_open(path, flags, 0600);
-  FILE *file = fd >= 0 ? fdopen(fd, plain) : NULL;
-
-  if (!file && fd >= 0)
-    _close(fd);
-  return file;
-}
-
-static int with_both(const char *a, const char *b, BOOL (*fn)(const wchar_t *, const wchar_t *)) {
-  wchar_t *from = wide_path(a), *to = b && from ? wide_path(b) : NULL;
-  DWORD why = from && (to || !b) ? ERROR_SUCCESS : ERROR_INVALID_NAME;
-
-  for (unsigned i = 0; why == ERROR_SUCCESS && i < SCANNER_TRIES && !fn(from, to); i++) {
-    why = GetLastError();
-    if (i + 1 < SCANNER_TRIES && (why == ERROR_ACCESS_DENIED || why == ERROR_SHARING_VIOLATION)) {
-      Sleep(5u << i);
-      why = ERROR_SUCCESS;
-    }
-  }
-  free(from);
-  free(to);
-  return why == ERROR_SUCCESS ? 0 : os_failed(why);
-}
-
-static BOOL move(const wchar_t *from, const wchar_t *to) {
-  return MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
-}
-
-static BOOL delete_one(const wchar_t *path, const wchar_t *none) {
-  (void)none;
-  return DeleteFileW(path);
-}
-
-int os_rename(const char *from, const char *to) {
-  return with_both(from, to, move);
-}
-
-int os_unlink(const char *path) {
-  return with_both(path, NULL, delete_one);
-}
-
-int os_mkdir(const char *path) {
-  wchar_t *wide = wide_path(path);
-  BOOL made = wide && CreateDirectoryW(wide, NULL);
-  DWORD why = GetLastError();
-
-  free(wide);
-  return !wide ? -1 : made ? 0 : os_failed(why == ERROR_ACCESS_DENIED ? ERROR_FILE_EXISTS : why);
-}
-
-int os_new_file(char *pattern) {
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-  char *x = pattern + strlen(pattern) - 6;
-  unsigned long long seed = GetTickCount64() ^ ((unsigned long long)GetCurrentProcessId() << 20);
-
-  for (int tries = 0; tries < 100; tries++) {
-    unsigned long long n = seed * 6364136223846793005ull + (unsigned)tries;
-    int fd;
-
-    for (int i = 0; i < 6; i++, n /= 36)
-      x[i] = letters[n % 36];
-    fd = os_open(pattern, O_RDWR | O_CREAT | O_EXCL, 0600);
-    if (fd >= 0 || errno != EEXIST)
-      return fd;
-    seed = n + 1;
-  }
-  return -1;
-}
-
-static int look(HANDLE handle, struct os_stat *st) {
-  BY_HANDLE_FILE_INFORMATION info;
-  DWORD kind = GetFileType(handle);
-
-  memset(st, 0, sizeof *st);
-  st->st_mode = kind == FILE_TYPE_PIPE ? S_IFIFO | 0600 : S_IFCHR | 0600;
-  if (kind != FILE_TYPE_DISK)
-    return 0;
-  if (!GetFileInformationByHandle(handle, &info))
-    return os_failed(GetLastError());
-  st->st_mode = info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0700 : S_IFREG | 0600;
-  st->st_dev = info.dwVolumeSerialNumber;
-  st->st_ino = (unsigned long long)info.nFileIndexHigh << 32 | info.nFileIndexLow;
-  st->st_nlink = info.nNumberOfLinks;
-  st->st_size = (long long)((unsigned long long)info.nFileSizeHigh << 32 | info.nFileSizeLow);
-  st->st_mtime = (time_t)((((long long)info.ftLastWriteTime.dwHighDateTime << 32 |
-                            info.ftLastWriteTime.dwLowDateTime) -
-                           WINDOWS_EPOCH) /
-                          10000000);
-  return 0;
-}
-
-int os_fstat(int fd, struct os_stat *st) {
-  return look((HANDLE)_get_osfhandle(fd), st);
-}
-
-static int look_at(const char *path, DWORD more, struct os_stat *st) {
-  wchar_t *wide = wide_path(path);
-  HANDLE handle = INVALID_HANDLE_VALUE;
-  int failed;
-
-  if (!wide)
-    return -1;
-  handle = CreateFileW(wide, FILE_READ_ATTRIBUTES,
-                       FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                       FILE_FLAG_BACKUP_SEMANTICS | more, NULL);
-  free(wide);
-  if (handle == INVALID_HANDLE_VALUE)
-    return os_failed(GetLastError());
-  failed = look(handle, st);
-  CloseHandle(handle);
-  return failed;
-}
-
-int os_stat(const char *path, struct os_stat *st) {
-  return look_at(path, 0, st);
-}
-
-int os_lstat(const char *path, struct os_stat *st) {
-  return look_at(path, FILE_FLAG_OPEN_REPARSE_POINT, st);
-}
-
-int os_access(const char *path, int mode) {
-  struct os_stat st;
-  int fd;
-
-  if (mode == F_OK || (os_stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
-    return os_stat(path, &st);
-  fd = os_open(path, O_RDONLY);
-  return fd >= 0 ? _close(fd) : -1;
-}
-
-ssize_t os_read(int fd, void *data, size_t n) {
-  return _read(fd, data, n > INT_MAX ? INT_MAX : (unsigned)n);
-}
-
-ssize_t os_write(int fd, const void *data, size_t n) {
-  return _write(fd, data, n > INT_MAX ? INT_MAX : (unsigned)n);
-}
-
-/* NUL is a character device for _isatty. */
-int os_isatty(int fd) {
-  DWORD mode;
-
-  return GetConsoleMode((HANDLE)_get_osfhandle(fd), &mode) != 0;
 }
 
 /* ---- streams in memory ---- */
@@ -442,7 +222,7 @@ static void __attribute__((constructor)) make_lock(void) {
 
 FILE *os_memory(char **text, size_t *n) {
   memory *m = calloc(1, sizeof *m);
-  int fd = m ? os_open("NUL", O_RDONLY) : -1;
+  int fd = m ? _open("NUL", _O_RDONLY | _O_BINARY | _O_NOINHERIT) : -1;
 
   *text = NULL;
   *n = 0;

@@ -7,6 +7,7 @@
 #include <bcrypt.h>
 
 #include <errno.h>
+#include <io.h>
 #include <stdlib.h>
 
 /* Programs that were replaced while they ran lie beside the new one until their processes have
@@ -61,7 +62,7 @@ void os_start(void) {
   SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
   for (int fd = 0; fd <= 2; fd++)
     if (_setmode(fd, _O_BINARY) < 0) /* closed: the next file would get its number */
-      (void)os_open("NUL", fd == 0 ? O_WRONLY : O_RDONLY);
+      (void)_open("NUL", (fd == 0 ? _O_WRONLY : _O_RDONLY) | _O_BINARY);
   prepare_console();
   remove_old_programs();
 }
@@ -119,17 +120,24 @@ int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload
   return pthread_create(thread, NULL, fn, payload);
 }
 
-bool os_is_absolute(const char *path) {
-  if (path[0] && path[1] == ':')
-    return path[2] == '/' || path[2] == '\\';
-  return *path == '/' || *path == '\\';
+char **os_environment(void) {
+  return environ;
+}
+
+uint64_t os_free_bytes(const char *path) {
+  wchar_t *wide = wide_path(path);
+  ULARGE_INTEGER free_bytes;
+  bool known = wide && GetDiskFreeSpaceExW(wide, &free_bytes, NULL, NULL);
+
+  free(wide);
+  return known ? free_bytes.QuadPart : UINT64_MAX;
 }
 
 bool os_config_folder(char *out, size_t cap) {
   const char *base = getenv("XDG_CONFIG_HOME");
   int n;
 
-  if (!base || !os_is_absolute(base))
+  if (!base || !igt__os_is_absolute(base))
     base = getenv("APPDATA");
   if (!base || !*base)
     return false;
@@ -156,15 +164,18 @@ bool os_take_owner(const char *path, const char *like) {
   return true;
 }
 
-/* An entry of Windows' event log. */
-void os_log(bool is_error, const char *text) {
+/* An entry of Windows' event log. Its number is that of EventCreate.exe's message for the kind. */
+void os_log(int priority, const char *text) {
+  const bool is_error = priority <= PRIORITY_ERROR, is_warning = priority == PRIORITY_WARNING;
+  const WORD kind = is_error     ? EVENTLOG_ERROR_TYPE
+                    : is_warning ? EVENTLOG_WARNING_TYPE
+                                 : EVENTLOG_INFORMATION_TYPE;
   HANDLE log = RegisterEventSourceW(NULL, L"igtcloud");
   wchar_t *wide = wide_text(text);
   const wchar_t *lines[] = {wide};
 
   if (log && wide)
-    (void)ReportEventW(log, is_error ? EVENTLOG_ERROR_TYPE : EVENTLOG_INFORMATION_TYPE, 0, 1, NULL,
-                       1, 0, lines, NULL);
+    (void)ReportEventW(log, kind, 0, 1, NULL, 1, 0, lines, NULL);
   if (log)
     DeregisterEventSource(log);
   free(wide);

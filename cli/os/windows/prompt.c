@@ -91,7 +91,7 @@ bool read_password(char *out, size_t cap) {
 
   for (;;) {
     char c;
-    ssize_t got = read(STDIN_FILENO, &c, 1);
+    ssize_t got = igt__os_read(STANDARD_INPUT, &c, 1);
 
     if (got < 0 || (got == 0 && n == 0))
       return false;

@@ -15,9 +15,17 @@ wchar_t *wide_path(const char *utf8);
 wchar_t *wide_text(const char *utf8);
 /* False: cap is too small. */
 bool narrow(const wchar_t *wide, char *out, size_t cap);
-/* -1, with errno. */
-int os_failed(DWORD error);
 /* The inheritable handle of a file for a descriptor of the C library; -1: errno. */
 int descriptor_of_handle(HANDLE handle, int flags);
+
+/* ---- requests.c: what a control of the service asks for ---- */
+void requests_stop(void);
+void requests_reload(void);
+
+/* ---- service.c ---- */
+bool is_service(void);
+/* A state of <winsvc.h>, SERVICE_RUNNING and so on. Again from time to time while it starts or
+ * stops, so that the service manager sees progress. */
+void service_report(DWORD state);
 
 #endif

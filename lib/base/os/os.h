@@ -109,6 +109,7 @@ int igt__os_mkdirat(int dir, const char *name, mode_t mode);
 bool igt__os_has_portable_names(void);
 int igt__os_unlink(const char *path);
 int igt__os_unlinkat(int dir, const char *name);
+int igt__os_rmdirat(int dir, const char *name);
 int igt__os_rename(const char *from, const char *to);
 /* The same where `to` may be a running program. */
 int igt__os_replace_program(const char *from, const char *to);
@@ -142,11 +143,12 @@ void igt__os_pause(int ms);
 
 /* ---- events that poll() sees ---- */
 
-/* A descriptor that becomes readable by _set and no longer is after _clear, any thread. -1: errno;
- * ENOSYS: the system has no such descriptors. Closed by igt__os_close. */
+/* A descriptor that becomes readable by _set and no longer is after _clear, any thread. On Windows
+ * the handle of an event, which fits an int. -1: errno. */
 int igt__os_event_new(void);
 void igt__os_event_set(int fd);
 void igt__os_event_clear(int fd);
+void igt__os_event_close(int fd);
 
 /* ---- sockets ---- */
 

@@ -90,7 +90,7 @@ static void destroy(igt_transfer *t) {
     igt__event_free(event);
   t->kind.release(t->job);
   if (t->fd >= 0)
-    igt__os_close(t->fd);
+    igt__os_event_close(t->fd);
   if (t->secret)
     igt__wipe(t->secret, strlen(t->secret));
   igt__free(t->secret);
@@ -297,7 +297,7 @@ static igt_status start(igt_transfer *t, bool with_fd, igt_error *err) {
 
   if (t->no_memory)
     return igt__fail_memory(err);
-  if (with_fd && (t->fd = igt__os_event_new()) < 0 && errno != ENOSYS)
+  if (with_fd && (t->fd = igt__os_event_new()) < 0)
     return igt__fail_errno(err, errno, "the transfer's descriptor");
   failure = igt__thread_start(&t->thread, "igt-transfer", 0, run_job, t);
   if (failure)

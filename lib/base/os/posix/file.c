@@ -208,6 +208,10 @@ int igt__os_unlinkat(int dir, const char *name) {
   return unlinkat(dir, name, 0);
 }
 
+int igt__os_rmdirat(int dir, const char *name) {
+  return unlinkat(dir, name, AT_REMOVEDIR);
+}
+
 int igt__os_rename(const char *from, const char *to) {
   return rename(from, to);
 }

@@ -56,3 +56,7 @@ void igt__os_event_clear(int fd) {
 
   (void)!read(fd, &count, sizeof count);
 }
+
+void igt__os_event_close(int fd) {
+  (void)close(fd);
+}

@@ -100,7 +100,7 @@ static NTSTATUS open_by_path(const char *path, int flags, ACCESS_MASK access, HA
 
   if (!wide)
     return FAILED_WITH_ERRNO;
-  wide[1] = L'?'; /* NT's name of it: \??\ */
+  wide[1] = wide[2] = L'?'; /* NT's name of it: \??\, also in place of \\.\ */
   status = open_nt(NULL, wide, flags, access, out);
   free(wide);
   return status;
@@ -367,11 +367,11 @@ static NTSTATUS set(HANDLE handle, int kind, void *info, size_t size) {
   return NtSetInformationFile(handle, &io, info, (ULONG)size, (FILE_INFORMATION_CLASS)kind);
 }
 
-static NTSTATUS delete_by_name(int dir, const char *name) {
+static NTSTATUS delete_by_name(int dir, const char *name, int kind) {
   ULONG now = DELETE_NOW;
   BOOLEAN at_close = TRUE;
   HANDLE handle = NULL;
-  NTSTATUS status = open_in(dir, name, O_NOFOLLOW | O_WRONLY, DELETE, &handle);
+  NTSTATUS status = open_in(dir, name, O_NOFOLLOW | kind, DELETE, &handle);
 
   if (status != 0)
     return status;
@@ -386,14 +386,22 @@ int igt__os_unlink(const char *path) {
   return igt__os_unlinkat(AT_FDCWD, path);
 }
 
-int igt__os_unlinkat(int dir, const char *name) {
+static int delete_patiently(int dir, const char *name, int kind) {
   NTSTATUS status;
   unsigned tries = 0;
 
   do
-    status = delete_by_name(dir, name);
+    status = delete_by_name(dir, name, kind);
   while (wait_for_scanner(status, tries++));
   return is_done(status) ? 0 : -1;
+}
+
+int igt__os_unlinkat(int dir, const char *name) {
+  return delete_patiently(dir, name, O_WRONLY);
+}
+
+int igt__os_rmdirat(int dir, const char *name) {
+  return delete_patiently(dir, name, O_DIRECTORY);
 }
 
 /* False: give up. */
@@ -460,7 +468,7 @@ int igt__os_replace_program(const char *from, const char *to) {
   }
   for (unsigned i = 0; i < OLD_PROGRAMS; i++) {
     (void)snprintf(old, sizeof old, i ? "%.*s.old%u.exe" : "%.*s.old.exe", (int)n - 4, to, i);
-    (void)delete_by_name(AT_FDCWD, old);
+    (void)delete_by_name(AT_FDCWD, old, O_WRONLY);
     if (igt__os_lstat(old, &st) != 0)
       return move_aside(from, to, old);
   }

@@ -54,6 +54,10 @@ HANDLE igt__handle_of(int fd) {
   return handle ? handle : INVALID_HANDLE_VALUE;
 }
 
+intptr_t igt__os_handle(int fd) {
+  return (intptr_t)igt__handle_of(fd);
+}
+
 int igt__os_close(int fd) {
   HANDLE handle = NULL;
 

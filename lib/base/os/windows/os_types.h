@@ -59,6 +59,9 @@ typedef struct igt__os_pollfd {
   short events, revents;
 } igt__os_pollfd;
 
+/* The HANDLE of a descriptor, for cli/os/windows. */
+intptr_t igt__os_handle(int fd);
+
 #define IGT__OS_POLL_IN 1
 #define IGT__OS_POLL_OUT 2
 #define IGT__OS_POLL_READ IGT__OS_POLL_IN

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <string.h>
 
 #include "system.h"
@@ -32,16 +31,26 @@ void igt__os_pause(int ms) {
   Sleep((DWORD)ms);
 }
 
-/* There is no poll() for them: a program waits with igt_transfer_wait. */
+/* Handles have 32 significant bits, so that 32-bit programs can share them ("Interprocess
+ * communication between 32-bit and 64-bit applications" in Windows' documentation). */
+static HANDLE event_of(int fd) {
+  return (HANDLE)(intptr_t)fd;
+}
+
 int igt__os_event_new(void) {
-  errno = ENOSYS;
-  return -1;
+  HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+
+  return event ? (int)(intptr_t)event : igt__windows_fail(GetLastError());
 }
 
 void igt__os_event_set(int fd) {
-  (void)fd;
+  (void)SetEvent(event_of(fd));
 }
 
 void igt__os_event_clear(int fd) {
-  (void)fd;
+  (void)ResetEvent(event_of(fd));
+}
+
+void igt__os_event_close(int fd) {
+  CloseHandle(event_of(fd));
 }

@@ -151,6 +151,7 @@ const char *igt__os_socket_error(int *number) {
                 {WSAECONNABORTED, ECONNABORTED, "Connection aborted"},
                 {WSAEACCES, EACCES, "Windows or its firewall does not allow it"},
                 {WSAEADDRNOTAVAIL, EADDRNOTAVAIL, "Cannot assign requested address"},
+                {WSAEADDRINUSE, EADDRINUSE, "Address already in use"},
                 {WSAENOBUFS, ENOBUFS, "No buffer space available"},
                 {WSAEMFILE, EMFILE, "Too many open files"}};
   static _Thread_local char other[32];
