@@ -146,8 +146,18 @@ static igt_status native_fill_reply(const igt_response *response, igt_status sta
 
 #define NATIVE_HEADERS 64
 
-/* Requests of the main thread: more than one when a handler of a signal makes one. */
+/* Calls of the main thread: more than one when a handler of a signal makes one. */
 static unsigned native_hooked;
+
+static void native_hook(bool hooked) {
+  if (hooked && native_hooked++ == 0)
+    igt_wait_hook_set(native_waiting, NULL);
+}
+
+static void native_unhook(bool hooked) {
+  if (hooked && --native_hooked == 0)
+    igt_wait_hook_set(NULL, NULL);
+}
 
 /* headers: packed as in native_reply. sink: a Python object that receives the body, or NULL: it
  * goes into *reply, which native_reply_finish() frees in any case. hooked: this is the main thread.
@@ -180,17 +190,27 @@ static igt_status native_request(igt_client *client, const char *method, const c
   options.body_size = body_size;
   options.timeout_ms = timeout_ms;
   options.cancel = cancel;
-  if (hooked && native_hooked++ == 0)
-    igt_wait_hook_set(native_waiting, NULL);
+  native_hook(hooked);
   status = igt_request(client, &options, &response, sink ? native_sink : native_collect,
                        sink ? sink : &received, err);
-  if (hooked && --native_hooked == 0)
-    igt_wait_hook_set(NULL, NULL);
+  native_unhook(hooked);
   if (response && native_fill_reply(response, status, &received, reply) != IGT_OK)
     status = err->status = IGT_E_NO_MEMORY;
   igt_response_free(response);
   reply->data = received.data;
   reply->size = received.size;
+  return status;
+}
+
+/* ---- reading ---- */
+
+static igt_status native_read(igt_file_reader *reader, void *data, size_t cap, bool hooked,
+                              size_t *n, igt_error *err) {
+  igt_status status;
+
+  native_hook(hooked);
+  status = igt_file_read(reader, data, cap, n, err);
+  native_unhook(hooked);
   return status;
 }
 
@@ -228,6 +248,9 @@ typedef struct native_log_line {
   char *text;
 } native_log_line;
 
+/* A look at it costs Python less than a call. It may be late by a line. */
+static int native_log_waiting;
+
 static struct {
   pthread_mutex_t lock;
   native_log_line lines[NATIVE_LOG_LINES];
@@ -248,6 +271,7 @@ static void native_log_put(void *payload, igt_log_level level, igt_log_subject s
 
     native_log.lines[at] = (native_log_line){(int)level, (int)subject, copy};
     copy = NULL;
+    __atomic_store_n(&native_log_waiting, 1, __ATOMIC_RELAXED);
   }
   pthread_mutex_unlock(&native_log.lock);
   free(copy);
@@ -263,6 +287,8 @@ static char *native_log_take(int *level, int *subject) {
   char *text = NULL;
 
   pthread_mutex_lock(&native_log.lock);
+  if (!native_log.count)
+    __atomic_store_n(&native_log_waiting, 0, __ATOMIC_RELAXED);
   if (native_log.count) {
     native_log_line *line = &native_log.lines[native_log.first];
 
@@ -280,4 +306,5 @@ static char *native_log_take(int *level, int *subject) {
 static void native_log_forget(void) {
   pthread_mutex_init(&native_log.lock, NULL);
   native_log.count = 0;
+  native_log_waiting = 0;
 }

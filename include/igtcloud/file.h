@@ -30,7 +30,8 @@ typedef struct igt_file_open_options {
   size_t size;        /**< set by IGT_FILE_OPEN_OPTIONS_INIT */
   size_t first_bytes; /**< requested at the start and after each seek; 0: 65,536 */
   size_t most_bytes;  /**< largest request: sequential reads double the request size up to this, and
-                         the next range is fetched while the current one is read; 0: 8 MiB */
+                         the next range is fetched while the current one is read; at this size the
+                         next three are, in as many buffers; 0: 4 MiB */
   igt_cancel *cancel; /**< cancels opening and reading, beside the client's own; may be NULL */
 } igt_file_open_options;
 #define IGT_FILE_OPEN_OPTIONS_INIT IGT_SIZED(igt_file_open_options)

@@ -118,14 +118,16 @@ void igt__http_patient(igt__http *http, bool begins) {
     atomic_fetch_sub_explicit(&http->patient, 1, memory_order_relaxed);
 }
 
-void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
-  struct igt__http_private *priv = req->priv;
-
+static void assign(igt__http *http, unsigned loop, struct igt__http_private *priv) {
   priv->http = http;
   priv->loop = &http->loops[loop % http->loop_count];
   priv->requests = &priv->loop->requests;
   priv->resumed = false;
-  igt__loop_enqueue(priv->loop, priv);
+}
+
+void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req) {
+  assign(http, loop, req->priv);
+  igt__loop_enqueue(req->priv->loop, req->priv);
 }
 
 void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status,
@@ -176,21 +178,37 @@ unsigned igt__http_any_loop(const igt__http *http) {
 
 /* Requests that follow one another share a loop, and so a connection: a command begins with some of
  * them, and another connection costs two or three round trips. Concurrent ones take turns. */
-static unsigned loop_of_blocking(const igt__http *http, unsigned others) {
+static unsigned loop_of_blocking(igt__http *http) {
+  unsigned others = atomic_fetch_add_explicit(&http->blocking, 1, memory_order_relaxed);
+
   return others == 0 ? 0 : igt__http_any_loop(http);
+}
+
+void igt__http_submit_blocking(igt__http *http, igt__http_request *req,
+                               bool (*is_enough)(const void *payload), const void *payload) {
+  assert(!igt__loop_is_current(http));
+  assign(http, loop_of_blocking(http), req->priv);
+  igt__loop_submit_driving(req->priv->loop, req->priv, is_enough, payload);
+}
+
+void igt__http_end_blocking(igt__http *http) {
+  atomic_fetch_sub_explicit(&http->blocking, 1, memory_order_relaxed);
+}
+
+/* For the thread that drives the loop: only it sets this meanwhile. */
+static bool is_complete(const void *completion) {
+  return ((const igt__completion *)completion)->done;
 }
 
 igt_status igt__http_perform(igt__http *http, igt__http_request *req, igt_error *err) {
   igt__completion completion;
   igt_status status;
-  unsigned others = atomic_fetch_add_explicit(&http->blocking, 1, memory_order_relaxed);
 
-  assert(!igt__loop_is_current(http));
   igt__completion_init(&completion);
   req->priv->completion = &completion;
-  igt__http_submit(http, loop_of_blocking(http, others), req);
+  igt__http_submit_blocking(http, req, is_complete, &completion);
   status = igt__completion_finish(&completion, err);
-  atomic_fetch_sub_explicit(&http->blocking, 1, memory_order_relaxed);
+  igt__http_end_blocking(http);
   req->priv->completion = NULL;
   return status;
 }

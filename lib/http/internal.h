@@ -115,7 +115,7 @@ typedef struct igt__loop igt__loop;
 struct igt__http {
   igt__loop *loops;
   unsigned loop_count;
-  _Atomic unsigned blocking; /* igt__http_perform: requests in flight */
+  _Atomic unsigned blocking; /* callers that wait for a request, or read a stream */
   char *user_agent;
   igt__trust trust;
   unsigned connect_timeout_ms, idle_timeout_ms, retries;
@@ -130,5 +130,10 @@ struct igt__http {
 
 /* Round robin, for callers without a preference. */
 unsigned igt__http_any_loop(const igt__http *http);
+/* Submits the request of a caller that waits for it, who may drive the loop until
+ * is_enough(payload) (loop.h). It calls igt__http_end_blocking when it has what it waited for. */
+void igt__http_submit_blocking(igt__http *http, igt__http_request *req,
+                               bool (*is_enough)(const void *payload), const void *payload);
+void igt__http_end_blocking(igt__http *http);
 
 #endif

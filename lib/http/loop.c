@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop: a thread that drives a curl multi handle, timers and an inbox for other threads.
+/* A loop: a curl multi handle, timers and an inbox, which one thread at a time drives.
  *
- * Each round (run) takes submitted requests and posts from the inbox, fires timers, sweeps for
- * cancelled and idle requests, starts ready requests on free slots, lets curl handle its timeouts
- * and finished transfers, and polls. request.c implements what happens to each request. Other
- * threads only append to the inbox under the lock and wake the poll through a pipe.
+ * Each round (work, then wait_and_drive) takes submitted requests and posts from the inbox, fires
+ * timers, sweeps for cancelled and idle requests, starts ready requests on free slots, lets curl
+ * handle its timeouts and finished transfers, and polls. request.c implements what happens to each
+ * request. Other threads only append to the inbox under the lock and wake the poll through a pipe.
+ *
+ * As a rule the loop's own thread drives it, and sleeps on a condition while there is nothing to
+ * do. A caller that waits for its request anyway takes the turn of a loop that nobody drives
+ * (igt__loop_submit_driving): a small request then costs no hand-over between threads, which took
+ * longer than its system calls. It leaves after TURN_MS at the latest, and the thread goes on.
  *
  * The loop polls its own array of descriptors: curl adds and removes a socket for each request,
  * which takes two system calls with epoll and none here, and a loop has tens of sockets, not
@@ -24,6 +29,8 @@
 #define SWEEP_MOST_US 1000000
 /* Functions that keep posting themselves while the loop stops are run this often, then dropped. */
 #define STOP_ROUNDS 1000
+/* Of a caller: it has signals to look for, and its thread may have a handler that calls us. */
+#define TURN_MS 50
 
 static _Thread_local const igt__loop *current;
 
@@ -44,6 +51,8 @@ static void run_timers(igt__loop *loop) {
 /* ---- called from other threads ---- */
 
 static void wake_locked(igt__loop *loop) {
+  if (!loop->driven)
+    pthread_cond_signal(&loop->work);
   if (!loop->sleeping || loop->woken)
     return;
   loop->woken = true;
@@ -317,9 +326,12 @@ static int poll_timeout(const igt__loop *loop) {
   return left <= 0 ? 0 : left > 60000000 ? 60000 : (int)((left + 999) / 1000);
 }
 
-static void wait_and_drive(igt__loop *loop) {
+/* most: milliseconds; -1: until something happens. */
+static void wait_and_drive(igt__loop *loop, int most) {
   int timeout = poll_timeout(loop), n;
 
+  if (most >= 0 && (timeout < 0 || timeout > most))
+    timeout = most;
   pthread_mutex_lock(&loop->lock);
   if (loop->inbox.first || loop->posts.first || loop->stop || atomic_load(&loop->sweep_now))
     timeout = 0;
@@ -352,23 +364,126 @@ static void run_down(igt__loop *loop) {
   }
 }
 
+/* What can be done without waiting. */
+static void work(igt__loop *loop) {
+  take_inbox(loop);
+  run_timers(loop);
+  sweep_when_due(loop);
+  start_ready(&loop->requests);
+  drive_timeouts(loop);
+  finish_ended(loop);
+}
+
+/* Has a request, or something to do for curl: later versions close connections in rounds, too. */
+static bool has_work(const igt__loop *loop) {
+  return loop->requests.all || loop->requests.timers.first || loop->curl_due >= 0 ||
+         loop->fd_count > 1;
+}
+
+static bool is_idle_locked(const igt__loop *loop) {
+  return !loop->inbox.first && !loop->posts.first && !loop->stop && !has_work(loop);
+}
+
+/* Waits until there is something to do and nobody does it. False: the loop is to stop. */
+static bool take_turn(igt__loop *loop) {
+  bool stop;
+
+  pthread_mutex_lock(&loop->lock);
+  while (loop->driven || is_idle_locked(loop))
+    pthread_cond_wait(&loop->work, &loop->lock);
+  loop->driven = true;
+  stop = loop->stop;
+  pthread_mutex_unlock(&loop->lock);
+  return !stop;
+}
+
+/* False: there is more to do. */
+static bool end_turn(igt__loop *loop) {
+  bool idle;
+
+  if (has_work(loop))
+    return false;
+  pthread_mutex_lock(&loop->lock);
+  idle = is_idle_locked(loop);
+  loop->driven = !idle;
+  pthread_mutex_unlock(&loop->lock);
+  return idle;
+}
+
 static void *run(void *arg) {
   igt__loop *loop = arg;
 
   current = loop;
-  while (!loop->requests.stopping) {
-    take_inbox(loop);
-    run_timers(loop);
-    sweep_when_due(loop);
-    start_ready(&loop->requests);
-    drive_timeouts(loop);
-    finish_ended(loop);
-    wait_and_drive(loop);
-    finish_ended(loop);
+  while (take_turn(loop)) {
+    do {
+      work(loop);
+      if (loop->requests.stopping)
+        break;
+      wait_and_drive(loop, -1);
+      finish_ended(loop);
+    } while (!end_turn(loop));
+    if (loop->requests.stopping)
+      break;
   }
   run_down(loop);
   return NULL;
 }
+
+/* ---- a caller's turn ---- */
+
+static bool begin_turn(igt__loop *loop, struct igt__http_private *priv) {
+  bool mine;
+
+  pthread_mutex_lock(&loop->lock);
+  igt__queue_add(&loop->inbox, priv);
+  mine = !loop->driven && !loop->stop && !current;
+  if (mine)
+    loop->driven = true;
+  else
+    wake_locked(loop);
+  pthread_mutex_unlock(&loop->lock);
+  return mine;
+}
+
+/* What is left is the thread's. */
+static void leave_turn(igt__loop *loop) {
+  pthread_mutex_lock(&loop->lock);
+  loop->driven = false;
+  if (!is_idle_locked(loop))
+    pthread_cond_signal(&loop->work);
+  pthread_mutex_unlock(&loop->lock);
+}
+
+static void drive_until(igt__loop *loop, bool (*is_enough)(const void *), const void *payload) {
+  int64_t until = igt__mono_us() + (int64_t)TURN_MS * 1000, left = TURN_MS;
+
+  for (;;) {
+    work(loop);
+    if (is_enough(payload) || loop->requests.stopping || left <= 0)
+      return;
+    wait_and_drive(loop, (int)left);
+    finish_ended(loop);
+    if (is_enough(payload))
+      return;
+    left = (until - igt__mono_us() + 999) / 1000;
+  }
+}
+
+void igt__loop_submit_driving(igt__loop *loop, struct igt__http_private *priv,
+                              bool (*is_enough)(const void *payload), const void *payload) {
+  igt__os_signals before;
+
+  if (!begin_turn(loop, priv))
+    return;
+  current = loop;
+  igt__os_block_broken_pipe(&before);
+  drive_until(loop, is_enough, payload);
+  igt__os_unblock_broken_pipe(&before);
+  current = NULL;
+  leave_turn(loop);
+}
+
+/* ---- start and end ---- */
 
 static bool open_pipe(igt__loop *loop) {
   if (igt__os_wake_open(loop->wake) != 0)
@@ -409,6 +524,7 @@ igt_status igt__loop_start(igt__http *http, igt__loop *loop, size_t slots, igt_e
   loop->curl_due = -1;
   atomic_init(&loop->sweep_now, false);
   pthread_mutex_init(&loop->lock, NULL);
+  pthread_cond_init(&loop->work, NULL);
   if (!grow_fds(loop) || !open_requests(loop, slots))
     return igt__fail_memory(err);
   if (!open_pipe(loop))
@@ -448,5 +564,6 @@ void igt__loop_stop(igt__loop *loop) {
     igt__os_wake_close(loop->wake);
   igt__free(loop->fds);
   igt__free(loop->ready_fds);
+  pthread_cond_destroy(&loop->work);
   pthread_mutex_destroy(&loop->lock);
 }

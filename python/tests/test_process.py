@@ -232,7 +232,7 @@ import sys, threading
 import igtcloud.client.services
 print(threading.active_count(), [m for m in ("boto3", "requests", "tqdm", "click", "multiprocessing.pool", "pandas",
       "pydicom", "fsspec", "asyncio", "importlib.metadata", "shutil", "tempfile",
-      "uuid", "platform", "http", "urllib.parse", "ipaddress") if m in sys.modules])
+      "getpass", "signal", "json", "igtcloud.client._native", "igtcloud.client._errors", "uuid", "platform", "http", "urllib.parse", "ipaddress") if m in sys.modules])
 ''')
     assert said == '1 []\n'
 
@@ -267,6 +267,45 @@ def test_ctrl_c_in_a_download_is_at_once_and_leaves_no_file(cloud, auth, entitie
     cloud.heal()
     assert [p.name for p in (tmp_path / 'down').iterdir() if not p.name.startswith('.')] == []
     assert film.download(tmp_path / 'down') is True and (tmp_path / 'down/film.bin').stat().st_size == film.file_size
+
+
+@pytest.fixture
+def silent_film(cloud, auth, entities):
+    """An open file whose next range does not arrive."""
+    study = next(s for s in entities.get_studies('demo-south') if s.files)
+    film = next(f for f in study.files if f.file_name == 'film.bin')
+    raw = film.open(buffering=0)
+    raw.read(10)
+    raw.seek(film.file_size - 1000)
+    cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '**/film.bin', 'times': 0})
+    yield raw
+    cloud.heal()
+    raw.close()
+
+
+def test_ctrl_c_in_a_read_is_at_once(silent_film):
+    send_later(0.3, signal.SIGINT)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        silent_film.read(10)
+    assert time.monotonic() - started < 5
+    silent_film.close()
+
+
+def test_a_signal_handler_may_close_the_file_that_is_being_read(silent_film, on_usr1):
+    on_usr1(silent_film.close)
+    send_later(0.3, signal.SIGUSR1)
+    with pytest.raises(Exception, match='cancelled'):
+        silent_film.read(10)
+    with pytest.raises(ValueError):
+        silent_film.read(10)
+
+
+def test_a_signal_handler_may_not_read_the_file_that_is_being_read(silent_film, on_usr1):
+    on_usr1(lambda: silent_film.read(10))
+    send_later(0.3, signal.SIGUSR1)
+    with pytest.raises(RuntimeError, match='handler of a signal'):
+        silent_film.read(10)
 
 
 def test_ctrl_c_in_a_thread_pool(cloud, run_python):

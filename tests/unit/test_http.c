@@ -969,6 +969,115 @@ static void test_cancel_in_back_off(void **state) {
   f->req.cancel = NULL;
 }
 
+/* ---- who drives the loop ---- */
+
+static igt_status note_thread(igt__http_request *req, igt_error *err) {
+  (void)err;
+  *(pthread_t *)req->payload = pthread_self();
+  return IGT_OK;
+}
+
+static bool is_mine(const pthread_t *thread) {
+  return pthread_equal(*thread, pthread_self());
+}
+
+static void test_a_caller_that_waits_drives(void **state) {
+  fixture *f = *state;
+  igt__http_stream *stream = NULL;
+  pthread_t thread = {0};
+  char data[16];
+  size_t n = 0;
+
+  f->req.prepare = note_thread;
+  f->req.payload = &thread;
+  assert_int_equal(perform(f), IGT_OK);
+  assert_true(is_mine(&thread));
+  memset(&thread, 0, sizeof thread);
+  http_server_add(f->server, (http_response){.body = "text"});
+  assert_int_equal(igt__http_open(f->http, &f->req, 100, &stream, NULL), IGT_OK);
+  assert_true(is_mine(&thread));
+  assert_int_equal(igt__http_read(stream, data, sizeof data, &n, NULL), IGT_OK);
+  assert_int_equal(n, 4);
+  igt__http_close(stream);
+  assert_int_equal(http_server_seen(f->server, 1)->connection, 1); /* one connection */
+}
+
+/* What a caller leaves is the thread's, however long it takes. */
+static void test_a_long_response_is_the_threads(void **state) {
+  static char body[1 << 20];
+  fixture *f = *state;
+  igt__http_stream *stream = NULL;
+  size_t n = 1, all = 0;
+
+  memset(body, 'x', sizeof body);
+  http_server_add(f->server, (http_response){.body = body, .body_len = sizeof body});
+  assert_int_equal(igt__http_open(f->http, &f->req, sizeof body, &stream, NULL), IGT_OK);
+  while (n > 0) {
+    char data[5000];
+    assert_int_equal(igt__http_read(stream, data, sizeof data, &n, NULL), IGT_OK);
+    all += n;
+  }
+  assert_int_equal(all, sizeof body);
+  igt__http_close(stream);
+}
+
+typedef struct held {
+  igt__http_request req;
+  igt__completion completion;
+} held;
+
+static void held_done(igt__http_request *req, igt_status status, const igt_error *err) {
+  igt__completion_set(&((held *)req->payload)->completion, status, err);
+}
+
+static void hold_one(fixture *f, held *h) {
+  igt__completion_init(&h->completion);
+  assert_int_equal(igt__http_request_init(&h->req, NULL), IGT_OK);
+  h->req.payload = h;
+  h->req.on_done = held_done;
+  igt__http_set_url(&h->req, http_server_url(f->server, "/held"));
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
+  igt__http_submit(f->http, 0, &h->req);
+  http_server_wait(f->server, 1);
+}
+
+static void test_a_loop_has_one_driver(void **state) {
+  fixture *f = *state;
+  pthread_t thread = pthread_self();
+  held h;
+
+  hold_one(f, &h);
+  f->req.prepare = note_thread;
+  f->req.payload = &thread;
+  assert_int_equal(perform(f), IGT_OK);
+  assert_false(is_mine(&thread));
+  http_server_release(f->server);
+  assert_int_equal(igt__completion_finish(&h.completion, NULL), IGT_OK);
+  igt__http_request_finish(&h.req);
+}
+
+/* A handler of a signal that sends a request, while one waits. */
+static void request_in_hook(void *payload) {
+  fixture *f = payload;
+  igt__http_request req;
+
+  igt_wait_hook_set(NULL, NULL);
+  assert_int_equal(igt__http_request_init(&req, NULL), IGT_OK);
+  igt__http_set_url(&req, http_server_url(f->server, "/within"));
+  assert_int_equal(igt__http_perform(f->http, &req, NULL), IGT_OK);
+  igt__http_request_finish(&req);
+  http_server_release(f->server);
+}
+
+static void test_request_by_wait_hook(void **state) {
+  fixture *f = *state;
+
+  http_server_add(f->server, (http_response){.fault = HTTP_HOLD});
+  igt_wait_hook_set(request_in_hook, f);
+  assert_int_equal(perform(f), IGT_OK);
+  assert_int_equal(http_server_count(f->server), 2);
+}
+
 /* ---- many requests, and requests from the loop ---- */
 
 typedef struct crowd crowd;
@@ -1154,6 +1263,18 @@ static void test_missing_ca_file(void **state) {
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+static void forget_proxies(void) {
+  unsetenv("REQUEST_METHOD");
+  unsetenv("http_proxy");
+  unsetenv("HTTP_PROXY");
+  unsetenv("https_proxy");
+  unsetenv("HTTPS_PROXY");
+  unsetenv("all_proxy");
+  unsetenv("ALL_PROXY");
+  unsetenv("no_proxy");
+  unsetenv("NO_PROXY");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_get),
@@ -1198,20 +1319,16 @@ int main(void) {
       TEST(test_cancel),
       TEST(test_cancel_by_wait_hook),
       TEST(test_cancel_in_back_off),
+      TEST(test_a_caller_that_waits_drives),
+      TEST(test_a_long_response_is_the_threads),
+      TEST(test_a_loop_has_one_driver),
+      TEST(test_request_by_wait_hook),
       TEST(test_resubmit),
       TEST(test_free_cancels),
       TEST(test_posts),
       TEST(test_proxy),
       TEST(test_missing_ca_file),
   };
-  unsetenv("REQUEST_METHOD");
-  unsetenv("http_proxy");
-  unsetenv("HTTP_PROXY");
-  unsetenv("https_proxy");
-  unsetenv("HTTPS_PROXY");
-  unsetenv("all_proxy");
-  unsetenv("ALL_PROXY");
-  unsetenv("no_proxy");
-  unsetenv("NO_PROXY");
+  forget_proxies();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

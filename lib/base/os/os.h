@@ -177,6 +177,10 @@ int igt__os_parse_ip(const char *text, unsigned char out[16]);
 /* A thread inherits what is blocked: signals are for the threads that the program itself has. */
 void igt__os_block_signals(igt__os_signals *before);
 void igt__os_unblock_signals(const igt__os_signals *before);
+/* Between these two a connection that the other side has closed is an error, not SIGPIPE: for work
+ * on a thread of the program, whatever libraries write to sockets there. */
+void igt__os_block_broken_pipe(igt__os_signals *before);
+void igt__os_unblock_broken_pipe(const igt__os_signals *before);
 
 /* ---- waiting with a deadline ---- */
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A remote file as a seekable reader with two windows on the object: one being read, and one being
- * fetched ahead of it. A window is filled by range requests on the HTTP loops, tied to the ETag of
- * the first response; what is read in order from the start is also verified against the store's
- * checksum. Called by programs through igtcloud/file.h. */
+/* A remote file as a seekable reader with a few windows on the object: one being read, and others
+ * being fetched ahead of it. A window is filled by range requests on the HTTP loops, tied to the
+ * ETag of the first response; what is read in order from the start is also verified against the
+ * store's checksum. Called by programs through igtcloud/file.h.
+ *
+ * Windows double in size up to most_bytes, with one ahead that is requested when half of the one
+ * before was read: a program that only wants the beginning gets little more. From then on all of
+ * them are in use, so that requests are in flight however slowly the program takes the bytes. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,8 +22,9 @@
 
 /* A DICOM header with its private groups fits; a request for it costs as much as one for a byte. */
 #define FIRST_BYTES ((size_t)64 * 1024)
-/* At a round trip time of 100 ms two requests of 8 MiB in flight fill 1 Gbit/s. */
-#define MOST_BYTES ((size_t)8 * 1024 * 1024)
+/* At a round trip time of 100 ms three requests of 4 MiB in flight fill 1 Gbit/s. */
+#define MOST_BYTES ((size_t)4 * 1024 * 1024)
+#define WINDOWS 4
 
 typedef struct window {
   igt_file_reader *reader;
@@ -27,7 +32,8 @@ typedef struct window {
   bool used; /* req is initialised, and data contains or awaits [first, first + size) */
   uint64_t first;
   size_t size, len; /* requested, received */
-  char *data;
+  char *data;       /* kept for the next request: fresh memory costs as much as the copy */
+  size_t cap;
   atomic_bool abandoned; /* no longer wanted */
   /* guarded by reader->lock until done */
   bool done;
@@ -42,7 +48,9 @@ struct igt_file_reader {
   igt__s3_provider *provider;
   char *key, *name;
   size_t first_bytes, most_bytes, next_bytes;
-  window windows[2], *now, *ahead;
+  window windows[WINDOWS], *now;
+  unsigned aheads; /* windows behind now that are in use */
+  unsigned turn;   /* of the loops */
   uint64_t position, size;
   uint64_t listed; /* its size in the cloud's list; 0: none */
   bool opened;     /* size and etag are known */
@@ -126,9 +134,29 @@ static void drop(window *w) {
   atomic_store(&w->abandoned, true);
   wait_for(w);
   igt__s3_request_finish(&w->req);
-  igt__free(w->data);
-  w->data = NULL;
   w->used = false;
+}
+
+/* The k-th behind the one being read. */
+static window *window_at(igt_file_reader *reader, unsigned k) {
+  return &reader->windows[((unsigned)(reader->now - reader->windows) + k) % WINDOWS];
+}
+
+static void drop_all(igt_file_reader *reader) {
+  for (size_t i = 0; i < WINDOWS; i++) /* all of them end at the same time */
+    atomic_store(&reader->windows[i].abandoned, true);
+  for (size_t i = 0; i < WINDOWS; i++)
+    drop(&reader->windows[i]);
+  reader->aheads = 0;
+}
+
+static bool has_memory(window *w, size_t size) {
+  if (w->cap >= size)
+    return true;
+  igt__free(w->data);
+  w->data = igt__malloc(size);
+  w->cap = w->data ? size : 0;
+  return w->data;
 }
 
 static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) {
@@ -137,12 +165,8 @@ static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) 
   drop(w);
   if (reader->opened && size > reader->size - first)
     size = (size_t)(reader->size - first);
-  w->data = igt__malloc(size);
-  if (!w->data || igt__s3_request_init(&w->req, IGT__S3_GET, err) != IGT_OK) {
-    igt__free(w->data);
-    w->data = NULL;
+  if (!has_memory(w, size) || igt__s3_request_init(&w->req, IGT__S3_GET, err) != IGT_OK)
     return igt__fail_memory(err);
-  }
   w->used = true;
   w->done = false;
   w->first = first;
@@ -162,7 +186,8 @@ static igt_status begin(window *w, uint64_t first, size_t size, igt_error *err) 
   w->req.on_data = on_data;
   w->req.on_restart = on_restart;
   w->req.on_done = on_done;
-  igt__s3_submit(reader->s3, 0, &w->req);
+  /* The first ones share a connection; those of a long read are divided among the loops. */
+  igt__s3_submit(reader->s3, size < reader->most_bytes ? 0 : reader->turn++, &w->req);
   return IGT_OK;
 }
 
@@ -274,34 +299,58 @@ static igt_status finish_check(igt_file_reader *reader, igt_error *err) {
 
 /* ---- reading ---- */
 
-/* Requests what follows this window before it is needed, and twice as much. */
-static void read_ahead(igt_file_reader *reader) {
-  uint64_t end = reader->now->first + reader->now->size;
+static unsigned most_ahead(const igt_file_reader *reader) {
+  return reader->next_bytes < reader->most_bytes ? 1 : WINDOWS - 1;
+}
 
-  if (end >= reader->size || covers(reader->ahead, end))
-    return;
-  reader->next_bytes =
-      reader->next_bytes >= reader->most_bytes / 2 ? reader->most_bytes : reader->next_bytes * 2;
-  (void)begin(reader->ahead, end, reader->next_bytes, NULL); /* else it is requested later */
+/* Requests what follows before it is needed, each time twice as much. */
+static void read_ahead(igt_file_reader *reader) {
+  while (reader->aheads < most_ahead(reader)) {
+    const window *last = window_at(reader, reader->aheads);
+    uint64_t end = last->first + last->size;
+
+    if (end >= reader->size)
+      return;
+    reader->next_bytes =
+        reader->next_bytes >= reader->most_bytes / 2 ? reader->most_bytes : reader->next_bytes * 2;
+    if (begin(window_at(reader, reader->aheads + 1), end, reader->next_bytes, NULL) != IGT_OK)
+      return; /* it is requested later */
+    reader->aheads++;
+  }
+}
+
+/* Whether a program that has read n bytes of the current window will want more: of a header alone
+ * nothing else is fetched. */
+static bool goes_on(const igt_file_reader *reader, size_t n) {
+  return reader->now->size >= reader->most_bytes || n >= reader->now->len / 2;
+}
+
+/* The window of the position becomes the current one. False: none has it. */
+static bool find_window(igt_file_reader *reader) {
+  unsigned k = 0;
+
+  while (k <= reader->aheads && !covers(window_at(reader, k), reader->position))
+    k++;
+  if (k > reader->aheads)
+    return false;
+  for (; k > 0; k--) {
+    drop(reader->now);
+    reader->now = window_at(reader, 1);
+    reader->aheads--;
+  }
+  return true;
 }
 
 /* Moves the current window to the position. */
 static igt_status advance(igt_file_reader *reader, igt_error *err) {
-  window *old = reader->now;
+  igt_status status = IGT_OK;
 
-  if (covers(reader->ahead, reader->position)) {
-    reader->now = reader->ahead;
-    reader->ahead = old;
-    drop(old);
-  } else if (!covers(old, reader->position)) {
-    igt_status status;
-    drop(reader->ahead);
+  if (!find_window(reader)) {
+    drop_all(reader);
     reader->next_bytes = reader->first_bytes;
-    status = begin(old, reader->position, reader->next_bytes, err);
-    if (status != IGT_OK)
-      return status;
+    status = begin(reader->now, reader->position, reader->next_bytes, err);
   }
-  return settle(reader->now, err);
+  return status == IGT_OK ? settle(reader->now, err) : status;
 }
 
 static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, size_t *n,
@@ -318,8 +367,7 @@ static igt_status read_some(igt_file_reader *reader, char *data, size_t cap, siz
   reader->position += *n;
   if (*n == have && (status = check_window(reader, reader->now, err)) != IGT_OK)
     reader->out_of_order = true; /* and the file is not reported as verified */
-  /* A caller that has read half of it will want more; a header alone costs one request. */
-  if (at + *n >= reader->now->len / 2)
+  if (goes_on(reader, at + *n))
     read_ahead(reader);
   return status;
 }
@@ -469,8 +517,8 @@ static igt_file_reader *reader_new(const igt_file_open_options *options) {
     return NULL;
   reader->pending = (igt_error)IGT_ERROR_INIT;
   reader->now = &reader->windows[0];
-  reader->ahead = &reader->windows[1];
-  reader->now->reader = reader->ahead->reader = reader;
+  for (size_t i = 0; i < WINDOWS; i++)
+    reader->windows[i].reader = reader;
   reader->facts =
       (igt__check_facts){reader->etag, reader->checksum_alg, reader->checksum, reader->sse};
   reader->first_bytes = options->first_bytes ? options->first_bytes : FIRST_BYTES;
@@ -522,8 +570,9 @@ igt_status igt_file_open(igt_node *file, const igt_file_open_options *options,
 void igt_file_close(igt_file_reader *reader) {
   if (!reader)
     return;
-  drop(reader->now);
-  drop(reader->ahead);
+  drop_all(reader);
+  for (size_t i = 0; i < WINDOWS; i++)
+    igt__free(reader->windows[i].data);
   igt__s3_provider_unref(reader->provider);
   if (reader->checking)
     igt__check_finish(&reader->check);

@@ -86,8 +86,12 @@ _log_level = 0
 
 
 def _wanted_log_level() -> int:
-    lowest = min(logger.getEffectiveLevel() for logger in _DISTINCT)
-    return 4 if lowest <= logging.DEBUG else 3 if lowest <= logging.INFO else 2 if lowest <= logging.WARNING else 1
+    # isEnabledFor() remembers its answers until a level changes, unlike getEffectiveLevel().
+    for wanted, level in ((4, logging.DEBUG), (3, logging.INFO), (2, logging.WARNING)):
+        for logger in _DISTINCT:
+            if logger.isEnabledFor(level):
+                return wanted
+    return 1
 
 
 def _follow_logging() -> None:
@@ -101,6 +105,8 @@ def _follow_logging() -> None:
 
 def drain_log() -> None:
     """Hands the lines that wait to `logging`."""
+    if not lib.native_log_waiting:
+        return
     level, subject = ffi.new("int *"), ffi.new("int *")
     while True:
         line = lib.native_log_take(level, subject)
@@ -128,8 +134,8 @@ class Cancel:
     def set(self) -> None:
         lib.igt_cancel_set(self.pointer)
 
-    def __del__(self) -> None:
-        if self._pid == os.getpid() and self.pointer:
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:  # at exit the module may be empty already
+        if self._pid == getpid() and self.pointer and lib is not None:
             lib.igt_cancel_free(self.pointer)
 
 
@@ -222,7 +228,7 @@ class _Wait:
     signals that have arrived as soon as it runs anything. What a handler raises cancels the call, which then raises it."""
 
     def __init__(self) -> None:
-        self.cancel = Cancel()
+        self.own = self.cancel = Cancel()
         self.error: Optional[BaseException] = None
 
     def interrupt(self, kind: Any, error: Any, traceback: Any) -> None:
@@ -244,19 +250,29 @@ def _native_waiting(payload: Any) -> None:
     pass
 
 
-def _call_hooked(request: "_Request", client: Any, err: Any) -> int:
+def _call_hooked(function: Callable[[Any], int], cancel: Optional[Cancel] = None) -> int:
+    """The status of function(igt_cancel *). cancel: what cancels the call, if it has its own."""
     wait = _unused_waits.pop() if _unused_waits else _Wait()
+    wait.cancel = cancel or wait.own
     _waits.append(wait)
-    request.cancel, request.is_hooked = wait.cancel.pointer, True
     try:
-        status = request(client, err)
+        status = function(wait.cancel.pointer)
     finally:
         _waits.remove(wait)
+    wait.cancel = wait.own
     if wait.error is None:
         _unused_waits.append(wait)
         return status
     error, wait.error = wait.error, None
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # no cycle with the traceback
+
+
+def is_main_thread() -> bool:
+    """The one that gets signals."""
+    return threading.get_ident() == threading.main_thread().ident
 
 
 # ---- clients ----
@@ -350,14 +366,16 @@ class Client:
         status: int = call(lambda: self._in_use(function, err), (cancel or self._cancel).set)
         return status
 
-    def request_status(self, request: "_Request", err: Any) -> int:
-        """In the main thread it waits there, not on a helper: most calls of scripts are these."""
+    def status_waiting(self, function: Callable[[Any, Any, bool], int], cancel: Optional[Cancel] = None) -> int:
+        """The status of function(igt_client *, igt_cancel *, hooked). In the main thread it waits there, not on a
+        helper: most calls of scripts are these."""
         self.begin_use()
         _follow_logging()
+        pointer = self._pointer
         try:
-            if threading.current_thread() is not threading.main_thread():
-                return request(self._pointer, err)
-            return _call_hooked(request, self._pointer, err)
+            if not is_main_thread():
+                return function(pointer, ffi.NULL, False)
+            return _call_hooked(lambda own: function(pointer, own, True), cancel)
         finally:
             self.end_use()
             drain_log()
@@ -492,21 +510,19 @@ class _Request:
         self.header_count = len(headers)
         self.sink, self.error = sink, None
         self.handle = ffi.new_handle(self) if sink is not None else ffi.NULL
-        self.reply = ffi.new("native_reply *")
-        self.cancel: Any = ffi.NULL
-        self.is_hooked = False
+        self.reply, self.err = ffi.new("native_reply *"), new("igt_error")
 
-    def __call__(self, client: Any, err: Any) -> int:
+    def __call__(self, client: Any, cancel: Any, is_hooked: bool) -> int:
         body = self.body
         status: int = lib.native_request(
             client, self.method, self.path, self.headers, self.header_count, ffi.NULL if body is None else body,
-            len(body or b""), self.timeout_ms, self.cancel, self.is_hooked, self.handle, self.reply, err)
+            len(body or b""), self.timeout_ms, cancel, is_hooked, self.handle, self.reply, self.err)
         return status
 
     def send(self, client: Client) -> Reply:
-        err, reply = new("igt_error"), self.reply
+        err, reply = self.err, self.reply
         try:
-            status = client.request_status(self, err)
+            status = client.status_waiting(self)
             if self.error is not None:
                 error, self.error = self.error, None
                 raise error
@@ -964,6 +980,7 @@ class Reader:
         self._client, self._pid = client, os.getpid()  # the client must outlive it
         self._reader, self._out = None, ffi.new("igt_file_reader **")
         self._lock = threading.Lock()  # held by the thread that is in a call
+        self._user, self._is_closing = 0, False
         self._cancel = Cancel()
         kept: List[Any] = []
         made, options = _object(prefix, key, size, kept), new("igt_file_open_options")
@@ -982,8 +999,12 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Cancels a call of another thread, and waits for it."""
+        """Cancels a call of another thread, and waits for it. In a handler of a signal: that ends with its call."""
         if self._reader is None or self._pid != os.getpid():
+            return
+        if self._user == threading.get_ident():
+            self._is_closing = True
+            self._cancel.set()
             return
         if not self._lock.acquire(blocking=False):
             self._cancel.set()
@@ -1000,14 +1021,27 @@ class Reader:
 
     def read_into(self, buffer: Any) -> int:
         """Reads at the current position; 0 at the end."""
-        view, n = ffi.from_buffer(buffer, require_writable=True), ffi.new("size_t *")
+        if self._user == threading.get_ident():
+            raise RuntimeError("a handler of a signal reads a file that is being read")
+        n, err = ffi.new("size_t *"), new("igt_error")
 
-        def read(_: Any, err: Any) -> int:
+        def read(_: Any, cancel: Any, is_hooked: bool) -> int:
             with self._lock:
-                status: int = lib.igt_file_read(self._pointer(), view, len(view), n, err)
+                pointer, self._user = self._pointer(), threading.get_ident()
+                try:
+                    # Released by hand: CPython 3.11 crashes when it collects the frames of an exception with an
+                    # exported memoryview.
+                    with ffi.from_buffer(buffer, require_writable=True) as view:
+                        status: int = lib.native_read(pointer, view, len(view), is_hooked, n, err)
+                finally:
+                    self._user = 0
             return status
 
-        self._client.run(read, self._cancel)
+        try:
+            check(self._client.status_waiting(read, self._cancel), err)
+        finally:
+            if self._is_closing:
+                self.close()
         size: int = n[0]
         return size
 
@@ -1048,6 +1082,7 @@ def _after_fork_in_child() -> None:
 
 def _at_exit() -> None:
     lib.native_log_set(0)
+    _unused_waits.clear()
     for client in list(_clients):
         client.close()
 

@@ -31,6 +31,30 @@ void igt__os_unblock_signals(const igt__os_signals *before) {
   (void)pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+static void only_broken_pipe(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGPIPE);
+}
+
+void igt__os_block_broken_pipe(igt__os_signals *before) {
+  sigset_t one;
+
+  only_broken_pipe(&one);
+  (void)pthread_sigmask(SIG_BLOCK, &one, before);
+}
+
+void igt__os_unblock_broken_pipe(const igt__os_signals *before) {
+  static const struct timespec now = {0, 0};
+  sigset_t one;
+
+  if (sigismember(before, SIGPIPE) == 1)
+    return;
+  only_broken_pipe(&one);
+  while (sigtimedwait(&one, NULL, &now) == SIGPIPE)
+    continue; /* it was ours */
+  (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 void igt__os_wipe(void *p, size_t n) {
   explicit_bzero(p, n);
 }

@@ -18,6 +18,14 @@ void igt__os_unblock_signals(const igt__os_signals *before) {
   (void)before;
 }
 
+void igt__os_block_broken_pipe(igt__os_signals *before) {
+  *before = 0;
+}
+
+void igt__os_unblock_broken_pipe(const igt__os_signals *before) {
+  (void)before;
+}
+
 void igt__os_wipe(void *p, size_t n) {
   SecureZeroMemory(p, n);
 }

@@ -12,19 +12,24 @@ daemon thread does.
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
-import getpass
 import logging
 import os
-import signal
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from igtcloud.client import _errors, _library
-from igtcloud.client.core import _token_file
+from igtcloud.client import _lazy
+
+if TYPE_CHECKING:
+    import getpass
+
+    from igtcloud.client import _errors, _library
+    from igtcloud.client.core import _token_file
+else:
+    getpass, _errors, _library, _token_file = map(_lazy.Module, (
+        "getpass", "igtcloud.client._errors", "igtcloud.client._library", "igtcloud.client.core._token_file"))
 
 __all__ = ["smart_auth", "AuthHandler", "AuthRefresher", "Periodic"]
 
@@ -233,6 +238,7 @@ class _Session:
             self.file.close()
             raise
         self.periodic = Periodic(self._seconds_to_renewal(), self._refresh, autostart=auto_refresh)
+        _end_at_exit()
         _sessions.append(self)
 
     def is_here(self) -> bool:
@@ -401,6 +407,8 @@ def _client_for(origin: str, username: Optional[str], key: Optional[str], token_
 def _end_on_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end the block as an exception does, so that the session is signed out: by default
     they would kill the process on the spot. Handlers of the program itself stay."""
+    import signal
+
     previous: List[Tuple[int, Any]] = []
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
@@ -531,7 +539,17 @@ def _at_exit() -> None:
             session.end(sign_out=False)
 
 
-atexit.register(_at_exit)  # after _library's own, so it runs before
+def _end_at_exit() -> None:
+    """Once, and with _library loaded: handlers run in reverse order, and its own frees the clients."""
+    global _is_registered
+    if not _is_registered:
+        import atexit
+
+        atexit.register(_at_exit)
+        _is_registered = True
+
+
+_is_registered = False
 
 
 # By their settings, the latest client for tokens from elsewhere, or with settings of a service: set_auth() has one.

@@ -10,16 +10,23 @@ MaxRetryError if the program has imported urllib3.
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import re
 import sys
 import threading
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
 
-from igtcloud.client import _errors, _library
+from igtcloud.client import _lazy
 from igtcloud.client.services import _exceptions, _models
+
+if TYPE_CHECKING:
+    import json
+
+    from igtcloud.client import _errors, _library
+else:
+    json, _errors, _library = map(_lazy.Module, ("json", "igtcloud.client._errors", "igtcloud.client._library"))
 
 Timeout = Union[None, int, float, Tuple[Optional[float], Optional[float]]]
 
@@ -90,11 +97,19 @@ class Headers(Dict[str, str]):
 class RESTResponse(io.IOBase):
     """A raw response: `status`, `reason`, `data` (bytes), `getheader()`, `getheaders()`."""
 
-    def __init__(self, status: int, headers: Headers, data: bytes) -> None:
+    def __init__(self, status: int, headers: _library.Headers, data: bytes) -> None:
         self.status = status
-        self.reason = _reason(status)
-        self.headers = headers
         self.data: Any = data
+        self._pairs = headers
+
+    @property
+    def reason(self) -> str:
+        """What the status is called, such as "Not Found"."""
+        return _reason(self.status)
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers(self._pairs)
 
     def getheaders(self) -> Headers:
         return self.headers
@@ -234,7 +249,7 @@ class _Call:
                                    self.timeout_ms, sink)
         except _errors.IgtError as error:
             raise without_response(error) from None
-        response = RESTResponse(reply.status, Headers(reply.headers), reply.data)
+        response = RESTResponse(reply.status, reply.headers, reply.data)
         self.api_client.last_response = response
         if not 200 <= reply.status < 300:
             raise _exceptions.from_response(reply.status, response.reason, reply.data.decode("utf-8", "replace"),

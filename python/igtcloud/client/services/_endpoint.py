@@ -12,15 +12,20 @@ sent, unless `_check_input_type=False`. None for an argument that may be left ou
 
 from __future__ import annotations
 
-import json
 import threading
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
+from igtcloud.client import _lazy
 from igtcloud.client.services import _types
 from igtcloud.client.services._exceptions import ApiTypeError, ApiValueError
 from igtcloud.client.services._models import load as load_model
 from igtcloud.client.services._models import sanitize
 from igtcloud.client.services._tables import OPERATIONS
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = _lazy.Module('json')
 
 # What every operation takes besides its own arguments, with its default.
 EXTRAS = {'async_req': False, '_host_index': None, '_preload_content': True, '_request_timeout': None,
@@ -30,36 +35,47 @@ EXTRA_TYPES = {'async_req': (bool,), '_host_index': (NONE, int), '_preload_conte
                '_request_timeout': (NONE, int, float, (int, float), [int, float]),
                '_return_http_data_only': (bool,), '_check_input_type': (bool,),
                '_check_return_type': (bool,)}
+# Of a URL, as they are: RFC 3986, section 2.3.
+UNRESERVED = frozenset('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~')
+PARSED = frozenset(('id', 'method', 'path', 'body', 'response', 'accept', 'open', 'summary', 'service', 'params',
+                    'positional', 'by_name', 'types'))
 WITH_BODY = ('POST', 'PUT', 'PATCH', 'DELETE')
 
 _lock = threading.Lock()
 _classes: Dict[Tuple[str, str], type] = {}
 
 
-class Param(NamedTuple):
-    """An argument of an operation."""
+class Param:
+    """An argument of an operation. place: path, query or header. separator: of a list in one value; '': the
+    name once for each. default: what the server takes if the argument is absent."""
 
-    name: str
-    api_name: str
-    place: str
-    """path, query or header."""
-    type: str
-    required: bool
-    separator: str
-    """Of a list in one value; '': the name once for each."""
-    default: Any
-    """What the server takes if the argument is absent."""
-    text: str
+    __slots__ = ('name', 'api_name', 'place', 'type', 'required', 'separator', 'default', 'text')
+
+    def __init__(self, name: str, api_name: str, place: str, type: str, required: bool, separator: str,
+                 default: Any, text: str) -> None:
+        self.name, self.api_name, self.place, self.type = name, api_name, place, type
+        self.required, self.separator, self.default, self.text = required, separator, default, text
 
 
 class Operation:
     """An operation as the description has it. An attribute of its class: see Endpoint for objects."""
 
     def __init__(self, group: str, service: str, row: Tuple[Any, ...]) -> None:
-        (self.name, self.id, self.method, self.path, params, self.body, self.response, self.accept,
-         self.open, self.summary) = row
+        self.name = row[0]
         self.group = group
         self.model_service = service
+        self._row = row
+
+    def __getattr__(self, name: str) -> Any:
+        """At first use: a program calls a few of the operations."""
+        if name not in PARSED:
+            raise AttributeError(name)
+        self._parse()
+        return vars(self)[name]
+
+    def _parse(self) -> None:
+        (_, self.id, self.method, self.path, params, self.body, self.response, self.accept, self.open,
+         self.summary) = self._row
         self.service = self.path.split('/')[2]
         self.params = [Param(*param) for param in params]
         self.positional = [param.name for param in self.params if param.required]
@@ -122,9 +138,12 @@ class Endpoint:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         operation = self.operation
-        extras = {name: kwargs.pop(name, default) for name, default in EXTRAS.items()}
+        extras = EXTRAS
+        if not EXTRAS.keys().isdisjoint(kwargs):
+            extras = {name: kwargs.pop(name, default) for name, default in EXTRAS.items()}
         values = bind(operation, args, kwargs)
-        check_extras(extras)
+        if extras is not EXTRAS:
+            check_extras(extras)
         if extras['_check_input_type']:
             for name, value in values.items():
                 _types.check(value, operation.types[name], [name], operation.class_of)
@@ -202,9 +221,10 @@ def bind(operation: Operation, args: Tuple[Any, ...], kwargs: Dict[str, Any]) ->
             raise ApiTypeError(f"Got an unexpected parameter '{name}' to method `{operation.name}`")
         if value is not None or name in positional:
             values[name] = value
-    absent = [name for name in positional if name not in values]
-    if absent:
-        raise TypeError(f'{operation.name}() {_types.missing(absent)}')
+    if len(values) < len(positional) or len(args) < len(positional):
+        absent = [name for name in positional if name not in values]
+        if absent:
+            raise TypeError(f'{operation.name}() {_types.missing(absent)}')
     return values
 
 
@@ -262,13 +282,20 @@ def text_of(value: Any) -> str:
     return text
 
 
-def path_of(operation: Operation, values: Dict[str, Any]) -> str:
+def quoted(text: str) -> str:
+    """Percent-encoded, slashes too."""
+    if UNRESERVED.issuperset(text):
+        return text
     from urllib.parse import quote  # takes longer to import than most modules of this package
 
+    return quote(text, safe='')
+
+
+def path_of(operation: Operation, values: Dict[str, Any]) -> str:
     path = operation.path
     for param in operation.params:
         if param.place == 'path':
-            text = quote(text_of(values[param.name]), safe='')
+            text = quoted(text_of(values[param.name]))
             # As a segment, these two would be taken for steps in the tree, in any encoding.
             if text in ('', '.', '..'):
                 raise ApiValueError(f"Invalid value for `{param.name}`: '{text}'", [param.name])

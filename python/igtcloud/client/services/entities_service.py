@@ -11,9 +11,9 @@ import errno
 import io
 import os
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
-from igtcloud.client import _errors, _library
+from igtcloud.client import _lazy
 from igtcloud.client.core import auth as _auth
 from igtcloud.client.services import _api_client
 from igtcloud.client.services.base_service import BaseService, CollectionWrapper
@@ -23,9 +23,15 @@ from igtcloud.client.services.entities.apis import (ApplicationsApi, CaseLabelsA
 from igtcloud.client.services.entities.model.file import File
 from igtcloud.client.services.utils.s3 import S3File
 
+if TYPE_CHECKING:
+    from igtcloud.client import _errors, _library
+else:
+    _errors, _library = _lazy.Module("igtcloud.client._errors"), _lazy.Module("igtcloud.client._library")
+
 _APIS = (ProjectsApi, InstitutesApi, IntegrationsApi, UsersApi, OrganizationsApi, ReportsApi, ApplicationsApi,
          CaseLabelsApi, EpdSitesApi, TasksApi)
-_BUFFER_BYTES = 10 * 1024 ** 2
+# Behind it the library keeps ranges of its own, and fetches the next ones ahead.
+_BUFFER_BYTES = 256 * 1024
 _CREDENTIALS_LEFT = timedelta(hours=1)
 
 

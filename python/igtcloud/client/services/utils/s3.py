@@ -79,9 +79,9 @@ class S3File(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Reads at the current position; 0 at the end."""
         self._check_open()
-        view = memoryview(buffer).cast("B")[:self._most]
-        read: int = self._translated(lambda: self._reader.read_into(view))
-        self._most *= 2
+        with memoryview(buffer) as given, given.cast("B") as view, view[:self._most] as part:
+            self._most *= 2
+            read: int = self._translated(lambda: self._reader.read_into(part))
         return read
 
     def close(self) -> None:
