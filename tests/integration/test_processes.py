@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from igtcloud import DONE, FAILED, NOT_FOUND, USAGE, Program, environment, on_windows, program
+from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, USAGE, Program, environment, on_windows, program
 from terminal import Terminal
 from uploads import epd, institute, seed
 
@@ -188,6 +188,29 @@ def test_token_file_is_removed_at_once(cloud, igtcloud, numbers):
     process.communicate(timeout=30)
     assert process.returncode == -getattr(signal, f"SIG{numbers[-1]}")
     assert not os.path.exists(token_file(igtcloud))
+
+
+@pytest.mark.case("transfers-7")
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_while_the_login_becomes_a_daemon(cloud, igtcloud, name):
+    """It is signed in, but its parent has not yet exited: the login ends, and the status says so."""
+    number = getattr(signal, f"SIG{name}")
+    hold = {"fault": "silence", "method": "POST", "path": "**/login", "seconds": 100}
+    cloud.faults(hold)
+    process = igtcloud.start("login", "--background", stderr=subprocess.DEVNULL)
+    cloud.wait_for(lambda: cloud.requests(method="POST", path="*/login"))
+    process.send_signal(signal.SIGSTOP)
+    cloud.heal()
+    cloud.wait_for(lambda: os.path.exists(token_file(igtcloud)) and is_daemon(int(holder(igtcloud))))
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(SOON) == 128 + number
+    assert not os.path.exists(token_file(igtcloud))
+    igtcloud.run("whoami", sign_in=False, status=DENIED)
+
+
+def is_daemon(pid):
+    return os.getsid(pid) == pid and os.readlink(f"/proc/{pid}/cwd") == "/"
 
 
 # ---- readers ----

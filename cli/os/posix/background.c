@@ -82,26 +82,38 @@ static void make_paths_absolute(settings *s) {
 
 /* Signals from the terminal go to both processes; those sent to the parent alone, the process that
  * callers know, are meant for the child. */
+static const int passed_on[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static pid_t child_of_login;
+static volatile sig_atomic_t interrupted, from_terminal;
 
 static void pass_on(int number, siginfo_t *info, void *context) {
   (void)context;
-  if (info->si_code <= 0)
+  interrupted = number;
+  from_terminal = info->si_code > 0;
+  if (!from_terminal)
     kill(child_of_login, number);
 }
 
+static void block(sigset_t *before) {
+  sigset_t all;
+
+  sigemptyset(&all);
+  for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+    sigaddset(&all, passed_on[i]);
+  pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
 static void pass_signals_on(pid_t child) {
-  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
   struct sigaction action;
 
   child_of_login = child;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN)
+  for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) {
+    if (sigaction(passed_on[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN)
       continue;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = pass_on;
     action.sa_flags = SA_SIGINFO;
-    sigaction(numbers[i], &action, NULL);
+    sigaction(passed_on[i], &action, NULL);
   }
 }
 
@@ -142,6 +154,21 @@ static int end_of(int status) {
   return 128 + WTERMSIG(status);
 }
 
+/* A signal that came while the child became a daemon ends the login. The child may have left the
+ * group to which a terminal sent it. One that comes later no longer concerns us. */
+static int finish_login(pid_t child) {
+  int status;
+
+  block(NULL);
+  if (!interrupted)
+    return EXIT_DONE;
+  if (from_terminal)
+    kill(child, interrupted);
+  while (waitpid(child, &status, 0) != child && errno == EINTR)
+    ;
+  return 128 + interrupted;
+}
+
 /* Waits until it is signed in or has ended. */
 static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
   struct pollfd one = {.fd = ready, .events = POLLIN};
@@ -151,7 +178,7 @@ static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
   for (;;) {
     one.revents = 0;
     if (ppoll(&one, 1, NULL, mask) == 1 && read(ready, &byte, 1) == 1)
-      return EXIT_DONE;
+      return finish_login(child);
     if (waitpid(child, &status, one.revents ? 0 : WNOHANG | WUNTRACED) != child)
       continue;
     if (!WIFSTOPPED(status))
@@ -164,20 +191,23 @@ static int wait_for_login(pid_t child, int ready, const sigset_t *mask) {
  * then the child belongs to the terminal's session, on which it may have to ask for a password. */
 int os_hold_in_background(settings *s, int (*hold)(const settings *s, int ready)) {
   int ends[2], status;
-  sigset_t mask;
+  sigset_t mask, before;
   pid_t child;
 
+  block(&before); /* until they are passed on */
   if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
     complain(IGT_E_IO, "cannot run in the background: %s", strerror(errno));
     return EXIT_FAILED;
   }
   if (child == 0) {
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     note_inherited(ends[1]);
     make_paths_absolute(s);
     signal(SIGTERM, SIG_DFL); /* `igtcloud logout` sends it, even if the caller ignores it */
     return hold(s, ends[1]);
   }
   pass_signals_on(child);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   follow_stops(&mask);
   close(ends[1]);
   status = wait_for_login(child, ends[0], &mask);
