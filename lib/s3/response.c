@@ -387,16 +387,21 @@ static bool learn_region(igt__s3_request *req, const igt__s3_error_details *deta
   return true;
 }
 
-/* S3 rejects requests whose time differs by more than 15 minutes. */
-static bool learn_clock(igt__s3_request *req) {
+/* S3 rejects requests whose time differs by 15 minutes; the response may be a minute old. */
+#define SKEW_REJECTED_S (14 * 60)
+/* Signing with a smaller correction would change nothing. */
+#define SKEW_LEAST_S 60
+
+/* Takes the server's time, if it differs that much from the one that was signed. */
+static bool learn_clock(igt__s3_request *req, int64_t least) {
   struct igt__s3_request_private *priv = req->priv;
   int64_t date = req->http.server_date, offset;
 
   if (date == 0)
     return false;
   offset = date - igt__wall_seconds();
-  if (llabs(offset - priv->used_offset) < 60)
-    return false; /* signing with it would change nothing */
+  if (llabs(offset - priv->used_offset) < least)
+    return false;
   atomic_store(&priv->s3->clock_offset, offset);
   if (!atomic_exchange(&priv->s3->skew_logged, true))
     IGT__WARN(IGT_LOG_S3,
@@ -425,7 +430,9 @@ void igt__s3_decide_again(igt__s3_request *req, const igt__s3_error_details *det
   if (learn_region(req, details, err))
     priv->again = IGT__S3_AGAIN_REGION;
   else if (strcmp(err->code, "RequestTimeTooSkewed") == 0)
-    priv->again = learn_clock(req) ? IGT__S3_AGAIN_CLOCK : IGT__S3_AGAIN_NO;
+    priv->again = learn_clock(req, SKEW_LEAST_S) ? IGT__S3_AGAIN_CLOCK : IGT__S3_AGAIN_NO;
+  else if (is_mute(req, err) && learn_clock(req, SKEW_REJECTED_S))
+    priv->again = IGT__S3_AGAIN_CLOCK; /* a HEAD cannot say RequestTimeTooSkewed */
   else if (wants_credentials(req, err)) {
     igt__s3_provider_refuse(req->provider, priv->used);
     priv->again = IGT__S3_AGAIN_CREDENTIALS;

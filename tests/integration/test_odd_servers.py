@@ -4,7 +4,9 @@ word, joined cookies, lists that break off."""
 
 import base64
 import csv
+import email.utils
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -22,6 +24,8 @@ from sandbox import Sandbox
 USERS = [{"name": "demo@example.com", "password": "demo", "roles": ["DATA_MANAGER"]}]
 SEED = {"users": USERS, "projects": [{"name": "p", "projectTypeName": "EPD", "institutes": [
     {"name": "i", "studies": [{"name": "s", "files": [{"path": "a.txt", "text": "a"}]}]},
+    {"name": "two", "studies": [{"name": "s", "files": [{"path": "a.txt", "text": "a"},
+                                                        {"path": "b.bin", "size": 9 * 1024 * 1024}]}]},
     {"name": "many", "generate": {"studies": 300, "files": 1, "size": 10}}]}]}
 MIB = 1024 * 1024
 
@@ -229,6 +233,35 @@ def test_a_store_that_always_refuses_is_believed(cloud, odd, home, tmp_path):
     odd.change = change
     Program(odd.url, home).run("download", tmp_path / "out", "p", "i", status=SOME_FAILED)
     assert odd.count("GET", "s3credentials") == 2
+
+
+TOO_SKEWED = b"<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message></Error>"
+
+
+@pytest.mark.case("security-24")
+def test_a_refusal_without_a_word_may_be_about_the_clock(cloud, odd, home, out):
+    """The difference to the server's clock, learned from a GET, is no longer true when a HEAD is signed, as
+    if a clock had been set in between; a HEAD cannot say RequestTimeTooSkewed."""
+    seen = []
+
+    def answer(request):
+        if request.plain.endswith("a.txt"):
+            seen.append(request)
+            if len(seen) > 1:
+                return Reply(200, b"a", [("ETag", f'"{hashlib.md5(b"a").hexdigest()}"'),
+                                         ("Content-Type", "application/octet-stream")])
+            date = email.utils.formatdate(time.time() + 7200, usegmt=True)
+            return Reply(raw=f"HTTP/1.1 403 Forbidden\r\nDate: {date}\r\nContent-Type: application/xml\r\n"
+                             f"Content-Length: {len(TOO_SKEWED)}\r\n\r\n".encode() + TOO_SKEWED)
+        return Reply(503) if request.plain.endswith("b.bin") and len(seen) < 2 else None
+    odd.answer = answer
+
+    def change(request, reply):
+        if request.plain.endswith("s3credentials"):
+            reply.body = reply.body.replace(cloud.url.encode(), odd.url.encode())
+    odd.change = change
+    Program(odd.url, home).run("download", "--retries", 20, out, "p", "two")
+    assert os.path.getsize(out / "two/s/b.bin") == 9 * MIB and len(seen) == 2
 
 
 # ---- cookies ----
