@@ -59,6 +59,7 @@ struct igt__journal {
   bool open_batch;
   unsigned batch_writes;
   bool said_broken;
+  bool damaged; /* a write found a page that is none of the database's */
   igt__cancel *cancel;
   int64_t busy_since;       /* of the lock that is waited for */
   int64_t cancelled_at;     /* when a wait first noticed it; 0: not yet */

@@ -432,6 +432,10 @@ igt_status igt__journal_open(const char *path, igt__cancel *cancel, igt__journal
 /* ---- batches ---- */
 
 static void note_broken_locked(igt__journal *journal, const char *what) {
+  int rc = sqlite3_errcode(journal->db);
+
+  if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+    journal->damaged = true;
   if (journal->said_broken)
     return;
   journal->said_broken = true;
@@ -493,6 +497,18 @@ igt_status igt__journal_flush(igt__journal *journal, igt_error *err) {
   return rc == SQLITE_OK ? IGT_OK : igt__fail(err, IGT_E_IO, "the journal cannot be written");
 }
 
+/* Only the pages that were used show damage, so opening it did not. */
+static void replace_damaged(igt__journal *journal) {
+  size_t n = strlen(journal->claims_path) - strlen(".lock");
+  char *path = igt__strndup(journal->claims_path, n);
+
+  if (path && move_aside(path))
+    igt__log(IGT_LOG_WARNING, IGT_LOG_JOURNAL,
+             "the journal was damaged: it was moved aside (.damaged), and the next run starts a "
+             "new one");
+  igt__free(path);
+}
+
 void igt__journal_close(igt__journal *journal) {
   if (!journal)
     return;
@@ -503,6 +519,8 @@ void igt__journal_close(igt__journal *journal) {
   igt__finished_drop(journal);
   igt__folders_forget_locked(journal);
   shut(journal);
+  if (journal->damaged && journal->claims_path)
+    replace_damaged(journal);
   if (journal->claims >= 0)
     igt__os_close(journal->claims);
   igt__free(journal->claims_path);

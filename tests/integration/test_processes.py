@@ -209,6 +209,18 @@ def test_a_signal_while_the_login_becomes_a_daemon(cloud, igtcloud, name):
     igtcloud.run("whoami", sign_in=False, status=DENIED)
 
 
+@pytest.mark.case("transfers-7")
+def test_a_signal_that_does_not_end_the_login(cloud, igtcloud):
+    """A pipe's that breaks elsewhere, while it signs in: the parent does not leave the child behind."""
+    cloud.faults({"fault": "silence", "method": "POST", "path": "**/login", "seconds": 100})
+    process = igtcloud.start("login", "--background", stderr=subprocess.DEVNULL)
+    cloud.wait_for(lambda: cloud.requests(method="POST", path="*/login"))
+    process.send_signal(signal.SIGPIPE)
+    cloud.heal()
+    assert process.wait(SOON) == DONE
+    logout(igtcloud)
+
+
 def is_daemon(pid):
     return os.getsid(pid) == pid and os.readlink(f"/proc/{pid}/cwd") == "/"
 

@@ -128,6 +128,7 @@ static void follow_stops(sigset_t *mask) {
   sigset_t child;
 
   signal(SIGTSTP, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN); /* it writes nothing, and would leave the child behind */
   sigaction(SIGCHLD, &action, NULL);
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
