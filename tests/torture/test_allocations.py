@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Allocations of the program fail, one, 40 in a row or all that follow: it never crashes, never says "done" of what it did not
-do, and never leaves a wrong file under a final name. Each TORTURE_STEP-th is tried; 1 is all."""
+"""Allocations of the program fail (one, 40 in a row or all that follow), or threads cannot be
+started: it never crashes or hangs, never claims success for what it did not do, and never leaves a
+wrong file under a final name. Each TORTURE_STEP-th allocation is tried; 1 is all."""
 
 import os
 import pathlib
@@ -119,3 +120,19 @@ def test_memory_that_ends_for_good(cloud, tmp_path, command):
         assert set(results) <= {"same", "skipped", "failed"}, (n, done)
         if done.status == 0:
             assert len(results) == count and "failed" not in results, (n, done)
+
+
+@pytest.mark.parametrize("command", ["verify", "upload", "download", "csv"])
+def test_threads_that_cannot_be_started(cloud, tmp_path, command):
+    """With too few threads it does the work with those it has, or ends and says why."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    home.mkdir()
+    Program(cloud.url, home).run("download", "--no-journal", out, "demo", "north")
+    right = tree(out)
+    options = {"csv": ["--files", "-"], "verify": [out]}.get(command, ["--no-journal", out])
+    run = Run(cloud, home, command, *options, "demo", "north")
+    for n in range(1, 16):
+        if command == "download":
+            shutil.rmtree(out, ignore_errors=True)
+        done = run(FAIL_THREAD=n)
+        check(done, lambda: command != "download" or visible(out) == right)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* igt_download and igt_download_start: check and copy the options, and make a transfer, whose job
  * finds the project and its institutes and opens the target folder. A task on the run's lister
- * thread then walks the institutes and hands each selected study to download_study.c, while the
- * job's thread waits for the run. At the end durable.c syncs the file system. */
+ * thread then walks the institutes and puts each selected study into ahead.c's queue; another
+ * thread takes them from there and hands them to download_study.c, while the job's thread waits for
+ * the run. At the end durable.c syncs the file system. */
 #include "transfer/download/download.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "transfer/engine/ahead.h"
 
 #define MAX_DELETE 100
@@ -45,8 +48,9 @@ static igt_status each_study(void *payload, const igt_institute *institute, igt_
   return status == IGT_OK && igt__quota_refused(&d->lists) ? IGT_E_LIMIT : status;
 }
 
-/* Begins the studies of the list, in its order, as others are done. */
-static void begin_studies_task(void *arg) {
+/* Begins the studies of the list, in its order, as others are done. On a thread of its own: it
+ * waits for the list, which a pool without memory would run behind it. */
+static void *begin_studies(void *arg) {
   igt__download *d = arg;
   const igt_institute *institute;
   igt_root_study *study;
@@ -64,6 +68,7 @@ static void begin_studies_task(void *arg) {
   if (status != IGT_OK && status != IGT_E_CANCELLED)
     igt__run_fatal(&d->run, &err);
   igt__run_task_end(&d->run);
+  return NULL;
 }
 
 /* Its studies could not be listed; the others go on. */
@@ -157,19 +162,37 @@ static igt_status make_lists(igt__download *d, igt_error *err) {
              : IGT_OK;
 }
 
+static igt_status run_project_files(igt__download *d, igt_transfer_summary *summary,
+                                    igt_error *err) {
+  igt__run_task_begin(&d->run);
+  igt__pool_add(d->run.lister, igt__download_project_files, d);
+  return igt__run_wait(&d->run, summary, err);
+}
+
+static igt_status run_studies(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
+  igt_status status;
+  pthread_t beginner;
+  int os_error;
+
+  igt__run_task_begin(&d->run);
+  os_error = igt__thread_start(&beginner, "igt-begin", IGT__THREAD_STACK, begin_studies, d);
+  if (os_error) {
+    igt__run_task_end(&d->run);
+    return igt__fail_errno(err, os_error, "the download's thread could not be started");
+  }
+  igt__run_task_begin(&d->run);
+  igt__pool_add(d->run.lister, list_studies_task, d);
+  status = igt__run_wait(&d->run, summary, err);
+  (void)pthread_join(beginner, NULL);
+  return status;
+}
+
 static igt_status transfer(igt__download *d, igt_transfer_summary *summary, igt_error *err) {
   const igt_download_options *o = d->options;
   igt_status status;
 
   igt__durable_begin(&d->durable, &d->run, o, d->shared.selection, d->target);
-  if (!o->project_files) {
-    igt__run_task_begin(&d->run);
-    igt__pool_add(d->run.lister, begin_studies_task, d);
-  }
-  igt__run_task_begin(&d->run);
-  igt__pool_add(d->run.lister, o->project_files ? igt__download_project_files : list_studies_task,
-                d);
-  status = igt__run_wait(&d->run, summary, err);
+  status = o->project_files ? run_project_files(d, summary, err) : run_studies(d, summary, err);
   if (status == IGT_OK) {
     report_no_match(d, summary);
     report_elsewhere(d);

@@ -67,7 +67,7 @@ static unsigned at_most(unsigned a, unsigned b) {
 }
 
 static igt_status make_planners(igt__run *run, igt_error *err) {
-  run->lister = igt__pool_new("igt-list", 2);
+  run->lister = igt__pool_new("igt-list", 1);
   run->producers =
       igt__pool_new("igt-plan", at_most(run->options.concurrent_studies, PRODUCERS_MAX));
   if (run->producers) /* until the studies' sizes are known */

@@ -33,7 +33,7 @@ struct igt__run {
   const igt_transfer_callbacks *callbacks; /* own_callbacks */
   igt_transfer_options options;
   igt__sched *sched;
-  igt__pool *lister;             /* walks institutes and studies, and begins those of the list */
+  igt__pool *lister;             /* walks institutes and studies */
   igt__pool *producers;          /* list and plan studies; wait for a slot */
   igt__pool *helpers;            /* short calls: completions, checks; never wait for a slot */
   igt__pool *credential_workers; /* credentials: what helpers wait for must not queue behind them */
