@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The socket of the metrics on Windows: Winsock errors become errno values, as on POSIX. */
 #include <errno.h>
 
 #include "os/os.h"
