@@ -66,6 +66,8 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
   while (fits && fgets(line, sizeof line, in)) {
     if (!strchr(line, '\n') && feof(in))
       break; /* a truncated last line of a run that was killed */
+    if (*line == '\n') /* after a line that a full disk cut off */
+      continue;
     fits = strchr(line, '\n') && strncmp(line, item, sizeof item - 1) == 0;
     if (strncmp(line, mark, sizeof mark - 1) == 0) {
       add_summary(m, line);

@@ -64,7 +64,7 @@ static bool still_ready(station *st, study *s) {
 
 static void take(batch *l, study *s) {
   s->state = STUDY_ACTIVE;
-  s->uploaded = s->verified = s->blameless = s->hopeless = false;
+  s->uploaded = s->verified = s->blameless = s->hopeless = s->unrecorded = false;
   s->same_files = s->junk_files = s->moved = 0;
   s->problem = IGT_OK;
   s->began_ms = station_now();
@@ -167,9 +167,10 @@ static void note_uploaded(study *s, const igt_transfer_item *item) {
   (void)snprintf(s->study_id, sizeof s->study_id, "%s", item->study_id);
 }
 
-static void note_verified(study *s, const igt_transfer_item *item) {
+static void note_verified(study *s, const igt_transfer_item *item, bool journal_fails) {
   bool is_file = item->kind == IGT_ITEM_FILE;
 
+  s->unrecorded |= journal_fails && item->result == IGT_RESULT_UNCHECKED;
   if (item->result == IGT_RESULT_SAME)
     s->same_files += is_file;
   else if (item->result == IGT_RESULT_IGNORED && item->minor)
@@ -196,16 +197,32 @@ static void on_item(void *payload, const igt_transfer_item *item) {
   for (size_t i = 0; i < l->count; i++)
     if (l->v[i] && concerns(l->v[i], item->local_path)) {
       if (l->verifying)
-        note_verified(l->v[i], item);
+        note_verified(l->v[i], item, l->journal_fails);
       else
         note_uploaded(l->v[i], item);
     }
 }
 
+#define SAME_AGAIN_MS (3600 * 1000)
+
+/* That the journal fails, the only one of these, is a message of each run. */
+static bool is_about_journal(igt_status status) {
+  return status == IGT_E_NO_SPACE || status == IGT_E_READ_ONLY || status == IGT_E_IO ||
+         status == IGT_E_PARSE;
+}
+
 static void on_message(void *payload, igt_status status, const char *text) {
-  (void)payload;
-  if (status != IGT_OK)
-    station_log(PRIORITY_WARNING, "warning", NULL, "%s", text);
+  static char last[IGT_ERROR_TEXT_MAX];
+  static int64_t said_at;
+  int64_t now = station_now();
+  batch *l = payload;
+
+  l->journal_fails |= is_about_journal(status);
+  if (status == IGT_OK || (strcmp(last, text) == 0 && now - said_at < SAME_AGAIN_MS))
+    return;
+  snprintf(last, sizeof last, "%s", text);
+  said_at = now;
+  station_log(PRIORITY_WARNING, "warning", NULL, "%s", text);
 }
 
 /* ---- starting ---- */
@@ -324,11 +341,29 @@ static void wait_again(study *s) {
   store_end(s->in, s);
 }
 
+/* The digests of what was uploaded are lost, but neither the study nor the cloud is to blame, and a
+ * service may not read what it has uploaded: it is verified once the journal can be written. */
+static void wait_for_journal(station *st, study *s) {
+  s->state = STUDY_READY;
+  s->due = station_now() + PAUSE_MS;
+  study_because(s, s->problem, "it is uploaded, but not verified: the journal cannot be written");
+  store_end(s->in, s);
+  if (!st->journal_fails)
+    station_log(
+        PRIORITY_ERROR, "journal", s,
+        "%s is uploaded, but cannot be verified while the journal cannot be written; it and "
+        "those that follow wait",
+        s->path);
+  st->journal_fails = true;
+}
+
 /* cloud_works: for another study, meanwhile. */
 static void end_badly(station *st, study *s, bool cloud_works) {
   verdict is = s->blameless ? WAIT_FOR_CLOUD : verdict_of(s->problem);
 
-  if (s->problem == IGT_E_CHECKSUM && !s->overwrite) {
+  if (s->unrecorded) {
+    wait_for_journal(st, s);
+  } else if (s->problem == IGT_E_CHECKSUM && !s->overwrite) {
     /* There was a file of this name and size before, and upload does not replace those. */
     s->overwrite = true;
     wait_again(s);
@@ -381,6 +416,7 @@ static void end_verified(batch *l) {
   bool works = any_good(l);
   if (works)
     station_online(st);
+  st->journal_fails &= l->journal_fails;
   for (size_t i = 0; i < l->count; i++) {
     study *s = l->v[i];
     if (s->problem != IGT_OK) {
@@ -478,7 +514,7 @@ void batch_start(station *st) {
     if (l->l)
       continue;
     l->st = st;
-    l->verifying = false;
+    l->verifying = l->journal_fails = false;
     fill(l);
     if (l->count == 0)
       return;

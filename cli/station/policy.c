@@ -284,8 +284,9 @@ static void write_advice(FILE *out, const station *st, const study *s) {
   put_safe(out, misplaced ? below : s->path, true);
 }
 
-/* A new file: whatever has its name may be a device or another link of somebody's file. */
-static FILE *create_reason(const study *s, const char *now) {
+/* Removes what has its name: it may be a device or another link of somebody's file. create: a new
+ * file. */
+static FILE *replace_reason(const study *s, const char *now, bool create) {
   char path[PATH_SIZE + 8];
   const char *name;
   int dir, fd = -1;
@@ -294,7 +295,8 @@ static FILE *create_reason(const study *s, const char *now) {
   dir = tree_open_above(s->in->failed, path, false, &name);
   if (dir >= 0) {
     (void)igt__os_unlinkat(dir, name);
-    fd = igt__os_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
+    if (create)
+      fd = igt__os_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0640);
     igt__os_close(dir);
   }
   return os_stream(fd, "w");
@@ -302,8 +304,9 @@ static FILE *create_reason(const study *s, const char *now) {
 
 static bool write_reason(const station *st, const study *s, const char *now) {
   const char *why = s->why && *s->why ? s->why : igt_status_text(s->status);
-  FILE *out = create_reason(s, now);
+  FILE *out = replace_reason(s, now, true);
   char when[32];
+  int error;
 
   if (!out)
     return false;
@@ -319,7 +322,12 @@ static bool write_reason(const station *st, const study *s, const char *now) {
   fputs(".\n\n", out);
   write_advice(out, st, s);
   fputs("\nThe station uploads it again. This file can be deleted.\n", out);
-  return fclose(out) == 0;
+  if (fclose(out) == 0)
+    return true;
+  error = errno; /* half a reason would mislead */
+  (void)replace_reason(s, now, false);
+  errno = error;
+  return false;
 }
 
 void policy_fail(station *st, study *s) {

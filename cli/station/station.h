@@ -115,8 +115,9 @@ typedef struct study {
   char *why; /* why it is still here */
   /* in this transfer */
   bool uploaded, verified;
-  bool blameless; /* the whole run failed, because of the project */
-  bool hopeless;  /* its study.json is wrong, and will be the next time */
+  bool blameless;  /* the whole run failed, because of the project */
+  bool hopeless;   /* its study.json is wrong, and will be the next time */
+  bool unrecorded; /* uploaded, but the journal has no digests to verify it with */
   uint64_t same_files, junk_files, sidecars, moved;
   igt_status problem;
   char *problem_text;
@@ -236,6 +237,7 @@ typedef struct batch {
   line *l;
   igt_transfer *transfer;
   bool verifying;
+  bool journal_fails; /* it could not be written in this run */
   watched *in;
   study *v[STATION_BATCH];
   const char *paths[STATION_BATCH];
@@ -334,7 +336,9 @@ struct station {
   batch batches[STATION_BATCHES];
   os_source watch, requests;
   metrics_server *metrics;
+  bool journal_fails; /* and was reported */
   FILE *report;
+  bool report_is_cut; /* its last line may not have been written as a whole */
   struct hook *hook;
   station_totals totals;
   int64_t started; /* wall clock */

@@ -92,6 +92,11 @@ void status_write(station *st) {
   if (out && fclose(out) != 0)
     good = false;
   good = good && igt__os_rename(path, st->s->status_file) == 0;
+  if (out && !good) { /* the error that counts is the first one */
+    int why = errno;
+    (void)igt__os_unlink(path);
+    errno = why;
+  }
   if (!good && !failed)
     station_log(PRIORITY_WARNING, "status", NULL, "cannot write the status file '%s': %s",
                 st->s->status_file, strerror(errno));

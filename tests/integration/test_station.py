@@ -2,6 +2,7 @@
 """`igtcloud station` against the sandbox: what it uploads, when, and what becomes of it afterwards."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -17,6 +18,8 @@ import urllib.request
 import pytest
 
 from igtcloud import DENIED, DONE, FAILED, NOT_FOUND, SOME_FAILED, USAGE, environment, program
+from test_disk import mounted
+from test_disks import on
 from uploads import MIB, Place, epd, institute, pattern, put, seed
 
 SEED = seed(*[epd(institute("lab"), institute("ward"), name=f"p{n}") for n in range(60)],
@@ -634,6 +637,64 @@ def test_a_hook_need_not_read(station, tmp_path, hook):
     put(s.folder, {f"lab/P{n}---{'x' * 200}/{'y' * 200}": "abc" for n in range(20)})
     s.once()
     assert len(s.place().studies()) == 20 and not list((s.folder / "failed").glob("*/*"))
+
+
+# ---- the disk ----
+
+def test_a_full_disk_stops_no_upload(station, cloud, tmp_path):
+    """Nothing can be written: no state, journal, report, status or reason. A service cannot verify without its journal:
+    no study fails because of that. Once there is space, all of it is written again."""
+    with mounted(tmp_path / "small", "4m") as small:
+        s = station("--report", small / "report", "--status-file", small / "status", rate=100, XDG_STATE_HOME=small)
+        s.folder = small / "out"
+        put(s.folder, {"lab/P1---a/a": "abc", "lab/P2---b/b": "abc", "nowhere/x/a": "x"})
+        with contextlib.suppress(OSError), open(small / "fill", "wb", buffering=0) as fill:
+            while True:
+                fill.write(bytes(65536))
+        s.start().wait_for_log("cannot be verified while the journal cannot be written")
+        s.wait_for(lambda: len(uploads_of(cloud, "")) >= 2)
+        for what in ("status file", "report", "journal"):
+            assert len(re.findall(rf"{what}.*(No space left|disk is full)", s.log)) == 1, s.log
+        assert list(s.tree("failed")) == ["nowhere/x/a"] and not (small / "status.new").exists()
+        (small / "fill").unlink()
+        put(s.folder, {"lab/P3---c/c": "abc", "nowhere/y/a": "x"})
+        s.wait_for(lambda: len(s.tree("done")) == 3)
+        s.wait_for(lambda: "nowhere/y.reason" in s.tree("failed"))
+        assert s.stop() == 0 and json.loads((small / "status").read_text())["uploaded"] == 3
+        lines = [json.loads(line) for line in (small / "report").read_text().splitlines() if line]
+        assert "P3/c" in {x["study"] for x in lines} or "P3---c" in {x["study"] for x in lines}, lines
+
+
+def test_a_report_that_cannot_be_written(station):
+    """As on a full disk, without one."""
+    s = station("--report", "/dev/full")
+    put(s.folder, {f"lab/P{n}---a/a": "abc" for n in range(5)})
+    s.once()
+    assert len(s.tree("done")) == 5
+    assert s.log.count("cannot write the report '/dev/full': No space left on device") == 1, s.log
+
+
+@pytest.mark.skipif("IGTCLOUD_BIN" in os.environ, reason="a static program loads no libraries")
+def test_a_read_only_disk(station, cloud):
+    """What was sent stays where it is, and is neither sent again nor lost."""
+    s = station()
+    put(s.folder, {"lab/P1---a/a": "abc"})
+    s.start(**on(s.folder / "done", ("rename", errno.EROFS)))
+    s.wait_for_log("it stays where it is, and this is tried again")
+    assert "Read-only file system" in s.log and s.stop() == 0 and list(s.tree()) == ["lab/P1---a/a"]
+    cloud.clear()
+    s.once()
+    assert list(s.tree("done")) == ["lab/P1---a/a"] and not uploads_of(cloud, "a")
+
+
+def test_a_disk_that_is_read_only_from_the_start(station, tmp_path):
+    with mounted(tmp_path / "small", "4m") as small:
+        s = station()
+        s.folder = small
+        put(s.folder, {"lab/P1---a/a": "abc"})
+        subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+        s.once(status=FAILED)
+        assert "cannot keep the station's state" in s.log and "Read-only file system" in s.log
 
 
 def datagrams(path):

@@ -137,6 +137,12 @@ int renameat(int from, const char *old, int to, const char *path) {
   return REAL(renameat)(from, old, to, path);
 }
 
+/* The station's renames. */
+int renameat2(int from, const char *old, int to, const char *path, unsigned flags) {
+  REFUSE("rename", to);
+  return REAL(renameat2)(from, old, to, path, flags);
+}
+
 int fstatvfs64(int fd, struct statvfs64 *st) {
   int failed = REAL(fstatvfs64)(fd, st);
 
