@@ -5,25 +5,42 @@
 
 #include "cli.h"
 
-static int unknown_command(const char *typed, const char *overview) {
-  suggestion best = {.name = NULL};
+/* Commands and groups. */
+static void suggest_command(suggestion *best, const char *typed) {
+  static char closest[32];
 
-  for (size_t i = 0; commands[i]; i++)
-    suggest(&best, typed, commands[i]->name);
-  if (best.name)
-    return usage_error("unknown command '%s'; did you mean '%s'?", typed, best.name);
+  for (size_t i = 0; commands[i]; i++) {
+    const char *name = commands[i]->name;
+    char group[sizeof closest];
+    suggest(best, typed, name);
+    if (!strchr(name, ' '))
+      continue;
+    snprintf(group, sizeof group, "%.*s", (int)strcspn(name, " "), name);
+    suggest(best, typed, group);
+    if (best->name == group)
+      best->name = memcpy(closest, group, sizeof group);
+  }
+}
+
+static int unknown_command(const char *typed, const char *overview, const suggestion *best) {
+  if (best->name)
+    return usage_error("unknown command '%s'; did you mean '%s'?", typed, best->name);
   return usage_error("unknown command '%s'; see `igtcloud%s%s --help`", typed, *overview ? " " : "",
                      overview);
 }
 
 int no_command(const char *const *words, size_t count) {
+  suggestion best = {.name = NULL};
   char typed[256];
 
-  if (!is_group(words[0]))
-    return unknown_command(words[0], "");
+  if (!is_group(words[0])) {
+    suggest_command(&best, words[0]);
+    return unknown_command(words[0], "", &best);
+  }
   if (count > 1) {
     snprintf(typed, sizeof typed, "%s %s", words[0], words[1]);
-    return unknown_command(typed, words[0]);
+    suggest_command(&best, typed);
+    return unknown_command(typed, words[0], &best);
   }
   print_group(stderr, words[0]);
   return EXIT_USAGE;

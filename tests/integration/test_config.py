@@ -158,6 +158,9 @@ def test_set_refuses_what_would_not_be_read_back(run, home, key, value, said):
 @pytest.mark.parametrize("arguments, env, said", [
     (["donwload"], {}, "did you mean 'download'?"),
     (["study", "craete"], {}, "did you mean 'study create'?"),
+    (["studdy"], {}, "did you mean 'study'?"),
+    (["sercive", "list"], {}, "did you mean 'service'?"),
+    (["help", "studdy", "label"], {}, "unknown command 'studdy'; did you mean 'study'?"),
     (["ls", "--jsno"], {}, "did you mean '--json'?"),
     (["ls"], {"IGTCLOUD_CONECTIONS": "1"}, "did you mean 'IGTCLOUD_CONNECTIONS'?"),
     (["ls"], {"IGTCLOUD_PASSWORD": "secret"}, "passwords are not read from IGTCLOUD_PASSWORD"),
