@@ -213,8 +213,8 @@ static void report_journal(doctor *d, const igt_journal_info *i) {
           "other users may read %s (mode %03o)", path, (unsigned)i->mode);
   else
     found(d, "journal", VERDICT_OK, NULL,
-          "%s, %s, intact; %" PRIu64 " files, %" PRIu64 " unfinished downloads", path, size,
-          i->files, i->downloads);
+          "%s, %s, intact; %" PRIu64 " file%s, %" PRIu64 " unfinished download%s", path, size,
+          i->files, i->files == 1 ? "" : "s", i->downloads, i->downloads == 1 ? "" : "s");
   report_uploads(d, i);
 }
 

@@ -75,3 +75,26 @@ def test_architecture_names_what_there_is():
     names = {p.name for p in sources}
     for name in set(re.findall(r"\b(\w+\.[ch])\b", text)):
         assert name in names, name
+
+
+@pytest.mark.parametrize("page", ["data-manager", "researcher", "programmer", "station-operator"])
+def test_the_first_ten_minutes(page, tmp_path):
+    """The commands of the page, in order, by someone who has nothing but the sandbox of the page; C compiles and runs."""
+    text = (ROOT / f"docs/start/{page}.md").read_text("utf-8").replace("INSTITUTE", "north").replace("PROJECT", "demo")
+    commands = re.findall(r"^    (.*?)(?:  +#.*)?$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    commands = [c for c in commands if not re.match(r"git clone|sudo |igtcloud-sandbox|export CLOUD_DOMAIN|.*jq", c)]
+    with Sandbox(seed="demo", data=tmp_path / "my-cloud") as sandbox:
+        env = environment(tmp_path, XDG_STATE_HOME=tmp_path / "state", CLOUD_DOMAIN=sandbox.url)
+        env["PATH"] = f"{os.path.dirname(program())}:{env['PATH']}"
+        (tmp_path / "report.txt").write_text("nothing particular\n")
+        login = "echo demo | igtcloud login --background --password-stdin --user demo@example.com"
+        script = "\n".join([*([login] if login not in commands else []), *commands, "igtcloud logout"])
+        script = script.replace("--settle 10s", "--settle 1s --once")
+        done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        assert done.returncode == 0 and len(commands) >= 1, done.stdout
+    for source in re.findall(r"^```c\n(.*?)^```", text, re.M | re.S):
+        (tmp_path / "main.c").write_text(source)
+        compiled = subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/include",
+                                   f"-I{BUILD}/api", tmp_path / "main.c"], capture_output=True, text=True)
+        assert compiled.returncode == 0, compiled.stderr
