@@ -91,6 +91,10 @@
 #define IGT__MAX_NAME 255
 /* An object's key: S3 user guide, "Creating object key names". */
 #define IGT__S3_MAX_KEY 1024
+/* Names of one element of a list, joined and escaped to a path, a key or a label. The element's own
+ * bound comes first, so a buffer of this size that fails means a lack of memory, which ends a run;
+ * what is too long for a file system or the store is an error of that name alone. */
+#define IGT__MAX_JOINED (8u * IGT__MAX_JSON_ELEMENT)
 /* A text in an event, thousands of which may be queued: two paths, one below the other. */
 #define IGT__MAX_SHOWN (8u * 1024)
 /* S3: parts per upload, the smallest part except for the last, and the largest object: 10,000 parts

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cloud/prefix.h"
 
+#include <string.h>
+
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/sip.h"
 
 #define SHARED 0 /* in place of the number of one study */
@@ -25,6 +28,11 @@ igt_status igt__prefix_check(const igt__fingerprints *claims, const char *prefix
                              igt_error *err) {
   const uint64_t *known = *prefix ? igt__fingerprints_number(claims, prefix) : NULL;
 
+  if (strlen(prefix) > IGT__S3_MAX_KEY)
+    return igt__fail(err, IGT_E_PROTOCOL,
+                     "the cloud gives the study an s3Prefix that is longer than S3's keys of %d "
+                     "bytes; report it to the cloud's support",
+                     IGT__S3_MAX_KEY);
   if (!known || *known == number_of(id))
     return IGT_OK;
   return igt__fail(err, IGT_E_PROTOCOL,

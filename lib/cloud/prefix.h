@@ -11,7 +11,8 @@
 /* Records that the study with this id has the prefix. False: out of memory. */
 bool igt__prefix_claim(igt__fingerprints *claims, const char *prefix, const char *id);
 
-/* IGT_OK: no study with another id claimed the prefix. IGT_E_PROTOCOL: one did. */
+/* IGT_OK: no study with another id claimed the prefix. IGT_E_PROTOCOL: one did, or no key can begin
+ * with it. */
 igt_status igt__prefix_check(const igt__fingerprints *claims, const char *prefix, const char *id,
                              igt_error *err);
 

@@ -17,7 +17,7 @@ import zlib
 
 import pytest
 
-from igtcloud import DENIED, FAILED, SOME_FAILED, Program
+from igtcloud import DENIED, FAILED, SOME_FAILED, Program, tree
 from odd_cloud import Reply
 from sandbox import Sandbox
 
@@ -193,6 +193,56 @@ def test_a_server_that_repeats_a_short_password(odd, home, tmp_path, status, pas
     text = done.err + done.text + (home / "log").read_text()
     for form in (password, json.dumps(password)[1:-1], password.replace("\t", "?")):
         assert form not in text, done
+
+
+# ---- names that are too long for everything ----
+
+LONG = "N" * 70000
+
+
+def with_long(member):
+    """A list of studies or files gets one more, whose member is longer than a key, a name or a URL."""
+    def change(request, reply):
+        if request.method != "GET" or reply.status != 200:
+            return
+        if request.plain.endswith("/studies"):
+            studies = reply.json
+            more = {**studies[0], "studyDatabaseId": "long", "name": "long", "studyIdHumanReadable": "long",
+                    "s3Prefix": "long/"}
+            more.update({"name": LONG, "studyIdHumanReadable": LONG} if member == "name" else
+                        {"patient": {"patientId": LONG, "patientName": LONG}, "studyId": LONG,
+                         "studyType": "Study"} if member == "patient" else {member: LONG})
+            reply.json = [more, *studies] if member in ("s3Prefix", "name", "patient", "studyDatabaseId") else studies
+        elif request.plain.endswith("/studies/long/files"):
+            reply.status, reply.body = 200, b'{"files":[]}'
+        elif request.plain.endswith("/files"):
+            files = reply.json
+            more = {**files["files"][0], "fileName": LONG, "key": "k/" + LONG}
+            reply.json = {**files, "files": [more, *files["files"]]} if member == "fileName" else files
+    return change
+
+
+@pytest.mark.case("security-9")
+@pytest.mark.parametrize("member", ["s3Prefix", "name", "patient", "studyDatabaseId", "fileName"])
+@pytest.mark.parametrize("command", ["download", "download --folder-structure hierarchical", "download --study *",
+                                     "download --portable-names", "upload", "verify", "csv --files", "manifest"])
+def test_one_long_name_fails_alone(cloud, odd, home, tmp_path, member, command):
+    """It was taken for a lack of memory, which ends a run."""
+    new = f"new-{member}"
+    Program(cloud.url, home).run("download", tmp_path / "there", "p", "i")
+    (tmp_path / "there/i/s" / new).write_text("x")
+    odd.change = with_long(member)
+    name, *options = command.split()
+    folder = [] if name == "manifest" else [tmp_path / ("there" if name in ("upload", "verify") else "out")]
+    done = Program(odd.url, home).run(name, *options, *folder, "p", "i", status=None)
+    assert "memory" not in done.err and done.status in (0, 3), done.err[-2000:]
+    assert len(done.err) < 20000
+    if name == "download":
+        assert [n for n in tree(tmp_path / "out") if n.endswith("/a.txt")]
+    if name == "verify":
+        assert " identical file" in done.err
+    if name == "upload":
+        assert "1 study, 1 file (1 B)" in done.err
 
 
 # ---- S3 refuses without a word ----

@@ -9,6 +9,7 @@
 
 #include "api/client.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/path.h"
@@ -455,7 +456,7 @@ static igt_status list(igt_transfer *transfer, void *job_, igt_error *err) {
   c->fd = c->partial.fd = -1;
   c->several = (c->options->categories & (c->options->categories - 1)) != 0;
   igt__buf_init(&c->out, SIZE_MAX);
-  igt__buf_init(&c->path, 64 * 1024);
+  igt__buf_init(&c->path, IGT__MAX_JOINED);
   c->table = igt__table_new(c->options->files);
   status = c->table ? run(c, err) : igt__fail_memory(err);
   if (status == IGT_OK) {

@@ -5,6 +5,7 @@
  * whatever the order. */
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/os/os.h"
 #include "base/unicode.h"
@@ -133,7 +134,7 @@ static igt_status folder_name(const igt__download *d, const char *institute, con
   igt_status status;
 
   *out = NULL;
-  igt__buf_init(&name, 64 * 1024);
+  igt__buf_init(&name, IGT__MAX_JOINED);
   igt__buf_puts(&name, human);
   if (form != PLAIN)
     igt__suffix_put(&name, id, form == LONG_SUFFIX);

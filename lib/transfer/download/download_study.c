@@ -360,7 +360,7 @@ static igt_status make_folder(const plan *p, const char *name, igt_error *err) {
   igt_status status = bare ? IGT_OK : igt__fail_memory(err);
   igt__buf path;
 
-  igt__buf_init(&path, 64 * 1024);
+  igt__buf_init(&path, IGT__MAX_JOINED);
   if (status == IGT_OK && *bare)
     status = igt__path_to_local(bare, strlen(bare), p->d->rules, "the folder", &local, err);
   if (local &&
@@ -454,7 +454,7 @@ static void take_twin(plan *p, const igt_file *file) {
   igt__buf path;
   igt_status status = igt__path_to_local(name, strlen(name), p->d->rules, "the file", &local, &err);
 
-  igt__buf_init(&path, 64 * 1024);
+  igt__buf_init(&path, IGT__MAX_JOINED);
   if (status == IGT_OK)
     status = place_twin(p, local, &path, &err);
   if (status == IGT_OK)
@@ -483,7 +483,7 @@ static void take_file(plan *p, const igt_file *file, const char *name, const cha
   igt__buf path;
   igt_status status = IGT_OK;
 
-  igt__buf_init(&path, 64 * 1024);
+  igt__buf_init(&path, IGT__MAX_JOINED);
   if (!put_path(p, &path, local))
     status = igt__fail_memory(&err);
   if (status == IGT_OK)
@@ -550,7 +550,7 @@ static igt_status new_provider(plan *p, const char *below, igt_error *err) {
   igt__buf prefix;
 
   igt__s3_provider_unref(p->provider);
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s%s", p->group->s3_prefix, below);
   p->provider = prefix.failed ? NULL : igt__run_provider(&p->d->run, "GET", prefix.data);
   igt__buf_finish(&prefix);

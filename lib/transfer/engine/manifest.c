@@ -567,7 +567,7 @@ static igt_status add_entry(void *payload, const igt__manifest_file *file) {
   igt__buf key;
   bool good;
 
-  igt__buf_init(&key, 64 * 1024);
+  igt__buf_init(&key, IGT__MAX_JOINED);
   if (entry) {
     entry->size = file->size;
     entry->category = file->category;
@@ -615,7 +615,7 @@ igt__manifest_entry *igt__manifest_table_find(const igt__manifest_table *table, 
   igt__manifest_entry *entry = NULL;
   igt__buf key;
 
-  igt__buf_init(&key, 64 * 1024);
+  igt__buf_init(&key, IGT__MAX_JOINED);
   if (put_key(&key, folder, path))
     entry = igt__map_get(table->files, key.data);
   igt__buf_finish(&key);

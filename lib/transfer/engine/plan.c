@@ -153,7 +153,7 @@ static igt_status flat_folder(const char *human_id, igt__name_rules rules, char 
   igt__buf folder;
   igt_status status;
 
-  igt__buf_init(&folder, 64 * 1024);
+  igt__buf_init(&folder, IGT__MAX_JOINED);
   for (const char *p = human_id; *p; p++)
     igt__buf_puts(&folder, *p == '/' ? "---" : (char[]){*p, '\0'});
   status = folder.failed ? igt__fail_memory(err)
@@ -168,7 +168,7 @@ static igt_status deep_folder(const char *human_id, igt__name_rules rules, char 
   igt__buf folder;
   igt_status status = igt__path_check_cloud(human_id, strlen(human_id), "the study's folder", err);
 
-  igt__buf_init(&folder, 64 * 1024);
+  igt__buf_init(&folder, IGT__MAX_JOINED);
   for (const char *p = human_id; *p && status == IGT_OK;) {
     size_t n = strcspn(p, "/");
     char *name = igt__strndup(p, n), *local = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/sized.h"
@@ -194,7 +195,7 @@ static igt_status list_category(plan *p, size_t c, igt_error *err) {
   igt_get_study_files_options options = IGT_GET_STUDY_FILES_OPTIONS_INIT;
   igt__buf prefix;
 
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s%s", p->group->s3_prefix, igt__categories[c].prefix);
   p->category = &igt__categories[c];
   p->providers[c] = prefix.failed ? NULL : igt__run_provider(&p->v->run, "GET", prefix.data);

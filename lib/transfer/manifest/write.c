@@ -376,7 +376,7 @@ static igt_status each_file(void *payload, const char *list, igt_file *file) {
 static igt_status begin_category(job *j, size_t c, igt_error *err) {
   igt__buf prefix;
 
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s%s", igt__text_of(&j->study->s3_prefix), igt__categories[c].prefix);
   igt__fingerprints_free(j->names);
   j->names = igt__fingerprints_new(false, &j->lists);

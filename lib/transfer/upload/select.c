@@ -113,7 +113,7 @@ static bool flat_names(igt__selection *selection, igt__study_names *names) {
   igt__buf human;
   bool takes;
 
-  igt__buf_init(&human, 64 * 1024);
+  igt__buf_init(&human, IGT__MAX_JOINED);
   for (const char *p = names->human; *p;) {
     bool joint = strncmp(p, "---", 3) == 0;
     igt__buf_putc(&human, joint ? '/' : *p);

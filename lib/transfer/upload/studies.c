@@ -88,7 +88,7 @@ const char *igt__studies_flat(const igt__studies *s, const char *patient, const 
   igt__buf out;
   const char *copy;
 
-  igt__buf_init(&out, 64 * 1024);
+  igt__buf_init(&out, IGT__MAX_JOINED);
   if (patient)
     igt__buf_printf(&out, "%s---", patient);
   while (*name) {

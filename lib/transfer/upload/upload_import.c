@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
 #include "transfer/upload/create.h"
@@ -143,7 +144,7 @@ static import *import_new(igt__upload *u, const igt_institute *institute, const 
 
   if (!i)
     return NULL;
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s" IMPORT, igt__text_of(&institute->s3_prefix));
   i->u = u;
   i->institute = institute;
@@ -188,7 +189,7 @@ static plan *import_plan(import *i) {
   p->import = &i->memory;
   p->own = i;
   p->begin_import = begin_import;
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s%s/", i->memory.prefix, i->memory.id);
   good = !prefix.failed && igt__upload_plan_open(p, p->name, "", prefix.data, "", import_settled);
   igt__buf_finish(&prefix);

@@ -58,7 +58,7 @@ static void report(plan *p, const char *path, const char *key, const igt__local 
 
   if (result == IGT_RESULT_SKIPPED) {
     igt__buf buf;
-    igt__buf_init(&buf, 64 * 1024);
+    igt__buf_init(&buf, IGT__MAX_JOINED);
     recall(p, journal_key(p, key, &buf), local, &known);
     igt__buf_finish(&buf);
     item.digest = known.digest;
@@ -133,7 +133,7 @@ static igt_status import_has(plan *p, const char *key, const igt__local *local, 
   igt__buf buf;
   bool mine;
 
-  igt__buf_init(&buf, 64 * 1024);
+  igt__buf_init(&buf, IGT__MAX_JOINED);
   if (!journal_knows(p, journal_key(p, key, &buf), local, &known, there))
     *there = false;
   igt__buf_finish(&buf);
@@ -310,7 +310,7 @@ static igt_status add_to_batch(plan *p, const char *path, const char *key, const
   send->local.path = igt__arena_strdup(p->arena, local->path);
   if (p->import) {
     igt__buf buf;
-    igt__buf_init(&buf, 64 * 1024);
+    igt__buf_init(&buf, IGT__MAX_JOINED);
     send->import_key = igt__arena_strdup(p->arena, journal_key(p, key, &buf));
     send->import_id = p->import->id;
     igt__buf_finish(&buf);
@@ -408,7 +408,7 @@ static void take_file(plan *p, const char *path, const igt__local *local) {
   bool there = false;
   igt_status status = IGT_OK;
 
-  igt__buf_init(&key, 64 * 1024);
+  igt__buf_init(&key, IGT__MAX_JOINED);
   igt__buf_printf(&key, "%s%s", p->prefix, path);
   status = spell(p, &key, local, &err);
   if (status == IGT_OK)
@@ -710,7 +710,7 @@ bool igt__upload_plan_open(igt__upload_plan *p, const char *study, const char *s
                            void (*on_settled)(igt__group *group)) {
   igt__buf prefix;
 
-  igt__buf_init(&prefix, 64 * 1024);
+  igt__buf_init(&prefix, IGT__MAX_JOINED);
   igt__buf_printf(&prefix, "%s%s", s3_prefix, below);
   p->prefix = igt__buf_take(&prefix);
   igt__buf_finish(&prefix);

@@ -339,7 +339,7 @@ static igt_status begin_category(plan *p, size_t category, igt_error *err) {
   igt__remotes_free(p->files);
   p->list = igt__categories[category].folder;
   p->own_folders = false;
-  igt__buf_init(&text, 64 * 1024);
+  igt__buf_init(&text, IGT__MAX_JOINED);
   igt__buf_printf(&text, "%s%s", p->group->s3_prefix, below);
   p->files = text.failed ? NULL : igt__remotes_new(text.data, &p->lists);
   p->provider = text.failed ? NULL : igt__run_provider(&p->v->run, "GET", text.data);
