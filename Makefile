@@ -49,7 +49,7 @@ standalone: ; @scripts/install-deps static && scripts/make-standalone
 windows: ; @scripts/install-deps windows && scripts/make-windows
 
 # All files of a release in build-release/, with SHA256SUMS, and the tables of downloads: scripts/make-release.
-release: ; @scripts/install-deps build deb static && scripts/make-release $(if $(KEY),--key $(KEY))
+release: ; @scripts/install-deps build deb static && scripts/make-release $(if $(KEY),--key $(KEY)) $(if $(PUBLIC_KEY),--public-key $(PUBLIC_KEY))
 
 # Removes what the last install of this build folder put in place.
 uninstall:

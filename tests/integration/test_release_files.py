@@ -91,3 +91,22 @@ def test_signed(tree):
     assert make(tree, "--key", key).returncode == 0
     assert sorted(p.name for p in (tree / "build-release").glob("*.sig")) == \
         ["igtcloud-1.2.3-linux-aarch64.sig", "igtcloud-1.2.3-linux-x86_64.sig"]
+
+
+def test_the_programs_know_the_key(tree):
+    """Of a private key, the public one; without a key, none that an earlier release has left."""
+    key = tree / "key.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
+    (tree / "python").mkdir()
+    for name in ("scripts/make-standalone", "scripts/make-windows", "scripts/make-deb", "python/backend.py"):
+        (tree / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tree}/log\n')
+        (tree / name).chmod(0o755)
+    for option in ([], ["--key", key]):
+        done = subprocess.run([tree / "scripts/make-release", *option], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+    log = (tree / "log").read_text()
+    public = subprocess.run(["openssl", "pkey", "-in", key, "-pubout"], check=True, capture_output=True, text=True).stdout
+    programs = [line for line in log.splitlines() if line.startswith("scripts/make-standalone")]
+    assert programs == ["scripts/make-standalone -Drelease_key=",
+                        "scripts/make-standalone -Drelease_key=" + public.splitlines()[1]], log
+    assert "make-deb -D" not in log
