@@ -405,7 +405,7 @@ CONFIG_COMMAND(config_get_command, "config get", "KEY", 1, "print one value",
                run_get);
 CONFIG_COMMAND(
     config_set_command, "config set", "KEY VALUE", 2, "set a value in a profile",
-    "Writes KEY = VALUE into the profile of --profile, or into [default], and makes the\n"
+    "Writes KEY = VALUE into the profile of --profile, or into [default], and creates the\n"
     "file if needed. KEY is the long name of an option, or COMMAND.NAME for one command\n"
     "only, such as download.connections.",
     run_set);

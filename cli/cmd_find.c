@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The find command: the paths of the files below a place that pass all tests, one a line, as cat
+/* The find command: the paths of the files below a place that pass all tests, one per line, as cat
  * and cp take them. The cloud's lists have no dates of files, so --newer looks at the study's:
  * studies that are too old are left out before their files are listed. As with find(1), finding
  * nothing is not an error. main.c calls it through find_command. */
@@ -150,7 +150,7 @@ const command find_command = {
     1,
     1,
     "find files by name, size, type or date",
-    "Prints the paths of all files below a place that pass every given test, one a line, as\n"
+    "Prints the paths of all files below a place that pass every given test, one per line, as\n"
     "igtcloud cat and cp take them. A study's date is that of its last change (lastUpdatedOn);\n"
     "the cloud's lists have none for files. SIZE has the units K, M, G and T, in powers of 1024.\n"
     "\n"

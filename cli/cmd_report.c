@@ -65,7 +65,7 @@ static bool copy_lines(merge *m, FILE *in, bool *summary) {
   *summary = false;
   while (fits && fgets(line, sizeof line, in)) {
     if (!strchr(line, '\n') && feof(in))
-      break; /* a truncated last line of a run that was killed */
+      break;           /* a truncated last line of a run that was killed */
     if (*line == '\n') /* after a line that a full disk cut off */
       continue;
     fits = strchr(line, '\n') && strncmp(line, item, sizeof item - 1) == 0;
@@ -170,7 +170,7 @@ const command report_merge_command = {
     "merge the reports of several shards",
     "Merges the reports (--report) of all shards into OUTPUT (- is standard output), with one\n"
     "summary at the end. A report without a summary comes from an interrupted run: it is named,\n"
-    "and the exit status is 3, as if files of any shard failed.",
+    "and the exit status is 3, as when files have failed.",
     no_options,
     false,
     run_merge};

@@ -30,7 +30,7 @@ const command show_command = {
     1,
     1,
     "show all fields of a project, institute, study or file",
-    "Prints all fields, one a line. Names must match exactly; if a name is "
+    "Prints all fields, one per line. Names must match exactly; if a name is "
     "ambiguous,\nuse id:ID. `igtcloud ls` lists what exists.",
     show_options,
     true,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `igtcloud __complete WORD...`, which the shells' completions call for arguments that are names in
- * the cloud: prints the candidates for the last word, one a line. The words before it are read as
+ * the cloud: prints the candidates for the last word, one per line. The words before it are read as
  * the command line itself is, so that --domain, variables and the profile apply. Uses the running
  * login (or CLOUD_JWT_TOKEN) and nothing else: it never asks, signs in, or says what went wrong,
  * and ends after 0.9 s. complete_cache.c of os/ keeps a list for some seconds. */
