@@ -94,6 +94,7 @@ typedef struct settings {
   const char *quota, *min_free, *keep, *status_file, *metrics, *on_event, *event_timeout;
   long long attempts;
   bool once, event_names, metrics_anywhere, keep_old;
+  const char *service_name, *account; /* of a station that Windows starts */
 } settings;
 
 /* The texts of errors that were not printed. */
@@ -174,6 +175,8 @@ bool parse_options(const command *cmd, int argc, char **argv, settings *s);
 /* The same again, from the same arguments: a daemon reads its configuration again. The values of
  * the last one remain valid. */
 bool parse_again(settings *s);
+/* What was typed behind the command's name. */
+const char *const *typed_words(size_t *count);
 /* The words of an option that may stand before the command's name, with its value: 1 or 2; 0: it is
  * none. */
 size_t global_option_words(const char *arg);

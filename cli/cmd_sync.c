@@ -14,11 +14,17 @@ static bool is_remote(const char *text) {
   return strncmp(text, REMOTE, strlen(REMOTE)) == 0;
 }
 
+static bool has_separator(const char *text) {
+  while (*text && !igt__os_is_separator(*text))
+    text++;
+  return *text;
+}
+
 /* A project's name may be that of a folder, too: then igt: tells them apart. */
 static bool looks_local(const char *text) {
   igt__stat st;
 
-  return !is_remote(text) && (strchr(text, '/') || text[0] == '.' ||
+  return !is_remote(text) && (has_separator(text) || text[0] == '.' ||
                               (igt__os_stat(text, &st) == 0 && S_ISDIR(st.st_mode)));
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "os_commands.h"
 
 const option sign_in_options[] = {
     {"domain", 'd', OPTION_TEXT, AT(domain), "HOST", NULL, "the cloud, in place of PROD or TEST"},
@@ -51,7 +52,7 @@ const command *const commands[] = {&login_command,
                                    &get_token_command,
                                    &download_command,
                                    &upload_command,
-                                   &station_command,
+                                   OS_COMMANDS &station_command,
                                    &verify_command,
                                    &csv_command,
                                    &manifest_command,
@@ -102,11 +103,16 @@ bool in_group(const command *cmd, const char *group) {
   return strncmp(cmd->name, group, n) == 0 && cmd->name[n] == ' ';
 }
 
+/* Not so where a command of the name has others beside it: `station install`. */
 bool is_group(const char *word) {
-  for (size_t i = 0; commands[i]; i++)
-    if (in_group(commands[i], word))
-      return true;
-  return false;
+  bool any = false;
+
+  for (size_t i = 0; commands[i]; i++) {
+    if (strcmp(commands[i]->name, word) == 0)
+      return false;
+    any |= in_group(commands[i], word);
+  }
+  return any;
 }
 
 const command *command_named(const char *const *words, size_t count, size_t *taken) {

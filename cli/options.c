@@ -697,6 +697,11 @@ static bool check_passwords(const settings *s) {
   return false;
 }
 
+const char *const *typed_words(size_t *count) {
+  *count = (size_t)parsed.argc;
+  return (const char *const *)parsed.argv;
+}
+
 bool parse_again(settings *s) {
   *s = (settings){.retries = 0};
   origin_count = 0;

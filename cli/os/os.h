@@ -73,16 +73,6 @@ int os_start_thread(pthread_t *thread, void *(*fn)(void *payload), void *payload
 /* Calls run, as a service if the arguments are those of one (Windows). */
 int os_run(int argc, char **argv, int (*run)(int argc, char **argv));
 
-typedef struct os_service {
-  const char *name, *title;
-  const char *account;      /* NULL: one with few rights. Its password is asked for */
-  const char *const *words; /* of the command line, behind the program */
-  size_t count;
-} os_service;
-/* Exit statuses; errors were reported. */
-int os_service_install(const os_service *service);
-int os_service_remove(const char *name);
-
 /* ---- `igtcloud station`: waiting ---- */
 
 /* What a loop waits for: igt_transfer_fd, igt__os_event_new, a watch, the requests, or a socket. */

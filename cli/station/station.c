@@ -372,6 +372,13 @@ static bool take_config(const settings *s, station_config *c) {
   return !s->on_event || check_hook(s->on_event);
 }
 
+bool station_check(const settings *s) {
+  const char *institute, *environment;
+  station_config taken;
+
+  return take_config(s, &taken) && take_place(s, &institute, &environment);
+}
+
 /* Folders, project and the address of the metrics stay as they were. */
 static void reload(station *st) {
   static settings fresh[2];

@@ -349,7 +349,8 @@ struct station {
   bool offline, key_warned, disk_warned;
   int64_t key_changed; /* modification time of its file */
 };
-int station_main(settings *s); /* the exit status */
+int station_main(settings *s);         /* the exit status */
+bool station_check(const settings *s); /* false: a mistake in the options was reported */
 station_counts station_count(const station *st);
 /* The cloud cannot be used: nothing is started for a while. */
 void station_offline(station *st, igt_status status, const char *why);

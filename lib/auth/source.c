@@ -96,7 +96,7 @@ static const char *from_environment(const igt__source *source, const char *name)
 
 /* "keys/station-7.pem" belongs to the service "station-7". */
 static igt_status name_by_file(igt__source *source, int *n, igt_error *err) {
-  const char *base = igt__path_base(source->service_file);
+  const char *base = igt__path_local_base(source->service_file);
   const char *dot = strrchr(base, '.');
   int len = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
 

@@ -481,8 +481,8 @@ static igt_status empty_file(igt__token_holder *holder, igt_error *err) {
 
 /* Creates missing folders of a path that the user chose. */
 static void make_folder(const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *dir = slash && slash != path ? igt__strndup(path, (size_t)(slash - path)) : NULL;
+  size_t n = (size_t)(igt__path_local_base(path) - path);
+  char *dir = n > 1 ? igt__strndup(path, n - 1) : NULL;
   igt__root *root = NULL;
 
   if (dir && igt__root_open(dir, true, &root, NULL) == IGT_OK)

@@ -93,6 +93,15 @@ const char *igt__path_base(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+const char *igt__path_local_base(const char *path) {
+  const char *base = path;
+
+  for (const char *p = path; *p; p++)
+    if (igt__os_is_separator(*p))
+      base = p + 1;
+  return base;
+}
+
 bool igt__path_has_extension(const char *path, const char *extension) {
   const char *dot = strrchr(igt__path_base(path), '.');
 

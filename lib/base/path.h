@@ -125,6 +125,8 @@ igt_status igt__fd_read(int fd, const char *path, size_t max, char **data, size_
 
 char *igt__path_join(const char *a, const char *b); /* joined by one '/'; igt__free */
 const char *igt__path_base(const char *path);       /* after the last '/' */
+/* The same of a path that the user gave: on Windows also after the last '\'. */
+const char *igt__path_local_base(const char *path);
 /* Whether the name ends in the extension ".txt", in any case; NULL: always. */
 bool igt__path_has_extension(const char *path, const char *extension);
 char *igt__path_absolute(const char *path); /* cwd + path, unresolved; igt__free */

@@ -346,7 +346,7 @@ static igt_status see_files(const char *path, igt_error *err) {
 /* The journal decides what is sent and what is skipped, and contains patients' names. In a folder
  * that everybody can write to, one that another user has placed there is a trap. */
 static igt_status see_owner(const char *path, igt_error *err) {
-  size_t n = (size_t)(igt__path_base(path) - path);
+  size_t n = (size_t)(igt__path_local_base(path) - path);
   char *parent = n ? igt__strndup(path, n) : igt__strdup(".");
   igt__stat st, folder;
   bool planted;

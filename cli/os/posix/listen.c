@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The sockets of a small server that is one part of a loop: nothing here blocks. metrics.c speaks
+ * HTTP over them. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

@@ -170,7 +170,7 @@ static bool put_utf8(line_text *line, const char *word) {
   return wide != NULL;
 }
 
-static bool build_line(line_text *line, const os_service *s) {
+static bool build_line(line_text *line, const service *s) {
   static wchar_t path[PATH_UNITS], folder[PATH_UNITS];
   DWORD n = GetModuleFileNameW(NULL, path, PATH_UNITS);
   DWORD m = GetCurrentDirectoryW(PATH_UNITS, folder);
@@ -225,7 +225,7 @@ static int complain_of(const char *what, const char *name, DWORD why) {
 
 /* Started some time after the boot, restarted after a failure, and given time to stop. What an
  * older Windows lacks is left at its default. */
-static void configure(SC_HANDLE service) {
+static void configure(SC_HANDLE handle) {
   static wchar_t text[] = L"Uploads studies from a folder to the IGT Cloud.";
   SERVICE_DESCRIPTIONW description = {text};
   SERVICE_DELAYED_AUTO_START_INFO delayed = {TRUE};
@@ -236,11 +236,11 @@ static void configure(SC_HANDLE service) {
   SERVICE_FAILURE_ACTIONS_FLAG also_after_errors = {TRUE};
   SERVICE_PRESHUTDOWN_INFO patience = {START_AND_STOP_MS};
 
-  (void)ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &description);
-  (void)ChangeServiceConfig2W(service, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed);
-  (void)ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure);
-  (void)ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_after_errors);
-  (void)ChangeServiceConfig2W(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &patience);
+  (void)ChangeServiceConfig2W(handle, SERVICE_CONFIG_DESCRIPTION, &description);
+  (void)ChangeServiceConfig2W(handle, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed);
+  (void)ChangeServiceConfig2W(handle, SERVICE_CONFIG_FAILURE_ACTIONS, &failure);
+  (void)ChangeServiceConfig2W(handle, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &also_after_errors);
+  (void)ChangeServiceConfig2W(handle, SERVICE_CONFIG_PRESHUTDOWN_INFO, &patience);
 }
 
 /* Without it the event log says that it cannot find the description. */
@@ -275,31 +275,31 @@ static wchar_t *account_of(const char *given) {
   return wide_text(full);
 }
 
-static DWORD create(const os_service *s, const wchar_t *line, const wchar_t *account,
+static DWORD create(const service *s, const wchar_t *line, const wchar_t *account,
                     const wchar_t *password) {
   wchar_t *name = wide_text(s->name), *title = wide_text(s->title);
-  SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CREATE_SERVICE), service = NULL;
+  SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CREATE_SERVICE), made = NULL;
   DWORD why = manager ? ERROR_SUCCESS : GetLastError();
 
   if (manager && name && title) {
-    service = CreateServiceW(manager, name, title, SERVICE_CHANGE_CONFIG | SERVICE_START,
-                             SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL,
-                             line, NULL, NULL, NULL, account, password);
-    why = service ? ERROR_SUCCESS : GetLastError();
+    made = CreateServiceW(manager, name, title, SERVICE_CHANGE_CONFIG | SERVICE_START,
+                          SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL, line,
+                          NULL, NULL, NULL, account, password);
+    why = made ? ERROR_SUCCESS : GetLastError();
   }
-  if (service) {
-    configure(service);
+  if (made) {
+    configure(made);
     register_log();
-    CloseServiceHandle(service);
+    CloseServiceHandle(made);
   }
   if (manager)
     CloseServiceHandle(manager);
   free(name);
   free(title);
-  return service ? ERROR_SUCCESS : why ? why : ERROR_INVALID_NAME;
+  return made ? ERROR_SUCCESS : why ? why : ERROR_INVALID_NAME;
 }
 
-int os_service_install(const os_service *s) {
+int service_install(const service *s) {
   static line_text line;
   const char *account = s->account ? s->account : "NT AUTHORITY\\LocalService";
   char password[256] = "";
@@ -328,48 +328,48 @@ int os_service_install(const os_service *s) {
 /* ---- removing ---- */
 
 /* Others' services are none of our business. */
-static bool is_ours(SC_HANDLE service) {
+static bool is_ours(SC_HANDLE handle) {
   union {
     QUERY_SERVICE_CONFIGW config;
     char bytes[8192];
   } found;
   DWORD n;
 
-  return QueryServiceConfigW(service, &found.config, sizeof found, &n) &&
+  return QueryServiceConfigW(handle, &found.config, sizeof found, &n) &&
          wcsstr(found.config.lpBinaryPathName, L"\"__service\"") != NULL;
 }
 
-static bool is_stopped(SC_HANDLE service) {
+static bool is_stopped(SC_HANDLE handle) {
   SERVICE_STATUS status;
 
-  return QueryServiceStatus(service, &status) && status.dwCurrentState == SERVICE_STOPPED;
+  return QueryServiceStatus(handle, &status) && status.dwCurrentState == SERVICE_STOPPED;
 }
 
-static DWORD stop_and_delete(SC_HANDLE service) {
+static DWORD stop_and_delete(SC_HANDLE handle) {
   SERVICE_STATUS status;
 
-  if (!is_stopped(service) && !ControlService(service, SERVICE_CONTROL_STOP, &status) &&
+  if (!is_stopped(handle) && !ControlService(handle, SERVICE_CONTROL_STOP, &status) &&
       GetLastError() != ERROR_SERVICE_NOT_ACTIVE)
     return GetLastError();
-  for (int waited = 0; !is_stopped(service) && waited < START_AND_STOP_MS; waited += STOP_STEP_MS)
+  for (int waited = 0; !is_stopped(handle) && waited < START_AND_STOP_MS; waited += STOP_STEP_MS)
     Sleep(STOP_STEP_MS);
-  if (!is_stopped(service))
+  if (!is_stopped(handle))
     return ERROR_SERVICE_REQUEST_TIMEOUT;
-  return DeleteService(service) ? ERROR_SUCCESS : GetLastError();
+  return DeleteService(handle) ? ERROR_SUCCESS : GetLastError();
 }
 
-int os_service_remove(const char *name) {
+int service_remove(const char *name) {
   const DWORD access = DELETE | SERVICE_STOP | SERVICE_QUERY_STATUS | SERVICE_QUERY_CONFIG;
   wchar_t *wide = wide_text(name);
   SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
-  SC_HANDLE service = manager && wide ? OpenServiceW(manager, wide, access) : NULL;
-  DWORD why = service ? ERROR_SUCCESS : GetLastError();
-  bool foreign = service && !is_ours(service);
+  SC_HANDLE found = manager && wide ? OpenServiceW(manager, wide, access) : NULL;
+  DWORD why = found ? ERROR_SUCCESS : GetLastError();
+  bool foreign = found && !is_ours(found);
 
-  if (service && !foreign)
-    why = stop_and_delete(service);
-  if (service)
-    CloseServiceHandle(service);
+  if (found && !foreign)
+    why = stop_and_delete(found);
+  if (found)
+    CloseServiceHandle(found);
   if (manager)
     CloseServiceHandle(manager);
   free(wide);

@@ -28,4 +28,14 @@ bool is_service(void);
  * stops, so that the service manager sees progress. */
 void service_report(DWORD state);
 
+typedef struct service {
+  const char *name, *title;
+  const char *account;      /* NULL: LocalService. Its password is asked for */
+  const char *const *words; /* of the command line, behind the program */
+  size_t count;
+} service;
+/* Exit statuses; errors were reported. */
+int service_install(const service *s);
+int service_remove(const char *name);
+
 #endif

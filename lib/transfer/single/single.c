@@ -189,7 +189,7 @@ static igt_status download_to(const igt__object *object, const char *path,
                               const igt_file_options *options,
                               const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt__root *root = NULL;
-  const char *name = igt__path_base(path);
+  const char *name = igt__path_local_base(path);
   igt_status status = igt__name_check(name, "the local name", err);
   char *folder;
 
