@@ -163,6 +163,8 @@ const char *igt__http_response_head(const igt__http_request *req, size_t *n);
 
 /* Hands the request to loop `loop` (taken modulo the number of loops). Any thread. */
 void igt__http_submit(igt__http *http, unsigned loop, igt__http_request *req);
+/* Round robin, for callers without a preference. */
+unsigned igt__http_any_loop(const igt__http *http);
 /* Wakes a request that on_retry put to rest. status != IGT_OK fails it with err. Any thread. */
 void igt__http_resume(igt__http *http, igt__http_request *req, igt_status status,
                       const igt_error *err);

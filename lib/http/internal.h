@@ -128,8 +128,6 @@ struct igt__http {
   atomic_uint patient;   /* number of running transfers */
 };
 
-/* Round robin, for callers without a preference. */
-unsigned igt__http_any_loop(const igt__http *http);
 /* Submits the request of a caller that waits for it, who may drive the loop until
  * is_enough(payload) (loop.h). It calls igt__http_end_blocking when it has what it waited for. */
 void igt__http_submit_blocking(igt__http *http, igt__http_request *req,

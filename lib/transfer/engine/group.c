@@ -34,7 +34,12 @@ static void group_settled_task(void *arg);
 
 static void group_settled(void *payload) {
   igt__group *group = payload;
-  igt__pool_add(group->run->helpers, group_settled_task, group);
+
+  /* This may be a loop's thread: what follows a whole study may wait. A single file has no more. */
+  if (group->run->single && !group->on_settled)
+    group_settled_task(group);
+  else
+    igt__pool_add(group->run->helpers, group_settled_task, group);
 }
 
 static bool claim_prefix(igt__group *group) {

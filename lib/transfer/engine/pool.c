@@ -2,7 +2,8 @@
 /* A pool of threads that may block. Tasks are queued in order; a thread is started when a task
  * finds none idle, up to the maximum, and igt__pool_limit can lower the number of concurrent tasks
  * later. The first thread is started with the pool, because running a task on its caller's thread
- * could deadlock a loop. Each run creates its pools in run.c. */
+ * could deadlock a loop. Each run creates its pools in run.c; those of single files share the
+ * client's (igt__pool_share): three threads for each file would cost more than a small file. */
 #include "transfer/engine/pool.h"
 
 #include <pthread.h>
@@ -15,10 +16,12 @@ struct task {
   struct task *next;
   igt__task_fn fn;
   void *arg;
+  igt__pool *owner; /* a shared pool, which waits for it; NULL: none */
 };
 
 struct igt__pool {
-  const char *name; /* of its threads */
+  const char *name;      /* of its threads */
+  igt__pool *threads_of; /* a shared pool's; the other members but lock, wake, waiting are unused */
   pthread_mutex_t lock;
   pthread_cond_t wake;
   IGT__QUEUE(struct task) tasks;
@@ -38,6 +41,22 @@ static bool may_take_locked(const igt__pool *pool) {
   return pool->tasks.first && pool->busy < pool->limit;
 }
 
+static void end_shared(igt__pool *pool) {
+  pthread_mutex_lock(&pool->lock);
+  if (--pool->waiting == 0)
+    pthread_cond_signal(&pool->wake);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static void run_task(struct task *task) {
+  igt__pool *owner = task->owner;
+
+  task->fn(task->arg);
+  igt__free(task);
+  if (owner)
+    end_shared(owner);
+}
+
 static void *job(void *arg) {
   igt__pool *pool = arg;
 
@@ -53,8 +72,7 @@ static void *job(void *arg) {
     struct task *task = take_locked(pool);
     pool->busy++;
     pthread_mutex_unlock(&pool->lock);
-    task->fn(task->arg);
-    igt__free(task);
+    run_task(task);
     pthread_mutex_lock(&pool->lock);
     pool->busy--;
   }
@@ -92,24 +110,47 @@ igt__pool *igt__pool_new(const char *name, unsigned max_threads) {
   return pool;
 }
 
+igt__pool *igt__pool_share(igt__pool *threads) {
+  igt__pool *pool = igt__calloc(1, sizeof *pool);
+
+  if (!pool)
+    return NULL;
+  (void)pthread_mutex_init(&pool->lock, NULL);
+  (void)pthread_cond_init(&pool->wake, NULL);
+  pool->threads_of = threads;
+  return pool;
+}
+
+static void add_task(igt__pool *pool, struct task *task) {
+  pthread_mutex_lock(&pool->lock);
+  igt__queue_add(&pool->tasks, task);
+  pool->waiting++;
+  if (pool->idle < pool->waiting && pool->count < pool->limit)
+    (void)start_thread_locked(pool); /* else the existing ones will run it */
+  pthread_cond_signal(&pool->wake);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static void add_shared(igt__pool *pool, struct task *task) {
+  pthread_mutex_lock(&pool->lock);
+  pool->waiting++;
+  pthread_mutex_unlock(&pool->lock);
+  task->owner = pool;
+  add_task(pool->threads_of, task);
+}
+
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg) {
   struct task *task = igt__malloc(sizeof *task);
-  bool run_here = !task;
 
-  if (task) {
-    *task = (struct task){NULL, fn, arg};
-    pthread_mutex_lock(&pool->lock);
-    igt__queue_add(&pool->tasks, task);
-    pool->waiting++;
-    if (pool->idle < pool->waiting && pool->count < pool->limit)
-      (void)start_thread_locked(pool); /* else the existing ones will run it */
-    pthread_cond_signal(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
-  }
-  if (run_here) {
-    igt__free(task);
+  if (!task) {
     fn(arg);
+    return;
   }
+  *task = (struct task){NULL, fn, arg, NULL};
+  if (pool->threads_of)
+    add_shared(pool, task);
+  else
+    add_task(pool, task);
 }
 
 void igt__pool_limit(igt__pool *pool, unsigned tasks) {
@@ -140,6 +181,8 @@ void igt__pool_free(igt__pool *pool) {
   if (!pool)
     return;
   pthread_mutex_lock(&pool->lock);
+  while (pool->threads_of && pool->waiting > 0)
+    pthread_cond_wait(&pool->wake, &pool->lock);
   pool->closing = true;
   pthread_cond_broadcast(&pool->wake);
   for (unsigned i = 0; i < pool->count; i++) {

@@ -15,6 +15,9 @@ typedef void (*igt__task_fn)(void *arg);
 
 /* name: of its threads, a literal of at most 15 bytes. NULL: no memory, or no thread. */
 igt__pool *igt__pool_new(const char *name, unsigned max_threads);
+/* A pool whose tasks the threads of `threads` run, which must outlive it: for work that is over
+ * sooner than threads are started. No limit of its own. NULL: no memory. */
+igt__pool *igt__pool_share(igt__pool *threads);
 /* Runs fn(arg) soon, in order of adding; never blocks. Without memory it runs immediately, on the
  * caller's thread. */
 void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);
@@ -23,7 +26,8 @@ void igt__pool_add(igt__pool *pool, igt__task_fn fn, void *arg);
 void igt__pool_limit(igt__pool *pool, unsigned tasks);
 /* Tasks added and not started: producers wait while it is high. */
 size_t igt__pool_waiting(igt__pool *pool);
-/* Runs all added tasks, including those added meanwhile, then joins and frees. */
+/* Runs all added tasks, including those added meanwhile, then joins and frees. Of a shared pool:
+ * waits for its own tasks. */
 void igt__pool_free(igt__pool *pool);
 
 #endif

@@ -75,21 +75,50 @@ static igt_status make_planners(igt__run *run, igt_error *err) {
   return run->lister && run->producers ? IGT_OK : igt__fail_memory(err);
 }
 
-static igt_status make_movers(igt__run *run, igt_error *err) {
+bool igt__movers_start(igt__movers *movers) {
+  movers->helpers = igt__pool_new("igt-help", HELPERS_MAX);
+  movers->hashers = igt__pool_new("igt-hash", igt__os_cores());
+  movers->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
+  return movers->helpers && movers->hashers && movers->credential_workers;
+}
+
+void igt__movers_stop(igt__movers *movers) {
+  igt__pool_free(movers->hashers);
+  igt__pool_free(movers->helpers);
+  igt__pool_free(movers->credential_workers);
+}
+
+static void share_movers(igt__run *run, const igt__movers *movers) {
+  run->helpers = igt__pool_share(movers->helpers);
+  run->hashers = igt__pool_share(movers->hashers);
+  run->credential_workers = igt__pool_share(movers->credential_workers);
+}
+
+static void start_movers(igt__run *run) {
+  igt__movers own = {NULL, NULL, NULL};
+
+  (void)igt__movers_start(&own);
+  run->helpers = own.helpers;
+  run->hashers = own.hashers;
+  run->credential_workers = own.credential_workers;
+}
+
+static igt_status make_movers(igt__run *run, const igt__movers *movers, igt_error *err) {
   run->sched =
       igt__sched_new(igt__client_connections(run->client), igt__client_max_connections(run->client),
                      run->options.concurrent_files);
-  run->helpers = igt__pool_new("igt-help", HELPERS_MAX);
-  run->hashers = igt__pool_new("igt-hash", igt__os_cores());
-  run->credential_workers = igt__pool_new("igt-credentials", CREDENTIAL_WORKERS_MAX);
+  if (movers)
+    share_movers(run, movers);
+  else
+    start_movers(run);
   return run->sched && run->helpers && run->hashers && run->credential_workers
              ? IGT_OK
              : igt__fail_memory(err);
 }
 
-igt_status igt__run_init_file(igt__run *run, igt_client *client,
-                              const igt_transfer_options *options,
-                              const igt_transfer_callbacks *callbacks, igt_error *err) {
+static igt_status begin(igt__run *run, igt_client *client, const igt_transfer_options *options,
+                        const igt_transfer_callbacks *callbacks, const igt__movers *movers,
+                        igt_error *err) {
   igt_status status;
 
   memset(run, 0, sizeof *run);
@@ -100,7 +129,8 @@ igt_status igt__run_init_file(igt__run *run, igt_client *client,
   run->callbacks = &run->own_callbacks;
   run->options = *options;
   igt__queue_init(&run->events);
-  igt__quota_init_fair(&run->lists, IGT__MAX_RUN_MEMORY);
+  igt__quota_init(&run->lists, IGT__MAX_RUN_MEMORY, NULL);
+  run->next_loop = igt__http_any_loop(run->http); /* of many runs with one file each */
   run->began_us = igt__mono_us();
   run->totals.listing = true;
   run->totals.seconds_left = -1;
@@ -118,17 +148,28 @@ igt_status igt__run_init_file(igt__run *run, igt_client *client,
   if (status == IGT_OK)
     status = igt__filter_new(options, options->filters, &run->filter, err);
   if (status == IGT_OK)
-    status = make_movers(run, err);
+    status = make_movers(run, movers, err);
   if (status == IGT_OK)
     open_journal(run);
   igt__http_patient(run->http, true);
   return status;
 }
 
+igt_status igt__run_init_file(igt__run *run, igt_client *client,
+                              const igt_transfer_options *options,
+                              const igt_transfer_callbacks *callbacks, const igt__movers *movers,
+                              igt_error *err) {
+  igt_status status = begin(run, client, options, callbacks, movers, err);
+
+  run->single = true;
+  return status;
+}
+
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
                          const igt_transfer_callbacks *callbacks, igt_error *err) {
-  igt_status status = igt__run_init_file(run, client, options, callbacks, err);
+  igt_status status = begin(run, client, options, callbacks, NULL, err);
 
+  igt__quota_init_fair(&run->lists, IGT__MAX_RUN_MEMORY);
   return status == IGT_OK ? make_planners(run, err) : status;
 }
 

@@ -40,6 +40,7 @@ struct igt__run {
   igt__pool *hashers;            /* digests of local files, one thread per core */
   igt__quota lists;   /* lists that must be complete in memory, of all studies in progress */
   unsigned next_loop; /* atomic */
+  bool single;        /* of one file */
   bool keeping;       /* atomic; the session is being checked */
   /* To detect a loss of power: this boot's id ("?": unknown), and since when runs of other boots
    * have been open below the target (download/durable.h; 0: there are none). */
@@ -104,11 +105,20 @@ struct igt__group {
  * and the scheduler. */
 igt_status igt__run_init(igt__run *run, igt_client *client, const igt_transfer_options *options,
                          const igt_transfer_callbacks *callbacks, igt_error *err);
-/* The same for single files, with providers of the caller's: nothing lists or plans, and a small
- * file costs less than the threads for that. */
+/* Threads that runs of single files share. */
+typedef struct igt__movers {
+  igt__pool *helpers, *hashers, *credential_workers; /* as in igt__run */
+} igt__movers;
+
+/* False: no memory or no threads; igt__movers_stop frees in any case. */
+bool igt__movers_start(igt__movers *movers);
+void igt__movers_stop(igt__movers *movers);
+/* The same for single files, with providers and threads of the caller's: nothing lists or plans,
+ * and a small file costs less than starting threads. */
 igt_status igt__run_init_file(igt__run *run, igt_client *client,
                               const igt_transfer_options *options,
-                              const igt_transfer_callbacks *callbacks, igt_error *err);
+                              const igt_transfer_callbacks *callbacks, const igt__movers *movers,
+                              igt_error *err);
 /* The same for a transfer's job, on its thread. */
 igt_status igt__run_begin(igt__run *run, igt_transfer *transfer,
                           const igt_transfer_options *options, igt_error *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The credentials of a client's single objects: a provider for each action and prefix, kept with
- * the client (igt__client_attached), so that many calls on many threads share them. The least
- * recently used ones are dropped, and all of them when the client signs out: the next account must
- * not use the last one's. A provider that is dropped lives until its last user is done. */
+/* What a client's single objects share. The credentials: a provider for each action and prefix,
+ * kept with the client (igt__client_attached), so that many calls on many threads share them. The
+ * least recently used ones are dropped, and all of them when the client signs out: the next account
+ * must not use the last one's. A provider that is dropped lives until its last user is done. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +31,8 @@ typedef struct kept {
   igt__pool *pool;
   igt__s3 *s3;
   igt__sync_group syncs;
+  igt__movers movers;
+  bool has_movers;
   pthread_mutex_t lock;
   entry *entries; /* guarded by lock */
   size_t count;
@@ -97,6 +99,7 @@ static void release(igt__attached *attached) {
   kept *k = (kept *)attached;
 
   igt__pool_free(k->pool); /* a fetch in progress finishes first */
+  igt__movers_stop(&k->movers);
   forget(attached);
   igt__s3_free(k->s3);
   igt__sync_group_finish(&k->syncs);
@@ -187,6 +190,23 @@ igt__s3 *igt__object_store(igt_client *client) {
   const kept *k = (kept *)igt__client_attached(client, attach);
 
   return k ? k->s3 : NULL;
+}
+
+const igt__movers *igt__object_movers(igt_client *client) {
+  kept *k = (kept *)igt__client_attached(client, attach);
+  bool started;
+
+  if (!k)
+    return NULL;
+  pthread_mutex_lock(&k->lock);
+  started = k->has_movers || igt__movers_start(&k->movers);
+  k->has_movers = started;
+  if (!started) {
+    igt__movers_stop(&k->movers);
+    k->movers = (igt__movers){NULL, NULL, NULL};
+  }
+  pthread_mutex_unlock(&k->lock);
+  return started ? &k->movers : NULL;
 }
 
 igt__sync_group *igt__object_syncs(igt_client *client) {

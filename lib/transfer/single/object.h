@@ -10,6 +10,7 @@
 #include "igtcloud/object.h"
 #include "s3/s3.h"
 #include "transfer/download/sync_group.h"
+#include "transfer/engine/run.h"
 
 typedef struct igt__object {
   igt_client *client;
@@ -39,6 +40,9 @@ igt__s3_provider *igt__object_provider(igt_client *client, const char *action, c
 /* The S3 state for the client's single objects: what was learned about the store is kept. NULL: no
  * memory. */
 igt__s3 *igt__object_store(igt_client *client);
+/* The threads of the client's single files, started by the first one. NULL: no memory, or no
+ * threads. */
+const igt__movers *igt__object_movers(igt_client *client);
 /* Of the client's downloads of single objects: a forked child makes a client of its own, and so
  * waits for no thread of its parent. NULL: no memory. */
 igt__sync_group *igt__object_syncs(igt_client *client);

@@ -71,6 +71,7 @@ static igt_client *client_of(single *s, igt_client *client, igt_cancel *cancel) 
 static igt_status begin_run(single *s, const igt__object *object, const igt_file_options *options,
                             const igt_transfer_callbacks *callbacks, igt_error *err) {
   igt_transfer_options transfer = IGT_TRANSFER_OPTIONS_INIT;
+  const igt__movers *movers;
   igt_client *client;
 
   memset(s, 0, sizeof *s);
@@ -85,11 +86,12 @@ static igt_status begin_run(single *s, const igt__object *object, const igt_file
   transfer.journal = options->journal;
   transfer.no_journal = options->no_journal;
   client = client_of(s, object->client, options->cancel);
-  if (!client)
+  movers = igt__object_movers(object->client);
+  if (!client || !movers)
     return igt__fail_memory(err);
   igt__sender_init(&s->sender, &s->run);
   s->begun = true;
-  return igt__run_init_file(&s->run, client, &transfer, &s->callbacks, err);
+  return igt__run_init_file(&s->run, client, &transfer, &s->callbacks, movers, err);
 }
 
 /* With a group for the study, institute or project that the file is in, for the journal and the
