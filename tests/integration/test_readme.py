@@ -98,3 +98,13 @@ def test_the_first_ten_minutes(page, tmp_path):
         compiled = subprocess.run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/include",
                                    f"-I{BUILD}/api", tmp_path / "main.c"], capture_output=True, text=True)
         assert compiled.returncode == 0, compiled.stderr
+
+
+def test_the_table_of_commands_is_complete():
+    overview = subprocess.run([program(), "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ((?!help )[a-z-]+(?: [a-z-]+)?)  +\w", overview, re.M)
+    table = README.split("\n## Commands\n")[1].split("\n## ")[0]
+    rows = [re.findall(r"`([^`]+)`", line.replace("\\|", "/").split("|")[1]) for line in table.splitlines() if line.startswith("| `")]
+    listed = {word.split()[0] for row in rows for word in row}
+    listed |= {f"{row[0].split()[0]} {word}" for row in rows for word in [*row[0].split()[1:2], *row[1:]]}
+    assert len(commands) > 40 and [c for c in commands if c not in listed] == []
