@@ -280,6 +280,7 @@ def test_upload_selects_by_what_study_json_says(cloud, igtcloud, up):
     assert set(uploaded(done)) == {"P2---CT", "P3---CT"} and done.summary["studiesUndated"] == 1
     assert [i["path"] for i in done.items if i["kind"] == "file" and i["result"] == "planned"] == ["a.dcm"] * 2
     assert [i["reason"] for i in done.items if i.get("path") == "b.txt"] == ["it is excluded by its type"]
+    assert "has the type 'dcm'; types begin with a dot" in upload("up", "--ext", "dcm").err
     assert upload("up", "--end", "2023-01-01", "--study", "*/CT").summary["studies"] == 1  # without a date
     assert "is after the end" in upload("up", "--start", "2024-03-02", "--end", "2024-03-01", status=USAGE).error
 

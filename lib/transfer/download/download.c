@@ -116,15 +116,6 @@ static void report_elsewhere(igt__download *d) {
     igt__run_message(&d->run, IGT_OK, "%s", text);
 }
 
-/* A mistyped extension looks like an empty project. */
-static void report_no_match(igt__download *d, const igt_transfer_summary *s) {
-  const char *ext = d->options->selection->ext;
-
-  if (ext && !s->files_done && !s->files_skipped && !s->files_failed)
-    igt__run_message(&d->run, IGT_E_NOT_FOUND, "no file of these studies has the type '%s'%s", ext,
-                     *ext == '.' ? "" : "; types begin with a dot");
-}
-
 /* Finds what is selected, and opens the target. */
 static igt_status find_and_open(igt__download *d, igt_error *err) {
   const igt_download_options *o = d->options;
@@ -194,7 +185,7 @@ static igt_status transfer(igt__download *d, igt_transfer_summary *summary, igt_
   igt__durable_begin(&d->durable, &d->run, o, d->shared.selection, d->target);
   status = o->project_files ? run_project_files(d, summary, err) : run_studies(d, summary, err);
   if (status == IGT_OK) {
-    report_no_match(d, summary);
+    igt__report_no_type(&d->run, d->options->selection->ext, summary);
     report_elsewhere(d);
   }
   if (status == IGT_OK && o->delete_extra)

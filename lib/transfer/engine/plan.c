@@ -123,6 +123,18 @@ igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const c
   return status;
 }
 
+void igt__report_no_type(igt__run *run, const char *ext, const igt_transfer_summary *s) {
+  uint64_t files = s->files_done + s->files_skipped + s->files_failed + s->files_same +
+                   s->files_different + s->files_missing_here + s->files_missing_there +
+                   s->files_unchecked;
+
+  if (!ext || files)
+    return;
+  igt__run_message(run, IGT_E_NOT_FOUND, "no file of these studies has the type '%s'%s", ext,
+                   *ext == '.' ? "" : "; types begin with a dot");
+  igt__run_deliver(run);
+}
+
 igt_status igt__fail_counts(const char *what, const igt__count *counts, igt_error *err) {
   const char *separator = ": ";
 

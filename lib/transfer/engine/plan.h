@@ -68,6 +68,9 @@ static inline bool igt__wanted(const igt__run *run, const char *path) {
 igt_status igt__report_unmatched(igt__run *run, const igt__found *found, const char *source,
                                  igt_error *err);
 
+/* At the end of a run: a mistyped extension looks like an empty project. */
+void igt__report_no_type(igt__run *run, const char *ext, const igt_transfer_summary *summary);
+
 /* IGT_E_SOME_FAILED: "WHAT: different: 2, failed: 1", with the counts that are not zero. The last
  * one has no name. */
 typedef struct igt__count {

@@ -261,6 +261,8 @@ static igt_status move(igt__upload *u, igt_transfer_summary *summary, igt_error 
   igt__run_task_begin(&u->run);
   igt__pool_add(u->run.lister, upload_task, u);
   status = igt__run_wait(&u->run, summary, err);
+  if (status == IGT_OK)
+    igt__report_no_type(&u->run, u->options->selection->ext, summary);
   igt__run_last_end(&u->run, &u->last, status, summary);
   return status;
 }

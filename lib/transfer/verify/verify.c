@@ -442,6 +442,8 @@ static igt_status run(igt__verify *v, igt_transfer_summary *summary, igt_error *
   igt__run_task_begin(&v->run);
   igt__pool_add(v->run.lister, verify_task, v);
   status = outcome(summary, igt__run_wait(&v->run, summary, err), err);
+  if (status == IGT_OK)
+    igt__report_no_type(&v->run, v->options->selection->ext, summary);
   igt__run_last_end(&v->run, &v->last, status, summary);
   return status;
 }
