@@ -380,7 +380,7 @@ static int cmd_doctor(settings *s) {
                .project = s->argument_count ? s->arguments[0] : NULL,
                .lock = PTHREAD_MUTEX_INITIALIZER};
   snprintf(d.target, sizeof d.target, "%s", s->target ? s->target : ".");
-  if (!getcwd(d.here, sizeof d.here))
+  if (!os_working_folder(d.here, sizeof d.here))
     *d.here = '\0';
   run_all(&d);
   status = summarize(&d);

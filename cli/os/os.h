@@ -31,6 +31,8 @@ void os_screen(int fd, unsigned *rows, unsigned *columns);
 
 /* The running program's file, links resolved. NULL, or why not. */
 const char *os_program(char *out, size_t cap);
+/* The working folder. False: errno. */
+bool os_working_folder(char *out, size_t cap);
 /* "Linux 6.1.0 x86_64"; with all: the build, and the distribution on a line of its own. */
 void os_system(bool all, char *out, size_t cap);
 /* Processors, the size of a page, open files: lines of `igtcloud doctor`'s bundle. */

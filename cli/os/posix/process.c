@@ -97,6 +97,10 @@ const char *os_program(char *out, size_t cap) {
   return (size_t)n < cap - 1 ? NULL : "the path is too long";
 }
 
+bool os_working_folder(char *out, size_t cap) {
+  return getcwd(out, cap) != NULL;
+}
+
 static void add_distribution(char *out, size_t cap) {
   static const char key[] = "PRETTY_NAME=";
   FILE *release = fopen("/etc/os-release", "re");

@@ -88,6 +88,10 @@ const char *os_program(char *out, size_t cap) {
   return NULL;
 }
 
+bool os_working_folder(char *out, size_t cap) {
+  return getcwd(out, (int)cap) != NULL;
+}
+
 typedef LONG(WINAPI *version_fn)(OSVERSIONINFOW *);
 
 void os_system(bool all, char *out, size_t cap) {
