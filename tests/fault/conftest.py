@@ -9,7 +9,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import pytest  # noqa: E402
 
 import cloud as clouds  # noqa: E402
-from igtcloud import Program  # noqa: E402
+from igtcloud import Program, search_leaks_of  # noqa: E402
+
+
+def pytest_runtest_setup(item):
+    search_leaks_of(item)
 
 
 @pytest.fixture(scope="module")

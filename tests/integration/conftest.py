@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from igtcloud import Program, sanitized, static
+from igtcloud import Program, sanitized, search_leaks_of, static
 from odd_cloud import OddCloud
 from rest_client import RestClient
 from s3_raw import RawS3
@@ -20,6 +20,7 @@ def pytest_runtest_setup(item):
         pytest.skip(mark.args[0])
     if item.get_closest_marker("dynamic") and static():
         pytest.skip("a static program loads no libraries")
+    search_leaks_of(item)
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,16 @@ def program_for_others():
     return shutil.copy(program(), folder)
 
 
+# The search at its end is a third of a short run under ASan. IGTCLOUD_LEAKS=smoke leaves it to the tests of that
+# mark: the stage `integration` of scripts/check; its stage `leaks` has it in all.
+_leaks = {"searched": True}
+
+
+def search_leaks_of(item):
+    """Called before each test."""
+    _leaks["searched"] = os.environ.get("IGTCLOUD_LEAKS") != "smoke" or item.get_closest_marker("smoke") is not None
+
+
 def environment(home, **more):
     """Without the user's own sessions, proxies, certificates, settings and journal."""
     private = ("CLOUD_", "IGTCLOUD_", "XDG_")
@@ -80,6 +90,8 @@ def environment(home, **more):
            if not k.startswith(private) and not k.lower().endswith("_proxy")
            and "_CA_BUNDLE" not in k and not k.startswith("SSL_CERT_")}
     env.update(HOME=str(home), TMPDIR=str(home), LC_ALL="C.UTF-8")
+    if not _leaks["searched"]:
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0:malloc_context_size=1"
     env.update({k: str(v) for k, v in more.items()})
     return env
 

@@ -47,8 +47,8 @@ class SandboxError(Exception):
     pass
 
 
-# Keys of services, made by the first sandbox of this process that had so many: a new one takes a
-# quarter of a second.
+# Keys of services, made by the first sandbox of this run that had so many: a new one takes a quarter of a
+# second. IGTCLOUD_TEST_KEYS is a folder for those of scripts/run-tests, which has a process for each file.
 _keys = []
 DEMO_KEY = "upload-station@demo.pem"
 
@@ -63,6 +63,22 @@ def _key_files(seed):
                 if "/" not in s["id"] and not {"key_file", "public_key"} & set(s)]
     except (KeyError, OSError, TypeError, ValueError):
         return []
+
+
+def _shared_keys(first):
+    """Those of other processes from this number on."""
+    folder = os.environ.get("IGTCLOUD_TEST_KEYS")
+    while folder and (path := pathlib.Path(folder, str(first))).exists():
+        yield path.read_bytes()
+        first += 1
+
+
+def _share_key(number):
+    """Whole or not at all: another process may read it now."""
+    if folder := os.environ.get("IGTCLOUD_TEST_KEYS"):
+        written = pathlib.Path(folder, f"{number}.{os.getpid()}")
+        written.write_bytes(_keys[number])
+        written.rename(written.with_suffix(""))
 
 
 class Sandbox:
@@ -96,6 +112,8 @@ class Sandbox:
         self.close()
 
     def _write_keys(self):
+        for key in _shared_keys(len(_keys)):
+            _keys.append(key)
         for name, key in zip(self.key_files, _keys):
             with open(os.open(self.data / name, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(key)
@@ -103,6 +121,7 @@ class Sandbox:
     def _keep_keys(self):
         for name in self.key_files[len(_keys):]:
             _keys.append((self.data / name).read_bytes())
+            _share_key(len(_keys) - 1)
 
     # ---- the process ----
 
