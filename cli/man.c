@@ -104,7 +104,8 @@ static void man_of_program(void) {
   for (const option *o = sign_in_options; o->name; o++)
     man_option(NULL, NULL, o);
   man_end();
-  printf(".SH SEE ALSO\n.BR igtcloud\\-filters (7),\n.BR igtcloud\\-sandbox (1)\n");
+  printf(".SH SEE ALSO\n.BR igtcloud\\-selection (7),\n.BR igtcloud\\-filters (7),\n"
+         ".BR igtcloud\\-sandbox (1)\n");
 }
 
 void print_man(const command *cmd) {
@@ -126,6 +127,7 @@ void print_man(const command *cmd) {
   printf("\n.SH OPTIONS\n");
   each_option(cmd, man_option, NULL);
   man_end();
-  printf(".SH SEE ALSO\n.BR igtcloud (1)%s\n",
+  printf(".SH SEE ALSO\n.BR igtcloud (1)%s%s\n",
+         command_option(cmd, "studies-from") ? ",\n.BR igtcloud\\-selection (7)" : "",
          command_option(cmd, "filter-from") ? ",\n.BR igtcloud\\-filters (7)" : "");
 }
