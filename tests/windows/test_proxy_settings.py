@@ -18,7 +18,7 @@ SEED = "demo"
 CLOUD = "cloud.hospital.test"
 KEY = "HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections"
 VALUE = "DefaultConnectionSettings"
-DIRECT, FIXED, SCRIPT = 1, 2, 4  # wininet.h: PROXY_TYPE_...
+DIRECT, FIXED, SCRIPT = 1, 2, 4  # PROXY_TYPE_... of WinINet
 
 
 def reg(*words):
