@@ -58,6 +58,15 @@ IGT_EXTERN IGT_MUST_USE igt_status igt_object_stat(igt_client *client, const igt
                                                    igt_cancel *cancel, igt_object_info *out,
                                                    igt_error *err);
 
+/**
+ * Requests the credentials that igt_object_stat(), _open() and _download() below a prefix need,
+ * unless the client has them, and does not wait for them: for a program that knows what it will
+ * read next. If the request fails, those calls repeat it and report why. Signs in if necessary.
+ * Errors: IGT_E_INVALID (no client or no prefix), and those of igt_client_sign_in().
+ */
+IGT_EXTERN IGT_MUST_USE igt_status igt_object_prepare(igt_client *client, const char *prefix,
+                                                      igt_error *err);
+
 /** As igt_file_open(). The client must outlive the reader. */
 IGT_EXTERN IGT_MUST_USE igt_status igt_object_open(igt_client *client, const igt_object *object,
                                                    const igt_file_open_options *options,

@@ -15,6 +15,7 @@ from conftest import PASSWORD, ROOT, STATION, USER, RestClient, integration_modu
 
 from igtcloud.client.core.auth import AuthHandler, AuthRefresher, Periodic, smart_auth
 from igtcloud.client.services import auth_service, entities_service, set_auth
+from igtcloud.client.services.entities import ApiException
 
 PROGRAM = os.environ.get('IGTCLOUD_BIN', str(ROOT / 'build/igtcloud'))
 
@@ -405,9 +406,33 @@ def test_the_proxy_of_a_configuration_is_for_its_service(cloud, asked):
         set_auth(None)
 
 
+def test_retries_and_time_limits(cloud, asked):
+    with smart_auth(cloud.url, USER, retries=0, idle_timeout=0.5, connect_timeout=5) as auth:
+        set_auth(auth)
+        entities_service.get_me()
+        cloud.clear()
+        cloud.faults({'fault': 'silence', 'seconds': 60, 'path': '/api/data/users/me', 'times': 0})
+        with pytest.raises(ConnectionError):
+            entities_service.get_me()
+        cloud.heal()
+        assert len(cloud.requests(path='/api/data/users/me')) == 1
+        configuration = entities_service.api_client.configuration
+        try:
+            for configuration.retries in (1, type('Retry', (), {'total': 1})()):
+                cloud.clear()
+                cloud.faults({'fault': 'internal-error', 'path': '/api/data/users/me', 'times': 2})
+                with pytest.raises(ApiException):
+                    entities_service.get_me()
+                assert len(cloud.requests(path='/api/data/users/me')) == 2
+        finally:
+            configuration.retries = None
+            cloud.heal()
+            set_auth(None)
+
+
 def test_settings_that_cannot_be_used(cloud, asked, tmp_path):
-    for settings in ({'bandwidth': 'fast'}, {'ca_file': tmp_path / 'none.pem'}):
-        with pytest.raises((RuntimeError, OSError), match='fast|none.pem'):
+    for settings in ({'bandwidth': 'fast'}, {'ca_file': tmp_path / 'none.pem'}, {'idle_timeout': -1}):
+        with pytest.raises((RuntimeError, OSError), match='fast|none.pem|-1'):
             with smart_auth(cloud.url, USER, **settings):
                 pass
     with smart_auth(cloud.url, USER, bandwidth='20M', max_connections=4) as auth:

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -222,6 +223,28 @@ def test_the_modification_time_is_the_objects(cloud, study, tmp_path):
     small.download(tmp_path, include_modified_date=True)
     head = cloud.boto3().head_object(Bucket='igtcloud', Key=small.key)
     assert (tmp_path / 'a/small.txt').stat().st_mtime == head['LastModified'].timestamp()
+
+
+def test_credentials_are_requested_for_what_comes_next(cloud, entities, tmp_path, monkeypatch):
+    """A single file or study needs one request for them; those of the next ones of a series are asked for in advance."""
+    module = sys.modules[FilesCollectionWrapper.__module__]
+    monkeypatch.setattr(module, '_order', module._Order())
+    listed = [study.files for study in entities.get_institute('m').studies]
+
+    def grants():
+        return len(cloud.requests(path='/api/auth/s3credentials*'))
+    cloud.clear()
+    for file in listed[20][:2]:
+        file.download(tmp_path)
+    assert grants() == 1
+    for number, granted in ((21, 3), (22, 5), (23, 7)):  # those of 22; of 23 and 24; of 25 and 26
+        listed[number][0].download(tmp_path)
+        cloud.wait_for(lambda: grants() == granted)
+    for files in listed[24:]:
+        files[0].download(tmp_path)
+    assert grants() == 10
+    listed[3][0].download(tmp_path)
+    assert grants() == 11
 
 
 def test_only_large_files_use_the_journal(study, own_environment, tmp_path):

@@ -3,6 +3,8 @@
 
 import dataclasses
 import datetime
+import errno
+import io
 import json
 import os
 import signal
@@ -167,6 +169,33 @@ def test_csv(auth, here):
     summary = native.write_csv(here, 'demo', files=True, ext='.txt')
     assert summary.path == str(here / 'cloud_demo.csv') and summary.rows == 2 and summary.studies == 2
     assert (here / 'cloud_demo.csv').read_text().splitlines()[0].endswith('filename,filesize')
+
+
+def test_csv_to_an_open_file(auth, here, tmp_path):
+    native.write_csv(here, 'demo', files=True)
+    sink = io.BytesIO()
+    summary = native.write_csv(sink, 'demo', files=True)
+    assert sink.getvalue() == (here / 'cloud_demo.csv').read_bytes() and summary.path == ''
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, 'no space of a test')
+    with pytest.raises(OSError, match='no space of a test'):
+        native.write_csv(Full(), 'demo', files=True)
+
+
+def test_stat_asks_the_store(cloud, auth, entities):
+    study = next(s for s in entities.get_studies('n') if s.files)
+    file = study.files[0]
+    cloud.clear()
+    found = native.stat(file)
+    head = cloud.boto3().head_object(Bucket='igtcloud', Key=file.key)
+    assert (found.size, found.etag, found.modified) == (
+        head['ContentLength'], head['ETag'].strip('"'), head['LastModified'])
+    assert {r['method'] for r in cloud.requests(path='*' + file.file_name)} == {'HEAD'}
+    file.key += '.not-there'
+    with pytest.raises(native.NotFound):
+        native.stat(file)
 
 
 def test_manifest(cloud, auth, here, tmp_path):

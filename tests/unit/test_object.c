@@ -278,6 +278,22 @@ static void test_many_threads_share_the_credentials(void **state) {
   assert_int_equal(f->gets, THREADS * EACH);
 }
 
+static void test_credentials_are_there_before_they_are_needed(void **state) {
+  fixture *f = *state;
+  igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
+  igt_object_info info = IGT_OBJECT_INFO_INIT;
+  size_t before;
+
+  assert_int_equal(igt_object_prepare(f->client, "", &f->err), IGT_E_INVALID);
+  assert_int_equal(igt_object_prepare(NULL, "p/", &f->err), IGT_E_INVALID);
+  before = http_server_count(f->server);
+  ok(f, igt_object_prepare(f->client, "p/s/files/", &f->err));
+  ok(f, igt_object_prepare(f->client, "p/s/files/", &f->err));
+  http_server_wait(f->server, before + 1);
+  ok(f, igt_object_stat(f->client, &object, NULL, &info, &f->err));
+  assert_int_equal(f->grants, 1);
+}
+
 static void test_signing_out_forgets_the_credentials(void **state) {
   fixture *f = *state;
   igt_object object = object_of("p/s/files/", "p/s/files/a.txt");
@@ -376,6 +392,7 @@ int main(void) {
       TEST(test_an_object_is_uploaded),
       TEST(test_a_key_must_be_below_its_prefix),
       TEST(test_many_threads_share_the_credentials),
+      TEST(test_credentials_are_there_before_they_are_needed),
       TEST(test_signing_out_forgets_the_credentials),
       TEST(test_only_so_many_credentials_are_kept),
       TEST(test_one_download_is_cancelled),

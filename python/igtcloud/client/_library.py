@@ -285,12 +285,29 @@ class Reply(NamedTuple):
     data: bytes
 
 
+class ObjectInfo(NamedTuple):
+    """What the store knows about an object: bytes; seconds since 1970; None or "" for what it does not say."""
+
+    size: Optional[int]
+    modified: Optional[int]
+    etag: str
+    checksum_kind: str
+    checksum: str
+
+
 class Tokens(NamedTuple):
     """What a session's requests are sent with."""
 
     user: str
     jwt: str
     csrf: str
+
+
+def _limit(seconds: float) -> int:
+    """In milliseconds; 0: the library's own."""
+    if not 0 <= seconds < 10**6:
+        raise _errors.InvalidArgument(f"a time limit is a number of seconds, not {seconds!r}")
+    return max(1, round(seconds * 1000)) if seconds else 0
 
 
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
@@ -303,20 +320,24 @@ class Client:
     def __init__(self, domain: str, *, user: Optional[str] = None, password: Optional[str] = None,
                  service_key: Optional[str] = None, token_file: Optional[str] = None, jwt: Optional[str] = None,
                  csrf: Optional[str] = None, environment: bool = False, ca_file: Optional[str] = None,
-                 proxy: Optional[str] = None, bandwidth: Optional[str] = None, max_connections: int = 0) -> None:
+                 proxy: Optional[str] = None, bandwidth: Optional[str] = None, max_connections: int = 0,
+                 audience: Optional[str] = None, retries: Optional[int] = None, connect_timeout: float = 0,
+                 idle_timeout: float = 0) -> None:
         self._pid, self._calls, self._lock, self._pointer = os.getpid(), 0, threading.Lock(), None
         self._readers: "weakref.WeakSet[Reader]" = weakref.WeakSet()
         options = new("igt_client_options")
         self._answers = ffi.new("native_answers *")
         self._kept = {name: encoded(value) for name, value in (
             ("domain", domain), ("user", user), ("service_key", service_key), ("token_file", token_file),
-            ("jwt", jwt), ("csrf", csrf), ("ca_file", ca_file), ("proxy", proxy), ("bandwidth", bandwidth),
+            ("jwt", jwt), ("csrf", csrf), ("ca_file", ca_file), ("proxy", proxy), ("bandwidth", bandwidth), ("audience", audience),
             ("user_agent", "igtcloud-python-client/" + version()))}
         for name, value in self._kept.items():
             setattr(options, name, value)
         self._secrets = encoded(user), encoded(password)
         self._answers.user, self._answers.password = self._secrets
         options.max_connections = max_connections
+        options.retries = 0 if retries is None else retries or -1
+        options.connect_timeout_ms, options.idle_timeout_ms = _limit(connect_timeout), _limit(idle_timeout)
         options.no_token_file = token_file is None
         options.no_environment = not environment
         options.prompt, options.prompt_payload = lib.native_prompt, self._answers
@@ -473,6 +494,23 @@ class Client:
         transfer.options.follow_links = True  # as the existing client does
         transfer.run(self, lambda client, err: lib.igt_object_upload(
             client, transfer.object, source, transfer.options, transfer.callbacks, err))
+
+    def prepare_object(self, prefix: str) -> None:
+        """Requests credentials for reading below the prefix, without waiting. A failure is that of whoever needs them."""
+        name, err = encoded(prefix), new("igt_error")
+        self.begin_use()
+        try:
+            lib.igt_object_prepare(self._pointer, name, err)
+        finally:
+            self.end_use()
+
+    def stat_object(self, prefix: str, key: str) -> "ObjectInfo":
+        """What the store knows about an object."""
+        kept: List[Any] = []
+        made, out, cancel = _object(prefix, key, 0, kept), new("igt_object_info"), Cancel()
+        self.run(lambda client, err: lib.igt_object_stat(client, made, cancel.pointer, out, err), cancel)
+        return ObjectInfo(out.bytes if out.bytes_known else None, out.modified or None, text(out.etag),
+                          text(out.checksum_kind), text(out.checksum))
 
     def open_object(self, prefix: str, key: str, size: Optional[int], first_bytes: int = 0) -> "Reader":
         """Opens an object for reading by ranges."""

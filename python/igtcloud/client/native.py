@@ -36,10 +36,10 @@ from igtcloud.client._native import ffi, lib
 
 if TYPE_CHECKING:
     from igtcloud.client.core.auth import AuthHandler
-    from igtcloud.client.services.entities.models import Institute, RootStudy
+    from igtcloud.client.services.entities.models import File, Institute, RootStudy
 
 __all__ = [
-    "download", "upload", "sync", "verify", "list_studies", "write_csv", "manifest", "unfinished_uploads", "Filters",
+    "download", "upload", "sync", "verify", "list_studies", "write_csv", "manifest", "stat", "unfinished_uploads", "Filters", "ObjectInfo",
     "Selection", "Item", "Progress", "Summary", "CsvSummary", "ListedStudy", "ListedFile", "UnfinishedUpload", "Cancel", "SomeFailed", "Ambiguous", "Cancelled",
     "FileChanged", "Forbidden", "IgtError", "IntegrityError", "InternalError", "InvalidArgument", "InvalidResponse",
     "LimitExceeded", "LocalError", "LocalFileNotFound", "LocalPermissionDenied", "NetworkError", "NotFound",
@@ -188,7 +188,7 @@ class CsvSummary:
     """What write_csv() wrote."""
 
     path: str
-    """Of the file."""
+    """Of the file; "" if it was an open one."""
     institutes: int
     studies: int
     studies_undated: int
@@ -543,22 +543,27 @@ def list_studies(project: str, institute: Optional[str] = None, *, files: bool =
 
 
 @_blocking
-def write_csv(target: Path, project: str, institute: Optional[str] = None, *, files: bool = False, append: bool = False,
+def write_csv(target: "Union[Path, IO[bytes]]", project: str, institute: Optional[str] = None, *, files: bool = False, append: bool = False,
               start: Date = None, end: Date = None, ext: Optional[str] = None, categories: Iterable[str] = ("files",),
               filters: Optional[Filters] = None, concurrency: int = 0, shard: Optional[Tuple[int, int]] = None,
               on_message: Optional[Callable[[str], Any]] = None, cancel: Optional[Cancel] = None,
               auth: "Optional[AuthHandler]" = None, selection: Optional[Selection] = None) -> CsvSummary:
-    """Writes the studies, or with `files` a row for each file, to target/cloud_PROJECT.csv.
+    """Writes the studies, or with `files` a row for each file, to target/cloud_PROJECT.csv, or to `target` if that is
+    a binary file open for writing.
 
     append: to an existing file, under its header; otherwise it is replaced at once. filters: with `files`, and without
     ages, which a list does not have. The other arguments and the exceptions are those of download().
     """
-    run = _Run("csv", None, None, None, on_message, cancel)
+    run = _WithSink("csv", None, None, None, on_message, cancel)
     run.select(project, institute, start, end, ext, selection)
     run.filter(filters)
     if run.filters is not None:
         run.options.filters = run.filters
-    run.set(target=os.fspath(target), files=files, append=append, concurrency=concurrency,
+    if isinstance(target, (str, os.PathLike)):
+        run.set(target=os.fspath(target))
+    else:
+        run.write_to(target)
+    run.set(files=files, append=append, concurrency=concurrency,
             categories=_bits(categories) if files else 0, shard=shard[0] if shard else 0,
             shards=shard[1] if shard else 0)
     return run.prepared_csv(auth)
@@ -586,6 +591,32 @@ def manifest(target: Path, project: str, institute: Optional[str] = None, *, sta
     run.set(categories=_bits(categories), criteria=criteria, concurrency=concurrency, shard=shard[0] if shard else 0,
             shards=shard[1] if shard else 0)
     return run.prepared(lib.igt_manifest_write_start, auth)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What the store knows about a file's content; None or "" for what it does not say."""
+
+    size: Optional[int]
+    """Bytes."""
+    modified: Optional[datetime.datetime]
+    """When it was stored; aware, in UTC."""
+    etag: str
+    checksum_kind: str
+    """sha256, crc64nvme, ..."""
+    checksum: str
+    """In base64; with "-N" at its end: of the checksums of N parts."""
+
+
+def stat(file: "File", *, auth: "Optional[AuthHandler]" = None) -> ObjectInfo:
+    """Asks the store about a file of a collection: one request, which moves none of its content.
+
+    Raises NotFound for an object that is not there, Forbidden for a service identity, NetworkError.
+    """
+    from igtcloud.client.services.entities_service import _prefix_of
+
+    found = _client(auth).stat_object(_prefix_of(file), file.key)
+    return ObjectInfo(found.size, _time(found.modified or 0), found.etag, found.checksum_kind, found.checksum)
 
 
 def unfinished_uploads(project: Optional[str] = None, *, abort: bool = False, older_than: float = 0,
@@ -919,7 +950,31 @@ class _Run:
             self.close()
 
 
-class _Writing(_Run):
+class _WithSink(_Run):
+    """The bytes that it makes go to an open file, in the caller's thread."""
+
+    sink: "Optional[IO[bytes]]" = None
+    error: Optional[BaseException] = None  # of the sink
+
+    def write_to(self, sink: "IO[bytes]") -> None:
+        self.sink = sink
+        self._kept.append(ffi.new_handle(self))
+        self.options.write, self.options.write_payload = lib.native_sink, self._kept[-1]
+
+    def result(self) -> Union[Summary, CsvSummary]:
+        try:
+            return super().result()
+        except IgtError:
+            if self.error is not None:
+                raise self.error
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self._kept.clear()  # the handle refers to this
+
+
+class _Writing(_WithSink):
     """A manifest is written to a file beside its target, and renamed when it is complete."""
 
     def __init__(self, target: Path, report: Optional[Path], on_item: Optional[Callable[[Item], Any]],
@@ -927,22 +982,13 @@ class _Writing(_Run):
         super().__init__("manifest", report, on_item, None, on_message, cancel)
         self._target = os.fspath(target)
         self._part = f"{self._target}.{self._id}.part"
-        self.sink: Optional[IO[bytes]] = None
-        self.error: Optional[BaseException] = None  # of the sink
 
     def begin(self) -> Union[_library.Transfer, _library.FolderCheck]:
-        self.sink = open(self._part, "xb")
-        self._kept.append(ffi.new_handle(self))
-        self.options.write, self.options.write_payload = lib.native_sink, self._kept[-1]
+        self.write_to(open(self._part, "xb"))
         return super().begin()
 
     def result(self) -> Union[Summary, CsvSummary]:
-        try:
-            done = super().result()
-        except IgtError:
-            if self.error is not None:
-                raise self.error
-            raise
+        done = super().result()
         assert self.sink is not None
         self.sink.close()
         os.replace(self._part, self._target)
@@ -950,7 +996,6 @@ class _Writing(_Run):
 
     def close(self) -> None:
         super().close()
-        self._kept.clear()  # the handle refers to this
         if self.sink is not None:
             self.sink.close()
             with contextlib.suppress(FileNotFoundError):

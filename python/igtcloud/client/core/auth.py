@@ -301,7 +301,9 @@ class _Session:
 @contextlib.contextmanager
 def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] = None, auto_refresh: bool = True,
                auto_logout: bool = True, *, proxy: Optional[str] = None, ca_file: Optional[str] = None,
-               bandwidth: Optional[str] = None, max_connections: int = 0) -> Iterator[AuthHandler]:
+               bandwidth: Optional[str] = None, max_connections: int = 0, retries: Optional[int] = None,
+               connect_timeout: float = 0, idle_timeout: float = 0, audience: Optional[str] = None
+               ) -> Iterator[AuthHandler]:
     """Signs in to a cloud and yields its AuthHandler; the end of the block signs out.
 
     The first of these that applies:
@@ -318,12 +320,16 @@ def smart_auth(domain: str, username: Optional[str] = None, key: Optional[str] =
     For everything that is sent with this session, files included: proxy: a URL (http, https, socks4, socks5, socks5h),
     perhaps with user:password@; "" for none; None: https_proxy, http_proxy, all_proxy. ca_file: a file of PEM
     certificates that are trusted in place of the system's. bandwidth: bytes per second, such as "20M", or by time of
-    day: "08:00-18:00 20M, off". max_connections: to the store; 0: 128.
+    day: "08:00-18:00 20M, off". max_connections: to the store; 0: 128. retries: of a request that fails for a moment;
+    None: 5. connect_timeout, idle_timeout: seconds until a connection must be there, and that it may be silent; 0: 10
+    and 30. audience: of a service's assertion, where the cloud's own is outside its domain.
 
     Raises RuntimeError, which says why, if nobody could be signed in.
     """
     settings: Dict[str, Any] = {"proxy": proxy, "ca_file": None if ca_file is None else os.fspath(ca_file),
-                                "bandwidth": bandwidth, "max_connections": max_connections}
+                                "bandwidth": bandwidth, "max_connections": max_connections, "retries": retries,
+                                "connect_timeout": connect_timeout, "idle_timeout": idle_timeout,
+                                "audience": audience}
     origin = _origin_of(domain, settings)
     shared = _shared_login(origin, username)
     if shared is not None:
@@ -561,7 +567,7 @@ def client_of(handler: Any, **settings: Any) -> _library.Client:
     """The library's client for requests with the tokens of a handler.
 
     Instead of an AuthHandler a program may have an object of its own with `domain`, `jwt_token` and
-    `csrf_token`, which are read for each request, as the existing client does. settings: proxy and ca_file,
+    `csrf_token`, which are read for each request, as the existing client does. settings: proxy, ca_file, retries,
     in place of those of the session.
     """
     make = getattr(handler, "_library_client", None)

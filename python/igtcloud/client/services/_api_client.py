@@ -34,7 +34,7 @@ Timeout = Union[None, int, float, Tuple[Optional[float], Optional[float]]]
 class Configuration:
     """Settings of an ApiClient. The library has its own defaults for what is None.
 
-    proxy and ssl_ca_cert apply to the operations of this service; smart_auth() takes them for a whole session.
+    proxy, ssl_ca_cert and retries apply to the operations of this service; smart_auth() takes them for a whole session.
     """
 
     def __init__(self, host: Optional[str] = None, api_key: Optional[Dict[str, str]] = None,
@@ -50,7 +50,7 @@ class Configuration:
         self.key_file: Optional[str] = None
         self.proxy: Optional[str] = None
         self.proxy_headers: Optional[Dict[str, str]] = None
-        self.retries: Optional[int] = None
+        self.retries: Any = None
         self.connection_pool_maxsize = 5 * (os.cpu_count() or 1)
         self.temp_folder_path: Optional[str] = None
         self.debug = False
@@ -202,8 +202,16 @@ class ApiClient:
         configuration = self.configuration
         provider = configuration.auth_handler_provider
         settings = {name: value for name, value in (("proxy", configuration.proxy),
-                                                    ("ca_file", configuration.ssl_ca_cert)) if value is not None}
+                                                    ("ca_file", configuration.ssl_ca_cert),
+                                                    ("retries", _count_of(configuration.retries)))
+                    if value is not None}
         return auth.client_of(provider() if provider else auth.AuthHandler(), **settings)
+
+
+def _count_of(retries: Any) -> Optional[int]:
+    """A number, or the total of urllib3's Retry."""
+    count: Optional[int] = getattr(retries, "total", retries)
+    return count
 
 
 def _with_query(path: str, query: Iterable[Tuple[str, str]]) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
+import weakref
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional
 
@@ -61,6 +63,52 @@ class EntitiesService(BaseService, ProjectsApi, InstitutesApi, IntegrationsApi, 
 
 # ---- collections ----
 
+class _Order:
+    """The collections of files in the order in which they were listed.
+
+    A program that works through them, as a loop over studies does, would wait for credentials at the first file of
+    each, and so would all threads of a pool. After the first step from one to the next, those of the following ones
+    are requested before they are needed: of as many as were used among the last ones, so never more than twice what
+    the program needs."""
+
+    _LOOK_BACK = 32  # threads in a pool, which begin as many studies of one file at the same time
+    _NEAR = 4  # a step further is none
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), 0
+        self._listed: "weakref.WeakValueDictionary[int, FilesCollectionWrapper]" = weakref.WeakValueDictionary()
+
+    def add(self, collection: "FilesCollectionWrapper") -> int:
+        with self._lock:
+            self._count += 1
+            self._listed[self._count] = collection
+            return self._count
+
+    def after(self, collection: "FilesCollectionWrapper") -> List[str]:
+        """The prefixes to prepare now that a collection is used for the first time."""
+        with self._lock:
+            if collection._is_used:
+                return []
+            collection._is_used = collection._is_prepared = True
+            place = collection._place
+            used = [self._has_been_used(place - n) for n in range(1, self._LOOK_BACK + 1)]
+            ahead = sum(used) if any(used[:self._NEAR]) else 0
+            following = (self._listed.get(place + n) for n in range(1, ahead + 1))
+            return [self._prepared(one) for one in following if one and not one._is_prepared]
+
+    def _has_been_used(self, place: int) -> bool:
+        one = self._listed.get(place)
+        return one is not None and one._is_used
+
+    @staticmethod
+    def _prepared(collection: "FilesCollectionWrapper") -> str:
+        collection._is_prepared = True
+        return collection.s3_prefix
+
+
+_order = _Order()
+
+
 class FilesCollectionWrapper(CollectionWrapper[File]):
     """The files below a prefix. Two files are the same if their keys are."""
 
@@ -76,6 +124,8 @@ class FilesCollectionWrapper(CollectionWrapper[File]):
         self._auth = f_auth
         self._callback = f_callback
         self._credentials: Dict[str, Any] = {}
+        self._is_used = self._is_prepared = False  # by downloads; guarded by _order
+        self._place = _order.add(self)
         super().__init__(iterable, f_init, self._add_file if callable(f_extend) else None, f_remove)
         self._adopt(self)
 
@@ -378,6 +428,14 @@ def _as_script_expects(error: _errors.IgtError) -> BaseException:
     return _api_client.without_response(error, in_store=True)
 
 
+def _prepare(client: _library.Client, file: File) -> None:
+    """For the file's collection and those that come next."""
+    collection = file._collection
+    if collection is not None and not collection._is_used:
+        for prefix in _order.after(collection):
+            client.prepare_object(prefix)
+
+
 def _prefix_of(file: File) -> str:
     """The prefix that the file's credentials are for: its collection's, else its folder."""
     key: str = file.key
@@ -409,8 +467,11 @@ def download_file(file: File, destination_dir: Any, overwrite: bool = True,
             callback(size)
         return False
     os.makedirs(folder, exist_ok=True)
-    _transfer(lambda client: client.download_object(_prefix_of(file), file.key, size, folder, name,
-                                                    include_modified_date, callback))
+
+    def download(client: _library.Client) -> None:
+        _prepare(client, file)
+        client.download_object(_prefix_of(file), file.key, size, folder, name, include_modified_date, callback)
+    _transfer(download)
     return True
 
 
@@ -458,8 +519,16 @@ def get_s3_client(file: File, action: str, **client_kwargs: Any) -> Any:
 
 
 def get_s3_file_metadata(file: File, action: str = "GET", **client_kwargs: Any) -> Any:
-    """The object's HEAD, as boto3 gives it. Needs boto3."""
-    client, bucket = get_s3_client(file, action, **client_kwargs)
+    """The object's HEAD, as boto3 gives it; without boto3 its ContentLength, ETag and LastModified."""
+    try:
+        client, bucket = get_s3_client(file, action, **client_kwargs)
+    except ModuleNotFoundError:
+        return _transfer(lambda client: _head_of(client.stat_object(_prefix_of(file), file.key)))
     return client.head_object(Bucket=bucket, Key=file.key)
+
+
+def _head_of(found: Any) -> Dict[str, Any]:
+    modified = datetime.fromtimestamp(found.modified, timezone.utc) if found.modified else None
+    return {"ContentLength": found.size, "ETag": f'"{found.etag}"', "LastModified": modified}
 
 

@@ -26,11 +26,13 @@ class S3File(io.RawIOBase):
         self._reader: Any = None
         self._most = _FIRST_BYTES  # bytes of the next read
         from igtcloud.client.services import entities_service as _  # noqa: F401  the module is loaded
-        from igtcloud.client.services.entities_service import _prefix_of, _transfer, _translated
+        from igtcloud.client.services.entities_service import _prefix_of, _prepare, _transfer, _translated
 
+        def open_it(client: Any) -> Any:
+            _prepare(client, file)
+            return client.open_object(_prefix_of(file), file.key, file.get("file_size"))
         self._translated = _translated
-        self._reader = _transfer(
-            lambda client: client.open_object(_prefix_of(file), file.key, file.get("file_size")))
+        self._reader = _transfer(open_it)
 
     def readable(self) -> bool:
         self._check_open()
