@@ -183,7 +183,7 @@ static uint64_t count_in(const igt__upload *u, const char *name, const char *clo
 
 /* In each of them, for the total of the progress; NULL: it is not needed, or there is no memory. */
 static uint64_t *count_later(igt__upload *u, const igt__folders *folders) {
-  uint64_t *counts = u->chosen.count || !u->run.callbacks->on_progress
+  uint64_t *counts = u->chosen.count || folders->count < 2 || !u->run.callbacks->on_progress
                          ? NULL
                          : igt__calloc(folders->count + 1, sizeof *counts);
 

@@ -343,7 +343,7 @@ static bool is_listed(const igt__verify *v, size_t i) {
  */
 static uint64_t *count_later(igt__verify *v, const igt__folders *folders) {
   const igt_institute_list *list = v->found.institutes;
-  bool needed = v->run.callbacks->on_progress && !v->chosen.count &&
+  bool needed = v->run.callbacks->on_progress && !v->chosen.count && list->count > 1 &&
                 !igt__selection_is_narrow(v->found.selection);
   uint64_t *counts = needed ? igt__calloc(list->count + 1, sizeof *counts) : NULL;
 
