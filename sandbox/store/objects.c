@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -108,14 +109,30 @@ uint64_t sbx__incoming_size(const sbx_incoming *in) {
   return in->size;
 }
 
+/* Whether an object's folder was missing and is there now. All 256 at once would be most of what
+ * the start of a new sandbox takes. */
+static bool made_folder(sbx_incoming *in, const char *to) {
+  char folder[sizeof "objects/00"];
+  if (errno != ENOENT)
+    return false;
+  snprintf(folder, sizeof folder, "%.10s", to);
+  return mkdirat(in->store->dir_fd, folder, 0700) == 0 || errno == EEXIST;
+}
+
 /* A body that fits in the buffer needs no temporary name: until a row references it, it is not an
  * object, and the sweep removes what a crash leaves. */
 static bool place_buffer(sbx_incoming *in, const char *to) {
   int fd = create(in, to);
+  if (fd < 0 && made_folder(in, to))
+    fd = create(in, to);
   if (fd < 0)
     return false;
   bool ok = igt__fd_write(fd, in->buffer, in->held);
   return close(fd) == 0 && ok;
+}
+
+static bool renamed(sbx_incoming *in, const char *from, const char *to) {
+  return renameat(in->store->dir_fd, from, in->store->dir_fd, to) == 0;
 }
 
 static bool place_file(sbx_incoming *in, const char *to) {
@@ -124,7 +141,7 @@ static bool place_file(sbx_incoming *in, const char *to) {
   ok = close(in->fd) == 0 && ok;
   in->fd = -1;
   incoming_path(in, from);
-  if (ok && renameat(in->store->dir_fd, from, in->store->dir_fd, to) == 0)
+  if (ok && (renamed(in, from, to) || (made_folder(in, to) && renamed(in, from, to))))
     return true;
   unlinkat(in->store->dir_fd, from, 0);
   return false;

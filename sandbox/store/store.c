@@ -333,16 +333,8 @@ void sbx__object_path(const char *id, char *path) {
 }
 
 static bool make_dirs(sbx_store *store) {
-  char path[48];
-  if ((mkdirat(store->dir_fd, "objects", 0700) != 0 && errno != EEXIST) ||
-      (mkdirat(store->dir_fd, "incoming", 0700) != 0 && errno != EEXIST))
-    return false;
-  for (unsigned i = 0; i < 256; i++) {
-    snprintf(path, sizeof path, "objects/%02x", i);
-    if (mkdirat(store->dir_fd, path, 0700) != 0 && errno != EEXIST)
-      return false;
-  }
-  return true;
+  return (mkdirat(store->dir_fd, "objects", 0700) == 0 || errno == EEXIST) &&
+         (mkdirat(store->dir_fd, "incoming", 0700) == 0 || errno == EEXIST);
 }
 
 /* The lock file contains a byte while the store is open: finding one means that the last process

@@ -21,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +30,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUCKET = "igtcloud"
 REGION = "eu-central-1"
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # past any proxy
+
+
+_boto3_lock = threading.Lock()  # a session makes one client after the other
 
 
 @functools.cache
@@ -280,11 +284,12 @@ class Sandbox:
         config.setdefault("s3", {"addressing_style": "path"})
         config.setdefault("proxies", {})
         config.setdefault("retries", {"max_attempts": 0})
-        return _boto3_session().client(
-            "s3", endpoint_url=self.url, region_name=region,
-            aws_access_key_id=access_key or root["accessKey"],
-            aws_secret_access_key=secret_key or root["secretKey"],
-            aws_session_token=session_token, config=Config(**config))
+        with _boto3_lock:
+            return _boto3_session().client(
+                "s3", endpoint_url=self.url, region_name=region,
+                aws_access_key_id=access_key or root["accessKey"],
+                aws_secret_access_key=secret_key or root["secretKey"],
+                aws_session_token=session_token, config=Config(**config))
 
 
 @contextlib.contextmanager

@@ -433,8 +433,8 @@ static void test_crash(void **state) {
   int status = 1;
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
-  snprintf(command, sizeof command, "echo x > %s/objects/ab/abcdefabcdefabcdefabcdefabcdefab",
-           f->dir);
+  snprintf(command, sizeof command,
+           "cd %s/objects && mkdir -p ab && echo x > ab/abcdefabcdefabcdefabcdefabcdefab", f->dir);
   assert_int_equal(system(command), 0);
   assert_int_equal(count_files(f, "incoming"), 1);
   f->store = open_store(f->dir);
