@@ -60,6 +60,7 @@ def spool_watch(pid, seen, stop):
             pass
 
 
+@pytest.mark.measures
 @pytest.mark.case("security-14")
 def test_a_list_that_unpacks_to_gigabytes_does_not_fill_tmpdir(odd, igtcloud):
     packed = bomb(280 * MIB)
