@@ -14,6 +14,10 @@ static int write_out(const char *data, size_t n) {
       continue;
     if (done < 0 && caught_signal())
       return 128 + caught_signal();
+    if (done < 0 && errno == EPIPE)
+      os_note_broken_pipe();
+    if (done < 0 && reader_is_gone())
+      return EXIT_FAILED; /* main ends it as by the pipe */
     if (done < 0) {
       complain(IGT_E_IO, "cannot write to standard output: %s", strerror(errno));
       return EXIT_FAILED;

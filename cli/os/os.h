@@ -170,6 +170,9 @@ ssize_t os_receive(os_source socket, void *data, size_t n);
 ssize_t os_send(os_source socket, const void *data, size_t n);
 void os_hang_up(os_source socket);
 
+/* Standard output was written to past stdio, and has no reader any more: EPIPE. */
+void os_note_broken_pipe(void);
+
 /* ---- login --background, logout ---- */
 
 /* Calls hold in a process of its own, which may ask on the terminal until it calls
@@ -180,5 +183,9 @@ void os_detach(int ready);
 /* Asks another process of this user to end in good order. False: it is not running. */
 bool os_end_process(int64_t id);
 bool os_is_running(int64_t id);
+/* False on POSIX: a process that has ended counts as running until its parent has waited for it.
+ * True on Windows, where a file that another process has open is not gone as soon as it is
+ * deleted. */
+bool os_knows_ends(void);
 
 #endif

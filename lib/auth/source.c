@@ -127,7 +127,7 @@ static igt_status name_service(igt__source *source, igt_error *err) {
 static void warn_if_readable(const char *path) {
   igt__stat st;
 
-  if (igt__os_stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+  if (igt__os_stat_with_owner(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
     IGT__WARN(IGT_LOG_AUTH,
               "the key file %s can be used by others (mode %04o); make it private with: "
               "chmod 600 %s",

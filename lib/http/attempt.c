@@ -397,7 +397,8 @@ static void set_buffers(const igt__attempt *attempt, CURL *easy) {
 
 static CURLcode set_proxy(const igt__attempt *attempt, CURL *easy) {
   const igt__proxies *proxies = &attempt->http->proxies;
-  const char *proxy = attempt->origin.scheme[4] ? proxies->https : proxies->http;
+  bool tunnel = attempt->origin.scheme[4] != '\0'; /* https */
+  const char *proxy = tunnel ? proxies->https : proxies->http;
   char asked[320];
   CURLcode code;
 
@@ -406,7 +407,7 @@ static CURLcode set_proxy(const igt__attempt *attempt, CURL *easy) {
     proxy = asked;
   }
   code = curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
-  return code || !*proxy ? code : igt__proxy_use_login(easy, proxy);
+  return code || !*proxy ? code : igt__proxy_use_login(easy, proxy, tunnel);
 }
 
 static CURLcode set_attempt(igt__attempt *attempt, CURL *easy) {

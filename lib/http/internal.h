@@ -58,8 +58,9 @@ void igt__proxies_finish(igt__proxies *proxies);
 bool igt__proxy_is_known(const char *url);
 /* The proxy of the user's settings for a URL, "": none. Called by loops, once it is known. */
 void igt__proxy_ask_system(const char *url, char *out, size_t cap);
-/* Signs in to proxies that ask for it as the user who is signed in to the system, if it can. */
-CURLcode igt__proxy_use_login(CURL *easy, const char *proxy);
+/* Signs in to proxies that ask for it as the user who is signed in to the system, if it can.
+ * tunnel: the requests go through a CONNECT. */
+CURLcode igt__proxy_use_login(CURL *easy, const char *proxy, bool tunnel);
 /* "host:port" of a proxy's URL, without user name and password, for messages. */
 void igt__proxy_label(const char *proxy, char *out, size_t cap);
 

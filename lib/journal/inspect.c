@@ -119,7 +119,7 @@ static uint64_t size_of(const char *path, const char *tail) {
 static igt_status look(inspection *in, igt_error *err) {
   igt__stat st;
 
-  in->out->exists = igt__os_stat(in->out->path, &st) == 0;
+  in->out->exists = igt__os_stat_with_owner(in->out->path, &st) == 0;
   if (!in->out->exists)
     return IGT_OK;
   in->out->mode = st.st_mode & 07777;

@@ -145,6 +145,9 @@ bool reader_is_gone(void) {
   return caught == SIGPIPE;
 }
 
+/* SIGPIPE has told, unless whoever started this had it ignored. */
+void os_note_broken_pipe(void) {}
+
 void end_as_by_pipe(void) {
   signal(SIGPIPE, SIG_DFL);
   raise(SIGPIPE);

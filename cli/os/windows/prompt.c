@@ -33,6 +33,13 @@ static void show(HANDLE out, const char *text) {
   free(wide);
 }
 
+/* Ctrl-C ends the reading, and Windows calls on_event on a thread of its own, perhaps later.
+ * Nothing else ends it without a character: Ctrl-Z is one. */
+static void wait_for_interrupt(void) {
+  for (unsigned i = 0; i < 100 && !caught_signal(); i++)
+    Sleep(10);
+}
+
 static bool read_answer(HANDLE in, bool hidden, char *out, size_t cap) {
   wchar_t line[1024];
   DWORD n = 0, mode;
@@ -45,8 +52,10 @@ static bool read_answer(HANDLE in, bool hidden, char *out, size_t cap) {
   mode |= ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT | ENABLE_ECHO_INPUT;
   (void)SetConsoleCtrlHandler(restore_echo, TRUE);
   (void)SetConsoleMode(in, hidden ? mode & ~(DWORD)ENABLE_ECHO_INPUT : mode);
-  good =
-      ReadConsoleW(in, line, sizeof line / sizeof *line - 1, &n, NULL) && n > 0 && !caught_signal();
+  good = ReadConsoleW(in, line, sizeof line / sizeof *line - 1, &n, NULL) && n > 0;
+  if (!good)
+    wait_for_interrupt();
+  good = good && !caught_signal();
   (void)SetConsoleMode(in, before);
   quiet = NULL;
   (void)SetConsoleCtrlHandler(restore_echo, FALSE);

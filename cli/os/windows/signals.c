@@ -108,6 +108,10 @@ bool os_is_running(int64_t id) {
   return running;
 }
 
+bool os_knows_ends(void) {
+  return true;
+}
+
 /* There is no such signal here. */
 void catch_questions(void) {}
 
@@ -119,9 +123,17 @@ int caught_signal(void) {
   return atomic_load(&caught);
 }
 
-/* Writing to a pipe without a reader fails, and nothing else tells. */
+static atomic_bool pipe_broke;
+
+void os_note_broken_pipe(void) {
+  atomic_store(&pipe_broke, true);
+}
+
+/* Writing to a pipe without a reader fails, and nothing else tells: stdout, or who writes past it.
+ */
 bool reader_is_gone(void) {
-  return ferror(stdout) && GetFileType((HANDLE)_get_osfhandle(1)) == FILE_TYPE_PIPE;
+  return (ferror(stdout) || atomic_load(&pipe_broke)) &&
+         GetFileType((HANDLE)_get_osfhandle(1)) == FILE_TYPE_PIPE;
 }
 
 void end_as_by_pipe(void) {

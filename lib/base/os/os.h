@@ -71,6 +71,8 @@ unsigned igt__os_user(void);
 /* Completes st with the owner, and what others may do, where igt__os_fstat leaves them out because
  * asking is slow. For files that decide what is trusted. */
 int igt__os_stat_owner(int fd, igt__stat *st);
+/* igt__os_stat with these. */
+int igt__os_stat_with_owner(const char *path, igt__stat *st);
 /* What this process creates is for its user alone until _restore_mode. */
 mode_t igt__os_private_mode(void);
 void igt__os_restore_mode(mode_t before);

@@ -104,6 +104,17 @@ int igt__os_stat_owner(int fd, igt__stat *st) {
   return 0;
 }
 
+int igt__os_stat_with_owner(const char *path, igt__stat *st) {
+  int fd = igt__os_open(path, O_RDONLY, 0);
+  int failed = fd < 0 || igt__os_fstat(fd, st) != 0 || igt__os_stat_owner(fd, st) != 0;
+  int why = errno;
+
+  if (fd >= 0)
+    (void)igt__os_close(fd);
+  errno = why;
+  return failed ? -1 : 0;
+}
+
 /* New files inherit the access list of their folder. */
 mode_t igt__os_private_mode(void) {
   return 0;

@@ -48,8 +48,9 @@ void igt__proxy_ask_system(const char *url, char *out, size_t cap) {
   *out = '\0';
 }
 
-CURLcode igt__proxy_use_login(CURL *easy, const char *proxy) {
+CURLcode igt__proxy_use_login(CURL *easy, const char *proxy, bool tunnel) {
   (void)easy;
   (void)proxy;
+  (void)tunnel;
   return CURLE_OK;
 }

@@ -215,11 +215,15 @@ void igt__proxy_ask_system(const char *url, char *out, size_t cap) {
   pthread_mutex_unlock(&lock);
 }
 
-/* NTLM and Negotiate take the Windows login where no user is named: curl's ":". */
-CURLcode igt__proxy_use_login(CURL *easy, const char *proxy) {
-  bool is_ours = *proxy && !strchr(proxy, '@') && strncmp(proxy, "socks", 5) != 0;
+/* NTLM and Negotiate take the Windows login where no user is named: curl's ":". All but Basic need
+ * a first attempt that the proxy refuses: a CONNECT. Without a tunnel that would be the request
+ * itself, and attempt.c lets curl send none twice that may have had its effect. */
+CURLcode igt__proxy_use_login(CURL *easy, const char *proxy, bool tunnel) {
+  bool is_ours = tunnel && !strchr(proxy, '@') && strncmp(proxy, "socks", 5) != 0;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, is_ours ? ":" : NULL);
-  const long methods = is_ours ? (long)(CURLAUTH_NEGOTIATE | CURLAUTH_NTLM) : (long)CURLAUTH_ANY;
+  const long methods = is_ours  ? (long)(CURLAUTH_NEGOTIATE | CURLAUTH_NTLM)
+                       : tunnel ? (long)CURLAUTH_ANY
+                                : (long)CURLAUTH_BASIC;
 
   return code ? code : curl_easy_setopt(easy, CURLOPT_PROXYAUTH, methods);
 }
